@@ -1,0 +1,55 @@
+/**
+ * Where a message goes. Subjects are what outside parties see on NATS; RabbitMQ uses the part behind the channel's
+ * prefix as routing key.
+ */
+export interface EventAddress {
+  readonly channel: "event"
+  readonly type: string
+}
+export interface WorkAddress {
+  readonly channel: "work"
+  readonly service: string
+  readonly kind: string
+}
+export interface DeadAddress {
+  readonly channel: "dead"
+  readonly service: string
+  readonly type: string
+}
+export interface LiveAddress {
+  readonly channel: "live"
+  readonly topic: string
+}
+export type StoredAddress = EventAddress | WorkAddress | DeadAddress
+export type Address = StoredAddress | LiveAddress
+
+export const event = (type: string): EventAddress => ({ channel: "event", type })
+export const work = (service: string, kind: string): WorkAddress => ({ channel: "work", service, kind })
+export const dead = (service: string, type: string): DeadAddress => ({ channel: "dead", service, type })
+export const live = (topic: string): LiveAddress => ({ channel: "live", topic })
+
+/** Types of dead letters come from outside: whatever is no subject token becomes `_`. */
+const token = (text: string): string => {
+  const cleaned = text.replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^\.+|\.+$|\.(?=\.)/g, "_").slice(0, 128)
+  return cleaned === "" ? "_" : cleaned
+}
+
+export const prefixes = {
+  event: "armoricore.",
+  work: "armoricore-work.",
+  dead: "armoricore-dead.",
+  live: "armoricore-live.",
+} as const
+
+export const subject = (address: Address): string => {
+  switch (address.channel) {
+    case "event":
+      return prefixes.event + address.type
+    case "work":
+      return `${prefixes.work}${address.service}.${address.kind}`
+    case "dead":
+      return `${prefixes.dead}${address.service}.${token(address.type)}`
+    case "live":
+      return prefixes.live + address.topic
+  }
+}

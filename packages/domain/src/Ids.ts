@@ -1,0 +1,20 @@
+/** Ids as they travel: publishers choose users' and media's ids, Armoricore makes those of events and messages. */
+import { Id, Uuid } from "./Wire.ts"
+
+export const UserId = Id
+export type UserId = typeof UserId.Type
+
+export const MediaId = Id
+export type MediaId = typeof MediaId.Type
+
+export const RoomId = Id
+export type RoomId = typeof RoomId.Type
+
+export const StreamId = Id
+export type StreamId = typeof StreamId.Type
+
+export const NotificationId = Id
+export type NotificationId = typeof NotificationId.Type
+
+export const EventId = Uuid
+export type EventId = typeof EventId.Type

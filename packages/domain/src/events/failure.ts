@@ -1,0 +1,8 @@
+/** What a `*.failed` event says: a stable code for programs, a sentence for people. */
+import { Schema } from "effect"
+
+export const Failure = Schema.Struct({
+  code: Schema.String,
+  message: Schema.String,
+})
+export type Failure = typeof Failure.Type

@@ -1,0 +1,64 @@
+/** Payloads of `media.*`. */
+import { Schema } from "effect"
+import { MediaId, UserId } from "../Ids.ts"
+import { Count, Maybe, Metadata, ObjectPath, PhpObject, Timestamp } from "../Wire.ts"
+import { Failure } from "./failure.ts"
+
+export const MediaUploaded = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  file_path: ObjectPath,
+  content_type: Maybe(Schema.String),
+  /** Bytes. */
+  file_size: Maybe(Count),
+  metadata: Maybe(Metadata),
+})
+
+export const MediaStage = Schema.Literals(["queued", "downloading", "probing", "transcoding", "publishing"])
+
+export const MediaProgress = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  stage: MediaStage,
+  /** 0 to 100 over the whole job. */
+  percent: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 })),
+})
+
+export const PlaybackUrls = Schema.Struct({
+  /** The HLS master playlist. */
+  hls: Schema.String,
+  /** The DASH manifest. */
+  dash: Maybe(Schema.String),
+  /** One file per rung, where configured: `{"720p": url}`. */
+  mp4: PhpObject(Schema.Record(Schema.String, Schema.String)),
+})
+
+export const MediaPlayable = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  playback_urls: PlaybackUrls,
+})
+
+export const MediaReady = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  playback_urls: PlaybackUrls,
+  thumbnail_urls: Schema.Array(Schema.String),
+  /** WebVTT whose cues name regions of sprites. */
+  storyboard_url: Maybe(Schema.String),
+  /** Seconds. */
+  duration: Schema.Finite,
+  /** Of the largest rung, in pixels. */
+  width: Maybe(Schema.Int),
+  height: Maybe(Schema.Int),
+  /** Those really made, largest first: `["1080p", "720p"]`. */
+  resolutions: Schema.Array(Schema.String),
+  metadata: Metadata,
+})
+
+export const MediaFailed = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  error: Failure,
+  failed_at: Timestamp,
+})

@@ -1,0 +1,42 @@
+/** Payloads of what the realtime server publishes, and of moderation's answer to it. */
+import { Schema } from "effect"
+import { RoomId, StreamId, UserId } from "../Ids.ts"
+import { Maybe, Timestamp } from "../Wire.ts"
+
+export const ChatMessage = Schema.Struct({
+  message_id: Schema.String,
+  room_id: RoomId,
+  user_id: UserId,
+  content: Schema.String,
+  timestamp: Timestamp,
+})
+
+export const CommentCreated = Schema.Struct({
+  comment_id: Schema.String,
+  stream_id: StreamId,
+  user_id: UserId,
+  content: Schema.String,
+  timestamp: Timestamp,
+})
+
+export const ModerationFlagged = Schema.Struct({
+  target: Schema.Struct({
+    kind: Schema.Literals(["chat", "comment"]),
+    id: Schema.String,
+    room_id: Maybe(RoomId),
+    stream_id: Maybe(StreamId),
+    user_id: UserId,
+  }),
+  reasons: Schema.Array(Schema.String),
+  action: Schema.Literals(["remove", "review"]),
+})
+
+export const PresenceStatus = Schema.Literals(["online", "offline", "away"])
+
+/** First join, last leave, change of status. */
+export const PresenceUpdate = Schema.Struct({
+  user_id: UserId,
+  room_id: RoomId,
+  status: PresenceStatus,
+  timestamp: Timestamp,
+})

@@ -1,0 +1,34 @@
+/** Payloads of `transcription.*`. */
+import { Schema } from "effect"
+import { MediaId, UserId } from "../Ids.ts"
+import { Count, Maybe, ObjectPath, Timestamp } from "../Wire.ts"
+import { Failure } from "./failure.ts"
+
+export const TranscriptionRequested = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  source_file_path: ObjectPath,
+  /** BCP 47; absent: found by listening. */
+  language: Maybe(Schema.String),
+})
+
+export const TranscriptionComplete = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  transcription_id: Schema.String,
+  transcript_file_path: ObjectPath,
+  language: Schema.String,
+  completed_at: Timestamp,
+  caption_urls: Schema.Struct({ vtt: Schema.String, srt: Schema.String }),
+  /** `draft`: made by an engine that proves the pipeline but is not fit to be shown unedited. */
+  quality: Schema.String,
+  engine: Schema.String,
+  word_count: Count,
+})
+
+export const TranscriptionFailed = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  error: Failure,
+  failed_at: Timestamp,
+})

@@ -1,0 +1,82 @@
+/**
+ * The object storage port: uploads come out of it, segments and playlists go into it.
+ *
+ * Every adapter passes `test/behaviour.ts`.
+ */
+import type { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
+import { Context } from "effect"
+import type { Duration, Effect, Stream } from "effect"
+
+export interface ObjectRef {
+  readonly bucket: string
+  /** Slash-separated, no leading slash, no `.` or `..` parts, at most 1,024 bytes of UTF-8. */
+  readonly key: string
+}
+
+export interface ObjectInfo extends ObjectRef {
+  /** Bytes. */
+  readonly size: number
+  readonly contentType: string
+  readonly cacheControl?: string
+  /** Changes whenever the content does. */
+  readonly etag: string
+  /** Epoch milliseconds. */
+  readonly modifiedAt: number
+}
+
+export interface PutOptions {
+  readonly contentType: string
+  readonly cacheControl?: string
+}
+
+/** Bytes `start` to `end`, both inclusive; without `end` to the last one. */
+export interface ByteRange {
+  readonly start: number
+  readonly end?: number
+}
+
+/** A request that a browser makes by itself, with exactly these headers. */
+export interface PresignedRequest {
+  readonly url: string
+  readonly method: "GET" | "PUT"
+  readonly headers: Readonly<Record<string, string>>
+  /** Epoch milliseconds. */
+  readonly expiresAt: number
+}
+
+export type StorageError = TransientError | ConfigurationError
+
+export class ObjectStorage extends Context.Service<
+  ObjectStorage,
+  {
+    /** Visible whole or not at all: a reader never sees half an object. Streams of any length in bounded memory. */
+    readonly put: <E, R>(
+      ref: ObjectRef,
+      body: Uint8Array | Stream.Stream<Uint8Array, E, R>,
+      options: PutOptions,
+    ) => Effect.Effect<ObjectInfo, StorageError | E, R>
+    readonly get: (
+      ref: ObjectRef,
+      range?: ByteRange,
+    ) => Effect.Effect<
+      { readonly info: ObjectInfo; readonly body: Stream.Stream<Uint8Array, StorageError> },
+      NotFound | StorageError
+    >
+    readonly head: (ref: ObjectRef) => Effect.Effect<ObjectInfo, NotFound | StorageError>
+    /** Ascending by key. */
+    readonly list: (bucket: string, prefix: string) => Stream.Stream<ObjectInfo, StorageError>
+    /** Removing what is not there succeeds. */
+    readonly remove: (ref: ObjectRef) => Effect.Effect<void, StorageError>
+    readonly presignGet: (
+      ref: ObjectRef,
+      options: { readonly expiresIn: Duration.Duration },
+    ) => Effect.Effect<PresignedRequest, StorageError>
+    /** The signature covers the content type and, where given, the exact size in bytes. */
+    readonly presignPut: (
+      ref: ObjectRef,
+      options: { readonly expiresIn: Duration.Duration; readonly contentType: string; readonly size?: number },
+    ) => Effect.Effect<PresignedRequest, StorageError>
+    /** Creates or checks the bucket; returns one line for `armoricore setup`. */
+    readonly setup: (bucket: string) => Effect.Effect<string, StorageError>
+  }
+>()("@armoricore/storage/ObjectStorage") {}

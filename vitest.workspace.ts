@@ -1,0 +1,20 @@
+import { readdirSync } from "node:fs"
+import { defineProject } from "vitest/config"
+
+/** One project per package, plus the tests of the whole house (imports, packing, README). */
+export default [
+  ...readdirSync(new URL("./packages", import.meta.url)).map((name) =>
+    defineProject({
+      test: {
+        name,
+        root: `./packages/${name}`,
+        include: ["test/**/*.test.ts"],
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      },
+    }),
+  ),
+  defineProject({
+    test: { name: "house", root: "./test", include: ["**/*.test.ts"], testTimeout: 300_000, hookTimeout: 300_000 },
+  }),
+]
