@@ -1,0 +1,39 @@
+/**
+ * Outside programs that a test needs. Where one is not installed the test is left out, and the reason is printed and
+ * counted by the test run's last line; with `CI=true` a missing program is a failure instead.
+ */
+import { appendFileSync } from "node:fs"
+import { accessSync, constants } from "node:fs"
+import { delimiter, join } from "node:path"
+
+const extraFolders = ["/usr/lib/rabbitmq/bin", "/usr/sbin", "/usr/lib/postgresql/15/bin", "/usr/local/bin", "/usr/bin"]
+
+/** The program's path, or undefined. */
+export const find = (program: string): string | undefined =>
+  [...(process.env["PATH"] ?? "").split(delimiter), ...extraFolders]
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+
+export interface Need {
+  /** Pass to `describe.skipIf(need.missing)`. */
+  readonly missing: boolean
+  readonly path: string
+}
+
+/** Looks for a program and, where it is missing, leaves a line for the closing summary. */
+export const need = (program: string): Need => {
+  const path = find(program)
+  if (path !== undefined) return { missing: false, path }
+  if (process.env["CI"] === "true") throw new Error(`${program} is not installed; CI leaves no test out`)
+  const file = process.env["ARMORICORE_LEFT_OUT_FILE"]
+  if (file !== undefined) appendFileSync(file, `${program}\n`)
+  return { missing: true, path: "" }
+}
