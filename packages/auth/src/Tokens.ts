@@ -1,0 +1,201 @@
+/**
+ * Tokens: who is at the other end of a request or a socket. A JWT is verified against one secret (HS256) or against
+ * the keys of a JWKS URL (RS256, ES256), never by what the token says of itself: the algorithm belongs to the key, so
+ * `alg: none` and the RS256-read-as-HS256 trick are refused before any claim is looked at.
+ *
+ * Claims: `user_id` or `sub`; `exp` required; `roles`; optional `channels` (see {@link Identity}); `nbf`, and issuer
+ * and audience where they are configured.
+ */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { describeFault } from "@armoricore/domain/EventCodec"
+import { UserId } from "@armoricore/domain/Ids"
+import { Maybe } from "@armoricore/domain/Wire"
+import { Clock, Context, Duration, Effect, Layer, Redacted, Result, Schema } from "effect"
+import * as Jose from "jose"
+import type { Identity } from "./Identity.ts"
+
+/** The caller is not (or no longer) who they say; `message` is one sentence for the person who sent the token. */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
+  reason: Schema.Literals(["missing", "invalid", "expired", "revoked"]),
+  message: Schema.String,
+}) {}
+
+export interface SignOptions {
+  readonly userId: string
+  readonly roles?: ReadonlyArray<string>
+  readonly channels?: ReadonlyArray<string>
+  /** How long the token lasts, at least a second. */
+  readonly ttl: Duration.Duration
+}
+
+export interface TokensOptions {
+  readonly keys:
+    /** HS256, `JWT_SECRET`: verifies and signs. */
+    | { readonly _tag: "Secret"; readonly secret: Redacted.Redacted }
+    /** RS256 and ES256, `JWT_JWKS_URL`: verifies only. Keys are cached; an unknown `kid` asks the URL again. */
+    | { readonly _tag: "Jwks"; readonly url: URL }
+  /** `JWT_ISSUER`: must equal `iss`. */
+  readonly issuer?: string
+  /** `JWT_AUDIENCE`: must be among `aud`. */
+  readonly audience?: string
+}
+
+export class Tokens extends Context.Service<
+  Tokens,
+  {
+    /**
+     * The identity a token proves. An absent or empty token is `Unauthorized` with the reason `missing`. Fails with
+     * `TransientError` (dependency `jwks`) when the key server cannot be asked: nothing is known of the token then.
+     */
+    readonly verify: (token: string | undefined) => Effect.Effect<Identity, Unauthorized | TransientError>
+    /** A token of our own for `armoricore token`; with a JWKS URL only the owner of its keys can sign. */
+    readonly sign: (options: SignOptions) => Effect.Effect<string, ConfigurationError>
+  }
+>()("@armoricore/auth/Tokens") {}
+
+export const layer = (options: TokensOptions): Layer.Layer<Tokens, ConfigurationError> =>
+  Layer.effect(
+    Tokens,
+    Effect.gen(function* () {
+      const keys = yield* openKeys(options.keys)
+      const checks = {
+        algorithms: keys.algorithms,
+        requiredClaims: ["exp"],
+        ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
+        ...(options.audience === undefined ? {} : { audience: options.audience }),
+      }
+
+      const verify = Effect.fnUntraced(function* (token: string | undefined) {
+        if (token === undefined || token === "") {
+          return yield* new Unauthorized({ reason: "missing", message: "no token was sent: send a JWT as `token`" })
+        }
+        const currentDate = new Date(yield* Clock.currentTimeMillis)
+        const verified = yield* Effect.tryPromise({
+          try: () => keys.verify(token, { ...checks, currentDate }),
+          catch: refusalOf,
+        })
+        return yield* Effect.fromResult(identityOf(verified.payload))
+      })
+
+      const sign = Effect.fnUntraced(function* (request: SignOptions) {
+        const key = keys.signing
+        if (key === undefined) {
+          return yield* new ConfigurationError({
+            setting: "JWT_SECRET",
+            message:
+              "tokens are verified by JWT_JWKS_URL, so only the owner of its keys can sign; set JWT_SECRET instead",
+          })
+        }
+        const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+        const claims = {
+          user_id: request.userId,
+          roles: [...(request.roles ?? [])],
+          ...(request.channels === undefined ? {} : { channels: [...request.channels] }),
+          iat: now,
+          exp: now + Math.max(1, Math.floor(Duration.toSeconds(request.ttl))),
+          ...(options.issuer === undefined ? {} : { iss: options.issuer }),
+          ...(options.audience === undefined ? {} : { aud: options.audience }),
+        }
+        return yield* Effect.promise(() =>
+          new Jose.SignJWT(claims).setProtectedHeader({ alg: "HS256", typ: "JWT" }).sign(key),
+        )
+      })
+
+      return { verify, sign }
+    }),
+  )
+
+interface Keys {
+  readonly algorithms: Array<string>
+  readonly verify: (token: string, options: Jose.JWTVerifyOptions) => Promise<Jose.JWTVerifyResult>
+  readonly signing?: Jose.CryptoKey
+}
+
+/** RFC 7518 asks for a secret as long as the hash; a shorter one can be guessed offline from a single token. */
+const fullSecretBytes = 32
+
+const openKeys: (keys: TokensOptions["keys"]) => Effect.Effect<Keys, ConfigurationError> = Effect.fnUntraced(
+  function* (keys) {
+    if (keys._tag === "Jwks") {
+      const set = Jose.createRemoteJWKSet(keys.url)
+      return {
+        algorithms: ["RS256", "ES256"],
+        verify: (token, options) => Jose.jwtVerify(token, set, options),
+      }
+    }
+    const bytes = new TextEncoder().encode(Redacted.value(keys.secret))
+    if (bytes.byteLength === 0) {
+      return yield* new ConfigurationError({ setting: "JWT_SECRET", message: "JWT_SECRET is empty" })
+    }
+    if (bytes.byteLength < fullSecretBytes) {
+      yield* Effect.logWarning(
+        `JWT_SECRET has ${bytes.byteLength} bytes; with fewer than ${fullSecretBytes} it can be guessed from one token`,
+      )
+    }
+    // Imported once: doing it at each verification costs as much as the verification itself.
+    const key = yield* Effect.promise(() =>
+      crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]),
+    )
+    return {
+      algorithms: ["HS256"],
+      verify: (token, options) => Jose.jwtVerify(token, key, options),
+      signing: key,
+    }
+  },
+)
+
+const invalid = (message: string) => new Unauthorized({ reason: "invalid", message })
+
+const refusalOf = (cause: unknown): Unauthorized | TransientError => {
+  if (cause instanceof Jose.errors.JWTExpired) {
+    return new Unauthorized({ reason: "expired", message: "the token has expired: get a new one" })
+  }
+  if (cause instanceof Jose.errors.JWTClaimValidationFailed) {
+    return invalid(`the token's claim ${cause.claim} does not hold: ${cause.message}`)
+  }
+  if (cause instanceof Jose.errors.JOSEAlgNotAllowed)
+    return invalid("the token is signed with an algorithm not allowed here")
+  if (cause instanceof Jose.errors.JWKSNoMatchingKey) return invalid("no key of the key set matches the token's kid")
+  if (isKeyServerFault(cause)) {
+    return new TransientError({
+      dependency: "jwks",
+      code: "unavailable",
+      message: "the key set of JWT_JWKS_URL cannot be read at the moment",
+      cause,
+    })
+  }
+  return invalid("the token is no JWT with a good signature")
+}
+
+/** What `jose` raises while it fetches keys is its plain base class or no error of `jose` at all. */
+const isKeyServerFault = (cause: unknown): boolean =>
+  !(cause instanceof Jose.errors.JOSEError) ||
+  cause instanceof Jose.errors.JWKSTimeout ||
+  cause instanceof Jose.errors.JWKSInvalid ||
+  cause.code === "ERR_JOSE_GENERIC"
+
+const Claims = Schema.Struct({
+  user_id: Maybe(UserId),
+  sub: Maybe(UserId),
+  exp: Schema.Finite,
+  roles: Maybe(Schema.Array(Schema.String)),
+  channels: Maybe(Schema.Array(Schema.String)),
+})
+const decodeClaims = Schema.decodeUnknownResult(Claims)
+
+const identityOf = (payload: Jose.JWTPayload): Result.Result<Identity, Unauthorized> => {
+  const claims = decodeClaims(payload)
+  if (Result.isFailure(claims)) {
+    const { path, message } = describeFault(claims.failure)
+    return Result.fail(invalid(`the token's claim ${path} is not valid: ${message}`))
+  }
+  const { user_id, sub, exp, roles, channels } = claims.success
+  const userId = user_id ?? sub
+  if (userId === undefined) return Result.fail(invalid("the token names nobody: it needs the claim user_id or sub"))
+  return Result.succeed({
+    userId,
+    roles: roles ?? [],
+    ...(channels === undefined ? {} : { channels }),
+    expiresAt: exp * 1000,
+  })
+}

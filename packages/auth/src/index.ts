@@ -1,0 +1,3 @@
+/** Tokens: who is at the other end, and what they may do. */
+export * as Identity from "./Identity.ts"
+export * as Tokens from "./Tokens.ts"

@@ -1,0 +1,158 @@
+import { once } from "node:events"
+import { createServer } from "node:http"
+import { type Identity } from "@armoricore/auth/Identity"
+import { layer, Tokens, type TokensOptions } from "@armoricore/auth/Tokens"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import * as Jose from "jose"
+
+const secret = "a-secret-that-is-long-enough-for-hs256-to-be-worth-something"
+const secretKey = new TextEncoder().encode(secret)
+const bySecret = (extra?: Omit<TokensOptions, "keys">) =>
+  layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) }, ...extra })
+
+/** A token made by hand: what a foreign backend might send. */
+const foreign = (claims: Record<string, unknown>, key: Uint8Array = secretKey, alg = "HS256") =>
+  Effect.promise(() => new Jose.SignJWT(claims).setProtectedHeader({ alg }).sign(key))
+
+const verify = (token: string | undefined) => Effect.flatMap(Tokens, (tokens) => tokens.verify(token))
+const refusal = (token: string | undefined) =>
+  Effect.map(Effect.flip(verify(token)), (error) => (error._tag === "Unauthorized" ? error.reason : error._tag))
+
+describe("Tokens with a secret", () => {
+  it.effect("what it signs it verifies", () =>
+    Effect.gen(function* () {
+      const tokens = yield* Tokens
+      const token = yield* tokens.sign({
+        userId: "u1",
+        roles: ["operator"],
+        channels: ["chat:room:*"],
+        ttl: Duration.hours(1),
+      })
+      const expected: Identity = { userId: "u1", roles: ["operator"], channels: ["chat:room:*"], expiresAt: 3_600_000 }
+      assert.deepStrictEqual(yield* tokens.verify(token), expected)
+    }).pipe(Effect.provide(bySecret())),
+  )
+
+  it.effect("a token ends at exp", () =>
+    Effect.gen(function* () {
+      const token = yield* (yield* Tokens).sign({ userId: "u1", ttl: Duration.minutes(1) })
+      yield* TestClock.adjust("59 seconds")
+      yield* verify(token)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* refusal(token), "expired")
+    }).pipe(Effect.provide(bySecret())),
+  )
+
+  it.effect("user_id wins over sub, sub alone will do, an integer is taken as text", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* verify(yield* foreign({ user_id: 42, sub: "x", exp: 60 }))).userId, "42")
+      assert.strictEqual((yield* verify(yield* foreign({ sub: "x", exp: 60 }))).userId, "x")
+    }).pipe(Effect.provide(bySecret())),
+  )
+
+  it.effect("refuses what is absent, forged, endless, nameless, too early or not signed at all", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal(undefined), "missing")
+      assert.strictEqual(yield* refusal(""), "missing")
+      assert.strictEqual(yield* refusal("not.a.jwt"), "invalid")
+      const other = new TextEncoder().encode("another-secret-that-is-long-enough-for-hs256")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: 60 }, other)), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: 60 }, secretKey, "HS512")), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "x" })), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ exp: 60 })), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "a b", exp: 60 })), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: 60, roles: "operator" })), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: 60, nbf: 30 })), "invalid")
+      const none = new Jose.UnsecuredJWT({ sub: "x", exp: 60 }).encode()
+      assert.strictEqual(yield* refusal(none), "invalid")
+    }).pipe(Effect.provide(bySecret())),
+  )
+
+  it.effect("issuer and audience must hold where they are configured", () =>
+    Effect.gen(function* () {
+      const claims = { sub: "x", exp: 60, iss: "shop", aud: ["armoricore", "other"] }
+      yield* verify(yield* foreign(claims))
+      assert.strictEqual(yield* refusal(yield* foreign({ ...claims, iss: "thief" })), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ ...claims, aud: "other" })), "invalid")
+      assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: 60 })), "invalid")
+      yield* verify(yield* (yield* Tokens).sign({ userId: "x", ttl: Duration.minutes(1) }))
+    }).pipe(Effect.provide(bySecret({ issuer: "shop", audience: "armoricore" }))),
+  )
+
+  it.effect("an empty secret is a fault at start", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Effect.provide(verify("x"), layer({ keys: { _tag: "Secret", secret: Redacted.make("") } })),
+      )
+      assert.strictEqual(error._tag, "ConfigurationError")
+    }),
+  )
+})
+
+/** A key server on a free port; `keys` may be changed while it runs. */
+const keyServer = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const state: { keys: Array<Jose.JWK>; status: number } = { keys: [], status: 200 }
+    const server = createServer((_, response) => {
+      response.writeHead(state.status, { "content-type": "application/json" })
+      response.end(JSON.stringify({ keys: state.keys }))
+    })
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    return { state, server, url: new URL(`http://127.0.0.1:${port}/keys`) }
+  }),
+  ({ server }) =>
+    Effect.promise(async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, "close")
+    }),
+)
+
+const keyPair = (alg: string, kid: string) =>
+  Effect.promise(async () => {
+    const pair = await Jose.generateKeyPair(alg, { extractable: true })
+    const jwk = { ...(await Jose.exportJWK(pair.publicKey)), kid, alg, use: "sig" }
+    const sign = (claims: Record<string, unknown>) =>
+      new Jose.SignJWT(claims).setProtectedHeader({ alg, kid }).sign(pair.privateKey)
+    return { jwk, sign: (claims: Record<string, unknown>) => Effect.promise(() => sign(claims)) }
+  })
+
+describe("Tokens with a JWKS URL", () => {
+  const inAnHour = () => Math.floor(Date.now() / 1000) + 3600
+
+  it.live.each(["RS256", "ES256"])("verifies %s and refuses to sign", (alg) =>
+    Effect.gen(function* () {
+      const server = yield* keyServer
+      const pair = yield* keyPair(alg, "k1")
+      server.state.keys = [pair.jwk]
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* verify(yield* pair.sign({ sub: "x", exp: inAnHour() }))).userId, "x")
+        const stranger = yield* keyPair(alg, "k1")
+        assert.strictEqual(yield* refusal(yield* stranger.sign({ sub: "x", exp: inAnHour() })), "invalid")
+        assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: inAnHour() })), "invalid")
+        const error = yield* Effect.flip((yield* Tokens).sign({ userId: "x", ttl: Duration.hours(1) }))
+        assert.strictEqual(error.setting, "JWT_SECRET")
+      }).pipe(Effect.provide(layer({ keys: { _tag: "Jwks", url: server.url } })))
+    }),
+  )
+
+  it.live("a key server that fails says nothing about the token", () =>
+    Effect.gen(function* () {
+      const server = yield* keyServer
+      server.state.status = 503
+      const pair = yield* keyPair("ES256", "k1")
+      const token = yield* pair.sign({ sub: "x", exp: inAnHour() })
+      yield* Effect.gen(function* () {
+        assert.strictEqual(yield* refusal(token), "TransientError")
+      }).pipe(Effect.provide(layer({ keys: { _tag: "Jwks", url: server.url } })))
+      yield* Effect.gen(function* () {
+        assert.strictEqual(yield* refusal(token), "TransientError")
+      }).pipe(Effect.provide(layer({ keys: { _tag: "Jwks", url: new URL("http://127.0.0.1:1/keys") } })))
+    }),
+  )
+})
