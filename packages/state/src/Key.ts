@@ -1,0 +1,41 @@
+/**
+ * What a bucket and a key may be, and the order of keys, in one place so that every adapter refuses and sorts alike.
+ */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import type { Bucket } from "./KeyValue.ts"
+
+/** Bytes of UTF-8. */
+export const maxKeyBytes = 512
+
+/**
+ * Fails where the bucket's name or the key is one that some adapter could not keep: longer than 512 bytes, empty, or
+ * not text (a lone surrogate, NUL). The caller built the key, so another try does not help.
+ */
+export const check = (bucket: Bucket, key: string): Effect.Effect<void, ConfigurationError> => {
+  if (key === "") return refuse(bucket, key, "is empty")
+  if (!key.isWellFormed() || key.includes("\0")) return refuse(bucket, key, "is not text")
+  if (Buffer.byteLength(key) > maxKeyBytes) return refuse(bucket, key, `is longer than ${maxKeyBytes} bytes`)
+  return checkBucket(bucket)
+}
+
+export const checkBucket = (bucket: Bucket): Effect.Effect<void, ConfigurationError> =>
+  /^[a-z0-9_]+$/.test(bucket.name)
+    ? Effect.void
+    : Effect.fail(
+        new ConfigurationError({
+          setting: `state bucket ${bucket.name}`,
+          message: `the state bucket ${JSON.stringify(bucket.name)} needs a name of a-z, 0-9 and _`,
+        }),
+      )
+
+/** The order of `list`: by Unicode code point, which is that of UTF-8 bytes. */
+export const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+const refuse = (bucket: Bucket, key: string, why: string) =>
+  Effect.fail(
+    new ConfigurationError({
+      setting: `state bucket ${bucket.name}`,
+      message: `the key ${JSON.stringify(key.slice(0, 100))} of the state bucket ${bucket.name} ${why}`,
+    }),
+  )

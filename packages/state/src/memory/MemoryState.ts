@@ -1,0 +1,93 @@
+/**
+ * The state in memory, for tests: gone with its Layer. Time is Effect's clock, so a test decides when entries expire.
+ */
+import { Conflict } from "@armoricore/domain/Errors"
+import { Clock, Effect, Layer, Option } from "effect"
+import { expiresAt, isOver } from "../Expiry.ts"
+import { check, checkBucket, order } from "../Key.ts"
+import { type Bucket, type Entry, KeyValue, type WriteOptions } from "../KeyValue.ts"
+
+interface Kept extends Entry {
+  readonly end: number | undefined
+}
+
+/** Each build of the Layer is a state of its own. */
+export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
+  const buckets = new Map<string, Map<string, Kept>>()
+  // One counter for all: a key that comes back after a removal gets a revision it never had.
+  let revision = 0
+
+  const entriesOf = (bucket: Bucket): Map<string, Kept> => {
+    const known = buckets.get(bucket.name)
+    if (known !== undefined) return known
+    const fresh = new Map<string, Kept>()
+    buckets.set(bucket.name, fresh)
+    return fresh
+  }
+
+  const current = (bucket: Bucket, key: string, now: number): Kept | undefined => {
+    const entries = entriesOf(bucket)
+    const entry = entries.get(key)
+    if (entry === undefined || !isOver(entry.end, now)) return entry
+    entries.delete(key)
+    return undefined
+  }
+
+  const write = (bucket: Bucket, key: string, value: string, options: WriteOptions | undefined, now: number) => {
+    revision += 1
+    entriesOf(bucket).set(key, { key, value, revision, end: expiresAt(bucket, options, now) })
+    return revision
+  }
+
+  /** Decides and writes without a pause in between, which is what makes it a compare-and-set. */
+  const atomically = <A, E>(bucket: Bucket, key: string, decide: (now: number) => Effect.Effect<A, E>) =>
+    Effect.andThen(check(bucket, key), Effect.flatMap(Clock.currentTimeMillis, decide))
+
+  return {
+    get: (bucket, key) =>
+      atomically(bucket, key, (now) =>
+        Effect.succeed(Option.map(Option.fromUndefinedOr(current(bucket, key, now)), toEntry)),
+      ),
+    put: (bucket, key, value, options) =>
+      atomically(bucket, key, (now) => Effect.succeed(write(bucket, key, value, options, now))),
+    create: (bucket, key, value, options) =>
+      atomically(bucket, key, (now) =>
+        current(bucket, key, now) === undefined
+          ? Effect.succeed(write(bucket, key, value, options, now))
+          : Effect.fail(new Conflict({ key })),
+      ),
+    update: (bucket, key, value, expected, options) =>
+      atomically(bucket, key, (now) =>
+        current(bucket, key, now)?.revision === expected
+          ? Effect.succeed(write(bucket, key, value, options, now))
+          : Effect.fail(new Conflict({ key })),
+      ),
+    remove: (bucket, key, expected) =>
+      atomically(bucket, key, (now) => {
+        const entry = current(bucket, key, now)
+        if (entry === undefined) return Effect.void
+        if (expected !== undefined && entry.revision !== expected) return Effect.fail(new Conflict({ key }))
+        entriesOf(bucket).delete(key)
+        return Effect.void
+      }),
+    list: (bucket, page) =>
+      Effect.andThen(
+        checkBucket(bucket),
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          [...entriesOf(bucket).values()]
+            .filter((entry) => !isOver(entry.end, now))
+            .filter((entry) => page.prefix === undefined || entry.key.startsWith(page.prefix))
+            .filter((entry) => page.after === undefined || order(entry.key, page.after) > 0)
+            .sort((a, b) => order(a.key, b.key))
+            .slice(0, page.limit)
+            .map(toEntry),
+        ),
+      ),
+    setup: (wanted) =>
+      Effect.forEach(wanted, (bucket) =>
+        Effect.as(checkBucket(bucket), `state bucket ${bucket.name}: in memory, gone at the end`),
+      ),
+  }
+})
+
+const toEntry = ({ key, value, revision }: Kept): Entry => ({ key, value, revision })

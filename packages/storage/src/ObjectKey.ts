@@ -1,0 +1,48 @@
+/**
+ * What a bucket and a key may be, and the order of keys, in one place so that every adapter refuses and sorts alike.
+ * A key comes from events (`s3://bucket/key`), so nothing here may be trusted before this check.
+ */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import type { ObjectRef } from "./ObjectStorage.ts"
+
+/** Bytes of UTF-8, S3's own limit. */
+export const maxKeyBytes = 1024
+
+/** Undefined where the reference is sound, else one sentence that says why not. */
+export const faultOf = ({ bucket, key }: ObjectRef): string | undefined => {
+  const named = `the object key ${JSON.stringify(key.slice(0, 100))}`
+  if (!isBucket(bucket)) return bucketFault(bucket)
+  if (key === "") return "an object key is empty"
+  if (!key.isWellFormed() || key.includes("\0")) return `${named} is not text`
+  if (Buffer.byteLength(key) > maxKeyBytes) return `${named} is longer than ${maxKeyBytes} bytes`
+  if (key.startsWith("/")) return `${named} starts with a slash; leave it out`
+  if (key.split("/").some((part) => part === "." || part === "..")) return `${named} has a part . or ..`
+  return undefined
+}
+
+export const check = (ref: ObjectRef): Effect.Effect<void, ConfigurationError> => {
+  const fault = faultOf(ref)
+  return fault === undefined ? Effect.void : refuse(ref.bucket, fault)
+}
+
+export const checkBucket = (bucket: string): Effect.Effect<void, ConfigurationError> =>
+  isBucket(bucket) ? Effect.void : refuse(bucket, bucketFault(bucket))
+
+/** The answer of every adapter to a bucket that is not there. */
+export const missingBucket = (bucket: string): ConfigurationError =>
+  new ConfigurationError({
+    setting: "OBJECT_STORAGE_BUCKET",
+    message: `the bucket ${bucket} does not exist; run "armoricore setup" or create it`,
+  })
+
+/** The order of `list`: by Unicode code point, which is that of UTF-8 bytes and of S3. */
+export const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+const isBucket = (bucket: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket)
+
+const bucketFault = (bucket: string): string =>
+  `the bucket name ${JSON.stringify(bucket.slice(0, 100))} is not 2 to 63 letters, digits, dots or hyphens`
+
+const refuse = (bucket: string, message: string) =>
+  Effect.fail(new ConfigurationError({ setting: `bucket ${bucket}`, message }))

@@ -1,0 +1,110 @@
+/** Objects in memory, for tests: gone with its Layer. */
+import { createHash, randomBytes } from "node:crypto"
+import { NotFound } from "@armoricore/domain/Errors"
+import { Clock, Effect, Layer, Redacted, Stream } from "effect"
+import { ObjectSigner } from "../local/ObjectSigner.ts"
+import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
+import { type ObjectInfo, type ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
+import { PublicUrl } from "../PublicUrl.ts"
+
+export interface Options {
+  /** The buckets that are there from the start; default `["media"]`. `setup` adds others. */
+  readonly buckets?: ReadonlyArray<string>
+}
+
+interface Kept {
+  readonly info: ObjectInfo
+  readonly bytes: Uint8Array
+}
+
+/** Each build is a storage of its own. Presigned URLs are answered by `LocalObjects.routes`. */
+export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
+  Layer.effect(
+    ObjectStorage,
+    Effect.map(ObjectSigner, (signer) => {
+      const buckets = new Map((options.buckets ?? ["media"]).map((name) => [name, new Map<string, Kept>()]))
+
+      const objectsOf = (bucket: string) => {
+        const objects = buckets.get(bucket)
+        return objects === undefined ? Effect.fail(missingBucket(bucket)) : Effect.succeed(objects)
+      }
+
+      const find = (ref: ObjectRef) =>
+        Effect.gen(function* () {
+          yield* check(ref)
+          const kept = (yield* objectsOf(ref.bucket)).get(ref.key)
+          return kept ?? (yield* new NotFound({ what: "object", id: `s3://${ref.bucket}/${ref.key}` }))
+        })
+
+      return ObjectStorage.of({
+        put: (ref, body, { contentType, cacheControl }) =>
+          Effect.gen(function* () {
+            yield* check(ref)
+            const objects = yield* objectsOf(ref.bucket)
+            const chunks = body instanceof Uint8Array ? [body] : yield* Stream.runCollect(body)
+            const bytes = new Uint8Array(Buffer.concat(chunks))
+            const info: ObjectInfo = {
+              bucket: ref.bucket,
+              key: ref.key,
+              size: bytes.byteLength,
+              contentType,
+              ...(cacheControl === undefined ? {} : { cacheControl }),
+              etag: createHash("sha256").update(bytes).digest("hex").slice(0, 32),
+              modifiedAt: yield* Clock.currentTimeMillis,
+            }
+            objects.set(ref.key, { info, bytes })
+            return info
+          }),
+        get: (ref, range) =>
+          Effect.map(find(ref), ({ info, bytes }) => ({
+            info,
+            body: Stream.succeed(
+              range === undefined
+                ? bytes
+                : bytes.slice(range.start, range.end === undefined ? undefined : range.end + 1),
+            ),
+          })),
+        head: (ref) => Effect.map(find(ref), ({ info }) => info),
+        list: (bucket, prefix) =>
+          Stream.unwrap(
+            Effect.map(objectsOf(bucket), (objects) =>
+              Stream.fromIterable(
+                [...objects.values()]
+                  .map(({ info }) => info)
+                  .filter((info) => info.key.startsWith(prefix))
+                  .sort((a, b) => order(a.key, b.key)),
+              ),
+            ),
+          ),
+        remove: (ref) =>
+          Effect.gen(function* () {
+            yield* check(ref)
+            ;(yield* objectsOf(ref.bucket)).delete(ref.key)
+          }),
+        presignGet: (ref, { expiresIn }) =>
+          Effect.andThen(check(ref), signer.sign({ method: "GET", bucket: ref.bucket, key: ref.key }, expiresIn)),
+        presignPut: (ref, { expiresIn, contentType, size }) =>
+          Effect.andThen(
+            check(ref),
+            signer.sign(
+              { method: "PUT", bucket: ref.bucket, key: ref.key, contentType, ...(size === undefined ? {} : { size }) },
+              expiresIn,
+            ),
+          ),
+        setup: (bucket) =>
+          Effect.gen(function* () {
+            yield* checkBucket(bucket)
+            if (!buckets.has(bucket)) buckets.set(bucket, new Map())
+            return `bucket ${bucket}: in memory, gone at the end`
+          }),
+      })
+    }),
+  )
+
+/** Complete in itself; its presigned URLs lead nowhere, since nobody serves them. */
+export const layer: Layer.Layer<ObjectStorage> = Layer.suspend(() =>
+  layerNoDeps().pipe(
+    Layer.provide(ObjectSigner.layer({ key: Redacted.make(randomBytes(32).toString("base64")) })),
+    Layer.provide(PublicUrl.layerFixed("http://objects.invalid")),
+  ),
+)
