@@ -1,0 +1,118 @@
+/**
+ * Typed documents over the key-value port: JSON through a Schema, one document per key. `modify` is the way to change
+ * one: read, decide, compare-and-set, and again where somebody else was faster.
+ */
+import { ConfigurationError, type Conflict } from "@armoricore/domain/Errors"
+import { Effect, Option, Result, Schema } from "effect"
+import { type Bucket, type Entry, KeyValue, type Page, type StateError, type WriteOptions } from "./KeyValue.ts"
+
+/** What documents lie in which bucket; a constant that every reader and the one writer share. */
+export interface Descriptor<A, I> {
+  readonly bucket: Bucket
+  readonly schema: Schema.Codec<A, I>
+}
+
+export interface Document<A> {
+  readonly key: string
+  readonly value: A
+  readonly revision: number
+}
+
+/** What `modify` gives back, and what it writes: `none` leaves the document as it is. */
+export type Decision<A, B> = readonly [result: B, write: Option.Option<A>]
+
+/**
+ * A document that does not decode is a `ConfigurationError` that names bucket and key: another version wrote it, or a
+ * hand did; trying again would not help.
+ */
+export interface Collection<A> {
+  readonly bucket: Bucket
+  readonly get: (key: string) => Effect.Effect<Option.Option<Document<A>>, StateError>
+  /** Writes whatever was there; returns the new revision. */
+  readonly put: (key: string, value: A, options?: WriteOptions) => Effect.Effect<number, StateError>
+  readonly create: (key: string, value: A, options?: WriteOptions) => Effect.Effect<number, Conflict | StateError>
+  readonly update: (
+    key: string,
+    value: A,
+    revision: number,
+    options?: WriteOptions,
+  ) => Effect.Effect<number, Conflict | StateError>
+  /**
+   * Decides on what is there now and writes only if that still is so; otherwise decides again, at most 64 times in all,
+   * then `Conflict`. The decision may run several times, so its effects must bear repetition.
+   */
+  readonly modify: <B, E = never, R = never>(
+    key: string,
+    decide: (current: Option.Option<Document<A>>) => Effect.Effect<Decision<A, B>, E, R>,
+    options?: WriteOptions,
+  ) => Effect.Effect<B, Conflict | StateError | E, R>
+  readonly remove: (key: string, revision?: number) => Effect.Effect<void, Conflict | StateError>
+  readonly list: (page: Page) => Effect.Effect<ReadonlyArray<Document<A>>, StateError>
+}
+
+const tries = 64
+
+export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collection<A>, never, KeyValue> =>
+  Effect.map(KeyValue, (state) => {
+    const { bucket } = descriptor
+    const json = Schema.fromJsonString(descriptor.schema)
+    const decodeJson = Schema.decodeUnknownEffect(json)
+    const encodeJson = Schema.encodeEffect(json)
+
+    const decode = (entry: Entry): Effect.Effect<Document<A>, ConfigurationError> =>
+      Effect.mapBoth(decodeJson(entry.value), {
+        onFailure: (cause) => unfit(bucket, entry.key, "cannot be read", cause),
+        onSuccess: (value) => ({ key: entry.key, value, revision: entry.revision }),
+      })
+    const encode = (key: string, value: A) =>
+      Effect.mapError(encodeJson(value), (cause) => unfit(bucket, key, "cannot be written", cause))
+
+    const get: Collection<A>["get"] = (key) =>
+      Effect.flatMap(
+        state.get(bucket, key),
+        Option.match({ onNone: () => Effect.succeedNone, onSome: (entry) => Effect.asSome(decode(entry)) }),
+      )
+    const create: Collection<A>["create"] = (key, value, options) =>
+      Effect.flatMap(encode(key, value), (text) => state.create(bucket, key, text, options))
+    const update: Collection<A>["update"] = (key, value, revision, options) =>
+      Effect.flatMap(encode(key, value), (text) => state.update(bucket, key, text, revision, options))
+
+    const modify: Collection<A>["modify"] = (key, decide, options) =>
+      Effect.gen(function* () {
+        for (let left = tries; ; left--) {
+          const current = yield* get(key)
+          const [result, write] = yield* decide(current)
+          if (Option.isNone(write)) return result
+          const written = yield* Effect.result(
+            Option.match(current, {
+              onNone: () => create(key, write.value, options),
+              onSome: ({ revision }) => update(key, write.value, revision, options),
+            }),
+          )
+          if (Result.isSuccess(written)) return result
+          if (written.failure._tag !== "Conflict" || left <= 1) return yield* written.failure
+        }
+      })
+
+    return {
+      bucket,
+      get,
+      put: (key, value, options) => Effect.flatMap(encode(key, value), (text) => state.put(bucket, key, text, options)),
+      create,
+      update,
+      modify,
+      remove: (key, revision) => state.remove(bucket, key, revision),
+      list: (page) =>
+        Effect.flatMap(
+          state.list(bucket, page),
+          Effect.forEach((entry: Entry) => decode(entry)),
+        ),
+    }
+  })
+
+const unfit = (bucket: Bucket, key: string, what: string, cause: Schema.SchemaError) =>
+  new ConfigurationError({
+    setting: `state bucket ${bucket.name}`,
+    message: `the document ${JSON.stringify(key)} of the state bucket ${bucket.name} ${what}: ${cause.message}`,
+    cause,
+  })
