@@ -4,7 +4,16 @@
  */
 import { Effect, Result, Schema, SchemaIssue } from "effect"
 import { Rejected } from "./Errors.ts"
-import { type AnyEvent, catalogue, Envelope, type EventOf, type EventType, eventTypes, isEventType, schemaOf } from "./Events.ts"
+import {
+  type AnyEvent,
+  catalogue,
+  Envelope,
+  type EventOf,
+  type EventType,
+  eventTypes,
+  isEventType,
+  schemaOf,
+} from "./Events.ts"
 
 /** The largest event in bytes; NATS refuses larger messages by default. */
 export const maxEventBytes = 1_000_000
@@ -118,7 +127,8 @@ export const decodeJson = (json: unknown): Effect.Effect<Received, Rejected> =>
     return Effect.succeed({ event: event.success, json })
   })
 
-export const decode = (body: Uint8Array): Effect.Effect<Received, Rejected> => Effect.flatMap(parseJson(body), decodeJson)
+export const decode = (body: Uint8Array): Effect.Effect<Received, Rejected> =>
+  Effect.flatMap(parseJson(body), decodeJson)
 
 const encoder = new TextEncoder()
 

@@ -64,7 +64,9 @@ export const envelopeFields = {
 
 /** An envelope whose payload is not looked at yet. */
 export const Envelope = Schema.Struct({
-  event_type: Schema.String.check(Schema.isPattern(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, { expected: "a type such as media.uploaded" })),
+  event_type: Schema.String.check(
+    Schema.isPattern(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, { expected: "a type such as media.uploaded" }),
+  ),
   ...envelopeFields,
   payload: Schema.Unknown,
 })

@@ -13,7 +13,9 @@ export type SigningKeys = ReadonlyMap<string, Redacted.Redacted<string>>
 const encoder = new TextEncoder()
 
 const importKey = (secret: Redacted.Redacted<string>, usage: "sign" | "verify") =>
-  crypto.subtle.importKey("raw", encoder.encode(Redacted.value(secret)), { name: "HMAC", hash: "SHA-256" }, false, [usage])
+  crypto.subtle.importKey("raw", encoder.encode(Redacted.value(secret)), { name: "HMAC", hash: "SHA-256" }, false, [
+    usage,
+  ])
 
 const signed = (timestamp: number, body: Uint8Array): Uint8Array<ArrayBuffer> => {
   const prefix = encoder.encode(`${timestamp}.`)

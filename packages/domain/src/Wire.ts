@@ -49,7 +49,7 @@ export const Timestamp = Schema.String.check(
 
 /** `s3://bucket/key`, also where the objects lie in a local folder. */
 export const ObjectPath = Schema.String.check(
-  Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/[^\u0000-\u001f]{1,1024}$/, {
+  Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/\P{Cc}{1,1024}$/u, {
     expected: "an object path such as s3://bucket/key",
   }),
 )
@@ -58,7 +58,9 @@ export const ObjectPath = Schema.String.check(
 export const Maybe = <S extends Schema.Constraint>(schema: S) =>
   Schema.optionalKey(Schema.NullOr(schema)).pipe(
     Schema.decodeTo(Schema.optionalKey(Schema.toType(schema)), {
-      decode: SchemaGetter.transformOptional(Option.filter((value: S["Type"] | null): value is S["Type"] => value !== null)),
+      decode: SchemaGetter.transformOptional(
+        Option.filter((value: S["Type"] | null): value is S["Type"] => value !== null),
+      ),
       encode: SchemaGetter.transformOptional((value: Option.Option<S["Type"]>) => value),
     }),
   )

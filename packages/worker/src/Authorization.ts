@@ -1,0 +1,49 @@
+/** Which source may publish what, and whether outside events must be signed. */
+import { Rejected } from "@armoricore/domain/Errors"
+import { type AnyEvent, catalogue, type EventType, ownSources } from "@armoricore/domain/Events"
+import { signatureHeader, type SigningKeys, verify } from "@armoricore/domain/Signature"
+import type { Stored } from "@armoricore/bus/EventBus"
+import { Context, Effect } from "effect"
+
+/** `EVENT_SOURCES`: outside sources and the types each may publish. */
+export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<string>>>(
+  "@armoricore/worker/EventSources",
+  {
+    defaultValue: () =>
+      new Map([["php-backend", new Set(["media.uploaded", "notification.requested", "transcription.requested"])]]),
+  },
+)
+
+/** `EVENT_SIGNING_KEYS`; empty: signatures are not asked for. */
+export const EventSigningKeys = Context.Reference<SigningKeys>("@armoricore/worker/EventSigningKeys", {
+  defaultValue: () => new Map(),
+})
+
+const isOwnSource = (source: string): boolean => ownSources.some((own) => own === source)
+
+/** Whether a source may publish a type, from the table alone. */
+export const mayPublish = (
+  sources: ReadonlyMap<string, ReadonlySet<string>>,
+  source: string,
+  type: EventType,
+): Effect.Effect<void, Rejected> => {
+  const allowed = isOwnSource(source) ? catalogue[type].publisher === source : sources.get(source)?.has(type) === true
+  return allowed
+    ? Effect.void
+    : Effect.fail(
+        new Rejected({
+          reason: "unauthorized",
+          path: "source",
+          message: `the source ${source} may not publish ${type}; EVENT_SOURCES says who may`,
+        }),
+      )
+}
+
+/** The whole judgement of a received event. */
+export const authorize = Effect.fnUntraced(function* (event: AnyEvent, message: Stored) {
+  yield* mayPublish(yield* EventSources, event.source, event.event_type)
+  const keys = yield* EventSigningKeys
+  if (keys.size === 0 || isOwnSource(event.source)) return
+  const header = Object.entries(message.headers).find(([name]) => name.toLowerCase() === signatureHeader.toLowerCase())
+  yield* verify(keys, header?.[1], message.body, message.arrivedAt)
+})

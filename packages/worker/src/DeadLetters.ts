@@ -1,0 +1,110 @@
+/** What an operator does with dead letters: list, look, replay (as it was, or mended), discard. */
+import { event, work } from "@armoricore/bus/Address"
+import { type DeadLetterFilter, EventBus, type StoredLetter } from "@armoricore/bus/EventBus"
+import {
+  type ConfigurationError,
+  NotFound,
+  type PermanentError,
+  Rejected,
+  type TransientError,
+} from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { Context, Effect, Layer, Option } from "effect"
+import { Ledger } from "./Ledger.ts"
+import { infoOf, letterHeader, type LetterInfo, replayHeader } from "./Letter.ts"
+
+export interface DeadLetter {
+  readonly id: string
+  readonly info: LetterInfo
+  /** As it was received. */
+  readonly body: Uint8Array
+}
+
+export interface Filter extends DeadLetterFilter {
+  readonly reason?: string
+}
+
+type PortFailure = TransientError | ConfigurationError
+
+export class DeadLetters extends Context.Service<
+  DeadLetters,
+  {
+    /** Oldest first. */
+    readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<DeadLetter>, PortFailure>
+    readonly get: (id: string) => Effect.Effect<DeadLetter, NotFound | PortFailure>
+    /**
+     * Sends the message again, with `body` in place of its own where given, and removes the letter once the bus has
+     * it. The consumer's record is forgotten first, so that it really runs again. An edited body must be a valid event.
+     */
+    readonly replay: (
+      id: string,
+      body?: Uint8Array,
+    ) => Effect.Effect<void, NotFound | Rejected | PermanentError | PortFailure>
+    readonly discard: (id: string) => Effect.Effect<void, NotFound | PortFailure>
+  }
+>()("@armoricore/worker/DeadLetters") {
+  static readonly layer = Layer.effect(
+    DeadLetters,
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const ledger = yield* Ledger
+
+      const read = (stored: StoredLetter): Effect.Effect<Option.Option<DeadLetter>> =>
+        Effect.map(
+          infoOf(stored),
+          Option.map((info) => ({ id: stored.letterId, info, body: stored.body })),
+        )
+
+      const get = Effect.fnUntraced(function* (id: string) {
+        const stored = yield* bus.deadLetters.get(id)
+        const letter = yield* read(stored)
+        return Option.isNone(letter)
+          ? yield* new NotFound({ what: "dead letter", id })
+          : { letter: letter.value, stored }
+      })
+
+      return DeadLetters.of({
+        list: Effect.fnUntraced(function* ({ reason, ...filter }) {
+          const stored = yield* bus.deadLetters.list(filter)
+          const letters = yield* Effect.forEach(stored, read)
+          return letters
+            .flatMap(Option.toArray)
+            .filter((letter) => reason === undefined || letter.info.reason === reason)
+        }),
+        get: (id) => Effect.map(get(id), ({ letter }) => letter),
+        replay: Effect.fnUntraced(function* (id, edited) {
+          const { letter, stored } = yield* get(id)
+          const { info } = letter
+          const address = yield* addressOf(info, edited)
+          const body = edited ?? letter.body
+          // Work is known by its message id, events by their own.
+          const key = address.channel === "work" ? info.message_id : info.event_id
+          if (key !== undefined) yield* ledger.forget(`${info.consumer}.${key}`)
+          const { [letterHeader]: _dropped, ...headers } = stored.headers
+          yield* bus.publish({
+            address,
+            // The bus would drop its own id as a duplicate.
+            id: `${key ?? info.message_id}.replay.${id}`,
+            body,
+            headers: { ...headers, [replayHeader]: id },
+          })
+          yield* bus.deadLetters.remove(id)
+        }),
+        discard: (id) => bus.deadLetters.remove(id),
+      })
+    }),
+  )
+}
+
+const workPrefix = "armoricore-work."
+
+/** Back to where it came from; an edited event goes to the subject of the type that it has now. */
+const addressOf = Effect.fnUntraced(function* (info: LetterInfo, edited: Uint8Array | undefined) {
+  if (info.subject.startsWith(workPrefix)) {
+    const [service = "", ...kind] = info.subject.slice(workPrefix.length).split(".")
+    return work(service, kind.join("."))
+  }
+  if (edited === undefined) return event(info.subject.slice("armoricore.".length))
+  const { event: mended } = yield* EventCodec.decode(edited)
+  return event(mended.event_type)
+})

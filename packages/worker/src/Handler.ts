@@ -1,0 +1,120 @@
+/** How a service says what it handles: `on(type, …)` for an event, `onWork(kind, …)` for an internal job. */
+import type { ConsumerOptions } from "@armoricore/bus/EventBus"
+import { event, work } from "@armoricore/bus/Address"
+import { type ConfigurationError, type PermanentError, Rejected, type TransientError } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { EventOf, EventType, PayloadOf } from "@armoricore/domain/Events"
+import type { Failure } from "@armoricore/domain/events/failure"
+import type { Stored } from "@armoricore/bus/EventBus"
+import { type Duration, Effect, Schema } from "effect"
+import { authorize } from "./Authorization.ts"
+import type { Cause, Outcome } from "./Outcome.ts"
+
+/** What a handler is told about the try it makes. */
+export interface Job {
+  readonly cause: Cause
+  /** Grows with each owner of this message; put it into whatever must not be overwritten by a late worker. */
+  readonly token: number
+  /** Failed tries before this one. */
+  readonly attempts: number
+  /** Sends a live-only event (`media.progress`) to whoever listens now. */
+  readonly broadcast: <T extends EventType>(type: T, payload: PayloadOf<T>) => Effect.Effect<void>
+}
+
+export type HandlerError = TransientError | PermanentError | ConfigurationError
+
+interface Settings {
+  /** Handlers at once in this process. Default 1. */
+  readonly concurrency?: number
+  readonly gate?: ConsumerOptions["gate"]
+  /** One try's limit; over it the try counts as a transient failure `timeout`. Default 1 h. */
+  readonly timeLimit?: Duration.Duration
+}
+
+/** A message made ready to be handled. */
+export interface Incoming<R> {
+  readonly type: string
+  /** Names the message in the ledger. */
+  readonly key: string
+  readonly cause: Cause
+  readonly handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
+  /** What is told when it fails for good; `at` is RFC 3339. */
+  readonly failed: (failure: Failure, at: string) => ReadonlyArray<Outcome>
+}
+
+export interface Handler<R> extends Settings {
+  readonly name: string
+  readonly from: (service: string) => ConsumerOptions["from"]
+  readonly read: (message: Stored) => Effect.Effect<Incoming<R>, Rejected>
+}
+
+/** Handles an event from outside or from another service. */
+export const on = <T extends EventType, R>(
+  type: T,
+  options: Settings & {
+    readonly handle: (event: EventOf<T>, job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
+    readonly failed: (event: EventOf<T>, failure: Failure, at: string) => ReadonlyArray<Outcome>
+  },
+): Handler<R> => ({
+  ...options,
+  name: type.replaceAll(".", "-").replaceAll("_", "-"),
+  from: () => event(type),
+  read: Effect.fnUntraced(function* (message) {
+    const received = yield* EventCodec.decode(message.body)
+    yield* authorize(received.event, message)
+    if (received.event.event_type !== type) {
+      return yield* new Rejected({
+        reason: "invalid",
+        path: "event_type",
+        message: `an event of type ${received.event.event_type} came on the subject of ${type}`,
+      })
+    }
+    // The check above narrows AnyEvent to the member T; TypeScript does not carry that into the generic.
+    const mine = received.event as unknown as EventOf<T>
+    return {
+      type,
+      key: mine.event_id,
+      cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
+      handle: (job) => options.handle(mine, job),
+      failed: (failure, at) => options.failed(mine, failure, at),
+    }
+  }),
+})
+
+const workFields = {
+  cause_id: Schema.String,
+  request_id: Schema.optionalKey(Schema.String),
+  traceparent: Schema.optionalKey(Schema.String),
+}
+
+/** Handles work that the same service enqueued (see `Outcome.enqueue`). */
+export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
+  kind: string,
+  payload: S,
+  options: Settings & {
+    readonly handle: (payload: S["Type"], job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
+    readonly failed: (payload: S["Type"], failure: Failure, at: string) => ReadonlyArray<Outcome>
+  },
+): Handler<R> => {
+  const decode = Schema.decodeUnknownEffect(Schema.Struct({ ...workFields, payload: Schema.Unknown }))
+  const decodePayload = Schema.decodeUnknownEffect(payload)
+  const invalid = (error: Schema.SchemaError) => new Rejected({ reason: "invalid", ...EventCodec.describeFault(error) })
+  return {
+    ...options,
+    name: `work-${kind}`,
+    from: (service) => work(service, kind),
+    read: Effect.fnUntraced(function* (message) {
+      const body = yield* Effect.mapError(Effect.flatMap(EventCodec.parseJson(message.body), decode), (error) =>
+        error._tag === "Rejected" ? error : invalid(error),
+      )
+      const decoded = yield* Effect.mapError(decodePayload(body.payload), invalid)
+      return {
+        type: `work.${kind}`,
+        key: message.id,
+        cause: { eventId: body.cause_id, requestId: body.request_id, traceparent: body.traceparent },
+        handle: (job) => options.handle(decoded, job),
+        failed: (failure, at) => options.failed(decoded, failure, at),
+      }
+    }),
+  }
+}
