@@ -13,7 +13,7 @@
 import type { ConfigurationError, NotFound, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Context } from "effect"
 import type { Duration, Effect, Scope, Semaphore, Stream } from "effect"
-import type { Address, EventAddress, LiveAddress, StoredAddress, WorkAddress } from "./Address.ts"
+import type { EventAddress, LiveAddress, StoredAddress, WorkAddress } from "./Address.ts"
 
 export type Headers = Readonly<Record<string, string>>
 
