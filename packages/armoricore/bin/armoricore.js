@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+/**
+ * The entry that any Node can read: it says in one sentence when Node is too old, and where the installation brought a
+ * newer Node of its own (Linux), it goes on with that one.
+ */
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const needed = [22, 19]
+const inOwnNode = "ARMORICORE_IN_OWN_NODE"
+
+const isNewEnough = () => {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+  return major > needed[0] || (major === needed[0] && minor >= needed[1])
+}
+
+/** The Node that npm's optional dependency put beside the installed packages. */
+const ownNode = () => {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const candidate = join(folder, "node_modules", ".bin", "node")
+    if (existsSync(candidate)) return candidate
+    if (dirname(folder) === folder) return undefined
+  }
+}
+
+const goOnWith = (node) => {
+  // The channel ends when this process is killed, so that the program never outlives the pid that was started.
+  const child = spawn(node, process.argv.slice(1), {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    env: { ...process.env, [inOwnNode]: "1" },
+  })
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => child.kill(signal))
+  child.on("error", () => tooOld())
+  child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)))
+}
+
+const tooOld = () => {
+  process.stderr.write(
+    `armoricore needs Node ${needed.join(".")} or newer and this is ${process.versions.node}; ` +
+      "install a newer Node, or on Linux x64 or arm64 run `npm ci` with optional dependencies, which brings one.\n",
+  )
+  process.exit(1)
+}
+
+if (isNewEnough()) {
+  if (process.env[inOwnNode] === "1" && process.channel) {
+    delete process.env[inOwnNode]
+    process.on("disconnect", () => process.exit(1))
+    process.channel.unref()
+  }
+  const { main } = await import("@armoricore/armoricore/main")
+  main()
+} else {
+  const node = process.env[inOwnNode] === "1" ? undefined : ownNode()
+  if (node === undefined) tooOld()
+  else goOnWith(node)
+}

@@ -1,0 +1,5 @@
+/** Writes `.env.example` at the root of the checkout from the table of settings. */
+import { writeFileSync } from "node:fs"
+import { envExample } from "../src/settings/EnvExample.ts"
+
+writeFileSync(new URL("../../../.env.example", import.meta.url), envExample())

@@ -1,0 +1,40 @@
+/** The command line: the root command, its subcommands, and how usage errors are told. */
+import { NodeServices } from "@effect/platform-node"
+import { Console, Effect, Layer } from "effect"
+import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
+import { checkConfig } from "./commands/check-config.ts"
+import { token } from "./commands/token.ts"
+import { report } from "./Failure.ts"
+import { version } from "./Version.ts"
+
+const Debug = GlobalFlag.Setting("debug")({
+  flag: Flag.Boolean("debug").pipe(
+    Flag.withDescription("show the stack of an error, also with LOG_LEVEL=debug"),
+    Flag.withDefault(false),
+  ),
+})
+
+const root = Command.make("armoricore").pipe(
+  Command.withDescription("Media, notifications, captions and real-time communication as one program"),
+  Command.withGlobalFlags([Debug]),
+  Command.withSubcommands([checkConfig, token]),
+)
+
+/** Usage errors are one line; the whole help comes only when it is asked for. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Console.error(
+          `armoricore: ${event.errors.map((error) => error.message.replaceAll(/\s*\n\s*/g, " ")).join("; ")} (see ${event.commandPath.join(" ")} --help)`,
+        )
+      : CliOutput.defaultPresenter.present(event),
+})
+
+const cliConfig = CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+
+/** Runs one command line; fails with `Ended` and its exit code. */
+export const program = (args: ReadonlyArray<string>) =>
+  Command.runWith(root, { version })(args).pipe(
+    Effect.catchCause(report(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? ""))),
+    Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, cliConfig)),
+  )

@@ -1,0 +1,41 @@
+/** `armoricore token`: a JWT for trying things out, signed as the running program would expect it. */
+import { Tokens } from "@armoricore/auth/Tokens"
+import { Id } from "@armoricore/domain/Wire"
+import { Console, Effect, Result } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as Access from "../Access.ts"
+import { parseDuration } from "../settings/Setting.ts"
+import { settled } from "./settled.ts"
+
+const user = Flag.String("user").pipe(
+  Flag.withDescription("the user the token speaks for"),
+  Flag.withMetavar("ID"),
+  Flag.withSchema(Id),
+)
+const roles = Flag.String("role").pipe(
+  Flag.withDescription("a role: publisher, operator, guest; may be given again"),
+  Flag.withMetavar("R"),
+  Flag.atLeast(0),
+)
+const ttl = Flag.String("ttl").pipe(
+  Flag.withDescription("how long it is valid"),
+  Flag.withMetavar("DURATION"),
+  Flag.withDefault("1h"),
+  Flag.filterMap(
+    (text) => Result.getSuccess(parseDuration(text)),
+    () => "a duration such as 30 s, 10 min or 1 h",
+  ),
+)
+
+export const token = Command.make(
+  "token",
+  { user, roles, ttl },
+  Effect.fn("token")(
+    function* ({ user: userId, roles: given, ttl: lifetime }) {
+      const tokens = yield* Tokens
+      yield* Console.log(yield* tokens.sign({ userId, roles: given, ttl: lifetime }))
+    },
+    Effect.provide(Access.layer),
+    settled,
+  ),
+).pipe(Command.withDescription("Prints a token signed with JWT_SECRET"))

@@ -1,0 +1,98 @@
+/**
+ * What several variables mean together: a provider is off, or set whole. Each check names every fault it sees, as a
+ * sentence that begins with the variable to change.
+ */
+import { existsSync } from "node:fs"
+import type { Name, Values } from "./Table.ts"
+
+/** Variables that only make sense together: the first is the one whose presence switches the provider on. */
+const together: ReadonlyArray<readonly [provider: string, needed: ReadonlyArray<Name>, more: ReadonlyArray<Name>]> = [
+  ["S3 object storage", ["OBJECT_STORAGE_ENDPOINT", "OBJECT_STORAGE_ACCESS_KEY", "OBJECT_STORAGE_SECRET_KEY"], []],
+  ["TLS", ["TLS_CERT", "TLS_KEY"], []],
+  ["FCM", ["FCM_SERVICE_ACCOUNT"], ["FCM_BASE_URL"]],
+  ["APNs", ["APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"], ["APNS_BASE_URL"]],
+  ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
+  ["SendGrid", ["SENDGRID_API_KEY"], ["SENDGRID_BASE_URL", "SENDGRID_WEBHOOK_KEY"]],
+  ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT"]],
+  ["whisper-cli", ["WHISPER_CLI_PATH", "WHISPER_MODEL_PATH"], []],
+  ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
+]
+
+const files: ReadonlyArray<Name> = [
+  "TLS_CERT",
+  "TLS_KEY",
+  "NATS_CREDS",
+  "NATS_CA",
+  "FFMPEG_PATH",
+  "FFPROBE_PATH",
+  "WHISPER_CLI_PATH",
+  "WHISPER_MODEL_PATH",
+]
+
+const mailRoutes = ["smtp", "sendgrid", "ses"]
+
+export const faultsOf = (values: Values): ReadonlyArray<string> => {
+  const faults: Array<string> = []
+  const isSet = (name: Name) => values[name] !== undefined
+  for (const [provider, needed, more] of together) {
+    if (![...needed, ...more].some(isSet)) continue
+    for (const name of needed) {
+      if (!isSet(name))
+        faults.push(
+          `${name} is missing: ${provider} is half set; set it, or unset ${[...needed, ...more].filter(isSet).join(", ")}`,
+        )
+    }
+  }
+  for (const name of files) {
+    const path = values[name]
+    if (typeof path === "string" && !existsSync(path)) faults.push(`${name} names ${path}, which does not exist`)
+  }
+  if (isSet("JWT_SECRET") && isSet("JWT_JWKS_URL"))
+    faults.push("JWT_JWKS_URL and JWT_SECRET are both set; keep one of them")
+  faults.push(...busFaults(values))
+  if (isSet("STATE_URL"))
+    faults.push(
+      "STATE_URL names PostgreSQL, which this version does not speak; unset it: state is kept in NATS or embedded",
+    )
+  if ((isSet("SMTP_URL") || isSet("SENDGRID_API_KEY") || isSet("SES_REGION")) && !isSet("MAIL_FROM")) {
+    faults.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
+  }
+  for (const route of values.MAIL_ROUTES ?? []) {
+    if (!mailRoutes.includes(route)) faults.push(`MAIL_ROUTES names ${route}; there are ${mailRoutes.join(", ")}`)
+  }
+  if (values.SPEECH_ENGINE === "openai" && !isSet("SPEECH_API_KEY") && !isSet("SPEECH_BASE_URL")) {
+    faults.push(
+      "SPEECH_API_KEY is missing: SPEECH_ENGINE is openai; set it, or SPEECH_BASE_URL of a server without keys",
+    )
+  }
+  if (values.SPEECH_ENGINE === "whisper-cli" && !isSet("WHISPER_MODEL_PATH")) {
+    faults.push("WHISPER_MODEL_PATH is missing: SPEECH_ENGINE is whisper-cli; name its model file")
+  }
+  return faults
+}
+
+const isNats = (address: string) => /^(nats|tls):/.test(address)
+
+const busFaults = (values: Values): ReadonlyArray<string> => {
+  const faults: Array<string> = []
+  const servers = values.MESSAGE_BUS_URL
+  const natsOnly = (["NATS_CREDS", "NATS_NKEY_SEED", "NATS_CA"] as const).filter((name) => values[name] !== undefined)
+  if (servers === undefined) {
+    if (natsOnly.length > 0)
+      faults.push(`MESSAGE_BUS_URL is missing: ${natsOnly.join(", ")} is set; set a nats:// URL, or unset it`)
+    return faults
+  }
+  if (servers.some(isNats) && !servers.every(isNats))
+    faults.push("MESSAGE_BUS_URL mixes NATS and RabbitMQ; name servers of one kind")
+  if (!servers.every(isNats)) {
+    faults.push(
+      "MESSAGE_BUS_URL names RabbitMQ, which this version does not speak; name NATS servers, or unset it for the embedded bus",
+    )
+    if (natsOnly.length > 0)
+      faults.push(`${natsOnly.join(", ")} is set, but MESSAGE_BUS_URL is no NATS server; unset it`)
+  }
+  if (values.NATS_CREDS !== undefined && values.NATS_NKEY_SEED !== undefined) {
+    faults.push("NATS_NKEY_SEED and NATS_CREDS are both set; keep one of them")
+  }
+  return faults
+}

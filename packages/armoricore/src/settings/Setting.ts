@@ -1,0 +1,180 @@
+/**
+ * One variable of the environment: its name, what it means, its default and how its text is read. The table in
+ * `Table.ts` is made of these; `.env.example`, `check-config` and the reading itself all come from it.
+ */
+import { isEventType, type EventType, ownSources } from "@armoricore/domain/Events"
+import { Duration, Option, Redacted, Result } from "effect"
+
+export interface Setting<A> {
+  /** One line for `.env.example`, without the name. */
+  readonly meaning: string
+  /** What holds when it is unset, in words or as a value; `.env.example` shows it. */
+  readonly unset: string
+  /** Never printed. */
+  readonly secret: boolean
+  /** An example of a good value, for `.env.example`. */
+  readonly example: string
+  /** The text to a value, or a clause that goes after the name: `must be …`. */
+  readonly parse: (text: string) => Result.Result<A, string>
+  readonly fallback: A
+}
+
+export type Optional<A> = A | undefined
+
+const must = (what: string) => Result.fail(`must be ${what}`)
+
+interface Words {
+  readonly meaning: string
+  readonly unset?: string
+  readonly example?: string
+}
+
+const optional =
+  <A>(parse: (text: string) => Result.Result<A, string>, secret = false) =>
+  (words: Words): Setting<Optional<A>> => ({
+    meaning: words.meaning,
+    unset: words.unset ?? "unset",
+    example: words.example ?? "",
+    secret,
+    parse,
+    fallback: undefined,
+  })
+
+/** The same setting with a value of its own where the variable is unset. */
+export const withDefault = <A>(
+  setting: Setting<Optional<A>>,
+  value: NonNullable<A>,
+  shown: string,
+): Setting<NonNullable<A>> => ({
+  ...setting,
+  unset: shown,
+  example: setting.example === "" ? shown : setting.example,
+  fallback: value,
+  // A setting's parser answers a value or a fault; undefined stands for the unset variable alone.
+  parse: (text) => Result.map(setting.parse(text), (parsed) => parsed ?? value),
+})
+
+export const text = optional<string>((value) => Result.succeed(value))
+
+export const secret = optional<Redacted.Redacted<string>>((value) => Result.succeed(Redacted.make(value)), true)
+
+/** A secret with a least length, for keys that are guessed when they are short. */
+export const longSecret = (least: number) =>
+  optional<Redacted.Redacted<string>>(
+    (value) =>
+      value.length < least ? must(`at least ${least} characters long`) : Result.succeed(Redacted.make(value)),
+    true,
+  )
+
+export const int = (least: number, most: number) =>
+  optional<number>((value) => {
+    const number = Number(value)
+    return /^[0-9]+$/.test(value) && number >= least && number <= most
+      ? Result.succeed(number)
+      : must(`a whole number from ${least} to ${most}`)
+  })
+
+/** `500 ms`, `1 s`, `2 minutes`, `1h`; a bare number is seconds. */
+export const parseDuration = (value: string): Result.Result<Duration.Duration, string> => {
+  const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|millis|s|seconds?|m|min|minutes?|h|hours?|d|days?)?\s*$/.exec(value)
+  if (match === null) return must("a duration such as 500 ms, 30 s, 10 min, 1 h or 7 d")
+  const amount = Number(match[1])
+  const unit = match[2] ?? "s"
+  const millis =
+    unit.startsWith("ms") || unit.startsWith("milli") ? 1 : { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7 }[unit[0] ?? "s"]
+  return Result.succeed(Duration.millis(amount * (millis ?? 1e3)))
+}
+export const duration = optional<Duration.Duration>(parseDuration)
+
+export const choice = <const Choices extends ReadonlyArray<string>>(...choices: Choices) =>
+  optional<Choices[number]>((value) => {
+    const found = choices.find((option): option is Choices[number] => option === value)
+    return found === undefined ? must(`one of ${choices.join(", ")}`) : Result.succeed(found)
+  })
+
+const commaSeparated = (value: string): ReadonlyArray<string> =>
+  value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+
+export const list = optional<ReadonlyArray<string>>((value) => Result.succeed(commaSeparated(value)))
+
+const urlOf = (value: string): Option.Option<URL> => (URL.canParse(value) ? Option.some(new URL(value)) : Option.none())
+
+const checkUrl = (value: string, protocols: ReadonlyArray<string>) =>
+  Option.match(urlOf(value), {
+    onNone: () => false,
+    onSome: (url) => protocols.includes(url.protocol) && url.hostname !== "",
+  })
+
+const shownProtocols = (protocols: ReadonlyArray<string>) => protocols.map((protocol) => `${protocol}//`).join(" or ")
+
+/** A URL without a trailing slash. It may hold a password: printed with it left out. */
+export const url = (...protocols: ReadonlyArray<string>) =>
+  optional<string>((value) =>
+    checkUrl(value, protocols)
+      ? Result.succeed(value.replace(/\/+$/, ""))
+      : must(`a URL that starts with ${shownProtocols(protocols)}`),
+  )
+
+export const urls = (...protocols: ReadonlyArray<string>) =>
+  optional<ReadonlyArray<string>>((value) => {
+    const parts = commaSeparated(value)
+    return parts.length > 0 && parts.every((part) => checkUrl(part, protocols))
+      ? Result.succeed(parts)
+      : must(`one URL or several separated by commas, each starting with ${shownProtocols(protocols)}`)
+  })
+
+const json = (value: string): Result.Result<unknown, string> =>
+  Result.mapError(
+    Result.try((): unknown => JSON.parse(value)),
+    () => "must be valid JSON",
+  )
+
+/** A JSON object that stays text: whoever uses it decodes it with a Schema of its own. */
+export const secretJson = optional<Redacted.Redacted<string>>(
+  (value) =>
+    Result.flatMap(json(value), (parsed) =>
+      typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
+        ? Result.succeed(Redacted.make(value))
+        : must("a JSON object"),
+    ),
+  true,
+)
+
+export type EventSources = Readonly<Record<string, ReadonlyArray<EventType>>>
+
+/** `{"php-backend":["media.uploaded"]}` */
+export const eventSources = optional<EventSources>((value) =>
+  Result.flatMap(json(value), (parsed) => {
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+      return must('a JSON object such as {"php-backend":["media.uploaded"]}')
+    }
+    const sources: Record<string, ReadonlyArray<EventType>> = {}
+    for (const [source, types] of Object.entries(parsed)) {
+      if (!/^[A-Za-z0-9._-]{1,64}$/.test(source))
+        return must(`an object whose keys are source names; "${source}" is none`)
+      if (ownSources.some((own) => own === source)) return must(`free of "${source}", which is Armoricore's own source`)
+      if (!Array.isArray(types)) return must(`an object of lists; "${source}" has none`)
+      const unknown = types.find((type) => typeof type !== "string" || !isEventType(type))
+      if (unknown !== undefined) return must(`made of known event types; ${JSON.stringify(unknown)} is none`)
+      sources[source] = types.filter((type): type is EventType => typeof type === "string" && isEventType(type))
+    }
+    return Result.succeed(sources)
+  }),
+)
+
+/** `id:secret,id:secret`; the first key signs. */
+export const signingKeys = optional<ReadonlyMap<string, Redacted.Redacted<string>>>((value) => {
+  const keys = new Map<string, Redacted.Redacted<string>>()
+  for (const part of commaSeparated(value)) {
+    const at = part.indexOf(":")
+    const id = part.slice(0, at)
+    if (at < 1 || at === part.length - 1 || !/^[A-Za-z0-9._-]+$/.test(id))
+      return must("id:secret pairs separated by commas")
+    if (keys.has(id)) return must(`made of different key ids; ${id} is there twice`)
+    keys.set(id, Redacted.make(part.slice(at + 1)))
+  }
+  return keys.size === 0 ? must("id:secret pairs separated by commas") : Result.succeed(keys)
+}, true)

@@ -1,0 +1,283 @@
+/**
+ * Every variable that the program reads, in the order of `.env.example`. A new setting is one entry here; what several
+ * of them mean together is checked in `Groups.ts`.
+ */
+import { Duration } from "effect"
+import {
+  choice,
+  duration,
+  eventSources,
+  int,
+  list,
+  longSecret,
+  secret,
+  secretJson,
+  signingKeys,
+  text,
+  url,
+  urls,
+  withDefault,
+} from "./Setting.ts"
+
+const web = ["http:", "https:"] as const
+
+export const groups = {
+  "The program": {
+    ARMORICORE_DATA_DIR: withDefault(
+      text({ meaning: "where the embedded bus, state and objects are kept" }),
+      ".armoricore",
+      ".armoricore",
+    ),
+    PORT: withDefault(
+      int(0, 65_535)({ meaning: "the HTTP and WebSocket listener; 0 takes any free port and prints it" }),
+      4000,
+      "4000",
+    ),
+    HOST: withDefault(text({ meaning: "the address it listens on" }), "127.0.0.1", "127.0.0.1"),
+    PUBLIC_URL: url(...web)({
+      meaning: "how clients reach this program from outside, for signed URLs of the local folder",
+      unset: "http://HOST:PORT",
+      example: "https://media.example.com",
+    }),
+    ALLOWED_ORIGINS: list({
+      meaning: "origins whose pages may connect, separated by commas; * for any",
+      unset: "the same origin",
+      example: "https://www.example.com",
+    }),
+    TLS_CERT: text({
+      meaning: "path of the certificate chain (PEM)",
+      unset: "plain HTTP",
+      example: "/run/secrets/tls.crt",
+    }),
+    TLS_KEY: text({ meaning: "path of the private key (PEM)", unset: "plain HTTP", example: "/run/secrets/tls.key" }),
+    TRUSTED_PROXIES: list({
+      meaning: "addresses of proxies whose X-Forwarded-For counts, separated by commas",
+      example: "10.0.0.0/8",
+    }),
+    DRAIN_GRACE: withDefault(
+      duration({ meaning: "how long work that runs at SIGTERM may take to finish" }),
+      Duration.seconds(25),
+      "25 s",
+    ),
+    LOG_LEVEL: withDefault(
+      choice("trace", "debug", "info", "warn", "error", "fatal", "none")({ meaning: "what is logged" }),
+      "info",
+      "info",
+    ),
+    LOG_FORMAT: choice(
+      "json",
+      "pretty",
+    )({ meaning: "how it is logged: json or pretty", unset: "json; pretty on a terminal", example: "json" }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url(...web)({
+      meaning: "where traces and metrics are sent",
+      unset: "off",
+      example: "http://localhost:4318",
+    }),
+    OTEL_EXPORTER_OTLP_HEADERS: secret({
+      meaning: "headers for it, name=value separated by commas",
+      example: "authorization=Bearer …",
+    }),
+    OTEL_SERVICE_NAME: withDefault(text({ meaning: "the service's name in traces" }), "armoricore", "armoricore"),
+    OTEL_RESOURCE_ATTRIBUTES: text({
+      meaning: "more attributes, name=value separated by commas",
+      example: "deployment.environment=staging",
+    }),
+  },
+  "The message bus": {
+    MESSAGE_BUS_URL: urls(
+      "nats:",
+      "tls:",
+      "amqp:",
+      "amqps:",
+    )({
+      meaning: "nats:// or tls:// (several for a cluster, separated by commas), amqp:// or amqps://",
+      unset: "embedded, in the data folder",
+      example: "nats://localhost:4222",
+    }),
+    NATS_CREDS: text({ meaning: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
+    NATS_NKEY_SEED: secret({ meaning: "a NATS nkey seed", example: "SU…" }),
+    NATS_CA: text({ meaning: "path of the CA certificate of the NATS servers (PEM)", example: "/etc/ssl/nats-ca.pem" }),
+    RETRY_MAX_ATTEMPTS: withDefault(
+      int(1, 100)({ meaning: "tries of a message whose handling fails for a passing reason" }),
+      5,
+      "5",
+    ),
+    RETRY_BASE: withDefault(
+      duration({ meaning: "the wait before the second try; it doubles" }),
+      Duration.seconds(1),
+      "1 s",
+    ),
+    RETRY_CAP: withDefault(duration({ meaning: "the longest wait between tries" }), Duration.seconds(60), "60 s"),
+  },
+  State: {
+    STATE_URL: url(
+      "postgres:",
+      "postgresql:",
+    )({
+      meaning: "postgres://user:password@host/database",
+      unset: "NATS key-value on NATS, else embedded; needed with amqp://",
+      example: "postgres://armoricore:…@localhost/armoricore",
+    }),
+  },
+  "Object storage": {
+    OBJECT_STORAGE_ENDPOINT: url(...web)({
+      meaning: "an S3-compatible endpoint (S3, MinIO, …)",
+      unset: "a local folder, served with signed URLs",
+      example: "http://localhost:9000",
+    }),
+    OBJECT_STORAGE_REGION: withDefault(text({ meaning: "its region" }), "us-east-1", "us-east-1"),
+    OBJECT_STORAGE_BUCKET: withDefault(
+      text({ meaning: "the bucket of uploads and of what is made of them" }),
+      "media",
+      "media",
+    ),
+    OBJECT_STORAGE_ACCESS_KEY: text({ meaning: "the access key's id", example: "minioadmin" }),
+    OBJECT_STORAGE_SECRET_KEY: secret({ meaning: "the access key's secret", example: "…" }),
+    MEDIA_SOURCE_BUCKETS: list({
+      meaning: "buckets that s3://bucket/key in events may name, separated by commas",
+      unset: "OBJECT_STORAGE_BUCKET",
+      example: "media,uploads",
+    }),
+  },
+  Playback: {
+    CDN_BASE_URL: url(...web)({
+      meaning: "where playback URLs point",
+      unset: "this program, or the object storage",
+      example: "https://cdn.example.com",
+    }),
+    AKAMAI_EDGEAUTH_KEY: secret({
+      meaning: "key of Akamai EdgeAuth tokens, hex",
+      unset: "no tokens",
+      example: "52a152…",
+    }),
+    AKAMAI_EDGEAUTH_TTL: withDefault(duration({ meaning: "how long such a token is valid" }), Duration.hours(4), "4 h"),
+    AKAMAI_EDGEAUTH_NAME: withDefault(text({ meaning: "the token's parameter or cookie" }), "hdnts", "hdnts"),
+  },
+  "Who may do what": {
+    JWT_SECRET: longSecret(16)({
+      meaning: "the secret of HS256 tokens, at least 16 characters",
+      unset: "a random one, kept in the data folder (for development)",
+      example: "…",
+    }),
+    JWT_JWKS_URL: url(...web)({
+      meaning: "or where the public keys of tokens are",
+      example: "https://id.example.com/.well-known/jwks.json",
+    }),
+    JWT_ISSUER: text({ meaning: "the iss that tokens must have", unset: "any", example: "https://id.example.com" }),
+    JWT_AUDIENCE: text({ meaning: "the aud that tokens must have", unset: "any", example: "armoricore" }),
+    EVENT_SOURCES: withDefault(
+      eventSources({ meaning: "which outside source may publish which events, as JSON" }),
+      { "php-backend": ["media.uploaded", "notification.requested", "transcription.requested"] },
+      '{"php-backend":["media.uploaded","notification.requested","transcription.requested"]}',
+    ),
+    EVENT_SIGNING_KEYS: signingKeys({
+      meaning: "id:secret,id:secret; when set, outside events must be signed",
+      unset: "signatures are not asked for",
+      example: "2026-01:…",
+    }),
+    MEDIA_TOPIC_POLICY: withDefault(
+      choice("public", "owner")({ meaning: "public: any user may watch media:{id}; owner: its owner and operators" }),
+      "public",
+      "public",
+    ),
+  },
+  "Push notifications": {
+    FCM_SERVICE_ACCOUNT: secretJson({
+      meaning: "the service account of Firebase Cloud Messaging, as JSON",
+      unset: "off",
+      example: "{…}",
+    }),
+    FCM_BASE_URL: url(...web)({ meaning: "another address of it, for tests", example: "https://fcm.googleapis.com" }),
+    APNS_KEY: secret({ meaning: "the .p8 key of Apple push", unset: "off", example: "-----BEGIN PRIVATE KEY-----…" }),
+    APNS_KEY_ID: text({ meaning: "that key's id", example: "ABC123DEFG" }),
+    APNS_TEAM_ID: text({ meaning: "the team's id", example: "DEF123GHIJ" }),
+    APNS_TOPIC: text({ meaning: "the app's bundle id", example: "com.example.app" }),
+    APNS_BASE_URL: url(...web)({
+      meaning: "another address of it, for its sandbox or tests",
+      example: "https://api.sandbox.push.apple.com",
+    }),
+    VAPID_PUBLIC_KEY: text({ meaning: "the public key of Web Push", unset: "off", example: "B…" }),
+    VAPID_PRIVATE_KEY: secret({ meaning: "its private key", example: "…" }),
+    VAPID_SUBJECT: text({ meaning: "who to write to: mailto:… or https://…", example: "mailto:ops@example.com" }),
+  },
+  "E-mail": {
+    SMTP_URL: url(
+      "smtp:",
+      "smtps:",
+    )({
+      meaning: "smtp://user:password@host:587",
+      unset: "a local mailbox page",
+      example: "smtp://user:…@smtp.example.com:587",
+    }),
+    MAIL_FROM: text({ meaning: "the sender", example: "Example <no-reply@example.com>" }),
+    SENDGRID_API_KEY: secret({ meaning: "SendGrid's key", unset: "off", example: "SG.…" }),
+    SENDGRID_BASE_URL: url(...web)({
+      meaning: "another address of it, for tests",
+      example: "https://api.sendgrid.com",
+    }),
+    SENDGRID_WEBHOOK_KEY: text({ meaning: "the public key of its event webhook", example: "MFkw…" }),
+    SES_REGION: text({ meaning: "the region of Amazon SES", unset: "off", example: "eu-west-1" }),
+    SES_ENDPOINT: url(...web)({ meaning: "another address of it, for tests", example: "http://localhost:8005" }),
+    MAIL_ROUTES: list({
+      meaning: "the order in which providers are tried",
+      unset: "smtp,sendgrid,ses as far as they are set",
+      example: "ses,smtp",
+    }),
+  },
+  "Captions and moderation": {
+    SPEECH_ENGINE: choice(
+      "openai",
+      "whisper-cli",
+      "pocketsphinx",
+      "off",
+    )({
+      meaning: "openai, whisper-cli, pocketsphinx or off",
+      unset: "pocketsphinx where it is installed, else off",
+      example: "openai",
+    }),
+    SPEECH_BASE_URL: url(...web)({ meaning: "an OpenAI-compatible endpoint", example: "https://api.openai.com/v1" }),
+    SPEECH_API_KEY: secret({ meaning: "its key", example: "sk-…" }),
+    SPEECH_MODEL: text({ meaning: "its model", example: "whisper-1" }),
+    WHISPER_CLI_PATH: text({ meaning: "path of whisper.cpp's whisper-cli", example: "/usr/local/bin/whisper-cli" }),
+    WHISPER_MODEL_PATH: text({ meaning: "path of its model", example: "/models/ggml-base.bin" }),
+    MODERATION_RULES: withDefault(choice("on", "off")({ meaning: "the built-in rules" }), "on", "on"),
+    MODERATION_WORDS: list({ meaning: "more words to remove, separated by commas", example: "word,other" }),
+  },
+  "Webhook of results": {
+    WEBHOOK_URL: url(...web)({
+      meaning: "result events are also POSTed there",
+      unset: "off",
+      example: "https://www.example.com/armoricore",
+    }),
+    WEBHOOK_SECRET: secret({ meaning: "the secret they are signed with", example: "…" }),
+  },
+  "Outside programs": {
+    FFMPEG_PATH: text({
+      meaning: "ffmpeg",
+      unset: "the one on PATH, else the one that npm installed",
+      example: "/usr/bin/ffmpeg",
+    }),
+    FFPROBE_PATH: text({
+      meaning: "ffprobe",
+      unset: "the one on PATH, else the one that npm installed",
+      example: "/usr/bin/ffprobe",
+    }),
+  },
+} as const
+
+export const table = {
+  ...groups["The program"],
+  ...groups["The message bus"],
+  ...groups.State,
+  ...groups["Object storage"],
+  ...groups.Playback,
+  ...groups["Who may do what"],
+  ...groups["Push notifications"],
+  ...groups["E-mail"],
+  ...groups["Captions and moderation"],
+  ...groups["Webhook of results"],
+  ...groups["Outside programs"],
+}
+
+export type Name = keyof typeof table
+export type Values = { readonly [N in Name]: (typeof table)[N]["fallback"] }
