@@ -55,7 +55,7 @@ export const envelopeFields = {
   event_id: EventId,
   timestamp: Timestamp,
   /** `php-backend`, or another name of `EVENT_SOURCES`, or one of Armoricore's own services. */
-  source: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/)),
+  source: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/u)),
   schema_version: Maybe(Count),
   request_id: Maybe(Schema.String.check(Schema.isMaxLength(256))),
   /** W3C trace context. */
@@ -65,7 +65,7 @@ export const envelopeFields = {
 /** An envelope whose payload is not looked at yet. */
 export const Envelope = Schema.Struct({
   event_type: Schema.String.check(
-    Schema.isPattern(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, { expected: "a type such as media.uploaded" }),
+    Schema.isPattern(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/u, { expected: "a type such as media.uploaded" }),
   ),
   ...envelopeFields,
   payload: Schema.Unknown,

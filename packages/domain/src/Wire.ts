@@ -5,7 +5,7 @@
 import { Option, Schema, SchemaGetter, SchemaTransformation } from "effect"
 
 const idText = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9_-]{1,128}$/, { expected: "1 to 128 characters of A-Z a-z 0-9 _ -" }),
+  Schema.isPattern(/^[A-Za-z0-9_-]{1,128}$/u, { expected: "1 to 128 characters of A-Z a-z 0-9 _ -" }),
 )
 
 /** `[A-Za-z0-9_-]{1,128}`; an integer is taken as its decimal text. */
@@ -17,12 +17,12 @@ export const Id = Schema.Union([idText, Schema.Int]).pipe(
 )
 
 const uuidText = Schema.String.check(
-  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, { expected: "a UUID" }),
+  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u, { expected: "a UUID" }),
 )
 
 /** A UUID of any version; upper case is read as lower case. */
 export const Uuid = Schema.String.check(
-  Schema.isPattern(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/, {
+  Schema.isPattern(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/u, {
     expected: "a UUID",
   }),
 ).pipe(
@@ -33,7 +33,7 @@ export const Uuid = Schema.String.check(
 )
 
 const rfc3339 =
-  /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/
+  /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/u
 
 const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
 
@@ -49,7 +49,7 @@ export const Timestamp = Schema.String.check(
 
 /** `s3://bucket/key`, also where the objects lie in a local folder. */
 export const ObjectPath = Schema.String.check(
-  Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/\P{Cc}{1,1024}$/u, {
+  Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/.{1,1024}$/u, {
     expected: "an object path such as s3://bucket/key",
   }),
 )
@@ -83,7 +83,7 @@ export const PhpObject = <S extends Schema.Constraint>(schema: S) =>
 export const Metadata = PhpObject(Schema.Record(Schema.String, Schema.Json))
 
 /** A whole number ≥ 0; digits as text are read as the number. */
-export const Count = Schema.Union([Schema.Int, Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/))]).pipe(
+export const Count = Schema.Union([Schema.Int, Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u))]).pipe(
   Schema.decodeTo(
     Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
     SchemaTransformation.transform<number, string | number>({ decode: Number, encode: (value) => value }),
