@@ -30,7 +30,10 @@ export const live = (topic: string): LiveAddress => ({ channel: "live", topic })
 
 /** Types of dead letters come from outside: whatever is no subject token becomes `_`. */
 const token = (text: string): string => {
-  const cleaned = text.replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^\.+|\.+$|\.(?=\.)/g, "_").slice(0, 128)
+  const cleaned = text
+    .replace(/[^A-Za-z0-9_.-]/g, "_")
+    .replace(/^\.+|\.+$|\.(?=\.)/g, "_")
+    .slice(0, 128)
   return cleaned === "" ? "_" : cleaned
 }
 
