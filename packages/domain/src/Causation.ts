@@ -2,33 +2,26 @@
  * Ids that follow from their cause: doing the same work twice gives the same ids, so every reader can recognise a
  * repetition. A UUID of version 8 (RFC 9562) over SHA-256.
  */
-import { Effect } from "effect"
-
-const encoder = new TextEncoder()
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+import { sha256 as digestOf } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 
 /** SHA-256 of a text, lower-case hex. */
-export const sha256 = (text: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", encoder.encode(text))),
-    (digest) => hex(new Uint8Array(digest)),
-  )
+export const sha256 = (text: string): string => bytesToHex(digestOf(utf8ToBytes(text)))
 
 /** The UUID that belongs to these parts, in this order. */
-export const derivedId = (...parts: ReadonlyArray<string>): Effect.Effect<string> =>
+export const derivedId = (...parts: ReadonlyArray<string>): string => {
   // The length before each part keeps ("ab", "c") and ("a", "bc") apart.
-  Effect.map(sha256(parts.map((part) => `${part.length}:${part}`).join("|")), (digest) => {
-    const variant = ((Number.parseInt(digest.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
-    return [
-      digest.slice(0, 8),
-      digest.slice(8, 12),
-      `8${digest.slice(13, 16)}`,
-      `${variant}${digest.slice(18, 20)}`,
-      digest.slice(20, 32),
-    ].join("-")
-  })
+  const digest = sha256(parts.map((part) => `${part.length}:${part}`).join("|"))
+  const variant = ((Number.parseInt(digest.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
+  return [
+    digest.slice(0, 8),
+    digest.slice(8, 12),
+    `8${digest.slice(13, 16)}`,
+    `${variant}${digest.slice(18, 20)}`,
+    digest.slice(20, 32),
+  ].join("-")
+}
 
 /** The `event_id` of the result of one type that follows from an event; `which` tells several of one type apart. */
-export const resultEventId = (causeEventId: string, resultType: string, which = ""): Effect.Effect<string> =>
+export const resultEventId = (causeEventId: string, resultType: string, which = ""): string =>
   derivedId("result", causeEventId, resultType, which)

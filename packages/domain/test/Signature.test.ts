@@ -11,7 +11,7 @@ const vector = "f594161759d38134938897a86dbf16fc38341e5e5aa1fba48f8691c9d9212106
 describe("Armoricore-Signature", () => {
   it.effect("gives the published vector", () =>
     Effect.gen(function* () {
-      const header = yield* Signature.sign("k1", secret, sentAt, body)
+      const header = Signature.sign("k1", secret, sentAt, body)
       assert.strictEqual(header, `keyid=k1,t=${sentAt},v1=${vector}`)
       assert.strictEqual(yield* Signature.verify(keys, header, body, sentAt * 1000), "k1")
     }),

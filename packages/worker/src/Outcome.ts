@@ -64,11 +64,11 @@ export const toOutbound = (service: string, cause: Cause, outcome: Outcome): Eff
       const body: WorkBody = { cause_id: cause.eventId, ...carried(cause), payload: outcome.payload }
       return {
         address: work(service, outcome.kind),
-        id: yield* derivedId("work", cause.eventId, service, outcome.kind, outcome.which),
+        id: derivedId("work", cause.eventId, service, outcome.kind, outcome.which),
         body: JSON.stringify(body),
       }
     }
-    const id = yield* resultEventId(cause.eventId, outcome.type, outcome.which)
+    const id = resultEventId(cause.eventId, outcome.type, outcome.which)
     const envelope = {
       event_type: outcome.type,
       event_id: id,

@@ -15,7 +15,6 @@
 import { live } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
-import * as Causation from "@armoricore/domain/Causation"
 import type { EventType, PayloadOf } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
 import {
@@ -123,8 +122,9 @@ export const run = Effect.fn("Worker.run")(function* <R>(
 
   const broadcast = <T extends EventType>(incoming: Incoming<R>, type: T, payload: PayloadOf<T>) =>
     Effect.gen(function* () {
-      const id = yield* Causation.derivedId("live", incoming.cause.eventId, crypto.randomUUID())
-      const outbound = yield* toOutbound(service, incoming.cause, { _tag: "Event", type, payload, which: id })
+      // Every live event is a new one: its id follows from nothing that could repeat.
+      const which = crypto.randomUUID()
+      const outbound = yield* toOutbound(service, incoming.cause, { _tag: "Event", type, payload, which })
       yield* bus.broadcast(live(type), encoder.encode(outbound.body))
     }).pipe(
       // Live events are worth nothing later: a bus that is away just now must not fail the job.
@@ -175,6 +175,12 @@ export const run = Effect.fn("Worker.run")(function* <R>(
           ),
       }),
       Effect.raceFirst(renewing),
+      Effect.onInterrupt(() =>
+        claim.release({ failed: false }).pipe(
+          // Without it the lease runs out by itself.
+          Effect.catch((error) => Effect.logWarning(`a claim was not released: ${error.message}`)),
+        ),
+      ),
       Effect.exit,
     )
     if (Exit.isSuccess(exit)) {
@@ -182,10 +188,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       return yield* decide(exit.value, claim.attempts + 1)
     }
     const cause = exit.cause
-    if (Cause.hasInterruptsOnly(cause)) {
-      yield* claim.release({ failed: false })
-      return yield* Effect.interrupt
-    }
+    if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
     const error = Option.getOrElse(
       Cause.findErrorOption(cause),
       () =>

@@ -1,0 +1,346 @@
+import { event } from "@armoricore/bus/Address"
+import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { resultEventId } from "@armoricore/domain/Causation"
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { DeadLetters, emit, Ledger, on, Worker } from "@armoricore/worker"
+import type { HandlerError, Job } from "@armoricore/worker/Handler"
+import type { Outcome } from "@armoricore/worker/Outcome"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Layer, Scope, Exit } from "effect"
+import { TestClock } from "effect/testing"
+
+const ports = Layer.mergeAll(DeadLetters.layer, Layer.empty).pipe(
+  Layer.provideMerge(Ledger.layer),
+  Layer.provideMerge(Layer.mergeAll(MemoryBus.layer, MemoryState.layer)),
+)
+
+const cause = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+const uploaded = (more: object = {}) => ({
+  event_type: "media.uploaded",
+  event_id: cause,
+  timestamp: "2026-01-31T12:00:00+01:00",
+  source: "php-backend",
+  request_id: "r-1",
+  payload: { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" },
+  ...more,
+})
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+const json = (body: Uint8Array) => JSON.parse(new TextDecoder().decode(body))
+
+const publish = (value: unknown, id: string = crypto.randomUUID()) =>
+  Effect.flatMap(EventBus, (bus) => bus.publish({ address: event("media.uploaded"), id, body: bytes(value) }))
+
+const ready = emit("media.playable", { media_id: "m", user_id: "u", playback_urls: { hls: "h", mp4: {} } })
+
+const handler = <R>(handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>) =>
+  on("media.uploaded", {
+    handle: (_, job) => handle(job),
+    failed: ({ payload }, error, failed_at) => [
+      emit("media.failed", { media_id: payload.media_id, user_id: payload.user_id, error, failed_at }),
+    ],
+    timeLimit: Duration.minutes(10),
+  })
+
+/** Everything that is told from now on. */
+const heard = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const messages: Array<LiveMessage> = []
+  yield* bus.listen("all-events", (message) => {
+    if (message.subject !== "armoricore.media.uploaded") messages.push(message)
+  })
+  return messages
+})
+
+/** Lets the fibers run without moving time. */
+const settle = TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
+const after = (duration: Duration.Input) => TestClock.adjust(duration).pipe(Effect.andThen(settle))
+
+const letters = Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 100 }))
+
+describe("the worker loop", () => {
+  it.effect("publishes the result under an id derived from its cause, with its request id", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
+      yield* publish(uploaded())
+      yield* settle
+      assert.lengthOf(messages, 1)
+      const result = json(messages[0]?.body ?? new Uint8Array())
+      assert.strictEqual(result.event_id, resultEventId(cause, "media.playable"))
+      assert.strictEqual(result.request_id, "r-1")
+      assert.strictEqual(result.source, "media")
+      assert.isEmpty(yield* letters)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("does the work of one event once, however often it comes", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const messages = yield* heard
+      yield* Worker.run("media", [handler(() => Effect.sync(() => [(runs++, ready)]))])
+      yield* publish(uploaded())
+      yield* settle
+      yield* publish(uploaded())
+      yield* settle
+      assert.strictEqual(runs, 1)
+      assert.strictEqual(new Set(messages.map(({ id }) => id)).size, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("makes a dead letter of what cannot be read, and goes on", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
+      yield* publish(uploaded({ payload: { user_id: "u", file_path: "s3://media/a.mp4" } }))
+      yield* publish(uploaded({ source: "stranger" }))
+      yield* publish(uploaded())
+      yield* settle
+      const found = yield* letters
+      assert.deepStrictEqual(
+        found.map(({ info }) => [info.reason, info.path, info.attempts]),
+        [
+          ["invalid", "payload.media_id", 1],
+          ["unauthorized", "source", 1],
+        ],
+      )
+      assert.deepStrictEqual(json(found[1]?.body ?? new Uint8Array()).source, "stranger")
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("tells a permanent failure once, without retry or dead letter", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const messages = yield* heard
+      yield* Worker.run("media", [
+        handler(() =>
+          Effect.suspend(() => {
+            runs++
+            return Effect.fail(new PermanentError({ code: "unsupported_format", message: "not a film" }))
+          }),
+        ),
+      ])
+      yield* publish(uploaded())
+      yield* after("1 hour")
+      assert.strictEqual(runs, 1)
+      assert.deepStrictEqual(
+        messages.map(({ body }) => json(body).payload.error),
+        [{ code: "unsupported_format", message: "not a film" }],
+      )
+      assert.isEmpty(yield* letters)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect(
+    "tries a transient fault with backoff, then tells it and makes a dead letter",
+    () =>
+      Effect.gen(function* () {
+        const starts: Array<number> = []
+        const messages = yield* heard
+        yield* Worker.run("media", [
+          handler((job) =>
+            Effect.clockWith((clock) =>
+              Effect.suspend(() => {
+                starts.push(clock.currentTimeMillisUnsafe())
+                assert.strictEqual(job.attempts, starts.length - 1)
+                return Effect.fail(new TransientError({ dependency: "storage", code: "unavailable", message: "away" }))
+              }),
+            ),
+          ),
+        ])
+        yield* publish(uploaded())
+        for (let seconds = 0; seconds < 600; seconds++) yield* after("1 second")
+        assert.lengthOf(starts, 5)
+        const gaps = starts.slice(1).map((at, index) => at - (starts[index] ?? 0))
+        gaps.forEach((gap, index) => {
+          assert.isAtLeast(gap, 500 * 2 ** index)
+          // The next whole second of the test's steps.
+          assert.isAtMost(gap, 1000 * 2 ** index + 1000)
+        })
+        assert.deepStrictEqual(
+          messages.map(({ body }) => json(body).event_type),
+          ["media.failed"],
+        )
+        assert.deepStrictEqual(
+          (yield* letters).map(({ info }) => [info.reason, info.attempts, info.event_id]),
+          [["unavailable", 5, cause]],
+        )
+      }).pipe(Effect.provide(ports)),
+    60_000,
+  )
+
+  it.effect("waits as long as the other side asked", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      yield* Worker.run("media", [
+        handler(() =>
+          Effect.suspend(() => {
+            runs++
+            return runs > 1
+              ? Effect.succeed([])
+              : Effect.fail(
+                  new TransientError({
+                    dependency: "fcm",
+                    code: "throttled",
+                    message: "slow",
+                    retryAfterMillis: 45_000,
+                  }),
+                )
+          }),
+        ),
+      ])
+      yield* publish(uploaded())
+      yield* after("44 seconds")
+      assert.strictEqual(runs, 1)
+      yield* after("2 seconds")
+      assert.strictEqual(runs, 2)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("burns no tries on a configuration fault", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const messages = yield* heard
+      yield* Worker.run("media", [
+        handler((job) =>
+          Effect.suspend(() => {
+            runs++
+            assert.strictEqual(job.attempts, 0)
+            return runs > 10
+              ? Effect.succeed([ready])
+              : Effect.fail(new ConfigurationError({ setting: "APNS_KEY", message: "refused" }))
+          }),
+        ),
+      ])
+      yield* publish(uploaded())
+      for (let minutes = 0; minutes < 12; minutes++) yield* after("61 seconds")
+      assert.strictEqual(runs, 11)
+      assert.lengthOf(messages, 1)
+      assert.isEmpty(yield* letters)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("counts a crash and a time-out of the handler as transient faults", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const messages = yield* heard
+      yield* Worker.run("media", [
+        handler(() =>
+          Effect.suspend(() => {
+            runs++
+            if (runs === 1) return Effect.die(new Error("bug"))
+            return runs === 2 ? Effect.never : Effect.succeed([ready])
+          }),
+        ),
+      ])
+      yield* publish(uploaded())
+      yield* after("2 seconds")
+      assert.strictEqual(runs, 2)
+      for (let minutes = 0; minutes < 11; minutes++) yield* after("1 minute")
+      assert.strictEqual(runs, 3)
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("a worker that lost its lease tells nothing: the successor's result stands", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const ledger = yield* Ledger
+      const late = yield* ledger.claim("media-media-uploaded." + cause, "late", Duration.seconds(1))
+      assert(late._tag === "Claimed")
+      yield* TestClock.adjust("2 seconds")
+      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
+      yield* publish(uploaded())
+      yield* settle
+      const lost = yield* Effect.flip(late.claim.decide({ outbound: [] }, 1))
+      assert.strictEqual(lost._tag, "Conflict")
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("keeps the lease of long work, so that nobody else starts it", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const messages = yield* heard
+      yield* Worker.run("media", [handler(() => Effect.as(Deferred.await(gate), [ready]))])
+      yield* publish(uploaded())
+      for (let steps = 0; steps < 20; steps++) yield* after("9 seconds")
+      const ledger = yield* Ledger
+      const other = yield* ledger.claim("media-media-uploaded." + cause, "other", Duration.seconds(1))
+      assert.strictEqual(other._tag, "Held")
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("hands back what does not end within the grace, without counting a try", () =>
+    Effect.gen(function* () {
+      const first = yield* Scope.make()
+      yield* Worker.run("media", [handler(() => Effect.never)]).pipe(Scope.provide(first))
+      yield* publish(uploaded())
+      yield* settle
+      const closing = yield* Effect.forkChild(Scope.close(first, Exit.void))
+      yield* after("21 seconds")
+      assert.isDefined(closing.pollUnsafe())
+      const messages = yield* heard
+      yield* Worker.run("media", [handler((job) => Effect.sync(() => (assert.strictEqual(job.attempts, 0), [ready])))])
+      yield* after("1 second")
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect(
+    "a replayed letter really runs again and is traced to its origin",
+    () =>
+      Effect.gen(function* () {
+        let healthy = false
+        const messages = yield* heard
+        yield* Worker.run("media", [
+          handler(() =>
+            healthy
+              ? Effect.succeed([ready])
+              : Effect.fail(new TransientError({ dependency: "storage", code: "unavailable", message: "away" })),
+          ),
+        ])
+        yield* publish(uploaded())
+        for (let seconds = 0; seconds < 40; seconds++) yield* after("1 second")
+        const dead = yield* DeadLetters
+        const [letter] = yield* letters
+        assert.isDefined(letter)
+        yield* dead.replay(letter.id)
+        for (let seconds = 0; seconds < 40; seconds++) yield* after("1 second")
+        const [again] = yield* letters
+        assert.strictEqual(again?.info.replay_of, letter.id)
+        healthy = true
+        assert.isDefined(again)
+        yield* dead.replay(again.id)
+        yield* after("1 second")
+        assert.isEmpty(yield* letters)
+        assert.strictEqual(json(messages.at(-1)?.body ?? new Uint8Array()).event_type, "media.playable")
+      }).pipe(Effect.provide(ports)),
+    60_000,
+  )
+
+  it.effect("an edited letter is judged before it is sent", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
+      yield* publish(uploaded({ payload: {} }))
+      yield* settle
+      const dead = yield* DeadLetters
+      const [letter] = yield* letters
+      assert.isDefined(letter)
+      const refused = yield* Effect.flip(dead.replay(letter.id, bytes(uploaded({ payload: { media_id: "m" } }))))
+      assert(refused._tag === "Rejected")
+      assert.strictEqual(refused.path, "payload.user_id")
+      assert.lengthOf(yield* letters, 1)
+      yield* dead.replay(letter.id, bytes(uploaded()))
+      yield* settle
+      assert.isEmpty(yield* letters)
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+})
