@@ -1,0 +1,80 @@
+/** Holds the code to the table of ARCHITECTURE.md: who may import whom. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const packages = readdirSync(join(root, "packages"))
+
+const sources = (name: string): ReadonlyArray<string> =>
+  readdirSync(join(root, "packages", name, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => join("packages", name, "src", file))
+
+const imported = (file: string): ReadonlyArray<string> =>
+  [...readFileSync(join(root, file), "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "")
+
+/** The second column of the table, by package; "every package but X" is spelled out. */
+const allowed: ReadonlyMap<string, ReadonlySet<string>> = (() => {
+  const rows = [...readFileSync(join(root, "ARCHITECTURE.md"), "utf8").matchAll(/^\| (`.+?`(?: `.+?`)*) \|.*\| (.+?) \|$/gm)]
+  const table = new Map<string, ReadonlySet<string>>()
+  for (const [, names = "", may = ""] of rows) {
+    const targets = may.startsWith("every package but")
+      ? packages.filter((name) => !may.includes(name))
+      : may.split(",").map((name) => name.trim())
+    for (const name of names.replaceAll("`", "").split(" ")) {
+      if (packages.includes(name)) table.set(name, new Set(targets))
+    }
+  }
+  return table
+})()
+
+const services = new Set(["media", "notify", "ai", "realtime", "api", "worker"])
+const adapterFolders = /^@armoricore\/(bus|state|storage)\/(memory|embedded|nats|rabbitmq|postgres|local|s3)\//
+
+describe("imports", () => {
+  it("every package stands in the table", () => {
+    assert.deepStrictEqual([...allowed.keys()].sort(), [...packages].sort())
+  })
+
+  for (const name of packages) {
+    it(`${name} imports only what its row allows`, () => {
+      const broken: Array<string> = []
+      for (const file of sources(name)) {
+        for (const specifier of imported(file)) {
+          const [, target] = /^@armoricore\/([^/]+)/.exec(specifier) ?? []
+          if (target !== undefined && target !== name && allowed.get(name)?.has(target) !== true) {
+            broken.push(`${file} imports ${specifier}`)
+          }
+          if (services.has(name) && adapterFolders.test(specifier)) {
+            broken.push(`${file} imports the adapter ${specifier}; a service knows ports only`)
+          }
+          if (specifier.startsWith("../../")) {
+            const depth = file.split("/").length - 4
+            if ((specifier.match(/\.\.\//g)?.length ?? 0) > depth) broken.push(`${file} reaches out of its package: ${specifier}`)
+          }
+        }
+      }
+      assert.deepStrictEqual(broken, [])
+    })
+
+    it(`${name} declares what it imports`, () => {
+      const declared = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"))
+      const names = new Set(Object.keys({ ...declared.dependencies, ...declared.optionalDependencies }))
+      const missing = new Set(
+        sources(name)
+          .flatMap(imported)
+          .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+          .map((specifier) => specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/"))
+          .filter((dependency) => dependency !== `@armoricore/${name}` && !names.has(dependency)),
+      )
+      assert.deepStrictEqual([...missing], [])
+    })
+  }
+
+  it("domain does no I/O", () => {
+    const node = sources("domain").flatMap((file) => imported(file).filter((specifier) => specifier.startsWith("node:")))
+    assert.deepStrictEqual(node, [])
+  })
+})
