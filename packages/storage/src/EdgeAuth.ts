@@ -1,0 +1,34 @@
+/** Akamai EdgeAuth tokens, version 2.0, by their public description. */
+import { createHmac } from "node:crypto"
+import { Redacted } from "effect"
+
+export interface Token {
+  /** Hexadecimal, as the property's configuration shows it. */
+  readonly key: Redacted.Redacted<string>
+  /** Epoch seconds. */
+  readonly start?: number
+  readonly expires: number
+  /** Either the paths it opens (`*` and `?` are wildcards), or the one path that is signed and not sent. */
+  readonly grant: { readonly acl: ReadonlyArray<string> } | { readonly url: string }
+}
+
+/** At most 32 hexadecimal digits, an even number. */
+export const isKey = (text: string): boolean => /^(?:[0-9a-fA-F]{2}){1,16}$/.test(text)
+
+export const token = ({ key, start, expires, grant }: Token): string => {
+  const sent = [
+    ...(start === undefined ? [] : [`st=${start}`]),
+    `exp=${expires}`,
+    ...("acl" in grant ? [`acl=${grant.acl.join("!")}`] : []),
+  ]
+  const signed = "url" in grant ? [...sent, `url=${escape(grant.url)}`] : sent
+  const hmac = createHmac("sha256", Buffer.from(Redacted.value(key), "hex"))
+    .update(signed.join("~"))
+    .digest("hex")
+  return [...sent, `hmac=${hmac}`].join("~")
+}
+
+const escape = (text: string): string =>
+  encodeURIComponent(text)
+    .replace(/[~'*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+    .replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())

@@ -1,0 +1,110 @@
+/**
+ * Playback through this server, from any storage: `GET /play/<token>/<rest of the key>`.
+ *
+ * The token stands in the path since a query would not reach the segments that a playlist names relatively. It covers
+ * one bucket and key prefix, and without an expiry it is the same every time, so that caches and a repeated event keep
+ * their address.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto"
+import { Clock, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
+import type { HttpRouter } from "effect/http"
+import { preflight } from "./http/Cors.ts"
+import { type Below, prefixRoute } from "./http/PrefixRoute.ts"
+import { Problem } from "./http/Problem.ts"
+import { serve } from "./http/ServeObject.ts"
+import { faultOf } from "./ObjectKey.ts"
+import { ObjectStorage } from "./ObjectStorage.ts"
+import { encodeKey, PlaybackUrls, prefixOf } from "./Playback.ts"
+import { PublicUrl } from "./PublicUrl.ts"
+
+export interface Options {
+  /** The secret of the tokens: who has it can read every object. */
+  readonly key: Redacted.Redacted<string>
+  /** How long an address lives; absent: as long as the key. */
+  readonly expiresIn?: Duration.Duration
+}
+
+export const layerProxy = (options: Options): Layer.Layer<PlaybackUrls, never, PublicUrl> =>
+  Layer.effect(
+    PlaybackUrls,
+    Effect.map(PublicUrl, (publicUrl) => ({
+      urlFor: Effect.fn("PlaybackUrls.urlFor")(function* (ref) {
+        const now = yield* Clock.currentTimeMillis
+        const prefix = prefixOf(ref.key)
+        const expires =
+          options.expiresIn === undefined ? 0 : Math.ceil((now + Duration.toMillis(options.expiresIn)) / 1000)
+        const token = sign(options.key, JSON.stringify([ref.bucket, prefix, expires]))
+        const rest = prefix.endsWith("/") ? ref.key.slice(prefix.length) : ""
+        return `${yield* publicUrl.get}/play/${token}/${encodeKey(rest)}`
+      }),
+    })),
+  )
+
+/** The routes; `key` must be the one that `layerProxy` has. */
+export const routes = (
+  options: Pick<Options, "key">,
+): Layer.Layer<never, never, HttpRouter.HttpRouter | ObjectStorage> =>
+  prefixRoute(
+    "/play/",
+    Effect.map(ObjectStorage, (storage) => ({ path, request }: Below) => {
+      if (request.method === "OPTIONS") return Effect.succeed(preflight("GET, HEAD"))
+      if (request.method !== "GET" && request.method !== "HEAD") {
+        return Effect.fail(
+          new Problem({
+            status: 405,
+            title: "Method Not Allowed",
+            detail: "use GET or HEAD",
+            headers: { allow: "GET, HEAD, OPTIONS" },
+          }),
+        )
+      }
+      return Effect.gen(function* () {
+        const slash = path.indexOf("/")
+        const grant = slash < 0 ? Option.none() : verify(options.key, path.slice(0, slash))
+        if (Option.isNone(grant)) {
+          return yield* new Problem({ status: 403, title: "Forbidden", detail: "the address is not one of ours" })
+        }
+        const [bucket, prefix, expires] = grant.value
+        const now = yield* Clock.currentTimeMillis
+        if (expires !== 0 && now >= expires * 1000) {
+          return yield* new Problem({
+            status: 403,
+            title: "Forbidden",
+            detail: "the address has expired; ask for a new one",
+          })
+        }
+        const ref = { bucket, key: prefix + decode(path.slice(slash + 1)) }
+        if ((!prefix.endsWith("/") && ref.key !== prefix) || faultOf(ref) !== undefined) {
+          return yield* new Problem({ status: 404, title: "Not Found", detail: "there is no such object" })
+        }
+        return yield* serve(storage, ref, request, { cacheControl: "no-cache" })
+      })
+    }),
+  )
+
+const Grant = Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String, Schema.Int]))
+const decodeGrant = Schema.decodeUnknownOption(Grant)
+
+const macOf = (key: Redacted.Redacted<string>, text: string): Buffer =>
+  createHmac("sha256", Redacted.value(key)).update(`play.${text}`).digest().subarray(0, 16)
+
+const sign = (key: Redacted.Redacted<string>, text: string): string =>
+  `${Buffer.from(text).toString("base64url")}.${macOf(key, text).toString("base64url")}`
+
+const verify = (key: Redacted.Redacted<string>, token: string) => {
+  const [text = "", mac = ""] = token.split(".")
+  const claimed = Buffer.from(text, "base64url").toString("utf8")
+  const given = Buffer.from(mac, "base64url")
+  const right = macOf(key, claimed)
+  const valid = given.length === right.length && timingSafeEqual(given, right)
+  return valid ? decodeGrant(claimed) : Option.none()
+}
+
+/** What cannot be decoded stands for itself: no such key is there. */
+const decode = (path: string): string => {
+  try {
+    return path.split("/").map(decodeURIComponent).join("/")
+  } catch {
+    return path
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * A route for everything below one path. The router's own wildcard gives up at `maxParamLength`, 100 characters unless
+ * whoever builds the server thinks of it, and an object's key may have 1,024 bytes; so this looks at the path itself.
+ */
+import { Effect, type Layer } from "effect"
+import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { type Problem, toResponse } from "./Problem.ts"
+
+export interface Below {
+  /** What follows the prefix, still percent-encoded. */
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly request: HttpServerRequest.HttpServerRequest
+}
+
+/** `prefix` starts and ends with a slash, for example `/objects/`. */
+export const prefixRoute = <R>(
+  prefix: `/${string}/`,
+  make: Effect.Effect<(below: Below) => Effect.Effect<HttpServerResponse.HttpServerResponse, Problem>, never, R>,
+): Layer.Layer<never, never, HttpRouter.HttpRouter | R> =>
+  HttpRouter.use((router) =>
+    Effect.flatMap(make, (handle) =>
+      router.addGlobalMiddleware((others) =>
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+          if (!request.url.startsWith(prefix)) return others
+          const [path = "", query = ""] = request.url.slice(prefix.length).split(/\?(.*)/s)
+          return handle({ path, query: new URLSearchParams(query), request }).pipe(
+            Effect.catchTag("Problem", (problem) => Effect.succeed(toResponse(problem))),
+            Effect.interruptible,
+          )
+        }),
+      ),
+    ),
+  )

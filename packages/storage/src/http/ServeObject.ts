@@ -1,0 +1,84 @@
+/** Answers GET and HEAD with an object of any adapter: ranges, conditions, cache control, all of it streamed. */
+import { Effect } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { ObjectInfo, ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
+import { parse } from "./ByteRanges.ts"
+import { corsHeaders } from "./Cors.ts"
+import { fromStorage, Problem } from "./Problem.ts"
+
+export interface Options {
+  /** Where the object itself says nothing. */
+  readonly cacheControl: string
+}
+
+export const serve = (
+  storage: ObjectStorage["Service"],
+  ref: ObjectRef,
+  request: HttpServerRequest.HttpServerRequest,
+  options: Options,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, Problem> =>
+  Effect.gen(function* () {
+    const rangeHeader = request.headers["range"]
+    const condition = request.headers["if-none-match"]
+    // A player mostly asks for whole segments without conditions: that way costs one request to the storage.
+    if (request.method === "GET" && rangeHeader === undefined && condition === undefined) {
+      const { info, body } = yield* storage.get(ref)
+      return HttpServerResponse.stream(body, { ...fields(info, options), contentLength: info.size })
+    }
+    const info = yield* storage.head(ref)
+    const known = fields(info, options)
+    if (condition !== undefined && isMatch(condition, info.etag)) {
+      return HttpServerResponse.empty({ status: 304, headers: known.headers })
+    }
+    const ifRange = request.headers["if-range"]
+    const range = ifRange === undefined || ifRange === quoted(info.etag) ? parse(rangeHeader, info.size) : "whole"
+    if (range === "unsatisfiable") {
+      return yield* new Problem({
+        status: 416,
+        title: "Range Not Satisfiable",
+        detail: `the object has ${info.size} bytes; ask for a part of them`,
+        headers: { "content-range": `bytes */${info.size}` },
+      })
+    }
+    const partial = range !== "whole"
+    const length = partial ? range.end - range.start + 1 : info.size
+    const answer = {
+      contentType: known.contentType,
+      status: partial ? 206 : 200,
+      headers: partial
+        ? { ...known.headers, "content-range": `bytes ${range.start}-${range.end}/${info.size}` }
+        : known.headers,
+    }
+    if (request.method === "HEAD") {
+      return HttpServerResponse.empty({
+        status: answer.status,
+        headers: { ...answer.headers, "content-type": answer.contentType, "content-length": String(length) },
+      })
+    }
+    const found = yield* partial ? storage.get(ref, range) : storage.get(ref)
+    if (found.info.etag !== info.etag) {
+      return yield* new Problem({
+        status: 503,
+        title: "Service Unavailable",
+        detail: "the object was replaced a moment ago; ask again",
+        headers: { "retry-after": "1" },
+      })
+    }
+    return HttpServerResponse.stream(found.body, { ...answer, contentLength: length })
+  }).pipe(Effect.catchTag(["NotFound", "TransientError", "ConfigurationError"], fromStorage))
+
+const fields = (info: ObjectInfo, options: Options) => ({
+  contentType: info.contentType,
+  headers: {
+    ...corsHeaders,
+    "accept-ranges": "bytes",
+    "cache-control": info.cacheControl ?? options.cacheControl,
+    etag: quoted(info.etag),
+    "last-modified": new Date(info.modifiedAt).toUTCString(),
+  },
+})
+
+const quoted = (etag: string): string => `"${etag}"`
+
+const isMatch = (condition: string, etag: string): boolean =>
+  condition.split(",").some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === quoted(etag))

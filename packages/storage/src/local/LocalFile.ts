@@ -1,0 +1,90 @@
+/**
+ * How one object lies in the local folder.
+ *
+ * A file holds the bytes and behind them what is known of them (JSON, its length, a mark). One rename publishes both
+ * together, and one open file is one version of the object whatever is written meanwhile.
+ */
+import { createHash } from "node:crypto"
+import { type FileHandle, open } from "node:fs/promises"
+import { Option, Schema } from "effect"
+import type { ObjectInfo } from "../ObjectStorage.ts"
+
+const mark = "ARMOBJ01"
+const footBytes = mark.length + 4
+/** More than the longest key, content type and cache control make. */
+const maxKnownBytes = 16_384
+
+const Known = Schema.fromJsonString(
+  Schema.Struct({
+    bucket: Schema.String,
+    key: Schema.String,
+    size: Schema.Finite,
+    contentType: Schema.String,
+    cacheControl: Schema.optionalKey(Schema.String),
+    etag: Schema.String,
+    modifiedAt: Schema.Finite,
+  }),
+)
+const encode = Schema.encodeSync(Known)
+const decode = Schema.decodeUnknownOption(Known)
+
+/** Changes with every byte. */
+export class Digest {
+  readonly #hash = createHash("sha256")
+  size = 0
+  add(chunk: Uint8Array): void {
+    this.#hash.update(chunk)
+    this.size += chunk.byteLength
+  }
+  etag(): string {
+    return this.#hash.digest("hex").slice(0, 32)
+  }
+}
+
+/** What is written behind an object's bytes. */
+export const trailer = (info: ObjectInfo): Buffer => {
+  const known = Buffer.from(encode(info))
+  const foot = Buffer.alloc(footBytes)
+  foot.writeUInt32BE(known.byteLength, 0)
+  foot.write(mark, 4, "latin1")
+  return Buffer.concat([known, foot])
+}
+
+/** `none` where the file was not written by us, or not to its end. */
+export const readTrailer = async (file: FileHandle): Promise<Option.Option<ObjectInfo>> => {
+  const { size } = await file.stat()
+  // Nearly always the whole trailer comes with the first read.
+  const tail = await readAt(file, Math.max(0, size - 1024), Math.min(size, 1024))
+  if (tail.byteLength < footBytes || tail.toString("latin1", tail.byteLength - mark.length) !== mark) {
+    return Option.none()
+  }
+  const knownBytes = tail.readUInt32BE(tail.byteLength - footBytes)
+  if (knownBytes > maxKnownBytes || knownBytes + footBytes > size) return Option.none()
+  const known =
+    knownBytes + footBytes <= tail.byteLength
+      ? tail.subarray(tail.byteLength - footBytes - knownBytes, tail.byteLength - footBytes)
+      : await readAt(file, size - footBytes - knownBytes, knownBytes)
+  return Option.filter(decode(known.toString("utf8")), (info) => info.size === size - footBytes - knownBytes)
+}
+
+/** Opens, hands over and closes. */
+export const withFile = async <A>(path: string, use: (file: FileHandle) => Promise<A>): Promise<A> => {
+  const file = await open(path, "r")
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Up to `length` bytes, fewer only at the file's end. */
+export const readAt = async (file: FileHandle, position: number, length: number): Promise<Buffer> => {
+  const buffer = Buffer.allocUnsafe(length)
+  let filled = 0
+  while (filled < length) {
+    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return buffer.subarray(0, filled)
+}

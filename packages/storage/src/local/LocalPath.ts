@@ -1,0 +1,62 @@
+/**
+ * Keys as file names, reversibly. Any text becomes names of `a-z 0-9 . _ -` and `%xx`, so that no key can leave the
+ * folder and none clashes on a disk that ignores case. A folder's name ends in `+`, so that the keys `a` and `a/b` can
+ * both be there; a part too long for a file name goes on in a folder that ends in `=`.
+ */
+import { join } from "node:path"
+
+const maxName = 200
+
+/** The file of an object, below the bucket's folder. */
+export const fileOf = (key: string): string => {
+  const parts = key.split("/")
+  const last = parts.pop() ?? ""
+  return join(...parts.flatMap((part) => names(part, "+")), ...names(last, ""))
+}
+
+/** The folder that holds every key which starts so; `""` is the bucket's own. */
+export const folderOf = (prefix: string): string =>
+  join(
+    "",
+    ...prefix
+      .split("/")
+      .slice(0, -1)
+      .flatMap((part) => names(part, "+")),
+  )
+
+/** The key of a file, from its names below the bucket's folder; undefined where we did not make them. */
+export const keyOf = (path: ReadonlyArray<string>): string | undefined => {
+  let text = ""
+  for (const name of path) {
+    if (name.endsWith("=")) text += name.slice(0, -1)
+    else if (name.endsWith("+")) text += `${name === "%+" ? "" : name.slice(0, -1)}/`
+    else if (name !== "%") text += name
+  }
+  return /^(?:[a-z0-9_./-]|%[0-9a-f]{2})*$/.test(text) ? decode(text) : undefined
+}
+
+const names = (part: string, end: string): ReadonlyArray<string> => {
+  const pieces = [""]
+  for (const unit of part === "" ? ["%"] : [...Buffer.from(part)].map(encode)) {
+    const last = pieces.length - 1
+    const piece = pieces[last] ?? ""
+    if (piece.length + unit.length > maxName) pieces.push(unit)
+    else pieces[last] = piece + unit
+  }
+  return pieces.map((piece, at) => piece + (at < pieces.length - 1 ? "=" : end))
+}
+
+const encode = (byte: number, at: number): string => {
+  const char = String.fromCharCode(byte)
+  // A leading dot would hide the file.
+  const plain = /[a-z0-9_-]/.test(char) || (char === "." && at > 0)
+  return plain ? char : `%${byte.toString(16).padStart(2, "0")}`
+}
+
+const decode = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Objects in a local folder, the embedded default: `<folder>/<bucket>/…`, one file an object (`LocalFile`,
+ * `LocalPath`). A write goes to `<folder>/.writing` first and is renamed once it is whole and on the disk.
+ */
+import { randomUUID } from "node:crypto"
+import type { Dirent } from "node:fs"
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
+import { dirname, join, relative, sep } from "node:path"
+import { NotFound } from "@armoricore/domain/Errors"
+import { Clock, Effect, Layer, Option, Stream } from "effect"
+import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
+import { type ByteRange, type ObjectInfo, type ObjectRef, ObjectStorage, type StorageError } from "../ObjectStorage.ts"
+import { Digest, readAt, readTrailer, trailer, withFile } from "./LocalFile.ts"
+import { attempt, isMissing, toStorageError } from "./LocalFault.ts"
+import { fileOf, folderOf, keyOf } from "./LocalPath.ts"
+import { ObjectSigner } from "./ObjectSigner.ts"
+
+export interface Options {
+  /** An absolute path; made where it is not there. */
+  readonly folder: string
+}
+
+const chunkBytes = 256 * 1024
+/** Objects up to this size are read with `get` itself, so that a playlist is one version whatever is written meanwhile. */
+const wholeBytes = 1024 * 1024
+/** What a crash left half-written is removed by `setup` after this. */
+const abandonedMillis = 24 * 3600 * 1000
+
+export const layer = (options: Options): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
+  Layer.effect(
+    ObjectStorage,
+    Effect.map(ObjectSigner, (signer) => {
+      const writing = join(options.folder, ".writing")
+      const bucketFolder = (bucket: string) => join(options.folder, bucket)
+      const pathOf = (ref: ObjectRef) => join(bucketFolder(ref.bucket), fileOf(ref.key))
+
+      const bucketMustExist = (bucket: string) =>
+        Effect.flatMap(
+          attempt(() =>
+            stat(bucketFolder(bucket)).then(
+              (found) => found.isDirectory(),
+              (cause: unknown) => (isMissing(cause) ? false : Promise.reject(cause)),
+            ),
+          ),
+          (there) => (there ? Effect.void : Effect.fail(missingBucket(bucket))),
+        )
+
+      /** Nothing at this path: no such object, or no such bucket. */
+      const absent = (ref: ObjectRef) =>
+        Effect.andThen(
+          bucketMustExist(ref.bucket),
+          Effect.fail(new NotFound({ what: "object", id: `s3://${ref.bucket}/${ref.key}` })),
+        )
+
+      const read = <A>(ref: ObjectRef, use: Parameters<typeof withFile<A | undefined>>[1]) =>
+        Effect.gen(function* () {
+          yield* check(ref)
+          const found = yield* attempt(() =>
+            withFile(pathOf(ref), use).catch((cause: unknown) =>
+              isMissing(cause) ? undefined : Promise.reject(cause),
+            ),
+          )
+          return found === undefined ? yield* absent(ref) : found
+        })
+
+      const put: ObjectStorage["Service"]["put"] = (ref, body, { contentType, cacheControl }) =>
+        Effect.gen(function* () {
+          yield* check(ref)
+          yield* bucketMustExist(ref.bucket)
+          yield* attempt(() => mkdir(writing, { recursive: true }))
+          const temporary = join(writing, randomUUID())
+          const chunks = body instanceof Uint8Array ? Stream.succeed(body) : body
+          const write = Effect.acquireUseRelease(
+            attempt(() => open(temporary, "wx")),
+            (file) =>
+              Effect.gen(function* () {
+                const digest = new Digest()
+                yield* Stream.runForEachArray(chunks, (some) =>
+                  attempt(async () => {
+                    for (const chunk of some) digest.add(chunk)
+                    // Unlike `write`, `writeFile` goes on until every byte is out.
+                    await file.writeFile(some.length === 1 && some[0] !== undefined ? some[0] : Buffer.concat(some))
+                  }),
+                )
+                const info: ObjectInfo = {
+                  bucket: ref.bucket,
+                  key: ref.key,
+                  size: digest.size,
+                  contentType,
+                  ...(cacheControl === undefined ? {} : { cacheControl }),
+                  etag: digest.etag(),
+                  modifiedAt: yield* Clock.currentTimeMillis,
+                }
+                yield* attempt(async () => {
+                  await file.writeFile(trailer(info))
+                  await file.sync()
+                })
+                return info
+              }),
+            (file) => Effect.promise(() => file.close()),
+          )
+          return yield* Effect.tap(write, () => attempt(() => publish(temporary, pathOf(ref)))).pipe(
+            Effect.onError(() => Effect.promise(() => rm(temporary, { force: true }))),
+          )
+        })
+
+      return ObjectStorage.of({
+        put,
+        get: (ref, range) =>
+          Effect.map(
+            read(ref, async (file) => {
+              const info = Option.getOrUndefined(await readTrailer(file))
+              if (info === undefined) return undefined
+              const part = partOf(info, range)
+              const whole = part.length <= wholeBytes ? await readAt(file, part.start, part.length) : undefined
+              return { info, part, whole }
+            }),
+            ({ info, part, whole }) => ({
+              info,
+              body: whole === undefined ? stream(pathOf(ref), info, part) : Stream.succeed<Uint8Array>(whole),
+            }),
+          ),
+        head: (ref) => read(ref, async (file) => Option.getOrUndefined(await readTrailer(file))),
+        list: (bucket, prefix) =>
+          Stream.unwrap(
+            Effect.gen(function* () {
+              yield* checkBucket(bucket)
+              yield* bucketMustExist(bucket)
+              const root = bucketFolder(bucket)
+              const paths = yield* attempt(() => filesBelow(join(root, folderOf(prefix))))
+              const keys = paths
+                .map((path) => ({ path, key: keyOf(relative(root, path).split(sep)) ?? "" }))
+                .filter(({ key }) => key !== "" && key.startsWith(prefix))
+                .sort((a, b) => order(a.key, b.key))
+              return Stream.fromIterable(keys).pipe(
+                Stream.mapEffect(({ path }) => attempt(() => infoAt(path))),
+                // Removed since the folder was read, or not ours.
+                Stream.filter((info) => info !== undefined),
+              )
+            }),
+          ),
+        remove: (ref) =>
+          Effect.gen(function* () {
+            yield* check(ref)
+            yield* bucketMustExist(ref.bucket)
+            yield* attempt(() => removeFile(pathOf(ref), bucketFolder(ref.bucket)))
+          }),
+        presignGet: (ref, { expiresIn }) =>
+          Effect.andThen(check(ref), signer.sign({ method: "GET", bucket: ref.bucket, key: ref.key }, expiresIn)),
+        presignPut: (ref, { expiresIn, contentType, size }) =>
+          Effect.andThen(
+            check(ref),
+            signer.sign(
+              { method: "PUT", bucket: ref.bucket, key: ref.key, contentType, ...(size === undefined ? {} : { size }) },
+              expiresIn,
+            ),
+          ),
+        setup: (bucket) =>
+          Effect.gen(function* () {
+            yield* checkBucket(bucket)
+            const now = yield* Clock.currentTimeMillis
+            yield* attempt(async () => {
+              await mkdir(bucketFolder(bucket), { recursive: true })
+              await mkdir(writing, { recursive: true })
+              await removeAbandoned(writing, now - abandonedMillis)
+            })
+            return `bucket ${bucket}: the folder ${bucketFolder(bucket)}`
+          }),
+      })
+    }),
+  )
+
+interface Part {
+  readonly start: number
+  readonly length: number
+}
+
+const partOf = (info: ObjectInfo, range: ByteRange | undefined): Part => {
+  const start = Math.min(range?.start ?? 0, info.size)
+  return { start, length: Math.max(0, Math.min(range?.end ?? Infinity, info.size - 1) - start + 1) }
+}
+
+/** Reads the file chunk by chunk, and only while it still is the version that `info` describes. */
+const stream = (path: string, info: ObjectInfo, part: Part): Stream.Stream<Uint8Array, StorageError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const file = yield* Effect.acquireRelease(
+        attempt(() => open(path, "r")),
+        (opened) => Effect.promise(() => opened.close()),
+      )
+      const now = yield* attempt(() => readTrailer(file))
+      if (Option.isNone(now) || now.value.etag !== info.etag) {
+        return yield* Effect.fail(toStorageError(new Error("the object was replaced before it was read")))
+      }
+      const end = part.start + part.length
+      return Stream.paginate(part.start, (position) =>
+        Effect.map(
+          attempt(() => readAt(file, position, Math.min(chunkBytes, end - position))),
+          (chunk) => {
+            const next = position + chunk.byteLength
+            return [[chunk], next < end ? Option.some(next) : Option.none<number>()] as const
+          },
+        ),
+      )
+    }),
+  )
+
+/** The folder may be removed by another's `remove` between its making and the rename; then once more. */
+const publish = async (temporary: string, path: string, triesLeft = 10): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true })
+  try {
+    await rename(temporary, path)
+  } catch (cause) {
+    if (!isMissing(cause) || triesLeft === 0) throw cause
+    await publish(temporary, path, triesLeft - 1)
+  }
+  // Without this the name itself may be lost with the power. A folder that is gone was emptied by a `remove` since.
+  await withFile(dirname(path), (folder) => folder.sync()).catch((cause: unknown) => {
+    if (!isMissing(cause)) throw cause
+  })
+}
+
+const infoAt = (path: string): Promise<ObjectInfo | undefined> =>
+  withFile(path, async (file) => Option.getOrUndefined(await readTrailer(file))).catch((cause: unknown) =>
+    isMissing(cause) ? undefined : Promise.reject(cause),
+  )
+
+const filesBelow = async (folder: string): Promise<ReadonlyArray<string>> => {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown): Array<Dirent> => {
+    if (isMissing(cause)) return []
+    throw cause
+  })
+  const found: Array<string> = []
+  for (const entry of entries) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) found.push(...(await filesBelow(path)))
+    else if (entry.isFile()) found.push(path)
+  }
+  return found
+}
+
+/** Also the folders that are empty now, up to the bucket's own. */
+const removeFile = async (path: string, root: string): Promise<void> => {
+  await rm(path, { force: true })
+  for (let folder = dirname(path); folder.startsWith(root + sep); folder = dirname(folder)) {
+    const removed = await rmdir(folder).then(
+      () => true,
+      () => false,
+    )
+    if (!removed) return
+  }
+}
+
+const removeAbandoned = async (folder: string, before: number): Promise<void> => {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found !== undefined && found.mtimeMs < before) await rm(path, { force: true })
+  }
+}
