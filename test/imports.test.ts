@@ -13,7 +13,7 @@ const sources = (name: string): ReadonlyArray<string> =>
     .map((file) => join("packages", name, "src", file))
 
 const imported = (file: string): ReadonlyArray<string> =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "")
+  [...readFileSync(join(root, file), "utf8").matchAll(/(?:^|[\s}*])(?:from|import\(?) ?"([\w@./-]+)"/g)].map((match) => match[1] ?? "")
 
 /** The second column of the table, by package; "every package but X" is spelled out. */
 const allowed: ReadonlyMap<string, ReadonlySet<string>> = (() => {
