@@ -1,0 +1,27 @@
+/** Who makes a request: the `Authorization: Bearer` token, and what its roles allow. */
+import { hasRole, type Identity } from "@armoricore/auth/Identity"
+import { Tokens, type Unauthorized } from "@armoricore/auth/Tokens"
+import type { TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { refuse, type Refused } from "./Problem.ts"
+
+export const bearerOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
+  /^bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
+
+/** The identity that the request's token proves. */
+export const caller = (
+  request: HttpServerRequest.HttpServerRequest,
+): Effect.Effect<Identity, Unauthorized | TransientError, Tokens> =>
+  Effect.flatMap(Tokens, (tokens) => tokens.verify(bearerOf(request)))
+
+export const requireRole = (identity: Identity, role: string): Effect.Effect<void, Refused> =>
+  hasRole(identity, role)
+    ? Effect.void
+    : Effect.fail(refuse(403, "role_missing", `the token lacks the role ${role}; ask for one that has it`))
+
+/** Guests may read; whatever changes something needs a user. */
+export const refuseGuest = (identity: Identity): Effect.Effect<void, Refused> =>
+  hasRole(identity, "guest")
+    ? Effect.fail(refuse(403, "guest", "guests may look but not upload; sign in first"))
+    : Effect.void

@@ -1,0 +1,162 @@
+import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
+import * as Signature from "@armoricore/domain/Signature"
+import { TransientError } from "@armoricore/domain/Errors"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer, Redacted } from "effect"
+import { api, send, tokenOf, uploaded } from "./support.ts"
+
+const heard = Effect.gen(function* () {
+  const messages: Array<LiveMessage> = []
+  yield* (yield* EventBus).listen("all-events", (message) => messages.push(message))
+  return messages
+})
+
+const unused = () => Effect.die("not used here")
+const busAway = Layer.mock(EventBus, {
+  deadLetters: { list: unused, get: unused, remove: unused },
+  publish: () =>
+    Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "the bus does not answer" })),
+})
+
+const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
+const keys = new Map([
+  ["k1", Redacted.make("secret-1")],
+  ["k2", Redacted.make("secret-2")],
+])
+
+describe("POST /v1/events", () => {
+  it.live("passes one envelope to the bus byte for byte", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const body = `${JSON.stringify(uploaded({ extra: "kept" }), null, 3)}\n`
+      const response = yield* send("POST", "/v1/events", { token: yield* tokenOf("php", "publisher"), body })
+      assert.strictEqual(response.status, 202)
+      assert.deepStrictEqual(response.body, { event_id: uploaded().event_id, duplicate: false })
+      assert.strictEqual(text(messages[0]?.body), body)
+      assert.strictEqual(messages[0]?.subject, "armoricore.media.uploaded")
+      const again = yield* send("POST", "/v1/events", { token: yield* tokenOf("php", "publisher"), body })
+      assert.deepStrictEqual(again.body, { event_id: uploaded().event_id, duplicate: true })
+      assert.strictEqual(messages.length, 1)
+    }).pipe(Effect.provide(api())),
+  )
+
+  it.live("takes an array, and publishes nothing of one with a fault in it", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const token = yield* tokenOf("php", "publisher")
+      const two = [uploaded(), uploaded({ event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e70" })]
+      const bad = yield* send("POST", "/v1/events", {
+        token,
+        body: JSON.stringify([...two, uploaded({ payload: {} })]),
+      })
+      assert.strictEqual(bad.status, 422)
+      assert.propertyVal(bad.body, "path", "2.payload.media_id")
+      assert.strictEqual(messages.length, 0)
+      const good = yield* send("POST", "/v1/events", { token, body: JSON.stringify(two) })
+      assert.strictEqual(good.status, 202)
+      assert.deepStrictEqual(
+        good.body,
+        two.map(({ event_id }) => ({ event_id, duplicate: false })),
+      )
+    }).pipe(Effect.provide(api())),
+  )
+
+  it.live("refuses with the status and the path of the field", () =>
+    Effect.gen(function* () {
+      const token = yield* tokenOf("php", "publisher")
+      const body = JSON.stringify(uploaded())
+      const cases: ReadonlyArray<readonly [number, string, Parameters<typeof send>[2]]> = [
+        [401, "token_missing", { body }],
+        [401, "token_invalid", { body, token: "no.jwt.atall" }],
+        [403, "role_missing", { body, token: yield* tokenOf("u") }],
+        [400, "undecodable", { token, body: "{" }],
+        [413, "too_large", { token, body: JSON.stringify(uploaded({ extra: "x".repeat(1_000_000) })) }],
+        [422, "unknown_type", { token, body: JSON.stringify(uploaded({ event_type: "media.upload" })) }],
+        [422, "invalid", { token, body: JSON.stringify(uploaded({ timestamp: "yesterday" })) }],
+        [422, "invalid", { token, body: "[]" }],
+        [403, "unauthorized", { token, body: JSON.stringify(uploaded({ source: "somebody" })) }],
+        [
+          403,
+          "unauthorized",
+          {
+            token,
+            body: JSON.stringify(
+              uploaded({
+                event_type: "media.failed",
+                source: "media",
+                payload: {
+                  media_id: "m",
+                  user_id: "u",
+                  error: { code: "c", message: "m" },
+                  failed_at: "2026-01-31T12:00:00Z",
+                },
+              }),
+            ),
+          },
+        ],
+      ]
+      for (const [status, code, options] of cases) {
+        const response = yield* send("POST", "/v1/events", options)
+        assert.strictEqual(response.status, status, JSON.stringify(response.body))
+        assert.propertyVal(response.body, "code", code)
+        assert.match(response.headers["content-type"] ?? "", /^application\/problem\+json/)
+      }
+    }).pipe(Effect.provide(api())),
+  )
+
+  it.live("a signature is proof enough, and goes along to the bus", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const body = JSON.stringify(uploaded())
+      const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const signature = Signature.sign("k2", Redacted.make("secret-2"), now, new TextEncoder().encode(body))
+      const forged = yield* send("POST", "/v1/events", {
+        body: `${body} `,
+        headers: { [Signature.signatureHeader]: signature },
+      })
+      assert.strictEqual(forged.status, 401)
+      assert.propertyVal(forged.body, "code", "bad_signature")
+      const good = yield* send("POST", "/v1/events", { body, headers: { [Signature.signatureHeader]: signature } })
+      assert.strictEqual(good.status, 202)
+      assert.strictEqual(messages[0]?.headers[Signature.signatureHeader], signature)
+    }).pipe(Effect.provide(api({ signingKeys: keys }))),
+  )
+
+  it.live("signs with the first key for a publisher who came with a token", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const body = JSON.stringify(uploaded())
+      yield* send("POST", "/v1/events", { token: yield* tokenOf("php", "publisher"), body })
+      const message = messages[0]
+      const now = yield* Clock.currentTimeMillis
+      const keyId = yield* Signature.verify(
+        keys,
+        message?.headers[Signature.signatureHeader],
+        message?.body ?? new Uint8Array(),
+        now,
+      )
+      assert.strictEqual(keyId, "k1")
+    }).pipe(Effect.provide(api({ signingKeys: keys }))),
+  )
+
+  it.live("a signature is no proof where no keys are configured", () =>
+    Effect.gen(function* () {
+      const response = yield* send("POST", "/v1/events", {
+        body: JSON.stringify(uploaded()),
+        headers: { [Signature.signatureHeader]: `keyid=k1,t=1700000000,v1=${"0".repeat(64)}` },
+      })
+      assert.strictEqual(response.status, 401)
+    }).pipe(Effect.provide(api())),
+  )
+
+  it.live("answers 503 with Retry-After while the bus is away", () =>
+    Effect.gen(function* () {
+      const response = yield* send("POST", "/v1/events", {
+        token: yield* tokenOf("php", "publisher"),
+        body: JSON.stringify(uploaded()),
+      })
+      assert.strictEqual(response.status, 503)
+      assert.strictEqual(response.headers["retry-after"], "5")
+    }).pipe(Effect.provide(api({}, busAway))),
+  )
+})
