@@ -1,0 +1,36 @@
+/**
+ * The whole of Armoricore's ports in memory as one Layer: a pipeline runs in a unit test with no server, on virtual
+ * time where the test wants it.
+ *
+ * @example
+ * ```ts
+ * const pipeline = MediaService.layer.pipe(Layer.provideMerge(Testing.layer))
+ * ```
+ */
+import * as Tokens from "@armoricore/auth/Tokens"
+import type { EventBus } from "@armoricore/bus/EventBus"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import type { ConfigurationError } from "@armoricore/domain/Errors"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
+import { DeadLetters, Ledger } from "@armoricore/worker"
+import { Layer, Redacted } from "effect"
+
+/** The secret that {@link layer}'s tokens are signed with; it is for tests alone. */
+export const jwtSecret = Redacted.make("a secret for tests, at least 32 bytes long")
+
+export type Services = EventBus | KeyValue | ObjectStorage | Ledger | DeadLetters | Tokens.Tokens
+
+export const layer: Layer.Layer<Services, ConfigurationError> = DeadLetters.layer.pipe(
+  Layer.provideMerge(Ledger.layer),
+  Layer.provideMerge(
+    Layer.mergeAll(
+      MemoryBus.layer,
+      MemoryState.layer,
+      MemoryStorage.layer,
+      Tokens.layer({ keys: { _tag: "Secret", secret: jwtSecret } }),
+    ),
+  ),
+)

@@ -1,0 +1,2 @@
+/** For those who compose Armoricore's layers in tests. */
+export * as Testing from "./Testing.ts"

@@ -1,0 +1,114 @@
+/** What is packed for others is JavaScript with declarations: installed outside, it composes a pipeline in memory. */
+import { execFileSync } from "node:child_process"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const packed = ["domain", "embedded", "bus", "state", "storage", "auth", "worker", "testing"]
+
+const program = `
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { Testing } from "@armoricore/testing"
+import { emit, on, Worker } from "@armoricore/worker"
+import { Deferred, Effect } from "effect"
+
+const main = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const heard = yield* Deferred.make()
+  yield* bus.listen(event("media.playable"), (message) => Deferred.doneUnsafe(heard, Effect.succeed(message)))
+  yield* Worker.run("media", [
+    on("media.uploaded", {
+      handle: ({ payload }) =>
+        Effect.succeed([emit("media.playable", { ...payload, playback_urls: { hls: "h", mp4: {} } })]),
+      failed: () => [],
+    }),
+  ])
+  const body = new TextEncoder().encode(JSON.stringify({
+    event_type: "media.uploaded", event_id: crypto.randomUUID(), timestamp: new Date().toISOString(),
+    source: "php-backend", payload: { media_id: 7, user_id: "u", file_path: "s3://media/a.mp4" },
+  }))
+  yield* bus.publish({ address: event("media.uploaded"), id: "1", body })
+  const message = yield* Deferred.await(heard)
+  console.log(JSON.parse(new TextDecoder().decode(message.body)).payload.media_id)
+})
+await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(Testing.layer)))
+`
+
+/** The libraries are the checkout's own: this test is about our packages, not about the registry. */
+const linkLibraries = (modules: string): void => {
+  mkdirSync(modules, { recursive: true })
+  for (const name of readdirSync(join(root, "node_modules"))) {
+    if (name !== "@armoricore" && !name.startsWith(".")) symlinkSync(join(root, "node_modules", name), join(modules, name))
+  }
+}
+
+describe("npm pack", () => {
+  const folder = mkdtempSync(join(tmpdir(), "armoricore-packed-"))
+  const copy = join(folder, "checkout")
+  const outside = join(folder, "outside")
+
+  beforeAll(() => {
+    // A copy, so that the checkout's manifests are not touched while other tests read them.
+    mkdirSync(copy)
+    for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts"]) {
+      cpSync(join(root, name), join(copy, name), { recursive: true })
+    }
+    for (const name of readdirSync(join(root, "packages"))) {
+      cpSync(join(root, "packages", name), join(copy, "packages", name), {
+        recursive: true,
+        filter: (path) => !/[/\\](dist|node_modules|test)$/.test(path),
+      })
+    }
+    linkLibraries(join(copy, "node_modules"))
+    mkdirSync(join(copy, "node_modules", "@armoricore"))
+    for (const name of readdirSync(join(copy, "packages"))) {
+      symlinkSync(join(copy, "packages", name), join(copy, "node_modules", "@armoricore", name))
+    }
+    execFileSync(process.execPath, ["scripts/build.ts"], { cwd: copy, stdio: "pipe" })
+
+    const modules = join(outside, "node_modules")
+    mkdirSync(join(modules, "@armoricore"), { recursive: true })
+    for (const name of packed) {
+      const [tarball] = JSON.parse(
+        execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
+          cwd: join(copy, "packages", name),
+          encoding: "utf8",
+          stdio: ["ignore", "pipe", "pipe"],
+        }),
+      ) as ReadonlyArray<{ readonly filename: string }>
+      assert.isDefined(tarball)
+      mkdirSync(join(modules, "@armoricore", name))
+      execFileSync("tar", ["-xzf", join(folder, tarball.filename), "--strip-components=1"], {
+        cwd: join(modules, "@armoricore", name),
+      })
+    }
+    linkLibraries(modules)
+    writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
+    writeFileSync(join(outside, "pipeline.js"), program)
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  for (const name of packed) {
+    it(`${name} holds JavaScript, declarations and no TypeScript`, () => {
+      const files = readdirSync(join(outside, "node_modules", "@armoricore", name), { recursive: true, encoding: "utf8" })
+      assert.include(files, "dist/index.js")
+      assert.include(files, "dist/index.d.ts")
+      assert.deepStrictEqual(files.filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts")), [])
+    })
+
+    it(`${name} leaves its manifest as it was`, () => {
+      const manifest = join(copy, "packages", name, "package.json")
+      assert.strictEqual(readFileSync(manifest, "utf8"), readFileSync(join(root, "packages", name, "package.json"), "utf8"))
+      assert.isFalse(existsSync(join(copy, "packages", name, "package.checkout.json")))
+    })
+  }
+
+  it("composes a pipeline in memory outside the checkout", () => {
+    const printed = execFileSync(process.execPath, ["pipeline.js"], { cwd: outside, encoding: "utf8" })
+    assert.strictEqual(printed.trim(), "7")
+  })
+})
