@@ -1,0 +1,72 @@
+/**
+ * The files of a data folder that belong to the engine:
+ * - `engine.sqlite`: the data. Its owner holds SQLite's exclusive lock, which the kernel drops when the process dies;
+ * - `owner.json`: who owns it and where its socket is. Only a note: the lock decides;
+ * - `engine.sock`: the socket, unless the folder's path is too long for one.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { hostname, tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+
+export interface OwnerNote {
+  readonly pid: number
+  readonly host: string
+  readonly startedAt: string
+  readonly socket: string
+}
+
+/** Linux allows 107 bytes, macOS 103. */
+const maxSocketPath = 100
+
+export const databasePath = (folder: string): string => join(folder, "engine.sqlite")
+const notePath = (folder: string): string => join(folder, "owner.json")
+
+export const create = (folder: string): void => void mkdirSync(folder, { recursive: true, mode: 0o700 })
+
+export const readNote = (folder: string): OwnerNote | undefined => {
+  try {
+    const note: unknown = JSON.parse(readFileSync(notePath(folder), "utf8"))
+    return isNote(note) ? note : undefined
+  } catch {
+    // No note, or one that a crash left half-written: then nobody can be named.
+    return undefined
+  }
+}
+
+export const writeNote = (folder: string, socket: string): void =>
+  writeFileSync(
+    notePath(folder),
+    JSON.stringify({ pid: process.pid, host: hostname(), startedAt: new Date().toISOString(), socket }),
+    { mode: 0o600 },
+  )
+
+export const removeNote = (folder: string): void => rmSync(notePath(folder), { force: true })
+
+/** Where a new owner listens. A socket left by a dead owner is removed. */
+export const newSocketPath = (folder: string): string => {
+  const usual = join(folder, "engine.sock")
+  rmSync(usual, { force: true })
+  const former = readNote(folder)?.socket
+  if (former !== undefined && former !== usual && former.startsWith(shortPrefix())) removeSocket(folder, former)
+  return Buffer.byteLength(usual) <= maxSocketPath ? usual : join(mkdtempSync(shortPrefix()), "engine.sock")
+}
+
+export const removeSocket = (folder: string, socket: string): void => {
+  rmSync(socket, { force: true })
+  if (dirname(socket) !== folder) rmSync(dirname(socket), { recursive: true, force: true })
+}
+
+/** Only folders below this prefix are ours to remove. */
+const shortPrefix = (): string => join(tmpdir(), "armoricore-socket-")
+
+const isNote = (note: unknown): note is OwnerNote =>
+  typeof note === "object" &&
+  note !== null &&
+  "pid" in note &&
+  typeof note.pid === "number" &&
+  "socket" in note &&
+  typeof note.socket === "string" &&
+  "host" in note &&
+  typeof note.host === "string" &&
+  "startedAt" in note &&
+  typeof note.startedAt === "string"

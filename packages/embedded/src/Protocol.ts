@@ -1,0 +1,65 @@
+/**
+ * What travels between the engine's thread and those who call it, over a MessagePort or a socket. Both directions carry
+ * batches: an array of frames is one message. On the socket a batch is a 4-byte length and V8's serialisation.
+ */
+import { deserialize, serialize } from "node:v8"
+
+/** Id, module, operation, arguments. The module `""` holds the engine's own operations. */
+export type Request = readonly [id: number, module: string, operation: string, args: unknown]
+
+export interface Fault {
+  /** `full`, `unavailable`: transient. `configuration`: an operator must act. `defect`: a bug. */
+  readonly kind: "full" | "unavailable" | "configuration" | "defect"
+  readonly message: string
+}
+
+export type Reply =
+  | readonly [id: number, ok: true, value: unknown]
+  | readonly [id: number, ok: false, fault: Fault]
+  | readonly [id: 0, module: string, topic: string, data: unknown]
+
+/** The thread's first message. */
+export type Greeting = { readonly ready: true } | { readonly refused: Fault; readonly busy: boolean }
+
+export interface ThreadOptions {
+  readonly folder: string
+  /** How long to wait for a former owner that is just ending, in milliseconds. */
+  readonly patience: number
+}
+
+export const maxFrameBytes = 256 * 1024 * 1024
+
+export const encode = (batch: ReadonlyArray<unknown>): Buffer => {
+  const body = serialize(batch)
+  const frame = Buffer.allocUnsafe(4 + body.byteLength)
+  frame.writeUInt32BE(body.byteLength)
+  frame.set(body, 4)
+  return frame
+}
+
+/** Collects chunks and hands out whole batches; the answer is false when the other side does not speak this protocol. */
+export const decoder = (onBatch: (batch: ReadonlyArray<unknown>) => void): ((chunk: Buffer) => boolean) => {
+  let chunks: Array<Buffer> = []
+  let held = 0
+  let wanted = 4
+  return (chunk) => {
+    chunks.push(chunk)
+    held += chunk.byteLength
+    // Joined only once a whole batch is there: a large one would otherwise be copied with every chunk.
+    while (held >= wanted) {
+      const joined = Buffer.concat(chunks)
+      const length = joined.readUInt32BE(0)
+      if (length > maxFrameBytes) return false
+      chunks = [joined]
+      wanted = 4 + length
+      if (held < wanted) break
+      const batch: unknown = deserialize(joined.subarray(4, wanted))
+      if (!Array.isArray(batch)) return false
+      chunks = [joined.subarray(wanted)]
+      held -= wanted
+      wanted = 4
+      onBatch(batch)
+    }
+    return true
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The two ways to the engine: its own thread, or the socket of the process that owns the folder.
+ */
+import { connect } from "node:net"
+import { Worker } from "node:worker_threads"
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import * as DataFolder from "./DataFolder.ts"
+import { type Fault, type Greeting, type Reply, type Request, type ThreadOptions, decoder, encode } from "./Protocol.ts"
+
+export interface Transport {
+  readonly send: (batch: ReadonlyArray<Request>) => void
+  /** Returns once everything sent was answered and the other side is gone. */
+  readonly close: Effect.Effect<void>
+}
+
+export interface Handlers {
+  readonly onBatch: (batch: ReadonlyArray<Reply>) => void
+  /** Called once, when the way is gone. */
+  readonly onClose: () => void
+}
+
+export type Dial = (handlers: Handlers) => Effect.Effect<Transport, TransientError | ConfigurationError>
+
+/** The settings of a data folder stand in one variable, so messages may name it. */
+const setting = "ARMORICORE_DATA_DIR"
+
+export const unavailable = (message: string): TransientError =>
+  new TransientError({ dependency: "embedded", code: "unavailable", message })
+
+/** Starts the thread, which takes the folder's lock. */
+export const thread =
+  (options: ThreadOptions): Dial =>
+  (handlers) =>
+    Effect.callback<Transport, TransientError | ConfigurationError>((resume) => {
+      // In the checkout this file is TypeScript, in a packed package JavaScript; the thread has the same ending.
+      const entry = new URL(`./thread/main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+      const worker = new Worker(entry, { workerData: options, execArgv: [] })
+      const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
+      let greeted = false
+      worker.on("error", (cause) => resume(Effect.fail(unavailable(`The engine's thread failed: ${cause.message}`))))
+      worker.once("exit", () => {
+        resume(Effect.fail(unavailable("The engine's thread ended")))
+        handlers.onClose()
+      })
+      worker.on("message", (message: Greeting | ReadonlyArray<Reply>) => {
+        if (greeted) return handlers.onBatch(message as ReadonlyArray<Reply>)
+        greeted = true
+        const greeting = message as Greeting
+        resume(
+          "refused" in greeting
+            ? Effect.fail(greeting.busy ? owned(options.folder) : failure(greeting.refused))
+            : Effect.succeed({
+                send: (batch) => worker.postMessage(batch, []),
+                close: Effect.promise(() => {
+                  worker.postMessage("close", [])
+                  return ended
+                }),
+              }),
+        )
+      })
+      return Effect.promise(() => worker.terminate())
+    })
+
+/** Connects to the owner's socket. */
+export const socket =
+  (folder: string): Dial =>
+  (handlers) =>
+    Effect.callback<Transport, TransientError | ConfigurationError>((resume) => {
+      const note = DataFolder.readNote(folder)
+      if (note === undefined) return resume(Effect.fail(unavailable(`No process serves the data folder ${folder}`)))
+      const connection = connect(note.socket)
+      const closed = new Promise<void>((resolve) => connection.once("close", () => resolve()))
+      const accept = decoder((batch) => handlers.onBatch(batch as ReadonlyArray<Reply>))
+      connection.on("data", (chunk: Buffer) => {
+        if (!accept(chunk)) connection.destroy()
+      })
+      connection.once("error", () => {
+        resume(Effect.fail(unavailable(`The owner of the data folder ${folder} (process ${note.pid}) does not answer`)))
+      })
+      connection.once("close", () => handlers.onClose())
+      connection.once("connect", () =>
+        resume(
+          Effect.succeed({
+            send: (batch) => void connection.write(encode(batch)),
+            close: Effect.promise(() => {
+              connection.end()
+              return closed
+            }),
+          }),
+        ),
+      )
+      return Effect.sync(() => connection.destroy())
+    })
+
+const owned = (folder: string): ConfigurationError => {
+  const note = DataFolder.readNote(folder)
+  const owner = note === undefined ? "another process" : `process ${note.pid} on ${note.host} (since ${note.startedAt})`
+  return new ConfigurationError({
+    setting,
+    message: `The data folder ${folder} belongs to ${owner}; stop that process, choose another ${setting}, or set MESSAGE_BUS_URL to run several processes`,
+  })
+}
+
+/** A fault that the thread reported, as the error its recovery asks for. */
+export const failure = (fault: Fault): TransientError | ConfigurationError => {
+  switch (fault.kind) {
+    case "configuration":
+      return new ConfigurationError({ setting, message: fault.message })
+    case "full":
+      return new TransientError({ dependency: "embedded", code: "full", message: fault.message })
+    case "unavailable":
+    case "defect":
+      return unavailable(fault.message)
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The SQLite file as the engine holds it: exclusively, with a write-ahead log that reaches the disk at every commit.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import type { Fault } from "../Protocol.ts"
+import type { EngineDatabase, SqlValue } from "../Operations.ts"
+
+export interface Database extends EngineDatabase {
+  readonly exec: (sql: string) => void
+  /** Forgets what was counted for the last transaction. */
+  readonly begin: () => void
+  readonly close: () => void
+}
+
+export const open = (path: string, patience: number): Database => {
+  const sqlite = new DatabaseSync(path)
+  try {
+    sqlite.exec(`PRAGMA busy_timeout = ${patience}`)
+    // Exclusive before the first access: the log then needs no shared memory, and the lock stays until this process ends.
+    sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    sqlite.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536")
+    sqlite.exec(
+      "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS armoricore_schema (module TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT; COMMIT",
+    )
+  } catch (cause) {
+    sqlite.close()
+    throw cause
+  }
+  const statements = new Map<string, StatementSync>()
+  const statement = (sql: string): StatementSync => {
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    const made = sqlite.prepare(sql)
+    statements.set(sql, made)
+    return made
+  }
+  const pageSize = Number(statement("PRAGMA page_size").get()?.["page_size"])
+  let used: number | undefined
+  return {
+    exec: (sql) => sqlite.exec(sql),
+    begin: () => {
+      used = undefined
+      statement("BEGIN").run()
+    },
+    run: (sql, ...parameters) => {
+      const written = statement(sql).run(...mutable(parameters))
+      return { changes: Number(written.changes), lastRow: Number(written.lastInsertRowid) }
+    },
+    // The row's shape is what the statement selects, which only its author can say.
+    get: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
+      statement(sql).get(...mutable(parameters)) as Row | undefined,
+    all: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
+      statement(sql).all(...mutable(parameters)) as unknown as ReadonlyArray<Row>,
+    usedBytes: () => {
+      used ??=
+        (Number(statement("PRAGMA page_count").get()?.["page_count"]) -
+          Number(statement("PRAGMA freelist_count").get()?.["freelist_count"])) *
+        pageSize
+      return used
+    },
+    close: () => sqlite.close(),
+  }
+}
+
+const mutable = (parameters: ReadonlyArray<SqlValue>): Array<SqlValue> => [...parameters]
+
+const primaryCode = (cause: unknown): number | undefined =>
+  cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode & 0xff : undefined
+
+export const isBusy = (cause: unknown): boolean => [5, 6].includes(primaryCode(cause) ?? 0)
+
+/** Which decision an exception calls for, by SQLite's primary result code. */
+export const fault = (cause: unknown): Fault => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  switch (primaryCode(cause)) {
+    case 13: // SQLITE_FULL
+      return { kind: "full", message: `The disk of the data folder is full (${message}); free some space` }
+    case 5: // SQLITE_BUSY
+    case 6: // SQLITE_LOCKED
+    case 10: // SQLITE_IOERR
+      return { kind: "unavailable", message: `The data folder cannot be read or written: ${message}` }
+    case 8: // SQLITE_READONLY
+    case 11: // SQLITE_CORRUPT
+    case 14: // SQLITE_CANTOPEN
+    case 26: // SQLITE_NOTADB
+      return {
+        kind: "configuration",
+        message: `The data folder cannot be used: ${message}; check its rights, or restore it from a copy`,
+      }
+    default:
+      return { kind: "defect", message: cause instanceof Error ? (cause.stack ?? message) : message }
+  }
+}

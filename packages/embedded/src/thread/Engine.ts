@@ -1,0 +1,236 @@
+/**
+ * The engine inside its thread: requests that arrive together are one transaction and are answered after its COMMIT.
+ *
+ * - Group commit: a batch runs when the event loop has taken in everything that waited; while one commits, the next gathers.
+ * - A request that throws must not take its neighbours along: the batch is rolled back and its requests run one by one.
+ * - Notices leave after the commit, before the answers of the same batch.
+ */
+import type { OperationContext, OperationsModule } from "../Operations.ts"
+import type { Fault, Reply, Request } from "../Protocol.ts"
+import { type Database, fault } from "./Database.ts"
+
+/** Somebody who calls: the process that owns the thread, or one on the socket. */
+export interface Peer {
+  readonly send: (batch: ReadonlyArray<Reply>) => void
+  /** What this peer listens to: prefixes of `module/topic`, with how many listeners each has. */
+  readonly interests: Map<string, number>
+}
+
+interface Loaded {
+  readonly module: OperationsModule
+  readonly context: OperationContext
+}
+
+const maxBatch = 4096
+
+export class Engine {
+  private readonly db: Database
+  private readonly loaded = new Map<string, Loaded>()
+  private readonly loading = new Map<string, Promise<Loaded>>()
+  private readonly peers = new Set<Peer>()
+  private queue: Array<{ readonly peer: Peer; readonly request: Request }> = []
+  private notices: Array<readonly [module: string, topic: string, data: unknown]> = []
+  private readonly woken = new Set<string>()
+  private scheduled = false
+  private readonly sweeper: NodeJS.Timeout
+
+  constructor(db: Database) {
+    this.db = db
+    this.sweeper = setInterval(() => this.sweep(), 60_000)
+  }
+
+  join(peer: Peer): void {
+    this.peers.add(peer)
+  }
+
+  leave(peer: Peer): void {
+    this.peers.delete(peer)
+  }
+
+  receive(peer: Peer, batch: ReadonlyArray<Request>): void {
+    for (const request of batch) this.queue.push({ peer, request })
+    this.schedule()
+  }
+
+  /** Everything received so far is committed and answered, then the file is closed. */
+  close(): void {
+    clearInterval(this.sweeper)
+    while (this.queue.length > 0) this.runBatch()
+    this.db.close()
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    setImmediate(() => {
+      this.scheduled = false
+      this.runBatch()
+      if (this.queue.length > 0) this.schedule()
+    })
+  }
+
+  private runBatch(): void {
+    const batch = this.queue.splice(0, maxBatch)
+    const answers = new Map<Peer, Array<Reply>>()
+    const answer = (peer: Peer, reply: Reply) => {
+      const list = answers.get(peer)
+      if (list === undefined) answers.set(peer, [reply])
+      else list.push(reply)
+    }
+    const calls = batch.filter(({ peer, request }) => request[1] !== "" || this.control(peer, request, answer))
+    const together = this.transaction(() => calls.map(({ request }) => this.call(request)))
+    calls.forEach(({ peer, request }, index) => {
+      const result = together.ok ? ok(together.value[index]) : this.transaction(() => this.call(request))
+      answer(peer, result.ok ? [request[0], true, result.value] : [request[0], false, result.fault])
+    })
+    this.flushNotices(answer)
+    for (const [peer, replies] of answers) peer.send(replies)
+  }
+
+  private transaction<A>(body: () => A): Result<A> {
+    const before = this.notices.length
+    try {
+      this.db.begin()
+      const value = body()
+      this.db.exec("COMMIT")
+      return ok(value)
+    } catch (cause) {
+      this.notices.length = before
+      this.woken.clear()
+      return { ok: false, fault: this.rollback() ?? fault(cause) }
+    }
+  }
+
+  /** SQLite may have rolled back by itself, so a refusal here is no news. */
+  private rollback(): Fault | undefined {
+    try {
+      this.db.exec("ROLLBACK")
+      return undefined
+    } catch (cause) {
+      const own = fault(cause)
+      return own.kind === "defect" ? undefined : own
+    }
+  }
+
+  private call([, module, operation, args]: Request): unknown {
+    const loaded = this.loaded.get(module)
+    const run = loaded?.module.operations[operation]
+    if (loaded === undefined || run === undefined)
+      throw new Error(`The engine knows no operation ${module}.${operation}`)
+    // The caller's side is typed by the module's own operations; what travels is not.
+    return run(this.db, args as never, loaded.context)
+  }
+
+  /** The engine's own operations; true when the request is none of them. */
+  private control(peer: Peer, [id, , operation, args]: Request, answer: (peer: Peer, reply: Reply) => void): boolean {
+    const { name, url, options } = args as {
+      readonly name: string
+      readonly url: string
+      readonly options: Loaded["context"]["options"]
+    }
+    switch (operation) {
+      case "listen":
+        peer.interests.set(name, (peer.interests.get(name) ?? 0) + 1)
+        answer(peer, [id, true, undefined])
+        return false
+      case "unlisten": {
+        const left = (peer.interests.get(name) ?? 0) - 1
+        if (left > 0) peer.interests.set(name, left)
+        else peer.interests.delete(name)
+        answer(peer, [id, true, undefined])
+        return false
+      }
+      case "register":
+        this.load(name, url, options).then(
+          () => peer.send([[id, true, undefined]]),
+          (cause: unknown) => peer.send([[id, false, isFault(cause) ? cause : fault(cause)]]),
+        )
+        return false
+      default:
+        return true
+    }
+  }
+
+  private load(name: string, url: string, options: Loaded["context"]["options"]): Promise<Loaded> {
+    const known = this.loading.get(name)
+    if (known !== undefined) return known
+    const loading = import(url).then((module: OperationsModule) => {
+      this.migrate(name, module.migrations)
+      const loaded = { module, context: this.context(name, options) }
+      this.loaded.set(name, loaded)
+      return loaded
+    })
+    this.loading.set(name, loading)
+    loading.catch(() => this.loading.delete(name))
+    return loading
+  }
+
+  private migrate(name: string, migrations: ReadonlyArray<string>): void {
+    const row = this.db.get<{ readonly version: number }>(
+      "SELECT version FROM armoricore_schema WHERE module = ?",
+      name,
+    )
+    const version = row?.version ?? 0
+    if (version > migrations.length) {
+      const newer: Fault = {
+        kind: "configuration",
+        message: `The data folder was written by a newer version of armoricore (${name} ${version}, known are ${migrations.length}); update armoricore, or choose another ARMORICORE_DATA_DIR`,
+      }
+      throw newer
+    }
+    const result = this.transaction(() => {
+      for (const script of migrations.slice(version)) this.db.exec(script)
+      this.db.run(
+        "INSERT INTO armoricore_schema VALUES (?, ?) ON CONFLICT (module) DO UPDATE SET version = excluded.version",
+        name,
+        migrations.length,
+      )
+    })
+    if (!result.ok) throw result.fault
+  }
+
+  private context(name: string, options: Loaded["context"]["options"]): OperationContext {
+    return {
+      options,
+      wants: (topic) => [...this.peers].some((peer) => listens(peer, `${name}/${topic}`)),
+      emit: (topic, data) => {
+        // A bare wake-up says no more when it is said twice in one transaction.
+        const address = `${name}/${topic}`
+        if (data === undefined && this.woken.has(address)) return
+        if (data === undefined) this.woken.add(address)
+        this.notices.push([name, topic, data])
+      },
+    }
+  }
+
+  private flushNotices(answer: (peer: Peer, reply: Reply) => void): void {
+    const notices = this.notices
+    this.notices = []
+    this.woken.clear()
+    for (const [module, topic, data] of notices) {
+      const address = `${module}/${topic}`
+      for (const peer of this.peers) if (listens(peer, address)) answer(peer, [0, module, topic, data])
+    }
+  }
+
+  private sweep(): void {
+    for (const [name, { module, context }] of this.loaded) {
+      const { sweep } = module
+      if (sweep === undefined) continue
+      const result = this.transaction(() => sweep(this.db, context, Date.now()))
+      // The thread has no logger; standard error reaches whoever runs the program.
+      if (!result.ok) process.stderr.write(`armoricore: sweeping ${name} failed: ${result.fault.message}\n`)
+    }
+    this.flushNotices((peer, reply) => peer.send([reply]))
+  }
+}
+
+type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly fault: Fault }
+const ok = <A>(value: A): { readonly ok: true; readonly value: A } => ({ ok: true, value })
+
+const isFault = (cause: unknown): cause is Fault => typeof cause === "object" && cause !== null && "kind" in cause
+
+const listens = (peer: Peer, address: string): boolean => {
+  for (const prefix of peer.interests.keys()) if (address.startsWith(prefix)) return true
+  return false
+}

@@ -1,0 +1,50 @@
+/** Serves the engine to other processes of the same user, on a socket that only this user may open. */
+import { chmodSync } from "node:fs"
+import { type Socket, createServer } from "node:net"
+import { type Reply, type Request, decoder, encode } from "../Protocol.ts"
+import type { Engine, Peer } from "./Engine.ts"
+
+/** A peer that does not read what it asked for is cut off before it fills this process's memory. */
+const maxUnread = 64 * 1024 * 1024
+
+export interface SocketServer {
+  readonly close: () => Promise<void>
+}
+
+export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    const peer: Peer = {
+      interests: new Map(),
+      send: (batch: ReadonlyArray<Reply>) => {
+        if (socket.writableLength > maxUnread) socket.destroy()
+        else socket.write(encode(batch))
+      },
+    }
+    // What a peer sends is typed by the client half of this package; only the same user can connect.
+    const accept = decoder((batch) => engine.receive(peer, batch as ReadonlyArray<Request>))
+    sockets.add(socket)
+    engine.join(peer)
+    socket.on("data", (chunk: Buffer) => {
+      if (!accept(chunk)) socket.destroy()
+    })
+    socket.on("error", () => socket.destroy())
+    socket.on("close", () => {
+      sockets.delete(socket)
+      engine.leave(peer)
+    })
+  })
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(path, () => {
+      chmodSync(path, 0o600)
+      resolve({
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed())
+            for (const socket of sockets) socket.end()
+          }),
+      })
+    })
+  })
+}
