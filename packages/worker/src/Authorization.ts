@@ -4,6 +4,7 @@ import { type AnyEvent, catalogue, type EventType, ownSources } from "@armoricor
 import { signatureHeader, type SigningKeys, verify } from "@armoricore/domain/Signature"
 import type { Stored } from "@armoricore/bus/EventBus"
 import { Context, Effect } from "effect"
+import { headerOf } from "./Letter.ts"
 
 /** `EVENT_SOURCES`: outside sources and the types each may publish. */
 export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<string>>>(
@@ -44,6 +45,5 @@ export const authorize = Effect.fnUntraced(function* (event: AnyEvent, message: 
   yield* mayPublish(yield* EventSources, event.source, event.event_type)
   const keys = yield* EventSigningKeys
   if (keys.size === 0 || isOwnSource(event.source)) return
-  const header = Object.entries(message.headers).find(([name]) => name.toLowerCase() === signatureHeader.toLowerCase())
-  yield* verify(keys, header?.[1], message.body, message.arrivedAt)
+  yield* verify(keys, headerOf(message, signatureHeader), message.body, message.arrivedAt)
 })

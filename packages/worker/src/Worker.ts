@@ -34,7 +34,7 @@ import {
 import { Headers as HttpHeaders, HttpTraceContext } from "effect/http"
 import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
 import { type Claim, type Decision, Ledger, type Outbound } from "./Ledger.ts"
-import { type LetterInfo, replayHeader, toMessage } from "./Letter.ts"
+import * as Letter from "./Letter.ts"
 import { type Outcome, toOutbound } from "./Outcome.ts"
 import { delayAfter, RetryPolicy } from "./Retry.ts"
 import * as Metrics from "./WorkerMetrics.ts"
@@ -79,36 +79,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const publish = (outbound: Outbound) =>
     bus
       .publish({ address: outbound.address, id: outbound.id, body: encoder.encode(outbound.body) })
-      .pipe(Effect.tap(() => count(Metrics.published, service, { type: typeOf(outbound) })))
-
-  const deadLetter = (
-    consumer: string,
-    delivery: Delivery,
-    about: Pick<LetterInfo, "reason" | "message" | "path" | "attempts"> & { readonly firstAt: number },
-  ) =>
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const { eventId, eventType } = peek(delivery.body)
-      const info: LetterInfo = {
-        service,
-        consumer,
-        event_type: eventType ?? "unknown",
-        ...(eventId === undefined ? {} : { event_id: eventId }),
-        subject: delivery.subject,
-        message_id: delivery.id,
-        reason: about.reason,
-        message: about.message,
-        path: about.path,
-        attempts: about.attempts,
-        first_at: isoTime(about.firstAt),
-        last_at: isoTime(now),
-        ...traceOf(delivery),
-        ...replayOf(delivery),
-      }
-      yield* count(Metrics.deadLettered, service, { type: info.event_type, reason: about.reason })
-      yield* Effect.logWarning(`dead letter: ${about.message}`, { reason: about.reason, path: about.path })
-      return { _tag: "DeadLetter", letter: toMessage(info, delivery.body, delivery.headers) } as const
-    })
+      .pipe(Effect.tap(() => Metrics.count(Metrics.published, service, { type: typeOf(outbound) })))
 
   /** Publishes what was decided; everything in it is repeatable. */
   const tell = (consumer: string, delivery: Delivery, decision: Decision, attempts: number, firstAt: number) =>
@@ -116,7 +87,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.flatMap((): Effect.Effect<Disposition> =>
         decision.deadLetter === undefined
           ? Effect.succeed(ack)
-          : deadLetter(consumer, delivery, { ...decision.deadLetter, path: "", attempts, firstAt }),
+          : Letter.disposition(service, consumer, delivery, { ...decision.deadLetter, path: "", attempts, firstAt }),
       ),
     )
 
@@ -160,7 +131,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
         yield* claim.decide(decision, attempts)
         return { decision, attempts }
       })
-    const finish = (result: string) => count(Metrics.finished, service, { type: incoming.type, result })
+    const finish = (result: string) => Metrics.count(Metrics.finished, service, { type: incoming.type, result })
 
     const exit = yield* incoming.handle(job).pipe(
       Effect.timeoutOrElse({
@@ -211,7 +182,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       }
       case "ConfigurationError": {
         yield* Effect.logError(`configuration fault: ${error.message}`, { setting: error.setting })
-        yield* count(Metrics.retried, service, { type: incoming.type, reason: "configuration" })
+        yield* Metrics.count(Metrics.retried, service, { type: incoming.type, reason: "configuration" })
         yield* claim.release({ failed: false })
         return retry(times.configurationPause)
       }
@@ -228,7 +199,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
           const failure = { code: error.code, message: error.message }
           return yield* decide(incoming.failed(failure, now), failures, { reason: error.code, message: error.message })
         }
-        yield* count(Metrics.retried, service, { type: incoming.type, reason: error.code })
+        yield* Metrics.count(Metrics.retried, service, { type: incoming.type, reason: error.code })
         yield* claim.release({ failed: true })
         return retry(yield* delayAfter(policy, failures, error.retryAfterMillis))
       }
@@ -240,7 +211,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       const read = yield* Effect.result(handler.read(delivery))
       if (Result.isFailure(read)) {
         const { reason, message, path } = read.failure
-        return yield* deadLetter(consumer, delivery, {
+        return yield* Letter.disposition(service, consumer, delivery, {
           reason,
           message,
           path,
@@ -249,13 +220,13 @@ export const run = Effect.fn("Worker.run")(function* <R>(
         })
       }
       const incoming = read.success
-      yield* count(Metrics.consumed, service, { type: incoming.type })
+      yield* Metrics.count(Metrics.consumed, service, { type: incoming.type })
       const claimed = yield* ledger.claim(`${consumer}.${incoming.key}`, owner, times.lease)
       switch (claimed._tag) {
         case "Held":
           return retry(Duration.max(claimed.remaining, Duration.millis(50)))
         case "Decided":
-          yield* count(Metrics.finished, service, { type: incoming.type, result: "repeated" })
+          yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: "repeated" })
           return yield* tell(consumer, delivery, claimed.decision, claimed.attempts, claimed.firstAt)
         case "Claimed": {
           const started = yield* Clock.currentTimeMillis
@@ -306,43 +277,11 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   )
 })
 
-const count = (
-  metric: Metric.Counter<number>,
-  service: string,
-  attributes: Readonly<Record<string, string>>,
-): Effect.Effect<void> => Metric.update(Metric.withAttributes(metric, { service, ...attributes }), 1)
-
 const typeOf = ({ address }: Outbound): string => (address.channel === "event" ? address.type : `work.${address.kind}`)
-
-const textField = (value: object, name: string): string | undefined => {
-  const field: unknown = Reflect.get(value, name)
-  return typeof field === "string" ? field.slice(0, 128) : undefined
-}
-
-/** What can be told of a message that may not even be JSON. */
-const peek = (body: Uint8Array): { readonly eventId: string | undefined; readonly eventType: string | undefined } => {
-  const json = Result.try((): unknown => JSON.parse(new TextDecoder().decode(body)))
-  return Result.isFailure(json) || typeof json.success !== "object" || json.success === null
-    ? { eventId: undefined, eventType: undefined }
-    : { eventId: textField(json.success, "event_id"), eventType: textField(json.success, "event_type") }
-}
-
-const headerOf = (delivery: Delivery, name: string): string | undefined =>
-  Object.entries(delivery.headers).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
-
-const traceOf = (delivery: Delivery) => {
-  const traceparent = headerOf(delivery, "traceparent")
-  return traceparent === undefined ? {} : { traceparent }
-}
-
-const replayOf = (delivery: Delivery) => {
-  const letterId = headerOf(delivery, replayHeader)
-  return letterId === undefined ? {} : { replay_of: letterId }
-}
 
 /** The header wins over the body's field: a bus client may know the trace better than what was written earlier. */
 const spanOf = (delivery: Delivery): Tracer.SpanOptions => {
-  const text = headerOf(delivery, "traceparent") ?? traceparentInBody(delivery.body)
+  const text = Letter.headerOf(delivery, "traceparent") ?? traceparentInBody(delivery.body)
   if (text === undefined) return { kind: "consumer" }
   return Option.match(HttpTraceContext.w3c(HttpHeaders.fromInput({ traceparent: text })), {
     onNone: () => ({ kind: "consumer" }),

@@ -1,5 +1,5 @@
 /** What the worker loop counts; labels: `service`, `type`, and where it says so `result` or `reason`. */
-import { Metric } from "effect"
+import { type Effect, Metric } from "effect"
 
 export const consumed = Metric.counter("armoricore_events_consumed_total", {
   description: "Messages received by a worker, redeliveries included",
@@ -25,3 +25,10 @@ export const duration = Metric.histogram("armoricore_job_seconds", {
   description: "Seconds from claim to decision",
   boundaries: [0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1800],
 })
+
+/** One more of a counter for a service. */
+export const count = (
+  metric: Metric.Counter<number>,
+  service: string,
+  attributes: Readonly<Record<string, string>>,
+): Effect.Effect<void> => Metric.update(Metric.withAttributes(metric, { service, ...attributes }), 1)

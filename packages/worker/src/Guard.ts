@@ -1,0 +1,37 @@
+/**
+ * Looks at every event, so that nothing on the bus goes unjudged: a type nobody knows, and a type no worker reads
+ * (`media.ready`, `chat.message`, …) under a forged source or with a broken payload, become dead letters of `guard`.
+ * Types that a worker reads are that worker's to judge, or each fault would be two letters.
+ */
+import { prefixes } from "@armoricore/bus/Address"
+import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { EventType } from "@armoricore/domain/Events"
+import { Effect, Result } from "effect"
+import { authorize } from "./Authorization.ts"
+import * as Letter from "./Letter.ts"
+
+export const consumerName = "guard"
+
+const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
+  Effect.gen(function* (): Effect.fn.Return<Disposition> {
+    if (read.has(delivery.subject.slice(prefixes.event.length))) return { _tag: "Ack" }
+    const verdict = yield* EventCodec.decode(delivery.body).pipe(
+      Effect.flatMap(({ event }) => authorize(event, delivery)),
+      Effect.result,
+    )
+    return Result.isSuccess(verdict)
+      ? { _tag: "Ack" }
+      : yield* Letter.disposition("guard", consumerName, delivery, {
+          ...verdict.failure,
+          message: verdict.failure.message,
+          attempts: 1,
+          firstAt: delivery.arrivedAt,
+        })
+  })
+
+/** Runs until the scope closes. `read`: the types that workers of this installation have consumers for. */
+export const run = Effect.fn("Guard.run")(function* (read: ReadonlySet<EventType>) {
+  const bus = yield* EventBus
+  yield* bus.consume({ name: consumerName, from: "all-events", concurrency: 8 }, judge(read))
+})
