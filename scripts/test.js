@@ -10,7 +10,9 @@ import { fileURLToPath } from "node:url"
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 if (major < 22 || (major === 22 && minor < 19)) {
-  console.error(`Armoricore's tests need Node 22.19 or newer, this is ${process.versions.node}: run them with npm test.`)
+  console.error(
+    `Armoricore's tests need Node 22.19 or newer, this is ${process.versions.node}: run them with npm test.`,
+  )
   process.exit(1)
 }
 

@@ -13,11 +13,15 @@ const sources = (name: string): ReadonlyArray<string> =>
     .map((file) => join("packages", name, "src", file))
 
 const imported = (file: string): ReadonlyArray<string> =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/(?:^|[\s}*])(?:from|import\(?) ?"([\w@./-]+)"/g)].map((match) => match[1] ?? "")
+  [...readFileSync(join(root, file), "utf8").matchAll(/(?:^|[\s}*])(?:from|import\(?) ?"([\w@./-]+)"/g)].map(
+    (match) => match[1] ?? "",
+  )
 
 /** The second column of the table, by package; "every package but X" is spelled out. */
 const allowed: ReadonlyMap<string, ReadonlySet<string>> = (() => {
-  const rows = [...readFileSync(join(root, "ARCHITECTURE.md"), "utf8").matchAll(/^\| (`.+?`(?: `.+?`)*) \|.*\| (.+?) \|$/gm)]
+  const rows = [
+    ...readFileSync(join(root, "ARCHITECTURE.md"), "utf8").matchAll(/^\| (`.+?`(?: `.+?`)*) \|.*\| (.+?) \|$/gm),
+  ]
   const table = new Map<string, ReadonlySet<string>>()
   for (const [, names = "", may = ""] of rows) {
     const targets = may.startsWith("every package but")
@@ -52,7 +56,8 @@ describe("imports", () => {
           }
           if (specifier.startsWith("../../")) {
             const depth = file.split("/").length - 4
-            if ((specifier.match(/\.\.\//g)?.length ?? 0) > depth) broken.push(`${file} reaches out of its package: ${specifier}`)
+            if ((specifier.match(/\.\.\//g)?.length ?? 0) > depth)
+              broken.push(`${file} reaches out of its package: ${specifier}`)
           }
         }
       }
@@ -66,7 +71,12 @@ describe("imports", () => {
         sources(name)
           .flatMap(imported)
           .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
-          .map((specifier) => specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/"))
+          .map((specifier) =>
+            specifier
+              .split("/")
+              .slice(0, specifier.startsWith("@") ? 2 : 1)
+              .join("/"),
+          )
           .filter((dependency) => dependency !== `@armoricore/${name}` && !names.has(dependency)),
       )
       assert.deepStrictEqual([...missing], [])
@@ -74,7 +84,9 @@ describe("imports", () => {
   }
 
   it("domain does no I/O", () => {
-    const node = sources("domain").flatMap((file) => imported(file).filter((specifier) => specifier.startsWith("node:")))
+    const node = sources("domain").flatMap((file) =>
+      imported(file).filter((specifier) => specifier.startsWith("node:")),
+    )
     assert.deepStrictEqual(node, [])
   })
 })

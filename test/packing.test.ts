@@ -1,6 +1,16 @@
 /** What is packed for others is JavaScript with declarations: installed outside, it composes a pipeline in memory. */
 import { execFileSync } from "node:child_process"
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  mkdirSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -42,7 +52,8 @@ await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(Testing.layer)))
 const linkLibraries = (modules: string): void => {
   mkdirSync(modules, { recursive: true })
   for (const name of readdirSync(join(root, "node_modules"))) {
-    if (name !== "@armoricore" && !name.startsWith(".")) symlinkSync(join(root, "node_modules", name), join(modules, name))
+    if (name !== "@armoricore" && !name.startsWith("."))
+      symlinkSync(join(root, "node_modules", name), join(modules, name))
   }
 }
 
@@ -94,15 +105,24 @@ describe("npm pack", () => {
 
   for (const name of packed) {
     it(`${name} holds JavaScript, declarations and no TypeScript`, () => {
-      const files = readdirSync(join(outside, "node_modules", "@armoricore", name), { recursive: true, encoding: "utf8" })
+      const files = readdirSync(join(outside, "node_modules", "@armoricore", name), {
+        recursive: true,
+        encoding: "utf8",
+      })
       assert.include(files, "dist/index.js")
       assert.include(files, "dist/index.d.ts")
-      assert.deepStrictEqual(files.filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts")), [])
+      assert.deepStrictEqual(
+        files.filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts")),
+        [],
+      )
     })
 
     it(`${name} leaves its manifest as it was`, () => {
       const manifest = join(copy, "packages", name, "package.json")
-      assert.strictEqual(readFileSync(manifest, "utf8"), readFileSync(join(root, "packages", name, "package.json"), "utf8"))
+      assert.strictEqual(
+        readFileSync(manifest, "utf8"),
+        readFileSync(join(root, "packages", name, "package.json"), "utf8"),
+      )
       assert.isFalse(existsSync(join(copy, "packages", name, "package.checkout.json")))
     })
   }
