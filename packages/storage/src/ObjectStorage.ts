@@ -13,15 +13,19 @@ export interface ObjectRef {
   readonly key: string
 }
 
-export interface ObjectInfo extends ObjectRef {
+/** What a listing knows. */
+export interface ObjectSummary extends ObjectRef {
   /** Bytes. */
   readonly size: number
-  readonly contentType: string
-  readonly cacheControl?: string
-  /** Changes whenever the content does. */
+  /** Changes whenever the content does. Without quotes. */
   readonly etag: string
   /** Epoch milliseconds. */
   readonly modifiedAt: number
+}
+
+export interface ObjectInfo extends ObjectSummary {
+  readonly contentType: string
+  readonly cacheControl?: string
 }
 
 export interface PutOptions {
@@ -55,6 +59,7 @@ export class ObjectStorage extends Context.Service<
       body: Uint8Array | Stream.Stream<Uint8Array, E, R>,
       options: PutOptions,
     ) => Effect.Effect<ObjectInfo, StorageError | E, R>
+    /** A range that begins behind the end has an empty body. Run the body or drop it soon: it may hold a connection. */
     readonly get: (
       ref: ObjectRef,
       range?: ByteRange,
@@ -64,7 +69,7 @@ export class ObjectStorage extends Context.Service<
     >
     readonly head: (ref: ObjectRef) => Effect.Effect<ObjectInfo, NotFound | StorageError>
     /** Ascending by key. */
-    readonly list: (bucket: string, prefix: string) => Stream.Stream<ObjectInfo, StorageError>
+    readonly list: (bucket: string, prefix: string) => Stream.Stream<ObjectSummary, StorageError>
     /** Removing what is not there succeeds. */
     readonly remove: (ref: ObjectRef) => Effect.Effect<void, StorageError>
     readonly presignGet: (

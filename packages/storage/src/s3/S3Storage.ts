@@ -1,0 +1,223 @@
+/** Objects in S3, MinIO and what else speaks S3, addressed by path (`<endpoint>/<bucket>/<key>`). */
+import { Readable } from "node:stream"
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3"
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner"
+import type { NotFound } from "@armoricore/domain/Errors"
+import { Clock, Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { check, checkBucket, missingBucket } from "../ObjectKey.ts"
+import { type ByteRange, type ObjectInfo, type ObjectRef, ObjectStorage, type StorageError } from "../ObjectStorage.ts"
+import { isNotFound, isRangeBeyondEnd, notFound, toStorageError } from "./S3Fault.ts"
+import { bare, upload } from "./S3Upload.ts"
+
+export interface Options {
+  /** For example `https://s3.eu-west-3.amazonaws.com` or `http://127.0.0.1:9000`. */
+  readonly endpoint: string
+  readonly region: string
+  readonly accessKey: string
+  readonly secretKey: Redacted.Redacted<string>
+}
+
+export const layer = (options: Options): Layer.Layer<ObjectStorage> =>
+  Layer.effect(
+    ObjectStorage,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => makeClient(options)),
+        (client) => Effect.sync(() => client.destroy()),
+      ),
+      (client) => make(client, options),
+    ),
+  )
+
+const makeClient = (options: Options): S3Client =>
+  new S3Client({
+    endpoint: options.endpoint,
+    region: options.region,
+    credentials: { accessKeyId: options.accessKey, secretAccessKey: Redacted.value(options.secretKey) },
+    forcePathStyle: true,
+    // Otherwise the checksum of an empty body is signed into a presigned PUT, and others than AWS do not know it.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
+  })
+
+const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
+  /** One request; interruption ends it. Keeps the cause, for those that look closer at it. */
+  const raw = <A>(run: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, unknown> =>
+    Effect.tryPromise({ try: run, catch: (cause) => cause })
+
+  const call = <A>(bucket: string, run: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, StorageError> =>
+    Effect.mapError(raw(run), (cause) => toStorageError(bucket, cause))
+
+  const bucketIsThere = (bucket: string): Effect.Effect<boolean, StorageError> =>
+    raw((abortSignal) => client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal })).pipe(
+      Effect.as(true),
+      Effect.catch((cause) => (isNotFound(cause) ? Effect.succeed(false) : Effect.fail(toStorageError(bucket, cause)))),
+    )
+
+  /** A 404 without a code is about the object or about the bucket. */
+  const fault =
+    (ref: ObjectRef) =>
+    (cause: unknown): Effect.Effect<never, NotFound | StorageError> =>
+      isNotFound(cause)
+        ? Effect.flatMap(bucketIsThere(ref.bucket), (there) =>
+            Effect.fail(there ? notFound(ref) : missingBucket(ref.bucket)),
+          )
+        : Effect.fail(toStorageError(ref.bucket, cause))
+
+  const head = (ref: ObjectRef) =>
+    Effect.andThen(
+      check(ref),
+      raw((abortSignal) =>
+        client.send(new HeadObjectCommand({ Bucket: ref.bucket, Key: ref.key }), { abortSignal }),
+      ).pipe(
+        Effect.map((found) => infoOf(ref, found, found.ContentLength ?? 0)),
+        Effect.catch(fault(ref)),
+      ),
+    )
+
+  const get = (ref: ObjectRef, range: ByteRange | undefined) => {
+    const command = new GetObjectCommand({
+      Bucket: ref.bucket,
+      Key: ref.key,
+      ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end ?? ""}` }),
+    })
+    return raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+      Effect.map((found) => {
+        const size = /\/([0-9]+)$/.exec(found.ContentRange ?? "")?.[1]
+        return {
+          info: infoOf(ref, found, size === undefined ? (found.ContentLength ?? 0) : Number(size)),
+          body: bodyOf(ref, found.Body),
+        }
+      }),
+      Effect.catch((cause) =>
+        isRangeBeyondEnd(cause) ? Effect.map(head(ref), (info) => ({ info, body: Stream.empty })) : fault(ref)(cause),
+      ),
+    )
+  }
+
+  const presign = (
+    ref: ObjectRef,
+    command: GetObjectCommand | PutObjectCommand,
+    expiresIn: Duration.Duration,
+    signableHeaders: ReadonlyArray<string>,
+  ) =>
+    Effect.gen(function* () {
+      yield* check(ref)
+      const now = yield* Clock.currentTimeMillis
+      const seconds = Math.ceil(Duration.toSeconds(expiresIn))
+      const url = yield* call(ref.bucket, () =>
+        getSignedUrl(client, command, {
+          expiresIn: seconds,
+          signingDate: new Date(now),
+          signableHeaders: new Set(signableHeaders),
+        }),
+      )
+      return { url, expiresAt: Math.floor(now / 1000) * 1000 + seconds * 1000 }
+    })
+
+  return ObjectStorage.of({
+    put: (ref, body, putOptions) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const chunks = body instanceof Uint8Array ? Stream.succeed(body) : body
+        const { etag, size } = yield* upload(client, ref, chunks, putOptions)
+        const info: ObjectInfo = { ...ref, ...putOptions, size, etag, modifiedAt: yield* Clock.currentTimeMillis }
+        return info
+      }),
+    get: (ref, range) => Effect.andThen(check(ref), get(ref, range)),
+    head,
+    list: (bucket, prefix) =>
+      Stream.unwrap(
+        Effect.as(
+          checkBucket(bucket),
+          Stream.fromAsyncIterable(paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix }), (cause) =>
+            toStorageError(bucket, cause),
+          ).pipe(
+            Stream.flatMap((page) => Stream.fromIterable(page.Contents ?? [])),
+            Stream.map((found) => ({
+              bucket,
+              key: found.Key ?? "",
+              size: found.Size ?? 0,
+              etag: bare(found.ETag),
+              modifiedAt: found.LastModified?.getTime() ?? 0,
+            })),
+          ),
+        ),
+      ),
+    remove: (ref) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        yield* call(ref.bucket, (abortSignal) =>
+          client.send(new DeleteObjectCommand({ Bucket: ref.bucket, Key: ref.key }), { abortSignal }),
+        )
+      }),
+    presignGet: (ref, { expiresIn }) =>
+      Effect.map(
+        presign(ref, new GetObjectCommand({ Bucket: ref.bucket, Key: ref.key }), expiresIn, ["host"]),
+        (signed) => ({ ...signed, method: "GET", headers: {} }),
+      ),
+    presignPut: (ref, { expiresIn, contentType, size }) =>
+      Effect.map(
+        presign(
+          ref,
+          new PutObjectCommand({
+            Bucket: ref.bucket,
+            Key: ref.key,
+            ContentType: contentType,
+            ...(size === undefined ? {} : { ContentLength: size }),
+          }),
+          expiresIn,
+          // The SDK signs neither by itself. The length is no header that a page may set; the browser does.
+          ["host", "content-type", ...(size === undefined ? [] : ["content-length"])],
+        ),
+        (signed) => ({ ...signed, method: "PUT", headers: { "content-type": contentType } }),
+      ),
+    setup: (bucket) =>
+      Effect.gen(function* () {
+        yield* checkBucket(bucket)
+        if (yield* bucketIsThere(bucket)) return `bucket ${bucket}: there`
+        yield* call(bucket, (abortSignal) =>
+          client.send(new CreateBucketCommand({ Bucket: bucket, ...locationOf(options) }), { abortSignal }),
+        )
+        return `bucket ${bucket}: created`
+      }),
+  })
+}
+
+interface Found {
+  readonly ContentType?: string | undefined
+  readonly CacheControl?: string | undefined
+  readonly ETag?: string | undefined
+  readonly LastModified?: Date | undefined
+}
+
+const infoOf = (ref: ObjectRef, found: Found, size: number): ObjectInfo => ({
+  bucket: ref.bucket,
+  key: ref.key,
+  size,
+  contentType: found.ContentType ?? "application/octet-stream",
+  ...(found.CacheControl === undefined ? {} : { cacheControl: found.CacheControl }),
+  etag: bare(found.ETag),
+  modifiedAt: found.LastModified?.getTime() ?? 0,
+})
+
+const bodyOf = (ref: ObjectRef, body: unknown): Stream.Stream<Uint8Array, StorageError> =>
+  body instanceof Readable
+    ? Stream.fromAsyncIterable<Uint8Array, StorageError>(body, (cause) => toStorageError(ref.bucket, cause))
+    : Stream.empty
+
+/** AWS wants to be told the region of a new bucket, except for its first one; others do not know the field. */
+const locationOf = ({ endpoint, region }: Options): object =>
+  /\.amazonaws\.com(\.cn)?(:|\/|$)/.test(endpoint) && region !== "us-east-1"
+    ? { CreateBucketConfiguration: { LocationConstraint: region } }
+    : {}

@@ -1,0 +1,135 @@
+/**
+ * One upload to S3 from a stream of unknown length. What fits into one part goes with one PUT; the rest in parts, a few
+ * at once, which become visible together. An upload that fails or is interrupted leaves no parts behind.
+ */
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3"
+import { Effect, Stream } from "effect"
+import type { ObjectRef, PutOptions, StorageError } from "../ObjectStorage.ts"
+import { toStorageError } from "./S3Fault.ts"
+
+/** 10,000 parts at most make 80 GiB. */
+const partBytes = 8 * 1024 * 1024
+const partsAtOnce = 3
+
+export interface Uploaded {
+  readonly etag: string
+  readonly size: number
+}
+
+export const upload = <E, R>(
+  client: S3Client,
+  ref: ObjectRef,
+  body: Stream.Stream<Uint8Array, E, R>,
+  options: PutOptions,
+): Effect.Effect<Uploaded, StorageError | E, R> =>
+  Effect.gen(function* () {
+    const target = { Bucket: ref.bucket, Key: ref.key }
+    const fields = {
+      ...target,
+      ContentType: options.contentType,
+      ...(options.cacheControl === undefined ? {} : { CacheControl: options.cacheControl }),
+    }
+    const call = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, StorageError> =>
+      Effect.tryPromise({ try: run, catch: (cause) => toStorageError(ref.bucket, cause) })
+
+    let uploadId: string | undefined
+    const begin = yield* Effect.cached(
+      Effect.map(
+        call((abortSignal) => client.send(new CreateMultipartUploadCommand(fields), { abortSignal })),
+        (begun) => {
+          uploadId = begun.UploadId
+          return begun.UploadId
+        },
+      ),
+    )
+
+    const send = (part: Part) =>
+      part.number === 1 && part.last
+        ? Effect.map(
+            call((abortSignal) => client.send(new PutObjectCommand({ ...fields, Body: part.bytes }), { abortSignal })),
+            (put) => ({ part, etag: put.ETag }),
+          )
+        : Effect.flatMap(begin, (UploadId) =>
+            Effect.map(
+              call((abortSignal) =>
+                client.send(new UploadPartCommand({ ...target, UploadId, PartNumber: part.number, Body: part.bytes }), {
+                  abortSignal,
+                }),
+              ),
+              (sent) => ({ part, etag: sent.ETag }),
+            ),
+          )
+
+    const whole = Effect.gen(function* () {
+      const sent = yield* inParts(body).pipe(
+        Stream.mapEffect(
+          (part) => Effect.map(send(part), ({ etag }) => ({ number: part.number, size: part.bytes.byteLength, etag })),
+          {
+            concurrency: partsAtOnce,
+          },
+        ),
+        Stream.runCollect,
+      )
+      const size = sent.reduce((sum, part) => sum + part.size, 0)
+      if (uploadId === undefined) return { etag: bare(sent[0]?.etag), size }
+      const complete = new CompleteMultipartUploadCommand({
+        ...target,
+        UploadId: uploadId,
+        MultipartUpload: { Parts: sent.map((part) => ({ PartNumber: part.number, ETag: part.etag })) },
+      })
+      const completed = yield* call((abortSignal) => client.send(complete, { abortSignal }))
+      return { etag: bare(completed.ETag), size }
+    })
+
+    return yield* Effect.onError(whole, () =>
+      uploadId === undefined
+        ? Effect.void
+        : call(() => client.send(new AbortMultipartUploadCommand({ ...target, UploadId: uploadId }))).pipe(
+            Effect.catch((error) =>
+              Effect.logWarning("parts of an upload that ended early stay in the bucket until it expires them", error),
+            ),
+          ),
+    )
+  })
+
+export const bare = (etag: string | undefined): string => (etag ?? "").replace(/^W\//, "").replaceAll('"', "")
+
+interface Part {
+  readonly number: number
+  readonly bytes: Uint8Array
+  readonly last: boolean
+}
+
+/** Parts of `partBytes` or a little more; the last one is what remains, and the only one that may be empty. */
+const inParts = <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Part, E, R> =>
+  Stream.mapAccum(
+    body,
+    (): Pending => ({ number: 1, chunks: [], size: 0 }),
+    (pending, chunk) => {
+      // In place: a copy for each of a million small chunks would take for ever, and the state is this run's own.
+      pending.chunks.push(chunk)
+      const size = pending.size + chunk.byteLength
+      if (size < partBytes) return [{ ...pending, size }, []]
+      const part = { number: pending.number, bytes: Buffer.concat(pending.chunks), last: false }
+      return [{ number: pending.number + 1, chunks: [], size: 0 }, [part]]
+    },
+    {
+      onHalt: (rest) =>
+        rest.size > 0 || rest.number === 1
+          ? [{ number: rest.number, bytes: Buffer.concat(rest.chunks), last: true }]
+          : [],
+    },
+  )
+
+interface Pending {
+  readonly number: number
+  readonly chunks: Array<Uint8Array>
+  readonly size: number
+}
