@@ -7,18 +7,30 @@ import { MediaFailed, MediaReady, MediaStage } from "./events/media.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./Wire.ts"
 
+/** One try of one upload, and the object prefix that it writes below. */
+export const MediaAttempt = Schema.Struct({
+  prefix: Schema.String,
+  /** Orders the uploads of one media: the one seen later is the newer. */
+  generation: Schema.Int,
+  /** Orders the tries of one upload. */
+  token: Schema.Int,
+})
+export type MediaAttempt = typeof MediaAttempt.Type
+
 export const MediaState = Schema.Struct({
   media_id: MediaId,
   user_id: UserId,
   status: Schema.Literals(["processing", "ready", "failed"]),
   stage: MediaStage,
   percent: Schema.Finite,
-  /** The `media.uploaded` event this state follows from. */
+  /** The newest `media.uploaded` event; `status`, `stage` and `percent` are about it. */
   cause: EventId,
-  /** Object prefixes that attempts wrote to; all but `version` may be removed. */
-  prefixes: Schema.Array(Schema.String),
-  /** The prefix that is published, once ready. */
-  version: Schema.optionalKey(Schema.String),
+  /** `media.uploaded` events by id, with the generation each got when it was first seen. */
+  generations: Schema.Record(Schema.String, Schema.Int),
+  /** Attempts whose objects may still be in storage. */
+  attempts: Schema.Array(MediaAttempt),
+  /** The attempt that is published; `ready` and `rungs` are about it. */
+  version: Schema.optionalKey(MediaAttempt),
   rungs: Schema.Array(
     Schema.Struct({ name: Schema.String, width: Schema.Int, height: Schema.Int, bandwidth: Schema.Int }),
   ),

@@ -1,0 +1,63 @@
+/** The playlist of one rendition, and the rates that its segments really have. */
+
+export interface Segment {
+  /** Relative to the playlist. */
+  readonly name: string
+  readonly seconds: number
+  readonly bytes: number
+}
+
+/** A finished (VOD) HLS media playlist. */
+export const render = (init: string, segments: ReadonlyArray<Segment>): string =>
+  [
+    "#EXTM3U",
+    "#EXT-X-VERSION:7",
+    `#EXT-X-TARGETDURATION:${targetDuration(segments)}`,
+    "#EXT-X-MEDIA-SEQUENCE:0",
+    "#EXT-X-PLAYLIST-TYPE:VOD",
+    "#EXT-X-INDEPENDENT-SEGMENTS",
+    `#EXT-X-MAP:URI="${init}"`,
+    ...segments.flatMap(({ name, seconds }) => [`#EXTINF:${seconds.toFixed(6)},`, name]),
+    "#EXT-X-ENDLIST",
+    "",
+  ].join("\n")
+
+/** What a playlist names, in its order. */
+export const read = (
+  text: string,
+): { readonly init: string | undefined; readonly segments: ReadonlyArray<string> } => ({
+  init: /#EXT-X-MAP:URI="([^"]+)"/.exec(text)?.[1],
+  segments: text.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#")),
+})
+
+export const targetDuration = (segments: ReadonlyArray<Segment>): number =>
+  Math.max(1, ...segments.map(({ seconds }) => Math.round(seconds)))
+
+/**
+ * Bits per second at worst, as HLS defines it (RFC 8216, 4.1): the largest rate of any run of segments that lasts
+ * between half and one and a half target durations. So a last segment of a few frames counts with its neighbour.
+ */
+export const peakRate = (segments: ReadonlyArray<Segment>): number => {
+  const target = targetDuration(segments)
+  let peak = 0
+  segments.forEach((_, first) => {
+    let seconds = 0
+    let bytes = 0
+    for (const segment of segments.slice(first)) {
+      seconds += segment.seconds
+      bytes += segment.bytes
+      if (seconds > target * 1.5) break
+      if (seconds >= target * 0.5) peak = Math.max(peak, (bytes * 8) / seconds)
+    }
+  })
+  return peak === 0 ? averageRate(segments) : peak
+}
+
+/** Bits per second over the whole. */
+export const averageRate = (segments: ReadonlyArray<Segment>): number => {
+  const seconds = totalSeconds(segments)
+  return seconds === 0 ? 0 : (segments.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / seconds
+}
+
+export const totalSeconds = (segments: ReadonlyArray<Segment>): number =>
+  segments.reduce((sum, { seconds }) => sum + seconds, 0)

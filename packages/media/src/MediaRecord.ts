@@ -1,0 +1,188 @@
+/**
+ * The state record of a media: which uploads were seen in which order, which attempts wrote where, which one is
+ * published. All changes are compare-and-set, so that two workers agree on one order.
+ *
+ * - Two uploads of one media: each event gets a generation at first sight. The older may publish while the newer is
+ *   still at work, never after it.
+ * - Two owners of one event (a lease ran out): the higher token wins; the other is told that it is superseded.
+ * - What was published before stays in storage until the next publication, for players that are in the middle of it;
+ *   every other earlier attempt is given up for removal.
+ */
+import type { ConfigurationError } from "@armoricore/domain/Errors"
+import { TransientError } from "@armoricore/domain/Errors"
+import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
+import type { MediaAttempt, MediaState } from "@armoricore/domain/MediaState"
+import * as Collection from "@armoricore/state/Collection"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { Clock, Effect, Option } from "effect"
+
+export type Stage = MediaState["stage"]
+
+/** What was found and set at the start of an attempt. */
+export type Begun =
+  | { readonly _tag: "Go"; readonly attempt: MediaAttempt }
+  /** An earlier attempt of the same event got as far as publishing. */
+  | { readonly _tag: "AlreadyReady"; readonly attempt: MediaAttempt; readonly ready: PayloadOf<"media.ready"> }
+  | { readonly _tag: "Superseded" }
+
+export interface Publication {
+  readonly attempt: MediaAttempt
+  readonly ready: PayloadOf<"media.ready">
+  readonly rungs: MediaState["rungs"]
+  readonly timings: MediaState["timings"]
+}
+
+export type Published =
+  | { readonly _tag: "Published"; readonly obsolete: ReadonlyArray<string> }
+  | { readonly _tag: "Superseded" }
+
+type RecordError = TransientError | ConfigurationError
+
+export interface MediaRecord {
+  /** Registers the attempt before anything is written below its prefix. */
+  readonly begin: (
+    event: EventOf<"media.uploaded">,
+    token: number,
+    prefix: string,
+    again: boolean,
+  ) => Effect.Effect<Begun, RecordError>
+  /** Where the newest upload stands; ignored for others. */
+  readonly progress: (
+    event: EventOf<"media.uploaded">,
+    stage: Stage,
+    percent: number,
+  ) => Effect.Effect<void, RecordError>
+  readonly publish: (
+    event: EventOf<"media.uploaded">,
+    publication: Publication,
+  ) => Effect.Effect<Published, RecordError>
+  /** Marks the upload as failed if it is the newest; returns the prefixes that nobody needs any more. */
+  readonly fail: (
+    eventId: string,
+    failed: PayloadOf<"media.failed">,
+  ) => Effect.Effect<ReadonlyArray<string>, RecordError>
+  /** Event ids of the uploads that were seen of a media. */
+  readonly uploads: (mediaId: string) => Effect.Effect<ReadonlyArray<string>, RecordError>
+}
+
+export const make = Effect.gen(function* () {
+  const states = yield* Collection.make(mediaStates)
+
+  const modify = <B>(
+    mediaId: string,
+    decide: (current: MediaState | undefined, now: string) => readonly [B, MediaState | undefined],
+  ): Effect.Effect<B, RecordError> =>
+    states
+      .modify(mediaId, (current) =>
+        Effect.map(Clock.currentTimeMillis, (millis) => {
+          const [result, next] = decide(Option.getOrUndefined(current)?.value, new Date(millis).toISOString())
+          return [result, Option.fromNullishOr(next)] as const
+        }),
+      )
+      .pipe(
+        Effect.catchTag("Conflict", (cause) =>
+          Effect.fail(new TransientError({ dependency: "state", code: "contended", message: cause.message, cause })),
+        ),
+      )
+
+  const begin: MediaRecord["begin"] = (event, token, prefix, again) =>
+    modify(event.payload.media_id, (current, now): readonly [Begun, MediaState | undefined] => {
+      const newest = current === undefined ? 0 : (current.generations[current.cause] ?? 0)
+      const generation = current?.generations[event.event_id] ?? newest + 1
+      const attempt = { prefix, generation, token }
+      const version = current?.version
+      if (version !== undefined && version.generation > generation) return [{ _tag: "Superseded" }, undefined]
+      if (!again && version?.generation === generation && current?.ready !== undefined) {
+        return [{ _tag: "AlreadyReady", attempt: version, ready: current.ready }, undefined]
+      }
+      const attempts = [...(current?.attempts ?? []).filter((one) => one.prefix !== prefix), attempt]
+      if (current !== undefined && generation < newest)
+        return [
+          { _tag: "Go", attempt },
+          { ...current, attempts },
+        ]
+      const { failed: _, ...kept } = current ?? { rungs: [], timings: {}, failed: undefined }
+      const next: MediaState = {
+        ...kept,
+        media_id: event.payload.media_id,
+        user_id: event.payload.user_id,
+        status: "processing",
+        stage: "queued",
+        percent: 0,
+        cause: event.event_id,
+        generations: newestOf({ ...current?.generations, [event.event_id]: generation }),
+        attempts,
+        updated_at: now,
+      }
+      return [{ _tag: "Go", attempt }, next]
+    })
+
+  const progress: MediaRecord["progress"] = (event, stage, percent) =>
+    modify(event.payload.media_id, (current, now) => [
+      undefined,
+      current === undefined || current.cause !== event.event_id || current.status !== "processing"
+        ? undefined
+        : { ...current, stage, percent, updated_at: now },
+    ])
+
+  const publish: MediaRecord["publish"] = (event, { attempt, ready, rungs, timings }) =>
+    modify(event.payload.media_id, (current, now): readonly [Published, MediaState | undefined] => {
+      if (current === undefined || (current.version !== undefined && before(attempt, current.version))) {
+        return [{ _tag: "Superseded" }, undefined]
+      }
+      const previous = current.version
+      const obsolete = current.attempts.filter(
+        (one) => before(one, attempt) && one.prefix !== previous?.prefix && one.prefix !== attempt.prefix,
+      )
+      const next: MediaState = {
+        ...current,
+        ...(current.cause === event.event_id ? { status: "ready", stage: "publishing", percent: 100 } : {}),
+        attempts: current.attempts.filter((one) => !obsolete.includes(one)),
+        version: attempt,
+        ready,
+        rungs,
+        timings,
+        updated_at: now,
+      }
+      return [{ _tag: "Published", obsolete: obsolete.map(({ prefix }) => prefix) }, next]
+    })
+
+  const fail: MediaRecord["fail"] = (eventId, failed) =>
+    modify(failed.media_id, (current, now): readonly [ReadonlyArray<string>, MediaState | undefined] => {
+      const generation = current?.generations[eventId]
+      if (current === undefined || generation === undefined) return [[], undefined]
+      const obsolete = current.attempts.filter(
+        (one) => one.generation === generation && one.prefix !== current.version?.prefix,
+      )
+      const attempts = current.attempts.filter((one) => !obsolete.includes(one))
+      // A failure told late must not hide that a replay made it.
+      const mine = current.cause === eventId && current.version?.generation !== generation
+      return [
+        obsolete.map(({ prefix }) => prefix),
+        { ...current, ...(mine ? { status: "failed", failed } : {}), attempts, updated_at: now },
+      ]
+    })
+
+  return {
+    begin,
+    progress,
+    publish,
+    fail,
+    uploads: (mediaId) =>
+      Effect.map(
+        states.get(mediaId),
+        Option.match({ onNone: () => [], onSome: ({ value }) => Object.keys(value.generations) }),
+      ),
+  } satisfies MediaRecord
+})
+
+const before = (a: MediaAttempt, b: MediaAttempt): boolean =>
+  a.generation < b.generation || (a.generation === b.generation && a.token < b.token)
+
+/** The bus forgets after a week; a hundred uploads of one media are more than it can redeliver. */
+const newestOf = (generations: MediaState["generations"]): MediaState["generations"] =>
+  Object.fromEntries(
+    Object.entries(generations)
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, 100),
+  )

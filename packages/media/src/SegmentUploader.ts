@@ -1,0 +1,132 @@
+/**
+ * Uploads segments while ffmpeg still makes more.
+ *
+ * ffmpeg renames a segment into place when it is whole and then replaces the playlist, so what a playlist names can be
+ * uploaded. An uploaded segment's local file is removed: the folder never holds much more than what is under way.
+ * `sync` is called by one fiber at a time; what it has done survives its interruption.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import { Effect, FileSystem, Path, type PlatformError } from "effect"
+import { playlistName } from "./FfmpegCommand.ts"
+import { read, type Segment } from "./MediaPlaylist.ts"
+import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
+
+/** A rendition's part that is in storage. */
+export interface Uploaded {
+  readonly folder: string
+  readonly track: Track
+  readonly segments: ReadonlyArray<Segment>
+}
+
+export interface Target {
+  /** The local folder that ffmpeg writes to. */
+  readonly from: string
+  readonly bucket: string
+  /** Ends with a slash. */
+  readonly prefix: string
+  /** Renditions: folders below both. */
+  readonly folders: ReadonlyArray<string>
+  readonly concurrency: number
+}
+
+/** Never changes under its name: players and CDNs may keep it for good. */
+export const immutable = "public, max-age=31536000, immutable"
+export const initName = "init.mp4"
+
+export interface SegmentUploader {
+  /** Uploads what is new. */
+  readonly sync: Effect.Effect<void, StorageError>
+  /** Uploads what is new at short intervals; ends only with a failure. */
+  readonly follow: Effect.Effect<never, StorageError>
+  /** What is uploaded so far, in the order of `folders`. */
+  readonly uploaded: () => ReadonlyArray<Uploaded>
+  /** Keys and sizes of all objects put so far. */
+  readonly objects: () => ReadonlyMap<string, number>
+}
+
+export const make = Effect.fnUntraced(function* (target: Target) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const storage = yield* ObjectStorage
+  const tracks = new Map<string, Track>()
+  const done = new Map<string, Map<string, Segment>>(target.folders.map((folder) => [folder, new Map()]))
+  const order = new Map<string, ReadonlyArray<string>>()
+  const objects = new Map<string, number>()
+
+  const put = (key: string, bytes: Uint8Array) =>
+    Effect.map(
+      storage.put<never, never>({ bucket: target.bucket, key }, bytes, {
+        contentType: "video/mp4",
+        cacheControl: immutable,
+      }),
+      () => void objects.set(key, bytes.byteLength),
+    )
+
+  const putInit = Effect.fnUntraced(function* (folder: string, name: string) {
+    const known = tracks.get(folder)
+    if (known !== undefined) return known
+    const bytes = yield* fs.readFile(path.join(target.from, folder, name))
+    const track = readInit(bytes)
+    if (track === undefined) {
+      return yield* new TransientError({
+        dependency: "ffmpeg",
+        code: "bad_output",
+        message: `ffmpeg wrote an initialisation segment for ${folder} that cannot be read`,
+      })
+    }
+    yield* put(`${target.prefix}${folder}/${initName}`, bytes)
+    tracks.set(folder, track)
+    return track
+  })
+
+  const pending = Effect.fnUntraced(function* (folder: string) {
+    const file = path.join(target.from, folder, playlistName)
+    if (!(yield* fs.exists(file))) return []
+    const { init, segments } = read(yield* fs.readFileString(file))
+    if (init === undefined || segments.length === 0) return []
+    order.set(folder, segments)
+    const track = yield* putInit(folder, init)
+    const have = done.get(folder)
+    return segments
+      .filter((name) => have?.has(name) !== true)
+      .map((name) =>
+        Effect.gen(function* () {
+          const local = path.join(target.from, folder, name)
+          const bytes = yield* fs.readFile(local)
+          yield* put(`${target.prefix}${folder}/${name}`, bytes)
+          have?.set(name, { name, bytes: bytes.byteLength, seconds: segmentSeconds(bytes, track) })
+          yield* fs.remove(local)
+        }),
+      )
+  })
+
+  const sync: SegmentUploader["sync"] = Effect.gen(function* () {
+    const uploads = yield* Effect.forEach(target.folders, (folder) => pending(folder))
+    yield* Effect.forEach(uploads.flat(), (upload) => upload, { concurrency: target.concurrency, discard: true })
+  }).pipe(Effect.catchTag("PlatformError", unreadable))
+
+  return {
+    sync,
+    follow: Effect.forever(Effect.andThen(sync, Effect.sleep("250 millis"))),
+    uploaded: () =>
+      target.folders.flatMap((folder) => {
+        const track = tracks.get(folder)
+        const have = done.get(folder)
+        if (track === undefined || have === undefined) return []
+        const segments = (order.get(folder) ?? []).flatMap((name) => have.get(name) ?? [])
+        return [{ folder, track, segments }]
+      }),
+    objects: () => objects,
+  } satisfies SegmentUploader
+})
+
+const unreadable = (cause: PlatformError.PlatformError) =>
+  Effect.fail(
+    new TransientError({
+      dependency: "disk",
+      code: "unavailable",
+      message: `a segment could not be read back: ${cause.message}`,
+      cause,
+    }),
+  )

@@ -1,0 +1,37 @@
+/** Short sources made by ffmpeg's own generators, so that no recording has to be kept. */
+import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { Effect, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+
+/** Runs ffmpeg to its end; a failure is a fault of the test. */
+export const ffmpeg = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const programs = yield* FfmpegPrograms
+  const child = yield* ChildProcess.make(programs.ffmpeg, ["-v", "error", "-nostdin", "-y", ...args], {
+    stdin: "ignore",
+    stdout: "ignore",
+    forceKillAfter: "1 second",
+  })
+  const [code, stderr] = yield* Effect.all([child.exitCode, Stream.mkString(Stream.decodeText(child.stderr))], {
+    concurrency: 2,
+  })
+  if (code !== 0 || stderr !== "") return yield* Effect.die(new Error(`ffmpeg ${args.join(" ")}: ${code} ${stderr}`))
+}, Effect.scoped)
+
+export interface Picture {
+  readonly size?: string
+  readonly rate?: string
+  readonly seconds?: number
+}
+
+export const picture = ({ size = "640x360", rate = "30", seconds = 5 }: Picture = {}): ReadonlyArray<string> => [
+  "-f",
+  "lavfi",
+  "-i",
+  `testsrc2=s=${size}:r=${rate}:d=${seconds}`,
+]
+
+export const tone = (seconds = 5): ReadonlyArray<string> => ["-f", "lavfi", "-i", `sine=440:d=${seconds}`]
+
+export const silence = (seconds = 5): ReadonlyArray<string> => ["-f", "lavfi", "-t", String(seconds), "-i", "anullsrc"]
+
+export const h264: ReadonlyArray<string> = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]

@@ -1,0 +1,79 @@
+/** The media pipeline on ports in memory, with a real ffmpeg. */
+import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { type Options, Transcode } from "@armoricore/media/Transcode"
+import { WorkFolder } from "@armoricore/media/WorkFolder"
+import type { EventOf } from "@armoricore/domain/Events"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { PlaybackUrls } from "@armoricore/storage/Playback"
+import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
+import * as Programs from "@armoricore/testing/Programs"
+import { NodeServices } from "@effect/platform-node"
+import { Context, Effect, FileSystem, Layer, Path, Stream } from "effect"
+
+/** The parent of the work folders of one build. */
+export class Parent extends Context.Service<Parent, string>()("test/Parent") {}
+
+/** Pass to `describe.skipIf`. */
+export const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+
+export const urls = Layer.succeed(PlaybackUrls, {
+  urlFor: ({ bucket, key }) => Effect.succeed(`http://cdn.invalid/${bucket}/${key}`),
+})
+
+export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
+
+export const options: Options = { bucket: "media", sourceBuckets: ["media"] }
+
+/** Fresh ports and a work folder of its own for each build. */
+export const pipeline = (changes: Partial<Options> = {}) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const parent = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
+      return Transcode.layer({ ...options, ...changes }).pipe(
+        Layer.provideMerge(WorkFolder.layer(parent)),
+        Layer.provideMerge(Layer.mergeAll(Layer.fresh(MemoryStorage.layer), Layer.fresh(MemoryState.layer), urls)),
+        Layer.provideMerge(Layer.succeed(Parent, parent)),
+      )
+    }),
+  ).pipe(Layer.provideMerge(programs))
+
+let uploads = 0
+
+/** An event as a backend would send it. */
+export const uploaded = (
+  mediaId: string,
+  filePath: string,
+  eventId = `00000000-0000-4000-8000-${String(++uploads).padStart(12, "0")}`,
+): EventOf<"media.uploaded"> => ({
+  event_type: "media.uploaded",
+  event_id: eventId,
+  timestamp: "2026-01-31T12:00:00Z",
+  source: "php-backend",
+  payload: { media_id: mediaId, user_id: "u1", file_path: filePath },
+})
+
+/** Puts a local file or bytes into the bucket of uploads. */
+export const store = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
+  const fs = yield* FileSystem.FileSystem
+  const storage = yield* ObjectStorage
+  const bytes = typeof content === "string" ? yield* fs.readFile(content) : content
+  yield* storage.put<never, never>({ bucket: "media", key }, bytes, { contentType: "video/mp4" })
+  return `s3://media/${key}`
+})
+
+/** Writes everything below a prefix to a folder. */
+export const fetchAll = Effect.fnUntraced(function* (prefix: string, folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const storage = yield* ObjectStorage
+  yield* Stream.runForEach(storage.list("media", prefix), ({ key }) =>
+    Effect.gen(function* () {
+      const file = path.join(folder, key.slice(prefix.length))
+      yield* fs.makeDirectory(path.dirname(file), { recursive: true })
+      const { body } = yield* storage.get({ bucket: "media", key })
+      yield* Stream.run(body, fs.sink(file))
+    }),
+  )
+})
