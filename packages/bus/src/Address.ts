@@ -29,7 +29,7 @@ export const dead = (service: string, type: string): DeadAddress => ({ channel: 
 export const live = (topic: string): LiveAddress => ({ channel: "live", topic })
 
 /** Types of dead letters come from outside: whatever is no subject token becomes `_`. */
-const token = (text: string): string => {
+export const letterType = (text: string): string => {
   const cleaned = text
     .replace(/[^A-Za-z0-9_.-]/g, "_")
     .replace(/^\.+|\.+$|\.(?=\.)/g, "_")
@@ -51,7 +51,7 @@ export const subject = (address: Address): string => {
     case "work":
       return `${prefixes.work}${address.service}.${address.kind}`
     case "dead":
-      return `${prefixes.dead}${address.service}.${token(address.type)}`
+      return `${prefixes.dead}${address.service}.${letterType(address.type)}`
     case "live":
       return prefixes.live + address.topic
   }

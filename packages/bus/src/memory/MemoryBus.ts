@@ -4,7 +4,7 @@
  */
 import { ConfigurationError, NotFound } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Stream } from "effect"
-import { type StoredAddress, prefixes, subject } from "../Address.ts"
+import { type StoredAddress, letterType, prefixes, subject } from "../Address.ts"
 import * as Consumption from "../Consumption.ts"
 import { type ConsumerOptions, EventBus, type StoredLetter } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
@@ -103,7 +103,9 @@ const make = Effect.gen(function* () {
     deadLetters: {
       list: (filter) =>
         Effect.sync(() => {
-          const matches = matcher(`${prefixes.dead}${filter.service ?? "*"}.${filter.type ?? ">"}`)
+          const matches = matcher(
+            `${prefixes.dead}${filter.service ?? "*"}.${filter.type === undefined ? ">" : letterType(filter.type)}`,
+          )
           return [...items.dead.values()]
             .filter((item) => item.sequence > Number(filter.after ?? 0) && matches(item.stored.subject))
             .slice(0, filter.limit)

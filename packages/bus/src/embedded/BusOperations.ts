@@ -1,0 +1,251 @@
+/**
+ * The bus's tables and what happens to them, run in the engine's thread.
+ *
+ * A consumer is a position in its channel's table plus a row in `bus_pending` for every message that was delivered and
+ * not yet settled; `due` is when such a message may be delivered again: the end of its handler's wait, or of a retry's.
+ * Sequences are never used twice (AUTOINCREMENT), or a position would hide new messages after old ones were deleted.
+ */
+import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
+
+export type Table = "bus_event" | "bus_work" | "bus_dead"
+
+export interface Row {
+  readonly seq: number
+  readonly subject: string
+  readonly id: string
+  /** A JSON object of strings. */
+  readonly headers: string
+  readonly body: Uint8Array
+  readonly at: number
+}
+
+export interface TakenRow extends Row {
+  readonly attempt: number
+}
+
+interface ConsumerKey {
+  readonly name: string
+  readonly table: Table
+}
+
+interface Source extends ConsumerKey {
+  /** One subject, or undefined for the whole table. */
+  readonly subject: string | undefined
+}
+
+const messages = (table: Table) => `
+  CREATE TABLE ${table} (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject TEXT NOT NULL,
+    id TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX ${table}_subject ON ${table} (subject);`
+
+export const migrations = [
+  `${messages("bus_event")} ${messages("bus_work")} ${messages("bus_dead")}
+  CREATE TABLE bus_seen (
+    id TEXT NOT NULL, channel TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (id, channel)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE bus_consumer (
+    name TEXT PRIMARY KEY, source TEXT NOT NULL, position INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE bus_pending (
+    consumer TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, due INTEGER NOT NULL,
+    PRIMARY KEY (consumer, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bus_pending_due ON bus_pending (consumer, due);`,
+]
+
+/** Never due again: a message that was delivered too often stays where it is, for an operator to see. */
+const parked = Number.MAX_SAFE_INTEGER
+
+const publish = (
+  db: EngineDatabase,
+  message: Omit<Row, "seq"> & { readonly table: Table; readonly window: number; readonly maxBytes: number },
+  context: OperationContext,
+): "stored" | "duplicate" | "full" => {
+  const { table, subject, id, headers, body, at } = message
+  if (table !== "bus_dead" && db.usedBytes() > message.maxBytes) return "full"
+  const { changes } = db.run(
+    "INSERT INTO bus_seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at WHERE at <= excluded.at - ?",
+    id,
+    table,
+    at,
+    message.window,
+  )
+  if (changes === 0) return "duplicate"
+  db.run(`INSERT INTO ${table} (subject, id, headers, body, at) VALUES (?, ?, ?, ?, ?)`, subject, id, headers, body, at)
+  context.emit(`ready/${subject}`)
+  if (table === "bus_event" && context.wants(`heard/${subject}`))
+    context.emit(`heard/${subject}`, { subject, id, headers, body })
+  return "stored"
+}
+
+const broadcast = (
+  _db: EngineDatabase,
+  { subject, headers, body }: Pick<Row, "subject" | "headers" | "body">,
+  context: OperationContext,
+): void => context.emit(`heard/${subject}`, { subject, headers, body })
+
+/** Answers what the consumer of that name reads. */
+const ensure = (db: EngineDatabase, { name, source }: { readonly name: string; readonly source: string }): string => {
+  db.run("INSERT INTO bus_consumer VALUES (?, ?, 0) ON CONFLICT DO NOTHING", name, source)
+  return db.get<{ readonly source: string }>("SELECT source FROM bus_consumer WHERE name = ?", name)?.source ?? source
+}
+
+const take = (
+  db: EngineDatabase,
+  args: Source & {
+    readonly max: number
+    readonly now: number
+    readonly ackWait: number
+    readonly maxDeliveries: number
+  },
+): { readonly rows: ReadonlyArray<TakenRow>; readonly exhausted: ReadonlyArray<string>; readonly nextDue: number } => {
+  const { name, table, subject, max, now } = args
+  const due = now + args.ackWait
+  const rows: Array<TakenRow> = []
+  const exhausted: Array<string> = []
+  const again = db.all<{ readonly seq: number; readonly attempt: number }>(
+    "SELECT seq, attempt FROM bus_pending WHERE consumer = ? AND due <= ? ORDER BY due, seq LIMIT ?",
+    name,
+    now,
+    max,
+  )
+  for (const { seq, attempt } of again) {
+    const row = db.get<Row>(`SELECT * FROM ${table} WHERE seq = ?`, seq)
+    if (row === undefined) {
+      db.run("DELETE FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq)
+    } else if (attempt >= args.maxDeliveries) {
+      db.run("UPDATE bus_pending SET due = ? WHERE consumer = ? AND seq = ?", parked, name, seq)
+      exhausted.push(row.id)
+    } else {
+      db.run("UPDATE bus_pending SET attempt = attempt + 1, due = ? WHERE consumer = ? AND seq = ?", due, name, seq)
+      rows.push({ ...row, attempt: attempt + 1 })
+    }
+  }
+  const wanted = max - rows.length
+  if (wanted > 0) {
+    const position = db.get<{ readonly position: number }>("SELECT position FROM bus_consumer WHERE name = ?", name)
+    const behind = position?.position ?? 0
+    const fresh =
+      subject === undefined
+        ? db.all<Row>(`SELECT * FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`, behind, wanted)
+        : db.all<Row>(
+            `SELECT * FROM ${table} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?`,
+            subject,
+            behind,
+            wanted,
+          )
+    for (const row of fresh) {
+      db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?)", name, row.seq, due)
+      rows.push({ ...row, attempt: 1 })
+    }
+    const last = fresh.at(-1)
+    if (last !== undefined) db.run("UPDATE bus_consumer SET position = ? WHERE name = ?", last.seq, name)
+  }
+  const next = db.get<{ readonly due: number | null }>(
+    "SELECT min(due) AS due FROM bus_pending WHERE consumer = ?",
+    name,
+  )
+  return { rows, exhausted, nextDue: next?.due ?? parked }
+}
+
+const ack = (db: EngineDatabase, { name, table, seq }: ConsumerKey & { readonly seq: number }): void => {
+  db.run("DELETE FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq)
+  if (table === "bus_work") db.run("DELETE FROM bus_work WHERE seq = ?", seq)
+}
+
+/** Only the latest delivery may move the time: an older handler that wakes up late has no say. */
+const moveDue = (
+  db: EngineDatabase,
+  {
+    name,
+    seq,
+    attempt,
+    due,
+  }: { readonly name: string; readonly seq: number; readonly attempt: number; readonly due: number },
+): boolean =>
+  db.run("UPDATE bus_pending SET due = ? WHERE consumer = ? AND seq = ? AND attempt = ?", due, name, seq, attempt)
+    .changes > 0
+
+/** Wakes the consumers of that subject in every process, so that each knows when the message is due. */
+const retry = (
+  db: EngineDatabase,
+  args: Parameters<typeof moveDue>[1] & { readonly subject: string },
+  context: OperationContext,
+): void => {
+  if (moveDue(db, args)) context.emit(`ready/${args.subject}`)
+}
+
+const depth = (
+  db: EngineDatabase,
+  { name, table, subject, now }: Source & { readonly now: number },
+): { readonly waiting: number; readonly inFlight: number; readonly oldestMillis: number } => {
+  const position =
+    db.get<{ readonly position: number }>("SELECT position FROM bus_consumer WHERE name = ?", name)?.position ?? 0
+  const filter = subject === undefined ? "" : "subject = ? AND"
+  const parameters = subject === undefined ? [position] : [subject, position]
+  const waiting = db.get<{ readonly n: number; readonly at: number | null }>(
+    `SELECT count(*) AS n, min(at) AS at FROM ${table} WHERE ${filter} seq > ?`,
+    ...parameters,
+  )
+  const pending = db.get<{ readonly n: number; readonly at: number | null }>(
+    `SELECT count(*) AS n, min(at) AS at FROM bus_pending JOIN ${table} USING (seq) WHERE consumer = ?`,
+    name,
+  )
+  const oldest = Math.min(waiting?.at ?? now, pending?.at ?? now)
+  return { waiting: waiting?.n ?? 0, inFlight: pending?.n ?? 0, oldestMillis: Math.max(0, now - oldest) }
+}
+
+/** A dead letter's subject is `armoricore-dead.<service>.<type>`; null stands for any. */
+const letters = (
+  db: EngineDatabase,
+  args: {
+    readonly service: string | null
+    readonly type: string | null
+    readonly after: number
+    readonly limit: number
+  },
+): ReadonlyArray<Row> =>
+  db.all<Row>(
+    `SELECT seq, subject, id, headers, body, at
+     FROM (SELECT *, substr(subject, 17) AS rest FROM bus_dead WHERE seq > ?1)
+     WHERE (?2 IS NULL OR substr(rest, 1, instr(rest, '.') - 1) = ?2)
+       AND (?3 IS NULL OR substr(rest, instr(rest, '.') + 1) = ?3)
+     ORDER BY seq LIMIT ?4`,
+    args.after,
+    args.service,
+    args.type,
+    args.limit,
+  )
+
+const letter = (db: EngineDatabase, { seq }: { readonly seq: number }): Row | undefined =>
+  db.get<Row>("SELECT * FROM bus_dead WHERE seq = ?", seq)
+
+const removeLetter = (db: EngineDatabase, { seq }: { readonly seq: number }): boolean =>
+  db.run("DELETE FROM bus_dead WHERE seq = ?", seq).changes > 0
+
+export const operations = {
+  publish,
+  broadcast,
+  ensure,
+  take,
+  ack,
+  retry,
+  working: moveDue,
+  depth,
+  letters,
+  letter,
+  removeLetter,
+} satisfies Operations
+
+/** `eventAge` and `window` in milliseconds. Rows of events that are gone are dropped when they would be due. */
+export const sweep = (db: EngineDatabase, { options }: OperationContext, now: number): void => {
+  const { eventAge, window } = options
+  if (window !== undefined) db.run("DELETE FROM bus_seen WHERE at <= ?", now - window)
+  if (eventAge !== undefined) db.run("DELETE FROM bus_event WHERE at <= ?", now - eventAge)
+}

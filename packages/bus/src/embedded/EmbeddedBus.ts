@@ -1,0 +1,179 @@
+/**
+ * The bus on the embedded engine: durable in the data folder, shared by the processes that share the folder. It needs no
+ * server. A message is published when its transaction is on the disk.
+ */
+import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
+import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
+import { Clock, Duration, Effect, Layer, Stream } from "effect"
+import { letterType, subject } from "../Address.ts"
+import * as Consumption from "../Consumption.ts"
+import { type ConsumerOptions, EventBus, type LiveMessage, type Stored, type StoredLetter } from "../EventBus.ts"
+import * as Limits from "../Limits.ts"
+import * as Listeners from "../Listeners.ts"
+import { pattern } from "../Subjects.ts"
+import type { Row, Table, operations } from "./BusOperations.ts"
+import { makeSource } from "./EmbeddedSource.ts"
+
+export interface EmbeddedBusOptions {
+  /** Published events and work are refused with `full` while the data folder holds more. Default 4 GiB. */
+  readonly maxBytes?: number
+  /** Events older than this are deleted, handled or not. Default 7 days. */
+  readonly eventAge?: Duration.Duration
+}
+
+const tables = { event: "bus_event", work: "bus_work", dead: "bus_dead" } as const satisfies Record<string, Table>
+
+const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
+  const engine = yield* EmbeddedEngine
+  const window = Duration.toMillis(Limits.defaults.duplicateWindow)
+  const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
+  const bus = yield* engine
+    .module<typeof operations>({
+      name: "bus",
+      url: new URL(`./BusOperations${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
+      options: { window, eventAge: Duration.toMillis(options.eventAge ?? Limits.defaults.eventAge) },
+    })
+    .pipe(Effect.mapError(asBus))
+
+  const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
+    const target = subject(message.address)
+    const bytes = Limits.size(message.body, message.headers)
+    const limit = message.address.channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
+    if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
+    const outcome = yield* bus
+      .call("publish", {
+        table: tables[message.address.channel],
+        subject: target,
+        id: message.id,
+        headers: JSON.stringify(message.headers ?? {}),
+        body: compact(message.body),
+        at: yield* Clock.currentTimeMillis,
+        window,
+        maxBytes,
+      })
+      .pipe(Effect.mapError(asBus))
+    if (outcome !== "full") return { duplicate: outcome === "duplicate" }
+    return yield* new TransientError({
+      dependency: "bus",
+      code: "full",
+      message: `The data folder ${engine.folder} holds more than ${maxBytes} bytes; nothing is published until handled messages or objects are gone`,
+    })
+  })
+
+  const ensure = Effect.fnUntraced(function* (wanted: Pick<ConsumerOptions, "name" | "from">) {
+    yield* Consumption.checkName(wanted)
+    const source = pattern(wanted.from)
+    const existing = yield* bus.call("ensure", { name: wanted.name, source }).pipe(Effect.mapError(asBus))
+    if (existing === source) return
+    return yield* new ConfigurationError({
+      setting: `consumer ${wanted.name}`,
+      message: `Consumer ${wanted.name} reads ${existing}; choose another name for ${source}`,
+    })
+  })
+
+  const letter = (row: Row): StoredLetter => ({ ...stored(row), letterId: String(row.seq) })
+  const noLetter = (letterId: string) => new NotFound({ what: "dead letter", id: letterId })
+
+  return EventBus.of({
+    publish,
+    consume: Effect.fnUntraced(function* (wanted, handle) {
+      yield* ensure(wanted)
+      const source = yield* makeSource(bus, engine.connections, wanted, asBus, stored)
+      return yield* Consumption.run(wanted, source, handle, publish)
+    }),
+    broadcast: Effect.fnUntraced(function* (address, body, headers) {
+      const target = subject(address)
+      const bytes = Limits.size(body, headers)
+      if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(target, bytes, Limits.maxMessageBytes)
+      yield* bus
+        .call("broadcast", { subject: target, headers: JSON.stringify(headers ?? {}), body: compact(body) })
+        .pipe(
+          Effect.mapError(
+            (error) => new TransientError({ dependency: "bus", code: "unavailable", message: error.message }),
+          ),
+        )
+    }),
+    listen: Effect.fnUntraced(function* (address, onMessage, onGap) {
+      const wanted = pattern(address)
+      const own = yield* Listeners.make
+      own.add(wanted, onMessage, onGap)
+      // The engine goes by prefixes; the whole pattern is applied here.
+      yield* bus
+        .notices(`heard/${wanted.split(/[*>]/, 1)[0] ?? ""}`, (_, data) => own.tell(heard(data)))
+        .pipe(Effect.mapError(asBus))
+      // Ends with the listener's scope.
+      yield* Effect.forkScoped(
+        Stream.runForEach(Stream.drop(engine.connections, 1), (connected) =>
+          connected ? Effect.sync(own.gap) : Effect.void,
+        ),
+      )
+    }),
+    deadLetters: {
+      list: (filter) =>
+        bus
+          .call("letters", {
+            service: filter.service ?? null,
+            type: filter.type === undefined ? null : letterType(filter.type),
+            after: Number(filter.after ?? 0),
+            limit: filter.limit,
+          })
+          .pipe(
+            Effect.mapError(asBus),
+            Effect.map((rows) => rows.map(letter)),
+          ),
+      get: Effect.fnUntraced(function* (letterId) {
+        const row = yield* bus.call("letter", { seq: sequence(letterId) }).pipe(Effect.mapError(asBus))
+        return row === undefined ? yield* noLetter(letterId) : letter(row)
+      }),
+      remove: Effect.fnUntraced(function* (letterId) {
+        const removed = yield* bus.call("removeLetter", { seq: sequence(letterId) }).pipe(Effect.mapError(asBus))
+        if (!removed) return yield* noLetter(letterId)
+      }),
+    },
+    setup: Effect.fnUntraced(function* (wanted) {
+      yield* Effect.forEach(wanted, ensure, { discard: true })
+      return [
+        `bus: in ${engine.folder}`,
+        ...wanted.map(({ name, from }) => `consumer ${name} on ${pattern(from)}: in ${engine.folder}`),
+      ]
+    }),
+    status: Effect.map(engine.connected, busStatus),
+    statusChanges: Stream.map(engine.connections, busStatus),
+  })
+})
+
+export const layerWith = (options: EmbeddedBusOptions): Layer.Layer<EventBus, EngineError, EmbeddedEngine> =>
+  Layer.effect(EventBus, make(options))
+
+export const layer: Layer.Layer<EventBus, EngineError, EmbeddedEngine> = layerWith({})
+
+const asBus = (error: EngineError): EngineError =>
+  error._tag === "TransientError"
+    ? new TransientError({ dependency: "bus", code: error.code, message: error.message })
+    : error
+
+const busStatus = (connected: boolean) => (connected ? ("connected" as const) : ("disconnected" as const))
+
+/** No sequence is below 1, so what is no number finds nothing. */
+const sequence = (letterId: string): number => (/^\d{1,15}$/.test(letterId) ? Number(letterId) : 0)
+
+/** A view of a large buffer would be copied to the thread with all of that buffer. */
+const compact = (body: Uint8Array): Uint8Array =>
+  body.byteLength === body.buffer.byteLength ? body : new Uint8Array(body)
+
+const stored = (row: Row): Stored => ({
+  subject: row.subject,
+  id: row.id,
+  headers: headersOf(row.headers),
+  body: row.body,
+  arrivedAt: row.at,
+})
+
+/** What `publish` and `broadcast` of the operations module emit. */
+const heard = (data: unknown): LiveMessage => {
+  const { subject, id, headers, body } = data as Pick<Row, "subject" | "headers" | "body"> & { readonly id?: string }
+  return { subject, headers: headersOf(headers), body, ...(id === undefined ? {} : { id }) }
+}
+
+/** Written by `publish` from a record of strings. */
+const headersOf = (text: string): Stored["headers"] => (text === "{}" ? {} : (JSON.parse(text) as Stored["headers"]))
