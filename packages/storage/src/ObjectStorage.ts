@@ -54,7 +54,7 @@ export class ObjectStorage extends Context.Service<
   ObjectStorage,
   {
     /** Visible whole or not at all: a reader never sees half an object. Streams of any length in bounded memory. */
-    readonly put: <E, R>(
+    readonly put: <E = never, R = never>(
       ref: ObjectRef,
       body: Uint8Array | Stream.Stream<Uint8Array, E, R>,
       options: PutOptions,

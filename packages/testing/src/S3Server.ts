@@ -1,12 +1,14 @@
 /**
- * A real S3 endpoint in this process, on a free port and a temporary folder. It checks signatures, ranges and multipart
- * uploads; it ignores `If-None-Match`.
+ * A real S3 endpoint in this process, on a free port and a temporary folder. Signatures are checked. It
+ * ignores `If-None-Match`, does not sort `a` before `a/b` and keeps no part of a key that is too long for a file name.
  */
+import { createServer } from "node:http"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, Redacted } from "effect"
 import S3rver from "s3rver"
+import { faultOf } from "./SignatureV4.ts"
 
 export class S3Server extends Context.Service<
   S3Server,
@@ -27,29 +29,47 @@ export class S3Server extends Context.Service<
           Effect.promise(() => mkdtemp(join(tmpdir(), "armoricore-s3-"))),
           (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true })),
         )
-        const server = new S3rver({
-          address: "127.0.0.1",
-          port: 0,
+        const store = new S3rver({
           directory,
           silent: true,
-          resetOnClose: false,
           vhostBuckets: false,
-          allowMismatchedSignatures: false,
           configureBuckets: options.buckets.map((name) => ({ name, configs: [cors] })),
         })
-        const { port } = yield* Effect.acquireRelease(
-          Effect.promise(() => server.run()),
-          () => Effect.promise(() => server.close()),
+        yield* Effect.promise(() => store.configureBuckets())
+        const answer = store.callback()
+        const server = createServer((request, response) => {
+          // A browser's question before the request is not signed.
+          const code = request.method === "OPTIONS" ? undefined : faultOf(request, secret, Date.now())
+          if (code === undefined) return answer(request, response)
+          request.resume()
+          response.writeHead(403, { "content-type": "application/xml" })
+          return response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>refused</Message></Error>`)
+        })
+        const port = yield* Effect.acquireRelease(
+          Effect.callback<number>((resume) => {
+            server.listen(0, "127.0.0.1", () => {
+              const address = server.address()
+              resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+            })
+          }),
+          () =>
+            Effect.callback<void>((resume) => {
+              server.close(() => resume(Effect.void))
+              server.closeAllConnections()
+            }),
         )
         return {
           endpoint: `http://127.0.0.1:${port}`,
           region: "us-east-1",
-          accessKey: "S3RVER",
-          secretKey: Redacted.make("S3RVER"),
+          accessKey: secret,
+          secretKey: Redacted.make(secret),
         }
       }),
     )
 }
+
+/** The one account that s3rver knows. */
+const secret = "S3RVER"
 
 const cors = `<CORSConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
   <CORSRule>
