@@ -3,7 +3,7 @@
  * scope. Ask `Programs.need("nats-server")` first.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
@@ -23,6 +23,11 @@ export class NatsServer extends Context.Service<
   }
 >()("@armoricore/testing/NatsServer") {}
 
+interface Running {
+  readonly child: ChildProcess
+  readonly port: number
+}
+
 /** `arguments_` are added to the server's command line, for example `["-c", "nats.conf"]`. */
 export const make = Effect.fnUntraced(function* (arguments_: ReadonlyArray<string> = []) {
   const program = Programs.find("nats-server")
@@ -32,20 +37,20 @@ export const make = Effect.fnUntraced(function* (arguments_: ReadonlyArray<strin
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
   )
   const start = (port: number) =>
-    Effect.callback<{ readonly child: ChildProcess; readonly port: number }>((resume) => {
-      const child = spawn(
-        program,
-        ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder, "--ports_file_dir", folder, ...arguments_],
-        { stdio: ["ignore", "ignore", "pipe"] },
-      )
+    Effect.callback<Running>((resume) => {
+      const child = spawn(program, ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder, ...arguments_], {
+        stdio: ["ignore", "ignore", "pipe"],
+      })
       let log = ""
       child.stderr.on("data", (chunk: Buffer) => {
         log = (log + chunk.toString()).slice(-4_000)
-        if (log.includes("Server is ready")) resume(Effect.succeed({ child, port: portOf(folder, child) ?? port }))
+        const listening = log.match(/Listening for client connections on 127\.0\.0\.1:(\d+)/)?.[1]
+        if (listening !== undefined && log.includes("Server is ready"))
+          resume(Effect.succeed({ child, port: Number(listening) }))
       })
       child.once("exit", (code) => resume(Effect.die(new Error(`nats-server ended with ${code}:\n${log}`))))
     })
-  let running = yield* Effect.acquireRelease(start(-1), () => Effect.suspend(() => end(running.child)))
+  let running: Running = yield* Effect.acquireRelease(start(-1), () => Effect.suspend(() => end(running.child)))
   const { port } = running
   return NatsServer.of({
     port,
@@ -68,12 +73,3 @@ const end = (child: ChildProcess) =>
     child.once("exit", () => resume(Effect.void))
     child.kill("SIGKILL")
   })
-
-/** The server writes its addresses into a file named after its process. */
-const portOf = (folder: string, child: ChildProcess): number | undefined => {
-  const name = readdirSync(folder).find((file) => file.endsWith(`_${child.pid}.ports`))
-  if (name === undefined) return undefined
-  const ports: unknown = JSON.parse(readFileSync(join(folder, name), "utf8"))
-  const text = JSON.stringify(ports).match(/nats:\/\/127\.0\.0\.1:(\d+)/)?.[1]
-  return text === undefined ? undefined : Number(text)
-}
