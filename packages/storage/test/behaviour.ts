@@ -1,5 +1,7 @@
 /** What every adapter of the object storage port does. Bucket `media` is there from the start, `absent` is not. */
 import { createHash, randomUUID } from "node:crypto"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, layer } from "@effect/vitest"
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Deferred, Duration, Effect, Fiber, type Layer, Stream } from "effect"
@@ -12,7 +14,13 @@ export interface Traits {
   readonly shortParts?: boolean
   /** Where the server behind the adapter does not sort as S3 does. */
   readonly unsorted?: boolean
+  /** How many keys the server behind the adapter can list. */
+  readonly listed?: number
 }
+
+// What nobody holds any more is no measure of what an adapter needs.
+setFlagsFromString("--expose-gc")
+const collectGarbage: () => void = runInNewContext("gc")
 
 const text = (value: string) => new TextEncoder().encode(value)
 const refOf = (key: string): ObjectRef => ({ bucket: "media", key })
@@ -170,7 +178,10 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
         assertKeys(yield* keysOf(`${key}a/`), [`${key}a/b`, `${key}a/b/c`])
         const [first] = yield* Stream.runCollect((yield* ObjectStorage).list("media", `${key}ab`))
         assert.deepInclude(first, { bucket: "media", key: `${key}ab`, size: 2 })
-        const many = Array.from({ length: 1_050 }, (_, at) => `${key}many/${String(at).padStart(5, "0")}`)
+        const many = Array.from(
+          { length: traits.listed ?? 1_050 },
+          (_, at) => `${key}many/${String(at).padStart(5, "0")}`,
+        )
         yield* Effect.forEach(many, (one) => putText(refOf(one), ""), { concurrency: 16, discard: true })
         assertKeys(yield* keysOf(`${key}many/`), many)
       }),
@@ -280,8 +291,14 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
         const sent = createHash("sha256")
         const received = createHash("sha256")
         let peak = 0
+        let seen = 0
         const base = process.memoryUsage().arrayBuffers
-        const watch = () => (peak = Math.max(peak, process.memoryUsage().arrayBuffers - base))
+        const watch = () => {
+          seen += 1
+          if (seen % 128 !== 0) return
+          collectGarbage()
+          peak = Math.max(peak, process.memoryUsage().arrayBuffers - base)
+        }
         const body = Stream.range(1, chunks).pipe(
           Stream.rechunk(1),
           Stream.map((at) => {
@@ -301,7 +318,7 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
           }),
         )
         assert.strictEqual(received.digest("hex"), sent.digest("hex"))
-        if (traits.bounded) assert.isBelow(peak / 1024 / 1024, 100)
+        if (traits.bounded) assert.isBelow(peak / 1024 / 1024, 64)
         yield* store.remove(ref)
       }),
     )
