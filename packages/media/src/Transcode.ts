@@ -344,10 +344,10 @@ const assemble = (plan: FfmpegCommand.Plan, parts: ReadonlyArray<SegmentUploader
       return yield* failure("corrupt_media", "nothing in it could be decoded")
     }
     const seconds = MediaPlaylist.totalSeconds(main.segments)
-    if (seconds < plan.info.duration * 0.9 - 0.5) {
+    if (seconds < plan.info.mainDuration * 0.9 - 0.5) {
       return yield* failure(
         "corrupt_media",
-        `it ends after ${seconds.toFixed(1)} of ${plan.info.duration.toFixed(1)} s`,
+        `it ends after ${seconds.toFixed(1)} of ${plan.info.mainDuration.toFixed(1)} s`,
       )
     }
     return { parts: filled, variants, sound, seconds } satisfies Made

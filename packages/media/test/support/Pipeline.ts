@@ -77,3 +77,7 @@ export const fetchAll = Effect.fnUntraced(function* (prefix: string, folder: str
     }),
   )
 })
+
+/** The prefix that a result was published below. */
+export const prefixOf = (ready: { readonly playback_urls: { readonly hls: string } }): string =>
+  ready.playback_urls.hls.slice("http://cdn.invalid/media/".length, -"master.m3u8".length)

@@ -210,7 +210,8 @@ const codecOf = (init: Uint8Array): string => {
       .toUpperCase()}`
   const esds = bytes.indexOf("esds", 0, "latin1")
   if (esds < 0) return "unknown"
-  // DecoderSpecificInfo: tag 5, length in up to four bytes, then five bits of object type.
-  const specific = /\x05(?:[\x80-\xff]{0,3})[\x01-\x7f](.)/s.exec(bytes.subarray(esds + 22).toString("latin1"))
-  return `mp4a.40.${(specific?.[1]?.charCodeAt(0) ?? 0) >> 3}`
+  // DecoderSpecificInfo: tag 5, a length of up to four bytes, then five bits of object type.
+  let at = bytes.indexOf(5, esds + 22) + 1
+  while ((bytes[at] ?? 0) >= 0x80) at++
+  return `mp4a.40.${(bytes[at + 1] ?? 0) >> 3}`
 }

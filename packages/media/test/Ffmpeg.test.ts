@@ -1,0 +1,131 @@
+/** What must be true of the child process whatever becomes of us. */
+import * as Ffmpeg from "@armoricore/media/Ffmpeg"
+import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Duration, Effect, Fiber, FileSystem, Layer, Path } from "effect"
+import { ChildProcess } from "effect/process"
+import { missing, programs } from "./support/Pipeline.ts"
+import { awaitRunning } from "./support/Processes.ts"
+
+const endless = (marker: string) =>
+  Ffmpeg.run({
+    args: [..."-v error -re -f lavfi -i testsrc2=s=64x64 -metadata".split(" "), `title=${marker}`, "-f", "null", "-"],
+    cwd: process.cwd(),
+    onProgress: () => Effect.void,
+    stuckAfter: Duration.minutes(5),
+    limit: Duration.minutes(5),
+  })
+
+describe.skipIf(missing)("Ffmpeg", () => {
+  layer(programs, { excludeTestServices: true })((it) => {
+    it.effect("reports seconds made, and the end of stderr with the code", () =>
+      Effect.gen(function* () {
+        const seen: Array<number> = []
+        const run = (args: string) =>
+          Ffmpeg.run({
+            args: args.split(" "),
+            cwd: process.cwd(),
+            onProgress: (seconds) => Effect.sync(() => void seen.push(seconds)),
+            stuckAfter: Duration.minutes(1),
+            limit: Duration.minutes(1),
+          })
+        assert.strictEqual((yield* run("-v error -f lavfi -i testsrc2=s=64x64:d=2 -f null -")).code, 0)
+        assert.closeTo(seen.at(-1) ?? 0, 2, 0.1)
+        const bad = yield* run("-v error -i nowhere.mp4 -f null -")
+        assert.notStrictEqual(bad.code, 0)
+        assert.include(bad.stderr, "nowhere.mp4")
+      }),
+    )
+
+    it.effect("does not block on what ffmpeg writes to stderr", () =>
+      Effect.gen(function* () {
+        const ended = yield* Ffmpeg.run({
+          args: "-v debug -f lavfi -i testsrc2=s=64x64:d=20 -f null -".split(" "),
+          cwd: process.cwd(),
+          onProgress: () => Effect.void,
+          stuckAfter: Duration.seconds(20),
+          limit: Duration.seconds(30),
+        })
+        assert.strictEqual(ended.code, 0)
+        assert.isAtMost(ended.stderr.length, 4_000)
+      }),
+    )
+
+    it.effect.skipIf(process.platform !== "linux")("interruption ends the child", () =>
+      Effect.gen(function* () {
+        const marker = `interrupted-${process.pid}`
+        const fiber = yield* Effect.forkChild(endless(marker))
+        yield* awaitRunning(marker, "ffmpeg", (count) => count > 0)
+        yield* Fiber.interrupt(fiber)
+        yield* awaitRunning(marker, "ffmpeg", (count) => count === 0)
+      }),
+    )
+
+    for (const leash of ["setpriv", "watcher"] as const) {
+      it.effect.skipIf(process.platform !== "linux")(`kill -9 of the parent ends the child (${leash})`, () =>
+        Effect.gen(function* () {
+          const path = yield* Path.Path
+          const marker = `orphan-${leash}-${process.pid}`
+          const script = path.join(import.meta.dirname, "support", "orphan.ts")
+          const parent = yield* ChildProcess.make(process.execPath, [script, leash, marker], {
+            stdout: "ignore",
+            stderr: "inherit",
+            forceKillAfter: "1 second",
+          })
+          yield* awaitRunning(marker, "ffmpeg", (count) => count > 0)
+          // Not the group: only the parent dies, as by the kernel's out-of-memory killer.
+          process.kill(parent.pid, "SIGKILL")
+          yield* awaitRunning(marker, "ffmpeg", (count) => count === 0)
+        }),
+      )
+    }
+  })
+
+  /** A program named ffmpeg that hangs and ignores SIGTERM. */
+  const hanging = Layer.effect(
+    FfmpegPrograms,
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const file = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
+      yield* fs.writeFileString(
+        file,
+        "#!/bin/sh\ntrap '' TERM\necho frame=1\nwhile :; do sleep 0.2; echo frame=1; done\n",
+      )
+      yield* fs.chmod(file, 0o755)
+      return { ffmpeg: file, ffprobe: file, version: "", toneMapping: false, leash: "none" as const }
+    }),
+  )
+  it.live("ends an ffmpeg that makes no progress", () =>
+    Effect.gen(function* () {
+      const marker = `stuck-${process.pid}`
+      const error = yield* Effect.flip(
+        Ffmpeg.run({
+          args: [marker],
+          cwd: process.cwd(),
+          onProgress: () => Effect.void,
+          stuckAfter: Duration.seconds(1),
+          limit: Duration.minutes(1),
+        }),
+      )
+      assert.deepStrictEqual([error._tag, error.code], ["TransientError", "stuck"])
+      yield* awaitRunning(marker, "sh", (count) => count === 0)
+    }).pipe(Effect.provide(hanging), Effect.provide(NodeServices.layer)),
+  )
+
+  it.live("ends an ffmpeg that takes too long", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Ffmpeg.run({
+          args: [],
+          cwd: process.cwd(),
+          onProgress: () => Effect.void,
+          stuckAfter: Duration.minutes(1),
+          limit: Duration.seconds(1),
+        }),
+      )
+      assert.strictEqual(error.code, "timeout")
+    }).pipe(Effect.provide(hanging), Effect.provide(NodeServices.layer)),
+  )
+})

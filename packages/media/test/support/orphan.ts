@@ -1,0 +1,21 @@
+/** A process that runs an endless ffmpeg, for tests that kill it. Arguments: the leash, a marker. */
+import * as Ffmpeg from "@armoricore/media/Ffmpeg"
+import { FfmpegPrograms, type Leash } from "@armoricore/media/FfmpegPrograms"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+
+const [leash, marker] = process.argv.slice(2)
+const isLeash = (text: string | undefined): text is Leash => text === "setpriv" || text === "watcher" || text === "none"
+
+const leashed = Layer.effect(
+  FfmpegPrograms,
+  Effect.map(FfmpegPrograms, (found) => ({ ...found, leash: isLeash(leash) ? leash : found.leash })),
+).pipe(Layer.provide(FfmpegPrograms.layer()))
+
+Ffmpeg.run({
+  args: [..."-v error -re -f lavfi -i testsrc2=s=64x64 -metadata".split(" "), `title=${marker}`, "-f", "null", "-"],
+  cwd: process.cwd(),
+  onProgress: () => Effect.void,
+  stuckAfter: Duration.minutes(5),
+  limit: Duration.minutes(5),
+}).pipe(Effect.provide(leashed), Effect.provide(NodeServices.layer), NodeRuntime.runMain)
