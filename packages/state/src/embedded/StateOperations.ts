@@ -1,0 +1,102 @@
+/**
+ * The state's tables and what happens to them, run in the engine's thread. One counter gives every revision, so that a
+ * key which comes back after its removal never repeats one. Keys sort as their UTF-8 bytes.
+ */
+import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
+
+export interface Row {
+  readonly key: string
+  readonly value: string
+  readonly revision: number
+}
+
+interface Place {
+  readonly bucket: string
+  readonly key: string
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+export const migrations = [
+  `CREATE TABLE state_entry (
+    bucket TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, revision INTEGER NOT NULL, ends INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX state_entry_key ON state_entry (bucket, key);
+  CREATE INDEX state_entry_ends ON state_entry (ends) WHERE ends IS NOT NULL;
+  CREATE TABLE state_revision (last INTEGER NOT NULL) STRICT;
+  INSERT INTO state_revision VALUES (0);`,
+]
+
+const select = "SELECT key, value, revision FROM state_entry WHERE bucket = ? AND (ends IS NULL OR ends > ?)"
+
+const find = (db: EngineDatabase, { bucket, key, now }: Place): Row | undefined =>
+  db.get<Row>(`${select} AND key = ?`, bucket, now, key)
+
+export const operations = {
+  get: (db: EngineDatabase, place: Place): Row | undefined => find(db, place),
+
+  /** `expected`: the revision that must be there, 0 for none, undefined for any. Answers undefined where it is not. */
+  write: (
+    db: EngineDatabase,
+    place: Place & {
+      readonly value: string
+      readonly ends: number | undefined
+      readonly expected: number | undefined
+    },
+  ): number | undefined => {
+    const { bucket, key, value, ends, expected } = place
+    if (expected !== undefined && (find(db, place)?.revision ?? 0) !== expected) return undefined
+    db.run("UPDATE state_revision SET last = last + 1")
+    const revision = db.get<{ readonly last: number }>("SELECT last FROM state_revision")?.last ?? 0
+    db.run(
+      `INSERT INTO state_entry (bucket, key, value, revision, ends) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = excluded.revision, ends = excluded.ends`,
+      bucket,
+      key,
+      value,
+      revision,
+      ends ?? null,
+    )
+    return revision
+  },
+
+  /** Answers whether the entry is gone; not so where it has another revision than `expected`. */
+  remove: (db: EngineDatabase, place: Place & { readonly expected: number | undefined }): boolean => {
+    const entry = find(db, place)
+    if (entry === undefined) return true
+    if (place.expected !== undefined && place.expected !== entry.revision) return false
+    db.run("DELETE FROM state_entry WHERE bucket = ? AND key = ?", place.bucket, place.key)
+    return true
+  },
+
+  list: (
+    db: EngineDatabase,
+    {
+      bucket,
+      prefix,
+      after,
+      limit,
+      now,
+    }: {
+      readonly bucket: string
+      readonly prefix: string
+      readonly after: string
+      readonly limit: number
+      readonly now: number
+    },
+  ): ReadonlyArray<Row> =>
+    db.all<Row>(
+      `${select} AND key > ? AND key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key LIMIT ?`,
+      bucket,
+      now,
+      after,
+      prefix,
+      prefix,
+      prefix,
+      limit,
+    ),
+} satisfies Operations
+
+export const sweep = (db: EngineDatabase, _context: OperationContext, now: number): void => {
+  db.run("DELETE FROM state_entry WHERE ends <= ?", now)
+}

@@ -1,0 +1,216 @@
+/**
+ * The state in NATS KV: a bucket is the KV bucket `armoricore_<name>`, a revision is its stream's sequence. A bucket has
+ * one TTL only (per key needs NATS 2.11), so `maxAge` is the bucket's and an entry's own expiry stands before its value.
+ * Reads ask the stream's leader, so that everyone sees what was written last.
+ */
+import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
+import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
+import { Clock, Duration, Effect, Layer, Option } from "effect"
+import { type JetStreamClient, type JetStreamManager, headers, nanos, StorageType } from "nats"
+import { expiresAt, isOver } from "../Expiry.ts"
+import { check, checkBucket, order } from "../Key.ts"
+import { type Bucket, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
+import { decode, encode } from "./NatsKey.ts"
+import { isAbsent, isStreamMissing, isUnanswered, isWrongRevision, missingBucket, toStateError } from "./NatsFault.ts"
+
+export interface Options {
+  /** How many servers of a cluster keep each bucket; default 1. */
+  readonly replicas?: number
+}
+
+interface Stored {
+  readonly revision: number
+  /** Absent where the key was removed. */
+  readonly entry: { readonly value: string; readonly end: number | undefined } | undefined
+}
+
+export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsConnection> =>
+  Layer.effect(
+    KeyValue,
+    Effect.map(NatsConnection, (connection) => {
+      const ask = <A>(
+        bucket: Bucket,
+        question: (nats: { readonly js: JetStreamClient; readonly manager: JetStreamManager }) => Promise<A>,
+      ): Effect.Effect<A, unknown> =>
+        Effect.flatMap(connection.jetstream, (nats) =>
+          Effect.tryPromise({ try: () => question(nats), catch: (cause) => cause }).pipe(
+            Effect.catch((cause) => (isUnanswered(cause) ? explain(bucket, nats.manager, cause) : Effect.fail(cause))),
+          ),
+        )
+
+      const read = (bucket: Bucket, key: string): Effect.Effect<Option.Option<Stored>, StateError> =>
+        ask(bucket, ({ manager }) =>
+          manager.streams.getMessage(streamOf(bucket), { last_by_subj: subjectOf(bucket, key) }),
+        ).pipe(
+          Effect.map((message) =>
+            Option.some({
+              revision: message.seq,
+              entry: message.header.get("KV-Operation") === "" ? unpack(message.string()) : undefined,
+            }),
+          ),
+          Effect.catch((cause) => (isAbsent(cause) ? Effect.succeedNone : Effect.fail(faultOf(bucket, cause)))),
+        )
+
+      /** `expected`: the sequence that must be the subject's last, 0 for none; `undefined` body: a removal. */
+      const write = (
+        bucket: Bucket,
+        key: string,
+        body: string | undefined,
+        expected: number | undefined,
+      ): Effect.Effect<number, Conflict | StateError> => {
+        const marks = headers()
+        if (body === undefined) marks.set("KV-Operation", "DEL")
+        return ask(bucket, ({ js }) =>
+          js.publish(subjectOf(bucket, key), body ?? "", {
+            headers: marks,
+            ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+          }),
+        ).pipe(
+          Effect.map((acknowledged) => acknowledged.seq),
+          Effect.mapError((cause) => (isWrongRevision(cause) ? new Conflict({ key }) : faultOf(bucket, cause))),
+        )
+      }
+
+      const put = (
+        bucket: Bucket,
+        key: string,
+        value: string,
+        expected: number | undefined,
+        writeOptions: WriteOptions | undefined,
+      ) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          write(bucket, key, pack(value, expiresAt(bucket, writeOptions, now)), expected),
+        )
+
+      const present = (stored: Option.Option<Stored>) =>
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          Option.filter(stored, ({ entry }) => entry !== undefined && !isOver(entry.end, now)),
+        )
+
+      const get = (bucket: Bucket, key: string) =>
+        Effect.map(
+          Effect.flatMap(read(bucket, key), present),
+          Option.map(({ revision, entry }) => ({ key, value: entry?.value ?? "", revision })),
+        )
+
+      return {
+        get: (bucket, key) => Effect.andThen(check(bucket, key), get(bucket, key)),
+        put: (bucket, key, value, writeOptions) =>
+          Effect.andThen(
+            check(bucket, key),
+            // Without an expectation there is nothing to conflict with.
+            Effect.catchTag(put(bucket, key, value, undefined, writeOptions), "Conflict", (conflict) =>
+              Effect.fail(toStateError(bucket.name, conflict)),
+            ),
+          ),
+        create: (bucket, key, value, writeOptions) =>
+          Effect.gen(function* () {
+            yield* check(bucket, key)
+            // Mostly nothing was ever there, which one request finds out.
+            return yield* Effect.catchTag(put(bucket, key, value, 0, writeOptions), "Conflict", (conflict) =>
+              Effect.gen(function* () {
+                const stored = yield* read(bucket, key)
+                if (Option.isNone(stored) || Option.isSome(yield* present(stored))) return yield* conflict
+                return yield* put(bucket, key, value, stored.value.revision, writeOptions)
+              }),
+            )
+          }),
+        update: (bucket, key, value, expected, writeOptions) =>
+          Effect.gen(function* () {
+            yield* check(bucket, key)
+            const stored = yield* read(bucket, key)
+            const isExpected = Option.isSome(stored) && stored.value.revision === expected
+            if (expected <= 0 || (isExpected && Option.isNone(yield* present(stored)))) {
+              return yield* new Conflict({ key })
+            }
+            return yield* put(bucket, key, value, expected, writeOptions)
+          }),
+        remove: (bucket, key, expected) =>
+          Effect.gen(function* () {
+            yield* check(bucket, key)
+            const stored = yield* Effect.flatMap(read(bucket, key), present)
+            if (Option.isNone(stored)) return
+            if (expected !== undefined && stored.value.revision > expected) return yield* new Conflict({ key })
+            yield* write(bucket, key, undefined, expected)
+          }),
+        list: (bucket, page) =>
+          Effect.gen(function* () {
+            yield* checkBucket(bucket)
+            const info = yield* ask(bucket, ({ manager }) =>
+              manager.streams.info(streamOf(bucket), { subjects_filter: subjectOf(bucket, ">") }),
+            ).pipe(Effect.mapError((cause) => faultOf(bucket, cause)))
+            const keys = Object.keys(info.state.subjects ?? {})
+              .map((subject) => decode(subject.slice(subjectOf(bucket, "").length)))
+              .filter((key) => key !== undefined)
+              .filter((key) => page.prefix === undefined || key.startsWith(page.prefix))
+              .filter((key) => page.after === undefined || order(key, page.after) > 0)
+              .sort(order)
+            return yield* firstPresent(keys, page.limit, (key) => get(bucket, key))
+          }),
+        setup: (buckets) =>
+          Effect.forEach(buckets, (bucket) =>
+            Effect.andThen(
+              checkBucket(bucket),
+              Effect.mapError(
+                ask(bucket, ({ js, manager }) => createOrCheck(bucket, js, manager, options.replicas ?? 1)),
+                (cause) => faultOf(bucket, cause),
+              ),
+            ),
+          ),
+      }
+    }),
+  )
+
+const bucketOf = (bucket: Bucket): string => `armoricore_${bucket.name}`
+const streamOf = (bucket: Bucket): string => `KV_${bucketOf(bucket)}`
+const subjectOf = (bucket: Bucket, key: string): string =>
+  `$KV.${bucketOf(bucket)}.${key === ">" || key === "" ? key : encode(key)}`
+
+const pack = (value: string, end: number | undefined): string => `${end ?? ""}\n${value}`
+const unpack = (body: string): Stored["entry"] => {
+  const at = body.indexOf("\n")
+  const end = body.slice(0, at)
+  return { value: body.slice(at + 1), end: end === "" ? undefined : Number(end) }
+}
+
+/** The connection's own errors are of the taxonomy already. */
+const faultOf = (bucket: Bucket, cause: unknown): StateError =>
+  cause instanceof TransientError || cause instanceof ConfigurationError ? cause : toStateError(bucket.name, cause)
+
+/** Nobody answered: told apart by asking for the stream itself. */
+const explain = (bucket: Bucket, manager: JetStreamManager, unanswered: unknown): Effect.Effect<never, unknown> =>
+  Effect.flatMap(
+    Effect.result(Effect.tryPromise({ try: () => manager.streams.info(streamOf(bucket)), catch: (cause) => cause })),
+    (info) =>
+      Effect.fail(info._tag === "Failure" && isStreamMissing(info.failure) ? missingBucket(bucket.name) : unanswered),
+  )
+
+const createOrCheck = async (
+  bucket: Bucket,
+  js: JetStreamClient,
+  manager: JetStreamManager,
+  replicas: number,
+): Promise<string> => {
+  const ttl = bucket.maxAge === "never" ? 0 : Duration.toMillis(bucket.maxAge)
+  // Another process may create it at the same time, with the same settings.
+  await js.views.kv(bucketOf(bucket), { history: 1, ttl, replicas, storage: StorageType.File })
+  const { config } = await manager.streams.info(streamOf(bucket))
+  if (config.max_age === nanos(ttl)) return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`
+  await manager.streams.update(streamOf(bucket), { ...config, max_age: nanos(ttl) })
+  return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}, its maximum age was changed`
+}
+
+/** Removed and expired entries still have a key, so a page is filled a batch at a time. */
+const firstPresent = <A, E>(
+  keys: ReadonlyArray<string>,
+  limit: number,
+  get: (key: string) => Effect.Effect<Option.Option<A>, E>,
+): Effect.Effect<ReadonlyArray<A>, E> =>
+  Effect.gen(function* () {
+    const found: Array<A> = []
+    for (let at = 0; at < keys.length && found.length < limit; at += 64) {
+      const batch = yield* Effect.forEach(keys.slice(at, at + 64), get, { concurrency: 16 })
+      for (const one of batch) if (Option.isSome(one)) found.push(one.value)
+    }
+    return found.slice(0, limit)
+  })
