@@ -10,7 +10,20 @@ import { caller } from "./Caller.ts"
 import { answered, refuse } from "./Problem.ts"
 
 const isId = Schema.is(MediaId)
-const encode = Schema.encodeEffect(MediaState)
+/** Where its objects lie, and who works on it, stays inside. */
+const Shown = Schema.Struct({
+  media_id: MediaState.fields.media_id,
+  user_id: MediaState.fields.user_id,
+  status: MediaState.fields.status,
+  stage: MediaState.fields.stage,
+  percent: MediaState.fields.percent,
+  rungs: MediaState.fields.rungs,
+  timings: MediaState.fields.timings,
+  ready: MediaState.fields.ready,
+  failed: MediaState.fields.failed,
+  updated_at: MediaState.fields.updated_at,
+})
+const encode = Schema.encodeEffect(Shown)
 
 export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {

@@ -12,7 +12,8 @@ const state: MediaState = {
   stage: "transcoding",
   percent: 40,
   cause: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f",
-  prefixes: ["media/m1/1/"],
+  generations: {},
+  attempts: [{ prefix: "media/m1/1/", generation: 1, token: 1 }],
   rungs: [],
   timings: {},
   updated_at: "2026-01-31T12:00:00Z",
@@ -27,6 +28,7 @@ describe("GET /v1/media/{id}", () => {
       const own = yield* asked(yield* tokenOf("u1"))
       assert.strictEqual(own.status, 200)
       assert.deepInclude(own.body, { media_id: "m1", status: "processing", percent: 40 })
+      assert.notProperty(own.body, "attempts")
       assert.strictEqual((yield* asked(yield* tokenOf("op", "operator"))).status, 200)
       assert.strictEqual((yield* asked(yield* tokenOf("u2"))).status, 403)
       assert.strictEqual((yield* asked(undefined)).status, 401)

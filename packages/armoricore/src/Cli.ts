@@ -3,6 +3,8 @@ import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
 import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
 import { checkConfig } from "./commands/check-config.ts"
+import { demo } from "./commands/demo.ts"
+import { start } from "./commands/start.ts"
 import { token } from "./commands/token.ts"
 import { report } from "./Failure.ts"
 import { version } from "./Version.ts"
@@ -17,7 +19,7 @@ const Debug = GlobalFlag.Setting("debug")({
 const root = Command.make("armoricore").pipe(
   Command.withDescription("Media, notifications, captions and real-time communication as one program"),
   Command.withGlobalFlags([Debug]),
-  Command.withSubcommands([checkConfig, token]),
+  Command.withSubcommands([start, demo, checkConfig, token]),
 )
 
 /** Usage errors are one line; the whole help comes only when it is asked for. */

@@ -1,0 +1,43 @@
+/** The event log: newest first, each with its payload to unfold. */
+
+const kept = 200
+const tones = { media_ready: "good", media_playable: "good", media_failed: "bad" }
+
+const hintOf = (payload) => {
+  if (payload?.stage) return `${payload.stage} · ${Math.round(payload.percent)} %`
+  if (payload?.resolutions) return payload.resolutions.join(", ")
+  if (payload?.error) return payload.error.message
+  return payload?.hint ?? payload?.media_id ?? ""
+}
+
+export const createLog = (list, count, empty) => {
+  let total = 0
+  /** `tone` is "sent" for what the page itself did. */
+  return (name, payload, tone = tones[name] ?? "") => {
+    total += 1
+    count.textContent = String(total)
+    empty.hidden = true
+    const now = new Date()
+    const time = document.createElement("time")
+    time.dateTime = now.toISOString()
+    time.textContent = now.toLocaleTimeString("en-GB")
+    const what = document.createElement("span")
+    const title = document.createElement("b")
+    title.textContent = name
+    const hint = document.createElement("span")
+    hint.className = "hint"
+    hint.textContent = hintOf(payload)
+    what.append(title, hint)
+    const summary = document.createElement("summary")
+    summary.append(time, what)
+    const body = document.createElement("pre")
+    body.textContent = JSON.stringify(payload, null, 2)
+    const details = document.createElement("details")
+    details.append(summary, body)
+    const item = document.createElement("li")
+    item.dataset.tone = tone
+    item.append(details)
+    list.prepend(item)
+    while (list.children.length > kept) list.lastChild.remove()
+  }
+}

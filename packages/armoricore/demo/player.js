@@ -1,0 +1,53 @@
+/** The video: HLS through hls.js (or the browser's own), and the quality menu. */
+import Hls from "hls.js"
+
+const nameOf = (level) => `${Math.min(level.width, level.height)}p`
+
+export const createPlayer = (video, menu) => {
+  let hls
+  let playing
+
+  const showLevels = () => {
+    const options = hls.levels
+      .map((level, index) => ({ index, name: nameOf(level), rate: level.bitrate }))
+      .sort((a, b) => b.rate - a.rate)
+      .map(({ index, name, rate }) => new Option(`${name} · ${(rate / 1e6).toFixed(1)} Mb/s`, String(index)))
+    menu.replaceChildren(new Option("Auto", "-1"), ...options)
+  }
+  menu.addEventListener("change", () => {
+    if (hls) hls.nextLevel = Number(menu.value)
+  })
+
+  const stop = () => {
+    hls?.destroy()
+    hls = undefined
+    playing = undefined
+    video.removeAttribute("src")
+    video.load()
+    menu.replaceChildren(new Option("Auto", "-1"))
+  }
+
+  /** Plays a master playlist; the same one again is left alone, another one goes on where the last one was. */
+  const play = (url, { onFault, again = false } = {}) => {
+    if (url === playing && !again) return
+    const position = playing === undefined ? 0 : video.currentTime
+    hls?.destroy()
+    playing = url
+    if (!Hls.isSupported()) {
+      video.src = url
+    } else {
+      hls = new Hls({ startPosition: position, capLevelToPlayerSize: false })
+      hls.on(Hls.Events.MANIFEST_PARSED, showLevels)
+      hls.on(Hls.Events.LEVELS_UPDATED, showLevels)
+      hls.on(Hls.Events.ERROR, (_, data) => {
+        if (data.fatal) onFault?.(`${data.type}: ${data.details}`)
+      })
+      hls.loadSource(url)
+      hls.attachMedia(video)
+    }
+    // Browsers may refuse to start by themselves; the controls are there.
+    video.play().catch(() => undefined)
+  }
+
+  return { play, stop, seek: (seconds) => void (video.currentTime = seconds) }
+}

@@ -1,0 +1,150 @@
+/**
+ * The one place that chooses adapters: what the settings say becomes the Layers of the ports. An adapter's libraries
+ * are loaded only where it is chosen.
+ */
+import type { EventBus } from "@armoricore/bus/EventBus"
+import { ConfigurationError, type TransientError } from "@armoricore/domain/Errors"
+import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
+import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import type { PlaybackUrls } from "@armoricore/storage/Playback"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Effect, FileSystem, Layer, Path, Redacted } from "effect"
+import { createHmac } from "node:crypto"
+import { ownSecret } from "./OwnSecret.ts"
+import { Settings } from "./Settings.ts"
+
+type Faults = TransientError | ConfigurationError
+
+/**
+ * `owner` claims the embedded data folder for a running program; `shared` is for commands, which go through a running
+ * owner where there is one.
+ */
+export type Role = "owner" | "shared"
+
+/** The bus and the state; on NATS both over one connection, embedded both over one engine. */
+const busAndState = (
+  role: Role,
+): Layer.Layer<EventBus | KeyValue, Faults, Settings | FileSystem.FileSystem | Path.Path> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const settings = yield* Settings
+      if (settings.MESSAGE_BUS_URL !== undefined) return yield* nats(settings.MESSAGE_BUS_URL)
+      const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/embedded/EmbeddedBus"))
+      const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/embedded/EmbeddedState"))
+      const folder = yield* dataFolder("engine")
+      const engine = role === "owner" ? EmbeddedEngine.layerOwner({ folder }) : EmbeddedEngine.layerShared({ folder })
+      return Layer.mergeAll(bus, state).pipe(Layer.provide(engine))
+    }),
+  )
+
+const nats = Effect.fnUntraced(function* (servers: ReadonlyArray<string>) {
+  const settings = yield* Settings
+  const { NatsConnection, layer: connection } = yield* Effect.promise(
+    () => import("@armoricore/bus/nats/NatsConnection"),
+  )
+  const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/nats/NatsBus"))
+  const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/nats/NatsState"))
+  const creds = yield* content("NATS_CREDS", settings.NATS_CREDS)
+  const ca = yield* content("NATS_CA", settings.NATS_CA)
+  const connected = connection({
+    servers,
+    ...(creds === undefined ? {} : { creds: Redacted.make(creds) }),
+    ...(settings.NATS_NKEY_SEED === undefined ? {} : { nkeySeed: settings.NATS_NKEY_SEED }),
+    ...(ca === undefined ? {} : { ca }),
+  })
+  // A program that cannot reach its bus at the start says so once and waits; wrong credentials end it.
+  const waiting = Layer.effectDiscard(Effect.flatMap(NatsConnection, ({ connected: first }) => first))
+  return Layer.mergeAll(bus(), state(), waiting).pipe(Layer.provide(connected))
+})
+
+/** Where objects lie, and the signatures of the URLs that this program answers itself. */
+const storage: Layer.Layer<
+  ObjectStorage | ObjectSigner,
+  ConfigurationError,
+  Settings | PublicUrl | FileSystem.FileSystem | Path.Path
+> = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const signer = ObjectSigner.layer({ key: yield* urlKey })
+    const { OBJECT_STORAGE_ACCESS_KEY: accessKey, OBJECT_STORAGE_ENDPOINT: endpoint } = settings
+    const secretKey = settings.OBJECT_STORAGE_SECRET_KEY
+    if (endpoint === undefined || accessKey === undefined || secretKey === undefined) {
+      const { layer } = yield* Effect.promise(() => import("@armoricore/storage/local/LocalStorage"))
+      return layer({ folder: yield* dataFolder("objects") }).pipe(Layer.provideMerge(signer))
+    }
+    const { layer } = yield* Effect.promise(() => import("@armoricore/storage/s3/S3Storage"))
+    return Layer.merge(layer({ endpoint, region: settings.OBJECT_STORAGE_REGION, accessKey, secretKey }), signer)
+  }),
+)
+
+/** Where players find what was made: at the CDN, or through this program. */
+const playback: Layer.Layer<
+  PlaybackUrls,
+  ConfigurationError,
+  Settings | PublicUrl | FileSystem.FileSystem | Path.Path
+> = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    if (settings.CDN_BASE_URL === undefined) {
+      const { layerProxy } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
+      return layerProxy({ key: yield* urlKey })
+    }
+    const { layerCdn } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackCdn"))
+    return layerCdn({
+      baseUrl: settings.CDN_BASE_URL,
+      ...(settings.AKAMAI_EDGEAUTH_KEY === undefined
+        ? {}
+        : {
+            edgeAuth: {
+              key: settings.AKAMAI_EDGEAUTH_KEY,
+              expiresIn: settings.AKAMAI_EDGEAUTH_TTL,
+              name: settings.AKAMAI_EDGEAUTH_NAME,
+            },
+          }),
+    })
+  }),
+)
+
+/** Every port. `PublicUrl` is known once the listener is. */
+export const layer = (role: Role) =>
+  Layer.mergeAll(busAndState(role), storage, playback).pipe(Layer.provideMerge(PublicUrl.layer))
+
+/** Routes that answer the URLs signed above; they belong to whoever listens. */
+export const routes = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const LocalObjects = yield* Effect.promise(() => import("@armoricore/storage/local/LocalObjects"))
+    const PlaybackProxy = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
+    const play = PlaybackProxy.routes({ key: yield* urlKey })
+    return settings.OBJECT_STORAGE_ENDPOINT === undefined ? Layer.merge(play, LocalObjects.routes()) : play
+  }),
+)
+
+/**
+ * The key of signed URLs. Processes that share a JWT_SECRET share it too, so that a URL which one of them signed is
+ * honoured by the others.
+ */
+const urlKey = Effect.gen(function* () {
+  const { JWT_SECRET } = yield* Settings
+  return JWT_SECRET === undefined
+    ? yield* ownSecret("storage-urls", "a key for signed URLs")
+    : Redacted.make(
+        createHmac("sha256", Redacted.value(JWT_SECRET)).update("armoricore signed urls").digest("base64url"),
+      )
+})
+
+const dataFolder = Effect.fnUntraced(function* (name: string) {
+  const { join, resolve } = yield* Path.Path
+  return resolve(join((yield* Settings).ARMORICORE_DATA_DIR, name))
+})
+
+const content = Effect.fnUntraced(function* (setting: string, file: string | undefined) {
+  if (file === undefined) return undefined
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(
+    fs.readFileString(file),
+    (cause) => new ConfigurationError({ setting, message: `${setting} names ${file}, which cannot be read`, cause }),
+  )
+})

@@ -1,0 +1,21 @@
+/** What probes and Prometheus ask: `/healthz` (alive), `/readyz` (with the reason when not ready), `/metrics`. */
+import { Effect, Layer } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { Readiness } from "./Readiness.ts"
+import { version } from "./Version.ts"
+
+const noStore = { "cache-control": "no-store" }
+
+export const layer = Layer.mergeAll(
+  HttpRouter.add("GET", "/healthz", HttpServerResponse.jsonUnsafe({ status: "ok", version }, { headers: noStore })),
+  HttpRouter.add(
+    "GET",
+    "/readyz",
+    Effect.gen(function* () {
+      const report = yield* (yield* Readiness).report
+      return HttpServerResponse.jsonUnsafe(report, { status: report.ready ? 200 : 503, headers: noStore })
+    }),
+  ),
+  PrometheusMetrics.layerHttp({ path: "/metrics" }),
+)

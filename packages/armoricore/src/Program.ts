@@ -1,0 +1,144 @@
+/**
+ * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
+ * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
+ */
+import { Events, Media, Uploads } from "@armoricore/api"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { Endpoint } from "@armoricore/realtime/Endpoint"
+import * as Realtime from "@armoricore/realtime/Realtime"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Context, Effect, Layer, Schedule } from "effect"
+import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
+import * as Access from "./Access.ts"
+import * as Adapters from "./Adapters.ts"
+import { CommandFailed } from "./Failure.ts"
+import * as Health from "./Health.ts"
+import { type Check, Readiness } from "./Readiness.ts"
+import * as Server from "./Server.ts"
+import * as Services from "./Services.ts"
+import { Settings } from "./Settings.ts"
+import { setup } from "./Setup.ts"
+
+const ports = Layer.merge(Adapters.layer("owner"), Access.layer)
+/** What pages beside the API may stand on. */
+export type Ports = Layer.Success<typeof ports>
+
+/** Runs these services until the scope closes. Returns once everything serves. */
+export const serve = Effect.fn("Program.serve")(function* <E, R>(
+  chosen: ReadonlySet<Services.ServiceName>,
+  pages: Layer.Layer<never, E, R>,
+) {
+  const settings = yield* Settings
+  if (chosen.size < Services.names.length && settings.MESSAGE_BUS_URL === undefined) {
+    return yield* new CommandFailed({
+      message:
+        "--services names only some: the embedded bus belongs to one process; set MESSAGE_BUS_URL to split services, or run all of them",
+    })
+  }
+  const readiness = yield* Layer.build(Readiness.layer(checks(chosen)).pipe(Layer.provideMerge(ports)))
+  return yield* run(chosen, pages).pipe(
+    Effect.provideContext(readiness),
+    Effect.provide(NodeHttpServer.layerHttpServices),
+  )
+})
+
+const run = Effect.fnUntraced(function* <E, R>(
+  chosen: ReadonlySet<Services.ServiceName>,
+  pages: Layer.Layer<never, E, R>,
+) {
+  const readiness = yield* Readiness
+  const server = yield* Server.make(
+    chosen.has("realtime") ? Layer.merge(everywhere, Layer.merge(yield* api, pages)) : everywhere,
+  )
+  const upgrades = chosen.has("realtime") ? [yield* sockets] : []
+  const listening = yield* server.listen(upgrades)
+  yield* setup.pipe(
+    Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
+    Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
+  )
+  yield* Layer.build(Services.workers(chosen))
+  yield* readiness.enter("serving")
+  yield* Effect.addFinalizer(() => readiness.enter("draining"))
+  yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, { port: listening.port })
+  return listening
+})
+
+/** Bus, state or storage may come up after us. */
+const patience = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
+
+/** What every process answers. */
+const everywhere = Layer.merge(Health.layer, Adapters.routes)
+
+const api = Effect.gen(function* () {
+  const settings = yield* Settings
+  return Layer.mergeAll(
+    Events.layer({
+      sources: Services.sourcesOf(settings),
+      signingKeys: settings.EVENT_SIGNING_KEYS ?? new Map(),
+    }),
+    Uploads.layer({ bucket: settings.OBJECT_STORAGE_BUCKET, ...Uploads.defaults }),
+    Media.layer,
+    cors(settings.ALLOWED_ORIGINS ?? []),
+  )
+})
+
+/** Pages of `ALLOWED_ORIGINS` may call the API; signed URLs have rules of their own. */
+const cors = (origins: ReadonlyArray<string>) => {
+  if (origins.length === 0) return Layer.empty
+  const answer = HttpMiddleware.cors({
+    allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
+    allowedMethods: ["GET", "POST"],
+    allowedHeaders: ["authorization", "content-type"],
+    maxAge: 86_400,
+  })
+  return HttpRouter.use((router) =>
+    router.addGlobalMiddleware((others) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        request.url.startsWith("/v1/") ? answer(others) : others,
+      ),
+    ),
+  )
+}
+
+const sockets = Effect.gen(function* () {
+  const { ALLOWED_ORIGINS, MEDIA_TOPIC_POLICY } = yield* Settings
+  const context = yield* Layer.build(
+    Realtime.layer({
+      mediaTopicPolicy: MEDIA_TOPIC_POLICY,
+      allowedOrigins: ALLOWED_ORIGINS === undefined ? "same" : ALLOWED_ORIGINS.includes("*") ? "any" : ALLOWED_ORIGINS,
+    }),
+  )
+  return Context.get(context, Endpoint).handleUpgrade
+})
+
+const checks = (chosen: ReadonlySet<Services.ServiceName>) =>
+  Effect.gen(function* () {
+    const { OBJECT_STORAGE_BUCKET: bucket } = yield* Settings
+    const bus = yield* EventBus
+    const state = yield* KeyValue
+    const storage = yield* ObjectStorage
+    // Realtime that lost the bus still has its sockets and serves what it can; a worker can do nothing.
+    const needed = chosen.has("media")
+    const found: ReadonlyArray<Check> = [
+      {
+        name: "bus",
+        needed,
+        run: Effect.flatMap(bus.status, (status) =>
+          status === "connected" ? Effect.void : Effect.fail("not connected"),
+        ),
+      },
+      { name: "state", needed, run: told(state.get(mediaStates.bucket, "readiness")) },
+      {
+        name: "storage",
+        needed,
+        run: told(storage.head({ bucket, key: "readiness" }).pipe(Effect.catchTag("NotFound", () => Effect.void))),
+      },
+    ]
+    return found
+  })
+
+const told = <A>(effect: Effect.Effect<A, { readonly message: string }>) =>
+  Effect.asVoid(Effect.mapError(effect, ({ message }) => message))

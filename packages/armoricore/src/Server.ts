@@ -1,0 +1,125 @@
+/**
+ * The one listener of the process: HTTP routes, and connections that upgrade to WebSockets.
+ *
+ * Upgrades are dispatched here by path. Effect's own HTTP server would answer every upgrade itself with a 404 on the
+ * socket that another has taken over, so only its request handler is used.
+ */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Effect, FileSystem, type Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
+import { Settings } from "./Settings.ts"
+
+/** Takes over the connection of a request that asks for an upgrade; false: another path, nothing was touched. */
+export type Upgrade = (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => boolean
+
+export interface Listening {
+  readonly port: number
+  /** How clients reach it, without a slash at its end. */
+  readonly url: string
+}
+
+/** A large upload over a slow line takes hours; a line that is silent for two minutes is dropped. */
+const requestMillis = 6 * 3_600_000
+const silenceMillis = 120_000
+
+/**
+ * A server that answers these routes once `listen` is called. When the scope closes it takes no new connection and gives
+ * running requests `closingMillis`; whoever takes over upgraded connections must have closed them by then.
+ */
+export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A, E, R>) {
+  const settings = yield* Settings
+  const publicUrl = yield* PublicUrl
+  const app = yield* HttpRouter.toHttpEffect(routes)
+  const handler = yield* NodeHttpServer.makeHandler(app, { scope: yield* Effect.scope })
+  const server = yield* createServer
+  server.requestTimeout = requestMillis
+  server.timeout = silenceMillis
+  server.on("request", handler)
+  yield* Effect.addFinalizer(() => close(server))
+
+  const listen = Effect.fnUntraced(function* (upgrades: ReadonlyArray<Upgrade>) {
+    server.on("upgrade", (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (upgrades.some((upgrade) => upgrade(request, socket, head))) return
+      socket.on("error", () => socket.destroy())
+      socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    })
+    const port = yield* bind(server, settings.PORT, settings.HOST)
+    const scheme = settings.TLS_CERT === undefined ? "http" : "https"
+    const url = settings.PUBLIC_URL ?? `${scheme}://${reachable(settings.HOST)}:${port}`
+    yield* publicUrl.set(url)
+    return { port, url } satisfies Listening
+  })
+  return { listen }
+})
+
+const createServer = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const { TLS_CERT, TLS_KEY } = yield* Settings
+  if (TLS_CERT === undefined || TLS_KEY === undefined) return Http.createServer()
+  const read = (setting: string, path: string) =>
+    Effect.mapError(
+      fs.readFileString(path),
+      (cause) => new ConfigurationError({ setting, message: `${setting} names ${path}, which cannot be read`, cause }),
+    )
+  const cert = yield* read("TLS_CERT", TLS_CERT)
+  const key = yield* read("TLS_KEY", TLS_KEY)
+  return yield* Effect.try({
+    try: () => Https.createServer({ cert, key }),
+    catch: (cause) =>
+      new ConfigurationError({
+        setting: "TLS_CERT",
+        message: "TLS_CERT and TLS_KEY are no certificate and key in PEM that belong together",
+        cause,
+      }),
+  })
+})
+
+const bind = (server: Http.Server, port: number, host: string): Effect.Effect<number, ConfigurationError> =>
+  Effect.callback((resume) => {
+    const failed = (cause: NodeJS.ErrnoException) => resume(Effect.fail(bindFault(cause, port, host)))
+    server.once("error", failed)
+    server.listen({ port, host }, () => {
+      server.off("error", failed)
+      const address: AddressInfo | string | null = server.address()
+      resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : port))
+    })
+  })
+
+const bindFault = (cause: NodeJS.ErrnoException, port: number, host: string): ConfigurationError => {
+  const told: Readonly<Record<string, readonly [setting: string, message: string]>> = {
+    EADDRINUSE: [
+      "PORT",
+      `port ${port} of ${host} is taken; stop what listens there, or set PORT to another one (0 takes any free one)`,
+    ],
+    EACCES: ["PORT", `port ${port} may not be used by this user; set PORT to one from 1024`],
+    EADDRNOTAVAIL: ["HOST", `${host} is no address of this machine; set HOST to one that is, or to 0.0.0.0 for all`],
+    ENOTFOUND: ["HOST", `${host} is not known; set HOST to an address of this machine`],
+  }
+  const [setting, message] = told[cause.code ?? ""] ?? ["PORT", `cannot listen on ${host}:${port}: ${cause.message}`]
+  return new ConfigurationError({ setting, message, cause })
+}
+
+const closingMillis = 5_000
+
+const close = (server: Http.Server): Effect.Effect<void> => (server.listening ? closeListening(server) : Effect.void)
+
+const closeListening = (server: Http.Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeIdleConnections()
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: closingMillis,
+      orElse: () => Effect.sync(() => server.closeAllConnections()),
+    }),
+  )
+
+/** An address that stands for all of them is no address to call. */
+const reachable = (host: string): string =>
+  host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host

@@ -1,0 +1,68 @@
+/** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
+import { event } from "@armoricore/bus/Address"
+import type { ConsumerOptions } from "@armoricore/bus/EventBus"
+import type { EventType } from "@armoricore/domain/Events"
+import * as MediaService from "@armoricore/media/MediaService"
+import { EventSigningKeys, EventSources } from "@armoricore/worker/Authorization"
+import * as Guard from "@armoricore/worker/Guard"
+import { Ledger } from "@armoricore/worker/Ledger"
+import { RetryPolicy } from "@armoricore/worker/Retry"
+import { WorkerTimes } from "@armoricore/worker/Worker"
+import { Duration, Effect, Layer } from "effect"
+import { Settings } from "./Settings.ts"
+
+export const names = ["media", "realtime"] as const
+export type ServiceName = (typeof names)[number]
+
+/** Event types that workers of this installation read; the guard judges all others. */
+export const readTypes: ReadonlyArray<EventType> = ["media.uploaded", "media.failed"]
+
+/** Every durable consumer, so that `armoricore setup` can make it before a worker ran. */
+export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = [
+  ...readTypes.map((type) => ({ name: `media-${type.replaceAll(".", "-")}`, from: event(type) })),
+  { name: Guard.consumerName, from: "all-events" },
+]
+
+/** `EVENT_SOURCES` as the API and the workers read it. */
+export const sourcesOf = (settings: Settings["Service"]): ReadonlyMap<string, ReadonlySet<string>> =>
+  new Map(Object.entries(settings.EVENT_SOURCES).map(([source, types]) => [source, new Set<string>(types)]))
+
+/** What the settings say to every worker. */
+const rules = Layer.unwrap(
+  Effect.map(Settings, (settings) =>
+    Layer.mergeAll(
+      Layer.succeed(EventSources, sourcesOf(settings)),
+      Layer.succeed(EventSigningKeys, settings.EVENT_SIGNING_KEYS ?? new Map()),
+      Layer.succeed(RetryPolicy, {
+        maxAttempts: settings.RETRY_MAX_ATTEMPTS,
+        base: settings.RETRY_BASE,
+        cap: settings.RETRY_CAP,
+      }),
+      Layer.succeed(WorkerTimes, {
+        lease: Duration.seconds(30),
+        grace: settings.DRAIN_GRACE,
+        configurationPause: Duration.seconds(60),
+      }),
+    ),
+  ),
+)
+
+const media = Layer.unwrap(
+  Effect.map(Settings, (settings) =>
+    MediaService.layer({
+      bucket: settings.OBJECT_STORAGE_BUCKET,
+      sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
+      ...(settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: settings.FFMPEG_PATH }),
+      ...(settings.FFPROBE_PATH === undefined ? {} : { ffprobePath: settings.FFPROBE_PATH }),
+    }),
+  ),
+)
+
+const guard = Layer.effectDiscard(Guard.run(new Set(readTypes)))
+
+/** The workers among these services; closing the Layer drains them. Realtime has its place at the listener. */
+export const workers = (chosen: ReadonlySet<ServiceName>) =>
+  (chosen.has("media") ? Layer.merge(media, guard) : Layer.empty).pipe(
+    Layer.provide(Ledger.layer),
+    Layer.provide(rules),
+  )

@@ -1,0 +1,19 @@
+/** Creates or checks what the program stores in: streams, queues, buckets. Doing it again changes nothing. */
+import { EventBus } from "@armoricore/bus/EventBus"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { ledgerBucket } from "@armoricore/worker/Ledger"
+import { Effect } from "effect"
+import { consumers } from "./Services.ts"
+import { Settings } from "./Settings.ts"
+
+/** One line per resource. */
+export const setup = Effect.gen(function* () {
+  const settings = yield* Settings
+  const bus = yield* EventBus
+  const state = yield* KeyValue
+  const storage = yield* ObjectStorage
+  const lines = [...(yield* bus.setup(consumers)), ...(yield* state.setup([ledgerBucket, mediaStates.bucket]))]
+  return [...lines, yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
+})

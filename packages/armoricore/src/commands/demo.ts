@@ -1,0 +1,115 @@
+/**
+ * `armoricore demo`: the whole system on embedded defaults, with a clip that goes all the way through it. With `--once`
+ * it is a test of the installation: exit 0 only when the stream was announced over a WebSocket and could be fetched.
+ */
+import { Tokens } from "@armoricore/auth/Tokens"
+import * as FfmpegPrograms from "@armoricore/media/FfmpegPrograms"
+import { ConfigProvider, Console, Duration, Effect, FileSystem, Layer, Option, Path, Ref } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as Access from "../Access.ts"
+import * as Backend from "../demo/Backend.ts"
+import * as Pages from "../demo/Pages.ts"
+import * as ProgressBar from "../demo/ProgressBar.ts"
+import * as Sample from "../demo/Sample.ts"
+import * as Upload from "../demo/Upload.ts"
+import { verify } from "../demo/Verify.ts"
+import { watch } from "../demo/Watch.ts"
+import { drained } from "../Drained.ts"
+import { CommandFailed } from "../Failure.ts"
+import * as Program from "../Program.ts"
+import { names } from "../Services.ts"
+import { Settings } from "../Settings.ts"
+import { settled } from "./settled.ts"
+
+const once = Flag.Boolean("once").pipe(
+  Flag.withDescription("end after one file; exit 0 only when its stream was announced and fetched"),
+  Flag.withDefault(false),
+)
+const input = Flag.String("input").pipe(
+  Flag.withDescription("a file of your own instead of the clip that is made"),
+  Flag.withMetavar("FILE"),
+  Flag.optional,
+)
+
+/** How long the demo waits for its stream; a long file of one's own takes its time. */
+const patience = Duration.hours(6)
+
+const run = Effect.fn("demo")(
+  function* (options: { readonly once: boolean; readonly input: Option.Option<string> }) {
+    const fs = yield* FileSystem.FileSystem
+    const { join } = yield* Path.Path
+    const settings = yield* Settings
+    const file = yield* Option.match(options.input, {
+      onSome: (given) =>
+        Effect.flatMap(fs.exists(given), (exists) =>
+          exists
+            ? Effect.succeed(given)
+            : Effect.fail(new CommandFailed({ message: `--input ${given}: there is no such file` })),
+        ),
+      onNone: () =>
+        Effect.gen(function* () {
+          const clip = join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-sample-" }), "sample.mp4")
+          yield* Console.log("Making a short clip with picture and sound …")
+          yield* Sample.make(clip).pipe(Effect.provide(programs))
+          return clip
+        }),
+    })
+    const latest = yield* Ref.make<string | undefined>(undefined)
+    const { url } = yield* Program.serve(new Set(names), Pages.layer({ latest, sample: file }))
+    const here = settings.PUBLIC_URL ?? url
+
+    const tokens = yield* Tokens
+    const token = yield* tokens.sign({ userId: Pages.userId, ttl: Duration.hours(12) })
+    const grant = yield* Upload.ask(here, token, file)
+    yield* Console.log(`Uploading ${grant.file_path}`)
+    const bar = ProgressBar.make(process.stdout)
+    const ready = yield* watch(here, token, grant.media_id, bar.show)
+    yield* Upload.put(grant, file)
+    const { event_id } = yield* Backend.publish(here, {
+      media_id: grant.media_id,
+      user_id: Pages.userId,
+      file_path: grant.file_path,
+    })
+    yield* Console.log(`Published media.uploaded ${event_id}`)
+    yield* Ref.set(latest, grant.media_id)
+    if (!options.once) yield* Console.log(`The page: ${url}/`)
+    const result = yield* Effect.timeoutOrElse(ready, {
+      duration: patience,
+      orElse: () => Effect.fail(new CommandFailed({ message: "no media.ready came over the WebSocket" })),
+    }).pipe(Effect.ensuring(Effect.sync(bar.end)))
+    const { rungs, segments, thumbnails } = yield* verify(result)
+    yield* Console.log(
+      `Ready: ${result.resolutions.join(", ")} (${rungs} rungs, ${segments} segments, ${thumbnails} thumbnails fetched)`,
+    )
+    yield* Console.log(result.playback_urls.hls)
+    if (options.once) return
+    yield* Console.log(`Open ${url}/ in a browser. Ctrl-C ends the demo.`)
+    return yield* Effect.never
+  },
+  Effect.scoped,
+  drained,
+)
+
+const programs = Layer.unwrap(
+  Effect.map(Settings, ({ FFMPEG_PATH, FFPROBE_PATH }) =>
+    FfmpegPrograms.FfmpegPrograms.layer({
+      ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
+      ...(FFPROBE_PATH === undefined ? {} : { ffprobePath: FFPROBE_PATH }),
+    }),
+  ),
+)
+
+/** A data folder of its own that goes with it, and any free port, unless the environment says otherwise. */
+const ownGround = Layer.unwrap(
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const given = yield* ConfigProvider.ConfigProvider
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-demo-" })
+    const own = ConfigProvider.fromEnvRecord({ ARMORICORE_DATA_DIR: folder, PORT: "0", LOG_LEVEL: "warn" })
+    return ConfigProvider.layer(ConfigProvider.orElse(given, own))
+  }),
+)
+
+export const demo = Command.make("demo", { once, input }, (options) =>
+  run(options).pipe(Effect.provide(Access.layer), settled, Effect.provide(ownGround)),
+).pipe(Command.withDescription("Shows the whole way of a video, from upload to playback, on embedded defaults"))

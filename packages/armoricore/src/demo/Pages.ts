@@ -1,0 +1,102 @@
+/**
+ * The demo page and what only the demo serves: the page's files, its two libraries straight from their npm packages, a
+ * guest's session, the sample, and the backend's ear for finished uploads.
+ */
+import { caller, refuseGuest } from "@armoricore/api/Caller"
+import * as Body from "@armoricore/api/Body"
+import { answered, refuse } from "@armoricore/api/Problem"
+import { Tokens } from "@armoricore/auth/Tokens"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Duration, Effect, FileSystem, Layer, Ref, Schema } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { fileURLToPath } from "node:url"
+import { Settings } from "../Settings.ts"
+import * as Backend from "./Backend.ts"
+
+export const userId = "demo"
+
+const folder = new URL("../../demo/", import.meta.url)
+
+/** URL path → file. Named one by one: nothing else of the disk can be asked for. */
+const files: Readonly<Record<string, URL>> = {
+  "/": new URL("index.html", folder),
+  "/demo/vendor/hls.mjs": new URL("hls.mjs", import.meta.resolve("hls.js")),
+  "/demo/vendor/phoenix.mjs": new URL(import.meta.resolve("phoenix")),
+  ...Object.fromEntries(
+    ["app.js", "log.js", "player.js", "session.js", "upload.js", "style.css", "mark.svg"].map((name) => [
+      `/demo/${name}`,
+      new URL(name, folder),
+    ]),
+  ),
+}
+
+const types: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+  mp4: "video/mp4",
+}
+
+const file = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const contentType = types[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream"
+  const bytes = yield* Effect.option(fs.readFile(path))
+  if (bytes._tag === "None") return yield* refuse(404, "not_found", "this file is not there any more")
+  return HttpServerResponse.uint8Array(bytes.value, {
+    contentType,
+    headers: { "cache-control": "no-cache", "x-content-type-options": "nosniff" },
+  })
+})
+
+const Uploaded = Schema.Struct({ media_id: Schema.String, file_path: Schema.String })
+
+export interface PagesOptions {
+  /** The file behind "Use the sample". */
+  readonly sample: string
+  /** What the page shows when it is opened: the media that the demo itself uploaded, once there is one. */
+  readonly latest: Ref.Ref<string | undefined>
+}
+
+export const layer = ({ latest, sample }: PagesOptions) =>
+  Layer.mergeAll(
+    HttpRouter.addAll(
+      Object.entries(files).map(([path, url]) =>
+        HttpRouter.route("GET", `/${path.slice(1)}`, answered(file(fileURLToPath(url)))),
+      ),
+    ),
+    HttpRouter.add("GET", "/demo/sample.mp4", answered(file(sample))),
+    HttpRouter.add(
+      "POST",
+      "/demo/session",
+      answered(
+        Effect.gen(function* () {
+          const token = yield* (yield* Tokens).sign({ userId, ttl: Duration.hours(1) })
+          const media = yield* Ref.get(latest)
+          return HttpServerResponse.jsonUnsafe({ token, user_id: userId, media_id: media ?? null })
+        }),
+      ),
+    ),
+    HttpRouter.add(
+      "POST",
+      "/demo/uploaded",
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answered(uploaded(request))),
+    ),
+  )
+
+/** A backend checks that the file is the user's own before it publishes. */
+const uploaded = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const identity = yield* caller(request)
+  yield* refuseGuest(identity)
+  const { file_path, media_id } = yield* Body.json(request, Uploaded, 16_384)
+  const { OBJECT_STORAGE_BUCKET: bucket } = yield* Settings
+  if (!file_path.startsWith(`s3://${bucket}/uploads/${identity.userId}/${media_id}/`)) {
+    return yield* refuse(403, "not_yours", "this is no upload of yours", "file_path")
+  }
+  const url = yield* (yield* PublicUrl).get
+  const envelope = yield* Backend.publish(url, { media_id, user_id: identity.userId, file_path }).pipe(
+    Effect.catchTag("CommandFailed", ({ message }) => Effect.fail(refuse(503, "not_published", message))),
+  )
+  return HttpServerResponse.jsonUnsafe(envelope, { status: 202 })
+})

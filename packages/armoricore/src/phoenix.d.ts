@@ -1,0 +1,1 @@
+/// <reference path="../../realtime/test/phoenix.d.ts" />
