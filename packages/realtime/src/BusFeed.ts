@@ -1,0 +1,109 @@
+/**
+ * From the bus to the sockets: results are broadcast on `media:{id}` and on their owner's `user:{id}`. Every node hears
+ * every result itself, so it is delivered to this node's sockets only. Payloads pass as they came, with the event's
+ * `request_id` where it has one; its trace goes on in the span of the broadcast.
+ *
+ * A listener is called synchronously and must not block, so messages go through a queue to one fiber, which keeps their
+ * order. The queue is bounded: a flood that outruns it loses messages, and says so.
+ */
+import * as Address from "@armoricore/bus/Address"
+import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { catalogue, type EventType } from "@armoricore/domain/Events"
+import { Effect, Layer, Option, Queue } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
+import type { ServerEvent } from "./Channel.ts"
+import * as Results from "./Results.ts"
+import { Topics } from "./Topics.ts"
+
+/** The bus's types under the names that sockets know. */
+const names = {
+  "media.progress": "media_progress",
+  "media.playable": "media_playable",
+  "media.ready": "media_ready",
+  "media.failed": "media_failed",
+  "transcription.complete": "transcription_complete",
+  "transcription.failed": "transcription_failed",
+  "notification.sent": "notification_sent",
+  "notification.failed": "notification_failed",
+  "notification.delivered": "notification_delivered",
+  "notification.bounced": "notification_bounced",
+} as const satisfies Partial<Record<EventType, keyof typeof declared>>
+
+const declared = { ...Results.ofMedia, ...Results.ofUser } as const
+
+type Heard = keyof typeof names
+const isHeard = (type: string): type is Heard => Object.hasOwn(names, type)
+const heard = Object.keys(names).filter(isHeard)
+
+const queueSize = 10_000
+
+export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Topics> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    const topics = yield* Topics
+    const queue = yield* Effect.acquireRelease(Queue.dropping<LiveMessage>(queueSize), Queue.shutdown)
+    let lost = 0
+    let gaps = 0
+
+    const pass = Effect.fnUntraced(function* (message: LiveMessage) {
+      const { event, json } = yield* EventCodec.decode(message.body)
+      const type = event.event_type
+      // Anybody may write to the bus; a result counts only when its own service says it.
+      if (!isHeard(type) || event.source !== catalogue[type].publisher) return
+      const name = names[type]
+      const spec: ServerEvent = declared[name]
+      const options = { droppable: spec.droppable === true }
+      const payload = withRequestId(json["payload"], event.request_id)
+      const target = event.payload
+      if (name in Results.ofMedia && "media_id" in target) {
+        topics.deliver(`media:${target.media_id}`, name, payload, options)
+      }
+      if ("user_id" in target) topics.deliver(`user:${target.user_id}`, name, payload, options)
+    })
+
+    const traced = (message: LiveMessage) =>
+      Option.match(HttpTraceContext.fromHeaders(Headers.fromInput(message.headers)), {
+        onNone: () => pass(message),
+        onSome: (parent) => Effect.withSpan(pass(message), "BusFeed.broadcast", { parent, kind: "consumer" }),
+      })
+
+    const listen = (type: Heard) =>
+      bus.listen(
+        catalogue[type].stored ? Address.event(type) : Address.live(type),
+        (message) => {
+          if (!Queue.offerUnsafe(queue, message)) lost++
+        },
+        () => {
+          gaps++
+        },
+      )
+
+    const report = Effect.suspend(() => {
+      if (lost === 0 && gaps === 0) return Effect.void
+      const said = Effect.logWarning("results may have been missed by open sockets", { lost, gaps })
+      lost = 0
+      gaps = 0
+      return said
+    })
+
+    const next = Effect.flatMap(Queue.take(queue), (message) =>
+      Effect.andThen(
+        report,
+        Effect.catchTag(traced(message), "Rejected", (fault) =>
+          Effect.logWarning(`an event on ${message.subject} cannot be read: ${fault.path} ${fault.message}`),
+        ),
+      ),
+    )
+    yield* Effect.forkScoped(Effect.forever(next))
+    yield* Effect.forEach(heard, listen, { discard: true })
+  }),
+)
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+const withRequestId = (payload: unknown, requestId: string | undefined): object => {
+  const object = isObject(payload) ? payload : {}
+  return requestId === undefined ? object : { ...object, request_id: requestId }
+}

@@ -1,0 +1,44 @@
+/**
+ * A message on its way out, made once however many sockets get it. The bytes of the WebSocket frame (RFC 6455, server
+ * to client, unmasked, uncompressed, unfragmented) are built when the first socket asks for them.
+ */
+import type { Body } from "./protocol/Message.ts"
+
+export class OutgoingFrame {
+  readonly body: Body
+  /** A slow reader loses these first. */
+  readonly droppable: boolean
+  #wire: Buffer | undefined
+
+  constructor(body: Body, droppable: boolean) {
+    this.body = body
+    this.droppable = droppable
+  }
+
+  get wire(): Buffer {
+    return (this.#wire ??= frame(this.body))
+  }
+}
+
+const finalText = 0x81
+const finalBinary = 0x82
+
+/** One WebSocket frame. */
+export const frame = (body: Body): Buffer => {
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length
+  const header = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const bytes = Buffer.allocUnsafe(header + length)
+  bytes[0] = typeof body === "string" ? finalText : finalBinary
+  if (header === 2) bytes[1] = length
+  else if (header === 4) {
+    bytes[1] = 126
+    bytes.writeUInt16BE(length, 2)
+  } else {
+    bytes[1] = 127
+    bytes.writeUInt32BE(Math.floor(length / 2 ** 32), 2)
+    bytes.writeUInt32BE(length % 2 ** 32, 6)
+  }
+  if (typeof body === "string") bytes.write(body, header, "utf8")
+  else bytes.set(body, header)
+  return bytes
+}

@@ -1,0 +1,36 @@
+/**
+ * The realtime service as one layer: channels, hub, bus feed, endpoint. Its user passes the HTTP server's `upgrade`
+ * events to `Endpoint.handleUpgrade`. A new channel is one more line in `channels`.
+ */
+import type { Tokens } from "@armoricore/auth/Tokens"
+import type { EventBus } from "@armoricore/bus/EventBus"
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { Layer } from "effect"
+import * as BusFeed from "./BusFeed.ts"
+import * as MediaChannel from "./channels/MediaChannel.ts"
+import * as UserChannel from "./channels/UserChannel.ts"
+import { Channels } from "./Channels.ts"
+import * as Endpoint from "./Endpoint.ts"
+import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
+import { Topics } from "./Topics.ts"
+
+export interface RealtimeOptions extends Endpoint.EndpointOptions {
+  /** `MEDIA_TOPIC_POLICY`; default `public`. */
+  readonly mediaTopicPolicy?: "public" | "owner"
+}
+
+const channels = Layer.mergeAll(MediaChannel.layer, UserChannel.layer)
+
+export const layer = (
+  options: RealtimeOptions = {},
+): Layer.Layer<
+  Endpoint.Endpoint | Topics | Channels,
+  TransientError | ConfigurationError,
+  EventBus | KeyValue | Tokens
+> =>
+  Endpoint.layer(options).pipe(
+    Layer.provide([channels, BusFeed.layer]),
+    Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
+    Layer.provideMerge([Topics.layer, Channels.layer]),
+  )

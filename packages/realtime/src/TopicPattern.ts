@@ -1,0 +1,38 @@
+/** Topics as a channel declares them: `chat:room:{id}` matches `chat:room:7` and gives `{id: "7"}`. */
+import { Result, Schema } from "effect"
+
+export interface TopicPattern {
+  /** The decoded parameters; `undefined` where the topic or a parameter does not fit. */
+  readonly match: (topic: string) => Readonly<Record<string, unknown>> | undefined
+  readonly topic: (params: Readonly<Record<string, string>>) => string
+}
+
+type Codecs = Readonly<Record<string, Schema.Codec<unknown, unknown>>>
+
+export const compile = (pattern: string, params: Codecs): TopicPattern => {
+  const parts = pattern.split(/\{([A-Za-z_]+)\}/)
+  const names = parts.filter((_, index) => index % 2 === 1)
+  const expression = new RegExp(
+    `^${parts.map((part, index) => (index % 2 === 1 ? "([^:]+)" : part.replace(/[^A-Za-z0-9:_-]/g, "\\$&"))).join("")}$`,
+  )
+  const decoders = names.map((name) => {
+    const codec = params[name]
+    if (codec === undefined) throw new Error(`the topic ${pattern} has the parameter ${name}, but no Schema for it`)
+    return [name, Schema.decodeUnknownResult(codec)] as const
+  })
+
+  return {
+    match: (topic) => {
+      const found = expression.exec(topic)
+      if (found === null) return undefined
+      const values: Record<string, unknown> = {}
+      for (const [index, [name, decode]] of decoders.entries()) {
+        const decoded = decode(found[index + 1])
+        if (Result.isFailure(decoded)) return undefined
+        values[name] = decoded.success
+      }
+      return values
+    },
+    topic: (values) => parts.map((part, index) => (index % 2 === 1 ? (values[part] ?? "") : part)).join(""),
+  }
+}

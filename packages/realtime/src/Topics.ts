@@ -1,0 +1,108 @@
+/**
+ * The hub: who listens to which topic on this node. A broadcast is encoded once per serializer, when the first
+ * subscriber of that kind asks, and then only queued for each; no Effect runs per subscriber.
+ *
+ * `broadcast` means every subscriber on every node, `deliver` those of this node. On one node they are the same; a
+ * layer for many nodes carries `broadcast` over the bus's live channel and calls `deliver` where it is heard, while
+ * those who hear the same thing on every node (`BusFeed`) keep calling `deliver`.
+ */
+import { Context, Effect, Layer } from "effect"
+import { OutgoingFrame } from "./OutgoingFrame.ts"
+import type { Payload, Serializer } from "./protocol/Message.ts"
+
+/** One broadcast, with its frames as they become needed. */
+export class Broadcast {
+  readonly topic: string
+  readonly event: string
+  readonly payload: Payload
+  readonly droppable: boolean
+  /** The position in the topic's history, where it has one. */
+  readonly seq: number | undefined
+  #v1: OutgoingFrame | undefined
+  #v2: OutgoingFrame | undefined
+
+  constructor(topic: string, event: string, payload: Payload, options?: BroadcastOptions) {
+    this.topic = topic
+    this.event = event
+    this.payload = payload
+    this.droppable = options?.droppable === true
+    this.seq = options?.seq
+  }
+
+  frame(serializer: Serializer): OutgoingFrame {
+    return serializer.version === "2.0.0"
+      ? (this.#v2 ??= this.#encode(serializer))
+      : (this.#v1 ??= this.#encode(serializer))
+  }
+
+  #encode(serializer: Serializer): OutgoingFrame {
+    return new OutgoingFrame(serializer.broadcast(this.topic, this.event, this.payload), this.droppable)
+  }
+}
+
+export interface BroadcastOptions {
+  /** May be lost by a reader that is too slow. */
+  readonly droppable?: boolean
+  /** The position in the topic's history: a join whose reply reaches that far does not repeat it. */
+  readonly seq?: number
+  /** Everybody but this one. */
+  readonly except?: Subscriber
+}
+
+/** Called once per broadcast and subscriber: must be quick and must not throw. */
+export interface Subscriber {
+  readonly receive: (broadcast: Broadcast) => void
+}
+
+export class Topics extends Context.Service<
+  Topics,
+  {
+    /** From now until `unsubscribe`. Synchronous, so that nothing passes between a decision and the subscription. */
+    readonly subscribe: (topic: string, subscriber: Subscriber) => void
+    readonly unsubscribe: (topic: string, subscriber: Subscriber) => void
+    /** To every subscriber on every node. */
+    readonly broadcast: (
+      topic: string,
+      event: string,
+      payload: Payload,
+      options?: BroadcastOptions,
+    ) => Effect.Effect<void>
+    /** To the subscribers on this node. Synchronous. */
+    readonly deliver: (topic: string, event: string, payload: Payload, options?: BroadcastOptions) => void
+    /** Subscribers on this node. */
+    readonly size: (topic: string) => number
+    /** Since the start, on this node. */
+    readonly counts: { readonly broadcasts: number; readonly deliveries: number }
+  }
+>()("@armoricore/realtime/Topics") {
+  static readonly layer = Layer.sync(Topics, () => {
+    const topics = new Map<string, Set<Subscriber>>()
+    const counts = { broadcasts: 0, deliveries: 0 }
+
+    const deliver: Topics["Service"]["deliver"] = (topic, event, payload, options) => {
+      const subscribers = topics.get(topic)
+      if (subscribers === undefined) return
+      const broadcast = new Broadcast(topic, event, payload, options)
+      const except = options?.except
+      for (const subscriber of subscribers) if (subscriber !== except) subscriber.receive(broadcast)
+      counts.broadcasts++
+      counts.deliveries += subscribers.size
+    }
+
+    return {
+      subscribe: (topic, subscriber) => {
+        const subscribers = topics.get(topic)
+        if (subscribers === undefined) topics.set(topic, new Set([subscriber]))
+        else subscribers.add(subscriber)
+      },
+      unsubscribe: (topic, subscriber) => {
+        const subscribers = topics.get(topic)
+        if (subscribers?.delete(subscriber) === true && subscribers.size === 0) topics.delete(topic)
+      },
+      broadcast: (topic, event, payload, options) => Effect.sync(() => deliver(topic, event, payload, options)),
+      deliver,
+      size: (topic) => topics.get(topic)?.size ?? 0,
+      counts,
+    }
+  })
+}

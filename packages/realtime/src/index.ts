@@ -1,0 +1,6 @@
+/** Phoenix Channels over WebSocket, and how to write one. */
+export * as Channel from "./Channel.ts"
+export * as Endpoint from "./Endpoint.ts"
+export * as Realtime from "./Realtime.ts"
+export * as Refusal from "./Refusal.ts"
+export { Topics } from "./Topics.ts"

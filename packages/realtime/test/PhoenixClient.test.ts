@@ -1,0 +1,145 @@
+/** The official client, unmodified. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { type Channel, type Push, Socket } from "phoenix"
+import { WebSocket } from "ws"
+import { start, type TestServer } from "./TestServer.ts"
+
+const open = Effect.fnUntraced(function* (server: TestServer, options: Record<string, unknown>) {
+  const socket = new Socket(server.url, {
+    transport: WebSocket,
+    reconnectAfterMs: () => 20,
+    rejoinAfterMs: () => 20,
+    ...options,
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => socket.disconnect()))
+  yield* Effect.callback<void>((resume) => {
+    socket.onOpen(() => resume(Effect.void))
+    socket.connect()
+  })
+  return socket
+})
+
+const connected = Effect.fnUntraced(function* (server: TestServer, user = "u1") {
+  return yield* open(server, { params: { token: yield* server.token(user) } })
+})
+
+/** The answer to a push, with its status. */
+const answer = (push: Push) =>
+  Effect.callback<{ readonly status: string; readonly response: Record<string, unknown> }>((resume) => {
+    for (const status of ["ok", "error", "timeout"]) {
+      push.receive(status, (response) => resume(Effect.succeed({ status, response })))
+    }
+  })
+
+const heard = (channel: Channel, event: string) =>
+  Effect.callback<Record<string, unknown>>((resume) => {
+    channel.on(event, (payload) => resume(Effect.succeed(payload)))
+  })
+
+const until = (condition: () => boolean) => Effect.repeat(Effect.yieldNow, { while: () => !condition() })
+
+describe("the official client", () => {
+  it.live("connects, joins, pushes, hears, beats, leaves", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const socket = yield* connected(server)
+      const channel = socket.channel("room:a")
+      assert.deepStrictEqual(yield* answer(channel.join()), { status: "ok", response: { room: "a" } })
+      assert.deepStrictEqual(yield* answer(channel.push("echo", { text: "hi" })), {
+        status: "ok",
+        response: { text: "hi" },
+      })
+      const said = heard(channel, "said")
+      channel.push("say", { text: "all" })
+      assert.deepStrictEqual(yield* said, { text: "all" })
+      yield* Effect.callback<void>((resume) => void socket.ping(() => resume(Effect.void)))
+      assert.strictEqual((yield* answer(channel.leave())).status, "ok")
+      // The client calls that left at once; the server follows.
+      yield* until(() => server.diary.includes("leave a"))
+      assert.strictEqual(channel.state, "closed")
+    }),
+  )
+
+  it.live("gets error replies, and its channel stays joined", () =>
+    Effect.gen(function* () {
+      const socket = yield* connected(yield* start())
+      const channel = socket.channel("room:a")
+      yield* answer(channel.join())
+      assert.deepStrictEqual(yield* answer(channel.push("limited", {})), {
+        status: "error",
+        response: { reason: "rate_limit", retry_after_ms: 1000 },
+      })
+      assert.strictEqual(channel.state, "joined")
+      const refused = yield* answer(socket.channel("nothing:1").join())
+      assert.deepStrictEqual(refused, { status: "error", response: { reason: "unmatched topic" } })
+    }),
+  )
+
+  it.live("joins again after a crash", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const socket = yield* connected(server)
+      const channel = socket.channel("room:a")
+      yield* answer(channel.join())
+      let errors = 0
+      channel.onError(() => errors++)
+      channel.push("crash", {})
+      yield* until(() => errors === 1 && channel.state === "joined")
+      assert.deepStrictEqual(server.diary, ["join a", "leave a", "join a"])
+    }),
+  )
+
+  it.live("a second channel on a topic takes the first one's place", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const socket = yield* connected(server)
+      const first = socket.channel("room:a")
+      yield* answer(first.join())
+      const second = socket.channel("room:a", { nick: "second" })
+      assert.strictEqual((yield* answer(second.join())).status, "ok")
+      assert.deepStrictEqual((yield* answer(second.push("nick", {}))).response, { text: "second" })
+      yield* until(() => first.state === "closed")
+    }),
+  )
+
+  it.live("sends bytes and gets bytes", () =>
+    Effect.gen(function* () {
+      const socket = yield* connected(yield* start())
+      const channel = socket.channel("room:a")
+      yield* answer(channel.join())
+      const { status, response } = yield* answer(channel.push("bytes", Uint8Array.of(1, 2, 3).buffer))
+      assert.strictEqual(status, "ok")
+      assert.deepStrictEqual<unknown>(response, Uint8Array.of(1, 2, 3).buffer)
+    }),
+  )
+
+  it.live("brings its token as a subprotocol", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const token = yield* server.token("u1")
+      const socket = yield* open(server, { authToken: () => token })
+      assert.strictEqual((yield* answer(socket.channel("room:a").join())).status, "ok")
+    }),
+  )
+
+  it.live("comes back after the server restarts, and its channels with it", () =>
+    Effect.gen(function* () {
+      const life = yield* Scope.make()
+      const server = yield* Scope.provide(start(), life)
+      const socket = yield* connected(server)
+      const closes: Array<number> = []
+      socket.onClose(({ code }) => closes.push(code))
+      const channel = socket.channel("room:a")
+      yield* answer(channel.join())
+      yield* Scope.close(life, Exit.void)
+      assert.deepStrictEqual(closes, [1012])
+      assert.deepStrictEqual(server.diary, ["join a", "leave a"])
+      const successor = yield* start({}, server.port)
+      yield* until(() => channel.state === "joined")
+      const said = heard(channel, "said")
+      successor.topics.deliver("room:a", "said", { text: "again" })
+      assert.deepStrictEqual(yield* said, { text: "again" })
+    }),
+  )
+})

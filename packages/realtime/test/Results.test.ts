@@ -1,0 +1,148 @@
+/** From the bus to the sockets, through `media:{id}` and `user:{id}`. */
+import * as Address from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import type { EventType } from "@armoricore/domain/Events"
+import { MediaState } from "@armoricore/domain/MediaState"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Schema } from "effect"
+import { connect, joined, start, type TestServer } from "./TestServer.ts"
+
+const id = "00000000-0000-4000-8000-000000000001"
+const now = "2026-01-31T12:00:00Z"
+
+const state = (status: "processing" | "ready" | "failed"): MediaState => ({
+  media_id: "m1",
+  user_id: "owner",
+  status,
+  stage: "transcoding",
+  percent: 40,
+  cause: id,
+  generations: { [id]: 1 },
+  attempts: [{ prefix: "media/m1/1/", generation: 1, token: 1 }],
+  rungs: [],
+  timings: {},
+  ...(status === "failed"
+    ? { failed: { media_id: "m1", user_id: "owner", error: { code: "broken", message: "no picture" }, failed_at: now } }
+    : {}),
+  updated_at: now,
+})
+
+const keep = (server: TestServer, value: MediaState) =>
+  Effect.gen(function* () {
+    const text = yield* Schema.encodeEffect(Schema.fromJsonString(MediaState))(value)
+    yield* Context.get(server.services, KeyValue).put(mediaStates.bucket, value.media_id, text)
+  })
+
+const bytes = (type: EventType, source: string, payload: object, extra: object = {}) =>
+  Buffer.from(JSON.stringify({ event_type: type, event_id: id, timestamp: now, source, payload, ...extra }))
+
+const say = (server: TestServer, type: EventType, source: string, payload: object, extra?: object) =>
+  Context.get(server.services, EventBus).publish({
+    address: Address.event(type),
+    id: crypto.randomUUID(),
+    body: bytes(type, source, payload, extra),
+  })
+
+const failed = { media_id: "m1", user_id: "owner", error: { code: "broken", message: "no picture" }, failed_at: now }
+
+describe("media:{media_id}", () => {
+  it.live("a join replies with what is known", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* connect(server)
+      const join = (ref: string) => client.send(ref, ref, "media:m1", "phx_join", {})
+      join("1")
+      assert.deepStrictEqual((yield* client.next)[4], { status: "ok", response: { status: "unknown" } })
+      yield* keep(server, state("processing"))
+      join("2")
+      assert.deepStrictEqual((yield* client.next)[4]["response"], {
+        status: "processing",
+        media_id: "m1",
+        user_id: "owner",
+        stage: "transcoding",
+        percent: 40,
+        updated_at: now,
+      })
+      yield* client.next
+      yield* keep(server, state("failed"))
+      join("3")
+      assert.include(JSON.stringify(yield* client.next), '"no picture"')
+    }),
+  )
+
+  it.live("under the policy `owner` only the owner and operators watch", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ mediaTopicPolicy: "owner" })
+      const answer = Effect.fnUntraced(function* (user: string, roles: ReadonlyArray<string> = []) {
+        const client = yield* connect(server, { token: yield* server.token(user, { roles }) })
+        client.send("1", "1", "media:m1", "phx_join", {})
+        return (yield* client.next)[4]["status"]
+      })
+      assert.strictEqual(yield* answer("owner"), "error")
+      yield* keep(server, state("processing"))
+      assert.strictEqual(yield* answer("owner"), "ok")
+      assert.strictEqual(yield* answer("other"), "error")
+      assert.strictEqual(yield* answer("boss", ["operator"]), "ok")
+    }),
+  )
+
+  it.live("results from the bus arrive, live progress too, with the request id; forged ones do not", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const watcher = yield* joined(server, "media:m1")
+      const owner = yield* joined(server, "user:owner", { user: "owner" })
+      const bus = Context.get(server.services, EventBus)
+      const progress = { media_id: "m1", user_id: "owner", stage: "transcoding", percent: 12 }
+      yield* bus.broadcast(Address.live("media.progress"), bytes("media.progress", "media", progress))
+      assert.deepStrictEqual(yield* watcher.next, [null, null, "media:m1", "media_progress", progress])
+      assert.deepStrictEqual(yield* owner.next, [null, null, "user:owner", "media_progress", progress])
+
+      yield* say(server, "media.failed", "php-backend", failed)
+      yield* bus.publish({ address: Address.event("media.failed"), id: "garbage", body: Buffer.from("garbage") })
+      yield* say(server, "media.failed", "media", { ...failed, hint: "kept" }, { request_id: "r1" })
+      const payload = { ...failed, hint: "kept", request_id: "r1" }
+      assert.deepStrictEqual(yield* watcher.next, [null, null, "media:m1", "media_failed", payload])
+      assert.deepStrictEqual(yield* owner.next, [null, null, "user:owner", "media_failed", payload])
+      yield* watcher.nothing
+    }),
+  )
+})
+
+describe("user:{user_id}", () => {
+  it.live("is for that user alone", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* start(), { user: "u1" })
+      client.send("1", "1", "user:u2", "phx_join", {})
+      assert.include(JSON.stringify(yield* client.next), '"reason":"unauthorized"')
+      client.send("2", "2", "user:u1", "phx_join", {})
+      assert.deepStrictEqual((yield* client.next)[4]["response"], { events: [], recovered: true })
+    }),
+  )
+
+  it.live("says that nothing was recovered when asked for what came since", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* start(), { user: "u1" })
+      client.send("1", "1", "user:u1", "phx_join", { since: 4, last: 10 })
+      assert.deepStrictEqual((yield* client.next)[4]["response"], { events: [], recovered: false })
+    }),
+  )
+
+  it.live("hears of its notifications", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* joined(server, "user:u1", { user: "u1" })
+      const sent = {
+        user_id: "u1",
+        notification_id: "n1",
+        notification_type: "push",
+        sent_at: now,
+        deliveries: [],
+      }
+      yield* say(server, "notification.sent", "notify", { ...sent, user_id: "u2" })
+      yield* say(server, "notification.sent", "notify", sent)
+      assert.deepStrictEqual(yield* client.next, [null, null, "user:u1", "notification_sent", sent])
+    }),
+  )
+})

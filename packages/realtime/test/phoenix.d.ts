@@ -1,0 +1,30 @@
+/** The parts of the official client that the tests use; the package has no types of its own. */
+declare module "phoenix" {
+  export interface Push {
+    receive(status: string, callback: (response: Record<string, unknown>) => void): Push
+  }
+  export interface Channel {
+    readonly state: string
+    join(timeout?: number): Push
+    leave(timeout?: number): Push
+    push(event: string, payload: object, timeout?: number): Push
+    on(event: string, callback: (payload: Record<string, unknown>) => void): number
+    onClose(callback: () => void): void
+    onError(callback: (reason: unknown) => void): number
+  }
+  export class Socket {
+    constructor(endPoint: string, options?: Record<string, unknown>)
+    connect(): void
+    disconnect(callback?: () => void, code?: number, reason?: string): void
+    channel(topic: string, params?: object | (() => object)): Channel
+    onOpen(callback: () => void): string
+    onClose(callback: (event: { readonly code: number; readonly reason: string }) => void): string
+    onError(callback: (error: unknown) => void): string
+    isConnected(): boolean
+    ping(callback: (millis: number) => void): boolean
+  }
+  export const Serializer: {
+    encode(message: Record<string, unknown>, callback: (encoded: string | ArrayBuffer) => void): void
+    decode(raw: string | ArrayBuffer, callback: (message: Record<string, unknown>) => void): void
+  }
+}
