@@ -59,8 +59,9 @@ export const run = Effect.fnUntraced(function* <R>(
 ) {
   const { concurrency, gate } = options
   const ackWait = Duration.toMillis(options.ackWait ?? defaults.ackWait)
-  yield* Effect.addFinalizer(() => source.stop)
+  // Closing goes from the bottom up: pulling ends before handlers are interrupted, or what they hand back would come here.
   const handlers = yield* FiberSet.make<void>()
+  yield* Effect.addFinalizer(() => source.stop)
   const fork = yield* FiberSet.runtime(handlers)<R>()
   const running = new Set<Taken>()
   const slots = yield* Latch.make(true)

@@ -21,8 +21,8 @@ export class NatsConnection extends Context.Service<
   NatsConnection,
   {
     /**
-     * The client while it is connected. Fails at once: TransientError `unavailable` while no server is reached,
-     * ConfigurationError when the server refused the credentials.
+     * The client while it is connected. Fails with TransientError `unavailable` at once after the connection was lost, and
+     * after 3 s while there was none yet; with ConfigurationError when the server refused the credentials.
      */
     readonly client: Effect.Effect<Client, TransientError | ConfigurationError>
     /** JetStream of that client; its requests wait 5 s at most. */
@@ -39,6 +39,7 @@ export class NatsConnection extends Context.Service<
 >()("@armoricore/bus/NatsConnection") {}
 
 const requestTimeout = 5_000
+const firstWait = 3_000
 
 export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
   Layer.effect(
@@ -64,7 +65,12 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
         ),
       )
       const jetstream = Effect.suspend(() => {
-        if (!Deferred.isDoneUnsafe(first)) return Effect.fail(unreached(options))
+        if (!Deferred.isDoneUnsafe(first)) {
+          return Effect.timeoutOrElse(Deferred.await(first), {
+            duration: firstWait,
+            orElse: () => Effect.fail(unreached(options)),
+          })
+        }
         if (SubscriptionRef.getUnsafe(status) === "connected") return Deferred.await(first)
         return Effect.flatMap(Deferred.await(first), () => Effect.fail(unreached(options)))
       })

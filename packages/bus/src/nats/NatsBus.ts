@@ -1,0 +1,153 @@
+/**
+ * The bus on NATS JetStream, with the names of the contract. The connection is a service of its own
+ * (`NatsConnection`), shared with NATS KV; `layer` takes it from there, `layerConnected` brings its own.
+ *
+ * Streams are created or checked when the first connection stands. A publisher never waits for a server: it gets
+ * `unavailable` at once. A consumer or listener that starts without a server waits for it.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import { Deferred, Effect, Layer, Schedule, Scope, Stream } from "effect"
+import { headers as newHeaders } from "nats"
+import { subject } from "../Address.ts"
+import * as Consumption from "../Consumption.ts"
+import { EventBus } from "../EventBus.ts"
+import * as Limits from "../Limits.ts"
+import * as Listeners from "../Listeners.ts"
+import { pattern } from "../Subjects.ts"
+import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
+import { type NatsFailure, attempt } from "./NatsErrors.ts"
+import * as NatsLetters from "./NatsLetters.ts"
+import * as NatsMessage from "./NatsMessage.ts"
+import * as NatsPublisher from "./NatsPublisher.ts"
+import * as NatsSource from "./NatsSource.ts"
+import { type StreamOptions, ensureConsumer, ensureStreams } from "./NatsStreams.ts"
+
+export interface NatsBusOptions extends StreamOptions {
+  /** As in `NatsOptions`. */
+  readonly inboxPrefix?: string
+}
+
+const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
+  const connection = yield* NatsConnection
+  const scope = yield* Effect.scope
+  const ready = yield* Deferred.make<NatsPublisher.Publisher, NatsFailure>()
+  // Owned by the layer; ends once the streams stand, or with a fault that only an operator can cure.
+  yield* Effect.forkScoped(
+    Effect.gen(function* () {
+      const client = yield* connection.connected
+      const { manager } = yield* connection.jetstream
+      yield* ensureStreams(manager, options)
+      return yield* NatsPublisher.make(client, options.inboxPrefix)
+    }).pipe(
+      Scope.provide(scope),
+      Effect.tapError((error) => Effect.logError(error.message)),
+      Effect.retry({ while: (error) => error._tag === "TransientError", schedule: retryEvery }),
+      Effect.onExit((exit) => Deferred.done(ready, exit)),
+    ),
+  )
+
+  const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
+    // Fails while there is no connection, instead of gathering messages in memory.
+    yield* connection.client
+    const publisher = yield* Effect.timeoutOrElse(Deferred.await(ready), {
+      duration: "5 seconds",
+      orElse: () => Effect.fail(notReady),
+    })
+    const target = subject(message.address)
+    if (message.address.channel === "dead" && Limits.size(message.body) > Limits.maxLetterBytes)
+      return yield* Limits.tooLarge(target, message.body.byteLength, Limits.maxLetterBytes)
+    return yield* publisher.publish(target, message.id, message.body, message.headers ?? {})
+  })
+
+  return EventBus.of({
+    publish,
+    consume: Effect.fnUntraced(function* (wanted, handle) {
+      yield* Consumption.checkName(wanted)
+      const client = yield* connection.connected
+      yield* Deferred.await(ready)
+      const { manager } = yield* connection.jetstream
+      yield* ensureConsumer(manager, wanted, "apply")
+      const source = yield* NatsSource.make({
+        client,
+        manager,
+        inboxPrefix: options.inboxPrefix,
+        statusChanges: connection.statusChanges,
+        options: wanted,
+      })
+      return yield* Consumption.run(wanted, source, handle, publish)
+    }),
+    broadcast: Effect.fnUntraced(function* (address, body, extra = {}) {
+      const client = yield* connection.client.pipe(
+        Effect.catchTag("ConfigurationError", ({ message }) =>
+          Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message })),
+        ),
+      )
+      const limit = client.info?.max_payload ?? Limits.maxMessageBytes
+      const bytes = Limits.size(body, extra)
+      if (bytes > limit) return yield* Limits.tooLarge(subject(address), bytes, limit)
+      const headers = newHeaders()
+      for (const name in extra) headers.set(name, extra[name] ?? "")
+      yield* Effect.try({
+        try: () => client.publish(subject(address), body, { headers }),
+        catch: (cause) =>
+          new TransientError({
+            dependency: "bus",
+            code: "unavailable",
+            message: "The connection to NATS is closed",
+            cause,
+          }),
+      })
+    }),
+    listen: Effect.fnUntraced(function* (address, onMessage, onGap) {
+      const client = yield* connection.connected
+      const wanted = pattern(address)
+      const own = yield* Listeners.make
+      own.add(wanted, onMessage, onGap)
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          client.subscribe(wanted, {
+            callback: (error, message) => {
+              if (error === null) own.tell(NatsMessage.live(message))
+              else own.gap()
+            },
+          }),
+        ),
+        (subscription) => Effect.sync(() => subscription.unsubscribe()),
+      )
+      // The server has the subscription once it answers what was sent behind it.
+      yield* attempt("listen", () => client.flush())
+      // Ends with the listener's scope.
+      yield* Effect.forkScoped(
+        Stream.runForEach(Stream.drop(connection.statusChanges, 1), (status) =>
+          status === "connected" ? Effect.sync(own.gap) : Effect.void,
+        ),
+      )
+    }),
+    deadLetters: NatsLetters.make(Effect.andThen(Deferred.await(ready), connection.jetstream)),
+    setup: Effect.fnUntraced(function* (wanted) {
+      yield* connection.connected
+      const { manager } = yield* connection.jetstream
+      const streams = yield* ensureStreams(manager, options)
+      const consumers = yield* Effect.forEach(wanted, (consumer) => ensureConsumer(manager, consumer, "keep"))
+      return [...streams, ...consumers]
+    }),
+    status: connection.status,
+    statusChanges: connection.statusChanges,
+  })
+})
+
+const retryEvery = Schedule.spaced("1 second")
+
+const notReady = new TransientError({
+  dependency: "bus",
+  code: "unavailable",
+  message: "The streams on NATS are not ready yet; trying again",
+})
+
+/** On a connection that somebody else holds. */
+export const layer = (options: NatsBusOptions = {}): Layer.Layer<EventBus, never, NatsConnection> =>
+  Layer.effect(EventBus, make(options))
+
+/** With a connection of its own, which it also offers to NATS KV. */
+export const layerConnected = (options: NatsOptions & StreamOptions): Layer.Layer<EventBus | NatsConnection> =>
+  Layer.provideMerge(layer(options), connectionLayer(options))

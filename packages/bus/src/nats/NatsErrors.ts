@@ -1,0 +1,73 @@
+/** NATS faults differ by version and by client: here each becomes the error its recovery asks for. */
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import { NatsError } from "nats"
+
+export type NatsFailure = TransientError | ConfigurationError
+
+const transient = (code: string, message: string, cause?: unknown): TransientError =>
+  new TransientError({ dependency: "bus", code, message, ...(cause === undefined ? {} : { cause }) })
+
+const isFull = (description: string): boolean =>
+  /maximum (bytes|messages)|insufficient|no space|resource/i.test(description)
+
+/** JetStream's own numbers, stable over versions. */
+export const apiCode = (cause: unknown): number | undefined =>
+  cause instanceof NatsError ? cause.api_error?.err_code : undefined
+
+export const isMissing = (cause: unknown): boolean =>
+  (cause instanceof NatsError && (cause.code === "404" || cause.api_error?.code === 404)) ||
+  [10014, 10037, 10043, 10057, 10059].includes(apiCode(cause) ?? 0)
+
+export const failure =
+  (resource: string) =>
+  (cause: unknown): NatsFailure => {
+    if (!(cause instanceof NatsError)) return transient("unavailable", `${resource}: ${String(cause)}`, cause)
+    const description = cause.api_error?.description ?? cause.message
+    if (cause.isPermissionError()) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `The NATS user may not use ${resource} (${description}); extend its permissions`,
+        cause,
+      })
+    }
+    if (cause.code === "503" && cause.api_error === undefined) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `The NATS server does not answer for ${resource}: start it with JetStream (-js) and run "armoricore setup"`,
+        cause,
+      })
+    }
+    if (cause.code === "TIMEOUT") return transient("timeout", `NATS did not answer in time (${resource})`, cause)
+    if (cause.api_error === undefined) return transient("unavailable", `${resource}: ${description}`, cause)
+    if (cause.api_error.err_code === 10047 || cause.api_error.err_code === 10028) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `The NATS server has too little storage for ${resource} (${description}); raise its limits or lower the stream's size`,
+        cause,
+      })
+    }
+    if (isFull(description)) return transient("full", `${resource}: ${description}`, cause)
+    return cause.api_error.code >= 500
+      ? transient("unavailable", `${resource}: ${description}`, cause)
+      : new ConfigurationError({ setting: resource, message: `NATS refuses ${resource}: ${description}`, cause })
+  }
+
+/** What a stream answered instead of an acknowledgement. */
+export const refusedPublish = (
+  subject: string,
+  error: { readonly code: number; readonly err_code?: number; readonly description: string },
+): TransientError | PermanentError => {
+  if (error.err_code === 10054) {
+    return new PermanentError({
+      code: "too_large",
+      message: `NATS refuses the message for ${subject}: ${error.description}; put the content into object storage and send its address`,
+    })
+  }
+  return isFull(error.description)
+    ? transient("full", `The stream behind ${subject} is full (${error.description}); wait, or raise its size limit`)
+    : transient("unavailable", `NATS could not store the message for ${subject}: ${error.description}`)
+}
+
+export const attempt = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, NatsFailure> =>
+  Effect.tryPromise({ try: call, catch: failure(resource) })

@@ -1,0 +1,129 @@
+/**
+ * Publishes with acknowledgement through one inbox of its own: a request per message would cost five times the CPU.
+ *
+ * An acknowledgement that does not come within 5 s is a TransientError `timeout`; the message may be stored all the same,
+ * so whoever repeats it keeps its id and the stream drops the second.
+ */
+import { ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import { type Msg, type NatsConnection as Client, createInbox, headers as newHeaders } from "nats"
+import type { Receipt } from "../EventBus.ts"
+import * as Limits from "../Limits.ts"
+import { refusedPublish } from "./NatsErrors.ts"
+
+const ackTimeout = 5_000
+
+type PublishError = TransientError | PermanentError | ConfigurationError
+
+interface Waiting {
+  readonly subject: string
+  readonly until: number
+  readonly resume: (result: Effect.Effect<Receipt, PublishError>) => void
+}
+
+export interface Publisher {
+  readonly publish: (
+    subject: string,
+    id: string,
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+  ) => Effect.Effect<Receipt, PublishError>
+}
+
+/** Ends with the scope; what then waits fails as unavailable. */
+export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: string | undefined) {
+  const inbox = inboxPrefix === undefined ? createInbox() : createInbox(inboxPrefix)
+  const waiting = new Map<string, Waiting>()
+  let last = 0
+
+  const settle = (token: string, result: Effect.Effect<Receipt, PublishError>) => {
+    const entry = waiting.get(token)
+    waiting.delete(token)
+    entry?.resume(result)
+  }
+
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const subscription = client.subscribe(`${inbox}.*`, {
+        callback: (error, message) => {
+          if (error !== null) return
+          const token = message.subject.slice(inbox.length + 1)
+          const entry = waiting.get(token)
+          if (entry !== undefined) settle(token, receipt(entry.subject, message))
+        },
+      })
+      // Entries lie in the order of their deadlines, so a look at the first is enough.
+      const watch = setInterval(() => {
+        const now = Date.now()
+        for (const [token, entry] of waiting) {
+          if (entry.until > now) break
+          settle(token, Effect.fail(late(entry.subject)))
+        }
+      }, 250)
+      return { subscription, watch }
+    }),
+    ({ subscription, watch }) =>
+      Effect.sync(() => {
+        clearInterval(watch)
+        subscription.unsubscribe()
+        for (const [token, entry] of waiting) settle(token, Effect.fail(late(entry.subject)))
+      }),
+  )
+
+  const publisher: Publisher = {
+    publish: (subject, id, body, extra) =>
+      Effect.callback((resume) => {
+        const limit = client.info?.max_payload ?? Limits.maxMessageBytes
+        const bytes = Limits.size(body, extra) + id.length + 32
+        if (bytes > limit) return resume(Effect.fail(Limits.tooLarge(subject, bytes, limit)))
+        const token = (++last).toString(36)
+        waiting.set(token, { subject, resume, until: Date.now() + ackTimeout })
+        const headers = newHeaders()
+        for (const name in extra) headers.set(name, extra[name] ?? "")
+        headers.set("Nats-Msg-Id", id)
+        try {
+          client.publish(subject, body, { headers, reply: `${inbox}.${token}` })
+        } catch (cause) {
+          settle(
+            token,
+            Effect.fail(
+              new TransientError({
+                dependency: "bus",
+                code: "unavailable",
+                message: "The connection to NATS is closed",
+                cause,
+              }),
+            ),
+          )
+        }
+        return Effect.sync(() => void waiting.delete(token))
+      }),
+  }
+  return publisher
+})
+
+const late = (subject: string): TransientError =>
+  new TransientError({
+    dependency: "bus",
+    code: "timeout",
+    message: `NATS did not acknowledge the message for ${subject} within ${ackTimeout} ms`,
+  })
+
+const receipt = (subject: string, message: Msg): Effect.Effect<Receipt, PublishError> => {
+  if (message.data.byteLength === 0) {
+    return Effect.fail(
+      new ConfigurationError({
+        setting: `stream of ${subject}`,
+        message: `No stream stores ${subject}; run "armoricore setup" against this NATS server`,
+      }),
+    )
+  }
+  // JetStream's PubAck, a fixed shape of the protocol.
+  const ack = message.json<{
+    readonly duplicate?: boolean
+    readonly error?: { readonly code: number; readonly err_code?: number; readonly description: string }
+  }>()
+  return ack.error === undefined
+    ? Effect.succeed({ duplicate: ack.duplicate === true })
+    : Effect.fail(refusedPublish(subject, ack.error))
+}

@@ -1,0 +1,191 @@
+/**
+ * The streams and durable consumers of the contract, and how an existing one is brought to them: what is missing is
+ * created, what may change is updated, the rest is refused with a sentence. Only features of NATS 2.9 are used.
+ */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { Duration, Effect } from "effect"
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  ReplayPolicy,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  nanos,
+} from "nats"
+import { prefixes } from "../Address.ts"
+import * as Consumption from "../Consumption.ts"
+import type { ConsumerOptions } from "../EventBus.ts"
+import * as Limits from "../Limits.ts"
+import { allEvents, pattern } from "../Subjects.ts"
+import { apiCode, attempt, failure, isMissing, type NatsFailure } from "./NatsErrors.ts"
+
+export interface StreamOptions {
+  /** Default 4 GiB for events, a quarter of it for work and for dead letters each. */
+  readonly maxBytes?: number
+  /** Copies in a cluster. Default 1. */
+  readonly replicas?: number
+}
+
+export const streamNames = { event: "ARMORICORE", work: "ARMORICORE_WORK", dead: "ARMORICORE_DEAD" } as const
+
+type Wanted = Pick<
+  StreamConfig,
+  | "name"
+  | "subjects"
+  | "retention"
+  | "storage"
+  | "discard"
+  | "max_age"
+  | "max_bytes"
+  | "duplicate_window"
+  | "num_replicas"
+  | "allow_direct"
+>
+
+const wantedStreams = (options: StreamOptions): ReadonlyArray<Wanted> => {
+  const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
+  const common = {
+    storage: StorageType.File,
+    // A full stream refuses, so that the publisher learns of it; nothing stored is thrown away for something new.
+    discard: DiscardPolicy.New,
+    duplicate_window: nanos(Duration.toMillis(Limits.defaults.duplicateWindow)),
+    num_replicas: options.replicas ?? 1,
+    allow_direct: true,
+  }
+  const quarter = Math.ceil(maxBytes / 4)
+  return [
+    {
+      ...common,
+      name: streamNames.event,
+      subjects: [allEvents],
+      retention: RetentionPolicy.Limits,
+      max_age: nanos(Duration.toMillis(Limits.defaults.eventAge)),
+      max_bytes: maxBytes,
+    },
+    {
+      ...common,
+      name: streamNames.work,
+      subjects: [`${prefixes.work}>`],
+      retention: RetentionPolicy.Workqueue,
+      max_age: 0,
+      max_bytes: quarter,
+    },
+    {
+      ...common,
+      name: streamNames.dead,
+      subjects: [`${prefixes.dead}>`],
+      // A work queue could not be browsed.
+      retention: RetentionPolicy.Limits,
+      max_age: 0,
+      max_bytes: quarter,
+      // A worker that crashed between letter and ack may come back late.
+      duplicate_window: nanos(Duration.toMillis(Duration.hours(24))),
+    },
+  ]
+}
+
+/** Creates or checks every stream; one line each. */
+export const ensureStreams = (
+  manager: JetStreamManager,
+  options: StreamOptions,
+): Effect.Effect<ReadonlyArray<string>, NatsFailure> =>
+  Effect.forEach(wantedStreams(options), (wanted) => ensureStream(manager, wanted))
+
+const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wanted: Wanted) {
+  const resource = `stream ${wanted.name}`
+  const existing = yield* lookUp(resource, () => manager.streams.info(wanted.name))
+  if (existing === undefined) {
+    yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
+      // Another process created it in the same moment.
+      Effect.catchIf(
+        (cause) => apiCode(cause) === 10058,
+        () => Effect.void,
+      ),
+      Effect.mapError(failure(resource)),
+    )
+    return `${resource}: created`
+  }
+  const { config } = existing
+  for (const field of ["retention", "storage"] as const) {
+    if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
+  }
+  const changed = differences(config, wanted)
+  if (changed.length === 0) return `${resource}: ready`
+  yield* attempt(resource, () => manager.streams.update(wanted.name, { ...config, ...wanted }))
+  return `${resource}: updated ${changed.join(", ")}`
+})
+
+const consumerConfig = (options: Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries">) => ({
+  durable_name: options.name,
+  ack_policy: AckPolicy.Explicit,
+  deliver_policy: DeliverPolicy.All,
+  replay_policy: ReplayPolicy.Instant,
+  filter_subject: pattern(options.from),
+  ack_wait: nanos(Duration.toMillis(options.ackWait ?? Consumption.defaults.ackWait)),
+  max_deliver: options.maxDeliveries ?? Consumption.defaults.maxDeliveries,
+  // Messages that wait for their retry count as pending: a low limit would stop the consumer.
+  max_ack_pending: 100_000,
+})
+
+export const streamOf = (from: ConsumerOptions["from"]): string =>
+  from === "all-events" ? streamNames.event : streamNames[from.channel]
+
+/**
+ * Creates or checks a durable consumer. `settings: "keep"` leaves an existing one's times as they are, for `setup` does
+ * not know them.
+ */
+export const ensureConsumer = Effect.fnUntraced(function* (
+  manager: JetStreamManager,
+  options: Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries">,
+  settings: "keep" | "apply",
+) {
+  yield* Consumption.checkName(options)
+  const stream = streamOf(options.from)
+  const resource = `consumer ${options.name}`
+  const wanted = consumerConfig(options)
+  const existing =
+    (yield* lookUp(resource, () => manager.consumers.info(stream, options.name))) ??
+    (yield* attempt(resource, () => manager.consumers.add(stream, wanted)).pipe(Effect.as(undefined)))
+  if (existing === undefined) return `${resource} on ${wanted.filter_subject}: created`
+  const config: ConsumerConfig = existing.config
+  if (config.filter_subject !== wanted.filter_subject) {
+    return yield* new ConfigurationError({
+      setting: resource,
+      message: `Consumer ${options.name} reads ${config.filter_subject}; choose another name for ${wanted.filter_subject}`,
+    })
+  }
+  for (const field of ["ack_policy", "deliver_policy"] as const) {
+    if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
+  }
+  const changed = settings === "keep" ? [] : differences(config, wanted)
+  if (changed.length === 0) return `${resource} on ${wanted.filter_subject}: ready`
+  yield* attempt(resource, () => manager.consumers.update(stream, options.name, { ...config, ...wanted }))
+  return `${resource} on ${wanted.filter_subject}: updated ${changed.join(", ")}`
+})
+
+const lookUp = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A | undefined, NatsFailure> =>
+  Effect.tryPromise({ try: call, catch: (cause) => cause }).pipe(
+    Effect.catchIf(isMissing, () => Effect.succeed(undefined)),
+    Effect.mapError(failure(resource)),
+  )
+
+const differences = (existing: object, wanted: object): ReadonlyArray<string> => {
+  const have = new Map<string, unknown>(Object.entries(existing))
+  return Object.entries(wanted)
+    .filter(([field, value]) => JSON.stringify(have.get(field) ?? zero(value)) !== JSON.stringify(value))
+    .map(([field]) => field)
+}
+
+/** The server leaves out what is zero or false. */
+const zero = (value: unknown): unknown =>
+  typeof value === "number" ? 0 : typeof value === "boolean" ? false : undefined
+
+const immutable = (resource: string, field: string, is: unknown, wanted: unknown): ConfigurationError =>
+  new ConfigurationError({
+    setting: resource,
+    message: `The ${resource} has ${field} "${String(is)}" where "${String(wanted)}" is needed, and NATS cannot change that; move its messages elsewhere, delete it and run "armoricore setup"`,
+  })
