@@ -134,8 +134,8 @@ const spawn = (leash: Leash, program: string, args: ReadonlyArray<string>, cwd: 
 const watcher = `exec 3<&0
 "$@" </dev/null 3<&- & child=$!
 ( read -r _ <&3; kill -KILL $child ) >/dev/null 2>&1 & watch=$!
-wait $child; code=$?
-kill $watch 2>/dev/null
+wait $child; code=$?; exec 2>/dev/null
+kill $watch; wait $watch
 exit $code`
 
 const tailBytes = 4_000

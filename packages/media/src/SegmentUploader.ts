@@ -7,10 +7,11 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
-import { Effect, FileSystem, Path, type PlatformError } from "effect"
+import { Effect, FileSystem, Path } from "effect"
 import { playlistName } from "./FfmpegCommand.ts"
 import { read, type Segment } from "./MediaPlaylist.ts"
 import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
+import { diskTrouble } from "./WorkFolder.ts"
 
 /** A rendition's part that is in storage. */
 export interface Uploaded {
@@ -101,10 +102,12 @@ export const make = Effect.fnUntraced(function* (target: Target) {
       )
   })
 
-  const sync: SegmentUploader["sync"] = Effect.gen(function* () {
-    const uploads = yield* Effect.forEach(target.folders, (folder) => pending(folder))
-    yield* Effect.forEach(uploads.flat(), (upload) => upload, { concurrency: target.concurrency, discard: true })
-  }).pipe(Effect.catchTag("PlatformError", unreadable))
+  const sync: SegmentUploader["sync"] = diskTrouble(
+    Effect.gen(function* () {
+      const uploads = yield* Effect.forEach(target.folders, (folder) => pending(folder))
+      yield* Effect.forEach(uploads.flat(), (upload) => upload, { concurrency: target.concurrency, discard: true })
+    }),
+  )
 
   return {
     sync,
@@ -120,13 +123,3 @@ export const make = Effect.fnUntraced(function* (target: Target) {
     objects: () => objects,
   } satisfies SegmentUploader
 })
-
-const unreadable = (cause: PlatformError.PlatformError) =>
-  Effect.fail(
-    new TransientError({
-      dependency: "disk",
-      code: "unavailable",
-      message: `a segment could not be read back: ${cause.message}`,
-      cause,
-    }),
-  )

@@ -10,9 +10,9 @@
 import { resultEventId, sha256 } from "@armoricore/domain/Causation"
 import { type ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
-import { type ObjectRef, ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/Playback"
-import { Clock, Context, Duration, Effect, FileSystem, Layer, Path, type PlatformError, Result, Stream } from "effect"
+import { Context, Duration, Effect, FileSystem, Layer, Path, Result, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import { failure } from "./Failures.ts"
 import * as Ffmpeg from "./Ffmpeg.ts"
@@ -20,11 +20,12 @@ import * as FfmpegCommand from "./FfmpegCommand.ts"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
 import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Ladder.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
-import * as MediaPlaylist from "./MediaPlaylist.ts"
 import * as MediaRecord from "./MediaRecord.ts"
 import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
-import { WorkFolder } from "./WorkFolder.ts"
+import { download } from "./Source.ts"
+import * as StreamPublisher from "./StreamPublisher.ts"
+import { diskTrouble, WorkFolder } from "./WorkFolder.ts"
 
 export interface Options {
   /** Where streams are written: `OBJECT_STORAGE_BUCKET`. */
@@ -67,10 +68,6 @@ export class Transcode extends Context.Service<
   static readonly layer = (options: Options) => Layer.effect(Transcode, make(options))
 }
 
-/** Playlists of one version never change either, but a minute lets an operator withdraw one. */
-const playlistCache = "public, max-age=60"
-const playlistType = "application/vnd.apple.mpegurl"
-
 const make = Effect.fnUntraced(function* (options: Options) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -83,62 +80,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
     FileSystem.FileSystem | Path.Path | ObjectStorage | FfmpegPrograms | ChildProcessSpawner.ChildProcessSpawner
   >()
   const limits = options.limits ?? defaultLimits
-
-  const download = Effect.fnUntraced(function* (
-    filePath: string,
-    to: string,
-    onFraction: (part: number) => Effect.Effect<void>,
-  ) {
-    const source = parse(filePath)
-    if (!options.sourceBuckets.includes(source.bucket)) return yield* failure("unknown_bucket", source.bucket)
-    const found = yield* storage
-      .get(source)
-      .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
-    const { size } = found.info
-    if (size === 0) return yield* failure("empty_file")
-    if (size > limits.bytes) return yield* failure("too_large", `${size} bytes, at most ${limits.bytes}`)
-    let received = 0
-    const counted = Stream.tap(found.body, (chunk) => {
-      received += chunk.byteLength
-      return onFraction(received / size)
-    })
-    yield* Stream.run(counted, fs.sink(to)).pipe(Effect.catchTag("PlatformError", troubled))
-    return size
-  })
-
-  const put = (key: string, body: Uint8Array, contentType: string, cacheControl: string) =>
-    storage.put<never, never>({ bucket: options.bucket, key }, body, { contentType, cacheControl })
-
-  const putThumbnails = Effect.fnUntraced(function* (folder: string, prefix: string) {
-    const names = [...(yield* diskTrouble(fs.readDirectory(path.join(folder, "thumbnails"))))].sort()
-    yield* Effect.forEach(
-      names,
-      (name) =>
-        Effect.flatMap(diskTrouble(fs.readFile(path.join(folder, "thumbnails", name))), (bytes) =>
-          put(`${prefix}thumbnails/${name}`, bytes, "image/jpeg", SegmentUploader.immutable),
-        ),
-      { concurrency: options.uploads ?? 4 },
-    )
-    return names.map((name) => `${prefix}thumbnails/${name}`)
-  })
-
-  /** All objects that the master playlist will lead to are there in full. */
-  const verify = Effect.fnUntraced(function* (
-    prefix: string,
-    segments: ReadonlyMap<string, number>,
-    others: ReadonlyArray<string>,
-  ) {
-    const sizes = new Map<string, number>()
-    yield* Stream.runForEach(storage.list(options.bucket, prefix), ({ key, size }) =>
-      Effect.sync(() => sizes.set(key, size)),
-    )
-    const missing = [...segments].find(([key, size]) => sizes.get(key) !== size)?.[0]
-    if (missing !== undefined) return yield* notThere(missing)
-    yield* Effect.forEach(others, (key) => head({ bucket: options.bucket, key }), { concurrency: 8, discard: true })
-  })
-
-  const head = (ref: ObjectRef) =>
-    storage.head(ref).pipe(Effect.catchTag("NotFound", () => Effect.fail(notThere(ref.key))))
 
   const removePrefix = (prefix: string): Effect.Effect<void, StorageError> =>
     Stream.runForEach(storage.list(options.bucket, prefix), ({ key }) =>
@@ -188,11 +129,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* lightly("downloading", 0)
       const bytes = yield* timed(
         "downloading",
-        download(
-          payload.file_path,
-          input,
-          everySecond((part) => lightly("downloading", part * 8)),
-        ),
+        download({
+          filePath: payload.file_path,
+          buckets: options.sourceBuckets,
+          to: input,
+          bytes: limits.bytes,
+          onFraction: (part) => lightly("downloading", part * 8),
+        }),
       )
 
       yield* lightly("probing", 8)
@@ -207,13 +150,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
       const output = path.join(folder, "output")
       yield* diskTrouble(fs.makeDirectory(path.join(output, "thumbnails"), { recursive: true }))
-      const uploader = yield* SegmentUploader.make({
-        from: output,
-        bucket: options.bucket,
-        prefix,
-        folders: FfmpegCommand.folders(plan),
-        concurrency: options.uploads ?? 4,
-      })
+      const target = { from: output, bucket: options.bucket, prefix, concurrency: options.uploads ?? 4 }
+      const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.folders(plan) })
       yield* lightly("transcoding", 10)
       const running = Ffmpeg.run({
         args: FfmpegCommand.args(plan, input),
@@ -225,63 +163,41 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const ended = yield* timed("transcoding", Effect.raceFirst(running, uploader.follow))
 
       yield* lightly("publishing", 94)
-      return yield* timed(
+      if (ended.code !== 0) return yield* ffmpegFailure(ended)
+      const made = yield* timed(
         "publishing",
-        Effect.gen(function* () {
-          if (ended.code !== 0) return yield* ffmpegFailure(ended)
-          yield* uploader.sync
-          const made = yield* assemble(plan, uploader.uploaded())
-          const thumbnails = yield* putThumbnails(output, prefix)
-          const playlists = yield* Effect.forEach(made.parts, ({ folder, segments }) => {
-            const key = `${prefix}${folder}/${FfmpegCommand.playlistName}`
-            const text = MediaPlaylist.render(SegmentUploader.initName, segments)
-            return Effect.as(put(key, encoder.encode(text), playlistType, playlistCache), key)
-          })
-          yield* verify(prefix, uploader.objects(), [...thumbnails, ...playlists])
-          const master = { bucket: options.bucket, key: `${prefix}master.m3u8` }
-          yield* put(
-            master.key,
-            encoder.encode(MasterPlaylist.render(made.variants, made.sound)),
-            playlistType,
-            playlistCache,
-          )
-          yield* head(master)
-
-          const urlFor = (key: string) => playback.urlFor({ bucket: options.bucket, key })
-          const top = made.variants[0]
-          const ready: PayloadOf<"media.ready"> = {
-            media_id: payload.media_id,
-            user_id: payload.user_id,
-            playback_urls: { hls: yield* urlFor(master.key), mp4: {} },
-            thumbnail_urls: yield* Effect.forEach(thumbnails, urlFor),
-            duration: Math.round(made.seconds * 1000) / 1000,
-            ...(top === undefined ? {} : { width: top.width, height: top.height }),
-            resolutions: made.variants.map(({ name }) => name),
-            metadata: { ...payload.metadata, source: describe(info, bytes) },
-          }
-          const published = yield* record.publish(event, {
-            attempt: begun.attempt,
-            ready,
-            rungs: made.variants.map(({ name, width, height, segments }) => ({
-              name,
-              width,
-              height,
-              bandwidth: MasterPlaylist.bandwidth([
-                segments,
-                ...(made.sound === undefined ? [] : [made.sound.segments]),
-              ]),
-            })),
-            timings,
-          })
-          if (published._tag === "Superseded") {
-            yield* cleaned([prefix])
-            return { _tag: "Superseded" } as const
-          }
-          yield* cleaned(published.obsolete)
-          yield* onProgress("publishing", 100)
-          return { _tag: "Ready", ready } as const
-        }),
+        Effect.andThen(uploader.sync, StreamPublisher.publish(plan, uploader, target)),
       )
+      const urlFor = (key: string) => playback.urlFor({ bucket: options.bucket, key })
+      const top = made.variants[0]
+      const ready: PayloadOf<"media.ready"> = {
+        media_id: payload.media_id,
+        user_id: payload.user_id,
+        playback_urls: { hls: yield* urlFor(made.master), mp4: {} },
+        thumbnail_urls: yield* Effect.forEach(made.thumbnails, urlFor),
+        duration: Math.round(made.seconds * 1000) / 1000,
+        ...(top === undefined ? {} : { width: top.width, height: top.height }),
+        resolutions: made.variants.map(({ name }) => name),
+        metadata: { ...payload.metadata, source: describe(info, bytes) },
+      }
+      const published = yield* record.publish(event, {
+        attempt: begun.attempt,
+        ready,
+        rungs: made.variants.map(({ name, width, height, segments }) => ({
+          name,
+          width,
+          height,
+          bandwidth: MasterPlaylist.bandwidth([segments, ...(made.sound === undefined ? [] : [made.sound.segments])]),
+        })),
+        timings,
+      })
+      if (published._tag === "Superseded") {
+        yield* cleaned([prefix])
+        return { _tag: "Superseded" } as const
+      }
+      yield* cleaned(published.obsolete)
+      yield* onProgress("publishing", 100)
+      return { _tag: "Ready", ready } as const
     },
     Effect.scoped,
     Effect.provide(own),
@@ -292,7 +208,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const begun = yield* record.begin(event, token, prefix, false)
     if (begun._tag !== "AlreadyReady") return begun
     const there = yield* Effect.result(
-      storage.head({ bucket: options.bucket, key: `${begun.attempt.prefix}master.m3u8` }),
+      storage.head({ bucket: options.bucket, key: `${begun.attempt.prefix}${StreamPublisher.masterName}` }),
     )
     if (Result.isSuccess(there)) return begun
     if (there.failure._tag !== "NotFound") return yield* there.failure
@@ -311,48 +227,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 })
 
-const encoder = new TextEncoder()
-
-/** The event's Schema holds paths to the form `s3://bucket/key`. */
-const parse = (filePath: string): ObjectRef => {
-  const [bucket = "", ...key] = filePath.slice("s3://".length).split("/")
-  return { bucket, key: key.join("/") }
-}
-
-interface Made {
-  readonly parts: ReadonlyArray<SegmentUploader.Uploaded>
-  readonly variants: ReadonlyArray<MasterPlaylist.Variant>
-  readonly sound: MasterPlaylist.Sound | undefined
-  readonly seconds: number
-}
-
-/** What ffmpeg really made of the plan; less than the source promised means that the source is damaged. */
-const assemble = (plan: FfmpegCommand.Plan, parts: ReadonlyArray<SegmentUploader.Uploaded>) =>
-  Effect.gen(function* () {
-    const filled = parts.filter(({ segments }) => segments.length > 0)
-    const variants = plan.renditions.flatMap((rendition): ReadonlyArray<MasterPlaylist.Variant> => {
-      const part = filled.find(({ folder }) => folder === rendition.name)
-      const { name, width, height } = rendition
-      return part === undefined
-        ? []
-        : [{ name, width, height, frameRate: plan.frameRate, codec: part.track.codec, segments: part.segments }]
-    })
-    const audio = filled.find(({ folder }) => folder === FfmpegCommand.audioFolder)
-    const sound = audio === undefined ? undefined : { codec: audio.track.codec, segments: audio.segments }
-    const main = variants[0] ?? sound
-    if (main === undefined || variants.length < plan.renditions.length) {
-      return yield* failure("corrupt_media", "nothing in it could be decoded")
-    }
-    const seconds = MediaPlaylist.totalSeconds(main.segments)
-    if (seconds < plan.info.mainDuration * 0.9 - 0.5) {
-      return yield* failure(
-        "corrupt_media",
-        `it ends after ${seconds.toFixed(1)} of ${plan.info.mainDuration.toFixed(1)} s`,
-      )
-    }
-    return { parts: filled, variants, sound, seconds } satisfies Made
-  })
-
 /** What the machine lacks is worth another try, what the file lacks is not. */
 const ffmpegFailure = ({ code, stderr }: Ffmpeg.Ended): TransientError | PermanentError => {
   const last = stderr.trim().split("\n").slice(-3).join(" | ")
@@ -366,38 +240,6 @@ const ffmpegFailure = ({ code, stderr }: Ffmpeg.Ended): TransientError | Permane
   return broken && !machine
     ? failure("corrupt_media")
     : new TransientError({ dependency: "ffmpeg", code: "failed", message: `ffmpeg ended with code ${code}: ${last}` })
-}
-
-const notThere = (key: string) =>
-  new TransientError({
-    dependency: "storage",
-    code: "lost",
-    message: `${key} was put and is not there in full`,
-  })
-
-const troubled = (cause: PlatformError.PlatformError) =>
-  Effect.fail(
-    new TransientError({
-      dependency: "disk",
-      code: "unavailable",
-      message: `the work folder failed: ${cause.message}`,
-      cause,
-    }),
-  )
-
-/** For effects of the file system alone. */
-const diskTrouble = <A, R>(effect: Effect.Effect<A, PlatformError.PlatformError, R>) =>
-  Effect.catchTag(effect, "PlatformError", troubled)
-
-/** Calls through at most once a second. */
-const everySecond = (report: (part: number) => Effect.Effect<void>) => {
-  let last = 0
-  return (part: number) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      if (now - last < 1000) return Effect.void
-      last = now
-      return report(part)
-    })
 }
 
 const describe = (info: MediaInfo, bytes: number) => ({

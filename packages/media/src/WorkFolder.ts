@@ -3,7 +3,7 @@
  * the next start. The parent folder may be shared by processes of one machine, not by machines.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import { Context, Effect, FileSystem, Layer, Path, Result, type Scope } from "effect"
+import { Context, Effect, FileSystem, Layer, Path, PlatformError, Result, type Scope } from "effect"
 import { hostname, tmpdir } from "node:os"
 
 export class WorkFolder extends Context.Service<
@@ -73,3 +73,17 @@ const unusable = (parent: string) => (cause: unknown) =>
     message: `The work folder ${parent} cannot be used: give the process the right to write there.`,
     cause,
   })
+
+/** A disk that is full or gone is worth another try, perhaps on another machine. Other errors pass. */
+export const diskTrouble = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.mapError(effect, (error) =>
+    error instanceof PlatformError.PlatformError
+      ? new TransientError({
+          dependency: "disk",
+          code: "unavailable",
+          message: `the work folder failed: ${error.message}`,
+          cause: error,
+        })
+      : // TypeScript does not take the class out of a type parameter; the line above just did.
+        (error as Exclude<E, PlatformError.PlatformError>),
+  )

@@ -19,24 +19,29 @@ const endless = (marker: string) =>
 
 describe.skipIf(missing)("Ffmpeg", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("reports seconds made, and the end of stderr with the code", () =>
-      Effect.gen(function* () {
-        const seen: Array<number> = []
-        const run = (args: string) =>
-          Ffmpeg.run({
-            args: args.split(" "),
-            cwd: process.cwd(),
-            onProgress: (seconds) => Effect.sync(() => void seen.push(seconds)),
-            stuckAfter: Duration.minutes(1),
-            limit: Duration.minutes(1),
-          })
-        assert.strictEqual((yield* run("-v error -f lavfi -i testsrc2=s=64x64:d=2 -f null -")).code, 0)
-        assert.closeTo(seen.at(-1) ?? 0, 2, 0.1)
-        const bad = yield* run("-v error -i nowhere.mp4 -f null -")
-        assert.notStrictEqual(bad.code, 0)
-        assert.include(bad.stderr, "nowhere.mp4")
-      }),
-    )
+    for (const leash of ["setpriv", "watcher", "none"] as const) {
+      it.effect.skipIf(process.platform !== "linux")(
+        `reports seconds, the exit code and the end of stderr (${leash})`,
+        () =>
+          Effect.gen(function* () {
+            const seen: Array<number> = []
+            const found = yield* FfmpegPrograms
+            const run = (args: string) =>
+              Ffmpeg.run({
+                args: args.split(" "),
+                cwd: process.cwd(),
+                onProgress: (seconds) => Effect.sync(() => void seen.push(seconds)),
+                stuckAfter: Duration.minutes(1),
+                limit: Duration.minutes(1),
+              }).pipe(Effect.provideService(FfmpegPrograms, { ...found, leash }))
+            assert.strictEqual((yield* run("-v error -f lavfi -i testsrc2=s=64x64:d=2 -f null -")).code, 0)
+            assert.closeTo(seen.at(-1) ?? 0, 2, 0.1)
+            const bad = yield* run("-v error -i nowhere.mp4 -f null -")
+            assert.isAbove(bad.code, 0)
+            assert.include(bad.stderr, "nowhere.mp4")
+          }),
+      )
+    }
 
     it.effect("does not block on what ffmpeg writes to stderr", () =>
       Effect.gen(function* () {

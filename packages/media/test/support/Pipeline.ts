@@ -2,6 +2,7 @@
 import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
 import { type Options, Transcode } from "@armoricore/media/Transcode"
 import { WorkFolder } from "@armoricore/media/WorkFolder"
+import { resultEventId } from "@armoricore/domain/Causation"
 import type { EventOf } from "@armoricore/domain/Events"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -26,14 +27,19 @@ export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServi
 export const options: Options = { bucket: "media", sourceBuckets: ["media"] }
 
 /** Fresh ports and a work folder of its own for each build. */
-export const pipeline = (changes: Partial<Options> = {}) =>
+export const pipeline = (
+  changes: Partial<Options> = {},
+  around: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
+) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const parent = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
       return Transcode.layer({ ...options, ...changes }).pipe(
         Layer.provideMerge(WorkFolder.layer(parent)),
-        Layer.provideMerge(Layer.mergeAll(Layer.fresh(MemoryStorage.layer), Layer.fresh(MemoryState.layer), urls)),
+        Layer.provideMerge(
+          Layer.mergeAll(Layer.provide(around, Layer.fresh(MemoryStorage.layer)), Layer.fresh(MemoryState.layer), urls),
+        ),
         Layer.provideMerge(Layer.succeed(Parent, parent)),
       )
     }),
@@ -76,6 +82,20 @@ export const fetchAll = Effect.fnUntraced(function* (prefix: string, folder: str
       yield* Stream.run(body, fs.sink(file))
     }),
   )
+})
+
+/** What the worker tells when an upload fails for good. */
+export const failedEvent = (cause: EventOf<"media.uploaded">, code: string): EventOf<"media.failed"> => ({
+  event_type: "media.failed",
+  event_id: resultEventId(cause.event_id, "media.failed"),
+  timestamp: "2026-01-31T12:00:01Z",
+  source: "media",
+  payload: {
+    media_id: cause.payload.media_id,
+    user_id: cause.payload.user_id,
+    error: { code, message: code },
+    failed_at: "2026-01-31T12:00:01Z",
+  },
 })
 
 /** The prefix that a result was published below. */

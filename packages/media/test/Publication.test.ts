@@ -1,0 +1,252 @@
+/** Who sees what and when: order of objects, several uploads and owners of one media, what is removed. */
+import { Transcode } from "@armoricore/media/Transcode"
+import { WorkFolder } from "@armoricore/media/WorkFolder"
+import { TransientError } from "@armoricore/domain/Errors"
+import * as Collection from "@armoricore/state/Collection"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Fiber, FileSystem, Layer, Option, Path, Schedule, Stream } from "effect"
+import { ffmpeg, h264, picture, tone } from "./support/Clips.ts"
+import { failedEvent, missing, Parent, pipeline, prefixOf, programs, store, uploaded } from "./support/Pipeline.ts"
+import { awaitRunning } from "./support/Processes.ts"
+
+const clip = Effect.fnUntraced(function* (name: string, seconds = 1) {
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
+  yield* ffmpeg([...picture({ size: "320x240", seconds }), ...tone(seconds), ...h264, file])
+  return yield* store(`uploads/${name}.mp4`, file)
+})
+
+const keys = Effect.fnUntraced(function* (prefix: string) {
+  const storage = yield* ObjectStorage
+  return (yield* Stream.runCollect(storage.list("media", prefix))).map(({ key }) => key)
+})
+
+const state = Effect.fnUntraced(function* (mediaId: string) {
+  const states = yield* Collection.make(mediaStates)
+  return Option.getOrThrow(yield* states.get(mediaId)).value
+})
+
+const ready = Effect.fnUntraced(function* (event: ReturnType<typeof uploaded>, token: number) {
+  const { transcode } = yield* Transcode
+  const outcome = yield* transcode(event, { token })
+  return outcome._tag === "Ready" ? outcome.ready : yield* Effect.die(new Error("superseded"))
+})
+
+describe.skipIf(missing)("Publication", () => {
+  layer(pipeline(), { excludeTestServices: true })((it) => {
+    it.effect("keeps the state record and tells rising progress", () =>
+      Effect.gen(function* () {
+        const { transcode } = yield* Transcode
+        const event = uploaded("progress", yield* clip("progress", 4))
+        const seen: Array<readonly [string, number]> = []
+        yield* transcode(event, { token: 1 }, (stage, percent) => Effect.sync(() => void seen.push([stage, percent])))
+        const percents = seen.map(([, percent]) => percent)
+        assert.deepStrictEqual(
+          percents,
+          [...percents].sort((a, b) => a - b),
+        )
+        assert.strictEqual(percents.at(-1), 100)
+        assert.deepStrictEqual(
+          [...new Set(seen.map(([stage]) => stage))],
+          ["downloading", "probing", "transcoding", "publishing"],
+        )
+        const record = yield* state("progress")
+        assert.deepStrictEqual([record.status, record.percent, record.cause], ["ready", 100, event.event_id])
+        assert.deepStrictEqual(
+          record.rungs.map(({ name, width, height }) => [name, width, height]),
+          [["240p", 320, 240]],
+        )
+        assert.hasAllKeys(record.timings, ["downloading", "probing", "transcoding", "publishing"])
+      }),
+    )
+
+    it.effect("a new upload gets new URLs; the version before stays for one more publication", () =>
+      Effect.gen(function* () {
+        const path = yield* clip("again")
+        const versions: Array<string> = []
+        for (const token of [1, 1, 1]) versions.push(prefixOf(yield* ready(uploaded("again", path), token)))
+        const [first = "", second = "", third = ""] = versions
+        assert.strictEqual(new Set(versions).size, 3)
+        assert.deepStrictEqual(yield* keys(first), [])
+        assert.isNotEmpty(yield* keys(second))
+        assert.isNotEmpty(yield* keys(third))
+        assert.strictEqual((yield* state("again")).version?.generation, 3)
+      }),
+    )
+
+    it.effect("the older of two uploads publishes nothing over the newer", () =>
+      Effect.gen(function* () {
+        const path = yield* clip("order")
+        const older = uploaded("order", yield* clip("order-long", 60))
+        const newer = uploaded("order", path)
+        const { transcode } = yield* Transcode
+        // The older is seen first and still at work when the newer is done.
+        const running = yield* Effect.forkChild(transcode(older, { token: 1 }))
+        yield* Effect.sandbox(state("order")).pipe(
+          Effect.retry({ schedule: Schedule.spaced("5 millis"), times: 1_000 }),
+        )
+        const published = yield* ready(newer, 1)
+        const late = yield* Fiber.join(running)
+        const again = yield* transcode(older, { token: 2 })
+        assert.strictEqual(late._tag, "Superseded")
+        const record = yield* state("order")
+        assert.strictEqual(record.ready?.playback_urls.hls, published.playback_urls.hls)
+        assert.strictEqual(again._tag, "Superseded")
+        assert.isNotEmpty(yield* keys(prefixOf(published)))
+      }),
+    )
+
+    it.effect("a try that published and died before telling is told as it was", () =>
+      Effect.gen(function* () {
+        const event = uploaded("told", yield* clip("told"))
+        const first = yield* ready(event, 1)
+        assert.deepStrictEqual(yield* ready(event, 2), first)
+        // Unless what it published is gone.
+        const storage = yield* ObjectStorage
+        yield* storage.remove({ bucket: "media", key: `${prefixOf(first)}master.m3u8` })
+        assert.notStrictEqual((yield* ready(event, 3)).playback_urls.hls, first.playback_urls.hls)
+      }),
+    )
+
+    it.effect("a failure is noted, and what its tries wrote is removed", () =>
+      Effect.gen(function* () {
+        const { giveUp, transcode } = yield* Transcode
+        const event = uploaded("lost", "s3://media/uploads/none.mp4")
+        yield* Effect.flip(transcode(event, { token: 1 }))
+        const record = yield* state("lost")
+        const storage = yield* ObjectStorage
+        const left = { bucket: "media", key: `${record.attempts[0]?.prefix ?? ""}240p/00000.m4s` }
+        yield* storage.put<never, never>(left, new Uint8Array(3), { contentType: "video/mp4" })
+        yield* giveUp(failedEvent(event, "source_missing"))
+        const after = yield* state("lost")
+        assert.deepStrictEqual([after.status, after.failed?.error.code], ["failed", "source_missing"])
+        assert.deepStrictEqual(yield* keys("media/lost/"), [])
+      }),
+    )
+
+    it.effect("the failure of an older upload leaves the newer as it is", () =>
+      Effect.gen(function* () {
+        const { giveUp, transcode } = yield* Transcode
+        const older = uploaded("mixed", "s3://media/uploads/none.mp4")
+        yield* Effect.flip(transcode(older, { token: 1 }))
+        yield* ready(uploaded("mixed", yield* clip("mixed")), 1)
+        yield* giveUp(failedEvent(older, "source_missing"))
+        assert.strictEqual((yield* state("mixed")).status, "ready")
+      }),
+    )
+
+    it.effect.skipIf(process.platform !== "linux")(
+      "interruption ends ffmpeg, publishes nothing, removes the folder",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const { transcode } = yield* Transcode
+          const parent = yield* Parent
+          const fiber = yield* Effect.forkChild(
+            transcode(uploaded("stopped", yield* clip("stopped", 120)), { token: 1 }),
+          )
+          yield* awaitRunning(parent, "ffmpeg", (count) => count > 0)
+          yield* Fiber.interrupt(fiber)
+          yield* awaitRunning(parent, "ffmpeg", (count) => count === 0)
+          for (const own of yield* fs.readDirectory(parent)) {
+            assert.deepStrictEqual(yield* fs.readDirectory(path.join(parent, own)), [])
+          }
+          assert.isEmpty((yield* keys("media/stopped/")).filter((key) => key.endsWith(".m3u8")))
+        }),
+    )
+  })
+
+  /** Writes down every put, and can fail those that a test names. */
+  const observed = (puts: Array<string>, fails: (ref: ObjectRef) => boolean) =>
+    Layer.effect(
+      ObjectStorage,
+      Effect.map(ObjectStorage, (storage) =>
+        ObjectStorage.of({
+          ...storage,
+          put: (ref, body, options) =>
+            fails(ref)
+              ? Effect.fail(new TransientError({ dependency: "storage", code: "unavailable", message: "down" }))
+              : Effect.tap(storage.put(ref, body, options), () => Effect.sync(() => void puts.push(ref.key))),
+        }),
+      ),
+    )
+
+  it.live("puts the master playlist after everything it names, and segments while ffmpeg runs", () =>
+    Effect.gen(function* () {
+      const puts: Array<string> = []
+      const whenFirst: Array<string> = []
+      yield* Effect.gen(function* () {
+        const { transcode } = yield* Transcode
+        const path = yield* clip("watched", 20)
+        puts.length = 0
+        yield* transcode(uploaded("watched", path), { token: 1 }, (stage) =>
+          Effect.sync(() => {
+            if (stage === "publishing" && whenFirst.length === 0) whenFirst.push(...puts)
+          }),
+        )
+      }).pipe(
+        Effect.provide(
+          pipeline(
+            {},
+            observed(puts, () => false),
+          ),
+        ),
+      )
+      assert.isNotEmpty(whenFirst.filter((key) => key.endsWith(".m4s")))
+      assert.match(puts.at(-1) ?? "", /master\.m3u8$/)
+      const playlist = puts.findIndex((key) => key.endsWith("stream.m3u8"))
+      assert.isBelow(
+        puts.findLastIndex((key) => key.endsWith(".m4s")),
+        playlist,
+      )
+    }),
+  )
+
+  it.live("a storage that fails in the middle ends the try at once, without a playlist", () =>
+    Effect.gen(function* () {
+      const puts: Array<string> = []
+      yield* Effect.gen(function* () {
+        const { transcode } = yield* Transcode
+        const event = uploaded("failing", yield* clip("failing", 20))
+        const error = yield* Effect.flip(transcode(event, { token: 1 }))
+        assert.strictEqual(error._tag, "TransientError")
+        assert.isEmpty((yield* keys("media/failing/")).filter((key) => key.endsWith(".m3u8")))
+      }).pipe(
+        Effect.provide(
+          pipeline(
+            {},
+            observed(puts, ({ key }) => key.endsWith("00001.m4s")),
+          ),
+        ),
+      )
+    }),
+  )
+})
+
+describe("WorkFolder", () => {
+  it.live("removes what a killed process left, and nothing of a living one", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const parent = yield* fs.makeTempDirectoryScoped()
+      const build = Layer.build(WorkFolder.layer(parent))
+      yield* build
+      const [own = ""] = yield* fs.readDirectory(parent)
+      // No process has this id: Linux ends at 2^22.
+      const dead = own.replace(/-[0-9]+-/, "-99999999-")
+      const restarted = own.replace(/.{4}$/, "0000")
+      yield* fs.makeDirectory(path.join(parent, dead))
+      yield* fs.makeDirectory(path.join(parent, restarted))
+      yield* fs.makeDirectory(path.join(parent, "something-else"))
+      yield* build
+      const left = yield* fs.readDirectory(parent)
+      assert.notInclude(left, dead)
+      assert.notInclude(left, restarted)
+      assert.include(left, own)
+      assert.include(left, "something-else")
+    }).pipe(Effect.provide(programs)),
+  )
+})
