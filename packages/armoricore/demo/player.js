@@ -1,5 +1,5 @@
 /** The video: HLS through hls.js (or the browser's own), and the quality menu. */
-import Hls from "hls.js"
+import { Events, Hls } from "hls.js"
 
 const nameOf = (level) => `${Math.min(level.width, level.height)}p`
 
@@ -37,9 +37,9 @@ export const createPlayer = (video, menu) => {
       video.src = url
     } else {
       hls = new Hls({ startPosition: position, capLevelToPlayerSize: false })
-      hls.on(Hls.Events.MANIFEST_PARSED, showLevels)
-      hls.on(Hls.Events.LEVELS_UPDATED, showLevels)
-      hls.on(Hls.Events.ERROR, (_, data) => {
+      hls.on(Events.MANIFEST_PARSED, showLevels)
+      hls.on(Events.LEVELS_UPDATED, showLevels)
+      hls.on(Events.ERROR, (_, data) => {
         if (data.fatal) onFault?.(`${data.type}: ${data.details}`)
       })
       hls.loadSource(url)

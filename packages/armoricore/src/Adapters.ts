@@ -30,7 +30,7 @@ const busAndState = (
   Layer.unwrap(
     Effect.gen(function* () {
       const settings = yield* Settings
-      if (settings.MESSAGE_BUS_URL !== undefined) return yield* nats(settings.MESSAGE_BUS_URL)
+      if (settings.MESSAGE_BUS_URL !== undefined) return yield* nats(role, settings.MESSAGE_BUS_URL)
       const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/embedded/EmbeddedBus"))
       const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/embedded/EmbeddedState"))
       const folder = yield* dataFolder("engine")
@@ -39,7 +39,7 @@ const busAndState = (
     }),
   )
 
-const nats = Effect.fnUntraced(function* (servers: ReadonlyArray<string>) {
+const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {
   const settings = yield* Settings
   const { NatsConnection, layer: connection } = yield* Effect.promise(
     () => import("@armoricore/bus/nats/NatsConnection"),
@@ -54,8 +54,14 @@ const nats = Effect.fnUntraced(function* (servers: ReadonlyArray<string>) {
     ...(settings.NATS_NKEY_SEED === undefined ? {} : { nkeySeed: settings.NATS_NKEY_SEED }),
     ...(ca === undefined ? {} : { ca }),
   })
-  // A program that cannot reach its bus at the start says so once and waits; wrong credentials end it.
-  const waiting = Layer.effectDiscard(Effect.flatMap(NatsConnection, ({ connected: first }) => first))
+  // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
+  const waiting = Layer.effectDiscard(
+    Effect.flatMap(NatsConnection, (link) =>
+      role === "owner"
+        ? link.connected
+        : Effect.timeoutOrElse(link.connected, { duration: "10 seconds", orElse: () => link.client }),
+    ),
+  )
   return Layer.mergeAll(bus(), state(), waiting).pipe(Layer.provide(connected))
 })
 

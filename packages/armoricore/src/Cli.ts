@@ -3,7 +3,11 @@ import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
 import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
 import { checkConfig } from "./commands/check-config.ts"
+import { deadLetters } from "./commands/dead-letters.ts"
 import { demo } from "./commands/demo.ts"
+import { doctor } from "./commands/doctor.ts"
+import { publish } from "./commands/publish.ts"
+import { setup } from "./commands/setup.ts"
 import { start } from "./commands/start.ts"
 import { token } from "./commands/token.ts"
 import { report } from "./Failure.ts"
@@ -19,7 +23,7 @@ const Debug = GlobalFlag.Setting("debug")({
 const root = Command.make("armoricore").pipe(
   Command.withDescription("Media, notifications, captions and real-time communication as one program"),
   Command.withGlobalFlags([Debug]),
-  Command.withSubcommands([start, demo, checkConfig, token]),
+  Command.withSubcommands([start, setup, demo, checkConfig, doctor, token, publish, deadLetters]),
 )
 
 /** Usage errors are one line; the whole help comes only when it is asked for. */

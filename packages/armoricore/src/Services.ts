@@ -28,7 +28,7 @@ export const sourcesOf = (settings: Settings["Service"]): ReadonlyMap<string, Re
   new Map(Object.entries(settings.EVENT_SOURCES).map(([source, types]) => [source, new Set<string>(types)]))
 
 /** What the settings say to every worker. */
-const rules = Layer.unwrap(
+export const rules = Layer.unwrap(
   Effect.map(Settings, (settings) =>
     Layer.mergeAll(
       Layer.succeed(EventSources, sourcesOf(settings)),

@@ -1,0 +1,89 @@
+/** `armoricore doctor`: one line for each thing the program stands on, with what to do where it does not hold. */
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as FfmpegPrograms from "@armoricore/media/FfmpegPrograms"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import * as Access from "../Access.ts"
+import * as Adapters from "../Adapters.ts"
+import { Ended } from "../Failure.ts"
+import { Settings } from "../Settings.ts"
+import { settled } from "./settled.ts"
+
+interface Finding {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+const slow = "10 seconds"
+
+/** A failure is a finding, whatever it is. */
+const finding = <E extends { readonly message: string }, R>(name: string, check: Effect.Effect<string, E, R>) =>
+  check.pipe(
+    Effect.map((detail): Finding => ({ name, ok: true, detail })),
+    Effect.catch((error) => Effect.succeed<Finding>({ name, ok: false, detail: error.message })),
+    Effect.timeoutOrElse({
+      duration: slow,
+      orElse: () =>
+        Effect.succeed<Finding>({ name, ok: false, detail: "does not answer within 10 s; check its address" }),
+    }),
+  )
+
+const bus = Effect.gen(function* () {
+  const { MESSAGE_BUS_URL } = yield* Settings
+  // Asks the bus itself: the first letter, if there is one.
+  yield* (yield* EventBus).deadLetters.list({ limit: 1 })
+  return MESSAGE_BUS_URL === undefined ? "embedded" : "NATS answers"
+}).pipe(Effect.provide(Adapters.layer("shared")))
+
+const state = Effect.gen(function* () {
+  yield* (yield* KeyValue).get(mediaStates.bucket, "doctor")
+  return "reads"
+}).pipe(Effect.provide(Adapters.layer("shared")))
+
+const storage = Effect.gen(function* () {
+  const { OBJECT_STORAGE_BUCKET: bucket, OBJECT_STORAGE_ENDPOINT: endpoint } = yield* Settings
+  const objects = yield* ObjectStorage
+  const ref = { bucket, key: `doctor/${crypto.randomUUID()}` }
+  yield* objects.setup(bucket)
+  yield* objects.put(ref, new Uint8Array([1]), { contentType: "application/octet-stream" })
+  yield* objects.remove(ref)
+  return endpoint === undefined
+    ? "local folder, writes and removes"
+    : `bucket ${bucket} of ${endpoint}, writes and removes`
+}).pipe(Effect.provide(Adapters.layer("shared")))
+
+const tokens = Effect.gen(function* () {
+  const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
+  if (JWT_JWKS_URL !== undefined) return `verified by ${JWT_JWKS_URL}`
+  return JWT_SECRET === undefined ? "a secret of its own; set JWT_SECRET in production" : "signed with JWT_SECRET"
+}).pipe(Effect.provide(Access.layer))
+
+const run = Effect.fn("doctor")(function* () {
+  const { FFMPEG_PATH, FFPROBE_PATH } = yield* Settings
+  const programs = yield* FfmpegPrograms.report({
+    ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
+    ...(FFPROBE_PATH === undefined ? {} : { ffprobePath: FFPROBE_PATH }),
+  })
+  const findings: ReadonlyArray<Finding> = [
+    ...programs,
+    yield* finding("bus", bus),
+    yield* finding("state", state),
+    yield* finding("storage", storage),
+    yield* finding("tokens", tokens),
+  ]
+  yield* Effect.forEach(findings, ({ detail, name, ok }) =>
+    Console.log(`${ok ? "ok   " : "FAULT"}  ${name.padEnd(8)} ${detail}`),
+  )
+  if (findings.some(({ name, ok }) => !ok && name !== optionalFinding)) return yield* new Ended({ code: 1 })
+})
+
+/** Without tone mapping all but HDR uploads come out right. */
+const optionalFinding = "HDR"
+
+export const doctor = Command.make("doctor", {}, () => run().pipe(settled)).pipe(
+  Command.withDescription("Checks ffmpeg, bus, state, storage and tokens; says what to do"),
+)

@@ -1,0 +1,94 @@
+/**
+ * `armoricore publish`: validates an envelope, or with `--type` a payload, and publishes it. Prints the event's id once
+ * the bus has it.
+ */
+import { event as eventAddress } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import * as Signature from "@armoricore/domain/Signature"
+import { authorize } from "@armoricore/worker/Authorization"
+import { Clock, Console, Effect, FileSystem, Option, Stdio, Stream } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { CommandFailed } from "../Failure.ts"
+import { Settings } from "../Settings.ts"
+import { rules, sourcesOf } from "../Services.ts"
+import { connected } from "./connected.ts"
+import { settled } from "./settled.ts"
+
+const type = Flag.String("type").pipe(
+  Flag.withDescription("the file holds a payload of this type; an envelope is put around it"),
+  Flag.withMetavar("T"),
+  Flag.optional,
+)
+const file = Argument.String("file").pipe(Argument.withDescription("a JSON file, or - for standard input"))
+
+const read = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const stdio = yield* Stdio.Stdio
+  const bytes = path === "-" ? Stream.mkUint8Array(stdio.stdin) : fs.readFile(path)
+  return yield* Effect.mapError(
+    bytes,
+    () => new CommandFailed({ message: `${path === "-" ? "standard input" : path} cannot be read` }),
+  )
+})
+
+/** The first source that may publish the type. */
+const wrap = Effect.fnUntraced(function* (eventType: string, payload: unknown) {
+  const sources = sourcesOf(yield* Settings)
+  const source = [...sources].find(([, types]) => types.has(eventType))?.[0]
+  if (source === undefined) {
+    return yield* new CommandFailed({
+      message: `no source of EVENT_SOURCES may publish ${eventType}; there ${allOf(sources)}`,
+    })
+  }
+  return {
+    event_type: eventType,
+    event_id: crypto.randomUUID(),
+    timestamp: new Date(yield* Clock.currentTimeMillis).toISOString(),
+    source,
+    payload,
+  }
+})
+
+const allOf = (sources: ReadonlyMap<string, ReadonlySet<string>>): string => {
+  const types = [...sources.values()].flatMap((set) => [...set])
+  return types.length === 0 ? "is none" : `are ${types.join(", ")}`
+}
+
+const encoder = new TextEncoder()
+
+export const publish = Command.make(
+  "publish",
+  { type, file },
+  Effect.fn("publish")(
+    function* ({ file: path, type: eventType }) {
+      const raw = yield* read(path)
+      const body = Option.isNone(eventType)
+        ? raw
+        : encoder.encode(JSON.stringify(yield* wrap(eventType.value, yield* EventCodec.parseJson(raw))))
+      const { event } = yield* EventCodec.decode(body).pipe(
+        Effect.mapError(
+          ({ message, path: field }) => new CommandFailed({ message: `${field === "" ? path : field}: ${message}` }),
+        ),
+      )
+      const now = yield* Clock.currentTimeMillis
+      const first = [...((yield* Settings).EVENT_SIGNING_KEYS ?? [])][0]
+      const headers: Record<string, string> =
+        first === undefined
+          ? {}
+          : { [Signature.signatureHeader]: Signature.sign(first[0], first[1], Math.floor(now / 1000), body) }
+      const address = eventAddress(event.event_type)
+      // The workers' own judgement, before anything is on the bus.
+      yield* authorize(event, { subject: "", id: event.event_id, headers, body, arrivedAt: now }).pipe(
+        Effect.mapError(({ message }) => new CommandFailed({ message })),
+      )
+      const bus = yield* EventBus
+      const { duplicate } = yield* bus.publish({ address, id: event.event_id, body, headers })
+      if (duplicate) yield* Console.error("the bus had this event already; nothing was published again")
+      yield* Console.log(event.event_id)
+    },
+    Effect.provide(rules),
+    connected,
+    settled,
+  ),
+).pipe(Command.withDescription("Validates an event and publishes it; prints its id"))
