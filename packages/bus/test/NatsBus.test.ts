@@ -1,17 +1,138 @@
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
-import { describe } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, Queue, Redacted, Stream } from "effect"
+import * as Address from "../src/Address.ts"
+import { type Delivery, EventBus } from "../src/EventBus.ts"
 import * as NatsBus from "../src/nats/NatsBus.ts"
+import { NatsConnection } from "../src/nats/NatsConnection.ts"
 import { behaviour } from "./behaviour.ts"
 
 const program = Programs.need("nats-server")
+const maxBytes = 64 * 1024 ** 2
+const from = Address.event("media.ready")
+
+/** Publishes until the bus takes it, as the ledger's owner would. */
+const send = (bus: EventBus["Service"], id: string) =>
+  bus
+    .publish({ address: from, id, body: new TextEncoder().encode(id) })
+    .pipe(Effect.retry({ while: (error) => error._tag === "TransientError" }), Effect.timeout("30 seconds"))
+
+const consume = Effect.fnUntraced(function* (bus: EventBus["Service"]) {
+  const got = yield* Queue.unbounded<Delivery>()
+  yield* bus.consume({ name: "worker", from, concurrency: 4 }, (delivery) =>
+    Effect.as(Queue.offer(got, delivery), { _tag: "Ack" } as const),
+  )
+  return Effect.timeout(
+    Effect.map(Queue.take(got), ({ id }) => id),
+    "30 seconds",
+  )
+})
 
 describe.skipIf(program.missing)("on a real nats-server", () => {
   behaviour({
     open: Effect.map(NatsServer.make(), ({ url }) =>
-      Effect.sync(() => NatsBus.layerConnected({ servers: [url], maxBytes: 64 * 1024 ** 2 })),
+      Effect.sync(() => NatsBus.layerConnected({ servers: [url], maxBytes })),
     ),
     shared: true,
   })
+
+  it.live("a consumer that somebody deleted is made again and goes on", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const { manager } = yield* (yield* NatsConnection).jetstream
+        const next = yield* consume(bus)
+        yield* send(bus, "before")
+        assert.strictEqual(yield* next, "before")
+        yield* Effect.promise(() => manager.consumers.delete("ARMORICORE", "worker"))
+        yield* send(bus, "after")
+        // The new consumer starts from the beginning of the stream.
+        assert.deepStrictEqual([yield* next, yield* next], ["before", "after"])
+      }).pipe(Effect.scoped, Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("goes on after the server was killed and started again; the status says so", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const statuses = (status: string) =>
+          Effect.timeout(Stream.runHead(Stream.filter(bus.statusChanges, (seen) => seen === status)), "20 seconds")
+        const next = yield* consume(bus)
+        yield* send(bus, "before")
+        assert.strictEqual(yield* next, "before")
+        yield* server.kill
+        yield* statuses("disconnected")
+        const error = yield* Effect.flip(bus.publish({ address: from, id: "x", body: new Uint8Array() }))
+        assert.strictEqual(error._tag, "TransientError")
+        yield* server.restart
+        yield* statuses("connected")
+        yield* send(bus, "after")
+        assert.strictEqual(yield* next, "after")
+      }).pipe(Effect.scoped, Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("a server that comes later is found; publishing meanwhile is refused as unavailable", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      yield* server.kill
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const error = yield* Effect.flip(bus.publish({ address: from, id: "x", body: new Uint8Array() }))
+        assert.strictEqual(error._tag, "TransientError")
+        assert.include(error.message, String(server.port))
+        yield* server.restart
+        const next = yield* consume(bus)
+        yield* send(bus, "late")
+        assert.strictEqual(yield* next, "late")
+      }).pipe(Effect.scoped, Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live(
+    "refused credentials are a configuration error without the password; right ones work, also in the address",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* NatsServer.make(["--user", "ann", "--pass", "s3cret"])
+        const setup = Effect.flatMap(EventBus, (bus) => bus.setup([]))
+        const refused = yield* Effect.flip(
+          Effect.provide(
+            setup,
+            NatsBus.layerConnected({ servers: [server.url], user: "ann", password: Redacted.make("wr0ng"), maxBytes }),
+          ),
+        )
+        assert.strictEqual(refused._tag, "ConfigurationError")
+        assert.notInclude(refused.message, "wr0ng")
+        const right = { servers: [server.url.replace("nats://", "nats://ann:s3cret@")], maxBytes }
+        assert.lengthOf(yield* Effect.provide(setup, NatsBus.layerConnected(right)), 3)
+      }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("what differs is updated where NATS allows it, and refused by name where it does not", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      const setup = (bytes: number) =>
+        Effect.flatMap(EventBus, (bus) => bus.setup([{ name: "worker", from }])).pipe(
+          Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes: bytes })),
+        )
+      yield* setup(maxBytes)
+      // The layer itself has brought the streams to the new size when setup looks.
+      yield* setup(2 * maxBytes)
+      const foreign = yield* Effect.gen(function* () {
+        const { manager } = yield* (yield* NatsConnection).jetstream
+        const { config } = yield* Effect.promise(() => manager.streams.info("ARMORICORE"))
+        assert.strictEqual(config.max_bytes, 2 * maxBytes)
+        yield* Effect.promise(() => manager.streams.delete("ARMORICORE_WORK"))
+        yield* Effect.promise(() => manager.streams.add({ name: "ARMORICORE_WORK", subjects: ["armoricore-work.>"] }))
+        return yield* Effect.flip(setup(maxBytes))
+      }).pipe(Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes: 2 * maxBytes })))
+      assert.strictEqual(foreign._tag, "ConfigurationError")
+      assert.include(foreign.message, "ARMORICORE_WORK")
+      assert.include(foreign.message, "retention")
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
 })
