@@ -1,0 +1,26 @@
+/** Keeps `bench/RESULTS.md`: one section a benchmark, replaced by each run, with the command and the machine. */
+import { Effect, FileSystem, Path } from "effect"
+import { arch, cpus, release, totalmem, type } from "node:os"
+
+/** `body` is Markdown; `command` is what a reader types to get such figures. */
+export const write = Effect.fn("Results.write")(function* (section: string, command: string, body: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const file = path.join(import.meta.dirname, "RESULTS.md")
+  const before = (yield* fs.exists(file)) ? yield* fs.readFileString(file) : ""
+  const others = before
+    .split(/^(?=## )/m)
+    .filter((part) => part.startsWith("## ") && !part.startsWith(`## ${section}\n`))
+    .map((part) => part.trim())
+  const own = `## ${section}\n\n\`${command}\` on ${machine()}, ${new Date().toISOString().slice(0, 10)}.\n\n${body.trim()}`
+  const sections = [...others, own].sort()
+  yield* fs.writeFileString(file, `${[heading, ...sections].join("\n\n")}\n`)
+})
+
+const heading =
+  "# Benchmarks\n\nEach section is written by the command it names. Compare ratios within a section; absolute figures belong to the machine."
+
+const machine = (): string => {
+  const all = cpus()
+  return `${all.length} × ${all[0]?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()} ${arch()}, Node ${process.versions.node}`
+}
