@@ -1,0 +1,66 @@
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Browser from "./support/Browser.ts"
+import * as Program from "./support/Program.ts"
+
+const browser = Programs.need("chromium")
+
+describe.skipIf(browser.missing)("the demo page in Chromium", () => {
+  it.live(
+    "uploads the sample, shows its progress and plays what was made of it",
+    () =>
+      Effect.gen(function* () {
+        const demo = yield* Program.launch(["demo"], { LOG_FORMAT: "json" })
+        const [, url = ""] = yield* demo.says(/Open (http:\S+) in a browser/)
+        const context = yield* Browser.open({ executablePath: browser.path })
+        const faults: Array<string> = []
+        const bars: Array<number> = []
+        const played = yield* Effect.promise(async () => {
+          const page = await context.newPage()
+          page.on("pageerror", (error) => faults.push(String(error)))
+          page.on("console", (message) => {
+            if (message.type() === "error") faults.push(message.text())
+          })
+          await page.exposeFunction("noteBar", (value: number) => bars.push(value))
+          await page.goto(url)
+          // Opened first, it shows what the demo itself has uploaded.
+          await page.waitForFunction("document.querySelector('#video').currentTime > 0.5")
+          const first = await page.textContent("#media")
+          await page.click("#another")
+          await page.evaluate(`
+            const bar = document.querySelector("#process-bar")
+            new MutationObserver(() => window.noteBar(bar.value)).observe(bar, { attributes: true })`)
+          await page.click("#sample")
+          await page.waitForFunction("document.querySelector('#stage').dataset.state === 'working'")
+          await page.waitForSelector("#result:not([hidden])", { timeout: 90_000 })
+          await page.waitForFunction("document.querySelector('#video').currentTime > 1")
+          return {
+            first,
+            second: await page.textContent("#media"),
+            error: await page.evaluate("document.querySelector('#video').error?.message ?? null"),
+            size: await page.evaluate("document.querySelector('#video').videoWidth"),
+            quality: await page.$$eval("#quality option", (options) => options.map(({ textContent }) => textContent ?? "")),
+            pictures: await page.$$eval("#thumbnails img", (images) => images.length),
+            uploaded: await page.textContent("#upload-percent"),
+            log: await page.$$eval("#log b", (names) => names.map(({ textContent }) => textContent ?? "")),
+          }
+        })
+        assert.notStrictEqual(played.first, played.second)
+        assert.isNull(played.error)
+        assert.isAbove(Number(played.size), 0)
+        assert.deepStrictEqual(
+          played.quality.map((name) => name.split(" ")[0]),
+          ["Auto", "720p", "480p", "360p"],
+        )
+        assert.strictEqual(played.pictures, 5)
+        assert.strictEqual(played.uploaded, "100 %")
+        assert.includeMembers(played.log, ["POST /v1/uploads", "media.uploaded", "media_progress", "media_ready"])
+        const moved = [...new Set(bars)]
+        assert.isAbove(moved.length, 3, `the bar moved through ${moved.join(", ")}`)
+        assert.strictEqual(moved.at(-1), 100)
+        assert.deepStrictEqual(faults, [])
+      }),
+    180_000,
+  )
+})

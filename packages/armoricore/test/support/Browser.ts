@@ -1,0 +1,39 @@
+/** A real Chromium with a profile of its own that goes with the scope. */
+import { Effect, type Scope } from "effect"
+import { chromium, type BrowserContext } from "playwright-core"
+import { folder } from "./Program.ts"
+
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+]
+
+export interface BrowserOptions {
+  readonly executablePath: string
+  readonly width?: number
+  readonly height?: number
+  readonly colorScheme?: "light" | "dark"
+}
+
+export const open = Effect.fnUntraced(function* (options: BrowserOptions): Effect.fn.Return<BrowserContext, never, Scope.Scope> {
+  const profile = yield* folder
+  return yield* Effect.acquireRelease(
+    Effect.promise(() =>
+      chromium.launchPersistentContext(profile, {
+        executablePath: options.executablePath,
+        args: flags,
+        headless: true,
+        viewport: { width: options.width ?? 1360, height: options.height ?? 980 },
+        colorScheme: options.colorScheme ?? "light",
+      }),
+    ),
+    (context) => Effect.promise(() => context.close()),
+  )
+})
