@@ -8,7 +8,7 @@ export interface Token {
   /** Epoch seconds. */
   readonly start?: number
   readonly expires: number
-  /** Either the paths it opens (`*` and `?` are wildcards), or the one path that is signed and not sent. */
+  /** Either the paths it opens (`*` and `?` are wildcards), or the one path that is signed, as it stands in the request, and not sent. */
   readonly grant: { readonly acl: ReadonlyArray<string> } | { readonly url: string }
 }
 
@@ -21,14 +21,9 @@ export const token = ({ key, start, expires, grant }: Token): string => {
     `exp=${expires}`,
     ...("acl" in grant ? [`acl=${grant.acl.join("!")}`] : []),
   ]
-  const signed = "url" in grant ? [...sent, `url=${escape(grant.url)}`] : sent
+  const signed = "url" in grant ? [...sent, `url=${grant.url}`] : sent
   const hmac = createHmac("sha256", Buffer.from(Redacted.value(key), "hex"))
     .update(signed.join("~"))
     .digest("hex")
   return [...sent, `hmac=${hmac}`].join("~")
 }
-
-const escape = (text: string): string =>
-  encodeURIComponent(text)
-    .replace(/[~'*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
-    .replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())

@@ -35,6 +35,7 @@ const answering = Effect.fnUntraced(function* (answer: (url: URL) => Answer) {
     region: "eu-west-3",
     accessKey: "key",
     secretKey: Redacted.make("secret"),
+    maxAttempts: 1,
   })
 })
 

@@ -114,7 +114,7 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
         assert.strictEqual(yield* read(ref, { start: 7 }), "789")
         assert.strictEqual(yield* read(ref, { start: 8, end: 99 }), "89")
         assert.strictEqual(yield* read(ref, { start: 10 }), "")
-        const { info, body } = yield* (yield* ObjectStorage).get(ref, { start: 0, end: 0 })
+        const { info, body } = yield* (yield* ObjectStorage).get(ref, { start: 0, end: 1 })
         yield* Stream.runDrain(body)
         assert.strictEqual(info.size, 10)
       }),
@@ -282,11 +282,11 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
       }),
     )
 
-    it.effect("streams 128 MB in and out, in bounded memory", () =>
+    it.effect("streams 96 MB in and out, in bounded memory", () =>
       Effect.gen(function* () {
         const store = yield* ObjectStorage
         const ref = yield* fresh("large")
-        const chunks = 2_048
+        const chunks = 1_536
         const chunkBytes = 65_536
         const sent = createHash("sha256")
         const received = createHash("sha256")

@@ -1,6 +1,6 @@
 /**
  * A real S3 endpoint in this process, on a free port and a temporary folder. Signatures are checked. It
- * ignores `If-None-Match`, does not sort `a` before `a/b` and keeps no part of a key that is too long for a file name.
+ * ignores `If-None-Match`, takes `bytes=0-0` for the whole, does not sort `a` before `a/b` and keeps no part of a key that is too long for a file name.
  */
 import { createServer } from "node:http"
 import { mkdtemp, rm } from "node:fs/promises"

@@ -6,9 +6,8 @@ import type { StateError } from "../KeyValue.ts"
 /** A compare-and-set lost. */
 export const isWrongRevision = (cause: unknown): boolean => errorCode(cause) === 10071
 
-/** No message of this subject: nothing there. */
-export const isAbsent = (cause: unknown): boolean =>
-  cause instanceof NatsError && (cause.code === "404" || errorCode(cause) === 10037)
+/** No message of this subject: nothing there. A stream that is not there is a 404 too, and another matter. */
+export const isAbsent = (cause: unknown): boolean => errorCode(cause) === 10037
 
 /** Either the bucket's stream is not there, or nobody leads it just now. */
 export const isUnanswered = (cause: unknown): boolean => cause instanceof NatsError && cause.code === "503"

@@ -16,13 +16,11 @@ export const fileOf = (key: string): string => {
 
 /** The folder that holds every key which starts so; `""` is the bucket's own. */
 export const folderOf = (prefix: string): string =>
-  join(
-    "",
-    ...prefix
-      .split("/")
-      .slice(0, -1)
-      .flatMap((part) => names(part, "+")),
-  )
+  prefix
+    .split("/")
+    .slice(0, -1)
+    .flatMap((part) => names(part, "+"))
+    .join("/")
 
 /** The key of a file, from its names below the bucket's folder; undefined where we did not make them. */
 export const keyOf = (path: ReadonlyArray<string>): string | undefined => {

@@ -24,6 +24,8 @@ export interface Options {
   readonly region: string
   readonly accessKey: string
   readonly secretKey: Redacted.Redacted<string>
+  /** How often one request is tried, with the SDK's backoff, before it is a TransientError; default 3. */
+  readonly maxAttempts?: number
 }
 
 export const layer = (options: Options): Layer.Layer<ObjectStorage> =>
@@ -44,6 +46,7 @@ const makeClient = (options: Options): S3Client =>
     region: options.region,
     credentials: { accessKeyId: options.accessKey, secretAccessKey: Redacted.value(options.secretKey) },
     forcePathStyle: true,
+    maxAttempts: options.maxAttempts ?? 3,
     // Otherwise the checksum of an empty body is signed into a presigned PUT, and others than AWS do not know it.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
