@@ -190,7 +190,7 @@ export const behaviour = <E>(suite: Suite<E>): void => {
 
   test("a dead letter is stored, then the message is gone; letters are listed, read and removed", (bus) =>
     Effect.gen(function* () {
-      yield* bus.consume(options(), (delivery) =>
+      const consumer = yield* bus.consume(options(), (delivery) =>
         Effect.succeed<Disposition>({
           _tag: "DeadLetter",
           letter: {
@@ -202,6 +202,7 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       )
       for (const type of ["media.uploaded", "media.ready", "ready"]) yield* send(bus, type)
       yield* until(Effect.map(bus.deadLetters.list({ limit: 10 }), (all) => all.length === 3))
+      yield* until(Effect.map(consumer.depth, ({ waiting, inFlight }) => waiting + inFlight === 0))
       yield* bus.publish({ address: Address.dead("ai", "media.uploaded"), id: "own", body: bytes("ai") })
       const all = yield* bus.deadLetters.list({ limit: 10 })
       assert.lengthOf(all, 4)
@@ -231,6 +232,20 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       assert.strictEqual((yield* Effect.flip(bus.deadLetters.remove(letterId)))._tag, "NotFound")
       assert.strictEqual((yield* Effect.flip(bus.deadLetters.get("no-such-letter")))._tag, "NotFound")
       assert.lengthOf(yield* bus.deadLetters.list({ limit: 10 }), 3)
+    }))
+
+  test("a dead letter may be larger than a message", (bus) =>
+    Effect.gen(function* () {
+      const body = Uint8Array.from({ length: 2_000_000 }, (_, index) => index % 253)
+      const address = Address.dead("media", "media.uploaded")
+      yield* bus.publish({ address, id: "large", body, headers: { reason: "invalid" } })
+      assert.isTrue((yield* bus.publish({ address, id: "large", body, headers: { reason: "invalid" } })).duplicate)
+      const [letter] = yield* bus.deadLetters.list({ limit: 5 })
+      assert.deepStrictEqual(letter?.headers, { reason: "invalid" })
+      const again = yield* bus.deadLetters.get(letter?.letterId ?? "")
+      assert.strictEqual(Buffer.compare(again.body, body), 0)
+      yield* bus.deadLetters.remove(again.letterId)
+      assert.lengthOf(yield* bus.deadLetters.list({ limit: 5 }), 0)
     }))
 
   test("a letter that the bus refuses keeps its message", (bus) =>

@@ -16,6 +16,7 @@ import * as Listeners from "../Listeners.ts"
 import { pattern } from "../Subjects.ts"
 import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
 import { type NatsFailure, attempt } from "./NatsErrors.ts"
+import * as NatsLetterBodies from "./NatsLetterBodies.ts"
 import * as NatsLetters from "./NatsLetters.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import * as NatsPublisher from "./NatsPublisher.ts"
@@ -48,15 +49,19 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
 
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
     // Fails while there is no connection, instead of gathering messages in memory.
-    yield* connection.client
+    const { client, js } = yield* connection.jetstream
     const publisher = yield* Effect.timeoutOrElse(Deferred.await(ready), {
       duration: "5 seconds",
       orElse: () => Effect.fail(notReady),
     })
-    const target = subject(message.address)
-    if (message.address.channel === "dead" && Limits.size(message.body) > Limits.maxLetterBytes)
-      return yield* Limits.tooLarge(target, message.body.byteLength, Limits.maxLetterBytes)
-    return yield* publisher.publish(target, message.id, message.body, message.headers ?? {})
+    const { address, id, body, headers = {} } = message
+    const target = subject(address)
+    const bytes = Limits.size(body, headers)
+    const fits = bytes + headerRoom <= (client.info?.max_payload ?? Limits.maxMessageBytes)
+    if (fits || address.channel !== "dead") return yield* publisher.publish(target, id, body, headers)
+    if (bytes > Limits.maxLetterBytes) return yield* Limits.tooLarge(target, bytes, Limits.maxLetterBytes)
+    yield* NatsLetterBodies.put(js, id, body)
+    return yield* publisher.publish(target, id, new Uint8Array(), { ...headers, [NatsLetterBodies.header]: id })
   })
 
   return EventBus.of({
@@ -135,6 +140,9 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     statusChanges: connection.statusChanges,
   })
 })
+
+/** The id and the protocol's own lines. */
+const headerRoom = 1_024
 
 const retryEvery = Schedule.spaced("1 second")
 

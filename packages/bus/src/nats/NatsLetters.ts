@@ -1,21 +1,27 @@
 /** Dead letters as they lie in their stream: browsed by direct gets, so that no consumer is left behind. */
 import { NotFound } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
-import type { JetStreamManager, NatsConnection as Client } from "nats"
+import type { JetStreamClient, JetStreamManager, NatsConnection as Client } from "nats"
 import { dead, prefixes, subject } from "../Address.ts"
 import type { EventBus, StoredLetter } from "../EventBus.ts"
 import { failure, isMissing, type NatsFailure } from "./NatsErrors.ts"
 import * as NatsDirect from "./NatsDirect.ts"
+import * as NatsLetterBodies from "./NatsLetterBodies.ts"
 import { streamNames } from "./NatsStreams.ts"
 
 const stream = streamNames.dead
 const resource = `stream ${stream}`
 
 export const make = (
-  jetstream: Effect.Effect<{ readonly client: Client; readonly manager: JetStreamManager }, NatsFailure>,
+  jetstream: Effect.Effect<
+    { readonly client: Client; readonly js: JetStreamClient; readonly manager: JetStreamManager },
+    NatsFailure
+  >,
 ): EventBus["Service"]["deadLetters"] => {
   const ask = (query: NatsDirect.Query) =>
     Effect.flatMap(jetstream, ({ client }) => NatsDirect.get(client, stream, query))
+  const filled = (found: NatsDirect.Found) =>
+    Effect.flatMap(jetstream, ({ js }) => NatsLetterBodies.fill(js, letter(found)))
   const noLetter = (letterId: string) => new NotFound({ what: "dead letter", id: letterId })
   return {
     list: Effect.fnUntraced(function* (filter) {
@@ -26,7 +32,7 @@ export const make = (
       while (found.length < filter.limit) {
         const message = yield* ask({ seq: after + 1, next_by_subj: wanted })
         if (message === undefined) break
-        found.push(letter(message))
+        found.push(yield* filled(message))
         after = message.sequence
       }
       return found
@@ -34,11 +40,13 @@ export const make = (
     get: Effect.fnUntraced(function* (letterId) {
       const seq = sequence(letterId)
       const message = seq === 0 ? undefined : yield* ask({ seq })
-      return message === undefined ? yield* noLetter(letterId) : letter(message)
+      return message === undefined ? yield* noLetter(letterId) : yield* filled(message)
     }),
     remove: Effect.fnUntraced(function* (letterId) {
-      const { manager } = yield* jetstream
+      const { js, manager } = yield* jetstream
       const seq = sequence(letterId)
+      const message = seq === 0 ? undefined : yield* ask({ seq })
+      if (message === undefined) return yield* noLetter(letterId)
       const removed =
         seq !== 0 &&
         (yield* Effect.tryPromise({
@@ -49,6 +57,7 @@ export const make = (
           Effect.mapError(failure(resource)),
         ))
       if (!removed) return yield* noLetter(letterId)
+      yield* NatsLetterBodies.remove(js, letter(message))
     }),
   }
 }
