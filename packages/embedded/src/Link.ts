@@ -30,6 +30,8 @@ export class Link {
   private readonly listeners = new Set<Listening>()
   private readonly modules = new Map<string, unknown>()
   private transport: Transport | undefined
+  /** Calls wait for this: a new owner must load the modules first. */
+  private greeted = false
   private outbox: Array<Request> = []
   private scheduled = false
   private lastId = 0
@@ -40,7 +42,7 @@ export class Link {
 
   call(module: string, operation: string, args: unknown): Effect.Effect<unknown, LinkError> {
     return Effect.callback<unknown, LinkError>((resume) => {
-      if (this.transport === undefined)
+      if (this.transport === undefined || (!this.greeted && module !== ""))
         return resume(Effect.fail(unavailable("The engine is not reached; trying again")))
       const id = this.send(module, operation, args, resume)
       return Effect.sync(() => void this.waiting.delete(id))
@@ -78,6 +80,7 @@ export class Link {
         dial({ onBatch: (batch) => this.accept(batch), onClose: () => this.drop(lost.signal) }).pipe(
           Effect.tap((transport) => Effect.sync(() => void (this.transport = transport))),
           Effect.tap(() => this.greet()),
+          Effect.tap(() => Effect.sync(() => void (this.greeted = true))),
           Effect.tap(() => SubscriptionRef.set(this.connected, true)),
         )
       yield* once()
@@ -166,6 +169,7 @@ export class Link {
 
   private drop(signal: (() => void) | undefined): void {
     this.transport = undefined
+    this.greeted = false
     this.outbox = []
     const waiting = [...this.waiting.values()]
     this.waiting.clear()

@@ -22,7 +22,7 @@ import {
 } from "nats"
 import * as Consumption from "../Consumption.ts"
 import type { BusStatus, ConsumerOptions } from "../EventBus.ts"
-import { attempt, type NatsFailure } from "./NatsErrors.ts"
+import { attempt, failure, type NatsFailure } from "./NatsErrors.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import { depth } from "./NatsDepth.ts"
 import { ensureConsumer, streamOf } from "./NatsStreams.ts"
@@ -55,8 +55,11 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
   let stopped = false
   let pause = 0
 
-  const settle = (message: Msg, text: string) =>
-    Effect.sync(() => void (message.reply && client.publish(message.reply, text)))
+  const settle = (message: Msg, text: string): Effect.Effect<void, NatsFailure> =>
+    Effect.try({
+      try: () => client.publish(message.reply ?? "", text),
+      catch: failure(`consumer ${options.name}`),
+    })
   const nak = (millis: number) => (millis <= 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: nanos(millis) })}`)
 
   const onStatus = (code: number, message: Msg) => {
@@ -185,10 +188,9 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
     stop: Effect.suspend(() => {
       if (stopped) return Effect.void
       stopped = true
-      return Effect.forEach(buffer.splice(0), (message) => settle(message, nak(0)), { discard: true }).pipe(
-        Effect.andThen(leave(subscription)),
-        Effect.andThen(flush),
-      )
+      return Effect.forEach(buffer.splice(0), (message) => Effect.ignore(settle(message, nak(0))), {
+        discard: true,
+      }).pipe(Effect.andThen(leave(subscription)), Effect.andThen(flush))
     }),
     depth: depth(client, manager, stream, options),
   }

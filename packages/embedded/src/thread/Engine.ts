@@ -32,6 +32,7 @@ export class Engine {
   private notices: Array<readonly [module: string, topic: string, data: unknown]> = []
   private readonly woken = new Set<string>()
   private scheduled = false
+  private closed = false
   private readonly sweeper: NodeJS.Timeout
 
   constructor(db: Database) {
@@ -48,6 +49,8 @@ export class Engine {
   }
 
   receive(peer: Peer, batch: ReadonlyArray<Request>): void {
+    // Whoever calls now learns from the end of its connection that it was not heard.
+    if (this.closed) return
     for (const request of batch) this.queue.push({ peer, request })
     this.schedule()
   }
@@ -56,6 +59,7 @@ export class Engine {
   close(): void {
     clearInterval(this.sweeper)
     while (this.queue.length > 0) this.runBatch()
+    this.closed = true
     this.db.close()
   }
 
@@ -64,7 +68,7 @@ export class Engine {
     this.scheduled = true
     setImmediate(() => {
       this.scheduled = false
-      this.runBatch()
+      if (this.queue.length > 0) this.runBatch()
       if (this.queue.length > 0) this.schedule()
     })
   }
@@ -155,6 +159,7 @@ export class Engine {
     const known = this.loading.get(name)
     if (known !== undefined) return known
     const loading = import(url).then((module: OperationsModule) => {
+      if (this.closed) throw new Error("The engine is closed")
       this.migrate(name, module.migrations)
       const loaded = { module, context: this.context(name, options) }
       this.loaded.set(name, loaded)
