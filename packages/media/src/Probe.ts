@@ -7,16 +7,11 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, Option, Schema } from "effect"
-import * as Ffmpeg from "./Ffmpeg.ts"
+import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
 
-/** The options that every input of ffmpeg or ffprobe gets. */
-export const inputGuards: ReadonlyArray<string> = [
-  "-protocol_whitelist",
-  "file",
-  "-format_whitelist",
-  "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,mp3,wav,flac,ogg,aac",
-]
+export { inputGuards }
 
 export interface Limits {
   /** Bytes of the file. */

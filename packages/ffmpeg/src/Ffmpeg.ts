@@ -1,0 +1,148 @@
+/**
+ * Runs ffmpeg and ffprobe as scoped child processes.
+ *
+ * Concurrency hazards, each with its answer:
+ * - The fiber is interrupted (shutdown, lost lease): the scope sends SIGTERM to the child's own process group, SIGKILL
+ *   after three seconds.
+ * - This process is killed with SIGKILL: ffmpeg ignores the end of stdin and SIGPIPE, so it would go on. On Linux the
+ *   kernel kills it (`setpriv --pdeathsig`); elsewhere a shell that waits on a pipe from us does.
+ * - A full pipe blocks the child: stdout and stderr are both drained to their end, stderr keeps only its tail.
+ * - ffmpeg hangs: progress that does not move for `stuckAfter` ends it, and so does `limit` in all.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import { Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { FfmpegPrograms } from "./FfmpegPrograms.ts"
+import type { Leash } from "./FfmpegPrograms.ts"
+
+/** How a child ended: its exit code, and the end of what it wrote to stderr. */
+export interface Ended {
+  readonly code: number
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly args: ReadonlyArray<string>
+  /** The working folder: relative output names land here. */
+  readonly cwd: string
+  /** Called with the seconds of output made so far, about twice a second. */
+  readonly onProgress: (seconds: number) => Effect.Effect<void>
+  readonly stuckAfter: Duration.Duration
+  readonly limit: Duration.Duration
+}
+
+/** Runs ffmpeg to its end. Fails only transiently: stuck, over its limit, or killed by someone else. */
+export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
+  const programs = yield* FfmpegPrograms
+  const child = yield* spawn(
+    programs.leash,
+    programs.ffmpeg,
+    ["-progress", "pipe:1", "-stats_period", "0.5", ...options.args],
+    options.cwd,
+  ).pipe(Effect.mapError(notRun))
+  const moved = yield* Ref.make({ position: "", at: yield* Clock.currentTimeMillis })
+  const progress = child.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.runForEach(
+      Effect.fnUntraced(function* (line) {
+        const [key = "", value = ""] = line.split("=", 2)
+        if (key !== "out_time_us" && key !== "frame") return
+        const at = yield* Clock.currentTimeMillis
+        const position = `${key}=${value}`
+        const last = yield* Ref.get(moved)
+        if (!last.position.includes(position)) {
+          const other = last.position.split(" ").find((part) => part !== "" && !part.startsWith(`${key}=`)) ?? ""
+          yield* Ref.set(moved, { position: `${other} ${position}`, at })
+        }
+        if (key === "out_time_us" && /^[0-9]+$/.test(value)) yield* options.onProgress(Number(value) / 1e6)
+      }),
+    ),
+  )
+  const ended = Effect.all([child.exitCode, tailOf(child.stderr), progress], { concurrency: "unbounded" }).pipe(
+    Effect.map(([code, stderr]): Ended => ({ code, stderr })),
+    Effect.mapError(notRun),
+  )
+  const started = yield* Clock.currentTimeMillis
+  const watch = Effect.gen(function* () {
+    yield* Effect.sleep("500 millis")
+    const now = yield* Clock.currentTimeMillis
+    if (now - (yield* Ref.get(moved)).at > Duration.toMillis(options.stuckAfter)) {
+      return yield* new TransientError({
+        dependency: "ffmpeg",
+        code: "stuck",
+        message: `ffmpeg made no progress for ${Duration.format(options.stuckAfter)} and was ended`,
+      })
+    }
+    if (now - started > Duration.toMillis(options.limit)) {
+      return yield* new TransientError({
+        dependency: "ffmpeg",
+        code: "timeout",
+        message: `ffmpeg was not done after ${Duration.format(options.limit)} and was ended`,
+      })
+    }
+  })
+  return yield* Effect.raceFirst(ended, Effect.forever(watch))
+}, Effect.scoped)
+
+/** Runs ffprobe and returns what it printed (at most 8 MB). */
+export const inspect = Effect.fn("Ffmpeg.inspect")(function* (args: ReadonlyArray<string>, cwd: string) {
+  const programs = yield* FfmpegPrograms
+  const child = yield* spawn(programs.leash, programs.ffprobe, args, cwd)
+  const [code, stderr, stdout] = yield* Effect.all(
+    [
+      child.exitCode,
+      tailOf(child.stderr),
+      Stream.mkString(Stream.decodeText(Stream.limitBytes(child.stdout, 8_000_000, () => Stream.empty))),
+    ],
+    { concurrency: "unbounded" },
+  )
+  return { code, stderr, stdout }
+}, Effect.scoped)
+
+const notRun = (cause: PlatformError.PlatformError) =>
+  new TransientError({
+    dependency: "ffmpeg",
+    code: "killed",
+    message: `ffmpeg did not run to its end: ${cause.message}`,
+    cause,
+  })
+
+const spawn = (leash: Leash, program: string, args: ReadonlyArray<string>, cwd: string) => {
+  const options = {
+    cwd,
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+    killSignal: "SIGTERM",
+    forceKillAfter: "3 seconds",
+  } as const
+  switch (leash) {
+    case "setpriv":
+      return ChildProcess.make("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], {
+        ...options,
+        stdin: "ignore",
+      })
+    case "watcher":
+      // Our end of stdin stays open as long as we live; `read` returns when it closes, however we ended.
+      return ChildProcess.make("sh", ["-c", watcher, "sh", program, ...args], { ...options, stdin: "pipe" })
+    case "none":
+      return ChildProcess.make(program, args, { ...options, stdin: "ignore" })
+  }
+}
+
+const watcher = `exec 3<&0
+"$@" </dev/null 3<&- & child=$!
+( read -r _ <&3; kill -KILL $child ) >/dev/null 2>&1 & watch=$!
+wait $child; code=$?; exec 2>/dev/null
+kill $watch; wait $watch
+exit $code`
+
+const tailBytes = 4_000
+
+const tailOf = <E>(stderr: Stream.Stream<Uint8Array, E>) =>
+  Stream.runFold(
+    Stream.decodeText(stderr),
+    () => "",
+    (tail, text) => (tail + text).slice(-tailBytes),
+  )
