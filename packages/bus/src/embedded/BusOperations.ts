@@ -23,12 +23,12 @@ export interface TakenRow extends Row {
   readonly attempt: number
 }
 
-interface ConsumerKey {
+export interface ConsumerKey {
   readonly name: string
   readonly table: Table
 }
 
-interface Source extends ConsumerKey {
+export interface Source extends ConsumerKey {
   /** One subject, or undefined for the whole table. */
   readonly subject: string | undefined
 }
