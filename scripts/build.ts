@@ -16,7 +16,7 @@ const { status } = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.
 if (status !== 0) process.exit(status ?? 1)
 
 for (const name of readdirSync(join(root, "packages"))) {
-  const built = join(out, name, "src")
+  const built = join(out, "packages", name, "src")
   if (!existsSync(built)) continue
   const target = join(root, "packages", name, "dist")
   rmSync(target, { recursive: true, force: true })

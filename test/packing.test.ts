@@ -65,7 +65,7 @@ describe("npm pack", () => {
   beforeAll(() => {
     // A copy, so that the checkout's manifests are not touched while other tests read them.
     mkdirSync(copy)
-    for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts"]) {
+    for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts", "types"]) {
       cpSync(join(root, name), join(copy, name), { recursive: true })
     }
     for (const name of readdirSync(join(root, "packages"))) {

@@ -1,4 +1,4 @@
-/** The parts of the official client that the tests use; the package has no types of its own. */
+/** The parts of the official client that are used; the package has no types of its own. */
 declare module "phoenix" {
   export interface Push {
     receive(status: string, callback: (response: Record<string, unknown>) => void): Push
