@@ -2,3 +2,4 @@
 export * as Collection from "./Collection.ts"
 export * from "./KeyValue.ts"
 export * from "./MediaStates.ts"
+export * from "./NotificationStates.ts"

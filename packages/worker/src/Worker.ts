@@ -187,6 +187,11 @@ export const run = Effect.fn("Worker.run")(function* <R>(
         return retry(times.configurationPause)
       }
       case "TransientError": {
+        if (error.waiting === true) {
+          yield* Metrics.count(Metrics.retried, service, { type: incoming.type, reason: error.code })
+          yield* claim.release({ failed: false })
+          return retry(yield* delayAfter(policy, 1, error.retryAfterMillis))
+        }
         const failures = claim.attempts + 1
         const known = Result.isSuccess(Cause.findError(cause))
         yield* Effect.logWarning(`try ${failures} of ${policy.maxAttempts} failed: ${error.message}`, {

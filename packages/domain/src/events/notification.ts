@@ -1,7 +1,7 @@
 /** Payloads of `notification.*` and `device.*`. */
 import { Schema } from "effect"
 import { NotificationId, UserId } from "../Ids.ts"
-import { Maybe, Metadata, PhpObject, Timestamp } from "../Wire.ts"
+import { Maybe, Metadata, ObjectPath, PhpObject, Timestamp } from "../Wire.ts"
 import { Failure } from "./failure.ts"
 
 export const NotificationType = Schema.Literals(["push", "email"])
@@ -19,6 +19,13 @@ export const Recipient = Schema.Union([
 ])
 export type Recipient = typeof Recipient.Type
 
+/** An e-mail's attachment: an object of the object storage. */
+export const AttachmentRequest = Schema.Struct({
+  file_path: ObjectPath,
+  filename: Maybe(Schema.String),
+  content_type: Maybe(Schema.String),
+})
+
 export const NotificationRequested = Schema.Struct({
   user_id: UserId,
   notification_type: NotificationType,
@@ -32,6 +39,10 @@ export const NotificationRequested = Schema.Struct({
   collapse_key: Maybe(Schema.String),
   template: Maybe(Schema.String),
   context: Maybe(PhpObject(Schema.Record(Schema.String, Schema.Json))),
+  /** E-mail only. */
+  attachments: Maybe(Schema.Array(AttachmentRequest)),
+  /** E-mail only: what a reader can unsubscribe from, for example `newsletter`; without it no unsubscribe link. */
+  category: Maybe(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
 })
 
 export const DeliveryStatus = Schema.Literals([

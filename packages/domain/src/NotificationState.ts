@@ -1,0 +1,134 @@
+/**
+ * What is known of one notification and of each of its deliveries: written by `notify` alone, read by `api`
+ * (`GET /v1/notifications/{id}`).
+ *
+ * A delivery goes one way:
+ *
+ *     requested → suppressed | expired | sending → sent → delivered | bounced | complained
+ *                                           ↘ failed      ↘ unknown (the provider may have taken it)
+ *
+ * A provider's report may come before our own note of the sending, and reports come in any order, so states are merged
+ * by rank: whatever says more stays.
+ */
+import { Schema } from "effect"
+import { DeliverySummary, NotificationType, WebPushSubscription } from "./events/notification.ts"
+import { EventId, NotificationId, UserId } from "./Ids.ts"
+import { ObjectPath, Timestamp } from "./Wire.ts"
+
+export const Channel = Schema.Literals(["fcm", "apns", "web_push", "email"])
+export type Channel = typeof Channel.Type
+
+/** Where a delivery goes; exactly what the channel's providers need. */
+export const Target = Schema.Union([
+  Schema.Struct({ channel: Schema.Literals(["fcm", "apns"]), token: Schema.String }),
+  Schema.Struct({ channel: Schema.Literal("web_push"), subscription: WebPushSubscription }),
+  Schema.Struct({ channel: Schema.Literal("email"), address: Schema.String }),
+])
+export type Target = typeof Target.Type
+
+export const statuses = [
+  "requested",
+  "sending",
+  "unknown",
+  "expired",
+  "suppressed",
+  "failed",
+  "sent",
+  "delivered",
+  "bounced",
+  "complained",
+] as const
+export const Status = Schema.Literals(statuses)
+export type Status = typeof Status.Type
+
+/** Orders states by how much they say. */
+export const rankOf = (status: Status): number => statuses.indexOf(status)
+
+/** One delivery, under the key `{notification id}.{channel}.{first 16 hex digits of SHA-256 of the target}`. */
+export const DeliveryState = Schema.Struct({
+  delivery_id: Schema.String,
+  notification_id: NotificationId,
+  channel: Channel,
+  status: Status,
+  /** Calls to a provider so far. */
+  attempt: Schema.Int,
+  /** While `sending`: the provider's answer is in by then, or will never be known. Epoch milliseconds. */
+  lease_until: Schema.optionalKey(Schema.Finite),
+  /** While `unknown` and not final: when it is sent again unless a report comes first. Epoch milliseconds. */
+  resend_at: Schema.optionalKey(Schema.Finite),
+  provider: Schema.optionalKey(Schema.String),
+  provider_id: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String),
+  message: Schema.optionalKey(Schema.String),
+  /** A failure that another try may mend: a replay of its dead letter sends again. */
+  retryable: Schema.optionalKey(Schema.Boolean),
+  updated_at: Timestamp,
+})
+export type DeliveryState = typeof DeliveryState.Type
+
+export const Attachment = Schema.Struct({
+  file_path: ObjectPath,
+  filename: Schema.optionalKey(Schema.String),
+  content_type: Schema.optionalKey(Schema.String),
+})
+export type Attachment = typeof Attachment.Type
+
+/** What is to be said, made ready for every channel when the notification came in. */
+export const Content = Schema.Struct({
+  title: Schema.String,
+  text: Schema.String,
+  /** E-mail only. */
+  html: Schema.optionalKey(Schema.String),
+  data: Schema.Record(Schema.String, Schema.Json),
+  collapse_key: Schema.optionalKey(Schema.String),
+  category: Schema.optionalKey(Schema.String),
+  attachments: Schema.optionalKey(Schema.Array(Attachment)),
+  /** Epoch milliseconds. */
+  expires_at: Schema.optionalKey(Schema.Finite),
+})
+export type Content = typeof Content.Type
+
+/** A target with what became of it so far; `summary` is set once the delivery is final. */
+export const Planned = Schema.Struct({
+  delivery_id: Schema.String,
+  target: Target,
+  summary: Schema.optionalKey(DeliverySummary),
+})
+export type Planned = typeof Planned.Type
+
+export const NotificationState = Schema.Struct({
+  notification_id: NotificationId,
+  user_id: UserId,
+  notification_type: NotificationType,
+  /** `sent` if any delivery was, else `failed`; `pending` until all are final. */
+  status: Schema.Literals(["pending", "sent", "failed"]),
+  /** The `notification.requested` event. */
+  cause: EventId,
+  request_id: Schema.optionalKey(Schema.String),
+  content: Content,
+  deliveries: Schema.Array(Planned),
+  /** Why there is no delivery at all. */
+  error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
+  requested_at: Schema.Finite,
+  /** When it became `sent` or `failed`, so that a repetition tells the same. */
+  ended_at: Schema.optionalKey(Timestamp),
+  updated_at: Timestamp,
+})
+export type NotificationState = typeof NotificationState.Type
+
+/** An e-mail in the local mailbox of an installation without an e-mail provider, or a push on the demo page. */
+export const InboxMessage = Schema.Struct({
+  message_id: Schema.String,
+  user_id: UserId,
+  notification_id: NotificationId,
+  channel: Channel,
+  to: Schema.String,
+  title: Schema.String,
+  text: Schema.String,
+  html: Schema.optionalKey(Schema.String),
+  data: Schema.Record(Schema.String, Schema.Json),
+  attachments: Schema.Array(Schema.String),
+  unsubscribe_url: Schema.optionalKey(Schema.String),
+  received_at: Timestamp,
+})
+export type InboxMessage = typeof InboxMessage.Type

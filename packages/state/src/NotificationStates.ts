@@ -1,0 +1,36 @@
+/** Where notifications, deliveries, suppressions and the local mailbox lie: `notify` alone writes them, `api` reads. */
+import { DeliveryState, InboxMessage, NotificationState } from "@armoricore/domain/NotificationState"
+import { Duration, Schema } from "effect"
+import type { Descriptor } from "./Collection.ts"
+
+/** Longer than a dead letter waits for its replay. */
+const kept = Duration.days(30)
+
+export const notificationStates: Descriptor<NotificationState, typeof NotificationState.Encoded> = {
+  bucket: { name: "notification", maxAge: kept },
+  schema: NotificationState,
+}
+
+export const deliveryStates: Descriptor<DeliveryState, typeof DeliveryState.Encoded> = {
+  bucket: { name: "delivery", maxAge: kept },
+  schema: DeliveryState,
+}
+
+export const Suppression = Schema.Struct({
+  /** `bounced`, `complained`, `unsubscribed`. */
+  reason: Schema.String,
+  /** Epoch milliseconds. */
+  since: Schema.Finite,
+})
+export type Suppression = typeof Suppression.Type
+
+/** Keys are hashes: the list of those who do not want mail is no list of addresses. */
+export const suppressions: Descriptor<Suppression, typeof Suppression.Encoded> = {
+  bucket: { name: "suppression", maxAge: "never" },
+  schema: Suppression,
+}
+
+export const inboxMessages: Descriptor<InboxMessage, typeof InboxMessage.Encoded> = {
+  bucket: { name: "inbox", maxAge: Duration.days(7) },
+  schema: InboxMessage,
+}
