@@ -490,6 +490,26 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       yield* until(Effect.sync(() => good === 200 && bad === 3))
     }))
 
+  it.live.skipIf(!suite.shared)("a message delivered too often is left alone, and stays stored", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* connect(yield* yield* suite.open)
+      let attempts = 0
+      const consumer = yield* bus.consume(options({ maxDeliveries: 3 }), () =>
+        Effect.sync(() => {
+          attempts++
+          return retry("20 millis")
+        }),
+      )
+      yield* send(bus, "poison")
+      yield* until(Effect.sync(() => attempts === 3))
+      yield* Effect.sleep("500 millis")
+      assert.strictEqual(attempts, 3)
+      yield* consumer.drain
+      const other = yield* collect(bus, { name: "other" })
+      assert.strictEqual(text((yield* other.next).body), "poison")
+    }).pipe(Effect.provide(quiet)),
+  )
+
   testShared("two processes share one name; one that goes hands its messages to the other", (first, second) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
