@@ -143,7 +143,11 @@ const createWatcher = (socket) => {
         .join()
         .receive("ok", (state) => {
           // Also after a reconnect: what passed meanwhile is in the state.
-          log(`joined media:${mediaId.slice(0, 8)}…`, { hint: state.status, ...state }, "sent")
+          log(
+            `joined media:${mediaId.slice(0, 8)}…`,
+            { hint: state.status === "unknown" ? "nothing is known of it yet" : state.status, ...state },
+            "sent",
+          )
           if (state.status === "ready") showReady(state.ready ?? state)
           else if (state.status === "failed") fail((state.failed ?? state).error.message)
           else if (state.status === "processing") showProgress(state)

@@ -1,13 +1,17 @@
 /** The event log: newest first, each with its payload to unfold. */
 
 const kept = 200
+
+/** Told many times a second: a run of them is one row that counts. */
+const collapsed = new Set(["media_progress"])
 const tones = { media_ready: "good", media_playable: "good", media_failed: "bad" }
 
 const hintOf = (payload) => {
+  if (payload?.hint) return payload.hint
   if (payload?.stage) return `${payload.stage} · ${Math.round(payload.percent)} %`
   if (payload?.resolutions) return payload.resolutions.join(", ")
   if (payload?.error) return payload.error.message
-  return payload?.hint ?? payload?.media_id ?? ""
+  return payload?.media_id ?? ""
 }
 
 export const createLog = (list, count, empty) => {
@@ -17,6 +21,15 @@ export const createLog = (list, count, empty) => {
     total += 1
     count.textContent = String(total)
     empty.hidden = true
+    const latest = list.firstElementChild
+    if (collapsed.has(name) && latest?.dataset.name === name) {
+      const times = Number(latest.dataset.times) + 1
+      latest.dataset.times = String(times)
+      latest.querySelector(".times").textContent = `×${times}`
+      latest.querySelector(".hint").textContent = hintOf(payload)
+      latest.querySelector("pre").textContent = JSON.stringify(payload, null, 2)
+      return
+    }
     const now = new Date()
     const time = document.createElement("time")
     time.dateTime = now.toISOString()
@@ -28,14 +41,16 @@ export const createLog = (list, count, empty) => {
     hint.className = "hint"
     hint.textContent = hintOf(payload)
     what.append(title, hint)
+    const times = document.createElement("span")
+    times.className = "times"
     const summary = document.createElement("summary")
-    summary.append(time, what)
+    summary.append(time, what, times)
     const body = document.createElement("pre")
     body.textContent = JSON.stringify(payload, null, 2)
     const details = document.createElement("details")
     details.append(summary, body)
     const item = document.createElement("li")
-    item.dataset.tone = tone
+    Object.assign(item.dataset, { name, tone, times: "1" })
     item.append(details)
     list.prepend(item)
     while (list.children.length > kept) list.lastChild.remove()

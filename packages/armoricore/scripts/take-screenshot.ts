@@ -32,7 +32,9 @@ const take = Effect.gen(function* () {
       } else {
         await page.waitForSelector("#result:not([hidden])")
         await page.waitForFunction("document.querySelector('#video').currentTime > 3.5")
-        await page.evaluate("document.querySelector('#video').pause(); document.querySelector('#video').controls = false")
+        await page.evaluate(
+          "document.querySelector('#video').pause(); document.querySelector('#video').controls = false",
+        )
       }
     } else await page.click("#another")
     await page.screenshot({ path: file, fullPage: true })

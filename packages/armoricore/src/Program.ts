@@ -2,7 +2,7 @@
  * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
  * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
  */
-import { Events, Media, Uploads } from "@armoricore/api"
+import { Events, Media, NotFound, Uploads } from "@armoricore/api"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
@@ -70,7 +70,7 @@ const run = Effect.fnUntraced(function* <E, R>(
 const patience = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
 
 /** What every process answers. */
-const everywhere = Layer.merge(Health.layer, Adapters.routes)
+const everywhere = Layer.mergeAll(Health.layer, Adapters.routes, NotFound.layer)
 
 const api = Effect.gen(function* () {
   const settings = yield* Settings

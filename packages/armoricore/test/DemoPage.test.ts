@@ -40,7 +40,9 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
             second: await page.textContent("#media"),
             error: await page.evaluate("document.querySelector('#video').error?.message ?? null"),
             size: await page.evaluate("document.querySelector('#video').videoWidth"),
-            quality: await page.$$eval("#quality option", (options) => options.map(({ textContent }) => textContent ?? "")),
+            quality: await page.$$eval("#quality option", (options) =>
+              options.map(({ textContent }) => textContent ?? ""),
+            ),
             pictures: await page.$$eval("#thumbnails img", (images) => images.length),
             uploaded: await page.textContent("#upload-percent"),
             log: await page.$$eval("#log b", (names) => names.map(({ textContent }) => textContent ?? "")),

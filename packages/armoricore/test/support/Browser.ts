@@ -22,7 +22,9 @@ export interface BrowserOptions {
   readonly colorScheme?: "light" | "dark"
 }
 
-export const open = Effect.fnUntraced(function* (options: BrowserOptions): Effect.fn.Return<BrowserContext, never, Scope.Scope> {
+export const open = Effect.fnUntraced(function* (
+  options: BrowserOptions,
+): Effect.fn.Return<BrowserContext, never, Scope.Scope> {
   const profile = yield* folder
   return yield* Effect.acquireRelease(
     Effect.promise(() =>

@@ -17,7 +17,10 @@ export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireR
 /** Nothing of the developer's own environment may reach the program. */
 const environment = (own: Readonly<Record<string, string>>): NodeJS.ProcessEnv => {
   const kept = ["PATH", "HOME", "TMPDIR", "CI"] as const
-  return { ...Object.fromEntries(kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))), ...own }
+  return {
+    ...Object.fromEntries(kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+    ...own,
+  }
 }
 
 export interface Ended {
@@ -37,7 +40,10 @@ export interface Running {
 }
 
 /** Starts a command; whatever still runs when the scope closes is killed. */
-export const launch = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Effect.Effect<Running, never, Scope.Scope> =>
+export const launch = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => start(args, env)),
@@ -79,7 +85,8 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
         const look = () => {
           const match = pattern.exec(`${stdout}\n${stderr}`)
           if (match !== null) resume(Effect.succeed(match))
-          else if (Deferred.isDoneUnsafe(end)) resume(Effect.fail(new Error(`ended without saying ${String(pattern)}: ${stdout}\n${stderr}`)))
+          else if (Deferred.isDoneUnsafe(end))
+            resume(Effect.fail(new Error(`ended without saying ${String(pattern)}: ${stdout}\n${stderr}`)))
           else return
           waiting.delete(look)
         }
@@ -93,5 +100,7 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
 }
 
 /** Runs a command to its end. */
-export const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Effect.Effect<Ended, never, Scope.Scope> =>
-  Effect.flatMap(launch(args, env), ({ ended }) => ended)
+export const run = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+): Effect.Effect<Ended, never, Scope.Scope> => Effect.flatMap(launch(args, env), ({ ended }) => ended)
