@@ -11,11 +11,11 @@
  */
 import type { EventOf } from "@armoricore/domain/Events"
 import * as FfmpegCommand from "@armoricore/media/FfmpegCommand"
-import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { frameRate, plan as planLadder } from "@armoricore/media/Ladder"
 import { defaultLimits, probe } from "@armoricore/media/Probe"
 import { Transcode } from "@armoricore/media/Transcode"
-import { WorkFolder } from "@armoricore/media/WorkFolder"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -93,7 +93,7 @@ const bench = Effect.gen(function* () {
   yield* byHand(
     [
       ...`-v error -f lavfi -i mandelbrot=s=1920x1080:r=30 -f lavfi -i sine=440 -t ${seconds} -vf ${noise}`.split(" "),
-      ...`-c:v libx264 -preset ultrafast -b:v 18M -maxrate 20M -bufsize 20M -c:a aac ${source}`.split(" "),
+      ...`-c:v libx264 -preset veryfast -b:v 18M -maxrate 20M -bufsize 20M -c:a aac ${source}`.split(" "),
     ],
     folder,
   )

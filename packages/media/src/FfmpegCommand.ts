@@ -7,7 +7,7 @@
  * the playlists grow as events, so that what a playlist names is whole and can be uploaded while ffmpeg still runs.
  */
 import type { AudioInfo, MediaInfo, Rational } from "./Probe.ts"
-import { inputGuards } from "./Probe.ts"
+import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
 import type { Rendition } from "./Ladder.ts"
 
 export interface Plan {

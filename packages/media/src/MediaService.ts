@@ -6,9 +6,9 @@ import { on } from "@armoricore/worker/Handler"
 import { emit } from "@armoricore/worker/Outcome"
 import * as Worker from "@armoricore/worker/Worker"
 import { Duration, Effect, Layer } from "effect"
-import * as FfmpegPrograms from "./FfmpegPrograms.ts"
+import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { type Options as TranscodeOptions, Transcode } from "./Transcode.ts"
-import { WorkFolder } from "./WorkFolder.ts"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 
 export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions {
   /** Parent of the folders of running jobs; default: the system's folder for temporary files. */

@@ -11,8 +11,6 @@ import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
 
-export { inputGuards }
-
 export interface Limits {
   /** Bytes of the file. */
   readonly bytes: number

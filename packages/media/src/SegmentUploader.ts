@@ -11,7 +11,7 @@ import { Effect, FileSystem, Path } from "effect"
 import { playlistName } from "./FfmpegCommand.ts"
 import { read, type Segment } from "./MediaPlaylist.ts"
 import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
-import { diskTrouble } from "./WorkFolder.ts"
+import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 /** A rendition's part that is in storage. */
 export interface Uploaded {

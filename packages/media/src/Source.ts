@@ -2,7 +2,7 @@
 import { ObjectStorage, type ObjectRef } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, FileSystem, Stream } from "effect"
 import { failure } from "./Failures.ts"
-import { diskTrouble } from "./WorkFolder.ts"
+import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 export interface Request {
   /** `s3://bucket/key` */

@@ -10,7 +10,7 @@ import * as FfmpegCommand from "./FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import { immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
-import { diskTrouble } from "./WorkFolder.ts"
+import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 /** A stream that can be played. */
 export interface PublishedStream {

@@ -1,7 +1,7 @@
 /** Files that strangers send: each ends with a code and a sentence, and none makes ffmpeg read another file. */
 import { Transcode } from "@armoricore/media/Transcode"
 import { catalogue } from "@armoricore/media/Failures"
-import { WorkFolder } from "@armoricore/media/WorkFolder"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path, Stream } from "effect"

@@ -1,6 +1,5 @@
 /** Who sees what and when: order of objects, several uploads and owners of one media, what is removed. */
 import { Transcode } from "@armoricore/media/Transcode"
-import { WorkFolder } from "@armoricore/media/WorkFolder"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
@@ -8,8 +7,8 @@ import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Layer, Option, Path, Schedule, Stream } from "effect"
 import { ffmpeg, h264, picture, tone } from "./support/Clips.ts"
-import { failedEvent, missing, Parent, pipeline, prefixOf, programs, store, uploaded } from "./support/Pipeline.ts"
-import { awaitRunning } from "./support/Processes.ts"
+import { failedEvent, missing, Parent, pipeline, prefixOf, store, uploaded } from "./support/Pipeline.ts"
+import { awaitRunning } from "@armoricore/testing/Processes"
 
 const clip = Effect.fnUntraced(function* (name: string, seconds = 1) {
   const fs = yield* FileSystem.FileSystem
@@ -223,30 +222,5 @@ describe.skipIf(missing)("Publication", () => {
         ),
       )
     }),
-  )
-})
-
-describe("WorkFolder", () => {
-  it.live("removes what a killed process left, and nothing of a living one", () =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const path = yield* Path.Path
-      const parent = yield* fs.makeTempDirectoryScoped()
-      const build = Layer.build(WorkFolder.layer(parent))
-      yield* build
-      const [own = ""] = yield* fs.readDirectory(parent)
-      // No process has this id: Linux ends at 2^22.
-      const dead = own.replace(/-[0-9]+-/, "-99999999-")
-      const restarted = own.replace(/.{4}$/, "0000")
-      yield* fs.makeDirectory(path.join(parent, dead))
-      yield* fs.makeDirectory(path.join(parent, restarted))
-      yield* fs.makeDirectory(path.join(parent, "something-else"))
-      yield* build
-      const left = yield* fs.readDirectory(parent)
-      assert.notInclude(left, dead)
-      assert.notInclude(left, restarted)
-      assert.include(left, own)
-      assert.include(left, "something-else")
-    }).pipe(Effect.provide(programs)),
   )
 })

@@ -1,5 +1,5 @@
 /** Short sources made by ffmpeg's own generators, so that no recording has to be kept. */
-import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 

@@ -1,7 +1,7 @@
 /** The media pipeline on ports in memory, with a real ffmpeg. */
-import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { type Options, Transcode } from "@armoricore/media/Transcode"
-import { WorkFolder } from "@armoricore/media/WorkFolder"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 import { resultEventId } from "@armoricore/domain/Causation"
 import type { EventOf } from "@armoricore/domain/Events"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"

@@ -2,7 +2,7 @@
  * Checks a produced stream as a strict player would, without trusting what made it: playlists are read by hls-parser,
  * segments by ffprobe and by a reader of its own. Returns what is wrong, a line each; an empty list is a good stream.
  */
-import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, FileSystem, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import * as HLS from "hls-parser"

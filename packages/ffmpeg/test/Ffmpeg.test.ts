@@ -1,12 +1,15 @@
 /** What must be true of the child process whatever becomes of us. */
-import * as Ffmpeg from "@armoricore/media/Ffmpeg"
-import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, Fiber, FileSystem, Layer, Path } from "effect"
 import { ChildProcess } from "effect/process"
-import { missing, programs } from "./support/Pipeline.ts"
-import { awaitRunning } from "./support/Processes.ts"
+import * as Programs from "@armoricore/testing/Programs"
+import { awaitRunning } from "@armoricore/testing/Processes"
+
+const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
 
 const endless = (marker: string) =>
   Ffmpeg.run({

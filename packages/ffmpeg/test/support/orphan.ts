@@ -1,6 +1,6 @@
 /** A process that runs an endless ffmpeg, for tests that kill it. Arguments: the leash, a marker. */
-import * as Ffmpeg from "@armoricore/media/Ffmpeg"
-import { FfmpegPrograms, type Leash } from "@armoricore/media/FfmpegPrograms"
+import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { FfmpegPrograms, type Leash } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
 

@@ -1,8 +1,10 @@
-import { FfmpegPrograms, howToGetIt, report } from "@armoricore/media/FfmpegPrograms"
+import { FfmpegPrograms, howToGetIt, report } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import { missing } from "./support/Pipeline.ts"
+import * as Programs from "@armoricore/testing/Programs"
+
+const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
 
 const build = (options: Parameters<typeof FfmpegPrograms.layer>[0]) =>
   FfmpegPrograms.pipe(Effect.provide(FfmpegPrograms.layer(options)), Effect.provide(NodeServices.layer))
