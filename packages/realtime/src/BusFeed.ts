@@ -39,13 +39,15 @@ const heard = Object.keys(names).filter(isHeard)
 
 const queueSize = 10_000
 
+/** Stands in the queue where messages may be missing. */
+const gap = "gap"
+
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Topics> = Layer.effectDiscard(
   Effect.gen(function* () {
     const bus = yield* EventBus
     const topics = yield* Topics
-    const queue = yield* Effect.acquireRelease(Queue.dropping<LiveMessage>(queueSize), Queue.shutdown)
+    const queue = yield* Effect.acquireRelease(Queue.dropping<LiveMessage | typeof gap>(queueSize), Queue.shutdown)
     let lost = 0
-    let gaps = 0
 
     const pass = Effect.fnUntraced(function* (message: LiveMessage) {
       const { event, json } = yield* EventCodec.decode(message.body)
@@ -76,26 +78,26 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
           if (!Queue.offerUnsafe(queue, message)) lost++
         },
         () => {
-          gaps++
+          // A full queue says it too, by what it lost.
+          Queue.offerUnsafe(queue, gap)
         },
       )
 
-    const report = Effect.suspend(() => {
-      if (lost === 0 && gaps === 0) return Effect.void
-      const said = Effect.logWarning("results may have been missed by open sockets", { lost, gaps })
-      lost = 0
-      gaps = 0
-      return said
-    })
+    const handle = (message: LiveMessage | typeof gap) =>
+      message === gap
+        ? Effect.logWarning("the bus was away or too fast for this node: open sockets may have missed results")
+        : Effect.catchTag(traced(message), "Rejected", (fault) =>
+            Effect.logWarning(`an event on ${message.subject} cannot be read: ${fault.path} ${fault.message}`),
+          )
 
-    const next = Effect.flatMap(Queue.take(queue), (message) =>
-      Effect.andThen(
-        report,
-        Effect.catchTag(traced(message), "Rejected", (fault) =>
-          Effect.logWarning(`an event on ${message.subject} cannot be read: ${fault.path} ${fault.message}`),
-        ),
-      ),
-    )
+    const next = Effect.gen(function* () {
+      const message = yield* Queue.take(queue)
+      if (lost > 0) {
+        yield* Effect.logWarning(`${lost} messages of the bus came faster than they could be passed on, and were lost`)
+        lost = 0
+      }
+      yield* handle(message)
+    })
     yield* Effect.forkScoped(Effect.forever(next))
     yield* Effect.forEach(heard, listen, { discard: true })
   }),

@@ -33,6 +33,8 @@ export class JoinedChannel implements Member {
   readonly #channel: Registered
   readonly #scope = Scope.makeUnsafe()
   #joined = false
+  /** Its join counts among what waits on the socket. */
+  #joining = false
   /** Broadcasts that came while joining; `undefined` once joined. */
   #held: Array<Broadcast> | undefined = []
   #inbox: Array<Message> | undefined = undefined
@@ -59,6 +61,8 @@ export class JoinedChannel implements Member {
   /** Asks the channel. `replaced` is the membership whose place this one takes. */
   start(message: Message, replaced: JoinedChannel | undefined): void {
     this.#socket.subscribe(this.topic, this)
+    this.#joining = true
+    this.#socket.waiting++
     this.#run(this.#join(message, replaced))
   }
 
@@ -93,9 +97,19 @@ export class JoinedChannel implements Member {
 
   #run(effect: Effect.Effect<void>): void {
     this.#busy = true
-    const fiber = this.#socket.run(effect)
+    // Nothing in here should throw, but a fault left unseen would leave the membership busy for ever.
+    const guarded = Effect.catchCause(effect, (cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : this.#crashed(cause),
+    )
+    const fiber = this.#socket.run(guarded)
     // It may be over already: a fiber that never waits ends before `run` returns.
     if (this.#busy) this.#fiber = fiber
+  }
+
+  #answered(): void {
+    if (!this.#joining) return
+    this.#joining = false
+    this.#socket.done(1)
   }
 
   #rest(): void {
@@ -112,6 +126,7 @@ export class JoinedChannel implements Member {
       if (Exit.isSuccess(exit) && refusal === undefined) this.#admit(message, exit.value)
       else this.#socket.refuse(message, refusal ?? Refusals.unavailable)
       if (replaced !== undefined) this.#socket.end(replaced, "phx_close", {})
+      this.#answered()
       yield* this.#joined ? this.#serve() : this.#finish()
     })
   }
@@ -200,7 +215,12 @@ export class JoinedChannel implements Member {
 
   #end(fiber: Fiber.Fiber<void> | undefined): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      if (fiber !== undefined) yield* Fiber.interrupt(fiber)
+      if (fiber !== undefined) {
+        yield* Fiber.interrupt(fiber)
+        // Whatever still waits was sent to a membership that is gone, and must not count for ever.
+        this.#take()
+      }
+      this.#answered()
       const leave = this.#joined ? this.#channel.leave : undefined
       if (leave !== undefined) {
         const exit = yield* Effect.exit(Effect.timeout(leave(this), leaveTimeout))

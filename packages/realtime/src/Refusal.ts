@@ -14,12 +14,12 @@
  * | `too many channels joined` | the socket has as many topics as it may |
  * | `join crashed` | a fault of the server; the client tries again by itself |
  */
-import { Data } from "effect"
+import { Data, type Schema } from "effect"
 
 export class Refusal extends Data.TaggedError("Refusal")<{
   readonly reason: string
   /** Further fields of the reply. */
-  readonly extra?: Readonly<Record<string, unknown>>
+  readonly extra?: Readonly<Record<string, Schema.Json>>
 }> {
   override get message() {
     return this.reason

@@ -42,15 +42,18 @@ export interface Surroundings {
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
-/** Ends the socket when the token ends; the one event that every channel has. */
+const node = crypto.randomUUID().slice(0, 13)
+let count = 0
+
+/** Brings a new token before the old one ends; the one event that every channel has. */
 const refreshEvent = "access_token"
 
 export class Socket {
-  readonly id: string
   readonly serializer: Serializer
   identity: Identity
-  /** Messages that wait for a channel. */
+  /** Messages that wait for an answer. */
   waiting = 0
+  readonly #number = ++count
   readonly #surroundings: Surroundings
   readonly #ws: WebSocket
   readonly #outbound: Outbound
@@ -63,7 +66,6 @@ export class Socket {
   constructor(surroundings: Surroundings, ws: WebSocket, wire: Wire, identity: Identity, serializer: Serializer) {
     this.#surroundings = surroundings
     this.#ws = ws
-    this.id = crypto.randomUUID()
     this.identity = identity
     this.serializer = serializer
     this.#heardAt = surroundings.clock.currentTimeMillisUnsafe()
@@ -85,8 +87,9 @@ export class Socket {
     return Effect.onExit(connected, () => this.#stopMembers())
   }
 
-  get topicCount(): number {
-    return this.#members.size
+  /** Unique over all nodes. Made when asked: ten thousand idle sockets need none. */
+  get id(): string {
+    return `${node}-${this.#number.toString(36)}`
   }
 
   run(effect: Effect.Effect<void>): Fiber.Fiber<void> {
@@ -233,7 +236,13 @@ export class Socket {
         this.refuse(message, refusal)
       },
     })
-    this.run(verified)
+    this.waiting++
+    this.run(
+      Effect.ensuring(
+        verified,
+        Effect.sync(() => this.done(1)),
+      ),
+    )
   }
 }
 
