@@ -17,6 +17,14 @@ export const write = Effect.fn("Results.write")(function* (section: string, comm
   yield* fs.writeFileString(file, `${[heading, ...sections].join("\n\n")}\n`)
 })
 
+/** A Markdown table whose columns are aligned, as the formatter wants it. The first row is the head. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
+  const [head = "", ...others] = rows.map((row) => line(widths.map((width, at) => (row[at] ?? "").padEnd(width))))
+  return [head, line(widths.map((width) => "-".repeat(width))), ...others].join("\n")
+}
+
 const heading =
   "# Benchmarks\n\nEach section is written by the command it names. Compare ratios within a section; absolute figures belong to the machine."
 

@@ -131,18 +131,23 @@ const bench = Effect.gen(function* () {
   }
 
   const least = (of: ReadonlyArray<Cost>, figure: keyof Cost) => Math.min(...of.map((cost) => cost[figure]))
-  const row = (name: string, of: ReadonlyArray<Cost>) =>
-    `| ${name} | ${least(of, "cpu").toFixed(1)} | ${least(of, "wall").toFixed(1)} | ${(least(costs.pipeline, "cpu") / least(of, "cpu")).toFixed(2)} |`
+  const row = (name: string, of: ReadonlyArray<Cost>) => [
+    name,
+    least(of, "cpu").toFixed(1),
+    least(of, "wall").toFixed(1),
+    (least(costs.pipeline, "cpu") / least(of, "cpu")).toFixed(2),
+  ]
   const body = [
     `Source: 1080p30, ${seconds} s, ${((bytes.byteLength * 8) / seconds / 1e6).toFixed(1)} Mb/s (mandelbrot, noise, tone). Made: ${plan.renditions
       .map(({ name, kilobits }) => `${name} at ${kilobits} kb/s`)
       .join(", ")}, sound, 5 thumbnails. ${programs.version.split(" Copyright")[0]}. The least of ${rounds} rounds.`,
     "",
-    "| case | CPU s | wall s | pipeline's CPU in parts of it |",
-    "|---|---|---|---|",
-    row("pipeline (download, probe, ffmpeg, uploads, playlists, state)", costs.pipeline),
-    row("(a) the same ffmpeg command by hand", costs.alike),
-    row("(b) one ffmpeg per rendition, in sequence", costs.apart),
+    Results.table([
+      ["case", "CPU s", "wall s", "pipeline's CPU in parts of it"],
+      row("pipeline (download, probe, ffmpeg, uploads, playlists, state)", costs.pipeline),
+      row("(a) the same ffmpeg command by hand", costs.alike),
+      row("(b) one ffmpeg per rendition, in sequence", costs.apart),
+    ]),
     "",
     "Aim: at most 1.05 of (a), and clearly below (b), about 0.72.",
   ].join("\n")

@@ -1,4 +1,6 @@
 /** Uploads of all shapes through the whole pipeline, with a real ffmpeg; the result is checked as a player would. */
+import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Transcode } from "@armoricore/media/Transcode"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, layer } from "@effect/vitest"
@@ -28,6 +30,20 @@ const send = Effect.fnUntraced(function* (
   const report = yield* check(stream)
   assert.deepStrictEqual(report.faults, [])
   return { ready: outcome.ready, report, stream }
+})
+
+/** How the first segment says its brightness is coded. */
+const transferOf = Effect.fnUntraced(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const whole = path.join(folder, "whole.mp4")
+  const parts = yield* Effect.forEach(["init.mp4", "00000.m4s"], (name) => fs.readFile(path.join(folder, name)))
+  yield* fs.writeFile(whole, Buffer.concat(parts))
+  const { stdout } = yield* Ffmpeg.inspect(
+    ["-v", "error", "-show_entries", "stream=color_transfer", "-of", "csv=p=0", whole],
+    folder,
+  )
+  return stdout.trim()
 })
 
 const sizes = (report: { readonly variants: ReadonlyArray<{ readonly width: number; readonly height: number }> }) =>
@@ -138,6 +154,29 @@ describe.skipIf(missing)("Transcode", () => {
       Effect.gen(function* () {
         const { report } = yield* send("fast", () => [[...picture({ rate: "120", seconds: 3 }), ...h264]])
         assert.strictEqual(report.variants[0]?.frameRate, 60)
+      }),
+    )
+
+    it.effect("maps HDR to SDR", () =>
+      Effect.gen(function* () {
+        const { toneMapping } = yield* FfmpegPrograms
+        const colours = "-pix_fmt yuv420p10le -color_trc smpte2084 -colorspace bt2020nc -color_primaries bt2020"
+        const { ready, stream } = yield* send("hdr", () => [
+          [...picture({ seconds: 1 }), "-c:v", "libx264", "-preset", "ultrafast", ...colours.split(" ")],
+        ])
+        assert.include(JSON.stringify(ready.metadata), '"hdr":true')
+        if (!toneMapping) return
+        assert.deepStrictEqual(yield* transferOf(`${stream}/360p`), "bt709")
+      }),
+    )
+
+    it.effect("takes a single frame, and an interlaced recording", () =>
+      Effect.gen(function* () {
+        const single = yield* send("frame", () => [[...picture({ seconds: 1 }), "-frames:v", "1", ...h264]])
+        assert.deepStrictEqual(single.ready.resolutions, ["360p"])
+        const lines = ["-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme", ...h264]
+        const { report } = yield* send("interlaced", () => [[...picture({ rate: "50", seconds: 3 }), ...lines]])
+        assert.strictEqual(report.variants[0]?.frameRate, 25)
       }),
     )
 

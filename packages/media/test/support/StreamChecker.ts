@@ -196,7 +196,10 @@ const peakOf = (
       return seconds >= target * 0.5 && seconds <= target * 1.5 ? [bits / seconds] : []
     }),
   )
-  return Math.max(...rates)
+  // A stream shorter than half a target duration: its rate over all.
+  const seconds = segments.reduce((sum, one) => sum + one.seconds, 0)
+  const whole = segments.reduce((sum, one) => sum + one.bytes * 8, 0) / seconds
+  return rates.length === 0 ? whole : Math.max(...rates)
 }
 
 /** Looks for the boxes by their names, unlike the code under test. */
