@@ -44,16 +44,13 @@ export const launch = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
 ): Effect.Effect<Running, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => start(args, env)),
-      ({ child, ended }) =>
-        Effect.suspend(() => {
-          if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
-          return ended
-        }),
-    ),
-    (running) => running,
+  Effect.acquireRelease(
+    Effect.sync(() => start(args, env)),
+    ({ child, ended }) =>
+      Effect.suspend(() => {
+        if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
+        return ended
+      }),
   )
 
 const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Running => {
@@ -100,7 +97,5 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
 }
 
 /** Runs a command to its end. */
-export const run = (
-  args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>>,
-): Effect.Effect<Ended, never, Scope.Scope> => Effect.flatMap(launch(args, env), ({ ended }) => ended)
+export const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(launch(args, env), ({ ended }) => ended))

@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { execFile } from "node:child_process"
+import { request, until } from "./support/Client.ts"
+import * as Program from "./support/Program.ts"
+
+const oneLine = /^armoricore: [^\n]+\n$/
+
+describe("the command line", () => {
+  it.live("exit codes: 0 done, 1 failed, 2 wrong use, each failure one line on stderr", () =>
+    Effect.gen(function* () {
+      const data = yield* Program.folder
+      const env = { ARMORICORE_DATA_DIR: data, LOG_LEVEL: "error" }
+      const cases: ReadonlyArray<readonly [number, ReadonlyArray<string>, Readonly<Record<string, string>>?]> = [
+        [0, ["token", "--user", "u1"]],
+        [0, ["--version"]],
+        [2, ["token"]],
+        [2, ["nonsense"]],
+        [2, ["start", "--services", "media,tea"]],
+        [1, ["token", "--user", "u1"], { PORT: "http", RETRY_CAP: "soon" }],
+        [1, ["publish", "/there/is/no/such/file"]],
+        [1, ["start", "--services", "media"]],
+        [1, ["dead-letters", "show", "none"]],
+      ]
+      yield* Effect.forEach(
+        cases,
+        Effect.fnUntraced(function* ([code, args, more]) {
+          const ended = yield* Program.run(args, { ...env, ...more })
+          assert.strictEqual(ended.code, code, `${args.join(" ")}: ${ended.stderr}`)
+          if (code === 0) assert.strictEqual(ended.stderr, "")
+          else assert.match(ended.stderr, oneLine, args.join(" "))
+        }),
+        { concurrency: 2 },
+      )
+    }),
+  )
+
+  it.live("check-config names every fault on a line of its own", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* Program.run(["check-config"], { PORT: "http", APNS_KEY: "x", JWT_SECRET: "short" })
+      assert.strictEqual(code, 1)
+      assert.strictEqual(stderr.trim().split("\n").length, 5)
+      assert.notMatch(stderr, /\bat .*\.ts/)
+    }),
+  )
+
+  it.live("one owner of a data folder; commands share it while it runs", () =>
+    Effect.gen(function* () {
+      const data = yield* Program.folder
+      const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "error" }
+      const owner = yield* Program.launch(["start"], env)
+      const [, url = ""] = yield* owner.says(/armoricore listens on (http:\S+)/)
+      yield* until(request(`${url}/readyz`), ({ status }) => status === 200)
+
+      const second = yield* Program.run(["start"], env)
+      assert.strictEqual(second.code, 1)
+      assert.match(second.stderr, oneLine)
+      assert.match(second.stderr, new RegExp(`belongs to process ${owner.child.pid}`))
+
+      const file = join(data, "event.json")
+      const media = { media_id: "m-1", user_id: 7, file_path: "s3://media/none.mp4", metadata: [] }
+      writeFileSync(file, JSON.stringify(media))
+      const published = yield* Program.run(["publish", "--type", "media.uploaded", file], env)
+      assert.match(published.stdout, /^[0-9a-f-]{36}\n$/, published.stderr)
+      const token = (yield* Program.run(["token", "--user", "7"], env)).stdout.trim()
+      const answer = yield* until(
+        request(`${url}/v1/media/m-1`, { headers: { authorization: `Bearer ${token}` } }),
+        ({ json }) => JSON.stringify(json).includes('"status":"failed"'),
+      )
+      assert.include(JSON.stringify(answer.json), "source_missing")
+
+      yield* owner.signal("SIGTERM")
+      assert.strictEqual((yield* owner.ended).code, 0)
+    }),
+  )
+
+  it.live("a published event waits for the first worker; what nobody may publish becomes a dead letter", () =>
+    Effect.gen(function* () {
+      const data = yield* Program.folder
+      const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "error" }
+      assert.strictEqual((yield* Program.run(["setup"], env)).code, 0)
+      const file = join(data, "event.json")
+      const envelope = {
+        event_type: "media.uploaded",
+        event_id: crypto.randomUUID(),
+        timestamp: new Date().toISOString(),
+        source: "shop",
+        payload: { media_id: "m-2", user_id: "u", file_path: "s3://media/none.mp4" },
+      }
+      writeFileSync(file, JSON.stringify(envelope))
+      const refused = yield* Program.run(["publish", file], env)
+      assert.match(refused.stderr, /the source shop may not publish media.uploaded/)
+      const allowed = { ...env, EVENT_SOURCES: '{"shop":["media.uploaded"]}' }
+      assert.strictEqual((yield* Program.run(["publish", file], allowed)).stdout.trim(), envelope.event_id)
+
+      const worker = yield* Program.launch(["start"], env)
+      yield* worker.says(/armoricore listens on/)
+      const listed = yield* until(Program.run(["dead-letters", "list"], env), ({ stdout }) => stdout !== "")
+      assert.match(listed.stdout, /\tmedia\tmedia\.uploaded\tunauthorized\tsource\t/)
+      const [letter = ""] = listed.stdout.split("\t")
+      const shown = yield* Program.run(["dead-letters", "show", letter], env)
+      assert.include(shown.stdout, envelope.event_id)
+      assert.strictEqual((yield* Program.run(["dead-letters", "discard", letter], env)).code, 0)
+      assert.strictEqual((yield* Program.run(["dead-letters", "list"], env)).stdout, "")
+    }),
+  )
+
+  it.live("an old Node goes on with the one that the installation brought, or says so in one sentence", () =>
+    Effect.gen(function* () {
+      const bin = fileURLToPath(new URL("../bin/armoricore.js", import.meta.url))
+      const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.1.0" } })`
+      const asOld = (env: Readonly<Record<string, string>>) =>
+        Effect.callback<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((resume) => {
+          execFile(
+            process.execPath,
+            ["--import", `data:text/javascript,${encodeURIComponent(old)}`, bin, "--version"],
+            { env: { PATH: process.env["PATH"], ...env } },
+            (error, stdout, stderr) => resume(Effect.succeed({ code: Number(error?.code ?? 0), stdout, stderr })),
+          )
+        })
+      const without = yield* asOld({ ARMORICORE_IN_OWN_NODE: "1" })
+      assert.strictEqual(without.code, 1)
+      assert.match(without.stderr, /^armoricore needs Node 22\.19 or newer and this is 20\.1\.0; [^\n]+\n$/)
+      if (process.platform !== "linux") return
+      const withOwn = yield* asOld({})
+      assert.strictEqual(withOwn.code, 0, withOwn.stderr)
+      assert.match(withOwn.stdout, /0\.1\.0/)
+    }),
+  )
+})
