@@ -114,12 +114,22 @@ const filters = (plan: Plan): string => {
       ...outputs,
     ].join("")
   })
-  const interval = info.mainDuration / plan.thumbnails
-  const select = `select='lt(selected_n\\,${plan.thumbnails})*gte(t\\,(selected_n+0.5)*${interval.toFixed(3)})'`
+  const select = `select='${thumbnailTimes(info.mainDuration, frameRate, plan.thumbnails)}'`
   return [
     ...steps,
     ...(pictureIndex < 0 ? [] : [`[picture]${select},scale=out_range=full,format=yuvj420p[thumbnails]`]),
   ].join(";")
+}
+
+/**
+ * Takes the middle of each of as many equal parts. Each part needs two frames; of a recording that has fewer the first
+ * frame is taken, for newer ffmpeg fails where nothing is.
+ */
+const thumbnailTimes = (seconds: number, frameRate: Rational, wanted: number): string => {
+  const frames = Math.floor((seconds * frameRate.num) / frameRate.den)
+  const count = Math.max(1, Math.min(wanted, Math.floor(frames / 2)))
+  const offset = frames < 2 ? 0 : 0.5
+  return `lt(selected_n\\,${count})*gte(t\\,(selected_n+${offset})*${(seconds / count).toFixed(3)})`
 }
 
 const toneMap = [
