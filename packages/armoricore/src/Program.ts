@@ -12,6 +12,7 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Schedule } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
+import type { IpNetwork } from "effect/net"
 import * as Access from "./Access.ts"
 import * as Adapters from "./Adapters.ts"
 import { CommandFailed } from "./Failure.ts"
@@ -70,7 +71,20 @@ const run = Effect.fnUntraced(function* <E, R>(
 const patience = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
 
 /** What every process answers. */
-const everywhere = Layer.mergeAll(Health.layer, Adapters.routes, NotFound.layer)
+const everywhere = Layer.unwrap(
+  Effect.map(Settings, ({ TRUSTED_PROXIES }) =>
+    Layer.mergeAll(
+      Health.layer,
+      Adapters.routes,
+      NotFound.layer,
+      TRUSTED_PROXIES === undefined ? Layer.empty : behind(TRUSTED_PROXIES),
+    ),
+  ),
+)
+
+/** What trusted proxies say of the client counts, what others say does not. */
+const behind = (trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>) =>
+  HttpRouter.use((router) => router.addGlobalMiddleware(HttpMiddleware.xForwardedHeaders({ trustedProxies })))
 
 const api = Effect.gen(function* () {
   const settings = yield* Settings

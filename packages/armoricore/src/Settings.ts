@@ -5,6 +5,7 @@
  * `NAME_FILE` reads the value of `NAME` from a file, for mounted secrets.
  */
 import { Config, Context, Duration, Effect, FileSystem, Layer, Option, Redacted, Result, Schema } from "effect"
+import { IpNetwork } from "effect/net"
 import { faultsOf } from "./settings/Groups.ts"
 import type { Setting } from "./settings/Setting.ts"
 import { type Name, table, type Values } from "./settings/Table.ts"
@@ -71,6 +72,7 @@ const shownValue = (value: unknown): string => {
   if (Duration.isDuration(value)) return `${Duration.toSeconds(value)} s`
   if (value instanceof Map)
     return [...value.entries()].map(([key, part]) => `${String(key)}:${shownValue(part)}`).join(",")
+  if (IpNetwork.isIpNetwork(value)) return IpNetwork.format(value)
   if (Array.isArray(value)) return value.map(shownValue).join(",")
   // A URL may hold a password.
   if (typeof value === "string") return value.replace(/^([a-z+]+:\/\/[^:@/]*):[^@/]*@/, "$1:<redacted>@")

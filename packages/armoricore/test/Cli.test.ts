@@ -40,7 +40,11 @@ describe("the command line", () => {
 
   it.live("check-config names every fault on a line of its own", () =>
     Effect.gen(function* () {
-      const { code, stderr } = yield* Program.run(["check-config"], { PORT: "http", APNS_KEY: "x", JWT_SECRET: "short" })
+      const { code, stderr } = yield* Program.run(["check-config"], {
+        PORT: "http",
+        APNS_KEY: "x",
+        JWT_SECRET: "short",
+      })
       assert.strictEqual(code, 1)
       assert.strictEqual(stderr.trim().split("\n").length, 5)
       assert.notMatch(stderr, /\bat .*\.ts/)

@@ -1,8 +1,9 @@
-/** What every command stands on: the settings of the environment, and logs as they say. */
+/** What every command stands on: the settings of the environment, and logs and traces as they say. */
 import { Effect, Layer } from "effect"
 import * as Logs from "../Logs.ts"
 import { Settings } from "../Settings.ts"
+import * as Telemetry from "../Telemetry.ts"
 
-const layer = Logs.layer.pipe(Layer.provideMerge(Settings.layer))
+const layer = Telemetry.layer.pipe(Layer.provideMerge(Logs.layer), Layer.provideMerge(Settings.layer))
 
 export const settled = Effect.provide(layer)

@@ -57,6 +57,9 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   if ((isSet("SMTP_URL") || isSet("SENDGRID_API_KEY") || isSet("SES_REGION")) && !isSet("MAIL_FROM")) {
     faults.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
   }
+  if (isSet("AKAMAI_EDGEAUTH_KEY") && !isSet("CDN_BASE_URL")) {
+    faults.push("CDN_BASE_URL is missing: AKAMAI_EDGEAUTH_KEY signs URLs of a CDN; set its address, or unset the key")
+  }
   for (const route of values.MAIL_ROUTES ?? []) {
     if (!mailRoutes.includes(route)) faults.push(`MAIL_ROUTES names ${route}; there are ${mailRoutes.join(", ")}`)
   }

@@ -4,6 +4,7 @@
  */
 import { isEventType, type EventType, ownSources } from "@armoricore/domain/Events"
 import { Duration, Option, Redacted, Result } from "effect"
+import { IpNetwork } from "effect/net"
 
 export interface Setting<A> {
   /** One line for `.env.example`, without the name. */
@@ -99,6 +100,17 @@ const commaSeparated = (value: string): ReadonlyArray<string> =>
     .filter((part) => part !== "")
 
 export const list = optional<ReadonlyArray<string>>((value) => Result.succeed(commaSeparated(value)))
+
+/** Addresses and networks: `10.0.0.0/8,192.168.1.4`. */
+export const networks = optional<ReadonlyArray<IpNetwork.IpNetwork>>((value) => {
+  const found: Array<IpNetwork.IpNetwork> = []
+  for (const part of commaSeparated(value)) {
+    const network = IpNetwork.fromString(part.includes("/") ? part : `${part}/${part.includes(":") ? 128 : 32}`)
+    if (Result.isFailure(network)) return must(`addresses or networks such as 10.0.0.0/8; ${part} is none`)
+    found.push(network.success)
+  }
+  return Result.succeed(found)
+})
 
 const urlOf = (value: string): Option.Option<URL> => (URL.canParse(value) ? Option.some(new URL(value)) : Option.none())
 

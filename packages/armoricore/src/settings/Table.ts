@@ -10,6 +10,7 @@ import {
   int,
   list,
   longSecret,
+  networks,
   secret,
   secretJson,
   signingKeys,
@@ -50,7 +51,7 @@ export const groups = {
       example: "/run/secrets/tls.crt",
     }),
     TLS_KEY: text({ meaning: "path of the private key (PEM)", unset: "plain HTTP", example: "/run/secrets/tls.key" }),
-    TRUSTED_PROXIES: list({
+    TRUSTED_PROXIES: networks({
       meaning: "addresses of proxies whose X-Forwarded-For counts, separated by commas",
       example: "10.0.0.0/8",
     }),
