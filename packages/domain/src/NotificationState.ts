@@ -62,6 +62,8 @@ export const DeliveryState = Schema.Struct({
   message: Schema.optionalKey(Schema.String),
   /** A failure that another try may mend: a replay of its dead letter sends again. */
   retryable: Schema.optionalKey(Schema.Boolean),
+  /** The target will never be good again; the backend is told. */
+  target_dead: Schema.optionalKey(Schema.Boolean),
   updated_at: Timestamp,
 })
 export type DeliveryState = typeof DeliveryState.Type

@@ -1,0 +1,27 @@
+/** What an operator may decide about deliveries. */
+import { Context, Duration } from "effect"
+
+export interface DeliveryPolicy {
+  /** Deliveries at once, per channel and process. */
+  readonly concurrency: number
+  /** A provider that has not answered by then leaves the outcome unknown. */
+  readonly callLimit: Duration.Duration
+  /** How long a delivery waits for its provider in all before waiting counts as failing. */
+  readonly patience: Duration.Duration
+  /**
+   * Strict: an e-mail that a provider may have taken is never sent again; it ends as `unknown`. Otherwise it is sent
+   * again under the same Message-ID, after `reportWait` where its provider reports deliveries.
+   */
+  readonly strictMail: boolean
+  readonly reportWait: Duration.Duration
+}
+
+export const DeliveryPolicy = Context.Reference<DeliveryPolicy>("@armoricore/notify/DeliveryPolicy", {
+  defaultValue: () => ({
+    concurrency: 100,
+    callLimit: Duration.seconds(20),
+    patience: Duration.hours(24),
+    strictMail: true,
+    reportWait: Duration.minutes(5),
+  }),
+})

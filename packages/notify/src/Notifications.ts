@@ -1,0 +1,223 @@
+/**
+ * The state documents of notifications: made once by the request, then told what became of each delivery. When all
+ * deliveries are final the notification is `sent` or `failed`, once, and whoever told the last one gets the event.
+ *
+ * - Two deliveries end at the same time: changes are compare-and-set; within one process they are gathered, so that a
+ *   thousand deliveries of one notification do not write its document a thousand times.
+ * - A crash after the last delivery was told and before the event was decided: the same telling comes again, changes
+ *   nothing, and gets the same event under the same id.
+ * - A delivery that failed for the time being is replayed and sent: `failed` turns into `sent`, never back.
+ */
+import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
+import type { DeliverySummary } from "@armoricore/domain/events/notification"
+import { type NotificationState, rankOf } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { notificationStates } from "@armoricore/state/NotificationStates"
+import { emit, type Outcome } from "@armoricore/worker/Outcome"
+import { Clock, Context, Deferred, Effect, Exit, Layer, Option, Result } from "effect"
+
+type StateFault = TransientError | ConfigurationError
+
+/** What became of the delivery at `index`. */
+export interface Told {
+  readonly index: number
+  readonly summary: DeliverySummary
+  /** A provider's later word: it brings the final event only where it makes the notification final itself. */
+  readonly report?: true
+}
+
+export class Notifications extends Context.Service<
+  Notifications,
+  {
+    /** Keeps a new notification; returns the one that is there where its id is taken. */
+    readonly create: (state: NotificationState) => Effect.Effect<NotificationState, StateFault>
+    /** Content and targets never change, the rest may be older than what is stored. */
+    readonly get: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateFault>
+    /** Notes what became of a delivery; the final event where that makes, or has made, the notification final. */
+    readonly tell: (id: string, told: Told) => Effect.Effect<ReadonlyArray<Outcome>, StateFault>
+    /** The final event of a notification that has no delivery to wait for. */
+    readonly end: (id: string) => Effect.Effect<ReadonlyArray<Outcome>, StateFault>
+  }
+>()("@armoricore/notify/Notifications") {
+  static readonly layer: Layer.Layer<Notifications, never, KeyValue> = Layer.effect(
+    Notifications,
+    Effect.suspend(() => make),
+  )
+}
+
+type Document = Collection.Document<NotificationState>
+
+interface Waiting {
+  readonly told: Told | undefined
+  readonly done: Deferred.Deferred<ReadonlyArray<Outcome>, StateFault>
+}
+
+/** Documents that this process wrote last; a fresh revision saves a read, a stale one costs a conflict. */
+const remembered = 2_000
+
+const make = Effect.gen(function* () {
+  const documents = yield* Collection.make(notificationStates)
+  const recent = new Map<string, Document>()
+  const queues = new Map<string, Array<Waiting>>()
+
+  const remember = (document: Document) => {
+    recent.delete(document.key)
+    recent.set(document.key, document)
+    if (recent.size > remembered) for (const key of recent.keys()) return void recent.delete(key)
+  }
+
+  const load = (id: string) =>
+    Effect.tap(documents.get(id), (found) => {
+      if (Option.isSome(found)) remember(found.value)
+      return Effect.void
+    })
+
+  const write = (document: Document, next: NotificationState): Effect.Effect<void, Conflict | StateFault> =>
+    Effect.map(documents.update(document.key, next, document.revision), (revision) =>
+      remember({ key: document.key, value: next, revision }),
+    )
+
+  /** Applies everything that waits; the last of those it makes final gets the event. */
+  const apply = (id: string, batch: ReadonlyArray<Waiting>): Effect.Effect<ReadonlyArray<Outcome>, StateFault> =>
+    Effect.gen(function* () {
+      for (let left = 64; ; left--) {
+        const document = recent.get(id) ?? Option.getOrUndefined(yield* load(id))
+        if (document === undefined) {
+          yield* Effect.logWarning(`the notification ${id} is not known any more`)
+          return []
+        }
+        const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+        const next = merge(document.value, batch, now)
+        if (next === document.value) return again(next, batch)
+        const written = yield* Effect.result(write(document, next))
+        if (Result.isSuccess(written))
+          return next.status === document.value.status ? again(next, batch) : finalEvent(next)
+        if (written.failure._tag !== "Conflict") return yield* written.failure
+        recent.delete(id)
+        if (left <= 1) return yield* contended(id)
+      }
+    })
+
+  const tell = (id: string, told: Told | undefined): Effect.Effect<ReadonlyArray<Outcome>, StateFault> =>
+    Effect.uninterruptible(
+      Effect.suspend(() => {
+        const queue = queues.get(id)
+        const mine: Waiting = { told, done: Deferred.makeUnsafe() }
+        if (queue !== undefined) {
+          queue.push(mine)
+          return Deferred.await(mine.done)
+        }
+        queues.set(id, [])
+        return Effect.andThen(drain(id, [mine]), Deferred.await(mine.done))
+      }),
+    )
+
+  const drain = (id: string, first: ReadonlyArray<Waiting>): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      let batch = first
+      while (batch.length > 0) {
+        const exit = yield* Effect.exit(apply(id, batch))
+        batch.forEach(({ done }, at) =>
+          Deferred.doneUnsafe(done, Exit.isSuccess(exit) && at < batch.length - 1 ? Exit.succeed([]) : exit),
+        )
+        batch = queues.get(id) ?? []
+        queues.set(id, [])
+      }
+      queues.delete(id)
+    })
+
+  return Notifications.of({
+    create: (state) =>
+      documents.create(state.notification_id, state).pipe(
+        Effect.map((revision) => {
+          remember({ key: state.notification_id, value: state, revision })
+          return state
+        }),
+        Effect.catchTag("Conflict", () =>
+          Effect.flatMap(
+            load(state.notification_id),
+            Option.match({
+              onNone: () => Effect.fail(contended(state.notification_id)),
+              onSome: ({ value }) => Effect.succeed(value),
+            }),
+          ),
+        ),
+      ),
+    get: (id) => {
+      const known = recent.get(id)
+      return known === undefined
+        ? Effect.map(
+            load(id),
+            Option.map(({ value }) => value),
+          )
+        : Effect.succeed(Option.some(known.value))
+    },
+    tell,
+    end: (id) => tell(id, undefined),
+  })
+})
+
+const contended = (id: string) =>
+  new TransientError({ dependency: "state", code: "contended", message: `the notification ${id} changes too often` })
+
+/** The same object where nothing changes. */
+const merge = (state: NotificationState, batch: ReadonlyArray<Waiting>, now: string): NotificationState => {
+  const deliveries = [...state.deliveries]
+  let changed = false
+  for (const { told } of batch) {
+    const planned = told === undefined ? undefined : deliveries[told.index]
+    if (told === undefined || planned === undefined) continue
+    const before = planned.summary
+    if (before !== undefined && rankOf(told.summary.status) <= rankOf(before.status)) continue
+    deliveries[told.index] = { ...planned, summary: { ...before, ...told.summary } }
+    changed = true
+  }
+  const status = statusOf(state, deliveries)
+  if (!changed && status === state.status) return state
+  return {
+    ...state,
+    deliveries,
+    status,
+    ...(status === "pending" || status === state.status ? {} : { ended_at: now }),
+    updated_at: now,
+  }
+}
+
+const wasSent: ReadonlySet<string> = new Set(["sent", "delivered", "bounced", "complained"])
+
+const statusOf = (
+  state: NotificationState,
+  deliveries: NotificationState["deliveries"],
+): NotificationState["status"] => {
+  if (!deliveries.every(({ summary }) => summary !== undefined)) return state.status
+  return deliveries.some(({ summary }) => wasSent.has(summary?.status ?? "")) ? "sent" : "failed"
+}
+
+/** A late report of a final notification brings nothing here; a repetition of what made it final does. */
+const again = (state: NotificationState, batch: ReadonlyArray<Waiting>): ReadonlyArray<Outcome> =>
+  batch.some(({ told }) => told?.report === undefined) ? finalEvent(state) : []
+
+/** `notification.sent` or `.failed`, the same however often it is made. */
+const finalEvent = (state: NotificationState): ReadonlyArray<Outcome> => {
+  if (state.status === "pending") return []
+  const about = {
+    user_id: state.user_id,
+    notification_id: state.notification_id,
+    notification_type: state.notification_type,
+  }
+  const at = state.ended_at ?? state.updated_at
+  const deliveries = state.deliveries.flatMap(({ summary }) => (summary === undefined ? [] : [summary]))
+  return state.status === "sent"
+    ? [emit("notification.sent", { ...about, sent_at: at, deliveries })]
+    : [emit("notification.failed", { ...about, error: errorOf(state), failed_at: at, deliveries })]
+}
+
+const errorOf = ({ deliveries, error }: NotificationState) => {
+  if (error !== undefined) return error
+  const reasons = new Set(deliveries.map(({ summary }) => summary?.reason ?? summary?.status ?? "failed"))
+  const [reason = "failed"] = reasons
+  return reasons.size === 1
+    ? { code: reason, message: `no delivery was sent: ${reason}` }
+    : { code: "not_sent", message: `no delivery was sent: ${[...reasons].join(", ")}` }
+}

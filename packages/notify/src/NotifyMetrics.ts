@@ -1,0 +1,33 @@
+/** What notify counts beside the worker loop; labels: `route` or `channel`, and where it says so `status`. */
+import { type Effect, Metric } from "effect"
+
+export const deliveries = Metric.counter("armoricore_deliveries_total", {
+  description: "Deliveries that became final, by channel, provider and status",
+  incremental: true,
+})
+export const unknown = Metric.counter("armoricore_deliveries_unknown_total", {
+  description: "Calls to a provider whose outcome is not known, by channel",
+  incremental: true,
+})
+export const resent = Metric.counter("armoricore_deliveries_resent_total", {
+  description: "Deliveries sent again after an unknown outcome, by channel",
+  incremental: true,
+})
+export const paused = Metric.gauge("armoricore_route_paused", {
+  description: "1 while a route waits for its configuration to be mended, by route",
+})
+export const open = Metric.gauge("armoricore_route_open", {
+  description: "1 while a route is not called because its provider is out of order, by route",
+})
+export const refused = Metric.counter("armoricore_webhooks_refused_total", {
+  description: "Webhook calls that did not prove their sender, by provider",
+  incremental: true,
+})
+
+export const count = (
+  metric: Metric.Counter<number>,
+  attributes: Readonly<Record<string, string>>,
+): Effect.Effect<void> => Metric.update(Metric.withAttributes(metric, { ...attributes }), 1)
+
+export const set = (metric: Metric.Gauge<number>, route: string, on: boolean): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(metric, { route }), on ? 1 : 0)

@@ -1,0 +1,107 @@
+/** A request made into a notification: its content for every channel, and one planned delivery a target. */
+import { PermanentError } from "@armoricore/domain/Errors"
+import type { EventOf } from "@armoricore/domain/Events"
+import type { Content, NotificationState, Planned, Target } from "@armoricore/domain/NotificationState"
+import { derivedId } from "@armoricore/domain/Causation"
+import { Clock, Effect, Result } from "effect"
+import { fromText } from "./Html.ts"
+import { deliveryIdOf, faultOf, targetsOf } from "./Target.ts"
+import { Templates } from "./Templates.ts"
+
+type Requested = EventOf<"notification.requested">
+
+/** More would not fit into one document of the state. */
+export const maxTargets = 1_000
+const maxBytes = 700_000
+
+/** The publisher's key names the notification where there is one, so that a second request finds the first. */
+export const notificationIdOf = ({ event_id, payload, source }: Requested): string =>
+  payload.idempotency_key === undefined ? event_id : derivedId("notification", source, payload.idempotency_key)
+
+/** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. */
+export const make = Effect.fnUntraced(function* (event: Requested) {
+  const now = yield* Clock.currentTimeMillis
+  const { payload } = event
+  const notificationId = notificationIdOf(event)
+  const known = {
+    notification_id: notificationId,
+    user_id: payload.user_id,
+    notification_type: payload.notification_type,
+    cause: event.event_id,
+    ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
+    requested_at: now,
+    updated_at: new Date(now).toISOString(),
+  }
+  const made = yield* Effect.result(Effect.all([contentOf(event), plannedOf(event, notificationId)]))
+  if (Result.isSuccess(made)) {
+    const [content, deliveries] = made.success
+    return { ...known, status: "pending", content, deliveries } satisfies NotificationState
+  }
+  const { code, message } = made.failure
+  const nothing = { title: "", text: "", data: {} }
+  return {
+    ...known,
+    status: "pending",
+    content: nothing,
+    deliveries: [],
+    error: { code, message },
+  } satisfies NotificationState
+})
+
+const plannedOf = (event: Requested, notificationId: string): Effect.Effect<ReadonlyArray<Planned>, PermanentError> => {
+  const targets = targetsOf(event.payload)
+  if (targets.length === 0) {
+    return refuse("no_recipient", "nobody is named; give recipients, data.email, or data.device_token")
+  }
+  if (targets.length > maxTargets) {
+    return refuse("too_many_recipients", `${targets.length} recipients; send at most ${maxTargets} in one notification`)
+  }
+  // A target that is named twice gets one delivery.
+  const planned = new Map<string, Planned>()
+  for (const target of targets) {
+    const delivery_id = deliveryIdOf(notificationId, target)
+    planned.set(delivery_id, { delivery_id, target, ...refusedAtOnce(target, event) })
+  }
+  return Effect.succeed([...planned.values()])
+}
+
+const refusedAtOnce = (target: Target, { payload }: Requested): Pick<Planned, "summary"> => {
+  const fault = faultOf(target, payload.notification_type)
+  return fault === undefined
+    ? {}
+    : { summary: { channel: target.channel, provider: "none", status: "failed", reason: fault.reason } }
+}
+
+const contentOf = Effect.fnUntraced(function* ({
+  payload,
+}: Requested): Effect.fn.Return<Content, PermanentError, Templates> {
+  const { attachments, category, collapse_key, data = {}, expires_at, template } = payload
+  if (JSON.stringify(payload).length > maxBytes) {
+    return yield* refuse(
+      "too_large",
+      `the notification has more than ${maxBytes} bytes; put large parts into attachments`,
+    )
+  }
+  const plain = { title: payload.title, text: payload.body }
+  const rendered = template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {})
+  const title = oneLine(rendered.title)
+  const mail = payload.notification_type === "email"
+  if (collapse_key !== undefined && (Buffer.byteLength(collapse_key) > 64 || /\p{Cc}/u.test(collapse_key))) {
+    return yield* refuse("invalid_collapse_key", "collapse_key has at most 64 bytes and no control characters")
+  }
+  return {
+    title,
+    text: rendered.text,
+    ...(mail ? { html: ("html" in rendered ? rendered.html : undefined) ?? fromText(title, rendered.text) } : {}),
+    data,
+    ...(collapse_key === undefined ? {} : { collapse_key }),
+    ...(category === undefined ? {} : { category }),
+    ...(attachments === undefined || !mail ? {} : { attachments }),
+    ...(expires_at === undefined ? {} : { expires_at: Date.parse(expires_at) }),
+  }
+})
+
+/** A title becomes a header: nothing in it may end one. */
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim()
+
+const refuse = (code: string, message: string) => Effect.fail(new PermanentError({ code, message }))

@@ -1,0 +1,95 @@
+/**
+ * The route port: one way to reach a channel's targets through one provider. A new provider is one file that makes a
+ * `Route` and a Layer that registers it; nothing else knows it.
+ *
+ * A route calls once and says what came of it in classes that decide the recovery:
+ *
+ * | failure | what happens |
+ * |---|---|
+ * | `TargetDead` | the delivery failed; the backend is told to drop the token, an address is suppressed |
+ * | `PermanentError` | the delivery failed |
+ * | `ConfigurationError` | the route pauses with an alarm; messages wait, or take the next route |
+ * | `TransientError` | tried again with backoff, no earlier than asked; or by the next route |
+ * | `OutcomeUnknown` | the provider may have taken it: the channel's policy decides whether to send again |
+ */
+import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import type { Attachment, Channel, Target } from "@armoricore/domain/NotificationState"
+import { Context, Effect, Layer, Schema } from "effect"
+
+/** The token or address will never be good again. */
+export class TargetDead extends Schema.TaggedError<TargetDead>()("TargetDead", {
+  /** Lower case with underscores, for example `unregistered`. */
+  reason: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** The request left, and no answer came. */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  message: Schema.String,
+}) {}
+
+export type RouteError = TargetDead | PermanentError | ConfigurationError | TransientError | OutcomeUnknown
+
+/** One delivery, ready to be sent. Sending it again uses the same ids, so that devices and mailboxes see one. */
+export interface Message {
+  readonly deliveryId: string
+  readonly notificationId: string
+  readonly userId: string
+  readonly target: Target
+  readonly title: string
+  readonly text: string
+  readonly html?: string
+  readonly data: Readonly<Record<string, Schema.Json>>
+  /** What the publisher wants replaced by this; at most 64 bytes. */
+  readonly collapseKey?: string
+  /** A UUID that stays with the delivery. */
+  readonly uuid: string
+  /** Epoch milliseconds. */
+  readonly expiresAt?: number
+  readonly attachments: ReadonlyArray<Attachment>
+  /** RFC 8058: a POST there unsubscribes. */
+  readonly unsubscribeUrl?: string
+}
+
+export interface Accepted {
+  readonly providerId?: string
+}
+
+export interface Route {
+  /** As events name it: `fcm`, `apns`, `web_push`, `smtp`, … */
+  readonly name: string
+  readonly channels: ReadonlyArray<Channel>
+  /** Calls a second; absent: no limit of our own. */
+  readonly perSecond?: number
+  /** Whether webhooks report deliveries later. */
+  readonly reports: boolean
+  readonly send: (message: Message) => Effect.Effect<Accepted, RouteError>
+}
+
+export class Routes extends Context.Service<
+  Routes,
+  {
+    readonly register: (route: Route) => Effect.Effect<void>
+    /** In the order in which they are to be tried. */
+    readonly of: (channel: Channel) => ReadonlyArray<Route>
+  }
+>()("@armoricore/notify/Routes") {
+  /** Routes named in `order` come first, in that order; the others as they were registered. */
+  static readonly layer = (order: ReadonlyArray<string> = []): Layer.Layer<Routes> =>
+    Layer.sync(Routes, () => {
+      const routes: Array<Route> = []
+      const place = ({ name }: Route) => (order.includes(name) ? order.indexOf(name) : order.length)
+      return {
+        register: (route) =>
+          Effect.sync(() => {
+            routes.push(route)
+            routes.sort((a, b) => place(a) - place(b))
+          }),
+        of: (channel) => routes.filter(({ channels }) => channels.includes(channel)),
+      }
+    })
+}
+
+/** The Layer of a route: made once, with what it needs, and known to the deliveries. */
+export const layer = <E, R>(make: Effect.Effect<Route, E, R>) =>
+  Layer.effectDiscard(Effect.flatMap(make, (route) => Effect.flatMap(Routes, (routes) => routes.register(route))))

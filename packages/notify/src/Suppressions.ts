@@ -1,0 +1,55 @@
+/**
+ * Who must not get e-mail: addresses that bounced or complained, and readers who unsubscribed from a category. A policy
+ * Layer: `layer` keeps the list in the state, `layerNone` suppresses nobody.
+ */
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import type { Target } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { suppressions } from "@armoricore/state/NotificationStates"
+import { Clock, Context, Effect, Layer, Option } from "effect"
+import { hashOf } from "./Target.ts"
+
+export type Reason = "bounced" | "complained" | "unsubscribed"
+
+type StateFault = TransientError | ConfigurationError
+
+export class Suppressions extends Context.Service<
+  Suppressions,
+  {
+    /** Why this target must not get it; undefined: it may. */
+    readonly why: (target: Target, category?: string) => Effect.Effect<string | undefined, StateFault>
+    /** With a category only that is suppressed. `address` may be a hash already, as an unsubscribe token carries it. */
+    readonly add: (hash: string, reason: Reason, category?: string) => Effect.Effect<void, StateFault>
+    readonly remove: (hash: string, category?: string) => Effect.Effect<void, StateFault>
+  }
+>()("@armoricore/notify/Suppressions") {
+  static readonly layer: Layer.Layer<Suppressions, never, KeyValue> = Layer.effect(
+    Suppressions,
+    Effect.map(Collection.make(suppressions), (list) => ({
+      why: Effect.fnUntraced(function* (target: Target, category?: string) {
+        if (target.channel !== "email") return undefined
+        const hash = hashOf(target)
+        for (const key of category === undefined ? [keyOf(hash)] : [keyOf(hash), keyOf(hash, category)]) {
+          const found = yield* list.get(key)
+          if (Option.isSome(found)) return found.value.value.reason
+        }
+        return undefined
+      }),
+      add: Effect.fnUntraced(function* (hash: string, reason: Reason, category?: string) {
+        yield* list.put(keyOf(hash, category), { reason, since: yield* Clock.currentTimeMillis })
+      }),
+      remove: (hash: string, category?: string) =>
+        Effect.catchTag(list.remove(keyOf(hash, category)), "Conflict", Effect.die),
+    })),
+  )
+
+  static readonly layerNone: Layer.Layer<Suppressions> = Layer.succeed(Suppressions, {
+    why: () => Effect.succeed(undefined),
+    add: () => Effect.void,
+    remove: () => Effect.void,
+  })
+}
+
+const keyOf = (hash: string, category?: string): string =>
+  category === undefined ? `email.${hash}` : `email.${hash}.${category}`

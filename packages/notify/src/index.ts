@@ -1,0 +1,11 @@
+/** Delivers push notifications and e-mail. A route's Layer is imported by its own path, with the libraries it needs. */
+export { Deliveries } from "./Deliveries.ts"
+export { DeliveryPolicy } from "./DeliveryPolicy.ts"
+export { html } from "./Html.ts"
+export { Notifications } from "./Notifications.ts"
+export * as NotifyService from "./NotifyService.ts"
+export * as Route from "./Route.ts"
+export { GuardOptions } from "./RouteGuard.ts"
+export { Suppressions } from "./Suppressions.ts"
+export * as Templates from "./Templates.ts"
+export * as Unsubscribe from "./Unsubscribe.ts"

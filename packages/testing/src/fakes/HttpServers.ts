@@ -1,0 +1,66 @@
+/** What the fakes of providers share: a server on a free port of 127.0.0.1 that is gone with the scope. */
+import { Effect } from "effect"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo, Server } from "node:net"
+
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingMessage["headers"]
+  readonly body: Buffer
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** The connection is cut after the request was taken, before any answer. */
+  readonly cut?: true
+}
+
+/** Listens until the scope closes; returns the port. */
+export const listen = (server: Server & { closeAllConnections?: () => void }, port = 0) =>
+  Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(port, "127.0.0.1", () => {
+        const address: AddressInfo | string | null = server.address()
+        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+      })
+    }),
+    () =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections?.()
+      }),
+  )
+
+/** `answer` gets the whole request. Returns the server's address. */
+export const http = (answer: (asked: Asked) => Answer | Promise<Answer>) =>
+  Effect.map(
+    listen(
+      createServer((request, response) => {
+        const chunks: Array<Buffer> = []
+        request.on("data", (chunk: Buffer) => chunks.push(chunk))
+        request.on("end", () => {
+          const asked = {
+            method: request.method ?? "",
+            path: request.url ?? "",
+            headers: request.headers,
+            body: Buffer.concat(chunks),
+          }
+          void Promise.resolve(answer(asked)).then((answered) => write(request, response, answered))
+        })
+      }),
+    ),
+    (port) => `http://127.0.0.1:${port}`,
+  )
+
+const write = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  { body = "", cut, headers = {}, status }: Answer,
+) => {
+  if (cut === true) return void request.socket.destroy()
+  response.writeHead(status, { "content-type": "application/json", ...headers })
+  response.end(body)
+}
