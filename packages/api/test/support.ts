@@ -11,6 +11,7 @@ import { Duration, Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import * as Events from "../src/Events.ts"
 import * as Media from "../src/Media.ts"
+import * as NotFound from "../src/NotFound.ts"
 import * as Uploads from "../src/Uploads.ts"
 
 export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
@@ -30,6 +31,7 @@ export const api = (options: Partial<Events.EventsOptions> = {}, bus: Layer.Laye
       Events.layer({ sources, signingKeys: new Map(), ...options }),
       Uploads.layer({ bucket: "media", ...Uploads.defaults }),
       Media.layer,
+      NotFound.layer,
     ),
     { disableLogger: true, disableListenLog: true },
   ).pipe(Layer.provideMerge(ports), Layer.provideMerge(bus), Layer.provideMerge(NodeHttpServer.layerTest))

@@ -9,6 +9,7 @@ import { verify } from "../src/demo/Verify.ts"
 import { NodeServices } from "@effect/platform-node"
 import { request, until } from "./support/Client.ts"
 import * as Clip from "./support/Clip.ts"
+import { publish, start, tokenFor } from "./support/Flow.ts"
 import * as Program from "./support/Program.ts"
 
 const ffmpeg = Programs.need("ffmpeg")
@@ -27,38 +28,6 @@ const processesThatName = (text: string): ReadonlyArray<string> =>
       }
     })
 
-const start = Effect.fnUntraced(function* (data: string, temporary: string) {
-  const program = yield* Program.launch(["start"], {
-    ARMORICORE_DATA_DIR: data,
-    TMPDIR: temporary,
-    PORT: "0",
-    LOG_LEVEL: "info",
-    DRAIN_GRACE: "30 s",
-  })
-  const [, url = ""] = yield* program.says(/armoricore listens on (http:\S+)/)
-  return { program, url }
-})
-
-const tokenFor = Effect.fnUntraced(function* (data: string, ...args: ReadonlyArray<string>) {
-  const { stdout } = yield* Program.run(["token", ...args], { ARMORICORE_DATA_DIR: data })
-  return stdout.trim()
-})
-
-const publish = Effect.fnUntraced(function* (data: string, url: string, grant: Upload.Grant) {
-  const answer = yield* request(`${url}/v1/events`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${yield* tokenFor(data, "--user", "php", "--role", "publisher")}` },
-    body: JSON.stringify({
-      event_type: "media.uploaded",
-      event_id: crypto.randomUUID(),
-      timestamp: new Date().toISOString(),
-      source: "php-backend",
-      payload: { media_id: grant.media_id, user_id: "u1", file_path: grant.file_path },
-    }),
-  })
-  assert.strictEqual(answer.status, 202, JSON.stringify(answer.json))
-})
-
 describe.skipIf(ffmpeg.missing)("the program as a process", () => {
   it.live(
     "kill -9 in the middle of a transcode: the next start finishes it, one media.ready, no ffmpeg left over",
@@ -66,12 +35,13 @@ describe.skipIf(ffmpeg.missing)("the program as a process", () => {
       Effect.gen(function* () {
         const data = yield* Program.folder
         const temporary = yield* Program.folder
+        const env = { ARMORICORE_DATA_DIR: data, TMPDIR: temporary }
         const clip = yield* Clip.make(ffmpeg.path, 16)
-        const first = yield* start(data, temporary)
-        const token = yield* tokenFor(data, "--user", "u1")
+        const first = yield* start(env)
+        const token = yield* tokenFor(env, "--user", "u1")
         const grant = yield* Upload.ask(first.url, token, clip)
         yield* Upload.put(grant, clip)
-        yield* publish(data, first.url, grant)
+        yield* publish(env, first.url, grant)
         yield* until(
           request(`${first.url}/v1/media/${grant.media_id}`, { headers: { authorization: `Bearer ${token}` } }),
           ({ json }) => JSON.stringify(json).includes('"stage":"transcoding"'),
@@ -87,7 +57,7 @@ describe.skipIf(ffmpeg.missing)("the program as a process", () => {
           (found) => found.length === 0,
         )
 
-        const second = yield* start(data, temporary)
+        const second = yield* start(env)
         const ready = yield* watch(second.url, token, grant.media_id, () => {})
         const made = yield* ready
         assert.strictEqual((yield* verify(made)).rungs, made.resolutions.length)
@@ -107,13 +77,14 @@ describe.skipIf(ffmpeg.missing)("the program as a process", () => {
       Effect.gen(function* () {
         const data = yield* Program.folder
         const temporary = yield* Program.folder
+        const env = { ARMORICORE_DATA_DIR: data, TMPDIR: temporary }
         const clip = yield* Clip.make(ffmpeg.path, 6)
-        const { program, url } = yield* start(data, temporary)
-        const token = yield* tokenFor(data, "--user", "u1")
+        const { program, url } = yield* start(env)
+        const token = yield* tokenFor(env, "--user", "u1")
         const grant = yield* Upload.ask(url, token, clip)
         yield* Upload.put(grant, clip)
         const ready = yield* watch(url, token, grant.media_id, () => {})
-        yield* publish(data, url, grant)
+        yield* publish(env, url, grant)
         yield* until(
           Effect.sync(() => processesThatName(temporary)),
           (found) => found.length > 0,
