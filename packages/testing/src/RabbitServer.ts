@@ -1,0 +1,140 @@
+/**
+ * A real RabbitMQ for tests: on free ports of 127.0.0.1, with folders of its own, gone with the scope. Erlang takes
+ * seconds to start, so a suite shares one server and takes an empty virtual host per test. Ask
+ * `Programs.need("rabbitmq-server")` first.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { realpathSync } from "node:fs"
+import { Context, Effect, Layer } from "effect"
+import * as Programs from "./Programs.ts"
+
+export class RabbitServer extends Context.Service<
+  RabbitServer,
+  {
+    readonly port: number
+    /** `amqp://guest:guest@127.0.0.1:<port>/<host>` of a virtual host that nobody used; dies when there are no more. */
+    readonly newUrl: Effect.Effect<string>
+    /** kill -9 of the whole server, as a crash would. Returns when it is gone. */
+    readonly kill: Effect.Effect<void>
+    /** Starts it again on the same port and store after `kill`. */
+    readonly restart: Effect.Effect<void>
+  }
+>()("@armoricore/testing/RabbitServer") {}
+
+export interface Options {
+  /** How many virtual hosts there are to take. Default 48. */
+  readonly hosts?: number
+}
+
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
+  const program = Programs.find("rabbitmq-server")
+  if (program === undefined) return yield* Effect.die(new Error("rabbitmq-server is not installed"))
+  const hosts = Array.from({ length: options.hosts ?? 48 }, (_, index) => `t${index}`)
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "rabbit-server-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
+  )
+  const [port, distribution, mapper] = [yield* freePort, yield* freePort, yield* freePort]
+  writeFileSync(join(folder, "rabbitmq.conf"), configuration(port, join(folder, "definitions.json")))
+  writeFileSync(join(folder, "definitions.json"), definitions(hosts))
+  writeFileSync(join(folder, "enabled_plugins"), "[].\n")
+  const environment = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    // Erlang's register of nodes, on a port of our own so that it ends with us.
+    ERL_EPMD_PORT: String(mapper),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    // Lets it be ended while it still counts a server that was killed.
+    ERL_EPMD_RELAXED_COMMAND_CHECK: "1",
+    RABBITMQ_NODENAME: `armoricore-${port}@localhost`,
+    RABBITMQ_NODE_PORT: String(port),
+    RABBITMQ_DIST_PORT: String(distribution),
+    RABBITMQ_MNESIA_BASE: folder,
+    RABBITMQ_LOG_BASE: folder,
+    RABBITMQ_LOGS: "-",
+    RABBITMQ_PID_FILE: join(folder, "pid"),
+    RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
+    // Spares the two cores that others work on too.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+sbwt none +sbwtdcpu none +sbwtdio none",
+  }
+  const start = Effect.callback<ChildProcess>((resume) => {
+    // The script beside the packaged one, which would change the user; its process group is killed as a whole.
+    const child = spawn(script(program), [], { detached: true, env: environment, stdio: ["ignore", "pipe", "pipe"] })
+    let log = ""
+    const read = (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-4_000)
+      if (log.includes("Server startup complete")) resume(Effect.succeed(child))
+    }
+    child.stdout.on("data", read)
+    child.stderr.on("data", read)
+    child.once("exit", (code) => resume(Effect.die(new Error(`rabbitmq-server ended with ${code}:\n${log}`))))
+  })
+  yield* Effect.addFinalizer(() =>
+    Effect.callback<void>((resume) => {
+      const stop = spawn("epmd", ["-kill"], { env: environment, stdio: "ignore" })
+      stop.once("error", () => resume(Effect.void))
+      stop.once("exit", () => resume(Effect.void))
+    }),
+  )
+  let running = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
+  return RabbitServer.of({
+    port,
+    newUrl: Effect.suspend(() => {
+      const host = hosts.pop()
+      return host === undefined
+        ? Effect.die(new Error("no virtual host is left; ask for more of them"))
+        : Effect.succeed(`amqp://guest:guest@127.0.0.1:${port}/${host}`)
+    }),
+    kill: Effect.suspend(() => end(running)),
+    restart: Effect.map(start, (again) => {
+      running = again
+    }),
+  })
+})
+
+export const layer = (options: Options = {}): Layer.Layer<RabbitServer> => Layer.effect(RabbitServer, make(options))
+
+/** Debian's program is a wrapper; the server's own script lies in the folder that its neighbours link to. */
+const script = (program: string): string => {
+  const linked = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+  try {
+    return realpathSync(linked)
+  } catch {
+    return join(dirname(realpathSync(program)), "rabbitmq-server")
+  }
+}
+
+const configuration = (port: number, file: string) => `listeners.tcp.1 = 127.0.0.1:${port}
+load_definitions = ${file}
+log.console.level = info
+disk_free_limit.absolute = 50MB
+vm_memory_high_watermark.relative = 0.6
+`
+
+const definitions = (hosts: ReadonlyArray<string>) =>
+  JSON.stringify({
+    users: [{ name: "guest", password: "guest", tags: "administrator" }],
+    vhosts: hosts.map((name) => ({ name })),
+    permissions: hosts.map((vhost) => ({ user: "guest", vhost, configure: ".*", write: ".*", read: ".*" })),
+  })
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
+
+/** The script, the Erlang machine and its helpers are one process group. */
+const end = (child: ChildProcess) =>
+  Effect.callback<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    process.kill(-child.pid, "SIGKILL")
+  })
