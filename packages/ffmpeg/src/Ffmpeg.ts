@@ -11,9 +11,8 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
-import { ChildProcess } from "effect/process"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
-import type { Leash } from "./FfmpegPrograms.ts"
+import { collect, spawn, tailOf } from "./LeashedChild.ts"
 
 /** How a child ended: its exit code, and the end of what it wrote to stderr. */
 export interface Ended {
@@ -88,17 +87,8 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
 /** Runs ffprobe and returns what it printed (at most 8 MB). */
 export const inspect = Effect.fn("Ffmpeg.inspect")(function* (args: ReadonlyArray<string>, cwd: string) {
   const programs = yield* FfmpegPrograms
-  const child = yield* spawn(programs.leash, programs.ffprobe, args, cwd)
-  const [code, stderr, stdout] = yield* Effect.all(
-    [
-      child.exitCode,
-      tailOf(child.stderr),
-      Stream.mkString(Stream.decodeText(Stream.limitBytes(child.stdout, 8_000_000, () => Stream.empty))),
-    ],
-    { concurrency: "unbounded" },
-  )
-  return { code, stderr, stdout }
-}, Effect.scoped)
+  return yield* collect(programs.leash, programs.ffprobe, args, cwd)
+})
 
 const notRun = (cause: PlatformError.PlatformError) =>
   new TransientError({
@@ -107,42 +97,3 @@ const notRun = (cause: PlatformError.PlatformError) =>
     message: `ffmpeg did not run to its end: ${cause.message}`,
     cause,
   })
-
-const spawn = (leash: Leash, program: string, args: ReadonlyArray<string>, cwd: string) => {
-  const options = {
-    cwd,
-    stdout: "pipe",
-    stderr: "pipe",
-    detached: true,
-    killSignal: "SIGTERM",
-    forceKillAfter: "3 seconds",
-  } as const
-  switch (leash) {
-    case "setpriv":
-      return ChildProcess.make("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], {
-        ...options,
-        stdin: "ignore",
-      })
-    case "watcher":
-      // Our end of stdin stays open as long as we live; `read` returns when it closes, however we ended.
-      return ChildProcess.make("sh", ["-c", watcher, "sh", program, ...args], { ...options, stdin: "pipe" })
-    case "none":
-      return ChildProcess.make(program, args, { ...options, stdin: "ignore" })
-  }
-}
-
-const watcher = `exec 3<&0
-"$@" </dev/null 3<&- & child=$!
-( read -r _ <&3; kill -KILL $child ) >/dev/null 2>&1 & watch=$!
-wait $child; code=$?; exec 2>/dev/null
-kill $watch; wait $watch
-exit $code`
-
-const tailBytes = 4_000
-
-const tailOf = <E>(stderr: Stream.Stream<Uint8Array, E>) =>
-  Stream.runFold(
-    Stream.decodeText(stderr),
-    () => "",
-    (tail, text) => (tail + text).slice(-tailBytes),
-  )

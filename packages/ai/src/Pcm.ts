@@ -1,0 +1,88 @@
+/**
+ * Sound as the pipeline has it: raw samples in a file, 16 kHz, mono, signed 16 bits little-endian. Read in pieces, so
+ * that an hour costs no more memory than a minute.
+ */
+import { Effect, FileSystem, Stream } from "effect"
+import { createHash } from "node:crypto"
+import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
+
+export const sampleRate = 16_000
+/** Samples of one frame of the loudness curve: 100 ms. */
+export const frameSamples = sampleRate / 10
+
+/** What was measured in one pass over the samples. */
+export interface Measured {
+  /** Of the file's bytes, lower-case hex. */
+  readonly sha256: string
+  readonly samples: number
+  /** Loudness of each 100 ms in dBFS (RMS), at least -100. */
+  readonly loudness: Float32Array
+}
+
+export const measure = Effect.fn("Pcm.measure")(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const hash = createHash("sha256")
+  const frames: Array<number> = []
+  let bytes = 0
+  let sum = 0
+  let count = 0
+  // A piece may end in the middle of a sample.
+  let odd: number | undefined
+  const close = () => {
+    frames.push(Math.max(-100, 10 * Math.log10(sum / count / 32_768 ** 2 + 1e-12)))
+    sum = 0
+    count = 0
+  }
+  const take = (value: number) => {
+    sum += value * value
+    if (++count === frameSamples) close()
+  }
+  yield* diskTrouble(
+    Stream.runForEach(fs.stream(file, { chunkSize: 256 * 1024 }), (piece) =>
+      Effect.sync(() => {
+        hash.update(piece)
+        bytes += piece.byteLength
+        const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
+        let at = 0
+        if (odd !== undefined && piece.byteLength > 0) {
+          take(((view.getUint8(0) << 24) >> 16) | odd)
+          odd = undefined
+          at = 1
+        }
+        for (; at + 1 < piece.byteLength; at += 2) take(view.getInt16(at, true))
+        if (at < piece.byteLength) odd = view.getUint8(at)
+      }),
+    ),
+  )
+  if (count > 0) close()
+  return {
+    sha256: hash.digest("hex"),
+    samples: Math.floor(bytes / 2),
+    loudness: Float32Array.from(frames),
+  } satisfies Measured
+})
+
+/** Writes the samples from `from` up to `to` as a WAV file. */
+export const writeWav = Effect.fn("Pcm.writeWav")(function* (file: string, from: number, to: number, target: string) {
+  const fs = yield* FileSystem.FileSystem
+  const body = fs.stream(file, { offset: from * 2, bytesToRead: (to - from) * 2, chunkSize: 256 * 1024 })
+  yield* diskTrouble(Stream.run(Stream.concat(Stream.make(wavHeader(to - from)), body), fs.sink(target)))
+})
+
+/** The 44 bytes before the samples. */
+export const wavHeader = (samples: number): Uint8Array => {
+  const header = Buffer.alloc(44)
+  header.write("RIFF", 0)
+  header.writeUInt32LE(36 + samples * 2, 4)
+  header.write("WAVEfmt ", 8)
+  header.writeUInt32LE(16, 16)
+  header.writeUInt16LE(1, 20)
+  header.writeUInt16LE(1, 22)
+  header.writeUInt32LE(sampleRate, 24)
+  header.writeUInt32LE(sampleRate * 2, 28)
+  header.writeUInt16LE(2, 32)
+  header.writeUInt16LE(16, 34)
+  header.write("data", 36)
+  header.writeUInt32LE(samples * 2, 40)
+  return header
+}

@@ -1,0 +1,90 @@
+/**
+ * Engines behind one another: the first that can, does. Which one did a piece, and why those before it did not, is kept
+ * beside the result; a plan of one engine simply fails as that engine does.
+ *
+ * A piece whose fallback is a draft makes the whole transcript a draft: readers are told what they get.
+ */
+import { PermanentError } from "@armoricore/domain/Errors"
+import { Context, Effect, ExecutionPlan, Layer } from "effect"
+import { primaryTag } from "./Language.ts"
+import { type Engine, type EngineError, SpeechEngine } from "./SpeechEngine.ts"
+
+/** Something that an engine did, with the reasons why those before it did not. */
+export interface Done<A> {
+  readonly value: A
+  readonly engine: Engine
+  /** One sentence each. */
+  readonly reasons: ReadonlyArray<string>
+}
+
+export class SpeechEngines extends Context.Service<
+  SpeechEngines,
+  {
+    /** In the order in which they are tried; never empty. */
+    readonly all: readonly [Engine, ...ReadonlyArray<Engine>]
+    /** Runs `work` with the first engine that knows the language, then with the next where it fails. */
+    readonly withEngine: <A, R>(
+      language: string | undefined,
+      work: (engine: Engine) => Effect.Effect<A, EngineError, R>,
+    ) => Effect.Effect<Done<A>, EngineError, R>
+  }
+>()("@armoricore/ai/SpeechEngines") {
+  /** The engines of these Layers, in this order. */
+  static readonly layer = <E, R>(
+    first: Layer.Layer<SpeechEngine, E, R>,
+    ...others: ReadonlyArray<Layer.Layer<SpeechEngine, E, R>>
+  ): Layer.Layer<SpeechEngines, E, R> =>
+    Layer.effect(
+      SpeechEngines,
+      Effect.gen(function* () {
+        const engineOf = (layer: Layer.Layer<SpeechEngine, E, R>) =>
+          Effect.map(Layer.build(layer), (context) => Context.get(context, SpeechEngine))
+        const head = yield* engineOf(first)
+        return make([head, ...(yield* Effect.forEach(others, engineOf))])
+      }),
+    )
+}
+
+/** Over engines that are there already. */
+export const make = (all: readonly [Engine, ...ReadonlyArray<Engine>]): SpeechEngines["Service"] => {
+  const stepOf = (engine: Engine) => ({ provide: SpeechEngine.context(engine) })
+  const [head, ...others] = all
+  const plan = ExecutionPlan.make(stepOf(head), ...others.map(stepOf))
+  return {
+    all,
+    withEngine: Effect.fn("SpeechEngines.withEngine")(function* (language, work) {
+      const failures: Array<{ readonly engine: Engine; readonly error: EngineError }> = []
+      const attempt = Effect.gen(function* () {
+        const engine = yield* SpeechEngine
+        const value = yield* (understands(engine, language) ? work(engine) : unknownLanguage(engine, language)).pipe(
+          Effect.tapError((error) => Effect.sync(() => failures.push({ engine, error }))),
+        )
+        const reasons = failures.map((failed) => `${failed.engine.name}: ${failed.error.message}`)
+        return { value, engine, reasons }
+      })
+      return yield* Effect.mapError(Effect.withExecutionPlan(attempt, plan), (last) => worthiest(failures, last))
+    }),
+  }
+}
+
+/** Another try may cure what is transient, an operator what is configuration; only then is it for good. */
+const worthiest = (failures: ReadonlyArray<{ readonly error: EngineError }>, last: EngineError): EngineError => {
+  const errors = failures.map(({ error }) => error)
+  return (
+    errors.find(({ _tag }) => _tag === "TransientError") ??
+    errors.find(({ _tag }) => _tag === "ConfigurationError") ??
+    errors[0] ??
+    last
+  )
+}
+
+const understands = ({ capabilities }: Engine, language: string | undefined): boolean =>
+  language === undefined || capabilities.languages === "any" || capabilities.languages.includes(primaryTag(language))
+
+const unknownLanguage = (engine: Engine, language: string | undefined) =>
+  Effect.fail(
+    new PermanentError({
+      code: "language_not_supported",
+      message: `The speech engine ${engine.name} does not understand ${language ?? "this language"}; ask for another language or configure another engine.`,
+    }),
+  )

@@ -1,0 +1,102 @@
+/**
+ * The state record of a media's transcripts, changed by compare-and-set. `status` and `percent` are about the newest
+ * request; each language has the transcript that was asked for last, whichever finished later.
+ */
+import { resultEventId } from "@armoricore/domain/Causation"
+import type { ConfigurationError } from "@armoricore/domain/Errors"
+import { TransientError } from "@armoricore/domain/Errors"
+import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
+import type { TranscriptState } from "@armoricore/domain/Transcript"
+import * as Collection from "@armoricore/state/Collection"
+import { transcriptStates } from "@armoricore/state/Transcripts"
+import { Clock, Effect, Option } from "effect"
+
+type RecordError = TransientError | ConfigurationError
+type Requested = EventOf<"transcription.requested">
+
+export interface TranscriptRecord {
+  readonly begin: (event: Requested) => Effect.Effect<void, RecordError>
+  /** Ignored for all but the newest request. */
+  readonly progress: (event: Requested, percent: number) => Effect.Effect<void, RecordError>
+  readonly complete: (
+    event: Requested,
+    complete: PayloadOf<"transcription.complete">,
+  ) => Effect.Effect<void, RecordError>
+  readonly fail: (failed: EventOf<"transcription.failed">) => Effect.Effect<void, RecordError>
+}
+
+export const make = Effect.gen(function* () {
+  const states = yield* Collection.make(transcriptStates)
+
+  const change = (
+    mediaId: string,
+    decide: (current: TranscriptState | undefined, now: string) => TranscriptState | undefined,
+  ): Effect.Effect<void, RecordError> =>
+    states
+      .modify(mediaId, (current) =>
+        Effect.map(Clock.currentTimeMillis, (millis) => {
+          const next = decide(Option.getOrUndefined(current)?.value, new Date(millis).toISOString())
+          return [undefined, Option.fromNullishOr(next)] as const
+        }),
+      )
+      .pipe(
+        Effect.catchTag("Conflict", (cause) =>
+          Effect.fail(new TransientError({ dependency: "state", code: "contended", message: cause.message, cause })),
+        ),
+      )
+
+  return {
+    begin: (event) =>
+      change(event.payload.media_id, (current, now) => {
+        if (current !== undefined && isBefore(event.timestamp, current.requested_at)) return undefined
+        return {
+          media_id: event.payload.media_id,
+          user_id: event.payload.user_id,
+          status: "processing",
+          percent: 0,
+          cause: event.event_id,
+          requested_at: event.timestamp,
+          languages: current?.languages ?? {},
+          updated_at: now,
+        }
+      }),
+    progress: (event, percent) =>
+      change(event.payload.media_id, (current, now) =>
+        current === undefined || current.cause !== event.event_id || current.status !== "processing"
+          ? undefined
+          : { ...current, percent, updated_at: now },
+      ),
+    complete: (event, complete) =>
+      change(complete.media_id, (current, now) => {
+        if (current === undefined) return undefined
+        const { completed_at, engine, language, quality, transcript_file_path, transcription_id, word_count } = complete
+        const there = current.languages[language]
+        const newest = there === undefined || !isBefore(event.timestamp, there.requested_at)
+        const entry = {
+          transcription_id,
+          transcript_file_path,
+          caption_urls: complete.caption_urls,
+          quality,
+          engine,
+          word_count,
+          requested_at: event.timestamp,
+          completed_at,
+        }
+        const { failed: _, ...kept } = current
+        return {
+          ...(current.cause === event.event_id ? { ...kept, status: "complete" as const, percent: 100 } : current),
+          languages: newest ? { ...current.languages, [language]: entry } : current.languages,
+          updated_at: now,
+        }
+      }),
+    fail: (failed) =>
+      change(failed.payload.media_id, (current, now) =>
+        // A result's id follows from its cause, so it tells which request failed.
+        current === undefined || resultEventId(current.cause, "transcription.failed") !== failed.event_id
+          ? undefined
+          : { ...current, status: "failed", failed: failed.payload.error, updated_at: now },
+      ),
+  } satisfies TranscriptRecord
+})
+
+const isBefore = (a: string, b: string): boolean => Date.parse(a) < Date.parse(b)

@@ -1,0 +1,67 @@
+/** Words made fit for cues: plain text without blanks inside, none longer than a line, times in whole milliseconds. */
+import type { TranscriptWord } from "@armoricore/domain/Transcript"
+import { lengthOf, rules } from "./Rules.ts"
+
+export interface Token {
+  readonly text: string
+  /** Milliseconds; never before the token before it. */
+  readonly start: number
+  readonly end: number
+  readonly speaker: string | undefined
+  /** A blank stands before it. */
+  readonly spaced: boolean
+  /** Characters from the beginning of all text to its first and behind its last. */
+  readonly at: number
+  readonly until: number
+}
+
+export const tokensOf = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Token> => {
+  const tokens: Array<Token> = []
+  const ordered = words
+    .filter(({ end, start }) => Number.isFinite(start) && Number.isFinite(end))
+    .sort((a, b) => a.start - b.start)
+  for (const word of ordered) {
+    const parts = partsOf(word.text)
+    const begin = Math.max(0, Math.round(word.start * 1000))
+    const length = Math.max(1, Math.round(word.end * 1000) - begin)
+    parts.forEach((text, index) => {
+      const before = tokens.at(-1)
+      // Pieces of one long word stand close together.
+      const spaced = before !== undefined && index === 0 && !(wide(before.text.at(-1)) && wide(text.at(0)))
+      const at = (before?.until ?? 0) + (spaced ? 1 : 0)
+      tokens.push({
+        text,
+        start: begin + Math.round((length * index) / parts.length),
+        end: begin + Math.round((length * (index + 1)) / parts.length),
+        speaker: word.speaker,
+        spaced,
+        at,
+        until: at + lengthOf(text),
+      })
+    })
+  }
+  return tokens
+}
+
+// Control characters and what turns the direction of text mean nothing in a caption and may break a file.
+const unfit = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu
+
+const partsOf = (text: string): ReadonlyArray<string> =>
+  text
+    .replace(/\s+/gu, " ")
+    .replace(unfit, (found) => (found === "\u200d" || found === "\u200c" ? found : ""))
+    .split(" ")
+    .filter((part) => part !== "")
+    .flatMap((part) => {
+      const characters = [...part]
+      if (characters.length <= rules.line) return [part]
+      const pieces: Array<string> = []
+      for (let at = 0; at < characters.length; at += rules.line)
+        pieces.push(characters.slice(at, at + rules.line).join(""))
+      return pieces
+    })
+
+/** Scripts that are written without blanks. */
+const wide = (character: string | undefined): boolean =>
+  character !== undefined &&
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}。、，！？]/u.test(character)

@@ -1,0 +1,97 @@
+/**
+ * The offline fallback: CMU pocketsphinx with its English model, as Debian packs it
+ * (`apt-get install pocketsphinx pocketsphinx-en-us`). It proves the pipeline without a network and a graphics card; its
+ * results are drafts.
+ */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import * as LeashedChild from "@armoricore/ffmpeg/LeashedChild"
+import type { TranscriptWord } from "@armoricore/domain/Transcript"
+import { type Cause, Duration, Effect, Layer, type PlatformError } from "effect"
+import { ChildProcessSpawner } from "effect/process"
+import { type Sound, SpeechEngine } from "../SpeechEngine.ts"
+
+export const program = "pocketsphinx_continuous"
+
+export interface Options {
+  /** Default: `pocketsphinx_continuous` on PATH. */
+  readonly path?: string
+  /** Pieces at once; each uses one core. Default 1. */
+  readonly concurrency?: number
+}
+
+export const layer = (options: Options = {}) =>
+  Layer.effect(
+    SpeechEngine,
+    Effect.gen(function* () {
+      const { leash } = yield* FfmpegPrograms
+      const own = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner>()
+      const transcribe = Effect.fn("Pocketsphinx.transcribe")(function* (sound: Sound) {
+        const { code, stderr, stdout } = yield* LeashedChild.collect(
+          leash,
+          options.path ?? program,
+          ["-infile", sound.file, "-time", "yes", "-logfn", "/dev/null"],
+          "/",
+        ).pipe(Effect.timeout(Duration.seconds(60 + sound.seconds * 10)), Effect.provide(own), Effect.mapError(notRun))
+        if (code !== 0) return yield* failed(code, stderr)
+        return { language: "en", words: parse(stdout), segments: [] }
+      })
+      return {
+        name: "pocketsphinx",
+        model: "en-us",
+        capabilities: {
+          times: "words" as const,
+          languages: ["en"],
+          detectsLanguage: false,
+          speakers: false,
+          quality: "draft" as const,
+          longestPiece: 120,
+          concurrency: options.concurrency ?? 1,
+        },
+        transcribe,
+      }
+    }),
+  )
+
+/** `word start end probability` lines; what is in brackets was no word, `(2)` is the second way to say it. */
+export const parse = (text: string): ReadonlyArray<TranscriptWord> =>
+  text.split("\n").flatMap((line) => {
+    const match = /^(\S+) ([0-9.]+) ([0-9.]+) ([0-9.]+)$/.exec(line.trim())
+    const [, word = "", start = "", end = "", confidence = ""] = match ?? []
+    if (match === null || /^(<.*>|\[.*\]|\+\+.*\+\+)$/.test(word)) return []
+    return [
+      {
+        text: word.replace(/\([0-9]+\)$/, ""),
+        start: Number(start),
+        end: Number(end),
+        confidence: Math.min(1, Number(confidence)),
+      },
+    ]
+  })
+
+const notInstalled = () =>
+  new ConfigurationError({
+    setting: "SPEECH_ENGINE",
+    message:
+      "pocketsphinx is not installed; run `apt-get install pocketsphinx pocketsphinx-en-us`, or set SPEECH_ENGINE to another engine",
+  })
+
+const notRun = (cause: PlatformError.PlatformError | Cause.TimeoutError) =>
+  cause._tag === "PlatformError" && cause.reason._tag === "NotFound"
+    ? notInstalled()
+    : new TransientError({
+        dependency: "pocketsphinx",
+        code: cause._tag === "TimeoutError" ? "timeout" : "killed",
+        message: `pocketsphinx did not run to its end: ${cause.message}`,
+        cause,
+      })
+
+/** 127 is what a shell, and the leash, say where there is no such program. */
+const failed = (code: number, stderr: string) =>
+  code === 127
+    ? notInstalled()
+    : new TransientError({
+        dependency: "pocketsphinx",
+        code: "failed",
+        message: `pocketsphinx ended with code ${code}: ${stderr.trim().slice(-200)}`,
+      })

@@ -1,0 +1,87 @@
+/** The captions pipeline on ports in memory, with a real ffmpeg and whatever engine a test brings. */
+import type { SpeechEngine } from "@armoricore/ai/SpeechEngine"
+import * as SpeechEngines from "@armoricore/ai/SpeechEngines"
+import { type Options, Transcribe } from "@armoricore/ai/Transcribe"
+import type { EventOf } from "@armoricore/domain/Events"
+import { Transcript } from "@armoricore/domain/Transcript"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { PlaybackUrls } from "@armoricore/storage/Playback"
+import * as Programs from "@armoricore/testing/Programs"
+import { NodeServices } from "@effect/platform-node"
+import { Effect, FileSystem, Layer, Schema, Stream } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+
+/** Pass to `describe.skipIf`. */
+export const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+
+export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
+
+export const pipeline = <E>(
+  engine: Layer.Layer<SpeechEngine, E, Layer.Success<typeof programs> | ChildProcessSpawner.ChildProcessSpawner>,
+  changes: Partial<Options> = {},
+) =>
+  Transcribe.layer({ bucket: "media", sourceBuckets: ["media"], ...changes }).pipe(
+    Layer.provideMerge(SpeechEngines.SpeechEngines.layer(engine)),
+    Layer.provideMerge(WorkFolder.layer()),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Layer.fresh(MemoryStorage.layer),
+        Layer.fresh(MemoryState.layer),
+        Layer.succeed(PlaybackUrls, {
+          urlFor: ({ bucket, key }) => Effect.succeed(`http://cdn.invalid/${bucket}/${key}`),
+        }),
+      ),
+    ),
+    Layer.provideMerge(programs),
+  )
+
+let requests = 0
+
+/** An event as a backend would send it. */
+export const requested = (
+  mediaId: string,
+  filePath: string,
+  language?: string,
+  eventId = `00000000-0000-4000-8000-${String(++requests).padStart(12, "0")}`,
+): EventOf<"transcription.requested"> => ({
+  event_type: "transcription.requested",
+  event_id: eventId,
+  timestamp: "2026-01-31T12:00:00Z",
+  source: "php-backend",
+  payload: {
+    media_id: mediaId,
+    user_id: "u1",
+    source_file_path: filePath,
+    ...(language === undefined ? {} : { language }),
+  },
+})
+
+/** Puts a local file or bytes into the bucket of uploads. */
+export const store = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
+  const fs = yield* FileSystem.FileSystem
+  const storage = yield* ObjectStorage
+  const bytes = typeof content === "string" ? yield* fs.readFile(content) : content
+  yield* storage.put<never, never>({ bucket: "media", key }, bytes, { contentType: "video/mp4" })
+  return `s3://media/${key}`
+})
+
+/** An object's text, with its content type. */
+export const read = Effect.fnUntraced(function* (key: string) {
+  const storage = yield* ObjectStorage
+  const { body, info } = yield* storage.get({ bucket: "media", key })
+  return { text: yield* Stream.mkString(Stream.decodeText(body)), contentType: info.contentType }
+})
+
+/** What a result's address names, as the key of the object. */
+export const keyOf = (address: string): string =>
+  address.replace("http://cdn.invalid/media/", "").replace("s3://media/", "")
+
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Transcript))
+
+export const documentOf = Effect.fnUntraced(function* (filePath: string) {
+  return yield* decode((yield* read(keyOf(filePath))).text)
+})

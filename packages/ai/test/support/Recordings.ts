@@ -1,0 +1,84 @@
+/** Short recordings made by generators, so that none has to be kept. */
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { Effect, FileSystem, Path, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+
+const run = Effect.fnUntraced(function* (program: string, args: ReadonlyArray<string>) {
+  const child = yield* ChildProcess.make(program, args, {
+    stdin: "ignore",
+    stdout: "ignore",
+    forceKillAfter: "1 second",
+  })
+  const [code, stderr] = yield* Effect.all([child.exitCode, Stream.mkString(Stream.decodeText(child.stderr))], {
+    concurrency: 2,
+  })
+  if (code !== 0) return yield* Effect.die(new Error(`${program} ${args.join(" ")}: ${code} ${stderr}`))
+}, Effect.scoped)
+
+/** Runs ffmpeg to its end in a folder of the test; returns the path of the last argument's file. */
+export const ffmpeg = Effect.fnUntraced(function* (name: string, ...args: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const programs = yield* FfmpegPrograms
+  const file = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" }), name)
+  yield* run(programs.ffmpeg, ["-v", "error", "-nostdin", "-y", ...args, file])
+  return file
+})
+
+/** Speech of flite's voice that pocketsphinx understands best; seconds of silence stand before and between sentences. */
+export const speech = Effect.fnUntraced(function* (
+  sentences: ReadonlyArray<string>,
+  options: { readonly before?: number; readonly between?: number } = {},
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" })
+  const files = yield* Effect.forEach(sentences, (text, index) => {
+    const file = path.join(folder, `${index}.wav`)
+    return Effect.as(run("flite", ["-voice", "rms", "-t", text, "-o", file]), file)
+  })
+  const pads = files.map(
+    (_, index) =>
+      `[${index}]adelay=${(index === 0 ? (options.before ?? 0) : (options.between ?? 0.6)) * 1000}:all=1[s${index}]`,
+  )
+  return yield* ffmpeg(
+    "speech.wav",
+    ...files.flatMap((file) => ["-i", file]),
+    "-filter_complex",
+    `${pads.join(";")};${files.map((_, index) => `[s${index}]`).join("")}concat=n=${files.length}:v=0:a=1`,
+    "-ar",
+    "48000",
+    "-ac",
+    "2",
+  )
+})
+
+/** A film of that sound, or of none. */
+export const film = (sound: string | undefined, seconds: number) =>
+  ffmpeg(
+    "film.mp4",
+    ...["-f", "lavfi", "-i", `testsrc2=s=64x64:r=10:d=${seconds}`],
+    ...(sound === undefined ? [] : ["-i", sound, "-c:a", "aac"]),
+    ...["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"],
+  )
+
+/** Word error rate: edits over the number of words that were said. */
+export const wordErrorRate = (said: string, heard: string): number => {
+  const words = (text: string) => text.toLowerCase().match(/[a-z']+/g) ?? []
+  const reference = words(said)
+  let row = [...words(heard).keys(), words(heard).length]
+  reference.forEach((word, index) => {
+    const next = [index + 1]
+    words(heard).forEach((other, position) => {
+      next.push(
+        Math.min(
+          (row[position] ?? 0) + (word === other ? 0 : 1),
+          (row[position + 1] ?? 0) + 1,
+          (next[position] ?? 0) + 1,
+        ),
+      )
+    })
+    row = next
+  })
+  return (row.at(-1) ?? 0) / Math.max(1, reference.length)
+}

@@ -1,0 +1,68 @@
+/**
+ * A child process that ends with us: the scope ends it with SIGTERM to its own process group (SIGKILL after three
+ * seconds), and where this process is killed with SIGKILL the leash does.
+ */
+import { Effect, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import type { Leash } from "./FfmpegPrograms.ts"
+
+/** Runs a program to its end; what it prints is kept, at most `limit` bytes of it (default 8 MB). */
+export const collect = Effect.fn("LeashedChild.collect")(function* (
+  leash: Leash,
+  program: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  limit = 8_000_000,
+) {
+  const child = yield* spawn(leash, program, args, cwd)
+  const [code, stderr, stdout] = yield* Effect.all(
+    [
+      child.exitCode,
+      tailOf(child.stderr),
+      Stream.mkString(Stream.decodeText(Stream.limitBytes(child.stdout, limit, () => Stream.empty))),
+    ],
+    { concurrency: "unbounded" },
+  )
+  return { code: Number(code), stderr, stdout }
+}, Effect.scoped)
+
+/** The child, in the scope; both of its pipes must be drained. */
+export const spawn = (leash: Leash, program: string, args: ReadonlyArray<string>, cwd: string) => {
+  const options = {
+    cwd,
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+    killSignal: "SIGTERM",
+    forceKillAfter: "3 seconds",
+  } as const
+  switch (leash) {
+    case "setpriv":
+      return ChildProcess.make("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], {
+        ...options,
+        stdin: "ignore",
+      })
+    case "watcher":
+      // Our end of stdin stays open as long as we live; `read` returns when it closes, however we ended.
+      return ChildProcess.make("sh", ["-c", watcher, "sh", program, ...args], { ...options, stdin: "pipe" })
+    case "none":
+      return ChildProcess.make(program, args, { ...options, stdin: "ignore" })
+  }
+}
+
+const watcher = `exec 3<&0
+"$@" </dev/null 3<&- & child=$!
+( read -r _ <&3; kill -KILL $child ) >/dev/null 2>&1 & watch=$!
+wait $child; code=$?; exec 2>/dev/null
+kill $watch; wait $watch
+exit $code`
+
+const tailBytes = 4_000
+
+/** The last 4 kB of text; drains the pipe. */
+export const tailOf = <E>(stderr: Stream.Stream<Uint8Array, E>) =>
+  Stream.runFold(
+    Stream.decodeText(stderr),
+    () => "",
+    (tail, text) => (tail + text).slice(-tailBytes),
+  )
