@@ -10,6 +10,10 @@ export interface Identity {
   readonly channels?: ReadonlyArray<string>
   /** When the token ends, epoch milliseconds. */
   readonly expiresAt: number
+  /** When it was made, epoch milliseconds; absent where the token does not say. */
+  readonly issuedAt?: number
+  /** The token's own id (`jti`), where it has one. */
+  readonly tokenId?: string
 }
 
 export const hasRole = (identity: Identity, role: string): boolean => identity.roles.includes(role)

@@ -3,8 +3,8 @@
  * the keys of a JWKS URL (RS256, ES256), never by what the token says of itself: the algorithm belongs to the key, so
  * `alg: none` and the RS256-read-as-HS256 trick are refused before any claim is looked at.
  *
- * Claims: `user_id` or `sub`; `exp` required; `roles`; optional `channels` (see {@link Identity}); `nbf`, and issuer
- * and audience where they are configured.
+ * Claims: `user_id` or `sub`; `exp` required; `roles`; optional `channels` (see {@link Identity}); `iat` and `jti`, by
+ * which tokens are revoked; `nbf`, and issuer and audience where they are configured.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { describeFault } from "@armoricore/domain/EventCodec"
@@ -12,6 +12,7 @@ import { UserId } from "@armoricore/domain/Ids"
 import { Maybe } from "@armoricore/domain/Wire"
 import { Clock, Context, Duration, Effect, Layer, Redacted, Result, Schema } from "effect"
 import * as Jose from "jose"
+import * as Hs256 from "./Hs256.ts"
 import type { Identity } from "./Identity.ts"
 
 /** The caller is not (or no longer) who they say; `message` is one sentence for the person who sent the token. */
@@ -32,8 +33,11 @@ export interface TokensOptions {
   readonly keys:
     /** HS256, `JWT_SECRET`: verifies and signs. */
     | { readonly _tag: "Secret"; readonly secret: Redacted.Redacted }
-    /** RS256 and ES256, `JWT_JWKS_URL`: verifies only. Keys are cached; an unknown `kid` asks the URL again. */
-    | { readonly _tag: "Jwks"; readonly url: URL }
+    /**
+     * RS256 and ES256, `JWT_JWKS_URL`: verifies only. Keys are cached for 10 minutes; an unknown `kid`, as after a
+     * rotation, asks the URL again, at most once in `cooldown` (5 s), so that forged ones cannot flood the key server.
+     */
+    | { readonly _tag: "Jwks"; readonly url: URL; readonly cooldown?: Duration.Duration }
   /** `JWT_ISSUER`: must equal `iss`. */
   readonly issuer?: string
   /** `JWT_AUDIENCE`: must be among `aud`. */
@@ -57,24 +61,13 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
   Layer.effect(
     Tokens,
     Effect.gen(function* () {
-      const keys = yield* openKeys(options.keys)
-      const checks = {
-        algorithms: keys.algorithms,
-        requiredClaims: ["exp"],
-        ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-        ...(options.audience === undefined ? {} : { audience: options.audience }),
-      }
-
+      const keys = yield* openKeys(options)
       const verify = Effect.fnUntraced(function* (token: string | undefined) {
         if (token === undefined || token === "") {
           return yield* new Unauthorized({ reason: "missing", message: "no token was sent: send a JWT as `token`" })
         }
-        const currentDate = new Date(yield* Clock.currentTimeMillis)
-        const verified = yield* Effect.tryPromise({
-          try: () => keys.verify(token, { ...checks, currentDate }),
-          catch: refusalOf,
-        })
-        return yield* Effect.fromResult(identityOf(verified.payload))
+        const claims = yield* keys.verify(token, yield* Clock.currentTimeMillis)
+        return yield* Effect.fromResult(identityOf(claims))
       })
 
       const sign = Effect.fnUntraced(function* (request: SignOptions) {
@@ -106,21 +99,35 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
   )
 
 interface Keys {
-  readonly algorithms: Array<string>
-  readonly verify: (token: string, options: Jose.JWTVerifyOptions) => Promise<Jose.JWTVerifyResult>
-  readonly signing?: Jose.CryptoKey
+  readonly verify: (token: string, now: number) => Effect.Effect<Hs256.Claims, Unauthorized | TransientError>
+  readonly signing?: Uint8Array
 }
 
 /** RFC 7518 asks for a secret as long as the hash; a shorter one can be guessed offline from a single token. */
 const fullSecretBytes = 32
 
-const openKeys: (keys: TokensOptions["keys"]) => Effect.Effect<Keys, ConfigurationError> = Effect.fnUntraced(
-  function* (keys) {
+const openKeys: (options: TokensOptions) => Effect.Effect<Keys, ConfigurationError> = Effect.fnUntraced(
+  function* (options) {
+    const { keys, issuer, audience } = options
     if (keys._tag === "Jwks") {
-      const set = Jose.createRemoteJWKSet(keys.url)
-      return {
+      const set = Jose.createRemoteJWKSet(keys.url, {
+        cooldownDuration: Duration.toMillis(keys.cooldown ?? Duration.seconds(5)),
+      })
+      const checks = {
         algorithms: ["RS256", "ES256"],
-        verify: (token, options) => Jose.jwtVerify(token, set, options),
+        requiredClaims: ["exp"],
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+      }
+      return {
+        verify: (token, now) =>
+          Effect.map(
+            Effect.tryPromise({
+              try: () => Jose.jwtVerify(token, set, { ...checks, currentDate: new Date(now) }),
+              catch: refusalOf,
+            }),
+            ({ payload }) => payload,
+          ),
       }
     }
     const bytes = new TextEncoder().encode(Redacted.value(keys.secret))
@@ -132,29 +139,39 @@ const openKeys: (keys: TokensOptions["keys"]) => Effect.Effect<Keys, Configurati
         `JWT_SECRET has ${bytes.byteLength} bytes; with fewer than ${fullSecretBytes} it can be guessed from one token`,
       )
     }
-    // Imported once: doing it at each verification costs as much as the verification itself.
-    const key = yield* Effect.promise(() =>
-      crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]),
-    )
+    const verify = Hs256.verifier(bytes, { issuer, audience })
     return {
-      algorithms: ["HS256"],
-      verify: (token, options) => Jose.jwtVerify(token, key, options),
-      signing: key,
+      verify: (token, now) => Effect.fromResult(Result.mapError(verify(token, now), refusalOfFault)),
+      signing: bytes,
     }
   },
 )
 
 const invalid = (message: string) => new Unauthorized({ reason: "invalid", message })
 
-const refusalOf = (cause: unknown): Unauthorized | TransientError => {
-  if (cause instanceof Jose.errors.JWTExpired) {
-    return new Unauthorized({ reason: "expired", message: "the token has expired: get a new one" })
+const expired = new Unauthorized({ reason: "expired", message: "the token has expired: get a new one" })
+const wrongAlgorithm = invalid("the token is signed with an algorithm not allowed here")
+const noToken = invalid("the token is no JWT with a good signature")
+
+const refusalOfFault = (fault: Hs256.Fault): Unauthorized => {
+  switch (fault._tag) {
+    case "Malformed":
+      return noToken
+    case "Algorithm":
+      return wrongAlgorithm
+    case "Expired":
+      return expired
+    case "Claim":
+      return invalid(`the token's claim ${fault.claim} does not hold: ${fault.message}`)
   }
+}
+
+const refusalOf = (cause: unknown): Unauthorized | TransientError => {
+  if (cause instanceof Jose.errors.JWTExpired) return expired
   if (cause instanceof Jose.errors.JWTClaimValidationFailed) {
     return invalid(`the token's claim ${cause.claim} does not hold: ${cause.message}`)
   }
-  if (cause instanceof Jose.errors.JOSEAlgNotAllowed)
-    return invalid("the token is signed with an algorithm not allowed here")
+  if (cause instanceof Jose.errors.JOSEAlgNotAllowed) return wrongAlgorithm
   if (cause instanceof Jose.errors.JWKSNoMatchingKey) return invalid("no key of the key set matches the token's kid")
   if (isKeyServerFault(cause)) {
     return new TransientError({
@@ -164,7 +181,7 @@ const refusalOf = (cause: unknown): Unauthorized | TransientError => {
       cause,
     })
   }
-  return invalid("the token is no JWT with a good signature")
+  return noToken
 }
 
 /** What `jose` raises while it fetches keys is its plain base class or no error of `jose` at all. */
@@ -178,18 +195,20 @@ const Claims = Schema.Struct({
   user_id: Maybe(UserId),
   sub: Maybe(UserId),
   exp: Schema.Finite,
+  iat: Maybe(Schema.Finite),
+  jti: Maybe(Schema.String),
   roles: Maybe(Schema.Array(Schema.String)),
   channels: Maybe(Schema.Array(Schema.String)),
 })
 const decodeClaims = Schema.decodeUnknownResult(Claims)
 
-const identityOf = (payload: Jose.JWTPayload): Result.Result<Identity, Unauthorized> => {
+const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized> => {
   const claims = decodeClaims(payload)
   if (Result.isFailure(claims)) {
     const { path, message } = describeFault(claims.failure)
     return Result.fail(invalid(`the token's claim ${path} is not valid: ${message}`))
   }
-  const { user_id, sub, exp, roles, channels } = claims.success
+  const { user_id, sub, exp, iat, jti, roles, channels } = claims.success
   const userId = user_id ?? sub
   if (userId === undefined) return Result.fail(invalid("the token names nobody: it needs the claim user_id or sub"))
   return Result.succeed({
@@ -197,5 +216,7 @@ const identityOf = (payload: Jose.JWTPayload): Result.Result<Identity, Unauthori
     roles: roles ?? [],
     ...(channels === undefined ? {} : { channels }),
     expiresAt: exp * 1000,
+    ...(iat === undefined ? {} : { issuedAt: iat * 1000 }),
+    ...(jti === undefined ? {} : { tokenId: jti }),
   })
 }

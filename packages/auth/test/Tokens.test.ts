@@ -30,7 +30,13 @@ describe("Tokens with a secret", () => {
         channels: ["chat:room:*"],
         ttl: Duration.hours(1),
       })
-      const expected: Identity = { userId: "u1", roles: ["operator"], channels: ["chat:room:*"], expiresAt: 3_600_000 }
+      const expected: Identity = {
+        userId: "u1",
+        roles: ["operator"],
+        channels: ["chat:room:*"],
+        expiresAt: 3_600_000,
+        issuedAt: 0,
+      }
       assert.deepStrictEqual(yield* tokens.verify(token), expected)
     }).pipe(Effect.provide(bySecret())),
   )
@@ -94,8 +100,9 @@ describe("Tokens with a secret", () => {
 /** A key server on a free port; `keys` may be changed while it runs. */
 const keyServer = Effect.acquireRelease(
   Effect.promise(async () => {
-    const state: { keys: Array<Jose.JWK>; status: number } = { keys: [], status: 200 }
+    const state: { keys: Array<Jose.JWK>; status: number; asked: number } = { keys: [], status: 200, asked: 0 }
     const server = createServer((_, response) => {
+      state.asked++
       response.writeHead(state.status, { "content-type": "application/json" })
       response.end(JSON.stringify({ keys: state.keys }))
     })
@@ -137,6 +144,32 @@ describe("Tokens with a JWKS URL", () => {
         assert.strictEqual(yield* refusal(yield* foreign({ sub: "x", exp: inAnHour() })), "invalid")
         const error = yield* Effect.flip((yield* Tokens).sign({ userId: "x", ttl: Duration.hours(1) }))
         assert.strictEqual(error.setting, "JWT_SECRET")
+      }).pipe(Effect.provide(layer({ keys: { _tag: "Jwks", url: server.url } })))
+    }),
+  )
+
+  it.live("a rotation: new keys count at their first token, withdrawn ones no longer, unknown ones do not flood", () =>
+    Effect.gen(function* () {
+      const server = yield* keyServer
+      const [old, fresh, forged] = [
+        yield* keyPair("ES256", "k1"),
+        yield* keyPair("RS256", "k2"),
+        yield* keyPair("ES256", "k3"),
+      ]
+      const claims = { sub: "x", exp: inAnHour() }
+      const rotate = Effect.gen(function* () {
+        server.state.keys = [old.jwk]
+        yield* verify(yield* old.sign(claims))
+        server.state.keys = [fresh.jwk]
+        yield* verify(yield* fresh.sign(claims))
+        assert.strictEqual(yield* refusal(yield* old.sign(claims)), "invalid")
+      })
+      yield* Effect.provide(rotate, layer({ keys: { _tag: "Jwks", url: server.url, cooldown: Duration.zero } }))
+      yield* Effect.gen(function* () {
+        yield* verify(yield* fresh.sign(claims))
+        const asked = server.state.asked
+        for (let n = 0; n < 20; n++) assert.strictEqual(yield* refusal(yield* forged.sign(claims)), "invalid")
+        assert.strictEqual(server.state.asked, asked)
       }).pipe(Effect.provide(layer({ keys: { _tag: "Jwks", url: server.url } })))
     }),
   )
