@@ -51,6 +51,7 @@ const run = Effect.fnUntraced(function* <E, R>(
   pages: Layer.Layer<never, E, R>,
 ) {
   const readiness = yield* Readiness
+  yield* Services.warnOfUnread
   const server = yield* Server.make(
     chosen.has("realtime") ? Layer.merge(everywhere, Layer.merge(yield* api, pages)) : everywhere,
   )

@@ -10,6 +10,7 @@ import { RetryPolicy } from "@armoricore/worker/Retry"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "./Settings.ts"
+import { groups, type Name, table } from "./settings/Table.ts"
 
 export const names = ["media", "realtime"] as const
 export type ServiceName = (typeof names)[number]
@@ -66,3 +67,20 @@ export const workers = (chosen: ReadonlySet<ServiceName>) =>
     Layer.provide(Ledger.layer),
     Layer.provide(rules),
   )
+
+/** Groups of settings whose services are not part of this version. */
+const unread = ["Push notifications", "E-mail", "Captions and moderation", "Webhook of results"] as const
+
+/** A setting that nothing reads must not look as if it worked. */
+export const warnOfUnread = Effect.gen(function* () {
+  const settings = yield* Settings
+  for (const title of unread) {
+    const set = Object.entries(groups[title]).flatMap(([name, { fallback }]) =>
+      isName(name) && settings[name] !== fallback ? [name] : [],
+    )
+    if (set.length > 0)
+      yield* Effect.logWarning(`${set.join(", ")} is set, but this version has no service that reads it`)
+  }
+})
+
+const isName = (name: string): name is Name => name in table

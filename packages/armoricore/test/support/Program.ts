@@ -39,18 +39,21 @@ export interface Running {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
-/** Starts a command; whatever still runs when the scope closes is killed. */
+/** Starts a command; whatever still runs when the scope closes is ended. */
 export const launch = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => start(args, env)),
-    ({ child, ended }) =>
-      Effect.suspend(() => {
-        if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
-        return ended
-      }),
+    ({ child, ended, signal }) =>
+      // Asked first, so that it removes what it made.
+      child.exitCode === null && child.signalCode === null
+        ? signal("SIGTERM").pipe(
+            Effect.andThen(ended),
+            Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.andThen(signal("SIGKILL"), ended) }),
+          )
+        : ended,
   )
 
 const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Running => {
