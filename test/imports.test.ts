@@ -35,7 +35,7 @@ const allowed: ReadonlyMap<string, ReadonlySet<string>> = (() => {
 })()
 
 const services = new Set(["media", "notify", "ai", "realtime", "api", "worker"])
-const adapterFolders = /^@armoricore\/(bus|state|storage)\/(memory|embedded|nats|rabbitmq|postgres|local|s3)\//
+const adapterFolders = /^@armoricore\/(bus|state|storage|history)\/(memory|embedded|nats|rabbitmq|postgres|local|s3)\//
 
 describe("imports", () => {
   it("every package stands in the table", () => {

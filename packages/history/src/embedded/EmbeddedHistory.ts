@@ -1,0 +1,37 @@
+/** The history in the embedded engine: durable in the data folder, shared by the processes that share the folder. */
+import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
+import { Clock, Duration, Effect, Layer } from "effect"
+import { check, History } from "../History.ts"
+import { defaults, type Retention } from "../Retention.ts"
+import type { operations } from "./HistoryOperations.ts"
+
+export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, EngineError, EmbeddedEngine> =>
+  Layer.effect(
+    History,
+    Effect.gen(function* () {
+      const engine = yield* EmbeddedEngine
+      const { maxAge, maxPerRoom } = { ...defaults, ...options }
+      const history = yield* engine.module<typeof operations>({
+        name: "history",
+        url: new URL(`./HistoryOperations${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
+        options: { maxAge: Duration.toMillis(maxAge), maxPerRoom },
+      })
+      return {
+        append: Effect.fnUntraced(function* (room, id, body) {
+          yield* check(room, id, body)
+          const now = yield* Clock.currentTimeMillis
+          const kept = yield* history.call("append", { room, id, body, now })
+          if (kept.body === null) return { _tag: "Removed" } as const
+          return { _tag: "Kept", item: { seq: kept.seq, id, body: kept.body }, fresh: kept.fresh } as const
+        }),
+        read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
+          yield* check(room)
+          const now = yield* Clock.currentTimeMillis
+          const { rows, complete } = yield* history.call("read", { room, since, limit, now })
+          return { items: rows, complete }
+        }),
+        remove: (room, id) => Effect.andThen(check(room, id), history.call("remove", { room, id })),
+        setup: Effect.succeed([`history: embedded, in ${engine.folder}`]),
+      }
+    }),
+  )

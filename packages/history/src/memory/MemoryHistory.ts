@@ -1,0 +1,133 @@
+/**
+ * The history in memory: gone with its Layer, which readers hear as `complete: false`. For that a room's numbers begin at
+ * the time of its first item, so that no later life of the room repeats one.
+ */
+import { Clock, Duration, Effect, Layer, Schedule } from "effect"
+import { check, History, type Item } from "../History.ts"
+import { defaults, type Retention } from "../Retention.ts"
+
+interface Kept {
+  readonly seq: number
+  readonly id: string
+  readonly at: number
+  /** Absent once removed. */
+  body: Uint8Array | undefined
+}
+
+/** Each build of the Layer is a history of its own. */
+export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
+  Layer.effect(
+    History,
+    Effect.gen(function* () {
+      const retention = { ...defaults, ...options }
+      const rooms = new Map<string, Room>()
+
+      const open = (name: string, now: number): Room => {
+        const room = rooms.get(name) ?? new Room(now * numbersPerMilli, retention)
+        rooms.set(name, room)
+        room.trim(now)
+        return room
+      }
+
+      const sweep = Effect.map(Clock.currentTimeMillis, (now) => {
+        for (const [name, room] of rooms) {
+          room.trim(now)
+          if (room.isEmpty) rooms.delete(name)
+        }
+      })
+      yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced("1 minute")))
+
+      return {
+        append: (name, id, body) =>
+          Effect.gen(function* () {
+            yield* check(name, id, body)
+            const now = yield* Clock.currentTimeMillis
+            const room = open(name, now)
+            const known = room.find(id)
+            if (known === undefined) return { _tag: "Kept", item: room.add(id, body, now), fresh: true } as const
+            const { seq } = known
+            if (known.body === undefined) return { _tag: "Removed" } as const
+            return { _tag: "Kept", item: { seq, id, body: known.body }, fresh: false } as const
+          }),
+        read: (name, { since = 0, limit }) =>
+          Effect.gen(function* () {
+            yield* check(name)
+            const now = yield* Clock.currentTimeMillis
+            const room = rooms.get(name)
+            room?.trim(now)
+            return room === undefined ? { items: [], complete: since === 0 } : room.read(since, limit)
+          }),
+        remove: (name, id) =>
+          Effect.andThen(
+            check(name, id),
+            Effect.sync(() => {
+              const kept = rooms.get(name)?.find(id)
+              if (kept?.body === undefined) return false
+              kept.body = undefined
+              return true
+            }),
+          ),
+        setup: Effect.succeed(["history: in memory, gone when the process ends"]),
+      }
+    }),
+  )
+
+/** More items a millisecond than any room gets. */
+const numbersPerMilli = 1000
+
+class Room {
+  readonly #retention: Retention
+  readonly #first: number
+  #last: number
+  /** The last number that retention took. */
+  #trimmed = 0
+  readonly #ids = new Map<string, Kept>()
+  #items: Array<Kept> = []
+
+  constructor(base: number, retention: Retention) {
+    this.#first = base
+    this.#last = base
+    this.#retention = retention
+  }
+
+  get isEmpty(): boolean {
+    return this.#items.length === 0
+  }
+
+  find(id: string): Kept | undefined {
+    return this.#ids.get(id)
+  }
+
+  add(id: string, body: Uint8Array, at: number): Item {
+    const kept = { seq: ++this.#last, id, body, at }
+    this.#items.push(kept)
+    this.#ids.set(id, kept)
+    this.trim(at)
+    return kept
+  }
+
+  trim(now: number): void {
+    const oldest = now - Duration.toMillis(this.#retention.maxAge)
+    const surplus = this.#items.length - this.#retention.maxPerRoom
+    let count = 0
+    for (const kept of this.#items) {
+      if (count >= surplus && kept.at > oldest) break
+      if (kept.body !== undefined) this.#trimmed = kept.seq
+      this.#ids.delete(kept.id)
+      count++
+    }
+    if (count > 0) this.#items.splice(0, count)
+  }
+
+  read(since: number, limit: number) {
+    const found: Array<Item> = []
+    for (let index = this.#items.length - 1; index >= 0; index--) {
+      const { seq, id, body } = this.#items[index] ?? { seq: 0, id: "", body: undefined }
+      if (seq <= since || found.length > limit) break
+      if (body !== undefined) found.push({ seq, id, body })
+    }
+    const items = found.slice(0, limit).reverse()
+    const known = since === 0 || (since >= this.#first && since <= this.#last)
+    return { items, complete: known && since >= this.#trimmed && found.length <= limit }
+  }
+}

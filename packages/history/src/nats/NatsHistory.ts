@@ -1,0 +1,108 @@
+/**
+ * The history in a JetStream stream, a subject per room: `ARMORICORE_HISTORY` over `armoricore-history.<room>`. A number
+ * is the stream's own sequence, so a room's numbers grow and have gaps.
+ *
+ * Whether something is gone is told from what is still there: the server drops a room's oldest items first, so where one
+ * at or before `since` is left, everything behind it is too. Where none is left, nothing was dropped if the whole
+ * stream still begins at or before `since`. Otherwise nobody knows, and the answer is `complete: false`.
+ */
+import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
+import * as NatsDirect from "@armoricore/bus/nats/NatsDirect"
+import { attempt, failure } from "@armoricore/bus/nats/NatsErrors"
+import { Duration, Effect, Layer } from "effect"
+import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
+import { check, History, type Item } from "../History.ts"
+import { defaults, type Retention } from "../Retention.ts"
+import * as NatsReading from "./NatsReading.ts"
+import { ensureStream, isRemoved, streamName, subjectOf } from "./NatsHistoryStream.ts"
+
+export interface NatsHistoryOptions extends Partial<Retention> {
+  /** What the stream may take on the disk, oldest items go first. Default 1 GiB. */
+  readonly maxBytes?: number
+  /** Copies in a cluster. Default 1. */
+  readonly replicas?: number
+}
+
+interface Nats {
+  readonly client: Client
+  readonly js: JetStreamClient
+  readonly manager: JetStreamManager
+}
+
+const resource = `stream ${streamName}`
+
+export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, never, NatsConnection> =>
+  Layer.effect(
+    History,
+    Effect.gen(function* () {
+      const connection = yield* NatsConnection
+      const retention = { ...defaults, ...options }
+
+      /** What an id was added with before; undefined where it was removed since. */
+      const known = (nats: Nats, room: string, seq: number) =>
+        Effect.map(NatsDirect.get(nats.client, streamName, { seq }), (found): Item | undefined =>
+          found === undefined || found.stored.subject !== subjectOf(room)
+            ? undefined
+            : { seq, id: found.stored.id.slice(room.length + 1), body: found.stored.body },
+        )
+
+      return {
+        append: Effect.fnUntraced(function* (room, id, body) {
+          yield* check(room, id, body)
+          const nats = yield* connection.jetstream
+          const marks = headers()
+          marks.set("Nats-Msg-Id", `${room}/${id}`)
+          const stored = yield* attempt(resource, () => nats.js.publish(subjectOf(room), body, { headers: marks }))
+          if (!stored.duplicate) return { _tag: "Kept", item: { seq: stored.seq, id, body }, fresh: true } as const
+          const item = yield* known(nats, room, stored.seq)
+          return item === undefined ? ({ _tag: "Removed" } as const) : ({ _tag: "Kept", item, fresh: false } as const)
+        }),
+        read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
+          yield* check(room)
+          const nats = yield* connection.jetstream
+          const first = yield* NatsDirect.get(nats.client, streamName, { seq: 1, next_by_subj: subjectOf(room) })
+          const items =
+            first === undefined
+              ? []
+              : yield* NatsReading.latest(nats, room, Math.max(since + 1, first.sequence), limit + 1)
+          const anchored = first !== undefined && first.sequence <= since
+          const whole =
+            (anchored && items.length > 0) || (yield* reachesBack(nats, room, since, anchored, retention.maxPerRoom))
+          return { items: items.slice(-limit), complete: whole && items.length <= limit }
+        }),
+        remove: Effect.fnUntraced(function* (room, id) {
+          yield* check(room, id)
+          const nats = yield* connection.jetstream
+          const items = yield* NatsReading.latest(nats, room, 1, retention.maxPerRoom)
+          const item = items.find((candidate) => candidate.id === id)
+          if (item === undefined) return false
+          return yield* Effect.tryPromise({
+            try: () => nats.manager.streams.deleteMessage(streamName, item.seq, true),
+            catch: (cause) => cause,
+          }).pipe(
+            // Another process was quicker.
+            Effect.catchIf(isRemoved, () => Effect.succeed(false)),
+            Effect.mapError(failure(resource)),
+          )
+        }),
+        setup: Effect.flatMap(connection.jetstream, ({ manager }) =>
+          ensureStream(manager, {
+            maxAge: Duration.toMillis(retention.maxAge),
+            maxPerRoom: retention.maxPerRoom,
+            maxBytes: options.maxBytes ?? 1024 ** 3,
+            replicas: options.replicas ?? 1,
+          }),
+        ),
+      }
+    }),
+  )
+
+/** Nothing of this room behind `since` was ever dropped, as far as the stream can tell. */
+const reachesBack = (nats: Nats, room: string, since: number, anchored: boolean, maxPerRoom: number) =>
+  Effect.map(
+    attempt(resource, () => nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) })),
+    ({ state }) =>
+      // A number that the stream never gave comes from a stream that was there before it.
+      since <= state.last_seq &&
+      (anchored || (state.first_seq <= since + 1 && (state.subjects?.[subjectOf(room)] ?? 0) < maxPerRoom)),
+  )

@@ -1,0 +1,71 @@
+/** The stream of the history, and how an existing one is brought to its settings. Only features of NATS 2.9 are used. */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { apiCode, attempt, failure, isMissing } from "@armoricore/bus/nats/NatsErrors"
+import { Duration, Effect } from "effect"
+import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType } from "nats"
+import { idWindow } from "../History.ts"
+
+export const streamName = "ARMORICORE_HISTORY"
+const prefix = "armoricore-history."
+
+export const subjectOf = (room: string): string => `${prefix}${room}`
+
+/** No message of this number. */
+export const isRemoved = (cause: unknown): boolean => [10037, 10043, 10057].includes(apiCode(cause) ?? 0)
+
+export interface StreamLimits {
+  readonly maxAge: number
+  readonly maxPerRoom: number
+  readonly maxBytes: number
+  readonly replicas: number
+}
+
+export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, limits: StreamLimits) {
+  const resource = `stream ${streamName}`
+  const wanted = {
+    name: streamName,
+    subjects: [`${prefix}>`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    // Unlike events a history may forget: what is old makes room.
+    discard: DiscardPolicy.Old,
+    max_age: nanos(limits.maxAge),
+    max_bytes: limits.maxBytes,
+    max_msgs_per_subject: limits.maxPerRoom,
+    duplicate_window: nanos(Math.min(Duration.toMillis(idWindow), limits.maxAge)),
+    num_replicas: limits.replicas,
+    allow_direct: true,
+  }
+  const existing = yield* Effect.tryPromise({
+    try: () => manager.streams.info(streamName),
+    catch: (cause) => cause,
+  }).pipe(
+    Effect.catchIf(isMissing, () => Effect.succeed(undefined)),
+    Effect.mapError(failure(resource)),
+  )
+  if (existing === undefined) {
+    yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
+      // Another process created it in the same moment.
+      Effect.catchIf(
+        (cause) => apiCode(cause) === 10058,
+        () => Effect.void,
+      ),
+      Effect.mapError(failure(resource)),
+    )
+    return [`${resource}: created`]
+  }
+  const { config } = existing
+  if (config.retention !== wanted.retention || config.storage !== wanted.storage) {
+    return yield* new ConfigurationError({
+      setting: resource,
+      message: `the ${resource} has other retention or storage than the history needs, and NATS cannot change that; delete it and run "armoricore setup"`,
+    })
+  }
+  const have = new Map<string, unknown>(Object.entries(config))
+  const changed = Object.entries(wanted)
+    .filter(([field, value]) => JSON.stringify(have.get(field)) !== JSON.stringify(value))
+    .map(([field]) => field)
+  if (changed.length === 0) return [`${resource}: ready`]
+  yield* attempt(resource, () => manager.streams.update(streamName, { ...config, ...wanted }))
+  return [`${resource}: updated ${changed.join(", ")}`]
+})

@@ -1,0 +1,42 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as NatsConnection from "@armoricore/bus/nats/NatsConnection"
+import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
+import * as EmbeddedHistory from "@armoricore/history/embedded/EmbeddedHistory"
+import { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { describe } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { behaviour, retention } from "./behaviour.ts"
+
+const embedded = Layer.unwrap(
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "armoricore-history-"))),
+      (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true })),
+    ),
+    (folder) => EmbeddedHistory.layer(retention).pipe(Layer.provide(EmbeddedEngine.layerOwner({ folder }))),
+  ),
+)
+
+const connection = Layer.unwrap(
+  Effect.map(NatsServer.NatsServer, ({ url }) => NatsConnection.layer({ servers: [url] })),
+)
+const connected = Layer.effectDiscard(Effect.flatMap(NatsConnection.NatsConnection, (nats) => nats.connected))
+const ready = Layer.effectDiscard(Effect.flatMap(History, ({ setup }) => setup))
+const nats = ready.pipe(
+  Layer.provideMerge(NatsHistory.layer(retention)),
+  Layer.provideMerge(connected),
+  Layer.provide(connection),
+  Layer.provide(NatsServer.layer),
+)
+
+behaviour("memory", MemoryHistory.layer(retention), { clock: "virtual" })
+behaviour("embedded", embedded, { clock: "real" })
+describe.skipIf(Programs.need("nats-server").missing)("with a nats-server", () => {
+  behaviour("JetStream", nats, { clock: "real" })
+})
