@@ -35,10 +35,21 @@ export interface Source {
   readonly depth: Effect.Effect<ConsumerDepth, SourceError>
 }
 
-export const defaults = { ackWait: Duration.seconds(30), maxDeliveries: 1000 } as const
+export const defaults = { ackWait: Duration.seconds(30), maxDeliveries: 10_000 } as const
 const afterDefect = 1_000
 const afterBusFault = 1_000
 const afterRefusedLetter = 60_000
+
+/**
+ * How often the bus itself may deliver: where letters are made of exhausted messages, a few times more, so that a worker
+ * gets to write them.
+ */
+export const busDeliveries = (options: Pick<ConsumerOptions, "maxDeliveries" | "exhausted">): number =>
+  (options.maxDeliveries ?? defaults.maxDeliveries) + (options.exhausted === undefined ? 0 : 2)
+
+/** A letter is written once, whoever writes it. */
+export const letterId = ({ name }: Pick<ConsumerOptions, "name">, sequence: string | number): string =>
+  `dlq:${name}:${sequence}`
 
 export const checkName = (options: Pick<ConsumerOptions, "name">): Effect.Effect<void, ConfigurationError> =>
   isConsumerName(options.name)
@@ -57,7 +68,8 @@ export const run = Effect.fnUntraced(function* <R>(
   handle: (delivery: Delivery) => Effect.Effect<Disposition, never, R>,
   publish: EventBus["Service"]["publish"],
 ) {
-  const { concurrency, gate } = options
+  const { concurrency, exhausted, gate } = options
+  const maxDeliveries = options.maxDeliveries ?? defaults.maxDeliveries
   const ackWait = Duration.toMillis(options.ackWait ?? defaults.ackWait)
   // Closing goes from the bottom up: pulling ends before handlers are interrupted, or what they hand back would come here.
   const handlers = yield* FiberSet.make<void>()
@@ -80,7 +92,7 @@ export const run = Effect.fnUntraced(function* <R>(
       case "Retry":
         return taken.retry(Math.max(0, Duration.toMillis(disposition.after)))
       case "DeadLetter":
-        return publish({ ...disposition.letter, id: `dlq:${options.name}:${taken.sequence}` }).pipe(
+        return publish({ ...disposition.letter, id: letterId(options, taken.sequence) }).pipe(
           Effect.matchEffect({
             onSuccess: () => taken.ack,
             onFailure: (error) =>
@@ -92,9 +104,15 @@ export const run = Effect.fnUntraced(function* <R>(
     }
   }
 
+  /** What is delivered too often is not handled any more. */
+  const dispose = (taken: Taken): Effect.Effect<Disposition, never, R> =>
+    exhausted === undefined || taken.delivery.attempt <= maxDeliveries
+      ? handle({ ...taken.delivery, inProgress: tell(taken) })
+      : Effect.map(exhausted(taken.delivery), (letter) => ({ _tag: "DeadLetter", letter }))
+
   const work = (taken: Taken): Effect.Effect<void, never, R> =>
     Effect.uninterruptibleMask((restore) =>
-      restore(Effect.suspend(() => handle({ ...taken.delivery, inProgress: tell(taken) }))).pipe(
+      restore(Effect.suspend(() => dispose(taken))).pipe(
         Effect.exit,
         Effect.flatMap((exit) => settle(taken, exit)),
         Effect.catch((error) =>

@@ -77,8 +77,13 @@ export interface ConsumerOptions {
   readonly gate?: Semaphore.Semaphore
   /** How long the bus waits for a sign of life before it delivers elsewhere. Default 30 s. */
   readonly ackWait?: Duration.Duration
-  /** The bus's own backstop against a message that kills every process it meets. Default 1000. */
+  /** The bus's own backstop against a message that is never settled. Default 10,000: waits count too. */
   readonly maxDeliveries?: number
+  /**
+   * Makes the dead letter of a message that was delivered `maxDeliveries` times and is still not settled. Without it
+   * such a message is left where it lies.
+   */
+  readonly exhausted?: (message: Stored) => Effect.Effect<Omit<Outgoing, "id">>
 }
 
 export interface ConsumerDepth {

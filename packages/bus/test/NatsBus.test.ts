@@ -1,7 +1,7 @@
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Queue, Redacted, Stream } from "effect"
+import { Duration, Effect, Logger, Queue, Redacted, Stream } from "effect"
 import * as Address from "../src/Address.ts"
 import { type Delivery, EventBus } from "../src/EventBus.ts"
 import * as NatsBus from "../src/nats/NatsBus.ts"
@@ -50,6 +50,65 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         yield* send(bus, "after")
         // The new consumer starts from the beginning of the stream.
         assert.deepStrictEqual([yield* next, yield* next], ["before", "after"])
+      }).pipe(Effect.scoped, Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("a message whose every worker died unheard becomes a dead letter all the same", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const { client, manager } = yield* (yield* NatsConnection).jetstream
+        const consume = Effect.scoped(
+          bus.consume(
+            {
+              name: "worker",
+              from,
+              concurrency: 1,
+              ackWait: Duration.millis(200),
+              maxDeliveries: 1,
+              exhausted: ({ body }) => Effect.succeed({ address: Address.dead("media", "media.ready"), body }),
+            },
+            () => Effect.die("never reached"),
+          ),
+        )
+        yield* consume
+        yield* send(bus, "deadly")
+        // Workers that take it and are never heard of again.
+        const take = Effect.promise(() =>
+          client.request("$JS.API.CONSUMER.MSG.NEXT.ARMORICORE.worker", JSON.stringify({ batch: 1, expires: 8e8 }), {
+            timeout: 1_500,
+            // Messages keep their own subject, by which the client would not know its answer.
+            noMux: true,
+          }),
+        )
+        const bodies: Array<string> = []
+        for (let deliveries = 0; deliveries < 3; deliveries++) bodies.push((yield* take).string())
+        assert.deepStrictEqual(bodies, ["deadly", "deadly", "deadly"])
+        // The server gives it up, and says so, when somebody asks again.
+        yield* take
+        const info = yield* Effect.promise(() => manager.streams.info("ARMORICORE_ADVISORY"))
+        assert.strictEqual(info.state.messages, 1)
+        yield* Effect.gen(function* () {
+          yield* bus.consume(
+            {
+              name: "worker",
+              from,
+              concurrency: 1,
+              maxDeliveries: 1,
+              exhausted: ({ body }) => Effect.succeed({ address: Address.dead("media", "media.ready"), body }),
+            },
+            () => Effect.die("never reached"),
+          )
+          const letters = yield* bus.deadLetters
+            .list({ limit: 10 })
+            .pipe(Effect.repeat({ until: ({ length }) => length > 0 }), Effect.timeout("10 seconds"))
+          assert.deepStrictEqual(
+            letters.map(({ body, id }) => [new TextDecoder().decode(body), id]),
+            [["deadly", "dlq:worker:1"]],
+          )
+        }).pipe(Effect.scoped)
       }).pipe(Effect.scoped, Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
     }).pipe(Effect.provide(Logger.layer([]))),
   )
@@ -108,7 +167,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         assert.strictEqual(refused._tag, "ConfigurationError")
         assert.notInclude(refused.message, "wr0ng")
         const right = { servers: [server.url.replace("nats://", "nats://ann:s3cret@")], maxBytes }
-        assert.lengthOf(yield* Effect.provide(setup, NatsBus.layerConnected(right)), 3)
+        assert.lengthOf(yield* Effect.provide(setup, NatsBus.layerConnected(right)), 4)
       }).pipe(Effect.provide(Logger.layer([]))),
   )
 

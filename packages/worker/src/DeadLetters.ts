@@ -11,7 +11,7 @@ import {
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { Context, Effect, Layer, Option } from "effect"
 import { Ledger } from "./Ledger.ts"
-import { infoOf, letterHeader, type LetterInfo, replayHeader } from "./Letter.ts"
+import { infoOf, letterHeader, type LetterInfo, replayForHeader, replayHeader } from "./Letter.ts"
 
 export interface DeadLetter {
   readonly id: string
@@ -64,12 +64,26 @@ export class DeadLetters extends Context.Service<
       })
 
       return DeadLetters.of({
-        list: Effect.fnUntraced(function* ({ reason, ...filter }) {
-          const stored = yield* bus.deadLetters.list(filter)
-          const letters = yield* Effect.forEach(stored, read)
-          return letters
-            .flatMap(Option.toArray)
-            .filter((letter) => reason === undefined || letter.info.reason === reason)
+        list: Effect.fnUntraced(function* ({ reason, limit, ...filter }) {
+          const found: Array<DeadLetter> = []
+          let after = filter.after
+          // The bus knows no reasons: pages are read until enough letters fit.
+          while (found.length < limit) {
+            const stored = yield* bus.deadLetters.list({
+              ...filter,
+              ...(after === undefined ? {} : { after }),
+              limit: page,
+            })
+            const letters = yield* Effect.forEach(stored, read)
+            found.push(
+              ...letters
+                .flatMap(Option.toArray)
+                .filter((letter) => reason === undefined || letter.info.reason === reason),
+            )
+            after = stored.at(-1)?.letterId
+            if (stored.length < page) break
+          }
+          return found.slice(0, limit)
         }),
         get: (id) => Effect.map(get(id), ({ letter }) => letter),
         replay: Effect.fnUntraced(function* (id, edited) {
@@ -86,7 +100,12 @@ export class DeadLetters extends Context.Service<
             // The bus would drop its own id as a duplicate.
             id: `${key ?? info.message_id}.replay.${id}`,
             body,
-            headers: { ...headers, [replayHeader]: id },
+            headers: {
+              ...headers,
+              [replayHeader]: id,
+              // As it was, the others handled it; mended, it is news to everyone.
+              ...(edited === undefined ? { [replayForHeader]: info.consumer } : {}),
+            },
           })
           yield* bus.deadLetters.remove(id)
         }),
@@ -95,6 +114,9 @@ export class DeadLetters extends Context.Service<
     }),
   )
 }
+
+/** Letters read at once. */
+const page = 100
 
 const workPrefix = "armoricore-work."
 

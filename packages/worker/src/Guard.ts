@@ -15,6 +15,8 @@ export const consumerName = "guard"
 
 const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
   Effect.gen(function* (): Effect.fn.Return<Disposition> {
+    const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
+    if (onlyFor !== undefined && onlyFor !== consumerName) return { _tag: "Ack" }
     if (read.has(delivery.subject.slice(prefixes.event.length))) return { _tag: "Ack" }
     const verdict = yield* EventCodec.decode(delivery.body).pipe(
       Effect.flatMap(({ event }) => authorize(event, delivery)),
@@ -33,5 +35,8 @@ const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
 /** Runs until the scope closes. `read`: the types that workers of this installation have consumers for. */
 export const run = Effect.fn("Guard.run")(function* (read: ReadonlySet<EventType>) {
   const bus = yield* EventBus
-  yield* bus.consume({ name: consumerName, from: "all-events", concurrency: 8 }, judge(read))
+  yield* bus.consume(
+    { name: consumerName, from: "all-events", concurrency: 8, exhausted: Letter.exhausted("guard", consumerName) },
+    judge(read),
+  )
 })

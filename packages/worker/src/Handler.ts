@@ -9,6 +9,7 @@ import type { Stored } from "@armoricore/bus/EventBus"
 import { type Duration, Effect, Schema } from "effect"
 import { authorize } from "./Authorization.ts"
 import type { Cause, Outcome } from "./Outcome.ts"
+import type { RetryPolicy } from "./Retry.ts"
 
 /** What a handler is told about the try it makes. */
 export interface Job {
@@ -23,13 +24,23 @@ export interface Job {
 
 export type HandlerError = TransientError | PermanentError | ConfigurationError
 
-interface Settings {
+/** How a handler wants to be run. */
+export interface Settings extends Pick<ConsumerOptions, "gate" | "ackWait" | "maxDeliveries"> {
   /** Handlers at once in this process. Default 1. */
   readonly concurrency?: number
-  readonly gate?: ConsumerOptions["gate"]
   /** One try's limit; over it the try counts as a transient failure `timeout`. Default 1 h. */
   readonly timeLimit?: Duration.Duration
+  /** Where it differs from the service's policy. */
+  readonly retry?: Partial<RetryPolicy>
+  /**
+   * Doing the work again harms nobody, at the same time or later: no ledger record is made, which spares two writes an
+   * event. Results still have their derived ids. Every delivery counts as a try, and the job cannot be cancelled.
+   */
+  readonly repeatable?: boolean
 }
+
+/** Messages of one key are never worked on at once, over all processes, and in the order of their arrival. */
+type KeyOf<A> = (of: A) => string
 
 /** A message made ready to be handled. */
 export interface Incoming<R> {
@@ -37,6 +48,8 @@ export interface Incoming<R> {
   /** Names the message in the ledger. */
   readonly key: string
   readonly cause: Cause
+  /** The lane of its service that it queues in; see `Lanes`. */
+  readonly lane: string | undefined
   readonly handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
   /** What is told when it fails for good; `at` is RFC 3339. */
   readonly failed: (failure: Failure, at: string) => ReadonlyArray<Outcome>
@@ -52,6 +65,7 @@ export interface Handler<R> extends Settings {
 export const on = <T extends EventType, R>(
   type: T,
   options: Settings & {
+    readonly key?: KeyOf<EventOf<T>>
     readonly handle: (event: EventOf<T>, job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
     readonly failed: (event: EventOf<T>, failure: Failure, at: string) => ReadonlyArray<Outcome>
   },
@@ -75,6 +89,7 @@ export const on = <T extends EventType, R>(
       type,
       key: mine.event_id,
       cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
+      lane: options.key?.(mine),
       handle: (job) => options.handle(mine, job),
       failed: (failure, at) => options.failed(mine, failure, at),
     }
@@ -92,6 +107,7 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
   kind: string,
   payload: S,
   options: Settings & {
+    readonly key?: KeyOf<S["Type"]>
     readonly handle: (payload: S["Type"], job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
     readonly failed: (payload: S["Type"], failure: Failure, at: string) => ReadonlyArray<Outcome>
   },
@@ -112,6 +128,7 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
         type: `work.${kind}`,
         key: message.id,
         cause: { eventId: body.cause_id, requestId: body.request_id, traceparent: body.traceparent },
+        lane: options.key?.(decoded),
         handle: (job) => options.handle(decoded, job),
         failed: (failure, at) => options.failed(decoded, failure, at),
       }

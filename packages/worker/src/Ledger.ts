@@ -2,18 +2,22 @@
  * Who works on what, and what was decided: one record per consumer and message, moved by compare-and-set.
  *
  *     (nothing) ──claim──▶ claimed ──decide──▶ decided
- *                            │  ▲
- *                    release ▼  │ claim
- *                           waiting
+ *                            │  ▲                 ▲
+ *                    release ▼  │ claim           │ decide
+ *                           waiting ──cancel──▶ cancelled
  *
  * - A claim carries a lease that its owner renews; when it runs out, another may claim. Claiming is fencing: the token
  *   is the record's revision and only grows, and deciding needs the record to be the owner's own still.
  * - `decided` holds the exact bytes of what is to be told. Whoever finds it tells the same again and acknowledges.
- * - Failures are counted here, not deliveries: a drain, a crash or a wait uses up no attempt.
+ * - Failures are counted here, not deliveries: a drain, a crash or a wait uses up no attempt. Leases that ran out in a
+ *   row are counted apart, so that a message which kills every process it meets comes to an end too.
+ * - Cancelling takes the record from under whoever works: its next renewal, or its decision, fails with `Conflict`, and
+ *   whoever claims next is told.
  */
-import { ConfigurationError, type Conflict, type TransientError } from "@armoricore/domain/Errors"
+import { ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
 import { type Bucket, KeyValue, type StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Layer, Option, Ref, Schema, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Ref, Result, Schema, Semaphore } from "effect"
+import * as Lanes from "./Lanes.ts"
 
 /** Longer than a message can wait on the bus plus the horizon in which a dead letter may be replayed. */
 export const ledgerBucket: Bucket = { name: "ledger", maxAge: Duration.days(30) }
@@ -44,8 +48,15 @@ const progress = {
 }
 
 const LedgerRecord = Schema.Union([
-  Schema.Struct({ status: Schema.Literal("claimed"), owner: Schema.String, until: Schema.Finite, ...progress }),
+  Schema.Struct({
+    status: Schema.Literal("claimed"),
+    owner: Schema.String,
+    until: Schema.Finite,
+    abandoned: Schema.optionalKey(Schema.Int),
+    ...progress,
+  }),
   Schema.Struct({ status: Schema.Literal("waiting"), ...progress }),
+  Schema.Struct({ status: Schema.Literal("cancelled"), reason: Schema.String, ...progress }),
   Schema.Struct({ status: Schema.Literal("decided"), at: Schema.Finite, ...progress, decision: Decision }),
 ])
 type LedgerRecord = typeof LedgerRecord.Type
@@ -59,6 +70,10 @@ export interface Claim {
   /** Failed tries before this one. */
   readonly attempts: number
   readonly firstAt: number
+  /** Owners before this one, in a row, whose lease ran out: they crashed, or were cut off. */
+  readonly abandoned: number
+  /** Why the job was cancelled: it must not be run, only be decided. */
+  readonly cancelled?: string
   /** Fails with `Conflict` when the lease was lost: the work of this claim must then be dropped. */
   readonly renew: Effect.Effect<void, Conflict | StateError>
   readonly decide: (decision: Decision, attempts: number) => Effect.Effect<void, Conflict | StateError>
@@ -82,6 +97,10 @@ export class Ledger extends Context.Service<
     ) => Effect.Effect<ClaimResult, TransientError | ConfigurationError>
     /** Forgets the record, so that a replay really runs again. */
     readonly forget: (key: string) => Effect.Effect<void, StateError>
+    /** Whoever works on it loses it. False: too late, it is decided. Also what has not come yet can be cancelled. */
+    readonly cancel: (key: string, reason: string) => Effect.Effect<boolean, Conflict | StateError>
+    /** The order of messages with one key. */
+    readonly lanes: Lanes.Lanes
   }
 >()("@armoricore/worker/Ledger") {
   /** Records in the `ledger` bucket of the key-value state. */
@@ -93,15 +112,24 @@ export class Ledger extends Context.Service<
       const write = (key: string, record: LedgerRecord, revision: number) =>
         kv.update(ledgerBucket, key, JSON.stringify(record), revision)
 
-      const claimOf = Effect.fnUntraced(function* (
-        key: string,
-        owner: string,
-        lease: Duration.Duration,
-        before: { readonly attempts: number; readonly firstAt: number },
-        token: number,
-      ) {
-        const current = yield* Ref.make(token)
-        const turn = yield* Semaphore.make(1)
+      const read = Effect.fnUntraced(function* (key: string) {
+        const entry = yield* kv.get(ledgerBucket, key)
+        if (Option.isNone(entry)) return undefined
+        const record = yield* Effect.mapError(
+          decodeRecord(entry.value.value),
+          (error) =>
+            new ConfigurationError({
+              setting: `ledger record ${key}`,
+              message: `the ledger record ${key} cannot be read: ${error.message}`,
+            }),
+        )
+        return { record, revision: entry.value.revision }
+      })
+
+      const claimOf = (key: string, owner: string, lease: Duration.Duration, before: Before, token: number): Claim => {
+        const current = Ref.makeUnsafe(token)
+        const turn = Semaphore.makeUnsafe(1)
+        const { abandoned, cancelled, ...kept } = before
         // One writer at a time: a renewal that overlaps the decision would take the revision from under it.
         const move = (record: (now: number) => LedgerRecord) =>
           turn.withPermits(1)(
@@ -111,83 +139,120 @@ export class Ledger extends Context.Service<
               yield* Ref.set(current, next)
             }),
           )
-        const claim: Claim = {
+        return {
           token,
-          attempts: before.attempts,
-          firstAt: before.firstAt,
-          renew: move((now) => ({
-            status: "claimed",
-            owner,
-            until: now + Duration.toMillis(lease),
-            attempts: before.attempts,
-            firstAt: before.firstAt,
-          })),
-          decide: (decision, attempts) =>
-            move((now) => ({ status: "decided", at: now, attempts, firstAt: before.firstAt, decision })),
+          abandoned,
+          ...kept,
+          ...(cancelled === undefined ? {} : { cancelled }),
+          renew: move((now) => claimedRecord(owner, now + Duration.toMillis(lease), before)),
+          decide: (decision, attempts) => move((now) => ({ status: "decided", at: now, ...kept, attempts, decision })),
           release: ({ failed }) =>
-            move(() => ({
-              status: "waiting",
-              attempts: before.attempts + (failed ? 1 : 0),
-              firstAt: before.firstAt,
-            })),
+            move(() => ({ status: "waiting", ...kept, attempts: before.attempts + (failed ? 1 : 0) })),
         }
-        return { _tag: "Claimed", claim } as const
-      })
+      }
 
-      const claim: (
+      const claim = Effect.fnUntraced(function* (
         key: string,
         owner: string,
         lease: Duration.Duration,
-      ) => Effect.Effect<ClaimResult, TransientError | ConfigurationError> = Effect.fnUntraced(
-        function* (key, owner, lease) {
-          const now = yield* Clock.currentTimeMillis
-          const fresh = { attempts: 0, firstAt: now }
-          const claimed = (before: typeof fresh): LedgerRecord => ({
-            status: "claimed",
-            owner,
-            until: now + Duration.toMillis(lease),
-            ...before,
-          })
-          // Nearly every message is new: try that first, one round trip instead of two.
-          const created = yield* kv.create(ledgerBucket, key, JSON.stringify(claimed(fresh))).pipe(
-            Effect.map(Option.some),
-            Effect.catchTag("Conflict", () => Effect.succeed(Option.none<number>())),
-          )
-          if (Option.isSome(created)) return yield* claimOf(key, owner, lease, fresh, created.value)
+      ): Effect.fn.Return<ClaimResult, StateError> {
+        const now = yield* Clock.currentTimeMillis
+        const until = now + Duration.toMillis(lease)
+        const fresh: Before = { attempts: 0, firstAt: now, abandoned: 0 }
+        // Nearly every message is new: try that first, one round trip instead of two.
+        const created = yield* unlessConflict(
+          kv.create(ledgerBucket, key, JSON.stringify(claimedRecord(owner, until, fresh))),
+        )
+        if (Option.isSome(created)) {
+          return { _tag: "Claimed", claim: claimOf(key, owner, lease, fresh, created.value) }
+        }
+        const found = yield* read(key)
+        // It expired between the two calls: somebody will create it anew, perhaps we.
+        if (found === undefined) return { _tag: "Held", remaining: Duration.millis(50) }
+        const { record, revision } = found
+        const { attempts, firstAt } = record
+        switch (record.status) {
+          case "decided":
+            return { _tag: "Decided", decision: record.decision, attempts, firstAt }
+          case "cancelled": {
+            // Not written over: were this owner to crash, the cancellation would be gone. The first to decide wins.
+            const before = { attempts, firstAt, abandoned: 0, cancelled: record.reason }
+            return { _tag: "Claimed", claim: claimOf(key, owner, lease, before, revision) }
+          }
+          case "claimed":
+          case "waiting": {
+            if (record.status === "claimed" && record.until > now) {
+              return { _tag: "Held", remaining: Duration.millis(record.until - now) }
+            }
+            const abandoned = record.status === "claimed" ? (record.abandoned ?? 0) + 1 : 0
+            const before: Before = { attempts, firstAt, abandoned }
+            const taken = yield* unlessConflict(write(key, claimedRecord(owner, until, before), revision))
+            return Option.isSome(taken)
+              ? { _tag: "Claimed", claim: claimOf(key, owner, lease, before, taken.value) }
+              : { _tag: "Held", remaining: lease }
+          }
+        }
+      })
 
-          const entry = yield* kv.get(ledgerBucket, key)
-          // It expired between the two calls: somebody will create it anew, perhaps we.
-          if (Option.isNone(entry)) return { _tag: "Held", remaining: Duration.millis(50) }
-          const record = yield* decodeRecord(entry.value.value).pipe(
-            Effect.mapError(
-              (error) =>
-                new ConfigurationError({
-                  setting: `ledger record ${key}`,
-                  message: `the ledger record ${key} cannot be read: ${error.message}`,
-                }),
-            ),
+      const cancel = Effect.fnUntraced(function* (
+        key: string,
+        reason: string,
+      ): Effect.fn.Return<boolean, Conflict | StateError> {
+        // A running owner renews a few times a minute: another round finds the record at rest.
+        for (let left = 16; ; left--) {
+          const found = yield* read(key)
+          if (found !== undefined && found.record.status === "decided") return false
+          if (found !== undefined && found.record.status === "cancelled") return true
+          const firstAt = found?.record.firstAt ?? (yield* Clock.currentTimeMillis)
+          const record: LedgerRecord = { status: "cancelled", reason, attempts: found?.record.attempts ?? 0, firstAt }
+          const written = yield* Effect.result(
+            found === undefined
+              ? kv.create(ledgerBucket, key, JSON.stringify(record))
+              : write(key, record, found.revision),
           )
-          if (record.status === "decided") {
-            return { _tag: "Decided", decision: record.decision, attempts: record.attempts, firstAt: record.firstAt }
-          }
-          if (record.status === "claimed" && record.until > now) {
-            return { _tag: "Held", remaining: Duration.millis(record.until - now) }
-          }
-          const before = { attempts: record.attempts, firstAt: record.firstAt }
-          const taken = yield* write(key, claimed(before), entry.value.revision).pipe(
-            Effect.map(Option.some),
-            Effect.catchTag("Conflict", () => Effect.succeed(Option.none<number>())),
-          )
-          return Option.isSome(taken)
-            ? yield* claimOf(key, owner, lease, before, taken.value)
-            : { _tag: "Held", remaining: lease }
-        },
-      )
+          if (Result.isSuccess(written)) return true
+          if (written.failure._tag !== "Conflict" || left <= 1) return yield* written.failure
+        }
+      })
 
       return Ledger.of({
         claim,
+        cancel,
         forget: (key) => Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die),
+        lanes: yield* Lanes.make(ledgerBucket, (key) =>
+          Effect.gen(function* () {
+            const found = yield* read(key)
+            return found?.record.status === "claimed" && found.record.until > (yield* Clock.currentTimeMillis)
+          }),
+        ),
       })
     }),
   )
 }
+
+interface Before {
+  readonly attempts: number
+  readonly firstAt: number
+  readonly abandoned: number
+  readonly cancelled?: string
+}
+
+const claimedRecord = (owner: string, until: number, { abandoned, attempts, firstAt }: Before): LedgerRecord => ({
+  status: "claimed",
+  owner,
+  until,
+  ...(abandoned === 0 ? {} : { abandoned }),
+  attempts,
+  firstAt,
+})
+
+const unlessConflict = <A, E>(effect: Effect.Effect<A, E | Conflict>) =>
+  effect.pipe(
+    Effect.map(Option.some),
+    Effect.catchIf(
+      (error): error is Extract<E | Conflict, Conflict> => isConflict(error),
+      () => Effect.succeed(Option.none<A>()),
+    ),
+  )
+
+const isConflict = Schema.is(Conflict)

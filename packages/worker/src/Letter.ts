@@ -3,7 +3,7 @@
  * largest event fits into one message.
  */
 import { dead } from "@armoricore/bus/Address"
-import type { Delivery, Disposition, Headers, Outgoing, StoredLetter } from "@armoricore/bus/EventBus"
+import type { Delivery, Disposition, Headers, Outgoing, Stored, StoredLetter } from "@armoricore/bus/EventBus"
 import { Clock, Effect, Option, Result, Schema } from "effect"
 import * as Metrics from "./WorkerMetrics.ts"
 
@@ -11,6 +11,9 @@ export const letterHeader = "Armoricore-Letter"
 
 /** On a replayed message: the id of the letter it was replayed from. */
 export const replayHeader = "Armoricore-Replay-Of"
+
+/** On a message replayed as it was: the one consumer that it is for; every other one has handled it. */
+export const replayForHeader = "Armoricore-Replay-For"
 
 export const LetterInfo = Schema.Struct({
   service: Schema.String,
@@ -52,37 +55,63 @@ const decodeInfo = Schema.decodeUnknownEffect(Schema.fromJsonString(LetterInfo))
 export const infoOf = (stored: StoredLetter): Effect.Effect<Option.Option<LetterInfo>> =>
   Effect.option(decodeInfo(stored.headers[letterHeader] ?? ""))
 
-/** Makes a delivery a dead letter, counted and logged. `firstAt` in epoch milliseconds. */
+type About = Pick<LetterInfo, "reason" | "message" | "path" | "attempts"> & {
+  /** Epoch milliseconds. */
+  readonly firstAt: number
+}
+
+/** What the letter says; counted and logged. */
+const letterOf = Effect.fnUntraced(function* (service: string, consumer: string, message: Stored, about: About) {
+  const { eventId, eventType } = peek(message.body)
+  const traceparent = headerOf(message, "traceparent")
+  const replayOf = headerOf(message, replayHeader)
+  const info: LetterInfo = {
+    service,
+    consumer,
+    event_type: eventType ?? "unknown",
+    ...(eventId === undefined ? {} : { event_id: eventId }),
+    subject: message.subject,
+    message_id: message.id,
+    reason: about.reason,
+    message: about.message,
+    path: about.path,
+    attempts: about.attempts,
+    first_at: new Date(about.firstAt).toISOString(),
+    last_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(replayOf === undefined ? {} : { replay_of: replayOf }),
+  }
+  yield* Metrics.count(Metrics.deadLettered, service, { type: info.event_type, reason: about.reason })
+  yield* Effect.logWarning(`dead letter: ${about.message}`, { reason: about.reason, path: about.path })
+  return info
+})
+
+/** Makes a delivery a dead letter. */
 export const disposition = (
   service: string,
   consumer: string,
   delivery: Delivery,
-  about: Pick<LetterInfo, "reason" | "message" | "path" | "attempts"> & { readonly firstAt: number },
+  about: About,
 ): Effect.Effect<Disposition> =>
-  Effect.gen(function* () {
-    const { eventId, eventType } = peek(delivery.body)
-    const traceparent = headerOf(delivery, "traceparent")
-    const replayOf = headerOf(delivery, replayHeader)
-    const info: LetterInfo = {
-      service,
-      consumer,
-      event_type: eventType ?? "unknown",
-      ...(eventId === undefined ? {} : { event_id: eventId }),
-      subject: delivery.subject,
-      message_id: delivery.id,
-      reason: about.reason,
-      message: about.message,
-      path: about.path,
-      attempts: about.attempts,
-      first_at: new Date(about.firstAt).toISOString(),
-      last_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
-      ...(traceparent === undefined ? {} : { traceparent }),
-      ...(replayOf === undefined ? {} : { replay_of: replayOf }),
-    }
-    yield* Metrics.count(Metrics.deadLettered, service, { type: info.event_type, reason: about.reason })
-    yield* Effect.logWarning(`dead letter: ${about.message}`, { reason: about.reason, path: about.path })
-    return { _tag: "DeadLetter", letter: toMessage(info, delivery.body, delivery.headers) }
-  })
+  Effect.map(letterOf(service, consumer, delivery, about), (info) => ({
+    _tag: "DeadLetter",
+    letter: toMessage(info, delivery.body, delivery.headers),
+  }))
+
+/** The letter of a message that the bus gave up: it was delivered too often, and no worker came to settle it. */
+export const exhausted =
+  (service: string, consumer: string) =>
+  (message: Stored): Effect.Effect<Omit<Outgoing, "id">> =>
+    Effect.map(
+      letterOf(service, consumer, message, {
+        reason: "max_deliveries",
+        message: "it was delivered too often without being settled: its workers crash, or the bus lost their answers",
+        path: "",
+        attempts: 0,
+        firstAt: message.arrivedAt,
+      }),
+      (info) => toMessage(info, message.body, message.headers),
+    )
 
 /** Header names are compared without case: buses and proxies change it. */
 export const headerOf = (message: { readonly headers: Headers }, name: string): string | undefined =>

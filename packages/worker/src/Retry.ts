@@ -13,6 +13,18 @@ export const RetryPolicy = Context.Reference<RetryPolicy>("@armoricore/worker/Re
   defaultValue: () => ({ maxAttempts: 5, base: Duration.seconds(1), cap: Duration.seconds(60) }),
 })
 
+/** Services whose policy differs from {@link RetryPolicy}, by name. */
+export const RetryPolicies = Context.Reference<ReadonlyMap<string, Partial<RetryPolicy>>>(
+  "@armoricore/worker/RetryPolicies",
+  { defaultValue: () => new Map() },
+)
+
+/** What holds for a service. */
+export const policyOf = (service: string): Effect.Effect<RetryPolicy> =>
+  Effect.gen(function* () {
+    return { ...(yield* RetryPolicy), ...(yield* RetryPolicies).get(service) }
+  })
+
 /**
  * The wait after the `failures`-th failed try (1 for the first): uniform between half and the whole of
  * `min(cap, base × 2^(failures−1))`, and at least `retryAfterMillis`.

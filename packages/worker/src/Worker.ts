@@ -1,42 +1,34 @@
 /**
  * The one worker loop, for media, notify, ai and whatever comes:
  *
- *     decode → authorise → claim → handle → decide → publish what was decided → ack
+ *     decode → authorise → (lane) → claim → handle → decide → publish what was decided → ack
  *
  * Concurrency scenarios it answers:
  * - The process dies anywhere: the message comes again. Before `decide` the work is done again under a new token;
- *   after it the same bytes are published again under the same ids.
+ *   after it the same bytes are published again under the same ids. A message whose owners keep dying ends as a dead
+ *   letter `crashed`.
  * - Two processes hold one message (a lease ran out while its owner was stopped): both may work, one decides; the
  *   other's `decide` fails with `Conflict` and it tells nothing.
+ * - Two messages touch one thing: a handler with a `key` works on one of them at a time, in the order of arrival.
+ * - Somebody cancels a running job: its handler is interrupted, and the next to claim it tells that it was cancelled.
  * - SIGTERM: pulling stops, running handlers get `grace` to finish, the rest is interrupted, its claims are released
  *   without counting a try, and the bus hands the messages to others at once.
  * - A poison message holds no slot while it waits for its next try.
  */
 import { live } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
-import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
-import type { EventType, PayloadOf } from "@armoricore/domain/Events"
+import { type ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
+import type { EventType, OwnSource, PayloadOf } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
-import {
-  Cause,
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Metric,
-  Option,
-  Result,
-  Schedule,
-  type Scope,
-  type Tracer,
-} from "effect"
-import { Headers as HttpHeaders, HttpTraceContext } from "effect/http"
+import { Clock, Context, Duration, Effect, Metric, Option, Result, Schedule, type Scope } from "effect"
+import * as Attempt from "./Attempt.ts"
+import * as Cancellation from "./Cancellation.ts"
 import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
 import { type Claim, type Decision, Ledger, type Outbound } from "./Ledger.ts"
 import * as Letter from "./Letter.ts"
 import { type Outcome, toOutbound } from "./Outcome.ts"
-import { delayAfter, RetryPolicy } from "./Retry.ts"
+import { delayAfter, policyOf } from "./Retry.ts"
+import * as Trace from "./Trace.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
 /** Times of the loop. */
@@ -56,25 +48,31 @@ export const WorkerTimes = Context.Reference<WorkerTimes>("@armoricore/worker/Wo
   }),
 })
 
+/** Owners in a row that may vanish from a message before it counts as their murderer. */
+export const MaxCrashes = Context.Reference<number>("@armoricore/worker/MaxCrashes", { defaultValue: () => 20 })
+
 const encoder = new TextEncoder()
 const ack: Disposition = { _tag: "Ack" }
 const retry = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
-const isoTime = (millis: number): string => new Date(millis).toISOString()
+/** A service that this program is made of, or `webhook`, which publishes nothing. */
+export type ServiceName = OwnSource | "webhook"
 
 /**
  * Runs a service's handlers until the scope closes; then drains. `service` is the source of the events it publishes
  * and part of its consumers' names.
  */
 export const run = Effect.fn("Worker.run")(function* <R>(
-  service: "media" | "notify" | "ai" | "realtime",
+  service: ServiceName,
   handlers: ReadonlyArray<Handler<R>>,
 ): Effect.fn.Return<void, TransientError | ConfigurationError, R | EventBus | Ledger | Scope.Scope> {
   const bus = yield* EventBus
   const ledger = yield* Ledger
-  const policy = yield* RetryPolicy
+  const servicePolicy = yield* policyOf(service)
   const times = yield* WorkerTimes
+  const maxCrashes = yield* MaxCrashes
   const owner = `${service}-${crypto.randomUUID()}`
+  const running = yield* Cancellation.listen
 
   const publish = (outbound: Outbound) =>
     bus
@@ -102,19 +100,35 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.catch((error) => Effect.logDebug("a live event was not sent", { type, error: error.message })),
     )
 
-  const work = Effect.fnUntraced(function* (
-    consumer: string,
-    handler: Handler<R>,
+  const decisionOf = Effect.fnUntraced(function* (
     incoming: Incoming<R>,
-    claim: Claim,
+    outcomes: ReadonlyArray<Outcome>,
+    letter: Decision["deadLetter"],
   ) {
-    const job: Job = {
-      cause: incoming.cause,
-      token: claim.token,
-      attempts: claim.attempts,
-      broadcast: (type, payload) => broadcast(incoming, type, payload),
-    }
-    const limit = handler.timeLimit ?? Duration.hours(1)
+    const origin = { ...incoming.cause, traceparent: yield* Trace.current }
+    const outbound = yield* Effect.forEach(outcomes, (outcome) => toOutbound(service, origin, outcome))
+    const decision: Decision = { outbound, ...(letter === undefined ? {} : { deadLetter: letter }) }
+    return decision
+  })
+
+  const jobOf = (incoming: Incoming<R>, token: number, attempts: number): Job => ({
+    cause: incoming.cause,
+    token,
+    attempts,
+    broadcast: (type, payload) => broadcast(incoming, type, payload),
+  })
+
+  const rulesOf = (handler: Handler<R>, attempts: number): Attempt.Rules => ({
+    service,
+    policy: handler.retry === undefined ? servicePolicy : { ...servicePolicy, ...handler.retry },
+    configurationPause: times.configurationPause,
+    attempts,
+  })
+
+  const limitOf = (handler: Handler<R>) => Attempt.limited(service, handler.timeLimit ?? Duration.hours(1))
+
+  /** The handler under its lease. */
+  const attempt = (handler: Handler<R>, incoming: Incoming<R>, claim: Claim, key: string) => {
     const renewing = claim.renew.pipe(
       Effect.retry({
         while: (error) => error._tag === "TransientError",
@@ -123,148 +137,130 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.delay(Duration.millis(Duration.toMillis(times.lease) / 3)),
       Effect.forever,
     )
-    const decide = (outcomes: ReadonlyArray<Outcome>, attempts: number, letter?: Decision["deadLetter"]) =>
-      Effect.gen(function* () {
-        const origin = { ...incoming.cause, traceparent: yield* currentTraceparent }
-        const outbound = yield* Effect.forEach(outcomes, (outcome) => toOutbound(service, origin, outcome))
-        const decision: Decision = { outbound, ...(letter === undefined ? {} : { deadLetter: letter }) }
-        yield* claim.decide(decision, attempts)
-        return { decision, attempts }
-      })
-    const finish = (result: string) => Metrics.count(Metrics.finished, service, { type: incoming.type, result })
-
-    const exit = yield* incoming.handle(job).pipe(
-      Effect.timeoutOrElse({
-        duration: limit,
-        orElse: () =>
-          Effect.fail(
-            new TransientError({
-              dependency: service,
-              code: "timeout",
-              message: `the work took longer than ${Duration.format(limit)}`,
-            }),
-          ),
-      }),
+    return incoming.handle(jobOf(incoming, claim.token, claim.attempts)).pipe(
+      limitOf(handler),
       Effect.raceFirst(renewing),
       Effect.onInterrupt(() =>
         claim.release({ failed: false }).pipe(
           // Without it the lease runs out by itself.
-          Effect.catch((error) => Effect.logWarning(`a claim was not released: ${error.message}`)),
+          Effect.catch((error) => Effect.logDebug(`a claim was not released: ${error.message}`)),
         ),
       ),
+      (work) => running.cancellable(key)(work, Effect.fail(new Conflict({ key }))),
       Effect.exit,
+      Effect.flatMap((exit) => Attempt.judge(rulesOf(handler, claim.attempts), incoming, exit)),
     )
-    if (Exit.isSuccess(exit)) {
-      yield* finish("succeeded")
-      return yield* decide(exit.value, claim.attempts + 1)
+  }
+
+  const endOf = (handler: Handler<R>, incoming: Incoming<R>, claim: Claim, key: string) => {
+    if (claim.cancelled !== undefined) return Attempt.cancelled(incoming, claim.cancelled, claim.attempts)
+    if (claim.abandoned < maxCrashes) return attempt(handler, incoming, claim, key)
+    const message = `${claim.abandoned} processes in a row ended while they worked on it`
+    return Attempt.exhausted(incoming, { code: "crashed", message }, claim.attempts)
+  }
+
+  const work = Effect.fnUntraced(function* (
+    consumer: string,
+    handler: Handler<R>,
+    delivery: Delivery,
+    incoming: Incoming<R>,
+  ) {
+    const key = `${consumer}.${incoming.key}`
+    const lane = incoming.lane === undefined ? undefined : `${service}.${incoming.lane}`
+    if (lane !== undefined) {
+      const { position } = yield* ledger.lanes.enter(lane, key, delivery.arrivedAt)
+      if (position > 0) return retry(pauseAt(position, delivery.attempt))
     }
-    const cause = exit.cause
-    if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
-    const error = Option.getOrElse(
-      Cause.findErrorOption(cause),
-      () =>
-        new TransientError({
-          dependency: service,
-          code: "internal_error",
-          message: "an unexpected fault in the service",
-          cause: Cause.squash(cause),
-        }),
-    )
-    const now = isoTime(yield* Clock.currentTimeMillis)
-    switch (error._tag) {
-      case "Conflict":
-        return yield* error
-      case "PermanentError": {
-        yield* Effect.logInfo(`failed for good: ${error.message}`, { code: error.code })
-        yield* finish("failed")
-        const failure = { code: error.code, message: error.message }
-        return yield* decide(incoming.failed(failure, now), claim.attempts + 1)
+    const leave = lane === undefined ? Effect.void : ledger.lanes.leave(lane, key)
+    const claimed = yield* ledger.claim(key, owner, times.lease)
+    switch (claimed._tag) {
+      case "Held":
+        return retry(Duration.max(claimed.remaining, Duration.millis(50)))
+      case "Decided": {
+        yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: "repeated" })
+        const { attempts, decision, firstAt } = claimed
+        return yield* Effect.tap(tell(consumer, delivery, decision, attempts, firstAt), () => leave)
       }
-      case "ConfigurationError": {
-        yield* Effect.logError(`configuration fault: ${error.message}`, { setting: error.setting })
-        yield* Metrics.count(Metrics.retried, service, { type: incoming.type, reason: "configuration" })
-        yield* claim.release({ failed: false })
-        return retry(times.configurationPause)
-      }
-      case "TransientError": {
-        if (error.waiting === true) {
-          yield* Metrics.count(Metrics.retried, service, { type: incoming.type, reason: error.code })
-          yield* claim.release({ failed: false })
-          return retry(yield* delayAfter(policy, 1, error.retryAfterMillis))
+      case "Claimed": {
+        const { claim } = claimed
+        const started = yield* Clock.currentTimeMillis
+        const end = yield* endOf(handler, incoming, claim, key)
+        const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
+        yield* Metric.update(Metric.withAttributes(Metrics.duration, { service, type: incoming.type }), seconds)
+        if (end._tag === "Again") {
+          yield* claim.release({ failed: end.failed })
+          if (lane !== undefined) yield* ledger.lanes.keep(lane, key, end.after)
+          return retry(end.after)
         }
-        const failures = claim.attempts + 1
-        const known = Result.isSuccess(Cause.findError(cause))
-        yield* Effect.logWarning(`try ${failures} of ${policy.maxAttempts} failed: ${error.message}`, {
-          dependency: error.dependency,
-          code: error.code,
-          ...(known ? {} : { cause: Cause.pretty(cause) }),
-        })
-        if (failures >= policy.maxAttempts) {
-          yield* finish("exhausted")
-          const failure = { code: error.code, message: error.message }
-          return yield* decide(incoming.failed(failure, now), failures, { reason: error.code, message: error.message })
-        }
-        yield* Metrics.count(Metrics.retried, service, { type: incoming.type, reason: error.code })
-        yield* claim.release({ failed: true })
-        return retry(yield* delayAfter(policy, failures, error.retryAfterMillis))
+        yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
+        const decision = yield* decisionOf(incoming, end.outcomes, end.letter)
+        yield* claim.decide(decision, end.attempts)
+        return yield* Effect.tap(tell(consumer, delivery, decision, end.attempts, claim.firstAt), () => leave)
       }
     }
   })
 
-  const receive = (consumer: string, handler: Handler<R>) => (delivery: Delivery) =>
-    Effect.gen(function* () {
-      const read = yield* Effect.result(handler.read(delivery))
-      if (Result.isFailure(read)) {
-        const { reason, message, path } = read.failure
-        return yield* Letter.disposition(service, consumer, delivery, {
-          reason,
-          message,
-          path,
-          attempts: 1,
-          firstAt: delivery.arrivedAt,
-        })
-      }
-      const incoming = read.success
-      yield* Metrics.count(Metrics.consumed, service, { type: incoming.type })
-      const claimed = yield* ledger.claim(`${consumer}.${incoming.key}`, owner, times.lease)
-      switch (claimed._tag) {
-        case "Held":
-          return retry(Duration.max(claimed.remaining, Duration.millis(50)))
-        case "Decided":
-          yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: "repeated" })
-          return yield* tell(consumer, delivery, claimed.decision, claimed.attempts, claimed.firstAt)
-        case "Claimed": {
-          const started = yield* Clock.currentTimeMillis
-          const end = yield* work(consumer, handler, incoming, claimed.claim)
-          const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
-          yield* Metric.update(Metric.withAttributes(Metrics.duration, { service, type: incoming.type }), seconds)
-          if (!("decision" in end)) return end
-          return yield* tell(consumer, delivery, end.decision, end.attempts, claimed.claim.firstAt)
-        }
-      }
-    }).pipe(
-      Effect.catch((error) => handBack(error)),
-      Effect.annotateLogs({ service, message_id: delivery.id }),
-      Effect.withSpan(`${service} ${handler.name}`, spanOf(delivery)),
-    )
+  /** Without a ledger: what is told has the same ids each time. */
+  const workRepeatable = Effect.fnUntraced(function* (
+    consumer: string,
+    handler: Handler<R>,
+    delivery: Delivery,
+    incoming: Incoming<R>,
+  ) {
+    const attempts = delivery.attempt - 1
+    const exit = yield* Effect.exit(limitOf(handler)(incoming.handle(jobOf(incoming, delivery.attempt, attempts))))
+    const end = yield* Attempt.judge(rulesOf(handler, attempts), incoming, exit)
+    if (end._tag === "Again") return retry(end.after)
+    yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
+    if (end.outcomes.length === 0 && end.letter === undefined) return ack
+    const decision = yield* decisionOf(incoming, end.outcomes, end.letter)
+    return yield* tell(consumer, delivery, decision, end.attempts, delivery.arrivedAt)
+  })
 
   /** The bus or the state failed under us, or the lease is somebody else's now: nothing of it is the message's fault. */
   const handBack = (error: HandlerError | Conflict | StateError) =>
     Effect.gen(function* () {
+      // Whoever took the record (a successor, a cancellation) is found by looking again; a living lease says how long.
+      if (error._tag === "Conflict") return retry(Duration.millis(100))
       yield* Effect.logWarning(`handed back: ${error.message}`)
-      if (error._tag === "Conflict") return retry(times.lease)
-      if (error._tag === "TransientError") return retry(yield* delayAfter(policy, 1, error.retryAfterMillis))
+      if (error._tag === "TransientError") return retry(yield* delayAfter(servicePolicy, 1, error.retryAfterMillis))
       return retry(times.configurationPause)
     })
 
+  const receive = (consumer: string, handler: Handler<R>) => {
+    const name = `${service} ${handler.name}`
+    const carryOut = handler.repeatable === true ? workRepeatable : work
+    return Effect.fnUntraced(function* (delivery: Delivery) {
+      const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
+      if (onlyFor !== undefined && onlyFor !== consumer) return ack
+      const read = yield* Effect.result(handler.read(delivery))
+      if (Result.isFailure(read)) {
+        const { message, path, reason } = read.failure
+        const about = { reason, message, path, attempts: 1, firstAt: delivery.arrivedAt }
+        return yield* Letter.disposition(service, consumer, delivery, about)
+      }
+      const incoming = read.success
+      yield* Metrics.count(Metrics.consumed, service, { type: incoming.type })
+      return yield* carryOut(consumer, handler, delivery, incoming).pipe(
+        Effect.catch(handBack),
+        Effect.withSpan(name, Trace.spanOf(delivery, incoming.cause.traceparent)),
+        Effect.annotateLogs({ service, message_id: delivery.id }),
+      )
+    })
+  }
+
   const consumers = yield* Effect.forEach(handlers, (handler) => {
     const name = `${service}-${handler.name}`
+    const { ackWait, gate, maxDeliveries } = handler
     return bus.consume(
       {
         name,
         from: handler.from(service),
         concurrency: handler.concurrency ?? 1,
-        ...(handler.gate === undefined ? {} : { gate: handler.gate }),
+        ...(gate === undefined ? {} : { gate }),
+        ...(ackWait === undefined ? {} : { ackWait }),
+        ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
+        exhausted: Letter.exhausted(service, name),
       },
       receive(name, handler),
     )
@@ -284,19 +280,6 @@ export const run = Effect.fn("Worker.run")(function* <R>(
 
 const typeOf = ({ address }: Outbound): string => (address.channel === "event" ? address.type : `work.${address.kind}`)
 
-/** The header wins over the body's field: a bus client may know the trace better than what was written earlier. */
-const spanOf = (delivery: Delivery): Tracer.SpanOptions => {
-  const text = Letter.headerOf(delivery, "traceparent") ?? traceparentInBody(delivery.body)
-  if (text === undefined) return { kind: "consumer" }
-  return Option.match(HttpTraceContext.w3c(HttpHeaders.fromInput({ traceparent: text })), {
-    onNone: () => ({ kind: "consumer" }),
-    onSome: (parent) => ({ kind: "consumer", parent }),
-  })
-}
-
-const traceparentInBody = (body: Uint8Array): string | undefined =>
-  /"traceparent"\s*:\s*"([0-9a-f-]{55})"/.exec(new TextDecoder().decode(body))?.[1]
-
-const currentTraceparent: Effect.Effect<string | undefined> = Effect.map(Effect.option(Effect.currentSpan), (span) =>
-  Option.isNone(span) ? undefined : HttpTraceContext.toHeaders(span.value)["traceparent"],
-)
+/** How soon a message that is not at the head of its lane asks again: the nearer and the newer, the sooner. */
+const pauseAt = (position: number, attempt: number): Duration.Duration =>
+  Duration.millis(Math.min(10_000, 100 * Math.min(position, 20) * 2 ** Math.min(6, attempt / 8)))

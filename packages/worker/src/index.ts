@@ -1,6 +1,8 @@
 /** The worker loop and what an operator needs around it. */
 export * from "./Authorization.ts"
+export { Cancellation } from "./Cancellation.ts"
 export * from "./DeadLetters.ts"
+export * from "./Dependencies.ts"
 export * from "./Handler.ts"
 export { type Claim, type Decision, Ledger, ledgerBucket } from "./Ledger.ts"
 export * from "./Outcome.ts"

@@ -23,7 +23,7 @@ export const makeSource = Effect.fnUntraced(function* (
   const subject = from === "all-events" ? undefined : pattern(from)
   const table = from !== "all-events" && from.channel === "work" ? "bus_work" : "bus_event"
   const ackWait = Duration.toMillis(options.ackWait ?? Consumption.defaults.ackWait)
-  const maxDeliveries = options.maxDeliveries ?? Consumption.defaults.maxDeliveries
+  const maxDeliveries = Consumption.busDeliveries(options)
   const key = { name, table, subject } as const
   const available = yield* Latch.make(true)
   let wakeAt = 0

@@ -16,12 +16,13 @@ import * as Listeners from "../Listeners.ts"
 import { pattern } from "../Subjects.ts"
 import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
 import { type NatsFailure, attempt } from "./NatsErrors.ts"
+import * as NatsAdvisories from "./NatsAdvisories.ts"
 import * as NatsLetterBodies from "./NatsLetterBodies.ts"
 import * as NatsLetters from "./NatsLetters.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import * as NatsPublisher from "./NatsPublisher.ts"
 import * as NatsSource from "./NatsSource.ts"
-import { type StreamOptions, ensureConsumer, ensureStreams } from "./NatsStreams.ts"
+import { type StreamOptions, ensureConsumer, ensureStreams, streamOf } from "./NatsStreams.ts"
 
 export interface NatsBusOptions extends StreamOptions {
   /** As in `NatsOptions`. */
@@ -79,6 +80,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
         statusChanges: connection.statusChanges,
         options: wanted,
       })
+      yield* NatsAdvisories.sweep({ client, manager, source: streamOf(wanted.from), options: wanted, publish })
       return yield* Consumption.run(wanted, source, handle, publish)
     }),
     broadcast: Effect.fnUntraced(function* (address, body, extra = {}) {

@@ -21,6 +21,7 @@ import * as Consumption from "../Consumption.ts"
 import type { ConsumerOptions } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { allEvents, pattern } from "../Subjects.ts"
+import * as NatsAdvisories from "./NatsAdvisories.ts"
 import { apiCode, attempt, failure, isMissing, type NatsFailure } from "./NatsErrors.ts"
 
 export interface StreamOptions {
@@ -85,6 +86,7 @@ const wantedStreams = (options: StreamOptions): ReadonlyArray<Wanted> => {
       // A worker that crashed between letter and ack may come back late.
       duplicate_window: nanos(Duration.toMillis(Duration.hours(24))),
     },
+    { ...common, ...NatsAdvisories.streamOf([streamNames.event, streamNames.work]) },
   ]
 }
 
@@ -119,14 +121,16 @@ const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wan
   return `${resource}: updated ${changed.join(", ")}`
 })
 
-const consumerConfig = (options: Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries">) => ({
+type Durable = Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries" | "exhausted">
+
+const consumerConfig = (options: Durable) => ({
   durable_name: options.name,
   ack_policy: AckPolicy.Explicit,
   deliver_policy: DeliverPolicy.All,
   replay_policy: ReplayPolicy.Instant,
   filter_subject: pattern(options.from),
   ack_wait: nanos(Duration.toMillis(options.ackWait ?? Consumption.defaults.ackWait)),
-  max_deliver: options.maxDeliveries ?? Consumption.defaults.maxDeliveries,
+  max_deliver: Consumption.busDeliveries(options),
   // Messages that wait for their retry count as pending: a low limit would stop the consumer.
   max_ack_pending: 100_000,
 })
@@ -140,7 +144,7 @@ export const streamOf = (from: ConsumerOptions["from"]): string =>
  */
 export const ensureConsumer = Effect.fnUntraced(function* (
   manager: JetStreamManager,
-  options: Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries">,
+  options: Durable,
   settings: "keep" | "apply",
 ) {
   yield* Consumption.checkName(options)
