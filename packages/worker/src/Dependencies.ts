@@ -46,8 +46,8 @@ export class Dependencies extends Context.Service<
         openDuration: Schedule.min([Schedule.exponential(openFor), Schedule.spaced(openAtMost)]),
         maxOpenDuration: openAtMost,
       })
-      // Ends with the layer.
-      yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, tell))
+      // Ends with the layer. It listens before the first call, or that call's transition would be missed.
+      yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, tell), { startImmediately: true })
 
       return Dependencies.of({
         guard: (dependency) => (call) =>

@@ -1,38 +1,12 @@
-import { event } from "@armoricore/bus/Address"
-import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
-import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { resultEventId } from "@armoricore/domain/Causation"
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
-import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { DeadLetters, emit, Ledger, on, Worker } from "@armoricore/worker"
 import type { HandlerError, Job } from "@armoricore/worker/Handler"
 import type { Outcome } from "@armoricore/worker/Outcome"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Layer, Scope, Exit } from "effect"
+import { Deferred, Duration, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
-
-const ports = Layer.mergeAll(DeadLetters.layer, Layer.empty).pipe(
-  Layer.provideMerge(Ledger.layer),
-  Layer.provideMerge(Layer.mergeAll(MemoryBus.layer, MemoryState.layer)),
-)
-
-const cause = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
-const uploaded = (more: object = {}) => ({
-  event_type: "media.uploaded",
-  event_id: cause,
-  timestamp: "2026-01-31T12:00:00+01:00",
-  source: "php-backend",
-  request_id: "r-1",
-  payload: { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" },
-  ...more,
-})
-const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
-const json = (body: Uint8Array) => JSON.parse(new TextDecoder().decode(body))
-
-const publish = (value: unknown, id: string = crypto.randomUUID()) =>
-  Effect.flatMap(EventBus, (bus) => bus.publish({ address: event("media.uploaded"), id, body: bytes(value) }))
-
-const ready = emit("media.playable", { media_id: "m", user_id: "u", playback_urls: { hls: "h", mp4: {} } })
+import { after, bytes, cause, heard, json, letters, ports, publish, ready, settle, uploaded } from "./support.ts"
 
 const handler = <R>(handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>) =>
   on("media.uploaded", {
@@ -42,22 +16,6 @@ const handler = <R>(handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, 
     ],
     timeLimit: Duration.minutes(10),
   })
-
-/** Everything that is told from now on. */
-const heard = Effect.gen(function* () {
-  const bus = yield* EventBus
-  const messages: Array<LiveMessage> = []
-  yield* bus.listen("all-events", (message) => {
-    if (message.subject !== "armoricore.media.uploaded") messages.push(message)
-  })
-  return messages
-})
-
-/** Lets the fibers run without moving time. */
-const settle = TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
-const after = (duration: Duration.Input) => TestClock.adjust(duration).pipe(Effect.andThen(settle))
-
-const letters = Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 100 }))
 
 describe("the worker loop", () => {
   it.effect("publishes the result under an id derived from its cause, with its request id", () =>
