@@ -1,31 +1,42 @@
 /**
- * Where connections come in: it answers the HTTP upgrade, verifies the token, and owns every socket until it is gone.
- * The composition root owns the HTTP server and passes its `upgrade` events here.
+ * Where connections come in: it answers the HTTP upgrade and the long-poll requests, verifies the token, holds users
+ * and addresses to their limits, and owns every socket until it is gone. The composition root owns the HTTP server and
+ * passes its `upgrade` and `request` events here.
  *
  * Shutdown (the layer's scope closes) refuses new connections with 503, closes the sockets bit by bit with 1012 over
- * `drainOver`, waits for the clients' answers, and ends what is left.
+ * `drainOver`, because clients reconnect without jitter, and waits for the clients' answers and the farewells.
  */
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { Identity } from "@armoricore/auth/Identity"
-import { Tokens } from "@armoricore/auth/Tokens"
-import { Clock, Context, Duration, Effect, FiberSet, Layer, Schedule } from "effect"
+import { Tokens, type Unauthorized } from "@armoricore/auth/Tokens"
+import type { TransientError } from "@armoricore/domain/Errors"
+import { Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Schedule } from "effect"
+import type { IpNetwork } from "effect/net"
 import { type WebSocket, WebSocketServer } from "ws"
 import { Channels } from "./Channels.ts"
 import * as Handshake from "./Handshake.ts"
 import { defaults, type Limits } from "./Limits.ts"
+import * as LongPoll from "./LongPoll.ts"
 import { Flusher } from "./Outbound.ts"
+import { Parties, type Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import type { Serializer } from "./protocol/Message.ts"
 import * as RealtimeMetrics from "./RealtimeMetrics.ts"
+import { Revocations } from "./Revocations.ts"
 import { Socket, type Surroundings } from "./Socket.ts"
 import { Topics } from "./Topics.ts"
+import type { Transport } from "./Transport.ts"
+import { LongPollTransport } from "./transports/LongPollTransport.ts"
+import { WebSocketTransport } from "./transports/WebSocketTransport.ts"
 
 export interface EndpointOptions {
-  /** Default `/socket/websocket`. */
+  /** Default `/socket`: `/socket/websocket` and `/socket/longpoll`. */
   readonly path?: string
   /** Default `same`. */
   readonly allowedOrigins?: Handshake.AllowedOrigins
+  /** `TRUSTED_PROXIES`: what these say of the client's address and host counts. */
+  readonly trustedProxies?: ReadonlyArray<IpNetwork.IpNetwork>
   readonly limits?: Partial<Limits>
 }
 
@@ -34,9 +45,12 @@ export class Endpoint extends Context.Service<
   {
     /**
      * For the HTTP server's `upgrade` event. False: another path, the request was not touched. Refused requests get
-     * 400, 401 (token), 403 (origin, `vsn`) or 503 (draining, or the keys of tokens cannot be read).
+     * 400, 401 (token), 403 (origin, `vsn`), 429 (too many) or 503 (draining, or the keys of tokens cannot be read),
+     * with a problem document that says why.
      */
     readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
+    /** For the HTTP server's `request` event: the long-poll fallback. False: another path, nothing was touched. */
+    readonly handleRequest: (request: IncomingMessage, response: ServerResponse) => boolean
     /** Open sockets on this node. */
     readonly size: () => number
   }
@@ -45,26 +59,77 @@ export class Endpoint extends Context.Service<
 /** Sockets are let go in slices of this length. */
 const drainSlice = Duration.millis(50)
 
-export const layer = (options: EndpointOptions = {}): Layer.Layer<Endpoint, never, Channels | Topics | Tokens> =>
+interface Admitted {
+  readonly identity: Identity
+  readonly place: Place
+}
+
+export const layer = (
+  options: EndpointOptions = {},
+): Layer.Layer<Endpoint, never, Channels | Topics | Tokens | Revocations> =>
   Layer.effect(
     Endpoint,
     Effect.gen(function* () {
       const limits = { ...defaults, ...options.limits }
-      const path = options.path ?? "/socket/websocket"
+      const path = options.path ?? "/socket"
+      const rules: Handshake.Rules = {
+        allowedOrigins: options.allowedOrigins ?? "same",
+        trustedProxies: options.trustedProxies ?? [],
+      }
       const tokens = yield* Tokens
+      const revocations = yield* Revocations
       const clock = yield* Clock.Clock
+      const fibers = yield* FiberSet.make<void>()
+      const fork = yield* FiberSet.runtime(fibers)()
+      const flusher = new Flusher()
+      const parties = new Parties(limits)
+      const sockets = new Set<Socket>()
+      const emptied = yield* Deferred.make<void>()
+      let draining = false
+
+      const forget = (socket: Socket) =>
+        Effect.suspend(() => {
+          sockets.delete(socket)
+          parties.leave(socket.place)
+          return draining && sockets.size === 0 ? Effect.asVoid(Deferred.succeed(emptied, undefined)) : Effect.void
+        })
       const surroundings: Surroundings = {
         channels: yield* Channels,
         topics: yield* Topics,
         tokens,
+        revocations,
         clock,
         limits,
-        flusher: new Flusher(),
         run: Effect.runForkWith(yield* Effect.context<never>()),
+        gone: (socket) => void fork(Effect.ensuring(socket.farewell, forget(socket))),
       }
-      const sockets = new Set<Socket>()
-      const fibers = yield* FiberSet.make<void>()
-      const fork = yield* FiberSet.runtime(fibers)()
+
+      /** Everything that is asked of a client before it gets a socket. Calls back once. */
+      const admit = (
+        request: IncomingMessage,
+        token: string | undefined,
+        done: (result: Admitted | Handshake.Refused) => void,
+      ): void => {
+        const address = Handshake.addressOf(request, rules.trustedProxies)
+        fork(
+          Effect.matchCause(tokens.verify(token), {
+            onFailure: (cause) => done(refusalOf(cause.reasons.find((reason) => reason._tag === "Fail")?.error)),
+            onSuccess: (identity) => {
+              if (draining) return done(Handshake.draining)
+              if (revocations.isRevoked(identity)) return done(revoked)
+              const place = parties.enter(identity.userId, address)
+              done(typeof place === "string" ? Handshake.tooMany(place) : { identity, place })
+            },
+          }),
+        )
+      }
+
+      const open = (transport: Transport, { identity, place }: Admitted, serializer: Serializer): void => {
+        const socket = new Socket(surroundings, transport, identity, serializer, place)
+        sockets.add(socket)
+        socket.open()
+      }
+
       // A constant of its own, since the types of `ws` do not know `closeTimeout` yet.
       const serverOptions = {
         noServer: true,
@@ -75,45 +140,66 @@ export const layer = (options: EndpointOptions = {}): Layer.Layer<Endpoint, neve
         handleProtocols: (offered: ReadonlySet<string>) => offered.has(Handshake.subprotocol) && Handshake.subprotocol,
       }
       const server = new WebSocketServer(serverOptions)
-      let draining = false
 
-      const accept = (ws: WebSocket, wire: Duplex, identity: Identity, serializer: Serializer): void => {
-        const socket = new Socket(surroundings, ws, wire, identity, serializer)
-        sockets.add(socket)
-        fork(
-          Effect.ensuring(
-            socket.lifetime,
-            Effect.sync(() => sockets.delete(socket)),
-          ),
-        )
+      const upgrade = (
+        request: IncomingMessage,
+        wire: Duplex,
+        head: Buffer,
+        admitted: Admitted,
+        serializer: Serializer,
+      ): void => {
+        let opened = false
+        server.handleUpgrade(request, wire, head, (ws: WebSocket) => {
+          opened = true
+          open(new WebSocketTransport(ws, wire, flusher, limits.maxQueuedBytes), admitted, serializer)
+        })
+        // It calls back at once, or it found fault with the request and answered itself: then no place is taken.
+        if (!opened) parties.leave(admitted.place)
       }
 
-      const handleUpgrade: Endpoint["Service"]["handleUpgrade"] = (request, socket, head) => {
-        if (Handshake.pathOf(request) !== path) return false
+      const handleUpgrade: Endpoint["Service"]["handleUpgrade"] = (request, wire, head) => {
+        if (Handshake.pathOf(request) !== `${path}/websocket`) return false
         // Until `ws` takes over nobody else listens, and a reset would be thrown.
         const ignore = () => {}
-        socket.on("error", ignore)
-        const handshake = draining ? 503 : Handshake.read(request, options.allowedOrigins ?? "same")
-        if (typeof handshake === "number") {
-          Handshake.refuse(socket, handshake)
+        wire.on("error", ignore)
+        const handshake = draining ? Handshake.draining : Handshake.readUpgrade(request, rules)
+        if ("status" in handshake) {
+          Handshake.refuse(wire, handshake)
           return true
         }
-        const { serializer, token } = handshake
-        fork(
-          Effect.matchCause(tokens.verify(token), {
-            onFailure: (cause) => {
-              const refused = cause.reasons.some(
-                (reason) => reason._tag === "Fail" && reason.error._tag === "Unauthorized",
-              )
-              Handshake.refuse(socket, refused ? 401 : 503)
-            },
-            onSuccess: (identity) => {
-              socket.off("error", ignore)
-              if (draining) Handshake.refuse(socket, 503)
-              else server.handleUpgrade(request, socket, head, (ws) => accept(ws, socket, identity, serializer))
-            },
+        admit(request, handshake.token, (result) => {
+          if ("status" in result) return Handshake.refuse(wire, result)
+          wire.off("error", ignore)
+          upgrade(request, wire, head, result, handshake.serializer)
+        })
+        return true
+      }
+
+      const longPoll = LongPoll.make({
+        maxBodyBytes: limits.maxFrameBytes,
+        now: () => clock.currentTimeMillisUnsafe(),
+        rules,
+        makeTransport: (onGone) =>
+          new LongPollTransport({
+            maxQueuedBytes: limits.maxQueuedBytes,
+            counts: flusher.counts,
+            pollWindow: Duration.toMillis(limits.pollWindow),
+            pollTimeout: Duration.toMillis(limits.pollTimeout),
+            now: clock.currentTimeMillisUnsafe(),
+            onGone,
           }),
-        )
+        open: (request, handshake, makeTransport, done) => {
+          if (draining) return done(Handshake.draining)
+          admit(request, handshake.token, (result) => {
+            if ("status" in result) return done(result)
+            open(makeTransport(), result, handshake.serializer)
+            done(undefined)
+          })
+        },
+      })
+      const handleRequest: Endpoint["Service"]["handleRequest"] = (request, response) => {
+        if (Handshake.pathOf(request) !== `${path}/longpoll`) return false
+        longPoll(request, response)
         return true
       }
 
@@ -121,23 +207,41 @@ export const layer = (options: EndpointOptions = {}): Layer.Layer<Endpoint, neve
       const sweep = Effect.suspend(() => {
         const now = clock.currentTimeMillisUnsafe()
         for (const socket of sockets) socket.sweep(now, idleMillis)
-        return RealtimeMetrics.record(sockets.size, surroundings.topics.counts, surroundings.flusher.counts)
+        parties.sweep(now)
+        return RealtimeMetrics.record(sockets.size, surroundings.topics.counts, flusher.counts)
       })
       yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sweepEvery)))
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          revocations.onChange(() => {
+            for (const socket of sockets) socket.heedRevocations()
+          }),
+        ),
+        (stop) => Effect.sync(stop),
+      )
 
       const drain = Effect.gen(function* () {
         draining = true
-        const open = [...sockets]
+        const left = [...sockets]
         const slices = Math.max(1, Math.floor(Duration.toMillis(limits.drainOver) / Duration.toMillis(drainSlice)))
-        const perSlice = Math.max(1, Math.ceil(open.length / slices))
-        for (let at = 0; at < open.length; at += perSlice) {
+        const perSlice = Math.max(1, Math.ceil(left.length / slices))
+        for (let at = 0; at < left.length; at += perSlice) {
           if (at > 0) yield* Effect.sleep(drainSlice)
-          for (const socket of open.slice(at, at + perSlice)) socket.close(CloseCode.restart)
+          for (const socket of left.slice(at, at + perSlice)) socket.close(CloseCode.restart)
         }
-        yield* Effect.timeoutOption(FiberSet.awaitEmpty(fibers), Duration.sum(limits.closeTimeout, Duration.seconds(1)))
+        const gone = sockets.size === 0 ? Effect.void : Deferred.await(emptied)
+        yield* Effect.timeoutOption(
+          Effect.andThen(gone, FiberSet.awaitEmpty(fibers)),
+          Duration.sum(limits.closeTimeout, Duration.seconds(1)),
+        )
       })
       yield* Effect.addFinalizer(() => drain)
 
-      return { handleUpgrade, size: () => sockets.size }
+      return { handleUpgrade, handleRequest, size: () => sockets.size }
     }),
   )
+
+const revoked = Handshake.unauthorized("the token was revoked: log in again")
+
+const refusalOf = (error: Unauthorized | TransientError | undefined): Handshake.Refused =>
+  error?._tag === "Unauthorized" ? Handshake.unauthorized(error.message) : Handshake.unavailable

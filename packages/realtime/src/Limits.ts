@@ -1,7 +1,25 @@
 /** What the endpoint takes and gives, with the values that hold where nothing else is said. */
 import { Duration } from "effect"
 
+/** So many a second in the long run, and `burst` at once. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
 export interface Limits {
+  /** Sockets of one user on this node; one more is refused with 429. */
+  readonly maxSocketsPerUser: number
+  /** Sockets of one address (IPv6: one /64) on this node; one more is refused with 429. */
+  readonly maxSocketsPerAddress: number
+  /** Messages of one user over all sockets of this node; more are answered with `rate_limit`. */
+  readonly userMessages: Rate
+  /** Joins of one user; more are answered with `rate_limit`. A socket that comes back joins all its topics at once. */
+  readonly userJoins: Rate
+  /** Joins of one address. */
+  readonly addressJoins: Rate
+  /** Answers with `rate_limit` within a sweep, after which the socket is not read until the next sweep. */
+  readonly maxLimited: number
   /** Topics a socket may have joined at once. */
   readonly maxTopics: number
   /** A message over this is answered with `too_large`, in bytes. */
@@ -16,6 +34,10 @@ export interface Limits {
   readonly idleTimeout: Duration.Duration
   /** How often idle sockets and ended tokens are looked for. */
   readonly sweepEvery: Duration.Duration
+  /** A long poll without messages is answered after this. */
+  readonly pollWindow: Duration.Duration
+  /** A long-poll session that asks for nothing for so long is over. */
+  readonly pollTimeout: Duration.Duration
   /** How long a client may take to answer a close before its connection is cut. */
   readonly closeTimeout: Duration.Duration
   /** Over how long sockets are closed at shutdown: clients reconnect within milliseconds, so they are let go bit by bit. */
@@ -23,6 +45,12 @@ export interface Limits {
 }
 
 export const defaults: Limits = {
+  maxSocketsPerUser: 100,
+  maxSocketsPerAddress: 10_000,
+  userMessages: { perSecond: 100, burst: 1000 },
+  userJoins: { perSecond: 50, burst: 500 },
+  addressJoins: { perSecond: 2000, burst: 40_000 },
+  maxLimited: 256,
   maxTopics: 100,
   maxMessageBytes: 65_536,
   maxFrameBytes: 1_048_576,
@@ -30,6 +58,8 @@ export const defaults: Limits = {
   maxWaiting: 256,
   idleTimeout: Duration.seconds(60),
   sweepEvery: Duration.seconds(1),
+  pollWindow: Duration.seconds(10),
+  pollTimeout: Duration.seconds(15),
   closeTimeout: Duration.seconds(5),
   drainOver: Duration.seconds(5),
 }

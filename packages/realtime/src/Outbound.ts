@@ -1,17 +1,17 @@
 /**
- * The way out of one socket: a queue bounded in bytes, and writes gathered per turn of the event loop. Two thirds of a
+ * The way out of one WebSocket: its queue, and writes gathered per turn of the event loop. Two thirds of a
  * delivery's cost is the kernel's write, so whatever is queued within a turn goes out as one buffer; and since the
  * subscribers of a topic mostly have the same frames queued, that buffer is made once for all of them.
  *
  * It writes past `ws`, straight to its socket. That is safe because each write is a run of whole frames, compression is
  * off (so `ws` holds nothing back), and nothing is written once the socket is closing.
  *
- * A slow reader: while the socket is full, frames stay here. When the queue reaches its limit, droppable frames go
- * first; if that does not make room, the queue is given up and the owner is told to close. Besides this queue the
- * kernel's side holds at most one batch and Node's own buffer (64 KiB each).
+ * A slow reader: while the socket is full, frames stay in the queue, which is bounded. Besides it the kernel's side
+ * holds at most one batch and Node's own buffer (64 KiB each).
  *
  * Plain callbacks, no Effect: this runs for every single delivery.
  */
+import { FrameQueue, type QueueCounts } from "./FrameQueue.ts"
 import type { OutgoingFrame } from "./OutgoingFrame.ts"
 
 /** The part of a `net.Socket` that is used. */
@@ -21,17 +21,11 @@ export interface Wire {
   readonly once: (event: "drain", listener: () => void) => unknown
 }
 
-/** Counted here because a metric update per frame would cost more than the frame. */
-export interface OutboundCounts {
-  dropped: number
-  overflowed: number
-}
-
 const batchBytes = 65_536
 
 /** Flushes every queue that was written to within a turn, at its end. One for all sockets of an endpoint. */
 export class Flusher {
-  readonly counts: OutboundCounts = { dropped: 0, overflowed: 0 }
+  readonly counts: QueueCounts = { dropped: 0, overflowed: 0 }
   #dirty: Array<Outbound> = []
   #lastFrames: ReadonlyArray<OutgoingFrame> = []
   #lastBytes: Uint8Array = new Uint8Array(0)
@@ -62,48 +56,33 @@ export class Flusher {
   }
 }
 
-export class Outbound {
+export class Outbound extends FrameQueue {
   readonly #wire: Wire
   readonly #flusher: Flusher
-  readonly #limit: number
   readonly #onOverflow: () => void
-  #frames: Array<OutgoingFrame> | undefined = undefined
-  #bytes = 0
-  #droppableBytes = 0
   /** Waiting for the end of this turn, or for the socket to drain. */
   #waiting = false
-  #closed = false
 
   constructor(wire: Wire, flusher: Flusher, limit: number, onOverflow: () => void) {
+    super(limit)
     this.#wire = wire
     this.#flusher = flusher
-    this.#limit = limit
     this.#onOverflow = onOverflow
   }
 
-  get queuedBytes(): number {
-    return this.#bytes
-  }
-
   push(frame: OutgoingFrame): void {
-    if (this.#closed) return
-    const size = frame.wire.length
-    if (this.#bytes + size > this.#limit && !this.#makeRoom(frame, size)) return
-    if (this.#frames === undefined) this.#frames = [frame]
-    else this.#frames.push(frame)
-    this.#bytes += size
-    if (frame.droppable) this.#droppableBytes += size
-    if (!this.#waiting) {
-      this.#waiting = true
-      this.#flusher.add(this)
-    }
+    const outcome = this.admit(frame, this.#flusher.counts)
+    if (outcome === "overflow") this.#onOverflow()
+    if (outcome !== "queued" || this.#waiting) return
+    this.#waiting = true
+    this.#flusher.add(this)
   }
 
   flush(): void {
     this.#waiting = false
-    while (this.#frames !== undefined && !this.#closed) {
-      if (!this.#wire.writable) return this.close()
-      const frames = this.#take(this.#frames)
+    while (this.frames !== undefined && !this.closed) {
+      if (!this.#wire.writable) return this.giveUp()
+      const frames = this.#take(this.frames)
       if (!this.#wire.write(frames)) {
         this.#waiting = true
         this.#wire.once("drain", () => this.flush())
@@ -112,54 +91,24 @@ export class Outbound {
     }
   }
 
-  /** Nothing is written from here on: what is queued is given up. */
-  close(): void {
-    this.#closed = true
-    this.#frames = undefined
-    this.#bytes = 0
-    this.#droppableBytes = 0
-  }
-
   /** The next batch, and what it leaves in the queue. */
   #take(queue: Array<OutgoingFrame>): Uint8Array {
-    if (this.#bytes <= batchBytes) {
-      const bytes = this.#bytes
-      this.#frames = undefined
-      this.#bytes = 0
-      this.#droppableBytes = 0
-      return this.#flusher.gather(queue, bytes)
+    if (this.bytes <= batchBytes) {
+      const { bytes } = this
+      return this.#flusher.gather(this.takeAll(), bytes)
     }
     let bytes = 0
     let count = 0
     for (const frame of queue) {
       if (count > 0 && bytes + frame.wire.length > batchBytes) break
       bytes += frame.wire.length
-      if (frame.droppable) this.#droppableBytes -= frame.wire.length
+      if (frame.droppable) this.droppableBytes -= frame.wire.length
       count++
     }
     const batch = queue.splice(0, count)
-    this.#frames = queue.length === 0 ? undefined : queue
-    this.#bytes -= bytes
+    this.frames = queue.length === 0 ? undefined : queue
+    this.bytes -= bytes
     return this.#flusher.gather(batch, bytes)
-  }
-
-  #makeRoom(frame: OutgoingFrame, size: number): boolean {
-    if (this.#droppableBytes > 0 && this.#frames !== undefined) {
-      const kept = this.#frames.filter(({ droppable }) => !droppable)
-      this.#flusher.counts.dropped += this.#frames.length - kept.length
-      this.#frames = kept.length === 0 ? undefined : kept
-      this.#bytes -= this.#droppableBytes
-      this.#droppableBytes = 0
-      if (this.#bytes + size <= this.#limit) return true
-    }
-    if (frame.droppable) {
-      this.#flusher.counts.dropped++
-      return false
-    }
-    this.#flusher.counts.overflowed++
-    this.close()
-    this.#onOverflow()
-    return false
   }
 }
 

@@ -13,6 +13,7 @@ import * as UserChannel from "./channels/UserChannel.ts"
 import { Channels } from "./Channels.ts"
 import * as Endpoint from "./Endpoint.ts"
 import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
+import * as Revocations from "./Revocations.ts"
 import { Topics } from "./Topics.ts"
 
 export interface RealtimeOptions extends Endpoint.EndpointOptions {
@@ -25,12 +26,12 @@ const channels = Layer.mergeAll(MediaChannel.layer, UserChannel.layer)
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Endpoint.Endpoint | Topics | Channels,
+  Endpoint.Endpoint | Revocations.Revocations | Topics | Channels,
   TransientError | ConfigurationError,
   EventBus | KeyValue | Tokens
 > =>
   Endpoint.layer(options).pipe(
     Layer.provide([channels, BusFeed.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
-    Layer.provideMerge([Topics.layer, Channels.layer]),
+    Layer.provideMerge([Topics.layer, Channels.layer, Revocations.layer]),
   )

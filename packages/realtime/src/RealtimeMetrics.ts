@@ -1,6 +1,6 @@
 /** What operators see of this service. Counted in plain numbers on the way, and brought to the metrics by the sweep. */
 import { Effect, Metric } from "effect"
-import type { OutboundCounts } from "./Outbound.ts"
+import type { QueueCounts } from "./FrameQueue.ts"
 
 const sockets = Metric.gauge("realtime_sockets", { description: "open sockets" })
 const broadcasts = Metric.gauge("realtime_broadcasts", { description: "broadcasts since the start" })
@@ -13,7 +13,7 @@ const overflowed = Metric.gauge("realtime_slow_consumers", {
 export const record = (
   open: number,
   topics: { readonly broadcasts: number; readonly deliveries: number },
-  outbound: OutboundCounts,
+  outbound: QueueCounts,
 ): Effect.Effect<void> =>
   Effect.all(
     [

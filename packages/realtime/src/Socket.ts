@@ -5,41 +5,45 @@
  *
  * ```
  * Endpoint (the layer's scope; ended by shutdown, which first drains)
- * ├─ sweep fiber             looks for idle sockets and ended tokens
- * └─ socket fiber (one each) parked in `lifetime`; ended by the connection's close, or interrupted by the endpoint
+ * ├─ sweep fiber             looks for idle sockets, and ended and revoked tokens
+ * └─ sockets (none has a fiber while it is open)
+ *    ├─ farewell fiber       started when the connection is gone: stops every membership and waits for it
  *    └─ memberships (JoinedChannel, none has a fiber while idle)
  *       ├─ message fiber     ended by an empty inbox, a leave, a crash, or `stop`
  *       └─ scope             timers that the channel forked; closed by `stop`
  * ```
  *
- * The socket fiber's end stops every membership and waits for it; a membership's end touches nothing else. A fault in
+ * The endpoint owns the farewells and waits for them at shutdown; a membership's end touches nothing else. A fault in
  * one message ends no socket: only a frame that is no message does (1011).
  */
 import { admitsTopic, type Identity } from "@armoricore/auth/Identity"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { type Clock, Effect, Fiber } from "effect"
-import type { RawData, WebSocket } from "ws"
 import type { Channels } from "./Channels.ts"
 import { JoinedChannel } from "./JoinedChannel.ts"
 import { type Limits, maxDepth } from "./Limits.ts"
-import { type Flusher, Outbound, type Wire } from "./Outbound.ts"
 import { OutgoingFrame } from "./OutgoingFrame.ts"
+import type { Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import { decide } from "./protocol/Lifecycle.ts"
 import type { Message, Payload, Serializer, Status } from "./protocol/Message.ts"
 import * as Refusals from "./Refusal.ts"
+import type { Revocations } from "./Revocations.ts"
 import type { BroadcastOptions, Subscriber, Topics } from "./Topics.ts"
+import type { Receiver, Transport } from "./Transport.ts"
 
 /** What all sockets of an endpoint share. */
 export interface Surroundings {
   readonly channels: Channels["Service"]
   readonly topics: Topics["Service"]
   readonly tokens: Tokens["Service"]
+  readonly revocations: Revocations["Service"]
   readonly clock: Clock.Clock
-  readonly flusher: Flusher
   readonly limits: Limits
   /** Starts a fiber with the endpoint's loggers and tracer; its owner must end it. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** The connection is over: somebody must run the socket's `farewell`. */
+  readonly gone: (socket: Socket) => void
 }
 
 const node = crypto.randomUUID().slice(0, 13)
@@ -48,43 +52,64 @@ let count = 0
 /** Brings a new token before the old one ends; the one event that every channel has. */
 const refreshEvent = "access_token"
 
-export class Socket {
+export class Socket implements Receiver {
   readonly serializer: Serializer
+  /** Whose limits it counts against. */
+  readonly place: Place
   identity: Identity
   /** Messages that wait for an answer. */
   waiting = 0
   readonly #number = ++count
   readonly #surroundings: Surroundings
-  readonly #ws: WebSocket
-  readonly #outbound: Outbound
+  readonly #transport: Transport
   readonly #members = new Map<string, JoinedChannel>()
   #heardAt: number
   #closing = false
-  #paused = false
-  #gone: () => void = () => {}
+  /** Not read: too many messages wait. */
+  #backlogged = false
+  /** Messages refused with `rate_limit` since the last sweep; at the limit the socket is not read until the next. */
+  #limited = 0
 
-  constructor(surroundings: Surroundings, ws: WebSocket, wire: Wire, identity: Identity, serializer: Serializer) {
+  constructor(
+    surroundings: Surroundings,
+    transport: Transport,
+    identity: Identity,
+    serializer: Serializer,
+    place: Place,
+  ) {
     this.#surroundings = surroundings
-    this.#ws = ws
+    this.#transport = transport
     this.identity = identity
     this.serializer = serializer
+    this.place = place
     this.#heardAt = surroundings.clock.currentTimeMillisUnsafe()
-    this.#outbound = new Outbound(wire, surroundings.flusher, surroundings.limits.maxQueuedBytes, () =>
-      this.close(CloseCode.slowConsumer),
-    )
-    ws.on("message", (data, isBinary) => this.#onFrame(data, isBinary))
-    // `ws` closes by itself with the right code (1002, 1007, 1009); without a listener the error would be thrown.
-    ws.on("error", () => this.#outbound.close())
   }
 
-  /** Parked until the connection is gone; however it ends, so do the memberships. */
-  get lifetime(): Effect.Effect<void> {
-    const connected = Effect.callback<void>((resume) => {
-      this.#gone = () => resume(Effect.void)
-      this.#ws.on("close", this.#gone)
-      if (this.#ws.readyState === this.#ws.CLOSED) this.#gone()
+  /** From here on it is spoken to. */
+  open(): void {
+    this.#transport.attach(this)
+  }
+
+  gone(): void {
+    this.#closing = true
+    this.#surroundings.gone(this)
+  }
+
+  overflowed(): void {
+    this.close(CloseCode.slowConsumer)
+  }
+
+  heard(): void {
+    this.#heardAt = this.#surroundings.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Stops every membership and waits for it. */
+  get farewell(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const stopped = Array.from(this.#members.values(), (member) => member.stop())
+      this.#members.clear()
+      return Effect.asVoid(Fiber.awaitAll(stopped))
     })
-    return Effect.onExit(connected, () => this.#stopMembers())
   }
 
   /** Unique over all nodes. Made when asked: ten thousand idle sockets need none. */
@@ -97,7 +122,7 @@ export class Socket {
   }
 
   send(frame: OutgoingFrame): void {
-    this.#outbound.push(frame)
+    this.#transport.send(frame)
   }
 
   reply(message: Message, status: Status, response: Payload): void {
@@ -137,50 +162,66 @@ export class Socket {
   /** That many messages no longer wait. */
   done(count: number): void {
     this.waiting -= count
-    if (this.#paused && this.waiting <= this.#surroundings.limits.maxWaiting / 2) {
-      this.#paused = false
-      this.#ws.resume()
+    if (this.#backlogged && this.waiting <= this.#surroundings.limits.maxWaiting / 2) {
+      this.#backlogged = false
+      if (!this.#isFlooding) this.#transport.resume()
     }
   }
 
   /** What is queued goes out first, as far as the client takes it; the connection is cut after the close timeout. */
-  close({ code, reason }: CloseCode.CloseCode): void {
+  close(why: CloseCode.CloseCode): void {
     if (this.#closing) return
     this.#closing = true
-    if (this.#paused) this.#ws.resume()
-    this.#outbound.flush()
-    this.#outbound.close()
-    this.#ws.close(code, reason)
+    if (this.#isPaused) this.#transport.resume()
+    this.#transport.close(why)
   }
 
   /** Closes the socket when its time is over; called now and then. */
   sweep(now: number, idleMillis: number): void {
-    if (this.identity.expiresAt <= now) this.close(CloseCode.tokenExpired)
     // A paused socket is not heard because nobody listens.
-    else if (this.#paused) this.#heardAt = now
+    if (this.#isPaused) this.#heardAt = now
+    const wasFlooding = this.#isFlooding
+    this.#limited = 0
+    if (wasFlooding && !this.#backlogged) this.#transport.resume()
+    this.#transport.sweep(now)
+    if (this.identity.expiresAt <= now) this.close(CloseCode.tokenExpired)
     else if (now - this.#heardAt >= idleMillis) this.close(CloseCode.idle)
   }
 
-  #stopMembers(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.close(CloseCode.restart)
-      const stopped = Array.from(this.#members.values(), (member) => member.stop())
-      this.#members.clear()
-      return Effect.asVoid(Fiber.awaitAll(stopped))
-    })
+  /** Closes the socket if its token was revoked. */
+  heedRevocations(): void {
+    if (this.#surroundings.revocations.isRevoked(this.identity)) this.close(CloseCode.revoked)
   }
 
-  #onFrame(data: RawData, isBinary: boolean): void {
+  get #isFlooding(): boolean {
+    return this.#limited >= this.#surroundings.limits.maxLimited
+  }
+
+  get #isPaused(): boolean {
+    return this.#backlogged || this.#isFlooding
+  }
+
+  receive(bytes: Buffer, isBinary: boolean): void {
     if (this.#closing) return
     const { clock, limits } = this.#surroundings
-    this.#heardAt = clock.currentTimeMillisUnsafe()
-    const bytes = toBuffer(data)
+    const now = clock.currentTimeMillisUnsafe()
+    this.#heardAt = now
     const message = isBinary ? this.serializer.decodeBinary(bytes) : this.serializer.decodeText(bytes.toString())
     if (message === undefined) return this.close(CloseCode.undecodable)
-    this.#onMessage(message, bytes.length > limits.maxMessageBytes)
+    const wait = this.place.user.message(limits.userMessages, now)
+    if (wait > 0) this.#limit(message, wait)
+    else this.#onMessage(message, bytes.length > limits.maxMessageBytes, now)
   }
 
-  #onMessage(message: Message, tooLarge: boolean): void {
+  /** The answer is cheap, yet reading and answering a flood without end is not: after some answers reading stops. */
+  #limit(message: Message, wait: number): void {
+    this.refuse(message, Refusals.rateLimit(wait))
+    const before = this.#isPaused
+    this.#limited++
+    if (this.#isFlooding && !before) this.#transport.pause()
+  }
+
+  #onMessage(message: Message, tooLarge: boolean, now: number): void {
     const { limits } = this.#surroundings
     const current = this.#members.get(message.topic)
     const step = decide(message, current, this.#members.size, limits.maxTopics)
@@ -199,16 +240,19 @@ export class Socket {
     if (isTooDeep(message.payload, maxDepth)) {
       return this.refuse(message, Refusals.invalidPayload("", `nested deeper than ${maxDepth} levels`))
     }
-    if (step === "join" || step === "replace") this.#join(message, current)
+    if (step === "join" || step === "replace") this.#join(message, current, now)
     else if (message.event === refreshEvent) this.#refresh(message)
     else current?.deliver(message)
-    if (this.waiting >= limits.maxWaiting && !this.#paused) {
-      this.#paused = true
-      this.#ws.pause()
+    if (this.waiting >= limits.maxWaiting && !this.#backlogged) {
+      this.#backlogged = true
+      this.#transport.pause()
     }
   }
 
-  #join(message: Message, current: JoinedChannel | undefined): void {
+  #join(message: Message, current: JoinedChannel | undefined, now: number): void {
+    const { limits } = this.#surroundings
+    const wait = this.place.user.join(limits.userJoins, now) || this.place.address.join(limits.addressJoins, now)
+    if (wait > 0) return this.#limit(message, wait)
     const found = this.#surroundings.channels.find(message.topic)
     if (found === undefined) return this.refuseUnmatched(message)
     if (!admitsTopic(this.identity, message.topic)) {
@@ -226,6 +270,9 @@ export class Socket {
       onSuccess: (identity) => {
         if (identity.userId !== this.identity.userId) {
           return this.refuse(message, Refusals.unauthorized("the token is somebody else's"))
+        }
+        if (this.#surroundings.revocations.isRevoked(identity)) {
+          return this.refuse(message, Refusals.unauthorized("the token was revoked: log in again"))
         }
         this.identity = identity
         this.reply(message, "ok", { expires_at: new Date(identity.expiresAt).toISOString() })
@@ -250,10 +297,6 @@ const tokenIn = (payload: unknown): string | undefined =>
   typeof payload === "object" && payload !== null && "token" in payload && typeof payload.token === "string"
     ? payload.token
     : undefined
-
-/** With the default `binaryType` a message is one buffer; the other forms are there for the type's sake. */
-const toBuffer = (data: RawData): Buffer =>
-  Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
 
 const isTooDeep = (value: unknown, left: number): boolean => {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false

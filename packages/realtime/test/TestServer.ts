@@ -6,6 +6,7 @@ import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Channels } from "@armoricore/realtime/Channels"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
+import { Revocations } from "@armoricore/realtime/Revocations"
 import { Topics } from "@armoricore/realtime/Topics"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
@@ -29,13 +30,19 @@ const layerOf = (options: Realtime.RealtimeOptions) =>
     ),
   )
 
+/** Tests that are not about rates are not held up by them. */
+const plenty = { perSecond: 1e6, burst: 1e6 }
+const unhurried = { userMessages: plenty, userJoins: plenty, addressJoins: plenty }
+
 /** Lives as long as the scope. `port` 0: a free one. */
 export const start = Effect.fnUntraced(function* (options: Realtime.RealtimeOptions = {}, port = 0) {
   const services = yield* Layer.build(
-    layerOf({ ...options, limits: { drainOver: Duration.millis(50), ...options.limits } }),
+    layerOf({ ...options, limits: { drainOver: Duration.millis(50), ...unhurried, ...options.limits } }),
   )
   const endpoint = Context.get(services, Endpoint)
-  const server = createServer((_, response) => response.writeHead(404).end())
+  const server = createServer((request, response) => {
+    if (!endpoint.handleRequest(request, response)) response.writeHead(404).end()
+  })
   server.on("upgrade", (request, socket, head) => {
     if (!endpoint.handleUpgrade(request, socket, head)) socket.destroy()
   })
@@ -54,6 +61,7 @@ export const start = Effect.fnUntraced(function* (options: Realtime.RealtimeOpti
     topics: Context.get(services, Topics),
     channels: Context.get(services, Channels),
     diary: Context.get(services, Diary),
+    revocations: Context.get(services, Revocations),
     token: (userId: string, extra?: Omit<Partial<TokensModule.SignOptions>, "userId">) =>
       Effect.orDie(tokens.sign({ userId, ttl: Duration.hours(1), ...extra })),
   }

@@ -15,5 +15,7 @@ export const undecodable: CloseCode = { code: 1011, reason: "undecodable_frame" 
 export const restart: CloseCode = { code: 1012, reason: "service_restart" }
 /** The token ended and `access_token` brought no new one. */
 export const tokenExpired: CloseCode = { code: 4001, reason: "token_expired" }
+/** An operator ended the token: log in again. */
+export const revoked: CloseCode = { code: 4001, reason: "revoked" }
 /** The client read too slowly and its queue is full: reconnect and catch up. */
 export const slowConsumer: CloseCode = { code: 4008, reason: "slow_consumer" }

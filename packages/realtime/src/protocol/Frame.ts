@@ -75,6 +75,22 @@ const text = (bytes: Uint8Array): string | undefined => {
   }
 }
 
+/** A binary frame of ours as text, with its bytes as `{"data": base64}`, for transports that carry text alone. */
+export const textOf = (frame: Uint8Array): string => {
+  const [first = 0] = frame
+  const count = first === kind.reply ? 4 : first === kind.push ? 3 : 2
+  let at = 1 + count
+  const names = Array.from(frame.subarray(1, at), (length) => {
+    const from = at
+    at += length
+    return Buffer.from(frame.subarray(from, at)).toString()
+  })
+  const data = { data: Buffer.from(frame.subarray(at)).toString("base64") }
+  const [one = "", two = "", three = "", four = ""] = names
+  if (first === kind.reply) return json(one || null, two || null, three, "phx_reply", { status: four, response: data })
+  return first === kind.push ? json(one || null, null, two, three, data) : json(null, null, one, two, data)
+}
+
 const json = (joinRef: Ref, ref: Ref, topic: string, event: string, payload: object): string =>
   JSON.stringify([joinRef, ref, topic, event, payload])
 

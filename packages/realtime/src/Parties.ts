@@ -1,0 +1,97 @@
+/**
+ * Who uses how much of this node: a party is a user or an address, with its sockets, messages and joins. Kept as two
+ * numbers and a count each, since there are as many parties as sockets.
+ *
+ * Rates are counted by the generic cell rate algorithm: one time per rate says when the allowance will be whole again.
+ */
+import type { Limits, Rate } from "./Limits.ts"
+
+export class Party {
+  readonly key: string
+  sockets = 0
+  /** When the allowance of messages and of joins is whole again, epoch milliseconds. */
+  #messagesWhole = 0
+  #joinsWhole = 0
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  /** Takes one message out of the allowance; 0, or how many milliseconds until there is one. */
+  message(rate: Rate, now: number): number {
+    const whole = taken(this.#messagesWhole, rate, now)
+    if (whole < 0) return -whole
+    this.#messagesWhole = whole
+    return 0
+  }
+
+  join(rate: Rate, now: number): number {
+    const whole = taken(this.#joinsWhole, rate, now)
+    if (whole < 0) return -whole
+    this.#joinsWhole = whole
+    return 0
+  }
+
+  /** Nothing is known of it that an unknown party would not have. */
+  isForgettable(now: number): boolean {
+    return this.sockets === 0 && this.#messagesWhole <= now && this.#joinsWhole <= now
+  }
+}
+
+/** When the allowance is whole again after one was taken; negative: nothing is left for so many milliseconds. */
+const taken = (whole: number, { perSecond, burst }: Rate, now: number): number => {
+  const interval = 1000 / perSecond
+  const from = Math.max(whole, now)
+  const wait = from - now - (burst - 1) * interval
+  return wait > 0 ? -Math.ceil(wait) : from + interval
+}
+
+export interface Place {
+  readonly user: Party
+  readonly address: Party
+}
+
+export class Parties {
+  readonly #limits: Limits
+  readonly #users = new Map<string, Party>()
+  readonly #addresses = new Map<string, Party>()
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** A place for one more socket, or whose limit it would break. Every place must be left again. */
+  enter(userId: string, address: string): Place | "user" | "address" {
+    const user = partyOf(this.#users, userId)
+    const from = partyOf(this.#addresses, address)
+    if (user.sockets >= this.#limits.maxSocketsPerUser) return "user"
+    if (from.sockets >= this.#limits.maxSocketsPerAddress) return "address"
+    user.sockets++
+    from.sockets++
+    return { user, address: from }
+  }
+
+  leave({ user, address }: Place): void {
+    user.sockets--
+    address.sockets--
+  }
+
+  /** Forgets those who are gone and have their allowance back. */
+  sweep(now: number): void {
+    for (const parties of [this.#users, this.#addresses]) {
+      for (const party of parties.values()) if (party.isForgettable(now)) parties.delete(party.key)
+    }
+  }
+
+  get size(): number {
+    return this.#users.size + this.#addresses.size
+  }
+}
+
+const partyOf = (parties: Map<string, Party>, key: string): Party => {
+  const known = parties.get(key)
+  if (known !== undefined) return known
+  const party = new Party(key)
+  parties.set(key, party)
+  return party
+}
