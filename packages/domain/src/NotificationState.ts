@@ -64,6 +64,7 @@ export const DeliveryState = Schema.Struct({
   retryable: Schema.optionalKey(Schema.Boolean),
   /** The target will never be good again; the backend is told. */
   target_dead: Schema.optionalKey(Schema.Boolean),
+  dead_since: Schema.optionalKey(Schema.Finite),
   updated_at: Timestamp,
 })
 export type DeliveryState = typeof DeliveryState.Type

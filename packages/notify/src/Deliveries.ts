@@ -118,6 +118,7 @@ const make = Effect.gen(function* () {
           platform: platformOf(job.channel),
           token_hash: hashOf(job.planned.target),
           reason: state.reason ?? "dead",
+          ...(state.dead_since === undefined ? {} : { invalid_since: new Date(state.dead_since).toISOString() }),
         },
         state.delivery_id,
       )
@@ -228,7 +229,8 @@ const make = Effect.gen(function* () {
       switch (error._tag) {
         case "TargetDead": {
           if (job.channel === "email") yield* suppressions.add(hashOf(planned.target), "bounced")
-          const change = { reason: error.reason, message: error.message, target_dead: true }
+          const since = error.since === undefined ? {} : { dead_since: error.since }
+          const change = { reason: error.reason, message: error.message, target_dead: true, ...since }
           return yield* finish(job, current, { status: "failed", ...change })
         }
         case "PermanentError":

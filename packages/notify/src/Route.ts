@@ -21,6 +21,8 @@ export class TargetDead extends Schema.TaggedError<TargetDead>()("TargetDead", {
   /** Lower case with underscores, for example `unregistered`. */
   reason: Schema.String,
   message: Schema.String,
+  /** Since when, epoch milliseconds: a token that was registered later is another one. */
+  since: Schema.optionalKey(Schema.Finite),
 }) {}
 
 /** The request left, and no answer came. */
@@ -63,6 +65,8 @@ export interface Route {
   readonly perSecond?: number
   /** Whether webhooks report deliveries later. */
   readonly reports: boolean
+  /** Names what fails together, where a route reaches several servers: each has a circuit of its own. */
+  readonly circuitOf?: (message: Message) => string
   readonly send: (message: Message) => Effect.Effect<Accepted, RouteError>
 }
 

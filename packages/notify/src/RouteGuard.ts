@@ -6,12 +6,13 @@
  *                                                  ▲ twice as long           │ fails
  *                                                  └─────────────────────────┘
  *
- * A throttled call is no outage: the provider answers, and says when to come again.
+ * A throttled call is no outage: the provider answers, and says when to come again. A route that reaches several
+ * servers has a circuit for each.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Context, Duration, Effect, Random } from "effect"
-import * as Metrics from "./NotifyMetrics.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
+import * as Metrics from "./NotifyMetrics.ts"
 import { type Accepted, type Message, OutcomeUnknown, type Route, type RouteError } from "./Route.ts"
 
 export interface GuardOptions {
@@ -53,120 +54,146 @@ export interface RouteGuard {
 
 /** What a permit waits for at most; longer waits free the slot. */
 const patienceMillis = 1_000
+const rememberedCircuits = 1_000
+
+/** Epoch milliseconds; `openMillis` 0 is closed. */
+interface Circuit {
+  readonly key: string
+  failures: number
+  openUntil: number
+  openMillis: number
+  pausedUntil: number
+  probing: boolean
+}
 
 export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return<RouteGuard> {
   const options = yield* GuardOptions
   const { callLimit } = yield* DeliveryPolicy
-  let failures = 0
-  let openUntil = 0
-  let openMillis = 0
-  let probing = false
-  let pausedUntil = 0
-  let nextCall = 0
+  const circuits = new Map<string, Circuit>()
   const gap = route.perSecond === undefined ? 0 : 1_000 / route.perSecond
+  let nextCall = 0
 
-  const admit = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    if (pausedUntil > now) return yield* closed("route_paused", pausedUntil - now)
-    if (openMillis > 0 || pausedUntil > 0) {
-      if (openUntil > now) return yield* closed("circuit_open", openUntil - now)
-      if (probing) return yield* closed(openMillis > 0 ? "circuit_open" : "route_paused", patienceMillis)
-      probing = true
-      return { _tag: "Admitted", probe: true } as const
-    }
-    if (gap > 0) {
-      const at = Math.max(now, nextCall)
-      if (at - now > patienceMillis) return yield* closed("rate_limited", at - now)
-      nextCall = at + gap
-      if (at > now) yield* Effect.sleep(at - now)
-    }
-    return { _tag: "Admitted", probe: false } as const
-  })
+  const circuitOf = (message: Message): Circuit => {
+    const key = route.circuitOf?.(message) ?? ""
+    const known = circuits.get(key)
+    if (known !== undefined) return known
+    const fresh = { key, failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0, probing: false }
+    circuits.set(key, fresh)
+    if (circuits.size > rememberedCircuits) for (const oldest of circuits.keys()) if (circuits.delete(oldest)) break
+    return fresh
+  }
+  const named = ({ key }: Circuit) => (key === "" ? route.name : `${route.name} to ${key}`)
 
-  const healthy = Effect.suspend(() => {
-    failures = 0
-    if (openMillis === 0 && pausedUntil === 0) return Effect.void
-    openMillis = 0
-    openUntil = 0
-    pausedUntil = 0
-    return Effect.andThen(
-      Effect.logInfo(`the route ${route.name} works again`, { route: route.name }),
-      Effect.andThen(Metrics.set(Metrics.open, route.name, false), Metrics.set(Metrics.paused, route.name, false)),
-    )
-  })
-
-  const outage = (error: RouteError, probe: boolean) =>
+  const admit = (circuit: Circuit) =>
     Effect.gen(function* () {
-      failures++
-      // Calls that were under way when it opened say nothing new.
-      if (!probe && (openMillis > 0 || failures < options.trip)) return
-      openMillis = Math.min(
-        Duration.toMillis(options.openAtMost),
-        openMillis === 0 ? Duration.toMillis(options.openFor) : openMillis * 2,
+      const now = yield* Clock.currentTimeMillis
+      const { openMillis, openUntil, pausedUntil } = circuit
+      if (pausedUntil > now) return yield* closed("route_paused", pausedUntil - now)
+      if (openMillis > 0 || pausedUntil > 0) {
+        const why = openMillis > 0 ? "circuit_open" : "route_paused"
+        if (openUntil > now) return yield* closed(why, openUntil - now)
+        if (circuit.probing) return yield* closed(why, patienceMillis)
+        circuit.probing = true
+        return { _tag: "Admitted", probe: true } as const
+      }
+      if (gap > 0) {
+        const at = Math.max(now, nextCall)
+        if (at - now > patienceMillis) return yield* closed("rate_limited", at - now)
+        nextCall = at + gap
+        if (at > now) yield* Effect.sleep(at - now)
+      }
+      return { _tag: "Admitted", probe: false } as const
+    })
+
+  const healthy = (circuit: Circuit) =>
+    Effect.suspend(() => {
+      circuit.failures = 0
+      if (circuit.openMillis === 0 && circuit.pausedUntil === 0) return Effect.void
+      circuit.openMillis = 0
+      circuit.openUntil = 0
+      circuit.pausedUntil = 0
+      return Effect.andThen(
+        Effect.logInfo(`the route ${named(circuit)} works again`, { route: route.name }),
+        Effect.andThen(Metrics.set(Metrics.open, route.name, false), Metrics.set(Metrics.paused, route.name, false)),
       )
-      openUntil = (yield* Clock.currentTimeMillis) + openMillis
-      yield* Metrics.set(Metrics.open, route.name, true)
-      yield* Effect.logWarning(`the route ${route.name} is not called for ${openMillis} ms: ${error.message}`, {
-        route: route.name,
-      })
     })
 
-  const pause = (error: RouteError) =>
+  const outage = (circuit: Circuit, error: RouteError, probe: boolean) =>
     Effect.gen(function* () {
-      pausedUntil = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.pause)
+      circuit.failures++
+      // Calls that were under way when it opened say nothing new.
+      if (!probe && (circuit.openMillis > 0 || circuit.failures < options.trip)) return
+      const { openAtMost, openFor } = options
+      circuit.openMillis =
+        circuit.openMillis === 0
+          ? Duration.toMillis(openFor)
+          : Math.min(Duration.toMillis(openAtMost), circuit.openMillis * 2)
+      circuit.openUntil = (yield* Clock.currentTimeMillis) + circuit.openMillis
+      yield* Metrics.set(Metrics.open, route.name, true)
+      yield* Effect.logWarning(
+        `the route ${named(circuit)} is not called for ${circuit.openMillis} ms: ${error.message}`,
+        { route: route.name },
+      )
+    })
+
+  const pause = (circuit: Circuit, error: RouteError) =>
+    Effect.gen(function* () {
+      circuit.pausedUntil = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.pause)
       yield* Metrics.set(Metrics.paused, route.name, true)
-      yield* Effect.logError(`ALARM: the route ${route.name} is paused, its messages wait: ${error.message}`, {
+      yield* Effect.logError(`ALARM: the route ${named(circuit)} is paused, its messages wait: ${error.message}`, {
         route: route.name,
       })
     })
 
-  const judge = (error: RouteError, probe: boolean): Effect.Effect<void> => {
+  const judge = (circuit: Circuit, error: RouteError, probe: boolean): Effect.Effect<void> => {
     switch (error._tag) {
       case "ConfigurationError":
-        return pause(error)
+        return pause(circuit, error)
       case "OutcomeUnknown":
-        return outage(error, probe)
+        return outage(circuit, error, probe)
       case "TransientError":
-        return error.code === "throttled" ? healthy : outage(error, probe)
+        return error.code === "throttled" ? healthy(circuit) : outage(circuit, error, probe)
       case "TargetDead":
       case "PermanentError":
-        return healthy
+        return healthy(circuit)
     }
   }
 
-  const outageWaits = (error: RouteError): Effect.Effect<RouteError> =>
+  const waitsOutage = ({ openMillis, openUntil }: Circuit, error: RouteError): Effect.Effect<RouteError> =>
     error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0
       ? Effect.succeed(error)
       : Effect.map(Clock.currentTimeMillis, (now) => {
-          const wait = Math.max(error.retryAfterMillis ?? 0, openUntil - now)
-          return new TransientError({ ...error, waiting: true, retryAfterMillis: wait })
+          const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - now)
+          return new TransientError({ ...error, waiting: true, retryAfterMillis })
         })
 
-  const call = (message: Message, probe: boolean) =>
+  const call = (circuit: Circuit, message: Message, probe: boolean) =>
     route.send(message).pipe(
       Effect.timeoutOrElse({
         duration: callLimit,
         orElse: () => Effect.fail(new OutcomeUnknown({ message: `no answer within ${Duration.format(callLimit)}` })),
       }),
-      Effect.tap(() => healthy),
-      Effect.tapError((error) => judge(error, probe)),
-      Effect.catch((error) => Effect.flatMap(outageWaits(error), Effect.fail)),
+      Effect.tap(() => healthy(circuit)),
+      Effect.catch((error) =>
+        Effect.andThen(judge(circuit, error, probe), Effect.flatMap(waitsOutage(circuit, error), Effect.fail)),
+      ),
     )
 
   return {
     route,
     attempt: Effect.fnUntraced(function* (message, before) {
-      const permit = yield* admit
+      const circuit = circuitOf(message)
+      const permit = yield* admit(circuit)
       if (permit._tag === "Closed") return permit
-      const { probe } = permit
-      const run = Effect.andThen(before, call(message, probe))
+      const run = Effect.andThen(before, call(circuit, message, permit.probe))
+      if (!permit.probe) return yield* run
       // However a probe ends, the next may follow.
-      return yield* probe
-        ? Effect.ensuring(
-            run,
-            Effect.sync(() => void (probing = false)),
-          )
-        : run
+      return yield* Effect.ensuring(
+        run,
+        Effect.sync(() => {
+          circuit.probing = false
+        }),
+      )
     }),
   }
 })

@@ -99,4 +99,6 @@ export const DeviceTokenInvalid = Schema.Struct({
   /** SHA-256 of the token, lower-case hex: the token itself stays out of the bus. */
   token_hash: Schema.String,
   reason: Schema.String,
+  /** Where the provider says it: a token that was registered later is a new one. */
+  invalid_since: Maybe(Timestamp),
 })

@@ -1,0 +1,181 @@
+/**
+ * Push by Apple. Set up: a `.p8` key with its id, the team's id and the app's bundle id as topic.
+ *
+ * | answer | class |
+ * |---|---|
+ * | 410 Unregistered, ExpiredToken; 400 BadDeviceToken | target dead; with 410 since when |
+ * | 403 ExpiredProviderToken | signed anew once, then configuration |
+ * | 403 others; 400 DeviceTokenNotForTopic, TopicDisallowed, BadTopic, MissingTopic | configuration |
+ * | 429 | throttled |
+ * | 500, 503, 400 IdleTimeout | transient |
+ * | everything else | permanent |
+ */
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Clock, Duration, Effect, Redacted, Schema } from "effect"
+import { importPKCS8, SignJWT } from "jose"
+import { layer as routeLayer, type Message, type RouteError, TargetDead } from "../Route.ts"
+import * as ApnsSessions from "./ApnsSessions.ts"
+import { json } from "./HttpCall.ts"
+import * as Token from "./Token.ts"
+
+export interface Options {
+  /** The `.p8` file's content. */
+  readonly key: Redacted.Redacted<string>
+  readonly keyId: string
+  readonly teamId: string
+  readonly topic: string
+  readonly baseUrl?: string
+  readonly perSecond?: number
+  /** A certificate to trust beside the system's, for tests. */
+  readonly ca?: string
+  /** Apple refuses keys that sign more often than every 20 minutes. */
+  readonly signAtMostEvery?: Duration.Duration
+}
+
+const name = "apns"
+const maxBytes = 4_096
+const tokenLife = Duration.minutes(50)
+const throttleMillis = 5_000
+
+export const layer = (options: Options) => routeLayer(make(options))
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const key = yield* Effect.tryPromise({
+    try: () => importPKCS8(Redacted.value(options.key).replaceAll("\\n", "\n"), "ES256"),
+    catch: () => misconfigured("APNS_KEY", "is no EC key in PKCS #8; give the content of the .p8 file"),
+  })
+  const sessions = yield* ApnsSessions.make(
+    options.baseUrl ?? "https://api.push.apple.com",
+    options.ca === undefined ? {} : { ca: options.ca },
+  )
+  const token = Token.make<never>(
+    Effect.gen(function* () {
+      const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const value = yield* Effect.promise(() =>
+        new SignJWT({})
+          .setProtectedHeader({ alg: "ES256", kid: options.keyId })
+          .setIssuer(options.teamId)
+          .setIssuedAt(now)
+          .sign(key),
+      )
+      return { value, livesMillis: Duration.toMillis(tokenLife) }
+    }),
+    Duration.toMillis(options.signAtMostEvery ?? Duration.minutes(20)),
+  )
+
+  const post = (message: Message, access: string, body: string) =>
+    sessions.post(
+      `/3/device/${message.target.channel === "apns" ? message.target.token : ""}`,
+      {
+        authorization: `bearer ${access}`,
+        "apns-topic": options.topic,
+        "apns-push-type": "alert",
+        "apns-priority": "10",
+        "apns-id": message.uuid,
+        "apns-collapse-id": message.collapseKey ?? message.uuid,
+        ...(message.expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(message.expiresAt / 1000)) }),
+      },
+      body,
+    )
+
+  const send = Effect.fnUntraced(function* (message: Message) {
+    const body = yield* bodyOf(message)
+    const access = yield* token.get
+    let answer = yield* post(message, access, body)
+    let reason = yield* reasonOf(answer.body)
+    if (reason.reason === "ExpiredProviderToken") {
+      yield* token.refused(access)
+      answer = yield* post(message, yield* token.get, body)
+      reason = yield* reasonOf(answer.body)
+    }
+    if (!untrusted.has(reason.reason)) yield* sessions.trusted
+    if (answer.status !== 200) return yield* refusal(answer.status, reason)
+    const id = answer.headers["apns-id"]
+    return typeof id === "string" ? { providerId: id } : {}
+  })
+
+  return {
+    name,
+    channels: ["apns"] as const,
+    reports: false,
+    ...(options.perSecond === undefined ? {} : { perSecond: options.perSecond }),
+    send,
+  }
+})
+
+/** The reasons that say that the token was not accepted. */
+const untrusted: ReadonlySet<string> = new Set(["ExpiredProviderToken", "InvalidProviderToken", "MissingProviderToken"])
+const configuration: ReadonlySet<string> = new Set([
+  ...untrusted,
+  "DeviceTokenNotForTopic",
+  "TopicDisallowed",
+  "BadTopic",
+  "MissingTopic",
+  "BadCertificate",
+  "BadCertificateEnvironment",
+  "BadEnvironmentKeyInToken",
+  "Forbidden",
+])
+const dead: ReadonlySet<string> = new Set(["Unregistered", "ExpiredToken", "BadDeviceToken"])
+
+interface Reason {
+  readonly reason: string
+  /** Since when the token is dead, epoch milliseconds. */
+  readonly timestamp?: number
+}
+
+const refusal = (status: number, { reason, timestamp }: Reason): RouteError => {
+  const message = `APNs answered ${status} ${reason}`
+  if (status === 410 || dead.has(reason)) {
+    return new TargetDead({
+      reason: snake(reason === "" ? "Unregistered" : reason),
+      message,
+      ...(timestamp === undefined ? {} : { since: timestamp }),
+    })
+  }
+  if (configuration.has(reason)) {
+    const setting = untrusted.has(reason) ? "APNS_KEY" : "APNS_TOPIC"
+    return misconfigured(setting, `is refused: ${message}`)
+  }
+  if (status === 429) {
+    return new TransientError({ dependency: name, code: "throttled", message, retryAfterMillis: throttleMillis })
+  }
+  if (status >= 500 || reason === "IdleTimeout") {
+    return new TransientError({ dependency: name, code: "unavailable", message })
+  }
+  return new PermanentError({ code: snake(reason === "" ? "refused" : reason), message })
+}
+
+const bodyOf = ({ data, text, title }: Message): Effect.Effect<string, PermanentError> => {
+  // `aps` is Apple's: a publisher's data must not take its place.
+  const { aps: _aps, ...rest } = data
+  const body = JSON.stringify({ ...rest, aps: { alert: { title, body: text }, sound: "default" } })
+  const bytes = Buffer.byteLength(body)
+  return bytes <= maxBytes
+    ? Effect.succeed(body)
+    : Effect.fail(
+        new PermanentError({
+          code: "payload_too_large",
+          message: `the push has ${bytes} bytes, APNs takes ${maxBytes}; shorten title, body or data`,
+        }),
+      )
+}
+
+const decodeReason = Schema.decodeUnknownOption(
+  Schema.Struct({ reason: Schema.String, timestamp: Schema.optionalKey(Schema.Finite) }),
+)
+
+const reasonOf = (body: string): Effect.Effect<Reason> => {
+  if (body === "") return Effect.succeed(none)
+  return Effect.map(json(body), (value) => {
+    const found = decodeReason(value)
+    return found._tag === "Some" ? found.value : none
+  })
+}
+
+const none: Reason = { reason: "" }
+
+const snake = (reason: string): string => reason.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()
+
+const misconfigured = (setting: string, message: string) =>
+  new ConfigurationError({ setting, message: `${setting} ${message}` })

@@ -1,0 +1,131 @@
+/**
+ * E-mail by Amazon SES v2. Set up: `SES_REGION`, credentials as every AWS program finds them, `MAIL_FROM` as a verified
+ * identity, and for delivery reports a configuration set that publishes to SNS with our webhook as subscriber.
+ *
+ * | exception | class |
+ * |---|---|
+ * | TooManyRequests, Throttling, LimitExceeded | throttled: 1 s, or an hour where the daily quota is used up |
+ * | AccountSuspended, SendingPaused, MailFromDomainNotVerified, NotFound, refused credentials | configuration |
+ * | MessageRejected, BadRequest, other 4xx | permanent |
+ * | 5xx | transient |
+ * | no answer | unknown |
+ */
+import { SendEmailCommand, SESv2Client, type SESv2ClientConfig, SESv2ServiceException } from "@aws-sdk/client-sesv2"
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import nodemailer from "nodemailer"
+import { Attachments } from "../Attachments.ts"
+import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError } from "../Route.ts"
+import * as Mail from "./Mail.ts"
+
+export interface Options {
+  readonly region: string
+  readonly from: string
+  readonly endpoint?: string
+  readonly configurationSet?: string
+  /** Absent: found as every AWS program does. */
+  readonly credentials?: NonNullable<SESv2ClientConfig["credentials"]>
+  readonly perSecond?: number
+  readonly reports: boolean
+}
+
+const name = "ses"
+/** Message tags know no dots; a delivery id has no underscore of its own, as its channel is `email`. */
+export const tagOf = (deliveryId: string): string => deliveryId.replaceAll(".", "_")
+export const deliveryIdOfTag = (tag: string): string => tag.replaceAll("_", ".")
+export const tagName = "armoricore_delivery"
+
+export const layer = (options: Options) => routeLayer(make(options))
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const from = yield* Mail.senderOf(options.from)
+  const attachments = yield* Attachments
+  const client = new SESv2Client({
+    region: options.region,
+    // The worker loop owns the retries.
+    maxAttempts: 1,
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+  const composer = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: "windows" })
+
+  const send: Route["send"] = Effect.fnUntraced(function* (message) {
+    const mail = yield* Mail.make(message, from, attachments)
+    const raw = yield* Effect.tryPromise({
+      try: () => composer.sendMail(Mail.toNodemailer(mail)),
+      catch: (cause) => new PermanentError({ code: "refused", message: "the mail cannot be composed", cause }),
+    })
+    const sent = yield* Effect.tryPromise({
+      try: (abortSignal) =>
+        client.send(
+          new SendEmailCommand({
+            FromEmailAddress: mail.from.address,
+            Destination: { ToAddresses: [mail.to] },
+            Content: { Raw: { Data: Buffer.isBuffer(raw.message) ? raw.message : Buffer.from(String(raw.message)) } },
+            EmailTags: [{ Name: tagName, Value: tagOf(message.deliveryId) }],
+            ...(options.configurationSet === undefined ? {} : { ConfigurationSetName: options.configurationSet }),
+          }),
+          { abortSignal },
+        ),
+      catch: failureOf,
+    })
+    return sent.MessageId === undefined ? {} : { providerId: sent.MessageId }
+  })
+
+  return {
+    name,
+    channels: ["email"],
+    reports: options.reports,
+    ...(options.perSecond === undefined ? {} : { perSecond: options.perSecond }),
+    send,
+  } satisfies Route
+})
+
+const throttled: ReadonlySet<string> = new Set([
+  "TooManyRequestsException",
+  "ThrottlingException",
+  "Throttling",
+  "LimitExceededException",
+])
+const configuration: ReadonlySet<string> = new Set([
+  "AccountSuspendedException",
+  "SendingPausedException",
+  "MailFromDomainNotVerifiedException",
+  "NotFoundException",
+  "AccessDeniedException",
+  "UnrecognizedClientException",
+  "InvalidSignatureException",
+  "SignatureDoesNotMatch",
+  "InvalidClientTokenId",
+  "ExpiredTokenException",
+  "CredentialsProviderError",
+])
+const hourMillis = 3_600_000
+
+const failureOf = (cause: unknown): RouteError => {
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const message = `SES: ${error.name} ${error.message}`
+  if (configuration.has(error.name)) return new ConfigurationError({ setting: "SES_REGION", message, cause })
+  if (throttled.has(error.name)) {
+    const daily = /daily message quota/i.test(error.message)
+    return new TransientError({
+      dependency: name,
+      code: "throttled",
+      message,
+      retryAfterMillis: daily ? hourMillis : 1_000,
+    })
+  }
+  if (!(error instanceof SESv2ServiceException)) {
+    const code = "code" in error && typeof error.code === "string" ? error.code : ""
+    return notSent.has(code)
+      ? new TransientError({ dependency: name, code: "unavailable", message, cause })
+      : new OutcomeUnknown({ message })
+  }
+  const status = error.$metadata.httpStatusCode ?? 0
+  if (status === 401 || status === 403) return new ConfigurationError({ setting: "SES_REGION", message, cause })
+  if (status >= 500) return new TransientError({ dependency: name, code: "unavailable", message })
+  return new PermanentError({ code: "refused", message })
+}
+
+const notSent: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"])

@@ -1,0 +1,138 @@
+/**
+ * E-mail by SMTP. Set up: `SMTP_URL` (`smtp://user:password@host:587`, `smtps://…:465`) and `MAIL_FROM`.
+ *
+ * | end | class |
+ * |---|---|
+ * | 250 after the message | accepted |
+ * | 4yz, connection lost before the message was complete | transient |
+ * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | target dead: the address is suppressed |
+ * | 530, 534, 535, 538 or any failure to log in; 5.7.x of the sender before RCPT | configuration |
+ * | other 5yz | permanent |
+ * | connection lost after the message was complete | unknown: the server may have taken it |
+ */
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Effect, Redacted } from "effect"
+import nodemailer from "nodemailer"
+import type { Readable } from "node:stream"
+import { Attachments } from "../Attachments.ts"
+import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError, TargetDead } from "../Route.ts"
+import * as Mail from "./Mail.ts"
+
+export interface Options {
+  readonly url: Redacted.Redacted<string>
+  readonly from: string
+  readonly perSecond?: number
+  /** Connections at once. Default 5. */
+  readonly connections?: number
+}
+
+const name = "smtp"
+
+export const layer = (options: Options) => routeLayer(make(options))
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const from = yield* Mail.senderOf(options.from)
+  const attachments = yield* Attachments
+  const server = yield* Effect.try({
+    try: () => serverOf(new URL(Redacted.value(options.url))),
+    catch: () => misconfigured("SMTP_URL is no URL of the form smtp://user:password@host:587"),
+  })
+  const transport = nodemailer.createTransport({
+    ...server,
+    pool: true,
+    maxConnections: options.connections ?? 5,
+    maxMessages: Infinity,
+    // The worker loop owns the retries.
+    maxRequeues: 0,
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    socketTimeout: 30_000,
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => transport.close()))
+  // Whether the server can have the whole message is known by how far nodemailer has read it.
+  const streams = new Map<string, Readable>()
+  transport.use("stream", (mail, callback) => {
+    const message = mail.message
+    const create = message.createReadStream.bind(message)
+    message.createReadStream = (...parameters) => {
+      const stream = create(...parameters)
+      streams.set(mail.data.messageId ?? "", stream)
+      return stream
+    }
+    callback()
+  })
+
+  const send: Route["send"] = Effect.fnUntraced(function* (message) {
+    const mail = Mail.toNodemailer(yield* Mail.make(message, from, attachments))
+    const refused = yield* Effect.callback<Failure | undefined, RouteError>((resume, signal) => {
+      transport.sendMail({ ...mail, signal }, (error, sent) => {
+        const complete = streams.get(mail.messageId)?.readableEnded === true
+        streams.delete(mail.messageId)
+        if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, complete)))
+        resume(Effect.succeed(sent.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined))
+      })
+    })
+    // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
+    if (refused !== undefined) return yield* failureOf(refused, false)
+    return { providerId: mail.messageId }
+  })
+
+  return {
+    name,
+    channels: ["email"],
+    reports: false,
+    ...(options.perSecond === undefined ? {} : { perSecond: options.perSecond }),
+    send,
+  } satisfies Route
+})
+
+/** What nodemailer adds to an error. */
+interface Failure extends Error {
+  readonly code?: string | undefined
+  readonly command?: string | undefined
+  readonly response?: string | undefined
+  readonly responseCode?: number | undefined
+}
+
+const serverOf = (url: URL) => ({
+  host: url.hostname,
+  port: url.port === "" ? (url.protocol === "smtps:" ? 465 : 587) : Number(url.port),
+  secure: url.protocol === "smtps:",
+  ...(url.username === ""
+    ? {}
+    : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
+  ...(url.searchParams.get("tls") === "require" ? { requireTLS: true } : {}),
+})
+
+const loginCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
+/** No such mailbox or domain, a bad address, moved away, disabled. */
+const deadAddress = /\b5\.(1\.[1236]|2\.1)\b/
+
+/** The reply's code and its enhanced code decide; nodemailer's own code cannot tell 451 from 550. */
+const failureOf = (error: Failure, complete: boolean): RouteError => {
+  const { code, command = "", response, responseCode } = error
+  const message = `the SMTP server said: ${response ?? error.message}`
+  if (responseCode === undefined) {
+    if (complete)
+      return new OutcomeUnknown({ message: "the SMTP server went away after the message and before its answer" })
+    if (code === "EAUTH") return misconfigured(`SMTP_URL: the login failed: ${error.message}`)
+    if (code === "EENVELOPE" || code === "EMESSAGE")
+      return new PermanentError({ code: "refused", message: error.message })
+    return new TransientError({ dependency: name, code: "unavailable", message: error.message })
+  }
+  if (loginCodes.has(responseCode) || command.startsWith("AUTH")) {
+    return responseCode >= 500
+      ? misconfigured(`SMTP_URL: the login is refused: ${response}`)
+      : new TransientError({ dependency: name, code: "unavailable", message })
+  }
+  if (responseCode < 500) {
+    const throttled = responseCode === 450 || responseCode === 451 || responseCode === 452
+    return new TransientError({ dependency: name, code: throttled ? "throttled" : "unavailable", message })
+  }
+  if (deadAddress.test(response ?? "")) return new TargetDead({ reason: "unknown_address", message })
+  if (command === "MAIL FROM") return misconfigured(`MAIL_FROM: the sender is refused: ${response}`)
+  return new PermanentError({ code: "refused", message })
+}
+
+const misconfigured = (message: string) =>
+  new ConfigurationError({ setting: message.split(":")[0] ?? "SMTP_URL", message })
