@@ -73,13 +73,17 @@ const compressionOf = (text: string): number => {
   return bytes.byteLength / deflateRawSync(bytes).byteLength
 }
 
-/** Words between pauses of more than 0.6 s. */
+/** Any long text repeats itself; a phrase of natural speech this long does not. */
+const longestPhrase = 40
+
+/** Words between pauses of more than 0.6 s, at most so many. */
 const phrases = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<ReadonlyArray<TranscriptWord>> => {
   const found: Array<Array<TranscriptWord>> = []
   for (const word of words) {
     const last = found.at(-1)
     const before = last?.at(-1)
-    if (last === undefined || before === undefined || word.start - before.end > 0.6) found.push([word])
+    const full = last !== undefined && last.length >= longestPhrase
+    if (last === undefined || before === undefined || full || word.start - before.end > 0.6) found.push([word])
     else last.push(word)
   }
   return found

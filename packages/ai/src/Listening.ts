@@ -85,7 +85,9 @@ export const listen = Effect.fn("Listening.listen")(function* (engines: SpeechEn
       const local = within(speech, from, piece.to)
       const guarded = guard(wordsOf(answer, secondsOf(piece.to - from), local), answer, local)
       notes.push(...guarded.notes.map((note) => `${clock(from)} ${note}`))
-      const missing = unheardFrom(guarded.words, local, secondsOf(piece.to - from))
+      // Once it was caught at it, the last second counts too.
+      const least = from === piece.from ? unheardSeconds : 0.5
+      const missing = unheardFrom(guarded.words, local, secondsOf(piece.to - from), least)
       const offset = secondsOf(from - piece.from)
       const kept = missing === undefined ? guarded.words : guarded.words.filter(({ start }) => start < missing - 0.001)
       words.push(...kept.map((word) => ({ ...word, start: word.start + offset, end: word.end + offset })))
@@ -170,10 +172,11 @@ const unheardFrom = (
   words: ReadonlyArray<TranscriptWord>,
   speech: ReadonlyArray<Speech.Interval>,
   seconds: number,
+  least: number,
 ): number | undefined => {
   const last = words.at(-1)
   if (last === undefined) return undefined
-  return Speech.amount(speech, (last.end + 0.5) * 10, seconds * 10) / 10 >= unheardSeconds ? last.start : undefined
+  return Speech.amount(speech, (last.end + 0.5) * 10, seconds * 10) / 10 >= least ? last.start : undefined
 }
 
 const clock = (sample: number): string => {

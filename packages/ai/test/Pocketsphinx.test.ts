@@ -3,8 +3,8 @@ import * as Pocketsphinx from "@armoricore/ai/engines/Pocketsphinx"
 import { Transcribe } from "@armoricore/ai/Transcribe"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { documentOf, keyOf, missing, pipeline, read, requested, store } from "./support/Pipeline.ts"
+import { Effect, Layer } from "effect"
+import { documentOf, keyOf, missing, pipeline, programs, read, requested, store } from "./support/Pipeline.ts"
 import { film, speech, wordErrorRate } from "./support/Recordings.ts"
 
 const without = [Programs.need(Pocketsphinx.program), Programs.need("flite")].some((need) => need.missing)
@@ -16,7 +16,9 @@ const sentences = [
 ]
 
 describe.skipIf(missing || without)("Pocketsphinx", () => {
-  layer(pipeline(Pocketsphinx.layer({ concurrency: 2 })), { excludeTestServices: true })((it) => {
+  layer(pipeline(Pocketsphinx.layer({ concurrency: 2 })).pipe(Layer.provideMerge(programs)), {
+    excludeTestServices: true,
+  })((it) => {
     it.effect("makes captions of a film with speech: few wrong words, at the right time, marked as a draft", () =>
       Effect.gen(function* () {
         const sound = yield* speech(sentences, { before: 2, between: 1.5 })

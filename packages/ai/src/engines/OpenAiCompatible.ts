@@ -151,7 +151,7 @@ const formOf = (model: string, dialect: Dialect): Form => {
     ] as const
     return { fields, times: "segments", speakers: true }
   }
-  if (/^gpt-/.test(model)) return { fields: [["response_format", "json"]], times: "text", speakers: false }
+  if (model.startsWith("gpt-")) return { fields: [["response_format", "json"]], times: "text", speakers: false }
   const fields: Array<readonly [string, string]> = [
     ["response_format", "verbose_json"],
     ["temperature", "0"],

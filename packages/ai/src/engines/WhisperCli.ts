@@ -31,9 +31,19 @@ export const layer = (options: Options) =>
             leash,
             options.path ?? "whisper-cli",
             [
-              ...["-m", options.model, "-f", sound.file, "-l", language === undefined ? "auto" : primaryTag(language)],
+              "--model",
+              options.model,
+              "--file",
+              sound.file,
+              "--language",
+              language === undefined ? "auto" : primaryTag(language),
+              "--output-json-full",
+              "--output-file",
+              out,
+              "--no-prints",
               // Text before is not a prompt for what follows: loops would feed themselves.
-              ...["--output-json-full", "--output-file", out, "--no-prints", "--max-context", "0"],
+              "--max-context",
+              "0",
             ],
             folder,
           ).pipe(Effect.timeout(Duration.seconds(300 + sound.seconds * 10)))

@@ -13,17 +13,14 @@ import { PlaybackUrls } from "@armoricore/storage/Playback"
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, FileSystem, Layer, Schema, Stream } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
 
 /** Pass to `describe.skipIf`. */
 export const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
 
+/** Looked for once a file of tests. */
 export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
 
-export const pipeline = <E>(
-  engine: Layer.Layer<SpeechEngine, E, Layer.Success<typeof programs> | ChildProcessSpawner.ChildProcessSpawner>,
-  changes: Partial<Options> = {},
-) =>
+export const pipeline = <E, R>(engine: Layer.Layer<SpeechEngine, E, R>, changes: Partial<Options> = {}) =>
   Transcribe.layer({ bucket: "media", sourceBuckets: ["media"], ...changes }).pipe(
     Layer.provideMerge(SpeechEngines.SpeechEngines.layer(engine)),
     Layer.provideMerge(WorkFolder.layer()),
@@ -36,7 +33,6 @@ export const pipeline = <E>(
         }),
       ),
     ),
-    Layer.provideMerge(programs),
   )
 
 let requests = 0

@@ -1,5 +1,6 @@
 /** Short recordings made by generators, so that none has to be kept. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { wavHeader } from "@armoricore/ai/Pcm"
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 
@@ -57,10 +58,22 @@ export const speech = Effect.fnUntraced(function* (
 export const film = (sound: string | undefined, seconds: number) =>
   ffmpeg(
     "film.mp4",
-    ...["-f", "lavfi", "-i", `testsrc2=s=64x64:r=10:d=${seconds}`],
+    "-f",
+    "lavfi",
+    "-i",
+    `testsrc2=s=64x64:r=10:d=${seconds}`,
     ...(sound === undefined ? [] : ["-i", sound, "-c:a", "aac"]),
-    ...["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"],
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-pix_fmt",
+    "yuv420p",
   )
+
+/** Samples (16 kHz, mono) as a WAV file. */
+export const wav = (samples: Int16Array): Uint8Array =>
+  Buffer.concat([wavHeader(samples.length), Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)])
 
 /** Word error rate: edits over the number of words that were said. */
 export const wordErrorRate = (said: string, heard: string): number => {

@@ -1,0 +1,192 @@
+/**
+ * A server of OpenAI's transcription API for tests. It really decodes what it is sent and hears {@link ToneSpeech}; it
+ * refuses what the real one refuses (no model, a wrong key, more than 25 MB, granularities without brackets, formats
+ * that the model does not have), and has the habits for which servers are known, one by one.
+ */
+import { Context, Effect, Layer } from "effect"
+import { spawnSync } from "node:child_process"
+import * as HttpServers from "./HttpServers.ts"
+import * as ToneSpeech from "./ToneSpeech.ts"
+
+export const key = "sk-of-the-fake"
+
+export interface Habits {
+  /** Where the words are: at the top, as tokens inside segments, nowhere (segments), nowhere at all (text). */
+  form: "words" | "nested" | "segments" | "text"
+  /** What comes later in the sound is silently not there. */
+  dropsAfter: number
+  /** Its clock: 1.05 is five percent fast. */
+  pace: number
+  /** Counts nanoseconds. */
+  nanoseconds: boolean
+  /** So many requests are answered with 429 and `retry-after`. */
+  busy: number
+  /** So many requests are answered with 500. */
+  broken: number
+  /** A sentence that nobody said, at the end of what it was sent. */
+  invents: string | undefined
+  /** The same word again and again, at the end. */
+  loops: number
+  /** What it says about the language, by the length of the sound in seconds. */
+  language: (seconds: number) => string
+}
+
+export interface Transcription {
+  readonly seconds: number
+  readonly fields: ReadonlyMap<string, ReadonlyArray<string>>
+}
+
+export class FakeSpeech extends Context.Service<
+  FakeSpeech,
+  {
+    /** Without `/v1`. */
+    readonly url: string
+    readonly habits: Habits
+    /** Requests that were answered with 200. */
+    readonly heard: Array<Transcription>
+    /** Statuses of all answers. */
+    readonly statuses: Array<number>
+  }
+>()("@armoricore/testing/FakeSpeech") {
+  static readonly layer: Layer.Layer<FakeSpeech> = Layer.effect(
+    FakeSpeech,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const habits: Habits = {
+    form: "words",
+    dropsAfter: Number.POSITIVE_INFINITY,
+    pace: 1,
+    nanoseconds: false,
+    busy: 0,
+    broken: 0,
+    invents: undefined,
+    loops: 0,
+    language: () => "english",
+  }
+  const heard: Array<Transcription> = []
+  const statuses: Array<number> = []
+  const refuse = (status: number, message: string, headers: Readonly<Record<string, string>> = {}) => ({
+    status,
+    headers,
+    body: JSON.stringify({ error: { message, type: "invalid_request_error" } }),
+  })
+
+  const answer = async (request: HttpServers.Asked): Promise<HttpServers.Answer> => {
+    if (request.path !== "/v1/audio/transcriptions" && request.path !== "/inference") return refuse(404, "no such path")
+    const compatible = request.path === "/inference"
+    if (!compatible && request.headers.authorization !== `Bearer ${key}`)
+      return refuse(401, "Incorrect API key provided")
+    if (request.body.byteLength > 25 * 1024 * 1024) return refuse(413, "Maximum content size limit exceeded")
+    if (habits.busy > 0) {
+      habits.busy--
+      return refuse(429, "Rate limit reached", { "retry-after": "0.05" })
+    }
+    if (habits.broken > 0) {
+      habits.broken--
+      return refuse(500, "The server had an error")
+    }
+    const headers = { "content-type": request.headers["content-type"] ?? "" }
+    const form = await new Response(new Uint8Array(request.body), { headers }).formData()
+    const fields = new Map<string, Array<string>>()
+    let file: Blob | undefined
+    form.forEach((value, name) => {
+      if (typeof value === "string") fields.set(name, [...(fields.get(name) ?? []), value])
+      else if (name === "file") file = value
+    })
+    const format = fields.get("response_format")?.[0] ?? "json"
+    const model = fields.get("model")?.[0]
+    if (file === undefined) return refuse(400, "file is required")
+    if (!compatible && model === undefined) return refuse(400, "you must provide a model parameter")
+    if (model?.startsWith("gpt-") === true && format !== "json") {
+      return refuse(400, `response_format '${format}' is not compatible with model '${model}'`)
+    }
+    const samples = decode(Buffer.from(await file.arrayBuffer()))
+    if (samples === undefined) return refuse(400, "Invalid file format.")
+    const seconds = samples.length / ToneSpeech.sampleRate
+    heard.push({ seconds, fields })
+    const granularities = fields.get("timestamp_granularities[]") ?? ["segment"]
+    return { status: 200, body: JSON.stringify(say(samples, seconds, format, granularities, compatible)) }
+  }
+
+  const say = (
+    samples: Int16Array,
+    seconds: number,
+    format: string,
+    granularities: ReadonlyArray<string>,
+    compatible: boolean,
+  ) => {
+    const spoken = ToneSpeech.hear(samples).filter(({ end }) => end <= habits.dropsAfter)
+    const last = spoken.at(-1)?.end ?? 0
+    const loop = Array.from({ length: habits.loops }, (_, index) => ({
+      text: "so",
+      start: last + index * 0.01,
+      end: last + index * 0.01 + 0.01,
+    }))
+    const invented = (habits.invents ?? "")
+      .split(" ")
+      .filter((text) => text !== "")
+      .map((text, index) => ({ text, start: seconds - 0.15 + index * 0.01, end: seconds - 0.14 + index * 0.01 }))
+    const unit = habits.nanoseconds ? 1e9 : 1
+    const words = [...spoken, ...loop, ...invented].map(({ end, start, text }) => ({
+      text,
+      start: start * habits.pace * unit,
+      end: end * habits.pace * unit,
+    }))
+    const text = words.map((word) => word.text).join(" ")
+    if (format === "json" || habits.form === "text") return { text }
+    const groups: Array<Array<(typeof words)[number]>> = []
+    for (let at = 0; at < words.length; at += 8) groups.push(words.slice(at, at + 8))
+    const segments = groups.map((group, id) => ({
+      id,
+      start: group[0]?.start ?? 0,
+      end: group.at(-1)?.end ?? 0,
+      text: ` ${group.map((word) => word.text).join(" ")}`,
+      avg_logprob: -0.2,
+      no_speech_prob: 0.01,
+      // whisper.cpp gives out tokens: the first half of a word begins with a blank, the second does not.
+      ...(habits.form === "nested" && compatible ? { words: group.flatMap(tokens) } : {}),
+    }))
+    return {
+      task: "transcribe",
+      language: habits.language(seconds),
+      duration: seconds,
+      text,
+      segments,
+      ...(habits.form === "words" && granularities.includes("word")
+        ? { words: words.map(({ end, start, text }) => ({ word: text, start, end })) }
+        : {}),
+    }
+  }
+
+  const url = yield* HttpServers.http(async (request) => {
+    const answered = await answer(request)
+    statuses.push(answered.status)
+    return answered
+  })
+  return { url, habits, heard, statuses }
+})
+
+const tokens = ({ end, start, text }: { readonly text: string; readonly start: number; readonly end: number }) => {
+  const middle = (start + end) / 2
+  return [
+    { word: ` ${text.slice(0, 1)}`, start, end: middle, probability: 0.9 },
+    { word: text.slice(1), start: middle, end, probability: 0.8 },
+  ]
+}
+
+const decode = (file: Buffer): Int16Array | undefined => {
+  const bytes =
+    file.subarray(0, 4).toString("latin1") === "RIFF"
+      ? file.subarray(44)
+      : spawnSync("ffmpeg", "-v error -i pipe:0 -f s16le -ar 16000 -ac 1 pipe:1".split(" "), {
+          input: file,
+          maxBuffer: 64 * 1024 * 1024,
+        }).stdout
+  if (bytes.byteLength === 0) return undefined
+  return new Int16Array(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength - (bytes.byteLength % 2)),
+  )
+}

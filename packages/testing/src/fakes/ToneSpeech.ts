@@ -1,0 +1,68 @@
+/**
+ * "Speech" that a test can make without a voice and a fake can understand without a model: each word is a short tone
+ * whose pitch is its number, 0 to 49. A tone that is cut in half is a word half heard.
+ */
+export const sampleRate = 16_000
+/** Words that can be told apart; then the numbers begin anew. */
+export const vocabulary = 50
+
+export interface Spoken {
+  /** Seconds. */
+  readonly start: number
+  readonly end: number
+  /** `w0` to `w49`; `?` for half a word. */
+  readonly text: string
+}
+
+/** Seconds of one tone. */
+export const wordSeconds = 0.25
+
+/** Words one after another, `gap` seconds of silence between them, `before` ahead of the first. */
+export const say = (
+  count: number,
+  options: { readonly gap?: number; readonly before?: number; readonly after?: number } = {},
+): { readonly samples: Int16Array; readonly words: ReadonlyArray<Spoken> } => {
+  const { after = 0, before = 0, gap = 0.15 } = options
+  const words = Array.from({ length: count }, (_, index): Spoken => {
+    const start = before + index * (wordSeconds + gap)
+    return { start, end: start + wordSeconds, text: `w${index % vocabulary}` }
+  })
+  const samples = new Int16Array(Math.round(((words.at(-1)?.end ?? before) + after) * sampleRate))
+  words.forEach(({ start }, index) => {
+    const pitch = pitchOf(index % vocabulary)
+    const from = Math.round(start * sampleRate)
+    for (let at = 0; at < wordSeconds * sampleRate; at++) {
+      samples[from + at] = Math.round(12_000 * Math.sin((2 * Math.PI * pitch * at) / sampleRate))
+    }
+  })
+  return { samples, words }
+}
+
+/** What is said in these samples. */
+export const hear = (samples: Int16Array): ReadonlyArray<Spoken> => {
+  const frame = sampleRate / 100
+  const words: Array<Spoken> = []
+  let from: number | undefined
+  const frames = Math.ceil(samples.length / frame)
+  for (let index = 0; index <= frames; index++) {
+    const loud = samples.subarray(index * frame, (index + 1) * frame).some((value) => Math.abs(value) > 3_000)
+    if (loud && from === undefined) from = index * frame
+    if (loud || from === undefined) continue
+    const until = Math.min(samples.length, index * frame)
+    const whole = until - from > wordSeconds * sampleRate * 0.8
+    const text = whole ? `w${numberOf(samples.subarray(from, until))}` : "?"
+    words.push({ start: from / sampleRate, end: until / sampleRate, text })
+    from = undefined
+  }
+  return words
+}
+
+const pitchOf = (number: number): number => 400 + number * 40
+
+const numberOf = (tone: Int16Array): number => {
+  const inner = tone.subarray(Math.floor(tone.length * 0.2), Math.floor(tone.length * 0.8))
+  let crossings = 0
+  for (let at = 1; at < inner.length; at++) if ((inner[at - 1] ?? 0) < 0 !== (inner[at] ?? 0) < 0) crossings++
+  const pitch = (crossings / 2 / inner.length) * sampleRate
+  return Math.max(0, Math.min(vocabulary - 1, Math.round((pitch - 400) / 40)))
+}
