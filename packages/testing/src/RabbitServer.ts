@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       stop.once("exit", () => resume(Effect.void))
     }),
   )
-  let running = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
+  let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
   return RabbitServer.of({
     port,
     newUrl: Effect.suspend(() => {

@@ -1,0 +1,106 @@
+/**
+ * The bus on RabbitMQ 3.10 or newer: topic exchange `armoricore`, routing key = event type, quorum queues, confirmations.
+ * What RabbitMQ cannot do, and who does it instead: it recognises no duplicates (the ledger does); it knows no signs of
+ * life (heartbeats and `consumer_timeout`, see docs/bus.md); a new consumer name reads from its `setup` on, not from the
+ * beginning.
+ *
+ * A publisher never waits for a server: it gets `unavailable` at once. A consumer or listener that starts without a server
+ * waits for it.
+ */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Clock, Effect, Layer, Semaphore } from "effect"
+import { subject } from "../Address.ts"
+import * as Consumption from "../Consumption.ts"
+import { EventBus } from "../EventBus.ts"
+import * as Limits from "../Limits.ts"
+import * as RabbitConnection from "./RabbitConnection.ts"
+import * as RabbitDelays from "./RabbitDelays.ts"
+import * as RabbitLetters from "./RabbitLetters.ts"
+import * as RabbitListener from "./RabbitListener.ts"
+import * as RabbitMessage from "./RabbitMessage.ts"
+import { exchanges, routingKey } from "./RabbitNames.ts"
+import type { RabbitOptions } from "./RabbitOptions.ts"
+import * as RabbitPublisher from "./RabbitPublisher.ts"
+import * as RabbitSource from "./RabbitSource.ts"
+import * as RabbitTopology from "./RabbitTopology.ts"
+
+const make = Effect.fnUntraced(function* (options: RabbitOptions) {
+  const connection = yield* RabbitConnection.make(options)
+  const publisher = yield* RabbitPublisher.make(connection)
+  const delay = RabbitDelays.make(connection, publisher)
+  const turn = yield* Semaphore.make(1)
+  let ensured = 0
+  // Once per connection: a broker that comes back may be another one, or empty.
+  const ready = Effect.suspend(() =>
+    ensured === connection.epoch() && ensured > 0
+      ? Effect.void
+      : turn.withPermits(1)(
+          Effect.gen(function* () {
+            yield* connection.available
+            const epoch = connection.epoch()
+            if (ensured === epoch) return
+            yield* RabbitTopology.ensure(connection, options)
+            ensured = epoch
+          }),
+        ),
+  )
+  const patiently = Effect.andThen(connection.connected, ready)
+
+  const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* ({ address, id, body, headers = {} }) {
+    const target = subject(address)
+    const bytes = Limits.size(body, headers)
+    const limit = address.channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
+    if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
+    yield* connection.available
+    yield* ready
+    const now = yield* Clock.currentTimeMillis
+    const envelope = RabbitMessage.outgoing(id, headers, now)
+    yield* publisher.publish(
+      {
+        ...(address.channel === "dead" ? RabbitMessage.letter(envelope, RabbitLetters.newId(now)) : envelope),
+        exchange: exchanges[address.channel],
+        routingKey: routingKey(address),
+      },
+      body,
+    )
+    return { duplicate: false }
+  })
+
+  return EventBus.of({
+    publish,
+    consume: Effect.fnUntraced(function* (wanted, handle) {
+      yield* Consumption.checkName(wanted)
+      const ensure = Effect.andThen(patiently, RabbitTopology.ensureConsumer(connection, options, wanted))
+      yield* ensure
+      const source = yield* RabbitSource.make({ connection, options: wanted, ensure, delay })
+      return yield* Consumption.run(wanted, source, handle, publish)
+    }),
+    broadcast: Effect.fnUntraced(function* (address, body, headers = {}) {
+      const bytes = Limits.size(body, headers)
+      if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(subject(address), bytes, Limits.maxMessageBytes)
+      yield* ready.pipe(
+        Effect.andThen(
+          publisher.send({ headers: { ...headers }, exchange: exchanges.live, routingKey: address.topic }, body),
+        ),
+        Effect.catchTag("ConfigurationError", asTransient),
+      )
+    }),
+    listen: (address, onMessage, onGap) => RabbitListener.listen(connection, ready, address, onMessage, onGap),
+    deadLetters: RabbitLetters.make(connection, ready),
+    setup: Effect.fnUntraced(function* (wanted) {
+      yield* connection.connected
+      const lines = yield* RabbitTopology.ensure(connection, options)
+      const consumers = yield* Effect.forEach(wanted, (consumer) =>
+        RabbitTopology.ensureConsumer(connection, options, consumer),
+      )
+      return [...lines, ...consumers]
+    }),
+    status: connection.status,
+    statusChanges: connection.statusChanges,
+  })
+})
+
+const asTransient = ({ message }: ConfigurationError) =>
+  Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message }))
+
+export const layer = (options: RabbitOptions): Layer.Layer<EventBus> => Layer.effect(EventBus, make(options))

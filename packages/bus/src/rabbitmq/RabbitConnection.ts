@@ -1,0 +1,157 @@
+/**
+ * One connection to RabbitMQ for everything in the process. It stands and comes back by itself for ever; only refused
+ * credentials or a missing virtual host at the start end it for good.
+ */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { Deferred, Effect, type Scope, Stream, SubscriptionRef } from "effect"
+import { type Channel, Connection } from "rabbitmq-client"
+import type { BusStatus } from "../EventBus.ts"
+import { codeOf, failure, type RabbitFailure, transient } from "./RabbitErrors.ts"
+import { clientOptions, type RabbitOptions, shown } from "./RabbitOptions.ts"
+import { keepRaw } from "./RawBodies.ts"
+
+export interface RabbitConnection {
+  /** Fails with `unavailable` at once after the connection was lost, and after 3 s while there was none yet. */
+  readonly available: Effect.Effect<void, RabbitFailure>
+  /** Waits until the connection stands. */
+  readonly connected: Effect.Effect<void, ConfigurationError>
+  /** Grows with each connection: what was learnt on another one may not hold any more. */
+  readonly epoch: () => number
+  /** A channel of its own, closed with the scope. A fault on it is `onClose` and nobody else's matter. */
+  readonly channel: (onClose?: () => void) => Effect.Effect<Channel, RabbitFailure, Scope.Scope>
+  /** Uses a channel for one matter, since RabbitMQ closes it with a refusal. */
+  readonly once: <A>(resource: string, use: (channel: Channel) => Promise<A>) => Effect.Effect<A, RabbitFailure>
+  readonly status: Effect.Effect<BusStatus>
+  readonly statusChanges: Stream.Stream<BusStatus>
+}
+
+const firstWait = 3_000
+
+export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
+  const parameters = yield* Effect.result(clientOptions(options))
+  const status = yield* SubscriptionRef.make<BusStatus>("disconnected")
+  const refused = yield* Deferred.make<never, ConfigurationError>()
+  if (parameters._tag === "Failure") yield* Deferred.fail(refused, parameters.failure)
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  let epoch = 0
+  let blocked = false
+  let wasReached = false
+
+  const unreached = () =>
+    transient(
+      blocked ? "full" : "unavailable",
+      blocked
+        ? `RabbitMQ at ${shown(options)} takes no messages: it is short of memory or disk`
+        : `No RabbitMQ server answers at ${shown(options)}; trying again`,
+    )
+
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      if (parameters._tag === "Failure") return undefined
+      const made = new Connection(parameters.success)
+      made.on("connection", () => {
+        epoch++
+        blocked = false
+        if (wasReached) fork(Effect.logInfo("The connection to RabbitMQ is back"))
+        wasReached = true
+        fork(SubscriptionRef.set(status, "connected"))
+      })
+      made.on("connection.blocked", (reason) => {
+        blocked = true
+        fork(Effect.logWarning(`RabbitMQ takes no messages: ${reason}`))
+      })
+      made.on("connection.unblocked", () => {
+        blocked = false
+      })
+      made.on("error", (cause: unknown) => {
+        if (!wasReached && refusals.has(codeOf(cause))) {
+          fork(Deferred.fail(refused, refusal(options, cause)))
+          return made.unsafeDestroy()
+        }
+        fork(Effect.logWarning(`The connection to RabbitMQ is lost or refused; trying again: ${String(cause)}`))
+        if (!made.ready) fork(SubscriptionRef.set(status, "disconnected"))
+      })
+      return made
+    }),
+    (made) =>
+      made === undefined
+        ? Effect.void
+        : Effect.promise(() => made.close()).pipe(
+            Effect.timeoutOption("2 seconds"),
+            Effect.andThen(Effect.sync(() => made.unsafeDestroy())),
+            Effect.ignoreCause,
+          ),
+  )
+
+  const standing = Stream.runHead(
+    Stream.filter(SubscriptionRef.changes(status), (current) => current === "connected"),
+  ).pipe(Effect.asVoid)
+  const connected = Effect.raceFirst(standing, Deferred.await(refused))
+  const available = Effect.suspend(() => {
+    if (client?.ready === true) return Effect.void
+    if (wasReached) return Effect.fail(unreached())
+    return Effect.timeoutOrElse(connected, { duration: firstWait, orElse: () => Effect.fail(unreached()) })
+  })
+
+  const acquire = (onClose: () => void): Effect.Effect<Channel, RabbitFailure> =>
+    Effect.andThen(
+      available,
+      Effect.tryPromise({
+        try: async () => {
+          if (client === undefined) throw new Error("no connection")
+          const channel = keepRaw(await client.acquire({ emitErrorsFromChannel: true }))
+          channel.on("error", (cause: unknown) => {
+            fork(Effect.logWarning(`RabbitMQ closed a channel: ${String(cause)}`))
+          })
+          channel.once("close", onClose)
+          return channel
+        },
+        catch: failure("connection"),
+      }),
+    )
+  const release = (channel: Channel) =>
+    Effect.ignoreCause(
+      Effect.timeoutOption(
+        Effect.promise(() => channel.close()),
+        "2 seconds",
+      ),
+    )
+
+  const connection: RabbitConnection = {
+    available,
+    connected,
+    epoch: () => epoch,
+    channel: (onClose = () => {}) => Effect.acquireRelease(acquire(onClose), release),
+    once: (resource, use) =>
+      Effect.scoped(
+        Effect.flatMap(
+          Effect.acquireRelease(
+            acquire(() => {}),
+            release,
+          ),
+          (channel) => Effect.tryPromise({ try: () => use(channel), catch: failure(resource) }),
+        ),
+      ).pipe(
+        Effect.timeoutOrElse({
+          duration: "15 seconds",
+          orElse: () => Effect.fail(transient("timeout", `RabbitMQ did not answer in time (${resource})`)),
+        }),
+      ),
+    status: SubscriptionRef.get(status),
+    statusChanges: SubscriptionRef.changes(status),
+  }
+  return connection
+})
+
+/** What the server says to a wrong password, and to a virtual host that is not there or not open to this user. */
+const refusals = new Set(["ACCESS_REFUSED", "NOT_ALLOWED"])
+
+const refusal = (options: RabbitOptions, cause: unknown): ConfigurationError =>
+  new ConfigurationError({
+    setting: "MESSAGE_BUS_URL",
+    message:
+      codeOf(cause) === "NOT_ALLOWED"
+        ? `RabbitMQ at ${shown(options)} does not open the virtual host of the address to this user; check both`
+        : `RabbitMQ at ${shown(options)} refuses the credentials; check user and password in the address`,
+    cause,
+  })

@@ -1,0 +1,69 @@
+/**
+ * Messages that wait for their retry: one queue per length of wait, since RabbitMQ looks only at the head of a queue for
+ * what has expired. A wait is rounded up to the next length (at most by two thirds). The copy is with the broker before
+ * its original is acknowledged: a crash between the two delivers twice, it never loses.
+ */
+import { Clock, Effect } from "effect"
+import type { RabbitConnection } from "./RabbitConnection.ts"
+import * as RabbitMessage from "./RabbitMessage.ts"
+import { exchanges } from "./RabbitNames.ts"
+import type { Publisher } from "./RabbitPublisher.ts"
+
+const lengths: ReadonlyArray<number> = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000].flatMap((decade) =>
+  [1, 1.5, 2, 3, 5, 7].map((factor) => decade * factor),
+)
+const longest = lengths.at(-1) ?? 0
+
+/** The queue's wait, and what is left of a longer one. */
+export const step = (millis: number): { readonly length: number; readonly rest: number } => {
+  const length = lengths.find((candidate) => candidate >= millis) ?? longest
+  return { length, rest: Math.max(0, Math.ceil(millis) - length) }
+}
+
+export const make = (connection: RabbitConnection, publisher: Publisher) => {
+  let epoch = 0
+  const known = new Set<number>()
+  const ensure = Effect.fnUntraced(function* (length: number) {
+    if (epoch !== connection.epoch()) {
+      epoch = connection.epoch()
+      known.clear()
+    }
+    if (known.has(length)) return
+    const queue = `${exchanges.delay}.${length}`
+    yield* connection.once(`queue ${queue}`, async (channel) => {
+      await channel.queueDeclare({
+        queue,
+        durable: true,
+        arguments: {
+          "x-queue-type": "quorum",
+          "x-message-ttl": length,
+          "x-overflow": "reject-publish",
+          "x-dead-letter-exchange": exchanges.back,
+          "x-dead-letter-strategy": "at-least-once",
+        },
+      })
+      await channel.queueBind({ queue, exchange: exchanges.delay, routingKey: `${length}.#` })
+    })
+    known.add(length)
+  })
+  /** Succeeds once the copy is stored. `tries`: deliveries so far. */
+  return Effect.fnUntraced(function* (
+    message: RabbitMessage.Received,
+    consumer: string,
+    tries: number,
+    millis: number,
+  ) {
+    const { length, rest } = step(millis)
+    yield* ensure(length)
+    const now = yield* Clock.currentTimeMillis
+    yield* publisher.publish(
+      {
+        ...RabbitMessage.forwarded(message, now, tries, rest),
+        exchange: exchanges.delay,
+        routingKey: `${length}.${consumer}`,
+      },
+      RabbitMessage.body(message),
+    )
+  })
+}
+export type Delay = ReturnType<typeof make>

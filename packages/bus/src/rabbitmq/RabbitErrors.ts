@@ -1,0 +1,51 @@
+/** What RabbitMQ says, as the error its recovery asks for. */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import { AMQPError } from "rabbitmq-client"
+
+export type RabbitFailure = TransientError | ConfigurationError
+
+export const codeOf = (cause: unknown): string => (cause instanceof AMQPError ? cause.code : "")
+
+export const transient = (code: string, message: string, cause?: unknown): TransientError =>
+  new TransientError({ dependency: "bus", code, message, ...(cause === undefined ? {} : { cause }) })
+
+export const failure =
+  (resource: string) =>
+  (cause: unknown): RabbitFailure => {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    switch (codeOf(cause)) {
+      case "PRECONDITION_FAILED":
+        return new ConfigurationError({
+          setting: resource,
+          message: `The ${resource} on RabbitMQ has other settings than are needed, and RabbitMQ cannot change them (${said}); empty it, delete it and run "armoricore setup"`,
+          cause,
+        })
+      case "ACCESS_REFUSED":
+        return new ConfigurationError({
+          setting: resource,
+          message: `The RabbitMQ user may not use the ${resource} (${said}); extend its permissions`,
+          cause,
+        })
+      case "NOT_FOUND":
+        return new ConfigurationError({
+          setting: resource,
+          message: `The ${resource} is not there (${said}); run "armoricore setup"`,
+          cause,
+        })
+      case "NACK":
+        return transient("full", `RabbitMQ refuses a message for the ${resource}: a queue is full`, cause)
+      case "TIMEOUT":
+        return transient("timeout", `RabbitMQ did not answer in time (${resource})`, cause)
+      default:
+        return transient("unavailable", `${resource}: ${said}`, cause)
+    }
+  }
+
+export const attempt = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, RabbitFailure> =>
+  Effect.tryPromise({ try: call, catch: failure(resource) }).pipe(
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () => Effect.fail(transient("timeout", `RabbitMQ did not answer in time (${resource})`)),
+    }),
+  )

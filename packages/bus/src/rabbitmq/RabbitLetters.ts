@@ -1,0 +1,132 @@
+/**
+ * Dead letters lie in one quorum queue. RabbitMQ cannot show a queue without taking from it, so browsing takes messages
+ * unacknowledged and hands them back in their order; a crash of the browser does the same. One
+ * browser at a time: an exclusive queue is the lock, and it goes with its connection.
+ *
+ * A letter's id begins with its time, so that pages have an order. RabbitMQ recognises no duplicates: letters of one
+ * message (a crash between letter and acknowledgement) are shown once and removed together.
+ */
+import { randomBytes } from "node:crypto"
+import { NotFound } from "@armoricore/domain/Errors"
+import { Clock, Effect, Schedule, Semaphore } from "effect"
+import type { Channel } from "rabbitmq-client"
+import { letterType, prefixes } from "../Address.ts"
+import type { EventBus, StoredLetter } from "../EventBus.ts"
+import { matcher } from "../Subjects.ts"
+import type { RabbitConnection } from "./RabbitConnection.ts"
+import { codeOf, failure, type RabbitFailure } from "./RabbitErrors.ts"
+import * as RabbitMessage from "./RabbitMessage.ts"
+import { queues } from "./RabbitNames.ts"
+
+const resource = `queue ${queues.dead}`
+const lock = "armoricore-dead.browser"
+
+export const newId = (now: number): string => `${String(now).padStart(14, "0")}-${randomBytes(6).toString("hex")}`
+
+interface Seen {
+  readonly letter: StoredLetter
+  readonly deliveryTag: number
+}
+
+export const make = (
+  connection: RabbitConnection,
+  ready: Effect.Effect<unknown, RabbitFailure>,
+): EventBus["Service"]["deadLetters"] => {
+  // The broker's lock is the connection's, so browsers of one process take turns by themselves.
+  const turn = Semaphore.makeUnsafe(1)
+  const acquireLock = connection.channel().pipe(
+    Effect.tap((channel) =>
+      Effect.acquireRelease(
+        Effect.tryPromise({
+          try: () => channel.queueDeclare({ queue: lock, exclusive: true, durable: false }),
+          catch: (cause) => cause,
+        }),
+        () => Effect.ignore(Effect.tryPromise(() => channel.queueDelete({ queue: lock }))),
+      ),
+    ),
+    Effect.retry({
+      while: (cause) => codeOf(cause) === "RESOURCE_LOCKED",
+      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" })),
+    }),
+    Effect.mapError((cause) => (isFailure(cause) ? cause : failure(resource)(cause))),
+  )
+
+  /** Takes letters until `use` has seen enough; what it did not acknowledge lies there again afterwards. */
+  const browse = <A>(use: (next: () => Promise<Seen | undefined>, channel: Channel) => Promise<A>) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* ready
+        yield* acquireLock
+        const channel = yield* connection.channel()
+        const now = yield* Clock.currentTimeMillis
+        const next = async (): Promise<Seen | undefined> => {
+          const message = await channel.basicGet({ queue: queues.dead })
+          if (message === undefined) return undefined
+          const letter = { ...RabbitMessage.stored(message, now), letterId: RabbitMessage.letterId(message) }
+          return { letter, deliveryTag: message.deliveryTag }
+        }
+        const handBack = Effect.tryPromise(async () => {
+          channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
+          // Answered behind it: the next browser finds them there.
+          await channel.queueDeclare({ queue: queues.dead, passive: true })
+        })
+        return yield* Effect.tryPromise({ try: () => use(next, channel), catch: failure(resource) }).pipe(
+          Effect.ensuring(Effect.ignore(Effect.timeoutOption(handBack, "5 seconds"))),
+        )
+      }),
+    ).pipe(turn.withPermits(1))
+
+  const find = (letterId: string, remove: boolean) =>
+    browse(async (next, channel) => {
+      const same: Array<Seen> = []
+      const all: Array<Seen> = []
+      for (let seen = await next(); seen !== undefined; seen = await next()) {
+        all.push(seen)
+        if (seen.letter.letterId === letterId && !remove) return seen.letter
+      }
+      const wanted = all.find(({ letter }) => letter.letterId === letterId)
+      if (wanted === undefined) return undefined
+      same.push(...all.filter((seen) => seen === wanted || isSame(seen.letter, wanted.letter)))
+      for (const { deliveryTag } of same) channel.basicAck({ deliveryTag })
+      return wanted.letter
+    }).pipe(
+      Effect.flatMap((letter) =>
+        letter === undefined
+          ? Effect.fail(new NotFound({ what: "dead letter", id: letterId }))
+          : Effect.succeed(letter),
+      ),
+    )
+
+  return {
+    list: (filter) =>
+      browse(async (next) => {
+        const wants = matcher(
+          `${prefixes.dead}${filter.service ?? "*"}.${filter.type === undefined ? ">" : letterType(filter.type)}`,
+        )
+        const found: Array<StoredLetter> = []
+        const known = new Set<string>()
+        while (found.length < filter.limit) {
+          const seen = await next()
+          if (seen === undefined) break
+          const { letter } = seen
+          const key = `${letter.subject} ${letter.id}`
+          if (known.has(key)) continue
+          known.add(key)
+          if (wants(letter.subject) && (filter.after === undefined || letter.letterId > filter.after))
+            found.push(letter)
+        }
+        return found
+      }),
+    get: (letterId) => find(letterId, false),
+    remove: (letterId) => Effect.asVoid(find(letterId, true)),
+  }
+}
+
+const isSame = (one: StoredLetter, other: StoredLetter): boolean =>
+  one.id !== "" && one.id === other.id && one.subject === other.subject
+
+const isFailure = (cause: unknown): cause is RabbitFailure =>
+  typeof cause === "object" &&
+  cause !== null &&
+  "_tag" in cause &&
+  (cause._tag === "TransientError" || cause._tag === "ConfigurationError")

@@ -1,0 +1,59 @@
+/**
+ * Names on the broker. Outside parties know `armoricore` alone; the rest is ours.
+ *
+ *     armoricore, armoricore-work ──▶ armoricore.consumer.<name> ──▶ handler
+ *          │ nobody reads it yet            ▲              │ later
+ *          ▼                                │              ▼
+ *     armoricore.unrouted            armoricore.return ◀── armoricore.delay.<ms>
+ *
+ * A message delivered too often goes to `armoricore.parked`.
+ */
+import { type StoredAddress, letterType, prefixes } from "../Address.ts"
+import type { ConsumerOptions } from "../EventBus.ts"
+
+export const exchanges = {
+  event: "armoricore",
+  work: "armoricore-work",
+  dead: "armoricore-dead",
+  live: "armoricore-live",
+  unrouted: "armoricore.unrouted",
+  parked: "armoricore.parked",
+  /** Routing key `<step>.<consumer>`. */
+  delay: "armoricore.delay",
+  /** The same routing key, on the way back. */
+  back: "armoricore.return",
+} as const
+
+export const queues = { dead: "armoricore-dead", unrouted: "armoricore.unrouted", parked: "armoricore.parked" } as const
+
+export const consumerQueue = (name: string): string => `armoricore.consumer.${name}`
+
+/** The routing key is what stands behind the channel's prefix. */
+export const routingKey = (address: StoredAddress): string => {
+  switch (address.channel) {
+    case "event":
+      return address.type
+    case "work":
+      return `${address.service}.${address.kind}`
+    case "dead":
+      return `${address.service}.${letterType(address.type)}`
+  }
+}
+
+export const source = (from: ConsumerOptions["from"]): { readonly exchange: string; readonly key: string } =>
+  from === "all-events"
+    ? { exchange: exchanges.event, key: "#" }
+    : { exchange: exchanges[from.channel], key: routingKey(from) }
+
+const prefixOf: ReadonlyMap<string, string> = new Map([
+  [exchanges.event, prefixes.event],
+  [exchanges.work, prefixes.work],
+  [exchanges.dead, prefixes.dead],
+  [exchanges.live, prefixes.live],
+])
+
+/** Undefined where the message came by an exchange of ours that has no subjects. */
+export const subjectOf = (exchange: string, key: string): string | undefined => {
+  const prefix = prefixOf.get(exchange)
+  return prefix === undefined ? undefined : prefix + key
+}

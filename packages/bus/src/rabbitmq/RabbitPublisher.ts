@@ -1,0 +1,104 @@
+/**
+ * Publishes with the broker's confirmation: on one channel, as many at once as callers like. A message that no queue took
+ * comes back before its confirmation; it counts as refused.
+ */
+import { PermanentError } from "@armoricore/domain/Errors"
+import { Effect, Scope, Semaphore } from "effect"
+import type { Channel, Envelope } from "rabbitmq-client"
+import type { RabbitConnection } from "./RabbitConnection.ts"
+import { failure, type RabbitFailure, transient } from "./RabbitErrors.ts"
+
+export interface Publisher {
+  /** Succeeds once the queues have it. */
+  readonly publish: (
+    envelope: Envelope & { readonly exchange: string; readonly routingKey: string },
+    body: Uint8Array,
+  ) => Effect.Effect<void, RabbitFailure | PermanentError>
+  /** Sends without an answer. */
+  readonly send: (
+    envelope: Envelope & { readonly exchange: string; readonly routingKey: string },
+    body: Uint8Array,
+  ) => Effect.Effect<void, RabbitFailure | PermanentError>
+}
+
+/** AMQP's short strings. */
+const longest = 255
+const patience = "5 seconds"
+
+export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
+  const scope = yield* Effect.scope
+  const returned = new Set<string>()
+  let last = 0
+
+  const channelOf = (confirmed: boolean) => {
+    const turn = Semaphore.makeUnsafe(1)
+    let current: Channel | undefined
+    const open = Effect.gen(function* () {
+      if (current?.active === true) return current
+      const channel = yield* connection.channel().pipe(Effect.provideService(Scope.Scope, scope))
+      if (confirmed) {
+        yield* Effect.tryPromise({ try: () => channel.confirmSelect(), catch: failure("publisher") })
+        channel.on("basic.return", (message) => void returned.add(message.correlationId ?? ""))
+      }
+      current = channel
+      return channel
+    })
+    return Effect.suspend(() =>
+      current?.active === true
+        ? Effect.as(connection.available, current)
+        : turn.withPermits(1)(Effect.andThen(connection.available, open)),
+    )
+  }
+  const confirming = channelOf(true)
+  const plain = channelOf(false)
+
+  const check = (envelope: Envelope & { readonly routingKey: string }) =>
+    [envelope.routingKey, envelope.messageId ?? ""].some((text) => Buffer.byteLength(text) > longest)
+      ? Effect.fail(
+          new PermanentError({
+            code: "too_large",
+            message: `RabbitMQ takes event types and ids of at most ${longest} bytes; shorten that of ${envelope.routingKey.slice(0, 80)}`,
+          }),
+        )
+      : Effect.void
+
+  const publisher: Publisher = {
+    publish: Effect.fnUntraced(function* (envelope, body) {
+      yield* check(envelope)
+      const channel = yield* confirming
+      const token = String(++last)
+      const outcome = yield* Effect.tryPromise({
+        try: async () => {
+          await channel.basicPublish({ ...envelope, mandatory: true, correlationId: token }, buffer(body))
+          // The client tells of a return one turn later than of the confirmation behind it.
+          await new Promise((resolve) => setImmediate(resolve))
+          return returned.delete(token)
+        },
+        catch: failure(`exchange ${envelope.exchange}`),
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: patience,
+          orElse: () =>
+            Effect.fail(transient("timeout", `RabbitMQ did not confirm the message for ${envelope.routingKey}`)),
+        }),
+      )
+      if (outcome) {
+        return yield* transient(
+          "unavailable",
+          `No queue on RabbitMQ takes ${envelope.routingKey} of the exchange ${envelope.exchange}; run "armoricore setup"`,
+        )
+      }
+    }),
+    send: Effect.fnUntraced(function* (envelope, body) {
+      yield* check(envelope)
+      const channel = yield* plain
+      yield* Effect.tryPromise({
+        try: () => channel.basicPublish(envelope, buffer(body)),
+        catch: failure(`exchange ${envelope.exchange}`),
+      })
+    }),
+  }
+  return publisher
+})
+
+const buffer = (body: Uint8Array): Buffer => Buffer.from(body.buffer, body.byteOffset, body.byteLength)
