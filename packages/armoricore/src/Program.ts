@@ -55,8 +55,11 @@ const run = Effect.fnUntraced(function* <E, R>(
   const server = yield* Server.make(
     chosen.has("realtime") ? Layer.merge(everywhere, Layer.merge(yield* api, pages)) : everywhere,
   )
-  const upgrades = chosen.has("realtime") ? [yield* sockets] : []
-  const listening = yield* server.listen(upgrades)
+  const endpoints = chosen.has("realtime") ? [yield* sockets] : []
+  const listening = yield* server.listen(
+    endpoints.map(({ handleUpgrade }) => handleUpgrade),
+    endpoints.map(({ handleRequest }) => handleRequest),
+  )
   yield* setup.pipe(
     Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
     Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
@@ -119,14 +122,15 @@ const cors = (origins: ReadonlyArray<string>) => {
 }
 
 const sockets = Effect.gen(function* () {
-  const { ALLOWED_ORIGINS, MEDIA_TOPIC_POLICY } = yield* Settings
+  const { ALLOWED_ORIGINS, MEDIA_TOPIC_POLICY, TRUSTED_PROXIES } = yield* Settings
   const context = yield* Layer.build(
     Realtime.layer({
+      ...(TRUSTED_PROXIES === undefined ? {} : { trustedProxies: TRUSTED_PROXIES }),
       mediaTopicPolicy: MEDIA_TOPIC_POLICY,
       allowedOrigins: ALLOWED_ORIGINS === undefined ? "same" : ALLOWED_ORIGINS.includes("*") ? "any" : ALLOWED_ORIGINS,
     }),
   )
-  return Context.get(context, Endpoint).handleUpgrade
+  return Context.get(context, Endpoint)
 })
 
 const checks = (chosen: ReadonlySet<Services.ServiceName>) =>

@@ -18,6 +18,9 @@ import { Settings } from "./Settings.ts"
 /** Takes over the connection of a request that asks for an upgrade; false: another path, nothing was touched. */
 export type Upgrade = (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
+/** Answers a request itself; false: another path, nothing was touched, and the routes answer. */
+export type Handle = (request: Http.IncomingMessage, response: Http.ServerResponse) => boolean
+
 export interface Listening {
   readonly port: number
   /** How clients reach it, without a slash at its end. */
@@ -40,10 +43,12 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
   const server = yield* createServer
   server.requestTimeout = requestMillis
   server.timeout = silenceMillis
-  server.on("request", handler)
   yield* Effect.addFinalizer(() => close(server))
 
-  const listen = Effect.fnUntraced(function* (upgrades: ReadonlyArray<Upgrade>) {
+  const listen = Effect.fnUntraced(function* (upgrades: ReadonlyArray<Upgrade>, handles: ReadonlyArray<Handle>) {
+    server.on("request", (request: Http.IncomingMessage, response: Http.ServerResponse) => {
+      if (!handles.some((handle) => handle(request, response))) handler(request, response)
+    })
     server.on("upgrade", (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => {
       if (upgrades.some((upgrade) => upgrade(request, socket, head))) return
       socket.on("error", () => socket.destroy())
