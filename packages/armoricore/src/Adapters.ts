@@ -4,6 +4,7 @@
  */
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { ConfigurationError, type TransientError } from "@armoricore/domain/Errors"
+import type { History } from "@armoricore/history/History"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
@@ -23,19 +24,20 @@ type Faults = TransientError | ConfigurationError
  */
 export type Role = "owner" | "shared"
 
-/** The bus and the state; on NATS both over one connection, embedded both over one engine. */
+/** The bus, the state and the history; on NATS all over one connection, embedded all over one engine. */
 const busAndState = (
   role: Role,
-): Layer.Layer<EventBus | KeyValue, Faults, Settings | FileSystem.FileSystem | Path.Path> =>
+): Layer.Layer<EventBus | KeyValue | History, Faults, Settings | FileSystem.FileSystem | Path.Path> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const settings = yield* Settings
       if (settings.MESSAGE_BUS_URL !== undefined) return yield* nats(role, settings.MESSAGE_BUS_URL)
       const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/embedded/EmbeddedBus"))
       const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/embedded/EmbeddedState"))
+      const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/embedded/EmbeddedHistory"))
       const folder = yield* dataFolder("engine")
       const engine = role === "owner" ? EmbeddedEngine.layerOwner({ folder }) : EmbeddedEngine.layerShared({ folder })
-      return Layer.mergeAll(bus, state).pipe(Layer.provide(engine))
+      return Layer.mergeAll(bus, state, history()).pipe(Layer.provide(engine))
     }),
   )
 
@@ -46,6 +48,7 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   )
   const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/nats/NatsBus"))
   const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/nats/NatsState"))
+  const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/nats/NatsHistory"))
   const creds = yield* content("NATS_CREDS", settings.NATS_CREDS)
   const ca = yield* content("NATS_CA", settings.NATS_CA)
   const connected = connection({
@@ -62,7 +65,7 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
         : Effect.timeoutOrElse(link.connected, { duration: "10 seconds", orElse: () => link.client }),
     ),
   )
-  return Layer.mergeAll(bus(), state(), waiting).pipe(Layer.provide(connected))
+  return Layer.mergeAll(bus(), state(), history(), waiting).pipe(Layer.provide(connected))
 })
 
 /** Where objects lie, and the signatures of the URLs that this program answers itself. */

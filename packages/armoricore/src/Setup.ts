@@ -1,6 +1,7 @@
 /** Creates or checks what the program stores in: streams, queues, buckets. Doing it again changes nothing. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import { revocations } from "@armoricore/realtime/Revocations"
+import { History } from "@armoricore/history/History"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -14,7 +15,11 @@ export const setup = Effect.gen(function* () {
   const settings = yield* Settings
   const bus = yield* EventBus
   const state = yield* KeyValue
+  const history = yield* History
   const storage = yield* ObjectStorage
-  const lines = [...(yield* bus.setup(consumers)), ...(yield* state.setup([ledgerBucket, mediaStates.bucket, revocations.bucket]))]
-  return [...lines, yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
+  const lines = [
+    ...(yield* bus.setup(consumers)),
+    ...(yield* state.setup([ledgerBucket, mediaStates.bucket, revocations.bucket])),
+  ]
+  return [...lines, ...(yield* history.setup), yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
 })

@@ -10,7 +10,7 @@
  *
  * Every adapter passes `test/behaviour.ts`.
  */
-import { PermanentError, type PortError } from "@armoricore/domain/Errors"
+import { type ConfigurationError, PermanentError, type PortError, type TransientError } from "@armoricore/domain/Errors"
 import { Context, Duration, Effect } from "effect"
 
 export interface Item {
@@ -48,7 +48,7 @@ export class History extends Context.Service<
     /** The item's body is destroyed. False where there is none of this id. */
     readonly remove: (room: string, id: string) => Effect.Effect<boolean, PortError>
     /** Creates or checks what the adapter stores in; returns one line per resource for `armoricore setup`. */
-    readonly setup: Effect.Effect<ReadonlyArray<string>, PortError>
+    readonly setup: Effect.Effect<ReadonlyArray<string>, TransientError | ConfigurationError>
   }
 >()("@armoricore/history/History") {}
 

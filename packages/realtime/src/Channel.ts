@@ -39,14 +39,16 @@
  * - Handlers run in the membership's scope: `Effect.forkScoped` a timer there and it ends with the membership.
  * - A `Refusal` is an error reply. A port's error is logged and answered with `unavailable`. Anything else is a crash:
  *   `phx_error`, and the client joins again; other channels of the socket do not notice.
- * - A membership is subscribed before `join` runs, and what is broadcast meanwhile follows the reply. A `join` that
- *   replies with history returns `covers`, the last `seq` in it, so that nothing comes twice.
+ * - A membership is subscribed before `join` runs, and what is broadcast or pushed meanwhile follows the reply. A `join`
+ *   that replies with history returns `covers`, the last `seq` in it, so that nothing comes twice.
+ * - Before `join` the {@link JoinPolicy} is asked.
  * - A payload declared as {@link Binary} travels in a binary frame.
  */
 import type { Identity } from "@armoricore/auth/Identity"
 import type { PortError } from "@armoricore/domain/Errors"
 import { describeFault } from "@armoricore/domain/EventCodec"
 import { Effect, Layer, Schema, type Scope } from "effect"
+import { JoinPolicy } from "./JoinPolicy.ts"
 import { Channels, type Joined, type Member, type Registered, type RegisteredEvent } from "./Channels.ts"
 import type { Payload } from "./protocol/Message.ts"
 import { invalidPayload, Refusal, unavailable } from "./Refusal.ts"
@@ -176,8 +178,9 @@ const channel = <D extends Declaration>(declaration: D): Channel<D> => {
       Layer.effectDiscard(
         Effect.gen(function* () {
           const channels = yield* Channels
+          const policy = yield* JoinPolicy
           const handlers = yield* build
-          channels.register(registered(declaration, pattern.match, outgoing, handlers))
+          channels.register(registered(declaration, pattern.match, outgoing, policy, handlers))
         }),
       ),
     broadcast: (params, event, payload) =>
@@ -272,6 +275,7 @@ const registered = <D extends Declaration, J extends JoinResult<D>>(
   declaration: D,
   match: Registered["match"],
   outgoing: Outgoing,
+  policy: JoinPolicy,
   handlers: Handlers<D, J>,
 ): Registered => {
   type State = StateOf<D, J>
@@ -281,6 +285,7 @@ const registered = <D extends Declaration, J extends JoinResult<D>>(
 
   const join: Registered["join"] = (member, payload) =>
     Effect.gen(function* () {
+      yield* policy(member.identity, member.topic)
       // What decoded is of the declared type: the decoder was made from the declaration, one line above.
       const decoded = (yield* decodeJoin(payload)) as D["join"]["payload"]["Type"]
       const { reply, covers, ...state } = yield* answerable(handlers.join(membership(member, outgoing), decoded))

@@ -19,7 +19,7 @@ import * as Refusals from "./Refusal.ts"
 import type { Socket } from "./Socket.ts"
 import type { Broadcast, BroadcastOptions } from "./Topics.ts"
 
-/** More broadcasts than this during one join: the join is refused, and the client tries again. */
+/** More than this during one join: the join is refused, and the client tries again. */
 const maxHeld = 1000
 
 const leaveTimeout = "5 seconds"
@@ -35,8 +35,10 @@ export class JoinedChannel implements Member {
   #joined = false
   /** Its join counts among what waits on the socket. */
   #joining = false
-  /** Broadcasts that came while joining; `undefined` once joined. */
-  #held: Array<Broadcast> | undefined = []
+  /** Broadcasts and pushes that came while joining; `undefined` once joined. */
+  #held: Array<Broadcast | OutgoingFrame> | undefined = []
+  /** Broadcasts up to this `seq` were in the join's reply, however late they come. */
+  #covers = 0
   #inbox: Array<Message> | undefined = undefined
   #busy = false
   #fiber: Fiber.Fiber<void> | undefined = undefined
@@ -74,13 +76,18 @@ export class JoinedChannel implements Member {
   }
 
   receive(broadcast: Broadcast): void {
-    if (this.#held === undefined) this.#socket.send(broadcast.frame(this.#socket.serializer))
-    else if (this.#held.length <= maxHeld) this.#held.push(broadcast)
+    if (this.#held !== undefined) {
+      if (this.#held.length <= maxHeld) this.#held.push(broadcast)
+    } else if (broadcast.seq === undefined || broadcast.seq > this.#covers) {
+      this.#socket.send(broadcast.frame(this.#socket.serializer))
+    }
   }
 
   send(event: string, payload: Payload, droppable: boolean): void {
     const body = this.#socket.serializer.push(this.joinRef, this.topic, event, payload)
-    this.#socket.send(new OutgoingFrame(body, droppable))
+    const frame = new OutgoingFrame(body, droppable)
+    if (this.#held === undefined) this.#socket.send(frame)
+    else this.#held.push(frame)
   }
 
   broadcast(event: string, payload: Payload, options: BroadcastOptions): Effect.Effect<void> {
@@ -146,9 +153,10 @@ export class JoinedChannel implements Member {
     this.#socket.reply(message, "ok", joined.reply)
     const held = this.#held ?? []
     this.#held = undefined
-    for (const broadcast of held) {
-      if (joined.covers === undefined || broadcast.seq === undefined || broadcast.seq > joined.covers)
-        this.receive(broadcast)
+    this.#covers = joined.covers ?? 0
+    for (const one of held) {
+      if (one instanceof OutgoingFrame) this.#socket.send(one)
+      else this.receive(one)
     }
   }
 

@@ -7,13 +7,17 @@ import type { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { Layer } from "effect"
+import type { History } from "@armoricore/history/History"
 import * as BusFeed from "./BusFeed.ts"
+import * as ChatChannel from "./channels/ChatChannel.ts"
 import * as MediaChannel from "./channels/MediaChannel.ts"
 import * as UserChannel from "./channels/UserChannel.ts"
 import { Channels } from "./Channels.ts"
 import * as Endpoint from "./Endpoint.ts"
 import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
+import * as Outbox from "./Outbox.ts"
 import * as Revocations from "./Revocations.ts"
+import * as Timeline from "./Timeline.ts"
 import { Topics } from "./Topics.ts"
 
 export interface RealtimeOptions extends Endpoint.EndpointOptions {
@@ -21,17 +25,19 @@ export interface RealtimeOptions extends Endpoint.EndpointOptions {
   readonly mediaTopicPolicy?: "public" | "owner"
 }
 
-const channels = Layer.mergeAll(MediaChannel.layer, UserChannel.layer)
+const channels = Layer.mergeAll(ChatChannel.layer, MediaChannel.layer, UserChannel.layer)
 
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Endpoint.Endpoint | Revocations.Revocations | Topics | Channels,
+  Endpoint.Endpoint | Revocations.Revocations | Timeline.Timeline | Topics | Channels,
   TransientError | ConfigurationError,
-  EventBus | KeyValue | Tokens
+  EventBus | History | KeyValue | Tokens
 > =>
   Endpoint.layer(options).pipe(
     Layer.provide([channels, BusFeed.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
+    Layer.provide(Outbox.layer()),
+    Layer.provideMerge(Timeline.layer),
     Layer.provideMerge([Topics.layer, Channels.layer, Revocations.layer]),
   )

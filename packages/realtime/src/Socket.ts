@@ -16,7 +16,7 @@
  * The endpoint owns the farewells and waits for them at shutdown; a membership's end touches nothing else. A fault in
  * one message ends no socket: only a frame that is no message does (1011).
  */
-import { admitsTopic, type Identity } from "@armoricore/auth/Identity"
+import type { Identity } from "@armoricore/auth/Identity"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { type Clock, Effect, Fiber } from "effect"
 import type { Channels } from "./Channels.ts"
@@ -255,9 +255,6 @@ export class Socket implements Receiver {
     if (wait > 0) return this.#limit(message, wait)
     const found = this.#surroundings.channels.find(message.topic)
     if (found === undefined) return this.refuseUnmatched(message)
-    if (!admitsTopic(this.identity, message.topic)) {
-      return this.refuse(message, Refusals.unauthorized("the token's `channels` do not name this topic"))
-    }
     const member = new JoinedChannel(this, found.channel, found.params, message)
     this.#members.set(message.topic, member)
     member.start(message, current)

@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { createServer } from "node:http"
 import * as TokensModule from "@armoricore/auth/Tokens"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { Channels } from "@armoricore/realtime/Channels"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
@@ -23,6 +24,7 @@ const layerOf = (options: Realtime.RealtimeOptions) =>
     Layer.provideMerge(
       Layer.mergeAll(
         MemoryBus.layer,
+        MemoryHistory.layer(),
         MemoryState.layer,
         TokensModule.layer({ keys: { _tag: "Secret", secret } }),
         Diary.layer,

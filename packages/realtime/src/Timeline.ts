@@ -1,0 +1,168 @@
+/**
+ * What is said on a topic with a history, in order: an entry is added to the history, gets its `seq` there, and is then
+ * broadcast. A client that comes back with the last `seq` it saw gets the rest, so broadcasts of one topic must leave
+ * in the order of their `seq`: a client that saw 8 before 7 would never ask for 7.
+ *
+ * Entries of one topic are therefore written in rounds: all that came during the last round are added side by side,
+ * sorted by what the history made of them, and broadcast. A quiet topic has no round, no fiber and no memory.
+ */
+import { type Appended, History, type Item } from "@armoricore/history/History"
+import type { PortError } from "@armoricore/domain/Errors"
+import { Context, Deferred, Effect, Exit, FiberSet, Layer } from "effect"
+import { Refusal } from "./Refusal.ts"
+import { Topics } from "./Topics.ts"
+
+/** An entry as clients see it. */
+export interface Entry {
+  readonly event: string
+  readonly seq: number
+  /** The event's payload, `seq` included. */
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+export interface Posted extends Entry {
+  /** False: this id was there before, `payload` is what it was posted with, and nothing was broadcast. */
+  readonly fresh: boolean
+}
+
+export interface Post {
+  readonly event: string
+  /** Stands once on its topic. */
+  readonly id: string
+  /** Without `seq`. */
+  readonly payload: object
+  /** A slow reader may lose it. */
+  readonly droppable?: boolean
+}
+
+export interface Wanted {
+  /** The last `seq` that the client saw. */
+  readonly since?: number
+  /** At most so many. */
+  readonly last?: number
+}
+
+export interface Replay {
+  /** Ascending. */
+  readonly entries: ReadonlyArray<Entry>
+  /** False: between `since` and the first entry something is gone. */
+  readonly recovered: boolean
+  /** For the `covers` of a join. */
+  readonly covers: number
+}
+
+export class Timeline extends Context.Service<
+  Timeline,
+  {
+    /** Adds and broadcasts. A `Refusal` `removed` where moderation took this id away. */
+    readonly post: (topic: string, post: Post) => Effect.Effect<Posted, Refusal | PortError>
+    readonly replay: (topic: string, wanted: Wanted) => Effect.Effect<Replay, PortError>
+    /** Whether there was such an entry. Telling the topic is the caller's. */
+    readonly remove: (topic: string, id: string) => Effect.Effect<boolean, PortError>
+  }
+>()("@armoricore/realtime/Timeline") {}
+
+/** What a join gets where it does not say. */
+export const defaultLast = 50
+
+/** Most entries and bytes of one reply: a socket's queue holds 1 MiB. */
+const maxEntries = 1000
+const maxReplyBytes = 600_000
+
+const roundSize = 256
+
+interface Waiting {
+  readonly post: Post
+  readonly done: Deferred.Deferred<Posted, Refusal | PortError>
+}
+
+export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effect(
+  Timeline,
+  Effect.gen(function* () {
+    const history = yield* History
+    const topics = yield* Topics
+    const rounds = yield* FiberSet.make<void>()
+    const fork = yield* FiberSet.runtime(rounds)()
+    /** Topics that are being written to, with what waits for the next round. */
+    const queues = new Map<string, Array<Waiting>>()
+
+    const add = (topic: string, { post, done }: Waiting) =>
+      Effect.flatMap(Effect.exit(history.append(topic, post.id, pack(post))), (exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.succeed({ post, done, appended: exit.value })
+          : Effect.as(Deferred.failCause(done, exit.cause), undefined),
+      )
+
+    const round = Effect.fnUntraced(function* (topic: string, batch: ReadonlyArray<Waiting>) {
+      const added = yield* Effect.forEach(batch, (waiting) => add(topic, waiting), { concurrency: "unbounded" })
+      const inOrder = added.filter((one) => one !== undefined).sort((a, b) => seqOf(a.appended) - seqOf(b.appended))
+      for (const { post, done, appended } of inOrder) {
+        if (appended._tag === "Removed") {
+          yield* Deferred.fail(done, removed)
+          continue
+        }
+        const entry = unpack(appended.item)
+        if (appended.fresh) {
+          const options = { seq: entry.seq, droppable: post.droppable === true }
+          yield* topics.broadcast(topic, entry.event, entry.payload, options)
+        }
+        yield* Deferred.succeed(done, { ...entry, fresh: appended.fresh })
+      }
+    })
+
+    const write = Effect.fnUntraced(function* (topic: string) {
+      for (;;) {
+        const batch = queues.get(topic)?.splice(0, roundSize) ?? []
+        if (batch.length === 0) break
+        yield* round(topic, batch)
+      }
+      queues.delete(topic)
+    })
+
+    return {
+      post: (topic, post) =>
+        Effect.suspend(() => {
+          const waiting: Waiting = { post, done: Deferred.makeUnsafe() }
+          const queue = queues.get(topic)
+          if (queue === undefined) {
+            queues.set(topic, [waiting])
+            fork(write(topic))
+          } else queue.push(waiting)
+          return Deferred.await(waiting.done)
+        }),
+      replay: Effect.fnUntraced(function* (topic, { since, last }) {
+        const limit = Math.min(maxEntries, last ?? (since === undefined ? defaultLast : maxEntries))
+        if (limit === 0) return { entries: [], recovered: since === undefined, covers: since ?? 0 }
+        const { items, complete } = yield* history.read(topic, since === undefined ? { limit } : { since, limit })
+        const fitting = latestWithin(items, maxReplyBytes)
+        return {
+          entries: fitting.map(unpack),
+          recovered: since === undefined || (complete && fitting.length === items.length),
+          covers: items.at(-1)?.seq ?? 0,
+        }
+      }),
+      remove: (topic, id) => history.remove(topic, id),
+    }
+  }),
+)
+
+const removed = new Refusal({ reason: "removed" })
+
+const seqOf = (appended: Appended): number => (appended._tag === "Kept" ? appended.item.seq : 0)
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const pack = ({ event, payload }: Post): Uint8Array => encoder.encode(JSON.stringify({ event, payload }))
+
+const unpack = ({ seq, body }: Item): Entry => {
+  // The history gives back what `pack` made.
+  const { event, payload } = JSON.parse(decoder.decode(body)) as { readonly event: string; readonly payload: object }
+  return { event, seq, payload: { ...payload, seq } }
+}
+
+const latestWithin = (items: ReadonlyArray<Item>, limit: number): ReadonlyArray<Item> => {
+  let bytes = 0
+  const first = items.findLastIndex(({ body }) => (bytes += body.byteLength) > limit)
+  return items.slice(first + 1)
+}

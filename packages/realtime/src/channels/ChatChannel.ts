@@ -1,0 +1,116 @@
+/**
+ * `chat:room:{room_id}`: messages with a history, who is typing and, where the join asks for it, who is there.
+ *
+ * A message's id follows from its room, sender and `client_id`, so a message that is sent again after a lost answer is
+ * the same message. Typing ends by itself after 3 s without another `typing_start`, with a message, and with the
+ * membership.
+ */
+import { derivedId } from "@armoricore/domain/Causation"
+import { RoomId, UserId } from "@armoricore/domain/Ids"
+import { Maybe } from "@armoricore/domain/Wire"
+import { Clock, Effect, FiberMap, Schema } from "effect"
+import * as Channel from "../Channel.ts"
+import { Outbox } from "../Outbox.ts"
+import { Timeline } from "../Timeline.ts"
+import * as Said from "./Said.ts"
+
+export const ChatMessage = Schema.Struct({ ...Said.saidFields, room_id: RoomId })
+
+export const ChatChannel = Channel.make({
+  topic: "chat:room:{room_id}",
+  params: { room_id: RoomId },
+  join: {
+    payload: Schema.Struct({ ...Said.wantedFields, presence: Maybe(Schema.Boolean) }),
+    reply: Schema.Struct({ messages: Schema.Array(ChatMessage), recovered: Schema.Boolean }),
+  },
+  client: {
+    new_message: {
+      payload: Schema.Struct({ content: Said.Content, client_id: Maybe(Said.ClientId) }),
+      reply: ChatMessage,
+    },
+    typing_start: { payload: Said.Empty },
+    typing_stop: { payload: Said.Empty },
+    ping: { payload: Said.Empty, guests: true },
+  },
+  server: {
+    new_message: { payload: ChatMessage },
+    user_typing: {
+      payload: Schema.Struct({ user_id: UserId, room_id: RoomId, is_typing: Schema.Boolean }),
+      droppable: true,
+    },
+    message_removed: { payload: Said.Removed },
+  },
+})
+
+const typingTime = "3 seconds"
+
+const decodeMessage = Schema.decodeUnknownEffect(ChatMessage)
+
+export const layer = ChatChannel.toLayer(
+  Effect.gen(function* () {
+    const timeline = yield* Timeline
+    const outbox = yield* Outbox
+    /** The timers of those who type, by membership; few at any moment. */
+    const typing = yield* FiberMap.make<string>()
+
+    type Room = Channel.Membership<typeof ChatChannel.declaration, unknown>
+    const keyOf = (room: Room) => `${room.socketId} ${room.topic}`
+    const tell = (room: Room, isTyping: boolean) =>
+      room.broadcast(
+        "user_typing",
+        { user_id: room.identity.userId, room_id: room.params.room_id, is_typing: isTyping },
+        { others: true },
+      )
+
+    const stop = (room: Room) =>
+      Effect.suspend(() => {
+        const key = keyOf(room)
+        return FiberMap.hasUnsafe(typing, key)
+          ? Effect.andThen(FiberMap.remove(typing, key), tell(room, false))
+          : Effect.void
+      })
+
+    return ChatChannel.handlers(
+      Effect.fnUntraced(function* (room, { since, last }) {
+        const replay = yield* timeline.replay(room.topic, {
+          ...(since === undefined ? {} : { since }),
+          ...(last === undefined ? {} : { last }),
+        })
+        const messages = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeMessage(payload)))
+        return { reply: { messages, recovered: replay.recovered }, covers: replay.covers }
+      }),
+      {
+        on: {
+          new_message: Effect.fnUntraced(function* (room, { content, client_id }) {
+            const { userId } = room.identity
+            const { room_id } = room.params
+            yield* stop(room)
+            const id = client_id === undefined ? crypto.randomUUID() : derivedId("chat", room_id, userId, client_id)
+            const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
+            const posted = yield* timeline.post(room.topic, {
+              event: "new_message",
+              id,
+              payload: { id, content, user_id: userId, room_id, timestamp },
+            })
+            const message = yield* Effect.orDie(decodeMessage(posted.payload))
+            yield* outbox.offer("chat.message", id, {
+              message_id: id,
+              room_id,
+              user_id: userId,
+              content: message.content,
+              timestamp: message.timestamp,
+            })
+            return message
+          }),
+          typing_start: Effect.fnUntraced(function* (room) {
+            yield* tell(room, true)
+            yield* FiberMap.run(typing, keyOf(room), Effect.andThen(Effect.sleep(typingTime), tell(room, false)))
+          }),
+          typing_stop: stop,
+          ping: () => Effect.void,
+        },
+        leave: stop,
+      },
+    )
+  }),
+)
