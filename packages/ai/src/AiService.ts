@@ -1,24 +1,41 @@
 /**
- * The ai service: turns `transcription.requested` into `transcription.complete` or `.failed`.
+ * The ai service: turns `transcription.requested` into `transcription.complete` or `.failed`, and looks at what people
+ * write (`chat.message`, `comment.created`): what must go or be looked at becomes `moderation.flagged`.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
+import type { EventType } from "@armoricore/domain/Events"
 import { on } from "@armoricore/worker/Handler"
 import { emit } from "@armoricore/worker/Outcome"
 import * as Worker from "@armoricore/worker/Worker"
 import { Duration, Effect, Layer, Option } from "effect"
 import { failure } from "./Failures.ts"
+import { Moderator } from "./moderation/Moderator.ts"
 import { Transcribe } from "./Transcribe.ts"
 
 export interface Options {
   /** Recordings at once. Default 1: their pieces run side by side. */
   readonly concurrency?: number
+  /** Messages looked at at once. Default 16. */
+  readonly messages?: number
 }
 
-/** Without `Transcribe` every request is answered with what to configure. */
+/** The event types that the service reads. */
+export const reads: ReadonlyArray<EventType> = [
+  "transcription.requested",
+  "transcription.failed",
+  "chat.message",
+  "comment.created",
+]
+
+/** Without `Transcribe` every request is answered with what to configure; without `Moderator` nothing is flagged. */
 export const layer = (options: Options = {}) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const service = yield* Effect.serviceOption(Transcribe)
+      const moderator = yield* Effect.serviceOption(Moderator)
+      const check: Moderator["Service"]["check"] = (message) =>
+        Option.isNone(moderator) ? Effect.succeed(undefined) : moderator.value.check(message)
+      const messages = { concurrency: options.messages ?? 16, failed: () => [] }
       yield* Worker.run("ai", [
         on("transcription.requested", {
           concurrency: options.concurrency ?? 1,
@@ -47,6 +64,24 @@ export const layer = (options: Options = {}) =>
               onSome: ({ giveUp }) => Effect.as(giveUp(event), []),
             }),
           failed: () => [],
+        }),
+        on("chat.message", {
+          ...messages,
+          handle: ({ payload: { content, message_id: id, room_id, user_id } }) =>
+            Effect.map(check({ kind: "chat", id, place: room_id, userId: user_id, content }), (verdict) =>
+              verdict === undefined
+                ? []
+                : [emit("moderation.flagged", { target: { kind: "chat", id, room_id, user_id }, ...verdict })],
+            ),
+        }),
+        on("comment.created", {
+          ...messages,
+          handle: ({ payload: { comment_id: id, content, stream_id, user_id } }) =>
+            Effect.map(check({ kind: "comment", id, place: stream_id, userId: user_id, content }), (verdict) =>
+              verdict === undefined
+                ? []
+                : [emit("moderation.flagged", { target: { kind: "comment", id, stream_id, user_id }, ...verdict })],
+            ),
         }),
       ])
     }),

@@ -1,0 +1,25 @@
+/** What moderation looks at, and what it says. */
+export interface Message {
+  readonly kind: "chat" | "comment"
+  readonly id: string
+  /** The room or stream. */
+  readonly place: string
+  readonly userId: string
+  readonly content: string
+}
+
+/** `remove` takes it away from everybody, `review` asks a person. */
+export interface Verdict {
+  readonly action: "remove" | "review"
+  /** Stable codes: `word`, `link`, `flood`, `repeated`, `model_<category>`, `moderation_unavailable`. */
+  readonly reasons: ReadonlyArray<string>
+}
+
+/** The stricter action, all reasons. */
+export const both = (a: Verdict | undefined, b: Verdict | undefined): Verdict | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  return {
+    action: a.action === "remove" || b.action === "remove" ? "remove" : "review",
+    reasons: [...new Set([...a.reasons, ...b.reasons])],
+  }
+}
