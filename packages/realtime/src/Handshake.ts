@@ -137,7 +137,7 @@ export const addressOf = (request: IncomingMessage, trusted: ReadonlyArray<IpNet
   }
   return NetAddress.isIpv4Address(address)
     ? NetAddress.formatIp(address)
-    : IpNetwork.format(IpNetwork.makeUnsafe(address, 64))
+    : IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
 }
 
 const isTrusted = (address: NetAddress.IpAddress, trusted: ReadonlyArray<IpNetwork.IpNetwork>): boolean =>
