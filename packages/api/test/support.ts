@@ -12,6 +12,7 @@ import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import * as Events from "../src/Events.ts"
 import * as Media from "../src/Media.ts"
 import * as NotFound from "../src/NotFound.ts"
+import * as Transcripts from "../src/Transcripts.ts"
 import * as Uploads from "../src/Uploads.ts"
 
 export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
@@ -31,6 +32,7 @@ export const api = (options: Partial<Events.EventsOptions> = {}, bus: Layer.Laye
       Events.layer({ sources, signingKeys: new Map(), ...options }),
       Uploads.layer({ bucket: "media", ...Uploads.defaults }),
       Media.layer,
+      Transcripts.layer,
       NotFound.layer,
     ),
     { disableLogger: true, disableListenLog: true },
