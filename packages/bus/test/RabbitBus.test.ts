@@ -260,7 +260,7 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
           Effect.timeout(Stream.runHead(Stream.filter(bus.statusChanges, (seen) => seen === status)), "50 seconds")
         const tries: Array<string> = []
         const seen = yield* Queue.unbounded<string>()
-        yield* bus.consume({ name: "worker", from, concurrency: 2 }, ({ id }) =>
+        const consumer = yield* bus.consume({ name: "worker", from, concurrency: 2 }, ({ id }) =>
           Effect.gen(function* (): Effect.fn.Return<Disposition> {
             tries.push(id)
             yield* Queue.offer(seen, id)
@@ -276,8 +276,11 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
         )
         yield* send(bus, "patient")
         assert.strictEqual(yield* Effect.timeout(Queue.take(seen), "20 seconds"), "patient")
-        // The copy is confirmed before the original is acknowledged.
-        yield* Effect.sleep("300 millis")
+        // The copy is confirmed before the original is acknowledged; then nothing is held here any more.
+        yield* consumer.depth.pipe(
+          Effect.repeat({ until: ({ inFlight, oldestMillis }) => inFlight === 1 && oldestMillis > 1_500 }),
+          Effect.timeout("20 seconds"),
+        )
         yield* rabbit.kill
         yield* statuses("disconnected")
         const error = yield* Effect.flip(bus.publish({ address: from, id: "x", body: new Uint8Array() }))

@@ -65,6 +65,10 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const start = Effect.callback<ChildProcess>((resume) => {
     // The script beside the packaged one, which would change the user; its process group is killed as a whole.
     const child = spawn(script(program), [], { detached: true, env: environment, stdio: ["ignore", "pipe", "pipe"] })
+    // A test run that is ended from outside runs no finalizers.
+    const last = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGKILL"))
+    process.once("exit", last)
+    child.once("exit", () => process.removeListener("exit", last))
     let log = ""
     const read = (chunk: Buffer) => {
       log = (log + chunk.toString()).slice(-4_000)

@@ -3,7 +3,7 @@
  * what has expired. A wait is rounded up to the next length (at most by two thirds). The copy is with the broker before
  * its original is acknowledged: a crash between the two delivers twice, it never loses.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Semaphore } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { exchanges } from "./RabbitNames.ts"
@@ -14,6 +14,12 @@ const lengths: ReadonlyArray<number> = [10, 100, 1_000, 10_000, 100_000, 1_000_0
 )
 const longest = lengths.at(-1) ?? 0
 
+/**
+ * A queue that RabbitMQ made less than half a second before it is killed does not come back with what is in it. Nothing is
+ * entrusted to a new one before that; its original is not acknowledged yet.
+ */
+const untilDurable = "1 second"
+
 /** The queue's wait, and what is left of a longer one. */
 export const step = (millis: number): { readonly length: number; readonly rest: number } => {
   const length = lengths.find((candidate) => candidate >= millis) ?? longest
@@ -23,14 +29,14 @@ export const step = (millis: number): { readonly length: number; readonly rest: 
 export const make = (connection: RabbitConnection, publisher: Publisher) => {
   let epoch = 0
   const known = new Set<number>()
-  const ensure = Effect.fnUntraced(function* (length: number) {
-    if (epoch !== connection.epoch()) {
-      epoch = connection.epoch()
-      known.clear()
-    }
-    if (known.has(length)) return
+  const turn = Semaphore.makeUnsafe(1)
+  const declare = Effect.fnUntraced(function* (length: number) {
     const queue = `${exchanges.delay}.${length}`
-    yield* connection.once(`queue ${queue}`, async (channel) => {
+    const resource = `queue ${queue}`
+    const there = yield* Effect.result(
+      connection.once(resource, (channel) => channel.queueDeclare({ queue, passive: true })),
+    )
+    yield* connection.once(resource, async (channel) => {
       await channel.queueDeclare({
         queue,
         durable: true,
@@ -44,8 +50,18 @@ export const make = (connection: RabbitConnection, publisher: Publisher) => {
       })
       await channel.queueBind({ queue, exchange: exchanges.delay, routingKey: `${length}.#` })
     })
+    if (there._tag === "Failure") yield* Effect.sleep(untilDurable)
     known.add(length)
   })
+  const ensure = (length: number) =>
+    Effect.suspend(() => {
+      if (epoch !== connection.epoch()) {
+        epoch = connection.epoch()
+        known.clear()
+      }
+      if (known.has(length)) return Effect.void
+      return turn.withPermits(1)(Effect.suspend(() => (known.has(length) ? Effect.void : declare(length))))
+    })
   /** Succeeds once the copy is stored. `tries`: deliveries so far. */
   return Effect.fnUntraced(function* (
     message: RabbitMessage.Received,
