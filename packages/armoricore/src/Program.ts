@@ -2,7 +2,7 @@
  * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
  * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
  */
-import { Events, Media, NotFound, Uploads } from "@armoricore/api"
+import { Events, Media, NotFound, Transcripts, Uploads } from "@armoricore/api"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
@@ -99,6 +99,7 @@ const api = Effect.gen(function* () {
     }),
     Uploads.layer({ bucket: settings.OBJECT_STORAGE_BUCKET, ...Uploads.defaults }),
     Media.layer,
+    Transcripts.layer,
     cors(settings.ALLOWED_ORIGINS ?? []),
   )
 })

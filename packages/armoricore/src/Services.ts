@@ -1,4 +1,5 @@
 /** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
+import { reads as aiReads } from "@armoricore/ai/AiService"
 import { event } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
@@ -9,18 +10,27 @@ import { Ledger } from "@armoricore/worker/Ledger"
 import { RetryPolicy } from "@armoricore/worker/Retry"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { Duration, Effect, Layer } from "effect"
+import * as Ai from "./Ai.ts"
 import { Settings } from "./Settings.ts"
 import { groups, type Name, table } from "./settings/Table.ts"
 
-export const names = ["media", "realtime"] as const
+export const names = ["media", "ai", "realtime"] as const
 export type ServiceName = (typeof names)[number]
 
-/** Event types that workers of this installation read; the guard judges all others. */
-export const readTypes: ReadonlyArray<EventType> = ["media.uploaded", "media.failed"]
+/** Event types that each worker reads. */
+const reads: Readonly<Record<string, ReadonlyArray<EventType>>> = {
+  media: ["media.uploaded", "media.failed"],
+  ai: aiReads,
+}
+
+/** Those that workers of this installation read; the guard judges all others. */
+export const readTypes: ReadonlyArray<EventType> = [...new Set(Object.values(reads).flat())]
 
 /** Every durable consumer, so that `armoricore setup` can make it before a worker ran. */
 export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = [
-  ...readTypes.map((type) => ({ name: `media-${type.replaceAll(".", "-")}`, from: event(type) })),
+  ...Object.entries(reads).flatMap(([service, types]) =>
+    types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) })),
+  ),
   { name: Guard.consumerName, from: "all-events" },
 ]
 
@@ -63,13 +73,13 @@ const guard = Layer.effectDiscard(Guard.run(new Set(readTypes)))
 
 /** The workers among these services; closing the Layer drains them. Realtime has its place at the listener. */
 export const workers = (chosen: ReadonlySet<ServiceName>) =>
-  (chosen.has("media") ? Layer.merge(media, guard) : Layer.empty).pipe(
-    Layer.provide(Ledger.layer),
-    Layer.provide(rules),
-  )
+  Layer.mergeAll(
+    chosen.has("media") ? Layer.merge(media, guard) : Layer.empty,
+    chosen.has("ai") ? Ai.layer : Layer.empty,
+  ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules))
 
 /** Groups of settings whose services are not part of this version. */
-const unread = ["Push notifications", "E-mail", "Captions and moderation", "Webhook of results"] as const
+const unread = ["Push notifications", "E-mail", "Webhook of results"] as const
 
 /** A setting that nothing reads must not look as if it worked. */
 export const warnOfUnread = Effect.gen(function* () {

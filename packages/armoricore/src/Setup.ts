@@ -4,6 +4,7 @@ import { revocations } from "@armoricore/realtime/Revocations"
 import { History } from "@armoricore/history/History"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { transcriptStates } from "@armoricore/state/Transcripts"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
 import { Effect } from "effect"
@@ -19,7 +20,7 @@ export const setup = Effect.gen(function* () {
   const storage = yield* ObjectStorage
   const lines = [
     ...(yield* bus.setup(consumers)),
-    ...(yield* state.setup([ledgerBucket, mediaStates.bucket, revocations.bucket])),
+    ...(yield* state.setup([ledgerBucket, mediaStates.bucket, transcriptStates.bucket, revocations.bucket])),
   ]
   return [...lines, ...(yield* history.setup), yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
 })

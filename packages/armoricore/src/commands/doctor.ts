@@ -7,6 +7,7 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import * as Access from "../Access.ts"
+import * as Ai from "../Ai.ts"
 import * as Adapters from "../Adapters.ts"
 import { Ended } from "../Failure.ts"
 import { Settings } from "../Settings.ts"
@@ -74,6 +75,7 @@ const run = Effect.fn("doctor")(function* () {
     yield* finding("state", state),
     yield* finding("storage", storage),
     yield* finding("tokens", tokens),
+    yield* finding("speech", Ai.report),
   ]
   yield* Effect.forEach(findings, ({ detail, name, ok }) =>
     Console.log(`${ok ? "ok   " : "FAULT"}  ${name.padEnd(8)} ${detail}`),
@@ -85,5 +87,5 @@ const run = Effect.fn("doctor")(function* () {
 const optionalFinding = "HDR"
 
 export const doctor = Command.make("doctor", {}, () => run().pipe(settled)).pipe(
-  Command.withDescription("Checks ffmpeg, bus, state, storage and tokens; says what to do"),
+  Command.withDescription("Checks ffmpeg, bus, state, storage, tokens and the speech engine; says what to do"),
 )

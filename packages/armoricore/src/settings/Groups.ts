@@ -14,7 +14,8 @@ const together: ReadonlyArray<readonly [provider: string, needed: ReadonlyArray<
   ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
   ["SendGrid", ["SENDGRID_API_KEY"], ["SENDGRID_BASE_URL", "SENDGRID_WEBHOOK_KEY"]],
   ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT"]],
-  ["whisper-cli", ["WHISPER_CLI_PATH", "WHISPER_MODEL_PATH"], []],
+  ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
+  ["the moderation model", ["MODERATION_BASE_URL"], ["MODERATION_API_KEY", "MODERATION_MODEL"]],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
 ]
 
@@ -28,6 +29,8 @@ const files: ReadonlyArray<Name> = [
   "WHISPER_CLI_PATH",
   "WHISPER_MODEL_PATH",
 ]
+
+const speechFallbacks = ["whisper-cli", "pocketsphinx"]
 
 const mailRoutes = ["smtp", "sendgrid", "ses"]
 
@@ -70,6 +73,15 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   }
   if (values.SPEECH_ENGINE === "whisper-cli" && !isSet("WHISPER_MODEL_PATH")) {
     faults.push("WHISPER_MODEL_PATH is missing: SPEECH_ENGINE is whisper-cli; name its model file")
+  }
+  for (const name of values.SPEECH_FALLBACK ?? []) {
+    if (!speechFallbacks.includes(name))
+      faults.push(`SPEECH_FALLBACK names ${name}; there are ${speechFallbacks.join(", ")}`)
+    else if (name === "whisper-cli" && !isSet("WHISPER_MODEL_PATH"))
+      faults.push("WHISPER_MODEL_PATH is missing: SPEECH_FALLBACK names whisper-cli; name its model file")
+  }
+  if (values.MODERATION_API === "chat" && isSet("MODERATION_BASE_URL") && !isSet("MODERATION_MODEL")) {
+    faults.push("MODERATION_MODEL is missing: MODERATION_API is chat; name the chat model")
   }
   return faults
 }
