@@ -247,7 +247,7 @@ const make = Effect.gen(function* () {
     // Nobody took it, and everybody said so: the next try begins as if this one had not been.
     if (current?.value.status === "sending") yield* records.conclude(current, { status: "requested" })
     const late = now > notification.requested_at + Duration.toMillis(policy.patience)
-    if (failed !== undefined) return yield* late ? new TransientError({ ...failed, waiting: false }) : failed
+    if (failed !== undefined) return yield* late ? counted(failed) : failed
     const { waitMillis, why } = soonest ?? { waitMillis: 1_000, why: "route_paused" }
     return yield* late
       ? new TransientError({
@@ -301,6 +301,9 @@ const leaseSlack = 2_000
 
 const waiting = (code: string, message: string, retryAfterMillis: number) =>
   Effect.fail(new TransientError({ dependency: "notify", code, message, retryAfterMillis, waiting: true }))
+
+/** The same failure, using up a try. */
+const counted = ({ code, dependency, message }: TransientError) => new TransientError({ dependency, code, message })
 
 const sooner = (a: TransientError, b: TransientError) => (a.retryAfterMillis ?? 0) < (b.retryAfterMillis ?? 0)
 

@@ -17,6 +17,7 @@ import { Deliveries } from "./Deliveries.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Plan from "./Plan.ts"
+import { kind as reportKind, Report, Reports } from "./Reports.ts"
 
 /** Deliveries that one message enqueues; what a decision holds must fit into one document of the state. */
 const batch = 100
@@ -33,6 +34,7 @@ export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {
     const deliveries = yield* Deliveries
     const notifications = yield* Notifications
+    const reports = yield* Reports
     const { concurrency } = yield* DeliveryPolicy
 
     const request = on("notification.requested", {
@@ -94,7 +96,9 @@ export const layerNoDeps = Layer.effectDiscard(
       failed: () => [],
     })
 
-    yield* Worker.run("notify", [request, fanOut, ...channels, settle])
+    const report = onWork(reportKind, Report, { concurrency: 16, handle: reports.handle, failed: () => [] })
+
+    yield* Worker.run("notify", [request, fanOut, ...channels, settle, report])
   }),
 )
 
@@ -107,5 +111,11 @@ const assign = (state: NotificationState, index: number): Outcome => {
   } satisfies typeof Assigned.Type)
 }
 
-/** Needs the ports, `Routes`, `Suppressions`, `Templates` and `Unsubscribe`. */
-export const layer = layerNoDeps.pipe(Layer.provide(Deliveries.layer), Layer.provide(Notifications.layer))
+/**
+ * Needs the ports, `Routes`, `Suppressions`, `Templates` and `Unsubscribe`. `Reports` stays visible for the webhooks.
+ */
+export const layer = layerNoDeps.pipe(
+  Layer.provide(Deliveries.layer),
+  Layer.provideMerge(Reports.layer),
+  Layer.provide(Notifications.layer),
+)

@@ -164,7 +164,8 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       ? Effect.succeed(error)
       : Effect.map(Clock.currentTimeMillis, (now) => {
           const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - now)
-          return new TransientError({ ...error, waiting: true, retryAfterMillis })
+          const { code, dependency, message } = error
+          return new TransientError({ dependency, code, message, waiting: true, retryAfterMillis })
         })
 
   const call = (circuit: Circuit, message: Message, probe: boolean) =>

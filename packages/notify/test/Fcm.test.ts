@@ -1,24 +1,203 @@
 import { FakeFcm } from "@armoricore/testing/fakes/FakeFcm"
+import { DeadLetters } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
+import { Routes } from "../src/Route.ts"
 import * as Fcm from "../src/routes/Fcm.ts"
-import { first, heard, ports, push, service } from "./support/Installation.ts"
+import { delivery, ended, first, heard, notification, ports, push, service, until } from "./support/Installation.ts"
 
 const routes = Layer.unwrap(
   Effect.map(FakeFcm, ({ baseUrl, serviceAccount }) => Fcm.layer({ baseUrl, serviceAccount })),
 )
 const installed = service(routes).pipe(Layer.provideMerge(Layer.merge(ports, FakeFcm.layer)))
 
+/** What becomes of a push to this token. */
+const outcome = Effect.fnUntraced(function* (token: string) {
+  const id = yield* push({ recipients: [{ fcm_token: token }] })
+  const state = yield* ended(id)
+  const [planned] = state?.deliveries ?? []
+  const attempts = (yield* delivery(planned?.delivery_id ?? ""))?.attempt
+  return { status: state?.status, reason: planned?.summary?.reason, attempts }
+})
+
 describe("FCM", () => {
-  it.live("a push arrives once and is told", () =>
+  it.live("a push arrives once, is told, and its state can be asked for", () =>
     Effect.gen(function* () {
       const events = yield* heard
       const fake = yield* FakeFcm
-      yield* push({ recipients: [{ fcm_token: "good-token" }] })
+      const id = yield* push({ recipients: [{ fcm_token: "good-token" }], data: { a: 1, b: "two" } })
       const sent = yield* first(events, "notification.sent")
       assert.lengthOf(fake.sent, 1)
+      assert.deepNestedInclude(fake.sent[0]?.message ?? {}, {
+        "notification.title": "Hello",
+        "notification.body": "World",
+        "data.a": "1",
+        "data.b": "two",
+      })
       assert.strictEqual(sent.request_id, "r-1")
-      assert.deepNestedInclude(sent.payload, { "deliveries[0].status": "sent", "deliveries[0].provider": "fcm" })
+      assert.deepNestedInclude(sent.payload, {
+        user_id: "u",
+        notification_id: id,
+        "deliveries[0].channel": "fcm",
+        "deliveries[0].status": "sent",
+        "deliveries[0].provider": "fcm",
+      })
+      const state = yield* ended(id)
+      assert.strictEqual(state?.status, "sent")
+      assert.match(state?.deliveries[0]?.summary?.provider_id ?? "", /^projects\/fake-project\/messages\//)
     }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("every class of answer ends as the notes say", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* outcome("dead-token"), { status: "failed", reason: "unregistered", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("invalid-token"), {
+        status: "failed",
+        reason: "invalid_argument",
+        attempts: 1,
+      })
+      assert.deepStrictEqual(yield* outcome("field-token"), { status: "failed", reason: "bad_request", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("internal-token"), { status: "sent", reason: undefined, attempts: 2 })
+      assert.deepStrictEqual(yield* outcome("cut-token-1"), { status: "sent", reason: undefined, attempts: 2 })
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("waits as long as the provider asks", () =>
+    Effect.gen(function* () {
+      for (const [token, seconds] of [
+        ["throttled-token", 1],
+        ["busy-token", 2],
+      ] as const) {
+        const start = Date.now()
+        assert.deepStrictEqual(yield* outcome(token), { status: "sent", reason: undefined, attempts: 2 })
+        assert.isAtLeast(Date.now() - start, seconds * 1000)
+      }
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("tells the backend of a dead token, without the token", () =>
+    Effect.gen(function* () {
+      const events = yield* heard
+      yield* push({ recipients: [{ fcm_token: "dead-token" }, { fcm_token: "good-token" }] })
+      const invalid = yield* first(events, "device.token_invalid")
+      assert.deepInclude(invalid.payload, { user_id: "u", platform: "fcm", reason: "unregistered" })
+      assert.match(String(invalid.payload["token_hash"]), /^[0-9a-f]{64}$/)
+      assert.notInclude(JSON.stringify(events), "dead-token")
+      const sent = yield* first(events, "notification.sent")
+      assert.deepStrictEqual(
+        (sent.payload["deliveries"] as ReadonlyArray<{ status: string }>).map(({ status }) => status),
+        ["failed", "sent"],
+      )
+      const fake = yield* FakeFcm
+      assert.deepStrictEqual(fake.asked.toSorted(), ["dead-token", "good-token"])
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("tells one failure and keeps a dead letter when the tries are used up; a replay adds the good result", () =>
+    Effect.gen(function* () {
+      const events = yield* heard
+      const fake = yield* FakeFcm
+      fake.answer = (token) =>
+        token === "later-token"
+          ? { status: 429, code: "QUOTA_EXCEEDED", fcm: true, headers: { "retry-after": "0" } }
+          : undefined
+      const id = yield* push({ recipients: [{ fcm_token: "later-token" }] })
+      const failed = yield* first(events, "notification.failed")
+      assert.deepInclude(failed.payload["error"], { code: "throttled" })
+      const dead = yield* DeadLetters
+      const [letter] = yield* until(dead.list({ limit: 10 }), (letters) => letters.length === 1)
+      assert.lengthOf(fake.asked, 5)
+      fake.answer = () => undefined
+      yield* dead.replay(letter?.id ?? "")
+      yield* first(events, "notification.sent")
+      assert.strictEqual((yield* notification(id))?.status, "sent")
+      assert.lengthOf(fake.sent, 1)
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("signs in once for many, and again when the access token is refused", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      const recipients = Array.from({ length: 20 }, (_, index) => ({ fcm_token: `good-token-${index}` }))
+      yield* ended(yield* push({ recipients }))
+      assert.strictEqual(fake.tokensGiven(), 1)
+      fake.expireTokens()
+      yield* ended(yield* push({ recipients: recipients.map(({ fcm_token }) => ({ fcm_token: `${fcm_token}-b` })) }))
+      assert.strictEqual(fake.tokensGiven(), 2)
+      assert.lengthOf(fake.sent, 40)
+    }).pipe(Effect.provide(installed)),
+  )
+
+  for (const [token, code] of [
+    ["ok-token-a", "SENDER_ID_MISMATCH"],
+    ["ok-token-b", "THIRD_PARTY_AUTH_ERROR"],
+  ] as const) {
+    it.live(`${code} pauses the route: nothing is burned, nothing is lost`, () =>
+      Effect.gen(function* () {
+        const events = yield* heard
+        const fake = yield* FakeFcm
+        let wrong = true
+        fake.answer = () => (wrong ? { status: code === "SENDER_ID_MISMATCH" ? 403 : 401, code, fcm: true } : undefined)
+        const ids = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (index) =>
+          push({ recipients: [{ fcm_token: `${token}-${index}` }] }),
+        )
+        yield* until(
+          Effect.sync(() => fake.asked.length),
+          (asked) => asked >= 10,
+        )
+        assert.isEmpty(events)
+        wrong = false
+        for (const id of ids) assert.strictEqual((yield* ended(id))?.status, "sent")
+        assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+      }).pipe(Effect.provide(installed)),
+    )
+  }
+
+  it.live("an outage opens the circuit: it uses up no tries, and everything is sent afterwards", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      fake.down = true
+      const ids = yield* Effect.forEach(Array.from({ length: 20 }), (_, index) =>
+        push({ recipients: [{ fcm_token: `good-token-${index}` }] }),
+      )
+      // Far longer than five tries would last.
+      yield* Effect.sleep("2 seconds")
+      const during = fake.asked.length
+      fake.down = false
+      for (const id of ids) assert.strictEqual((yield* ended(id))?.status, "sent")
+      assert.isBelow(during, 60)
+      assert.lengthOf(fake.sent, 20)
+      assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("sends again after a lost answer under the same tag", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      yield* ended(yield* push({ recipients: [{ fcm_token: "cut-token" }] }))
+      const tags = fake.sent.map(({ message }) => JSON.stringify(message["android"]))
+      assert.lengthOf(tags, 2)
+      assert.strictEqual(tags[0], tags[1])
+      assert.include(tags[0], '"tag"')
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.effect("a service account that does not parse is a fault at start, and does not show the key", () =>
+    Effect.gen(function* () {
+      for (const text of [
+        "no json",
+        "{}",
+        JSON.stringify({ project_id: "p", client_email: "e", private_key: "secret-key", token_uri: "u" }),
+      ]) {
+        const fault = yield* Effect.flip(
+          Effect.scoped(
+            Layer.build(Fcm.layer({ serviceAccount: Redacted.make(text) }).pipe(Layer.provide(Routes.layer()))),
+          ),
+        )
+        assert.strictEqual(fault._tag, "ConfigurationError")
+        assert.strictEqual(fault.setting, "FCM_SERVICE_ACCOUNT")
+        assert.notInclude(fault.message, "secret-key")
+      }
+    }),
   )
 })

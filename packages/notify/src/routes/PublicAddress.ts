@@ -6,6 +6,7 @@
 import { lookup } from "node:dns"
 import { BlockList, isIP, type LookupFunction } from "node:net"
 
+// IPv4 addresses in IPv6 notation (::ffff:…) are judged by the IPv4 networks.
 const blocked = new BlockList()
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
@@ -28,7 +29,6 @@ for (const [network, prefix] of [
 }
 for (const [network, prefix] of [
   ["::", 96],
-  ["::ffff:0:0", 96],
   ["64:ff9b::", 96],
   ["64:ff9b:1::", 48],
   ["100::", 64],

@@ -17,6 +17,7 @@ import nodemailer from "nodemailer"
 import { Attachments } from "../Attachments.ts"
 import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError } from "../Route.ts"
 import * as Mail from "./Mail.ts"
+import { tagName, tagOf } from "./SesTag.ts"
 
 export interface Options {
   readonly region: string
@@ -30,11 +31,6 @@ export interface Options {
 }
 
 const name = "ses"
-/** Message tags know no dots; a delivery id has no underscore of its own, as its channel is `email`. */
-export const tagOf = (deliveryId: string): string => deliveryId.replaceAll(".", "_")
-export const deliveryIdOfTag = (tag: string): string => tag.replaceAll("_", ".")
-export const tagName = "armoricore_delivery"
-
 export const layer = (options: Options) => routeLayer(make(options))
 
 export const make = Effect.fnUntraced(function* (options: Options) {

@@ -29,6 +29,8 @@ export class FakeFcm extends Context.Service<
     readonly expireTokens: () => void
     /** While true everything is answered with 503. */
     down: boolean
+    /** Decides before the scenarios do; undefined leaves it to them. */
+    answer: (token: string) => Scenario | undefined
   }
 >()("@armoricore/testing/FakeFcm") {
   static readonly layer: Layer.Layer<FakeFcm> = Layer.effect(
@@ -37,7 +39,7 @@ export class FakeFcm extends Context.Service<
   )
 }
 
-interface Scenario {
+export interface Scenario {
   readonly status: number
   readonly code: string
   readonly fcm?: boolean
@@ -106,7 +108,8 @@ const make = Effect.gen(function* () {
     if (fake.down) return refusal({ status: 503, code: "UNAVAILABLE", fcm: true })
     const count = (seen.get(token) ?? 0) + 1
     seen.set(token, count)
-    const [, scenario] = Object.entries(scenarios).find(([prefix]) => token.startsWith(prefix)) ?? []
+    const [, usual] = Object.entries(scenarios).find(([prefix]) => token.startsWith(prefix)) ?? []
+    const scenario = fake.answer(token) ?? usual
     if (scenario !== undefined && count <= (scenario.times ?? Infinity)) {
       // A cut connection is one whose message was taken: the device gets it.
       if (scenario.cut === true) sent.push({ token, message, at: sent.length })
@@ -133,6 +136,7 @@ const make = Effect.gen(function* () {
     tokensGiven: () => given,
     expireTokens: () => access.clear(),
     down: false,
+    answer: () => undefined,
   }
   return fake
 })

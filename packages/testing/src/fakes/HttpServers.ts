@@ -34,26 +34,33 @@ export const listen = (server: Server & { closeAllConnections?: () => void }, po
       }),
   )
 
-/** `answer` gets the whole request. Returns the server's address. */
-export const http = (answer: (asked: Asked) => Answer | Promise<Answer>) =>
-  Effect.map(
-    listen(
-      createServer((request, response) => {
-        const chunks: Array<Buffer> = []
-        request.on("data", (chunk: Buffer) => chunks.push(chunk))
-        request.on("end", () => {
-          const asked = {
-            method: request.method ?? "",
-            path: request.url ?? "",
-            headers: request.headers,
-            body: Buffer.concat(chunks),
-          }
-          void Promise.resolve(answer(asked)).then((answered) => write(request, response, answered))
-        })
-      }),
-    ),
-    (port) => `http://127.0.0.1:${port}`,
-  )
+type Handle = (asked: Asked) => Answer | Promise<Answer>
+
+/** A server that gets whole requests; `create` makes it, with or without TLS. */
+export const answering = <S>(
+  create: (listener: (request: IncomingMessage, response: ServerResponse) => void) => S,
+  answer: Handle,
+): S =>
+  create((request, response) => {
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.on("end", () => {
+      const asked = {
+        method: request.method ?? "",
+        path: request.url ?? "",
+        headers: request.headers,
+        body: Buffer.concat(chunks),
+      }
+      void Promise.resolve(answer(asked)).then(
+        (answered) => write(request, response, answered),
+        (error: unknown) => write(request, response, { status: 500, body: String(error) }),
+      )
+    })
+  })
+
+/** Returns the server's address. */
+export const http = (answer: Handle) =>
+  Effect.map(listen(answering((listener) => createServer(listener), answer)), (port) => `http://127.0.0.1:${port}`)
 
 const write = (
   request: IncomingMessage,

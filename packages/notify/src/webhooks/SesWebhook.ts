@@ -1,0 +1,105 @@
+/**
+ * `POST /v1/webhooks/ses`: what Amazon SES reports through SNS, as a configuration set's events or as an identity's
+ * notifications. A subscription is confirmed by itself once its message proves to be from SNS and from a topic that is
+ * allowed.
+ */
+import { Effect, Schema } from "effect"
+import { HttpRouter, type HttpServerRequest } from "effect/http"
+import { type Report, Reports } from "../Reports.ts"
+import { json } from "../routes/HttpCall.ts"
+import { deliveryIdOfTag, tagName } from "../routes/SesTag.ts"
+import { answered, body, refuse } from "./Answers.ts"
+import * as Sns from "./Sns.ts"
+
+export const path = "/v1/webhooks/ses"
+
+export interface Options {
+  /** ARNs of the topics that may report; absent: any topic of SNS, as only we know the ids of our deliveries. */
+  readonly topics?: ReadonlyArray<string>
+  /** Stands for SNS in tests. */
+  readonly fetchText?: Sns.Fetch
+}
+
+const Event = Schema.Struct({
+  eventType: Schema.optionalKey(Schema.String),
+  notificationType: Schema.optionalKey(Schema.String),
+  mail: Schema.Struct({
+    messageId: Schema.String,
+    timestamp: Schema.String,
+    tags: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String))),
+  }),
+  bounce: Schema.optionalKey(
+    Schema.Struct({
+      bounceType: Schema.String,
+      bounceSubType: Schema.optionalKey(Schema.String),
+      timestamp: Schema.optionalKey(Schema.String),
+    }),
+  ),
+  complaint: Schema.optionalKey(
+    Schema.Struct({
+      complaintFeedbackType: Schema.optionalKey(Schema.NullOr(Schema.String)),
+      timestamp: Schema.optionalKey(Schema.String),
+    }),
+  ),
+  delivery: Schema.optionalKey(Schema.Struct({ timestamp: Schema.optionalKey(Schema.String) })),
+})
+const decode = Schema.decodeUnknownOption(Event)
+
+export const routes = (options: Options = {}) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const reports = yield* Reports
+      const sns = Sns.make(options.fetchText)
+      const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+        const message = yield* sns.read(yield* body(request))
+        if (options.topics !== undefined && !options.topics.includes(message.TopicArn)) {
+          return yield* refuse(403, "foreign_topic", `the topic ${message.TopicArn} may not report here`)
+        }
+        if (message.Type === "SubscriptionConfirmation") return yield* sns.confirm(message)
+        if (message.Type !== "Notification") return
+        const event = decode(yield* json(message.Message))
+        // SNS sends a plain sentence when a subscription is set up; that is no report.
+        if (event._tag === "None") return
+        yield* reports.accept(reportOf(message.MessageId, event.value))
+      })
+      yield* router.add("POST", path, (request) => answered("ses", handle(request)))
+    }),
+  )
+
+const reportOf = (
+  key: string,
+  { bounce, complaint, delivery, eventType, mail, notificationType }: typeof Event.Type,
+): ReadonlyArray<{ readonly key: string; readonly report: Report }> => {
+  const tag = mail.tags?.[tagName]?.[0]
+  if (tag === undefined) return []
+  const report = (status: Report["status"], at: string | undefined, more: Partial<Report> = {}) => [
+    {
+      key,
+      report: {
+        delivery_id: deliveryIdOfTag(tag),
+        status,
+        provider: "ses",
+        provider_id: mail.messageId,
+        at: Date.parse(at ?? mail.timestamp),
+        ...more,
+      },
+    },
+  ]
+  switch (eventType ?? notificationType) {
+    case "Delivery":
+      return report("delivered", delivery?.timestamp)
+    case "Bounce": {
+      const reason = [bounce?.bounceType, bounce?.bounceSubType].filter((part) => part !== undefined).join(" ")
+      return report("bounced", bounce?.timestamp, { reason, permanent: bounce?.bounceType === "Permanent" })
+    }
+    case "Complaint":
+      return report("complained", complaint?.timestamp, { reason: complaint?.complaintFeedbackType ?? "complaint" })
+    case "Reject":
+    case "Rendering Failure":
+      return report("bounced", undefined, { reason: "rejected by SES" })
+    case "Subscription":
+      return report("unsubscribed", undefined)
+    default:
+      return []
+  }
+}

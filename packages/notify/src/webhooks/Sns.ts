@@ -1,0 +1,110 @@
+/** Messages of Amazon SNS: proves that SNS signed them. Certificates and confirmations are fetched from SNS alone. */
+import { TransientError } from "@armoricore/domain/Errors"
+import { Effect, Schema } from "effect"
+import { verify, X509Certificate } from "node:crypto"
+import { json } from "../routes/HttpCall.ts"
+import { refuse, type Refused } from "./Answers.ts"
+
+const Message = Schema.Struct({
+  Type: Schema.String,
+  MessageId: Schema.String,
+  TopicArn: Schema.String,
+  Message: Schema.String,
+  Timestamp: Schema.String,
+  Signature: Schema.String,
+  SignatureVersion: Schema.String,
+  SigningCertURL: Schema.String,
+  Subject: Schema.optionalKey(Schema.String),
+  Token: Schema.optionalKey(Schema.String),
+  SubscribeURL: Schema.optionalKey(Schema.String),
+})
+export type Message = typeof Message.Type
+const decode = Schema.decodeUnknownOption(Message)
+
+/** Reads the text behind a URL of SNS. */
+export type Fetch = (url: URL) => Effect.Effect<string, TransientError>
+
+const rememberedCertificates = 20
+
+/** A reader of messages; keeps the certificates that it saw. */
+export const make = (fetchText: Fetch = fetchFromSns) => {
+  const certificates = new Map<string, X509Certificate>()
+
+  const certificateAt = Effect.fnUntraced(function* (url: URL) {
+    const known = certificates.get(url.href)
+    if (known !== undefined) return known
+    const text = yield* fetchText(url)
+    const certificate = yield* Effect.orElseSucceed(
+      Effect.try(() => new X509Certificate(text)),
+      () => undefined,
+    )
+    if (certificate === undefined) return yield* refuse(401, "bad_certificate", "SNS's certificate cannot be read")
+    if (certificates.size >= rememberedCertificates) certificates.clear()
+    certificates.set(url.href, certificate)
+    return certificate
+  })
+
+  const read = Effect.fnUntraced(function* (raw: Buffer): Effect.fn.Return<Message, Refused | TransientError> {
+    const found = decode(yield* json(raw.toString()))
+    if (found._tag === "None") return yield* refuse(400, "undecodable", "the body is no message of SNS")
+    const message = found.value
+    const url = yield* snsUrl(message.SigningCertURL)
+    if (!url.pathname.endsWith(".pem"))
+      return yield* refuse(401, "bad_certificate", "SigningCertURL names no .pem file")
+    const algorithm = { "1": "sha1", "2": "sha256" }[message.SignatureVersion]
+    if (algorithm === undefined) return yield* refuse(401, "bad_signature", "this version of signatures is not known")
+    const certificate = yield* certificateAt(url)
+    const signature = Buffer.from(message.Signature, "base64")
+    if (!verify(algorithm, Buffer.from(signedText(message)), certificate.publicKey, signature)) {
+      return yield* refuse(401, "bad_signature", "the signature is not that of SNS")
+    }
+    return message
+  })
+
+  const confirm = Effect.fnUntraced(function* (message: Message) {
+    yield* fetchText(yield* snsUrl(message.SubscribeURL ?? ""))
+    yield* Effect.logInfo("a subscription of SNS was confirmed", { topic: message.TopicArn })
+  })
+
+  return { read, confirm }
+}
+
+/** Only hosts of SNS itself: a message must not choose who vouches for it, nor whom we call. */
+const snsUrl = (text: string): Effect.Effect<URL, Refused> => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined &&
+    url.protocol === "https:" &&
+    url.port === "" &&
+    url.username === "" &&
+    /^sns\.[a-z0-9-]{1,40}\.amazonaws\.com(\.cn)?$/.test(url.hostname)
+    ? Effect.succeed(url)
+    : refuse(401, "foreign_host", "the certificate's or the confirmation's address is not one of SNS")
+}
+
+const signedText = (message: Message): string => {
+  const names =
+    message.Type === "Notification"
+      ? (["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"] as const)
+      : (["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"] as const)
+  return names
+    .filter((name) => message[name] !== undefined)
+    .map((name) => `${name}\n${message[name]}\n`)
+    .join("")
+}
+
+const fetchFromSns: Fetch = (url) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(url, { signal, redirect: "error" })
+      if (!response.ok) throw new Error(`SNS answered ${response.status}`)
+      return response.text()
+    },
+    catch: (cause) =>
+      new TransientError({ dependency: "ses", code: "unavailable", message: `${url.host} cannot be read`, cause }),
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () =>
+        Effect.fail(new TransientError({ dependency: "ses", code: "timeout", message: `${url.host} is silent` })),
+    }),
+  )

@@ -1,0 +1,146 @@
+/**
+ * A browser's push service and the browser behind it, for tests: VAPID is verified, bodies are decrypted by RFC 8291
+ * with node's own primitives. `subscribe` makes a subscription; its kind decides how pushes to it are answered.
+ */
+import { Context, Effect, Layer } from "effect"
+import { importJWK, jwtVerify } from "jose"
+import { createDecipheriv, createECDH, hkdfSync, randomBytes, type ECDH } from "node:crypto"
+import { createServer } from "node:https"
+import * as HttpServers from "./HttpServers.ts"
+import { certificate, privateKey } from "./TestCertificate.ts"
+
+export type Kind = "good" | "gone" | "missing" | "throttled" | "busy" | "large" | "bad" | "cut"
+
+export interface Subscription {
+  readonly endpoint: string
+  readonly keys: { readonly p256dh: string; readonly auth: string }
+}
+
+export interface ReceivedPush {
+  readonly endpoint: string
+  /** Decrypted. */
+  readonly payload: unknown
+  readonly ttl: string | undefined
+  readonly urgency: string | undefined
+  readonly topic: string | undefined
+}
+
+export class FakePushService extends Context.Service<
+  FakePushService,
+  {
+    readonly subscribe: (kind?: Kind) => Subscription
+    readonly received: Array<ReceivedPush>
+    /** Endpoints of every request. */
+    readonly asked: Array<string>
+    readonly ca: string
+    /** A VAPID key pair for the sender. */
+    readonly vapid: { readonly publicKey: string; readonly privateKey: string }
+  }
+>()("@armoricore/testing/FakePushService") {
+  static readonly layer: Layer.Layer<FakePushService> = Layer.effect(
+    FakePushService,
+    Effect.suspend(() => make),
+  )
+}
+
+interface Subscriber {
+  readonly kind: Kind
+  readonly ecdh: ECDH
+  readonly auth: Buffer
+}
+
+const answers: Readonly<Record<Exclude<Kind, "good" | "cut">, HttpServers.Answer & { readonly times?: number }>> = {
+  gone: { status: 410 },
+  missing: { status: 404 },
+  throttled: { status: 429, headers: { "retry-after": "1" }, times: 1 },
+  busy: { status: 503, times: 1 },
+  large: { status: 413 },
+  bad: { status: 400 },
+}
+
+const make = Effect.gen(function* () {
+  const vapid = createECDH("prime256v1")
+  vapid.generateKeys()
+  const subscribers = new Map<string, Subscriber>()
+  const received: Array<ReceivedPush> = []
+  const asked: Array<string> = []
+  const seen = new Map<string, number>()
+
+  const answer = async (request: HttpServers.Asked): Promise<HttpServers.Answer> => {
+    const subscriber = subscribers.get(request.path)
+    asked.push(request.path)
+    const count = (seen.get(request.path) ?? 0) + 1
+    seen.set(request.path, count)
+    if (subscriber === undefined) return { status: 404 }
+    if (!(await vapidIsSound(request, `https://localhost:${port}`))) return { status: 403 }
+    const { kind } = subscriber
+    const refusal = kind === "good" || kind === "cut" ? undefined : answers[kind]
+    if (refusal !== undefined && count <= (refusal.times ?? Infinity)) return refusal
+    const text = decrypt(request.body, subscriber)
+    const header = (name: string) => [request.headers[name]].flat()[0]
+    received.push({
+      endpoint: request.path,
+      payload: JSON.parse(text),
+      ttl: header("ttl"),
+      urgency: header("urgency"),
+      topic: header("topic"),
+    })
+    if (header("ttl") === undefined) return { status: 400 }
+    if (kind === "cut" && count === 1) return { status: 0, cut: true }
+    return { status: 201, headers: { location: `https://localhost:${port}/m/${received.length}` } }
+  }
+
+  const port = yield* HttpServers.listen(
+    HttpServers.answering((listener) => createServer({ key: privateKey, cert: certificate }, listener), answer),
+  )
+
+  return {
+    subscribe: (kind: Kind = "good") => {
+      const ecdh = createECDH("prime256v1")
+      const path = `/push/${randomBytes(8).toString("hex")}`
+      const auth = randomBytes(16)
+      const p256dh = ecdh.generateKeys("base64url")
+      subscribers.set(path, { kind, ecdh, auth })
+      return { endpoint: `https://localhost:${port}${path}`, keys: { p256dh, auth: auth.toString("base64url") } }
+    },
+    received,
+    asked,
+    ca: certificate,
+    vapid: { publicKey: vapid.getPublicKey("base64url"), privateKey: vapid.getPrivateKey("base64url") },
+  } satisfies FakePushService["Service"]
+})
+
+const vapidIsSound = async ({ headers }: HttpServers.Asked, audience: string): Promise<boolean> => {
+  const [, token = "", key = ""] = /^vapid t=([^,\s]+),\s*k=(\S+)$/.exec(headers.authorization ?? "") ?? []
+  const point = Buffer.from(key, "base64url")
+  const jwk = {
+    kty: "EC",
+    crv: "P-256",
+    x: point.subarray(1, 33).toString("base64url"),
+    y: point.subarray(33).toString("base64url"),
+  }
+  return importJWK(jwk, "ES256")
+    .then((publicKey) => jwtVerify(token, publicKey, { audience, algorithms: ["ES256"] }))
+    .then(
+      ({ payload }) => typeof payload.sub === "string" && (payload.exp ?? 0) - Date.now() / 1000 <= 86_400,
+      () => false,
+    )
+}
+
+/** RFC 8291 over RFC 8188: one record of aes128gcm. */
+const decrypt = (body: Buffer, { auth, ecdh }: Subscriber): string => {
+  const salt = body.subarray(0, 16)
+  const idLength = body.readUInt8(20)
+  const sender = body.subarray(21, 21 + idLength)
+  const sealed = body.subarray(21 + idLength)
+  const shared = ecdh.computeSecret(sender)
+  const info = Buffer.concat([Buffer.from("WebPush: info\0"), ecdh.getPublicKey(), sender])
+  const secret = Buffer.from(hkdfSync("sha256", shared, auth, info, 32))
+  const key = Buffer.from(hkdfSync("sha256", secret, salt, Buffer.from("Content-Encoding: aes128gcm\0"), 16))
+  const nonce = Buffer.from(hkdfSync("sha256", secret, salt, Buffer.from("Content-Encoding: nonce\0"), 12))
+  const decipher = createDecipheriv("aes-128-gcm", key, nonce)
+  decipher.setAuthTag(sealed.subarray(-16))
+  const plain = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()])
+  // The delimiter 2 ends the last record, zeros pad it.
+  return plain.subarray(0, plain.lastIndexOf(2)).toString()
+}

@@ -1,0 +1,73 @@
+/**
+ * Amazon SES v2 for tests: `POST /v2/email/outbound-emails`. The recipient's local part decides the answer: `throttled`,
+ * `busy` (both the first time only), `quota`, `paused`, `rejected`, `cut` (taken, then the connection is lost); every
+ * other mail is accepted.
+ */
+import { Context, Effect, Layer } from "effect"
+import * as HttpServers from "./HttpServers.ts"
+
+export interface AcceptedMail {
+  readonly to: string
+  readonly tags: Readonly<Record<string, string>>
+  /** The MIME message. */
+  readonly raw: string
+  readonly messageId: string
+}
+
+export class FakeSes extends Context.Service<
+  FakeSes,
+  {
+    readonly endpoint: string
+    readonly region: string
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+    readonly accepted: Array<AcceptedMail>
+    readonly asked: Array<string>
+  }
+>()("@armoricore/testing/FakeSes") {
+  static readonly layer: Layer.Layer<FakeSes> = Layer.effect(
+    FakeSes,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const accepted: Array<AcceptedMail> = []
+  const asked: Array<string> = []
+  const answer = (request: HttpServers.Asked): HttpServers.Answer => {
+    if (request.path !== "/v2/email/outbound-emails") return refusal(404, "NotFoundException", "no such operation")
+    if (!(request.headers.authorization ?? "").startsWith("AWS4-HMAC-SHA256 Credential=fake-id/")) {
+      return refusal(403, "UnrecognizedClientException", "the security token is invalid")
+    }
+    const body = JSON.parse(request.body.toString())
+    const to: string = body.Destination.ToAddresses[0]
+    const again = asked.includes(to)
+    asked.push(to)
+    if (to.startsWith("throttled") && !again) {
+      return refusal(429, "TooManyRequestsException", "Maximum sending rate exceeded.")
+    }
+    if (to.startsWith("quota")) return refusal(429, "TooManyRequestsException", "Daily message quota exceeded.")
+    if (to.startsWith("busy") && !again) return refusal(500, "InternalFailure", "out of order")
+    if (to.startsWith("paused")) return refusal(400, "SendingPausedException", "sending is paused")
+    if (to.startsWith("rejected")) return refusal(400, "MessageRejected", "the message holds a virus")
+    const messageId = crypto.randomUUID()
+    const tags = Object.fromEntries(
+      (body.EmailTags ?? []).map(({ Name, Value }: { Name: string; Value: string }) => [Name, Value]),
+    )
+    accepted.push({ to, tags, raw: Buffer.from(body.Content.Raw.Data, "base64").toString(), messageId })
+    if (to.startsWith("cut") && !again) return { status: 0, cut: true }
+    return { status: 200, body: JSON.stringify({ MessageId: messageId }) }
+  }
+  return {
+    endpoint: yield* HttpServers.http(answer),
+    region: "eu-west-1",
+    credentials: { accessKeyId: "fake-id", secretAccessKey: "fake-secret" },
+    accepted,
+    asked,
+  } satisfies FakeSes["Service"]
+})
+
+const refusal = (status: number, name: string, message: string): HttpServers.Answer => ({
+  status,
+  headers: { "x-amzn-errortype": name },
+  body: JSON.stringify({ message }),
+})

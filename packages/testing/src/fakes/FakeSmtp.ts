@@ -1,0 +1,122 @@
+/**
+ * An SMTP server for tests, on `smtp-server`. The recipient's local part decides what happens to a mail:
+ *
+ * | begins with | what happens |
+ * |---|---|
+ * | `busy` | 451 at RCPT for the first mail, then accepted |
+ * | `shutdown` | 421 at RCPT for the first mail, then accepted |
+ * | `nobody` | 550 5.1.1 at RCPT |
+ * | `refused` | 550 5.7.1 after DATA |
+ * | `drop` | the connection is cut after the message was complete, before the answer; the mail is kept |
+ * | `early` | the connection is cut at DATA, before the message, for the first mail |
+ */
+import { Context, Effect, Layer, Redacted } from "effect"
+import type { Socket } from "node:net"
+import { SMTPServer, type SMTPServerSession } from "smtp-server"
+
+export interface ReceivedMail {
+  readonly from: string
+  readonly to: string
+  /** The whole message with its headers. */
+  readonly raw: string
+  readonly messageId: string
+}
+
+export class FakeSmtp extends Context.Service<
+  FakeSmtp,
+  {
+    readonly url: Redacted.Redacted<string>
+    readonly received: Array<ReceivedMail>
+    /** Recipients of every attempt. */
+    readonly asked: Array<string>
+    /** While false every login is refused with 535. */
+    loginsAllowed: boolean
+  }
+>()("@armoricore/testing/FakeSmtp") {
+  static readonly layer: Layer.Layer<FakeSmtp> = Layer.effect(
+    FakeSmtp,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const received: Array<ReceivedMail> = []
+  const asked: Array<string> = []
+  const seen = new Set<string>()
+  const sockets = new Map<string, Socket>()
+  const firstTime = (address: string) => !seen.has(address) && seen.add(address) !== undefined
+
+  const cut = (session: SMTPServerSession) => {
+    for (const [address, socket] of sockets) if (address.endsWith(`:${session.remotePort}`)) socket.destroy()
+  }
+
+  const server = new SMTPServer({
+    authOptional: false,
+    disabledCommands: ["STARTTLS"],
+    allowInsecureAuth: true,
+    logger: false,
+    onAuth: (auth, _session, callback) => {
+      if (fake.loginsAllowed && auth.username === "user" && auth.password === "secret") {
+        return callback(null, { user: "user" })
+      }
+      callback(Object.assign(new Error("5.7.8 Authentication credentials invalid"), { responseCode: 535 }))
+    },
+    onRcptTo: ({ address }, _session, callback) => {
+      asked.push(address)
+      const refuse = (responseCode: number, message: string) =>
+        callback(Object.assign(new Error(message), { responseCode }))
+      if (address.startsWith("nobody")) return refuse(550, "5.1.1 No such user here")
+      if (address.startsWith("busy") && firstTime(address)) return refuse(451, "4.7.1 Greylisted, come again")
+      if (address.startsWith("shutdown") && firstTime(address)) return refuse(421, "4.3.2 Shutting down")
+      callback()
+    },
+    onData: (stream, session, callback) => {
+      const to = session.envelope.rcptTo[0]?.address ?? ""
+      if (to.startsWith("early") && firstTime(to)) return cut(session)
+      const chunks: Array<Buffer> = []
+      stream.on("data", (chunk: Buffer) => chunks.push(chunk))
+      stream.on("end", () => {
+        const raw = Buffer.concat(chunks).toString()
+        if (to.startsWith("refused")) {
+          return callback(Object.assign(new Error("5.7.1 Looks like spam"), { responseCode: 550 }))
+        }
+        const { mailFrom } = session.envelope
+        received.push({
+          from: mailFrom === false ? "" : mailFrom.address,
+          to,
+          raw,
+          messageId: /^message-id:\s*(<[^>]+>)/im.exec(raw)?.[1] ?? "",
+        })
+        if (to.startsWith("drop")) return cut(session)
+        callback()
+      })
+    },
+  })
+  server.on("error", () => {})
+  server.server.on("connection", (socket: Socket) => {
+    const key = `${socket.remoteAddress}:${socket.remotePort}`
+    sockets.set(key, socket)
+    socket.on("close", () => sockets.delete(key))
+    socket.on("error", () => {})
+  })
+  const port = yield* Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      const listening = server.listen(0, "127.0.0.1", () => {
+        const address = listening.address()
+        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+      })
+    }),
+    () =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        for (const socket of sockets.values()) socket.destroy()
+      }),
+  )
+  const fake: FakeSmtp["Service"] = {
+    url: Redacted.make(`smtp://user:secret@127.0.0.1:${port}`),
+    received,
+    asked,
+    loginsAllowed: true,
+  }
+  return fake
+})
