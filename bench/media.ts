@@ -1,5 +1,5 @@
 /**
- * What the media pipeline costs beside ffmpeg itself. Three ways of making the same stream with the same thumbnails,
+ * What the media pipeline costs beside ffmpeg itself. Three ways of making the same stream with the same pictures,
  * by turns in one run:
  *
  * - pipeline: download, probe, ffmpeg, uploads, playlists, state record;
@@ -12,9 +12,8 @@
 import type { EventOf } from "@armoricore/domain/Events"
 import * as FfmpegCommand from "@armoricore/media/FfmpegCommand"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { frameRate, plan as planLadder } from "@armoricore/media/Ladder"
 import { defaultLimits, probe } from "@armoricore/media/Probe"
-import { Transcode } from "@armoricore/media/Transcode"
+import { planOf, Transcode } from "@armoricore/media/Transcode"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
@@ -58,7 +57,7 @@ const byHand = Effect.fnUntraced(function* (args: ReadonlyArray<string>, folder:
   const path = yield* Path.Path
   const programs = yield* FfmpegPrograms
   const output = yield* fs.makeTempDirectory({ directory: folder })
-  yield* fs.makeDirectory(path.join(output, "thumbnails"))
+  for (const name of FfmpegCommand.pictureFolders) yield* fs.makeDirectory(path.join(output, name))
   const child = yield* ChildProcess.make(programs.ffmpeg, args, {
     cwd: output,
     stdin: "ignore",
@@ -102,21 +101,16 @@ const bench = Effect.gen(function* () {
 
   const info = yield* probe("source.mp4", bytes.byteLength, folder, defaultLimits)
   if (info.video === undefined) return yield* Effect.die(new Error("the source has no picture"))
-  const plan: FfmpegCommand.Plan = {
-    info,
-    renditions: planLadder(info.video),
-    frameRate: frameRate(info.video.frameRate),
-    thumbnails: 5,
-    toneMapping: programs.toneMapping,
-  }
+  const plan = planOf({ bucket: "media", sourceBuckets: [] }, info, programs.toneMapping)
   const last = plan.renditions.length - 1
   const single = plan.renditions.map((rendition, index) =>
     FfmpegCommand.args(
       {
         ...plan,
         renditions: [rendition],
-        info: index === 0 ? info : { ...info, audio: undefined },
+        info: index === 0 ? info : { ...info, sounds: [] },
         thumbnails: index === last ? plan.thumbnails : 0,
+        storyboard: index === last ? plan.storyboard : undefined,
       },
       source,
     ),
@@ -140,7 +134,9 @@ const bench = Effect.gen(function* () {
   const body = [
     `Source: 1080p30, ${seconds} s, ${((bytes.byteLength * 8) / seconds / 1e6).toFixed(1)} Mb/s (mandelbrot, noise, tone). Made: ${plan.renditions
       .map(({ name, kilobits }) => `${name} at ${kilobits} kb/s`)
-      .join(", ")}, sound, 5 thumbnails. ${programs.version.split(" Copyright")[0]}. The least of ${rounds} rounds.`,
+      .join(
+        ", ",
+      )}, sound, 5 thumbnails, poster, storyboard. ${programs.version.split(" Copyright")[0]}. The least of ${rounds} rounds.`,
     "",
     Results.table([
       ["case", "CPU s", "wall s", "pipeline's CPU in parts of it"],

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly onProgress: (seconds: number) => Effect.Effect<void>
   readonly stuckAfter: Duration.Duration
   readonly limit: Duration.Duration
+  /** The address space that it may use, in bytes; where the system cannot limit it, nothing is limited. */
+  readonly memory?: number
 }
 
 /** Runs ffmpeg to its end. Fails only transiently: stuck, over its limit, or killed by someone else. */
@@ -38,6 +40,7 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
     programs.ffmpeg,
     ["-progress", "pipe:1", "-stats_period", "0.5", ...options.args],
     options.cwd,
+    options.memory,
   ).pipe(Effect.mapError(notRun))
   const moved = yield* Ref.make({ position: "", at: yield* Clock.currentTimeMillis })
   const progress = child.stdout.pipe(

@@ -26,8 +26,15 @@ export const collect = Effect.fn("LeashedChild.collect")(function* (
   return { code: Number(code), stderr, stdout }
 }, Effect.scoped)
 
-/** The child, in the scope; both of its pipes must be drained. */
-export const spawn = (leash: Leash, program: string, args: ReadonlyArray<string>, cwd: string) => {
+/**
+ * The child, in the scope; both of its pipes must be drained. `memory`: the address space that it may use, in bytes;
+ * where the system cannot limit it, nothing is limited.
+ */
+export const spawn = (leash: Leash, name: string, given: ReadonlyArray<string>, cwd: string, memory?: number) => {
+  const limited = memory !== undefined && leash !== "none"
+  const program = limited ? "sh" : name
+  const limit = `ulimit -v ${Math.ceil((memory ?? 0) / 1024)} 2>/dev/null; exec "$@"`
+  const args = limited ? ["-c", limit, "sh", name, ...given] : given
   const options = {
     cwd,
     stdout: "pipe",

@@ -10,13 +10,15 @@ const sentences = {
   empty_file: "The file is empty; choose another and upload it again.",
   too_large: "The file is larger than uploads may be.",
   unsupported_format:
-    "The file is not a video or sound format that can be read; upload an MP4, MOV, WebM, MKV or MP3 file.",
+    "The file is not a video, sound or picture format that can be read; upload an MP4, MOV, WebM, MKV, MP3 or JPEG file.",
   corrupt_media: "The file is damaged or cut off; export it again and upload the new file.",
   no_media: "The file holds neither picture nor sound.",
   too_long: "The recording is longer than uploads may be.",
   too_many_pixels: "The picture is larger than uploads may be; export it in a smaller resolution.",
   too_small: "The picture is too small to be shown; it needs at least 16 pixels in each direction.",
   too_many_streams: "The file holds more tracks than uploads may have; export it with one picture and one sound track.",
+  too_demanding: "The recording needs more memory than one upload may use; export it in a smaller resolution.",
+  quota_exceeded: "You have uploaded as much as you may for now; try again tomorrow.",
 } as const
 
 export type FailureCode = keyof typeof sentences

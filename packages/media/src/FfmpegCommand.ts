@@ -2,13 +2,17 @@
  * The one ffmpeg command of a transcode, as a pure function of the plan.
  *
  * The source is decoded once. Each rendition is scaled from the one above it (a cascade costs less than scaling all
- * from the source), thumbnails come from the same frames. Key frames lie every two seconds at the same times in all
- * renditions, so that segments of four seconds are interchangeable. Segments are written under a temporary name and
- * the playlists grow as events, so that what a playlist names is whole and can be uploaded while ffmpeg still runs.
+ * from the source); thumbnails, poster and storyboard come from the same frames. Key frames lie every two seconds at the
+ * same times in all renditions, so that segments of four seconds are interchangeable. Segments are written under a
+ * temporary name and the playlists grow as events, so that what a playlist names is whole and can be uploaded while
+ * ffmpeg still runs.
  */
-import type { AudioInfo, MediaInfo, Rational } from "./Probe.ts"
+import type { MediaInfo } from "./Probe.ts"
+import type { AudioInfo, Rational } from "./ProbeReport.ts"
 import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
+import { pictureFilters } from "./FfmpegFilters.ts"
 import type { Rendition } from "./Ladder.ts"
+import * as Storyboard from "./Storyboard.ts"
 
 export interface Plan {
   readonly info: MediaInfo
@@ -18,36 +22,49 @@ export interface Plan {
   readonly thumbnails: number
   /** Whether ffmpeg has `zscale`. */
   readonly toneMapping: boolean
+  /** Pictures for seeking. */
+  readonly storyboard?: Storyboard.Storyboard | undefined
+  /** The loudness that every sound track is brought to, in LUFS. */
+  readonly loudness?: number | undefined
+  /** No frame larger than this is decoded, whatever the file changes to in its middle. */
+  readonly maxPixels?: number | undefined
 }
 
 export const segmentSeconds = 4
 export const keyFrameSeconds = 2
-export const audioFolder = "audio"
 export const audioKilobits = 128
 export const playlistName = "stream.m3u8"
+export const posterName = "poster.jpg"
 
-/** Folders that ffmpeg fills: one a rendition, one for the sound. */
+/** The folder of a sound track. */
+export const audioFolder = (track: number): string => (track === 0 ? "audio" : `audio-${track + 1}`)
+
+/** Folders that ffmpeg fills: one a rendition, one a sound track. */
 export const folders = (plan: Plan): ReadonlyArray<string> => [
   ...plan.renditions.map(({ name }) => name),
-  ...(plan.info.audio === undefined ? [] : [audioFolder]),
+  ...plan.info.sounds.map((_, track) => audioFolder(track)),
 ]
 
-export const thumbnailName = (index: number): string => `thumbnails/${String(index + 1).padStart(2, "0")}.jpg`
+/** Folders that must be there before ffmpeg starts. */
+export const pictureFolders = ["thumbnails", Storyboard.folder, "images"]
 
-/** Everything after `ffmpeg`; output names are relative to the working folder, which must hold `thumbnails/`. */
+/** Everything after `ffmpeg`; output names are relative to the working folder, which must hold `pictureFolders`. */
 export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
   const { info, renditions } = plan
-  const sound = info.audio === undefined ? [] : [`a:0,agroup:audio,name:${audioFolder}`]
-  const group = info.audio === undefined ? "" : ",agroup:audio"
-  const streamMap = [...renditions.map(({ name }, index) => `v:${index}${group},name:${name}`), ...sound].join(" ")
+  const group = info.sounds.length === 0 ? "" : ",agroup:audio"
+  const streamMap = [
+    ...renditions.map(({ name }, index) => `v:${index}${group},name:${name}`),
+    ...info.sounds.map((_, track) => `a:${track},agroup:audio,name:${audioFolder(track)}`),
+  ].join(" ")
   return [
     ...words("-hide_banner -nostdin -loglevel error"),
     ...inputGuards,
+    ...(plan.maxPixels === undefined ? [] : words(`-max_pixels ${plan.maxPixels}`)),
     // A file may hold more than it claims.
     ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
     `file:${input}`,
     ...(renditions.length === 0 ? [] : pictureArgs(plan)),
-    ...(info.audio === undefined ? [] : soundArgs(info.audio)),
+    ...info.sounds.flatMap((sound, track) => soundArgs(sound, track, plan.loudness)),
     ...words("-map_metadata -1 -map_chapters -1"),
     ...words(`-f hls -hls_time ${segmentSeconds} -hls_playlist_type event -hls_list_size 0`),
     ...words("-hls_flags independent_segments+temp_file -hls_segment_type fmp4"),
@@ -57,11 +74,20 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
     "-var_stream_map",
     streamMap,
     `%v/${playlistName}`,
-    ...(plan.thumbnails === 0 || renditions.length === 0
-      ? []
-      : words("-map [thumbnails] -fps_mode passthrough -q:v 4 -f image2 thumbnails/%02d.jpg")),
+    ...(renditions.length === 0 ? [] : imageArgs(plan)),
   ]
 }
+
+/** Makes the poster of a sound file from its cover. */
+export const coverArgs = (stream: number, input: string): ReadonlyArray<string> => [
+  ...words("-hide_banner -nostdin -loglevel error"),
+  ...inputGuards,
+  "-i",
+  `file:${input}`,
+  ...words(`-map 0:${stream} -frames:v 1 -vf`),
+  "scale='min(1280,iw)':'min(1280,ih)':force_original_aspect_ratio=decrease:out_range=full:out_color_matrix=bt601,format=yuvj420p",
+  ...words(`-q:v 3 -update 1 -f image2 ${posterName}`),
+]
 
 const words = (text: string): ReadonlyArray<string> => text.split(" ")
 
@@ -69,7 +95,7 @@ const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
   const gop = Math.ceil((plan.frameRate.num / plan.frameRate.den) * keyFrameSeconds)
   return [
     "-filter_complex",
-    filters(plan),
+    pictureFilters(plan),
     ...plan.renditions.flatMap((_, index) => ["-map", `[v${index}]`]),
     ...words("-c:v libx264 -preset veryfast -crf 23 -profile:v high -fps_mode passthrough"),
     ...words(`-g ${gop} -sc_threshold 0 -forced-idr 1 -force_key_frames expr:gte(t,n_forced*${keyFrameSeconds})`),
@@ -79,63 +105,39 @@ const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
   ]
 }
 
-const soundArgs = (audio: AudioInfo): ReadonlyArray<string> => [
-  ...words(`-map 0:${audio.index} -c:a aac -b:a ${audioKilobits}k -ac 2 -ar 48000`),
-  // Gaps and a late start become silence, so that sound and picture keep step.
-  ...words("-af aresample=async=1:first_pts=0"),
+/** What the encoder puts before the first sample. */
+const primingSamples = 1024
+
+const soundArgs = (sound: AudioInfo, track: number, loudness: number | undefined): ReadonlyArray<string> => [
+  ...words(`-map 0:${sound.index} -c:a:${track} aac -b:a:${track} ${audioKilobits}k -ac:a:${track} 2`),
+  `-filter:a:${track}`,
+  [
+    // Which channel is which is not known, so none can be mixed into another.
+    ...(sound.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${sound.channels > 1 ? 1 : 0}`]),
+    ...(loudness === undefined ? [] : [`loudnorm=I=${loudness}:TP=-1.5:LRA=11`]),
+    // Gaps and a late start become silence, so that sound and picture keep step.
+    "aresample=48000:async=1:min_hard_comp=0.02:first_pts=0",
+    "aformat=channel_layouts=stereo",
+    // A track of a few samples would leave nothing to encode.
+    "apad=whole_dur=0.2",
+    // The priming takes the place of the first samples: then the track starts at nought, and no player has to cut.
+    `atrim=start_sample=${primingSamples}`,
+  ].join(","),
 ]
 
-/** Thumbnails are taken from the smallest rendition that is at least this high. */
-const thumbnailSide = 360
-
-const filters = (plan: Plan): string => {
-  const { info, renditions, frameRate } = plan
-  const source = info.video
-  const thumbnailFrom = renditions.findLastIndex(({ width, height }) => Math.min(width, height) >= thumbnailSide)
-  const pictureIndex = plan.thumbnails === 0 ? -1 : Math.max(0, thumbnailFrom)
-  const steps = renditions.map((rendition, index) => {
-    const first = index === 0
-    const outputs = [
-      `[v${index}]`,
-      ...(index + 1 < renditions.length ? [`[c${index + 1}]`] : []),
-      ...(index === pictureIndex ? ["[picture]"] : []),
-    ]
-    return [
-      first ? `[0:${source?.index ?? 0}]` : `[c${index}]`,
-      [
-        ...(first && source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
-        ...(first ? [`fps=fps=${frameRate.num}/${frameRate.den}:start_time=0`] : []),
-        `scale=${rendition.width}:${rendition.height}:flags=bicubic`,
-        ...(first && source?.hdr === true && plan.toneMapping ? toneMap : []),
-        "setsar=1",
-        "format=yuv420p",
-        ...(outputs.length > 1 ? [`split=${outputs.length}`] : []),
-      ].join(","),
-      ...outputs,
-    ].join("")
-  })
-  const select = `select='${thumbnailTimes(info.mainDuration, frameRate, plan.thumbnails)}'`
-  return [
-    ...steps,
-    ...(pictureIndex < 0 ? [] : [`[picture]${select},scale=out_range=full,format=yuvj420p[thumbnails]`]),
-  ].join(";")
-}
-
-/**
- * Takes the middle of each of as many equal parts. Each part needs two frames; of a recording that has fewer the first
- * frame is taken, for newer ffmpeg fails where nothing is.
- */
-const thumbnailTimes = (seconds: number, frameRate: Rational, wanted: number): string => {
-  const frames = Math.floor((seconds * frameRate.num) / frameRate.den)
-  const count = Math.max(1, Math.min(wanted, Math.floor(frames / 2)))
-  const offset = frames < 2 ? 0 : 0.5
-  return `lt(selected_n\\,${count})*gte(t\\,(selected_n+${offset})*${(seconds / count).toFixed(3)})`
-}
-
-const toneMap = [
-  "zscale=t=linear:npl=100",
-  "format=gbrpf32le",
-  "zscale=p=bt709",
-  "tonemap=hable:desat=0",
-  "zscale=t=bt709:m=bt709:r=tv",
+const imageArgs = (plan: Plan): ReadonlyArray<string> => [
+  ...(plan.thumbnails === 0
+    ? []
+    : [
+        ...words("-map [thumbnails] -fps_mode passthrough -q:v 4 -start_number 0 -f image2 thumbnails/%02d.jpg"),
+        ...words(`-map [poster] -fps_mode passthrough -q:v 3 -update 1 -f image2 ${posterName}`),
+      ]),
+  ...(plan.storyboard === undefined
+    ? []
+    : words(`-map [storyboard] -fps_mode passthrough -q:v 5 -start_number 0 -f image2 ${Storyboard.folder}/%03d.jpg`)),
+  ...(plan.info.video?.still === undefined
+    ? []
+    : plan.renditions.flatMap(({ name }, index) =>
+        words(`-map [i${index}] -frames:v 1 -q:v 2 -update 1 -f image2 images/${name}.jpg`),
+      )),
 ]

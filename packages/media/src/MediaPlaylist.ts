@@ -5,6 +5,8 @@ export interface Segment {
   readonly name: string
   readonly seconds: number
   readonly bytes: number
+  /** Where its first picture lies in it, with the boxes that describe it. */
+  readonly keyFrame?: { readonly offset: number; readonly length: number } | undefined
 }
 
 /** A finished (VOD) HLS media playlist. */
@@ -21,6 +23,29 @@ export const render = (init: string, segments: ReadonlyArray<Segment>): string =
     "#EXT-X-ENDLIST",
     "",
   ].join("\n")
+
+/** For scrubbing: the first picture of every segment, by byte range, so that nothing is encoded or stored twice. */
+export const renderKeyFrames = (init: string, segments: ReadonlyArray<Segment>): string =>
+  [
+    "#EXTM3U",
+    "#EXT-X-VERSION:7",
+    `#EXT-X-TARGETDURATION:${targetDuration(segments)}`,
+    "#EXT-X-MEDIA-SEQUENCE:0",
+    "#EXT-X-PLAYLIST-TYPE:VOD",
+    "#EXT-X-I-FRAMES-ONLY",
+    `#EXT-X-MAP:URI="${init}"`,
+    ...segments.flatMap(({ keyFrame, name, seconds }) =>
+      keyFrame === undefined
+        ? []
+        : [`#EXTINF:${seconds.toFixed(6)},`, `#EXT-X-BYTERANGE:${keyFrame.length}@${keyFrame.offset}`, name],
+    ),
+    "#EXT-X-ENDLIST",
+    "",
+  ].join("\n")
+
+/** The segments as their key frames alone, for rates. */
+export const keyFrames = (segments: ReadonlyArray<Segment>): ReadonlyArray<Segment> =>
+  segments.map((segment) => ({ ...segment, bytes: segment.keyFrame?.length ?? 0 }))
 
 /** What a playlist names, in its order. */
 export const read = (

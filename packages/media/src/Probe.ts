@@ -1,15 +1,19 @@
 /**
- * What an upload is: ffprobe's answer, read through Schemas and held to limits.
+ * What an upload is: ffprobe's answer held to limits.
  *
  * The file comes from a stranger. A playlist or manifest renamed `.mp4` would make ffmpeg read other local files, so
  * only demuxers of real containers are allowed and only the `file` protocol; and no number that the file claims is
  * believed before it is checked here (`-max_pixels` only prints).
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
+import * as Report from "./ProbeReport.ts"
+import type { AudioInfo, Rational, VideoInfo } from "./ProbeReport.ts"
+
+export type { AudioInfo, Rational, VideoInfo }
 
 export interface Limits {
   /** Bytes of the file. */
@@ -24,32 +28,11 @@ export interface Limits {
 
 export const defaultLimits: Limits = { bytes: 50e9, seconds: 12 * 3600, pixels: 8192 * 4320, streams: 64 }
 
-export interface Rational {
-  readonly num: number
-  readonly den: number
-}
+/** How long the stream of a photo is. */
+export const stillSeconds = 4
 
-export interface VideoInfo {
-  /** ffmpeg's stream index in the file. */
-  readonly index: number
-  readonly codec: string
-  /** As people see it: after rotation, with square pixels. */
-  readonly width: number
-  readonly height: number
-  /** Degrees, a multiple of 90 in 0..270, that players turn the coded picture. */
-  readonly rotation: number
-  readonly frameRate: Rational
-  /** Bits per second, where known. */
-  readonly bitrate: number | undefined
-  readonly interlaced: boolean
-  readonly hdr: boolean
-}
-
-export interface AudioInfo {
-  readonly index: number
-  readonly codec: string
-  readonly channels: number
-}
+/** More languages than any film has; the rest of them is left out. */
+const maxSounds = 12
 
 export interface MediaInfo {
   /** Seconds of the longest track. */
@@ -58,7 +41,10 @@ export interface MediaInfo {
   readonly mainDuration: number
   readonly format: string
   readonly video: VideoInfo | undefined
-  readonly audio: AudioInfo | undefined
+  /** The one to play by itself first. */
+  readonly sounds: ReadonlyArray<AudioInfo>
+  /** ffmpeg's index of a sound file's cover picture. */
+  readonly cover: number | undefined
 }
 
 /** Reads `file` (a path below `cwd`). Fails with a `PermanentError` of the catalogue when it cannot become a stream. */
@@ -83,17 +69,21 @@ export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: nu
       ? failure("corrupt_media")
       : failure("unsupported_format")
   }
-  const report = yield* Effect.mapError(decode(answer.stdout), () => failure("unsupported_format"))
+  const report = yield* Effect.mapError(Report.decode(answer.stdout), () => failure("unsupported_format"))
 
   if (report.streams.length > limits.streams) {
     return yield* failure("too_many_streams", `${report.streams.length}, at most ${limits.streams}`)
   }
-  const pictures = report.streams.filter(isVideo)
-  const sounds = report.streams.filter(({ codec_type }) => codec_type === "audio")
-  const picture = preferred(pictures)
-  const sound = preferred(sounds.filter(({ channels }) => channels !== undefined && channels > 0))
+  const pictures = report.streams.filter(Report.isVideo)
+  const cover = report.streams.find(Report.isCover)
+  const heard = report.streams.filter(Report.isSound)
+  const sound = Report.preferred(heard)
+  const isImage = /_pipe$/.test(report.format.format_name)
+  // A cover picture alone is a picture: some tools write a photo so.
+  const picture = Report.preferred(pictures) ?? (sound === undefined ? cover : undefined)
   if (picture === undefined && sound === undefined) {
-    return yield* failure(pictures.length + sounds.length > 0 ? "corrupt_media" : "no_media")
+    const tracks = report.streams.filter(({ codec_type }) => codec_type === "video" || codec_type === "audio")
+    return yield* failure(tracks.length > 0 ? "corrupt_media" : "no_media")
   }
 
   if (picture !== undefined) {
@@ -105,28 +95,40 @@ export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: nu
     if (Math.min(width, height) < 16) return yield* failure("too_small", `${width}×${height}`)
   }
 
+  const index = (picture ?? sound)?.index ?? 0
+  const still = isImage
+    ? {
+        orientation: yield* Effect.map(
+          inspect(["-show_frames", "-read_intervals", "%+#1", "-of", "json"]),
+          orientationOf,
+        ),
+      }
+    : undefined
+  const whole = Report.seconds(report.format.duration)
+  const own = Option.fromNullishOr(picture ?? sound).pipe(Option.map(Report.trackSeconds), Option.getOrUndefined)
   // Browsers' MediaRecorder writes no length; then the packets tell.
-  const whole = seconds(report.format.duration)
   const mainDuration =
-    seconds((picture ?? sound)?.duration) ??
-    whole ??
-    lastPacket(
-      (yield* inspect([
-        "-select_streams",
-        String((picture ?? sound)?.index ?? 0),
-        "-show_entries",
-        "packet=pts_time",
-        "-of",
-        "csv=p=0",
-      ])).stdout,
-    )
+    still === undefined
+      ? (own ??
+        whole ??
+        lastPacket(
+          (yield* inspect([
+            "-select_streams",
+            String(index),
+            "-show_entries",
+            "packet=pts_time,dts_time,duration_time",
+            "-of",
+            "csv=p=0",
+          ])).stdout,
+        ))
+      : stillSeconds
   if (mainDuration === undefined) return yield* failure("corrupt_media", "it has no length")
-  const duration = Math.max(mainDuration, whole ?? 0)
+  const duration = still === undefined ? Math.max(mainDuration, whole ?? 0) : stillSeconds
   if (duration > limits.seconds) {
     return yield* failure("too_long", `${Math.round(duration)} s, at most ${limits.seconds} s`)
   }
 
-  const video = picture === undefined ? undefined : describeVideo(picture, (bytes * 8) / duration)
+  const video = picture === undefined ? undefined : Report.describeVideo(picture, (bytes * 8) / duration, still)
   if (video !== undefined && Math.min(video.width, video.height) < 16) {
     return yield* failure("too_small", `${video.width}×${video.height}`)
   }
@@ -135,83 +137,31 @@ export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: nu
     mainDuration,
     format: report.format.format_name,
     video,
-    audio:
-      sound === undefined
-        ? undefined
-        : { index: sound.index, codec: sound.codec_name ?? "unknown", channels: sound.channels ?? 0 },
+    sounds: [...heard]
+      .sort((a, b) => Number(b === sound) - Number(a === sound))
+      .slice(0, maxSounds)
+      .map(Report.describeAudio),
+    cover: cover === undefined || cover === picture ? undefined : cover.index,
   } satisfies MediaInfo
 })
 
-const StreamReport = Schema.Struct({
-  index: Schema.Int,
-  codec_type: Schema.optionalKey(Schema.String),
-  codec_name: Schema.optionalKey(Schema.String),
-  width: Schema.optionalKey(Schema.Int),
-  height: Schema.optionalKey(Schema.Int),
-  sample_aspect_ratio: Schema.optionalKey(Schema.String),
-  r_frame_rate: Schema.optionalKey(Schema.String),
-  avg_frame_rate: Schema.optionalKey(Schema.String),
-  duration: Schema.optionalKey(Schema.String),
-  bit_rate: Schema.optionalKey(Schema.String),
-  field_order: Schema.optionalKey(Schema.String),
-  color_transfer: Schema.optionalKey(Schema.String),
-  channels: Schema.optionalKey(Schema.Int),
-  disposition: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
-  side_data_list: Schema.optionalKey(Schema.Array(Schema.Struct({ rotation: Schema.optionalKey(Schema.Finite) }))),
-})
-type StreamReport = typeof StreamReport.Type
-
-const decode = Schema.decodeUnknownEffect(
-  Schema.fromJsonString(
-    Schema.Struct({
-      streams: Schema.Array(StreamReport),
-      format: Schema.Struct({ format_name: Schema.String, duration: Schema.optionalKey(Schema.String) }),
-    }),
-  ),
-)
-
-/** The cover picture of a sound file comes as a video stream and is none. */
-const isVideo = (stream: StreamReport): boolean =>
-  stream.codec_type === "video" && stream.disposition?.["attached_pic"] !== 1
-
-const preferred = (streams: ReadonlyArray<StreamReport>): StreamReport | undefined =>
-  streams.find(({ disposition }) => disposition?.["default"] === 1) ?? streams[0]
-
-const seconds = (text: string | undefined): number | undefined => {
-  const value = Number(text)
-  return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined
-}
-
-const lastPacket = (csv: string): number | undefined =>
-  csv.split("\n").reduce<number | undefined>((latest, line) => {
-    const at = seconds(line.split(",")[0])
-    return at !== undefined && at > (latest ?? 0) ? at : latest
-  }, undefined)
-
-const ratio = (text: string | undefined, separator: string): Option.Option<Rational> => {
-  const [num = Number.NaN, den = Number.NaN] = (text ?? "").split(separator).map(Number)
-  return num > 0 && den > 0 ? Option.some({ num, den }) : Option.none()
-}
-
-const describeVideo = (stream: StreamReport, wholeRate: number): VideoInfo => {
-  const { width = 0, height = 0 } = stream
-  const turned = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0
-  const rotation = (((Math.round(turned / 90) * 90) % 360) + 360) % 360
-  const aspect = Option.match(ratio(stream.sample_aspect_ratio, ":"), {
-    onNone: () => 1,
-    onSome: ({ num, den }) => num / den,
-  })
-  const shown = Math.round(width * aspect)
-  const rate = Option.orElse(ratio(stream.avg_frame_rate, "/"), () => ratio(stream.r_frame_rate, "/"))
-  return {
-    index: stream.index,
-    codec: stream.codec_name ?? "unknown",
-    width: rotation % 180 === 0 ? shown : height,
-    height: rotation % 180 === 0 ? height : shown,
-    rotation,
-    frameRate: Option.getOrElse(rate, () => ({ num: 30, den: 1 })),
-    bitrate: seconds(stream.bit_rate) ?? wholeRate,
-    interlaced: ["tt", "bb", "tb", "bt"].includes(stream.field_order ?? ""),
-    hdr: ["smpte2084", "arib-std-b67"].includes(stream.color_transfer ?? ""),
+/** The end of the packet that ends last; a single packet of unknown length counts a frame. */
+const lastPacket = (csv: string): number | undefined => {
+  let first = Number.POSITIVE_INFINITY
+  let end = Number.NEGATIVE_INFINITY
+  for (const line of csv.split("\n")) {
+    const [pts = "", dts = "", length = ""] = line.split(",")
+    const at = pts === "" || pts === "N/A" ? Number.parseFloat(dts) : Number.parseFloat(pts)
+    if (!Number.isFinite(at)) continue
+    first = Math.min(first, at)
+    end = Math.max(end, at + (Number.parseFloat(length) || 0))
   }
+  return Number.isFinite(end) ? Math.max(end - Math.min(first, 0), 0.04) : undefined
+}
+
+/** Phones write photos as the sensor saw them, and EXIF says how they were held. */
+const orientationOf = ({ stdout }: { readonly stdout: string }): number => {
+  const tags = Option.getOrUndefined(Report.decodeFrame(stdout))?.frames[0]?.tags ?? {}
+  const value = Number(tags["Orientation"])
+  return Number.isInteger(value) && value >= 1 && value <= 8 ? value : 1
 }

@@ -10,7 +10,7 @@ import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStor
 import { Effect, FileSystem, Path } from "effect"
 import { playlistName } from "./FfmpegCommand.ts"
 import { read, type Segment } from "./MediaPlaylist.ts"
-import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
+import { firstSample, readInit, segmentSeconds, type Track } from "./Mp4.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 /** A rendition's part that is in storage. */
@@ -29,11 +29,15 @@ export interface Target {
   /** Renditions: folders below both. */
   readonly folders: ReadonlyArray<string>
   readonly concurrency: number
+  /** Segments stay in the local folder when they are uploaded, for whoever makes something else of them. */
+  readonly keep?: boolean
 }
 
 /** Never changes under its name: players and CDNs may keep it for good. */
 export const immutable = "public, max-age=31536000, immutable"
 export const initName = "init.mp4"
+/** How segments are named, for DASH. */
+export const segmentPattern = "$Number%05d$.m4s"
 
 export interface SegmentUploader {
   /** Uploads what is new. */
@@ -55,10 +59,10 @@ export const make = Effect.fnUntraced(function* (target: Target) {
   const order = new Map<string, ReadonlyArray<string>>()
   const objects = new Map<string, number>()
 
-  const put = (key: string, bytes: Uint8Array) =>
+  const put = (key: string, bytes: Uint8Array, track: Track) =>
     Effect.map(
       storage.put<never, never>({ bucket: target.bucket, key }, bytes, {
-        contentType: "video/mp4",
+        contentType: track.codec.startsWith("mp4a") ? "audio/mp4" : "video/mp4",
         cacheControl: immutable,
       }),
       () => void objects.set(key, bytes.byteLength),
@@ -76,7 +80,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
         message: `ffmpeg wrote an initialisation segment for ${folder} that cannot be read`,
       })
     }
-    yield* put(`${target.prefix}${folder}/${initName}`, bytes)
+    yield* put(`${target.prefix}${folder}/${initName}`, bytes, track)
     tracks.set(folder, track)
     return track
   })
@@ -95,9 +99,14 @@ export const make = Effect.fnUntraced(function* (target: Target) {
         Effect.gen(function* () {
           const local = path.join(target.from, folder, name)
           const bytes = yield* fs.readFile(local)
-          yield* put(`${target.prefix}${folder}/${name}`, bytes)
-          have?.set(name, { name, bytes: bytes.byteLength, seconds: segmentSeconds(bytes, track) })
-          yield* fs.remove(local)
+          yield* put(`${target.prefix}${folder}/${name}`, bytes, track)
+          have?.set(name, {
+            name,
+            bytes: bytes.byteLength,
+            seconds: segmentSeconds(bytes, track),
+            keyFrame: firstSample(bytes),
+          })
+          if (target.keep !== true) yield* fs.remove(local)
         }),
       )
   })

@@ -1,4 +1,7 @@
 /** Fetches an upload from object storage to the work folder. */
+import { statfs } from "node:fs/promises"
+import { dirname } from "node:path"
+import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type ObjectRef } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, FileSystem, Stream } from "effect"
 import { failure } from "./Failures.ts"
@@ -13,6 +16,8 @@ export interface Request {
   readonly to: string
   /** The most that is fetched. */
   readonly bytes: number
+  /** Bytes that must be left on the disk afterwards. */
+  readonly freeDisk: number
   /** Called with the part that is there, 0 to 1, at most once a second. */
   readonly onFraction: (part: number) => Effect.Effect<void>
 }
@@ -29,6 +34,14 @@ export const download = Effect.fn("Source.download")(function* (request: Request
   const { size } = found.info
   if (size === 0) return yield* failure("empty_file")
   if (size > request.bytes) return yield* failure("too_large", `${size} bytes, at most ${request.bytes}`)
+  const free = yield* freeBytes(request.to)
+  if (free < size + request.freeDisk) {
+    return yield* new TransientError({
+      dependency: "disk",
+      code: "full",
+      message: `the work folder has ${free} bytes free and the upload needs ${size + request.freeDisk}`,
+    })
+  }
   let received = 0
   let told = yield* Clock.currentTimeMillis
   const counted = Stream.tap(found.body, (chunk) =>
@@ -42,6 +55,14 @@ export const download = Effect.fn("Source.download")(function* (request: Request
   yield* diskTrouble(Stream.run(counted, fs.sink(request.to)))
   return size
 })
+
+/** What the platform's file system does not tell. */
+const freeBytes = (file: string) =>
+  Effect.tryPromise({
+    try: () => statfs(dirname(file)),
+    catch: (cause) =>
+      new TransientError({ dependency: "disk", code: "unavailable", message: "the work folder is gone", cause }),
+  }).pipe(Effect.map(({ bavail, bsize }) => bavail * bsize))
 
 /** The event's Schema holds paths to the form `s3://bucket/key`. */
 const parse = (filePath: string): ObjectRef => {

@@ -1,25 +1,33 @@
 /**
- * Completes a stream whose segments are uploaded: thumbnails, the renditions' playlists, then a look at everything in
- * storage, and last the master playlist, so that nobody who finds it finds anything missing behind it.
+ * Completes a stream whose segments are uploaded: pictures, the renditions' playlists, then a look at everything in
+ * storage, and last the manifests, so that nobody who finds one finds anything missing behind it.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, FileSystem, Path, Stream } from "effect"
+import * as DashManifest from "./DashManifest.ts"
 import { failure } from "./Failures.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import { immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
+import * as Storyboard from "./Storyboard.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
-/** A stream that can be played. */
+/** A stream that can be played. What are no figures are keys of objects. */
 export interface PublishedStream {
-  /** Keys of objects. */
   readonly master: string
+  readonly dash: string
   readonly thumbnails: ReadonlyArray<string>
+  readonly poster: string | undefined
+  readonly storyboard: string | undefined
+  /** Of a photo: a picture for each rendition. */
+  readonly images: Readonly<Record<string, string>>
+  /** Files for download by rendition. */
+  readonly mp4: Readonly<Record<string, string>>
   /** Largest first. */
   readonly variants: ReadonlyArray<MasterPlaylist.Variant>
-  readonly sound: MasterPlaylist.Sound | undefined
+  readonly sounds: ReadonlyArray<MasterPlaylist.Sound>
   /** Its length. */
   readonly seconds: number
 }
@@ -32,12 +40,17 @@ export interface Target {
   readonly from: string
   /** Objects put at once. */
   readonly concurrency: number
+  /** Offers the sound by itself too. */
+  readonly audioOnly: boolean
+  /** Local files for download by rendition. */
+  readonly mp4: Readonly<Record<string, string>>
 }
 
 export const masterName = "master.m3u8"
 
 /** Playlists of one version never change either, but a minute lets an operator withdraw one. */
-const playlistOptions = { contentType: "application/vnd.apple.mpegurl", cacheControl: "public, max-age=60" }
+const short = "public, max-age=60"
+const playlistType = "application/vnd.apple.mpegurl"
 
 export const publish = Effect.fn("StreamPublisher.publish")(function* (
   plan: FfmpegCommand.Plan,
@@ -48,49 +61,90 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
   const path = yield* Path.Path
   const storage = yield* ObjectStorage
   const concurrency = { concurrency: target.concurrency }
+  const sizes = new Map(uploader.objects())
 
   const made = yield* assemble(plan, uploader.uploaded())
 
-  const pictures = path.join(target.from, "thumbnails")
-  const thumbnails = yield* Effect.forEach(
-    [...(yield* diskTrouble(fs.readDirectory(pictures)))].sort(),
-    (name) =>
-      Effect.gen(function* () {
-        const key = `${target.prefix}thumbnails/${name}`
-        const bytes = yield* diskTrouble(fs.readFile(path.join(pictures, name)))
-        const options = { contentType: "image/jpeg", cacheControl: immutable }
-        yield* storage.put<never, never>({ bucket: target.bucket, key }, bytes, options)
+  const put = (name: string, body: Uint8Array | string, contentType: string, cacheControl = immutable) => {
+    const key = `${target.prefix}${name}`
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body
+    return Effect.map(
+      storage.put<never, never>({ bucket: target.bucket, key }, bytes, { contentType, cacheControl }),
+      (info) => {
+        sizes.set(key, info.size)
         return key
-      }),
-    concurrency,
-  )
+      },
+    )
+  }
+  const putPicture = (name: string) =>
+    Effect.flatMap(diskTrouble(fs.readFile(path.join(target.from, name))), (bytes) => put(name, bytes, "image/jpeg"))
+  const filesIn = (folder: string) =>
+    Effect.map(diskTrouble(fs.readDirectory(path.join(target.from, folder))), (names) =>
+      [...names].sort().map((name) => `${folder}/${name}`),
+    )
 
-  const putPlaylist = (key: string, text: string) =>
-    storage.put<never, never>({ bucket: target.bucket, key }, new TextEncoder().encode(text), playlistOptions)
-  const playlists = yield* Effect.forEach(
+  const [first, ...middles] = yield* filesIn("thumbnails")
+  const chosen = middles.length > 0 || first === undefined ? middles : [first]
+  const thumbnails = yield* Effect.forEach(chosen, putPicture, concurrency)
+  const hasPoster = yield* diskTrouble(fs.exists(path.join(target.from, FfmpegCommand.posterName)))
+  const poster = hasPoster ? yield* putPicture(FfmpegCommand.posterName) : undefined
+  const images: Record<string, string> = {}
+  for (const name of yield* filesIn("images")) images[path.basename(name, ".jpg")] = yield* putPicture(name)
+  const sprites = yield* Effect.forEach(yield* filesIn(Storyboard.folder), putPicture, concurrency)
+  const board = sprites.length === 0 ? undefined : plan.storyboard
+  const lastFrameAt = made.seconds - plan.frameRate.den / plan.frameRate.num
+  const storyboard =
+    board === undefined
+      ? undefined
+      : yield* put(Storyboard.vttName, Storyboard.render(board, lastFrameAt, made.seconds), "text/vtt", short)
+
+  const mp4: Record<string, string> = {}
+  for (const [name, file] of Object.entries(target.mp4)) {
+    const key = `${target.prefix}mp4/${name}.mp4`
+    const info = yield* storage.put({ bucket: target.bucket, key }, diskStream(fs.stream(file)), {
+      contentType: "video/mp4",
+      cacheControl: immutable,
+    })
+    sizes.set(key, info.size)
+    mp4[name] = key
+  }
+
+  yield* Effect.forEach(
     made.parts,
-    ({ folder, segments }) => {
-      const key = `${target.prefix}${folder}/${FfmpegCommand.playlistName}`
-      return Effect.as(putPlaylist(key, MediaPlaylist.render(initName, segments)), key)
-    },
-    concurrency,
+    ({ folder, segments, track }) =>
+      Effect.gen(function* () {
+        const text = MediaPlaylist.render(initName, segments)
+        yield* put(`${folder}/${FfmpegCommand.playlistName}`, text, playlistType, short)
+        if (track.codec.startsWith("mp4a")) return
+        const scrubbing = MediaPlaylist.renderKeyFrames(initName, segments)
+        yield* put(`${folder}/${MasterPlaylist.keyFramesName}`, scrubbing, playlistType, short)
+      }),
+    { ...concurrency, discard: true },
   )
 
-  const head = (key: string) =>
-    storage.head({ bucket: target.bucket, key }).pipe(Effect.catchTag("NotFound", () => Effect.fail(lost(key))))
   // One listing tells of a thousand segments; asking for each would cost a request a segment.
-  const sizes = new Map<string, number>()
+  const found = new Map<string, number>()
   yield* Stream.runForEach(storage.list(target.bucket, target.prefix), ({ key, size }) =>
-    Effect.sync(() => sizes.set(key, size)),
+    Effect.sync(() => found.set(key, size)),
   )
-  const missing = [...uploader.objects()].find(([key, size]) => sizes.get(key) !== size)?.[0]
+  const missing = [...sizes].find(([key, size]) => found.get(key) !== size)?.[0]
   if (missing !== undefined) return yield* lost(missing)
-  yield* Effect.forEach([...thumbnails, ...playlists], head, { ...concurrency, discard: true })
 
-  const master = `${target.prefix}${masterName}`
-  yield* putPlaylist(master, MasterPlaylist.render(made.variants, made.sound))
-  yield* head(master)
-  return { ...made, master, thumbnails } satisfies PublishedStream
+  const dash = yield* put(
+    DashManifest.manifestName,
+    DashManifest.render({
+      ...made,
+      storyboard: board === undefined ? undefined : { board, sprites: sprites.length },
+    }),
+    "application/dash+xml",
+    short,
+  )
+  const text = MasterPlaylist.render(made.variants, made.sounds, { audioOnly: target.audioOnly })
+  const master = yield* put(masterName, text, playlistType, short)
+  yield* Effect.forEach([dash, master], (key) =>
+    storage.head({ bucket: target.bucket, key }).pipe(Effect.catchTag("NotFound", () => Effect.fail(lost(key)))),
+  )
+  return { ...made, master, dash, thumbnails, poster, storyboard, images, mp4 } satisfies PublishedStream
 })
 
 /** What ffmpeg really made of the plan; less than the source promised means that the source is damaged. */
@@ -99,21 +153,50 @@ const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, uploaded
   const variants = plan.renditions.flatMap(({ name, width, height }): ReadonlyArray<MasterPlaylist.Variant> => {
     const part = parts.find(({ folder }) => folder === name)
     if (part === undefined) return []
-    return [{ name, width, height, frameRate: plan.frameRate, codec: part.track.codec, segments: part.segments }]
+    const { codec, timescale } = part.track
+    return [{ name, width, height, frameRate: plan.frameRate, codec, timescale, segments: part.segments }]
   })
-  const audio = parts.find(({ folder }) => folder === FfmpegCommand.audioFolder)
-  const sound = audio === undefined ? undefined : { codec: audio.track.codec, segments: audio.segments }
-  const main = variants[0] ?? sound
+  const titles = titlesOf(plan)
+  const sounds = plan.info.sounds.flatMap(({ language }, track): ReadonlyArray<MasterPlaylist.Sound> => {
+    const name = FfmpegCommand.audioFolder(track)
+    const part = parts.find(({ folder }) => folder === name)
+    if (part === undefined) return []
+    const { codec, timescale } = part.track
+    return [{ name, codec, timescale, segments: part.segments, language, title: titles[track] ?? name }]
+  })
+  const main = variants[0] ?? sounds[0]
   if (main === undefined || variants.length < plan.renditions.length) {
     return yield* failure("corrupt_media", "nothing in it could be decoded")
   }
   const seconds = MediaPlaylist.totalSeconds(main.segments)
+  // Where a file states one length for all its tracks, the picture may end before the sound.
+  const longest = Math.max(...[...variants, ...sounds].map((part) => MediaPlaylist.totalSeconds(part.segments)))
   const promised = plan.info.mainDuration
-  if (seconds < promised * 0.9 - 0.5) {
-    return yield* failure("corrupt_media", `it ends after ${seconds.toFixed(1)} of ${promised.toFixed(1)} s`)
+  if (longest < promised * 0.9 - 0.5) {
+    return yield* failure("corrupt_media", `it ends after ${longest.toFixed(1)} of ${promised.toFixed(1)} s`)
   }
-  return { parts, variants, sound, seconds }
+  return { parts, variants, sounds, seconds }
 })
+
+/** What listeners choose by: the file's own title, else the language; no two alike. */
+const titlesOf = (plan: FfmpegCommand.Plan): ReadonlyArray<string> => {
+  const { sounds } = plan.info
+  if (sounds.length < 2) return ["audio"]
+  const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" })
+  const given = sounds.map(({ language, title }, track) => {
+    // What muxers write by themselves says nothing.
+    const own = title === undefined || /^(sound|audio|stereo|core media).*|handler$/i.test(title) ? undefined : title
+    return (own ?? (language === undefined ? undefined : names.of(language)) ?? `Track ${track + 1}`).slice(0, 80)
+  })
+  return given.map((one, track) => (given.indexOf(one) === track ? one : `${one} ${track + 1}`))
+}
+
+const diskStream = <E>(stream: Stream.Stream<Uint8Array, E>) =>
+  Stream.mapError(
+    stream,
+    (cause) =>
+      new TransientError({ dependency: "disk", code: "unavailable", message: "the work folder failed", cause }),
+  )
 
 const lost = (key: string) =>
   new TransientError({ dependency: "storage", code: "lost", message: `${key} was put and is not there in full` })

@@ -12,18 +12,21 @@ import { type ConfigurationError, type PermanentError, TransientError } from "@a
 import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/Playback"
-import { Context, Duration, Effect, FileSystem, Layer, Path, Result, Stream } from "effect"
+import { Context, Duration, Effect, FileSystem, Layer, Path, Record, Result, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import { failure } from "./Failures.ts"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import * as FfmpegVerdict from "./FfmpegVerdict.ts"
 import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Ladder.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaRecord from "./MediaRecord.ts"
+import * as Mp4Files from "./Mp4Files.ts"
 import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
+import { Quota } from "./Quota.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
 import { download } from "./Source.ts"
+import * as Storyboard from "./Storyboard.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
 import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 
@@ -42,6 +45,18 @@ export interface Options {
   readonly secondsPerSecond?: number
   /** Objects put at once. Default 4. */
   readonly uploads?: number
+  /** Pictures for seeking. Default true. */
+  readonly storyboard?: boolean
+  /** Offers the sound of a film by itself too. Default true. */
+  readonly audioOnly?: boolean
+  /** Renditions that are also made as MP4 files for download: their names, or all. Default none. */
+  readonly mp4?: "all" | ReadonlyArray<string>
+  /** The loudness that sound is brought to, in LUFS (-16 is usual, -23 is EBU R 128); absent: left as it is. */
+  readonly loudness?: number
+  /** Bytes of memory that ffmpeg may use. Default 8 GB. */
+  readonly memory?: number
+  /** Bytes that must be free in the work folder besides the upload itself. Default 200 MB. */
+  readonly freeDisk?: number
 }
 
 export type Outcome =
@@ -76,6 +91,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const programs = yield* FfmpegPrograms
   const record = yield* MediaRecord.make
   const work = yield* WorkFolder
+  const quota = yield* Quota
   const own = yield* Effect.context<
     FileSystem.FileSystem | Path.Path | ObjectStorage | FfmpegPrograms | ChildProcessSpawner.ChildProcessSpawner
   >()
@@ -134,60 +150,84 @@ const make = Effect.fnUntraced(function* (options: Options) {
           buckets: options.sourceBuckets,
           to: input,
           bytes: limits.bytes,
+          freeDisk: options.freeDisk ?? defaultFreeDisk,
           onFraction: (part) => lightly("downloading", part * 8),
         }),
       )
 
       yield* lightly("probing", 8)
       const info = yield* timed("probing", probe("source", bytes, folder, limits))
-      const plan: FfmpegCommand.Plan = {
-        info,
-        renditions: info.video === undefined ? [] : planLadder(info.video, options.ladder ?? defaultLadder),
-        frameRate: frameRate(info.video?.frameRate ?? { num: 30, den: 1 }),
-        thumbnails: info.video === undefined ? 0 : (options.thumbnails ?? 5),
-        toneMapping: programs.toneMapping,
-      }
+      yield* quota.charge(payload.user_id, { eventId: event.event_id, bytes, seconds: info.duration })
+      const plan = planOf(options, info, programs.toneMapping)
+      const mp4 = options.mp4 === undefined ? [] : plan.renditions.map(({ name }) => name)
+      const wanted = options.mp4 === "all" ? mp4 : mp4.filter((name) => options.mp4?.includes(name))
 
       const output = path.join(folder, "output")
-      yield* diskTrouble(fs.makeDirectory(path.join(output, "thumbnails"), { recursive: true }))
+      yield* Effect.forEach(FfmpegCommand.pictureFolders, (name) =>
+        diskTrouble(fs.makeDirectory(path.join(output, name), { recursive: true })),
+      )
       const target = { from: output, bucket: options.bucket, prefix, concurrency: options.uploads ?? 4 }
-      const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.folders(plan) })
+      const keep = wanted.length > 0
+      const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.folders(plan), keep })
       yield* lightly("transcoding", 10)
+      const limit = Duration.seconds(300 + info.duration * (options.secondsPerSecond ?? 30))
       const running = Ffmpeg.run({
         args: FfmpegCommand.args(plan, input),
         cwd: output,
         onProgress: (seconds) => lightly("transcoding", 10 + 84 * Math.min(1, seconds / info.duration)),
         stuckAfter: options.stuckAfter ?? Duration.minutes(1),
-        limit: Duration.seconds(300 + info.duration * (options.secondsPerSecond ?? 30)),
+        limit,
+        memory: options.memory ?? defaultMemory,
       })
       const ended = yield* timed("transcoding", Effect.raceFirst(running, uploader.follow))
 
       yield* lightly("publishing", 94)
-      if (ended.code !== 0) return yield* ffmpegFailure(ended)
-      const made = yield* timed(
-        "publishing",
-        Effect.andThen(uploader.sync, StreamPublisher.publish(plan, uploader, target)),
-      )
+      if (ended.code !== 0) return yield* FfmpegVerdict.judge(ended, true)
+      if (info.video === undefined && info.cover !== undefined) yield* coverPicture(info.cover, input, output)
+      const publishing = Effect.gen(function* () {
+        yield* uploader.sync
+        const files = keep
+          ? yield* Mp4Files.make({ from: output, uploaded: uploader.uploaded(), renditions: wanted, limit })
+          : {}
+        return yield* StreamPublisher.publish(plan, uploader, {
+          ...target,
+          audioOnly: options.audioOnly ?? true,
+          mp4: files,
+        })
+      })
+      const made = yield* timed("publishing", publishing)
       const urlFor = (key: string) => playback.urlFor({ bucket: options.bucket, key })
       const top = made.variants[0]
       const ready: PayloadOf<"media.ready"> = {
         media_id: payload.media_id,
         user_id: payload.user_id,
-        playback_urls: { hls: yield* urlFor(made.master), mp4: {} },
+        playback_urls: {
+          hls: yield* urlFor(made.master),
+          dash: yield* urlFor(made.dash),
+          mp4: yield* Effect.all(Record.map(made.mp4, urlFor)),
+        },
         thumbnail_urls: yield* Effect.forEach(made.thumbnails, urlFor),
+        ...(made.poster === undefined ? {} : { poster_url: yield* urlFor(made.poster) }),
+        ...(made.storyboard === undefined ? {} : { storyboard_url: yield* urlFor(made.storyboard) }),
         duration: Math.round(made.seconds * 1000) / 1000,
         ...(top === undefined ? {} : { width: top.width, height: top.height }),
         resolutions: made.variants.map(({ name }) => name),
-        metadata: { ...payload.metadata, source: describe(info, bytes) },
+        metadata: {
+          ...payload.metadata,
+          source: describe(info, bytes),
+          ...(Record.isEmptyReadonlyRecord(made.images)
+            ? {}
+            : { images: yield* Effect.all(Record.map(made.images, urlFor)) }),
+        },
       }
       const published = yield* record.publish(event, {
         attempt: begun.attempt,
         ready,
-        rungs: made.variants.map(({ name, width, height, segments }) => ({
-          name,
-          width,
-          height,
-          bandwidth: MasterPlaylist.bandwidth([segments, ...(made.sound === undefined ? [] : [made.sound.segments])]),
+        rungs: made.variants.map((variant) => ({
+          name: variant.name,
+          width: variant.width,
+          height: variant.height,
+          bandwidth: MasterPlaylist.bandwidth(variant, made.sounds),
         })),
         timings,
       })
@@ -202,6 +242,20 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Effect.scoped,
     Effect.provide(own),
   )
+
+  /** The picture on a sound file; a broken one is no reason to refuse the sound. */
+  const coverPicture = (stream: number, input: string, output: string) =>
+    Ffmpeg.run({
+      args: FfmpegCommand.coverArgs(stream, input),
+      cwd: output,
+      onProgress: () => Effect.void,
+      stuckAfter: Duration.seconds(20),
+      limit: Duration.minutes(1),
+      memory: options.memory ?? defaultMemory,
+    }).pipe(
+      Effect.tap((ended) => (ended.code === 0 ? Effect.void : Effect.logInfo("the cover picture is broken"))),
+      Effect.catch((error) => Effect.logInfo("the cover picture was not made", { error })),
+    )
 
   /** An earlier try may have published and died before it could tell; then only the telling is left. */
   const beginOrAgain = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">, token: number, prefix: string) {
@@ -227,19 +281,25 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 })
 
-/** What the machine lacks is worth another try, what the file lacks is not. */
-const ffmpegFailure = ({ code, stderr }: Ffmpeg.Ended): TransientError | PermanentError => {
-  const last = stderr.trim().split("\n").slice(-3).join(" | ")
-  // 69: more than two thirds of the frames could not be decoded.
-  const broken =
-    code === 69 ||
-    /Invalid data found|Error while decoding|Error submitting packet to decoder|received no packets|Output file is empty|Decoder .* not found|Cannot determine format/i.test(
-      stderr,
-    )
-  const machine = /No space left|Cannot allocate memory|Permission denied|Read-only file system/i.test(stderr)
-  return broken && !machine
-    ? failure("corrupt_media")
-    : new TransientError({ dependency: "ffmpeg", code: "failed", message: `ffmpeg ended with code ${code}: ${last}` })
+const defaultMemory = 8e9
+const defaultFreeDisk = 200e6
+
+/** What is made of a source. */
+export const planOf = (options: Options, info: MediaInfo, toneMapping: boolean): FfmpegCommand.Plan => {
+  const renditions = info.video === undefined ? [] : planLadder(info.video, options.ladder ?? defaultLadder)
+  const smallest = renditions.at(-1)
+  const wantsStoryboard = (options.storyboard ?? true) && info.video?.still === undefined
+  return {
+    info,
+    renditions,
+    frameRate: frameRate(info.video?.frameRate ?? { num: 30, den: 1 }),
+    thumbnails: info.video === undefined ? 0 : (options.thumbnails ?? 5),
+    toneMapping,
+    storyboard: smallest !== undefined && wantsStoryboard ? Storyboard.plan(smallest, info.mainDuration) : undefined,
+    loudness: options.loudness,
+    // Decoders count the padding of a frame too.
+    maxPixels: (options.limits ?? defaultLimits).pixels * 2,
+  }
 }
 
 const describe = (info: MediaInfo, bytes: number) => ({
@@ -254,7 +314,13 @@ const describe = (info: MediaInfo, bytes: number) => ({
         height: info.video.height,
         rotation: info.video.rotation,
         frame_rate: Math.round((info.video.frameRate.num / info.video.frameRate.den) * 1000) / 1000,
-        hdr: info.video.hdr,
+        hdr: info.video.hdr !== undefined,
       }),
-  ...(info.audio === undefined ? {} : { audio_codec: info.audio.codec, channels: info.audio.channels }),
+  ...(info.sounds[0] === undefined
+    ? {}
+    : {
+        audio_codec: info.sounds[0].codec,
+        channels: info.sounds[0].channels,
+        ...(info.sounds.length > 1 ? { languages: info.sounds.map(({ language }) => language ?? "und") } : {}),
+      }),
 })

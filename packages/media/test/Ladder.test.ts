@@ -12,7 +12,9 @@ const source = (changes: Partial<VideoInfo>): VideoInfo => ({
   frameRate: { num: 30, den: 1 },
   bitrate: 20_000_000,
   interlaced: false,
-  hdr: false,
+  matrix: "bt709",
+  hdr: undefined,
+  still: undefined,
   ...changes,
 })
 

@@ -13,7 +13,17 @@ const variant = (name: string, height: number): MasterPlaylist.Variant => ({
   height,
   frameRate: { num: 30_000, den: 1001 },
   codec: "avc1.64001F",
+  timescale: 90_000,
   segments: picture,
+})
+
+const track = (name: string, changes: Partial<MasterPlaylist.Sound> = {}): MasterPlaylist.Sound => ({
+  name,
+  codec: "mp4a.40.2",
+  timescale: 48_000,
+  segments: sound,
+  title: name,
+  ...changes,
 })
 
 describe("MediaPlaylist", () => {
@@ -36,24 +46,21 @@ describe("MediaPlaylist", () => {
 
 describe("MasterPlaylist", () => {
   it("names every rendition with what a player wants to know", () => {
-    const text = MasterPlaylist.render([variant("720p", 720), variant("360p", 360)], {
-      codec: "mp4a.40.2",
-      segments: sound,
-    })
+    const text = MasterPlaylist.render([variant("720p", 720), variant("360p", 360)], [track("audio")])
     const parsed = HLS.parse(text)
     assert.isTrue(parsed instanceof HLS.types.MasterPlaylist)
     if (!(parsed instanceof HLS.types.MasterPlaylist)) return
     const [first] = parsed.variants
     assert.strictEqual(first?.codecs, "avc1.64001F,mp4a.40.2")
-    assert.strictEqual(first?.bandwidth, MasterPlaylist.bandwidth([picture, sound]))
+    assert.strictEqual(first?.bandwidth, MasterPlaylist.bandwidth(variant("720p", 720), [track("audio")]))
     assert.closeTo(first?.frameRate ?? 0, 29.97, 0.001)
     assert.strictEqual(first?.audio[0]?.uri, "audio/stream.m3u8")
     assert.match(text, /VIDEO-RANGE=SDR/)
   })
 
   it("has no audio group without sound, and one variant for sound alone", () => {
-    assert.notInclude(MasterPlaylist.render([variant("360p", 360)], undefined), "AUDIO")
-    const alone = MasterPlaylist.render([], { codec: "mp4a.40.2", segments: sound })
+    assert.notInclude(MasterPlaylist.render([variant("360p", 360)], []), "AUDIO")
+    const alone = MasterPlaylist.render([], [track("audio")])
     assert.notInclude(alone, "RESOLUTION")
     assert.match(alone, /CODECS="mp4a.40.2"\naudio\/stream.m3u8/)
   })

@@ -69,10 +69,12 @@ export const verify = Effect.fn("Verify.verify")(function* (ready: Ready): Effec
   )
   const audio = lines.filter((line) => line.startsWith("#EXT-X-MEDIA:")).flatMap((line) => attribute(line, "URI") ?? [])
   if (rungs.length === 0) return yield* fail(`${master} names no rungs`)
-  if (ready.resolutions.length > 0 && rungs.length !== ready.resolutions.length) {
-    return yield* fail(`${master} names ${rungs.length} rungs, media.ready ${ready.resolutions.length}`)
+  // The sound is offered by itself too; it has no resolution.
+  const pictures = lines.filter((line) => line.startsWith("#EXT-X-STREAM-INF:") && line.includes("RESOLUTION="))
+  if (pictures.length !== ready.resolutions.length) {
+    return yield* fail(`${master} names ${pictures.length} pictures, media.ready ${ready.resolutions.length}`)
   }
-  const found = yield* Effect.forEach([...rungs, ...audio], (uri) => mediaPlaylist(new URL(uri, master).href))
+  const found = yield* Effect.forEach([...new Set([...rungs, ...audio])], (uri) => mediaPlaylist(new URL(uri, master).href))
   const off = found.find(({ seconds }) => Math.abs(seconds - ready.duration) > 1)
   if (off !== undefined) {
     return yield* fail(`a playlist lasts ${off.seconds.toFixed(1)} s, media.ready says ${ready.duration} s`)
@@ -82,7 +84,7 @@ export const verify = Effect.fn("Verify.verify")(function* (ready: Ready): Effec
   }
   if (ready.resolutions.length > 0 && ready.thumbnail_urls.length === 0) return yield* fail("there are no thumbnails")
   return {
-    rungs: rungs.length,
+    rungs: Math.max(1, pictures.length),
     segments: found.reduce((sum, { segments }) => sum + segments, 0),
     thumbnails: ready.thumbnail_urls.length,
   }

@@ -44,6 +44,8 @@ export const MediaReady = Schema.Struct({
   user_id: UserId,
   playback_urls: PlaybackUrls,
   thumbnail_urls: Schema.Array(Schema.String),
+  /** A picture to show before playback. */
+  poster_url: Maybe(Schema.String),
   /** WebVTT whose cues name regions of sprites. */
   storyboard_url: Maybe(Schema.String),
   /** Seconds. */

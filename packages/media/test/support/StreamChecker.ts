@@ -2,10 +2,12 @@
  * Checks a produced stream as a strict player would, without trusting what made it: playlists are read by hls-parser,
  * segments by ffprobe and by a reader of its own. Returns what is wrong, a line each; an empty list is a good stream.
  */
-import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { Effect, FileSystem, Path, Schema, Stream } from "effect"
-import { ChildProcess } from "effect/process"
+import { Effect, FileSystem, Path, Schema } from "effect"
 import * as HLS from "hls-parser"
+import { checkDash } from "./DashChecker.ts"
+import { checkKeyFrames } from "./KeyFrameChecker.ts"
+import { run } from "./Programs.ts"
+import { checkStoryboard } from "./StoryboardChecker.ts"
 
 export interface Report {
   readonly faults: ReadonlyArray<string>
@@ -19,6 +21,12 @@ export interface Report {
     readonly frameRate: number
   }>
   readonly hasAudioGroup: boolean
+  readonly tracks: ReadonlyArray<{
+    readonly uri: string
+    readonly name: string
+    readonly language: string | undefined
+    readonly seconds: number
+  }>
 }
 
 /** `folder` holds the stream as it lies in storage, `master.m3u8` at its top. */
@@ -72,16 +80,29 @@ export const check = Effect.fnUntraced(function* (folder: string) {
     return { uri, initBytes, segments, target: media.targetDuration }
   })
 
-  const audio = master.variants.flatMap(({ audio }) => audio).filter(({ uri }) => uri !== undefined)
-  const audioUris = [...new Set(audio.flatMap(({ uri }) => (uri === undefined ? [] : [uri])))]
+  const playable = master.variants.filter(({ isIFrameOnly }) => isIFrameOnly !== true)
+  const tracks = playable.flatMap(({ audio }) => audio).filter(({ uri }) => uri !== undefined)
+  const audioUris = [...new Set(tracks.flatMap(({ uri }) => (uri === undefined ? [] : [uri])))]
   const sounds = yield* Effect.forEach(audioUris, rendition)
-  const parts = yield* Effect.forEach(master.variants, ({ uri }) => rendition(uri))
+  // The sound by itself is offered beside the pictures; its segments are those of the group.
+  const variants = playable.filter(({ resolution, uri }) => resolution !== undefined || !audioUris.includes(uri))
+  const parts = yield* Effect.forEach(variants, ({ uri }) => rendition(uri))
+  const loudest = [...sounds].sort((a, b) => peakOf(b.segments, b.target) - peakOf(a.segments, a.target)).slice(0, 1)
 
-  for (const [index, variant] of master.variants.entries()) {
+  for (const { uri } of variants.filter(({ resolution }) => resolution !== undefined)) {
+    const name = path.dirname(uri)
+    const scrub = master.variants.find((one) => one.isIFrameOnly === true && path.dirname(one.uri) === name)
+    if (scrub === undefined) faults.push(`${uri} has no I-frame playlist`)
+    else faults.push(...(yield* checkKeyFrames(folder, scrub.uri)))
+  }
+  faults.push(...(yield* checkDash(folder, [...parts, ...sounds])))
+  faults.push(...(yield* checkStoryboard(folder, parts[0])))
+
+  for (const [index, variant] of variants.entries()) {
     const part = parts[index]
     const first = parts[0]
     if (part === undefined || first === undefined) continue
-    const withSound = [part, ...sounds]
+    const withSound = [part, ...(variant.resolution === undefined ? [] : loudest)]
     const held = withSound.map(({ initBytes }) => codecOf(initBytes)).join(",")
     if (variant.codecs !== held) faults.push(`${variant.uri} states CODECS ${variant.codecs} and holds ${held}`)
     const peak = withSound.reduce((sum, { segments, target }) => sum + peakOf(segments, target), 0)
@@ -118,8 +139,14 @@ export const check = Effect.fnUntraced(function* (folder: string) {
   }
   return {
     faults,
-    hasAudioGroup: sounds.length > 0,
-    variants: master.variants.map((variant, index) => ({
+    hasAudioGroup: sounds.length > 0 && variants.some(({ resolution }) => resolution !== undefined),
+    tracks: sounds.map(({ segments, uri }) => ({
+      uri,
+      name: tracks.find((one) => one.uri === uri)?.name ?? "",
+      language: tracks.find((one) => one.uri === uri)?.language,
+      seconds: segments.reduce((sum, { seconds }) => sum + seconds, 0),
+    })),
+    variants: variants.map((variant, index) => ({
       uri: variant.uri,
       width: variant.resolution?.width ?? 0,
       height: variant.resolution?.height ?? 0,
@@ -156,20 +183,6 @@ interface Packet {
 }
 
 const firstTime = (packets: ReadonlyArray<Packet>): number => Math.min(...packets.map(({ time }) => time))
-
-const run = Effect.fnUntraced(function* (program: "ffmpeg" | "ffprobe", args: ReadonlyArray<string>) {
-  const programs = yield* FfmpegPrograms
-  const child = yield* ChildProcess.make(programs[program], args, { stdin: "ignore", forceKillAfter: "1 second" })
-  const [code, stdout, stderr] = yield* Effect.all(
-    [
-      child.exitCode,
-      Stream.mkString(Stream.decodeText(child.stdout)),
-      Stream.mkString(Stream.decodeText(child.stderr)),
-    ],
-    { concurrency: 3 },
-  )
-  return { code, stdout, stderr }
-}, Effect.scoped)
 
 const decodePackets = Schema.decodeUnknownEffect(
   Schema.fromJsonString(

@@ -1,0 +1,56 @@
+/** The DASH manifest: XML that parses, and the same segments with the same lengths as the HLS playlists. */
+import { Effect, FileSystem, Path } from "effect"
+import { parse, within } from "./Xml.ts"
+
+interface Part {
+  readonly uri: string
+  readonly segments: ReadonlyArray<{ readonly uri: string; readonly seconds: number }>
+}
+
+export const checkDash = Effect.fnUntraced(function* (folder: string, parts: ReadonlyArray<Part>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const text = yield* fs.readFileString(path.join(folder, "manifest.mpd"))
+  const faults: Array<string> = []
+  const mpd = parse(text)
+  if (mpd.name !== "MPD" || mpd.attributes["type"] !== "static") faults.push("manifest.mpd is not a static MPD")
+  const sets = within(mpd, "Period").flatMap((period) => within(period, "AdaptationSet"))
+  const seen = new Set<string>()
+  for (const set of sets) {
+    for (const representation of within(set, "Representation")) {
+      const id = String(representation.attributes["id"])
+      if (set.attributes["contentType"] === "image") continue
+      seen.add(id)
+      const part = parts.find(({ uri }) => path.dirname(uri) === id)
+      if (part === undefined) {
+        faults.push(`manifest.mpd names ${id}, HLS does not`)
+        continue
+      }
+      for (const name of ["bandwidth", "codecs"]) {
+        if (representation.attributes[name] === undefined) faults.push(`${id} has no ${name}`)
+      }
+      const [template] = within(representation, "SegmentTemplate")
+      const named = (pattern: unknown, number: number) =>
+        String(pattern).replace("$RepresentationID$", id).replace("$Number%05d$", String(number).padStart(5, "0"))
+      if (!(yield* fs.exists(path.join(folder, named(template?.attributes["initialization"], 0))))) {
+        faults.push(`the initialisation segment of ${id} is not there`)
+      }
+      const lengths = within(within(template, "SegmentTimeline")[0], "S").flatMap((run) =>
+        Array.from(
+          { length: Number(run.attributes["r"] ?? 0) + 1 },
+          () => Number(run.attributes["d"]) / Number(template?.attributes["timescale"]),
+        ),
+      )
+      const uris = lengths.map((_, number) =>
+        named(template?.attributes["media"], number + Number(template?.attributes["startNumber"])),
+      )
+      const expected = part.segments.map(({ uri }) => `${id}/${uri}`)
+      if (uris.join(" ") !== expected.join(" ")) faults.push(`${id} has other segments in DASH than in HLS`)
+      for (const [index, { seconds }] of part.segments.entries()) {
+        if (Math.abs((lengths[index] ?? 0) - seconds) > 0.001) faults.push(`${id} ${index} has two lengths`)
+      }
+    }
+  }
+  for (const { uri } of parts) if (!seen.has(path.dirname(uri))) faults.push(`manifest.mpd does not name ${uri}`)
+  return faults
+})
