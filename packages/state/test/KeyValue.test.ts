@@ -6,10 +6,12 @@ import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import * as NatsState from "@armoricore/state/nats/NatsState"
+import * as PostgresState from "@armoricore/state/postgres/PostgresState"
 import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { describe } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { behaviour } from "./behaviour.ts"
 
 const embedded = Layer.unwrap(
@@ -32,8 +34,15 @@ const nats = NatsState.layer().pipe(
   Layer.provide(NatsServer.layer),
 )
 
+const postgres = Layer.unwrap(
+  Effect.map(PostgresServer.PostgresServer, ({ url }) => PostgresState.layer({ url: Redacted.make(url) })),
+).pipe(Layer.provide(PostgresServer.layer))
+
 behaviour("memory", MemoryState.layer, { clock: "virtual" })
 behaviour("embedded", embedded, { clock: "real" })
 describe.skipIf(Programs.need("nats-server").missing)("with a nats-server", () => {
   behaviour("NATS KV", nats, { clock: "real" })
+})
+describe.skipIf(Programs.need("postgres").missing)("with a PostgreSQL server", () => {
+  behaviour("PostgreSQL", postgres, { clock: "real" })
 })

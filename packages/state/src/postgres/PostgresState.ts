@@ -1,0 +1,181 @@
+/**
+ * The state in one table of PostgreSQL, shared by every process that has the same STATE_URL. Each operation is one
+ * statement, so compare-and-set is the row's lock. Time is the database's, so that all agree on what has expired.
+ *
+ * Revisions come from a sequence, drawn while the row is locked: they grow with every write of a key. A removed entry
+ * stays for a minute as one that has expired, so that a key which comes back at once goes through that lock too.
+ */
+import { ConfigurationError, Conflict } from "@armoricore/domain/Errors"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Duration, Effect, Layer, Option, type Redacted, Schedule } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { expiresAt } from "../Expiry.ts"
+import { check, checkBucket } from "../Key.ts"
+import { type Bucket, type Entry, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
+import { toStateError } from "./PostgresFault.ts"
+
+export interface Options {
+  /** `postgres://user:password@host/database` */
+  readonly url: Redacted.Redacted
+  /** Connections of this process. Default 8. */
+  readonly connections?: number
+}
+
+interface Row {
+  readonly key: string
+  readonly value: string
+  readonly revision: string
+}
+
+const sweepEvery = Duration.minutes(1)
+
+const make = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+
+  const live = sql`(ends IS NULL OR ends > clock_timestamp())`
+  const next = sql`nextval('armoricore_state_revision')`
+  const ask = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, StateError> =>
+    Effect.mapError(statement, toStateError)
+  const ends = (bucket: Bucket, options: WriteOptions | undefined) => {
+    const lasts = expiresAt(bucket, options, 0)
+    return lasts === undefined
+      ? sql`NULL::timestamptz`
+      : sql`clock_timestamp() + ${String(lasts)}::text::float8 * interval '1 millisecond'`
+  }
+  const place = (bucket: Bucket, key: string) => sql`bucket = ${bucket.name}::text AND key = ${key}::text`
+  const revisionOf = (rows: ReadonlyArray<Pick<Row, "revision">>): number | undefined =>
+    rows[0] === undefined ? undefined : Number(rows[0].revision)
+  const wonOr = (key: string) => (revision: number | undefined) =>
+    revision === undefined ? Effect.fail(new Conflict({ key })) : Effect.succeed(revision)
+
+  /** `over`: what may be overwritten. */
+  const insert = (
+    bucket: Bucket,
+    key: string,
+    value: string,
+    options: WriteOptions | undefined,
+    over: "all" | "ended",
+  ) =>
+    Effect.map(
+      ask(sql<Row>`
+        INSERT INTO armoricore_state AS s (bucket, key, value, revision, ends)
+        VALUES (${bucket.name}::text, ${key}::text, ${value}::text, ${next}, ${ends(bucket, options)})
+        ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = ${next}, ends = excluded.ends
+        ${over === "all" ? sql`` : sql`WHERE s.ends <= clock_timestamp()`}
+        RETURNING revision::text`),
+      revisionOf,
+    )
+
+  // Ends with the layer. Several processes may sweep at once.
+  yield* ask(sql`
+    DELETE FROM armoricore_state WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM armoricore_state WHERE ends < clock_timestamp() - interval '1 minute' LIMIT 5000
+      FOR UPDATE SKIP LOCKED))`).pipe(
+    Effect.catch((error) => Effect.logDebug(`the state was not swept: ${error.message}`)),
+    Effect.repeat(Schedule.spaced(sweepEvery)),
+    Effect.forkScoped,
+  )
+
+  return KeyValue.of({
+    get: (bucket, key) =>
+      Effect.andThen(
+        check(bucket, key),
+        Effect.map(
+          ask(
+            sql<Row>`SELECT key, value, revision::text FROM armoricore_state WHERE ${place(bucket, key)} AND ${live}`,
+          ),
+          (rows) => Option.map(Option.fromUndefinedOr(rows[0]), toEntry),
+        ),
+      ),
+    put: (bucket, key, value, options) =>
+      Effect.andThen(
+        check(bucket, key),
+        Effect.map(insert(bucket, key, value, options, "all"), (revision) => revision ?? 0),
+      ),
+    create: (bucket, key, value, options) =>
+      Effect.andThen(check(bucket, key), Effect.flatMap(insert(bucket, key, value, options, "ended"), wonOr(key))),
+    update: (bucket, key, value, expected, options) =>
+      Effect.gen(function* () {
+        yield* check(bucket, key)
+        const rows = yield* ask(sql<Row>`
+          UPDATE armoricore_state SET value = ${value}::text, revision = ${next}, ends = ${ends(bucket, options)}
+          WHERE ${place(bucket, key)} AND revision = ${String(expected)}::text::bigint AND ${live}
+          RETURNING revision::text`)
+        return yield* wonOr(key)(revisionOf(rows))
+      }),
+    remove: (bucket, key, expected) =>
+      Effect.gen(function* () {
+        yield* check(bucket, key)
+        const only = expected === undefined ? sql`` : sql`AND revision = ${String(expected)}::text::bigint`
+        const rows = yield* ask(sql<{ readonly gone: boolean; readonly there: boolean }>`
+          WITH removed AS (
+            UPDATE armoricore_state SET value = '', revision = ${next}, ends = clock_timestamp()
+            WHERE ${place(bucket, key)} ${only} AND ${live} RETURNING 1
+          )
+          SELECT EXISTS (SELECT FROM removed) AS gone,
+                 EXISTS (SELECT FROM armoricore_state WHERE ${place(bucket, key)} AND ${live}) AS there`)
+        // The second look sees the table as it was before the first.
+        if (rows[0]?.gone !== true && rows[0]?.there === true) return yield* new Conflict({ key })
+      }),
+    list: (bucket, { prefix = "", after = "", limit }) =>
+      Effect.andThen(
+        checkBucket(bucket),
+        Effect.map(
+          ask(sql<Row>`
+            SELECT key, value, revision::text FROM armoricore_state
+            WHERE bucket = ${bucket.name}::text AND key > ${after}::text AND key >= ${prefix}::text
+              AND starts_with(key, ${prefix}::text) AND ${live}
+            ORDER BY key LIMIT ${String(limit)}::text::bigint`),
+          (rows) => rows.map(toEntry),
+        ),
+      ),
+    setup: (buckets) =>
+      Effect.gen(function* () {
+        yield* Effect.forEach(buckets, checkBucket, { discard: true })
+        const [found] = yield* ask(sql<{ readonly encoding: string; readonly there: boolean }>`
+          SELECT current_setting('server_encoding') AS encoding,
+                 to_regclass('armoricore_state') IS NOT NULL AND to_regclass('armoricore_state_revision') IS NOT NULL AS there`)
+        if (found?.encoding !== "UTF8") {
+          return yield* new ConfigurationError({
+            setting: "STATE_URL",
+            message: `the database of STATE_URL has the encoding ${found?.encoding ?? "unknown"}; create one with ENCODING 'UTF8'`,
+          })
+        }
+        // A service without the right to make tables may look whether they are there.
+        if (!found.there) yield* ask(sql.withTransaction(createTables(sql)))
+        return buckets.map(({ name }) => `state bucket ${name}: in PostgreSQL, table armoricore_state`)
+      }),
+  })
+})
+
+const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
+  // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
+  yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_state')::bigint)`
+  yield* sql`CREATE SEQUENCE IF NOT EXISTS armoricore_state_revision AS bigint`
+  // Keys sort as their bytes, whatever the database's language is.
+  yield* sql`
+    CREATE TABLE IF NOT EXISTS armoricore_state (
+      bucket text COLLATE "C" NOT NULL,
+      key text COLLATE "C" NOT NULL,
+      value text NOT NULL,
+      revision bigint NOT NULL,
+      ends timestamptz,
+      PRIMARY KEY (bucket, key)
+    )`
+  yield* sql`CREATE INDEX IF NOT EXISTS armoricore_state_ends ON armoricore_state (ends) WHERE ends IS NOT NULL`
+})
+
+const toEntry = ({ key, value, revision }: Row): Entry => ({ key, value, revision: Number(revision) })
+
+/** Does not wait for the server: an operation fails with `TransientError` while it cannot be reached. */
+export const layer = (options: Options): Layer.Layer<KeyValue, StateError> => {
+  const client = PgClient.make({
+    url: options.url,
+    applicationName: "armoricore",
+    minConnections: 0,
+    maxConnections: options.connections ?? 8,
+    connectTimeout: "3 seconds",
+    idleTimeout: "5 minutes",
+  })
+  return Layer.effect(KeyValue, make).pipe(Layer.provide(PgClient.layerFrom(Effect.mapError(client, toStateError))))
+}

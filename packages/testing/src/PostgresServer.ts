@@ -1,0 +1,109 @@
+/**
+ * A real PostgreSQL for tests: on a free port of 127.0.0.1, with a folder of its own, gone with the scope. It refuses to
+ * run as root, so root lends it to the user `postgres`. Ask `Programs.need("postgres")` and `Programs.need("initdb")` first.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { Context, Effect, Layer } from "effect"
+import * as Programs from "./Programs.ts"
+
+export class PostgresServer extends Context.Service<
+  PostgresServer,
+  {
+    /** `postgres://armoricore@127.0.0.1:<port>/postgres`, the same after a restart. */
+    readonly url: string
+    readonly port: number
+    /** kill -9 of the whole server, as a crash would. Returns when it is gone. */
+    readonly kill: Effect.Effect<void>
+    /** Starts it again on the same port and folder after `kill`. */
+    readonly restart: Effect.Effect<void>
+  }
+>()("@armoricore/testing/PostgresServer") {}
+
+export const make = Effect.fnUntraced(function* () {
+  const program = Programs.find("postgres")
+  if (program === undefined) return yield* Effect.die(new Error("postgres is not installed"))
+  const programs = dirname(realpathSync(program))
+  const who = user()
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "postgres-server-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
+  )
+  if ("uid" in who) chownSync(folder, who.uid, who.gid)
+  const data = join(folder, "data")
+  const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8" }
+  yield* Effect.callback<void>((resume) => {
+    const options = ["-D", data, "-U", "armoricore", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    execFile(join(programs, "initdb"), options, { ...who, cwd: folder, env: environment }, (error, _out, said) =>
+      resume(error === null ? Effect.void : Effect.die(new Error(`initdb failed: ${said}`))),
+    )
+  })
+  const port = yield* freePort
+  const start = Effect.callback<ChildProcess>((resume) => {
+    const settings = ["listen_addresses=127.0.0.1", "max_connections=60", "fsync=off", "shared_buffers=16MB"]
+    const child = spawn(
+      join(programs, "postgres"),
+      ["-D", data, "-p", String(port), "-k", folder, ...settings.flatMap((setting) => ["-c", setting])],
+      { ...who, cwd: folder, env: environment, detached: true, stdio: ["ignore", "ignore", "pipe"] },
+    )
+    // A test run that is ended from outside runs no finalizers.
+    const last = () => killAll(child)
+    process.once("exit", last)
+    child.once("exit", () => process.removeListener("exit", last))
+    let log = ""
+    child.stderr.on("data", (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-4_000)
+      if (log.includes("database system is ready to accept connections")) resume(Effect.succeed(child))
+    })
+    child.once("exit", (code) => resume(Effect.die(new Error(`postgres ended with ${code}:\n${log}`))))
+  })
+  let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
+  return PostgresServer.of({
+    port,
+    url: `postgres://armoricore@127.0.0.1:${port}/postgres`,
+    kill: Effect.suspend(() => end(running)),
+    restart: Effect.map(start, (again) => {
+      running = again
+    }),
+  })
+})
+
+export const layer: Layer.Layer<PostgresServer> = Layer.effect(PostgresServer, make())
+
+/** Nothing where we are not root. */
+const user = (): { readonly uid: number; readonly gid: number } | {} => {
+  if (process.getuid?.() !== 0) return {}
+  const line = /^postgres:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"))
+  return line === null ? {} : { uid: Number(line[1]), gid: Number(line[2]) }
+}
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
+
+const end = (child: ChildProcess) =>
+  Effect.callback<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    killAll(child)
+  })
+
+/** Each server process leads a group of its own and would answer on without its parent. */
+const killAll = ({ exitCode, pid, signalCode }: ChildProcess): void => {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean)
+  for (const one of [pid, ...children.map(Number)]) {
+    try {
+      process.kill(one, "SIGKILL")
+    } catch {
+      // It ended between the look and the kill.
+    }
+  }
+}
