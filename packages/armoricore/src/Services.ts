@@ -19,7 +19,7 @@ export type ServiceName = (typeof names)[number]
 
 /** Event types that each worker reads. */
 const reads: Readonly<Record<string, ReadonlyArray<EventType>>> = {
-  media: ["media.uploaded", "media.failed"],
+  media: ["media.uploaded", "media.failed", "media.ready", "transcription.complete"],
   ai: aiReads,
 }
 

@@ -1,5 +1,6 @@
 /**
- * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, with live `media.progress` between.
+ * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, with live `media.progress` between,
+ * and puts the captions of `transcription.complete` into the published stream.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
 import { on } from "@armoricore/worker/Handler"
@@ -7,6 +8,7 @@ import { emit } from "@armoricore/worker/Outcome"
 import * as Worker from "@armoricore/worker/Worker"
 import { Duration, Effect, Layer } from "effect"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
+import { attach } from "./captions/Captions.ts"
 import { type Options as TranscodeOptions, Transcode } from "./Transcode.ts"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 
@@ -18,7 +20,7 @@ export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions
 }
 
 /** Handlers only, over a `Transcode` of one's own. */
-export const layerNoDeps = (options: Pick<Options, "concurrency"> = {}) =>
+export const layerNoDeps = (options: Pick<Options, "bucket" | "concurrency">) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const media = yield* Transcode
@@ -46,6 +48,15 @@ export const layerNoDeps = (options: Pick<Options, "concurrency"> = {}) =>
         // Its own result, read back: the one place that hears of every final failure, tries used up included.
         on("media.failed", {
           handle: (event) => Effect.as(media.giveUp(event), []),
+          failed: () => [],
+        }),
+        // Captions come after the stream, or the stream is made anew after them: both look at what there is.
+        on("media.ready", {
+          handle: ({ payload }) => Effect.as(attach(options.bucket, payload.media_id), []),
+          failed: () => [],
+        }),
+        on("transcription.complete", {
+          handle: ({ payload }) => Effect.as(attach(options.bucket, payload.media_id), []),
           failed: () => [],
         }),
       ])

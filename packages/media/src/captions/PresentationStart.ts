@@ -1,0 +1,32 @@
+/**
+ * When the first picture (or sound) of a stream is shown: the decode time of its first segment plus the first sample's
+ * composition offset. Captions count from there, or they would run ahead by the depth of the encoder's reordering.
+ */
+
+/** Seconds; `init` and `segment` are the first rendition's. Undefined where the bytes hold no such boxes. */
+export const presentationStart = (init: Uint8Array, segment: Uint8Array): number | undefined => {
+  const mdhd = box(init, "mdhd")
+  const tfdt = box(segment, "tfdt")
+  if (mdhd === undefined || tfdt === undefined) return undefined
+  const timescale = mdhd.getUint32(mdhd.getUint8(0) === 1 ? 20 : 12)
+  const decode = tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4)
+  return (decode + compositionOffset(box(segment, "trun"))) / timescale
+}
+
+/** Of the first sample, which is a key frame and the first that is shown. */
+const compositionOffset = (trun: DataView | undefined): number => {
+  if (trun === undefined) return 0
+  const flags = trun.getUint32(0) & 0xffffff
+  if ((flags & 0x800) === 0 || trun.getUint32(4) === 0) return 0
+  const optional = [0x1, 0x4, 0x100, 0x200, 0x400].filter((flag) => (flags & flag) !== 0).length
+  return trun.getUint8(0) === 0 ? trun.getUint32(8 + optional * 4) : trun.getInt32(8 + optional * 4)
+}
+
+/** The body of the first box of that name; ffmpeg's own headers hold no such letters by chance before it. */
+const box = (bytes: Uint8Array, name: string): DataView | undefined => {
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(name, 4, "latin1")
+  if (at < 4) return undefined
+  const size = new DataView(bytes.buffer, bytes.byteOffset + at - 4, 4).getUint32(0)
+  if (size < 8 || at - 4 + size > bytes.byteLength) return undefined
+  return new DataView(bytes.buffer, bytes.byteOffset + at + 4, size - 8)
+}
