@@ -64,6 +64,7 @@ export const refusedPublish = (
       message: `NATS refuses the message for ${subject}: ${error.description}; put the content into object storage and send its address`,
     })
   }
+  if (error.err_code === 10071) return transient("wrong_sequence", `${subject} was written by somebody else`)
   return isFull(error.description)
     ? transient("full", `The stream behind ${subject} is full (${error.description}); wait, or raise its size limit`)
     : transient("unavailable", `NATS could not store the message for ${subject}: ${error.description}`)

@@ -18,16 +18,25 @@ type PublishError = TransientError | PermanentError | ConfigurationError
 interface Waiting {
   readonly subject: string
   readonly until: number
-  readonly resume: (result: Effect.Effect<Receipt, PublishError>) => void
+  readonly resume: (result: Effect.Effect<StreamReceipt, PublishError>) => void
+}
+
+/** The sequence that the message got in its stream. */
+export interface StreamReceipt extends Receipt {
+  readonly sequence: number
 }
 
 export interface Publisher {
+  /**
+   * `id` undefined: no duplicate is looked for. A message that expected another last sequence fails with
+   * TransientError `wrong_sequence`.
+   */
   readonly publish: (
     subject: string,
-    id: string,
+    id: string | undefined,
     body: Uint8Array,
     headers: Readonly<Record<string, string>>,
-  ) => Effect.Effect<Receipt, PublishError>
+  ) => Effect.Effect<StreamReceipt, PublishError>
 }
 
 /** Ends with the scope; what then waits fails as unavailable. */
@@ -36,7 +45,7 @@ export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: st
   const waiting = new Map<string, Waiting>()
   let last = 0
 
-  const settle = (token: string, result: Effect.Effect<Receipt, PublishError>) => {
+  const settle = (token: string, result: Effect.Effect<StreamReceipt, PublishError>) => {
     const entry = waiting.get(token)
     waiting.delete(token)
     entry?.resume(result)
@@ -74,13 +83,13 @@ export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: st
     publish: (subject, id, body, extra) =>
       Effect.callback((resume) => {
         const limit = client.info?.max_payload ?? Limits.maxMessageBytes
-        const bytes = Limits.size(body, extra) + id.length + 32
+        const bytes = Limits.size(body, extra) + (id?.length ?? 0) + 32
         if (bytes > limit) return resume(Effect.fail(Limits.tooLarge(subject, bytes, limit)))
         const token = (++last).toString(36)
         waiting.set(token, { subject, resume, until: Date.now() + ackTimeout })
         const headers = newHeaders()
         for (const name in extra) headers.set(name, extra[name] ?? "")
-        headers.set("Nats-Msg-Id", id)
+        if (id !== undefined) headers.set("Nats-Msg-Id", id)
         try {
           client.publish(subject, body, { headers, reply: `${inbox}.${token}` })
         } catch (cause) {
@@ -109,7 +118,7 @@ const late = (subject: string): TransientError =>
     message: `NATS did not acknowledge the message for ${subject} within ${ackTimeout} ms`,
   })
 
-const receipt = (subject: string, message: Msg): Effect.Effect<Receipt, PublishError> => {
+const receipt = (subject: string, message: Msg): Effect.Effect<StreamReceipt, PublishError> => {
   if (message.data.byteLength === 0) {
     return Effect.fail(
       new ConfigurationError({
@@ -121,9 +130,10 @@ const receipt = (subject: string, message: Msg): Effect.Effect<Receipt, PublishE
   // JetStream's PubAck, a fixed shape of the protocol.
   const ack = message.json<{
     readonly duplicate?: boolean
+    readonly seq?: number
     readonly error?: { readonly code: number; readonly err_code?: number; readonly description: string }
   }>()
   return ack.error === undefined
-    ? Effect.succeed({ duplicate: ack.duplicate === true })
+    ? Effect.succeed({ duplicate: ack.duplicate === true, sequence: ack.seq ?? 0 })
     : Effect.fail(refusedPublish(subject, ack.error))
 }

@@ -3,9 +3,6 @@ import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { NatsError } from "nats"
 import type { StateError } from "../KeyValue.ts"
 
-/** A compare-and-set lost. */
-export const isWrongRevision = (cause: unknown): boolean => errorCode(cause) === 10071
-
 /** No message of this subject: nothing there. A stream that is not there is a 404 too, and another matter. */
 export const isAbsent = (cause: unknown): boolean => errorCode(cause) === 10037
 
@@ -21,6 +18,14 @@ export const missingBucket = (bucket: string): ConfigurationError =>
     message: `the state bucket ${bucket} does not exist; run "armoricore setup"`,
   })
 
+/** Only an operator can cure it. */
+export const tooLarge = (bucket: string, cause: unknown): ConfigurationError =>
+  new ConfigurationError({
+    setting: `state bucket ${bucket}`,
+    message: `a value for the state bucket ${bucket} is larger than max_payload of the NATS server`,
+    cause,
+  })
+
 export const toStateError = (bucket: string, cause: unknown): StateError => {
   const said = cause instanceof Error ? cause.message : String(cause)
   if (isStreamMissing(cause)) return missingBucket(bucket)
@@ -28,13 +33,6 @@ export const toStateError = (bucket: string, cause: unknown): StateError => {
     return new ConfigurationError({
       setting: `state bucket ${bucket}`,
       message: `NATS refuses access to the state bucket ${bucket}; allow $KV.> and $JS.API.> to this user: ${said}`,
-      cause,
-    })
-  }
-  if (cause instanceof NatsError && cause.code === "MAX_PAYLOAD_EXCEEDED") {
-    return new ConfigurationError({
-      setting: `state bucket ${bucket}`,
-      message: `a value for the state bucket ${bucket} is larger than max_payload of the NATS server`,
       cause,
     })
   }

@@ -3,19 +3,23 @@
  * one TTL only (per key needs NATS 2.11), so `maxAge` is the bucket's and an entry's own expiry stands before its value.
  * Reads ask the stream's leader, so that everyone sees what was written last.
  */
-import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
+import { ConfigurationError, Conflict, type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
-import { Clock, Duration, Effect, Layer, Option } from "effect"
-import { type JetStreamClient, type JetStreamManager, headers, nanos, StorageType } from "nats"
+import * as NatsPublisher from "@armoricore/bus/nats/NatsPublisher"
+import { Clock, Duration, Effect, Layer, Option, Scope } from "effect"
+import { type JetStreamClient, type JetStreamManager, nanos, StorageType } from "nats"
 import { expiresAt, isOver } from "../Expiry.ts"
 import { check, checkBucket, order } from "../Key.ts"
 import { type Bucket, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
 import { decode, encode } from "./NatsKey.ts"
-import { isAbsent, isStreamMissing, isUnanswered, isWrongRevision, missingBucket, toStateError } from "./NatsFault.ts"
+import { isAbsent, isStreamMissing, isUnanswered, missingBucket, tooLarge, toStateError } from "./NatsFault.ts"
+import { Written } from "./Written.ts"
 
 export interface Options {
   /** How many servers of a cluster keep each bucket; default 1. */
   readonly replicas?: number
+  /** As in `NatsOptions`. */
+  readonly inboxPrefix?: string
 }
 
 interface Stored {
@@ -27,7 +31,17 @@ interface Stored {
 export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsConnection> =>
   Layer.effect(
     KeyValue,
-    Effect.map(NatsConnection, (connection) => {
+    Effect.gen(function* () {
+      const connection = yield* NatsConnection
+      const scope = yield* Effect.scope
+      // One inbox for all acknowledgements; it ends with the layer.
+      const publisher = yield* Effect.cached(
+        Effect.flatMap(connection.connected, (client) => NatsPublisher.make(client, options.inboxPrefix)).pipe(
+          Scope.provide(scope),
+        ),
+      )
+      const written = new Written()
+
       const ask = <A>(
         bucket: Bucket,
         question: (nats: { readonly js: JetStreamClient; readonly manager: JetStreamManager }) => Promise<A>,
@@ -57,19 +71,25 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
         key: string,
         body: string | undefined,
         expected: number | undefined,
-      ): Effect.Effect<number, Conflict | StateError> => {
-        const marks = headers()
-        if (body === undefined) marks.set("KV-Operation", "DEL")
-        return ask(bucket, ({ js }) =>
-          js.publish(subjectOf(bucket, key), body ?? "", {
-            headers: marks,
-            ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
-          }),
-        ).pipe(
-          Effect.map((acknowledged) => acknowledged.seq),
-          Effect.mapError((cause) => (isWrongRevision(cause) ? new Conflict({ key }) : faultOf(bucket, cause))),
+      ): Effect.Effect<number, Conflict | StateError> =>
+        Effect.flatMap(connection.jetstream, ({ manager }) =>
+          Effect.flatMap(publisher, ({ publish }) =>
+            publish(subjectOf(bucket, key), undefined, encoder.encode(body ?? ""), {
+              ...(body === undefined ? { "KV-Operation": "DEL" } : {}),
+              ...(expected === undefined ? {} : { "Nats-Expected-Last-Subject-Sequence": String(expected) }),
+            }),
+          ).pipe(
+            Effect.map(({ sequence }) => sequence),
+            Effect.catchTags({
+              PermanentError: (error: PermanentError) => Effect.fail(tooLarge(bucket.name, error)),
+              TransientError: (error: TransientError) =>
+                Effect.fail(error.code === "wrong_sequence" ? new Conflict({ key }) : asState(bucket, error)),
+              // No stream takes it: the bucket is not there, or nobody leads it just now.
+              ConfigurationError: () =>
+                Effect.mapError(explain(bucket, manager, unled(bucket)), (cause) => faultOf(bucket, cause)),
+            }),
+          ),
         )
-      }
 
       const put = (
         bucket: Bucket,
@@ -78,9 +98,12 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
         expected: number | undefined,
         writeOptions: WriteOptions | undefined,
       ) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          write(bucket, key, pack(value, expiresAt(bucket, writeOptions, now)), expected),
-        )
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const end = expiresAt(bucket, writeOptions, now)
+          return Effect.tap(write(bucket, key, pack(value, end), expected), (revision) =>
+            Effect.sync(() => written.note(bucket, revision, end)),
+          )
+        })
 
       const present = (stored: Option.Option<Stored>) =>
         Effect.map(Clock.currentTimeMillis, (now) =>
@@ -118,11 +141,16 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
         update: (bucket, key, value, expected, writeOptions) =>
           Effect.gen(function* () {
             yield* check(bucket, key)
+            if (expected <= 0) return yield* new Conflict({ key })
+            // Whoever wrote an entry mostly updates it too, and knows when it ends: one request instead of two.
+            const own = written.endOf(bucket, expected)
+            if (own !== undefined) {
+              if (isOver(own.end, yield* Clock.currentTimeMillis)) return yield* new Conflict({ key })
+              return yield* put(bucket, key, value, expected, writeOptions)
+            }
             const stored = yield* read(bucket, key)
             const isExpected = Option.isSome(stored) && stored.value.revision === expected
-            if (expected <= 0 || (isExpected && Option.isNone(yield* present(stored)))) {
-              return yield* new Conflict({ key })
-            }
+            if (isExpected && Option.isNone(yield* present(stored))) return yield* new Conflict({ key })
             return yield* put(bucket, key, value, expected, writeOptions)
           }),
         remove: (bucket, key, expected) =>
@@ -161,6 +189,8 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
     }),
   )
 
+const encoder = new TextEncoder()
+
 const bucketOf = (bucket: Bucket): string => `armoricore_${bucket.name}`
 const streamOf = (bucket: Bucket): string => `KV_${bucketOf(bucket)}`
 const subjectOf = (bucket: Bucket, key: string): string =>
@@ -176,6 +206,17 @@ const unpack = (body: string): Stored["entry"] => {
 /** The connection's own errors are of the taxonomy already. */
 const faultOf = (bucket: Bucket, cause: unknown): StateError =>
   cause instanceof TransientError || cause instanceof ConfigurationError ? cause : toStateError(bucket.name, cause)
+
+/** The publisher speaks of the bus. */
+const asState = (bucket: Bucket, { code, message }: TransientError): TransientError =>
+  new TransientError({
+    dependency: "state",
+    code,
+    message: `the state bucket ${bucket.name} cannot be used: ${message}`,
+  })
+
+const unled = (bucket: Bucket): TransientError =>
+  asState(bucket, new TransientError({ dependency: "bus", code: "unavailable", message: "nobody answers for it" }))
 
 /** Nobody answered: told apart by asking for the stream itself. */
 const explain = (bucket: Bucket, manager: JetStreamManager, unanswered: unknown): Effect.Effect<never, unknown> =>
