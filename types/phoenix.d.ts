@@ -23,6 +23,16 @@ declare module "phoenix" {
     isConnected(): boolean
     ping(callback: (millis: number) => void): boolean
   }
+  export interface Present {
+    readonly metas: ReadonlyArray<Record<string, unknown>>
+  }
+  export class Presence {
+    constructor(channel: Channel)
+    onJoin(callback: (key: string, current: Present | undefined, joined: Present) => void): void
+    onLeave(callback: (key: string, current: Present, left: Present) => void): void
+    onSync(callback: () => void): void
+    list<A>(by: (key: string, presence: Present) => A): Array<A>
+  }
   export const Serializer: {
     encode(message: Record<string, unknown>, callback: (encoded: string | ArrayBuffer) => void): void
     decode(raw: string | ArrayBuffer, callback: (message: Record<string, unknown>) => void): void

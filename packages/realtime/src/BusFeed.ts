@@ -1,7 +1,8 @@
 /**
- * From the bus to the sockets: results are broadcast on `media:{id}` and on their owner's `user:{id}`. Every node hears
- * every result itself, so it is delivered to this node's sockets only. Payloads pass as they came, with the event's
- * `request_id` where it has one; its trace goes on in the span of the broadcast.
+ * From the bus to the sockets: results are broadcast on `media:{id}`, progress on its owner's `user:{id}` too (what is
+ * kept for users goes through `RealtimeWorker`). Every node hears every result itself, so it is delivered to this node's
+ * sockets only. Payloads pass as they came, with the event's `request_id` where it has one; its trace goes on in the
+ * span of the broadcast.
  *
  * A listener is called synchronously and must not block, so messages go through a queue to one fiber, which keeps their
  * order. The queue is bounded: a flood that outruns it loses messages, and says so.
@@ -25,13 +26,7 @@ const names = {
   "media.failed": "media_failed",
   "transcription.complete": "transcription_complete",
   "transcription.failed": "transcription_failed",
-  "notification.sent": "notification_sent",
-  "notification.failed": "notification_failed",
-  "notification.delivered": "notification_delivered",
-  "notification.bounced": "notification_bounced",
-} as const satisfies Partial<Record<EventType, keyof typeof declared>>
-
-const declared = { ...Results.ofMedia, ...Results.ofUser } as const
+} as const satisfies Partial<Record<EventType, keyof typeof Results.ofMedia>>
 
 type Heard = keyof typeof names
 const isHeard = (type: string): type is Heard => Object.hasOwn(names, type)
@@ -55,14 +50,13 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       // Anybody may write to the bus; a result counts only when its own service says it.
       if (!isHeard(type) || event.source !== catalogue[type].publisher) return
       const name = names[type]
-      const spec: ServerEvent = declared[name]
+      const spec: ServerEvent = Results.ofMedia[name]
       const options = { droppable: spec.droppable === true }
       const payload = withRequestId(json["payload"], event.request_id)
       const target = event.payload
-      if (name in Results.ofMedia && "media_id" in target) {
-        topics.deliver(`media:${target.media_id}`, name, payload, options)
-      }
-      if ("user_id" in target) topics.deliver(`user:${target.user_id}`, name, payload, options)
+      if ("media_id" in target) topics.deliver(`media:${target.media_id}`, name, payload, options)
+      if (type === "media.progress" && "user_id" in target)
+        topics.deliver(`user:${target.user_id}`, name, payload, options)
     })
 
     const traced = (message: LiveMessage) =>

@@ -107,6 +107,8 @@ export interface Membership<D extends Declaration, State> {
     payload: EventPayload<D, E>,
     options?: { readonly others?: boolean; readonly seq?: number },
   ) => Effect.Effect<void>
+  /** Until the membership ends it hears what is broadcast to this part of its topic too. */
+  readonly listen: (part: string) => Effect.Effect<void, never, Scope.Scope>
 }
 
 export interface JoinResult<D extends Declaration> {
@@ -268,6 +270,11 @@ const membership = <D extends Declaration, State>(member: Member, outgoing: Outg
     state: member.state,
     push,
     broadcast,
+    listen: (part) =>
+      Effect.acquireRelease(
+        Effect.sync(() => member.listen(part)),
+        () => Effect.sync(() => member.unlisten(part)),
+      ),
   } as Membership<D, State>
 }
 

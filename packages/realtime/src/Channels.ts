@@ -22,6 +22,9 @@ export interface Member extends Subscriber {
   readonly state: unknown
   readonly send: (event: string, payload: Payload, droppable: boolean) => void
   readonly broadcast: (event: string, payload: Payload, options: BroadcastOptions) => Effect.Effect<void>
+  /** From now on it hears what is broadcast to this part of its topic too. */
+  readonly listen: (part: string) => void
+  readonly unlisten: (part: string) => void
 }
 
 export interface Joined {

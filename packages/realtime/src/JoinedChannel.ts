@@ -94,6 +94,14 @@ export class JoinedChannel implements Member {
     return this.#socket.broadcast(this.topic, event, payload, options)
   }
 
+  listen(part: string): void {
+    this.#socket.subscribe(this.topic, this, part)
+  }
+
+  unlisten(part: string): void {
+    this.#socket.unsubscribe(this.topic, this, part)
+  }
+
   stop(): Fiber.Fiber<void> {
     if (this.#stopping !== undefined) return this.#stopping
     this.#socket.unsubscribe(this.topic, this)

@@ -10,12 +10,17 @@ import { Layer } from "effect"
 import type { History } from "@armoricore/history/History"
 import * as BusFeed from "./BusFeed.ts"
 import * as ChatChannel from "./channels/ChatChannel.ts"
+import * as CommentsChannel from "./channels/CommentsChannel.ts"
 import * as MediaChannel from "./channels/MediaChannel.ts"
+import * as PresenceChannel from "./channels/PresenceChannel.ts"
 import * as UserChannel from "./channels/UserChannel.ts"
 import { Channels } from "./Channels.ts"
+import { CommentRate } from "./CommentRate.ts"
 import * as Endpoint from "./Endpoint.ts"
 import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
+import type { Rate } from "./Limits.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Presence from "./presence/Presence.ts"
 import * as Revocations from "./Revocations.ts"
 import * as Timeline from "./Timeline.ts"
 import { Topics } from "./Topics.ts"
@@ -23,9 +28,18 @@ import { Topics } from "./Topics.ts"
 export interface RealtimeOptions extends Endpoint.EndpointOptions {
   /** `MEDIA_TOPIC_POLICY`; default `public`. */
   readonly mediaTopicPolicy?: "public" | "owner"
+  /** How often a user may comment; default once a second. */
+  readonly commentRate?: Rate
+  readonly presence?: Presence.PresenceOptions
 }
 
-const channels = Layer.mergeAll(ChatChannel.layer, MediaChannel.layer, UserChannel.layer)
+const channels = Layer.mergeAll(
+  ChatChannel.layer,
+  CommentsChannel.layer,
+  PresenceChannel.layer,
+  MediaChannel.layer,
+  UserChannel.layer,
+)
 
 export const layer = (
   options: RealtimeOptions = {},
@@ -37,6 +51,7 @@ export const layer = (
   Endpoint.layer(options).pipe(
     Layer.provide([channels, BusFeed.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
+    Layer.provide([CommentRate.layer(options.commentRate), Presence.layer(options.presence)]),
     Layer.provide(Outbox.layer()),
     Layer.provideMerge(Timeline.layer),
     Layer.provideMerge([Topics.layer, Channels.layer, Revocations.layer]),

@@ -147,12 +147,12 @@ export class Socket implements Receiver {
     if (this.#members.get(member.topic) === member) this.#members.delete(member.topic)
   }
 
-  subscribe(topic: string, subscriber: Subscriber): void {
-    this.#surroundings.topics.subscribe(topic, subscriber)
+  subscribe(topic: string, subscriber: Subscriber, part?: string): void {
+    this.#surroundings.topics.subscribe(topic, subscriber, part)
   }
 
-  unsubscribe(topic: string, subscriber: Subscriber): void {
-    this.#surroundings.topics.unsubscribe(topic, subscriber)
+  unsubscribe(topic: string, subscriber: Subscriber, part?: string): void {
+    this.#surroundings.topics.unsubscribe(topic, subscriber, part)
   }
 
   broadcast(topic: string, event: string, payload: Payload, options: BroadcastOptions): Effect.Effect<void> {

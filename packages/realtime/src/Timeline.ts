@@ -37,9 +37,9 @@ export interface Post {
 
 export interface Wanted {
   /** The last `seq` that the client saw. */
-  readonly since?: number
+  readonly since?: number | undefined
   /** At most so many. */
-  readonly last?: number
+  readonly last?: number | undefined
 }
 
 export interface Replay {

@@ -47,6 +47,8 @@ export interface BroadcastOptions {
   readonly seq?: number
   /** Everybody but this one. */
   readonly except?: Subscriber
+  /** Only those who subscribed to this part of the topic. */
+  readonly part?: string
 }
 
 /** Called once per broadcast and subscriber: must be quick and must not throw. */
@@ -58,8 +60,8 @@ export class Topics extends Context.Service<
   Topics,
   {
     /** From now until `unsubscribe`. Synchronous, so that nothing passes between a decision and the subscription. */
-    readonly subscribe: (topic: string, subscriber: Subscriber) => void
-    readonly unsubscribe: (topic: string, subscriber: Subscriber) => void
+    readonly subscribe: (topic: string, subscriber: Subscriber, part?: string) => void
+    readonly unsubscribe: (topic: string, subscriber: Subscriber, part?: string) => void
     /** To every subscriber on every node. */
     readonly broadcast: (
       topic: string,
@@ -80,7 +82,7 @@ export class Topics extends Context.Service<
     const counts = { broadcasts: 0, deliveries: 0 }
 
     const deliver: Topics["Service"]["deliver"] = (topic, event, payload, options) => {
-      const subscribers = topics.get(topic)
+      const subscribers = topics.get(keyOf(topic, options?.part))
       if (subscribers === undefined) return
       const broadcast = new Broadcast(topic, event, payload, options)
       const except = options?.except
@@ -90,14 +92,16 @@ export class Topics extends Context.Service<
     }
 
     return {
-      subscribe: (topic, subscriber) => {
-        const subscribers = topics.get(topic)
-        if (subscribers === undefined) topics.set(topic, new Set([subscriber]))
+      subscribe: (topic, subscriber, part) => {
+        const key = keyOf(topic, part)
+        const subscribers = topics.get(key)
+        if (subscribers === undefined) topics.set(key, new Set([subscriber]))
         else subscribers.add(subscriber)
       },
-      unsubscribe: (topic, subscriber) => {
-        const subscribers = topics.get(topic)
-        if (subscribers?.delete(subscriber) === true && subscribers.size === 0) topics.delete(topic)
+      unsubscribe: (topic, subscriber, part) => {
+        const key = keyOf(topic, part)
+        const subscribers = topics.get(key)
+        if (subscribers?.delete(subscriber) === true && subscribers.size === 0) topics.delete(key)
       },
       broadcast: (topic, event, payload, options) => Effect.sync(() => deliver(topic, event, payload, options)),
       deliver,
@@ -106,3 +110,6 @@ export class Topics extends Context.Service<
     }
   })
 }
+
+/** No topic that a client may name has a line break. */
+const keyOf = (topic: string, part: string | undefined): string => (part === undefined ? topic : `${topic}\n${part}`)

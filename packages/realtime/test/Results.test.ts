@@ -104,7 +104,9 @@ describe("media:{media_id}", () => {
       yield* say(server, "media.failed", "media", { ...failed, hint: "kept" }, { request_id: "r1" })
       const payload = { ...failed, hint: "kept", request_id: "r1" }
       assert.deepStrictEqual(yield* watcher.next, [null, null, "media:m1", "media_failed", payload])
-      assert.deepStrictEqual(yield* owner.next, [null, null, "user:owner", "media_failed", payload])
+      const [, , , event, kept] = yield* owner.next
+      assert.isAbove(Number(kept["seq"]), 0)
+      assert.deepStrictEqual([event, kept], ["media_failed", { ...payload, seq: kept["seq"] }])
       yield* watcher.nothing
     }),
   )
@@ -140,9 +142,52 @@ describe("user:{user_id}", () => {
         sent_at: now,
         deliveries: [],
       }
-      yield* say(server, "notification.sent", "notify", { ...sent, user_id: "u2" })
-      yield* say(server, "notification.sent", "notify", sent)
-      assert.deepStrictEqual(yield* client.next, [null, null, "user:u1", "notification_sent", sent])
+      const tell = (event_id: string, payload: object) =>
+        say(server, "notification.sent", "notify", payload, { event_id })
+      yield* tell(id.replace(/1$/, "2"), { ...sent, user_id: "u2" })
+      yield* tell(id, sent)
+      const [, , , event, payload] = yield* client.next
+      assert.deepStrictEqual([event, payload], ["notification_sent", { ...sent, seq: payload["seq"] }])
+    }),
+  )
+
+  it.live("gets what it missed while nobody was there, once", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* joined(server, "user:owner", { user: "owner" })
+      yield* say(server, "media.failed", "media", failed)
+      const [, , , , { seq }] = yield* client.next
+      client.ws.terminate()
+      const events = ["2", "3"].map((digit) => id.replace(/1$/, digit))
+      for (const event_id of [...events, ...events]) {
+        yield* say(
+          server,
+          "media.failed",
+          "media",
+          { ...failed, failed_at: `2026-01-31T12:00:0${event_id.at(-1)}Z` },
+          { event_id },
+        )
+      }
+      const marks = yield* joined(server, "user:owner", { user: "owner" })
+      yield* say(server, "media.failed", "media", failed, { event_id: id.replace(/1$/, "4") })
+      for (;;) if ((yield* marks.next)[4]["failed_at"] === now) break
+      const back = yield* connect(server, { user: "owner" })
+      back.send("1", "1", "user:owner", "phx_join", { since: seq })
+      const { response } = (yield* back.next)[4] as {
+        response: { events: ReadonlyArray<{ event: string; seq: number; payload: Record<string, unknown> }> }
+      }
+      assert.deepStrictEqual(
+        response.events.map(({ event, payload }) => [event, payload["failed_at"]]),
+        [
+          ["media_failed", "2026-01-31T12:00:02Z"],
+          ["media_failed", "2026-01-31T12:00:03Z"],
+          ["media_failed", now],
+        ],
+      )
+      assert.deepStrictEqual(
+        response.events.map(({ seq: number, payload }) => payload["seq"] === number),
+        [true, true, true],
+      )
     }),
   )
 })

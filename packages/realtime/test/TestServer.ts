@@ -6,10 +6,12 @@ import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { Channels } from "@armoricore/realtime/Channels"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
+import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
 import * as Realtime from "@armoricore/realtime/Realtime"
 import { Revocations } from "@armoricore/realtime/Revocations"
 import { Topics } from "@armoricore/realtime/Topics"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { Ledger } from "@armoricore/worker/Ledger"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { WebSocket } from "ws"
 import { Diary, layer as roomLayer } from "./RoomChannel.ts"
@@ -19,7 +21,7 @@ const { Tokens } = TokensModule
 const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
 
 const layerOf = (options: Realtime.RealtimeOptions) =>
-  roomLayer.pipe(
+  Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
     Layer.provideMerge(Realtime.layer(options)),
     Layer.provideMerge(
       Layer.mergeAll(

@@ -11,6 +11,8 @@ import { Maybe } from "@armoricore/domain/Wire"
 import { Clock, Effect, FiberMap, Schema } from "effect"
 import * as Channel from "../Channel.ts"
 import { Outbox } from "../Outbox.ts"
+import { Presence } from "../presence/Presence.ts"
+import * as PresenceEvents from "../presence/PresenceEvents.ts"
 import { Timeline } from "../Timeline.ts"
 import * as Said from "./Said.ts"
 
@@ -39,6 +41,7 @@ export const ChatChannel = Channel.make({
       droppable: true,
     },
     message_removed: { payload: Said.Removed },
+    ...PresenceEvents.events,
   },
 })
 
@@ -50,6 +53,7 @@ export const layer = ChatChannel.toLayer(
   Effect.gen(function* () {
     const timeline = yield* Timeline
     const outbox = yield* Outbox
+    const presence = yield* Presence
     /** The timers of those who type, by membership; few at any moment. */
     const typing = yield* FiberMap.make<string>()
 
@@ -71,12 +75,10 @@ export const layer = ChatChannel.toLayer(
       })
 
     return ChatChannel.handlers(
-      Effect.fnUntraced(function* (room, { since, last }) {
-        const replay = yield* timeline.replay(room.topic, {
-          ...(since === undefined ? {} : { since }),
-          ...(last === undefined ? {} : { last }),
-        })
+      Effect.fnUntraced(function* (room, wanted) {
+        const replay = yield* timeline.replay(room.topic, wanted)
         const messages = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeMessage(payload)))
+        if (wanted.presence === true) yield* PresenceEvents.enter(presence, room, "online")
         return { reply: { messages, recovered: replay.recovered }, covers: replay.covers }
       }),
       {

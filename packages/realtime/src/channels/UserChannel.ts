@@ -1,33 +1,41 @@
 /**
- * `user:{user_id}`: everything that concerns one user, for that user alone. Nothing is kept yet for those who were
- * away: a join that asks for what came `since` hears `recovered: false` and should ask the HTTP API instead.
+ * `user:{user_id}`: everything that concerns one user, for that user alone (the `JoinPolicy` sees to it). Results are
+ * kept for those who were away; progress is not, and has no `seq`.
  */
 import { UserId } from "@armoricore/domain/Ids"
-import { Count, Maybe } from "@armoricore/domain/Wire"
 import { Effect, Schema } from "effect"
 import * as Channel from "../Channel.ts"
-import { unauthorized } from "../Refusal.ts"
 import * as Results from "../Results.ts"
+import { Timeline } from "../Timeline.ts"
+import { wantedFields } from "./Said.ts"
+
+/** One of the events below, as it was sent to those who were there. */
+export const KeptEvent = Schema.Struct({
+  event: Schema.String,
+  seq: Schema.Int,
+  payload: Schema.Record(Schema.String, Schema.Unknown),
+})
 
 export const UserChannel = Channel.make({
   topic: "user:{user_id}",
   params: { user_id: UserId },
   join: {
-    payload: Schema.Struct({ since: Maybe(Count), last: Maybe(Count) }),
-    reply: Schema.Struct({ events: Schema.Array(Schema.Json), recovered: Schema.Boolean }),
+    payload: Schema.Struct(wantedFields),
+    reply: Schema.Struct({ events: Schema.Array(KeptEvent), recovered: Schema.Boolean }),
   },
   client: {},
-  server: { ...Results.ofMedia, ...Results.ofUser },
+  server: Results.ofUser,
 })
 
 export const layer = UserChannel.toLayer(
-  Effect.succeed(
-    UserChannel.handlers(
-      (user, { since }) =>
-        user.params.user_id === user.identity.userId
-          ? Effect.succeed({ reply: { events: [], recovered: since === undefined } })
-          : Effect.fail(unauthorized("this topic is another user's")),
+  Effect.gen(function* () {
+    const timeline = yield* Timeline
+    return UserChannel.handlers(
+      Effect.fnUntraced(function* (user, wanted) {
+        const { entries, recovered, covers } = yield* timeline.replay(user.topic, wanted)
+        return { reply: { events: entries, recovered }, covers }
+      }),
       { on: {} },
-    ),
-  ),
+    )
+  }),
 )

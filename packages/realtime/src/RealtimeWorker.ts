@@ -1,0 +1,92 @@
+/**
+ * What realtime does once for all nodes, as durable consumers of the bus: a user's results go into that user's history
+ * and from there to the sockets; what moderation takes away leaves the history and the screens. Each may be delivered
+ * again: a history keeps an event once, and taking away what is gone changes nothing.
+ */
+import { event } from "@armoricore/bus/Address"
+import type { ConsumerOptions, EventBus } from "@armoricore/bus/EventBus"
+import { type ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { AnyEvent, EventType } from "@armoricore/domain/Events"
+import type { Ledger } from "@armoricore/worker/Ledger"
+import { type Handler, on } from "@armoricore/worker/Handler"
+import * as Worker from "@armoricore/worker/Worker"
+import { Effect, Layer } from "effect"
+import { isKept, kept } from "./Results.ts"
+import { Timeline } from "./Timeline.ts"
+import { Topics } from "./Topics.ts"
+
+/** Events that the consumers below read. */
+export const readTypes: ReadonlyArray<EventType> = [...Object.keys(kept).filter(isKept), "moderation.flagged"]
+
+/** Their durable names, for `armoricore setup`. */
+export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = readTypes.map((type) => ({
+  name: `realtime-${nameOf(type)}`,
+  from: event(type),
+}))
+
+export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Ledger | Timeline | Topics> =
+  Layer.effectDiscard(
+    Effect.suspend(() => Worker.run("realtime", [...Object.keys(kept).filter(isKept).map(keep), moderate])),
+  )
+
+/** Users are served side by side, each in the order of arrival. */
+const concurrency = 16
+
+const keep = (type: keyof typeof kept): Handler<Timeline> => {
+  const handler = on(type, {
+    concurrency,
+    key: ({ payload }) => payload.user_id,
+    handle: () => Effect.succeed([]),
+    failed: () => [],
+  })
+  return {
+    ...handler,
+    // The payload is passed on as it came, with fields that this version does not know.
+    read: (message) =>
+      Effect.gen(function* () {
+        const incoming = yield* handler.read(message)
+        const { event, json } = yield* EventCodec.decode(message.body)
+        return { ...incoming, handle: () => Effect.as(post(kept[type], event, json["payload"]), []) }
+      }),
+  }
+}
+
+const post = Effect.fnUntraced(function* (
+  name: string,
+  { event_id, request_id, payload }: AnyEvent,
+  asItCame: unknown,
+) {
+  if (!("user_id" in payload)) return
+  const timeline = yield* Timeline
+  const told = { ...Object(asItCame), ...(request_id === undefined ? {} : { request_id }) }
+  yield* timeline
+    .post(`user:${payload.user_id}`, { event: name, id: event_id, payload: told })
+    // Nobody takes results away; were it so, there would be nothing left to tell.
+    .pipe(Effect.catchTag("Refusal", () => Effect.void))
+})
+
+const moderate: Handler<Timeline | Topics> = on("moderation.flagged", {
+  concurrency,
+  handle: Effect.fnUntraced(function* ({ payload: { target, reasons, action } }) {
+    if (action !== "remove") return []
+    const { kind, id, room_id, stream_id } = target
+    const room = kind === "chat" ? room_id : stream_id
+    if (room === undefined) {
+      const message = `a ${kind} is removed from a place: target.${kind === "chat" ? "room_id" : "stream_id"} is missing`
+      return yield* new PermanentError({ code: "invalid_target", message })
+    }
+    const topic = kind === "chat" ? `chat:room:${room}` : `comments:stream:${room}`
+    const told = kind === "chat" ? "message_removed" : "comment_removed"
+    const timeline = yield* Timeline
+    const topics = yield* Topics
+    yield* timeline.remove(topic, id)
+    yield* topics.broadcast(topic, told, { id, reason: reasons.join(", ") })
+    return []
+  }),
+  failed: () => [],
+})
+
+function nameOf(type: EventType): string {
+  return type.replaceAll(".", "-").replaceAll("_", "-")
+}

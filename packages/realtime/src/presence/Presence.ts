@@ -1,0 +1,157 @@
+/**
+ * Presence as the official clients know it: `presence_state` to those who come, `presence_diff` to those who are there.
+ * Changes are gathered for a moment, so that a room that fills up gets one diff with many joins and not a diff for each.
+ *
+ * A client keeps its picture by refs, so a diff may say what the client knows already. In a room of more than
+ * `maxListed` users nobody is listed: its members get an empty state, and `presence_count` at most once a second.
+ */
+import { Clock, Context, Duration, Effect, FiberHandle, Layer, type Scope } from "effect"
+import * as OncePerSecond from "../OncePerSecond.ts"
+import { Outbox } from "../Outbox.ts"
+import { Topics } from "../Topics.ts"
+import { type Entry, type Meta, PresenceSet } from "./PresenceSet.ts"
+
+export type State = Readonly<Record<string, { readonly metas: ReadonlyArray<Meta> }>>
+
+export interface Diff {
+  readonly joins: State
+  readonly leaves: State
+}
+
+/** One member of one topic, for as long as its scope. */
+export interface Present {
+  readonly update: (status: Meta["status"]) => Effect.Effect<void>
+}
+
+export class Presence extends Context.Service<
+  Presence,
+  {
+    /** Present from now until the scope closes. A user may be present several times. */
+    readonly enter: (
+      topic: string,
+      userId: string,
+      status: Meta["status"],
+    ) => Effect.Effect<Present, never, Scope.Scope>
+    /** What a `presence_state` says; empty in a room too large to be listed. */
+    readonly state: (topic: string) => State
+    /** Users of a room too large to be listed; `undefined` where they are. */
+    readonly count: (topic: string) => number | undefined
+  }
+>()("@armoricore/realtime/Presence") {}
+
+/** The part of a topic that hears about presence. */
+export const part = "presence"
+
+export interface PresenceOptions {
+  /** Default 1,000. */
+  readonly maxListed?: number
+  /** For how long changes are gathered. Default 50 ms. */
+  readonly gather?: Duration.Duration
+}
+
+export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, never, Topics | Outbox> =>
+  Layer.effect(
+    Presence,
+    Effect.gen(function* () {
+      const topics = yield* Topics
+      const outbox = yield* Outbox
+      const maxListed = options.maxListed ?? 1000
+      const gather = options.gather ?? Duration.millis(50)
+      const changes = new Map<string, { joins: Grouped; leaves: Grouped }>()
+      /** Topics whose members get counts only. */
+      const counted = new Set<string>()
+      const gathering = yield* FiberHandle.make<void>()
+      const set = new PresenceSet(crypto.randomUUID().slice(0, 8), (kind, entry) => {
+        const change = changes.get(entry.topic) ?? { joins: {}, leaves: {} }
+        changes.set(entry.topic, change)
+        group(kind === "join" ? change.joins : change.leaves, entry)
+      })
+
+      const counts = yield* OncePerSecond.make((topic) =>
+        Effect.sync(() => topics.deliver(topic, "presence_count", { count: set.users(topic).size }, { part })),
+      )
+
+      const list = (topic: string): State => {
+        const state: Record<string, { readonly metas: ReadonlyArray<Meta> }> = {}
+        for (const [key, metas] of set.users(topic)) state[key] = { metas }
+        return state
+      }
+
+      const tell = (topic: string, diff: Diff): Effect.Effect<void> => {
+        const { size } = set.users(topic)
+        if (counted.has(topic) ? size > maxListed * listedAgain : size > maxListed) {
+          if (!counted.has(topic)) topics.deliver(topic, "presence_state", {}, { part })
+          counted.add(topic)
+          return counts.changed(topic)
+        }
+        if (counted.delete(topic)) topics.deliver(topic, "presence_state", list(topic), { part })
+        else topics.deliver(topic, "presence_diff", diff, { part })
+        return Effect.void
+      }
+
+      const flush = Effect.gen(function* () {
+        yield* Effect.sleep(gather)
+        const due = [...changes]
+        changes.clear()
+        yield* Effect.forEach(due, ([topic, diff]) => tell(topic, diff), { discard: true })
+      })
+
+      const told = Effect.suspend(() =>
+        changes.size === 0 ? Effect.void : Effect.asVoid(FiberHandle.run(gathering, flush, { onlyIfMissing: true })),
+      )
+
+      /** Whether the user is in this room at all, through chat or presence. */
+      const isThere = (roomId: string, userId: string) =>
+        roomTopics.some((prefix) => set.users(prefix + roomId).has(userId))
+
+      const publish = Effect.fnUntraced(function* ({ topic, key, meta }: Entry, status: Meta["status"]) {
+        const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
+        const payload = { user_id: key, room_id: roomOf(topic), status, timestamp }
+        yield* outbox.offer("presence.update", `${meta.phx_ref} ${status}`, payload)
+      })
+
+      return {
+        enter: Effect.fnUntraced(function* (topic, userId, status) {
+          const online_at = new Date(yield* Clock.currentTimeMillis).toISOString()
+          let entry: Entry | undefined = undefined
+          const come = Effect.gen(function* () {
+            const first = !isThere(roomOf(topic), userId)
+            entry = set.add(topic, userId, { status, online_at }).entry
+            yield* told
+            if (first) yield* publish(entry, status)
+          })
+          const go = Effect.gen(function* () {
+            if (entry === undefined) return
+            set.remove(entry)
+            yield* told
+            if (!isThere(roomOf(topic), userId)) yield* publish(entry, "offline")
+          })
+          yield* Effect.acquireRelease(come, () => go)
+          return {
+            update: Effect.fnUntraced(function* (next) {
+              if (entry === undefined || entry.meta.status === next) return
+              entry = set.replace(entry, next).entry
+              yield* told
+              yield* publish(entry, next)
+            }),
+          }
+        }),
+        state: (topic) => (counted.has(topic) ? {} : list(topic)),
+        count: (topic) => (counted.has(topic) ? set.users(topic).size : undefined),
+      }
+    }),
+  )
+
+/** A room is listed again when it is this much smaller than the limit, so that one user more or less does not matter. */
+const listedAgain = 0.8
+
+const roomTopics = ["chat:room:", "presence:room:"]
+const roomOf = (topic: string): string => topic.slice(topic.lastIndexOf(":") + 1)
+
+type Grouped = Record<string, { metas: Array<Meta> }>
+
+const group = (users: Grouped, { key, meta }: Entry): void => {
+  const user = Object.hasOwn(users, key) ? users[key] : undefined
+  if (user === undefined) users[key] = { metas: [meta] }
+  else user.metas.push(meta)
+}

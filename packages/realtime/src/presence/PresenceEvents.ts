@@ -1,0 +1,39 @@
+/** What a channel with presence declares, and what its join does. */
+import { PresenceStatus } from "@armoricore/domain/events/realtime"
+import { Timestamp } from "@armoricore/domain/Wire"
+import { Effect, Schema } from "effect"
+import type { Declaration, Membership } from "../Channel.ts"
+import { part, type Presence } from "./Presence.ts"
+
+const Meta = Schema.Struct({
+  phx_ref: Schema.String,
+  phx_ref_prev: Schema.optionalKey(Schema.String),
+  status: PresenceStatus,
+  online_at: Timestamp,
+})
+
+/** By user id; the shapes that the official client's `Presence` class reads. */
+const State = Schema.Record(Schema.String, Schema.Struct({ metas: Schema.Array(Meta) }))
+
+export const events = {
+  presence_state: { payload: State },
+  presence_diff: { payload: Schema.Struct({ joins: State, leaves: State }) },
+  /** Instead of both, in a room too large to be listed. */
+  presence_count: { payload: Schema.Struct({ count: Schema.Int }), droppable: true },
+} as const
+
+type Used = "topic" | "identity" | "push" | "listen"
+
+/** Makes the member present, and sends it the state: also when it is empty, for clients keep diffs until it comes. */
+export const enter = Effect.fnUntraced(function* (
+  presence: Presence["Service"],
+  member: Pick<Membership<Declaration & { readonly server: typeof events }, undefined>, Used>,
+  status: typeof PresenceStatus.Type,
+) {
+  yield* member.listen(part)
+  const present = yield* presence.enter(member.topic, member.identity.userId, status)
+  yield* member.push("presence_state", presence.state(member.topic))
+  const count = presence.count(member.topic)
+  if (count !== undefined) yield* member.push("presence_count", { count })
+  return present
+})

@@ -1,0 +1,168 @@
+/**
+ * Who is where, over many nodes, as a replicated set that heals by itself (a delta-state CRDT).
+ *
+ * Only a node itself adds and removes its own entries. So what one node says is a sequence of versions, and a replica
+ * needs nothing but the latest: merging takes the higher version, whatever was lost, repeated or late on the way.
+ * A delta goes from one version to a later one and fits only a replica that has exactly the first; to any other it is
+ * known already or leaves a gap, and then the node's snapshot mends it. A ref names its node and is never used twice;
+ * a node that starts again has another name.
+ *
+ * No clock, no I/O, no Effect.
+ */
+import type { PresenceStatus } from "@armoricore/domain/events/realtime"
+
+/** What the official client calls a meta: one of the places where a user is present. */
+export interface Meta {
+  readonly phx_ref: string
+  /** The ref that this one takes the place of. */
+  readonly phx_ref_prev?: string
+  readonly status: typeof PresenceStatus.Type
+  /** RFC 3339. */
+  readonly online_at: string
+}
+
+export interface Entry {
+  readonly topic: string
+  readonly key: string
+  readonly meta: Meta
+}
+
+/** What changed on a node between two of its versions. */
+export interface Delta {
+  readonly node: string
+  readonly from: number
+  readonly to: number
+  readonly joins: ReadonlyArray<Entry>
+  readonly leaves: ReadonlyArray<Entry>
+}
+
+/** All that a node has at one version. */
+export interface Snapshot {
+  readonly node: string
+  readonly version: number
+  readonly entries: ReadonlyArray<Entry>
+}
+
+/** Called for each entry that came or went in this replica. */
+export type OnChange = (kind: "join" | "leave", entry: Entry) => void
+
+type Users = Map<string, ReadonlyArray<Meta>>
+
+const nobody: ReadonlyMap<string, ReadonlyArray<Meta>> = new Map()
+
+export class PresenceSet {
+  readonly node: string
+  readonly #onChange: OnChange
+  readonly #topics = new Map<string, Users>()
+  /** The versions of all nodes, this one included. */
+  readonly #versions = new Map<string, number>()
+  #refs = 0
+
+  constructor(node: string, onChange: OnChange = () => {}) {
+    this.node = node
+    this.#onChange = onChange
+    this.#versions.set(node, 0)
+  }
+
+  add(topic: string, key: string, fields: Omit<Meta, "phx_ref">): { readonly entry: Entry; readonly delta: Delta } {
+    const entry = { topic, key, meta: { phx_ref: this.#nextRef(), ...fields } }
+    return { entry, delta: this.#own([entry], []) }
+  }
+
+  remove(entry: Entry): Delta {
+    return this.#own([], [entry])
+  }
+
+  /** A leave and a join in one step, so that nobody sees the user gone in between. */
+  replace(entry: Entry, status: Meta["status"]): { readonly entry: Entry; readonly delta: Delta } {
+    const { phx_ref: previous, online_at } = entry.meta
+    const meta = { phx_ref: this.#nextRef(), phx_ref_prev: previous, status, online_at }
+    const next = { topic: entry.topic, key: entry.key, meta }
+    return { entry: next, delta: this.#own([next], [entry]) }
+  }
+
+  /** Takes what another node did. `gap`: something before it is missing, and the node's snapshot is wanted. */
+  merge({ node, from, to, joins, leaves }: Delta): "merged" | "known" | "gap" {
+    const version = this.#versions.get(node) ?? 0
+    if (node === this.node || to <= version) return "known"
+    if (from !== version) return "gap"
+    this.#versions.set(node, to)
+    for (const entry of joins) this.#join(entry)
+    for (const entry of leaves) this.#leave(entry)
+    return "merged"
+  }
+
+  /** Takes all that another node has. */
+  restore({ node, version, entries }: Snapshot): "merged" | "known" {
+    if (node === this.node || version <= (this.#versions.get(node) ?? 0)) return "known"
+    this.#versions.set(node, version)
+    const wanted = new Set(entries.map(({ meta }) => meta.phx_ref))
+    for (const entry of entries) this.#join(entry)
+    for (const entry of this.#entriesOf(node)) if (!wanted.has(entry.meta.phx_ref)) this.#leave(entry)
+    return "merged"
+  }
+
+  /** Forgets a node that is gone. Should it come back, its next delta leaves a gap and its snapshot mends that. */
+  drop(node: string): void {
+    if (node === this.node) return
+    this.#versions.delete(node)
+    for (const entry of this.#entriesOf(node)) this.#leave(entry)
+  }
+
+  /** What this node has, for the others. */
+  snapshot(): Snapshot {
+    return { node: this.node, version: this.versionOf(this.node), entries: this.#entriesOf(this.node) }
+  }
+
+  versionOf(node: string): number {
+    return this.#versions.get(node) ?? 0
+  }
+
+  users(topic: string): ReadonlyMap<string, ReadonlyArray<Meta>> {
+    return this.#topics.get(topic) ?? nobody
+  }
+
+  #nextRef(): string {
+    return `${this.node}.${(++this.#refs).toString(36)}`
+  }
+
+  #own(joins: ReadonlyArray<Entry>, leaves: ReadonlyArray<Entry>): Delta {
+    const from = this.versionOf(this.node)
+    this.#versions.set(this.node, from + 1)
+    for (const entry of joins) this.#join(entry)
+    for (const entry of leaves) this.#leave(entry)
+    return { node: this.node, from, to: from + 1, joins, leaves }
+  }
+
+  #join(entry: Entry): void {
+    const users: Users = this.#topics.get(entry.topic) ?? new Map()
+    this.#topics.set(entry.topic, users)
+    const metas = users.get(entry.key) ?? []
+    if (metas.some(({ phx_ref }) => phx_ref === entry.meta.phx_ref)) return
+    users.set(entry.key, [...metas, entry.meta])
+    this.#onChange("join", entry)
+  }
+
+  #leave(entry: Entry): void {
+    const users = this.#topics.get(entry.topic)
+    const metas = users?.get(entry.key) ?? []
+    const left = metas.filter(({ phx_ref }) => phx_ref !== entry.meta.phx_ref)
+    if (users === undefined || left.length === metas.length) return
+    if (left.length > 0) users.set(entry.key, left)
+    else users.delete(entry.key)
+    if (users.size === 0) this.#topics.delete(entry.topic)
+    this.#onChange("leave", entry)
+  }
+
+  #entriesOf(node: string): ReadonlyArray<Entry> {
+    const entries: Array<Entry> = []
+    for (const [topic, users] of this.#topics) {
+      for (const [key, metas] of users) {
+        for (const meta of metas) if (nodeOf(meta.phx_ref) === node) entries.push({ topic, key, meta })
+      }
+    }
+    return entries
+  }
+}
+
+const nodeOf = (ref: string): string => ref.slice(0, ref.lastIndexOf("."))
