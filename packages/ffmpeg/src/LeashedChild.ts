@@ -42,6 +42,8 @@ export const spawn = (leash: Leash, name: string, given: ReadonlyArray<string>, 
     detached: true,
     killSignal: "SIGTERM",
     forceKillAfter: "3 seconds",
+    env,
+    extendEnv: true,
   } as const
   switch (leash) {
     case "setpriv":
@@ -56,6 +58,12 @@ export const spawn = (leash: Leash, name: string, given: ReadonlyArray<string>, 
       return ChildProcess.make(program, args, { ...options, stdin: "ignore" })
   }
 }
+
+/**
+ * A statically linked ffprobe crashes when it loads the system's character sets, as it does for the channel names in a
+ * broadcast's transport stream; where it finds none it leaves the names as they are.
+ */
+const env = { GCONV_PATH: "/nonexistent" }
 
 const watcher = `exec 3<&0
 "$@" </dev/null 3<&- & child=$!

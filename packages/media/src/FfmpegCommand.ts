@@ -60,6 +60,7 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
     ...words("-hide_banner -nostdin -loglevel error"),
     ...inputGuards,
     ...(plan.maxPixels === undefined ? [] : words(`-max_pixels ${plan.maxPixels}`)),
+    ...(mayChangeSize(info) ? words("-reinit_filter:v 0") : []),
     // A file may hold more than it claims.
     ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
     `file:${input}`,
@@ -90,6 +91,13 @@ export const coverArgs = (stream: number, input: string): ReadonlyArray<string> 
 ]
 
 const words = (text: string): ReadonlyArray<string> => text.split(" ")
+
+/**
+ * Calls change the size of their picture in the middle. The first filter that heeds the size takes any; building the
+ * graph anew would lose what the rate and the pictures have counted so far. Filters before it could not bear it.
+ */
+const mayChangeSize = ({ video }: MediaInfo): boolean =>
+  video !== undefined && video.rotation === 0 && !video.interlaced && video.still === undefined
 
 const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
   const gop = Math.ceil((plan.frameRate.num / plan.frameRate.den) * keyFrameSeconds)

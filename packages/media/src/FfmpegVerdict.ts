@@ -4,7 +4,7 @@ import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { failure } from "./Failures.ts"
 
 const ofTheFile =
-  /Invalid data found|Error while decoding|Error submitting packet to decoder|received no packets|Output file is empty|Nothing was written|Decoder .* not found|Decoding requested, but no decoder|Cannot determine format|Invalid argument|Function not implemented|Not yet implemented|Rematrix is needed|Impossible to convert|Could not find codec parameters|Picture size .* is invalid|Error reinitializing filters|Error (initializing|configuring) (filters|complex filters|filter)|Failed to (inject frame|configure)|matches no streams|Error sending frames|could not seek|Conversion failed/i
+  /Invalid data found|Error while decoding|Error submitting packet to decoder|received no packets|Output file is empty|Nothing was written|Decoder .* not found|Decoding requested, but no decoder|Cannot determine format|Invalid argument|Function not implemented|Not yet implemented|Rematrix is needed|Impossible to convert|Could not find codec parameters|Picture size .* is invalid|Error reinitializing filters|Error (initializing|configuring) (filters|complex filters|filter)|Failed to (inject frame|configure)|matches no streams|Invalid pts|Error sending frames|could not seek|Conversion failed/i
 const ofTheMachine = /No space left|Permission denied|Read-only file system|Input\/output error|Disk quota/i
 const ofMemory = /Cannot allocate memory|out of memory|malloc of size/i
 

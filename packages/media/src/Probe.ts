@@ -78,7 +78,7 @@ export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: nu
   const cover = report.streams.find(Report.isCover)
   const heard = report.streams.filter(Report.isSound)
   const sound = Report.preferred(heard)
-  const isImage = /_pipe$/.test(report.format.format_name)
+  const isImage = report.format.format_name.endsWith("_pipe")
   // A cover picture alone is a picture: some tools write a photo so.
   const picture = Report.preferred(pictures) ?? (sound === undefined ? cover : undefined)
   if (picture === undefined && sound === undefined) {

@@ -31,7 +31,7 @@ export const checkKeyFrames = Effect.fnUntraced(function* (folder: string, uri: 
     const { stdout } = yield* run("ffprobe", ["-v", "quiet", "-show_entries", entries, "-of", "csv=p=0", file])
     yield* fs.remove(file)
     const pictures = stdout.trim().split(/\s+/)
-    if (pictures.length !== 1 || !/^1,I/.test(pictures[0] ?? "")) {
+    if (pictures.length !== 1 || pictures[0]?.startsWith("1,I") !== true) {
       faults.push(`${uri} ${segment} gives the pictures ${pictures.join(" ")}`)
     }
   }
