@@ -1,0 +1,85 @@
+/** An hour of sound: killed in the middle, gone on, nothing doubled or lost at the seams, memory flat. */
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Path, Schema, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { fileURLToPath } from "node:url"
+import { localObjects } from "./support/LocalObjects.ts"
+import { documentOf, missing } from "./support/Pipeline.ts"
+import { wav } from "./support/Recordings.ts"
+
+const script = fileURLToPath(new URL("support/long.ts", import.meta.url))
+
+const Report = Schema.fromJsonString(
+  Schema.Struct({ transcript: Schema.String, calls: Schema.Int, megabytes: Schema.Finite }),
+)
+
+/** Runs the process; killed at once when it says `until`. */
+const run = Effect.fnUntraced(function* (folder: string, key: string, event: string, until?: string) {
+  const child = yield* ChildProcess.make(process.execPath, [script, folder, key, event], {
+    stdin: "ignore",
+    stderr: "inherit",
+    forceKillAfter: "1 second",
+  })
+  const lines = yield* child.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.tap((line) => (line === until ? Effect.orDie(child.kill({ killSignal: "SIGKILL" })) : Effect.void)),
+    Stream.runCollect,
+  )
+  if (until !== undefined) return undefined
+  return yield* Schema.decodeUnknownEffect(Report)([...lines].at(-1))
+}, Effect.scoped)
+
+describe.skipIf(missing)("an hour", () => {
+  it.live(
+    "goes on where it was killed, with every word once, in the memory of a short recording",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" }), "objects")
+        // Pauses too short to cut at: every cut is forced, and overlaps.
+        const hour = ToneSpeech.say(9000)
+        yield* store(folder, "hour.wav", hour.samples)
+        yield* store(folder, "short.wav", ToneSpeech.say(1400).samples)
+        const event = "00000000-0000-4000-8000-00000000000"
+
+        const short = yield* run(folder, "short.wav", `${event}1`)
+        yield* run(folder, "hour.wav", `${event}2`, "piece 5")
+        const kept = yield* pieces(folder)
+        const second = yield* run(folder, "hour.wav", `${event}2`)
+        const all = yield* pieces(folder)
+        assert.isAtLeast(kept, 3)
+        assert.strictEqual(second?.calls, all - kept)
+        const third = yield* run(folder, "hour.wav", `${event}3`)
+        assert.strictEqual(third?.calls, 0)
+
+        const document = yield* documentOf(second?.transcript ?? "").pipe(Effect.provide(localObjects(folder)))
+        assert.strictEqual(
+          document.words.map(({ text }) => text).join(" "),
+          hour.words.map(({ text }) => text).join(" "),
+        )
+        const drift = document.words.map(({ start }, index) => Math.abs(start - (hour.words[index]?.start ?? 0)))
+        assert.isAtMost(Math.max(...drift), 0.1)
+        // Six times the length; what grows is the words, not the sound (100 MB more).
+        assert.isAtMost((second?.megabytes ?? 0) - (short?.megabytes ?? 0), 60)
+      }).pipe(Effect.provide(NodeServices.layer)),
+    240_000,
+  )
+})
+
+const store = (folder: string, key: string, samples: Int16Array) =>
+  Effect.gen(function* () {
+    const storage = yield* ObjectStorage
+    yield* storage.setup("media")
+    yield* storage.put<never, never>({ bucket: "media", key }, wav(samples), { contentType: "audio/wav" })
+  }).pipe(Effect.provide(localObjects(folder)))
+
+/** Answers that are kept, of both recordings. */
+const pieces = (folder: string) =>
+  Effect.flatMap(ObjectStorage, (storage) => Stream.runCount(storage.list("media", "work/transcription/"))).pipe(
+    Effect.provide(localObjects(folder)),
+  )
