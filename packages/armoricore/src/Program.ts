@@ -55,7 +55,8 @@ const run = Effect.fnUntraced(function* <E, R>(
   const server = yield* Server.make(
     chosen.has("realtime") ? Layer.merge(everywhere, Layer.merge(yield* api, pages)) : everywhere,
   )
-  const endpoints = chosen.has("realtime") ? [yield* sockets] : []
+  const realtime = chosen.has("realtime") ? yield* sockets : undefined
+  const endpoints = realtime === undefined ? [] : [Context.get(realtime, Endpoint)]
   const listening = yield* server.listen(
     endpoints.map(({ handleUpgrade }) => handleUpgrade),
     endpoints.map(({ handleRequest }) => handleRequest),
@@ -64,7 +65,7 @@ const run = Effect.fnUntraced(function* <E, R>(
     Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
     Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
   )
-  yield* Layer.build(Services.workers(chosen))
+  yield* Layer.build(Services.workers(chosen, realtime))
   yield* readiness.enter("serving")
   yield* Effect.addFinalizer(() => readiness.enter("draining"))
   yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, { port: listening.port })
@@ -124,14 +125,13 @@ const cors = (origins: ReadonlyArray<string>) => {
 
 const sockets = Effect.gen(function* () {
   const { ALLOWED_ORIGINS, MEDIA_TOPIC_POLICY, TRUSTED_PROXIES } = yield* Settings
-  const context = yield* Layer.build(
+  return yield* Layer.build(
     Realtime.layer({
       ...(TRUSTED_PROXIES === undefined ? {} : { trustedProxies: TRUSTED_PROXIES }),
       mediaTopicPolicy: MEDIA_TOPIC_POLICY,
       allowedOrigins: ALLOWED_ORIGINS === undefined ? "same" : ALLOWED_ORIGINS.includes("*") ? "any" : ALLOWED_ORIGINS,
     }),
   )
-  return Context.get(context, Endpoint)
 })
 
 const checks = (chosen: ReadonlySet<Services.ServiceName>) =>

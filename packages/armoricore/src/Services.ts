@@ -4,12 +4,15 @@ import { event } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
 import * as MediaService from "@armoricore/media/MediaService"
+import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
+import type { Timeline } from "@armoricore/realtime/Timeline"
+import type { Topics } from "@armoricore/realtime/Topics"
 import { EventSigningKeys, EventSources } from "@armoricore/worker/Authorization"
 import * as Guard from "@armoricore/worker/Guard"
 import { Ledger } from "@armoricore/worker/Ledger"
 import { RetryPolicy } from "@armoricore/worker/Retry"
 import { WorkerTimes } from "@armoricore/worker/Worker"
-import { Duration, Effect, Layer } from "effect"
+import { type Context, Duration, Effect, Layer } from "effect"
 import * as Ai from "./Ai.ts"
 import { Settings } from "./Settings.ts"
 import { groups, type Name, table } from "./settings/Table.ts"
@@ -21,6 +24,7 @@ export type ServiceName = (typeof names)[number]
 const reads: Readonly<Record<string, ReadonlyArray<EventType>>> = {
   media: ["media.uploaded", "media.failed", "media.ready", "transcription.complete"],
   ai: aiReads,
+  realtime: RealtimeWorker.readTypes,
 }
 
 /** Those that workers of this installation read; the guard judges all others. */
@@ -71,11 +75,12 @@ const media = Layer.unwrap(
 
 const guard = Layer.effectDiscard(Guard.run(new Set(readTypes)))
 
-/** The workers among these services; closing the Layer drains them. Realtime has its place at the listener. */
-export const workers = (chosen: ReadonlySet<ServiceName>) =>
+/** The workers among these services; closing the Layer drains them. Realtime's stands on what its sockets share. */
+export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Context.Context<Timeline | Topics> | undefined) =>
   Layer.mergeAll(
     chosen.has("media") ? Layer.merge(media, guard) : Layer.empty,
     chosen.has("ai") ? Ai.layer : Layer.empty,
+    sockets === undefined ? Layer.empty : RealtimeWorker.layer.pipe(Layer.provide(Layer.succeedContext(sockets))),
   ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules))
 
 /** Groups of settings whose services are not part of this version. */

@@ -3,8 +3,7 @@
  * and from there to the sockets; what moderation takes away leaves the history and the screens. Each may be delivered
  * again: a history keeps an event once, and taking away what is gone changes nothing.
  */
-import { event } from "@armoricore/bus/Address"
-import type { ConsumerOptions, EventBus } from "@armoricore/bus/EventBus"
+import type { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { AnyEvent, EventType } from "@armoricore/domain/Events"
@@ -18,12 +17,6 @@ import { Topics } from "./Topics.ts"
 
 /** Events that the consumers below read. */
 export const readTypes: ReadonlyArray<EventType> = [...Object.keys(kept).filter(isKept), "moderation.flagged"]
-
-/** Their durable names, for `armoricore setup`. */
-export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = readTypes.map((type) => ({
-  name: `realtime-${nameOf(type)}`,
-  from: event(type),
-}))
 
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Ledger | Timeline | Topics> =
   Layer.effectDiscard(
@@ -86,7 +79,3 @@ const moderate: Handler<Timeline | Topics> = on("moderation.flagged", {
   }),
   failed: () => [],
 })
-
-function nameOf(type: EventType): string {
-  return type.replaceAll(".", "-").replaceAll("_", "-")
-}
