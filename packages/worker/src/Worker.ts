@@ -243,7 +243,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       yield* Metrics.count(Metrics.consumed, service, { type: incoming.type })
       return yield* carryOut(consumer, handler, delivery, incoming).pipe(
         Effect.catch(handBack),
-        Effect.withSpan(name, Trace.spanOf(delivery, incoming.cause.traceparent)),
+        Effect.withSpan(name, Trace.spanOf(delivery, incoming.cause.traceparent), { captureStackTrace: false }),
         Effect.annotateLogs({ service, message_id: delivery.id }),
       )
     })

@@ -31,4 +31,24 @@ export const count = (
   metric: Metric.Counter<number>,
   service: string,
   attributes: Readonly<Record<string, string>>,
-): Effect.Effect<void> => Metric.update(Metric.withAttributes(metric, { service, ...attributes }), 1)
+): Effect.Effect<void> => Metric.update(labelled(metric, service, attributes), 1)
+
+const known = new Map<Metric.Counter<number>, Map<string, Metric.Counter<number>>>()
+
+/** Making a metric with attributes costs more than counting; there are few combinations. */
+const labelled = (
+  metric: Metric.Counter<number>,
+  service: string,
+  attributes: Readonly<Record<string, string>>,
+): Metric.Counter<number> => {
+  let name = service
+  for (const key in attributes) name += `\n${attributes[key]}`
+  const all = known.get(metric) ?? new Map<string, Metric.Counter<number>>()
+  known.set(metric, all)
+  const found = all.get(name)
+  if (found !== undefined) return found
+  const made = Metric.withAttributes(metric, { service, ...attributes })
+  // Types and reasons of dead letters come from outside: they must not fill the memory.
+  if (all.size < 1_000) all.set(name, made)
+  return made
+}

@@ -140,7 +140,8 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
       while (buffer.length === 0) {
         yield* mend
         arrived.closeUnsafe()
-        if (outstanding < free) {
+        // A request per free slot would cost more than the message; while half of them are asked for, one waits.
+        if (outstanding < free && outstanding <= options.concurrency / 2) {
           ask(free - outstanding, { expires: nanos(expires), idle_heartbeat: nanos(heartbeat) })
         }
         const sign = yield* Effect.timeoutOption(arrived.await, silence)
