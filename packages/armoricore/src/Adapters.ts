@@ -3,7 +3,7 @@
  * are loaded only where it is chosen.
  */
 import type { EventBus } from "@armoricore/bus/EventBus"
-import { ConfigurationError, type TransientError } from "@armoricore/domain/Errors"
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { History } from "@armoricore/history/History"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import type { KeyValue } from "@armoricore/state/KeyValue"
@@ -11,7 +11,7 @@ import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import type { PlaybackUrls } from "@armoricore/storage/Playback"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
-import { Effect, FileSystem, Layer, Path, Redacted } from "effect"
+import { Duration, Effect, FileSystem, Layer, Path, Redacted } from "effect"
 import { createHmac } from "node:crypto"
 import { ownSecret } from "./OwnSecret.ts"
 import { Settings } from "./Settings.ts"
@@ -31,15 +31,58 @@ const busAndState = (
   Layer.unwrap(
     Effect.gen(function* () {
       const settings = yield* Settings
-      if (settings.MESSAGE_BUS_URL !== undefined) return yield* nats(role, settings.MESSAGE_BUS_URL)
+      const servers = settings.MESSAGE_BUS_URL
+      if (servers !== undefined) return yield* servers.some(isRabbit) ? rabbit(role, servers) : nats(role, servers)
       const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/embedded/EmbeddedBus"))
       const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/embedded/EmbeddedState"))
       const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/embedded/EmbeddedHistory"))
       const folder = yield* dataFolder("engine")
       const engine = role === "owner" ? EmbeddedEngine.layerOwner({ folder }) : EmbeddedEngine.layerShared({ folder })
-      return Layer.mergeAll(bus, state, history()).pipe(Layer.provide(engine))
+      const kept = yield* postgres
+      return Layer.merge(bus, kept ?? Layer.merge(state, history())).pipe(Layer.provide(engine))
     }),
   )
+
+const isRabbit = (address: string) => address.startsWith("amqp")
+
+/** What STATE_URL chooses: the state and the history in PostgreSQL, or undefined. */
+const postgres = Effect.gen(function* () {
+  const { STATE_URL } = yield* Settings
+  if (STATE_URL === undefined) return undefined
+  const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/postgres/PostgresState"))
+  const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/postgres/PostgresHistory"))
+  const url = Redacted.make(STATE_URL)
+  return Layer.merge(state({ url }), history({ url }))
+})
+
+const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {
+  const { EventBus } = yield* Effect.promise(() => import("@armoricore/bus/EventBus"))
+  const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/rabbitmq/RabbitBus"))
+  const kept = yield* postgres
+  if (kept === undefined) {
+    return yield* new ConfigurationError({
+      setting: "STATE_URL",
+      message: "STATE_URL is missing: RabbitMQ keeps no state; set a postgres:// address",
+    })
+  }
+  // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
+  const waiting = Layer.effectDiscard(
+    Effect.flatMap(EventBus, ({ setup }) =>
+      Effect.timeoutOrElse(setup([]), {
+        duration: role === "owner" ? Duration.infinity : "10 seconds",
+        orElse: () => Effect.fail(unanswered(servers)),
+      }),
+    ),
+  )
+  return Layer.merge(waiting.pipe(Layer.provideMerge(bus({ servers }))), kept)
+})
+
+const unanswered = (servers: ReadonlyArray<string>) =>
+  new TransientError({
+    dependency: "bus",
+    code: "unavailable",
+    message: `No RabbitMQ server answers at ${servers.map((server) => new URL(server).host).join(", ")}`,
+  })
 
 const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {
   const settings = yield* Settings
@@ -65,7 +108,8 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
         : Effect.timeoutOrElse(link.connected, { duration: "10 seconds", orElse: () => link.client }),
     ),
   )
-  return Layer.mergeAll(bus(), state(), history(), waiting).pipe(Layer.provide(connected))
+  const kept = yield* postgres
+  return Layer.mergeAll(bus(), kept ?? Layer.merge(state(), history()), waiting).pipe(Layer.provide(connected))
 })
 
 /** Where objects lie, and the signatures of the URLs that this program answers itself. */

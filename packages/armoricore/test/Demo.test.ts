@@ -1,5 +1,7 @@
 import * as Programs from "@armoricore/testing/Programs"
 import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { S3Server } from "@armoricore/testing/S3Server"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
@@ -50,5 +52,26 @@ describe.skipIf(nats.missing)("armoricore demo --once with servers", () => {
         assert.match(stdout, ready)
       }).pipe(Effect.provide(S3Server.layer({ buckets: ["media"] }))),
     120_000,
+  )
+})
+
+const rabbit = Programs.need("rabbitmq-server")
+const postgres = Programs.need("postgres")
+
+describe.skipIf(rabbit.missing || postgres.missing)("armoricore demo --once with RabbitMQ and PostgreSQL", () => {
+  it.live(
+    "follows its clip over amqp and keeps its state in the database",
+    () =>
+      Effect.gen(function* () {
+        const bus = yield* RabbitServer.make({ hosts: 1 })
+        const state = yield* PostgresServer.make()
+        const { code, stderr, stdout } = yield* Program.run(["demo", "--once"], {
+          MESSAGE_BUS_URL: yield* bus.newUrl,
+          STATE_URL: state.url,
+        })
+        assert.strictEqual(code, 0, stderr)
+        assert.match(stdout, ready)
+      }),
+    180_000,
   )
 })

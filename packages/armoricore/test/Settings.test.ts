@@ -55,6 +55,7 @@ describe("Settings", () => {
     [{ SENDGRID_BASE_URL: "https://example.com" }, "SENDGRID_API_KEY"],
     [{ SMTP_URL: "smtp://localhost" }, "MAIL_FROM"],
     [{ NATS_NKEY_SEED: "SU" }, "MESSAGE_BUS_URL"],
+    [{ MESSAGE_BUS_URL: "amqp://localhost" }, "STATE_URL"],
   ] as const) {
     it.effect(`half-set: ${Object.keys(half).join(", ")} alone asks for ${missing}`, () =>
       Effect.gen(function* () {

@@ -7,10 +7,12 @@ import * as EmbeddedHistory from "@armoricore/history/embedded/EmbeddedHistory"
 import { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
+import * as PostgresHistory from "@armoricore/history/postgres/PostgresHistory"
 import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { describe } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { behaviour, retention } from "./behaviour.ts"
 
 const embedded = Layer.unwrap(
@@ -35,8 +37,22 @@ const nats = ready.pipe(
   Layer.provide(NatsServer.layer),
 )
 
+const postgres = ready.pipe(
+  Layer.provideMerge(
+    Layer.unwrap(
+      Effect.map(PostgresServer.PostgresServer, ({ url }) =>
+        PostgresHistory.layer({ ...retention, url: Redacted.make(url) }),
+      ),
+    ),
+  ),
+  Layer.provide(PostgresServer.layer),
+)
+
 behaviour("memory", MemoryHistory.layer(retention), { clock: "virtual" })
 behaviour("embedded", embedded, { clock: "real" })
 describe.skipIf(Programs.need("nats-server").missing)("with a nats-server", () => {
   behaviour("JetStream", nats, { clock: "real" })
+})
+describe.skipIf(Programs.need("postgres").missing)("with a PostgreSQL server", () => {
+  behaviour("PostgreSQL", postgres, { clock: "real" })
 })

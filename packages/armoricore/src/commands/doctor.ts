@@ -37,7 +37,8 @@ const bus = Effect.gen(function* () {
   const { MESSAGE_BUS_URL } = yield* Settings
   // Asks the bus itself: the first letter, if there is one.
   yield* (yield* EventBus).deadLetters.list({ limit: 1 })
-  return MESSAGE_BUS_URL === undefined ? "embedded" : "NATS answers"
+  if (MESSAGE_BUS_URL === undefined) return "embedded"
+  return MESSAGE_BUS_URL.some((address) => address.startsWith("amqp")) ? "RabbitMQ answers" : "NATS answers"
 }).pipe(Effect.provide(Adapters.layer("shared")))
 
 const state = Effect.gen(function* () {

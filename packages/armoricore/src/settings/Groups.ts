@@ -53,10 +53,6 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   if (isSet("JWT_SECRET") && isSet("JWT_JWKS_URL"))
     faults.push("JWT_JWKS_URL and JWT_SECRET are both set; keep one of them")
   faults.push(...busFaults(values))
-  if (isSet("STATE_URL"))
-    faults.push(
-      "STATE_URL names PostgreSQL, which this version does not speak; unset it: state is kept in NATS or embedded",
-    )
   if ((isSet("SMTP_URL") || isSet("SENDGRID_API_KEY") || isSet("SES_REGION")) && !isSet("MAIL_FROM")) {
     faults.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
   }
@@ -100,9 +96,10 @@ const busFaults = (values: Values): ReadonlyArray<string> => {
   if (servers.some(isNats) && !servers.every(isNats))
     faults.push("MESSAGE_BUS_URL mixes NATS and RabbitMQ; name servers of one kind")
   if (!servers.every(isNats)) {
-    faults.push(
-      "MESSAGE_BUS_URL names RabbitMQ, which this version does not speak; name NATS servers, or unset it for the embedded bus",
-    )
+    if (values.STATE_URL === undefined)
+      faults.push(
+        "STATE_URL is missing: MESSAGE_BUS_URL names RabbitMQ, which keeps no state; set a postgres:// address",
+      )
     if (natsOnly.length > 0)
       faults.push(`${natsOnly.join(", ")} is set, but MESSAGE_BUS_URL is no NATS server; unset it`)
   }

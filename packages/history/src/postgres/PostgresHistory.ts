@@ -1,0 +1,182 @@
+/**
+ * The history in two tables of PostgreSQL. An append locks its room's row, so that numbers are given in the order of
+ * commits and nobody reads a later one before an earlier. Time is the database's. An item without body was removed: it
+ * keeps its id from coming back.
+ */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Duration, Effect, Layer, type Redacted, Schedule } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { check, History, type Item } from "../History.ts"
+import { defaults, type Retention } from "../Retention.ts"
+
+export interface Options extends Partial<Retention> {
+  /** `postgres://user:password@host/database` */
+  readonly url: Redacted.Redacted
+  /** Connections of this process. Default 4. */
+  readonly connections?: number
+}
+
+interface Row {
+  readonly seq: string
+  readonly id: string
+  readonly body: Uint8Array
+}
+interface Room {
+  readonly last: string
+  readonly trimmed: string
+}
+
+const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
+  const sql = yield* PgClient.PgClient
+  const ask = <A>(statement: Effect.Effect<A, SqlError>) => Effect.mapError(statement, toError)
+  const cutoff = sql`clock_timestamp() - ${String(Duration.toMillis(maxAge))}::text::float8 * interval '1 millisecond'`
+  const known = (room: string, id: string) =>
+    sql<{ readonly seq: string; readonly body: Uint8Array | null }>`
+      SELECT seq::text, body FROM armoricore_history_item WHERE room = ${room}::text AND id = ${id}::text`
+
+  /** Under the room's lock. */
+  const append = Effect.fnUntraced(function* (room: string, id: string, body: Uint8Array) {
+    const [state] = yield* sql<Room>`
+      INSERT INTO armoricore_history_room AS r (room, last, trimmed) VALUES (${room}::text, 0, 0)
+      ON CONFLICT (room) DO UPDATE SET last = r.last RETURNING last::text, trimmed::text`
+    const [before] = yield* known(room, id)
+    if (before !== undefined) return { ...before, fresh: false }
+    const seq = Number(state?.last ?? 0) + 1
+    const gone = Math.max(Number(state?.trimmed ?? 0), seq - maxPerRoom)
+    yield* sql`
+      UPDATE armoricore_history_room SET last = ${String(seq)}::text::bigint, trimmed = ${String(gone)}::text::bigint
+      WHERE room = ${room}::text`
+    yield* sql`
+      INSERT INTO armoricore_history_item (room, seq, id, at, body)
+      VALUES (${room}::text, ${String(seq)}::text::bigint, ${id}::text, clock_timestamp(), ${body}::bytea)`
+    if (gone > 0) {
+      yield* sql`
+        DELETE FROM armoricore_history_item WHERE room = ${room}::text AND seq <= ${String(gone)}::text::bigint`
+    }
+    return { seq: String(seq), body, fresh: true }
+  })
+
+  // Ends with the layer.
+  yield* ask(
+    sql.withTransaction(
+      Effect.andThen(
+        sql`
+          UPDATE armoricore_history_room AS r SET trimmed = GREATEST(r.trimmed, aged.seq)
+          FROM (SELECT room, MAX(seq) AS seq FROM armoricore_history_item WHERE at <= ${cutoff} - interval '1 minute'
+                GROUP BY room) AS aged
+          WHERE aged.room = r.room`,
+        sql`
+          DELETE FROM armoricore_history_item AS i USING armoricore_history_room AS r
+          WHERE i.room = r.room AND i.seq <= r.trimmed AND i.at <= ${cutoff} - interval '1 minute'`,
+      ),
+    ),
+  ).pipe(
+    Effect.catch((error) => Effect.logDebug(`the history was not swept: ${error.message}`)),
+    Effect.repeat(Schedule.spaced("1 minute")),
+    Effect.forkScoped,
+  )
+
+  return History.of({
+    append: Effect.fnUntraced(function* (room, id, body) {
+      yield* check(room, id, body)
+      const [before] = yield* ask(known(room, id))
+      const kept =
+        before === undefined ? yield* ask(sql.withTransaction(append(room, id, body))) : { ...before, fresh: false }
+      if (kept.body === null) return { _tag: "Removed" } as const
+      return { _tag: "Kept", item: { seq: Number(kept.seq), id, body: kept.body }, fresh: kept.fresh } as const
+    }),
+    read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
+      yield* check(room)
+      const found = yield* ask(sql<Row>`
+        SELECT seq::text, id, body FROM armoricore_history_item
+        WHERE room = ${room}::text AND seq > ${String(since)}::text::bigint AND at > ${cutoff} AND body IS NOT NULL
+        ORDER BY armoricore_history_item.seq DESC LIMIT ${String(limit + 1)}::text::bigint`)
+      // Looked at afterwards: what was trimmed meanwhile makes the answer incomplete, never wrong.
+      const [state] = yield* ask(sql<Room & { readonly aged: string | null }>`
+        SELECT last::text, trimmed::text, (
+          SELECT MAX(seq)::text FROM armoricore_history_item WHERE room = ${room}::text AND at <= ${cutoff}) AS aged
+        FROM armoricore_history_room WHERE room = ${room}::text`)
+      const gone = Math.max(Number(state?.trimmed ?? 0), Number(state?.aged ?? 0))
+      const items = found.slice(0, limit).reverse().map(toItem)
+      const complete = since >= gone && since <= Number(state?.last ?? 0) && found.length <= limit
+      return { items, complete }
+    }),
+    remove: (room, id) =>
+      Effect.andThen(
+        check(room, id),
+        Effect.map(
+          ask(sql`
+            UPDATE armoricore_history_item SET body = NULL
+            WHERE room = ${room}::text AND id = ${id}::text AND body IS NOT NULL RETURNING id`),
+          (rows) => rows.length > 0,
+        ),
+      ),
+    setup: Effect.gen(function* () {
+      const [found] = yield* ask(sql<{ readonly there: boolean }>`
+        SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)
+      // A service without the right to make tables may look whether they are there.
+      if (found?.there !== true) yield* ask(sql.withTransaction(createTables(sql)))
+      return ["history: in PostgreSQL, tables armoricore_history_room and armoricore_history_item"]
+    }),
+  })
+})
+
+const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
+  // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
+  yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_history')::bigint)`
+  yield* sql`
+    CREATE TABLE IF NOT EXISTS armoricore_history_room (
+      room text PRIMARY KEY, last bigint NOT NULL, trimmed bigint NOT NULL
+    )`
+  yield* sql`
+    CREATE TABLE IF NOT EXISTS armoricore_history_item (
+      room text NOT NULL, seq bigint NOT NULL, id text NOT NULL, at timestamptz NOT NULL, body bytea,
+      PRIMARY KEY (room, seq), UNIQUE (room, id)
+    )`
+  yield* sql`CREATE INDEX IF NOT EXISTS armoricore_history_item_at ON armoricore_history_item (at)`
+})
+
+const toItem = ({ seq, id, body }: Row): Item => ({ seq: Number(seq), id, body })
+
+const toError = (error: SqlError): TransientError | ConfigurationError => {
+  const { cause } = error.reason
+  const said = cause instanceof Error ? cause.message : error.message
+  switch (error.reason._tag) {
+    case "SqlSyntaxError":
+      return new ConfigurationError({
+        setting: "STATE_URL",
+        message: `the history's tables are not in PostgreSQL as this version needs them; run "armoricore setup": ${said}`,
+        cause: error,
+      })
+    case "AuthenticationError":
+    case "AuthorizationError":
+      return new ConfigurationError({
+        setting: "STATE_URL",
+        message: `PostgreSQL refuses the history to the user of STATE_URL: ${said}`,
+        cause: error,
+      })
+    default:
+      return new TransientError({
+        dependency: "history",
+        code: error.reason._tag.includes("Timeout") ? "timeout" : "unavailable",
+        message: `the history in PostgreSQL cannot be used: ${said}`,
+        cause: error,
+      })
+  }
+}
+
+/** Does not wait for the server: an operation fails with `TransientError` while it cannot be reached. */
+export const layer = (options: Options): Layer.Layer<History, TransientError | ConfigurationError> => {
+  const client = PgClient.make({
+    url: options.url,
+    applicationName: "armoricore",
+    minConnections: 0,
+    maxConnections: options.connections ?? 4,
+    connectTimeout: "3 seconds",
+    idleTimeout: "5 minutes",
+  })
+  return Layer.effect(History, make({ ...defaults, ...options })).pipe(
+    Layer.provide(PgClient.layerFrom(Effect.mapError(client, toError))),
+  )
+}
