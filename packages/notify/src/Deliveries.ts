@@ -237,9 +237,9 @@ const make = Effect.gen(function* () {
           return yield* finish(job, current, { status: "failed", reason: error.code, message: error.message })
         case "OutcomeUnknown":
           return yield* unknown(job, current, error.message, guard.route.reports)
+        // Of the state, not of the route: that one pauses.
         case "ConfigurationError":
-          soonest ??= { _tag: "Closed", why: "route_paused", waitMillis: 1_000 }
-          continue
+          return yield* error
         case "TransientError":
           failed = failed === undefined || sooner(error, failed) ? error : failed
       }

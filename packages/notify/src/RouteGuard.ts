@@ -9,7 +9,7 @@
  * A throttled call is no outage: the provider answers, and says when to come again. A route that reaches several
  * servers has a circuit for each.
  */
-import { TransientError } from "@armoricore/domain/Errors"
+import { type ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Context, Duration, Effect, Random } from "effect"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Metrics from "./NotifyMetrics.ts"
@@ -49,8 +49,11 @@ export interface RouteGuard {
   readonly attempt: <E, R>(
     message: Message,
     before: Effect.Effect<void, E, R>,
-  ) => Effect.Effect<Accepted | Closed, RouteError | E, R>
+  ) => Effect.Effect<Accepted | Closed, CallError | E, R>
 }
+
+/** A configuration fault is no failure of the message: the route closes. */
+export type CallError = Exclude<RouteError, ConfigurationError>
 
 /** What a permit waits for at most; longer waits free the slot. */
 const patienceMillis = 1_000
@@ -118,7 +121,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       )
     })
 
-  const outage = (circuit: Circuit, error: RouteError, probe: boolean) =>
+  const outage = (circuit: Circuit, error: CallError, probe: boolean) =>
     Effect.gen(function* () {
       circuit.failures++
       // Calls that were under way when it opened say nothing new.
@@ -136,19 +139,18 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       )
     })
 
-  const pause = (circuit: Circuit, error: RouteError) =>
+  const pause = (circuit: Circuit, error: RouteError): Effect.Effect<Closed> =>
     Effect.gen(function* () {
       circuit.pausedUntil = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.pause)
       yield* Metrics.set(Metrics.paused, route.name, true)
       yield* Effect.logError(`ALARM: the route ${named(circuit)} is paused, its messages wait: ${error.message}`, {
         route: route.name,
       })
+      return yield* closed("route_paused", Duration.toMillis(options.pause))
     })
 
-  const judge = (circuit: Circuit, error: RouteError, probe: boolean): Effect.Effect<void> => {
+  const judge = (circuit: Circuit, error: CallError, probe: boolean): Effect.Effect<void> => {
     switch (error._tag) {
-      case "ConfigurationError":
-        return pause(circuit, error)
       case "OutcomeUnknown":
         return outage(circuit, error, probe)
       case "TransientError":
@@ -159,7 +161,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     }
   }
 
-  const waitsOutage = ({ openMillis, openUntil }: Circuit, error: RouteError): Effect.Effect<RouteError> =>
+  const waitsOutage = ({ openMillis, openUntil }: Circuit, error: CallError): Effect.Effect<CallError> =>
     error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0
       ? Effect.succeed(error)
       : Effect.map(Clock.currentTimeMillis, (now) => {
@@ -176,7 +178,9 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       }),
       Effect.tap(() => healthy(circuit)),
       Effect.catch((error) =>
-        Effect.andThen(judge(circuit, error, probe), Effect.flatMap(waitsOutage(circuit, error), Effect.fail)),
+        error._tag === "ConfigurationError"
+          ? pause(circuit, error)
+          : Effect.andThen(judge(circuit, error, probe), Effect.flatMap(waitsOutage(circuit, error), Effect.fail)),
       ),
     )
 

@@ -13,7 +13,7 @@ const routes = Layer.unwrap(
 )
 const installed = service(routes).pipe(Layer.provideMerge(Layer.merge(ports, FakeApns.layer)))
 
-const token = (index: number) => index.toString(16).padStart(64, "d")
+const token = (index: number) => `ee${index.toString(16).padStart(62, "0")}`
 
 const outcome = Effect.fnUntraced(function* (apns_token: string) {
   const state = yield* ended(yield* push({ recipients: [{ apns_token }] }))
@@ -76,10 +76,9 @@ describe("APNs", () => {
       const fake = yield* FakeApns
       for (const reason of all.filter((one) => !configuration.has(one) && reasons[one].status !== 429)) {
         const once = "times" in reasons[reason]
-        const expected: Effect.Success<ReturnType<typeof outcome>> =
-          !once
-            ? { status: "failed", reason: snake(reason), attempts: 1 }
-            : { status: "sent", reason: undefined, attempts: 2 }
+        const expected: Effect.Success<ReturnType<typeof outcome>> = !once
+          ? { status: "failed", reason: snake(reason), attempts: 1 }
+          : { status: "sent", reason: undefined, attempts: 2 }
         assert.deepStrictEqual(yield* outcome(fake.tokenFor(reason)), expected, reason)
       }
     }).pipe(Effect.provide(installed)),
@@ -163,7 +162,8 @@ describe("APNs", () => {
         )
         fake.goAway()
       }
-      assert.strictEqual((yield* ended(id))?.status, "sent")
+      const state = yield* ended(id)
+      assert.strictEqual(state?.status, "sent")
       assert.lengthOf(fake.sent, 600)
       assert.strictEqual(new Set(fake.sent.map((one) => one.token)).size, 600)
       assert.isAtLeast(fake.sessions(), 2)

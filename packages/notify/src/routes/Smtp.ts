@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const attachments = yield* Attachments
   const server = yield* Effect.try({
     try: () => serverOf(new URL(Redacted.value(options.url))),
-    catch: () => misconfigured("SMTP_URL is no URL of the form smtp://user:password@host:587"),
+    catch: () => misconfigured("SMTP_URL", "this is no URL of the form smtp://user:password@host:587"),
   })
   const transport = nodemailer.createTransport({
     ...server,
@@ -115,14 +115,14 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
   if (responseCode === undefined) {
     if (complete)
       return new OutcomeUnknown({ message: "the SMTP server went away after the message and before its answer" })
-    if (code === "EAUTH") return misconfigured(`SMTP_URL: the login failed: ${error.message}`)
+    if (code === "EAUTH") return misconfigured("SMTP_URL", `the login failed: ${error.message}`)
     if (code === "EENVELOPE" || code === "EMESSAGE")
       return new PermanentError({ code: "refused", message: error.message })
     return new TransientError({ dependency: name, code: "unavailable", message: error.message })
   }
   if (loginCodes.has(responseCode) || command.startsWith("AUTH")) {
     return responseCode >= 500
-      ? misconfigured(`SMTP_URL: the login is refused: ${response}`)
+      ? misconfigured("SMTP_URL", `the login is refused: ${response}`)
       : new TransientError({ dependency: name, code: "unavailable", message })
   }
   if (responseCode < 500) {
@@ -130,9 +130,9 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
     return new TransientError({ dependency: name, code: throttled ? "throttled" : "unavailable", message })
   }
   if (deadAddress.test(response ?? "")) return new TargetDead({ reason: "unknown_address", message })
-  if (command === "MAIL FROM") return misconfigured(`MAIL_FROM: the sender is refused: ${response}`)
+  if (command === "MAIL FROM") return misconfigured("MAIL_FROM", `the sender is refused: ${response}`)
   return new PermanentError({ code: "refused", message })
 }
 
-const misconfigured = (message: string) =>
-  new ConfigurationError({ setting: message.split(":")[0] ?? "SMTP_URL", message })
+const misconfigured = (setting: "SMTP_URL" | "MAIL_FROM", message: string) =>
+  new ConfigurationError({ setting, message: `${setting}: ${message}` })
