@@ -1,12 +1,24 @@
-/** `GET /v1/media/{id}`: what is known of a media, for its owner or an operator. */
+/**
+ * What is known of a media, and what may be asked for it, by its owner or an operator:
+ *
+ * - `GET /v1/media/{id}` shows its state;
+ * - `DELETE /v1/media/{id}` removes all that there is of it;
+ * - `POST /v1/media/{id}/cancel` ends the work on it, `POST /v1/media/{id}/retry` makes it again after a failure.
+ *
+ * The last three are work for the media service: 202 says that the bus has it.
+ */
 import { hasRole } from "@armoricore/auth/Identity"
+import { work } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { derivedId } from "@armoricore/domain/Causation"
 import { MediaId } from "@armoricore/domain/Ids"
+import { type MediaControl, mediaControlKind, type MediaRetry, mediaRetryKind } from "@armoricore/domain/MediaControl"
 import { MediaState } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { Effect, Option, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { caller } from "./Caller.ts"
+import { caller, refuseGuest } from "./Caller.ts"
 import { answered, refuse } from "./Problem.ts"
 
 const isId = Schema.is(MediaId)
@@ -24,15 +36,18 @@ const Shown = Schema.Struct({
   updated_at: MediaState.fields.updated_at,
 })
 const encode = Schema.encodeEffect(Shown)
+const encoder = new TextEncoder()
 
 export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const states = yield* Collection.make(mediaStates)
-    const show = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    const bus = yield* EventBus
+
+    const find = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const identity = yield* caller(request)
       const { id = "" } = yield* HttpRouter.params
       const found = isId(id) ? yield* states.get(id) : Option.none()
-      if (Option.isNone(found)) {
+      if (Option.isNone(found) || found.value.value.deleted_at !== undefined) {
         return yield* refuse(
           404,
           "not_found",
@@ -41,12 +56,64 @@ export const layer = HttpRouter.use(
       }
       const state = found.value.value
       if (state.user_id !== identity.userId && !hasRole(identity, "operator")) {
-        return yield* refuse(403, "not_owner", "only the owner of a media or an operator may see this")
+        return yield* refuse(403, "not_owner", "only the owner of a media or an operator may do this")
       }
+      return { identity, state, revision: found.value.revision }
+    })
+
+    const show = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { state } = yield* find(request)
       // It was decoded by the same schema a moment ago.
       const json = yield* Effect.orDie(encode(state))
       return HttpServerResponse.jsonUnsafe(json, { headers: { "cache-control": "no-store" } })
     })
+
+    /** The same wish in the same state is one message. */
+    const enqueue = Effect.fnUntraced(function* (
+      kind: string,
+      payload: MediaControl | MediaRetry,
+      because: ReadonlyArray<string>,
+    ) {
+      const id = derivedId("media", kind, payload.media_id, ...because)
+      const body = encoder.encode(JSON.stringify({ cause_id: id, payload }))
+      yield* bus.publish({ address: work("media", kind), id, body })
+      return HttpServerResponse.jsonUnsafe(
+        { media_id: payload.media_id },
+        { status: 202, headers: { "cache-control": "no-store" } },
+      )
+    })
+
+    const remove = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { identity, revision, state } = yield* find(request)
+      yield* refuseGuest(identity)
+      return yield* enqueue(mediaControlKind, { action: "delete", media_id: state.media_id }, ["delete", `${revision}`])
+    })
+
+    const cancel = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { identity, state } = yield* find(request)
+      yield* refuseGuest(identity)
+      if (state.status !== "processing") {
+        return yield* refuse(409, "not_processing", `this media is ${state.status}; there is nothing to cancel`)
+      }
+      return yield* enqueue(mediaControlKind, { action: "cancel", media_id: state.media_id }, ["cancel", state.cause])
+    })
+
+    const retry = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { identity, state } = yield* find(request)
+      yield* refuseGuest(identity)
+      if (state.status !== "failed") {
+        return yield* refuse(409, "not_failed", `this media is ${state.status}; only what failed is made again`)
+      }
+      if (state.upload === undefined) {
+        return yield* refuse(409, "upload_unknown", "what was uploaded is not known any more; upload it again")
+      }
+      const payload = { media_id: state.media_id, user_id: state.user_id }
+      return yield* enqueue(mediaRetryKind, payload, [state.cause])
+    })
+
     yield* router.add("GET", "/v1/media/:id", (request) => answered(show(request)))
+    yield* router.add("DELETE", "/v1/media/:id", (request) => answered(remove(request)))
+    yield* router.add("POST", "/v1/media/:id/cancel", (request) => answered(cancel(request)))
+    yield* router.add("POST", "/v1/media/:id/retry", (request) => answered(retry(request)))
   }),
 )

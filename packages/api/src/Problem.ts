@@ -12,6 +12,7 @@ const titles: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not found",
+  409: "Conflict",
   413: "Content too large",
   422: "Unprocessable content",
   500: "Internal server error",

@@ -1,18 +1,26 @@
 /**
  * `POST /v1/uploads`: a media id, and a URL to which the client itself sends the file. No byte of it passes through
  * here. The file becomes media once `media.uploaded` is published with the `file_path` of the answer.
+ *
+ * A file that is too large for one PUT is sent in parts: the answer has an `upload_id` and a URL for each part; every
+ * PUT is answered with an ETag, and `POST /v1/uploads/{media_id}/complete` with these makes the file of its parts
+ * (`POST /v1/uploads/{media_id}/abort` removes them). Parts can be sent in any order, several at once, and again.
  */
-import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { Clock, Duration, Effect, Schema } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Duration, Effect, Schema } from "effect"
+import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Body from "./Body.ts"
 import { caller, refuseGuest } from "./Caller.ts"
 import { answered, refuse } from "./Problem.ts"
 
 export interface UploadsOptions {
   readonly bucket: string
-  /** Bytes; one PUT ends at 5 GB. */
+  /** Bytes. */
   readonly maxSize: number
+  /** Larger files are sent in parts. One PUT ends at 5 GB. */
+  readonly onePut: number
+  /** Bytes of a part, more where a file would have more than a thousand of them; at least 5 MiB. */
+  readonly partSize: number
   /** Accepted content types; one that ends in `/` stands for its whole family. */
   readonly contentTypes: ReadonlyArray<string>
   /** How long the URL may be used. */
@@ -22,8 +30,13 @@ export interface UploadsOptions {
 export const onePutMax = 5_000_000_000
 
 export const defaults: Omit<UploadsOptions, "bucket"> = {
-  maxSize: onePutMax,
-  contentTypes: ["video/", "audio/", "application/mp4", "application/ogg", "application/octet-stream"],
+  maxSize: 50_000_000_000,
+  onePut: onePutMax,
+  partSize: 64 * 1024 * 1024,
+  contentTypes: [
+    ...["video/", "audio/", "application/mp4", "application/ogg", "application/mxf", "application/octet-stream"],
+    ...["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"],
+  ],
   expiresIn: Duration.hours(1),
 }
 
@@ -38,11 +51,26 @@ const Wanted = Schema.Struct({
   size: Schema.Int.check(Schema.isGreaterThan(0)),
 })
 
+const WrittenParts = Schema.Struct({
+  upload_id: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(1024)),
+  file_path: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(2048)),
+  parts: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        number: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })),
+        etag: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(256)),
+      }),
+    ),
+  ),
+})
+
 export const layer = (options: UploadsOptions) =>
-  HttpRouter.add(
-    "POST",
-    "/v1/uploads",
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answered(grant(options, request))),
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      yield* router.add("POST", "/v1/uploads", (request) => answered(grant(options, request)))
+      yield* router.add("POST", "/v1/uploads/:id/complete", (request) => answered(complete(options, request)))
+      yield* router.add("POST", "/v1/uploads/:id/abort", (request) => answered(abort(options, request)))
+    }),
   )
 
 const grant = Effect.fnUntraced(function* (options: UploadsOptions, request: HttpServerRequest.HttpServerRequest) {
@@ -62,24 +90,109 @@ const grant = Effect.fnUntraced(function* (options: UploadsOptions, request: Htt
   if (
     !options.contentTypes.some((accepted) => (accepted.endsWith("/") ? type.startsWith(accepted) : type === accepted))
   ) {
-    return yield* refuse(422, "content_type", `${type} is not accepted; send video or audio`, "content_type")
+    return yield* refuse(422, "content_type", `${type} is not accepted; send video, audio or a picture`, "content_type")
   }
   const mediaId = crypto.randomUUID()
   const ref = { bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/${safeName(filename)}` }
+  const known = { media_id: mediaId, file_path: `s3://${ref.bucket}/${ref.key}` }
+  yield* Effect.logDebug("upload granted", { media_id: mediaId, size })
+  if (size > options.onePut) {
+    return created({ ...known, ...(yield* inParts(options, ref, type, size)) })
+  }
   const presigned = yield* storage.presignPut(ref, { expiresIn: options.expiresIn, contentType: type, size })
-  const now = yield* Clock.currentTimeMillis
-  yield* Effect.logDebug("upload granted", { media_id: mediaId, size, until: presigned.expiresAt - now })
-  return HttpServerResponse.jsonUnsafe(
-    {
-      media_id: mediaId,
-      upload_url: presigned.url,
-      method: presigned.method,
-      headers: presigned.headers,
-      file_path: `s3://${ref.bucket}/${ref.key}`,
-      expires_at: new Date(presigned.expiresAt).toISOString(),
+  return created({
+    ...known,
+    upload_url: presigned.url,
+    method: presigned.method,
+    headers: presigned.headers,
+    expires_at: new Date(presigned.expiresAt).toISOString(),
+  })
+})
+
+const created = (body: object) =>
+  HttpServerResponse.jsonUnsafe(body, { status: 201, headers: { "cache-control": "no-store" } })
+
+const maxParts = 1000
+
+/** A large file takes long to send, so its URLs live a day at least. */
+const inParts = Effect.fnUntraced(function* (
+  options: UploadsOptions,
+  ref: ObjectRef,
+  contentType: string,
+  size: number,
+) {
+  const storage = yield* ObjectStorage
+  const partSize = Math.max(options.partSize, Math.ceil(size / maxParts))
+  const uploadId = yield* storage.beginParts(ref, { contentType })
+  const expiresIn = Duration.max(options.expiresIn, Duration.hours(24))
+  const parts = yield* Effect.forEach(
+    Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index),
+    (index) => {
+      const part = { number: index + 1, size: Math.min(partSize, size - index * partSize), expiresIn }
+      return Effect.map(storage.presignPart(ref, uploadId, part), ({ expiresAt, headers, method, url }) => ({
+        number: part.number,
+        size: part.size,
+        upload_url: url,
+        method,
+        headers,
+        expiresAt,
+      }))
     },
-    { status: 201, headers: { "cache-control": "no-store" } },
+    { concurrency: 16 },
   )
+  const first = parts[0]?.expiresAt ?? 0
+  return {
+    upload_id: uploadId,
+    part_size: partSize,
+    parts: parts.map(({ expiresAt: _, ...part }) => part),
+    expires_at: new Date(first).toISOString(),
+  }
+})
+
+/** The upload that a request is about: it must be the caller's own. */
+const writtenParts = Effect.fnUntraced(function* (
+  options: UploadsOptions,
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const identity = yield* caller(request)
+  yield* refuseGuest(identity)
+  const { id = "" } = yield* HttpRouter.params
+  const wanted = yield* Body.json(request, WrittenParts, 1_000_000)
+  const prefix = `s3://${options.bucket}/uploads/${identity.userId}/${id}/`
+  if (!/^[A-Za-z0-9_-]{1,128}$/.test(id) || !wanted.file_path.startsWith(prefix)) {
+    return yield* refuse(404, "not_found", "there is no such upload of yours; begin one with POST /v1/uploads")
+  }
+  const ref: ObjectRef = { bucket: options.bucket, key: wanted.file_path.slice(`s3://${options.bucket}/`.length) }
+  return { ref, wanted, mediaId: id }
+})
+
+const complete = Effect.fnUntraced(function* (options: UploadsOptions, request: HttpServerRequest.HttpServerRequest) {
+  const storage = yield* ObjectStorage
+  const { mediaId, ref, wanted } = yield* writtenParts(options, request)
+  const parts = [...(wanted.parts ?? [])].sort((a, b) => a.number - b.number)
+  if (parts.length === 0 || parts.some(({ number }, index) => number !== index + 1)) {
+    return yield* refuse(422, "invalid", "name every part once, from 1 on, with the ETag of its PUT", "parts")
+  }
+  const info = yield* storage
+    .completeParts(ref, wanted.upload_id, parts)
+    .pipe(
+      Effect.catchTag("NotFound", () =>
+        Effect.fail(
+          refuse(422, "parts_missing", "the upload has ended, or a part is not there as named; send it again", "parts"),
+        ),
+      ),
+    )
+  return HttpServerResponse.jsonUnsafe(
+    { media_id: mediaId, file_path: wanted.file_path, size: info.size },
+    { headers: { "cache-control": "no-store" } },
+  )
+})
+
+const abort = Effect.fnUntraced(function* (options: UploadsOptions, request: HttpServerRequest.HttpServerRequest) {
+  const storage = yield* ObjectStorage
+  const { ref, wanted } = yield* writtenParts(options, request)
+  yield* storage.abortParts(ref, wanted.upload_id)
+  return HttpServerResponse.empty({ status: 204 })
 })
 
 /** What is left of a file's name in a key: no path, no character that needs escaping anywhere, the ending kept. */

@@ -1,4 +1,5 @@
 /** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
+import * as Webhook from "@armoricore/api/Webhook"
 import { reads as aiReads } from "@armoricore/ai/AiService"
 import { event } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
@@ -73,18 +74,30 @@ const media = Layer.unwrap(
   ),
 )
 
-const guard = Layer.effectDiscard(Guard.run(new Set(readTypes)))
+/** Every process tells the backend; they share the work. */
+const webhook = Layer.unwrap(
+  Effect.map(Settings, ({ WEBHOOK_SECRET: secret, WEBHOOK_URL: url }) =>
+    url === undefined || secret === undefined ? Layer.empty : Webhook.layer({ url, secret }),
+  ),
+)
+
+const guard = Layer.effectDiscard(
+  Effect.flatMap(Settings, ({ WEBHOOK_URL }) =>
+    Guard.run(new Set(WEBHOOK_URL === undefined ? readTypes : [...readTypes, ...Webhook.types])),
+  ),
+)
 
 /** The workers among these services; closing the Layer drains them. Realtime's stands on what its sockets share. */
 export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Context.Context<Timeline | Topics> | undefined) =>
   Layer.mergeAll(
     chosen.has("media") ? Layer.merge(media, guard) : Layer.empty,
     chosen.has("ai") ? Ai.layer : Layer.empty,
+    webhook,
     sockets === undefined ? Layer.empty : RealtimeWorker.layer.pipe(Layer.provide(Layer.succeedContext(sockets))),
   ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules))
 
 /** Groups of settings whose services are not part of this version. */
-const unread = ["Push notifications", "E-mail", "Webhook of results"] as const
+const unread = ["Push notifications", "E-mail"] as const
 
 /** A setting that nothing reads must not look as if it worked. */
 export const warnOfUnread = Effect.gen(function* () {

@@ -18,6 +18,8 @@ export interface Job {
   readonly token: number
   /** Failed tries before this one. */
   readonly attempts: number
+  /** The message exactly as it came, unknown fields included, for those who pass it on. */
+  readonly message: Stored
   /** Sends a live-only event (`media.progress`) to whoever listens now. */
   readonly broadcast: <T extends EventType>(type: T, payload: PayloadOf<T>) => Effect.Effect<void>
 }

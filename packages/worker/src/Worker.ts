@@ -111,8 +111,9 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     return decision
   })
 
-  const jobOf = (incoming: Incoming<R>, token: number, attempts: number): Job => ({
+  const jobOf = (incoming: Incoming<R>, message: Delivery, token: number, attempts: number): Job => ({
     cause: incoming.cause,
+    message,
     token,
     attempts,
     broadcast: (type, payload) => broadcast(incoming, type, payload),
@@ -128,7 +129,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const limitOf = (handler: Handler<R>) => Attempt.limited(service, handler.timeLimit ?? Duration.hours(1))
 
   /** The handler under its lease. */
-  const attempt = (handler: Handler<R>, incoming: Incoming<R>, claim: Claim, key: string) => {
+  const attempt = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
     const renewing = claim.renew.pipe(
       Effect.retry({
         while: (error) => error._tag === "TransientError",
@@ -137,7 +138,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.delay(Duration.millis(Duration.toMillis(times.lease) / 3)),
       Effect.forever,
     )
-    return incoming.handle(jobOf(incoming, claim.token, claim.attempts)).pipe(
+    return incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts)).pipe(
       limitOf(handler),
       Effect.raceFirst(renewing),
       Effect.onInterrupt(() =>
@@ -152,9 +153,9 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     )
   }
 
-  const endOf = (handler: Handler<R>, incoming: Incoming<R>, claim: Claim, key: string) => {
+  const endOf = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
     if (claim.cancelled !== undefined) return Attempt.cancelled(incoming, claim.cancelled, claim.attempts)
-    if (claim.abandoned < maxCrashes) return attempt(handler, incoming, claim, key)
+    if (claim.abandoned < maxCrashes) return attempt(handler, delivery, incoming, claim, key)
     const message = `${claim.abandoned} processes in a row ended while they worked on it`
     return Attempt.exhausted(incoming, { code: "crashed", message }, claim.attempts)
   }
@@ -184,7 +185,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       case "Claimed": {
         const { claim } = claimed
         const started = yield* Clock.currentTimeMillis
-        const end = yield* endOf(handler, incoming, claim, key)
+        const end = yield* endOf(handler, delivery, incoming, claim, key)
         const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
         yield* Metric.update(Metric.withAttributes(Metrics.duration, { service, type: incoming.type }), seconds)
         if (end._tag === "Again") {
@@ -208,7 +209,9 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     incoming: Incoming<R>,
   ) {
     const attempts = delivery.attempt - 1
-    const exit = yield* Effect.exit(limitOf(handler)(incoming.handle(jobOf(incoming, delivery.attempt, attempts))))
+    const exit = yield* Effect.exit(
+      limitOf(handler)(incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts))),
+    )
     const end = yield* Attempt.judge(rulesOf(handler, attempts), incoming, exit)
     if (end._tag === "Again") return retry(end.after)
     yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
