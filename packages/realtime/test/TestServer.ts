@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { createServer } from "node:http"
 import * as TokensModule from "@armoricore/auth/Tokens"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import type { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { Channels } from "@armoricore/realtime/Channels"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
@@ -20,13 +21,13 @@ const { Tokens } = TokensModule
 
 const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
 
-const layerOf = (options: Realtime.RealtimeOptions) =>
+const layerOf = (options: Realtime.RealtimeOptions, history: Layer.Layer<History, unknown>) =>
   Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
     Layer.provideMerge(Realtime.layer(options)),
     Layer.provideMerge(
       Layer.mergeAll(
         MemoryBus.layer,
-        MemoryHistory.layer(),
+        history,
         MemoryState.layer,
         TokensModule.layer({ keys: { _tag: "Secret", secret } }),
         Diary.layer,
@@ -39,10 +40,13 @@ const plenty = { perSecond: 1e6, burst: 1e6 }
 const unhurried = { userMessages: plenty, userJoins: plenty, addressJoins: plenty }
 
 /** Lives as long as the scope. `port` 0: a free one. */
-export const start = Effect.fnUntraced(function* (options: Realtime.RealtimeOptions = {}, port = 0) {
-  const services = yield* Layer.build(
-    layerOf({ ...options, limits: { drainOver: Duration.millis(50), ...unhurried, ...options.limits } }),
-  )
+export const start = Effect.fnUntraced(function* (
+  options: Realtime.RealtimeOptions = {},
+  port = 0,
+  history: Layer.Layer<History, unknown> = MemoryHistory.layer(),
+) {
+  const limits = { drainOver: Duration.millis(50), ...unhurried, ...options.limits }
+  const services = yield* Layer.build(layerOf({ ...options, limits }, history)).pipe(Effect.orDie)
   const endpoint = Context.get(services, Endpoint)
   const server = createServer((request, response) => {
     if (!endpoint.handleRequest(request, response)) response.writeHead(404).end()
