@@ -2,7 +2,9 @@ import type { MediaState } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { work } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { Effect, Schedule } from "effect"
 import { api, send, tokenOf } from "./support.ts"
 
 const state: MediaState = {
@@ -35,5 +37,52 @@ describe("GET /v1/media/{id}", () => {
       assert.strictEqual((yield* asked(yield* tokenOf("u1"), "m2")).status, 404)
       assert.strictEqual((yield* asked(yield* tokenOf("u1"), "m%2F2")).status, 404)
     }).pipe(Effect.provide(api())),
+  )
+})
+
+describe("what may be asked for a media", () => {
+  const asked = Effect.gen(function* () {
+    const bus = yield* EventBus
+    const heard: Array<string> = []
+    for (const kind of ["control", "retry"]) {
+      yield* bus.consume({ name: `test-${kind}`, from: work("media", kind), concurrency: 1 }, ({ body }) =>
+        Effect.sync(() => {
+          heard.push(new TextDecoder().decode(body))
+          return { _tag: "Ack" as const }
+        }),
+      )
+    }
+    return heard
+  })
+  const until = (is: () => boolean) =>
+    Effect.suspend(() => (is() ? Effect.void : Effect.fail(new Error("not yet")))).pipe(
+      Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 200 }),
+    )
+
+  it.live("deletes, cancels and repeats for its owner, each once, and only where it makes sense", () =>
+    Effect.gen(function* () {
+      const heard = yield* asked
+      const states = yield* Collection.make(mediaStates)
+      yield* states.put("m1", state)
+      const token = yield* tokenOf("u1")
+      const other = yield* tokenOf("u2")
+      assert.strictEqual((yield* send("DELETE", "/v1/media/m1", { token: other })).status, 403)
+      assert.strictEqual((yield* send("POST", "/v1/media/m1/retry", { token })).status, 409)
+      assert.strictEqual((yield* send("POST", "/v1/media/m1/cancel", { token })).status, 202)
+      assert.strictEqual((yield* send("POST", "/v1/media/m1/cancel", { token })).status, 202)
+      const upload = { media_id: "m1", user_id: "u1", file_path: "s3://media/a.mp4" }
+      yield* states.put("m1", { ...state, status: "failed", upload })
+      assert.strictEqual((yield* send("POST", "/v1/media/m1/cancel", { token })).status, 409)
+      assert.strictEqual((yield* send("POST", "/v1/media/m1/retry", { token })).status, 202)
+      assert.strictEqual((yield* send("DELETE", "/v1/media/m1", { token })).status, 202)
+      yield* until(() => heard.length >= 3)
+      assert.deepStrictEqual(heard.map((body) => /"action":"([a-z]+)"/.exec(body)?.[1] ?? "retry").sort(), [
+        "cancel",
+        "delete",
+        "retry",
+      ])
+      yield* states.put("m1", { ...state, deleted_at: "2026-01-31T12:00:00Z" })
+      assert.strictEqual((yield* send("GET", "/v1/media/m1", { token })).status, 404)
+    }).pipe(Effect.scoped, Effect.provide(api())),
   )
 })

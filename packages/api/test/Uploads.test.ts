@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { api, send, tokenOf } from "./support.ts"
 
 const wanted = { filename: "../My holiday?.mp4", content_type: "video/mp4", size: 1000 }
@@ -22,7 +22,7 @@ describe("POST /v1/uploads", () => {
     Effect.gen(function* () {
       const token = yield* tokenOf("u1")
       const cases: ReadonlyArray<readonly [number, string, object, string?]> = [
-        [413, "too_large", { size: 5_000_000_001 }],
+        [413, "too_large", { size: 50_000_000_001 }],
         [422, "invalid", { size: 0 }],
         [422, "invalid", { size: "1" }],
         [422, "content_type", { content_type: "text/html" }],
@@ -39,6 +39,43 @@ describe("POST /v1/uploads", () => {
         assert.strictEqual(response.status, status, JSON.stringify(response.body))
         assert.propertyVal(response.body, "code", code)
       }
+    }).pipe(Effect.provide(api())),
+  )
+
+  const Granted = Schema.Struct({
+    media_id: Schema.String,
+    file_path: Schema.String,
+    upload_id: Schema.String,
+    part_size: Schema.Int,
+    parts: Schema.Array(Schema.Struct({ number: Schema.Int, size: Schema.Int, upload_url: Schema.String })),
+  })
+
+  it.live("gives a URL for each part of a file over 5 GB, and makes the file of them for its owner alone", () =>
+    Effect.gen(function* () {
+      const token = yield* tokenOf("u1")
+      const size = 5_000_000_001
+      const body = JSON.stringify({ ...wanted, size })
+      const response = yield* send("POST", "/v1/uploads", { token, body })
+      assert.strictEqual(response.status, 201)
+      const granted = yield* Schema.decodeUnknownEffect(Granted)(response.body)
+      assert.strictEqual(
+        granted.parts.reduce((sum, part) => sum + part.size, 0),
+        size,
+      )
+      assert.strictEqual(new Set(granted.parts.map(({ upload_url }) => upload_url)).size, granted.parts.length)
+
+      const { file_path, media_id, upload_id } = granted
+      const ask = (end: string, parts: unknown, by: string, id = media_id) =>
+        send("POST", `/v1/uploads/${id}/${end}`, {
+          token: by,
+          body: JSON.stringify({ upload_id, file_path, ...(parts === undefined ? {} : { parts }) }),
+        })
+      const some = [{ number: 1, etag: "x" }]
+      assert.strictEqual((yield* ask("complete", some, yield* tokenOf("u2"))).status, 404)
+      assert.strictEqual((yield* ask("complete", some, token, "other")).status, 404)
+      assert.strictEqual((yield* ask("complete", [], token)).status, 422)
+      assert.propertyVal((yield* ask("complete", some, token)).body, "code", "parts_missing")
+      assert.strictEqual((yield* ask("abort", undefined, token)).status, 204)
     }).pipe(Effect.provide(api())),
   )
 })

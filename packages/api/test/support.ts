@@ -44,7 +44,7 @@ export const tokenOf = Effect.fnUntraced(function* (userId: string, ...roles: Re
 })
 
 export const send = Effect.fnUntraced(function* (
-  method: "GET" | "POST",
+  method: "GET" | "POST" | "DELETE",
   path: string,
   options: {
     readonly token?: string

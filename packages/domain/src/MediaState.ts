@@ -3,7 +3,7 @@
  * to a join of `media:{id}`).
  */
 import { Schema } from "effect"
-import { MediaFailed, MediaReady, MediaStage } from "./events/media.ts"
+import { MediaFailed, MediaReady, MediaStage, MediaUploaded } from "./events/media.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./Wire.ts"
 
@@ -38,6 +38,10 @@ export const MediaState = Schema.Struct({
   timings: Schema.Record(Schema.String, Schema.Finite),
   ready: Schema.optionalKey(MediaReady),
   failed: Schema.optionalKey(MediaFailed),
+  /** The newest upload, for making it again. */
+  upload: Schema.optionalKey(MediaUploaded),
+  /** Set where it was deleted: what is left only keeps late workers from bringing it back. */
+  deleted_at: Schema.optionalKey(Timestamp),
   updated_at: Timestamp,
 })
 export type MediaState = typeof MediaState.Type

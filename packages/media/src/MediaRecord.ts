@@ -63,6 +63,9 @@ export interface MediaRecord {
   ) => Effect.Effect<ReadonlyArray<string>, RecordError>
   /** Event ids of the uploads that were seen of a media. */
   readonly uploads: (mediaId: string) => Effect.Effect<ReadonlyArray<string>, RecordError>
+  readonly find: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
+  /** From now on the media is not there, and what works on it is superseded. Returns what it was. */
+  readonly remove: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
 }
 
 export const make = Effect.gen(function* () {
@@ -91,6 +94,8 @@ export const make = Effect.gen(function* () {
       const generation = current?.generations[event.event_id] ?? newest + 1
       const attempt = { prefix, generation, token }
       const version = current?.version
+      // Uploads that were known when it was deleted stay so; a new one begins anew.
+      if (current?.deleted_at !== undefined && generation <= newest) return [{ _tag: "Superseded" }, undefined]
       if (version !== undefined && version.generation > generation) return [{ _tag: "Superseded" }, undefined]
       if (!again && version?.generation === generation && current?.ready !== undefined) {
         return [{ _tag: "AlreadyReady", attempt: version, ready: current.ready }, undefined]
@@ -101,7 +106,7 @@ export const make = Effect.gen(function* () {
           { _tag: "Go", attempt },
           { ...current, attempts },
         ]
-      const { failed: _, ...kept } = current ?? { rungs: [], timings: {}, failed: undefined }
+      const { deleted_at: _, failed: __, ...kept } = current ?? { rungs: [], timings: {} }
       const next: MediaState = {
         ...kept,
         media_id: event.payload.media_id,
@@ -110,6 +115,7 @@ export const make = Effect.gen(function* () {
         stage: "queued",
         percent: 0,
         cause: event.event_id,
+        upload: event.payload,
         generations: newestOf({ ...current?.generations, [event.event_id]: generation }),
         attempts,
         updated_at: now,
@@ -127,7 +133,11 @@ export const make = Effect.gen(function* () {
 
   const publish: MediaRecord["publish"] = (event, { attempt, ready, rungs, timings }) =>
     modify(event.payload.media_id, (current, now): readonly [Published, MediaState | undefined] => {
-      if (current === undefined || (current.version !== undefined && before(attempt, current.version))) {
+      if (
+        current === undefined ||
+        current.deleted_at !== undefined ||
+        (current.version !== undefined && before(attempt, current.version))
+      ) {
         return [{ _tag: "Superseded" }, undefined]
       }
       const previous = current.version
@@ -151,6 +161,7 @@ export const make = Effect.gen(function* () {
     modify(failed.media_id, (current, now): readonly [ReadonlyArray<string>, MediaState | undefined] => {
       const generation = current?.generations[eventId]
       if (current === undefined || generation === undefined) return [[], undefined]
+      if (current.deleted_at !== undefined) return [current.attempts.map(({ prefix }) => prefix), undefined]
       const obsolete = current.attempts.filter(
         (one) => one.generation === generation && one.prefix !== current.version?.prefix,
       )
@@ -163,11 +174,23 @@ export const make = Effect.gen(function* () {
       ]
     })
 
+  const find: MediaRecord["find"] = (mediaId) =>
+    Effect.map(states.get(mediaId), (found) => Option.getOrUndefined(found)?.value)
+
+  const remove: MediaRecord["remove"] = (mediaId) =>
+    modify(mediaId, (current, now): readonly [MediaState | undefined, MediaState | undefined] => {
+      if (current === undefined) return [undefined, undefined]
+      const { ready: _, upload: __, version: ___, ...rest } = current
+      return [current, { ...rest, status: "failed", rungs: [], deleted_at: current.deleted_at ?? now, updated_at: now }]
+    })
+
   return {
     begin,
     progress,
     publish,
     fail,
+    find,
+    remove,
     uploads: (mediaId) =>
       Effect.map(
         states.get(mediaId),

@@ -3,10 +3,14 @@
  * and puts the captions of `transcription.complete` into the published stream.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
-import { on } from "@armoricore/worker/Handler"
+import { MediaControl, mediaControlKind, MediaRetry, mediaRetryKind } from "@armoricore/domain/MediaControl"
+import type { EventOf } from "@armoricore/domain/Events"
+import { Cancellation } from "@armoricore/worker/Cancellation"
+import { type Job, on, onWork } from "@armoricore/worker/Handler"
 import { emit } from "@armoricore/worker/Outcome"
 import * as Worker from "@armoricore/worker/Worker"
-import { Duration, Effect, Layer } from "effect"
+import { TransientError } from "@armoricore/domain/Errors"
+import { Clock, Duration, Effect, Layer } from "effect"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { attach } from "./captions/Captions.ts"
 import { type Options as TranscodeOptions, Transcode } from "./Transcode.ts"
@@ -24,27 +28,75 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "concurrency">) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const media = yield* Transcode
+      const cancellation = yield* Cancellation
+      // Each job has a limit of its own that grows with its length.
+      const patient = { concurrency: options.concurrency ?? 1, timeLimit: Duration.days(7) }
+
+      const transcode = (event: EventOf<"media.uploaded">, job: Job) =>
+        Effect.map(
+          media.transcode(event, job, (stage, percent) =>
+            job.broadcast("media.progress", {
+              media_id: event.payload.media_id,
+              user_id: event.payload.user_id,
+              stage,
+              percent,
+            }),
+          ),
+          (outcome) => (outcome._tag === "Ready" ? [emit("media.ready", outcome.ready)] : []),
+        )
+
+      const control = Effect.fnUntraced(function* ({ action, media_id }: MediaControl) {
+        const newest = yield* media.newest(media_id)
+        if (newest !== undefined) {
+          // The upload is at work under its event's name, or under that of a retry.
+          for (const consumer of ["media-media-uploaded", `media-work-${mediaRetryKind}`]) {
+            yield* cancellation
+              .cancel(consumer, newest.cause, `The work on ${media_id} was ended by request.`)
+              .pipe(
+                Effect.catchTag("Conflict", ({ key, message }) =>
+                  Effect.fail(
+                    new TransientError({ dependency: "state", code: "contended", message: `${key}: ${message}` }),
+                  ),
+                ),
+              )
+          }
+        }
+        if (action === "delete") yield* media.remove(media_id)
+        return []
+      })
+
+      /** The same upload under a name of its own: it is ordered behind what was tried before. */
+      const retry = Effect.fnUntraced(function* ({ media_id }: MediaRetry, job: Job) {
+        const upload = (yield* media.newest(media_id))?.upload
+        if (upload === undefined) return []
+        return yield* transcode(
+          {
+            event_type: "media.uploaded",
+            event_id: job.cause.eventId,
+            timestamp: new Date(yield* Clock.currentTimeMillis).toISOString(),
+            source: "media",
+            payload: upload,
+          },
+          job,
+        )
+      })
+
       yield* Worker.run("media", [
         on("media.uploaded", {
-          concurrency: options.concurrency ?? 1,
-          // Each job has a limit of its own that grows with its length.
-          timeLimit: Duration.days(7),
-          handle: (event, job) =>
-            Effect.map(
-              media.transcode(event, job, (stage, percent) =>
-                job.broadcast("media.progress", {
-                  media_id: event.payload.media_id,
-                  user_id: event.payload.user_id,
-                  stage,
-                  percent,
-                }),
-              ),
-              (outcome) => (outcome._tag === "Ready" ? [emit("media.ready", outcome.ready)] : []),
-            ),
+          ...patient,
+          handle: transcode,
           failed: ({ payload }, error, at) => [
             emit("media.failed", { media_id: payload.media_id, user_id: payload.user_id, error, failed_at: at }),
           ],
         }),
+        onWork(mediaRetryKind, MediaRetry, {
+          ...patient,
+          handle: retry,
+          failed: ({ media_id, user_id }, error, at) => [
+            emit("media.failed", { media_id, user_id, error, failed_at: at }),
+          ],
+        }),
+        onWork(mediaControlKind, MediaControl, { handle: control, failed: () => [] }),
         // Its own result, read back: the one place that hears of every final failure, tries used up included.
         on("media.failed", {
           handle: (event) => Effect.as(media.giveUp(event), []),
@@ -61,7 +113,7 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "concurrency">) =>
         }),
       ])
     }),
-  )
+  ).pipe(Layer.provide(Cancellation.layer))
 
 /** Needs the ports and the platform's file system, paths and child processes. */
 export const layer = (options: Options) =>

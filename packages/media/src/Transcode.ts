@@ -78,6 +78,15 @@ export class Transcode extends Context.Service<
     ) => Effect.Effect<Outcome, TransientError | PermanentError | ConfigurationError>
     /** Notes a final failure, as it was told, and removes what its tries wrote. */
     readonly giveUp: (failed: EventOf<"media.failed">) => Effect.Effect<void, TransientError | ConfigurationError>
+    /** Removes all that there is of a media: streams, captions, and the upload where it came through `/v1/uploads`. */
+    readonly remove: (mediaId: string) => Effect.Effect<void, TransientError | ConfigurationError>
+    /** The newest upload of a media and its event's id, unless it was deleted. */
+    readonly newest: (
+      mediaId: string,
+    ) => Effect.Effect<
+      { readonly cause: string; readonly upload: PayloadOf<"media.uploaded"> | undefined } | undefined,
+      TransientError | ConfigurationError
+    >
   }
 >()("@armoricore/media/Transcode") {
   static readonly layer = (options: Options) => Layer.effect(Transcode, make(options))
@@ -277,6 +286,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
         if (resultEventId(upload, "media.failed") !== failed.event_id) continue
         yield* cleaned(yield* record.fail(upload, failed.payload))
       }
+    }),
+    remove: Effect.fn("Transcode.remove")(function* (mediaId: string) {
+      const was = yield* record.remove(mediaId)
+      if (was === undefined) return
+      yield* removePrefix(`media/${mediaId}/`)
+      // A file that lies elsewhere belongs to whoever put it there.
+      yield* removePrefix(`uploads/${was.user_id}/${mediaId}/`)
+    }),
+    newest: Effect.fn("Transcode.newest")(function* (mediaId: string) {
+      const found = yield* record.find(mediaId)
+      return found === undefined || found.deleted_at !== undefined
+        ? undefined
+        : { cause: found.cause, upload: found.upload }
     }),
   }
 })

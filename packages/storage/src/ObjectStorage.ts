@@ -48,6 +48,14 @@ export interface PresignedRequest {
   readonly expiresAt: number
 }
 
+/** A part that was written, as its PUT was answered. */
+export interface WrittenPart {
+  /** From 1. */
+  readonly number: number
+  /** With or without quotes. */
+  readonly etag: string
+}
+
 export type StorageError = TransientError | ConfigurationError
 
 export class ObjectStorage extends Context.Service<
@@ -81,6 +89,25 @@ export class ObjectStorage extends Context.Service<
       ref: ObjectRef,
       options: { readonly expiresIn: Duration.Duration; readonly contentType: string; readonly size?: number },
     ) => Effect.Effect<PresignedRequest, StorageError>
+    /** Begins an object that is too large for one PUT; returns the id of its upload. Unfinished, nobody sees it. */
+    readonly beginParts: (
+      ref: ObjectRef,
+      options: { readonly contentType: string },
+    ) => Effect.Effect<string, StorageError>
+    /** Parts have numbers from 1 to 10,000 and, but for the last, at least 5 MiB. The signature covers the size. */
+    readonly presignPart: (
+      ref: ObjectRef,
+      uploadId: string,
+      part: { readonly number: number; readonly size: number; readonly expiresIn: Duration.Duration },
+    ) => Effect.Effect<PresignedRequest, StorageError>
+    /** Makes the object of its parts, ascending. `NotFound`: the upload, or a part with this etag, is not there. */
+    readonly completeParts: (
+      ref: ObjectRef,
+      uploadId: string,
+      parts: ReadonlyArray<WrittenPart>,
+    ) => Effect.Effect<ObjectInfo, NotFound | StorageError>
+    /** Removes what was written of it; succeeds where there is nothing. */
+    readonly abortParts: (ref: ObjectRef, uploadId: string) => Effect.Effect<void, StorageError>
     /** Creates or checks the bucket; returns one line for `armoricore setup`. */
     readonly setup: (bucket: string) => Effect.Effect<string, StorageError>
   }

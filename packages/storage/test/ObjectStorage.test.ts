@@ -28,4 +28,4 @@ const s3 = Layer.unwrap(Effect.map(S3Server, (server) => S3Storage.layer(server)
 
 behaviour("memory", serving(MemoryStorage.layerNoDeps()), { bounded: false })
 behaviour("local", serving(local), { bounded: true })
-behaviour("S3", serving(s3), { bounded: true, shortParts: true, unsorted: true, listed: 200 })
+behaviour("S3", serving(s3), { bounded: true, shortParts: true, unsorted: true, listed: 200, trusting: true })

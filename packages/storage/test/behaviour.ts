@@ -16,6 +16,8 @@ export interface Traits {
   readonly unsorted?: boolean
   /** How many keys the server behind the adapter can list. */
   readonly listed?: number
+  /** Where the server behind the adapter takes parts that it does not know. */
+  readonly trusting?: boolean
 }
 
 // What nobody holds any more is no measure of what an adapter needs.
@@ -387,6 +389,54 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
           yield* bodyOf(answer)
           assert.strictEqual((yield* Effect.flip(store.head(ref)))._tag, "NotFound")
         }
+      }),
+    )
+
+    it.effect("takes an object in parts that a browser writes, and shows it once it is complete", () =>
+      Effect.gen(function* () {
+        const store = yield* ObjectStorage
+        const ref = yield* fresh("parts.mp4")
+        const uploadId = yield* store.beginParts(ref, { contentType: "video/mp4" })
+        const sizes = [5 * 1024 * 1024, 7]
+        const parts = yield* Effect.forEach(sizes, (size, index) =>
+          Effect.gen(function* () {
+            const part = { number: index + 1, size, expiresIn: Duration.minutes(5) }
+            const signed = yield* store.presignPart(ref, uploadId, part)
+            assert.strictEqual(signed.method, "PUT")
+            const tooLong = yield* request(signed.url, { method: "PUT", body: new Uint8Array(size + 1) })
+            assert.isAtLeast(tooLong.status, 400)
+            const body = new Uint8Array(size).fill(index + 1)
+            const done = yield* request(signed.url, { method: "PUT", headers: signed.headers, body })
+            assert.strictEqual(done.status, 200)
+            return { number: part.number, etag: done.headers.get("etag") ?? "" }
+          }),
+        )
+        assert.strictEqual((yield* Effect.flip(store.head(ref)))._tag, "NotFound")
+        const info = yield* store.completeParts(ref, uploadId, parts)
+        assert.deepInclude(info, { size: 5 * 1024 * 1024 + 7, contentType: "video/mp4" })
+        assert.strictEqual(yield* read(ref, { start: 5 * 1024 * 1024 - 1 }), "\u0001" + "\u0002".repeat(7))
+        if (traits.trusting === true) return
+        assert.strictEqual((yield* Effect.flip(store.completeParts(ref, uploadId, parts)))._tag, "NotFound")
+      }),
+    )
+
+    it.effect("keeps nothing of an upload in parts that is given up or has a wrong part", () =>
+      Effect.gen(function* () {
+        const store = yield* ObjectStorage
+        const ref = yield* fresh("parts.mp4")
+        const uploadId = yield* store.beginParts(ref, { contentType: "video/mp4" })
+        const part = { number: 1, size: 3, expiresIn: Duration.minutes(5) }
+        const signed = yield* store.presignPart(ref, uploadId, part)
+        const done = yield* request(signed.url, { method: "PUT", headers: signed.headers, body: "abc" })
+        assert.strictEqual(done.status, 200)
+        const wrong = [{ number: 1, etag: '"00000000000000000000000000000000"' }]
+        if (traits.trusting === true) return
+        assert.strictEqual((yield* Effect.flip(store.completeParts(ref, uploadId, wrong)))._tag, "NotFound")
+        yield* store.abortParts(ref, uploadId)
+        yield* store.abortParts(ref, uploadId)
+        const right = [{ number: 1, etag: done.headers.get("etag") ?? "" }]
+        assert.strictEqual((yield* Effect.flip(store.completeParts(ref, uploadId, right)))._tag, "NotFound")
+        assert.strictEqual((yield* Effect.flip(store.head(ref)))._tag, "NotFound")
       }),
     )
 

@@ -14,6 +14,7 @@ import { Digest, readAt, readTrailer, trailer, withFile } from "./LocalFile.ts"
 import { attempt, isMissing, toStorageError } from "./LocalFault.ts"
 import { fileOf, folderOf, keyOf } from "./LocalPath.ts"
 import { ObjectSigner } from "./ObjectSigner.ts"
+import { partsAsObjects } from "./PartsAsObjects.ts"
 
 export interface Options {
   /** An absolute path; made where it is not there. */
@@ -104,7 +105,7 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
           )
         })
 
-      return ObjectStorage.of({
+      const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof partsAsObjects>> = {
         put,
         get: (ref, range) =>
           Effect.map(
@@ -166,7 +167,8 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
             })
             return `bucket ${bucket}: the folder ${bucketFolder(bucket)}`
           }),
-      })
+      }
+      return ObjectStorage.of({ ...objects, ...partsAsObjects(objects, signer) })
     }),
   )
 

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Redacted, Stream } from "effect"
 import { ObjectSigner } from "../local/ObjectSigner.ts"
+import { partsAsObjects } from "../local/PartsAsObjects.ts"
 import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
 import { type ObjectInfo, type ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
 import { PublicUrl } from "../PublicUrl.ts"
@@ -36,7 +37,7 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
           return kept ?? (yield* new NotFound({ what: "object", id: `s3://${ref.bucket}/${ref.key}` }))
         })
 
-      return ObjectStorage.of({
+      const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof partsAsObjects>> = {
         put: (ref, body, { contentType, cacheControl }) =>
           Effect.gen(function* () {
             yield* check(ref)
@@ -97,7 +98,8 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
             if (!buckets.has(bucket)) buckets.set(bucket, new Map())
             return `bucket ${bucket}: in memory, gone at the end`
           }),
-      })
+      }
+      return ObjectStorage.of({ ...objects, ...partsAsObjects(objects, signer) })
     }),
   )
 

@@ -17,6 +17,10 @@ export const notFound = (ref: ObjectRef): NotFound =>
 export const isRangeBeyondEnd = (cause: unknown): boolean =>
   cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === 416
 
+/** An upload in parts that ended, or a part that is not the one that was written. */
+export const isMissingPart = (cause: unknown): boolean =>
+  cause instanceof S3ServiceException && ["NoSuchUpload", "InvalidPart", "InvalidPartOrder"].includes(cause.name)
+
 export const toStorageError = (bucket: string, cause: unknown): StorageError => {
   if (!(cause instanceof S3ServiceException)) {
     return transient("unavailable", `the object storage cannot be reached: ${said(cause)}`, cause)

@@ -1,7 +1,10 @@
 /** Objects in S3, MinIO and what else speaks S3, addressed by path (`<endpoint>/<bucket>/<key>`). */
 import { Readable } from "node:stream"
 import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
@@ -9,13 +12,14 @@ import {
   paginateListObjectsV2,
   PutObjectCommand,
   S3Client,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3"
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner"
-import type { NotFound } from "@armoricore/domain/Errors"
+import { NotFound } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { check, checkBucket, missingBucket } from "../ObjectKey.ts"
 import { type ByteRange, type ObjectInfo, type ObjectRef, ObjectStorage, type StorageError } from "../ObjectStorage.ts"
-import { isNotFound, isRangeBeyondEnd, notFound, toStorageError } from "./S3Fault.ts"
+import { isMissingPart, isNotFound, isRangeBeyondEnd, notFound, toStorageError } from "./S3Fault.ts"
 import { bare, upload } from "./S3Upload.ts"
 
 export interface Options {
@@ -110,7 +114,7 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
 
   const presign = (
     ref: ObjectRef,
-    command: GetObjectCommand | PutObjectCommand,
+    sign: (options: Parameters<typeof getSignedUrl>[2]) => Promise<string>,
     expiresIn: Duration.Duration,
     signableHeaders: ReadonlyArray<string>,
   ) =>
@@ -119,7 +123,7 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
       const now = yield* Clock.currentTimeMillis
       const seconds = Math.ceil(Duration.toSeconds(expiresIn))
       const url = yield* call(ref.bucket, () =>
-        getSignedUrl(client, command, {
+        sign({
           expiresIn: seconds,
           signingDate: new Date(now),
           signableHeaders: new Set(signableHeaders),
@@ -166,25 +170,89 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
       }),
     presignGet: (ref, { expiresIn }) =>
       Effect.map(
-        presign(ref, new GetObjectCommand({ Bucket: ref.bucket, Key: ref.key }), expiresIn, ["host"]),
+        presign(
+          ref,
+          (how) => getSignedUrl(client, new GetObjectCommand({ Bucket: ref.bucket, Key: ref.key }), how),
+          expiresIn,
+          ["host"],
+        ),
         (signed) => ({ ...signed, method: "GET", headers: {} }),
       ),
     presignPut: (ref, { expiresIn, contentType, size }) =>
       Effect.map(
         presign(
           ref,
-          new PutObjectCommand({
-            Bucket: ref.bucket,
-            Key: ref.key,
-            ContentType: contentType,
-            ...(size === undefined ? {} : { ContentLength: size }),
-          }),
+          (how) =>
+            getSignedUrl(
+              client,
+              new PutObjectCommand({
+                Bucket: ref.bucket,
+                Key: ref.key,
+                ContentType: contentType,
+                ...(size === undefined ? {} : { ContentLength: size }),
+              }),
+              how,
+            ),
           expiresIn,
           // The SDK signs neither by itself. The length is no header that a page may set; the browser does.
           ["host", "content-type", ...(size === undefined ? [] : ["content-length"])],
         ),
         (signed) => ({ ...signed, method: "PUT", headers: { "content-type": contentType } }),
       ),
+    beginParts: (ref, { contentType }) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const command = new CreateMultipartUploadCommand({ Bucket: ref.bucket, Key: ref.key, ContentType: contentType })
+        const { UploadId = "" } = yield* call(ref.bucket, (abortSignal) => client.send(command, { abortSignal }))
+        return UploadId
+      }),
+    presignPart: (ref, uploadId, { expiresIn, number, size }) =>
+      Effect.map(
+        presign(
+          ref,
+          (how) =>
+            getSignedUrl(
+              client,
+              new UploadPartCommand({
+                Bucket: ref.bucket,
+                Key: ref.key,
+                UploadId: uploadId,
+                PartNumber: number,
+                ContentLength: size,
+              }),
+              how,
+            ),
+          expiresIn,
+          ["host", "content-length"],
+        ),
+        (signed) => ({ ...signed, method: "PUT", headers: {} }),
+      ),
+    completeParts: (ref, uploadId, parts) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const command = new CompleteMultipartUploadCommand({
+          Bucket: ref.bucket,
+          Key: ref.key,
+          UploadId: uploadId,
+          MultipartUpload: { Parts: parts.map(({ etag, number }) => ({ PartNumber: number, ETag: etag })) },
+        })
+        yield* raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+          Effect.mapError((cause) =>
+            isMissingPart(cause) ? new NotFound({ what: "upload", id: uploadId }) : toStorageError(ref.bucket, cause),
+          ),
+        )
+        return yield* head(ref)
+      }),
+    abortParts: (ref, uploadId) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const command = new AbortMultipartUploadCommand({ Bucket: ref.bucket, Key: ref.key, UploadId: uploadId })
+        yield* raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+          Effect.catch((cause) =>
+            isMissingPart(cause) ? Effect.void : Effect.fail(toStorageError(ref.bucket, cause)),
+          ),
+        )
+      }),
     setup: (bucket) =>
       Effect.gen(function* () {
         yield* checkBucket(bucket)

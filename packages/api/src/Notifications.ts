@@ -1,0 +1,89 @@
+/**
+ * `GET /v1/notifications/{id}`: what became of a notification and of each of its deliveries, for the one it was for or
+ * an operator. `GET /v1/inbox`: what the local mailbox holds, one's own for a user, everything for an operator.
+ */
+import { hasRole } from "@armoricore/auth/Identity"
+import { NotificationId } from "@armoricore/domain/Ids"
+import { InboxMessage, type NotificationState } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import { deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
+import { Effect, Option, Schema } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { caller } from "./Caller.ts"
+import { answered, refuse } from "./Problem.ts"
+
+const isId = Schema.is(NotificationId)
+
+/** So many deliveries that are still under way are looked up; of more only `requested` is said. */
+const looked = 50
+/** The mailbox is a window on a demo, not an archive. */
+const shownMessages = 200
+
+export const layer = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const states = yield* Collection.make(notificationStates)
+    const deliveries = yield* Collection.make(deliveryStates)
+    const inbox = yield* Collection.make(inboxMessages)
+    const encodeMessages = Schema.encodeEffect(Schema.Array(InboxMessage))
+
+    const underWay = Effect.fnUntraced(function* (id: string) {
+      const state = Option.getOrUndefined(yield* deliveries.get(id))?.value
+      if (state === undefined) return { status: "requested" }
+      const { attempt, provider, status, updated_at } = state
+      return { status, provider, attempt, updated_at }
+    })
+
+    const shown = Effect.fnUntraced(function* (state: NotificationState) {
+      let left = looked
+      const found = yield* Effect.forEach(state.deliveries, ({ delivery_id, summary, target }) => {
+        const about = { delivery_id, channel: target.channel }
+        if (summary !== undefined) return Effect.succeed({ ...about, ...summary })
+        if (left-- <= 0) return Effect.succeed({ ...about, status: "requested" })
+        return Effect.map(underWay(delivery_id), (now) => ({ ...about, ...now }))
+      })
+      const { ended_at, error, notification_id, notification_type, requested_at, status, updated_at, user_id } = state
+      return {
+        notification_id,
+        user_id,
+        notification_type,
+        status,
+        error,
+        requested_at: new Date(requested_at).toISOString(),
+        ended_at,
+        updated_at,
+        deliveries: found,
+      }
+    })
+
+    const show = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const identity = yield* caller(request)
+      const { id = "" } = yield* HttpRouter.params
+      const found = isId(id) ? yield* states.get(id) : Option.none()
+      if (Option.isNone(found)) {
+        return yield* refuse(404, "not_found", "no notification with this id is known; ids are kept for 30 days")
+      }
+      const state = found.value.value
+      if (state.user_id !== identity.userId && !hasRole(identity, "operator")) {
+        return yield* refuse(403, "not_owner", "only the user it was for or an operator may see this")
+      }
+      return HttpServerResponse.jsonUnsafe(yield* shown(state), { headers: { "cache-control": "no-store" } })
+    })
+
+    const list = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const identity = yield* caller(request)
+      if (hasRole(identity, "guest")) return yield* refuse(403, "guest", "guests have no mailbox; sign in first")
+      const all = yield* inbox.list({ limit: 10_000 })
+      const mine = all
+        .map(({ value }) => value)
+        .filter(({ user_id }) => user_id === identity.userId || hasRole(identity, "operator"))
+        .toSorted((a, b) => b.received_at.localeCompare(a.received_at))
+        .slice(0, shownMessages)
+      // They were decoded by the same schema a moment ago.
+      const messages = yield* Effect.orDie(encodeMessages(mine))
+      return HttpServerResponse.jsonUnsafe({ messages }, { headers: { "cache-control": "no-store" } })
+    })
+
+    yield* router.add("GET", "/v1/notifications/:id", (request) => answered(show(request)))
+    yield* router.add("GET", "/v1/inbox", (request) => answered(list(request)))
+  }),
+)
