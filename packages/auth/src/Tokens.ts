@@ -202,8 +202,28 @@ const Claims = Schema.Struct({
 })
 const decodeClaims = Schema.decodeUnknownResult(Claims)
 
+/** What nearly every token says, checked by hand: for thousands of connections a second the Schema is the larger part. */
+const plainClaims = (payload: Hs256.Claims): typeof Claims.Type | undefined => {
+  const { user_id, sub, exp, iat, jti, roles, channels } = payload
+  const fits =
+    isPlainId(user_id) &&
+    sub === undefined &&
+    Number.isFinite(exp) &&
+    (iat === undefined || Number.isFinite(iat)) &&
+    (jti === undefined || typeof jti === "string") &&
+    (roles === undefined || isTexts(roles)) &&
+    (channels === undefined || isTexts(channels))
+  // Every field was checked in the lines above, which TypeScript cannot follow through a record of unknowns.
+  return fits ? (payload as unknown as typeof Claims.Type) : undefined
+}
+
+const plainId = /^[A-Za-z0-9_-]{1,128}$/
+const isPlainId = (value: unknown): boolean => typeof value === "string" && plainId.test(value)
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((text) => typeof text === "string")
+
 const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized> => {
-  const claims = decodeClaims(payload)
+  const plain = plainClaims(payload)
+  const claims = plain === undefined ? decodeClaims(payload) : Result.succeed(plain)
   if (Result.isFailure(claims)) {
     const { path, message } = describeFault(claims.failure)
     return Result.fail(invalid(`the token's claim ${path} is not valid: ${message}`))
