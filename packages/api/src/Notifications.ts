@@ -14,6 +14,18 @@ import { answered, refuse } from "./Problem.ts"
 
 const isId = Schema.is(NotificationId)
 
+/** A delivery as it is shown. */
+interface Shown {
+  readonly delivery_id: string
+  readonly channel: string
+  readonly status: string
+  readonly provider?: string | undefined
+  readonly provider_id?: string
+  readonly reason?: string
+  readonly attempt?: number
+  readonly updated_at?: string
+}
+
 /** So many deliveries that are still under way are looked up; of more only `requested` is said. */
 const looked = 50
 /** The mailbox is a window on a demo, not an archive. */
@@ -28,19 +40,20 @@ export const layer = HttpRouter.use(
 
     const underWay = Effect.fnUntraced(function* (id: string) {
       const state = Option.getOrUndefined(yield* deliveries.get(id))?.value
-      if (state === undefined) return { status: "requested" }
+      if (state === undefined) return { status: "requested" as const }
       const { attempt, provider, status, updated_at } = state
       return { status, provider, attempt, updated_at }
     })
 
     const shown = Effect.fnUntraced(function* (state: NotificationState) {
       let left = looked
-      const found = yield* Effect.forEach(state.deliveries, ({ delivery_id, summary, target }) => {
+      const found: Array<Shown> = []
+      for (const { delivery_id, summary, target } of state.deliveries) {
         const about = { delivery_id, channel: target.channel }
-        if (summary !== undefined) return Effect.succeed({ ...about, ...summary })
-        if (left-- <= 0) return Effect.succeed({ ...about, status: "requested" })
-        return Effect.map(underWay(delivery_id), (now) => ({ ...about, ...now }))
-      })
+        if (summary !== undefined) found.push({ ...about, ...summary })
+        else if (left-- <= 0) found.push({ ...about, status: "requested" })
+        else found.push({ ...about, ...(yield* underWay(delivery_id)) })
+      }
       const { ended_at, error, notification_id, notification_type, requested_at, status, updated_at, user_id } = state
       return {
         notification_id,

@@ -3,13 +3,31 @@
  * its owner alone. There is no default secret anywhere.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import { Effect, FileSystem, Path, Redacted } from "effect"
+import { Effect, FileSystem, Path, type PlatformError, Redacted } from "effect"
 import { Settings } from "./Settings.ts"
 
 const make = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url")
 
+/**
+ * Part by part, because Node's own recursive mkdir never returns below file systems that refuse new folders with
+ * "no such file" (`/proc`).
+ */
+const makeFolder = (
+  folder: string,
+): Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    if (yield* fs.exists(folder)) return
+    const above = (yield* Path.Path).dirname(folder)
+    if (above !== folder) yield* makeFolder(above)
+    yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
+      // Another process that starts at the same time may have been first.
+      Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void),
+    )
+  })
+
 /** The secret of this name; made and logged (without its value) where there is none yet. */
-export const ownSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-urls", what: string) {
+export const ownSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-urls" | "unsubscribe", what: string) {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
   const folder = join((yield* Settings).ARMORICORE_DATA_DIR, "secrets")
@@ -17,7 +35,7 @@ export const ownSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-url
   const read = fs.readFileString(file)
   return yield* Effect.gen(function* () {
     if (!(yield* fs.exists(file))) {
-      yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
+      yield* makeFolder(folder)
       const draft = `${file}.${crypto.randomUUID()}`
       yield* fs.writeFileString(draft, make(), { mode: 0o600 })
       // A link fails where the name is taken: of two that start at once, both go on with the first one's secret.
@@ -34,7 +52,7 @@ export const ownSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-url
       (cause) =>
         new ConfigurationError({
           setting: "ARMORICORE_DATA_DIR",
-          message: `ARMORICORE_DATA_DIR cannot keep secrets in ${folder}: ${cause.message}`,
+          message: `ARMORICORE_DATA_DIR: ${folder} cannot be made or written; name a folder this user may write (${cause.message})`,
           cause,
         }),
     ),

@@ -2,7 +2,7 @@
  * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
  * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
  */
-import { Events, Media, NotFound, Transcripts, Uploads } from "@armoricore/api"
+import { Events, Media, NotFound, Notifications, Transcripts, Uploads } from "@armoricore/api"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
@@ -17,6 +17,7 @@ import * as Access from "./Access.ts"
 import * as Adapters from "./Adapters.ts"
 import { CommandFailed } from "./Failure.ts"
 import * as Health from "./Health.ts"
+import * as Notify from "./Notify.ts"
 import { type Check, Readiness } from "./Readiness.ts"
 import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
@@ -101,6 +102,8 @@ const api = Effect.gen(function* () {
     Uploads.layer({ bucket: settings.OBJECT_STORAGE_BUCKET, ...Uploads.defaults }),
     Media.layer,
     Transcripts.layer,
+    Notifications.layer,
+    Notify.routes,
     cors(settings.ALLOWED_ORIGINS ?? []),
   )
 })
@@ -110,7 +113,7 @@ const cors = (origins: ReadonlyArray<string>) => {
   if (origins.length === 0) return Layer.empty
   const answer = HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
-    allowedMethods: ["GET", "POST"],
+    allowedMethods: ["GET", "POST", "DELETE"],
     allowedHeaders: ["authorization", "content-type"],
     maxAge: 86_400,
   })

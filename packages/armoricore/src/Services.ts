@@ -1,7 +1,7 @@
 /** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
 import * as Webhook from "@armoricore/api/Webhook"
 import { reads as aiReads } from "@armoricore/ai/AiService"
-import { event } from "@armoricore/bus/Address"
+import { event, work } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
 import * as MediaService from "@armoricore/media/MediaService"
@@ -15,15 +15,17 @@ import { RetryPolicy } from "@armoricore/worker/Retry"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { type Context, Duration, Effect, Layer } from "effect"
 import * as Ai from "./Ai.ts"
+import * as Notify from "./Notify.ts"
 import { Settings } from "./Settings.ts"
 import { groups, type Name, table } from "./settings/Table.ts"
 
-export const names = ["media", "ai", "realtime"] as const
+export const names = ["media", "notify", "ai", "realtime"] as const
 export type ServiceName = (typeof names)[number]
 
 /** Event types that each worker reads. */
 const reads: Readonly<Record<string, ReadonlyArray<EventType>>> = {
   media: ["media.uploaded", "media.failed", "media.ready", "transcription.complete"],
+  notify: Notify.readTypes,
   ai: aiReads,
   realtime: RealtimeWorker.readTypes,
 }
@@ -36,6 +38,7 @@ export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = 
   ...Object.entries(reads).flatMap(([service, types]) =>
     types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) })),
   ),
+  ...Notify.workKinds.map((kind) => ({ name: `notify-work-${kind}`, from: work("notify", kind) })),
   { name: Guard.consumerName, from: "all-events" },
 ]
 
@@ -91,6 +94,7 @@ const guard = Layer.effectDiscard(
 export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Context.Context<Timeline | Topics> | undefined) =>
   Layer.mergeAll(
     chosen.has("media") ? Layer.merge(media, guard) : Layer.empty,
+    chosen.has("notify") ? Notify.layer : Layer.empty,
     chosen.has("ai") ? Ai.layer : Layer.empty,
     webhook,
     sockets === undefined ? Layer.empty : RealtimeWorker.layer.pipe(Layer.provide(Layer.succeedContext(sockets))),

@@ -4,6 +4,7 @@ import { revocations } from "@armoricore/realtime/Revocations"
 import { History } from "@armoricore/history/History"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/Transcripts"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
@@ -21,6 +22,9 @@ export const setup = Effect.gen(function* () {
   const lines = [
     ...(yield* bus.setup(consumers)),
     ...(yield* state.setup([ledgerBucket, mediaStates.bucket, transcriptStates.bucket, revocations.bucket])),
+    ...(yield* state.setup(
+      [notificationStates, deliveryStates, suppressions, inboxMessages].map(({ bucket }) => bucket),
+    )),
   ]
   return [...lines, ...(yield* history.setup), yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
 })

@@ -29,6 +29,9 @@ const Abandoned = Schema.Struct({ ...Assigned.fields, code: Schema.String, messa
 /** The work of a channel: consumer names know no underscore. */
 export const kindOf = (channel: Channel): string => `deliver-${channel.replaceAll("_", "-")}`
 
+/** Every kind of internal work, so that `armoricore setup` can make its queues. */
+export const workKinds: ReadonlyArray<string> = [...Channel.literals.map(kindOf), "fan-out", "settle", reportKind]
+
 /** Handlers only; needs the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {

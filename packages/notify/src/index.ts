@@ -2,6 +2,7 @@
 export { Deliveries } from "./Deliveries.ts"
 export { DeliveryPolicy } from "./DeliveryPolicy.ts"
 export { html } from "./Html.ts"
+export * as MailboxPage from "./MailboxPage.ts"
 export { Notifications } from "./Notifications.ts"
 export * as NotifyService from "./NotifyService.ts"
 export { Attachments } from "./Attachments.ts"

@@ -6,6 +6,7 @@ import type { Message, Route } from "../src/Route.ts"
 import { OutcomeUnknown } from "../src/Route.ts"
 import * as Metrics from "../src/NotifyMetrics.ts"
 import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
+import { Ledger } from "@armoricore/worker/Ledger"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Layer, Metric, Scope } from "effect"
@@ -47,7 +48,7 @@ const fatalState = (bucket: string, reached: Deferred.Deferred<void>) => {
     Effect.map(KeyValue, (state) => ({
       ...state,
       update: (where: Bucket, key: string, value: string, ...more: [number]) => {
-        if (!first || where.name !== bucket || !value.includes('"sent"'))
+        if (!first || where.name !== bucket || !value.includes(bucket === "ledger" ? "notification.sent" : '"sent"'))
           return state.update(where, key, value, ...more)
         first = false
         return Effect.andThen(Deferred.succeed(reached, undefined), Effect.interrupt)
@@ -143,7 +144,9 @@ describe("a worker dies", () => {
             reports: false,
             send: (message) => Effect.sync(() => (taken.push(message), { providerId: "p" })),
           }
-          const state = yield* Layer.build(fatalState(bucket, reached))
+          const state = yield* Layer.build(
+            Layer.fresh(Ledger.layer).pipe(Layer.provideMerge(fatalState(bucket, reached))),
+          )
           const dying = yield* Effect.provideContext(worker(route), state)
           const id = yield* push({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
           yield* Deferred.await(reached)

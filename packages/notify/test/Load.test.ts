@@ -1,0 +1,101 @@
+/** Ten thousand notifications through an outage and the death of a worker: one final state each, and the fake agrees. */
+import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
+import { WorkerTimes } from "@armoricore/worker/Worker"
+import { assert, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Layer, References, Scope } from "effect"
+import { DeliveryPolicy } from "../src/DeliveryPolicy.ts"
+import * as Apns from "../src/routes/Apns.ts"
+import { heard, ports, push, service, type Told, until } from "./support/Installation.ts"
+
+const total = 10_000
+const concurrency = 100
+
+const times = Layer.succeed(WorkerTimes, {
+  lease: Duration.seconds(2),
+  grace: Duration.millis(1),
+  configurationPause: Duration.seconds(1),
+})
+const policy = Layer.effect(
+  DeliveryPolicy,
+  Effect.map(DeliveryPolicy, (defaults) => ({ ...defaults, concurrency, callLimit: Duration.seconds(2) })),
+)
+const routes = Layer.unwrap(
+  Effect.map(FakeApns, ({ baseUrl, ca, key, keyId, teamId, topic }) =>
+    Apns.layer({ baseUrl, ca, key, keyId, teamId, topic }),
+  ),
+)
+
+const worker = Effect.gen(function* () {
+  const scope = yield* Scope.make()
+  yield* Layer.buildWithScope(Layer.fresh(service(routes).pipe(Layer.provide(policy))), scope).pipe(
+    Effect.provide(times),
+  )
+  return scope
+})
+
+it.live(
+  "10,000 notifications, 5 % dead, 5 % throttled, an outage and a killed worker: each target ends once",
+  () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeApns
+      const events = yield* heard
+      const dead = fake.tokenFor("Unregistered").slice(0, 6)
+      const throttled = fake.tokenFor("TooManyRequests").slice(0, 6)
+      const tokenOf = (index: number) => {
+        const prefix = index % 20 === 0 ? dead : index % 20 === 1 ? throttled : "ee0000"
+        return `${prefix}${index.toString(16).padStart(58, "0")}`
+      }
+      const tokens = Array.from({ length: total }, (_, index) => tokenOf(index))
+      const first = yield* worker
+      const ids = new Map<string, string>()
+      for (const token of tokens) ids.set(yield* push({ recipients: [{ apns_token: token }] }), token)
+
+      const sentSoFar = Effect.sync(() => fake.sent.length)
+      yield* until(sentSoFar, (sent) => sent >= 2_000, 60)
+      fake.down = true
+      // As long against the circuit's 200 ms as half a minute is against its 2 s.
+      yield* Effect.sleep("3 seconds")
+      const beforeKill = fake.sent.length
+      fake.down = false
+      yield* until(sentSoFar, (sent) => sent >= beforeKill + 1_000, 60)
+      yield* Scope.close(first, Exit.void)
+      const second = yield* worker
+
+      const finals = (type: Told["event_type"]) =>
+        new Set(
+          events
+            .filter(({ event_type }) => event_type === type)
+            .map(({ payload }) => String(payload["notification_id"])),
+        )
+      yield* until(
+        Effect.sync(() => finals("notification.sent").size + finals("notification.failed").size),
+        (count) => count === total,
+        90,
+      )
+      yield* Scope.close(second, Exit.void)
+
+      const sent = finals("notification.sent")
+      const failed = finals("notification.failed")
+      assert.isTrue([...sent].every((id) => !failed.has(id)))
+      const deadTokens = new Set(tokens.filter((token) => token.startsWith(dead)))
+      assert.strictEqual(failed.size, deadTokens.size)
+      assert.isTrue([...failed].every((id) => deadTokens.has(ids.get(id) ?? "")))
+      const invalid = new Set(
+        events
+          .filter(({ event_type }) => event_type === "device.token_invalid")
+          .map(({ payload }) => payload["token_hash"]),
+      )
+      assert.strictEqual(invalid.size, deadTokens.size)
+
+      // The provider's own log: every living token was served, no dead one, and twice only under one id.
+      const idsOf = new Map<string, Set<string>>()
+      for (const { id, token } of fake.sent) idsOf.set(token, (idsOf.get(token) ?? new Set()).add(id))
+      assert.deepStrictEqual([...idsOf.keys()].toSorted(), tokens.filter((token) => !deadTokens.has(token)).toSorted())
+      assert.isTrue([...idsOf.values()].every((one) => one.size === 1))
+      assert.isAtMost(fake.sent.length - idsOf.size, concurrency)
+    }).pipe(
+      Effect.provide(Layer.merge(ports, FakeApns.layer)),
+      Effect.provideService(References.MinimumLogLevel, "Error"),
+    ),
+  150_000,
+)
