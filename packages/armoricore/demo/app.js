@@ -1,4 +1,6 @@
 /** The demo page: upload, progress, video. Each panel has its own module; this one joins them. */
+import { createChat } from "./chat.js"
+import { createComments } from "./comments.js"
 import { createLog } from "./log.js"
 import { createPlayer } from "./player.js"
 import { openSession } from "./session.js"
@@ -167,6 +169,8 @@ const start = async () => {
   const session = await openSession(showConnection)
   byId("user").textContent = session.userId
   const watch = createWatcher(session.socket)
+  createChat(session.socket, session.userId, byId, log)
+  createComments(session.socket, session.userId, byId, log)
 
   const send = async (file) => {
     reset()

@@ -2,8 +2,12 @@
 import { Socket } from "phoenix"
 
 /** Asks the demo's own route for a user and a token; the socket asks again at each reconnect, so it never goes stale. */
-const askForSession = async () => {
-  const response = await fetch("/demo/session", { method: "POST" })
+const askForSession = async (userId) => {
+  const response = await fetch("/demo/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user_id: userId }),
+  })
   if (!response.ok) throw new Error(`no session: the server answered ${response.status}`)
   return response.json()
 }
@@ -17,7 +21,7 @@ export const openSession = async (onState) => {
   socket.onClose(async () => {
     onState("closed")
     try {
-      current = await askForSession()
+      current = await askForSession(current.user_id)
     } catch {
       // The server is away; the socket tries on, and the next close asks again.
       onState("closed")

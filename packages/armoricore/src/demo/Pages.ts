@@ -5,6 +5,7 @@
 import { caller, refuseGuest } from "@armoricore/api/Caller"
 import * as Body from "@armoricore/api/Body"
 import { answered, refuse } from "@armoricore/api/Problem"
+import { Maybe } from "@armoricore/domain/Wire"
 import { Tokens } from "@armoricore/auth/Tokens"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Duration, Effect, FileSystem, Layer, Ref, Schema } from "effect"
@@ -23,10 +24,18 @@ const files: Readonly<Record<string, URL>> = {
   "/demo/vendor/hls.mjs": new URL("hls.mjs", import.meta.resolve("hls.js")),
   "/demo/vendor/phoenix.mjs": new URL(import.meta.resolve("phoenix")),
   ...Object.fromEntries(
-    ["app.js", "log.js", "player.js", "session.js", "upload.js", "style.css", "mark.svg"].map((name) => [
-      `/demo/${name}`,
-      new URL(name, folder),
-    ]),
+    [
+      "app.js",
+      "chat.js",
+      "comments.js",
+      "entries.js",
+      "log.js",
+      "player.js",
+      "session.js",
+      "upload.js",
+      "style.css",
+      "mark.svg",
+    ].map((name) => [`/demo/${name}`, new URL(name, folder)]),
   ),
 }
 
@@ -50,6 +59,13 @@ const file = Effect.fnUntraced(function* (path: string) {
   })
 })
 
+/** Each visitor is a user with a name of its own: whoever comes back brings it along, and nobody else's can be taken. */
+const birds = ["gannet", "puffin", "curlew", "fulmar", "plover", "avocet", "osprey", "dunlin"]
+const Session = Schema.Struct({
+  user_id: Maybe(Schema.String.check(Schema.isPattern(new RegExp(`^(${birds.join("|")})-[0-9a-f]{4}$`)))),
+})
+const newVisitor = () => `${birds[Math.floor(Math.random() * birds.length)]}-${crypto.randomUUID().slice(0, 4)}`
+
 const Uploaded = Schema.Struct({ media_id: Schema.String, file_path: Schema.String })
 
 export interface PagesOptions {
@@ -72,9 +88,11 @@ export const layer = ({ latest, sample }: PagesOptions) =>
       "/demo/session",
       answered(
         Effect.gen(function* () {
-          const token = yield* (yield* Tokens).sign({ userId, ttl: Duration.hours(1) })
+          const { user_id } = yield* Body.json(yield* HttpServerRequest.HttpServerRequest, Session, 1024)
+          const visitor = user_id ?? newVisitor()
+          const token = yield* (yield* Tokens).sign({ userId: visitor, ttl: Duration.hours(1) })
           const media = yield* Ref.get(latest)
-          return HttpServerResponse.jsonUnsafe({ token, user_id: userId, media_id: media ?? null })
+          return HttpServerResponse.jsonUnsafe({ token, user_id: visitor, media_id: media ?? null })
         }),
       ),
     ),
