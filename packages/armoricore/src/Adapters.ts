@@ -39,7 +39,7 @@ const busAndState = (
       const folder = yield* dataFolder("engine")
       const engine = role === "owner" ? EmbeddedEngine.layerOwner({ folder }) : EmbeddedEngine.layerShared({ folder })
       const kept = yield* postgres
-      return Layer.merge(bus, kept ?? Layer.merge(state, history())).pipe(Layer.provide(engine))
+      return Layer.merge(bus, kept ?? Layer.merge(state, history(yield* retention))).pipe(Layer.provide(engine))
     }),
   )
 
@@ -52,7 +52,7 @@ const postgres = Effect.gen(function* () {
   const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/postgres/PostgresState"))
   const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/postgres/PostgresHistory"))
   const url = Redacted.make(STATE_URL)
-  return Layer.merge(state({ url }), history({ url }))
+  return Layer.merge(state({ url }), history({ url, ...(yield* retention) }))
 })
 
 const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {
@@ -109,8 +109,14 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
     ),
   )
   const kept = yield* postgres
-  return Layer.mergeAll(bus(), kept ?? Layer.merge(state(), history()), waiting).pipe(Layer.provide(connected))
+  return Layer.mergeAll(bus(), kept ?? Layer.merge(state(), history(yield* retention)), waiting).pipe(Layer.provide(connected))
 })
+
+/** What the history keeps. */
+const retention = Effect.map(Settings, ({ HISTORY_MAX_AGE: maxAge, HISTORY_MAX_ITEMS: maxPerRoom }) => ({
+  maxAge,
+  maxPerRoom,
+}))
 
 /** Where objects lie, and the signatures of the URLs that this program answers itself. */
 const storage: Layer.Layer<

@@ -10,7 +10,7 @@ import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
 import type { IpNetwork } from "effect/net"
 import * as Access from "./Access.ts"
@@ -127,11 +127,12 @@ const cors = (origins: ReadonlyArray<string>) => {
 }
 
 const sockets = Effect.gen(function* () {
-  const { ALLOWED_ORIGINS, MEDIA_TOPIC_POLICY, TRUSTED_PROXIES } = yield* Settings
+  const { ALLOWED_ORIGINS, COMMENT_INTERVAL, MEDIA_TOPIC_POLICY, TRUSTED_PROXIES } = yield* Settings
   return yield* Layer.build(
     Realtime.layer({
       ...(TRUSTED_PROXIES === undefined ? {} : { trustedProxies: TRUSTED_PROXIES }),
       mediaTopicPolicy: MEDIA_TOPIC_POLICY,
+      commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_INTERVAL)), burst: 1 },
       allowedOrigins: ALLOWED_ORIGINS === undefined ? "same" : ALLOWED_ORIGINS.includes("*") ? "any" : ALLOWED_ORIGINS,
     }),
   )

@@ -176,6 +176,21 @@ export const groups = {
       unset: "signatures are not asked for",
       example: "2026-01:…",
     }),
+    HISTORY_MAX_AGE: withDefault(
+      duration({ meaning: "how long chat, comments and a user's events are kept" }),
+      Duration.days(7),
+      "7d",
+    ),
+    HISTORY_MAX_ITEMS: withDefault(
+      int(1, 100_000)({ meaning: "how many of them a room, a stream and a user keep" }),
+      1000,
+      "1000",
+    ),
+    COMMENT_INTERVAL: withDefault(
+      duration({ meaning: "how often a user may comment, over all streams" }),
+      Duration.seconds(1),
+      "1s",
+    ),
     MEDIA_TOPIC_POLICY: withDefault(
       choice("public", "owner")({ meaning: "public: any user may watch media:{id}; owner: its owner and operators" }),
       "public",
