@@ -1,23 +1,27 @@
 /**
- * How a channel says no: an error reply `{reason, …}`, and the channel lives on. The reasons of the house are listed
- * here; a channel may have its own.
- *
- * | reason | meaning |
- * |---|---|
- * | `unauthorized` | this identity may not do that |
- * | `invalid_payload` | `path` names the field, `message` says what is wrong |
- * | `unknown_event` | the channel has no such event |
- * | `too_large` | the message is over `limit` bytes |
- * | `rate_limit` | too many; again after `retry_after_ms` |
- * | `unavailable` | a dependency is away; trying again later may help |
- * | `unmatched topic` | no channel has this topic, or it is not joined |
- * | `too many channels joined` | the socket has as many topics as it may |
- * | `join crashed` | a fault of the server; the client tries again by itself |
+ * How a channel says no: an error reply `{reason, …}`, and the channel lives on. The reasons are the catalogue below,
+ * which `docs/clients.md` repeats for those who write clients.
  */
 import { Data, type Schema } from "effect"
 
+/** Every reason there is, with what it means for a client. */
+export const reasons = {
+  unauthorized: "this identity may not do that; `message` says why",
+  invalid_payload: "`path` names the field, `message` says what is wrong with it",
+  unknown_event: "the channel has no such `event`",
+  too_large: "the message is over `limit` bytes",
+  rate_limit: "too many; again after `retry_after_ms`",
+  unavailable: "something the server needs is away; try again later",
+  removed: "moderation took this very message away; it does not come back",
+  "unmatched topic": "no channel has this topic, or it is not joined",
+  "too many channels joined": "the socket has as many topics as it may have",
+  "join crashed": "a fault of the server; the client joins again by itself",
+} as const
+
+export type Reason = keyof typeof reasons
+
 export class Refusal extends Data.TaggedError("Refusal")<{
-  readonly reason: string
+  readonly reason: Reason
   /** Further fields of the reply. */
   readonly extra?: Readonly<Record<string, Schema.Json>>
 }> {

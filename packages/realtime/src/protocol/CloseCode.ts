@@ -19,3 +19,16 @@ export const tokenExpired: CloseCode = { code: 4001, reason: "token_expired" }
 export const revoked: CloseCode = { code: 4001, reason: "revoked" }
 /** The client read too slowly and its queue is full: reconnect and catch up. */
 export const slowConsumer: CloseCode = { code: 4008, reason: "slow_consumer" }
+
+/** Every close code a client may see, with what it means, for the documents. */
+export const meanings: ReadonlyArray<readonly [code: number, reason: string, meaning: string]> = [
+  [idle.code, idle.reason, "nothing was heard for 60 s: the client should have sent heartbeats; it connects again"],
+  [1002, "", "a frame that breaks the WebSocket protocol"],
+  [1007, "", "text that is no UTF-8"],
+  [1009, "", "a frame over 1 MiB"],
+  [undecodable.code, undecodable.reason, "a frame that is no message of the serializer"],
+  [restart.code, restart.reason, "this node goes down or is replaced: the client connects again by itself"],
+  [tokenExpired.code, tokenExpired.reason, "the token ended: connect with a new one"],
+  [revoked.code, revoked.reason, "an operator ended the token: log in again, do not connect again with it"],
+  [slowConsumer.code, slowConsumer.reason, "the client read too slowly; it connects again and asks for what it missed"],
+]
