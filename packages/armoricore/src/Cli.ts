@@ -38,9 +38,18 @@ const presenter = CliOutput.layerPresenter({
 
 const cliConfig = CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
 
+/** `--ttl -1h` means a value, not the short flags `-1` and `-h`. */
+const joinNegativeValues = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.reduce<ReadonlyArray<string>>((joined, arg) => {
+    const flag = joined.at(-1)
+    return /^-[0-9]/.test(arg) && flag !== undefined && /^--[a-z-]+$/.test(flag)
+      ? [...joined.slice(0, -1), `${flag}=${arg}`]
+      : [...joined, arg]
+  }, [])
+
 /** Runs one command line; fails with `Ended` and its exit code. */
 export const program = (args: ReadonlyArray<string>) =>
-  Command.runWith(root, { version })(args).pipe(
+  Command.runWith(root, { version })(joinNegativeValues(args)).pipe(
     Effect.catchCause(report(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? ""))),
     Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, cliConfig)),
   )

@@ -19,9 +19,12 @@ describe("the command line", () => {
         [0, ["--version"]],
         [2, ["token"]],
         [2, ["nonsense"]],
+        [2, ["token", "--user", "u1", "--ttl", "-1h"]],
+        [2, ["token", "--user", "u1", "--ttl", "0"]],
         [2, ["start", "--services", "media,tea"]],
         [1, ["token", "--user", "u1"], { PORT: "http", RETRY_CAP: "soon" }],
         [1, ["publish", "/there/is/no/such/file"]],
+        [1, ["token", "--user", "u1"], { ARMORICORE_DATA_DIR: "/proc/armoricore" }],
         [1, ["start", "--services", "media"]],
         [1, ["dead-letters", "show", "none"]],
       ]
@@ -35,6 +38,15 @@ describe("the command line", () => {
         }),
         { concurrency: 2 },
       )
+    }),
+  )
+
+  it.live("prints nothing but the token on stdout, also where it has to make the secret first", () =>
+    Effect.gen(function* () {
+      const data = yield* Program.folder
+      const ended = yield* Program.run(["token", "--user", "u1"], { ARMORICORE_DATA_DIR: data, LOG_FORMAT: "json" })
+      assert.match(ended.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
+      assert.include(ended.stderr, "made a JWT secret")
     }),
   )
 

@@ -68,6 +68,21 @@ describe("Settings", () => {
     )
   }
 
+  for (const [env, name] of [
+    [{ OBJECT_STORAGE_BUCKET: "../x" }, "OBJECT_STORAGE_BUCKET"],
+    [{ CDN_BASE_URL: "https://cdn.example.com", AKAMAI_EDGEAUTH_KEY: "zz" }, "AKAMAI_EDGEAUTH_KEY"],
+    [{ FCM_SERVICE_ACCOUNT: "{}" }, "FCM_SERVICE_ACCOUNT"],
+    [{ RETRY_BASE: "100s", RETRY_CAP: "1s" }, "RETRY_BASE"],
+  ] as const) {
+    it.effect(`a value that could not work is a fault of ${name}`, () =>
+      Effect.gen(function* () {
+        const faults = yield* faultsOf(env)
+        assert.lengthOf(faults, 1)
+        assert.isTrue(faults[0]?.startsWith(`${name} `), faults[0])
+      }),
+    )
+  }
+
   it.effect("NAME_FILE gives the value from a file; both at once are a fault", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem

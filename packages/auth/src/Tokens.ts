@@ -64,7 +64,11 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
       const keys = yield* openKeys(options)
       const verify = Effect.fnUntraced(function* (token: string | undefined) {
         if (token === undefined || token === "") {
-          return yield* new Unauthorized({ reason: "missing", message: "no token was sent: send a JWT as `token`" })
+          return yield* new Unauthorized({
+            reason: "missing",
+            message:
+              "no token was sent: send a JWT, over HTTP as `Authorization: Bearer …`, to the socket as its parameter `token`",
+          })
         }
         const claims = yield* keys.verify(token, yield* Clock.currentTimeMillis)
         return yield* Effect.fromResult(identityOf(claims))

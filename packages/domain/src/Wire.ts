@@ -47,11 +47,20 @@ export const Timestamp = Schema.String.check(
   ),
 )
 
-/** `s3://bucket/key`, also where the objects lie in a local folder. */
+const isCleanKey = (path: string): boolean =>
+  path
+    .slice("s3://".length)
+    .split("/")
+    .every((part) => part !== "" && part !== "." && part !== ".." && !/\p{Cc}/u.test(part))
+
+/** `s3://bucket/key`, also where the objects lie in a local folder; no part of the key is empty, `.` or `..`. */
 export const ObjectPath = Schema.String.check(
   Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/.{1,1024}$/u, {
     expected: "an object path such as s3://bucket/key",
   }),
+  Schema.makeFilter((path: string) =>
+    isCleanKey(path) ? undefined : "no part of an object's key may be empty, . or .., or hold control characters",
+  ),
 )
 
 /** A field that may be absent; `null` counts as absent. */

@@ -141,6 +141,24 @@ describe("a fault is named by its field", () => {
       "payload.file_path",
     ],
     [
+      "a path out of its bucket",
+      envelope("media.uploaded", { ...uploaded, file_path: "s3://media/../x" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
+      "an empty part in a path",
+      envelope("media.uploaded", { ...uploaded, file_path: "s3://media//x" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
+      "a NUL in a path",
+      envelope("media.uploaded", { ...uploaded, file_path: "s3://media/a\u0000b" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
       "30 February",
       envelope("media.uploaded", uploaded, { timestamp: "2026-02-30T00:00:00Z" }),
       "invalid",

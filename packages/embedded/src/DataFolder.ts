@@ -4,7 +4,7 @@
  * - `owner.json`: who owns it and where its socket is. Only a note: the lock decides;
  * - `engine.sock`: the socket, unless the folder's path is too long for one.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
@@ -21,7 +21,21 @@ const maxSocketPath = 100
 export const databasePath = (folder: string): string => join(folder, "engine.sqlite")
 const notePath = (folder: string): string => join(folder, "owner.json")
 
-export const create = (folder: string): void => void mkdirSync(folder, { recursive: true, mode: 0o700 })
+/**
+ * Part by part, because Node's own recursive mkdir never returns below file systems that refuse new folders with
+ * "no such file" (`/proc`).
+ */
+export const create = (folder: string): void => {
+  if (existsSync(folder)) return
+  const above = dirname(folder)
+  if (above !== folder) create(above)
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (cause) {
+    // Another process that starts at the same time may have been first.
+    if (!existsSync(folder)) throw cause
+  }
+}
 
 export const readNote = (folder: string): OwnerNote | undefined => {
   try {

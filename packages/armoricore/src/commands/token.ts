@@ -1,7 +1,7 @@
 /** `armoricore token`: a JWT for trying things out, signed as the running program would expect it. */
 import { Tokens } from "@armoricore/auth/Tokens"
 import { Id } from "@armoricore/domain/Wire"
-import { Console, Effect, Result } from "effect"
+import { Console, Duration, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Access from "../Access.ts"
 import { parseDuration } from "../settings/Setting.ts"
@@ -22,8 +22,8 @@ const ttl = Flag.String("ttl").pipe(
   Flag.withMetavar("DURATION"),
   Flag.withDefault("1h"),
   Flag.filterMap(
-    (text) => Result.getSuccess(parseDuration(text)),
-    () => "a duration such as 30 s, 10 min or 1 h",
+    (text) => Option.filter(Result.getSuccess(parseDuration(text)), (lifetime) => Duration.toMillis(lifetime) >= 1000),
+    () => "a duration of at least a second, such as 30 s, 10 min or 1 h",
   ),
 )
 

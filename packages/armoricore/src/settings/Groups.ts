@@ -3,6 +3,7 @@
  * sentence that begins with the variable to change.
  */
 import { existsSync } from "node:fs"
+import { Duration, Redacted } from "effect"
 import type { Name, Values } from "./Table.ts"
 
 /** Variables that only make sense together: the first is the one whose presence switches the provider on. */
@@ -59,6 +60,30 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   if (isSet("AKAMAI_EDGEAUTH_KEY") && !isSet("CDN_BASE_URL")) {
     faults.push("CDN_BASE_URL is missing: AKAMAI_EDGEAUTH_KEY signs URLs of a CDN; set its address, or unset the key")
   }
+  if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
+    faults.push("RETRY_BASE is longer than RETRY_CAP; the first wait cannot be above the longest")
+  }
+  for (const bucket of [values.OBJECT_STORAGE_BUCKET, ...(values.MEDIA_SOURCE_BUCKETS ?? [])]) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket))
+      faults.push(
+        `${bucket === values.OBJECT_STORAGE_BUCKET ? "OBJECT_STORAGE_BUCKET" : "MEDIA_SOURCE_BUCKETS"} names ${bucket}, which is no bucket: 2 to 63 letters, digits, dots, dashes and underscores`,
+      )
+  }
+  if (
+    values.AKAMAI_EDGEAUTH_KEY !== undefined &&
+    !/^([0-9a-fA-F]{2})+$/.test(Redacted.value(values.AKAMAI_EDGEAUTH_KEY))
+  ) {
+    faults.push("AKAMAI_EDGEAUTH_KEY must be hexadecimal, two digits a byte, as the CDN's console shows it")
+  }
+  if (values.FCM_SERVICE_ACCOUNT !== undefined) {
+    const lacks = missingFields(Redacted.value(values.FCM_SERVICE_ACCOUNT), [
+      "project_id",
+      "client_email",
+      "private_key",
+    ])
+    if (lacks.length > 0)
+      faults.push(`FCM_SERVICE_ACCOUNT lacks ${lacks.join(", ")}; paste the whole JSON file of the service account`)
+  }
   for (const route of values.MAIL_ROUTES ?? []) {
     if (!mailRoutes.includes(route)) faults.push(`MAIL_ROUTES names ${route}; there are ${mailRoutes.join(", ")}`)
   }
@@ -82,12 +107,20 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   return faults
 }
 
+/** The value is a JSON object: its own setting saw to that. */
+const missingFields = (json: string, fields: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const value: unknown = JSON.parse(json)
+  return fields.filter((field) => typeof value !== "object" || value === null || !Object.hasOwn(value, field))
+}
+
 const isNats = (address: string) => /^(nats|tls):/.test(address)
 
 const busFaults = (values: Values): ReadonlyArray<string> => {
   const faults: Array<string> = []
   const servers = values.MESSAGE_BUS_URL
-  const natsOnly = (["NATS_CREDS", "NATS_NKEY_SEED", "NATS_CA"] as const).filter((name) => values[name] !== undefined)
+  const natsOnly = (["NATS_CREDS", "NATS_NKEY_SEED", "NATS_CA", "NATS_INBOX_PREFIX"] as const).filter(
+    (name) => values[name] !== undefined,
+  )
   if (servers === undefined) {
     if (natsOnly.length > 0)
       faults.push(`MESSAGE_BUS_URL is missing: ${natsOnly.join(", ")} is set; set a nats:// URL, or unset it`)

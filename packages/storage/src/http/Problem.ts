@@ -15,7 +15,13 @@ export class Problem extends Data.TaggedError("Problem")<{
 
 export const toResponse = (problem: Problem): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(
-    { type: "about:blank", title: problem.title, status: problem.status, detail: problem.detail },
+    {
+      type: "about:blank",
+      title: problem.title,
+      status: problem.status,
+      detail: problem.detail,
+      code: problem.title.toLowerCase().replaceAll(" ", "_"),
+    },
     {
       status: problem.status,
       contentType: "application/problem+json",
