@@ -174,6 +174,8 @@ describe("captions in the player", () => {
 
   it("know when the first picture is shown", () => {
     assert.strictEqual(presentationStart(init, segment), 8_704 / 15_360)
+    const edited = Buffer.concat([init, box("elst", words(0, 1, 0, 1_024, 65_536))])
+    assert.strictEqual(presentationStart(edited, segment), 0.5)
     assert.isUndefined(presentationStart(init, new Uint8Array(100)))
   })
 

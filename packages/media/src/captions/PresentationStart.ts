@@ -1,6 +1,6 @@
 /**
  * When the first picture (or sound) of a stream is shown: the decode time of its first segment plus the first sample's
- * composition offset. Captions count from there, or they would run ahead by the depth of the encoder's reordering.
+ * composition offset, less what the edit list cuts off (players heed it). Captions count from there.
  */
 
 /** Seconds; `init` and `segment` are the first rendition's. Undefined where the bytes hold no such boxes. */
@@ -10,7 +10,7 @@ export const presentationStart = (init: Uint8Array, segment: Uint8Array): number
   if (mdhd === undefined || tfdt === undefined) return undefined
   const timescale = mdhd.getUint32(mdhd.getUint8(0) === 1 ? 20 : 12)
   const decode = tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4)
-  return (decode + compositionOffset(box(segment, "trun"))) / timescale
+  return Math.max(0, decode + compositionOffset(box(segment, "trun")) - cutOff(box(init, "elst"))) / timescale
 }
 
 /** Of the first sample, which is a key frame and the first that is shown. */
@@ -20,6 +20,12 @@ const compositionOffset = (trun: DataView | undefined): number => {
   if ((flags & 0x800) === 0 || trun.getUint32(4) === 0) return 0
   const optional = [0x1, 0x4, 0x100, 0x200, 0x400].filter((flag) => (flags & flag) !== 0).length
   return trun.getUint8(0) === 0 ? trun.getUint32(8 + optional * 4) : trun.getInt32(8 + optional * 4)
+}
+
+/** Ticks before the first that is shown, by an edit list of one entry. */
+const cutOff = (elst: DataView | undefined): number => {
+  if (elst === undefined || elst.getUint32(4) !== 1) return 0
+  return elst.getUint8(0) === 1 ? Number(elst.getBigInt64(16)) : elst.getInt32(12)
 }
 
 /** The body of the first box of that name; ffmpeg's own headers hold no such letters by chance before it. */
