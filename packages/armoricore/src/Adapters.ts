@@ -94,11 +94,14 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/nats/NatsHistory"))
   const creds = yield* content("NATS_CREDS", settings.NATS_CREDS)
   const ca = yield* content("NATS_CA", settings.NATS_CA)
+  const { NATS_REPLICAS: replicas, NATS_SETUP: manage } = settings
+  const inbox = settings.NATS_INBOX_PREFIX === undefined ? {} : { inboxPrefix: settings.NATS_INBOX_PREFIX }
   const connected = connection({
     servers,
     ...(creds === undefined ? {} : { creds: Redacted.make(creds) }),
     ...(settings.NATS_NKEY_SEED === undefined ? {} : { nkeySeed: settings.NATS_NKEY_SEED }),
     ...(ca === undefined ? {} : { ca }),
+    ...inbox,
   })
   // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
   const waiting = Layer.effectDiscard(
@@ -109,7 +112,11 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
     ),
   )
   const kept = yield* postgres
-  return Layer.mergeAll(bus(), kept ?? Layer.merge(state(), history(yield* retention)), waiting).pipe(Layer.provide(connected))
+  return Layer.mergeAll(
+    bus({ replicas, manage, ...inbox }),
+    kept ?? Layer.merge(state({ replicas, manage, ...inbox }), history({ replicas, ...(yield* retention) })),
+    waiting,
+  ).pipe(Layer.provide(connected))
 })
 
 /** What the history keeps. */

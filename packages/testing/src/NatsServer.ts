@@ -28,8 +28,11 @@ interface Running {
   readonly port: number
 }
 
-/** `arguments_` are added to the server's command line, for example `["-c", "nats.conf"]`. */
-export const make = Effect.fnUntraced(function* (arguments_: ReadonlyArray<string> = []) {
+/** `arguments_` are added to the server's command line, for example `["-c", "nats.conf"]`; `env` is what that file reads. */
+export const make = Effect.fnUntraced(function* (
+  arguments_: ReadonlyArray<string> = [],
+  env: Readonly<Record<string, string>> = {},
+) {
   const program = Programs.find("nats-server")
   if (program === undefined) return yield* Effect.die(new Error("nats-server is not installed"))
   const folder = yield* Effect.acquireRelease(
@@ -40,6 +43,7 @@ export const make = Effect.fnUntraced(function* (arguments_: ReadonlyArray<strin
     Effect.callback<Running>((resume) => {
       const child = spawn(program, ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder, ...arguments_], {
         stdio: ["ignore", "ignore", "pipe"],
+        env: { ...process.env, ...env },
       })
       let log = ""
       child.stderr.on("data", (chunk: Buffer) => {

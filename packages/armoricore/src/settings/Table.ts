@@ -98,6 +98,23 @@ export const groups = {
     NATS_CREDS: text({ meaning: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
     NATS_NKEY_SEED: secret({ meaning: "a NATS nkey seed", example: "SU…" }),
     NATS_CA: text({ meaning: "path of the CA certificate of the NATS servers (PEM)", example: "/etc/ssl/nats-ca.pem" }),
+    NATS_SETUP: withDefault(
+      choice(
+        "apply",
+        "verify",
+      )({
+        meaning:
+          "apply: streams and buckets are made at the start; verify: only looked at, for users without the right",
+      }),
+      "apply",
+      "apply",
+    ),
+    NATS_INBOX_PREFIX: text({
+      meaning: "what answers to this process are addressed to, where its permissions ask for one",
+      unset: "_INBOX",
+      example: "_INBOX_media",
+    }),
+    NATS_REPLICAS: withDefault(int(1, 5)({ meaning: "copies of everything in a NATS cluster" }), 1, "1"),
     RETRY_MAX_ATTEMPTS: withDefault(
       int(1, 100)({ meaning: "tries of a message whose handling fails for a passing reason" }),
       5,

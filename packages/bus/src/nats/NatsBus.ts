@@ -15,7 +15,7 @@ import * as Limits from "../Limits.ts"
 import * as Listeners from "../Listeners.ts"
 import { pattern } from "../Subjects.ts"
 import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
-import { type NatsFailure, attempt } from "./NatsErrors.ts"
+import { type NatsFailure, attempt, isForbidden } from "./NatsErrors.ts"
 import * as NatsAdvisories from "./NatsAdvisories.ts"
 import * as NatsLetterBodies from "./NatsLetterBodies.ts"
 import * as NatsLetters from "./NatsLetters.ts"
@@ -72,13 +72,15 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       const client = yield* connection.connected
       yield* Deferred.await(ready)
       const { manager } = yield* connection.jetstream
-      yield* ensureConsumer(manager, wanted, "apply")
+      const manage = options.manage ?? "apply"
+      yield* ensureConsumer(manager, wanted, manage)
       const source = yield* NatsSource.make({
         client,
         manager,
         inboxPrefix: options.inboxPrefix,
         statusChanges: connection.statusChanges,
         options: wanted,
+        manage,
       })
       yield* NatsAdvisories.sweep({ client, manager, source: streamOf(wanted.from), options: wanted, publish })
       return yield* Consumption.run(wanted, source, handle, publish)
@@ -133,9 +135,19 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     deadLetters: NatsLetters.make(Effect.andThen(Deferred.await(ready), connection.jetstream)),
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected
-      const { manager } = yield* connection.jetstream
+      const { js, manager } = yield* connection.jetstream
       const streams = yield* ensureStreams(manager, options)
-      const consumers = yield* Effect.forEach(wanted, (consumer) => ensureConsumer(manager, consumer, "keep"))
+      const manage = options.manage === "verify" ? "verify" : "keep"
+      const consumers = yield* Effect.forEach(wanted, (consumer) =>
+        ensureConsumer(manager, { ...consumer, maxDeliveries: workersDeliveries }, manage).pipe(
+          // A service that only verifies sees its own consumers, not those of others.
+          Effect.catchIf(
+            (error) => manage === "verify" && isForbidden(error),
+            () => Effect.succeed(`consumer ${consumer.name}: not open to this user`),
+          ),
+        ),
+      )
+      if (options.manage !== "verify") yield* NatsLetterBodies.ensure(js)
       return [...streams, ...consumers]
     }),
     status: connection.status,
@@ -145,6 +157,9 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
 
 /** The id and the protocol's own lines. */
 const headerRoom = 1_024
+
+/** What workers ask for, who make letters of exhausted messages. */
+const workersDeliveries = Consumption.defaults.maxDeliveries + 2
 
 const retryEvery = Schedule.spaced("1 second")
 

@@ -47,11 +47,20 @@ export const failure =
         cause,
       })
     }
+    if (cause.api_error.err_code === 10074 || cause.api_error.err_code === 10005) {
+      return new ConfigurationError({
+        setting: "NATS_REPLICAS",
+        message: `NATS cannot keep so many copies of ${resource} (${description}); lower NATS_REPLICAS to the number of servers in the cluster, 1 without one`,
+        cause,
+      })
+    }
     if (isFull(description)) return transient("full", `${resource}: ${description}`, cause)
     return cause.api_error.code >= 500
       ? transient("unavailable", `${resource}: ${description}`, cause)
       : new ConfigurationError({ setting: resource, message: `NATS refuses ${resource}: ${description}`, cause })
   }
+
+export const isForbidden = ({ cause }: NatsFailure): boolean => cause instanceof NatsError && cause.isPermissionError()
 
 /** What a stream answered instead of an acknowledgement. */
 export const refusedPublish = (

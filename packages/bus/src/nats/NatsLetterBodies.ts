@@ -15,6 +15,9 @@ const resource = `object store ${bucket}`
 const store = (js: JetStreamClient): Effect.Effect<ObjectStore, NatsFailure> =>
   attempt(resource, () => js.views.os(bucket, { storage: StorageType.File }))
 
+/** So that a worker need not have the right to make it. */
+export const ensure = (js: JetStreamClient): Effect.Effect<void, NatsFailure> => Effect.asVoid(store(js))
+
 export const put = Effect.fnUntraced(function* (js: JetStreamClient, id: string, body: Uint8Array) {
   const objects = yield* store(js)
   yield* attempt(resource, () => objects.putBlob({ name: id }, body))

@@ -5,8 +5,8 @@
  * so whoever repeats it keeps its id and the stream drops the second.
  */
 import { ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
-import { Effect } from "effect"
-import { type Msg, type NatsConnection as Client, createInbox, headers as newHeaders } from "nats"
+import { Effect, Stream } from "effect"
+import { Events, type Msg, type NatsConnection as Client, createInbox, headers as newHeaders } from "nats"
 import type { Receipt } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { refusedPublish } from "./NatsErrors.ts"
@@ -79,6 +79,22 @@ export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: st
       }),
   )
 
+  // The server answers a forbidden publication only on the side. Ends with the scope.
+  yield* Effect.forkScoped(
+    Stream.fromAsyncIterable(client.status(), (cause) => cause).pipe(
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          const context = event.type === Events.Error ? event.permissionContext : undefined
+          if (context?.operation !== "publish") return
+          for (const [token, entry] of waiting) {
+            if (entry.subject === context.subject) settle(token, Effect.fail(forbidden(entry.subject)))
+          }
+        }),
+      ),
+      Effect.ignore,
+    ),
+  )
+
   const publisher: Publisher = {
     publish: (subject, id, body, extra) =>
       Effect.callback((resume) => {
@@ -110,6 +126,17 @@ export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: st
   }
   return publisher
 })
+
+const forbiddenSetting = "subject "
+
+/** Tells a missing right from a missing stream. */
+export const isForbidden = ({ setting }: ConfigurationError): boolean => setting.startsWith(forbiddenSetting)
+
+const forbidden = (subject: string): ConfigurationError =>
+  new ConfigurationError({
+    setting: forbiddenSetting + subject,
+    message: `The NATS user may not publish ${subject}; extend its permissions`,
+  })
 
 const late = (subject: string): TransientError =>
   new TransientError({

@@ -25,7 +25,7 @@ import type { BusStatus, ConsumerOptions } from "../EventBus.ts"
 import { attempt, failure, type NatsFailure } from "./NatsErrors.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import { depth } from "./NatsDepth.ts"
-import { ensureConsumer, streamOf } from "./NatsStreams.ts"
+import { ensureConsumer, type Manage, streamOf } from "./NatsStreams.ts"
 
 const expires = 30_000
 const heartbeat = 10_000
@@ -39,6 +39,7 @@ export interface SourceParameters {
   readonly inboxPrefix: string | undefined
   readonly statusChanges: Stream.Stream<BusStatus>
   readonly options: ConsumerOptions
+  readonly manage: Manage
 }
 
 export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
@@ -110,7 +111,7 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
     subscription = subscribe()
     yield* Effect.forkChild(leave(former))
     yield* Effect.logDebug(`Consumer ${options.name} asks anew: ${reason}`)
-    yield* ensureConsumer(manager, options, "apply")
+    yield* ensureConsumer(manager, options, parameters.manage)
   })
 
   const ask = (batch: number, more: object) => {

@@ -27,9 +27,13 @@ import { apiCode, attempt, failure, isMissing, type NatsFailure } from "./NatsEr
 export interface StreamOptions {
   /** Default 4 GiB for events, a quarter of it for work and for dead letters each. */
   readonly maxBytes?: number
-  /** Copies in a cluster. Default 1. */
+  /** Copies in a cluster; more than 1 only where there is one. Default 1. */
   readonly replicas?: number
+  /** `verify`: nothing is created or changed, for services without the right; `armoricore setup` does it. Default `apply`. */
+  readonly manage?: Manage
 }
+
+export type Manage = "apply" | "verify"
 
 export const streamNames = { event: "ARMORICORE", work: "ARMORICORE_WORK", dead: "ARMORICORE_DEAD" } as const
 
@@ -95,12 +99,13 @@ export const ensureStreams = (
   manager: JetStreamManager,
   options: StreamOptions,
 ): Effect.Effect<ReadonlyArray<string>, NatsFailure> =>
-  Effect.forEach(wantedStreams(options), (wanted) => ensureStream(manager, wanted))
+  Effect.forEach(wantedStreams(options), (wanted) => ensureStream(manager, wanted, options.manage ?? "apply"))
 
-const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wanted: Wanted) {
+const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wanted: Wanted, manage: Manage) {
   const resource = `stream ${wanted.name}`
   const existing = yield* lookUp(resource, () => manager.streams.info(wanted.name))
   if (existing === undefined) {
+    if (manage === "verify") return yield* absent(resource)
     yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
       // Another process created it in the same moment.
       Effect.catchIf(
@@ -117,6 +122,7 @@ const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wan
   }
   const changed = differences(config, wanted)
   if (changed.length === 0) return `${resource}: ready`
+  if (manage === "verify") return yield* left(resource, changed)
   yield* attempt(resource, () => manager.streams.update(wanted.name, { ...config, ...wanted }))
   return `${resource}: updated ${changed.join(", ")}`
 })
@@ -140,20 +146,21 @@ export const streamOf = (from: ConsumerOptions["from"]): string =>
 
 /**
  * Creates or checks a durable consumer. `settings: "keep"` leaves an existing one's times as they are, for `setup` does
- * not know them.
+ * not know them; `"verify"` changes and creates nothing.
  */
 export const ensureConsumer = Effect.fnUntraced(function* (
   manager: JetStreamManager,
   options: Durable,
-  settings: "keep" | "apply",
+  settings: "keep" | Manage,
 ) {
   yield* Consumption.checkName(options)
   const stream = streamOf(options.from)
   const resource = `consumer ${options.name}`
   const wanted = consumerConfig(options)
+  const found = yield* lookUp(resource, () => manager.consumers.info(stream, options.name))
+  if (found === undefined && settings === "verify") return yield* absent(resource)
   const existing =
-    (yield* lookUp(resource, () => manager.consumers.info(stream, options.name))) ??
-    (yield* attempt(resource, () => manager.consumers.add(stream, wanted)).pipe(Effect.as(undefined)))
+    found ?? (yield* attempt(resource, () => manager.consumers.add(stream, wanted)).pipe(Effect.as(undefined)))
   if (existing === undefined) return `${resource} on ${wanted.filter_subject}: created`
   const config: ConsumerConfig = existing.config
   if (config.filter_subject !== wanted.filter_subject) {
@@ -167,6 +174,7 @@ export const ensureConsumer = Effect.fnUntraced(function* (
   }
   const changed = settings === "keep" ? [] : differences(config, wanted)
   if (changed.length === 0) return `${resource} on ${wanted.filter_subject}: ready`
+  if (settings === "verify") return yield* left(resource, changed)
   yield* attempt(resource, () => manager.consumers.update(stream, options.name, { ...config, ...wanted }))
   return `${resource} on ${wanted.filter_subject}: updated ${changed.join(", ")}`
 })
@@ -187,6 +195,20 @@ const differences = (existing: object, wanted: object): ReadonlyArray<string> =>
 /** The server leaves out what is zero or false. */
 const zero = (value: unknown): unknown =>
   typeof value === "number" ? 0 : typeof value === "boolean" ? false : undefined
+
+const absent = (resource: string): ConfigurationError =>
+  new ConfigurationError({
+    setting: resource,
+    message: `The ${resource} is not there, and this service only verifies; run "armoricore setup" as a NATS user that may create it`,
+  })
+
+const left = (resource: string, changed: ReadonlyArray<string>) =>
+  Effect.as(
+    Effect.logWarning(
+      `The ${resource} on NATS has other settings (${changed.join(", ")}); "armoricore setup" updates it`,
+    ),
+    `${resource}: differs in ${changed.join(", ")}, left as it is`,
+  )
 
 const immutable = (resource: string, field: string, is: unknown, wanted: unknown): ConfigurationError =>
   new ConfigurationError({

@@ -18,6 +18,8 @@ import { Written } from "./Written.ts"
 export interface Options {
   /** How many servers of a cluster keep each bucket; default 1. */
   readonly replicas?: number
+  /** `verify`: `setup` creates and changes nothing, for services without the right. Default `apply`. */
+  readonly manage?: "apply" | "verify"
   /** As in `NatsOptions`. */
   readonly inboxPrefix?: string
 }
@@ -84,9 +86,11 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
               PermanentError: (error: PermanentError) => Effect.fail(tooLarge(bucket.name, error)),
               TransientError: (error: TransientError) =>
                 Effect.fail(error.code === "wrong_sequence" ? new Conflict({ key }) : asState(bucket, error)),
-              // No stream takes it: the bucket is not there, or nobody leads it just now.
-              ConfigurationError: () =>
-                Effect.mapError(explain(bucket, manager, unled(bucket)), (cause) => faultOf(bucket, cause)),
+              // No stream takes it: the bucket is not there, or nobody leads it just now; unless the user may not write it.
+              ConfigurationError: (error: ConfigurationError) =>
+                NatsPublisher.isForbidden(error)
+                  ? Effect.fail(error)
+                  : Effect.mapError(explain(bucket, manager, unled(bucket)), (cause) => faultOf(bucket, cause)),
             }),
           ),
         )
@@ -180,7 +184,11 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             Effect.andThen(
               checkBucket(bucket),
               Effect.mapError(
-                ask(bucket, ({ js, manager }) => createOrCheck(bucket, js, manager, options.replicas ?? 1)),
+                ask(bucket, ({ js, manager }) =>
+                  options.manage === "verify"
+                    ? verify(bucket, manager)
+                    : createOrCheck(bucket, js, manager, options.replicas ?? 1),
+                ),
                 (cause) => faultOf(bucket, cause),
               ),
             ),
@@ -225,6 +233,11 @@ const explain = (bucket: Bucket, manager: JetStreamManager, unanswered: unknown)
     (info) =>
       Effect.fail(info._tag === "Failure" && isStreamMissing(info.failure) ? missingBucket(bucket.name) : unanswered),
   )
+
+const verify = async (bucket: Bucket, manager: JetStreamManager): Promise<string> => {
+  await manager.streams.info(streamOf(bucket))
+  return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`
+}
 
 const createOrCheck = async (
   bucket: Bucket,
