@@ -1,5 +1,5 @@
 /** The service on the worker loop and a bus in memory, as a publisher and a listener see it. */
-import { event, live } from "@armoricore/bus/Address"
+import { event, live, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { type AnyEvent, type EventOf } from "@armoricore/domain/Events"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -8,7 +8,10 @@ import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import * as Testing from "@armoricore/testing/Testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Option, Schedule } from "effect"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Transcode } from "@armoricore/media/Transcode"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
+import { Effect, FileSystem, Layer, Option, Schedule, Stream } from "effect"
 import { ffmpeg, h264, picture } from "./support/Clips.ts"
 import { missing, options, programs, store, uploaded, urls } from "./support/Pipeline.ts"
 
@@ -16,7 +19,8 @@ const service = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const workFolder = yield* fs.makeTempDirectoryScoped()
-    return MediaService.layer({ ...options, workFolder })
+    const transcode = Transcode.layer(options).pipe(Layer.provide(WorkFolder.layer(workFolder)))
+    return Layer.provideMerge(MediaService.layerNoDeps(options), transcode)
   }),
 ).pipe(Layer.provideMerge(Layer.mergeAll(Testing.layer, urls)), Layer.provideMerge(programs))
 
@@ -49,7 +53,7 @@ const listen = Effect.gen(function* () {
 
 const until = (is: () => boolean) =>
   Effect.suspend(() => (is() ? Effect.void : Effect.fail(new Error("not yet")))).pipe(
-    Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 400 }),
+    Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 1200 }),
   )
 
 describe.skipIf(missing)("MediaService", () => {
@@ -103,6 +107,69 @@ describe.skipIf(missing)("MediaService", () => {
         ),
         { schedule: Schedule.spaced("50 millis"), times: 100 },
       )
+    }).pipe(Effect.provide(service)),
+  )
+
+  /** Asks as the API does. */
+  const ask = Effect.fnUntraced(function* (kind: string, id: string, payload: object) {
+    const bus = yield* EventBus
+    const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
+    yield* bus.publish({ address: work("media", kind), id, body })
+  })
+  const named = (heard: ReadonlyArray<AnyEvent>, type: string) => heard.filter((one) => one.event_type === type)
+
+  it.live("cancels what is at work, makes it again when asked, and deletes all there is of it", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const storage = yield* ObjectStorage
+      const states = yield* Collection.make(mediaStates)
+      const heard = yield* listen
+      const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
+      yield* ffmpeg([...picture({ size: "320x180", seconds: 60 }), ...h264, file])
+      const upload = uploaded("long", yield* store("uploads/u1/long/a.mp4", file))
+      yield* publish(upload)
+      yield* until(() =>
+        heard.some((one) => one.event_type === "media.progress" && one.payload.stage === "transcoding"),
+      )
+      yield* ask("control", "00000000-0000-4000-9000-000000000001", { action: "cancel", media_id: "long" })
+      yield* until(() => named(heard, "media.failed").length === 1)
+      assert.include(JSON.stringify(named(heard, "media.failed")), '"cancelled"')
+      const status = Effect.map(states.get("long"), (found) => Option.getOrUndefined(found)?.value.status)
+      yield* Effect.retry(
+        Effect.filterOrFail(
+          status,
+          (is) => is === "failed",
+          () => new Error("not yet"),
+        ),
+        { schedule: Schedule.spaced("50 millis"), times: 100 },
+      )
+
+      // A short file in its place, so that the second time is quick.
+      yield* ffmpeg([...picture({ size: "64x64", seconds: 1 }), ...h264, file])
+      yield* store("uploads/u1/long/a.mp4", file)
+      yield* ask("retry", "00000000-0000-4000-9000-000000000002", { media_id: "long", user_id: "u1" })
+      yield* until(() => named(heard, "media.ready").length === 1)
+
+      const left = Effect.map(
+        Effect.all([
+          Stream.runCollect(storage.list("media", "media/long/")),
+          Stream.runCollect(storage.list("media", "uploads/u1/long/")),
+        ]),
+        (found) => found.flat().length,
+      )
+      assert.isAbove(yield* left, 1)
+      yield* ask("control", "00000000-0000-4000-9000-000000000003", { action: "delete", media_id: "long" })
+      yield* Effect.retry(
+        Effect.filterOrFail(
+          left,
+          (count) => count === 0,
+          () => new Error("not yet"),
+        ),
+        { schedule: Schedule.spaced("50 millis"), times: 100 },
+      )
+      // The bus may bring an upload again; what was deleted stays so.
+      const { transcode } = yield* Transcode
+      assert.strictEqual((yield* transcode(upload, { token: 9 }))._tag, "Superseded")
     }).pipe(Effect.provide(service)),
   )
 })
