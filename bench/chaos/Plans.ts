@@ -2,12 +2,12 @@
 import { crashPoints, type Mutant } from "./Faults.ts"
 import type { Plan } from "./Run.ts"
 
-const base = { workers: 3, publishers: 2, events: 120, crash: 0.02 } as const
+const base = { workers: 3, publishers: 2, events: 80, crash: 0.02 } as const
 
 /** About a minute. */
 export const short = (seed: number): ReadonlyArray<Plan> => [
   { ...base, seed, bus: "nats", faults: 7 },
-  { ...base, seed, bus: "embedded", events: 60, faults: 3 },
+  { ...base, seed, bus: "embedded", events: 40, faults: 3 },
 ]
 
 /** Every crash point by itself, and more of everything. */
@@ -25,7 +25,7 @@ export const long = (seed: number, rounds: number): ReadonlyArray<Plan> =>
     })),
   ]).flat()
 
-const small = { seed: 0, bus: "nats", workers: 2, publishers: 1, events: 60, faults: 0, crash: 0 } as const
+const small = { seed: 0, bus: "nats", workers: 2, publishers: 1, events: 40, faults: 0, crash: 0 } as const
 
 /** Each mutant where its fault shows. */
 export const mutantPlans = (seed: number): ReadonlyArray<Plan & { readonly mutant: Mutant }> => [
