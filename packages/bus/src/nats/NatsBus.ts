@@ -10,7 +10,7 @@ import { Deferred, Effect, Layer, Schedule, Scope, Stream } from "effect"
 import { headers as newHeaders } from "nats"
 import { subject } from "../Address.ts"
 import * as Consumption from "../Consumption.ts"
-import { EventBus } from "../EventBus.ts"
+import { EventBus, type Receipt } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import * as Listeners from "../Listeners.ts"
 import { pattern } from "../Subjects.ts"
@@ -59,10 +59,12 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     const target = subject(address)
     const bytes = Limits.size(body, headers)
     const fits = bytes + headerRoom <= (client.info?.max_payload ?? Limits.maxMessageBytes)
-    if (fits || address.channel !== "dead") return yield* publisher.publish(target, id, body, headers)
+    if (fits || address.channel !== "dead") return receipt(yield* publisher.publish(target, id, body, headers))
     if (bytes > Limits.maxLetterBytes) return yield* Limits.tooLarge(target, bytes, Limits.maxLetterBytes)
     yield* NatsLetterBodies.put(js, id, body)
-    return yield* publisher.publish(target, id, new Uint8Array(), { ...headers, [NatsLetterBodies.header]: id })
+    return receipt(
+      yield* publisher.publish(target, id, new Uint8Array(), { ...headers, [NatsLetterBodies.header]: id }),
+    )
   })
 
   return EventBus.of({
@@ -154,6 +156,9 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     statusChanges: connection.statusChanges,
   })
 })
+
+/** Sequences are NATS's own matter. */
+const receipt = ({ duplicate }: NatsPublisher.StreamReceipt): Receipt => ({ duplicate })
 
 /** The id and the protocol's own lines. */
 const headerRoom = 1_024
