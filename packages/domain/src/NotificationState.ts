@@ -9,11 +9,12 @@
  *
  * A provider's report may come before our own note of the sending, and reports come in any order, so states are merged
  * by rank: whatever says more stays.
+ *
+ * These documents are written several times a delivery and only by ourselves, from what was checked at the door: their
+ * texts are plain, ids and times are not checked again.
  */
 import { Schema } from "effect"
-import { DeliverySummary, NotificationType, WebPushSubscription } from "./events/notification.ts"
-import { EventId, NotificationId, UserId } from "./Ids.ts"
-import { ObjectPath, Timestamp } from "./Wire.ts"
+import { DeliveryStatus, NotificationType, WebPushSubscription } from "./events/notification.ts"
 
 export const Channel = Schema.Literals(["fcm", "apns", "web_push", "email"])
 export type Channel = typeof Channel.Type
@@ -47,7 +48,7 @@ export const rankOf = (status: Status): number => statuses.indexOf(status)
 /** One delivery, under the key `{notification id}.{channel}.{first 16 hex digits of SHA-256 of the target}`. */
 export const DeliveryState = Schema.Struct({
   delivery_id: Schema.String,
-  notification_id: NotificationId,
+  notification_id: Schema.String,
   channel: Channel,
   status: Status,
   /** Calls to a provider so far. */
@@ -65,12 +66,12 @@ export const DeliveryState = Schema.Struct({
   /** The target will never be good again; the backend is told. */
   target_dead: Schema.optionalKey(Schema.Boolean),
   dead_since: Schema.optionalKey(Schema.Finite),
-  updated_at: Timestamp,
+  updated_at: Schema.String,
 })
 export type DeliveryState = typeof DeliveryState.Type
 
 export const Attachment = Schema.Struct({
-  file_path: ObjectPath,
+  file_path: Schema.String,
   filename: Schema.optionalKey(Schema.String),
   content_type: Schema.optionalKey(Schema.String),
 })
@@ -91,22 +92,31 @@ export const Content = Schema.Struct({
 })
 export type Content = typeof Content.Type
 
+/** As events tell it. */
+export const Summary = Schema.Struct({
+  channel: Schema.String,
+  provider: Schema.String,
+  status: DeliveryStatus,
+  provider_id: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String),
+})
+
 /** A target with what became of it so far; `summary` is set once the delivery is final. */
 export const Planned = Schema.Struct({
   delivery_id: Schema.String,
   target: Target,
-  summary: Schema.optionalKey(DeliverySummary),
+  summary: Schema.optionalKey(Summary),
 })
 export type Planned = typeof Planned.Type
 
 export const NotificationState = Schema.Struct({
-  notification_id: NotificationId,
-  user_id: UserId,
+  notification_id: Schema.String,
+  user_id: Schema.String,
   notification_type: NotificationType,
   /** `sent` if any delivery was, else `failed`; `pending` until all are final. */
   status: Schema.Literals(["pending", "sent", "failed"]),
   /** The `notification.requested` event. */
-  cause: EventId,
+  cause: Schema.String,
   request_id: Schema.optionalKey(Schema.String),
   content: Content,
   deliveries: Schema.Array(Planned),
@@ -114,16 +124,16 @@ export const NotificationState = Schema.Struct({
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
   requested_at: Schema.Finite,
   /** When it became `sent` or `failed`, so that a repetition tells the same. */
-  ended_at: Schema.optionalKey(Timestamp),
-  updated_at: Timestamp,
+  ended_at: Schema.optionalKey(Schema.String),
+  updated_at: Schema.String,
 })
 export type NotificationState = typeof NotificationState.Type
 
 /** An e-mail in the local mailbox of an installation without an e-mail provider, or a push on the demo page. */
 export const InboxMessage = Schema.Struct({
   message_id: Schema.String,
-  user_id: UserId,
-  notification_id: NotificationId,
+  user_id: Schema.String,
+  notification_id: Schema.String,
   channel: Channel,
   to: Schema.String,
   title: Schema.String,
@@ -132,6 +142,6 @@ export const InboxMessage = Schema.Struct({
   data: Schema.Record(Schema.String, Schema.Json),
   attachments: Schema.Array(Schema.String),
   unsubscribe_url: Schema.optionalKey(Schema.String),
-  received_at: Timestamp,
+  received_at: Schema.String,
 })
 export type InboxMessage = typeof InboxMessage.Type

@@ -15,7 +15,7 @@ import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { notificationStates } from "@armoricore/state/NotificationStates"
 import { emit, type Outcome } from "@armoricore/worker/Outcome"
-import { Clock, Context, Deferred, Effect, Exit, Layer, Option, Result } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result } from "effect"
 
 type StateFault = TransientError | ConfigurationError
 
@@ -55,6 +55,7 @@ interface Waiting {
 
 /** Documents that this process wrote last; a fresh revision saves a read, a stale one costs a conflict. */
 const remembered = 2_000
+const gather = Duration.millis(5)
 
 const make = Effect.gen(function* () {
   const documents = yield* Collection.make(notificationStates)
@@ -109,7 +110,14 @@ const make = Effect.gen(function* () {
           return Deferred.await(mine.done)
         }
         queues.set(id, [])
-        return Effect.andThen(drain(id, [mine]), Deferred.await(mine.done))
+        const first = Effect.suspend(() => {
+          const more = queues.get(id) ?? []
+          queues.set(id, [])
+          return drain(id, [mine, ...more])
+        })
+        const open = recent.get(id)?.value.deliveries.filter(({ summary }) => summary === undefined).length ?? 0
+        // Others of the same notification end in these milliseconds too: one write serves them all.
+        return Effect.andThen(open > 1 ? Effect.delay(first, gather) : first, Deferred.await(mine.done))
       }),
     )
 

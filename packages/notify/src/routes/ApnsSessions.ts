@@ -145,6 +145,7 @@ export const make = (
         // The reason comes with `close`, which always follows.
         stream.on("error", () => {})
         stream.on("close", () => {
+          if (answered[":status"] !== undefined && stream.readableEnded) return
           const refused = stream.rstCode === Http2.constants.NGHTTP2_REFUSED_STREAM
           resume(
             Effect.fail(

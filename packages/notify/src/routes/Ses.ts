@@ -13,7 +13,7 @@
 import { SendEmailCommand, SESv2Client, type SESv2ClientConfig, SESv2ServiceException } from "@aws-sdk/client-sesv2"
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
-import nodemailer from "nodemailer"
+import { createTransport } from "nodemailer"
 import { Attachments } from "../Attachments.ts"
 import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError } from "../Route.ts"
 import * as Mail from "./Mail.ts"
@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
-  const composer = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: "windows" })
+  const composer = createTransport({ streamTransport: true, buffer: true, newline: "windows" })
 
   const send: Route["send"] = Effect.fnUntraced(function* (message) {
     const mail = yield* Mail.make(message, from, attachments)

@@ -12,7 +12,7 @@
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Redacted } from "effect"
-import nodemailer from "nodemailer"
+import { createTransport } from "nodemailer"
 import type { Readable } from "node:stream"
 import { Attachments } from "../Attachments.ts"
 import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError, TargetDead } from "../Route.ts"
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     try: () => serverOf(new URL(Redacted.value(options.url))),
     catch: () => misconfigured("SMTP_URL", "this is no URL of the form smtp://user:password@host:587"),
   })
-  const transport = nodemailer.createTransport({
+  const transport = createTransport({
     ...server,
     pool: true,
     maxConnections: options.connections ?? 5,
