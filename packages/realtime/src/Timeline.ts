@@ -6,11 +6,12 @@
  * Entries of one topic are therefore written in rounds: all that came during the last round are added side by side,
  * sorted by what the history made of them, and broadcast. A quiet topic has no round, no fiber and no memory.
  */
-import { type Appended, History, type Item } from "@armoricore/history/History"
+import { type Appended, History, type Item, type Page, type Stretch } from "@armoricore/history/History"
 import type { PortError } from "@armoricore/domain/Errors"
 import { Context, Deferred, Effect, Exit, FiberSet, Layer } from "effect"
 import { Refusal } from "./Refusal.ts"
 import { Topics } from "./Topics.ts"
+import * as Unsaved from "./Unsaved.ts"
 
 /** An entry as clients see it. */
 export interface Entry {
@@ -86,8 +87,20 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
     /** Topics that are being written to, with what waits for the next round. */
     const queues = new Map<string, Array<Waiting>>()
 
+    const unsaved = yield* Unsaved.make(history, (topic) => topics.size(topic) > 0)
+
+    /** Rooms go on while the history is away; then, too, what is said next waits behind what waits already. */
+    const append = (topic: string, { id }: Post, body: Uint8Array): Effect.Effect<Appended, PortError> => {
+      const keep = Effect.map(unsaved.keep(topic, id, body), ({ kept, fresh }): Appended => ({
+        _tag: "Kept",
+        item: kept,
+        fresh,
+      }))
+      return unsaved.has(topic) ? keep : Effect.catchTag(history.append(topic, id, body), "TransientError", () => keep)
+    }
+
     const add = (topic: string, { post, done }: Waiting) =>
-      Effect.flatMap(Effect.exit(history.append(topic, post.id, pack(post))), (exit) =>
+      Effect.flatMap(Effect.exit(append(topic, post, pack(post))), (exit) =>
         Exit.isSuccess(exit)
           ? Effect.succeed({ post, done, appended: exit.value })
           : Effect.as(Deferred.failCause(done, exit.cause), undefined),
@@ -101,6 +114,7 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
           yield* Deferred.fail(done, removed)
           continue
         }
+        unsaved.know(topic, appended.item.seq)
         const entry = unpack(appended.item)
         if (appended.fresh) {
           const options = { seq: entry.seq, droppable: post.droppable === true }
@@ -109,6 +123,17 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
         yield* Deferred.succeed(done, { ...entry, fresh: appended.fresh })
       }
     })
+
+    /** What the history has, or what is kept for it while it is away. */
+    const read = (topic: string, page: Page): Effect.Effect<Stretch, PortError> =>
+      unsaved.has(topic)
+        ? Effect.sync(() => ({ items: unsaved.of(topic).slice(-page.limit), complete: false }))
+        : Effect.catchTag(history.read(topic, page), "TransientError", (error) =>
+            Effect.as(Effect.logWarning(`a join goes without history: ${error.message}`), {
+              items: [],
+              complete: false,
+            }),
+          )
 
     const write = Effect.fnUntraced(function* (topic: string) {
       for (;;) {
@@ -133,15 +158,18 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
       replay: Effect.fnUntraced(function* (topic, { since, last }) {
         const limit = Math.min(maxEntries, last ?? (since === undefined ? defaultLast : maxEntries))
         if (limit === 0) return { entries: [], recovered: since === undefined, covers: since ?? 0 }
-        const { items, complete } = yield* history.read(topic, since === undefined ? { limit } : { since, limit })
+        const { items, complete } = yield* read(topic, since === undefined ? { limit } : { since, limit })
         const fitting = latestWithin(items, maxReplyBytes)
+        const covers = items.at(-1)?.seq ?? 0
+        unsaved.know(topic, Math.max(covers, complete ? (since ?? 0) : 0))
         return {
           entries: fitting.map(unpack),
           recovered: since === undefined || (complete && fitting.length === items.length),
-          covers: items.at(-1)?.seq ?? 0,
+          covers,
         }
       }),
-      remove: (topic, id) => history.remove(topic, id),
+      remove: (topic, id) =>
+        Effect.suspend(() => (unsaved.remove(topic, id) ? Effect.succeed(true) : history.remove(topic, id))),
     }
   }),
 )

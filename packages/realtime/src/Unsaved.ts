@@ -1,0 +1,131 @@
+/**
+ * What was said while the history was away, until it is back. Rooms go on meanwhile: an entry gets the number that would
+ * come next as far as this node knows, is broadcast with it, and is added to the history as soon as that answers.
+ *
+ * Such a number is never higher than the one that the history gives in the end. So whoever comes back with one as
+ * `since` may get an entry again, with the same id, and never misses one.
+ */
+import type { History } from "@armoricore/history/History"
+import { TransientError } from "@armoricore/domain/Errors"
+import { Effect, Latch, type Scope } from "effect"
+
+export interface Kept {
+  readonly id: string
+  readonly seq: number
+  readonly body: Uint8Array
+}
+
+export interface Unsaved {
+  readonly has: (topic: string) => boolean
+  /** Ascending. */
+  readonly of: (topic: string) => ReadonlyArray<Kept>
+  /** The kept entry, and whether it was kept before. Fails when as much is kept as may be. */
+  readonly keep: (
+    topic: string,
+    id: string,
+    body: Uint8Array,
+  ) => Effect.Effect<{ readonly kept: Kept; readonly fresh: boolean }, TransientError>
+  readonly remove: (topic: string, id: string) => boolean
+  /** The highest number that is known of a topic. */
+  readonly know: (topic: string, seq: number) => void
+}
+
+/** Entries of all topics together, some 10 MB of short messages. */
+const capacity = 10_000
+const maxKnown = 10_000
+const pause = "1 second"
+
+const full = new TransientError({
+  dependency: "history",
+  code: "full",
+  message: "the history is away, and as much is kept for it as may be",
+})
+
+export const make = (
+  history: History["Service"],
+  isWatched: (topic: string) => boolean,
+): Effect.Effect<Unsaved, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const topics = new Map<string, Array<Kept>>()
+    const known = new Map<string, number>()
+    const filled = yield* Latch.make(false)
+    let count = 0
+
+    const save = Effect.fnUntraced(function* (topic: string, queue: Array<Kept>) {
+      for (;;) {
+        const [first] = queue
+        if (first === undefined) break
+        const saved = yield* history
+          .append(topic, first.id, first.body)
+          .pipe(
+            Effect.catchTag("PermanentError", (error) =>
+              Effect.as(Effect.logError(`an entry of ${topic} cannot be kept: ${error.message}`), undefined),
+            ),
+          )
+        if (saved?._tag === "Kept") know(topic, saved.item.seq)
+        // It may have been removed while it was on its way.
+        const at = queue.indexOf(first)
+        if (at === -1) yield* history.remove(topic, first.id)
+        else {
+          queue.splice(at, 1)
+          count--
+        }
+      }
+      topics.delete(topic)
+    })
+
+    const know = (topic: string, seq: number): void => {
+      if (seq <= (known.get(topic) ?? 0)) return
+      if (known.size >= maxKnown && !known.has(topic)) {
+        for (const other of known.keys()) if (!isWatched(other) && !topics.has(other)) known.delete(other)
+      }
+      known.set(topic, seq)
+    }
+
+    const run = Effect.gen(function* () {
+      yield* filled.await
+      yield* Effect.sleep(pause)
+      const waiting = count
+      yield* Effect.forEach([...topics], ([topic, queue]) => save(topic, queue), {
+        concurrency: 16,
+        discard: true,
+      }).pipe(Effect.catch((error) => Effect.logDebug("the history is still away", error)))
+      if (topics.size > 0) return
+      filled.closeUnsafe()
+      yield* Effect.logInfo(`the history is back; ${waiting} entries were kept for it`)
+    })
+    yield* Effect.addFinalizer(() =>
+      count === 0
+        ? Effect.void
+        : Effect.logError(`${count} entries are lost: the history did not come back before the end`),
+    )
+    yield* Effect.forkScoped(Effect.forever(run))
+
+    return {
+      has: (topic) => topics.has(topic),
+      of: (topic) => topics.get(topic) ?? [],
+      keep: Effect.fnUntraced(function* (topic, id, body) {
+        const queue = topics.get(topic) ?? []
+        const same = queue.find((kept) => kept.id === id)
+        if (same !== undefined) return { kept: same, fresh: false }
+        if (count >= capacity) return yield* full
+        if (count === 0) yield* Effect.logWarning("the history is away: rooms go on, and what is said is kept for it")
+        const kept = { id, seq: (known.get(topic) ?? 0) + 1, body }
+        know(topic, kept.seq)
+        topics.set(topic, queue)
+        queue.push(kept)
+        count++
+        filled.openUnsafe()
+        return { kept, fresh: true }
+      }),
+      remove: (topic, id) => {
+        const queue = topics.get(topic)
+        const at = queue?.findIndex((kept) => kept.id === id) ?? -1
+        if (queue === undefined || at === -1) return false
+        queue.splice(at, 1)
+        count--
+        return true
+      },
+      know,
+    }
+  })
