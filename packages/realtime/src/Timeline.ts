@@ -10,6 +10,7 @@ import { type Appended, History, type Item, type Page, type Stretch } from "@arm
 import type { PortError } from "@armoricore/domain/Errors"
 import { Context, Deferred, Effect, Exit, FiberSet, Layer } from "effect"
 import { Refusal } from "./Refusal.ts"
+import * as SharedReads from "./SharedReads.ts"
 import { Topics } from "./Topics.ts"
 import * as Unsaved from "./Unsaved.ts"
 
@@ -135,6 +136,19 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
             }),
           )
 
+    const replay = Effect.fnUntraced(function* (topic: string, since: number | undefined, limit: number) {
+      const { items, complete } = yield* read(topic, since === undefined ? { limit } : { since, limit })
+      const fitting = latestWithin(items, maxReplyBytes)
+      const covers = items.at(-1)?.seq ?? 0
+      unsaved.know(topic, Math.max(covers, complete ? (since ?? 0) : 0))
+      return {
+        entries: fitting.map(unpack),
+        recovered: since === undefined || (complete && fitting.length === items.length),
+        covers,
+      }
+    })
+    const share = yield* SharedReads.make<Replay, PortError>()
+
     const write = Effect.fnUntraced(function* (topic: string) {
       for (;;) {
         const batch = queues.get(topic)?.splice(0, roundSize) ?? []
@@ -155,19 +169,11 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
           } else queue.push(waiting)
           return Deferred.await(waiting.done)
         }),
-      replay: Effect.fnUntraced(function* (topic, { since, last }) {
+      replay: (topic, { since, last }) => {
         const limit = Math.min(maxEntries, last ?? (since === undefined ? defaultLast : maxEntries))
-        if (limit === 0) return { entries: [], recovered: since === undefined, covers: since ?? 0 }
-        const { items, complete } = yield* read(topic, since === undefined ? { limit } : { since, limit })
-        const fitting = latestWithin(items, maxReplyBytes)
-        const covers = items.at(-1)?.seq ?? 0
-        unsaved.know(topic, Math.max(covers, complete ? (since ?? 0) : 0))
-        return {
-          entries: fitting.map(unpack),
-          recovered: since === undefined || (complete && fitting.length === items.length),
-          covers,
-        }
-      }),
+        if (limit === 0) return Effect.succeed({ entries: [], recovered: since === undefined, covers: since ?? 0 })
+        return share(`${topic} ${since} ${limit}`, replay(topic, since, limit))
+      },
       remove: (topic, id) =>
         Effect.suspend(() => (unsaved.remove(topic, id) ? Effect.succeed(true) : history.remove(topic, id))),
     }

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
 import { type Channel, Presence, Socket } from "phoenix"
 import { WebSocket } from "ws"
-import { joined, type RawClient, start, type TestServer } from "./TestServer.ts"
+import { connect, joined, type RawClient, start, type TestServer } from "./TestServer.ts"
 
 const until = (condition: () => boolean) => Effect.repeat(Effect.sleep("5 millis"), { while: () => !condition() })
 
@@ -108,6 +108,28 @@ describe("presence", () => {
       assert.strictEqual(others[5]?.users(), "")
       for (const other of others.slice(1)) other.socket.disconnect()
       yield* until(() => first.users() === "a:online first:online")
+    }),
+  )
+
+  it.live("a socket that goes while it joins leaves nobody behind", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* present(server, "ann", room)
+      for (let n = 0; n < 20; n++) {
+        const client = yield* connect(server, { user: `passer-${n}` })
+        client.send("1", "1", room, "phx_join", {})
+        client.send("1", "2", "chat:room:r1", "phx_join", { presence: true })
+        if (n % 2 === 0) client.ws.terminate()
+        else
+          yield* Effect.andThen(
+            client.next,
+            Effect.sync(() => client.ws.terminate()),
+          )
+      }
+      yield* until(() => server.endpoint.size() === 1)
+      yield* until(() => ann.users() === "ann:online")
+      const late = yield* present(server, "late", "chat:room:r1", { presence: true })
+      yield* until(() => late.users() === "late:online")
     }),
   )
 

@@ -12,7 +12,7 @@ export const PresenceChannel = Channel.make({
   topic: "presence:room:{room_id}",
   params: { room_id: RoomId },
   join: { payload: Schema.Struct({ status: Maybe(PresenceStatus) }), reply: Empty },
-  client: { update_status: { payload: Schema.Struct({ status: PresenceStatus }), guests: true } },
+  client: { update_status: { payload: Schema.Struct({ status: PresenceStatus }) } },
   server: PresenceEvents.events,
 })
 
