@@ -1,0 +1,22 @@
+<?php
+
+// ARMORICORE_URL=http://127.0.0.1:4000 TOKEN=… php publish-http.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
+// With SIGNING_KEY_ID and SIGNING_SECRET in place of TOKEN the event itself is the proof.
+
+declare(strict_types=1);
+
+require __DIR__ . '/autoload.php';
+
+use Armoricore\Api;
+use Armoricore\Event;
+
+[, $media, $user, $file] = $argv;
+$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file, 'metadata' => []], $argv[4] ?? null);
+$api = new Api(
+    getenv('ARMORICORE_URL') ?: 'http://127.0.0.1:4000',
+    getenv('TOKEN') ?: null,
+    getenv('SIGNING_KEY_ID') ?: null,
+    getenv('SIGNING_SECRET') ?: null,
+);
+$duplicate = $api->publish($event);
+echo $event->id, $duplicate ? ' was there already' : ' published', "\n";

@@ -1,0 +1,20 @@
+<?php
+
+// NATS_URL=nats://127.0.0.1:4222 php publish-nats.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
+
+declare(strict_types=1);
+
+require __DIR__ . '/autoload.php';
+
+use Armoricore\Event;
+use Armoricore\NatsPublisher;
+
+[, $media, $user, $file] = $argv;
+$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file], $argv[4] ?? null);
+$nats = new NatsPublisher(
+    getenv('NATS_URL') ?: 'nats://127.0.0.1:4222',
+    keyId: getenv('SIGNING_KEY_ID') ?: null,
+    secret: getenv('SIGNING_SECRET') ?: null,
+);
+$duplicate = $nats->publish($event);
+echo $event->id, $duplicate ? ' was there already' : ' published', "\n";

@@ -1,0 +1,96 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Armoricore;
+
+use RuntimeException;
+
+/** Armoricore's HTTP API: publishing without a NATS connection, and presigned uploads. */
+final class Api
+{
+    /** $token: a JWT; for publishing it needs the role `publisher`, or give a key of EVENT_SIGNING_KEYS instead. */
+    public function __construct(
+        private readonly string $url,
+        private readonly ?string $token = null,
+        private readonly ?string $keyId = null,
+        private readonly ?string $secret = null,
+        private readonly int $tries = 4,
+    ) {
+    }
+
+    /** True: the bus had this event already. Returns only once the bus has it. */
+    public function publish(Event $event): bool
+    {
+        $headers = [];
+        if ($this->token === null && $this->keyId !== null && $this->secret !== null) {
+            $headers[] = 'Armoricore-Signature: ' . $event->signature($this->keyId, $this->secret);
+        }
+        $answer = $this->call('POST', "{$this->url}/v1/events", $event->body, $headers);
+        return $answer['duplicate'] === true;
+    }
+
+    /**
+     * Where a browser, or `put` below, sends the file itself.
+     *
+     * @return array{media_id: string, upload_url: string, method: string, headers: array<string, string>, file_path: string, expires_at: string}
+     */
+    public function upload(string $filename, string $contentType, int $size): array
+    {
+        $body = Event::json(['filename' => $filename, 'content_type' => $contentType, 'size' => $size]);
+        return $this->call('POST', "{$this->url}/v1/uploads", $body);
+    }
+
+    /** @param array<string, mixed> $grant what `upload` answered */
+    public function put(array $grant, string $file): void
+    {
+        $headers = array_map(fn ($name, $value) => "$name: $value", array_keys($grant['headers']), $grant['headers']);
+        $this->send($grant['method'], $grant['upload_url'], (string) file_get_contents($file), $headers);
+    }
+
+    /**
+     * @param list<string> $headers
+     * @return array<string, mixed>
+     */
+    private function call(string $method, string $url, string $body, array $headers = []): array
+    {
+        $headers[] = 'Content-Type: application/json';
+        if ($this->token !== null) {
+            $headers[] = "Authorization: Bearer {$this->token}";
+        }
+        for ($try = 1; ; $try++) {
+            try {
+                return json_decode($this->send($method, $url, $body, $headers), true, 64, JSON_THROW_ON_ERROR);
+            } catch (ApiUnavailable $fault) {
+                if ($try >= $this->tries) {
+                    throw $fault;
+                }
+                usleep((int) (max(0.2 * 2 ** $try, $fault->retryAfter) * 1e6));
+            }
+        }
+    }
+
+    /** @param list<string> $headers */
+    private function send(string $method, string $url, string $body, array $headers): string
+    {
+        $context = stream_context_create(['http' => [
+            'method' => $method,
+            'header' => $headers,
+            'content' => $body,
+            'timeout' => 10,
+            'ignore_errors' => true,
+            'follow_location' => 0,
+        ]]);
+        $answer = @file_get_contents($url, false, $context);
+        $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
+        if ($answer === false || $status === 0 || $status === 429 || $status >= 500) {
+            $wait = preg_grep('/\Aretry-after: *\d+\z/i', $http_response_header ?? []);
+            throw new ApiUnavailable("Armoricore answers $status", $wait ? (float) trim(explode(':', reset($wait))[1]) : 0);
+        }
+        if ($status >= 300) {
+            // application/problem+json: `detail` says what to do, `path` names the field.
+            throw new RuntimeException("Armoricore refuses ($status): $answer");
+        }
+        return $answer;
+    }
+}

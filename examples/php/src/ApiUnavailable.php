@@ -1,0 +1,16 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Armoricore;
+
+use RuntimeException;
+
+/** Worth another try with the same event id. */
+final class ApiUnavailable extends RuntimeException
+{
+    public function __construct(string $message, public readonly float $retryAfter = 0)
+    {
+        parent::__construct($message);
+    }
+}

@@ -1,0 +1,236 @@
+/** The examples for PHP backends, run by php-cli against the real program and a real NATS server. */
+import { event } from "@armoricore/bus/Address"
+import { EventBus, type Delivery } from "@armoricore/bus/EventBus"
+import * as NatsBus from "@armoricore/bus/nats/NatsBus"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import * as Signature from "@armoricore/domain/Signature"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, Queue, Redacted, Schedule, type Scope } from "effect"
+import { execFile, execFileSync, spawn } from "node:child_process"
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { connect, createServer, type AddressInfo } from "node:net"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Program from "../packages/armoricore/test/support/Program.ts"
+
+const php = Programs.need("php")
+const nats = Programs.need("nats-server")
+const examples = fileURLToPath(new URL("../examples/php", import.meta.url))
+
+/** Debian has it in a package of its own. */
+const hasSqlite = !php.missing && execFileSync(php.path, ["-m"], { encoding: "utf8" }).includes("pdo_sqlite")
+if (!php.missing && !hasSqlite) {
+  if (process.env["CI"] === "true") throw new Error("PHP's pdo_sqlite is not installed; CI leaves no test out")
+  const file = process.env["ARMORICORE_LEFT_OUT_FILE"]
+  if (file !== undefined) appendFileSync(file, "PHP's pdo_sqlite\n")
+}
+
+/** What a script prints; its error output fails the test. */
+const run = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  Effect.callback<string, Error>((resume) => {
+    const child = execFile(
+      php.path,
+      ["-d", "display_errors=stderr", "-d", "error_reporting=-1", ...(script === "-r" ? ["-r"] : [script]), ...args],
+      { cwd: examples, env: { PATH: process.env["PATH"] ?? "", ...env }, timeout: 30_000 },
+      (error, stdout, stderr) =>
+        resume(error === null ? Effect.succeed(stdout.trim()) : Effect.fail(new Error(`${error.message}\n${stderr}`))),
+    )
+    return Effect.sync(() => void child.kill())
+  })
+
+const until = <E>(condition: Effect.Effect<boolean, E>) =>
+  condition.pipe(
+    Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("50 millis") }),
+    Effect.timeout("30 seconds"),
+  )
+
+const uuid = "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f"
+
+describe.skipIf(php.missing)("PHP", () => {
+  it.live("signs as the contract's vector says", () =>
+    Effect.gen(function* () {
+      const code = `require "autoload.php"; echo Armoricore\\Signature::of("k", "secret-1", '{"event_type":"media.uploaded"}', 1700000000);`
+      assert.strictEqual(
+        yield* run("-r", [code]),
+        "keyid=k,t=1700000000,v1=f594161759d38134938897a86dbf16fc38341e5e5aa1fba48f8691c9d9212106",
+      )
+    }),
+  )
+
+  it.live(
+    "uploads, publishes over HTTP and hears of the result by a signed webhook",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Program.folder
+        const inbox = join(folder, "inbox")
+        mkdirSync(inbox)
+        const port = yield* freePort
+        const receiver = spawn(php.path, ["-S", `127.0.0.1:${port}`, "webhook.php"], {
+          cwd: examples,
+          env: { PATH: process.env["PATH"] ?? "", INBOX: inbox, WEBHOOK_SECRET: "the webhook's secret" },
+          stdio: "ignore",
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => void receiver.kill("SIGKILL")))
+        const JWT_SECRET = "a secret that both sides know"
+        const program = yield* Program.launch(["start"], {
+          ARMORICORE_DATA_DIR: join(folder, "data"),
+          PORT: "0",
+          JWT_SECRET,
+          EVENT_SIGNING_KEYS: "php:secret-1",
+          WEBHOOK_URL: `http://127.0.0.1:${port}/`,
+          WEBHOOK_SECRET: "the webhook's secret",
+        })
+        const [, url = ""] = yield* program.says(/armoricore listens on (http:\S+)/)
+        const film = join(folder, "no film.mp4")
+        writeFileSync(film, "this is no film")
+        const uploaded = yield* run("upload.php", ["42", film, "video/mp4"], { ARMORICORE_URL: url, JWT_SECRET })
+        const [media = "", path = ""] = uploaded.split(" ")
+        assert.match(path, /^s3:\/\/media\/uploads\/42\//)
+
+        // Once with a token, again with a signature: one event.
+        const TOKEN = yield* run("token.php", ["php", "publisher"], { JWT_SECRET })
+        const first = yield* run("publish-http.php", [media, "42", path, uuid], { ARMORICORE_URL: url, TOKEN })
+        assert.strictEqual(first, `${uuid} published`)
+        const again = yield* run("publish-http.php", [media, "42", path, uuid], {
+          ARMORICORE_URL: url,
+          SIGNING_KEY_ID: "php",
+          SIGNING_SECRET: "secret-1",
+        })
+        assert.strictEqual(again, `${uuid} was there already`)
+        const refused = yield* Effect.flip(run("publish-http.php", ["", "42", path], { ARMORICORE_URL: url, TOKEN }))
+        assert.include(refused.message, "payload.media_id")
+
+        yield* until(Effect.sync(() => readdirSync(inbox).length > 0))
+        const [file = ""] = readdirSync(inbox)
+        const { event: result } = yield* EventCodec.decode(readFileSync(join(inbox, file)))
+        assert.strictEqual(result.event_type, "media.failed")
+        assert.propertyVal(result.payload, "media_id", media)
+
+        // Nobody else can write into it.
+        const forged = yield* Effect.promise(() =>
+          fetch(`http://127.0.0.1:${port}/`, {
+            method: "POST",
+            body: "{}",
+            headers: {
+              "Armoricore-Signature": Signature.sign("webhook", Redacted.make("a guess"), 0, new Uint8Array()),
+            },
+          }),
+        )
+        assert.strictEqual(forged.status, 401)
+      }),
+    120_000,
+  )
+
+  describe.skipIf(nats.missing)("over NATS", () => {
+    const received = Effect.gen(function* () {
+      const got = yield* Queue.unbounded<Delivery>()
+      const bus = yield* EventBus
+      yield* bus.setup([])
+      yield* bus.consume({ name: "php", from: event("media.uploaded"), concurrency: 8 }, (delivery) =>
+        Effect.as(Queue.offer(got, delivery), { _tag: "Ack" } as const),
+      )
+      return { got }
+    })
+    const withBus = <A, E>(
+      body: (server: NatsServer.NatsServer["Service"]) => Effect.Effect<A, E, EventBus | Scope.Scope>,
+    ) =>
+      Effect.gen(function* () {
+        const server = yield* NatsServer.make()
+        return yield* Effect.provide(
+          Effect.scoped(body(server)),
+          NatsBus.layerConnected({ servers: [server.url], maxBytes: 64 * 1024 ** 2 }),
+        )
+      }).pipe(Effect.provide(Logger.layer([])))
+
+    it.live("publishes with acknowledgement, signed; the same id is stored once", () =>
+      withBus((server) =>
+        Effect.gen(function* () {
+          const { got } = yield* received
+          const environment = { NATS_URL: server.url, SIGNING_KEY_ID: "k1", SIGNING_SECRET: "secret-1" }
+          const args = ["m é/ü", "7", "s3://media/a.mp4", uuid]
+          assert.strictEqual(yield* run("publish-nats.php", args, environment), `${uuid} published`)
+          assert.strictEqual(yield* run("publish-nats.php", args, environment), `${uuid} was there already`)
+          const delivery = yield* Effect.timeout(Queue.take(got), "10 seconds")
+          assert.strictEqual(delivery.id, uuid)
+          assert.include(new TextDecoder().decode(delivery.body), '"m é/ü"')
+          yield* Signature.verify(
+            new Map([["k1", Redacted.make("secret-1")]]),
+            delivery.headers[Signature.signatureHeader],
+            delivery.body,
+            delivery.arrivedAt,
+          )
+        }),
+      ),
+    )
+
+    it.live("an acknowledgement that got lost is asked for again under the same id", () =>
+      withBus((server) =>
+        Effect.gen(function* () {
+          const { got } = yield* received
+          const proxy = yield* dropFirstAnswer(server.port)
+          const said = yield* run("publish-nats.php", ["m", "7", "s3://media/a.mp4", uuid], {
+            NATS_URL: `nats://127.0.0.1:${proxy}`,
+          })
+          assert.strictEqual(said, `${uuid} was there already`)
+          assert.strictEqual((yield* Effect.timeout(Queue.take(got), "10 seconds")).id, uuid)
+          assert.strictEqual(yield* Queue.size(got), 0)
+        }),
+      ),
+    )
+
+    it.live.skipIf(!hasSqlite)("relays its outbox, and what a crash left in it once more", () =>
+      withBus((server) =>
+        Effect.gen(function* () {
+          const folder = yield* Program.folder
+          const { got } = yield* received
+          const environment = { DSN: `sqlite:${join(folder, "app.db")}`, NATS_URL: server.url }
+          const code = `require "autoload.php"; $db = new PDO(getenv("DSN")); $db->exec(Armoricore\\Outbox::TABLE);
+            $db->beginTransaction(); (new Armoricore\\Outbox($db))->add(Armoricore\\Event::of("media.uploaded",
+            ["media_id" => "m", "user_id" => "7", "file_path" => "s3://media/a.mp4"], "${uuid}")); $db->commit();`
+          yield* run("-r", [code], environment)
+          assert.strictEqual(yield* run("outbox.php", [], environment), "1 published")
+          yield* run("-r", [code], environment)
+          assert.strictEqual(yield* run("outbox.php", [], environment), "1 published")
+          assert.strictEqual((yield* Effect.timeout(Queue.take(got), "10 seconds")).id, uuid)
+          assert.strictEqual(yield* Queue.size(got), 0)
+        }),
+      ),
+    )
+  })
+})
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    // It listens on a port, so its address is one.
+    const { port } = server.address() as AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+/** A proxy to NATS whose first connection ends when the acknowledgement comes. */
+const dropFirstAnswer = (target: number) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+      let dropped = false
+      const server = createServer((near) => {
+        const far = connect(target, "127.0.0.1")
+        near.pipe(far)
+        far.on("data", (chunk: Buffer) => {
+          if (!dropped && chunk.includes('"stream"')) {
+            dropped = true
+            near.destroy()
+            far.destroy()
+          } else near.write(chunk)
+        })
+        for (const socket of [near, far]) socket.on("error", () => socket.destroy())
+      })
+      server.listen(0, "127.0.0.1", () => {
+        // It listens on a port, so its address is one.
+        resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close: () => void server.close() }))
+      })
+    }),
+    ({ close }) => Effect.sync(close),
+  ).pipe(Effect.map(({ port }) => port))
