@@ -59,6 +59,8 @@ export class Endpoint extends Context.Service<
 /** Sockets are let go in slices of this length. */
 const drainSlice = Duration.millis(50)
 
+const warnEvery = 60_000
+
 interface Admitted {
   readonly identity: Identity
   readonly place: Place
@@ -118,9 +120,23 @@ export const layer = (
               if (draining) return done(Handshake.draining)
               if (revocations.isRevoked(identity)) return done(revoked)
               const place = parties.enter(identity.userId, address)
+              if (place === "address") warnOf(address)
               done(typeof place === "string" ? Handshake.tooMany(place) : { identity, place })
             },
           }),
+        )
+      }
+
+      /** A proxy that nobody named looks like one client with very many sockets: its operator should hear of it. */
+      let warnedAt = Number.NEGATIVE_INFINITY
+      const warnOf = (address: string): void => {
+        const now = clock.currentTimeMillisUnsafe()
+        if (now - warnedAt < warnEvery) return
+        warnedAt = now
+        fork(
+          Effect.logWarning(
+            `${address} has ${limits.maxSocketsPerAddress} sockets and gets no more; if it is a proxy, name it in TRUSTED_PROXIES`,
+          ),
         )
       }
 

@@ -151,6 +151,22 @@ describe("the long-poll fallback", () => {
     }),
   )
 
+  it.live("no body makes it fall: each is answered, and the server goes on", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const bodies = ["", "\n\n\n", "====", "[", "[[[[", "{}", "null", "\u0000\u0001", "AAAA", "[1,2]\n[3]", "%%%"]
+      for (const body of bodies) {
+        const one = yield* session(server)
+        assert.include([200, 410], yield* one.post(body), body)
+      }
+      const query = "&token=&token=poll.x&token=__proto__&token=constructor"
+      assert.strictEqual((yield* ask(server, query)).body.status, 403)
+      const alive = yield* session(server)
+      assert.strictEqual(yield* alive.post(frame(null, "1", "phoenix", "heartbeat", {})), 200)
+      assert.strictEqual((yield* alive.poll).status, 200)
+    }),
+  )
+
   it.live("CORS: any allowed page may ask; nothing is stored", () =>
     Effect.gen(function* () {
       const server = yield* start({ allowedOrigins: ["https://app.example"] })
