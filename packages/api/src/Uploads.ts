@@ -34,8 +34,17 @@ export const defaults: Omit<UploadsOptions, "bucket"> = {
   onePut: onePutMax,
   partSize: 64 * 1024 * 1024,
   contentTypes: [
-    ...["video/", "audio/", "application/mp4", "application/ogg", "application/mxf", "application/octet-stream"],
-    ...["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"],
+    "video/",
+    "audio/",
+    "application/mp4",
+    "application/ogg",
+    "application/mxf",
+    "application/octet-stream",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "image/bmp",
   ],
   expiresIn: Duration.hours(1),
 }
@@ -130,11 +139,7 @@ const inParts = Effect.fnUntraced(function* (
     (index) => {
       const part = { number: index + 1, size: Math.min(partSize, size - index * partSize), expiresIn }
       return Effect.map(storage.presignPart(ref, uploadId, part), ({ expiresAt, headers, method, url }) => ({
-        number: part.number,
-        size: part.size,
-        upload_url: url,
-        method,
-        headers,
+        part: { number: part.number, size: part.size, upload_url: url, method, headers },
         expiresAt,
       }))
     },
@@ -144,7 +149,7 @@ const inParts = Effect.fnUntraced(function* (
   return {
     upload_id: uploadId,
     part_size: partSize,
-    parts: parts.map(({ expiresAt: _, ...part }) => part),
+    parts: parts.map(({ part }) => part),
     expires_at: new Date(first).toISOString(),
   }
 })

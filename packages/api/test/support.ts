@@ -32,7 +32,7 @@ export const api = (options: Partial<Events.EventsOptions> = {}, bus: Layer.Laye
       Events.layer({ sources, signingKeys: new Map(), ...options }),
       Uploads.layer({ bucket: "media", ...Uploads.defaults }),
       Media.layer,
-      Transcripts.layer,
+      Transcripts.layer({ policy: "owner" }),
       NotFound.layer,
     ),
     { disableLogger: true, disableListenLog: true },

@@ -61,6 +61,8 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
     ...inputGuards,
     ...(plan.maxPixels === undefined ? [] : words(`-max_pixels ${plan.maxPixels}`)),
     ...(mayChangeSize(info) ? words("-reinit_filter:v 0") : []),
+    // Not every ffmpeg heeds a photo's EXIF: the filters turn it.
+    ...(info.video?.still === undefined ? [] : ["-noautorotate"]),
     // A file may hold more than it claims.
     ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
     `file:${input}`,

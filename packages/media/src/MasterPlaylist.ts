@@ -100,7 +100,7 @@ const pictureOf = (variant: Variant): ReadonlyArray<string> => [
 ]
 
 /** A quoted string of a playlist has no escape: what cannot stand in it is left out. */
-const quotable = (text: string): string => text.replaceAll('"', "'").replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
+const quotable = (text: string): string => text.replaceAll('"', "”").replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
 
 /** Of the tracks of a group the one that needs the most counts. */
 const worst = (sounds: ReadonlyArray<Sound>): ReadonlyArray<ReadonlyArray<Segment>> => {

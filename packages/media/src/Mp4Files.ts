@@ -4,7 +4,7 @@ import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 import { TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, FileSystem, Path, Stream } from "effect"
 import { audioFolder } from "./FfmpegCommand.ts"
-import { initName, type Uploaded } from "./SegmentUploader.ts"
+import type { Uploaded } from "./SegmentUploader.ts"
 
 export interface Request {
   /** The folder whose folders hold the segments. */
@@ -27,7 +27,7 @@ export const make = Effect.fn("Mp4Files.make")(function* (request: Request) {
     const part = request.uploaded.find((one) => one.folder === folder)
     if (part === undefined || part.segments.length === 0) return undefined
     const file = path.join(request.from, folder, "joined.mp4")
-    const pieces = [initName, ...part.segments.map(({ name }) => name)]
+    const pieces = [part.init, ...part.segments.map(({ name }) => name)]
     for (const name of pieces) {
       const piece = path.join(request.from, folder, name)
       yield* diskTrouble(Stream.run(fs.stream(piece), fs.sink(file, { flag: "a" })))

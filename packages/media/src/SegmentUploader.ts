@@ -17,6 +17,8 @@ import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 export interface Uploaded {
   readonly folder: string
   readonly track: Track
+  /** What ffmpeg named the initialisation segment. */
+  readonly init: string
   readonly segments: ReadonlyArray<Segment>
 }
 
@@ -55,6 +57,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
   const path = yield* Path.Path
   const storage = yield* ObjectStorage
   const tracks = new Map<string, Track>()
+  const inits = new Map<string, string>()
   const done = new Map<string, Map<string, Segment>>(target.folders.map((folder) => [folder, new Map()]))
   const order = new Map<string, ReadonlyArray<string>>()
   const objects = new Map<string, number>()
@@ -82,6 +85,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
     }
     yield* put(`${target.prefix}${folder}/${initName}`, bytes, track)
     tracks.set(folder, track)
+    inits.set(folder, name)
     return track
   })
 
@@ -127,7 +131,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
         const have = done.get(folder)
         if (track === undefined || have === undefined) return []
         const segments = (order.get(folder) ?? []).flatMap((name) => have.get(name) ?? [])
-        return [{ folder, track, segments }]
+        return [{ folder, track, init: inits.get(folder) ?? initName, segments }]
       }),
     objects: () => objects,
   } satisfies SegmentUploader
