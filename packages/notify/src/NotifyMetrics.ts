@@ -24,10 +24,18 @@ export const refused = Metric.counter("armoricore_webhooks_refused_total", {
   incremental: true,
 })
 
+/** Labelled counters by their labels: making one costs more than counting with it. */
+const labelled = new Map<string, Metric.Counter<number>>()
+
 export const count = (
   metric: Metric.Counter<number>,
   attributes: Readonly<Record<string, string>>,
-): Effect.Effect<void> => Metric.update(Metric.withAttributes(metric, { ...attributes }), 1)
+): Effect.Effect<void> => {
+  const key = `${metric.id}|${Object.values(attributes).join("|")}`
+  const known = labelled.get(key) ?? Metric.withAttributes(metric, { ...attributes })
+  labelled.set(key, known)
+  return Metric.update(known, 1)
+}
 
 export const set = (metric: Metric.Gauge<number>, route: string, on: boolean): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(metric, { route }), on ? 1 : 0)
