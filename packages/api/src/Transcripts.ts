@@ -1,5 +1,5 @@
 /**
- * `GET /v1/media/{id}/transcript`: what was said in a media, for its owner or an operator.
+ * `GET /v1/media/{id}/transcript`: what was said in a media, for whoever may watch it (`MEDIA_TOPIC_POLICY`).
  *
  * `?language=` chooses one of several (default: the one made last); `?q=` searches: case, accents and punctuation do not
  * count, a phrase may run over several cues.
@@ -18,58 +18,64 @@ import { answered, refuse } from "./Problem.ts"
 const isId = Schema.is(MediaId)
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Transcript))
 
-export const layer = HttpRouter.use(
-  Effect.fnUntraced(function* (router) {
-    const states = yield* Collection.make(transcriptStates)
-    const storage = yield* ObjectStorage
+export interface Options {
+  /** `public`: any user; `owner`: the owner and operators. */
+  readonly policy: "public" | "owner"
+}
 
-    const documentOf = Effect.fnUntraced(function* (entry: TranscriptEntry) {
-      const [bucket = "", ...key] = entry.transcript_file_path.slice("s3://".length).split("/")
-      const text = yield* storage.get({ bucket, key: key.join("/") }).pipe(
-        Effect.flatMap(({ body }) => Stream.mkString(Stream.decodeText(body))),
-        Effect.catchTag("NotFound", () => Effect.fail(gone)),
-      )
-      return yield* Effect.mapError(decode(text), () => gone)
-    })
+export const layer = (options: Options) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const states = yield* Collection.make(transcriptStates)
+      const storage = yield* ObjectStorage
 
-    const show = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-      const identity = yield* caller(request)
-      const { id = "" } = yield* HttpRouter.params
-      const found = isId(id) ? yield* states.get(id) : Option.none()
-      if (Option.isNone(found)) {
-        return yield* refuse(
-          404,
-          "not_found",
-          "no transcript of this media was asked for; publish transcription.requested",
+      const documentOf = Effect.fnUntraced(function* (entry: TranscriptEntry) {
+        const [bucket = "", ...key] = entry.transcript_file_path.slice("s3://".length).split("/")
+        const text = yield* storage.get({ bucket, key: key.join("/") }).pipe(
+          Effect.flatMap(({ body }) => Stream.mkString(Stream.decodeText(body))),
+          Effect.catchTag("NotFound", () => Effect.fail(gone)),
         )
-      }
-      const state = found.value.value
-      if (state.user_id !== identity.userId && !hasRole(identity, "operator")) {
-        return yield* refuse(403, "not_owner", "only the owner of a media or an operator may see this")
-      }
-      const query = new URL(request.url, "http://any").searchParams
-      const about = {
-        media_id: state.media_id,
-        status: state.status,
-        percent: state.percent,
-        languages: Object.keys(state.languages),
-        ...(state.failed === undefined ? {} : { failed: state.failed }),
-      }
-      const entry = choose(state.languages, query.get("language"))
-      if (entry === undefined) {
-        if (query.has("language")) {
-          return yield* refuse(404, "language_not_found", "there is no transcript in this language", "language")
+        return yield* Effect.mapError(decode(text), () => gone)
+      })
+
+      const show = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+        const identity = yield* caller(request)
+        const { id = "" } = yield* HttpRouter.params
+        const found = isId(id) ? yield* states.get(id) : Option.none()
+        if (Option.isNone(found)) {
+          return yield* refuse(
+            404,
+            "not_found",
+            "no transcript of this media was asked for; publish transcription.requested",
+          )
         }
-        return answer(about)
-      }
-      const { cues, words, ...document } = yield* documentOf(entry)
-      const q = query.get("q")
-      if (q === null) return answer({ ...about, ...document, caption_urls: entry.caption_urls, cues, words })
-      return answer({ ...about, language: document.language, q, matches: search(cues, q) })
-    })
-    yield* router.add("GET", "/v1/media/:id/transcript", (request) => answered(show(request)))
-  }),
-)
+        const state = found.value.value
+        if (options.policy === "owner" && state.user_id !== identity.userId && !hasRole(identity, "operator")) {
+          return yield* refuse(403, "not_owner", "only the owner of a media or an operator may see this")
+        }
+        const query = new URL(request.url, "http://any").searchParams
+        const about = {
+          media_id: state.media_id,
+          status: state.status,
+          percent: state.percent,
+          languages: Object.keys(state.languages),
+          ...(state.failed === undefined ? {} : { failed: state.failed }),
+        }
+        const entry = choose(state.languages, query.get("language"))
+        if (entry === undefined) {
+          if (query.has("language")) {
+            return yield* refuse(404, "language_not_found", "there is no transcript in this language", "language")
+          }
+          return answer(about)
+        }
+        const { cues, words, ...document } = yield* documentOf(entry)
+        const q = query.get("q")
+        if (q === null) return answer({ ...about, ...document, caption_urls: entry.caption_urls, cues, words })
+        return answer({ ...about, language: document.language, q, matches: search(cues, q) })
+      })
+      yield* router.add("GET", "/v1/media/:id/transcript", (request) => answered(show(request)))
+    }),
+  )
 
 const gone = refuse(404, "not_found", "the transcript was removed; publish transcription.requested again")
 

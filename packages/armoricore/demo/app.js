@@ -4,6 +4,7 @@ import { createComments } from "./comments.js"
 import { createLog } from "./log.js"
 import { createPlayer } from "./player.js"
 import { openSession } from "./session.js"
+import { createTranscript } from "./transcript.js"
 import { upload } from "./upload.js"
 
 const byId = (id) => document.getElementById(id)
@@ -53,6 +54,7 @@ const fail = (sentence) => {
 
 const reset = () => {
   player.stop()
+  transcript?.close()
   byId("result").hidden = true
   byId("file").value = ""
   byId("file-name").textContent = "No file yet"
@@ -92,6 +94,8 @@ const showThumbnails = ({ thumbnail_urls: urls, duration }) => {
   )
 }
 
+let transcript
+
 const showPlayable = ({ playback_urls: urls }) => {
   show("playing")
   player.play(urls.hls, { onFault: (fault) => log("player_fault", { hint: fault }, "bad") })
@@ -125,6 +129,11 @@ const handlers = {
   media_playable: showPlayable,
   media_ready: showReady,
   media_failed: ({ error }) => fail(error.message),
+  transcription_complete: () => {
+    transcript?.refresh()
+    player.reload()
+  },
+  transcription_failed: () => undefined,
 }
 
 /** Joins `media:{id}`; resolves once joined, with what is known of it then. */
@@ -135,6 +144,7 @@ const createWatcher = (socket) => {
       channel?.leave()
       channel = socket.channel(`media:${mediaId}`, {})
       byId("media").textContent = mediaId
+      transcript?.open(mediaId)
       for (const [event, handle] of Object.entries(handlers)) {
         channel.on(event, (payload) => {
           log(event, payload)
@@ -171,6 +181,7 @@ const start = async () => {
   const watch = createWatcher(session.socket)
   createChat(session.socket, session.userId, byId, log)
   createComments(session.socket, session.userId, byId, log)
+  transcript = createTranscript(byId("video"), byId, session.token, log)
 
   const send = async (file) => {
     reset()

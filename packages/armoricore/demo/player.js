@@ -18,6 +18,12 @@ export const createPlayer = (video, menu) => {
     if (hls) hls.nextLevel = Number(menu.value)
   })
 
+  // The page is there to show captions; elsewhere viewers choose.
+  video.addEventListener("loadeddata", () => {
+    const [first] = video.textTracks
+    if (first) first.mode = "showing"
+  })
+
   const stop = () => {
     hls?.destroy()
     hls = undefined
@@ -49,5 +55,10 @@ export const createPlayer = (video, menu) => {
     video.play().catch(() => undefined)
   }
 
-  return { play, stop, seek: (seconds) => void (video.currentTime = seconds) }
+  /** Reads the playlist anew, where it was: captions come after the stream. */
+  const reload = () => {
+    if (playing !== undefined) setTimeout(() => playing !== undefined && play(playing, { again: true }), 1500)
+  }
+
+  return { play, stop, reload, seek: (seconds) => void (video.currentTime = seconds) }
 }

@@ -101,7 +101,7 @@ const api = Effect.gen(function* () {
     }),
     Uploads.layer({ bucket: settings.OBJECT_STORAGE_BUCKET, ...Uploads.defaults }),
     Media.layer,
-    Transcripts.layer,
+    Transcripts.layer({ policy: settings.MEDIA_TOPIC_POLICY }),
     Notifications.layer,
     Notify.routes,
     cors(settings.ALLOWED_ORIGINS ?? []),

@@ -1,9 +1,11 @@
 /**
  * The part of a PHP backend in the demo: it is told that a file has arrived, and publishes `media.uploaded` with its own
- * token, over HTTP as a backend without a bus client would.
+ * token, over HTTP as a backend without a bus client would; and `transcription.requested`, where somebody can listen.
  */
 import { Tokens } from "@armoricore/auth/Tokens"
+import type { EventType } from "@armoricore/domain/Events"
 import { Duration, Effect } from "effect"
+import { chosenEngine } from "../Ai.ts"
 import { CommandFailed } from "../Failure.ts"
 
 export interface Arrived {
@@ -15,12 +17,21 @@ export interface Arrived {
 /** The source that publishes in the demo; `EVENT_SOURCES` allows it by default. */
 const source = "php-backend"
 
-/** Returns the envelope as it was accepted. `url` is where the program is reached from here. */
+/** Returns the envelope of `media.uploaded` as it was accepted. `url` is where the program is reached from here. */
 export const publish = Effect.fn("Backend.publish")(function* (url: string, payload: Arrived) {
+  const envelope = yield* send(url, "media.uploaded", payload)
+  if ((yield* chosenEngine) !== "off") {
+    const { file_path, media_id, user_id } = payload
+    yield* send(url, "transcription.requested", { media_id, user_id, source_file_path: file_path })
+  }
+  return envelope
+})
+
+const send = Effect.fnUntraced(function* <P>(url: string, type: EventType, payload: P) {
   const tokens = yield* Tokens
   const token = yield* tokens.sign({ userId: source, roles: ["publisher"], ttl: Duration.minutes(1) })
   const envelope = {
-    event_type: "media.uploaded",
+    event_type: type,
     event_id: crypto.randomUUID(),
     timestamp: new Date().toISOString(),
     source,
@@ -34,11 +45,11 @@ export const publish = Effect.fn("Backend.publish")(function* (url: string, payl
         headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
         body: JSON.stringify(envelope),
       }),
-    catch: (cause) => new CommandFailed({ message: `media.uploaded could not be published: ${String(cause)}` }),
+    catch: (cause) => new CommandFailed({ message: `${type} could not be published: ${String(cause)}` }),
   })
   if (response.status !== 202) {
     const text = yield* Effect.promise(() => response.text())
-    return yield* new CommandFailed({ message: `media.uploaded was refused with ${response.status}: ${text}` })
+    return yield* new CommandFailed({ message: `${type} was refused with ${response.status}: ${text}` })
   }
   return envelope
 })

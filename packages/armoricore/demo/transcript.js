@@ -1,0 +1,80 @@
+/** The transcript beside the video: every cue is a button that seeks, a search narrows them, the spoken one is marked. */
+
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`
+
+export const createTranscript = (video, byId, token, log) => {
+  const panel = byId("transcript")
+  const list = byId("transcript-cues")
+  const search = byId("transcript-search")
+  let mediaId
+  let rows = []
+
+  const ask = async (query) => {
+    const response = await fetch(`/v1/media/${mediaId}/transcript${query}`, {
+      headers: { authorization: `Bearer ${token()}` },
+    })
+    return response.ok ? response.json() : undefined
+  }
+
+  const show = (cues) => {
+    rows = cues.map(({ start, end, text }) => {
+      const button = document.createElement("button")
+      button.type = "button"
+      const time = document.createElement("time")
+      time.textContent = clock(start)
+      button.append(time, ` ${text}`)
+      button.addEventListener("click", () => {
+        video.currentTime = start
+      })
+      const item = document.createElement("li")
+      item.append(button)
+      return { start, end, button, item }
+    })
+    list.replaceChildren(...rows.map(({ item }) => item))
+    byId("transcript-empty").hidden = rows.length > 0
+  }
+
+  const load = async () => {
+    const q = search.value.trim()
+    const of = mediaId
+    const found = await ask(q === "" ? "" : `?q=${encodeURIComponent(q)}`)
+    // Another media, or another search, may have come in between.
+    if (found === undefined || of !== mediaId || q !== search.value.trim()) return
+    const cues = found.matches ?? (found.cues ?? []).map(({ lines, ...cue }) => ({ ...cue, text: lines.join(" ") }))
+    if (found.quality !== undefined) {
+      byId("transcript-about").textContent = `${found.language} · ${found.engine} · ${found.quality}`
+    }
+    panel.hidden = found.languages.length === 0
+    show(cues)
+  }
+  const quietly = () => load().catch((error) => log("transcript", { hint: error.message }, "bad"))
+
+  video.addEventListener("timeupdate", () => {
+    for (const { button, end, start } of rows) {
+      const now = video.currentTime >= start && video.currentTime < end
+      if (now) button.setAttribute("aria-current", "true")
+      else button.removeAttribute("aria-current")
+    }
+  })
+  search.addEventListener("input", quietly)
+  // A stream that has captions has a transcript.
+  video.addEventListener("loadeddata", () => {
+    if (mediaId !== undefined && video.textTracks.length > 0) quietly()
+  })
+
+  return {
+    /** A media is shown; its transcript comes with its captions. */
+    open: (id) => {
+      mediaId = id
+      search.value = ""
+      panel.hidden = true
+      show([])
+    },
+    refresh: quietly,
+    close: () => {
+      mediaId = undefined
+      panel.hidden = true
+      show([])
+    },
+  }
+}
