@@ -11,6 +11,7 @@ import { Duration, Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import * as Events from "../src/Events.ts"
 import * as Media from "../src/Media.ts"
+import * as Notifications from "../src/Notifications.ts"
 import * as NotFound from "../src/NotFound.ts"
 import * as Transcripts from "../src/Transcripts.ts"
 import * as Uploads from "../src/Uploads.ts"
@@ -32,6 +33,7 @@ export const api = (options: Partial<Events.EventsOptions> = {}, bus: Layer.Laye
       Events.layer({ sources, signingKeys: new Map(), ...options }),
       Uploads.layer({ bucket: "media", ...Uploads.defaults }),
       Media.layer,
+      Notifications.layer,
       Transcripts.layer({ policy: "owner" }),
       NotFound.layer,
     ),

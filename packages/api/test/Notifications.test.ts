@@ -1,0 +1,99 @@
+import type { InboxMessage, NotificationState } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import { deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { api, send, tokenOf } from "./support.ts"
+
+const at = "2026-01-31T12:00:00.000Z"
+const target = { channel: "fcm", token: "a-secret-token" } as const
+
+const state: NotificationState = {
+  notification_id: "n1",
+  user_id: "7",
+  notification_type: "push",
+  status: "pending",
+  cause: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+  content: { title: "Hello", text: "World", data: {} },
+  deliveries: [
+    { delivery_id: "n1.fcm.a", target, summary: { channel: "fcm", provider: "fcm", status: "sent", provider_id: "p" } },
+    { delivery_id: "n1.fcm.b", target },
+  ],
+  requested_at: Date.parse(at),
+  updated_at: at,
+}
+
+const message: InboxMessage = {
+  message_id: "m1",
+  user_id: "7",
+  notification_id: "n1",
+  channel: "email",
+  to: "anna@example.org",
+  title: "Hello",
+  text: "World",
+  data: {},
+  attachments: [],
+  received_at: at,
+}
+
+const kept = Effect.gen(function* () {
+  yield* (yield* Collection.make(notificationStates)).put("n1", state)
+  yield* (yield* Collection.make(deliveryStates)).put("n1.fcm.b", {
+    delivery_id: "n1.fcm.b",
+    notification_id: "n1",
+    channel: "fcm",
+    status: "sending",
+    attempt: 2,
+    provider: "fcm",
+    updated_at: at,
+  })
+  yield* (yield* Collection.make(inboxMessages)).put("m1", message)
+})
+
+describe("GET /v1/notifications/{id}", () => {
+  it.effect("shows its user and operators what became of each delivery, and no token", () =>
+    Effect.gen(function* () {
+      yield* kept
+      for (const token of [yield* tokenOf("7"), yield* tokenOf("ops", "operator")]) {
+        const { body, status } = yield* send("GET", "/v1/notifications/n1", { token })
+        assert.strictEqual(status, 200)
+        assert.deepNestedInclude(body, {
+          status: "pending",
+          "deliveries[0].status": "sent",
+          "deliveries[0].provider_id": "p",
+          "deliveries[1].status": "sending",
+          "deliveries[1].attempt": 2,
+        })
+        assert.notInclude(JSON.stringify(body), "a-secret-token")
+      }
+    }).pipe(Effect.provide(api())),
+  )
+
+  it.effect("refuses strangers, and says what is not known", () =>
+    Effect.gen(function* () {
+      yield* kept
+      assert.strictEqual((yield* send("GET", "/v1/notifications/n1")).status, 401)
+      const token = yield* tokenOf("8")
+      assert.deepInclude((yield* send("GET", "/v1/notifications/n1", { token })).body, {
+        status: 403,
+        code: "not_owner",
+      })
+      assert.deepInclude((yield* send("GET", "/v1/notifications/n2", { token })).body, { status: 404 })
+    }).pipe(Effect.provide(api())),
+  )
+})
+
+describe("GET /v1/inbox", () => {
+  it.effect("shows everybody their own messages, and operators all", () =>
+    Effect.gen(function* () {
+      yield* kept
+      const seen = Effect.fnUntraced(function* (user: string, ...roles: ReadonlyArray<string>) {
+        return yield* send("GET", "/v1/inbox", { token: yield* tokenOf(user, ...roles) })
+      })
+      assert.deepStrictEqual((yield* seen("7")).body, { messages: [message] })
+      assert.deepStrictEqual((yield* seen("8")).body, { messages: [] })
+      assert.deepStrictEqual((yield* seen("ops", "operator")).body, { messages: [message] })
+      assert.strictEqual((yield* seen("g", "guest")).status, 403)
+    }).pipe(Effect.provide(api())),
+  )
+})
