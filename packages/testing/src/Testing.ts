@@ -11,6 +11,8 @@ import * as Tokens from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import type { ConfigurationError } from "@armoricore/domain/Errors"
+import type { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -21,7 +23,7 @@ import { Layer, Redacted } from "effect"
 /** The secret that {@link layer}'s tokens are signed with; it is for tests alone. */
 export const jwtSecret = Redacted.make("a secret for tests, at least 32 bytes long")
 
-export type Services = EventBus | KeyValue | ObjectStorage | Ledger | DeadLetters | Tokens.Tokens
+export type Services = EventBus | KeyValue | History | ObjectStorage | Ledger | DeadLetters | Tokens.Tokens
 
 export const layer: Layer.Layer<Services, ConfigurationError> = DeadLetters.layer.pipe(
   Layer.provideMerge(Ledger.layer),
@@ -29,6 +31,7 @@ export const layer: Layer.Layer<Services, ConfigurationError> = DeadLetters.laye
     Layer.mergeAll(
       MemoryBus.layer,
       MemoryState.layer,
+      MemoryHistory.layer(),
       MemoryStorage.layer,
       Tokens.layer({ keys: { _tag: "Secret", secret: jwtSecret } }),
     ),
