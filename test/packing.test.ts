@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const packed = ["domain", "embedded", "bus", "state", "storage", "auth", "worker", "testing"]
+const packed = ["domain", "embedded", "bus", "state", "history", "storage", "auth", "worker", "testing"]
 
 const program = `
 import { event } from "@armoricore/bus/Address"
