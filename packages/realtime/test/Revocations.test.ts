@@ -1,0 +1,41 @@
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { layer, Revocations } from "@armoricore/realtime/Revocations"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { assert, it } from "@effect/vitest"
+import { Context, Duration, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+
+/** Another node over the same bus and state. */
+const node = Effect.map(Layer.build(Layer.fresh(layer)), (context) => Context.get(context, Revocations))
+
+const ports = Layer.merge(MemoryBus.layer, MemoryState.layer)
+const of = (userId: string, issuedAt?: number) => ({
+  userId,
+  roles: [],
+  expiresAt: Number.MAX_SAFE_INTEGER,
+  ...(issuedAt === undefined ? {} : { issuedAt }),
+})
+
+it.effect("what one node revokes, the others heed at once, and so do those that start later", () =>
+  Effect.gen(function* () {
+    yield* TestClock.adjust(Duration.hours(1))
+    const [one, two] = [yield* node, yield* node]
+    let changes = 0
+    const stop = two.onChange(() => changes++)
+    yield* one.revoke({ userId: "u1" })
+    yield* one.revoke({ tokenId: "t1" })
+    assert.strictEqual(changes, 2)
+    stop()
+    yield* one.revoke({ userId: "u9" })
+    assert.strictEqual(changes, 2)
+    const late = yield* node
+    yield* Effect.repeat(Effect.yieldNow, { while: () => !late.isRevoked(of("u9")) })
+    for (const each of [one, two, late]) {
+      assert.isTrue(each.isRevoked(of("u1", 3_600_000)))
+      assert.isTrue(each.isRevoked(of("u1")), "a token that does not say when it was made")
+      assert.isFalse(each.isRevoked(of("u1", 3_601_000)), "made later")
+      assert.isTrue(each.isRevoked({ ...of("u2"), tokenId: "t1" }))
+      assert.isFalse(each.isRevoked({ ...of("u2"), tokenId: "t2" }))
+    }
+  }).pipe(Effect.provide(ports)),
+)
