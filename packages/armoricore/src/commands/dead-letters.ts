@@ -6,15 +6,74 @@ import { CommandFailed } from "../Failure.ts"
 import { connected } from "./connected.ts"
 import { settled } from "./settled.ts"
 
-const ids = Argument.String("id").pipe(Argument.withDescription("as list prints it"), Argument.atLeast(1))
+const ids = Argument.String("id").pipe(Argument.withDescription("as list prints it"), Argument.variadic())
 const id = Argument.String("id").pipe(Argument.withDescription("as list prints it"))
 
-const filters = {
+const which = {
   service: Flag.String("service").pipe(Flag.withDescription("only of this service"), Flag.optional),
   type: Flag.String("type").pipe(Flag.withDescription("only of this event type"), Flag.optional),
   reason: Flag.String("reason").pipe(Flag.withDescription("only with this reason"), Flag.optional),
+}
+const filters = {
+  ...which,
   limit: Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100)),
 }
+const all = Flag.Boolean("all").pipe(
+  Flag.withDescription("every letter that the filters let through"),
+  Flag.withDefault(false),
+)
+
+interface Which {
+  readonly service: Option.Option<string>
+  readonly type: Option.Option<string>
+  readonly reason: Option.Option<string>
+}
+
+const filterOf = ({ reason, service, type }: Which) => ({
+  ...optional("service", service),
+  ...optional("type", type),
+  ...optional("reason", reason),
+})
+
+/** Letters are named, or chosen by `--all` and the filters; both at once, or neither, is a slip of the hand. */
+const chosen = Effect.fnUntraced(function* (given: ReadonlyArray<string>, isAll: boolean, filter: Which) {
+  const isFiltered = Option.isSome(filter.service) || Option.isSome(filter.type) || Option.isSome(filter.reason)
+  if (given.length > 0 && (isAll || isFiltered)) {
+    return yield* new CommandFailed({
+      message: "name letters by their ids, or choose them by --all and filters; not both",
+    })
+  }
+  if (given.length > 0) return given
+  if (!isAll) {
+    return yield* new CommandFailed({
+      message: "name the ids of letters, or choose them by --all with --service, --type, --reason",
+    })
+  }
+  // All of them at this moment: what a replay brings back is not replayed again.
+  const letters = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER, ...filterOf(filter) })
+  return letters.map(({ id: letterId }) => letterId)
+})
+
+/** What fails for one letter is said, and the others are worked on all the same. */
+const each = <E extends { readonly message: string }, R>(
+  letterIds: ReadonlyArray<string>,
+  word: string,
+  work: (letterId: string) => Effect.Effect<void, E, R>,
+) =>
+  Effect.gen(function* () {
+    const failures = yield* Effect.forEach(letterIds, (letterId) =>
+      work(letterId).pipe(
+        Effect.andThen(Console.log(`${word} ${letterId}`)),
+        Effect.as([]),
+        Effect.catch((error) => Effect.succeed([`${letterId}: ${error.message}`])),
+      ),
+    )
+    const [first, ...others] = failures.flat()
+    if (first !== undefined) {
+      return yield* new CommandFailed({ message: [first, ...others].join("; ") })
+    }
+    if (letterIds.length === 0) yield* Console.error("there are no such dead letters")
+  })
 
 const list = Command.make(
   "list",
@@ -23,9 +82,7 @@ const list = Command.make(
     function* ({ limit, reason, service, type }) {
       const letters = yield* (yield* DeadLetters).list({
         limit,
-        ...optional("service", service),
-        ...optional("type", type),
-        ...optional("reason", reason),
+        ...filterOf({ service, type, reason }),
       })
       if (letters.length === 0) return yield* Console.error("there are no dead letters")
       yield* Effect.forEach(letters, ({ id: letterId, info }) =>
@@ -60,12 +117,12 @@ const body = Flag.String("body").pipe(
 
 const replay = Command.make(
   "replay",
-  { ids, body },
+  { ids, body, all, ...which },
   Effect.fn("dead-letters.replay")(
-    function* ({ body: mended, ids: letterIds }) {
+    function* ({ all: isAll, body: mended, ids: given, ...filter }) {
       const letters = yield* DeadLetters
       const fs = yield* FileSystem.FileSystem
-      if (Option.isSome(mended) && letterIds.length > 1) {
+      if (Option.isSome(mended) && (given.length !== 1 || isAll)) {
         return yield* new CommandFailed({ message: "--body mends one letter; name one id" })
       }
       const bytes = Option.isNone(mended)
@@ -74,9 +131,8 @@ const replay = Command.make(
             fs.readFile(mended.value),
             () => new CommandFailed({ message: `--body ${mended.value} cannot be read` }),
           )
-      yield* Effect.forEach(letterIds, (letterId) =>
-        Effect.andThen(letters.replay(letterId, bytes), Console.log(`replayed ${letterId}`)),
-      )
+      const letterIds = yield* chosen(given, isAll, filter)
+      yield* each(letterIds, "replayed", (letterId) => letters.replay(letterId, bytes))
     },
     connected,
     settled,
@@ -85,13 +141,12 @@ const replay = Command.make(
 
 const discard = Command.make(
   "discard",
-  { ids },
+  { ids, all, ...which },
   Effect.fn("dead-letters.discard")(
-    function* ({ ids: letterIds }) {
+    function* ({ all: isAll, ids: given, ...filter }) {
       const letters = yield* DeadLetters
-      yield* Effect.forEach(letterIds, (letterId) =>
-        Effect.andThen(letters.discard(letterId), Console.log(`discarded ${letterId}`)),
-      )
+      const letterIds = yield* chosen(given, isAll, filter)
+      yield* each(letterIds, "discarded", (letterId) => letters.discard(letterId))
     },
     connected,
     settled,
