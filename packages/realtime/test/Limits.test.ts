@@ -122,7 +122,7 @@ describe("rates", () => {
     Effect.gen(function* () {
       const server = yield* start({
         limits: {
-          userMessages: { perSecond: 2000, burst: 10 },
+          userMessages: { perSecond: 2000, burst: 100 },
           maxLimited: 20,
           sweepEvery: Duration.millis(50),
         },
@@ -135,7 +135,9 @@ describe("rates", () => {
       assert.isBelow(client.received.length, 2000)
       let ok = 0
       for (let n = 0; n < 2000; n++) if ((yield* client.next)[4]["status"] === "ok") ok++
-      assert.isBelow(ok, 1500)
+      assert.isBelow(ok, 2000)
+      // Read without pause, the flood is over before the allowance grew, and nearly all of it is refused.
+      assert.isAbove(ok, 800)
       yield* client.nothing
     }),
   )
