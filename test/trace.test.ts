@@ -1,0 +1,67 @@
+/** One request of a backend, followed from HTTP through every hop of the bus to the frame in a browser. */
+import { NodeHttpServer } from "@effect/platform-node"
+import * as Events from "@armoricore/api/Events"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { Ledger } from "@armoricore/worker/Ledger"
+import { emit, enqueue, on, onWork, Worker } from "@armoricore/worker"
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Layer, Schema } from "effect"
+import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
+import { joined, start } from "../packages/realtime/test/TestServer.ts"
+
+const traceId = "0af7651916cd43dd8448eb211c80319c"
+
+it.live("request_id and trace go from HTTP through events and work to the WebSocket frame", () =>
+  Effect.gen(function* () {
+    const server = yield* start()
+    const bus = Context.get(server.services, EventBus)
+    const told: Array<Record<string, unknown>> = []
+    yield* bus.listen("all-events", ({ body }) => told.push(JSON.parse(new TextDecoder().decode(body))))
+    const Step = Schema.Struct({ media_id: Schema.String })
+    yield* Worker.run("media", [
+      on("media.uploaded", {
+        handle: ({ payload }) => Effect.succeed([enqueue("step", "1", { media_id: payload.media_id })]),
+        failed: () => [],
+      }),
+      onWork("step", Step, {
+        handle: ({ media_id }) =>
+          Effect.succeed([emit("media.playable", { media_id, user_id: "u1", playback_urls: { hls: "h", mp4: {} } })]),
+        failed: () => [],
+      }),
+    ]).pipe(Effect.provide(Ledger.layer), Effect.provideContext(server.services))
+
+    const client = yield* joined(server, "media:m1")
+    const token = yield* server.token("php", { roles: ["publisher"] })
+    const api = HttpRouter.serve(
+      Events.layer({ sources: new Map([["php-backend", new Set(["media.uploaded"])]]), signingKeys: new Map() }),
+      { disableLogger: true, disableListenLog: true },
+    ).pipe(Layer.provide(Layer.succeedContext(server.services)), Layer.provideMerge(NodeHttpServer.layerTest))
+    yield* HttpClientRequest.post("/v1/events").pipe(
+      HttpClientRequest.bearerToken(token),
+      HttpClientRequest.bodyText(
+        JSON.stringify({
+          event_type: "media.uploaded",
+          event_id: crypto.randomUUID(),
+          timestamp: "2026-01-31T12:00:00+01:00",
+          source: "php-backend",
+          request_id: "request-7",
+          traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+          payload: { media_id: "m1", user_id: "u1", file_path: "s3://media/a.mp4" },
+        }),
+        "application/json",
+      ),
+      HttpClient.execute,
+      Effect.tap(({ status }) => Effect.sync(() => assert.strictEqual(status, 202))),
+      Effect.provide(api),
+    )
+
+    const frame = yield* client.next
+    assert.strictEqual(frame[3], "media_playable")
+    assert.strictEqual(frame[4]["request_id"], "request-7")
+    const result = told.find((event) => event["event_type"] === "media.playable")
+    assert.strictEqual(result?.["request_id"], "request-7")
+    const [version, trace, span] = String(result?.["traceparent"]).split("-")
+    assert.deepStrictEqual([version, trace], ["00", traceId])
+    assert.notStrictEqual(span, "b7ad6b7169203331")
+  }),
+)
