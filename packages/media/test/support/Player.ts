@@ -1,0 +1,70 @@
+/** A page with hls.js and dash.js in a real Chromium, over a small server that knows a folder and both players. */
+import { createServer } from "node:http"
+import { readFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { extname, join, normalize } from "node:path"
+import { Effect, FileSystem } from "effect"
+import { chromium } from "playwright-core"
+
+const require = createRequire(import.meta.url)
+const players: Readonly<Record<string, string>> = {
+  "/hls.js": require.resolve("hls.js/dist/hls.min.js"),
+  "/dash.js": require.resolve("dashjs"),
+}
+const types: Readonly<Record<string, string>> = {
+  ".js": "text/javascript",
+  ".m3u8": "application/vnd.apple.mpegurl",
+  ".mpd": "application/dash+xml",
+  ".vtt": "text/vtt",
+  ".jpg": "image/jpeg",
+}
+const page = `<!doctype html><meta charset="utf-8"><title>player</title><script src="/hls.js"></script><script src="/dash.js"></script>
+<body style="margin:0;background:#222"><video id="video" muted style="width:640px;height:360px"></video><canvas id="preview"></canvas>`
+
+/** The address of a server over `folder`, until the scope closes. */
+export const serve = (folder: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(
+        () =>
+          new Promise<ReturnType<typeof createServer>>((resolve) => {
+            const server = createServer((request, response) => {
+              const path = decodeURIComponent((request.url ?? "/").split("?")[0] ?? "/")
+              const type = path === "/" ? "text/html" : (types[extname(path)] ?? "video/mp4")
+              const body =
+                path === "/"
+                  ? Promise.resolve(Buffer.from(page))
+                  : readFile(players[path] ?? join(folder, normalize(path)))
+              body.then(
+                (bytes) => response.writeHead(200, { "content-type": type }).end(bytes),
+                () => response.writeHead(404).end(),
+              )
+            }).listen(0, "127.0.0.1", () => resolve(server))
+          }),
+      ),
+      (server) =>
+        Effect.promise(() => {
+          server.closeAllConnections()
+          return new Promise((resolve) => server.close(resolve))
+        }),
+    ),
+    (server) => {
+      const address = server.address()
+      return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+    },
+  )
+
+const flags =
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required"
+
+/** A browser with a profile of its own. */
+export const browser = Effect.fnUntraced(function* (executablePath: string) {
+  const fs = yield* FileSystem.FileSystem
+  const profile = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-player-" })
+  return yield* Effect.acquireRelease(
+    Effect.promise(() =>
+      chromium.launchPersistentContext(profile, { executablePath, args: flags.split(" "), headless: true }),
+    ),
+    (context) => Effect.promise(() => context.close()),
+  )
+})
