@@ -22,6 +22,17 @@ describe.skipIf(nats.missing)("under crashes of everything", () => {
       180_000,
     )
   }
+  it.live(
+    "three processes share the work: undisturbed, each event is handled once",
+    () =>
+      Effect.gen(function* () {
+        const calm = { seed, bus: "nats", workers: 3, publishers: 1, events: 60, faults: 0, crash: 0 } as const
+        const report = yield* run(calm)
+        assert.deepStrictEqual(verdict(report), [], JSON.stringify(report))
+        assert.deepStrictEqual([report.repeatedEffects, report.lateEffects], [0, 0])
+      }).pipe(Effect.provide(Logger.layer([]))),
+    120_000,
+  )
   for (const plan of mutantPlans(seed)) {
     it.live(
       `a worker that does it wrong is caught: ${plan.mutant}`,
