@@ -29,7 +29,7 @@ describe("documents", () => {
 
 describe("npm scripts", () => {
   for (const [name, command] of Object.entries(scripts)) {
-    const file = /^node (\S+)/.exec(command)?.[1]
+    const file = /^node (?:--\S+ )*(\S+)/.exec(command)?.[1]
     if (file === undefined) continue
     it(`${name} runs a file that is there`, () => {
       assert.isTrue(existsSync(join(root, file)), file)
