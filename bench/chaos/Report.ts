@@ -12,7 +12,7 @@ export interface Report {
   readonly duplicateEffects: number
   /** Events with more than one result id. Must be 0. */
   readonly ambiguousResults: number
-  /** More messages were out with workers than they have slots, while nothing was disturbed. Must be 0. */
+  /** Messages out with workers beyond half as many again as they have slots, while nothing was disturbed. Must be 0. */
   readonly prefetched: number
   /** Dead letters of sound events. Must be 0. */
   readonly deadLetters: number

@@ -110,6 +110,8 @@ const observe = Effect.fnUntraced(function* (
     }),
   )
 
+  // The server counts a message until it has worked off its acknowledgement, when the next one is out already.
+  const allowed = plan.workers * slots * 1.5
   let prefetched = 0
   const depth = yield* bus
     .consume({ ...consumer, ...asWorkers, concurrency: 1, gate: closedGate }, () => Effect.never)
@@ -118,7 +120,7 @@ const observe = Effect.fnUntraced(function* (
     yield* Effect.forkScoped(
       Effect.forever(
         Effect.tap(depth, ({ inFlight }) =>
-          Effect.sync(() => void (prefetched = Math.max(prefetched, inFlight - plan.workers * slots))),
+          Effect.sync(() => void (prefetched = Math.max(prefetched, inFlight - allowed))),
         ).pipe(Effect.ignore, Effect.andThen(Effect.sleep("20 millis"))),
       ),
     )
