@@ -46,6 +46,45 @@ describe.skipIf(missing)("Ffmpeg", () => {
       )
     }
 
+    it.effect("reads the channel names of a broadcast: a static ffprobe crashed on them", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = yield* fs.makeTempDirectoryScoped()
+        const made = yield* Ffmpeg.run({
+          args: "-v error -f lavfi -i testsrc2=s=64x64:d=1 -c:v mpeg2video a.ts".split(" "),
+          cwd: folder,
+          onProgress: () => Effect.void,
+          stuckAfter: Duration.seconds(20),
+          limit: Duration.seconds(30),
+        })
+        assert.strictEqual(made.code, 0)
+        const { code, stdout } = yield* Ffmpeg.inspect(
+          ["-v", "error", "-show_format", path.join(folder, "a.ts")],
+          folder,
+        )
+        assert.strictEqual(code, 0)
+        assert.include(stdout, "format_name=mpegts")
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect.skipIf(process.platform !== "linux")("ends ffmpeg where it wants more memory than it may use", () =>
+      Effect.gen(function* () {
+        const run = (memory: number) =>
+          Ffmpeg.run({
+            args: "-v error -f lavfi -i testsrc2=s=4096x4096:d=1:r=5 -c:v libx264 -f null -".split(" "),
+            cwd: process.cwd(),
+            onProgress: () => Effect.void,
+            stuckAfter: Duration.seconds(20),
+            limit: Duration.seconds(30),
+            memory,
+          })
+        const { code, stderr } = yield* run(400e6)
+        assert.notStrictEqual(code, 0)
+        assert.match(stderr, /allocate memory|malloc/i)
+      }),
+    )
+
     it.effect("does not block on what ffmpeg writes to stderr", () =>
       Effect.gen(function* () {
         const ended = yield* Ffmpeg.run({

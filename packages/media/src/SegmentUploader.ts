@@ -7,7 +7,7 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Path, Schedule } from "effect"
 import { playlistName } from "./FfmpegCommand.ts"
 import { read, type Segment } from "./MediaPlaylist.ts"
 import { firstSample, readInit, segmentSeconds, type Track } from "./Mp4.ts"
@@ -41,6 +41,14 @@ export const initName = "init.mp4"
 /** How segments are named, for DASH. */
 export const segmentPattern = "$Number%05d$.m4s"
 
+/** A storage that stumbles once must not cost a film's encoding; one that is away ends the try within a second. */
+export const again = <A>(put: Effect.Effect<A, StorageError>): Effect.Effect<A, StorageError> =>
+  Effect.retry(put, {
+    while: (error) => error._tag === "TransientError",
+    schedule: Schedule.exponential("150 millis"),
+    times: 2,
+  })
+
 export interface SegmentUploader {
   /** Uploads what is new. */
   readonly sync: Effect.Effect<void, StorageError>
@@ -64,10 +72,12 @@ export const make = Effect.fnUntraced(function* (target: Target) {
 
   const put = (key: string, bytes: Uint8Array, track: Track) =>
     Effect.map(
-      storage.put<never, never>({ bucket: target.bucket, key }, bytes, {
-        contentType: track.codec.startsWith("mp4a") ? "audio/mp4" : "video/mp4",
-        cacheControl: immutable,
-      }),
+      storage
+        .put<never, never>({ bucket: target.bucket, key }, bytes, {
+          contentType: track.codec.startsWith("mp4a") ? "audio/mp4" : "video/mp4",
+          cacheControl: immutable,
+        })
+        .pipe(again),
       () => void objects.set(key, bytes.byteLength),
     )
 

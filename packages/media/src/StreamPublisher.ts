@@ -10,7 +10,7 @@ import { failure } from "./Failures.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
-import { immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
+import { again, immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
@@ -69,7 +69,7 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
     const key = `${target.prefix}${name}`
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body
     return Effect.map(
-      storage.put<never, never>({ bucket: target.bucket, key }, bytes, { contentType, cacheControl }),
+      storage.put<never, never>({ bucket: target.bucket, key }, bytes, { contentType, cacheControl }).pipe(again),
       (info) => {
         sizes.set(key, info.size)
         return key
