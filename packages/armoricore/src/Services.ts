@@ -4,6 +4,7 @@ import { reads as aiReads } from "@armoricore/ai/AiService"
 import { event, work } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
+import { mediaControlKind, mediaRetryKind } from "@armoricore/domain/MediaControl"
 import * as MediaService from "@armoricore/media/MediaService"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
 import type { Timeline } from "@armoricore/realtime/Timeline"
@@ -39,6 +40,7 @@ export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = 
     types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) })),
   ),
   ...Notify.workKinds.map((kind) => ({ name: `notify-work-${kind}`, from: work("notify", kind) })),
+  ...[mediaControlKind, mediaRetryKind].map((kind) => ({ name: `media-work-${kind}`, from: work("media", kind) })),
   { name: Guard.consumerName, from: "all-events" },
 ]
 
