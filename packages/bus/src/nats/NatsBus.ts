@@ -51,10 +51,13 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
     // Fails while there is no connection, instead of gathering messages in memory.
     const { client, js } = yield* connection.jetstream
-    const publisher = yield* Effect.timeoutOrElse(Deferred.await(ready), {
-      duration: "5 seconds",
-      orElse: () => Effect.fail(notReady),
-    })
+    // A time limit is a fiber and a timer for each message: only as long as there is something to wait for.
+    const publisher = yield* Deferred.isDoneUnsafe(ready)
+      ? Deferred.await(ready)
+      : Effect.timeoutOrElse(Deferred.await(ready), {
+          duration: "5 seconds",
+          orElse: () => Effect.fail(notReady),
+        })
     const { address, id, body, headers = {} } = message
     const target = subject(address)
     const bytes = Limits.size(body, headers)
