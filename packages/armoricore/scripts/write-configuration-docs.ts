@@ -1,0 +1,5 @@
+/** Writes `docs/configuration.md` at the root of the checkout from the table of settings. */
+import { writeFileSync } from "node:fs"
+import { reference } from "../src/settings/Reference.ts"
+
+writeFileSync(new URL("../../../docs/configuration.md", import.meta.url), reference())
