@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-export const root = fileURLToPath(new URL("..", import.meta.url))
+export const root = fileURLToPath(new URL("../..", import.meta.url))
 export const read = (path: string) => readFileSync(join(root, path), "utf8")
 export const under = (path: string) =>
   readdirSync(join(root, path), { recursive: true, encoding: "utf8" }).map((name) => `${path}/${name}`)
