@@ -74,7 +74,9 @@ export const verify = Effect.fn("Verify.verify")(function* (ready: Ready): Effec
   if (pictures.length !== ready.resolutions.length) {
     return yield* fail(`${master} names ${pictures.length} pictures, media.ready ${ready.resolutions.length}`)
   }
-  const found = yield* Effect.forEach([...new Set([...rungs, ...audio])], (uri) => mediaPlaylist(new URL(uri, master).href))
+  const found = yield* Effect.forEach([...new Set([...rungs, ...audio])], (uri) =>
+    mediaPlaylist(new URL(uri, master).href),
+  )
   const off = found.find(({ seconds }) => Math.abs(seconds - ready.duration) > 1)
   if (off !== undefined) {
     return yield* fail(`a playlist lasts ${off.seconds.toFixed(1)} s, media.ready says ${ready.duration} s`)
