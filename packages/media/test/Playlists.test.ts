@@ -1,7 +1,10 @@
 import * as MasterPlaylist from "@armoricore/media/MasterPlaylist"
 import * as MediaPlaylist from "@armoricore/media/MediaPlaylist"
 import { assert, describe, it } from "@effect/vitest"
+import * as DashManifest from "@armoricore/media/DashManifest"
+import * as Storyboard from "@armoricore/media/Storyboard"
 import * as HLS from "hls-parser"
+import { parse, within } from "./support/Xml.ts"
 
 const segment = (name: string, seconds: number, bytes: number): MediaPlaylist.Segment => ({ name, seconds, bytes })
 const picture = [segment("0.m4s", 4, 500_000), segment("1.m4s", 4, 1_000_000), segment("2.m4s", 0.1, 100_000)]
@@ -63,5 +66,53 @@ describe("MasterPlaylist", () => {
     const alone = MasterPlaylist.render([], [track("audio")])
     assert.notInclude(alone, "RESOLUTION")
     assert.match(alone, /CODECS="mp4a.40.2"\naudio\/stream.m3u8/)
+  })
+})
+
+describe("DashManifest", () => {
+  it("names the same segments, writes runs of equal lengths once and hostile titles harmlessly", () => {
+    const text = DashManifest.render({
+      variants: [variant("720p", 720)],
+      sounds: [track("audio", { title: '</Label><a b="&">', language: "br" })],
+      seconds: 8.1,
+    })
+    const period = within(parse(text), "Period")[0]
+    const [video, audio] = within(period, "AdaptationSet")
+    assert.strictEqual(within(audio, "Label")[0]?.text, '</Label><a b="&">')
+    assert.strictEqual(audio?.attributes["lang"], "br")
+    const [template] = within(within(video, "Representation")[0], "SegmentTemplate")
+    const runs = within(within(template, "SegmentTimeline")[0], "S").map(({ attributes }) => attributes)
+    assert.deepStrictEqual(runs, [{ t: "0", d: "360000", r: "1" }, { d: "9000" }])
+  })
+})
+
+describe("Storyboard", () => {
+  const rendition = { name: "360p", width: 640, height: 360, kilobits: 800 }
+
+  it("has about a hundred pictures, none closer than a second", () => {
+    for (const [seconds, interval] of [
+      [0.04, 1],
+      [12, 1],
+      [180, 2],
+      [3600, 10],
+      [43_200, 10],
+    ] as const) {
+      assert.strictEqual(Storyboard.plan(rendition, seconds).interval, interval)
+    }
+  })
+
+  it("gives every cue its place, on to the next sprite", () => {
+    const board = Storyboard.plan(rendition, 1200)
+    const cues = Storyboard.render(board, 1199.9, 1200).split("\n\n").slice(1)
+    assert.strictEqual(cues.length, 120)
+    assert.include(cues[0], "00:00:00.000 --> 00:00:10.000\nstoryboard/000.jpg#xywh=0,0,160,90")
+    assert.include(cues[99], "storyboard/000.jpg#xywh=1440,810,160,90")
+    assert.include(cues[100], "00:16:40.000 --> 00:16:50.000\nstoryboard/001.jpg#xywh=0,0,160,90")
+    assert.strictEqual(Storyboard.sprites(board, 1199.9), 2)
+  })
+
+  it("keeps portrait pictures upright and ribbons visible", () => {
+    assert.deepInclude(Storyboard.plan({ ...rendition, width: 360, height: 640 }, 9), { width: 90, height: 160 })
+    assert.deepInclude(Storyboard.plan({ ...rendition, width: 4000, height: 16 }, 9), { width: 160, height: 2 })
   })
 })
