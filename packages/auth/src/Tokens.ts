@@ -225,6 +225,9 @@ const plainId = /^[A-Za-z0-9_-]{1,128}$/
 const isPlainId = (value: unknown): boolean => typeof value === "string" && plainId.test(value)
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((text) => typeof text === "string")
 
+/** The last moment that has a date, in the year 275760: some mean "never" by an `exp` behind it, or write milliseconds. */
+const lastMoment = 8.64e15
+
 const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized> => {
   const plain = plainClaims(payload)
   const claims = plain === undefined ? decodeClaims(payload) : Result.succeed(plain)
@@ -239,7 +242,7 @@ const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized
     userId,
     roles: roles ?? [],
     ...(channels === undefined ? {} : { channels }),
-    expiresAt: exp * 1000,
+    expiresAt: Math.min(exp * 1000, lastMoment),
     ...(iat === undefined ? {} : { issuedAt: iat * 1000 }),
     ...(jti === undefined ? {} : { tokenId: jti }),
   })

@@ -51,6 +51,13 @@ describe("Tokens with a secret", () => {
     }).pipe(Effect.provide(bySecret())),
   )
 
+  it.effect("an exp in milliseconds, behind the last date there is, gave a moment that no date can be made of", () =>
+    Effect.gen(function* () {
+      const { expiresAt } = yield* verify(yield* foreign({ user_id: "u1", exp: 9_999_999_999_999 }))
+      assert.strictEqual(new Date(expiresAt).toISOString(), "+275760-09-13T00:00:00.000Z")
+    }).pipe(Effect.provide(bySecret())),
+  )
+
   it.effect("user_id wins over sub, sub alone will do, an integer is taken as text", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* verify(yield* foreign({ user_id: 42, sub: "x", exp: 60 }))).userId, "42")

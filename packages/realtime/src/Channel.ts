@@ -225,11 +225,19 @@ const outgoingOf = (declaration: Declaration): Outgoing => {
 const decoder = (schema: AnyCodec) => {
   const decode = Schema.decodeUnknownEffect(schema)
   return (payload: unknown): Effect.Effect<unknown, Refusal> =>
-    Effect.mapError(decode(payload), (error) => {
-      const { path, message } = describeFault(error)
-      return invalidPayload(path, message)
-    })
+    // A Schema of no fields takes a text, a list and bytes too.
+    schema !== Binary && !isObject(payload)
+      ? Effect.fail(notAnObject)
+      : Effect.mapError(decode(payload), (error) => {
+          const { path, message } = describeFault(error)
+          return invalidPayload(path, message)
+        })
 }
+
+const notAnObject = invalidPayload("", "Expected object")
+
+const isObject = (payload: unknown): boolean =>
+  typeof payload === "object" && payload !== null && !Array.isArray(payload) && !(payload instanceof Uint8Array)
 
 /** A port's trouble is no news for the client: it may try again, and the log has the rest. */
 const answerable = <A, R>(effect: Effect.Effect<A, Refusal | PortError, R>): Effect.Effect<A, Refusal, R> =>

@@ -33,6 +33,8 @@ export class JoinedChannel implements Member {
   readonly #channel: Registered
   readonly #scope = Scope.makeUnsafe()
   #joined = false
+  /** Whose place it takes, until that one's end was told. */
+  #replaced: JoinedChannel | undefined = undefined
   /** Its join counts among what waits on the socket. */
   #joining = false
   /** Broadcasts and pushes that came while joining; `undefined` once joined. */
@@ -64,8 +66,9 @@ export class JoinedChannel implements Member {
   start(message: Message, replaced: JoinedChannel | undefined): void {
     this.#socket.subscribe(this.topic, this)
     this.#joining = true
+    this.#replaced = replaced
     this.#socket.waiting++
-    this.#run(this.#join(message, replaced))
+    this.#run(this.#join(message))
   }
 
   deliver(message: Message): void {
@@ -132,18 +135,27 @@ export class JoinedChannel implements Member {
     this.#fiber = undefined
   }
 
-  #join(message: Message, replaced: JoinedChannel | undefined): Effect.Effect<void> {
+  #join(message: Message): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       // First the old one's `leave`, so that a channel never sees the same socket twice on a topic.
-      if (replaced !== undefined) yield* Fiber.await(replaced.stop())
+      if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop())
       const exit = yield* Effect.exit(Scope.provide(this.#channel.join(this, message.payload), this.#scope))
       const refusal = yield* this.#refusalOf(exit)
       if (Exit.isSuccess(exit) && refusal === undefined) this.#admit(message, exit.value)
       else this.#socket.refuse(message, refusal ?? Refusals.unavailable)
-      if (replaced !== undefined) this.#socket.end(replaced, "phx_close", {})
+      this.#endReplaced()
       this.#answered()
       yield* this.#joined ? this.#serve() : this.#finish()
     })
+  }
+
+  /** Who was replaced while it was still joining could not tell the end of the one before it. */
+  #endReplaced(): void {
+    const replaced = this.#replaced
+    if (replaced === undefined) return
+    this.#replaced = undefined
+    this.#socket.end(replaced, "phx_close", {})
+    replaced.#endReplaced()
   }
 
   #refusalOf(exit: Exit.Exit<Joined, Refusals.Refusal>): Effect.Effect<Refusals.Refusal | undefined> {
@@ -233,8 +245,8 @@ export class JoinedChannel implements Member {
     return Effect.gen({ self: this }, function* () {
       if (fiber !== undefined) {
         yield* Fiber.interrupt(fiber)
-        // Whatever still waits was sent to a membership that is gone, and must not count for ever.
-        this.#take()
+        // Whatever still waits was sent to a membership that is gone: it must not count for ever, and a leave got its way.
+        for (const late of this.#take()) if (late.event === "phx_leave") this.#socket.reply(late, "ok", {})
       }
       this.#answered()
       const leave = this.#joined ? this.#channel.leave : undefined

@@ -225,18 +225,17 @@ export class Socket implements Receiver {
     const { limits } = this.#surroundings
     const current = this.#members.get(message.topic)
     const step = decide(message, current, this.#members.size, limits.maxTopics)
+    if (step === "stale") return
+    if (tooLarge) return this.refuse(message, Refusals.tooLarge(limits.maxMessageBytes))
     switch (step) {
       case "heartbeat":
       case "leave unjoined":
         return this.reply(message, "ok", {})
-      case "stale":
-        return
       case "unmatched":
         return this.refuseUnmatched(message)
       case "too many":
         return this.refuse(message, Refusals.tooManyChannels)
     }
-    if (tooLarge) return this.refuse(message, Refusals.tooLarge(limits.maxMessageBytes))
     if (isTooDeep(message.payload, maxDepth)) {
       return this.refuse(message, Refusals.invalidPayload("", `nested deeper than ${maxDepth} levels`))
     }

@@ -86,7 +86,8 @@ describe("chat", () => {
   it.live("refuses what is no message, and goes on", () =>
     Effect.gen(function* () {
       const ann = yield* member(yield* start(), "ann")
-      for (const content of ["", "x".repeat(4001), 7, null, undefined]) {
+      // The last one is half of an emoji: whoever reads the bus with PHP could not read the event.
+      for (const content of ["", "x".repeat(4001), 7, null, undefined, "cut \ud83c"]) {
         say(ann, content)
         const { status, response } = yield* answer(ann)
         assert.strictEqual(status, "error")

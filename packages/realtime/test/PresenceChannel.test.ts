@@ -75,6 +75,20 @@ describe("presence", () => {
     }),
   )
 
+  it.live("a user whose id is a name of JavaScript's was in no list", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const users = ["__proto__", "constructor"]
+      for (const user of users) yield* joined(server, room, { user })
+      const client = yield* joined(server, room, { user: "ann" })
+      const [, , , event, state] = yield* client.next
+      assert.strictEqual(event, "presence_state")
+      assert.sameMembers(Object.keys(state), [...users, "ann"])
+      const [, , , , { joins }] = yield* client.next
+      assert.sameMembers(Object.keys(Object(joins)), [...users, "ann"])
+    }),
+  )
+
   it.live("is on chat for those who ask, and for nobody else", () =>
     Effect.gen(function* () {
       const server = yield* start()

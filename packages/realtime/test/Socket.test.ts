@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import * as SlowHistory from "./SlowHistory.ts"
 import { connect, type Frame, joined, start } from "./TestServer.ts"
 
 const error = (joinRef: unknown, ref: string, topic: string, response: object): Frame => [
@@ -89,6 +90,68 @@ describe("the lifecycle on the wire", () => {
       assert.deepStrictEqual(server.diary, ["join a", "leave a", "join a"])
       server.topics.deliver("room:a", "said", { text: "once" })
       assert.deepStrictEqual(yield* client.next, [null, null, "room:a", "said", { text: "once" }])
+      yield* client.nothing
+    }),
+  )
+
+  it.live("a text, a list or bytes for a payload were taken where the channel wants no fields", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* start())
+      const refused = { reason: "invalid_payload", path: "", message: "Expected object" }
+      const media = "media:m1"
+      for (const payload of ["str", [], 5, true, null]) {
+        client.send("1", "1", media, "phx_join", payload)
+        assert.deepStrictEqual(yield* client.next, error("1", "1", media, refused))
+      }
+      client.ws.send(Buffer.concat([Buffer.from([0, 1, 1, 8, 8]), Buffer.from("11media:m1phx_join")]))
+      assert.deepStrictEqual(yield* client.next, error("1", "1", media, refused))
+      client.send("1", "1", "room:a", "phx_join", {})
+      yield* client.next
+      client.send("1", "2", "room:a", "nick", "str")
+      assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", refused))
+    }),
+  )
+
+  it.live("a heartbeat and a leave over the limit were answered ok", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* start())
+      const large = { x: "y".repeat(70_000) }
+      const refused = { reason: "too_large", limit: 65_536 }
+      client.send(null, "1", "phoenix", "heartbeat", large)
+      assert.deepStrictEqual(yield* client.next, error(null, "1", "phoenix", refused))
+      for (const event of ["phx_leave", "phx_join", "nick"]) {
+        client.send("1", "2", "room:a", event, large)
+        assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", refused))
+      }
+      yield* client.nothing
+    }),
+  )
+
+  it.live("a token that ends behind the last date left its refresh without an answer", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* joined(server, "room:a")
+      const token = yield* server.token("u1", { ttl: Duration.days(365 * 300_000) })
+      client.send("1", "2", "room:a", "access_token", { token })
+      const expected = ok("1", "2", "room:a", { expires_at: "+275760-09-13T00:00:00.000Z" })
+      assert.deepStrictEqual(yield* client.next, expected)
+    }),
+  )
+
+  it.live("joined again while it was still joining: the first one's close and a leave's answer were lost", () =>
+    Effect.gen(function* () {
+      const history = yield* SlowHistory.make
+      const topic = "chat:room:a"
+      const client = yield* joined(yield* start({}, 0, history.layer), topic)
+      client.send("2", "2", topic, "phx_join", { since: 0 })
+      yield* history.asked
+      client.send("2", "3", topic, "phx_leave", {})
+      client.send("4", "4", topic, "phx_join", { since: 0 })
+      assert.deepStrictEqual(yield* client.next, ok("2", "3", topic))
+      yield* history.open
+      assert.deepStrictEqual(yield* client.next, ok("4", "4", topic, { messages: [], recovered: true }))
+      assert.deepStrictEqual(yield* client.next, ["2", "2", topic, "phx_close", {}])
+      assert.deepStrictEqual(yield* client.next, ["1", "1", topic, "phx_close", {}])
       yield* client.nothing
     }),
   )

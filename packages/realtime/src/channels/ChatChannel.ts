@@ -83,6 +83,7 @@ export const layer = ChatChannel.toLayer(
       }),
       {
         on: {
+          // Once it is told it must reach the bus, though its sender hangs up at once: moderation hears of it there.
           new_message: Effect.fnUntraced(function* (room, { content, client_id }) {
             const { userId } = room.identity
             const { room_id } = room.params
@@ -103,7 +104,7 @@ export const layer = ChatChannel.toLayer(
               timestamp: message.timestamp,
             })
             return message
-          }),
+          }, Effect.uninterruptible),
           typing_start: Effect.fnUntraced(function* (room) {
             yield* tell(room, true)
             yield* FiberMap.run(typing, keyOf(room), Effect.andThen(Effect.sleep(typingTime), tell(room, false)))

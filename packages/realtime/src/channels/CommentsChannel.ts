@@ -62,6 +62,7 @@ export const layer = CommentsChannel.toLayer(
       }),
       {
         on: {
+          // Once it is told it must reach the bus, though its sender hangs up at once: moderation hears of it there.
           new_comment: Effect.fnUntraced(function* (stream, { content, timestamp, client_id }) {
             const { userId } = stream.identity
             const { stream_id } = stream.params
@@ -85,7 +86,7 @@ export const layer = CommentsChannel.toLayer(
               timestamp: comment.timestamp,
             })
             return comment
-          }),
+          }, Effect.uninterruptible),
         },
         leave: (stream) => viewers.changed(stream.topic),
       },

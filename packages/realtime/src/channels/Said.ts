@@ -8,6 +8,8 @@ const maxCharacters = 4000
 /** 1 to 4,000 characters, as people count them: an emoji outside the basic plane is one. */
 export const Content = Schema.String.check(
   Schema.makeFilter((text: string) => {
+    // A lone half of an emoji, from a text cut too short, is JSON that many readers refuse, and they read the bus too.
+    if (!text.isWellFormed()) return "has half a character: the text was cut within an emoji"
     if (text.length === 0) return "is empty: at least 1 character is wanted"
     // No text has more characters than UTF-16 units, so most need no counting.
     return text.length <= maxCharacters || [...text].length <= maxCharacters

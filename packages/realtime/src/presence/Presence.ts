@@ -62,7 +62,7 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       const counted = new Set<string>()
       const gathering = yield* FiberHandle.make<void>()
       const set = new PresenceSet(crypto.randomUUID().slice(0, 8), (kind, entry) => {
-        const change = changes.get(entry.topic) ?? { joins: {}, leaves: {} }
+        const change = changes.get(entry.topic) ?? { joins: nobody(), leaves: nobody() }
         changes.set(entry.topic, change)
         group(kind === "join" ? change.joins : change.leaves, entry)
       })
@@ -72,7 +72,7 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       )
 
       const list = (topic: string): State => {
-        const state: Record<string, { readonly metas: ReadonlyArray<Meta> }> = {}
+        const state: Record<string, { readonly metas: ReadonlyArray<Meta> }> = nobody()
         for (const [key, metas] of set.users(topic)) state[key] = { metas }
         return state
       }
@@ -150,8 +150,11 @@ const roomOf = (topic: string): string => topic.slice(topic.lastIndexOf(":") + 1
 
 type Grouped = Record<string, { metas: Array<Meta> }>
 
+/** Without a prototype: `__proto__` and `constructor` are good user ids. */
+const nobody = (): Grouped => Object.create(null)
+
 const group = (users: Grouped, { key, meta }: Entry): void => {
-  const user = Object.hasOwn(users, key) ? users[key] : undefined
+  const user = users[key]
   if (user === undefined) users[key] = { metas: [meta] }
   else user.metas.push(meta)
 }
