@@ -47,7 +47,10 @@ describe("FfmpegCommand", () => {
     const list = args(plan(), "source")
     assert.strictEqual(list.filter((one) => one === "-i").length, 1)
     const graph = after("-filter_complex", list)
-    assert.match(graph, /^\[0:1\]fps=fps=25\/1:start_time=0,scale=1280:720[^;]*split=3\[v0\]\[c1\]\[posters\];\[c1\]scale=852:480/)
+    assert.match(
+      graph,
+      /^\[0:1\]fps=fps=25\/1:start_time=0,scale=1280:720[^;]*split=3\[v0\]\[c1\]\[posters\];\[c1\]scale=852:480/,
+    )
     assert.strictEqual(after("-g", list), "50")
     assert.strictEqual(
       after("-var_stream_map", list),
