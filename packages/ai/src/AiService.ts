@@ -67,20 +67,25 @@ export const layer = (options: Options = {}) =>
         }),
         on("chat.message", {
           ...messages,
-          handle: ({ payload: { content, message_id: id, room_id, user_id } }) =>
-            Effect.map(check({ kind: "chat", id, place: room_id, userId: user_id, content }), (verdict) =>
-              verdict === undefined
-                ? []
-                : [emit("moderation.flagged", { target: { kind: "chat", id, room_id, user_id }, ...verdict })],
+          handle: ({ payload: { content, message_id: id, room_id, timestamp, user_id } }) =>
+            Effect.map(
+              check({ kind: "chat", id, place: room_id, userId: user_id, content, at: Date.parse(timestamp) }),
+              (verdict) =>
+                verdict === undefined
+                  ? []
+                  : [emit("moderation.flagged", { target: { kind: "chat", id, room_id, user_id }, ...verdict })],
             ),
         }),
         on("comment.created", {
           ...messages,
-          handle: ({ payload: { comment_id: id, content, stream_id, user_id } }) =>
-            Effect.map(check({ kind: "comment", id, place: stream_id, userId: user_id, content }), (verdict) =>
-              verdict === undefined
-                ? []
-                : [emit("moderation.flagged", { target: { kind: "comment", id, stream_id, user_id }, ...verdict })],
+          handle: ({ timestamp, payload: { comment_id: id, content, stream_id, user_id } }) =>
+            // A comment's own time is its writer's word; the event's is ours.
+            Effect.map(
+              check({ kind: "comment", id, place: stream_id, userId: user_id, content, at: Date.parse(timestamp) }),
+              (verdict) =>
+                verdict === undefined
+                  ? []
+                  : [emit("moderation.flagged", { target: { kind: "comment", id, stream_id, user_id }, ...verdict })],
             ),
         }),
       ])

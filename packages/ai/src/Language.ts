@@ -29,7 +29,13 @@ export const tagOf = (said: string | undefined): string | undefined => {
 /** The tag as the outside asked for it, in the canonical form of BCP 47 (`en-gb` → `en-GB`), or undefined. */
 export const canonical = (asked: string | undefined): string | undefined => {
   const tag = tagOf(asked)
-  return tag === undefined ? undefined : (Intl.getCanonicalLocales(tag)[0] ?? tag)
+  if (tag === undefined) return undefined
+  // Looks like a tag and is none (`en-us-us`): Intl throws.
+  try {
+    return Intl.getCanonicalLocales(tag)[0] ?? tag
+  } catch {
+    return undefined
+  }
 }
 
 /** Most votes win; with equal votes the one named first. Undefined without any vote. */

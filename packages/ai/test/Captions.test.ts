@@ -1,6 +1,7 @@
 /** Cues and the files made of them: the rules of readability, and files that other people's parsers read. */
 import { cuesOf } from "@armoricore/ai/captions/Cues"
 import { lint } from "@armoricore/ai/captions/Lint"
+import { canonical } from "@armoricore/ai/Language"
 import * as PlainText from "@armoricore/ai/captions/PlainText"
 import { rules } from "@armoricore/ai/captions/Rules"
 import * as SubRip from "@armoricore/ai/captions/SubRip"
@@ -79,6 +80,16 @@ describe("cues", () => {
     const faults = lint(cuesOf(spoken(text, 0.02), "en"))
     assert.isTrue(faults.some(({ rule }) => rule === "reading_speed"))
   })
+})
+
+it("regression: a blank inside one word of an engine was lost", () => {
+  const cues = cuesOf([{ text: "New York", start: 1, end: 2 }], "en")
+  assert.deepStrictEqual(cues[0]?.lines, ["New York"])
+})
+
+it("regression: a language like a tag that is none was an internal error", () => {
+  assert.isUndefined(canonical("en-us-us"))
+  assert.strictEqual(canonical("en-gb"), "en-GB")
 })
 
 describe("files", () => {

@@ -91,6 +91,36 @@ describe("rules", () => {
     }),
   )
 
+  it.effect("regression: a word spelled behind `a` or `I`, or among signs, was not seen", () =>
+    Effect.gen(function* () {
+      for (const content of ["a b a d w o r d", "I b.a.d.w.o.r.d", "¡badword!", "@badword", "$badword", "badword$"]) {
+        assert.deepStrictEqual((yield* check(message(content, content)))?.reasons, ["word"], content)
+      }
+    }),
+  )
+
+  it.effect("regression: an allowed site before an @ let any link pass, and one before a full stop did not", () =>
+    Effect.gen(function* () {
+      const { check } = Rules.make({ links: "remove", allowedSites: ["example.org"] })
+      const reasons = (content: string) => Effect.map(check(message(content, content)), (verdict) => verdict?.reasons)
+      assert.deepStrictEqual(yield* reasons("https://example.org@evil.test/x"), ["link"])
+      assert.deepStrictEqual(yield* reasons("https://example.org:80@evil.test"), ["link"])
+      assert.deepStrictEqual(yield* reasons("evil.de now"), ["link"])
+      assert.isUndefined(yield* reasons("see https://example.org."))
+    }),
+  )
+
+  it.effect("regression: a backlog read at once was taken for a flood", () =>
+    Effect.gen(function* () {
+      const { check } = Rules.make({ floodMessages: 3 })
+      for (let index = 0; index < 9; index++) {
+        assert.isUndefined(yield* check({ ...message(`text ${index}`, "u7"), at: index * 10_000 }))
+      }
+      yield* check({ ...message("more", "u7"), at: 80_001 })
+      assert.deepStrictEqual((yield* check({ ...message("still more", "u7"), at: 80_002 }))?.reasons, ["flood"])
+    }),
+  )
+
   it("fold lookalikes", () => {
     assert.strictEqual(fold("раураl"), "paypal")
     assert.strictEqual(fold("ΑΒ"), "ab")

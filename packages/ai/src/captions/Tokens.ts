@@ -24,10 +24,10 @@ export const tokensOf = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<To
     const parts = partsOf(word.text)
     const begin = Math.max(0, Math.round(word.start * 1000))
     const length = Math.max(1, Math.round(word.end * 1000) - begin)
-    parts.forEach((text, index) => {
+    parts.forEach(({ text, begins }, index) => {
       const before = tokens.at(-1)
-      // Pieces of one long word stand close together.
-      const spaced = before !== undefined && index === 0 && !(wide(before.text.at(-1)) && wide(text.at(0)))
+      // Pieces of one long word stand close together; `New York`, told as one word, does not.
+      const spaced = before !== undefined && begins && !(wide(before.text.at(-1)) && wide(text.at(0)))
       const at = (before?.until ?? 0) + (spaced ? 1 : 0)
       tokens.push({
         text,
@@ -46,7 +46,7 @@ export const tokensOf = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<To
 // Control characters and what turns the direction of text mean nothing in a caption and may break a file.
 const unfit = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu
 
-const partsOf = (text: string): ReadonlyArray<string> =>
+const partsOf = (text: string): ReadonlyArray<{ readonly text: string; readonly begins: boolean }> =>
   text
     .replace(/\s+/gu, " ")
     .replace(unfit, (found) => (found === "\u200d" || found === "\u200c" ? found : ""))
@@ -54,10 +54,9 @@ const partsOf = (text: string): ReadonlyArray<string> =>
     .filter((part) => part !== "")
     .flatMap((part) => {
       const characters = [...part]
-      if (characters.length <= rules.line) return [part]
-      const pieces: Array<string> = []
+      const pieces: Array<{ readonly text: string; readonly begins: boolean }> = []
       for (let at = 0; at < characters.length; at += rules.line)
-        pieces.push(characters.slice(at, at + rules.line).join(""))
+        pieces.push({ text: characters.slice(at, at + rules.line).join(""), begins: at === 0 })
       return pieces
     })
 

@@ -49,14 +49,14 @@ export const make = (options: Options = {}): Rules => {
 
   const floods = (message: Message, text: string, now: number): ReadonlyArray<string> => {
     const key = `${message.kind} ${message.place} ${message.userId}`
-    const before = (recent.get(key) ?? []).filter(({ at, id }) => now - at < window * 6 && id !== message.id)
+    const before = (recent.get(key) ?? []).filter(({ at, id }) => Math.abs(now - at) < window * 6 && id !== message.id)
     const sent = [...before, { id: message.id, at: now, text }].slice(-Math.max(most, repeats) * 2)
     recent.delete(key)
     recent.set(key, sent)
     const oldest = recent.keys().next()
     if (recent.size > remembered && oldest.done !== true) recent.delete(oldest.value)
     return [
-      ...(sent.filter(({ at }) => now - at < window).length >= most ? ["flood"] : []),
+      ...(sent.filter(({ at }) => Math.abs(now - at) < window).length >= most ? ["flood"] : []),
       // Short answers are the same as everybody's.
       ...(text.length > 3 && sent.filter((one) => one.text === text).length >= repeats ? ["repeated"] : []),
     ]
@@ -64,18 +64,21 @@ export const make = (options: Options = {}): Rules => {
 
   return {
     check: (message) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(Clock.currentTimeMillis, (clock) => {
+        // A backlog comes at once and is no flood: what counts is when it was written.
+        const now = message.at ?? clock
         const tokens = tokensOf(message.content)
+        const readings = [tokens, tokensOf(message.content, true)]
         const links = sitesIn(message.content).filter(
           (site) => !allowed.some((one) => site === one || site.endsWith(`.${one}`)),
         )
         const removing = [
-          ...(remove(tokens) ? ["word"] : []),
+          ...(readings.some(remove) ? ["word"] : []),
           ...(options.links === "remove" && links.length > 0 ? ["link"] : []),
           ...floods(message, tokens.join(" "), now),
         ]
         const reviewing = [
-          ...(review(tokens) ? ["word"] : []),
+          ...(readings.some(review) ? ["word"] : []),
           ...(options.links === "review" && links.length > 0 ? ["link"] : []),
         ]
         const reasons = [...new Set([...removing, ...reviewing])]
@@ -84,16 +87,22 @@ export const make = (options: Options = {}): Rules => {
   }
 }
 
-/** Folded words; letters written apart (`b a d`, `b.a.d`) are one word. */
-const tokensOf = (content: string): ReadonlyArray<string> => {
+/**
+ * Folded words; letters written apart (`b a d`, `b.a.d`) are one word. A `plain` reading takes signs around a word as
+ * signs (`¡bad!`, `$bad`), and `a` and `I` as words of their own (`a b a d`).
+ */
+const tokensOf = (content: string, plain = false): ReadonlyArray<string> => {
   const parts = fold(content)
     .split(/[^\p{L}\p{N}@$!|€£¡]+/u)
     .filter((part) => part !== "")
   const tokens: Array<string> = []
   let letters = ""
-  for (const part of [...parts, ""]) {
+  for (const raw of [...parts, ""]) {
+    const part = plain ? raw.replace(/^[@$!|€£¡]+|[@$!|€£¡]+$/gu, "") : raw
+    if (plain && part === "" && raw !== "") continue
     if ([...part].length === 1) {
-      letters += part
+      if (plain && letters === "" && /^[ai]$/.test(part)) tokens.push(part)
+      else letters += part
       continue
     }
     if (letters !== "") tokens.push(foldSigns(letters))
@@ -138,6 +147,6 @@ const sitesIn = (content: string): ReadonlyArray<string> =>
       .normalize("NFKC")
       .toLowerCase()
       .matchAll(
-        /(?:https?:\/\/|www\.)([\p{L}\p{N}.-]+)|\b((?:[\p{L}\p{N}-]+\.)+(?:com|net|org|io|ru|info|biz|xyz|link|shop|top|me|tv|gg|ly))\b/gu,
+        /(?:https?:\/\/(?:[^\s/?#]*@)?|www\.)([\p{L}\p{N}.-]+)|\b((?:[\p{L}\p{N}-]+\.)+(?:com|net|org|io|ru|info|biz|xyz|link|shop|top|me|tv|gg|ly|co|be|de|fr|uk|eu|app|dev|site|online|store|live|click|cc))\b/gu,
       ),
-  ].map((match) => (match[1] ?? match[2] ?? "").replace(/^www\./, ""))
+  ].map((match) => (match[1] ?? match[2] ?? "").replace(/^www\.|\.+$/g, ""))

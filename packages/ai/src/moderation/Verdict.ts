@@ -6,6 +6,8 @@ export interface Message {
   readonly place: string
   readonly userId: string
   readonly content: string
+  /** When it was written, in ms since 1970. Absent: now. */
+  readonly at?: number
 }
 
 /** `remove` takes it away from everybody, `review` asks a person. */
