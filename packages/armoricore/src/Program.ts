@@ -99,7 +99,11 @@ const api = Effect.gen(function* () {
       sources: Services.sourcesOf(settings),
       signingKeys: settings.EVENT_SIGNING_KEYS ?? new Map(),
     }),
-    Uploads.layer({ bucket: settings.OBJECT_STORAGE_BUCKET, ...Uploads.defaults }),
+    Uploads.layer({
+      ...Uploads.defaults,
+      bucket: settings.OBJECT_STORAGE_BUCKET,
+      maxSize: settings.MEDIA_MAX_BYTES,
+    }),
     Media.layer,
     Transcripts.layer({ policy: settings.MEDIA_TOPIC_POLICY }),
     Notifications.layer,

@@ -6,6 +6,7 @@ import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
 import { mediaControlKind, mediaRetryKind } from "@armoricore/domain/MediaControl"
 import * as MediaService from "@armoricore/media/MediaService"
+import * as Quota from "@armoricore/media/Quota"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
 import type { Timeline } from "@armoricore/realtime/Timeline"
 import type { Topics } from "@armoricore/realtime/Topics"
@@ -68,15 +69,47 @@ export const rules = Layer.unwrap(
   ),
 )
 
-const media = Layer.unwrap(
-  Effect.map(Settings, (settings) =>
-    MediaService.layer({
-      bucket: settings.OBJECT_STORAGE_BUCKET,
-      sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
-      ...(settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: settings.FFMPEG_PATH }),
-      ...(settings.FFPROBE_PATH === undefined ? {} : { ffprobePath: settings.FFPROBE_PATH }),
-    }),
+/** What the settings say of media. */
+export const mediaOptionsOf = (settings: Settings["Service"]): MediaService.Options => ({
+  bucket: settings.OBJECT_STORAGE_BUCKET,
+  sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
+  limits: {
+    bytes: settings.MEDIA_MAX_BYTES,
+    seconds: Duration.toSeconds(settings.MEDIA_MAX_DURATION),
+    pixels: settings.MEDIA_MAX_PIXELS,
+    streams: settings.MEDIA_MAX_TRACKS,
+  },
+  thumbnails: settings.MEDIA_THUMBNAILS,
+  storyboard: settings.MEDIA_STORYBOARD === "on",
+  audioOnly: settings.MEDIA_AUDIO_ONLY === "on",
+  concurrency: settings.MEDIA_CONCURRENCY,
+  memory: settings.MEDIA_MAX_MEMORY,
+  secondsPerSecond: settings.MEDIA_MAX_SLOWNESS,
+  stuckAfter: settings.MEDIA_STUCK_AFTER,
+  freeDisk: settings.MEDIA_FREE_DISK,
+  ...(settings.MEDIA_LADDER === undefined ? {} : { ladder: settings.MEDIA_LADDER }),
+  ...(settings.MEDIA_MP4 === undefined ? {} : { mp4: settings.MEDIA_MP4 }),
+  ...(settings.MEDIA_LOUDNESS === undefined ? {} : { loudness: settings.MEDIA_LOUDNESS }),
+  ...(settings.MEDIA_WORK_DIR === undefined ? {} : { workFolder: settings.MEDIA_WORK_DIR }),
+  ...(settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: settings.FFMPEG_PATH }),
+  ...(settings.FFPROBE_PATH === undefined ? {} : { ffprobePath: settings.FFPROBE_PATH }),
+})
+
+/** The daily quota where one is set; nobody is limited otherwise. */
+export const mediaQuota = Layer.unwrap(
+  Effect.map(Settings, ({ MEDIA_QUOTA_BYTES: bytes, MEDIA_QUOTA_DURATION: duration, MEDIA_QUOTA_UPLOADS: uploads }) =>
+    bytes === undefined && duration === undefined && uploads === undefined
+      ? Layer.empty
+      : Quota.layerDaily({
+          uploads: uploads ?? Number.POSITIVE_INFINITY,
+          bytes: bytes ?? Number.POSITIVE_INFINITY,
+          seconds: duration === undefined ? Number.POSITIVE_INFINITY : Duration.toSeconds(duration),
+        }),
   ),
+)
+
+const media = Layer.unwrap(Effect.map(Settings, (settings) => MediaService.layer(mediaOptionsOf(settings)))).pipe(
+  Layer.provide(mediaQuota),
 )
 
 /** Every process tells the backend; they share the work. */

@@ -3,6 +3,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { revocations } from "@armoricore/realtime/Revocations"
 import { History } from "@armoricore/history/History"
 import { KeyValue } from "@armoricore/state/KeyValue"
+import { usages } from "@armoricore/media/Quota"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/Transcripts"
@@ -21,7 +22,13 @@ export const setup = Effect.gen(function* () {
   const storage = yield* ObjectStorage
   const lines = [
     ...(yield* bus.setup(consumers)),
-    ...(yield* state.setup([ledgerBucket, mediaStates.bucket, transcriptStates.bucket, revocations.bucket])),
+    ...(yield* state.setup([
+      ledgerBucket,
+      mediaStates.bucket,
+      usages.bucket,
+      transcriptStates.bucket,
+      revocations.bucket,
+    ])),
     ...(yield* state.setup(
       [notificationStates, deliveryStates, suppressions, inboxMessages].map(({ bucket }) => bucket),
     )),

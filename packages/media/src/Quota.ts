@@ -73,4 +73,5 @@ const Usage = Schema.Struct({
   charges: Schema.Record(Schema.String, Schema.Struct({ bytes: Schema.Finite, seconds: Schema.Finite })),
 })
 
-const usages = { bucket: { name: "media_usage", maxAge: Duration.days(3) }, schema: Usage }
+/** Where the charges are kept. */
+export const usages = { bucket: { name: "media_usage", maxAge: Duration.days(3) }, schema: Usage }

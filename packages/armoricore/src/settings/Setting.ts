@@ -30,7 +30,8 @@ interface Words {
   readonly example?: string
 }
 
-const optional =
+/** A setting of any kind: how its text is read, then its words. */
+export const optional =
   <A>(parse: (text: string) => Result.Result<A, string>, secret = false) =>
   (words: Words): Setting<Optional<A>> => ({
     meaning: words.meaning,
@@ -73,6 +74,18 @@ export const int = (least: number, most: number) =>
     return /^[0-9]+$/.test(value) && number >= least && number <= most
       ? Result.succeed(number)
       : must(`a whole number from ${least} to ${most}`)
+  })
+
+const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 }
+
+/** Bytes: a bare number, or `200 MB`, `5 GB` (powers of 1000). */
+export const size = (least: number) =>
+  optional<number>((value) => {
+    const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?b)?\s*$/i.exec(value)
+    const bytes = Math.round(Number(match?.[1]) * (units[(match?.[2] ?? "b").toLowerCase()] ?? 1))
+    return bytes >= least && Number.isSafeInteger(bytes)
+      ? Result.succeed(bytes)
+      : must(`a size such as 200 MB or 5 GB, at least ${least} bytes`)
   })
 
 /** `500 ms`, `1 s`, `2 minutes`, `1h`; a bare number is seconds. */

@@ -3,6 +3,7 @@
  * of them mean together is checked in `Groups.ts`.
  */
 import { Duration } from "effect"
+import { media } from "./Media.ts"
 import {
   choice,
   duration,
@@ -157,6 +158,7 @@ export const groups = {
       example: "media,uploads",
     }),
   },
+  "Media processing": media,
   Playback: {
     CDN_BASE_URL: url(...web)({
       meaning: "where playback URLs point",
@@ -364,6 +366,7 @@ export const table = {
   ...groups["The message bus"],
   ...groups.State,
   ...groups["Object storage"],
+  ...groups["Media processing"],
   ...groups.Playback,
   ...groups["Who may do what"],
   ...groups["Push notifications"],

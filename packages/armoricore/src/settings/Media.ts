@@ -1,0 +1,135 @@
+/** What is made of an upload, how large one may be, and how much a user may have made a day. */
+import { Ladder } from "@armoricore/media/Ladder"
+import { defaultLimits } from "@armoricore/media/Probe"
+import { Duration, Option, Result, Schema } from "effect"
+import { choice, int, optional, parseDuration, size, text, withDefault } from "./Setting.ts"
+
+/** `1080:5000,720:2800`: the short side in pixels and the ceiling in kilobits per second. */
+const ladder = optional<Ladder>((value) =>
+  Result.fromOption(
+    Option.filter(
+      Schema.decodeUnknownOption(Ladder)(
+        value.split(",").map((part) => {
+          const match = /^\s*([0-9]+)p?\s*:\s*([0-9]+)\s*$/.exec(part)
+          return { side: Number(match?.[1]), kilobits: Number(match?.[2]) }
+        }),
+      ),
+      (rungs) => new Set(rungs.map(({ side }) => side)).size === rungs.length,
+    ),
+    () =>
+      "must be different rungs such as 1080:5000,720:2800: a short side of 16 to 8640 pixels, and 50 to 200000 kilobits per second",
+  ),
+)
+
+/** A duration of nothing would refuse every upload. */
+const lasting = optional<Duration.Duration>((value) =>
+  Result.flatMap(parseDuration(value), (found) =>
+    Duration.toMillis(found) > 0 ? Result.succeed(found) : Result.fail("must be longer than nothing"),
+  ),
+)
+
+/** Names of renditions, or all. */
+const downloads = optional<"all" | ReadonlyArray<string>>((value) => {
+  const names = value.split(",").map((part) => part.trim())
+  if (names.length === 1 && names[0] === "all") return Result.succeed("all")
+  return names.every((name) => /^[0-9]+p$/.test(name))
+    ? Result.succeed(names)
+    : Result.fail("must be all, or renditions separated by commas such as 720p,360p")
+})
+
+/** ffmpeg's loudnorm goes no further. */
+const loudness = optional<number>((value) => {
+  const number = Number(value)
+  return /^-[0-9]+(\.[0-9]+)?$/.test(value) && number >= -70 && number <= -5
+    ? Result.succeed(number)
+    : Result.fail("must be a loudness from -70 to -5 LUFS, such as -16")
+})
+
+export const media = {
+  MEDIA_LADDER: ladder({
+    meaning: "the renditions, side:kilobits separated by commas; none is made larger than the source",
+    unset: "2160:14000,1440:9000,1080:5000,720:2800,480:1400,360:800",
+    example: "1080:5000,720:2800,360:800",
+  }),
+  MEDIA_MP4: downloads({
+    meaning: "renditions that are MP4 files for download too, separated by commas; all for every one",
+    unset: "none",
+    example: "720p",
+  }),
+  MEDIA_LOUDNESS: loudness({
+    meaning: "the loudness that sound is brought to, in LUFS",
+    unset: "left as it is",
+    example: "-16",
+  }),
+  MEDIA_AUDIO_ONLY: withDefault(
+    choice("on", "off")({ meaning: "offers the sound of a film by itself too" }),
+    "on",
+    "on",
+  ),
+  MEDIA_STORYBOARD: withDefault(choice("on", "off")({ meaning: "pictures for seeking" }), "on", "on"),
+  MEDIA_THUMBNAILS: withDefault(int(1, 50)({ meaning: "pictures taken at even intervals" }), 5, "5"),
+  MEDIA_CONCURRENCY: withDefault(
+    int(1, 64)({ meaning: "uploads processed at once; one alone uses every core" }),
+    1,
+    "1",
+  ),
+  MEDIA_WORK_DIR: text({
+    meaning: "where running work keeps its files",
+    unset: "the system's folder for temporary files",
+    example: "/var/tmp/armoricore",
+  }),
+  MEDIA_MAX_BYTES: withDefault(
+    size(1)({ meaning: "the largest upload that is processed: bytes, or such as 5 GB" }),
+    defaultLimits.bytes,
+    "50 GB",
+  ),
+  MEDIA_MAX_DURATION: withDefault(
+    lasting({ meaning: "the longest recording" }),
+    Duration.seconds(defaultLimits.seconds),
+    "12 h",
+  ),
+  MEDIA_MAX_PIXELS: withDefault(
+    int(256, 1_000_000_000)({ meaning: "the largest picture: its width times its height" }),
+    defaultLimits.pixels,
+    String(defaultLimits.pixels),
+  ),
+  MEDIA_MAX_TRACKS: withDefault(
+    int(1, 1000)({ meaning: "the most tracks of all kinds that a file may hold" }),
+    defaultLimits.streams,
+    String(defaultLimits.streams),
+  ),
+  MEDIA_MAX_MEMORY: withDefault(size(500e6)({ meaning: "memory that ffmpeg may use, of address space" }), 8e9, "8 GB"),
+  MEDIA_MAX_SLOWNESS: withDefault(
+    int(1, 10_000)({ meaning: "seconds that a second of a recording may take, besides five minutes" }),
+    30,
+    "30",
+  ),
+  MEDIA_STUCK_AFTER: withDefault(
+    lasting({ meaning: "ffmpeg without progress is ended after this" }),
+    Duration.minutes(1),
+    "1 min",
+  ),
+  MEDIA_FREE_DISK: withDefault(
+    size(0)({ meaning: "what stays free in the folder of running work, besides the upload" }),
+    200e6,
+    "200 MB",
+  ),
+  MEDIA_QUOTA_UPLOADS: int(
+    1,
+    1_000_000,
+  )({
+    meaning: "uploads that one user may have processed a day (UTC); a retry counts again",
+    unset: "no limit",
+    example: "50",
+  }),
+  MEDIA_QUOTA_BYTES: size(1)({
+    meaning: "bytes that one user may have processed a day",
+    unset: "no limit",
+    example: "20 GB",
+  }),
+  MEDIA_QUOTA_DURATION: lasting({
+    meaning: "length of the recordings that one user may have processed a day",
+    unset: "no limit",
+    example: "10 h",
+  }),
+}
