@@ -135,4 +135,7 @@ const wordsOf = (text: string): ReadonlyArray<string> =>
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .toLowerCase()
-    .match(/[\p{L}\p{N}]+/gu) ?? []
+    // Where no blanks are written, every character counts as a word, or only the beginnings of cues were found.
+    .match(
+      /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}]|(?:(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}])[\p{L}\p{N}])+/gu,
+    ) ?? []

@@ -76,6 +76,13 @@ describe("GET /v1/media/{id}/transcript", () => {
     }).pipe(Effect.provide(api())),
   )
 
+  it("regression: in scripts without blanks only the beginning of a cue was found", () => {
+    assert.deepStrictEqual(
+      search([{ start: 0, end: 1, lines: ["我們在東京都"] }], "東京").map(({ start }) => start),
+      [0],
+    )
+  })
+
   it("finds the beginnings of words, once a cue", () => {
     const at = (q: string) => search(document.cues, q).map(({ start }) => start)
     assert.deepStrictEqual(at("the"), [1, 4])

@@ -54,6 +54,8 @@ describe("Settings", () => {
     [{ WEBHOOK_URL: "https://example.com" }, "WEBHOOK_SECRET"],
     [{ SENDGRID_BASE_URL: "https://example.com" }, "SENDGRID_API_KEY"],
     [{ SMTP_URL: "smtp://localhost" }, "MAIL_FROM"],
+    // Regression: a speech server without SPEECH_ENGINE was passed over in silence.
+    [{ SPEECH_BASE_URL: "http://localhost:8080", SPEECH_API_KEY: "k" }, "SPEECH_ENGINE"],
     [{ NATS_NKEY_SEED: "SU" }, "MESSAGE_BUS_URL"],
     [{ MESSAGE_BUS_URL: "amqp://localhost" }, "STATE_URL"],
   ] as const) {

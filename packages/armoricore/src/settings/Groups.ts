@@ -92,6 +92,10 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
       "SPEECH_API_KEY is missing: SPEECH_ENGINE is openai; set it, or SPEECH_BASE_URL of a server without keys",
     )
   }
+  const speechOnly = (["SPEECH_BASE_URL", "SPEECH_API_KEY", "SPEECH_MODEL"] as const).filter(isSet)
+  if (values.SPEECH_ENGINE === undefined && speechOnly.length > 0) {
+    faults.push(`SPEECH_ENGINE is missing: ${speechOnly.join(", ")} would do nothing; set it to openai, or unset them`)
+  }
   if (values.SPEECH_ENGINE === "whisper-cli" && !isSet("WHISPER_MODEL_PATH")) {
     faults.push("WHISPER_MODEL_PATH is missing: SPEECH_ENGINE is whisper-cli; name its model file")
   }
