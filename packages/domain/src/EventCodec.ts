@@ -51,8 +51,20 @@ const isTooDeep = (value: unknown, left: number): boolean => {
   return false
 }
 
+/** Whether there are more brackets than levels allowed; counted by the engine's own search, for nearly no text has them. */
+const mayBeTooDeep = (text: string): boolean => {
+  let opened = 0
+  for (const bracket of ["{", "["]) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++opened > maxDepth) return true
+    }
+  }
+  return false
+}
+
 /** JSON text is walked without recursion first: `JSON.parse` itself is safe, what comes after it may recurse. */
 const textTooDeep = (text: string): boolean => {
+  if (!mayBeTooDeep(text)) return false
   let depth = 0
   let quoted = false
   for (let index = 0; index < text.length; index++) {
@@ -68,24 +80,27 @@ const textTooDeep = (text: string): boolean => {
   return false
 }
 
+const refused = (reason: Rejected["reason"], path: string, message: string) =>
+  Result.fail(rejected(reason, path, message))
+
+const tooDeep = () => refused("undecodable", "", `the JSON is nested deeper than ${maxDepth} levels`)
+
+const parse = (body: Uint8Array): Result.Result<unknown, Rejected> => {
+  if (body.byteLength > maxEventBytes) {
+    return refused("too_large", "", `an event has at most ${maxEventBytes} bytes, this one has ${body.byteLength}`)
+  }
+  const text = Result.try(() => utf8.decode(body))
+  if (Result.isFailure(text)) return refused("undecodable", "", "the body is not valid UTF-8")
+  if (textTooDeep(text.success)) return tooDeep()
+  const json = Result.try((): unknown => JSON.parse(text.success))
+  return Result.isFailure(json)
+    ? refused("undecodable", "", "the body is not valid JSON")
+    : Result.succeed(json.success)
+}
+
 /** UTF-8 JSON to a value. */
 export const parseJson = (body: Uint8Array): Effect.Effect<unknown, Rejected> =>
-  Effect.suspend(() => {
-    if (body.byteLength > maxEventBytes) {
-      return Effect.fail(
-        rejected("too_large", "", `an event has at most ${maxEventBytes} bytes, this one has ${body.byteLength}`),
-      )
-    }
-    const text = Result.try(() => utf8.decode(body))
-    if (Result.isFailure(text)) return Effect.fail(rejected("undecodable", "", "the body is not valid UTF-8"))
-    if (textTooDeep(text.success)) {
-      return Effect.fail(rejected("undecodable", "", `the JSON is nested deeper than ${maxDepth} levels`))
-    }
-    const json = Result.try((): unknown => JSON.parse(text.success))
-    return Result.isFailure(json)
-      ? Effect.fail(rejected("undecodable", "", "the body is not valid JSON"))
-      : Effect.succeed(json.success)
-  })
+  Effect.suspend(() => Effect.fromResult(parse(body)))
 
 const decodeEnvelope = Schema.decodeUnknownResult(Envelope)
 
@@ -100,41 +115,48 @@ const decoders = new Map<EventType, Decoder>(eventTypes.map((type) => [type, dec
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** A value that is known not to be too deep, to an event. */
+const read = (json: Readonly<Record<string, unknown>>): Result.Result<Received, Rejected> => {
+  const given = json["event_type"]
+  const whole = typeof given === "string" && isEventType(given) ? decoders.get(given)?.(json) : undefined
+  // Nearly every event is sound: the envelope is looked at apart only to name a fault.
+  if (whole !== undefined && Result.isSuccess(whole)) return Result.succeed({ event: whole.success, json })
+  const envelope = decodeEnvelope(json)
+  if (Result.isFailure(envelope)) {
+    const { path, message } = describeFault(envelope.failure)
+    return refused("invalid", path, message)
+  }
+  const type = envelope.success.event_type
+  const decode = isEventType(type) ? decoders.get(type) : undefined
+  if (decode === undefined) {
+    return refused("unknown_type", "event_type", `no event has the type ${type}; there are ${eventTypes.join(", ")}`)
+  }
+  const event = decode(json)
+  if (Result.isFailure(event)) {
+    const { path, message } = describeFault(event.failure)
+    return refused("invalid", path, message)
+  }
+  return Result.succeed({ event: event.success, json })
+}
+
+const noObject = () => refused("invalid", "", "an event is a JSON object")
+
 /** A parsed value to an event. */
 export const decodeJson = (json: unknown): Effect.Effect<Received, Rejected> =>
-  Effect.suspend(() => {
-    if (!isRecord(json)) return Effect.fail(rejected("invalid", "", "an event is a JSON object"))
-    const given = json["event_type"]
-    const whole = typeof given === "string" && isEventType(given) ? decoders.get(given)?.(json) : undefined
-    // Nearly every event is sound: the envelope is looked at apart only to name a fault.
-    if (whole !== undefined && Result.isSuccess(whole) && !isTooDeep(json, maxDepth)) {
-      return Effect.succeed({ event: whole.success, json })
-    }
-    if (isTooDeep(json, maxDepth)) {
-      return Effect.fail(rejected("undecodable", "", `the JSON is nested deeper than ${maxDepth} levels`))
-    }
-    const envelope = decodeEnvelope(json)
-    if (Result.isFailure(envelope)) {
-      const { path, message } = describeFault(envelope.failure)
-      return Effect.fail(rejected("invalid", path, message))
-    }
-    const type = envelope.success.event_type
-    const decode = isEventType(type) ? decoders.get(type) : undefined
-    if (decode === undefined) {
-      return Effect.fail(
-        rejected("unknown_type", "event_type", `no event has the type ${type}; there are ${eventTypes.join(", ")}`),
-      )
-    }
-    const event = decode(json)
-    if (Result.isFailure(event)) {
-      const { path, message } = describeFault(event.failure)
-      return Effect.fail(rejected("invalid", path, message))
-    }
-    return Effect.succeed({ event: event.success, json })
-  })
+  Effect.suspend(() =>
+    Effect.fromResult(!isRecord(json) ? noObject() : isTooDeep(json, maxDepth) ? tooDeep() : read(json)),
+  )
+
+/** {@link decode} at once, for those who decode many. */
+export const decodeResult = (body: Uint8Array): Result.Result<Received, Rejected> => {
+  // The text's depth was judged before it was parsed: the value is not walked again.
+  const json = parse(body)
+  if (Result.isFailure(json)) return Result.fail(json.failure)
+  return isRecord(json.success) ? read(json.success) : noObject()
+}
 
 export const decode = (body: Uint8Array): Effect.Effect<Received, Rejected> =>
-  Effect.flatMap(parseJson(body), decodeJson)
+  Effect.suspend(() => Effect.fromResult(decodeResult(body)))
 
 const encoder = new TextEncoder()
 

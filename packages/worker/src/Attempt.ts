@@ -1,6 +1,6 @@
 /** What the end of one try means: which results are decided, or when the message is tried again. */
 import { type Conflict, TransientError } from "@armoricore/domain/Errors"
-import { Cause, Clock, Duration, Effect, Exit, Option, Result } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import type { HandlerError, Incoming } from "./Handler.ts"
 import type { Decision } from "./Ledger.ts"
 import type { Outcome } from "./Outcome.ts"
@@ -28,6 +28,22 @@ export interface Rules {
 }
 
 type Failable = Pick<Incoming<never>, "type" | "failed">
+
+/**
+ * Work that is done at once, as much is, needs neither clock nor watch: it starts in place, and only what is left of it
+ * runs `under` what costs fibers. However that ends, the work has ended then too.
+ */
+export const inPlace = <A, E, R, E2, R2>(
+  work: Effect.Effect<A, E, R>,
+  under: (rest: Effect.Effect<A, E>) => Effect.Effect<A, E2, R2>,
+): Effect.Effect<A, E | E2, R | R2> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.forkChild(restore(work), { startImmediately: true }),
+      (fiber): Effect.Effect<A, E | E2, R2> =>
+        fiber.pollUnsafe() ?? Effect.ensuring(restore(under(Fiber.join(fiber))), Fiber.interrupt(fiber)),
+    ),
+  )
 
 /** One try's limit; over it the try counts as a transient failure. */
 export const limited =

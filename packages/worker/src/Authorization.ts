@@ -41,9 +41,10 @@ export const mayPublish = (
 }
 
 /** The whole judgement of a received event. */
-export const authorize = Effect.fnUntraced(function* (event: AnyEvent, message: Stored) {
-  yield* mayPublish(yield* EventSources, event.source, event.event_type)
-  const keys = yield* EventSigningKeys
-  if (keys.size === 0 || isOwnSource(event.source)) return
-  yield* verify(keys, headerOf(message, signatureHeader), message.body, message.arrivedAt)
-})
+export const authorize = (event: AnyEvent, message: Stored): Effect.Effect<void, Rejected> =>
+  Effect.withFiber((fiber) => {
+    const allowed = mayPublish(fiber.getRef(EventSources), event.source, event.event_type)
+    const keys = fiber.getRef(EventSigningKeys)
+    if (keys.size === 0 || isOwnSource(event.source)) return allowed
+    return Effect.andThen(allowed, verify(keys, headerOf(message, signatureHeader), message.body, message.arrivedAt))
+  })

@@ -6,7 +6,7 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventOf, EventType, PayloadOf } from "@armoricore/domain/Events"
 import type { Failure } from "@armoricore/domain/events/failure"
 import type { Stored } from "@armoricore/bus/EventBus"
-import { type Duration, Effect, Schema } from "effect"
+import { type Duration, Effect, Result, Schema } from "effect"
 import { authorize } from "./Authorization.ts"
 import type { Cause, Outcome } from "./Outcome.ts"
 import type { RetryPolicy } from "./Retry.ts"
@@ -75,27 +75,33 @@ export const on = <T extends EventType, R>(
   ...options,
   name: type.replaceAll(".", "-").replaceAll("_", "-"),
   from: () => event(type),
-  read: Effect.fnUntraced(function* (message) {
-    const received = yield* EventCodec.decode(message.body)
-    yield* authorize(received.event, message)
-    if (received.event.event_type !== type) {
-      return yield* new Rejected({
-        reason: "invalid",
-        path: "event_type",
-        message: `an event of type ${received.event.event_type} came on the subject of ${type}`,
+  read: (message) =>
+    Effect.suspend(() => {
+      const received = EventCodec.decodeResult(message.body)
+      if (Result.isFailure(received)) return Effect.fail(received.failure)
+      const { event: given } = received.success
+      return Effect.flatMap(authorize(given, message), (): Effect.Effect<Incoming<R>, Rejected> => {
+        if (given.event_type !== type) {
+          return Effect.fail(
+            new Rejected({
+              reason: "invalid",
+              path: "event_type",
+              message: `an event of type ${given.event_type} came on the subject of ${type}`,
+            }),
+          )
+        }
+        // The check above narrows AnyEvent to the member T; TypeScript does not carry that into the generic.
+        const mine = given as unknown as EventOf<T>
+        return Effect.succeed({
+          type,
+          key: mine.event_id,
+          cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
+          lane: options.key?.(mine),
+          handle: (job) => options.handle(mine, job),
+          failed: (failure, at) => options.failed(mine, failure, at),
+        })
       })
-    }
-    // The check above narrows AnyEvent to the member T; TypeScript does not carry that into the generic.
-    const mine = received.event as unknown as EventOf<T>
-    return {
-      type,
-      key: mine.event_id,
-      cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
-      lane: options.key?.(mine),
-      handle: (job) => options.handle(mine, job),
-      failed: (failure, at) => options.failed(mine, failure, at),
-    }
-  }),
+    }),
 })
 
 const workFields = {

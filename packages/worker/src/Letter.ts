@@ -114,8 +114,12 @@ export const exhausted =
     )
 
 /** Header names are compared without case: buses and proxies change it. */
-export const headerOf = (message: { readonly headers: Headers }, name: string): string | undefined =>
-  Object.entries(message.headers).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+export const headerOf = (message: { readonly headers: Headers }, name: string): string | undefined => {
+  for (const key in message.headers) {
+    if (key.length === name.length && key.toLowerCase() === name.toLowerCase()) return message.headers[key]
+  }
+  return undefined
+}
 
 const textField = (value: object, name: string): string | undefined => {
   const field: unknown = Reflect.get(value, name)

@@ -20,7 +20,7 @@ import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/Event
 import { type ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
 import type { EventType, OwnSource, PayloadOf } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Metric, Option, Result, Schedule, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Metric, Option, Schedule, type Scope, Tracer } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as Cancellation from "./Cancellation.ts"
 import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
@@ -138,9 +138,9 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.delay(Duration.millis(Duration.toMillis(times.lease) / 3)),
       Effect.forever,
     )
-    return incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts)).pipe(
-      limitOf(handler),
-      Effect.raceFirst(renewing),
+    const limit = limitOf(handler)
+    const handling = incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts))
+    return Attempt.inPlace(handling, (rest) => Effect.raceFirst(limit(rest), renewing)).pipe(
       Effect.onInterrupt(() =>
         claim.release({ failed: false }).pipe(
           // Without it the lease runs out by itself.
@@ -202,17 +202,24 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   })
 
   /** Without a ledger: what is told has the same ids each time. */
-  const workRepeatable = Effect.fnUntraced(function* (
+  const workRepeatable = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>) => {
+    const attempts = delivery.attempt - 1
+    const handling = incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts))
+    return Effect.flatMap(Effect.exit(Attempt.inPlace(handling, limitOf(handler))), (exit) =>
+      Exit.isSuccess(exit) && exit.value.length === 0
+        ? Effect.as(Metrics.count(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
+        : endRepeatable(consumer, handler, delivery, incoming, exit),
+    )
+  }
+
+  const endRepeatable = Effect.fnUntraced(function* (
     consumer: string,
     handler: Handler<R>,
     delivery: Delivery,
     incoming: Incoming<R>,
+    exit: Exit.Exit<ReadonlyArray<Outcome>, HandlerError>,
   ) {
-    const attempts = delivery.attempt - 1
-    const exit = yield* Effect.exit(
-      limitOf(handler)(incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts))),
-    )
-    const end = yield* Attempt.judge(rulesOf(handler, attempts), incoming, exit)
+    const end = yield* Attempt.judge(rulesOf(handler, delivery.attempt - 1), incoming, exit)
     if (end._tag === "Again") return retry(end.after)
     yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
     if (end.outcomes.length === 0 && end.letter === undefined) return ack
@@ -233,23 +240,31 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const receive = (consumer: string, handler: Handler<R>) => {
     const name = `${service} ${handler.name}`
     const carryOut = handler.repeatable === true ? workRepeatable : work
-    return Effect.fnUntraced(function* (delivery: Delivery) {
-      const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
-      if (onlyFor !== undefined && onlyFor !== consumer) return ack
-      const read = yield* Effect.result(handler.read(delivery))
-      if (Result.isFailure(read)) {
-        const { message, path, reason } = read.failure
-        const about = { reason, message, path, attempts: 1, firstAt: delivery.arrivedAt }
-        return yield* Letter.disposition(service, consumer, delivery, about)
-      }
-      const incoming = read.success
-      yield* Metrics.count(Metrics.consumed, service, { type: incoming.type })
-      return yield* carryOut(consumer, handler, delivery, incoming).pipe(
-        Effect.catch(handBack),
-        Effect.withSpan(name, Trace.spanOf(delivery, incoming.cause.traceparent), { captureStackTrace: false }),
-        Effect.annotateLogs({ service, message_id: delivery.id }),
+    const handle = (delivery: Delivery, incoming: Incoming<R>) =>
+      Effect.useSpan(name, Trace.spanOf(delivery, incoming.cause.traceparent), (span) =>
+        Metrics.count(Metrics.consumed, service, { type: incoming.type }).pipe(
+          Effect.flatMap(() => carryOut(consumer, handler, delivery, incoming)),
+          Effect.catch(handBack),
+          // `withSpan` would note a stack frame for each event too.
+          Effect.provideService(Tracer.ParentSpan, span),
+        ),
       )
-    })
+    return (delivery: Delivery) =>
+      Effect.suspend((): Effect.Effect<Disposition, never, R> => {
+        const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
+        if (onlyFor !== undefined && onlyFor !== consumer) return Effect.succeed(ack)
+        return Effect.matchEffect(handler.read(delivery), {
+          onSuccess: (incoming) => handle(delivery, incoming),
+          onFailure: ({ message, path, reason }) =>
+            Letter.disposition(service, consumer, delivery, {
+              reason,
+              message,
+              path,
+              attempts: 1,
+              firstAt: delivery.arrivedAt,
+            }),
+        })
+      })
   }
 
   const consumers = yield* Effect.forEach(handlers, (handler) => {
@@ -267,7 +282,8 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       },
       receive(name, handler),
     )
-  })
+    // Handlers inherit it: nothing is annotated for each event.
+  }).pipe(Effect.annotateLogs({ service }))
   // Runs before the consumers' own finalizers: what finishes within the grace is told and acknowledged.
   yield* Effect.addFinalizer(() =>
     Effect.forEach(consumers, (consumer) => consumer.drain, { concurrency: "unbounded", discard: true }).pipe(

@@ -1,5 +1,5 @@
 /** What the worker loop counts; labels: `service`, `type`, and where it says so `result` or `reason`. */
-import { type Effect, Metric } from "effect"
+import { Effect, Metric } from "effect"
 
 export const consumed = Metric.counter("armoricore_events_consumed_total", {
   description: "Messages received by a worker, redeliveries included",
@@ -31,7 +31,11 @@ export const count = (
   metric: Metric.Counter<number>,
   service: string,
   attributes: Readonly<Record<string, string>>,
-): Effect.Effect<void> => Metric.update(labelled(metric, service, attributes), 1)
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    labelled(metric, service, attributes).updateUnsafe(1, fiber.context)
+    return Effect.void
+  })
 
 const known = new Map<Metric.Counter<number>, Map<string, Metric.Counter<number>>>()
 
@@ -43,8 +47,8 @@ const labelled = (
 ): Metric.Counter<number> => {
   let name = service
   for (const key in attributes) name += `\n${attributes[key]}`
-  const all = known.get(metric) ?? new Map<string, Metric.Counter<number>>()
-  known.set(metric, all)
+  let all = known.get(metric)
+  if (all === undefined) known.set(metric, (all = new Map()))
   const found = all.get(name)
   if (found !== undefined) return found
   const made = Metric.withAttributes(metric, { service, ...attributes })

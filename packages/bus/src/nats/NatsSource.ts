@@ -30,6 +30,7 @@ import { ensureConsumer, type Manage, streamOf } from "./NatsStreams.ts"
 const expires = 30_000
 const heartbeat = 10_000
 const silence = 25_000
+const acknowledged = new TextEncoder().encode("+ACK")
 const shortestPause = 10
 const longestPause = 500
 
@@ -56,7 +57,7 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
   let stopped = false
   let pause = 0
 
-  const settle = (message: Msg, text: string): Effect.Effect<void, NatsFailure> =>
+  const settle = (message: Msg, text: string | Uint8Array): Effect.Effect<void, NatsFailure> =>
     Effect.try({
       try: () => client.publish(message.reply ?? "", text),
       catch: failure(`consumer ${options.name}`),
@@ -172,9 +173,13 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
       {
         delivery: { ...NatsMessage.stored(message, where.arrivedAt), attempt: where.attempt },
         sequence: where.sequence,
-        ack: settle(message, "+ACK"),
+        get ack() {
+          return settle(message, acknowledged)
+        },
         retry: (millis) => settle(message, nak(millis)),
-        working: settle(message, "+WPI"),
+        get working() {
+          return settle(message, "+WPI")
+        },
       },
     ]
   }
