@@ -7,7 +7,7 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
-import { Effect, FileSystem, Path, Schedule } from "effect"
+import { type Duration, Effect, FileSystem, Path, Schedule } from "effect"
 import { playlistName } from "./FfmpegCommand.ts"
 import { read, type Segment } from "./MediaPlaylist.ts"
 import { firstSample, readInit, segmentSeconds, type Track } from "./Mp4.ts"
@@ -48,6 +48,23 @@ export const again = <A>(put: Effect.Effect<A, StorageError>): Effect.Effect<A, 
     schedule: Schedule.exponential("150 millis"),
     times: 2,
   })
+
+/**
+ * What is encoded is the dear part, and it is still in the work folder: only the putting is done again, under the same
+ * names and with the same bytes. An object that was put and is gone cannot be put again: its file left the disk.
+ */
+export const whileStorageIsAway =
+  (patience: Duration.Duration) =>
+  <A, E, R>(effect: Effect.Effect<A, E | TransientError, R>) =>
+    effect.pipe(
+      Effect.tapError((error) => Effect.logInfo("what was encoded could not be stored yet", { error })),
+      Effect.retry({
+        while: (error) => error instanceof TransientError && error.dependency === "storage" && error.code !== "lost",
+        schedule: Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")]).pipe(
+          Schedule.upTo({ duration: patience }),
+        ),
+      }),
+    )
 
 export interface SegmentUploader {
   /** Uploads what is new. */

@@ -26,6 +26,7 @@ import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
 import { Quota } from "./Quota.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
 import { download } from "./Source.ts"
+import * as SourceFacts from "./SourceFacts.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
 import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
@@ -55,6 +56,8 @@ export interface Options {
   readonly loudness?: number
   /** Bytes of memory that ffmpeg may use. Default 8 GB. */
   readonly memory?: number
+  /** How long what is encoded waits for a storage that is away, before all is done again. Default 5 min. */
+  readonly publishPatience?: Duration.Duration
   /** Bytes that must be free in the work folder besides the upload itself. Default 200 MB. */
   readonly freeDisk?: number
 }
@@ -193,16 +196,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* lightly("publishing", 94)
       if (ended.code !== 0) return yield* FfmpegVerdict.judge(ended, true)
       if (info.video === undefined && info.cover !== undefined) yield* coverPicture(info.cover, input, output)
+      const patient = SegmentUploader.whileStorageIsAway(options.publishPatience ?? Duration.minutes(5))
       const publishing = Effect.gen(function* () {
-        yield* uploader.sync
+        yield* patient(uploader.sync)
         const files = keep
           ? yield* Mp4Files.make({ from: output, uploaded: uploader.uploaded(), renditions: wanted, limit })
           : {}
-        return yield* StreamPublisher.publish(plan, uploader, {
-          ...target,
-          audioOnly: options.audioOnly ?? true,
-          mp4: files,
-        })
+        return yield* patient(
+          StreamPublisher.publish(plan, uploader, { ...target, audioOnly: options.audioOnly ?? true, mp4: files }),
+        )
       })
       const made = yield* timed("publishing", publishing)
       const urlFor = (key: string) => playback.urlFor({ bucket: options.bucket, key })
@@ -223,7 +225,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         resolutions: made.variants.map(({ name }) => name),
         metadata: {
           ...payload.metadata,
-          source: describe(info, bytes),
+          source: SourceFacts.of(info, bytes),
           ...(Record.isEmptyReadonlyRecord(made.images)
             ? {}
             : { images: yield* Effect.all(Record.map(made.images, urlFor)) }),
@@ -323,26 +325,3 @@ export const planOf = (options: Options, info: MediaInfo, toneMapping: boolean):
     maxPixels: (options.limits ?? defaultLimits).pixels * 2,
   }
 }
-
-const describe = (info: MediaInfo, bytes: number) => ({
-  format: info.format,
-  bytes,
-  duration: info.duration,
-  ...(info.video === undefined
-    ? {}
-    : {
-        video_codec: info.video.codec,
-        width: info.video.width,
-        height: info.video.height,
-        rotation: info.video.rotation,
-        frame_rate: Math.round((info.video.frameRate.num / info.video.frameRate.den) * 1000) / 1000,
-        hdr: info.video.hdr !== undefined,
-      }),
-  ...(info.sounds[0] === undefined
-    ? {}
-    : {
-        audio_codec: info.sounds[0].codec,
-        channels: info.sounds[0].channels,
-        ...(info.sounds.length > 1 ? { languages: info.sounds.map(({ language }) => language ?? "und") } : {}),
-      }),
-})

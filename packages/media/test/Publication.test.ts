@@ -5,7 +5,7 @@ import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Fiber, FileSystem, Layer, Option, Path, Schedule, Stream } from "effect"
+import { Duration, Effect, Fiber, FileSystem, Layer, Option, Path, Result, Schedule, Stream } from "effect"
 import { ffmpeg, h264, picture, tone } from "./support/Clips.ts"
 import { failedEvent, missing, Parent, pipeline, prefixOf, store, uploaded } from "./support/Pipeline.ts"
 import { awaitRunning } from "@armoricore/testing/Processes"
@@ -221,6 +221,46 @@ describe.skipIf(missing)("Publication", () => {
           ),
         ),
       )
+    }),
+  )
+
+  const outage = Effect.fnUntraced(function* (name: string, times: number, changes: Parameters<typeof pipeline>[0]) {
+    const puts: Array<string> = []
+    let left = times
+    return yield* Effect.gen(function* () {
+      const { transcode } = yield* Transcode
+      const event = uploaded(name, yield* clip(name, 5))
+      const result = yield* Effect.result(transcode(event, { token: 1 }))
+      return { result, puts, left, there: yield* keys(`media/${name}/`) }
+    }).pipe(
+      Effect.provide(
+        pipeline(
+          changes,
+          observed(puts, ({ key }) => key.endsWith("stream.m3u8") && --left >= 0),
+        ),
+      ),
+    )
+  })
+
+  it.live("a storage that goes away after the encoding costs no second encoding", () =>
+    Effect.gen(function* () {
+      const { left, puts, result } = yield* outage("waiting", 5, {})
+      assert.isTrue(Result.isSuccess(result), String(result))
+      assert.isBelow(left, 0)
+      const segments = puts.filter((key) => key.endsWith(".m4s"))
+      assert.isNotEmpty(segments)
+      assert.strictEqual(new Set(segments).size, segments.length)
+      assert.match(puts.at(-1) ?? "", /master\.m3u8$/)
+    }),
+  )
+
+  it.live("a storage that stays away ends the try after the patience, without a manifest", () =>
+    Effect.gen(function* () {
+      const { result, there } = yield* outage("given-up", Number.POSITIVE_INFINITY, {
+        publishPatience: Duration.seconds(1),
+      })
+      assert.isTrue(Result.isFailure(result) && result.failure._tag === "TransientError", String(result))
+      assert.isEmpty(there.filter((key) => /\.(m3u8|mpd)$/.test(key)))
     }),
   )
 })
