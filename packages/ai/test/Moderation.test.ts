@@ -110,6 +110,20 @@ describe("rules", () => {
     }),
   )
 
+  it.effect("leave a flood to a person unless told to remove it", () =>
+    Effect.gen(function* () {
+      const lenient = Rules.make({ floodMessages: 2, repeats: 9 })
+      const strict = Rules.make({ floodMessages: 2, repeats: 9, floodAction: "remove" })
+      const actions = (rules: typeof lenient) =>
+        Effect.map(
+          Effect.forEach(["one", "two"], (text) => rules.check(message(text, "u9"))),
+          (verdicts) => verdicts.map((verdict) => verdict?.action),
+        )
+      assert.deepStrictEqual(yield* actions(lenient), [undefined, "review"])
+      assert.deepStrictEqual(yield* actions(strict), [undefined, "remove"])
+    }),
+  )
+
   it.effect("regression: a backlog read at once was taken for a flood", () =>
     Effect.gen(function* () {
       const { check } = Rules.make({ floodMessages: 3 })

@@ -94,6 +94,7 @@ const moderation = Effect.map(Settings, (settings) =>
             links: settings.MODERATION_LINKS,
             allowedSites: settings.MODERATION_ALLOWED_SITES ?? [],
             floodMessages: settings.MODERATION_FLOOD,
+            floodAction: settings.MODERATION_FLOOD_ACTION,
           },
         }),
     ...(settings.MODERATION_BASE_URL === undefined

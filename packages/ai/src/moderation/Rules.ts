@@ -20,6 +20,8 @@ export interface Options {
   /** So many messages of one user in one place within `floodWindow` are a flood. Default 10 in 5 s. */
   readonly floodMessages?: number
   readonly floodWindow?: Duration.Duration
+  /** What becomes of a flood. Default `review`: what a quick writer wrote is not taken away unseen. */
+  readonly floodAction?: "review" | "remove"
   /** So many times the same text within six windows. Default 4. */
   readonly repeats?: number
 }
@@ -72,12 +74,14 @@ export const make = (options: Options = {}): Rules => {
         const links = sitesIn(message.content).filter(
           (site) => !allowed.some((one) => site === one || site.endsWith(`.${one}`)),
         )
+        const flooding = floods(message, tokens.join(" "), now)
         const removing = [
           ...(readings.some(remove) ? ["word"] : []),
           ...(options.links === "remove" && links.length > 0 ? ["link"] : []),
-          ...floods(message, tokens.join(" "), now),
+          ...(options.floodAction === "remove" ? flooding : []),
         ]
         const reviewing = [
+          ...(options.floodAction === "remove" ? [] : flooding),
           ...(readings.some(review) ? ["word"] : []),
           ...(options.links === "review" && links.length > 0 ? ["link"] : []),
         ]

@@ -317,6 +317,11 @@ export const groups = {
       10,
       "10",
     ),
+    MODERATION_FLOOD_ACTION: withDefault(
+      choice("review", "remove")({ meaning: "what becomes of a flood, and of one text repeated" }),
+      "review",
+      "review",
+    ),
     MODERATION_BASE_URL: url(...web)({
       meaning: "an OpenAI-compatible endpoint whose model looks at messages too",
       unset: "rules alone",
