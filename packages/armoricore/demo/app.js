@@ -4,6 +4,7 @@ import { createComments } from "./comments.js"
 import { createLog } from "./log.js"
 import { createPlayer } from "./player.js"
 import { openSession } from "./session.js"
+import { createStoryboard } from "./storyboard.js"
 import { createTranscript } from "./transcript.js"
 import { upload } from "./upload.js"
 
@@ -11,6 +12,7 @@ const byId = (id) => document.getElementById(id)
 const stage = byId("stage")
 const log = createLog(byId("log"), byId("log-count"), byId("log-empty"))
 const player = createPlayer(byId("video"), byId("quality"))
+const storyboard = createStoryboard(byId("video"), byId, log)
 
 const order = ["uploading", "queued", "downloading", "probing", "transcoding", "publishing", "ready"]
 const words = {
@@ -55,6 +57,7 @@ const fail = (sentence) => {
 const reset = () => {
   player.stop()
   transcript?.close()
+  storyboard.close()
   byId("result").hidden = true
   byId("file").value = ""
   byId("file-name").textContent = "No file yet"
@@ -113,6 +116,7 @@ const showReady = (payload) => {
     fact("Thumbnails", String(payload.thumbnail_urls.length)),
   )
   showThumbnails(payload)
+  storyboard.open(payload)
   byId("playlist").href = payload.playback_urls.hls
   byId("result").hidden = false
 }

@@ -35,7 +35,33 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           await page.waitForFunction("document.querySelector('#stage').dataset.state === 'working'")
           await page.waitForSelector("#result:not([hidden])", { timeout: 90_000 })
           await page.waitForFunction("document.querySelector('#video').currentTime > 1")
+          await page.waitForFunction("document.querySelector('#seek-range').max > 1")
+          const lookAt = async (part: number) => {
+            const bar = await page.locator("#seek-range").boundingBox()
+            if (bar === null) throw new Error("there is no seek bar")
+            // The pictures come a moment after the bar.
+            for (let tries = 0; tries === 0 || !(await page.isVisible("#seek-preview")); tries++) {
+              if (tries > 300) throw new Error("no picture is shown below the pointer")
+              await page.mouse.move(bar.x + bar.width * part + (tries % 2), bar.y + bar.height / 2)
+            }
+            return page.evaluate<string>("document.querySelector('#seek-picture').style.background")
+          }
+          const previews = [await lookAt(0.05), await lookAt(0.9)]
+          const sprite = await page.evaluate<string>(`(async () => {
+            const style = document.querySelector("#seek-picture").style.backgroundImage
+            const image = new Image()
+            image.src = /"(.*)"/.exec(style)[1]
+            await image.decode()
+            return image.naturalWidth > 0 ? "decoded" : "empty"
+          })()`)
+          await page.mouse.down()
+          await page.mouse.up()
+          await page.waitForFunction(
+            "document.querySelector('#video').currentTime > 0.8 * document.querySelector('#seek-range').max",
+          )
           return {
+            previews,
+            sprite,
             first,
             second: await page.textContent("#media"),
             error: await page.evaluate("document.querySelector('#video').error?.message ?? null"),
@@ -56,6 +82,8 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           ["Auto", "720p", "480p", "360p"],
         )
         assert.strictEqual(played.pictures, 5)
+        assert.strictEqual(played.sprite, "decoded")
+        assert.notStrictEqual(played.previews[0], played.previews[1])
         assert.strictEqual(played.uploaded, "100 %")
         assert.includeMembers(played.log, ["POST /v1/uploads", "media.uploaded", "media_progress", "media_ready"])
         const moved = [...new Set(bars)]

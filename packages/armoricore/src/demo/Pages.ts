@@ -32,6 +32,7 @@ const files: Readonly<Record<string, URL>> = {
       "log.js",
       "player.js",
       "session.js",
+      "storyboard.js",
       "transcript.js",
       "upload.js",
       "style.css",
