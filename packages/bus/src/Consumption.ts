@@ -138,7 +138,9 @@ export const run = Effect.fnUntraced(function* <R>(
       subject,
       message_id: id,
     })
-    FiberSet.addUnsafe(handlers, Effect.runForkWith(own)(work(taken)))
+    const fiber = Effect.runForkWith(own)(work(taken))
+    // Much work is done by now; the set is for what must be waited for or interrupted.
+    if (fiber.pollUnsafe() === undefined) FiberSet.addUnsafe(handlers, fiber)
   }
 
   const tell = (taken: Taken): Effect.Effect<void> =>

@@ -41,17 +41,18 @@ const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, 
 export const Timestamp = Schema.String.check(
   Schema.isPattern(rfc3339, { expected: "an RFC 3339 time such as 2026-01-31T12:00:00+01:00" }),
   Schema.makeFilter((text: string) =>
+    // Every month has 28.
+    Number(text.slice(8, 10)) <= 28 ||
     Number(text.slice(8, 10)) <= daysIn(Number(text.slice(0, 4)), Number(text.slice(5, 7)))
       ? undefined
       : "the month has no such day",
   ),
 )
 
-const isCleanKey = (path: string): boolean =>
-  path
-    .slice("s3://".length)
-    .split("/")
-    .every((part) => part !== "" && part !== "." && part !== ".." && !/\p{Cc}/u.test(part))
+/** A part that is empty, `.` or `..`, or a control character. */
+const unclean = /\/\.{0,2}(?:\/|$)|\p{Cc}/u
+
+const isCleanKey = (path: string): boolean => !unclean.test(path.slice("s3:/".length))
 
 /** `s3://bucket/key`, also where the objects lie in a local folder; no part of the key is empty, `.` or `..`. */
 export const ObjectPath = Schema.String.check(

@@ -37,10 +37,35 @@ export const count = (
     return Effect.void
   })
 
+interface Labelled {
+  readonly service: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly metric: Metric.Counter<number>
+}
+
+const last = new Map<Metric.Counter<number>, Labelled>()
 const known = new Map<Metric.Counter<number>, Map<string, Metric.Counter<number>>>()
 
-/** Making a metric with attributes costs more than counting; there are few combinations. */
+/** Making a metric with attributes costs more than counting; there are few combinations, and mostly it is the last again. */
 const labelled = (
+  metric: Metric.Counter<number>,
+  service: string,
+  attributes: Readonly<Record<string, string>>,
+): Metric.Counter<number> => {
+  const before = last.get(metric)
+  if (before !== undefined && before.service === service && isSame(before.attributes, attributes)) return before.metric
+  const found = find(metric, service, attributes)
+  last.set(metric, { service, attributes, metric: found })
+  return found
+}
+
+/** Of one metric, which always has the same names. */
+const isSame = (before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): boolean => {
+  for (const name in now) if (before[name] !== now[name]) return false
+  return true
+}
+
+const find = (
   metric: Metric.Counter<number>,
   service: string,
   attributes: Readonly<Record<string, string>>,

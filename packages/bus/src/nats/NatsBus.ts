@@ -48,27 +48,32 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     ),
   )
 
-  const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
-    // Fails while there is no connection, instead of gathering messages in memory.
-    const { client, js } = yield* connection.jetstream
+  const publisherOf = Effect.suspend(() =>
     // A time limit is a fiber and a timer for each message: only as long as there is something to wait for.
-    const publisher = yield* Deferred.isDoneUnsafe(ready)
+    Deferred.isDoneUnsafe(ready)
       ? Deferred.await(ready)
       : Effect.timeoutOrElse(Deferred.await(ready), {
           duration: "5 seconds",
           orElse: () => Effect.fail(notReady),
-        })
-    const { address, id, body, headers = {} } = message
-    const target = subject(address)
-    const bytes = Limits.size(body, headers)
-    const fits = bytes + headerRoom <= (client.info?.max_payload ?? Limits.maxMessageBytes)
-    if (fits || address.channel !== "dead") return receipt(yield* publisher.publish(target, id, body, headers))
-    if (bytes > Limits.maxLetterBytes) return yield* Limits.tooLarge(target, bytes, Limits.maxLetterBytes)
-    yield* NatsLetterBodies.put(js, id, body)
-    return receipt(
-      yield* publisher.publish(target, id, new Uint8Array(), { ...headers, [NatsLetterBodies.header]: id }),
+        }),
+  )
+
+  const publish: EventBus["Service"]["publish"] = ({ address, id, body, headers = {} }) =>
+    // Fails while there is no connection, instead of gathering messages in memory.
+    Effect.flatMap(connection.jetstream, ({ client, js }) =>
+      Effect.flatMap(publisherOf, (publisher) => {
+        const target = subject(address)
+        const bytes = Limits.size(body, headers)
+        const fits = bytes + headerRoom <= (client.info?.max_payload ?? Limits.maxMessageBytes)
+        if (fits || address.channel !== "dead") return Effect.map(publisher.publish(target, id, body, headers), receipt)
+        if (bytes > Limits.maxLetterBytes) return Effect.fail(Limits.tooLarge(target, bytes, Limits.maxLetterBytes))
+        const reference = { ...headers, [NatsLetterBodies.header]: id }
+        return NatsLetterBodies.put(js, id, body).pipe(
+          Effect.andThen(publisher.publish(target, id, new Uint8Array(), reference)),
+          Effect.map(receipt),
+        )
+      }),
     )
-  })
 
   return EventBus.of({
     publish,
