@@ -37,7 +37,7 @@ child.on("exit", (code) => {
   rmSync(folder, { recursive: true, force: true })
   if (report === undefined) process.exit(code ?? 1)
   const { numPassedTests: passed, numFailedTests: failed, numPendingTests: pending } = report
-  const why = missing.length === 0 ? "nothing was missing" : `${missing.join(", ")} not installed`
+  const why = missing.length === 0 ? "no reason was given" : missing.join(", ")
   console.log(`${passed} passed, ${failed} failed${pending > 0 ? `, ${pending} skipped` : ""}`)
   console.log(`ran ${passed + failed}, left out ${pending} because ${pending === 0 ? "nothing had to be" : why}`)
   const leftOutUnexplained = pending > 0 && (missing.length === 0 || process.env["CI"] === "true")
