@@ -3,7 +3,7 @@
  * it is a test of the installation: exit 0 only when the stream was announced over a WebSocket and could be fetched.
  */
 import { Tokens } from "@armoricore/auth/Tokens"
-import * as FfmpegPrograms from "@armoricore/media/FfmpegPrograms"
+import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ConfigProvider, Console, Duration, Effect, FileSystem, Layer, Option, Path, Ref } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Access from "../Access.ts"

@@ -1,6 +1,6 @@
 /** `armoricore doctor`: one line for each thing the program stands on, with what to do where it does not hold. */
 import { EventBus } from "@armoricore/bus/EventBus"
-import * as FfmpegPrograms from "@armoricore/media/FfmpegPrograms"
+import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"

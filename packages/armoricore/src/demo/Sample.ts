@@ -3,7 +3,7 @@
  * flite is installed a voice says a sentence instead, so that there is something to caption; the offline speech engine
  * understands nothing over music.
  */
-import { FfmpegPrograms } from "@armoricore/media/FfmpegPrograms"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { CommandFailed } from "../Failure.ts"

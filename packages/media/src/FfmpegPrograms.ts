@@ -1,1 +1,0 @@
-export * from "@armoricore/ffmpeg/FfmpegPrograms"
