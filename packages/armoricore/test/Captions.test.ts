@@ -1,39 +1,19 @@
 /** Captions from the request to the screen: the running program, a speech server that hears tones, a real Chromium. */
-import { wavHeader } from "@armoricore/ai/Pcm"
 import { FakeSpeech, key } from "@armoricore/testing/fakes/FakeSpeech"
-import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import { execFile } from "node:child_process"
-import { writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { join } from "node:path"
-import { promisify } from "node:util"
 import * as Upload from "../src/demo/Upload.ts"
 import * as Browser from "./support/Browser.ts"
 import { request, until } from "./support/Client.ts"
 import { publish, start, tokenFor } from "./support/Flow.ts"
 import { folder } from "./support/Program.ts"
+import * as SpokenFilm from "./support/SpokenFilm.ts"
 
 const browser = Programs.need("chromium")
 const ffmpeg = Programs.need("ffmpeg")
-
-/** Words that the server will hear, with a pause of two seconds before the tenth. */
-const [first, second] = [ToneSpeech.say(9, { before: 1.5, after: 2 }), ToneSpeech.say(9, { after: 1 })]
-const offset = first.samples.length / ToneSpeech.sampleRate
-
-const film = Effect.gen(function* () {
-  const home = yield* folder
-  const samples = Int16Array.from([...first.samples, ...second.samples])
-  const sound = join(home, "sound.wav")
-  writeFileSync(sound, Buffer.concat([wavHeader(samples.length), Buffer.from(samples.buffer)]))
-  const file = join(home, "film.mp4")
-  const args = `-v error -f lavfi -i testsrc2=s=640x360:r=25:d=12 -i ${sound} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac ${file}`
-  yield* Effect.promise(() => promisify(execFile)(ffmpeg.path, args.split(" ")))
-  return file
-})
 
 describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () => {
   it.live(
@@ -49,7 +29,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
         }
         const { url } = yield* start(env)
         const token = yield* tokenFor(env, "--user", "u1")
-        const file = yield* film
+        const file = yield* SpokenFilm.make(ffmpeg.path)
         const grant = yield* Upload.ask(url, token, file)
         yield* Upload.put(grant, file)
         yield* publish(env, url, grant)
@@ -74,6 +54,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
         const found = yield* request(`${url}/v1/media/${grant.media_id}/transcript?q=w3`, authorized)
         assert.include(JSON.stringify(found.json), '"matches":[{"start":1.5')
 
+        const { first, second } = SpokenFilm.sentences
         const context = yield* Browser.open({ executablePath: browser.path })
         const script = createRequire(import.meta.url).resolve("hls.js/dist/hls.min.js")
         const shown = yield* Effect.promise(async () => {
@@ -109,12 +90,11 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
               "[...(video.textTracks[0].activeCues ?? [])].map(({ text }) => text).join('|')",
             )
           }
-          const spoken = second.words[0]?.start ?? 0
           return {
-            before: await at(1.5 - 0.2),
-            said: await at(1.5 + 0.2),
-            between: await at(offset + spoken - 0.2),
-            next: await at(offset + spoken + 0.2),
+            before: await at(first - 0.2),
+            said: await at(first + 0.2),
+            between: await at(second - 0.2),
+            next: await at(second + 0.2),
           }
         })
         assert.strictEqual(shown.before, "")
