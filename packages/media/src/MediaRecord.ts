@@ -36,6 +36,12 @@ export type Published =
   | { readonly _tag: "Published"; readonly obsolete: ReadonlyArray<string> }
   | { readonly _tag: "Superseded" }
 
+/** Whether something newer than this attempt is published, or the media was deleted. */
+export const isOvertaken = (state: MediaState | undefined, attempt: MediaAttempt): boolean =>
+  state === undefined ||
+  state.deleted_at !== undefined ||
+  (state.version !== undefined && before(attempt, state.version))
+
 type RecordError = TransientError | ConfigurationError
 
 export interface MediaRecord {
@@ -133,13 +139,7 @@ export const make = Effect.gen(function* () {
 
   const publish: MediaRecord["publish"] = (event, { attempt, ready, rungs, timings }) =>
     modify(event.payload.media_id, (current, now): readonly [Published, MediaState | undefined] => {
-      if (
-        current === undefined ||
-        current.deleted_at !== undefined ||
-        (current.version !== undefined && before(attempt, current.version))
-      ) {
-        return [{ _tag: "Superseded" }, undefined]
-      }
+      if (current === undefined || isOvertaken(current, attempt)) return [{ _tag: "Superseded" }, undefined]
       const previous = current.version
       const obsolete = current.attempts.filter(
         (one) => before(one, attempt) && one.prefix !== previous?.prefix && one.prefix !== attempt.prefix,

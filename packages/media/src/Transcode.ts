@@ -206,7 +206,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
           StreamPublisher.publish(plan, uploader, { ...target, audioOnly: options.audioOnly ?? true, mp4: files }),
         )
       })
-      const made = yield* timed("publishing", publishing)
+      // A newer upload that was published meanwhile removes what this one wrote: that is no fault of the storage.
+      const overtaken = Effect.map(record.find(payload.media_id), (state) =>
+        MediaRecord.isOvertaken(state, begun.attempt),
+      )
+      const made = yield* timed("publishing", publishing).pipe(
+        Effect.catchTag("TransientError", (error) =>
+          Effect.flatMap(overtaken, (late) => (late ? Effect.undefined : Effect.fail(error))),
+        ),
+      )
+      if (made === undefined) {
+        yield* cleaned([prefix])
+        return { _tag: "Superseded" } as const
+      }
       const urlFor = (key: string) => playback.urlFor({ bucket: options.bucket, key })
       const top = made.variants[0]
       const ready: PayloadOf<"media.ready"> = {
