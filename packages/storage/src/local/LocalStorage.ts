@@ -15,6 +15,7 @@ import { attempt, isMissing, toStorageError } from "./LocalFault.ts"
 import { fileOf, folderOf, keyOf } from "./LocalPath.ts"
 import { ObjectSigner } from "./ObjectSigner.ts"
 import { partsAsObjects } from "./PartsAsObjects.ts"
+import { presigning } from "./Presigning.ts"
 
 export interface Options {
   /** An absolute path; made where it is not there. */
@@ -146,16 +147,7 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
             yield* bucketMustExist(ref.bucket)
             yield* attempt(() => removeFile(pathOf(ref), bucketFolder(ref.bucket)))
           }),
-        presignGet: (ref, { expiresIn }) =>
-          Effect.andThen(check(ref), signer.sign({ method: "GET", bucket: ref.bucket, key: ref.key }, expiresIn)),
-        presignPut: (ref, { expiresIn, contentType, size }) =>
-          Effect.andThen(
-            check(ref),
-            signer.sign(
-              { method: "PUT", bucket: ref.bucket, key: ref.key, contentType, ...(size === undefined ? {} : { size }) },
-              expiresIn,
-            ),
-          ),
+        ...presigning(signer),
         setup: (bucket) =>
           Effect.gen(function* () {
             yield* checkBucket(bucket)

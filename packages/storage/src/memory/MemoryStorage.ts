@@ -7,6 +7,7 @@ import { partsAsObjects } from "../local/PartsAsObjects.ts"
 import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
 import { type ObjectInfo, type ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
 import { PublicUrl } from "../PublicUrl.ts"
+import { presigning } from "../local/Presigning.ts"
 
 export interface Options {
   /** The buckets that are there from the start; default `["media"]`. `setup` adds others. */
@@ -82,16 +83,7 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
             yield* check(ref)
             ;(yield* objectsOf(ref.bucket)).delete(ref.key)
           }),
-        presignGet: (ref, { expiresIn }) =>
-          Effect.andThen(check(ref), signer.sign({ method: "GET", bucket: ref.bucket, key: ref.key }, expiresIn)),
-        presignPut: (ref, { expiresIn, contentType, size }) =>
-          Effect.andThen(
-            check(ref),
-            signer.sign(
-              { method: "PUT", bucket: ref.bucket, key: ref.key, contentType, ...(size === undefined ? {} : { size }) },
-              expiresIn,
-            ),
-          ),
+        ...presigning(signer),
         setup: (bucket) =>
           Effect.gen(function* () {
             yield* checkBucket(bucket)

@@ -1,0 +1,20 @@
+/** Presigned requests of the adapters whose objects our own routes serve: the local folder and memory. */
+import { Effect } from "effect"
+import { check } from "../ObjectKey.ts"
+import type { ObjectStorage } from "../ObjectStorage.ts"
+import type { ObjectSigner } from "./ObjectSigner.ts"
+
+export const presigning = (
+  signer: ObjectSigner["Service"],
+): Pick<ObjectStorage["Service"], "presignGet" | "presignPut"> => ({
+  presignGet: (ref, { expiresIn }) =>
+    Effect.andThen(check(ref), signer.sign({ method: "GET", bucket: ref.bucket, key: ref.key }, expiresIn)),
+  presignPut: (ref, { expiresIn, contentType, size }) =>
+    Effect.andThen(
+      check(ref),
+      signer.sign(
+        { method: "PUT", bucket: ref.bucket, key: ref.key, contentType, ...(size === undefined ? {} : { size }) },
+        expiresIn,
+      ),
+    ),
+})
