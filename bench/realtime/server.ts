@@ -3,6 +3,7 @@
  * do over the process's channel. All three do the same: whoever connected hears every broadcast.
  */
 import { createServer, type Server } from "node:http"
+import * as Revocations from "@armoricore/auth/Revocations"
 import * as Tokens from "@armoricore/auth/Tokens"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
@@ -22,6 +23,7 @@ const plenty = { perSecond: 1e6, burst: 1e6 }
 const limits = { maxSocketsPerAddress: 100_000, maxSocketsPerUser: 100_000, addressJoins: plenty }
 
 const layer = Realtime.layer({ limits }).pipe(
+  Layer.provideMerge(Revocations.layer),
   Layer.provideMerge(
     Layer.mergeAll(
       MemoryBus.layer,

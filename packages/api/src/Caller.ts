@@ -1,6 +1,7 @@
 /** Who makes a request: the `Authorization: Bearer` token, and what its roles allow. */
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
-import { Tokens, type Unauthorized } from "@armoricore/auth/Tokens"
+import * as Revocations from "@armoricore/auth/Revocations"
+import type { Tokens, Unauthorized } from "@armoricore/auth/Tokens"
 import type { TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
@@ -9,11 +10,11 @@ import { refuse, type Refused } from "./Problem.ts"
 export const bearerOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
   /^bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
 
-/** The identity that the request's token proves. */
+/** The identity that the request's token proves, unless it was revoked. */
 export const caller = (
   request: HttpServerRequest.HttpServerRequest,
-): Effect.Effect<Identity, Unauthorized | TransientError, Tokens> =>
-  Effect.flatMap(Tokens, (tokens) => tokens.verify(bearerOf(request)))
+): Effect.Effect<Identity, Unauthorized | TransientError, Tokens | Revocations.Revocations> =>
+  Revocations.verify(bearerOf(request))
 
 export const requireRole = (identity: Identity, role: string): Effect.Effect<void, Refused> =>
   hasRole(identity, role)

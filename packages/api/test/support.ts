@@ -1,5 +1,6 @@
 /** The API over memory adapters, behind a real HTTP server on a free port. */
 import { NodeHttpServer } from "@effect/platform-node"
+import * as Revocations from "@armoricore/auth/Revocations"
 import * as Tokens from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
@@ -38,7 +39,12 @@ export const api = (options: Partial<Events.EventsOptions> = {}, bus: Layer.Laye
       NotFound.layer,
     ),
     { disableLogger: true, disableListenLog: true },
-  ).pipe(Layer.provideMerge(ports), Layer.provideMerge(bus), Layer.provideMerge(NodeHttpServer.layerTest))
+  ).pipe(
+    Layer.provideMerge(Revocations.layer),
+    Layer.provideMerge(ports),
+    Layer.provideMerge(bus),
+    Layer.provideMerge(NodeHttpServer.layerTest),
+  )
 
 export const tokenOf = Effect.fnUntraced(function* (userId: string, ...roles: ReadonlyArray<string>) {
   const tokens = yield* Tokens.Tokens

@@ -3,6 +3,7 @@
  * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
  */
 import { Events, Media, NotFound, Notifications, Transcripts, Uploads } from "@armoricore/api"
+import * as Revocations from "@armoricore/auth/Revocations"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
@@ -53,10 +54,12 @@ const run = Effect.fnUntraced(function* <E, R>(
 ) {
   const readiness = yield* Readiness
   yield* Services.warnOfUnread
-  const server = yield* Server.make(
-    chosen.has("realtime") ? Layer.merge(everywhere, Layer.merge(yield* api, pages)) : everywhere,
-  )
-  const realtime = chosen.has("realtime") ? yield* sockets : undefined
+  // The HTTP API and the sockets heed the same ones.
+  const revocations = chosen.has("realtime") ? yield* Layer.build(Revocations.layer) : undefined
+  const server = yield* revocations === undefined
+    ? Server.make(everywhere)
+    : Effect.provideContext(Server.make(Layer.mergeAll(everywhere, yield* api, pages)), revocations)
+  const realtime = revocations === undefined ? undefined : yield* Effect.provideContext(sockets, revocations)
   const endpoints = realtime === undefined ? [] : [Context.get(realtime, Endpoint)]
   const listening = yield* server.listen(
     endpoints.map(({ handleUpgrade }) => handleUpgrade),

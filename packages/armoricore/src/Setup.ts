@@ -1,6 +1,6 @@
 /** Creates or checks what the program stores in: streams, queues, buckets. Doing it again changes nothing. */
 import { EventBus } from "@armoricore/bus/EventBus"
-import { revocations } from "@armoricore/realtime/Revocations"
+import { revocations } from "@armoricore/auth/Revocations"
 import { History } from "@armoricore/history/History"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { usages } from "@armoricore/media/Quota"

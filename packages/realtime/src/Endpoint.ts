@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { Identity } from "@armoricore/auth/Identity"
+import { revoked, Revocations } from "@armoricore/auth/Revocations"
 import { Tokens, type Unauthorized } from "@armoricore/auth/Tokens"
 import type { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Schedule } from "effect"
@@ -23,7 +24,6 @@ import { Parties, type Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import type { Serializer } from "./protocol/Message.ts"
 import * as RealtimeMetrics from "./RealtimeMetrics.ts"
-import { Revocations } from "./Revocations.ts"
 import { Socket, type Surroundings } from "./Socket.ts"
 import { Topics } from "./Topics.ts"
 import type { Transport } from "./Transport.ts"
@@ -118,7 +118,7 @@ export const layer = (
             onFailure: (cause) => done(refusalOf(cause.reasons.find((reason) => reason._tag === "Fail")?.error)),
             onSuccess: (identity) => {
               if (draining) return done(Handshake.draining)
-              if (revocations.isRevoked(identity)) return done(revoked)
+              if (revocations.isRevoked(identity)) return done(refusalOf(revoked))
               const place = parties.enter(identity.userId, address)
               if (place === "address") warnOf(address)
               done(typeof place === "string" ? Handshake.tooMany(place) : { identity, place })
@@ -256,8 +256,6 @@ export const layer = (
       return { handleUpgrade, handleRequest, size: () => sockets.size }
     }),
   )
-
-const revoked = Handshake.unauthorized("the token was revoked: log in again")
 
 const refusalOf = (error: Unauthorized | TransientError | undefined): Handshake.Refused =>
   error?._tag === "Unauthorized" ? Handshake.unauthorized(error.message) : Handshake.unavailable

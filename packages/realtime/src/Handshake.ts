@@ -2,7 +2,7 @@
  * What a request for a socket asks for, before anything is believed: the serializer (`vsn`), the token, the origin and
  * the address it comes from.
  *
- * The token comes as `?token=` (the last one counts), in the `authToken` form of Phoenix 1.8
+ * The token comes as `?token=` (the last one that is not empty counts), in the `authToken` form of Phoenix 1.8
  * (`Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.<base64>`, or `X-Phoenix-AuthToken` where there is no
  * WebSocket), or as `Authorization: Bearer`.
  */
@@ -91,10 +91,13 @@ export const read = (
   const query = queryOf(request)
   const serializer = serializerOf(query.get("vsn"))
   if (serializer === undefined) return unknownVersion
-  const token =
-    query.getAll("token").findLast(isWanted) ?? protocolToken(request) ?? authToken(request) ?? bearer(request)
+  const inQuery = query.getAll("token").findLast((found) => found !== "" && isWanted(found))
+  const token = [inQuery, protocolToken(request), authToken(request), bearer(request)].find(isGiven)
   return { serializer, token }
 }
+
+/** Named and empty is not given: a page may send `token=` beside its subprotocol. */
+const isGiven = (token: string | undefined): token is string => token !== undefined && token !== ""
 
 export const queryOf = (request: IncomingMessage): URLSearchParams => {
   const { url = "" } = request

@@ -2,6 +2,7 @@
  * The realtime service as one layer: channels, hub, bus feed, endpoint. Its user passes the HTTP server's `upgrade`
  * events to `Endpoint.handleUpgrade`. A new channel is one more line in `channels`.
  */
+import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
@@ -21,7 +22,6 @@ import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
 import type { Rate } from "./Limits.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Presence from "./presence/Presence.ts"
-import * as Revocations from "./Revocations.ts"
 import * as Timeline from "./Timeline.ts"
 import { Topics } from "./Topics.ts"
 
@@ -44,9 +44,9 @@ const channels = Layer.mergeAll(
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Endpoint.Endpoint | Revocations.Revocations | Timeline.Timeline | Topics | Channels,
+  Endpoint.Endpoint | Timeline.Timeline | Topics | Channels,
   TransientError | ConfigurationError,
-  EventBus | History | KeyValue | Tokens
+  EventBus | History | KeyValue | Revocations | Tokens
 > =>
   Endpoint.layer(options).pipe(
     Layer.provide([channels, BusFeed.layer]),
@@ -54,5 +54,5 @@ export const layer = (
     Layer.provide([CommentRate.layer(options.commentRate), Presence.layer(options.presence)]),
     Layer.provide(Outbox.layer()),
     Layer.provideMerge(Timeline.layer),
-    Layer.provideMerge([Topics.layer, Channels.layer, Revocations.layer]),
+    Layer.provideMerge([Topics.layer, Channels.layer]),
   )

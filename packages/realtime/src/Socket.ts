@@ -17,6 +17,7 @@
  * one message ends no socket: only a frame that is no message does (1011).
  */
 import type { Identity } from "@armoricore/auth/Identity"
+import { revoked, type Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { type Clock, Effect, Fiber } from "effect"
 import type { Channels } from "./Channels.ts"
@@ -28,7 +29,6 @@ import * as CloseCode from "./protocol/CloseCode.ts"
 import { decide } from "./protocol/Lifecycle.ts"
 import type { Message, Payload, Serializer, Status } from "./protocol/Message.ts"
 import * as Refusals from "./Refusal.ts"
-import type { Revocations } from "./Revocations.ts"
 import type { BroadcastOptions, Subscriber, Topics } from "./Topics.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
@@ -268,7 +268,7 @@ export class Socket implements Receiver {
           return this.refuse(message, Refusals.unauthorized("the token is somebody else's"))
         }
         if (this.#surroundings.revocations.isRevoked(identity)) {
-          return this.refuse(message, Refusals.unauthorized("the token was revoked: log in again"))
+          return this.refuse(message, Refusals.unauthorized(revoked.message))
         }
         this.identity = identity
         this.reply(message, "ok", { expires_at: new Date(identity.expiresAt).toISOString() })

@@ -64,6 +64,20 @@ describe("the upgrade", () => {
     }),
   )
 
+  it.live("an empty token in the URL hides none of the other places", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const token = yield* server.token("u1")
+      const protocols = ["phoenix", `base64url.bearer.phx.${Buffer.from(token).toString("base64url")}`]
+      yield* connect(server, { query: "vsn=2.0.0&token=", protocols })
+      yield* connect(server, { query: `vsn=2.0.0&token=${token}&token=` })
+      yield* connect(server, { query: "vsn=2.0.0&token=", headers: { authorization: `Bearer ${token}` } })
+      const empty = ["phoenix", "base64url.bearer.phx."]
+      yield* connect(server, { query: "vsn=2.0.0", protocols: empty, headers: { authorization: `Bearer ${token}` } })
+      assert.strictEqual(yield* status(server, { query: "vsn=2.0.0&token=", protocols: empty }), 401)
+    }),
+  )
+
   it.live("no vsn means the V1 serializer", () =>
     Effect.gen(function* () {
       const server = yield* start()

@@ -1,5 +1,5 @@
 import { request } from "node:http"
-import { Revocations } from "@armoricore/realtime/Revocations"
+import { Revocations } from "@armoricore/auth/Revocations"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect } from "effect"
 import { IpNetwork } from "effect/net"

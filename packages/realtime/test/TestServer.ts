@@ -9,7 +9,7 @@ import { Channels } from "@armoricore/realtime/Channels"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
 import * as Realtime from "@armoricore/realtime/Realtime"
-import { Revocations } from "@armoricore/realtime/Revocations"
+import * as Revocations from "@armoricore/auth/Revocations"
 import { Topics } from "@armoricore/realtime/Topics"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { Ledger } from "@armoricore/worker/Ledger"
@@ -24,6 +24,7 @@ const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
 const layerOf = (options: Realtime.RealtimeOptions, history: Layer.Layer<History, unknown>) =>
   Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
     Layer.provideMerge(Realtime.layer(options)),
+    Layer.provideMerge(Revocations.layer),
     Layer.provideMerge(
       Layer.mergeAll(
         MemoryBus.layer,
@@ -69,7 +70,7 @@ export const start = Effect.fnUntraced(function* (
     topics: Context.get(services, Topics),
     channels: Context.get(services, Channels),
     diary: Context.get(services, Diary),
-    revocations: Context.get(services, Revocations),
+    revocations: Context.get(services, Revocations.Revocations),
     token: (userId: string, extra?: Omit<Partial<TokensModule.SignOptions>, "userId">) =>
       Effect.orDie(tokens.sign({ userId, ttl: Duration.hours(1), ...extra })),
   }

@@ -1,17 +1,18 @@
 /**
  * Tokens that no longer count although they have not ended: all of a user that were made before a moment, or a single
- * one by its `jti`. Kept in the state, so that it outlives a restart, and said on the bus, so that every node closes
- * the sockets at once; what a node may have missed while the bus was away it reads again from the state.
+ * one by its `jti`. Kept in the state, so that it outlives a restart, and said on the bus, so that every node heeds it
+ * at once and closes the sockets; what a node may have missed while the bus was away it reads again from the state.
  *
  * A token without `iat` counts as made before every revocation of its user.
  */
-import type { Identity } from "@armoricore/auth/Identity"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Layer, Option, Queue, Schedule, Schema } from "effect"
+import type { Identity } from "./Identity.ts"
+import { Tokens, Unauthorized } from "./Tokens.ts"
 
 /** What an operator names. */
 export type Target = { readonly userId: string } | { readonly tokenId: string }
@@ -28,7 +29,21 @@ export class Revocations extends Context.Service<
     /** Calls back after every change, until the scope closes. */
     readonly onChange: (listener: () => void) => () => void
   }
->()("@armoricore/realtime/Revocations") {}
+>()("@armoricore/auth/Revocations") {}
+
+/** What a token that was revoked is answered with. */
+export const revoked = new Unauthorized({ reason: "revoked", message: "the token was revoked: log in again" })
+
+/** The identity that a token proves, unless it was revoked: what every door of the server asks. */
+export const verify = (
+  token: string | undefined,
+): Effect.Effect<Identity, Unauthorized | TransientError, Tokens | Revocations> =>
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const revocations = yield* Revocations
+    const identity = yield* tokens.verify(token)
+    return revocations.isRevoked(identity) ? yield* revoked : identity
+  })
 
 const Revocation = Schema.Struct({
   kind: Schema.Literals(["user", "token"]),

@@ -1,5 +1,5 @@
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
-import { layer, Revocations } from "@armoricore/realtime/Revocations"
+import { layer, Revocations } from "@armoricore/auth/Revocations"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { assert, it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer } from "effect"
