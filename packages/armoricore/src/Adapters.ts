@@ -114,7 +114,7 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   const kept = yield* postgres
   return Layer.mergeAll(
     bus({ replicas, manage, ...inbox }),
-    kept ?? Layer.merge(state({ replicas, manage, ...inbox }), history({ replicas, ...(yield* retention) })),
+    kept ?? Layer.merge(state({ replicas, manage, ...inbox }), history({ replicas, manage, ...(yield* retention) })),
     waiting,
   ).pipe(Layer.provide(connected))
 })

@@ -25,7 +25,7 @@ export const names = ["media", "notify", "ai", "realtime"] as const
 export type ServiceName = (typeof names)[number]
 
 /** Event types that each worker reads. */
-const reads: Readonly<Record<string, ReadonlyArray<EventType>>> = {
+const reads: Readonly<Record<ServiceName, ReadonlyArray<EventType>>> = {
   media: ["media.uploaded", "media.failed", "media.ready", "transcription.complete"],
   notify: Notify.readTypes,
   ai: aiReads,
@@ -35,15 +35,35 @@ const reads: Readonly<Record<string, ReadonlyArray<EventType>>> = {
 /** Those that workers of this installation read; the guard judges all others. */
 export const readTypes: ReadonlyArray<EventType> = [...new Set(Object.values(reads).flat())]
 
+type Durable = Pick<ConsumerOptions, "name" | "from">
+
+const reading = (service: string, types: ReadonlyArray<EventType>): ReadonlyArray<Durable> =>
+  types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) }))
+
+const working = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<Durable> =>
+  kinds.map((kind) => ({ name: `${service}-work-${kind}`, from: work(service, kind) }))
+
+/** The durable consumers of each service; the guard runs beside media. */
+const own: Readonly<Record<ServiceName, ReadonlyArray<Durable>>> = {
+  media: [
+    ...reading("media", reads.media),
+    ...working("media", [mediaControlKind, mediaRetryKind]),
+    { name: Guard.consumerName, from: "all-events" },
+  ],
+  notify: [...reading("notify", reads.notify), ...working("notify", Notify.workKinds)],
+  ai: reading("ai", reads.ai),
+  realtime: reading("realtime", reads.realtime),
+}
+
+/** Those that tell the backend where `WEBHOOK_URL` is set; every process has a part in them. */
+export const webhookConsumers: ReadonlyArray<Durable> = reading("webhook", Webhook.types)
+
+/** What these services read, so that it can be made or looked at before a worker runs. */
+export const consumersOf = (chosen: Iterable<ServiceName>): ReadonlyArray<Durable> =>
+  [...chosen].flatMap((service) => own[service])
+
 /** Every durable consumer, so that `armoricore setup` can make it before a worker ran. */
-export const consumers: ReadonlyArray<Pick<ConsumerOptions, "name" | "from">> = [
-  ...Object.entries(reads).flatMap(([service, types]) =>
-    types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) })),
-  ),
-  ...Notify.workKinds.map((kind) => ({ name: `notify-work-${kind}`, from: work("notify", kind) })),
-  ...[mediaControlKind, mediaRetryKind].map((kind) => ({ name: `media-work-${kind}`, from: work("media", kind) })),
-  { name: Guard.consumerName, from: "all-events" },
-]
+export const consumers: ReadonlyArray<Durable> = consumersOf(names)
 
 /** `EVENT_SOURCES` as the API and the workers read it. */
 export const sourcesOf = (settings: Settings["Service"]): ReadonlyMap<string, ReadonlySet<string>> =>

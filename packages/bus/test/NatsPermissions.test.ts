@@ -76,8 +76,11 @@ describe.skipIf(program.missing)("deploy/nats.conf", () => {
         )
         yield* Effect.gen(function* () {
           const bus = yield* EventBus
-          // Every process looks at all of them; those of others are not its to see.
-          assert.include((yield* bus.setup(prepared)).join("\n"), "ai-transcription-requested: not open to this user")
+          assert.include((yield* bus.setup(prepared.slice(0, 1))).join("\n"), "consumer media-media-uploaded")
+          // Those of others are not its to see.
+          const other = yield* Effect.flip(bus.setup(prepared.slice(1)))
+          assert.strictEqual(other._tag, "ConfigurationError")
+          assert.include(other.message, "permissions")
           const attempts = yield* Queue.unbounded<number>()
           const consumer = yield* bus.consume(
             {

@@ -15,7 +15,7 @@ import * as Limits from "../Limits.ts"
 import * as Listeners from "../Listeners.ts"
 import { pattern } from "../Subjects.ts"
 import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
-import { type NatsFailure, attempt, isForbidden } from "./NatsErrors.ts"
+import { type NatsFailure, attempt } from "./NatsErrors.ts"
 import * as NatsAdvisories from "./NatsAdvisories.ts"
 import * as NatsLetterBodies from "./NatsLetterBodies.ts"
 import * as NatsLetters from "./NatsLetters.ts"
@@ -149,15 +149,9 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       const streams = yield* ensureStreams(manager, options)
       const manage = options.manage === "verify" ? "verify" : "keep"
       const consumers = yield* Effect.forEach(wanted, (consumer) =>
-        ensureConsumer(manager, { ...consumer, maxDeliveries: workersDeliveries }, manage).pipe(
-          // A service that only verifies sees its own consumers, not those of others.
-          Effect.catchIf(
-            (error) => manage === "verify" && isForbidden(error),
-            () => Effect.succeed(`consumer ${consumer.name}: not open to this user`),
-          ),
-        ),
+        ensureConsumer(manager, { ...consumer, maxDeliveries: workersDeliveries }, manage),
       )
-      if (options.manage !== "verify") yield* NatsLetterBodies.ensure(js)
+      if (options.manage !== "verify") yield* NatsLetterBodies.ensure(js, manager, options.replicas)
       return [...streams, ...consumers]
     }),
     status: connection.status,

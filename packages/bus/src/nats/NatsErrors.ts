@@ -60,8 +60,6 @@ export const failure =
       : new ConfigurationError({ setting: resource, message: `NATS refuses ${resource}: ${description}`, cause })
   }
 
-export const isForbidden = ({ cause }: NatsFailure): boolean => cause instanceof NatsError && cause.isPermissionError()
-
 /** What a stream answered instead of an acknowledgement. */
 export const refusedPublish = (
   subject: string,

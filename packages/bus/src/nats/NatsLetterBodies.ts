@@ -4,19 +4,25 @@
  * crash overwrites the same object.
  */
 import { Effect } from "effect"
-import { type JetStreamClient, type ObjectStore, StorageType } from "nats"
+import { type JetStreamClient, type JetStreamManager, type ObjectStore, StorageType } from "nats"
 import type { StoredLetter } from "../EventBus.ts"
 import { attempt, type NatsFailure } from "./NatsErrors.ts"
 
 export const header = "Armoricore-Body-Object"
 const bucket = "ARMORICORE_DEAD"
 const resource = `object store ${bucket}`
+const stream = `OBJ_${bucket}`
 
-const store = (js: JetStreamClient): Effect.Effect<ObjectStore, NatsFailure> =>
-  attempt(resource, () => js.views.os(bucket, { storage: StorageType.File }))
+const store = (js: JetStreamClient, replicas = 1): Effect.Effect<ObjectStore, NatsFailure> =>
+  attempt(resource, () => js.views.os(bucket, { storage: StorageType.File, replicas }))
 
-/** So that a worker need not have the right to make it. */
-export const ensure = (js: JetStreamClient): Effect.Effect<void, NatsFailure> => Effect.asVoid(store(js))
+/** So that a worker need not have the right to make it; as many copies as the letters have. */
+export const ensure = Effect.fnUntraced(function* (js: JetStreamClient, manager: JetStreamManager, replicas = 1) {
+  yield* store(js, replicas)
+  const { config } = yield* attempt(resource, () => manager.streams.info(stream))
+  if (config.num_replicas === replicas) return
+  yield* attempt(resource, () => manager.streams.update(stream, { ...config, num_replicas: replicas }))
+})
 
 export const put = Effect.fnUntraced(function* (js: JetStreamClient, id: string, body: Uint8Array) {
   const objects = yield* store(js)

@@ -21,6 +21,8 @@ export interface NatsHistoryOptions extends Partial<Retention> {
   readonly maxBytes?: number
   /** Copies in a cluster. Default 1. */
   readonly replicas?: number
+  /** `verify`: `setup` creates and changes nothing, for services without the right. Default `apply`. */
+  readonly manage?: "apply" | "verify"
 }
 
 interface Nats {
@@ -91,6 +93,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             maxPerRoom: retention.maxPerRoom,
             maxBytes: options.maxBytes ?? 1024 ** 3,
             replicas: options.replicas ?? 1,
+            manage: options.manage ?? "apply",
           }),
         ),
       }

@@ -18,6 +18,7 @@ export interface StreamLimits {
   readonly maxPerRoom: number
   readonly maxBytes: number
   readonly replicas: number
+  readonly manage: "apply" | "verify"
 }
 
 export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, limits: StreamLimits) {
@@ -43,6 +44,12 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     Effect.catchIf(isMissing, () => Effect.succeed(undefined)),
     Effect.mapError(failure(resource)),
   )
+  if (existing === undefined && limits.manage === "verify") {
+    return yield* new ConfigurationError({
+      setting: resource,
+      message: `The ${resource} is not there, and this service only verifies; run "armoricore setup" as a NATS user that may create it`,
+    })
+  }
   if (existing === undefined) {
     yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
       // Another process created it in the same moment.
@@ -66,6 +73,12 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     .filter(([field, value]) => JSON.stringify(have.get(field)) !== JSON.stringify(value))
     .map(([field]) => field)
   if (changed.length === 0) return [`${resource}: ready`]
+  if (limits.manage === "verify") {
+    yield* Effect.logWarning(
+      `The ${resource} on NATS has other settings (${changed.join(", ")}); "armoricore setup" updates it`,
+    )
+    return [`${resource}: differs in ${changed.join(", ")}, left as it is`]
+  }
   yield* attempt(resource, () => manager.streams.update(streamName, { ...config, ...wanted }))
   return [`${resource}: updated ${changed.join(", ")}`]
 })

@@ -249,9 +249,13 @@ const createOrCheck = async (
   // Another process may create it at the same time, with the same settings.
   await js.views.kv(bucketOf(bucket), { history: 1, ttl, replicas, storage: StorageType.File })
   const { config } = await manager.streams.info(streamOf(bucket))
-  if (config.max_age === nanos(ttl)) return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`
-  await manager.streams.update(streamOf(bucket), { ...config, max_age: nanos(ttl) })
-  return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}, its maximum age was changed`
+  const wanted = { max_age: nanos(ttl), num_replicas: replicas }
+  const changed = [
+    ...(config.max_age === wanted.max_age ? [] : ["its maximum age was changed"]),
+    ...(config.num_replicas === replicas ? [] : [`it has ${replicas} copies now`]),
+  ]
+  if (changed.length > 0) await manager.streams.update(streamOf(bucket), { ...config, ...wanted })
+  return [`state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`, ...changed].join(", ")
 }
 
 /** Removed and expired entries still have a key, so a page is filled a batch at a time. */
