@@ -22,6 +22,12 @@ export interface Job {
   readonly message: Stored
   /** Sends a live-only event (`media.progress`) to whoever listens now. */
   readonly broadcast: <T extends EventType>(type: T, payload: PayloadOf<T>) => Effect.Effect<void>
+  /**
+   * Tells a result before the job ends, once the bus has it. Its id is the one that it would have at the end, so an
+   * outcome that a handler cannot know to be told may be returned too. Whoever lost the claim or was cancelled tells
+   * nothing: that is a `TransientError` with code `claim_lost`.
+   */
+  readonly tell: (outcome: Outcome) => Effect.Effect<void, HandlerError>
 }
 
 export type HandlerError = TransientError | PermanentError | ConfigurationError

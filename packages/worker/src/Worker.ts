@@ -17,7 +17,7 @@
  */
 import { live } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
-import { type ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
+import { type ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { EventType, OwnSource, PayloadOf } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Exit, Metric, Option, Schedule, type Scope, Tracer } from "effect"
@@ -28,6 +28,7 @@ import { type Claim, type Decision, Ledger, type Outbound } from "./Ledger.ts"
 import * as Letter from "./Letter.ts"
 import { type Outcome, toOutbound } from "./Outcome.ts"
 import { delayAfter, policyOf } from "./Retry.ts"
+import { RunningConsumers } from "./RunningConsumers.ts"
 import * as Trace from "./Trace.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
@@ -55,8 +56,8 @@ const encoder = new TextEncoder()
 const ack: Disposition = { _tag: "Ack" }
 const retry = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
-/** A service that this program is made of, or `webhook`, which publishes nothing. */
-export type ServiceName = OwnSource | "webhook"
+/** A service that this program is made of, or `webhook` and `operator`, which publish nothing by themselves. */
+export type ServiceName = OwnSource | "webhook" | "operator"
 
 /**
  * Runs a service's handlers until the scope closes; then drains. `service` is the source of the events it publishes
@@ -73,6 +74,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const maxCrashes = yield* MaxCrashes
   const owner = `${service}-${crypto.randomUUID()}`
   const running = yield* Cancellation.listen
+  const board = yield* RunningConsumers
 
   const publish = (outbound: Outbound) =>
     bus
@@ -111,12 +113,38 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     return decision
   })
 
-  const jobOf = (incoming: Incoming<R>, message: Delivery, token: number, attempts: number): Job => ({
+  /** A result before the end of its job. `hold` fails with `Conflict` where the claim is not ours any more. */
+  const tellEarly = Effect.fnUntraced(function* (
+    incoming: Incoming<R>,
+    hold: Effect.Effect<void, Conflict | StateError>,
+    outcome: Outcome,
+  ) {
+    yield* Effect.catchTag(hold, "Conflict", ({ key }) =>
+      Effect.fail(
+        new TransientError({
+          dependency: service,
+          code: "claim_lost",
+          message: `${key} has another owner`,
+          waiting: true,
+        }),
+      ),
+    )
+    yield* publish(yield* toOutbound(service, { ...incoming.cause, traceparent: yield* Trace.current }, outcome))
+  })
+
+  const jobOf = (
+    incoming: Incoming<R>,
+    message: Delivery,
+    token: number,
+    attempts: number,
+    hold: Effect.Effect<void, Conflict | StateError>,
+  ): Job => ({
     cause: incoming.cause,
     message,
     token,
     attempts,
     broadcast: (type, payload) => broadcast(incoming, type, payload),
+    tell: (outcome) => tellEarly(incoming, hold, outcome),
   })
 
   const rulesOf = (handler: Handler<R>, attempts: number): Attempt.Rules => ({
@@ -139,7 +167,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.forever,
     )
     const limit = limitOf(handler)
-    const handling = incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts))
+    const handling = incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts, claim.renew))
     return Attempt.inPlace(handling, (rest) => Effect.raceFirst(limit(rest), renewing)).pipe(
       Effect.onInterrupt(() =>
         claim.release({ failed: false }).pipe(
@@ -204,7 +232,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   /** Without a ledger: what is told has the same ids each time. */
   const workRepeatable = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>) => {
     const attempts = delivery.attempt - 1
-    const handling = incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts))
+    const handling = incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts, Effect.void))
     return Effect.flatMap(Effect.exit(Attempt.inPlace(handling, limitOf(handler))), (exit) =>
       Exit.isSuccess(exit) && exit.value.length === 0
         ? Effect.as(Metrics.count(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
@@ -270,7 +298,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const consumers = yield* Effect.forEach(handlers, (handler) => {
     const name = `${service}-${handler.name}`
     const { ackWait, gate, maxDeliveries } = handler
-    return bus.consume(
+    const consumer = bus.consume(
       {
         name,
         from: handler.from(service),
@@ -282,6 +310,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       },
       receive(name, handler),
     )
+    return Effect.tap(consumer, ({ depth }) => board.add({ name, service, depth }))
     // Handlers inherit it: nothing is annotated for each event.
   }).pipe(Effect.annotateLogs({ service }))
   // Runs before the consumers' own finalizers: what finishes within the grace is told and acknowledged.
