@@ -8,8 +8,8 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
 import { KeyValue } from "@armoricore/state/KeyValue"
-import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { ledgerBucket } from "@armoricore/worker/Ledger"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
@@ -23,7 +23,7 @@ import { type Check, Readiness } from "./Readiness.ts"
 import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
 import { Settings } from "./Settings.ts"
-import { setup } from "./Setup.ts"
+import { setupFor } from "./Setup.ts"
 
 const ports = Layer.merge(Adapters.layer("owner"), Access.layer)
 /** What pages beside the API may stand on. */
@@ -65,7 +65,7 @@ const run = Effect.fnUntraced(function* <E, R>(
     endpoints.map(({ handleUpgrade }) => handleUpgrade),
     endpoints.map(({ handleRequest }) => handleRequest),
   )
-  yield* setup.pipe(
+  yield* setupFor(chosen).pipe(
     Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
     Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
   )
@@ -152,7 +152,7 @@ const checks = (chosen: ReadonlySet<Services.ServiceName>) =>
     const state = yield* KeyValue
     const storage = yield* ObjectStorage
     // Realtime that lost the bus still has its sockets and serves what it can; a worker can do nothing.
-    const needed = chosen.has("media")
+    const needed = [...chosen].some((service) => service !== "realtime")
     const found: ReadonlyArray<Check> = [
       {
         name: "bus",
@@ -161,7 +161,8 @@ const checks = (chosen: ReadonlySet<Services.ServiceName>) =>
           status === "connected" ? Effect.void : Effect.fail("not connected"),
         ),
       },
-      { name: "state", needed, run: told(state.get(mediaStates.bucket, "readiness")) },
+      // Every service may read the ledger.
+      { name: "state", needed, run: told(state.get(ledgerBucket, "readiness")) },
       {
         name: "storage",
         needed,
