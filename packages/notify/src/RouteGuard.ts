@@ -1,5 +1,5 @@
 /**
- * Whether a route may be called now: a pause after a configuration fault, a circuit breaker against an outage, and a
+ * Whether a route may be called now: an operator's pause, a pause after a configuration fault, a circuit breaker against an outage, and a
  * limit of calls a second. One guard per route and process; what it refuses waits without using up a try.
  *
  *     closed ──`trip` outage failures in a row──▶ open ──its time is over──▶ one probe ──ok──▶ closed
@@ -10,7 +10,8 @@
  * servers has a circuit for each.
  */
 import { type ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import { Clock, Context, Duration, Effect, Random } from "effect"
+import { type CircuitState, Switchboard } from "@armoricore/worker/Switchboard"
+import { Clock, Context, Duration, Effect, Random, type Scope } from "effect"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Metrics from "./NotifyMetrics.ts"
 import { type Accepted, type Message, OutcomeUnknown, type Route, type RouteError } from "./Route.ts"
@@ -57,6 +58,8 @@ export type CallError = Exclude<RouteError, ConfigurationError>
 
 /** What a permit waits for at most; longer waits free the slot. */
 const patienceMillis = 1_000
+/** How soon a message asks again whether its route is still paused by an operator. */
+const heldMillis = 15_000
 const rememberedCircuits = 1_000
 
 /** Epoch milliseconds; `openMillis` 0 is closed. */
@@ -69,7 +72,9 @@ interface Circuit {
   probing: boolean
 }
 
-export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return<RouteGuard> {
+export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return<RouteGuard, never, Scope.Scope> {
+  const board = yield* Switchboard
+  const name = `route:${route.name}`
   const options = yield* GuardOptions
   const { callLimit } = yield* DeliveryPolicy
   const circuits = new Map<string, Circuit>()
@@ -89,6 +94,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
 
   const admit = (circuit: Circuit) =>
     Effect.gen(function* () {
+      if (board.pauseOf(name) !== undefined) return yield* closed("route_paused", heldMillis)
       const now = yield* Clock.currentTimeMillis
       const { openMillis, openUntil, pausedUntil } = circuit
       if (pausedUntil > now) return yield* closed("route_paused", pausedUntil - now)
@@ -184,6 +190,15 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       ),
     )
 
+  const reset = Effect.suspend(() => {
+    for (const circuit of circuits.values()) {
+      Object.assign(circuit, { failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0 })
+    }
+    return Effect.andThen(Metrics.set(Metrics.open, route.name, false), Metrics.set(Metrics.paused, route.name, false))
+  })
+  const state = Effect.map(Clock.currentTimeMillis, (now) => worstOf([...circuits.values()], now))
+  yield* board.add({ name, state, reset })
+
   return {
     route,
     attempt: Effect.fnUntraced(function* (message, before) {
@@ -210,3 +225,13 @@ const closed = (why: Closed["why"], waitMillis: number): Effect.Effect<Closed> =
     why,
     waitMillis: Math.ceil(Math.max(50, waitMillis) * (1 + random / 4)),
   }))
+
+/** A route is shown as its worst circuit is. */
+const worstOf = (circuits: ReadonlyArray<Circuit>, now: number): CircuitState => {
+  const failures = circuits.reduce((most, circuit) => Math.max(most, circuit.failures), 0)
+  const waiting = circuits.find(({ pausedUntil }) => pausedUntil > now)
+  if (waiting !== undefined) return { status: "waiting", failures, until: waiting.pausedUntil }
+  const open = circuits.find(({ openMillis }) => openMillis > 0)
+  if (open === undefined) return { status: "closed", failures }
+  return open.openUntil > now ? { status: "open", failures, until: open.openUntil } : { status: "probing", failures }
+}

@@ -9,12 +9,29 @@
  * called. An open circuit is a `TransientError` `circuit_open` with `retryAfterMillis` and `waiting`: nothing was
  * tried, so the message goes back to the bus, holds no slot and uses up no try.
  *
+ * An operator's pause holds calls back in the same way, until it is resumed.
+ *
  * Only what tells of an outage counts: a `TransientError`, a time-out, a crash of the call. A dependency that throttles,
  * refuses for good or is wrongly configured does answer.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Cause, Context, Duration, Effect, Exit, Layer, Metric, Option, Schedule, Schema, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Metric,
+  Option,
+  Schedule,
+  Schema,
+  Scope,
+  Stream,
+} from "effect"
 import { CircuitBreaker } from "effect/persistence"
+import { type CircuitState, Switchboard } from "./Switchboard.ts"
 
 export interface CircuitOptions {
   /** Failures in a row that open a circuit. */
@@ -48,16 +65,38 @@ export class Dependencies extends Context.Service<
       })
       // Ends with the layer. It listens before the first call, or that call's transition would be missed.
       yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, tell), { startImmediately: true })
+      const board = yield* Switchboard
+      const scope = yield* Effect.scope
+      /** Dependencies that were called, each with how often it was reset: a new key is a new circuit. */
+      const resets = new Map<string, number>()
+      const keyOf = (dependency: string) => `${dependency}${mark}${resets.get(dependency) ?? 0}`
+      const stateOf = (dependency: string) => Effect.orDie(breaker.state(keyOf(dependency)))
+
+      const known = (dependency: string) =>
+        Effect.suspend(() => {
+          if (resets.has(dependency)) return Effect.void
+          resets.set(dependency, 0)
+          const reset = Effect.suspend(() => {
+            resets.set(dependency, (resets.get(dependency) ?? 0) + 1)
+            return Metric.update(Metric.withAttributes(openCircuit, { dependency }), 0)
+          })
+          const state = Effect.flatMap(stateOf(dependency), shown)
+          return Scope.provide(board.add({ name: nameOf(dependency), state, reset }), scope)
+        })
 
       return Dependencies.of({
         guard: (dependency) => (call) =>
-          breaker
-            .execute(call, { key: dependency, classify })
-            .pipe(Effect.catchIf(isRefusal, (refusal) => Effect.fail(closed(dependency, refusal)))),
-        state: (dependency) =>
-          Effect.map(Effect.orDie(breaker.state(dependency)), ({ _tag }) =>
-            _tag === "Closed" ? "closed" : _tag === "Open" ? "open" : "probing",
+          Effect.andThen(
+            known(dependency),
+            Effect.suspend(() =>
+              board.pauseOf(nameOf(dependency)) === undefined
+                ? breaker
+                    .execute(call, { key: keyOf(dependency), classify })
+                    .pipe(Effect.catchIf(isRefusal, (refusal) => Effect.fail(closed(dependency, refusal))))
+                : Effect.fail(paused(dependency)),
+            ),
           ),
+        state: (dependency) => Effect.map(stateOf(dependency), ({ _tag }) => words[_tag]),
       })
     }),
   ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
@@ -73,10 +112,26 @@ export const openCircuit = Metric.gauge("armoricore_circuit_open", {
   description: "1 while a dependency is not called, 0.5 while one call probes it, by dependency",
 })
 
+const words = { Closed: "closed", Open: "open", HalfOpen: "probing" } as const
+
+/** No dependency's name has it. */
+const mark = "\n"
+
+/** As an operator names it. */
+const nameOf = (dependency: string): string => `dependency:${dependency}`
+
+const shown = (state: CircuitBreaker.State): Effect.Effect<CircuitState> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    status: words[state._tag],
+    failures: 0,
+    ...(state._tag === "Open" ? { until: now + Duration.toMillis(state.retryAfter) } : {}),
+  }))
+
 const level = { Closed: 0, HalfOpen: 0.5, Open: 1 } as const
 
 const tell = (transition: CircuitBreaker.Transition): Effect.Effect<void> => {
-  const { key: dependency, to } = transition
+  const { key, to } = transition
+  const [dependency = key] = key.split(mark)
   const log =
     transition.to === "Open"
       ? Effect.logWarning(`${dependency} is not called for ${Duration.format(transition.retryAfter)}`, { dependency })
@@ -108,5 +163,17 @@ const closed = (dependency: string, { reason }: CircuitBreaker.CircuitBreakerErr
     code: "circuit_open",
     message: `${dependency} failed several times in a row and is not called just now`,
     retryAfterMillis: reason._tag === "CircuitOpen" ? Math.max(1, Duration.toMillis(reason.retryAfter)) : probeMillis,
+    waiting: true,
+  })
+
+/** How soon a paused dependency is asked for again. */
+const pausedMillis = 15_000
+
+const paused = (dependency: string): TransientError =>
+  new TransientError({
+    dependency,
+    code: "paused",
+    message: `${dependency} is paused by an operator`,
+    retryAfterMillis: pausedMillis,
     waiting: true,
   })
