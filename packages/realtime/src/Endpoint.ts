@@ -24,7 +24,7 @@ import { Parties, type Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import type { Serializer } from "./protocol/Message.ts"
 import * as RealtimeMetrics from "./RealtimeMetrics.ts"
-import { Socket, type Surroundings } from "./Socket.ts"
+import { type Connected, Socket, type Surroundings } from "./Socket.ts"
 import { Topics } from "./Topics.ts"
 import type { Transport } from "./Transport.ts"
 import { LongPollTransport } from "./transports/LongPollTransport.ts"
@@ -53,6 +53,8 @@ export class Endpoint extends Context.Service<
     readonly handleRequest: (request: IncomingMessage, response: ServerResponse) => boolean
     /** Open sockets on this node. */
     readonly size: () => number
+    /** The open sockets of this node. */
+    readonly sockets: () => ReadonlyArray<Connected>
   }
 >()("@armoricore/realtime/Endpoint") {}
 
@@ -253,7 +255,7 @@ export const layer = (
       })
       yield* Effect.addFinalizer(() => drain)
 
-      return { handleUpgrade, handleRequest, size: () => sockets.size }
+      return { handleUpgrade, handleRequest, size: () => sockets.size, sockets: () => [...sockets] }
     }),
   )
 

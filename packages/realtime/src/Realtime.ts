@@ -20,6 +20,7 @@ import { CommentRate } from "./CommentRate.ts"
 import * as Endpoint from "./Endpoint.ts"
 import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
 import type { Rate } from "./Limits.ts"
+import * as Operator from "./Operator.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Presence from "./presence/Presence.ts"
 import * as Timeline from "./Timeline.ts"
@@ -44,11 +45,12 @@ const channels = Layer.mergeAll(
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Endpoint.Endpoint | Timeline.Timeline | Topics | Channels,
+  Endpoint.Endpoint | Operator.Operator | Timeline.Timeline | Topics | Channels,
   TransientError | ConfigurationError,
   EventBus | History | KeyValue | Revocations | Tokens
 > =>
-  Endpoint.layer(options).pipe(
+  Operator.layer.pipe(
+    Layer.provideMerge(Endpoint.layer(options)),
     Layer.provide([channels, BusFeed.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
     Layer.provide([CommentRate.layer(options.commentRate), Presence.layer(options.presence)]),

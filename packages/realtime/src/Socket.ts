@@ -52,8 +52,24 @@ let count = 0
 /** Brings a new token before the old one ends; the one event that every channel has. */
 const refreshEvent = "access_token"
 
-export class Socket implements Receiver {
+/** An open socket as operators see it. */
+export interface Connected {
+  readonly id: string
+  readonly identity: Identity
+  readonly place: Place
+  /** Epoch milliseconds. */
+  readonly openedAt: number
+  /** Joined, or being joined. */
+  readonly topics: () => ReadonlyArray<string>
+  /** Closes the socket; `reason` is told to the client. */
+  readonly kick: (reason: string) => void
+  /** Ends one membership with `phx_close`, after which the client does not join again by itself. False: there is none. */
+  readonly kickFrom: (topic: string, reason: string) => boolean
+}
+
+export class Socket implements Receiver, Connected {
   readonly serializer: Serializer
+  readonly openedAt: number
   /** Whose limits it counts against. */
   readonly place: Place
   identity: Identity
@@ -82,7 +98,8 @@ export class Socket implements Receiver {
     this.identity = identity
     this.serializer = serializer
     this.place = place
-    this.#heardAt = surroundings.clock.currentTimeMillisUnsafe()
+    this.openedAt = surroundings.clock.currentTimeMillisUnsafe()
+    this.#heardAt = this.openedAt
   }
 
   /** From here on it is spoken to. */
@@ -186,6 +203,23 @@ export class Socket implements Receiver {
     this.#transport.sweep(now)
     if (this.identity.expiresAt <= now) this.close(CloseCode.tokenExpired)
     else if (now - this.#heardAt >= idleMillis) this.close(CloseCode.idle)
+  }
+
+  topics(): ReadonlyArray<string> {
+    return [...this.#members.keys()]
+  }
+
+  kick(reason: string): void {
+    this.close(CloseCode.kicked(reason))
+  }
+
+  kickFrom(topic: string, reason: string): boolean {
+    const member = this.#members.get(topic)
+    if (member === undefined) return false
+    this.#members.delete(topic)
+    const ended = Effect.sync(() => this.end(member, "phx_close", { reason }))
+    this.run(Effect.andThen(Fiber.await(member.stop()), ended))
+    return true
   }
 
   /** Closes the socket if its token was revoked. */

@@ -17,6 +17,15 @@ export const restart: CloseCode = { code: 1012, reason: "service_restart" }
 export const tokenExpired: CloseCode = { code: 4001, reason: "token_expired" }
 /** An operator ended the token: log in again. */
 export const revoked: CloseCode = { code: 4001, reason: "revoked" }
+/** An operator closed the socket; its token still counts. A close frame has room for 123 bytes. */
+export const kicked = (reason: string): CloseCode => ({
+  code: 4002,
+  reason:
+    Buffer.from(reason)
+      .subarray(0, 120)
+      .toString()
+      .replace(/\uFFFD$/, "") || "kicked",
+})
 /** The client read too slowly and its queue is full: reconnect and catch up. */
 export const slowConsumer: CloseCode = { code: 4008, reason: "slow_consumer" }
 
@@ -30,5 +39,6 @@ export const meanings: ReadonlyArray<readonly [code: number, reason: string, mea
   [restart.code, restart.reason, "this node goes down or is replaced: the client connects again by itself"],
   [tokenExpired.code, tokenExpired.reason, "the token ended: connect with a new one"],
   [revoked.code, revoked.reason, "an operator ended the token: log in again, do not connect again with it"],
+  [4002, "kicked", "an operator closed the socket; the reason is the operator's words. It may connect again"],
   [slowConsumer.code, slowConsumer.reason, "the client read too slowly; it connects again and asks for what it missed"],
 ]
