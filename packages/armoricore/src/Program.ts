@@ -6,12 +6,11 @@ import { Events, Media, NotFound, Notifications, Transcripts, Uploads } from "@a
 import * as Revocations from "@armoricore/auth/Revocations"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
-import * as Realtime from "@armoricore/realtime/Realtime"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Duration, Effect, Layer, Schedule } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
 import type { IpNetwork } from "effect/net"
 import * as Access from "./Access.ts"
@@ -24,6 +23,7 @@ import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
 import { Settings } from "./Settings.ts"
 import { setupFor } from "./Setup.ts"
+import * as Sockets from "./Sockets.ts"
 
 const ports = Layer.merge(Adapters.layer("owner"), Access.layer)
 /** What pages beside the API may stand on. */
@@ -59,7 +59,8 @@ const run = Effect.fnUntraced(function* <E, R>(
   const server = yield* revocations === undefined
     ? Server.make(everywhere)
     : Effect.provideContext(Server.make(Layer.mergeAll(everywhere, yield* api, pages)), revocations)
-  const realtime = revocations === undefined ? undefined : yield* Effect.provideContext(sockets, revocations)
+  const realtime =
+    revocations === undefined ? undefined : yield* Effect.provideContext(Layer.build(Sockets.layer), revocations)
   const endpoints = realtime === undefined ? [] : [Context.get(realtime, Endpoint)]
   const listening = yield* server.listen(
     endpoints.map(({ handleUpgrade }) => handleUpgrade),
@@ -132,18 +133,6 @@ const cors = (origins: ReadonlyArray<string>) => {
     ),
   )
 }
-
-const sockets = Effect.gen(function* () {
-  const { ALLOWED_ORIGINS, COMMENT_INTERVAL, MEDIA_TOPIC_POLICY, TRUSTED_PROXIES } = yield* Settings
-  return yield* Layer.build(
-    Realtime.layer({
-      ...(TRUSTED_PROXIES === undefined ? {} : { trustedProxies: TRUSTED_PROXIES }),
-      mediaTopicPolicy: MEDIA_TOPIC_POLICY,
-      commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_INTERVAL)), burst: 1 },
-      allowedOrigins: ALLOWED_ORIGINS === undefined ? "same" : ALLOWED_ORIGINS.includes("*") ? "any" : ALLOWED_ORIGINS,
-    }),
-  )
-})
 
 const checks = (chosen: ReadonlySet<Services.ServiceName>) =>
   Effect.gen(function* () {

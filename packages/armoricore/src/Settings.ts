@@ -23,6 +23,7 @@ export class SettingsFault extends Schema.TaggedError<SettingsFault>()("Settings
 
 export class Settings extends Context.Service<Settings, Values>()("@armoricore/armoricore/Settings") {
   /** Reads the environment through the current `ConfigProvider`. */
+import { isRate, shownRate } from "./settings/Realtime.ts"
   static readonly layer = Layer.effect(
     Settings,
     Effect.suspend(() => read),
@@ -85,3 +86,4 @@ export const describe = (values: Values): ReadonlyArray<string> =>
     const value: unknown = values[name]
     return value === undefined ? `# ${name}: ${table[name].unset}` : `${name}=${shownValue(value)}`
   })
+  if (isRate(value)) return shownRate(value)

@@ -1,4 +1,4 @@
-/** What the endpoint takes and gives, with the values that hold where nothing else is said. */
+/** What the endpoint takes and gives, with the values that hold where nothing else is said (settings: `REALTIME_…`). */
 import { Duration } from "effect"
 
 /** So many a second in the long run, and `burst` at once. */

@@ -69,6 +69,9 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
         `${bucket === values.OBJECT_STORAGE_BUCKET ? "OBJECT_STORAGE_BUCKET" : "MEDIA_SOURCE_BUCKETS"} names ${bucket}, which is no bucket: 2 to 63 letters, digits, dots, dashes and underscores`,
       )
   }
+  if (values.REALTIME_MAX_FRAME < values.REALTIME_MAX_MESSAGE) {
+    faults.push("REALTIME_MAX_FRAME is smaller than REALTIME_MAX_MESSAGE; a message travels in one frame")
+  }
   if (
     values.AKAMAI_EDGEAUTH_KEY !== undefined &&
     !/^([0-9a-fA-F]{2})+$/.test(Redacted.value(values.AKAMAI_EDGEAUTH_KEY))

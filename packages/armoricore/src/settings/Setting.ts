@@ -76,12 +76,15 @@ export const int = (least: number, most: number) =>
       : must(`a whole number from ${least} to ${most}`)
   })
 
-const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 }
+const units: Readonly<Record<string, number>> = {
+  ...{ b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 },
+}
 
-/** Bytes: a bare number, or `200 MB`, `5 GB` (powers of 1000). */
+/** Bytes: a bare number, `200 MB` or `5 GB` (powers of 1000), `64 KiB` (powers of 1024). */
 export const size = (least: number) =>
   optional<number>((value) => {
-    const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?b)?\s*$/i.exec(value)
+    const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(t?b|[kmg]i?b)?\s*$/i.exec(value)
     const bytes = Math.round(Number(match?.[1]) * (units[(match?.[2] ?? "b").toLowerCase()] ?? 1))
     return bytes >= least && Number.isSafeInteger(bytes)
       ? Result.succeed(bytes)

@@ -3,6 +3,7 @@
  * of them mean together is checked in `Groups.ts`.
  */
 import { Duration } from "effect"
+import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
 import {
   choice,
@@ -195,29 +196,10 @@ export const groups = {
       unset: "signatures are not asked for",
       example: "2026-01:…",
     }),
-    HISTORY_MAX_AGE: withDefault(
-      duration({ meaning: "how long chat, comments and a user's events are kept" }),
-      Duration.days(7),
-      "7d",
-    ),
-    HISTORY_MAX_ITEMS: withDefault(
-      int(1, 100_000)({ meaning: "how many of them a room, a stream and a user keep" }),
-      1000,
-      "1000",
-    ),
-    COMMENT_INTERVAL: withDefault(
-      duration({ meaning: "how often a user may comment, over all streams" }),
-      Duration.seconds(1),
-      "1s",
-    ),
-    MEDIA_TOPIC_POLICY: withDefault(
-      choice("public", "owner")({ meaning: "public: any user may watch media:{id}; owner: its owner and operators" }),
-      "public",
-      "public",
-    ),
   },
   "Push notifications": {
     FCM_SERVICE_ACCOUNT: secretJson({
+  "Chat, comments and presence": realtime,
       meaning: "the service account of Firebase Cloud Messaging, as JSON",
       unset: "off",
       example: "{…}",
@@ -377,6 +359,7 @@ export const table = {
   ...groups["Push notifications"],
   ...groups["E-mail"],
   ...groups["Captions and moderation"],
+  ...groups["Chat, comments and presence"],
   ...groups["Webhook of results"],
   ...groups["Outside programs"],
 }
