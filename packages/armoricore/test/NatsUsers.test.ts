@@ -1,0 +1,185 @@
+/**
+ * The whole program as it runs in production: `armoricore setup` as one NATS user, then each service as its own user with
+ * the rights of deploy/nats.conf alone. Everything it does must be allowed there; the server names what is not.
+ */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as NatsBus from "@armoricore/bus/nats/NatsBus"
+import { channel } from "@armoricore/realtime/client"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, Redacted } from "effect"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { fileURLToPath } from "node:url"
+import { Socket } from "phoenix"
+import * as Upload from "../src/demo/Upload.ts"
+import { watch } from "../src/demo/Watch.ts"
+import { names } from "../src/Services.ts"
+import { request, until } from "./support/Client.ts"
+import * as Clip from "./support/Clip.ts"
+import { type Env, publish, start, tokenFor } from "./support/Flow.ts"
+import * as Program from "./support/Program.ts"
+
+const ffmpeg = Programs.need("ffmpeg")
+const nats = Programs.need("nats-server")
+const conf = fileURLToPath(new URL("../../../deploy/nats.conf", import.meta.url))
+const users = ["setup", "publisher", ...names] as const
+const secretOf = (user: string) => `${user}-secret`
+
+/** The backend behind WEBHOOK_URL: which types it was told. */
+const backend = Effect.acquireRelease(
+  Effect.callback<{ readonly url: string; readonly told: Set<string>; readonly close: () => void }>((resume) => {
+    const told = new Set<string>()
+    const server = createServer((message, response) => {
+      told.add(String(message.headers["armoricore-event-type"]))
+      message.resume().on("end", () => response.end())
+    })
+    server.listen(0, "127.0.0.1", () => {
+      // It listens on a port, so its address is one.
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      resume(Effect.succeed({ url, told, close: () => void server.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close),
+)
+
+const send = Effect.fnUntraced(function* (env: Env, url: string, type: string, payload: object) {
+  const answer = yield* request(`${url}/v1/events`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${yield* tokenFor(env, "--user", "php", "--role", "publisher")}` },
+    body: JSON.stringify({
+      event_type: type,
+      event_id: crypto.randomUUID(),
+      timestamp: new Date().toISOString(),
+      source: "php-backend",
+      payload,
+    }),
+  })
+  assert.strictEqual(answer.status, 202, JSON.stringify(answer.json))
+})
+
+describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS user", () => {
+  it.live(
+    "does all its work, and asks for nothing that deploy/nats.conf forbids",
+    () =>
+      Effect.gen(function* () {
+        const passwords = users.map((user) => [`ARMORICORE_${user.toUpperCase()}_PASSWORD`, secretOf(user)])
+        const server = yield* NatsServer.make(["-c", conf], Object.fromEntries(passwords))
+        const { told, url: webhook } = yield* backend
+        const as = (user: string) => server.url.replace("nats://", `nats://${user}:${secretOf(user)}@`)
+        const common = {
+          ARMORICORE_DATA_DIR: yield* Program.folder,
+          JWT_SECRET: "a secret that all processes share, for this test",
+          MODERATION_WORDS: "badword",
+          WEBHOOK_URL: webhook,
+          WEBHOOK_SECRET: "shared",
+          LOG_FORMAT: "json",
+        }
+        const envOf = (user: string) => ({
+          ...common,
+          MESSAGE_BUS_URL: as(user),
+          ...(user === "setup" ? {} : { NATS_SETUP: "verify", NATS_INBOX_PREFIX: `_INBOX_${user}` }),
+        })
+
+        // Before anything is there, a service says what to do and ends.
+        const early = yield* Program.run(["start", "--services", "media"], { ...envOf("media"), PORT: "0" })
+        assert.strictEqual(early.code, 1)
+        assert.include(early.stderr, "armoricore setup")
+        const prepared = yield* Program.run(["setup"], envOf("setup"))
+        assert.strictEqual(prepared.code, 0, prepared.stderr)
+
+        const processes = yield* Effect.forEach(
+          names,
+          (name) => Effect.map(start(envOf(name), "--services", name), (running) => [name, running] as const),
+          { concurrency: "unbounded" },
+        )
+        const running = new Map(processes)
+        const url = running.get("realtime")?.url ?? ""
+        for (const [, one] of processes) yield* until(request(`${one.url}/readyz`), ({ status }) => status === 200)
+
+        // media
+        const env = envOf("realtime")
+        const token = yield* tokenFor(env, "--user", "u1")
+        const clip = yield* Clip.make(ffmpeg.path, 2)
+        const grant = yield* Upload.ask(url, token, clip)
+        yield* Upload.put(grant, clip)
+        const ready = yield* watch(url, token, grant.media_id, () => {})
+        yield* publish(env, url, grant)
+        assert.strictEqual((yield* ready).media_id, grant.media_id)
+        const bearer = { headers: { authorization: `Bearer ${token}` } }
+        yield* request(`${url}/v1/media/${grant.media_id}`, { ...bearer, method: "DELETE" })
+
+        // notify, ai: their results come back to the backend
+        yield* send(env, url, "notification.requested", {
+          user_id: "u1",
+          notification_type: "email",
+          title: "t",
+          body: "b",
+          recipients: [{ email: "u1@example.com" }],
+        })
+        yield* send(env, url, "transcription.requested", {
+          media_id: "m2",
+          user_id: "u1",
+          source_file_path: "s3://media/none.mp4",
+        })
+
+        // realtime and ai: a message is kept, judged and removed
+        const socket = yield* Effect.acquireRelease(
+          Effect.sync(() => {
+            const made = new Socket(`${url.replace(/^http/, "ws")}/socket`, { params: { token }, transport: WebSocket })
+            made.connect()
+            return made
+          }),
+          (made) => Effect.sync(() => made.disconnect()),
+        )
+        const removed: Array<string> = []
+        const room = channel(socket, "chat:room:x", {})
+        room.on("message_removed", ({ id }) => removed.push(id))
+        yield* Effect.promise(() => room.join())
+        const said = yield* Effect.promise(() => room.push("new_message", { content: "such a badword" }))
+        yield* until(
+          Effect.sync(() => removed),
+          (ids) => ids.includes(said.id),
+        )
+
+        // What nobody may publish over HTTP comes over the bus all the same: letters of media and of the guard.
+        yield* Effect.gen(function* () {
+          const bus = yield* EventBus
+          for (const type of ["media.uploaded", "no.such"]) {
+            yield* bus.publish({ address: event(type), id: `broken ${type}`, body: new TextEncoder().encode("{") })
+          }
+          yield* bus.deadLetters
+            .list({ limit: 10 })
+            .pipe(Effect.repeat({ until: ({ length }) => length === 2 }), Effect.timeout("30 seconds"))
+        }).pipe(
+          Effect.provide(
+            NatsBus.layerConnected({
+              servers: [server.url],
+              user: "setup",
+              password: Redacted.make(secretOf("setup")),
+              manage: "verify",
+            }),
+          ),
+          Effect.provide(Logger.layer([])),
+        )
+        yield* until(
+          Effect.sync(() => [...told]),
+          (types) =>
+            ["media.ready", "notification.sent", "transcription.failed", "moderation.flagged"].every((type) =>
+              types.includes(type),
+            ),
+        )
+        for (const [name, { program }] of processes) {
+          const faults = program
+            .said()
+            .split("\n")
+            .filter((line) => /permission|may not|forbidden/i.test(line))
+          assert.deepStrictEqual(faults, [], name)
+        }
+      }).pipe(Effect.provide(NodeServices.layer)),
+    120_000,
+  )
+})
