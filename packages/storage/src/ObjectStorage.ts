@@ -78,6 +78,11 @@ export class ObjectStorage extends Context.Service<
     readonly head: (ref: ObjectRef) => Effect.Effect<ObjectInfo, NotFound | StorageError>
     /** Ascending by key. */
     readonly list: (bucket: string, prefix: string) => Stream.Stream<ObjectSummary, StorageError>
+    /**
+     * The same bytes, content type and cache control under another key, without leading them through this process where
+     * the storage can do so. Visible whole or not at all, as with `put`. At most 5 GB, and within one bucket or two.
+     */
+    readonly copy: (from: ObjectRef, to: ObjectRef) => Effect.Effect<ObjectInfo, NotFound | StorageError>
     /** Removing what is not there succeeds. */
     readonly remove: (ref: ObjectRef) => Effect.Effect<void, StorageError>
     readonly presignGet: (

@@ -98,6 +98,30 @@ export const behaviour = (name: string, storage: Layer.Layer<ObjectStorage, unkn
       }),
     )
 
+    it.effect("copies an object with what is known of it, over what was there, and says what is missing", () =>
+      Effect.gen(function* () {
+        const store = yield* ObjectStorage
+        const from = yield* fresh("from (1) 100% ü.txt")
+        const to = yield* fresh("deep/to.txt")
+        yield* store.put(from, text("hello"), { contentType: "text/css", cacheControl: "max-age=60" })
+        yield* putText(to, "something longer")
+        const copied = yield* store.copy(from, to)
+        const head = yield* store.head(to)
+        for (const info of [copied, head]) {
+          assert.deepInclude(info, { ...to, size: 5, contentType: "text/css", cacheControl: "max-age=60" })
+        }
+        assert.strictEqual(copied.etag, head.etag)
+        yield* store.remove(from)
+        assert.strictEqual(yield* read(to), "hello")
+        assert.strictEqual((yield* Effect.flip(store.copy(from, to)))._tag, "NotFound")
+        assert.strictEqual(yield* read(to), "hello")
+        const elsewhere = yield* Effect.flip(store.copy(to, { bucket: "absent", key: "a" }))
+        assert.strictEqual(elsewhere._tag, "ConfigurationError")
+        assert.include(elsewhere.message, "absent")
+        assert.strictEqual((yield* Effect.flip(store.copy(to, refOf("../a"))))._tag, "ConfigurationError")
+      }),
+    )
+
     it.effect("overwrites, and the etag changes", () =>
       Effect.gen(function* () {
         const ref = yield* fresh("a")

@@ -147,6 +147,12 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
             yield* bucketMustExist(ref.bucket)
             yield* attempt(() => removeFile(pathOf(ref), bucketFolder(ref.bucket)))
           }),
+        copy: (from, to) =>
+          Effect.gen(function* () {
+            const info = yield* read(from, async (file) => Option.getOrUndefined(await readTrailer(file)))
+            // The name of a file is one version of the object, so what is streamed is what `info` describes.
+            return yield* put(to, stream(pathOf(from), info, { start: 0, length: info.size }), info)
+          }),
         ...presigning(signer),
         setup: (bucket) =>
           Effect.gen(function* () {

@@ -78,6 +78,14 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
               ),
             ),
           ),
+        copy: (from, to) =>
+          Effect.gen(function* () {
+            const { bytes, info: was } = yield* find(from)
+            yield* check(to)
+            const info: ObjectInfo = { ...was, ...to, modifiedAt: yield* Clock.currentTimeMillis }
+            ;(yield* objectsOf(to.bucket)).set(to.key, { info, bytes })
+            return info
+          }),
         remove: (ref) =>
           Effect.gen(function* () {
             yield* check(ref)

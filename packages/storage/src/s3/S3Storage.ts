@@ -3,6 +3,7 @@ import { Readable } from "node:stream"
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
@@ -161,6 +162,25 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
           ),
         ),
       ),
+    copy: (from, to) =>
+      Effect.gen(function* () {
+        yield* check(from)
+        yield* check(to)
+        const command = new CopyObjectCommand({
+          Bucket: to.bucket,
+          Key: to.key,
+          CopySource: `${from.bucket}/${from.key.split("/").map(encodeURIComponent).join("/")}`,
+        })
+        yield* raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+          Effect.catch((cause) =>
+            // The answer does not say which of the two buckets is meant.
+            Effect.flatMap(isNotFound(cause) ? Effect.succeed(true) : bucketIsThere(from.bucket), (there) =>
+              fault(there && !isNotFound(cause) ? to : from)(cause),
+            ),
+          ),
+        )
+        return yield* head(to)
+      }),
     remove: (ref) =>
       Effect.gen(function* () {
         yield* check(ref)
