@@ -31,6 +31,7 @@ const Shown = Schema.Struct({
   percent: MediaState.fields.percent,
   rungs: MediaState.fields.rungs,
   timings: MediaState.fields.timings,
+  playable: MediaState.fields.playable,
   ready: MediaState.fields.ready,
   failed: MediaState.fields.failed,
   updated_at: MediaState.fields.updated_at,

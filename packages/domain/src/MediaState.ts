@@ -3,7 +3,7 @@
  * to a join of `media:{id}`).
  */
 import { Schema } from "effect"
-import { MediaFailed, MediaReady, MediaStage, MediaUploaded } from "./events/media.ts"
+import { MediaFailed, MediaPlayable, MediaReady, MediaStage, MediaUploaded } from "./events/media.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./Wire.ts"
 
@@ -37,6 +37,10 @@ export const MediaState = Schema.Struct({
   /** Wall milliseconds by stage. */
   timings: Schema.Record(Schema.String, Schema.Finite),
   ready: Schema.optionalKey(MediaReady),
+  /** What was told of the attempt at work, or of the published one, as soon as it could be played. */
+  playable: Schema.optionalKey(MediaPlayable),
+  /** The prefix of that attempt. */
+  playable_prefix: Schema.optionalKey(Schema.String),
   failed: Schema.optionalKey(MediaFailed),
   /** The newest upload, for making it again. */
   upload: Schema.optionalKey(MediaUploaded),

@@ -3,7 +3,7 @@
  * AVERAGE-BANDWIDTH, FRAME-RATE, VIDEO-RANGE and INDEPENDENT-SEGMENTS and states a nominal BANDWIDTH below the real one.
  */
 import { playlistName } from "./FfmpegCommand.ts"
-import { averageRate, keyFrames, peakRate, type Segment } from "./MediaPlaylist.ts"
+import { averageRate, fromTheStart, keyFrames, peakRate, type Segment } from "./MediaPlaylist.ts"
 import type { Rational } from "./ProbeReport.ts"
 
 export interface Variant {
@@ -33,6 +33,11 @@ export interface Sound {
 export interface Options {
   /** Offers the sound by itself beside the pictures. */
   readonly audioOnly: boolean
+  /**
+   * The stream still grows: bits per second of a rendition or sound by its name, where what was measured so far is
+   * less. Key frames are left out, and players begin at the start.
+   */
+  readonly declared?: ((name: string) => number) | undefined
 }
 
 export const keyFramesName = "iframes.m3u8"
@@ -43,7 +48,9 @@ export const render = (
   sounds: ReadonlyArray<Sound>,
   options: Options = { audioOnly: true },
 ): string => {
+  const { declared } = options
   const lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+  if (declared !== undefined) lines.push(fromTheStart)
   const [main] = sounds
   const hasGroup = variants.length > 0 || sounds.length > 1
   if (hasGroup) lines.push(...sounds.map(media))
@@ -51,7 +58,7 @@ export const render = (
   for (const variant of variants) {
     lines.push(
       `#EXT-X-STREAM-INF:${[
-        rates([variant.segments, ...worst(sounds)]),
+        rates([variant, ...worst(sounds)], declared),
         `CODECS="${[variant.codec, ...(main === undefined ? [] : [main.codec])].join(",")}"`,
         ...pictureOf(variant),
         ...group,
@@ -60,13 +67,13 @@ export const render = (
     )
   }
   if (main !== undefined && (variants.length === 0 || options.audioOnly)) {
-    const attributes = [rates(worst(sounds)), `CODECS="${main.codec}"`, ...group]
+    const attributes = [rates(worst(sounds), declared), `CODECS="${main.codec}"`, ...group]
     lines.push(`#EXT-X-STREAM-INF:${attributes.join(",")}`, `${main.name}/${playlistName}`)
   }
-  for (const variant of variants) {
+  for (const variant of declared === undefined ? variants : []) {
     lines.push(
       `#EXT-X-I-FRAME-STREAM-INF:${[
-        rates([keyFrames(variant.segments)]),
+        rates([{ ...variant, segments: keyFrames(variant.segments) }]),
         `CODECS="${variant.codec}"`,
         `RESOLUTION=${variant.width}x${variant.height}`,
         "VIDEO-RANGE=SDR",
@@ -79,7 +86,7 @@ export const render = (
 
 /** Bits per second of a variant at worst, with the sound that plays along. */
 export const bandwidth = (variant: Variant, sounds: ReadonlyArray<Sound>): number =>
-  sum([variant.segments, ...worst(sounds)], peakRate)
+  sum([variant, ...worst(sounds)], peakRate)
 
 const media = (sound: Sound, index: number): string =>
   `#EXT-X-MEDIA:${[
@@ -103,13 +110,19 @@ const pictureOf = (variant: Variant): ReadonlyArray<string> => [
 const quotable = (text: string): string => text.replaceAll('"', "”").replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
 
 /** Of the tracks of a group the one that needs the most counts. */
-const worst = (sounds: ReadonlyArray<Sound>): ReadonlyArray<ReadonlyArray<Segment>> => {
-  const [most] = [...sounds].sort((a, b) => peakRate(b.segments) - peakRate(a.segments))
-  return most === undefined ? [] : [most.segments]
+const worst = (sounds: ReadonlyArray<Sound>): ReadonlyArray<Sound> =>
+  [...sounds].sort((a, b) => peakRate(b.segments) - peakRate(a.segments)).slice(0, 1)
+
+interface Rated {
+  readonly name: string
+  readonly segments: ReadonlyArray<Segment>
 }
 
-const sum = (parts: ReadonlyArray<ReadonlyArray<Segment>>, rate: (one: ReadonlyArray<Segment>) => number): number =>
-  Math.ceil(parts.reduce((total, segments) => total + rate(segments), 0))
+const sum = (
+  parts: ReadonlyArray<Rated>,
+  rate: (one: ReadonlyArray<Segment>) => number,
+  declared: Options["declared"] = () => 0,
+): number => Math.ceil(parts.reduce((total, { name, segments }) => total + Math.max(rate(segments), declared(name)), 0))
 
-const rates = (parts: ReadonlyArray<ReadonlyArray<Segment>>): string =>
-  `BANDWIDTH=${sum(parts, peakRate)},AVERAGE-BANDWIDTH=${sum(parts, averageRate)}`
+const rates = (parts: ReadonlyArray<Rated>, declared?: Options["declared"]): string =>
+  `BANDWIDTH=${sum(parts, peakRate, declared)},AVERAGE-BANDWIDTH=${sum(parts, averageRate, declared)}`

@@ -24,6 +24,24 @@ export const render = (init: string, segments: ReadonlyArray<Segment>): string =
     "",
   ].join("\n")
 
+/** Players of a growing playlist would begin at its end. */
+export const fromTheStart = "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"
+
+/** The playlist of a stream that still grows: segments are only added, until the finished one takes its place. */
+export const renderGrowing = (init: string, segments: ReadonlyArray<Segment>, longest: number): string =>
+  [
+    "#EXTM3U",
+    "#EXT-X-VERSION:7",
+    `#EXT-X-TARGETDURATION:${Math.max(Math.round(longest), targetDuration(segments))}`,
+    "#EXT-X-MEDIA-SEQUENCE:0",
+    "#EXT-X-PLAYLIST-TYPE:EVENT",
+    "#EXT-X-INDEPENDENT-SEGMENTS",
+    fromTheStart,
+    `#EXT-X-MAP:URI="${init}"`,
+    ...segments.flatMap(({ name, seconds }) => [`#EXTINF:${seconds.toFixed(6)},`, name]),
+    "",
+  ].join("\n")
+
 /** For scrubbing: the first picture of every segment, by byte range, so that nothing is encoded or stored twice. */
 export const renderKeyFrames = (init: string, segments: ReadonlyArray<Segment>): string =>
   [

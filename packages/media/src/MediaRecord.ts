@@ -22,7 +22,13 @@ export type Stage = MediaState["stage"]
 export type Begun =
   | { readonly _tag: "Go"; readonly attempt: MediaAttempt }
   /** An earlier attempt of the same event got as far as publishing. */
-  | { readonly _tag: "AlreadyReady"; readonly attempt: MediaAttempt; readonly ready: PayloadOf<"media.ready"> }
+  | {
+      readonly _tag: "AlreadyReady"
+      readonly attempt: MediaAttempt
+      readonly ready: PayloadOf<"media.ready">
+      /** Whether `media.playable` was told of it. */
+      readonly playable: boolean
+    }
   | { readonly _tag: "Superseded" }
 
 export interface Publication {
@@ -30,6 +36,8 @@ export interface Publication {
   readonly ready: PayloadOf<"media.ready">
   readonly rungs: MediaState["rungs"]
   readonly timings: MediaState["timings"]
+  /** Whether `media.playable` was told of this attempt. */
+  readonly playable: boolean
 }
 
 export type Published =
@@ -58,6 +66,12 @@ export interface MediaRecord {
     stage: Stage,
     percent: number,
   ) => Effect.Effect<void, RecordError>
+  /** Whether this attempt may tell that it can be played: it is the newest try of the newest upload, and wanted. */
+  readonly playable: (
+    event: EventOf<"media.uploaded">,
+    attempt: MediaAttempt,
+    playable: PayloadOf<"media.playable">,
+  ) => Effect.Effect<boolean, RecordError>
   readonly publish: (
     event: EventOf<"media.uploaded">,
     publication: Publication,
@@ -104,7 +118,8 @@ export const make = Effect.gen(function* () {
       if (current?.deleted_at !== undefined && generation <= newest) return [{ _tag: "Superseded" }, undefined]
       if (version !== undefined && version.generation > generation) return [{ _tag: "Superseded" }, undefined]
       if (!again && version?.generation === generation && current?.ready !== undefined) {
-        return [{ _tag: "AlreadyReady", attempt: version, ready: current.ready }, undefined]
+        const playable = current.playable_prefix === version.prefix
+        return [{ _tag: "AlreadyReady", attempt: version, ready: current.ready, playable }, undefined]
       }
       const attempts = [...(current?.attempts ?? []).filter((one) => one.prefix !== prefix), attempt]
       if (current !== undefined && generation < newest)
@@ -112,7 +127,7 @@ export const make = Effect.gen(function* () {
           { _tag: "Go", attempt },
           { ...current, attempts },
         ]
-      const { deleted_at: _, failed: __, ...kept } = current ?? { rungs: [], timings: {} }
+      const { deleted_at: _, failed: __, ...kept } = withoutPlayable(current) ?? { rungs: [], timings: {} }
       const next: MediaState = {
         ...kept,
         media_id: event.payload.media_id,
@@ -137,15 +152,25 @@ export const make = Effect.gen(function* () {
         : { ...current, stage, percent, updated_at: now },
     ])
 
-  const publish: MediaRecord["publish"] = (event, { attempt, ready, rungs, timings }) =>
+  const playable: MediaRecord["playable"] = (event, attempt, payload) =>
+    modify(event.payload.media_id, (current, now): readonly [boolean, MediaState | undefined] => {
+      if (current === undefined || current.cause !== event.event_id || current.status !== "processing")
+        return [false, undefined]
+      if (isOvertaken(current, attempt) || current.attempts.some((one) => before(attempt, one)))
+        return [false, undefined]
+      return [true, { ...current, playable: payload, playable_prefix: attempt.prefix, updated_at: now }]
+    })
+
+  const publish: MediaRecord["publish"] = (event, { attempt, playable: isTold, ready, rungs, timings }) =>
     modify(event.payload.media_id, (current, now): readonly [Published, MediaState | undefined] => {
       if (current === undefined || isOvertaken(current, attempt)) return [{ _tag: "Superseded" }, undefined]
       const previous = current.version
       const obsolete = current.attempts.filter(
         (one) => before(one, attempt) && one.prefix !== previous?.prefix && one.prefix !== attempt.prefix,
       )
+      const others = current.playable_prefix !== undefined && current.playable_prefix !== attempt.prefix
       const next: MediaState = {
-        ...current,
+        ...(isTold || others ? current : withoutPlayable(current)),
         ...(current.cause === event.event_id ? { status: "ready", stage: "publishing", percent: 100 } : {}),
         attempts: current.attempts.filter((one) => !obsolete.includes(one)),
         version: attempt,
@@ -170,7 +195,12 @@ export const make = Effect.gen(function* () {
       const mine = current.cause === eventId && current.version?.generation !== generation
       return [
         obsolete.map(({ prefix }) => prefix),
-        { ...current, ...(mine ? { status: "failed", failed } : {}), attempts, updated_at: now },
+        {
+          ...(obsolete.some(({ prefix }) => prefix === current.playable_prefix) ? withoutPlayable(current) : current),
+          ...(mine ? { status: "failed", failed } : {}),
+          attempts,
+          updated_at: now,
+        },
       ]
     })
 
@@ -180,13 +210,14 @@ export const make = Effect.gen(function* () {
   const remove: MediaRecord["remove"] = (mediaId) =>
     modify(mediaId, (current, now): readonly [MediaState | undefined, MediaState | undefined] => {
       if (current === undefined) return [undefined, undefined]
-      const { ready: _, upload: __, version: ___, ...rest } = current
+      const { ready: _, upload: __, version: ___, ...rest } = withoutPlayable(current)
       return [current, { ...rest, status: "failed", rungs: [], deleted_at: current.deleted_at ?? now, updated_at: now }]
     })
 
   return {
     begin,
     progress,
+    playable,
     publish,
     fail,
     find,
@@ -198,6 +229,13 @@ export const make = Effect.gen(function* () {
       ),
   } satisfies MediaRecord
 })
+
+const withoutPlayable = <S extends MediaState | undefined>(state: S): S => {
+  if (state === undefined) return state
+  const { playable: _, playable_prefix: __, ...rest } = state
+  // The two keys are optional: what is left is a state as before.
+  return rest as S
+}
 
 const before = (a: MediaAttempt, b: MediaAttempt): boolean =>
   a.generation < b.generation || (a.generation === b.generation && a.token < b.token)

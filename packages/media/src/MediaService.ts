@@ -1,6 +1,6 @@
 /**
- * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, with live `media.progress` between,
- * and puts the captions of `transcription.complete` into the published stream.
+ * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, with `media.playable` and live
+ * `media.progress` between, and puts the captions of `transcription.complete` into the published stream.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
 import { MediaControl, mediaControlKind, MediaRetry, mediaRetryKind } from "@armoricore/domain/MediaControl"
@@ -13,6 +13,7 @@ import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer } from "effect"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { attach } from "./captions/Captions.ts"
+import type { Announcement } from "./Announcement.ts"
 import { type Options as TranscodeOptions, Transcode } from "./Transcode.ts"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 
@@ -34,15 +35,25 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "concurrency">) =>
 
       const transcode = (event: EventOf<"media.uploaded">, job: Job) =>
         Effect.map(
-          media.transcode(event, job, (stage, percent) =>
-            job.broadcast("media.progress", {
-              media_id: event.payload.media_id,
-              user_id: event.payload.user_id,
-              stage,
-              percent,
-            }),
+          media.transcode(
+            event,
+            job,
+            (stage, percent) =>
+              job.broadcast("media.progress", {
+                media_id: event.payload.media_id,
+                user_id: event.payload.user_id,
+                stage,
+                percent,
+              }),
+            (announcement) => job.tell(playable(announcement)),
           ),
-          (outcome) => (outcome._tag === "Ready" ? [emit("media.ready", outcome.ready)] : []),
+          (outcome) =>
+            outcome._tag === "Ready"
+              ? [
+                  ...(outcome.playable === undefined ? [] : [playable(outcome.playable)]),
+                  emit("media.ready", outcome.ready),
+                ]
+              : [],
         )
 
       const control = Effect.fnUntraced(function* ({ action, media_id }: MediaControl) {
@@ -114,6 +125,9 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "concurrency">) =>
       ])
     }),
   ).pipe(Layer.provide(Cancellation.layer))
+
+/** Each version of a stream has an announcement of its own. */
+const playable = ({ payload, which }: Announcement) => emit("media.playable", payload, which)
 
 /** Needs the ports and the platform's file system, paths and child processes. */
 export const layer = (options: Options) =>

@@ -69,8 +69,10 @@ export const whileStorageIsAway =
 export interface SegmentUploader {
   /** Uploads what is new. */
   readonly sync: Effect.Effect<void, StorageError>
-  /** Uploads what is new at short intervals; ends only with a failure. */
-  readonly follow: Effect.Effect<never, StorageError>
+  /** Uploads what is new at short intervals, and says each time what is there; ends only with a failure. */
+  readonly follow: (
+    look: (uploaded: ReadonlyArray<Uploaded>) => Effect.Effect<void>,
+  ) => Effect.Effect<never, StorageError>
   /** What is uploaded so far, in the order of `folders`. */
   readonly uploaded: () => ReadonlyArray<Uploaded>
   /** Keys and sizes of all objects put so far. */
@@ -149,17 +151,28 @@ export const make = Effect.fnUntraced(function* (target: Target) {
     }),
   )
 
+  const uploaded: SegmentUploader["uploaded"] = () =>
+    target.folders.flatMap((folder) => {
+      const track = tracks.get(folder)
+      const have = done.get(folder)
+      if (track === undefined || have === undefined) return []
+      const segments = (order.get(folder) ?? []).flatMap((name) => have.get(name) ?? [])
+      return [{ folder, track, init: inits.get(folder) ?? initName, segments }]
+    })
+
   return {
     sync,
-    follow: Effect.forever(Effect.andThen(sync, Effect.sleep("250 millis"))),
-    uploaded: () =>
-      target.folders.flatMap((folder) => {
-        const track = tracks.get(folder)
-        const have = done.get(folder)
-        if (track === undefined || have === undefined) return []
-        const segments = (order.get(folder) ?? []).flatMap((name) => have.get(name) ?? [])
-        return [{ folder, track, init: inits.get(folder) ?? initName, segments }]
-      }),
+    follow: (look) =>
+      Effect.forever(
+        Effect.andThen(
+          Effect.andThen(
+            sync,
+            Effect.suspend(() => look(uploaded())),
+          ),
+          Effect.sleep("250 millis"),
+        ),
+      ),
+    uploaded,
     objects: () => objects,
   } satisfies SegmentUploader
 })

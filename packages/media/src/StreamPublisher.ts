@@ -12,6 +12,7 @@ import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import { again, immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
+import * as StreamParts from "./StreamParts.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 /** A stream that can be played. What are no figures are keys of objects. */
@@ -50,7 +51,7 @@ export const masterName = "master.m3u8"
 
 /** Playlists of one version never change either, but a minute lets an operator withdraw one. */
 const short = "public, max-age=60"
-const playlistType = "application/vnd.apple.mpegurl"
+export const playlistType = "application/vnd.apple.mpegurl"
 
 export const publish = Effect.fn("StreamPublisher.publish")(function* (
   plan: FfmpegCommand.Plan,
@@ -149,21 +150,7 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
 
 /** What ffmpeg really made of the plan; less than the source promised means that the source is damaged. */
 const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, uploaded: ReadonlyArray<Uploaded>) {
-  const parts = uploaded.filter(({ segments }) => segments.length > 0)
-  const variants = plan.renditions.flatMap(({ name, width, height }): ReadonlyArray<MasterPlaylist.Variant> => {
-    const part = parts.find(({ folder }) => folder === name)
-    if (part === undefined) return []
-    const { codec, timescale } = part.track
-    return [{ name, width, height, frameRate: plan.frameRate, codec, timescale, segments: part.segments }]
-  })
-  const titles = titlesOf(plan)
-  const sounds = plan.info.sounds.flatMap(({ language }, track): ReadonlyArray<MasterPlaylist.Sound> => {
-    const name = FfmpegCommand.audioFolder(track)
-    const part = parts.find(({ folder }) => folder === name)
-    if (part === undefined) return []
-    const { codec, timescale } = part.track
-    return [{ name, codec, timescale, segments: part.segments, language, title: titles[track] ?? name }]
-  })
+  const { parts, sounds, variants } = StreamParts.of(plan, uploaded)
   const main = variants[0] ?? sounds[0]
   if (main === undefined || variants.length < plan.renditions.length) {
     return yield* failure("corrupt_media", "nothing in it could be decoded")
@@ -177,19 +164,6 @@ const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, uploaded
   }
   return { parts, variants, sounds, seconds }
 })
-
-/** What listeners choose by: the file's own title, else the language; no two alike. */
-const titlesOf = (plan: FfmpegCommand.Plan): ReadonlyArray<string> => {
-  const { sounds } = plan.info
-  if (sounds.length < 2) return ["audio"]
-  const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" })
-  const given = sounds.map(({ language, title }, track) => {
-    // What muxers write by themselves says nothing.
-    const own = title === undefined || /^(sound|audio|stereo|core media).*|handler$/i.test(title) ? undefined : title
-    return (own ?? (language === undefined ? undefined : names.of(language)) ?? `Track ${track + 1}`).slice(0, 80)
-  })
-  return given.map((one, track) => (given.indexOf(one) === track ? one : `${one} ${track + 1}`))
-}
 
 const diskStream = <E>(stream: Stream.Stream<Uint8Array, E>) =>
   Stream.mapError(

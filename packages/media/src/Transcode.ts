@@ -15,6 +15,7 @@ import { PlaybackUrls } from "@armoricore/storage/Playback"
 import { Context, Duration, Effect, FileSystem, Layer, Path, Record, Result, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import * as Announcement from "./Announcement.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as FfmpegVerdict from "./FfmpegVerdict.ts"
@@ -22,6 +23,7 @@ import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Lad
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaRecord from "./MediaRecord.ts"
 import * as Mp4Files from "./Mp4Files.ts"
+import * as Playable from "./Playable.ts"
 import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
 import { Quota } from "./Quota.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
@@ -63,7 +65,12 @@ export interface Options {
 }
 
 export type Outcome =
-  | { readonly _tag: "Ready"; readonly ready: PayloadOf<"media.ready"> }
+  | {
+      readonly _tag: "Ready"
+      readonly ready: PayloadOf<"media.ready">
+      /** What must be told before `ready`, because it was over before it could be. */
+      readonly playable: Announcement.Announcement | undefined
+    }
   /** A newer upload of this media is published already; nothing is to be told. */
   | { readonly _tag: "Superseded" }
 
@@ -73,11 +80,15 @@ export type OnProgress = (stage: MediaRecord.Stage, percent: number) => Effect.E
 export class Transcode extends Context.Service<
   Transcode,
   {
-    /** `token` is the claim's; it grows with each owner of the event. `onProgress` is called a few times a second. */
+    /**
+     * `token` is the claim's; it grows with each owner of the event. `onProgress` is called a few times a second,
+     * `announce` at most once; without it the outcome has the announcement.
+     */
     readonly transcode: (
       event: EventOf<"media.uploaded">,
       claim: { readonly token: number },
       onProgress?: OnProgress,
+      announce?: Announcement.Announce,
     ) => Effect.Effect<Outcome, TransientError | PermanentError | ConfigurationError>
     /** Notes a final failure, as it was told, and removes what its tries wrote. */
     readonly giveUp: (failed: EventOf<"media.failed">) => Effect.Effect<void, TransientError | ConfigurationError>
@@ -102,6 +113,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const playback = yield* PlaybackUrls
   const programs = yield* FfmpegPrograms
   const record = yield* MediaRecord.make
+  const decideAndTell = Announcement.decideAndTell(record, (key) => playback.urlFor({ bucket: options.bucket, key }))
   const work = yield* WorkFolder
   const quota = yield* Quota
   const own = yield* Effect.context<
@@ -125,13 +137,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
       event: EventOf<"media.uploaded">,
       claim: { readonly token: number },
       onProgress: OnProgress = () => Effect.void,
+      announce?: Announcement.Announce,
     ) {
       const { payload } = event
       const version = sha256(`${event.event_id}:${claim.token}`).slice(0, 16)
       const prefix = `media/${payload.media_id}/${version}/`
       const begun = yield* beginOrAgain(event, claim.token, prefix)
       if (begun._tag === "Superseded") return begun
-      if (begun._tag === "AlreadyReady") return { _tag: "Ready", ready: begun.ready } as const
+      if (begun._tag === "AlreadyReady") {
+        const { attempt, playable: isTold, ready } = begun
+        return { _tag: "Ready", ready, playable: isTold ? undefined : Announcement.of(ready, attempt.prefix) } as const
+      }
 
       const timings: Record<string, number> = {}
       let recorded = -100
@@ -181,6 +197,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const target = { from: output, bucket: options.bucket, prefix, concurrency: options.uploads ?? 4 }
       const keep = wanted.length > 0
       const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.folders(plan), keep })
+      const playable = yield* Playable.make(plan, {
+        ...target,
+        audioOnly: options.audioOnly ?? true,
+        announce: (master) =>
+          announce === undefined ? Effect.succeed(false) : decideAndTell(event, begun.attempt, master, announce),
+      })
       yield* lightly("transcoding", 10)
       const limit = Duration.seconds(300 + info.duration * (options.secondsPerSecond ?? 30))
       const running = Ffmpeg.run({
@@ -191,8 +213,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
         limit,
         memory: options.memory ?? defaultMemory,
       })
-      const ended = yield* timed("transcoding", Effect.raceFirst(running, uploader.follow))
+      const ended = yield* timed("transcoding", Effect.raceFirst(running, uploader.follow(playable.update)))
 
+      const isTold = yield* playable.close
       yield* lightly("publishing", 94)
       if (ended.code !== 0) return yield* FfmpegVerdict.judge(ended, true)
       if (info.video === undefined && info.cover !== undefined) yield* coverPicture(info.cover, input, output)
@@ -246,6 +269,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const published = yield* record.publish(event, {
         attempt: begun.attempt,
         ready,
+        playable: isTold,
         rungs: made.variants.map((variant) => ({
           name: variant.name,
           width: variant.width,
@@ -260,7 +284,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       }
       yield* cleaned(published.obsolete)
       yield* onProgress("publishing", 100)
-      return { _tag: "Ready", ready } as const
+      return { _tag: "Ready", ready, playable: isTold ? undefined : Announcement.of(ready, prefix) } as const
     },
     Effect.scoped,
     Effect.provide(own),

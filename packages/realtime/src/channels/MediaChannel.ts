@@ -1,5 +1,5 @@
 /** `media:{media_id}`: what becomes of one upload. The join replies with what is known, then the results follow. */
-import { MediaFailed, MediaReady, MediaStage } from "@armoricore/domain/events/media"
+import { MediaFailed, MediaPlayable, MediaReady, MediaStage } from "@armoricore/domain/events/media"
 import { MediaId, UserId } from "@armoricore/domain/Ids"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import { Timestamp } from "@armoricore/domain/Wire"
@@ -20,6 +20,8 @@ export const MediaView = Schema.Union([
     user_id: UserId,
     stage: MediaStage,
     percent: Schema.Finite,
+    /** The payload of `media_playable`, once its beginning can be played. */
+    playable: Schema.optionalKey(MediaPlayable),
     /** The payload of `media_ready`, once it is. */
     ready: Schema.optionalKey(MediaReady),
     /** The payload of `media_failed`. */
@@ -42,6 +44,7 @@ const view = (state: MediaState): typeof MediaView.Type => ({
   user_id: state.user_id,
   stage: state.stage,
   percent: state.percent,
+  ...(state.playable === undefined ? {} : { playable: state.playable }),
   ...(state.ready === undefined ? {} : { ready: state.ready }),
   ...(state.failed === undefined ? {} : { failed: state.failed }),
   updated_at: state.updated_at,
