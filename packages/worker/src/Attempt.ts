@@ -61,15 +61,20 @@ export const limited =
         ),
     })
 
-export const judge = Effect.fnUntraced(function* (
-  { attempts, configurationPause, policy, service }: Rules,
+export const judge = (
+  rules: Rules,
   incoming: Failable,
   exit: Exit.Exit<ReadonlyArray<Outcome>, HandlerError | Conflict>,
+): Effect.Effect<End, Conflict> =>
+  Exit.isSuccess(exit)
+    ? Effect.succeed({ _tag: "Final", result: "succeeded", outcomes: exit.value, attempts: rules.attempts + 1 })
+    : judgeFault(rules, incoming, exit.cause)
+
+const judgeFault = Effect.fnUntraced(function* (
+  { attempts, configurationPause, policy, service }: Rules,
+  incoming: Failable,
+  cause: Cause.Cause<HandlerError | Conflict>,
 ): Effect.fn.Return<End, Conflict> {
-  if (Exit.isSuccess(exit)) {
-    return { _tag: "Final", result: "succeeded", outcomes: exit.value, attempts: attempts + 1 }
-  }
-  const { cause } = exit
   if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
   const error = Option.getOrElse(
     Cause.findErrorOption(cause),

@@ -16,7 +16,7 @@
  */
 import { ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
 import { type Bucket, KeyValue, type StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Layer, Option, Ref, Result, Schema, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Result, Schema, Semaphore } from "effect"
 import * as Lanes from "./Lanes.ts"
 
 /** Longer than a message can wait on the bus plus the horizon in which a dead letter may be replayed. */
@@ -127,17 +127,15 @@ export class Ledger extends Context.Service<
       })
 
       const claimOf = (key: string, owner: string, lease: Duration.Duration, before: Before, token: number): Claim => {
-        const current = Ref.makeUnsafe(token)
+        let current = token
         const turn = Semaphore.makeUnsafe(1)
         const { abandoned, cancelled, ...kept } = before
         // One writer at a time: a renewal that overlaps the decision would take the revision from under it.
         const move = (record: (now: number) => LedgerRecord) =>
           turn.withPermits(1)(
-            Effect.gen(function* () {
-              const now = yield* Clock.currentTimeMillis
-              const next = yield* write(key, record(now), yield* Ref.get(current))
-              yield* Ref.set(current, next)
-            }),
+            Effect.flatMap(Clock.currentTimeMillis, (now) =>
+              Effect.map(write(key, record(now), current), (next) => void (current = next)),
+            ),
           )
         return {
           token,
@@ -151,21 +149,26 @@ export class Ledger extends Context.Service<
         }
       }
 
-      const claim = Effect.fnUntraced(function* (
+      const claim = (key: string, owner: string, lease: Duration.Duration): Effect.Effect<ClaimResult, StateError> =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const until = now + Duration.toMillis(lease)
+          const fresh: Before = { attempts: 0, firstAt: now, abandoned: 0 }
+          // Nearly every message is new: try that first, one round trip instead of two.
+          return Effect.matchEffect(kv.create(ledgerBucket, key, JSON.stringify(claimedRecord(owner, until, fresh))), {
+            onSuccess: (token): Effect.Effect<ClaimResult, StateError> =>
+              Effect.succeed({ _tag: "Claimed", claim: claimOf(key, owner, lease, fresh, token) }),
+            onFailure: (error) => (error._tag === "Conflict" ? takeOver(key, owner, lease, now) : Effect.fail(error)),
+          })
+        })
+
+      /** There is a record already: whose, and does it still count? */
+      const takeOver = Effect.fnUntraced(function* (
         key: string,
         owner: string,
         lease: Duration.Duration,
+        now: number,
       ): Effect.fn.Return<ClaimResult, StateError> {
-        const now = yield* Clock.currentTimeMillis
         const until = now + Duration.toMillis(lease)
-        const fresh: Before = { attempts: 0, firstAt: now, abandoned: 0 }
-        // Nearly every message is new: try that first, one round trip instead of two.
-        const created = yield* unlessConflict(
-          kv.create(ledgerBucket, key, JSON.stringify(claimedRecord(owner, until, fresh))),
-        )
-        if (Option.isSome(created)) {
-          return { _tag: "Claimed", claim: claimOf(key, owner, lease, fresh, created.value) }
-        }
         const found = yield* read(key)
         // It expired between the two calls: somebody will create it anew, perhaps we.
         if (found === undefined) return { _tag: "Held", remaining: Duration.millis(50) }

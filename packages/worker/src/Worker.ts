@@ -20,7 +20,7 @@ import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/Event
 import { type ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { EventType, OwnSource, PayloadOf } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Exit, Metric, Option, Schedule, type Scope, Tracer } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope, Tracer } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as Cancellation from "./Cancellation.ts"
 import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
@@ -54,6 +54,7 @@ export const MaxCrashes = Context.Reference<number>("@armoricore/worker/MaxCrash
 
 const encoder = new TextEncoder()
 const ack: Disposition = { _tag: "Ack" }
+const nothingToTell: Decision = { outbound: [] }
 const retry = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
 /** A service that this program is made of, or `webhook` and `operator`, which publish nothing by themselves. */
@@ -72,6 +73,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const servicePolicy = yield* policyOf(service)
   const times = yield* WorkerTimes
   const maxCrashes = yield* MaxCrashes
+  const clock = yield* Clock.Clock
   const owner = `${service}-${crypto.randomUUID()}`
   const running = yield* Cancellation.listen
   const board = yield* RunningConsumers
@@ -102,7 +104,12 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.catch((error) => Effect.logDebug("a live event was not sent", { type, error: error.message })),
     )
 
-  const decisionOf = Effect.fnUntraced(function* (
+  const decisionOf = (incoming: Incoming<R>, outcomes: ReadonlyArray<Outcome>, letter: Decision["deadLetter"]) =>
+    outcomes.length === 0 && letter === undefined
+      ? Effect.succeed(nothingToTell)
+      : decisionWith(incoming, outcomes, letter)
+
+  const decisionWith = Effect.fnUntraced(function* (
     incoming: Incoming<R>,
     outcomes: ReadonlyArray<Outcome>,
     letter: Decision["deadLetter"],
@@ -156,9 +163,30 @@ export const run = Effect.fn("Worker.run")(function* <R>(
 
   const limitOf = (handler: Handler<R>) => Attempt.limited(service, handler.timeLimit ?? Duration.hours(1))
 
-  /** The handler under its lease. */
+  /** The handler under its lease. What is done at once is over before anybody could renew, time or cancel it. */
   const attempt = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
-    const renewing = claim.renew.pipe(
+    const limit = limitOf(handler)
+    const handling = incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts, claim.renew))
+    return Attempt.inPlace(handling, (rest) =>
+      running.cancellable(key)(
+        Effect.raceFirst(limit(rest), renewing(claim)),
+        Effect.suspend(() => Effect.fail(new Conflict({ key }))),
+      ),
+    ).pipe(
+      Effect.onInterrupt(() =>
+        claim.release({ failed: false }).pipe(
+          // Without it the lease runs out by itself.
+          Effect.catch((error) => Effect.logDebug(`a claim was not released: ${error.message}`)),
+        ),
+      ),
+      Effect.exit,
+      Effect.flatMap((exit) => Attempt.judge(rulesOf(handler, claim.attempts), incoming, exit)),
+    )
+  }
+
+  /** Never ends by itself but by the loss of the lease. */
+  const renewing = (claim: Claim) =>
+    claim.renew.pipe(
       Effect.retry({
         while: (error) => error._tag === "TransientError",
         schedule: Schedule.spaced(Duration.millis(Duration.toMillis(times.lease) / 10)),
@@ -166,20 +194,6 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.delay(Duration.millis(Duration.toMillis(times.lease) / 3)),
       Effect.forever,
     )
-    const limit = limitOf(handler)
-    const handling = incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts, claim.renew))
-    return Attempt.inPlace(handling, (rest) => Effect.raceFirst(limit(rest), renewing)).pipe(
-      Effect.onInterrupt(() =>
-        claim.release({ failed: false }).pipe(
-          // Without it the lease runs out by itself.
-          Effect.catch((error) => Effect.logDebug(`a claim was not released: ${error.message}`)),
-        ),
-      ),
-      (work) => running.cancellable(key)(work, Effect.fail(new Conflict({ key }))),
-      Effect.exit,
-      Effect.flatMap((exit) => Attempt.judge(rulesOf(handler, claim.attempts), incoming, exit)),
-    )
-  }
 
   const endOf = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
     if (claim.cancelled !== undefined) return Attempt.cancelled(incoming, claim.cancelled, claim.attempts)
@@ -212,10 +226,10 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       }
       case "Claimed": {
         const { claim } = claimed
-        const started = yield* Clock.currentTimeMillis
+        const started = clock.currentTimeMillisUnsafe()
         const end = yield* endOf(handler, delivery, incoming, claim, key)
-        const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
-        yield* Metric.update(Metric.withAttributes(Metrics.duration, { service, type: incoming.type }), seconds)
+        const seconds = (clock.currentTimeMillisUnsafe() - started) / 1000
+        yield* Metrics.took(Metrics.duration, service, { type: incoming.type }, seconds)
         if (end._tag === "Again") {
           yield* claim.release({ failed: end.failed })
           if (lane !== undefined) yield* ledger.lanes.keep(lane, key, end.after)

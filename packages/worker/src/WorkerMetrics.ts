@@ -31,27 +31,33 @@ export const count = (
   metric: Metric.Counter<number>,
   service: string,
   attributes: Readonly<Record<string, string>>,
+): Effect.Effect<void> => took(metric, service, attributes, 1)
+
+/** A measurement for a service. */
+export const took = (
+  metric: Measured,
+  service: string,
+  attributes: Readonly<Record<string, string>>,
+  amount: number,
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    labelled(metric, service, attributes).updateUnsafe(1, fiber.context)
+    labelled(metric, service, attributes).updateUnsafe(amount, fiber.context)
     return Effect.void
   })
+
+type Measured = Metric.Metric<number, unknown>
 
 interface Labelled {
   readonly service: string
   readonly attributes: Readonly<Record<string, string>>
-  readonly metric: Metric.Counter<number>
+  readonly metric: Measured
 }
 
-const last = new Map<Metric.Counter<number>, Labelled>()
-const known = new Map<Metric.Counter<number>, Map<string, Metric.Counter<number>>>()
+const last = new Map<Measured, Labelled>()
+const known = new Map<Measured, Map<string, Measured>>()
 
 /** Making a metric with attributes costs more than counting; there are few combinations, and mostly it is the last again. */
-const labelled = (
-  metric: Metric.Counter<number>,
-  service: string,
-  attributes: Readonly<Record<string, string>>,
-): Metric.Counter<number> => {
+const labelled = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
   const before = last.get(metric)
   if (before !== undefined && before.service === service && isSame(before.attributes, attributes)) return before.metric
   const found = find(metric, service, attributes)
@@ -65,11 +71,7 @@ const isSame = (before: Readonly<Record<string, string>>, now: Readonly<Record<s
   return true
 }
 
-const find = (
-  metric: Metric.Counter<number>,
-  service: string,
-  attributes: Readonly<Record<string, string>>,
-): Metric.Counter<number> => {
+const find = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
   let name = service
   for (const key in attributes) name += `\n${attributes[key]}`
   let all = known.get(metric)

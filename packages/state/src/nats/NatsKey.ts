@@ -2,10 +2,25 @@
  * Keys as one token of a NATS subject, reversibly: `A-Z a-z 0-9 _ - /` as they are, every other byte of UTF-8 as `=xx`.
  * NATS itself refuses `@`, `:`, spaces and letters beyond ASCII, and takes a dot for a separator.
  */
-export const encode = (key: string): string => key.replace(/[^A-Za-z0-9_/-]+/g, escaped)
+export const encode = (key: string): string => {
+  let encoded = ""
+  for (let index = 0; index < key.length; index++) {
+    const token = tokens[key.charCodeAt(index)]
+    // Beyond ASCII a character is several bytes.
+    if (token === undefined) return key.replace(/[^A-Za-z0-9_/-]+/g, escaped)
+    encoded += token
+  }
+  return encoded
+}
 
 const escaped = (text: string): string =>
   Array.from(Buffer.from(text), (byte) => `=${byte.toString(16).padStart(2, "0")}`).join("")
+
+/** What each ASCII character becomes: a regular expression for every key would cost as much as sending it. */
+const tokens: ReadonlyArray<string> = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  return /[A-Za-z0-9_/-]/.test(character) ? character : escaped(character)
+})
 
 /** Undefined where it is not of our making. */
 export const decode = (token: string): string | undefined => {

@@ -3,7 +3,7 @@
  * one TTL only (per key needs NATS 2.11), so `maxAge` is the bucket's and an entry's own expiry stands before its value.
  * Reads ask the stream's leader, so that everyone sees what was written last.
  */
-import { ConfigurationError, Conflict, type PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
 import * as NatsPublisher from "@armoricore/bus/nats/NatsPublisher"
 import { Clock, Duration, Effect, Layer, Option, Scope } from "effect"
@@ -37,11 +37,14 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
       const connection = yield* NatsConnection
       const scope = yield* Effect.scope
       // One inbox for all acknowledgements; it ends with the layer.
-      const publisher = yield* Effect.cached(
+      let standing: NatsPublisher.Publisher | undefined
+      const made = yield* Effect.cached(
         Effect.flatMap(connection.connected, (client) => NatsPublisher.make(client, options.inboxPrefix)).pipe(
           Scope.provide(scope),
+          Effect.tap((publisher) => Effect.sync(() => void (standing = publisher))),
         ),
       )
+      const publisher = Effect.suspend(() => (standing === undefined ? made : Effect.succeed(standing)))
       const written = new Written()
 
       const ask = <A>(
@@ -76,21 +79,28 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
       ): Effect.Effect<number, Conflict | StateError> =>
         Effect.flatMap(connection.jetstream, ({ manager }) =>
           Effect.flatMap(publisher, ({ publish }) =>
-            publish(subjectOf(bucket, key), undefined, encoder.encode(body ?? ""), {
-              ...(body === undefined ? { "KV-Operation": "DEL" } : {}),
-              ...(expected === undefined ? {} : { "Nats-Expected-Last-Subject-Sequence": String(expected) }),
-            }),
+            publish(
+              subjectOf(bucket, key),
+              undefined,
+              body === undefined ? nothing : encoder.encode(body),
+              body === undefined ? { "KV-Operation": "DEL", ...expectation(expected) } : expectation(expected),
+            ),
           ).pipe(
-            Effect.map(({ sequence }) => sequence),
-            Effect.catchTags({
-              PermanentError: (error: PermanentError) => Effect.fail(tooLarge(bucket.name, error)),
-              TransientError: (error: TransientError) =>
-                Effect.fail(error.code === "wrong_sequence" ? new Conflict({ key }) : asState(bucket, error)),
-              // No stream takes it: the bucket is not there, or nobody leads it just now; unless the user may not write it.
-              ConfigurationError: (error: ConfigurationError) =>
-                NatsPublisher.isForbidden(error)
-                  ? Effect.fail(error)
-                  : Effect.mapError(explain(bucket, manager, unled(bucket)), (cause) => faultOf(bucket, cause)),
+            Effect.matchEffect({
+              onSuccess: ({ sequence }) => Effect.succeed(sequence),
+              onFailure: (error): Effect.Effect<never, Conflict | StateError> => {
+                switch (error._tag) {
+                  case "PermanentError":
+                    return Effect.fail(tooLarge(bucket.name, error))
+                  case "TransientError":
+                    return Effect.fail(error.code === "wrong_sequence" ? new Conflict({ key }) : asState(bucket, error))
+                  // No stream takes it: the bucket is not there, or nobody leads it just now; unless the user may not write it.
+                  case "ConfigurationError":
+                    return NatsPublisher.isForbidden(error)
+                      ? Effect.fail(error)
+                      : Effect.mapError(explain(bucket, manager, unled(bucket)), (cause) => faultOf(bucket, cause))
+                }
+              },
             }),
           ),
         )
@@ -104,15 +114,23 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
       ) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
           const end = expiresAt(bucket, writeOptions, now)
-          return Effect.tap(write(bucket, key, pack(value, end), expected), (revision) =>
-            Effect.sync(() => written.note(bucket, revision, end)),
-          )
+          return Effect.map(write(bucket, key, pack(value, end), expected), (revision) => {
+            written.note(bucket, revision, end)
+            return revision
+          })
         })
 
       const present = (stored: Option.Option<Stored>) =>
         Effect.map(Clock.currentTimeMillis, (now) =>
           Option.filter(stored, ({ entry }) => entry !== undefined && !isOver(entry.end, now)),
         )
+
+      /** An expired entry is nothing to update, though it lies there. */
+      const checkLive = Effect.fnUntraced(function* (bucket: Bucket, key: string, expected: number) {
+        const stored = yield* read(bucket, key)
+        const isExpected = Option.isSome(stored) && stored.value.revision === expected
+        if (isExpected && Option.isNone(yield* present(stored))) return yield* new Conflict({ key })
+      })
 
       const get = (bucket: Bucket, key: string) =>
         Effect.map(
@@ -131,32 +149,32 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             ),
           ),
         create: (bucket, key, value, writeOptions) =>
-          Effect.gen(function* () {
-            yield* check(bucket, key)
+          Effect.andThen(
+            check(bucket, key),
             // Mostly nothing was ever there, which one request finds out.
-            return yield* Effect.catchTag(put(bucket, key, value, 0, writeOptions), "Conflict", (conflict) =>
+            Effect.catchTag(put(bucket, key, value, 0, writeOptions), "Conflict", (conflict) =>
               Effect.gen(function* () {
                 const stored = yield* read(bucket, key)
                 if (Option.isNone(stored) || Option.isSome(yield* present(stored))) return yield* conflict
                 return yield* put(bucket, key, value, stored.value.revision, writeOptions)
               }),
-            )
-          }),
+            ),
+          ),
         update: (bucket, key, value, expected, writeOptions) =>
-          Effect.gen(function* () {
-            yield* check(bucket, key)
-            if (expected <= 0) return yield* new Conflict({ key })
-            // Whoever wrote an entry mostly updates it too, and knows when it ends: one request instead of two.
-            const own = written.endOf(bucket, expected)
-            if (own !== undefined) {
-              if (isOver(own.end, yield* Clock.currentTimeMillis)) return yield* new Conflict({ key })
-              return yield* put(bucket, key, value, expected, writeOptions)
-            }
-            const stored = yield* read(bucket, key)
-            const isExpected = Option.isSome(stored) && stored.value.revision === expected
-            if (isExpected && Option.isNone(yield* present(stored))) return yield* new Conflict({ key })
-            return yield* put(bucket, key, value, expected, writeOptions)
-          }),
+          Effect.andThen(
+            check(bucket, key),
+            Effect.suspend(() => {
+              if (expected <= 0) return Effect.fail(new Conflict({ key }))
+              // Whoever wrote an entry mostly updates it too, and knows when it ends: one request instead of two.
+              const own = written.endOf(bucket, expected)
+              const writing = put(bucket, key, value, expected, writeOptions)
+              if (own === undefined) return Effect.andThen(checkLive(bucket, key, expected), writing)
+              if (own.end === undefined) return writing
+              return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+                isOver(own.end, now) ? Effect.fail(new Conflict({ key })) : writing,
+              )
+            }),
+          ),
         remove: (bucket, key, expected) =>
           Effect.gen(function* () {
             yield* check(bucket, key)
@@ -198,6 +216,10 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
   )
 
 const encoder = new TextEncoder()
+const nothing = new Uint8Array()
+const unconditional = {}
+const expectation = (sequence: number | undefined): Readonly<Record<string, string>> =>
+  sequence === undefined ? unconditional : { "Nats-Expected-Last-Subject-Sequence": String(sequence) }
 
 const bucketOf = (bucket: Bucket): string => `armoricore_${bucket.name}`
 const streamOf = (bucket: Bucket): string => `KV_${bucketOf(bucket)}`

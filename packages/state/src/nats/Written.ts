@@ -5,20 +5,22 @@ import type { Bucket } from "../KeyValue.ts"
 const remembered = 10_000
 
 export class Written {
-  private readonly ends = new Map<string, number | undefined>()
+  /** The two halves of what is remembered: when the newer one is full, the older one is forgotten as a whole. */
+  private newer = new Map<string, number | undefined>()
+  private older = new Map<string, number | undefined>()
 
   note(bucket: Bucket, revision: number, end: number | undefined): void {
-    this.ends.set(nameOf(bucket, revision), end)
-    for (const oldest of this.ends.keys()) {
-      if (this.ends.size <= remembered) break
-      this.ends.delete(oldest)
-    }
+    this.newer.set(nameOf(bucket, revision), end)
+    if (this.newer.size < remembered / 2) return
+    this.older = this.newer
+    this.newer = new Map()
   }
 
-  /** Undefined where this process did not write that revision. */
+  /** Undefined where this process did not write that revision, or long ago. */
   endOf(bucket: Bucket, revision: number): { readonly end: number | undefined } | undefined {
     const name = nameOf(bucket, revision)
-    return this.ends.has(name) ? { end: this.ends.get(name) } : undefined
+    const half = this.newer.has(name) ? this.newer : this.older
+    return half.has(name) ? { end: half.get(name) } : undefined
   }
 }
 
