@@ -31,11 +31,13 @@ export interface EngineModule<Ops extends Operations> {
   ) => Effect.Effect<ReturnType<Ops[Name]>, EngineError>
   /**
    * Notices of topics that begin with `prefix`, from every process that shares the folder, in the order of their commits,
-   * from when the effect returns until the scope closes. `onNotice` must not block or throw.
+   * from when the effect returns until the scope closes. `onNotice` must not block or throw. With `exact` of that topic
+   * alone, which costs no more when there are very many.
    */
   readonly notices: (
     prefix: string,
     onNotice: (topic: string, data: unknown) => void,
+    options?: { readonly exact?: boolean },
   ) => Effect.Effect<void, EngineError, Scope.Scope>
 }
 
@@ -97,10 +99,14 @@ const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client
         call: <Name extends keyof Ops & string>(operation: Name, args: Parameters<Ops[Name]>[1]) =>
           // What comes back through the thread is what the operation of that name returned.
           link.call(source.name, operation, args) as Effect.Effect<ReturnType<Ops[Name]>, EngineError>,
-        notices: (prefix, onNotice) =>
+        notices: (prefix, onNotice, options) =>
           Effect.asVoid(
             Effect.acquireRelease(
-              link.listen(`${source.name}/${prefix}`, ({ topic, data }) => onNotice(topic, data)),
+              link.listen(
+                `${source.name}/${prefix}`,
+                ({ topic, data }) => onNotice(topic, data),
+                options?.exact === true,
+              ),
               (stop) => stop,
             ),
           ),

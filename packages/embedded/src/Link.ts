@@ -21,6 +21,8 @@ export interface Notice {
 
 interface Listening {
   readonly address: string
+  /** Not a prefix but the whole address; there may be very many of these. */
+  readonly exact: boolean
   readonly onNotice: (notice: Notice) => void
 }
 
@@ -28,6 +30,7 @@ export class Link {
   readonly connected: SubscriptionRef.SubscriptionRef<boolean>
   private readonly waiting = new Map<number, Resume>()
   private readonly listeners = new Set<Listening>()
+  private readonly exactListeners = new Map<string, Set<Listening>>()
   private readonly modules = new Map<string, unknown>()
   private transport: Transport | undefined
   /** Calls wait for this: a new owner must load the modules first. */
@@ -57,19 +60,36 @@ export class Link {
   }
 
   /** Listens until the effect that it returns is run. */
-  listen(address: string, onNotice: Listening["onNotice"]): Effect.Effect<Effect.Effect<void>, LinkError> {
+  listen(
+    address: string,
+    onNotice: Listening["onNotice"],
+    exact: boolean,
+  ): Effect.Effect<Effect.Effect<void>, LinkError> {
     return Effect.suspend(() => {
-      const listening = { address, onNotice }
-      this.listeners.add(listening)
+      const listening = { address, exact, onNotice }
+      this.add(listening)
       const stop = Effect.suspend(() => {
-        this.listeners.delete(listening)
-        return Effect.ignore(this.call("", "unlisten", { name: address }))
+        this.remove(listening)
+        return Effect.ignore(this.call("", "unlisten", { name: address, exact }))
       })
-      return this.call("", "listen", { name: address }).pipe(
+      return this.call("", "listen", { name: address, exact }).pipe(
         Effect.as(stop),
-        Effect.onError(() => Effect.sync(() => this.listeners.delete(listening))),
+        Effect.onError(() => Effect.sync(() => this.remove(listening))),
       )
     })
+  }
+
+  private add(listening: Listening): void {
+    if (!listening.exact) return void this.listeners.add(listening)
+    const same = this.exactListeners.get(listening.address)
+    if (same === undefined) this.exactListeners.set(listening.address, new Set([listening]))
+    else same.add(listening)
+  }
+
+  private remove(listening: Listening): void {
+    this.listeners.delete(listening)
+    const same = this.exactListeners.get(listening.address)
+    if (same?.delete(listening) === true && same.size === 0) this.exactListeners.delete(listening.address)
   }
 
   /** Keeps a way open until the scope ends. The first one must succeed, later ones are sought every half second. */
@@ -119,7 +139,9 @@ export class Link {
       Effect.all(
         [
           ...[...this.modules.values()].map((args) => this.call("", "register", args)),
-          ...[...this.listeners].map(({ address }) => this.call("", "listen", { name: address })),
+          ...[...this.listeners, ...[...this.exactListeners.values()].flatMap((same) => [...same])].map(
+            ({ address, exact }) => this.call("", "listen", { name: address, exact }),
+          ),
         ],
         { discard: true, concurrency: "unbounded" },
       ),
@@ -162,6 +184,7 @@ export class Link {
 
   private notify(module: string, topic: string, data: unknown): void {
     const address = `${module}/${topic}`
+    for (const listener of this.exactListeners.get(address) ?? []) listener.onNotice({ module, topic, data })
     for (const listener of this.listeners) {
       if (address.startsWith(listener.address)) listener.onNotice({ module, topic, data })
     }

@@ -11,7 +11,7 @@
  * Every adapter passes `test/behaviour.ts`.
  */
 import { type ConfigurationError, PermanentError, type PortError, type TransientError } from "@armoricore/domain/Errors"
-import { Context, Duration, Effect } from "effect"
+import { Context, Duration, Effect, type Scope } from "effect"
 
 export interface Item {
   readonly seq: number
@@ -24,6 +24,13 @@ export type Appended =
   | { readonly _tag: "Kept"; readonly item: Item; readonly fresh: boolean }
   /** This id was removed, and stays so. */
   | { readonly _tag: "Removed" }
+
+/** An item as those hear of it who follow its room. */
+export interface Added {
+  readonly item: Item
+  /** The number of the room's item before it, 0 where there was none: whoever did not hear of that one reads it. */
+  readonly previous: number
+}
 
 export interface Page {
   /** Only items behind this `seq`; default 0, all of them. */
@@ -45,6 +52,16 @@ export class History extends Context.Service<
     /** Succeeds once the item is as durable as the adapter is. Items that are added one after the other keep that order. */
     readonly append: (room: string, id: string, body: Uint8Array) => Effect.Effect<Appended, PortError>
     readonly read: (room: string, page: Page) => Effect.Effect<Stretch, PortError>
+    /**
+     * Hears of everything that any process adds to the room, from when it returns until the scope closes, at most once
+     * and mostly in the order of numbers. `onGap` says that something may have been missed: then read. Both are called
+     * synchronously and must not block or throw.
+     */
+    readonly follow: (
+      room: string,
+      onAdded: (added: Added) => void,
+      onGap: () => void,
+    ) => Effect.Effect<void, PortError, Scope.Scope>
     /** The item's body is destroyed. False where there is none of this id. */
     readonly remove: (room: string, id: string) => Effect.Effect<boolean, PortError>
     /** Creates or checks what the adapter stores in; returns one line per resource for `armoricore setup`. */

@@ -1,8 +1,8 @@
 /** What every adapter of the history port does. Each test works in rooms of its own. */
 import { randomUUID } from "node:crypto"
-import { type Appended, History, maxBodyBytes } from "@armoricore/history/History"
+import { type Added, type Appended, History, maxBodyBytes } from "@armoricore/history/History"
 import { assert, layer } from "@effect/vitest"
-import { Duration, Effect, type Layer, Schedule } from "effect"
+import { Duration, Effect, type Layer, Queue, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
 export interface Traits {
@@ -60,6 +60,59 @@ export const behaviour = (name: string, history: Layer.Layer<History, unknown>, 
         assert.isAbove(seqs[0] ?? 0, 0)
         assert.deepStrictEqual(yield* read(room), { ids: ["m0", "m1", "m2", "m3", "m4"], complete: true, seqs })
         assert.deepStrictEqual((yield* read(yield* fresh)).ids, [])
+      }),
+    )
+
+    it.effect("tells followers of a room what is added, each once, with the number before it", () =>
+      Effect.gen(function* () {
+        const [room, other] = [yield* fresh, yield* fresh]
+        yield* say(room, "before")
+        const heard = yield* Queue.unbounded<Added>()
+        const { follow } = yield* History
+        yield* follow(
+          room,
+          (added) => Queue.offerUnsafe(heard, added),
+          () => {},
+        )
+        const long = "x".repeat(20_000)
+        yield* say(other, "elsewhere")
+        yield* say(room, "m0", "é日🎬")
+        yield* say(room, "m0", "again")
+        yield* say(room, "m1", long)
+        const [first, second] = yield* Queue.takeN(heard, 2)
+        assert.deepStrictEqual(
+          [first, second].map((added) => [added?.item.id, added === undefined ? "" : text(added.item.body)]),
+          [
+            ["m0", "é日🎬"],
+            ["m1", long],
+          ],
+        )
+        assert.deepStrictEqual((yield* read(room)).seqs, [first?.previous, first?.item.seq, second?.item.seq])
+        assert.strictEqual(second?.previous, first?.item.seq)
+        const fromTheStart = yield* fresh
+        yield* Effect.scoped(
+          follow(
+            fromTheStart,
+            (added) => Queue.offerUnsafe(heard, added),
+            () => {},
+          ),
+        )
+        yield* say(fromTheStart, "unheard")
+        yield* follow(
+          other,
+          (added) => Queue.offerUnsafe(heard, added),
+          () => {},
+        )
+        yield* say(other, "m2")
+        assert.strictEqual((yield* Queue.take(heard)).item.id, "m2")
+        const empty = yield* fresh
+        yield* follow(
+          empty,
+          (added) => Queue.offerUnsafe(heard, added),
+          () => {},
+        )
+        yield* say(empty, "first")
+        assert.strictEqual((yield* Queue.take(heard)).previous, 0)
       }),
     )
 

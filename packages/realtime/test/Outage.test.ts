@@ -34,6 +34,7 @@ const history = Layer.effect(
       append: (room, id, body) => failing(weather, memory.append(room, id, body)),
       read: (room, page) => failing(weather, memory.read(room, page)),
       remove: (room, id) => failing(weather, memory.remove(room, id)),
+      follow: memory.follow,
       setup: memory.setup,
     }
   }),

@@ -97,10 +97,12 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       const wanted = pattern(address)
       const own = yield* Listeners.make
       own.add(wanted, onMessage, onGap)
-      // The engine goes by prefixes; the whole pattern is applied here.
+      // The engine goes by prefixes where there is a wildcard; the whole pattern is applied here.
+      const [prefix = ""] = wanted.split(/[*>]/, 1)
       yield* bus
-        .notices(`heard/${wanted.split(/[*>]/, 1)[0] ?? ""}`, (_, data) => own.tell(heard(data)))
+        .notices(`heard/${prefix}`, (_, data) => own.tell(heard(data)), { exact: prefix === wanted })
         .pipe(Effect.mapError(asBus))
+      if (onGap === undefined) return
       // Ends with the listener's scope.
       yield* Effect.forkScoped(
         Stream.runForEach(Stream.drop(engine.connections, 1), (connected) =>

@@ -8,12 +8,12 @@
 import type { OperationContext, OperationsModule } from "../Operations.ts"
 import type { Fault, Reply, Request } from "../Protocol.ts"
 import { type Database, fault } from "./Database.ts"
+import type { Interests } from "./Interests.ts"
 
 /** Somebody who calls: the process that owns the thread, or one on the socket. */
 export interface Peer {
   readonly send: (batch: ReadonlyArray<Reply>) => void
-  /** What this peer listens to: prefixes of `module/topic`, with how many listeners each has. */
-  readonly interests: Map<string, number>
+  readonly interests: Interests
 }
 
 interface Loaded {
@@ -127,23 +127,21 @@ export class Engine {
 
   /** The engine's own operations; true when the request is none of them. */
   private control(peer: Peer, [id, , operation, args]: Request, answer: (peer: Peer, reply: Reply) => void): boolean {
-    const { name, url, options } = args as {
+    const { name, url, options, exact } = args as {
       readonly name: string
+      readonly exact?: boolean
       readonly url: string
       readonly options: Loaded["context"]["options"]
     }
     switch (operation) {
       case "listen":
-        peer.interests.set(name, (peer.interests.get(name) ?? 0) + 1)
+        peer.interests.add(name, exact === true)
         answer(peer, [id, true, undefined])
         return false
-      case "unlisten": {
-        const left = (peer.interests.get(name) ?? 0) - 1
-        if (left > 0) peer.interests.set(name, left)
-        else peer.interests.delete(name)
+      case "unlisten":
+        peer.interests.remove(name, exact === true)
         answer(peer, [id, true, undefined])
         return false
-      }
       case "register":
         this.load(name, url, options).then(
           () => peer.send([[id, true, undefined]]),
@@ -197,7 +195,10 @@ export class Engine {
   private context(name: string, options: Loaded["context"]["options"]): OperationContext {
     return {
       options,
-      wants: (topic) => [...this.peers].some((peer) => listens(peer, `${name}/${topic}`)),
+      wants: (topic) => {
+        for (const { interests } of this.peers) if (interests.wants(`${name}/${topic}`)) return true
+        return false
+      },
       emit: (topic, data) => {
         // A bare wake-up says no more when it is said twice in one transaction.
         const address = `${name}/${topic}`
@@ -214,7 +215,7 @@ export class Engine {
     this.woken.clear()
     for (const [module, topic, data] of notices) {
       const address = `${module}/${topic}`
-      for (const peer of this.peers) if (listens(peer, address)) answer(peer, [0, module, topic, data])
+      for (const peer of this.peers) if (peer.interests.wants(address)) answer(peer, [0, module, topic, data])
     }
   }
 
@@ -234,8 +235,3 @@ type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false
 const ok = <A>(value: A): { readonly ok: true; readonly value: A } => ({ ok: true, value })
 
 const isFault = (cause: unknown): cause is Fault => typeof cause === "object" && cause !== null && "kind" in cause
-
-const listens = (peer: Peer, address: string): boolean => {
-  for (const prefix of peer.interests.keys()) if (address.startsWith(prefix)) return true
-  return false
-}

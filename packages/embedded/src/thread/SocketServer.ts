@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs"
 import { type Socket, createServer } from "node:net"
 import { type Reply, type Request, decoder, encode } from "../Protocol.ts"
 import type { Engine, Peer } from "./Engine.ts"
+import { Interests } from "./Interests.ts"
 
 /** A peer that does not read what it asked for is cut off before it fills this process's memory. */
 const maxUnread = 64 * 1024 * 1024
@@ -15,7 +16,7 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     const peer: Peer = {
-      interests: new Map(),
+      interests: new Interests(),
       send: (batch: ReadonlyArray<Reply>) => {
         if (socket.writableLength > maxUnread) socket.destroy()
         else socket.write(encode(batch))

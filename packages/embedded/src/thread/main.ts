@@ -7,6 +7,7 @@ import * as DataFolder from "../DataFolder.ts"
 import type { Greeting, Reply, Request, ThreadOptions } from "../Protocol.ts"
 import { fault, isBusy, open } from "./Database.ts"
 import { Engine } from "./Engine.ts"
+import { Interests } from "./Interests.ts"
 import { serve } from "./SocketServer.ts"
 
 if (parentPort === null) throw new Error("This file is run by the engine as a thread")
@@ -21,7 +22,7 @@ const start = async () => {
   const socket = DataFolder.newSocketPath(folder)
   const server = await serve(engine, socket)
   DataFolder.writeNote(folder, socket)
-  const owner = { interests: new Map<string, number>(), send: (batch: ReadonlyArray<Reply>) => port.postMessage(batch) }
+  const owner = { interests: new Interests(), send: (batch: ReadonlyArray<Reply>) => port.postMessage(batch) }
   engine.join(owner)
   port.on("message", (batch: ReadonlyArray<Request> | "close") => {
     if (batch !== "close") return engine.receive(owner, batch)

@@ -1,7 +1,8 @@
 /** The history in the embedded engine: durable in the data folder, shared by the processes that share the folder. */
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
-import { Clock, Duration, Effect, Layer } from "effect"
-import { check, History } from "../History.ts"
+import { Clock, Duration, Effect, Layer, Stream } from "effect"
+import { Followers } from "../Followers.ts"
+import { type Added, check, History } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import type { operations } from "./HistoryOperations.ts"
 
@@ -16,6 +17,13 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
         url: new URL(`./HistoryOperations${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
         options: { maxAge: Duration.toMillis(maxAge), maxPerRoom },
       })
+      const followers = new Followers()
+      // Ends with the layer.
+      yield* Effect.forkScoped(
+        Stream.runForEach(Stream.drop(engine.connections, 1), (connected) =>
+          connected ? Effect.sync(() => followers.gap()) : Effect.void,
+        ),
+      )
       return {
         append: Effect.fnUntraced(function* (room, id, body) {
           yield* check(room, id, body)
@@ -29,6 +37,12 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
           const now = yield* Clock.currentTimeMillis
           const { rows, complete } = yield* history.call("read", { room, since, limit, now })
           return { items: rows, complete }
+        }),
+        follow: Effect.fnUntraced(function* (room, onAdded, onGap) {
+          yield* check(room)
+          yield* followers.add(room, () => {}, onGap)
+          // What `append` of the operations module emits.
+          yield* history.notices(`added/${room}`, (_, added) => onAdded(added as Added), { exact: true })
         }),
         remove: (room, id) => Effect.andThen(check(room, id), history.call("remove", { room, id })),
         setup: Effect.succeed([`history: embedded, in ${engine.folder}`]),

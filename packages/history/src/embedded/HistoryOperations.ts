@@ -4,6 +4,12 @@
  */
 import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
 
+/** As the port's `Added`; the thread loads nothing more than it needs. */
+interface Added {
+  readonly item: { readonly seq: number; readonly id: string; readonly body: Uint8Array }
+  readonly previous: number
+}
+
 export interface Row {
   readonly seq: number
   readonly id: string
@@ -62,6 +68,8 @@ export const operations = {
     )
     db.run("INSERT INTO history_item (room, seq, id, at, body) VALUES (?, ?, ?, ?, ?)", room, seq, id, now, body)
     if (gone > trimmed) db.run("DELETE FROM history_item WHERE room = ? AND seq <= ?", room, gone)
+    const topic = `added/${room}`
+    if (context.wants(topic)) context.emit(topic, { item: { seq, id, body }, previous: last } satisfies Added)
     return { seq, body, fresh: true }
   },
 

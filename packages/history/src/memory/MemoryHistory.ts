@@ -3,6 +3,7 @@
  * the time of its first item, so that no later life of the room repeats one.
  */
 import { Clock, Duration, Effect, Layer, Schedule } from "effect"
+import { Followers } from "../Followers.ts"
 import { check, History, type Item } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 
@@ -21,6 +22,7 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
     Effect.gen(function* () {
       const retention = { ...defaults, ...options }
       const rooms = new Map<string, Room>()
+      const followers = new Followers()
 
       const open = (name: string, now: number): Room => {
         const room = rooms.get(name) ?? new Room(now * numbersPerMilli, retention)
@@ -44,7 +46,12 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
             const now = yield* Clock.currentTimeMillis
             const room = open(name, now)
             const known = room.find(id)
-            if (known === undefined) return { _tag: "Kept", item: room.add(id, body, now), fresh: true } as const
+            if (known === undefined) {
+              const previous = room.previous
+              const item = room.add(id, body, now)
+              followers.tell(name, { item, previous })
+              return { _tag: "Kept", item, fresh: true } as const
+            }
             const { seq } = known
             if (known.body === undefined) return { _tag: "Removed" } as const
             return { _tag: "Kept", item: { seq, id, body: known.body }, fresh: false } as const
@@ -57,6 +64,7 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
             room?.trim(now)
             return room === undefined ? { items: [], complete: since === 0 } : room.read(since, limit)
           }),
+        follow: (name, onAdded, onGap) => Effect.andThen(check(name), followers.add(name, onAdded, onGap)),
         remove: (name, id) =>
           Effect.andThen(
             check(name, id),
@@ -92,6 +100,11 @@ class Room {
 
   get isEmpty(): boolean {
     return this.#items.length === 0
+  }
+
+  /** The last number that was given, 0 before the first. */
+  get previous(): number {
+    return this.#last === this.#first ? 0 : this.#last
   }
 
   find(id: string): Kept | undefined {

@@ -8,13 +8,14 @@
  */
 import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
 import * as NatsDirect from "@armoricore/bus/nats/NatsDirect"
-import { attempt, failure } from "@armoricore/bus/nats/NatsErrors"
-import { Duration, Effect, Layer } from "effect"
-import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
-import { check, History, type Item } from "../History.ts"
+import { attempt, attemptOn, failure } from "@armoricore/bus/nats/NatsErrors"
+import { Duration, Effect, Layer, Stream } from "effect"
+import { headers, type Msg, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
+import { Followers } from "../Followers.ts"
+import { type Added, check, History, type Item } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import * as NatsReading from "./NatsReading.ts"
-import { ensureStream, isRemoved, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import { addedSubjectOf, ensureStream, isRemoved, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 export interface NatsHistoryOptions extends Partial<Retention> {
   /** What the stream may take on the disk, oldest items go first. Default 1 GiB. */
@@ -48,13 +49,21 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             : { seq, id: found.stored.id.slice(room.length + 1), body: found.stored.body },
         )
 
+      const followers = new Followers()
+      // Ends with the layer.
+      yield* Effect.forkScoped(
+        Stream.runForEach(Stream.drop(connection.statusChanges, 1), (status) =>
+          status === "connected" ? Effect.sync(() => followers.gap()) : Effect.void,
+        ),
+      )
+
       return {
         append: Effect.fnUntraced(function* (room, id, body) {
           yield* check(room, id, body)
           const nats = yield* connection.jetstream
           const marks = headers()
           marks.set("Nats-Msg-Id", `${room}/${id}`)
-          const stored = yield* attempt(resource, () => nats.js.publish(subjectOf(room), body, { headers: marks }))
+          const stored = yield* attemptOn(resource, () => nats.js.publish(subjectOf(room), body, { headers: marks }))
           if (!stored.duplicate) return { _tag: "Kept", item: { seq: stored.seq, id, body }, fresh: true } as const
           const item = yield* known(nats, room, stored.seq)
           return item === undefined ? ({ _tag: "Removed" } as const) : ({ _tag: "Kept", item, fresh: false } as const)
@@ -71,6 +80,22 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           const whole =
             (anchored && items.length > 0) || (yield* reachesBack(nats, room, since, anchored, retention.maxPerRoom))
           return { items: items.slice(-limit), complete: whole && items.length <= limit }
+        }),
+        follow: Effect.fnUntraced(function* (room, onAdded, onGap) {
+          yield* check(room)
+          const client = yield* connection.connected
+          yield* followers.add(room, () => {}, onGap)
+          yield* Effect.acquireRelease(
+            Effect.sync(() =>
+              client.subscribe(addedSubjectOf(room), {
+                callback: (error, message) => (error === null ? onAdded(addedOf(room, message)) : onGap()),
+              }),
+            ),
+            (subscription) => Effect.sync(() => subscription.unsubscribe()),
+          )
+          // The server has the subscription once it answers what was sent behind it. One that is away gets it when it is
+          // back, and that is told as a gap.
+          if ((yield* connection.status) === "connected") yield* attempt(resource, () => client.flush())
         }),
         remove: Effect.fnUntraced(function* (room, id) {
           yield* check(room, id)
@@ -99,6 +124,15 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       }
     }),
   )
+
+const addedOf = (room: string, { data, headers: marks }: Msg): Added => ({
+  item: {
+    seq: Number(marks?.get("Nats-Sequence")),
+    id: (marks?.get("Nats-Msg-Id") ?? "").slice(room.length + 1),
+    body: data,
+  },
+  previous: Number(marks?.get("Nats-Last-Sequence")),
+})
 
 /** Nothing of this room behind `since` was ever dropped, as far as the stream can tell. */
 const reachesBack = (nats: Nats, room: string, since: number, anchored: boolean, maxPerRoom: number) =>

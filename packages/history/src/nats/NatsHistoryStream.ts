@@ -10,6 +10,11 @@ const prefix = "armoricore-history."
 
 export const subjectOf = (room: string): string => `${prefix}${room}`
 
+const addedPrefix = "armoricore-live.history."
+
+/** What the server stored is told here, with its number and that of the subject's message before it. */
+export const addedSubjectOf = (room: string): string => `${addedPrefix}${room}`
+
 /** No message of this number. */
 export const isRemoved = (cause: unknown): boolean => [10037, 10043, 10057].includes(apiCode(cause) ?? 0)
 
@@ -36,6 +41,7 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     duplicate_window: nanos(Math.min(Duration.toMillis(idWindow), limits.maxAge)),
     num_replicas: limits.replicas,
     allow_direct: true,
+    republish: { src: `${prefix}>`, dest: `${addedPrefix}>` },
   }
   const existing = yield* Effect.tryPromise({
     try: () => manager.streams.info(streamName),
@@ -78,6 +84,9 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
       `The ${resource} on NATS has other settings (${changed.join(", ")}); "armoricore setup" updates it`,
     )
     return [`${resource}: differs in ${changed.join(", ")}, left as it is`]
+  }
+  if (changed.includes("republish") && config.republish === undefined) {
+    yield* Effect.logInfo(`The ${resource} on NATS does not tell what is added yet; trying to change that`)
   }
   yield* attempt(resource, () => manager.streams.update(streamName, { ...config, ...wanted }))
   return [`${resource}: updated ${changed.join(", ")}`]

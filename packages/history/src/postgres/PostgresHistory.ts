@@ -9,6 +9,7 @@ import { Duration, Effect, Layer, type Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { check, History, type Item } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
+import * as PostgresFollowing from "./PostgresFollowing.ts"
 
 export interface Options extends Partial<Retention> {
   /** `postgres://user:password@host/database` */
@@ -77,6 +78,15 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     Effect.forkScoped,
   )
 
+  const following = yield* PostgresFollowing.make(sql, (room, seq) =>
+    Effect.map(
+      sql<Row>`
+        SELECT seq::text, id, body FROM armoricore_history_item
+        WHERE room = ${room}::text AND seq = ${String(seq)}::text::bigint AND body IS NOT NULL`,
+      ([row]) => (row === undefined ? undefined : toItem(row)),
+    ),
+  )
+
   return History.of({
     append: Effect.fnUntraced(function* (room, id, body) {
       yield* check(room, id, body)
@@ -84,8 +94,11 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
       const kept =
         before === undefined ? yield* ask(sql.withTransaction(append(room, id, body))) : { ...before, fresh: false }
       if (kept.body === null) return { _tag: "Removed" } as const
-      return { _tag: "Kept", item: { seq: Number(kept.seq), id, body: kept.body }, fresh: kept.fresh } as const
+      const item = { seq: Number(kept.seq), id, body: kept.body }
+      if (kept.fresh) yield* following.tell(room, item)
+      return { _tag: "Kept", item, fresh: kept.fresh } as const
     }),
+    follow: (room, onAdded, onGap) => Effect.andThen(check(room), following.follow(room, onAdded, onGap)),
     read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
       yield* check(room)
       const found = yield* ask(sql<Row>`
