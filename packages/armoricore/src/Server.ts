@@ -7,7 +7,7 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, FileSystem, type Layer } from "effect"
+import { Duration, Effect, FileSystem, type Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import * as Http from "node:http"
 import * as Https from "node:https"
@@ -64,25 +64,56 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
 })
 
 const createServer = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const { TLS_CERT, TLS_KEY } = yield* Settings
+  const { SETTINGS_REFRESH, TLS_CERT, TLS_KEY } = yield* Settings
   if (TLS_CERT === undefined || TLS_KEY === undefined) return Http.createServer()
-  const read = (setting: string, path: string) =>
-    Effect.mapError(
-      fs.readFileString(path),
-      (cause) => new ConfigurationError({ setting, message: `${setting} names ${path}, which cannot be read`, cause }),
-    )
-  const cert = yield* read("TLS_CERT", TLS_CERT)
-  const key = yield* read("TLS_KEY", TLS_KEY)
-  return yield* Effect.try({
-    try: () => Https.createServer({ cert, key }),
-    catch: (cause) =>
-      new ConfigurationError({
-        setting: "TLS_CERT",
-        message: "TLS_CERT and TLS_KEY are no certificate and key in PEM that belong together",
-        cause,
-      }),
+  const read = Effect.all({ cert: content("TLS_CERT", TLS_CERT), key: content("TLS_KEY", TLS_KEY) })
+  const first = yield* read
+  const taken = yield* Effect.try({ try: () => Https.createServer(first), catch: notAPair })
+  if (Duration.toMillis(SETTINGS_REFRESH) > 0) yield* Effect.forkScoped(renewed(taken, first, read, SETTINGS_REFRESH))
+  return taken
+})
+
+interface Pair {
+  readonly cert: string
+  readonly key: string
+}
+
+const content = Effect.fnUntraced(function* (setting: string, path: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(
+    fs.readFileString(path),
+    (cause) => new ConfigurationError({ setting, message: `${setting} names ${path}, which cannot be read`, cause }),
+  )
+})
+
+const notAPair = (cause: unknown) =>
+  new ConfigurationError({
+    setting: "TLS_CERT",
+    message: "TLS_CERT and TLS_KEY are no certificate and key in PEM that belong together",
+    cause,
   })
+
+/** Takes over a certificate that was replaced; connections that are open keep theirs. */
+const renewed = Effect.fnUntraced(function* <R>(
+  server: Https.Server,
+  first: Pair,
+  read: Effect.Effect<Pair, ConfigurationError, R>,
+  every: Duration.Duration,
+) {
+  let current = first
+  for (;;) {
+    yield* Effect.sleep(every)
+    yield* Effect.gen(function* () {
+      const now = yield* read
+      if (now.cert === current.cert && now.key === current.key) return
+      yield* Effect.try({ try: () => server.setSecureContext(now), catch: notAPair })
+      current = now
+      yield* Effect.logInfo("the TLS certificate was replaced; new connections get the new one")
+    }).pipe(
+      // Files are replaced one after the other: between the two they are no pair.
+      Effect.catch((error) => Effect.logWarning(`the TLS certificate stays as it is: ${error.message}`)),
+    )
+  }
 })
 
 const bind = (server: Http.Server, port: number, host: string): Effect.Effect<number, ConfigurationError> =>

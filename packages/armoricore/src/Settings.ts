@@ -4,11 +4,26 @@
  *
  * `NAME_FILE` reads the value of `NAME` from a file, for mounted secrets.
  */
-import { Config, Context, Duration, Effect, FileSystem, Layer, Option, Redacted, Result, Schema } from "effect"
+import {
+  Config,
+  ConfigProvider,
+  Context,
+  Duration,
+  Effect,
+  FileSystem,
+  Layer,
+  Option,
+  Redacted,
+  Result,
+  Schema,
+} from "effect"
 import { IpNetwork } from "effect/net"
+import { providerOf } from "./secrets/Secrets.ts"
 import { faultsOf } from "./settings/Groups.ts"
+import { secrets } from "./settings/Secrets.ts"
 import type { Setting } from "./settings/Setting.ts"
 import { type Name, table, type Values } from "./settings/Table.ts"
+import { isRate, shownRate } from "./settings/Realtime.ts"
 
 /** The environment cannot be used as it is; each fault is one sentence that begins with the variable to change. */
 export class SettingsFault extends Schema.TaggedError<SettingsFault>()("SettingsFault", {
@@ -22,49 +37,74 @@ export class SettingsFault extends Schema.TaggedError<SettingsFault>()("Settings
 }
 
 export class Settings extends Context.Service<Settings, Values>()("@armoricore/armoricore/Settings") {
-  /** Reads the environment through the current `ConfigProvider`. */
-import { isRate, shownRate } from "./settings/Realtime.ts"
+  /** Reads the environment through the current `ConfigProvider`, and the secret store that it names. */
   static readonly layer = Layer.effect(
     Settings,
-    Effect.suspend(() => read),
+    Effect.suspend(() => Effect.flatMap(texts, valuesOf)),
   )
 }
 
 // The table is a constant of this package; Object.keys cannot know that it has no other keys.
 export const names = Object.keys(table).filter((name): name is Name => name in table)
 
-/** Every variable with its raw text, where it is set by itself or by `NAME_FILE`. */
+/** What each variable is set to, or why that cannot be said. Unset ones are absent. */
+export type Texts = ReadonlyMap<Name, Result.Result<string, string>>
+
+/** A variable's raw text, where it is set by itself or by `NAME_FILE`. */
 const readText = Effect.fnUntraced(function* (name: Name) {
   const fs = yield* FileSystem.FileSystem
   const direct = yield* Effect.option(Config.String(name))
   const file = yield* Effect.option(Config.String(`${name}_FILE`))
-  if (Option.isNone(file)) return Result.succeed(direct)
-  if (Option.isSome(direct)) return Result.fail(`${name}_FILE and ${name} are both set; keep one of them`)
+  if (Option.isNone(file)) return Option.map(direct, Result.succeed)
+  if (Option.isSome(direct)) return Option.some(Result.fail(`${name}_FILE and ${name} are both set; keep one of them`))
   const content = yield* Effect.option(fs.readFileString(file.value))
-  return Option.match(content, {
-    onNone: () => Result.fail(`${name}_FILE names ${file.value}, which cannot be read`),
-    onSome: (text) => Result.succeed(Option.some(text.replace(/\r?\n$/, ""))),
-  })
+  return Option.some(
+    Result.fromOption(
+      Option.map(content, (text) => text.replace(/\r?\n$/, "")),
+      () => `${name}_FILE names ${file.value}, which cannot be read`,
+    ),
+  )
 })
 
-const read = Effect.gen(function* () {
+const readTexts = Effect.fnUntraced(function* (wanted: ReadonlyArray<Name>) {
+  const found = new Map<Name, Result.Result<string, string>>()
+  for (const name of wanted) {
+    const text = yield* readText(name)
+    if (Option.isSome(text)) found.set(name, text.value)
+  }
+  return found
+})
+
+// As above: the group's own keys.
+const storeNames = Object.keys(secrets).filter((name): name is keyof typeof secrets => name in secrets)
+
+/** Every variable as it is set now, read anew: environment, files, secret store. */
+export const texts = Effect.gen(function* () {
+  const place = yield* valuesOf(yield* readTexts(storeNames), ["VAULT_", "AWS_"])
+  return yield* Effect.provideService(readTexts(names), ConfigProvider.ConfigProvider, yield* providerOf(place))
+})
+
+/** Only faults that begin with one of `about` count, where it is given. */
+const valuesOf = Effect.fnUntraced(function* (found: Texts, about: ReadonlyArray<string> = [""]) {
   const faults: Array<string> = []
   const values: Record<string, unknown> = {}
   for (const name of names) {
     const setting: Setting<unknown> = table[name]
-    values[name] = setting.fallback
-    const text = yield* readText(name)
-    if (Result.isFailure(text)) faults.push(text.failure)
-    else if (Option.isSome(text.success)) {
-      const value = setting.parse(text.success.value)
-      if (Result.isSuccess(value)) values[name] = value.success
-      else faults.push(`${name} ${value.failure}`)
+    const value = Result.flatMap(found.get(name) ?? Result.succeed(undefined), (text) =>
+      text === undefined
+        ? Result.succeed(setting.fallback)
+        : Result.mapError(setting.parse(text), (fault) => `${name} ${fault}`),
+    )
+    if (Result.isSuccess(value)) values[name] = value.success
+    else {
+      values[name] = setting.fallback
+      faults.push(value.failure)
     }
   }
   // Each entry was filled from the parser or the fallback of that same entry: exactly what Values says.
   const all = values as Values
-  const everyFault = [...faults, ...faultsOf(all)]
-  if (everyFault.length > 0) return yield* new SettingsFault({ faults: everyFault })
+  const told = [...faults, ...faultsOf(all)].filter((fault) => about.some((start) => fault.startsWith(start)))
+  if (told.length > 0) return yield* new SettingsFault({ faults: told })
   return all
 })
 
@@ -75,6 +115,7 @@ const shownValue = (value: unknown): string => {
     return [...value.entries()].map(([key, part]) => `${String(key)}:${shownValue(part)}`).join(",")
   if (IpNetwork.isIpNetwork(value)) return IpNetwork.format(value)
   if (Array.isArray(value)) return value.map(shownValue).join(",")
+  if (isRate(value)) return shownRate(value)
   // A URL may hold a password.
   if (typeof value === "string") return value.replace(/^([a-z+]+:\/\/[^:@/]*):[^@/]*@/, "$1:<redacted>@")
   return typeof value === "object" ? JSON.stringify(value) : String(value)
@@ -86,4 +127,3 @@ export const describe = (values: Values): ReadonlyArray<string> =>
     const value: unknown = values[name]
     return value === undefined ? `# ${name}: ${table[name].unset}` : `${name}=${shownValue(value)}`
   })
-  if (isRate(value)) return shownRate(value)

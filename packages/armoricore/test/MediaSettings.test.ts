@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import * as Services from "../src/Services.ts"
 import { Settings } from "../src/Settings.ts"
+import { faultsOf } from "./support/SettingsFaults.ts"
 
 const settings = (env: Record<string, string>) =>
   Settings.layer.pipe(
@@ -91,7 +92,7 @@ describe("Settings of media", () => {
   ] as const) {
     it.effect(`${name}=${value} is a fault`, () =>
       Effect.gen(function* () {
-        const { faults } = yield* Effect.flip(optionsOf({ [name]: value }))
+        const faults = yield* faultsOf(optionsOf({ [name]: value }))
         assert.lengthOf(faults, 1)
         assert.isTrue(faults[0]?.startsWith(`${name} must be `), faults[0])
       }),

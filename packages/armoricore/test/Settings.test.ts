@@ -15,7 +15,7 @@ const read = (env: Record<string, string>) =>
 const faultsOf = (env: Record<string, string>) =>
   read(env).pipe(
     Effect.flip,
-    Effect.map((error) => error.faults),
+    Effect.map((error) => (error._tag === "SettingsFault" ? error.faults : [error.message])),
   )
 
 describe("Settings", () => {

@@ -3,6 +3,7 @@ import { Console, Effect, Layer, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import { drained } from "../Drained.ts"
 import * as Program from "../Program.ts"
+import * as Rotation from "../Rotation.ts"
 import { names, type ServiceName } from "../Services.ts"
 import { settled } from "./settled.ts"
 
@@ -30,7 +31,7 @@ export const start = Command.make(
     function* ({ services: chosen }) {
       const { port, url } = yield* Program.serve(chosen, Layer.empty)
       yield* Console.log(`armoricore listens on ${url} (port ${port})`)
-      return yield* Effect.never
+      yield* Rotation.ended
     },
     Effect.scoped,
     drained,

@@ -10,6 +10,8 @@ import type { Name, Values } from "./Table.ts"
 const together: ReadonlyArray<readonly [provider: string, needed: ReadonlyArray<Name>, more: ReadonlyArray<Name>]> = [
   ["S3 object storage", ["OBJECT_STORAGE_ENDPOINT", "OBJECT_STORAGE_ACCESS_KEY", "OBJECT_STORAGE_SECRET_KEY"], []],
   ["TLS", ["TLS_CERT", "TLS_KEY"], []],
+  ["Vault", ["VAULT_ADDR", "VAULT_SECRET"], ["VAULT_TOKEN", "VAULT_ROLE", "VAULT_NAMESPACE"]],
+  ["AWS Secrets Manager", ["AWS_SECRET_ID"], ["AWS_SECRETS_ENDPOINT"]],
   ["FCM", ["FCM_SERVICE_ACCOUNT"], ["FCM_BASE_URL"]],
   ["APNs", ["APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"], ["APNS_BASE_URL"]],
   ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
@@ -53,6 +55,10 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   }
   if (isSet("JWT_SECRET") && isSet("JWT_JWKS_URL"))
     faults.push("JWT_JWKS_URL and JWT_SECRET are both set; keep one of them")
+  if (isSet("VAULT_ADDR") && isSet("VAULT_TOKEN") === isSet("VAULT_ROLE"))
+    faults.push("VAULT_TOKEN or VAULT_ROLE must be set with VAULT_ADDR, one of them and not both")
+  if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))
+    faults.push("AWS_SECRET_ID and VAULT_ADDR are both set; keep one of them")
   faults.push(...busFaults(values))
   if ((isSet("SMTP_URL") || isSet("SENDGRID_API_KEY") || isSet("SES_REGION")) && !isSet("MAIL_FROM")) {
     faults.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
@@ -63,14 +69,14 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
     faults.push("RETRY_BASE is longer than RETRY_CAP; the first wait cannot be above the longest")
   }
+  if (values.REALTIME_MAX_FRAME < values.REALTIME_MAX_MESSAGE) {
+    faults.push("REALTIME_MAX_FRAME is smaller than REALTIME_MAX_MESSAGE; a message travels in one frame")
+  }
   for (const bucket of [values.OBJECT_STORAGE_BUCKET, ...(values.MEDIA_SOURCE_BUCKETS ?? [])]) {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket))
       faults.push(
         `${bucket === values.OBJECT_STORAGE_BUCKET ? "OBJECT_STORAGE_BUCKET" : "MEDIA_SOURCE_BUCKETS"} names ${bucket}, which is no bucket: 2 to 63 letters, digits, dots, dashes and underscores`,
       )
-  }
-  if (values.REALTIME_MAX_FRAME < values.REALTIME_MAX_MESSAGE) {
-    faults.push("REALTIME_MAX_FRAME is smaller than REALTIME_MAX_MESSAGE; a message travels in one frame")
   }
   if (
     values.AKAMAI_EDGEAUTH_KEY !== undefined &&

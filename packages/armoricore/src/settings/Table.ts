@@ -5,6 +5,7 @@
 import { Duration } from "effect"
 import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
+import { secrets } from "./Secrets.ts"
 import {
   choice,
   duration,
@@ -86,6 +87,7 @@ export const groups = {
       example: "deployment.environment=staging",
     }),
   },
+  "Secrets and their rotation": secrets,
   "The message bus": {
     MESSAGE_BUS_URL: urls(
       "nats:",
@@ -197,9 +199,9 @@ export const groups = {
       example: "2026-01:…",
     }),
   },
+  "Chat, comments and presence": realtime,
   "Push notifications": {
     FCM_SERVICE_ACCOUNT: secretJson({
-  "Chat, comments and presence": realtime,
       meaning: "the service account of Firebase Cloud Messaging, as JSON",
       unset: "off",
       example: "{…}",
@@ -350,16 +352,17 @@ export const groups = {
 
 export const table = {
   ...groups["The program"],
+  ...groups["Secrets and their rotation"],
   ...groups["The message bus"],
   ...groups.State,
   ...groups["Object storage"],
   ...groups["Media processing"],
   ...groups.Playback,
   ...groups["Who may do what"],
+  ...groups["Chat, comments and presence"],
   ...groups["Push notifications"],
   ...groups["E-mail"],
   ...groups["Captions and moderation"],
-  ...groups["Chat, comments and presence"],
   ...groups["Webhook of results"],
   ...groups["Outside programs"],
 }
