@@ -7,7 +7,7 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Deferred, Effect, Layer, Schedule, Scope, Stream } from "effect"
-import { headers as newHeaders } from "nats"
+import { headers as newHeaders, type JetStreamManager } from "nats"
 import { subject } from "../Address.ts"
 import * as Consumption from "../Consumption.ts"
 import { EventBus, type Receipt } from "../EventBus.ts"
@@ -15,14 +15,14 @@ import * as Limits from "../Limits.ts"
 import * as Listeners from "../Listeners.ts"
 import { pattern } from "../Subjects.ts"
 import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
-import { type NatsFailure, attempt } from "./NatsErrors.ts"
+import { type NatsFailure, attempt, isMissing, unled } from "./NatsErrors.ts"
 import * as NatsAdvisories from "./NatsAdvisories.ts"
 import * as NatsLetterBodies from "./NatsLetterBodies.ts"
 import * as NatsLetters from "./NatsLetters.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import * as NatsPublisher from "./NatsPublisher.ts"
 import * as NatsSource from "./NatsSource.ts"
-import { type StreamOptions, ensureConsumer, ensureStreams, streamOf } from "./NatsStreams.ts"
+import { type StreamOptions, ensureConsumer, ensureStreams, streamOf, streamOfSubject } from "./NatsStreams.ts"
 
 export interface NatsBusOptions extends StreamOptions {
   /** As in `NatsOptions`. */
@@ -39,7 +39,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       const client = yield* connection.connected
       const { manager } = yield* connection.jetstream
       yield* ensureStreams(manager, options)
-      return yield* NatsPublisher.make(client, options.inboxPrefix)
+      return yield* NatsPublisher.make(client, options.inboxPrefix, orphaned(manager))
     }).pipe(
       Scope.provide(scope),
       Effect.tapError((error) => Effect.logError(error.message)),
@@ -104,10 +104,15 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       const limit = client.info?.max_payload ?? Limits.maxMessageBytes
       const bytes = Limits.size(body, extra)
       if (bytes > limit) return yield* Limits.tooLarge(subject(address), bytes, limit)
-      const headers = newHeaders()
-      for (const name in extra) headers.set(name, extra[name] ?? "")
       yield* Effect.try({
-        try: () => client.publish(subject(address), body, { headers }),
+        try: () => {
+          // A message without headers is smaller, and read with less work.
+          const names = Object.keys(extra)
+          if (names.length === 0) return client.publish(subject(address), body)
+          const headers = newHeaders()
+          for (const name of names) headers.set(name, extra[name] ?? "")
+          client.publish(subject(address), body, { headers })
+        },
         catch: (cause) =>
           new TransientError({
             dependency: "bus",
@@ -135,6 +140,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       )
       // The server has the subscription once it answers what was sent behind it.
       yield* attempt("listen", () => client.flush())
+      if (onGap === undefined) return
       // Ends with the listener's scope.
       yield* Effect.forkScoped(
         Stream.runForEach(Stream.drop(connection.statusChanges, 1), (status) =>
@@ -158,6 +164,17 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     statusChanges: connection.statusChanges,
   })
 })
+
+/** They stood at the start; since then somebody deleted them, or a cluster lost a member. */
+const orphaned = (manager: JetStreamManager) => (target: string) => {
+  const missing = NatsPublisher.noStream(target)
+  const stream = streamOfSubject(target)
+  if (stream === undefined) return Effect.fail(missing)
+  return Effect.flatMap(
+    Effect.result(Effect.tryPromise({ try: () => manager.streams.info(stream), catch: (cause) => cause })),
+    (info) => Effect.fail(info._tag === "Failure" && isMissing(info.failure) ? missing : unled(`stream ${stream}`)),
+  )
+}
 
 /** Sequences are NATS's own matter. */
 const receipt = ({ duplicate }: NatsPublisher.StreamReceipt): Receipt => ({ duplicate })

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { NatsConnection as Client } from "nats"
 import type { Stored } from "../EventBus.ts"
-import { attempt, type NatsFailure } from "./NatsErrors.ts"
+import { attemptOn, type NatsFailure } from "./NatsErrors.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 
 export interface Found {
@@ -19,7 +19,7 @@ export interface Query {
 const timeout = 5_000
 
 export const get = (client: Client, stream: string, query: Query): Effect.Effect<Found | undefined, NatsFailure> =>
-  attempt(`stream ${stream}`, () =>
+  attemptOn(`stream ${stream}`, () =>
     client.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { timeout }),
   ).pipe(
     Effect.map((message) => {

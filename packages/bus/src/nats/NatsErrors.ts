@@ -77,5 +77,19 @@ export const refusedPublish = (
     : transient("unavailable", `NATS could not store the message for ${subject}: ${error.description}`)
 }
 
+/** A stream is there, but nobody answers for it: its members are choosing a leader. */
+export const unled = (resource: string, cause?: unknown): TransientError =>
+  transient("unavailable", `Nobody answers for ${resource} just now; its servers are choosing a leader`, cause)
+
+/** Asks a stream itself, not JetStream: nobody there means no leader just now, or a stream that `setup` has to make. */
+export const attemptOn = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, NatsFailure> =>
+  Effect.tryPromise({
+    try: call,
+    catch: (cause) =>
+      cause instanceof NatsError && cause.code === "503" && cause.api_error === undefined
+        ? unled(resource, cause)
+        : failure(resource)(cause),
+  })
+
 export const attempt = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, NatsFailure> =>
   Effect.tryPromise({ try: call, catch: failure(resource) })

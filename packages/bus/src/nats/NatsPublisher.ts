@@ -39,8 +39,15 @@ export interface Publisher {
   ) => Effect.Effect<StreamReceipt, PublishError>
 }
 
-/** Ends with the scope; what then waits fails as unavailable. */
-export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: string | undefined) {
+/**
+ * Ends with the scope; what then waits fails as unavailable. `orphaned` says why no stream takes a subject: there is
+ * none, or its members are choosing a leader just now.
+ */
+export const make = Effect.fnUntraced(function* (
+  client: Client,
+  inboxPrefix: string | undefined,
+  orphaned: (subject: string) => Effect.Effect<never, PublishError> = (subject) => Effect.fail(noStream(subject)),
+) {
   const inbox = inboxPrefix === undefined ? createInbox() : createInbox(inboxPrefix)
   const waiting = new Map<string, Waiting>()
   let last = 0
@@ -58,7 +65,7 @@ export const make = Effect.fnUntraced(function* (client: Client, inboxPrefix: st
           if (error !== null) return
           const token = message.subject.slice(inbox.length + 1)
           const entry = waiting.get(token)
-          if (entry !== undefined) settle(token, receipt(entry.subject, message))
+          if (entry !== undefined) settle(token, receipt(entry.subject, message, orphaned))
         },
       })
       // Entries lie in the order of their deadlines, so a look at the first is enough.
@@ -145,15 +152,18 @@ const late = (subject: string): TransientError =>
     message: `NATS did not acknowledge the message for ${subject} within ${ackTimeout} ms`,
   })
 
-const receipt = (subject: string, message: Msg): Effect.Effect<StreamReceipt, PublishError> => {
-  if (message.data.byteLength === 0) {
-    return Effect.fail(
-      new ConfigurationError({
-        setting: `stream of ${subject}`,
-        message: `No stream stores ${subject}; run "armoricore setup" against this NATS server`,
-      }),
-    )
-  }
+export const noStream = (subject: string): ConfigurationError =>
+  new ConfigurationError({
+    setting: `stream of ${subject}`,
+    message: `No stream stores ${subject}; run "armoricore setup" against this NATS server`,
+  })
+
+const receipt = (
+  subject: string,
+  message: Msg,
+  orphaned: (subject: string) => Effect.Effect<never, PublishError>,
+): Effect.Effect<StreamReceipt, PublishError> => {
+  if (message.data.byteLength === 0) return orphaned(subject)
   // JetStream's PubAck, a fixed shape of the protocol.
   const ack = message.json<{
     readonly duplicate?: boolean

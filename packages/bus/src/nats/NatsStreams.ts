@@ -144,6 +144,12 @@ const consumerConfig = (options: Durable) => ({
 export const streamOf = (from: ConsumerOptions["from"]): string =>
   from === "all-events" ? streamNames.event : streamNames[from.channel]
 
+/** The stream that stores what is published to this subject. */
+export const streamOfSubject = (subject: string): string | undefined =>
+  (["event", "work", "dead"] as const)
+    .filter((channel) => subject.startsWith(prefixes[channel]))
+    .map((channel) => streamNames[channel])[0]
+
 /**
  * Creates or checks a durable consumer. `settings: "keep"` leaves an existing one's times as they are, for `setup` does
  * not know them; `"verify"` changes and creates nothing.
