@@ -1,8 +1,11 @@
 /**
  * What waits to go out on one socket, bounded in bytes. When the limit is reached, droppable frames go first; if that
  * does not make room, the queue is given up and its owner must close the socket.
+ *
+ * Changes that were dropped may be owed as one: the latest state of their topic, made when there is room for it. Until
+ * then further changes of the same kind are not queued, since that state will hold them.
  */
-import type { OutgoingFrame } from "./OutgoingFrame.ts"
+import type { Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 
 /** Counted in plain numbers because a metric update per frame would cost more than the frame. */
 export interface QueueCounts {
@@ -15,6 +18,7 @@ export class FrameQueue {
   protected bytes = 0
   protected droppableBytes = 0
   protected closed = false
+  protected owed: Map<string, Latest> | undefined = undefined
   readonly #limit: number
 
   constructor(limit: number) {
@@ -28,6 +32,10 @@ export class FrameQueue {
   /** `overflow`: there was no room for a frame that must not be lost; the queue is closed now. */
   protected admit(frame: OutgoingFrame, counts: QueueCounts): "queued" | "lost" | "overflow" {
     if (this.closed) return "lost"
+    if (this.owed !== undefined && this.#isOwed(frame)) {
+      counts.dropped++
+      return "lost"
+    }
     const size = frame.wire.length
     if (this.bytes + size > this.#limit) {
       const refused = this.#makeRoom(frame, size, counts)
@@ -47,9 +55,18 @@ export class FrameQueue {
     return frames
   }
 
+  /** What is owed, once half of the queue is free. */
+  protected takeOwed(): ReadonlyArray<Latest> {
+    if (this.owed === undefined || this.bytes * 2 > this.#limit) return []
+    const due = [...this.owed.values()]
+    this.owed = undefined
+    return due
+  }
+
   /** Nothing goes out from here on: what is queued is given up. */
   giveUp(): void {
     this.closed = true
+    this.owed = undefined
     this.#empty()
   }
 
@@ -61,19 +78,31 @@ export class FrameQueue {
 
   #makeRoom(frame: OutgoingFrame, size: number, counts: QueueCounts): "lost" | "overflow" | undefined {
     if (this.droppableBytes > 0 && this.frames !== undefined) {
-      const kept = this.frames.filter(({ droppable }) => !droppable)
-      counts.dropped += this.frames.length - kept.length
+      const kept = this.frames.filter((queued) => !queued.droppable || this.#lose(queued, counts))
       this.frames = kept.length === 0 ? undefined : kept
       this.bytes -= this.droppableBytes
       this.droppableBytes = 0
-      if (this.bytes + size <= this.#limit) return undefined
+      if (!this.#isOwed(frame) && this.bytes + size <= this.#limit) return undefined
     }
     if (frame.droppable) {
-      counts.dropped++
+      this.#lose(frame, counts)
       return "lost"
     }
     counts.overflowed++
     this.giveUp()
     return "overflow"
   }
+
+  #lose({ latest }: OutgoingFrame, counts: QueueCounts): false {
+    counts.dropped++
+    if (latest !== undefined) (this.owed ??= new Map()).set(keyOf(latest), latest)
+    return false
+  }
+
+  #isOwed({ latest }: OutgoingFrame): boolean {
+    return latest !== undefined && this.owed?.has(keyOf(latest)) === true
+  }
 }
+
+/** No event has a blank in it. */
+const keyOf = ({ event, topic }: Latest): string => `${event} ${topic}`

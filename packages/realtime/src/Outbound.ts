@@ -12,13 +12,21 @@
  * Plain callbacks, no Effect: this runs for every single delivery.
  */
 import { FrameQueue, type QueueCounts } from "./FrameQueue.ts"
-import type { OutgoingFrame } from "./OutgoingFrame.ts"
+import type { Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 
 /** The part of a `net.Socket` that is used. */
 export interface Wire {
   readonly writable: boolean
   readonly write: (bytes: Uint8Array) => boolean
   readonly once: (event: "drain", listener: () => void) => unknown
+}
+
+/** Whose queue it is. */
+export interface Owner {
+  /** The queue is given up. */
+  readonly overflowed: () => void
+  /** What is owed, as a frame; `undefined`: nobody there wants it any more. */
+  readonly latest: (latest: Latest) => OutgoingFrame | undefined
 }
 
 const batchBytes = 65_536
@@ -59,28 +67,30 @@ export class Flusher {
 export class Outbound extends FrameQueue {
   readonly #wire: Wire
   readonly #flusher: Flusher
-  readonly #onOverflow: () => void
+  readonly #owner: Owner
   /** Waiting for the end of this turn, or for the socket to drain. */
   #waiting = false
 
-  constructor(wire: Wire, flusher: Flusher, limit: number, onOverflow: () => void) {
+  constructor(wire: Wire, flusher: Flusher, limit: number, owner: Owner) {
     super(limit)
     this.#wire = wire
     this.#flusher = flusher
-    this.#onOverflow = onOverflow
+    this.#owner = owner
   }
 
   push(frame: OutgoingFrame): void {
     const outcome = this.admit(frame, this.#flusher.counts)
-    if (outcome === "overflow") this.#onOverflow()
-    if (outcome !== "queued" || this.#waiting) return
+    if (outcome === "overflow") this.#owner.overflowed()
+    if (this.#waiting || (outcome !== "queued" && this.owed === undefined)) return
     this.#waiting = true
     this.#flusher.add(this)
   }
 
   flush(): void {
     this.#waiting = false
-    while (this.frames !== undefined && !this.closed) {
+    for (;;) {
+      if (this.owed !== undefined) this.#settle()
+      if (this.frames === undefined || this.closed) return
       if (!this.#wire.writable) return this.giveUp()
       const frames = this.#take(this.frames)
       if (!this.#wire.write(frames)) {
@@ -88,6 +98,13 @@ export class Outbound extends FrameQueue {
         this.#wire.once("drain", () => this.flush())
         return
       }
+    }
+  }
+
+  #settle(): void {
+    for (const latest of this.takeOwed()) {
+      const frame = this.#owner.latest(latest)
+      if (frame !== undefined && this.admit(frame, this.#flusher.counts) === "overflow") this.#owner.overflowed()
     }
   }
 

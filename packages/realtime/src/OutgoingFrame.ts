@@ -2,17 +2,27 @@
  * A message on its way out, made once however many sockets get it. The bytes of the WebSocket frame (RFC 6455, server
  * to client, unmasked, uncompressed, unfragmented) are built when the first socket asks for them.
  */
-import type { Body } from "./protocol/Message.ts"
+import type { Body, Payload } from "./protocol/Message.ts"
+
+/** What there is to say of a topic now, so that a reader who lost the changes before need not know them. */
+export interface Latest {
+  readonly topic: string
+  readonly event: string
+  readonly payload: () => Payload
+}
 
 export class OutgoingFrame {
   readonly body: Body
   /** A slow reader loses these first. */
   readonly droppable: boolean
+  /** What a reader who lost this is told instead, as soon as there is room. */
+  readonly latest: Latest | undefined
   #wire: Buffer | undefined
 
-  constructor(body: Body, droppable: boolean) {
+  constructor(body: Body, droppable: boolean, latest?: Latest) {
     this.body = body
     this.droppable = droppable
+    this.latest = latest
   }
 
   get wire(): Buffer {

@@ -23,7 +23,7 @@ import { type Clock, Effect, Fiber } from "effect"
 import type { Channels } from "./Channels.ts"
 import { JoinedChannel } from "./JoinedChannel.ts"
 import { type Limits, maxDepth } from "./Limits.ts"
-import { OutgoingFrame } from "./OutgoingFrame.ts"
+import { type Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import { decide } from "./protocol/Lifecycle.ts"
@@ -114,6 +114,12 @@ export class Socket implements Receiver, Connected {
 
   overflowed(): void {
     this.close(CloseCode.slowConsumer)
+  }
+
+  /** It must not be lost again: there would be nothing left to tell that it is missing. */
+  latest({ topic, event, payload }: Latest): OutgoingFrame | undefined {
+    if (!this.#members.has(topic)) return undefined
+    return new OutgoingFrame(this.serializer.broadcast(topic, event, payload()), false)
   }
 
   heard(): void {

@@ -7,7 +7,7 @@
  * those who hear the same thing on every node (`BusFeed`) keep calling `deliver`.
  */
 import { Context, Effect, Layer } from "effect"
-import { OutgoingFrame } from "./OutgoingFrame.ts"
+import { type Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { Payload, Serializer } from "./protocol/Message.ts"
 
 /** One broadcast, with its frames as they become needed. */
@@ -18,6 +18,7 @@ export class Broadcast {
   readonly droppable: boolean
   /** The position in the topic's history, where it has one. */
   readonly seq: number | undefined
+  readonly latest: Latest | undefined
   #v1: OutgoingFrame | undefined
   #v2: OutgoingFrame | undefined
 
@@ -27,6 +28,7 @@ export class Broadcast {
     this.payload = payload
     this.droppable = options?.droppable === true
     this.seq = options?.seq
+    this.latest = options?.latest
   }
 
   frame(serializer: Serializer): OutgoingFrame {
@@ -36,13 +38,15 @@ export class Broadcast {
   }
 
   #encode(serializer: Serializer): OutgoingFrame {
-    return new OutgoingFrame(serializer.broadcast(this.topic, this.event, this.payload), this.droppable)
+    return new OutgoingFrame(serializer.broadcast(this.topic, this.event, this.payload), this.droppable, this.latest)
   }
 }
 
 export interface BroadcastOptions {
   /** May be lost by a reader that is too slow. */
   readonly droppable?: boolean
+  /** What such a reader is told instead, once it reads again. */
+  readonly latest?: Latest
   /** The position in the topic's history: a join whose reply reaches that far does not repeat it. */
   readonly seq?: number
   /** Everybody but this one. */

@@ -1,5 +1,5 @@
 /** What carries one socket's messages: a WebSocket, or a long-poll session. The socket knows nothing else of it. */
-import type { OutgoingFrame } from "./OutgoingFrame.ts"
+import type { Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { CloseCode } from "./protocol/CloseCode.ts"
 
 export interface Transport {
@@ -22,6 +22,8 @@ export interface Receiver {
   readonly heard: () => void
   /** The client reads too slowly and its queue is given up: close. */
   readonly overflowed: () => void
+  /** What is owed after changes were dropped, as a frame; `undefined`: its topic is not joined any more. */
+  readonly latest: (latest: Latest) => OutgoingFrame | undefined
   /** The connection is over, however it ended. Called once. */
   readonly gone: () => void
 }

@@ -1,4 +1,4 @@
-import { Flusher, Outbound } from "@armoricore/realtime/Outbound"
+import { Flusher, Outbound, type Owner } from "@armoricore/realtime/Outbound"
 import { OutgoingFrame } from "@armoricore/realtime/OutgoingFrame"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -37,7 +37,11 @@ const setUp = (limit = 1000) => {
   const flusher = new Flusher()
   const wire = new FakeWire()
   let overflows = 0
-  const outbound = new Outbound(wire, flusher, limit, () => overflows++)
+  const owner: Owner = {
+    overflowed: () => overflows++,
+    latest: ({ event, payload }) => new OutgoingFrame(`${event}${JSON.stringify(payload())}`, false),
+  }
+  const outbound = new Outbound(wire, flusher, limit, owner)
   return { flusher, wire, outbound, overflows: () => overflows }
 }
 
@@ -60,7 +64,9 @@ describe("Outbound", () => {
     Effect.gen(function* () {
       const flusher = new Flusher()
       const wires = [new FakeWire(), new FakeWire(), new FakeWire()]
-      const outbounds = wires.map((wire) => new Outbound(wire, flusher, 1000, () => {}))
+      const outbounds = wires.map(
+        (wire) => new Outbound(wire, flusher, 1000, { overflowed: () => {}, latest: () => undefined }),
+      )
       for (const frame of [must("a"), must("b")]) for (const outbound of outbounds) outbound.push(frame)
       outbounds[2]?.push(must("c"))
       yield* turn
@@ -97,6 +103,31 @@ describe("Outbound", () => {
       assert.strictEqual(overflows(), 0)
       wire.drain()
       assert.strictEqual(wire.text, "\x81\x010\x81\x01a\x81\x01b\x81\x01c\x81\x01z")
+    }),
+  )
+
+  it.effect("changes that were dropped are told as the latest state, once half of the queue is free", () =>
+    Effect.gen(function* () {
+      const { wire, outbound, overflows } = setUp(40)
+      let users = 0
+      const latest = { topic: "t", event: "state", payload: () => [users] }
+      const change = () => outbound.push(new OutgoingFrame(`+${++users}`, true, latest))
+      wire.full = true
+      outbound.push(must("0"))
+      yield* turn
+      for (let n = 0; n < 9; n++) change()
+      outbound.push(must("a".repeat(10)))
+      assert.isBelow(outbound.queuedBytes, 40, "the changes made room")
+      for (let n = 0; n < 100; n++) change()
+      assert.strictEqual(outbound.queuedBytes, 12, "what is owed takes no room")
+      outbound.push(must("b".repeat(10)))
+      wire.drain()
+      const [a, b] = ["a", "b"].map((letter) => `\x81\x0a${letter.repeat(10)}`)
+      assert.strictEqual(wire.text, `\x81\x010${a}${b}\x81\x0astate[109]`)
+      change()
+      yield* turn
+      assert.isTrue(wire.text.endsWith("\x81\x04+110"), "then changes are told again")
+      assert.strictEqual(overflows(), 0)
     }),
   )
 

@@ -46,6 +46,48 @@ const present = Effect.fnUntraced(function* (
 const room = "presence:room:r1"
 
 describe("presence", () => {
+  it.live("a reader too slow for every change is told the latest state once it reads again", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { maxQueuedBytes: 300_000 } })
+      const slow = yield* present(server, "slow", room)
+      const quick = yield* present(server, "quick", room)
+      yield* answered(slow.socket.channel("room:noise").join())
+      let [few, many] = [0, 0]
+      slow.channel.on("presence_diff", () => few++)
+      quick.channel.on("presence_diff", () => many++)
+      const { conn } = slow.socket as unknown as { readonly conn: WebSocket }
+      conn.pause()
+      // Far more than the kernel takes, so that each change finds the queue full.
+      const noise = { text: "x".repeat(100_000) }
+      const flood = Effect.forEach(
+        Array.from({ length: 200 }),
+        () =>
+          Effect.callback<void>((resume) => {
+            server.topics.deliver("room:noise", "noise", noise, { droppable: true })
+            setImmediate(() => resume(Effect.void))
+          }),
+        { discard: true },
+      )
+      yield* flood
+      for (let n = 0; n < 10; n++) {
+        const before = many
+        const guest = yield* joined(server, room, { user: `guest-${n}` })
+        yield* until(() => many > before)
+        if (n % 2 === 0) guest.ws.terminate()
+        yield* until(() => server.endpoint.size() === 2 + Math.floor((n + 1) / 2))
+        yield* flood
+      }
+      yield* until(() => quick.presence.list((key) => key).length === 7)
+      conn.resume()
+      yield* until(() => slow.users() === quick.users())
+      assert.isBelow(few, many)
+      const last = yield* joined(server, room, { user: "last" })
+      yield* until(() => slow.users().includes("last:online"))
+      last.ws.terminate()
+      yield* until(() => !slow.users().includes("last"))
+    }),
+  )
+
   it.live("shows who comes, changes and goes, several times each", () =>
     Effect.gen(function* () {
       const server = yield* start()

@@ -8,6 +8,7 @@
 import { Clock, Context, Duration, Effect, FiberHandle, Layer, type Scope } from "effect"
 import * as OncePerSecond from "../OncePerSecond.ts"
 import { Outbox } from "../Outbox.ts"
+import type { Latest } from "../OutgoingFrame.ts"
 import { Topics } from "../Topics.ts"
 import { type Entry, type Meta, PresenceSet } from "./PresenceSet.ts"
 
@@ -68,8 +69,15 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       })
 
       const counts = yield* OncePerSecond.make((topic) =>
-        Effect.sync(() => topics.deliver(topic, "presence_count", { count: set.users(topic).size }, { part })),
+        Effect.sync(() => {
+          const payload = () => ({ count: set.users(topic).size })
+          deliver(payload(), "presence_count", { topic, event: "presence_count", payload })
+        }),
       )
+
+      /** A reader too slow for every change is told the latest, once it reads again. */
+      const deliver = (payload: object, event: string, latest: Latest): void =>
+        topics.deliver(latest.topic, event, payload, { part, droppable: true, latest })
 
       const list = (topic: string): State => {
         const state: Record<string, { readonly metas: ReadonlyArray<Meta> }> = nobody()
@@ -77,15 +85,18 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
         return state
       }
 
+      const stateOf = (topic: string): State => (counted.has(topic) ? {} : list(topic))
+
       const tell = (topic: string, diff: Diff): Effect.Effect<void> => {
         const { size } = set.users(topic)
+        const latest: Latest = { topic, event: "presence_state", payload: () => stateOf(topic) }
         if (counted.has(topic) ? size > maxListed * listedAgain : size > maxListed) {
-          if (!counted.has(topic)) topics.deliver(topic, "presence_state", {}, { part })
+          if (!counted.has(topic)) deliver({}, "presence_state", latest)
           counted.add(topic)
           return counts.changed(topic)
         }
-        if (counted.delete(topic)) topics.deliver(topic, "presence_state", list(topic), { part })
-        else topics.deliver(topic, "presence_diff", diff, { part })
+        if (counted.delete(topic)) deliver(list(topic), "presence_state", latest)
+        else deliver(diff, "presence_diff", latest)
         return Effect.void
       }
 
@@ -136,7 +147,7 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
             }),
           }
         }),
-        state: (topic) => (counted.has(topic) ? {} : list(topic)),
+        state: stateOf,
         count: (topic) => (counted.has(topic) ? set.users(topic).size : undefined),
       }
     }),

@@ -17,7 +17,8 @@ const State = Schema.Record(Schema.String, Schema.Struct({ metas: Schema.Array(M
 
 export const events = {
   presence_state: { payload: State },
-  presence_diff: { payload: Schema.Struct({ joins: State, leaves: State }) },
+  /** A reader that loses some is sent the latest `presence_state`. */
+  presence_diff: { payload: Schema.Struct({ joins: State, leaves: State }), droppable: true },
   /** Instead of both, in a room too large to be listed. */
   presence_count: { payload: Schema.Struct({ count: Schema.Int }), droppable: true },
 } as const

@@ -122,11 +122,17 @@ export class LongPollTransport extends FrameQueue implements Transport {
   }
 
   #deliver(): void {
-    if (this.#parked === undefined || this.frames === undefined) return
-    this.#answer(
-      200,
-      this.takeAll().map(({ body }) => (typeof body === "string" ? body : textOf(body))),
-    )
+    if (this.#parked === undefined) return
+    const frames = [...this.takeAll()]
+    for (const latest of this.takeOwed()) {
+      const frame = this.#receiver?.latest(latest)
+      if (frame !== undefined) frames.push(frame)
+    }
+    if (frames.length > 0)
+      this.#answer(
+        200,
+        frames.map(({ body }) => (typeof body === "string" ? body : textOf(body))),
+      )
   }
 
   #answer(status: PollStatus, messages: ReadonlyArray<string>): void {

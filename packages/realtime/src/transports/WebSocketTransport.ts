@@ -1,22 +1,22 @@
 /** One WebSocket. What goes out goes past `ws`, see `Outbound`; what comes in, and the closing, is its business. */
 import type { RawData, WebSocket } from "ws"
-import { type Flusher, Outbound, type Wire } from "../Outbound.ts"
-import type { OutgoingFrame } from "../OutgoingFrame.ts"
+import { type Flusher, Outbound, type Owner, type Wire } from "../Outbound.ts"
+import type { Latest, OutgoingFrame } from "../OutgoingFrame.ts"
 import type { CloseCode } from "../protocol/CloseCode.ts"
 import type { Receiver, Transport } from "../Transport.ts"
 
-export class WebSocketTransport implements Transport {
+export class WebSocketTransport implements Transport, Owner {
   readonly #ws: WebSocket
   readonly #outbound: Outbound
-  #overflowed: () => void = () => {}
+  #receiver: Receiver | undefined
 
   constructor(ws: WebSocket, wire: Wire, flusher: Flusher, maxQueuedBytes: number) {
     this.#ws = ws
-    this.#outbound = new Outbound(wire, flusher, maxQueuedBytes, () => this.#overflowed())
+    this.#outbound = new Outbound(wire, flusher, maxQueuedBytes, this)
   }
 
   attach(receiver: Receiver): void {
-    this.#overflowed = () => receiver.overflowed()
+    this.#receiver = receiver
     const ws = this.#ws
     ws.on("message", (data, isBinary) => receiver.receive(toBuffer(data), isBinary))
     // `ws` closes by itself with the right code (1002, 1007, 1009); without a listener the error would be thrown.
@@ -27,6 +27,14 @@ export class WebSocketTransport implements Transport {
 
   send(frame: OutgoingFrame): void {
     this.#outbound.push(frame)
+  }
+
+  overflowed(): void {
+    this.#receiver?.overflowed()
+  }
+
+  latest(latest: Latest): OutgoingFrame | undefined {
+    return this.#receiver?.latest(latest)
   }
 
   pause(): void {
