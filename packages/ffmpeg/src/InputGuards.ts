@@ -17,3 +17,17 @@ export const inputGuards: ReadonlyArray<string> = [
   "-format_whitelist",
   `${containers},${images}`,
 ]
+
+/**
+ * For a source that lies elsewhere and is read by ranges through this process, at an address of 127.0.0.1 that no one
+ * else knows: then no file can be read at all. Both kinds of container have an index and follow no reference; a proxy
+ * of the environment is not asked.
+ */
+export const loopbackGuards: ReadonlyArray<string> = [
+  "-protocol_whitelist",
+  "http,tcp",
+  "-http_proxy",
+  "",
+  "-format_whitelist",
+  "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+]

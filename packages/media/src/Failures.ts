@@ -7,6 +7,7 @@ import { PermanentError } from "@armoricore/domain/Errors"
 const sentences = {
   unknown_bucket: "The file lies in a bucket that uploads may not come from; upload it to one of MEDIA_SOURCE_BUCKETS.",
   source_missing: "The uploaded file is not there; upload it again before announcing it.",
+  source_changed: "The uploaded file was replaced while it was worked on; announce the new one.",
   empty_file: "The file is empty; choose another and upload it again.",
   too_large: "The file is larger than uploads may be.",
   unsupported_format:

@@ -10,6 +10,7 @@
 import type { MediaInfo } from "./Probe.ts"
 import type { AudioInfo, Rational } from "./ProbeReport.ts"
 import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
+import { timeOf, type Window } from "./chunks/ChunkPlan.ts"
 import { pictureFilters } from "./FfmpegFilters.ts"
 import type { Rendition } from "./Ladder.ts"
 import * as Storyboard from "./Storyboard.ts"
@@ -26,9 +27,23 @@ export interface Plan {
   readonly storyboard?: Storyboard.Storyboard | undefined
   /** The loudness that every sound track is brought to, in LUFS. */
   readonly loudness?: number | undefined
+  /** What is taken from the source as it is. */
+  readonly copied?: Copied | undefined
   /** No frame larger than this is decoded, whatever the file changes to in its middle. */
   readonly maxPixels?: number | undefined
+  /** Only this part of the picture; absent: all of it. */
+  readonly window?: Window | undefined
 }
+
+export interface Copied {
+  /** The largest rendition is the source's own picture; what follows from that for the others. */
+  readonly picture?: { readonly keyFrames: KeyFrames } | undefined
+  /** Sound tracks by their place among those of the source. */
+  readonly sounds: ReadonlySet<number>
+}
+
+/** Where key frames lie: every two seconds, or every so many frames. */
+export type KeyFrames = "grid" | { readonly frames: number }
 
 export const segmentSeconds = 4
 export const keyFrameSeconds = 2
@@ -67,19 +82,26 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
     ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
     `file:${input}`,
     ...(renditions.length === 0 ? [] : pictureArgs(plan)),
-    ...info.sounds.flatMap((sound, track) => soundArgs(sound, track, plan.loudness)),
-    ...words("-map_metadata -1 -map_chapters -1"),
-    ...words(`-f hls -hls_time ${segmentSeconds} -hls_playlist_type event -hls_list_size 0`),
-    ...words("-hls_flags independent_segments+temp_file -hls_segment_type fmp4"),
-    // Without these two ffmpeg delays picture and sound by unlike amounts.
-    ...words("-avoid_negative_ts disabled -hls_segment_options movflags=+frag_discont"),
-    ...words("-hls_fmp4_init_filename init.mp4 -hls_segment_filename %v/%05d.m4s"),
-    "-var_stream_map",
-    streamMap,
-    `%v/${playlistName}`,
+    ...info.sounds.flatMap((sound, track) => 
+      plan.copied?.sounds.has(track) === true ? copiedSound(sound, track) : soundArgs(sound, track, plan.loudness),
+    ),
+    ...packagingArgs(streamMap),
     ...(renditions.length === 0 ? [] : imageArgs(plan)),
   ]
 }
+
+/** From what is mapped to segments and growing playlists. */
+export const packagingArgs = (streamMap: string, seconds = segmentSeconds): ReadonlyArray<string> => [
+  ...words("-map_metadata -1 -map_chapters -1"),
+  ...words(`-f hls -hls_time ${seconds} -hls_playlist_type event -hls_list_size 0`),
+  ...words("-hls_flags independent_segments+temp_file -hls_segment_type fmp4"),
+  // Without these two ffmpeg delays picture and sound by unlike amounts.
+  ...words("-avoid_negative_ts disabled -hls_segment_options movflags=+frag_discont"),
+  ...words("-hls_fmp4_init_filename init.mp4 -hls_segment_filename %v/%05d.m4s"),
+  "-var_stream_map",
+  streamMap,
+  `%v/${playlistName}`,
+]
 
 /** Makes the poster of a sound file from its cover. */
 export const coverArgs = (stream: number, input: string): ReadonlyArray<string> => [
@@ -92,33 +114,60 @@ export const coverArgs = (stream: number, input: string): ReadonlyArray<string> 
   ...words(`-q:v 3 -update 1 -f image2 ${posterName}`),
 ]
 
-const words = (text: string): ReadonlyArray<string> => text.split(" ")
+export const words = (text: string): ReadonlyArray<string> => text.split(" ")
 
 /**
  * Calls change the size of their picture in the middle. The first filter that heeds the size takes any; building the
  * graph anew would lose what the rate and the pictures have counted so far. Filters before it could not bear it.
  */
-const mayChangeSize = ({ video }: MediaInfo): boolean =>
+export const mayChangeSize = ({ video }: MediaInfo): boolean =>
   video !== undefined && video.rotation === 0 && !video.interlaced && video.still === undefined
 
-const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
-  const gop = Math.ceil((plan.frameRate.num / plan.frameRate.den) * keyFrameSeconds)
+export const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
+  const { copied, info, renditions } = plan
+  const first = copied?.picture === undefined ? 0 : 1
+  const encoded = renditions.slice(first).map((rendition, index) => ({ ...rendition, at: index + first }))
+  const keyFrames = copied?.picture?.keyFrames ?? "grid"
+  // Without a number an option holds for every stream, and the encoder's kill one that is copied.
+  const ofEach = (options: (number: string) => string): ReadonlyArray<string> =>
+    first === 0 ? words(options("")) : encoded.flatMap(({ at }) => words(options(`:v:${at}`)))
   return [
-    "-filter_complex",
-    pictureFilters(plan),
-    ...plan.renditions.flatMap((_, index) => ["-map", `[v${index}]`]),
-    ...words("-c:v libx264 -preset veryfast -crf 23 -profile:v high -fps_mode passthrough"),
-    ...words(`-g ${gop} -sc_threshold 0 -forced-idr 1 -force_key_frames expr:gte(t,n_forced*${keyFrameSeconds})`),
-    ...plan.renditions.flatMap(({ kilobits }, index) =>
-      words(`-maxrate:v:${index} ${kilobits}k -bufsize:v:${index} ${kilobits * 2}k`),
+    ...(hasFilters(plan) ? ["-filter_complex", pictureFilters(plan)] : []),
+    ...(first === 0 ? [] : words(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 avc1`)),
+    ...encoded.flatMap(({ at }) => ["-map", `[v${at}]`]),
+    ...ofEach((of) => `-c${of || ":v"} libx264 -preset${of} veryfast -crf${of} 23 -profile${of || ":v"} high`),
+    ...ofEach((of) => `-fps_mode${of} passthrough -g${of} ${groupOf(plan, keyFrames)} -sc_threshold${of} 0`),
+    ...ofEach((of) => `-forced-idr${of} 1 -force_key_frames${of} ${forcedAt(keyFrames, plan)}`),
+    ...encoded.flatMap(({ at, kilobits }) =>
+      words(`-maxrate:v:${at} ${kilobits}k -bufsize:v:${at} ${kilobits * 2}k`),
     ),
   ]
 }
 
+const hasFilters = (plan: Plan): boolean =>
+  plan.copied?.picture === undefined ||
+  plan.renditions.length > 1 ||
+  plan.thumbnails > 0 ||
+  plan.storyboard !== undefined
+
+const groupOf = ({ frameRate }: Plan, keyFrames: KeyFrames): number =>
+  keyFrames === "grid" ? Math.ceil((frameRate.num / frameRate.den) * keyFrameSeconds) : keyFrames.frames
+
+/** ffmpeg counts from the first frame that it encodes, which may lie behind the border of its window. */
+const lagOf = ({ frameRate, window }: Plan): string =>
+  window === undefined ? "" : `-${(timeOf(window.firstFrame, frameRate) - window.from + 5e-6).toFixed(6)}`
+
+const forcedAt = (keyFrames: KeyFrames, plan: Plan): string =>
+  keyFrames === "grid" ? `expr:gte(t,n_forced*${keyFrameSeconds}${lagOf(plan)})` : `expr:not(mod(n,${keyFrames.frames}))`
+
+/** What players drop at the start of a file (the encoder's priming) lies before nought, and is left out. */
+const copiedSound = (sound: AudioInfo, track: number): ReadonlyArray<string> =>
+  words(`-map 0:${sound.index} -c:a:${track} copy -copypriorss:a:${track} 0`)
+
 /** What the encoder puts before the first sample. */
 const primingSamples = 1024
 
-const soundArgs = (sound: AudioInfo, track: number, loudness: number | undefined): ReadonlyArray<string> => [
+export const soundArgs = (sound: AudioInfo, track: number, loudness: number | undefined): ReadonlyArray<string> => [
   ...words(`-map 0:${sound.index} -c:a:${track} aac -b:a:${track} ${audioKilobits}k -ac:a:${track} 2`),
   `-filter:a:${track}`,
   [

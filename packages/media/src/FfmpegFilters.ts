@@ -3,6 +3,8 @@
  * pixels, at a steady rate, in the colours of BT.709, which each rendition also says of itself. Players guess the
  * colours of what says nothing by its size, and would show the renditions of one film unlike each other.
  */
+import * as ChunkPictures from "./chunks/ChunkPictures.ts"
+import { timeOf } from "./chunks/ChunkPlan.ts"
 import type { Plan } from "./FfmpegCommand.ts"
 import { stillSeconds } from "./Probe.ts"
 import type { Rational, VideoInfo } from "./ProbeReport.ts"
@@ -17,22 +19,31 @@ export const pictureFilters = (plan: Plan): string => {
   const sides = renditions.map(({ width, height }) => Math.min(width, height))
   const isStill = info.video?.still !== undefined
   const last = renditions.length - 1
+  const picks = plan.window === undefined ? undefined : ChunkPictures.picksOf(plan, plan.window)
   const from = (index: number, side: Side) => (side.wanted && side.index === index ? [`[${side.name}s]`] : [])
   const thumbnails: Side = {
     name: "thumbnails",
-    wanted: plan.thumbnails > 0,
+    wanted: picks === undefined ? plan.thumbnails > 0 : picks.thumbnails.length > 0,
     index: Math.max(
       0,
       sides.findLastIndex((side) => side >= thumbnailSide),
     ),
   }
   const first = sides.findIndex((side) => side <= posterSide)
-  const poster: Side = { name: "poster", wanted: plan.thumbnails > 0, index: first < 0 ? last : first }
-  const storyboard: Side = { name: "storyboard", wanted: plan.storyboard !== undefined, index: last }
+  const poster: Side = {
+    name: "poster",
+    wanted: picks === undefined ? plan.thumbnails > 0 : picks.poster.length > 0,
+    index: first < 0 ? last : first,
+  }
+  const storyboard: Side = {
+    name: "storyboard",
+    wanted: plan.storyboard !== undefined && (picks === undefined || picks.tiles.length > 0),
+    index: last,
+  }
 
   const steps = renditions.map((rendition, index) => {
     const outputs = [
-      `[v${index}]`,
+      ...(index === 0 && plan.copied?.picture !== undefined ? [] : [`[v${index}]`]),
       ...(index < last ? [`[c${index + 1}]`] : []),
       ...from(index, thumbnails),
       ...from(index, poster),
@@ -54,15 +65,28 @@ export const pictureFilters = (plan: Plan): string => {
     ...steps,
     ...(thumbnails.wanted
       ? [
-          `[thumbnailss]select='${thumbnailTimes(info.mainDuration, frameRate, plan.thumbnails)}',${jpeg}[thumbnails]`,
-          `[posters]select='${posterTime(info.mainDuration)}',${jpeg}[poster]`,
+          `[thumbnailss]select='${
+            picks === undefined
+              ? thumbnailTimes(info.mainDuration, frameRate, plan.thumbnails)
+              : ChunkPictures.expression(picks.thumbnails)
+          }',${jpeg}[thumbnails]`,
         ]
       : []),
-    ...(board === undefined
+    ...(poster.wanted
+      ? [
+          `[posters]select='${
+            picks === undefined ? posterTime(info.mainDuration) : ChunkPictures.expression(picks.poster)
+          }',${jpeg}[poster]`,
+        ]
+      : []),
+    ...(board === undefined || !storyboard.wanted
       ? []
       : [
-          `[storyboards]select='gte(t\\,selected_n*${board.interval})',scale=${board.width}:${board.height}:flags=bilinear,` +
-            `tile=${board.columns}x${board.rows},${jpeg}[storyboard]`,
+          `[storyboards]select='${
+            picks === undefined ? `gte(t\\,selected_n*${board.interval})` : ChunkPictures.expression(picks.tiles)
+          }',scale=${board.width}:${board.height}:flags=bilinear${
+            picks === undefined ? `,tile=${board.columns}x${board.rows},${jpeg}` : ""
+          }[storyboard]`,
         ]),
     ...(isStill ? renditions.map((_, index) => `[s${index}]${jpeg}[i${index}]`) : []),
   ].join(";")
@@ -80,7 +104,10 @@ const jpeg = "scale=out_range=full:out_color_matrix=bt601,format=yuvj420p"
 
 const firstSteps = (plan: Plan, size: string): ReadonlyArray<string> => {
   const source = plan.info.video
-  const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=0`
+  const { window } = plan
+  const start = window === undefined || window.firstFrame === 0 ? "0" : timeOf(window.firstFrame, plan.frameRate)
+  const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
+  const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${end}`
   const still = source?.still
   return [
     ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
