@@ -37,13 +37,15 @@ export const inPlace = <A, E, R, E2, R2>(
   work: Effect.Effect<A, E, R>,
   under: (rest: Effect.Effect<A, E>) => Effect.Effect<A, E2, R2>,
 ): Effect.Effect<A, E | E2, R | R2> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.forkChild(restore(work), { startImmediately: true }),
-      (fiber): Effect.Effect<A, E | E2, R2> =>
-        fiber.pollUnsafe() ?? Effect.ensuring(restore(under(Fiber.join(fiber))), Fiber.interrupt(fiber)),
-    ),
-  )
+  Exit.isExit(work)
+    ? work
+    : Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(
+          Effect.forkChild(restore(work), { startImmediately: true }),
+          (fiber): Effect.Effect<A, E | E2, R2> =>
+            fiber.pollUnsafe() ?? Effect.ensuring(restore(under(Fiber.join(fiber))), Fiber.interrupt(fiber)),
+        ),
+      )
 
 /** One try's limit; over it the try counts as a transient failure. */
 export const limited =

@@ -3,7 +3,7 @@ import { Rejected } from "@armoricore/domain/Errors"
 import { type AnyEvent, catalogue, type EventType, ownSources } from "@armoricore/domain/Events"
 import { signatureHeader, type SigningKeys, verify } from "@armoricore/domain/Signature"
 import type { Stored } from "@armoricore/bus/EventBus"
-import { Context, Effect } from "effect"
+import { Context, Effect, type Fiber } from "effect"
 import { headerOf } from "./Letter.ts"
 
 /** `EVENT_SOURCES`: outside sources and the types each may publish. */
@@ -40,11 +40,23 @@ export const mayPublish = (
       )
 }
 
-/** The whole judgement of a received event. */
+/** What a process is told of those who publish. */
+export interface Rights {
+  readonly sources: ReadonlyMap<string, ReadonlySet<string>>
+  readonly keys: SigningKeys
+}
+
+export const rightsOf = (fiber: Pick<Fiber.Fiber<unknown>, "getRef">): Rights => ({
+  sources: fiber.getRef(EventSources),
+  keys: fiber.getRef(EventSigningKeys),
+})
+
+/** The whole judgement of a received event; `Effect.void` itself where nothing more is to be done. */
+export const judge = ({ keys, sources }: Rights, event: AnyEvent, message: Stored): Effect.Effect<void, Rejected> => {
+  const allowed = mayPublish(sources, event.source, event.event_type)
+  if (keys.size === 0 || isOwnSource(event.source)) return allowed
+  return Effect.andThen(allowed, verify(keys, headerOf(message, signatureHeader), message.body, message.arrivedAt))
+}
+
 export const authorize = (event: AnyEvent, message: Stored): Effect.Effect<void, Rejected> =>
-  Effect.withFiber((fiber) => {
-    const allowed = mayPublish(fiber.getRef(EventSources), event.source, event.event_type)
-    const keys = fiber.getRef(EventSigningKeys)
-    if (keys.size === 0 || isOwnSource(event.source)) return allowed
-    return Effect.andThen(allowed, verify(keys, headerOf(message, signatureHeader), message.body, message.arrivedAt))
-  })
+  Effect.withFiber((fiber) => judge(rightsOf(fiber), event, message))

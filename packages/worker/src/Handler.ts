@@ -3,11 +3,11 @@ import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import { event, work } from "@armoricore/bus/Address"
 import { type ConfigurationError, type PermanentError, Rejected, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import type { EventOf, EventType, PayloadOf } from "@armoricore/domain/Events"
+import type { AnyEvent, EventOf, EventType, PayloadOf } from "@armoricore/domain/Events"
 import type { Failure } from "@armoricore/domain/events/failure"
 import type { Stored } from "@armoricore/bus/EventBus"
 import { type Duration, Effect, Result, Schema } from "effect"
-import { authorize } from "./Authorization.ts"
+import { judge, rightsOf } from "./Authorization.ts"
 import type { Cause, Outcome } from "./Outcome.ts"
 import type { RetryPolicy } from "./Retry.ts"
 
@@ -58,6 +58,8 @@ export interface Incoming<R> {
   readonly cause: Cause
   /** The lane of its service that it queues in; see `Lanes`. */
   readonly lane: string | undefined
+  /** Failed tries of this work that were made before the message was sent. */
+  readonly tried?: number
   readonly handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
   /** What is told when it fails for good; `at` is RFC 3339. */
   readonly failed: (failure: Failure, at: string) => ReadonlyArray<Outcome>
@@ -81,34 +83,43 @@ export const on = <T extends EventType, R>(
   ...options,
   name: type.replaceAll(".", "-").replaceAll("_", "-"),
   from: () => event(type),
+  // One step for a sound event: this runs for every message.
   read: (message) =>
-    Effect.suspend(() => {
+    Effect.withFiber((fiber) => {
       const received = EventCodec.decodeResult(message.body)
       if (Result.isFailure(received)) return Effect.fail(received.failure)
       const { event: given } = received.success
-      return Effect.flatMap(authorize(given, message), (): Effect.Effect<Incoming<R>, Rejected> => {
-        if (given.event_type !== type) {
-          return Effect.fail(
-            new Rejected({
-              reason: "invalid",
-              path: "event_type",
-              message: `an event of type ${given.event_type} came on the subject of ${type}`,
-            }),
-          )
-        }
-        // The check above narrows AnyEvent to the member T; TypeScript does not carry that into the generic.
-        const mine = given as unknown as EventOf<T>
-        return Effect.succeed({
-          type,
-          key: mine.event_id,
-          cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
-          lane: options.key?.(mine),
-          handle: (job) => options.handle(mine, job),
-          failed: (failure, at) => options.failed(mine, failure, at),
-        })
-      })
+      const allowed = judge(rightsOf(fiber), given, message)
+      const ready = () => readyFor(type, options, given)
+      return allowed === Effect.void ? ready() : Effect.flatMap(allowed, ready)
     }),
 })
+
+const readyFor = <T extends EventType, R>(
+  type: T,
+  options: Parameters<typeof on<T, R>>[1],
+  given: AnyEvent,
+): Effect.Effect<Incoming<R>, Rejected> => {
+  if (given.event_type !== type) {
+    return Effect.fail(
+      new Rejected({
+        reason: "invalid",
+        path: "event_type",
+        message: `an event of type ${given.event_type} came on the subject of ${type}`,
+      }),
+    )
+  }
+  // The check above narrows AnyEvent to the member T; TypeScript does not carry that into the generic.
+  const mine = given as unknown as EventOf<T>
+  return Effect.succeed({
+    type,
+    key: mine.event_id,
+    cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
+    lane: options.key?.(mine),
+    handle: (job) => options.handle(mine, job),
+    failed: (failure, at) => options.failed(mine, failure, at),
+  })
+}
 
 const workFields = {
   cause_id: Schema.String,
@@ -122,6 +133,8 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
   payload: S,
   options: Settings & {
     readonly key?: KeyOf<S["Type"]>
+    /** Failed tries of this work that were made before its message was sent; they count. */
+    readonly tried?: (payload: S["Type"]) => number
     readonly handle: (payload: S["Type"], job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>
     readonly failed: (payload: S["Type"], failure: Failure, at: string) => ReadonlyArray<Outcome>
   },
@@ -143,6 +156,7 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
         key: message.id,
         cause: { eventId: body.cause_id, requestId: body.request_id, traceparent: body.traceparent },
         lane: options.key?.(decoded),
+        tried: options.tried?.(decoded) ?? 0,
         handle: (job) => options.handle(decoded, job),
         failed: (failure, at) => options.failed(decoded, failure, at),
       }

@@ -20,7 +20,7 @@ import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/Event
 import { type ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { EventType, OwnSource, PayloadOf } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope, Tracer } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as Cancellation from "./Cancellation.ts"
 import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
@@ -54,6 +54,7 @@ export const MaxCrashes = Context.Reference<number>("@armoricore/worker/MaxCrash
 
 const encoder = new TextEncoder()
 const ack: Disposition = { _tag: "Ack" }
+const defaultLimit = Duration.hours(1)
 const nothingToTell: Decision = { outbound: [] }
 const retry = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
@@ -161,7 +162,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     attempts,
   })
 
-  const limitOf = (handler: Handler<R>) => Attempt.limited(service, handler.timeLimit ?? Duration.hours(1))
+  const limitOf = (handler: Handler<R>) => Attempt.limited(service, handler.timeLimit ?? defaultLimit)
 
   /** The handler under its lease. What is done at once is over before anybody could renew, time or cancel it. */
   const attempt = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
@@ -180,7 +181,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
         ),
       ),
       Effect.exit,
-      Effect.flatMap((exit) => Attempt.judge(rulesOf(handler, claim.attempts), incoming, exit)),
+      Effect.flatMap((exit) => Attempt.judge(rulesOf(handler, claim.attempts + (incoming.tried ?? 0)), incoming, exit)),
     )
   }
 
@@ -283,13 +284,10 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     const name = `${service} ${handler.name}`
     const carryOut = handler.repeatable === true ? workRepeatable : work
     const handle = (delivery: Delivery, incoming: Incoming<R>) =>
-      Effect.useSpan(name, Trace.spanOf(delivery, incoming.cause.traceparent), (span) =>
-        Metrics.count(Metrics.consumed, service, { type: incoming.type }).pipe(
-          Effect.flatMap(() => carryOut(consumer, handler, delivery, incoming)),
-          Effect.catch(handBack),
-          // `withSpan` would note a stack frame for each event too.
-          Effect.provideService(Tracer.ParentSpan, span),
-        ),
+      Metrics.count(Metrics.consumed, service, { type: incoming.type }).pipe(
+        Effect.flatMap(() => carryOut(consumer, handler, delivery, incoming)),
+        Effect.catch(handBack),
+        Trace.within(name, delivery, incoming.cause.traceparent),
       )
     return (delivery: Delivery) =>
       Effect.suspend((): Effect.Effect<Disposition, never, R> => {
