@@ -6,7 +6,7 @@
  * `SETTINGS_ON_CHANGE=drain` the program ends in order and its supervisor starts it with the new values.
  */
 import { Duration, Effect, Result, Schedule } from "effect"
-import { Settings, type Texts, texts } from "./Settings.ts"
+import { Settings, type Texts, texts, TextsAtStart } from "./Settings.ts"
 import type { Name } from "./settings/Table.ts"
 
 const changedNames = (before: Texts, after: Texts): ReadonlyArray<Name> => {
@@ -23,7 +23,7 @@ const changedNames = (before: Texts, after: Texts): ReadonlyArray<Name> => {
 export const ended = Effect.gen(function* () {
   const { SETTINGS_ON_CHANGE: onChange, SETTINGS_REFRESH: every } = yield* Settings
   if (Duration.toMillis(every) <= 0) return yield* Effect.never
-  let known = yield* patiently
+  let known = yield* TextsAtStart
   for (;;) {
     yield* Effect.sleep(every)
     const now = yield* patiently

@@ -9,6 +9,7 @@ import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Duration, Effect, FileSystem, type Layer } from "effect"
 import { HttpRouter } from "effect/http"
+import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type { AddressInfo } from "node:net"
@@ -66,7 +67,10 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
 const createServer = Effect.gen(function* () {
   const { SETTINGS_REFRESH, TLS_CERT, TLS_KEY } = yield* Settings
   if (TLS_CERT === undefined || TLS_KEY === undefined) return Http.createServer()
-  const read = Effect.all({ cert: content("TLS_CERT", TLS_CERT), key: content("TLS_KEY", TLS_KEY) })
+  const read = Effect.flatMap(
+    Effect.all({ cert: content("TLS_CERT", TLS_CERT), key: content("TLS_KEY", TLS_KEY) }),
+    belonging,
+  )
   const first = yield* read
   const taken = yield* Effect.try({ try: () => Https.createServer(first), catch: notAPair })
   if (Duration.toMillis(SETTINGS_REFRESH) > 0) yield* Effect.forkScoped(renewed(taken, first, read, SETTINGS_REFRESH))
@@ -90,8 +94,18 @@ const notAPair = (cause: unknown) =>
   new ConfigurationError({
     setting: "TLS_CERT",
     message: "TLS_CERT and TLS_KEY are no certificate and key in PEM that belong together",
-    cause,
+    ...(cause === undefined ? {} : { cause }),
   })
+
+/** OpenSSL takes a certificate and a key of different kinds without a word, and then has neither. */
+const belonging = (pair: Pair): Effect.Effect<Pair, ConfigurationError> =>
+  Effect.flatMap(
+    Effect.try({
+      try: () => new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key)),
+      catch: notAPair,
+    }),
+    (belong) => (belong ? Effect.succeed(pair) : Effect.fail(notAPair(undefined))),
+  )
 
 /** Takes over a certificate that was replaced; connections that are open keep theirs. */
 const renewed = Effect.fnUntraced(function* <R>(

@@ -38,11 +38,16 @@ export class SettingsFault extends Schema.TaggedError<SettingsFault>()("Settings
 
 export class Settings extends Context.Service<Settings, Values>()("@armoricore/armoricore/Settings") {
   /** Reads the environment through the current `ConfigProvider`, and the secret store that it names. */
-  static readonly layer = Layer.effect(
-    Settings,
-    Effect.suspend(() => Effect.flatMap(texts, valuesOf)),
+  static readonly layer = Layer.unwrap(
+    Effect.gen(function* () {
+      const found = yield* texts
+      return Layer.mergeAll(Layer.effect(Settings, valuesOf(found)), Layer.succeed(TextsAtStart, found))
+    }),
   )
 }
+
+/** What the settings were read from, so that a later change can be seen. */
+export class TextsAtStart extends Context.Service<TextsAtStart, Texts>()("@armoricore/armoricore/TextsAtStart") {}
 
 // The table is a constant of this package; Object.keys cannot know that it has no other keys.
 export const names = Object.keys(table).filter((name): name is Name => name in table)
