@@ -37,7 +37,7 @@ export const render = ({ seconds, sounds, storyboard, variants }: Manifest): str
       `<AdaptationSet id="${index + 1}" contentType="audio" mimeType="audio/mp4"${sound.language === undefined ? "" : ` lang="${sound.language}"`} segmentAlignment="true" startWithSAP="1">`,
       `<Role schemeIdUri="urn:mpeg:dash:role:2011" value="${index === 0 ? "main" : "alternate"}"/>`,
       `<Label>${escaped(sound.title)}</Label>`,
-      `<Representation id="${sound.name}" codecs="${sound.codec}" bandwidth="${rateOf(sound.segments)}" audioSamplingRate="48000"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>${template(sound)}</Representation>`,
+      `<Representation id="${sound.name}" codecs="${sound.codec}" bandwidth="${rateOf(sound.segments)}" audioSamplingRate="${sound.timescale}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="${sound.channels ?? 2}"/>${template(sound)}</Representation>`,
       "</AdaptationSet>",
     ]),
     ...(storyboard === undefined ? [] : thumbnails(storyboard.board, storyboard.sprites)),

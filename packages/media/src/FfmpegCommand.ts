@@ -82,7 +82,7 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
     ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
     `file:${input}`,
     ...(renditions.length === 0 ? [] : pictureArgs(plan)),
-    ...info.sounds.flatMap((sound, track) => 
+    ...info.sounds.flatMap((sound, track) =>
       plan.copied?.sounds.has(track) === true ? copiedSound(sound, track) : soundArgs(sound, track, plan.loudness),
     ),
     ...packagingArgs(streamMap),
@@ -138,9 +138,7 @@ export const pictureArgs = (plan: Plan): ReadonlyArray<string> => {
     ...ofEach((of) => `-c${of || ":v"} libx264 -preset${of} veryfast -crf${of} 23 -profile${of || ":v"} high`),
     ...ofEach((of) => `-fps_mode${of} passthrough -g${of} ${groupOf(plan, keyFrames)} -sc_threshold${of} 0`),
     ...ofEach((of) => `-forced-idr${of} 1 -force_key_frames${of} ${forcedAt(keyFrames, plan)}`),
-    ...encoded.flatMap(({ at, kilobits }) =>
-      words(`-maxrate:v:${at} ${kilobits}k -bufsize:v:${at} ${kilobits * 2}k`),
-    ),
+    ...encoded.flatMap(({ at, kilobits }) => words(`-maxrate:v:${at} ${kilobits}k -bufsize:v:${at} ${kilobits * 2}k`)),
   ]
 }
 
@@ -158,7 +156,9 @@ const lagOf = ({ frameRate, window }: Plan): string =>
   window === undefined ? "" : `-${(timeOf(window.firstFrame, frameRate) - window.from + 5e-6).toFixed(6)}`
 
 const forcedAt = (keyFrames: KeyFrames, plan: Plan): string =>
-  keyFrames === "grid" ? `expr:gte(t,n_forced*${keyFrameSeconds}${lagOf(plan)})` : `expr:not(mod(n,${keyFrames.frames}))`
+  keyFrames === "grid"
+    ? `expr:gte(t,n_forced*${keyFrameSeconds}${lagOf(plan)})`
+    : `expr:not(mod(n,${keyFrames.frames}))`
 
 /** What players drop at the start of a file (the encoder's priming) lies before nought, and is left out. */
 const copiedSound = (sound: AudioInfo, track: number): ReadonlyArray<string> =>

@@ -8,10 +8,19 @@ const ofTheFile =
 const ofTheMachine = /No space left|Permission denied|Read-only file system|Input\/output error|Disk quota/i
 const ofMemory = /Cannot allocate memory|out of memory|malloc of size/i
 
-/** `limited`: whether ffmpeg ran with a limit of memory, so that its want of more says something of the file. */
-export const judge = ({ code, stderr }: Ffmpeg.Ended, limited: boolean): TransientError | PermanentError => {
+export interface Circumstances {
+  /** ffmpeg ran with a limit of memory, so that its want of more says something of the file. */
+  readonly limited: boolean
+  /** Some of the source was copied: the next try encodes all of it, and tells what is wrong with it. */
+  readonly copied?: boolean
+}
+
+export const judge = (
+  { code, stderr }: Ffmpeg.Ended,
+  { copied = false, limited }: Circumstances,
+): TransientError | PermanentError => {
   const last = stderr.trim().split("\n").slice(-3).join(" | ")
-  if (!ofTheMachine.test(stderr)) {
+  if (!copied && !ofTheMachine.test(stderr)) {
     if (ofMemory.test(stderr)) {
       if (limited) return failure("too_demanding")
     } else if (code === 69 || ofTheFile.test(stderr)) {

@@ -22,7 +22,10 @@ export interface Sound {
   /** The folder of its playlist. */
   readonly name: string
   readonly codec: string
+  /** Of sound that is its samples a second. */
   readonly timescale: number
+  /** Default 2. */
+  readonly channels?: number
   readonly segments: ReadonlyArray<Segment>
   /** BCP 47. */
   readonly language?: string | undefined
@@ -96,7 +99,7 @@ const media = (sound: Sound, index: number): string =>
     ...(sound.language === undefined ? [] : [`LANGUAGE="${sound.language}"`]),
     `DEFAULT=${index === 0 ? "YES" : "NO"}`,
     "AUTOSELECT=YES",
-    'CHANNELS="2"',
+    `CHANNELS="${sound.channels ?? 2}"`,
     `URI="${sound.name}/${playlistName}"`,
   ].join(",")}`
 

@@ -27,6 +27,33 @@ export interface VideoInfo {
   readonly hdr: "smpte2084" | "arib-std-b67" | undefined
   /** A photo, with its EXIF orientation (1 upright … 8). */
   readonly still: { readonly orientation: number } | undefined
+  /** How it is coded, for deciding whether it can be taken as it is. */
+  readonly coded?: CodedVideo
+}
+
+export interface CodedVideo {
+  /** ffprobe's name: `Constrained Baseline`, `Main`, `High`, … */
+  readonly profile: string | undefined
+  /** Of H.264 ten times what it is called: 42 for 4.2. */
+  readonly level: number
+  readonly width: number
+  readonly height: number
+  readonly pixelFormat: string | undefined
+  readonly isSquare: boolean
+  /** Shown as it is coded, neither turned nor mirrored. */
+  readonly isUpright: boolean
+  readonly isProgressive: boolean
+  /** It says itself that its primaries, transfer and matrix are those of BT.709, and its range is the limited one. */
+  readonly isBt709: boolean
+  /** Frames are as far apart as the rate says, by the file's own account. */
+  readonly isSteady: boolean
+}
+
+export interface CodedAudio {
+  readonly profile: string | undefined
+  readonly sampleRate: number
+  /** Bits per second, where known. */
+  readonly bitrate: number | undefined
 }
 
 export interface AudioInfo {
@@ -40,6 +67,8 @@ export interface AudioInfo {
   /** As the file names it: anything. */
   readonly title: string | undefined
   readonly isDefault: boolean
+  /** How it is coded, for deciding whether it can be taken as it is. */
+  readonly coded?: CodedAudio
 }
 
 const Tags = Schema.Record(Schema.String, Schema.Unknown)
@@ -48,6 +77,9 @@ const StreamReport = Schema.Struct({
   index: Schema.Int,
   codec_type: Schema.optionalKey(Schema.String),
   codec_name: Schema.optionalKey(Schema.String),
+  profile: Schema.optionalKey(Schema.String),
+  level: Schema.optionalKey(Schema.Int),
+  pix_fmt: Schema.optionalKey(Schema.String),
   width: Schema.optionalKey(Schema.Int),
   height: Schema.optionalKey(Schema.Int),
   sample_aspect_ratio: Schema.optionalKey(Schema.String),
@@ -58,6 +90,9 @@ const StreamReport = Schema.Struct({
   field_order: Schema.optionalKey(Schema.String),
   color_transfer: Schema.optionalKey(Schema.String),
   color_space: Schema.optionalKey(Schema.String),
+  color_primaries: Schema.optionalKey(Schema.String),
+  color_range: Schema.optionalKey(Schema.String),
+  sample_rate: Schema.optionalKey(Schema.String),
   channels: Schema.optionalKey(Schema.Int),
   channel_layout: Schema.optionalKey(Schema.String),
   disposition: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
@@ -145,8 +180,29 @@ export const describeVideo = (stream: StreamReport, wholeRate: number, still: Vi
     matrix: matrixOf(stream.color_space, Math.min(width, height)),
     hdr: transfer === "smpte2084" || transfer === "arib-std-b67" ? transfer : undefined,
     still,
+    coded: codedVideo(stream),
   }
 }
+
+const codedVideo = (stream: StreamReport): CodedVideo => ({
+  profile: stream.profile,
+  level: stream.level ?? Number.POSITIVE_INFINITY,
+  width: stream.width ?? 0,
+  height: stream.height ?? 0,
+  pixelFormat: stream.pix_fmt,
+  isSquare: Option.match(ratio(stream.sample_aspect_ratio, ":"), {
+    onNone: () => true,
+    onSome: ({ num, den }) => num === den,
+  }),
+  isUpright: stream.side_data_list?.some(({ rotation }) => rotation !== undefined) !== true,
+  isProgressive: stream.field_order === "progressive",
+  isBt709:
+    stream.color_primaries === "bt709" &&
+    stream.color_transfer === "bt709" &&
+    stream.color_space === "bt709" &&
+    (stream.color_range === undefined || stream.color_range === "tv"),
+  isSteady: stream.avg_frame_rate !== undefined && stream.avg_frame_rate === stream.r_frame_rate,
+})
 
 const matrixOf = (space: string | undefined, side: number): Matrix => {
   if (space?.startsWith("bt2020") === true) return "bt2020"
@@ -166,6 +222,11 @@ export const describeAudio = (stream: StreamReport): AudioInfo => {
     language: languageOf(tagOf(stream, "language")),
     title: tagOf(stream, "title") ?? tagOf(stream, "handler_name"),
     isDefault: stream.disposition?.["default"] === 1,
+    coded: {
+      profile: stream.profile,
+      sampleRate: seconds(stream.sample_rate) ?? 0,
+      bitrate: seconds(stream.bit_rate),
+    },
   }
 }
 

@@ -20,12 +20,13 @@ export const of = (plan: FfmpegCommand.Plan, uploaded: ReadonlyArray<Uploaded>):
     return [{ name, width, height, frameRate: plan.frameRate, codec, timescale, segments: part.segments }]
   })
   const titles = titlesOf(plan)
-  const sounds = plan.info.sounds.flatMap(({ language }, track): ReadonlyArray<MasterPlaylist.Sound> => {
+  const sounds = plan.info.sounds.flatMap(({ channels: own, language }, track): ReadonlyArray<MasterPlaylist.Sound> => {
     const name = FfmpegCommand.audioFolder(track)
     const part = parts.find(({ folder }) => folder === name)
     if (part === undefined) return []
     const { codec, timescale } = part.track
-    return [{ name, codec, timescale, segments: part.segments, language, title: titles[track] ?? name }]
+    const channels = plan.copied?.sounds.has(track) === true ? own : 2
+    return [{ name, codec, timescale, channels, segments: part.segments, language, title: titles[track] ?? name }]
   })
   return { parts, variants, sounds }
 }

@@ -10,6 +10,7 @@ import { failure } from "./Failures.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
+import type { Segment } from "./MediaPlaylist.ts"
 import { again, immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamParts from "./StreamParts.ts"
@@ -162,8 +163,21 @@ const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, uploaded
   if (longest < promised * 0.9 - 0.5) {
     return yield* failure("corrupt_media", `it ends after ${longest.toFixed(1)} of ${promised.toFixed(1)} s`)
   }
+  // Players change renditions between segments; the next try encodes what was copied here.
+  if (plan.copied?.picture !== undefined && !variants.every(({ segments }) => areAlike(segments, main.segments))) {
+    return yield* new TransientError({
+      dependency: "ffmpeg",
+      code: "misaligned",
+      message: "the segments of the copied picture are not those of the encoded ones",
+    })
+  }
   return { parts, variants, sounds, seconds }
 })
+
+const areAlike = (some: ReadonlyArray<Segment>, others: ReadonlyArray<Segment>): boolean =>
+  some.length === others.length &&
+  // The last may be a frame longer.
+  some.slice(0, -1).every(({ seconds }, index) => Math.abs(seconds - (others[index]?.seconds ?? 0)) < 0.02)
 
 const diskStream = <E>(stream: Stream.Stream<Uint8Array, E>) =>
   Stream.mapError(

@@ -10,17 +10,18 @@
 import { resultEventId, sha256 } from "@armoricore/domain/Causation"
 import { type ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
-import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/Playback"
-import { Context, Duration, Effect, FileSystem, Layer, Path, Record, Result, Stream } from "effect"
+import { Context, Duration, Effect, FileSystem, Layer, Path, Result } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import * as Announcement from "./Announcement.ts"
+import * as Completion from "./Completion.ts"
+import * as CopyCheck from "./copy/CopyCheck.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as FfmpegVerdict from "./FfmpegVerdict.ts"
 import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Ladder.ts"
-import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaRecord from "./MediaRecord.ts"
 import * as Mp4Files from "./Mp4Files.ts"
 import * as Playable from "./Playable.ts"
@@ -28,7 +29,6 @@ import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
 import { Quota } from "./Quota.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
 import { download } from "./Source.ts"
-import * as SourceFacts from "./SourceFacts.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
 import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
@@ -48,6 +48,8 @@ export interface Options {
   readonly secondsPerSecond?: number
   /** Objects put at once. Default 4. */
   readonly uploads?: number
+  /** Takes a picture or sound as it is where it is as good as what would be encoded. Default true. */
+  readonly copy?: boolean
   /** Pictures for seeking. Default true. */
   readonly storyboard?: boolean
   /** Offers the sound of a film by itself too. Default true. */
@@ -64,15 +66,13 @@ export interface Options {
   readonly freeDisk?: number
 }
 
-export type Outcome =
-  | {
-      readonly _tag: "Ready"
-      readonly ready: PayloadOf<"media.ready">
-      /** What must be told before `ready`, because it was over before it could be. */
-      readonly playable: Announcement.Announcement | undefined
-    }
-  /** A newer upload of this media is published already; nothing is to be told. */
-  | { readonly _tag: "Superseded" }
+export type Outcome = Completion.Outcome
+
+export interface Claim {
+  readonly token: number
+  /** Failed tries before this one. */
+  readonly attempts?: number
+}
 
 /** Where a job stands: percent over the whole job, 0 to 100. */
 export type OnProgress = (stage: MediaRecord.Stage, percent: number) => Effect.Effect<void>
@@ -86,7 +86,7 @@ export class Transcode extends Context.Service<
      */
     readonly transcode: (
       event: EventOf<"media.uploaded">,
-      claim: { readonly token: number },
+      claim: Claim,
       onProgress?: OnProgress,
       announce?: Announcement.Announce,
     ) => Effect.Effect<Outcome, TransientError | PermanentError | ConfigurationError>
@@ -121,21 +121,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
   >()
   const limits = options.limits ?? defaultLimits
 
-  const removePrefix = (prefix: string): Effect.Effect<void, StorageError> =>
-    Stream.runForEach(storage.list(options.bucket, prefix), ({ key }) =>
-      storage.remove({ bucket: options.bucket, key }),
-    )
-
-  const cleaned = (prefixes: ReadonlyArray<string>) =>
-    Effect.forEach(prefixes, removePrefix, { discard: true }).pipe(
-      // What stays behind costs space and harms nobody; the work itself is done.
-      Effect.catch((error) => Effect.logWarning("objects of earlier attempts were not removed", { prefixes, error })),
-    )
+  const completion = yield* Completion.make(options.bucket, record)
+  const { cleaned, removePrefix } = completion
 
   const transcode = Effect.fn("Transcode.transcode")(
     function* (
       event: EventOf<"media.uploaded">,
-      claim: { readonly token: number },
+      claim: Claim,
       onProgress: OnProgress = () => Effect.void,
       announce?: Announcement.Announce,
     ) {
@@ -186,7 +178,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* lightly("probing", 8)
       const info = yield* timed("probing", probe("source", bytes, folder, limits))
       yield* quota.charge(payload.user_id, { eventId: event.event_id, bytes, seconds: info.duration })
-      const plan = planOf(options, info, programs.toneMapping)
+      const planned = planOf(options, info, programs.toneMapping)
+      const plan = mayCopy(options, claim)
+        ? (yield* CopyCheck.decide(planned, {
+            input,
+            folder,
+            ladder: options.ladder ?? defaultLadder,
+            limit: Duration.seconds(60 + info.duration),
+          })).plan
+        : planned
       const mp4 = options.mp4 === undefined ? [] : plan.renditions.map(({ name }) => name)
       const wanted = options.mp4 === "all" ? mp4 : mp4.filter((name) => options.mp4?.includes(name))
 
@@ -217,7 +217,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
       const isTold = yield* playable.close
       yield* lightly("publishing", 94)
-      if (ended.code !== 0) return yield* FfmpegVerdict.judge(ended, true)
+      if (ended.code !== 0)
+        return yield* FfmpegVerdict.judge(ended, { limited: true, copied: plan.copied !== undefined })
       if (info.video === undefined && info.cover !== undefined) yield* coverPicture(info.cover, input, output)
       const patient = SegmentUploader.whileStorageIsAway(options.publishPatience ?? Duration.minutes(5))
       const publishing = Effect.gen(function* () {
@@ -229,62 +230,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
           StreamPublisher.publish(plan, uploader, { ...target, audioOnly: options.audioOnly ?? true, mp4: files }),
         )
       })
-      // A newer upload that was published meanwhile removes what this one wrote: that is no fault of the storage.
-      const overtaken = Effect.map(record.find(payload.media_id), (state) =>
-        MediaRecord.isOvertaken(state, begun.attempt),
-      )
       const made = yield* timed("publishing", publishing).pipe(
-        Effect.catchTag("TransientError", (error) =>
-          Effect.flatMap(overtaken, (late) => (late ? Effect.undefined : Effect.fail(error))),
-        ),
+        completion.unlessOvertaken(payload.media_id, begun.attempt),
       )
-      if (made === undefined) {
-        yield* cleaned([prefix])
-        return { _tag: "Superseded" } as const
-      }
-      const urlFor = (key: string) => playback.urlFor({ bucket: options.bucket, key })
-      const top = made.variants[0]
-      const ready: PayloadOf<"media.ready"> = {
-        media_id: payload.media_id,
-        user_id: payload.user_id,
-        playback_urls: {
-          hls: yield* urlFor(made.master),
-          dash: yield* urlFor(made.dash),
-          mp4: yield* Effect.all(Record.map(made.mp4, urlFor)),
-        },
-        thumbnail_urls: yield* Effect.forEach(made.thumbnails, urlFor),
-        ...(made.poster === undefined ? {} : { poster_url: yield* urlFor(made.poster) }),
-        ...(made.storyboard === undefined ? {} : { storyboard_url: yield* urlFor(made.storyboard) }),
-        duration: Math.round(made.seconds * 1000) / 1000,
-        ...(top === undefined ? {} : { width: top.width, height: top.height }),
-        resolutions: made.variants.map(({ name }) => name),
-        metadata: {
-          ...payload.metadata,
-          source: SourceFacts.of(info, bytes),
-          ...(Record.isEmptyReadonlyRecord(made.images)
-            ? {}
-            : { images: yield* Effect.all(Record.map(made.images, urlFor)) }),
-        },
-      }
-      const published = yield* record.publish(event, {
-        attempt: begun.attempt,
-        ready,
-        playable: isTold,
-        rungs: made.variants.map((variant) => ({
-          name: variant.name,
-          width: variant.width,
-          height: variant.height,
-          bandwidth: MasterPlaylist.bandwidth(variant, made.sounds),
-        })),
-        timings,
-      })
-      if (published._tag === "Superseded") {
-        yield* cleaned([prefix])
-        return { _tag: "Superseded" } as const
-      }
-      yield* cleaned(published.obsolete)
-      yield* onProgress("publishing", 100)
-      return { _tag: "Ready", ready, playable: isTold ? undefined : Announcement.of(ready, prefix) } as const
+      if (made === undefined) return { _tag: "Superseded" } as const
+      const { attempt } = begun
+      const outcome = yield* completion.publish({ event, attempt, made, info, bytes, timings, isTold })
+      if (outcome._tag === "Ready") yield* onProgress("publishing", 100)
+      return outcome
     },
     Effect.scoped,
     Effect.provide(own),
@@ -340,6 +293,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
   }
 })
+
+/** What could not be done with the source's own packets is done without them. */
+const mayCopy = (options: Options, claim: Claim): boolean => (options.copy ?? true) && (claim.attempts ?? 0) === 0
 
 const defaultMemory = 8e9
 const defaultFreeDisk = 200e6
