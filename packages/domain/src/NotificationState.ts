@@ -57,6 +57,8 @@ export const DeliveryState = Schema.Struct({
   lease_until: Schema.optionalKey(Schema.Finite),
   /** While `unknown` and not final: when it is sent again unless a report comes first. Epoch milliseconds. */
   resend_at: Schema.optionalKey(Schema.Finite),
+  /** It is not to be sent before, as a provider or a backoff asked. Epoch milliseconds. */
+  not_before: Schema.optionalKey(Schema.Finite),
   provider: Schema.optionalKey(Schema.String),
   provider_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
@@ -69,6 +71,31 @@ export const DeliveryState = Schema.Struct({
   updated_at: Schema.String,
 })
 export type DeliveryState = typeof DeliveryState.Type
+
+/**
+ * The first calls for many targets of one notification, under `{notification id}.volley.{index of its first target}`. It is
+ * made before the first call: a target of it without an outcome may have been sent to.
+ */
+export const VolleyState = Schema.Struct({
+  volley_id: Schema.String,
+  outcomes: Schema.Array(
+    Schema.Struct({
+      /** Of the target in the notification. */
+      index: Schema.Int,
+      /** `requested`: another try follows with a message of its own. */
+      status: Status,
+      provider: Schema.String,
+      provider_id: Schema.optionalKey(Schema.String),
+      reason: Schema.optionalKey(Schema.String),
+      target_dead: Schema.optionalKey(Schema.Boolean),
+      dead_since: Schema.optionalKey(Schema.Finite),
+      not_before: Schema.optionalKey(Schema.Finite),
+      /** The call failed, and counts as a try. */
+      tried: Schema.optionalKey(Schema.Literal(true)),
+    }),
+  ),
+})
+export type VolleyState = typeof VolleyState.Type
 
 export const Attachment = Schema.Struct({
   file_path: Schema.String,

@@ -34,8 +34,8 @@ export class Notifications extends Context.Service<
     readonly create: (state: NotificationState) => Effect.Effect<NotificationState, StateFault>
     /** Content and targets never change, the rest may be older than what is stored. */
     readonly get: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateFault>
-    /** Notes what became of a delivery; the final event where that makes, or has made, the notification final. */
-    readonly tell: (id: string, told: Told) => Effect.Effect<ReadonlyArray<Outcome>, StateFault>
+    /** Notes what became of deliveries; the final event where that makes, or has made, the notification final. */
+    readonly tell: (id: string, told: ReadonlyArray<Told>) => Effect.Effect<ReadonlyArray<Outcome>, StateFault>
     /** The final event of a notification that has no delivery to wait for. */
     readonly end: (id: string) => Effect.Effect<ReadonlyArray<Outcome>, StateFault>
   }
@@ -49,7 +49,7 @@ export class Notifications extends Context.Service<
 type Document = Collection.Document<NotificationState>
 
 interface Waiting {
-  readonly told: Told | undefined
+  readonly told: ReadonlyArray<Told>
   readonly done: Deferred.Deferred<ReadonlyArray<Outcome>, StateFault>
 }
 
@@ -100,7 +100,7 @@ const make = Effect.gen(function* () {
       }
     })
 
-  const tell = (id: string, told: Told | undefined): Effect.Effect<ReadonlyArray<Outcome>, StateFault> =>
+  const tell = (id: string, told: ReadonlyArray<Told>): Effect.Effect<ReadonlyArray<Outcome>, StateFault> =>
     Effect.uninterruptible(
       Effect.suspend(() => {
         const queue = queues.get(id)
@@ -115,9 +115,9 @@ const make = Effect.gen(function* () {
           queues.set(id, [])
           return drain(id, [mine, ...more])
         })
-        const open = recent.get(id)?.value.deliveries.filter(({ summary }) => summary === undefined).length ?? 0
+        const open = openOf(recent.get(id)?.value) - told.length
         // Others of the same notification end in these milliseconds too: one write serves them all.
-        return Effect.andThen(open > 1 ? Effect.delay(first, gather) : first, Deferred.await(mine.done))
+        return Effect.andThen(open > 0 ? Effect.delay(first, gather) : first, Deferred.await(mine.done))
       }),
     )
 
@@ -162,23 +162,29 @@ const make = Effect.gen(function* () {
         : Effect.succeed(Option.some(known.value))
     },
     tell,
-    end: (id) => tell(id, undefined),
+    end: (id) => tell(id, []),
   })
 })
 
 const contended = (id: string) =>
   new TransientError({ dependency: "state", code: "contended", message: `the notification ${id} changes too often` })
 
+const openOf = (state: NotificationState | undefined): number => {
+  let open = 0
+  for (const { summary } of state?.deliveries ?? []) if (summary === undefined) open++
+  return open
+}
+
 /** The same object where nothing changes. */
 const merge = (state: NotificationState, batch: ReadonlyArray<Waiting>, now: string): NotificationState => {
   const deliveries = [...state.deliveries]
   let changed = false
-  for (const { told } of batch) {
-    const planned = told === undefined ? undefined : deliveries[told.index]
-    if (told === undefined || planned === undefined) continue
+  for (const { index, summary } of batch.flatMap(({ told }) => told)) {
+    const planned = deliveries[index]
+    if (planned === undefined) continue
     const before = planned.summary
-    if (before !== undefined && rankOf(told.summary.status) <= rankOf(before.status)) continue
-    deliveries[told.index] = { ...planned, summary: { ...before, ...told.summary } }
+    if (before !== undefined && rankOf(summary.status) <= rankOf(before.status)) continue
+    deliveries[index] = { ...planned, summary: { ...before, ...summary } }
     changed = true
   }
   const status = statusOf(state, deliveries)
@@ -204,7 +210,7 @@ const statusOf = (
 
 /** A late report of a final notification brings nothing here; a repetition of what made it final does. */
 const again = (state: NotificationState, batch: ReadonlyArray<Waiting>): ReadonlyArray<Outcome> =>
-  batch.some(({ told }) => told?.report === undefined) ? finalEvent(state) : []
+  batch.some(({ told }) => told.every(({ report }) => report === undefined)) ? finalEvent(state) : []
 
 /** `notification.sent` or `.failed`, the same however often it is made. */
 const finalEvent = (state: NotificationState): ReadonlyArray<Outcome> => {

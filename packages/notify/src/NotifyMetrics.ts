@@ -30,11 +30,12 @@ const labelled = new Map<string, Metric.Counter<number>>()
 export const count = (
   metric: Metric.Counter<number>,
   attributes: Readonly<Record<string, string>>,
+  times = 1,
 ): Effect.Effect<void> => {
   const key = `${metric.id}|${Object.values(attributes).join("|")}`
   const known = labelled.get(key) ?? Metric.withAttributes(metric, { ...attributes })
   labelled.set(key, known)
-  return Metric.update(known, 1)
+  return Metric.update(known, times)
 }
 
 export const set = (metric: Metric.Gauge<number>, route: string, on: boolean): Effect.Effect<void> =>

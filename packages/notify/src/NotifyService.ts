@@ -7,7 +7,7 @@
  * - each channel has a work queue of its own, so that a slow provider holds up nobody else's deliveries;
  * - `settle` notes deliveries that the worker loop gave up; `report` notes what webhooks brought.
  */
-import { Channel, type NotificationState } from "@armoricore/domain/NotificationState"
+import { Channel } from "@armoricore/domain/NotificationState"
 import type { PayloadOf } from "@armoricore/domain/Events"
 import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type Outcome } from "@armoricore/worker/Outcome"
@@ -15,35 +15,74 @@ import * as Worker from "@armoricore/worker/Worker"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Deliveries } from "./Deliveries.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
+import * as Job from "./Job.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Plan from "./Plan.ts"
-import { kind as reportKind, Report, Reports } from "./Reports.ts"
+import { Report, Reports } from "./Reports.ts"
+import { RouteGuards } from "./RouteGuards.ts"
+import * as Volleys from "./Volleys.ts"
+import * as WorkKinds from "./WorkKinds.ts"
 
 /** Deliveries that one message enqueues; what a decision holds must fit into one document of the state. */
 const batch = 100
+/** They share the channel's calls at once; the next is planned while one waits for its last answers. */
+const volleysAtOnce = 4
 
-const Assigned = Schema.Struct({ notification_id: Schema.String, index: Schema.Int })
+const Assigned = Schema.Struct({
+  notification_id: Schema.String,
+  index: Schema.Int,
+  /** Failed tries that were made before this message. */
+  tried: Schema.optionalKey(Schema.Int),
+})
 const Batch = Schema.Struct({ notification_id: Schema.String, from: Schema.Int })
 const Abandoned = Schema.Struct({ ...Assigned.fields, code: Schema.String, message: Schema.String })
 
-/** The work of a channel: consumer names know no underscore. */
-export const kindOf = (channel: Channel): string => `deliver-${channel.replaceAll("_", "-")}`
-
 /** Every kind of internal work, so that `armoricore setup` can make its queues. */
-export const workKinds: ReadonlyArray<string> = [...Channel.literals.map(kindOf), "fan-out", "settle", reportKind]
+export const workKinds = WorkKinds.all
+
+/** Requests at once: planning is quick, and first tries may take all their places and leave some. */
+const requests = 256
+/** First tries in place of a work message, at once and per channel: a slow provider holds up no other's requests. */
+const places = 48
 
 /** Handlers only; needs the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {
     const deliveries = yield* Deliveries
+    const salvos = yield* Volleys.Volleys
     const notifications = yield* Notifications
     const reports = yield* Reports
     const { concurrency } = yield* DeliveryPolicy
 
+    const free = new Map<Channel, number>(Channel.literals.map((channel) => [channel, places]))
+
+    /** A lone delivery is tried in place, which spares its message; where that does not end it, it gets one after all. */
+    const tryNow = (job: Job.Job) =>
+      Effect.suspend(() => {
+        const left = free.get(job.channel) ?? 0
+        const message = [WorkKinds.delivery(job)]
+        if (left === 0) return Effect.succeed(message)
+        free.set(job.channel, left - 1)
+        return deliveries.deliverNow(job).pipe(
+          Effect.map((end) => (end._tag === "Ended" ? end.outcomes : [WorkKinds.delivery(job, end.tried)])),
+          Effect.ensuring(Effect.sync(() => void free.set(job.channel, (free.get(job.channel) ?? 0) + 1))),
+        )
+      })
+
+    /** Pushes go in volleys, e-mails one by one: nobody can replace an e-mail that was sent twice. */
+    const messagesOf = (jobs: ReadonlyArray<Job.Job>): ReadonlyArray<Outcome> => {
+      const volleys = [...Map.groupBy(jobs, ({ channel }) => channel)].flatMap(([channel, mine]) => {
+        if (!WorkKinds.volleyChannels.includes(channel)) return mine.map((job) => WorkKinds.delivery(job))
+        return chunksOf(mine, Volleys.size).map((aimed) => WorkKinds.volley(channel, aimed))
+      })
+      return volleys
+    }
+
     const request = on("notification.requested", {
-      concurrency: 16,
-      handle: Effect.fnUntraced(function* (event) {
-        const state = yield* notifications.create(yield* Plan.make(event))
+      concurrency: requests,
+      handle: Effect.fnUntraced(function* (event, { message }) {
+        const planned = yield* Plan.make(event, message.body.byteLength)
+        const state = yield* notifications.create(planned)
         if (state.cause !== event.event_id) {
           yield* Effect.logInfo("a notification was asked for again under its idempotency key", {
             notification_id: state.notification_id,
@@ -51,11 +90,17 @@ export const layerNoDeps = Layer.effectDiscard(
           return []
         }
         const open = state.deliveries.flatMap(({ summary }, index) => (summary === undefined ? [index] : []))
-        if (open.length === 0) return yield* notifications.end(state.notification_id)
-        if (state.deliveries.length <= batch) return open.map((index) => assign(state, index))
+        const jobs = open.flatMap((index) => Job.of(state, index) ?? [])
+        const [first, ...more] = jobs
+        if (first === undefined) return yield* notifications.end(state.notification_id)
+        if (more.length === 0) return state === planned ? yield* tryNow(first) : [WorkKinds.delivery(first)]
+        if (state.notification_type === "push" || jobs.length <= batch) return messagesOf(jobs)
         const starts = Array.from({ length: Math.ceil(state.deliveries.length / batch) }, (_, at) => at * batch)
         return starts.map((from) =>
-          enqueue("fan-out", `${from}`, { notification_id: state.notification_id, from } satisfies typeof Batch.Type),
+          enqueue(WorkKinds.fanOut, `${from}`, {
+            notification_id: state.notification_id,
+            from,
+          } satisfies typeof Batch.Type),
         )
       }),
       failed: ({ event_id, payload }, error, failed_at) => [
@@ -70,55 +115,75 @@ export const layerNoDeps = Layer.effectDiscard(
       ],
     })
 
-    const fanOut = onWork("fan-out", Batch, {
+    const fanOut = onWork(WorkKinds.fanOut, Batch, {
       concurrency: 4,
       handle: ({ from, notification_id }) =>
         Effect.map(notifications.get(notification_id), (found) => {
-          const state = Option.getOrUndefined(found)
-          if (state === undefined) return []
-          return state.deliveries
-            .slice(from, from + batch)
-            .flatMap(({ summary }, at) => (summary === undefined ? [assign(state, from + at)] : []))
+          if (Option.isNone(found)) return []
+          const { value } = found
+          return messagesOf(
+            value.deliveries
+              .slice(from, from + batch)
+              .flatMap((_, at) => Job.of(value, from + at) ?? [])
+              .filter(isOpen),
+          )
         }),
       failed: () => [],
     })
 
-    const channels = Channel.literals.map((channel) =>
-      onWork(kindOf(channel), Assigned, {
+    const singles = Channel.literals.map((channel) =>
+      onWork(WorkKinds.deliveries(channel), Assigned, {
         concurrency,
+        tried: ({ tried = 0 }) => tried,
         handle: deliveries.deliver,
         failed: (assigned, { code, message }, at) => [
-          enqueue("settle", `${assigned.index}.${at}`, { ...assigned, code, message } satisfies typeof Abandoned.Type),
+          enqueue(WorkKinds.settle, `${assigned.index}.${at}`, {
+            ...assigned,
+            code,
+            message,
+          } satisfies typeof Abandoned.Type),
         ],
       }),
     )
 
-    const settle = onWork("settle", Abandoned, {
+    const volleys = WorkKinds.volleyChannels.map((channel) =>
+      onWork(WorkKinds.volleys(channel), Volleys.Aimed, {
+        concurrency: volleysAtOnce,
+        handle: salvos.fire,
+        // What could not be done for all of them is tried for each.
+        failed: ({ indexes, notification_id }) =>
+          indexes.map((index) =>
+            enqueue(WorkKinds.deliveries(channel), `${notification_id}.${index}`, {
+              notification_id,
+              index,
+            } satisfies typeof Assigned.Type),
+          ),
+      }),
+    )
+
+    const settle = onWork(WorkKinds.settle, Abandoned, {
       concurrency: 16,
       handle: ({ code, message, ...assigned }) => deliveries.giveUp(assigned, { code, message }),
       failed: () => [],
     })
 
-    const report = onWork(reportKind, Report, { concurrency: 16, handle: reports.handle, failed: () => [] })
+    const report = onWork(WorkKinds.report, Report, { concurrency: 16, handle: reports.handle, failed: () => [] })
 
-    yield* Worker.run("notify", [request, fanOut, ...channels, settle, report])
+    yield* Worker.run("notify", [request, fanOut, ...singles, ...volleys, settle, report])
   }),
 )
 
-const assign = (state: NotificationState, index: number): Outcome => {
-  const planned = state.deliveries[index]
-  const channel = planned?.target.channel ?? "email"
-  return enqueue(kindOf(channel), planned?.delivery_id ?? `${index}`, {
-    notification_id: state.notification_id,
-    index,
-  } satisfies typeof Assigned.Type)
-}
+const isOpen = ({ planned }: Job.Job): boolean => planned.summary === undefined
+
+const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, at) => all.slice(at * size, (at + 1) * size))
 
 /**
  * Needs the ports, `Routes`, `Suppressions`, `Templates` and `Unsubscribe`. `Reports` stays visible for the webhooks.
  */
 export const layer = layerNoDeps.pipe(
-  Layer.provide(Deliveries.layer),
+  Layer.provide([Deliveries.layer, Volleys.Volleys.layer]),
+  Layer.provide(RouteGuards.layer),
   Layer.provideMerge(Reports.layer),
   Layer.provide(Notifications.layer),
 )

@@ -18,8 +18,8 @@ const maxBytes = 700_000
 export const notificationIdOf = ({ event_id, payload, source }: Requested): string =>
   payload.idempotency_key === undefined ? event_id : derivedId("notification", source, payload.idempotency_key)
 
-/** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. */
-export const make = Effect.fnUntraced(function* (event: Requested) {
+/** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. `bytes`: of the message. */
+export const make = Effect.fnUntraced(function* (event: Requested, bytes: number) {
   const now = yield* Clock.currentTimeMillis
   const { payload } = event
   const notificationId = notificationIdOf(event)
@@ -32,7 +32,7 @@ export const make = Effect.fnUntraced(function* (event: Requested) {
     requested_at: now,
     updated_at: new Date(now).toISOString(),
   }
-  const made = yield* Effect.result(Effect.all([contentOf(event), plannedOf(event, notificationId)]))
+  const made = yield* Effect.result(Effect.zip(contentOf(event, bytes), plannedOf(event, notificationId)))
   if (Result.isSuccess(made)) {
     const [content, deliveries] = made.success
     return { ...known, status: "pending", content, deliveries } satisfies NotificationState
@@ -72,11 +72,12 @@ const refusedAtOnce = (target: Target, { payload }: Requested): Pick<Planned, "s
     : { summary: { channel: target.channel, provider: "none", status: "failed", reason: fault.reason } }
 }
 
-const contentOf = Effect.fnUntraced(function* ({
-  payload,
-}: Requested): Effect.fn.Return<Content, PermanentError, Templates> {
+const contentOf = Effect.fnUntraced(function* (
+  { payload }: Requested,
+  bytes: number,
+): Effect.fn.Return<Content, PermanentError, Templates> {
   const { attachments, category, collapse_key, data = {}, expires_at, template } = payload
-  if (JSON.stringify(payload).length > maxBytes) {
+  if (bytes > maxBytes) {
     return yield* refuse(
       "too_large",
       `the notification has more than ${maxBytes} bytes; put large parts into attachments`,

@@ -14,6 +14,7 @@ import * as DeliveryRecord from "./DeliveryRecord.ts"
 import { Notifications } from "./Notifications.ts"
 import { Suppressions } from "./Suppressions.ts"
 import { hashOf } from "./Target.ts"
+import * as WorkKinds from "./WorkKinds.ts"
 
 export const Report = Schema.Struct({
   delivery_id: Schema.String,
@@ -27,8 +28,6 @@ export const Report = Schema.Struct({
   at: Schema.Finite,
 })
 export type Report = typeof Report.Type
-
-export const kind = "report"
 
 export class Reports extends Context.Service<
   Reports,
@@ -71,7 +70,7 @@ const make = Effect.gen(function* () {
       payload: { ...report, at: Number.isFinite(report.at) ? report.at : yield* Clock.currentTimeMillis },
     }
     yield* bus.publish({
-      address: work("notify", kind),
+      address: work("notify", WorkKinds.report),
       id: derivedId("report", report.provider, key),
       body: new TextEncoder().encode(JSON.stringify(body)),
     })
@@ -109,7 +108,7 @@ const make = Effect.gen(function* () {
       ...(state.provider_id === undefined ? {} : { provider_id: state.provider_id }),
       ...(report.reason === undefined ? {} : { reason: report.reason }),
     }
-    const ended = yield* notifications.tell(notification.notification_id, { index, summary, report: true })
+    const ended = yield* notifications.tell(notification.notification_id, [{ index, summary, report: true }])
     const whom = {
       user_id: notification.user_id,
       notification_id: notification.notification_id,

@@ -63,6 +63,8 @@ export interface Route {
   readonly channels: ReadonlyArray<Channel>
   /** Calls a second; absent: no limit of our own. */
   readonly perSecond?: number
+  /** Calls at once in this process, for a provider that takes few: what waits for its turn is not begun yet. */
+  readonly atOnce?: number
   /** Whether webhooks report deliveries later. */
   readonly reports: boolean
   /** Names what fails together, where a route reaches several servers: each has a circuit of its own. */

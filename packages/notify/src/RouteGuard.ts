@@ -1,6 +1,7 @@
 /**
- * Whether a route may be called now: an operator's pause, a pause after a configuration fault, a circuit breaker against an outage, and a
- * limit of calls a second. One guard per route and process; what it refuses waits without using up a try.
+ * Whether a route may be called now: an operator's pause, a pause after a configuration fault, a circuit breaker
+ * against an outage, and limits of calls a second and at once. One guard per route and process; what it refuses waits
+ * without using up a try.
  *
  *     closed ──`trip` outage failures in a row──▶ open ──its time is over──▶ one probe ──ok──▶ closed
  *                                                  ▲ twice as long           │ fails
@@ -11,7 +12,8 @@
  */
 import { type ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { type CircuitState, Switchboard } from "@armoricore/worker/Switchboard"
-import { Clock, Context, Duration, Effect, Random, type Scope } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Random, type Scope, Semaphore } from "effect"
+import * as CallLimit from "./CallLimit.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Metrics from "./NotifyMetrics.ts"
 import { type Accepted, type Message, OutcomeUnknown, type Route, type RouteError } from "./Route.ts"
@@ -41,6 +43,13 @@ export interface Closed {
   readonly waitMillis: number
 }
 
+/** It may be called, after so long a wait. */
+export interface Permit {
+  readonly _tag: "Permit"
+  readonly probe: boolean
+  readonly delayMillis: number
+}
+
 export interface RouteGuard {
   readonly route: Route
   /**
@@ -51,7 +60,16 @@ export interface RouteGuard {
     message: Message,
     before: Effect.Effect<void, E, R>,
   ) => Effect.Effect<Accepted | Closed, CallError | E, R>
+  /**
+   * The same without `before`, for many calls at once: `settled` hears the end unless what is returned ends the call
+   * first. Reads no fiber but `context`.
+   */
+  readonly start: (context: Context.Context<never>, message: Message, settled: Settled) => Effect.Effect<void>
+  /** How long the route cannot be called, whatever the message; undefined where it may. */
+  readonly shut: (now: number) => Closed | undefined
 }
+
+export type Settled = (end: Exit.Exit<Accepted | Closed, CallError>) => void
 
 /** A configuration fault is no failure of the message: the route closes. */
 export type CallError = Exclude<RouteError, ConfigurationError>
@@ -77,9 +95,20 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
   const name = `route:${route.name}`
   const options = yield* GuardOptions
   const { callLimit } = yield* DeliveryPolicy
+  const clock = yield* Clock.Clock
+  const random = yield* Random.Random
+  const limit = yield* CallLimit.make(callLimit)
   const circuits = new Map<string, Circuit>()
   const gap = route.perSecond === undefined ? 0 : 1_000 / route.perSecond
+  const places = route.atOnce === undefined ? undefined : Semaphore.makeUnsafe(route.atOnce)
   let nextCall = 0
+
+  /** Waiting messages come back spread out, not all in the same millisecond. */
+  const closed = (why: Closed["why"], waitMillis: number): Closed => ({
+    _tag: "Closed",
+    why,
+    waitMillis: Math.ceil(Math.max(50, waitMillis) * (1 + random.nextDoubleUnsafe() / 4)),
+  })
 
   const circuitOf = (message: Message): Circuit => {
     const key = route.circuitOf?.(message) ?? ""
@@ -92,70 +121,66 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
   }
   const named = ({ key }: Circuit) => (key === "" ? route.name : `${route.name} to ${key}`)
 
-  const admit = (circuit: Circuit) =>
-    Effect.gen(function* () {
-      if (board.pauseOf(name) !== undefined) return yield* closed("route_paused", heldMillis)
-      const now = yield* Clock.currentTimeMillis
-      const { openMillis, openUntil, pausedUntil } = circuit
-      if (pausedUntil > now) return yield* closed("route_paused", pausedUntil - now)
-      if (openMillis > 0 || pausedUntil > 0) {
-        const why = openMillis > 0 ? "circuit_open" : "route_paused"
-        if (openUntil > now) return yield* closed(why, openUntil - now)
-        if (circuit.probing) return yield* closed(why, patienceMillis)
-        circuit.probing = true
-        return { _tag: "Admitted", probe: true } as const
-      }
-      if (gap > 0) {
-        const at = Math.max(now, nextCall)
-        if (at - now > patienceMillis) return yield* closed("rate_limited", at - now)
-        nextCall = at + gap
-        if (at > now) yield* Effect.sleep(at - now)
-      }
-      return { _tag: "Admitted", probe: false } as const
-    })
+  const admit = (circuit: Circuit): Permit | Closed => {
+    if (board.pauseOf(name) !== undefined) return closed("route_paused", heldMillis)
+    const now = clock.currentTimeMillisUnsafe()
+    const { openMillis, openUntil, pausedUntil } = circuit
+    if (pausedUntil > now) return closed("route_paused", pausedUntil - now)
+    if (openMillis > 0 || pausedUntil > 0) {
+      const why = openMillis > 0 ? "circuit_open" : "route_paused"
+      if (openUntil > now) return closed(why, openUntil - now)
+      if (circuit.probing) return closed(why, patienceMillis)
+      circuit.probing = true
+      return probing
+    }
+    if (gap === 0) return permitted
+    const at = Math.max(now, nextCall)
+    if (at - now > patienceMillis) return closed("rate_limited", at - now)
+    nextCall = at + gap
+    return at > now ? { ...permitted, delayMillis: at - now } : permitted
+  }
 
-  const healthy = (circuit: Circuit) =>
-    Effect.suspend(() => {
-      circuit.failures = 0
-      if (circuit.openMillis === 0 && circuit.pausedUntil === 0) return Effect.void
-      circuit.openMillis = 0
-      circuit.openUntil = 0
-      circuit.pausedUntil = 0
-      return Effect.andThen(
-        Effect.logInfo(`the route ${named(circuit)} works again`, { route: route.name }),
-        Effect.andThen(Metrics.set(Metrics.open, route.name, false), Metrics.set(Metrics.paused, route.name, false)),
-      )
-    })
+  const healthy = (circuit: Circuit): Effect.Effect<void> | undefined => {
+    circuit.failures = 0
+    if (circuit.openMillis === 0 && circuit.pausedUntil === 0) return undefined
+    circuit.openMillis = 0
+    circuit.openUntil = 0
+    circuit.pausedUntil = 0
+    return Effect.andThen(
+      Effect.logInfo(`the route ${named(circuit)} works again`, { route: route.name }),
+      Effect.andThen(Metrics.set(Metrics.open, route.name, false), Metrics.set(Metrics.paused, route.name, false)),
+    )
+  }
 
-  const outage = (circuit: Circuit, error: CallError, probe: boolean) =>
-    Effect.gen(function* () {
-      circuit.failures++
-      // Calls that were under way when it opened say nothing new.
-      if (!probe && (circuit.openMillis > 0 || circuit.failures < options.trip)) return
-      const { openAtMost, openFor } = options
-      circuit.openMillis =
-        circuit.openMillis === 0
-          ? Duration.toMillis(openFor)
-          : Math.min(Duration.toMillis(openAtMost), circuit.openMillis * 2)
-      circuit.openUntil = (yield* Clock.currentTimeMillis) + circuit.openMillis
-      yield* Metrics.set(Metrics.open, route.name, true)
-      yield* Effect.logWarning(
-        `the route ${named(circuit)} is not called for ${circuit.openMillis} ms: ${error.message}`,
-        { route: route.name },
-      )
-    })
-
-  const pause = (circuit: Circuit, error: RouteError): Effect.Effect<Closed> =>
-    Effect.gen(function* () {
-      circuit.pausedUntil = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.pause)
-      yield* Metrics.set(Metrics.paused, route.name, true)
-      yield* Effect.logError(`ALARM: the route ${named(circuit)} is paused, its messages wait: ${error.message}`, {
+  const outage = (circuit: Circuit, error: CallError, probe: boolean): Effect.Effect<void> | undefined => {
+    circuit.failures++
+    // Calls that were under way when it opened say nothing new.
+    if (!probe && (circuit.openMillis > 0 || circuit.failures < options.trip)) return undefined
+    const { openAtMost, openFor } = options
+    circuit.openMillis =
+      circuit.openMillis === 0
+        ? Duration.toMillis(openFor)
+        : Math.min(Duration.toMillis(openAtMost), circuit.openMillis * 2)
+    circuit.openUntil = clock.currentTimeMillisUnsafe() + circuit.openMillis
+    return Effect.andThen(
+      Metrics.set(Metrics.open, route.name, true),
+      Effect.logWarning(`the route ${named(circuit)} is not called for ${circuit.openMillis} ms: ${error.message}`, {
         route: route.name,
-      })
-      return yield* closed("route_paused", Duration.toMillis(options.pause))
-    })
+      }),
+    )
+  }
 
-  const judge = (circuit: Circuit, error: CallError, probe: boolean): Effect.Effect<void> => {
+  const pause = (circuit: Circuit, error: RouteError): Effect.Effect<void> => {
+    circuit.pausedUntil = clock.currentTimeMillisUnsafe() + Duration.toMillis(options.pause)
+    return Effect.andThen(
+      Metrics.set(Metrics.paused, route.name, true),
+      Effect.logError(`ALARM: the route ${named(circuit)} is paused, its messages wait: ${error.message}`, {
+        route: route.name,
+      }),
+    )
+  }
+
+  const judge = (circuit: Circuit, error: CallError, probe: boolean): Effect.Effect<void> | undefined => {
     switch (error._tag) {
       case "OutcomeUnknown":
         return outage(circuit, error, probe)
@@ -167,28 +192,75 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     }
   }
 
-  const waitsOutage = ({ openMillis, openUntil }: Circuit, error: CallError): Effect.Effect<CallError> =>
-    error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0
-      ? Effect.succeed(error)
-      : Effect.map(Clock.currentTimeMillis, (now) => {
-          const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - now)
-          const { code, dependency, message } = error
-          return new TransientError({ dependency, code, message, waiting: true, retryAfterMillis })
-        })
+  const waitsOutage = ({ openMillis, openUntil }: Circuit, error: CallError): CallError => {
+    if (error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0) return error
+    const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - clock.currentTimeMillisUnsafe())
+    const { code, dependency, message } = error
+    return new TransientError({ dependency, code, message, waiting: true, retryAfterMillis })
+  }
 
-  const call = (circuit: Circuit, message: Message, probe: boolean) =>
-    route.send(message).pipe(
-      Effect.timeoutOrElse({
-        duration: callLimit,
-        orElse: () => Effect.fail(new OutcomeUnknown({ message: `no answer within ${Duration.format(callLimit)}` })),
-      }),
-      Effect.tap(() => healthy(circuit)),
-      Effect.catch((error) =>
-        error._tag === "ConfigurationError"
-          ? pause(circuit, error)
-          : Effect.andThen(judge(circuit, error, probe), Effect.flatMap(waitsOutage(circuit, error), Effect.fail)),
-      ),
+  /** What a call's end means for the circuit, which is told in the log where it changes. */
+  const conclude = (
+    context: Context.Context<never>,
+    circuit: Circuit,
+    probe: boolean,
+    exit: Exit.Exit<Accepted, RouteError>,
+    isLate: boolean,
+  ): Exit.Exit<Accepted | Closed, CallError> => {
+    if (probe) circuit.probing = false
+    const say = (change: Effect.Effect<void> | undefined) => {
+      if (change !== undefined) Effect.runForkWith(context)(change)
+    }
+    if (Exit.isSuccess(exit)) {
+      say(healthy(circuit))
+      return Exit.succeed(exit.value)
+    }
+    const found = isLate
+      ? Option.some(new OutcomeUnknown({ message: `no answer within ${Duration.format(callLimit)}` }))
+      : Cause.findErrorOption(exit.cause)
+    // A defect of the route, or an interruption: the message's own affair. Neither holds an error.
+    if (Option.isNone(found)) return Exit.failCause(Cause.map(exit.cause, unreachable))
+    const error = found.value
+    if (error._tag === "ConfigurationError") {
+      say(pause(circuit, error))
+      return Exit.succeed(closed("route_paused", Duration.toMillis(options.pause)))
+    }
+    say(judge(circuit, error, probe))
+    return Exit.fail(waitsOutage(circuit, error))
+  }
+
+  const begin = (
+    context: Context.Context<never>,
+    circuit: Circuit,
+    message: Message,
+    { probe }: Permit,
+    settled: Settled,
+  ) =>
+    limit.start(context, route.send(message), (exit, isLate) =>
+      settled(conclude(context, circuit, probe, exit, isLate)),
     )
+
+  const called = (circuit: Circuit, message: Message, permit: Permit) =>
+    Effect.withFiber<Accepted | Closed, CallError>((fiber) =>
+      Effect.callback((resume) => begin(fiber.context, circuit, message, permit, resume)),
+    )
+
+  const attempt: RouteGuard["attempt"] = (message, before) =>
+    Effect.suspend(() => {
+      const circuit = circuitOf(message)
+      const permit = admit(circuit)
+      if (permit._tag === "Closed") return Effect.succeed(permit)
+      const run = Effect.andThen(before, called(circuit, message, permit))
+      const timely = permit.delayMillis === 0 ? run : Effect.delay(run, permit.delayMillis)
+      if (!permit.probe) return timely
+      // However a probe ends, the next may follow.
+      return Effect.ensuring(
+        timely,
+        Effect.sync(() => {
+          circuit.probing = false
+        }),
+      )
+    })
 
   const reset = Effect.suspend(() => {
     for (const circuit of circuits.values()) {
@@ -201,30 +273,36 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
 
   return {
     route,
-    attempt: Effect.fnUntraced(function* (message, before) {
+    attempt: places === undefined ? attempt : (message, before) => places.withPermits(1)(attempt(message, before)),
+    start: (context, message, settled) => {
       const circuit = circuitOf(message)
-      const permit = yield* admit(circuit)
-      if (permit._tag === "Closed") return permit
-      const run = Effect.andThen(before, call(circuit, message, permit.probe))
-      if (!permit.probe) return yield* run
-      // However a probe ends, the next may follow.
-      return yield* Effect.ensuring(
-        run,
-        Effect.sync(() => {
-          circuit.probing = false
-        }),
-      )
-    }),
+      const permit = admit(circuit)
+      if (permit._tag === "Closed") {
+        settled(Exit.succeed(permit))
+        return Effect.void
+      }
+      if (permit.delayMillis === 0) return begin(context, circuit, message, permit, settled)
+      const later = Effect.delay(called(circuit, message, permit), permit.delayMillis)
+      const fiber = Effect.runForkWith(context)(later)
+      fiber.addObserver(settled)
+      return Fiber.interrupt(fiber)
+    },
+    shut: (now) => {
+      if (board.pauseOf(name) !== undefined) return closed("route_paused", heldMillis)
+      const circuit = circuits.get("")
+      if (circuit === undefined) return undefined
+      const left = Math.max(circuit.pausedUntil, circuit.openUntil) - now
+      return left > 0 ? closed(circuit.pausedUntil > now ? "route_paused" : "circuit_open", left) : undefined
+    },
   }
 })
 
-/** Waiting messages come back spread out, not all in the same millisecond. */
-const closed = (why: Closed["why"], waitMillis: number): Effect.Effect<Closed> =>
-  Effect.map(Random.next, (random) => ({
-    _tag: "Closed",
-    why,
-    waitMillis: Math.ceil(Math.max(50, waitMillis) * (1 + random / 4)),
-  }))
+const permitted: Permit = { _tag: "Permit", probe: false, delayMillis: 0 }
+const probing: Permit = { _tag: "Permit", probe: true, delayMillis: 0 }
+
+const unreachable = (error: unknown): never => {
+  throw new Error("a cause without an error had one", { cause: error })
+}
 
 /** A route is shown as its worst circuit is. */
 const worstOf = (circuits: ReadonlyArray<Circuit>, now: number): CircuitState => {

@@ -2,7 +2,7 @@
 import type { PayloadOf } from "@armoricore/domain/Events"
 import type { Recipient } from "@armoricore/domain/events/notification"
 import type { Channel, Target } from "@armoricore/domain/NotificationState"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 
 type Requested = PayloadOf<"notification.requested">
 
@@ -33,10 +33,16 @@ export const identityOf = (target: Target): string =>
       : target.token
 
 /** SHA-256 in lower-case hex: a target can be recognised by it, not read. */
-export const hashOf = (target: Target): string => createHash("sha256").update(identityOf(target)).digest("hex")
+export const hashOf = (target: Target): string => hash("sha256", identityOf(target))
 
 export const deliveryIdOf = (notificationId: string, target: Target): string =>
   `${notificationId}.${target.channel}.${hashOf(target).slice(0, 16)}`
+
+/** A UUID of version 8 that stays with a delivery, as Apple wants ids. */
+export const uuidOf = (deliveryId: string): string => {
+  const digest = hash("sha256", `delivery:${deliveryId}`)
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-a${digest.slice(17, 20)}-${digest.slice(20, 32)}`
+}
 
 /** How `device.token_invalid` names the platform. */
 export const platformOf = (channel: Channel): string =>

@@ -10,6 +10,8 @@ import { type Bucket, type Entry, KeyValue, type Page, type StateError, type Wri
 export interface Descriptor<A, I> {
   readonly bucket: Bucket
   readonly schema: Schema.Codec<A, I>
+  /** The JSON of a value is the value itself, as the types say already: it is written without a second look. */
+  readonly plain?: true
 }
 
 export interface Document<A> {
@@ -64,8 +66,10 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
         onFailure: (cause) => unfit(bucket, entry.key, "cannot be read", cause),
         onSuccess: (value) => ({ key: entry.key, value, revision: entry.revision }),
       })
-    const encode = (key: string, value: A) =>
-      Effect.mapError(encodeJson(value), (cause) => unfit(bucket, key, "cannot be written", cause))
+    const encode = (key: string, value: A): Effect.Effect<string, ConfigurationError> =>
+      descriptor.plain === true
+        ? Effect.sync(() => JSON.stringify(value))
+        : Effect.mapError(encodeJson(value), (cause) => unfit(bucket, key, "cannot be written", cause))
 
     const get: Collection<A>["get"] = (key) =>
       Effect.flatMap(

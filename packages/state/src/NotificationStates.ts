@@ -1,5 +1,5 @@
 /** Where notifications, deliveries, suppressions and the local mailbox lie: `notify` alone writes them, `api` reads. */
-import { DeliveryState, InboxMessage, NotificationState } from "@armoricore/domain/NotificationState"
+import { DeliveryState, InboxMessage, NotificationState, VolleyState } from "@armoricore/domain/NotificationState"
 import { Duration, Schema } from "effect"
 import type { Descriptor } from "./Collection.ts"
 
@@ -9,11 +9,20 @@ const kept = Duration.days(30)
 export const notificationStates: Descriptor<NotificationState, typeof NotificationState.Encoded> = {
   bucket: { name: "notification", maxAge: kept },
   schema: NotificationState,
+  plain: true,
 }
 
 export const deliveryStates: Descriptor<DeliveryState, typeof DeliveryState.Encoded> = {
   bucket: { name: "delivery", maxAge: kept },
   schema: DeliveryState,
+  plain: true,
+}
+
+/** Beside the deliveries: no delivery's id has this form. Read again after a crash alone. */
+export const volleyStates: Descriptor<VolleyState, typeof VolleyState.Encoded> = {
+  bucket: deliveryStates.bucket,
+  schema: VolleyState,
+  plain: true,
 }
 
 export const Suppression = Schema.Struct({

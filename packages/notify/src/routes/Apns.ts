@@ -13,9 +13,8 @@
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Redacted, Schema } from "effect"
 import { importPKCS8, SignJWT } from "jose"
-import { layer as routeLayer, type Message, type RouteError, TargetDead } from "../Route.ts"
+import { type Accepted, layer as routeLayer, type Message, type RouteError, TargetDead } from "../Route.ts"
 import * as ApnsSessions from "./ApnsSessions.ts"
-import { json } from "./HttpCall.ts"
 import * as Token from "./Token.ts"
 
 export interface Options {
@@ -78,21 +77,28 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       body,
     )
 
-  const send = Effect.fnUntraced(function* (message: Message) {
-    const body = yield* bodyOf(message)
-    const access = yield* token.get
-    let answer = yield* post(message, access, body)
-    let reason = yield* reasonOf(answer.body)
-    if (reason.reason === "ExpiredProviderToken") {
-      yield* token.refused(access)
-      answer = yield* post(message, yield* token.get, body)
-      reason = yield* reasonOf(answer.body)
-    }
-    if (!untrusted.has(reason.reason)) yield* sessions.trusted
-    if (answer.status !== 200) return yield* refusal(answer.status, reason)
+  const send = (message: Message): Effect.Effect<Accepted, RouteError> => {
+    const body = bodyOf(message)
+    if (typeof body !== "string") return Effect.fail(body)
+    return Effect.flatMap(token.get, (access) =>
+      Effect.flatMap(post(message, access, body), (answer) => {
+        const reason = reasonOf(answer.body)
+        if (reason.reason !== "ExpiredProviderToken") return judge(answer, reason)
+        return token.refused(access).pipe(
+          Effect.andThen(token.get),
+          Effect.flatMap((renewed) => post(message, renewed, body)),
+          Effect.flatMap((second) => judge(second, reasonOf(second.body))),
+        )
+      }),
+    )
+  }
+
+  const judge = (answer: ApnsSessions.Answer, reason: Reason): Effect.Effect<Accepted, RouteError> => {
+    if (!untrusted.has(reason.reason)) sessions.trust()
+    if (answer.status !== 200) return Effect.fail(refusal(answer.status, reason))
     const id = answer.headers["apns-id"]
-    return typeof id === "string" ? { providerId: id } : {}
-  })
+    return Effect.succeed(typeof id === "string" ? { providerId: id } : {})
+  }
 
   return {
     name,
@@ -146,31 +152,34 @@ const refusal = (status: number, { reason, timestamp }: Reason): RouteError => {
   return new PermanentError({ code: snake(reason === "" ? "refused" : reason), message })
 }
 
-const bodyOf = ({ data, text, title }: Message): Effect.Effect<string, PermanentError> => {
+/** All targets of a notification get one body: it is made for the first, and found by the data that they share. */
+const bodies = new WeakMap<Message["data"], Pick<Message, "title" | "text"> & { readonly body: string }>()
+
+const bodyOf = ({ data, text, title }: Message): string | PermanentError => {
+  const known = bodies.get(data)
+  if (known !== undefined && known.title === title && known.text === text) return known.body
   // `aps` is Apple's: a publisher's data must not take its place.
   const { aps: _aps, ...rest } = data
   const body = JSON.stringify({ ...rest, aps: { alert: { title, body: text }, sound: "default" } })
   const bytes = Buffer.byteLength(body)
-  return bytes <= maxBytes
-    ? Effect.succeed(body)
-    : Effect.fail(
-        new PermanentError({
-          code: "payload_too_large",
-          message: `the push has ${bytes} bytes, APNs takes ${maxBytes}; shorten title, body or data`,
-        }),
-      )
+  if (bytes > maxBytes) {
+    return new PermanentError({
+      code: "payload_too_large",
+      message: `the push has ${bytes} bytes, APNs takes ${maxBytes}; shorten title, body or data`,
+    })
+  }
+  bodies.set(data, { title, text, body })
+  return body
 }
 
 const decodeReason = Schema.decodeUnknownOption(
-  Schema.Struct({ reason: Schema.String, timestamp: Schema.optionalKey(Schema.Finite) }),
+  Schema.fromJsonString(Schema.Struct({ reason: Schema.String, timestamp: Schema.optionalKey(Schema.Finite) })),
 )
 
-const reasonOf = (body: string): Effect.Effect<Reason> => {
-  if (body === "") return Effect.succeed(none)
-  return Effect.map(json(body), (value) => {
-    const found = decodeReason(value)
-    return found._tag === "Some" ? found.value : none
-  })
+const reasonOf = (body: string): Reason => {
+  if (body === "") return none
+  const found = decodeReason(body)
+  return found._tag === "Some" ? found.value : none
 }
 
 const none: Reason = { reason: "" }

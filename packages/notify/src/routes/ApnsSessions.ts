@@ -4,7 +4,8 @@
  * - GOAWAY: a new session takes over at once, streams that the server will not see are sent again there;
  * - a silent session is pinged, and dropped when it does not answer.
  *
- * One instance belongs to one team's key: two keys never share a connection. Sessions end with the scope.
+ * One instance belongs to one team's key: two keys never share a connection. Sessions end with the scope. Between a
+ * request and its answer there are callbacks only: thousands of them a second are usual.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, type Scope } from "effect"
@@ -24,7 +25,7 @@ export interface Sessions {
     body: string,
   ) => Effect.Effect<Answer, TransientError | OutcomeUnknown>
   /** A request was answered as one with a valid token is: more streams may be opened. */
-  readonly trusted: Effect.Effect<void>
+  readonly trust: () => void
 }
 
 /** Never more, whatever the server allows. */
@@ -40,143 +41,125 @@ interface Session {
   over: boolean
 }
 
+/** A request that waits for a free stream, or for its answer. */
+interface Request {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly end: (result: Effect.Effect<Answer, TransientError | OutcomeUnknown>) => void
+  resends: number
+  cancelled: boolean
+  stream: Http2.ClientHttp2Stream | undefined
+}
+
 export const make = (
   url: string,
   options: { readonly ca?: string } = {},
 ): Effect.Effect<Sessions, never, Scope.Scope> =>
   Effect.gen(function* () {
     let live: Session | undefined
-    let opening: Promise<Session> | undefined
+    let opening = false
     const all = new Set<Http2.ClientHttp2Session>()
-    // Requests that wait for a free stream, in order.
-    const waiters: Array<() => void> = []
+    // In order.
+    let waiting: Array<Request> = []
 
-    const wake = () => {
-      const woken = waiters.splice(0)
-      for (const waiter of woken) waiter()
-    }
-
-    const connect = () =>
-      new Promise<Session>((resolve, reject) => {
-        const client = Http2.connect(url, options.ca === undefined ? {} : { ca: options.ca })
-        const session: Session = { client, streams: 0, trusted: false, over: false }
-        all.add(client)
-        const ended = () => {
-          session.over = true
-          if (live === session) live = undefined
-          wake()
-        }
-        client.once("connect", () => {
-          live = session
-          resolve(session)
-        })
-        client.on("error", (error) => {
-          reject(error)
-          ended()
-        })
-        client.on("goaway", ended)
-        client.on("close", () => {
-          all.delete(client)
-          reject(new Error("the connection was closed"))
-          ended()
-        })
-        client.on("remoteSettings", wake)
-      }).finally(() => {
-        opening = undefined
+    const connect = () => {
+      const client = Http2.connect(url, options.ca === undefined ? {} : { ca: options.ca })
+      const session: Session = { client, streams: 0, trusted: false, over: false }
+      let connected = false
+      all.add(client)
+      const ended = (why: string) => {
+        session.over = true
+        if (live === session) live = undefined
+        if (connected) return pump()
+        connected = true
+        opening = false
+        const failed = waiting
+        waiting = []
+        for (const request of failed) request.end(Effect.fail(unavailable(`APNs cannot be reached: ${why}`)))
+      }
+      client.once("connect", () => {
+        connected = true
+        opening = false
+        live = session
+        pump()
       })
+      client.on("error", ({ message }) => ended(message))
+      client.on("goaway", () => ended("it is going away"))
+      client.on("close", () => {
+        all.delete(client)
+        ended("the connection was closed")
+      })
+      client.on("remoteSettings", () => pump())
+    }
 
     const limitOf = ({ client, trusted }: Session) =>
       trusted ? Math.min(maxStreams, client.remoteSettings?.maxConcurrentStreams ?? maxStreams) : 1
 
-    /** A stream may be free, or there may be another session. */
-    const freed = Effect.callback<void>((resume) => {
-      const waiter = () => resume(Effect.void)
-      waiters.push(waiter)
-      return Effect.sync(() => {
-        const at = waiters.indexOf(waiter)
-        if (at >= 0) waiters.splice(at, 1)
-      })
-    })
-
-    /** A session with a free stream, which is taken. */
-    const take: Effect.Effect<Session, TransientError> = Effect.suspend(() => {
-      const session = live
-      if (session !== undefined && !session.over && !session.client.closed) {
-        if (session.streams < limitOf(session)) {
-          session.streams++
-          return Effect.succeed(session)
+    /** Opens as many streams as may be. */
+    const pump = () => {
+      while (waiting.length > 0) {
+        const session = live
+        if (session === undefined || session.over || session.client.closed || session.client.destroyed) {
+          if (!opening) {
+            opening = true
+            connect()
+          }
+          return
         }
-        return Effect.andThen(freed, take)
+        if (session.streams >= limitOf(session)) return
+        const request = waiting.shift()
+        if (request !== undefined && !request.cancelled) exchange(session, request)
       }
-      opening ??= connect()
-      const connected = opening
-      return Effect.andThen(
-        Effect.tryPromise({
-          try: () => connected,
-          catch: (cause) => unavailable(`APNs cannot be reached: ${cause instanceof Error ? cause.message : "closed"}`),
-        }),
-        take,
-      )
-    })
+    }
 
-    const give = (session: Session) =>
-      Effect.sync(() => {
+    const again = (request: Request) => {
+      if (request.cancelled) return
+      if (request.resends-- <= 0) {
+        return request.end(Effect.fail(unavailable("APNs closed its connections before it took the push")))
+      }
+      waiting.push(request)
+      pump()
+    }
+
+    const exchange = (session: Session, request: Request) => {
+      const stream = session.client.request({ ":method": "POST", ":path": request.path, ...request.headers })
+      request.stream = stream
+      session.streams++
+      let headers: (Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader) | undefined
+      const chunks: Array<Buffer> = []
+      let isOver = false
+      /** The stream is free for the next. */
+      const free = () => {
+        if (isOver) return false
+        isOver = true
         session.streams--
-        wake()
+        return true
+      }
+      stream.on("response", (got) => {
+        headers = got
       })
-
-    const exchange = (session: Session, path: string, headers: Readonly<Record<string, string>>, body: string) =>
-      Effect.callback<Answer, "not_seen" | OutcomeUnknown>((resume) => {
-        if (session.over || session.client.closed || session.client.destroyed) return resume(Effect.fail("not_seen"))
-        const stream = session.client.request({ ":method": "POST", ":path": path, ...headers })
-        let answered: Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader = {}
-        let text = ""
-        stream.setEncoding("utf8")
-        stream.on("response", (got) => {
-          answered = got
-        })
-        stream.on("data", (chunk: string) => {
-          text += chunk
-        })
-        stream.on("end", () => {
-          const status = answered[":status"]
-          if (status !== undefined) resume(Effect.succeed({ status, headers: answered, body: text }))
-        })
-        // The reason comes with `close`, which always follows.
-        stream.on("error", () => {})
-        stream.on("close", () => {
-          if (answered[":status"] !== undefined && stream.readableEnded) return
-          const refused = stream.rstCode === Http2.constants.NGHTTP2_REFUSED_STREAM
-          resume(
-            Effect.fail(
-              refused || stream.id === undefined
-                ? "not_seen"
-                : new OutcomeUnknown({ message: "the connection to APNs ended before the answer" }),
-            ),
-          )
-        })
-        stream.end(body)
-        return Effect.sync(() => stream.close(Http2.constants.NGHTTP2_CANCEL))
+      stream.on("data", (chunk: Buffer) => {
+        chunks.push(chunk)
       })
-
-    const post = (
-      path: string,
-      headers: Readonly<Record<string, string>>,
-      body: string,
-      left = resends,
-    ): Effect.Effect<Answer, TransientError | OutcomeUnknown> =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(take), (session) =>
-          Effect.ensuring(restore(exchange(session, path, headers, body)), give(session)),
-        ),
-      ).pipe(
-        Effect.catch((error) => {
-          if (error !== "not_seen") return Effect.fail(error)
-          return left > 0
-            ? post(path, headers, body, left - 1)
-            : Effect.fail(unavailable("APNs closed its connections before it took the push"))
-        }),
-      )
+      stream.on("end", () => {
+        const status = headers?.[":status"]
+        if (headers === undefined || status === undefined || !free()) return
+        request.end(
+          Effect.succeed({ status, headers, body: chunks.length === 0 ? "" : Buffer.concat(chunks).toString() }),
+        )
+        pump()
+      })
+      // The reason comes with `close`, which always follows.
+      stream.on("error", () => {})
+      stream.on("close", () => {
+        if (!free()) return
+        if (stream.rstCode === Http2.constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined) again(request)
+        else request.end(Effect.fail(new OutcomeUnknown({ message: "the connection to APNs ended before the answer" })))
+        pump()
+      })
+      stream.end(request.body)
+    }
 
     const ping = Effect.sync(() => {
       const session = live
@@ -196,12 +179,21 @@ export const make = (
     )
 
     return {
-      post: (path, headers, body) => post(path, headers, body),
-      trusted: Effect.sync(() => {
+      post: (path, headers, body) =>
+        Effect.callback((end) => {
+          const request: Request = { path, headers, body, end, resends, cancelled: false, stream: undefined }
+          waiting.push(request)
+          pump()
+          return Effect.sync(() => {
+            request.cancelled = true
+            request.stream?.close(Http2.constants.NGHTTP2_CANCEL)
+          })
+        }),
+      trust: () => {
         if (live === undefined || live.trusted) return
         live.trusted = true
-        wake()
-      }),
+        pump()
+      },
     }
   })
 
