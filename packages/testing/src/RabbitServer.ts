@@ -16,6 +16,8 @@ export class RabbitServer extends Context.Service<
   RabbitServer,
   {
     readonly port: number
+    /** Where it speaks TLS; 0 without `tls`. */
+    readonly tlsPort: number
     /** `amqp://guest:guest@127.0.0.1:<port>/<host>` of a virtual host that nobody used; dies when there are no more. */
     readonly newUrl: Effect.Effect<string>
     /** kill -9 of the whole server, as a crash would. Returns when it is gone. */
@@ -28,6 +30,8 @@ export class RabbitServer extends Context.Service<
 export interface Options {
   /** How many virtual hosts there are to take. Default 48. */
   readonly hosts?: number
+  /** Files of a certificate and its key: it also listens with TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string }
 }
 
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
@@ -39,7 +43,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
   )
   const [port, distribution, mapper] = [yield* freePort, yield* freePort, yield* freePort]
-  writeFileSync(join(folder, "rabbitmq.conf"), configuration(port, join(folder, "definitions.json")))
+  const tlsPort = options.tls === undefined ? 0 : yield* freePort
+  writeFileSync(
+    join(folder, "rabbitmq.conf"),
+    [configuration(port, join(folder, "definitions.json")), secured(tlsPort, options.tls)].join(""),
+  )
   writeFileSync(join(folder, "definitions.json"), definitions(hosts))
   writeFileSync(join(folder, "enabled_plugins"), "[].\n")
   const environment = {
@@ -88,6 +96,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
   return RabbitServer.of({
     port,
+    tlsPort,
     newUrl: Effect.suspend(() => {
       const host = hosts.pop()
       return host === undefined
@@ -118,6 +127,16 @@ load_definitions = ${file}
 log.console.level = info
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.relative = 0.6
+`
+
+const secured = (port: number, tls: Options["tls"]) =>
+  tls === undefined
+    ? ""
+    : `listeners.ssl.1 = 127.0.0.1:${port}
+ssl_options.cacertfile = ${tls.cert}
+ssl_options.certfile = ${tls.cert}
+ssl_options.keyfile = ${tls.key}
+ssl_options.verify = verify_none
 `
 
 const definitions = (hosts: ReadonlyArray<string>) =>

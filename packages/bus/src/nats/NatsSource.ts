@@ -4,8 +4,8 @@
  * Hazards and their answers:
  * - what was asked for and has not come yet counts as taken: `outstanding` plus what lies in the buffer never exceeds the
  *   free slots;
- * - a deleted consumer or a lost connection ends pull requests in silence: the server beats every 10 s while one is open,
- *   and after 25 s without a sign, after a reconnect or after an error status everything is asked for anew;
+ * - a deleted consumer or a lost connection ends pull requests in silence: the server beats every 4 s while one is open,
+ *   and after 10 s without a sign, after a reconnect or after an error status everything is asked for anew;
  * - closing must not strand messages that are already on their way: unsubscribing drains, what still arrives is handed back;
  * - with a shared gate nothing may be asked for without a permit: one message a time, answered at once, with growing pauses
  *   while there is none.
@@ -28,8 +28,8 @@ import { depth } from "./NatsDepth.ts"
 import { ensureConsumer, type Manage, streamOf } from "./NatsStreams.ts"
 
 const expires = 30_000
-const heartbeat = 10_000
-const silence = 25_000
+const heartbeat = 4_000
+const silence = 10_000
 const acknowledged = new TextEncoder().encode("+ACK")
 const shortestPause = 10
 const longestPause = 500

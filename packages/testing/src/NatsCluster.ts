@@ -1,0 +1,50 @@
+/**
+ * Three real nats-servers that are one cluster, for tests: what is stored in three copies survives the loss of any one of
+ * them. Ask `Programs.need("nats-server")` first.
+ */
+import { Effect } from "effect"
+import { createServer } from "node:net"
+import * as NatsServer from "./NatsServer.ts"
+
+export interface NatsCluster {
+  readonly members: ReadonlyArray<NatsServer.NatsServer["Service"]>
+  readonly urls: ReadonlyArray<string>
+}
+
+/** Returns when all listen; they may still choose their leader. `arguments_` as for one server. */
+export const make = Effect.fnUntraced(function* (
+  arguments_: ReadonlyArray<string> = [],
+  env: Readonly<Record<string, string>> = {},
+) {
+  const ports = [yield* freePort, yield* freePort, yield* freePort]
+  const routes = ports.map((port) => `nats://127.0.0.1:${port}`)
+  const name = `cluster-${ports[0]}`
+  const members = yield* Effect.forEach(
+    routes,
+    (route, index) =>
+      NatsServer.make(
+        [
+          "-n",
+          `member-${index}`,
+          "--cluster_name",
+          name,
+          "--cluster",
+          route,
+          "--routes",
+          routes.join(","),
+          ...arguments_,
+        ],
+        env,
+      ),
+    { concurrency: "unbounded" },
+  )
+  return { members, urls: members.map(({ url }) => url) } satisfies NatsCluster
+})
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
