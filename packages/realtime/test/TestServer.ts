@@ -15,6 +15,7 @@ import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { Ledger } from "@armoricore/worker/Ledger"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { WebSocket } from "ws"
+import * as Page from "./Page.ts"
 import { Diary, layer as roomLayer } from "./RoomChannel.ts"
 
 const { Tokens } = TokensModule
@@ -50,7 +51,7 @@ export const start = Effect.fnUntraced(function* (
   const services = yield* Layer.build(layerOf({ ...options, limits }, history)).pipe(Effect.orDie)
   const endpoint = Context.get(services, Endpoint)
   const server = createServer((request, response) => {
-    if (!endpoint.handleRequest(request, response)) response.writeHead(404).end()
+    if (!endpoint.handleRequest(request, response) && !Page.answer(request, response)) response.writeHead(404).end()
   })
   server.on("upgrade", (request, socket, head) => {
     if (!endpoint.handleUpgrade(request, socket, head)) socket.destroy()

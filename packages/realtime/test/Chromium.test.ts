@@ -1,0 +1,232 @@
+/** The official client in a real browser, over WebSocket and over long poll. */
+import { once } from "node:events"
+import { createServer } from "node:http"
+import { Timeline } from "@armoricore/realtime/Timeline"
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect } from "effect"
+import type * as Client from "phoenix"
+import * as Page from "./Page.ts"
+import { start } from "./TestServer.ts"
+
+/** In the page. */
+declare const Phoenix: typeof Client & { readonly LongPoll: new (endpoint: string) => object }
+
+const browser = Programs.need("chromium")
+const patience = { timeout: 60_000 }
+
+type Way = "websocket" | "longpoll"
+const ways: ReadonlyArray<Way> = ["websocket", "longpoll"]
+
+interface Given {
+  readonly token: string
+  readonly way: Way
+}
+
+/** Runs in the page: every row of the lifecycle table, each with what the client saw. */
+const lifecycle = async ({ token, way }: Given) => {
+  const socket = new Phoenix.Socket("/socket", {
+    params: { token },
+    transport: way === "longpoll" ? Phoenix.LongPoll : WebSocket,
+    reconnectAfterMs: () => 20,
+    rejoinAfterMs: () => 20,
+  })
+  const saw: Record<string, unknown> = {}
+  const answer = (push: Client.Push) =>
+    new Promise<readonly [string, unknown]>((resolve) => {
+      for (const status of ["ok", "error", "timeout"]) push.receive(status, (reply) => resolve([status, reply]))
+    })
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  socket.connect()
+  const room = socket.channel("room:a", { nick: "ann" })
+  const heard: Array<unknown> = []
+  room.on("said", ({ text }) => heard.push(text))
+  room.on("shouted", (bytes) => heard.push(bytes instanceof ArrayBuffer ? [...new Uint8Array(bytes)] : bytes))
+  saw["join"] = await answer(room.join())
+  saw["push"] = await answer(room.push("echo", { text: "hi" }))
+  room.push("say", { text: "all" })
+  await until(() => heard.length === 1)
+  const [status, bytes] = await answer(room.push("bytes", Uint8Array.of(1, 2, 255).buffer))
+  saw["bytes"] = [status, bytes instanceof ArrayBuffer ? [...new Uint8Array(bytes)] : bytes]
+  room.push("shout", Uint8Array.of(3).buffer)
+  await until(() => heard.length === 2)
+  saw["heard"] = heard
+  saw["refused"] = await answer(room.push("limited", {}))
+  saw["unknown event"] = await answer(room.push("nothing", {}))
+  saw["unmatched"] = await answer(socket.channel("nowhere:a").join())
+  saw["refused join"] = await answer(socket.channel("room:b", { how: "refused" }).join())
+  saw["crashed join"] = await answer(socket.channel("room:c", { how: "crash" }).join())
+  const second = socket.channel("room:a", { nick: "second" })
+  await answer(second.join())
+  await until(() => room.state === "closed")
+  saw["nick of the second join"] = await answer(second.push("nick", {}))
+  let crashes = 0
+  second.onError(() => crashes++)
+  second.push("crash", {})
+  await until(() => crashes === 1 && second.state === "joined")
+  saw["after a crash"] = await answer(second.push("nick", {}))
+  // Over long poll the client beats by polling.
+  if (way === "websocket") await new Promise<void>((resolve) => socket.ping(() => resolve()))
+  saw["leave"] = await answer(second.leave())
+  socket.disconnect()
+  return saw
+}
+
+/** Runs in the page: joins a room for good, and notes what it sees on `window`. */
+const stay = async ({ token, way, topic }: Given & { readonly topic: string }) => {
+  const socket = new Phoenix.Socket("/socket", {
+    params: { token },
+    transport: way === "longpoll" ? Phoenix.LongPoll : WebSocket,
+    reconnectAfterMs: () => 10,
+    rejoinAfterMs: () => 10,
+  })
+  const seen = { seqs: [] as Array<number>, contents: [] as Array<unknown>, users: "", joins: 0, gaps: 0 }
+  const channel = socket.channel(topic, () => {
+    const since = seen.seqs.at(-1)
+    return { presence: true, ...(since === undefined ? {} : { since }) }
+  })
+  const take = ({ seq, content }: { seq: number; content: unknown }) => {
+    seen.seqs.push(seq)
+    seen.contents.push(content)
+  }
+  channel.on("new_message", (message) => take(message as never))
+  const presence = new Phoenix.Presence(channel)
+  presence.onSync(() => {
+    seen.users = presence
+      .list((user: string) => user)
+      .sort()
+      .join(" ")
+  })
+  socket.connect()
+  await new Promise<void>((resolve) => {
+    channel.join().receive("ok", (reply) => {
+      const { messages, recovered } = reply as { messages: ReadonlyArray<never>; recovered: boolean }
+      messages.forEach(take)
+      seen.joins++
+      if (!recovered) seen.gaps++
+      resolve()
+    })
+  })
+  Object.assign(window, { seen, say: (content: string) => channel.push("new_message", { content }) })
+}
+
+describe.skipIf(browser.missing)("the official client in Chromium", () => {
+  it.live.each(ways)(
+    "meets every row of the lifecycle table over %s",
+    (way) =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const page = yield* (yield* Page.open(browser.path))(server.port)
+        const token = yield* server.token("u1")
+        const saw = yield* Effect.promise(() => page.evaluate(lifecycle, { token, way }))
+        const [bytes, shouted] = way === "websocket" ? [[1, 2, 255], [3]] : [{ data: "AQL/" }, { data: "Aw==" }]
+        assert.deepStrictEqual(saw, {
+          join: ["ok", { room: "a" }],
+          push: ["ok", { text: "hi" }],
+          bytes: ["ok", bytes],
+          heard: ["all", shouted],
+          refused: ["error", { reason: "rate_limit", retry_after_ms: 1000 }],
+          "unknown event": ["error", { reason: "unknown_event", event: "nothing" }],
+          unmatched: ["error", { reason: "unmatched topic" }],
+          "refused join": ["error", { reason: "rate_limit", retry_after_ms: 5 }],
+          "crashed join": ["error", { reason: "join crashed" }],
+          "nick of the second join": ["ok", { text: "second" }],
+          "after a crash": ["ok", { text: "second" }],
+          leave: ["ok", {}],
+        })
+      }),
+    patience,
+  )
+
+  it.live(
+    "over long poll and over WebSocket people hear each other and see each other come and go",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const open = yield* Page.open(browser.path)
+        const [ann, bob] = [yield* open(server.port), yield* open(server.port)]
+        const topic = "chat:room:r1"
+        const [annToken, bobToken] = [yield* server.token("ann"), yield* server.token("bob")]
+        yield* Effect.promise(async () => {
+          await ann.evaluate(stay, { token: annToken, way: "longpoll" as const, topic })
+          await bob.evaluate(stay, { token: bobToken, way: "websocket" as const, topic })
+          for (const page of [ann, bob]) await page.waitForFunction("seen.users === 'ann bob'")
+          await ann.evaluate("say('from ann') && 0")
+          await bob.waitForFunction("seen.contents.includes('from ann')")
+          await bob.evaluate("say('from bob') && 0")
+          for (const page of [ann, bob]) await page.waitForFunction("seen.contents.join() === 'from ann,from bob'")
+          await bob.close()
+          await ann.waitForFunction("seen.users === 'ann'")
+        })
+      }),
+    patience,
+  )
+
+  it.live.each(ways)(
+    "misses nothing and gets nothing twice over reconnects of %s",
+    (way) =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const page = yield* (yield* Page.open(browser.path))(server.port)
+        const token = yield* server.token("ann")
+        const topic = "chat:room:r1"
+        yield* Effect.promise(() => page.evaluate(stay, { token, way, topic }))
+        const timeline = Context.get(server.services, Timeline)
+        const said: Array<string> = []
+        for (let cut = 1; cut <= 10; cut++) {
+          for (let n = 0; n < 50; n++) {
+            const id = `${cut}-${n}`
+            said.push(id)
+            const payload = { id, content: id, user_id: "bob", room_id: "r1", timestamp: "2026-01-31T12:00:00Z" }
+            yield* timeline.post(topic, { event: "new_message", id, payload })
+            if (n === 25) for (const socket of server.endpoint.sockets()) socket.kick("reconnect")
+          }
+          yield* Effect.promise(() => page.waitForFunction(`seen.joins === ${cut + 1}`))
+        }
+        yield* Effect.promise(() => page.waitForFunction(`seen.contents.length >= ${said.length}`))
+        const { contents, gaps } = yield* Effect.promise(() =>
+          page.evaluate<{ contents: ReadonlyArray<string>; gaps: number }>("seen"),
+        )
+        assert.deepStrictEqual(contents, said)
+        assert.strictEqual(gaps, 0)
+      }),
+    patience,
+  )
+
+  it.live(
+    "falls back to long poll where WebSockets are blocked",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const blocked = createServer((request, response) => {
+          if (!server.endpoint.handleRequest(request, response)) Page.answer(request, response)
+        })
+        blocked.on("upgrade", (_, socket) => socket.destroy())
+        blocked.listen(0, "127.0.0.1")
+        yield* Effect.promise(() => once(blocked, "listening"))
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            blocked.closeAllConnections()
+            blocked.close()
+          }),
+        )
+        const address = blocked.address()
+        const port = typeof address === "object" && address !== null ? address.port : 0
+        const page = yield* (yield* Page.open(browser.path))(port)
+        const token = yield* server.token("u1")
+        const reply = yield* Effect.promise(() =>
+          page.evaluate((jwt) => {
+            const socket = new Phoenix.Socket("/socket", { params: { token: jwt }, longPollFallbackMs: 1000 })
+            socket.connect()
+            return new Promise((resolve) => {
+              socket.channel("room:a").join().receive("ok", resolve)
+            })
+          }, token),
+        )
+        assert.deepStrictEqual(reply, { room: "a" })
+      }),
+    patience,
+  )
+})
