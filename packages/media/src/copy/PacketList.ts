@@ -150,6 +150,8 @@ export const isWithin = (segments: ReadonlyArray<Segment>, kilobits: number): bo
 /** Takes the packets of a sound track: without gaps, from nought on. */
 export class SoundReader {
   #end: number | undefined
+  #frame: number | undefined
+  #wasUnlike = false
   #refusal: string | undefined
 
   add({ bytes, duration, isOdd, time }: Packet): void {
@@ -157,6 +159,10 @@ export class SoundReader {
     if (time < -1e-6) return
     if (isOdd || bytes === 0) this.#refusal ??= "edit list or damage"
     if (Math.abs(time - (this.#end ?? 0)) > (this.#end === undefined ? 0.024 : jitter)) this.#refusal ??= "gaps"
+    // Some files stretch the sample before a gap; only the last may be cut short.
+    if (this.#wasUnlike) this.#refusal ??= "gaps"
+    this.#frame ??= duration
+    this.#wasUnlike = Math.abs(duration - this.#frame) > jitter
     this.#end = time + duration
   }
 
