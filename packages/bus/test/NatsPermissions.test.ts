@@ -1,9 +1,9 @@
 /** deploy/nats.conf as it is shipped: a service works with the rights it has there, and what they forbid is refused. */
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Certificate from "@armoricore/testing/Certificate"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -188,10 +188,7 @@ describe.skipIf(program.missing || openssl.missing)("a NATS server with TLS and 
       const path = yield* folder
       const key = nkeys.createUser()
       writeFileSync(join(path, "nats.conf"), `authorization { users: [ { nkey: ${key.getPublicKey()} } ] }\n`)
-      const [cert, secret] = [join(path, "tls.crt"), join(path, "tls.key")]
-      const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
-      const names = ["-subj", "/CN=nats", "-addext", "subjectAltName=DNS:localhost"]
-      execFileSync(openssl.path, [...request, ...names, "-keyout", secret, "-out", cert], { stdio: "ignore" })
+      const { ca, cert, key: secret } = yield* Certificate.make(openssl.path)
       const { url } = yield* NatsServer.make([
         "-c",
         join(path, "nats.conf"),
@@ -202,7 +199,6 @@ describe.skipIf(program.missing || openssl.missing)("a NATS server with TLS and 
         secret,
       ])
       const servers = [url.replace("nats://127.0.0.1", "tls://localhost")]
-      const ca = readFileSync(cert, "utf8")
       const seedOf = (pair: typeof key) => Redacted.make(new TextDecoder().decode(pair.getSeed()))
       const setup = Effect.flatMap(EventBus, (bus) => bus.setup([]))
       const right = NatsBus.layerConnected({ servers, ca, nkeySeed: seedOf(key), maxBytes })

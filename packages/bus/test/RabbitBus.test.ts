@@ -1,7 +1,8 @@
+import * as Certificate from "@armoricore/testing/Certificate"
 import * as Programs from "@armoricore/testing/Programs"
 import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Logger, ManagedRuntime, Queue, Stream } from "effect"
+import { Duration, Effect, Layer, Logger, ManagedRuntime, Queue, Stream } from "effect"
 import { Connection } from "rabbitmq-client"
 import * as Address from "../src/Address.ts"
 import { type Delivery, type Disposition, EventBus } from "../src/EventBus.ts"
@@ -10,6 +11,7 @@ import * as RabbitBus from "../src/rabbitmq/RabbitBus.ts"
 import { behaviour } from "./behaviour.ts"
 
 const program = Programs.need("rabbitmq-server")
+const openssl = Programs.need("openssl")
 const maxBytes = 64 * 1024 ** 2
 const from = Address.event("media.ready")
 const ack: Disposition = { _tag: "Ack" }
@@ -25,6 +27,16 @@ const plainAmqp = (url: string) =>
     }),
     ({ channel, connection }) => Effect.promise(() => channel.close().then(() => connection.close())),
   )
+
+/** Waits for what was given up, as an operator would look for it. */
+const parked = Effect.fnUntraced(function* (url: string) {
+  const { channel } = yield* plainAmqp(url)
+  const taken = yield* Effect.promise(() => channel.basicGet({ queue: "armoricore.parked", noAck: true })).pipe(
+    Effect.tap((message) => (message === undefined ? Effect.sleep("50 millis") : Effect.void)),
+    Effect.repeat({ until: (message) => message !== undefined }),
+  )
+  return typeof taken?.body === "string" ? taken.body : new TextDecoder().decode(taken?.body)
+})
 
 const consume = Effect.fnUntraced(function* (bus: EventBus["Service"], name = "worker") {
   const got = yield* Queue.unbounded<Delivery>()
@@ -52,18 +64,33 @@ it("a wait is never shortened, and at most two thirds longer", () => {
 })
 
 describe.skipIf(program.missing)("on a real RabbitMQ", () => {
-  const server = ManagedRuntime.make(RabbitServer.layer())
+  let ca = ""
+  const secured = Layer.unwrap(
+    Effect.map(Certificate.make(openssl.path), (tls) => {
+      ca = tls.ca
+      return RabbitServer.layer({ tls })
+    }),
+  )
+  const server = ManagedRuntime.make(openssl.missing ? RabbitServer.layer() : secured)
   afterAll(() => server.dispose(), 60_000)
   const running = Effect.promise(() => server.runPromise(RabbitServer.RabbitServer))
   const newUrl = Effect.flatMap(running, (rabbit) => rabbit.newUrl)
   const on = (url: string) => RabbitBus.layer({ servers: [url], maxBytes })
 
+  let opened = ""
   behaviour({
-    open: Effect.map(newUrl, (url) => Effect.sync(() => on(url))),
+    open: Effect.map(newUrl, (url) => {
+      opened = url
+      return Effect.sync(() => on(url))
+    }),
     shared: true,
     lacks: {
       dedup: "RabbitMQ recognises no duplicates, the ledger does",
-      history: "RabbitMQ keeps no past for a new name; it lies in armoricore.parked",
+      history: {
+        reason: "RabbitMQ keeps no past for a new name; it lies in armoricore.parked",
+        // Tests of one file run one after the other.
+        aside: Effect.suspend(() => parked(opened)),
+      },
       inFlightElsewhere: "RabbitMQ does not tell what is with other processes",
     },
   })
@@ -249,6 +276,27 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
       const nowhere = yield* setup(`${url}-nowhere`)
       assert.strictEqual(nowhere._tag, "ConfigurationError")
       assert.include(nowhere.message, "virtual host")
+    }).pipe(quiet),
+  )
+
+  it.live.skipIf(openssl.missing)("over TLS the server is trusted by its authority's certificate alone", () =>
+    Effect.gen(function* () {
+      const { port, tlsPort } = yield* running
+      const url = (yield* newUrl).replace("amqp://", "amqps://").replace(`127.0.0.1:${port}`, `localhost:${tlsPort}`)
+      const heard = yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const { next } = yield* consume(bus)
+        yield* send(bus, "secret")
+        return (yield* next).id
+      }).pipe(Effect.scoped, Effect.provide(RabbitBus.layer({ servers: [url], ca, maxBytes })))
+      assert.strictEqual(heard, "secret")
+      const untrusting = yield* Effect.flip(
+        Effect.provide(
+          Effect.flatMap(EventBus, (bus) => bus.publish({ address: from, id: "x", body: new Uint8Array() })),
+          on(url),
+        ),
+      )
+      assert.strictEqual(untrusting._tag, "TransientError")
     }).pipe(quiet),
   )
 

@@ -55,8 +55,8 @@ export interface Suite<E> {
   readonly lacks?: {
     /** It stores a second message with the same id. */
     readonly dedup?: string
-    /** A new consumer name reads from its making on, not from the beginning. */
-    readonly history?: string
+    /** A new consumer name reads from its making on, not from the beginning; `aside` takes the body of what lies elsewhere. */
+    readonly history?: { readonly reason: string; readonly aside: Effect.Effect<string, unknown, Scope.Scope> }
     /** Messages that are with handlers of other processes are not counted. */
     readonly inFlightElsewhere?: string
   }
@@ -517,7 +517,7 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       yield* until(Effect.sync(() => good === 200 && bad === 3))
     }))
 
-  const tooOften = `a message delivered too often is left alone, and stays stored${but(lacks.history, "for an operator")}`
+  const tooOften = `a message delivered too often is left alone, and stays stored${but(lacks.history?.reason, "for an operator")}`
   // The adapter in memory has no backstop of its own: a process that dies takes its messages along.
   if (suite.shared) {
     it.live(tooOften, () =>
@@ -535,7 +535,10 @@ export const behaviour = <E>(suite: Suite<E>): void => {
         yield* Effect.sleep("500 millis")
         assert.strictEqual(attempts, 3)
         yield* consumer.drain
-        if (lacks.history !== undefined) return
+        if (lacks.history !== undefined) {
+          assert.strictEqual(yield* Effect.timeout(lacks.history.aside, "20 seconds"), "poison")
+          return
+        }
         const other = yield* collect(bus, { name: "other" })
         assert.strictEqual(text((yield* other.next).body), "poison")
       }).pipe(Effect.provide(quiet)),
