@@ -47,12 +47,13 @@ const isRabbit = (address: string) => address.startsWith("amqp")
 
 /** What STATE_URL chooses: the state and the history in PostgreSQL, or undefined. */
 const postgres = Effect.gen(function* () {
-  const { STATE_URL } = yield* Settings
+  const { STATE_CA, STATE_URL } = yield* Settings
   if (STATE_URL === undefined) return undefined
+  const ca = yield* content("STATE_CA", STATE_CA)
   const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/postgres/PostgresState"))
   const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/postgres/PostgresHistory"))
-  const url = Redacted.make(STATE_URL)
-  return Layer.merge(state({ url }), history({ url, ...(yield* retention) }))
+  const server = { url: Redacted.make(STATE_URL), ...(ca === undefined ? {} : { ca }) }
+  return Layer.merge(state(server), history({ ...server, ...(yield* retention) }))
 })
 
 const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {

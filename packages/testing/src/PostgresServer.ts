@@ -3,11 +3,12 @@
  * run as root, so root lends it to the user `postgres`. Ask `Programs.need("postgres")` and `Programs.need("initdb")` first.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Context, Effect, Layer } from "effect"
+import * as TestCertificate from "./fakes/TestCertificate.ts"
 import * as Programs from "./Programs.ts"
 
 export class PostgresServer extends Context.Service<
@@ -23,7 +24,12 @@ export class PostgresServer extends Context.Service<
   }
 >()("@armoricore/testing/PostgresServer") {}
 
-export const make = Effect.fnUntraced(function* () {
+export interface Options {
+  /** Nothing but TLS is let in, with the certificate of `TestCertificate`, whose authority is itself. */
+  readonly tls?: boolean
+}
+
+export const make = Effect.fnUntraced(function* (wanted: Options = {}) {
   const program = Programs.find("postgres")
   if (program === undefined) return yield* Effect.die(new Error("postgres is not installed"))
   const programs = dirname(realpathSync(program))
@@ -41,9 +47,16 @@ export const make = Effect.fnUntraced(function* () {
       resume(error === null ? Effect.void : Effect.die(new Error(`initdb failed: ${said}`))),
     )
   })
+  if (wanted.tls === true) {
+    writeFileSync(join(data, "server.crt"), TestCertificate.certificate)
+    writeFileSync(join(data, "server.key"), TestCertificate.privateKey, { mode: 0o600 })
+    if ("uid" in who) for (const file of ["server.crt", "server.key"]) chownSync(join(data, file), who.uid, who.gid)
+    writeFileSync(join(data, "pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")
+  }
   const port = yield* freePort
   const start = Effect.callback<ChildProcess>((resume) => {
     const settings = ["listen_addresses=127.0.0.1", "max_connections=60", "fsync=off", "shared_buffers=16MB"]
+    if (wanted.tls === true) settings.push("ssl=on")
     const child = spawn(
       join(programs, "postgres"),
       ["-D", data, "-p", String(port), "-k", folder, ...settings.flatMap((setting) => ["-c", setting])],

@@ -27,6 +27,7 @@ const files: ReadonlyArray<Name> = [
   "TLS_KEY",
   "NATS_CREDS",
   "NATS_CA",
+  "STATE_CA",
   "FFMPEG_PATH",
   "FFPROBE_PATH",
   "WHISPER_CLI_PATH",

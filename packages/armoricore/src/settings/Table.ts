@@ -136,9 +136,14 @@ export const groups = {
       "postgres:",
       "postgresql:",
     )({
-      meaning: "postgres://user:password@host/database",
+      meaning:
+        "postgres://user:password@host/database; with ?sslmode=require behind it, TLS and a verified certificate",
       unset: "NATS key-value on NATS, else embedded; needed with amqp://",
       example: "postgres://armoricore:…@localhost/armoricore",
+    }),
+    STATE_CA: text({
+      meaning: "path of the CA certificate of the PostgreSQL server (PEM); TLS is then asked for",
+      example: "/etc/ssl/postgres-ca.pem",
     }),
   },
   "Object storage": {

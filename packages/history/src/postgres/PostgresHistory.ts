@@ -12,8 +12,10 @@ import { defaults, type Retention } from "../Retention.ts"
 import * as PostgresFollowing from "./PostgresFollowing.ts"
 
 export interface Options extends Partial<Retention> {
-  /** `postgres://user:password@host/database` */
+  /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
   readonly url: Redacted.Redacted
+  /** The authority of the server's certificate (PEM), where the system does not know it. */
+  readonly ca?: string
   /** Connections of this process. Default 4. */
   readonly connections?: number
 }
@@ -183,6 +185,7 @@ const toError = (error: SqlError): TransientError | ConfigurationError => {
 export const layer = (options: Options): Layer.Layer<History, TransientError | ConfigurationError> => {
   const client = PgClient.make({
     url: options.url,
+    ...(options.ca === undefined ? {} : { ssl: { ca: options.ca } }),
     applicationName: "armoricore",
     minConnections: 0,
     maxConnections: options.connections ?? 4,

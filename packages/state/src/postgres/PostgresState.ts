@@ -15,8 +15,10 @@ import { type Bucket, type Entry, KeyValue, type StateError, type WriteOptions }
 import { toStateError } from "./PostgresFault.ts"
 
 export interface Options {
-  /** `postgres://user:password@host/database` */
+  /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
   readonly url: Redacted.Redacted
+  /** The authority of the server's certificate (PEM), where the system does not know it. */
+  readonly ca?: string
   /** Connections of this process. Default 8. */
   readonly connections?: number
 }
@@ -171,6 +173,7 @@ const toEntry = ({ key, value, revision }: Row): Entry => ({ key, value, revisio
 export const layer = (options: Options): Layer.Layer<KeyValue, StateError> => {
   const client = PgClient.make({
     url: options.url,
+    ...(options.ca === undefined ? {} : { ssl: { ca: options.ca } }),
     applicationName: "armoricore",
     minConnections: 0,
     maxConnections: options.connections ?? 8,
