@@ -139,6 +139,7 @@ export class JoinedChannel implements Member {
     return Effect.gen({ self: this }, function* () {
       // First the old one's `leave`, so that a channel never sees the same socket twice on a topic.
       if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop())
+      yield* this.#socket.ready(this.topic)
       const exit = yield* Effect.exit(Scope.provide(this.#channel.join(this, message.payload), this.#scope))
       const refusal = yield* this.#refusalOf(exit)
       if (Exit.isSuccess(exit) && refusal === undefined) this.#admit(message, exit.value)

@@ -16,6 +16,8 @@ import * as MediaChannel from "./channels/MediaChannel.ts"
 import * as PresenceChannel from "./channels/PresenceChannel.ts"
 import * as UserChannel from "./channels/UserChannel.ts"
 import { Channels } from "./Channels.ts"
+import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
+import * as ClusterTopics from "./cluster/ClusterTopics.ts"
 import { CommentRate } from "./CommentRate.ts"
 import * as Endpoint from "./Endpoint.ts"
 import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
@@ -32,6 +34,8 @@ export interface RealtimeOptions extends Endpoint.EndpointOptions {
   /** How often a user may comment; default once a second. */
   readonly commentRate?: Rate
   readonly presence?: Presence.PresenceOptions
+  /** Other nodes share the bus and its history with this one. Absent: it is alone, which costs less. */
+  readonly cluster?: ClusterOptions
 }
 
 const channels = Layer.mergeAll(
@@ -45,7 +49,7 @@ const channels = Layer.mergeAll(
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Endpoint.Endpoint | Operator.Operator | Timeline.Timeline | Topics | Channels,
+  Cluster | Endpoint.Endpoint | Operator.Operator | Timeline.Timeline | Topics | Channels,
   TransientError | ConfigurationError,
   EventBus | History | KeyValue | Revocations | Tokens
 > =>
@@ -56,5 +60,6 @@ export const layer = (
     Layer.provide([CommentRate.layer(options.commentRate), Presence.layer(options.presence)]),
     Layer.provide(Outbox.layer()),
     Layer.provideMerge(Timeline.layer),
-    Layer.provideMerge([Topics.layer, Channels.layer]),
+    Layer.provideMerge([options.cluster === undefined ? Topics.layer : ClusterTopics.layer, Channels.layer]),
+    Layer.provideMerge(options.cluster === undefined ? Cluster.layerAlone : Cluster.layer(options.cluster)),
   )

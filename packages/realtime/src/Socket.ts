@@ -178,6 +178,11 @@ export class Socket implements Receiver, Connected {
     this.#surroundings.topics.unsubscribe(topic, subscriber, part)
   }
 
+  /** What other nodes broadcast on the topic is heard. */
+  ready(topic: string): Effect.Effect<void> {
+    return this.#surroundings.topics.ready(topic)
+  }
+
   broadcast(topic: string, event: string, payload: Payload, options: BroadcastOptions): Effect.Effect<void> {
     return this.#surroundings.topics.broadcast(topic, event, payload, options)
   }

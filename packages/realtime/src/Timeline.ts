@@ -3,12 +3,19 @@
  * broadcast. A client that comes back with the last `seq` it saw gets the rest, so broadcasts of one topic must leave
  * in the order of their `seq`: a client that saw 8 before 7 would never ask for 7.
  *
+ * On many nodes it is the history that tells what was added, to every node that has the topic (`RoomFeeds`); nobody
+ * broadcasts then, except what is said while the history is away.
+ *
  * Entries of one topic are therefore written in rounds: all that came during the last round are added side by side,
  * sorted by what the history made of them, and broadcast. A quiet topic has no round, no fiber and no memory.
  */
 import { type Appended, History, type Item, type Page, type Stretch } from "@armoricore/history/History"
 import type { PortError } from "@armoricore/domain/Errors"
 import { Context, Deferred, Effect, Exit, FiberSet, Layer } from "effect"
+import { Cluster } from "./cluster/Cluster.ts"
+import * as RoomFeeds from "./cluster/RoomFeeds.ts"
+import { OwnPosts } from "./cluster/OwnPosts.ts"
+import { pack, unpack, unpackRaw } from "./Packed.ts"
 import { Refusal } from "./Refusal.ts"
 import * as SharedReads from "./SharedReads.ts"
 import { Topics } from "./Topics.ts"
@@ -78,7 +85,7 @@ interface Waiting {
   readonly done: Deferred.Deferred<Posted, Refusal | PortError>
 }
 
-export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effect(
+export const layer: Layer.Layer<Timeline, never, Cluster | History | Topics> = Layer.effect(
   Timeline,
   Effect.gen(function* () {
     const history = yield* History
@@ -88,39 +95,62 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
     /** Topics that are being written to, with what waits for the next round. */
     const queues = new Map<string, Array<Waiting>>()
 
-    const unsaved = yield* Unsaved.make(history, (topic) => topics.size(topic) > 0)
+    const isWatched = (topic: string) => topics.size(topic) > 0
+    const unsaved = yield* Unsaved.make(history, isWatched)
+
+    const own = new OwnPosts()
+    const tellAdded = (topic: string, item: Item): void => {
+      unsaved.know(topic, item.seq)
+      if (!own.hear(topic, item)) return
+      const { event, payload, seq, droppable } = unpackRaw(item)
+      topics.deliver(topic, event, payload, { seq, droppable })
+    }
+    /** Where there are other nodes the history tells what was added; `undefined` on a node alone. */
+    const feeds = (yield* Cluster).isShared
+      ? yield* RoomFeeds.make({ isWanted: isWatched, tell: tellAdded })
+      : undefined
 
     /** Rooms go on while the history is away; then, too, what is said next waits behind what waits already. */
-    const append = (topic: string, { id }: Post, body: Uint8Array): Effect.Effect<Appended, PortError> => {
-      const keep = Effect.map(unsaved.keep(topic, id, body), ({ kept, fresh }): Appended => ({
-        _tag: "Kept",
-        item: kept,
-        fresh,
-      }))
-      return unsaved.has(topic) ? keep : Effect.catchTag(history.append(topic, id, body), "TransientError", () => keep)
+    const append = (topic: string, id: string, body: Uint8Array): Effect.Effect<Attempt, PortError> => {
+      const keep = Effect.suspend((): Effect.Effect<Attempt, PortError> => {
+        const heard = own.heard(topic, id)
+        if (heard !== undefined) return Effect.succeed(inHistory({ _tag: "Kept", item: heard, fresh: true }))
+        return Effect.map(unsaved.keep(topic, id, body), ({ kept, fresh }) => ({
+          appended: { _tag: "Kept", item: kept, fresh },
+          isUnsaved: true,
+        }))
+      })
+      if (unsaved.has(topic)) return keep
+      return Effect.catchTag(Effect.map(history.append(topic, id, body), inHistory), "TransientError", () => keep)
     }
 
-    const add = (topic: string, { post, done }: Waiting) =>
-      Effect.flatMap(Effect.exit(append(topic, post, pack(post))), (exit) =>
-        Exit.isSuccess(exit)
-          ? Effect.succeed({ post, done, appended: exit.value })
-          : Effect.as(Deferred.failCause(done, exit.cause), undefined),
-      )
+    const add = (topic: string, { post, done }: Waiting) => {
+      if (feeds !== undefined) own.begin(topic, post.id)
+      const body = pack({ ...post, droppable: post.droppable === true })
+      return Effect.flatMap(Effect.exit(append(topic, post.id, body)), (exit) => {
+        if (Exit.isSuccess(exit)) return Effect.succeed({ post, done, ...exit.value })
+        own.settle(topic, post.id)
+        return Effect.as(Deferred.failCause(done, exit.cause), undefined)
+      })
+    }
 
     const round = Effect.fnUntraced(function* (topic: string, batch: ReadonlyArray<Waiting>) {
       const added = yield* Effect.forEach(batch, (waiting) => add(topic, waiting), { concurrency: "unbounded" })
       const inOrder = added.filter((one) => one !== undefined).sort((a, b) => seqOf(a.appended) - seqOf(b.appended))
-      for (const { post, done, appended } of inOrder) {
+      for (const { post, done, appended, isUnsaved } of inOrder) {
         if (appended._tag === "Removed") {
+          own.settle(topic, post.id)
           yield* Deferred.fail(done, removed)
           continue
         }
         unsaved.know(topic, appended.item.seq)
         const entry = unpack(appended.item)
-        if (appended.fresh) {
-          const options = { seq: entry.seq, droppable: post.droppable === true }
-          yield* topics.broadcast(topic, entry.event, entry.payload, options)
+        const options = { seq: entry.seq, droppable: post.droppable === true }
+        if (appended.fresh && (feeds === undefined || isUnsaved)) {
+          own.told(topic, post.id)
+          topics.deliver(topic, entry.event, entry.payload, options)
         }
+        own.settle(topic, post.id)
         yield* Deferred.succeed(done, { ...entry, fresh: appended.fresh })
       }
     })
@@ -170,9 +200,11 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
           return Deferred.await(waiting.done)
         }),
       replay: (topic, { since, last }) => {
+        // What is added from here on is heard; then what was added before is read.
+        const ready = feeds === undefined ? Effect.void : feeds.ready(topic)
         const limit = Math.min(maxEntries, last ?? (since === undefined ? defaultLast : maxEntries))
-        if (limit === 0) return Effect.succeed({ entries: [], recovered: since === undefined, covers: since ?? 0 })
-        return share(`${topic} ${since} ${limit}`, replay(topic, since, limit))
+        if (limit === 0) return Effect.as(ready, { entries: [], recovered: since === undefined, covers: since ?? 0 })
+        return Effect.andThen(ready, share(`${topic} ${since} ${limit}`, replay(topic, since, limit)))
       },
       remove: (topic, id) =>
         Effect.suspend(() => (unsaved.remove(topic, id) ? Effect.succeed(true) : history.remove(topic, id))),
@@ -182,18 +214,15 @@ export const layer: Layer.Layer<Timeline, never, History | Topics> = Layer.effec
 
 const removed = new Refusal({ reason: "removed" })
 
-const seqOf = (appended: Appended): number => (appended._tag === "Kept" ? appended.item.seq : 0)
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-
-const pack = ({ event, payload }: Post): Uint8Array => encoder.encode(JSON.stringify({ event, payload }))
-
-const unpack = ({ seq, body }: Item): Entry => {
-  // The history gives back what `pack` made.
-  const { event, payload } = JSON.parse(decoder.decode(body)) as { readonly event: string; readonly payload: object }
-  return { event, seq, payload: { ...payload, seq } }
+/** What became of an addition; `isUnsaved`: it is kept here until the history is back. */
+interface Attempt {
+  readonly appended: Appended
+  readonly isUnsaved: boolean
 }
+
+const inHistory = (appended: Appended): Attempt => ({ appended, isUnsaved: false })
+
+const seqOf = (appended: Appended): number => (appended._tag === "Kept" ? appended.item.seq : 0)
 
 const latestWithin = (items: ReadonlyArray<Item>, limit: number): ReadonlyArray<Item> => {
   let bytes = 0

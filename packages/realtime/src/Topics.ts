@@ -75,44 +75,54 @@ export class Topics extends Context.Service<
     ) => Effect.Effect<void>
     /** To the subscribers on this node. Synchronous. */
     readonly deliver: (topic: string, event: string, payload: Payload, options?: BroadcastOptions) => void
+    /**
+     * Returns once what is broadcast on other nodes reaches this node's subscribers, or when the bus is away. Who reads a
+     * topic's history waits for this first.
+     */
+    readonly ready: (topic: string) => Effect.Effect<void>
     /** Subscribers on this node. */
     readonly size: (topic: string) => number
     /** Since the start, on this node. */
     readonly counts: { readonly broadcasts: number; readonly deliveries: number }
   }
 >()("@armoricore/realtime/Topics") {
-  static readonly layer = Layer.sync(Topics, () => {
-    const topics = new Map<string, Set<Subscriber>>()
-    const counts = { broadcasts: 0, deliveries: 0 }
+  /** On one node. */
+  static readonly layer = Layer.sync(Topics, () => hub())
+}
 
-    const deliver: Topics["Service"]["deliver"] = (topic, event, payload, options) => {
-      const subscribers = topics.get(keyOf(topic, options?.part))
-      if (subscribers === undefined) return
-      const broadcast = new Broadcast(topic, event, payload, options)
-      const except = options?.except
-      for (const subscriber of subscribers) if (subscriber !== except) subscriber.receive(broadcast)
-      counts.broadcasts++
-      counts.deliveries += subscribers.size
-    }
+/** The topics of this node alone. */
+export const hub = (): Topics["Service"] => {
+  const topics = new Map<string, Set<Subscriber>>()
+  const counts = { broadcasts: 0, deliveries: 0 }
 
-    return {
-      subscribe: (topic, subscriber, part) => {
-        const key = keyOf(topic, part)
-        const subscribers = topics.get(key)
-        if (subscribers === undefined) topics.set(key, new Set([subscriber]))
-        else subscribers.add(subscriber)
-      },
-      unsubscribe: (topic, subscriber, part) => {
-        const key = keyOf(topic, part)
-        const subscribers = topics.get(key)
-        if (subscribers?.delete(subscriber) === true && subscribers.size === 0) topics.delete(key)
-      },
-      broadcast: (topic, event, payload, options) => Effect.sync(() => deliver(topic, event, payload, options)),
-      deliver,
-      size: (topic) => topics.get(topic)?.size ?? 0,
-      counts,
-    }
-  })
+  const deliver: Topics["Service"]["deliver"] = (topic, event, payload, options) => {
+    const subscribers = topics.get(keyOf(topic, options?.part))
+    if (subscribers === undefined) return
+    const broadcast = new Broadcast(topic, event, payload, options)
+    const except = options?.except
+    for (const subscriber of subscribers) if (subscriber !== except) subscriber.receive(broadcast)
+    counts.broadcasts++
+    counts.deliveries += subscribers.size
+  }
+
+  return {
+    subscribe: (topic, subscriber, part) => {
+      const key = keyOf(topic, part)
+      const subscribers = topics.get(key)
+      if (subscribers === undefined) topics.set(key, new Set([subscriber]))
+      else subscribers.add(subscriber)
+    },
+    unsubscribe: (topic, subscriber, part) => {
+      const key = keyOf(topic, part)
+      const subscribers = topics.get(key)
+      if (subscribers?.delete(subscriber) === true && subscribers.size === 0) topics.delete(key)
+    },
+    broadcast: (topic, event, payload, options) => Effect.sync(() => deliver(topic, event, payload, options)),
+    deliver,
+    ready: () => Effect.void,
+    size: (topic) => topics.get(topic)?.size ?? 0,
+    counts,
+  }
 }
 
 /** No topic that a client may name has a line break. */

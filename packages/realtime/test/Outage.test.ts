@@ -2,6 +2,7 @@
 import * as NatsConnection from "@armoricore/bus/nats/NatsConnection"
 import { EventBus, type Outgoing } from "@armoricore/bus/EventBus"
 import { TransientError } from "@armoricore/domain/Errors"
+import { Cluster } from "@armoricore/realtime/cluster/Cluster"
 import { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
@@ -41,7 +42,7 @@ const history = Layer.effect(
 ).pipe(Layer.provide(MemoryHistory.layer()))
 
 const timeline = TimelineModule.layer.pipe(
-  Layer.provideMerge(Topics.layer),
+  Layer.provideMerge([Topics.layer, Cluster.layerAlone]),
   Layer.provideMerge(history),
   Layer.provideMerge(Weather.layer),
 )
@@ -120,7 +121,7 @@ describe.skipIf(Programs.need("nats-server").missing)("without NATS", () => {
       Effect.gen(function* () {
         const server = yield* NatsServer.make()
         const nats = TimelineModule.layer.pipe(
-          Layer.provideMerge(Topics.layer),
+          Layer.provideMerge([Topics.layer, Cluster.layerAlone]),
           Layer.provideMerge(NatsHistory.layer()),
           Layer.provideMerge(NatsConnection.layer({ servers: [server.url] })),
         )

@@ -8,11 +8,11 @@ import { Maybe, Timestamp } from "@armoricore/domain/Wire"
 import { Clock, Effect, Schema } from "effect"
 import * as Channel from "../Channel.ts"
 import { CommentRate } from "../CommentRate.ts"
-import * as OncePerSecond from "../OncePerSecond.ts"
 import { Outbox } from "../Outbox.ts"
 import { rateLimit } from "../Refusal.ts"
 import { Timeline } from "../Timeline.ts"
 import { Topics } from "../Topics.ts"
+import * as Viewers from "../Viewers.ts"
 import * as Said from "./Said.ts"
 
 export const Comment = Schema.Struct({ ...Said.saidFields, stream_id: StreamId })
@@ -50,8 +50,8 @@ export const layer = CommentsChannel.toLayer(
     const topics = yield* Topics
     const outbox = yield* Outbox
     const rate = yield* CommentRate
-    const viewers = yield* OncePerSecond.make((topic) =>
-      Effect.sync(() => topics.deliver(topic, "viewer_count", { count: topics.size(topic) }, { droppable: true })),
+    const viewers = yield* Viewers.make((topic, count) =>
+      topics.deliver(topic, "viewer_count", { count }, { droppable: true }),
     )
     return CommentsChannel.handlers(
       Effect.fnUntraced(function* (stream, wanted) {

@@ -6,10 +6,13 @@
  * `maxListed` users nobody is listed: its members get an empty state, and `presence_count` at most once a second.
  */
 import { Clock, Context, Duration, Effect, FiberHandle, Layer, type Scope } from "effect"
+import { Cluster } from "../cluster/Cluster.ts"
+import { ownerOf } from "../cluster/Rendezvous.ts"
 import * as OncePerSecond from "../OncePerSecond.ts"
 import { Outbox } from "../Outbox.ts"
 import type { Latest } from "../OutgoingFrame.ts"
 import { Topics } from "../Topics.ts"
+import * as PresenceExchange from "./PresenceExchange.ts"
 import { type Entry, type Meta, PresenceSet } from "./PresenceSet.ts"
 
 export type State = Readonly<Record<string, { readonly metas: ReadonlyArray<Meta> }>>
@@ -50,7 +53,7 @@ export interface PresenceOptions {
   readonly gather?: Duration.Duration
 }
 
-export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, never, Topics | Outbox> =>
+export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, never, Cluster | Topics | Outbox> =>
   Layer.effect(
     Presence,
     Effect.gen(function* () {
@@ -62,7 +65,10 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       /** Topics whose members get counts only. */
       const counted = new Set<string>()
       const gathering = yield* FiberHandle.make<void>()
-      const set = new PresenceSet(crypto.randomUUID().slice(0, 8), (kind, entry) => {
+      const cluster = yield* Cluster
+      const set = new PresenceSet(cluster.node, (kind, entry) => {
+        // All nodes know all rooms; only those with members here have somebody to tell.
+        if (topics.size(entry.topic) === 0) return
         const change = changes.get(entry.topic) ?? { joins: nobody(), leaves: nobody() }
         changes.set(entry.topic, change)
         group(kind === "join" ? change.joins : change.leaves, entry)
@@ -85,7 +91,9 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
         return state
       }
 
-      const stateOf = (topic: string): State => (counted.has(topic) ? {} : list(topic))
+      const isCounted = (topic: string) => counted.has(topic) || set.users(topic).size > maxListed
+
+      const stateOf = (topic: string): State => (isCounted(topic) ? {} : list(topic))
 
       const tell = (topic: string, diff: Diff): Effect.Effect<void> => {
         const { size } = set.users(topic)
@@ -121,19 +129,32 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
         yield* outbox.offer("presence.update", `${meta.phx_ref} ${status}`, payload)
       })
 
+      const lost = (node: string, entries: ReadonlyArray<Entry>) =>
+        // One of those who are left says that its users are gone.
+        ownerOf(node, [cluster.node, ...cluster.others()]) === cluster.node
+          ? Effect.forEach(
+              entries.filter(({ topic, key }) => !isThere(roomOf(topic), key)),
+              (entry) => publish(entry, "offline"),
+              { discard: true },
+            )
+          : Effect.void
+      const exchange = yield* PresenceExchange.make(set, { gather, changed: told, lost })
+
       return {
         enter: Effect.fnUntraced(function* (topic, userId, status) {
           const online_at = new Date(yield* Clock.currentTimeMillis).toISOString()
           let entry: Entry | undefined = undefined
           const come = Effect.gen(function* () {
             const first = !isThere(roomOf(topic), userId)
-            entry = set.add(topic, userId, { status, online_at }).entry
+            const added = set.add(topic, userId, { status, online_at })
+            entry = added.entry
+            yield* exchange.note(added.delta)
             yield* told
             if (first) yield* publish(entry, status)
           })
           const go = Effect.gen(function* () {
             if (entry === undefined) return
-            set.remove(entry)
+            yield* exchange.note(set.remove(entry))
             yield* told
             if (!isThere(roomOf(topic), userId)) yield* publish(entry, "offline")
           })
@@ -141,14 +162,16 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
           return {
             update: Effect.fnUntraced(function* (next) {
               if (entry === undefined || entry.meta.status === next) return
-              entry = set.replace(entry, next).entry
+              const replaced = set.replace(entry, next)
+              entry = replaced.entry
+              yield* exchange.note(replaced.delta)
               yield* told
               yield* publish(entry, next)
             }),
           }
         }),
         state: stateOf,
-        count: (topic) => (counted.has(topic) ? set.users(topic).size : undefined),
+        count: (topic) => (isCounted(topic) ? set.users(topic).size : undefined),
       }
     }),
   )

@@ -102,11 +102,13 @@ export class PresenceSet {
     return "merged"
   }
 
-  /** Forgets a node that is gone. Should it come back, its next delta leaves a gap and its snapshot mends that. */
-  drop(node: string): void {
-    if (node === this.node) return
+  /** Forgets a node that is gone, and gives what it had. Should it come back, its next delta leaves a gap and its snapshot mends that. */
+  drop(node: string): ReadonlyArray<Entry> {
+    if (node === this.node) return []
+    const entries = this.#entriesOf(node)
     this.#versions.delete(node)
-    for (const entry of this.#entriesOf(node)) this.#leave(entry)
+    for (const entry of entries) this.#leave(entry)
+    return entries
   }
 
   /** What this node has, for the others. */
@@ -163,6 +165,21 @@ export class PresenceSet {
     }
     return entries
   }
+}
+
+/** Deltas of one node that follow on each other, as one; `undefined` when there is none. */
+export const combine = (deltas: ReadonlyArray<Delta>): Delta | undefined => {
+  const [first] = deltas
+  const last = deltas.at(-1)
+  if (first === undefined || last === undefined || first === last) return first
+  const joins = new Map<string, Entry>()
+  const leaves: Array<Entry> = []
+  for (const delta of deltas) {
+    for (const entry of delta.joins) joins.set(entry.meta.phx_ref, entry)
+    // Who came and went in between was never there for the others.
+    for (const entry of delta.leaves) if (!joins.delete(entry.meta.phx_ref)) leaves.push(entry)
+  }
+  return { node: first.node, from: first.from, to: last.to, joins: [...joins.values()], leaves }
 }
 
 const nodeOf = (ref: string): string => ref.slice(0, ref.lastIndexOf("."))

@@ -21,6 +21,7 @@ import {
   type Ref,
   type Serializer,
 } from "./Message.ts"
+import { RawJson } from "./RawJson.ts"
 
 const kind = { push: 0, reply: 1, broadcast: 2 } as const
 
@@ -110,5 +111,7 @@ export const serializer: Serializer = {
   broadcast: (topic, event, payload: Payload): Body =>
     payload instanceof Uint8Array
       ? binary(kind.broadcast, [name(topic), name(event)], payload)
-      : json(null, null, topic, event, payload),
+      : payload instanceof RawJson
+        ? `[null,null,${JSON.stringify(topic)},${JSON.stringify(event)},${payload.text}]`
+        : json(null, null, topic, event, payload),
 }

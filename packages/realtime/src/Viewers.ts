@@ -1,0 +1,91 @@
+/**
+ * How many sockets listen to a topic, on all nodes together, told at most once a second. A node says its own number on a
+ * part of the topic when it changes, and now and then again, since a message may be lost: so only nodes that have listeners
+ * of the topic hear it. What a node that is gone said counts no more.
+ */
+import { Effect, Option, Schedule, Schema } from "effect"
+import { Cluster } from "./cluster/Cluster.ts"
+import * as OncePerSecond from "./OncePerSecond.ts"
+import { type Broadcast, type Subscriber, Topics } from "./Topics.ts"
+
+export interface Viewers {
+  /** Somebody came to the topic, or went. */
+  readonly changed: (topic: string) => Effect.Effect<void>
+}
+
+/** The part of a topic where nodes say their numbers. */
+const part = "viewers"
+const event = "viewers"
+
+const Said = Schema.Struct({
+  node: Schema.String,
+  count: Schema.Int,
+  /** Whoever comes new to a topic knows of nobody yet. */
+  asks: Schema.Boolean,
+})
+const decode = Schema.decodeUnknownOption(Said)
+
+const sayAgain = "15 seconds"
+
+/** `tell` says the number to this node's sockets. */
+export const make = Effect.fnUntraced(function* (tell: (topic: string, count: number) => void) {
+  const topics = yield* Topics
+  const cluster = yield* Cluster
+  const watched = new Map<string, { readonly subscriber: Subscriber; readonly others: Map<string, number> }>()
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+
+  const shown = yield* OncePerSecond.make((topic) =>
+    Effect.sync(() => {
+      let count = topics.size(topic)
+      for (const other of watched.get(topic)?.others.values() ?? []) count += other
+      tell(topic, count)
+    }),
+  )
+  if (!cluster.isShared) return { changed: shown.changed } satisfies Viewers
+
+  const say = (topic: string, asks: boolean) =>
+    topics.broadcast(topic, event, { node: cluster.node, count: topics.size(topic), asks }, { part, droppable: true })
+
+  const said = yield* OncePerSecond.make((topic) =>
+    Effect.suspend(() => {
+      const known = watched.get(topic)
+      if (topics.size(topic) > 0) return say(topic, known === undefined ? watch(topic) : false)
+      if (known === undefined) return Effect.void
+      watched.delete(topic)
+      topics.unsubscribe(topic, known.subscriber, part)
+      return say(topic, false)
+    }),
+  )
+
+  const hear = (topic: string, others: Map<string, number>, { payload }: Broadcast): void => {
+    const heard = decode(JSON.parse(JSON.stringify(payload)))
+    if (Option.isNone(heard) || heard.value.node === cluster.node) return
+    const { node, count, asks } = heard.value
+    if (count === 0) others.delete(node)
+    else others.set(node, count)
+    run(Effect.andThen(shown.changed(topic), asks ? said.changed(topic) : Effect.void))
+  }
+
+  const watch = (topic: string): true => {
+    const others = new Map<string, number>()
+    const subscriber: Subscriber = { receive: (broadcast) => hear(topic, others, broadcast) }
+    topics.subscribe(topic, subscriber, part)
+    watched.set(topic, { subscriber, others })
+    return true
+  }
+
+  yield* cluster.onNode((change, node) => {
+    if (change === "came") return
+    for (const [topic, { others }] of watched) if (others.delete(node)) run(shown.changed(topic))
+  })
+  yield* Effect.forkScoped(
+    Effect.schedule(
+      Effect.suspend(() => Effect.forEach([...watched.keys()], said.changed, { discard: true })),
+      Schedule.spaced(sayAgain),
+    ),
+  )
+
+  return {
+    changed: (topic) => Effect.andThen(shown.changed(topic), said.changed(topic)),
+  } satisfies Viewers
+})

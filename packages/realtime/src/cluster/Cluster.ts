@@ -1,0 +1,121 @@
+/**
+ * The other nodes of realtime: who is there, and how to speak with them. Nodes are equal and know each other by what they
+ * say on the bus's live channel: a heartbeat every few seconds, `hello` when they come, `bye` when they go. Nothing is
+ * stored, and a node that starts again has a new name.
+ *
+ * Messages may be lost, so whoever relies on one repeats it or notices that it is missing; every heartbeat carries what
+ * parts of the service put into it (their versions), which is how they notice. Messages of one node arrive in order.
+ *
+ * `layerAlone` is for a node that shares with nobody: it costs nothing.
+ */
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import type { EventBus } from "@armoricore/bus/EventBus"
+import { Context, type Duration, Effect, Layer, type Schema, type Scope } from "effect"
+import { make } from "./Membership.ts"
+
+/** A value that JSON can carry, and its Schema on both sides. */
+export type Wire<A> = Schema.Codec<A, unknown>
+
+export interface Heard<A> {
+  /** The node that said it. */
+  readonly from: string
+  readonly value: A
+  /** For what was asked: call it once, now or later. */
+  readonly answer: (value: unknown) => void
+}
+
+export interface Answer<A> {
+  readonly node: string
+  readonly value: A
+}
+
+export type NodeChange =
+  | "came"
+  /** It said so. */
+  | "left"
+  /** It was not heard for too long. */
+  | "lost"
+
+export class Cluster extends Context.Service<
+  Cluster,
+  {
+    /** This node's name, `[a-z0-9]+`, new with each start. */
+    readonly node: string
+    /** False: there are no other nodes and never will be. */
+    readonly isShared: boolean
+    /** Live nodes besides this one. */
+    readonly others: () => ReadonlyArray<string>
+    /** False while the bus is away: then nobody is heard. */
+    readonly isConnected: () => boolean
+    /** To one node, or to all others. Lost while the bus is away. */
+    readonly tell: (to: string | typeof everybody, kind: string, value: unknown) => Effect.Effect<void>
+    /** Hears messages of this kind until the scope closes. `onHeard` must not block or throw. */
+    readonly on: <A>(
+      kind: string,
+      schema: Wire<A>,
+      onHeard: (heard: Heard<A>) => void,
+    ) => Effect.Effect<void, never, Scope.Scope>
+    /** What one node answers; `undefined`: it did not in time. */
+    readonly ask: <A>(
+      node: string,
+      kind: string,
+      value: unknown,
+      schema: Wire<A>,
+      timeout?: Duration.Duration,
+    ) => Effect.Effect<A | undefined>
+    /** What all other nodes answer; `silent` are those that did not in time. */
+    readonly gather: <A>(
+      kind: string,
+      value: unknown,
+      schema: Wire<A>,
+    ) => Effect.Effect<{ readonly answers: ReadonlyArray<Answer<A>>; readonly silent: ReadonlyArray<string> }>
+    /** Every heartbeat of this node carries `value()` under this name, and hands that of the others to `onBeat`. */
+    readonly onBeat: <A>(
+      name: string,
+      schema: Wire<A>,
+      value: () => A,
+      onBeat: (node: string, value: A) => void,
+    ) => Effect.Effect<void, never, Scope.Scope>
+    readonly onNode: (listener: (change: NodeChange, node: string) => void) => Effect.Effect<void, never, Scope.Scope>
+    /** The bus was lost and is back: what passed meanwhile was missed. */
+    readonly onReconnect: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
+    /** The bus was lost. */
+    readonly onDisconnect: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
+  }
+>()("@armoricore/realtime/Cluster") {
+  static readonly layerAlone: Layer.Layer<Cluster> = Layer.sync(Cluster, () => ({
+    node: newName(),
+    isShared: false,
+    others: () => [],
+    isConnected: () => true,
+    tell: () => Effect.void,
+    on: () => Effect.void,
+    ask: () => Effect.succeed(undefined),
+    gather: () => Effect.succeed({ answers: [], silent: [] }),
+    onBeat: () => Effect.void,
+    onNode: () => Effect.void,
+    onReconnect: () => Effect.void,
+    onDisconnect: () => Effect.void,
+  }))
+
+  /** Over the bus's live channel. */
+  static readonly layer = (
+    options: ClusterOptions = {},
+  ): Layer.Layer<Cluster, TransientError | ConfigurationError, EventBus> =>
+    Layer.effect(
+      Cluster,
+      Effect.suspend(() => make(newName(), options)),
+    )
+}
+
+/** As an addressee: all other nodes. */
+export const everybody = "*"
+
+export interface ClusterOptions {
+  /** Default 5 s. */
+  readonly heartbeat?: Duration.Duration
+  /** A node that was not heard for so long is gone. Default 15 s. */
+  readonly lostAfter?: Duration.Duration
+}
+
+const newName = (): string => crypto.randomUUID().replaceAll("-", "").slice(0, 12)

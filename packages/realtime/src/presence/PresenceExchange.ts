@@ -1,0 +1,126 @@
+/**
+ * How nodes keep each other's presence: what changed is gathered for a moment and told as one delta; every heartbeat says
+ * the version; who sees that it missed something asks that node for all it has. A node that leaves or is lost is forgotten
+ * with its users.
+ *
+ * One message goes out for whatever changed within the moment, however large the rooms are, and each node takes it once.
+ */
+import { PresenceStatus } from "@armoricore/domain/events/realtime"
+import { type Duration, Effect, FiberMap, FiberSet, Schedule, Schema } from "effect"
+import { Cluster, everybody } from "../cluster/Cluster.ts"
+import { combine, type Delta, type Entry, type PresenceSet } from "./PresenceSet.ts"
+
+const Meta = Schema.Struct({
+  phx_ref: Schema.String,
+  phx_ref_prev: Schema.optionalKey(Schema.String),
+  status: PresenceStatus,
+  online_at: Schema.String,
+})
+const Entries = Schema.Array(Schema.Struct({ topic: Schema.String, key: Schema.String, meta: Meta }))
+const DeltaMessage = Schema.Struct({
+  node: Schema.String,
+  from: Schema.Int,
+  to: Schema.Int,
+  joins: Entries,
+  leaves: Entries,
+})
+const SnapshotMessage = Schema.Struct({ node: Schema.String, version: Schema.Int, entries: Entries })
+const Version = Schema.Int
+
+const kinds = { delta: "presence.delta", snapshot: "presence.snapshot" } as const
+
+export interface PresenceExchange {
+  /** This node did this: the others shall know. */
+  readonly note: (delta: Delta) => Effect.Effect<void>
+}
+
+/** Deltas that wait behind a snapshot that is on its way. */
+const maxWaiting = 1000
+
+export const make = Effect.fnUntraced(function* (
+  set: PresenceSet,
+  options: {
+    readonly gather: Duration.Duration
+    /** The set has changed. */
+    readonly changed: Effect.Effect<void>
+    /** A node is lost, and these were its entries. */
+    readonly lost: (node: string, entries: ReadonlyArray<Entry>) => Effect.Effect<void>
+  },
+) {
+  const cluster = yield* Cluster
+  if (!cluster.isShared) return { note: () => Effect.void } satisfies PresenceExchange
+  const flushes = yield* FiberSet.make<void>()
+  const mending = yield* FiberMap.make<string>()
+  const fork = yield* FiberMap.runtime(mending)()
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  /** Of nodes whose snapshot is on its way. */
+  const waiting = new Map<string, Array<Delta>>()
+  let outgoing: Array<Delta> = []
+
+  const flush = Effect.gen(function* () {
+    yield* Effect.sleep(options.gather)
+    const delta = combine(outgoing)
+    outgoing = []
+    if (delta !== undefined) yield* cluster.tell(everybody, kinds.delta, delta)
+  })
+
+  const mend = (node: string) =>
+    Effect.gen(function* () {
+      const snapshot = yield* cluster.ask(node, kinds.snapshot, null, SnapshotMessage)
+      if (snapshot === undefined || snapshot.node !== node) return yield* Effect.fail("no answer")
+      // It may have gone while it answered; its users went with it.
+      if (!cluster.others().includes(node)) return
+      set.restore(snapshot)
+      const later = waiting.get(node) ?? []
+      waiting.delete(node)
+      for (const delta of later) merge(delta)
+      yield* options.changed
+    }).pipe(
+      // The next heartbeat shows again that something is missing.
+      Effect.retry({ schedule: Schedule.spaced("1 second"), times: 3 }),
+      Effect.ignore,
+      Effect.ensuring(Effect.sync(() => waiting.delete(node))),
+    )
+
+  const want = (node: string): void => {
+    if (waiting.has(node)) return
+    waiting.set(node, [])
+    fork(node, mend(node))
+  }
+
+  const merge = (delta: Delta): void => {
+    if (set.merge(delta) !== "gap") return
+    want(delta.node)
+    const later = waiting.get(delta.node)
+    if (later !== undefined && later.length < maxWaiting) later.push(delta)
+  }
+
+  yield* cluster.on(kinds.delta, DeltaMessage, ({ from, value }) => {
+    if (value.node !== from) return
+    merge(value)
+    run(options.changed)
+  })
+  yield* cluster.on(kinds.snapshot, Schema.Unknown, ({ answer }) => answer(set.snapshot()))
+  yield* cluster.onBeat(
+    "presence",
+    Version,
+    // What is gathered is not told yet: nobody misses it.
+    () => outgoing[0]?.from ?? set.versionOf(set.node),
+    (node, version) => {
+      if (version > set.versionOf(node)) want(node)
+    },
+  )
+  yield* cluster.onNode((change, node) => {
+    if (change === "came") return
+    const entries = set.drop(node)
+    run(Effect.andThen(options.changed, change === "lost" ? options.lost(node, entries) : Effect.void))
+  })
+
+  return {
+    note: (delta) =>
+      Effect.suspend(() => {
+        outgoing.push(delta)
+        return outgoing.length === 1 ? Effect.asVoid(FiberSet.run(flushes, flush)) : Effect.void
+      }),
+  } satisfies PresenceExchange
+})
