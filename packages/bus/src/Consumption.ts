@@ -113,21 +113,26 @@ export const run = Effect.fnUntraced(function* <R>(
 
   const work = (taken: Taken): Effect.Effect<void, never, R> =>
     Effect.uninterruptibleMask((restore) =>
-      restore(Effect.suspend(() => dispose(taken))).pipe(
-        Effect.exit,
-        Effect.flatMap((exit) => settle(taken, exit)),
-        Effect.catch((error) =>
-          Effect.logWarning("A message could not be settled; the bus delivers it again when its wait is over", error),
-        ),
-        Effect.ensuring(
-          Effect.suspend(() => {
-            running.delete(taken)
-            slots.openUnsafe()
-            return gate === undefined ? Effect.void : gate.release(1)
-          }),
-        ),
+      Effect.flatMap(Effect.exit(restore(Effect.suspend(() => dispose(taken)))), (exit) =>
+        Effect.matchCauseEffect(settle(taken, exit), {
+          onFailure: (cause) =>
+            Effect.andThen(
+              Effect.logWarning(
+                "A message could not be settled; the bus delivers it again when its wait is over",
+                cause,
+              ),
+              free(taken),
+            ),
+          onSuccess: () => free(taken),
+        }),
       ),
     )
+
+  const free = (taken: Taken): Effect.Effect<unknown> => {
+    running.delete(taken)
+    slots.openUnsafe()
+    return gate === undefined ? Effect.void : gate.release(1)
+  }
 
   /** Log annotations come with the context that the fiber starts in: to annotate the work would cost twice as much. */
   const start = (taken: Taken) => {

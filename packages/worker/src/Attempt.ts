@@ -1,6 +1,6 @@
 /** What the end of one try means: which results are decided, or when the message is tried again. */
 import { type Conflict, TransientError } from "@armoricore/domain/Errors"
-import { Cause, Clock, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
+import { Cause, Clock, type Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import type { HandlerError, Incoming } from "./Handler.ts"
 import type { Decision } from "./Ledger.ts"
 import type { Outcome } from "./Outcome.ts"
@@ -39,12 +39,11 @@ export const inPlace = <A, E, R, E2, R2>(
 ): Effect.Effect<A, E | E2, R | R2> =>
   Exit.isExit(work)
     ? work
-    : Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(
-          Effect.forkChild(restore(work), { startImmediately: true }),
-          (fiber): Effect.Effect<A, E | E2, R2> =>
-            fiber.pollUnsafe() ?? Effect.ensuring(restore(under(Fiber.join(fiber))), Fiber.interrupt(fiber)),
-        ),
+    : Effect.contextWith((context: Context.Context<R>) =>
+        Effect.uninterruptibleMask((restore): Effect.Effect<A, E | E2, R2> => {
+          const fiber = Effect.runForkWith(context)(work)
+          return fiber.pollUnsafe() ?? Effect.ensuring(restore(under(Fiber.join(fiber))), Fiber.interrupt(fiber))
+        }),
       )
 
 /** One try's limit; over it the try counts as a transient failure. */

@@ -7,7 +7,7 @@ import type { AnyEvent, EventOf, EventType, PayloadOf } from "@armoricore/domain
 import type { Failure } from "@armoricore/domain/events/failure"
 import type { Stored } from "@armoricore/bus/EventBus"
 import { type Duration, Effect, Result, Schema } from "effect"
-import { judge, rightsOf } from "./Authorization.ts"
+import { judge, type Rights, rightsOf } from "./Authorization.ts"
 import type { Cause, Outcome } from "./Outcome.ts"
 import type { RetryPolicy } from "./Retry.ts"
 
@@ -68,7 +68,8 @@ export interface Incoming<R> {
 export interface Handler<R> extends Settings {
   readonly name: string
   readonly from: (service: string) => ConsumerOptions["from"]
-  readonly read: (message: Stored) => Effect.Effect<Incoming<R>, Rejected>
+  /** With `rights`, what is sound and needs no more than a look is an Exit: nothing has to be run. */
+  readonly read: (message: Stored, rights?: Rights) => Effect.Effect<Incoming<R>, Rejected>
 }
 
 /** Handles an event from outside or from another service. */
@@ -83,21 +84,31 @@ export const on = <T extends EventType, R>(
   ...options,
   name: type.replaceAll(".", "-").replaceAll("_", "-"),
   from: () => event(type),
-  // One step for a sound event: this runs for every message.
-  read: (message) =>
-    Effect.withFiber((fiber) => {
-      const received = EventCodec.decodeResult(message.body)
-      if (Result.isFailure(received)) return Effect.fail(received.failure)
-      const { event: given } = received.success
-      const allowed = judge(rightsOf(fiber), given, message)
-      const ready = () => readyFor(type, options, given)
-      return allowed === Effect.void ? ready() : Effect.flatMap(allowed, ready)
-    }),
+  read: (message, rights) =>
+    rights === undefined
+      ? Effect.withFiber((fiber) => readEvent(type, options, message, rightsOf(fiber)))
+      : readEvent(type, options, message, rights),
 })
+
+type EventOptions<T extends EventType, R> = Parameters<typeof on<T, R>>[1]
+
+const readEvent = <T extends EventType, R>(
+  type: T,
+  options: EventOptions<T, R>,
+  message: Stored,
+  rights: Rights,
+): Effect.Effect<Incoming<R>, Rejected> => {
+  const received = EventCodec.decodeResult(message.body)
+  if (Result.isFailure(received)) return Effect.fail(received.failure)
+  const { event: given } = received.success
+  const allowed = judge(rights, given, message)
+  if (allowed === Effect.void) return readyFor(type, options, given)
+  return Effect.flatMap(allowed, () => readyFor(type, options, given))
+}
 
 const readyFor = <T extends EventType, R>(
   type: T,
-  options: Parameters<typeof on<T, R>>[1],
+  options: EventOptions<T, R>,
   given: AnyEvent,
 ): Effect.Effect<Incoming<R>, Rejected> => {
   if (given.event_type !== type) {

@@ -15,20 +15,21 @@
  *   without counting a try, and the bus hands the messages to others at once.
  * - A poison message holds no slot while it waits for its next try.
  */
-import { live } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
-import type { EventType, OwnSource, PayloadOf } from "@armoricore/domain/Events"
+import type { OwnSource } from "@armoricore/domain/Events"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
+import { rightsOf } from "./Authorization.ts"
 import * as Cancellation from "./Cancellation.ts"
 import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
-import { type Claim, type Decision, Ledger, type Outbound } from "./Ledger.ts"
+import { type Claim, Ledger } from "./Ledger.ts"
 import * as Letter from "./Letter.ts"
-import { type Outcome, toOutbound } from "./Outcome.ts"
+import type { Outcome } from "./Outcome.ts"
 import { delayAfter, policyOf } from "./Retry.ts"
 import { RunningConsumers } from "./RunningConsumers.ts"
+import * as Telling from "./Telling.ts"
 import * as Trace from "./Trace.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
@@ -52,10 +53,9 @@ export const WorkerTimes = Context.Reference<WorkerTimes>("@armoricore/worker/Wo
 /** Owners in a row that may vanish from a message before it counts as their murderer. */
 export const MaxCrashes = Context.Reference<number>("@armoricore/worker/MaxCrashes", { defaultValue: () => 20 })
 
-const encoder = new TextEncoder()
 const ack: Disposition = { _tag: "Ack" }
+const acked = Effect.succeed(ack)
 const defaultLimit = Duration.hours(1)
-const nothingToTell: Decision = { outbound: [] }
 const retry = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
 /** A service that this program is made of, or `webhook` and `operator`, which publish nothing by themselves. */
@@ -75,70 +75,12 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const times = yield* WorkerTimes
   const maxCrashes = yield* MaxCrashes
   const clock = yield* Clock.Clock
+  const rights = yield* Effect.withFiber((fiber) => Effect.succeed(rightsOf(fiber)))
   const owner = `${service}-${crypto.randomUUID()}`
   const running = yield* Cancellation.listen
   const board = yield* RunningConsumers
 
-  const publish = (outbound: Outbound) =>
-    bus
-      .publish({ address: outbound.address, id: outbound.id, body: encoder.encode(outbound.body) })
-      .pipe(Effect.tap(() => Metrics.count(Metrics.published, service, { type: typeOf(outbound) })))
-
-  /** Publishes what was decided; everything in it is repeatable. */
-  const tell = (consumer: string, delivery: Delivery, decision: Decision, attempts: number, firstAt: number) =>
-    Effect.forEach(decision.outbound, publish, { discard: true }).pipe(
-      Effect.flatMap((): Effect.Effect<Disposition> =>
-        decision.deadLetter === undefined
-          ? Effect.succeed(ack)
-          : Letter.disposition(service, consumer, delivery, { ...decision.deadLetter, path: "", attempts, firstAt }),
-      ),
-    )
-
-  const broadcast = <T extends EventType>(incoming: Incoming<R>, type: T, payload: PayloadOf<T>) =>
-    Effect.gen(function* () {
-      // Every live event is a new one: its id follows from nothing that could repeat.
-      const which = crypto.randomUUID()
-      const outbound = yield* toOutbound(service, incoming.cause, { _tag: "Event", type, payload, which })
-      yield* bus.broadcast(live(type), encoder.encode(outbound.body))
-    }).pipe(
-      // Live events are worth nothing later: a bus that is away just now must not fail the job.
-      Effect.catch((error) => Effect.logDebug("a live event was not sent", { type, error: error.message })),
-    )
-
-  const decisionOf = (incoming: Incoming<R>, outcomes: ReadonlyArray<Outcome>, letter: Decision["deadLetter"]) =>
-    outcomes.length === 0 && letter === undefined
-      ? Effect.succeed(nothingToTell)
-      : decisionWith(incoming, outcomes, letter)
-
-  const decisionWith = Effect.fnUntraced(function* (
-    incoming: Incoming<R>,
-    outcomes: ReadonlyArray<Outcome>,
-    letter: Decision["deadLetter"],
-  ) {
-    const origin = { ...incoming.cause, traceparent: yield* Trace.current }
-    const outbound = yield* Effect.forEach(outcomes, (outcome) => toOutbound(service, origin, outcome))
-    const decision: Decision = { outbound, ...(letter === undefined ? {} : { deadLetter: letter }) }
-    return decision
-  })
-
-  /** A result before the end of its job. `hold` fails with `Conflict` where the claim is not ours any more. */
-  const tellEarly = Effect.fnUntraced(function* (
-    incoming: Incoming<R>,
-    hold: Effect.Effect<void, Conflict | StateError>,
-    outcome: Outcome,
-  ) {
-    yield* Effect.catchTag(hold, "Conflict", ({ key }) =>
-      Effect.fail(
-        new TransientError({
-          dependency: service,
-          code: "claim_lost",
-          message: `${key} has another owner`,
-          waiting: true,
-        }),
-      ),
-    )
-    yield* publish(yield* toOutbound(service, { ...incoming.cause, traceparent: yield* Trace.current }, outcome))
-  })
+  const { broadcast, decisionOf, tell, tellEarly } = Telling.make(service, bus)
 
   const jobOf = (
     incoming: Incoming<R>,
@@ -151,8 +93,8 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     message,
     token,
     attempts,
-    broadcast: (type, payload) => broadcast(incoming, type, payload),
-    tell: (outcome) => tellEarly(incoming, hold, outcome),
+    broadcast: (type, payload) => broadcast(incoming.cause, type, payload),
+    tell: (outcome) => tellEarly(incoming.cause, hold, outcome),
   })
 
   const rulesOf = (handler: Handler<R>, attempts: number): Attempt.Rules => ({
@@ -203,56 +145,97 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     return Attempt.exhausted(incoming, { code: "crashed", message }, claim.attempts)
   }
 
-  const work = Effect.fnUntraced(function* (
+  const work = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>) => {
+    const key = `${consumer}.${incoming.key}`
+    return incoming.lane === undefined
+      ? workOnce(consumer, handler, delivery, incoming, key)
+      : workInLane(consumer, handler, delivery, incoming, key, `${service}.${incoming.lane}`)
+  }
+
+  const workInLane = Effect.fnUntraced(function* (
     consumer: string,
     handler: Handler<R>,
     delivery: Delivery,
     incoming: Incoming<R>,
+    key: string,
+    lane: string,
   ) {
-    const key = `${consumer}.${incoming.key}`
-    const lane = incoming.lane === undefined ? undefined : `${service}.${incoming.lane}`
-    if (lane !== undefined) {
-      const { position } = yield* ledger.lanes.enter(lane, key, delivery.arrivedAt)
-      if (position > 0) return retry(pauseAt(position, delivery.attempt))
-    }
-    const leave = lane === undefined ? Effect.void : ledger.lanes.leave(lane, key)
-    const claimed = yield* ledger.claim(key, owner, times.lease)
-    switch (claimed._tag) {
-      case "Held":
-        return retry(Duration.max(claimed.remaining, Duration.millis(50)))
-      case "Decided": {
-        yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: "repeated" })
-        const { attempts, decision, firstAt } = claimed
-        return yield* Effect.tap(tell(consumer, delivery, decision, attempts, firstAt), () => leave)
-      }
-      case "Claimed": {
-        const { claim } = claimed
-        const started = clock.currentTimeMillisUnsafe()
-        const end = yield* endOf(handler, delivery, incoming, claim, key)
-        const seconds = (clock.currentTimeMillisUnsafe() - started) / 1000
-        yield* Metrics.took(Metrics.duration, service, { type: incoming.type }, seconds)
-        if (end._tag === "Again") {
-          yield* claim.release({ failed: end.failed })
-          if (lane !== undefined) yield* ledger.lanes.keep(lane, key, end.after)
-          return retry(end.after)
-        }
-        yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
-        const decision = yield* decisionOf(incoming, end.outcomes, end.letter)
-        yield* claim.decide(decision, end.attempts)
-        return yield* Effect.tap(tell(consumer, delivery, decision, end.attempts, claim.firstAt), () => leave)
-      }
-    }
+    const { position } = yield* ledger.lanes.enter(lane, key, delivery.arrivedAt)
+    if (position > 0) return retry(pauseAt(position, delivery.attempt))
+    return yield* workOnce(consumer, handler, delivery, incoming, key, {
+      leave: ledger.lanes.leave(lane, key),
+      keep: (after) => ledger.lanes.keep(lane, key, after),
+    })
   })
+
+  /** Under a claim. */
+  const workOnce = (
+    consumer: string,
+    handler: Handler<R>,
+    delivery: Delivery,
+    incoming: Incoming<R>,
+    key: string,
+    lane?: Turn,
+  ) =>
+    Effect.flatMap(ledger.claim(key, owner, times.lease), (claimed) => {
+      switch (claimed._tag) {
+        case "Held":
+          return Effect.succeed(retry(Duration.max(claimed.remaining, Duration.millis(50))))
+        case "Decided": {
+          const { attempts, decision, firstAt } = claimed
+          return Metrics.count(Metrics.finished, service, { type: incoming.type, result: "repeated" }).pipe(
+            Effect.andThen(tell(consumer, delivery, decision, attempts, firstAt)),
+            Effect.tap(() => lane?.leave ?? Effect.void),
+          )
+        }
+        case "Claimed": {
+          const { claim } = claimed
+          const started = clock.currentTimeMillisUnsafe()
+          return Effect.flatMap(endOf(handler, delivery, incoming, claim, key), (end) =>
+            conclude(consumer, delivery, incoming, claim, end, started, lane),
+          )
+        }
+      }
+    })
+
+  const conclude = (
+    consumer: string,
+    delivery: Delivery,
+    incoming: Incoming<R>,
+    claim: Claim,
+    end: Attempt.End,
+    started: number,
+    lane: Turn | undefined,
+  ) =>
+    Effect.withFiber(({ context }) => {
+      const { type } = incoming
+      const seconds = (clock.currentTimeMillisUnsafe() - started) / 1000
+      Metrics.note(context, Metrics.duration, service, { type }, seconds)
+      if (end._tag === "Again") {
+        return claim
+          .release({ failed: end.failed })
+          .pipe(Effect.andThen(lane === undefined ? Effect.void : lane.keep(end.after)), Effect.as(retry(end.after)))
+      }
+      Metrics.note(context, Metrics.finished, service, { type, result: end.result })
+      const told = Effect.flatMap(decisionOf(incoming.cause, end.outcomes, end.letter), (decision) =>
+        Effect.flatMap(claim.decide(decision, end.attempts), () =>
+          tell(consumer, delivery, decision, end.attempts, claim.firstAt),
+        ),
+      )
+      return lane === undefined ? told : Effect.tap(told, () => lane.leave)
+    })
 
   /** Without a ledger: what is told has the same ids each time. */
   const workRepeatable = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>) => {
     const attempts = delivery.attempt - 1
     const handling = incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts, Effect.void))
-    return Effect.flatMap(Effect.exit(Attempt.inPlace(handling, limitOf(handler))), (exit) =>
-      Exit.isSuccess(exit) && exit.value.length === 0
-        ? Effect.as(Metrics.count(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
-        : endRepeatable(consumer, handler, delivery, incoming, exit),
-    )
+    return Effect.matchCauseEffect(Attempt.inPlace(handling, limitOf(handler)), {
+      onFailure: (cause) => endRepeatable(consumer, handler, delivery, incoming, Exit.failCause(cause)),
+      onSuccess: (outcomes) =>
+        outcomes.length === 0
+          ? Effect.as(Metrics.count(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
+          : endRepeatable(consumer, handler, delivery, incoming, Exit.succeed(outcomes)),
+    })
   }
 
   const endRepeatable = Effect.fnUntraced(function* (
@@ -266,7 +249,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
     if (end._tag === "Again") return retry(end.after)
     yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
     if (end.outcomes.length === 0 && end.letter === undefined) return ack
-    const decision = yield* decisionOf(incoming, end.outcomes, end.letter)
+    const decision = yield* decisionOf(incoming.cause, end.outcomes, end.letter)
     return yield* tell(consumer, delivery, decision, end.attempts, delivery.arrivedAt)
   })
 
@@ -283,18 +266,19 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const receive = (consumer: string, handler: Handler<R>) => {
     const name = `${service} ${handler.name}`
     const carryOut = handler.repeatable === true ? workRepeatable : work
-    const handle = (delivery: Delivery, incoming: Incoming<R>) =>
-      Metrics.count(Metrics.consumed, service, { type: incoming.type }).pipe(
-        Effect.flatMap(() => carryOut(consumer, handler, delivery, incoming)),
+    const handle = (context: Context.Context<never>, delivery: Delivery, incoming: Incoming<R>) => {
+      Metrics.note(context, Metrics.consumed, service, { type: incoming.type })
+      return Effect.suspend(() => carryOut(consumer, handler, delivery, incoming)).pipe(
         Effect.catch(handBack),
         Trace.within(name, delivery, incoming.cause.traceparent),
       )
+    }
     return (delivery: Delivery) =>
-      Effect.suspend((): Effect.Effect<Disposition, never, R> => {
+      Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> => {
         const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
-        if (onlyFor !== undefined && onlyFor !== consumer) return Effect.succeed(ack)
-        return Effect.matchEffect(handler.read(delivery), {
-          onSuccess: (incoming) => handle(delivery, incoming),
+        if (onlyFor !== undefined && onlyFor !== consumer) return acked
+        return Effect.matchEffect(handler.read(delivery, rights), {
+          onSuccess: (incoming) => handle(context, delivery, incoming),
           onFailure: ({ message, path, reason }) =>
             Letter.disposition(service, consumer, delivery, {
               reason,
@@ -338,7 +322,11 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   )
 })
 
-const typeOf = ({ address }: Outbound): string => (address.channel === "event" ? address.type : `work.${address.kind}`)
+/** A message's place at the head of its lane. */
+interface Turn {
+  readonly leave: Effect.Effect<void, Conflict | StateError>
+  readonly keep: (after: Duration.Duration) => Effect.Effect<void, Conflict | StateError>
+}
 
 /** How soon a message that is not at the head of its lane asks again: the nearer and the newer, the sooner. */
 const pauseAt = (position: number, attempt: number): Duration.Duration =>

@@ -1,5 +1,5 @@
 /** What the worker loop counts; labels: `service`, `type`, and where it says so `result` or `reason`. */
-import { Effect, Metric } from "effect"
+import { type Context, Effect, Metric } from "effect"
 
 export const consumed = Metric.counter("armoricore_events_consumed_total", {
   description: "Messages received by a worker, redeliveries included",
@@ -40,10 +40,19 @@ export const took = (
   attributes: Readonly<Record<string, string>>,
   amount: number,
 ): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
-    labelled(metric, service, attributes).updateUnsafe(amount, fiber.context)
+  Effect.withFiber(({ context }) => {
+    note(context, metric, service, attributes, amount)
     return Effect.void
   })
+
+/** {@link took} at once. */
+export const note = (
+  context: Context.Context<never>,
+  metric: Measured,
+  service: string,
+  attributes: Readonly<Record<string, string>>,
+  amount = 1,
+): void => labelled(metric, service, attributes).updateUnsafe(amount, context)
 
 type Measured = Metric.Metric<number, unknown>
 
