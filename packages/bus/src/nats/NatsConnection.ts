@@ -108,10 +108,24 @@ const dial = Effect.fnUntraced(function* (options: NatsOptions) {
         cause,
       })
     }
+    if (isUnreadable(cause)) {
+      return yield* new ConfigurationError({
+        setting: "NATS_CREDS",
+        message:
+          "NATS_CREDS or NATS_NKEY_SEED cannot be read: give the whole .creds file, or a seed that begins with SU",
+        cause,
+      })
+    }
     if (tries === 0) yield* Effect.logWarning(`${unreached(options).message}: ${String(cause)}`)
     yield* Effect.sleep("1 second")
   }
 })
+
+/** The client could not make an answer to the server out of it: no server is at fault. */
+const isUnreadable = (cause: unknown): boolean =>
+  (cause instanceof NatsError && cause.code === "BAD_CREDS") ||
+  (cause instanceof Error && cause.name === "NKeysError") ||
+  (cause instanceof NatsError && cause.chainedError?.name === "NKeysError")
 
 /** What was published is on its way before the connection ends; a dead link is not waited for. */
 const close = (client: Client) =>
