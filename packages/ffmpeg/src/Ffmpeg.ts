@@ -12,7 +12,7 @@
 import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
-import { collect, spawn, tailOf } from "./LeashedChild.ts"
+import { collect, type Limits, spawn, tailOf } from "./LeashedChild.ts"
 
 /** How a child ended: its exit code, and the end of what it wrote to stderr. */
 export interface Ended {
@@ -20,7 +20,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-export interface RunOptions {
+export interface RunOptions extends Limits {
   readonly args: ReadonlyArray<string>
   /** The working folder: relative output names land here. */
   readonly cwd: string
@@ -28,8 +28,6 @@ export interface RunOptions {
   readonly onProgress: (seconds: number) => Effect.Effect<void>
   readonly stuckAfter: Duration.Duration
   readonly limit: Duration.Duration
-  /** The address space that it may use, in bytes; where the system cannot limit it, nothing is limited. */
-  readonly memory?: number
 }
 
 /** Runs ffmpeg to its end. Fails only transiently: stuck, over its limit, or killed by someone else. */
@@ -40,7 +38,7 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
     programs.ffmpeg,
     ["-progress", "pipe:1", "-stats_period", "0.5", ...options.args],
     options.cwd,
-    options.memory,
+    options,
   ).pipe(Effect.mapError(notRun))
   const moved = yield* Ref.make({ position: "", at: yield* Clock.currentTimeMillis })
   const progress = child.stdout.pipe(

@@ -26,15 +26,24 @@ export const collect = Effect.fn("LeashedChild.collect")(function* (
   return { code: Number(code), stderr, stdout }
 }, Effect.scoped)
 
-/**
- * The child, in the scope; both of its pipes must be drained. `memory`: the address space that it may use, in bytes;
- * where the system cannot limit it, nothing is limited.
- */
-export const spawn = (leash: Leash, name: string, given: ReadonlyArray<string>, cwd: string, memory?: number) => {
-  const limited = memory !== undefined && leash !== "none"
+export interface Limits {
+  /** The address space that it may use, in bytes; where the system cannot limit it, nothing is limited. */
+  readonly memory?: number | undefined
+  /** Others go first where the processors do not suffice for all; where the system knows no such thing, none does. */
+  readonly background?: boolean | undefined
+}
+
+/** The child, in the scope; both of its pipes must be drained. */
+export const spawn = (leash: Leash, name: string, given: ReadonlyArray<string>, cwd: string, limits: Limits = {}) => {
+  const { background = false, memory } = limits
+  const limited = (memory !== undefined || background) && leash !== "none"
   const program = limited ? "sh" : name
-  const limit = `ulimit -v ${Math.ceil((memory ?? 0) / 1024)} 2>/dev/null; exec "$@"`
-  const args = limited ? ["-c", limit, "sh", name, ...given] : given
+  const script = [
+    ...(memory === undefined ? [] : [`ulimit -v ${Math.ceil(memory / 1024)} 2>/dev/null`]),
+    ...(background ? [yielding] : []),
+    'exec "$@"',
+  ].join("; ")
+  const args = limited ? ["-c", script, "sh", name, ...given] : given
   const options = {
     cwd,
     stdout: "pipe",
@@ -58,6 +67,9 @@ export const spawn = (leash: Leash, name: string, given: ReadonlyArray<string>, 
       return ChildProcess.make(program, args, { ...options, stdin: "ignore" })
   }
 }
+
+/** Linux weighs sessions against each other before processes, where it groups them by themselves. */
+const yielding = '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; command -v nice >/dev/null && set -- nice -n 10 "$@"'
 
 /**
  * A statically linked ffprobe crashes when it loads the system's character sets, as it does for the channel names in a

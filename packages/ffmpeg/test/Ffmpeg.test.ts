@@ -46,6 +46,38 @@ describe.skipIf(missing)("Ffmpeg", () => {
       )
     }
 
+    it.effect.skipIf(process.platform !== "linux")("lets others go first where it is told to", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = yield* fs.makeTempDirectoryScoped()
+        const found = yield* FfmpegPrograms
+        // Field 19 of the stat of whoever runs it.
+        const teller = path.join(folder, "ffmpeg")
+        yield* fs.writeFileString(teller, "#!/bin/sh\ncut -d' ' -f19 /proc/$$/stat >&2\n")
+        yield* fs.chmod(teller, 0o755)
+        const niceness = (background: boolean, leash: "setpriv" | "watcher", memory?: number) =>
+          Ffmpeg.run({
+            args: [],
+            cwd: folder,
+            onProgress: () => Effect.void,
+            stuckAfter: Duration.seconds(20),
+            limit: Duration.seconds(30),
+            background,
+            memory,
+          }).pipe(
+            Effect.provideService(FfmpegPrograms, { ...found, ffmpeg: teller, leash }),
+            Effect.map(({ stderr }) => Number(stderr.trim())),
+          )
+        const usual = yield* niceness(false, "setpriv")
+        for (const leash of ["setpriv", "watcher"] as const) {
+          assert.strictEqual(yield* niceness(true, leash), Math.min(19, usual + 10))
+          assert.strictEqual(yield* niceness(true, leash, 1e9), Math.min(19, usual + 10))
+          assert.strictEqual(yield* niceness(false, leash, 1e9), usual)
+        }
+      }),
+    )
+
     it.effect("reads the channel names of a broadcast: a static ffprobe crashed on them", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
