@@ -5,8 +5,13 @@
 import { sha256 as digestOf } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 
+/** Where there is Node its own digest is several times as quick; a browser gets the same from JavaScript. */
+const native: ((algorithm: string, text: string) => string) | undefined =
+  globalThis.process?.getBuiltinModule?.("node:crypto")?.hash
+
 /** SHA-256 of a text, lower-case hex. */
-export const sha256 = (text: string): string => bytesToHex(digestOf(utf8ToBytes(text)))
+export const sha256 = (text: string): string =>
+  native === undefined ? bytesToHex(digestOf(utf8ToBytes(text))) : native("sha256", text)
 
 /** The UUID that belongs to these parts, in this order. */
 export const derivedId = (...parts: ReadonlyArray<string>): string => {

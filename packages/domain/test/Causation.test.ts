@@ -1,5 +1,7 @@
 import * as Causation from "@armoricore/domain/Causation"
 import { assert, it } from "@effect/vitest"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import { Effect, Schema } from "effect"
 
 it.effect("the same cause and type give the same id, and it is a UUID of version 8", () =>
@@ -16,5 +18,14 @@ it.effect.prop("where parts end matters", [Schema.NonEmptyString, Schema.NonEmpt
   Effect.gen(function* () {
     assert.notStrictEqual(Causation.derivedId(a, b), Causation.derivedId(a + b))
     assert.notStrictEqual(Causation.derivedId(a, b, ""), Causation.derivedId(a, b))
+  }),
+)
+
+it.effect("a browser, which has no digest of Node, makes the same ids", () =>
+  Effect.gen(function* () {
+    for (const text of ["", "abc", "Grüße, 世界", "half a pair \ud800"]) {
+      assert.strictEqual(Causation.sha256(text), bytesToHex(sha256(utf8ToBytes(text))))
+    }
+    assert.strictEqual(Causation.derivedId("a", "b"), "c830d3fc-cacc-8d47-b0a5-dfaa88745266")
   }),
 )
