@@ -17,6 +17,7 @@ import { Deliveries } from "./Deliveries.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Job from "./Job.ts"
 import { Notifications } from "./Notifications.ts"
+import * as Places from "./Places.ts"
 import * as Plan from "./Plan.ts"
 import { Report, Reports } from "./Reports.ts"
 import { RouteGuards } from "./RouteGuards.ts"
@@ -40,10 +41,9 @@ const Abandoned = Schema.Struct({ ...Assigned.fields, code: Schema.String, messa
 /** Every kind of internal work, so that `armoricore setup` can make its queues. */
 export const workKinds = WorkKinds.all
 
-/** Requests at once: planning is quick, and first tries may take all their places and leave some. */
-const requests = 256
-/** First tries in place of a work message, at once and per channel: a slow provider holds up no other's requests. */
-const places = 48
+/** Requests at once: those that plan, and those that are tried or wait for it. */
+const requests = 128
+const places: Places.Options = { size: 48, patienceMillis: 100 }
 
 /** Handlers only; needs the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
@@ -54,20 +54,15 @@ export const layerNoDeps = Layer.effectDiscard(
     const reports = yield* Reports
     const { concurrency } = yield* DeliveryPolicy
 
-    const free = new Map<Channel, number>(Channel.literals.map((channel) => [channel, places]))
+    const placesOf = new Map(Channel.literals.map((channel) => [channel, Places.make(places)]))
 
     /** A lone delivery is tried in place, which spares its message; where that does not end it, it gets one after all. */
-    const tryNow = (job: Job.Job) =>
-      Effect.suspend(() => {
-        const left = free.get(job.channel) ?? 0
-        const message = [WorkKinds.delivery(job)]
-        if (left === 0) return Effect.succeed(message)
-        free.set(job.channel, left - 1)
-        return deliveries.deliverNow(job).pipe(
-          Effect.map((end) => (end._tag === "Ended" ? end.outcomes : [WorkKinds.delivery(job, end.tried)])),
-          Effect.ensuring(Effect.sync(() => void free.set(job.channel, (free.get(job.channel) ?? 0) + 1))),
-        )
-      })
+    const tryNow = (job: Job.Job): Effect.Effect<ReadonlyArray<Outcome>> => {
+      const tried = placesOf.get(job.channel)?.use(deliveries.deliverNow(job)) ?? Effect.succeed(undefined)
+      return Effect.map(tried, (end) =>
+        end?._tag === "Ended" ? end.outcomes : [WorkKinds.delivery(job, end?.tried ?? 0)],
+      )
+    }
 
     /** Pushes go in volleys, e-mails one by one: nobody can replace an e-mail that was sent twice. */
     const messagesOf = (jobs: ReadonlyArray<Job.Job>): ReadonlyArray<Outcome> => {

@@ -27,15 +27,18 @@ export class Suppressions extends Context.Service<
   static readonly layer: Layer.Layer<Suppressions, never, KeyValue> = Layer.effect(
     Suppressions,
     Effect.map(Collection.make(suppressions), (list) => ({
-      why: Effect.fnUntraced(function* (target: Target, category?: string) {
-        if (target.channel !== "email") return undefined
+      why: (target, category) => {
+        if (target.channel !== "email") return Effect.succeed(undefined)
         const hash = hashOf(target)
-        for (const key of category === undefined ? [keyOf(hash)] : [keyOf(hash), keyOf(hash, category)]) {
-          const found = yield* list.get(key)
-          if (Option.isSome(found)) return found.value.value.reason
-        }
-        return undefined
-      }),
+        const reasonAt = (key: string) =>
+          Effect.map(list.get(key), (found) => (Option.isSome(found) ? found.value.value.reason : undefined))
+        const whole = reasonAt(keyOf(hash))
+        return category === undefined
+          ? whole
+          : Effect.flatMap(whole, (reason) =>
+              reason === undefined ? reasonAt(keyOf(hash, category)) : Effect.succeed(reason),
+            )
+      },
       add: Effect.fnUntraced(function* (hash: string, reason: Reason, category?: string) {
         yield* list.put(keyOf(hash, category), { reason, since: yield* Clock.currentTimeMillis })
       }),

@@ -1,5 +1,5 @@
 /** A message as the e-mail that every provider of e-mail sends: the same headers and ids whoever carries it. */
-import { ConfigurationError, PermanentError } from "@armoricore/domain/Errors"
+import { ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import { type Attachments, type Loaded } from "../Attachments.ts"
 import type { Message } from "../Route.ts"
@@ -36,10 +36,14 @@ export const senderOf = (text: string): Effect.Effect<Sender, ConfigurationError
     : Effect.succeed({ name: (found?.[1] ?? "").replace(/^"|"$/g, ""), address })
 }
 
-export const make = Effect.fnUntraced(function* (message: Message, from: Sender, attachments: Attachments["Service"]) {
+export const make = (
+  message: Message,
+  from: Sender,
+  attachments: Attachments["Service"],
+): Effect.Effect<Mail, PermanentError | TransientError | ConfigurationError> => {
   const { deliveryId, html, target, text, title, unsubscribeUrl } = message
   if (target.channel !== "email") {
-    return yield* new PermanentError({ code: "wrong_recipient", message: "this is no e-mail address" })
+    return Effect.fail(new PermanentError({ code: "wrong_recipient", message: "this is no e-mail address" }))
   }
   const mail: Mail = {
     from,
@@ -52,10 +56,12 @@ export const make = Effect.fnUntraced(function* (message: Message, from: Sender,
       unsubscribeUrl === undefined
         ? {}
         : { "List-Unsubscribe": `<${unsubscribeUrl}>`, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" },
-    attachments: yield* attachments.load(message.attachments),
+    attachments: [],
   }
-  return mail
-})
+  return message.attachments.length === 0
+    ? Effect.succeed(mail)
+    : Effect.map(attachments.load(message.attachments), (loaded) => ({ ...mail, attachments: loaded }))
+}
 
 /** For nodemailer, which builds the MIME message and keeps line breaks out of headers. */
 export const toNodemailer = ({ attachments, from, headers, html, messageId, subject, text, to }: Mail) => ({

@@ -13,9 +13,16 @@
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Redacted } from "effect"
 import { createTransport } from "nodemailer"
-import type { Readable } from "node:stream"
+import { Readable } from "node:stream"
 import { Attachments } from "../Attachments.ts"
-import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError, TargetDead } from "../Route.ts"
+import {
+  type Accepted,
+  layer as routeLayer,
+  OutcomeUnknown,
+  type Route,
+  type RouteError,
+  TargetDead,
+} from "../Route.ts"
 import * as Mail from "./Mail.ts"
 
 export interface Options {
@@ -37,10 +44,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     try: () => serverOf(new URL(Redacted.value(options.url))),
     catch: () => misconfigured("SMTP_URL", "this is no URL of the form smtp://user:password@host:587"),
   })
+  const { connections = 5 } = options
   const transport = createTransport({
     ...server,
     pool: true,
-    maxConnections: options.connections ?? 5,
+    maxConnections: connections,
     maxMessages: Infinity,
     // The worker loop owns the retries.
     maxRequeues: 0,
@@ -49,38 +57,46 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     socketTimeout: 30_000,
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => transport.close()))
-  // Whether the server can have the whole message is known by how far nodemailer has read it.
+  // Whether the server can have the whole message is known by how far nodemailer has read it. In one piece it takes a
+  // third of the writes.
   const streams = new Map<string, Readable>()
   transport.use("stream", (mail, callback) => {
-    const message = mail.message
-    const create = message.createReadStream.bind(message)
-    message.createReadStream = (...parameters) => {
-      const stream = create(...parameters)
+    mail.message.build((error, content) => {
+      if (error !== null) return callback(error)
+      const stream = new Readable({ read: () => {} })
+      stream.push(content)
+      stream.push(null)
+      mail.message.createReadStream = () => stream
       streams.set(mail.data.messageId ?? "", stream)
-      return stream
-    }
-    callback()
+      callback()
+    })
   })
 
-  const send: Route["send"] = Effect.fnUntraced(function* (message) {
-    const mail = Mail.toNodemailer(yield* Mail.make(message, from, attachments))
-    const refused = yield* Effect.callback<Failure | undefined, RouteError>((resume, signal) => {
-      transport.sendMail({ ...mail, signal }, (error, sent) => {
-        const complete = streams.get(mail.messageId)?.readableEnded === true
-        streams.delete(mail.messageId)
-        if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, complete)))
-        resume(Effect.succeed(sent.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined))
+  const send: Route["send"] = (message) =>
+    Effect.flatMap(Mail.make(message, from, attachments), (made) => {
+      const mail = Mail.toNodemailer(made)
+      return Effect.callback<Accepted, RouteError>((resume) => {
+        transport.sendMail(mail, (error, sent) => {
+          const complete = streams.get(mail.messageId)?.readableEnded === true
+          streams.delete(mail.messageId)
+          if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, complete)))
+          // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
+          const refused = sent.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
+          resume(
+            refused === undefined
+              ? Effect.succeed({ providerId: mail.messageId })
+              : Effect.fail(failureOf(refused, false)),
+          )
+        })
       })
     })
-    // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
-    if (refused !== undefined) return yield* failureOf(refused, false)
-    return { providerId: mail.messageId }
-  })
 
   return {
     name,
     channels: ["email"],
     reports: false,
+    // What nodemailer would keep waiting is not begun.
+    atOnce: connections,
     ...(options.perSecond === undefined ? {} : { perSecond: options.perSecond }),
     send,
   } satisfies Route
