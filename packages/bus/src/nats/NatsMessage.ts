@@ -13,13 +13,60 @@ const headersOf = (headers: MsgHdrs | undefined): Headers => {
 }
 
 export const live = (message: Msg): LiveMessage => {
-  const id = message.headers?.get(idHeader) ?? ""
-  return {
-    subject: message.subject,
-    headers: headersOf(message.headers),
-    body: message.data,
-    ...(id === "" ? {} : { id }),
+  const { headers, id } = named(message, message.subject)
+  return { subject: message.subject, headers, body: message.data, ...(id === "" ? {} : { id }) }
+}
+
+/** What a consumer is given; `subject` where it can be only one. */
+export const delivered = (message: Msg, subject: string | undefined, arrivedAt: number): Stored => {
+  const known = subject ?? message.subject
+  const { headers, id } = named(message, known)
+  return { subject: known, id, headers, body: message.data, arrivedAt }
+}
+
+/** Messages without a body that only tell how a request went have a code. */
+export const statusOf = (message: Msg): number => (message.data.byteLength > 0 ? 0 : (message.headers?.code ?? 0))
+
+const none: Headers = {}
+const version = "NATS/1.0\r\n"
+
+/** The headers read from their bytes: the client makes a map of lists and looks at each letter of each name. */
+const named = (message: Msg, subject: string): { readonly id: string; readonly headers: Headers } => {
+  const { data } = message
+  const length = sizeOf(message) - subject.length - (message.reply?.length ?? 0) - data.byteLength
+  if (length === 0) return { id: "", headers: none }
+  const text = textBefore(data, length)
+  if (text === undefined || !text.startsWith(version)) {
+    return { id: message.headers?.get(idHeader) ?? "", headers: headersOf(message.headers) }
   }
+  let id = ""
+  let headers: Record<string, string> | undefined
+  for (let from = version.length; ;) {
+    const end = text.indexOf("\r\n", from)
+    if (end <= from) return { id, headers: headers ?? none }
+    const colon = text.indexOf(":", from)
+    if (colon > from && colon < end) {
+      const name = text.slice(from, colon)
+      // Of several with one name the first counts, as with the client.
+      if (name === idHeader) id ||= text.slice(colon + 1, end).trim()
+      else if (!name.startsWith("Nats-")) (headers ??= {})[name] ??= text.slice(colon + 1, end).trim()
+    }
+    from = end + 2
+  }
+}
+
+/** Bytes of subject, reply, headers and body; the client's messages tell it, their type does not. */
+const sizeOf = (message: Msg): number => {
+  if (!("size" in message) || typeof message.size !== "function") return Number.NaN
+  const size: unknown = message.size()
+  return typeof size === "number" ? size : Number.NaN
+}
+
+/** Headers lie before the body in one buffer. */
+const textBefore = (body: Uint8Array, length: number): string | undefined => {
+  const from = body.byteOffset - length
+  if (!(length > 0 && from >= 0)) return undefined
+  return Buffer.from(body.buffer, from, length).toString("utf8")
 }
 
 export const stored = (
@@ -44,12 +91,18 @@ export interface Position {
  * in ns>.<pending>`, with domain and account put behind `ACK` by servers that know them.
  */
 export const position = (reply: string): Position | undefined => {
-  const tokens = reply.split(".")
-  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return undefined
-  const from = tokens.length >= 11 ? 6 : 4
+  if (!reply.startsWith("$JS.ACK.")) return undefined
+  let dots = 0
+  for (let at = reply.indexOf("."); at >= 0; at = reply.indexOf(".", at + 1)) dots++
+  if (dots < 8) return undefined
+  let at = 0
+  for (let skipped = dots >= 10 ? 6 : 4; skipped > 0; skipped--) at = reply.indexOf(".", at) + 1
+  const sequence = reply.indexOf(".", at) + 1
+  const time = reply.indexOf(".", reply.indexOf(".", sequence) + 1) + 1
   return {
-    attempt: Number(tokens[from]),
-    sequence: Number(tokens[from + 1]),
-    arrivedAt: Math.floor(Number(tokens[from + 3]) / 1_000_000),
+    attempt: Number(reply.slice(at, sequence - 1)),
+    sequence: Number(reply.slice(sequence, reply.indexOf(".", sequence))),
+    // The last six digits are below a millisecond.
+    arrivedAt: Number(reply.slice(time, reply.indexOf(".", time) - 6)),
   }
 }

@@ -6,10 +6,11 @@
  */
 import { ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Stream } from "effect"
-import { Events, type Msg, type NatsConnection as Client, createInbox, headers as newHeaders } from "nats"
+import { Events, type Msg, type NatsConnection as Client, createInbox } from "nats"
 import type { Receipt } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { refusedPublish } from "./NatsErrors.ts"
+import * as NatsHeaders from "./NatsHeaders.ts"
 
 const ackTimeout = 5_000
 
@@ -110,9 +111,7 @@ export const make = Effect.fnUntraced(function* (
         if (bytes > limit) return resume(Effect.fail(Limits.tooLarge(subject, bytes, limit)))
         const token = (++last).toString(36)
         waiting.set(token, { subject, resume, until: Date.now() + ackTimeout })
-        const headers = newHeaders()
-        for (const name in extra) headers.set(name, extra[name] ?? "")
-        if (id !== undefined) headers.set("Nats-Msg-Id", id)
+        const headers = NatsHeaders.make(id, extra)
         try {
           client.publish(subject, body, { headers, reply: `${inbox}.${token}` })
         } catch (cause) {

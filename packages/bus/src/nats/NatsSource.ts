@@ -23,6 +23,7 @@ import {
 import * as Consumption from "../Consumption.ts"
 import type { BusStatus, ConsumerOptions } from "../EventBus.ts"
 import { attempt, failure, type NatsFailure } from "./NatsErrors.ts"
+import { pattern } from "../Subjects.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import { depth } from "./NatsDepth.ts"
 import { ensureConsumer, type Manage, streamOf } from "./NatsStreams.ts"
@@ -48,6 +49,7 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
   const stream = streamOf(options.from)
   const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${options.name}`
   const gated = options.gate !== undefined
+  const subject = options.from === "all-events" ? undefined : pattern(options.from)
   const buffer: Array<Msg> = []
   const arrived = yield* Latch.make(false)
   let inbox = ""
@@ -82,8 +84,8 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
     return client.subscribe(own, {
       callback: (error, message) => {
         if (error !== null) broken = String(error)
-        else if (message.headers !== undefined && message.headers.code > 0) {
-          if (inbox === own) onStatus(message.headers.code, message)
+        else if (NatsMessage.statusOf(message) > 0) {
+          if (inbox === own) onStatus(NatsMessage.statusOf(message), message)
           else return
         } else {
           if (inbox === own) outstanding = Math.max(0, outstanding - 1)
@@ -166,12 +168,11 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
     })
   })
 
-  const taken = (message: Msg): ReadonlyArray<Consumption.Taken> => {
+  const taken = (message: Msg, into: Array<Consumption.Taken>): void => {
     const where = NatsMessage.position(message.reply ?? "")
-    if (where === undefined) return []
-    return [
-      {
-        delivery: { ...NatsMessage.stored(message, where.arrivedAt), attempt: where.attempt },
+    if (where !== undefined) {
+      into.push({
+        delivery: { ...NatsMessage.delivered(message, subject, where.arrivedAt), attempt: where.attempt },
         sequence: where.sequence,
         get ack() {
           return settle(message, acknowledged)
@@ -180,8 +181,8 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
         get working() {
           return settle(message, "+WPI")
         },
-      },
-    ]
+      })
+    }
   }
 
   const source: Consumption.Source = {
@@ -190,7 +191,9 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
       if (gated) yield* shortPull
       const messages = buffer.splice(0, max)
       pause = messages.length > 0 ? 0 : Math.min(longestPause, Math.max(shortestPause, pause * 2))
-      return messages.flatMap(taken)
+      const all: Array<Consumption.Taken> = []
+      for (const message of messages) taken(message, all)
+      return all
     }),
     stop: Effect.suspend(() => {
       if (stopped) return Effect.void
