@@ -41,6 +41,7 @@ const commandsOf = (markdown: string): ReadonlyArray<Command> => {
 
 const servesOn = /(^|&& |\s)(npm start( -- start.*)?|npm run demo|php -S .*)\s*(#.*)?$/
 const isTest = /\bnpm test\b/
+const install = /^npm ci(?: && )?/
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -61,7 +62,10 @@ const scriptOf = (commands: ReadonlyArray<Command>): string =>
     `trap 'for pid in "\${pids[@]}"; do kill -TERM -- "-$pid" 2>/dev/null; done; wait' EXIT`,
     "set -m",
     `serves() { for _ in $(seq 300); do grep -qE "listens on|http://127.0.0.1|started" "$1" && return 0; kill -0 "$2" 2>/dev/null || break; read -rt 0.2 <> <(:) || :; done; cat "$1"; return 1; }`,
-    ...commands.flatMap(({ line, text }) => {
+    ...commands.flatMap(({ line, text: whole }) => {
+      // Installed once, before the first document.
+      const text = whole.replace(install, "")
+      if (text.replace(/#.*/, "").trim() === "") return []
       const shown = `echo "${`line ${line}: ${text.split("\n")[0] ?? ""}`.replaceAll(/["$`\\]/g, "\\$&")}"`
       const failed = `|| { echo "line ${line} failed" >&2; exit 1; }`
       if (isTest.test(text)) return [`echo "line ${line}: left out, npm test runs by itself"`]
@@ -92,6 +96,7 @@ const documents = execFileSync("git", ["ls-files", "README.md", "CONTRIBUTING.md
 const failed: Array<string> = []
 let ran = 0
 try {
+  execFileSync("npm", ["ci"], { cwd: clone, stdio: "inherit" })
   for (const document of documents) {
     const [main, other] = [await freePort(), await freePort()]
     const markdown = readFileSync(join(clone, document), "utf8")
