@@ -15,6 +15,8 @@ import type { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Schedule } from "effect"
 import type { IpNetwork } from "effect/net"
 import { type WebSocket, WebSocketServer } from "ws"
+import { Cluster } from "./cluster/Cluster.ts"
+import * as PollRelay from "./cluster/PollRelay.ts"
 import { Channels } from "./Channels.ts"
 import * as Handshake from "./Handshake.ts"
 import { defaults, type Limits } from "./Limits.ts"
@@ -70,7 +72,7 @@ interface Admitted {
 
 export const layer = (
   options: EndpointOptions = {},
-): Layer.Layer<Endpoint, never, Channels | Topics | Tokens | Revocations> =>
+): Layer.Layer<Endpoint, never, Channels | Cluster | Topics | Tokens | Revocations> =>
   Layer.effect(
     Endpoint,
     Effect.gen(function* () {
@@ -193,7 +195,14 @@ export const layer = (
         return true
       }
 
-      const longPoll = LongPoll.make({
+      const relay = yield* PollRelay.make({
+        find: (token) => longPoll.find(token),
+        now: () => clock.currentTimeMillisUnsafe(),
+        pollWindow: limits.pollWindow,
+      })
+      const longPoll: LongPoll.LongPoll = LongPoll.make({
+        node: relay.node,
+        elsewhere: relay.session,
         maxBodyBytes: limits.maxFrameBytes,
         now: () => clock.currentTimeMillisUnsafe(),
         rules,
@@ -217,7 +226,7 @@ export const layer = (
       })
       const handleRequest: Endpoint["Service"]["handleRequest"] = (request, response) => {
         if (Handshake.pathOf(request) !== `${path}/longpoll`) return false
-        longPoll(request, response)
+        longPoll.handle(request, response)
         return true
       }
 

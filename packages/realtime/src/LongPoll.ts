@@ -9,11 +9,13 @@
  * | POST with `token`, a message a line | `200`; `410` without a session, `408` too many wait, `413` too large |
  * | refused | `403` with `reason` and `detail`, `500` when the server cannot say now: the client tries again |
  *
- * The session's token is appended as a second `token=`, so the last one is looked at first. It is a random secret of
- * this node: whoever has it speaks for the socket.
+ * The session's token is appended as a second `token=`, so the last one is looked at first. It names the node that has
+ * the session, and is a random secret: whoever has it speaks for the socket. A request that comes to another node is
+ * relayed to that one.
  */
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Session } from "./cluster/PollRelay.ts"
 import * as Handshake from "./Handshake.ts"
 import type { Answer } from "./transports/LongPollTransport.ts"
 import { LongPollTransport } from "./transports/LongPollTransport.ts"
@@ -31,6 +33,10 @@ export interface LongPollOptions {
     done: (refused: Handshake.Refused | undefined) => void,
   ) => void
   readonly rules: Handshake.Rules
+  /** This node's name, without dots. */
+  readonly node: string
+  /** A session of another node. */
+  readonly elsewhere: (token: string) => Session | undefined
 }
 
 /** What a JWT never starts with. */
@@ -46,14 +52,20 @@ const headers = {
   "content-type": "application/json; charset=utf-8",
 } as const
 
-/** Answers requests for the fallback's path. */
-export const make = (options: LongPollOptions): ((request: IncomingMessage, response: ServerResponse) => void) => {
+export interface LongPoll {
+  /** Answers requests for the fallback's path. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  /** A session of this node. */
+  readonly find: (token: string) => Session | undefined
+}
+
+export const make = (options: LongPollOptions): LongPoll => {
   const sessions = new Map<string, LongPollTransport>()
 
   const create = (request: IncomingMessage, response: ServerResponse): void => {
     const handshake = Handshake.read(request, options.rules, (token) => !token.startsWith(prefix))
     if ("status" in handshake) return refuse(response, handshake)
-    const token = prefix + randomBytes(24).toString("base64url")
+    const token = `${prefix}${options.node}.${randomBytes(24).toString("base64url")}`
     const makeTransport = () => {
       const transport = options.makeTransport(() => sessions.delete(token))
       sessions.set(token, transport)
@@ -65,13 +77,13 @@ export const make = (options: LongPollOptions): ((request: IncomingMessage, resp
     })
   }
 
-  const poll = (session: LongPollTransport, token: string, response: ServerResponse): void => {
+  const poll = (session: Session, token: string, response: ServerResponse): void => {
     const answer: Answer = (status, messages) => reply(response, { status, token, messages })
     response.on("close", () => session.unpark(answer))
     session.poll(answer, options.now())
   }
 
-  const push = (session: LongPollTransport, request: IncomingMessage, response: ServerResponse): void =>
+  const push = (session: Session, request: IncomingMessage, response: ServerResponse): void =>
     readBody(request, options.maxBodyBytes, (body) => {
       const lines = body
         ?.toString("utf8")
@@ -81,19 +93,20 @@ export const make = (options: LongPollOptions): ((request: IncomingMessage, resp
       session.push(lines.map(lineOf), (taken) => reply(response, { status: taken ? 200 : session.isGone ? 410 : 408 }))
     })
 
-  return (request, response) => {
+  const handle: LongPoll["handle"] = (request, response) => {
     response.on("error", () => {})
     const { method } = request
     if (method === "OPTIONS") return void response.writeHead(200, headers).end()
     if (method !== "GET" && method !== "POST") return reply(response, { status: 400 }, 400)
     const token = Handshake.queryOf(request).getAll("token").at(-1) ?? ""
-    const session = sessions.get(token)
+    const session = sessions.get(token) ?? (token.startsWith(prefix) ? options.elsewhere(token) : undefined)
     if (session !== undefined)
       return method === "GET" ? poll(session, token, response) : push(session, request, response)
     if (method === "GET") return create(request, response)
     request.resume()
     reply(response, { status: 410 })
   }
+  return { handle, find: (token) => sessions.get(token) }
 }
 
 const reply = (response: ServerResponse, body: object, status = 200): void => {

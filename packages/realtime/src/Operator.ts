@@ -4,7 +4,8 @@
  */
 import { Revocations, type Target } from "@armoricore/auth/Revocations"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
+import { Cluster, type Wire } from "./cluster/Cluster.ts"
 import { Endpoint } from "./Endpoint.ts"
 import type { Connected } from "./Socket.ts"
 
@@ -92,41 +93,107 @@ export class Operator extends Context.Service<
 
 const defaultLimit = 1000
 
-export const layer: Layer.Layer<Operator, never, Endpoint | Revocations> = Layer.effect(
+const Sockets = Schema.Struct({
+  items: Schema.Array(
+    Schema.Struct({
+      socketId: Schema.String,
+      userId: Schema.String,
+      address: Schema.String,
+      node: Schema.String,
+      topics: Schema.Array(Schema.String),
+      connectedAt: Schema.String,
+    }),
+  ),
+  truncated: Schema.Boolean,
+})
+const SocketQuestion = Schema.Struct({
+  userId: Schema.optionalKey(Schema.String),
+  topic: Schema.optionalKey(Schema.String),
+  limit: Schema.Int,
+})
+const Rooms = Schema.Array(Schema.Struct({ topic: Schema.String, members: Schema.Int }))
+const RoomQuestion = Schema.Struct({ prefix: Schema.String })
+const KickQuestion = Schema.Struct({
+  userId: Schema.optionalKey(Schema.String),
+  socketId: Schema.optionalKey(Schema.String),
+  reason: Schema.String,
+  topic: Schema.optionalKey(Schema.String),
+})
+
+export const layer: Layer.Layer<Operator, never, Cluster | Endpoint | Revocations> = Layer.effect(
   Operator,
   Effect.gen(function* () {
     const endpoint = yield* Endpoint
     const revocations = yield* Revocations
-    const node = crypto.randomUUID().slice(0, 8)
+    const { node } = yield* Cluster
+
+    const nodes = yield* spread("operator.nodes", Schema.Null, Schema.Int, endpoint.size)
+    const sockets = yield* spread("operator.sockets", SocketQuestion, Sockets, ({ limit, ...filter }) => {
+      const found = endpoint.sockets().filter(matches(filter))
+      return { items: found.slice(0, limit).map((socket) => infoOf(node, socket)), truncated: found.length > limit }
+    })
+    const rooms = yield* spread("operator.rooms", RoomQuestion, Rooms, ({ prefix }) =>
+      Array.from(countOf(endpoint.sockets(), prefix), ([topic, members]) => ({ topic, members })),
+    )
+    const kick = yield* spread("operator.kick", KickQuestion, Schema.Int, ({ userId, socketId, reason, topic }) => {
+      let kicked = 0
+      for (const socket of endpoint.sockets()) {
+        if (userId === undefined ? socket.id !== socketId : socket.identity.userId !== userId) continue
+        if (topic === undefined) socket.kick(reason)
+        else if (!socket.kickFrom(topic, reason)) continue
+        kicked++
+      }
+      return kicked
+    })
+
     return {
-      nodes: Effect.sync(() => ({ items: [{ node, sockets: endpoint.size() }], truncated: false, silent: [] })),
+      nodes: Effect.map(nodes(null), ({ answers, silent }) => ({
+        items: answers.map(({ node: name, value }) => ({ node: name, sockets: value })),
+        truncated: false,
+        silent,
+      })),
       sockets: ({ limit = defaultLimit, ...filter } = {}) =>
-        Effect.sync(() => {
-          const found = endpoint.sockets().filter(matches(filter))
-          const items = found.slice(0, limit).map((socket) => infoOf(node, socket))
-          return { items, truncated: found.length > limit, silent: [] }
+        Effect.map(sockets({ ...filter, limit }), ({ answers, silent }) => {
+          const items = answers.flatMap(({ value }) => value.items)
+          items.sort((a, b) => (a.connectedAt < b.connectedAt ? -1 : a.connectedAt > b.connectedAt ? 1 : 0))
+          const truncated = items.length > limit || answers.some(({ value }) => value.truncated)
+          return { items: items.slice(0, limit), truncated, silent }
         }),
       rooms: ({ prefix = "", limit = defaultLimit } = {}) =>
-        Effect.sync(() => {
-          const rooms = [...countOf(endpoint.sockets(), prefix)].sort(([, a], [, b]) => b - a)
-          const items = rooms.slice(0, limit).map(([topic, members]) => ({ topic, members, nodes: [node] }))
-          return { items, truncated: rooms.length > limit, silent: [] }
-        }),
-      kick: (target, { reason, topic }) =>
-        Effect.sync(() => {
-          let kicked = 0
-          for (const socket of endpoint.sockets()) {
-            if ("userId" in target ? socket.identity.userId !== target.userId : socket.id !== target.socketId) continue
-            if (topic === undefined) socket.kick(reason)
-            else if (!socket.kickFrom(topic, reason)) continue
-            kicked++
+        Effect.map(rooms({ prefix }), ({ answers, silent }) => {
+          const all = new Map<string, { topic: string; members: number; nodes: Array<string> }>()
+          for (const { node: name, value } of answers) {
+            for (const { topic, members } of value) {
+              const room = all.get(topic) ?? { topic, members: 0, nodes: [] }
+              all.set(topic, room)
+              room.members += members
+              room.nodes.push(name)
+            }
           }
-          return { kicked, silent: [] }
+          const items = [...all.values()].sort((a, b) => b.members - a.members)
+          return { items: items.slice(0, limit), truncated: items.length > limit, silent }
         }),
+      kick: (target, how) =>
+        Effect.map(kick({ ...target, ...how }), ({ answers, silent }) => ({
+          kicked: answers.reduce((sum, { value }) => sum + value, 0),
+          silent,
+        })),
       ban: revocations.revoke,
     }
   }),
 )
+
+/** Asks this node and all others the same, and answers when others ask. */
+const spread = <Q, A>(kind: string, question: Wire<Q>, answer: Wire<A>, here: (question: Q) => A) =>
+  Effect.gen(function* () {
+    const cluster = yield* Cluster
+    yield* cluster.on(kind, question, (heard) => heard.answer(here(heard.value)))
+    return (asked: Q) =>
+      Effect.map(cluster.gather(kind, asked, answer), ({ answers, silent }) => ({
+        answers: [{ node: cluster.node, value: here(asked) }, ...answers],
+        silent,
+      }))
+  })
 
 const matches =
   ({ userId, topic }: SocketFilter) =>

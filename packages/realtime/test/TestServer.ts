@@ -22,19 +22,18 @@ const { Tokens } = TokensModule
 
 const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
 
-const layerOf = (options: Realtime.RealtimeOptions, history: Layer.Layer<History, unknown>) =>
+/** The service and a channel for tests. */
+export const serviceOf = (options: Realtime.RealtimeOptions) =>
   Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
-    Layer.provideMerge(Realtime.layer(options)),
+    Layer.provideMerge(Realtime.layer(withTestLimits(options))),
     Layer.provideMerge(Revocations.layer),
-    Layer.provideMerge(
-      Layer.mergeAll(
-        MemoryBus.layer,
-        history,
-        MemoryState.layer,
-        TokensModule.layer({ keys: { _tag: "Secret", secret } }),
-        Diary.layer,
-      ),
-    ),
+  )
+
+export const tokens = TokensModule.layer({ keys: { _tag: "Secret", secret } })
+
+const layerOf = (options: Realtime.RealtimeOptions, history: Layer.Layer<History, unknown>) =>
+  serviceOf(options).pipe(
+    Layer.provideMerge(Layer.mergeAll(MemoryBus.layer, history, MemoryState.layer, tokens, Diary.layer)),
   )
 
 /** Tests that are not about rates are not held up by them. */
@@ -47,8 +46,19 @@ export const start = Effect.fnUntraced(function* (
   port = 0,
   history: Layer.Layer<History, unknown> = MemoryHistory.layer(),
 ) {
-  const limits = { drainOver: Duration.millis(50), ...unhurried, ...options.limits }
-  const services = yield* Layer.build(layerOf({ ...options, limits }, history)).pipe(Effect.orDie)
+  const services = yield* Layer.build(layerOf(options, history)).pipe(Effect.orDie)
+  return yield* listen(services, port)
+})
+
+const withTestLimits = (options: Realtime.RealtimeOptions): Realtime.RealtimeOptions => ({
+  ...options,
+  limits: { drainOver: Duration.millis(50), ...unhurried, ...options.limits },
+})
+
+type Services = Layer.Success<ReturnType<typeof layerOf>>
+
+/** An HTTP server before these services. */
+export const listen = Effect.fnUntraced(function* (services: Context.Context<Services>, port = 0) {
   const endpoint = Context.get(services, Endpoint)
   const server = createServer((request, response) => {
     if (!endpoint.handleRequest(request, response) && !Page.answer(request, response)) response.writeHead(404).end()
