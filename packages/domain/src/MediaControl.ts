@@ -1,10 +1,16 @@
 /** What an owner or operator may ask the media workers to do; `api` asks, `media` does. Work, not events. */
 import { Schema } from "effect"
+import { MediaUploaded } from "./events/media.ts"
 import { MediaId, UserId } from "./Ids.ts"
 
 /** The kinds of work in the queue of the service `media`. */
 export const mediaControlKind = "control"
 export const mediaRetryKind = "retry"
+/** An upload that is too long to be made among short ones. */
+export const mediaFilmKind = "film"
+/** A part of a long film, and the joining of all of them: the media workers ask each other. */
+export const mediaChunkKind = "chunk"
+export const mediaJoinKind = "join"
 
 export const MediaControl = Schema.Struct({
   /** `cancel` ends the work on the newest upload; `delete` also removes all that there is of the media. */
@@ -16,3 +22,7 @@ export type MediaControl = typeof MediaControl.Type
 /** Makes a media anew from its newest upload. */
 export const MediaRetry = Schema.Struct({ media_id: MediaId, user_id: UserId })
 export type MediaRetry = typeof MediaRetry.Type
+
+/** What `media.uploaded` said; the work's cause is that event, or the retry of one. */
+export const MediaFilm = Schema.Struct({ upload: MediaUploaded })
+export type MediaFilm = typeof MediaFilm.Type
