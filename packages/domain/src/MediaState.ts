@@ -44,6 +44,8 @@ export const MediaState = Schema.Struct({
   failed: Schema.optionalKey(MediaFailed),
   /** The newest upload, for making it again. */
   upload: Schema.optionalKey(MediaUploaded),
+  /** The newest upload was counted against its user's quota: making it again is not counted. */
+  charged: Schema.optionalKey(Schema.Boolean),
   /** Set where it was deleted: what is left only keeps late workers from bringing it back. */
   deleted_at: Schema.optionalKey(Timestamp),
   updated_at: Timestamp,

@@ -72,14 +72,20 @@ export interface MediaRecord {
     attempt: MediaAttempt,
     playable: PayloadOf<"media.playable">,
   ) => Effect.Effect<boolean, RecordError>
+  /** The upload was counted against its user's quota. */
+  readonly charged: (event: EventOf<"media.uploaded">) => Effect.Effect<void, RecordError>
   readonly publish: (
     event: EventOf<"media.uploaded">,
     publication: Publication,
   ) => Effect.Effect<Published, RecordError>
-  /** Marks the upload as failed if it is the newest; returns the prefixes that nobody needs any more. */
+  /**
+   * Marks the upload as failed if it is the newest; returns the prefixes that nobody needs any more. Those of `kept` hold
+   * what a retry need not make again.
+   */
   readonly fail: (
     eventId: string,
     failed: PayloadOf<"media.failed">,
+    kept?: ReadonlySet<string>,
   ) => Effect.Effect<ReadonlyArray<string>, RecordError>
   /** Event ids of the uploads that were seen of a media. */
   readonly uploads: (mediaId: string) => Effect.Effect<ReadonlyArray<string>, RecordError>
@@ -127,7 +133,14 @@ export const make = Effect.gen(function* () {
           { _tag: "Go", attempt },
           { ...current, attempts },
         ]
-      const { deleted_at: _, failed: __, ...kept } = withoutPlayable(current) ?? { rungs: [], timings: {} }
+      const {
+        charged: was,
+        deleted_at: _,
+        failed: __,
+        ...kept
+      } = withoutPlayable(current) ?? { rungs: [], timings: {} }
+      // A retry of ours is about the same upload.
+      const isCharged = was === true && (event.source === "media" || current?.cause === event.event_id)
       const next: MediaState = {
         ...kept,
         media_id: event.payload.media_id,
@@ -139,6 +152,7 @@ export const make = Effect.gen(function* () {
         upload: event.payload,
         generations: newestOf({ ...current?.generations, [event.event_id]: generation }),
         attempts,
+        ...(isCharged ? { charged: true } : {}),
         updated_at: now,
       }
       return [{ _tag: "Go", attempt }, next]
@@ -147,7 +161,11 @@ export const make = Effect.gen(function* () {
   const progress: MediaRecord["progress"] = (event, stage, percent) =>
     modify(event.payload.media_id, (current, now) => [
       undefined,
-      current === undefined || current.cause !== event.event_id || current.status !== "processing"
+      current === undefined ||
+      current.cause !== event.event_id ||
+      current.status !== "processing" ||
+      // Several machines may be at work on it, and each knows of its own part first.
+      (current.stage === stage && current.percent >= percent)
         ? undefined
         : { ...current, stage, percent, updated_at: now },
     ])
@@ -160,6 +178,12 @@ export const make = Effect.gen(function* () {
         return [false, undefined]
       return [true, { ...current, playable: payload, playable_prefix: attempt.prefix, updated_at: now }]
     })
+
+  const charged: MediaRecord["charged"] = (event) =>
+    modify(event.payload.media_id, (current) => [
+      undefined,
+      current === undefined || current.cause !== event.event_id ? undefined : { ...current, charged: true },
+    ])
 
   const publish: MediaRecord["publish"] = (event, { attempt, playable: isTold, ready, rungs, timings }) =>
     modify(event.payload.media_id, (current, now): readonly [Published, MediaState | undefined] => {
@@ -182,13 +206,13 @@ export const make = Effect.gen(function* () {
       return [{ _tag: "Published", obsolete: obsolete.map(({ prefix }) => prefix) }, next]
     })
 
-  const fail: MediaRecord["fail"] = (eventId, failed) =>
+  const fail: MediaRecord["fail"] = (eventId, failed, kept = new Set()) =>
     modify(failed.media_id, (current, now): readonly [ReadonlyArray<string>, MediaState | undefined] => {
       const generation = current?.generations[eventId]
       if (current === undefined || generation === undefined) return [[], undefined]
       if (current.deleted_at !== undefined) return [current.attempts.map(({ prefix }) => prefix), undefined]
       const obsolete = current.attempts.filter(
-        (one) => one.generation === generation && one.prefix !== current.version?.prefix,
+        (one) => one.generation === generation && one.prefix !== current.version?.prefix && !kept.has(one.prefix),
       )
       const attempts = current.attempts.filter((one) => !obsolete.includes(one))
       // A failure told late must not hide that a replay made it.
@@ -218,6 +242,7 @@ export const make = Effect.gen(function* () {
     begin,
     progress,
     playable,
+    charged,
     publish,
     fail,
     find,

@@ -8,7 +8,7 @@
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, Option } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
-import { inputGuards } from "@armoricore/ffmpeg/InputGuards"
+import { inputGuards, loopbackGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
 import * as Report from "./ProbeReport.ts"
 import type { AudioInfo, Rational, VideoInfo } from "./ProbeReport.ts"
@@ -47,10 +47,15 @@ export interface MediaInfo {
   readonly cover: number | undefined
 }
 
-/** Reads `file` (a path below `cwd`). Fails with a `PermanentError` of the catalogue when it cannot become a stream. */
-export const probe = Effect.fn("Probe.probe")(function* (file: string, bytes: number, cwd: string, limits: Limits) {
+/** A path below the working folder, or an address of this machine that a `SourceReader` answers at. */
+export type Address = string | { readonly url: string }
+
+/** Fails with a `PermanentError` of the catalogue when it cannot become a stream. */
+export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes: number, cwd: string, limits: Limits) {
+  const input =
+    typeof address === "string" ? [...inputGuards, "-i", `file:${address}`] : [...loopbackGuards, "-i", address.url]
   const inspect = (args: ReadonlyArray<string>) =>
-    Ffmpeg.inspect(["-v", "error", ...inputGuards, ...args, "-i", `file:${file}`], cwd).pipe(
+    Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd).pipe(
       Effect.timeout("60 seconds"),
       Effect.mapError(
         (cause) =>

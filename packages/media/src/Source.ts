@@ -22,18 +22,39 @@ export interface Request {
   readonly onFraction: (part: number) => Effect.Effect<void>
 }
 
+/** What an upload is in storage, held to the same limits. */
+export const locate = Effect.fn("Source.locate")(function* (request: Pick<Request, "filePath" | "buckets" | "bytes">) {
+  const source = yield* sourceOf(request)
+  const storage = yield* ObjectStorage
+  const info = yield* storage
+    .head(source)
+    .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
+  yield* checkSize(info.size, request.bytes)
+  return info
+})
+
+const sourceOf = ({ buckets, filePath }: Pick<Request, "filePath" | "buckets">) => {
+  const source = parse(filePath)
+  return buckets.includes(source.bucket)
+    ? Effect.succeed(source)
+    : Effect.fail(failure("unknown_bucket", source.bucket))
+}
+
+const checkSize = (size: number, most: number) => {
+  if (size === 0) return Effect.fail(failure("empty_file"))
+  return size > most ? Effect.fail(failure("too_large", `${size} bytes, at most ${most}`)) : Effect.void
+}
+
 /** Returns the size in bytes. Fails with a `PermanentError` of the catalogue where there is nothing to fetch. */
 export const download = Effect.fn("Source.download")(function* (request: Request) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
-  const source = parse(request.filePath)
-  if (!request.buckets.includes(source.bucket)) return yield* failure("unknown_bucket", source.bucket)
+  const source = yield* sourceOf(request)
   const found = yield* storage
     .get(source)
     .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
   const { size } = found.info
-  if (size === 0) return yield* failure("empty_file")
-  if (size > request.bytes) return yield* failure("too_large", `${size} bytes, at most ${request.bytes}`)
+  yield* checkSize(size, request.bytes)
   const free = yield* freeBytes(request.to)
   if (free < size + request.freeDisk) {
     return yield* new TransientError({

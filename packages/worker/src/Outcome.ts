@@ -57,6 +57,10 @@ export interface WorkBody {
   readonly payload: unknown
 }
 
+/** The id of work that follows from a cause, for those who look for it before it comes. */
+export const workId = (causeId: string, service: string, kind: string, which: string): string =>
+  derivedId("work", causeId, service, kind, which)
+
 /** The exact message that will be published for an outcome: same cause, same id. */
 export const toOutbound = (service: string, cause: Cause, outcome: Outcome): Effect.Effect<Outbound> =>
   Effect.gen(function* () {
@@ -64,7 +68,7 @@ export const toOutbound = (service: string, cause: Cause, outcome: Outcome): Eff
       const body: WorkBody = { cause_id: cause.eventId, ...carried(cause), payload: outcome.payload }
       return {
         address: work(service, outcome.kind),
-        id: derivedId("work", cause.eventId, service, outcome.kind, outcome.which),
+        id: workId(cause.eventId, service, outcome.kind, outcome.which),
         body: JSON.stringify(body),
       }
     }

@@ -11,7 +11,7 @@ export interface Window {
   /** Of the whole film: its first frame is 0. */
   readonly firstFrame: number
   /** Absent: to the end, wherever that is. */
-  readonly frames?: number | undefined
+  readonly frames?: number
   /** Seconds: the border on the grid of segments; the first frame is the first at or behind it. */
   readonly from: number
 }
