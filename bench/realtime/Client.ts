@@ -10,6 +10,11 @@ export interface Client {
   /** Frames from the server since the handshake. */
   readonly frames: () => number
   readonly onData: (listener: (chunk: Buffer, frames: number) => void) => void
+  /** Reads nothing until `resume`. */
+  readonly pause: () => void
+  readonly resume: () => void
+  /** The code of the server's close frame, `none` where the connection was cut without one. */
+  readonly closed: () => number | "none" | undefined
   readonly end: () => void
 }
 
@@ -43,6 +48,7 @@ const counting = (socket: Socket, rest: Buffer): Client => {
   /** Bytes of the current frame that are still to come. */
   let missing = 0
   let part: Buffer | undefined
+  let closed: number | "none" | undefined
   let listener: (chunk: Buffer, frames: number) => void = () => {}
   const read = (data: Buffer): void => {
     const chunk = part === undefined ? data : Buffer.concat([part, data])
@@ -62,6 +68,7 @@ const counting = (socket: Socket, rest: Buffer): Client => {
         part = chunk.subarray(at)
         break
       }
+      if (chunk[at] === closeFrame && chunk.length - at >= 4) closed = chunk.readUInt16BE(at + 2)
       missing = size
       frames++
     }
@@ -69,15 +76,23 @@ const counting = (socket: Socket, rest: Buffer): Client => {
   }
   if (rest.length > 0) read(rest)
   socket.on("data", read)
+  socket.on("close", () => {
+    closed ??= "none"
+  })
   return {
     send: (text) => void socket.write(masked(text)),
     frames: () => frames,
     onData: (next) => {
       listener = next
     },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    closed: () => closed,
     end: () => socket.destroy(),
   }
 }
+
+const closeFrame = 0x88
 
 /** Header and payload together; `undefined`: the header is not whole yet. */
 const sizeOf = (chunk: Buffer, at: number): number | undefined => {

@@ -14,6 +14,8 @@ export type Order =
   | { readonly order: "saturate"; readonly messages: number; readonly window: number; readonly batch: number }
   /** Broadcasts so many, one every `everyMillis`. */
   | { readonly order: "pace"; readonly messages: number; readonly everyMillis: number }
+  /** Broadcasts so many a second, whatever becomes of them. */
+  | { readonly order: "flood"; readonly perSecond: number; readonly seconds: number }
   /** So many messages of a saturation have arrived. */
   | { readonly order: "arrived"; readonly messages: number }
   | { readonly order: "measure" }

@@ -111,9 +111,24 @@ const obey = (broadcast: Broadcast) => {
     }, everyMillis)
   }
 
+  const flood = ({ perSecond, seconds }: Extract<Order, { order: "flood" }>): void => {
+    const before = cpuMicros()
+    const from = performance.now()
+    let sent = 0
+    const timer = setInterval(() => {
+      const due = Math.min(perSecond * seconds, (perSecond * (performance.now() - from)) / 1000)
+      // What a busy server could not send in time does not come in one burst that no queue holds.
+      for (let n = 0; n < 200 && sent < due; n++) broadcast(payload(sent++))
+      if (sent < perSecond * seconds) return
+      clearInterval(timer)
+      tell({ report: "done", cpuMicros: cpuMicros() - before })
+    }, 5)
+  }
+
   return (order: Order): void => {
     if (order.order === "saturate") saturate(order)
     else if (order.order === "pace") pace(order)
+    else if (order.order === "flood") flood(order)
     else if (order.order === "measure") measure()
     else {
       arrived = order.messages
