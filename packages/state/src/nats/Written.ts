@@ -1,27 +1,29 @@
 /** What this process wrote lately: when each entry ends, so that updating it needs no look at it first. */
 import type { Bucket } from "../KeyValue.ts"
 
-/** Older ones are looked up again. */
+/** In each bucket; older ones are looked up again. */
 const remembered = 10_000
 
+type Ends = Map<number, number | undefined>
+
 export class Written {
-  /** The two halves of what is remembered: when the newer one is full, the older one is forgotten as a whole. */
-  private newer = new Map<string, number | undefined>()
-  private older = new Map<string, number | undefined>()
+  /** By bucket and revision, in two halves: when the newer one is full, the older one is forgotten as a whole. */
+  private readonly buckets = new Map<string, { newer: Ends; older: Ends }>()
 
   note(bucket: Bucket, revision: number, end: number | undefined): void {
-    this.newer.set(nameOf(bucket, revision), end)
-    if (this.newer.size < remembered / 2) return
-    this.older = this.newer
-    this.newer = new Map()
+    let halves = this.buckets.get(bucket.name)
+    if (halves === undefined) this.buckets.set(bucket.name, (halves = { newer: new Map(), older: new Map() }))
+    halves.newer.set(revision, end)
+    if (halves.newer.size < remembered / 2) return
+    halves.older = halves.newer
+    halves.newer = new Map()
   }
 
   /** Undefined where this process did not write that revision, or long ago. */
   endOf(bucket: Bucket, revision: number): { readonly end: number | undefined } | undefined {
-    const name = nameOf(bucket, revision)
-    const half = this.newer.has(name) ? this.newer : this.older
-    return half.has(name) ? { end: half.get(name) } : undefined
+    const halves = this.buckets.get(bucket.name)
+    if (halves === undefined) return undefined
+    const half = halves.newer.has(revision) ? halves.newer : halves.older
+    return half.has(revision) ? { end: half.get(revision) } : undefined
   }
 }
-
-const nameOf = (bucket: Bucket, revision: number): string => `${bucket.name}:${revision}`
