@@ -7,7 +7,7 @@
  * end. Ports are replaced by free ones. `npm test` is left out: it is what calls this, or was run before.
  */
 import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -39,7 +39,7 @@ const commandsOf = (markdown: string): ReadonlyArray<Command> => {
   return found
 }
 
-const servesOn = /(^|&& |\s)(npm start( -- start.*)?|npm run demo|php -S .*)\s*(#.*)?$/
+const servesOn = /(^|&& |\s)((\S+=\S+ )*npm start( -- start.*)?|npm run demo|php -S .*)\s*(#.*)?$/
 const isTest = /\bnpm test\b/
 const install = /^npm ci(?: && )?/
 
@@ -102,14 +102,15 @@ try {
     const markdown = readFileSync(join(clone, document), "utf8")
       .replaceAll(":4000", `:${main}`)
       .replaceAll(":8080", `:${other}`)
+      .replaceAll("npm start", `PORT=${main} npm start`)
     const commands = commandsOf(markdown)
     if (commands.length === 0) continue
     console.log(`\n${document}`)
     const own = mkdtempSync(join(folder, "run-"))
-    writeFileSync(join(own, "token"), "")
     const { HOME, PATH } = process.env
-    const env = { HOME, PATH, TMPDIR: own, PORT: String(main), ARMORICORE_DATA_DIR: join(own, "data") }
+    const env = { HOME, PATH, TMPDIR: own }
     const code = await run(scriptOf(commands), clone, env)
+    rmSync(join(clone, ".armoricore"), { recursive: true, force: true, maxRetries: 5 })
     ran += commands.length
     if (code !== 0) failed.push(document)
   }
