@@ -46,6 +46,7 @@ export const bus = Layer.effect(
           return yield* real.consume(
             mutant === "prefetch" ? { ...options, concurrency: options.concurrency * 8 } : options,
             (delivery) => {
+              process.stdout.write(`got ${delivery.id}\n`)
               const handled = Effect.tap(slots.withPermits(1)(handle(delivery)), () => crash("before-ack"))
               if (mutant !== "ack-before-effect") return handled
               fork(Effect.delay(handled, "300 millis"))

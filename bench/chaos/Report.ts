@@ -16,6 +16,10 @@ export interface Report {
   readonly prefetched: number
   /** Dead letters of sound events. Must be 0. */
   readonly deadLetters: number
+  /** Deliveries of an event beyond its first, whatever became of them. Allowed. */
+  readonly duplicateDeliveries: number
+  /** The most result ids of one event; 1 in a sound run. */
+  readonly resultIds: number
   /** Effects tried again under a higher token before there was a result; the sink knows them by their id. Allowed. */
   readonly repeatedEffects: number
   /** Effects of late workers that the sink refused by their token. Allowed. */
@@ -44,6 +48,7 @@ export const judge = ({ acknowledged, results, seen, sent }: Observed) => {
     duplicateEffects: seen.effects.filter(({ at, id }) => at > (results.get(id)?.firstAt ?? Infinity) + tolerance)
       .length,
     ambiguousResults: [...results.values()].filter(({ ids }) => ids.size > 1).length,
+    resultIds: Math.max(0, ...[...results.values()].map(({ ids }) => ids.size)),
     repeatedEffects: seen.effects.length - effects.size,
     lateEffects: seen.late,
   }

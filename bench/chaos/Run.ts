@@ -1,31 +1,30 @@
 /** One chaos run: processes up, faults by the plan, then everything healed, drained and counted. */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
-import { layer as connection, NatsConnection } from "@armoricore/bus/nats/NatsConnection"
 import { KeyValue } from "@armoricore/state/KeyValue"
-import * as NatsServer from "@armoricore/testing/NatsServer"
 import { DeadLetters, Ledger } from "@armoricore/worker"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
 import { Effect, Layer, Random, Schedule, Semaphore } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import * as Broker from "./Broker.ts"
 import * as Child from "./Child.ts"
 import { type CrashPoint, lease, type Mutant } from "./Faults.ts"
 import { type Fault, torment } from "./Nemesis.ts"
 import { portsOf } from "./Ports.ts"
-import * as Proxy from "./Proxy.ts"
 import { judge, type Report } from "./Report.ts"
 import type { Seen } from "./sink.ts"
 
 export interface Plan {
   readonly seed: number
-  readonly bus: "nats" | "embedded"
+  readonly bus: Broker.Kind
+  /** What is stored lies on a disk that is filled now and then. */
+  readonly disk?: boolean
   readonly workers: number
   readonly publishers: number
   /** A publisher. */
   readonly events: number
   readonly faults: number
+  /** Nothing is done to workers from outside. */
+  readonly brokerOnly?: boolean
   /** Of dying at a crash point, each time one is passed. */
   readonly crash: number
   readonly crashAt?: CrashPoint
@@ -39,31 +38,24 @@ const asWorkers = { ackWait: lease, exhausted: () => Effect.die("not within a ru
 const closedGate = Semaphore.makeUnsafe(0)
 const consumer = { name: "media-media-uploaded", from: event("media.uploaded") }
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "armoricore-chaos-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 })),
-)
-
+/** Fails with a sentence where this machine cannot do what the plan asks for. */
 export const run = Effect.fn("chaos")(function* (plan: Plan) {
-  const data = yield* folder
-  const server = plan.bus === "nats" ? yield* NatsServer.make() : undefined
-  const proxy = server === undefined ? undefined : yield* Proxy.make(server.port)
+  const broker = yield* Broker.make(plan.bus, plan.disk === true)
   // The harness goes straight to the broker, workers go through the proxy.
-  const ports = portsOf(server?.url, data, 1)
-  return yield* observe(plan, data, server, proxy).pipe(
+  const ports = portsOf(broker.direct, broker.folder, broker.replicas)
+  return yield* observe(plan, broker).pipe(
     Effect.provide(DeadLetters.layer.pipe(Layer.provide(Ledger.layer), Layer.provideMerge(ports))),
   )
 }, Effect.scoped)
 
-const observe = Effect.fnUntraced(function* (
-  plan: Plan,
-  data: string,
-  server: NatsServer.NatsServer["Service"] | undefined,
-  proxy: Proxy.Proxy | undefined,
-) {
+/** A cluster may still be choosing its leader. */
+const patiently = { while: ({ _tag }: { readonly _tag: string }) => _tag === "TransientError" }
+
+const observe = Effect.fnUntraced(function* (plan: Plan, broker: Broker.Broker) {
   const bus = yield* EventBus
-  yield* bus.setup([consumer, { name: "checker", from: event("media.playable") }])
-  yield* (yield* KeyValue).setup([ledgerBucket])
+  const state = yield* KeyValue
+  yield* Effect.retry(bus.setup([consumer, { name: "checker", from: event("media.playable") }]), patiently)
+  yield* Effect.retry(state.setup([ledgerBucket]), patiently)
   const results = new Map<string, { firstAt: number; ids: Set<string> }>()
   yield* bus.consume({ name: "checker", from: event("media.playable"), concurrency: 64 }, ({ arrivedAt, body }) =>
     Effect.sync(() => {
@@ -78,25 +70,27 @@ const observe = Effect.fnUntraced(function* (
   const sink = yield* Child.start("sink.ts", {})
   const sinkUrl = yield* sink.says("http")
   const environment = {
-    CHAOS_FOLDER: data,
+    CHAOS_FOLDER: broker.folder,
+    CHAOS_REPLICAS: String(broker.replicas),
     CHAOS_SINK: sinkUrl,
     ...(plan.mutant === undefined ? {} : { CHAOS_MUTANT: plan.mutant }),
   }
-  const via = (port: number | undefined) => (port === undefined ? {} : { CHAOS_NATS: `nats://127.0.0.1:${port}` })
 
   // Whoever dies is started again, as a supervisor would; until the end without crash points.
   let chance = plan.crash
   const workers: Array<Child.Child> = []
+  const everyone: Array<Child.Child> = []
   const supervise = (index: number) =>
     Effect.gen(function* () {
       for (;;) {
         const worker = yield* Child.start("worker.ts", {
           ...environment,
-          ...via(proxy?.port),
+          CHAOS_NATS: broker.proxied,
           CHAOS_CRASH: String(chance),
           CHAOS_CRASH_AT: plan.crashAt ?? "",
         })
         workers[index] = worker
+        everyone.push(worker)
         yield* worker.ended
       }
     }).pipe(Effect.scoped)
@@ -104,7 +98,7 @@ const observe = Effect.fnUntraced(function* (
   const publishers = yield* Effect.forEach(Array.from({ length: plan.publishers }), (_, index) =>
     Child.start("publisher.ts", {
       ...environment,
-      ...via(server?.port),
+      CHAOS_NATS: broker.direct,
       CHAOS_NAME: `p${index}`,
       CHAOS_EVENTS: String(plan.events),
     }),
@@ -125,7 +119,10 @@ const observe = Effect.fnUntraced(function* (
       ),
     )
   }
-  const faults = yield* torment(faultsOf(workers, server, proxy), plan.faults).pipe(Random.withSeed(plan.seed))
+  const faults = yield* torment(
+    [...(plan.brokerOnly === true ? [] : workerFaults(workers)), ...broker.faults],
+    plan.faults,
+  ).pipe(Random.withSeed(plan.seed))
 
   yield* Effect.forEach(publishers, (publisher) => publisher.says("done"), { discard: true }).pipe(
     Effect.timeout("90 seconds"),
@@ -140,14 +137,12 @@ const observe = Effect.fnUntraced(function* (
   // Crash points are in the workers' environment: healed workers are new ones.
   if (plan.crash > 0) yield* Effect.forEach([...workers], (worker) => worker.signal("SIGKILL"), { discard: true })
 
-  const told = (word: string) =>
-    new Set(
-      publishers.flatMap(({ lines }) =>
-        lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length)),
-      ),
+  const told = (children: ReadonlyArray<Child.Child>, word: string) =>
+    children.flatMap(({ lines }) =>
+      lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length)),
     )
-  const acknowledged = told("ok ")
-  const sent = told("sent ")
+  const acknowledged = new Set(told(publishers, "ok "))
+  const sent = new Set(told(publishers, "sent "))
   const look = Effect.tryPromise(() => fetch(sinkUrl).then((answer) => answer.json() as Promise<Seen>))
   const drained = Effect.gen(function* () {
     const seen = yield* look
@@ -162,21 +157,19 @@ const observe = Effect.fnUntraced(function* (
     Effect.timeoutOption(plan.mutant === undefined ? "60 seconds" : "8 seconds"),
   )
   const letters = yield* (yield* DeadLetters).list({ limit: 1_000 })
+  const deliveries = told(everyone, "got ")
   const report: Report = {
     seed: plan.seed,
     ...judge({ acknowledged, sent, results, seen: yield* look }),
     prefetched,
     deadLetters: letters.length,
+    duplicateDeliveries: deliveries.length - new Set(deliveries).size,
     faults,
   }
   return report
 })
 
-const faultsOf = (
-  workers: ReadonlyArray<Child.Child>,
-  server: NatsServer.NatsServer["Service"] | undefined,
-  proxy: Proxy.Proxy | undefined,
-): ReadonlyArray<Fault> => {
+const workerFaults = (workers: ReadonlyArray<Child.Child>): ReadonlyArray<Fault> => {
   const someone = Effect.map(Random.nextIntBetween(0, workers.length, { halfOpen: true }), (index) => workers[index])
   const signal = (name: NodeJS.Signals) => Effect.flatMap(someone, (worker) => worker?.signal(name) ?? Effect.void)
   const pause = Effect.gen(function* () {
@@ -187,39 +180,9 @@ const faultsOf = (
     yield* Effect.sleep("3 seconds")
     yield* worker.signal("SIGCONT")
   })
-  const own: ReadonlyArray<Fault> = [
+  return [
     { name: "kill -9 a worker", run: signal("SIGKILL") },
     { name: "SIGTERM a worker", run: signal("SIGTERM") },
     { name: "stop a worker for 3 s", run: pause },
   ]
-  if (server === undefined || proxy === undefined) return own
-  return [
-    ...own,
-    {
-      name: "kill -9 the broker",
-      run: server.kill.pipe(Effect.andThen(Effect.sleep("1 second")), Effect.andThen(server.restart)),
-    },
-    { name: "break every connection", run: proxy.cut },
-    {
-      name: "swallow everything for 3 s",
-      run: proxy.blackhole.pipe(Effect.andThen(Effect.sleep("3 seconds")), Effect.andThen(proxy.heal)),
-    },
-    { name: "fill the stream for 2 s", run: full(server.url) },
-  ]
 }
-
-/** The stream refuses everything for a while: its limit is what it holds. */
-const full = (url: string) =>
-  Effect.gen(function* () {
-    const { manager } = yield* (yield* NatsConnection).jetstream
-    const { config, state } = yield* Effect.promise(() => manager.streams.info("ARMORICORE"))
-    yield* Effect.promise(() =>
-      manager.streams.update("ARMORICORE", { ...config, max_bytes: Math.max(1, state.bytes) }),
-    )
-    yield* Effect.sleep("2 seconds")
-    yield* Effect.promise(() => manager.streams.update("ARMORICORE", config))
-  }).pipe(
-    Effect.provide(connection({ servers: [url] })),
-    // The broker may just be away; then it was not full.
-    Effect.ignoreCause,
-  )

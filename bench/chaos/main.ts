@@ -1,38 +1,79 @@
 /**
- * `npm run chaos`: the short form. `npm run chaos -- --long [--seed N] [--rounds N]`: more faults, and both buses.
+ * `npm run chaos`; see `help`.
  *
  * A run is sound when nothing acknowledged is lost, nothing unexpected is done, no effect follows its own result and
  * each event has one result id; every mutant must be caught, or the check proves nothing.
  */
-import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Logger } from "effect"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, Logger, Result } from "effect"
+import * as Results from "../Results.ts"
 import { long, mutantPlans, short } from "./Plans.ts"
-import { verdict } from "./Report.ts"
-import { run } from "./Run.ts"
+import { type Report, verdict } from "./Report.ts"
+import { type Plan, run } from "./Run.ts"
+
+const help = `npm run chaos                        two minutes: NATS, a cluster of three, embedded; then the mutants
+npm run chaos -- --long              five minutes: more of it, full disks, each crash point by itself; written to bench/RESULTS.md
+npm run chaos -- --long --rounds 12  an hour
+npm run chaos -- --seed 42           the faults of an earlier run again`
 
 const flag = (name: string): string | undefined => {
   const at = process.argv.indexOf(`--${name}`)
   return at === -1 ? undefined : (process.argv[at + 1] ?? "")
 }
 const seed = Number(flag("seed") ?? Date.now() % 1_000_000)
+const isLong = process.argv.includes("--long")
+
+const nameOf = ({ bus, crashAt, disk }: Plan) =>
+  [bus, ...(disk === true ? ["small disk"] : []), ...(crashAt === undefined ? [] : [`crashes ${crashAt}`])].join(", ")
+
+const measures = [
+  "acknowledged",
+  "lost",
+  "duplicateEffects",
+  "unexpected",
+  "resultIds",
+  "deadLetters",
+  "duplicateDeliveries",
+] as const
+
+const rowOf = (plan: Plan, report: Report): ReadonlyArray<string> => [
+  nameOf(plan),
+  `${report.faults.length}`,
+  ...measures.map((name) => String(report[name])),
+]
 
 const chaos = Effect.gen(function* () {
+  if (process.argv.includes("--help")) return yield* Console.log(help)
   let wrong = 0
-  const plans = process.argv.includes("--long") ? long(seed, Number(flag("rounds") ?? 5)) : short(seed)
-  for (const plan of plans) {
-    const report = yield* run(plan)
+  const rows: Array<ReadonlyArray<string>> = [
+    ["on", "faults", ...measures.map((name) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`))],
+  ]
+  const remarks: Array<string> = []
+  for (const plan of isLong ? long(seed, Number(flag("rounds") ?? 1)) : short(seed)) {
+    const result = yield* Effect.result(run(plan))
+    if (Result.isFailure(result) && typeof result.failure === "string") {
+      remarks.push(`Left out: ${nameOf(plan)} (${result.failure}).`)
+      yield* Console.log(remarks.at(-1))
+      continue
+    }
+    const report = yield* Effect.fromResult(result)
     const found = verdict(report)
     wrong += found.length
-    yield* Console.log(`${plan.bus}, seed ${plan.seed}: ${found.length === 0 ? "sound" : found.join(", ")}`)
+    rows.push(rowOf(plan, report))
+    yield* Console.log(`${nameOf(plan)}, seed ${plan.seed}: ${found.length === 0 ? "sound" : found.join(", ")}`)
     yield* Console.log(`  ${JSON.stringify(report)}`)
   }
   for (const plan of mutantPlans(seed)) {
     const found = verdict(yield* run(plan))
     if (found.length === 0) wrong++
-    yield* Console.log(`mutant ${plan.mutant}: ${found.length === 0 ? "NOT CAUGHT" : `caught, ${found.join(", ")}`}`)
+    remarks.push(`Mutant ${plan.mutant}: ${found.length === 0 ? "NOT CAUGHT" : `caught (${found.join(", ")})`}.`)
+    yield* Console.log(remarks.at(-1))
   }
-  yield* Console.log("left out: a full disk (needs the right to mount a small file system)")
+  if (isLong) {
+    const body = [`Seed ${seed}.`, "", Results.table(rows), "", ...remarks.map((remark) => `- ${remark}`)].join("\n")
+    yield* Results.write("chaos", "npm run chaos -- --long", body)
+  }
   if (wrong > 0) return yield* Effect.fail(new Error(`${wrong} findings; the same faults again with --seed ${seed}`))
 })
 
-chaos.pipe(Effect.provide(Logger.layer([])), NodeRuntime.runMain)
+chaos.pipe(Effect.provide(Logger.layer([])), Effect.provide(NodeServices.layer), NodeRuntime.runMain)
