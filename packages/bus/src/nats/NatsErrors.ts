@@ -47,7 +47,15 @@ export const failure =
         cause,
       })
     }
-    if (cause.api_error.err_code === 10074 || cause.api_error.err_code === 10005) {
+    // A cluster that is starting does not know its members yet.
+    if (cause.api_error.err_code === 10005) {
+      return transient(
+        "unavailable",
+        `The NATS cluster has too few servers just now for the copies of ${resource} (${description}); start the others, or lower NATS_REPLICAS`,
+        cause,
+      )
+    }
+    if (cause.api_error.err_code === 10074) {
       return new ConfigurationError({
         setting: "NATS_REPLICAS",
         message: `NATS cannot keep so many copies of ${resource} (${description}); lower NATS_REPLICAS to the number of servers in the cluster, 1 without one`,
