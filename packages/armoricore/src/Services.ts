@@ -4,7 +4,7 @@ import { reads as aiReads } from "@armoricore/ai/AiService"
 import { event, work } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
-import { mediaControlKind, mediaRetryKind } from "@armoricore/domain/MediaControl"
+import { mediaControlKind, mediaFilmKind, mediaRetryKind } from "@armoricore/domain/MediaControl"
 import * as MediaService from "@armoricore/media/MediaService"
 import * as Quota from "@armoricore/media/Quota"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
@@ -13,7 +13,9 @@ import type { Topics } from "@armoricore/realtime/Topics"
 import { EventSigningKeys, EventSources } from "@armoricore/worker/Authorization"
 import * as Guard from "@armoricore/worker/Guard"
 import { Ledger } from "@armoricore/worker/Ledger"
+import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
 import { RetryPolicy } from "@armoricore/worker/Retry"
+import * as RunningConsumers from "@armoricore/worker/RunningConsumers"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { type Context, Duration, Effect, Layer } from "effect"
 import * as Ai from "./Ai.ts"
@@ -47,7 +49,7 @@ const working = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<D
 const own: Readonly<Record<ServiceName, ReadonlyArray<Durable>>> = {
   media: [
     ...reading("media", reads.media),
-    ...working("media", [mediaControlKind, mediaRetryKind]),
+    ...working("media", [mediaControlKind, mediaRetryKind, mediaFilmKind]),
     { name: Guard.consumerName, from: "all-events" },
   ],
   notify: [...reading("notify", reads.notify), ...working("notify", Notify.workKinds)],
@@ -103,6 +105,9 @@ export const mediaOptionsOf = (settings: Settings["Service"]): MediaService.Opti
   storyboard: settings.MEDIA_STORYBOARD === "on",
   audioOnly: settings.MEDIA_AUDIO_ONLY === "on",
   concurrency: settings.MEDIA_CONCURRENCY,
+  shortWork: Duration.toSeconds(settings.MEDIA_SHORT),
+  copy: settings.MEDIA_COPY === "on",
+  ...(settings.MEDIA_USER_CONCURRENCY === undefined ? {} : { perUser: settings.MEDIA_USER_CONCURRENCY }),
   memory: settings.MEDIA_MAX_MEMORY,
   secondsPerSecond: settings.MEDIA_MAX_SLOWNESS,
   stuckAfter: settings.MEDIA_STUCK_AFTER,
@@ -152,8 +157,9 @@ export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Context.Conte
     chosen.has("notify") ? Notify.layer : Layer.empty,
     chosen.has("ai") ? Ai.layer : Layer.empty,
     webhook,
+    QueueMetrics.layer,
     sockets === undefined ? Layer.empty : RealtimeWorker.layer.pipe(Layer.provide(Layer.succeedContext(sockets))),
-  ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules))
+  ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules), Layer.provide(RunningConsumers.layer))
 
 /** Groups of settings whose services are not part of this version. */
 const unread = ["Push notifications", "E-mail"] as const

@@ -17,18 +17,26 @@ import { ChildProcessSpawner } from "effect/process"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import * as Announcement from "./Announcement.ts"
 import * as Completion from "./Completion.ts"
+import { begin as beginJob, type Chunked } from "./chunks/BeginJob.ts"
+import * as ChunkJobs from "./chunks/ChunkJobs.ts"
+import type * as ChunkPlan from "./chunks/ChunkPlan.ts"
+import * as EndJobs from "./chunks/EndJobs.ts"
+import { join, type Request as JoinRequest } from "./chunks/JoinParts.ts"
+import type { Shared } from "./chunks/Shared.ts"
+import * as WorkOnPart from "./chunks/WorkOnPart.ts"
 import * as CopyCheck from "./copy/CopyCheck.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as FfmpegVerdict from "./FfmpegVerdict.ts"
 import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Ladder.ts"
+import * as Lane from "./Lane.ts"
 import * as MediaRecord from "./MediaRecord.ts"
 import * as Mp4Files from "./Mp4Files.ts"
 import * as Playable from "./Playable.ts"
 import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
 import { Quota } from "./Quota.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
-import { download } from "./Source.ts"
+import { download, locate } from "./Source.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
 import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
@@ -48,6 +56,8 @@ export interface Options {
   readonly secondsPerSecond?: number
   /** Objects put at once. Default 4. */
   readonly uploads?: number
+  /** The most work that counts as short, in seconds of 1080p at 30 frames a second. Default 60. */
+  readonly shortWork?: number
   /** Takes a picture or sound as it is where it is as good as what would be encoded. Default true. */
   readonly copy?: boolean
   /** Pictures for seeking. Default true. */
@@ -64,14 +74,21 @@ export interface Options {
   readonly publishPatience?: Duration.Duration
   /** Bytes that must be free in the work folder besides the upload itself. Default 200 MB. */
   readonly freeDisk?: number
+  /** Long recordings are cut for many machines. Default: each is made in one run. */
+  readonly chunks?: ChunkPlan.Options
 }
 
-export type Outcome = Completion.Outcome
+export type Outcome =
+  | Completion.Outcome
+  /** It is no work for the queue of the short ones; nothing was made. */
+  | { readonly _tag: "Long" }
 
 export interface Claim {
   readonly token: number
   /** Failed tries before this one. */
   readonly attempts?: number
+  /** The queue it came from; without one it is made whatever its length. */
+  readonly lane?: Lane.Lane
 }
 
 /** Where a job stands: percent over the whole job, 0 to 100. */
@@ -89,7 +106,22 @@ export class Transcode extends Context.Service<
       claim: Claim,
       onProgress?: OnProgress,
       announce?: Announcement.Announce,
-    ) => Effect.Effect<Outcome, TransientError | PermanentError | ConfigurationError>
+    ) => Effect.Effect<Outcome | Chunked, TransientError | PermanentError | ConfigurationError>
+    /** Makes one part of what `transcode` answered `Chunked` for. */
+    readonly part: (
+      request: WorkOnPart.Request,
+    ) => Effect.Effect<WorkOnPart.Outcome, TransientError | PermanentError | ConfigurationError>
+    /** Makes a stream of parts that are all done. */
+    readonly join: (
+      request: JoinRequest,
+    ) => Effect.Effect<Completion.Outcome, TransientError | PermanentError | ConfigurationError>
+    /** A part failed for good: the others stop. */
+    readonly endParts: (version: string) => Effect.Effect<void, TransientError | ConfigurationError>
+    /** Ends the parts of the newest upload; `end` ends one message and says whether it was in time. */
+    readonly cancelParts: <E>(
+      mediaId: string,
+      end: EndJobs.Cancel<E>,
+    ) => Effect.Effect<void, E | TransientError | ConfigurationError>
     /** Notes a final failure, as it was told, and removes what its tries wrote. */
     readonly giveUp: (failed: EventOf<"media.failed">) => Effect.Effect<void, TransientError | ConfigurationError>
     /** Removes all that there is of a media: streams, captions, and the upload where it came through `/v1/uploads`. */
@@ -117,12 +149,23 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const work = yield* WorkFolder
   const quota = yield* Quota
   const own = yield* Effect.context<
-    FileSystem.FileSystem | Path.Path | ObjectStorage | FfmpegPrograms | ChildProcessSpawner.ChildProcessSpawner
+    | FileSystem.FileSystem
+    | Path.Path
+    | ObjectStorage
+    | PlaybackUrls
+    | FfmpegPrograms
+    | WorkFolder
+    | ChildProcessSpawner.ChildProcessSpawner
   >()
   const limits = options.limits ?? defaultLimits
+  const shortWork = options.shortWork ?? Lane.defaultShortWork
 
   const completion = yield* Completion.make(options.bucket, record)
   const { cleaned, removePrefix } = completion
+  const shared: Shared = { options, record, completion, jobs: yield* ChunkJobs.make }
+  const keptOf = EndJobs.kept(shared)
+  const workOnPart = WorkOnPart.work(shared)
+  const joinParts = join(shared)
 
   const transcode = Effect.fn("Transcode.transcode")(
     function* (
@@ -160,6 +203,28 @@ const make = Effect.fnUntraced(function* (options: Options) {
           return value
         })
 
+      const charge = Effect.fnUntraced(function* (of: { readonly bytes: number; readonly seconds: number }) {
+        const state = yield* record.find(payload.media_id)
+        // The user uploaded it once, however often it is made.
+        if (state?.cause === event.event_id && state.charged === true) return
+        yield* quota.charge(payload.user_id, { eventId: event.event_id, ...of })
+        yield* record.charged(event)
+      })
+      const chunked = yield* beginJob(shared, event, begun.attempt, charge)
+      if (chunked !== undefined) {
+        yield* lightly("transcoding", 10)
+        return chunked
+      }
+
+      if (claim.lane === "short") {
+        const { size } = yield* locate({
+          filePath: payload.file_path,
+          buckets: options.sourceBuckets,
+          bytes: limits.bytes,
+        })
+        if (Lane.isLongBySize(size, shortWork)) return { _tag: "Long" } as const
+      }
+
       const folder = yield* work.make
       const input = path.join(folder, "source")
       yield* lightly("downloading", 0)
@@ -177,8 +242,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
       yield* lightly("probing", 8)
       const info = yield* timed("probing", probe("source", bytes, folder, limits))
-      yield* quota.charge(payload.user_id, { eventId: event.event_id, bytes, seconds: info.duration })
+      yield* charge({ bytes, seconds: info.duration })
       const planned = planOf(options, info, programs.toneMapping)
+      if (claim.lane === "short" && Lane.isLong(planned, shortWork)) return { _tag: "Long" } as const
       const plan = mayCopy(options, claim)
         ? (yield* CopyCheck.decide(planned, {
             input,
@@ -187,8 +253,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
             limit: Duration.seconds(60 + info.duration),
           })).plan
         : planned
-      const mp4 = options.mp4 === undefined ? [] : plan.renditions.map(({ name }) => name)
-      const wanted = options.mp4 === "all" ? mp4 : mp4.filter((name) => options.mp4?.includes(name))
+      const wanted = mp4Of(options, plan)
 
       const output = path.join(folder, "output")
       yield* Effect.forEach(FfmpegCommand.pictureFolders, (name) =>
@@ -212,6 +277,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         stuckAfter: options.stuckAfter ?? Duration.minutes(1),
         limit,
         memory: options.memory ?? defaultMemory,
+        background: claim.lane === "long",
       })
       const ended = yield* timed("transcoding", Effect.raceFirst(running, uploader.follow(playable.update)))
 
@@ -271,11 +337,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   return {
     transcode,
+    part: (request: WorkOnPart.Request) => Effect.provide(workOnPart(request), own),
+    join: (request: JoinRequest) => Effect.provide(joinParts(request), own),
+    endParts: shared.jobs.end,
+    cancelParts: EndJobs.cancel(shared),
     giveUp: Effect.fn("Transcode.giveUp")(function* (failed: EventOf<"media.failed">) {
       for (const upload of yield* record.uploads(failed.payload.media_id)) {
         // A result's id follows from its cause, so it tells which upload failed.
         if (resultEventId(upload, "media.failed") !== failed.event_id) continue
-        yield* cleaned(yield* record.fail(upload, failed.payload))
+        const { error, media_id } = failed.payload
+        yield* cleaned(yield* record.fail(upload, failed.payload, yield* keptOf(media_id, upload, error.code)))
       }
     }),
     remove: Effect.fn("Transcode.remove")(function* (mediaId: string) {
@@ -297,8 +368,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
 /** What could not be done with the source's own packets is done without them. */
 const mayCopy = (options: Options, claim: Claim): boolean => (options.copy ?? true) && (claim.attempts ?? 0) === 0
 
-const defaultMemory = 8e9
+export const defaultMemory = 8e9
 const defaultFreeDisk = 200e6
+
+/** Renditions that are files for download too. */
+export const mp4Of = (options: Options, { renditions }: FfmpegCommand.Plan): ReadonlyArray<string> =>
+  renditions
+    .map(({ name }) => name)
+    .filter((name) => options.mp4 !== undefined && (options.mp4 === "all" || options.mp4.includes(name)))
 
 /** What is made of a source. */
 export const planOf = (options: Options, info: MediaInfo, toneMapping: boolean): FfmpegCommand.Plan => {

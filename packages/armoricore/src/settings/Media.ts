@@ -1,5 +1,6 @@
 /** What is made of an upload, how large one may be, and how much a user may have made a day. */
 import { Ladder } from "@armoricore/media/Ladder"
+import { defaultShortWork } from "@armoricore/media/Lane"
 import { defaultLimits } from "@armoricore/media/Probe"
 import { Duration, Option, Result, Schema } from "effect"
 import { choice, int, optional, parseDuration, size, text, withDefault } from "./Setting.ts"
@@ -66,13 +67,31 @@ export const media = {
     "on",
     "on",
   ),
+  MEDIA_COPY: withDefault(
+    choice("on", "off")({ meaning: "takes a picture or sound as it is where it is as good as what would be encoded" }),
+    "on",
+    "on",
+  ),
   MEDIA_STORYBOARD: withDefault(choice("on", "off")({ meaning: "pictures for seeking" }), "on", "on"),
   MEDIA_THUMBNAILS: withDefault(int(1, 50)({ meaning: "pictures taken at even intervals" }), 5, "5"),
   MEDIA_CONCURRENCY: withDefault(
-    int(1, 64)({ meaning: "uploads processed at once; one alone uses every core" }),
+    int(1, 64)({ meaning: "short uploads processed at once, and as many long ones beside them; one uses every core" }),
     1,
     "1",
   ),
+  MEDIA_SHORT: withDefault(
+    lasting({ meaning: "what counts as short, as a recording of 1080p at 30 frames a second" }),
+    Duration.seconds(defaultShortWork),
+    "1 min",
+  ),
+  MEDIA_USER_CONCURRENCY: int(
+    1,
+    64,
+  )({
+    meaning: "short uploads of one user processed at once, and as many long ones, over all processes",
+    unset: "not limited",
+    example: "2",
+  }),
   MEDIA_WORK_DIR: text({
     meaning: "where running work keeps its files",
     unset: "the system's folder for temporary files",
