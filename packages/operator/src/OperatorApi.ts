@@ -1,0 +1,89 @@
+/**
+ * The operators' API: every procedure with what goes in, what comes out and how it fails. Server, program, console and
+ * tests share this table. Each asks for the role `operator`; those marked as an act change something and are written
+ * into the audit log.
+ */
+import { Context, Schema } from "effect"
+import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
+import { AuditEntry, AuditFilter } from "./api/AuditEntry.ts"
+import { Circuit, CircuitName } from "./api/Circuit.ts"
+import { DeadLetter, DeadLetterFilter, DeadLetterWithBody } from "./api/DeadLetter.ts"
+import { Failure, Refused } from "./api/Failures.ts"
+import { Job, JobFilter, MediaTarget } from "./api/Job.ts"
+import { Overview } from "./api/Overview.ts"
+import { Review, ReviewFilter } from "./api/Review.ts"
+import { Ban, Kick, Kicked, RoomFilter, Rooms, SocketFilter, Sockets } from "./api/Room.ts"
+
+/** Who calls, for handlers; made by {@link Guard}. */
+export class Caller extends Context.Service<Caller, { readonly userId: string; readonly expiresAt: number }>()(
+  "@armoricore/operator/Caller",
+) {}
+
+/** Lets operators through: the token comes as the header `authorization: Bearer …` of each request. */
+export class Guard extends RpcMiddleware.Service<Guard, { provides: Caller }>()("@armoricore/operator/Guard", {
+  error: Refused,
+}) {}
+
+/** Set on what changes something. */
+export const Act = Context.Reference<boolean>("@armoricore/operator/Act", { defaultValue: () => false })
+
+export const LogLevel = Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal", "none"])
+export type LogLevel = typeof LogLevel.Type
+
+const error = Failure
+const reason = Schema.String.check(Schema.isMaxLength(200))
+const letter = { id: Schema.String }
+
+export class OperatorApi extends RpcGroup.make(
+  Rpc.make("WhoAmI", {
+    success: Schema.Struct({ user_id: Schema.String, expires_at: Schema.Finite, version: Schema.String }),
+  }),
+  Rpc.make("GetOverview", { success: Overview }),
+  Rpc.make("WatchOverview", { success: Overview, stream: true }),
+
+  Rpc.make("ListJobs", { payload: JobFilter, success: Schema.Array(Job), error }),
+  /** All jobs first, then again whenever one has changed, at most twice a second. */
+  Rpc.make("WatchJobs", { payload: JobFilter, success: Schema.Array(Job), error, stream: true }),
+  Rpc.make("GetJob", { payload: MediaTarget, success: Job, error }),
+  /** Accepted: the worker ends it, `media.failed` tells with the code `cancelled`. */
+  Rpc.make("CancelJob", { payload: MediaTarget, error }).annotate(Act, true),
+  Rpc.make("RetryJob", { payload: MediaTarget, error }).annotate(Act, true),
+
+  /** Oldest first. */
+  Rpc.make("ListDeadLetters", { payload: DeadLetterFilter, success: Schema.Array(DeadLetter), error }),
+  Rpc.make("GetDeadLetter", { payload: letter, success: DeadLetterWithBody, error }),
+  /** As it was, or with another body; an edited body must be a valid event. */
+  Rpc.make("ReplayDeadLetter", { payload: { ...letter, body: Schema.optionalKey(Schema.String) }, error }).annotate(
+    Act,
+    true,
+  ),
+  Rpc.make("DiscardDeadLetter", { payload: letter, error }).annotate(Act, true),
+
+  Rpc.make("ListRooms", { payload: RoomFilter, success: Rooms, error }),
+  Rpc.make("ListSockets", { payload: SocketFilter, success: Sockets, error }),
+  Rpc.make("Kick", { payload: Kick, success: Kicked, error }).annotate(Act, true),
+  Rpc.make("Ban", { payload: Ban, success: Kicked, error }).annotate(Act, true),
+
+  Rpc.make("ListCircuits", {
+    success: Schema.Struct({ circuits: Schema.Array(Circuit), silent: Schema.Array(Schema.String) }),
+    error,
+  }),
+  Rpc.make("PauseCircuit", { payload: { name: CircuitName, reason }, error }).annotate(Act, true),
+  /** Ends a pause, and forgets failures: the next call is made at once. */
+  Rpc.make("ResumeCircuit", { payload: { name: CircuitName }, error }).annotate(Act, true),
+
+  /** Newest first. */
+  Rpc.make("ListReviews", { payload: ReviewFilter, success: Schema.Array(Review), error }),
+  Rpc.make("ApproveReview", { payload: { review_id: Schema.String }, error }).annotate(Act, true),
+  Rpc.make("RemoveReview", { payload: { review_id: Schema.String }, error }).annotate(Act, true),
+
+  /** Of one process, or of all. What it was changed to ends with the process. */
+  Rpc.make("SetLogLevel", {
+    payload: { level: LogLevel, node: Schema.optionalKey(Schema.String) },
+    success: Schema.Struct({ nodes: Schema.Array(Schema.String), silent: Schema.Array(Schema.String) }),
+    error,
+  }).annotate(Act, true),
+
+  /** Newest first. */
+  Rpc.make("ListAudit", { payload: AuditFilter, success: Schema.Array(AuditEntry), error }),
+).middleware(Guard) {}

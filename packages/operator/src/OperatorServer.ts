@@ -1,0 +1,51 @@
+/**
+ * The operators' API on the wire, at one path: over a WebSocket, and as `POST` with a body of JSON lines, whose answer
+ * streams. The composition root owns the HTTP server and passes its events here.
+ *
+ * The token is in the messages, not in the handshake, so that a browser needs no cookie and another site can do nothing
+ * with the connection; whoever connects without one gets refusals.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { ByteSize, Effect } from "effect"
+import { HttpIncomingMessage } from "effect/http"
+import { RpcSerialization, RpcServer } from "effect/rpc"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
+import { WebSocketServer } from "ws"
+import { OperatorApi } from "./OperatorApi.ts"
+
+export const path = "/rpc"
+
+/** A dead letter's body goes both ways. */
+const maxMessageBytes = 4 * 1024 * 1024
+
+/** The two listeners; false: another path, nothing was touched. Both end with the scope. */
+export const make = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const http = yield* RpcServer.toHttpEffect(OperatorApi, { disableFatalDefects: true })
+  const sockets = yield* RpcServer.toHttpEffectWebsocket(OperatorApi, { disableFatalDefects: true })
+  const limited = Effect.provideService(http, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxMessageBytes))
+  const answer = yield* NodeHttpServer.makeHandler(limited, { scope })
+  const server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: maxMessageBytes })
+  const upgrade = yield* NodeHttpServer.makeUpgradeHandler(Effect.succeed(server), sockets, { scope })
+
+  return {
+    handleRequest: (request: IncomingMessage, response: ServerResponse): boolean => {
+      if (!isOurs(request)) return false
+      if (request.method === "POST") answer(request, response)
+      else {
+        response.writeHead(405, { allow: "POST", "content-type": "text/plain; charset=utf-8" })
+        response.end("The operators' API: connect a WebSocket here, or POST to it. docs/operator.md says how.\n")
+      }
+      return true
+    },
+    handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+      if (!isOurs(request)) return false
+      upgrade(request, socket, head)
+      return true
+    },
+  }
+}).pipe(Effect.provide(RpcSerialization.layerNdjson))
+
+/** Clients that join addresses end theirs in a slash. */
+const isOurs = ({ url = "/" }: IncomingMessage): boolean => [path, `${path}/`].includes(url.split("?", 1)[0] ?? "/")

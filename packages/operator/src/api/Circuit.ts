@@ -1,0 +1,29 @@
+/** What is called outside: notification routes and the dependencies of handlers, each with its circuit breaker. */
+import { Schema } from "effect"
+
+export const CircuitStatus = Schema.Literals(["closed", "open", "probing", "waiting"])
+
+/** A circuit as one process has it. */
+export const OwnCircuit = Schema.Struct({
+  name: Schema.String,
+  status: CircuitStatus,
+  failures: Schema.Finite,
+  /** Epoch milliseconds. */
+  until: Schema.optionalKey(Schema.Finite),
+})
+
+export const Circuit = Schema.Struct({
+  /** `route:fcm`, `dependency:webhook`, … */
+  name: Schema.String,
+  /** The worst of all processes: `open` calls nobody, `probing` tries once, `waiting` has a fault of configuration. */
+  status: CircuitStatus,
+  failures: Schema.Finite,
+  until: Schema.optionalKey(Schema.Finite),
+  /** Processes that have it. */
+  nodes: Schema.Array(Schema.String),
+  /** An operator's pause: nothing is called until it is resumed. */
+  paused: Schema.optionalKey(Schema.Struct({ by: Schema.String, reason: Schema.String, since: Schema.Finite })),
+})
+export type Circuit = typeof Circuit.Type
+
+export const CircuitName = Schema.String.check(Schema.isPattern(/^(route|dependency):[A-Za-z0-9_.-]{1,100}$/u))

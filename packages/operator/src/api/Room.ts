@@ -1,0 +1,64 @@
+/** Open sockets and the topics they joined, over all nodes. */
+import { Id } from "@armoricore/domain/Wire"
+import { Schema } from "effect"
+
+export const Room = Schema.Struct({
+  topic: Schema.String,
+  members: Schema.Finite,
+  nodes: Schema.Array(Schema.String),
+})
+export type Room = typeof Room.Type
+
+export const OpenSocket = Schema.Struct({
+  socket_id: Schema.String,
+  user_id: Schema.String,
+  address: Schema.String,
+  node: Schema.String,
+  topics: Schema.Array(Schema.String),
+  /** RFC 3339. */
+  connected_at: Schema.String,
+})
+export type OpenSocket = typeof OpenSocket.Type
+
+const gathered = {
+  /** There are more than asked for. */
+  truncated: Schema.Boolean,
+  /** Nodes that did not answer in time: what they have is missing. */
+  silent: Schema.Array(Schema.String),
+}
+export const Rooms = Schema.Struct({ rooms: Schema.Array(Room), ...gathered })
+export type Rooms = typeof Rooms.Type
+export const Sockets = Schema.Struct({ sockets: Schema.Array(OpenSocket), ...gathered })
+export type Sockets = typeof Sockets.Type
+
+export const RoomFilter = {
+  prefix: Schema.optionalKey(Schema.String),
+  /** The largest so many; default 100, at most 1,000. */
+  limit: Schema.optionalKey(Schema.Int),
+}
+
+export const SocketFilter = {
+  user_id: Schema.optionalKey(Id),
+  topic: Schema.optionalKey(Schema.String),
+  /** Default 100, at most 1,000. */
+  limit: Schema.optionalKey(Schema.Int),
+}
+
+const reason = Schema.String.check(Schema.isMaxLength(200))
+
+/** A user, or one socket; with a topic only from there, else the sockets are closed. */
+export const Kick = {
+  user_id: Schema.optionalKey(Id),
+  socket_id: Schema.optionalKey(Schema.String),
+  topic: Schema.optionalKey(Schema.String),
+  /** Told to the client. */
+  reason,
+}
+
+export const Kicked = Schema.Struct({
+  kicked: Schema.Finite,
+  silent: Schema.Array(Schema.String),
+})
+
+/** Every token of this user made until now counts no more. */
+export const Ban = { user_id: Id, reason }

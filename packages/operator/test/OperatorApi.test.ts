@@ -1,0 +1,6 @@
+import { behaviour } from "./behaviour.ts"
+import { inMemory, overHttp, overWebSocket } from "./support.ts"
+
+behaviour("the operators' API in the process", inMemory)
+behaviour("the operators' API over HTTP", overHttp)
+behaviour("the operators' API over a WebSocket", overWebSocket)

@@ -1,0 +1,347 @@
+/** What the operators' API does, whichever way it is reached. */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { History } from "@armoricore/history/History"
+import { OperatorApi } from "@armoricore/operator"
+import { Act } from "@armoricore/operator/OperatorApi"
+import * as Collection from "@armoricore/state/Collection"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { on } from "@armoricore/worker/Handler"
+import * as Worker from "@armoricore/worker/Worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, type Layer, Logger, type Scope, Stream } from "effect"
+import { api, as, type inMemory, People, tokenFor } from "./support.ts"
+
+type Client = Effect.Success<typeof inMemory>
+type Provided = Layer.Success<typeof api> | Scope.Scope
+
+const uploaded = (mediaId: string, extra: object = {}) => ({
+  event_type: "media.uploaded",
+  event_id: crypto.randomUUID(),
+  timestamp: new Date().toISOString(),
+  source: "php-backend",
+  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  payload: { media_id: mediaId, user_id: "ada", file_path: "s3://media/a.mp4" },
+  ...extra,
+})
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+
+const publish = Effect.fnUntraced(function* (value: { readonly event_type: string; readonly event_id: string }) {
+  const bus = yield* EventBus
+  const headers = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }
+  yield* bus.publish({ address: event(value.event_type), id: value.event_id, body: bytes(value), headers })
+})
+
+/** Waits for real work on the other side of the bus. */
+const until = <A, E, R>(effect: Effect.Effect<A, E, R>, wanted: (value: A) => boolean): Effect.Effect<A, E, R> =>
+  Effect.flatMap(effect, (value) =>
+    wanted(value)
+      ? Effect.succeed(value)
+      : Effect.delay(
+          Effect.suspend(() => until(effect, wanted)),
+          10,
+        ),
+  )
+
+/** Payloads that are well formed, of every procedure. */
+const asked: Readonly<Record<string, unknown>> = {
+  ListJobs: {},
+  WatchJobs: {},
+  GetJob: { media_id: "m" },
+  CancelJob: { media_id: "m" },
+  RetryJob: { media_id: "m" },
+  ListDeadLetters: {},
+  GetDeadLetter: { id: "1" },
+  ReplayDeadLetter: { id: "1" },
+  DiscardDeadLetter: { id: "1" },
+  ListRooms: {},
+  ListSockets: {},
+  Kick: { user_id: "ada", reason: "" },
+  Ban: { user_id: "ada", reason: "" },
+  PauseCircuit: { name: "route:fcm", reason: "" },
+  ResumeCircuit: { name: "route:fcm" },
+  ListReviews: {},
+  ApproveReview: { review_id: "r" },
+  RemoveReview: { review_id: "r" },
+  SetLogLevel: { level: "debug" },
+  ListAudit: {},
+}
+
+export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Provided>): void => {
+  // Clients differ in the errors of their transport alone, which no test meets.
+  const connected = open as Effect.Effect<Client, never, Provided>
+  const test = (title: string, run: (client: Client) => Effect.Effect<void, unknown, Provided>) =>
+    it.live(title, () =>
+      Effect.flatMap(connected, run).pipe(Effect.scoped, Effect.provide(api), Effect.provide(Logger.layer([]))),
+    )
+
+  describe(name, () => {
+    test("without the role each procedure is refused and written down", (client) =>
+      Effect.gen(function* () {
+        const plain = yield* tokenFor("eve", { roles: ["publisher"] })
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        const tags = [...OperatorApi.requests.keys()]
+        for (const [index, tag] of tags.entries()) {
+          // The table of the API has them all; TypeScript cannot follow the name to its payload.
+          const call = Reflect.get(client, tag) as (payload: unknown) => Effect.Effect<unknown, unknown>
+          const isStream = tag.startsWith("Watch")
+          const result: unknown = call(asked[tag])
+          const running = isStream
+            ? Stream.runHead(result as Stream.Stream<unknown>)
+            : (result as Effect.Effect<unknown>)
+          // Each user has an allowance of refusals that are written.
+          const token = index < 15 ? plain : yield* tokenFor("mallory", { roles: ["guest"] })
+          const refusal = yield* Effect.flip(as(token)(running as Effect.Effect<unknown, { reason: string }>))
+          assert.strictEqual(refusal.reason, "role_missing", tag)
+        }
+        const log = yield* op(client.ListAudit({ outcome: "refused" }))
+        assert.deepStrictEqual(log.map(({ act }) => act).sort(), [...tags].sort())
+        assert.includeMembers(
+          log.map(({ user_id }) => user_id),
+          ["eve", "mallory"],
+        )
+        assert.deepStrictEqual((yield* People).kicked, [])
+      }))
+
+    test("no token, a bad one and one that was revoked are refused, each with its reason", (client) =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* Effect.flip(client.WhoAmI())).reason, "missing")
+        assert.strictEqual((yield* Effect.flip(as("x.y.z")(client.WhoAmI()))).reason, "invalid")
+        const other = as(yield* tokenFor("op2", { roles: ["operator"] }))
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        assert.strictEqual((yield* op(client.WhoAmI())).user_id, "op")
+        yield* op(client.Ban({ user_id: "op2", reason: "left us" }))
+        assert.strictEqual((yield* Effect.flip(other(client.WhoAmI()))).reason, "revoked")
+        const [newest] = yield* op(client.ListAudit({ act: "WhoAmI" }))
+        assert.deepInclude(newest, { outcome: "refused", user_id: "op2" })
+      }))
+
+    test("a flood of refusals does not flood the audit log, and is counted", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        yield* Effect.forEach(Array.from({ length: 60 }), () => Effect.flip(client.WhoAmI()), { discard: true })
+        assert.strictEqual((yield* op(client.ListAudit({ outcome: "refused", limit: 1000 }))).length, 20)
+      }))
+
+    test("acts are in the audit log with who, what and how it ended", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        yield* op(client.Kick({ user_id: "ada", reason: "spam" }))
+        yield* Effect.flip(op(client.ReplayDeadLetter({ id: "99" })))
+        yield* op(client.ListRooms({}))
+        const log = yield* op(client.ListAudit({}))
+        assert.deepStrictEqual(
+          log.map(({ about, act, outcome, user_id }) => ({ about, act, outcome, user_id })),
+          [
+            { act: "ReplayDeadLetter", about: { id: "99" }, outcome: "failed", user_id: "op" },
+            { act: "Kick", about: { user_id: "ada", reason: "spam" }, outcome: "done", user_id: "op" },
+          ],
+        )
+        assert.deepStrictEqual((yield* People).kicked, ["ada: spam"])
+        for (const rpc of OperatorApi.requests.values()) {
+          assert.strictEqual(
+            Context.get(rpc.annotations, Act),
+            /^(Cancel|Retry|Replay|Discard|Kick|Ban|Pause|Resume|Approve|Remove|Set)/.test(rpc._tag),
+            rpc._tag,
+          )
+        }
+      }))
+
+    test("a dead letter is read, mended and replayed to success; discarding another removes it", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        const handled: Array<string> = []
+        yield* Worker.run("media", [
+          on("media.uploaded", {
+            handle: ({ payload }) => Effect.sync(() => (handled.push(payload.media_id), [])),
+            failed: () => [],
+          }),
+        ])
+        const broken = uploaded("m1")
+        yield* publish({ ...broken, payload: { ...broken.payload, user_id: "" } } as never)
+        yield* publish({ ...uploaded("m2"), payload: {} } as never)
+        const letters = yield* until(op(client.ListDeadLetters({})), ({ length }) => length === 2)
+        const [letter, other] = letters
+        assert.deepInclude(letter, { service: "media", reason: "invalid", path: "payload.user_id" })
+        assert.strictEqual(letter?.trace_id, "0af7651916cd43dd8448eb211c80319c")
+        const id = letter?.id ?? ""
+        const { body } = yield* op(client.GetDeadLetter({ id }))
+        const refusal = yield* Effect.flip(op(client.ReplayDeadLetter({ id, body: "{" })))
+        assert.deepInclude(refusal, { _tag: "NotDone", code: "undecodable" })
+        yield* op(client.ReplayDeadLetter({ id, body: body.replace('"user_id":""', '"user_id":"ada"') }))
+        yield* until(
+          Effect.sync(() => handled),
+          ({ length }) => length === 1,
+        )
+        assert.deepStrictEqual(handled, ["m1"])
+        yield* op(client.DiscardDeadLetter({ id: other?.id ?? "" }))
+        assert.deepStrictEqual(yield* op(client.ListDeadLetters({})), [])
+        const gone = yield* Effect.flip(op(client.GetDeadLetter({ id })))
+        assert.deepInclude(gone, { _tag: "NotDone", code: "not_found" })
+      }))
+
+    test("jobs are listed, watched, cancelled and made again", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        const states = yield* Collection.make(mediaStates)
+        const state = {
+          media_id: "m1",
+          user_id: "ada",
+          status: "processing",
+          stage: "transcoding",
+          percent: 40,
+          cause: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+          generations: {},
+          attempts: [],
+          rungs: [],
+          timings: {},
+          updated_at: "2026-01-01T00:00:00.000Z",
+        } as const
+        yield* states.put("m1", state)
+        const heard: Array<string> = []
+        const bus = yield* EventBus
+        yield* Effect.forEach(["control", "retry"], (kind) =>
+          bus.consume(
+            { name: `test-${kind}`, from: { channel: "work", service: "media", kind }, concurrency: 1 },
+            ({ body }) =>
+              Effect.sync(() => {
+                heard.push(`${kind} ${JSON.stringify(JSON.parse(new TextDecoder().decode(body)).payload)}`)
+                return { _tag: "Ack" }
+              }),
+          ),
+        )
+        assert.deepInclude((yield* op(client.ListJobs({})))[0], { media_id: "m1", stage: "transcoding", percent: 40 })
+        assert.deepStrictEqual(yield* op(client.ListJobs({ status: "failed" })), [])
+        const watched: Array<ReadonlyArray<string>> = []
+        yield* Effect.forkScoped(
+          op(
+            Stream.runForEach(client.WatchJobs({}), (jobs) =>
+              Effect.sync(() => void watched.push(jobs.map(({ media_id, stage }) => `${media_id} ${stage}`))),
+            ),
+          ),
+        )
+        yield* until(
+          Effect.sync(() => watched),
+          ({ length }) => length > 0,
+        )
+        yield* publish(uploaded("m2"))
+        yield* until(
+          Effect.sync(() => watched),
+          (all) => all.some(([newest]) => newest === "m2 queued"),
+        )
+        assert.strictEqual(
+          (yield* op(client.ListJobs({ query: "m2" })))[0]?.trace_id,
+          "0af7651916cd43dd8448eb211c80319c",
+        )
+
+        yield* op(client.CancelJob({ media_id: "m1" }))
+        const early = yield* Effect.flip(op(client.RetryJob({ media_id: "m1" })))
+        assert.deepInclude(early, { code: "not_failed" })
+        const upload = { media_id: "m1", user_id: "ada", file_path: "s3://media/a.mp4" }
+        yield* states.put("m1", { ...state, status: "failed", upload })
+        assert.deepInclude(yield* Effect.flip(op(client.CancelJob({ media_id: "m1" }))), { code: "not_processing" })
+        yield* op(client.RetryJob({ media_id: "m1" }))
+        yield* until(
+          Effect.sync(() => heard),
+          ({ length }) => length === 2,
+        )
+        assert.deepStrictEqual(heard, [
+          'control {"action":"cancel","media_id":"m1"}',
+          'retry {"media_id":"m1","user_id":"ada"}',
+        ])
+        assert.deepInclude(yield* Effect.flip(op(client.GetJob({ media_id: "nobody" }))), { code: "not_found" })
+      }))
+
+    test("what is flagged waits for a person, who keeps it or has it removed, once", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        const history = yield* History
+        const said = (content: string) => bytes({ event: "new_message", payload: { content } })
+        yield* history.append("chat:room:tea", "c1", said("is this rude?"))
+        const flag = (id: string) => ({
+          event_type: "moderation.flagged",
+          event_id: crypto.randomUUID(),
+          source: "ai",
+          timestamp: new Date().toISOString(),
+          payload: {
+            target: {
+              kind: "chat",
+              id,
+              room_id: "tea",
+              user_id: "ada",
+            },
+            reasons: ["word"],
+            action: "review",
+          },
+        })
+        const told: Array<unknown> = []
+        const bus = yield* EventBus
+        yield* publish(flag("c1"))
+        yield* publish(flag("c2"))
+        const pending = yield* until(op(client.ListReviews({ status: "pending" })), ({ length }) => length === 2)
+        yield* bus.listen(event("moderation.flagged"), ({ body }) => {
+          told.push(JSON.parse(new TextDecoder().decode(body)).payload)
+        })
+        const one = pending.find(({ message_id }) => message_id === "c1")
+        assert.deepInclude(one, { place: "tea", user_id: "ada", content: "is this rude?", reasons: ["word"] })
+        yield* op(client.RemoveReview({ review_id: one?.review_id ?? "" }))
+        yield* op(client.ApproveReview({ review_id: "chat.tea.c2" }))
+        assert.deepInclude(yield* Effect.flip(op(client.RemoveReview({ review_id: "chat.tea.c2" }))), {
+          code: "too_late",
+        })
+        yield* until(
+          Effect.sync(() => told),
+          ({ length }) => length === 1,
+        )
+        assert.deepInclude(told[0], { action: "remove", reasons: ["word"] })
+        const decided = yield* op(client.ListReviews({}))
+        assert.deepStrictEqual(
+          decided.map(({ decided_by, message_id, status }) => [message_id, status, decided_by]).sort(),
+          [
+            ["c1", "removed", "op"],
+            ["c2", "approved", "op"],
+          ],
+        )
+      }))
+
+    test("circuits are paused and resumed; the overview tells what needs a person", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        yield* op(client.PauseCircuit({ name: "route:fcm", reason: "wrong key" }))
+        const { circuits } = yield* op(client.ListCircuits())
+        assert.deepInclude(circuits[0]?.paused, { by: "op", reason: "wrong key" })
+        const overview = yield* op(client.GetOverview())
+        assert.deepStrictEqual(overview.troubled, ["route:fcm"])
+        assert.include(overview.attention[0]?.message, "paused by op")
+        assert.deepStrictEqual(overview.nodes[0]?.services, ["media", "realtime"])
+        assert.deepStrictEqual(
+          overview.queues.map(({ name }) => name),
+          ["operator-moderation-flagged"],
+        )
+        yield* op(client.ResumeCircuit({ name: "route:fcm" }))
+        assert.deepStrictEqual((yield* op(client.ListCircuits())).circuits, [])
+        const unknown = yield* Effect.flip(op(client.ResumeCircuit({ name: "route:nobody" })))
+        assert.deepInclude(unknown, { code: "not_found" })
+        const [first, second] = yield* op(Stream.runCollect(Stream.take(client.WatchOverview(), 2)))
+        assert.isAbove(first?.history.length ?? 0, 0)
+        assert.strictEqual(second?.history.length, 0)
+      }))
+
+    test("sockets and rooms are listed; the log level is set on the processes that answer", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        assert.deepStrictEqual((yield* op(client.ListRooms({}))).rooms, [
+          { topic: "chat:room:tea", members: 1, nodes: ["n"] },
+        ])
+        assert.deepInclude((yield* op(client.ListSockets({ user_id: "ada" }))).sockets[0], {
+          socket_id: "s1",
+          user_id: "ada",
+        })
+        assert.deepStrictEqual((yield* op(client.ListSockets({ user_id: "bob" }))).sockets, [])
+        assert.strictEqual((yield* op(client.SetLogLevel({ level: "debug" }))).nodes.length, 1)
+        const nobody = yield* Effect.flip(op(client.SetLogLevel({ level: "debug", node: "elsewhere" })))
+        assert.deepInclude(nobody, { code: "not_found" })
+        assert.deepInclude(yield* Effect.flip(op(client.Kick({ reason: "" }))), { code: "invalid" })
+      }))
+  })
+}
