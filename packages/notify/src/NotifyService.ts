@@ -164,7 +164,13 @@ export const layerNoDeps = Layer.effectDiscard(
 
     const report = onWork(WorkKinds.report, Report, { concurrency: 16, handle: reports.handle, failed: () => [] })
 
-    yield* Worker.run("notify", [request, fanOut, ...singles, ...volleys, settle, report])
+    // A message of a worker that died comes again when its claim has run out, and not before.
+    const { lease: ackWait } = yield* Worker.WorkerTimes
+    const handlers = [request, fanOut, ...singles, ...volleys, settle, report]
+    yield* Worker.run(
+      "notify",
+      handlers.map((handler) => ({ ...handler, ackWait })),
+    )
   }),
 )
 

@@ -4,7 +4,8 @@
  * - The provider token's ES256 signature, key id, team and age are verified on every request.
  * - One stream at a time until a request with a valid token was answered; a second one is reset.
  * - `goAway` ends the sessions in flight: streams that were answered stay answered, later ones are not seen.
- * - What a device token begins with decides the answer: `reason` turns Apple's reasons into such tokens.
+ * - What a device token begins with decides the answer: `reason` turns Apple's reasons into such tokens; `cc` is taken
+ *   and the connection lost, `dd` is taken and the first time not answered.
  */
 import { Context, Effect, Layer, Redacted } from "effect"
 import { exportPKCS8, generateKeyPair, jwtVerify } from "jose"
@@ -196,6 +197,11 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
       // Taken, and the connection is lost before the answer.
       seen.set(device, 1)
       return session.destroy()
+    }
+    if (device.startsWith("dd") && (seen.get(device) ?? 0) === 0) {
+      // Taken, and the first time no answer comes.
+      seen.set(device, 1)
+      return
     }
     answer(200)
   }

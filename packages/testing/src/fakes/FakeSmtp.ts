@@ -8,6 +8,7 @@
  * | `nobody` | 550 5.1.1 at RCPT |
  * | `refused` | 550 5.7.1 after DATA |
  * | `drop` | the connection is cut after the message was complete, before the answer; the mail is kept |
+ * | `silent` | the mail is kept, and the first one gets no answer |
  * | `early` | the connection is cut at DATA, before the message, for the first mail |
  */
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -88,6 +89,7 @@ const make = Effect.gen(function* () {
           messageId: /^message-id:\s*(<[^>]+>)/im.exec(raw)?.[1] ?? "",
         })
         if (to.startsWith("drop")) return cut(session)
+        if (to.startsWith("silent") && firstTime(to)) return
         callback()
       })
     },
