@@ -1,0 +1,38 @@
+/** Starts `clusterNode.ts` and knows its port. */
+import { Effect, type Scope } from "effect"
+import { type ChildProcess, fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import type { NodeOptions } from "./clusterNode.ts"
+
+const file = fileURLToPath(new URL("./clusterNode.ts", import.meta.url))
+
+export interface NodeProcess {
+  readonly port: number
+  /** Returns when the process is gone. */
+  readonly end: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
+}
+
+const end = (child: ChildProcess, signal: "SIGTERM" | "SIGKILL") =>
+  Effect.callback<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    child.kill(signal)
+  })
+
+/** Killed with the scope. */
+export const start = (options: NodeOptions): Effect.Effect<NodeProcess, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        fork(file, [JSON.stringify(options)], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] }),
+      ),
+      (started) => end(started, "SIGKILL"),
+    )
+    const port = yield* Effect.callback<number>((resume) => {
+      child.once("message", (message) => {
+        if (typeof message === "object" && "port" in message) resume(Effect.succeed(Number(message.port)))
+      })
+      child.once("exit", (code) => resume(Effect.die(new Error(`the node ended with ${code}`))))
+    })
+    return { port, end: (signal) => end(child, signal) }
+  })
