@@ -17,9 +17,9 @@ export class Party {
     this.key = key
   }
 
-  /** Takes one message out of the allowance; 0, or how many milliseconds until there is one. */
-  message(rate: Rate, now: number): number {
-    const whole = taken(this.#messagesWhole, rate, now)
+  /** Takes messages out of the allowance; 0, or how many milliseconds until there are so many. */
+  message(rate: Rate, now: number, count = 1): number {
+    const whole = taken(this.#messagesWhole, rate, now, count)
     if (whole < 0) return -whole
     this.#messagesWhole = whole
     return 0
@@ -38,12 +38,13 @@ export class Party {
   }
 }
 
-/** When the allowance is whole again after one was taken; negative: nothing is left for so many milliseconds. */
-const taken = (whole: number, { perSecond, burst }: Rate, now: number): number => {
+/** When the allowance is whole again after so many were taken; negative: they are not there for so many milliseconds. */
+const taken = (whole: number, { perSecond, burst }: Rate, now: number, count = 1): number => {
   const interval = 1000 / perSecond
   const from = Math.max(whole, now)
-  const wait = from - now - (burst - 1) * interval
-  return wait > 0 ? -Math.ceil(wait) : from + interval
+  const spent = Math.min(count, burst)
+  const wait = from - now - (burst - spent) * interval
+  return wait > 0 ? -Math.ceil(wait) : from + spent * interval
 }
 
 export interface Place {

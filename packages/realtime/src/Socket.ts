@@ -16,7 +16,7 @@
  * The endpoint owns the farewells and waits for them at shutdown; a membership's end touches nothing else. A fault in
  * one message ends no socket: only a frame that is no message does (1011).
  */
-import type { Identity } from "@armoricore/auth/Identity"
+import { admitsTopic, type Identity } from "@armoricore/auth/Identity"
 import { revoked, type Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { type Clock, Effect, Fiber } from "effect"
@@ -251,18 +251,28 @@ export class Socket implements Receiver, Connected {
     const { clock, limits } = this.#surroundings
     const now = clock.currentTimeMillisUnsafe()
     this.#heardAt = now
-    const message = isBinary ? this.serializer.decodeBinary(bytes) : this.serializer.decodeText(bytes.toString())
+    const tooLarge = bytes.length > limits.maxMessageBytes
+    const message = this.#decode(bytes, isBinary, tooLarge)
     if (message === undefined) return this.close(CloseCode.undecodable)
-    const wait = this.place.user.message(limits.userMessages, now)
-    if (wait > 0) this.#limit(message, wait)
-    else this.#onMessage(message, bytes.length > limits.maxMessageBytes, now)
+    // One that is too large counts as many as would fit into it, since it cost as much to receive.
+    const count = Math.max(1, Math.ceil(bytes.length / limits.maxMessageBytes))
+    const wait = this.place.user.message(limits.userMessages, now, count)
+    if (wait > 0) this.#limit(message, wait, count)
+    else this.#onMessage(message, tooLarge, now)
+  }
+
+  /** Of what is refused anyway only the addresses are read. */
+  #decode(bytes: Buffer, isBinary: boolean, tooLarge: boolean): Message | undefined {
+    const { serializer } = this
+    if (isBinary) return serializer.decodeBinary(bytes)
+    return (tooLarge ? serializer.decodeHead?.(bytes) : undefined) ?? serializer.decodeText(bytes.toString())
   }
 
   /** The answer is cheap, yet reading and answering a flood without end is not: after some answers reading stops. */
-  #limit(message: Message, wait: number): void {
+  #limit(message: Message, wait: number, count = 1): void {
     this.refuse(message, Refusals.rateLimit(wait))
     const before = this.#isPaused
-    this.#limited++
+    this.#limited += count
     if (this.#isFlooding && !before) this.#transport.pause()
   }
 
@@ -317,6 +327,8 @@ export class Socket implements Receiver, Connected {
         }
         this.identity = identity
         this.reply(message, "ok", { expires_at: new Date(identity.expiresAt).toISOString() })
+        for (const topic of this.#members.keys())
+          if (!admitsTopic(identity, topic)) this.kickFrom(topic, "unauthorized")
       },
       onFailure: (cause) => {
         const error = cause.reasons.find((reason) => reason._tag === "Fail")?.error

@@ -134,6 +134,23 @@ describe("a token's end", () => {
       yield* client.nothing
     }),
   )
+
+  it.live("a new token that is limited to fewer topics kept the others open", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* joined(server, "room:a")
+      client.send("2", "2", "room:b", "phx_join", {})
+      yield* client.next
+      client.send("2", "3", "room:b", "access_token", { token: yield* server.token("u1", { channels: ["room:b"] }) })
+      assert.strictEqual((yield* client.next)[4]["status"], "ok")
+      assert.deepStrictEqual(yield* client.next, ["1", "1", "room:a", "phx_close", { reason: "unauthorized" }])
+      server.topics.deliver("room:a", "said", { text: "secret" })
+      client.send("1", "4", "room:a", "phx_join", {})
+      assert.include(JSON.stringify(yield* client.next), '"reason":"unauthorized"')
+      server.topics.deliver("room:b", "said", { text: "still there" })
+      assert.deepStrictEqual(yield* client.next, [null, null, "room:b", "said", { text: "still there" }])
+    }),
+  )
 })
 
 describe("a drain", () => {

@@ -1,4 +1,4 @@
-import { serializer } from "@armoricore/realtime/protocol/Frame"
+import { decodeHead, serializer } from "@armoricore/realtime/protocol/Frame"
 import { serializer as serializerV1 } from "@armoricore/realtime/protocol/FrameV1"
 import { isName, isRef } from "@armoricore/realtime/protocol/Message"
 import { assert, describe, it } from "@effect/vitest"
@@ -23,6 +23,29 @@ const clientReads = (body: string | Uint8Array): Record<string, unknown> => {
 }
 
 describe("the V2 serializer", () => {
+  it.effect.prop("reads the addresses of a frame without its payload", [Ref, Ref, Name, Name, JsonObject], (parts) =>
+    Effect.sync(() => {
+      const [joinRef, ref, topic, event] = parts
+      for (const json of [JSON.stringify(parts), JSON.stringify(parts, null, 2)]) {
+        assert.deepStrictEqual(decodeHead(Buffer.from(json)), { joinRef, ref, topic, event, payload: null })
+      }
+    }),
+  )
+
+  it("finds no addresses where there are none", () => {
+    for (const text of [
+      "",
+      "[",
+      "{}",
+      '["1","2","a"]',
+      '[["1"],"2","a","b",{}]',
+      '["1","2",[,,,,',
+      '["1","2","a",5,{}]',
+    ]) {
+      assert.isUndefined(decodeHead(Buffer.from(text)), text)
+    }
+  })
+
   it.effect.prop("reads what the official client sends as text", [Ref, Ref, Name, Name, JsonObject], (parts) =>
     Effect.sync(() => {
       const [joinRef, ref, topic, event, payload] = parts

@@ -142,6 +142,33 @@ describe("rates", () => {
     }),
   )
 
+  it.live("frames far over the limit were parsed whole, one after the other, while others waited", () =>
+    Effect.gen(function* () {
+      const userMessages = { perSecond: 0.1, burst: 161 }
+      const server = yield* start({ limits: { userMessages } })
+      const client = yield* joined(server, "room:a")
+      const numbers = "1,".repeat(500_000)
+      const send = (ref: number) => client.ws.send(`[ "1" , "${ref}","room:\\u0061","echo",{"text":[${numbers}1]}]`)
+      for (let ref = 0; ref < 20; ref++) send(ref)
+      const reasons = new Map<unknown, number>()
+      for (let ref = 0; ref < 20; ref++) {
+        const [joinRef, answered, topic, , { response }] = yield* client.next
+        assert.deepStrictEqual([joinRef, answered, topic], ["1", `${ref}`, "room:a"])
+        const reason = /"reason":"([^"]*)"/.exec(JSON.stringify(response))?.[1]
+        reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+      }
+      // Each is as large as 16 messages may be, and counts so.
+      assert.deepStrictEqual(
+        [...reasons],
+        [
+          ["too_large", 10],
+          ["rate_limit", 10],
+        ],
+      )
+      assert.isUndefined(client.closed)
+    }),
+  )
+
   it.live(
     "100,000 joins, of topics granted and denied, cost little and end nothing",
     () =>

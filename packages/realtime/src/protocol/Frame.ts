@@ -44,6 +44,15 @@ export const decodeText = (text: string): Message | undefined => {
   return { joinRef, ref, topic, event, payload }
 }
 
+/** Four names at their longest, every character of them escaped. */
+const maxHeadBytes = 4 * 6 * maxNameBytes
+const head = /^\s*\[(?:\s*(?:null|-?\d[\d.eE+-]*|"(?:[^"\\]|\\.)*")\s*,){4}/
+
+export const decodeHead = (bytes: Buffer): Message | undefined => {
+  const found = head.exec(bytes.subarray(0, maxHeadBytes).toString())?.[0]
+  return found === undefined ? undefined : decodeText(`${found}null]`)
+}
+
 /** A client's binary push. */
 export const decodeBinary = (bytes: Uint8Array): Message | undefined => {
   if (bytes[0] !== kind.push || bytes.length < 5) return undefined
@@ -99,6 +108,7 @@ export const serializer: Serializer = {
   version: "2.0.0",
   decodeText,
   decodeBinary,
+  decodeHead,
   reply: ({ joinRef, ref, topic }, status, response): Body =>
     response instanceof Uint8Array
       ? binary(kind.reply, [name(joinRef), name(ref), name(topic), name(status)], response)

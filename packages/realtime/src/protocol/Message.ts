@@ -27,6 +27,8 @@ export interface Serializer {
   /** `undefined`: not a message. */
   readonly decodeText: (text: string) => Message | undefined
   readonly decodeBinary: (bytes: Uint8Array) => Message | undefined
+  /** The addresses of a text frame too large to be read whole; its payload is not there. */
+  readonly decodeHead?: (bytes: Buffer) => Message | undefined
   readonly reply: (message: Pick<Message, "joinRef" | "ref" | "topic">, status: Status, response: Payload) => Body
   /** To one member of a topic. */
   readonly push: (joinRef: Ref, topic: string, event: string, payload: Payload) => Body
