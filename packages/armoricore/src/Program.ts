@@ -18,6 +18,7 @@ import * as Adapters from "./Adapters.ts"
 import { CommandFailed } from "./Failure.ts"
 import * as Health from "./Health.ts"
 import * as Notify from "./Notify.ts"
+import * as Operator from "./Operator.ts"
 import { type Check, Readiness } from "./Readiness.ts"
 import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
@@ -61,7 +62,14 @@ const run = Effect.fnUntraced(function* <E, R>(
     : Effect.provideContext(Server.make(Layer.mergeAll(everywhere, yield* api, pages)), revocations)
   const realtime =
     revocations === undefined ? undefined : yield* Effect.provideContext(Layer.build(Sockets.layer), revocations)
-  const endpoints = realtime === undefined ? [] : [Context.get(realtime, Endpoint)]
+  const control = yield* Layer.build(Operator.control(chosen))
+  const endpoints =
+    realtime === undefined || revocations === undefined
+      ? []
+      : [
+          Context.get(realtime, Endpoint),
+          yield* Effect.provideContext(Operator.listeners(realtime), Context.merge(revocations, control)),
+        ]
   const listening = yield* server.listen(
     endpoints.map(({ handleUpgrade }) => handleUpgrade),
     endpoints.map(({ handleRequest }) => handleRequest),
@@ -70,7 +78,7 @@ const run = Effect.fnUntraced(function* <E, R>(
     Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
     Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
   )
-  yield* Layer.build(Services.workers(chosen, realtime))
+  yield* Effect.provideContext(Layer.build(Services.workers(chosen, realtime)), control)
   yield* readiness.enter("serving")
   yield* Effect.addFinalizer(() => readiness.enter("draining"))
   yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, { port: listening.port })

@@ -3,13 +3,16 @@
  * `deploy/nats.conf` is written from it, so that neither can fall behind the code.
  */
 import { revocations } from "@armoricore/auth/Revocations"
-import { catalogue, type EventType, eventTypes } from "@armoricore/domain/Events"
+import { catalogue, type EventType, eventTypes, type Publisher } from "@armoricore/domain/Events"
 import { usages } from "@armoricore/media/Quota"
+import { auditEntries } from "@armoricore/operator/Audit"
+import { reviews } from "@armoricore/operator/Reviews"
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/Transcripts"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
+import { pauses } from "@armoricore/worker/Switchboard"
 import { consumersOf, type ServiceName, webhookConsumers } from "./Services.ts"
 
 interface Buckets {
@@ -26,7 +29,7 @@ const buckets: Readonly<Record<ServiceName, Buckets>> = {
   ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket] },
   // It serves the HTTP API: states are looked at there, and unsubscribing suppresses.
   realtime: {
-    writes: [revocations.bucket, suppressions.bucket],
+    writes: [revocations.bucket, suppressions.bucket, pauses.bucket, auditEntries.bucket, reviews.bucket],
     reads: [
       mediaStates.bucket,
       transcriptStates.bucket,
@@ -41,23 +44,27 @@ const buckets: Readonly<Record<ServiceName, Buckets>> = {
 export const bucketsOf = (chosen: Iterable<ServiceName>): ReadonlyArray<Bucket> => [
   ...new Set([
     ledgerBucket,
+    pauses.bucket,
     ...[...chosen].flatMap((service) => [...buckets[service].writes, ...buckets[service].reads]),
   ]),
 ]
 
 /** Live topics that a service tells or hears, as NATS patterns. */
 const live: Readonly<Record<ServiceName, ReadonlyArray<string>>> = {
-  media: ["job.cancelled", "media.progress"],
-  notify: ["job.cancelled"],
-  ai: ["job.cancelled"],
+  media: ["job.cancelled", "media.progress", "control", "pauses"],
+  notify: ["job.cancelled", "control", "pauses"],
+  ai: ["job.cancelled", "control", "pauses"],
   realtime: [">"],
 }
+
+/** What outside sources send over HTTP, realtime puts on the bus; and what an operator has moderation remove. */
+const isToldForOthers = (type: EventType, publisher: Publisher): boolean =>
+  publisher === "outside" || type === "moderation.flagged"
 
 const published = (service: ServiceName): ReadonlyArray<EventType> =>
   eventTypes.filter((type) => {
     const { publisher, stored } = catalogue[type]
-    // What outside sources send over HTTP, realtime puts on the bus.
-    return stored && (publisher === service || (service === "realtime" && publisher === "outside"))
+    return stored && (publisher === service || (service === "realtime" && isToldForOthers(type, publisher)))
   })
 
 const streamOf = ({ from }: ReturnType<typeof consumersOf>[number]): string =>
@@ -67,7 +74,12 @@ const streamOf = ({ from }: ReturnType<typeof consumersOf>[number]): string =>
 export const publishRights = (service: ServiceName): ReadonlyArray<readonly [why: string, ReadonlyArray<string>]> => {
   const consumers = [...consumersOf([service]), ...webhookConsumers]
   const workers = service === "realtime" ? (["media", "notify", "ai"] as const) : ([service] as const)
-  const letters = [service, ...(service === "media" ? ["guard"] : []), "webhook"]
+  const letters = [
+    service,
+    ...(service === "media" ? ["guard"] : []),
+    ...(service === "realtime" ? ["operator"] : []),
+    "webhook",
+  ]
   const worksOn = consumers.some((consumer) => streamOf(consumer) === "ARMORICORE_WORK")
   return [
     [
@@ -105,7 +117,7 @@ export const publishRights = (service: ServiceName): ReadonlyArray<readonly [why
           `$KV.armoricore_${name}.>`,
           `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
         ]),
-        ...buckets[service].reads.map(({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`),
+        ...[...buckets[service].reads, pauses.bucket].map(({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`),
       ],
     ],
     [

@@ -8,6 +8,8 @@ import { mediaControlKind, mediaFilmKind, mediaRetryKind } from "@armoricore/dom
 import * as MediaService from "@armoricore/media/MediaService"
 import * as Quota from "@armoricore/media/Quota"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
+import { Reviews } from "@armoricore/operator"
+import type { Endpoint } from "@armoricore/realtime/Endpoint"
 import type { Timeline } from "@armoricore/realtime/Timeline"
 import type { Topics } from "@armoricore/realtime/Topics"
 import { EventSigningKeys, EventSources } from "@armoricore/worker/Authorization"
@@ -20,6 +22,7 @@ import { WorkerTimes } from "@armoricore/worker/Worker"
 import { type Context, Duration, Effect, Layer } from "effect"
 import * as Ai from "./Ai.ts"
 import * as Notify from "./Notify.ts"
+import * as Operator from "./Operator.ts"
 import { Settings } from "./Settings.ts"
 import { groups, type Name, table } from "./settings/Table.ts"
 
@@ -54,7 +57,7 @@ const own: Readonly<Record<ServiceName, ReadonlyArray<Durable>>> = {
   ],
   notify: [...reading("notify", reads.notify), ...working("notify", Notify.workKinds)],
   ai: reading("ai", reads.ai),
-  realtime: reading("realtime", reads.realtime),
+  realtime: [...reading("realtime", reads.realtime), Reviews.consumer],
 }
 
 /** Those that tell the backend where `WEBHOOK_URL` is set; every process has a part in them. */
@@ -150,15 +153,20 @@ const guard = Layer.effectDiscard(
   ),
 )
 
+type Sockets = Context.Context<Endpoint | Timeline | Topics>
+
 /** The workers among these services; closing the Layer drains them. Realtime's stands on what its sockets share. */
-export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Context.Context<Timeline | Topics> | undefined) =>
+export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Sockets | undefined) =>
   Layer.mergeAll(
     chosen.has("media") ? Layer.merge(media, guard) : Layer.empty,
     chosen.has("notify") ? Notify.layer : Layer.empty,
     chosen.has("ai") ? Ai.layer : Layer.empty,
     webhook,
     QueueMetrics.layer,
-    sockets === undefined ? Layer.empty : RealtimeWorker.layer.pipe(Layer.provide(Layer.succeedContext(sockets))),
+    Operator.answers(sockets),
+    sockets === undefined
+      ? Layer.empty
+      : Layer.merge(RealtimeWorker.layer, Reviews.layerWorker).pipe(Layer.provide(Layer.succeedContext(sockets))),
   ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules), Layer.provide(RunningConsumers.layer))
 
 /** Groups of settings whose services are not part of this version. */

@@ -1,0 +1,33 @@
+/** The operators' part of a process: what every one answers, and the API and the console where the sockets are. */
+import { Handlers, NodeAnswers, OperatorServer } from "@armoricore/operator"
+import { Endpoint } from "@armoricore/realtime/Endpoint"
+import type { Operator } from "@armoricore/realtime/Operator"
+import { Topics } from "@armoricore/realtime/Topics"
+import { ControlPlane } from "@armoricore/worker/ControlPlane"
+import { Ledger } from "@armoricore/worker/Ledger"
+import * as Switchboard from "@armoricore/worker/Switchboard"
+import { Context, Effect, Layer } from "effect"
+import { version } from "./Version.ts"
+
+/** What the processes of an installation share: the questions to each other, and the switches. */
+export const control = (services: Iterable<string>) =>
+  Layer.merge(ControlPlane.layer({ services: [...services], version }), Switchboard.layer)
+
+/** What this process tells; `realtime` where it has sockets. Stands inside the workers, whose queues it shows. */
+export const answers = (realtime: Context.Context<Endpoint | Topics> | undefined) => {
+  if (realtime === undefined) return NodeAnswers.layer()
+  const endpoint = Context.get(realtime, Endpoint)
+  const { counts } = Context.get(realtime, Topics)
+  return NodeAnswers.layer(() => ({
+    sockets: endpoint.size(),
+    broadcasts: counts.broadcasts,
+    deliveries: counts.deliveries,
+  }))
+}
+
+/** The listeners of `/rpc`; they end with the scope. */
+export const listeners = (realtime: Context.Context<Operator>) =>
+  Effect.gen(function* () {
+    const handlers = yield* Layer.build(Handlers.layer({ version }).pipe(Layer.provide(Ledger.layer)))
+    return yield* Effect.provideContext(OperatorServer.make, handlers)
+  }).pipe(Effect.provideContext(realtime))
