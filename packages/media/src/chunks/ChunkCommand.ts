@@ -16,14 +16,15 @@ import {
   words,
 } from "../FfmpegCommand.ts"
 import * as ChunkPictures from "./ChunkPictures.ts"
-import { firstSegment, timeOf, type Window } from "./ChunkPlan.ts"
+import { firstSegment, framesOf, timeOf, type Window } from "./ChunkPlan.ts"
 
 /** Seconds before its first frame from which a window is decoded, besides what the index makes of it. */
 const runUp = 1
 
 /** Needs the folders `thumbnails` and `tiles`. */
 export const pictureCommand = (whole: Plan, window: Window, url: string): ReadonlyArray<string> => {
-  const plan: Plan = { ...whole, window }
+  // ffmpeg's own limits would count from where it lands in the file, which may be long before.
+  const plan: Plan = { ...whole, window: { ...window, frames: framesOf(window, whole.info, whole.frameRate) } }
   const seek = timeOf(window.firstFrame, plan.frameRate) - runUp
   const picks = ChunkPictures.picksOf(plan, window)
   return [
@@ -34,8 +35,7 @@ export const pictureCommand = (whole: Plan, window: Window, url: string): Readon
     // Frames before the first are decoded and given to the rate filter too: where frames come unevenly, the one that is
     // shown at the border is an earlier one.
     ...(seek <= 0 ? [] : words(`-noaccurate_seek -ss ${seek.toFixed(6)}`)),
-    // A file may hold more than it claims.
-    ...words(`-to ${Math.ceil(plan.info.duration) + 5} -i`),
+    "-i",
     url,
     ...words("-copyts -start_at_zero"),
     ...pictureArgs(plan),

@@ -3,7 +3,7 @@
  * over the whole film would have taken there. Those for seeking are kept as they are until all are together on sprites.
  */
 import type { Plan } from "../FfmpegCommand.ts"
-import { frameAt, timeOf, type Window } from "./ChunkPlan.ts"
+import { frameAt, framesOf, timeOf, type Window } from "./ChunkPlan.ts"
 
 /** A picture, and the frame of the window that it shows. */
 interface Pick {
@@ -45,8 +45,7 @@ export const picksOf = (plan: Plan, window: Window): Picks => {
   const tiles: Array<Pick> = []
   if (storyboard !== undefined) {
     const from = Math.floor(timeOf(window.firstFrame, frameRate) / storyboard.interval)
-    // The last window may be longer than it was said to be.
-    const frames = window.frames ?? frameAt(info.duration + 10, frameRate) - window.firstFrame
+    const frames = framesOf(window, info, frameRate)
     for (let index = from; ; index++) {
       const frame = frameAt(index * storyboard.interval, frameRate)
       if (frame >= window.firstFrame + frames) break

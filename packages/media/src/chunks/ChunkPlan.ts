@@ -65,6 +65,6 @@ export const timeOf = (frame: number, { den, num }: Rational): number => (frame 
 /** The number of a window's first segment. */
 export const firstSegment = (window: Window): number => Math.round(window.from / segmentSeconds)
 
-/** Where the window ends, in seconds; undefined for the last. */
-export const endOf = (window: Window, rate: Rational): number | undefined =>
-  window.frames === undefined ? undefined : timeOf(window.firstFrame + window.frames, rate)
+/** How many frames a window has at most: the last may be longer than its file claims, but not without end. */
+export const framesOf = ({ firstFrame, frames }: Window, { duration }: MediaInfo, rate: Rational): number =>
+  frames ?? frameAt(Math.ceil(duration) + 5, rate) - firstFrame
