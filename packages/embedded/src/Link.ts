@@ -13,6 +13,9 @@ import { type Dial, type Transport, failure, unavailable } from "./Transport.ts"
 type LinkError = TransientError | ConfigurationError
 type Resume = (result: Effect.Effect<unknown, LinkError>) => void
 
+/** So many calls are a transaction worth its way to the disk: the engine works on them while more gather here. */
+const enough = 64
+
 export interface Notice {
   readonly module: string
   readonly topic: string
@@ -152,15 +155,18 @@ export class Link {
     const id = ++this.lastId
     this.waiting.set(id, resume)
     this.outbox.push([id, module, operation, args])
-    if (!this.scheduled) {
+    if (this.outbox.length >= enough) this.flush()
+    else if (!this.scheduled) {
       this.scheduled = true
-      setImmediate(() => this.flush())
+      setImmediate(() => {
+        this.scheduled = false
+        this.flush()
+      })
     }
     return id
   }
 
   private flush(): void {
-    this.scheduled = false
     const batch = this.outbox
     this.outbox = []
     if (batch.length > 0) this.transport?.send(batch)

@@ -62,6 +62,14 @@ export const migrations = [
 /** Never due again: a message that was delivered too often stays where it is, for an operator to see. */
 const parked = Number.MAX_SAFE_INTEGER
 
+const insertInto = (table: Table) => `INSERT INTO ${table} (subject, id, headers, body, at) VALUES (?, ?, ?, ?, ?)`
+/** Statements are known by their text. */
+const inserts: Readonly<Record<Table, string>> = {
+  bus_event: insertInto("bus_event"),
+  bus_work: insertInto("bus_work"),
+  bus_dead: insertInto("bus_dead"),
+}
+
 const publish = (
   db: EngineDatabase,
   message: Omit<Row, "seq"> & { readonly table: Table; readonly window: number; readonly maxBytes: number },
@@ -77,7 +85,7 @@ const publish = (
     message.window,
   )
   if (changes === 0) return "duplicate"
-  db.run(`INSERT INTO ${table} (subject, id, headers, body, at) VALUES (?, ?, ?, ?, ?)`, subject, id, headers, body, at)
+  db.run(inserts[table], subject, id, headers, body, at)
   context.emit(`ready/${subject}`)
   if (table === "bus_event" && context.wants(`heard/${subject}`))
     context.emit(`heard/${subject}`, { subject, id, headers, body })

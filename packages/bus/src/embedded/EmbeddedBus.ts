@@ -35,30 +35,35 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     })
     .pipe(Effect.mapError(asBus))
 
-  const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
-    const target = subject(message.address)
-    const bytes = Limits.size(message.body, message.headers)
-    const limit = message.address.channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
-    if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
-    const outcome = yield* bus
-      .call("publish", {
-        table: tables[message.address.channel],
+  const publish: EventBus["Service"]["publish"] = ({ address, body, headers, id }) =>
+    Effect.flatMap(Clock.currentTimeMillis, (at): ReturnType<EventBus["Service"]["publish"]> => {
+      const target = subject(address)
+      const bytes = Limits.size(body, headers)
+      const limit = address.channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
+      if (bytes > limit) return Effect.fail(Limits.tooLarge(target, bytes, limit))
+      const message = {
+        table: tables[address.channel],
         subject: target,
-        id: message.id,
-        headers: JSON.stringify(message.headers ?? {}),
-        body: compact(message.body),
-        at: yield* Clock.currentTimeMillis,
+        id,
+        headers: headers === undefined ? "{}" : JSON.stringify(headers),
+        body: compact(body),
+        at,
         window,
         maxBytes,
+      }
+      return Effect.matchEffect(bus.call("publish", message), {
+        onFailure: (error) => Effect.fail(asBus(error)),
+        onSuccess: (outcome) =>
+          outcome === "full" ? Effect.fail(full()) : Effect.succeed({ duplicate: outcome === "duplicate" }),
       })
-      .pipe(Effect.mapError(asBus))
-    if (outcome !== "full") return { duplicate: outcome === "duplicate" }
-    return yield* new TransientError({
+    })
+
+  const full = () =>
+    new TransientError({
       dependency: "bus",
       code: "full",
       message: `The data folder ${engine.folder} holds more than ${maxBytes} bytes; nothing is published until handled messages or objects are gone`,
     })
-  })
 
   const ensure = Effect.fnUntraced(function* (wanted: Pick<ConsumerOptions, "name" | "from">) {
     yield* Consumption.checkName(wanted)
