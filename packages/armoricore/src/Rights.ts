@@ -117,7 +117,9 @@ export const publishRights = (service: ServiceName): ReadonlyArray<readonly [why
           `$KV.armoricore_${name}.>`,
           `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
         ]),
-        ...[...buckets[service].reads, pauses.bucket].map(({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`),
+        ...[...buckets[service].reads, ...(service === "realtime" ? [] : [pauses.bucket])].map(
+          ({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
+        ),
       ],
     ],
     [
