@@ -4,7 +4,13 @@ import { reads as aiReads } from "@armoricore/ai/AiService"
 import { event, work } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/Events"
-import { mediaControlKind, mediaFilmKind, mediaRetryKind } from "@armoricore/domain/MediaControl"
+import {
+  mediaChunkKind,
+  mediaControlKind,
+  mediaFilmKind,
+  mediaJoinKind,
+  mediaRetryKind,
+} from "@armoricore/domain/MediaControl"
 import * as MediaService from "@armoricore/media/MediaService"
 import * as Quota from "@armoricore/media/Quota"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
@@ -16,7 +22,7 @@ import { EventSigningKeys, EventSources } from "@armoricore/worker/Authorization
 import * as Guard from "@armoricore/worker/Guard"
 import { Ledger } from "@armoricore/worker/Ledger"
 import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
-import { RetryPolicy } from "@armoricore/worker/Retry"
+import { RetryPolicies, RetryPolicy } from "@armoricore/worker/Retry"
 import * as RunningConsumers from "@armoricore/worker/RunningConsumers"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { type Context, Duration, Effect, Layer } from "effect"
@@ -24,6 +30,7 @@ import * as Ai from "./Ai.ts"
 import * as Notify from "./Notify.ts"
 import * as Operator from "./Operator.ts"
 import { Settings } from "./Settings.ts"
+import { differing, policyOf } from "./settings/Retries.ts"
 import { groups, type Name, table } from "./settings/Table.ts"
 
 export const names = ["media", "notify", "ai", "realtime"] as const
@@ -52,7 +59,7 @@ const working = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<D
 const own: Readonly<Record<ServiceName, ReadonlyArray<Durable>>> = {
   media: [
     ...reading("media", reads.media),
-    ...working("media", [mediaControlKind, mediaRetryKind, mediaFilmKind]),
+    ...working("media", [mediaControlKind, mediaRetryKind, mediaFilmKind, mediaChunkKind, mediaJoinKind]),
     { name: Guard.consumerName, from: "all-events" },
   ],
   notify: [...reading("notify", reads.notify), ...working("notify", Notify.workKinds)],
@@ -85,6 +92,7 @@ export const rules = Layer.unwrap(
         base: settings.RETRY_BASE,
         cap: settings.RETRY_CAP,
       }),
+      Layer.succeed(RetryPolicies, differing(settings.RETRY_SERVICES)),
       Layer.succeed(WorkerTimes, {
         lease: Duration.seconds(30),
         grace: settings.DRAIN_GRACE,
@@ -110,6 +118,11 @@ export const mediaOptionsOf = (settings: Settings["Service"]): MediaService.Opti
   concurrency: settings.MEDIA_CONCURRENCY,
   shortWork: Duration.toSeconds(settings.MEDIA_SHORT),
   copy: settings.MEDIA_COPY === "on",
+  chunks: {
+    from: Duration.toSeconds(settings.MEDIA_CHUNK_FROM),
+    seconds: settings.MEDIA_CHUNK_SECONDS,
+    ...(settings.MEDIA_CHUNK_CONCURRENCY === undefined ? {} : { concurrency: settings.MEDIA_CHUNK_CONCURRENCY }),
+  },
   ...(settings.MEDIA_USER_CONCURRENCY === undefined ? {} : { perUser: settings.MEDIA_USER_CONCURRENCY }),
   memory: settings.MEDIA_MAX_MEMORY,
   secondsPerSecond: settings.MEDIA_MAX_SLOWNESS,
@@ -142,8 +155,10 @@ const media = Layer.unwrap(Effect.map(Settings, (settings) => MediaService.layer
 
 /** Every process tells the backend; they share the work. */
 const webhook = Layer.unwrap(
-  Effect.map(Settings, ({ WEBHOOK_SECRET: secret, WEBHOOK_URL: url }) =>
-    url === undefined || secret === undefined ? Layer.empty : Webhook.layer({ url, secret }),
+  Effect.map(Settings, ({ RETRY_SERVICES, WEBHOOK_SECRET: secret, WEBHOOK_URL: url }) =>
+    url === undefined || secret === undefined
+      ? Layer.empty
+      : Webhook.layer({ url, secret, retry: policyOf(RETRY_SERVICES?.webhook) }),
   ),
 )
 

@@ -113,6 +113,13 @@ const valuesOf = Effect.fnUntraced(function* (found: Texts, about: ReadonlyArray
   return all
 })
 
+/** Durations within an object would be printed by their insides. */
+const plain = (value: unknown): unknown => {
+  if (Duration.isDuration(value)) return shownValue(value)
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]))
+}
+
 const shownValue = (value: unknown): string => {
   if (Redacted.isRedacted(value)) return "<redacted>"
   if (Duration.isDuration(value)) return `${Duration.toSeconds(value)} s`
@@ -123,7 +130,7 @@ const shownValue = (value: unknown): string => {
   if (isRate(value)) return shownRate(value)
   // A URL may hold a password.
   if (typeof value === "string") return value.replace(/^([a-z+]+:\/\/[^:@/]*):[^@/]*@/, "$1:<redacted>@")
-  return typeof value === "object" ? JSON.stringify(value) : String(value)
+  return typeof value === "object" ? JSON.stringify(plain(value)) : String(value)
 }
 
 /** `NAME=value` lines, secrets left out; what is unset is said in words. */

@@ -16,13 +16,14 @@ const together: ReadonlyArray<readonly [provider: string, needed: ReadonlyArray<
   ["APNs", ["APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"], ["APNS_BASE_URL"]],
   ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
   ["SendGrid", ["SENDGRID_API_KEY"], ["SENDGRID_BASE_URL", "SENDGRID_WEBHOOK_KEY"]],
-  ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT"]],
+  ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT", "SES_TOPICS"]],
   ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
   ["the moderation model", ["MODERATION_BASE_URL"], ["MODERATION_API_KEY", "MODERATION_MODEL"]],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
 ]
 
 const files: ReadonlyArray<Name> = [
+  "NOTIFY_TEMPLATES",
   "TLS_CERT",
   "TLS_KEY",
   "NATS_CREDS",
@@ -69,6 +70,13 @@ export const faultsOf = (values: Values): ReadonlyArray<string> => {
   }
   if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
     faults.push("RETRY_BASE is longer than RETRY_CAP; the first wait cannot be above the longest")
+  }
+  for (const [service, policy] of Object.entries(values.RETRY_SERVICES ?? {})) {
+    // The webhook has a patience of its own.
+    const { base, cap } = service === "webhook" ? policy : { base: values.RETRY_BASE, cap: values.RETRY_CAP, ...policy }
+    if (base === undefined || cap === undefined) continue
+    if (Duration.toMillis(base) > Duration.toMillis(cap))
+      faults.push(`RETRY_SERVICES has a base above the cap of ${service}; the first wait cannot be above the longest`)
   }
   if (values.REALTIME_MAX_FRAME < values.REALTIME_MAX_MESSAGE) {
     faults.push("REALTIME_MAX_FRAME is smaller than REALTIME_MAX_MESSAGE; a message travels in one frame")

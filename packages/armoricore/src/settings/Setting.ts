@@ -154,7 +154,7 @@ export const urls = (...protocols: ReadonlyArray<string>) =>
       : must(`one URL or several separated by commas, each starting with ${shownProtocols(protocols)}`)
   })
 
-const json = (value: string): Result.Result<unknown, string> =>
+export const json = (value: string): Result.Result<unknown, string> =>
   Result.mapError(
     Result.try((): unknown => JSON.parse(value)),
     () => "must be valid JSON",
