@@ -5,6 +5,7 @@
 import { Duration } from "effect"
 import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
+import { retries } from "./Retries.ts"
 import { secrets } from "./Secrets.ts"
 import {
   choice,
@@ -119,17 +120,7 @@ export const groups = {
       example: "_INBOX_media",
     }),
     NATS_REPLICAS: withDefault(int(1, 5)({ meaning: "copies of everything in a NATS cluster" }), 1, "1"),
-    RETRY_MAX_ATTEMPTS: withDefault(
-      int(1, 100)({ meaning: "tries of a message whose handling fails for a passing reason" }),
-      5,
-      "5",
-    ),
-    RETRY_BASE: withDefault(
-      duration({ meaning: "the wait before the second try; it doubles" }),
-      Duration.seconds(1),
-      "1 s",
-    ),
-    RETRY_CAP: withDefault(duration({ meaning: "the longest wait between tries" }), Duration.seconds(60), "60 s"),
+    ...retries,
   },
   State: {
     STATE_URL: url(
