@@ -51,6 +51,19 @@ it.live("keeps what it acknowledged when the owner is opened again", () =>
   }),
 )
 
+it.live("many calls of one turn are each worked on once, in their order, though they go in several batches", () =>
+  Effect.gen(function* () {
+    const { call } = yield* tally
+    const texts = Array.from({ length: 1_000 }, (_, index) => String(index))
+    const answers = yield* Effect.forEach(texts, (text) => call("add", { text }), { concurrency: "unbounded" })
+    assert.deepStrictEqual(
+      answers,
+      texts.map((_, index) => index + 1),
+    )
+    assert.deepStrictEqual(yield* call("texts", undefined), texts)
+  }).pipe((test) => Effect.flatMap(newFolder, (folder) => Effect.provide(test, layerOwner({ folder })))),
+)
+
 it.live("loses nothing acknowledged when the owner is killed with kill -9", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
