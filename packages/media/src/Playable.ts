@@ -23,9 +23,9 @@ export interface Target {
   readonly audioOnly: boolean
   /**
    * Called once, in a fiber of its own, when the master playlist is there: ends with whether it was told. It is given up
-   * when the stream is complete.
+   * when the stream is complete. Without it nothing is put.
    */
-  readonly announce: (master: string) => Effect.Effect<boolean>
+  readonly announce: ((master: string) => Effect.Effect<boolean>) | undefined
 }
 
 export interface Playable {
@@ -46,6 +46,8 @@ export const make = Effect.fnUntraced(function* (
   plan: FfmpegCommand.Plan,
   target: Target,
 ): Effect.fn.Return<Playable, never, ObjectStorage | Scope.Scope> {
+  const { announce } = target
+  if (announce === undefined) return { update: () => Effect.void, close: Effect.succeed(false) }
   const storage = yield* ObjectStorage
   const scope = yield* Effect.scope
   const written = new Map<string, number>()
@@ -75,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
     if (announcing === undefined) {
       const text = MasterPlaylist.render(variants, sounds, { audioOnly: target.audioOnly, declared })
       const master = yield* put(masterName, text)
-      announcing = yield* Effect.forkIn(target.announce(master), scope)
+      announcing = yield* Effect.forkIn(announce(master), scope)
     }
     next = now + pause
   })

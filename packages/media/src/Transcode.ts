@@ -99,7 +99,7 @@ export class Transcode extends Context.Service<
   {
     /**
      * `token` is the claim's; it grows with each owner of the event. `onProgress` is called a few times a second,
-     * `announce` at most once; without it the outcome has the announcement.
+     * `announce` at most once; without it nothing can be played before the end, and the outcome has the announcement.
      */
     readonly transcode: (
       event: EventOf<"media.uploaded">,
@@ -265,8 +265,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const playable = yield* Playable.make(plan, {
         ...target,
         audioOnly: options.audioOnly ?? true,
-        announce: (master) =>
-          announce === undefined ? Effect.succeed(false) : decideAndTell(event, begun.attempt, master, announce),
+        announce:
+          announce === undefined ? undefined : (master) => decideAndTell(event, begun.attempt, master, announce),
       })
       yield* lightly("transcoding", 10)
       const limit = Duration.seconds(300 + info.duration * (options.secondsPerSecond ?? 30))
