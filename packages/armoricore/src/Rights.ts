@@ -4,6 +4,7 @@
  */
 import { revocations } from "@armoricore/auth/Revocations"
 import { catalogue, type EventType, eventTypes, type Publisher } from "@armoricore/domain/Events"
+import { mediaJobs, mediaParts } from "@armoricore/media/chunks/ChunkJobs"
 import { usages } from "@armoricore/media/Quota"
 import { auditEntries } from "@armoricore/operator/Audit"
 import { reviews } from "@armoricore/operator/Reviews"
@@ -21,7 +22,10 @@ interface Buckets {
 }
 
 const buckets: Readonly<Record<ServiceName, Buckets>> = {
-  media: { writes: [mediaStates.bucket, usages.bucket], reads: [transcriptStates.bucket] },
+  media: {
+    writes: [mediaStates.bucket, usages.bucket, mediaJobs.bucket, mediaParts.bucket],
+    reads: [transcriptStates.bucket],
+  },
   notify: {
     writes: [notificationStates.bucket, deliveryStates.bucket, suppressions.bucket, inboxMessages.bucket],
     reads: [],

@@ -1,4 +1,5 @@
 /** What is made of an upload, how large one may be, and how much a user may have made a day. */
+import * as ChunkPlan from "@armoricore/media/chunks/ChunkPlan"
 import { Ladder } from "@armoricore/media/Ladder"
 import { defaultShortWork } from "@armoricore/media/Lane"
 import { defaultLimits } from "@armoricore/media/Probe"
@@ -84,6 +85,20 @@ export const media = {
     Duration.seconds(defaultShortWork),
     "1 min",
   ),
+  MEDIA_CHUNK_FROM: withDefault(
+    lasting({ meaning: "films at least this long are cut into chunks that all media workers encode together" }),
+    Duration.minutes(10),
+    "10 min",
+  ),
+  MEDIA_CHUNK_SECONDS: withDefault(
+    int(4, 120)({ meaning: "seconds of a chunk, rounded up to whole segments of 4" }),
+    ChunkPlan.defaultSeconds,
+    String(ChunkPlan.defaultSeconds),
+  ),
+  MEDIA_CHUNK_CONCURRENCY: int(
+    1,
+    1024,
+  )({ meaning: "chunks that one process encodes at once, a processor each", unset: "its processors", example: "4" }),
   MEDIA_USER_CONCURRENCY: int(
     1,
     64,
@@ -137,7 +152,7 @@ export const media = {
     1,
     1_000_000,
   )({
-    meaning: "uploads that one user may have processed a day (UTC); a retry counts again",
+    meaning: "uploads that one user may have processed a day (UTC); making one again does not count",
     unset: "no limit",
     example: "50",
   }),
