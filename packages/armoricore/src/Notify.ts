@@ -2,6 +2,7 @@
 import type { EventType } from "@armoricore/domain/Events"
 import type { Channel } from "@armoricore/domain/NotificationState"
 import { Attachments } from "@armoricore/notify/Attachments"
+import { DeliveryPolicy } from "@armoricore/notify/DeliveryPolicy"
 import * as MailboxPage from "@armoricore/notify/MailboxPage"
 import { Notifications } from "@armoricore/notify/Notifications"
 import * as NotifyService from "@armoricore/notify/NotifyService"
@@ -9,14 +10,16 @@ import { Reports } from "@armoricore/notify/Reports"
 import { Routes } from "@armoricore/notify/Route"
 import * as Inbox from "@armoricore/notify/routes/Inbox"
 import { Suppressions } from "@armoricore/notify/Suppressions"
+import * as TemplateFiles from "@armoricore/notify/TemplateFiles"
 import * as Templates from "@armoricore/notify/Templates"
 import * as Unsubscribe from "@armoricore/notify/Unsubscribe"
+import * as UnsubscribeKey from "@armoricore/notify/UnsubscribeKey"
 import * as SendGridWebhook from "@armoricore/notify/webhooks/SendGridWebhook"
 import * as SesWebhook from "@armoricore/notify/webhooks/SesWebhook"
 import { Effect, Layer, Redacted } from "effect"
 import { createHmac } from "node:crypto"
-import { ownSecret } from "./OwnSecret.ts"
 import { Settings } from "./Settings.ts"
+import type { RouteName } from "./settings/Notify.ts"
 
 type Values = Settings["Service"]
 
@@ -33,6 +36,11 @@ const mailIsSet = ({ SENDGRID_API_KEY, SES_REGION, SMTP_URL }: Values) =>
 
 const at = (baseUrl: string | undefined) => (baseUrl === undefined ? {} : { baseUrl })
 
+const limited = ({ NOTIFY_RATES }: Values, route: RouteName) => {
+  const perSecond = NOTIFY_RATES?.get(route)
+  return perSecond === undefined ? {} : { perSecond }
+}
+
 /** One provider an entry; a provider's libraries are loaded only where it is set. */
 const providers = Effect.fnUntraced(function* (settings: Values) {
   const { APNS_KEY, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC, FCM_SERVICE_ACCOUNT, MAIL_FROM: from = "" } = settings
@@ -43,6 +51,7 @@ const providers = Effect.fnUntraced(function* (settings: Values) {
       : (yield* Effect.promise(() => import("@armoricore/notify/routes/Fcm"))).layer({
           serviceAccount: FCM_SERVICE_ACCOUNT,
           ...at(settings.FCM_BASE_URL),
+          ...limited(settings, "fcm"),
         }),
     APNS_KEY === undefined
       ? Layer.empty
@@ -53,6 +62,7 @@ const providers = Effect.fnUntraced(function* (settings: Values) {
           teamId: APNS_TEAM_ID ?? "",
           topic: APNS_TOPIC ?? "",
           ...at(settings.APNS_BASE_URL),
+          ...limited(settings, "apns"),
         }),
     VAPID_PUBLIC_KEY === undefined || VAPID_PRIVATE_KEY === undefined
       ? Layer.empty
@@ -60,6 +70,7 @@ const providers = Effect.fnUntraced(function* (settings: Values) {
           publicKey: VAPID_PUBLIC_KEY,
           privateKey: VAPID_PRIVATE_KEY,
           subject: VAPID_SUBJECT ?? "",
+          ...limited(settings, "web_push"),
         }),
   ]
   const mail = [
@@ -68,6 +79,7 @@ const providers = Effect.fnUntraced(function* (settings: Values) {
       : (yield* Effect.promise(() => import("@armoricore/notify/routes/Smtp"))).layer({
           url: Redacted.make(SMTP_URL),
           from,
+          ...limited(settings, "smtp"),
         }),
     SENDGRID_API_KEY === undefined
       ? Layer.empty
@@ -76,6 +88,7 @@ const providers = Effect.fnUntraced(function* (settings: Values) {
           from,
           reports: settings.SENDGRID_WEBHOOK_KEY !== undefined,
           ...at(settings.SENDGRID_BASE_URL),
+          ...limited(settings, "sendgrid"),
         }),
     SES_REGION === undefined
       ? Layer.empty
@@ -84,6 +97,7 @@ const providers = Effect.fnUntraced(function* (settings: Values) {
           from,
           reports: true,
           ...(settings.SES_ENDPOINT === undefined ? {} : { endpoint: settings.SES_ENDPOINT }),
+          ...limited(settings, "ses"),
         }),
   ]
   const [a = Layer.empty, ...more] = [...push, ...mail, inboxFor(settings)]
@@ -103,16 +117,30 @@ const say = Effect.fnUntraced(function* (settings: Values) {
   if (!mailIsSet(settings)) yield* Effect.logInfo("no e-mail provider is set: mail goes to the page /mailbox")
 })
 
+/** The same key in every process: links are made where mail is sent, and answered where HTTP is. */
 const unsubscribe = Layer.unwrap(
   Effect.gen(function* () {
-    const { JWT_SECRET } = yield* Settings
-    const key =
-      JWT_SECRET === undefined
-        ? yield* ownSecret("unsubscribe", "a key for unsubscribe links")
-        : Redacted.make(
-            createHmac("sha256", Redacted.value(JWT_SECRET)).update("armoricore unsubscribe").digest("base64url"),
-          )
+    const { JWT_SECRET, UNSUBSCRIBE_SECRET } = yield* Settings
+    const key = UNSUBSCRIBE_SECRET ?? (JWT_SECRET === undefined ? yield* UnsubscribeKey.shared : derivedOf(JWT_SECRET))
     return Unsubscribe.Unsubscribe.layer({ key })
+  }),
+)
+
+const derivedOf = (secret: Redacted.Redacted<string>) =>
+  Redacted.make(createHmac("sha256", Redacted.value(secret)).update("armoricore unsubscribe").digest("base64url"))
+
+const policy = Layer.effect(
+  DeliveryPolicy,
+  Effect.gen(function* () {
+    const { MAIL_UNKNOWN } = yield* Settings
+    return { ...(yield* DeliveryPolicy), strictMail: MAIL_UNKNOWN === "stop" }
+  }),
+)
+
+const templates = Layer.unwrap(
+  Effect.gen(function* () {
+    const { NOTIFY_TEMPLATES } = yield* Settings
+    return Templates.Templates.layer(NOTIFY_TEMPLATES === undefined ? [] : yield* TemplateFiles.load(NOTIFY_TEMPLATES))
   }),
 )
 
@@ -126,7 +154,8 @@ export const layer = Layer.unwrap(
       Layer.provide(yield* providers(settings)),
       Layer.provide([
         Routes.layer(settings.MAIL_ROUTES ?? ["smtp", "sendgrid", "ses"]),
-        Templates.Templates.layer(),
+        templates,
+        policy,
         Attachments.layer({ buckets }),
         Suppressions.layer,
         unsubscribe,
@@ -138,11 +167,11 @@ export const layer = Layer.unwrap(
 /** What the listener answers for it: webhooks, unsubscribe links, and the mailbox where mail stays here. */
 export const routes = Layer.unwrap(
   Effect.map(Settings, (settings) => {
-    const { SENDGRID_WEBHOOK_KEY, SES_REGION } = settings
+    const { SENDGRID_WEBHOOK_KEY, SES_REGION, SES_TOPICS: topics } = settings
     return Layer.mergeAll(
       Unsubscribe.routes,
       SENDGRID_WEBHOOK_KEY === undefined ? Layer.empty : SendGridWebhook.routes({ key: SENDGRID_WEBHOOK_KEY }),
-      SES_REGION === undefined ? Layer.empty : SesWebhook.routes(),
+      SES_REGION === undefined ? Layer.empty : SesWebhook.routes(topics === undefined ? {} : { topics }),
       mailIsSet(settings) ? Layer.empty : MailboxPage.routes,
     ).pipe(
       Layer.provide(Reports.layer),

@@ -27,7 +27,7 @@ const makeFolder = (
   })
 
 /** The secret of this name; made and logged (without its value) where there is none yet. */
-export const ownSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-urls" | "unsubscribe", what: string) {
+export const ownSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-urls", what: string) {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
   const folder = join((yield* Settings).ARMORICORE_DATA_DIR, "secrets")

@@ -39,6 +39,14 @@ export const suppressions: Descriptor<Suppression, typeof Suppression.Encoded> =
   schema: Suppression,
 }
 
+const UnsubscribeKey = Schema.Struct({ key: Schema.String })
+
+/** Beside the suppressions, which whoever answers such links may write: keys of those begin otherwise. */
+export const unsubscribeKeys: Descriptor<typeof UnsubscribeKey.Type, typeof UnsubscribeKey.Encoded> = {
+  bucket: suppressions.bucket,
+  schema: UnsubscribeKey,
+}
+
 export const inboxMessages: Descriptor<InboxMessage, typeof InboxMessage.Encoded> = {
   bucket: { name: "inbox", maxAge: Duration.days(7) },
   schema: InboxMessage,

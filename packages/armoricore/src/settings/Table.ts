@@ -5,6 +5,7 @@
 import { Duration } from "effect"
 import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
+import { notify } from "./Notify.ts"
 import { retries } from "./Retries.ts"
 import { secrets } from "./Secrets.ts"
 import {
@@ -239,6 +240,7 @@ export const groups = {
       example: "ses,smtp",
     }),
   },
+  Notifications: notify,
   "Captions and moderation": {
     SPEECH_ENGINE: choice(
       "openai",
@@ -358,6 +360,7 @@ export const table = {
   ...groups["Chat, comments and presence"],
   ...groups["Push notifications"],
   ...groups["E-mail"],
+  ...groups.Notifications,
   ...groups["Captions and moderation"],
   ...groups["Webhook of results"],
   ...groups["Outside programs"],

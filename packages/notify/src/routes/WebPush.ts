@@ -29,6 +29,7 @@ export interface Options {
   readonly privateKey: Redacted.Redacted<string>
   /** `mailto:` or `https:` */
   readonly subject: string
+  readonly perSecond?: number
   /** For tests alone: endpoints on this machine, behind a certificate of this authority. */
   readonly privateEndpoints?: { readonly ca: string }
 }
@@ -118,6 +119,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     name,
     channels: ["web_push"],
     reports: false,
+    ...(options.perSecond === undefined ? {} : { perSecond: options.perSecond }),
     circuitOf: ({ target }) =>
       target.channel === "web_push" && URL.canParse(target.subscription.endpoint)
         ? new URL(target.subscription.endpoint).host

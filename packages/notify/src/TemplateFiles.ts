@@ -1,0 +1,106 @@
+/**
+ * Templates that are files: `NAME.json` in a folder, with the texts of a notification. `{{field}}` stands for a field of
+ * the context, `{{user.name}}` for one within another; in `html` it is escaped. Every field that is named must be there,
+ * as text, a number, true or false.
+ *
+ * @example
+ * ```json
+ * { "title": "Welcome, {{name}}", "text": "Good to have you, {{name}}.", "html": "<p>Good to have you, <b>{{name}}</b>.</p>" }
+ * ```
+ */
+import { ConfigurationError, PermanentError } from "@armoricore/domain/Errors"
+import { Effect, FileSystem, Path, Schema } from "effect"
+import { escape, page } from "./Html.ts"
+import type { Template } from "./Templates.ts"
+
+const File = Schema.fromJsonString(
+  Schema.Struct({ title: Schema.String, text: Schema.String, html: Schema.optionalKey(Schema.String) }),
+)
+const decode = Schema.decodeUnknownEffect(File)
+
+/** Loads all of a folder; a file that cannot be used is a fault at start that names it. */
+export const load = Effect.fnUntraced(function* (
+  folder: string,
+): Effect.fn.Return<ReadonlyArray<Template>, ConfigurationError, FileSystem.FileSystem | Path.Path> {
+  const fs = yield* FileSystem.FileSystem
+  const { join } = yield* Path.Path
+  const unfit = (what: string) =>
+    new ConfigurationError({ setting: "NOTIFY_TEMPLATES", message: `NOTIFY_TEMPLATES: ${what}` })
+  const names = yield* Effect.mapError(fs.readDirectory(folder), () =>
+    unfit(`${folder} cannot be read; name a folder of templates`),
+  )
+  return yield* Effect.forEach(
+    names.filter((name) => name.endsWith(".json")).toSorted(),
+    Effect.fnUntraced(function* (name) {
+      const content = yield* Effect.mapError(fs.readFileString(join(folder, name)), () =>
+        unfit(`${name} cannot be read; make it readable for this user`),
+      )
+      return yield* Effect.mapError(make(name.slice(0, -".json".length), content), (why) => unfit(`${name} ${why}`))
+    }),
+  )
+})
+
+/** Fails with a clause that goes after the file's name. */
+export const make = (name: string, content: string): Effect.Effect<Template, string> =>
+  Effect.gen(function* () {
+    const { html, text, title } = yield* Effect.mapError(
+      decode(content),
+      () => "is no template: it is a JSON object with the texts title, text and, if wanted, html",
+    )
+    const write = {
+      title: yield* filled("title", title),
+      text: yield* filled("text", text),
+      html: html === undefined ? undefined : yield* filled("html", html),
+    }
+    return {
+      name,
+      render: (context) =>
+        Effect.gen(function* () {
+          const valueOf = (path: string) => fieldOf(name, context, path)
+          const title = yield* write.title(valueOf, (value) => value)
+          const text = yield* write.text(valueOf, (value) => value)
+          const html = write.html === undefined ? undefined : yield* write.html(valueOf, escape)
+          return { title, text, ...(html === undefined ? {} : { html: page(title, html) }) }
+        }),
+    }
+  })
+
+type Write = (
+  valueOf: (path: string) => Effect.Effect<string, PermanentError>,
+  shown: (value: string) => string,
+) => Effect.Effect<string, PermanentError>
+
+const field = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}/
+
+/** The text as what stands between its fields, and the fields. */
+const filled = (which: string, text: string): Effect.Effect<Write, string> => {
+  // Splitting by an expression with one group gives text and field by turns.
+  const parts = text.split(field)
+  const broken = parts.find((part, index) => index % 2 === 0 && /\{\{|\}\}/.test(part))
+  if (broken !== undefined)
+    return Effect.fail(`has in its ${which} a {{ or }} that belongs to no field such as {{name}}`)
+  return Effect.succeed((valueOf, shown) =>
+    Effect.map(
+      Effect.forEach(parts, (part, index) =>
+        index % 2 === 0 ? Effect.succeed(part) : Effect.map(valueOf(part), shown),
+      ),
+      (made) => made.join(""),
+    ),
+  )
+}
+
+const fieldOf = (template: string, context: unknown, path: string): Effect.Effect<string, PermanentError> => {
+  let value = context
+  for (const name of path.split(".")) {
+    value =
+      typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+  }
+  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)
+    ? Effect.succeed(String(value))
+    : Effect.fail(
+        new PermanentError({
+          code: "template_context",
+          message: `the template ${template} cannot be filled: context.${path} ${value === undefined ? "is missing" : "must be text, a number, true or false"}`,
+        }),
+      )
+}

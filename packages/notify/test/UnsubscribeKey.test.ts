@@ -1,0 +1,29 @@
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { Unsubscribe } from "../src/Unsubscribe.ts"
+import * as UnsubscribeKey from "../src/UnsubscribeKey.ts"
+
+/** As a process has it that has nothing but the state in common with the others. */
+const inProcess = Layer.build(
+  Layer.fresh(
+    Layer.unwrap(Effect.map(UnsubscribeKey.shared, (key) => Unsubscribe.layer({ key }))).pipe(
+      Layer.provide(PublicUrl.layerFixed("https://example.com")),
+    ),
+  ),
+).pipe(Effect.map((context) => Context.get(context, Unsubscribe)))
+
+it.effect(
+  "regression: without JWT_SECRET, the process that signs a link and the one that answers had different keys",
+  () =>
+    Effect.gen(function* () {
+      const [notify, realtime] = yield* Effect.all([inProcess, inProcess], { concurrency: "unbounded" })
+      const url = yield* notify.urlFor({ channel: "email", address: "anna@example.org" }, "newsletter")
+      const token = url?.slice(url.lastIndexOf("/") + 1) ?? ""
+      assert.strictEqual(realtime.read(token)?.category, "newsletter")
+      // And a process that starts later.
+      assert.deepStrictEqual((yield* inProcess).read(token), notify.read(token))
+      assert.isUndefined(realtime.read(`${token}x`))
+    }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
+)
