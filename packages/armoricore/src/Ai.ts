@@ -3,12 +3,14 @@ import * as AiService from "@armoricore/ai/AiService"
 import * as OpenAiCompatible from "@armoricore/ai/engines/OpenAiCompatible"
 import * as Pocketsphinx from "@armoricore/ai/engines/Pocketsphinx"
 import * as WhisperCli from "@armoricore/ai/engines/WhisperCli"
+import * as GuardedEngine from "@armoricore/ai/GuardedEngine"
 import { Moderator } from "@armoricore/ai/moderation/Moderator"
 import { SpeechEngines } from "@armoricore/ai/SpeechEngines"
 import { Transcribe } from "@armoricore/ai/Transcribe"
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
+import { Dependencies } from "@armoricore/worker/Dependencies"
 import { Effect, FileSystem, Layer, Path } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Settings } from "./Settings.ts"
@@ -20,12 +22,14 @@ type EngineName = "openai" | "whisper-cli" | "pocketsphinx"
 const engine = (name: EngineName, settings: Values) => {
   switch (name) {
     case "openai":
-      return OpenAiCompatible.layer({
-        dialect: settings.SPEECH_DIALECT,
-        ...(settings.SPEECH_BASE_URL === undefined ? {} : { baseUrl: settings.SPEECH_BASE_URL }),
-        ...(settings.SPEECH_API_KEY === undefined ? {} : { apiKey: settings.SPEECH_API_KEY }),
-        ...(settings.SPEECH_MODEL === undefined ? {} : { model: settings.SPEECH_MODEL }),
-      }).pipe(Layer.provide(FetchHttpClient.layer))
+      return GuardedEngine.layer(
+        OpenAiCompatible.layer({
+          dialect: settings.SPEECH_DIALECT,
+          ...(settings.SPEECH_BASE_URL === undefined ? {} : { baseUrl: settings.SPEECH_BASE_URL }),
+          ...(settings.SPEECH_API_KEY === undefined ? {} : { apiKey: settings.SPEECH_API_KEY }),
+          ...(settings.SPEECH_MODEL === undefined ? {} : { model: settings.SPEECH_MODEL }),
+        }),
+      ).pipe(Layer.provide([FetchHttpClient.layer, Dependencies.layer]))
     case "whisper-cli":
       return WhisperCli.layer({
         // Groups.ts asks for it where this engine is chosen.

@@ -18,7 +18,9 @@ import { Reviews } from "@armoricore/operator"
 import type { Endpoint } from "@armoricore/realtime/Endpoint"
 import type { Timeline } from "@armoricore/realtime/Timeline"
 import type { Topics } from "@armoricore/realtime/Topics"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { EventSigningKeys, EventSources } from "@armoricore/worker/Authorization"
+import { Dependencies } from "@armoricore/worker/Dependencies"
 import * as Guard from "@armoricore/worker/Guard"
 import { Ledger } from "@armoricore/worker/Ledger"
 import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
@@ -27,6 +29,7 @@ import * as RunningConsumers from "@armoricore/worker/RunningConsumers"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { type Context, Duration, Effect, Layer } from "effect"
 import * as Ai from "./Ai.ts"
+import * as GuardedStorage from "./GuardedStorage.ts"
 import * as Notify from "./Notify.ts"
 import * as Operator from "./Operator.ts"
 import { Settings } from "./Settings.ts"
@@ -168,6 +171,15 @@ const guard = Layer.effectDiscard(
   ),
 )
 
+/** A folder of our own is never away. */
+const storage = Layer.unwrap(
+  Effect.map(Settings, ({ OBJECT_STORAGE_ENDPOINT }) =>
+    OBJECT_STORAGE_ENDPOINT === undefined
+      ? Layer.effect(ObjectStorage, ObjectStorage)
+      : GuardedStorage.layer.pipe(Layer.provide(Dependencies.layer)),
+  ),
+)
+
 type Sockets = Context.Context<Endpoint | Timeline | Topics>
 
 /** The workers among these services; closing the Layer drains them. Realtime's stands on what its sockets share. */
@@ -182,7 +194,12 @@ export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Sockets | und
     sockets === undefined
       ? Layer.empty
       : Layer.merge(RealtimeWorker.layer, Reviews.layerWorker).pipe(Layer.provide(Layer.succeedContext(sockets))),
-  ).pipe(Layer.provide(Ledger.layer), Layer.provide(rules), Layer.provide(RunningConsumers.layer))
+  ).pipe(
+    Layer.provide(storage),
+    Layer.provide(Ledger.layer),
+    Layer.provide(rules),
+    Layer.provide(RunningConsumers.layer),
+  )
 
 /** Groups of settings whose services are not part of this version. */
 const unread = ["Push notifications", "E-mail"] as const
