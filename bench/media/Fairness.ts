@@ -1,0 +1,89 @@
+/**
+ * How long 20 clips of 5 s wait for their results, with a film of 3 minutes before them in the queue and without. All
+ * are small pictures, so that a run takes a minute or two.
+ */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import * as MediaService from "@armoricore/media/MediaService"
+import { Transcode } from "@armoricore/media/Transcode"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Console, Effect, FileSystem, Layer, Path, Result, Schedule } from "effect"
+import { byHand, uploaded } from "./Measure.ts"
+import * as Results from "../Results.ts"
+
+const clips = 20
+const size = "640x360"
+/** In seconds of 1080p, as `MEDIA_SHORT`: the clips' pictures are small. */
+const shortWork = 2
+
+export const run = Effect.fn("bench.fairness")(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const storage = yield* ObjectStorage
+  for (const [name, seconds] of [
+    ["clip.mp4", 5],
+    ["film.mp4", 180],
+  ] as const) {
+    const file = path.join(folder, name)
+    const source = `-v error -f lavfi -i testsrc2=s=${size}:r=30:d=${seconds} -f lavfi -i sine=440:d=${seconds}`
+    yield* byHand(`${source} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac ${file}`.split(" "), folder)
+    const bytes = yield* fs.readFile(file)
+    yield* storage.put<never, never>({ bucket: "media", key: name }, bytes, { contentType: "video/mp4" })
+  }
+
+  /** Seconds until each clip's result, in the order of sending. */
+  const waits = Effect.fnUntraced(function* (withFilm: boolean) {
+    const bus = yield* EventBus
+    const done = new Map<string, number>()
+    const started = performance.now()
+    yield* bus.listen("all-events", ({ body }) => {
+      const decoded = EventCodec.decodeResult(body)
+      if (Result.isFailure(decoded) || decoded.success.event.event_type !== "media.ready") return
+      done.set(decoded.success.event.payload.media_id, (performance.now() - started) / 1000)
+    })
+    const name = withFilm ? "beside" : "alone"
+    const uploads = [
+      ...(withFilm ? [uploaded("film.mp4", "film")] : []),
+      ...Array.from({ length: clips }, () => uploaded("clip.mp4", name)),
+    ]
+    for (const message of uploads) {
+      const body = new TextEncoder().encode(JSON.stringify(message))
+      yield* bus.publish({ address: event("media.uploaded"), id: message.event_id, body })
+    }
+    const ids = uploads.map(({ payload }) => payload.media_id).filter((id) => id.startsWith(name))
+    yield* Effect.retry(
+      Effect.suspend(() => (ids.every((id) => done.has(id)) ? Effect.void : Effect.fail("not yet"))),
+      { schedule: Schedule.spaced("100 millis"), times: 6000 },
+    )
+    const film = [...done.keys()].some((id) => id.startsWith("film"))
+    return { seconds: ids.map((id) => done.get(id) ?? Number.NaN), film }
+  }, Effect.scoped)
+
+  const options = { bucket: "media", sourceBuckets: ["media"], shortWork, copy: false }
+  const service = MediaService.layerNoDeps(options).pipe(Layer.provide(Transcode.layer(options)))
+  return yield* Effect.gen(function* () {
+    const alone = yield* waits(false)
+    const beside = yield* waits(true)
+    if (beside.film) yield* Console.log("the film was done before the clips: this says nothing")
+    const mean = (of: ReadonlyArray<number>) => of.reduce((sum, one) => sum + one, 0) / of.length
+    const ratios = beside.seconds.map((seconds, index) => seconds / (alone.seconds[index] ?? 0))
+    const row = (name: string, of: ReadonlyArray<number>) => [
+      name,
+      mean(of).toFixed(1),
+      Math.max(...of).toFixed(1),
+      of === alone.seconds ? "" : `${mean(ratios).toFixed(2)} / ${Math.max(...ratios).toFixed(2)}`,
+    ]
+    return [
+      `A film of 3 minutes and ${clips} clips of 5 s, all ${size}, sent at once to one worker, the film first.`,
+      "",
+      Results.table([
+        ["clips", "mean wait s", "longest wait s", "wait in parts of that without the film: mean / worst clip"],
+        row("without the film", alone.seconds),
+        row("behind the film", beside.seconds),
+      ]),
+      "",
+      "Aim: every clip's wait under twice what it is without the film.",
+    ].join("\n")
+  }).pipe(Effect.provide(service), Effect.scoped)
+})
