@@ -108,7 +108,7 @@ export const run = Effect.fnUntraced(function* <R>(
   /** What is delivered too often is not handled any more. */
   const dispose = (taken: Taken): Effect.Effect<Disposition, never, R> =>
     exhausted === undefined || taken.delivery.attempt <= maxDeliveries
-      ? handle({ ...taken.delivery, inProgress: tell(taken) })
+      ? handle({ ...taken.delivery, inProgress: Effect.suspend(() => tell(taken)) })
       : Effect.map(exhausted(taken.delivery), (letter) => ({ _tag: "DeadLetter", letter }))
 
   const work = (taken: Taken): Effect.Effect<void, never, R> =>

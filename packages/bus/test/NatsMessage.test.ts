@@ -102,7 +102,7 @@ describe.skipIf(program.missing)("a message", () => {
       yield* Effect.promise(() => client.flush())
       assert.strictEqual(received.length, 5)
       for (const message of received) {
-        const { headers, id } = NatsMessage.delivered(message, undefined, 0)
+        const { headers, id } = NatsMessage.delivered(message, undefined, { arrivedAt: 0, attempt: 1 })
         const expected = Object.fromEntries(
           (message.headers?.keys() ?? [])
             .filter((name) => !name.startsWith("Nats-"))

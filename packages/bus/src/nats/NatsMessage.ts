@@ -18,10 +18,14 @@ export const live = (message: Msg): LiveMessage => {
 }
 
 /** What a consumer is given; `subject` where it can be only one. */
-export const delivered = (message: Msg, subject: string | undefined, arrivedAt: number): Stored => {
+export const delivered = (
+  message: Msg,
+  subject: string | undefined,
+  { arrivedAt, attempt }: Pick<Position, "arrivedAt" | "attempt">,
+): Stored & Pick<Position, "attempt"> => {
   const known = subject ?? message.subject
   const { headers, id } = named(message, known)
-  return { subject: known, id, headers, body: message.data, arrivedAt }
+  return { subject: known, id, headers, body: message.data, arrivedAt, attempt }
 }
 
 /** Messages without a body that only tell how a request went have a code. */

@@ -59,13 +59,11 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
   let stopped = false
   let pause = 0
 
-  const settle = (message: Msg, text: string | Uint8Array): Effect.Effect<void, NatsFailure> =>
+  const settle: Settle = (message, text) =>
     Effect.try({
       try: () => client.publish(message.reply ?? "", text),
       catch: failure(`consumer ${options.name}`),
     })
-  const nak = (millis: number) => (millis <= 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: nanos(millis) })}`)
-
   const onStatus = (code: number, message: Msg) => {
     if (code === 100) return
     if (code === 404 || code === 408) {
@@ -170,19 +168,8 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
 
   const taken = (message: Msg, into: Array<Consumption.Taken>): void => {
     const where = NatsMessage.position(message.reply ?? "")
-    if (where !== undefined) {
-      into.push({
-        delivery: { ...NatsMessage.delivered(message, subject, where.arrivedAt), attempt: where.attempt },
-        sequence: where.sequence,
-        get ack() {
-          return settle(message, acknowledged)
-        },
-        retry: (millis) => settle(message, nak(millis)),
-        get working() {
-          return settle(message, "+WPI")
-        },
-      })
-    }
+    if (where === undefined) return
+    into.push(new Taken(NatsMessage.delivered(message, subject, where), where.sequence, message, settle))
   }
 
   const source: Consumption.Source = {
@@ -219,3 +206,34 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
   yield* Effect.addFinalizer(() => flush)
   return source
 })
+
+const nak = (millis: number): string => (millis <= 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: nanos(millis) })}`)
+
+type Settle = (message: Msg, text: string | Uint8Array) => Effect.Effect<void, NatsFailure>
+
+/** Getters, for nearly every message is settled in one of three ways; a class, for there is one of it for each message. */
+class Taken implements Consumption.Taken {
+  readonly delivery: Consumption.Taken["delivery"]
+  readonly sequence: number
+  private readonly message: Msg
+  private readonly settle: Settle
+
+  constructor(delivery: Consumption.Taken["delivery"], sequence: number, message: Msg, settle: Settle) {
+    this.delivery = delivery
+    this.sequence = sequence
+    this.message = message
+    this.settle = settle
+  }
+
+  get ack() {
+    return this.settle(this.message, acknowledged)
+  }
+
+  retry(millis: number) {
+    return this.settle(this.message, nak(millis))
+  }
+
+  get working() {
+    return this.settle(this.message, "+WPI")
+  }
+}
