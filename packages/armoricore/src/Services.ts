@@ -131,6 +131,7 @@ export const mediaOptionsOf = (settings: Settings["Service"]): MediaService.Opti
   secondsPerSecond: settings.MEDIA_MAX_SLOWNESS,
   stuckAfter: settings.MEDIA_STUCK_AFTER,
   freeDisk: settings.MEDIA_FREE_DISK,
+  ...(settings.MEDIA_MAX_OUTPUT === undefined ? {} : { maxOutput: settings.MEDIA_MAX_OUTPUT }),
   ...(settings.MEDIA_LADDER === undefined ? {} : { ladder: settings.MEDIA_LADDER }),
   ...(settings.MEDIA_MP4 === undefined ? {} : { mp4: settings.MEDIA_MP4 }),
   ...(settings.MEDIA_LOUDNESS === undefined ? {} : { loudness: settings.MEDIA_LOUDNESS }),

@@ -1,10 +1,10 @@
 /** Fetches an upload from object storage to the work folder. */
-import { statfs } from "node:fs/promises"
 import { dirname } from "node:path"
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type ObjectRef } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, FileSystem, Stream } from "effect"
 import { failure } from "./Failures.ts"
+import { freeBytes } from "./OutputGuard.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 export interface Request {
@@ -55,7 +55,7 @@ export const download = Effect.fn("Source.download")(function* (request: Request
     .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
   const { size } = found.info
   yield* checkSize(size, request.bytes)
-  const free = yield* freeBytes(request.to)
+  const free = yield* freeBytes(dirname(request.to))
   if (free < size + request.freeDisk) {
     return yield* new TransientError({
       dependency: "disk",
@@ -76,14 +76,6 @@ export const download = Effect.fn("Source.download")(function* (request: Request
   yield* diskTrouble(Stream.run(counted, fs.sink(request.to)))
   return size
 })
-
-/** What the platform's file system does not tell. */
-const freeBytes = (file: string) =>
-  Effect.tryPromise({
-    try: () => statfs(dirname(file)),
-    catch: (cause) =>
-      new TransientError({ dependency: "disk", code: "unavailable", message: "the work folder is gone", cause }),
-  }).pipe(Effect.map(({ bavail, bsize }) => bavail * bsize))
 
 /** The event's Schema holds paths to the form `s3://bucket/key`. */
 const parse = (filePath: string): ObjectRef => {

@@ -32,6 +32,7 @@ import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Lad
 import * as Lane from "./Lane.ts"
 import * as MediaRecord from "./MediaRecord.ts"
 import * as Mp4Files from "./Mp4Files.ts"
+import * as OutputGuard from "./OutputGuard.ts"
 import * as Playable from "./Playable.ts"
 import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
 import { Quota } from "./Quota.ts"
@@ -74,6 +75,8 @@ export interface Options {
   readonly publishPatience?: Duration.Duration
   /** Bytes that must be free in the work folder besides the upload itself. Default 200 MB. */
   readonly freeDisk?: number
+  /** Bytes that the output of one upload may take in the work folder. Default: twice what its rates come to. */
+  readonly maxOutput?: number
   /** Long recordings are cut for many machines. Default: each is made in one run. */
   readonly chunks?: ChunkPlan.Options
 }
@@ -279,7 +282,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
         memory: options.memory ?? defaultMemory,
         background: claim.lane === "long",
       })
-      const ended = yield* timed("transcoding", Effect.raceFirst(running, uploader.follow(playable.update)))
+      const guard = OutputGuard.watch({
+        folder: output,
+        bytes: options.maxOutput ?? OutputGuard.boundOf(plan),
+        // What was asked for at the start is for this; the last of it is for others.
+        free: (options.freeDisk ?? defaultFreeDisk) / 2,
+      })
+      const ended = yield* timed("transcoding", Effect.raceAllFirst([running, uploader.follow(playable.update), guard]))
 
       const isTold = yield* playable.close
       yield* lightly("publishing", 94)

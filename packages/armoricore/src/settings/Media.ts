@@ -148,6 +148,11 @@ export const media = {
     200e6,
     "200 MB",
   ),
+  MEDIA_MAX_OUTPUT: size(1e6)({
+    meaning: "what the output of one upload may take in the folder of running work",
+    unset: "twice what its rates come to",
+    example: "20 GB",
+  }),
   MEDIA_QUOTA_UPLOADS: int(
     1,
     1_000_000,

@@ -1,0 +1,69 @@
+/**
+ * Ends a job whose output outgrows the machine: a storage that takes segments slower than ffmpeg makes them, or an
+ * encoder that keeps to no rate, must not fill the disk that other jobs and services live on.
+ */
+import { statfs } from "node:fs/promises"
+import { TransientError } from "@armoricore/domain/Errors"
+import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
+import { Duration, Effect, FileSystem, Path } from "effect"
+import { audioKilobits, type Plan } from "./FfmpegCommand.ts"
+
+export interface Request {
+  /** What ffmpeg writes below. */
+  readonly folder: string
+  /** The most that may lie there, in bytes. */
+  readonly bytes: number
+  /** Bytes that must stay free on its disk. */
+  readonly free: number
+}
+
+/** Twice what the declared rates come to over the whole length, where nothing of it could be stored meanwhile. */
+export const boundOf = ({ info, renditions }: Plan): number => {
+  const kilobits = renditions.reduce((sum, one) => sum + one.kilobits, info.sounds.length * audioKilobits)
+  return 500e6 + ((kilobits * 1000) / 8) * info.duration * 2
+}
+
+const pause = Duration.seconds(2)
+
+/** Looks as long as it is let; ends only with a failure. */
+export const watch = Effect.fnUntraced(function* (request: Request) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const size = Effect.gen(function* () {
+    const names = yield* diskTrouble(fs.readDirectory(request.folder, { recursive: true }))
+    let sum = 0
+    for (const name of names) {
+      // Uploaded segments are removed meanwhile.
+      const found = yield* Effect.option(fs.stat(path.join(request.folder, name)))
+      if (found._tag === "Some" && found.value.type === "File") sum += Number(found.value.size)
+    }
+    return sum
+  })
+  const look = Effect.gen(function* () {
+    const taken = yield* size
+    if (taken > request.bytes) {
+      return yield* new TransientError({
+        dependency: "disk",
+        code: "quota",
+        message: `the output takes ${taken} bytes of the work folder, at most ${request.bytes}`,
+      })
+    }
+    const free = yield* freeBytes(request.folder)
+    if (free < request.free) {
+      return yield* new TransientError({
+        dependency: "disk",
+        code: "full",
+        message: `the work folder's disk has ${free} bytes free while encoding, and ${request.free} must stay free`,
+      })
+    }
+  })
+  return yield* Effect.forever(Effect.andThen(look, Effect.sleep(pause)))
+})
+
+/** What the platform's file system does not tell. */
+export const freeBytes = (folder: string) =>
+  Effect.tryPromise({
+    try: () => statfs(folder),
+    catch: (cause) =>
+      new TransientError({ dependency: "disk", code: "unavailable", message: "the work folder is gone", cause }),
+  }).pipe(Effect.map(({ bavail, bsize }) => bavail * bsize))

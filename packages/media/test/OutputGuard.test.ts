@@ -1,0 +1,46 @@
+import * as OutputGuard from "@armoricore/media/OutputGuard"
+import { Transcode } from "@armoricore/media/Transcode"
+import { awaitRunning } from "@armoricore/testing/Processes"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, FileSystem, Path } from "effect"
+import { ffmpeg, h264, picture } from "./support/Clips.ts"
+import { missing, Parent, pipeline, store, uploaded } from "./support/Pipeline.ts"
+
+describe("OutputGuard", () => {
+  it.live("ends with what is wrong: more than it may take, or too little left for others", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* fs.makeTempDirectoryScoped()
+      yield* fs.makeDirectory(path.join(folder, "720p"))
+      yield* fs.writeFile(path.join(folder, "720p", "00000.m4s"), new Uint8Array(1000))
+      const watch = (bytes: number, free: number) =>
+        Effect.flip(OutputGuard.watch({ folder, bytes, free })).pipe(
+          Effect.map(({ code }) => code),
+          Effect.timeoutOrElse({ duration: Duration.millis(300), orElse: () => Effect.succeed("nothing") }),
+        )
+      assert.strictEqual(yield* watch(999, 0), "quota")
+      assert.strictEqual(yield* watch(1000, Number.MAX_SAFE_INTEGER), "full")
+      assert.strictEqual(yield* watch(1000, 0), "nothing")
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped),
+  )
+
+  it.live.skipIf(missing)("an output that outgrows its limit ends ffmpeg and leaves nothing", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const parent = yield* Parent
+      const { transcode } = yield* Transcode
+      const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
+      yield* ffmpeg([...picture({ size: "640x360", seconds: 60 }), ...h264, file])
+      const upload = uploaded("large", yield* store("large.mp4", file))
+      const error = yield* Effect.flip(transcode(upload, { token: 1 }))
+      assert.deepStrictEqual([error._tag, "code" in error ? error.code : ""], ["TransientError", "quota"])
+      yield* awaitRunning(parent, "ffmpeg", (count) => count === 0)
+      for (const own of yield* fs.readDirectory(parent)) {
+        assert.deepStrictEqual(yield* fs.readDirectory(path.join(parent, own)), [])
+      }
+    }).pipe(Effect.provide(pipeline({ maxOutput: 10_000, mp4: "all" })), Effect.scoped),
+  )
+})
