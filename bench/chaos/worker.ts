@@ -6,6 +6,7 @@ import * as Faults from "./Faults.ts"
 import { busAndState, stopped } from "./Ports.ts"
 
 const sink = process.env["CHAOS_SINK"] ?? ""
+const workMillis = Number(process.env["CHAOS_WORK_MILLIS"] ?? 20)
 
 const record = (id: string, token: number) =>
   Effect.tryPromise({
@@ -19,7 +20,7 @@ const handler = on("media.uploaded", {
   ackWait: Faults.lease,
   handle: ({ event_id, payload }, { token }) =>
     Effect.gen(function* () {
-      yield* Effect.sleep("20 millis")
+      yield* Effect.sleep(workMillis)
       yield* Faults.crash("before-effect")
       yield* record(event_id, token)
       yield* Faults.crash("after-effect")
