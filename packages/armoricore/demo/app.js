@@ -2,6 +2,7 @@
 import { createChat } from "./chat.js"
 import { createComments } from "./comments.js"
 import { createLog } from "./log.js"
+import { createNotices } from "./notices.js"
 import { createPlayer } from "./player.js"
 import { openSession } from "./session.js"
 import { createStoryboard } from "./storyboard.js"
@@ -185,6 +186,7 @@ const start = async () => {
   const watch = createWatcher(session.socket)
   createChat(session.socket, session.userId, byId, log)
   createComments(session.socket, session.userId, byId, log)
+  createNotices(session.socket, session, byId, log)
   transcript = createTranscript(byId("video"), byId, session.token, log)
 
   const send = async (file) => {

@@ -1,6 +1,6 @@
 /**
  * The page `/mailbox` of an installation without an e-mail provider. The page itself holds no mail: it asks
- * `GET /v1/inbox` with a token, the demo's session or one that is pasted. Mail is hostile: its HTML is shown in a frame
+ * `GET /v1/inbox` with a token: that of the visitor whom the demo page knows, or one that is pasted. Mail is hostile: its HTML is shown in a frame
  * without scripts, forms, navigation or network.
  */
 import { Layer } from "effect"
@@ -19,7 +19,7 @@ li button[aria-current=true] { background: #8882 }
 li b, li span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 li span { color: GrayText; font-size: .85rem }
 main { padding: 1rem; min-width: 0 }
-iframe { width: 100%; height: 60vh; border: 1px solid #8886; background: #fff }
+iframe { width: 100%; height: 40vh; border: 1px solid #8886; background: #fff }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8886; padding: 1rem }
 @media (max-width: 44rem) { body { grid-template-columns: 1fr } ul { border-right: 0 } }
 `
@@ -31,7 +31,10 @@ let token = new URLSearchParams(location.hash.slice(1)).get("token"), shown = ""
 const element = (name, text, more = {}) => Object.assign(document.createElement(name), { textContent: text }, more)
 const session = async () => {
   if (token) return
-  const answer = await fetch("/demo/session", { method: "POST" }).catch(() => undefined)
+  // The visitor that the demo page is; without one there is nobody whose mail this would be.
+  const visitor = localStorage.getItem("armoricore-demo-user")
+  if (!visitor) return
+  const answer = await fetch("/demo/session", { method: "POST", body: JSON.stringify({ user_id: visitor }) }).catch(() => undefined)
   if (answer?.ok) token = (await answer.json()).token
 }
 const open = (message) => {

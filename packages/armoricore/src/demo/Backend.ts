@@ -27,6 +27,20 @@ export const publish = Effect.fn("Backend.publish")(function* (url: string, payl
   return envelope
 })
 
+/** A notification to a visitor of the demo, who has no device: it ends in the local inbox unless a provider is set. */
+export const notify = (url: string, userId: string, type: "push" | "email") =>
+  send(url, "notification.requested", {
+    user_id: userId,
+    notification_type: type,
+    title: type === "push" ? "Your video is seaworthy" : "Your weekly tide table",
+    body:
+      type === "push"
+        ? "This push came over the bus, through the notify service, to this page."
+        : `Dear ${userId},\n\nthis e-mail was made as text and as HTML: <b>nothing in it</b> is taken for markup.\n\nFair winds`,
+    recipients: [type === "push" ? { fcm_token: `demo-page-of-${userId}` } : { email: `${userId}@demo.invalid` }],
+    ...(type === "push" ? {} : { category: "tide-tables" }),
+  })
+
 const send = Effect.fnUntraced(function* <P>(url: string, type: EventType, payload: P) {
   const tokens = yield* Tokens
   const token = yield* tokens.sign({ userId: source, roles: ["publisher"], ttl: Duration.minutes(1) })

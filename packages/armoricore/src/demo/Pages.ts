@@ -30,6 +30,7 @@ const files: Readonly<Record<string, URL>> = {
       "comments.js",
       "entries.js",
       "log.js",
+      "notices.js",
       "player.js",
       "session.js",
       "storyboard.js",
@@ -68,6 +69,7 @@ const Session = Schema.Struct({
 })
 const newVisitor = () => `${birds[Math.floor(Math.random() * birds.length)]}-${crypto.randomUUID().slice(0, 4)}`
 
+const Wanted = Schema.Struct({ notification_type: Schema.Literals(["push", "email"]) })
 const Uploaded = Schema.Struct({ media_id: Schema.String, file_path: Schema.String })
 
 export interface PagesOptions {
@@ -103,7 +105,24 @@ export const layer = ({ latest, sample }: PagesOptions) =>
       "/demo/uploaded",
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answered(uploaded(request))),
     ),
+    HttpRouter.add(
+      "POST",
+      "/demo/notify",
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answered(notify(request))),
+    ),
   )
+
+/** A notification for the visitor who asks, as a backend would publish it. */
+const notify = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const identity = yield* caller(request)
+  yield* refuseGuest(identity)
+  const { notification_type } = yield* Body.json(request, Wanted, 1024)
+  const url = yield* (yield* PublicUrl).get
+  const envelope = yield* Backend.notify(url, identity.userId, notification_type).pipe(
+    Effect.catchTag("CommandFailed", ({ message }) => Effect.fail(refuse(503, "not_published", message))),
+  )
+  return HttpServerResponse.jsonUnsafe(envelope, { status: 202 })
+})
 
 /** A backend checks that the file is the user's own before it publishes. */
 const uploaded = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {

@@ -1,0 +1,76 @@
+/**
+ * Notifications: the demo's backend is asked for one, and it arrives here over the user's own topic. What it says lies in
+ * the local inbox, where an installation without providers delivers.
+ */
+
+/** Shared with the page `/mailbox`, which shows the same visitor's mail. */
+const visitor = "armoricore-demo-user"
+const words = { email: "e-mail", fcm: "push", apns: "push", web_push: "push" }
+
+const ask = async (token, type) => {
+  const response = await fetch("/demo/notify", {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify({ notification_type: type }),
+  })
+  if (!response.ok) throw new Error(`the server answered ${response.status}`)
+}
+
+export const createNotices = (socket, session, byId, log) => {
+  const list = byId("notices")
+  const fault = byId("notice-fault")
+  const shown = new Set()
+  let last = 0
+  localStorage.setItem(visitor, session.userId)
+  byId("mailbox").href = "/mailbox"
+
+  const show = (message) => {
+    shown.add(message.message_id)
+    const item = document.createElement("li")
+    const head = document.createElement("b")
+    head.textContent = message.title
+    const kind = document.createElement("small")
+    kind.textContent = words[message.channel] ?? message.channel
+    const text = document.createElement("p")
+    text.textContent = message.text
+    item.append(head, " ", kind, text)
+    list.prepend(item)
+  }
+
+  const refresh = async () => {
+    const response = await fetch("/v1/inbox", { headers: { authorization: `Bearer ${session.token()}` } })
+    if (!response.ok) throw new Error(`the inbox answered ${response.status}`)
+    const { messages } = await response.json()
+    for (const message of messages.toReversed()) if (!shown.has(message.message_id)) show(message)
+  }
+
+  const hear = (event, payload) => {
+    last = Math.max(last, payload.seq ?? 0)
+    const what = payload.deliveries.map(({ channel, status }) => `${words[channel] ?? channel} ${status}`).join(", ")
+    log(event, { hint: what, ...payload }, event === "notification_failed" ? "bad" : "good")
+    if (event === "notification_failed") fault.textContent = `Not sent: ${payload.error.message}`
+    refresh().catch((error) => {
+      fault.textContent = `What arrived cannot be shown: ${error.message}`
+    })
+  }
+
+  const channel = socket.channel(`user:${session.userId}`, () => (last === 0 ? {} : { since: last }))
+  for (const event of ["notification_sent", "notification_failed"]) channel.on(event, (payload) => hear(event, payload))
+  channel.join().receive("ok", ({ events }) => {
+    for (const { event, payload, seq } of events)
+      if (event.startsWith("notification_")) hear(event, { ...payload, seq })
+  })
+
+  for (const [id, type] of [
+    ["send-push", "push"],
+    ["send-mail", "email"],
+  ]) {
+    byId(id).addEventListener("click", () => {
+      fault.textContent = ""
+      log("notification.requested", { hint: type }, "sent")
+      ask(session.token(), type).catch((error) => {
+        fault.textContent = `It could not be asked for: ${error.message}`
+      })
+    })
+  }
+}
