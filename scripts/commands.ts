@@ -102,6 +102,8 @@ try {
     const markdown = readFileSync(join(clone, document), "utf8")
       .replaceAll(":4000", `:${main}`)
       .replaceAll(":8080", `:${other}`)
+      // An answer such as 422 is a failure too.
+      .replaceAll(/^curl /gm, "curl --fail --silent --show-error ")
       .replaceAll("npm start", `PORT=${main} npm start`)
     const commands = commandsOf(markdown)
     if (commands.length === 0) continue
