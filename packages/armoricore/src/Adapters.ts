@@ -19,10 +19,10 @@ import { Settings } from "./Settings.ts"
 type Faults = TransientError | ConfigurationError
 
 /**
- * `owner` claims the embedded data folder for a running program; `shared` is for commands, which go through a running
- * owner where there is one.
+ * `owner` claims the embedded data folder for a running program; `worker` is one of its own other processes; `shared` is
+ * for commands, which go through a running owner where there is one.
  */
-export type Role = "owner" | "shared"
+export type Role = "owner" | "shared" | "worker"
 
 /** The bus, the state and the history; on NATS all over one connection, embedded all over one engine. */
 const busAndState = (
@@ -37,11 +37,17 @@ const busAndState = (
       const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/embedded/EmbeddedState"))
       const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/embedded/EmbeddedHistory"))
       const folder = yield* dataFolder("engine")
-      const engine = role === "owner" ? EmbeddedEngine.layerOwner({ folder }) : EmbeddedEngine.layerShared({ folder })
+      const engine = engines[role]({ folder })
       const kept = yield* postgres
       return Layer.merge(bus, kept ?? Layer.merge(state, history(yield* retention))).pipe(Layer.provide(engine))
     }),
   )
+
+const engines = {
+  owner: EmbeddedEngine.layerOwner,
+  shared: EmbeddedEngine.layerShared,
+  worker: EmbeddedEngine.layerClient,
+}
 
 const isRabbit = (address: string) => address.startsWith("amqp")
 
@@ -70,7 +76,7 @@ const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<s
   const waiting = Layer.effectDiscard(
     Effect.flatMap(EventBus, ({ setup }) =>
       Effect.timeoutOrElse(setup([]), {
-        duration: role === "owner" ? Duration.infinity : "10 seconds",
+        duration: role === "shared" ? "10 seconds" : Duration.infinity,
         orElse: () => Effect.fail(unanswered(servers)),
       }),
     ),
@@ -107,9 +113,9 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
   const waiting = Layer.effectDiscard(
     Effect.flatMap(NatsConnection, (link) =>
-      role === "owner"
-        ? link.connected
-        : Effect.timeoutOrElse(link.connected, { duration: "10 seconds", orElse: () => link.client }),
+      role === "shared"
+        ? Effect.timeoutOrElse(link.connected, { duration: "10 seconds", orElse: () => link.client })
+        : link.connected,
     ),
   )
   const kept = yield* postgres

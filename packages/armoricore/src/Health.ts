@@ -4,6 +4,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { Readiness } from "./Readiness.ts"
 import { version } from "./Version.ts"
+import { WorkerLink } from "./workers/WorkerLink.ts"
 
 const noStore = { "cache-control": "no-store" }
 
@@ -17,5 +18,17 @@ export const layer = Layer.mergeAll(
       return HttpServerResponse.jsonUnsafe(report, { status: report.ready ? 200 : 503, headers: noStore })
     }),
   ),
-  PrometheusMetrics.layerHttp({ path: "/metrics" }),
+  Layer.unwrap(
+    Effect.map(WorkerLink, (link) =>
+      link === undefined
+        ? PrometheusMetrics.layerHttp({ path: "/metrics" })
+        : HttpRouter.add(
+            "GET",
+            "/metrics",
+            Effect.map(link.metrics, (text) =>
+              HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }),
+            ),
+          ),
+    ),
+  ),
 )

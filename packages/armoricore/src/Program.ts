@@ -8,9 +8,10 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
 import type { IpNetwork } from "effect/net"
 import * as Access from "./Access.ts"
@@ -25,28 +26,44 @@ import * as Services from "./Services.ts"
 import { Settings } from "./Settings.ts"
 import { setupFor } from "./Setup.ts"
 import * as Sockets from "./Sockets.ts"
+import { WorkerLink } from "./workers/WorkerLink.ts"
+import * as WorkerPool from "./workers/WorkerPool.ts"
 
-const ports = Layer.merge(Adapters.layer("owner"), Access.layer)
+const portsOf = (role: Adapters.Role) => Layer.merge(Adapters.layer(role), Access.layer)
 /** What pages beside the API may stand on. */
-export type Ports = Layer.Success<typeof ports>
+export type Ports = Layer.Success<ReturnType<typeof portsOf>>
 
-/** Runs these services until the scope closes. Returns once everything serves. */
+/**
+ * Runs these services until the scope closes. Returns once everything serves. With several `realtimeWorkers` this process
+ * runs all but realtime, and each of that many others realtime alone, on one port.
+ */
 export const serve = Effect.fn("Program.serve")(function* <E, R>(
   chosen: ReadonlySet<Services.ServiceName>,
   pages: Layer.Layer<never, E, R>,
+  realtimeWorkers = 1,
 ) {
   const settings = yield* Settings
+  const link = yield* WorkerLink
+  if (realtimeWorkers > 1 && !chosen.has("realtime")) {
+    return yield* new CommandFailed({
+      message: "--realtime-workers is for a process that runs realtime; add it to --services",
+    })
+  }
   if (chosen.size < Services.names.length && settings.MESSAGE_BUS_URL === undefined) {
     return yield* new CommandFailed({
       message:
         "--services names only some: the embedded bus belongs to one process; set MESSAGE_BUS_URL to split services, or run all of them",
     })
   }
+  const ports = portsOf(link === undefined ? "owner" : "worker")
   const readiness = yield* Layer.build(Readiness.layer(checks(chosen)).pipe(Layer.provideMerge(ports)))
-  return yield* run(chosen, pages).pipe(
-    Effect.provideContext(readiness),
-    Effect.provide(NodeHttpServer.layerHttpServices),
-  )
+  const running = Effect.gen(function* () {
+    if (link === undefined) return yield* realtimeWorkers > 1 ? runBeside(chosen, realtimeWorkers) : run(chosen, pages)
+    const listening = yield* run(new Set(["realtime"]), pages)
+    yield* link.listening(listening.port, listening.url)
+    return listening
+  })
+  return yield* running.pipe(Effect.provideContext(readiness), Effect.provide(NodeHttpServer.layerHttpServices))
 })
 
 const run = Effect.fnUntraced(function* <E, R>(
@@ -74,16 +91,37 @@ const run = Effect.fnUntraced(function* <E, R>(
     endpoints.map(({ handleUpgrade }) => handleUpgrade),
     endpoints.map(({ handleRequest }) => handleRequest),
   )
-  yield* setupFor(chosen).pipe(
-    Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
-    Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
-  )
+  yield* setUp(chosen)
   yield* Effect.provideContext(Layer.build(Services.workers(chosen, realtime)), control)
   yield* readiness.enter("serving")
   yield* Effect.addFinalizer(() => readiness.enter("draining"))
   yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, { port: listening.port })
   return listening
 })
+
+/** The first process of several: the workers have the sockets and the port. */
+const runBeside = Effect.fnUntraced(function* (chosen: ReadonlySet<Services.ServiceName>, size: number) {
+  const { DRAIN_GRACE, REALTIME_DRAIN_TIME } = yield* Settings
+  yield* Services.warnOfUnread
+  yield* setUp(chosen)
+  const drainTime = Duration.sum(Duration.sum(DRAIN_GRACE, REALTIME_DRAIN_TIME), Duration.seconds(15))
+  const listening = yield* WorkerPool.start(size, drainTime)
+  yield* (yield* PublicUrl).set(listening.url)
+  const others = new Set([...chosen].filter((name) => name !== "realtime"))
+  const control = yield* Layer.build(Operator.control(others))
+  yield* Effect.provideContext(Layer.build(Services.workers(others, undefined)), control)
+  yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, {
+    port: listening.port,
+    workers: size,
+  })
+  return listening
+})
+
+const setUp = (chosen: ReadonlySet<Services.ServiceName>) =>
+  setupFor(chosen).pipe(
+    Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
+    Effect.retry({ while: (error) => error._tag === "TransientError", schedule: patience }),
+  )
 
 /** Bus, state or storage may come up after us. */
 const patience = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])

@@ -15,6 +15,7 @@ import * as Https from "node:https"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { Settings } from "./Settings.ts"
+import { WorkerLink } from "./workers/WorkerLink.ts"
 
 /** Takes over the connection of a request that asks for an upgrade; false: another path, nothing was touched. */
 export type Upgrade = (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => boolean
@@ -55,7 +56,8 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
       socket.on("error", () => socket.destroy())
       socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
     })
-    const port = yield* bind(server, settings.PORT, settings.HOST)
+    const link = yield* WorkerLink
+    const port = yield* bind(server, link?.port ?? settings.PORT, settings.HOST)
     const scheme = settings.TLS_CERT === undefined ? "http" : "https"
     const url = settings.PUBLIC_URL ?? `${scheme}://${reachable(settings.HOST)}:${port}`
     yield* publicUrl.set(url)

@@ -2,13 +2,16 @@
 import * as Realtime from "@armoricore/realtime/Realtime"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "./Settings.ts"
+import { WorkerLink } from "./workers/WorkerLink.ts"
 
-export const optionsOf = (settings: Settings["Service"]): Realtime.RealtimeOptions => {
+/** `isShared`: other processes have sockets too. */
+export const optionsOf = (settings: Settings["Service"], isShared: boolean): Realtime.RealtimeOptions => {
   const { ALLOWED_ORIGINS: origins, COMMENT_INTERVAL, TRUSTED_PROXIES: trustedProxies } = settings
   return {
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
     allowedOrigins: origins === undefined ? "same" : origins.includes("*") ? "any" : origins,
     mediaTopicPolicy: settings.MEDIA_TOPIC_POLICY,
+    ...(isShared ? { cluster: {} } : {}),
     commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_INTERVAL)), burst: 1 },
     presence: { maxListed: settings.REALTIME_LISTED_USERS },
     limits: {
@@ -28,4 +31,11 @@ export const optionsOf = (settings: Settings["Service"]): Realtime.RealtimeOptio
   }
 }
 
-export const layer = Layer.unwrap(Effect.map(Settings, (settings) => Realtime.layer(optionsOf(settings))))
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    // Whoever shares a bus may have been started twice; the embedded one is shared with workers alone.
+    const isShared = settings.MESSAGE_BUS_URL !== undefined || (yield* WorkerLink) !== undefined
+    return Realtime.layer(optionsOf(settings, isShared))
+  }),
+)

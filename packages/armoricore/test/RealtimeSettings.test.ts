@@ -39,7 +39,7 @@ const all = {
 describe("Settings of realtime", () => {
   it.effect("reach the service, each in its unit", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(Sockets.optionsOf(yield* settings(all)), {
+      assert.deepStrictEqual(Sockets.optionsOf(yield* settings(all), false), {
         allowedOrigins: "same",
         mediaTopicPolicy: "owner",
         commentRate: { perSecond: 0.5, burst: 1 },

@@ -5,6 +5,7 @@ import { drained } from "../Drained.ts"
 import * as Program from "../Program.ts"
 import * as Rotation from "../Rotation.ts"
 import { names, type ServiceName } from "../Services.ts"
+import { connect, disconnect, WorkerLink } from "../workers/WorkerLink.ts"
 import { settled } from "./settled.ts"
 
 const isName = (text: string): text is ServiceName => names.some((name) => name === text)
@@ -24,16 +25,30 @@ const services = Flag.String("services").pipe(
   ),
 )
 
+const realtimeWorkers = Flag.Int("realtime-workers").pipe(
+  Flag.withDescription("processes that share the port and the sockets, one for each core that realtime may use"),
+  Flag.withMetavar("N"),
+  Flag.withDefault(1),
+  Flag.filter(
+    (count) => count >= 1 && count <= 256,
+    (count) => `--realtime-workers is ${count}; it must be from 1 to 256`,
+  ),
+)
+
 export const start = Command.make(
   "start",
-  { services },
+  { services, realtimeWorkers },
   Effect.fn("start")(
-    function* ({ services: chosen }) {
-      const { port, url } = yield* Program.serve(chosen, Layer.empty)
+    function* ({ services: chosen, realtimeWorkers: size }) {
+      const link = yield* connect
+      const { port, url } = yield* Effect.provideService(Program.serve(chosen, Layer.empty, size), WorkerLink, link)
+      // The first process speaks for its workers, and sees to it that they end.
+      if (link !== undefined) return yield* link.drainAsked
       yield* Console.log(`armoricore listens on ${url} (port ${port})`)
       yield* Rotation.ended
     },
     Effect.scoped,
+    Effect.tap(disconnect),
     drained,
     settled,
   ),

@@ -1,0 +1,47 @@
+/**
+ * The metrics of several processes as one page: every sample gets the label `process`, and a metric's samples stand
+ * together below one HELP and TYPE, as Prometheus wants it.
+ */
+export interface Page {
+  readonly process: string
+  readonly text: string
+}
+
+interface Family {
+  readonly comments: ReadonlyArray<string>
+  readonly samples: Array<string>
+}
+
+export const merge = (pages: ReadonlyArray<Page>): string => {
+  const families = new Map<string, Family>()
+  for (const { process, text } of pages) {
+    let comments: Array<string> = []
+    let family: Family | undefined
+    for (const line of text.split("\n")) {
+      if (line === "") continue
+      if (line.startsWith("#")) {
+        if (family !== undefined) comments = []
+        family = undefined
+        comments.push(line)
+        continue
+      }
+      if (family === undefined) {
+        const name = comments[0]?.split(" ")[2] ?? line.split(/[ {]/, 1)[0] ?? ""
+        family = families.get(name) ?? { comments, samples: [] }
+        families.set(name, family)
+      }
+      family.samples.push(labelled(line, process))
+    }
+  }
+  return Array.from(families.values(), ({ comments, samples }) => [...comments, ...samples].join("\n") + "\n").join(
+    "\n",
+  )
+}
+
+/** `name{labels} value` or `name value`. */
+const labelled = (sample: string, process: string): string => {
+  const name = /^[A-Za-z_:][A-Za-z0-9_:]*/.exec(sample)?.[0] ?? ""
+  const rest = sample.slice(name.length)
+  const label = `process="${process}"`
+  return rest.startsWith("{") ? `${name}{${label},${rest.slice(1)}` : `${name}{${label}}${rest}`
+}

@@ -1,0 +1,67 @@
+/** A realtime worker's side: what it says to the first process, and what that asks of it. */
+import { Context, Deferred, Effect, Option } from "effect"
+import { PrometheusMetrics } from "effect/observability"
+import cluster from "node:cluster"
+import { merge, type Page } from "./MergedMetrics.ts"
+import { type FromWorker, readToWorker } from "./Messages.ts"
+
+/** The port that all workers share. */
+export const sharedPort = "ARMORICORE_SHARED_PORT"
+
+export interface WorkerLink {
+  readonly port: number
+  readonly listening: (port: number, url: string) => Effect.Effect<void>
+  /** Returns when the first process wants this one to end in order. */
+  readonly drainAsked: Effect.Effect<void>
+  /** The metrics of all processes as one page. */
+  readonly metrics: Effect.Effect<string>
+}
+
+/** The link of a worker of `--realtime-workers`; `undefined` in any other process. */
+export const WorkerLink = Context.Reference<WorkerLink | undefined>("@armoricore/armoricore/WorkerLink", {
+  defaultValue: () => undefined,
+})
+
+/** Another process may be busy; what it has is then left out. */
+const patience = "3 seconds"
+
+/** Everything is handed over: the channel alone would keep a worker alive. */
+export const disconnect: Effect.Effect<void> = Effect.sync(() => {
+  if (cluster.isWorker && process.connected) process.disconnect()
+})
+
+/** For as long as the process lives: the channel ends with it, and a worker ends with the channel. */
+export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(function* () {
+  const { worker } = cluster
+  if (!cluster.isWorker || worker === undefined) return undefined
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const drain = yield* Deferred.make<void>()
+  const waiting = new Map<number, (pages: ReadonlyArray<Page>) => void>()
+  const own = PrometheusMetrics.format()
+  const say = (message: FromWorker) => void (worker.isConnected() && worker.send(message))
+  let count = 0
+  process.on("message", (message) => {
+    const read = readToWorker(message)
+    if (Option.isNone(read)) return
+    const { value } = read
+    if (value.asked === "drain") Deferred.doneUnsafe(drain, Effect.void)
+    else if (value.asked === "take metrics") waiting.get(value.id)?.(value.metrics)
+    else run(Effect.map(own, (text) => say({ said: "metrics", id: value.id, text })))
+  })
+  return {
+    port: Number(process.env[sharedPort]),
+    listening: (port, url) => Effect.sync(() => say({ said: "listening", port, url })),
+    drainAsked: Deferred.await(drain),
+    metrics: Effect.gen(function* () {
+      const id = ++count
+      const others = yield* Effect.callback<ReadonlyArray<Page>>((resume) => {
+        waiting.set(id, (pages) => resume(Effect.succeed(pages)))
+        say({ said: "metrics wanted", id })
+      }).pipe(
+        Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed([]) }),
+        Effect.ensuring(Effect.sync(() => waiting.delete(id))),
+      )
+      return merge([...others, { process: `worker-${worker.id}`, text: yield* own }])
+    }),
+  }
+})

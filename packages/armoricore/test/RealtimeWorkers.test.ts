@@ -1,0 +1,101 @@
+/** `start --realtime-workers`: several processes, one port, one room. */
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { WebSocket } from "ws"
+import { merge } from "../src/workers/MergedMetrics.ts"
+import { request, until } from "./support/Client.ts"
+import { start, tokenFor } from "./support/Flow.ts"
+import * as Program from "./support/Program.ts"
+
+const room = "chat:room:r"
+
+/** Joined; what comes afterwards is kept. */
+const enter = (url: string, token: string) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly ws: WebSocket; readonly heard: Array<string> }>((resume) => {
+      const ws = new WebSocket(`${url.replace("http", "ws")}/socket/websocket?vsn=2.0.0&token=${token}`)
+      const heard: Array<string> = []
+      ws.on("open", () => ws.send(JSON.stringify(["1", "1", room, "phx_join", {}])))
+      ws.on("message", (data) => {
+        heard.push(String(data))
+        resume(Effect.succeed({ ws, heard }))
+      })
+    }),
+    ({ ws }) => Effect.sync(() => ws.terminate()),
+  )
+
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
+
+const socketsOf = (metrics: string) =>
+  [...metrics.matchAll(/^realtime_sockets\{process="(worker-\d+)"\} (\d+)$/gm)].map(([, worker, count]) => [
+    worker ?? "",
+    Number(count),
+  ])
+
+describe("--realtime-workers on the embedded default", () => {
+  it.live(
+    "spreads sockets over processes, carries what is said between them, replaces one that dies, and drains",
+    () =>
+      Effect.gen(function* () {
+        const env = { ARMORICORE_DATA_DIR: yield* Program.folder, LOG_LEVEL: "error" }
+        const { program, url } = yield* start(env, "--realtime-workers", "2")
+        const metrics = Effect.map(request(`${url}/metrics`), ({ json }) => socketsOf(String(json)))
+        const people = yield* Effect.forEach(["a", "b", "c", "d"], (user) =>
+          Effect.flatMap(tokenFor(env, "--user", user), (token) => enter(url, token)),
+        )
+        const counts = yield* until(metrics, (found) => found.reduce((sum, [, count]) => sum + Number(count), 0) === 4)
+        assert.deepStrictEqual(
+          counts.map(([, count]) => count),
+          [2, 2],
+        )
+        people[0]?.ws.send(JSON.stringify(["1", "2", room, "new_message", { content: "hello" }]))
+        const heard = () => people.filter(({ heard: all }) => all.some((frame) => frame.includes('"new_message"')))
+        yield* until(
+          Effect.sync(() => heard().length),
+          (count) => count === 4,
+        )
+
+        const [victim] = childrenOf(program.child.pid ?? 0)
+        process.kill(victim ?? 0, "SIGKILL")
+        const after = yield* until(metrics, (found) => found.some(([worker]) => worker === "worker-3"))
+        assert.strictEqual(after.length, 2)
+        assert.strictEqual((yield* request(`${url}/readyz`)).status, 200)
+        yield* program.signal("SIGTERM")
+        assert.strictEqual((yield* Effect.timeout(program.ended, "20 seconds")).code, 0)
+      }).pipe(Effect.provide(NodeServices.layer)),
+    60_000,
+  )
+
+  it.live("is refused to a process without realtime, and for numbers that make no sense", () =>
+    Effect.gen(function* () {
+      const env = { ARMORICORE_DATA_DIR: yield* Program.folder, MESSAGE_BUS_URL: "nats://127.0.0.1:1" }
+      const without = yield* Program.run(["start", "--services", "media", "--realtime-workers", "2"], env)
+      assert.deepStrictEqual([without.code, /add it to --services/.test(without.stderr)], [1, true])
+      assert.strictEqual((yield* Program.run(["start", "--realtime-workers", "0"], env)).code, 2)
+    }),
+  )
+
+  it("shows the metrics of all processes on one page", () => {
+    const page = (value: number) =>
+      `# HELP sockets open\n# TYPE sockets gauge\nsockets ${value}\n\n# HELP jobs done\n# TYPE jobs counter\njobs{type="a"} ${value}\n`
+    assert.strictEqual(
+      merge([
+        { process: "main", text: page(1) },
+        { process: "worker-1", text: page(2) },
+      ]),
+      `# HELP sockets open
+# TYPE sockets gauge
+sockets{process="main"} 1
+sockets{process="worker-1"} 2
+
+# HELP jobs done
+# TYPE jobs counter
+jobs{process="main",type="a"} 1
+jobs{process="worker-1",type="a"} 2
+`,
+    )
+  })
+})
