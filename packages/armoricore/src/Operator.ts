@@ -1,5 +1,5 @@
 /** The operators' part of a process: what every one answers, and the API and the console where the sockets are. */
-import { Handlers, NodeAnswers, OperatorServer } from "@armoricore/operator"
+import { ConsoleServer, Handlers, NodeAnswers, OperatorServer } from "@armoricore/operator"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import type { Operator } from "@armoricore/realtime/Operator"
 import { Topics } from "@armoricore/realtime/Topics"
@@ -7,6 +7,7 @@ import { ControlPlane } from "@armoricore/worker/ControlPlane"
 import { Ledger } from "@armoricore/worker/Ledger"
 import * as Switchboard from "@armoricore/worker/Switchboard"
 import { Context, Effect, Layer } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { version } from "./Version.ts"
 
 /** What the processes of an installation share: the questions to each other, and the switches. */
@@ -25,9 +26,15 @@ export const answers = (realtime: Context.Context<Endpoint | Topics> | undefined
   }))
 }
 
-/** The listeners of `/rpc`; they end with the scope. */
+/** The listeners of `/rpc` and `/console`; they end with the scope. */
 export const listeners = (realtime: Context.Context<Operator>) =>
   Effect.gen(function* () {
     const handlers = yield* Layer.build(Handlers.layer({ version }).pipe(Layer.provide(Ledger.layer)))
-    return yield* Effect.provideContext(OperatorServer.make, handlers)
+    const api = yield* Effect.provideContext(OperatorServer.make, handlers)
+    const pages = yield* ConsoleServer.make
+    return {
+      handleUpgrade: api.handleUpgrade,
+      handleRequest: (request: IncomingMessage, response: ServerResponse) =>
+        api.handleRequest(request, response) || pages.handleRequest(request, response),
+    }
   }).pipe(Effect.provideContext(realtime))

@@ -1,5 +1,6 @@
 /** The operators' API and console. */
 export { Audit } from "./Audit.ts"
+export * as ConsoleServer from "./ConsoleServer.ts"
 export * as Handlers from "./Handlers.ts"
 export { LogControl } from "./LogControl.ts"
 export * as NodeAnswers from "./NodeAnswers.ts"

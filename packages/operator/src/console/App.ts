@@ -1,0 +1,149 @@
+/**
+ * What every view of the console stands on: the connection, one drawing a frame, toasts, dialogs, and acts that say how
+ * they ended.
+ */
+import { type Child, h } from "./Dom.ts"
+import { CallFailed, type Connection } from "./Connection.ts"
+
+export interface Toast {
+  readonly id: number
+  readonly kind: "good" | "bad"
+  readonly text: string
+}
+
+export interface Question {
+  readonly title: string
+  readonly text: string
+  readonly confirm: string
+  readonly dangerous: boolean
+  /** Asks for a sentence too, with this label. */
+  readonly reason?: string
+}
+
+export interface App {
+  readonly connection: Connection
+  /** Draws soon. */
+  readonly draw: () => void
+  /** Does it, says how it went; true where it was done. */
+  readonly act: (done: string, work: () => Promise<unknown>) => Promise<boolean>
+  /** The reason given, or `""`; undefined where the person thought better of it. */
+  readonly ask: (question: Question) => Promise<string | undefined>
+  readonly say: (kind: Toast["kind"], text: string) => void
+  /** The token does not count any more. */
+  readonly signOut: (why: string) => void
+  readonly go: (view: string) => void
+}
+
+export interface View {
+  readonly draw: () => Child
+  readonly stop: () => void
+}
+
+/** Loads now and every few seconds, until stopped; what fails is kept to be shown, with the last good value. */
+export class Polled<A> {
+  value: A | undefined
+  failure: string | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #stopped = false
+  readonly #app: App
+  readonly #load: () => Promise<A>
+  readonly #everyMillis: number
+
+  constructor(app: App, load: () => Promise<A>, everyMillis = 4_000) {
+    this.#app = app
+    this.#load = load
+    this.#everyMillis = everyMillis
+    void this.refresh()
+  }
+
+  readonly refresh = async (): Promise<void> => {
+    clearTimeout(this.#timer)
+    try {
+      this.value = await this.#load()
+      this.failure = undefined
+    } catch (error) {
+      if (error instanceof CallFailed && error.refused) return this.#app.signOut(error.message)
+      this.failure = error instanceof Error ? error.message : String(error)
+    }
+    if (this.#stopped) return
+    this.#app.draw()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.refresh, this.#everyMillis)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+}
+
+/** The first lines of a view: its name, what it is for, and its tools. */
+export const head = (title: string, about: string, ...tools: ReadonlyArray<Child>): Child =>
+  h(
+    "header",
+    { class: "view-head" },
+    h("div", {}, h("h1", {}, title), h("p", { class: "about" }, about)),
+    h("div", { class: "tools" }, tools),
+  )
+
+export const trouble = (failure: string | undefined): Child =>
+  failure === undefined ? null : h("p", { class: "notice bad", role: "alert" }, failure)
+
+export const empty = (title: string, text: string): Child =>
+  h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, text))
+
+export const loading: Child = h("p", { class: "loading", role: "status" }, "Loading …")
+
+/** Copies a text on click; trace ids are made for that. */
+export const copyable = (app: App, label: string, text: string | undefined): Child =>
+  text === undefined
+    ? null
+    : h(
+        "button",
+        {
+          class: "copy",
+          type: "button",
+          title: `Copy ${label} ${text}`,
+          "aria-label": `Copy ${label} ${text}`,
+          onClick: () => {
+            navigator.clipboard.writeText(text).then(
+              () => app.say("good", `Copied ${label} ${text}`),
+              () => app.say("bad", `This browser does not let pages copy: ${text}`),
+            )
+          },
+        },
+        h("span", { class: "copy-label" }, label),
+        h("code", {}, text.length > 12 ? `${text.slice(0, 8)}…` : text),
+      )
+
+/** Buttons of which one is chosen. */
+export const choice = <A extends string>(
+  label: string,
+  options: ReadonlyArray<readonly [value: A, text: string]>,
+  chosen: A,
+  onChoose: (value: A) => void,
+): Child =>
+  h(
+    "div",
+    { class: "choice", role: "group", "aria-label": label },
+    options.map(([value, text]) =>
+      h(
+        "button",
+        {
+          type: "button",
+          key: value,
+          "aria-pressed": value === chosen ? "true" : "false",
+          onClick: () => onChoose(value),
+        },
+        text,
+      ),
+    ),
+  )
+
+export const pill = (kind: "good" | "bad" | "warn" | "calm", text: string): Child =>
+  h("span", { class: `pill ${kind}` }, text)
+
+export const silentNote = (silent: ReadonlyArray<string>): Child =>
+  silent.length === 0
+    ? null
+    : h("p", { class: "notice bad" }, `No answer from ${silent.join(", ")}: what they have is missing here.`)

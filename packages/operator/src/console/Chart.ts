@@ -1,0 +1,125 @@
+/** A small chart of the last minutes: one or two lines over the same time, with what the pointer is at. */
+import { h, type Described } from "./Dom.ts"
+
+export interface Line {
+  readonly name: string
+  /** `null`: nothing was measured. */
+  readonly values: ReadonlyArray<number | null>
+}
+
+export interface ChartOptions {
+  readonly title: string
+  /** Epoch milliseconds, ascending, one for each value. */
+  readonly times: ReadonlyArray<number>
+  readonly lines: readonly [Line, ...ReadonlyArray<Line>]
+  readonly show: (value: number) => string
+}
+
+const [width, height] = [600, 150]
+const [top, bottom] = [8, 4]
+
+/** The largest value, rounded up to one that can be read. */
+const ceilingOf = (most: number): number => {
+  if (most <= 0) return 1
+  const power = 10 ** Math.floor(Math.log10(most))
+  return ([1, 2, 2.5, 5, 10].find((step) => step * power >= most) ?? 10) * power
+}
+
+/** Pieces of line, divided where nothing was measured. */
+const pathOf = (
+  values: ReadonlyArray<number | null>,
+  x: (at: number) => number,
+  y: (value: number) => number,
+): string => {
+  let path = ""
+  let isDown = false
+  values.forEach((value, at) => {
+    if (value === null) return
+    path += `${isDown ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`
+    isDown = true
+  })
+  return path
+}
+
+const latest = ({ values }: Line): number | null => values.findLast((value) => value !== null) ?? null
+
+export const chart = ({ lines, show, times, title }: ChartOptions): Described => {
+  const most = Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)))
+  const ceiling = ceilingOf(most)
+  const [from, to] = [times[0] ?? 0, times.at(-1) ?? 1]
+  // Half a minute at least, so that the first points do not jump about.
+  const wide = Math.max(30_000, to - from)
+  const x = (at: number) => width - ((to - (times[at] ?? to)) / wide) * width
+  const y = (value: number) => top + (1 - value / ceiling) * (height - top - bottom)
+  const [first] = lines
+  const said = lines.map((line) => `${line.name} ${show(latest(line) ?? 0)}`).join(", ")
+  const area = pathOf(first.values, x, y)
+  const startX = x(
+    Math.max(
+      0,
+      first.values.findIndex((value) => value !== null),
+    ),
+  )
+  const endX = x(first.values.findLastIndex((value) => value !== null))
+
+  const point = (event: Event): void => {
+    const box = event.currentTarget
+    if (!(box instanceof HTMLElement) || !(event instanceof PointerEvent)) return
+    const frame = box.getBoundingClientRect()
+    const wanted = ((event.clientX - frame.left) / frame.width) * width
+    let nearest = 0
+    times.forEach((_, at) => {
+      if (Math.abs(x(at) - wanted) < Math.abs(x(nearest) - wanted)) nearest = at
+    })
+    const text = lines.map(
+      ({ name, values }) => `${name} ${values[nearest] == null ? "–" : show(values[nearest] ?? 0)}`,
+    )
+    box.style.setProperty("--at", `${(x(nearest) / width) * 100}%`)
+    box.dataset["tip"] = `${new Date(times[nearest] ?? 0).toLocaleTimeString("en-GB")}  ${text.join(" · ")}`
+    box.classList.add("pointed")
+  }
+  const leave = (event: Event): void => {
+    if (event.currentTarget instanceof HTMLElement) event.currentTarget.classList.remove("pointed")
+  }
+
+  return h(
+    "figure",
+    { class: "chart", key: title },
+    h(
+      "figcaption",
+      {},
+      h("span", { class: "chart-title" }, title),
+      h(
+        "span",
+        { class: "legend" },
+        lines.map((line, index) =>
+          h(
+            "span",
+            { class: `key key-${index}` },
+            lines.length > 1 ? `${line.name} ` : "",
+            h("b", {}, latest(line) === null ? "–" : show(latest(line) ?? 0)),
+          ),
+        ),
+      ),
+    ),
+    h(
+      "div",
+      { class: "plot", onPointermove: point, onPointerleave: leave },
+      h("span", { class: "ceiling", "aria-hidden": "true" }, show(ceiling)),
+      h(
+        "svg",
+        {
+          viewBox: `0 0 ${width} ${height}`,
+          preserveAspectRatio: "none",
+          role: "img",
+          "aria-label": `${title}: ${said}; the most was ${show(most)}`,
+        },
+        h("line", { class: "grid", x1: 0, x2: width, y1: y(ceiling), y2: y(ceiling) }),
+        h("line", { class: "grid", x1: 0, x2: width, y1: y(ceiling / 2), y2: y(ceiling / 2) }),
+        h("line", { class: "grid", x1: 0, x2: width, y1: y(0), y2: y(0) }),
+        area === "" ? null : h("path", { class: "area", d: `${area}L${endX} ${y(0)}L${startX} ${y(0)}Z` }),
+        lines.map(({ values }, index) => h("path", { class: `line line-${index}`, d: pathOf(values, x, y) })),
+      ),
+    ),
+  )
+}

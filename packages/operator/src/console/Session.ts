@@ -1,0 +1,18 @@
+/**
+ * The operator's token, kept for this tab alone. A link may bring it behind the `#`, which no server ever sees; it is
+ * taken out of the address at once.
+ */
+const key = "armoricore.console.token"
+
+export const read = (): string | undefined => {
+  const given = /[#&]token=([^&]+)/.exec(location.hash)?.[1]
+  if (given !== undefined) {
+    sessionStorage.setItem(key, decodeURIComponent(given))
+    history.replaceState(null, "", `${location.pathname}#overview`)
+  }
+  return sessionStorage.getItem(key) ?? undefined
+}
+
+export const keep = (token: string): void => sessionStorage.setItem(key, token)
+
+export const forget = (): void => sessionStorage.removeItem(key)

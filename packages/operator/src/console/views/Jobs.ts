@@ -1,0 +1,167 @@
+/** Media on their way: progress as it goes, the pictures that were made, cancel and make again. */
+import type { Job, JobStatus } from "../../api/Job.ts"
+import { type App, choice, copyable, empty, head, loading, pill, trouble, type View } from "../App.ts"
+import { type Child, h } from "../Dom.ts"
+import * as Format from "../Format.ts"
+
+type Shown = JobStatus | "all"
+
+export const view = (app: App): View => {
+  let jobs: ReadonlyArray<Job> | undefined
+  let failure: string | undefined
+  let shown: Shown = "all"
+  let query = ""
+  let stop = () => {}
+
+  const watch = () => {
+    stop()
+    const filter = { ...(shown === "all" ? {} : { status: shown }), ...(query === "" ? {} : { query }) }
+    stop = app.connection.watch(
+      (client) => client.WatchJobs(filter),
+      (found) => {
+        jobs = found
+        failure = undefined
+        app.draw()
+      },
+      (failed) => {
+        if (failed.refused) return app.signOut(failed.message)
+        failure = failed.message
+        app.draw()
+      },
+    )
+  }
+  watch()
+
+  const cancel = async ({ media_id }: Job) => {
+    const question = {
+      title: "Cancel this job?",
+      text: `The work on ${media_id} ends, its owner is told, and what was made so far is removed.`,
+      confirm: "Cancel the job",
+      dangerous: true,
+    }
+    if ((await app.ask(question)) === undefined) return
+    await app.act(`${media_id} is being cancelled`, () =>
+      app.connection.call((client) => client.CancelJob({ media_id })),
+    )
+  }
+  const again = ({ media_id }: Job) =>
+    app.act(`${media_id} is made again`, () => app.connection.call((client) => client.RetryJob({ media_id })))
+
+  const state = (job: Job): Child => {
+    if (job.status === "ready") return pill("good", "ready")
+    if (job.status === "failed") return pill("bad", job.error?.code ?? "failed")
+    return pill("warn", job.stage)
+  }
+
+  const progress = (job: Job): Child =>
+    job.status === "processing"
+      ? h(
+          "div",
+          { class: "progress" },
+          h("progress", { max: 100, value: job.percent, "aria-label": `Progress of ${job.media_id}` }),
+          h("span", { class: "num" }, `${Math.floor(job.percent)} %`),
+        )
+      : null
+
+  const picture = (job: Job): Child => {
+    const [first] = job.thumbnails
+    return h(
+      "div",
+      { class: "picture" },
+      first === undefined
+        ? h("span", { class: "picture-none", "aria-hidden": "true" }, job.status === "processing" ? "…" : "–")
+        : h("img", { src: first, alt: `A picture of ${job.media_id}`, loading: "lazy" }),
+    )
+  }
+
+  const row = (job: Job): Child =>
+    h(
+      "li",
+      {
+        class: "job",
+        key: job.media_id,
+        "data-row": "",
+        tabindex: "0",
+        "aria-label": `${job.media_id}, ${job.status}`,
+      },
+      picture(job),
+      h(
+        "div",
+        { class: "job-main" },
+        h("div", { class: "job-title" }, h("code", {}, job.media_id), state(job)),
+        h(
+          "p",
+          { class: "soft" },
+          [
+            `by ${job.user_id}`,
+            Format.ago(job.updated_at),
+            job.duration === undefined ? "" : Format.span(job.duration * 1_000),
+            job.resolutions.join(", "),
+          ]
+            .filter((part) => part !== "")
+            .join(" · "),
+        ),
+        progress(job),
+        job.error === undefined ? null : h("p", { class: "wrong" }, job.error.message),
+        h(
+          "div",
+          { class: "copies" },
+          copyable(app, "trace", job.trace_id),
+          copyable(app, "request", job.request_id),
+          copyable(app, "event", job.event_id),
+          job.playback === undefined
+            ? null
+            : h("a", { class: "copy", href: job.playback, target: "_blank", rel: "noreferrer" }, "playlist"),
+        ),
+      ),
+      h(
+        "div",
+        { class: "row-acts" },
+        job.status === "processing"
+          ? h("button", { type: "button", class: "quiet bad", onClick: () => void cancel(job) }, "Cancel")
+          : null,
+        job.status === "failed" && job.retryable
+          ? h("button", { type: "button", onClick: () => void again(job) }, "Make again")
+          : null,
+      ),
+    )
+
+  const options = [
+    ["all", "All"],
+    ["processing", "At work"],
+    ["ready", "Ready"],
+    ["failed", "Failed"],
+  ] as const
+
+  return {
+    stop: () => stop(),
+    draw: () => [
+      head(
+        "Jobs",
+        "Uploads on their way to a stream, the latest change first.",
+        choice("Which jobs", options, shown, (value) => {
+          shown = value
+          watch()
+          app.draw()
+        }),
+        h("input", {
+          type: "search",
+          class: "search",
+          placeholder: "Media or user",
+          "aria-label": "Find a media or user",
+          onInput: (event: Event) => {
+            if (!(event.target instanceof HTMLInputElement)) return
+            query = event.target.value.trim()
+            watch()
+          },
+        }),
+      ),
+      trouble(failure),
+      jobs === undefined
+        ? loading
+        : jobs.length === 0
+          ? empty("No jobs here", "They appear as soon as media.uploaded is published.")
+          : h("ul", { class: "list" }, jobs.map(row)),
+    ],
+  }
+}

@@ -1,0 +1,91 @@
+/** Messages that were flagged: keep them, or have them removed from every screen. */
+import type { Review, ReviewStatus } from "../../api/Review.ts"
+import { type App, choice, copyable, empty, head, loading, pill, Polled, trouble, type View } from "../App.ts"
+import { type Child, h } from "../Dom.ts"
+import * as Format from "../Format.ts"
+
+export const view = (app: App): View => {
+  let status: ReviewStatus = "pending"
+  const reviews = new Polled(app, () => app.connection.call((client) => client.ListReviews({ status, limit: 200 })))
+
+  const decide = async ({ review_id, user_id }: Review, verdict: "approve" | "remove") => {
+    await app.act(
+      verdict === "approve" ? `The message of ${user_id} stays` : `The message of ${user_id} is removed`,
+      () =>
+        app.connection.call((client) =>
+          verdict === "approve" ? client.ApproveReview({ review_id }) : client.RemoveReview({ review_id }),
+        ),
+    )
+    void reviews.refresh()
+  }
+
+  const row = (review: Review): Child =>
+    h(
+      "li",
+      {
+        class: "review",
+        key: review.review_id,
+        "data-row": "",
+        tabindex: "0",
+        "aria-label": `Flagged message of ${review.user_id}`,
+      },
+      h(
+        "div",
+        {},
+        review.content === undefined
+          ? h("p", { class: "soft" }, "The text is not kept any more.")
+          : h("blockquote", {}, review.content),
+        h(
+          "p",
+          { class: "soft" },
+          `${review.user_id} in ${review.place} · ${Format.ago(review.flagged_at)}`,
+          review.decided_by === undefined ? "" : ` · ${review.status} by ${review.decided_by}`,
+        ),
+        h(
+          "div",
+          { class: "copies" },
+          review.reasons.map((reason) => pill("warn", reason)),
+          copyable(app, "trace", review.trace_id),
+        ),
+      ),
+      review.status === "pending"
+        ? h(
+            "div",
+            { class: "row-acts" },
+            h("button", { type: "button", onClick: () => void decide(review, "approve") }, "Keep"),
+            h("button", { type: "button", class: "quiet bad", onClick: () => void decide(review, "remove") }, "Remove"),
+          )
+        : null,
+    )
+
+  const options = [
+    ["pending", "To decide"],
+    ["approved", "Kept"],
+    ["removed", "Removed"],
+  ] as const
+
+  return {
+    stop: () => reviews.stop(),
+    draw: () => [
+      head(
+        "Moderation",
+        "What the rules or the model want a person to look at.",
+        choice<ReviewStatus>("Which messages", options, status, (value) => {
+          status = value
+          reviews.value = undefined
+          void reviews.refresh()
+          app.draw()
+        }),
+      ),
+      trouble(reviews.failure),
+      reviews.value === undefined
+        ? loading
+        : reviews.value.length === 0
+          ? empty(
+              "Nothing here",
+              status === "pending" ? "No message waits for a decision." : "No message was decided so.",
+            )
+          : h("ul", { class: "list" }, reviews.value.map(row)),
+    ],
+  }
+}

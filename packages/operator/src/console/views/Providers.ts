@@ -1,0 +1,104 @@
+/** What is called outside, and how it fares: pause what does harm, resume what was mended. */
+import type { Circuit } from "../../api/Circuit.ts"
+import { type App, empty, head, loading, pill, Polled, silentNote, trouble, type View } from "../App.ts"
+import { type Child, h } from "../Dom.ts"
+import * as Format from "../Format.ts"
+
+const told: Readonly<Record<Circuit["status"], readonly ["good" | "bad" | "warn", string, string]>> = {
+  closed: ["good", "works", "Calls go through."],
+  open: ["bad", "out of order", "It failed several times in a row and is not called for a while."],
+  probing: ["warn", "being tried", "One call finds out whether it works again."],
+  waiting: ["bad", "misconfigured", "Its configuration is refused; the log says what. It is tried again by itself."],
+}
+
+export const view = (app: App): View => {
+  const circuits = new Polled(app, () => app.connection.call((client) => client.ListCircuits()), 3_000)
+
+  const pause = async ({ name }: Circuit) => {
+    const reason = await app.ask({
+      title: `Pause ${name}?`,
+      text: "Nothing is sent through it on any process until somebody resumes it; its messages wait and are not lost.",
+      confirm: "Pause",
+      dangerous: true,
+      reason: "Reason, for the others",
+    })
+    if (reason === undefined) return
+    await app.act(`${name} is paused`, () => app.connection.call((client) => client.PauseCircuit({ name, reason })))
+    void circuits.refresh()
+  }
+  const resume = async ({ name }: Circuit) => {
+    await app.act(`${name} is called again`, () => app.connection.call((client) => client.ResumeCircuit({ name })))
+    void circuits.refresh()
+  }
+
+  const card = (circuit: Circuit): Child => {
+    const { failures, name, nodes, paused, status, until } = circuit
+    const [kind, word, sentence] = told[status]
+    const [sort = "", ...rest] = name.split(":")
+    return h(
+      "li",
+      {
+        class: "card provider",
+        key: name,
+        "data-row": "",
+        tabindex: "0",
+        "aria-label": `${name}: ${paused === undefined ? word : "paused"}`,
+      },
+      h(
+        "div",
+        { class: "provider-head" },
+        h("div", {}, h("p", { class: "soft kind" }, sort), h("h2", {}, rest.join(":"))),
+        paused === undefined ? pill(kind, word) : pill("warn", "paused"),
+      ),
+      h(
+        "p",
+        {},
+        paused === undefined
+          ? sentence
+          : `Paused by ${paused.by} ${Format.ago(paused.since)}${paused.reason === "" ? "" : `: ${paused.reason}`}`,
+      ),
+      h(
+        "p",
+        { class: "soft" },
+        [
+          failures > 0 ? `${failures} failures in a row` : "",
+          until === undefined || until < Date.now() ? "" : `next try in ${Format.span(until - Date.now())}`,
+          nodes.length === 0
+            ? "no process runs it now"
+            : `${nodes.length} ${nodes.length === 1 ? "process" : "processes"}`,
+        ]
+          .filter((part) => part !== "")
+          .join(" · "),
+      ),
+      h(
+        "div",
+        { class: "acts" },
+        paused === undefined ? h("button", { type: "button", onClick: () => void pause(circuit) }, "Pause") : null,
+        paused !== undefined || status !== "closed"
+          ? h(
+              "button",
+              { type: "button", class: "primary", onClick: () => void resume(circuit) },
+              paused === undefined ? "Try now" : "Resume",
+            )
+          : null,
+      ),
+    )
+  }
+
+  return {
+    stop: () => circuits.stop(),
+    draw: () => [
+      head("Providers", "Notification routes and other services that are called."),
+      trouble(circuits.failure),
+      silentNote(circuits.value?.silent ?? []),
+      circuits.value === undefined
+        ? loading
+        : circuits.value.circuits.length === 0
+          ? empty(
+              "Nothing is called yet",
+              "Routes appear when the notify service runs, other dependencies with their first call.",
+            )
+          : h("ul", { class: "providers" }, circuits.value.circuits.map(card)),
+    ],
+  }
+}

@@ -1,0 +1,148 @@
+/** Rooms and who is in them: kick from a room or from the server, ban. */
+import type { OpenSocket, Room } from "../../api/Room.ts"
+import { type App, empty, head, loading, Polled, silentNote, trouble, type View } from "../App.ts"
+import { type Child, h } from "../Dom.ts"
+import * as Format from "../Format.ts"
+
+export const view = (app: App): View => {
+  let topic: string | undefined
+  let prefix = ""
+  const rooms = new Polled(app, () =>
+    app.connection.call((client) => client.ListRooms({ limit: 200, ...(prefix === "" ? {} : { prefix }) })),
+  )
+  const sockets = new Polled(app, () =>
+    app.connection.call((client) => client.ListSockets({ limit: 200, ...(topic === undefined ? {} : { topic }) })),
+  )
+
+  const choose = (wanted: string | undefined) => {
+    topic = wanted
+    void sockets.refresh()
+    app.draw()
+  }
+
+  const kick = async ({ user_id }: OpenSocket, from: string | undefined) => {
+    const reason = await app.ask({
+      title: from === undefined ? `Kick ${user_id}?` : `Kick ${user_id} from ${from}?`,
+      text:
+        from === undefined
+          ? "All sockets of this user are closed. The user may connect again."
+          : "This user leaves the room and does not come back by itself.",
+      confirm: "Kick",
+      dangerous: true,
+      reason: "Reason, told to the user",
+    })
+    if (reason === undefined) return
+    await app.act(`${user_id} was kicked`, () =>
+      app.connection.call((client) => client.Kick({ user_id, reason, ...(from === undefined ? {} : { topic: from }) })),
+    )
+    void sockets.refresh()
+    void rooms.refresh()
+  }
+
+  const ban = async ({ user_id }: OpenSocket) => {
+    const reason = await app.ask({
+      title: `Ban ${user_id}?`,
+      text: "Every token of this user made until now counts no more, and the sockets are closed. The backend must make no new one.",
+      confirm: "Ban",
+      dangerous: true,
+      reason: "Reason, for the audit log",
+    })
+    if (reason === undefined) return
+    await app.act(`${user_id} was banned`, () => app.connection.call((client) => client.Ban({ user_id, reason })))
+    void sockets.refresh()
+  }
+
+  const room = ({ members, topic: name }: Room): Child =>
+    h(
+      "li",
+      { key: name },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "room",
+          "data-row": "",
+          "aria-pressed": name === topic ? "true" : "false",
+          onClick: () => choose(name === topic ? undefined : name),
+        },
+        h("span", { class: "room-name" }, name),
+        h("span", { class: "count", "aria-label": `${members} members` }, Format.number(members)),
+      ),
+    )
+
+  const socket = (one: OpenSocket): Child =>
+    h(
+      "li",
+      { class: "socket", key: one.socket_id, "data-row": "", tabindex: "0", "aria-label": `Socket of ${one.user_id}` },
+      h(
+        "div",
+        {},
+        h("b", {}, one.user_id),
+        h(
+          "p",
+          { class: "soft" },
+          `${one.address} · since ${Format.ago(one.connected_at).replace(" ago", "")} · ${one.topics.length} ${one.topics.length === 1 ? "topic" : "topics"}`,
+        ),
+      ),
+      h(
+        "div",
+        { class: "row-acts" },
+        topic === undefined
+          ? null
+          : h("button", { type: "button", onClick: () => void kick(one, topic) }, "Kick from room"),
+        h("button", { type: "button", onClick: () => void kick(one, undefined) }, "Kick"),
+        h("button", { type: "button", class: "quiet bad", onClick: () => void ban(one) }, "Ban"),
+      ),
+    )
+
+  const people = (): Child => {
+    const found = sockets.value
+    return h(
+      "section",
+      { class: "card", "aria-labelledby": "people" },
+      h("h2", { id: "people" }, topic === undefined ? "All sockets" : `In ${topic}`),
+      found === undefined
+        ? loading
+        : found.sockets.length === 0
+          ? h("p", { class: "soft" }, "Nobody is connected here.")
+          : h("ul", { class: "plain" }, found.sockets.map(socket)),
+      found?.truncated === true ? h("p", { class: "soft" }, `Only the first ${found.sockets.length} are shown.`) : null,
+    )
+  }
+
+  return {
+    stop: () => {
+      rooms.stop()
+      sockets.stop()
+    },
+    draw: () => [
+      head(
+        "Rooms",
+        "Who is connected, over all nodes.",
+        h("input", {
+          type: "search",
+          class: "search",
+          placeholder: "chat:room:",
+          "aria-label": "Rooms that begin with",
+          onInput: (event: Event) => {
+            if (!(event.target instanceof HTMLInputElement)) return
+            prefix = event.target.value.trim()
+            void rooms.refresh()
+          },
+        }),
+      ),
+      trouble(rooms.failure ?? sockets.failure),
+      silentNote(rooms.value?.silent ?? []),
+      rooms.value === undefined
+        ? loading
+        : h(
+            "div",
+            { class: "split" },
+            rooms.value.rooms.length === 0
+              ? empty("No rooms", "Nobody has joined a topic.")
+              : h("ul", { class: "list rooms", "aria-label": "Rooms" }, rooms.value.rooms.map(room)),
+            people(),
+          ),
+    ],
+  }
+}
