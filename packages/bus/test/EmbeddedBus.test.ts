@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { layerShared } from "@armoricore/embedded/EmbeddedEngine"
 import type { EngineDatabase, OperationContext, SqlValue } from "@armoricore/embedded/Operations"
 import { assert, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Queue } from "effect"
+import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import * as Address from "../src/Address.ts"
 import { EventBus } from "../src/EventBus.ts"
@@ -93,6 +93,56 @@ it.live("messages of a consumer killed with kill -9 come back when its wait is o
   }),
 )
 
+it.live("regression: after kill -9 of the owner, the next one waited out the lease of what it had in hand", () =>
+  Effect.gen(function* () {
+    const folder = yield* newFolder
+    const publish = Effect.flatMap(EventBus, (bus) =>
+      Effect.forEach(["a", "b", "c"], (id) => bus.publish({ address: from, id, body: new TextEncoder().encode(id) })),
+    )
+    yield* Effect.provide(publish, on(folder))
+    // It finds no owner, so it is one; its messages would be due in an hour.
+    const owner = yield* start("hold-long", folder)
+    yield* Queue.takeN(owner.lines, 2)
+    yield* owner.kill
+    const got = yield* Queue.unbounded<string>()
+    yield* Effect.gen(function* () {
+      const bus = yield* EventBus
+      yield* bus.consume({ name: "worker", from, concurrency: 4 }, ({ attempt, id }) =>
+        Effect.as(Queue.offer(got, `${id}${attempt}`), { _tag: "Ack" } as const),
+      )
+      const all = yield* Effect.timeout(Queue.takeN(got, 3), "10 seconds")
+      assert.deepStrictEqual(all.sort(), ["a2", "b2", "c1"])
+    }).pipe(Effect.scoped, Effect.provide(on(folder)))
+  }),
+)
+
+it.live("a new owner leaves waits for a retry, and what others who share the folder have in hand, as they are", () =>
+  Effect.gen(function* () {
+    const folder = yield* newFolder
+    const later = { _tag: "Retry", after: Duration.hours(1) } as const
+    yield* Effect.gen(function* () {
+      const bus = yield* EventBus
+      yield* bus.publish({ address: from, id: "a", body: new TextEncoder().encode("a") })
+      const waits = yield* Deferred.make<void>()
+      const consumer = yield* bus.consume({ name: "patient", from, concurrency: 1 }, () =>
+        Effect.as(Deferred.succeed(waits, undefined), later),
+      )
+      yield* Deferred.await(waits)
+      yield* consumer.drain
+      const sharer = yield* start("hold-long", folder)
+      yield* Queue.take(sharer.lines)
+      yield* sharer.kill
+    }).pipe(Effect.scoped, Effect.provide(on(folder)))
+    yield* Effect.gen(function* () {
+      const bus = yield* EventBus
+      for (const name of ["patient", "worker"]) {
+        const consumer = yield* bus.consume({ name, from, concurrency: 1 }, () => Effect.die("not due"))
+        assert.deepInclude(yield* consumer.depth, { inFlight: 1, waiting: 0 })
+      }
+    }).pipe(Effect.scoped, Effect.provide(on(folder)))
+  }),
+)
+
 it.live("a full folder refuses events with `full` and still takes dead letters", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
@@ -133,7 +183,16 @@ it("the sweep drops events and ids by age, and their sequences are never used ag
       context,
     )
   const take = (now: number) =>
-    operations.take(db, { name: "c", table: "bus_event", subject: "s", max: 9, now, ackWait: 5_000, maxDeliveries: 9 })
+    operations.take(db, {
+      name: "c",
+      table: "bus_event",
+      subject: "s",
+      max: 9,
+      now,
+      ackWait: 5_000,
+      maxDeliveries: 9,
+      held: "",
+    })
   operations.ensure(db, { name: "c", source: "s" })
   assert.strictEqual(publish("a", 0), "stored")
   assert.strictEqual(publish("a", 99), "duplicate")

@@ -47,6 +47,11 @@ export class EmbeddedEngine extends Context.Service<
     /** The folder's absolute path. */
     readonly folder: string
     readonly role: "owner" | "client"
+    /**
+     * Names this ownership of the folder; undefined for those who share it. Only one process can own it, so what was
+     * marked with another name belongs to a process that has ended.
+     */
+    readonly ownership: string | undefined
     /** Registers an operations module, migrates its tables and returns the way to call it. */
     readonly module: <Ops extends Operations>(source: ModuleSource) => Effect.Effect<EngineModule<Ops>, EngineError>
     readonly connected: Effect.Effect<boolean>
@@ -93,6 +98,7 @@ const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client
   return EmbeddedEngine.of({
     folder,
     role,
+    ownership: role === "owner" ? crypto.randomUUID() : undefined,
     module: Effect.fnUntraced(function* <Ops extends Operations>(source: ModuleSource) {
       yield* link.register(source.name, source.url.href, source.options ?? {})
       const module: EngineModule<Ops> = {

@@ -69,6 +69,11 @@ export class KeyValue extends Context.Service<
     readonly remove: (bucket: Bucket, key: string, revision?: number) => Effect.Effect<void, Conflict | StateError>
     /** Ascending by key. May cost as much as the bucket is large: for operators, not for hot paths. Keys are any text up to 512 bytes. */
     readonly list: (bucket: Bucket, page: Page) => Effect.Effect<ReadonlyArray<Entry>, StateError>
+    /**
+     * Set where one process at a time owns the store, and this is the one: names the ownership. What an entry says of a
+     * process under another name is of one that has ended.
+     */
+    readonly ownership?: string
     /** Creates or checks the buckets; returns one line per resource for `armoricore setup`. */
     readonly setup: (buckets: ReadonlyArray<Bucket>) => Effect.Effect<ReadonlyArray<string>, StateError>
   }

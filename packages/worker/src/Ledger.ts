@@ -11,6 +11,7 @@
  * - `decided` holds the exact bytes of what is to be told. Whoever finds it tells the same again and acknowledges.
  * - Failures are counted here, not deliveries: a drain, a crash or a wait uses up no attempt. Leases that ran out in a
  *   row are counted apart, so that a message which kills every process it meets comes to an end too.
+ * - Where one process at a time owns the state (the embedded default), claims of a former owner are over at once.
  * - Cancelling takes the record from under whoever works: its next renewal, or its decision, fails with `Conflict`, and
  *   whoever claims next is told.
  */
@@ -51,6 +52,8 @@ const LedgerRecord = Schema.Union([
   Schema.Struct({
     status: Schema.Literal("claimed"),
     owner: Schema.String,
+    /** Of the store, where one process at a time owns it. */
+    ownership: Schema.optionalKey(Schema.String),
     until: Schema.Finite,
     abandoned: Schema.optionalKey(Schema.Int),
     ...progress,
@@ -108,6 +111,11 @@ export class Ledger extends Context.Service<
     Ledger,
     Effect.gen(function* () {
       const kv = yield* KeyValue
+      /** A claim under a former ownership of the store is of a process that has ended, whatever its lease says. */
+      const isOver = (record: Extract<LedgerRecord, { readonly status: "claimed" }>, now: number) =>
+        record.until <= now ||
+        (kv.ownership !== undefined && record.ownership !== undefined && record.ownership !== kv.ownership)
+      const mine = kv.ownership === undefined ? {} : { ownership: kv.ownership }
 
       const write = (key: string, record: LedgerRecord, revision: number) =>
         kv.update(ledgerBucket, key, JSON.stringify(record), revision)
@@ -142,7 +150,7 @@ export class Ledger extends Context.Service<
           abandoned,
           ...kept,
           ...(cancelled === undefined ? {} : { cancelled }),
-          renew: move((now) => claimedRecord(owner, now + Duration.toMillis(lease), before)),
+          renew: move((now) => ({ ...claimedRecord(owner, now + Duration.toMillis(lease), before), ...mine })),
           decide: (decision, attempts) => move((now) => ({ status: "decided", at: now, ...kept, attempts, decision })),
           release: ({ failed }) =>
             move(() => ({ status: "waiting", ...kept, attempts: before.attempts + (failed ? 1 : 0) })),
@@ -154,11 +162,14 @@ export class Ledger extends Context.Service<
           const until = now + Duration.toMillis(lease)
           const fresh: Before = { attempts: 0, firstAt: now, abandoned: 0 }
           // Nearly every message is new: try that first, one round trip instead of two.
-          return Effect.matchEffect(kv.create(ledgerBucket, key, JSON.stringify(claimedRecord(owner, until, fresh))), {
-            onSuccess: (token): Effect.Effect<ClaimResult, StateError> =>
-              Effect.succeed({ _tag: "Claimed", claim: claimOf(key, owner, lease, fresh, token) }),
-            onFailure: (error) => (error._tag === "Conflict" ? takeOver(key, owner, lease, now) : Effect.fail(error)),
-          })
+          return Effect.matchEffect(
+            kv.create(ledgerBucket, key, JSON.stringify({ ...claimedRecord(owner, until, fresh), ...mine })),
+            {
+              onSuccess: (token): Effect.Effect<ClaimResult, StateError> =>
+                Effect.succeed({ _tag: "Claimed", claim: claimOf(key, owner, lease, fresh, token) }),
+              onFailure: (error) => (error._tag === "Conflict" ? takeOver(key, owner, lease, now) : Effect.fail(error)),
+            },
+          )
         })
 
       /** There is a record already: whose, and does it still count? */
@@ -184,12 +195,14 @@ export class Ledger extends Context.Service<
           }
           case "claimed":
           case "waiting": {
-            if (record.status === "claimed" && record.until > now) {
+            if (record.status === "claimed" && !isOver(record, now)) {
               return { _tag: "Held", remaining: Duration.millis(record.until - now) }
             }
             const abandoned = record.status === "claimed" ? (record.abandoned ?? 0) + 1 : 0
             const before: Before = { attempts, firstAt, abandoned }
-            const taken = yield* unlessConflict(write(key, claimedRecord(owner, until, before), revision))
+            const taken = yield* unlessConflict(
+              write(key, { ...claimedRecord(owner, until, before), ...mine }, revision),
+            )
             return Option.isSome(taken)
               ? { _tag: "Claimed", claim: claimOf(key, owner, lease, before, taken.value) }
               : { _tag: "Held", remaining: lease }
@@ -225,7 +238,7 @@ export class Ledger extends Context.Service<
         lanes: yield* Lanes.make(ledgerBucket, (key) =>
           Effect.gen(function* () {
             const found = yield* read(key)
-            return found?.record.status === "claimed" && found.record.until > (yield* Clock.currentTimeMillis)
+            return found?.record.status === "claimed" && !isOver(found.record, yield* Clock.currentTimeMillis)
           }),
         ),
       })

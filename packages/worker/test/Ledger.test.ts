@@ -1,3 +1,4 @@
+import { KeyValue } from "@armoricore/state/KeyValue"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { Ledger } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
@@ -105,6 +106,42 @@ describe("the ledger", () => {
       assert.isAbove(again.token, first.token)
       assert.strictEqual(again.attempts, 0)
     }).pipe(Effect.provide(ledger)),
+  )
+})
+
+/** As processes see it that own the store one after the other. */
+const ownedBy = (ownership: string | undefined) =>
+  Ledger.layer.pipe(
+    Layer.provide(
+      Layer.effect(
+        KeyValue,
+        Effect.map(KeyValue, (state) => ({ ...state, ...(ownership === undefined ? {} : { ownership }) })),
+      ),
+    ),
+  )
+
+describe("a store that one process owns at a time", () => {
+  it.effect("regression: after kill -9 the next owner waited out the lease of the dead one", () =>
+    Effect.gen(function* () {
+      const dead = yield* Effect.provide(claimed("dead"), ownedBy("first"))
+      assert.strictEqual(yield* Effect.provide(held("a colleague"), ownedBy("first")), 30_000)
+      const heir = yield* Effect.provide(claimed("heir"), ownedBy("second"))
+      assert.isAbove(heir.token, dead.token)
+      assert.strictEqual(heir.abandoned, 1)
+      assert.strictEqual((yield* Effect.flip(dead.decide({ outbound: [] }, 1)))._tag, "Conflict")
+      yield* heir.renew
+      assert.strictEqual(yield* Effect.provide(held("a colleague"), ownedBy("second")), 30_000)
+    }).pipe(Effect.provide(MemoryState.layer)),
+  )
+
+  it.effect("claims of those who share it live on under a new owner, and they take nothing before its time", () =>
+    Effect.gen(function* () {
+      yield* Effect.provide(claimed("sharer"), ownedBy(undefined))
+      assert.strictEqual(yield* Effect.provide(held("owner"), ownedBy("second")), 30_000)
+      yield* TestClock.adjust("31 seconds")
+      yield* Effect.provide(claimed("owner"), ownedBy("second"))
+      assert.strictEqual(yield* Effect.provide(held("sharer"), ownedBy(undefined)), 30_000)
+    }).pipe(Effect.provide(MemoryState.layer)),
   )
 })
 

@@ -57,6 +57,8 @@ export const migrations = [
     PRIMARY KEY (consumer, seq)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX bus_pending_due ON bus_pending (consumer, due);`,
+  // The ownership of the folder under which a message is being handled; empty while it waits, or with who shares it.
+  `ALTER TABLE bus_pending ADD COLUMN held TEXT NOT NULL DEFAULT '';`,
 ]
 
 /** Never due again: a message that was delivered too often stays where it is, for an operator to see. */
@@ -104,6 +106,12 @@ const ensure = (db: EngineDatabase, { name, source }: { readonly name: string; r
   return db.get<{ readonly source: string }>("SELECT source FROM bus_consumer WHERE name = ?", name)?.source ?? source
 }
 
+/** What a former owner had in hand: it held the folder's lock until it ended, so nobody works on it any more. */
+const inherit = (db: EngineDatabase, { held, now }: { readonly held: string; readonly now: number }): number =>
+  db.run("UPDATE bus_pending SET due = ?, held = '' WHERE held <> '' AND held <> ?", now, held).changes
+
+const taken = "UPDATE bus_pending SET attempt = attempt + 1, due = ?, held = ? WHERE consumer = ? AND seq = ?"
+
 const take = (
   db: EngineDatabase,
   args: Source & {
@@ -111,6 +119,7 @@ const take = (
     readonly now: number
     readonly ackWait: number
     readonly maxDeliveries: number
+    readonly held: string
   },
 ): { readonly rows: ReadonlyArray<TakenRow>; readonly exhausted: ReadonlyArray<string>; readonly nextDue: number } => {
   const { name, table, subject, max, now } = args
@@ -128,10 +137,10 @@ const take = (
     if (row === undefined) {
       db.run("DELETE FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq)
     } else if (attempt >= args.maxDeliveries) {
-      db.run("UPDATE bus_pending SET due = ? WHERE consumer = ? AND seq = ?", parked, name, seq)
+      db.run("UPDATE bus_pending SET due = ?, held = '' WHERE consumer = ? AND seq = ?", parked, name, seq)
       exhausted.push(row.id)
     } else {
-      db.run("UPDATE bus_pending SET attempt = attempt + 1, due = ? WHERE consumer = ? AND seq = ?", due, name, seq)
+      db.run(taken, due, args.held, name, seq)
       rows.push({ ...row, attempt: attempt + 1 })
     }
   }
@@ -149,7 +158,7 @@ const take = (
             wanted,
           )
     for (const row of fresh) {
-      db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?)", name, row.seq, due)
+      db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?, ?)", name, row.seq, due, args.held)
       rows.push({ ...row, attempt: 1 })
     }
     const last = fresh.at(-1)
@@ -180,13 +189,16 @@ const moveDue = (
   db.run("UPDATE bus_pending SET due = ? WHERE consumer = ? AND seq = ? AND attempt = ?", due, name, seq, attempt)
     .changes > 0
 
+const waiting = "UPDATE bus_pending SET due = ?, held = '' WHERE consumer = ? AND seq = ? AND attempt = ?"
+
 /** Wakes the consumers of that subject in every process, so that each knows when the message is due. */
 const retry = (
   db: EngineDatabase,
   args: Parameters<typeof moveDue>[1] & { readonly subject: string },
   context: OperationContext,
 ): void => {
-  if (moveDue(db, args)) context.emit(`ready/${args.subject}`)
+  const { attempt, due, name, seq } = args
+  if (db.run(waiting, due, name, seq, attempt).changes > 0) context.emit(`ready/${args.subject}`)
 }
 
 const depth = (
@@ -245,6 +257,7 @@ export const operations = {
   ack,
   retry,
   working: moveDue,
+  inherit,
   depth,
   letters,
   letter,

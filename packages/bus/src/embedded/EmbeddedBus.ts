@@ -35,6 +35,13 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     })
     .pipe(Effect.mapError(asBus))
 
+  // What a former owner had in hand need not wait until it would have given a sign of life.
+  const held = engine.ownership ?? ""
+  if (held !== "") {
+    const now = yield* Clock.currentTimeMillis
+    yield* bus.call("inherit", { held, now }).pipe(Effect.mapError(asBus))
+  }
+
   const publish: EventBus["Service"]["publish"] = ({ address, body, headers, id }) =>
     Effect.flatMap(Clock.currentTimeMillis, (at): ReturnType<EventBus["Service"]["publish"]> => {
       const target = subject(address)
@@ -83,7 +90,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* ensure(wanted)
-      const source = yield* makeSource(bus, engine.connections, wanted, asBus, stored)
+      const source = yield* makeSource(bus, engine.connections, wanted, held, asBus, stored)
       return yield* Consumption.run(wanted, source, handle, publish)
     }),
     broadcast: Effect.fnUntraced(function* (address, body, headers) {

@@ -16,6 +16,7 @@ export const makeSource = Effect.fnUntraced(function* (
   bus: EngineModule<typeof operations>,
   connections: Stream.Stream<boolean>,
   options: ConsumerOptions,
+  held: string,
   asBus: (error: EngineError) => EngineError,
   stored: (row: Row) => Stored,
 ) {
@@ -57,10 +58,12 @@ export const makeSource = Effect.fnUntraced(function* (
       const now = yield* Clock.currentTimeMillis
       // Closed before the query: a notice about anything that it does not see opens it again.
       available.closeUnsafe()
-      const { rows, exhausted, nextDue } = yield* bus.call("take", { ...key, max, now, ackWait, maxDeliveries }).pipe(
-        call,
-        Effect.onError(() => available.open),
-      )
+      const { rows, exhausted, nextDue } = yield* bus
+        .call("take", { ...key, max, now, ackWait, maxDeliveries, held })
+        .pipe(
+          call,
+          Effect.onError(() => available.open),
+        )
       wakeAt = Math.min(nextDue, now + ackWait)
       if (rows.length === max) available.openUnsafe()
       if (exhausted.length > 0) {

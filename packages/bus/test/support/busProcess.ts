@@ -1,6 +1,6 @@
 /**
  * A process of its own on a data folder: `publish` sends until it is killed and prints each acknowledged id; `hold` takes
- * messages, prints their bodies and never settles them.
+ * messages, prints their bodies and never settles them; so does `hold-long`, whose wait is an hour.
  */
 import { fileURLToPath } from "node:url"
 import { layerShared } from "@armoricore/embedded/EmbeddedEngine"
@@ -16,8 +16,9 @@ const from = Address.event("media.ready")
 
 const program = Effect.gen(function* () {
   const bus = yield* EventBus
-  if (role === "hold") {
-    yield* bus.consume({ name: "worker", from, concurrency: 2, ackWait: Duration.millis(900) }, ({ body }) =>
+  if (role === "hold" || role === "hold-long") {
+    const ackWait = role === "hold" ? Duration.millis(900) : Duration.hours(1)
+    yield* bus.consume({ name: "worker", from, concurrency: 2, ackWait }, ({ body }) =>
       Effect.andThen(print(new TextDecoder().decode(body)), Effect.never),
     )
     return yield* Effect.never

@@ -36,6 +36,7 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
       )
 
     return {
+      ...(engine.ownership === undefined ? {} : { ownership: engine.ownership }),
       get: (bucket, key) =>
         Effect.gen(function* () {
           yield* check(bucket, key)
