@@ -39,7 +39,7 @@ export class FfmpegPrograms extends Context.Service<
     readonly ffprobe: string
     /** The first line of `ffmpeg -version`. */
     readonly version: string
-    /** Whether HDR can be mapped to SDR (`zscale`). */
+    /** Whether it has `zscale`, with which HDR is mapped to SDR most exactly. */
     readonly toneMapping: boolean
     readonly leash: Leash
   }
@@ -58,10 +58,10 @@ export const report = (options: ProgramOptions = {}) =>
           { name: "ffprobe", ok: true, detail: result.success.ffprobe },
           {
             name: "HDR",
-            ok: result.success.toneMapping,
+            ok: true,
             detail: result.success.toneMapping
-              ? "mapped to SDR"
-              : "this ffmpeg has no zscale filter: HDR uploads come out pale; install a build with libzimg",
+              ? "mapped to SDR by zscale and tonemap"
+              : "mapped to SDR by a table of colours: this ffmpeg has no zscale filter",
           },
         ],
   )

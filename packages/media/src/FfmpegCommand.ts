@@ -21,7 +21,7 @@ export interface Plan {
   readonly renditions: ReadonlyArray<Rendition>
   readonly frameRate: Rational
   readonly thumbnails: number
-  /** Whether ffmpeg has `zscale`. */
+  /** Whether ffmpeg has `zscale`; without it, HDR needs the table of `ToneMap` in the working folder. */
   readonly toneMapping: boolean
   /** Pictures for seeking. */
   readonly storyboard?: Storyboard.Storyboard | undefined

@@ -6,6 +6,7 @@
 import * as ChunkPictures from "./chunks/ChunkPictures.ts"
 import { timeOf } from "./chunks/ChunkPlan.ts"
 import type { Plan } from "./FfmpegCommand.ts"
+import * as ToneMap from "./ToneMap.ts"
 import { stillSeconds } from "./Probe.ts"
 import type { Rational, VideoInfo } from "./ProbeReport.ts"
 
@@ -112,7 +113,11 @@ const firstSteps = (plan: Plan, size: string): ReadonlyArray<string> => {
   return [
     ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
     ...(still === undefined ? [rate] : upright(still.orientation)),
-    ...(source?.hdr !== undefined && plan.toneMapping ? [size, ...toneMap(source)] : [`${size}${toSdr(source)}`]),
+    ...(source?.hdr === undefined
+      ? [`${size}${toSdr(source)}`]
+      : plan.toneMapping
+        ? [size, ...toneMap(source)]
+        : [`${size}+full_chroma_int+full_chroma_inp+accurate_rnd:in_color_matrix=bt2020`, ...byTable]),
     "setsar=1",
     "format=yuv420p",
     "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
@@ -131,6 +136,13 @@ const toneMap = (source: VideoInfo): ReadonlyArray<string> => [
   "zscale=p=bt709",
   "tonemap=hable:desat=0",
   "zscale=t=bt709:m=bt709:r=limited",
+]
+
+/** Without `zscale`; see `ToneMap`. */
+const byTable: ReadonlyArray<string> = [
+  "format=gbrp16le",
+  `lut3d=file=${ToneMap.fileName}:interp=tetrahedral`,
+  "scale=in_range=full:out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd",
 ]
 
 /** EXIF's eight ways of holding a camera. */

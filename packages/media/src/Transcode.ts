@@ -40,6 +40,7 @@ import * as SegmentUploader from "./SegmentUploader.ts"
 import { download, locate } from "./Source.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
+import * as ToneMap from "./ToneMap.ts"
 import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 
 export interface Options {
@@ -262,6 +263,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* Effect.forEach(FfmpegCommand.pictureFolders, (name) =>
         diskTrouble(fs.makeDirectory(path.join(output, name), { recursive: true })),
       )
+      yield* ToneMap.prepare(plan, output)
       const target = { from: output, bucket: options.bucket, prefix, concurrency: options.uploads ?? 4 }
       const keep = wanted.length > 0
       const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.folders(plan), keep })

@@ -12,6 +12,7 @@ import { type Duration, Effect, FileSystem, Path } from "effect"
 import { audioFolder, type Plan } from "../FfmpegCommand.ts"
 import * as FfmpegVerdict from "../FfmpegVerdict.ts"
 import * as SegmentUploader from "../SegmentUploader.ts"
+import * as ToneMap from "../ToneMap.ts"
 import * as ChunkCommand from "./ChunkCommand.ts"
 import type { Part } from "./ChunkJobs.ts"
 import * as ChunkPictures from "./ChunkPictures.ts"
@@ -52,6 +53,7 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Reques
   const folder = yield* Effect.flatMap(WorkFolder, ({ make }) => make)
   for (const name of ["thumbnails", ChunkPictures.tileFolder])
     yield* diskTrouble(fs.makeDirectory(path.join(folder, name)))
+  yield* ToneMap.prepare(plan, folder)
   const reader = yield* SourceReader.open(request.source)
   const uploader = yield* SegmentUploader.make({
     from: folder,
