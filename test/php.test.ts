@@ -45,6 +45,7 @@ const until = <E>(condition: Effect.Effect<boolean, E>) =>
     Effect.timeout("30 seconds"),
   )
 
+const traceId = "0af7651916cd43dd8448eb211c80319c"
 const uuid = "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f"
 
 describe.skipIf(php.missing)("PHP", () => {
@@ -90,7 +91,12 @@ describe.skipIf(php.missing)("PHP", () => {
 
         // Once with a token, again with a signature: one event.
         const TOKEN = yield* run("token.php", ["php", "publisher"], { JWT_SECRET })
-        const first = yield* run("publish-http.php", [media, "42", path, uuid], { ARMORICORE_URL: url, TOKEN })
+        const first = yield* run("publish-http.php", [media, "42", path, uuid], {
+          ARMORICORE_URL: url,
+          TOKEN,
+          REQUEST_ID: "request-7",
+          TRACEPARENT: `00-${traceId}-b7ad6b7169203331-01`,
+        })
         assert.strictEqual(first, `${uuid} published`)
         const again = yield* run("publish-http.php", [media, "42", path, uuid], {
           ARMORICORE_URL: url,
@@ -106,6 +112,9 @@ describe.skipIf(php.missing)("PHP", () => {
         const { event: result } = yield* EventCodec.decode(readFileSync(join(inbox, file)))
         assert.strictEqual(result.event_type, "media.failed")
         assert.propertyVal(result.payload, "media_id", media)
+        // What the backend's own request was called is there at the end of the way.
+        assert.strictEqual(result.request_id, "request-7")
+        assert.strictEqual(result.traceparent?.split("-")[1], traceId)
 
         // Nobody else can write into it.
         const forged = yield* Effect.promise(() =>

@@ -1,6 +1,7 @@
 <?php
 
 // ARMORICORE_URL=http://127.0.0.1:4000 TOKEN=… php publish-http.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
+// REQUEST_ID and TRACEPARENT stand for those of the request that a backend answers: $_SERVER['HTTP_TRACEPARENT'].
 // With SIGNING_KEY_ID and SIGNING_SECRET in place of TOKEN the event itself is the proof.
 
 declare(strict_types=1);
@@ -11,7 +12,7 @@ use Armoricore\Api;
 use Armoricore\Event;
 
 [, $media, $user, $file] = $argv;
-$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file, 'metadata' => []], $argv[4] ?? null);
+$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file, 'metadata' => []], $argv[4] ?? null, requestId: getenv('REQUEST_ID') ?: null, traceparent: getenv('TRACEPARENT') ?: null);
 $api = new Api(
     getenv('ARMORICORE_URL') ?: 'http://127.0.0.1:4000',
     getenv('TOKEN') ?: null,

@@ -1,6 +1,7 @@
 <?php
 
 // NATS_URL=nats://127.0.0.1:4222 php publish-nats.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
+// REQUEST_ID and TRACEPARENT stand for those of the request that a backend answers: $_SERVER['HTTP_TRACEPARENT'].
 
 declare(strict_types=1);
 
@@ -10,7 +11,7 @@ use Armoricore\Event;
 use Armoricore\NatsPublisher;
 
 [, $media, $user, $file] = $argv;
-$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file], $argv[4] ?? null);
+$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file], $argv[4] ?? null, requestId: getenv('REQUEST_ID') ?: null, traceparent: getenv('TRACEPARENT') ?: null);
 $nats = new NatsPublisher(
     getenv('NATS_URL') ?: 'nats://127.0.0.1:4222',
     keyId: getenv('SIGNING_KEY_ID') ?: null,

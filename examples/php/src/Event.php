@@ -16,11 +16,12 @@ final class Event
 
     /**
      * $payload: associative arrays become objects. An id made once and kept with your own record makes every repetition
-     * of this event recognisable; without one a new id is made here.
+     * of this event recognisable; without one a new id is made here. $requestId and $traceparent (W3C), those of the
+     * request that you answer, go on to every event that follows from this one and to the browser.
      *
      * @param array<string, mixed> $payload
      */
-    public static function of(string $type, array $payload, ?string $id = null, string $source = 'php-backend', ?string $requestId = null): self
+    public static function of(string $type, array $payload, ?string $id = null, string $source = 'php-backend', ?string $requestId = null, ?string $traceparent = null): self
     {
         $id ??= self::uuid();
         $envelope = [
@@ -32,6 +33,9 @@ final class Event
         ];
         if ($requestId !== null) {
             $envelope['request_id'] = $requestId;
+        }
+        if ($traceparent !== null) {
+            $envelope['traceparent'] = $traceparent;
         }
         return new self($type, $id, self::json($envelope));
     }
