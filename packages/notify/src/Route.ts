@@ -15,6 +15,7 @@
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { Attachment, Channel, Target } from "@armoricore/domain/NotificationState"
 import { Context, Effect, Layer, Schema } from "effect"
+import { hash } from "node:crypto"
 
 /** The token or address will never be good again. */
 export class TargetDead extends Schema.TaggedError<TargetDead>()("TargetDead", {
@@ -51,6 +52,17 @@ export interface Message {
   readonly attachments: ReadonlyArray<Attachment>
   /** RFC 8058: a POST there unsubscribes. */
   readonly unsubscribeUrl?: string
+}
+
+/**
+ * What replaces what, as a header can carry it: the publisher's key where it is printable ASCII, else a digest of it, so
+ * that the same key still is the same; without a key the delivery's own id.
+ */
+export const collapseIdOf = ({ collapseKey, uuid }: Pick<Message, "collapseKey" | "uuid">): string => {
+  if (collapseKey === undefined) return uuid
+  return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(collapseKey)
+    ? collapseKey
+    : hash("sha256", collapseKey).slice(0, 32)
 }
 
 export interface Accepted {

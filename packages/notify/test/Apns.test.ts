@@ -182,6 +182,22 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
+  it.live("regression: a collapse key that no header can carry lost its push, or replaced another's", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeApns
+      const keys = ["Größe", "✓ seen", "✗ seen", " padded", "plain key"]
+      for (const [index, collapse_key] of keys.entries()) {
+        const state = yield* ended(yield* push({ recipients: [{ apns_token: token(index) }], collapse_key }))
+        assert.strictEqual(state?.status, "sent", collapse_key)
+      }
+      yield* ended(yield* push({ recipients: [{ apns_token: token(9) }], collapse_key: "✓ seen" }))
+      const ids = fake.sent.map(({ collapseId }) => collapseId)
+      assert.strictEqual(new Set(ids.slice(0, keys.length)).size, keys.length)
+      assert.strictEqual(ids.at(-1), ids[1])
+      assert.strictEqual(ids[4], "plain key")
+    }).pipe(Effect.provide(installed)),
+  )
+
   it.live("respects the stream limit of the server", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns

@@ -1,13 +1,23 @@
-/** Ten thousand notifications through an outage and the death of a worker: one final state each, and the fake agrees. */
+/**
+ * Ten thousand notifications through an outage and the death of a worker: one final state each, and the fake agrees.
+ *
+ * The outage lasts 3 s against a circuit that opens for 200 ms at most, which keeps the suite quick. For one of 30 s
+ * against the circuit that a program has: `ARMORICORE_OUTAGE_SECONDS=30 npx vitest run --project notify Load`.
+ */
 import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { WorkerTimes } from "@armoricore/worker/Worker"
 import { assert, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Layer, References, Scope } from "effect"
+import { Duration, Effect, Exit, Layer, References, Schema, Scope } from "effect"
 import { DeliveryPolicy } from "../src/DeliveryPolicy.ts"
 import * as Apns from "../src/routes/Apns.ts"
-import { heard, ports, push, service, type Told, until } from "./support/Installation.ts"
+import { heard, ports, push, quick, service, type Told, until } from "./support/Installation.ts"
 
 const total = 10_000
+const asked = process.env["ARMORICORE_OUTAGE_SECONDS"]
+const outage = Duration.seconds(Number(asked ?? 3))
+/** Seconds that the slower circuit adds to everything. */
+const more = asked === undefined ? 0 : 60 + Number(asked)
+const rules = asked === undefined ? quick : Layer.empty
 const concurrency = 100
 
 const times = Layer.succeed(WorkerTimes, {
@@ -25,9 +35,11 @@ const routes = Layer.unwrap(
   ),
 )
 
+const Deliveries = Schema.Array(Schema.Struct({ status: Schema.Literals(["sent", "failed"]) }))
+
 const worker = Effect.gen(function* () {
   const scope = yield* Scope.make()
-  yield* Layer.buildWithScope(Layer.fresh(service(routes).pipe(Layer.provide(policy))), scope).pipe(
+  yield* Layer.buildWithScope(Layer.fresh(service(routes, { rules }).pipe(Layer.provide(policy))), scope).pipe(
     Effect.provide(times),
   )
   return scope
@@ -53,11 +65,10 @@ it.live(
       const sentSoFar = Effect.sync(() => fake.sent.length)
       yield* until(sentSoFar, (sent) => sent >= 2_000, 60)
       fake.down = true
-      // As long against the circuit's 200 ms as half a minute is against its 2 s.
-      yield* Effect.sleep("3 seconds")
+      yield* Effect.sleep(outage)
       const beforeKill = fake.sent.length
       fake.down = false
-      yield* until(sentSoFar, (sent) => sent >= beforeKill + 1_000, 60)
+      yield* until(sentSoFar, (sent) => sent >= beforeKill + 1_000, 60 + more)
       yield* Scope.close(first, Exit.void)
       const second = yield* worker
 
@@ -70,7 +81,7 @@ it.live(
       yield* until(
         Effect.sync(() => finals("notification.sent").size + finals("notification.failed").size),
         (count) => count === total,
-        90,
+        90 + more,
       )
       yield* Scope.close(second, Exit.void)
 
@@ -97,5 +108,67 @@ it.live(
       Effect.provide(Layer.merge(ports, FakeApns.layer)),
       Effect.provideService(References.MinimumLogLevel, "Error"),
     ),
-  150_000,
+  150_000 + 2_000 * more,
+)
+
+it.live(
+  "pushes to many, 5 % dead, 5 % throttled, an outage and a killed worker: each target ends once",
+  () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeApns
+      const events = yield* heard
+      const dead = fake.tokenFor("Unregistered").slice(0, 6)
+      const throttled = fake.tokenFor("TooManyRequests").slice(0, 6)
+      const tokens = Array.from({ length: 3_200 }, (_, index) => {
+        const prefix = index % 20 === 0 ? dead : index % 20 === 1 ? throttled : "ee0000"
+        return `${prefix}${index.toString(16).padStart(58, "0")}`
+      })
+      const each = 160
+      const first = yield* worker
+      const wanted = new Set<string>()
+      for (let from = 0; from < tokens.length; from += each) {
+        const recipients = tokens.slice(from, from + each).map((apns_token) => ({ apns_token }))
+        wanted.add(yield* push({ recipients }))
+      }
+      const sentSoFar = Effect.sync(() => fake.sent.length)
+      yield* until(sentSoFar, (sent) => sent >= 500, 60)
+      fake.down = true
+      yield* Effect.sleep("1 second")
+      const beforeKill = fake.sent.length
+      fake.down = false
+      yield* until(sentSoFar, (sent) => sent >= beforeKill + 200, 60)
+      yield* Scope.close(first, Exit.void)
+      const second = yield* worker
+      const finals = () => events.filter(({ event_type }) => event_type === "notification.sent")
+      const ended = () => new Set(finals().map(({ payload }) => String(payload["notification_id"])))
+      yield* until(
+        Effect.sync(() => ended().size),
+        (count) => count === wanted.size,
+        60,
+      )
+      yield* Scope.close(second, Exit.void)
+
+      assert.deepStrictEqual(ended(), wanted)
+      assert.strictEqual(new Set(finals().map(({ event_id }) => event_id)).size, wanted.size)
+      for (const { payload } of finals()) {
+        const counts = { sent: 0, failed: 0 }
+        for (const { status } of Schema.decodeUnknownSync(Deliveries)(payload["deliveries"])) counts[status]++
+        assert.deepStrictEqual(counts, { sent: each * 0.95, failed: each * 0.05 })
+      }
+      const invalid = new Set(
+        events
+          .filter(({ event_type }) => event_type === "device.token_invalid")
+          .map(({ payload }) => payload["token_hash"]),
+      )
+      assert.strictEqual(invalid.size, tokens.length * 0.05)
+      const idsOf = new Map<string, Set<string>>()
+      for (const { id, token } of fake.sent) idsOf.set(token, (idsOf.get(token) ?? new Set()).add(id))
+      assert.deepStrictEqual([...idsOf.keys()].toSorted(), tokens.filter((token) => !token.startsWith(dead)).toSorted())
+      assert.isTrue([...idsOf.values()].every((one) => one.size === 1))
+      assert.isAtMost(fake.sent.length - idsOf.size, concurrency)
+    }).pipe(
+      Effect.provide(Layer.merge(ports, FakeApns.layer)),
+      Effect.provideService(References.MinimumLogLevel, "Error"),
+    ),
+  120_000,
 )

@@ -45,6 +45,21 @@ describe("Web Push", () => {
     }).pipe(Effect.provide(installed)),
   )
 
+  it.live("regression: collapse keys that only begin alike replaced each other's push", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakePushService
+      const web_push = fake.subscribe()
+      const topicOf = Effect.fnUntraced(function* (collapse_key: string) {
+        yield* ended(yield* push({ recipients: [{ web_push }], collapse_key }))
+        return fake.received.at(-1)?.topic ?? ""
+      })
+      const one = yield* topicOf("conversation-of-the-harbour-1")
+      assert.notStrictEqual(yield* topicOf("conversation-of-the-harbour-2"), one)
+      assert.strictEqual(yield* topicOf("conversation-of-the-harbour-1"), one)
+      assert.match(one, /^[A-Za-z0-9_-]{1,32}$/)
+    }).pipe(Effect.provide(installed)),
+  )
+
   it.live("every class of answer ends as the notes say", () =>
     Effect.gen(function* () {
       const events = yield* heard

@@ -13,7 +13,14 @@
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Redacted, Schema } from "effect"
 import { importPKCS8, SignJWT } from "jose"
-import { type Accepted, layer as routeLayer, type Message, type RouteError, TargetDead } from "../Route.ts"
+import {
+  type Accepted,
+  collapseIdOf,
+  layer as routeLayer,
+  type Message,
+  type RouteError,
+  TargetDead,
+} from "../Route.ts"
 import * as ApnsSessions from "./ApnsSessions.ts"
 import * as Token from "./Token.ts"
 
@@ -71,7 +78,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         "apns-push-type": "alert",
         "apns-priority": "10",
         "apns-id": message.uuid,
-        "apns-collapse-id": message.collapseKey ?? message.uuid,
+        "apns-collapse-id": collapseIdOf(message),
         ...(message.expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(message.expiresAt / 1000)) }),
       },
       body,

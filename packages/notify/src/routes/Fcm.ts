@@ -16,6 +16,7 @@ import { ConfigurationError, PermanentError, TransientError } from "@armoricore/
 import { Clock, Effect, Redacted, Schema } from "effect"
 import { importPKCS8, SignJWT } from "jose"
 import {
+  collapseIdOf,
   layer as routeLayer,
   type Message,
   type OutcomeUnknown,
@@ -170,7 +171,7 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
       apns: {
         headers: {
           "apns-id": uuid,
-          "apns-collapse-id": collapseKey ?? uuid,
+          "apns-collapse-id": collapseIdOf(message),
           ...(expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(expiresAt / 1000)) }),
         },
       },

@@ -17,6 +17,7 @@
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Redacted } from "effect"
 import { importJWK, SignJWT } from "jose"
+import { hash } from "node:crypto"
 import * as Https from "node:https"
 import webpush from "web-push"
 import { layer as routeLayer, type Message, OutcomeUnknown, type Route, type RouteError, TargetDead } from "../Route.ts"
@@ -102,9 +103,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         webpush.generateRequestDetails(target.subscription, payload, {
           TTL: expiresAt === undefined ? defaultTtl : Math.max(0, Math.floor((expiresAt - now) / 1000)),
           urgency: "high",
-          topic: Buffer.from(message.collapseKey ?? message.uuid)
-            .toString("base64url")
-            .slice(0, 32),
+          topic: topicOf(message.collapseKey ?? message.uuid),
         }),
       catch: (cause) =>
         new PermanentError({ code: "malformed_token", message: "the subscription's keys cannot be used", cause }),
@@ -188,6 +187,10 @@ const judge = Effect.fnUntraced(function* ({
   }
   return yield* new PermanentError({ code: codes[status] ?? "refused", message })
 })
+
+/** RFC 8030 takes 32 characters of base64url. A longer key is not cut: those that begin alike would replace each other. */
+const topicOf = (key: string): string =>
+  Buffer.byteLength(key) <= 24 ? Buffer.from(key).toString("base64url") : hash("sha256", key, "base64url").slice(0, 32)
 
 const payloadOf = ({ collapseKey, data, text, title, uuid }: Message): string =>
   JSON.stringify({ title, body: text, data, tag: collapseKey ?? uuid })

@@ -45,14 +45,18 @@ export const ports = Testing.layer
 /** The service; needs the ports. `routes` registers what a test needs. */
 export const service = <E, R>(
   routes: Layer.Layer<never, E, R>,
-  options: { readonly order?: ReadonlyArray<string>; readonly templates?: ReadonlyArray<Templates.Template> } = {},
+  options: {
+    readonly order?: ReadonlyArray<string>
+    readonly templates?: ReadonlyArray<Templates.Template>
+    readonly rules?: Layer.Layer<never>
+  } = {},
 ) =>
   NotifyService.layer.pipe(
     Layer.provide(routes),
     Layer.provide(Routes.layer(options.order)),
     Layer.provide(Templates.Templates.layer(options.templates)),
     Layer.provideMerge(common),
-    Layer.provide(quick),
+    Layer.provide(options.rules ?? quick),
   )
 
 export interface Told {
