@@ -7,14 +7,14 @@ import type { Dirent } from "node:fs"
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
 import { NotFound } from "@armoricore/domain/Errors"
-import { Clock, Effect, Layer, Option, Stream } from "effect"
+import { Clock, Duration, Effect, Layer, Option, Stream } from "effect"
 import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
 import { type ByteRange, type ObjectInfo, type ObjectRef, ObjectStorage, type StorageError } from "../ObjectStorage.ts"
 import { Digest, readAt, readTrailer, trailer, withFile } from "./LocalFile.ts"
 import { attempt, isMissing, toStorageError } from "./LocalFault.ts"
 import { fileOf, folderOf, keyOf } from "./LocalPath.ts"
 import { ObjectSigner } from "./ObjectSigner.ts"
-import { partsAsObjects } from "./PartsAsObjects.ts"
+import { partsAsObjects, partsFolder } from "./PartsAsObjects.ts"
 import { presigning } from "./Presigning.ts"
 
 export interface Options {
@@ -27,11 +27,16 @@ const chunkBytes = 256 * 1024
 const wholeBytes = 1024 * 1024
 /** What a crash left half-written is removed by `setup` after this. */
 const abandonedMillis = 24 * 3600 * 1000
+/** An upload in parts that nobody completed or wrote to for so long is given up; S3 has lifecycle rules for that. */
+const unfinishedMillis = 7 * 24 * 3600 * 1000
+/** A process that runs for long looks again. */
+const sweepEvery = Duration.hours(6)
 
 export const layer = (options: Options): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
   Layer.effect(
     ObjectStorage,
-    Effect.map(ObjectSigner, (signer) => {
+    Effect.gen(function* () {
+      const signer = yield* ObjectSigner
       const writing = join(options.folder, ".writing")
       const bucketFolder = (bucket: string) => join(options.folder, bucket)
       const pathOf = (ref: ObjectRef) => join(bucketFolder(ref.bucket), fileOf(ref.key))
@@ -166,6 +171,11 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
             return `bucket ${bucket}: the folder ${bucketFolder(bucket)}`
           }),
       }
+      const sweep = Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        yield* attempt(() => removeUnfinished(options.folder, now - unfinishedMillis))
+      }).pipe(Effect.catch((error) => Effect.logWarning("unfinished uploads were not removed", { error })))
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepEvery))))
       return ObjectStorage.of({ ...objects, ...partsAsObjects(objects, signer) })
     }),
   )
@@ -250,6 +260,33 @@ const removeFile = async (path: string, root: string): Promise<void> => {
     if (!removed) return
   }
 }
+
+/** Of every bucket: the folders of parts in which nothing was written since. */
+const removeUnfinished = async (folder: string, before: number): Promise<void> => {
+  for (const bucket of await namesIn(folder)) {
+    const parts = join(folder, bucket, folderOf(partsFolder))
+    for (const upload of await namesIn(parts)) {
+      const one = join(parts, upload)
+      const files = await filesBelow(one)
+      const times = await Promise.all(
+        [one, ...files].map((path) =>
+          stat(path).then(
+            ({ mtimeMs }) => mtimeMs,
+            () => 0,
+          ),
+        ),
+      )
+      if (Math.max(...times) < before) await rm(one, { recursive: true, force: true })
+    }
+  }
+}
+
+/** None where there is no such folder. */
+const namesIn = (folder: string): Promise<ReadonlyArray<string>> =>
+  readdir(folder).catch((cause: unknown) => {
+    if (isMissing(cause)) return []
+    throw cause
+  })
 
 const removeAbandoned = async (folder: string, before: number): Promise<void> => {
   for (const name of await readdir(folder)) {

@@ -11,11 +11,14 @@ import type { ObjectSigner } from "./ObjectSigner.ts"
 
 type Port = ObjectStorage["Service"]
 
+/** The prefix of all that is not complete. */
+export const partsFolder = ".parts/"
+
 export const partsAsObjects = (
   objects: Pick<Port, "put" | "get" | "head" | "list" | "remove">,
   signer: ObjectSigner["Service"],
 ): Pick<Port, "beginParts" | "presignPart" | "completeParts" | "abortParts"> => {
-  const folder = (uploadId: string) => `.parts/${uploadId.replaceAll(/[^A-Za-z0-9-]/g, "_")}/`
+  const folder = (uploadId: string) => `${partsFolder}${uploadId.replaceAll(/[^A-Za-z0-9-]/g, "_")}/`
   const partOf = ({ bucket }: ObjectRef, uploadId: string, number: number): ObjectRef => ({
     bucket,
     key: `${folder(uploadId)}${String(number).padStart(5, "0")}`,
