@@ -1,4 +1,6 @@
 /** What the documents point at exists. */
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { Result } from "effect"
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -25,6 +27,28 @@ describe("documents", () => {
       assert.deepStrictEqual(lost, [])
     })
   }
+})
+
+describe("code in documents", () => {
+  for (const document of documents) {
+    const text = readFileSync(join(root, document), "utf8")
+    for (const [, file = "", code = ""] of text.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)) {
+      it(`${document} shows ${file} as it is`, () => {
+        assert.strictEqual(code, readFileSync(join(root, file), "utf8"))
+      })
+    }
+    for (const [, code = ""] of text.matchAll(/^```json\n([\s\S]*?)^```$/gm)) {
+      it(`${document}: an event of ${code.length} characters is one`, () => {
+        const read = EventCodec.decodeResult(new TextEncoder().encode(code))
+        assert.isTrue(Result.isSuccess(read), JSON.stringify(read))
+      })
+    }
+  }
+
+  it("README's pipeline is the one of the examples", () => {
+    const shown = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1]
+    assert.strictEqual(shown, readFileSync(join(root, "examples/layers/Pipeline.ts"), "utf8"))
+  })
 })
 
 describe("npm scripts", () => {

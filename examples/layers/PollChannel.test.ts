@@ -1,0 +1,80 @@
+/** The channel behind a real listener, with the official `phoenix` client; everything else is in memory. */
+import * as Revocations from "@armoricore/auth/Revocations"
+import { Tokens } from "@armoricore/auth/Tokens"
+import { Endpoint, Realtime } from "@armoricore/realtime"
+import { Testing } from "@armoricore/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Layer } from "effect"
+import { createServer } from "node:http"
+import { type Channel, Socket } from "phoenix"
+import { WebSocket } from "ws"
+import * as PollChannel from "./PollChannel.ts"
+
+/** Your channel beside those of Armoricore. */
+const service = PollChannel.layer.pipe(
+  Layer.provideMerge(Realtime.layer()),
+  Layer.provideMerge(Revocations.layer),
+  Layer.provideMerge(Testing.layer),
+)
+
+const listen = Effect.gen(function* () {
+  const endpoint = yield* Endpoint.Endpoint
+  const server = createServer()
+  server.on("upgrade", (request, socket, head) => endpoint.handleUpgrade(request, socket, head))
+  return yield* Effect.acquireRelease(
+    Effect.callback<string>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        const port = typeof address === "object" && address !== null ? address.port : 0
+        resume(Effect.succeed(`ws://127.0.0.1:${port}/socket`))
+      })
+    }),
+    () => Effect.sync(() => server.close()),
+  )
+})
+
+const connect = Effect.fnUntraced(function* (url: string, userId: string) {
+  const token = yield* Effect.flatMap(Tokens, (tokens) => tokens.sign({ userId, ttl: Duration.hours(1) }))
+  return yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const socket = new Socket(url, { params: { token }, transport: WebSocket })
+      socket.connect()
+      return socket
+    }),
+    (socket) => Effect.sync(() => socket.disconnect()),
+  )
+})
+
+const joined = (channel: Channel) =>
+  Effect.callback<unknown>((resume) => {
+    channel.join().receive("ok", (reply) => resume(Effect.succeed(reply)))
+  })
+const pushed = (channel: Channel, event: string, payload: object) =>
+  Effect.callback<unknown, unknown>((resume) => {
+    channel
+      .push(event, payload)
+      .receive("ok", (reply) => resume(Effect.succeed(reply)))
+      .receive("error", (refusal) => resume(Effect.fail(refusal)))
+  })
+
+describe("PollChannel", () => {
+  it.live("everybody sees the tally, and each has one vote", () =>
+    Effect.gen(function* () {
+      const url = yield* listen
+      const [ada, grace] = [yield* connect(url, "ada"), yield* connect(url, "grace")]
+      const [hers, other] = [ada.channel("poll:lunch", {}), grace.channel("poll:lunch", {})]
+      assert.deepStrictEqual(yield* joined(hers), { yes: 0, no: 0 })
+      yield* joined(other)
+      const seen = Effect.callback<unknown>((resume) => {
+        other.on("tally", (tally) => resume(Effect.succeed(tally)))
+      })
+      const [tally, reply] = yield* Effect.all([seen, pushed(hers, "vote", { answer: "yes" })], { concurrency: 2 })
+      assert.deepStrictEqual(tally, { yes: 1, no: 0 })
+      assert.deepStrictEqual(reply, tally)
+      const refused = yield* Effect.flip(pushed(hers, "vote", { answer: "no" }))
+      assert.deepStrictEqual(refused, { reason: "unauthorized", message: "one vote each" })
+      const unclear = yield* Effect.flip(pushed(other, "vote", { answer: "maybe" }))
+      assert.deepInclude(unclear, { reason: "invalid_payload", path: "answer" })
+    }).pipe(Effect.provide(service)),
+  )
+})

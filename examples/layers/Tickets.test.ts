@@ -1,0 +1,72 @@
+/** The worker loop with every port in memory, on virtual time: backoff takes no time at all. */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { TransientError } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { Testing } from "@armoricore/testing"
+import { DeadLetters } from "@armoricore/worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Tickets from "./Tickets.ts"
+
+const failed = EventCodec.encode({
+  event_type: "media.failed",
+  event_id: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+  timestamp: "2026-01-31T12:00:00Z",
+  source: "media",
+  payload: {
+    media_id: "m-1",
+    user_id: "ada",
+    error: { code: "unreadable", message: "no film in it" },
+    failed_at: "2026-01-31T12:00:00Z",
+  },
+})
+
+/** A ticket system that is away for the first `away` calls. */
+const system = (away: number) => {
+  const calls: Array<string> = []
+  const layer = Layer.succeed(Tickets.TicketSystem, {
+    open: (id, text) =>
+      Effect.suspend(() => {
+        calls.push(`${id} ${text}`)
+        return calls.length > away
+          ? Effect.void
+          : Effect.fail(new TransientError({ dependency: "tickets", code: "unavailable", message: "away" }))
+      }),
+  })
+  return { calls, layer }
+}
+
+const published = Effect.flatMap(EventBus, (bus) =>
+  bus.publish({ address: event("media.failed"), id: crypto.randomUUID(), body: failed }),
+)
+const letters = Effect.flatMap(DeadLetters, ({ list }) => list({ limit: 10 }))
+
+/** Minutes pass until the condition holds. */
+const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
+  TestClock.adjust("1 minute").pipe(Effect.andThen(condition), Effect.repeat({ until: (holds) => holds }))
+
+describe("Tickets", () => {
+  it.effect("a ticket system that comes back gets the ticket, and nothing becomes a dead letter", () => {
+    const { calls, layer } = system(2)
+    return Effect.gen(function* () {
+      yield* Layer.build(Tickets.layer.pipe(Layer.provide(layer)))
+      yield* published
+      yield* until(Effect.sync(() => calls.length === 3))
+      assert.strictEqual(new Set(calls).size, 1)
+      assert.deepStrictEqual(yield* letters, [])
+    }).pipe(Effect.provide(Testing.layer))
+  })
+
+  it.effect("one that stays away leaves a dead letter that says so", () => {
+    const { layer } = system(Infinity)
+    return Effect.gen(function* () {
+      yield* Layer.build(Tickets.layer.pipe(Layer.provide(layer)))
+      yield* published
+      yield* until(Effect.map(letters, (all) => all.length === 1))
+      const [letter] = yield* letters
+      assert.include(JSON.stringify(letter), "away")
+    }).pipe(Effect.provide(Testing.layer))
+  })
+})
