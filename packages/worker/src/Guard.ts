@@ -5,6 +5,7 @@
  */
 import { prefixes } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
+import { Rejected } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventType } from "@armoricore/domain/Events"
 import { Effect, Result } from "effect"
@@ -17,9 +18,10 @@ const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
   Effect.gen(function* (): Effect.fn.Return<Disposition> {
     const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
     if (onlyFor !== undefined && onlyFor !== consumerName) return { _tag: "Ack" }
-    if (read.has(delivery.subject.slice(prefixes.event.length))) return { _tag: "Ack" }
+    const type = delivery.subject.slice(prefixes.event.length)
+    if (read.has(type)) return { _tag: "Ack" }
     const verdict = yield* EventCodec.decode(delivery.body).pipe(
-      Effect.flatMap(({ event }) => authorize(event, delivery)),
+      Effect.flatMap(({ event }) => Effect.andThen(authorize(event, delivery), held(event.event_type, type))),
       Effect.result,
     )
     return Result.isSuccess(verdict)
@@ -31,6 +33,18 @@ const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
           firstAt: delivery.arrivedAt,
         })
   })
+
+/** A sound event on a subject that nobody reads would be heard by nobody. */
+const held = (given: string, type: string) =>
+  given === type
+    ? Effect.void
+    : Effect.fail(
+        new Rejected({
+          reason: "invalid",
+          path: "event_type",
+          message: `an event of type ${given} came on the subject of ${type}`,
+        }),
+      )
 
 /** Runs until the scope closes. `read`: the types that workers of this installation have consumers for. */
 export const run = Effect.fn("Guard.run")(function* (read: ReadonlySet<EventType>) {

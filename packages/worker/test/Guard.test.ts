@@ -30,6 +30,23 @@ const publish = (subject: string, more: object) =>
     }),
   )
 
+it.effect("regression: a sound event on a subject that nobody reads vanished", () =>
+  Effect.gen(function* () {
+    yield* Guard.run(new Set(["media.uploaded"]))
+    yield* publish("media.upload", {
+      event_type: "media.uploaded",
+      payload: { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" },
+    })
+    yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
+    const [letter, ...others] = yield* Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 10 }))
+    assert.deepStrictEqual(
+      [letter?.info.service, letter?.info.reason, letter?.info.path],
+      ["guard", "invalid", "event_type"],
+    )
+    assert.isEmpty(others)
+  }).pipe(Effect.provide(ports)),
+)
+
 it.effect("unknown and forged types become dead letters, those that a worker reads are left to it", () =>
   Effect.gen(function* () {
     yield* Guard.run(new Set(["media.uploaded"]))
