@@ -6,7 +6,7 @@
  * with the connection; whoever connects without one gets refusals.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Effect } from "effect"
+import { ByteSize, Effect, Exit, Fiber, Scope } from "effect"
 import { HttpIncomingMessage } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -21,12 +21,21 @@ const maxMessageBytes = 4 * 1024 * 1024
 
 /** The two listeners; false: another path, nothing was touched. Both end with the scope. */
 export const make = Effect.gen(function* () {
-  const scope = yield* Effect.scope
-  const http = yield* RpcServer.toHttpEffect(OperatorApi, { disableFatalDefects: true })
-  const sockets = yield* RpcServer.toHttpEffectWebsocket(OperatorApi, { disableFatalDefects: true })
+  const scope = yield* Scope.make()
+  const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
+  // The server of procedures waits for its clients, so they go first; who hangs then does not hold up the program.
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      yield* hangUp(server)
+      const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+      yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(closing)), patience)
+    }),
+  )
+  const options = { disableFatalDefects: true }
+  const http = yield* Scope.provide(RpcServer.toHttpEffect(OperatorApi, options), scope)
+  const sockets = yield* Scope.provide(RpcServer.toHttpEffectWebsocket(OperatorApi, options), scope)
   const limited = Effect.provideService(http, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxMessageBytes))
   const answer = yield* NodeHttpServer.makeHandler(limited, { scope })
-  const server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: maxMessageBytes })
   const upgrade = yield* NodeHttpServer.makeUpgradeHandler(Effect.succeed(server), sockets, { scope })
 
   return {
@@ -46,6 +55,32 @@ export const make = Effect.gen(function* () {
     },
   }
 }).pipe(Effect.provide(RpcSerialization.layerNdjson))
+
+const patience = "1 second"
+const restart = 1012
+
+/** Tells everybody that the server goes, and returns once they are gone. */
+const hangUp = (server: WebSocketServer): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const left = new Set(server.clients)
+    if (left.size === 0) return resume(Effect.void)
+    for (const client of server.clients) {
+      client.once("close", () => {
+        left.delete(client)
+        if (left.size === 0) resume(Effect.void)
+      })
+      client.close(restart)
+    }
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () =>
+        Effect.sync(() => {
+          for (const client of server.clients) client.terminate()
+        }),
+    }),
+    Effect.interruptible,
+  )
 
 /** Clients that join addresses end theirs in a slash. */
 const isOurs = ({ url = "/" }: IncomingMessage): boolean => [path, `${path}/`].includes(url.split("?", 1)[0] ?? "/")
