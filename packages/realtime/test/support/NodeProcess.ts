@@ -1,4 +1,4 @@
-/** Starts `clusterNode.ts` and knows its port. */
+/** Starts `clusterNode.ts`, or another program that says the same, and knows its port. */
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -8,6 +8,8 @@ const file = fileURLToPath(new URL("./clusterNode.ts", import.meta.url))
 
 export interface NodeProcess {
   readonly port: number
+  /** Since its start, in microseconds. */
+  readonly cpuMicros: Effect.Effect<number>
   /** Returns when the process is gone. */
   readonly end: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
 }
@@ -20,11 +22,11 @@ const end = (child: ChildProcess, signal: "SIGTERM" | "SIGKILL") =>
   })
 
 /** Killed with the scope. */
-export const start = (options: NodeOptions): Effect.Effect<NodeProcess, never, Scope.Scope> =>
+export const start = (options: NodeOptions, program = file): Effect.Effect<NodeProcess, never, Scope.Scope> =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        fork(file, [JSON.stringify(options)], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] }),
+        fork(program, [JSON.stringify(options)], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] }),
       ),
       (started) => end(started, "SIGKILL"),
     )
@@ -34,5 +36,11 @@ export const start = (options: NodeOptions): Effect.Effect<NodeProcess, never, S
       })
       child.once("exit", (code) => resume(Effect.die(new Error(`the node ended with ${code}`))))
     })
-    return { port, end: (signal) => end(child, signal) }
+    const cpuMicros = Effect.callback<number>((resume) => {
+      child.once("message", (message) => {
+        if (typeof message === "object" && "cpuMicros" in message) resume(Effect.succeed(Number(message.cpuMicros)))
+      })
+      child.send("cpu")
+    })
+    return { port, cpuMicros, end: (signal) => end(child, signal) }
   })

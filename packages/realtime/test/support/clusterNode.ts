@@ -59,7 +59,9 @@ const program = Effect.gen(function* () {
     process.send?.({ port: typeof address === "object" && address !== null ? address.port : 0 })
   })
   process.on("message", (asked) => {
-    if (asked === "cpu") process.send?.({ cpu: process.cpuUsage() })
+    if (asked !== "cpu") return
+    const { user, system } = process.cpuUsage()
+    process.send?.({ cpuMicros: user + system })
   })
   process.on("disconnect", () => process.exit(0))
   yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
