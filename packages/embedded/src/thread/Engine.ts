@@ -23,6 +23,10 @@ interface Loaded {
 
 const maxBatch = 4096
 
+/** Where the way to the disk is long, the next batch waits for those who are just being answered: one way less to go. */
+const slowCommit = 4
+const commitDelay = 2
+
 export class Engine {
   private readonly db: Database
   private readonly loaded = new Map<string, Loaded>()
@@ -32,6 +36,8 @@ export class Engine {
   private notices: Array<readonly [module: string, topic: string, data: unknown]> = []
   private readonly woken = new Set<string>()
   private scheduled = false
+  /** How long the last commit took. */
+  private commitMillis = 0
   private closed = false
   private readonly sweeper: NodeJS.Timeout
 
@@ -66,11 +72,13 @@ export class Engine {
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    setImmediate(() => {
+    const run = () => {
       this.scheduled = false
       if (this.queue.length > 0) this.runBatch()
       if (this.queue.length > 0) this.schedule()
-    })
+    }
+    if (this.commitMillis > slowCommit) setTimeout(run, commitDelay)
+    else setImmediate(run)
   }
 
   private runBatch(): void {
@@ -96,7 +104,9 @@ export class Engine {
     try {
       this.db.begin()
       const value = body()
+      const from = performance.now()
       this.db.exec("COMMIT")
+      this.commitMillis = performance.now() - from
       return ok(value)
     } catch (cause) {
       this.notices.length = before
