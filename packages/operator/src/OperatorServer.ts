@@ -6,7 +6,7 @@
  * with the connection; whoever connects without one gets refusals.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Effect, Exit, Fiber, Scope } from "effect"
+import { ByteSize, Effect, Exit, Scope } from "effect"
 import { HttpIncomingMessage } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -28,7 +28,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       yield* hangUp(server)
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
-      yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(closing)), patience)
+      yield* within((done) => closing.addObserver(done))
     }),
   )
   const options = { disableFatalDefects: true }
@@ -56,31 +56,38 @@ export const make = Effect.gen(function* () {
   }
 }).pipe(Effect.provide(RpcSerialization.layerNdjson))
 
-const patience = "1 second"
+const patienceMillis = 1_000
 const restart = 1012
 
 /** Tells everybody that the server goes, and returns once they are gone. */
 const hangUp = (server: WebSocketServer): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
+  within((done) => {
     const left = new Set(server.clients)
-    if (left.size === 0) return resume(Effect.void)
-    for (const client of server.clients) {
+    if (left.size === 0) return done()
+    for (const client of left) {
       client.once("close", () => {
         left.delete(client)
-        if (left.size === 0) resume(Effect.void)
+        if (left.size === 0) done()
       })
       client.close(restart)
     }
   }).pipe(
-    Effect.timeoutOrElse({
-      duration: patience,
-      orElse: () =>
-        Effect.sync(() => {
-          for (const client of server.clients) client.terminate()
-        }),
-    }),
-    Effect.interruptible,
+    Effect.andThen(
+      Effect.sync(() => {
+        for (const client of server.clients) client.terminate()
+      }),
+    ),
   )
+
+/** A finalizer may run in a fiber that is interrupted already, so Effect's own time limits would end at once. */
+const within = (wait: (done: () => void) => void): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), patienceMillis)
+    wait(() => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
+  })
 
 /** Clients that join addresses end theirs in a slash. */
 const isOurs = ({ url = "/" }: IncomingMessage): boolean => [path, `${path}/`].includes(url.split("?", 1)[0] ?? "/")
