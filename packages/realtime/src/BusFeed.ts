@@ -11,9 +11,9 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import { catalogue, type EventType } from "@armoricore/domain/Events"
-import { Effect, Layer, Option, Queue } from "effect"
-import { Headers, HttpTraceContext } from "effect/http"
+import { type AnyEvent, catalogue, type EventType } from "@armoricore/domain/Events"
+import * as Trace from "@armoricore/worker/Trace"
+import { Effect, Layer, Queue } from "effect"
 import type { ServerEvent } from "./Channel.ts"
 import * as Results from "./Results.ts"
 import { Topics } from "./Topics.ts"
@@ -49,6 +49,16 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       const type = event.event_type
       // Anybody may write to the bus; a result counts only when its own service says it.
       if (!isHeard(type) || event.source !== catalogue[type].publisher) return
+      // Of the live ones there are many, and nobody looks for one.
+      if (!catalogue[type].stored) return void tell(type, event, json)
+      yield* Effect.flatMap(
+        Effect.sync(() => tell(type, event, json)),
+        (frames) => Effect.annotateCurrentSpan({ frames }),
+      ).pipe(Trace.within(`socket ${names[type]}`, message, event.traceparent, () => Trace.aboutEvent(event)))
+    })
+
+    const tell = (type: Heard, event: AnyEvent, json: Readonly<Record<string, unknown>>): number => {
+      const before = topics.counts.deliveries
       const name = names[type]
       const spec: ServerEvent = Results.ofMedia[name]
       const options = { droppable: spec.droppable === true }
@@ -57,13 +67,8 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       if ("media_id" in target) topics.deliver(`media:${target.media_id}`, name, payload, options)
       if (type === "media.progress" && "user_id" in target)
         topics.deliver(`user:${target.user_id}`, name, payload, options)
-    })
-
-    const traced = (message: LiveMessage) =>
-      Option.match(HttpTraceContext.fromHeaders(Headers.fromInput(message.headers)), {
-        onNone: () => pass(message),
-        onSome: (parent) => Effect.withSpan(pass(message), "BusFeed.broadcast", { parent, kind: "consumer" }),
-      })
+      return topics.counts.deliveries - before
+    }
 
     const listen = (type: Heard) =>
       bus.listen(
@@ -80,7 +85,7 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
     const handle = (message: LiveMessage | typeof gap) =>
       message === gap
         ? Effect.logWarning("the bus was away or too fast for this node: open sockets may have missed results")
-        : Effect.catchTag(traced(message), "Rejected", (fault) =>
+        : Effect.catchTag(pass(message), "Rejected", (fault) =>
             Effect.logWarning(`an event on ${message.subject} cannot be read: ${fault.path} ${fault.message}`),
           )
 

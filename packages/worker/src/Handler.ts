@@ -10,6 +10,7 @@ import { type Duration, Effect, Result, Schema } from "effect"
 import { judge, type Rights, rightsOf } from "./Authorization.ts"
 import type { Cause, Outcome } from "./Outcome.ts"
 import type { RetryPolicy } from "./Retry.ts"
+import * as Trace from "./Trace.ts"
 
 /** What a handler is told about the try it makes. */
 export interface Job {
@@ -56,6 +57,8 @@ export interface Incoming<R> {
   /** Names the message in the ledger. */
   readonly key: string
   readonly cause: Cause
+  /** Its ids, for logs and spans. */
+  readonly about: () => Trace.About
   /** The lane of its service that it queues in; see `Lanes`. */
   readonly lane: string | undefined
   /** Failed tries of this work that were made before the message was sent. */
@@ -126,6 +129,7 @@ const readyFor = <T extends EventType, R>(
     type,
     key: mine.event_id,
     cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
+    about: () => Trace.aboutEvent(given),
     lane: options.key?.(mine),
     handle: (job) => options.handle(mine, job),
     failed: (failure, at) => options.failed(mine, failure, at),
@@ -166,6 +170,7 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
         type: `work.${kind}`,
         key: message.id,
         cause: { eventId: body.cause_id, requestId: body.request_id, traceparent: body.traceparent },
+        about: () => Trace.aboutPayload(`work.${kind}`, body.cause_id, body.request_id, decoded),
         lane: options.key?.(decoded),
         tried: options.tried?.(decoded) ?? 0,
         handle: (job) => options.handle(decoded, job),

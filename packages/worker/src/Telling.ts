@@ -14,9 +14,14 @@ import * as Metrics from "./WorkerMetrics.ts"
 /** `service`: whose events they are. */
 export const make = (service: string, bus: EventBus["Service"]) => {
   const publish = (outbound: Outbound) =>
-    bus
-      .publish({ address: outbound.address, id: outbound.id, body: encoder.encode(outbound.body) })
-      .pipe(Effect.tap(() => Metrics.count(Metrics.published, service, { type: typeOf(outbound) })))
+    Effect.flatMap(Trace.current, (traceparent) =>
+      bus.publish({
+        address: outbound.address,
+        id: outbound.id,
+        body: encoder.encode(outbound.body),
+        ...(traceparent === undefined ? {} : { headers: { traceparent } }),
+      }),
+    ).pipe(Effect.tap(() => Metrics.count(Metrics.published, service, { type: typeOf(outbound) })))
 
   /** Publishes what was decided; everything in it is repeatable. */
   const tell = (consumer: string, delivery: Delivery, decision: Decision, attempts: number, firstAt: number) =>

@@ -1,26 +1,49 @@
 /** The trace that a message carries, and the one that its results carry on. */
 import type { Stored } from "@armoricore/bus/EventBus"
+import type { AnyEvent } from "@armoricore/domain/Events"
 import { Context, Effect, Option, Tracer } from "effect"
 import { Headers as HttpHeaders, HttpTraceContext } from "effect/http"
 import * as Letter from "./Letter.ts"
 
+type Headed = Pick<Stored, "headers">
+
 /** The header wins over the body's field: a bus client may know the trace better than what was written earlier. */
-const parentOf = (message: Stored, inBody: string | undefined): Tracer.ExternalSpan | undefined => {
+const parentOf = (message: Headed, inBody: string | undefined): Tracer.ExternalSpan | undefined => {
   const text = Letter.headerOf(message, "traceparent") ?? inBody
   if (text === undefined) return undefined
   return Option.getOrUndefined(HttpTraceContext.w3c(HttpHeaders.fromInput({ traceparent: text })))
 }
 
-/** Runs the work on a message in a span of its own. */
+/**
+ * Whether what begins here is recorded, asked once for each message and its publisher's span, where spans are collected
+ * at all. Whoever says no to one of a trace should say no to the others.
+ */
+export const Sampler = Context.Reference<(parent: Tracer.AnySpan | undefined) => boolean>(
+  "@armoricore/worker/TraceSampler",
+  { defaultValue: () => (parent) => parent?.sampled !== false },
+)
+
+/** What a message is about: its ids, under the names that logs and spans have for them. */
+export type About = Readonly<Record<string, string>>
+
+/** Runs the work on a message in a span of its own. `about` is asked only where somebody reads it. */
 export const within =
-  (name: string, message: Stored, inBody: string | undefined) =>
+  (name: string, message: Headed, inBody: string | undefined, about: () => About = nothing) =>
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
     Effect.withFiber((fiber) => {
       const parent = parentOf(message, inBody)
       if (fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer) {
-        return Effect.provideService(work, Tracer.ParentSpan, new Unrecorded(parent))
+        return Effect.provideService(work, Tracer.ParentSpan, new Unrecorded(parent, about))
       }
-      const options: Tracer.SpanOptions = { kind: "consumer", ...(parent === undefined ? {} : { parent }) }
+      if (!fiber.getRef(Sampler)(parent)) {
+        return Effect.provideService(work, Tracer.ParentSpan, new Unrecorded(parent, about, false))
+      }
+      const options: Tracer.SpanOptions = {
+        kind: "consumer",
+        sampled: true,
+        attributes: about(),
+        ...(parent === undefined ? { root: true } : { parent }),
+      }
       // `withSpan` would note a stack frame for each event too.
       return Effect.useSpan(name, options, (span) => Effect.provideService(work, Tracer.ParentSpan, span))
     })
@@ -33,13 +56,15 @@ class Unrecorded implements Tracer.ExternalSpan {
   readonly _tag = "ExternalSpan"
   readonly sampled: boolean
   readonly annotations = Context.empty()
+  readonly about: () => About
   private readonly parent: Tracer.ExternalSpan | undefined
   private trace: string | undefined
   private span: string | undefined
 
-  constructor(parent: Tracer.ExternalSpan | undefined) {
+  constructor(parent: Tracer.ExternalSpan | undefined, about: () => About, sampled = parent?.sampled ?? true) {
     this.parent = parent
-    this.sampled = parent?.sampled ?? true
+    this.about = about
+    this.sampled = sampled
   }
 
   get traceId(): string {
@@ -51,6 +76,40 @@ class Unrecorded implements Tracer.ExternalSpan {
   }
 }
 
+const nothing = () => ({})
+
+/** Ids in payloads that people look for. */
+const named = ["media_id", "notification_id", "transcription_id", "room_id", "stream_id", "message_id", "user_id"]
+
+/** What a payload is about; `eventId` is that of the event it came with, or follows from. */
+export const aboutPayload = (type: string, eventId: string, requestId: string | undefined, payload: unknown): About => {
+  const about: Record<string, string> = { event_type: type, event_id: eventId }
+  if (requestId !== undefined) about["request_id"] = requestId
+  if (typeof payload !== "object" || payload === null) return about
+  for (const [name, value] of Object.entries(payload)) {
+    if (typeof value === "string" && named.includes(name)) about[name] = value
+  }
+  return about
+}
+
+export const aboutEvent = ({ event_id, event_type, payload, request_id }: AnyEvent): About => ({
+  ...aboutPayload(event_type, event_id, request_id, payload),
+  // The notification has the id of its request.
+  ...(event_type === "notification.requested" ? { notification_id: event_id } : {}),
+})
+
+/** What the message that is worked on is about, seen from any span below it. */
+export const aboutOf = (span: Tracer.AnySpan | undefined): About => {
+  for (let at = span; at !== undefined; at = at._tag === "Span" ? Option.getOrUndefined(at.parent) : undefined) {
+    if (at instanceof Unrecorded) return at.about()
+    if (at._tag === "Span" && at.kind === "consumer") return textsOf(at.attributes)
+  }
+  return {}
+}
+
+const textsOf = (attributes: ReadonlyMap<string, unknown>): About =>
+  Object.fromEntries([...attributes].flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])))
+
 /** Of a UUID, which the platform makes of random bytes that it draws for many at once. */
 const randomHex = (bytes: number): string =>
   crypto
@@ -58,10 +117,11 @@ const randomHex = (bytes: number): string =>
     .replaceAll("-", "")
     .slice(0, 2 * bytes)
 
+/** As a W3C header. */
+export const headerFor = ({ sampled, spanId, traceId }: Tracer.AnySpan): string =>
+  `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`
+
 /** As a W3C header of the span that runs now. */
-export const current: Effect.Effect<string | undefined> = Effect.map(Effect.option(Effect.currentParentSpan), (found) =>
-  Option.match(found, {
-    onNone: () => undefined,
-    onSome: ({ sampled, spanId, traceId }) => `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`,
-  }),
+export const current: Effect.Effect<string | undefined> = Effect.withFiber(({ cache }) =>
+  Effect.succeed(cache.span === undefined ? undefined : headerFor(cache.span)),
 )

@@ -270,7 +270,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Metrics.note(context, Metrics.consumed, service, { type: incoming.type })
       return Effect.suspend(() => carryOut(consumer, handler, delivery, incoming)).pipe(
         Effect.catch(handBack),
-        Trace.within(name, delivery, incoming.cause.traceparent),
+        Trace.within(name, delivery, incoming.cause.traceparent, incoming.about),
       )
     }
     return (delivery: Delivery) =>
