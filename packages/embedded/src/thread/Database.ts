@@ -43,14 +43,14 @@ export const open = (path: string, patience: number): Database => {
       statement("BEGIN").run()
     },
     run: (sql, ...parameters) => {
-      const written = statement(sql).run(...mutable(parameters))
+      const written = statement(sql).run(...parameters)
       return { changes: Number(written.changes), lastRow: Number(written.lastInsertRowid) }
     },
     // The row's shape is what the statement selects, which only its author can say.
     get: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
-      statement(sql).get(...mutable(parameters)) as Row | undefined,
+      statement(sql).get(...parameters) as Row | undefined,
     all: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
-      statement(sql).all(...mutable(parameters)) as unknown as ReadonlyArray<Row>,
+      statement(sql).all(...parameters) as unknown as ReadonlyArray<Row>,
     usedBytes: () => {
       used ??=
         (Number(statement("PRAGMA page_count").get()?.["page_count"]) -
@@ -61,8 +61,6 @@ export const open = (path: string, patience: number): Database => {
     close: () => sqlite.close(),
   }
 }
-
-const mutable = (parameters: ReadonlyArray<SqlValue>): Array<SqlValue> => [...parameters]
 
 const primaryCode = (cause: unknown): number | undefined =>
   cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode & 0xff : undefined
