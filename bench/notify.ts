@@ -2,8 +2,8 @@
  * What a delivery costs beside the provider's protocol itself. By turns in one run, against one sink in a process of
  * its own:
  *
- * - pushes: the raw node:http2 loop, 100 in flight, against the whole worker (bus, ledger, state, in memory);
- * - e-mails: raw nodemailer with 5 connections, against the whole worker with the same.
+ * - pushes: the raw node:http2 loop, 100 in flight, which looks at each answer, against the whole worker (bus, ledger, state, in memory);
+ * - e-mails: raw nodemailer with 5 connections and the same mail, against the whole worker.
  *
  * A push notification is measured with 100 recipients in one event and with one. CPU seconds are this process's alone.
  * Usage: `npm run bench:notify [-- rounds [pushes [mails]]]`.
@@ -12,6 +12,7 @@ import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Attachments } from "@armoricore/notify/Attachments"
 import { DeliveryPolicy } from "@armoricore/notify/DeliveryPolicy"
+import { fromText } from "@armoricore/notify/Html"
 import * as NotifyService from "@armoricore/notify/NotifyService"
 import { Routes } from "@armoricore/notify/Route"
 import * as Apns from "@armoricore/notify/routes/Apns"
@@ -90,6 +91,7 @@ const rawPushes = (port: number) =>
         inFlight,
         (index) =>
           new Promise((resolve, reject) => {
+            const id = crypto.randomUUID()
             const stream = session.request({
               ":method": "POST",
               ":path": `/3/device/${tokenOf(index)}`,
@@ -97,10 +99,18 @@ const rawPushes = (port: number) =>
               "apns-topic": "com.example",
               "apns-push-type": "alert",
               "apns-priority": "10",
-              "apns-id": crypto.randomUUID(),
+              "apns-id": id,
+              "apns-collapse-id": id,
+            })
+            let answered: Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader = {}
+            stream.on("response", (headers) => {
+              answered = headers
             })
             stream.resume()
-            stream.on("end", () => resolve())
+            stream.on("end", () => {
+              if (answered[":status"] === 200 && answered["apns-id"] === id) resolve()
+              else reject(new Error(`answered with ${answered[":status"]}`))
+            })
             stream.on("error", reject)
             stream.end(JSON.stringify({ aps: { alert: { title: "Hello", body: "World" }, sound: "default" } }))
           }),
@@ -127,7 +137,8 @@ const rawMails = (port: number) =>
           to: addressOf(index),
           subject: "Hello",
           text: "World",
-          html: "<p>World</p>",
+          html: fromText("Hello", "World"),
+          messageId: `<${crypto.randomUUID()}.email.0123456789abcdef@example.com>`,
         })
       }),
     (transport) => Effect.sync(() => transport.close()),

@@ -43,7 +43,8 @@ export const workKinds = WorkKinds.all
 
 /** Requests at once: those that plan, and those that are tried or wait for it. */
 const requests = 128
-const places: Places.Options = { size: 48, patienceMillis: 100 }
+const most = 48
+const quickMillis = 30
 
 /** Handlers only; needs the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
@@ -53,8 +54,15 @@ export const layerNoDeps = Layer.effectDiscard(
     const notifications = yield* Notifications
     const reports = yield* Reports
     const { concurrency } = yield* DeliveryPolicy
+    const guards = yield* RouteGuards
 
-    const placesOf = new Map(Channel.literals.map((channel) => [channel, Places.make(places)]))
+    const placesOf = new Map(
+      Channel.literals.map((channel) => {
+        const [first] = guards.of(channel)
+        // Twice what the provider takes at once: while one is called, the next is made ready.
+        return [channel, Places.make({ size: Math.min(most, 2 * (first?.route.atOnce ?? most)), quickMillis })]
+      }),
+    )
 
     /** A lone delivery is tried in place, which spares its message; where that does not end it, it gets one after all. */
     const tryNow = (job: Job.Job): Effect.Effect<ReadonlyArray<Outcome>> => {

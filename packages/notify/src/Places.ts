@@ -1,7 +1,7 @@
 /**
- * Room for first tries in place of a work message, of one channel. Where it is full, a try waits for room if that comes
- * soon, as it does with a provider that answers quickly; otherwise it must go another way, so that a slow provider holds
- * up no other's requests.
+ * Room for first tries in place of a work message, of one channel. Where it is full, a try waits for room if the provider
+ * answers quickly, as then a message of its own would cost more than the call; otherwise it must go another way, so that a
+ * slow provider holds up no other's requests.
  */
 import { Effect } from "effect"
 
@@ -12,14 +12,14 @@ export interface Places {
 
 export interface Options {
   readonly size: number
-  /** A wait that is likely to be longer is not begun. */
-  readonly patienceMillis: number
+  /** Up to so long a try, on average, those who find no room wait for it. */
+  readonly quickMillis: number
 }
 
 /** How much the last work counts for how long the next will take. */
 const weight = 0.1
 
-export const make = ({ patienceMillis, size }: Options): Places => {
+export const make = ({ quickMillis, size }: Options): Places => {
   const waiting: Array<(isIn: Effect.Effect<void>) => void> = []
   let used = 0
   let meanMillis = 0
@@ -29,7 +29,7 @@ export const make = ({ patienceMillis, size }: Options): Places => {
       used++
       return yes
     }
-    if (((waiting.length + 1) * meanMillis) / size > patienceMillis) return no
+    if (meanMillis > quickMillis) return no
     return Effect.as(
       // The place is handed over with the call.
       Effect.callback<void>((resume) => {
