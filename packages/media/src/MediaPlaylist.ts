@@ -5,8 +5,8 @@ export interface Segment {
   readonly name: string
   readonly seconds: number
   readonly bytes: number
-  /** Where its first picture lies in it, with the boxes that describe it. */
-  readonly keyFrame?: { readonly offset: number; readonly length: number } | undefined
+  /** Where its key frames lie in it, with the boxes that describe each, and how long until the next. */
+  readonly keyFrames?: ReadonlyArray<{ readonly offset: number; readonly length: number; readonly seconds: number }>
 }
 
 /** A finished (VOD) HLS media playlist. */
@@ -42,20 +42,22 @@ export const renderGrowing = (init: string, segments: ReadonlyArray<Segment>, lo
     "",
   ].join("\n")
 
-/** For scrubbing: the first picture of every segment, by byte range, so that nothing is encoded or stored twice. */
+/** For scrubbing: every key frame, by byte range, so that nothing is encoded or stored twice. */
 export const renderKeyFrames = (init: string, segments: ReadonlyArray<Segment>): string =>
   [
     "#EXTM3U",
     "#EXT-X-VERSION:7",
-    `#EXT-X-TARGETDURATION:${targetDuration(segments)}`,
+    `#EXT-X-TARGETDURATION:${targetDuration(keyFrames(segments))}`,
     "#EXT-X-MEDIA-SEQUENCE:0",
     "#EXT-X-PLAYLIST-TYPE:VOD",
     "#EXT-X-I-FRAMES-ONLY",
     `#EXT-X-MAP:URI="${init}"`,
-    ...segments.flatMap(({ keyFrame, name, seconds }) =>
-      keyFrame === undefined
-        ? []
-        : [`#EXTINF:${seconds.toFixed(6)},`, `#EXT-X-BYTERANGE:${keyFrame.length}@${keyFrame.offset}`, name],
+    ...segments.flatMap(({ keyFrames = [], name }) =>
+      keyFrames.flatMap(({ length, offset, seconds }) => [
+        `#EXTINF:${seconds.toFixed(6)},`,
+        `#EXT-X-BYTERANGE:${length}@${offset}`,
+        name,
+      ]),
     ),
     "#EXT-X-ENDLIST",
     "",
@@ -63,7 +65,9 @@ export const renderKeyFrames = (init: string, segments: ReadonlyArray<Segment>):
 
 /** The segments as their key frames alone, for rates. */
 export const keyFrames = (segments: ReadonlyArray<Segment>): ReadonlyArray<Segment> =>
-  segments.map((segment) => ({ ...segment, bytes: segment.keyFrame?.length ?? 0 }))
+  segments.flatMap(({ keyFrames = [], name }) =>
+    keyFrames.map(({ length, seconds }) => ({ name, seconds, bytes: length })),
+  )
 
 /** What a playlist names, in its order. */
 export const read = (

@@ -45,24 +45,6 @@ export const segmentStart = (bytes: Uint8Array, track: Track): number | undefine
   return ticks / track.timescale
 }
 
-/** Where the first sample of a media segment and the boxes that describe it lie; undefined where there is none. */
-export const firstSample = (bytes: Uint8Array): { readonly offset: number; readonly length: number } | undefined => {
-  const view = viewOf(bytes)
-  for (const moof of boxes(view)) {
-    if (moof.type !== "moof") continue
-    const offset = moof.body.byteOffset - view.byteOffset - 8
-    const tfhd = find(moof.body, ["traf", "tfhd"])
-    const trun = find(moof.body, ["traf", "trun"])
-    if (tfhd === undefined || trun === undefined) return undefined
-    const flags = trun.getUint32(0) & 0xffffff
-    if ((flags & 0x1) === 0 || trun.getUint32(4) === 0) return undefined
-    const sample = 12 + ((flags & 0x4) === 0 ? 0 : 4)
-    const own = (flags & 0x200) === 0 ? defaultSize(tfhd) : trun.getUint32(sample + ((flags & 0x100) === 0 ? 0 : 4))
-    return own === undefined ? undefined : { offset, length: trun.getInt32(8) + own }
-  }
-  return undefined
-}
-
 interface Box {
   readonly type: string
   readonly body: DataView
@@ -150,14 +132,6 @@ const audioCodec = (view: DataView): string | undefined => {
     } else at += size
   }
   return objectType === undefined ? undefined : `mp4a.${hex(objectType)}`
-}
-
-const defaultSize = (tfhd: DataView): number | undefined => {
-  const flags = tfhd.getUint32(0) & 0xffffff
-  if ((flags & 0x10) === 0) return undefined
-  return tfhd.getUint32(
-    8 + ((flags & 0x1) === 0 ? 0 : 8) + ((flags & 0x2) === 0 ? 0 : 4) + ((flags & 0x8) === 0 ? 0 : 4),
-  )
 }
 
 const trafTicks = (traf: DataView, fromTrex: number): number => {

@@ -9,8 +9,9 @@ import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import { type Duration, Effect, FileSystem, Path, Schedule } from "effect"
 import { playlistName } from "./FfmpegCommand.ts"
+import * as Fragments from "./Fragments.ts"
 import { read, type Segment } from "./MediaPlaylist.ts"
-import { firstSample, readInit, segmentSeconds, type Track } from "./Mp4.ts"
+import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 /** A rendition's part that is in storage. */
@@ -65,6 +66,9 @@ export const whileStorageIsAway =
         ),
       }),
     )
+
+const keyFramesOf = (bytes: Uint8Array, { sampleDuration, timescale }: Track): NonNullable<Segment["keyFrames"]> =>
+  Fragments.keyFrames(bytes, sampleDuration).map(({ ticks, ...place }) => ({ ...place, seconds: ticks / timescale }))
 
 export interface SegmentUploader {
   /** Uploads what is new. */
@@ -131,13 +135,15 @@ export const make = Effect.fnUntraced(function* (target: Target) {
       .map((name) =>
         Effect.gen(function* () {
           const local = path.join(target.from, folder, name)
-          const bytes = yield* fs.readFile(local)
+          const written = yield* fs.readFile(local)
+          const isPicture = !track.codec.startsWith("mp4a")
+          const bytes = isPicture ? Fragments.split(written) : written
           yield* put(`${target.prefix}${folder}/${name}`, bytes, track)
           have?.set(name, {
             name,
             bytes: bytes.byteLength,
             seconds: segmentSeconds(bytes, track),
-            keyFrame: firstSample(bytes),
+            keyFrames: isPicture ? keyFramesOf(bytes, track) : [],
           })
           if (target.keep !== true) yield* fs.remove(local)
         }),

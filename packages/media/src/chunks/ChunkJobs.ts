@@ -57,7 +57,7 @@ const PartFolder = Schema.Struct({
       name: Schema.String,
       seconds: Schema.Finite,
       bytes: Schema.Int,
-      keyFrame: Schema.optionalKey(Schema.Struct({ offset: Schema.Int, length: Schema.Int })),
+      keyFrames: Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),
     }),
   ),
 })

@@ -11,6 +11,7 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { type Duration, Effect, FileSystem, Path } from "effect"
 import { audioFolder, type Plan } from "../FfmpegCommand.ts"
 import * as FfmpegVerdict from "../FfmpegVerdict.ts"
+import * as OutputGuard from "../OutputGuard.ts"
 import * as SegmentUploader from "../SegmentUploader.ts"
 import * as ToneMap from "../ToneMap.ts"
 import * as ChunkCommand from "./ChunkCommand.ts"
@@ -33,6 +34,10 @@ export interface Request {
   readonly limit: Duration.Duration
   readonly memory: number
   readonly publishPatience: Duration.Duration
+  /** Bytes that it may write in all; absent: what the plan makes likely. */
+  readonly maxOutput: number | undefined
+  /** Bytes that must stay free in the work folder. */
+  readonly freeDisk: number
   /** Seconds of the part that are made. */
   readonly onProgress: (seconds: number) => Effect.Effect<void>
 }
@@ -76,11 +81,14 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Reques
     stuckAfter: request.stuckAfter,
     limit: request.limit,
     memory: request.memory,
+    background: true,
   })
-  const ended = yield* Effect.raceFirst(
-    running,
-    uploader.follow(() => Effect.void),
-  )
+  const guard = OutputGuard.watch({
+    folder,
+    bytes: request.maxOutput ?? OutputGuard.boundOf(plan),
+    free: request.freeDisk,
+  })
+  const ended = yield* Effect.raceAllFirst([running, uploader.follow(() => Effect.void), guard])
   const fault = reader.fault()
   if (fault !== undefined) return yield* Effect.fail(fault)
   const patient = SegmentUploader.whileStorageIsAway(request.publishPatience)
@@ -100,10 +108,7 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Reques
       track,
       init: sha256(Buffer.from(bytes).toString("latin1")),
       initBytes: bytes.byteLength,
-      segments: segments.map(({ keyFrame, ...segment }) => ({
-        ...segment,
-        ...(keyFrame === undefined ? {} : { keyFrame }),
-      })),
+      segments,
     })),
   )
   const part: Part = { staging: request.staging, folders, pictures }

@@ -120,6 +120,10 @@ export const check = Effect.fnUntraced(function* (folder: string) {
       faults.push(`${variant.uri} has segments at ${times(part)}, ${first.uri} at ${times(first)}`)
     }
     const keys = part.segments.flatMap(({ packets }) => packets.filter(({ key }) => key).map(({ time }) => time))
+    const scrubbing = yield* fs.readFileString(path.join(folder, path.dirname(variant.uri), "iframes.m3u8"))
+    const named = scrubbing.split("#EXTINF:").length - 1
+    if (named !== keys.length)
+      faults.push(`${variant.uri} has ${keys.length} key frames, its I-frame playlist ${named}`)
     // A copied picture may have more of them.
     for (const [at, time] of keys.entries()) {
       const before = keys[at - 1] ?? -2

@@ -1,0 +1,184 @@
+/**
+ * Gives every key frame of a media segment a fragment (`moof` and `mdat`) of its own, so that I-frame playlists can name
+ * all of them by byte range: ffmpeg's packager makes one fragment a segment. Samples, times and order stay as they are.
+ * The `sidx` is left out: it would describe one fragment, and playlists and manifests do without.
+ */
+
+/** A fragment's first sample with the boxes that describe it, and how long the fragment lasts. */
+export interface KeyFrame {
+  /** Bytes from the start of the segment. */
+  readonly offset: number
+  readonly length: number
+  readonly ticks: number
+}
+
+/** The segment with a fragment a key frame; as it was where it is built in a way that is not known here. */
+export const split = (segment: Uint8Array): Uint8Array => {
+  const parsed = parse(segment)
+  if (parsed === undefined) return segment
+  const { head, mfhd, samples, tfdt, tfhd, trunFlags, trunVersion } = parsed
+  const starts = samples.flatMap(({ isKey }, index) => (isKey || index === 0 ? [index] : []))
+  if (starts.length < 2) return segment
+  const out: Array<Uint8Array> = [head]
+  let time = tfdt
+  starts.forEach((from, index) => {
+    const group = samples.slice(from, starts[index + 1])
+    const entry = Buffer.concat(group.map(({ record }) => record))
+    const boxes = (dataOffset: number) =>
+      box("moof", [
+        fullBox("mfhd", 0, 0, uint32(mfhd * 64 + index)),
+        box("traf", [
+          tfhd,
+          fullBox("tfdt", 1, 0, uint64(time)),
+          fullBox("trun", trunVersion, trunFlags, uint32(group.length), uint32(dataOffset), entry),
+        ]),
+      ])
+    out.push(
+      boxes(boxes(0).byteLength + 8),
+      box(
+        "mdat",
+        group.map(({ data }) => data),
+      ),
+    )
+    time += BigInt(group.reduce((sum, { ticks }) => sum + ticks, 0))
+  })
+  return Buffer.concat(out)
+}
+
+/** The first sample of every fragment, in the order of the segment; `ticks` where the sample tables say them. */
+export const keyFrames = (segment: Uint8Array, defaultTicks: number): ReadonlyArray<KeyFrame> =>
+  fragments(segment).flatMap(({ moof, traf }) => {
+    const table = traf === undefined ? undefined : samplesOf(traf, defaultTicks)
+    const [first] = table?.samples ?? []
+    if (table === undefined || first === undefined) return []
+    const ticks = table.samples.reduce((sum, one) => sum + one.ticks, 0)
+    return [{ offset: moof, length: table.dataOffset + first.size, ticks }]
+  })
+
+interface Sample {
+  readonly size: number
+  readonly ticks: number
+  readonly isKey: boolean
+  /** Its line of the sample table. */
+  readonly record: Uint8Array
+  readonly data: Uint8Array
+}
+
+/** Only what ffmpeg's packager writes: one fragment with one run, whose samples say everything of themselves. */
+const parse = (segment: Uint8Array) => {
+  const [fragment, ...others] = fragments(segment)
+  if (fragment?.traf === undefined || others.length > 0) return undefined
+  const table = samplesOf(fragment.traf, 0)
+  const mfhd = children(fragment.body).find(({ type }) => type === "mfhd")?.body
+  const tfdt = children(fragment.traf).find(({ type }) => type === "tfdt")?.body
+  const tfhd = children(fragment.traf).find(({ type }) => type === "tfhd")
+  const known = children(fragment.traf).every(({ type }) => ["tfhd", "tfdt", "trun"].includes(type))
+  if (table === undefined || mfhd === undefined || tfdt === undefined || tfhd === undefined || !known) return undefined
+  // The flags of each sample stand in the table; places are counted from the fragment's start.
+  const wanted = 0x1 | 0x200 | 0x400
+  if ((table.flags & wanted) !== wanted || (table.flags & 0x4) !== 0 || (flagsOf(tfhd.body) & 0x1) !== 0)
+    return undefined
+  if ((table.flags & 0x100) === 0 && table.defaults === 0) return undefined
+  let at = fragment.moof + table.dataOffset
+  const samples = table.samples.map((sample): Sample => {
+    const data = segment.subarray(at, at + sample.size)
+    at += sample.size
+    return { ...sample, data }
+  })
+  if (at > segment.byteLength) return undefined
+  const view = viewOf(tfdt)
+  return {
+    head: segment.subarray(0, children(segment).find(({ type }) => type === "styp")?.end ?? 0),
+    mfhd: viewOf(mfhd).getUint32(4),
+    tfdt: tfdt[0] === 1 ? view.getBigUint64(4) : BigInt(view.getUint32(4)),
+    tfhd: fragment.traf.subarray(tfhd.start, tfhd.end),
+    trunFlags: table.flags,
+    trunVersion: table.version,
+    samples,
+  }
+}
+
+const samplesOf = (traf: Uint8Array, defaultTicks: number) => {
+  const boxes = children(traf)
+  const runs = boxes.filter(({ type }) => type === "trun")
+  const run = runs[0]?.body
+  const tfhd = boxes.find(({ type }) => type === "tfhd")?.body
+  if (run === undefined || tfhd === undefined || runs.length > 1) return undefined
+  const own = defaultsOf(tfhd)
+  const flags = flagsOf(run)
+  const view = viewOf(run)
+  const count = view.getUint32(4)
+  const fields = [0x100, 0x200, 0x400, 0x800].filter((flag) => (flags & flag) !== 0)
+  const first = 8 + ((flags & 0x1) === 0 ? 0 : 4) + ((flags & 0x4) === 0 ? 0 : 4)
+  if ((flags & 0x1) === 0 || first + count * fields.length * 4 > run.byteLength) return undefined
+  const samples = Array.from({ length: count }, (_, index) => {
+    const from = first + index * fields.length * 4
+    const field = (flag: number): number | undefined =>
+      (flags & flag) === 0 ? undefined : view.getUint32(from + fields.indexOf(flag) * 4)
+    return {
+      ticks: field(0x100) ?? own.ticks ?? defaultTicks,
+      size: field(0x200) ?? own.size ?? 0,
+      // "sample_is_non_sync_sample"
+      isKey: ((field(0x400) ?? 0) & 0x10000) === 0,
+      record: run.subarray(from, from + fields.length * 4),
+    }
+  })
+  return { samples, flags, version: run[0] ?? 0, dataOffset: view.getInt32(8), defaults: own.ticks ?? 0 }
+}
+
+const defaultsOf = (tfhd: Uint8Array) => {
+  const flags = flagsOf(tfhd)
+  const view = viewOf(tfhd)
+  const at = 8 + ((flags & 0x1) === 0 ? 0 : 8) + ((flags & 0x2) === 0 ? 0 : 4)
+  const after = at + ((flags & 0x8) === 0 ? 0 : 4)
+  return {
+    ticks: (flags & 0x8) === 0 ? undefined : view.getUint32(at),
+    size: (flags & 0x10) === 0 ? undefined : view.getUint32(after),
+  }
+}
+
+const fragments = (segment: Uint8Array) =>
+  children(segment)
+    .filter(({ type }) => type === "moof")
+    .map(({ body, start }) => {
+      const trafs = children(body).filter(({ type }) => type === "traf")
+      return { moof: start, body, traf: trafs.length === 1 ? trafs[0]?.body : undefined }
+    })
+
+const children = (bytes: Uint8Array) => {
+  const view = viewOf(bytes)
+  const found: Array<{
+    readonly type: string
+    readonly start: number
+    readonly end: number
+    readonly body: Uint8Array
+  }> = []
+  for (let start = 0; start + 8 <= bytes.byteLength;) {
+    const size = view.getUint32(start)
+    if (size < 8 || start + size > bytes.byteLength) break
+    const type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
+    found.push({ type, start, end: start + size, body: bytes.subarray(start + 8, start + size) })
+    start += size
+  }
+  return found
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+const flagsOf = (body: Uint8Array): number => viewOf(body).getUint32(0) & 0xffffff
+
+const uint32 = (value: number): Uint8Array => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value >>> 0)
+  return bytes
+}
+const uint64 = (value: bigint): Uint8Array => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(value)
+  return bytes
+}
+const box = (type: string, parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const size = parts.reduce((sum, { byteLength }) => sum + byteLength, 8)
+  return Buffer.concat([uint32(size), Buffer.from(type, "latin1"), ...parts])
+}
+const fullBox = (type: string, version: number, flags: number, ...parts: ReadonlyArray<Uint8Array>): Uint8Array =>
+  box(type, [uint32(version * 2 ** 24 + flags), ...parts])
