@@ -132,7 +132,7 @@ const observe = Effect.fnUntraced(function* (plan: Plan, broker: Broker.Broker) 
   yield* Effect.repeat(
     Effect.sync(() => results.size >= most),
     { until: (enough) => enough, schedule: Schedule.spaced("50 millis") },
-  ).pipe(Effect.timeoutOption("20 seconds"))
+  ).pipe(Effect.timeoutOption(plan.mutant === undefined ? "20 seconds" : "8 seconds"))
   chance = 0
   // Crash points are in the workers' environment: healed workers are new ones.
   if (plan.crash > 0) yield* Effect.forEach([...workers], (worker) => worker.signal("SIGKILL"), { discard: true })
