@@ -71,7 +71,6 @@ const run = Effect.fnUntraced(function* <E, R>(
   pages: Layer.Layer<never, E, R>,
 ) {
   const readiness = yield* Readiness
-  yield* Services.warnOfUnread
   // The HTTP API and the sockets heed the same ones.
   const revocations = chosen.has("realtime") ? yield* Layer.build(Revocations.layer) : undefined
   const server = yield* revocations === undefined
@@ -102,7 +101,6 @@ const run = Effect.fnUntraced(function* <E, R>(
 /** The first process of several: the workers have the sockets and the port. */
 const runBeside = Effect.fnUntraced(function* (chosen: ReadonlySet<Services.ServiceName>, size: number) {
   const { DRAIN_GRACE, REALTIME_DRAIN_TIME } = yield* Settings
-  yield* Services.warnOfUnread
   yield* setUp(chosen)
   const drainTime = Duration.sum(Duration.sum(DRAIN_GRACE, REALTIME_DRAIN_TIME), Duration.seconds(15))
   const listening = yield* WorkerPool.start(size, drainTime)
