@@ -34,7 +34,6 @@ import * as Notify from "./Notify.ts"
 import * as Operator from "./Operator.ts"
 import { Settings } from "./Settings.ts"
 import { differing, policyOf } from "./settings/Retries.ts"
-import { groups, type Name, table } from "./settings/Table.ts"
 
 export const names = ["media", "notify", "ai", "realtime"] as const
 export type ServiceName = (typeof names)[number]
@@ -201,20 +200,3 @@ export const workers = (chosen: ReadonlySet<ServiceName>, sockets: Sockets | und
     Layer.provide(rules),
     Layer.provide(RunningConsumers.layer),
   )
-
-/** Groups of settings whose services are not part of this version. */
-const unread = ["Push notifications", "E-mail"] as const
-
-/** A setting that nothing reads must not look as if it worked. */
-export const warnOfUnread = Effect.gen(function* () {
-  const settings = yield* Settings
-  for (const title of unread) {
-    const set = Object.entries(groups[title]).flatMap(([name, { fallback }]) =>
-      isName(name) && settings[name] !== fallback ? [name] : [],
-    )
-    if (set.length > 0)
-      yield* Effect.logWarning(`${set.join(", ")} is set, but this version has no service that reads it`)
-  }
-})
-
-const isName = (name: string): name is Name => name in table
