@@ -1,5 +1,5 @@
 /** Replicas of presence against a model: whatever is lost, late or repeated on the way, snapshots bring them together. */
-import { type Delta, type Entry, PresenceSet } from "@armoricore/realtime/presence/PresenceSet"
+import { combine, type Delta, type Entry, PresenceSet } from "@armoricore/realtime/presence/PresenceSet"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 
@@ -7,7 +7,19 @@ const nodes = 4
 const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))
 const Step = Schema.Struct({
   node: small,
-  action: Schema.Literals(["join", "join", "leave", "update", "deliver", "repeat", "lose", "shuffle", "crash", "mend"]),
+  action: Schema.Literals([
+    "join",
+    "join",
+    "leave",
+    "update",
+    "deliver",
+    "repeat",
+    "lose",
+    "shuffle",
+    "crash",
+    "mend",
+    "flush",
+  ]),
   pick: small,
 })
 
@@ -16,6 +28,8 @@ interface Node {
   readonly set: PresenceSet
   /** What the model says is present here. */
   entries: Array<Entry>
+  /** Gathered, and not told yet. */
+  outgoing: Array<Delta>
   /** Deltas on their way to this node. */
   inbox: Array<Delta>
 }
@@ -57,12 +71,18 @@ const run = (steps: ReadonlyArray<typeof Step.Type>) => {
     const { seen, onChange } = watched()
     const set = new PresenceSet(`n${born++}`, onChange)
     watchers.set(set, seen)
-    return { set, entries: [], inbox: [] }
+    return { set, entries: [], outgoing: [], inbox: [] }
   }
   const all = Array.from({ length: nodes }, bear)
   const at = <A>(list: ReadonlyArray<A>, index: number): A | undefined => list[index % Math.max(1, list.length)]
+  const flush = (from: Node) => {
+    const delta = combine(from.outgoing.splice(0))
+    if (delta !== undefined) for (const other of all) if (other !== from) other.inbox.push(delta)
+  }
+  /** Every third change goes out at once with what was gathered before it. */
   const send = (from: Node, delta: Delta) => {
-    for (const other of all) if (other !== from) other.inbox.push(delta)
+    from.outgoing.push(delta)
+    if (delta.to % 3 === 0) flush(from)
   }
 
   for (const { node: index, action, pick } of steps) {
@@ -107,6 +127,9 @@ const run = (steps: ReadonlyArray<typeof Step.Type>) => {
       case "crash":
         all.splice(all.indexOf(node), 1, bear())
         for (const other of all) other.set.drop(node.set.node)
+        break
+      case "flush":
+        flush(node)
         break
       case "mend": {
         const other = at(all, pick)
