@@ -6,7 +6,7 @@
  * `unavailable` at once. A consumer or listener that starts without a server waits for it.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Deferred, Effect, Layer, Schedule, Scope, Stream } from "effect"
+import { Deferred, Effect, type Exit, Layer, Schedule, Scope, Stream } from "effect"
 import { headers as newHeaders, type JetStreamManager } from "nats"
 import { subject } from "../Address.ts"
 import * as Consumption from "../Consumption.ts"
@@ -33,6 +33,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   const connection = yield* NatsConnection
   const scope = yield* Effect.scope
   const ready = yield* Deferred.make<NatsPublisher.Publisher, NatsFailure>()
+  let standing: Exit.Exit<NatsPublisher.Publisher, NatsFailure> | undefined
   // Owned by the layer; ends once the streams stand, or with a fault that only an operator can cure.
   yield* Effect.forkScoped(
     Effect.gen(function* () {
@@ -44,18 +45,21 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       Scope.provide(scope),
       Effect.tapError((error) => Effect.logError(error.message)),
       Effect.retry({ while: (error) => error._tag === "TransientError", schedule: retryEvery }),
-      Effect.onExit((exit) => Deferred.done(ready, exit)),
+      Effect.onExit((exit) => {
+        standing = exit
+        return Deferred.done(ready, exit)
+      }),
     ),
   )
 
-  const publisherOf = Effect.suspend(() =>
-    // A time limit is a fiber and a timer for each message: only as long as there is something to wait for.
-    Deferred.isDoneUnsafe(ready)
-      ? Deferred.await(ready)
-      : Effect.timeoutOrElse(Deferred.await(ready), {
-          duration: "5 seconds",
-          orElse: () => Effect.fail(notReady),
-        }),
+  const publisherOf = Effect.suspend(
+    () =>
+      // A time limit is a fiber and a timer for each message: only as long as there is something to wait for.
+      standing ??
+      Effect.timeoutOrElse(Deferred.await(ready), {
+        duration: "5 seconds",
+        orElse: () => Effect.fail(notReady),
+      }),
   )
 
   const publish: EventBus["Service"]["publish"] = ({ address, id, body, headers = {} }) =>

@@ -3,7 +3,7 @@
  * server answers; it connects and reconnects for ever, and only refused credentials at the start end it for good.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import { Context, Deferred, Effect, Layer, Stream, SubscriptionRef } from "effect"
+import { Context, Deferred, Effect, type Exit, Layer, Stream, SubscriptionRef } from "effect"
 import {
   Events,
   type JetStreamClient,
@@ -26,10 +26,7 @@ export class NatsConnection extends Context.Service<
      */
     readonly client: Effect.Effect<Client, TransientError | ConfigurationError>
     /** JetStream of that client; its requests wait 5 s at most. */
-    readonly jetstream: Effect.Effect<
-      { readonly client: Client; readonly js: JetStreamClient; readonly manager: JetStreamManager },
-      TransientError | ConfigurationError
-    >
+    readonly jetstream: Effect.Effect<Reached, TransientError | ConfigurationError>
     /** Waits for the first connection; fails only when the credentials are refused. */
     readonly connected: Effect.Effect<Client, ConfigurationError>
     readonly status: Effect.Effect<BusStatus>
@@ -38,6 +35,12 @@ export class NatsConnection extends Context.Service<
   }
 >()("@armoricore/bus/NatsConnection") {}
 
+interface Reached {
+  readonly client: Client
+  readonly js: JetStreamClient
+  readonly manager: JetStreamManager
+}
+
 const requestTimeout = 5_000
 const firstWait = 3_000
 
@@ -45,10 +48,9 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
   Layer.effect(
     NatsConnection,
     Effect.gen(function* () {
-      const first = yield* Deferred.make<
-        { readonly client: Client; readonly js: JetStreamClient; readonly manager: JetStreamManager },
-        ConfigurationError
-      >()
+      const first = yield* Deferred.make<Reached, ConfigurationError>()
+      /** What `first` ended with: every message asks, and an Exit needs no waiting for. */
+      let settled: Exit.Exit<Reached, ConfigurationError> | undefined
       const status = yield* SubscriptionRef.make<BusStatus>("disconnected")
       // Owned by the layer: ends with it, or when the server refuses the credentials.
       yield* Effect.forkScoped(
@@ -61,18 +63,21 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
           ),
           Effect.tap(() => SubscriptionRef.set(status, "connected")),
           Effect.tapError((error) => Effect.logError(error.message)),
-          Effect.onExit((exit) => Deferred.done(first, exit)),
+          Effect.onExit((exit) => {
+            settled = exit
+            return Deferred.done(first, exit)
+          }),
         ),
       )
       const jetstream = Effect.suspend(() => {
-        if (!Deferred.isDoneUnsafe(first)) {
+        if (settled === undefined) {
           return Effect.timeoutOrElse(Deferred.await(first), {
             duration: firstWait,
             orElse: () => Effect.fail(unreached(options)),
           })
         }
-        if (SubscriptionRef.getUnsafe(status) === "connected") return Deferred.await(first)
-        return Effect.flatMap(Deferred.await(first), () => Effect.fail(unreached(options)))
+        if (SubscriptionRef.getUnsafe(status) === "connected") return settled
+        return Effect.flatMap(settled, () => Effect.fail(unreached(options)))
       })
       return {
         jetstream,
