@@ -104,7 +104,6 @@ export const copyable = (app: App, label: string, text: string | undefined): Chi
           class: "copy",
           type: "button",
           title: `Copy ${label} ${text}`,
-          "aria-label": `Copy ${label} ${text}`,
           onClick: () => {
             navigator.clipboard.writeText(text).then(
               () => app.say("good", `Copied ${label} ${text}`),

@@ -223,11 +223,7 @@ const shell = (): Child =>
           { type: "button", class: "quiet", onClick: nextTheme, "aria-label": `Colours: ${theme}; change` },
           `Colours: ${theme}`,
         ),
-        h(
-          "button",
-          { type: "button", class: "quiet", onClick: () => help(true), "aria-label": "Keyboard shortcuts" },
-          "Keys",
-        ),
+        h("button", { type: "button", class: "quiet", onClick: () => help(true), title: "Keyboard shortcuts" }, "Keys"),
         h("span", { class: "who", title: `Signed in as ${operator}` }, operator),
         h("button", { type: "button", class: "quiet", onClick: () => signOut(undefined) }, "Sign out"),
       ),
