@@ -380,7 +380,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 const mayCopy = (options: Options, claim: Claim): boolean => (options.copy ?? true) && (claim.attempts ?? 0) === 0
 
 export const defaultMemory = 8e9
-const defaultFreeDisk = 200e6
+export const defaultFreeDisk = 200e6
 
 /** Renditions that are files for download too. */
 export const mp4Of = (options: Options, { renditions }: FfmpegCommand.Plan): ReadonlyArray<string> =>

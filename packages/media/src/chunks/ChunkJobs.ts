@@ -57,7 +57,9 @@ const PartFolder = Schema.Struct({
       name: Schema.String,
       seconds: Schema.Finite,
       bytes: Schema.Int,
-      keyFrames: Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),
+      keyFrames: Schema.optionalKey(
+        Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),
+      ),
     }),
   ),
 })

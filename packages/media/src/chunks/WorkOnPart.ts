@@ -14,7 +14,7 @@ import { Duration, Effect } from "effect"
 import * as Announcement from "../Announcement.ts"
 import * as MediaRecord from "../MediaRecord.ts"
 import { again, initName } from "../SegmentUploader.ts"
-import { defaultMemory } from "../Transcode.ts"
+import { defaultFreeDisk, defaultMemory } from "../Transcode.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
 import * as ChunkPlanSchema from "./ChunkPlanSchema.ts"
 import { encode } from "./EncodeChunk.ts"
@@ -97,6 +97,8 @@ export const work = (shared: Shared) => {
       limit: Duration.seconds(300 + seconds * (options.secondsPerSecond ?? 30)),
       memory: options.memory ?? defaultMemory,
       publishPatience: options.publishPatience ?? Duration.minutes(5),
+      maxOutput: options.maxOutput,
+      freeDisk: (options.freeDisk ?? defaultFreeDisk) / 2,
       onProgress: (made) => told(Math.min(1, made / seconds)),
     })
   }
