@@ -2,7 +2,7 @@
 import { Context, Duration } from "effect"
 
 export interface DeliveryPolicy {
-  /** Deliveries at once, per channel and process. */
+  /** Deliveries at once, per channel and process; and as many first tries of pushes to many. */
   readonly concurrency: number
   /** A provider that has not answered by then leaves the outcome unknown. */
   readonly callLimit: Duration.Duration

@@ -165,7 +165,8 @@ it.live(
       for (const { id, token } of fake.sent) idsOf.set(token, (idsOf.get(token) ?? new Set()).add(id))
       assert.deepStrictEqual([...idsOf.keys()].toSorted(), tokens.filter((token) => !token.startsWith(dead)).toSorted())
       assert.isTrue([...idsOf.values()].every((one) => one.size === 1))
-      assert.isAtMost(fake.sent.length - idsOf.size, concurrency)
+      // So many calls in volleys, and as many of single deliveries, were under way when the worker died.
+      assert.isAtMost(fake.sent.length - idsOf.size, 2 * concurrency)
     }).pipe(
       Effect.provide(Layer.merge(ports, FakeApns.layer)),
       Effect.provideService(References.MinimumLogLevel, "Error"),
