@@ -26,18 +26,26 @@ import * as Services from "./Services.ts"
 import { Settings } from "./Settings.ts"
 import { setupFor } from "./Setup.ts"
 import * as Sockets from "./Sockets.ts"
+import * as TracedBus from "./telemetry/TracedBus.ts"
+import * as TracedStorage from "./telemetry/TracedStorage.ts"
 import { WorkerLink } from "./workers/WorkerLink.ts"
 import * as WorkerPool from "./workers/WorkerPool.ts"
 
-const portsOf = (role: Adapters.Role) => Layer.merge(Adapters.layer(role), Access.layer)
+/** Where spans are collected, every message and every object has its own. */
+const traced = Layer.merge(TracedBus.layer, TracedStorage.layer)
+
+const portsOf = (role: Adapters.Role) =>
+  Access.layer.pipe(Layer.provideMerge(traced), Layer.provideMerge(Adapters.layer(role)))
 /** What pages beside the API may stand on. */
 export type Ports = Layer.Success<ReturnType<typeof portsOf>>
 
 /**
  * Runs these services until the scope closes. Returns once everything serves. With several `realtimeWorkers` this process
  * runs all but realtime, and each of that many others realtime alone, on one port.
+ *
+ * Not traced: what is built here lives on, and would hang every job below a span of the start.
  */
-export const serve = Effect.fn("Program.serve")(function* <E, R>(
+export const serve = Effect.fnUntraced(function* <E, R>(
   chosen: ReadonlySet<Services.ServiceName>,
   pages: Layer.Layer<never, E, R>,
   realtimeWorkers = 1,
@@ -166,7 +174,7 @@ const cors = (origins: ReadonlyArray<string>) => {
   const answer = HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
     allowedMethods: ["GET", "POST", "DELETE"],
-    allowedHeaders: ["authorization", "content-type"],
+    allowedHeaders: ["authorization", "content-type", "traceparent"],
     maxAge: 86_400,
   })
   return HttpRouter.use((router) =>

@@ -1,8 +1,16 @@
-/** Traces, metrics and logs to an OpenTelemetry collector, where `OTEL_EXPORTER_OTLP_ENDPOINT` names one. */
-import { Effect, Layer, Redacted } from "effect"
-import { FetchHttpClient } from "effect/http"
-import { Otlp } from "effect/observability"
+/**
+ * Traces, metrics and logs to an OpenTelemetry collector, where `OTEL_EXPORTER_OTLP_ENDPOINT` names one. Without it no
+ * span is made, and the log and `/metrics` are all there is.
+ */
+import * as Trace from "@armoricore/worker/Trace"
+import { Effect, Layer, Logger, Redacted, Tracer } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import * as Logs from "./Logs.ts"
 import { Settings } from "./Settings.ts"
+import * as HttpSpans from "./telemetry/HttpSpans.ts"
+import * as Sampling from "./telemetry/Sampling.ts"
+import { Scrubber } from "./telemetry/Scrubber.ts"
 import { version } from "./Version.ts"
 
 /** `name=value,name=value`, values percent-encoded, as the standard has it. */
@@ -17,17 +25,42 @@ const pairs = (text: string): Record<string, string> =>
       }),
   )
 
+/** Nothing secret goes to the collector either. */
+const client = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.gen(function* () {
+    const { scrub } = yield* Scrubber
+    return HttpClient.mapRequest(yield* HttpClient.HttpClient, (request) =>
+      request.body._tag === "Uint8Array"
+        ? HttpClientRequest.bodyText(request, scrub(new TextDecoder().decode(request.body.body)), "application/json")
+        : request,
+    )
+  }),
+).pipe(Layer.provide(FetchHttpClient.layer))
+
 export const layer = Layer.unwrap(
   Effect.map(Settings, (settings) => {
     const baseUrl = settings.OTEL_EXPORTER_OTLP_ENDPOINT
     if (baseUrl === undefined) return Layer.empty
     const headers = settings.OTEL_EXPORTER_OTLP_HEADERS
-    return Otlp.layerJson({
-      baseUrl,
+    const sampler = Sampling.make(settings.TRACES_PER_SECOND)
+    const optionsFor = (path: string) => ({
+      url: HttpClientRequest.appendUrl(HttpClientRequest.get(baseUrl), path).url,
       // OTEL_RESOURCE_ATTRIBUTES is read where the resource is made.
       resource: { serviceName: settings.OTEL_SERVICE_NAME, serviceVersion: version },
       ...(headers === undefined ? {} : { headers: pairs(Redacted.value(headers)) }),
-      loggerMergeWithExisting: true,
-    }).pipe(Layer.provide(FetchHttpClient.layer))
+    })
+    return Layer.mergeAll(
+      Layer.effect(
+        Tracer.Tracer,
+        Effect.map(OtlpTracer.make(optionsFor("/v1/traces")), (tracer) => Sampling.sampled(tracer, sampler)),
+      ),
+      Layer.succeed(Trace.Sampler, sampler),
+      HttpSpans.layer,
+      OtlpMetrics.layer(optionsFor("/v1/metrics")),
+      Logger.layer([Effect.flatMap(OtlpLogger.make(optionsFor("/v1/logs")), Logs.heeding)], {
+        mergeWithExisting: true,
+      }),
+    ).pipe(Layer.provide(OtlpExporter.layerFlusher), Layer.provide(OtlpSerialization.layerJson), Layer.provide(client))
   }),
 )

@@ -34,7 +34,7 @@ const input = Flag.String("input").pipe(
 /** How long the demo waits for its stream; a long file of one's own takes its time. */
 const patience = Duration.hours(6)
 
-const run = Effect.fn("demo")(
+const run = Effect.fnUntraced(
   function* (options: { readonly once: boolean; readonly input: Option.Option<string> }) {
     const fs = yield* FileSystem.FileSystem
     const { join } = yield* Path.Path

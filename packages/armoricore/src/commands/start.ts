@@ -38,7 +38,7 @@ const realtimeWorkers = Flag.Int("realtime-workers").pipe(
 export const start = Command.make(
   "start",
   { services, realtimeWorkers },
-  Effect.fn("start")(
+  Effect.fnUntraced(
     function* ({ services: chosen, realtimeWorkers: size }) {
       const link = yield* connect
       const { port, url } = yield* Effect.provideService(Program.serve(chosen, Layer.empty, size), WorkerLink, link)

@@ -88,6 +88,11 @@ export const groups = {
       meaning: "more attributes, name=value separated by commas",
       example: "deployment.environment=staging",
     }),
+    TRACES_PER_SECOND: withDefault(
+      int(0, 1_000_000)({ meaning: "how many traces a second a process records; of more, a share is recorded whole" }),
+      50,
+      "50",
+    ),
   },
   "Secrets and their rotation": secrets,
   "The message bus": {

@@ -1,0 +1,59 @@
+/**
+ * The bus with a span for every message that is published, whose name the message carries on in `traceparent`. Stands in
+ * the place of the bus only where spans are collected.
+ */
+import { EventBus } from "@armoricore/bus/EventBus"
+import type { StoredAddress } from "@armoricore/bus/Address"
+import * as Trace from "@armoricore/worker/Trace"
+import { Effect, Layer, Option, Tracer } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
+
+export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
+  EventBus,
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    if ((yield* Tracer.Tracer) === Tracer.nativeTracer) return bus
+    const isRecorded = yield* Trace.Sampler
+    return EventBus.of({
+      ...bus,
+      publish: (message) =>
+        Effect.withFiber(({ cache }) => {
+          const { current, parent } = parentsOf(cache.span, message.headers?.["traceparent"])
+          // Below a span of this process the question is answered.
+          if (parent?._tag === "Span" ? !parent.sampled : !isRecorded(parent)) return bus.publish(message)
+          const options: Tracer.SpanOptions = {
+            kind: "producer",
+            sampled: true,
+            attributes: { "messaging.message.id": message.id },
+            ...(parent === undefined ? { root: true } : { parent }),
+            ...(current === undefined ? {} : { links: [{ span: current, attributes: {} }] }),
+          }
+          return Effect.useSpan(`publish ${nameOf(message.address)}`, options, (span) =>
+            bus.publish({ ...message, headers: { ...message.headers, traceparent: Trace.headerFor(span) } }),
+          )
+        }),
+    })
+  }),
+)
+
+/** What a message belongs to, and the span of this process where that is of another trace: a request may hand on a third's. */
+const parentsOf = (current: Tracer.AnySpan | undefined, given: string | undefined) => {
+  const named =
+    given === undefined
+      ? undefined
+      : Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ traceparent: given })))
+  return named === undefined || current?.traceId === named.traceId
+    ? { parent: current, current: undefined }
+    : { parent: named, current }
+}
+
+const nameOf = (address: StoredAddress): string => {
+  switch (address.channel) {
+    case "event":
+      return address.type
+    case "work":
+      return `work.${address.kind}`
+    case "dead":
+      return "dead letter"
+  }
+}
