@@ -456,6 +456,24 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       )
     }))
 
+  test("thousands of live topics are listened to, each heard by its listeners alone", (bus) =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const topics = Array.from({ length: 2_100 }, (_, index) => `room.many:${index}`)
+      const hear = (topic: string) => bus.listen(Address.live(topic), () => void heard.push(topic))
+      yield* Effect.forEach(topics, hear, { concurrency: 64, discard: true })
+      const scope = yield* Scope.make()
+      yield* hear("room.many:7").pipe(Scope.provide(scope))
+      for (const index of [7, 77, 2_099]) yield* bus.broadcast(Address.live(`room.many:${index}`), bytes("x"))
+      yield* until(Effect.sync(() => heard.length >= 4))
+      assert.deepStrictEqual(heard.sort(), ["room.many:2099", "room.many:7", "room.many:7", "room.many:77"])
+      yield* Scope.close(scope, Exit.void)
+      yield* bus.broadcast(Address.live("room.many:7"), bytes("x"))
+      yield* bus.broadcast(Address.live("room.many:8"), bytes("x"))
+      yield* until(Effect.sync(() => heard.includes("room.many:8")))
+      assert.lengthOf(heard, 6)
+    }))
+
   test("listening to events hears each once, with its id, and a listener that throws hurts nobody", (bus) =>
     Effect.gen(function* () {
       const heard: Array<string> = []

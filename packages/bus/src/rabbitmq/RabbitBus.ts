@@ -22,6 +22,7 @@ import { exchanges, routingKey } from "./RabbitNames.ts"
 import type { RabbitOptions } from "./RabbitOptions.ts"
 import * as RabbitPublisher from "./RabbitPublisher.ts"
 import * as RabbitSource from "./RabbitSource.ts"
+import * as RabbitTopics from "./RabbitTopics.ts"
 import * as RabbitTopology from "./RabbitTopology.ts"
 
 const make = Effect.fnUntraced(function* (options: RabbitOptions) {
@@ -44,6 +45,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           }),
         ),
   )
+  const topics = yield* RabbitTopics.make(connection, ready)
   const patiently = Effect.andThen(connection.connected, ready)
 
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* ({ address, id, body, headers = {} }) {
@@ -85,7 +87,10 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
         Effect.catchTag("ConfigurationError", asTransient),
       )
     }),
-    listen: (address, onMessage, onGap) => RabbitListener.listen(connection, ready, address, onMessage, onGap),
+    listen: (address, onMessage, onGap) =>
+      address !== "all-events" && address.channel === "live" && !/[*>]/.test(address.topic)
+        ? topics(address.topic, onMessage, onGap)
+        : RabbitListener.listen(connection, ready, address, onMessage, onGap),
     deadLetters: RabbitLetters.make(connection, ready),
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected
