@@ -32,7 +32,9 @@ describe.skipIf(missing)("Fragments", () => {
           ...words("-f lavfi -i testsrc2=s=96x64:r=30:d=9 -c:v libx264 -preset veryfast -g 30 -pix_fmt yuv420p"),
           ...words("-sc_threshold 0 -f hls -hls_time 4 -hls_list_size 0 -hls_segment_type fmp4"),
           ...words("-avoid_negative_ts disabled -hls_segment_options movflags=+frag_discont"),
-          ...["-hls_fmp4_init_filename", "init.mp4", "-hls_segment_filename", file("%d.m4s"), file("list.m3u8")],
+          ...words("-hls_fmp4_init_filename init.mp4 -hls_segment_filename"),
+          file("%d.m4s"),
+          file("list.m3u8"),
         ])
         const init = yield* fs.readFile(file("init.mp4"))
         for (const [name, keys] of [
