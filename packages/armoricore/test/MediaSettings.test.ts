@@ -70,6 +70,7 @@ describe("Settings of media", () => {
         thumbnails: 3,
         concurrency: 2,
         copy: false,
+        chunks: { from: 600, seconds: 32 },
         shortWork: 90,
         perUser: 3,
         maxOutput: 20_000_000_000,
