@@ -1,7 +1,8 @@
 /** Films that are made in parts by many workers: what comes out is what one run would have made. */
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Transcode } from "@armoricore/media/Transcode"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Path, Stream } from "effect"
 import type { EventOf } from "@armoricore/domain/Events"
 import { ffmpeg, h264, picture, tone } from "./support/Clips.ts"
 import { fetchAll, missing, pipeline, prefixOf, store, uploaded } from "./support/Pipeline.ts"
@@ -179,13 +180,14 @@ describe.skipIf(missing)("Chunks", () => {
           const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
           const { chunked, parts, ready, whole } = yield* both("flashes", [
-            ...[
-              "-f",
-              "lavfi",
-              "-i",
-              "color=black:s=160x90:r=25:d=180,drawbox=color=white:t=fill:enable='lt(mod(t+2.5,5),0.2)'",
-            ],
-            ...["-f", "lavfi", "-i", "aevalsrc='if(lt(mod(t+2.5,5),0.2),sin(2000*PI*t),0)':d=180"],
+            "-f",
+            "lavfi",
+            "-i",
+            "color=black:s=160x90:r=25:d=180,drawbox=color=white:t=fill:enable='lt(mod(t+2.5,5),0.2)'",
+            "-f",
+            "lavfi",
+            "-i",
+            "aevalsrc='if(lt(mod(t+2.5,5),0.2),sin(2000*PI*t),0)':d=180",
             ...h264,
             ..."-g 250 -c:a aac".split(" "),
           ])
@@ -208,6 +210,53 @@ describe.skipIf(missing)("Chunks", () => {
           }
         }),
       120_000,
+    )
+
+    it.effect("makes a part once, however often it is asked for, and none that nobody wants", () =>
+      Effect.gen(function* () {
+        const storage = yield* ObjectStorage
+        const media = yield* Transcode
+        const { event } = yield* sourceOf("once", [...picture({ size: "96x64", rate: "25", seconds: 14 }), ...h264])
+        const begun = yield* media.transcode(event, { token: 1 })
+        if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+        const ask = (part: string, token: number) =>
+          media.part({
+            mediaId: "once",
+            version: begun.version,
+            part,
+            token,
+            onProgress: () => Effect.void,
+            announce: () => Effect.void,
+          })
+        const staged = Effect.map(
+          Stream.runCollect(storage.list("media", `media/once/${begun.version}/parts/`)),
+          (found) => new Set(found.map(({ key }) => key.split("/")[4])),
+        )
+        yield* ask("0", 1)
+        yield* ask("0", 2)
+        assert.deepStrictEqual([...(yield* staged)], ["0-1"])
+        // A newer upload of the same media is published meanwhile.
+        const short = yield* sourceOf("once", [...picture({ size: "96x64", rate: "25", seconds: 1 }), ...h264])
+        assert.strictEqual((yield* media.transcode(short.event, { token: 1 }))._tag, "Ready")
+        assert.deepStrictEqual(yield* ask("1", 3), { _tag: "Stopped" })
+        assert.strictEqual((yield* media.join({ mediaId: "once", version: begun.version }))._tag, "Superseded")
+        assert.deepStrictEqual([...(yield* staged)], [])
+      }),
+    )
+
+    it.effect("says so where the upload was replaced while it was worked on", () =>
+      Effect.gen(function* () {
+        const media = yield* Transcode
+        const { event } = yield* sourceOf("swapped", [...picture({ size: "96x64", rate: "25", seconds: 14 }), ...h264])
+        const begun = yield* media.transcode(event, { token: 1 })
+        if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+        yield* store("uploads/swapped.mp4", new TextEncoder().encode("another"))
+        const quiet = { onProgress: () => Effect.void, announce: () => Effect.void }
+        const fault = yield* Effect.flip(
+          media.part({ mediaId: "swapped", version: begun.version, part: "1", token: 1, ...quiet }),
+        )
+        assert.deepInclude(fault, { _tag: "PermanentError", code: "source_changed" })
+      }),
     )
   })
 })

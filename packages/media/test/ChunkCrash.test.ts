@@ -1,0 +1,121 @@
+/** Workers in processes of their own, killed while they encode parts of one film: others go on where they were. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import type { AnyEvent } from "@armoricore/domain/Events"
+import { mediaJobs, mediaParts } from "@armoricore/media/chunks/ChunkJobs"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { ledgerBucket } from "@armoricore/worker/Ledger"
+import { pauses } from "@armoricore/worker/Switchboard"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Option, Path, Schedule, Stream } from "effect"
+import { type Shared, portsOf } from "./support/ChunkWorker.ts"
+import { ffmpeg, h264, picture, tone } from "./support/Clips.ts"
+import { fetchAll, missing, prefixOf, programs, store, uploaded } from "./support/Pipeline.ts"
+import { run } from "./support/Programs.ts"
+import { check } from "./support/StreamChecker.ts"
+
+const nats = Programs.need("nats-server")
+
+/** Ready to work; gone with the scope. */
+const worker = ({ folder, nats: url }: Shared) =>
+  Effect.acquireRelease(
+    Effect.callback<ChildProcess>((resume) => {
+      const child = spawn(process.execPath, [new URL("./support/ChunkWorker.ts", import.meta.url).pathname], {
+        env: { ...process.env, CHUNK_WORKER: `${url} ${folder} 8` },
+        stdio: ["ignore", "pipe", "inherit"],
+      })
+      child.once("exit", (code) => resume(Effect.die(new Error(`a worker ended with ${code}`))))
+      child.stdout.once("data", () => resume(Effect.succeed(child)))
+    }),
+    (child) => Effect.sync(() => void child.kill("SIGKILL")),
+  )
+
+describe.skipIf(missing || nats.missing)("ChunkCrash", () => {
+  it.live(
+    "joins a film without a seam though workers are killed in the middle of its parts",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = yield* fs.makeTempDirectoryScoped({ prefix: "chunk-crash-" })
+        const { url } = yield* NatsServer.make()
+        const shared: Shared = { nats: url, folder }
+        yield* Effect.gen(function* () {
+          const bus = yield* EventBus
+          const storage = yield* ObjectStorage
+          yield* storage.setup("media")
+          const state = yield* KeyValue
+          yield* state.setup([ledgerBucket, mediaStates.bucket, mediaJobs.bucket, mediaParts.bucket, pauses.bucket])
+          const told: Array<AnyEvent> = []
+          const bodies: Array<Uint8Array> = []
+          yield* bus.setup([{ name: "media-media-uploaded", from: event("media.uploaded") }])
+          yield* bus.listen("all-events", ({ body }) => void bodies.push(body))
+          const heard = Effect.gen(function* () {
+            for (const body of bodies.splice(0)) {
+              const decoded = yield* Effect.option(EventCodec.decode(body))
+              if (Option.isSome(decoded)) told.push(decoded.value.event)
+            }
+            return told
+          })
+          const file = path.join(folder, "film.mp4")
+          const sizes = picture({ size: "320x180", rate: "25", seconds: 36 })
+          yield* ffmpeg([...sizes, ...tone(36), ...h264, "-c:a", "aac", file])
+          const message = uploaded("film", yield* store("uploads/film.mp4", file))
+          const crew = [yield* worker(shared), yield* worker(shared)]
+          const body = new TextEncoder().encode(JSON.stringify(message))
+          yield* bus.publish({ address: event("media.uploaded"), id: message.event_id, body })
+          const parts = Effect.map(
+            Stream.runCollect(storage.list("media", "media/film/")),
+            (found) => new Set(found.flatMap(({ key }) => /\/parts\/([^/]+)\//.exec(key)?.[1] ?? [])),
+          )
+          let seen = 0
+          for (let killed = 0; killed < 2; killed++) {
+            // Somebody has begun another part: the elder of the crew goes, with what it had in hand.
+            const now = yield* Effect.retry(
+              Effect.filterOrFail(
+                parts,
+                ({ size }) => size > seen,
+                () => new Error("not yet"),
+              ),
+              { schedule: Schedule.spaced("50 millis"), times: 1200 },
+            )
+            seen = now.size
+            crew.shift()?.kill("SIGKILL")
+            crew.push(yield* worker(shared))
+          }
+          yield* Effect.retry(
+            Effect.filterOrFail(
+              heard,
+              (all) => all.some(({ event_type }) => event_type === "media.ready" || event_type === "media.failed"),
+              () => new Error("not yet"),
+            ),
+            { schedule: Schedule.spaced("200 millis"), times: 600 },
+          )
+          const types = new Set((yield* heard).map(({ event_type }) => event_type))
+          assert.deepStrictEqual([...types].sort(), ["media.playable", "media.ready", "media.uploaded"])
+          const ready = (yield* heard).find((one) => one.event_type === "media.ready")
+          if (ready?.event_type !== "media.ready") return yield* Effect.die(new Error("not ready"))
+          const stream = path.join(folder, "stream")
+          yield* fetchAll(prefixOf(ready.payload), stream)
+          assert.deepStrictEqual((yield* check(stream)).faults, [])
+          const frames = yield* run("ffprobe", [
+            ..."-v error -select_streams v:0 -count_packets -show_entries stream=nb_read_packets -of csv=p=0".split(
+              " ",
+            ),
+            path.join(stream, "180p/stream.m3u8"),
+          ])
+          assert.strictEqual(frames.stdout.trim().split("\n")[0], String(36 * 25))
+          // Nothing of those who were killed is left in storage.
+          const keys = yield* Stream.runCollect(storage.list("media", "media/film/"))
+          assert.isFalse(keys.some(({ key }) => key.includes("/parts/")))
+        }).pipe(Effect.provide(portsOf(shared)))
+      }).pipe(Effect.provide(programs), Effect.scoped),
+    300_000,
+  )
+})
