@@ -10,6 +10,7 @@ import { Clock, Duration, Effect, FileSystem, Path, Stream } from "effect"
 import type { Outcome } from "../Completion.ts"
 import { failure } from "../Failures.ts"
 import * as FfmpegCommand from "../FfmpegCommand.ts"
+import * as MediaRecord from "../MediaRecord.ts"
 import * as Mp4Files from "../Mp4Files.ts"
 import * as SegmentUploader from "../SegmentUploader.ts"
 import * as StreamPublisher from "../StreamPublisher.ts"
@@ -91,6 +92,10 @@ export const join = (shared: Shared) => {
     const started = yield* Clock.currentTimeMillis
     const plan = ChunkPlanSchema.fromRecord(job.plan)
     const { attempt } = job
+    if (MediaRecord.isOvertaken(yield* record.find(mediaId), attempt)) {
+      yield* completion.cleaned([attempt.prefix])
+      return superseded
+    }
     const { parts, uploaded } = yield* assembled(jobs, version, job, job.done)
     if (parts.length < ChunkJobs.partsOf(job).length) {
       const message = `parts of ${mediaId} that were done are not known any more`
