@@ -22,6 +22,7 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/Playback"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem, Layer, Path } from "effect"
+import * as Chunks from "./media/Chunks.ts"
 import * as Copying from "./media/Copying.ts"
 import * as Fairness from "./media/Fairness.ts"
 import { byHand, type Cost, least, measured, uploaded } from "./media/Measure.ts"
@@ -95,6 +96,8 @@ const bench = Effect.gen(function* () {
   const copying = yield* Copying.run(folder, seconds, rounds)
   yield* Console.log("fairness")
   const fairness = yield* Fairness.run(folder)
+  yield* Console.log("chunks")
+  const chunks = yield* Chunks.run(folder, seconds * 4, rounds, "1920x1080")
   const body = [
     `Source: 1080p30, ${seconds} s, ${((bytes.byteLength * 8) / seconds / 1e6).toFixed(1)} Mb/s (mandelbrot, noise, tone). Made: ${plan.renditions
       .map(({ name, kilobits }) => `${name} at ${kilobits} kb/s`)
@@ -120,6 +123,10 @@ const bench = Effect.gen(function* () {
     "### Clips beside a film",
     "",
     fairness,
+    "",
+    "### Films in chunks",
+    "",
+    chunks,
   ].join("\n")
   yield* Console.log(body)
   yield* Results.write("media", "npm run bench:media", body)
