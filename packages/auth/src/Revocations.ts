@@ -93,10 +93,12 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
         after = documents.at(-1)?.key
       }
     })
+    // Without an end, whatever the fault: at a first start the state may not be set up yet, and a revoked token that
+    // counts is worse than a log that repeats itself.
     const patiently = load.pipe(
       Effect.tapError((error) => Effect.logWarning("revoked tokens cannot be read; trying again", error)),
-      Effect.retry({ while: (error) => error._tag === "TransientError", schedule: Schedule.spaced("5 seconds") }),
-      Effect.catch((error) => Effect.logError("revoked tokens cannot be read: they count until they end", error)),
+      Effect.retry(Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])),
+      Effect.orDie,
     )
 
     const gaps = yield* Effect.acquireRelease(Queue.sliding<true>(1), Queue.shutdown)

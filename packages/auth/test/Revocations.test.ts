@@ -2,6 +2,8 @@ import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { layer, Revocations } from "@armoricore/auth/Revocations"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { assert, it } from "@effect/vitest"
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { KeyValue } from "@armoricore/state/KeyValue"
 import { Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 
@@ -37,5 +39,26 @@ it.effect("what one node revokes, the others heed at once, and so do those that 
       assert.isTrue(each.isRevoked({ ...of("u2"), tokenId: "t1" }))
       assert.isFalse(each.isRevoked({ ...of("u2"), tokenId: "t2" }))
     }
+  }).pipe(Effect.provide(ports)),
+)
+
+it.effect("a state that is set up only later left revoked tokens valid", () =>
+  Effect.gen(function* () {
+    const memory = yield* KeyValue
+    yield* Effect.flatMap(node, (first) => first.revoke({ userId: "u1" }))
+    let missing = true
+    const later = Layer.succeed(KeyValue, {
+      ...memory,
+      list: (...asked) =>
+        missing
+          ? Effect.fail(new ConfigurationError({ setting: "STATE_URL", message: "the table does not exist" }))
+          : memory.list(...asked),
+    })
+    const second = yield* Effect.provide(node, later)
+    yield* TestClock.adjust("10 seconds")
+    assert.isFalse(second.isRevoked(of("u1")))
+    missing = false
+    yield* TestClock.adjust("10 seconds")
+    assert.isTrue(second.isRevoked(of("u1")))
   }).pipe(Effect.provide(ports)),
 )

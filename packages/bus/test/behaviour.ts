@@ -200,7 +200,7 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       yield* bus.consume(options({ concurrency: 1 }), (delivery) =>
         Effect.sync(() => {
           log.push({ body: text(delivery.body), at: Date.now(), attempt: delivery.attempt })
-          return text(delivery.body) === "slow" && delivery.attempt === 1 ? retry("700 millis") : ack
+          return text(delivery.body) === "slow" && delivery.attempt === 1 ? retry("700.3 millis") : ack
         }),
       )
       yield* send(bus, "slow")

@@ -36,11 +36,13 @@ export const makeSource = Effect.fnUntraced(function* (
   const call = <A>(effect: Effect.Effect<A, EngineError>) => Effect.mapError(effect, asBus)
   const move = (operation: "retry" | "working", seq: number, attempt: number, millis: number) =>
     Clock.currentTimeMillis.pipe(
-      Effect.flatMap((now) =>
-        operation === "working"
-          ? bus.call("working", { name, seq, attempt, due: now + millis })
-          : bus.call("retry", { name, seq, attempt, due: now + millis, subject: subject ?? prefixes.event }),
-      ),
+      Effect.flatMap((now) => {
+        // The column takes whole numbers alone, and a wait may have a fraction of a millisecond.
+        const due = Math.ceil(now + millis)
+        return operation === "working"
+          ? bus.call("working", { name, seq, attempt, due })
+          : bus.call("retry", { name, seq, attempt, due, subject: subject ?? prefixes.event })
+      }),
       call,
       Effect.asVoid,
     )

@@ -1,0 +1,140 @@
+/**
+ * `npm run soak`: the whole program under mixed load for a while, on the embedded default and on NATS with PostgreSQL.
+ * Its memory and its open handles must stay where they are, its log must be without an error, and what was asked for
+ * must have been done. `--minutes 30` (default 2) and `--on embedded` or `--on nats` (default both, side by side);
+ * `--write` keeps the figures in bench/RESULTS.md.
+ *
+ * The first fifth of the run is not judged: code is compiled, caches and windows of duplicates fill.
+ */
+import * as Tokens from "@armoricore/auth/Tokens"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Duration, Effect, FileSystem, Redacted, Schedule } from "effect"
+import { execFileSync } from "node:child_process"
+import * as Results from "./Results.ts"
+import * as Load from "./soak/Load.ts"
+import * as Running from "./soak/Running.ts"
+import { type Sample, trendOf } from "./soak/Slope.ts"
+
+const flag = (name: string): string | undefined => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at === -1 ? undefined : process.argv[at + 1]
+}
+const minutes = Number(flag("minutes") ?? 2)
+const users = 40
+const secret = "a secret of the soak run, 32 bytes or more"
+
+/** What a run may grow, in parts of its mean over the judged time: more is a leak. */
+const mayGrow = { memory: 0.1, handles: 0.05 }
+/** A short run is still warming up: it is judged by the errors and by a bound on its growth alone. */
+const judged = minutes >= 10
+const bound = 0.6
+
+const ground = Effect.fnUntraced(function* (on: string) {
+  const fs = yield* FileSystem.FileSystem
+  const own = { ARMORICORE_DATA_DIR: yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-soak-" }) }
+  if (on === "embedded") return own
+  const nats = yield* NatsServer.make()
+  const postgres = yield* PostgresServer.make()
+  return { ...own, MESSAGE_BUS_URL: nats.url, STATE_URL: postgres.url }
+})
+
+const clip = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = `${yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-soak-" })}/clip.mp4`
+  const ffmpeg = Programs.find("ffmpeg")
+  if (ffmpeg === undefined)
+    return yield* new Running.SoakFault({ message: "ffmpeg is not installed; the soak needs it" })
+  const film = ["-f", "lavfi", "-i", "testsrc=d=1:s=160x90:r=25", "-f", "lavfi", "-i", "sine=d=1"]
+  execFileSync(ffmpeg, ["-v", "error", ...film, "-pix_fmt", "yuv420p", "-shortest", path])
+  return new Uint8Array(yield* fs.readFile(path))
+})
+
+const soak = Effect.fnUntraced(function* (on: string) {
+  const program = yield* Running.start({ JWT_SECRET: secret, ...(yield* ground(on)) })
+  const counts = Load.noCounts()
+  const memory: Array<Sample> = []
+  const handles: Array<Sample> = []
+  const started = Date.now()
+  const sample = Effect.sync(() => {
+    const at = (Date.now() - started) / 1000
+    const now = Running.read(program.pid)
+    memory.push({ at, value: now.memory })
+    handles.push({ at, value: now.handles })
+  })
+  const step = Math.max(1, Math.min(10, minutes))
+  yield* Load.run({ url: program.url, clip: yield* clip, users, counts }).pipe(
+    Effect.provide(Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })),
+    Effect.raceFirst(Effect.repeat(sample, Schedule.spaced(Duration.seconds(step)))),
+    Effect.raceFirst(Effect.sleep(Duration.minutes(minutes))),
+  )
+  const { cpu } = Running.read(program.pid)
+  const warm = (samples: ReadonlyArray<Sample>) => samples.filter(({ at }) => at >= minutes * 12)
+  return { on, counts, cpu, memory: trendOf(warm(memory)), handles: trendOf(warm(handles)), faults: program.faults }
+}, Effect.scoped)
+
+type Soaked = Effect.Success<ReturnType<typeof soak>>
+
+const complaintsOf = ({ counts, faults, handles, memory, on }: Soaked): ReadonlyArray<string> => {
+  const found: Array<string> = faults.slice(0, 5).map((line) => `${on}: the log has ${line}`)
+  const says = (what: string, holds: boolean) => {
+    if (!holds) found.push(`${on}: ${what}`)
+  }
+  const grew = (trend: typeof memory, most: number) => trend.growth <= (judged ? most : bound)
+  says(`memory grew by ${(memory.growth * 100).toFixed(1)} % of its mean`, grew(memory, mayGrow.memory))
+  says(`open handles grew by ${(handles.growth * 100).toFixed(1)} %`, grew(handles, mayGrow.handles))
+  // What is under way at the end is not lost.
+  says(`${counts.uploads} uploads, only ${counts.streams} streams`, counts.streams >= counts.uploads * 0.9 - 2)
+  says(`${counts.notifications} notifications, only ${counts.told} told`, counts.told >= counts.notifications * 0.8 - 5)
+  says("nothing was delivered", counts.deliveries > counts.chats)
+  return found
+}
+
+const rows = (all: ReadonlyArray<Soaked>) => [
+  [
+    "on",
+    "uploads / streams",
+    "chat messages / deliveries",
+    "comments",
+    "notifications",
+    "dead letters",
+    "connects",
+    "CPU s",
+    "memory MiB, first / last / highest",
+    "memory MiB/h",
+    "handles, first / last",
+    "errors in the log",
+  ],
+  ...all.map(({ counts, cpu, faults, handles, memory, on }) => [
+    on,
+    `${counts.uploads} / ${counts.streams}`,
+    `${counts.chats} / ${counts.deliveries}`,
+    String(counts.comments),
+    `${counts.notifications} / ${counts.told}`,
+    String(counts.faulty),
+    String(counts.connects),
+    cpu.toFixed(0),
+    [memory.first, memory.last, memory.highest].map((value) => value.toFixed(0)).join(" / "),
+    memory.perHour.toFixed(1),
+    [handles.first, handles.last].join(" / "),
+    String(faults.length),
+  ]),
+]
+
+const main = Effect.gen(function* () {
+  const on = flag("on") === undefined ? ["embedded", "nats"] : [flag("on") ?? ""]
+  const all = yield* Effect.forEach(on, soak, { concurrency: "unbounded" })
+  const text = Results.table(rows(all))
+  yield* Console.log(text)
+  const complaints = all.flatMap(complaintsOf)
+  if (process.argv.includes("--write")) {
+    const judgement = `${minutes} minutes of mixed load by ${users} users, both at once; the first fifth is not judged. Bounds: memory may grow by ${mayGrow.memory * 100} % of its mean, handles by ${mayGrow.handles * 100} %. ${complaints.length === 0 ? "Both held." : complaints.join("; ")}`
+    yield* Results.write("soak", `npm run soak -- --minutes ${minutes} --write`, `${judgement}\n\n${text}`)
+  }
+  for (const complaint of complaints) yield* Console.error(complaint)
+  if (complaints.length > 0) return yield* new Running.SoakFault({ message: "the soak did not hold" })
+}).pipe(Effect.scoped)
+
+NodeRuntime.runMain(main.pipe(Effect.provide(NodeServices.layer)))

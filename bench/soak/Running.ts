@@ -1,0 +1,84 @@
+/** The program under load as a process of its own, and what the kernel says of it. */
+import { Data, Deferred, Effect } from "effect"
+import { spawn } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+const program = join(import.meta.dirname, "../../packages/armoricore/bin/armoricore.js")
+
+export class SoakFault extends Data.TaggedError("SoakFault")<{ readonly message: string }> {}
+
+export interface Running {
+  readonly pid: number
+  readonly url: string
+  /** Lines of the log of level error or fatal, and what was written to it that is no log line. */
+  readonly faults: ReadonlyArray<string>
+  readonly ended: Effect.Effect<number | null>
+}
+
+/** Starts all services; SIGTERM at the end of the scope, and it must drain. */
+export const start = Effect.fnUntraced(function* (env: Readonly<Record<string, string>>) {
+  const listening = yield* Deferred.make<string, SoakFault>()
+  const end = yield* Deferred.make<number | null>()
+  const faults: Array<string> = []
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const { HOME = "", PATH = "" } = process.env
+      const spawned = spawn(process.execPath, ["--max-semi-space-size=8", program, "start"], {
+        env: { HOME, PATH, HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      })
+      const line = (text: string) => {
+        const url = /armoricore listens on (\S+)/.exec(text)?.[1]
+        if (url !== undefined) Deferred.doneUnsafe(listening, Effect.succeed(url))
+        else if (text !== "" && (!text.startsWith("{") || /"level":"(ERROR|FATAL)"/i.test(text))) faults.push(text)
+      }
+      for (const stream of [spawned.stdout, spawned.stderr]) {
+        let rest = ""
+        stream.on("data", (chunk) => {
+          const lines = (rest + String(chunk)).split("\n")
+          rest = lines.pop() ?? ""
+          for (const text of lines) line(text)
+        })
+      }
+      spawned.on("close", (code) => {
+        Deferred.doneUnsafe(end, Effect.succeed(code))
+        Deferred.doneUnsafe(
+          listening,
+          Effect.fail(new SoakFault({ message: `ended at the start: ${faults.join("\n")}` })),
+        )
+      })
+      return spawned
+    }),
+    (spawned) => {
+      spawned.kill("SIGTERM")
+      return Effect.timeoutOrElse(Deferred.await(end), {
+        duration: "40 seconds",
+        orElse: () => Effect.sync(() => spawned.kill("SIGKILL")),
+      })
+    },
+  )
+  const url = yield* Deferred.await(listening)
+  const running: Running = { pid: child.pid ?? 0, url, faults, ended: Deferred.await(end) }
+  return running
+})
+
+export interface Reading {
+  /** Resident memory, MiB. */
+  readonly memory: number
+  /** Open file descriptors. */
+  readonly handles: number
+  /** CPU seconds since its start, children not counted. */
+  readonly cpu: number
+}
+
+/** From /proc: Linux alone. */
+export const read = (pid: number): Reading => {
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1])
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
+  return {
+    memory: (pages * 4096) / 2 ** 20,
+    handles: readdirSync(`/proc/${pid}/fd`).length,
+    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
+  }
+}

@@ -1,0 +1,35 @@
+/** Whether a figure stays where it is: a straight line through its samples, and what it says of the whole run. */
+
+export interface Sample {
+  /** Seconds since the start. */
+  readonly at: number
+  readonly value: number
+}
+
+export interface Trend {
+  readonly first: number
+  readonly last: number
+  readonly highest: number
+  /** How much the line rises an hour. */
+  readonly perHour: number
+  /** What it rises over the measured time, in parts of the mean. */
+  readonly growth: number
+}
+
+/** Least squares. The warm-up belongs not in the samples: caches fill, code is compiled. */
+export const trendOf = (samples: ReadonlyArray<Sample>): Trend => {
+  const count = samples.length
+  const mean = (of: (sample: Sample) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / count
+  const at = mean((sample) => sample.at)
+  const value = mean((sample) => sample.value)
+  const spread = samples.reduce((sum, sample) => sum + (sample.at - at) ** 2, 0)
+  const slope = samples.reduce((sum, sample) => sum + (sample.at - at) * (sample.value - value), 0) / (spread || 1)
+  const seconds = (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0)
+  return {
+    first: samples[0]?.value ?? 0,
+    last: samples.at(-1)?.value ?? 0,
+    highest: Math.max(...samples.map((sample) => sample.value)),
+    perHour: slope * 3600,
+    growth: value === 0 ? 0 : (slope * seconds) / value,
+  }
+}
