@@ -2,7 +2,7 @@
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Context, Duration, Effect } from "effect"
 import { type Channel, Presence, Socket } from "phoenix"
 import { WebSocket } from "ws"
 import { connect, joined, type RawClient, start, type TestServer } from "./TestServer.ts"
@@ -119,7 +119,8 @@ describe("presence", () => {
 
   it.live("a user whose id is a name of JavaScript's was in no list", () =>
     Effect.gen(function* () {
-      const server = yield* start()
+      // All three come within this time.
+      const server = yield* start({ presence: { gather: Duration.seconds(1) } })
       const users = ["__proto__", "constructor"]
       for (const user of users) yield* joined(server, room, { user })
       const client = yield* joined(server, room, { user: "ann" })
