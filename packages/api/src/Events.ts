@@ -11,6 +11,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { Rejected } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import * as Signature from "@armoricore/domain/Signature"
+import { count, published } from "@armoricore/worker/WorkerMetrics"
 import { Clock, Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Body from "./Body.ts"
@@ -79,6 +80,7 @@ const publish = Effect.fnUntraced(function* (options: EventsOptions, request: Ht
           ...(signed === undefined ? {} : { [Signature.signatureHeader]: signed }),
         },
       })
+      yield* count(published, "api", { type: event.event_type })
       return { event_id: event.event_id, duplicate }
     }),
     { concurrency: 16 },

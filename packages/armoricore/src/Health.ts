@@ -1,8 +1,9 @@
 /** What probes and Prometheus ask: `/healthz` (alive), `/readyz` (with the reason when not ready), `/metrics`. */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { PrometheusMetrics } from "effect/observability"
 import { Readiness } from "./Readiness.ts"
+import * as Exposition from "./telemetry/Exposition.ts"
+import { Scrubber } from "./telemetry/Scrubber.ts"
 import { version } from "./Version.ts"
 import { WorkerLink } from "./workers/WorkerLink.ts"
 
@@ -18,17 +19,14 @@ export const layer = Layer.mergeAll(
       return HttpServerResponse.jsonUnsafe(report, { status: report.ready ? 200 : 503, headers: noStore })
     }),
   ),
-  Layer.unwrap(
-    Effect.map(WorkerLink, (link) =>
-      link === undefined
-        ? PrometheusMetrics.layerHttp({ path: "/metrics" })
-        : HttpRouter.add(
-            "GET",
-            "/metrics",
-            Effect.map(link.metrics, (text) =>
-              HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }),
-            ),
-          ),
-    ),
+  HttpRouter.add(
+    "GET",
+    "/metrics",
+    Effect.gen(function* () {
+      const link = yield* WorkerLink
+      const { scrub } = yield* Scrubber
+      const text = yield* Exposition.page(link?.metrics ?? Exposition.own, scrub)
+      return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+    }),
   ),
 )

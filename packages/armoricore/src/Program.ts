@@ -26,6 +26,7 @@ import * as Services from "./Services.ts"
 import { Settings } from "./Settings.ts"
 import { setupFor } from "./Setup.ts"
 import * as Sockets from "./Sockets.ts"
+import * as ProcessMetrics from "./telemetry/ProcessMetrics.ts"
 import * as TracedBus from "./telemetry/TracedBus.ts"
 import * as TracedStorage from "./telemetry/TracedStorage.ts"
 import { WorkerLink } from "./workers/WorkerLink.ts"
@@ -63,6 +64,7 @@ export const serve = Effect.fnUntraced(function* <E, R>(
         "--services names only some: the embedded bus belongs to one process; set MESSAGE_BUS_URL to split services, or run all of them",
     })
   }
+  yield* Layer.build(ProcessMetrics.layer)
   const ports = portsOf(link === undefined ? "owner" : "worker")
   const readiness = yield* Layer.build(Readiness.layer(checks(chosen)).pipe(Layer.provideMerge(ports)))
   const running = Effect.gen(function* () {

@@ -6,7 +6,6 @@ import * as Trace from "@armoricore/worker/Trace"
 import { Effect, Layer, Logger, Redacted, Tracer } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
-import * as Logs from "./Logs.ts"
 import { Settings } from "./Settings.ts"
 import * as HttpSpans from "./telemetry/HttpSpans.ts"
 import * as Sampling from "./telemetry/Sampling.ts"
@@ -58,9 +57,7 @@ export const layer = Layer.unwrap(
       Layer.succeed(Trace.Sampler, sampler),
       HttpSpans.layer,
       OtlpMetrics.layer(optionsFor("/v1/metrics")),
-      Logger.layer([Effect.flatMap(OtlpLogger.make(optionsFor("/v1/logs")), Logs.heeding)], {
-        mergeWithExisting: true,
-      }),
+      Logger.layer([OtlpLogger.make(optionsFor("/v1/logs"))], { mergeWithExisting: true }),
     ).pipe(Layer.provide(OtlpExporter.layerFlusher), Layer.provide(OtlpSerialization.layerJson), Layer.provide(client))
   }),
 )

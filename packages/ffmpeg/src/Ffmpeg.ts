@@ -11,6 +11,7 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
+import { counted } from "./FfmpegMetrics.ts"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
 import { collect, type Limits, spawn, tailOf } from "./LeashedChild.ts"
 
@@ -33,6 +34,7 @@ export interface RunOptions extends Limits {
 /** Runs ffmpeg to its end. Fails only transiently: stuck, over its limit, or killed by someone else. */
 export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
   const programs = yield* FfmpegPrograms
+  yield* counted(programs.ffmpeg)
   const child = yield* spawn(
     programs.leash,
     programs.ffmpeg,

@@ -4,6 +4,7 @@
  */
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
+import { counted } from "./FfmpegMetrics.ts"
 import type { Leash } from "./FfmpegPrograms.ts"
 
 /** Runs a program to its end; what it prints is kept, at most `limit` bytes of it (default 8 MB). */
@@ -14,6 +15,7 @@ export const collect = Effect.fn("LeashedChild.collect")(function* (
   cwd: string,
   limit = 8_000_000,
 ) {
+  yield* counted(program)
   const child = yield* spawn(leash, program, args, cwd)
   const [code, stderr, stdout] = yield* Effect.all(
     [

@@ -99,7 +99,9 @@ export const layer = (
           parties.leave(socket.place)
           return draining && sockets.size === 0 ? Effect.asVoid(Deferred.succeed(emptied, undefined)) : Effect.void
         })
+      const record = RealtimeMetrics.recorder()
       const surroundings: Surroundings = {
+        counts: { joins: 0 },
         channels: yield* Channels,
         topics: yield* Topics,
         tokens,
@@ -235,7 +237,12 @@ export const layer = (
         const now = clock.currentTimeMillisUnsafe()
         for (const socket of sockets) socket.sweep(now, idleMillis)
         parties.sweep(now)
-        return RealtimeMetrics.record(sockets.size, surroundings.topics.counts, flusher.counts)
+        return record({
+          open: sockets.size,
+          joins: surroundings.counts.joins,
+          topics: surroundings.topics.counts,
+          outbound: flusher.counts,
+        })
       })
       yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sweepEvery)))
       yield* Effect.acquireRelease(

@@ -170,6 +170,7 @@ export class JoinedChannel implements Member {
 
   #admit(message: Message, joined: Joined): void {
     this.#joined = true
+    this.#socket.countJoin()
     this.state = joined.state
     this.#socket.reply(message, "ok", joined.reply)
     const held = this.#held ?? []

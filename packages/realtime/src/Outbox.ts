@@ -8,6 +8,7 @@ import { EventBus, type Outgoing } from "@armoricore/bus/EventBus"
 import { resultEventId } from "@armoricore/domain/Causation"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventType, PayloadOf } from "@armoricore/domain/Events"
+import { count, published } from "@armoricore/worker/WorkerMetrics"
 import { Clock, Context, Effect, Latch, Layer, Option } from "effect"
 import { HttpTraceContext } from "effect/http"
 
@@ -46,6 +47,11 @@ export const layer = (options: OutboxOptions = {}): Layer.Layer<Outbox, never, E
 
       const publish = (message: Outgoing) =>
         bus.publish(message).pipe(
+          Effect.tap(() =>
+            message.address.channel === "event"
+              ? count(published, "realtime", { type: message.address.type })
+              : Effect.void,
+          ),
           Effect.as(true),
           Effect.catchTag("PermanentError", (error) =>
             Effect.as(Effect.logError(`an event of realtime cannot be published: ${error.message}`), true),

@@ -40,6 +40,8 @@ export interface Surroundings {
   readonly revocations: Revocations["Service"]
   readonly clock: Clock.Clock
   readonly limits: Limits
+  /** Since the start. */
+  readonly counts: { joins: number }
   /** Starts a fiber with the endpoint's loggers and tracer; its owner must end it. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** The connection is over: somebody must run the socket's `farewell`. */
@@ -301,6 +303,10 @@ export class Socket implements Receiver, Connected {
       this.#backlogged = true
       this.#transport.pause()
     }
+  }
+
+  countJoin(): void {
+    this.#surroundings.counts.joins++
   }
 
   #join(message: Message, current: JoinedChannel | undefined, now: number): void {

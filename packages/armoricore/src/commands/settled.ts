@@ -2,8 +2,13 @@
 import { Effect, Layer } from "effect"
 import * as Logs from "../Logs.ts"
 import { Settings } from "../Settings.ts"
+import * as ProcessMetrics from "../telemetry/ProcessMetrics.ts"
 import * as Telemetry from "../Telemetry.ts"
 
-const layer = Telemetry.layer.pipe(Layer.provideMerge(Logs.layer), Layer.provideMerge(Settings.layer))
+const layer = Logs.heeding.pipe(
+  Layer.provideMerge(Layer.merge(Telemetry.layer, ProcessMetrics.countFibers)),
+  Layer.provideMerge(Logs.layer),
+  Layer.provideMerge(Settings.layer),
+)
 
 export const settled = Effect.provide(layer)
