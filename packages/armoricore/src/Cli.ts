@@ -6,6 +6,7 @@ import { checkConfig } from "./commands/check-config.ts"
 import { deadLetters } from "./commands/dead-letters.ts"
 import { demo } from "./commands/demo.ts"
 import { doctor } from "./commands/doctor.ts"
+import { operator } from "./commands/operator.ts"
 import { publish } from "./commands/publish.ts"
 import { setup } from "./commands/setup.ts"
 import { start } from "./commands/start.ts"
@@ -23,7 +24,7 @@ const Debug = GlobalFlag.Setting("debug")({
 const root = Command.make("armoricore").pipe(
   Command.withDescription("Media, notifications, captions and real-time communication as one program"),
   Command.withGlobalFlags([Debug]),
-  Command.withSubcommands([start, setup, demo, checkConfig, doctor, token, publish, deadLetters]),
+  Command.withSubcommands([start, setup, demo, checkConfig, doctor, token, publish, deadLetters, operator]),
 )
 
 /** Usage errors are one line; the whole help comes only when it is asked for. */

@@ -218,7 +218,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
           await job.locator(".pill.bad", { hasText: "cancelled" }).waitFor()
         })
         held.release()
-        assert.strictEqual(yield* statusOf(stuck), "failed")
+        yield* until(statusOf(stuck), (status) => status === "failed")
 
         yield* Effect.promise(async () => {
           await show(light, "rooms")

@@ -4,7 +4,12 @@ import { Console, Effect, FileSystem, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../Failure.ts"
 import { connected } from "./connected.ts"
+import { flags, lettersOf, type Where } from "./reached.ts"
 import { settled } from "./settled.ts"
+
+/** With `--url` the letters of that installation, else those on the bus, with a program that runs or without one. */
+const lettered = <A, E, R>(effect: Effect.Effect<A, E, R>, where: Where) =>
+  Option.isSome(where.url) ? Effect.provide(effect, lettersOf(where)) : connected(effect)
 
 const ids = Argument.String("id").pipe(Argument.withDescription("as list prints it"), Argument.variadic())
 const id = Argument.String("id").pipe(Argument.withDescription("as list prints it"))
@@ -77,7 +82,7 @@ const each = <E extends { readonly message: string }, R>(
 
 const list = Command.make(
   "list",
-  filters,
+  { ...flags, ...filters },
   Effect.fn("dead-letters.list")(
     function* ({ limit, reason, service, type }) {
       const letters = yield* (yield* DeadLetters).list({
@@ -91,20 +96,20 @@ const list = Command.make(
         ),
       )
     },
-    connected,
+    lettered,
     settled,
   ),
 ).pipe(Command.withDescription("One line each: id, time, service, type, reason, field, sentence"))
 
 const show = Command.make(
   "show",
-  { id },
+  { ...flags, id },
   Effect.fn("dead-letters.show")(
     function* ({ id: letterId }) {
       const { body, info } = yield* (yield* DeadLetters).get(letterId)
       yield* Console.log(JSON.stringify({ id: letterId, ...info, body: new TextDecoder().decode(body) }, null, 2))
     },
-    connected,
+    lettered,
     settled,
   ),
 ).pipe(Command.withDescription("The whole letter as JSON, with the message as it came"))
@@ -117,7 +122,7 @@ const body = Flag.String("body").pipe(
 
 const replay = Command.make(
   "replay",
-  { ids, body, all, ...which },
+  { ...flags, ids, body, all, ...which },
   Effect.fn("dead-letters.replay")(
     function* ({ all: isAll, body: mended, ids: given, ...filter }) {
       const letters = yield* DeadLetters
@@ -134,21 +139,21 @@ const replay = Command.make(
       const letterIds = yield* chosen(given, isAll, filter)
       yield* each(letterIds, "replayed", (letterId) => letters.replay(letterId, bytes))
     },
-    connected,
+    lettered,
     settled,
   ),
 ).pipe(Command.withDescription("Sends them again, to be handled anew"))
 
 const discard = Command.make(
   "discard",
-  { ids, all, ...which },
+  { ...flags, ids, all, ...which },
   Effect.fn("dead-letters.discard")(
     function* ({ all: isAll, ids: given, ...filter }) {
       const letters = yield* DeadLetters
       const letterIds = yield* chosen(given, isAll, filter)
       yield* each(letterIds, "discarded", (letterId) => letters.discard(letterId))
     },
-    connected,
+    lettered,
     settled,
   ),
 ).pipe(Command.withDescription("Removes them for good"))

@@ -22,6 +22,7 @@ export const percent = (part: number): string => `${Math.round(part * 100)} %`
 
 /** A length of time, in milliseconds. */
 export const span = (millis: number): string => {
+  if (millis > 0 && millis < 1) return "< 1 ms"
   if (millis < 1_000) return `${Math.round(millis)} ms`
   const seconds = millis / 1_000
   if (seconds < 10) return `${fine.format(seconds)} s`

@@ -35,10 +35,10 @@ let asked: { readonly question: Question; readonly answer: (reason: string | und
 let isHelping = false
 let isScheduled = false
 
-const themes = ["system", "light", "dark"] as const
-let theme = themes.find((name) => name === localStorage.getItem("armoricore.console.theme")) ?? "system"
+const themes = ["auto", "light", "dark"] as const
+let theme = themes.find((name) => name === localStorage.getItem("armoricore.console.theme")) ?? "auto"
 const applyTheme = (): void => {
-  if (theme === "system") delete document.documentElement.dataset["theme"]
+  if (theme === "auto") delete document.documentElement.dataset["theme"]
   else document.documentElement.dataset["theme"] = theme
 }
 
@@ -195,7 +195,7 @@ const navigation = (): Child =>
   )
 
 const nextTheme = (): void => {
-  theme = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "system"
+  theme = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto"
   localStorage.setItem("armoricore.console.theme", theme)
   applyTheme()
   draw()

@@ -35,8 +35,12 @@ export const make = Effect.gen(function* () {
   }
 })
 
-const shown = ({ id, info }: Letter): DeadLetter => {
+/** The trace may stand in the envelope alone. */
+const inEnvelope = (body: Uint8Array): string | undefined =>
+  /"traceparent"\s*:\s*"([0-9a-f-]{55})"/.exec(new TextDecoder().decode(body))?.[1]
+
+const shown = ({ body, id, info }: Letter): DeadLetter => {
   const { message_id: _message, subject: _subject, traceparent, ...told } = info
-  const trace = traceIdOf(traceparent)
+  const trace = traceIdOf(traceparent ?? inEnvelope(body))
   return { id, ...told, ...(trace === undefined ? {} : { trace_id: trace }) }
 }

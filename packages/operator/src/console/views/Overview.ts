@@ -182,8 +182,8 @@ export const view = (app: App): View => {
             h(
               "tr",
               {},
-              ["Process", "Services", "Up", "CPU", "Loop", "Memory", "Log level"].map((name) =>
-                h("th", { scope: "col" }, name),
+              ["Process", "Services", "Up", "CPU", "Loop", "Memory", "Log level"].map((name, at) =>
+                h("th", { scope: "col", class: at > 1 && at < 6 ? "num" : "" }, name),
               ),
             ),
           ),
@@ -195,7 +195,7 @@ export const view = (app: App): View => {
                 "tr",
                 { key: node },
                 h("td", {}, h("b", {}, host), h("span", { class: "soft" }, ` pid ${pid}, ${version}`)),
-                h("td", {}, services.join(", ")),
+                h("td", { class: "wide" }, services.join(", ")),
                 h("td", { class: "num" }, Format.span(sample.at - started_at)),
                 h("td", { class: "num" }, Format.percent(cpu)),
                 h("td", { class: "num" }, Format.percent(loop_busy)),
