@@ -1,0 +1,20 @@
+/** The short form of `npm run soak`: a quarter of an hour's faults show in a minute where they are errors, not slopes. */
+import * as Programs from "@armoricore/testing/Programs"
+import { execFile } from "node:child_process"
+import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+
+const root = dirname(fileURLToPath(new URL(".", import.meta.url)))
+const programs = [Programs.need("nats-server"), Programs.need("postgres"), Programs.need("ffmpeg")]
+
+describe.skipIf(programs.some(({ missing }) => missing))("a soak of one minute", () => {
+  it("does all that was asked, on embedded and on NATS with PostgreSQL, without an error in the log", () =>
+    new Promise<void>((resolve, reject) => {
+      execFile(process.execPath, ["bench/soak.ts", "--minutes", "1"], { cwd: root }, (error, out, said) => {
+        if (error !== null) return reject(new Error(`${said}\n${out}`))
+        assert.match(out, /\| embedded .*\n\| nats /)
+        resolve()
+      })
+    }))
+})
