@@ -167,6 +167,50 @@ describe("PresenceSet", () => {
     ([steps]) => Effect.sync(() => run(steps)),
   )
 
+  it.effect.prop(
+    "deltas that were gathered say what they said one by one, and nothing of who came and went in between",
+    [Schema.Array(Step).check(Schema.isMaxLength(60))],
+    ([steps]) =>
+      Effect.sync(() => {
+        const source = new PresenceSet("a")
+        const { seen, onChange } = watched()
+        const [single, gathered] = [new PresenceSet("b"), new PresenceSet("c", onChange)]
+        let entries: Array<Entry> = []
+        let waiting: Array<Delta> = []
+        const flush = () => {
+          const delta = combine(waiting)
+          waiting = []
+          if (delta === undefined) return
+          const refs = new Set(delta.joins.map(({ meta }) => meta.phx_ref))
+          assert.isFalse(delta.leaves.some(({ meta }) => refs.has(meta.phx_ref)))
+          assert.strictEqual(gathered.merge(delta), "merged")
+          assert.deepStrictEqual(view(gathered), view(source))
+        }
+        const note = (delta: Delta) => {
+          waiting.push(delta)
+          assert.strictEqual(single.merge(delta), "merged")
+        }
+        for (const { action, pick } of steps) {
+          const entry = entries[pick % Math.max(1, entries.length)]
+          if (action === "join" || entry === undefined) {
+            const added = source.add(pick % 2 === 0 ? "a" : "b", `u${pick % 3}`, { status: "online", online_at })
+            entries.push(added.entry)
+            note(added.delta)
+          } else if (action === "leave") {
+            entries = entries.filter((other) => other !== entry)
+            note(source.remove(entry))
+          } else if (action === "update") {
+            const replaced = source.replace(entry, pick % 2 === 0 ? "away" : "online")
+            entries = [...entries.filter((other) => other !== entry), replaced.entry]
+            note(replaced.delta)
+          } else if (action === "flush") flush()
+        }
+        flush()
+        assert.deepStrictEqual(view(single), view(source))
+        assert.strictEqual(seen.faults, 0)
+      }),
+  )
+
   it("says when it missed something, and takes nothing twice", () => {
     const a = new PresenceSet("a")
     const b = new PresenceSet("b")
