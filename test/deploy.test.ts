@@ -165,7 +165,7 @@ describe("compose.yaml", () => {
     for (const job of jobs)
       for (const target of targets(job.get("job_name").text()))
         assert.isTrue(Object.hasOwn(compose.get("services").record(), target.split(":")[0] ?? ""), target)
-    assert.include(routes, `path: "${jobs[0]?.get("metrics_path").text()}"`)
+    assert.include(routes, `"GET",\n    "${jobs[0]?.get("metrics_path").text()}"`)
     for (const file of prometheus.get("rule_files").texts())
       assert.isTrue(existsSync(join(root, "deploy/prometheus", file)), file)
   })
@@ -254,7 +254,7 @@ describe("kubernetes", () => {
       }
       const notes = node.get("spec", "template", "metadata", "annotations")
       assert.strictEqual(notes.get("prometheus.io/port").text(), port)
-      assert.include(routes, `path: "${notes.get("prometheus.io/path").text()}"`)
+      assert.include(routes, `"GET",\n    "${notes.get("prometheus.io/path").text()}"`)
     })
   }
 

@@ -4,6 +4,7 @@
  */
 import { names as services } from "@armoricore/armoricore/Services"
 import { reference } from "@armoricore/armoricore/settings/Reference"
+import { all as catalogue, reference as metricsReference } from "@armoricore/armoricore/telemetry/Catalogue"
 import { table } from "@armoricore/armoricore/settings/Table"
 import { assert, describe, it } from "vitest"
 import { document, Node, read, under } from "./support/Document.ts"
@@ -100,7 +101,7 @@ describe("alerts and the dashboard", () => {
       ({ name }) => !asked.some((metric) => metric === name || metric === `${name}_bucket`),
     )
     assert.deepStrictEqual(
-      unseen.map(({ name }) => name).filter((name) => name !== "armoricore_webhooks_refused_total"),
+      unseen.map(({ name }) => name),
       [],
     )
   })
@@ -130,6 +131,25 @@ describe("docs/operations.md", () => {
   })
 })
 
+describe("docs/metrics.md", () => {
+  it("is current (npm run docs:metrics)", () => {
+    assert.strictEqual(read("docs/metrics.md"), metricsReference())
+  })
+
+  it("has every metric that the code declares, and a sentence for each", () => {
+    assert.sameMembers(
+      catalogue.map(({ name }) => name),
+      declared.map(({ name }) => name),
+    )
+    for (const { meaning, name, type } of catalogue) {
+      assert.match(meaning, /^\S.{10,}/, name)
+      assert.strictEqual(declared.find((metric) => metric.name === name)?.kind, type, name)
+      if (type === "counter") assert.match(name, /_total$/, name)
+      else assert.notMatch(name, /_total$/, name)
+    }
+  })
+})
+
 describe("documents", () => {
   it("docs/configuration.md is current (node packages/armoricore/scripts/write-configuration-docs.ts)", () => {
     assert.strictEqual(read("docs/configuration.md"), reference())
@@ -147,7 +167,9 @@ describe("documents", () => {
         ),
         [],
       )
-      const metrics = [...text.matchAll(/`((?:armoricore|realtime)_[a-z_]+)`/g)].map(([, name = ""]) => name)
+      const metrics = [...text.matchAll(/`((?:armoricore|realtime|process|nodejs)_[a-z_]+)`/g)].map(
+        ([, name = ""]) => name,
+      )
       assert.deepStrictEqual(
         metrics.filter((name) => !own.includes(name) && !declared.some((metric) => metric.name === name)),
         [],

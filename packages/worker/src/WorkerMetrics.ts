@@ -6,11 +6,11 @@ export const consumed = Metric.counter("armoricore_events_consumed_total", {
   incremental: true,
 })
 export const published = Metric.counter("armoricore_events_published_total", {
-  description: "Result messages acknowledged by the bus",
+  description: "Messages that the bus acknowledged: results of workers, and what came over HTTP or from sockets",
   incremental: true,
 })
 export const finished = Metric.counter("armoricore_jobs_total", {
-  description: "Messages that came to an end, by result: succeeded, failed, exhausted, repeated",
+  description: "Messages that came to an end, by result: succeeded, failed, exhausted, cancelled, repeated",
   incremental: true,
 })
 export const retried = Metric.counter("armoricore_retries_total", {
