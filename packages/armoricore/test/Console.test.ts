@@ -169,7 +169,10 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
         })
         // Charts have something to draw after a while.
         if (pictures !== undefined) {
-          yield* Effect.forEach(Array.from({ length: 300 }), (_, at) => Effect.delay(adaThere.say(`wave ${at}`), 60))
+          // Slowly, and by turns: it is no flood.
+          yield* Effect.forEach(Array.from({ length: 60 }), (_, at) =>
+            Effect.delay(guests[at % guests.length]?.say(`the tide turns ${at}`) ?? Effect.void, 350),
+          )
           yield* Effect.promise(async () => {
             for (const [name, page] of [
               ["light", light],

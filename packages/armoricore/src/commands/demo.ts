@@ -7,6 +7,7 @@ import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ConfigProvider, Console, Duration, Effect, FileSystem, Layer, Option, Path, Ref } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Access from "../Access.ts"
+import * as ConsoleLink from "../ConsoleLink.ts"
 import * as Backend from "../demo/Backend.ts"
 import * as Pages from "../demo/Pages.ts"
 import * as ProgressBar from "../demo/ProgressBar.ts"
@@ -83,6 +84,7 @@ const run = Effect.fnUntraced(
     )
     yield* Console.log(result.playback_urls.hls)
     if (options.once) return
+    yield* ConsoleLink.print(url)
     yield* Console.log(`Open ${url}/ in a browser. Ctrl-C ends the demo.`)
     return yield* Effect.never
   },

@@ -6,6 +6,7 @@ import * as Program from "../Program.ts"
 import * as Rotation from "../Rotation.ts"
 import { names, type ServiceName } from "../Services.ts"
 import { connect, disconnect, WorkerLink } from "../workers/WorkerLink.ts"
+import * as ConsoleLink from "../ConsoleLink.ts"
 import { settled } from "./settled.ts"
 
 const isName = (text: string): text is ServiceName => names.some((name) => name === text)
@@ -45,6 +46,7 @@ export const start = Command.make(
       // The first process speaks for its workers, and sees to it that they end.
       if (link !== undefined) return yield* link.drainAsked
       yield* Console.log(`armoricore listens on ${url} (port ${port})`)
+      if (chosen.has("realtime")) yield* ConsoleLink.print(url)
       yield* Rotation.ended
     },
     Effect.scoped,
