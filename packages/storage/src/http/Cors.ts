@@ -19,7 +19,8 @@ export const preflight = (methods: string): HttpServerResponse.HttpServerRespons
     headers: {
       ...corsHeaders,
       "access-control-allow-methods": methods,
-      "access-control-allow-headers": "content-type, if-match, if-modified-since, if-none-match, if-range, range, traceparent",
+      "access-control-allow-headers":
+        "content-type, if-match, if-modified-since, if-none-match, if-range, range, traceparent",
       "access-control-max-age": "86400",
     },
   })
