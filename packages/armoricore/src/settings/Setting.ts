@@ -77,8 +77,14 @@ export const int = (least: number, most: number) =>
   })
 
 const units: Readonly<Record<string, number>> = {
-  ...{ b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
-  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 },
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
 }
 
 /** Bytes: a bare number, `200 MB` or `5 GB` (powers of 1000), `64 KiB` (powers of 1024). */
