@@ -14,6 +14,8 @@ const heard = Effect.gen(function* () {
 const unused = () => Effect.die("not used here")
 const busAway = Layer.mock(EventBus, {
   deadLetters: { list: unused, get: unused, remove: unused },
+  // Revoked tokens are heard of there.
+  listen: () => Effect.void,
   publish: () =>
     Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "the bus does not answer" })),
 })
