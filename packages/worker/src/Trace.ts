@@ -2,7 +2,6 @@
 import type { Stored } from "@armoricore/bus/EventBus"
 import type { AnyEvent } from "@armoricore/domain/Events"
 import { Context, Effect, Option, Tracer } from "effect"
-import { Headers as HttpHeaders, HttpTraceContext } from "effect/http"
 import * as Letter from "./Letter.ts"
 
 type Headed = Pick<Stored, "headers">
@@ -10,8 +9,16 @@ type Headed = Pick<Stored, "headers">
 /** The header wins over the body's field: a bus client may know the trace better than what was written earlier. */
 const parentOf = (message: Headed, inBody: string | undefined): Tracer.ExternalSpan | undefined => {
   const text = Letter.headerOf(message, "traceparent") ?? inBody
-  if (text === undefined) return undefined
-  return Option.getOrUndefined(HttpTraceContext.w3c(HttpHeaders.fromInput({ traceparent: text })))
+  return text === undefined ? undefined : read(text)
+}
+
+const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/
+
+/** The span that a W3C header names. */
+export const read = (traceparent: string): Tracer.ExternalSpan | undefined => {
+  const [, traceId, spanId, flags = "0"] = form.exec(traceparent) ?? []
+  if (traceId === undefined || spanId === undefined) return undefined
+  return Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 })
 }
 
 /**

@@ -40,6 +40,7 @@ export const sampled = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tracer 
     ...tracer,
     span: (options) => {
       const parent = Option.getOrUndefined(options.parent)
+      if (parent?.sampled === false) return tracer.span(options)
       const begins = parent?._tag !== "Span" && (options.kind === "server" || options.kind === "internal")
       const span = tracer.span(begins ? { ...options, sampled: options.sampled && sampler(parent) } : options)
       return options.kind === "client" && span.sampled ? discreet(span) : span

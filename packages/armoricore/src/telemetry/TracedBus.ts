@@ -5,8 +5,7 @@
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { StoredAddress } from "@armoricore/bus/Address"
 import * as Trace from "@armoricore/worker/Trace"
-import { Effect, Layer, Option, Tracer } from "effect"
-import { Headers, HttpTraceContext } from "effect/http"
+import { Effect, Layer, Tracer } from "effect"
 
 export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
   EventBus,
@@ -18,7 +17,12 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
       ...bus,
       publish: (message) =>
         Effect.withFiber(({ cache }) => {
-          const { current, parent } = parentsOf(cache.span, message.headers?.["traceparent"])
+          const given = message.headers?.["traceparent"]
+          // Mostly: what is not recorded tells its results.
+          if (cache.span?.sampled === false && (given === undefined || given.includes(cache.span.traceId))) {
+            return bus.publish(message)
+          }
+          const { current, parent } = parentsOf(cache.span, given)
           // Below a span of this process the question is answered.
           if (parent?._tag === "Span" ? !parent.sampled : !isRecorded(parent)) return bus.publish(message)
           const options: Tracer.SpanOptions = {
@@ -38,10 +42,7 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
 
 /** What a message belongs to, and the span of this process where that is of another trace: a request may hand on a third's. */
 const parentsOf = (current: Tracer.AnySpan | undefined, given: string | undefined) => {
-  const named =
-    given === undefined
-      ? undefined
-      : Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ traceparent: given })))
+  const named = given === undefined ? undefined : Trace.read(given)
   return named === undefined || current?.traceId === named.traceId
     ? { parent: current, current: undefined }
     : { parent: named, current }
