@@ -41,8 +41,9 @@ export const parse = (text: string): ReadonlyMap<string, Family> => {
     if (!ends.some((end) => name === current + end)) throw new Error(`not of ${current}: ${line}`)
     const labels = new Map<string, string>()
     label.lastIndex = 0
-    while (inner !== undefined && label.lastIndex < inner.length) {
-      const [, key, said = ""] = label.exec(inner) ?? []
+    const pairs = inner ?? ""
+    while (label.lastIndex < pairs.length) {
+      const [, key, said = ""] = label.exec(pairs) ?? []
       if (key === undefined || labels.has(key)) throw new Error(`labels: ${line}`)
       labels.set(key, said)
     }
