@@ -48,7 +48,7 @@ export class Attachments extends Context.Service<
           const content = Buffer.concat(yield* Stream.runCollect(body))
           return {
             filename: safeName(attachment.filename ?? key.slice(key.lastIndexOf("/") + 1)),
-            contentType: attachment.content_type ?? info.contentType,
+            contentType: safeType(attachment.content_type ?? info.contentType),
             content,
           }
         })
@@ -70,5 +70,11 @@ export class Attachments extends Context.Service<
 
 /** A name becomes a header's parameter: no control characters, no path. */
 const safeName = (name: string): string => name.replace(/[\p{Cc}/\\"]+/gu, "_").slice(0, 200) || "attachment"
+
+/** A type becomes a header: what is none would end the mail as `refused`, or the header. */
+const safeType = (type: string): string =>
+  /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:; ?[\w!#$&^.+-]{1,64}=[\w!#$&^.+-]{1,64})*$/.test(type)
+    ? type
+    : "application/octet-stream"
 
 const refuse = (code: string, message: string) => Effect.fail(new PermanentError({ code, message }))

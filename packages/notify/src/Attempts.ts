@@ -16,7 +16,6 @@ import type * as DeliveryRecord from "./DeliveryRecord.ts"
 import * as Job from "./Job.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Metrics from "./NotifyMetrics.ts"
-import type { RouteError } from "./Route.ts"
 import type * as RouteGuard from "./RouteGuard.ts"
 import { RouteGuards } from "./RouteGuards.ts"
 import { Suppressions } from "./Suppressions.ts"
@@ -186,10 +185,10 @@ const sooner = (a: TransientError, b: TransientError) => (a.retryAfterMillis ?? 
 type End =
   | { readonly _tag: "Taken"; readonly state: DeliveryState }
   | RouteGuard.Closed
-  | { readonly _tag: "Refused"; readonly error: RouteError | Conflict }
+  | { readonly _tag: "Refused"; readonly error: RouteGuard.CallError | ConfigurationError | Conflict }
 
 /** A failure before anything was written. */
-const lost = (error: RouteError): Effect.Effect<never, HandlerError> =>
+const lost = (error: RouteGuard.CallError | ConfigurationError): Effect.Effect<never, HandlerError> =>
   error._tag === "TransientError" || error._tag === "ConfigurationError"
     ? Effect.fail(error)
     : Effect.fail(new TransientError({ dependency: "notify", code: "internal_error", message: error.message }))

@@ -184,7 +184,9 @@ const merge = (state: NotificationState, batch: ReadonlyArray<Waiting>, now: str
     if (planned === undefined) continue
     const before = planned.summary
     if (before !== undefined && rankOf(summary.status) <= rankOf(before.status)) continue
-    deliveries[index] = { ...planned, summary: { ...before, ...summary } }
+    // Why it was not known, or failed at first, is no reason of what it is now.
+    const { reason: _reason, ...rest } = before ?? {}
+    deliveries[index] = { ...planned, summary: { ...rest, ...summary } }
     changed = true
   }
   const status = statusOf(state, deliveries)

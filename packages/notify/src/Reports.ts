@@ -67,7 +67,7 @@ const make = Effect.gen(function* () {
     const body: WorkBody = {
       cause_id: cause,
       ...(request_id === undefined ? {} : { request_id }),
-      payload: { ...report, at: Number.isFinite(report.at) ? report.at : yield* Clock.currentTimeMillis },
+      payload: { ...report, at: isTime(report.at) ? report.at : yield* Clock.currentTimeMillis },
     }
     yield* bus.publish({
       address: work("notify", WorkKinds.report),
@@ -127,3 +127,6 @@ const make = Effect.gen(function* () {
     handle,
   })
 })
+
+/** Between 1970 and 9999: what RFC 3339 can say. */
+const isTime = (millis: number): boolean => millis >= 0 && millis < 253_402_300_800_000

@@ -9,6 +9,7 @@
  * | `TargetDead` | the delivery failed; the backend is told to drop the token, an address is suppressed |
  * | `PermanentError` | the delivery failed |
  * | `ConfigurationError` | the route pauses with an alarm; messages wait, or take the next route |
+ * | `TargetForeign` | the delivery failed if the route works for others; else as `ConfigurationError` |
  * | `TransientError` | tried again with backoff, no earlier than asked; or by the next route |
  * | `OutcomeUnknown` | the provider may have taken it: the channel's policy decides whether to send again |
  */
@@ -26,12 +27,30 @@ export class TargetDead extends Schema.TaggedError<TargetDead>()("TargetDead", {
   since: Schema.optionalKey(Schema.Finite),
 }) {}
 
+/**
+ * The provider knows the target, but not as one of ours: it was registered with another project or app, or our settings
+ * name the wrong one. Who else is reached decides which: a single token must not hold up everybody's pushes.
+ */
+export class TargetForeign extends Schema.TaggedError<TargetForeign>()("TargetForeign", {
+  /** Lower case with underscores, for example `sender_id_mismatch`. */
+  reason: Schema.String,
+  /** The one to look at where nobody is reached. */
+  setting: Schema.String,
+  message: Schema.String,
+}) {}
+
 /** The request left, and no answer came. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
   message: Schema.String,
 }) {}
 
-export type RouteError = TargetDead | PermanentError | ConfigurationError | TransientError | OutcomeUnknown
+export type RouteError =
+  | TargetDead
+  | TargetForeign
+  | PermanentError
+  | ConfigurationError
+  | TransientError
+  | OutcomeUnknown
 
 /** One delivery, ready to be sent. Sending it again uses the same ids, so that devices and mailboxes see one. */
 export interface Message {

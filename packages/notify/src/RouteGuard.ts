@@ -10,13 +10,20 @@
  * A throttled call is no outage: the provider answers, and says when to come again. A route that reaches several
  * servers has a circuit for each.
  */
-import { type ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { type CircuitState, Switchboard } from "@armoricore/worker/Switchboard"
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Random, type Scope, Semaphore } from "effect"
 import * as CallLimit from "./CallLimit.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Metrics from "./NotifyMetrics.ts"
-import { type Accepted, type Message, OutcomeUnknown, type Route, type RouteError } from "./Route.ts"
+import {
+  type Accepted,
+  type Message,
+  OutcomeUnknown,
+  type Route,
+  type RouteError,
+  type TargetForeign,
+} from "./Route.ts"
 
 export interface GuardOptions {
   /** Outage failures in a row that open the circuit. */
@@ -72,13 +79,15 @@ export interface RouteGuard {
 export type Settled = (end: Exit.Exit<Accepted | Closed, CallError>) => void
 
 /** A configuration fault is no failure of the message: the route closes. */
-export type CallError = Exclude<RouteError, ConfigurationError>
+export type CallError = Exclude<RouteError, ConfigurationError | TargetForeign>
 
 /** What a permit waits for at most; longer waits free the slot. */
 const patienceMillis = 1_000
 /** How soon a message asks again whether its route is still paused by an operator. */
 const heldMillis = 15_000
 const rememberedCircuits = 1_000
+/** After so many foreign targets in a row it is our settings that changed, however well the route worked before. */
+const mostForeign = 50
 
 /** Epoch milliseconds; `openMillis` 0 is closed. */
 interface Circuit {
@@ -88,6 +97,8 @@ interface Circuit {
   openMillis: number
   pausedUntil: number
   probing: boolean
+  /** Foreign targets since the provider took a message; undefined before the first that it took. */
+  foreign: number | undefined
 }
 
 export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return<RouteGuard, never, Scope.Scope> {
@@ -114,7 +125,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     const key = route.circuitOf?.(message) ?? ""
     const known = circuits.get(key)
     if (known !== undefined) return known
-    const fresh = { key, failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0, probing: false }
+    const fresh = { key, failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0, probing: false, foreign: undefined }
     circuits.set(key, fresh)
     if (circuits.size > rememberedCircuits) for (const oldest of circuits.keys()) if (circuits.delete(oldest)) break
     return fresh
@@ -170,7 +181,15 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     )
   }
 
-  const pause = (circuit: Circuit, error: RouteError): Effect.Effect<void> => {
+  /** Its own fault where others are reached, else that of our settings. */
+  const ofForeign = (circuit: Circuit, { message, reason, setting }: TargetForeign) => {
+    if (circuit.foreign === undefined || ++circuit.foreign > mostForeign) {
+      return new ConfigurationError({ setting, message: `${setting} does not fit: ${message}` })
+    }
+    return new PermanentError({ code: reason, message })
+  }
+
+  const pause = (circuit: Circuit, error: ConfigurationError): Effect.Effect<void> => {
     circuit.pausedUntil = clock.currentTimeMillisUnsafe() + Duration.toMillis(options.pause)
     return Effect.andThen(
       Metrics.set(Metrics.paused, route.name, true),
@@ -212,6 +231,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       if (change !== undefined) Effect.runForkWith(context)(change)
     }
     if (Exit.isSuccess(exit)) {
+      circuit.foreign = 0
       say(healthy(circuit))
       return Exit.succeed(exit.value)
     }
@@ -220,7 +240,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
       : Cause.findErrorOption(exit.cause)
     // A defect of the route, or an interruption: the message's own affair. Neither holds an error.
     if (Option.isNone(found)) return Exit.failCause(Cause.map(exit.cause, unreachable))
-    const error = found.value
+    const error = found.value._tag === "TargetForeign" ? ofForeign(circuit, found.value) : found.value
     if (error._tag === "ConfigurationError") {
       say(pause(circuit, error))
       return Exit.succeed(closed("route_paused", Duration.toMillis(options.pause)))

@@ -127,6 +127,23 @@ describe("APNs", () => {
     )
   }
 
+  it.live("a token of another app does not pause the route for everybody, nor hold up its notification", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeApns
+      yield* outcome(token(1))
+      const foreign = fake.tokenFor("DeviceTokenNotForTopic")
+      const state = yield* ended(yield* push({ recipients: [{ apns_token: foreign }, { apns_token: token(2) }] }))
+      assert.deepStrictEqual(
+        state?.deliveries.map(({ summary }) => [summary?.status, summary?.reason]),
+        [
+          ["failed", "device_token_not_for_topic"],
+          ["sent", undefined],
+        ],
+      )
+      assert.deepInclude(yield* outcome(token(3)), { status: "sent", attempts: 1 })
+    }).pipe(Effect.provide(installed)),
+  )
+
   it.live("opens one stream until Apple trusts the token, then many on one connection", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns

@@ -153,6 +153,49 @@ describe("FCM", () => {
     )
   }
 
+  it.live("a token of another project does not pause the route for everybody", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      assert.deepInclude(yield* outcome("good-token-1"), { status: "sent", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("sender-token"), {
+        status: "failed",
+        reason: "sender_id_mismatch",
+        attempts: 1,
+      })
+      assert.deepInclude(yield* outcome("good-token-2"), { status: "sent", attempts: 1 })
+      const mixed = yield* ended(
+        yield* push({ recipients: [{ fcm_token: "sender-token-2" }, { fcm_token: "good-token-3" }] }),
+      )
+      assert.deepStrictEqual(
+        mixed?.deliveries.map(({ summary }) => [summary?.status, summary?.reason]),
+        [
+          ["failed", "sender_id_mismatch"],
+          ["sent", undefined],
+        ],
+      )
+      assert.lengthOf(fake.asked, 5)
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("tokens of another project one after the other mean our settings, and pause the route", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      yield* outcome("good-token-1")
+      fake.answer = () => ({ status: 403, code: "SENDER_ID_MISMATCH", fcm: true })
+      const recipients = Array.from({ length: 60 }, (_, index) => ({ fcm_token: `token-number-${index}` }))
+      const id = yield* push({ recipients })
+      yield* until(
+        Effect.sync(() => fake.asked.length),
+        (asked) => asked >= 63,
+      )
+      fake.answer = () => undefined
+      const state = yield* ended(id)
+      const failed = state?.deliveries.filter(({ summary }) => summary?.status === "failed") ?? []
+      assert.lengthOf(failed, 50)
+      assert.strictEqual(state?.status, "sent")
+    }).pipe(Effect.provide(installed)),
+  )
+
   it.live("an outage opens the circuit: it uses up no tries, and everything is sent afterwards", () =>
     Effect.gen(function* () {
       const fake = yield* FakeFcm

@@ -316,6 +316,24 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
+  it.live("an attachment's type that is none neither adds a header nor costs the mail", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeSendGrid
+      const storage = yield* ObjectStorage
+      yield* storage.put({ bucket: "media", key: "a" }, Buffer.from("figures"), { contentType: "text/plain" })
+      const typesOf = Effect.fnUntraced(function* (content_type: string) {
+        yield* ended(yield* mail("anna@example.org", { attachments: [{ file_path: "s3://media/a", content_type }] }))
+        return fake.accepted.at(-1)?.body
+      })
+      assert.deepNestedInclude(yield* typesOf("text/plain\r\nX-Evil: 1"), {
+        "attachments[0].type": "application/octet-stream",
+      })
+      assert.deepNestedInclude(yield* typesOf("text/plain; charset=utf-8"), {
+        "attachments[0].type": "text/plain; charset=utf-8",
+      })
+    }).pipe(Effect.provide(installed(sendgrid))),
+  )
+
   it.live("bad input ends in a clear failed state", () =>
     Effect.gen(function* () {
       const failure = Effect.fnUntraced(function* (payload: object) {

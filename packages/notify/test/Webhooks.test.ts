@@ -128,7 +128,21 @@ describe("SendGrid's webhook", () => {
       yield* call(path, fake.webhook([event(fake.accepted[0]?.deliveryId ?? "", "delivered")]))
       yield* first(events, "notification.delivered")
       yield* first(events, "notification.sent")
-      assert.strictEqual((yield* notification(id))?.status, "sent")
+      const state = yield* notification(id)
+      assert.strictEqual(state?.status, "sent")
+      // Delivered for the reason that nobody answered: nobody should read that.
+      assert.isUndefined(state?.deliveries[0]?.summary?.reason)
+    }).pipe(Effect.provide(installed(sendgrid))),
+  )
+
+  it.live("a report from a time that no calendar knows is told all the same", () =>
+    Effect.gen(function* () {
+      const events = yield* heard
+      const fake = yield* FakeSendGrid
+      yield* ended(yield* mail("anna@example.org"))
+      const deliveryId = fake.accepted[0]?.deliveryId ?? ""
+      assert.strictEqual(yield* call(path, fake.webhook([event(deliveryId, "delivered", { timestamp: 1e300 })])), 204)
+      yield* first(events, "notification.delivered")
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 

@@ -5,7 +5,8 @@
  * |---|---|
  * | 410 Unregistered, ExpiredToken; 400 BadDeviceToken | target dead; with 410 since when |
  * | 403 ExpiredProviderToken | signed anew once, then configuration |
- * | 403 others; 400 DeviceTokenNotForTopic, TopicDisallowed, BadTopic, MissingTopic | configuration |
+ * | 400 DeviceTokenNotForTopic | foreign: a token of another app |
+ * | 403 others; 400 TopicDisallowed, BadTopic, MissingTopic | configuration |
  * | 429 | throttled |
  * | 500, 503, 400 IdleTimeout | transient |
  * | everything else | permanent |
@@ -20,6 +21,7 @@ import {
   type Message,
   type RouteError,
   TargetDead,
+  TargetForeign,
 } from "../Route.ts"
 import * as ApnsSessions from "./ApnsSessions.ts"
 import * as Token from "./Token.ts"
@@ -120,7 +122,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 const untrusted: ReadonlySet<string> = new Set(["ExpiredProviderToken", "InvalidProviderToken", "MissingProviderToken"])
 const configuration: ReadonlySet<string> = new Set([
   ...untrusted,
-  "DeviceTokenNotForTopic",
   "TopicDisallowed",
   "BadTopic",
   "MissingTopic",
@@ -144,6 +145,13 @@ const refusal = (status: number, { reason, timestamp }: Reason): RouteError => {
       reason: snake(reason === "" ? "Unregistered" : reason),
       message,
       ...(timestamp === undefined ? {} : { since: timestamp }),
+    })
+  }
+  if (reason === "DeviceTokenNotForTopic") {
+    return new TargetForeign({
+      reason: snake(reason),
+      setting: "APNS_TOPIC",
+      message: `the token was registered with another app: ${message}`,
     })
   }
   if (configuration.has(reason)) {

@@ -8,7 +8,8 @@
  * | 400 with FcmError INVALID_ARGUMENT | permanent, reason `invalid_argument`: the token is suspect |
  * | 400 otherwise | permanent, reason `bad_request` |
  * | 401 | the access token is made anew once, then configuration |
- * | 403 SENDER_ID_MISMATCH, 401 THIRD_PARTY_AUTH_ERROR, 403 | configuration |
+ * | 403 SENDER_ID_MISMATCH | foreign: a token of another project |
+ * | 401 THIRD_PARTY_AUTH_ERROR, other 403 | configuration |
  * | 429 QUOTA_EXCEEDED | throttled: `Retry-After`, else 60 s |
  * | 500, 503, others | transient: `Retry-After` where given |
  */
@@ -23,6 +24,7 @@ import {
   type Route,
   type RouteError,
   TargetDead,
+  TargetForeign,
 } from "../Route.ts"
 import * as HttpCall from "./HttpCall.ts"
 import * as Token from "./Token.ts"
@@ -138,6 +140,13 @@ const judge = Effect.fnUntraced(function* (
   if (status === 400) {
     const suspect = fcm && code === "INVALID_ARGUMENT"
     return yield* new PermanentError({ code: suspect ? "invalid_argument" : "bad_request", message })
+  }
+  if (status === 403 && code === "SENDER_ID_MISMATCH") {
+    return yield* new TargetForeign({
+      reason: "sender_id_mismatch",
+      setting: "FCM_SERVICE_ACCOUNT",
+      message: `the token was registered with another Firebase project: ${message}`,
+    })
   }
   if (status === 401 || status === 403 || status === 404) {
     return yield* misconfigured(`does not allow this: ${status} ${code} ${message}`)
