@@ -39,13 +39,14 @@ export interface Running {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
-/** Starts a command; whatever still runs when the scope closes is ended. */
+/** Starts a command, of another checkout where `program` names its; whatever still runs when the scope closes is ended. */
 export const launch = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
+  program: string = bin,
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => start(args, env)),
+    Effect.sync(() => start(args, env, program)),
     ({ child, ended, signal }) =>
       // Asked first, so that it removes what it made.
       child.exitCode === null && child.signalCode === null
@@ -56,8 +57,11 @@ export const launch = (
         : ended,
   )
 
-const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Running => {
-  const child = spawn(process.execPath, [bin, ...args], { env: environment(env), stdio: ["ignore", "pipe", "pipe"] })
+const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>, program: string): Running => {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: environment(env),
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   let stdout = ""
   let stderr = ""
   const waiting = new Set<() => void>()
@@ -100,5 +104,8 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
 }
 
 /** Runs a command to its end. */
-export const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Effect.Effect<Ended> =>
-  Effect.scoped(Effect.flatMap(launch(args, env), ({ ended }) => ended))
+export const run = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  program: string = bin,
+): Effect.Effect<Ended> => Effect.scoped(Effect.flatMap(launch(args, env, program), ({ ended }) => ended))

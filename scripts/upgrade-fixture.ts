@@ -1,0 +1,155 @@
+/**
+ * `npm run upgrade:fixture -- CHECKOUT`: runs the program of another checkout (a release, with its own `npm ci`) and keeps
+ * what it left behind in `test/fixtures/upgrade/`, for `test/upgrade.test.ts` to start this version on. Run it once for
+ * each release. It is done three times: on the embedded default, on NATS, and with the state in PostgreSQL.
+ */
+import * as Upload from "@armoricore/armoricore/demo/Upload"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { request, until } from "../packages/armoricore/test/support/Client.ts"
+import * as Program from "../packages/armoricore/test/support/Program.ts"
+import * as ChatRoom from "../test/support/ChatRoom.ts"
+import * as NatsSnapshot from "../test/support/NatsSnapshot.ts"
+import { env as common, fixtures, room, shop, type Told, user, words } from "../test/support/UpgradeStory.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const checkout = resolve(process.argv[2] ?? "")
+const bin = join(checkout, "packages", "armoricore", "bin", "armoricore.js")
+const out = join(root, fixtures)
+
+type Env = Readonly<Record<string, string>>
+
+const commit = () => execFileSync("git", ["rev-parse", "HEAD"], { cwd: checkout, encoding: "utf8" }).trim()
+const kept = (name: string) => console.log(`${name}: ${Math.ceil(statSync(join(out, name)).size / 1024)} KiB`)
+
+const started = Effect.fnUntraced(function* (env: Env) {
+  const program = yield* Program.launch(["start"], { PORT: "0", ...env }, bin)
+  const [, url = ""] = yield* program.says(/armoricore listens on (http:\S+)/)
+  return url
+})
+
+const tokenFor = (env: Env, ...args: ReadonlyArray<string>) =>
+  Effect.map(Program.run(["token", ...args], env, bin), ({ stdout }) => stdout.trim())
+
+const uploaded = Effect.fnUntraced(function* (url: string, token: string, clip: string) {
+  const grant = yield* Upload.ask(url, token, clip)
+  yield* Upload.put(grant, clip)
+  return grant
+})
+
+const envelope = (source: string, type: string, payload: object) => ({
+  event_type: type,
+  event_id: crypto.randomUUID(),
+  timestamp: new Date().toISOString(),
+  source,
+  payload: { user_id: user, ...payload },
+})
+
+/** With the command, which publishes beside a running program and without one. */
+const publish = Effect.fnUntraced(function* (env: Env, folder: string, event: object) {
+  const file = join(folder, "event.json")
+  writeFileSync(file, JSON.stringify(event))
+  const { code, stderr } = yield* Program.run(["publish", file], env, bin)
+  if (code !== 0) return yield* Effect.die(new Error(stderr))
+})
+
+const shown = Effect.fnUntraced(function* (path: string, token: string, wanted: (json: object) => boolean) {
+  const ask = request(path, { headers: { authorization: `Bearer ${token}` } })
+  const { json } = yield* until(
+    ask,
+    (answer) => typeof answer.json === "object" && answer.json !== null && wanted(answer.json),
+  )
+  // An object, as was just seen.
+  return json as Readonly<Record<string, unknown>>
+})
+
+/** Lets the release work, talk, mail and fail, and leaves an upload that nobody took. */
+const story = Effect.fnUntraced(function* (env: Env) {
+  const folder = yield* Program.folder
+  const clip = join(folder, "clip.mp4")
+  const picture = "-v error -f lavfi -i testsrc2=s=160x90:r=10 -f lavfi -i sine=f=330 -t 1"
+  const encoded = "-c:v libx264 -preset veryfast -crf 35 -pix_fmt yuv420p -c:a aac -b:a 32k"
+  execFileSync(Programs.find("ffmpeg") ?? "ffmpeg", [...`${picture} ${encoded}`.split(" "), clip])
+  const token = yield* tokenFor(env, "--user", user)
+  const told = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const url = yield* started(env)
+      const first = yield* uploaded(url, token, clip)
+      yield* publish(env, folder, envelope("php-backend", "media.uploaded", first))
+      const mail = {
+        notification_type: "email",
+        title: "Seaworthy",
+        body: "It floats.",
+        data: { email: "u1@demo.invalid" },
+      }
+      const asked = envelope("php-backend", "notification.requested", mail)
+      yield* publish(env, folder, asked)
+      const chat = yield* ChatRoom.join(url, token, room)
+      const said = yield* Effect.forEach(words, chat.say)
+      const refused = yield* uploaded(url, token, clip)
+      const waiting = yield* uploaded(url, token, clip)
+      yield* publish({ ...env, ...shop }, folder, envelope("shop", "media.uploaded", refused))
+      const letters = Program.run(["dead-letters", "list"], env, bin)
+      const { stdout } = yield* until(letters, (found) => found.stdout !== "")
+      const inbox = yield* shown(`${url}/v1/inbox`, token, (json) => JSON.stringify(json).includes("Seaworthy"))
+      const messages = inbox["messages"] as Told["inbox"]
+      const id = String(messages[0]?.["notification_id"])
+      return {
+        ready: yield* shown(
+          `${url}/v1/media/${first.media_id}`,
+          token,
+          (json) => Reflect.get(json, "status") === "ready",
+        ),
+        waiting,
+        refused: refused.media_id,
+        letter: stdout.split("\t")[0] ?? "",
+        notification: yield* shown(
+          `${url}/v1/notifications/${id}`,
+          token,
+          (json) => Reflect.get(json, "status") === "sent",
+        ),
+        inbox: messages,
+        chat: said,
+      }
+    }),
+  )
+  // The program has ended.
+  yield* publish(env, folder, envelope("php-backend", "media.uploaded", told.waiting))
+  return { commit: commit(), at: Date.now(), ...told, waiting: told.waiting.media_id } satisfies Told
+})
+
+const keep = (name: string, data: string, told: Told) => {
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(told, null, 2)}\n`)
+  execFileSync("tar", ["--owner=0", "--group=0", "-czf", join(out, `${name}.tar.gz`), "-C", data, "."])
+  kept(`${name}.tar.gz`)
+}
+
+const main = Effect.gen(function* () {
+  mkdirSync(out, { recursive: true })
+  const embedded = yield* Program.folder
+  keep("embedded", embedded, yield* story({ ...common, ARMORICORE_DATA_DIR: embedded }))
+
+  const nats = yield* NatsServer.make()
+  const objects = yield* Program.folder
+  keep("nats", objects, yield* story({ ...common, ARMORICORE_DATA_DIR: objects, MESSAGE_BUS_URL: nats.url }))
+  writeFileSync(join(out, "nats-streams.json"), JSON.stringify(yield* NatsSnapshot.take(nats.url), null, 1))
+  kept("nats-streams.json")
+
+  const postgres = yield* PostgresServer.make()
+  const beside = yield* Program.folder
+  keep("postgres", beside, yield* story({ ...common, ARMORICORE_DATA_DIR: beside, STATE_URL: postgres.url }))
+  const sql = execFileSync(Programs.find("pg_dump") ?? "pg_dump", ["--inserts", "--no-owner", "-d", postgres.url], {
+    encoding: "utf8",
+  })
+  writeFileSync(join(out, "postgres.sql"), sql.replaceAll(/^\\.*\n/gm, ""))
+  kept("postgres.sql")
+})
+
+NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(NodeServices.layer)))

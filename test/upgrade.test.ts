@@ -1,0 +1,160 @@
+/**
+ * This version starts on what the release before it left behind: a data folder, NATS streams, PostgreSQL tables. They are
+ * kept in `fixtures/upgrade/`, made by `npm run upgrade:fixture` from that release's own program.
+ */
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
+import { request, until } from "../packages/armoricore/test/support/Client.ts"
+import * as Flow from "../packages/armoricore/test/support/Flow.ts"
+import * as Program from "../packages/armoricore/test/support/Program.ts"
+import * as ChatRoom from "./support/ChatRoom.ts"
+import * as NatsSnapshot from "./support/NatsSnapshot.ts"
+import { env as common, fixtures, room, shop, Told, user, words } from "./support/UpgradeStory.ts"
+import * as Younger from "./support/Younger.ts"
+
+const kept = fileURLToPath(new URL(`../${fixtures}/`, import.meta.url))
+const ffmpeg = Programs.need("ffmpeg")
+const nats = Programs.need("nats-server")
+const postgres = Programs.need("postgres")
+const psql = Programs.need("psql")
+
+const read = <A, I>(name: string, schema: Schema.Codec<A, I>) =>
+  Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(schema))(readFileSync(join(kept, name), "utf8")))
+
+/** The data folder as the release left it, what it told, and how long ago. */
+const unpacked = Effect.fnUntraced(function* (name: string) {
+  const data = yield* Program.folder
+  execFileSync("tar", ["-xzmf", join(kept, `${name}.tar.gz`), "-C", data])
+  const told = yield* read(`${name}.json`, Told)
+  return { data, told, later: Date.now() - told.at, env: { ...common, ...shop, ARMORICORE_DATA_DIR: data } }
+})
+
+const at = (document: unknown, ...path: ReadonlyArray<string>): unknown =>
+  path.reduce<unknown>(
+    (value, name) => (typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined),
+    document,
+  )
+
+/** URLs name the port of the program that answered. */
+const portless = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(/127\.0\.0\.1:\d+/g, "host"))
+
+const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told) {
+  const { url } = yield* Flow.start(env)
+  const token = yield* Flow.tokenFor(env, "--user", user)
+  const ask = (path: string) => request(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
+  const mediaIs = (id: string, status: string) =>
+    until(ask(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
+
+  // What waited is worked on, and the letter by replaying it, now that its publisher is known.
+  yield* mediaIs(told.waiting, "ready")
+  const letters = (...args: ReadonlyArray<string>) => Program.run(["dead-letters", ...args], env)
+  assert.include((yield* letters("show", told.letter)).stdout, `"media_id\\":\\"${told.refused}`)
+  assert.strictEqual((yield* ask(`/v1/media/${told.refused}`)).status, 404)
+  assert.include((yield* letters("replay", told.letter)).stdout, `replayed ${told.letter}`)
+  yield* mediaIs(told.refused, "ready")
+  assert.strictEqual((yield* letters("list")).stdout, "")
+
+  // What was done is there as it was, and was not done again.
+  const ready = (yield* ask(`/v1/media/${String(told.ready["media_id"])}`)).json
+  assert.deepStrictEqual(portless(ready), portless(told.ready))
+  // The API shows it as it was told, with the address of the program of then.
+  const master = String(at(ready, "ready", "playback_urls", "hls")).replace(/http:\/\/127\.0\.0\.1:\d+/, url)
+  const playlist = (yield* request(master)).json
+  const rung = /^[^#\n].*$/m.exec(String(playlist))?.[0] ?? ""
+  const segments = String((yield* request(new URL(rung, master).href)).json)
+  assert.include(segments, "#EXT-X-ENDLIST")
+  const segment = /^[^#\n].*$/m.exec(segments)?.[0] ?? ""
+  assert.strictEqual((yield* request(new URL(segment, new URL(rung, master)).href)).status, 200)
+  const id = String(told.notification["notification_id"])
+  assert.deepStrictEqual((yield* ask(`/v1/notifications/${id}`)).json, told.notification)
+  assert.deepStrictEqual(at((yield* ask("/v1/inbox")).json, "messages"), told.inbox)
+
+  // The room has its words under their numbers, and goes on.
+  const chat = yield* ChatRoom.join(url, token, room)
+  assert.deepStrictEqual(
+    chat.messages.map(({ content }) => content),
+    words,
+  )
+  assert.deepStrictEqual(chat.messages, told.chat)
+  const last = Number(told.chat.at(-1)?.["seq"])
+  const said = yield* chat.say("the tide is in")
+  assert.isAbove(Number(said["seq"]), last)
+  const again = yield* ChatRoom.join(url, token, room, { since: last })
+  assert.deepStrictEqual(
+    again.messages.map(({ id: one, seq }) => ({ id: one, seq })),
+    [{ id: said["id"], seq: said["seq"] }],
+  )
+  assert.isTrue(again.recovered)
+})
+
+const setUp = Effect.fnUntraced(function* (env: Flow.Env) {
+  const { code, stderr, stdout } = yield* Program.run(["setup"], env)
+  assert.strictEqual(code, 0, stderr)
+  return stdout
+})
+
+describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
+  it.live("the embedded data folder", () =>
+    Effect.gen(function* () {
+      const { data, env, later, told } = yield* unpacked("embedded")
+      Younger.engine(data, later)
+      yield* story(env, told)
+    }),
+  )
+
+  it.live.skipIf(nats.missing)("streams, consumers and buckets of NATS", () =>
+    Effect.gen(function* () {
+      const { env, later, told } = yield* unpacked("nats")
+      const server = yield* NatsServer.make()
+      yield* NatsSnapshot.restore(server.url, yield* read("nats-streams.json", NatsSnapshot.NatsSnapshot), later)
+      const onNats = { ...env, MESSAGE_BUS_URL: server.url }
+      // What NATS 2.9 cannot change is made anew, under the same numbers; then all is left alone.
+      assert.match(yield* setUp(onNats), /stream ARMORICORE_HISTORY: updated .*republish/)
+      assert.notMatch(yield* setUp(onNats), /updated|created|changed/)
+      yield* story(onNats, told)
+    }),
+  )
+
+  it.live.skipIf(postgres.missing || psql.missing)("tables of PostgreSQL", () =>
+    Effect.gen(function* () {
+      const { data, env, later, told } = yield* unpacked("postgres")
+      const server = yield* PostgresServer.make()
+      execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", server.url, "-f", join(kept, "postgres.sql")])
+      Younger.engine(data, later)
+      Younger.postgres(psql.path, server.url, later)
+      const onPostgres = { ...env, STATE_URL: server.url }
+      yield* setUp(onPostgres)
+      yield* story(onPostgres, told)
+    }),
+  )
+})
+
+describe("what a newer version left behind", () => {
+  it.live("a data folder is refused with a sentence, and stays as it is", () =>
+    Effect.gen(function* () {
+      const { data, env } = yield* unpacked("embedded")
+      const file = join(data, "engine", "engine.sqlite")
+      const database = new DatabaseSync(file)
+      database.exec("UPDATE armoricore_schema SET version = 99 WHERE module = 'bus'")
+      database.close()
+      const { code, stderr } = yield* Program.run(["start"], { PORT: "0", ...env })
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /written by a newer version of armoricore \(bus 99, known are \d+\); update armoricore, or/)
+      assert.notInclude(stderr, "    at ")
+      const left = new DatabaseSync(file)
+      assert.deepStrictEqual(
+        { ...left.prepare("SELECT version FROM armoricore_schema WHERE module = 'bus'").get() },
+        { version: 99 },
+      )
+      left.close()
+    }),
+  )
+})
