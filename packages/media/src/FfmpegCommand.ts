@@ -72,21 +72,39 @@ export const args = (plan: Plan, input: string): ReadonlyArray<string> => {
     ...info.sounds.map((_, track) => `a:${track},agroup:audio,name:${audioFolder(track)}`),
   ].join(" ")
   return [
-    ...words("-hide_banner -nostdin -loglevel error"),
-    ...inputGuards,
-    ...(plan.maxPixels === undefined ? [] : words(`-max_pixels ${plan.maxPixels}`)),
-    ...(mayChangeSize(info) ? words("-reinit_filter:v 0") : []),
-    // Not every ffmpeg heeds a photo's EXIF: the filters turn it.
-    ...(info.video?.still === undefined ? [] : ["-noautorotate"]),
-    // A file may hold more than it claims.
-    ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
-    `file:${input}`,
+    ...inputArgs(plan, input),
     ...(renditions.length === 0 ? [] : pictureArgs(plan)),
     ...info.sounds.flatMap((sound, track) =>
       plan.copied?.sounds.has(track) === true ? copiedSound(sound, track) : soundArgs(sound, track, plan.loudness),
     ),
     ...packagingArgs(streamMap),
     ...(renditions.length === 0 ? [] : imageArgs(plan)),
+  ]
+}
+
+const inputArgs = ({ info, maxPixels }: Plan, input: string): ReadonlyArray<string> => [
+  ...words("-hide_banner -nostdin -loglevel error"),
+  ...inputGuards,
+  ...(maxPixels === undefined ? [] : words(`-max_pixels ${maxPixels}`)),
+  ...(mayChangeSize(info) ? words("-reinit_filter:v 0") : []),
+  // Not every ffmpeg heeds a photo's EXIF: the filters turn it.
+  ...(info.video?.still === undefined ? [] : ["-noautorotate"]),
+  // A file may hold more than it claims.
+  ...words(`-t ${Math.ceil(info.duration) + 5} -i`),
+  `file:${input}`,
+]
+
+/** The same pictures as beside a stream, of which nothing is encoded; for plans with renditions. */
+export const picturesAlone = (plan: Plan, input: string): ReadonlyArray<string> => {
+  const decoded = { ...plan, copied: undefined }
+  return [
+    ...inputArgs(decoded, input),
+    "-filter_complex",
+    pictureFilters(decoded),
+    // Each output of the filters must go somewhere.
+    ...plan.renditions.flatMap((_, index) => ["-map", `[v${index}]`]),
+    ...words("-fps_mode passthrough -f null -"),
+    ...imageArgs(decoded),
   ]
 }
 

@@ -28,7 +28,8 @@ import { availableParallelism } from "node:os"
 import { attach } from "./captions/Captions.ts"
 import * as Lane from "./Lane.ts"
 import type { Announcement } from "./Announcement.ts"
-import { type Options as TranscodeOptions, Transcode } from "./Transcode.ts"
+import { Transcode } from "./Transcode.ts"
+import type { Options as TranscodeOptions } from "./TranscodeOptions.ts"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 
 export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions {

@@ -45,7 +45,7 @@ const checkSize = (size: number, most: number) => {
   return size > most ? Effect.fail(failure("too_large", `${size} bytes, at most ${most}`)) : Effect.void
 }
 
-/** Returns the size in bytes. Fails with a `PermanentError` of the catalogue where there is nothing to fetch. */
+/** Returns what was fetched. Fails with a `PermanentError` of the catalogue where there is nothing to fetch. */
 export const download = Effect.fn("Source.download")(function* (request: Request) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
@@ -74,7 +74,7 @@ export const download = Effect.fn("Source.download")(function* (request: Request
     }),
   )
   yield* diskTrouble(Stream.run(counted, fs.sink(request.to)))
-  return size
+  return found.info
 })
 
 /** The event's Schema holds paths to the form `s3://bucket/key`. */

@@ -1,20 +1,21 @@
 /**
- * Completes a stream whose segments are uploaded: pictures, the renditions' playlists, then a look at everything in
+ * Completes a stream whose segments and pictures are uploaded: the renditions' playlists, then a look at everything in
  * storage, and last the manifests, so that nobody who finds one finds anything missing behind it.
  */
+import { basename } from "node:path/posix"
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { Effect, FileSystem, Path, Stream } from "effect"
+import { Effect, FileSystem, Stream } from "effect"
 import * as DashManifest from "./DashManifest.ts"
 import { failure } from "./Failures.ts"
 import * as FfmpegCommand from "./FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import type { Segment } from "./MediaPlaylist.ts"
-import { again, immutable, initName, type SegmentUploader, type Uploaded } from "./SegmentUploader.ts"
+import * as Pictures from "./Pictures.ts"
+import { again, immutable, initName, type Uploaded } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamParts from "./StreamParts.ts"
-import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 /** A stream that can be played. What are no figures are keys of objects. */
 export interface PublishedStream {
@@ -38,14 +39,20 @@ export interface Target {
   readonly bucket: string
   /** Ends with a slash. */
   readonly prefix: string
-  /** The local folder that ffmpeg wrote to. */
-  readonly from: string
   /** Objects put at once. */
   readonly concurrency: number
   /** Offers the sound by itself too. */
   readonly audioOnly: boolean
   /** Local files for download by rendition. */
   readonly mp4: Readonly<Record<string, string>>
+}
+
+/** What of a stream is in storage already. */
+export interface Stored {
+  readonly uploaded: ReadonlyArray<Uploaded>
+  /** Keys and sizes of its segments. */
+  readonly objects: ReadonlyMap<string, number>
+  readonly pictures: Pictures.Pictures
 }
 
 export const masterName = "master.m3u8"
@@ -56,49 +63,43 @@ export const playlistType = "application/vnd.apple.mpegurl"
 
 export const publish = Effect.fn("StreamPublisher.publish")(function* (
   plan: FfmpegCommand.Plan,
-  uploader: SegmentUploader,
+  stored: Stored,
   target: Target,
 ) {
   const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
   const storage = yield* ObjectStorage
   const concurrency = { concurrency: target.concurrency }
-  const sizes = new Map(uploader.objects())
+  const { pictures } = stored
+  const sizes = new Map(stored.objects)
+  for (const [name, bytes] of pictures) sizes.set(`${target.prefix}${name}`, bytes)
 
-  const made = yield* assemble(plan, uploader.uploaded())
+  const made = yield* assemble(plan, stored.uploaded)
 
-  const put = (name: string, body: Uint8Array | string, contentType: string, cacheControl = immutable) => {
+  const put = (name: string, text: string, contentType: string) => {
     const key = `${target.prefix}${name}`
-    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body
+    const bytes = new TextEncoder().encode(text)
     return Effect.map(
-      storage.put<never, never>({ bucket: target.bucket, key }, bytes, { contentType, cacheControl }).pipe(again),
+      storage
+        .put<never, never>({ bucket: target.bucket, key }, bytes, { contentType, cacheControl: short })
+        .pipe(again),
       (info) => {
         sizes.set(key, info.size)
         return key
       },
     )
   }
-  const putPicture = (name: string) =>
-    Effect.flatMap(diskTrouble(fs.readFile(path.join(target.from, name))), (bytes) => put(name, bytes, "image/jpeg"))
-  const filesIn = (folder: string) =>
-    Effect.map(diskTrouble(fs.readDirectory(path.join(target.from, folder))), (names) =>
-      [...names].sort().map((name) => `${folder}/${name}`),
-    )
+  const keysIn = (folder: string) => Pictures.namesIn(pictures, folder).map((name) => `${target.prefix}${name}`)
 
-  const [first, ...middles] = yield* filesIn("thumbnails")
-  const chosen = middles.length > 0 || first === undefined ? middles : [first]
-  const thumbnails = yield* Effect.forEach(chosen, putPicture, concurrency)
-  const hasPoster = yield* diskTrouble(fs.exists(path.join(target.from, FfmpegCommand.posterName)))
-  const poster = hasPoster ? yield* putPicture(FfmpegCommand.posterName) : undefined
-  const images: Record<string, string> = {}
-  for (const name of yield* filesIn("images")) images[path.basename(name, ".jpg")] = yield* putPicture(name)
-  const sprites = yield* Effect.forEach(yield* filesIn(Storyboard.folder), putPicture, concurrency)
+  const thumbnails = keysIn("thumbnails")
+  const poster = pictures.has(FfmpegCommand.posterName) ? `${target.prefix}${FfmpegCommand.posterName}` : undefined
+  const images = Object.fromEntries(keysIn("images").map((key) => [basename(key, ".jpg"), key]))
+  const sprites = keysIn(Storyboard.folder)
   const board = sprites.length === 0 ? undefined : plan.storyboard
   const lastFrameAt = made.seconds - plan.frameRate.den / plan.frameRate.num
   const storyboard =
     board === undefined
       ? undefined
-      : yield* put(Storyboard.vttName, Storyboard.render(board, lastFrameAt, made.seconds), "text/vtt", short)
+      : yield* put(Storyboard.vttName, Storyboard.render(board, lastFrameAt, made.seconds), "text/vtt")
 
   const mp4: Record<string, string> = {}
   for (const [name, file] of Object.entries(target.mp4)) {
@@ -116,10 +117,10 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
     ({ folder, segments, track }) =>
       Effect.gen(function* () {
         const text = MediaPlaylist.render(initName, segments)
-        yield* put(`${folder}/${FfmpegCommand.playlistName}`, text, playlistType, short)
+        yield* put(`${folder}/${FfmpegCommand.playlistName}`, text, playlistType)
         if (track.codec.startsWith("mp4a")) return
         const scrubbing = MediaPlaylist.renderKeyFrames(initName, segments)
-        yield* put(`${folder}/${MasterPlaylist.keyFramesName}`, scrubbing, playlistType, short)
+        yield* put(`${folder}/${MasterPlaylist.keyFramesName}`, scrubbing, playlistType)
       }),
     { ...concurrency, discard: true },
   )
@@ -139,18 +140,17 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
       storyboard: board === undefined ? undefined : { board, sprites: sprites.length },
     }),
     "application/dash+xml",
-    short,
   )
   const text = MasterPlaylist.render(made.variants, made.sounds, { audioOnly: target.audioOnly })
-  const master = yield* put(masterName, text, playlistType, short)
+  const master = yield* put(masterName, text, playlistType)
   yield* Effect.forEach([dash, master], (key) =>
     storage.head({ bucket: target.bucket, key }).pipe(Effect.catchTag("NotFound", () => Effect.fail(lost(key)))),
   )
   return { ...made, master, dash, thumbnails, poster, storyboard, images, mp4 } satisfies PublishedStream
 })
 
-/** What ffmpeg really made of the plan; less than the source promised means that the source is damaged. */
-const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, uploaded: ReadonlyArray<Uploaded>) {
+/** What ffmpeg really made of the plan, whole or not at all; less than the source promised means that the source is damaged. */
+export const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, uploaded: ReadonlyArray<Uploaded>) {
   const { parts, sounds, variants } = StreamParts.of(plan, uploaded)
   const main = variants[0] ?? sounds[0]
   if (main === undefined || variants.length < plan.renditions.length) {

@@ -8,79 +8,35 @@
  * - The state record is written last; see `MediaRecord` for what happens when several uploads or workers meet.
  */
 import { resultEventId, sha256 } from "@armoricore/domain/Causation"
-import { type ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
+import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
+import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/Playback"
-import { Context, Duration, Effect, FileSystem, Layer, Path, Result } from "effect"
-import { ChildProcessSpawner } from "effect/process"
-import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { Context, Effect, type FileSystem, Layer, type Path, Result } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
 import * as Announcement from "./Announcement.ts"
 import * as Completion from "./Completion.ts"
 import { begin as beginJob, type Chunked } from "./chunks/BeginJob.ts"
 import * as ChunkJobs from "./chunks/ChunkJobs.ts"
-import type * as ChunkPlan from "./chunks/ChunkPlan.ts"
 import * as EndJobs from "./chunks/EndJobs.ts"
 import { join, type Request as JoinRequest } from "./chunks/JoinParts.ts"
 import type { Shared } from "./chunks/Shared.ts"
 import * as WorkOnPart from "./chunks/WorkOnPart.ts"
-import * as CopyCheck from "./copy/CopyCheck.ts"
-import * as FfmpegCommand from "./FfmpegCommand.ts"
-import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import * as FfmpegVerdict from "./FfmpegVerdict.ts"
-import { defaultLadder, frameRate, type Ladder, plan as planLadder } from "./Ladder.ts"
+import * as Encoded from "./Encoded.ts"
+import { finish } from "./Finish.ts"
+import * as Kept from "./Kept.ts"
 import * as Lane from "./Lane.ts"
 import * as MediaRecord from "./MediaRecord.ts"
-import * as Mp4Files from "./Mp4Files.ts"
-import * as OutputGuard from "./OutputGuard.ts"
-import * as Playable from "./Playable.ts"
-import { defaultLimits, type Limits, type MediaInfo, probe } from "./Probe.ts"
+import { defaultLimits } from "./Probe.ts"
 import { Quota } from "./Quota.ts"
-import * as SegmentUploader from "./SegmentUploader.ts"
-import { download, locate } from "./Source.ts"
-import * as Storyboard from "./Storyboard.ts"
+import { locate } from "./Source.ts"
+import * as Stopwatch from "./Stopwatch.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
-import * as ToneMap from "./ToneMap.ts"
-import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
-
-export interface Options {
-  /** Where streams are written: `OBJECT_STORAGE_BUCKET`. */
-  readonly bucket: string
-  /** Where uploads may lie: `MEDIA_SOURCE_BUCKETS`. */
-  readonly sourceBuckets: ReadonlyArray<string>
-  readonly ladder?: Ladder
-  readonly limits?: Limits
-  /** Pictures taken at even intervals. Default 5. */
-  readonly thumbnails?: number
-  /** ffmpeg without progress is ended after this. Default 1 min. */
-  readonly stuckAfter?: Duration.Duration
-  /** Seconds that a second of the source may take, besides five minutes. Default 30. */
-  readonly secondsPerSecond?: number
-  /** Objects put at once. Default 4. */
-  readonly uploads?: number
-  /** The most work that counts as short, in seconds of 1080p at 30 frames a second. Default 60. */
-  readonly shortWork?: number
-  /** Takes a picture or sound as it is where it is as good as what would be encoded. Default true. */
-  readonly copy?: boolean
-  /** Pictures for seeking. Default true. */
-  readonly storyboard?: boolean
-  /** Offers the sound of a film by itself too. Default true. */
-  readonly audioOnly?: boolean
-  /** Renditions that are also made as MP4 files for download: their names, or all. Default none. */
-  readonly mp4?: "all" | ReadonlyArray<string>
-  /** The loudness that sound is brought to, in LUFS (-16 is usual, -23 is EBU R 128); absent: left as it is. */
-  readonly loudness?: number
-  /** Bytes of memory that ffmpeg may use. Default 8 GB. */
-  readonly memory?: number
-  /** How long what is encoded waits for a storage that is away, before all is done again. Default 5 min. */
-  readonly publishPatience?: Duration.Duration
-  /** Bytes that must be free in the work folder besides the upload itself. Default 200 MB. */
-  readonly freeDisk?: number
-  /** Bytes that the output of one upload may take in the work folder. Default: twice what its rates come to. */
-  readonly maxOutput?: number
-  /** Long recordings are cut for many machines. Default: each is made in one run. */
-  readonly chunks?: ChunkPlan.Options
-}
+import { take } from "./TakeOver.ts"
+import type { Options } from "./TranscodeOptions.ts"
+import * as WholeRun from "./WholeRun.ts"
 
 export type Outcome =
   | Completion.Outcome
@@ -95,9 +51,6 @@ export interface Claim {
   readonly lane?: Lane.Lane
 }
 
-/** Where a job stands: percent over the whole job, 0 to 100. */
-export type OnProgress = (stage: MediaRecord.Stage, percent: number) => Effect.Effect<void>
-
 export class Transcode extends Context.Service<
   Transcode,
   {
@@ -108,7 +61,7 @@ export class Transcode extends Context.Service<
     readonly transcode: (
       event: EventOf<"media.uploaded">,
       claim: Claim,
-      onProgress?: OnProgress,
+      onProgress?: Stopwatch.OnProgress,
       announce?: Announcement.Announce,
     ) => Effect.Effect<Outcome | Chunked, TransientError | PermanentError | ConfigurationError>
     /** Makes one part of what `transcode` answered `Chunked` for. */
@@ -126,7 +79,7 @@ export class Transcode extends Context.Service<
       mediaId: string,
       end: EndJobs.Cancel<E>,
     ) => Effect.Effect<void, E | TransientError | ConfigurationError>
-    /** Notes a final failure, as it was told, and removes what its tries wrote. */
+    /** Notes a final failure, as it was told, and removes what its tries wrote and no retry can use. */
     readonly giveUp: (failed: EventOf<"media.failed">) => Effect.Effect<void, TransientError | ConfigurationError>
     /** Removes all that there is of a media: streams, captions, and the upload where it came through `/v1/uploads`. */
     readonly remove: (mediaId: string) => Effect.Effect<void, TransientError | ConfigurationError>
@@ -143,11 +96,8 @@ export class Transcode extends Context.Service<
 }
 
 const make = Effect.fnUntraced(function* (options: Options) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
   const storage = yield* ObjectStorage
   const playback = yield* PlaybackUrls
-  const programs = yield* FfmpegPrograms
   const record = yield* MediaRecord.make
   const decideAndTell = Announcement.decideAndTell(record, (key) => playback.urlFor({ bucket: options.bucket, key }))
   const work = yield* WorkFolder
@@ -161,13 +111,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
     | WorkFolder
     | ChildProcessSpawner.ChildProcessSpawner
   >()
-  const limits = options.limits ?? defaultLimits
-  const shortWork = options.shortWork ?? Lane.defaultShortWork
 
   const completion = yield* Completion.make(options.bucket, record)
   const { cleaned, removePrefix } = completion
   const shared: Shared = { options, record, completion, jobs: yield* ChunkJobs.make }
-  const keptOf = EndJobs.kept(shared)
+  const keptOf = Kept.of(shared)
   const workOnPart = WorkOnPart.work(shared)
   const joinParts = join(shared)
 
@@ -175,7 +123,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     function* (
       event: EventOf<"media.uploaded">,
       claim: Claim,
-      onProgress: OnProgress = () => Effect.void,
+      onProgress: Stopwatch.OnProgress = () => Effect.void,
       announce?: Announcement.Announce,
     ) {
       const { payload } = event
@@ -188,25 +136,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
         return { _tag: "Ready", ready, playable: isTold ? undefined : Announcement.of(ready, attempt.prefix) } as const
       }
 
-      const timings: Record<string, number> = {}
-      let recorded = -100
-      const tell = Effect.fnUntraced(function* (stage: MediaRecord.Stage, percent: number) {
-        const rounded = Math.round(Math.min(100, Math.max(0, percent)) * 10) / 10
-        yield* onProgress(stage, rounded)
-        if (rounded - recorded >= 10) {
-          recorded = rounded
-          yield* record.progress(event, stage, rounded)
-        }
-      })
-      // What a callback reports must not end the job.
-      const lightly = (stage: MediaRecord.Stage, percent: number) =>
-        tell(stage, percent).pipe(Effect.catch((error) => Effect.logDebug("progress was not recorded", { error })))
-      const timed = <A, E, R>(stage: MediaRecord.Stage, effect: Effect.Effect<A, E, R>) =>
-        Effect.map(Effect.timed(effect), ([took, value]) => {
-          timings[stage] = Math.round(Duration.toMillis(took))
-          return value
-        })
-
+      const { attempt } = begun
+      const stopwatch = Stopwatch.make(event, record, onProgress)
       const charge = Effect.fnUntraced(function* (of: { readonly bytes: number; readonly seconds: number }) {
         const state = yield* record.find(payload.media_id)
         // The user uploaded it once, however often it is made.
@@ -214,125 +145,55 @@ const make = Effect.fnUntraced(function* (options: Options) {
         yield* quota.charge(payload.user_id, { eventId: event.event_id, ...of })
         yield* record.charged(event)
       })
-      const chunked = yield* beginJob(shared, event, begun.attempt, charge)
+      const chunked = yield* beginJob(shared, event, attempt, charge)
       if (chunked !== undefined) {
-        yield* lightly("transcoding", 10)
+        yield* stopwatch.lightly("transcoding", 10)
         return chunked
       }
 
       if (claim.lane === "short") {
-        const { size } = yield* locate({
-          filePath: payload.file_path,
-          buckets: options.sourceBuckets,
-          bytes: limits.bytes,
-        })
-        if (Lane.isLongBySize(size, shortWork)) return { _tag: "Long" } as const
+        const bytes = (options.limits ?? defaultLimits).bytes
+        const { size } = yield* locate({ filePath: payload.file_path, buckets: options.sourceBuckets, bytes })
+        if (Lane.isLongBySize(size, options.shortWork ?? Lane.defaultShortWork)) return { _tag: "Long" } as const
       }
 
       const folder = yield* work.make
-      const input = path.join(folder, "source")
-      yield* lightly("downloading", 0)
-      const bytes = yield* timed(
-        "downloading",
-        download({
-          filePath: payload.file_path,
-          buckets: options.sourceBuckets,
-          to: input,
-          bytes: limits.bytes,
-          freeDisk: options.freeDisk ?? defaultFreeDisk,
-          onFraction: (part) => lightly("downloading", part * 8),
-        }),
-      )
+      const request = { filePath: payload.file_path, prefix, folder, lane: claim.lane, stopwatch, charge }
+      const earlier = ((yield* record.find(payload.media_id))?.attempts ?? []).filter((one) => one.prefix !== prefix)
+      const taken = yield* take(options, { ...request, earlier })
+      const run =
+        taken ??
+        (yield* WholeRun.make(options, {
+          ...request,
+          mayCopy: mayCopy(options, claim),
+          announce: announce === undefined ? undefined : (master) => decideAndTell(event, attempt, master, announce),
+        }))
+      if (run._tag === "Long") return run
 
-      yield* lightly("probing", 8)
-      const info = yield* timed("probing", probe("source", bytes, folder, limits))
-      yield* charge({ bytes, seconds: info.duration })
-      const planned = planOf(options, info, programs.toneMapping)
-      if (claim.lane === "short" && Lane.isLong(planned, shortWork)) return { _tag: "Long" } as const
-      const plan = mayCopy(options, claim)
-        ? (yield* CopyCheck.decide(planned, {
-            input,
-            folder,
-            ladder: options.ladder ?? defaultLadder,
-            limit: Duration.seconds(60 + info.duration),
-          })).plan
-        : planned
-      const wanted = mp4Of(options, plan)
-
-      const output = path.join(folder, "output")
-      yield* Effect.forEach(FfmpegCommand.pictureFolders, (name) =>
-        diskTrouble(fs.makeDirectory(path.join(output, name), { recursive: true })),
-      )
-      yield* ToneMap.prepare(plan, output)
-      const target = { from: output, bucket: options.bucket, prefix, concurrency: options.uploads ?? 4 }
-      const keep = wanted.length > 0
-      const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.folders(plan), keep })
-      const playable = yield* Playable.make(plan, {
-        ...target,
-        audioOnly: options.audioOnly ?? true,
-        announce:
-          announce === undefined ? undefined : (master) => decideAndTell(event, begun.attempt, master, announce),
-      })
-      yield* lightly("transcoding", 10)
-      const limit = Duration.seconds(300 + info.duration * (options.secondsPerSecond ?? 30))
-      const running = Ffmpeg.run({
-        args: FfmpegCommand.args(plan, input),
-        cwd: output,
-        onProgress: (seconds) => lightly("transcoding", 10 + 84 * Math.min(1, seconds / info.duration)),
-        stuckAfter: options.stuckAfter ?? Duration.minutes(1),
-        limit,
-        memory: options.memory ?? defaultMemory,
-        background: claim.lane === "long",
-      })
-      const guard = OutputGuard.watch({
-        folder: output,
-        bytes: options.maxOutput ?? OutputGuard.boundOf(plan),
-        // What was asked for at the start is for this; the last of it is for others.
-        free: (options.freeDisk ?? defaultFreeDisk) / 2,
-      })
-      const ended = yield* timed("transcoding", Effect.raceAllFirst([running, uploader.follow(playable.update), guard]))
-
-      const isTold = yield* playable.close
-      yield* lightly("publishing", 94)
-      if (ended.code !== 0)
-        return yield* FfmpegVerdict.judge(ended, { limited: true, copied: plan.copied !== undefined })
-      if (info.video === undefined && info.cover !== undefined) yield* coverPicture(info.cover, input, output)
-      const patient = SegmentUploader.whileStorageIsAway(options.publishPatience ?? Duration.minutes(5))
-      const publishing = Effect.gen(function* () {
-        yield* patient(uploader.sync)
-        const files = keep
-          ? yield* Mp4Files.make({ from: output, uploaded: uploader.uploaded(), renditions: wanted, limit })
-          : {}
-        return yield* patient(
-          StreamPublisher.publish(plan, uploader, { ...target, audioOnly: options.audioOnly ?? true, mp4: files }),
-        )
-      })
-      const made = yield* timed("publishing", publishing).pipe(
-        completion.unlessOvertaken(payload.media_id, begun.attempt),
-      )
+      const { timings } = stopwatch
+      const made = yield* stopwatch
+        .timed("publishing", finish(options, run, prefix, timings))
+        .pipe(completion.unlessOvertaken(payload.media_id, attempt))
       if (made === undefined) return { _tag: "Superseded" } as const
-      const { attempt } = begun
-      const outcome = yield* completion.publish({ event, attempt, made, info, bytes, timings, isTold })
-      if (outcome._tag === "Ready") yield* onProgress("publishing", 100)
+      const { isTold, plan, source } = run
+      const outcome = yield* completion.publish({
+        event,
+        attempt,
+        made,
+        info: plan.info,
+        bytes: source.size,
+        timings,
+        isTold,
+      })
+      if (outcome._tag === "Ready") {
+        yield* Encoded.forget(options, prefix)
+        yield* onProgress("publishing", 100)
+      }
       return outcome
     },
     Effect.scoped,
     Effect.provide(own),
   )
-
-  /** The picture on a sound file; a broken one is no reason to refuse the sound. */
-  const coverPicture = (stream: number, input: string, output: string) =>
-    Ffmpeg.run({
-      args: FfmpegCommand.coverArgs(stream, input),
-      cwd: output,
-      onProgress: () => Effect.void,
-      stuckAfter: Duration.seconds(20),
-      limit: Duration.minutes(1),
-      memory: options.memory ?? defaultMemory,
-    }).pipe(
-      Effect.tap((ended) => (ended.code === 0 ? Effect.void : Effect.logInfo("the cover picture is broken"))),
-      Effect.catch((error) => Effect.logInfo("the cover picture was not made", { error })),
-    )
 
   /** An earlier try may have published and died before it could tell; then only the telling is left. */
   const beginOrAgain = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">, token: number, prefix: string) {
@@ -357,7 +218,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
         // A result's id follows from its cause, so it tells which upload failed.
         if (resultEventId(upload, "media.failed") !== failed.event_id) continue
         const { error, media_id } = failed.payload
-        yield* cleaned(yield* record.fail(upload, failed.payload, yield* keptOf(media_id, upload, error.code)))
+        yield* cleaned(
+          yield* record.fail(upload, failed.payload, yield* Effect.provide(keptOf(media_id, upload, error.code), own)),
+        )
       }
     }),
     remove: Effect.fn("Transcode.remove")(function* (mediaId: string) {
@@ -378,30 +241,3 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
 /** What could not be done with the source's own packets is done without them. */
 const mayCopy = (options: Options, claim: Claim): boolean => (options.copy ?? true) && (claim.attempts ?? 0) === 0
-
-export const defaultMemory = 8e9
-export const defaultFreeDisk = 200e6
-
-/** Renditions that are files for download too. */
-export const mp4Of = (options: Options, { renditions }: FfmpegCommand.Plan): ReadonlyArray<string> =>
-  renditions
-    .map(({ name }) => name)
-    .filter((name) => options.mp4 !== undefined && (options.mp4 === "all" || options.mp4.includes(name)))
-
-/** What is made of a source. */
-export const planOf = (options: Options, info: MediaInfo, toneMapping: boolean): FfmpegCommand.Plan => {
-  const renditions = info.video === undefined ? [] : planLadder(info.video, options.ladder ?? defaultLadder)
-  const smallest = renditions.at(-1)
-  const wantsStoryboard = (options.storyboard ?? true) && info.video?.still === undefined
-  return {
-    info,
-    renditions,
-    frameRate: frameRate(info.video?.frameRate ?? { num: 30, den: 1 }),
-    thumbnails: info.video === undefined ? 0 : (options.thumbnails ?? 5),
-    toneMapping,
-    storyboard: smallest !== undefined && wantsStoryboard ? Storyboard.plan(smallest, info.mainDuration) : undefined,
-    loudness: options.loudness,
-    // Decoders count the padding of a frame too.
-    maxPixels: (options.limits ?? defaultLimits).pixels * 2,
-  }
-}

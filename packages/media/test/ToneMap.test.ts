@@ -1,7 +1,7 @@
 /** HDR becomes SDR without `zscale` as it does with it. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { pictureFilters } from "@armoricore/media/FfmpegFilters"
-import { planOf } from "@armoricore/media/Transcode"
+import { planOf } from "@armoricore/media/TranscodeOptions"
 import { defaultLimits, probe } from "@armoricore/media/Probe"
 import * as ToneMap from "@armoricore/media/ToneMap"
 import { assert, describe, it, layer } from "@effect/vitest"

@@ -4,7 +4,7 @@ import { folders as foldersOf } from "../FfmpegCommand.ts"
 import type { Uploaded } from "../SegmentUploader.ts"
 import { initName } from "../SegmentUploader.ts"
 import type { ChunkJobs, Job, Part } from "./ChunkJobs.ts"
-import * as ChunkPlanSchema from "./ChunkPlanSchema.ts"
+import * as PlanRecord from "../PlanRecord.ts"
 import { soundPart } from "./ChunkJobs.ts"
 
 export interface Assembled {
@@ -29,7 +29,7 @@ export const assembled = Effect.fnUntraced(function* (
   ]
   const found = yield* Effect.forEach(wanted, (name) => jobs.part(version, name), { concurrency: 8 })
   const parts = found.filter((part) => part !== undefined)
-  const uploaded = foldersOf(ChunkPlanSchema.fromRecord(job.plan)).flatMap((folder): ReadonlyArray<Uploaded> => {
+  const uploaded = foldersOf(PlanRecord.fromRecord(job.plan)).flatMap((folder): ReadonlyArray<Uploaded> => {
     const pieces = parts.flatMap((part) => part.folders.filter((one) => one.folder === folder))
     const [first] = pieces
     return first === undefined

@@ -10,10 +10,10 @@ import type { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Equal } from "effect"
 import { defaultLimits, type MediaInfo, probe } from "../Probe.ts"
 import { locate } from "../Source.ts"
-import { planOf } from "../Transcode.ts"
+import { planOf } from "../TranscodeOptions.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
 import * as ChunkPlan from "./ChunkPlan.ts"
-import * as ChunkPlanSchema from "./ChunkPlanSchema.ts"
+import * as PlanRecord from "../PlanRecord.ts"
 import { type Shared, versionOf } from "./Shared.ts"
 import * as SourceReader from "./SourceReader.ts"
 
@@ -48,8 +48,7 @@ export const begin = Effect.fn("BeginJob.begin")(function* <E>(
   const info = yield* look(source, limits)
   if (info === undefined || !ChunkPlan.isChunked(info, chunks)) return undefined
   const programs = yield* FfmpegPrograms
-  const plan = ChunkPlanSchema.toRecord(planOf(options, info, programs.toneMapping))
-  if (plan === undefined) return undefined
+  const plan = PlanRecord.toRecord(planOf(options, info, programs.toneMapping))
   yield* charge({ bytes: size, seconds: info.duration })
 
   const windows = ChunkPlan.cut(info, plan.frameRate, chunks.seconds)

@@ -14,7 +14,8 @@ import { MediaAttempt } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Duration, Effect, Option, Schema } from "effect"
-import { PlanRecord } from "./ChunkPlanSchema.ts"
+import { PlanRecord } from "../PlanRecord.ts"
+import { segments, track } from "../UploadedRecord.ts"
 
 const Window = Schema.Struct({
   firstFrame: Schema.Int,
@@ -48,20 +49,11 @@ export type Job = typeof Job.Type
 
 const PartFolder = Schema.Struct({
   folder: Schema.String,
-  track: Schema.Struct({ codec: Schema.String, timescale: Schema.Int, sampleDuration: Schema.Int }),
+  track,
   /** SHA-256 of the initialisation segment, and its bytes. */
   init: Schema.String,
   initBytes: Schema.Int,
-  segments: Schema.Array(
-    Schema.Struct({
-      name: Schema.String,
-      seconds: Schema.Finite,
-      bytes: Schema.Int,
-      keyFrames: Schema.optionalKey(
-        Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),
-      ),
-    }),
-  ),
+  segments,
 })
 
 export const Part = Schema.Struct({

@@ -1,6 +1,5 @@
 /** Films that are made in parts and are not wanted any more, or failed. */
 import { Effect } from "effect"
-import { catalogue } from "../Failures.ts"
 import { partsOf } from "./ChunkJobs.ts"
 import { joinKey, partKey } from "./ChunkWork.ts"
 import { type Shared, versionOf } from "./Shared.ts"
@@ -30,18 +29,4 @@ export const cancel = ({ jobs, record }: Shared) =>
         break
       }
     }
-  })
-
-/** Prefixes of a failed upload that hold parts which a retry need not make again. */
-export const kept = ({ jobs, record }: Shared) =>
-  Effect.fnUntraced(function* (mediaId: string, cause: string, code: string) {
-    const none: ReadonlySet<string> = new Set<string>()
-    // What is wrong with the file is wrong with its parts, and what was cancelled is not wanted.
-    if (code === "cancelled" || code in catalogue) return none
-    const state = yield* record.find(mediaId)
-    const mine = (state?.attempts ?? []).filter(({ generation }) => generation === state?.generations[cause])
-    const found = yield* Effect.filter(mine, ({ prefix }) =>
-      Effect.map(jobs.find(versionOf(prefix)), (job) => job !== undefined && job.done.length > 0),
-    )
-    return new Set(found.map(({ prefix }) => prefix))
   })

@@ -5,21 +5,22 @@
 import { TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { diskTrouble, WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
-import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { Clock, Duration, Effect, FileSystem, Path, Stream } from "effect"
+import { Clock, Duration, Effect, FileSystem, Path } from "effect"
 import type { Outcome } from "../Completion.ts"
 import { failure } from "../Failures.ts"
 import * as FfmpegCommand from "../FfmpegCommand.ts"
+import * as LocalParts from "../LocalParts.ts"
 import * as MediaRecord from "../MediaRecord.ts"
 import * as Mp4Files from "../Mp4Files.ts"
+import * as Pictures from "../Pictures.ts"
+import * as PlanRecord from "../PlanRecord.ts"
 import * as SegmentUploader from "../SegmentUploader.ts"
 import * as StreamPublisher from "../StreamPublisher.ts"
-import { mp4Of } from "../Transcode.ts"
+import { mp4Of } from "../TranscodeOptions.ts"
 import { assembled } from "./Assembled.ts"
 import * as ChunkCommand from "./ChunkCommand.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
 import * as ChunkPictures from "./ChunkPictures.ts"
-import * as ChunkPlanSchema from "./ChunkPlanSchema.ts"
 import * as PlayableParts from "./PlayableParts.ts"
 import { eventOf, type Shared, stagingOf } from "./Shared.ts"
 
@@ -40,15 +41,6 @@ export const join = (shared: Shared) => {
     return isOurs && state.ready !== undefined && state.deleted_at === undefined ? state.ready : undefined
   })
 
-  const fetch = Effect.fnUntraced(function* (key: string, file: string) {
-    const fs = yield* FileSystem.FileSystem
-    const storage = yield* ObjectStorage
-    const { body } = yield* Effect.catchTag(storage.get({ bucket, key }), "NotFound", () =>
-      Effect.fail(new TransientError({ dependency: "storage", code: "lost", message: `${key} is gone` })),
-    )
-    yield* diskTrouble(Stream.run(body, fs.sink(file)))
-  })
-
   /** Thumbnails, poster and sprites, as one run over the film would have left them in the folder. */
   const pictures = Effect.fnUntraced(function* (
     plan: FfmpegCommand.Plan,
@@ -61,7 +53,10 @@ export const join = (shared: Shared) => {
       yield* diskTrouble(fs.makeDirectory(path.join(to, name), { recursive: true }))
     }
     const found = parts.flatMap((part) => part.pictures.map((name) => ({ name, key: `${part.staging}${name}` })))
-    yield* Effect.forEach(found, ({ key, name }) => fetch(key, path.join(to, name)), { concurrency: 8, discard: true })
+    yield* Effect.forEach(found, ({ key, name }) => LocalParts.fetchObject(bucket, key, path.join(to, name)), {
+      concurrency: 8,
+      discard: true,
+    })
     // The publisher leaves out the first where there are more: it is a film's first frame, which few want to see.
     const [first] = found.filter(({ name }) => name.startsWith("thumbnails/"))
     if (first !== undefined) {
@@ -87,10 +82,8 @@ export const join = (shared: Shared) => {
     if (before !== undefined) return { _tag: "Ready", ready: before, playable: undefined } satisfies Outcome
     const job = yield* jobs.find(version)
     if (job === undefined || job.ended === true) return superseded
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
     const started = yield* Clock.currentTimeMillis
-    const plan = ChunkPlanSchema.fromRecord(job.plan)
+    const plan = PlanRecord.fromRecord(job.plan)
     const { attempt } = job
     if (MediaRecord.isOvertaken(yield* record.find(mediaId), attempt)) {
       yield* completion.cleaned([attempt.prefix])
@@ -115,33 +108,17 @@ export const join = (shared: Shared) => {
     )
     const wanted = mp4Of(options, plan)
     if (wanted.length > 0) {
-      for (const { folder, init, segments } of uploaded) {
-        if (!wanted.includes(folder) && folder !== FfmpegCommand.audioFolder(0)) continue
-        yield* diskTrouble(fs.makeDirectory(path.join(to, folder)))
-        const names = [init, ...segments.map(({ name }) => name)]
-        yield* Effect.forEach(
-          names,
-          (name) => fetch(`${attempt.prefix}${folder}/${name}`, path.join(to, folder, name)),
-          {
-            concurrency: 8,
-            discard: true,
-          },
-        )
-      }
+      yield* LocalParts.fetch({ bucket, prefix: attempt.prefix, to, uploaded, renditions: wanted })
     }
     const limit = Duration.seconds(300 + plan.info.duration)
     const mp4 = wanted.length === 0 ? {} : yield* Mp4Files.make({ from: to, uploaded, renditions: wanted, limit })
     const audioOnly = options.audioOnly ?? true
-    const uploader = { sync: Effect.void, follow: () => Effect.never, uploaded: () => uploaded, objects: () => objects }
     const patient = SegmentUploader.whileStorageIsAway(options.publishPatience ?? Duration.minutes(5))
+    const target = { bucket, prefix: attempt.prefix, concurrency: options.uploads ?? 4 }
     const made = yield* patient(
-      StreamPublisher.publish(plan, uploader, {
-        bucket,
-        prefix: attempt.prefix,
-        from: to,
-        concurrency: options.uploads ?? 4,
-        audioOnly,
-        mp4,
+      Effect.gen(function* () {
+        const put = yield* Pictures.put({ ...target, from: to })
+        return yield* StreamPublisher.publish(plan, { uploaded, objects, pictures: put }, { ...target, audioOnly, mp4 })
       }),
     ).pipe(completion.unlessOvertaken(mediaId, attempt))
     if (made === undefined) return superseded

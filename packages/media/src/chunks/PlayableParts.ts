@@ -15,7 +15,7 @@ import { playlistType } from "../StreamPublisher.ts"
 import * as StreamParts from "../StreamParts.ts"
 import { assembled } from "./Assembled.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
-import * as ChunkPlanSchema from "./ChunkPlanSchema.ts"
+import * as PlanRecord from "../PlanRecord.ts"
 import { eventOf, type Shared } from "./Shared.ts"
 
 export const playlistName = "playable.m3u8"
@@ -48,7 +48,7 @@ export const update = (
     if (job === undefined || job.ended === true) return
     const sounds = job.plan.info.sounds.length === 0 ? [] : [ChunkJobs.soundPart]
     if (!["0", ...sounds].every((one) => done.includes(one))) return
-    const plan = ChunkPlanSchema.fromRecord(job.plan)
+    const plan = PlanRecord.fromRecord(job.plan)
     const { bucket } = options
     const { prefix } = job.attempt
     const parts = StreamParts.of(plan, (yield* assembled(jobs, version, job, done)).uploaded)

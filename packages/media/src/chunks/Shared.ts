@@ -2,7 +2,7 @@
 import type { EventOf } from "@armoricore/domain/Events"
 import type * as Completion from "../Completion.ts"
 import type * as MediaRecord from "../MediaRecord.ts"
-import type { Options } from "../Transcode.ts"
+import type { Options } from "../TranscodeOptions.ts"
 import type { ChunkJobs, Job } from "./ChunkJobs.ts"
 
 export interface Shared {

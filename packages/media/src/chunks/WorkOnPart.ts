@@ -14,9 +14,9 @@ import { Duration, Effect } from "effect"
 import * as Announcement from "../Announcement.ts"
 import * as MediaRecord from "../MediaRecord.ts"
 import { again, initName } from "../SegmentUploader.ts"
-import { defaultFreeDisk, defaultMemory } from "../Transcode.ts"
+import { defaultFreeDisk, defaultMemory } from "../TranscodeOptions.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
-import * as ChunkPlanSchema from "./ChunkPlanSchema.ts"
+import * as PlanRecord from "../PlanRecord.ts"
 import { encode } from "./EncodeChunk.ts"
 import * as PlayableParts from "./PlayableParts.ts"
 import { eventOf, type Shared, stagingOf } from "./Shared.ts"
@@ -87,7 +87,7 @@ export const work = (shared: Shared) => {
     const window = part === ChunkJobs.soundPart ? undefined : job.windows[Number(part)]
     const seconds = secondsOf(job, part)
     return encode({
-      plan: ChunkPlanSchema.fromRecord(job.plan),
+      plan: PlanRecord.fromRecord(job.plan),
       window,
       source: job.source,
       bucket: options.bucket,

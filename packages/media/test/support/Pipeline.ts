@@ -1,6 +1,7 @@
 /** The media pipeline on ports in memory, with a real ffmpeg. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { type Options, Transcode } from "@armoricore/media/Transcode"
+import { Transcode } from "@armoricore/media/Transcode"
+import type { Options } from "@armoricore/media/TranscodeOptions"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
 import { resultEventId } from "@armoricore/domain/Causation"
 import type { EventOf } from "@armoricore/domain/Events"
@@ -30,12 +31,14 @@ export const options: Options = { bucket: "media", sourceBuckets: ["media"] }
 export const pipeline = (
   changes: Partial<Options> = {},
   around: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
+  tools: Layer.Layer<FfmpegPrograms, never, FfmpegPrograms> = Layer.effect(FfmpegPrograms, FfmpegPrograms),
 ) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const parent = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
       return Transcode.layer({ ...options, ...changes }).pipe(
+        Layer.provide(tools),
         Layer.provideMerge(WorkFolder.layer(parent)),
         Layer.provideMerge(
           Layer.mergeAll(Layer.provide(around, Layer.fresh(MemoryStorage.layer)), Layer.fresh(MemoryState.layer), urls),
