@@ -148,12 +148,14 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
       // Nobody took it, and everybody said so: the next try begins as if this one had not been.
       if (current?.value.status === "sending") yield* records.conclude(current, { status: "requested" })
       const late = now > notification.requested_at + Duration.toMillis(policy.patience)
-      if (failed !== undefined) return yield* late ? counted(failed) : failed
+      // Whoever waits for a provider hears of the end when it comes, not when the provider would be ready.
+      const left = Job.expiresAt(notification) - now
+      if (failed !== undefined) return yield* late ? counted(failed) : noLaterThan(failed, left)
       const { waitMillis, why } = soonest ?? { waitMillis: 1_000, why: "route_paused" }
       const none = `no provider for ${job.channel} `
       return yield* late
         ? new TransientError({ dependency: job.channel, code: why, message: `${none}was available` })
-        : waiting(why, `${none}is available now`, waitMillis)
+        : waiting(why, `${none}is available now`, Math.min(waitMillis, left))
     })
 
     const attempt = (job: Job.Job, found: Document | undefined): Tried =>
@@ -178,6 +180,13 @@ export const waiting = (code: string, message: string, retryAfterMillis: number)
 
 /** The same failure, using up a try. */
 const counted = ({ code, dependency, message }: TransientError) => new TransientError({ dependency, code, message })
+
+const noLaterThan = (error: TransientError, millis: number) => {
+  const { code, dependency, message, retryAfterMillis, waiting } = error
+  if (retryAfterMillis === undefined || retryAfterMillis <= millis) return error
+  const more = waiting === undefined ? {} : { waiting }
+  return new TransientError({ dependency, code, message, retryAfterMillis: millis, ...more })
+}
 
 const sooner = (a: TransientError, b: TransientError) => (a.retryAfterMillis ?? 0) < (b.retryAfterMillis ?? 0)
 

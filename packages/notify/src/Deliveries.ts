@@ -86,7 +86,8 @@ const make = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const rest = (until: number, code: string, message: string) => Attempts.waiting(code, message, until - now)
     if (status === "requested" || (status === "failed" && retryable === true)) {
-      return yield* not_before > now ? rest(not_before, "postponed", "its next try is later") : attempt(job, current)
+      const next = Math.min(not_before, Job.expiresAt(job.notification))
+      return yield* next > now ? rest(next, "postponed", "its next try is later") : attempt(job, current)
     }
     if (status === "sending") {
       if (lease_until > now) return yield* rest(lease_until, "being_sent", "somebody may be sending this just now")

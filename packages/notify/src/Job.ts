@@ -25,8 +25,10 @@ export const about = ({ channel, notification, planned }: Job) => ({
   channel,
 })
 
-export const isExpired = ({ content }: NotificationState, now: number): boolean =>
-  content.expires_at !== undefined && content.expires_at <= now
+/** Epoch milliseconds; never: infinite. */
+export const expiresAt = ({ content }: NotificationState): number => content.expires_at ?? Infinity
+
+export const isExpired = (notification: NotificationState, now: number): boolean => expiresAt(notification) <= now
 
 export const messageOf = ({ notification, planned }: Job, unsubscribeUrl: string | undefined): Message => {
   const { attachments = none, collapse_key, data, expires_at, html, text, title } = notification.content

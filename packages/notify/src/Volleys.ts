@@ -146,7 +146,11 @@ const make = Effect.gen(function* () {
   const assign = Effect.fnUntraced(function* (job: Job.Job, { not_before, tried }: Partial<End> = {}) {
     if (not_before !== undefined) {
       // Where one is there already: a repetition, or a report that says more.
-      const write = records.write(Job.about(job), undefined, { status: "requested", not_before })
+      const write = records.write(Job.about(job), undefined, {
+        status: "requested",
+        not_before,
+        attempt: tried === true ? 1 : 0,
+      })
       yield* Effect.catchTag(write, "Conflict", () => Effect.void)
     }
     return WorkKinds.delivery(job, tried === true ? 1 : 0)

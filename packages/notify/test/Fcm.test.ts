@@ -75,6 +75,20 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
+  it.live("a push that expires while its provider asks to wait is told as expired then, not after the wait", () =>
+    Effect.gen(function* () {
+      for (const recipients of [
+        [{ fcm_token: "quota-token" }],
+        [{ fcm_token: "quota-token-2" }, { fcm_token: "good-token" }],
+      ]) {
+        const expires_at = new Date(Date.now() + 1_500).toISOString()
+        // FCM would have it wait for a minute.
+        const state = yield* ended(yield* push({ recipients, expires_at }), 10)
+        assert.strictEqual(state?.deliveries[0]?.summary?.status, "expired")
+      }
+    }).pipe(Effect.provide(installed)),
+  )
+
   it.live("tells the backend of a dead token, without the token", () =>
     Effect.gen(function* () {
       const events = yield* heard
