@@ -119,9 +119,11 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
     ),
   )
   const kept = yield* postgres
+  // Of the commands only `setup` sets up.
+  const past = { replicas, manage, remake: role === "shared", ...inbox, ...(yield* retention) }
   return Layer.mergeAll(
     bus({ replicas, manage, ...inbox }),
-    kept ?? Layer.merge(state({ replicas, manage, ...inbox }), history({ replicas, manage, ...(yield* retention) })),
+    kept ?? Layer.merge(state({ replicas, manage, ...inbox }), history(past)),
     waiting,
   ).pipe(Layer.provide(connected))
 })

@@ -12,7 +12,8 @@ import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { describe } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
+import { nanos } from "nats"
 import { behaviour, retention } from "./behaviour.ts"
 
 const embedded = Layer.unwrap(
@@ -37,6 +38,29 @@ const nats = ready.pipe(
   Layer.provide(NatsServer.layer),
 )
 
+/** As a version before this one made it, on a server that changes it no more. */
+const older = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { manager } = yield* (yield* NatsConnection.NatsConnection).jetstream
+    yield* Effect.promise(() =>
+      manager.streams.add({
+        name: "ARMORICORE_HISTORY",
+        subjects: ["armoricore-history.>"],
+        max_age: nanos(Duration.toMillis(retention.maxAge)),
+        max_msgs_per_subject: retention.maxPerRoom,
+        duplicate_window: nanos(Math.min(300_000, Duration.toMillis(retention.maxAge))),
+        allow_direct: true,
+      }),
+    )
+  }),
+)
+const natsOfBefore = NatsHistory.layer(retention).pipe(
+  Layer.provideMerge(older),
+  Layer.provideMerge(connected),
+  Layer.provide(connection),
+  Layer.provide(NatsServer.layer),
+)
+
 const postgres = ready.pipe(
   Layer.provideMerge(
     Layer.unwrap(
@@ -52,6 +76,7 @@ behaviour("memory", MemoryHistory.layer(retention), { clock: "virtual" })
 behaviour("embedded", embedded, { clock: "real" })
 describe.skipIf(Programs.need("nats-server").missing)("with a nats-server", () => {
   behaviour("JetStream", nats, { clock: "real" })
+  behaviour("JetStream with an older stream", natsOfBefore, { clock: "real" })
 })
 describe.skipIf(Programs.need("postgres").missing)("with a PostgreSQL server", () => {
   behaviour("PostgreSQL", postgres, { clock: "real" })

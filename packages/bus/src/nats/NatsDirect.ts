@@ -10,11 +10,14 @@ export interface Found {
   readonly stored: Stored
 }
 
-export interface Query {
-  readonly seq: number
-  /** Then the first message of such a subject at or behind `seq`. */
-  readonly next_by_subj?: string
-}
+export type Query =
+  | {
+      readonly seq: number
+      /** Then the first message of such a subject at or behind `seq`. */
+      readonly next_by_subj?: string
+    }
+  /** The last message of a subject. */
+  | { readonly last_by_subj: string }
 
 const timeout = 5_000
 

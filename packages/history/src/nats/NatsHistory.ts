@@ -14,8 +14,10 @@ import { headers, type Msg, type JetStreamClient, type JetStreamManager, type Na
 import { Followers } from "../Followers.ts"
 import { type Added, check, History, type Item } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
+import * as NatsHistoryConsumer from "./NatsHistoryConsumer.ts"
+import { remake } from "./NatsHistoryRemake.ts"
 import * as NatsReading from "./NatsReading.ts"
-import { addedSubjectOf, ensureStream, isRemoved, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import { addedSubjectOf, ensureStream, isRemoved, streamName, subjectOf, tells } from "./NatsHistoryStream.ts"
 
 export interface NatsHistoryOptions extends Partial<Retention> {
   /** What the stream may take on the disk, oldest items go first. Default 1 GiB. */
@@ -24,6 +26,10 @@ export interface NatsHistoryOptions extends Partial<Retention> {
   readonly replicas?: number
   /** `verify`: `setup` creates and changes nothing, for services without the right. Default `apply`. */
   readonly manage?: "apply" | "verify"
+  /** Whether `setup` may make a stream anew that the server refuses to change; one process at a time. Default false. */
+  readonly remake?: boolean
+  /** As in `NatsOptions`. */
+  readonly inboxPrefix?: string
 }
 
 interface Nats {
@@ -48,6 +54,13 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             ? undefined
             : { seq, id: found.stored.id.slice(room.length + 1), body: found.stored.body },
         )
+
+      // A stream that tells what is added never stops to.
+      let isTelling = false
+      const checkTelling = Effect.fnUntraced(function* () {
+        if (!isTelling) isTelling = yield* tells((yield* connection.jetstream).manager)
+        return isTelling
+      })
 
       const followers = new Followers()
       // Ends with the layer.
@@ -85,6 +98,10 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           yield* check(room)
           const client = yield* connection.connected
           yield* followers.add(room, () => {}, onGap)
+          if (!(yield* checkTelling())) {
+            const { manager } = yield* connection.jetstream
+            return yield* NatsHistoryConsumer.follow({ client, manager }, room, options.inboxPrefix, onAdded)
+          }
           yield* Effect.acquireRelease(
             Effect.sync(() =>
               client.subscribe(addedSubjectOf(room), {
@@ -112,13 +129,15 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             Effect.mapError(failure(resource)),
           )
         }),
-        setup: Effect.flatMap(connection.jetstream, ({ manager }) =>
+        setup: Effect.flatMap(Effect.all([connection.jetstream, connection.connected]), ([{ manager }, client]) =>
           ensureStream(manager, {
             maxAge: Duration.toMillis(retention.maxAge),
             maxPerRoom: retention.maxPerRoom,
             maxBytes: options.maxBytes ?? 1024 ** 3,
             replicas: options.replicas ?? 1,
             manage: options.manage ?? "apply",
+            remake:
+              options.remake === true ? (wanted) => remake(client, streamName, wanted, options.inboxPrefix) : undefined,
           }),
         ),
       }

@@ -3,7 +3,8 @@
  * machine's disk, deleted, and restored with the new configuration: every message keeps its number and its time. The
  * snapshot is of the form that `nats stream restore FOLDER` takes, and stays where the restoring fails.
  *
- * Nothing may be added meanwhile, so only `armoricore setup` does this, with realtime stopped.
+ * Nothing can be added meanwhile, for the stream stands under other subjects: realtime keeps what is said and adds it
+ * later, as whenever the history is away. Only `armoricore setup` does this, so that it happens once.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { attempt } from "@armoricore/bus/nats/NatsErrors"
@@ -12,6 +13,9 @@ import { createInbox, JSONCodec, type NatsConnection, type StreamConfig, type St
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+
+/** Where the stream stands while it is copied, so that nothing is added to it. */
+const aside = "armoricore-history-aside.>"
 
 /** The server waits for an acknowledgement of each. */
 const chunkSize = 128 * 1024
@@ -38,12 +42,17 @@ export const remake = Effect.fnUntraced(function* (
   const resource = `stream ${name}`
   const folder = yield* Effect.sync(() => mkdtempSync(join(tmpdir(), "armoricore-history-")))
   yield* Effect.logInfo(`The ${resource} is made anew; until that is done a copy of it lies in ${folder}`)
+  const manager = yield* attempt(resource, () => client.jetstreamManager())
+  const { config } = yield* attempt(resource, () => manager.streams.info(name))
+  const stand = (subjects: ReadonlyArray<string>) =>
+    attempt(resource, () => manager.streams.update(name, { ...config, subjects: [...subjects] }))
+  yield* stand([aside])
   const snapshot = yield* attempt(resource, () => save(client, name, folder, inboxPrefix)).pipe(
-    // Nothing was changed yet.
+    // Nothing is lost yet.
+    Effect.tapError(() => Effect.ignore(stand(config.subjects))),
     Effect.tapError(() => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))),
   )
   yield* attempt(resource, async () => {
-    const manager = await client.jetstreamManager()
     await manager.streams.delete(name)
     await restore(client, name, folder, { ...snapshot, config: { ...snapshot.config, ...wanted } })
   }).pipe(

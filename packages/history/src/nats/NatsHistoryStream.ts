@@ -1,6 +1,6 @@
 /** The stream of the history, and how an existing one is brought to its settings. Only features of NATS 2.9 are used. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import { apiCode, attempt, failure, isMissing } from "@armoricore/bus/nats/NatsErrors"
+import { apiCode, failure, isMissing, type NatsFailure } from "@armoricore/bus/nats/NatsErrors"
 import { Duration, Effect } from "effect"
 import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType } from "nats"
 import { idWindow } from "../History.ts"
@@ -15,6 +15,9 @@ const addedPrefix = "armoricore-live.history."
 /** What the server stored is told here, with its number and that of the subject's message before it. */
 export const addedSubjectOf = (room: string): string => `${addedPrefix}${room}`
 
+/** The server refuses what a change of the stream asks for. */
+const unchangeable = 10052
+
 /** No message of this number. */
 export const isRemoved = (cause: unknown): boolean => [10037, 10043, 10057].includes(apiCode(cause) ?? 0)
 
@@ -24,10 +27,13 @@ export interface StreamLimits {
   readonly maxBytes: number
   readonly replicas: number
   readonly manage: "apply" | "verify"
+  /** How a stream gets settings that the server refuses to change; absent where nobody may make it anew. */
+  readonly remake: ((wanted: object) => Effect.Effect<void, NatsFailure>) | undefined
 }
 
+const resource = `stream ${streamName}`
+
 export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, limits: StreamLimits) {
-  const resource = `stream ${streamName}`
   const wanted = {
     name: streamName,
     subjects: [`${prefix}>`],
@@ -85,9 +91,43 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     )
     return [`${resource}: differs in ${changed.join(", ")}, left as it is`]
   }
-  if (changed.includes("republish") && config.republish === undefined) {
-    yield* Effect.logInfo(`The ${resource} on NATS does not tell what is added yet; trying to change that`)
+  const { remake } = limits
+  const update = (to: object) =>
+    Effect.tryPromise({
+      try: () => manager.streams.update(streamName, { ...config, ...to }),
+      catch: (cause) => cause,
+    })
+  const isTold = yield* update(wanted).pipe(
+    Effect.as(true),
+    Effect.catchIf(
+      (cause) => changed.includes("republish") && apiCode(cause) === unchangeable,
+      () => Effect.succeed(false),
+    ),
+    Effect.mapError(failure(resource)),
+  )
+  if (!isTold && remake === undefined) {
+    if (changed.includes("subjects")) {
+      return yield* new ConfigurationError({
+        setting: resource,
+        message: `The ${resource} is just being made anew by "armoricore setup"; start again when that is done, and run it again if it was stopped`,
+      })
+    }
+    // Nodes hear what is added all the same, by asking for it.
+    const { republish: _, ...rest } = wanted
+    yield* Effect.mapError(update(rest), failure(resource))
+    yield* Effect.logInfo(
+      `The ${resource} was made by an older version, which costs NATS a consumer for each room and node; "armoricore setup" brings it up to date and keeps what it holds`,
+    )
+    return [`${resource}: of an older version, and good enough`]
   }
-  yield* attempt(resource, () => manager.streams.update(streamName, { ...config, ...wanted }))
+  if (!isTold) yield* remake?.(wanted) ?? Effect.void
   return [`${resource}: updated ${changed.join(", ")}`]
 })
+
+/** Whether the stream tells by itself what is added. One that is not there yet will. */
+export const tells = (manager: JetStreamManager) =>
+  Effect.tryPromise({ try: () => manager.streams.info(streamName), catch: (cause) => cause }).pipe(
+    Effect.map(({ config }) => config.republish !== undefined),
+    Effect.catchIf(isMissing, () => Effect.succeed(true)),
+    Effect.mapError(failure(resource)),
+  )
