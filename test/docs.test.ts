@@ -6,10 +6,33 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
+import { faultOf, linksOf } from "../scripts/links.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).trim().split("\n")
 const scripts: Readonly<Record<string, string>> = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).scripts
+
+/** The anchor that a heading gets, as GitHub makes it. */
+const anchorOf = (heading: string): string =>
+  heading
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replaceAll(/\s/g, "-")
+
+/** A heading that comes again gets a number behind. */
+const anchorsOf = (markdown: string): ReadonlySet<string> => {
+  const times = new Map<string, number>()
+  const anchors = new Set<string>()
+  for (const [, heading = ""] of markdown.replaceAll(/^```[\s\S]*?^```$/gm, "").matchAll(/^#{1,6} (.*)$/gm)) {
+    const anchor = anchorOf(heading)
+    const before = times.get(anchor) ?? 0
+    times.set(anchor, before + 1)
+    anchors.add(before === 0 ? anchor : `${anchor}-${before}`)
+  }
+  return anchors
+}
 
 describe("documents", () => {
   for (const document of documents) {
@@ -19,6 +42,18 @@ describe("documents", () => {
       const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => match[1] ?? "")
       const lost = links.filter((link) => !existsSync(join(root, dirname(document), link)))
       assert.deepStrictEqual(lost, [])
+    })
+
+    it(`${document}: every anchor it links to is a heading`, () => {
+      const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)/g)]
+      const lost = links.filter(([, link = "", anchor = ""]) => {
+        const target = link === "" ? text : readFileSync(join(root, dirname(document), link), "utf8")
+        return !anchorsOf(target).has(anchor)
+      })
+      assert.deepStrictEqual(
+        lost.map(([link]) => link),
+        [],
+      )
     })
 
     it(`${document}: every npm script it names is there`, () => {
@@ -38,6 +73,9 @@ describe("code in documents", () => {
       })
     }
     for (const [, code = ""] of text.matchAll(/^```json\n([\s\S]*?)^```$/gm)) {
+      // Other JSON is shown too: log lines, provider bodies.
+      const shown: unknown = JSON.parse(code)
+      if (typeof shown !== "object" || shown === null || !("payload" in shown)) continue
       it(`${document}: an event of ${code.length} characters is one`, () => {
         const read = EventCodec.decodeResult(new TextEncoder().encode(code))
         assert.isTrue(Result.isSuccess(read), JSON.stringify(read))
@@ -48,6 +86,26 @@ describe("code in documents", () => {
   it("README's pipeline is the one of the examples", () => {
     const shown = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1]
     assert.strictEqual(shown, readFileSync(join(root, "examples/layers/Pipeline.ts"), "utf8"))
+  })
+})
+
+describe("addresses outside", () => {
+  it("are found in the text and not in code, and each is asked for once", () => {
+    const markdown =
+      "See [a](https://a.invalid/x) and [again](https://a.invalid/x).\n```sh\n[b](https://b.invalid)\n```\n"
+    assert.deepStrictEqual([...linksOf(new Map([["a.md", markdown]]))], [["https://a.invalid/x", "a.md"]])
+  })
+
+  it("are broken where no request for them is answered", async () => {
+    const answers =
+      (...statuses: Array<number>) =>
+      () =>
+        Promise.resolve(new Response(null, { status: statuses.shift() ?? 500 }))
+    assert.isUndefined(await faultOf("https://a.invalid", answers(200)))
+    assert.isUndefined(await faultOf("https://a.invalid", answers(405, 200)))
+    assert.strictEqual(await faultOf("https://a.invalid", answers(404, 404)), "answers 404")
+    const away = () => Promise.reject(new Error("no such host"))
+    assert.strictEqual(await faultOf("https://a.invalid", away), "cannot be reached: no such host")
   })
 })
 

@@ -1,0 +1,49 @@
+/** `npm run audit` over a report in the form of `npm audit --json`, and the answers over the lock file. */
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+import { answeredIn, findingsOf, verdict } from "../scripts/audit.ts"
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), "utf8")
+const answers = read("docs/vulnerabilities.md")
+const findings = findingsOf(JSON.parse(read("test/fixtures/audit/report.json")))
+
+describe("npm run audit", () => {
+  it("finds each advisory once, whatever leads to it", () => {
+    assert.deepStrictEqual(
+      findings.map(({ id, package: name }) => [id, name]),
+      [
+        ["GHSA-0000-0000-0000", "made-up"],
+        ["GHSA-wm7h-9275-46v2", "dicer"],
+      ],
+    )
+  })
+
+  it("fails on the one that nobody answered, and names it", () => {
+    const { lines, passed } = verdict(findings, answeredIn(answers))
+    assert.isFalse(passed)
+    assert.deepStrictEqual(
+      lines.filter((line) => line.startsWith("unanswered")),
+      ["unanswered: GHSA-0000-0000-0000 made-up <2.0.0 (critical): Nobody has looked at this yet"],
+    )
+  })
+
+  it("passes where all are answered", () => {
+    const answered = answeredIn(`${answers}\n| GHSA-0000-0000-0000 | made-up | … |\n`)
+    assert.isTrue(verdict(findings, answered).passed)
+  })
+
+  it("is no pass where the registry could not be asked", () => {
+    assert.throws(() => findingsOf({ message: "405 Method Not Allowed" }), /gave no report: 405/)
+  })
+
+  it("answers for the versions that are locked", () => {
+    const lock: { readonly packages: Readonly<Record<string, { readonly version?: string }>> } = JSON.parse(
+      read("package-lock.json"),
+    )
+    const rows = [...answers.matchAll(/^\| \[(?:GHSA|npm)-[^|]*\| `([^`]+) ([^`]+)`/gm)]
+    assert.isNotEmpty(rows)
+    for (const [row, name = "", version = ""] of rows)
+      assert.strictEqual(lock.packages[`node_modules/${name}`]?.version, version, row)
+  })
+})
