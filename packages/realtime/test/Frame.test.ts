@@ -1,11 +1,11 @@
 import { decodeHead, serializer } from "@armoricore/realtime/protocol/Frame"
 import { serializer as serializerV1 } from "@armoricore/realtime/protocol/FrameV1"
-import { isName, isRef } from "@armoricore/realtime/protocol/Message"
+import { fits, isRef } from "@armoricore/realtime/protocol/Message"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Serializer } from "phoenix"
 
-const Name = Schema.String.check(Schema.makeFilter(isName))
+const Name = Schema.String.check(Schema.makeFilter(fits))
 const Ref = Schema.NullOr(Schema.String.check(Schema.makeFilter(isRef)))
 const JsonObject = Schema.Record(Schema.String, Schema.Json)
 const Bytes = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))

@@ -11,16 +11,7 @@
  *
  * Pure; no input makes it throw.
  */
-import {
-  type Body,
-  isName,
-  isRef,
-  maxNameBytes,
-  type Message,
-  type Payload,
-  type Ref,
-  type Serializer,
-} from "./Message.ts"
+import { type Body, isRef, maxNameBytes, type Message, type Payload, type Ref, type Serializer } from "./Message.ts"
 import { RawJson } from "./RawJson.ts"
 
 const kind = { push: 0, reply: 1, broadcast: 2 } as const
@@ -40,7 +31,7 @@ export const decodeText = (text: string): Message | undefined => {
   const json = parse(text)
   if (!Array.isArray(json) || json.length !== 5) return undefined
   const [joinRef, ref, topic, event, payload]: ReadonlyArray<unknown> = json
-  if (!isRef(joinRef) || !isRef(ref) || !isName(topic) || !isName(event)) return undefined
+  if (!isRef(joinRef) || !isRef(ref) || typeof topic !== "string" || typeof event !== "string") return undefined
   return { joinRef, ref, topic, event, payload }
 }
 

@@ -3,13 +3,13 @@
  * only. Bytes have no form in it, so they travel as `{"data": base64}`.
  */
 import { parse } from "./Frame.ts"
-import { isName, isRef, type Message, type Payload, type Serializer } from "./Message.ts"
+import { isRef, type Message, type Payload, type Serializer } from "./Message.ts"
 
 const decodeText = (text: string): Message | undefined => {
   const json = parse(text)
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined
   const { topic, event, payload, ref = null, join_ref: joinRef = null }: Partial<Record<string, unknown>> = { ...json }
-  if (!isRef(joinRef) || !isRef(ref) || !isName(topic) || !isName(event)) return undefined
+  if (!isRef(joinRef) || !isRef(ref) || typeof topic !== "string" || typeof event !== "string") return undefined
   return { joinRef, ref, topic, event, payload: payload ?? {} }
 }
 

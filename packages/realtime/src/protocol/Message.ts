@@ -38,13 +38,15 @@ export interface Serializer {
   readonly broadcast: (topic: string, event: string, payload: Payload) => Body
 }
 
-/** Longest topic, event and ref, in UTF-8 bytes: the binary form has one byte for each length. */
+/**
+ * Longest topic of a channel and longest ref, in UTF-8 bytes: the binary form has one byte for each length. A text may
+ * name a longer topic or event, and is told that there is none.
+ */
 export const maxNameBytes = 255
 
 export const isRef = (value: unknown): value is Ref =>
   value === null || typeof value === "number" || (typeof value === "string" && fits(value))
 
-export const isName = (value: unknown): value is string => typeof value === "string" && fits(value)
-
 /** Length first: most names are far below the limit, and UTF-8 needs at most three bytes for a UTF-16 unit. */
-const fits = (text: string): boolean => text.length * 3 <= maxNameBytes || Buffer.byteLength(text) <= maxNameBytes
+export const fits = (text: string): boolean =>
+  text.length * 3 <= maxNameBytes || Buffer.byteLength(text) <= maxNameBytes
