@@ -9,6 +9,9 @@
  *
  * `stop` is called when the socket is gone, the client left, the join was refused, the channel crashed, or the same
  * topic was joined again. It runs once; whoever calls it again gets the same fiber to wait for.
+ *
+ * What a client said before it hung up or joined anew is heard first: a page that sends a message and closes, or shows
+ * the room again at once, meant it. An operator's end is at once.
  */
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
@@ -23,6 +26,9 @@ import type { Broadcast, BroadcastOptions } from "./Topics.ts"
 const maxHeld = 1000
 
 const leaveTimeout = "5 seconds"
+
+/** For so long a membership that ends still handles what waits. */
+const hearingTime = "5 seconds"
 
 export class JoinedChannel implements Member {
   readonly topic: string
@@ -45,6 +51,8 @@ export class JoinedChannel implements Member {
   #busy = false
   #fiber: Fiber.Fiber<void> | undefined = undefined
   #stopping: Fiber.Fiber<void> | undefined = undefined
+  /** The client knows that it is over. */
+  #isEndTold = false
 
   constructor(socket: Socket, channel: Registered, params: Params, message: Message) {
     this.#socket = socket
@@ -105,12 +113,17 @@ export class JoinedChannel implements Member {
     this.#socket.unsubscribe(this.topic, this, part)
   }
 
-  stop(): Fiber.Fiber<void> {
+  stop(options?: { readonly hears: boolean }): Fiber.Fiber<void> {
     if (this.#stopping !== undefined) return this.#stopping
     this.#socket.unsubscribe(this.topic, this)
     const fiber = this.#busy ? this.#fiber : undefined
-    this.#stopping = this.#socket.run(this.#end(fiber))
+    this.#stopping = this.#socket.run(this.#end(fiber, options?.hears === true && this.#isSpokenTo))
     return this.#stopping
+  }
+
+  /** A join alone, or one that was left again, is nothing to wait for. */
+  get #isSpokenTo(): boolean {
+    return this.#joined || this.#inbox?.some(({ event }) => event !== "phx_leave") === true
   }
 
   #run(effect: Effect.Effect<void>): void {
@@ -138,7 +151,7 @@ export class JoinedChannel implements Member {
   #join(message: Message): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       // First the old one's `leave`, so that a channel never sees the same socket twice on a topic.
-      if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop())
+      if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop({ hears: true }))
       yield* this.#socket.ready(this.topic)
       const exit = yield* Effect.exit(Scope.provide(this.#channel.join(this, message.payload), this.#scope))
       const refusal = yield* this.#refusalOf(exit)
@@ -155,7 +168,7 @@ export class JoinedChannel implements Member {
     const replaced = this.#replaced
     if (replaced === undefined) return
     this.#replaced = undefined
-    this.#socket.end(replaced, "phx_close", {})
+    if (!replaced.#isEndTold) this.#socket.end(replaced, "phx_close", {})
     replaced.#endReplaced()
   }
 
@@ -216,21 +229,28 @@ export class JoinedChannel implements Member {
   #left(message: Message): Effect.Effect<void> {
     return this.#finish(() => {
       this.#socket.reply(message, "ok", {})
+      this.#isEndTold = true
       this.#socket.end(this, "phx_close", {})
     })
   }
 
   #crashed(cause: Cause.Cause<unknown>): Effect.Effect<void> {
-    const finish = this.#finish(() => this.#socket.end(this, "phx_error", { reason: "channel_crash" }))
+    const finish = this.#finish(() => {
+      this.#isEndTold = true
+      this.#socket.end(this, "phx_error", { reason: "channel_crash" })
+    })
     return Effect.andThen(Effect.logError(`the channel ${this.topic} crashed`, cause), finish)
   }
 
-  /** The membership's own fiber ends it: it rests first, or `stop` would interrupt the fiber that waits for it. */
+  /**
+   * The membership's own fiber ends it: it rests first, or `stop` would interrupt the fiber that waits for it. Where it is
+   * being stopped already, that one waits for this fiber.
+   */
   #finish(tell: () => void = () => {}): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       this.#rest()
       this.#socket.forget(this)
-      yield* Fiber.await(this.stop())
+      if (this.#stopping === undefined) yield* Fiber.await(this.stop())
       tell()
       for (const late of this.#take()) this.#socket.refuseUnmatched(late)
     })
@@ -243,12 +263,16 @@ export class JoinedChannel implements Member {
     return late
   }
 
-  #end(fiber: Fiber.Fiber<void> | undefined): Effect.Effect<void> {
+  #end(fiber: Fiber.Fiber<void> | undefined, hears: boolean): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (fiber !== undefined) {
+        if (hears) yield* Effect.timeoutOption(Fiber.await(fiber), hearingTime)
         yield* Fiber.interrupt(fiber)
         // Whatever still waits was sent to a membership that is gone: it must not count for ever, and a leave got its way.
-        for (const late of this.#take()) if (late.event === "phx_leave") this.#socket.reply(late, "ok", {})
+        for (const late of this.#take()) {
+          if (late.event === "phx_leave") this.#socket.reply(late, "ok", {})
+          else this.#socket.refuseUnmatched(late)
+        }
       }
       this.#answered()
       const leave = this.#joined ? this.#channel.leave : undefined

@@ -27,7 +27,7 @@ import { type Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import { decide } from "./protocol/Lifecycle.ts"
-import type { Message, Payload, Serializer, Status } from "./protocol/Message.ts"
+import { fits, type Message, type Payload, type Serializer, type Status } from "./protocol/Message.ts"
 import * as Refusals from "./Refusal.ts"
 import type { BroadcastOptions, Subscriber, Topics } from "./Topics.ts"
 import type { Receiver, Transport } from "./Transport.ts"
@@ -83,6 +83,8 @@ export class Socket implements Receiver, Connected {
   readonly #members = new Map<string, JoinedChannel>()
   #heardAt: number
   #closing = false
+  /** An operator ended it: what still waits for an answer is not heard. */
+  #isExpelled = false
   /** Not read: too many messages wait. */
   #backlogged = false
   /** Messages refused with `rate_limit` since the last sweep; at the limit the socket is not read until the next. */
@@ -128,10 +130,10 @@ export class Socket implements Receiver, Connected {
     this.#heardAt = this.#surroundings.clock.currentTimeMillisUnsafe()
   }
 
-  /** Stops every membership and waits for it. */
+  /** Stops every membership and waits for it: what was said before the end counts, though nobody waits for the answer. */
   get farewell(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const stopped = Array.from(this.#members.values(), (member) => member.stop())
+      const stopped = Array.from(this.#members.values(), (member) => member.stop({ hears: !this.#isExpelled }))
       this.#members.clear()
       return Effect.asVoid(Fiber.awaitAll(stopped))
     })
@@ -223,7 +225,7 @@ export class Socket implements Receiver, Connected {
   }
 
   kick(reason: string): void {
-    this.close(CloseCode.kicked(reason))
+    this.#expel(CloseCode.kicked(reason))
   }
 
   kickFrom(topic: string, reason: string): boolean {
@@ -237,7 +239,12 @@ export class Socket implements Receiver, Connected {
 
   /** Closes the socket if its token was revoked. */
   heedRevocations(): void {
-    if (this.#surroundings.revocations.isRevoked(this.identity)) this.close(CloseCode.revoked)
+    if (this.#surroundings.revocations.isRevoked(this.identity)) this.#expel(CloseCode.revoked)
+  }
+
+  #expel(why: CloseCode.CloseCode): void {
+    this.#isExpelled = true
+    this.close(why)
   }
 
   get #isFlooding(): boolean {
@@ -313,7 +320,7 @@ export class Socket implements Receiver, Connected {
     const { limits } = this.#surroundings
     const wait = this.place.user.join(limits.userJoins, now) || this.place.address.join(limits.addressJoins, now)
     if (wait > 0) return this.#limit(message, wait)
-    const found = this.#surroundings.channels.find(message.topic)
+    const found = fits(message.topic) ? this.#surroundings.channels.find(message.topic) : undefined
     if (found === undefined) return this.refuseUnmatched(message)
     const member = new JoinedChannel(this, found.channel, found.params, message)
     this.#members.set(message.topic, member)

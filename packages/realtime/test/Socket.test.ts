@@ -75,6 +75,24 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
+  it.live("a topic or an event over 255 bytes ended the socket, and with it every other channel", () =>
+    Effect.gen(function* () {
+      const long = "x".repeat(300)
+      for (const query of ["vsn=2.0.0", "vsn=1.0.0"]) {
+        const server = yield* start()
+        const client = yield* connect(server, { query: `${query}&token=${yield* server.token("u1")}` })
+        const ask = (topic: string, event: string) => {
+          const frame = query === "vsn=2.0.0" ? ["1", "1", topic, event, {}] : { topic, event, payload: {}, ref: "1" }
+          client.ws.send(JSON.stringify(frame))
+          return Effect.map(client.raw, String)
+        }
+        assert.include(yield* ask(`room:${long}`, "phx_join"), '"reason":"unmatched topic"')
+        yield* ask("room:a", "phx_join")
+        assert.include(yield* ask("room:a", long), '"reason":"unknown_event"')
+      }
+    }),
+  )
+
   it.live("joined twice: the new reply first, then the old one's close; the old join_ref is dropped", () =>
     Effect.gen(function* () {
       const server = yield* start()
@@ -314,7 +332,7 @@ describe("a socket's end", () => {
       yield* client.next
       client.send("1", "3", "room:a", "hang", {})
       yield* Effect.repeat(Effect.yieldNow, { while: () => !server.diary.includes("hangs") })
-      client.ws.terminate()
+      for (const socket of server.endpoint.sockets()) socket.kick("enough")
       yield* Effect.repeat(Effect.yieldNow, { while: () => server.endpoint.size() > 0 })
       assert.deepStrictEqual(server.diary, ["join a", "hangs", "hung", "leave a", "timer ended"])
       assert.strictEqual(server.topics.size("room:a"), 0)
