@@ -27,20 +27,19 @@ const decode = Schema.decodeUnknownOption(Said)
 
 const sayAgain = "15 seconds"
 
-/** `tell` says the number to this node's sockets. */
-export const make = Effect.fnUntraced(function* (tell: (topic: string, count: number) => void) {
+/** `tell` says the number to this node's sockets; `count` is the number at the time it is asked. */
+export const make = Effect.fnUntraced(function* (tell: (topic: string, count: () => number) => void) {
   const topics = yield* Topics
   const cluster = yield* Cluster
   const watched = new Map<string, { readonly subscriber: Subscriber; readonly others: Map<string, number> }>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
-  const shown = yield* OncePerSecond.make((topic) =>
-    Effect.sync(() => {
-      let count = topics.size(topic)
-      for (const other of watched.get(topic)?.others.values() ?? []) count += other
-      tell(topic, count)
-    }),
-  )
+  const countOf = (topic: string): number => {
+    let count = topics.size(topic)
+    for (const other of watched.get(topic)?.others.values() ?? []) count += other
+    return count
+  }
+  const shown = yield* OncePerSecond.make((topic) => Effect.sync(() => tell(topic, () => countOf(topic))))
   if (!cluster.isShared) return { changed: shown.changed } satisfies Viewers
 
   const say = (topic: string, asks: boolean) =>

@@ -77,6 +77,31 @@ describe("comments", () => {
     }),
   )
 
+  it.live("a reader too slow for a number of viewers kept one that was over", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { maxQueuedBytes: 300_000 } })
+      const { client: slow } = yield* join(server, "slow")
+      assert.deepStrictEqual(yield* next(slow, "viewer_count"), { count: 1 })
+      slow.ws.pause()
+      // Far more than the kernel takes, so that the number finds the queue full.
+      const flood = Effect.forEach(
+        Array.from({ length: 200 }),
+        () =>
+          Effect.callback<void>((resume) => {
+            server.topics.deliver(topic, "new_comment", { content: "x".repeat(90_000) }, { droppable: true })
+            setImmediate(() => resume(Effect.void))
+          }),
+        { discard: true },
+      )
+      yield* flood
+      const { client: bob } = yield* join(server, "bob")
+      assert.deepStrictEqual(yield* next(bob, "viewer_count"), { count: 2 })
+      yield* flood
+      slow.ws.resume()
+      assert.deepStrictEqual(yield* next(slow, "viewer_count"), { count: 2 })
+    }),
+  )
+
   it.live("go when moderation takes them away, from the history too", () =>
     Effect.gen(function* () {
       const server = yield* start()

@@ -51,7 +51,12 @@ export const layer = CommentsChannel.toLayer(
     const outbox = yield* Outbox
     const rate = yield* CommentRate
     const viewers = yield* Viewers.make((topic, count) =>
-      topics.deliver(topic, "viewer_count", { count }, { droppable: true }),
+      topics.deliver(
+        topic,
+        "viewer_count",
+        { count: count() },
+        { droppable: true, latest: { topic, event: "viewer_count", payload: () => ({ count: count() }) } },
+      ),
     )
     return CommentsChannel.handlers(
       Effect.fnUntraced(function* (stream, wanted) {
