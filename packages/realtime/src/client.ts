@@ -95,10 +95,14 @@ export const channel = <T extends Topic>(
   let seq: number | undefined
   const saw = (value: unknown): void => {
     if (typeof value !== "object" || value === null || !("seq" in value) || typeof value.seq !== "number") return
-    seq = Math.max(seq ?? 0, value.seq)
+    // They come in order; a lower one is the first of a history that began anew.
+    seq = value.seq
   }
   const joined: Array<(reply: never) => void> = []
-  const raw = socket.channel(topic, () => Object.assign({}, payload, seq === undefined ? {} : { since: seq }))
+  // How many of the latest to begin with says nothing of how many were missed: with `last` only so many would come.
+  const raw = socket.channel(topic, () =>
+    Object.assign({}, payload, seq === undefined ? {} : { since: seq, last: undefined }),
+  )
 
   // What the server sends fits its own declaration, or it would have crashed instead: these are the places where JSON
   // from the wire gets its type.

@@ -73,4 +73,66 @@ describe("the typed client", () => {
       assert.deepStrictEqual(seen, ["1", "2", "3", "4"])
     }),
   )
+
+  it.live("who began with the last one got only the last one of those missed", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const socket = yield* connected(server, "u1")
+      const room = channel(socket, "chat:room:7", { last: 1 })
+      const seen: Array<string> = []
+      const recovered: Array<boolean> = []
+      room.onJoin((reply) => {
+        recovered.push(reply.recovered)
+        reply.messages.forEach(({ content }) => seen.push(content))
+      })
+      room.on("new_message", ({ content }) => seen.push(content))
+      yield* Effect.promise(() => room.join())
+      yield* Effect.promise(() => room.push("new_message", { content: "1" }))
+      const other = channel(yield* connected(server, "u2"), "chat:room:7", {})
+      yield* Effect.promise(() => other.join())
+      socket.disconnect()
+      yield* until(() => server.endpoint.size() === 1)
+      for (const content of ["2", "3", "4"]) yield* Effect.promise(() => other.push("new_message", { content }))
+      socket.connect()
+      yield* until(() => recovered.length === 2)
+      assert.deepStrictEqual(
+        [seen, recovered],
+        [
+          ["1", "2", "3", "4"],
+          [true, true],
+        ],
+      )
+    }),
+  )
+
+  it.live("after a history began anew it went on asking from where the old one had ended", () =>
+    Effect.gen(function* () {
+      const asked: Array<unknown> = []
+      const listeners: Array<(payload: Record<string, unknown>) => void> = []
+      const push = { receive: () => push }
+      const fake = {
+        join: () => push,
+        leave: () => push,
+        push: () => push,
+        on: (_: string, listener: (payload: Record<string, unknown>) => void) => listeners.push(listener),
+      }
+      let params: () => unknown = () => ({})
+      const room = channel(
+        {
+          channel: (_, payload) => {
+            params = () => (typeof payload === "function" ? payload() : payload)
+            return fake
+          },
+        },
+        "chat:room:7",
+        {},
+      )
+      room.on("new_message", () => {})
+      for (const seq of [5000, 1]) {
+        for (const listener of listeners) listener({ seq })
+        asked.push(params())
+      }
+      assert.deepStrictEqual(JSON.stringify(asked), '[{"since":5000},{"since":1}]')
+    }),
+  )
 })
