@@ -115,7 +115,11 @@ const make = Effect.gen(function* () {
       if (suppressed === undefined) return
       const entry = yield* begin(asked, "refused")
       yield* write({ ...entry, detail, ...(suppressed === 0 ? {} : { suppressed }) })
-      yield* Effect.logWarning(`refused: ${detail}`, { audit: entry.id, act: asked.act, user_id: asked.user_id })
+      yield* Effect.logWarning(`refused: ${detail}`, {
+        audit: entry.id,
+        act: asked.act,
+        ...(asked.user_id === undefined ? {} : { user_id: asked.user_id }),
+      })
     }),
     list: Effect.fnUntraced(function* ({ limit, ...filter }) {
       const found: Array<AuditEntry> = []

@@ -33,8 +33,16 @@ export const folder: Effect.Effect<
   if (known._tag === "Some" && (wanted._tag === "None" || wanted.value === known.value)) return built
   if (wanted._tag === "None")
     return yield* new NotBuilt({ message: "this installation has no console: install it again" })
-  yield* build
-  yield* Effect.mapError(fs.writeFileString(join(built, stamp), wanted.value), unwritable)
+  const building = Effect.andThen(
+    build,
+    Effect.mapError(fs.writeFileString(join(built, stamp), wanted.value), unwritable),
+  )
+  // An older page is better than none.
+  yield* known._tag === "None"
+    ? building
+    : Effect.catchTag(building, "NotBuilt", ({ message }) =>
+        Effect.logWarning(`the console stays as it was: ${message}`),
+      )
   return built
 })
 

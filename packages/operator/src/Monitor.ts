@@ -64,8 +64,14 @@ const make = Effect.gen(function* () {
   const take = Effect.gen(function* () {
     const at = yield* Clock.currentTimeMillis
     const infos = yield* plane.nodes
-    const { answers, silent } = yield* plane.ask(NodeAnswers.vitals, undefined)
-    const circuits = yield* plane.ask(NodeAnswers.circuits, undefined)
+    // At once: who is silent is waited for only once.
+    const [vitals, circuits] = yield* Effect.all(
+      [plane.ask(NodeAnswers.vitals, undefined), plane.ask(NodeAnswers.circuits, undefined)],
+      { concurrency: 2 },
+    )
+    const { answers } = vitals
+    // What cannot be read, as from another version, is no better than silence.
+    const silent = [...vitals.silent, ...vitals.failures.map(({ node }) => node)]
     const counted = yield* Effect.catch(countLetters(at), () => Effect.succeed(letters))
     const none = { stages: {}, ready: 0, failed: 0 }
     const counts = yield* Effect.catch(jobs.counts, () => Effect.succeed(none))

@@ -19,6 +19,32 @@ export const path = "/rpc"
 /** A dead letter's body goes both ways. */
 const maxMessageBytes = 4 * 1024 * 1024
 
+const jsonLines = RpcSerialization.makeNdjson({ maxBufferSize: maxMessageBytes })
+
+/**
+ * On a socket each message holds whole lines. Where a rest could be kept for the next one, whoever connects could send a
+ * large line in crumbs, and each would cost a search of all that came before.
+ */
+const wholeLines = RpcSerialization.RpcSerialization.of({
+  ...jsonLines,
+  makeUnsafe: () => {
+    const lines = jsonLines.makeUnsafe()
+    return {
+      ...lines,
+      decode: (message) => {
+        if (message.at(-1) !== (typeof message === "string" ? "\n" : lineFeed)) throw new NotWhole()
+        return lines.decode(message)
+      },
+    }
+  },
+})
+const lineFeed = 10
+
+class NotWhole extends Error {
+  override readonly name = "NotWhole"
+  override readonly message = "each message must end in a line feed"
+}
+
 /** The two listeners; false: another path, nothing was touched. Both end with the scope. */
 export const make = Effect.gen(function* () {
   const scope = yield* Scope.make()
@@ -33,7 +59,10 @@ export const make = Effect.gen(function* () {
   )
   const options = { disableFatalDefects: true }
   const http = yield* Scope.provide(RpcServer.toHttpEffect(OperatorApi, options), scope)
-  const sockets = yield* Scope.provide(RpcServer.toHttpEffectWebsocket(OperatorApi, options), scope)
+  const sockets = yield* RpcServer.toHttpEffectWebsocket(OperatorApi, options).pipe(
+    Scope.provide(scope),
+    Effect.provideService(RpcSerialization.RpcSerialization, wholeLines),
+  )
   const limited = Effect.provideService(http, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxMessageBytes))
   const answer = yield* NodeHttpServer.makeHandler(limited, { scope })
   const upgrade = yield* NodeHttpServer.makeUpgradeHandler(Effect.succeed(server), sockets, { scope })
@@ -54,7 +83,7 @@ export const make = Effect.gen(function* () {
       return true
     },
   }
-}).pipe(Effect.provide(RpcSerialization.layerNdjson))
+}).pipe(Effect.provideService(RpcSerialization.RpcSerialization, jsonLines))
 
 const patienceMillis = 1_000
 const restart = 1012

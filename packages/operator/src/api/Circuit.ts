@@ -26,4 +26,8 @@ export const Circuit = Schema.Struct({
 })
 export type Circuit = typeof Circuit.Type
 
-export const CircuitName = Schema.String.check(Schema.isPattern(/^(route|dependency):[A-Za-z0-9_.-]{1,100}$/u))
+export const CircuitName = Schema.String.check(
+  Schema.isPattern(/^(route|dependency):[A-Za-z0-9_.-]{1,100}$/u, {
+    expected: "the name of a circuit as it is listed, for example route:fcm",
+  }),
+)

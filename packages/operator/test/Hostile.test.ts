@@ -1,0 +1,80 @@
+/** What the wire is sent that no client of ours would send: it is answered, and the next one is served. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
+import { once } from "node:events"
+import WebSocket from "ws"
+import { api, listening, tokenFor } from "./support.ts"
+
+const request = (tag: unknown, payload: unknown, extra: object = {}) =>
+  `${JSON.stringify({ _tag: "Request", id: "1", tag, payload, headers: [], ...extra })}\n`
+
+const serving = (title: string, run: (port: number, token: string) => Promise<void>) =>
+  it.live(title, () =>
+    Effect.gen(function* () {
+      const port = yield* listening
+      const token = yield* tokenFor("op", { roles: ["operator"] })
+      yield* Effect.promise(() => run(port, token))
+    }).pipe(Effect.scoped, Effect.provide(api), Effect.provide(Logger.layer([]))),
+  )
+
+const post = async (port: number, body: string, headers: Record<string, string> = {}) => {
+  const response = await fetch(`http://127.0.0.1:${port}/rpc`, { method: "POST", body, headers })
+  return { status: response.status, text: await response.text(), headers: response.headers }
+}
+
+const hostile: Readonly<Record<string, string>> = {
+  nothing: "",
+  "no JSON": "\u0000 garbage\n",
+  "JSON that is no message": "[1,2]\nnull\n5\n{}\n",
+  "an unknown procedure": request("DropTables", {}),
+  "a name that every object has": request("__proto__", {}),
+  "wrong types": request("Kick", { user_id: 5, reason: {} }),
+  "a reason that is too long": request("Kick", { user_id: "a", reason: "x".repeat(300) }),
+  "an id that is no id": request("WhoAmI", null, { id: {} }),
+  "headers that are none": request("WhoAmI", null, { headers: [[1, {}]] }),
+  "deep nesting": request("ListJobs", 0).replace("0,", `${"[".repeat(50_000)}${"]".repeat(50_000)},`),
+  "the end of what never began": `${JSON.stringify({ _tag: "Interrupt", requestId: "9" })}\n`,
+}
+
+describe("hostile input", () => {
+  serving("is answered, does nothing, and the next caller is served", async (port, token) => {
+    const headers = { authorization: `Bearer ${token}` }
+    for (const [name, body] of Object.entries(hostile)) {
+      const { status, text } = await post(port, body, headers)
+      assert.strictEqual(status, 200, name)
+      assert.notInclude(text, '"Success"', name)
+    }
+    assert.strictEqual((await post(port, "x".repeat(5_000_000), headers)).status, 413)
+    const { text } = await post(port, request("WhoAmI", null), headers)
+    assert.include(text, '"user_id":"op"')
+    const audit = await post(port, request("ListAudit", {}), headers)
+    assert.include(audit.text, '"value":[]')
+  })
+
+  serving("another site can read nothing, and has no cookie to ride on", async (port) => {
+    const { headers, text } = await post(port, request("WhoAmI", null), {
+      origin: "https://evil.example",
+      "content-type": "text/plain",
+      cookie: "token=anything",
+    })
+    assert.include(text, '"reason":"missing"')
+    assert.isNull(headers.get("access-control-allow-origin"))
+  })
+
+  serving("a line sent in crumbs to a socket held up the process for a minute", async (port, token) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/rpc`)
+    await once(socket, "open")
+    const answers: Array<string> = []
+    socket.on("message", (data) => answers.push(String(data)))
+    socket.send("x".repeat(1_000_000))
+    for (let crumb = 0; crumb < 100; crumb++) socket.send("x")
+    socket.send(request("WhoAmI", null, { headers: [["authorization", `Bearer ${token}`]] }))
+    while (!answers.some((answer) => answer.includes('"user_id":"op"'))) await once(socket, "message")
+    // Each crumb was refused by itself, nothing of it was kept.
+    assert.lengthOf(
+      answers.filter((answer) => answer.includes("must end in a line feed")),
+      101,
+    )
+    socket.terminate()
+  })
+})
