@@ -1,0 +1,75 @@
+/** The console's files as a browser gets them. */
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import { ConsoleServer } from "@armoricore/operator"
+
+const listening = Effect.gen(function* () {
+  const { handleRequest } = yield* ConsoleServer.make
+  const server = createServer((request, response) => {
+    if (!handleRequest(request, response)) response.writeHead(418).end()
+  })
+  server.listen(0, "127.0.0.1")
+  yield* Effect.promise(() => once(server, "listening"))
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.close().closeAllConnections()))
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+})
+
+const serving = (title: string, run: (url: string) => Promise<void>) =>
+  it.live(
+    title,
+    () =>
+      Effect.flatMap(listening, (url) => Effect.promise(() => run(url))).pipe(
+        Effect.scoped,
+        Effect.provide(NodeServices.layer),
+        Effect.provide(Logger.layer([])),
+      ),
+    // The first one may have to build it.
+    130_000,
+  )
+
+describe("the console's files", () => {
+  serving("the page and all it names are there, under a policy that lets no foreign script run", async (url) => {
+    const page = await fetch(`${url}/console`)
+    assert.strictEqual(page.status, 200)
+    assert.strictEqual(page.headers.get("content-type"), "text/html; charset=utf-8")
+    assert.strictEqual(page.headers.get("cache-control"), "no-cache")
+    const policy = page.headers.get("content-security-policy") ?? ""
+    for (const rule of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"]) {
+      assert.include(policy.split("; "), rule)
+    }
+    const named = [...(await page.text()).matchAll(/(?:src|href)="(\/console\/[^"]+)"/g)].map(([, path = ""]) => path)
+    assert.isAtLeast(named.length, 2)
+    for (const path of named) {
+      const file = await fetch(url + path)
+      assert.strictEqual(file.status, 200, path)
+      assert.strictEqual(file.headers.get("x-content-type-options"), "nosniff")
+      if (path.includes("/assets/")) assert.include(file.headers.get("cache-control") ?? "", "immutable")
+    }
+  })
+
+  serving("nothing else of the disk is there, and nothing but reading", async (url) => {
+    for (const path of [
+      "/console/../package.json",
+      "/console/%2e%2e/package.json",
+      "/console/..%2fpackage.json",
+      "/console/assets",
+      "/console/a/b/c.js",
+      "/console/nothing.js",
+      "/console/built-from.txt/x",
+    ]) {
+      const { status } = await fetch(url + path)
+      assert.include([404, 418], status, path)
+    }
+    assert.strictEqual((await fetch(`${url}/console`, { method: "POST" })).status, 405)
+    assert.strictEqual((await fetch(`${url}/consoles`)).status, 418)
+  })
+
+  serving("a request for the headers alone gets no body", async (url) => {
+    const head = await fetch(`${url}/console`, { method: "HEAD" })
+    assert.deepStrictEqual([head.status, await head.text()], [200, ""])
+  })
+})
