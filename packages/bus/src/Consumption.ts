@@ -184,6 +184,12 @@ export const run = Effect.fnUntraced(function* <R>(
         Effect.andThen(Effect.sleep(afterBusFault)),
       ),
     ),
+    // Pulling never ends by itself: whoever is not asked for any more would wait for ever.
+    Effect.catchDefect((defect) =>
+      Effect.logError(`Consumer ${options.name} met a fault while it pulled`, defect).pipe(
+        Effect.andThen(Effect.sleep(afterBusFault)),
+      ),
+    ),
   )
   // Both end with the scope; the puller also with a drain.
   const puller = yield* Effect.forkScoped(Effect.forever(Effect.andThen(slots.await, pull)))

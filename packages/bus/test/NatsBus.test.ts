@@ -2,6 +2,7 @@ import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Queue, Redacted, Stream } from "effect"
+import { connect } from "node:net"
 import * as Address from "../src/Address.ts"
 import { type Delivery, EventBus } from "../src/EventBus.ts"
 import * as NatsBus from "../src/nats/NatsBus.ts"
@@ -17,6 +18,19 @@ const send = (bus: EventBus["Service"], id: string) =>
   bus
     .publish({ address: from, id, body: new TextEncoder().encode(id) })
     .pipe(Effect.retry({ while: (error) => error._tag === "TransientError" }), Effect.timeout("30 seconds"))
+
+/** As no client would: the bytes of the headers as they are. */
+const publishRaw = (port: number, subject: string, headers: string, body: string) =>
+  Effect.callback<void>((resume) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      const size = Buffer.byteLength(headers)
+      socket.write('CONNECT {"headers":true,"verbose":false,"pedantic":false}\r\n')
+      socket.write(`HPUB ${subject} ${size} ${size + body.length}\r\n${headers}${body}\r\nPING\r\n`)
+    })
+    socket.on("data", (bytes: Buffer) => {
+      if (bytes.includes("PONG")) resume(Effect.sync(() => void socket.destroy()))
+    })
+  })
 
 const consume = Effect.fnUntraced(function* (bus: EventBus["Service"]) {
   const got = yield* Queue.unbounded<Delivery>()
@@ -36,6 +50,44 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
     ),
     shared: true,
   })
+
+  it.live("a header that the client cannot read stops nobody: its message comes, and those behind it", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const got = yield* Queue.unbounded<Delivery>()
+        yield* bus.consume({ name: "worker", from, concurrency: 2 }, (delivery) =>
+          Effect.as(Queue.offer(got, delivery), {
+            _tag: "DeadLetter",
+            letter: { address: Address.dead("media", "media.ready"), body: delivery.body, headers: delivery.headers },
+          } as const),
+        )
+        const raw: ReadonlyArray<readonly [string, string]> = [
+          ["NATS/1.0\r\nbad name\u0001: x\r\nok: y\r\nNats-Msg-Id: name\r\n\r\n", ""],
+          ["NATS/1.0\r\nbad name\u0001: x\r\nok: y\r\nNats-Msg-Id: name\r\n\r\n", "body"],
+          ["NATS/1.0\r\nvalue: x\ny\r\nok: y\r\nNats-Msg-Id: value\r\n\r\n", "body"],
+          ["HELLO/1.0\r\nbad name: x\r\nok: y\r\nNats-Msg-Id: version\r\n\r\n", "body"],
+          ["NATS/1.0 503\r\nok: y\r\nNats-Msg-Id: code\r\n\r\n", ""],
+          ["NATS/1.0 409 Consumer Deleted\r\nok: y\r\nNats-Msg-Id: code\r\n\r\n", ""],
+          ["NATS/1.0\r\nok: y\r\nNats-Sequence: 1\r\nNats-Msg-Id: sequence\r\n\r\n", "body"],
+        ]
+        for (const [index, [headers, body]] of raw.entries()) {
+          const unique = headers.replace("Nats-Msg-Id: ", `Nats-Msg-Id: ${index}-`)
+          yield* publishRaw(server.port, "armoricore.media.ready", unique, body)
+          const { body: came, headers: left } = yield* Effect.timeout(Queue.take(got), "30 seconds")
+          assert.deepStrictEqual([new TextDecoder().decode(came), left], [body, { ok: "y" }])
+        }
+        const letters = yield* bus.deadLetters
+          .list({ limit: 100 })
+          .pipe(Effect.repeat({ until: ({ length }) => length === raw.length }), Effect.timeout("30 seconds"))
+        assert.deepStrictEqual(
+          letters.map(({ headers }) => headers),
+          raw.map(() => ({ ok: "y" })),
+        )
+      }).pipe(Effect.scoped, Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
 
   it.live("a consumer that somebody deleted is made again and goes on", () =>
     Effect.gen(function* () {

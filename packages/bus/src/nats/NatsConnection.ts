@@ -14,6 +14,7 @@ import {
 } from "nats"
 import type { BusStatus } from "../EventBus.ts"
 import { type NatsOptions, clientOptions, shown } from "./NatsOptions.ts"
+import * as ReadableHeaders from "./ReadableHeaders.ts"
 
 export type { NatsOptions } from "./NatsOptions.ts"
 
@@ -48,6 +49,7 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
   Layer.effect(
     NatsConnection,
     Effect.gen(function* () {
+      ReadableHeaders.install()
       const first = yield* Deferred.make<Reached, ConfigurationError>()
       /** What `first` ended with: every message asks, and an Exit needs no waiting for. */
       let settled: Exit.Exit<Reached, ConfigurationError> | undefined

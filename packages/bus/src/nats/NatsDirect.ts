@@ -27,12 +27,17 @@ export const get = (client: Client, stream: string, query: Query): Effect.Effect
   ).pipe(
     Effect.map((message) => {
       const { headers, data } = message
+      // The server writes its own behind those of the publisher, who may have written the same, or a code.
+      const own = (name: string) => headers?.last(name) ?? ""
       // A status instead of a message: there is none.
-      if (headers === undefined || headers.code > 0) return undefined
-      const arrivedAt = new Date(headers.get("Nats-Time-Stamp")).getTime()
+      if (own("Nats-Sequence") === "") return undefined
+      const arrivedAt = new Date(own("Nats-Time-Stamp")).getTime()
       return {
-        sequence: Number(headers.get("Nats-Sequence")),
-        stored: NatsMessage.stored({ subject: headers.get("Nats-Subject"), headers, data }, arrivedAt),
+        sequence: Number(own("Nats-Sequence")),
+        stored: NatsMessage.stored(
+          { subject: own("Nats-Subject"), data, ...(headers === undefined ? {} : { headers }) },
+          arrivedAt,
+        ),
       }
     }),
   )

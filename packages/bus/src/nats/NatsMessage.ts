@@ -1,6 +1,7 @@
 /** A NATS message as the port sees it. */
 import type { Msg, MsgHdrs } from "nats"
 import type { Headers, LiveMessage, Stored } from "../EventBus.ts"
+import { isReadable } from "./ReadableHeaders.ts"
 
 const idHeader = "Nats-Msg-Id"
 
@@ -28,8 +29,12 @@ export const delivered = (
   return { subject: known, id, headers, body: message.data, arrivedAt, attempt }
 }
 
-/** Messages without a body that only tell how a request went have a code. */
-export const statusOf = (message: Msg): number => (message.data.byteLength > 0 ? 0 : (message.headers?.code ?? 0))
+/**
+ * Messages without a body that only tell how a request went have a code, and nobody waits for an answer to them. One that
+ * is to be acknowledged is somebody's message, whatever code its publisher wrote into it.
+ */
+export const statusOf = (message: Msg): number =>
+  message.data.byteLength > 0 || message.reply ? 0 : (message.headers?.code ?? 0)
 
 const none: Headers = {}
 const version = "NATS/1.0\r\n"
@@ -51,9 +56,11 @@ const named = (message: Msg, subject: string): { readonly id: string; readonly h
     const colon = text.indexOf(":", from)
     if (colon > from && colon < end) {
       const name = text.slice(from, colon)
+      const value = text.slice(colon + 1, end).trim()
+      const known = isReadable(name, value)
       // Of several with one name the first counts, as with the client.
-      if (name === idHeader) id ||= text.slice(colon + 1, end).trim()
-      else if (!name.startsWith("Nats-")) (headers ??= {})[name] ??= text.slice(colon + 1, end).trim()
+      if (known && name === idHeader) id ||= value
+      else if (known && !name.startsWith("Nats-")) (headers ??= {})[name] ??= value
     }
     from = end + 2
   }
