@@ -45,6 +45,8 @@ export class Polled<A> {
   failure: string | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
+  /** Loads may overtake each other: what was asked last counts. */
+  #asked = 0
   readonly #app: App
   readonly #load: () => Promise<A>
   readonly #everyMillis: number
@@ -58,10 +60,14 @@ export class Polled<A> {
 
   readonly refresh = async (): Promise<void> => {
     clearTimeout(this.#timer)
+    const turn = ++this.#asked
     try {
-      this.value = await this.#load()
+      const loaded = await this.#load()
+      if (turn !== this.#asked) return
+      this.value = loaded
       this.failure = undefined
     } catch (error) {
+      if (this.#stopped || turn !== this.#asked) return
       if (error instanceof CallFailed && error.refused) return this.#app.signOut(error.message)
       this.failure = error instanceof Error ? error.message : String(error)
     }
