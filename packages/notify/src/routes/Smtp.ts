@@ -24,6 +24,7 @@ import {
   TargetDead,
 } from "../Route.ts"
 import * as Mail from "./Mail.ts"
+import * as MimeText from "./MimeText.ts"
 
 export interface Options {
   readonly url: Redacted.Redacted<string>
@@ -60,16 +61,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   // Whether the server can have the whole message is known by how far nodemailer has read it. In one piece it takes a
   // third of the writes.
   const streams = new Map<string, Readable>()
-  transport.use("stream", (mail, callback) => {
-    mail.message.build((error, content) => {
-      if (error !== null) return callback(error)
+  transport.use("stream", ({ data, message }, callback) => {
+    const made = (content: Buffer) => {
       const stream = new Readable({ read: () => {} })
       stream.push(content)
       stream.push(null)
-      mail.message.createReadStream = () => stream
-      streams.set(mail.data.messageId ?? "", stream)
+      message.createReadStream = () => stream
+      streams.set(data.messageId ?? "", stream)
       callback()
-    })
+    }
+    const content = MimeText.bytesOf(message)
+    if (content !== undefined) return made(content)
+    message.build((error, built) => (error === null ? made(built) : callback(error)))
   })
 
   const send: Route["send"] = (message) =>
