@@ -2,7 +2,7 @@
 import { layer as connection, NatsConnection } from "@armoricore/bus/nats/NatsConnection"
 import * as NatsCluster from "@armoricore/testing/NatsCluster"
 import * as NatsServer from "@armoricore/testing/NatsServer"
-import { Effect, Random } from "effect"
+import { Cause, Effect, Random } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -20,6 +20,8 @@ export interface Broker {
   readonly replicas: number
   readonly folder: string
   readonly faults: ReadonlyArray<Fault>
+  /** What the broker itself says of its stream and consumers, a line each; for a run that misses something. */
+  readonly says: Effect.Effect<ReadonlyArray<string>>
 }
 
 /** `disk`: what is stored lies on a disk that can be filled. Fails with the reason where there can be none. */
@@ -29,7 +31,7 @@ export const make = Effect.fnUntraced(function* (kind: Kind, disk: boolean) {
     case "embedded": {
       const folder = own?.path ?? (yield* temporary)
       const faults = own === undefined ? [] : [filled(own, Effect.void)]
-      return { direct: "", proxied: "", replicas: 1, folder, faults } satisfies Broker
+      return { direct: "", proxied: "", replicas: 1, folder, faults, says: Effect.succeed([]) } satisfies Broker
     }
     case "nats": {
       const server = yield* NatsServer.make(own === undefined ? [] : ["-sd", own.path])
@@ -40,6 +42,7 @@ export const make = Effect.fnUntraced(function* (kind: Kind, disk: boolean) {
         proxied: `nats://127.0.0.1:${proxy.port}`,
         replicas: 1,
         folder: yield* temporary,
+        says: natsSays([server.url]),
         faults: [
           { name: "kill -9 the broker", run: Effect.andThen(server.kill, Effect.delay(server.restart, "1 second")) },
           ...broken([proxy]),
@@ -58,6 +61,7 @@ export const make = Effect.fnUntraced(function* (kind: Kind, disk: boolean) {
         proxied: proxies.map(({ port }) => `nats://127.0.0.1:${port}`).join(","),
         replicas: 3,
         folder: yield* temporary,
+        says: natsSays(urls),
         faults: [{ name: "kill -9 a member of the cluster", run: lose(members) }, ...broken(proxies)],
       } satisfies Broker
     }
@@ -99,18 +103,58 @@ const filled = ({ fill, free }: Disk.Disk, after: Effect.Effect<void>): Fault =>
   run: fill.pipe(Effect.andThen(Effect.sleep("2 seconds")), Effect.andThen(free), Effect.andThen(after)),
 })
 
-/** The stream refuses everything for a while: its limit is what it holds. */
+/**
+ * The stream refuses everything for a while. Filled up, not only limited to what it held a moment ago: NATS deletes the
+ * oldest messages of a stream whose limit falls below its size, and those would be lost by our own hand.
+ */
 const full = (url: string) =>
   Effect.gen(function* () {
-    const { manager } = yield* (yield* NatsConnection).jetstream
+    const { js, manager } = yield* (yield* NatsConnection).jetstream
     const { config, state } = yield* Effect.promise(() => manager.streams.info("ARMORICORE"))
-    yield* Effect.promise(() =>
-      manager.streams.update("ARMORICORE", { ...config, max_bytes: Math.max(1, state.bytes) }),
+    const limit = state.bytes + 1024 ** 2
+    const fill = async () => {
+      await manager.streams.update("ARMORICORE", { ...config, max_bytes: limit })
+      let size = 64 * 1024
+      while (size >= 16) {
+        const stored = await js.publish(filler, new Uint8Array(size)).then(
+          () => true,
+          () => false,
+        )
+        if (!stored) size /= 4
+      }
+    }
+    const empty = async () => {
+      await manager.streams.purge("ARMORICORE", { filter: filler })
+      await manager.streams.update("ARMORICORE", config)
+    }
+    yield* Effect.promise(fill).pipe(
+      Effect.andThen(Effect.sleep("2 seconds")),
+      Effect.ensuring(Effect.retry(Effect.tryPromise(empty), { times: 3 }).pipe(Effect.ignore)),
     )
-    yield* Effect.sleep("2 seconds")
-    yield* Effect.promise(() => manager.streams.update("ARMORICORE", config))
   }).pipe(
     Effect.provide(connection({ servers: [url] })),
     // The broker may just be away; then it was not full.
     Effect.ignoreCause,
+  )
+
+/** Nobody reads it. */
+const filler = "armoricore.chaos.filler"
+
+const natsSays = (servers: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    const { manager } = yield* (yield* NatsConnection).jetstream
+    const { config, state } = yield* Effect.promise(() => manager.streams.info("ARMORICORE", { deleted_details: true }))
+    const consumers = yield* Effect.promise(() => manager.consumers.list("ARMORICORE").next())
+    return [
+      `stream: ${state.messages} messages from ${state.first_seq} to ${state.last_seq}, ${state.bytes} of ${config.max_bytes} bytes`,
+      `gone from it: ${state.deleted?.join(" ") ?? "nothing"}, lost by the server: ${JSON.stringify(state.lost ?? 0)}`,
+      ...consumers.map(
+        (info) =>
+          `consumer ${info.name}: waiting ${info.num_pending}, in flight ${info.num_ack_pending}, redelivered ${info.num_redelivered}, ` +
+          `pulls ${info.num_waiting}, delivered up to ${info.delivered.stream_seq}, settled up to ${info.ack_floor.stream_seq}`,
+      ),
+    ]
+  }).pipe(
+    Effect.provide(connection({ servers: [...servers] })),
+    Effect.catchCause((cause) => Effect.succeed([`the broker says nothing: ${Cause.pretty(cause)}`])),
   )

@@ -25,6 +25,10 @@ export interface Report {
   /** Effects of late workers that the sink refused by their token. Allowed. */
   readonly lateEffects: number
   readonly faults: ReadonlyArray<string>
+  /** From the end of the faults until everything was done, or nothing more happened. */
+  readonly drainSeconds: number
+  /** What is known of each lost event, and of the consumers that should have had it. */
+  readonly missing: ReadonlyArray<string>
 }
 
 export interface Observed {

@@ -4,10 +4,11 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { DeadLetters, Ledger } from "@armoricore/worker"
 import { ledgerBucket } from "@armoricore/worker/Ledger"
-import { Effect, Layer, Random, Schedule, Semaphore } from "effect"
+import { Effect, Layer, Option, Random, Schedule, Semaphore } from "effect"
 import * as Broker from "./Broker.ts"
 import * as Child from "./Child.ts"
 import { type CrashPoint, lease, type Mutant } from "./Faults.ts"
+import { describeMissing } from "./Missing.ts"
 import { type Fault, torment } from "./Nemesis.ts"
 import { portsOf } from "./Ports.ts"
 import { judge, type Report } from "./Report.ts"
@@ -144,29 +145,52 @@ const observe = Effect.fnUntraced(function* (plan: Plan, broker: Broker.Broker) 
   const acknowledged = new Set(told(publishers, "ok "))
   const sent = new Set(told(publishers, "sent "))
   const look = Effect.tryPromise(() => fetch(sinkUrl).then((answer) => answer.json() as Promise<Seen>))
-  const drained = Effect.gen(function* () {
-    const seen = yield* look
-    const recorded = new Set(seen.effects.map(({ id }) => id))
-    const { inFlight, waiting } = yield* depth
-    return [...acknowledged].every((id) => recorded.has(id) && results.has(id)) && waiting === 0 && inFlight === 0
-  })
-  // A mutant that loses events never gets there: what is missing then is the finding.
-  yield* drained.pipe(
-    Effect.retry(Schedule.spaced("200 millis")),
-    Effect.repeat({ until: (done) => done, schedule: Schedule.spaced("200 millis") }),
-    Effect.timeoutOption(plan.mutant === undefined ? "60 seconds" : "8 seconds"),
+  const healed = Date.now()
+  yield* drain(
+    Effect.gen(function* () {
+      const recorded = new Set((yield* look).effects.map(({ id }) => id))
+      const { inFlight, waiting } = yield* depth
+      const open = [...acknowledged].filter((id) => !recorded.has(id)).length
+      const untold = [...acknowledged].filter((id) => !results.has(id)).length
+      return [open, untold, waiting, inFlight]
+    }),
+    // A mutant that loses events never gets there: what is missing then is the finding.
+    plan.mutant === undefined ? 45_000 : 8_000,
   )
+  const drainSeconds = (Date.now() - healed) / 1_000
+  const seen = yield* look
   const letters = yield* (yield* DeadLetters).list({ limit: 1_000 })
   const deliveries = told(everyone, "got ")
   const report: Report = {
     seed: plan.seed,
-    ...judge({ acknowledged, sent, results, seen: yield* look }),
+    ...judge({ acknowledged, sent, results, seen }),
     prefetched,
     deadLetters: letters.length,
     duplicateDeliveries: deliveries.length - new Set(deliveries).size,
     faults,
+    drainSeconds,
+    missing: yield* describeMissing({ acknowledged, results, seen }, consumer.name, broker),
   }
   return report
+})
+
+/**
+ * Waits until nothing is left of what `left` counts. Late is not lost: only when for `patience` milliseconds none of the
+ * counts got lower than ever before is that the end.
+ */
+const drain = Effect.fnUntraced(function* (left: Effect.Effect<ReadonlyArray<number>, unknown>, patience: number) {
+  let least: ReadonlyArray<number> = []
+  let progressAt = Date.now()
+  while (Date.now() - progressAt < patience) {
+    const counts = yield* Effect.option(left)
+    if (Option.isSome(counts)) {
+      const now = counts.value
+      if (now.every((count) => count === 0)) return
+      if (now.some((count, index) => count < (least[index] ?? Infinity))) progressAt = Date.now()
+      least = now.map((count, index) => Math.min(count, least[index] ?? Infinity))
+    }
+    yield* Effect.sleep("200 millis")
+  }
 })
 
 const workerFaults = (workers: ReadonlyArray<Child.Child>): ReadonlyArray<Fault> => {

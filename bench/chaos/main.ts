@@ -14,7 +14,8 @@ import { type Plan, run } from "./Run.ts"
 const help = `npm run chaos                        two minutes: NATS, a cluster of three, embedded; then the mutants
 npm run chaos -- --long              five minutes: more of it, full disks, each crash point by itself; written to bench/RESULTS.md
 npm run chaos -- --long --rounds 12  an hour
-npm run chaos -- --seed 42           the faults of an earlier run again`
+npm run chaos -- --seed 42           the faults of an earlier run again
+npm run chaos -- --only nats         that bus alone, without the mutants`
 
 const flag = (name: string): string | undefined => {
   const at = process.argv.indexOf(`--${name}`)
@@ -49,7 +50,9 @@ const chaos = Effect.gen(function* () {
     ["on", "faults", ...measures.map((name) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`))],
   ]
   const remarks: Array<string> = []
-  for (const plan of isLong ? long(seed, Number(flag("rounds") ?? 1)) : short(seed)) {
+  const only = flag("only")
+  const plans = isLong ? long(seed, Number(flag("rounds") ?? 1)) : short(seed)
+  for (const plan of plans.filter(({ bus }) => only === undefined || bus === only)) {
     const result = yield* Effect.result(run(plan))
     if (Result.isFailure(result) && typeof result.failure === "string") {
       remarks.push(`Left out: ${nameOf(plan)} (${result.failure}).`)
@@ -61,15 +64,17 @@ const chaos = Effect.gen(function* () {
     wrong += found.length
     rows.push(rowOf(plan, report))
     yield* Console.log(`${nameOf(plan)}, seed ${plan.seed}: ${found.length === 0 ? "sound" : found.join(", ")}`)
-    yield* Console.log(`  ${JSON.stringify(report)}`)
+    const { missing, ...counts } = report
+    yield* Console.log(`  ${JSON.stringify(counts)}`)
+    yield* Effect.forEach(missing, (line) => Console.log(`  ${line}`), { discard: true })
   }
-  for (const plan of mutantPlans(seed)) {
+  for (const plan of only === undefined ? mutantPlans(seed) : []) {
     const found = verdict(yield* run(plan))
     if (found.length === 0) wrong++
     remarks.push(`Mutant ${plan.mutant}: ${found.length === 0 ? "NOT CAUGHT" : `caught (${found.join(", ")})`}.`)
     yield* Console.log(remarks.at(-1))
   }
-  if (isLong) {
+  if (isLong && only === undefined) {
     const body = [`Seed ${seed}.`, "", Results.table(rows), "", ...remarks.map((remark) => `- ${remark}`)].join("\n")
     yield* Results.write("chaos", "npm run chaos -- --long", body)
   }

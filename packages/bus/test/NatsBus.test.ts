@@ -246,4 +246,28 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
       assert.include(foreign.message, "retention")
     }).pipe(Effect.provide(Logger.layer([]))),
   )
+
+  it.live("a lower size limit deletes no event that is stored, handled or not", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      const setup = (bytes: number) =>
+        Effect.flatMap(EventBus, (bus) => bus.setup([])).pipe(
+          Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes: bytes })),
+        )
+      yield* setup(maxBytes)
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        for (let id = 0; id < 6; id++) {
+          yield* bus.publish({ address: from, id: String(id), body: new Uint8Array(500_000) })
+        }
+        const refused = yield* Effect.flip(setup(4_000_000))
+        assert.deepInclude(refused, { _tag: "ConfigurationError", setting: "NATS_EVENTS_SIZE" })
+        yield* setup(maxBytes / 2)
+        const { manager } = yield* (yield* NatsConnection).jetstream
+        const { config, state } = yield* Effect.promise(() => manager.streams.info("ARMORICORE"))
+        assert.deepInclude(state, { messages: 6, first_seq: 1 })
+        assert.strictEqual(config.max_bytes, maxBytes / 2)
+      }).pipe(Effect.provide(NatsBus.layerConnected({ servers: [server.url], maxBytes })))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
 })

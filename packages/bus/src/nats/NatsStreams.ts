@@ -116,13 +116,21 @@ const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wan
     )
     return `${resource}: created`
   }
-  const { config } = existing
+  const { config, state } = existing
   for (const field of ["retention", "storage"] as const) {
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
   const changed = differences(config, wanted)
   if (changed.length === 0) return `${resource}: ready`
   if (manage === "verify") return yield* left(resource, changed)
+  // What is stored while we look must fit too.
+  if (
+    wanted.discard === DiscardPolicy.New &&
+    (config.max_bytes < 0 || wanted.max_bytes < config.max_bytes) &&
+    state.bytes > wanted.max_bytes / 2
+  ) {
+    return yield* tooSmall(resource, state.bytes, wanted.max_bytes)
+  }
   yield* attempt(resource, () => manager.streams.update(wanted.name, { ...config, ...wanted }))
   return `${resource}: updated ${changed.join(", ")}`
 })
@@ -220,4 +228,11 @@ const immutable = (resource: string, field: string, is: unknown, wanted: unknown
   new ConfigurationError({
     setting: resource,
     message: `The ${resource} has ${field} "${String(is)}" where "${String(wanted)}" is needed, and NATS cannot change that; move its messages elsewhere, delete it and run "armoricore setup"`,
+  })
+
+/** NATS makes room at once when a limit falls below what is stored, and asks nobody whether it was handled. */
+const tooSmall = (resource: string, bytes: number, limit: number): ConfigurationError =>
+  new ConfigurationError({
+    setting: "NATS_EVENTS_SIZE",
+    message: `The ${resource} holds ${bytes} bytes: with a limit of ${limit} NATS could delete its oldest messages, handled or not; lower NATS_EVENTS_SIZE less, or wait until it holds no more than half of the new limit`,
   })
