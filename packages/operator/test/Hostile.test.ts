@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { once } from "node:events"
-import WebSocket from "ws"
+import { WebSocket } from "ws"
 import { api, listening, tokenFor } from "./support.ts"
 
 const request = (tag: unknown, payload: unknown, extra: object = {}) =>

@@ -1,11 +1,40 @@
-/** What could not be handled: why, the message itself, and the ways out: replay it, mend and replay it, discard it. */
+/**
+ * What could not be handled: why, the message itself, and the ways out: replay it, mend and replay it, discard it. A
+ * page at a time, as there may be thousands; what the filters let through can be replayed or discarded as a whole.
+ */
 import type { DeadLetter, DeadLetterWithBody } from "../../api/DeadLetter.ts"
 import { type App, copyable, empty, head, loading, pill, Polled, trouble, type View } from "../App.ts"
+import * as Bulk from "../Bulk.ts"
 import { type Child, h } from "../Dom.ts"
 import * as Format from "../Format.ts"
+import { filters } from "./LetterFilters.ts"
+
+const pageSize = 50
+/** Ids that are read at once when all are meant. */
+const batch = 1_000
 
 export const view = (app: App): View => {
-  const letters = new Polled(app, () => app.connection.call((client) => client.ListDeadLetters({ limit: 500 })))
+  const bulk = Bulk.make(app)
+  const chosen = filters(() => {
+    pages = []
+    void letters.refresh()
+  })
+  /** The letter before each page but the first, down to the one that is shown. */
+  let pages: ReadonlyArray<string> = []
+  const letters = new Polled(app, async () => {
+    const after = pages.at(-1)
+    const found = await app.connection.call((client) =>
+      // One more tells whether there is a next page.
+      client.ListDeadLetters({ ...chosen.given(), limit: pageSize + 1, ...(after === undefined ? {} : { after }) }),
+    )
+    chosen.learn(found)
+    // What stood here was replayed or discarded: there are earlier ones.
+    if (found.length === 0 && pages.length > 0) {
+      pages = pages.slice(0, -1)
+      queueMicrotask(() => void letters.refresh())
+    }
+    return found
+  })
   let open: DeadLetterWithBody | undefined
   /** The body as it is edited. */
   let text = ""
@@ -22,9 +51,53 @@ export const view = (app: App): View => {
     document.querySelector("#letter")?.scrollIntoView({ block: "nearest" })
   }
 
+  /** The next in the list has the focus then, so that one goes on from there. */
   const close = () => {
+    const at = letters.value?.findIndex(({ id }) => id === open?.id) ?? -1
+    letters.value = letters.value?.filter(({ id }) => id !== open?.id)
     open = undefined
     app.draw()
+    requestAnimationFrame(() => {
+      const rows = document.querySelectorAll(".letter")
+      const next = rows[Math.max(0, Math.min(at, rows.length - 1))] ?? document.querySelector("#view")
+      if (next instanceof HTMLElement) next.focus()
+    })
+    void letters.refresh()
+  }
+
+  const allIds = async (): Promise<ReadonlyArray<string>> => {
+    const ids: Array<string> = []
+    for (;;) {
+      const after = ids.at(-1)
+      const found = await app.connection.call((client) =>
+        client.ListDeadLetters({ ...chosen.given(), limit: batch, ...(after === undefined ? {} : { after }) }),
+      )
+      ids.push(...found.map(({ id }) => id))
+      if (found.length < batch) return ids
+    }
+  }
+
+  const all = async (verb: "Replay" | "Discard") => {
+    let ids: ReadonlyArray<string> = []
+    if (!(await app.act("", async () => void (ids = await allIds())))) return
+    const which = `${Format.number(ids.length)} ${ids.length === 1 ? "letter" : "letters"}`
+    const question = {
+      title: `${verb} ${which}?`,
+      text:
+        verb === "Replay"
+          ? `Each is sent again as it is${chosen.said()}. What fails again comes back as a new letter.`
+          : `They are removed for good and never handled${chosen.said()}.`,
+      confirm: `${verb} them`,
+      dangerous: verb === "Discard",
+    }
+    if ((await app.ask(question)) === undefined) return
+    open = undefined
+    await bulk.run(verb === "Replay" ? "Replayed" : "Discarded", ids, (id) =>
+      app.connection.call((client) =>
+        verb === "Replay" ? client.ReplayDeadLetter({ id }) : client.DiscardDeadLetter({ id }),
+      ),
+    )
+    pages = []
     void letters.refresh()
   }
 
@@ -148,21 +221,72 @@ export const view = (app: App): View => {
       ),
     )
 
+  const turn = (to: ReadonlyArray<string>) => {
+    pages = to
+    letters.value = undefined
+    void letters.refresh()
+    app.draw()
+  }
+
+  const pager = (found: ReadonlyArray<DeadLetter>): Child => {
+    const last = found[pageSize - 1]
+    if (pages.length === 0 && found.length <= pageSize) return null
+    const first = pages.length * pageSize + 1
+    return h(
+      "div",
+      { class: "pager" },
+      h("button", { type: "button", disabled: pages.length === 0, onClick: () => turn(pages.slice(0, -1)) }, "Older"),
+      h("span", { class: "soft num" }, `${first} – ${first + Math.min(found.length, pageSize) - 1}`),
+      h(
+        "button",
+        {
+          type: "button",
+          disabled: found.length <= pageSize,
+          onClick: () => last !== undefined && turn([...pages, last.id]),
+        },
+        "Newer",
+      ),
+    )
+  }
+
   const body = (found: ReadonlyArray<DeadLetter>): Child =>
     found.length === 0 && open === undefined
-      ? empty("No dead letters", "Every message was handled, or is still being tried.")
+      ? chosen.isAny()
+        ? empty("No such letter", "None of the dead letters passes these filters.")
+        : empty("No dead letters", "Every message was handled, or is still being tried.")
       : h(
           "div",
           { class: "split" },
-          h("ul", { class: "list letters", "aria-label": "Dead letters" }, found.map(row)),
+          h(
+            "div",
+            { class: "side" },
+            h("ul", { class: "list letters", "aria-label": "Dead letters" }, found.slice(0, pageSize).map(row)),
+            pager(found),
+          ),
           open === undefined ? h("p", { class: "card hint" }, "Choose a letter to read it.") : detail(open),
         )
 
+  const isIdle = () => (letters.value?.length ?? 0) > 0 && !bulk.isRunning()
+
   return {
-    stop: () => letters.stop(),
+    stop: () => {
+      letters.stop()
+      bulk.stop()
+    },
     draw: () => [
-      head("Dead letters", "Messages that could not be handled, oldest first. Nothing is lost until you discard it."),
+      head(
+        "Dead letters",
+        "Messages that could not be handled, oldest first. Nothing is lost until you discard it.",
+        chosen.draw(),
+        h("button", { type: "button", disabled: !isIdle(), onClick: () => void all("Replay") }, "Replay all"),
+        h(
+          "button",
+          { type: "button", class: "quiet bad", disabled: !isIdle(), onClick: () => void all("Discard") },
+          "Discard all",
+        ),
+      ),
       trouble(letters.failure),
+      bulk.draw(),
       letters.value === undefined ? loading : body(letters.value),
     ],
   }
