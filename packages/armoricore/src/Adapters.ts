@@ -101,7 +101,7 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/nats/NatsHistory"))
   const creds = yield* content("NATS_CREDS", settings.NATS_CREDS)
   const ca = yield* content("NATS_CA", settings.NATS_CA)
-  const { NATS_REPLICAS: replicas, NATS_SETUP: manage } = settings
+  const { NATS_EVENTS_SIZE: maxBytes, NATS_REPLICAS: replicas, NATS_SETUP: manage } = settings
   const inbox = settings.NATS_INBOX_PREFIX === undefined ? {} : { inboxPrefix: settings.NATS_INBOX_PREFIX }
   const connected = connection({
     servers,
@@ -122,7 +122,7 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   // Of the commands only `setup` sets up.
   const past = { replicas, manage, remake: role === "shared", ...inbox, ...(yield* retention) }
   return Layer.mergeAll(
-    bus({ replicas, manage, ...inbox }),
+    bus({ maxBytes, replicas, manage, ...inbox }),
     kept ?? Layer.merge(state({ replicas, manage, ...inbox }), history(past)),
     waiting,
   ).pipe(Layer.provide(connected))

@@ -19,6 +19,7 @@ import {
   secret,
   secretJson,
   signingKeys,
+  size,
   text,
   url,
   urls,
@@ -126,6 +127,14 @@ export const groups = {
       example: "_INBOX_media",
     }),
     NATS_REPLICAS: withDefault(int(1, 5)({ meaning: "copies of everything in a NATS cluster" }), 1, "1"),
+    NATS_EVENTS_SIZE: withDefault(
+      size(1e6)({
+        meaning:
+          "what the stream of events may hold, over its 7 days; work and dead letters a quarter each. A full one refuses",
+      }),
+      4 * 1024 ** 3,
+      "4 GiB",
+    ),
     ...retries,
   },
   State: {
