@@ -4,7 +4,7 @@
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"
-import type { KeyValue } from "@armoricore/state/KeyValue"
+import { KeyValue } from "@armoricore/state/KeyValue"
 import { unsubscribeKeys } from "@armoricore/state/NotificationStates"
 import { Effect, Option, Redacted } from "effect"
 
@@ -15,6 +15,8 @@ export const shared: Effect.Effect<
   TransientError | ConfigurationError,
   KeyValue
 > = Effect.gen(function* () {
+  // Routes are built with the key before the program sets up what it stores in.
+  yield* (yield* KeyValue).setup([unsubscribeKeys.bucket])
   const keys = yield* Collection.make(unsubscribeKeys)
   const key = yield* keys
     .modify(name, (found) =>

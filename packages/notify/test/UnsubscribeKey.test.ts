@@ -1,3 +1,5 @@
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { KeyValue } from "@armoricore/state/KeyValue"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { assert, it } from "@effect/vitest"
@@ -26,4 +28,26 @@ it.effect(
       assert.deepStrictEqual((yield* inProcess).read(token), notify.read(token))
       assert.isUndefined(realtime.read(`${token}x`))
     }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
+)
+
+it.effect(
+  "regression: the first start with JWT_JWKS_URL on an empty NATS ended: the key's bucket was not there yet",
+  () =>
+    Effect.gen(function* () {
+      const memory = yield* KeyValue
+      const made = new Set<string>()
+      const missing = new ConfigurationError({ setting: "MESSAGE_BUS_URL", message: "the bucket does not exist" })
+      const asked = <A, E>(bucket: { readonly name: string }, effect: Effect.Effect<A, E>) =>
+        made.has(bucket.name) ? effect : Effect.fail(missing)
+      const fresh: KeyValue["Service"] = {
+        ...memory,
+        get: (bucket, key) => asked(bucket, memory.get(bucket, key)),
+        create: (bucket, key, value, options) => asked(bucket, memory.create(bucket, key, value, options)),
+        setup: (buckets) => {
+          for (const { name } of buckets) made.add(name)
+          return memory.setup(buckets)
+        },
+      }
+      assert.isDefined(yield* UnsubscribeKey.shared.pipe(Effect.provideService(KeyValue, fresh)))
+    }).pipe(Effect.provide(MemoryState.layer)),
 )
