@@ -10,6 +10,7 @@ import { Effect, Option } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputGuards, loopbackGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
+import * as PacketTimes from "./PacketTimes.ts"
 import * as Report from "./ProbeReport.ts"
 import type { AudioInfo, Rational, VideoInfo } from "./ProbeReport.ts"
 
@@ -30,6 +31,9 @@ export const defaultLimits: Limits = { bytes: 50e9, seconds: 12 * 3600, pixels: 
 
 /** How long the stream of a photo is. */
 export const stillSeconds = 4
+
+/** What takes less is hardly a recording of this length. */
+const leastBytesASecond = 4_000
 
 /** More languages than any film has; the rest of them is left out. */
 const maxSounds = 12
@@ -93,6 +97,10 @@ export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes
 
   if (picture !== undefined) {
     const { width = 0, height = 0 } = picture
+    // ffmpeg knows the container and cannot decode it.
+    if (width <= 0 && report.format.format_name === "webp_pipe") {
+      return yield* failure("unsupported_format", "an animated WebP")
+    }
     if (width <= 0 || height <= 0) return yield* failure("corrupt_media", "the picture has no size")
     if (width * height > limits.pixels) {
       return yield* failure("too_many_pixels", `${width}×${height}, at most ${limits.pixels} pixels`)
@@ -109,14 +117,22 @@ export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes
         ),
       }
     : undefined
-  const whole = Report.seconds(report.format.duration)
-  const own = Option.fromNullishOr(picture ?? sound).pipe(Option.map(Report.trackSeconds), Option.getOrUndefined)
+  const stated = Report.seconds(report.format.duration)
+  // Their length is the difference of two clock readings, and recorders set the clock: then it means nothing.
+  const isDoubtful =
+    /^mpeg(ts)?$/.test(report.format.format_name) &&
+    stated !== undefined &&
+    (stated > limits.seconds || bytes / stated < leastBytesASecond)
+  const whole = isDoubtful ? undefined : stated
+  const own = isDoubtful
+    ? undefined
+    : Option.fromNullishOr(picture ?? sound).pipe(Option.map(Report.trackSeconds), Option.getOrUndefined)
   // Browsers' MediaRecorder writes no length; then the packets tell.
   const mainDuration =
     still === undefined
       ? (own ??
         whole ??
-        lastPacket(
+        (isDoubtful ? PacketTimes.played : PacketTimes.last)(
           (yield* inspect([
             "-select_streams",
             String(index),
@@ -149,20 +165,6 @@ export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes
     cover: cover === undefined || cover === picture ? undefined : cover.index,
   } satisfies MediaInfo
 })
-
-/** The end of the packet that ends last; a single packet of unknown length counts a frame. */
-const lastPacket = (csv: string): number | undefined => {
-  let first = Number.POSITIVE_INFINITY
-  let end = Number.NEGATIVE_INFINITY
-  for (const line of csv.split("\n")) {
-    const [pts = "", dts = "", length = ""] = line.split(",")
-    const at = pts === "" || pts === "N/A" ? Number.parseFloat(dts) : Number.parseFloat(pts)
-    if (!Number.isFinite(at)) continue
-    first = Math.min(first, at)
-    end = Math.max(end, at + (Number.parseFloat(length) || 0))
-  }
-  return Number.isFinite(end) ? Math.max(end - Math.min(first, 0), 0.04) : undefined
-}
 
 /** Phones write photos as the sensor saw them, and EXIF says how they were held. */
 const orientationOf = ({ stdout }: { readonly stdout: string }): number => {

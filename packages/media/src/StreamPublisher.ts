@@ -159,7 +159,8 @@ export const assemble = Effect.fnUntraced(function* (plan: FfmpegCommand.Plan, u
   const seconds = MediaPlaylist.totalSeconds(main.segments)
   // Where a file states one length for all its tracks, the picture may end before the sound.
   const longest = Math.max(...[...variants, ...sounds].map((part) => MediaPlaylist.totalSeconds(part.segments)))
-  const promised = plan.info.mainDuration
+  // Nothing promises how long these are.
+  const promised = /^mpeg(ts)?$/.test(plan.info.format) ? 0 : plan.info.mainDuration
   if (longest < promised * 0.9 - 0.5) {
     return yield* failure("corrupt_media", `it ends after ${longest.toFixed(1)} of ${promised.toFixed(1)} s`)
   }

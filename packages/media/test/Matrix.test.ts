@@ -2,28 +2,10 @@
  * What phones, cameras, tools and strangers upload: each becomes a stream that passes the checker, or fails with a code
  * of the catalogue. Small and short, for what counts is the shape.
  */
-import { catalogue } from "@armoricore/media/Failures"
-import { Transcode } from "@armoricore/media/Transcode"
-import { assert, describe, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
-import { ffmpeg, h264, picture, tone } from "./support/Clips.ts"
-import { fetchAll, missing, pipeline, prefixOf, store, uploaded } from "./support/Pipeline.ts"
-import { check } from "./support/StreamChecker.ts"
-
-type FileOf = (name: string) => string
-
-interface Source {
-  /** The upload's file name. */
-  readonly file: string
-  /** ffmpeg commands, each with its output; the last makes the upload unless `bytes` does. */
-  readonly steps?: (file: FileOf) => ReadonlyArray<ReadonlyArray<string>>
-  readonly bytes?: (read: (name: string) => Uint8Array) => Uint8Array
-  readonly from?: ReadonlyArray<string>
-  /** Sizes of the variants, or the code it fails with. */
-  readonly gives: string
-  readonly tracks?: number
-  readonly seconds?: number
-}
+import { describe, layer } from "@effect/vitest"
+import { h264, picture, tone } from "./support/Clips.ts"
+import { missing, pipeline } from "./support/Pipeline.ts"
+import { type Source, verify } from "./support/Sources.ts"
 
 const words = (text: string) => text.split(" ")
 const small = picture({ size: "128x72", rate: "25", seconds: 2 })
@@ -281,44 +263,7 @@ const rotten = (bytes: Uint8Array): Uint8Array => {
 describe.skipIf(missing)("Matrix", () => {
   layer(pipeline(), { excludeTestServices: true })((it) => {
     it.effect.each(Object.entries(sources).map(([name, source]) => ({ name, source })))("$name", ({ name, source }) =>
-      Effect.gen(function* () {
-        const fs = yield* FileSystem.FileSystem
-        const path = yield* Path.Path
-        const folder = yield* fs.makeTempDirectoryScoped()
-        const file = (local: string) => path.join(folder, local)
-        const upload = file(source.file)
-        const steps = source.steps?.(file) ?? []
-        const isLast = (index: number) =>
-          index === steps.length - 1 && source.from === undefined && source.bytes === undefined
-        for (const [index, args] of steps.entries()) yield* ffmpeg(isLast(index) ? [...args, upload] : args)
-        const made = new Map<string, Uint8Array>()
-        for (const local of yield* fs.readDirectory(folder)) made.set(local, yield* fs.readFile(file(local)))
-        const read = (local: string) => made.get(local) ?? new Uint8Array()
-        if (source.bytes !== undefined) yield* fs.writeFile(upload, source.bytes(read))
-        else if (source.from !== undefined) yield* fs.writeFile(upload, Buffer.concat(source.from.map(read)))
-
-        const { transcode } = yield* Transcode
-        const event = uploaded(
-          `matrix-${name.replaceAll(/[^a-z0-9]/gi, "-")}`,
-          yield* store(`uploads/${source.file}`, upload),
-        )
-        const outcome = yield* Effect.result(transcode(event, { token: 1 }))
-        if (outcome._tag === "Failure") {
-          assert.strictEqual(outcome.failure._tag, "PermanentError", outcome.failure.message)
-          assert.strictEqual("code" in outcome.failure ? outcome.failure.code : "", source.gives)
-          assert.property(catalogue, source.gives)
-          return
-        }
-        if (outcome.success._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
-        const { ready } = outcome.success
-        const stream = file("stream")
-        yield* fetchAll(prefixOf(ready), stream)
-        const report = yield* check(stream)
-        assert.deepStrictEqual(report.faults, [])
-        assert.strictEqual(report.variants.map(({ height, width }) => `${width}x${height}`).join(), source.gives)
-        if (source.tracks !== undefined) assert.strictEqual(report.tracks.length, source.tracks)
-        if (source.seconds !== undefined) assert.closeTo(ready.duration, source.seconds, 0.15)
-      }).pipe(Effect.scoped),
+      verify(name, source),
     )
   })
 })
