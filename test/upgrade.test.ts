@@ -46,7 +46,8 @@ const at = (document: unknown, ...path: ReadonlyArray<string>): unknown =>
 /** URLs name the port of the program that answered. */
 const portless = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(/127\.0\.0\.1:\d+/g, "host"))
 
-const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told) {
+/** `again`: the bus delivers everything once more, so what was refused is accepted before its letter is replayed. */
+const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told, again: boolean = false) {
   const { url } = yield* Flow.start(env)
   const token = yield* Flow.tokenFor(env, "--user", user)
   const ask = (path: string) => request(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
@@ -57,7 +58,7 @@ const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told) {
   yield* mediaIs(told.waiting, "ready")
   const letters = (...args: ReadonlyArray<string>) => Program.run(["dead-letters", ...args], env)
   assert.include((yield* letters("show", told.letter)).stdout, `"media_id\\":\\"${told.refused}`)
-  assert.strictEqual((yield* ask(`/v1/media/${told.refused}`)).status, 404)
+  if (!again) assert.strictEqual((yield* ask(`/v1/media/${told.refused}`)).status, 404)
   assert.include((yield* letters("replay", told.letter)).stdout, `replayed ${told.letter}`)
   yield* mediaIs(told.refused, "ready")
   assert.strictEqual((yield* letters("list")).stdout, "")
@@ -87,12 +88,12 @@ const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told) {
   const last = Number(told.chat.at(-1)?.["seq"])
   const said = yield* chat.say("the tide is in")
   assert.isAbove(Number(said["seq"]), last)
-  const again = yield* ChatRoom.join(url, token, room, { since: last })
+  const later = yield* ChatRoom.join(url, token, room, { since: last })
   assert.deepStrictEqual(
-    again.messages.map(({ id: one, seq }) => ({ id: one, seq })),
+    later.messages.map(({ id: one, seq }) => ({ id: one, seq })),
     [{ id: said["id"], seq: said["seq"] }],
   )
-  assert.isTrue(again.recovered)
+  assert.isTrue(later.recovered)
 })
 
 const setUp = Effect.fnUntraced(function* (env: Flow.Env) {
@@ -119,7 +120,7 @@ describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
       // What NATS 2.9 cannot change is made anew, under the same numbers; then all is left alone.
       assert.match(yield* setUp(onNats), /stream ARMORICORE_HISTORY: updated .*republish/)
       assert.notMatch(yield* setUp(onNats), /: (updated|created)|changed/)
-      yield* story(onNats, told)
+      yield* story(onNats, told, true)
     }),
   )
 
