@@ -94,6 +94,11 @@ export class JoinedChannel implements Member {
     }
   }
 
+  /** The client joins again, from where it was, and is told what is still there and that it is not all. */
+  miss(): void {
+    this.#socket.dismiss(this)
+  }
+
   send(event: string, payload: Payload, droppable: boolean): void {
     const body = this.#socket.serializer.push(this.joinRef, this.topic, event, payload)
     const frame = new OutgoingFrame(body, droppable)

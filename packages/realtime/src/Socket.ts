@@ -237,6 +237,13 @@ export class Socket implements Receiver, Connected {
     return true
   }
 
+  /** Its client shall join again. */
+  dismiss(member: JoinedChannel): void {
+    this.forget(member)
+    const ended = Effect.sync(() => this.end(member, "phx_error", { reason: "missed" }))
+    this.run(Effect.andThen(Fiber.await(member.stop({ hears: true })), ended))
+  }
+
   /** Closes the socket if its token was revoked. */
   heedRevocations(): void {
     if (this.#surroundings.revocations.isRevoked(this.identity)) this.#expel(CloseCode.revoked)

@@ -107,7 +107,7 @@ export const layer: Layer.Layer<Timeline, never, Cluster | History | Topics> = L
     }
     /** Where there are other nodes the history tells what was added; `undefined` on a node alone. */
     const feeds = (yield* Cluster).isShared
-      ? yield* RoomFeeds.make({ isWanted: isWatched, tell: tellAdded })
+      ? yield* RoomFeeds.make({ isWanted: isWatched, tell: tellAdded, miss: topics.miss })
       : undefined
 
     /** Rooms go on while the history is away; then, too, what is said next waits behind what waits already. */

@@ -58,6 +58,8 @@ export interface BroadcastOptions {
 /** Called once per broadcast and subscriber: must be quick and must not throw. */
 export interface Subscriber {
   readonly receive: (broadcast: Broadcast) => void
+  /** Something on its topic cannot be told any more. */
+  readonly miss?: () => void
 }
 
 export class Topics extends Context.Service<
@@ -80,6 +82,8 @@ export class Topics extends Context.Service<
      * topic's history waits for this first.
      */
     readonly ready: (topic: string) => Effect.Effect<void>
+    /** Tells the subscribers on this node that they miss something. */
+    readonly miss: (topic: string) => void
     /** Subscribers on this node. */
     readonly size: (topic: string) => number
     /** Since the start, on this node. */
@@ -120,6 +124,10 @@ export const hub = (): Topics["Service"] => {
     broadcast: (topic, event, payload, options) => Effect.sync(() => deliver(topic, event, payload, options)),
     deliver,
     ready: () => Effect.void,
+    miss: (topic) => {
+      // They go while they are told.
+      for (const subscriber of [...(topics.get(topic) ?? [])]) subscriber.miss?.()
+    },
     size: (topic) => topics.get(topic)?.size ?? 0,
     counts,
   }

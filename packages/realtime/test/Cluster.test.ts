@@ -2,6 +2,7 @@
 import { Operator } from "@armoricore/realtime/Operator"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
+import { pack } from "../src/Packed.ts"
 import { make, type TestNode, until } from "./TestCluster.ts"
 import { connect, type Frame, type RawClient } from "./TestServer.ts"
 
@@ -88,6 +89,43 @@ describe("several nodes", () => {
       say(alice, "hello")
       yield* until(() => contents(alice).length === 1)
       assert.strictEqual(b.topics.counts.deliveries, 0)
+    }),
+  )
+
+  it.live("who missed more than can be told joins again from where it was, and learns that it is not all", () =>
+    Effect.gen(function* () {
+      const { node, history } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      const bob = (yield* enter(b, "bob", chat)).client
+      say(alice, "before")
+      yield* until(() => contents(bob).length === 1)
+      const [, , , , { seq: since }] = framesOf(bob, "new_message")[0] ?? assert.fail("bob heard nothing")
+      yield* b.cut
+      const payload = (id: string) => ({
+        id,
+        content: id,
+        user_id: "alice",
+        room_id: "r",
+        timestamp: "2026-01-01T00:00:00Z",
+      })
+      yield* Effect.forEach(
+        Array.from({ length: 1_100 }, (_, n) => `m${n}`),
+        (id) => history.append(chat, id, pack({ event: "new_message", payload: payload(id), droppable: false })),
+        { discard: true },
+      )
+      yield* b.heal
+      yield* until(() => framesOf(bob, "phx_error").length === 1)
+      assert.deepStrictEqual(framesOf(bob, "phx_error")[0], ["1", "1", chat, "phx_error", { reason: "missed" }])
+      // Nothing behind the hole: the client would ask from there.
+      assert.deepStrictEqual(contents(bob), ["before"])
+      bob.send("2", "again", chat, "phx_join", { since })
+      yield* until(() => framesOf(bob, "phx_reply").some(([, ref]) => ref === "again"))
+      const [, , , , reply] = framesOf(bob, "phx_reply").find(([, ref]) => ref === "again") ?? assert.fail()
+      const { messages, recovered } = Object(reply["response"])
+      assert.deepStrictEqual([messages.length, messages.at(-1).id, recovered], [1_000, "m1099", false])
+      say(alice, "after")
+      yield* until(() => contents(bob).includes("after"))
     }),
   )
 

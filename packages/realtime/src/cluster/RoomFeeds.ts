@@ -16,13 +16,15 @@ export interface RoomFeeds {
 
 /** How long an item that came early waits for those before it, before they are read. */
 const grace = "100 millis"
-/** At most so many missed items are told; who missed more reads anew when it joins again. */
+/** At most so many missed items are told; who missed more joins again. */
 const maxMissed = 1000
 const readsAtOnce = 16
 
 export const make = Effect.fnUntraced(function* (options: {
   readonly isWanted: (topic: string) => boolean
   readonly tell: (topic: string, item: Item) => void
+  /** Something was missed that cannot be told. */
+  readonly miss: (topic: string) => void
 }) {
   const history = yield* History
   const cluster = yield* Cluster
@@ -72,7 +74,11 @@ export const make = Effect.fnUntraced(function* (options: {
       isCertain = false
       const upTo = sequence.highestHeld
       const stretch = yield* readPatiently(topic, { since: sequence.last ?? 0, limit: maxMissed })
-      if (!stretch.complete) yield* Effect.logWarning(`sockets on ${topic} may have missed some of what was said`)
+      // Of a room where nothing was said a history need not know that it has all.
+      if (!stretch.complete && stretch.items.length > 0) {
+        yield* Effect.logInfo(`too much was missed on ${topic}; its members join again`)
+        options.miss(topic)
+      }
       tell(topic, sequence.fill(stretch.items, upTo))
     })
     yield* Effect.forkScoped(
