@@ -11,7 +11,7 @@ import { PlaybackUrls } from "@armoricore/storage/Playback"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
-import { Context, Effect, FileSystem, Layer, Path, Stream } from "effect"
+import { Context, Effect, FileSystem, Layer, Path, type PlatformError, Stream } from "effect"
 
 /** The parent of the work folders of one build. */
 export class Parent extends Context.Service<Parent, string>()("test/Parent") {}
@@ -31,7 +31,11 @@ export const options: Options = { bucket: "media", sourceBuckets: ["media"] }
 export const pipeline = (
   changes: Partial<Options> = {},
   around: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
-  tools: Layer.Layer<FfmpegPrograms, never, FfmpegPrograms> = Layer.effect(FfmpegPrograms, FfmpegPrograms),
+  tools: Layer.Layer<
+    FfmpegPrograms,
+    PlatformError.PlatformError,
+    FfmpegPrograms | FileSystem.FileSystem | Path.Path
+  > = Layer.effect(FfmpegPrograms, FfmpegPrograms),
 ) =>
   Layer.unwrap(
     Effect.gen(function* () {
