@@ -11,14 +11,11 @@ import type { Taken } from "./TakeOver.ts"
 import { mp4Of, type Options } from "./TranscodeOptions.ts"
 import { limitOf, type Run } from "./WholeRun.ts"
 
-/** Ends with a slash. */
-type Prefix = string
-
-/** A storage that is away is waited for; what fails after all leaves a record for the next try. */
+/** `prefix` ends with a slash. A storage that is away is waited for; what fails after all leaves a record for the next try. */
 export const finish = Effect.fn("Finish.finish")(function* (
   options: Options,
   run: Run | Taken,
-  prefix: Prefix,
+  prefix: string,
   timings: Readonly<Record<string, number>>,
 ) {
   const { bucket } = options

@@ -108,7 +108,7 @@ const onsets = (values: Iterable<number>, perSecond: number, quiet: number): Rea
 }
 
 describe.skipIf(missing)("Chunks", () => {
-  layer(pipeline({ chunks: { from: 10, seconds: 8 } }), { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+  layer(pipeline({ chunks: { from: 10, seconds: 8 } }), { excludeTestServices: true, timeout: "180 seconds" })((it) => {
     it.effect("makes a stream of parts that passes the checker", () =>
       Effect.gen(function* () {
         const path = yield* Path.Path
@@ -170,7 +170,7 @@ describe.skipIf(missing)("Chunks", () => {
             assert.deepStrictEqual(yield* timesOf(b.file), yield* timesOf(a.file), name)
           }
         }),
-      120_000,
+      300_000,
     )
 
     it.effect(
