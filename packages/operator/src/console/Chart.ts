@@ -36,6 +36,8 @@ const pathOf = (
   values.forEach((value, at) => {
     if (value === null) return
     path += `${isDown ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`
+    // A lone point shows as a dot.
+    if (!isDown) path += "h0"
     isDown = true
   })
   return path

@@ -52,7 +52,7 @@ export const moment = (time: string | number): string =>
 /** `ReplayDeadLetter` → `Replay dead letter`. */
 export const words = (name: string): string => {
   const [first = "", ...rest] = name.split(/(?=[A-Z])/)
-  return [first, ...rest.map((word) => word.toLowerCase())].join(" ")
+  return [first, ...rest.map((word) => (word === "I" ? word : word.toLowerCase()))].join(" ")
 }
 
 /** JSON with room to read; anything else as it is. */

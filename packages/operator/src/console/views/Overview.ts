@@ -195,7 +195,7 @@ export const view = (app: App): View => {
                 "tr",
                 { key: node },
                 h("td", {}, h("b", {}, host), h("span", { class: "soft" }, ` pid ${pid}, ${version}`)),
-                h("td", { class: "wide" }, services.join(", ")),
+                h("td", { class: "wide" }, services.length === 0 ? "starts the workers" : services.join(", ")),
                 h("td", { class: "num" }, Format.span(sample.at - started_at)),
                 h("td", { class: "num" }, Format.percent(cpu)),
                 h("td", { class: "num" }, Format.percent(loop_busy)),
