@@ -51,6 +51,10 @@ export const busDeliveries = (options: Pick<ConsumerOptions, "maxDeliveries" | "
 export const letterId = ({ name }: Pick<ConsumerOptions, "name">, sequence: string | number): string =>
   `dlq:${name}:${sequence}`
 
+/** The same for every consumer of one stream; no consumer has such a name. */
+const sharedLetterId = ({ delivery, sequence }: Taken): string =>
+  letterId({ name: "*" }, `${sequence}:${delivery.arrivedAt}`)
+
 export const checkName = (options: Pick<ConsumerOptions, "name">): Effect.Effect<void, ConfigurationError> =>
   isConsumerName(options.name)
     ? Effect.void
@@ -93,7 +97,10 @@ export const run = Effect.fnUntraced(function* <R>(
       case "Retry":
         return taken.retry(Math.max(0, Duration.toMillis(disposition.after)))
       case "DeadLetter":
-        return publish({ ...disposition.letter, id: letterId(options, taken.sequence) }).pipe(
+        return publish({
+          ...disposition.letter,
+          id: disposition.shared === true ? sharedLetterId(taken) : letterId(options, taken.sequence),
+        }).pipe(
           Effect.matchEffect({
             onSuccess: () => taken.ack,
             onFailure: (error) =>

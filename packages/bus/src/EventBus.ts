@@ -63,8 +63,11 @@ export type Disposition =
   | { readonly _tag: "Ack" }
   /** Delivered again no earlier than `after`; meanwhile it holds no slot and blocks nobody. */
   | { readonly _tag: "Retry"; readonly after: Duration.Duration }
-  /** Stored as `letter` first, then acknowledged: a crash between the two repeats, it never loses. */
-  | { readonly _tag: "DeadLetter"; readonly letter: Omit<Outgoing, "id"> }
+  /**
+   * Stored as `letter` first, then acknowledged: a crash between the two repeats, it never loses. `shared`: every
+   * consumer of the message says the same of it, and the first one's letter is the only one on a bus that knows duplicates.
+   */
+  | { readonly _tag: "DeadLetter"; readonly letter: Omit<Outgoing, "id">; readonly shared?: boolean }
 
 export interface ConsumerOptions {
   /** Durable name, `[a-z0-9-]+`: processes that consume under one name share the work. */

@@ -93,18 +93,21 @@ export class DeadLetters extends Context.Service<
           const body = edited ?? letter.body
           // Work is known by its message id, events by their own.
           const key = address.channel === "work" ? info.message_id : info.event_id
-          if (key !== undefined) yield* ledger.forget(`${info.consumer}.${key}`)
-          const { [letterHeader]: _dropped, ...headers } = stored.headers
+          const isForAll = edited !== undefined || info.shared === true
+          // What nobody could read has no record; one under its id is of another message.
+          if (key !== undefined && info.shared !== true) yield* ledger.forget(`${info.consumer}.${key}`)
+          const { [letterHeader]: _dropped, [replayForHeader]: _former, ...headers } = stored.headers
+          // The bus would drop its own id as a duplicate.
+          const again = { id: `${key ?? info.message_id}.replay.${id}`, body }
+          if (!isForAll) yield* ledger.replays.note(again, info.consumer)
           yield* bus.publish({
+            ...again,
             address,
-            // The bus would drop its own id as a duplicate.
-            id: `${key ?? info.message_id}.replay.${id}`,
-            body,
             headers: {
               ...headers,
               [replayHeader]: id,
-              // As it was, the others handled it; mended, it is news to everyone.
-              ...(edited === undefined ? { [replayForHeader]: info.consumer } : {}),
+              // As it was, the others handled it; mended, or read by nobody, it is news to everyone.
+              ...(isForAll ? {} : { [replayForHeader]: info.consumer }),
             },
           })
           yield* bus.deadLetters.remove(id)

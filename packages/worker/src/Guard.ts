@@ -16,8 +16,6 @@ export const consumerName = "guard"
 
 const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
   Effect.gen(function* (): Effect.fn.Return<Disposition> {
-    const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
-    if (onlyFor !== undefined && onlyFor !== consumerName) return { _tag: "Ack" }
     const type = delivery.subject.slice(prefixes.event.length)
     if (read.has(type)) return { _tag: "Ack" }
     const verdict = yield* EventCodec.decode(delivery.body).pipe(
@@ -31,6 +29,8 @@ const judge = (read: ReadonlySet<string>) => (delivery: Delivery) =>
           message: verdict.failure.message,
           attempts: 1,
           firstAt: delivery.arrivedAt,
+          // Whoever comes to read the type gets a replay too.
+          shared: true,
         })
   })
 

@@ -19,6 +19,7 @@ import { ConfigurationError, Conflict, type TransientError } from "@armoricore/d
 import { type Bucket, KeyValue, type StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Layer, Option, Result, Schema, Semaphore } from "effect"
 import * as Lanes from "./Lanes.ts"
+import * as Replays from "./Replays.ts"
 
 /** Longer than a message can wait on the bus plus the horizon in which a dead letter may be replayed. */
 export const ledgerBucket: Bucket = { name: "ledger", maxAge: Duration.days(30) }
@@ -104,6 +105,8 @@ export class Ledger extends Context.Service<
     readonly cancel: (key: string, reason: string) => Effect.Effect<boolean, Conflict | StateError>
     /** The order of messages with one key. */
     readonly lanes: Lanes.Lanes
+    /** What is sent again for one consumer alone. */
+    readonly replays: Replays.Replays
   }
 >()("@armoricore/worker/Ledger") {
   /** Records in the `ledger` bucket of the key-value state. */
@@ -235,6 +238,7 @@ export class Ledger extends Context.Service<
         claim,
         cancel,
         forget: (key) => Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die),
+        replays: Replays.make(ledgerBucket, kv),
         lanes: yield* Lanes.make(ledgerBucket, (key) =>
           Effect.gen(function* () {
             const found = yield* read(key)

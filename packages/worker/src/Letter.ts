@@ -12,12 +12,14 @@ export const letterHeader = "Armoricore-Letter"
 /** On a replayed message: the id of the letter it was replayed from. */
 export const replayHeader = "Armoricore-Replay-Of"
 
-/** On a message replayed as it was: the one consumer that it is for; every other one has handled it. */
+/** On a message replayed as it was: the one consumer that it is for; every other one has handled it (see `Replays`). */
 export const replayForHeader = "Armoricore-Replay-For"
 
 export const LetterInfo = Schema.Struct({
   service: Schema.String,
   consumer: Schema.String,
+  /** Every consumer of the message finds this fault in it, not this one alone: no one has handled it. */
+  shared: Schema.optionalKey(Schema.Literal(true)),
   /** As far as it could be read; `unknown` otherwise. */
   event_type: Schema.String,
   event_id: Schema.optionalKey(Schema.String),
@@ -55,7 +57,7 @@ const decodeInfo = Schema.decodeUnknownEffect(Schema.fromJsonString(LetterInfo))
 export const infoOf = (stored: StoredLetter): Effect.Effect<Option.Option<LetterInfo>> =>
   Effect.option(decodeInfo(stored.headers[letterHeader] ?? ""))
 
-type About = Pick<LetterInfo, "reason" | "message" | "path" | "attempts"> & {
+type About = Pick<LetterInfo, "reason" | "message" | "path" | "attempts" | "shared"> & {
   /** Epoch milliseconds. */
   readonly firstAt: number
 }
@@ -68,6 +70,7 @@ const letterOf = Effect.fnUntraced(function* (service: string, consumer: string,
   const info: LetterInfo = {
     service,
     consumer,
+    ...(about.shared === true ? { shared: true } : {}),
     event_type: eventType ?? "unknown",
     ...(eventId === undefined ? {} : { event_id: eventId }),
     subject: message.subject,
@@ -96,6 +99,7 @@ export const disposition = (
   Effect.map(letterOf(service, consumer, delivery, about), (info) => ({
     _tag: "DeadLetter",
     letter: toMessage(info, delivery.body, delivery.headers),
+    ...(about.shared === true ? { shared: true } : {}),
   }))
 
 /** The letter of a message that the bus gave up: it was delivered too often, and no worker came to settle it. */

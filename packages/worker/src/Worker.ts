@@ -273,11 +273,12 @@ export const run = Effect.fn("Worker.run")(function* <R>(
         Trace.within(name, delivery, incoming.cause.traceparent, incoming.about),
       )
     }
-    return (delivery: Delivery) =>
-      Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> => {
-        const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
-        if (onlyFor !== undefined && onlyFor !== consumer) return acked
-        return Effect.matchEffect(handler.read(delivery, rights), {
+    /** What cannot be read, no consumer of an event can; of work there is one alone. */
+    const from = handler.from(service)
+    const everyone = from === "all-events" || from.channel === "event" ? ({ shared: true } as const) : {}
+    const readAndHandle = (delivery: Delivery) =>
+      Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> =>
+        Effect.matchEffect(handler.read(delivery, rights), {
           onSuccess: (incoming) => handle(context, delivery, incoming),
           onFailure: ({ message, path, reason }) =>
             Letter.disposition(service, consumer, delivery, {
@@ -286,9 +287,19 @@ export const run = Effect.fn("Worker.run")(function* <R>(
               path,
               attempts: 1,
               firstAt: delivery.arrivedAt,
+              ...everyone,
             }),
-        })
-      })
+        }),
+      )
+    return (delivery: Delivery): Effect.Effect<Disposition, never, R> => {
+      const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
+      if (onlyFor === undefined || onlyFor === consumer) return readAndHandle(delivery)
+      // Whoever publishes can write a header; it must not make a message vanish.
+      return ledger.replays.isNoted(delivery, onlyFor).pipe(
+        Effect.flatMap((noted) => (noted ? acked : readAndHandle(delivery))),
+        Effect.catch(handBack),
+      )
+    }
   }
 
   const consumers = yield* Effect.forEach(handlers, (handler) => {
@@ -328,6 +339,9 @@ interface Turn {
   readonly keep: (after: Duration.Duration) => Effect.Effect<void, Conflict | StateError>
 }
 
-/** How soon a message that is not at the head of its lane asks again: the nearer and the newer, the sooner. */
+/**
+ * How soon a message that is not at the head of its lane asks again: the nearer, the sooner, and never so late that a
+ * lane of quick work stands still; a head that takes its time is asked after less and less often.
+ */
 const pauseAt = (position: number, attempt: number): Duration.Duration =>
-  Duration.millis(Math.min(10_000, 100 * Math.min(position, 20) * 2 ** Math.min(6, attempt / 8)))
+  Duration.millis(Math.min(10_000, 50 * Math.min(position, 20) * 2 ** Math.min(4, attempt / 64)))

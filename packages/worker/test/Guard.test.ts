@@ -2,9 +2,10 @@ import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
-import { DeadLetters, Guard, Ledger } from "@armoricore/worker"
+import { DeadLetters, Guard, Ledger, on, Worker } from "@armoricore/worker"
+import { EventSources } from "@armoricore/worker/Authorization"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 const ports = DeadLetters.layer.pipe(
@@ -44,6 +45,43 @@ it.effect("regression: a sound event on a subject that nobody reads vanished", (
       ["guard", "invalid", "event_type"],
     )
     assert.isEmpty(others)
+  }).pipe(Effect.provide(ports)),
+)
+
+it.effect("a type that came to be read since its letter is replayed to its reader", () =>
+  Effect.gen(function* () {
+    const before = yield* Scope.make()
+    yield* Guard.run(new Set()).pipe(Scope.provide(before))
+    const bus = yield* EventBus
+    // Or the reader would get the first one as well, from the beginning of the stream.
+    yield* bus
+      .consume({ name: "media-media-uploaded", from: event("media.uploaded"), concurrency: 1 }, () =>
+        Effect.succeed({ _tag: "Ack" }),
+      )
+      .pipe(Scope.provide(before))
+    yield* publish("media.uploaded", {
+      source: "nobody",
+      payload: { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" },
+    })
+    yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
+    yield* Scope.close(before, Exit.void)
+    const seen: Array<string> = []
+    yield* Guard.run(new Set(["media.uploaded"]))
+    yield* Worker.run("media", [
+      on("media.uploaded", {
+        handle: ({ source }) =>
+          Effect.as(
+            Effect.sync(() => seen.push(source)),
+            [],
+          ),
+        failed: () => [],
+      }),
+    ]).pipe(Effect.provideService(EventSources, new Map([["nobody", new Set(["media.uploaded"])]])))
+    const dead = yield* DeadLetters
+    const [letter] = yield* dead.list({ limit: 10 })
+    yield* dead.replay(letter?.id ?? "")
+    yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
+    assert.deepStrictEqual(seen, ["nobody"])
   }).pipe(Effect.provide(ports)),
 )
 

@@ -1,3 +1,5 @@
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
 import { resultEventId } from "@armoricore/domain/Causation"
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { DeadLetters, emit, Ledger, on, Worker } from "@armoricore/worker"
@@ -299,6 +301,92 @@ describe("the worker loop", () => {
       yield* settle
       assert.isEmpty(yield* letters)
       assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  /** A second reader of the same type. */
+  const both = (work: Effect.Effect<ReadonlyArray<typeof ready>, TransientError>, ran: Array<string>) =>
+    Effect.forEach(["media", "ai"] as const, (service) =>
+      Worker.run(service, [
+        handler(() =>
+          Effect.andThen(
+            service === "media" ? work : Effect.succeed([]),
+            Effect.sync(() => void ran.push(service)),
+          ).pipe(Effect.as([])),
+        ),
+      ]),
+    )
+
+  it.effect("regression: one fault made a dead letter for each reader of its type", () =>
+    Effect.gen(function* () {
+      const ran: Array<string> = []
+      yield* both(Effect.succeed([]), ran)
+      yield* publish(uploaded({ payload: {} }))
+      yield* publish(uploaded({ source: "somebody" }))
+      yield* settle
+      assert.deepStrictEqual(
+        (yield* letters).map(({ info }) => info.path),
+        ["payload.media_id", "source"],
+      )
+      // Nobody could read it, so all of them get it again.
+      const dead = yield* DeadLetters
+      const [, letter] = yield* letters
+      assert.isDefined(letter)
+      yield* dead.replay(letter.id)
+      yield* settle
+      assert.lengthOf(yield* letters, 2)
+      const [, again] = yield* letters
+      assert.isDefined(again)
+      yield* dead.replay(again.id, bytes(uploaded()))
+      yield* settle
+      assert.sameMembers(ran, ["media", "ai"])
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("regression: an event with a forged header of a replay was acknowledged unheard", () =>
+    Effect.gen(function* () {
+      const ran: Array<string> = []
+      yield* both(Effect.succeed([]), ran)
+      const bus = yield* EventBus
+      for (const [id, header] of [
+        ["a", "Armoricore-Replay-For"],
+        ["b", "armoricore-replay-for"],
+      ] as const) {
+        yield* bus.publish({
+          address: event("media.uploaded"),
+          id,
+          body: bytes(uploaded({ event_id: crypto.randomUUID() })),
+          headers: { [header]: "nobody", "Armoricore-Replay-Of": "1" },
+        })
+      }
+      yield* settle
+      assert.sameMembers(ran, ["media", "ai", "media", "ai"])
+      assert.isEmpty(yield* letters)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("a letter of one reader alone is replayed for it alone", () =>
+    Effect.gen(function* () {
+      const ran: Array<string> = []
+      let healthy = false
+      const away = new TransientError({ dependency: "storage", code: "unavailable", message: "away" })
+      yield* both(
+        Effect.suspend(() => (healthy ? Effect.succeed([]) : Effect.fail(away))),
+        ran,
+      )
+      yield* publish(uploaded())
+      for (let seconds = 0; seconds < 40; seconds++) yield* after("1 second")
+      const [letter] = yield* letters
+      assert.strictEqual(letter?.info.service, "media")
+      assert.deepStrictEqual(ran, ["ai"])
+      healthy = true
+      const ledger = yield* Ledger
+      // Had it come to the other, it would have run there again.
+      yield* ledger.forget(`ai-media-uploaded.${cause}`)
+      assert.isDefined(letter)
+      yield* (yield* DeadLetters).replay(letter.id)
+      yield* after("1 second")
+      assert.deepStrictEqual(ran, ["ai", "media"])
     }).pipe(Effect.provide(ports)),
   )
 })
