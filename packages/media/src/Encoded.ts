@@ -72,9 +72,14 @@ export const write = Effect.fn("Encoded.write")(function* (
     objects: Object.fromEntries(objects),
     ...(pictures === undefined ? {} : { pictures: Object.fromEntries(pictures) }),
     timings,
-  }).pipe(Effect.orDie)
+  }).pipe(
+    Effect.tapError((error) => Effect.logWarning("what was encoded cannot be written down", { error })),
+    Effect.option,
+  )
+  // Then another try encodes anew; this one need not fail for it.
+  if (Option.isNone(text)) return
   yield* storage
-    .put<never, never>(refOf(options, prefix), new TextEncoder().encode(text), {
+    .put<never, never>(refOf(options, prefix), new TextEncoder().encode(text.value), {
       contentType: "application/json",
       cacheControl: "no-store",
     })
