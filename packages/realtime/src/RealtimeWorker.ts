@@ -10,7 +10,7 @@ import type { AnyEvent, EventType } from "@armoricore/domain/Events"
 import type { Ledger } from "@armoricore/worker/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
 import * as Worker from "@armoricore/worker/Worker"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, RcMap, Semaphore } from "effect"
 import { isKept, kept } from "./Results.ts"
 import { Timeline } from "./Timeline.ts"
 import { Topics } from "./Topics.ts"
@@ -20,16 +20,29 @@ export const readTypes: ReadonlyArray<EventType> = [...Object.keys(kept).filter(
 
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Ledger | Timeline | Topics> =
   Layer.effectDiscard(
-    Effect.suspend(() => Worker.run("realtime", [...Object.keys(kept).filter(isKept).map(keep), moderate])),
+    Effect.gen(function* () {
+      const turns = yield* RcMap.make({ lookup: (_userId: string) => Semaphore.make(1) })
+      yield* Worker.run("realtime", [
+        ...Object.keys(kept)
+          .filter(isKept)
+          .map((type) => keep(type, turns)),
+        moderate,
+      ])
+    }),
   )
 
-/** Users are served side by side, each in the order of arrival. */
 const concurrency = 16
 
-const keep = (type: keyof typeof kept): Handler<Timeline> => {
+/**
+ * Users are served side by side, each in the order of arrival, by turns in this process. A lane of the ledger would
+ * keep that order over all processes too, but what waits in it goes back to the bus and asks again later: hundreds of
+ * results for one user would take minutes. Who is overtaken in another process is told by the event's own timestamp.
+ */
+const keep = (type: keyof typeof kept, turns: RcMap.RcMap<string, Semaphore.Semaphore>): Handler<Timeline> => {
   const handler = on(type, {
     concurrency,
-    key: ({ payload }) => payload.user_id,
+    // The history keeps an event once.
+    repeatable: true,
     handle: () => Effect.succeed([]),
     failed: () => [],
   })
@@ -40,7 +53,7 @@ const keep = (type: keyof typeof kept): Handler<Timeline> => {
       Effect.gen(function* () {
         const incoming = yield* handler.read(message)
         const { event, json } = yield* EventCodec.decode(message.body)
-        return { ...incoming, handle: () => Effect.as(post(kept[type], event, json["payload"]), []) }
+        return { ...incoming, handle: () => Effect.as(post(kept[type], event, json["payload"], turns), []) }
       }),
   }
 }
@@ -49,15 +62,20 @@ const post = Effect.fnUntraced(function* (
   name: string,
   { event_id, request_id, payload }: AnyEvent,
   asItCame: unknown,
+  turns: RcMap.RcMap<string, Semaphore.Semaphore>,
 ) {
   if (!("user_id" in payload)) return
   const timeline = yield* Timeline
   const told = { ...Object(asItCame), ...(request_id === undefined ? {} : { request_id }) }
+  const turn = yield* RcMap.get(turns, payload.user_id)
   yield* timeline
     .post(`user:${payload.user_id}`, { event: name, id: event_id, payload: told })
     // Nobody takes results away; were it so, there would be nothing left to tell.
-    .pipe(Effect.catchTag("Refusal", () => Effect.void))
-})
+    .pipe(
+      Effect.catchTag("Refusal", () => Effect.void),
+      turn.withPermits(1),
+    )
+}, Effect.scoped)
 
 const moderate: Handler<Timeline | Topics> = on("moderation.flagged", {
   concurrency,

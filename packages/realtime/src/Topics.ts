@@ -125,8 +125,7 @@ export const hub = (): Topics["Service"] => {
     deliver,
     ready: () => Effect.void,
     miss: (topic) => {
-      // They go while they are told.
-      for (const subscriber of [...(topics.get(topic) ?? [])]) subscriber.miss?.()
+      for (const subscriber of topics.get(topic) ?? []) subscriber.miss?.()
     },
     size: (topic) => topics.get(topic)?.size ?? 0,
     counts,

@@ -147,4 +147,46 @@ describe.skipIf(Programs.need("nats-server").missing)("three nodes on NATS", () 
       }),
     90_000,
   )
+
+  it.live(
+    "blue-green: a canary is one of them, then all move to the new nodes under load; nothing is lost or doubled",
+    () =>
+      Effect.gen(function* () {
+        const { launch, nodes, person } = yield* city
+        const moved = yield* Effect.forEach([0, 1, 2, 3, 4, 5], (index) => person(`u${index}`))
+        yield* agree(moved)
+        let count = 0
+        const load = yield* Effect.forkScoped(
+          Effect.forever(
+            Effect.andThen(
+              Effect.sync(() => {
+                moved[count % moved.length]?.say(`n${count}`)
+                count++
+              }),
+              Effect.sleep("10 millis"),
+            ),
+          ),
+        )
+        const blue = [...nodes]
+        const green = [yield* launch()]
+        // The canary alone is one of four; whoever comes to it talks with the others.
+        nodes.unshift(...green)
+        const people = [...moved, yield* person("canary", 0)]
+        yield* agree(people)
+        green.push(yield* launch())
+        // The load balancer sends everybody to the new ones; who is connected stays until the old ones end.
+        nodes.splice(0, nodes.length, ...green)
+        yield* Effect.forEach(blue, (old) => old.end("SIGTERM"), { concurrency: "unbounded", discard: true })
+        yield* until(() => people.every(({ isJoined }) => isJoined))
+        load.interruptUnsafe()
+        yield* heardAll(moved, count)
+        assertOnce(moved)
+        assert.deepStrictEqual(
+          people.map(({ closed }) => closed),
+          [...moved.map(() => [1012]), []],
+        )
+        yield* agree(people)
+      }),
+    90_000,
+  )
 })

@@ -151,6 +151,28 @@ describe("user:{user_id}", () => {
     }),
   )
 
+  it.live("hundreds of results for one user took minutes", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* joined(server, "user:u1", { user: "u1" })
+      const burst = Array.from({ length: 300 }, (_, index) => `n${index}`)
+      yield* Effect.forEach(
+        burst,
+        (notification_id, index) =>
+          say(
+            server,
+            "notification.sent",
+            "notify",
+            { user_id: "u1", notification_id, notification_type: "push", sent_at: now, deliveries: [] },
+            { event_id: id.replace(/0{4}1$/, String(10_000 + index)) },
+          ),
+        { discard: true },
+      )
+      const told = yield* Effect.forEach(burst, () => Effect.map(client.next, (frame) => frame[4]["notification_id"]))
+      assert.deepStrictEqual(told, burst)
+    }),
+  )
+
   it.live("gets what it missed while nobody was there, once", () =>
     Effect.gen(function* () {
       const server = yield* start()

@@ -21,6 +21,8 @@ export class Person {
   readonly twice: Array<string> = []
   /** Acknowledged. */
   readonly said: Array<string> = []
+  /** Close codes, in the order in which they came. */
+  readonly closed: Array<number> = []
   /** Joins that could not give all that was missed. */
   incomplete = 0
   readonly #room: string
@@ -74,7 +76,8 @@ export class Person {
     })
     ws.on("message", (data) => this.#receive(JSON.parse(String(data))))
     ws.on("error", () => {})
-    ws.on("close", () => {
+    ws.on("close", (code) => {
+      this.closed.push(code)
       this.#isJoined = false
       if (this.#ws === ws) setTimeout(() => this.#connect(), 50)
     })
