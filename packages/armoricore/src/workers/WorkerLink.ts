@@ -40,6 +40,11 @@ export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(functio
   const own = PrometheusMetrics.format()
   const say = (message: FromWorker) => void (worker.isConnected() && worker.send(message))
   let count = 0
+  // Node ends a worker whose first process is gone.
+  worker.once("disconnect", () => {
+    if (!worker.exitedAfterDisconnect)
+      run(Effect.logError("the first process is gone, and this realtime worker with it"))
+  })
   process.on("message", (message) => {
     const read = readToWorker(message)
     if (Option.isNone(read)) return

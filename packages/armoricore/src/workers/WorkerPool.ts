@@ -63,7 +63,7 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
     })
 
   const launch = (ready: Deferred.Deferred<Listening, CommandFailed>) =>
-    Effect.callback<number | null>((resume) => {
+    Effect.callback<string>((resume) => {
       const worker = cluster.fork({ [sharedPort]: port })
       workers.add(worker)
       worker.on("message", (message) => {
@@ -79,20 +79,20 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
         const { id } = value
         run(Effect.map(gather(worker), (metrics) => say(worker, { asked: "take metrics", id, metrics })))
       })
-      worker.on("exit", (code) => {
+      worker.on("exit", (code: number | null, signal: string | null) => {
         workers.delete(worker)
         serving.delete(worker)
-        resume(Effect.succeed(code))
+        resume(Effect.succeed(signal === null ? `ended with ${code}` : `was killed with ${signal}`))
       })
     })
 
   const keep = (ready: Deferred.Deferred<Listening, CommandFailed>) =>
     Effect.gen(function* () {
       for (;;) {
-        const code = yield* launch(ready)
+        const end = yield* launch(ready)
         if (yield* Ref.get(isEnding)) return
         if (!Deferred.isDoneUnsafe(ready)) return yield* Deferred.fail(ready, couldNotStart)
-        yield* Effect.logError(`a realtime worker ended with ${code}; another one takes its place`)
+        yield* Effect.logError(`a realtime worker ${end}; another one takes its place`)
         yield* Effect.sleep(pause)
       }
     }).pipe(Effect.asVoid)
