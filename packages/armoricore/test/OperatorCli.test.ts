@@ -46,6 +46,14 @@ it.live(
       const audit = (yield* run("operator", "audit")).stdout
       for (const act of ["ReplayDeadLetter", "PauseCircuit", "ResumeCircuit", "SetLogLevel"]) assert.include(audit, act)
 
+      // A wrong name, and an address where nobody is, were told as "Schema validation failed" and "HttpError".
+      const misnamed = yield* run("operator", "pause", "fcm")
+      assert.deepStrictEqual([misnamed.code, misnamed.stdout], [1, ""])
+      assert.include(misnamed.stderr, "the name of a circuit as it is listed")
+      const nobody = yield* Program.run(["operator", "overview", "--url", "http://127.0.0.1:1"], away)
+      assert.strictEqual(nobody.code, 1)
+      assert.include(nobody.stderr, "answers at http://127.0.0.1:1: name a process that runs realtime with --url")
+
       const plain = yield* Flow.tokenFor(env, "--user", "eve")
       const refused = yield* run("operator", "overview", "--token", plain)
       assert.strictEqual(refused.code, 1)

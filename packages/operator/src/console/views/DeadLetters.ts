@@ -47,8 +47,8 @@ export const view = (app: App): View => {
       fault = undefined
     })
     app.draw()
-    // On a phone the letter stands below the list.
-    document.querySelector("#letter")?.scrollIntoView({ block: "nearest" })
+    // Once it is drawn; on a phone it stands above the list, which may be long.
+    requestAnimationFrame(() => document.querySelector("#letter")?.scrollIntoView({ block: "nearest" }))
   }
 
   /** The next in the list has the focus then, so that one goes on from there. */
@@ -63,6 +63,14 @@ export const view = (app: App): View => {
       if (next instanceof HTMLElement) next.focus()
     })
     void letters.refresh()
+  }
+
+  /** Back to where one was in the list. */
+  const leave = () => {
+    open = undefined
+    const row = document.querySelector(".letter[aria-current]")
+    app.draw()
+    if (row instanceof HTMLElement) row.focus()
   }
 
   const allIds = async (): Promise<ReadonlyArray<string>> => {
@@ -218,6 +226,7 @@ export const view = (app: App): View => {
               "Undo changes",
             ),
         h("button", { type: "button", class: "quiet bad", onClick: () => void discard(letter) }, "Discard"),
+        h("button", { type: "button", class: "quiet", onClick: leave }, "Close"),
       ),
     )
 
