@@ -71,6 +71,12 @@ describe("Dockerfile", () => {
     assert.include(read(file).split("\n")[0] ?? "", new Node(JSON.parse(entry)).texts()[1] ?? "nothing")
     assert.match(dockerfile, /^USER 1000:1000$/m)
   })
+
+  it("brings the console built, as the image can neither build it nor write it", () => {
+    const builds = /^FROM \S+ AS console$[^]*?npm ci (?!--omit)[^]*?node (\S+build-console\.ts)$/m.exec(dockerfile)?.[1]
+    assert.isTrue(existsSync(join(root, builds ?? "nothing")), builds)
+    assert.match(dockerfile, /^COPY --from=console \/app\/packages\/operator\/console packages\/operator\/console$/m)
+  })
 })
 
 describe("compose.yaml", () => {

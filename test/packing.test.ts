@@ -17,7 +17,19 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const packed = ["domain", "embedded", "bus", "state", "history", "storage", "auth", "worker", "testing"]
+const packed = [
+  "domain",
+  "embedded",
+  "bus",
+  "state",
+  "history",
+  "storage",
+  "auth",
+  "worker",
+  "realtime",
+  "operator",
+  "testing",
+]
 
 const program = `
 import { event } from "@armoricore/bus/Address"
@@ -48,11 +60,31 @@ const main = Effect.gen(function* () {
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(Testing.layer)))
 `
 
+const pages = `
+import { ConsoleServer } from "@armoricore/operator"
+import { NodeServices } from "@effect/platform-node"
+import { Effect } from "effect"
+import { createServer } from "node:http"
+
+const main = Effect.gen(function* () {
+  const { handleRequest } = yield* ConsoleServer.make
+  const server = createServer(handleRequest).listen(0, "127.0.0.1")
+  yield* Effect.promise(() => new Promise((resolve) => server.on("listening", resolve)))
+  const at = "http://127.0.0.1:" + server.address().port
+  const get = (path) => Effect.promise(() => fetch(at + path).then(async (answer) => [answer.status, await answer.text()]))
+  const [status, page] = yield* get("/console")
+  const [script] = yield* get(/src="([^"]+[.]js)"/.exec(page)?.[1] ?? "/console/none")
+  console.log(status, script)
+  server.close().closeAllConnections()
+})
+await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(NodeServices.layer)))
+`
+
 /** The libraries are the checkout's own: this test is about our packages, not about the registry. */
-const linkLibraries = (modules: string): void => {
+const linkLibraries = (modules: string, without: ReadonlyArray<string> = []): void => {
   mkdirSync(modules, { recursive: true })
   for (const name of readdirSync(join(root, "node_modules"))) {
-    if (name !== "@armoricore" && !name.startsWith("."))
+    if (name !== "@armoricore" && !name.startsWith(".") && !without.includes(name))
       symlinkSync(join(root, "node_modules", name), join(modules, name))
   }
 }
@@ -71,7 +103,7 @@ describe("npm pack", () => {
     for (const name of readdirSync(join(root, "packages"))) {
       cpSync(join(root, "packages", name), join(copy, "packages", name), {
         recursive: true,
-        filter: (path) => !/[/\\](dist|node_modules|test)$/.test(path),
+        filter: (path) => !/[/\\](dist|node_modules|test|operator[/\\]console)$/.test(path),
       })
     }
     linkLibraries(join(copy, "node_modules"))
@@ -97,9 +129,11 @@ describe("npm pack", () => {
         cwd: join(modules, "@armoricore", name),
       })
     }
-    linkLibraries(modules)
+    // Who installs packages has nothing to build the console with.
+    linkLibraries(modules, ["vite"])
     writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
     writeFileSync(join(outside, "pipeline.js"), program)
+    writeFileSync(join(outside, "pages.js"), pages)
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -130,5 +164,10 @@ describe("npm pack", () => {
   it("composes a pipeline in memory outside the checkout", () => {
     const printed = execFileSync(process.execPath, ["pipeline.js"], { cwd: outside, encoding: "utf8" })
     assert.strictEqual(printed.trim(), "7")
+  })
+
+  it("serves the console outside the checkout, where nothing could build it", () => {
+    const printed = execFileSync(process.execPath, ["pages.js"], { cwd: outside, encoding: "utf8" })
+    assert.strictEqual(printed.trim(), "200 200")
   })
 })
