@@ -58,6 +58,7 @@ it.live("request_id and trace go from HTTP through events and work to the WebSoc
     const frame = yield* client.next
     assert.strictEqual(frame[3], "media_playable")
     assert.strictEqual(frame[4]["request_id"], "request-7")
+    assert.strictEqual(String(frame[4]["traceparent"]).split("-")[1], traceId)
     const result = told.find((event) => event["event_type"] === "media.playable")
     assert.strictEqual(result?.["request_id"], "request-7")
     const [version, trace, span] = String(result?.["traceparent"]).split("-")

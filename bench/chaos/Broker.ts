@@ -104,23 +104,18 @@ const filled = ({ fill, free }: Disk.Disk, after: Effect.Effect<void>): Fault =>
 })
 
 /**
- * The stream refuses everything for a while. Filled up, not only limited to what it held a moment ago: NATS deletes the
- * oldest messages of a stream whose limit falls below its size, and those would be lost by our own hand.
+ * The stream refuses everything for a while. It is filled up to a number of messages, not limited to what it held a moment
+ * ago: NATS deletes the oldest messages of a stream whose limit falls below them, and before 2.10.5 also while it is near
+ * its limit of bytes. Those would be lost by no fault of ours.
  */
 const full = (url: string) =>
   Effect.gen(function* () {
     const { js, manager } = yield* (yield* NatsConnection).jetstream
     const { config, state } = yield* Effect.promise(() => manager.streams.info("ARMORICORE"))
-    const limit = state.bytes + 1024 ** 2
     const fill = async () => {
-      await manager.streams.update("ARMORICORE", { ...config, max_bytes: limit })
-      let size = 64 * 1024
-      while (size >= 16) {
-        const stored = await js.publish(filler, new Uint8Array(size)).then(
-          () => true,
-          () => false,
-        )
-        if (!stored) size /= 4
+      await manager.streams.update("ARMORICORE", { ...config, max_msgs: state.messages + 2_000 })
+      for (let left = 2_000; left > 0; left -= 100) {
+        await Promise.allSettled(Array.from({ length: 100 }, () => js.publish(filler)))
       }
     }
     const empty = async () => {

@@ -1,8 +1,8 @@
 /**
  * From the bus to the sockets: results are broadcast on `media:{id}`, progress on its owner's `user:{id}` too (what is
  * kept for users goes through `RealtimeWorker`). Every node hears every result itself, so it is delivered to this node's
- * sockets only. Payloads pass as they came, with the event's `request_id` where it has one; its trace goes on in the
- * span of the broadcast.
+ * sockets only. Payloads pass as they came, with the event's `request_id` and `traceparent` where it has them; the trace
+ * goes on in the span of the broadcast.
  *
  * A listener is called synchronously and must not block, so messages go through a queue to one fiber, which keeps their
  * order. The queue is bounded: a flood that outruns it loses messages, and says so.
@@ -62,7 +62,7 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       const name = names[type]
       const spec: ServerEvent = Results.ofMedia[name]
       const options = { droppable: spec.droppable === true }
-      const payload = withRequestId(json["payload"], event.request_id)
+      const payload = Results.told(json["payload"], event)
       const target = event.payload
       if ("media_id" in target) topics.deliver(`media:${target.media_id}`, name, payload, options)
       if (type === "media.progress" && "user_id" in target)
@@ -101,10 +101,3 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
     yield* Effect.forEach(heard, listen, { discard: true })
   }),
 )
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
-
-const withRequestId = (payload: unknown, requestId: string | undefined): object => {
-  const object = isObject(payload) ? payload : {}
-  return requestId === undefined ? object : { ...object, request_id: requestId }
-}

@@ -11,7 +11,7 @@ import type { Ledger } from "@armoricore/worker/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
 import * as Worker from "@armoricore/worker/Worker"
 import { Effect, Layer, RcMap, Semaphore } from "effect"
-import { isKept, kept } from "./Results.ts"
+import { isKept, kept, told } from "./Results.ts"
 import { Timeline } from "./Timeline.ts"
 import { Topics } from "./Topics.ts"
 
@@ -60,16 +60,16 @@ const keep = (type: keyof typeof kept, turns: RcMap.RcMap<string, Semaphore.Sema
 
 const post = Effect.fnUntraced(function* (
   name: string,
-  { event_id, request_id, payload }: AnyEvent,
+  event: AnyEvent,
   asItCame: unknown,
   turns: RcMap.RcMap<string, Semaphore.Semaphore>,
 ) {
+  const { event_id, payload } = event
   if (!("user_id" in payload)) return
   const timeline = yield* Timeline
-  const told = { ...Object(asItCame), ...(request_id === undefined ? {} : { request_id }) }
   const turn = yield* RcMap.get(turns, payload.user_id)
   yield* timeline
-    .post(`user:${payload.user_id}`, { event: name, id: event_id, payload: told })
+    .post(`user:${payload.user_id}`, { event: name, id: event_id, payload: told(asItCame, event) })
     // Nobody takes results away; were it so, there would be nothing left to tell.
     .pipe(
       Effect.catchTag("Refusal", () => Effect.void),

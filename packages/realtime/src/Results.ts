@@ -1,5 +1,5 @@
 /** The events that the bus brings and sockets hear, under their names on the socket: one table for channels and feeds. */
-import type { EventType } from "@armoricore/domain/Events"
+import type { AnyEvent, EventType } from "@armoricore/domain/Events"
 import { MediaFailed, MediaPlayable, MediaProgress, MediaReady } from "@armoricore/domain/events/media"
 import {
   NotificationBounced,
@@ -52,3 +52,12 @@ export const kept = {
 } as const satisfies Partial<Record<EventType, keyof typeof ofUser>>
 
 export const isKept = (type: string): type is keyof typeof kept => Object.hasOwn(kept, type)
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** What a frame says of a stored result: its payload as it came, and what it follows from, where its publisher said so. */
+export const told = (payload: unknown, { request_id, traceparent }: AnyEvent): object => ({
+  ...(isObject(payload) ? payload : {}),
+  ...(request_id === undefined ? {} : { request_id }),
+  ...(traceparent === undefined ? {} : { traceparent }),
+})

@@ -40,6 +40,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       const client = yield* connection.connected
       const { manager } = yield* connection.jetstream
       yield* ensureStreams(manager, options)
+      if (dropsWhenFull(client.info?.version ?? "")) yield* Effect.logWarning(dropping(client.info?.version ?? ""))
       return yield* NatsPublisher.make(client, options.inboxPrefix, orphaned(manager))
     }).pipe(
       Scope.provide(scope),
@@ -168,6 +169,15 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     statusChanges: connection.statusChanges,
   })
 })
+
+/** nats-server's issues 4771 and 4775: a full stream that should refuse what is new deletes what is old. */
+export const dropsWhenFull = (version: string): boolean => {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
+  return version !== "" && (major < 2 || (major === 2 && (minor < 10 || (minor === 10 && patch < 5))))
+}
+
+const dropping = (version: string): string =>
+  `NATS ${version} may delete the oldest events of a full stream instead of refusing new ones, handled or not; use nats-server 2.10.5 or newer, or keep NATS_EVENTS_SIZE far from what 7 days of events take`
 
 /** They stood at the start; since then somebody deleted them, or a cluster lost a member. */
 const orphaned = (manager: JetStreamManager) => (target: string) => {
