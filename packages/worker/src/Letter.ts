@@ -48,8 +48,23 @@ const ascii = (text: string): string =>
 const toMessage = (info: LetterInfo, body: Uint8Array, headers: Headers): Omit<Outgoing, "id"> => ({
   address: dead(info.service, info.event_type),
   body,
-  headers: { ...headers, [letterHeader]: ascii(JSON.stringify(info)) },
+  headers: { ...few(headers), [letterHeader]: ascii(JSON.stringify(info)) },
 })
+
+/** Headers fit into no letter by reference, as a body does: a publisher who fills a message with them keeps the first. */
+const roomForHeaders = 64 * 1024
+
+const few = (headers: Headers): Headers => {
+  let left = roomForHeaders
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name, value]) => {
+      const size = Buffer.byteLength(name) + Buffer.byteLength(value)
+      const fits = size <= left
+      if (fits) left -= size
+      return fits
+    }),
+  )
+}
 
 const decodeInfo = Schema.decodeUnknownEffect(Schema.fromJsonString(LetterInfo))
 
@@ -61,6 +76,9 @@ type About = Pick<LetterInfo, "reason" | "message" | "path" | "attempts" | "shar
   /** Epoch milliseconds. */
   readonly firstAt: number
 }
+
+/** Letters; what is longer was made to be. */
+const longest = 1_000
 
 /** What the letter says; counted and logged. */
 const letterOf = Effect.fnUntraced(function* (service: string, consumer: string, message: Stored, about: About) {
@@ -74,15 +92,15 @@ const letterOf = Effect.fnUntraced(function* (service: string, consumer: string,
     event_type: eventType ?? "unknown",
     ...(eventId === undefined ? {} : { event_id: eventId }),
     subject: message.subject,
-    message_id: message.id,
+    message_id: message.id.slice(0, longest),
     reason: about.reason,
-    message: about.message,
-    path: about.path,
+    message: about.message.slice(0, longest),
+    path: about.path.slice(0, longest),
     attempts: about.attempts,
     first_at: new Date(about.firstAt).toISOString(),
     last_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(replayOf === undefined ? {} : { replay_of: replayOf }),
+    ...(traceparent === undefined ? {} : { traceparent: traceparent.slice(0, longest) }),
+    ...(replayOf === undefined ? {} : { replay_of: replayOf.slice(0, longest) }),
   }
   yield* Metrics.count(Metrics.deadLettered, service, { type: info.event_type, reason: about.reason })
   yield* Effect.logWarning(`dead letter: ${about.message}`, { reason: about.reason, path: about.path })

@@ -343,6 +343,24 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
+  it.effect("regression: a message full of headers became no letter on NATS, whose limit they share", () =>
+    Effect.gen(function* () {
+      yield* Worker.run("media", [handler(() => Effect.succeed([]))])
+      const bus = yield* EventBus
+      const headers = {
+        big: "x".repeat(500_000),
+        traceparent: "y".repeat(60_000),
+        "Armoricore-Replay-Of": "z".repeat(9_000),
+      }
+      yield* bus.publish({ address: event("media.uploaded"), id: "i".repeat(100_000), body: bytes({}), headers })
+      yield* settle
+      const [letter] = yield* bus.deadLetters.list({ limit: 10 })
+      assert.deepStrictEqual(Object.keys(letter?.headers ?? {}), ["traceparent", "Armoricore-Letter"])
+      assert.isBelow(JSON.stringify(letter?.headers).length, 80_000)
+      assert.lengthOf(yield* letters, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
   it.effect("regression: an event with a forged header of a replay was acknowledged unheard", () =>
     Effect.gen(function* () {
       const ran: Array<string> = []
