@@ -163,7 +163,7 @@ describe("documents", () => {
       )
       assert.deepStrictEqual(
         settings.filter(
-          (name) => !Object.hasOwn(table, name.replace(/_FILE$/, "")) && !/^(NAME|ARMORICORE)_/.test(name),
+          (name) => !Object.hasOwn(table, name.replace(/_FILE$/, "")) && !/^(NAME|ARMORICORE|NODE)_/.test(name),
         ),
         [],
       )
