@@ -26,6 +26,7 @@ import { Console, Effect, FileSystem, Layer, Path } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { ChildProcess } from "effect/process"
 import { wavHeader } from "@armoricore/ai/Pcm"
+import { measured } from "./Cost.ts"
 import * as Results from "./Results.ts"
 
 const minutes = Number(process.argv[2] ?? 60)
@@ -45,24 +46,6 @@ const words = (seconds: number): ReadonlyArray<TranscriptWord> =>
     const word = vocabulary[(index * 7919 + (index >> 3)) % vocabulary.length] ?? ""
     const ending = index % 13 === 12 ? "." : index % 6 === 5 ? "," : ""
     return { text: word + ending, start: index / pace, end: (index + 0.9) / pace }
-  })
-
-/** Ticks a second of `/proc/self/stat`. */
-const ticks = 100
-
-const cpuSeconds = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const stat = yield* fs.readFileString("/proc/self/stat")
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / ticks
-})
-
-const measured = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const before = yield* cpuSeconds
-    const started = performance.now()
-    const value = yield* effect
-    return { value, cpu: (yield* cpuSeconds) - before, wall: (performance.now() - started) / 1000 }
   })
 
 const local = Layer.succeed(SpeechEngine, {

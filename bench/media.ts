@@ -26,7 +26,8 @@ import { Console, Effect, FileSystem, Layer, Path } from "effect"
 import * as Chunks from "./media/Chunks.ts"
 import * as Copying from "./media/Copying.ts"
 import * as Fairness from "./media/Fairness.ts"
-import { byHand, type Cost, least, measured, uploaded } from "./media/Measure.ts"
+import { type Cost, measured } from "./Cost.ts"
+import { byHand, least, uploaded } from "./media/Measure.ts"
 import * as Results from "./Results.ts"
 
 const rounds = Number(process.argv[2] ?? 2)

@@ -17,7 +17,8 @@ import { pauses } from "@armoricore/worker/Switchboard"
 import { Effect, FileSystem, Path } from "effect"
 import { portsOf } from "../../packages/media/test/support/ChunkWorker.ts"
 import * as Results from "../Results.ts"
-import { byHand, type Cost, least, measured, uploaded } from "./Measure.ts"
+import { type Cost, measured } from "../Cost.ts"
+import { byHand, least, uploaded } from "./Measure.ts"
 
 /** What one process makes: fewer borders, as in a real film. */
 const longChunk = 16

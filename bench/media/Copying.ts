@@ -2,7 +2,8 @@
 import { Transcode } from "@armoricore/media/Transcode"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, FileSystem, Path } from "effect"
-import { byHand, type Cost, least, measured, uploaded } from "./Measure.ts"
+import { type Cost, measured } from "../Cost.ts"
+import { byHand, least, uploaded } from "./Measure.ts"
 import * as Results from "../Results.ts"
 
 /** A table, and a sentence about the aim. */

@@ -1,34 +1,10 @@
-/** What making a stream costs: CPU seconds of this process and its children, and ffmpeg by hand for comparison. */
+/** What the measurements of media share: uploads, and ffmpeg by hand for comparison. */
 import * as FfmpegCommand from "@armoricore/media/FfmpegCommand"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import type { EventOf } from "@armoricore/domain/Events"
 import { Effect, FileSystem, Path } from "effect"
 import { ChildProcess } from "effect/process"
-
-export interface Cost {
-  readonly cpu: number
-  readonly wall: number
-}
-
-/** Ticks a second of `/proc/self/stat`; Linux has had 100 on every platform that Node runs on. */
-const ticks = 100
-
-/** CPU seconds so far: this process, and its children that ended. */
-export const cpuSeconds = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const stat = yield* fs.readFileString("/proc/self/stat")
-  // Behind the command's name, which may hold spaces: utime, stime, cutime, cstime are the fields 14 to 17.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / ticks
-})
-
-export const measured = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const before = yield* cpuSeconds
-    const started = performance.now()
-    yield* effect
-    return { cpu: (yield* cpuSeconds) - before, wall: (performance.now() - started) / 1000 } satisfies Cost
-  })
+import type { Cost } from "../Cost.ts"
 
 export const byHand = Effect.fnUntraced(function* (args: ReadonlyArray<string>, folder: string) {
   const fs = yield* FileSystem.FileSystem
