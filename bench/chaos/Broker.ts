@@ -2,13 +2,13 @@
 import { layer as connection, NatsConnection } from "@armoricore/bus/nats/NatsConnection"
 import * as NatsCluster from "@armoricore/testing/NatsCluster"
 import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as TcpProxy from "@armoricore/testing/TcpProxy"
 import { Cause, Effect, Random } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Disk from "./Disk.ts"
 import type { Fault } from "./Nemesis.ts"
-import * as Proxy from "./Proxy.ts"
 
 export const kinds = ["nats", "nats-cluster", "embedded"] as const
 export type Kind = (typeof kinds)[number]
@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function* (kind: Kind, disk: boolean) {
     }
     case "nats": {
       const server = yield* NatsServer.make(own === undefined ? [] : ["-sd", own.path])
-      const proxy = yield* Proxy.make(server.port)
+      const proxy = yield* TcpProxy.make(server.port)
       const again = Effect.andThen(server.kill, server.restart)
       return {
         direct: server.url,
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (kind: Kind, disk: boolean) {
     case "nats-cluster": {
       // Or clients would learn of the servers behind the proxies.
       const { members, urls } = yield* NatsCluster.make(["--no_advertise=true"])
-      const proxies = yield* Effect.forEach(members, ({ port }) => Proxy.make(port))
+      const proxies = yield* Effect.forEach(members, ({ port }) => TcpProxy.make(port))
       return {
         direct: urls.join(","),
         proxied: proxies.map(({ port }) => `nats://127.0.0.1:${port}`).join(","),
@@ -73,10 +73,11 @@ const temporary = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 })),
 )
 
-const broken = (proxies: ReadonlyArray<Proxy.Proxy>): ReadonlyArray<Fault> => {
-  const all = (act: (proxy: Proxy.Proxy) => Effect.Effect<void>) => Effect.forEach(proxies, act, { discard: true })
+const broken = (proxies: ReadonlyArray<TcpProxy.TcpProxy>): ReadonlyArray<Fault> => {
+  const all = (act: (proxy: TcpProxy.TcpProxy) => Effect.Effect<void>) =>
+    Effect.forEach(proxies, act, { discard: true })
   return [
-    { name: "break every connection", run: all(({ cut }) => cut) },
+    { name: "break every connection", run: all(({ sever }) => sever) },
     {
       name: "swallow everything for 3 s",
       run: all(({ blackhole }) => blackhole).pipe(

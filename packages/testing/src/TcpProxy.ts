@@ -1,30 +1,37 @@
-/** A TCP proxy on a free port of 127.0.0.1 whose line can be cut: connections break, and new ones are refused until it heals. */
+/** A TCP proxy on a free port of 127.0.0.1 whose line can fail: broken once, cut until it heals, or silent. */
 import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
 
 export interface TcpProxy {
   readonly port: number
+  /** Breaks every connection; new ones are let through. */
+  readonly sever: Effect.Effect<void>
+  /** Breaks every connection, and refuses new ones until it heals. */
   readonly cut: Effect.Effect<void>
+  /** Connections stay open, and nothing passes any more. */
+  readonly blackhole: Effect.Effect<void>
+  /** Everything passes again. What was swallowed is lost, so every connection that was silent is broken. */
   readonly heal: Effect.Effect<void>
 }
 
 /** Gone with the scope. */
 export const make = Effect.fnUntraced(function* (target: number) {
   const sockets = new Set<Socket>()
-  let isCut = false
-  const cut = () => {
-    isCut = true
+  let line: "open" | "cut" | "silent" = "open"
+  const sever = () => {
     for (const socket of sockets) socket.destroy()
   }
   const server = createServer((near) => {
-    if (isCut) return near.destroy()
+    if (line === "cut") return near.destroy()
     const far = connect(target, "127.0.0.1")
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       sockets.add(from)
-      from.on("data", (chunk) => to.write(chunk))
+      from.on("data", (chunk) => {
+        if (line !== "silent") to.write(chunk)
+      })
       from.on("error", () => to.destroy())
       from.on("close", () => {
         sockets.delete(from)
@@ -32,6 +39,11 @@ export const make = Effect.fnUntraced(function* (target: number) {
       })
     }
   })
+  const become = (next: typeof line) =>
+    Effect.sync(() => {
+      line = next
+      if (next !== "silent") sever()
+    })
   const port = yield* Effect.acquireRelease(
     Effect.callback<number>((resume) => {
       server.listen(0, "127.0.0.1", () => {
@@ -39,11 +51,13 @@ export const make = Effect.fnUntraced(function* (target: number) {
         resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
       })
     }),
-    () =>
-      Effect.sync(() => {
-        cut()
-        server.close()
-      }),
+    () => Effect.andThen(become("cut"), Effect.sync(() => server.close())),
   )
-  return { port, cut: Effect.sync(cut), heal: Effect.sync(() => void (isCut = false)) } satisfies TcpProxy
+  return {
+    port,
+    sever: Effect.sync(sever),
+    cut: become("cut"),
+    blackhole: become("silent"),
+    heal: become("open"),
+  } satisfies TcpProxy
 })
