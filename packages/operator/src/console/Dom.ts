@@ -15,9 +15,13 @@ export interface Described {
   readonly key: string | undefined
 }
 
+/**
+ * What is not there keeps its place, as an empty text: a button that is left out must not make its neighbour turn into
+ * another one while somebody presses it.
+ */
 const flat = (children: ReadonlyArray<Child>): ReadonlyArray<Described | string> =>
   children.flatMap((child): ReadonlyArray<Described | string> => {
-    if (child === null || child === undefined || child === false) return []
+    if (child === null || child === undefined || child === false) return [""]
     if (isList(child)) return flat(child)
     return [typeof child === "number" ? String(child) : child]
   })

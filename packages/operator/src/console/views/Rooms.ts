@@ -32,7 +32,7 @@ export const view = (app: App): View => {
       reason: "Reason, told to the user",
     })
     if (reason === undefined) return
-    await app.act(`${user_id} was kicked`, () =>
+    await app.act(from === undefined ? `${user_id} was kicked` : `${user_id} was kicked from ${from}`, () =>
       app.connection.call((client) => client.Kick({ user_id, reason, ...(from === undefined ? {} : { topic: from }) })),
     )
     void sockets.refresh()
