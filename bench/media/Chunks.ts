@@ -28,7 +28,7 @@ const chunkSeconds = 8
 /** In this process, a part after the other. */
 const inParts = Effect.gen(function* () {
   const media = yield* Transcode
-  const message = uploaded("film.mp4", "parts")
+  const message = uploaded("long.mp4", "parts")
   const mediaId = message.payload.media_id
   const begun = yield* media.transcode(message, { token: 1 })
   if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
@@ -42,7 +42,7 @@ const inParts = Effect.gen(function* () {
 })
 
 const inOneRun = Effect.gen(function* () {
-  const outcome = yield* (yield* Transcode).transcode(uploaded("film.mp4", "whole"), { token: 1 })
+  const outcome = yield* (yield* Transcode).transcode(uploaded("long.mp4", "whole"), { token: 1 })
   if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
 })
 
@@ -75,13 +75,13 @@ const withWorkers = Effect.fnUntraced(function* (cores: ReadonlyArray<number>, b
     yield* storage.setup("media")
     yield* state.setup([ledgerBucket, mediaStates.bucket, mediaJobs.bucket, mediaParts.bucket, pauses.bucket])
     yield* bus.setup([{ name: "media-media-uploaded", from: event("media.uploaded") }])
-    yield* storage.put<never, never>({ bucket: "media", key: "film.mp4" }, bytes, { contentType: "video/mp4" })
+    yield* storage.put<never, never>({ bucket: "media", key: "long.mp4" }, bytes, { contentType: "video/mp4" })
     let wall = 0
     const cost = yield* measured(
       Effect.scoped(
         Effect.gen(function* () {
           yield* Effect.forEach(cores, (core) => worker(core, nats, folder))
-          const message = uploaded("film.mp4", "workers")
+          const message = uploaded("long.mp4", "workers")
           const started = performance.now()
           const ready = Effect.callback<void, never>((resume) => {
             Effect.runFork(
@@ -109,7 +109,7 @@ export const run = Effect.fn("bench.chunks")(function* (folder: string, seconds:
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const storage = yield* ObjectStorage
-  const source = path.join(folder, "film.mp4")
+  const source = path.join(folder, "long.mp4")
   yield* byHand(
     [
       ...`-v error -f lavfi -i mandelbrot=s=${size}:r=30 -f lavfi -i sine=440 -t ${seconds}`.split(" "),
@@ -119,7 +119,7 @@ export const run = Effect.fn("bench.chunks")(function* (folder: string, seconds:
     folder,
   )
   const bytes = yield* fs.readFile(source)
-  yield* storage.put<never, never>({ bucket: "media", key: "film.mp4" }, bytes, { contentType: "video/mp4" })
+  yield* storage.put<never, never>({ bucket: "media", key: "long.mp4" }, bytes, { contentType: "video/mp4" })
   const both = { bucket: "media", sourceBuckets: ["media"], copy: false }
   const chunks = { from: longChunk, seconds: longChunk }
   const costs: Record<"parts" | "whole" | "one" | "two", Array<Cost>> = { parts: [], whole: [], one: [], two: [] }
