@@ -8,6 +8,7 @@ import type { ControlPlane } from "@armoricore/worker/ControlPlane"
 import { DeadLetters } from "@armoricore/worker/DeadLetters"
 import type { Ledger } from "@armoricore/worker/Ledger"
 import { Effect, Layer } from "effect"
+import { Admission } from "./Admission.ts"
 import { Audit } from "./Audit.ts"
 import * as Jobs from "./handlers/Jobs.ts"
 import * as Letters from "./handlers/Letters.ts"
@@ -56,5 +57,6 @@ const layerNoDeps = ({ version }: Options) =>
 export const layer = (options: Options) =>
   Layer.merge(layerNoDeps(options), OperatorGuard.layer).pipe(
     Layer.provide(Monitor.layer),
+    Layer.provideMerge(Admission.layer),
     Layer.provide([Audit.layer, JobBoard.layer, Reviews.layer, DeadLetters.layer]),
   )

@@ -12,7 +12,9 @@ import { RpcSerialization, RpcServer } from "effect/rpc"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
+import { Admission } from "./Admission.ts"
 import { OperatorApi } from "./OperatorApi.ts"
+import * as WireGuard from "./WireGuard.ts"
 
 export const path = "/rpc"
 
@@ -57,15 +59,25 @@ export const make = Effect.gen(function* () {
       yield* within((done) => closing.addObserver(done))
     }),
   )
-  const options = { disableFatalDefects: true }
-  const http = yield* Scope.provide(RpcServer.toHttpEffect(OperatorApi, options), scope)
-  const sockets = yield* RpcServer.toHttpEffectWebsocket(OperatorApi, options).pipe(
-    Scope.provide(scope),
+  const admission = yield* Admission
+  const serve = (protocol: RpcServer.Protocol["Service"]) =>
+    RpcServer.make(OperatorApi, { disableFatalDefects: true }).pipe(
+      Effect.provideService(RpcServer.Protocol, WireGuard.before(protocol, admission)),
+      Effect.forkIn(scope),
+    )
+  const http = yield* RpcServer.makeProtocolWithHttpEffect()
+  const sockets = yield* RpcServer.makeProtocolWithHttpEffectWebsocket.pipe(
     Effect.provideService(RpcSerialization.RpcSerialization, wholeLines),
   )
-  const limited = Effect.provideService(http, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxMessageBytes))
+  yield* serve(http.protocol)
+  yield* serve(sockets.protocol)
+  const limited = Effect.provideService(
+    http.httpEffect,
+    HttpIncomingMessage.MaxBodySize,
+    ByteSize.bytes(maxMessageBytes),
+  )
   const answer = yield* NodeHttpServer.makeHandler(limited, { scope })
-  const upgrade = yield* NodeHttpServer.makeUpgradeHandler(Effect.succeed(server), sockets, { scope })
+  const upgrade = yield* NodeHttpServer.makeUpgradeHandler(Effect.succeed(server), sockets.httpEffect, { scope })
 
   return {
     handleRequest: (request: IncomingMessage, response: ServerResponse): boolean => {

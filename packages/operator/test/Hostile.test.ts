@@ -22,17 +22,22 @@ const post = async (port: number, body: string, headers: Record<string, string> 
   return { status: response.status, text: await response.text(), headers: response.headers }
 }
 
+/** Payloads that are none. */
+const unreadable: Readonly<Record<string, string>> = {
+  "wrong types": request("Kick", { user_id: 5, reason: {} }),
+  "a reason that is too long": request("Kick", { user_id: "a", reason: "x".repeat(300) }),
+  "deep nesting": request("ListJobs", 0).replace("0,", `${"[".repeat(50_000)}${"]".repeat(50_000)},`),
+}
+
 const hostile: Readonly<Record<string, string>> = {
+  ...unreadable,
   nothing: "",
   "no JSON": "\u0000 garbage\n",
   "JSON that is no message": "[1,2]\nnull\n5\n{}\n",
   "an unknown procedure": request("DropTables", {}),
   "a name that every object has": request("__proto__", {}),
-  "wrong types": request("Kick", { user_id: 5, reason: {} }),
-  "a reason that is too long": request("Kick", { user_id: "a", reason: "x".repeat(300) }),
   "an id that is no id": request("WhoAmI", null, { id: {} }),
   "headers that are none": request("WhoAmI", null, { headers: [[1, {}]] }),
-  "deep nesting": request("ListJobs", 0).replace("0,", `${"[".repeat(50_000)}${"]".repeat(50_000)},`),
   "the end of what never began": `${JSON.stringify({ _tag: "Interrupt", requestId: "9" })}\n`,
 }
 
@@ -49,6 +54,33 @@ describe("hostile input", () => {
     assert.include(text, '"user_id":"op"')
     const audit = await post(port, request("ListAudit", {}), headers)
     assert.include(audit.text, '"value":[]')
+  })
+
+  serving("without the role, what cannot be read was answered before anybody asked for it", async (port, token) => {
+    const calls = { ...unreadable, "an unknown procedure": request("DropTables", {}) }
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/rpc`)
+    await once(socket, "open")
+    for (const [name, body] of Object.entries(calls)) {
+      const { text } = await post(port, body, { authorization: "Bearer x.y.z" })
+      socket.send(body)
+      const [heard] = await once(socket, "message")
+      for (const [answer, reason] of [
+        [text, "invalid"],
+        [String(heard), "missing"],
+      ] as const) {
+        assert.include(answer, `"_tag":"Refused","reason":"${reason}"`, name)
+        assert.notInclude(answer, '"Die"', name)
+        assert.include(answer, '"requestId":"1"', name)
+      }
+    }
+    // One that wants no answer gets none, and is written down all the same.
+    const quiet = request("Kick", 5, { isNotification: true })
+    assert.strictEqual((await post(port, quiet)).text, "")
+    socket.terminate()
+    const { text } = await post(port, request("ListAudit", {}), { authorization: `Bearer ${token}` })
+    const acts = Array.from(text.matchAll(/"act":"([^"]+)"/g), ([, act]) => act)
+    assert.sameMembers(acts, ["Kick", "Kick", "Kick", "Kick", "ListJobs", "ListJobs", "(unknown)", "(unknown)", "Kick"])
+    assert.notInclude(text, "xxx")
   })
 
   serving("another site can read nothing, and has no cookie to ride on", async (port) => {
