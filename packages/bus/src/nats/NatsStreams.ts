@@ -3,6 +3,7 @@
  * created, what may change is updated, the rest is refused with a sentence. Only features of NATS 2.9 are used.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
+import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
 import { Duration, Effect } from "effect"
 import {
   AckPolicy,
@@ -36,6 +37,9 @@ export interface StreamOptions {
 export type Manage = "apply" | "verify"
 
 export const streamNames = { event: "ARMORICORE", work: "ARMORICORE_WORK", dead: "ARMORICORE_DEAD" } as const
+
+/** Of the layout of subjects and headers in these streams; see `SchemaNumber`. */
+const schema = 1
 
 type Wanted = Pick<
   StreamConfig,
@@ -101,26 +105,37 @@ export const ensureStreams = (
 ): Effect.Effect<ReadonlyArray<string>, NatsFailure> =>
   Effect.forEach(wantedStreams(options), (wanted) => ensureStream(manager, wanted, options.manage ?? "apply"))
 
-const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, wanted: Wanted, manage: Manage) {
-  const resource = `stream ${wanted.name}`
-  const existing = yield* lookUp(resource, () => manager.streams.info(wanted.name))
+const ensureStream = Effect.fnUntraced(function* (
+  manager: JetStreamManager,
+  settings: Wanted,
+  manage: Manage,
+): Effect.fn.Return<string, NatsFailure> {
+  const resource = `stream ${settings.name}`
+  const existing = yield* lookUp(resource, () => manager.streams.info(settings.name))
+  const words = existing?.config.description
+  const found = existing === undefined ? schema : SchemaNumber.numberOf(words)
+  const newer = SchemaNumber.newer(`${resource} on NATS`, found, schema)
+  if (newer !== undefined) return yield* newer
+  const wanted = { ...settings, description: SchemaNumber.withNumber(words, schema) }
   if (existing === undefined) {
     if (manage === "verify") return yield* absent(resource)
-    yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
-      // Another process created it in the same moment.
+    const isOurs = yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
+      Effect.as(true),
+      // Another process created it in the same moment, maybe of another version.
       Effect.catchIf(
         (cause) => apiCode(cause) === 10058,
-        () => Effect.void,
+        () => Effect.succeed(false),
       ),
       Effect.mapError(failure(resource)),
     )
-    return `${resource}: created`
+    return isOurs ? `${resource}: created` : yield* ensureStream(manager, settings, manage)
   }
   const { config, state } = existing
   for (const field of ["retention", "storage"] as const) {
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
-  const changed = differences(config, wanted)
+  // A number that is only not written yet is nothing to warn of.
+  const changed = differences(config, manage === "verify" && found === schema ? settings : wanted)
   if (changed.length === 0) return `${resource}: ready`
   if (manage === "verify") return yield* left(resource, changed)
   // What is stored while we look must fit too.

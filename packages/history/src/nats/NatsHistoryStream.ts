@@ -1,5 +1,6 @@
 /** The stream of the history, and how an existing one is brought to its settings. Only features of NATS 2.9 are used. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
+import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
 import { apiCode, failure, isMissing, type NatsFailure } from "@armoricore/bus/nats/NatsErrors"
 import { Duration, Effect } from "effect"
 import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType } from "nats"
@@ -9,6 +10,9 @@ export const streamName = "ARMORICORE_HISTORY"
 const prefix = "armoricore-history."
 
 export const subjectOf = (room: string): string => `${prefix}${room}`
+
+/** Of the layout of subjects and headers in the stream; see `SchemaNumber`. */
+const schema = 1
 
 const addedPrefix = "armoricore-live.history."
 
@@ -33,8 +37,11 @@ export interface StreamLimits {
 
 const resource = `stream ${streamName}`
 
-export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManager, limits: StreamLimits) {
-  const wanted = {
+export const ensureStream = Effect.fnUntraced(function* (
+  manager: JetStreamManager,
+  limits: StreamLimits,
+): Effect.fn.Return<ReadonlyArray<string>, NatsFailure> {
+  const settings = {
     name: streamName,
     subjects: [`${prefix}>`],
     retention: RetentionPolicy.Limits,
@@ -56,6 +63,11 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     Effect.catchIf(isMissing, () => Effect.succeed(undefined)),
     Effect.mapError(failure(resource)),
   )
+  const words = existing?.config.description
+  const found = existing === undefined ? schema : SchemaNumber.numberOf(words)
+  const newer = SchemaNumber.newer(`${resource} on NATS`, found, schema)
+  if (newer !== undefined) return yield* newer
+  const wanted = { ...settings, description: SchemaNumber.withNumber(words, schema) }
   if (existing === undefined && limits.manage === "verify") {
     return yield* new ConfigurationError({
       setting: resource,
@@ -63,15 +75,16 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     })
   }
   if (existing === undefined) {
-    yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
-      // Another process created it in the same moment.
+    const isOurs = yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
+      Effect.as(true),
+      // Another process created it in the same moment, maybe of another version.
       Effect.catchIf(
         (cause) => apiCode(cause) === 10058,
-        () => Effect.void,
+        () => Effect.succeed(false),
       ),
       Effect.mapError(failure(resource)),
     )
-    return [`${resource}: created`]
+    return isOurs ? [`${resource}: created`] : yield* ensureStream(manager, limits)
   }
   const { config } = existing
   if (config.retention !== wanted.retention || config.storage !== wanted.storage) {
@@ -81,7 +94,8 @@ export const ensureStream = Effect.fnUntraced(function* (manager: JetStreamManag
     })
   }
   const have = new Map<string, unknown>(Object.entries(config))
-  const changed = Object.entries(wanted)
+  // A number that is only not written yet is nothing to warn of.
+  const changed = Object.entries(limits.manage === "verify" && found === schema ? settings : wanted)
     .filter(([field, value]) => JSON.stringify(have.get(field)) !== JSON.stringify(value))
     .map(([field]) => field)
   if (changed.length === 0) return [`${resource}: ready`]

@@ -10,6 +10,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { check, History, type Item } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import * as PostgresFollowing from "./PostgresFollowing.ts"
+import * as PostgresSchema from "./PostgresSchema.ts"
 
 export interface Options extends Partial<Retention> {
   /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
@@ -33,6 +34,8 @@ interface Room {
 const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
   const sql = yield* PgClient.PgClient
   const ask = <A>(statement: Effect.Effect<A, SqlError>) => Effect.mapError(statement, toError)
+  const orSql = <A>(statement: Effect.Effect<A, SqlError | ConfigurationError>) =>
+    Effect.catchTag(statement, "SqlError", (error) => Effect.fail(toError(error)))
   const cutoff = sql`clock_timestamp() - ${String(Duration.toMillis(maxAge))}::text::float8 * interval '1 millisecond'`
   const known = (room: string, id: string) =>
     sql<{ readonly seq: string; readonly body: Uint8Array | null }>`
@@ -130,16 +133,26 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     setup: Effect.gen(function* () {
       const [found] = yield* ask(sql<{ readonly there: boolean }>`
         SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)
+      const there = found?.there === true
       // A service without the right to make tables may look whether they are there.
-      if (found?.there !== true) yield* ask(sql.withTransaction(createTables(sql)))
+      const isUnnumbered = (yield* orSql(PostgresSchema.due(sql))) !== undefined
+      if (!there || isUnnumbered) {
+        yield* orSql(sql.withTransaction(prepare(sql, there)))
+      }
       return ["history: in PostgreSQL, tables armoricore_history_room and armoricore_history_item"]
     }),
   })
 })
 
-const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
+const prepare = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
   // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_history')::bigint)`
+  // The owner of the tables need not have the right to make others.
+  if (!there) yield* createTables(sql)
+  yield* PostgresSchema.write(sql)
+})
+
+const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
   yield* sql`
     CREATE TABLE IF NOT EXISTS armoricore_history_room (
       room text PRIMARY KEY, last bigint NOT NULL, trimmed bigint NOT NULL

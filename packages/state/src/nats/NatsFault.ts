@@ -12,6 +12,9 @@ export const isUnanswered = (cause: unknown): boolean => cause instanceof NatsEr
 export const isStreamMissing = (cause: unknown): boolean =>
   errorCode(cause) === 10059 || (cause instanceof Error && cause.message === "stream not found")
 
+/** The stream is there, with other settings. */
+export const isOtherwiseMade = (cause: unknown): boolean => errorCode(cause) === 10058
+
 export const missingBucket = (bucket: string): ConfigurationError =>
   new ConfigurationError({
     setting: `state bucket ${bucket}`,

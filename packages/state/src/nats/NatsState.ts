@@ -4,15 +4,24 @@
  * Reads ask the stream's leader, so that everyone sees what was written last.
  */
 import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
+import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
 import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
 import * as NatsPublisher from "@armoricore/bus/nats/NatsPublisher"
 import { Clock, Duration, Effect, Layer, Option, Scope } from "effect"
-import { type JetStreamClient, type JetStreamManager, nanos, StorageType } from "nats"
+import { type JetStreamClient, type JetStreamManager, nanos, StorageType, type StreamConfig } from "nats"
 import { expiresAt, isOver } from "../Expiry.ts"
 import { check, checkBucket, order } from "../Key.ts"
 import { type Bucket, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
 import { decode, encode } from "./NatsKey.ts"
-import { isAbsent, isStreamMissing, isUnanswered, missingBucket, tooLarge, toStateError } from "./NatsFault.ts"
+import {
+  isAbsent,
+  isOtherwiseMade,
+  isStreamMissing,
+  isUnanswered,
+  missingBucket,
+  tooLarge,
+  toStateError,
+} from "./NatsFault.ts"
 import { Written } from "./Written.ts"
 
 export interface Options {
@@ -221,6 +230,9 @@ const unconditional = {}
 const expectation = (sequence: number | undefined): Readonly<Record<string, string>> =>
   sequence === undefined ? unconditional : { "Nats-Expected-Last-Subject-Sequence": String(sequence) }
 
+/** Of the layout of keys and values in a bucket; see `SchemaNumber`. */
+const schema = 1
+
 const bucketOf = (bucket: Bucket): string => `armoricore_${bucket.name}`
 const streamOf = (bucket: Bucket): string => `KV_${bucketOf(bucket)}`
 const subjectOf = (bucket: Bucket, key: string): string =>
@@ -256,8 +268,13 @@ const explain = (bucket: Bucket, manager: JetStreamManager, unanswered: unknown)
       Effect.fail(info._tag === "Failure" && isStreamMissing(info.failure) ? missingBucket(bucket.name) : unanswered),
   )
 
+const refuseNewer = (bucket: Bucket, { description }: StreamConfig): void => {
+  const newer = SchemaNumber.newer(`state bucket ${bucket.name} on NATS`, SchemaNumber.numberOf(description), schema)
+  if (newer !== undefined) throw newer
+}
+
 const verify = async (bucket: Bucket, manager: JetStreamManager): Promise<string> => {
-  await manager.streams.info(streamOf(bucket))
+  refuseNewer(bucket, (await manager.streams.info(streamOf(bucket))).config)
   return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`
 }
 
@@ -268,13 +285,25 @@ const createOrCheck = async (
   replicas: number,
 ): Promise<string> => {
   const ttl = bucket.maxAge === "never" ? 0 : Duration.toMillis(bucket.maxAge)
-  // Another process may create it at the same time, with the same settings.
-  await js.views.kv(bucketOf(bucket), { history: 1, ttl, replicas, storage: StorageType.File })
+  const made = {
+    history: 1,
+    ttl,
+    replicas,
+    storage: StorageType.File,
+    description: SchemaNumber.withNumber("", schema),
+  }
+  // Another process may create it at the same time, with the same settings; of another version with others.
+  await js.views.kv(bucketOf(bucket), made).catch((cause: unknown) => {
+    if (!isOtherwiseMade(cause)) throw cause
+  })
   const { config } = await manager.streams.info(streamOf(bucket))
-  const wanted = { max_age: nanos(ttl), num_replicas: replicas }
+  refuseNewer(bucket, config)
+  const description = SchemaNumber.withNumber(config.description, schema)
+  const wanted = { max_age: nanos(ttl), num_replicas: replicas, description }
   const changed = [
     ...(config.max_age === wanted.max_age ? [] : ["its maximum age was changed"]),
     ...(config.num_replicas === replicas ? [] : [`it has ${replicas} copies now`]),
+    ...(config.description === description ? [] : [`it was given the number of its schema, ${schema}`]),
   ]
   if (changed.length > 0) await manager.streams.update(streamOf(bucket), { ...config, ...wanted })
   return [`state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`, ...changed].join(", ")

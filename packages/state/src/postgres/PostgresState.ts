@@ -13,6 +13,7 @@ import { expiresAt } from "../Expiry.ts"
 import { check, checkBucket } from "../Key.ts"
 import { type Bucket, type Entry, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
 import { toStateError } from "./PostgresFault.ts"
+import * as PostgresSchema from "./PostgresSchema.ts"
 
 export interface Options {
   /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
@@ -38,6 +39,8 @@ const make = Effect.gen(function* () {
   const next = sql`nextval('armoricore_state_revision')`
   const ask = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, StateError> =>
     Effect.mapError(statement, toStateError)
+  const orSql = <A>(statement: Effect.Effect<A, SqlError | ConfigurationError>): Effect.Effect<A, StateError> =>
+    Effect.catchTag(statement, "SqlError", (error) => Effect.fail(toStateError(error)))
   const ends = (bucket: Bucket, options: WriteOptions | undefined) => {
     const lasts = expiresAt(bucket, options, 0)
     return lasts === undefined
@@ -144,15 +147,24 @@ const make = Effect.gen(function* () {
           })
         }
         // A service without the right to make tables may look whether they are there.
-        if (!found.there) yield* ask(sql.withTransaction(createTables(sql)))
+        const isUnnumbered = (yield* orSql(PostgresSchema.due(sql))) !== undefined
+        if (!found.there || isUnnumbered) {
+          yield* orSql(sql.withTransaction(prepare(sql, found.there)))
+        }
         return buckets.map(({ name }) => `state bucket ${name}: in PostgreSQL, table armoricore_state`)
       }),
   })
 })
 
-const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
+const prepare = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
   // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_state')::bigint)`
+  // The owner of the tables need not have the right to make others.
+  if (!there) yield* createTables(sql)
+  yield* PostgresSchema.write(sql)
+})
+
+const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
   yield* sql`CREATE SEQUENCE IF NOT EXISTS armoricore_state_revision AS bigint`
   // Keys sort as their bytes, whatever the database's language is.
   yield* sql`
