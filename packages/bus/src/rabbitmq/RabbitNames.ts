@@ -24,7 +24,13 @@ export const exchanges = {
   back: "armoricore.return",
 } as const
 
-export const queues = { dead: "armoricore-dead", unrouted: "armoricore.unrouted", parked: "armoricore.parked" } as const
+export const queues = {
+  dead: "armoricore-dead",
+  unrouted: "armoricore.unrouted",
+  parked: "armoricore.parked",
+  /** Nothing is ever sent to it: it holds a number, see `RabbitSchema`. */
+  schema: "armoricore.schema",
+} as const
 
 export const consumerQueue = (name: string): string => `armoricore.consumer.${name}`
 

@@ -16,6 +16,7 @@ import type { RabbitConnection } from "./RabbitConnection.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { consumerQueue, exchanges, queues, source } from "./RabbitNames.ts"
 import type { RabbitOptions } from "./RabbitOptions.ts"
+import * as RabbitSchema from "./RabbitSchema.ts"
 
 const quorum = {
   "x-queue-type": "quorum",
@@ -42,6 +43,7 @@ const declareExchanges = async (channel: Channel) => {
 export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection, options: RabbitOptions) {
   const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
   const quarter = Math.ceil(maxBytes / 4)
+  const numbered = yield* RabbitSchema.ensure(connection)
   yield* connection.once("exchanges", declareExchanges)
   const stores = [
     {
@@ -60,6 +62,7 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
     })
   }
   return [
+    numbered,
     ...Object.values(exchanges).map((exchange) => `exchange ${exchange}: ready`),
     ...stores.map(({ queue }) => `queue ${queue}: ready`),
   ]
