@@ -66,3 +66,11 @@ export const defaults: Limits = {
 
 /** Payloads nested deeper are refused: walking them costs stack. */
 export const maxDepth = 64
+
+/** Deeper than that many levels of objects and lists. */
+export const isTooDeep = (value: unknown, left: number): boolean => {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false
+  if (left === 0) return true
+  for (const child of Object.values(value)) if (isTooDeep(child, left - 1)) return true
+  return false
+}

@@ -7,7 +7,7 @@ import type { ConfigurationError, TransientError } from "@armoricore/domain/Erro
 import { Context, Effect, Layer, Schema } from "effect"
 import { Cluster, type Wire } from "./cluster/Cluster.ts"
 import { Endpoint } from "./Endpoint.ts"
-import type { Connected } from "./Socket.ts"
+import type { Connected } from "./Connected.ts"
 
 export interface SocketInfo {
   /** Unique over all nodes. */

@@ -17,17 +17,19 @@
  * one message ends no socket: only a frame that is no message does (1011).
  */
 import { admitsTopic, type Identity } from "@armoricore/auth/Identity"
-import { revoked, type Revocations } from "@armoricore/auth/Revocations"
+import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { type Clock, Effect, Fiber } from "effect"
 import type { Channels } from "./Channels.ts"
+import type { Connected } from "./Connected.ts"
 import { JoinedChannel } from "./JoinedChannel.ts"
-import { type Limits, maxDepth } from "./Limits.ts"
+import { isTooDeep, type Limits, maxDepth } from "./Limits.ts"
 import { type Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { Place } from "./Parties.ts"
 import * as CloseCode from "./protocol/CloseCode.ts"
 import { decide } from "./protocol/Lifecycle.ts"
 import { fits, type Message, type Payload, type Serializer, type Status } from "./protocol/Message.ts"
+import * as Refresh from "./Refresh.ts"
 import * as Refusals from "./Refusal.ts"
 import type { BroadcastOptions, Subscriber, Topics } from "./Topics.ts"
 import type { Receiver, Transport } from "./Transport.ts"
@@ -50,24 +52,6 @@ export interface Surroundings {
 
 const node = crypto.randomUUID().slice(0, 13)
 let count = 0
-
-/** Brings a new token before the old one ends; the one event that every channel has. */
-const refreshEvent = "access_token"
-
-/** An open socket as operators see it. */
-export interface Connected {
-  readonly id: string
-  readonly identity: Identity
-  readonly place: Place
-  /** Epoch milliseconds. */
-  readonly openedAt: number
-  /** Joined, or being joined. */
-  readonly topics: () => ReadonlyArray<string>
-  /** Closes the socket; `reason` is told to the client. */
-  readonly kick: (reason: string) => void
-  /** Ends one membership with `phx_close`, after which the client does not join again by itself. False: there is none. */
-  readonly kickFrom: (topic: string, reason: string) => boolean
-}
 
 export class Socket implements Receiver, Connected {
   readonly serializer: Serializer
@@ -311,7 +295,7 @@ export class Socket implements Receiver, Connected {
       return this.refuse(message, Refusals.invalidPayload("", `nested deeper than ${maxDepth} levels`))
     }
     if (step === "join" || step === "replace") this.#join(message, current, now)
-    else if (message.event === refreshEvent) this.#refresh(message)
+    else if (message.event === Refresh.event) this.#refresh(message)
     else current?.deliver(message)
     if (this.waiting >= limits.maxWaiting && !this.#backlogged) {
       this.#backlogged = true
@@ -336,44 +320,21 @@ export class Socket implements Receiver, Connected {
 
   /** A new token of the same user takes the old one's place. */
   #refresh(message: Message): void {
-    const token = tokenIn(message.payload)
-    const verified = Effect.matchCause(this.#surroundings.tokens.verify(token), {
+    const refreshed = Effect.match(Refresh.identityOf(this.#surroundings, this.identity, message.payload), {
       onSuccess: (identity) => {
-        if (identity.userId !== this.identity.userId) {
-          return this.refuse(message, Refusals.unauthorized("the token is somebody else's"))
-        }
-        if (this.#surroundings.revocations.isRevoked(identity)) {
-          return this.refuse(message, Refusals.unauthorized(revoked.message))
-        }
         this.identity = identity
         this.reply(message, "ok", { expires_at: new Date(identity.expiresAt).toISOString() })
         for (const topic of this.#members.keys())
           if (!admitsTopic(identity, topic)) this.kickFrom(topic, "unauthorized")
       },
-      onFailure: (cause) => {
-        const error = cause.reasons.find((reason) => reason._tag === "Fail")?.error
-        const refusal = error?._tag === "Unauthorized" ? Refusals.unauthorized(error.message) : Refusals.unavailable
-        this.refuse(message, refusal)
-      },
+      onFailure: (refusal) => this.refuse(message, refusal),
     })
     this.waiting++
     this.run(
       Effect.ensuring(
-        verified,
+        refreshed,
         Effect.sync(() => this.done(1)),
       ),
     )
   }
-}
-
-const tokenIn = (payload: unknown): string | undefined =>
-  typeof payload === "object" && payload !== null && "token" in payload && typeof payload.token === "string"
-    ? payload.token
-    : undefined
-
-const isTooDeep = (value: unknown, left: number): boolean => {
-  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false
-  if (left === 0) return true
-  for (const child of Object.values(value)) if (isTooDeep(child, left - 1)) return true
-  return false
 }

@@ -144,6 +144,9 @@ const checkUrl = (value: string, protocols: ReadonlyArray<string>) =>
 
 const shownProtocols = (protocols: ReadonlyArray<string>) => protocols.map((protocol) => `${protocol}//`).join(" or ")
 
+/** For `url`. */
+export const web = ["http:", "https:"] as const
+
 /** A URL without a trailing slash. It may hold a password: printed with it left out. */
 export const url = (...protocols: ReadonlyArray<string>) =>
   optional<string>((value) =>

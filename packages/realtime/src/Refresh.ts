@@ -1,0 +1,39 @@
+/** A new token on a live socket: it must be good, the same user's, and not revoked. */
+import type { Identity } from "@armoricore/auth/Identity"
+import { revoked, type Revocations } from "@armoricore/auth/Revocations"
+import type { Tokens } from "@armoricore/auth/Tokens"
+import { Effect } from "effect"
+import * as Refusals from "./Refusal.ts"
+
+/** Brings a new token before the old one ends; the one event that every channel has. */
+export const event = "access_token"
+
+interface Judges {
+  readonly tokens: Tokens["Service"]
+  readonly revocations: Revocations["Service"]
+}
+
+/** Who the token says its bearer is. Whatever else goes wrong is the server's fault: `unavailable`. */
+export const identityOf = (
+  { revocations, tokens }: Judges,
+  current: Identity,
+  payload: unknown,
+): Effect.Effect<Identity, Refusals.Refusal> =>
+  tokens.verify(tokenIn(payload)).pipe(
+    Effect.catchCause((cause) => {
+      const error = cause.reasons.find((reason) => reason._tag === "Fail")?.error
+      return Effect.fail(error?._tag === "Unauthorized" ? Refusals.unauthorized(error.message) : Refusals.unavailable)
+    }),
+    Effect.flatMap((identity) => {
+      if (identity.userId !== current.userId) {
+        return Effect.fail(Refusals.unauthorized("the token is somebody else's"))
+      }
+      if (revocations.isRevoked(identity)) return Effect.fail(Refusals.unauthorized(revoked.message))
+      return Effect.succeed(identity)
+    }),
+  )
+
+const tokenIn = (payload: unknown): string | undefined =>
+  typeof payload === "object" && payload !== null && "token" in payload && typeof payload.token === "string"
+    ? payload.token
+    : undefined
