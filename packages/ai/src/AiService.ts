@@ -3,11 +3,12 @@
  * write (`chat.message`, `comment.created`): what must go or be looked at becomes `moderation.flagged`.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
-import type { EventType } from "@armoricore/domain/Events"
-import { on } from "@armoricore/worker/Handler"
+import type { EventOf, EventType } from "@armoricore/domain/Events"
+import { TranscriptRetry, transcriptRetryKind } from "@armoricore/domain/TranscriptControl"
+import { type Job, on, onWork } from "@armoricore/worker/Handler"
 import { emit } from "@armoricore/worker/Outcome"
 import * as Worker from "@armoricore/worker/Worker"
-import { Duration, Effect, Layer, Option } from "effect"
+import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { failure } from "./Failures.ts"
 import { Moderator } from "./moderation/Moderator.ts"
 import { Transcribe } from "./Transcribe.ts"
@@ -27,6 +28,9 @@ export const reads: ReadonlyArray<EventType> = [
   "comment.created",
 ]
 
+/** A day of sound at a slow engine; every call has a limit of its own. */
+const patience = Duration.days(2)
+
 /** Without `Transcribe` every request is answered with what to configure; without `Moderator` nothing is flagged. */
 export const layer = (options: Options = {}) =>
   Layer.effectDiscard(
@@ -39,8 +43,7 @@ export const layer = (options: Options = {}) =>
       yield* Worker.run("ai", [
         on("transcription.requested", {
           concurrency: options.concurrency ?? 1,
-          // A day of sound at a slow engine; every call has a limit of its own.
-          timeLimit: Duration.days(2),
+          timeLimit: patience,
           handle: (event, job) =>
             Option.match(service, {
               onNone: () => Effect.fail(failure("speech_off")),
@@ -54,6 +57,22 @@ export const layer = (options: Options = {}) =>
               error,
               failed_at: at,
             }),
+          ],
+        }),
+        onWork(transcriptRetryKind, TranscriptRetry, {
+          timeLimit: patience,
+          handle: ({ media_id }, job) =>
+            Option.match(service, {
+              onNone: () => Effect.fail(failure("speech_off")),
+              onSome: ({ newest, transcribe }) =>
+                Effect.gen(function* () {
+                  const request = yield* newest(media_id)
+                  if (request === undefined) return []
+                  return [emit("transcription.complete", yield* transcribe(yield* requestedBy(job, request), job))]
+                }),
+            }),
+          failed: ({ media_id, user_id }, error, at) => [
+            emit("transcription.failed", { media_id, user_id, error, failed_at: at }),
           ],
         }),
         // Its own result, read back: the one place that hears of every final failure, tries used up included.
@@ -91,3 +110,14 @@ export const layer = (options: Options = {}) =>
       ])
     }),
   )
+
+/** The same request under a name of its own: it is newer than what was tried before. */
+const requestedBy = (job: Job, payload: EventOf<"transcription.requested">["payload"]) =>
+  Effect.map(Clock.currentTimeMillis, (now): EventOf<"transcription.requested"> => ({
+    event_type: "transcription.requested",
+    event_id: job.cause.eventId,
+    timestamp: new Date(now).toISOString(),
+    source: "ai",
+    ...(job.cause.requestId === undefined ? {} : { request_id: job.cause.requestId }),
+    payload,
+  }))

@@ -51,6 +51,10 @@ export class Transcribe extends Context.Service<
       claim: { readonly token: number },
       onProgress?: (percent: number) => Effect.Effect<void>,
     ) => Effect.Effect<PayloadOf<"transcription.complete">, TransientError | PermanentError | ConfigurationError>
+    /** What the newest request of a media asked for. */
+    readonly newest: (
+      mediaId: string,
+    ) => Effect.Effect<PayloadOf<"transcription.requested"> | undefined, TransientError | ConfigurationError>
     /** Notes a final failure, as it was told. */
     readonly giveUp: (
       failed: EventOf<"transcription.failed">,
@@ -174,7 +178,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.catch((error) => Effect.logWarning("files of earlier tries were not removed", { folder, error })),
     )
 
-  return { transcribe, giveUp: (failed: EventOf<"transcription.failed">) => record.fail(failed) }
+  return {
+    transcribe,
+    newest: (mediaId: string) => Effect.map(record.find(mediaId), (state) => state?.request),
+    giveUp: (failed: EventOf<"transcription.failed">) => record.fail(failed),
+  }
 })
 
 const encode = Schema.encodeEffect(Schema.fromJsonString(Transcript))

@@ -15,6 +15,7 @@ type RecordError = TransientError | ConfigurationError
 type Requested = EventOf<"transcription.requested">
 
 export interface TranscriptRecord {
+  readonly find: (mediaId: string) => Effect.Effect<TranscriptState | undefined, RecordError>
   readonly begin: (event: Requested) => Effect.Effect<void, RecordError>
   /** Ignored for all but the newest request. */
   readonly progress: (event: Requested, percent: number) => Effect.Effect<void, RecordError>
@@ -46,8 +47,10 @@ export const make = Effect.gen(function* () {
       )
 
   return {
-    begin: (event) =>
-      change(event.payload.media_id, (current, now) => {
+    find: (mediaId) => Effect.map(states.get(mediaId), (found) => Option.getOrUndefined(found)?.value),
+    begin: Effect.fnUntraced(function* (event) {
+      const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
+      yield* change(event.payload.media_id, (current, now) => {
         if (current !== undefined && isBefore(event.timestamp, current.requested_at)) return undefined
         return {
           media_id: event.payload.media_id,
@@ -56,10 +59,14 @@ export const make = Effect.gen(function* () {
           percent: 0,
           cause: event.event_id,
           requested_at: event.timestamp,
+          request: event.payload,
+          ...(trace === undefined ? {} : { trace_id: trace }),
+          ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
           languages: current?.languages ?? {},
           updated_at: now,
         }
-      }),
+      })
+    }),
     progress: (event, percent) =>
       change(event.payload.media_id, (current, now) =>
         current === undefined || current.cause !== event.event_id || current.status !== "processing"

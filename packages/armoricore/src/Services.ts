@@ -11,6 +11,7 @@ import {
   mediaJoinKind,
   mediaRetryKind,
 } from "@armoricore/domain/MediaControl"
+import { transcriptRetryKind } from "@armoricore/domain/TranscriptControl"
 import * as MediaService from "@armoricore/media/MediaService"
 import * as Quota from "@armoricore/media/Quota"
 import * as RealtimeWorker from "@armoricore/realtime/RealtimeWorker"
@@ -65,7 +66,7 @@ const own: Readonly<Record<ServiceName, ReadonlyArray<Durable>>> = {
     { name: Guard.consumerName, from: "all-events" },
   ],
   notify: [...reading("notify", reads.notify), ...working("notify", Notify.workKinds)],
-  ai: reading("ai", reads.ai),
+  ai: [...reading("ai", reads.ai), ...working("ai", [transcriptRetryKind])],
   realtime: [...reading("realtime", reads.realtime), Reviews.consumer],
 }
 

@@ -44,6 +44,9 @@ export const MediaState = Schema.Struct({
   failed: Schema.optionalKey(MediaFailed),
   /** The newest upload, for making it again. */
   upload: Schema.optionalKey(MediaUploaded),
+  /** Of the newest upload, where they are known. */
+  trace_id: Schema.optionalKey(Schema.String),
+  request_id: Schema.optionalKey(Schema.String),
   /** The newest upload was counted against its user's quota: making it again is not counted. */
   charged: Schema.optionalKey(Schema.Boolean),
   /** Set where it was deleted: what is left only keeps late workers from bringing it back. */

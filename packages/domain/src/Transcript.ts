@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { Failure } from "./events/failure.ts"
+import { TranscriptionRequested } from "./events/transcription.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./Wire.ts"
 
@@ -83,6 +84,11 @@ export const TranscriptState = Schema.Struct({
   /** The newest request's event. */
   cause: EventId,
   requested_at: Timestamp,
+  /** What the newest request asked for, so that it can be made again. */
+  request: Schema.optionalKey(TranscriptionRequested),
+  /** Of the newest request, where they are known. */
+  trace_id: Schema.optionalKey(Schema.String),
+  request_id: Schema.optionalKey(Schema.String),
   /** By language (BCP 47). */
   languages: Schema.Record(Schema.String, TranscriptEntry),
   failed: Schema.optionalKey(Failure),

@@ -114,8 +114,9 @@ export const make = Effect.gen(function* () {
         ),
       )
 
-  const begin: MediaRecord["begin"] = (event, token, prefix, again) =>
-    modify(event.payload.media_id, (current, now): readonly [Begun, MediaState | undefined] => {
+  const begin: MediaRecord["begin"] = Effect.fnUntraced(function* (event, token, prefix, again) {
+    const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
+    return yield* modify(event.payload.media_id, (current, now): readonly [Begun, MediaState | undefined] => {
       const newest = current === undefined ? 0 : (current.generations[current.cause] ?? 0)
       const generation = current?.generations[event.event_id] ?? newest + 1
       const attempt = { prefix, generation, token }
@@ -137,6 +138,8 @@ export const make = Effect.gen(function* () {
         charged: was,
         deleted_at: _,
         failed: __,
+        request_id: ___,
+        trace_id: ____,
         ...kept
       } = withoutPlayable(current) ?? { rungs: [], timings: {} }
       // A retry of ours is about the same upload.
@@ -150,6 +153,8 @@ export const make = Effect.gen(function* () {
         percent: 0,
         cause: event.event_id,
         upload: event.payload,
+        ...(trace === undefined ? {} : { trace_id: trace }),
+        ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
         generations: newestOf({ ...current?.generations, [event.event_id]: generation }),
         attempts,
         ...(isCharged ? { charged: true } : {}),
@@ -157,6 +162,7 @@ export const make = Effect.gen(function* () {
       }
       return [{ _tag: "Go", attempt }, next]
     })
+  })
 
   const progress: MediaRecord["progress"] = (event, stage, percent) =>
     modify(event.payload.media_id, (current, now) => [

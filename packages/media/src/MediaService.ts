@@ -218,6 +218,7 @@ const uploadedBy = (job: Job, payload: EventOf<"media.uploaded">["payload"]) =>
     event_id: job.cause.eventId,
     timestamp: new Date(now).toISOString(),
     source: "media",
+    ...(job.cause.requestId === undefined ? {} : { request_id: job.cause.requestId }),
     payload,
   }))
 

@@ -5,6 +5,7 @@ import type { EventBus } from "@armoricore/bus/EventBus"
 import type { Operator } from "@armoricore/realtime/Operator"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import type { ControlPlane } from "@armoricore/worker/ControlPlane"
+import { Cancellation } from "@armoricore/worker/Cancellation"
 import { DeadLetters } from "@armoricore/worker/DeadLetters"
 import type { Ledger } from "@armoricore/worker/Ledger"
 import { Effect, Layer } from "effect"
@@ -58,5 +59,5 @@ export const layer = (options: Options) =>
   Layer.merge(layerNoDeps(options), OperatorGuard.layer).pipe(
     Layer.provide(Monitor.layer),
     Layer.provideMerge(Admission.layer),
-    Layer.provide([Audit.layer, JobBoard.layer, Reviews.layer, DeadLetters.layer]),
+    Layer.provide([Audit.layer, JobBoard.layer, Reviews.layer, DeadLetters.layer, Cancellation.layer]),
   )

@@ -1,6 +1,7 @@
 /**
- * The media jobs of the installation, newest first: read from the state once somebody looks, and from then on kept by
- * the events that pass, so that a thousand progress messages cost no reading.
+ * The jobs of the installation, media and transcriptions, newest first: read from the state once somebody looks, and
+ * from then on kept by the events that pass, so that a thousand progress messages cost no reading. Transcriptions tell no
+ * progress on the bus: of those at work the state is read again while somebody looks.
  *
  * Where events may have been missed (the bus was away) all is read again. Of what has ended, the latest are remembered.
  */
@@ -8,17 +9,20 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import type { AnyEvent } from "@armoricore/domain/Events"
 import type { MediaState } from "@armoricore/domain/MediaState"
+import type { TranscriptState } from "@armoricore/domain/Transcript"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
-import { Context, Effect, Latch, Layer, Option, PubSub, Result, Scope, Semaphore, Stream } from "effect"
-import type { Job, JobStatus } from "./api/Job.ts"
+import { transcriptStates } from "@armoricore/state/Transcripts"
+import { Clock, Context, Effect, Latch, Layer, Option, PubSub, Result, Scope, Semaphore, Stream } from "effect"
+import type { Job, JobKind, JobStatus } from "./api/Job.ts"
+import * as JobStates from "./JobStates.ts"
 
 type PortFailure = TransientError | ConfigurationError
 
 export interface Filter {
+  readonly kind?: JobKind | undefined
   readonly status?: JobStatus | undefined
   readonly query?: string | undefined
   readonly limit: number
@@ -30,16 +34,23 @@ export interface Counts {
   readonly failed: number
 }
 
+/** A job and what the state has of it. */
+export type Found =
+  | { readonly _tag: "Media"; readonly job: Job; readonly state: MediaState }
+  | { readonly _tag: "Transcript"; readonly job: Job; readonly state: TranscriptState }
+  /** Its event was heard; no worker has begun with it. */
+  | { readonly _tag: "Queued"; readonly job: Job }
+
 export class JobBoard extends Context.Service<
   JobBoard,
   {
     readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Job>, PortFailure>
     /** As the state has it now; undefined where there is none. */
-    readonly get: (
-      mediaId: string,
-    ) => Effect.Effect<{ readonly job: Job; readonly state: MediaState } | undefined, PortFailure>
+    readonly get: (kind: JobKind, mediaId: string) => Effect.Effect<Found | undefined, PortFailure>
+    /** A transcription was sent to be made again under this id; no event tells of it. */
+    readonly sentAgain: (job: Job, eventId: string) => Effect.Effect<void>
     readonly counts: Effect.Effect<Counts, PortFailure>
-    /** Something, whatever, has changed. */
+    /** Something, whatever, may have changed. */
     readonly changes: Stream.Stream<void>
   }
 >()("@armoricore/operator/JobBoard") {
@@ -52,11 +63,22 @@ export class JobBoard extends Context.Service<
 /** Jobs that are remembered after their end. */
 const remembered = 2_000
 const page = 500
-const heardTypes = ["media.uploaded", "media.ready", "media.failed"] as const
+const heardTypes = [
+  "media.uploaded",
+  "media.ready",
+  "media.failed",
+  "transcription.requested",
+  "transcription.complete",
+  "transcription.failed",
+] as const
+/** How often transcriptions at work are looked at, and how many of them. */
+const lookEveryMillis = 2_000
+const mostLookedAt = 100
 
 const make = Effect.gen(function* () {
   const bus = yield* EventBus
-  const states = yield* Collection.make(mediaStates)
+  const media = yield* Collection.make(mediaStates)
+  const transcripts = yield* Collection.make(transcriptStates)
   const scope = yield* Effect.scope
   /** The latest change last. */
   const jobs = new Map<string, Job>()
@@ -64,50 +86,61 @@ const make = Effect.gen(function* () {
   const missed = Latch.makeUnsafe(false)
 
   const put = (job: Job): void => {
-    jobs.delete(job.media_id)
-    jobs.set(job.media_id, job)
+    const key = JobStates.keyOf(job)
+    jobs.delete(key)
+    jobs.set(key, job)
     if (jobs.size > remembered * 2) forget()
     PubSub.publishUnsafe(changes, undefined)
   }
   const forget = (): void => {
     let surplus = jobs.size - remembered
-    for (const job of jobs.values()) {
+    for (const [key, job] of jobs) {
       if (surplus <= 0) return
       if (job.status === "processing") continue
-      jobs.delete(job.media_id)
+      jobs.delete(key)
       surplus--
     }
   }
 
-  const load = Effect.gen(function* () {
+  const readAll = Effect.fnUntraced(function* <A>(
+    states: Collection.Collection<A>,
+    jobOf: (state: A) => Job | undefined,
+  ) {
     let after: string | undefined
     const found: Array<Job> = []
     for (;;) {
       const documents = yield* states.list({ limit: page, ...(after === undefined ? {} : { after }) })
-      for (const { value } of documents) if (value.deleted_at === undefined) found.push(jobOf(value))
+      for (const { value } of documents) {
+        const job = jobOf(value)
+        if (job !== undefined) found.push(job)
+      }
       // What ended long ago is not needed to sort the rest.
       if (found.length > remembered * 4) found.sort(byAge).splice(0, found.length - remembered * 2)
       after = documents.at(-1)?.key
-      if (documents.length < page) break
+      if (documents.length < page) return found
     }
+  })
+
+  const load = Effect.gen(function* () {
+    const found = [
+      ...(yield* readAll(media, (state) => (state.deleted_at === undefined ? JobStates.mediaJob(state) : undefined))),
+      ...(yield* readAll(transcripts, JobStates.transcriptJob)),
+    ]
     for (const job of found.sort(byAge)) {
-      const known = jobs.get(job.media_id)
-      jobs.delete(job.media_id)
-      jobs.set(job.media_id, { ...told(known), ...job })
+      const key = JobStates.keyOf(job)
+      const known = jobs.get(key)
+      jobs.delete(key)
+      jobs.set(key, { ...JobStates.traced(known), ...job })
     }
     forget()
     PubSub.publishUnsafe(changes, undefined)
   })
 
-  const receive = (event: AnyEvent): void => {
-    const job = jobAfter(jobs, event)
-    if (job !== undefined) put(job)
-  }
-
   const listen = Effect.gen(function* () {
     const onMessage = ({ body }: { readonly body: Uint8Array }) => {
       const decoded = EventCodec.decodeResult(body)
-      if (Result.isSuccess(decoded)) receive(decoded.success.event)
+      const job = Result.isSuccess(decoded) ? JobStates.after(jobs, decoded.success.event) : undefined
+      if (job !== undefined) put(job)
     }
     const onGap = () => void missed.openUnsafe()
     for (const type of heardTypes) yield* bus.listen(Address.event(type), onMessage, onGap)
@@ -134,26 +167,68 @@ const make = Effect.gen(function* () {
         ),
   )
 
+  const listenedTo = (): ReadonlyArray<Job> =>
+    [...jobs.values()].filter(({ kind, status }) => kind === "transcription" && status === "processing")
+  let lookedAt = 0
+  const lookAgain = Effect.gen(function* () {
+    const atWork = listenedTo()
+    const now = yield* Clock.currentTimeMillis
+    if (atWork.length === 0 || now - lookedAt < lookEveryMillis) return
+    lookedAt = now
+    yield* Effect.forEach(
+      atWork.slice(-mostLookedAt),
+      Effect.fnUntraced(function* (job) {
+        const state = Option.getOrUndefined(yield* transcripts.get(job.media_id))?.value
+        const known = jobs.get(JobStates.keyOf(job))
+        // Of another request, or as it is known.
+        if (state === undefined || known !== job || state.cause !== job.event_id || isSame(job, state)) return
+        put({ ...JobStates.traced(job), ...JobStates.transcriptJob(state) })
+      }),
+      { concurrency: 8, discard: true },
+    )
+  })
+
   return JobBoard.of({
-    list: ({ limit, query, status }) =>
-      Effect.map(started, () => {
-        const found: Array<Job> = []
-        for (const job of [...jobs.values()].reverse()) {
-          if (found.length >= limit) break
-          if (status !== undefined && job.status !== status) continue
-          if (query !== undefined && !job.media_id.includes(query) && !job.user_id.includes(query)) continue
-          found.push(job)
-        }
-        return found
-      }),
-    get: (mediaId) =>
-      Effect.map(states.get(mediaId), (found) => {
-        const state = Option.getOrUndefined(found)?.value
-        if (state === undefined || state.deleted_at !== undefined) return undefined
-        const known = jobs.get(mediaId)
-        const job = { ...told(known), ...jobOf(state) }
-        return { state, job: isBehind(job, known) ? { ...job, stage: known.stage, percent: known.percent } : job }
-      }),
+    list: Effect.fnUntraced(function* ({ kind, limit, query, status }) {
+      yield* started
+      yield* lookAgain
+      const found: Array<Job> = []
+      for (const job of [...jobs.values()].reverse()) {
+        if (found.length >= limit) break
+        if (kind !== undefined && job.kind !== kind) continue
+        if (status !== undefined && job.status !== status) continue
+        if (query !== undefined && !job.media_id.includes(query) && !job.user_id.includes(query)) continue
+        found.push(job)
+      }
+      return found
+    }),
+    get: Effect.fnUntraced(function* (kind, mediaId) {
+      const known = jobs.get(JobStates.keyOf({ kind, media_id: mediaId }))
+      const heard: Found | undefined = known?.stage === "queued" ? { _tag: "Queued", job: known } : undefined
+      if (kind === "transcription") {
+        const state = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
+        if (state === undefined || (heard !== undefined && state.cause !== heard.job.event_id)) return heard
+        return { _tag: "Transcript", state, job: { ...JobStates.traced(known), ...JobStates.transcriptJob(state) } }
+      }
+      const state = Option.getOrUndefined(yield* media.get(mediaId))?.value
+      // An upload that the state does not know yet.
+      if (state === undefined || (heard !== undefined && !(heard.job.event_id in state.generations))) return heard
+      if (state.deleted_at !== undefined) return undefined
+      const job = { ...JobStates.traced(known), ...JobStates.mediaJob(state) }
+      const told = isBehind(job, known) ? { ...job, stage: known.stage, percent: known.percent } : job
+      return { _tag: "Media", state, job: told }
+    }),
+    sentAgain: ({ error: _over, ...job }, eventId) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        put({
+          ...job,
+          status: "processing",
+          stage: "queued",
+          percent: 0,
+          event_id: eventId,
+          updated_at: new Date(now).toISOString(),
+        }),
+      ),
     counts: Effect.map(started, () => {
       const stages: Record<string, number> = {}
       const ended = { ready: 0, failed: 0 }
@@ -163,17 +238,17 @@ const make = Effect.gen(function* () {
       }
       return { stages, ...ended }
     }),
-    changes: Stream.fromPubSub(changes),
+    changes: Stream.merge(
+      Stream.fromPubSub(changes),
+      Stream.filter(Stream.tick(lookEveryMillis), () => listenedTo().length > 0),
+    ),
   })
 })
 
 const byAge = (a: Job, b: Job): number => Date.parse(a.updated_at) - Date.parse(b.updated_at)
 
-/** What only events tell, and the state does not keep. */
-const told = (job: Job | undefined): Partial<Job> => ({
-  ...(job?.trace_id === undefined ? {} : { trace_id: job.trace_id }),
-  ...(job?.request_id === undefined ? {} : { request_id: job.request_id }),
-})
+const isSame = (job: Job, { percent, status }: TranscriptState): boolean =>
+  job.stage === "transcribing" && job.percent === percent && status === "processing"
 
 /** Progress is written down now and then only; what was heard of the same work is newer. */
 const isBehind = (job: Job, known: Job | undefined): known is Job =>
@@ -182,96 +257,3 @@ const isBehind = (job: Job, known: Job | undefined): known is Job =>
   known.status === "processing" &&
   known.event_id === job.event_id &&
   known.percent > job.percent
-
-export const jobOf = (state: MediaState): Job => ({
-  media_id: state.media_id,
-  user_id: state.user_id,
-  status: state.status,
-  stage: state.stage,
-  percent: state.status === "ready" ? 100 : state.percent,
-  event_id: state.cause,
-  updated_at: state.updated_at,
-  retryable: state.upload !== undefined,
-  timings: state.timings,
-  ...(state.status === "failed" && state.failed !== undefined ? { error: state.failed.error } : {}),
-  ...made(state.ready),
-})
-
-const made = (ready: MediaState["ready"]) =>
-  ready === undefined
-    ? { resolutions: [], thumbnails: [] }
-    : {
-        resolutions: ready.resolutions,
-        thumbnails: ready.thumbnail_urls,
-        duration: ready.duration,
-        playback: ready.playback_urls.hls,
-      }
-
-/** The job as it is after an event; undefined: nothing that is shown. */
-const jobAfter = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job | undefined => {
-  const trace = traceIdOf(event.traceparent)
-  const heard = {
-    ...(trace === undefined ? {} : { trace_id: trace }),
-    ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
-    updated_at: event.timestamp,
-  }
-  switch (event.event_type) {
-    case "media.uploaded": {
-      const known = jobs.get(event.payload.media_id)
-      // The same event again, as from a publisher that was not sure.
-      if (known?.event_id === event.event_id) return undefined
-      const { media_id, user_id } = event.payload
-      return {
-        media_id,
-        user_id,
-        status: "processing",
-        stage: "queued",
-        percent: 0,
-        event_id: event.event_id,
-        retryable: true,
-        resolutions: [],
-        thumbnails: [],
-        timings: {},
-        ...heard,
-      }
-    }
-    case "media.progress": {
-      const known = jobs.get(event.payload.media_id)
-      const { percent, stage } = event.payload
-      if (known === undefined) return undefined
-      const { error: _over, ...job } = known
-      return { ...job, ...heard, status: "processing", stage, percent }
-    }
-    case "media.ready": {
-      const known = jobs.get(event.payload.media_id)
-      const { media_id, user_id } = event.payload
-      const { error: _over, ...before } = known ?? unknownJob(event)
-      return { ...before, ...heard, media_id, user_id, status: "ready", percent: 100, ...made(event.payload) }
-    }
-    case "media.failed": {
-      const known = jobs.get(event.payload.media_id) ?? unknownJob(event)
-      const { error, media_id, user_id } = event.payload
-      return { ...known, ...heard, media_id, user_id, status: "failed", error }
-    }
-    default:
-      return undefined
-  }
-}
-
-const unknownJob = ({ event_id, timestamp }: AnyEvent): Job => ({
-  media_id: "",
-  user_id: "",
-  status: "processing",
-  stage: "publishing",
-  percent: 0,
-  event_id,
-  updated_at: timestamp,
-  retryable: true,
-  resolutions: [],
-  thumbnails: [],
-  timings: {},
-})
-
-/** The trace's id out of a W3C traceparent. */
-export const traceIdOf = (traceparent: string | undefined): string | undefined =>
-  /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent ?? "")?.[1]

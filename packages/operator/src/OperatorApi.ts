@@ -9,7 +9,7 @@ import { AuditEntry, AuditFilter } from "./api/AuditEntry.ts"
 import { Circuit, CircuitName } from "./api/Circuit.ts"
 import { DeadLetter, DeadLetterFilter, DeadLetterWithBody } from "./api/DeadLetter.ts"
 import { Failure, Refused } from "./api/Failures.ts"
-import { Job, JobFilter, MediaTarget } from "./api/Job.ts"
+import { Job, JobFilter, JobTarget } from "./api/Job.ts"
 import { Overview } from "./api/Overview.ts"
 import { Review, ReviewFilter } from "./api/Review.ts"
 import { Ban, Kick, Kicked, RoomFilter, Rooms, SocketFilter, Sockets } from "./api/Room.ts"
@@ -44,10 +44,10 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("ListJobs", { payload: JobFilter, success: Schema.Array(Job), error }),
   /** All jobs first, then again whenever one has changed, at most twice a second. */
   Rpc.make("WatchJobs", { payload: JobFilter, success: Schema.Array(Job), error, stream: true }),
-  Rpc.make("GetJob", { payload: MediaTarget, success: Job, error }),
-  /** Accepted: the worker ends it, `media.failed` tells with the code `cancelled`. */
-  Rpc.make("CancelJob", { payload: MediaTarget, error }).annotate(Act, true),
-  Rpc.make("RetryJob", { payload: MediaTarget, error }).annotate(Act, true),
+  Rpc.make("GetJob", { payload: JobTarget, success: Job, error }),
+  /** Accepted: the worker ends it, `media.failed` or `transcription.failed` tells with the code `cancelled`. */
+  Rpc.make("CancelJob", { payload: JobTarget, error }).annotate(Act, true),
+  Rpc.make("RetryJob", { payload: JobTarget, error }).annotate(Act, true),
 
   /** Oldest first. */
   Rpc.make("ListDeadLetters", { payload: DeadLetterFilter, success: Schema.Array(DeadLetter), error }),

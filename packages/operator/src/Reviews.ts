@@ -17,7 +17,7 @@ import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Context, Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import { NotDone } from "./api/Failures.ts"
 import { Review, type ReviewStatus } from "./api/Review.ts"
-import { traceIdOf } from "./JobBoard.ts"
+import { traceIdOf } from "./JobStates.ts"
 
 type PortFailure = TransientError | PermanentError | ConfigurationError | Conflict
 

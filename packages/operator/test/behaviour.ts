@@ -1,15 +1,17 @@
 /** What the operators' API does, whichever way it is reached. */
-import { event } from "@armoricore/bus/Address"
+import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { History } from "@armoricore/history/History"
 import { OperatorApi } from "@armoricore/operator"
 import { Act } from "@armoricore/operator/OperatorApi"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { transcriptStates } from "@armoricore/state/Transcripts"
 import { on } from "@armoricore/worker/Handler"
+import { Ledger } from "@armoricore/worker/Ledger"
 import * as Worker from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, type Layer, Logger, type Scope, Stream } from "effect"
+import { Context, Duration, Effect, type Layer, Logger, type Scope, Stream } from "effect"
 import { api, as, type inMemory, People, tokenFor } from "./support.ts"
 
 type Client = Effect.Success<typeof inMemory>
@@ -250,6 +252,96 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
           'retry {"media_id":"m1","user_id":"ada"}',
         ])
         assert.deepInclude(yield* Effect.flip(op(client.GetJob({ media_id: "nobody" }))), { code: "not_found" })
+      }))
+
+    test("transcriptions are listed and watched beside media, cancelled before and after their begin, and made again", (client) =>
+      Effect.gen(function* () {
+        const op = as(yield* tokenFor("op", { roles: ["operator"] }))
+        const bus = yield* EventBus
+        const ledger = yield* Ledger
+        const states = yield* Collection.make(transcriptStates)
+        const requested = {
+          media_id: "m1",
+          user_id: "ada",
+          source_file_path: "s3://media/a.mp4",
+        }
+        const state = {
+          media_id: "m1",
+          user_id: "ada",
+          status: "processing",
+          percent: 40,
+          cause: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+          requested_at: "2026-01-01T00:00:00.000Z",
+          request: requested,
+          trace_id: "0af7651916cd43dd8448eb211c80319c",
+          languages: {},
+          updated_at: "2026-01-01T00:00:00.000Z",
+        } as const
+        yield* states.put("m1", state)
+        const about = { kind: "transcription", media_id: "m1" } as const
+        const [job] = yield* op(client.ListJobs({}))
+        assert.deepInclude(job, { ...about, stage: "transcribing", percent: 40, trace_id: state.trace_id })
+        assert.deepStrictEqual(yield* op(client.ListJobs({ kind: "media" })), [])
+        assert.deepInclude(yield* Effect.flip(op(client.CancelJob({ media_id: "m1" }))), { code: "not_found" })
+
+        // Its progress comes without an event.
+        const seen: Array<number | undefined> = []
+        yield* Effect.forkScoped(
+          op(
+            Stream.runForEach(client.WatchJobs({ kind: "transcription" }), (jobs) =>
+              Effect.sync(() => void seen.push(jobs.find(({ media_id }) => media_id === "m1")?.percent)),
+            ),
+          ),
+        )
+        yield* until(
+          Effect.sync(() => seen),
+          (all) => all.includes(40),
+        )
+        yield* states.put("m1", { ...state, percent: 65 })
+        yield* until(
+          Effect.sync(() => seen),
+          (all) => all.includes(65),
+        )
+
+        // Nobody has begun with this one; the worker that it comes to is told.
+        const waiting = { ...uploaded("m2"), event_type: "transcription.requested" }
+        yield* publish({ ...waiting, payload: { ...requested, media_id: "m2" } } as never)
+        yield* until(op(client.ListJobs({ query: "m2" })), ([one]) => one?.stage === "queued")
+        yield* op(client.CancelJob({ ...about, media_id: "m2" }))
+        const claimed = yield* ledger.claim(`ai-transcription-requested.${waiting.event_id}`, "w", Duration.minutes(1))
+        assert.include(claimed._tag === "Claimed" ? claimed.claim.cancelled : "", "ended by request")
+        const film = uploaded("m3")
+        yield* publish(film)
+        yield* until(op(client.ListJobs({ query: "m3" })), ([one]) => one?.stage === "queued")
+        yield* op(client.CancelJob({ media_id: "m3" }))
+        const upload = yield* ledger.claim(`media-media-uploaded.${film.event_id}`, "w", Duration.minutes(1))
+        assert.include(upload._tag === "Claimed" ? upload.claim.cancelled : "", "ended by request")
+
+        yield* op(client.CancelJob(about))
+        assert.deepInclude(yield* Effect.flip(op(client.RetryJob(about))), { code: "not_failed" })
+        yield* states.put("m1", { ...state, status: "failed", failed: { code: "cancelled", message: "ended" } })
+        yield* until(op(client.GetJob(about)), ({ status }) => status === "failed")
+        const heard: Array<string> = []
+        yield* bus.consume({ name: "test-again", from: work("ai", "retry"), concurrency: 1 }, ({ body, id }) =>
+          Effect.sync(() => {
+            heard.push(`${id} ${JSON.stringify(JSON.parse(new TextDecoder().decode(body)).payload)}`)
+            return { _tag: "Ack" }
+          }),
+        )
+        yield* op(client.RetryJob(about))
+        const again = yield* until(op(client.ListJobs({ query: "m1" })), ([one]) => one?.stage === "queued")
+        yield* until(
+          Effect.sync(() => heard),
+          ({ length }) => length === 1,
+        )
+        assert.deepStrictEqual(heard, [`${again[0]?.event_id} {"media_id":"m1","user_id":"ada"}`])
+        yield* states.put("m1", { ...state, cause: again[0]?.event_id ?? "", percent: 10 })
+        yield* until(op(client.ListJobs({ query: "m1" })), ([one]) => one?.percent === 10)
+
+        const { request: _unknown, ...old } = state
+        yield* states.put("m4", { ...old, media_id: "m4", status: "failed" })
+        const refused = yield* Effect.flip(op(client.RetryJob({ ...about, media_id: "m4" })))
+        assert.deepInclude(refused, { code: "request_unknown" })
       }))
 
     test("what is flagged waits for a person, who keeps it or has it removed, once", (client) =>

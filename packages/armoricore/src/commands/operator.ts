@@ -1,5 +1,6 @@
 /** `armoricore operator`: the operators' API of a running installation, in a terminal. */
 import type { AuditEntry } from "@armoricore/operator/api/AuditEntry"
+import { JobKind } from "@armoricore/operator/api/Job"
 import { LogLevel } from "@armoricore/operator/OperatorApi"
 import { OperatorClient } from "@armoricore/operator/OperatorClient"
 import { Console, Effect, Option } from "effect"
@@ -53,27 +54,36 @@ const overview = command("overview", {}, "What runs, what waits, what needs a pe
   }),
 )
 
-const jobs = command("jobs", { limit }, "One line each: id, user, status, stage, percent, when, error", (api, given) =>
-  Effect.flatMap(
-    api.ListJobs({ limit: given.limit }),
-    Effect.forEach((job) =>
-      line(
-        job.media_id,
-        job.user_id,
-        job.status,
-        job.stage,
-        `${Math.floor(job.percent)} %`,
-        job.updated_at,
-        job.error?.message ?? "",
+const jobs = command(
+  "jobs",
+  { limit },
+  "One line each: id, user, status, stage, percent, when, error, kind",
+  (api, given) =>
+    Effect.flatMap(
+      api.ListJobs({ limit: given.limit }),
+      Effect.forEach((job) =>
+        line(
+          job.media_id,
+          job.user_id,
+          job.status,
+          job.stage,
+          `${Math.floor(job.percent)} %`,
+          job.updated_at,
+          job.error?.message ?? "",
+          job.kind,
+        ),
       ),
     ),
-  ),
 )
-const cancel = command("cancel", { mediaId }, "Ends the work on a media", (api, given) =>
-  Effect.andThen(api.CancelJob({ media_id: given.mediaId }), line("cancelling", given.mediaId)),
+const kind = Flag.Literals("kind", JobKind.literals).pipe(
+  Flag.withDescription("the media itself, or its captions"),
+  Flag.withDefault("media" as const),
 )
-const retry = command("retry", { mediaId }, "Makes a failed media again", (api, given) =>
-  Effect.andThen(api.RetryJob({ media_id: given.mediaId }), line("made again", given.mediaId)),
+const cancel = command("cancel", { mediaId, kind }, "Ends the work on a media or its captions", (api, given) =>
+  Effect.andThen(api.CancelJob({ kind: given.kind, media_id: given.mediaId }), line("cancelling", given.mediaId)),
+)
+const retry = command("retry", { mediaId, kind }, "Makes what failed again, a media or its captions", (api, given) =>
+  Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), line("made again", given.mediaId)),
 )
 
 const rooms = command("rooms", { limit }, "One line each: topic, members, nodes", (api, given) =>

@@ -1,39 +1,46 @@
-/** A media on its way from upload to stream, as operators see it. */
+/** A media on its way from upload to stream, or its sound on the way to captions, as operators see it. */
 import { Id } from "@armoricore/domain/Wire"
 import { Schema } from "effect"
+
+export const JobKind = Schema.Literals(["media", "transcription"])
+export type JobKind = typeof JobKind.Type
 
 export const JobStatus = Schema.Literals(["processing", "ready", "failed"])
 export type JobStatus = typeof JobStatus.Type
 
 export const Job = Schema.Struct({
+  kind: JobKind,
+  /** Of one media there is a job of each kind, about the newest upload and the newest request. */
   media_id: Schema.String,
   user_id: Schema.String,
   status: JobStatus,
-  /** `queued`, `downloading`, `probing`, `transcoding`, `publishing`. */
+  /** `queued`, then `downloading`, `probing`, `transcoding`, `publishing`, or `transcribing`. */
   stage: Schema.String,
   /** 0 to 100 over the whole job. */
   percent: Schema.Finite,
-  /** The `media.uploaded` event. */
+  /** The `media.uploaded` or `transcription.requested` event, or the wish to make it again. */
   event_id: Schema.String,
   /** RFC 3339. */
   updated_at: Schema.String,
-  /** Of the events that were heard of it; absent for what was not at work lately. */
   trace_id: Schema.optionalKey(Schema.String),
   request_id: Schema.optionalKey(Schema.String),
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
-  /** What was uploaded is known still, so that it can be made again. */
+  /** What was asked for is known still, so that it can be made again. */
   retryable: Schema.Boolean,
   /** Seconds. */
   duration: Schema.optionalKey(Schema.Finite),
   resolutions: Schema.Array(Schema.String),
   thumbnails: Schema.Array(Schema.String),
   playback: Schema.optionalKey(Schema.String),
+  /** Of the transcripts that there are (BCP 47). */
+  languages: Schema.optionalKey(Schema.Array(Schema.String)),
   /** Milliseconds by stage. */
   timings: Schema.Record(Schema.String, Schema.Finite),
 })
 export type Job = typeof Job.Type
 
 export const JobFilter = {
+  kind: Schema.optionalKey(JobKind),
   status: Schema.optionalKey(JobStatus),
   /** Part of a media id or user id. */
   query: Schema.optionalKey(Schema.String),
@@ -41,4 +48,5 @@ export const JobFilter = {
   limit: Schema.optionalKey(Schema.Int),
 }
 
-export const MediaTarget = { media_id: Id }
+/** Without a kind it is the media's own job. */
+export const JobTarget = { media_id: Id, kind: Schema.optionalKey(JobKind) }

@@ -91,7 +91,7 @@ export const Overview = Schema.Struct({
   /** Processes that are known and did not answer. */
   silent: Schema.Array(Schema.String),
   queues: Schema.Array(Queue),
-  /** Media at work, by stage, and how many ended well or failed, of those that are remembered. */
+  /** Media and transcriptions at work, by stage, and how many ended well or failed, of those that are remembered. */
   jobs: Schema.Struct({
     stages: Schema.Record(Schema.String, Schema.Finite),
     ready: Schema.Finite,

@@ -2,7 +2,7 @@
 import { DeadLetters, type DeadLetter as Letter } from "@armoricore/worker/DeadLetters"
 import { Effect } from "effect"
 import type { DeadLetter } from "../api/DeadLetter.ts"
-import { traceIdOf } from "../JobBoard.ts"
+import { traceIdOf } from "../JobStates.ts"
 import { failing, limitOf } from "./Failing.ts"
 
 const [usual, most] = [100, 1_000]

@@ -1,21 +1,29 @@
-/** Media on their way: progress as it goes, the pictures that were made, cancel and make again. */
-import type { Job, JobStatus } from "../../api/Job.ts"
+/** Media and captions on their way: progress as it goes, the pictures that were made, cancel and make again. */
+import type { Job, JobKind, JobStatus } from "../../api/Job.ts"
 import { type App, choice, copyable, empty, head, loading, pill, trouble, type View } from "../App.ts"
 import { type Child, h } from "../Dom.ts"
 import * as Format from "../Format.ts"
 
 type Shown = JobStatus | "all"
+type Kinds = JobKind | "all"
+
+const nameOf = ({ kind, media_id }: Job): string => (kind === "media" ? media_id : `the captions of ${media_id}`)
 
 export const view = (app: App): View => {
   let jobs: ReadonlyArray<Job> | undefined
   let failure: string | undefined
   let shown: Shown = "all"
+  let kinds: Kinds = "all"
   let query = ""
   let stop = () => {}
 
   const watch = () => {
     stop()
-    const filter = { ...(shown === "all" ? {} : { status: shown }), ...(query === "" ? {} : { query }) }
+    const filter = {
+      ...(shown === "all" ? {} : { status: shown }),
+      ...(kinds === "all" ? {} : { kind: kinds }),
+      ...(query === "" ? {} : { query }),
+    }
     stop = app.connection.watch(
       (client) => client.WatchJobs(filter),
       (found) => {
@@ -32,20 +40,25 @@ export const view = (app: App): View => {
   }
   watch()
 
-  const cancel = async ({ media_id }: Job) => {
+  const cancel = async (job: Job) => {
+    const { kind, media_id } = job
     const question = {
       title: "Cancel this job?",
-      text: `The work on ${media_id} ends, its owner is told, and what was made so far is removed.`,
+      text: `The work on ${nameOf(job)} ends, its owner is told, and what was made so far is removed.`,
       confirm: "Cancel the job",
       dangerous: true,
     }
     if ((await app.ask(question)) === undefined) return
-    await app.act(`${media_id} is being cancelled`, () =>
-      app.connection.call((client) => client.CancelJob({ media_id })),
+    await app.act(`${nameOf(job)}: being cancelled`, () =>
+      app.connection.call((client) => client.CancelJob({ kind, media_id })),
     )
   }
-  const again = ({ media_id }: Job) =>
-    app.act(`${media_id} is made again`, () => app.connection.call((client) => client.RetryJob({ media_id })))
+  const again = (job: Job) => {
+    const { kind, media_id } = job
+    return app.act(`${nameOf(job)}: made again`, () =>
+      app.connection.call((client) => client.RetryJob({ kind, media_id })),
+    )
+  }
 
   const state = (job: Job): Child => {
     if (job.status === "ready") return pill("good", "ready")
@@ -58,13 +71,16 @@ export const view = (app: App): View => {
       ? h(
           "div",
           { class: "progress" },
-          h("progress", { max: 100, value: job.percent, "aria-label": `Progress of ${job.media_id}` }),
+          h("progress", { max: 100, value: job.percent, "aria-label": `Progress of ${nameOf(job)}` }),
           h("span", { class: "num" }, `${Math.floor(job.percent)} %`),
         )
       : null
 
   const picture = (job: Job): Child => {
     const [first] = job.thumbnails
+    if (job.kind === "transcription") {
+      return h("div", { class: "picture" }, h("span", { class: "picture-none", "aria-hidden": "true" }, "CC"))
+    }
     return h(
       "div",
       { class: "picture" },
@@ -79,16 +95,22 @@ export const view = (app: App): View => {
       "li",
       {
         class: "job",
-        key: job.media_id,
+        key: `${job.kind} ${job.media_id}`,
         "data-row": "",
         tabindex: "0",
-        "aria-label": `${job.media_id}, ${job.status}`,
+        "aria-label": `${nameOf(job)}, ${job.status}`,
       },
       picture(job),
       h(
         "div",
         { class: "job-main" },
-        h("div", { class: "job-title" }, h("code", {}, job.media_id), state(job)),
+        h(
+          "div",
+          { class: "job-title" },
+          h("code", {}, job.media_id),
+          job.kind === "media" ? null : pill("calm", "captions"),
+          state(job),
+        ),
         h(
           "p",
           { class: "soft" },
@@ -97,6 +119,7 @@ export const view = (app: App): View => {
             Format.ago(job.updated_at),
             job.duration === undefined ? "" : Format.span(job.duration * 1_000),
             job.resolutions.join(", "),
+            (job.languages ?? []).join(", "),
           ]
             .filter((part) => part !== "")
             .join(" · "),
@@ -127,10 +150,16 @@ export const view = (app: App): View => {
     )
 
   const options = [
-    ["all", "All"],
+    ["all", "Any"],
     ["processing", "At work"],
     ["ready", "Ready"],
     ["failed", "Failed"],
+  ] as const
+
+  const kindOptions = [
+    ["all", "All"],
+    ["media", "Media"],
+    ["transcription", "Captions"],
   ] as const
 
   return {
@@ -138,7 +167,12 @@ export const view = (app: App): View => {
     draw: () => [
       head(
         "Jobs",
-        "Uploads on their way to a stream, the latest change first.",
+        "Uploads on their way to a stream, and their captions; the latest change first.",
+        choice("Which kind", kindOptions, kinds, (value) => {
+          kinds = value
+          watch()
+          app.draw()
+        }),
         choice("Which jobs", options, shown, (value) => {
           shown = value
           watch()
@@ -160,7 +194,7 @@ export const view = (app: App): View => {
       jobs === undefined
         ? loading
         : jobs.length === 0
-          ? empty("No jobs here", "They appear as soon as media.uploaded is published.")
+          ? empty("No jobs here", "They appear as soon as media.uploaded or transcription.requested is published.")
           : h("ul", { class: "list" }, jobs.map(row)),
     ],
   }

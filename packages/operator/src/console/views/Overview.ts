@@ -58,7 +58,7 @@ export const view = (app: App): View => {
       tile("rooms", "Sockets", Format.number(sample.sockets), `${Format.number(rates.deliveries)} deliveries/s`),
       tile(
         "jobs",
-        "Media at work",
+        "Jobs at work",
         Format.number(running),
         stages.length === 0 ? `${Format.number(jobs.ready)} ready` : stages.join(", "),
       ),
@@ -75,7 +75,7 @@ export const view = (app: App): View => {
         "messages in all queues",
         sample.waiting > 1_000 ? "warn" : "",
       ),
-      tile("jobs", "Failed media", Format.number(jobs.failed), "of those remembered", jobs.failed > 0 ? "warn" : ""),
+      tile("jobs", "Failed jobs", Format.number(jobs.failed), "of those remembered", jobs.failed > 0 ? "warn" : ""),
       tile(
         "dead-letters",
         "Dead letters",
