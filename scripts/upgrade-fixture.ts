@@ -1,12 +1,14 @@
 /**
  * `npm run upgrade:fixture -- CHECKOUT`: runs the program of another checkout (a release, with its own `npm ci`) and keeps
  * what it left behind in `test/fixtures/upgrade/`, for `test/upgrade.test.ts` to start this version on. Run it once for
- * each release. It is done three times: on the embedded default, on NATS, and with the state in PostgreSQL.
+ * each release. It is done four times: on the embedded default, on NATS, with the state in PostgreSQL, and on RabbitMQ.
+ * Names behind CHECKOUT choose some of them: `embedded`, `nats`, `postgres`, `rabbitmq`.
  */
 import * as Upload from "@armoricore/armoricore/demo/Upload"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
+import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
@@ -17,6 +19,7 @@ import { request, until } from "../packages/armoricore/test/support/Client.ts"
 import * as Program from "../packages/armoricore/test/support/Program.ts"
 import * as ChatRoom from "../test/support/ChatRoom.ts"
 import * as NatsSnapshot from "../test/support/NatsSnapshot.ts"
+import * as RabbitSnapshot from "../test/support/RabbitSnapshot.ts"
 import { env as common, fixtures, room, shop, type Told, user, words } from "../test/support/UpgradeStory.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -131,25 +134,52 @@ const keep = (name: string, data: string, told: Told) => {
   kept(`${name}.tar.gz`)
 }
 
+const write = (name: string, text: string) => {
+  writeFileSync(join(out, name), text)
+  kept(name)
+}
+
+const dumped = (url: string) =>
+  execFileSync(Programs.find("pg_dump") ?? "pg_dump", ["--inserts", "--no-owner", "-d", url], {
+    encoding: "utf8",
+  }).replaceAll(/^\\.*\n/gm, "")
+
+const fixture = {
+  embedded: Effect.gen(function* () {
+    const data = yield* Program.folder
+    keep("embedded", data, yield* story({ ...common, ARMORICORE_DATA_DIR: data }))
+  }),
+  nats: Effect.gen(function* () {
+    const { url } = yield* NatsServer.make()
+    const data = yield* Program.folder
+    keep("nats", data, yield* story({ ...common, ARMORICORE_DATA_DIR: data, MESSAGE_BUS_URL: url }))
+    write("nats-streams.json", JSON.stringify(yield* NatsSnapshot.take(url), null, 1))
+  }),
+  postgres: Effect.gen(function* () {
+    const { url } = yield* PostgresServer.make()
+    const data = yield* Program.folder
+    keep("postgres", data, yield* story({ ...common, ARMORICORE_DATA_DIR: data, STATE_URL: url }))
+    write("postgres.sql", dumped(url))
+  }),
+  rabbitmq: Effect.gen(function* () {
+    const { url: state } = yield* PostgresServer.make()
+    const server = yield* RabbitServer.make({ hosts: 1 })
+    const url = yield* server.newUrl
+    const data = yield* Program.folder
+    const env = { ...common, ARMORICORE_DATA_DIR: data, MESSAGE_BUS_URL: url, STATE_URL: state }
+    keep("rabbitmq", data, yield* story(env))
+    write("rabbitmq.sql", dumped(state))
+    write("rabbitmq-queues.json", JSON.stringify(yield* RabbitSnapshot.take(url, yield* server.definitions), null, 1))
+  }),
+}
+
+const chosen = process.argv.slice(3)
+
 const main = Effect.gen(function* () {
   mkdirSync(out, { recursive: true })
-  const embedded = yield* Program.folder
-  keep("embedded", embedded, yield* story({ ...common, ARMORICORE_DATA_DIR: embedded }))
-
-  const nats = yield* NatsServer.make()
-  const objects = yield* Program.folder
-  keep("nats", objects, yield* story({ ...common, ARMORICORE_DATA_DIR: objects, MESSAGE_BUS_URL: nats.url }))
-  writeFileSync(join(out, "nats-streams.json"), JSON.stringify(yield* NatsSnapshot.take(nats.url), null, 1))
-  kept("nats-streams.json")
-
-  const postgres = yield* PostgresServer.make()
-  const beside = yield* Program.folder
-  keep("postgres", beside, yield* story({ ...common, ARMORICORE_DATA_DIR: beside, STATE_URL: postgres.url }))
-  const sql = execFileSync(Programs.find("pg_dump") ?? "pg_dump", ["--inserts", "--no-owner", "-d", postgres.url], {
-    encoding: "utf8",
-  })
-  writeFileSync(join(out, "postgres.sql"), sql.replaceAll(/^\\.*\n/gm, ""))
-  kept("postgres.sql")
+  for (const [name, make] of Object.entries(fixture)) {
+    if (chosen.length === 0 || chosen.includes(name)) yield* Effect.scoped(make)
+  }
 })
 
 NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(NodeServices.layer)))

@@ -1,10 +1,11 @@
 /**
- * This version starts on what the release before it left behind: a data folder, NATS streams, PostgreSQL tables. They are
- * kept in `fixtures/upgrade/`, made by `npm run upgrade:fixture` from that release's own program.
+ * This version starts on what the release before it left behind: a data folder, NATS streams, PostgreSQL tables, the
+ * queues of RabbitMQ. They are kept in `fixtures/upgrade/`, made by `npm run upgrade:fixture` from that release's own program.
  */
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
+import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { execFileSync } from "node:child_process"
@@ -17,6 +18,7 @@ import * as Flow from "../packages/armoricore/test/support/Flow.ts"
 import * as Program from "../packages/armoricore/test/support/Program.ts"
 import * as ChatRoom from "./support/ChatRoom.ts"
 import * as NatsSnapshot from "./support/NatsSnapshot.ts"
+import * as RabbitSnapshot from "./support/RabbitSnapshot.ts"
 import { env as common, fixtures, room, shop, Told, user, words } from "./support/UpgradeStory.ts"
 import * as Younger from "./support/Younger.ts"
 
@@ -25,6 +27,7 @@ const ffmpeg = Programs.need("ffmpeg")
 const nats = Programs.need("nats-server")
 const postgres = Programs.need("postgres")
 const psql = Programs.need("psql")
+const rabbit = Programs.need("rabbitmq-server")
 
 const read = <A, I>(name: string, schema: Schema.Codec<A, I>) =>
   Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(schema))(readFileSync(join(kept, name), "utf8")))
@@ -102,6 +105,14 @@ const setUp = Effect.fnUntraced(function* (env: Flow.Env) {
   return stdout
 })
 
+/** A database with what the release kept in its own. */
+const tables = Effect.fnUntraced(function* (dump: string, later: number) {
+  const { url } = yield* PostgresServer.make()
+  execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", url, "-f", join(kept, dump)])
+  Younger.postgres(psql.path, url, later)
+  return url
+})
+
 describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
   it.live("the embedded data folder", () =>
     Effect.gen(function* () {
@@ -127,13 +138,23 @@ describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
   it.live.skipIf(postgres.missing || psql.missing)("tables of PostgreSQL", () =>
     Effect.gen(function* () {
       const { data, env, later, told } = yield* unpacked("postgres")
-      const server = yield* PostgresServer.make()
-      execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", server.url, "-f", join(kept, "postgres.sql")])
+      const url = yield* tables("postgres.sql", later)
       Younger.engine(data, later)
-      Younger.postgres(psql.path, server.url, later)
-      const onPostgres = { ...env, STATE_URL: server.url }
+      const onPostgres = { ...env, STATE_URL: url }
       yield* setUp(onPostgres)
       yield* story(onPostgres, told)
+    }),
+  )
+
+  it.live.skipIf(rabbit.missing || postgres.missing || psql.missing)("queues of RabbitMQ", () =>
+    Effect.gen(function* () {
+      const { env, later, told } = yield* unpacked("rabbitmq")
+      const server = yield* RabbitServer.make({ hosts: 1 })
+      const bus = yield* server.newUrl
+      yield* RabbitSnapshot.restore(bus, yield* read("rabbitmq-queues.json", RabbitSnapshot.RabbitSnapshot))
+      const onRabbit = { ...env, MESSAGE_BUS_URL: bus, STATE_URL: yield* tables("rabbitmq.sql", later) }
+      yield* setUp(onRabbit)
+      yield* story(onRabbit, told)
     }),
   )
 })

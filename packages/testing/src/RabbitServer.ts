@@ -3,7 +3,7 @@
  * seconds to start, so a suite shares one server and takes an empty virtual host per test. Ask
  * `Programs.need("rabbitmq-server")` first.
  */
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -20,6 +20,8 @@ export class RabbitServer extends Context.Service<
     readonly tlsPort: number
     /** `amqp://guest:guest@127.0.0.1:<port>/<host>` of a virtual host that nobody used; dies when there are no more. */
     readonly newUrl: Effect.Effect<string>
+    /** Every virtual host's exchanges, queues and bindings, as `rabbitmqctl export_definitions` says them (JSON). */
+    readonly definitions: Effect.Effect<string>
     /** kill -9 of the whole server, as a crash would. Returns when it is gone. */
     readonly kill: Effect.Effect<void>
     /** Starts it again on the same port and store after `kill`. */
@@ -102,6 +104,13 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       return host === undefined
         ? Effect.die(new Error("no virtual host is left; ask for more of them"))
         : Effect.succeed(`amqp://guest:guest@127.0.0.1:${port}/${host}`)
+    }),
+    definitions: Effect.callback<string>((resume) => {
+      const control = join(dirname(script(program)), "rabbitmqctl")
+      const args = ["-q", "export_definitions", "-"]
+      execFile(control, args, { env: environment, maxBuffer: 1e8 }, (error, out, said) =>
+        resume(error === null ? Effect.succeed(out) : Effect.die(new Error(`${error.message}\n${said}`))),
+      )
     }),
     kill: Effect.suspend(() => end(running)),
     restart: Effect.map(start, (again) => {

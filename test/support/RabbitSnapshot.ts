@@ -1,0 +1,93 @@
+/**
+ * What a RabbitMQ server holds of the program, as text: exchanges, queues and bindings with their arguments, as the
+ * server exports them, and every message that waits. Declared and published anew in an empty virtual host all is as it
+ * was, since the broker refuses any other arguments than those.
+ */
+import { Effect, Schema } from "effect"
+import { type Channel, Connection } from "rabbitmq-client"
+
+const Arguments = Schema.Record(Schema.String, Schema.Unknown)
+
+const Definitions = Schema.Struct({
+  exchanges: Schema.Array(
+    Schema.Struct({ vhost: Schema.String, name: Schema.String, type: Schema.String, arguments: Arguments }),
+  ),
+  queues: Schema.Array(Schema.Struct({ vhost: Schema.String, name: Schema.String, arguments: Arguments })),
+  bindings: Schema.Array(
+    Schema.Struct({
+      vhost: Schema.String,
+      source: Schema.String,
+      destination: Schema.String,
+      routing_key: Schema.String,
+      arguments: Arguments,
+    }),
+  ),
+})
+
+const Message = Schema.Struct({
+  exchange: Schema.String,
+  routingKey: Schema.String,
+  properties: Arguments,
+  /** Base64. */
+  body: Schema.String,
+})
+
+export const RabbitSnapshot = Schema.Struct({ ...Definitions.fields, messages: Schema.Array(Message) })
+export type RabbitSnapshot = typeof RabbitSnapshot.Type
+
+const using = <A>(url: string, use: (channel: Channel) => Promise<A>) =>
+  Effect.promise(async () => {
+    const connection = new Connection(url)
+    const channel = await connection.acquire()
+    const done = await use(channel)
+    await channel.close()
+    await connection.close()
+    return done
+  })
+
+/** `definitions`: what `rabbitmqctl export_definitions` says. What waits is handed back. */
+export const take = Effect.fnUntraced(function* (url: string, definitions: string) {
+  const all = yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(Definitions))(definitions))
+  const host = decodeURIComponent(new URL(url).pathname.slice(1))
+  const own = <A extends { readonly vhost: string }>(things: ReadonlyArray<A>) =>
+    things.filter(({ vhost }) => vhost === host).map((thing) => ({ ...thing, vhost: "" }))
+  const queues = own(all.queues)
+  const messages = yield* using(url, async (channel) => {
+    const found = new Map<string, typeof Message.Type>()
+    for (const { name } of queues) {
+      for (;;) {
+        const got = await channel.basicGet({ queue: name })
+        if (got === undefined) break
+        const { body, deliveryTag: _, exchange, messageCount: __, redelivered: ___, ...rest } = got
+        const { routingKey, ...properties } = rest
+        // One message may wait in several queues.
+        found.set(`${String(got.messageId)} ${exchange} ${routingKey}`, {
+          exchange,
+          routingKey,
+          properties,
+          body: Buffer.from(Buffer.isBuffer(body) ? body : JSON.stringify(body)).toString("base64"),
+        })
+      }
+    }
+    return [...found.values()]
+  })
+  return { exchanges: own(all.exchanges), queues, bindings: own(all.bindings), messages } satisfies RabbitSnapshot
+})
+
+export const restore = (url: string, snapshot: RabbitSnapshot): Effect.Effect<void> =>
+  using(url, async (channel) => {
+    for (const { arguments: args, name, type } of snapshot.exchanges) {
+      await channel.exchangeDeclare({ exchange: name, type, durable: true, arguments: args })
+    }
+    for (const { arguments: args, name } of snapshot.queues) {
+      await channel.queueDeclare({ queue: name, durable: true, arguments: args })
+    }
+    for (const { destination, routing_key: routingKey, source } of snapshot.bindings) {
+      // Each queue is bound to the nameless exchange by itself.
+      if (source !== "") await channel.queueBind({ queue: destination, exchange: source, routingKey })
+    }
+    await channel.confirmSelect()
+    for (const { body, exchange, properties, routingKey } of snapshot.messages) {
+      await channel.basicPublish({ ...properties, exchange, routingKey }, Buffer.from(body, "base64"))
+    }
+  })
