@@ -1,5 +1,6 @@
 /** What needs a person, in sentences, worst first: the part of the overview that somebody reads at three in the morning. */
 import type { BusStatus } from "@armoricore/bus/EventBus"
+import type { Departed, NodeInfo } from "@armoricore/worker/ControlPlane"
 import type { Pause } from "@armoricore/worker/Switchboard"
 import type { OwnCircuit } from "./api/Circuit.ts"
 import type { Overview } from "./api/Overview.ts"
@@ -8,14 +9,18 @@ type Attention = Overview["attention"][number]
 
 /** A message that nobody has handled for so long is stuck, or its workers are too few. */
 const oldMillis = 5 * 60_000
+/** So long a crash is news where others do the work. */
+const recentMillis = 15 * 60_000
 /** A process that is busier than this answers late. */
 const busy = 0.9
 
 export const attentionOf = (
-  { dead_letters, nodes, queues, silent }: Omit<Overview, "attention">,
+  { dead_letters, nodes, queues, sample, silent }: Omit<Overview, "attention">,
   open: ReadonlyArray<typeof OwnCircuit.Type>,
   pauses: ReadonlyArray<Pause>,
   bus: BusStatus,
+  running: ReadonlyArray<NodeInfo>,
+  departed: ReadonlyArray<Departed>,
 ): ReadonlyArray<Attention> => {
   const faults: Array<Attention> = []
   const warnings: Array<Attention> = []
@@ -25,6 +30,21 @@ export const attentionOf = (
   if (bus === "disconnected")
     fault("overview", "The bus is not connected: nothing is published or handled until it is back.")
   for (const node of silent) fault("overview", `The process ${node} does not answer.`)
+  // Without the bus nobody is heard, and that is the fault.
+  const gone = bus === "disconnected" ? [] : departed
+  const run = new Set(running.flatMap(({ services }) => services))
+  for (const service of new Set(gone.flatMap(({ info }) => info.services).filter((name) => !run.has(name)))) {
+    const last = gone.findLast(({ info }) => info.services.includes(service))
+    if (last === undefined) continue
+    const since = spanOf(sample.at - last.heardAt)
+    if (last.orderly) warn("overview", `No process runs ${service}: ${last.info.node} ended ${since} ago.`)
+    else fault("overview", `No process runs ${service}: ${last.info.node} has not been heard of for ${since}.`)
+  }
+  for (const { heardAt, info, orderly } of gone) {
+    const past = sample.at - heardAt
+    if (orderly || past > recentMillis || !info.services.every((service) => run.has(service))) continue
+    warn("overview", `The process ${info.node} has not been heard of for ${spanOf(past)}; others do its work.`)
+  }
   for (const { name, status } of open) {
     if (status === "waiting")
       fault("providers", `${name} has a fault of configuration: its messages wait until it is mended.`)
@@ -47,6 +67,7 @@ export const attentionOf = (
 }
 
 const spanOf = (millis: number): string => {
+  if (millis < 60_000) return `${Math.round(millis / 1_000)} s`
   const minutes = Math.round(millis / 60_000)
   if (minutes < 120) return `${minutes} min`
   const hours = Math.round(minutes / 60)

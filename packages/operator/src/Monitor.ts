@@ -98,7 +98,10 @@ const make = Effect.gen(function* () {
       troubled: [...new Set([...open.map(({ name }) => name), ...pauses.map(({ name }) => name)])].sort(),
     }
     const busStatus = yield* bus.status
-    const told: Overview = { ...overview, attention: attentionOf(overview, open, pauses, busStatus) }
+    const told: Overview = {
+      ...overview,
+      attention: attentionOf(overview, open, pauses, busStatus, infos, yield* plane.departed),
+    }
     history.push(sample)
     if (history.length > kept) history.shift()
     last = { at, overview: told }

@@ -26,6 +26,15 @@ export const NodeInfo = Schema.Struct({
 })
 export type NodeInfo = typeof NodeInfo.Type
 
+/** A process that was there and is not any more. */
+export interface Departed {
+  readonly info: NodeInfo
+  /** Epoch milliseconds. */
+  readonly heardAt: number
+  /** It said that it ends; else it crashed, or is cut off. */
+  readonly orderly: boolean
+}
+
 /** What can be asked; both sides share the constant. */
 export interface Question<Q, A> {
   /** `[a-z-]+` */
@@ -55,6 +64,8 @@ export class ControlPlane extends Context.Service<
     readonly self: NodeInfo
     /** The processes heard of lately, this one first. */
     readonly nodes: Effect.Effect<ReadonlyArray<NodeInfo>>
+    /** Those of the last day that are gone, as far as this process heard of them; the latest last. */
+    readonly departed: Effect.Effect<ReadonlyArray<Departed>>
     /** Answers this kind until the scope closes; a second answerer of a kind takes the place of the first. */
     readonly answer: <Q, A, E extends { readonly message: string }, R>(
       question: Question<Q, A>,
@@ -73,6 +84,9 @@ export class ControlPlane extends Context.Service<
 const beat = Duration.seconds(5)
 /** Two beats may be lost. */
 const forgottenAfter = 16_000
+/** Departed processes are remembered so long, and so many. */
+const rememberedFor = 86_400_000
+const mostRemembered = 100
 /** Messages that wait to be looked at; more than that is a flood. */
 const inbox = 1_000
 
@@ -126,6 +140,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     started_at: yield* Clock.currentTimeMillis,
   }
   const others = new Map<string, { readonly info: NodeInfo; readonly heardAt: number }>()
+  const departed = new Map<string, Departed>()
   const answerers = new Map<string, Answerer>()
   const asking = new Map<string, Asking>()
   const scope = yield* Effect.scope
@@ -146,17 +161,27 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Deferred.doneUnsafe(open.done, Effect.void)
   }
 
+  /** `at`: when it said so. */
+  const leave = (node: string, at?: number): void => {
+    const known = others.get(node)
+    if (known === undefined) return
+    others.delete(node)
+    departed.set(node, { info: known.info, heardAt: at ?? known.heardAt, orderly: at !== undefined })
+    if (departed.size > mostRemembered) for (const oldest of departed.keys()) if (departed.delete(oldest)) break
+  }
+
   const receive = (message: Message): Effect.Effect<void> =>
     Effect.gen(function* () {
       switch (message._tag) {
         case "Here": {
           if (message.info.node === self.node) return
+          departed.delete(message.info.node)
           others.set(message.info.node, { info: message.info, heardAt: yield* Clock.currentTimeMillis })
           if (message.reply) yield* send({ _tag: "Here", info: self, reply: false })
           return
         }
         case "Gone":
-          return void others.delete(message.node)
+          return leave(message.node, yield* Clock.currentTimeMillis)
         case "Answer":
           return message.to === self.node ? take(message.id, message.from, message.result) : undefined
         case "Ask": {
@@ -192,7 +217,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.addFinalizer(() => send({ _tag: "Gone", node: self.node }))
 
   const living = Effect.map(Clock.currentTimeMillis, (now) => {
-    for (const [node, { heardAt }] of others) if (now - heardAt > forgottenAfter) others.delete(node)
+    for (const [node, { heardAt }] of others) if (now - heardAt > forgottenAfter) leave(node)
     return [...others.values()].map(({ info }) => info)
   })
 
@@ -215,6 +240,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const service: ControlPlane["Service"] = {
     self,
     nodes: Effect.map(living, (infos) => [self, ...infos]),
+    departed: Effect.andThen(
+      living,
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        [...departed.values()].filter(({ heardAt }) => now - heardAt < rememberedFor),
+      ),
+    ),
     answer: (question, answer) =>
       Effect.gen(function* () {
         const context = yield* Effect.context<Effect.Services<ReturnType<typeof answer>>>()

@@ -33,6 +33,11 @@ describe("ControlPlane", () => {
       yield* Scope.close(b.scope, Exit.void)
       yield* settle
       assert.strictEqual((yield* a.plane.nodes).length, 1)
+      const gone = yield* a.plane.departed
+      assert.deepStrictEqual(
+        gone.map(({ info, orderly }) => [info.node, orderly]),
+        [[b.plane.self.node, true]],
+      )
     }).pipe(Effect.provide(MemoryBus.layer)),
   )
 
@@ -101,6 +106,7 @@ describe("ControlPlane", () => {
       yield* TestClock.adjust("20 seconds")
       yield* settle
       assert.strictEqual((yield* a.plane.nodes).length, 1)
+      assert.deepInclude((yield* a.plane.departed)[0], { info: b.plane.self, orderly: false })
       // Cut off, it still answers itself.
       yield* b.plane.answer(named, () => Effect.succeed("b"))
       const asking = yield* Effect.forkChild(b.plane.ask(named, undefined))
