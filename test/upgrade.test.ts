@@ -179,4 +179,19 @@ describe("what a newer version left behind", () => {
       left.close()
     }),
   )
+
+  it.live.skipIf(nats.missing)("streams and buckets of NATS are refused with a sentence", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      const env = { ...common, ARMORICORE_DATA_DIR: yield* Program.folder, MESSAGE_BUS_URL: server.url }
+      yield* setUp(env)
+      for (const stream of ["KV_armoricore_media", "ARMORICORE"]) {
+        yield* NatsSnapshot.describe(server.url, stream, "armoricore schema 99")
+        const { code, stderr } = yield* Program.run(["start"], { PORT: "0", ...env })
+        assert.strictEqual(code, 1)
+        assert.match(stderr, /written by a newer Armoricore \(schema 99; this one reads 1\): start that version, or/)
+        assert.notInclude(stderr, "    at ")
+      }
+    }),
+  )
 })

@@ -91,6 +91,18 @@ export const restore = (url: string, snapshot: NatsSnapshot, later: number): Eff
     ),
   )
 
+/** Has the server say something else about a stream. */
+export const describe = (url: string, stream: string, description: string): Effect.Effect<void> =>
+  Effect.scoped(
+    Effect.flatMap(connected(url), (client) =>
+      Effect.promise(async () => {
+        const manager = await client.jetstreamManager()
+        const { config } = await manager.streams.info(stream)
+        await manager.streams.update(stream, { ...config, description })
+      }),
+    ),
+  )
+
 /** An entry is its end in epoch milliseconds, if it has one, a line's end, and the document. */
 const moved = (body: Buffer, later: number): Buffer => {
   const at = body.indexOf(10)
