@@ -2,7 +2,7 @@
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Page } from "playwright-core"
@@ -12,6 +12,7 @@ import * as Browser from "./support/Browser.ts"
 import * as Clip from "./support/Clip.ts"
 import * as Crowd from "./support/Crowd.ts"
 import * as Flow from "./support/Flow.ts"
+import * as HeldFfmpeg from "./support/HeldFfmpeg.ts"
 import * as Program from "./support/Program.ts"
 import { NodeServices } from "@effect/platform-node"
 
@@ -37,17 +38,6 @@ const notification = {
     body: "Come and see",
     data: { email: "ada@example.com" },
   },
-}
-
-/** An ffmpeg that makes no progress while a file is there. */
-const holding = (folder: string) => {
-  const [script, hold] = [join(folder, "ffmpeg.sh"), join(folder, "hold")]
-  writeFileSync(
-    script,
-    `#!/bin/sh\n[ -e ${hold} ] && case "$*" in *-progress*) exec sleep 300;; esac\nexec ${ffmpeg.path} "$@"\n`,
-  )
-  chmodSync(script, 0o755)
-  return { script, hold: () => writeFileSync(hold, ""), release: () => rmSync(hold, { force: true }) }
 }
 
 const look = async (page: Page, name: string): Promise<void> => {
@@ -89,7 +79,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
     () =>
       Effect.gen(function* () {
         const data = yield* Program.folder
-        const held = holding(yield* Program.folder)
+        const held = HeldFfmpeg.make(yield* Program.folder, ffmpeg.path)
         const env = {
           ARMORICORE_DATA_DIR: data,
           JWT_SECRET: "a secret of this test, long enough for it",

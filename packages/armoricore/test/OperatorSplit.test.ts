@@ -1,0 +1,203 @@
+/**
+ * The operators' API where services are processes of their own on one NATS: who asks one realtime node acts on the work
+ * of another process and on the sockets of another node, and learns of a process that dies.
+ */
+import { OperatorClient } from "@armoricore/operator"
+import { FakeSpeech, key } from "@armoricore/testing/fakes/FakeSpeech"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import * as Upload from "../src/demo/Upload.ts"
+import { request, until } from "./support/Client.ts"
+import * as Crowd from "./support/Crowd.ts"
+import * as Flow from "./support/Flow.ts"
+import * as HeldFfmpeg from "./support/HeldFfmpeg.ts"
+import * as Program from "./support/Program.ts"
+import * as SpokenFilm from "./support/SpokenFilm.ts"
+
+const ffmpeg = Programs.need("ffmpeg")
+const nats = Programs.need("nats-server")
+
+const room = "chat:room:harbour"
+
+const send = Effect.fnUntraced(function* (url: string, publisher: string, type: string, payload: object) {
+  const event_id = crypto.randomUUID()
+  const answer = yield* request(`${url}/v1/events`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${publisher}` },
+    body: JSON.stringify({
+      event_type: type,
+      event_id,
+      timestamp: new Date().toISOString(),
+      source: "php-backend",
+      payload,
+    }),
+  })
+  assert.strictEqual(answer.status, 202, JSON.stringify(answer.json))
+  return event_id
+})
+
+describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several processes", () => {
+  it.live(
+    "cancels, makes again, pauses, kicks, bans and sets log levels elsewhere, and names who died",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* NatsServer.make()
+        const speech = yield* FakeSpeech
+        const held = HeldFfmpeg.make(yield* Program.folder, ffmpeg.path)
+        const env = {
+          MESSAGE_BUS_URL: server.url,
+          ARMORICORE_DATA_DIR: yield* Program.folder,
+          JWT_SECRET: "a secret that all processes share, for this test",
+          FFMPEG_PATH: held.script,
+          SPEECH_ENGINE: "openai",
+          SPEECH_BASE_URL: `${speech.url}/v1`,
+          SPEECH_API_KEY: key,
+          LOG_LEVEL: "error",
+        }
+        const works = yield* Flow.start(env, "--services", "media,ai,notify")
+        const [here, there] = [
+          yield* Flow.start(env, "--services", "realtime"),
+          yield* Flow.start(env, "--services", "realtime"),
+        ]
+        const tokenOf = (...args: ReadonlyArray<string>) => Flow.tokenFor(env, ...args)
+        const operator = yield* tokenOf("--user", "ida", "--role", "operator")
+        const publisher = yield* tokenOf("--user", "php", "--role", "publisher")
+        const [ada, bob] = [yield* tokenOf("--user", "ada"), yield* tokenOf("--user", "bob")]
+        const through = (url: string) =>
+          Effect.map(Layer.build(OperatorClient.layer({ url, token: Redacted.make(operator) })), (built) =>
+            Context.get(built, OperatorClient),
+          )
+        const [api, other] = [yield* through(here.url), yield* through(there.url)]
+
+        const all = yield* until(api.GetOverview(), ({ nodes }) => nodes.length === 3)
+        assert.deepStrictEqual(all.silent, [])
+
+        // A film of the other process is cancelled, then made again.
+        const film = yield* SpokenFilm.make(ffmpeg.path)
+        held.hold()
+        const grant = yield* Upload.ask(here.url, ada, film)
+        yield* Upload.put(grant, film)
+        yield* Flow.publish(env, there.url, grant)
+        const about = { media_id: grant.media_id }
+        yield* until(api.GetJob(about), ({ stage, status }) => status === "processing" && stage !== "queued")
+        yield* api.CancelJob(about)
+        const cancelled = yield* until(other.GetJob(about), ({ status }) => status === "failed")
+        assert.strictEqual(cancelled.error?.code, "cancelled")
+        // Also for who has looked only now.
+        assert.match(cancelled.trace_id ?? "", /^[0-9a-f]{32}$/)
+        held.release()
+        yield* api.RetryJob(about)
+        yield* until(other.GetJob(about), ({ status }) => status === "ready")
+
+        // Captions of what is not there yet fail; once it is there they are made again.
+        const late = yield* Upload.ask(here.url, ada, film)
+        const captions = { kind: "transcription", media_id: late.media_id } as const
+        yield* send(there.url, publisher, "transcription.requested", {
+          media_id: late.media_id,
+          user_id: "ada",
+          source_file_path: late.file_path,
+          language: "en",
+        })
+        const failed = yield* until(api.GetJob(captions), ({ status }) => status === "failed")
+        assert.deepInclude(failed, { kind: "transcription", retryable: true })
+        yield* Upload.put(late, film)
+        yield* api.RetryJob(captions)
+        const done = yield* until(other.GetJob(captions), ({ status }) => status === "ready")
+        assert.deepStrictEqual(done.languages, ["en"])
+        const listed = yield* api.ListJobs({ kind: "transcription" })
+        assert.deepStrictEqual(
+          listed.map(({ languages, status }) => [status, languages]),
+          [["ready", ["en"]]],
+        )
+
+        // A pause holds in the process that sends, and every node shows it.
+        yield* api.PauseCircuit({ name: "route:inbox", reason: "trying" })
+        const pauseOf = Effect.map(
+          other.ListCircuits(),
+          ({ circuits }) => circuits.find(({ name }) => name === "route:inbox")?.paused,
+        )
+        assert.deepInclude(yield* until(pauseOf, (paused) => paused !== undefined), { by: "ida", reason: "trying" })
+        const note = yield* send(there.url, publisher, "notification.requested", {
+          user_id: "ada",
+          notification_type: "email",
+          title: "t",
+          body: "b",
+          data: { email: "ada@example.com" },
+        })
+        const statusOf = request(`${here.url}/v1/notifications/${note}`, {
+          headers: { authorization: `Bearer ${operator}` },
+        })
+        yield* until(statusOf, ({ status }) => status === 200)
+        const waiting = yield* until(api.GetOverview(), ({ queues }) =>
+          queues.some(
+            ({ in_flight, name, waiting }) => name === "notify-work-deliver-email" && in_flight + waiting > 0,
+          ),
+        )
+        assert.deepStrictEqual(waiting.troubled, ["route:inbox"])
+        assert.notInclude(JSON.stringify((yield* statusOf).json), '"sent"')
+        yield* other.ResumeCircuit({ name: "route:inbox" })
+        yield* until(statusOf, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
+
+        // Everybody logs as asked.
+        const level = yield* api.SetLogLevel({ level: "warn" })
+        assert.strictEqual(level.nodes.length, 3)
+        yield* until(other.GetOverview(), ({ nodes }) => nodes.every(({ log_level }) => log_level === "warn"))
+        yield* until(
+          Effect.sync(() => [works, here, there].map(({ program }) => program.said())),
+          (said) => said.every((text) => text.includes("the log level was error and is warn now")),
+        )
+
+        // People of the other node are kicked and banned.
+        const [adaThere, bobThere] = [yield* Crowd.join(there.url, ada, room), yield* Crowd.join(there.url, bob, room)]
+        yield* Crowd.join(here.url, bob, room)
+        const { rooms } = yield* until(api.ListRooms({}), ({ rooms: [one] }) => one?.members === 3)
+        assert.strictEqual(rooms[0]?.nodes.length, 2)
+        const kicked = yield* api.Kick({ user_id: "bob", reason: "no krakens" })
+        assert.deepStrictEqual(kicked, { kicked: 2, silent: [] })
+        yield* api.Ban({ user_id: "ada", reason: "spam" })
+        yield* until(
+          Effect.sync(() => [bobThere.closed[0], adaThere.closed[0]]),
+          ([kick, ban]) => kick === 4002 && ban === 4001,
+        )
+
+        // The worker dies while somebody watches: it is named, and then what nobody does any more.
+        const said: Array<string> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(other.WatchOverview(), ({ attention }) =>
+            Effect.sync(() => void said.push(...attention.map(({ level: how, message }) => `${how} ${message}`))),
+          ),
+        )
+        const saying = (pattern: RegExp) =>
+          until(
+            Effect.sync(() => said),
+            (lines) => lines.some((line) => pattern.test(line)),
+          )
+        yield* works.program.signal("SIGKILL")
+        yield* works.program.ended
+        yield* saying(/^fault The process \S+ does not answer\.$/)
+        for (const service of ["media", "ai", "notify"]) {
+          yield* saying(new RegExp(`^fault No process runs ${service}: \\S+ has not been heard of for \\d+ s\\.$`))
+        }
+        said.length = 0
+        yield* Flow.start(env, "--services", "media,ai,notify")
+        yield* saying(/^warning The process \S+ has not been heard of for .*; others do its work\.$/)
+
+        // Both nodes wrote into one audit log, which the restart of a node does not touch.
+        const acts = (yield* other.ListAudit({})).map(({ act, outcome }) => `${act} ${outcome}`)
+        assert.deepStrictEqual(acts.reverse(), [
+          "CancelJob done",
+          "RetryJob done",
+          "RetryJob done",
+          "PauseCircuit done",
+          "ResumeCircuit done",
+          "SetLogLevel done",
+          "Kick done",
+          "Ban done",
+        ])
+      }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(FakeSpeech.layer, NodeServices.layer))),
+    180_000,
+  )
+})
