@@ -11,9 +11,10 @@ import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import type { PlaybackUrls } from "@armoricore/storage/Playback"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
-import { Duration, Effect, FileSystem, Layer, Path, Redacted } from "effect"
+import { Duration, Effect, type FileSystem, Layer, Path, Redacted } from "effect"
 import { createHmac } from "node:crypto"
 import { ownSecret } from "./OwnSecret.ts"
+import { content } from "./SettingFile.ts"
 import { Settings } from "./Settings.ts"
 
 type Faults = TransientError | ConfigurationError
@@ -65,6 +66,7 @@ const postgres = Effect.gen(function* () {
 const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {
   const { EventBus } = yield* Effect.promise(() => import("@armoricore/bus/EventBus"))
   const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/rabbitmq/RabbitBus"))
+  const ca = yield* content("AMQP_CA", (yield* Settings).AMQP_CA)
   const kept = yield* postgres
   if (kept === undefined) {
     return yield* new ConfigurationError({
@@ -81,7 +83,7 @@ const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<s
       }),
     ),
   )
-  return Layer.merge(waiting.pipe(Layer.provideMerge(bus({ servers }))), kept)
+  return Layer.merge(waiting.pipe(Layer.provideMerge(bus({ servers, ...(ca === undefined ? {} : { ca }) }))), kept)
 })
 
 const unanswered = (servers: ReadonlyArray<string>) =>
@@ -213,13 +215,4 @@ const urlKey = Effect.gen(function* () {
 const dataFolder = Effect.fnUntraced(function* (name: string) {
   const { join, resolve } = yield* Path.Path
   return resolve(join((yield* Settings).ARMORICORE_DATA_DIR, name))
-})
-
-const content = Effect.fnUntraced(function* (setting: string, file: string | undefined) {
-  if (file === undefined) return undefined
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(
-    fs.readFileString(file),
-    (cause) => new ConfigurationError({ setting, message: `${setting} names ${file}, which cannot be read`, cause }),
-  )
 })

@@ -2,6 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, FileSystem, Redacted } from "effect"
 import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import * as Settings from "../src/Settings.ts"
 import { envExample } from "../src/settings/EnvExample.ts"
 
@@ -54,6 +55,7 @@ describe("Settings", () => {
     [{ WEBHOOK_URL: "https://example.com" }, "WEBHOOK_SECRET"],
     [{ SENDGRID_BASE_URL: "https://example.com" }, "SENDGRID_API_KEY"],
     [{ SMTP_URL: "smtp://localhost" }, "MAIL_FROM"],
+    [{ SMTP_CA: fileURLToPath(import.meta.url) }, "SMTP_URL"],
     // Regression: a speech server without SPEECH_ENGINE was passed over in silence.
     [{ SPEECH_BASE_URL: "http://localhost:8080", SPEECH_API_KEY: "k" }, "SPEECH_ENGINE"],
     [{ NATS_NKEY_SEED: "SU" }, "MESSAGE_BUS_URL"],
@@ -75,6 +77,16 @@ describe("Settings", () => {
     [{ CDN_BASE_URL: "https://cdn.example.com", AKAMAI_EDGEAUTH_KEY: "zz" }, "AKAMAI_EDGEAUTH_KEY"],
     [{ FCM_SERVICE_ACCOUNT: "{}" }, "FCM_SERVICE_ACCOUNT"],
     [{ RETRY_BASE: "100s", RETRY_CAP: "1s" }, "RETRY_BASE"],
+    [{ AMQP_CA: "/no/such.pem", MESSAGE_BUS_URL: "amqps://localhost", STATE_URL: "postgres://localhost" }, "AMQP_CA"],
+    [
+      {
+        AMQP_CA: fileURLToPath(import.meta.url),
+        MESSAGE_BUS_URL: "amqp://localhost",
+        STATE_URL: "postgres://localhost",
+      },
+      "AMQP_CA",
+    ],
+    [{ AMQP_CA: fileURLToPath(import.meta.url) }, "AMQP_CA"],
   ] as const) {
     it.effect(`a value that could not work is a fault of ${name}`, () =>
       Effect.gen(function* () {

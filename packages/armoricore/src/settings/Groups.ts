@@ -15,6 +15,7 @@ const together: ReadonlyArray<readonly [provider: string, needed: ReadonlyArray<
   ["FCM", ["FCM_SERVICE_ACCOUNT"], ["FCM_BASE_URL"]],
   ["APNs", ["APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"], ["APNS_BASE_URL"]],
   ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
+  ["SMTP", ["SMTP_URL"], ["SMTP_CA"]],
   ["SendGrid", ["SENDGRID_API_KEY"], ["SENDGRID_BASE_URL", "SENDGRID_WEBHOOK_KEY"]],
   ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT", "SES_TOPICS"]],
   ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
@@ -28,7 +29,9 @@ const files: ReadonlyArray<Name> = [
   "TLS_KEY",
   "NATS_CREDS",
   "NATS_CA",
+  "AMQP_CA",
   "STATE_CA",
+  "SMTP_CA",
   "FFMPEG_PATH",
   "FFPROBE_PATH",
   "WHISPER_CLI_PATH",
@@ -143,6 +146,8 @@ const busFaults = (values: Values): ReadonlyArray<string> => {
   const natsOnly = (["NATS_CREDS", "NATS_NKEY_SEED", "NATS_CA", "NATS_INBOX_PREFIX"] as const).filter(
     (name) => values[name] !== undefined,
   )
+  if (values.AMQP_CA !== undefined && servers?.every((address) => address.startsWith("amqps:")) !== true)
+    faults.push("AMQP_CA is set, but MESSAGE_BUS_URL is no amqps:// address; unset it, or name a server with TLS")
   if (servers === undefined) {
     if (natsOnly.length > 0)
       faults.push(`MESSAGE_BUS_URL is missing: ${natsOnly.join(", ")} is set; set a nats:// URL, or unset it`)

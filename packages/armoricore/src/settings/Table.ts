@@ -110,6 +110,11 @@ export const groups = {
     NATS_CREDS: text({ meaning: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
     NATS_NKEY_SEED: secret({ meaning: "a NATS nkey seed", example: "SU…" }),
     NATS_CA: text({ meaning: "path of the CA certificate of the NATS servers (PEM)", example: "/etc/ssl/nats-ca.pem" }),
+    AMQP_CA: text({
+      meaning: "path of the CA certificate of the RabbitMQ servers (PEM), for amqps://",
+      unset: "the public authorities",
+      example: "/etc/ssl/rabbitmq-ca.pem",
+    }),
     NATS_SETUP: withDefault(
       choice(
         "apply",
@@ -238,6 +243,11 @@ export const groups = {
       meaning: "smtp://user:password@host:587",
       unset: "a local mailbox page",
       example: "smtp://user:…@smtp.example.com:587",
+    }),
+    SMTP_CA: text({
+      meaning: "path of the CA certificate of the mail server (PEM); TLS is then asked for",
+      unset: "the public authorities",
+      example: "/etc/ssl/mail-ca.pem",
     }),
     MAIL_FROM: text({ meaning: "the sender", example: "Example <no-reply@example.com>" }),
     SENDGRID_API_KEY: secret({ meaning: "SendGrid's key", unset: "off", example: "SG.…" }),

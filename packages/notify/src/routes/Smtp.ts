@@ -1,5 +1,6 @@
 /**
- * E-mail by SMTP. Set up: `SMTP_URL` (`smtp://user:password@host:587`, `smtps://…:465`) and `MAIL_FROM`.
+ * E-mail by SMTP. Set up: `SMTP_URL` (`smtp://user:password@host:587`, `smtps://…:465`) and `MAIL_FROM`; `SMTP_CA` for a
+ * server whose certificate is of an authority of one's own.
  *
  * | end | class |
  * |---|---|
@@ -7,6 +8,7 @@
  * | 4yz, connection lost before the message was complete | transient |
  * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | target dead: the address is suppressed |
  * | 530, 534, 535, 538 or any failure to log in; 5.7.x of the sender before RCPT | configuration |
+ * | a certificate that nobody trusts; no TLS where it is asked for | configuration |
  * | other 5yz | permanent |
  * | connection lost after the message was complete | unknown: the server may have taken it |
  */
@@ -29,6 +31,8 @@ import * as MimeText from "./MimeText.ts"
 export interface Options {
   readonly url: Redacted.Redacted<string>
   readonly from: string
+  /** The authority of the server's certificate (PEM), where the system does not know it. Nothing is then sent without TLS. */
+  readonly ca?: string
   readonly perSecond?: number
   /** Connections at once. Default 5. */
   readonly connections?: number
@@ -48,6 +52,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const { connections = 5 } = options
   const transport = createTransport({
     ...server,
+    ...(options.ca === undefined ? {} : { requireTLS: true, tls: { ca: options.ca } }),
     pool: true,
     maxConnections: connections,
     maxMessages: Infinity,
@@ -108,6 +113,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 /** What nodemailer adds to an error. */
 interface Failure extends Error {
   readonly code?: string | undefined
+  /** Node's own, where nodemailer has another word for it. */
+  readonly originalCode?: string | undefined
   readonly command?: string | undefined
   readonly response?: string | undefined
   readonly responseCode?: number | undefined
@@ -127,13 +134,20 @@ const loginCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
 /** No such mailbox or domain, a bad address, moved away, disabled. */
 const deadAddress = /\b5\.(1\.[1236]|2\.1)\b/
 
+/** Node's words for a certificate that does not verify: its chain, its dates or its names. */
+const untrusted = /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/
+
 /** The reply's code and its enhanced code decide; nodemailer's own code cannot tell 451 from 550. */
 const failureOf = (error: Failure, complete: boolean): RouteError => {
-  const { code, command = "", response, responseCode } = error
+  const { code, command = "", originalCode = "", response, responseCode } = error
   const message = `the SMTP server said: ${response ?? error.message}`
   if (responseCode === undefined) {
     if (complete)
       return new OutcomeUnknown({ message: "the SMTP server went away after the message and before its answer" })
+    if (untrusted.test(originalCode)) {
+      const cure = "name its authority there, and the server in SMTP_URL as its certificate does"
+      return misconfigured("SMTP_CA", `the certificate of the mail server is not trusted (${error.message}); ${cure}`)
+    }
     if (code === "EAUTH") return misconfigured("SMTP_URL", `the login failed: ${error.message}`)
     if (code === "EENVELOPE" || code === "EMESSAGE")
       return new PermanentError({ code: "refused", message: error.message })
@@ -144,6 +158,9 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
       ? misconfigured("SMTP_URL", `the login is refused: ${response}`)
       : new TransientError({ dependency: name, code: "unavailable", message })
   }
+  if (command === "STARTTLS" && responseCode >= 500) {
+    return misconfigured("SMTP_URL", `the mail server has no TLS, and nothing is sent without it: ${response}`)
+  }
   if (responseCode < 500) {
     const throttled = responseCode === 450 || responseCode === 451 || responseCode === 452
     return new TransientError({ dependency: name, code: throttled ? "throttled" : "unavailable", message })
@@ -153,5 +170,5 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
   return new PermanentError({ code: "refused", message })
 }
 
-const misconfigured = (setting: "SMTP_URL" | "MAIL_FROM", message: string) =>
+const misconfigured = (setting: "SMTP_URL" | "SMTP_CA" | "MAIL_FROM", message: string) =>
   new ConfigurationError({ setting, message: `${setting}: ${message}` })

@@ -14,6 +14,7 @@
 import { Context, Effect, Layer, Redacted } from "effect"
 import type { Socket } from "node:net"
 import { SMTPServer, type SMTPServerSession } from "smtp-server"
+import * as TestCertificate from "./TestCertificate.ts"
 
 export interface ReceivedMail {
   readonly from: string
@@ -28,6 +29,8 @@ export class FakeSmtp extends Context.Service<
   {
     readonly url: Redacted.Redacted<string>
     readonly received: Array<ReceivedMail>
+    /** Whether each mail came over TLS. */
+    readonly secured: Array<boolean>
     /** Recipients of every attempt. */
     readonly asked: Array<string>
     /** While false every login is refused with 535. */
@@ -36,13 +39,17 @@ export class FakeSmtp extends Context.Service<
 >()("@armoricore/testing/FakeSmtp") {
   static readonly layer: Layer.Layer<FakeSmtp> = Layer.effect(
     FakeSmtp,
-    Effect.suspend(() => make),
+    Effect.suspend(() => make()),
   )
+
+  /** With the certificate of `TestCertificate`, whose authority is itself: from the first byte, or by STARTTLS. */
+  static readonly layerTls = (from: "smtps" | "starttls"): Layer.Layer<FakeSmtp> => Layer.effect(FakeSmtp, make(from))
 }
 
-const make = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
   const received: Array<ReceivedMail> = []
   const asked: Array<string> = []
+  const secured: Array<boolean> = []
   const seen = new Set<string>()
   const sockets = new Map<string, Socket>()
   const firstTime = (address: string) => !seen.has(address) && seen.add(address) !== undefined
@@ -53,7 +60,9 @@ const make = Effect.gen(function* () {
 
   const server = new SMTPServer({
     authOptional: false,
-    disabledCommands: ["STARTTLS"],
+    ...(tls === undefined ? {} : { cert: TestCertificate.certificate, key: TestCertificate.privateKey }),
+    secure: tls === "smtps",
+    disabledCommands: tls === "starttls" ? [] : ["STARTTLS"],
     allowInsecureAuth: true,
     logger: false,
     onAuth: (auth, _session, callback) => {
@@ -88,6 +97,7 @@ const make = Effect.gen(function* () {
           raw,
           messageId: /^message-id:\s*(<[^>]+>)/im.exec(raw)?.[1] ?? "",
         })
+        secured.push(session.secure)
         if (to.startsWith("drop")) return cut(session)
         if (to.startsWith("silent") && firstTime(to)) return
         callback()
@@ -115,8 +125,9 @@ const make = Effect.gen(function* () {
       }),
   )
   const fake: FakeSmtp["Service"] = {
-    url: Redacted.make(`smtp://user:secret@127.0.0.1:${port}`),
+    url: Redacted.make(`${tls === "smtps" ? "smtps" : "smtp"}://user:secret@127.0.0.1:${port}`),
     received,
+    secured,
     asked,
     loginsAllowed: true,
   }

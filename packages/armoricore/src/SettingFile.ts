@@ -1,0 +1,13 @@
+/** Files that settings name by their path, such as the certificate of an authority: read at the start. */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { Effect, FileSystem } from "effect"
+
+/** Undefined where the setting is. */
+export const content = Effect.fnUntraced(function* (setting: string, file: string | undefined) {
+  if (file === undefined) return undefined
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(
+    fs.readFileString(file),
+    (cause) => new ConfigurationError({ setting, message: `${setting} names ${file}, which cannot be read`, cause }),
+  )
+})

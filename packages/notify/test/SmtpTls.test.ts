@@ -1,0 +1,74 @@
+/** E-mail over real TLS, with a certificate that no public authority signed. */
+import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
+import * as TestCertificate from "@armoricore/testing/fakes/TestCertificate"
+import { DeadLetters } from "@armoricore/worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { Attachments } from "../src/Attachments.ts"
+import * as Smtp from "../src/routes/Smtp.ts"
+import { ended, heard, ports, push, service, until } from "./support/Installation.ts"
+
+const from = "Example <no-reply@example.com>"
+const attachments = Attachments.layer({ buckets: ["media"] })
+
+const installed = (fake: Layer.Layer<FakeSmtp>, ca?: string, query = "") =>
+  service(
+    Layer.unwrap(
+      Effect.map(FakeSmtp, ({ url }) =>
+        Smtp.layer({
+          url: Redacted.make(`${Redacted.value(url)}${query}`),
+          from,
+          ...(ca === undefined ? {} : { ca }),
+        }),
+      ),
+    ).pipe(Layer.provide(attachments)),
+  ).pipe(Layer.provideMerge(Layer.merge(ports, fake)))
+
+const mail = push({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
+
+/** The route says what is wrong and keeps the mail. */
+const paused = (why: RegExp, fake: Layer.Layer<FakeSmtp>, ca?: string, query?: string) => {
+  const said: Array<string> = []
+  const log = Logger.make(({ message }) => void said.push(String(message)))
+  return Effect.gen(function* () {
+    const events = yield* heard
+    const { received } = yield* FakeSmtp
+    yield* mail
+    const seen = yield* until(
+      Effect.sync(() => said),
+      (lines) => lines.some((line) => line.includes("ALARM")),
+    )
+    assert.match(seen.join("\n"), why)
+    assert.isEmpty(events)
+    assert.isEmpty(received)
+    assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+  }).pipe(Effect.provide(installed(fake, ca, query)), Effect.provide(Logger.layer([log])))
+}
+
+const authority = TestCertificate.certificate
+
+describe("SMTP over TLS", () => {
+  for (const way of ["smtps", "starttls"] as const) {
+    it.live(`${way}: a server of an authority of one's own is trusted by SMTP_CA`, () =>
+      Effect.gen(function* () {
+        const { received, secured } = yield* FakeSmtp
+        assert.strictEqual((yield* ended(yield* mail))?.status, "sent")
+        assert.lengthOf(received, 1)
+        assert.deepStrictEqual(secured, [true])
+      }).pipe(Effect.provide(installed(FakeSmtp.layerTls(way), authority))),
+    )
+
+    it.live(`${way}: any other is not; the route pauses, and no mail is given up`, () =>
+      paused(/SMTP_CA: the certificate of the mail server is not trusted/, FakeSmtp.layerTls(way)),
+    )
+  }
+
+  for (const [name, ca, query] of [
+    ["SMTP_CA", authority, ""],
+    ["tls=require", undefined, "?tls=require"],
+  ] as const) {
+    it.live(`a server without TLS gets nothing where ${name} asks for it; no mail is given up`, () =>
+      paused(/SMTP_URL: the mail server has no TLS/, FakeSmtp.layer, ca, query),
+    )
+  }
+})
