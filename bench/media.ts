@@ -26,12 +26,18 @@ import { Console, Effect, FileSystem, Layer, Path } from "effect"
 import * as Chunks from "./media/Chunks.ts"
 import * as Copying from "./media/Copying.ts"
 import * as Fairness from "./media/Fairness.ts"
+import * as FirstPlayable from "./media/FirstPlayable.ts"
 import { type Cost, measured } from "./Cost.ts"
 import { byHand, least, uploaded } from "./media/Measure.ts"
 import * as Results from "./Results.ts"
 
-const rounds = Number(process.argv[2] ?? 2)
-const seconds = Number(process.argv[3] ?? 12)
+const numberAt = (at: number, usual: number): number => {
+  const given = Number(process.argv[at] ?? usual)
+  if (Number.isInteger(given) && given > 0) return given
+  throw new Error(`"${process.argv[at]}" is no number; npm run bench:media [-- rounds [seconds]]`)
+}
+const rounds = numberAt(2, 2)
+const seconds = numberAt(3, 12)
 
 const bench = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
@@ -96,6 +102,8 @@ const bench = Effect.gen(function* () {
   const early = Math.min(...soon.map((one) => one.playable / one.ready))
   yield* Console.log("copying")
   const copying = yield* Copying.run(folder, seconds, rounds)
+  yield* Console.log("first playable")
+  const first = yield* FirstPlayable.run(folder)
   yield* Console.log("fairness")
   const fairness = yield* Fairness.run(folder)
   yield* Console.log("chunks")
@@ -117,6 +125,10 @@ const bench = Effect.gen(function* () {
     "Aim: CPU at most 1.03 and wall at most 1.05 of (a), and clearly below (b), about 0.72.",
     "",
     `First playable (every rung's first segment, told): ${soon.map((one) => `${one.playable.toFixed(1)} of ${one.ready.toFixed(1)} s`).join(", ")}; the least is ${early.toFixed(2)} of the time to ready. Aim: at most 0.45 on a source of 12 s.`,
+    "",
+    "### First playable of a film",
+    "",
+    first,
     "",
     "### Copying",
     "",

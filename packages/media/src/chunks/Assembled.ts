@@ -6,6 +6,7 @@ import { initName } from "../SegmentUploader.ts"
 import type { ChunkJobs, Job, Part } from "./ChunkJobs.ts"
 import * as PlanRecord from "../PlanRecord.ts"
 import { soundPart } from "./ChunkJobs.ts"
+import { stepsIn } from "./SoundSteps.ts"
 
 export interface Assembled {
   /** In the order of the plan. */
@@ -25,7 +26,7 @@ export const assembled = Effect.fnUntraced(function* (
   const missing = names.findIndex((name) => !done.includes(name))
   const wanted = [
     ...(missing === -1 ? names : names.slice(0, missing)),
-    ...(done.includes(soundPart) ? [soundPart] : []),
+    ...(done.includes(soundPart) ? [soundPart] : stepsIn(done)),
   ]
   const found = yield* Effect.forEach(wanted, (name) => jobs.part(version, name), { concurrency: 8 })
   const parts = found.filter((part) => part !== undefined)

@@ -33,7 +33,7 @@ export const Job = Schema.Struct({
   plan: PlanRecord,
   /** Of the picture; a part's name is its place here. */
   windows: Schema.Array(Window),
-  /** Names of parts that are done. */
+  /** Names of parts that are done, and of steps of the sound that are in their places while it is made (`SoundSteps`). */
   done: Schema.Array(Schema.String),
   /** How initialisation segments must be, by folder: those of whoever was first. */
   inits: Schema.Record(Schema.String, Schema.String),
@@ -151,7 +151,10 @@ export const make = Effect.gen(function* () {
     remove: (version: string, job: Job) =>
       contended(
         Effect.andThen(
-          Effect.forEach(partsOf(job), (part) => parts.remove(keyOf(version, part)), { concurrency: 8, discard: true }),
+          Effect.forEach(new Set([...partsOf(job), ...job.done]), (part) => parts.remove(keyOf(version, part)), {
+            concurrency: 8,
+            discard: true,
+          }),
           jobs.remove(version),
         ),
       ),

@@ -20,7 +20,7 @@ import * as ChunkPictures from "./ChunkPictures.ts"
 import { timeOf, type Window } from "./ChunkPlan.ts"
 import * as SourceReader from "./SourceReader.ts"
 
-export interface Request {
+export interface Request<R> {
   readonly plan: Plan
   /** Absent: the sound. */
   readonly window: Window | undefined
@@ -40,9 +40,14 @@ export interface Request {
   readonly freeDisk: number
   /** Seconds of the part that are made. */
   readonly onProgress: (seconds: number) => Effect.Effect<void>
+  /**
+   * Called again and again, one call at a time, with what lies below `staging` so far; what is under way when all is
+   * made is interrupted. Absent: nobody wants to know.
+   */
+  readonly onGrown?: ((folders: Part["folders"]) => Effect.Effect<void, never, R>) | undefined
 }
 
-export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Request) {
+export const encode = Effect.fn("EncodeChunk.encode")(function* <R>(request: Request<R>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { plan, window } = request
@@ -88,7 +93,30 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Reques
     bytes: request.maxOutput ?? OutputGuard.boundOf(plan),
     free: request.freeDisk,
   })
-  const ended = yield* Effect.raceAllFirst([running, uploader.follow(() => Effect.void), guard])
+  const described = (uploaded: ReadonlyArray<SegmentUploader.Uploaded>) =>
+    Effect.forEach(uploaded, ({ folder: name, init, segments, track }) =>
+      Effect.map(diskTrouble(fs.readFile(path.join(folder, name, init))), (bytes): Part["folders"][number] => ({
+        folder: name,
+        track,
+        init: sha256(Buffer.from(bytes).toString("latin1")),
+        initBytes: bytes.byteLength,
+        segments,
+      })),
+    )
+  const { onGrown } = request
+  let stored: ReadonlyArray<SegmentUploader.Uploaded> = []
+  const uploading = uploader.follow((uploaded) => Effect.sync(() => void (stored = uploaded)))
+  // Beside the uploading: whoever is told may have to wait.
+  const growing =
+    onGrown === undefined
+      ? Effect.never
+      : Effect.forever(
+          Effect.suspend(() => described(stored)).pipe(
+            Effect.flatMap(onGrown),
+            Effect.andThen(Effect.sleep("250 millis")),
+          ),
+        )
+  const ended = yield* Effect.raceAllFirst([running, uploading, growing, guard])
   const fault = reader.fault()
   if (fault !== undefined) return yield* Effect.fail(fault)
   const patient = SegmentUploader.whileStorageIsAway(request.publishPatience)
@@ -102,15 +130,7 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Reques
   }
   const picks = window === undefined || made.length === 0 ? undefined : ChunkPictures.picksOf(plan, window)
   const pictures = picks === undefined ? [] : yield* patient(putPictures(picks, folder, request))
-  const folders = yield* Effect.forEach(made, ({ folder: name, init, segments, track }) =>
-    Effect.map(diskTrouble(fs.readFile(path.join(folder, name, init))), (bytes) => ({
-      folder: name,
-      track,
-      init: sha256(Buffer.from(bytes).toString("latin1")),
-      initBytes: bytes.byteLength,
-      segments,
-    })),
-  )
+  const folders = yield* described(made)
   const part: Part = { staging: request.staging, folders, pictures }
   return part
 }, Effect.scoped)
@@ -118,7 +138,7 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* (request: Reques
 const putPictures = Effect.fnUntraced(function* (
   picks: ChunkPictures.Picks,
   folder: string,
-  { bucket, staging }: Request,
+  { bucket, staging }: Pick<Request<never>, "bucket" | "staging">,
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -1,5 +1,5 @@
 /**
- * Makes a film playable when its beginning and its sound are there. Several machines write these playlists, and one of
+ * Makes a film playable when its beginning and that of its sound are there. Several machines write these playlists, and one of
  * them may be late: so they have names of their own, which the finished ones do not rely on. In the end they are the
  * finished ones too.
  */
@@ -17,13 +17,16 @@ import { assembled } from "./Assembled.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
 import * as PlanRecord from "../PlanRecord.ts"
 import { eventOf, type Shared } from "./Shared.ts"
+import { stepName } from "./SoundSteps.ts"
 
 export const playlistName = "playable.m3u8"
 
 interface Request {
   readonly version: string
+  /** The part, or the step of the sound, that has come. */
   readonly part: string
-  readonly announce: Announcement.Announce
+  /** Absent: that it can be played was told. */
+  readonly announce: Announcement.Announce | undefined
 }
 
 const put = Effect.fnUntraced(function* (bucket: string, key: string, text: string, seconds: number) {
@@ -46,8 +49,9 @@ export const update = (
   Effect.gen(function* () {
     const job = yield* jobs.find(version)
     if (job === undefined || job.ended === true) return
-    const sounds = job.plan.info.sounds.length === 0 ? [] : [ChunkJobs.soundPart]
-    if (!["0", ...sounds].every((one) => done.includes(one))) return
+    const begins = [ChunkJobs.soundPart, stepName(0)]
+    const isHeard = job.plan.info.sounds.length === 0 || begins.some((one) => done.includes(one))
+    if (!done.includes("0") || !isHeard) return
     const plan = PlanRecord.fromRecord(job.plan)
     const { bucket } = options
     const { prefix } = job.attempt
@@ -57,12 +61,13 @@ export const update = (
       const text = MediaPlaylist.renderGrowing(initName, segments, FfmpegCommand.segmentSeconds)
       yield* put(bucket, `${prefix}${folder}/${playlistName}`, text, 1)
     }
-    // Those two are what was waited for; whoever brought one of them tells.
-    if (part !== "0" && part !== ChunkJobs.soundPart) return
+    // These are what was waited for; whoever brought one of them tells.
+    if (part !== "0" && !begins.includes(part)) return
     const declared = (name: string): number =>
       (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? FfmpegCommand.audioKilobits) * 1000
     const text = MasterPlaylist.render(parts.variants, parts.sounds, { audioOnly: options.audioOnly ?? true, declared })
     yield* put(bucket, `${prefix}${playlistName}`, renamed(text), 1)
+    if (announce === undefined) return
     const playback = yield* PlaybackUrls
     const urlFor = (key: string) => playback.urlFor({ bucket, key })
     yield* Announcement.decideAndTell(record, urlFor)(eventOf(job), job.attempt, `${prefix}${playlistName}`, announce)

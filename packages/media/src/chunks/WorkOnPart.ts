@@ -8,16 +8,16 @@
  *   under the same names, so that it harms nobody to make them twice, or late.
  * - A job that was cancelled, failed, deleted or overtaken stops its parts within two seconds, wherever they run.
  */
-import { type NotFound, TransientError } from "@armoricore/domain/Errors"
-import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import { TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect } from "effect"
 import * as Announcement from "../Announcement.ts"
 import * as MediaRecord from "../MediaRecord.ts"
-import { again, initName } from "../SegmentUploader.ts"
 import { defaultFreeDisk, defaultMemory } from "../TranscodeOptions.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
 import * as PlanRecord from "../PlanRecord.ts"
 import { encode } from "./EncodeChunk.ts"
+import * as GrowingSound from "./GrowingSound.ts"
+import * as PartObjects from "./PartObjects.ts"
 import * as PlayableParts from "./PlayableParts.ts"
 import { eventOf, type Shared, stagingOf } from "./Shared.ts"
 
@@ -44,7 +44,7 @@ const watch = Duration.seconds(2)
 
 export const work = (shared: Shared) => {
   const { completion, jobs, options, record } = shared
-  const concurrency = { concurrency: options.uploads ?? 4 }
+  const objects = PartObjects.make(shared)
 
   const isWanted = Effect.fnUntraced(function* (request: Request) {
     const job = yield* jobs.find(request.version)
@@ -60,10 +60,12 @@ export const work = (shared: Shared) => {
   ) {
     const { part, token, version } = request
     const recorded = yield* jobs.part(version, part)
-    if (recorded !== undefined) return recorded
+    if (recorded !== undefined) return { part: recorded, placed: new Set<string>(), isTold: false }
     const staging = `${stagingOf(job.attempt.prefix)}${part}-${token}/`
+    const sound = part === ChunkJobs.soundPart ? GrowingSound.make(shared, objects, job, request, staging) : undefined
     const kept = job.reuse === undefined ? undefined : yield* takeOver(job.reuse, part, staging)
-    const made = kept ?? (yield* encodeAnew(job, part, staging, told))
+    const encoded = kept ?? (yield* encodeAnew(job, part, staging, told, sound))
+    const made = sound === undefined ? encoded : yield* sound.settled(encoded)
     const inits = Object.fromEntries(made.folders.map(({ folder, init }) => [folder, init]))
     if (!(yield* jobs.agree(version, inits))) {
       yield* completion.cleaned([staging])
@@ -74,8 +76,11 @@ export const work = (shared: Shared) => {
       })
     }
     const first = yield* jobs.record(version, part, made)
-    if (first.staging !== staging) yield* completion.cleaned([staging])
-    return first
+    if (first.staging === staging) {
+      return { part: first, placed: sound?.placed() ?? new Set<string>(), isTold: sound?.isTold() ?? false }
+    }
+    if (sound?.hasRecorded() !== true) yield* completion.cleaned([staging])
+    return { part: first, placed: new Set<string>(), isTold: sound?.isTold() ?? false }
   })
 
   const encodeAnew = (
@@ -83,11 +88,13 @@ export const work = (shared: Shared) => {
     part: string,
     staging: string,
     told: (own: number) => Effect.Effect<void>,
+    sound: GrowingSound.GrowingSound | undefined,
   ) => {
     const window = part === ChunkJobs.soundPart ? undefined : job.windows[Number(part)]
     const seconds = secondsOf(job, part)
+    const plan = PlanRecord.fromRecord(job.plan)
     return encode({
-      plan: PlanRecord.fromRecord(job.plan),
+      plan,
       window,
       source: job.source,
       bucket: options.bucket,
@@ -99,51 +106,20 @@ export const work = (shared: Shared) => {
       publishPatience: options.publishPatience ?? Duration.minutes(5),
       maxOutput: options.maxOutput,
       freeDisk: (options.freeDisk ?? defaultFreeDisk) / 2,
-      onProgress: (made) => told(Math.min(1, made / seconds)),
+      onProgress: (made) => told(Math.min(1, made / (window === undefined ? plan.info.duration : seconds))),
+      onGrown: sound?.look,
     })
   }
 
   /** What an earlier job made of the same; undefined where something of it is gone. */
   const takeOver = Effect.fnUntraced(function* (version: string, name: string, staging: string) {
-    const storage = yield* ObjectStorage
     const part = yield* jobs.part(version, name)
     if (part === undefined) return undefined
-    const names = [
-      ...part.folders.flatMap(({ folder, segments }) =>
-        [initName, ...segments.map((one) => one.name)].map((one) => `${folder}/${one}`),
-      ),
-      ...part.pictures,
+    const all = [
+      ...PartObjects.objectsOf(part).map((one) => ({ name: one.name })),
+      ...part.pictures.map((name) => ({ name })),
     ]
-    const found = yield* Effect.forEach(
-      names,
-      (one) => copy(storage, `${part.staging}${one}`, `${staging}${one}`),
-      concurrency,
-    )
-    return found.every((size) => size !== undefined) ? { ...part, staging } : undefined
-  })
-
-  /** The size of the copy; undefined where there is nothing to be copied. */
-  const copy = (storage: ObjectStorage["Service"], from: string, to: string) => {
-    const copied: Effect.Effect<number | undefined, NotFound | StorageError> = Effect.map(
-      storage.copy({ bucket: options.bucket, key: from }, { bucket: options.bucket, key: to }),
-      ({ size }) => size,
-    )
-    return again(Effect.catchTag(copied, "NotFound", () => Effect.undefined))
-  }
-
-  const place = Effect.fnUntraced(function* ({ attempt }: ChunkJobs.Job, part: ChunkJobs.Part) {
-    const storage = yield* ObjectStorage
-    const objects = part.folders.flatMap(({ folder, initBytes, segments }) => [
-      { name: `${folder}/${initName}`, bytes: initBytes },
-      ...segments.map(({ bytes, name }) => ({ name: `${folder}/${name}`, bytes })),
-    ])
-    const sizes = yield* Effect.forEach(
-      objects,
-      ({ bytes, name }) =>
-        Effect.map(copy(storage, `${part.staging}${name}`, `${attempt.prefix}${name}`), (size) => size === bytes),
-      concurrency,
-    )
-    return sizes.every((is) => is)
+    return (yield* objects.copy(all, part.staging, staging)) ? { ...part, staging } : undefined
   })
 
   return Effect.fn("WorkOnPart.work")(function* (request: Request) {
@@ -184,7 +160,7 @@ export const work = (shared: Shared) => {
       yield* completion.cleaned([`${stagingOf(prefix)}${part}-${request.token}/`])
       return stopped
     }
-    if (!(yield* place(job, made))) {
+    if (!(yield* objects.place(job, made.part, made.placed))) {
       yield* jobs.forget(version, part)
       return yield* new TransientError({
         dependency: "storage",
@@ -196,7 +172,7 @@ export const work = (shared: Shared) => {
     if (doneNow === undefined) return stopped
     done = doneNow
     yield* told(0)
-    yield* PlayableParts.update(shared, request, doneNow)
+    yield* PlayableParts.update(shared, made.isTold ? { ...request, announce: undefined } : request, doneNow)
     const all = ChunkJobs.partsOf(job)
     return { _tag: "Done", isLast: all.every((one) => doneNow.includes(one)) } satisfies Outcome
   })
