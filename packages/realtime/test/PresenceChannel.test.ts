@@ -190,6 +190,25 @@ describe("presence", () => {
     }),
   )
 
+  it.live("a room that empties and fills again within a moment has nobody who is gone", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      for (let n = 0; n < 5; n++) {
+        const topic = `presence:room:quick-${n}`
+        const passer = yield* joined(server, topic, { user: "passer" })
+        passer.ws.terminate()
+        yield* until(() => server.endpoint.sockets().every(({ identity }) => identity.userId !== "passer"))
+        const late = yield* present(server, "late", topic)
+        const last = yield* present(server, "last", topic)
+        // Changes are told in their order: what came of the passer came before this.
+        yield* until(() => late.users().includes("last:online"))
+        assert.strictEqual(late.users(), "last:online late:online")
+        late.socket.disconnect()
+        last.socket.disconnect()
+      }
+    }),
+  )
+
   it.live("tells the bus of a user's first join, changes and last leave", () =>
     Effect.gen(function* () {
       const server = yield* start()

@@ -67,8 +67,9 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       const gathering = yield* FiberHandle.make<void>()
       const cluster = yield* Cluster
       const set = new PresenceSet(cluster.node, (kind, entry) => {
-        // All nodes know all rooms; only those with members here have somebody to tell.
-        if (topics.size(entry.topic) === 0) return
+        // All nodes know all rooms; only those with members here have somebody to tell. Who comes later is told the state,
+        // in which what was gathered until now is settled: half of a coming and going must not follow upon it.
+        if (topics.size(entry.topic) === 0) return void changes.delete(entry.topic)
         const change = changes.get(entry.topic) ?? { joins: nobody(), leaves: nobody() }
         changes.set(entry.topic, change)
         group(kind === "join" ? change.joins : change.leaves, entry)
