@@ -3,7 +3,10 @@ import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, FileSystem, Layer, Path } from "effect"
 
 /** `pace`: seconds of the source a second. */
-export const slowly = (pace: number) =>
+export const slowly = (pace: number) => inserting("-t", `-readrate ${pace}`)
+
+/** One that is given more words before each `word`. */
+export const inserting = (word: string, words: string) =>
   Layer.effect(
     FfmpegPrograms,
     Effect.gen(function* () {
@@ -11,10 +14,10 @@ export const slowly = (pace: number) =>
       const path = yield* Path.Path
       const programs = yield* FfmpegPrograms
       const script = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
-      // Every argument in its place, and the pace before the source's own options.
+      // Every argument in its place.
       const lines = [
         "#!/bin/sh",
-        `for word; do shift; [ "$word" = -t ] && set -- "$@" -readrate ${pace}; set -- "$@" "$word"; done`,
+        `for word; do shift; [ "$word" = ${word} ] && set -- "$@" ${words}; set -- "$@" "$word"; done`,
         `exec ${programs.ffmpeg} "$@"`,
       ]
       yield* fs.writeFileString(script, `${lines.join("\n")}\n`)
