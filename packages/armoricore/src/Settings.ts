@@ -23,6 +23,7 @@ import { faultsOf } from "./settings/Groups.ts"
 import { secrets } from "./settings/Secrets.ts"
 import type { Setting } from "./settings/Setting.ts"
 import { type Name, table, type Values } from "./settings/Table.ts"
+import { make as makeScrub } from "./telemetry/Scrub.ts"
 import { isRate, shownRate } from "./settings/Realtime.ts"
 
 /** The environment cannot be used as it is; each fault is one sentence that begins with the variable to change. */
@@ -120,6 +121,8 @@ const plain = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]))
 }
 
+const inForm = makeScrub([])
+
 const shownValue = (value: unknown): string => {
   if (Redacted.isRedacted(value)) return "<redacted>"
   if (Duration.isDuration(value)) return `${Duration.toSeconds(value)} s`
@@ -129,7 +132,7 @@ const shownValue = (value: unknown): string => {
   if (Array.isArray(value)) return value.map(shownValue).join(",")
   if (isRate(value)) return shownRate(value)
   // A URL may hold a password.
-  if (typeof value === "string") return value.replace(/^([a-z+]+:\/\/[^:@/]*):[^@/]*@/, "$1:<redacted>@")
+  if (typeof value === "string") return inForm(value)
   return typeof value === "object" ? JSON.stringify(plain(value)) : String(value)
 }
 

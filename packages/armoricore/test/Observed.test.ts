@@ -8,11 +8,13 @@ import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
 import { generateKeyPairSync } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { WebSocket } from "ws"
 import * as Upload from "../src/demo/Upload.ts"
 import { table } from "../src/settings/Table.ts"
 import * as Catalogue from "../src/telemetry/Catalogue.ts"
-import { make } from "../src/telemetry/Scrubber.ts"
+import { make } from "../src/telemetry/Scrub.ts"
 import { request, until } from "./support/Client.ts"
 import * as Collector from "./support/Collector.ts"
 import * as Exposition from "./support/Exposition.ts"
@@ -42,7 +44,6 @@ const quoting = HttpServers.http(({ body, headers, path }) => ({
 const settingsOf = Effect.gen(function* () {
   const outside = yield* quoting
   const vault = yield* SecretStores.vault()
-  yield* vault.write({ RETRY_MAX_ATTEMPTS: 2 })
   const s3 = yield* S3Server
   const { privateKey, publicKey } = vapid()
   const account = {
@@ -69,7 +70,14 @@ const settingsOf = Effect.gen(function* () {
     WEBHOOK_SECRET: "webhook-secret-0123",
     UNSUBSCRIBE_SECRET: "unsubscribe-secret-0123456789",
   }
+  // Not all of them stand in the environment.
+  const { SPEECH_API_KEY, UNSUBSCRIBE_SECRET, ...environment } = secrets
+  yield* vault.write({ RETRY_MAX_ATTEMPTS: 2, UNSUBSCRIBE_SECRET })
+  const file = join(yield* Program.folder, "speech-key")
+  writeFileSync(file, `${SPEECH_API_KEY}\n`)
   const others = {
+    ...environment,
+    SPEECH_API_KEY_FILE: file,
     VAULT_ADDR: vault.address,
     VAULT_SECRET: "secret/data/armoricore",
     OBJECT_STORAGE_ENDPOINT: s3.endpoint,
@@ -138,7 +146,6 @@ describe("what is told of the program", () => {
         const collector = yield* Collector.start
         const env = {
           ...others,
-          ...secrets,
           ARMORICORE_DATA_DIR: yield* Program.folder,
           PORT: "0",
           LOG_LEVEL: "trace",
@@ -298,6 +305,7 @@ describe("what is told of the program", () => {
       ["Authorization: Bearer abcdefghijkl", "Authorization: Bearer <redacted>"],
       ["keyid=a,t=1,v1=0123456789abcdef0123456789abcdef", "keyid=a,t=1,v1=<redacted>"],
       ["the media 5f0c-11 of user 42 at http://host:4000/v1/media/x?at=1", ""],
+      ["a SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY b", "a <redacted> b"],
       ['{"trace_id":"0af7651916cd43dd8448eb211c80319c"}', ""],
     ] as const) {
       assert.strictEqual(scrub(text), clean === "" ? text : clean)

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { all } from "./Catalogue.ts"
-import type { Scrub } from "./Scrubber.ts"
+import type { Scrub } from "./Scrub.ts"
 
 /** A page whose metrics without samples are named too, so that dashboards and alerts find them from the start. */
 export const complete = (text: string): string => {

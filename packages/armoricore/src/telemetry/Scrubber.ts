@@ -5,11 +5,7 @@
 import { Context, Effect, Layer, Result } from "effect"
 import { TextsAtStart } from "../Settings.ts"
 import { type Name, table } from "../settings/Table.ts"
-
-export type Scrub = (text: string) => string
-
-/** What stands in the place of a secret. */
-export const hidden = "<redacted>"
+import { make, type Scrub, secretQuery } from "./Scrub.ts"
 
 export class Scrubber extends Context.Service<Scrubber, { readonly scrub: Scrub }>()(
   "@armoricore/armoricore/Scrubber",
@@ -24,48 +20,6 @@ export class Scrubber extends Context.Service<Scrubber, { readonly scrub: Scrub 
     }),
   )
 }
-
-/** What gives itself away by its form. In each, the first group stays. */
-const forms = [
-  // A JWT.
-  /()\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*/g,
-  // A header's value, also where a header is quoted with its name.
-  /(\b(?:bearer|basic|vapid)[ =]+)[A-Za-z0-9._~+/=-]{8,}/gi,
-  // A password in an address.
-  /([a-z][a-z0-9+.-]*:\/\/[^\s:/@"'\\]*:)[^\s/@"'\\]+(?=@)/gi,
-  // A query that is a key: of presigned addresses, sockets and callbacks.
-  /([?&](?:token|access_token|auth|key|api_key|secret|password|signature|sig|hdnts|hdnea|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature)=)[^\s&#"'\\]+/gi,
-  // A signature over an event or a webhook.
-  /(\bv1=)[0-9a-f]{32,}/gi,
-  // A token in a path: of playback, of Apple's devices, of a browser's push service.
-  /(\/(?:play|3\/device|wpush\/v\d|fcm\/send|wp)\/)[^\s/?#"'\\]{8,}/g,
-] as const
-
-/** Too short to be told from ordinary words. */
-const least = 6
-
-export const make = (secrets: ReadonlyArray<string>): Scrub => {
-  const known = [...new Set(secrets.flatMap(partsOf))]
-    .filter((text) => text.length >= least)
-    // One that contains another goes first.
-    .sort((a, b) => b.length - a.length)
-  const values = known.length === 0 ? undefined : new RegExp(known.map(escaped).join("|"), "g")
-  return (text) => {
-    let clean = values === undefined ? text : text.replace(values, hidden)
-    for (const form of forms) clean = clean.replace(form, `$1${hidden}`)
-    return clean
-  }
-}
-
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
-
-/** The same secret as it is quoted elsewhere: in JSON, in an address, a line of it. */
-const partsOf = (secret: string): ReadonlyArray<string> => [
-  secret,
-  JSON.stringify(secret).slice(1, -1),
-  encodeURIComponent(secret),
-  ...secret.split(/\\n|\r?\n/).filter((line) => line.length >= 16 && !line.startsWith("-----")),
-]
 
 /** What of a setting's text is secret. */
 const secretsIn = (name: Name, text: string): ReadonlyArray<string> => {
@@ -86,9 +40,15 @@ const secretsIn = (name: Name, text: string): ReadonlyArray<string> => {
   }
 }
 
+/** A password in an address, or a query of it that is one; as it is written, and as it is meant. */
 const passwordIn = (text: string): ReadonlyArray<string> => {
   const password = /^\s*[a-z][a-z0-9+.-]*:\/\/[^\s/@]*?:([^\s@]+)@/i.exec(text)?.[1]
-  if (password === undefined) return []
-  const decoded = Result.try(() => decodeURIComponent(password))
-  return Result.isSuccess(decoded) ? [password, decoded.success] : [password]
+  const found = [
+    ...(password === undefined ? [] : [password]),
+    ...Array.from(text.matchAll(secretQuery), ([, , value = ""]) => value),
+  ]
+  return found.flatMap((each) => {
+    const decoded = Result.try(() => decodeURIComponent(each))
+    return Result.isSuccess(decoded) ? [each, decoded.success] : [each]
+  })
 }
