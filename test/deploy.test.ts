@@ -124,6 +124,11 @@ describe("compose.yaml", () => {
       assert.include(compose.get("services", name, "environment", "JWT_SECRET").text(), "JWT_SECRET")
   })
 
+  it("gives the key of playback URLs to who signs them and to who answers them", () => {
+    for (const name of ["media", "ai", "realtime"])
+      assert.include(compose.get("services", name, "environment", "URL_SECRET").text(), "URL_SECRET")
+  })
+
   it("asks for what env.example lists", () => {
     const listed = [...read("deploy/env.example").matchAll(/^([A-Z_]+)=$/gm)].map(([, name = ""]) => name)
     assert.sameMembers([...new Set(asked)], listed)

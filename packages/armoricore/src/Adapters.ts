@@ -186,7 +186,9 @@ const playback: Layer.Layer<
 
 /** Every port. `PublicUrl` is known once the listener is. */
 export const layer = (role: Role) =>
-  Layer.mergeAll(busAndState(role), storage, playback).pipe(Layer.provideMerge(PublicUrl.layer))
+  Layer.mergeAll(busAndState(role), storage, playback, role === "owner" ? warning : Layer.empty).pipe(
+    Layer.provideMerge(PublicUrl.layer),
+  )
 
 /** Routes that answer the URLs signed above; they belong to whoever listens. */
 export const routes = Layer.unwrap(
@@ -199,12 +201,24 @@ export const routes = Layer.unwrap(
   }),
 )
 
+/** What media signs, realtime must honour; with a folder each they have nothing in common. */
+const warning = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { CDN_BASE_URL, JWT_SECRET, MESSAGE_BUS_URL, URL_SECRET } = yield* Settings
+    if (MESSAGE_BUS_URL === undefined || CDN_BASE_URL !== undefined || (URL_SECRET ?? JWT_SECRET) !== undefined) return
+    yield* Effect.logWarning(
+      "URL_SECRET is not set: playback URLs are signed with a key of this data folder, and a process with another folder refuses them; set the same URL_SECRET in media, ai and realtime",
+    )
+  }),
+)
+
 /**
- * The key of signed URLs. Processes that share a JWT_SECRET share it too, so that a URL which one of them signed is
- * honoured by the others.
+ * The key of signed URLs. Processes that share URL_SECRET or JWT_SECRET share it too, so that a URL which one of them
+ * signed is honoured by the others.
  */
 const urlKey = Effect.gen(function* () {
-  const { JWT_SECRET } = yield* Settings
+  const { JWT_SECRET, URL_SECRET } = yield* Settings
+  if (URL_SECRET !== undefined) return URL_SECRET
   return JWT_SECRET === undefined
     ? yield* ownSecret("storage-urls", "a key for signed URLs")
     : Redacted.make(

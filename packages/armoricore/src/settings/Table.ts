@@ -184,6 +184,12 @@ export const groups = {
       unset: "this program, or the object storage",
       example: "https://cdn.example.com",
     }),
+    URL_SECRET: longSecret(16)({
+      meaning:
+        "the secret of URLs that this program answers itself (playback without a CDN, the local folder), the same in every process; at least 16 characters",
+      unset: "made of JWT_SECRET, else a random one, kept in the data folder",
+      example: "…",
+    }),
     AKAMAI_EDGEAUTH_KEY: secret({
       meaning: "key of Akamai EdgeAuth tokens, hex",
       unset: "no tokens",
