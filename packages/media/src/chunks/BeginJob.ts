@@ -6,7 +6,9 @@ import type { EventOf } from "@armoricore/domain/Events"
 import type { MediaAttempt } from "@armoricore/domain/MediaState"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
-import type { PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
+import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { loopbackGuards } from "@armoricore/ffmpeg/InputGuards"
 import { Clock, Effect, Equal } from "effect"
 import { defaultLimits, type MediaInfo, probe } from "../Probe.ts"
 import { locate } from "../Source.ts"
@@ -45,8 +47,8 @@ export const begin = Effect.fn("BeginJob.begin")(function* <E>(
   const started = yield* Clock.currentTimeMillis
   const source = { bucket, key, size, etag }
   if (size < chunks.from * leastBytesASecond) return undefined
-  const info = yield* look(source, limits)
-  if (info === undefined || !ChunkPlan.isChunked(info, chunks)) return undefined
+  const info = yield* look(source, limits, chunks)
+  if (info === undefined) return undefined
   const programs = yield* FfmpegPrograms
   const plan = PlanRecord.toRecord(planOf(options, info, programs.toneMapping))
   yield* charge({ bytes: size, seconds: info.duration })
@@ -85,16 +87,61 @@ export const begin = Effect.fn("BeginJob.begin")(function* <E>(
   return { _tag: "Chunked", version, parts: ChunkJobs.partsOf(job) } satisfies Chunked
 })
 
-/** Undefined where one run over a copy of it is to tell what is wrong with it. */
-const look = Effect.fnUntraced(function* (source: SourceReader.Source, limits: typeof defaultLimits) {
+/** Bytes that may be read to find out what it is: the index of half a day, or a share of a small file. */
+const mostOf = ({ size }: SourceReader.Source): number => Math.min(100e6, Math.max(16e6, size / 4))
+
+/**
+ * Undefined where one run over a copy of it is to be made, also to tell what is wrong with it. Recordings that were
+ * written as a stream have no index: every part would read all that lies before it.
+ */
+const look = Effect.fnUntraced(function* (
+  source: SourceReader.Source,
+  limits: typeof defaultLimits,
+  chunks: ChunkPlan.Options,
+) {
   const folder = yield* Effect.flatMap(WorkFolder, ({ make }) => make)
   const reader = yield* SourceReader.open(source)
+  const tooMuch = () => reader.bytes() > mostOf(source)
   const probed: Effect.Effect<
     MediaInfo | undefined,
     TransientError | PermanentError,
     Effect.Services<ReturnType<typeof probe>>
   > = probe({ url: reader.url }, source.size, folder, limits)
-  const info = yield* Effect.catchTag(probed, "PermanentError", () => Effect.undefined)
+  const found = Effect.gen(function* () {
+    const info = yield* Effect.catchTag(probed, "PermanentError", () => Effect.undefined)
+    if (info === undefined || !ChunkPlan.isChunked(info, chunks)) return undefined
+    return (yield* leadsToTheMiddle(info, reader.url, folder)) ? info : undefined
+  })
+  const watched = Effect.sleep("50 millis").pipe(Effect.repeat({ until: tooMuch }), Effect.as(undefined))
+  const info = yield* Effect.raceFirst(found, watched)
   const fault = reader.fault()
-  return fault === undefined ? info : yield* Effect.fail(fault)
+  if (fault !== undefined) return yield* Effect.fail(fault)
+  return tooMuch() ? undefined : info
 }, Effect.scoped)
+
+/** Whether a packet of its middle can be had; what that costs is for others to say. */
+const leadsToTheMiddle = ({ mainDuration, video }: MediaInfo, url: string, folder: string) =>
+  Ffmpeg.inspect(
+    [
+      ...`-v error -select_streams ${video?.index ?? 0} -read_intervals ${(mainDuration / 2).toFixed(3)}%+#1`.split(
+        " ",
+      ),
+      ..."-show_entries packet=pts_time -of csv=p=0".split(" "),
+      ...loopbackGuards,
+      "-i",
+      url,
+    ],
+    folder,
+  ).pipe(
+    Effect.timeout("60 seconds"),
+    Effect.mapError(
+      (cause) =>
+        new TransientError({
+          dependency: "ffprobe",
+          code: "unavailable",
+          message: `ffprobe did not answer: ${cause.message}`,
+          cause,
+        }),
+    ),
+    Effect.map(({ code, stdout }) => code === 0 && stdout.trim() !== ""),
+  )

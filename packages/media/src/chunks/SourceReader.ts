@@ -40,11 +40,18 @@ export const open = Effect.fn("SourceReader.open")(function* (source: Source) {
       Effect.flatMap(({ body, info }): Effect.Effect<void, ReadFault> =>
         info.etag !== source.etag
           ? Effect.fail(failure("source_changed"))
-          : Stream.runForEach(body, (chunk) => {
-              at += chunk.byteLength
-              bytes += chunk.byteLength
-              return write(response, chunk)
-            }),
+          : Stream.runForEach(body, (chunk) =>
+              // Some storages have all of it in one.
+              Effect.forEach(
+                pieces(chunk),
+                (piece) => {
+                  at += piece.byteLength
+                  bytes += piece.byteLength
+                  return write(response, piece)
+                },
+                { discard: true },
+              ),
+            ),
       ),
       Effect.andThen(
         Effect.suspend((): Effect.Effect<void, ReadFault> =>
@@ -121,6 +128,14 @@ export const open = Effect.fn("SourceReader.open")(function* (source: Source) {
   const { port } = server.address() as AddressInfo
   return { url: `http://127.0.0.1:${port}${path}`, fault: () => fault, bytes: () => bytes } satisfies SourceReader
 })
+
+const pieceBytes = 256 * 1024
+const pieces = (chunk: Uint8Array): ReadonlyArray<Uint8Array> =>
+  chunk.byteLength <= pieceBytes
+    ? [chunk]
+    : Array.from({ length: Math.ceil(chunk.byteLength / pieceBytes) }, (_, index) =>
+        chunk.subarray(index * pieceBytes, (index + 1) * pieceBytes),
+      )
 
 /** Waits where the other side is slower, so that no more than a few chunks are in memory. */
 const write = (response: ServerResponse, chunk: Uint8Array): Effect.Effect<void> =>
