@@ -192,6 +192,7 @@ describe.skipIf(missing)("Chunks", () => {
             ..."-g 250 -c:a aac".split(" "),
           ])
           assert.strictEqual(chunked.ready.duration, ready.duration)
+          assert.deepStrictEqual((yield* check(parts)).faults, [])
           const picture = yield* joined(parts, "90p")
           const sound = yield* joined(parts, "audio")
           assert.strictEqual((yield* timesOf(picture.file)).decoded.length, 4500)
