@@ -35,12 +35,27 @@ const pathText = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey 
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The deepest path of the first fault, dotted, and its sentence. */
+const missing = "Missing key"
+
+/**
+ * The fault's path, dotted, and its sentence. Of a choice that is the fault of the alternative that was meant, as far as
+ * one can tell: that which fits furthest. Where none begins to fit, what each of them begins with is named.
+ */
 export const describeFault = (error: Schema.SchemaError): { readonly path: string; readonly message: string } => {
-  const first = formatter(error.issue).issues[0]
-  return first === undefined
-    ? { path: "", message: error.message }
-    : { path: pathText(first.path ?? []), message: first.message }
+  const issues = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
+  const depth = Math.max(0, ...issues.map(({ path }) => path.length))
+  // More than one come of a choice alone.
+  const [first, ...others] = issues.filter(({ path }) => path.length === depth)
+  if (first === undefined) return { path: "", message: error.message }
+  const told = first.message === missing ? others.find(({ message }) => message !== missing) : first
+  if (told !== undefined || others.length === 0) {
+    const { message, path } = told ?? first
+    return { path: pathText(path), message }
+  }
+  const keys = new Set([first, ...others].map(({ path }) => pathText(path.slice(-1))))
+  return keys.size === 1
+    ? { path: pathText(first.path), message: missing }
+    : { path: pathText(first.path.slice(0, -1)), message: `Expected one of the keys ${[...keys].join(", ")}` }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })

@@ -187,6 +187,24 @@ describe("a fault is named by its field", () => {
     )
   }
 
+  it.effect("regression: a recipient of a kind that there is not was told to be a wrong fcm_token", () =>
+    Effect.gen(function* () {
+      const told = Effect.fnUntraced(function* (recipient: unknown) {
+        const payload = { user_id: "u", notification_type: "push", title: "", body: "", recipients: [recipient] }
+        const { message, path } = yield* Effect.flip(
+          EventCodec.decode(bytes(envelope("notification.requested", payload))),
+        )
+        return `${path}: ${message}`
+      })
+      const kinds = "payload.recipients.0: Expected one of the keys fcm_token, apns_token, web_push, email"
+      assert.strictEqual(yield* told({ sms: "+49" }), kinds)
+      assert.strictEqual(yield* told({}), kinds)
+      assert.match(yield* told({ email: "" }), /^payload\.recipients\.0\.email: /)
+      assert.match(yield* told({ fcm_token: 5 }), /^payload\.recipients\.0\.fcm_token: Expected string/)
+      assert.match(yield* told({ web_push: { endpoint: "https://x" } }), /^payload\.recipients\.0\.web_push\.keys: /)
+    }),
+  )
+
   it.effect("invalid UTF-8, broken JSON, too deep, too large", () =>
     Effect.gen(function* () {
       const reasonOf = (body: Uint8Array) => Effect.map(Effect.flip(EventCodec.decode(body)), ({ reason }) => reason)
