@@ -1,12 +1,18 @@
 /**
  * `GET /v1/notifications/{id}`: what became of a notification and of each of its deliveries, for the one it was for or
- * an operator. `GET /v1/inbox`: what the local mailbox holds, one's own for a user, everything for an operator.
+ * an operator; the id is the notification's, or the `event_id` of a request for it. `GET /v1/inbox`: what the local mailbox holds, one's own for a user, everything for an operator.
  */
 import { hasRole } from "@armoricore/auth/Identity"
 import { NotificationId } from "@armoricore/domain/Ids"
 import { InboxMessage, type NotificationState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
-import { deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
+import {
+  aliasKeyOf,
+  deliveryStates,
+  inboxMessages,
+  notificationAliases,
+  notificationStates,
+} from "@armoricore/state/NotificationStates"
 import { Effect, Option, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { caller } from "./Caller.ts"
@@ -35,6 +41,7 @@ export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const states = yield* Collection.make(notificationStates)
     const deliveries = yield* Collection.make(deliveryStates)
+    const aliases = yield* Collection.make(notificationAliases)
     const inbox = yield* Collection.make(inboxMessages)
     const encodeMessages = Schema.encodeEffect(Schema.Array(InboxMessage))
 
@@ -68,10 +75,18 @@ export const layer = HttpRouter.use(
       }
     })
 
+    const find = Effect.fnUntraced(function* (id: string) {
+      const found = yield* states.get(id)
+      if (Option.isSome(found)) return found
+      const alias = yield* aliases.get(aliasKeyOf(id))
+      return Option.isNone(alias) ? alias : yield* states.get(alias.value.value.notification_id)
+    })
+
     const show = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const identity = yield* caller(request)
       const { id = "" } = yield* HttpRouter.params
-      const found = isId(id) ? yield* states.get(id) : Option.none()
+      // UUIDs are kept in lower case, however their publisher writes them.
+      const found = isId(id) ? yield* find(id.toLowerCase()) : Option.none()
       if (Option.isNone(found)) {
         return yield* refuse(404, "not_found", "no notification with this id is known; ids are kept for 30 days")
       }

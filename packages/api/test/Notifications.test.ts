@@ -1,6 +1,12 @@
 import type { InboxMessage, NotificationState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
-import { deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
+import {
+  aliasKeyOf,
+  deliveryStates,
+  inboxMessages,
+  notificationAliases,
+  notificationStates,
+} from "@armoricore/state/NotificationStates"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { api, send, tokenOf } from "./support.ts"
@@ -66,6 +72,20 @@ describe("GET /v1/notifications/{id}", () => {
         })
         assert.notInclude(JSON.stringify(body), "a-secret-token")
       }
+    }).pipe(Effect.provide(api())),
+  )
+
+  it.effect("regression: whoever gave an idempotency key could not ask by the event_id", () =>
+    Effect.gen(function* () {
+      yield* kept
+      const id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+      yield* (yield* Collection.make(notificationAliases)).put(aliasKeyOf(id), { notification_id: "n1" })
+      for (const asked of [id, id.toUpperCase()]) {
+        const { body } = yield* send("GET", `/v1/notifications/${asked}`, { token: yield* tokenOf("7") })
+        assert.deepInclude(body, { notification_id: "n1", status: "pending" })
+      }
+      const { status } = yield* send("GET", `/v1/notifications/${id}`, { token: yield* tokenOf("8") })
+      assert.strictEqual(status, 403)
     }).pipe(Effect.provide(api())),
   )
 

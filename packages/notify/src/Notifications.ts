@@ -13,7 +13,7 @@ import type { DeliverySummary } from "@armoricore/domain/events/notification"
 import { type NotificationState, rankOf } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
-import { notificationStates } from "@armoricore/state/NotificationStates"
+import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
 import { emit, type Outcome } from "@armoricore/worker/Outcome"
 import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result } from "effect"
 
@@ -32,6 +32,8 @@ export class Notifications extends Context.Service<
   {
     /** Keeps a new notification; returns the one that is there where its id is taken. */
     readonly create: (state: NotificationState) => Effect.Effect<NotificationState, StateFault>
+    /** Lets the notification be found by the request's `event_id` too, where an idempotency key gave it another id. */
+    readonly alias: (eventId: string, id: string) => Effect.Effect<void, StateFault>
     /** Content and targets never change, the rest may be older than what is stored. */
     readonly get: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateFault>
     /** Notes what became of deliveries; the final event where that makes, or has made, the notification final. */
@@ -59,6 +61,7 @@ const gather = Duration.millis(5)
 
 const make = Effect.gen(function* () {
   const documents = yield* Collection.make(notificationStates)
+  const aliases = yield* Collection.make(notificationAliases)
   const recent = new Map<string, Document>()
   const queues = new Map<string, Array<Waiting>>()
 
@@ -152,6 +155,8 @@ const make = Effect.gen(function* () {
           ),
         ),
       ),
+    alias: (eventId, id) =>
+      eventId === id ? Effect.void : Effect.asVoid(aliases.put(aliasKeyOf(eventId), { notification_id: id })),
     get: (id) => {
       const known = recent.get(id)
       return known === undefined

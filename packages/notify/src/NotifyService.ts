@@ -86,6 +86,7 @@ export const layerNoDeps = Layer.effectDiscard(
       handle: Effect.fnUntraced(function* (event, { message }) {
         const planned = yield* Plan.make(event, message.body.byteLength)
         const state = yield* notifications.create(planned)
+        yield* notifications.alias(event.event_id, state.notification_id)
         if (state.cause !== event.event_id) {
           yield* Effect.logInfo("a notification was asked for again under its idempotency key", {
             notification_id: state.notification_id,
@@ -106,11 +107,11 @@ export const layerNoDeps = Layer.effectDiscard(
           } satisfies typeof Batch.Type),
         )
       }),
-      failed: ({ event_id, payload }, error, failed_at) => [
+      failed: (event, error, failed_at) => [
         emit("notification.failed", {
-          user_id: payload.user_id,
-          notification_id: event_id,
-          notification_type: payload.notification_type,
+          user_id: event.payload.user_id,
+          notification_id: Plan.notificationIdOf(event),
+          notification_type: event.payload.notification_type,
           error,
           failed_at,
           deliveries: [],

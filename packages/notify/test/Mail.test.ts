@@ -1,10 +1,12 @@
 import { FakeSendGrid } from "@armoricore/testing/fakes/FakeSendGrid"
 import { FakeSes } from "@armoricore/testing/fakes/FakeSes"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
+import * as Collection from "@armoricore/state/Collection"
+import { aliasKeyOf, notificationAliases } from "@armoricore/state/NotificationStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { DeadLetters } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Attachments } from "../src/Attachments.ts"
 import { DeliveryPolicy } from "../src/DeliveryPolicy.ts"
 import { html } from "../src/Html.ts"
@@ -395,9 +397,9 @@ describe("content", () => {
         notification_type: "email",
         recipients: [{ email: "anna@example.org" }],
       }
-      yield* push(order)
+      const ids = [yield* push(order)]
       yield* first(events, "notification.sent")
-      yield* push(order)
+      ids.push(yield* push(order))
       yield* push({ ...order, idempotency_key: "order-8" })
       yield* until(
         Effect.sync(() => fake.received.length),
@@ -409,6 +411,12 @@ describe("content", () => {
         events.filter(({ event_type }) => event_type === "notification.sent"),
         2,
       )
+      // Whoever published either request finds the one notification.
+      const aliases = yield* Collection.make(notificationAliases)
+      for (const id of ids) {
+        const found = Option.getOrUndefined(yield* aliases.get(aliasKeyOf(id)))
+        assert.strictEqual(found?.value.notification_id, events[0]?.payload["notification_id"])
+      }
     }).pipe(Effect.provide(installed(smtp))),
   )
 

@@ -25,6 +25,20 @@ export const volleyStates: Descriptor<VolleyState, typeof VolleyState.Encoded> =
   plain: true,
 }
 
+const NotificationAlias = Schema.Struct({ notification_id: Schema.String })
+
+/**
+ * Which notification a request with an idempotency key became, under {@link aliasKeyOf}: whoever published it knows its
+ * `event_id`. Beside the deliveries: no delivery's id has this form.
+ */
+export const notificationAliases: Descriptor<typeof NotificationAlias.Type, typeof NotificationAlias.Encoded> = {
+  bucket: deliveryStates.bucket,
+  schema: NotificationAlias,
+  plain: true,
+}
+
+export const aliasKeyOf = (eventId: string): string => `${eventId}.request`
+
 export const Suppression = Schema.Struct({
   /** `bounced`, `complained`, `unsubscribed`. */
   reason: Schema.String,
