@@ -141,7 +141,7 @@ describe.skipIf(nats.missing)("credentials of the bus and the state are told now
         ]
         // Unreachable servers are waited for. With `debug` the line that a command ends with has its causes.
         const asked = environments.flatMap((own, index) =>
-          ["check-config", index < 5 ? "setup" : "doctor"].map((command) => ({ command, index, own })),
+          ["check-config", index < 6 ? "setup" : "doctor"].map((command) => ({ command, index, own })),
         )
         const ask = Effect.fnUntraced(function* ({ command, index, own }: (typeof asked)[number]) {
           const env = {

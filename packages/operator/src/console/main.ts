@@ -113,6 +113,10 @@ const show = (name: string): void => {
   document.title = `${title} · Armoricore console`
   view = make(appOn(connection))
   draw()
+  // On a phone the names of the views are wider than the screen.
+  requestAnimationFrame(() =>
+    document.querySelector("nav a[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }),
+  )
 }
 
 const go = (name: string): void => {

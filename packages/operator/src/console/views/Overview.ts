@@ -175,7 +175,7 @@ export const view = (app: App): View => {
         { class: "scroller", tabindex: "0", role: "region", "aria-labelledby": "processes" },
         h(
           "table",
-          {},
+          { class: "stacked" },
           h(
             "thead",
             {},
@@ -196,13 +196,13 @@ export const view = (app: App): View => {
                 { key: node },
                 h("td", {}, h("b", {}, host), h("span", { class: "soft" }, ` pid ${pid}, ${version}`)),
                 h("td", { class: "wide" }, services.length === 0 ? "starts the workers" : services.join(", ")),
-                h("td", { class: "num" }, Format.span(sample.at - started_at)),
-                h("td", { class: "num" }, Format.percent(cpu)),
-                h("td", { class: "num" }, Format.percent(loop_busy)),
-                h("td", { class: "num" }, Format.bytes(memory)),
+                h("td", { class: "num", "data-label": "Up" }, Format.span(sample.at - started_at)),
+                h("td", { class: "num", "data-label": "CPU" }, Format.percent(cpu)),
+                h("td", { class: "num", "data-label": "Loop" }, Format.percent(loop_busy)),
+                h("td", { class: "num", "data-label": "Memory" }, Format.bytes(memory)),
                 h(
                   "td",
-                  {},
+                  { "data-label": "Log level" },
                   h(
                     "select",
                     {
