@@ -8,7 +8,7 @@ import * as Pictures from "./Pictures.ts"
 import * as SegmentUploader from "./SegmentUploader.ts"
 import * as StreamPublisher from "./StreamPublisher.ts"
 import type { Taken } from "./TakeOver.ts"
-import { mp4Of, type Options } from "./TranscodeOptions.ts"
+import { defaultFreeDisk, mp4Of, type Options } from "./TranscodeOptions.ts"
 import { limitOf, type Run } from "./WholeRun.ts"
 
 /** `prefix` ends with a slash. A storage that is away is waited for; what fails after all leaves a record for the next try. */
@@ -26,12 +26,14 @@ export const finish = Effect.fn("Finish.finish")(function* (
   const stored = run._tag === "Taken" ? run.encoded : yield* store(options, run, target, timings)
   const { objects, pictures, uploaded } = stored
   const renditions = mp4Of(options, plan)
+  const freeDisk = options.freeDisk ?? defaultFreeDisk
   const finishing = Effect.gen(function* () {
     if (run._tag === "Taken" && renditions.length > 0) {
-      yield* patient(LocalParts.fetch({ bucket, prefix, to: output, uploaded, renditions }))
+      yield* patient(LocalParts.fetch({ bucket, prefix, to: output, uploaded, renditions, freeDisk }))
     }
     const limit = limitOf(options, plan.info.duration)
-    const mp4 = renditions.length === 0 ? {} : yield* Mp4Files.make({ from: output, uploaded, renditions, limit })
+    const mp4 =
+      renditions.length === 0 ? {} : yield* Mp4Files.make({ from: output, uploaded, renditions, limit, freeDisk })
     const keys = new Map([...objects].map(([name, bytes]) => [`${prefix}${name}`, bytes]))
     return yield* patient(
       StreamPublisher.publish(

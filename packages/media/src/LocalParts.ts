@@ -4,6 +4,8 @@ import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { audioFolder } from "./FfmpegCommand.ts"
+import * as Mp4Files from "./Mp4Files.ts"
+import * as OutputGuard from "./OutputGuard.ts"
 import { initName, type Uploaded } from "./SegmentUploader.ts"
 
 export const fetchObject = Effect.fnUntraced(function* (bucket: string, key: string, file: string) {
@@ -23,10 +25,18 @@ export interface Request {
   readonly to: string
   readonly uploaded: ReadonlyArray<Uploaded>
   readonly renditions: ReadonlyArray<string>
+  /** Bytes that must stay free on the disk. */
+  readonly freeDisk: number
 }
 
-/** These renditions and the first sound track, named as in storage. */
-export const fetch = Effect.fn("LocalParts.fetch")(function* ({ bucket, prefix, renditions, to, uploaded }: Request) {
+/** These renditions and the first sound track, named as in storage; there must be room for files of them too. */
+export const fetch = Effect.fn("LocalParts.fetch")(function* (request: Request) {
+  const { more, segments } = Mp4Files.bytesOf(request.uploaded, request.renditions)
+  yield* OutputGuard.room(request.to, segments + more, request.freeDisk, "making files for download")
+  yield* OutputGuard.guarded(request.to, request.freeDisk)(fetched(request))
+})
+
+const fetched = Effect.fnUntraced(function* ({ bucket, prefix, renditions, to, uploaded }: Request) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   for (const { folder, segments } of uploaded) {

@@ -4,6 +4,7 @@ import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 import { TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, FileSystem, Path, Stream } from "effect"
 import { audioFolder } from "./FfmpegCommand.ts"
+import * as OutputGuard from "./OutputGuard.ts"
 import type { Uploaded } from "./SegmentUploader.ts"
 
 export interface Request {
@@ -13,10 +14,29 @@ export interface Request {
   /** Renditions; empty for the sound alone, which comes out as `audio`. */
   readonly renditions: ReadonlyArray<string>
   readonly limit: Duration.Duration
+  /** Bytes that must stay free on the disk. */
+  readonly freeDisk: number
+}
+
+/** Bytes of the segments that the files are made of, and how many more the making takes at most beside them. */
+export const bytesOf = (uploaded: ReadonlyArray<Uploaded>, renditions: ReadonlyArray<string>) => {
+  const of = (name: string) =>
+    (uploaded.find(({ folder }) => folder === name)?.segments ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
+  const sound = of(audioFolder(0))
+  const pictures = renditions.map(of)
+  const segments = pictures.reduce((sum, bytes) => sum + bytes, sound)
+  // A picture goes when its file is there; the sound is in every file.
+  return { segments, more: Math.max(0, ...pictures) + sound * Math.max(1, renditions.length) }
 }
 
 /** Local files by rendition. The segments must still be in their folders. */
 export const make = Effect.fn("Mp4Files.make")(function* (request: Request) {
+  const { freeDisk, from, renditions, uploaded } = request
+  yield* OutputGuard.room(from, bytesOf(uploaded, renditions).more, freeDisk, "making files for download")
+  return yield* OutputGuard.guarded(from, freeDisk)(remuxed(request))
+})
+
+const remuxed = Effect.fnUntraced(function* (request: Request) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const out = path.join(request.from, "mp4")

@@ -60,6 +60,23 @@ export const watch = Effect.fnUntraced(function* (request: Request) {
   return yield* Effect.forever(Effect.andThen(look, Effect.sleep(pause)))
 })
 
+/** Fails where so many more bytes would leave less free than `free`. */
+export const room = Effect.fnUntraced(function* (folder: string, bytes: number, free: number, what: string) {
+  const now = yield* freeBytes(folder)
+  if (now >= bytes + free) return
+  return yield* new TransientError({
+    dependency: "disk",
+    code: "full",
+    message: `the work folder has ${now} bytes free and ${what} needs ${bytes + free}`,
+  })
+})
+
+/** Ends it where others fill the disk meanwhile; it may itself take what it likes. */
+export const guarded =
+  (folder: string, free: number) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.raceFirst(effect, watch({ folder, bytes: Number.POSITIVE_INFINITY, free: free / 2 }))
+
 /** What the platform's file system does not tell. */
 export const freeBytes = (folder: string) =>
   Effect.tryPromise({

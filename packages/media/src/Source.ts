@@ -1,10 +1,9 @@
 /** Fetches an upload from object storage to the work folder. */
 import { dirname } from "node:path"
-import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type ObjectRef } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, FileSystem, Stream } from "effect"
 import { failure } from "./Failures.ts"
-import { freeBytes } from "./OutputGuard.ts"
+import { room } from "./OutputGuard.ts"
 import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
 
 export interface Request {
@@ -55,14 +54,7 @@ export const download = Effect.fn("Source.download")(function* (request: Request
     .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
   const { size } = found.info
   yield* checkSize(size, request.bytes)
-  const free = yield* freeBytes(dirname(request.to))
-  if (free < size + request.freeDisk) {
-    return yield* new TransientError({
-      dependency: "disk",
-      code: "full",
-      message: `the work folder has ${free} bytes free and the upload needs ${size + request.freeDisk}`,
-    })
-  }
+  yield* room(dirname(request.to), size, request.freeDisk, "the upload")
   let received = 0
   let told = yield* Clock.currentTimeMillis
   const counted = Stream.tap(found.body, (chunk) =>

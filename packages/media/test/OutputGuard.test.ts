@@ -1,3 +1,5 @@
+import * as LocalParts from "@armoricore/media/LocalParts"
+import * as Mp4Files from "@armoricore/media/Mp4Files"
 import * as OutputGuard from "@armoricore/media/OutputGuard"
 import { Transcode } from "@armoricore/media/Transcode"
 import { awaitRunning } from "@armoricore/testing/Processes"
@@ -24,6 +26,29 @@ describe("OutputGuard", () => {
       assert.strictEqual(yield* watch(1000, Number.MAX_SAFE_INTEGER), "full")
       assert.strictEqual(yield* watch(1000, 0), "nothing")
     }).pipe(Effect.provide(NodeServices.layer), Effect.scoped),
+  )
+
+  it.live.skipIf(missing)(
+    "does not fill the disk with files for download, nor with the segments they are made of",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const from = yield* fs.makeTempDirectoryScoped()
+        const track = { codec: "avc1.64001F", timescale: 1, sampleDuration: 1 }
+        const petabyte = { name: "00000.m4s", seconds: 4, bytes: 1e15 }
+        const uploaded = [{ folder: "720p", track, init: "init.mp4", segments: [petabyte] }]
+        const renditions = ["720p"]
+        const nowhere = { bucket: "media", prefix: "nowhere/", to: from }
+        const fromDisk = Mp4Files.make({ from, uploaded, renditions, limit: Duration.seconds(9), freeDisk: 0 })
+        const fromStorage = LocalParts.fetch({ ...nowhere, uploaded, renditions, freeDisk: 0 })
+        for (const error of [yield* Effect.flip(fromDisk), yield* Effect.flip(fromStorage)]) {
+          assert.deepInclude(error, { _tag: "TransientError", dependency: "disk", code: "full" })
+        }
+        assert.deepStrictEqual(yield* fs.readDirectory(from), [])
+        // Others fill it meanwhile.
+        const error = yield* Effect.flip(OutputGuard.guarded(from, Number.MAX_SAFE_INTEGER)(Effect.never))
+        assert.strictEqual(error.code, "full")
+      }).pipe(Effect.provide(pipeline()), Effect.scoped),
   )
 
   it.live.skipIf(missing)("an output that outgrows its limit ends ffmpeg and leaves nothing", () =>

@@ -16,7 +16,7 @@ import * as Pictures from "../Pictures.ts"
 import * as PlanRecord from "../PlanRecord.ts"
 import * as SegmentUploader from "../SegmentUploader.ts"
 import * as StreamPublisher from "../StreamPublisher.ts"
-import { mp4Of } from "../TranscodeOptions.ts"
+import { defaultFreeDisk, mp4Of } from "../TranscodeOptions.ts"
 import { assembled } from "./Assembled.ts"
 import * as ChunkCommand from "./ChunkCommand.ts"
 import * as ChunkJobs from "./ChunkJobs.ts"
@@ -107,11 +107,13 @@ export const join = (shared: Shared) => {
       ),
     )
     const wanted = mp4Of(options, plan)
+    const freeDisk = options.freeDisk ?? defaultFreeDisk
     if (wanted.length > 0) {
-      yield* LocalParts.fetch({ bucket, prefix: attempt.prefix, to, uploaded, renditions: wanted })
+      yield* LocalParts.fetch({ bucket, prefix: attempt.prefix, to, uploaded, renditions: wanted, freeDisk })
     }
     const limit = Duration.seconds(300 + plan.info.duration)
-    const mp4 = wanted.length === 0 ? {} : yield* Mp4Files.make({ from: to, uploaded, renditions: wanted, limit })
+    const mp4 =
+      wanted.length === 0 ? {} : yield* Mp4Files.make({ from: to, uploaded, renditions: wanted, limit, freeDisk })
     const audioOnly = options.audioOnly ?? true
     const patient = SegmentUploader.whileStorageIsAway(options.publishPatience ?? Duration.minutes(5))
     const target = { bucket, prefix: attempt.prefix, concurrency: options.uploads ?? 4 }
