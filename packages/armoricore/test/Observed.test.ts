@@ -243,6 +243,8 @@ describe("what is told of the program", () => {
           assert.deepStrictEqual([family?.type, family?.help], [type, meaning], name)
           for (const sample of family?.samples ?? []) {
             for (const key of sample.labels.keys()) assert.include(["le", ...labels], key, name)
+            const service = sample.labels.get("service")
+            if (service !== undefined) assert.include(Catalogue.reference(), `\`${service}\``, name)
           }
         }
         const known = new Set(Catalogue.all.map(({ name }) => name))

@@ -3,7 +3,8 @@
  * so that one which ended with the process shows too; each is also a line of the log, which is all that is left of it
  * while the state is away.
  *
- * Tries that were refused are kept as well, of each user (or of nobody) so many a minute: the rest is counted.
+ * Tries that were refused are kept as well, of each user (or of nobody) so many a minute, and of all together: the rest
+ * is counted.
  */
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue, StateError } from "@armoricore/state/KeyValue"
@@ -46,6 +47,8 @@ export const auditEntries: Collection.Descriptor<AuditEntry, typeof AuditEntry.E
 
 /** Refusals a minute and user that are written down. */
 const refusalsAMinute = 20
+/** The same of all users together, who may be many. */
+const refusalsOfAll = 200
 /** Users whose refusals are counted. */
 const remembered = 1_000
 const page = 500
@@ -55,6 +58,7 @@ const make = Effect.gen(function* () {
   const entries = yield* Collection.make(auditEntries)
   let count = 0
   const refusals = new Map<string, { since: number; written: number; suppressed: number }>()
+  let ofAll = { since: 0, written: 0, suppressed: 0 }
 
   const write = (entry: AuditEntry) =>
     entries.put(entry.id, entry).pipe(
@@ -77,15 +81,24 @@ const make = Effect.gen(function* () {
 
   /** How many went unwritten before this one; undefined: this one, too. */
   const admit = (user: string, now: number): number | undefined => {
+    if (now - ofAll.since > 60_000) ofAll = { ...ofAll, since: now, written: 0 }
     const known = refusals.get(user)
+    if (ofAll.written >= refusalsOfAll) {
+      if (known === undefined) ofAll.suppressed++
+      else known.suppressed++
+      return undefined
+    }
     if (known === undefined || now - known.since > 60_000) {
+      const suppressed = (known?.suppressed ?? 0) + ofAll.suppressed
+      ofAll = { ...ofAll, written: ofAll.written + 1, suppressed: 0 }
       refusals.delete(user)
       refusals.set(user, { since: now, written: 1, suppressed: 0 })
       if (refusals.size > remembered) for (const oldest of refusals.keys()) if (refusals.delete(oldest)) break
-      return known?.suppressed ?? 0
+      return suppressed
     }
     if (known.written < refusalsAMinute) {
       known.written++
+      ofAll.written++
       return 0
     }
     known.suppressed++

@@ -101,7 +101,7 @@ This page is written by \`npm run docs:metrics\`; a test holds it to the code.
 
 | label | values |
 |---|---|
-| \`service\` | \`media\`, \`notify\`, \`ai\`, \`realtime\`; \`webhook\` tells the backend, \`api\` takes events over HTTP, \`guard\` looks at all events |
+| \`service\` | \`media\`, \`notify\`, \`ai\`, \`realtime\`; \`webhook\` tells the backend, \`api\` takes events over HTTP, \`guard\` looks at all events, \`operator\` keeps what moderation flagged |
 | \`type\` | an event type such as \`media.uploaded\`, or \`work.<kind>\` for a service's internal jobs |
 | \`result\` | \`succeeded\`, \`failed\` (for good), \`exhausted\` (tries used up), \`cancelled\`, \`repeated\` (was decided before, told again) |
 | \`consumer\` | the durable name of a queue, such as \`media-media-uploaded\` |
