@@ -31,6 +31,8 @@ export interface Request {
 
 /** These renditions and the first sound track, named as in storage; there must be room for files of them too. */
 export const fetch = Effect.fn("LocalParts.fetch")(function* (request: Request) {
+  const fs = yield* FileSystem.FileSystem
+  yield* diskTrouble(fs.makeDirectory(request.to, { recursive: true }))
   const { more, segments } = Mp4Files.bytesOf(request.uploaded, request.renditions)
   yield* OutputGuard.room(request.to, segments + more, request.freeDisk, "making files for download")
   yield* OutputGuard.guarded(request.to, request.freeDisk)(fetched(request))
