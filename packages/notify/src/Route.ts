@@ -10,6 +10,7 @@
  * | `PermanentError` | the delivery failed |
  * | `ConfigurationError` | the route pauses with an alarm; messages wait, or take the next route |
  * | `TargetForeign` | the delivery failed if the route works for others; else as `ConfigurationError` |
+ * | `KindUnreachable` | messages to such targets wait, with an alarm; the route goes on for the others |
  * | `TransientError` | tried again with backoff, no earlier than asked; or by the next route |
  * | `OutcomeUnknown` | the provider may have taken it: the channel's policy decides whether to send again |
  */
@@ -39,6 +40,16 @@ export class TargetForeign extends Schema.TaggedError<TargetForeign>()("TargetFo
   message: Schema.String,
 }) {}
 
+/**
+ * What an operator set at the provider keeps it from targets of one kind; which those are only its answer tells. It
+ * reaches the others.
+ */
+export class KindUnreachable extends Schema.TaggedError<KindUnreachable>()("KindUnreachable", {
+  /** As a metric's label names it, lower case with underscores. */
+  kind: Schema.String,
+  message: Schema.String,
+}) {}
+
 /** The request left, and no answer came. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
   message: Schema.String,
@@ -47,6 +58,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("Outcom
 export type RouteError =
   | TargetDead
   | TargetForeign
+  | KindUnreachable
   | PermanentError
   | ConfigurationError
   | TransientError

@@ -18,6 +18,7 @@ import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Metrics from "./NotifyMetrics.ts"
 import {
   type Accepted,
+  type KindUnreachable,
   type Message,
   OutcomeUnknown,
   type Route,
@@ -78,8 +79,8 @@ export interface RouteGuard {
 
 export type Settled = (end: Exit.Exit<Accepted | Closed, CallError>) => void
 
-/** A configuration fault is no failure of the message: the route closes. */
-export type CallError = Exclude<RouteError, ConfigurationError | TargetForeign>
+/** A configuration fault is no failure of the message: the route closes, for all or for some kind of target. */
+export type CallError = Exclude<RouteError, ConfigurationError | TargetForeign | KindUnreachable>
 
 /** What a permit waits for at most; longer waits free the slot. */
 const patienceMillis = 1_000
@@ -113,6 +114,8 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
   const gap = route.perSecond === undefined ? 0 : 1_000 / route.perSecond
   const places = route.atOnce === undefined ? undefined : Semaphore.makeUnsafe(route.atOnce)
   let nextCall = 0
+  /** Kinds of targets that the provider does not reach, and until when messages to them wait at least. */
+  const barred = new Map<string, number>()
 
   /** Waiting messages come back spread out, not all in the same millisecond. */
   const closed = (why: Closed["why"], waitMillis: number): Closed => ({
@@ -199,6 +202,29 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     )
   }
 
+  /** The route goes on: who is of the kind is known by the answer alone. */
+  const bar = ({ kind, message }: KindUnreachable): Effect.Effect<void> | undefined => {
+    const now = clock.currentTimeMillisUnsafe()
+    const until = barred.get(kind) ?? 0
+    if (until > now) return undefined
+    barred.set(kind, now + Duration.toMillis(options.pause))
+    return Effect.andThen(
+      Metrics.set(Metrics.paused, `${route.name} to ${kind}`, true),
+      Effect.logError(`ALARM: the route ${route.name} does not reach ${kind}, messages to such wait: ${message}`, {
+        route: route.name,
+      }),
+    )
+  }
+
+  /** Messages that wait come again within a pause and a quarter of it: where none was barred since, none is. */
+  const unbar = (): Effect.Effect<void> => {
+    const before = clock.currentTimeMillisUnsafe() - Duration.toMillis(options.pause)
+    const over = [...barred].flatMap(([kind, until]) => (until < before && barred.delete(kind) ? [kind] : []))
+    return Effect.forEach(over, (kind) => Metrics.set(Metrics.paused, `${route.name} to ${kind}`, false), {
+      discard: true,
+    })
+  }
+
   const judge = (circuit: Circuit, error: CallError, probe: boolean): Effect.Effect<void> | undefined => {
     switch (error._tag) {
       case "OutcomeUnknown":
@@ -233,6 +259,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     if (Exit.isSuccess(exit)) {
       circuit.foreign = 0
       say(healthy(circuit))
+      if (barred.size > 0) say(unbar())
       return Exit.succeed(exit.value)
     }
     const found = isLate
@@ -243,6 +270,11 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     const error = found.value._tag === "TargetForeign" ? ofForeign(circuit, found.value) : found.value
     if (error._tag === "ConfigurationError") {
       say(pause(circuit, error))
+      return Exit.succeed(closed("route_paused", Duration.toMillis(options.pause)))
+    }
+    if (error._tag === "KindUnreachable") {
+      say(healthy(circuit))
+      say(bar(error))
       return Exit.succeed(closed("route_paused", Duration.toMillis(options.pause)))
     }
     say(judge(circuit, error, probe))

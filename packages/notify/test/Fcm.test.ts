@@ -1,8 +1,9 @@
 import { FakeFcm } from "@armoricore/testing/fakes/FakeFcm"
 import { DeadLetters } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { Routes } from "../src/Route.ts"
+import { GuardOptions } from "../src/RouteGuard.ts"
 import * as Fcm from "../src/routes/Fcm.ts"
 import { delivery, ended, first, heard, notification, ports, push, service, until } from "./support/Installation.ts"
 
@@ -142,30 +143,72 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  for (const [token, code] of [
-    ["ok-token-a", "SENDER_ID_MISMATCH"],
-    ["ok-token-b", "THIRD_PARTY_AUTH_ERROR"],
-  ] as const) {
-    it.live(`${code} pauses the route: nothing is burned, nothing is lost`, () =>
-      Effect.gen(function* () {
-        const events = yield* heard
-        const fake = yield* FakeFcm
-        let wrong = true
-        fake.answer = () => (wrong ? { status: code === "SENDER_ID_MISMATCH" ? 403 : 401, code, fcm: true } : undefined)
-        const ids = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (index) =>
-          push({ recipients: [{ fcm_token: `${token}-${index}` }] }),
-        )
-        yield* until(
-          Effect.sync(() => fake.asked.length),
-          (asked) => asked >= 10,
-        )
-        assert.isEmpty(events)
-        wrong = false
-        for (const id of ids) assert.strictEqual((yield* ended(id))?.status, "sent")
-        assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
-      }).pipe(Effect.provide(installed)),
-    )
-  }
+  it.live("SENDER_ID_MISMATCH pauses the route: nothing is burned, nothing is lost", () =>
+    Effect.gen(function* () {
+      const events = yield* heard
+      const fake = yield* FakeFcm
+      let wrong = true
+      fake.answer = () => (wrong ? { status: 403, code: "SENDER_ID_MISMATCH", fcm: true } : undefined)
+      const ids = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (index) =>
+        push({ recipients: [{ fcm_token: `ok-token-${index}` }] }),
+      )
+      yield* until(
+        Effect.sync(() => fake.asked.length),
+        (asked) => asked >= 10,
+      )
+      assert.isEmpty(events)
+      wrong = false
+      for (const id of ids) assert.strictEqual((yield* ended(id))?.status, "sent")
+      assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+    }).pipe(Effect.provide(installed)),
+  )
+
+  const appleIsRefused = (token: string) =>
+    token.startsWith("apple-") ? { status: 401, code: "THIRD_PARTY_AUTH_ERROR", fcm: true } : undefined
+
+  it.live("regression: a wrong APNs key inside Firebase paused the pushes to Android too", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      fake.answer = appleIsRefused
+      const apple = yield* push({ recipients: [{ fcm_token: "apple-token" }, { fcm_token: "android-token-0" }] })
+      yield* until(
+        Effect.sync(() => fake.asked.length),
+        (asked) => asked === 2,
+      )
+      for (const index of [1, 2, 3]) {
+        assert.deepInclude(yield* outcome(`android-token-${index}`), { status: "sent", attempts: 1 })
+      }
+      assert.strictEqual((yield* notification(apple))?.status, "pending")
+    }).pipe(
+      Effect.provide(
+        service(routes, {
+          rules: Layer.effect(
+            GuardOptions,
+            // Nobody would wait for its end here.
+            Effect.map(GuardOptions, (usual) => ({ ...usual, pause: Duration.minutes(5) })),
+          ),
+        }).pipe(Layer.provideMerge(Layer.merge(ports, FakeFcm.layer))),
+      ),
+    ),
+  )
+
+  it.live("pushes to Apple devices wait for the APNs key inside Firebase, and are not given up", () =>
+    Effect.gen(function* () {
+      const events = yield* heard
+      const fake = yield* FakeFcm
+      fake.answer = appleIsRefused
+      const id = yield* push({ recipients: [{ fcm_token: "apple-token" }] })
+      // More probes than there are tries.
+      yield* until(
+        Effect.sync(() => fake.asked.length),
+        (asked) => asked >= 7,
+      )
+      assert.isEmpty(events)
+      fake.answer = () => undefined
+      assert.strictEqual((yield* ended(id))?.status, "sent")
+      assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+    }).pipe(Effect.provide(installed)),
+  )
 
   it.live("a token of another project does not pause the route for everybody", () =>
     Effect.gen(function* () {
@@ -237,6 +280,15 @@ describe("FCM", () => {
       assert.strictEqual(tags[0], tags[1])
       assert.include(tags[0], '"tag"')
     }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("regression: a service account whose line breaks were escaped twice was no key", () =>
+    Effect.gen(function* () {
+      const { serviceAccount } = yield* FakeFcm
+      const escaped = Redacted.make(Redacted.value(serviceAccount).replaceAll("\\n", "\\\\n"))
+      assert.notStrictEqual(Redacted.value(escaped), Redacted.value(serviceAccount))
+      yield* Effect.scoped(Layer.build(Fcm.layer({ serviceAccount: escaped }).pipe(Layer.provide(Routes.layer()))))
+    }).pipe(Effect.provide(FakeFcm.layer)),
   )
 
   it.effect("a service account that does not parse is a fault at start, and does not show the key", () =>

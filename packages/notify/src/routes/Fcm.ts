@@ -9,7 +9,8 @@
  * | 400 otherwise | permanent, reason `bad_request` |
  * | 401 | the access token is made anew once, then configuration |
  * | 403 SENDER_ID_MISMATCH | foreign: a token of another project |
- * | 401 THIRD_PARTY_AUTH_ERROR, other 403 | configuration |
+ * | 401 THIRD_PARTY_AUTH_ERROR | Apple devices and browsers are not reached: those messages wait, others go on |
+ * | other 403, 404 | configuration |
  * | 429 QUOTA_EXCEEDED | throttled: `Retry-After`, else 60 s |
  * | 500, 503, others | transient: `Retry-After` where given |
  */
@@ -18,6 +19,7 @@ import { Clock, Effect, Redacted, Schema } from "effect"
 import { importPKCS8, SignJWT } from "jose"
 import {
   collapseIdOf,
+  KindUnreachable,
   layer as routeLayer,
   type Message,
   type OutcomeUnknown,
@@ -59,7 +61,8 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     () => misconfigured("is no service account: it needs project_id, client_email, private_key and token_uri"),
   )
   const key = yield* Effect.tryPromise({
-    try: () => importPKCS8(account.private_key, "RS256"),
+    // A JSON that went through a shell or an env file has its line breaks escaped twice.
+    try: () => importPKCS8(account.private_key.replaceAll("\\n", "\n"), "RS256"),
     catch: () => misconfigured("has a private_key that is no RSA key in PKCS #8"),
   })
 
@@ -94,7 +97,12 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
       if (answer.status >= 500 || answer.status === 429) {
         return yield* unavailable(`the token endpoint answered ${answer.status}`)
       }
-      return yield* misconfigured(`was refused by its token endpoint with ${answer.status}`)
+      const why = decodeTokenError(yield* HttpCall.json(answer.text))
+      const { error = "", error_description = "" } = why._tag === "Some" ? why.value : {}
+      return yield* misconfigured(
+        `was refused by its token endpoint with ${answer.status} ${error} ${error_description}`.trimEnd() +
+          "; is the key still there, and is the clock of this machine right?",
+      )
     }),
   )
 
@@ -146,6 +154,12 @@ const judge = Effect.fnUntraced(function* (
       reason: "sender_id_mismatch",
       setting: "FCM_SERVICE_ACCOUNT",
       message: `the token was registered with another Firebase project: ${message}`,
+    })
+  }
+  if (status === 401 && code === "THIRD_PARTY_AUTH_ERROR") {
+    return yield* new KindUnreachable({
+      kind: "apple_and_browsers",
+      message: `the APNs key or the Web Push certificate in the Firebase project is missing or refused; upload it there, under Cloud Messaging: ${message}`,
     })
   }
   if (status === 401 || status === 403 || status === 404) {
@@ -208,6 +222,9 @@ const strings = (data: Message["data"]): Readonly<Record<string, string>> =>
 
 const decodeAccess = Schema.decodeUnknownOption(
   Schema.Struct({ access_token: Schema.String, expires_in: Schema.Finite }),
+)
+const decodeTokenError = Schema.decodeUnknownOption(
+  Schema.Struct({ error: Schema.optionalKey(Schema.String), error_description: Schema.optionalKey(Schema.String) }),
 )
 const decodeAccepted = Schema.decodeUnknownOption(Schema.Struct({ name: Schema.String }))
 const decodeError = Schema.decodeUnknownOption(
