@@ -4,13 +4,13 @@
  * keeps its id from coming back.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import * as PostgresSchema from "@armoricore/state/postgres/PostgresSchema"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Layer, type Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { check, History, type Item } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import * as PostgresFollowing from "./PostgresFollowing.ts"
-import * as PostgresSchema from "./PostgresSchema.ts"
 
 export interface Options extends Partial<Retention> {
   /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
@@ -135,7 +135,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
         SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)
       const there = found?.there === true
       // A service without the right to make tables may look whether they are there.
-      const isUnnumbered = (yield* orSql(PostgresSchema.due(sql))) !== undefined
+      const isUnnumbered = (yield* orSql(schemaOf(sql).due)) !== undefined
       if (!there || isUnnumbered) {
         yield* orSql(sql.withTransaction(prepare(sql, there)))
       }
@@ -144,12 +144,15 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
   })
 })
 
+/** Of the layout of both tables. */
+const schemaOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_history_item", 1)
+
 const prepare = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
   // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_history')::bigint)`
   // The owner of the tables need not have the right to make others.
   if (!there) yield* createTables(sql)
-  yield* PostgresSchema.write(sql)
+  yield* schemaOf(sql).write
 })
 
 const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {

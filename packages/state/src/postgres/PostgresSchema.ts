@@ -1,12 +1,9 @@
-/** The number of the layout, in the comment of the table: read by everyone, written by its owner. */
+/** The number of a layout, in the comment of its table: read by everyone, written by its owner. */
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-
-/** Of the layout of `armoricore_state`; see `SchemaNumber`. */
-const schema = 1
 
 interface Found {
   readonly words: string | null
@@ -14,25 +11,26 @@ interface Found {
   readonly owned: boolean
 }
 
-/** The comment that is still to be written, and may be. A table of a newer version is refused. */
-export const due = Effect.fnUntraced(function* (
-  sql: PgClient.PgClient,
-): Effect.fn.Return<string | undefined, ConfigurationError | SqlError> {
-  const [found] = yield* sql<Found>`
-    SELECT obj_description(oid, 'pg_class') AS words, pg_has_role(relowner, 'USAGE') AS owned
-    FROM pg_class WHERE oid = to_regclass('armoricore_state')`
-  const newer = SchemaNumber.newer("armoricore_state table in PostgreSQL", SchemaNumber.numberOf(found?.words), schema)
-  if (newer !== undefined) return yield* newer
-  const words = SchemaNumber.withNumber(found?.words, schema)
-  return found?.owned === false || found?.words === words ? undefined : words
-})
-
-/** Under the lock of those who make the table; somebody may have come first. */
-export const write = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
-  const words = yield* due(sql)
-  if (words === undefined) return
-  // COMMENT takes no parameters.
-  const [comment] = yield* sql<{ readonly statement: string }>`
-    SELECT format('COMMENT ON TABLE armoricore_state IS %L', ${words}::text) AS statement`
-  if (comment !== undefined) yield* sql.unsafe(comment.statement)
-})
+/** `number` is the newest layout of `table` that this version reads; see `SchemaNumber`. */
+export const make = (sql: PgClient.PgClient, table: string, number: number) => {
+  /** The comment that is still to be written, and may be. A table of a newer version is refused. */
+  const due = Effect.gen(function* (): Effect.fn.Return<string | undefined, ConfigurationError | SqlError> {
+    const [found] = yield* sql<Found>`
+      SELECT obj_description(oid, 'pg_class') AS words, pg_has_role(relowner, 'USAGE') AS owned
+      FROM pg_class WHERE oid = to_regclass(${table}::text)`
+    const newer = SchemaNumber.newer(`${table} table in PostgreSQL`, SchemaNumber.numberOf(found?.words), number)
+    if (newer !== undefined) return yield* newer
+    const words = SchemaNumber.withNumber(found?.words, number)
+    return found?.owned === false || found?.words === words ? undefined : words
+  })
+  /** Under the lock of those who make the table; somebody may have come first. */
+  const write = Effect.gen(function* () {
+    const words = yield* due
+    if (words === undefined) return
+    // COMMENT takes no parameters.
+    const [comment] = yield* sql<{ readonly statement: string }>`
+      SELECT format('COMMENT ON TABLE %I IS %L', ${table}::text, ${words}::text) AS statement`
+    if (comment !== undefined) yield* sql.unsafe(comment.statement)
+  })
+  return { due, write }
+}

@@ -30,6 +30,9 @@ interface Row {
   readonly revision: string
 }
 
+/** Of the layout of the table. */
+const schemaOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_state", 1)
+
 const sweepEvery = Duration.minutes(1)
 
 const make = Effect.gen(function* () {
@@ -147,7 +150,7 @@ const make = Effect.gen(function* () {
           })
         }
         // A service without the right to make tables may look whether they are there.
-        const isUnnumbered = (yield* orSql(PostgresSchema.due(sql))) !== undefined
+        const isUnnumbered = (yield* orSql(schemaOf(sql).due)) !== undefined
         if (!found.there || isUnnumbered) {
           yield* orSql(sql.withTransaction(prepare(sql, found.there)))
         }
@@ -161,7 +164,7 @@ const prepare = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: bool
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_state')::bigint)`
   // The owner of the tables need not have the right to make others.
   if (!there) yield* createTables(sql)
-  yield* PostgresSchema.write(sql)
+  yield* schemaOf(sql).write
 })
 
 const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
