@@ -6,9 +6,9 @@
  * One message goes out for whatever changed within the moment, however large the rooms are, and each node takes it once.
  */
 import { PresenceStatus } from "@armoricore/domain/events/realtime"
-import { type Duration, Effect, FiberMap, FiberSet, Schedule, Schema } from "effect"
+import { type Duration, Effect, FiberSet, Schedule, Schema } from "effect"
 import { Cluster, everybody } from "../cluster/Cluster.ts"
-import { combine, type Delta, type Entry, type PresenceSet } from "./PresenceSet.ts"
+import { combine, type Delta, type Entry, type PresenceSet, type Snapshot } from "./PresenceSet.ts"
 
 const Meta = Schema.Struct({
   phx_ref: Schema.String,
@@ -49,20 +49,34 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const cluster = yield* Cluster
   if (!cluster.isShared) return { note: () => Effect.void } satisfies PresenceExchange
-  const flushes = yield* FiberSet.make<void>()
-  const mending = yield* FiberMap.make<string>()
-  const fork = yield* FiberMap.runtime(mending)()
+  const fibers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(fibers)()
   const run = Effect.runForkWith(yield* Effect.context<never>())
   /** Of nodes whose snapshot is on its way. */
   const waiting = new Map<string, Array<Delta>>()
   let outgoing: Array<Delta> = []
 
-  const flush = Effect.gen(function* () {
-    yield* Effect.sleep(options.gather)
+  /** All that was gathered, as one. */
+  const take = (): Delta | undefined => {
     const delta = combine(outgoing)
     outgoing = []
-    if (delta !== undefined) yield* cluster.tell(everybody, kinds.delta, delta)
-  })
+    return delta
+  }
+  const send = (delta: Delta | undefined): Effect.Effect<void> =>
+    delta === undefined ? Effect.void : cluster.tell(everybody, kinds.delta, delta)
+  const flush = Effect.andThen(
+    Effect.sleep(options.gather),
+    Effect.suspend(() => send(take())),
+  )
+
+  /** Whether it has all that the node said until now. */
+  const restore = (node: string, snapshot: Snapshot): boolean => {
+    set.restore(snapshot)
+    const later = waiting.get(node) ?? []
+    const missing = later.findIndex((delta) => set.merge(delta) === "gap")
+    waiting.set(node, missing === -1 ? [] : later.slice(missing))
+    return missing === -1
+  }
 
   const mend = (node: string) =>
     Effect.gen(function* () {
@@ -70,11 +84,9 @@ export const make = Effect.fnUntraced(function* (
       if (snapshot === undefined || snapshot.node !== node) return yield* Effect.fail("no answer")
       // It may have gone while it answered; its users went with it.
       if (!cluster.others().includes(node)) return
-      set.restore(snapshot)
-      const later = waiting.get(node) ?? []
-      waiting.delete(node)
-      for (const delta of later) merge(delta)
+      const isWhole = restore(node, snapshot)
       yield* options.changed
+      if (!isWhole) return yield* Effect.fail("more was missed meanwhile")
     }).pipe(
       // The next heartbeat shows again that something is missing.
       Effect.retry({ schedule: Schedule.spaced("1 second"), times: 3 }),
@@ -82,10 +94,11 @@ export const make = Effect.fnUntraced(function* (
       Effect.ensuring(Effect.sync(() => waiting.delete(node))),
     )
 
+  /** What comes meanwhile waits; asking again would only begin anew. */
   const want = (node: string): void => {
     if (waiting.has(node)) return
     waiting.set(node, [])
-    fork(node, mend(node))
+    fork(mend(node))
   }
 
   const merge = (delta: Delta): void => {
@@ -100,7 +113,11 @@ export const make = Effect.fnUntraced(function* (
     merge(value)
     run(options.changed)
   })
-  yield* cluster.on(kinds.snapshot, Schema.Unknown, ({ answer }) => answer(set.snapshot()))
+  yield* cluster.on(kinds.snapshot, Schema.Unknown, ({ answer }) => {
+    // What is gathered is in the snapshot: told later, in one delta with what follows, it would fit nobody who has that.
+    run(send(take()))
+    answer(set.snapshot())
+  })
   yield* cluster.onBeat(
     "presence",
     Version,
@@ -120,7 +137,7 @@ export const make = Effect.fnUntraced(function* (
     note: (delta) =>
       Effect.suspend(() => {
         outgoing.push(delta)
-        return outgoing.length === 1 ? Effect.asVoid(FiberSet.run(flushes, flush)) : Effect.void
+        return outgoing.length === 1 ? Effect.asVoid(FiberSet.run(fibers, flush)) : Effect.void
       }),
   } satisfies PresenceExchange
 })
