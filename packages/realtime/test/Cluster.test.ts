@@ -161,6 +161,30 @@ describe("several nodes", () => {
     }),
   )
 
+  it.live("who came to a room while its node was cut off hears what was said on other nodes, once it is healed", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      yield* b.cut
+      const { client: bob, response } = yield* enter(b, "bob", chat)
+      assert.deepStrictEqual(Object(response)["messages"], [])
+      say(alice, "meanwhile")
+      yield* until(() => contents(alice).length === 1)
+      yield* b.heal
+      yield* until(() => framesOf(bob, "phx_error").length === 1 || contents(bob).length === 1)
+      // As the official client does.
+      bob.send("2", "again", chat, "phx_join", {})
+      yield* until(() => framesOf(bob, "phx_reply").some(([, ref]) => ref === "again"))
+      const [, , , , reply] = framesOf(bob, "phx_reply").find(([, ref]) => ref === "again") ?? assert.fail()
+      const { messages } = Object(reply["response"])
+      assert.deepStrictEqual([messages.length, messages[0]?.content], [1, "meanwhile"])
+      say(alice, "after")
+      yield* until(() => contents(bob).includes("after"))
+      assert.strictEqual(framesOf(bob, "phx_error").length, 1)
+    }),
+  )
+
   it.live("presence agrees after joins, leaves, a drain, a kill, and a cut that heals", () =>
     Effect.gen(function* () {
       const topic = "presence:room:r"

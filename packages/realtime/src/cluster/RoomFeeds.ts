@@ -1,7 +1,8 @@
 /**
  * What is added to the histories of this node's rooms, on whichever node, told to this node's sockets: in the order of
  * numbers, each once. The history itself says what was added, so that nothing depends on the life of the node that added
- * it. What was not heard (the bus was away, a message was lost) is read from the history.
+ * it. What was not heard (the bus was away, a message was lost) is read from the history; who came while nothing could be
+ * heard joins again.
  */
 import { type Added, History, type Item } from "@armoricore/history/History"
 import { Effect, Latch, Schedule, Semaphore } from "effect"
@@ -31,6 +32,8 @@ export const make = Effect.fnUntraced(function* (options: {
   const turns = yield* Semaphore.make(readsAtOnce)
   /** One for each open topic: what it has is looked at again. */
   const checks = new Set<() => void>()
+  /** Topics that somebody came to before what is added to them was heard. */
+  const blind = new Set<string>()
 
   const tell = (topic: string, items: ReadonlyArray<Item>): void => {
     for (const item of items) options.tell(topic, item)
@@ -63,6 +66,8 @@ export const make = Effect.fnUntraced(function* (options: {
     )
     // Heard first and read then: what is added between the two waits in the sequence.
     const { items } = yield* readPatiently(topic, { limit: 1 })
+    // What was added since they came is neither in the answer to their join nor told from here on.
+    if (blind.delete(topic)) options.miss(topic)
     tell(topic, sequence.begin(items.at(-1)?.seq ?? 0))
 
     const mend = Effect.gen(function* () {
@@ -97,5 +102,13 @@ export const make = Effect.fnUntraced(function* (options: {
   yield* cluster.onNode((change) => {
     if (change === "lost") for (const check of checks) check()
   })
-  return { ready: feeds.ready } satisfies RoomFeeds
+  return {
+    ready: (topic) =>
+      Effect.andThen(
+        feeds.ready(topic),
+        Effect.sync(() => {
+          if (!feeds.isReady(topic)) blind.add(topic)
+        }),
+      ),
+  } satisfies RoomFeeds
 })
