@@ -78,7 +78,7 @@ const streamOf = ({ from }: ReturnType<typeof consumersOf>[number]): string =>
 export const publishRights = (service: ServiceName): ReadonlyArray<readonly [why: string, ReadonlyArray<string>]> => {
   const consumers = [...consumersOf([service]), ...webhookConsumers]
   const workers = service === "realtime" ? (["media", "notify", "ai"] as const) : ([service] as const)
-  const letters = [
+  const letterNames = [
     service,
     ...(service === "media" ? ["guard"] : []),
     ...(service === "realtime" ? ["operator"] : []),
@@ -92,7 +92,7 @@ export const publishRights = (service: ServiceName): ReadonlyArray<readonly [why
         ...published(service).map((type) => `armoricore.${type}`),
         ...workers.map((worker) => `armoricore-work.${worker}.>`),
         ...live[service].map((topic) => `armoricore-live.${topic}`),
-        ...letters.map((from) => `armoricore-dead.${from}.>`),
+        ...letterNames.map((from) => `armoricore-dead.${from}.>`),
       ],
     ],
     [
@@ -134,7 +134,7 @@ export const publishRights = (service: ServiceName): ReadonlyArray<readonly [why
         "$JS.API.STREAM.PURGE.OBJ_ARMORICORE_DEAD",
       ],
     ],
-    ...(service === "realtime" ? [history] : []),
+    ...(service === "realtime" ? [history, letters(service)] : []),
   ]
 }
 
@@ -151,6 +151,26 @@ const history = [
     "$JS.API.CONSUMER.DELETE.ARMORICORE_HISTORY.*",
   ],
 ] as const
+
+/** The operators' API stands where the sockets are, and a letter goes back to whichever service could not handle it. */
+const letters = (service: ServiceName) => {
+  const own = published(service)
+  const others = eventTypes.filter((type) => catalogue[type].stored && !own.includes(type))
+  return [
+    "what operators do with the dead letters of every service: read, send again, discard",
+    [
+      ...others.map((type) => `armoricore.${type}`),
+      "$JS.API.DIRECT.GET.ARMORICORE_DEAD",
+      "$JS.API.STREAM.MSG.DELETE.ARMORICORE_DEAD",
+      // A large body is read through a consumer that the client looks up and makes.
+      "$JS.API.STREAM.NAMES",
+      "$JS.API.CONSUMER.CREATE.OBJ_ARMORICORE_DEAD",
+      "$JS.API.CONSUMER.CREATE.OBJ_ARMORICORE_DEAD.>",
+      "$JS.API.CONSUMER.DELETE.OBJ_ARMORICORE_DEAD.*",
+      "$JS.FC.OBJ_ARMORICORE_DEAD.>",
+    ],
+  ] as const
+}
 
 /** What a service's user hears. */
 export const subscribeRights = (service: ServiceName): ReadonlyArray<string> => [

@@ -5,12 +5,13 @@
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
+import { OperatorClient } from "@armoricore/operator"
 import { channel } from "@armoricore/realtime/client"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Redacted } from "effect"
+import { Context, Effect, Layer, Logger, Redacted } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
@@ -172,6 +173,34 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
               types.includes(type),
             ),
         )
+
+        // operators: what failed is made again by the service that it is of, and every node is asked
+        const operator = yield* tokenFor(env, "--user", "ida", "--role", "operator")
+        const built = yield* Layer.build(OperatorClient.layer({ url, token: Redacted.make(operator) }))
+        const api = Context.get(built, OperatorClient)
+        const captions = { kind: "transcription", media_id: "m2" } as const
+        const before = yield* until(api.GetJob(captions), ({ status }) => status === "failed")
+        yield* api.RetryJob(captions)
+        yield* until(
+          api.GetJob(captions),
+          ({ event_id, status }) => status === "failed" && event_id !== before.event_id,
+        )
+        assert.deepStrictEqual((yield* api.GetOverview()).silent, [])
+        yield* api.PauseCircuit({ name: "route:inbox", reason: "" })
+        yield* api.ResumeCircuit({ name: "route:inbox" })
+        const letters = yield* api.ListDeadLetters({})
+        assert.sameMembers(
+          letters.map(({ consumer }) => consumer),
+          ["media-media-uploaded", "guard"],
+        )
+        const id = letters.find(({ consumer }) => consumer !== "guard")?.id ?? ""
+        yield* api.ReplayDeadLetter({ id })
+        const again = yield* until(api.ListDeadLetters({ service: "media" }), (found) =>
+          found.some((one) => one.id !== id && one.consumer !== "guard"),
+        )
+        yield* api.DiscardDeadLetter({ id: again.find(({ consumer }) => consumer !== "guard")?.id ?? "" })
+        assert.lengthOf(yield* api.ListAudit({}), 5)
+
         for (const [name, { program }] of processes) {
           const faults = program
             .said()
@@ -179,7 +208,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
             .filter((line) => /permission|may not|forbidden/i.test(line))
           assert.deepStrictEqual(faults, [], name)
         }
-      }).pipe(Effect.provide(NodeServices.layer)),
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
     120_000,
   )
 })

@@ -115,6 +115,17 @@ describe.skipIf(program.missing)("deploy/nats.conf", () => {
         }).pipe(Effect.scoped, Effect.provide(as("media")))
         const [letter] = yield* admin.deadLetters.list({ limit: 10 })
         assert.strictEqual(letter?.body.byteLength, 2_000_000)
+        // The operators' API is where the sockets are: it could not even see the letters.
+        yield* Effect.gen(function* () {
+          const { deadLetters, publish } = yield* EventBus
+          const [seen] = yield* deadLetters.list({ limit: 10 })
+          assert.strictEqual(seen?.body.byteLength, 2_000_000)
+          for (const type of ["media.ready", "notification.sent", "transcription.failed"]) {
+            yield* publish({ address: Address.event(type), id: `${type} again`, body: bytes("again") })
+          }
+          yield* deadLetters.remove(seen?.letterId ?? "")
+          assert.deepStrictEqual(yield* deadLetters.list({ limit: 10 }), [])
+        }).pipe(Effect.scoped, Effect.provide(as("realtime")))
       }).pipe(Effect.scoped, Effect.provide(setup))
     }).pipe(Effect.provide(Logger.layer([]))),
   )
