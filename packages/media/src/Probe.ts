@@ -6,11 +6,12 @@
  * believed before it is checked here (`-max_pixels` only prints).
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Effect, Option } from "effect"
+import { Effect, Option, Path } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputGuards, loopbackGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
 import * as PacketTimes from "./PacketTimes.ts"
+import * as PictureBrand from "./PictureBrand.ts"
 import * as Report from "./ProbeReport.ts"
 import type { AudioInfo, Rational, VideoInfo } from "./ProbeReport.ts"
 
@@ -72,6 +73,10 @@ export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes
       ),
     )
 
+  const path = yield* Path.Path
+  const brand = typeof address === "string" ? yield* PictureBrand.read(path.join(cwd, address)) : undefined
+  if (brand === "heif") return yield* failure("unsupported_format", "a HEIC photo")
+
   const answer = yield* inspect(["-print_format", "json", "-show_format", "-show_streams"])
   if (answer.code !== 0) {
     return yield* /moov atom not found|truncat|partial file|end of file/i.test(answer.stderr)
@@ -87,7 +92,7 @@ export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes
   const cover = report.streams.find(Report.isCover)
   const heard = report.streams.filter(Report.isSound)
   const sound = Report.preferred(heard)
-  const isImage = report.format.format_name.endsWith("_pipe")
+  const isImage = report.format.format_name.endsWith("_pipe") || brand === "avif"
   // A cover picture alone is a picture: some tools write a photo so.
   const picture = Report.preferred(pictures) ?? (sound === undefined ? cover : undefined)
   if (picture === undefined && sound === undefined) {
