@@ -113,6 +113,21 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           [["ready", ["en"]]],
         )
 
+        // Captions that wait for an engine which takes nobody are cancelled there.
+        speech.habits.busy = 1_000
+        const unheard = { ...captions, media_id: grant.media_id }
+        yield* send(here.url, publisher, "transcription.requested", {
+          media_id: grant.media_id,
+          user_id: "ada",
+          source_file_path: grant.file_path,
+          language: "en",
+        })
+        yield* until(other.GetJob(unheard), ({ stage }) => stage === "transcribing")
+        yield* api.CancelJob(unheard)
+        const ended = yield* until(other.GetJob(unheard), ({ status }) => status === "failed")
+        assert.strictEqual(ended.error?.code, "cancelled")
+        speech.habits.busy = 0
+
         // A pause holds in the process that sends, and every node shows it.
         yield* api.PauseCircuit({ name: "route:inbox", reason: "trying" })
         const pauseOf = Effect.map(
@@ -191,6 +206,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           "CancelJob done",
           "RetryJob done",
           "RetryJob done",
+          "CancelJob done",
           "PauseCircuit done",
           "ResumeCircuit done",
           "SetLogLevel done",
