@@ -16,6 +16,7 @@ import type * as DeliveryRecord from "./DeliveryRecord.ts"
 import * as Job from "./Job.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Metrics from "./NotifyMetrics.ts"
+import { noLaterThan } from "./Patience.ts"
 import type * as RouteGuard from "./RouteGuard.ts"
 import { RouteGuards } from "./RouteGuards.ts"
 import { Suppressions } from "./Suppressions.ts"
@@ -64,13 +65,18 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         : new TransientError({ dependency: current.value.provider ?? job.channel, code: "no_answer", message })
     })
 
-    /** An interrupted call leaves its outcome unknown at once: nobody needs to wait for the lease. */
-    const letGo = (current: Document | undefined) =>
-      current?.value.status !== "sending"
-        ? Effect.void
-        : records
-            .write(current.value, current, { status: "sending", attempt: current.value.attempt, lease_until: 0 })
-            .pipe(Effect.catch((error) => Effect.logDebug(`a lease was not given back: ${error.message}`)))
+    /** An interrupted call leaves its outcome unknown at once, or is as if it had not been: nobody needs to wait. */
+    const letGo = (current: Document | undefined, { route }: RouteGuard.RouteGuard) => {
+      if (current?.value.status !== "sending") return Effect.void
+      const { attempt, delivery_id } = current.value
+      const after: DeliveryRecord.Change =
+        route.wasWithdrawn?.(delivery_id) === true
+          ? { status: "requested", attempt }
+          : { status: "sending", attempt, lease_until: 0 }
+      return records
+        .write(current.value, current, after)
+        .pipe(Effect.catch((error) => Effect.logDebug(`a lease was not given back: ${error.message}`)))
+    }
 
     const call = Effect.fnUntraced(function* (
       job: Job.Job,
@@ -116,7 +122,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
                 ({ value }): End => ({ _tag: "Taken", state: value }),
               )
             }),
-            Effect.onInterrupt(() => letGo(current)),
+            Effect.onInterrupt(() => letGo(current, guard)),
           ),
         )
         if (end._tag === "Taken") return yield* tell(job, end.state)
@@ -180,13 +186,6 @@ export const waiting = (code: string, message: string, retryAfterMillis: number)
 
 /** The same failure, using up a try. */
 const counted = ({ code, dependency, message }: TransientError) => new TransientError({ dependency, code, message })
-
-const noLaterThan = (error: TransientError, millis: number) => {
-  const { code, dependency, message, retryAfterMillis, waiting } = error
-  if (retryAfterMillis === undefined || retryAfterMillis <= millis) return error
-  const more = waiting === undefined ? {} : { waiting }
-  return new TransientError({ dependency, code, message, retryAfterMillis: millis, ...more })
-}
 
 const sooner = (a: TransientError, b: TransientError) => (a.retryAfterMillis ?? 0) < (b.retryAfterMillis ?? 0)
 

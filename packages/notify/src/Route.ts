@@ -113,6 +113,11 @@ export interface Route {
   /** Names what fails together, where a route reaches several servers: each has a circuit of its own. */
   readonly circuitOf?: (message: Message) => string
   readonly send: (message: Message) => Effect.Effect<Accepted, RouteError>
+  /**
+   * Whether the interrupted call of a delivery ended before the provider could have its message; asked once. Absent:
+   * nobody knows.
+   */
+  readonly wasWithdrawn?: (deliveryId: string) => boolean
 }
 
 export class Routes extends Context.Service<

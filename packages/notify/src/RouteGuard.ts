@@ -13,9 +13,11 @@
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { type CircuitState, Switchboard } from "@armoricore/worker/Switchboard"
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Random, type Scope, Semaphore } from "effect"
+import * as Barred from "./Barred.ts"
 import * as CallLimit from "./CallLimit.ts"
 import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Metrics from "./NotifyMetrics.ts"
+import { noLaterThan } from "./Patience.ts"
 import {
   type Accepted,
   type KindUnreachable,
@@ -106,7 +108,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
   const board = yield* Switchboard
   const name = `route:${route.name}`
   const options = yield* GuardOptions
-  const { callLimit } = yield* DeliveryPolicy
+  const { callLimit, patience } = yield* DeliveryPolicy
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
   const limit = yield* CallLimit.make(callLimit)
@@ -114,8 +116,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
   const gap = route.perSecond === undefined ? 0 : 1_000 / route.perSecond
   const places = route.atOnce === undefined ? undefined : Semaphore.makeUnsafe(route.atOnce)
   let nextCall = 0
-  /** Kinds of targets that the provider does not reach, and until when messages to them wait at least. */
-  const barred = new Map<string, number>()
+  const barred = Barred.make(route.name, options.pause, clock)
 
   /** Waiting messages come back spread out, not all in the same millisecond. */
   const closed = (why: Closed["why"], waitMillis: number): Closed => ({
@@ -202,29 +203,6 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     )
   }
 
-  /** The route goes on: who is of the kind is known by the answer alone. */
-  const bar = ({ kind, message }: KindUnreachable): Effect.Effect<void> | undefined => {
-    const now = clock.currentTimeMillisUnsafe()
-    const until = barred.get(kind) ?? 0
-    if (until > now) return undefined
-    barred.set(kind, now + Duration.toMillis(options.pause))
-    return Effect.andThen(
-      Metrics.set(Metrics.paused, `${route.name} to ${kind}`, true),
-      Effect.logError(`ALARM: the route ${route.name} does not reach ${kind}, messages to such wait: ${message}`, {
-        route: route.name,
-      }),
-    )
-  }
-
-  /** Messages that wait come again within a pause and a quarter of it: where none was barred since, none is. */
-  const unbar = (): Effect.Effect<void> => {
-    const before = clock.currentTimeMillisUnsafe() - Duration.toMillis(options.pause)
-    const over = [...barred].flatMap(([kind, until]) => (until < before && barred.delete(kind) ? [kind] : []))
-    return Effect.forEach(over, (kind) => Metrics.set(Metrics.paused, `${route.name} to ${kind}`, false), {
-      discard: true,
-    })
-  }
-
   const judge = (circuit: Circuit, error: CallError, probe: boolean): Effect.Effect<void> | undefined => {
     switch (error._tag) {
       case "OutcomeUnknown":
@@ -259,7 +237,7 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     if (Exit.isSuccess(exit)) {
       circuit.foreign = 0
       say(healthy(circuit))
-      if (barred.size > 0) say(unbar())
+      say(barred.review())
       return Exit.succeed(exit.value)
     }
     const found = isLate
@@ -274,11 +252,11 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     }
     if (error._tag === "KindUnreachable") {
       say(healthy(circuit))
-      say(bar(error))
+      say(barred.add(error))
       return Exit.succeed(closed("route_paused", Duration.toMillis(options.pause)))
     }
     say(judge(circuit, error, probe))
-    return Exit.fail(waitsOutage(circuit, error))
+    return Exit.fail(waitsOutage(circuit, noLaterThan(error, Duration.toMillis(patience))))
   }
 
   const begin = (
@@ -318,7 +296,11 @@ export const make = Effect.fnUntraced(function* (route: Route): Effect.fn.Return
     for (const circuit of circuits.values()) {
       Object.assign(circuit, { failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0 })
     }
-    return Effect.andThen(Metrics.set(Metrics.open, route.name, false), Metrics.set(Metrics.paused, route.name, false))
+    const shown = Effect.andThen(
+      Metrics.set(Metrics.open, route.name, false),
+      Metrics.set(Metrics.paused, route.name, false),
+    )
+    return Effect.andThen(shown, barred.reset)
   })
   const state = Effect.map(Clock.currentTimeMillis, (now) => worstOf([...circuits.values()], now))
   yield* board.add({ name, state, reset })

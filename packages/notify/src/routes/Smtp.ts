@@ -5,18 +5,22 @@
  * | end | class |
  * |---|---|
  * | 250 after the message | accepted |
- * | 4yz, connection lost before the message was complete | transient |
+ * | 4yz, connection lost or silent before the message was complete | transient |
  * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | target dead: the address is suppressed |
  * | 530, 534, 535, 538 or any failure to log in; 5.7.x of the sender before RCPT | configuration |
  * | a certificate that nobody trusts; no TLS where it is asked for | configuration |
  * | other 5yz | permanent |
- * | connection lost after the message was complete | unknown: the server may have taken it |
+ * | no answer in time, or connection lost, after the message was complete | unknown: the server may have taken it |
+ *
+ * A password is sent over TLS alone, except to this machine: whoever strips STARTTLS from the conversation must not get
+ * it. `?tls=optional` allows it for a server that has no TLS.
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
-import { Effect, Redacted } from "effect"
+import { Duration, Effect, Redacted } from "effect"
 import { createTransport } from "nodemailer"
 import { Readable } from "node:stream"
 import { Attachments } from "../Attachments.ts"
+import { DeliveryPolicy } from "../DeliveryPolicy.ts"
 import {
   type Accepted,
   layer as routeLayer,
@@ -62,7 +66,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     greetingTimeout: 10_000,
     socketTimeout: 30_000,
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => transport.close()))
+  yield* Effect.addFinalizer(() => Effect.sync(() => transport.close({ force: true })))
   // Whether the server can have the whole message is known by how far nodemailer has read it. In one piece it takes a
   // third of the writes.
   const streams = new Map<string, Readable>()
@@ -79,25 +83,44 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (content !== undefined) return made(content)
     message.build((error, built) => (error === null ? made(built) : callback(error)))
   })
+  // The guard's limit would leave it unknown whatever was reached: a server that hangs is told of before.
+  const silenceMillis = 0.9 * Duration.toMillis((yield* DeliveryPolicy).callLimit)
+  /** Deliveries whose call was ended before the server could have their message. */
+  const withdrawn = new Set<string>()
 
-  const send: Route["send"] = (message) =>
-    Effect.flatMap(Mail.make(message, from, attachments), (made) => {
-      const mail = Mail.toNodemailer(made)
-      return Effect.callback<Accepted, RouteError>((resume) => {
-        transport.sendMail(mail, (error, sent) => {
-          const complete = streams.get(mail.messageId)?.readableEnded === true
-          streams.delete(mail.messageId)
-          if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, complete)))
-          // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
-          const refused = sent.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
-          resume(
-            refused === undefined
-              ? Effect.succeed({ providerId: mail.messageId })
-              : Effect.fail(failureOf(refused, false)),
-          )
-        })
+  const exchange = (deliveryId: string, mail: ReturnType<typeof Mail.toNodemailer>) =>
+    Effect.callback<Accepted, RouteError>((resume) => {
+      const controller = new AbortController()
+      const isComplete = () => streams.get(mail.messageId)?.readableEnded === true
+      const silence = setTimeout(() => {
+        const complete = isComplete()
+        controller.abort()
+        resume(Effect.fail(complete ? noAnswer : hanging))
+      }, silenceMillis)
+      transport.sendMail({ ...mail, signal: controller.signal }, (error, sent) => {
+        clearTimeout(silence)
+        const complete = isComplete()
+        streams.delete(mail.messageId)
+        if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, complete)))
+        // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
+        const refused = sent.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
+        resume(
+          refused === undefined
+            ? Effect.succeed({ providerId: mail.messageId })
+            : Effect.fail(failureOf(refused, false)),
+        )
+      })
+      return Effect.sync(() => {
+        clearTimeout(silence)
+        if (!isComplete()) withdrawn.add(deliveryId)
+        controller.abort()
       })
     })
+
+  const send: Route["send"] = (message) =>
+    Effect.flatMap(Mail.make(message, from, attachments), (made) =>
+      exchange(message.deliveryId, Mail.toNodemailer(made)),
+    )
 
   return {
     name,
@@ -106,6 +129,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     // What nodemailer would keep waiting is not begun.
     atOnce: connections,
     ...(options.perSecond === undefined ? {} : { perSecond: options.perSecond }),
+    wasWithdrawn: (deliveryId) => withdrawn.delete(deliveryId),
     send,
   } satisfies Route
 })
@@ -120,15 +144,20 @@ interface Failure extends Error {
   readonly responseCode?: number | undefined
 }
 
-const serverOf = (url: URL) => ({
-  host: url.hostname,
-  port: url.port === "" ? (url.protocol === "smtps:" ? 465 : 587) : Number(url.port),
-  secure: url.protocol === "smtps:",
-  ...(url.username === ""
-    ? {}
-    : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
-  ...(url.searchParams.get("tls") === "require" ? { requireTLS: true } : {}),
-})
+const serverOf = (url: URL) => {
+  const tls = url.searchParams.get("tls")
+  const hasLogin = url.username !== ""
+  const requireTLS = tls === "require" || (hasLogin && tls !== "optional" && !isThisMachine(url.hostname))
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port === "" ? (url.protocol === "smtps:" ? 465 : 587) : Number(url.port),
+    secure: url.protocol === "smtps:",
+    ...(hasLogin ? { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } } : {}),
+    ...(requireTLS ? { requireTLS } : {}),
+  }
+}
+
+const isThisMachine = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host)
 
 const loginCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
 /** No such mailbox or domain, a bad address, moved away, disabled. */
@@ -159,7 +188,8 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
       : new TransientError({ dependency: name, code: "unavailable", message })
   }
   if (command === "STARTTLS" && responseCode >= 500) {
-    return misconfigured("SMTP_URL", `the mail server has no TLS, and nothing is sent without it: ${response}`)
+    const cure = "let it offer STARTTLS, or allow it with ?tls=optional where the network is your own"
+    return misconfigured("SMTP_URL", `the mail server has no TLS, and nothing is sent without it; ${cure}: ${response}`)
   }
   if (responseCode < 500) {
     const throttled = responseCode === 450 || responseCode === 451 || responseCode === 452
@@ -169,6 +199,13 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
   if (command === "MAIL FROM") return misconfigured("MAIL_FROM", `the sender is refused: ${response}`)
   return new PermanentError({ code: "refused", message })
 }
+
+const noAnswer = new OutcomeUnknown({ message: "the SMTP server has the message and does not answer" })
+const hanging = new TransientError({
+  dependency: name,
+  code: "unavailable",
+  message: "the SMTP server does not go on; the message was not sent",
+})
 
 const misconfigured = (setting: "SMTP_URL" | "SMTP_CA" | "MAIL_FROM", message: string) =>
   new ConfigurationError({ setting, message: `${setting}: ${message}` })

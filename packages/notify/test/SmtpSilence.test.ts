@@ -1,0 +1,80 @@
+/** Mail servers that hang, and what becomes of the mail: sent later where they cannot have it, unknown where they can. */
+import { WorkerTimes } from "@armoricore/worker/Worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Redacted } from "effect"
+import { Attachments } from "../src/Attachments.ts"
+import * as Smtp from "../src/routes/Smtp.ts"
+import { delivery, ended, heard, notification, policy, ports, push, service, until } from "./support/Installation.ts"
+import * as StuckSmtp from "./support/StuckSmtp.ts"
+
+const from = "no-reply@example.com"
+const attachments = Attachments.layer({ buckets: ["media"] })
+const mail = () => push({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
+
+const installed = (url: Redacted.Redacted<string>, callLimit: Duration.Duration) =>
+  service(Smtp.layer({ url, from }).pipe(Layer.provide(attachments))).pipe(Layer.provide(policy({ callLimit })))
+
+const times = Layer.effect(
+  WorkerTimes,
+  Effect.map(WorkerTimes, (usual) => ({ ...usual, grace: Duration.millis(50) })),
+)
+
+describe("an SMTP server that hangs", () => {
+  for (const stage of StuckSmtp.stages.filter((one) => one !== ".")) {
+    it.live(`regression: a mail was given up as unknown though the server hung at ${stage}`, () =>
+      Effect.gen(function* () {
+        const events = yield* heard
+        const { state, url } = yield* StuckSmtp.make
+        state.silentAt = stage
+        yield* Effect.gen(function* () {
+          const id = yield* mail()
+          yield* until(
+            Effect.sync(() => state.met),
+            (met) => met >= 2,
+          )
+          assert.isEmpty(events)
+          state.silentAt = undefined
+          assert.strictEqual((yield* ended(id))?.status, "sent")
+          assert.strictEqual(state.taken, 1)
+        }).pipe(Effect.provide(installed(url, Duration.millis(500))))
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
+
+  it.live("after the whole message the outcome is unknown, and nothing is sent again", () =>
+    Effect.gen(function* () {
+      const { state, url } = yield* StuckSmtp.make
+      state.silentAt = "."
+      yield* Effect.gen(function* () {
+        const found = yield* ended(yield* mail())
+        assert.deepInclude(found?.deliveries[0]?.summary, { status: "unknown", reason: "no_answer" })
+        state.silentAt = undefined
+        const next = yield* ended(yield* mail())
+        assert.deepInclude(next?.deliveries[0]?.summary, { status: "sent" })
+        assert.strictEqual(state.taken, 2)
+      }).pipe(Effect.provide(installed(url, Duration.millis(500))))
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("regression: a mail was given up as unknown when the program stopped before the server had it", () =>
+    Effect.gen(function* () {
+      const { state, url } = yield* StuckSmtp.make
+      state.silentAt = "RCPT"
+      const id = yield* Effect.gen(function* () {
+        const id = yield* mail()
+        yield* until(
+          Effect.sync(() => state.met),
+          (met) => met >= 1,
+        )
+        return id
+      }).pipe(Effect.provide(installed(url, Duration.minutes(1))))
+      const [planned] = (yield* notification(id))?.deliveries ?? []
+      assert.strictEqual((yield* delivery(planned?.delivery_id ?? ""))?.status, "requested")
+      state.silentAt = undefined
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* ended(id))?.status, "sent")
+        assert.strictEqual(state.taken, 1)
+      }).pipe(Effect.provide(installed(url, Duration.minutes(1))))
+    }).pipe(Effect.scoped, Effect.provide(ports), Effect.provide(times)),
+  )
+})

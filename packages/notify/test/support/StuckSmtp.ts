@@ -1,0 +1,61 @@
+/** A mail server that falls silent at a stage of the conversation until it is told to go on. */
+import { Effect, Redacted } from "effect"
+import { createServer, type Socket } from "node:net"
+
+/** What the client said last, or `CONNECT`; `.` is the end of the message. */
+export const stages = ["CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."] as const
+export type Stage = (typeof stages)[number]
+
+const answers: Readonly<Record<Stage, string>> = {
+  CONNECT: "220 ready",
+  EHLO: "250-here\r\n250 AUTH PLAIN",
+  AUTH: "235 welcome",
+  MAIL: "250 ok",
+  RCPT: "250 ok",
+  DATA: "354 go on",
+  ".": "250 taken",
+}
+
+export const make = Effect.gen(function* () {
+  const sockets = new Set<Socket>()
+  const state: { silentAt: Stage | undefined; taken: number; met: number } = { silentAt: undefined, taken: 0, met: 0 }
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+    socket.on("error", () => {})
+    const say = (stage: Stage) => {
+      if (stage === ".") state.taken++
+      if (state.silentAt === stage) return void state.met++
+      socket.write(`${answers[stage]}\r\n`)
+    }
+    let isMessage = false
+    let text = ""
+    socket.on("data", (chunk) => {
+      text += chunk.toString()
+      for (let end = text.indexOf("\r\n"); end >= 0; end = text.indexOf("\r\n")) {
+        const line = text.slice(0, end)
+        text = text.slice(end + 2)
+        if (isMessage && line !== ".") continue
+        isMessage = line === "DATA"
+        const stage = stages.find((one) => line.startsWith(one))
+        if (stage === undefined) socket.write("250 ok\r\n")
+        else say(stage)
+      }
+    })
+    say("CONNECT")
+  })
+  const port = yield* Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+      })
+    }),
+    () =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        for (const socket of sockets) socket.destroy()
+      }),
+  )
+  return { state, url: Redacted.make(`smtp://user:secret@127.0.0.1:${port}`) }
+})
