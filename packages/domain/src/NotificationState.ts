@@ -108,7 +108,7 @@ export type Attachment = typeof Attachment.Type
 export const Content = Schema.Struct({
   title: Schema.String,
   text: Schema.String,
-  /** E-mail only. */
+  /** E-mail with a template only: other pages are made from the text. */
   html: Schema.optionalKey(Schema.String),
   data: Schema.Record(Schema.String, Schema.Json),
   collapse_key: Schema.optionalKey(Schema.String),

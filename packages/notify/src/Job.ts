@@ -1,6 +1,7 @@
 /** A delivery with everything one needs to know to make it, and what it looks like to a route and in events. */
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
-import type { Channel, DeliveryState, NotificationState, Planned } from "@armoricore/domain/NotificationState"
+import type { Channel, Content, DeliveryState, NotificationState, Planned } from "@armoricore/domain/NotificationState"
+import { fromText } from "./Html.ts"
 import type { Message } from "./Route.ts"
 import { uuidOf } from "./Target.ts"
 
@@ -31,7 +32,8 @@ export const expiresAt = ({ content }: NotificationState): number => content.exp
 export const isExpired = (notification: NotificationState, now: number): boolean => expiresAt(notification) <= now
 
 export const messageOf = ({ notification, planned }: Job, unsubscribeUrl: string | undefined): Message => {
-  const { attachments = none, collapse_key, data, expires_at, html, text, title } = notification.content
+  const { attachments = none, collapse_key, data, expires_at, text, title } = notification.content
+  const html = planned.target.channel === "email" ? htmlOf(notification.content) : undefined
   return {
     deliveryId: planned.delivery_id,
     notificationId: notification.notification_id,
@@ -50,6 +52,17 @@ export const messageOf = ({ notification, planned }: Job, unsubscribeUrl: string
 }
 
 const none: Message["attachments"] = []
+
+/** Of contents without a template: made once for all targets. */
+const pages = new WeakMap<Content, string>()
+
+const htmlOf = (content: Content): string => {
+  const known = content.html ?? pages.get(content)
+  if (known !== undefined) return known
+  const made = fromText(content.title, content.text)
+  pages.set(content, made)
+  return made
+}
 
 /** What is final, as `Verdicts` tell it. */
 export type Final = Pick<DeliveryState, "status" | "provider" | "provider_id" | "reason" | "target_dead" | "dead_since">

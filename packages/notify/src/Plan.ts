@@ -4,15 +4,18 @@ import type { EventOf } from "@armoricore/domain/Events"
 import type { Content, NotificationState, Planned, Target } from "@armoricore/domain/NotificationState"
 import { derivedId } from "@armoricore/domain/Causation"
 import { Clock, Effect, Result } from "effect"
-import { fromText } from "./Html.ts"
 import { deliveryIdOf, faultOf, targetsOf } from "./Target.ts"
 import { Templates } from "./Templates.ts"
 
 type Requested = EventOf<"notification.requested">
 
-/** More would not fit into one document of the state. */
+/** More would not fit into one document of the state, of which a bus takes a megabyte. */
 export const maxTargets = 1_000
 const maxBytes = 700_000
+/** What becomes of a thousand targets takes the rest. */
+const maxStateBytes = 800_000
+/** A request so small cannot make a document too large, unless a template does. */
+const smallBytes = 100_000
 
 /** The publisher's key names the notification where there is one, so that a second request finds the first. */
 export const notificationIdOf = ({ event_id, payload, source }: Requested): string =>
@@ -32,11 +35,14 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
     requested_at: now,
     updated_at: new Date(now).toISOString(),
   }
-  const made = yield* Effect.result(Effect.zip(contentOf(event, bytes), plannedOf(event, notificationId)))
-  if (Result.isSuccess(made)) {
-    const [content, deliveries] = made.success
-    return { ...known, status: "pending", content, deliveries } satisfies NotificationState
-  }
+  const made = yield* Effect.result(
+    Effect.flatMap(Effect.zip(contentOf(event, bytes), plannedOf(event, notificationId)), ([content, deliveries]) => {
+      const state = { ...known, status: "pending", content, deliveries } satisfies NotificationState
+      const isSmall = bytes < smallBytes && payload.template === undefined
+      return isSmall || Buffer.byteLength(JSON.stringify(state)) <= maxStateBytes ? Effect.succeed(state) : tooLarge
+    }),
+  )
+  if (Result.isSuccess(made)) return made.success
   const { code, message } = made.failure
   const nothing = { title: "", text: "", data: {} }
   return {
@@ -78,10 +84,7 @@ const contentOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Content, PermanentError, Templates> {
   const { attachments, category, collapse_key, data = {}, expires_at, template } = payload
   if (bytes > maxBytes) {
-    return yield* refuse(
-      "too_large",
-      `the notification has more than ${maxBytes} bytes; put large parts into attachments`,
-    )
+    return yield* tooLarge
   }
   const plain = { title: payload.title, text: payload.body }
   const rendered = template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {})
@@ -93,7 +96,8 @@ const contentOf = Effect.fnUntraced(function* (
   return {
     title,
     text: rendered.text,
-    ...(mail ? { html: ("html" in rendered ? rendered.html : undefined) ?? fromText(title, rendered.text) } : {}),
+    // What is made from the text is made when it is sent.
+    ...(mail && "html" in rendered && rendered.html !== undefined ? { html: rendered.html } : {}),
     data,
     ...(collapse_key === undefined ? {} : { collapse_key }),
     ...(category === undefined ? {} : { category }),
@@ -104,5 +108,10 @@ const contentOf = Effect.fnUntraced(function* (
 
 /** A title becomes a header: nothing in it may end one. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim()
+
+const tooLarge = new PermanentError({
+  code: "too_large",
+  message: `the notification has more than ${maxBytes} bytes; put large parts into attachments`,
+})
 
 const refuse = (code: string, message: string) => Effect.fail(new PermanentError({ code, message }))

@@ -378,6 +378,22 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
+  it.live("regression: a long mail was too large for a NATS bucket, and waited for ever", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeSmtp
+      const longest = yield* ended(yield* mail("anna@example.org", { body: "&".repeat(690_000) }))
+      assert.strictEqual(longest?.status, "sent")
+      assert.isBelow(JSON.stringify(longest).length, 1_000_000)
+      assert.isAbove(fake.received[0]?.raw.length ?? 0, 5 * 690_000)
+      const more = yield* ended(yield* mail("anna@example.org", { body: "&".repeat(710_000) }))
+      assert.strictEqual(more?.error?.code, "too_large")
+      // What a template makes of a name is not known before.
+      const filled = { template: "welcome", context: { name: "&".repeat(300_000), count: 1 } }
+      assert.strictEqual((yield* ended(yield* mail("anna@example.org", filled)))?.error?.code, "too_large")
+      assert.lengthOf(fake.received, 1)
+    }).pipe(Effect.provide(installed(smtp))),
+  )
+
   it.live("a title cannot add a header", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSmtp

@@ -9,6 +9,9 @@ import { Clock, Effect } from "effect"
 import { layer as routeLayer, type Message, type Route } from "../Route.ts"
 import { hashOf } from "../Target.ts"
 
+/** Of both forms together; of a longer mail the text alone is kept, which fits into a document of the state. */
+const maxShown = 400_000
+
 export const layer = (channels: ReadonlyArray<Channel>) => routeLayer(make(channels))
 
 export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<Channel>) {
@@ -24,7 +27,9 @@ export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<Channel
       to: target.channel === "email" ? target.address : hashOf(target).slice(0, 16),
       title: message.title,
       text: message.text,
-      ...(message.html === undefined ? {} : { html: message.html }),
+      ...(message.html === undefined || message.text.length + message.html.length > maxShown
+        ? {}
+        : { html: message.html }),
       data: message.data,
       attachments: message.attachments.map(({ file_path }) => file_path),
       ...(message.unsubscribeUrl === undefined ? {} : { unsubscribe_url: message.unsubscribeUrl }),
