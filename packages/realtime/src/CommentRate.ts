@@ -6,6 +6,7 @@
 import { Clock, Context, Duration, Effect, Layer, Schedule, Schema } from "effect"
 import { Cluster } from "./cluster/Cluster.ts"
 import { ownerOf } from "./cluster/Rendezvous.ts"
+import * as Elapsed from "./Elapsed.ts"
 import type { Rate } from "./Limits.ts"
 import { Party } from "./Parties.ts"
 
@@ -27,7 +28,8 @@ export class CommentRate extends Context.Service<
         const cluster = yield* Cluster
         const clock = yield* Clock.Clock
         const users = new Map<string, Party>()
-        const sweep = Effect.map(Clock.currentTimeMillis, (now) => {
+        const sweep = Effect.sync(() => {
+          const now = Elapsed.millis(clock)
           for (const user of users.values()) if (user.isForgettable(now)) users.delete(user.key)
         })
         yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced("10 seconds")))
@@ -35,7 +37,7 @@ export class CommentRate extends Context.Service<
         const takeHere = (userId: string): number => {
           const user = users.get(userId) ?? new Party(userId)
           users.set(userId, user)
-          return user.message(rate, clock.currentTimeMillisUnsafe())
+          return user.message(rate, Elapsed.millis(clock))
         }
         yield* cluster.on(kind, Schema.String, ({ value, answer }) => answer(takeHere(value)))
 

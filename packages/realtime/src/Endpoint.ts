@@ -18,6 +18,7 @@ import { type WebSocket, WebSocketServer } from "ws"
 import { Cluster } from "./cluster/Cluster.ts"
 import * as PollRelay from "./cluster/PollRelay.ts"
 import { Channels } from "./Channels.ts"
+import * as Elapsed from "./Elapsed.ts"
 import * as Handshake from "./Handshake.ts"
 import { defaults, type Limits } from "./Limits.ts"
 import * as LongPoll from "./LongPoll.ts"
@@ -137,7 +138,7 @@ export const layer = (
       /** A proxy that nobody named looks like one client with very many sockets: its operator should hear of it. */
       let warnedAt = Number.NEGATIVE_INFINITY
       const warnOf = (address: string): void => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = Elapsed.millis(clock)
         if (now - warnedAt < warnEvery) return
         warnedAt = now
         fork(
@@ -200,14 +201,14 @@ export const layer = (
 
       const relay = yield* PollRelay.make({
         find: (token) => longPoll.find(token),
-        now: () => clock.currentTimeMillisUnsafe(),
+        now: () => Elapsed.millis(clock),
         pollWindow: limits.pollWindow,
       })
       const longPoll: LongPoll.LongPoll = LongPoll.make({
         node: relay.node,
         elsewhere: relay.session,
         maxBodyBytes: limits.maxFrameBytes,
-        now: () => clock.currentTimeMillisUnsafe(),
+        now: () => Elapsed.millis(clock),
         rules,
         makeTransport: (onGone) =>
           new LongPollTransport({
@@ -215,7 +216,7 @@ export const layer = (
             counts: flusher.counts,
             pollWindow: Duration.toMillis(limits.pollWindow),
             pollTimeout: Duration.toMillis(limits.pollTimeout),
-            now: clock.currentTimeMillisUnsafe(),
+            now: Elapsed.millis(clock),
             onGone,
           }),
         open: (request, handshake, makeTransport, done) => {
@@ -235,7 +236,7 @@ export const layer = (
 
       const idleMillis = Duration.toMillis(limits.idleTimeout)
       const sweep = Effect.suspend(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = Elapsed.millis(clock)
         for (const socket of sockets) socket.sweep(now, idleMillis)
         parties.sweep(now)
         return record({

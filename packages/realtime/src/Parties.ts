@@ -9,7 +9,7 @@ import type { Limits, Rate } from "./Limits.ts"
 export class Party {
   readonly key: string
   sockets = 0
-  /** When the allowance of messages and of joins is whole again, epoch milliseconds. */
+  /** When the allowance of messages and of joins is whole again, in milliseconds of `Elapsed`. */
   #messagesWhole = 0
   #joinsWhole = 0
 

@@ -23,6 +23,7 @@ import { type Clock, Effect, Fiber } from "effect"
 import type { Channels } from "./Channels.ts"
 import type { Connected } from "./Connected.ts"
 import { JoinedChannel } from "./JoinedChannel.ts"
+import * as Elapsed from "./Elapsed.ts"
 import { isTooDeep, type Limits, maxDepth } from "./Limits.ts"
 import { type Latest, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { Place } from "./Parties.ts"
@@ -87,7 +88,7 @@ export class Socket implements Receiver, Connected {
     this.serializer = serializer
     this.place = place
     this.openedAt = surroundings.clock.currentTimeMillisUnsafe()
-    this.#heardAt = this.openedAt
+    this.#heardAt = Elapsed.millis(surroundings.clock)
   }
 
   /** From here on it is spoken to. */
@@ -111,7 +112,7 @@ export class Socket implements Receiver, Connected {
   }
 
   heard(): void {
-    this.#heardAt = this.#surroundings.clock.currentTimeMillisUnsafe()
+    this.#heardAt = Elapsed.millis(this.#surroundings.clock)
   }
 
   /** Stops every membership and waits for it: what was said before the end counts, though nobody waits for the answer. */
@@ -192,7 +193,7 @@ export class Socket implements Receiver, Connected {
     this.#transport.close(why)
   }
 
-  /** Closes the socket when its time is over; called now and then. */
+  /** Closes the socket when its time is over; called now and then. `now`: of the time that only goes forward. */
   sweep(now: number, idleMillis: number): void {
     // A paused socket is not heard because nobody listens.
     if (this.#isPaused) this.#heardAt = now
@@ -200,7 +201,8 @@ export class Socket implements Receiver, Connected {
     this.#limited = 0
     if (wasFlooding && !this.#backlogged) this.#transport.resume()
     this.#transport.sweep(now)
-    if (this.identity.expiresAt <= now) this.close(CloseCode.tokenExpired)
+    if (this.identity.expiresAt <= this.#surroundings.clock.currentTimeMillisUnsafe())
+      this.close(CloseCode.tokenExpired)
     else if (now - this.#heardAt >= idleMillis) this.close(CloseCode.idle)
   }
 
@@ -249,7 +251,7 @@ export class Socket implements Receiver, Connected {
   receive(bytes: Buffer, isBinary: boolean): void {
     if (this.#closing) return
     const { clock, limits } = this.#surroundings
-    const now = clock.currentTimeMillisUnsafe()
+    const now = Elapsed.millis(clock)
     this.#heardAt = now
     const tooLarge = bytes.length > limits.maxMessageBytes
     const message = this.#decode(bytes, isBinary, tooLarge)

@@ -1,4 +1,6 @@
 /** Several nodes over one bus and history in memory: what people see is the same on each. */
+import * as Address from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
 import { Operator } from "@armoricore/realtime/Operator"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
@@ -214,6 +216,30 @@ describe("several nodes", () => {
       const late = yield* node()
       const frank = (yield* enter(late, "frank", topic)).client
       yield* agree([alice, erin, frank], ["alice", "erin", "frank"])
+    }),
+  )
+
+  it.live("a node that was cut off says nobody's going, and says again who is there with it", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const updates: Array<string> = []
+      yield* Context.get(a.services, EventBus).listen(Address.event("presence.update"), ({ body }) => {
+        const { user_id, status } = JSON.parse(Buffer.from(body).toString()).payload
+        updates.push(`${user_id} ${status}`)
+      })
+      const topic = "presence:room:r"
+      const alice = (yield* enter(a, "alice", topic)).client
+      const bob = (yield* enter(b, "bob", topic)).client
+      yield* until(() => [alice, bob].every((client) => present(client).join() === "alice,bob"))
+      yield* b.cut
+      yield* until(() => present(alice).join() === "alice" && present(bob).join() === "bob")
+      yield* b.heal
+      yield* until(() => [alice, bob].every((client) => present(client).join() === "alice,bob"))
+      yield* until(() => updates.length === 4)
+      // What b has to say waits for the bus a second at most.
+      yield* Effect.sleep("1200 millis")
+      assert.deepStrictEqual(updates, ["alice online", "bob online", "bob offline", "bob online"])
     }),
   )
 

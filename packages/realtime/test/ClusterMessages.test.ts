@@ -9,7 +9,7 @@ import * as Packed from "@armoricore/realtime/Packed"
 import { serializer } from "@armoricore/realtime/protocol/Frame"
 import { serializer as v1 } from "@armoricore/realtime/protocol/FrameV1"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Queue, Schema, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Queue, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 const message = (payload: RoomMessage["payload"], more: Partial<RoomMessage> = {}): RoomMessage => ({
@@ -141,6 +141,23 @@ describe("Cluster", () => {
       assert.deepStrictEqual([changes, a.others()], [[`left ${c.node}`], [b.node]])
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(a.others(), [b.node])
+    }),
+  )
+
+  it.effect("whoever waits for an answer of a node that goes does not wait any longer", () =>
+    Effect.gen(function* () {
+      const { nodes } = yield* nodesOf(3)
+      const [a, b, c] = nodes
+      if (a === undefined || b === undefined || c === undefined) return assert.fail()
+      yield* b.on("slow", Schema.Null, () => {})
+      yield* c.on("slow", Schema.Null, ({ answer }) => answer(1))
+      const one = yield* Effect.forkChild(a.ask(b.node, "slow", null, Schema.Finite, Duration.hours(1)))
+      const all = yield* Effect.forkChild(a.gather("slow", null, Schema.Finite))
+      yield* Effect.yieldNow
+      yield* b.end
+      assert.isUndefined(yield* Fiber.join(one))
+      const { answers, silent } = yield* Fiber.join(all)
+      assert.deepStrictEqual([answers.map(({ node }) => node), silent], [[c.node], [b.node]])
     }),
   )
 

@@ -35,6 +35,8 @@ export type NodeChange =
   | "left"
   /** It was not heard for too long. */
   | "lost"
+  /** Neither was it heard for too long, nor this node by itself: it is this one that is cut off. */
+  | "unheard"
 
 export class Cluster extends Context.Service<
   Cluster,
@@ -55,7 +57,7 @@ export class Cluster extends Context.Service<
       schema: Wire<A>,
       onHeard: (heard: Heard<A>) => void,
     ) => Effect.Effect<void, never, Scope.Scope>
-    /** What one node answers; `undefined`: it did not in time. */
+    /** What one node answers; `undefined`: it did not in time, or is gone. */
     readonly ask: <A>(
       node: string,
       kind: string,

@@ -2,6 +2,7 @@
 import * as Address from "@armoricore/bus/Address"
 import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
 import { Clock, Deferred, Duration, Effect, Option, Schedule, Schema, Stream } from "effect"
+import * as Elapsed from "../Elapsed.ts"
 import { type Answer, type Cluster, type ClusterOptions, everybody, type Heard, type NodeChange } from "./Cluster.ts"
 import { pack, Unpacker } from "./Parcels.ts"
 
@@ -24,6 +25,8 @@ const patience = Duration.seconds(2)
 
 interface Question {
   readonly take: (node: string, value: unknown) => void
+  /** The node is gone and answers no more. */
+  readonly giveUp: (node: string) => void
 }
 
 interface Beat {
@@ -47,11 +50,14 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
   const nodes = new Map<string, number>()
   /** Those that said `bye`: what of theirs comes late brings them back no more. */
   const departed = new Map<string, number>()
+  /** Whatever is said to all comes back: a node that does not hear itself is the one that is cut off. */
+  let heardMyselfAt = Elapsed.millis(clock)
   const unpacker = new Unpacker()
   let connected = (yield* bus.status) === "connected"
   let count = 0
 
   const change = (kind: NodeChange, other: string) => {
+    if (kind !== "came") for (const question of questions.values()) question.giveUp(other)
     for (const listener of listeners) listener(kind, other)
   }
 
@@ -75,9 +81,10 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     const message = text === undefined ? Option.none() : decodeEnvelope(text)
     if (Option.isNone(message)) return
     const { from, kind, id, value } = message.value
+    if (from === node) heardMyselfAt = Elapsed.millis(clock)
     if (from === node || departed.has(from)) return
     const isNew = !nodes.has(from)
-    nodes.set(from, clock.currentTimeMillisUnsafe())
+    nodes.set(from, Elapsed.millis(clock))
     if (isNew) change("came", from)
     if (kind === "answer") return id === undefined ? undefined : questions.get(id)?.take(from, value)
     handlers.get(kind)?.(from, value, (answer) => {
@@ -112,21 +119,22 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     )
 
   const bye = (other: string): void => {
-    departed.set(other, clock.currentTimeMillisUnsafe())
+    departed.set(other, Elapsed.millis(clock))
     if (nodes.delete(other)) change("left", other)
   }
 
-  let sweptAt = clock.currentTimeMillisUnsafe()
+  let sweptAt = Elapsed.millis(clock)
   const sweep = Effect.sync(() => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = Elapsed.millis(clock)
     // This process itself stood still: what the others said meanwhile still waits to be heard.
     const stood = now - sweptAt - Duration.toMillis(heartbeat)
     sweptAt = now
+    const isDeaf = now - heardMyselfAt > 1.5 * Duration.toMillis(heartbeat)
     for (const [other, at] of nodes) {
       if (stood > Duration.toMillis(heartbeat)) nodes.set(other, now)
       else if (now - at >= lostMillis) {
         nodes.delete(other)
-        change("lost", other)
+        change(isDeaf ? "unheard" : "lost", other)
       }
     }
     for (const [other, at] of departed) if (now - at >= 4 * lostMillis) departed.delete(other)
@@ -180,20 +188,25 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
       const waiting = new Set(to)
       const answers: Array<Answer<A>> = []
       const done = yield* Deferred.make<void>()
-      const take = (from: string, given: unknown) => {
-        const decoded = decode(given)
-        if (Option.isNone(decoded) || !waiting.delete(from)) return
-        answers.push({ node: from, value: decoded.value })
+      const silent: Array<string> = []
+      const settle = (other: string, settled: () => void): void => {
+        if (!waiting.delete(other)) return
+        settled()
         if (waiting.size === 0) Deferred.doneUnsafe(done, Effect.void)
       }
-      questions.set(id, { take })
+      const take = (from: string, given: unknown) => {
+        const decoded = decode(given)
+        if (Option.isSome(decoded)) settle(from, () => answers.push({ node: from, value: decoded.value }))
+      }
+      const giveUp = (other: string) => settle(other, () => silent.push(other))
+      questions.set(id, { take, giveUp })
       const [only] = to
       const addressee = to.length === 1 && only !== undefined ? only : everybody
       yield* send(addressee, kind, value, id).pipe(
         Effect.andThen(Effect.timeoutOption(Deferred.await(done), timeout)),
         Effect.ensuring(Effect.sync(() => questions.delete(id))),
       )
-      return { answers, silent: [...waiting] }
+      return { answers, silent: [...silent, ...waiting] }
     })
 
   const cluster: Cluster["Service"] = {

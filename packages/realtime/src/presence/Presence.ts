@@ -5,7 +5,7 @@
  * A client keeps its picture by refs, so a diff may say what the client knows already. In a room of more than
  * `maxListed` users nobody is listed: its members get an empty state, and `presence_count` at most once a second.
  */
-import { Clock, Context, Duration, Effect, FiberHandle, Layer, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, FiberHandle, Layer, Schema, type Scope } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ownerOf } from "../cluster/Rendezvous.ts"
 import * as OncePerSecond from "../OncePerSecond.ts"
@@ -124,21 +124,42 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       const isThere = (roomId: string, userId: string) =>
         roomTopics.some((prefix) => set.users(prefix + roomId).has(userId))
 
-      const publish = Effect.fnUntraced(function* ({ topic, key, meta }: Entry, status: Meta["status"]) {
+      /** `occasion`: tells apart what is said of one presence more than once, since a cut took it away and gave it back. */
+      const publish = Effect.fnUntraced(function* (
+        { topic, key, meta }: Entry,
+        status: Meta["status"],
+        occasion: string = "",
+      ) {
         const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
         const payload = { user_id: key, room_id: roomOf(topic), status, timestamp }
-        yield* outbox.offer("presence.update", `${meta.phx_ref} ${status}`, payload)
+        yield* outbox.offer("presence.update", `${meta.phx_ref} ${status}${occasion}`, payload)
       })
 
-      const lost = (node: string, entries: ReadonlyArray<Entry>) =>
+      let occasions = 0
+      const newOccasion = () => ` ${cluster.node} ${++occasions}`
+      /** Nodes whose users this one said to be gone. They may have been cut off only, and come back. */
+      const mourned = new Set<string>()
+      const lost = (node: string, entries: ReadonlyArray<Entry>) => {
         // One of those who are left says that its users are gone.
-        ownerOf(node, [cluster.node, ...cluster.others()]) === cluster.node
-          ? Effect.forEach(
-              entries.filter(({ topic, key }) => !isThere(roomOf(topic), key)),
-              (entry) => publish(entry, "offline"),
-              { discard: true },
-            )
-          : Effect.void
+        if (ownerOf(node, [cluster.node, ...cluster.others()]) !== cluster.node) return Effect.void
+        mourned.add(node)
+        const occasion = newOccasion()
+        return Effect.forEach(
+          entries.filter(({ topic, key }) => !isThere(roomOf(topic), key)),
+          (entry) => publish(entry, "offline", occasion),
+          { discard: true },
+        )
+      }
+      const sayAgain = Effect.suspend(() => {
+        const occasion = newOccasion()
+        const here = new Map(set.snapshot().entries.map((entry) => [`${roomOf(entry.topic)} ${entry.key}`, entry]))
+        return Effect.forEach(here.values(), (entry) => publish(entry, entry.meta.status, occasion), { discard: true })
+      })
+      const run = Effect.runForkWith(yield* Effect.context<never>())
+      yield* cluster.onNode((change, node) => {
+        if (change === "came" && mourned.delete(node)) run(cluster.tell(node, mournedKind, null))
+      })
+      yield* cluster.on(mournedKind, Schema.Null, () => void run(sayAgain))
       const exchange = yield* PresenceExchange.make(set, { gather, changed: told, lost })
 
       return {
@@ -179,6 +200,9 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
 
 /** A room is listed again when it is this much smaller than the limit, so that one user more or less does not matter. */
 const listedAgain = 0.8
+
+/** To a node that came back: its users were said to be gone. */
+const mournedKind = "presence.mourned"
 
 const roomTopics = ["chat:room:", "presence:room:"]
 const roomOf = (topic: string): string => topic.slice(topic.lastIndexOf(":") + 1)
