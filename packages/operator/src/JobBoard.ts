@@ -15,7 +15,21 @@ import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/Transcripts"
-import { Clock, Context, Effect, Latch, Layer, Option, PubSub, Result, Scope, Semaphore, Stream } from "effect"
+import {
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Option,
+  PubSub,
+  Result,
+  Scope,
+  Semaphore,
+  Stream,
+} from "effect"
 import type { Job, JobKind, JobStatus } from "./api/Job.ts"
 import * as JobStates from "./JobStates.ts"
 
@@ -49,6 +63,7 @@ export class JobBoard extends Context.Service<
     readonly get: (kind: JobKind, mediaId: string) => Effect.Effect<Found | undefined, PortFailure>
     /** A transcription was sent to be made again under this id; no event tells of it. */
     readonly sentAgain: (job: Job, eventId: string) => Effect.Effect<void>
+    /** Of those that are read so far. */
     readonly counts: Effect.Effect<Counts, PortFailure>
     /** Something, whatever, may have changed. */
     readonly changes: Stream.Stream<void>
@@ -71,6 +86,8 @@ const heardTypes = [
   "transcription.complete",
   "transcription.failed",
 ] as const
+/** How long whoever counts waits for the first reading. */
+const patience = "1 second"
 /** How often transcriptions at work are looked at, and how many of them. */
 const lookEveryMillis = 2_000
 const mostLookedAt = 100
@@ -155,17 +172,32 @@ const make = Effect.gen(function* () {
   )
 
   const turn = Semaphore.makeUnsafe(1)
-  let listening = false
-  /** The first look pays for it; one that fails leaves nothing behind. */
-  const started: Effect.Effect<void, PortFailure> = Effect.suspend(() =>
-    listening
-      ? Effect.void
-      : turn.withPermits(1)(
-          Effect.suspend(() =>
-            listening ? Effect.void : Effect.map(Scope.provide(listen, scope), () => void (listening = true)),
-          ),
+  let starting: Fiber.Fiber<void, PortFailure> | undefined
+  const begin = Effect.gen(function* () {
+    const own = yield* Scope.fork(scope)
+    yield* Effect.onError(Scope.provide(listen, own), () => Scope.close(own, Exit.void))
+  })
+  /**
+   * The first look pays for it; one that fails leaves nothing behind. A million jobs take a while to read: whoever does
+   * not want to wait may go, the reading goes on for the next one.
+   */
+  const started: Effect.Effect<void, PortFailure> = turn
+    .withPermits(1)(
+      Effect.suspend(() =>
+        starting === undefined
+          ? Effect.tap(Effect.forkIn(begin, scope), (fiber) => Effect.sync(() => void (starting = fiber)))
+          : Effect.succeed(starting),
+      ),
+    )
+    .pipe(
+      Effect.flatMap((fiber) =>
+        Effect.tapError(Fiber.join(fiber), () =>
+          Effect.sync(() => {
+            if (starting === fiber) starting = undefined
+          }),
         ),
-  )
+      ),
+    )
 
   const listenedTo = (): ReadonlyArray<Job> =>
     [...jobs.values()].filter(({ kind, status }) => kind === "transcription" && status === "processing")
@@ -229,7 +261,7 @@ const make = Effect.gen(function* () {
           updated_at: new Date(now).toISOString(),
         }),
       ),
-    counts: Effect.map(started, () => {
+    counts: Effect.map(Effect.timeoutOption(started, patience), () => {
       const stages: Record<string, number> = {}
       const ended = { ready: 0, failed: 0 }
       for (const { stage, status } of jobs.values()) {
