@@ -5,6 +5,7 @@
 import { Events, Media, NotFound, Notifications, Transcripts, Uploads } from "@armoricore/api"
 import * as Revocations from "@armoricore/auth/Revocations"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { Cluster } from "@armoricore/realtime/cluster/Cluster"
 import { Endpoint } from "@armoricore/realtime/Endpoint"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -70,7 +71,7 @@ export const serve = Effect.fnUntraced(function* <E, R>(
   const running = Effect.gen(function* () {
     if (link === undefined) return yield* realtimeWorkers > 1 ? runBeside(chosen, realtimeWorkers) : run(chosen, pages)
     const listening = yield* run(new Set(["realtime"]), pages)
-    yield* link.listening(listening.port, listening.url)
+    yield* link.listening(listening.port, listening.url, listening.node)
     return listening
   })
   return yield* running.pipe(Effect.provideContext(readiness), Effect.provide(NodeHttpServer.layerHttpServices))
@@ -105,7 +106,7 @@ const run = Effect.fnUntraced(function* <E, R>(
   yield* readiness.enter("serving")
   yield* Effect.addFinalizer(() => readiness.enter("draining"))
   yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, { port: listening.port })
-  return listening
+  return { ...listening, node: realtime === undefined ? "" : Context.get(realtime, Cluster).node }
 })
 
 /** The first process of several: the workers have the sockets and the port. */

@@ -12,12 +12,12 @@ import * as Program from "./support/Program.ts"
 const room = "chat:room:r"
 
 /** Joined; what comes afterwards is kept. */
-const enter = (url: string, token: string) =>
+const enter = (url: string, token: string, joining: object = {}) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly ws: WebSocket; readonly heard: Array<string> }>((resume) => {
       const ws = new WebSocket(`${url.replace("http", "ws")}/socket/websocket?vsn=2.0.0&token=${token}`)
       const heard: Array<string> = []
-      ws.on("open", () => ws.send(JSON.stringify(["1", "1", room, "phx_join", {}])))
+      ws.on("open", () => ws.send(JSON.stringify(["1", "1", room, "phx_join", joining])))
       ws.on("message", (data) => {
         heard.push(String(data))
         resume(Effect.succeed({ ws, heard }))
@@ -64,6 +64,44 @@ describe("--realtime-workers on the embedded default", () => {
         assert.strictEqual((yield* request(`${url}/readyz`)).status, 200)
         yield* program.signal("SIGTERM")
         assert.strictEqual((yield* Effect.timeout(program.ended, "20 seconds")).code, 0)
+      }).pipe(Effect.provide(NodeServices.layer)),
+    120_000,
+  )
+
+  it.live(
+    "the users of a worker that was killed are gone at once, and not after a time of silence",
+    () =>
+      Effect.gen(function* () {
+        const env = { ARMORICORE_DATA_DIR: yield* Program.folder, LOG_LEVEL: "none" }
+        const { program, url } = yield* start(env, "--realtime-workers", "2")
+        const names = ["alice", "bob"]
+        const people = yield* Effect.forEach(names, (name) =>
+          Effect.flatMap(tokenFor(env, "--user", name), (token) => enter(url, token, { presence: true })),
+        )
+        const stream = "comments:stream:s"
+        for (const { ws } of people) ws.send(JSON.stringify(["2", "2", stream, "phx_join", {}]))
+        const viewers = () => people.map(({ heard }) => heard.findLast((frame) => frame.includes('"viewer_count"')))
+        yield* until(
+          Effect.sync(() => viewers().filter((frame) => frame?.includes('"count":2') === true).length),
+          (count) => count === 2,
+        )
+        yield* until(
+          Effect.sync(() => people.map(({ heard }) => heard.join(" "))),
+          (all) => all.every((heard) => names.every((name) => heard.includes(`"${name}":{"metas"`))),
+        )
+        const [victim] = childrenOf(program.child.pid ?? 0)
+        process.kill(victim ?? 0, "SIGKILL")
+        const killedAt = performance.now()
+        const left = yield* until(
+          Effect.sync(() => people.find(({ ws }) => ws.readyState === WebSocket.OPEN)),
+          (found) => found !== undefined && people.some(({ ws }) => ws.readyState !== WebSocket.OPEN),
+        )
+        const isGone = () =>
+          left?.heard.some((frame) => frame.includes('"leaves":{"')) === true &&
+          left.heard.findLast((frame) => frame.includes('"viewer_count"'))?.includes('"count":1') === true
+        yield* until(Effect.sync(isGone), (gone) => gone)
+        // A node that says nothing is missed after 15 seconds.
+        assert.isBelow(performance.now() - killedAt, 8_000)
       }).pipe(Effect.provide(NodeServices.layer)),
     120_000,
   )

@@ -2,7 +2,8 @@
 import { Schema } from "effect"
 
 export const FromWorker = Schema.Union([
-  Schema.Struct({ said: Schema.Literal("listening"), port: Schema.Int, url: Schema.String }),
+  /** `node`: its name among the nodes of realtime. */
+  Schema.Struct({ said: Schema.Literal("listening"), port: Schema.Int, url: Schema.String, node: Schema.String }),
   /** `id` comes back with the answer. */
   Schema.Struct({ said: Schema.Literal("metrics wanted"), id: Schema.Int }),
   Schema.Struct({ said: Schema.Literal("metrics"), id: Schema.Int, text: Schema.String }),

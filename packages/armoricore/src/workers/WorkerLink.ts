@@ -10,7 +10,8 @@ export const sharedPort = "ARMORICORE_SHARED_PORT"
 
 export interface WorkerLink {
   readonly port: number
-  readonly listening: (port: number, url: string) => Effect.Effect<void>
+  /** `node`: its name among the nodes of realtime. */
+  readonly listening: (port: number, url: string, node: string) => Effect.Effect<void>
   /** Returns when the first process wants this one to end in order. */
   readonly drainAsked: Effect.Effect<void>
   /** The metrics of all processes as one page. */
@@ -55,7 +56,7 @@ export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(functio
   })
   return {
     port: Number(process.env[sharedPort]),
-    listening: (port, url) => Effect.sync(() => say({ said: "listening", port, url })),
+    listening: (port, url, node) => Effect.sync(() => say({ said: "listening", port, url, node })),
     drainAsked: Deferred.await(drain),
     metrics: Effect.gen(function* () {
       const id = ++count

@@ -1,8 +1,11 @@
 /**
  * Realtime on all cores: the first process starts workers that share its port, and ends them in order. Connections are
- * dealt out in turn (`node:cluster`). A worker that dies is replaced; its sockets come back to the others meanwhile. One
- * that cannot even start ends the program, for the next one would not do better.
+ * dealt out in turn (`node:cluster`). A worker that dies is replaced; its sockets come back to the others meanwhile, which
+ * hear of it, so that its users are gone at once. One that cannot even start ends the program, for the next one would not do
+ * better.
  */
+import type { EventBus } from "@armoricore/bus/EventBus"
+import { sayDied } from "@armoricore/realtime/cluster/Membership"
 import { Deferred, Duration, Effect, Fiber, FiberSet, Option, Ref } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import cluster, { type Worker } from "node:cluster"
@@ -18,6 +21,12 @@ export interface Listening {
   readonly url: string
 }
 
+interface End {
+  /** Its name among the nodes of realtime; `undefined`: it never served. */
+  readonly node: string | undefined
+  readonly how: string
+}
+
 /** After a worker died. */
 const pause = Duration.seconds(1)
 /** How long others may take to give their metrics. */
@@ -30,10 +39,11 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
   const settings = yield* Settings
   const port = settings.PORT === 0 ? yield* freePort(settings.HOST) : settings.PORT
   const workers = new Set<Worker>()
-  const serving = new Set<Worker>()
+  /** By the names of their nodes. */
+  const serving = new Map<Worker, string>()
   const isEnding = yield* Ref.make(false)
   const fibers = yield* FiberSet.make<void, CommandFailed>()
-  const fork = yield* FiberSet.runtime(fibers)()
+  const fork = yield* FiberSet.runtime(fibers)<EventBus>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
   cluster.setupPrimary({ exec: process.argv[1] ?? "", args: process.argv.slice(2), execArgv: process.execArgv })
 
@@ -63,7 +73,7 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
     })
 
   const launch = (ready: Deferred.Deferred<Listening, CommandFailed>) =>
-    Effect.callback<string>((resume) => {
+    Effect.callback<End>((resume) => {
       const worker = cluster.fork({ [sharedPort]: port })
       workers.add(worker)
       worker.on("message", (message) => {
@@ -71,7 +81,7 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
         if (Option.isNone(read)) return
         const { value } = read
         if (value.said === "listening") {
-          serving.add(worker)
+          serving.set(worker, value.node)
           Deferred.doneUnsafe(ready, Effect.succeed(value))
         }
         if (value.said === "metrics") answers.get(value.id)?.(value.text)
@@ -80,19 +90,21 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
         run(Effect.map(gather(worker), (metrics) => say(worker, { asked: "take metrics", id, metrics })))
       })
       worker.on("exit", (code: number | null, signal: string | null) => {
+        const node = serving.get(worker)
         workers.delete(worker)
         serving.delete(worker)
-        resume(Effect.succeed(signal === null ? `ended with ${code}` : `was killed with ${signal}`))
+        resume(Effect.succeed({ node, how: signal === null ? `ended with ${code}` : `was killed with ${signal}` }))
       })
     })
 
   const keep = (ready: Deferred.Deferred<Listening, CommandFailed>) =>
     Effect.gen(function* () {
       for (;;) {
-        const end = yield* launch(ready)
+        const { node, how } = yield* launch(ready)
         if (yield* Ref.get(isEnding)) return
         if (!Deferred.isDoneUnsafe(ready)) return yield* Deferred.fail(ready, couldNotStart)
-        yield* Effect.logError(`a realtime worker ${end}; another one takes its place`)
+        yield* Effect.logError(`a realtime worker ${how}; another one takes its place`)
+        if (node !== undefined) yield* Effect.catch(sayDied(node), missed)
         yield* Effect.sleep(pause)
       }
     }).pipe(Effect.asVoid)
@@ -126,5 +138,8 @@ const freePort = (host: string) =>
       server.close(() => resume(Effect.succeed(port)))
     })
   })
+
+/** Its users go when the other nodes miss it. */
+const missed = (error: Error) => Effect.logDebug("nobody was told that a realtime worker is gone", error)
 
 const couldNotStart = new CommandFailed({ message: "a realtime worker could not start; its own message says why" })

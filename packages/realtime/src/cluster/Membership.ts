@@ -20,6 +20,9 @@ const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
 const Beats = Schema.Record(Schema.String, Schema.Unknown)
 const Nothing = Schema.Unknown
 
+/** Said in the name of a node by whoever saw its process end. */
+const died = "died"
+
 /** How long others may take to answer. */
 const patience = Duration.seconds(2)
 
@@ -33,6 +36,13 @@ interface Beat {
   readonly value: () => unknown
   readonly heard: (node: string, value: unknown) => void
 }
+
+/** Tells the others that this node's process ended, so that they need not wait until they miss it. */
+export const sayDied = (node: string) =>
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    yield* bus.broadcast(Address.live("cluster.all"), Buffer.from(JSON.stringify({ from: node, kind: died })))
+  })
 
 export const make = Effect.fnUntraced(function* (node: string, options: ClusterOptions) {
   const bus = yield* EventBus
@@ -48,7 +58,7 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
   const disconnects = new Set<() => void>()
   /** When each was heard last. */
   const nodes = new Map<string, number>()
-  /** Those that said `bye`: what of theirs comes late brings them back no more. */
+  /** Those that said `bye`, or that died: what of theirs comes late brings them back no more. */
   const departed = new Map<string, number>()
   /** Whatever is said to all comes back: a node that does not hear itself is the one that is cut off. */
   let heardMyselfAt = Elapsed.millis(clock)
@@ -84,6 +94,8 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     if (from === node) heardMyselfAt = Elapsed.millis(clock)
     if (from === node || departed.has(from)) return
     const isNew = !nodes.has(from)
+    // Nobody knew it, and nobody needs to any more.
+    if (isNew && (kind === "bye" || kind === died)) return void departed.set(from, Elapsed.millis(clock))
     nodes.set(from, Elapsed.millis(clock))
     if (isNew) change("came", from)
     if (kind === "answer") return id === undefined ? undefined : questions.get(id)?.take(from, value)
@@ -118,9 +130,9 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
       ),
     )
 
-  const bye = (other: string): void => {
+  const gone = (kind: "left" | "lost", other: string): void => {
     departed.set(other, Elapsed.millis(clock))
-    if (nodes.delete(other)) change("left", other)
+    if (nodes.delete(other)) change(kind, other)
   }
 
   let sweptAt = Elapsed.millis(clock)
@@ -146,7 +158,8 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     run(send(from, "beat", beatsNow()))
   })
   yield* on("beat", Beats, ({ from, value }) => noteBeats(from, value))
-  yield* on("bye", Nothing, ({ from }) => bye(from))
+  yield* on("bye", Nothing, ({ from }) => gone("left", from))
+  yield* on(died, Nothing, ({ from }) => gone("lost", from))
 
   yield* bus.listen(Address.live(`cluster.to.${node}`), hear)
   yield* bus.listen(Address.live("cluster.all"), hear, () => {
