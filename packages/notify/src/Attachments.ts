@@ -43,6 +43,8 @@ export class Attachments extends Context.Service<
               ),
             )
           if (info.size > room) {
+            // Nobody reads the rest: the connection that it may hold ends with the first piece.
+            yield* Stream.runHead(body)
             return yield* refuse("attachments_too_large", `the attachments have more than ${maxBytes} bytes together`)
           }
           const content = Buffer.concat(yield* Stream.runCollect(body))

@@ -5,7 +5,7 @@
 import type { Target } from "@armoricore/domain/NotificationState"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Context, Effect, Layer, Redacted } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerResponse } from "effect/http"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { html, page } from "./Html.ts"
 import { Suppressions } from "./Suppressions.ts"
@@ -79,7 +79,7 @@ export const routes = HttpRouter.use(
           : shown(
               200,
               html`<h1>Unsubscribe</h1>
-                <p>You will get no more mail of the kind “${found.category}”.</p>
+                <p>Do you want no more mail of the kind “${found.category}”?</p>
                 <form method="post"><button>Unsubscribe</button></form>`.text,
             ),
       ),
@@ -99,8 +99,7 @@ export const routes = HttpRouter.use(
               <p>This did not work; please try again in a minute.</p>`.text,
           )
         }
-        const request = yield* HttpServerRequest.HttpServerRequest
-        yield* Effect.logInfo("somebody unsubscribed", { category: found.category, one_click: request.url.length > 0 })
+        yield* Effect.logInfo("somebody unsubscribed", { category: found.category })
         return shown(
           200,
           html`<h1>Unsubscribed</h1>

@@ -5,7 +5,18 @@ import { Duration, Effect, Layer, Redacted } from "effect"
 import { Routes } from "../src/Route.ts"
 import { GuardOptions } from "../src/RouteGuard.ts"
 import * as Fcm from "../src/routes/Fcm.ts"
-import { delivery, ended, first, heard, notification, ports, push, service, until } from "./support/Installation.ts"
+import {
+  delivery,
+  ended,
+  first,
+  heard,
+  notification,
+  policy,
+  ports,
+  push,
+  service,
+  until,
+} from "./support/Installation.ts"
 
 const routes = Layer.unwrap(
   Effect.map(FakeFcm, ({ baseUrl, serviceAccount }) => Fcm.layer({ baseUrl, serviceAccount })),
@@ -74,6 +85,31 @@ describe("FCM", () => {
         assert.isAtLeast(Date.now() - start, seconds * 1000)
       }
     }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("regression: a Retry-After beyond all time kept a push for ever, and its state could not be read", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeFcm
+      for (const [index, after] of ["9".repeat(400), "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"].entries()) {
+        fake.answer = (token) =>
+          fake.asked.filter((one) => one === token).length === 1
+            ? { status: 429, code: "QUOTA_EXCEEDED", fcm: true, headers: { "retry-after": after } }
+            : undefined
+        for (const recipients of [
+          [{ fcm_token: `good-token-${index}` }],
+          [{ fcm_token: `good-token-a${index}` }, { fcm_token: `good-token-b${index}` }],
+        ]) {
+          assert.strictEqual((yield* ended(yield* push({ recipients })))?.status, "sent")
+        }
+      }
+    }).pipe(
+      Effect.provide(
+        service(routes).pipe(
+          Layer.provide(policy({ patience: Duration.millis(500) })),
+          Layer.provideMerge(Layer.merge(ports, FakeFcm.layer)),
+        ),
+      ),
+    ),
   )
 
   it.live("a push that expires while its provider asks to wait is told as expired then, not after the wait", () =>

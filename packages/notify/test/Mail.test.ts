@@ -308,7 +308,9 @@ describe("content", () => {
       yield* ended(yield* attach("s3://media/a/report.txt"))
       assert.include(fake.received[0]?.raw, "filename=re_port.txt")
       assert.include(fake.received[0]?.raw, Buffer.from("figures").toString("base64"))
+      yield* storage.put({ bucket: "media", key: "large" }, Buffer.alloc(10_000_001), { contentType: "text/plain" })
       for (const [path, reason] of [
+        ["s3://media/large", "attachments_too_large"],
         ["s3://media/none", "attachment_missing"],
         ["s3://secrets/a", "attachment_bucket"],
       ] as const) {
@@ -391,6 +393,18 @@ describe("content", () => {
       const filled = { template: "welcome", context: { name: "&".repeat(300_000), count: 1 } }
       assert.strictEqual((yield* ended(yield* mail("anna@example.org", filled)))?.error?.code, "too_large")
       assert.lengthOf(fake.received, 1)
+    }).pipe(Effect.provide(installed(smtp))),
+  )
+
+  it.live("letters of every script in names, titles and addresses arrive", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeSmtp
+      for (const address of ["grüße@example.org", "anna@exämple.org", "用户@例子.广告"]) {
+        assert.strictEqual((yield* ended(yield* mail(address, { title: "Приве́т 👋🏽" })))?.status, "sent", address)
+      }
+      assert.strictEqual(fake.received[0]?.to, "grüße@example.org")
+      const [head = ""] = (fake.received[0]?.raw ?? "").split("\r\n\r\n")
+      assert.match(head, /^Subject: =\?UTF-8\?/m)
     }).pipe(Effect.provide(installed(smtp))),
   )
 

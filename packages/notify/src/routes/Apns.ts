@@ -92,6 +92,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return Effect.flatMap(token.get, (access) =>
       Effect.flatMap(post(message, access, body), (answer) => {
         const reason = reasonOf(answer.body)
+        // Of a time that this machine's clock does not show any more: a later try signs anew.
+        if (reason.reason === "InvalidProviderToken")
+          return Effect.andThen(token.refused(access), judge(answer, reason))
         if (reason.reason !== "ExpiredProviderToken") return judge(answer, reason)
         return token.refused(access).pipe(
           Effect.andThen(token.get),
@@ -156,7 +159,9 @@ const refusal = (status: number, { reason, timestamp }: Reason): RouteError => {
   }
   if (configuration.has(reason)) {
     const setting = untrusted.has(reason) ? "APNS_KEY" : "APNS_TOPIC"
-    return misconfigured(setting, `is refused: ${message}`)
+    // Apple compares when the token was signed with its own time, which says nothing of a clock.
+    const clock = untrusted.has(reason) ? "; is the clock of this machine right?" : ""
+    return misconfigured(setting, `is refused: ${message}${clock}`)
   }
   if (status === 429) {
     return new TransientError({ dependency: name, code: "throttled", message, retryAfterMillis: throttleMillis })

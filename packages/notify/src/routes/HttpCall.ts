@@ -39,21 +39,25 @@ const notSent: ReadonlySet<string> = new Set([
   "EHOSTUNREACH",
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
 ])
+
+/** Node's words for a certificate that does not verify: its chain, its dates or its names. */
+export const isUntrusted = (code: string): boolean =>
+  /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code)
+
+/** Whether a call that ended with such a code of the system never left this machine. */
+export const neverLeft = (code: string): boolean => notSent.has(code) || isUntrusted(code)
 
 const fault = (dependency: string, cause: unknown): TransientError | OutcomeUnknown => {
   const code = codeOf(cause)
   const message = `${dependency} did not answer: ${code}`
-  return notSent.has(code)
+  return neverLeft(code)
     ? new TransientError({ dependency, code: "unavailable", message, cause })
     : new OutcomeUnknown({ message })
 }
 
 /** fetch hides the system's code one level down, and behind an AggregateError where it tried several addresses. */
-const codeOf = (error: unknown): string => {
+export const codeOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
   if ("code" in error && typeof error.code === "string") return error.code
   if ("cause" in error && error.cause !== undefined) return codeOf(error.cause)
@@ -61,14 +65,16 @@ const codeOf = (error: unknown): string => {
   return error instanceof Error ? error.message : "an unknown fault"
 }
 
+/** A year. Longer waits are a provider's mistake, and so many digits are no finite number. */
+const longestMillis = 365 * 86_400_000
+
 /** `Retry-After` as seconds or as an HTTP date; undefined where there is none. */
 export const retryAfter = (headers: Headers, name = "retry-after"): Effect.Effect<number | undefined> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const text = headers.get(name)?.trim()
     if (text === undefined || text === "") return undefined
-    if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return Math.round(Number(text) * 1000)
-    const at = Date.parse(text)
-    return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+    const wait = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Math.round(Number(text) * 1000) : Date.parse(text) - now
+    return Number.isNaN(wait) ? undefined : Math.min(longestMillis, Math.max(0, wait))
   })
 
 /** A provider's answer as JSON, `undefined` where it is none. */

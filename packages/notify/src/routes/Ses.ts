@@ -16,6 +16,7 @@ import { Effect } from "effect"
 import { createTransport } from "nodemailer"
 import { Attachments } from "../Attachments.ts"
 import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError } from "../Route.ts"
+import * as HttpCall from "./HttpCall.ts"
 import * as Mail from "./Mail.ts"
 import { tagName, tagOf } from "./SesTag.ts"
 
@@ -113,8 +114,7 @@ const failureOf = (cause: unknown): RouteError => {
     })
   }
   if (!(error instanceof SESv2ServiceException)) {
-    const code = "code" in error && typeof error.code === "string" ? error.code : ""
-    return notSent.has(code)
+    return HttpCall.neverLeft(HttpCall.codeOf(error))
       ? new TransientError({ dependency: name, code: "unavailable", message, cause })
       : new OutcomeUnknown({ message })
   }
@@ -123,5 +123,3 @@ const failureOf = (cause: unknown): RouteError => {
   if (status >= 500) return new TransientError({ dependency: name, code: "unavailable", message })
   return new PermanentError({ code: "refused", message })
 }
-
-const notSent: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"])

@@ -29,6 +29,7 @@ import {
   type RouteError,
   TargetDead,
 } from "../Route.ts"
+import { isUntrusted } from "./HttpCall.ts"
 import * as Mail from "./Mail.ts"
 import * as MimeText from "./MimeText.ts"
 
@@ -163,9 +164,6 @@ const loginCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
 /** No such mailbox or domain, a bad address, moved away, disabled. */
 const deadAddress = /\b5\.(1\.[1236]|2\.1)\b/
 
-/** Node's words for a certificate that does not verify: its chain, its dates or its names. */
-const untrusted = /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/
-
 /** The reply's code and its enhanced code decide; nodemailer's own code cannot tell 451 from 550. */
 const failureOf = (error: Failure, complete: boolean): RouteError => {
   const { code, command = "", originalCode = "", response, responseCode } = error
@@ -173,7 +171,7 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
   if (responseCode === undefined) {
     if (complete)
       return new OutcomeUnknown({ message: "the SMTP server went away after the message and before its answer" })
-    if (untrusted.test(originalCode)) {
+    if (isUntrusted(originalCode)) {
       const cure = "name its authority there, and the server in SMTP_URL as its certificate does"
       return misconfigured("SMTP_CA", `the certificate of the mail server is not trusted (${error.message}); ${cure}`)
     }
