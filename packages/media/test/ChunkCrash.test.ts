@@ -111,7 +111,10 @@ describe.skipIf(missing || nats.missing)("ChunkCrash", () => {
             path.join(stream, "180p/stream.m3u8"),
           ])
           assert.strictEqual(frames.stdout.trim().split("\n")[0], String(36 * 25))
-          // Nothing of those who were killed is left in storage.
+          // Nothing of those who were killed is left on the disk, nor in storage.
+          const own = yield* fs.readDirectory(path.join(folder, "work"))
+          assert.strictEqual(own.length, crew.length)
+          for (const name of own) assert.deepStrictEqual(yield* fs.readDirectory(path.join(folder, "work", name)), [])
           const keys = yield* Stream.runCollect(storage.list("media", "media/film/"))
           assert.isFalse(keys.some(({ key }) => key.includes("/parts/")))
         }).pipe(Effect.provide(portsOf(shared)))
