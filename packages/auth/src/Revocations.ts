@@ -22,7 +22,7 @@ export class Revocations extends Context.Service<
   {
     /**
      * From now on: tokens of the user made until now, or this one token. Succeeds once it is stored; other nodes hear
-     * of it at once while the bus is up. `TransientError`: it may or may not be stored, ask again.
+     * of it at once while the bus is up, and else when it is back. `TransientError`: it may or may not be stored, ask again.
      */
     readonly revoke: (target: Target) => Effect.Effect<void, TransientError | ConfigurationError>
     readonly isRevoked: (identity: Identity) => boolean
@@ -76,6 +76,8 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
     const users = new Map<string, number>()
     const tokens = new Map<string, number>()
     const listeners = new Set<() => void>()
+    /** Stored, and not told to the others yet: the bus was away. */
+    const untold = new Map<string, Revocation>()
 
     const remember = ({ kind, id, at }: Revocation): void => {
       const known = kind === "user" ? users : tokens
@@ -101,6 +103,16 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
       Effect.orDie,
     )
 
+    const tell = (revocation: Revocation) =>
+      Effect.catchTag(bus.broadcast(address, Buffer.from(encode(revocation))), "PermanentError", (error) =>
+        Effect.die(error),
+      )
+    const tellLate = Effect.suspend(() =>
+      Effect.forEach([...untold], ([key, revocation]) => Effect.map(tell(revocation), () => untold.delete(key)), {
+        discard: true,
+      }),
+    ).pipe(Effect.retry(Schedule.spaced("1 second")), Effect.orDie)
+
     const gaps = yield* Effect.acquireRelease(Queue.sliding<true>(1), Queue.shutdown)
     yield* bus.listen(
       address,
@@ -111,17 +123,24 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
     )
     // Listening first: what is revoked while the state is read is heard.
     Queue.offerUnsafe(gaps, true)
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(gaps), patiently)))
+    yield* Effect.forkScoped(Effect.forever(Queue.take(gaps).pipe(Effect.andThen(patiently), Effect.andThen(tellLate))))
 
     return {
       revoke: Effect.fnUntraced(function* (target) {
-        const at = yield* Clock.currentTimeMillis
-        const revocation: Revocation =
-          "userId" in target ? { kind: "user", id: target.userId, at } : { kind: "token", id: target.tokenId, at }
-        yield* stored.put(`${revocation.kind}/${revocation.id}`, revocation, { expiresIn: kept })
+        const isUser = "userId" in target
+        const [kind, id] = isUser ? (["user", target.userId] as const) : (["token", target.tokenId] as const)
+        // A node whose date is behind takes nothing back of what another one revoked.
+        const at = Math.max(yield* Clock.currentTimeMillis, (isUser ? users : tokens).get(id) ?? 0)
+        const revocation: Revocation = { kind, id, at }
+        const key = `${kind}/${id}`
+        yield* stored.put(key, revocation, { expiresIn: kept })
         remember(revocation)
-        const body = Buffer.from(encode(revocation))
-        yield* Effect.catchTag(bus.broadcast(address, body), "PermanentError", (error) => Effect.die(error))
+        yield* Effect.catchTag(tell(revocation), "TransientError", () =>
+          Effect.sync(() => {
+            untold.set(key, revocation)
+            Queue.offerUnsafe(gaps, true)
+          }),
+        )
       }),
       isRevoked: ({ userId, tokenId, issuedAt }) => {
         if (tokenId !== undefined && tokens.has(tokenId)) return true

@@ -1,8 +1,9 @@
+import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { layer, Revocations } from "@armoricore/auth/Revocations"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { assert, it } from "@effect/vitest"
-import { ConfigurationError } from "@armoricore/domain/Errors"
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
@@ -60,5 +61,45 @@ it.effect("a state that is set up only later left revoked tokens valid", () =>
     missing = false
     yield* TestClock.adjust("10 seconds")
     assert.isTrue(second.isRevoked(of("u1")))
+  }).pipe(Effect.provide(ports)),
+)
+
+it.effect(
+  "what was revoked while the bus was away from the state was never heard of by nodes that missed nothing",
+  () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      let isAway = false
+      const cut = Layer.succeed(EventBus, {
+        ...bus,
+        broadcast: (...message) =>
+          isAway
+            ? Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "away" }))
+            : bus.broadcast(...message),
+      })
+      const [one, two] = [yield* Effect.provide(node, cut), yield* node]
+      yield* TestClock.adjust("1 second")
+      isAway = true
+      yield* one.revoke({ userId: "u1" })
+      assert.isTrue(one.isRevoked(of("u1")))
+      yield* TestClock.adjust("10 seconds")
+      assert.isFalse(two.isRevoked(of("u1")))
+      isAway = false
+      yield* TestClock.adjust("2 seconds")
+      assert.isTrue(two.isRevoked(of("u1")))
+    }).pipe(Effect.provide(ports)),
+)
+
+it.effect("a node whose date is behind takes nothing back of what another one revoked", () =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(Duration.toMillis("1 hour"))
+    yield* Effect.flatMap(node, (ahead) => ahead.revoke({ userId: "u1" }))
+    const behind = yield* node
+    yield* Effect.repeat(Effect.yieldNow, { while: () => !behind.isRevoked(of("u1")) })
+    yield* TestClock.setTime(Duration.toMillis("55 minutes"))
+    yield* behind.revoke({ userId: "u1" })
+    const late = yield* node
+    yield* Effect.repeat(Effect.yieldNow, { while: () => !late.isRevoked(of("u1")) })
+    assert.isTrue(late.isRevoked(of("u1", Duration.toMillis("58 minutes"))))
   }).pipe(Effect.provide(ports)),
 )

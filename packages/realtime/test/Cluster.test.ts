@@ -286,6 +286,21 @@ describe("several nodes", () => {
     }),
   )
 
+  it.live("who was banned while a node was cut off is closed when it is back, and let in nowhere", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b, c] = [yield* node(), yield* node(), yield* node()]
+      const token = yield* b.token("mallory")
+      const own = yield* connect(b, { token })
+      yield* b.cut
+      yield* Context.get(a.services, Operator).ban({ userId: "mallory" })
+      assert.isUndefined(own.closed)
+      yield* b.heal
+      yield* until(() => own.closed?.code === 4001)
+      for (const one of [a, b, c]) assert.strictEqual(yield* Effect.flip(connect(one, { token })), 401)
+    }),
+  )
+
   it.live("a long-poll session answers on whichever node a request lands, and is gone with its own", () =>
     Effect.gen(function* () {
       const { node } = yield* make()
