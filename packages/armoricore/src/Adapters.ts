@@ -26,7 +26,7 @@ type Faults = TransientError | ConfigurationError
 export type Role = "owner" | "shared" | "worker"
 
 /** The bus, the state and the history; on NATS all over one connection, embedded all over one engine. */
-const busAndState = (
+export const busAndState = (
   role: Role,
 ): Layer.Layer<EventBus | KeyValue | History, Faults, Settings | FileSystem.FileSystem | Path.Path> =>
   Layer.unwrap(
@@ -183,6 +183,12 @@ const playback: Layer.Layer<
     })
   }),
 )
+
+/** The state alone, where it needs no bus; for `doctor`, which blames each for itself. */
+export const state = Layer.unwrap(Effect.map(postgres, (kept) => kept ?? busAndState("shared")))
+
+/** Where objects lie, alone. */
+export const objects = Layer.provide(storage, PublicUrl.layer)
 
 /** Every port. `PublicUrl` is known once the listener is. */
 export const layer = (role: Role) =>
