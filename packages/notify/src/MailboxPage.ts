@@ -8,7 +8,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 
 const style = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { margin: 0; display: grid; grid-template-columns: minmax(16rem, 24rem) 1fr; min-height: 100vh }
+body { margin: 0; display: grid; grid-template: auto 1fr / minmax(16rem, 24rem) 1fr; min-height: 100vh }
 header { grid-column: 1 / -1; padding: .75rem 1rem; border-bottom: 1px solid #8886; display: flex; gap: 1rem; align-items: baseline; flex-wrap: wrap }
 h1 { font-size: 1.2rem; margin: 0 }
 #note { color: GrayText; margin: 0 }
@@ -19,9 +19,11 @@ li button[aria-current=true] { background: #8882 }
 li b, li span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 li span { color: GrayText; font-size: .85rem }
 main { padding: 1rem; min-width: 0 }
-iframe { width: 100%; height: 40vh; border: 1px solid #8886; background: #fff }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8886; padding: 1rem }
-@media (max-width: 44rem) { body { grid-template-columns: 1fr } ul { border-right: 0 } }
+h2 { margin: 0; overflow-wrap: anywhere }
+h3 { margin-bottom: .25rem }
+iframe { box-sizing: border-box; width: 100%; height: 40vh; border: 1px solid #8886; background: #fff }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8886; padding: 1rem }
+@media (max-width: 44rem) { body { grid-template: auto auto 1fr / 1fr } ul { border-right: 0 } }
 `
 
 const script = `
