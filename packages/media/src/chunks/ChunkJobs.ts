@@ -15,6 +15,7 @@ import * as Collection from "@armoricore/state/Collection"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Duration, Effect, Option, Schema } from "effect"
 import { PlanRecord } from "../PlanRecord.ts"
+import * as PackedSegments from "./PackedSegments.ts"
 import { segments, track } from "../UploadedRecord.ts"
 
 const Window = Schema.Struct({
@@ -66,6 +67,24 @@ export const Part = Schema.Struct({
 })
 export type Part = typeof Part.Type
 
+/** As it is written down. */
+const StoredPart = Schema.Struct({
+  ...Part.fields,
+  folders: Schema.Array(Schema.Struct({ ...PartFolder.fields, segments: Schema.Union([segments, Schema.String]) })),
+})
+type StoredPart = typeof StoredPart.Type
+
+const stored = (part: Part): StoredPart => ({
+  ...part,
+  folders: part.folders.map((one) => ({ ...one, segments: PackedSegments.pack(one.segments) })),
+})
+const fromStored = Effect.fnUntraced(function* (part: StoredPart) {
+  const folders = yield* Effect.forEach(part.folders, (one) =>
+    Effect.map(PackedSegments.unpack(one.segments), (unpacked) => ({ ...one, segments: unpacked })),
+  )
+  return { ...part, folders } satisfies Part
+})
+
 /** Longer than any job takes, and than a failure waits for its retry. */
 const maxAge = Duration.days(14)
 
@@ -73,9 +92,9 @@ export const mediaJobs: Collection.Descriptor<Job, typeof Job.Encoded> = {
   bucket: { name: "media_jobs", maxAge },
   schema: Job,
 }
-export const mediaParts: Collection.Descriptor<Part, typeof Part.Encoded> = {
+export const mediaParts: Collection.Descriptor<StoredPart, typeof StoredPart.Encoded> = {
   bucket: { name: "media_parts", maxAge },
-  schema: Part,
+  schema: StoredPart,
 }
 
 /** The sound of a film is a part of its own. */
@@ -107,11 +126,15 @@ export const make = Effect.gen(function* () {
       ),
     )
 
+  const find = Effect.fnUntraced(function* (version: string, part: string) {
+    const found = Option.getOrUndefined(yield* parts.get(keyOf(version, part)))
+    return found === undefined ? undefined : yield* fromStored(found.value)
+  })
+
   return {
     create: (version: string, job: Job) => jobs.put(version, job),
     find: (version: string) => Effect.map(jobs.get(version), (found) => Option.getOrUndefined(found)?.value),
-    part: (version: string, part: string) =>
-      Effect.map(parts.get(keyOf(version, part)), (found) => Option.getOrUndefined(found)?.value),
+    part: find,
     /** Whether these initialisation segments are those of the job; the first to come makes them so. */
     agree: (version: string, inits: Readonly<Record<string, string>>) =>
       modify(
@@ -126,10 +149,8 @@ export const make = Effect.gen(function* () {
     /** The part as it is recorded: by us, or by whoever was faster. */
     record: (version: string, name: string, part: Part): Effect.Effect<Part, StateError> => {
       const key = keyOf(version, name)
-      const mine: Effect.Effect<Part, Conflict | StateError> = Effect.as(parts.create(key, part), part)
-      return Effect.catchTag(mine, "Conflict", () =>
-        Effect.map(parts.get(key), (found) => Option.getOrUndefined(found)?.value ?? part),
-      )
+      const mine: Effect.Effect<Part, Conflict | StateError> = Effect.as(parts.create(key, stored(part)), part)
+      return Effect.catchTag(mine, "Conflict", () => Effect.map(find(version, name), (found) => found ?? part))
     },
     /** What a part names is not there: it must be made again. */
     forget: (version: string, name: string) => contended(parts.remove(keyOf(version, name))),
