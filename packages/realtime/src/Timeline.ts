@@ -183,7 +183,11 @@ export const layer: Layer.Layer<Timeline, never, Cluster | History | Topics> = L
       for (;;) {
         const batch = queues.get(topic)?.splice(0, roundSize) ?? []
         if (batch.length === 0) break
-        yield* round(topic, batch)
+        const exit = yield* Effect.exit(round(topic, batch))
+        // A fault in one must not leave the others, and the topic, without an answer for ever.
+        if (Exit.isFailure(exit)) {
+          yield* Effect.forEach(batch, ({ done }) => Deferred.failCause(done, exit.cause), { discard: true })
+        }
       }
       queues.delete(topic)
     })

@@ -109,13 +109,14 @@ export const make = (
         const same = queue.find((kept) => kept.id === id)
         if (same !== undefined) return { kept: same, fresh: false }
         if (count >= capacity) return yield* full
-        if (count === 0) yield* Effect.logWarning("the history is away: rooms go on, and what is said is kept for it")
         const kept = { id, seq: (known.get(topic) ?? 0) + 1, body }
         know(topic, kept.seq)
         topics.set(topic, queue)
         queue.push(kept)
         count++
         filled.openUnsafe()
+        // Not before: another one that is kept in between would find no queue either, and make a second.
+        if (count === 1) yield* Effect.logWarning("the history is away: rooms go on, and what is said is kept for it")
         return { kept, fresh: true }
       }),
       remove: (topic, id) => {

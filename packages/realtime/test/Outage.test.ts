@@ -12,7 +12,7 @@ import * as Outbox from "@armoricore/realtime/Outbox"
 import * as TimelineModule from "@armoricore/realtime/Timeline"
 import { Topics } from "@armoricore/realtime/Topics"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Context, Effect, Exit, Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
 const { Timeline } = TimelineModule
@@ -56,6 +56,16 @@ const say = Effect.fnUntraced(function* (id: string) {
 const ids = (entries: ReadonlyArray<TimelineModule.Entry>) => entries.map(({ payload }) => payload["id"])
 
 describe("without the history", () => {
+  it.effect("an item that nobody can read left a room without answers for ever", () =>
+    Effect.gen(function* () {
+      const { append } = yield* History
+      yield* append(topic, "odd", Buffer.from("no JSON"))
+      const odd = yield* Effect.exit(say("odd"))
+      assert.isTrue(Exit.isFailure(odd))
+      assert.strictEqual((yield* say("next")).payload["id"], "next")
+    }).pipe(Effect.provide(timeline)),
+  )
+
   it.effect("a room goes on, and what was said is kept in order when it is back", () =>
     Effect.gen(function* () {
       const { replay, remove } = yield* Timeline
