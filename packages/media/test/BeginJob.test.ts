@@ -20,8 +20,8 @@ describe.skipIf(missing)("BeginJob", () => {
           const event = uploaded(name, yield* store(`uploads/${name}.mkv`, bytes))
           return (yield* transcode(event, { token: 1, lane: "short" }))._tag
         })
-        // Half a megabyte a second.
-        const film = [...picture({ size: "160x90", rate: "25", seconds: 60 }), "-c:v", "rawvideo"]
+        // Over a megabyte a second.
+        const film = [...picture({ size: "256x144", rate: "25", seconds: 60 }), "-c:v", "rawvideo"]
         yield* ffmpeg([...film, file])
         const whole = Buffer.from(yield* fs.readFile(file))
         assert.strictEqual(yield* become("indexed", whole), "Chunked")

@@ -87,8 +87,8 @@ export const begin = Effect.fn("BeginJob.begin")(function* <E>(
   return { _tag: "Chunked", version, parts: ChunkJobs.partsOf(job) } satisfies Chunked
 })
 
-/** Bytes that may be read to find out what it is: the index of half a day, or a share of a small file. */
-const mostOf = ({ size }: SourceReader.Source): number => Math.min(100e6, Math.max(16e6, size / 4))
+/** Bytes that may be read in a row to find out what it is: the index of half a day, or a share of a small file. */
+const mostOf = ({ size }: SourceReader.Source): number => Math.max(32e6, Math.min(100e6, size / 4))
 
 /**
  * Undefined where one run over a copy of it is to be made, also to tell what is wrong with it. Recordings that were
@@ -101,7 +101,8 @@ const look = Effect.fnUntraced(function* (
 ) {
   const folder = yield* Effect.flatMap(WorkFolder, ({ make }) => make)
   const reader = yield* SourceReader.open(source)
-  const tooMuch = () => reader.bytes() > mostOf(source)
+  const most = mostOf(source)
+  const tooMuch = () => reader.longest() > most || reader.bytes() > 2 * most
   const probed: Effect.Effect<
     MediaInfo | undefined,
     TransientError | PermanentError,

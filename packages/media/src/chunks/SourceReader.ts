@@ -18,8 +18,10 @@ export interface SourceReader {
   readonly url: string
   /** Why something could not be read, once that has happened. */
   readonly fault: () => ReadFault | undefined
-  /** Bytes handed out so far. */
+  /** Bytes handed out so far, also those that ffmpeg left in the buffers of a connection, some MB each. */
   readonly bytes: () => number
+  /** The most of them that followed upon each other. */
+  readonly longest: () => number
 }
 
 /** The object as it was when the work was planned. */
@@ -31,6 +33,7 @@ export const open = Effect.fn("SourceReader.open")(function* (source: Source) {
   const path = `/${crypto.randomUUID()}`
   let fault: ReadFault | undefined
   let bytes = 0
+  let longest = 0
 
   /** The bytes from `start` to `end`, read on where the storage breaks off. */
   const send = Effect.fnUntraced(function* (response: ServerResponse, start: number, end: number) {
@@ -47,6 +50,7 @@ export const open = Effect.fn("SourceReader.open")(function* (source: Source) {
                 (piece) => {
                   at += piece.byteLength
                   bytes += piece.byteLength
+                  longest = Math.max(longest, at - start)
                   return write(response, piece)
                 },
                 { discard: true },
@@ -126,7 +130,12 @@ export const open = Effect.fn("SourceReader.open")(function* (source: Source) {
   )
   // A server that listens on a port has an address of this form.
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}${path}`, fault: () => fault, bytes: () => bytes } satisfies SourceReader
+  return {
+    url: `http://127.0.0.1:${port}${path}`,
+    fault: () => fault,
+    bytes: () => bytes,
+    longest: () => longest,
+  } satisfies SourceReader
 })
 
 const pieceBytes = 256 * 1024
