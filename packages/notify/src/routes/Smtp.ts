@@ -17,7 +17,7 @@
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, Redacted } from "effect"
-import { createTransport } from "nodemailer"
+import SMTPPool from "nodemailer/lib/smtp-pool"
 import { Readable } from "node:stream"
 import { Attachments } from "../Attachments.ts"
 import { DeliveryPolicy } from "../DeliveryPolicy.ts"
@@ -30,8 +30,8 @@ import {
   TargetDead,
 } from "../Route.ts"
 import { isUntrusted } from "./HttpCall.ts"
+import * as Letter from "./Letter.ts"
 import * as Mail from "./Mail.ts"
-import * as MimeText from "./MimeText.ts"
 
 export interface Options {
   readonly url: Redacted.Redacted<string>
@@ -55,10 +55,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     catch: () => misconfigured("SMTP_URL", "this is no URL of the form smtp://user:password@host:587"),
   })
   const { connections = 5 } = options
-  const transport = createTransport({
+  const pool = new SMTPPool({
     ...server,
     ...(options.ca === undefined ? {} : { requireTLS: true, tls: { ca: options.ca } }),
-    pool: true,
     maxConnections: connections,
     maxMessages: Infinity,
     // The worker loop owns the retries.
@@ -67,60 +66,45 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     greetingTimeout: 10_000,
     socketTimeout: 30_000,
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => transport.close({ force: true })))
-  // Whether the server can have the whole message is known by how far nodemailer has read it. In one piece it takes a
-  // third of the writes.
-  const streams = new Map<string, Readable>()
-  transport.use("stream", ({ data, message }, callback) => {
-    const made = (content: Buffer) => {
-      const stream = new Readable({ read: () => {} })
-      stream.push(content)
-      stream.push(null)
-      message.createReadStream = () => stream
-      streams.set(data.messageId ?? "", stream)
-      callback()
-    }
-    const content = MimeText.bytesOf(message)
-    if (content !== undefined) return made(content)
-    message.build((error, built) => (error === null ? made(built) : callback(error)))
-  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => pool.close({ force: true })))
+  const { write } = Letter.writer(from)
   // The guard's limit would leave it unknown whatever was reached: a server that hangs is told of before.
   const silenceMillis = 0.9 * Duration.toMillis((yield* DeliveryPolicy).callLimit)
   /** Deliveries whose call was ended before the server could have their message. */
   const withdrawn = new Set<string>()
 
-  const exchange = (deliveryId: string, mail: ReturnType<typeof Mail.toNodemailer>) =>
+  const exchange = (deliveryId: string, messageId: string, { content, envelope }: Letter.Letter) =>
     Effect.callback<Accepted, RouteError>((resume) => {
       const controller = new AbortController()
-      const isComplete = () => streams.get(mail.messageId)?.readableEnded === true
+      // Whether the server can have the whole message is known by how far it was read. In one piece it takes a third of
+      // the writes.
+      const stream = new Readable({ read: () => {} })
+      stream.push(content)
+      stream.push(null)
       const silence = setTimeout(() => {
-        const complete = isComplete()
+        const complete = stream.readableEnded
         controller.abort()
         resume(Effect.fail(complete ? noAnswer : hanging))
       }, silenceMillis)
-      transport.sendMail({ ...mail, signal: controller.signal }, (error, sent) => {
+      pool.send(pooled(messageId, envelope, stream, controller.signal), (error, sent) => {
         clearTimeout(silence)
-        const complete = isComplete()
-        streams.delete(mail.messageId)
-        if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, complete)))
+        if (error !== null && error !== undefined) return resume(Effect.fail(failureOf(error, stream.readableEnded)))
         // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
-        const refused = sent.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
+        const refused = sent?.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
         resume(
-          refused === undefined
-            ? Effect.succeed({ providerId: mail.messageId })
-            : Effect.fail(failureOf(refused, false)),
+          refused === undefined ? Effect.succeed({ providerId: messageId }) : Effect.fail(failureOf(refused, false)),
         )
       })
       return Effect.sync(() => {
         clearTimeout(silence)
-        if (!isComplete()) withdrawn.add(deliveryId)
+        if (!stream.readableEnded) withdrawn.add(deliveryId)
         controller.abort()
       })
     })
 
   const send: Route["send"] = (message) =>
-    Effect.flatMap(Mail.make(message, from, attachments), (made) =>
-      exchange(message.deliveryId, Mail.toNodemailer(made)),
+    Effect.flatMap(Mail.make(message, from, attachments), (mail) =>
+      Effect.flatMap(write(mail), (letter) => exchange(message.deliveryId, mail.messageId, letter)),
     )
 
   return {
@@ -134,6 +118,21 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     send,
   } satisfies Route
 })
+
+type Pooled = Parameters<SMTPPool["send"]>[0]
+
+/** A mail as the pool takes it, which asks of its parts no more than this. */
+const pooled = (messageId: string, envelope: Letter.Letter["envelope"], stream: Readable, signal: AbortSignal) =>
+  // Its type is that of nodemailer's composer, which is not used.
+  ({
+    data: { signal },
+    message: {
+      getEnvelope: () => ({ from: envelope.from, to: [...envelope.to] }),
+      messageId: () => messageId,
+      getHeader: () => messageId,
+      createReadStream: () => stream,
+    },
+  }) as unknown as Pooled
 
 /** What nodemailer adds to an error. */
 interface Failure extends Error {
