@@ -1,6 +1,7 @@
 /** In Chromium a stream is watched while it is still being made, from its announcement to its end. */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import type { Announce } from "@armoricore/media/Announcement"
 import { Transcode } from "@armoricore/media/Transcode"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as Programs from "@armoricore/testing/Programs"
@@ -14,34 +15,37 @@ import { slowly } from "./support/SlowFfmpeg.ts"
 const chromium = Programs.need("chromium")
 const seconds = 20
 
-/** What is put can be fetched from a folder at once, as from a bucket. */
+/** What is put or copied can be fetched from a folder at once, as from a bucket. */
 const mirrored = (folder: string) =>
   Layer.effect(
     ObjectStorage,
-    Effect.map(ObjectStorage, (own) =>
-      ObjectStorage.of({
+    Effect.map(ObjectStorage, (own) => {
+      const write = (key: string, body: Uint8Array) =>
+        Effect.sync(() => {
+          const file = join(folder, key)
+          mkdirSync(dirname(file), { recursive: true })
+          writeFileSync(`${file}.new`, body)
+          renameSync(`${file}.new`, file)
+        })
+      return ObjectStorage.of({
         ...own,
-        put: (ref, body, options) =>
-          Effect.tap(own.put(ref, body, options), () =>
-            Effect.sync(() => {
-              if (!(body instanceof Uint8Array)) return
-              const file = join(folder, ref.key)
-              mkdirSync(dirname(file), { recursive: true })
-              writeFileSync(`${file}.new`, body)
-              renameSync(`${file}.new`, file)
-            }),
+        put: (ref, body, how) =>
+          Effect.tap(own.put(ref, body, how), () => (body instanceof Uint8Array ? write(ref.key, body) : Effect.void)),
+        copy: (from, to) =>
+          Effect.tap(own.copy(from, to), () =>
+            Effect.suspend(() => write(to.key, readFileSync(join(folder, from.key)))),
           ),
-      }),
-    ),
+      })
+    }),
   )
 
-const begin = (master: string) => `
+const begin = (master: string, speed = 1) => `
 const hls = new Hls()
 window.seen = { faults: [], live: [] }
 hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) seen.faults.push(data.details) })
 hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => { if (seen.live.at(-1) !== details.live) seen.live.push(details.live) })
 const video = document.querySelector("#video")
-hls.loadSource("${master}"); hls.attachMedia(video); video.play()
+hls.loadSource("${master}"); hls.attachMedia(video); video.playbackRate = ${speed}; video.play()
 `
 const until = (is: string) =>
   `new Promise((resolve, reject) => { const video = document.querySelector("#video"); const began = Date.now(); const look = () => ${is} ? resolve(video.currentTime) : Date.now() - began > 80000 ? reject(new Error("at " + video.currentTime + " of " + video.duration + JSON.stringify(seen))) : setTimeout(look, 20); look() })`
@@ -86,6 +90,61 @@ describe.skipIf(missing || chromium.missing)("GrowingPlayer", () => {
             // It was a live one first, then a finished one.
             assert.deepStrictEqual(seen, { faults: [], live: [true, false], duration: seconds })
           }).pipe(Effect.provide(pipeline({ ladder, copy: false }, mirrored(folder), slowly(1.5))))
+        }).pipe(Effect.scoped),
+      180_000,
+    )
+
+    it.effect(
+      "hls.js plays a film in chunks while its sound is still being made, to its end",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const folder = yield* fs.makeTempDirectoryScoped()
+          const ladder = [{ side: 72, kilobits: 200 }] as const
+          yield* Effect.gen(function* () {
+            const media = yield* Transcode
+            const file = join(folder, "source.mp4")
+            yield* ffmpeg([...picture({ size: "128x72", rate: "25", seconds }), ...tone(seconds), ...h264, file])
+            const path = yield* store("uploads/film.mp4", file)
+            const address = yield* serve(folder)
+            const context = yield* browser(chromium.path)
+            const page = yield* Effect.promise(() => context.newPage())
+            yield* Effect.promise(() => page.goto(address))
+
+            const begun = yield* media.transcode(uploaded("film", path), { token: 1 })
+            if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+            const { version } = begun
+            const told = yield* Deferred.make<string>()
+            const announce: Announce = ({ payload }) =>
+              Effect.asVoid(Deferred.succeed(told, payload.playback_urls.hls.slice("http://cdn.invalid/media/".length)))
+            const make = (part: string) =>
+              media.part({ mediaId: "film", version, part, token: 1, onProgress: () => Effect.void, announce })
+            yield* make("0")
+            const sound = yield* Effect.forkChild(make("sound"))
+            const master = yield* Deferred.await(told)
+            assert.isUndefined(sound.pollUnsafe())
+            yield* Effect.promise(() => page.evaluate(begin(master, 2)))
+            yield* Effect.promise(() => page.evaluate(until("video.currentTime > 0.5")))
+            assert.isUndefined(sound.pollUnsafe())
+            for (const part of begun.parts.filter((one) => Number(one) > 0)) yield* make(part)
+            yield* Fiber.join(sound)
+            const outcome = yield* media.join({ mediaId: "film", version })
+            assert.strictEqual(outcome._tag, "Ready")
+            yield* Effect.promise(() => page.evaluate(until("video.ended")))
+            const seen: unknown = yield* Effect.promise(() =>
+              page.evaluate(`({ ...seen, duration: Math.round(document.querySelector("#video").duration) })`),
+            )
+            assert.deepStrictEqual(seen, { faults: [], live: [true, false], duration: seconds })
+          }).pipe(
+            Effect.provide(
+              pipeline(
+                { ladder, copy: false, chunks: { from: 10, seconds: 8 } },
+                mirrored(folder),
+                // The film's sound takes as long as watching a good part of it.
+                slowly(4),
+              ),
+            ),
+          )
         }).pipe(Effect.scoped),
       180_000,
     )
