@@ -56,6 +56,8 @@ export class Attachments extends Context.Service<
         })
         return {
           load: Effect.fnUntraced(function* (attachments) {
+            if (attachments.length > most)
+              return yield* refuse("attachments_too_large", `a mail has at most ${most} attachments`)
             let room = maxBytes
             const loaded: Array<Loaded> = []
             for (const attachment of attachments) {
@@ -69,6 +71,9 @@ export class Attachments extends Context.Service<
       }),
     )
 }
+
+/** Each is a read of the object storage. */
+const most = 100
 
 /** A name becomes a header's parameter: no control characters, no path. */
 const safeName = (name: string): string => name.replace(/[\p{Cc}/\\"]+/gu, "_").slice(0, 200) || "attachment"

@@ -19,7 +19,10 @@ const smallBytes = 100_000
 
 /** The publisher's key names the notification where there is one, so that a second request finds the first. */
 export const notificationIdOf = ({ event_id, payload, source }: Requested): string =>
-  payload.idempotency_key === undefined ? event_id : derivedId("notification", source, payload.idempotency_key)
+  isGiven(payload.idempotency_key) ? derivedId("notification", source, payload.idempotency_key) : event_id
+
+/** An empty key is what a form or a database has where none was given: it must not make all requests one. */
+const isGiven = (key: string | undefined): key is string => key !== undefined && key !== ""
 
 /** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. `bytes`: of the message. */
 export const make = Effect.fnUntraced(function* (event: Requested, bytes: number) {
@@ -99,7 +102,7 @@ const contentOf = Effect.fnUntraced(function* (
     // What is made from the text is made when it is sent.
     ...(mail && "html" in rendered && rendered.html !== undefined ? { html: rendered.html } : {}),
     data,
-    ...(collapse_key === undefined ? {} : { collapse_key }),
+    ...(isGiven(collapse_key) ? { collapse_key } : {}),
     ...(category === undefined ? {} : { category }),
     ...(attachments === undefined || !mail ? {} : { attachments }),
     ...(expires_at === undefined ? {} : { expires_at: Date.parse(expires_at) }),

@@ -20,6 +20,7 @@ import {
   ended,
   first,
   heard,
+  notification,
   policy,
   ports,
   push,
@@ -415,6 +416,18 @@ describe("content", () => {
       const [head = ""] = (fake.received[0]?.raw ?? "").split("\r\n\r\n")
       assert.include(head, "Subject: Hello Bcc: everybody@example.org Body")
       assert.notMatch(head, /^bcc:/im)
+    }).pipe(Effect.provide(installed(smtp))),
+  )
+
+  it.live("regression: an empty idempotency key made one notification of all that followed", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeSmtp
+      for (const address of ["anna@example.org", "bert@example.org"]) {
+        const id = yield* mail(address, { idempotency_key: "", collapse_key: "" })
+        assert.strictEqual((yield* ended(id))?.status, "sent")
+        assert.isUndefined((yield* notification(id))?.content.collapse_key)
+      }
+      assert.lengthOf(fake.received, 2)
     }).pipe(Effect.provide(installed(smtp))),
   )
 

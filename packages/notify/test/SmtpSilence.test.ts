@@ -78,3 +78,42 @@ describe("an SMTP server that hangs", () => {
     }).pipe(Effect.scoped, Effect.provide(ports), Effect.provide(times)),
   )
 })
+
+describe("an SMTP server that refuses everybody", () => {
+  for (const [stage, answer] of [
+    ["CONNECT", "554 5.7.1 your address is not welcome"],
+    ["RCPT", "554 5.7.1 <anna@example.org>: Relay access denied"],
+  ] as const) {
+    it.live(`regression: every mail was given up while the server refused us at ${stage}`, () =>
+      Effect.gen(function* () {
+        const events = yield* heard
+        const { state, url } = yield* StuckSmtp.make
+        state.refusals = { [stage]: answer }
+        yield* Effect.gen(function* () {
+          const id = yield* mail()
+          // More than there are tries.
+          yield* until(
+            Effect.sync(() => state.met),
+            (met) => met >= 6,
+          )
+          assert.isEmpty(events)
+          state.refusals = {}
+          assert.strictEqual((yield* ended(id))?.status, "sent")
+          assert.strictEqual(state.taken, 1)
+        }).pipe(Effect.provide(installed(url, Duration.minutes(1))))
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
+
+  it.live("a single address that is not relayed fails alone", () =>
+    Effect.gen(function* () {
+      const { state, url } = yield* StuckSmtp.make
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* ended(yield* mail()))?.status, "sent")
+        state.refusals = { RCPT: "550 we do not relay" }
+        const refused = yield* ended(yield* mail())
+        assert.deepInclude(refused?.deliveries[0]?.summary, { status: "failed", reason: "refused" })
+      }).pipe(Effect.provide(installed(url, Duration.minutes(1))))
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})

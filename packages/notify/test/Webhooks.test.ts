@@ -258,7 +258,9 @@ describe("one-click unsubscribe", () => {
       })
       assert.strictEqual(yield* sentTo({ category: "newsletter" }), "sent")
       const form = { "content-type": "application/x-www-form-urlencoded" }
-      assert.strictEqual(yield* call(path, { headers: form, body: "List-Unsubscribe=One-Click" }), 200)
+      for (const _ of [1, 2]) {
+        assert.strictEqual(yield* call(path, { headers: form, body: "List-Unsubscribe=One-Click" }), 200)
+      }
       assert.strictEqual(yield* sentTo({ category: "newsletter" }), "suppressed")
       assert.strictEqual(yield* sentTo({ category: "receipts" }), "sent")
       assert.strictEqual(yield* sentTo({}), "sent")

@@ -8,6 +8,8 @@
  * | 4yz, connection lost or silent before the message was complete | transient |
  * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | target dead: the address is suppressed |
  * | 530, 534, 535, 538 or any failure to log in; 5.7.x of the sender before RCPT | configuration |
+ * | 5yz at the greeting or EHLO | configuration |
+ * | "relay denied" at RCPT | foreign: its own failure where other mail is taken, else configuration |
  * | a certificate that nobody trusts; no TLS where it is asked for | configuration |
  * | other 5yz | permanent |
  * | no answer in time, or connection lost, after the message was complete | unknown: the server may have taken it |
@@ -28,6 +30,7 @@ import {
   type Route,
   type RouteError,
   TargetDead,
+  TargetForeign,
 } from "../Route.ts"
 import { isUntrusted } from "./HttpCall.ts"
 import * as Letter from "./Letter.ts"
@@ -160,6 +163,7 @@ const serverOf = (url: URL) => {
 const isThisMachine = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host)
 
 const loginCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
+const beforeMail: ReadonlySet<string> = new Set(["CONN", "EHLO", "HELO"])
 /** No such mailbox or domain, a bad address, moved away, disabled. */
 const deadAddress = /\b5\.(1\.[1236]|2\.1)\b/
 
@@ -188,11 +192,22 @@ const failureOf = (error: Failure, complete: boolean): RouteError => {
     const cure = "let it offer STARTTLS, or allow it with ?tls=optional where the network is your own"
     return misconfigured("SMTP_URL", `the mail server has no TLS, and nothing is sent without it; ${cure}: ${response}`)
   }
+  if (responseCode >= 500 && beforeMail.has(command)) {
+    return misconfigured("SMTP_URL", `the mail server turns us away before any mail: ${response}`)
+  }
   if (responseCode < 500) {
     const throttled = responseCode === 450 || responseCode === 451 || responseCode === 452
     return new TransientError({ dependency: name, code: throttled ? "throttled" : "unavailable", message })
   }
   if (deadAddress.test(response ?? "")) return new TargetDead({ reason: "unknown_address", message })
+  if (command === "RCPT TO" && /\brelay/i.test(response ?? "")) {
+    const cure = "log in there, or let it relay for this machine"
+    return new TargetForeign({
+      reason: "refused",
+      setting: "SMTP_URL",
+      message: `the mail server does not pass mail on; ${cure}: ${response}`,
+    })
+  }
   if (command === "MAIL FROM") return misconfigured("MAIL_FROM", `the sender is refused: ${response}`)
   return new PermanentError({ code: "refused", message })
 }

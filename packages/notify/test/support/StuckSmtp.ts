@@ -1,4 +1,4 @@
-/** A mail server that falls silent at a stage of the conversation until it is told to go on. */
+/** A mail server that falls silent at a stage of the conversation until it is told to go on, or refuses there. */
 import { Effect, Redacted } from "effect"
 import { createServer, type Socket } from "node:net"
 
@@ -16,17 +16,28 @@ const answers: Readonly<Record<Stage, string>> = {
   ".": "250 taken",
 }
 
+interface State {
+  silentAt: Stage | undefined
+  /** What is answered at a stage instead. */
+  refusals: Partial<Record<Stage, string>>
+  /** Whole messages that were not refused. */
+  taken: number
+  /** How often the silence, or a refusal, was met. */
+  met: number
+}
+
 export const make = Effect.gen(function* () {
   const sockets = new Set<Socket>()
-  const state: { silentAt: Stage | undefined; taken: number; met: number } = { silentAt: undefined, taken: 0, met: 0 }
+  const state: State = { silentAt: undefined, refusals: {}, taken: 0, met: 0 }
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.on("close", () => sockets.delete(socket))
     socket.on("error", () => {})
     const say = (stage: Stage) => {
-      if (stage === ".") state.taken++
-      if (state.silentAt === stage) return void state.met++
-      socket.write(`${answers[stage]}\r\n`)
+      const refusal = state.refusals[stage]
+      if (refusal !== undefined || state.silentAt === stage) state.met++
+      if (stage === "." && refusal === undefined) state.taken++
+      if (state.silentAt !== stage) socket.write(`${refusal ?? answers[stage]}\r\n`)
     }
     let isMessage = false
     let text = ""
