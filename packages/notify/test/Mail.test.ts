@@ -227,6 +227,24 @@ describe("SES", () => {
     }).pipe(Effect.provide(installed(ses))),
   )
 
+  it.live("regression: every mail was given up while SES had not verified the sender", () =>
+    Effect.gen(function* () {
+      const events = yield* heard
+      const fake = yield* FakeSes
+      fake.senderVerified = false
+      const id = yield* mail("anna@example.org")
+      yield* until(
+        Effect.sync(() => fake.asked.length),
+        (asked) => asked >= 6,
+      )
+      assert.isEmpty(events)
+      fake.senderVerified = true
+      assert.strictEqual((yield* ended(id))?.status, "sent")
+      // An address that the sandbox does not allow fails alone.
+      assert.deepInclude(yield* outcome("sandbox@example.org"), { status: "failed", reason: "refused" })
+    }).pipe(Effect.provide(installed(ses))),
+  )
+
   it.live("a used up quota waits for hours, a paused account pauses the route: neither burns tries", () =>
     Effect.gen(function* () {
       const events = yield* heard

@@ -6,6 +6,8 @@
  * |---|---|
  * | TooManyRequests, Throttling, LimitExceeded | throttled: 1 s, or an hour where the daily quota is used up |
  * | AccountSuspended, SendingPaused, MailFromDomainNotVerified, NotFound, refused credentials | configuration |
+ * | MessageRejected as the sender is not verified | configuration |
+ * | MessageRejected as the address is not verified (sandbox) | foreign: its own failure where other mail is taken |
  * | MessageRejected, BadRequest, other 4xx | permanent |
  * | 5xx | transient |
  * | no answer | unknown |
@@ -15,7 +17,7 @@ import { ConfigurationError, PermanentError, TransientError } from "@armoricore/
 import { Effect } from "effect"
 import { createTransport } from "nodemailer"
 import { Attachments } from "../Attachments.ts"
-import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError } from "../Route.ts"
+import { layer as routeLayer, OutcomeUnknown, type Route, type RouteError, TargetForeign } from "../Route.ts"
 import * as HttpCall from "./HttpCall.ts"
 import * as Mail from "./Mail.ts"
 import { tagName, tagOf } from "./SesTag.ts"
@@ -65,7 +67,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           }),
           { abortSignal },
         ),
-      catch: failureOf,
+      catch: (cause) => failureOf(cause, from.address),
     })
     return sent.MessageId === undefined ? {} : { providerId: sent.MessageId }
   })
@@ -100,10 +102,15 @@ const configuration: ReadonlySet<string> = new Set([
 ])
 const hourMillis = 3_600_000
 
-const failureOf = (cause: unknown): RouteError => {
+const failureOf = (cause: unknown, sender: string): RouteError => {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const message = `SES: ${error.name} ${error.message}`
   if (configuration.has(error.name)) return new ConfigurationError({ setting: "SES_REGION", message, cause })
+  if (/not verified/i.test(error.message)) {
+    if (error.message.includes(sender)) return new ConfigurationError({ setting: "MAIL_FROM", message, cause })
+    // In the sandbox SES sends to verified addresses alone.
+    return new TargetForeign({ reason: "refused", setting: "SES_REGION", message })
+  }
   if (throttled.has(error.name)) {
     const daily = /daily message quota/i.test(error.message)
     return new TransientError({

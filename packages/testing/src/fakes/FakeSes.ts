@@ -1,7 +1,7 @@
 /**
  * Amazon SES v2 for tests: `POST /v2/email/outbound-emails`. The recipient's local part decides the answer: `throttled`,
- * `busy` (both the first time only), `quota`, `paused`, `rejected`, `cut` (taken, then the connection is lost); every
- * other mail is accepted.
+ * `busy` (both the first time only), `quota`, `paused`, `rejected`, `sandbox` (not verified), `cut` (taken, then the
+ * connection is lost); every other mail is accepted.
  */
 import { Context, Effect, Layer } from "effect"
 import * as HttpServers from "./HttpServers.ts"
@@ -22,6 +22,8 @@ export class FakeSes extends Context.Service<
     readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
     readonly accepted: Array<AcceptedMail>
     readonly asked: Array<string>
+    /** While false no mail is taken from any sender. */
+    senderVerified: boolean
   }
 >()("@armoricore/testing/FakeSes") {
   static readonly layer: Layer.Layer<FakeSes> = Layer.effect(
@@ -48,6 +50,11 @@ const make = Effect.gen(function* () {
     if (to.startsWith("quota")) return refusal(429, "TooManyRequestsException", "Daily message quota exceeded.")
     if (to.startsWith("busy") && !again) return refusal(500, "InternalFailure", "out of order")
     if (to.startsWith("paused")) return refusal(400, "SendingPausedException", "sending is paused")
+    const unverified = to.startsWith("sandbox") ? to : fake.senderVerified ? undefined : body.FromEmailAddress
+    if (unverified !== undefined) {
+      const which = `The following identities failed the check in region EU-WEST-1: ${unverified}`
+      return refusal(400, "MessageRejected", `Email address is not verified. ${which}`)
+    }
     if (to.startsWith("rejected")) return refusal(400, "MessageRejected", "the message holds a virus")
     const messageId = crypto.randomUUID()
     const tags = Object.fromEntries(
@@ -57,13 +64,15 @@ const make = Effect.gen(function* () {
     if (to.startsWith("cut") && !again) return { status: 0, cut: true }
     return { status: 200, body: JSON.stringify({ MessageId: messageId }) }
   }
-  return {
+  const fake: FakeSes["Service"] = {
     endpoint: yield* HttpServers.http(answer),
     region: "eu-west-1",
     credentials: { accessKeyId: "fake-id", secretAccessKey: "fake-secret" },
     accepted,
     asked,
-  } satisfies FakeSes["Service"]
+    senderVerified: true,
+  }
+  return fake
 })
 
 const refusal = (status: number, name: string, message: string): HttpServers.Answer => ({
