@@ -8,6 +8,12 @@ const program = join(import.meta.dirname, "../../packages/armoricore/bin/armoric
 
 export class SoakFault extends Data.TaggedError("SoakFault")<{ readonly message: string }> {}
 
+/** After a full collection. */
+export interface Heap {
+  /** MiB that V8 holds and does not use, over all threads: it grows and shrinks as V8 likes. */
+  readonly free: number
+}
+
 export interface Running {
   readonly pid: number
   readonly url: string
@@ -16,19 +22,33 @@ export interface Running {
   readonly ended: Effect.Effect<number | null>
 }
 
-/** Starts all services; SIGTERM at the end of the scope, and it must drain. */
-export const start = Effect.fnUntraced(function* (env: Readonly<Record<string, string>>) {
+/** A line of `--trace-gc`: the thread's heap, what is used and what is held after the collection, in MiB. */
+const collection = /^\[\d+:(0x[0-9a-f]+)\] .*: (.+?) [\d.]+ \([\d.]+\) -> ([\d.]+) \(([\d.]+)\) MB/
+
+/** Starts all services; SIGTERM at the end of the scope, and it must drain. `collected` hears of each full collection. */
+export const start = Effect.fnUntraced(function* (
+  env: Readonly<Record<string, string>>,
+  collected: (heap: Heap, pid: number) => void,
+) {
   const listening = yield* Deferred.make<string, SoakFault>()
   const end = yield* Deferred.make<number | null>()
   const faults: Array<string> = []
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const { HOME = "", PATH = "" } = process.env
-      const spawned = spawn(process.execPath, ["--max-semi-space-size=8", program, "start"], {
+      const spawned = spawn(process.execPath, ["--max-semi-space-size=8", "--trace-gc", program, "start"], {
         env: { HOME, PATH, HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       })
+      const free = new Map<string, number>()
       const line = (text: string) => {
+        const [, heap, kind, used, held] = collection.exec(text) ?? []
+        if (heap !== undefined) {
+          if (kind?.startsWith("Mark-Compact") !== true) return
+          free.set(heap, Number(held) - Number(used))
+          collected({ free: [...free.values()].reduce((sum, one) => sum + one, 0) }, spawned.pid ?? 0)
+          return
+        }
         const url = /armoricore listens on (\S+)/.exec(text)?.[1]
         if (url !== undefined) Deferred.doneUnsafe(listening, Effect.succeed(url))
         else if (text !== "" && (!text.startsWith("{") || /"level":"(ERROR|FATAL)"/i.test(text))) faults.push(text)

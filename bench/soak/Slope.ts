@@ -10,8 +10,8 @@ export interface Trend {
   readonly first: number
   readonly last: number
   readonly highest: number
-  /** How much the line rises an hour. */
-  readonly perHour: number
+  /** Samples. */
+  readonly count: number
   /** What it rises over the measured time, in parts of the mean. */
   readonly growth: number
 }
@@ -19,7 +19,7 @@ export interface Trend {
 /** Least squares. The warm-up belongs not in the samples: caches fill, code is compiled. */
 export const trendOf = (samples: ReadonlyArray<Sample>): Trend => {
   const count = samples.length
-  const mean = (of: (sample: Sample) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / count
+  const mean = (of: (sample: Sample) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / (count || 1)
   const at = mean((sample) => sample.at)
   const value = mean((sample) => sample.value)
   const spread = samples.reduce((sum, sample) => sum + (sample.at - at) ** 2, 0)
@@ -28,8 +28,8 @@ export const trendOf = (samples: ReadonlyArray<Sample>): Trend => {
   return {
     first: samples[0]?.value ?? 0,
     last: samples.at(-1)?.value ?? 0,
-    highest: Math.max(...samples.map((sample) => sample.value)),
-    perHour: slope * 3600,
+    highest: Math.max(0, ...samples.map((sample) => sample.value)),
+    count,
     growth: value === 0 ? 0 : (slope * seconds) / value,
   }
 }

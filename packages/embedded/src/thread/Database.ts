@@ -18,7 +18,7 @@ export const open = (path: string, patience: number): Database => {
     sqlite.exec(`PRAGMA busy_timeout = ${patience}`)
     // Exclusive before the first access: the log then needs no shared memory, and the lock stays until this process ends.
     sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-    sqlite.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536")
+    sqlite.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768")
     sqlite.exec(
       "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS armoricore_schema (module TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT; COMMIT",
     )
