@@ -17,6 +17,7 @@ import type { IpNetwork } from "effect/net"
 import { type WebSocket, WebSocketServer } from "ws"
 import { Cluster } from "./cluster/Cluster.ts"
 import * as PollRelay from "./cluster/PollRelay.ts"
+import * as SharedUsage from "./cluster/SharedUsage.ts"
 import { Channels } from "./Channels.ts"
 import * as Elapsed from "./Elapsed.ts"
 import * as Handshake from "./Handshake.ts"
@@ -91,6 +92,7 @@ export const layer = (
       const fork = yield* FiberSet.runtime(fibers)()
       const flusher = new Flusher()
       const parties = new Parties(limits)
+      yield* SharedUsage.run(parties, limits)
       const sockets = new Set<Socket>()
       const emptied = yield* Deferred.make<void>()
       let draining = false

@@ -8,11 +8,11 @@ export interface Rate {
 }
 
 export interface Limits {
-  /** Sockets of one user on this node; one more is refused with 429. */
+  /** Sockets of one user, over all nodes as `SharedUsage` knows them; one more is refused with 429. */
   readonly maxSocketsPerUser: number
   /** Sockets of one address (IPv6: one /64) on this node; one more is refused with 429. */
   readonly maxSocketsPerAddress: number
-  /** Messages of one user over all sockets of this node; more are answered with `rate_limit`. */
+  /** Messages of one user over all sockets, and over all nodes in the long run; more are answered with `rate_limit`. */
   readonly userMessages: Rate
   /** Joins of one user; more are answered with `rate_limit`. A socket that comes back joins all its topics at once. */
   readonly userJoins: Rate

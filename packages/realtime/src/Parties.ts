@@ -1,6 +1,7 @@
 /**
- * Who uses how much of this node: a party is a user or an address, with its sockets, messages and joins. Kept as two
- * numbers and a count each, since there are as many parties as sockets.
+ * Who uses how much of this node: a party is a user or an address, with its sockets, messages and joins. Kept as a few
+ * numbers each, since there are as many parties as sockets. What users owe for what they did on other nodes is told by
+ * `cluster/SharedUsage`.
  *
  * Rates are counted by the generic cell rate algorithm: one time per rate says when the allowance will be whole again.
  */
@@ -9,6 +10,11 @@ import type { Limits, Rate } from "./Limits.ts"
 export class Party {
   readonly key: string
   sockets = 0
+  /** Sockets on other nodes, as far as it is known. */
+  elsewhere = 0
+  /** Since they were asked for. */
+  #messages = 0
+  #joins = 0
   /** When the allowance of messages and of joins is whole again, in milliseconds of `Elapsed`. */
   #messagesWhole = 0
   #joinsWhole = 0
@@ -22,6 +28,7 @@ export class Party {
     const whole = taken(this.#messagesWhole, rate, now, count)
     if (whole < 0) return -whole
     this.#messagesWhole = whole
+    this.#messages += count
     return 0
   }
 
@@ -29,7 +36,23 @@ export class Party {
     const whole = taken(this.#joinsWhole, rate, now)
     if (whole < 0) return -whole
     this.#joinsWhole = whole
+    this.#joins++
     return 0
+  }
+
+  /** Messages and joins since the last call. */
+  takeSpent(): { readonly messages: number; readonly joins: number } {
+    const spent = { messages: this.#messages, joins: this.#joins }
+    this.#messages = 0
+    this.#joins = 0
+    return spent
+  }
+
+  /** Over all nodes: when the allowances are whole again, and the sockets on other nodes. */
+  owe({ messages, joins, elsewhere }: { messages: number; joins: number; elsewhere: number }): void {
+    this.#messagesWhole = Math.max(this.#messagesWhole, messages)
+    this.#joinsWhole = Math.max(this.#joinsWhole, joins)
+    this.elsewhere = elsewhere
   }
 
   /** Nothing is known of it that an unknown party would not have. */
@@ -65,7 +88,7 @@ export class Parties {
   enter(userId: string, address: string): Place | "user" | "address" {
     const user = partyOf(this.#users, userId)
     const from = partyOf(this.#addresses, address)
-    if (user.sockets >= this.#limits.maxSocketsPerUser) return "user"
+    if (user.sockets + user.elsewhere >= this.#limits.maxSocketsPerUser) return "user"
     if (from.sockets >= this.#limits.maxSocketsPerAddress) return "address"
     user.sockets++
     from.sockets++
@@ -75,6 +98,14 @@ export class Parties {
   leave({ user, address }: Place): void {
     user.sockets--
     address.sockets--
+  }
+
+  users(): Iterable<Party> {
+    return this.#users.values()
+  }
+
+  user(userId: string): Party | undefined {
+    return this.#users.get(userId)
   }
 
   /** Forgets those who are gone and have their allowance back. */

@@ -30,7 +30,7 @@ export const shownRate = ({ perSecond, burst }: Rate): string => `${perSecond}:$
 
 export const realtime = {
   REALTIME_USER_SOCKETS: withDefault(
-    int(1, 1_000_000)({ meaning: "connections of one user to one node; one more is refused with 429" }),
+    int(1, 1_000_000)({ meaning: "connections of one user over all nodes; one more is refused with 429" }),
     defaults.maxSocketsPerUser,
     String(defaults.maxSocketsPerUser),
   ),
