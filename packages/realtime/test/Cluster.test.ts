@@ -3,7 +3,7 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Operator } from "@armoricore/realtime/Operator"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Context, Duration, Effect, Fiber } from "effect"
 import { pack } from "../src/Packed.ts"
 import { make, type TestNode, until } from "./TestCluster.ts"
 import { connect, type Frame, type RawClient } from "./TestServer.ts"
@@ -46,6 +46,17 @@ const present = (client: RawClient): ReadonlyArray<string> => {
   }
   return [...refs.values()].sort()
 }
+
+/** One request of a long-poll session: with a body it sends, without it polls. */
+const poll = (one: TestNode, token: string, session: string, body?: string) =>
+  Effect.promise(async () => {
+    const url = `http://127.0.0.1:${one.port}/socket/longpoll?vsn=2.0.0&token=${token}&token=${session}`
+    const init = body === undefined ? {} : { method: "POST", body, headers: { "content-type": "application/x-ndjson" } }
+    const answer: { status: number; token: string; messages: ReadonlyArray<string> } = await (
+      await fetch(url, init)
+    ).json()
+    return answer
+  })
 
 describe("several nodes", () => {
   it.live("what is said reaches everybody once, in the same order on every node", () =>
@@ -306,16 +317,7 @@ describe("several nodes", () => {
       const { node } = yield* make()
       const [a, b] = [yield* node(), yield* node()]
       const token = yield* a.token("alice")
-      const request = (one: TestNode, session: string, body?: string) =>
-        Effect.promise(async () => {
-          const url = `http://127.0.0.1:${one.port}/socket/longpoll?vsn=2.0.0&token=${token}&token=${session}`
-          const init =
-            body === undefined ? {} : { method: "POST", body, headers: { "content-type": "application/x-ndjson" } }
-          const answer: { status: number; token: string; messages: ReadonlyArray<string> } = await (
-            await fetch(url, init)
-          ).json()
-          return answer
-        })
+      const request = (one: TestNode, session: string, body?: string) => poll(one, token, session, body)
       const { status, token: session } = yield* request(a, "")
       assert.strictEqual(status, 410)
       const join = JSON.stringify(["1", "1", chat, "phx_join", {}])
@@ -329,6 +331,44 @@ describe("several nodes", () => {
       yield* a.drain
       assert.strictEqual((yield* request(b, session)).status, 410)
       assert.strictEqual((yield* request(b, session, join)).status, 410)
+    }),
+  )
+
+  it.live(
+    "a poll whose answer was lost between nodes ends the session, so that the client asks for what it missed",
+    () =>
+      Effect.gen(function* () {
+        const { node } = yield* make({ limits: { pollWindow: Duration.millis(500) } })
+        const [a, b] = [yield* node(), yield* node()]
+        const token = yield* a.token("alice")
+        const carol = (yield* enter(a, "carol", chat)).client
+        const { token: session } = yield* poll(a, token, "")
+        yield* poll(b, token, session, JSON.stringify(["1", "1", chat, "phx_join", {}]))
+        yield* poll(b, token, session)
+        const parked = yield* Effect.forkChild(poll(b, token, session))
+        yield* Effect.sleep("100 millis")
+        yield* b.cut
+        say(carol, "lost")
+        yield* until(() => contents(carol).length === 1)
+        yield* b.heal
+        const answer = yield* Fiber.join(parked)
+        assert.deepStrictEqual([answer.status, answer.messages], [410, []])
+      }),
+  )
+
+  it.live("a poll that waits for a node that was killed is answered when that one is missed", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make({ limits: { pollWindow: Duration.minutes(1) } })
+      const [a, b] = [yield* node(), yield* node()]
+      const token = yield* a.token("alice")
+      const { token: session } = yield* poll(a, token, "")
+      const parked = yield* Effect.forkChild(poll(b, token, session))
+      yield* Effect.sleep("100 millis")
+      const begun = performance.now()
+      yield* a.kill
+      assert.strictEqual((yield* Fiber.join(parked)).status, 410)
+      assert.isBelow(performance.now() - begun, 10_000)
+      assert.strictEqual((yield* poll(b, token, session, "[]")).status, 410)
     }),
   )
 })

@@ -1,7 +1,7 @@
 /**
  * Long-poll sessions that live on another node: a request that the load balancer brought here is put to that node and
  * answered with what it says. The session's token names its node. A node that is gone took its sessions along: 410, and the
- * client opens a new one.
+ * client opens a new one. So it is where an answer was lost between nodes.
  */
 import { Duration, Effect, Fiber, Schema } from "effect"
 import type { Answer } from "../transports/LongPollTransport.ts"
@@ -79,7 +79,8 @@ export const make = Effect.fnUntraced(function* (options: {
           Effect.map(cluster.ask(node, kinds.poll, { token, id }, Answered, patience), (answered) => {
             asked.delete(answer)
             if (answered !== undefined) answer(answered.status, answered.messages)
-            else answer(cluster.others().includes(node) ? 204 : 410, [])
+            // It may have answered, and messages were lost with the answer: the client must ask for what it missed.
+            else answer(410, [])
           }),
         )
         asked.set(answer, { id, fiber })
