@@ -16,6 +16,7 @@ import type { KeyValue } from "@armoricore/state/KeyValue"
 import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
 import { emit, type Outcome } from "@armoricore/worker/Outcome"
 import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result } from "effect"
+import * as Recent from "./Recent.ts"
 
 type StateFault = TransientError | ConfigurationError
 
@@ -48,38 +49,28 @@ export class Notifications extends Context.Service<
   )
 }
 
-type Document = Collection.Document<NotificationState>
-
 interface Waiting {
   readonly told: ReadonlyArray<Told>
   readonly done: Deferred.Deferred<ReadonlyArray<Outcome>, StateFault>
 }
 
-/** Documents that this process wrote last; a fresh revision saves a read, a stale one costs a conflict. */
-const remembered = 2_000
 const gather = Duration.millis(5)
 
 const make = Effect.gen(function* () {
   const documents = yield* Collection.make(notificationStates)
   const aliases = yield* Collection.make(notificationAliases)
-  const recent = new Map<string, Document>()
+  const recent = Recent.make({ most: 2_000, mostText: 32_000_000 })
   const queues = new Map<string, Array<Waiting>>()
-
-  const remember = (document: Document) => {
-    recent.delete(document.key)
-    recent.set(document.key, document)
-    if (recent.size > remembered) for (const key of recent.keys()) return void recent.delete(key)
-  }
 
   const load = (id: string) =>
     Effect.tap(documents.get(id), (found) => {
-      if (Option.isSome(found)) remember(found.value)
+      if (Option.isSome(found)) recent.keep(found.value)
       return Effect.void
     })
 
-  const write = (document: Document, next: NotificationState): Effect.Effect<void, Conflict | StateFault> =>
+  const write = (document: Recent.Document, next: NotificationState): Effect.Effect<void, Conflict | StateFault> =>
     Effect.map(documents.update(document.key, next, document.revision), (revision) =>
-      remember({ key: document.key, value: next, revision }),
+      recent.keep({ key: document.key, value: next, revision }),
     )
 
   /** Applies everything that waits; the last of those it makes final gets the event. */
@@ -98,7 +89,7 @@ const make = Effect.gen(function* () {
         if (Result.isSuccess(written))
           return next.status === document.value.status ? again(next, batch) : finalEvent(next)
         if (written.failure._tag !== "Conflict") return yield* written.failure
-        recent.delete(id)
+        recent.drop(id)
         if (left <= 1) return yield* contended(id)
       }
     })
@@ -142,7 +133,7 @@ const make = Effect.gen(function* () {
     create: (state) =>
       documents.create(state.notification_id, state).pipe(
         Effect.map((revision) => {
-          remember({ key: state.notification_id, value: state, revision })
+          recent.keep({ key: state.notification_id, value: state, revision })
           return state
         }),
         Effect.catchTag("Conflict", () =>
