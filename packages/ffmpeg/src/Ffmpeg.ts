@@ -13,7 +13,7 @@ import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
 import { counted } from "./FfmpegMetrics.ts"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
-import { collect, type Limits, spawn, tailOf } from "./LeashedChild.ts"
+import { collect, type Limits, lines, spawn, tailOf } from "./LeashedChild.ts"
 
 /** How a child ended: its exit code, and the end of what it wrote to stderr. */
 export interface Ended {
@@ -91,6 +91,16 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
 export const inspect = Effect.fn("Ffmpeg.inspect")(function* (args: ReadonlyArray<string>, cwd: string) {
   const programs = yield* FfmpegPrograms
   return yield* collect(programs.leash, programs.ffprobe, args, cwd)
+})
+
+/** Runs ffprobe and gives away each line that it prints. */
+export const inspectLines = Effect.fn("Ffmpeg.inspectLines")(function* (
+  args: ReadonlyArray<string>,
+  cwd: string,
+  take: (line: string) => void,
+) {
+  const programs = yield* FfmpegPrograms
+  return yield* lines(programs.leash, programs.ffprobe, args, cwd, take)
 })
 
 const notRun = (cause: PlatformError.PlatformError) =>

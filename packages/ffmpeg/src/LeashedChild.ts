@@ -28,6 +28,25 @@ export const collect = Effect.fn("LeashedChild.collect")(function* (
   return { code: Number(code), stderr, stdout }
 }, Effect.scoped)
 
+/** Runs a program to its end, and gives away each line that it prints, however many they are. */
+export const lines = Effect.fn("LeashedChild.lines")(function* (
+  leash: Leash,
+  program: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  take: (line: string) => void,
+) {
+  yield* counted(program)
+  const child = yield* spawn(leash, program, args, cwd)
+  const taken = child.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.runForEachArray((some) => Effect.sync(() => some.forEach(take))),
+  )
+  const [code, stderr] = yield* Effect.all([child.exitCode, tailOf(child.stderr), taken], { concurrency: "unbounded" })
+  return { code: Number(code), stderr }
+}, Effect.scoped)
+
 export interface Limits {
   /** The address space that it may use, in bytes; where the system cannot limit it, nothing is limited. */
   readonly memory?: number | undefined

@@ -6,7 +6,7 @@
  * believed before it is checked here (`-max_pixels` only prints).
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Effect, Option, Path } from "effect"
+import { Cause, type Duration, Effect, Option, Path } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputGuards, loopbackGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
@@ -36,6 +36,13 @@ export const stillSeconds = 4
 /** What takes less is hardly a recording of this length. */
 const leastBytesASecond = 4_000
 
+/**
+ * Whether the length that is stated need not be one: bare frames of sound state none, and ffmpeg guesses by the rate of
+ * the first; Matroska may state when it ends instead of how long it is, which shows where it begins late.
+ */
+const isGuessed = (format: string, start: number): boolean =>
+  /^(aac|mp3|e?ac3|amr.*)$/.test(format) || (start > 0.5 && /^(matroska|nut)/.test(format))
+
 /** More languages than any film has; the rest of them is left out. */
 const maxSounds = 12
 
@@ -59,19 +66,32 @@ export type Address = string | { readonly url: string }
 export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes: number, cwd: string, limits: Limits) {
   const input =
     typeof address === "string" ? [...inputGuards, "-i", `file:${address}`] : [...loopbackGuards, "-i", address.url]
-  const inspect = (args: ReadonlyArray<string>) =>
-    Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd).pipe(
-      Effect.timeout("60 seconds"),
+  const asked = <A, E extends { readonly message: string }, R>(
+    answer: Effect.Effect<A, E, R>,
+    patience: Duration.Input,
+  ) =>
+    answer.pipe(
+      Effect.timeout(patience),
       Effect.mapError(
         (cause) =>
           new TransientError({
             dependency: "ffprobe",
-            code: cause._tag === "TimeoutError" ? "timeout" : "unavailable",
+            code: Cause.isTimeoutError(cause) ? "timeout" : "unavailable",
             message: `ffprobe did not answer: ${cause.message}`,
             cause,
           }),
       ),
     )
+  const inspect = (args: ReadonlyArray<string>) =>
+    asked(Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd), "60 seconds")
+  /** Reads the whole file. */
+  const byPackets = Effect.fnUntraced(function* (stream: number, hasJumps: boolean, start: number) {
+    const times = hasJumps ? PacketTimes.played() : PacketTimes.toTheLast(start)
+    const entries = "-show_entries packet=pts_time,dts_time,duration_time -of csv=p=0".split(" ")
+    const args = ["-v", "error", "-select_streams", String(stream), ...entries, ...input]
+    yield* asked(Ffmpeg.inspectLines(args, cwd, times.take), "10 minutes")
+    return times.length()
+  })
 
   const path = yield* Path.Path
   const brand = typeof address === "string" ? yield* PictureBrand.read(path.join(cwd, address)) : undefined
@@ -128,26 +148,15 @@ export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes
     /^mpeg(ts)?$/.test(report.format.format_name) &&
     stated !== undefined &&
     (stated > limits.seconds || bytes / stated < leastBytesASecond)
-  const whole = isDoubtful ? undefined : stated
-  const own = isDoubtful
+  const start = Number(report.format.start_time ?? 0) || 0
+  const isMeasured = isDoubtful || isGuessed(report.format.format_name, start)
+  const whole = isMeasured ? undefined : stated
+  const own = isMeasured
     ? undefined
     : Option.fromNullishOr(picture ?? sound).pipe(Option.map(Report.trackSeconds), Option.getOrUndefined)
   // Browsers' MediaRecorder writes no length; then the packets tell.
   const mainDuration =
-    still === undefined
-      ? (own ??
-        whole ??
-        (isDoubtful ? PacketTimes.played : PacketTimes.last)(
-          (yield* inspect([
-            "-select_streams",
-            String(index),
-            "-show_entries",
-            "packet=pts_time,dts_time,duration_time",
-            "-of",
-            "csv=p=0",
-          ])).stdout,
-        ))
-      : stillSeconds
+    still === undefined ? (own ?? whole ?? (yield* byPackets(index, isDoubtful, start))) : stillSeconds
   if (mainDuration === undefined) return yield* failure("corrupt_media", "it has no length")
   const duration = still === undefined ? Math.max(mainDuration, whole ?? 0) : stillSeconds
   if (duration > limits.seconds) {

@@ -105,7 +105,11 @@ export const decode = Schema.decodeUnknownEffect(
   Schema.fromJsonString(
     Schema.Struct({
       streams: Schema.Array(StreamReport),
-      format: Schema.Struct({ format_name: Schema.String, duration: Schema.optionalKey(Schema.String) }),
+      format: Schema.Struct({
+        format_name: Schema.String,
+        duration: Schema.optionalKey(Schema.String),
+        start_time: Schema.optionalKey(Schema.String),
+      }),
     }),
   ),
 )

@@ -10,6 +10,11 @@ const aac = words("-c:a aac")
 const av = [...small, ...tone(2), ...h264, ...aac]
 const one = (args: ReadonlyArray<string>) => () => [args]
 
+/** A minute, of which the first seconds need many bits. */
+const fading = words(
+  "-f lavfi -i anoisesrc=d=4:a=0.9:r=44100 -f lavfi -t 56 -i anullsrc -filter_complex [0][1]concat=v=0:a=1",
+)
+
 /** Each packet of a transport stream behind four bytes of a clock, as camcorders and discs have it. */
 const stamped = (read: (name: string) => Uint8Array) => {
   const ts = Buffer.from(read("b.ts"))
@@ -120,6 +125,44 @@ const sources: Readonly<Record<string, Source>> = {
     gives: "64x48",
     seconds: 2,
     tracks: 1,
+  },
+  "Matroska that begins after a hundred seconds": {
+    file: "a.mkv",
+    steps: one([...av, ...words("-output_ts_offset 100")]),
+    gives: "64x48",
+    seconds: 2,
+    tracks: 1,
+  },
+  "AAC without a container, first loud, then silent": {
+    file: "a.aac",
+    steps: one([...fading, ...words("-c:a aac -q:a 5")]),
+    gives: "0x0",
+    seconds: 60,
+  },
+  "MP3 that does not say how long it is": {
+    file: "a.mp3",
+    steps: one([...fading, ...words("-c:a libmp3lame -q:a 0 -write_xing 0")]),
+    gives: "0x0",
+    seconds: 60,
+  },
+  "MP3s of unlike rates in a row": {
+    file: "a.mp3",
+    steps: (file) => [
+      [...tone(2), ...words("-ar 44100"), file("b.mp3")],
+      [...tone(3), ...words("-ar 22050 -ac 2"), file("c.mp3")],
+    ],
+    from: ["b.mp3", "c.mp3"],
+    gives: "0x0",
+    seconds: 5,
+  },
+  "Ogg behind Ogg": {
+    file: "a.ogg",
+    steps: (file) => [
+      [...tone(2), ...words("-c:a libvorbis"), file("b.ogg")],
+      [...tone(3), ...words("-c:a libvorbis -ar 48000 -ac 2"), file("c.ogg")],
+    ],
+    from: ["b.ogg", "c.ogg"],
+    gives: "0x0",
   },
   "frames at the same time": {
     file: "a.mkv",
