@@ -51,7 +51,11 @@ export const make = Effect.fnUntraced(function* (target: number) {
         resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
       })
     }),
-    () => Effect.andThen(become("cut"), Effect.sync(() => server.close())),
+    () =>
+      Effect.andThen(
+        become("cut"),
+        Effect.sync(() => server.close()),
+      ),
   )
   return {
     port,
