@@ -174,6 +174,27 @@ describe("several nodes", () => {
     }),
   )
 
+  it.live("what was taken away while a node was cut off leaves the screens there too, once", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      const bob = (yield* enter(b, "bob", chat)).client
+      const remove = (id: string) => a.topics.broadcast(chat, "message_removed", { id, reason: "spam" })
+      const removed = (client: RawClient) => framesOf(client, "message_removed").map(([, , , , { id }]) => id)
+      yield* remove("before")
+      yield* until(() => removed(bob).length === 1)
+      yield* b.cut
+      yield* remove("meanwhile")
+      yield* until(() => removed(alice).length === 2)
+      yield* b.heal
+      yield* until(() => removed(bob).length === 2)
+      yield* remove("after")
+      yield* until(() => [alice, bob].every((client) => removed(client).includes("after")))
+      for (const client of [alice, bob]) assert.deepStrictEqual(removed(client), ["before", "meanwhile", "after"])
+    }),
+  )
+
   it.live("who came to a room while its node was cut off hears what was said on other nodes, once it is healed", () =>
     Effect.gen(function* () {
       const { node } = yield* make()

@@ -4,8 +4,9 @@
  * so all nodes have the same order.
  *
  * While the bus is away a broadcast is delivered to this node's subscribers at once, and told to the others when the bus is
- * back. One that was on its way when the bus went is treated the same: others may get it twice, nobody loses it. (What has
- * a `seq` does not come this way, see `RoomFeeds`.)
+ * back. One that was on its way when the bus went is treated the same: others may get it twice, nobody loses it. What a
+ * node missed while it was cut off it asks the others for (`RecentBroadcasts`). (What has a `seq` does not come this way,
+ * see `RoomFeeds`.)
  */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -15,6 +16,7 @@ import { type BroadcastOptions, hub, Topics } from "../Topics.ts"
 import type { Payload } from "../protocol/Message.ts"
 import { Cluster } from "./Cluster.ts"
 import * as Lingering from "./Lingering.ts"
+import * as RecentBroadcasts from "./RecentBroadcasts.ts"
 import * as RoomMessage from "./RoomMessage.ts"
 
 interface Sent {
@@ -33,6 +35,9 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
     const bus = yield* EventBus
     const cluster = yield* Cluster
     const local = hub()
+    const recent = yield* RecentBroadcasts.make(({ topic, event, payload, part }) =>
+      local.deliver(topic, event, payload, part === undefined ? {} : { part }),
+    )
     /** Sent, and not heard of yet. */
     const sent = new Map<number, Sent>()
     let kept: Array<Sent> = []
@@ -45,7 +50,10 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
       if (message === undefined) return
       const { event, payload, droppable, seq, part } = message
       const options = { droppable, ...(seq === undefined ? {} : { seq }), ...(part === undefined ? {} : { part }) }
-      if (message.node !== cluster.node) return local.deliver(topic, event, payload, options)
+      if (message.node !== cluster.node) {
+        if (!droppable && !recent.hear(message.node, message.id)) return
+        return local.deliver(topic, event, payload, options)
+      }
       const own = sent.get(message.id)
       sent.delete(message.id)
       if (own !== undefined && message.isEchoed) deliver({ ...own, payload })
@@ -63,18 +71,24 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
     }
 
     const publish = ({ topic, event, payload, options }: Sent, id: number, isEchoed: boolean) =>
-      bus.broadcast(
-        addressOf(topic),
-        RoomMessage.encode({
-          node: cluster.node,
-          id,
-          isEchoed,
-          event,
-          payload,
-          droppable: options?.droppable === true,
-          seq: options?.seq,
-          part: options?.part,
-        }),
+      Effect.tap(
+        bus.broadcast(
+          addressOf(topic),
+          RoomMessage.encode({
+            node: cluster.node,
+            id,
+            isEchoed,
+            event,
+            payload,
+            droppable: options?.droppable === true,
+            seq: options?.seq,
+            part: options?.part,
+          }),
+        ),
+        () =>
+          Effect.sync(() => {
+            if (options?.droppable !== true) recent.said(id, { topic, event, payload, part: options?.part })
+          }),
       )
 
     const broadcast = (message: Sent): Effect.Effect<void> => {
