@@ -18,6 +18,7 @@ import { DeliveryPolicy } from "./DeliveryPolicy.ts"
 import * as Job from "./Job.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Places from "./Places.ts"
+import { notificationIdOf } from "@armoricore/domain/events/notification"
 import * as Plan from "./Plan.ts"
 import { Report, Reports } from "./Reports.ts"
 import { RouteGuards } from "./RouteGuards.ts"
@@ -110,7 +111,7 @@ export const layerNoDeps = Layer.effectDiscard(
       failed: (event, error, failed_at) => [
         emit("notification.failed", {
           user_id: event.payload.user_id,
-          notification_id: Plan.notificationIdOf(event),
+          notification_id: notificationIdOf(event),
           notification_type: event.payload.notification_type,
           error,
           failed_at,

@@ -2,7 +2,7 @@
 import { PermanentError } from "@armoricore/domain/Errors"
 import type { EventOf } from "@armoricore/domain/Events"
 import type { Content, NotificationState, Planned, Target } from "@armoricore/domain/NotificationState"
-import { derivedId } from "@armoricore/domain/Causation"
+import { isGiven, notificationIdOf } from "@armoricore/domain/events/notification"
 import { Clock, Effect, Result } from "effect"
 import { deliveryIdOf, faultOf, targetsOf } from "./Target.ts"
 import { Templates } from "./Templates.ts"
@@ -16,13 +16,6 @@ const maxBytes = 700_000
 const maxStateBytes = 800_000
 /** A request so small cannot make a document too large, unless a template does. */
 const smallBytes = 100_000
-
-/** The publisher's key names the notification where there is one, so that a second request finds the first. */
-export const notificationIdOf = ({ event_id, payload, source }: Requested): string =>
-  isGiven(payload.idempotency_key) ? derivedId("notification", source, payload.idempotency_key) : event_id
-
-/** An empty key is what a form or a database has where none was given: it must not make all requests one. */
-const isGiven = (key: string | undefined): key is string => key !== undefined && key !== ""
 
 /** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. `bytes`: of the message. */
 export const make = Effect.fnUntraced(function* (event: Requested, bytes: number) {

@@ -1,5 +1,6 @@
 /** The trace that a message carries, and the one that its results carry on. */
 import type { Stored } from "@armoricore/bus/EventBus"
+import { notificationIdOf } from "@armoricore/domain/events/notification"
 import type { AnyEvent } from "@armoricore/domain/Events"
 import { Context, Effect, Option, Tracer } from "effect"
 import * as Letter from "./Letter.ts"
@@ -99,10 +100,9 @@ export const aboutPayload = (type: string, eventId: string, requestId: string | 
   return about
 }
 
-export const aboutEvent = ({ event_id, event_type, payload, request_id }: AnyEvent): About => ({
-  ...aboutPayload(event_type, event_id, request_id, payload),
-  // The notification has the id of its request.
-  ...(event_type === "notification.requested" ? { notification_id: event_id } : {}),
+export const aboutEvent = (event: AnyEvent): About => ({
+  ...aboutPayload(event.event_type, event.event_id, event.request_id, event.payload),
+  ...(event.event_type === "notification.requested" ? { notification_id: notificationIdOf(event) } : {}),
 })
 
 /** What the message that is worked on is about, seen from any span below it. */

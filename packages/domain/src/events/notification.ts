@@ -1,5 +1,6 @@
 /** Payloads of `notification.*` and `device.*`. */
 import { Schema } from "effect"
+import { derivedId } from "../Causation.ts"
 import { NotificationId, UserId } from "../Ids.ts"
 import { Maybe, Metadata, ObjectPath, PhpObject, Timestamp } from "../Wire.ts"
 import { Failure } from "./failure.ts"
@@ -44,6 +45,19 @@ export const NotificationRequested = Schema.Struct({
   /** E-mail only: what a reader can unsubscribe from, for example `newsletter`; without it no unsubscribe link. */
   category: Maybe(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
 })
+
+/** An empty key is what a form or a database has where none was given: it must not make all requests one. */
+export const isGiven = (key: string | undefined): key is string => key !== undefined && key !== ""
+
+interface Request {
+  readonly event_id: string
+  readonly source: string
+  readonly payload: { readonly idempotency_key?: string | undefined }
+}
+
+/** The publisher's key names the notification where there is one, so that a second request finds the first. */
+export const notificationIdOf = ({ event_id, payload, source }: Request): string =>
+  isGiven(payload.idempotency_key) ? derivedId("notification", source, payload.idempotency_key) : event_id
 
 export const DeliveryStatus = Schema.Literals([
   "sent",
