@@ -31,11 +31,6 @@ export class OwnPosts {
     if (own !== undefined) own.isTold = true
   }
 
-  /** Moderation took it away before the history had it. */
-  forget(topic: string, id: string): void {
-    this.#posts.delete(keyOf(topic, id))
-  }
-
   heard(topic: string, id: string): Item | undefined {
     return this.#posts.get(keyOf(topic, id))?.heard
   }
