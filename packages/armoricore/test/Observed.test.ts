@@ -58,6 +58,7 @@ const settingsOf = Effect.gen(function* () {
     OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer otel-header-secret",
     VAULT_TOKEN: "good-token",
     OBJECT_STORAGE_SECRET_KEY: Redacted.value(s3.secretKey),
+    URL_SECRET: "url-signing-secret-0123456789",
     AKAMAI_EDGEAUTH_KEY: "52a152a152a152a152a152a152a152a1",
     JWT_SECRET: "jwt-secret-0123456789",
     EVENT_SIGNING_KEYS: "key-1:signing-secret-1,key-2:signing-secret-2",
