@@ -15,6 +15,15 @@ const isFull = (description: string): boolean =>
 export const apiCode = (cause: unknown): number | undefined =>
   cause instanceof NatsError ? cause.api_error?.err_code : undefined
 
+/**
+ * Another process makes, or made, the stream in this moment. A server that finds the other's half made says that the
+ * subjects overlap, which is also what it says of somebody else's stream: only a look tells.
+ */
+export const isMadeMeanwhile = (cause: unknown): boolean => [nameInUse, subjectsOverlap].includes(apiCode(cause) ?? 0)
+
+const nameInUse = 10058
+const subjectsOverlap = 10065
+
 export const isMissing = (cause: unknown): boolean =>
   (cause instanceof NatsError && (cause.code === "404" || cause.api_error?.code === 404)) ||
   [10014, 10037, 10043, 10057, 10059].includes(apiCode(cause) ?? 0)
@@ -59,6 +68,13 @@ export const failure =
       return new ConfigurationError({
         setting: "NATS_REPLICAS",
         message: `NATS cannot keep so many copies of ${resource} (${description}); lower NATS_REPLICAS to the number of servers in the cluster, 1 without one`,
+        cause,
+      })
+    }
+    if (cause.api_error.err_code === subjectsOverlap) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `Another stream on the NATS server takes subjects of ${resource} (${description}); "nats stream ls --subjects" shows which: delete it, or give Armoricore a NATS account of its own`,
         cause,
       })
     }

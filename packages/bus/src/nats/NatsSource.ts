@@ -26,7 +26,8 @@ import { attempt, failure, type NatsFailure } from "./NatsErrors.ts"
 import { pattern } from "../Subjects.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 import { depth } from "./NatsDepth.ts"
-import { ensureConsumer, type Manage, streamOf } from "./NatsStreams.ts"
+import type { Manage } from "./NatsResource.ts"
+import { ensureConsumer, streamOf } from "./NatsStreams.ts"
 
 const expires = 30_000
 const heartbeat = 4_000

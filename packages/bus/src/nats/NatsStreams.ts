@@ -23,7 +23,8 @@ import type { ConsumerOptions } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { allEvents, pattern } from "../Subjects.ts"
 import * as NatsAdvisories from "./NatsAdvisories.ts"
-import { apiCode, attempt, failure, isMissing, type NatsFailure } from "./NatsErrors.ts"
+import { attempt, type NatsFailure } from "./NatsErrors.ts"
+import { absent, addStream, differences, find, immutable, left, type Manage } from "./NatsResource.ts"
 
 export interface StreamOptions {
   /** Default 4 GiB for events, a quarter of it for work and for dead letters each. */
@@ -33,8 +34,6 @@ export interface StreamOptions {
   /** `verify`: nothing is created or changed, for services without the right; `armoricore setup` does it. Default `apply`. */
   readonly manage?: Manage
 }
-
-export type Manage = "apply" | "verify"
 
 export const streamNames = { event: "ARMORICORE", work: "ARMORICORE_WORK", dead: "ARMORICORE_DEAD" } as const
 
@@ -111,7 +110,7 @@ const ensureStream = Effect.fnUntraced(function* (
   manage: Manage,
 ): Effect.fn.Return<string, NatsFailure> {
   const resource = `stream ${settings.name}`
-  const existing = yield* lookUp(resource, () => manager.streams.info(settings.name))
+  const existing = yield* find(resource, () => manager.streams.info(settings.name))
   const words = existing?.config.description
   const found = existing === undefined ? schema : SchemaNumber.numberOf(words)
   const newer = SchemaNumber.newer(`${resource} on NATS`, found, schema)
@@ -119,15 +118,7 @@ const ensureStream = Effect.fnUntraced(function* (
   const wanted = { ...settings, description: SchemaNumber.withNumber(words, schema) }
   if (existing === undefined) {
     if (manage === "verify") return yield* absent(resource)
-    const isOurs = yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
-      Effect.as(true),
-      // Another process created it in the same moment, maybe of another version.
-      Effect.catchIf(
-        (cause) => apiCode(cause) === 10058,
-        () => Effect.succeed(false),
-      ),
-      Effect.mapError(failure(resource)),
-    )
+    const isOurs = yield* addStream(resource, manager, wanted)
     return isOurs ? `${resource}: created` : yield* ensureStream(manager, settings, manage)
   }
   const { config, state } = existing
@@ -186,7 +177,7 @@ export const ensureConsumer = Effect.fnUntraced(function* (
   const stream = streamOf(options.from)
   const resource = `consumer ${options.name}`
   const wanted = consumerConfig(options)
-  const found = yield* lookUp(resource, () => manager.consumers.info(stream, options.name))
+  const found = yield* find(resource, () => manager.consumers.info(stream, options.name))
   if (found === undefined && settings === "verify") return yield* absent(resource)
   const existing =
     found ?? (yield* attempt(resource, () => manager.consumers.add(stream, wanted)).pipe(Effect.as(undefined)))
@@ -207,43 +198,6 @@ export const ensureConsumer = Effect.fnUntraced(function* (
   yield* attempt(resource, () => manager.consumers.update(stream, options.name, { ...config, ...wanted }))
   return `${resource} on ${wanted.filter_subject}: updated ${changed.join(", ")}`
 })
-
-const lookUp = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A | undefined, NatsFailure> =>
-  Effect.tryPromise({ try: call, catch: (cause) => cause }).pipe(
-    Effect.catchIf(isMissing, () => Effect.succeed(undefined)),
-    Effect.mapError(failure(resource)),
-  )
-
-const differences = (existing: object, wanted: object): ReadonlyArray<string> => {
-  const have = new Map<string, unknown>(Object.entries(existing))
-  return Object.entries(wanted)
-    .filter(([field, value]) => JSON.stringify(have.get(field) ?? zero(value)) !== JSON.stringify(value))
-    .map(([field]) => field)
-}
-
-/** The server leaves out what is zero or false. */
-const zero = (value: unknown): unknown =>
-  typeof value === "number" ? 0 : typeof value === "boolean" ? false : undefined
-
-const absent = (resource: string): ConfigurationError =>
-  new ConfigurationError({
-    setting: resource,
-    message: `The ${resource} is not there, and this service only verifies; run "armoricore setup" as a NATS user that may create it`,
-  })
-
-const left = (resource: string, changed: ReadonlyArray<string>) =>
-  Effect.as(
-    Effect.logWarning(
-      `The ${resource} on NATS has other settings (${changed.join(", ")}); "armoricore setup" updates it`,
-    ),
-    `${resource}: differs in ${changed.join(", ")}, left as it is`,
-  )
-
-const immutable = (resource: string, field: string, is: unknown, wanted: unknown): ConfigurationError =>
-  new ConfigurationError({
-    setting: resource,
-    message: `The ${resource} has ${field} "${String(is)}" where "${String(wanted)}" is needed, and NATS cannot change that; move its messages elsewhere, delete it and run "armoricore setup"`,
-  })
 
 /** NATS makes room at once when a limit falls below what is stored, and asks nobody whether it was handled. */
 const tooSmall = (resource: string, bytes: number, limit: number): ConfigurationError =>

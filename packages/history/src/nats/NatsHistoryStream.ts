@@ -2,6 +2,7 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
 import { apiCode, failure, isMissing, type NatsFailure } from "@armoricore/bus/nats/NatsErrors"
+import { absent, addStream, differences, find, immutable, left, type Manage } from "@armoricore/bus/nats/NatsResource"
 import { Duration, Effect } from "effect"
 import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType } from "nats"
 import { idWindow } from "../History.ts"
@@ -30,7 +31,7 @@ export interface StreamLimits {
   readonly maxPerRoom: number
   readonly maxBytes: number
   readonly replicas: number
-  readonly manage: "apply" | "verify"
+  readonly manage: Manage
   /** How a stream gets settings that the server refuses to change; absent where nobody may make it anew. */
   readonly remake: ((wanted: object) => Effect.Effect<void, NatsFailure>) | undefined
 }
@@ -56,55 +57,25 @@ export const ensureStream = Effect.fnUntraced(function* (
     allow_direct: true,
     republish: { src: `${prefix}>`, dest: `${addedPrefix}>` },
   }
-  const existing = yield* Effect.tryPromise({
-    try: () => manager.streams.info(streamName),
-    catch: (cause) => cause,
-  }).pipe(
-    Effect.catchIf(isMissing, () => Effect.succeed(undefined)),
-    Effect.mapError(failure(resource)),
-  )
+  const existing = yield* find(resource, () => manager.streams.info(streamName))
   const words = existing?.config.description
   const found = existing === undefined ? schema : SchemaNumber.numberOf(words)
   const newer = SchemaNumber.newer(`${resource} on NATS`, found, schema)
   if (newer !== undefined) return yield* newer
   const wanted = { ...settings, description: SchemaNumber.withNumber(words, schema) }
-  if (existing === undefined && limits.manage === "verify") {
-    return yield* new ConfigurationError({
-      setting: resource,
-      message: `The ${resource} is not there, and this service only verifies; run "armoricore setup" as a NATS user that may create it`,
-    })
-  }
   if (existing === undefined) {
-    const isOurs = yield* Effect.tryPromise({ try: () => manager.streams.add(wanted), catch: (cause) => cause }).pipe(
-      Effect.as(true),
-      // Another process created it in the same moment, maybe of another version.
-      Effect.catchIf(
-        (cause) => apiCode(cause) === 10058,
-        () => Effect.succeed(false),
-      ),
-      Effect.mapError(failure(resource)),
-    )
+    if (limits.manage === "verify") return yield* absent(resource)
+    const isOurs = yield* addStream(resource, manager, wanted)
     return isOurs ? [`${resource}: created`] : yield* ensureStream(manager, limits)
   }
   const { config } = existing
-  if (config.retention !== wanted.retention || config.storage !== wanted.storage) {
-    return yield* new ConfigurationError({
-      setting: resource,
-      message: `the ${resource} has other retention or storage than the history needs, and NATS cannot change that; delete it and run "armoricore setup"`,
-    })
+  for (const field of ["retention", "storage"] as const) {
+    if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
-  const have = new Map<string, unknown>(Object.entries(config))
   // A number that is only not written yet is nothing to warn of.
-  const changed = Object.entries(limits.manage === "verify" && found === schema ? settings : wanted)
-    .filter(([field, value]) => JSON.stringify(have.get(field)) !== JSON.stringify(value))
-    .map(([field]) => field)
+  const changed = differences(config, limits.manage === "verify" && found === schema ? settings : wanted)
   if (changed.length === 0) return [`${resource}: ready`]
-  if (limits.manage === "verify") {
-    yield* Effect.logWarning(
-      `The ${resource} on NATS has other settings (${changed.join(", ")}); "armoricore setup" updates it`,
-    )
-    return [`${resource}: differs in ${changed.join(", ")}, left as it is`]
-  }
+  if (limits.manage === "verify") return [yield* left(resource, changed)]
   const { remake } = limits
   const update = (to: object) =>
     Effect.tryPromise({

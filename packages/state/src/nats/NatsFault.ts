@@ -1,5 +1,6 @@
 /** What NATS says, as the taxonomy: who can cure it. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { isMadeMeanwhile } from "@armoricore/bus/nats/NatsErrors"
 import { NatsError } from "nats"
 import type { StateError } from "../KeyValue.ts"
 
@@ -11,9 +12,6 @@ export const isUnanswered = (cause: unknown): boolean => cause instanceof NatsEr
 
 export const isStreamMissing = (cause: unknown): boolean =>
   errorCode(cause) === 10059 || (cause instanceof Error && cause.message === "stream not found")
-
-/** The stream is there, with other settings. */
-export const isOtherwiseMade = (cause: unknown): boolean => errorCode(cause) === 10058
 
 export const missingBucket = (bucket: string): ConfigurationError =>
   new ConfigurationError({
@@ -36,6 +34,13 @@ export const toStateError = (bucket: string, cause: unknown): StateError => {
     return new ConfigurationError({
       setting: `state bucket ${bucket}`,
       message: `NATS refuses access to the state bucket ${bucket}; allow $KV.> and $JS.API.> to this user: ${said}`,
+      cause,
+    })
+  }
+  if (isMadeMeanwhile(cause)) {
+    return new ConfigurationError({
+      setting: `state bucket ${bucket}`,
+      message: `another stream on the NATS server takes the subjects of the state bucket ${bucket}: delete it, or give Armoricore a NATS account of its own: ${said}`,
       cause,
     })
   }

@@ -6,6 +6,7 @@
 import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
 import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
+import { isMadeMeanwhile } from "@armoricore/bus/nats/NatsErrors"
 import * as NatsPublisher from "@armoricore/bus/nats/NatsPublisher"
 import { Clock, Duration, Effect, Layer, Option, Scope } from "effect"
 import { type JetStreamClient, type JetStreamManager, nanos, StorageType, type StreamConfig } from "nats"
@@ -13,15 +14,7 @@ import { expiresAt, isOver } from "../Expiry.ts"
 import { check, checkBucket, order } from "../Key.ts"
 import { type Bucket, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
 import { decode, encode } from "./NatsKey.ts"
-import {
-  isAbsent,
-  isOtherwiseMade,
-  isStreamMissing,
-  isUnanswered,
-  missingBucket,
-  tooLarge,
-  toStateError,
-} from "./NatsFault.ts"
+import { isAbsent, isStreamMissing, isUnanswered, missingBucket, tooLarge, toStateError } from "./NatsFault.ts"
 import { Written } from "./Written.ts"
 
 export interface Options {
@@ -293,10 +286,16 @@ const createOrCheck = async (
     description: SchemaNumber.withNumber("", schema),
   }
   // Another process may create it at the same time, with the same settings; of another version with others.
-  await js.views.kv(bucketOf(bucket), made).catch((cause: unknown) => {
-    if (!isOtherwiseMade(cause)) throw cause
+  const refused = await js.views.kv(bucketOf(bucket), made).then(
+    () => undefined,
+    (cause: unknown) => {
+      if (isMadeMeanwhile(cause)) return cause
+      throw cause
+    },
+  )
+  const { config } = await manager.streams.info(streamOf(bucket)).catch((cause: unknown) => {
+    throw refused ?? cause
   })
-  const { config } = await manager.streams.info(streamOf(bucket))
   refuseNewer(bucket, config)
   const description = SchemaNumber.withNumber(config.description, schema)
   const wanted = { max_age: nanos(ttl), num_replicas: replicas, description }
