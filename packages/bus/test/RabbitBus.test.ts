@@ -207,6 +207,41 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     }),
   )
 
+  it.live("a letter that lay behind a younger one was left out by the next page", () =>
+    Effect.gen(function* () {
+      const url = yield* newUrl
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        yield* bus.setup([])
+        const { channel } = yield* plainAmqp(url)
+        yield* Effect.promise(() => channel.confirmSelect())
+        const put = (millis: number) =>
+          Effect.promise(() =>
+            channel.basicPublish(
+              {
+                exchange: "armoricore-dead",
+                routingKey: "media.x",
+                messageId: String(millis),
+                durable: true,
+                headers: { "armoricore-letter": `${String(millis).padStart(14, "0")}-000000-0` },
+              },
+              Buffer.from("{}"),
+            ),
+          )
+        yield* Effect.forEach([2_000, 1_000, 4_000, 3_000, 900_000], put)
+        const pages: Array<ReadonlyArray<string>> = []
+        let after = ""
+        for (;;) {
+          const page = yield* bus.deadLetters.list({ limit: 2, after })
+          if (page.length === 0) break
+          pages.push(page.map(({ id }) => id))
+          after = page.at(-1)?.letterId ?? ""
+        }
+        assert.deepStrictEqual(pages, [["1000", "2000"], ["3000", "4000"], ["900000"]])
+      }).pipe(Effect.scoped, Effect.provide(on(url)))
+    }),
+  )
+
   it.live("a full queue refuses with `full`", () =>
     Effect.gen(function* () {
       const url = yield* newUrl

@@ -48,6 +48,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   const topics = yield* RabbitTopics.make(connection, ready)
   const patiently = Effect.andThen(connection.connected, ready)
 
+  const newLetterId = RabbitLetters.makeIds()
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* ({ address, id, body, headers = {} }) {
     const target = subject(address)
     const bytes = Limits.size(body, headers)
@@ -59,7 +60,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     const envelope = RabbitMessage.outgoing(id, headers, now)
     yield* publisher.publish(
       {
-        ...(address.channel === "dead" ? RabbitMessage.letter(envelope, RabbitLetters.newId(now)) : envelope),
+        ...(address.channel === "dead" ? RabbitMessage.letter(envelope, newLetterId(now)) : envelope),
         exchange: exchanges[address.channel],
         routingKey: routingKey(address),
       },

@@ -3,8 +3,9 @@
  * unacknowledged and hands them back in their order; a crash of the browser does the same. One
  * browser at a time: an exclusive queue is the lock, and it goes with its connection.
  *
- * A letter's id begins with its time, so that pages have an order. RabbitMQ recognises no duplicates: letters of one
- * message (a crash between letter and acknowledgement) are shown once and removed together.
+ * A letter's id begins with its time, so that pages have an order: the queue's own is nearly the same, but two publishers
+ * that store at once may lie there the other way round. RabbitMQ recognises no duplicates: letters of one message (a
+ * crash between letter and acknowledgement) are shown once and removed together.
  */
 import { randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
@@ -21,7 +22,22 @@ import { queues } from "./RabbitNames.ts"
 const resource = `queue ${queues.dead}`
 const lock = "armoricore-dead.browser"
 
-export const newId = (now: number): string => `${String(now).padStart(14, "0")}-${randomBytes(6).toString("hex")}`
+/** Ids that sort by their time, in milliseconds, and those of one publisher by their order. */
+export const makeIds = (): ((now: number) => string) => {
+  let count = 0
+  return (now) => {
+    count = (count + 1) % 1_000_000
+    return `${digits(now, 14)}-${digits(count, 6)}-${randomBytes(6).toString("hex")}`
+  }
+}
+
+const digits = (value: number, length: number): string => String(value).padStart(length, "0")
+
+/** In milliseconds; NaN for what somebody else put into the queue. */
+const timeOf = (letterId: string): number => Number(letterId.slice(0, 14))
+
+/** How far publishers' clocks may differ before a page leaves out a letter. */
+const disorderMillis = 60_000
 
 interface Seen {
   readonly letter: StoredLetter
@@ -105,15 +121,17 @@ export const make = (
         )
         const found: Array<StoredLetter> = []
         const known = new Set<string>()
-        while (found.length < filter.limit) {
-          const seen = await next()
-          if (seen === undefined) break
+        for (let seen = await next(); seen !== undefined; seen = await next()) {
           const { letter } = seen
+          const last = found[filter.limit - 1]
+          if (last !== undefined && timeOf(letter.letterId) > timeOf(last.letterId) + disorderMillis) break
           const key = `${letter.subject} ${letter.id}`
           if (known.has(key)) continue
           known.add(key)
-          if (wants(letter.subject) && (filter.after === undefined || letter.letterId > filter.after))
-            found.push(letter)
+          if (!wants(letter.subject) || (filter.after !== undefined && letter.letterId <= filter.after)) continue
+          const behind = found.findIndex(({ letterId }) => letterId > letter.letterId)
+          found.splice(behind === -1 ? found.length : behind, 0, letter)
+          found.length = Math.min(found.length, filter.limit)
         }
         return found
       }),
