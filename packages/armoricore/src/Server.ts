@@ -7,7 +7,7 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Duration, Effect, FileSystem, type Layer } from "effect"
+import { Duration, Effect, Exit, FileSystem, type Layer, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as Http from "node:http"
@@ -41,11 +41,13 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
   const settings = yield* Settings
   const publicUrl = yield* PublicUrl
   const app = yield* HttpRouter.toHttpEffect(routes)
-  const handler = yield* NodeHttpServer.makeHandler(app, { scope: yield* Effect.scope })
+  // Not the server's scope: that ends what was added last at first, which would be the requests of this moment.
+  const requests = yield* Scope.make()
+  const handler = yield* NodeHttpServer.makeHandler(app, { scope: requests })
   const server = yield* createServer
   server.requestTimeout = requestMillis
   server.timeout = silenceMillis
-  yield* Effect.addFinalizer(() => close(server))
+  yield* Effect.addFinalizer(() => Effect.ensuring(close(server), Scope.close(requests, Exit.void)))
 
   const listen = Effect.fnUntraced(function* (upgrades: ReadonlyArray<Upgrade>, handles: ReadonlyArray<Handle>) {
     server.on("request", (request: Http.IncomingMessage, response: Http.ServerResponse) => {
@@ -158,13 +160,19 @@ const bindFault = (cause: NodeJS.ErrnoException, port: number, host: string): Co
 }
 
 const closingMillis = 5_000
+const sweepMillis = 50
 
 const close = (server: Http.Server): Effect.Effect<void> => (server.listening ? closeListening(server) : Effect.void)
 
 const closeListening = (server: Http.Server): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    server.close(() => resume(Effect.void))
-    server.closeIdleConnections()
+    // Whose request ends meanwhile would be kept for the next one.
+    const sweep = setInterval(() => server.closeIdleConnections(), sweepMillis)
+    server.close(() => {
+      clearInterval(sweep)
+      resume(Effect.void)
+    })
+    return Effect.sync(() => clearInterval(sweep))
   }).pipe(
     Effect.timeoutOrElse({
       duration: closingMillis,
