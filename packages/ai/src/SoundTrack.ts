@@ -99,17 +99,6 @@ const soundTracks = Effect.fnUntraced(function* (file: string, cwd: string) {
   const answer = yield* Ffmpeg.inspect(
     ["-v", "error", ...inputGuards, ...words("-print_format json -show_streams -i"), `file:${file}`],
     cwd,
-  ).pipe(
-    Effect.timeout("60 seconds"),
-    Effect.mapError(
-      (cause) =>
-        new TransientError({
-          dependency: "ffprobe",
-          code: cause._tag === "TimeoutError" ? "timeout" : "unavailable",
-          message: `ffprobe did not answer: ${cause.message}`,
-          cause,
-        }),
-    ),
   )
   const report = yield* Effect.mapError(decodeReport(answer.stdout), () => failure("unsupported_format"))
   if (answer.code !== 0) return yield* failure("unsupported_format")

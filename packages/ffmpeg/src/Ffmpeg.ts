@@ -10,7 +10,7 @@
  * - ffmpeg hangs: progress that does not move for `stuckAfter` ends it, and so does `limit` in all.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
 import { counted } from "./FfmpegMetrics.ts"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
 import { collect, type Limits, lines, spawn, tailOf } from "./LeashedChild.ts"
@@ -87,21 +87,38 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
   return yield* Effect.raceFirst(ended, Effect.forever(watch))
 }, Effect.scoped)
 
-/** Runs ffprobe and returns what it printed (at most 8 MB). */
+/** Runs ffprobe for a minute at most and returns what it printed (at most 8 MB). */
 export const inspect = Effect.fn("Ffmpeg.inspect")(function* (args: ReadonlyArray<string>, cwd: string) {
   const programs = yield* FfmpegPrograms
-  return yield* collect(programs.leash, programs.ffprobe, args, cwd)
+  return yield* answered(collect(programs.leash, programs.ffprobe, args, cwd), "60 seconds")
 })
 
-/** Runs ffprobe and gives away each line that it prints. */
+/** Runs ffprobe for ten minutes at most, as one that reads a whole file takes, and gives away each line that it prints. */
 export const inspectLines = Effect.fn("Ffmpeg.inspectLines")(function* (
   args: ReadonlyArray<string>,
   cwd: string,
   take: (line: string) => void,
 ) {
   const programs = yield* FfmpegPrograms
-  return yield* lines(programs.leash, programs.ffprobe, args, cwd, take)
+  return yield* answered(lines(programs.leash, programs.ffprobe, args, cwd, take), "10 minutes")
 })
+
+const answered = <A, E extends { readonly message: string }, R>(
+  answer: Effect.Effect<A, E, R>,
+  patience: Duration.Input,
+): Effect.Effect<A, TransientError, R> =>
+  answer.pipe(
+    Effect.timeout(patience),
+    Effect.mapError(
+      (cause) =>
+        new TransientError({
+          dependency: "ffprobe",
+          code: Cause.isTimeoutError(cause) ? "timeout" : "unavailable",
+          message: `ffprobe did not answer: ${cause.message}`,
+          cause,
+        }),
+    ),
+  )
 
 const notRun = (cause: PlatformError.PlatformError) =>
   new TransientError({

@@ -5,8 +5,7 @@
  * only demuxers of real containers are allowed and only the `file` protocol; and no number that the file claims is
  * believed before it is checked here (`-max_pixels` only prints).
  */
-import { TransientError } from "@armoricore/domain/Errors"
-import { Cause, type Duration, Effect, Option, Path } from "effect"
+import { Effect, Option, Path } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputGuards, loopbackGuards } from "@armoricore/ffmpeg/InputGuards"
 import { failure } from "./Failures.ts"
@@ -66,30 +65,13 @@ export type Address = string | { readonly url: string }
 export const probe = Effect.fn("Probe.probe")(function* (address: Address, bytes: number, cwd: string, limits: Limits) {
   const input =
     typeof address === "string" ? [...inputGuards, "-i", `file:${address}`] : [...loopbackGuards, "-i", address.url]
-  const asked = <A, E extends { readonly message: string }, R>(
-    answer: Effect.Effect<A, E, R>,
-    patience: Duration.Input,
-  ) =>
-    answer.pipe(
-      Effect.timeout(patience),
-      Effect.mapError(
-        (cause) =>
-          new TransientError({
-            dependency: "ffprobe",
-            code: Cause.isTimeoutError(cause) ? "timeout" : "unavailable",
-            message: `ffprobe did not answer: ${cause.message}`,
-            cause,
-          }),
-      ),
-    )
-  const inspect = (args: ReadonlyArray<string>) =>
-    asked(Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd), "60 seconds")
+  const inspect = (args: ReadonlyArray<string>) => Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd)
   /** Reads the whole file. */
   const byPackets = Effect.fnUntraced(function* (stream: number, hasJumps: boolean, start: number) {
     const times = hasJumps ? PacketTimes.played() : PacketTimes.toTheLast(start)
     const entries = "-show_entries packet=pts_time,dts_time,duration_time -of csv=p=0".split(" ")
     const args = ["-v", "error", "-select_streams", String(stream), ...entries, ...input]
-    yield* asked(Ffmpeg.inspectLines(args, cwd, times.take), "10 minutes")
+    yield* Ffmpeg.inspectLines(args, cwd, times.take)
     return times.length()
   })
 

@@ -133,16 +133,4 @@ const leadsToTheMiddle = ({ mainDuration, video }: MediaInfo, url: string, folde
       url,
     ],
     folder,
-  ).pipe(
-    Effect.timeout("60 seconds"),
-    Effect.mapError(
-      (cause) =>
-        new TransientError({
-          dependency: "ffprobe",
-          code: "unavailable",
-          message: `ffprobe did not answer: ${cause.message}`,
-          cause,
-        }),
-    ),
-    Effect.map(({ code, stdout }) => code === 0 && stdout.trim() !== ""),
-  )
+  ).pipe(Effect.map(({ code, stdout }) => code === 0 && stdout.trim() !== ""))
