@@ -5,10 +5,8 @@
  */
 import { PermanentError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
-import * as Base64 from "nodemailer/lib/base64"
 import MailComposer from "nodemailer/lib/mail-composer"
 import * as MimeFuncs from "nodemailer/lib/mime-funcs"
-import * as Qp from "nodemailer/lib/qp"
 import { type Mail, type Sender, toNodemailer } from "./Mail.ts"
 import * as MimeText from "./MimeText.ts"
 
@@ -17,8 +15,6 @@ export interface Letter {
   readonly content: Buffer
 }
 
-/** Longer texts nodemailer encodes piece by piece, and few mails have them. */
-const longest = 20_000
 /** From here on a header's line is folded. */
 const lineLength = 76
 
@@ -34,7 +30,7 @@ export const writer = (from: Sender) => {
     if (fromHeader === undefined || typeof envelopeFrom !== "string") return undefined
     if (attachments.length > 0 || html === undefined || !isPlainAddress(to) || !isPlainSubject(subject))
       return undefined
-    if (text.length > longest || html.length > longest || text === "" || html === "") return undefined
+    if (Math.max(text.length, html.length) > MimeText.longest || text === "" || html === "") return undefined
     let head = ""
     for (const [name, value] of Object.entries(headers))
       head += `${MimeFuncs.foldLines(`${name}: ${value}`, lineLength)}\r\n`
@@ -81,11 +77,13 @@ const isPlainSubject = (subject: string): boolean =>
   !/"|=\?/.test(subject)
 
 const part = (kind: "plain" | "html", text: string): string => {
-  const type = `Content-Type: text/${kind}; charset=utf-8\r\nContent-Transfer-Encoding: `
-  if (MimeFuncs.isPlainText(text) && !MimeFuncs.hasLongerLines(text, lineLength)) return `${type}7bit\r\n\r\n${text}`
-  return isMostlyLatin(text)
-    ? `${type}quoted-printable\r\n\r\n${Qp.wrap(Qp.encode(text))}`
-    : `${type}base64\r\n\r\n${Base64.wrap(Base64.encode(text))}`
+  const encoding = encodingOf(text)
+  return `Content-Type: text/${kind}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${MimeText.encoded(text, encoding)}`
+}
+
+const encodingOf = (text: string): string => {
+  if (MimeFuncs.isPlainText(text) && !MimeFuncs.hasLongerLines(text, lineLength)) return "7bit"
+  return isMostlyLatin(text) ? "quoted-printable" : "base64"
 }
 
 /** More letters than characters that quoting would make longer. */

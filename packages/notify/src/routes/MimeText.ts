@@ -7,7 +7,7 @@ import type MimeNode from "nodemailer/lib/mime-node"
 import * as Qp from "nodemailer/lib/qp"
 
 /** Longer texts nodemailer encodes piece by piece, and few mails have them. */
-const longest = 20_000
+export const longest = 20_000
 
 /** Undefined where a part is no text, or a long one. */
 export const bytesOf = (root: MimeNode): Buffer | undefined => {
@@ -33,7 +33,8 @@ const write = (node: MimeNode, parts: Array<string>): boolean => {
   return true
 }
 
-const encoded = (text: string, encoding: string | false): string => {
+/** Any other encoding leaves a text as it is. */
+export const encoded = (text: string, encoding: string | false): string => {
   if (encoding === "quoted-printable") return Qp.wrap(Qp.encode(text))
   return encoding === "base64" ? Base64.wrap(Base64.encode(text)) : text
 }
