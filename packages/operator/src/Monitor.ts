@@ -171,7 +171,7 @@ const queuesOf = (all: ReadonlyArray<Vitals>): ReadonlyArray<Queue> => {
   return [...queues.values()].sort((a, b) => b.waiting - a.waiting || (a.name < b.name ? -1 : 1))
 }
 
-const noCounts: Counters = {
+export const noCounts: Counters = {
   events_in: 0,
   events_out: 0,
   jobs: 0,

@@ -1,5 +1,6 @@
 /** What is said of processes that are gone. */
 import { attentionOf } from "@armoricore/operator/Attention"
+import { noCounts } from "@armoricore/operator/Monitor"
 import type { NodeInfo } from "@armoricore/worker/ControlPlane"
 import { assert, describe, it } from "@effect/vitest"
 
@@ -16,17 +17,7 @@ const now = 10_000_000
 const quiet: Parameters<typeof attentionOf>[0] = {
   sample: {
     at: now,
-    rates: {
-      events_in: 0,
-      events_out: 0,
-      jobs: 0,
-      jobs_failed: 0,
-      retries: 0,
-      dead_letters: 0,
-      notifications: 0,
-      broadcasts: 0,
-      deliveries: 0,
-    },
+    rates: noCounts,
     sockets: 0,
     waiting: 0,
     job_seconds: null,
