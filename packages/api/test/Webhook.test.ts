@@ -1,51 +1,25 @@
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as Signature from "@armoricore/domain/Signature"
+import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import * as Testing from "@armoricore/testing/Testing"
 import { DeadLetters, Dependencies } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Layer, Logger, Redacted, Schedule } from "effect"
-import { createServer, type IncomingMessage } from "node:http"
-import type { AddressInfo } from "node:net"
 import * as Webhook from "../src/Webhook.ts"
 
 const secret = Redacted.make("a secret of this test")
-
-interface Call {
-  readonly headers: IncomingMessage["headers"]
-  readonly body: Buffer
-  readonly url: string
-}
 
 /** Answers with what `answer` says to the n-th call. */
 const receiver = Effect.fnUntraced(function* (
   answer: (call: number) => { readonly status: number; readonly headers?: Record<string, string> },
 ) {
-  const calls: Array<Call> = []
-  const server = createServer((request, response) => {
-    const chunks: Array<Buffer> = []
-    request.on("data", (chunk: Buffer) => chunks.push(chunk))
-    request.on("end", () => {
-      calls.push({ headers: request.headers, body: Buffer.concat(chunks), url: request.url ?? "" })
-      const { headers = {}, status } = answer(calls.length)
-      response.writeHead(status, headers)
-      response.end()
-    })
+  const calls: Array<HttpServers.Asked> = []
+  const url = yield* HttpServers.http((asked) => {
+    calls.push(asked)
+    return answer(calls.length)
   })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        // It listens on a port, so its address is one.
-        resume(Effect.succeed((server.address() as AddressInfo).port))
-      })
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      }),
-  )
-  return { calls, url: `http://127.0.0.1:${port}/hook` }
+  return { calls, url: `${url}/hook` }
 })
 
 const body = (event_id: string, more: object = {}) =>
@@ -127,7 +101,7 @@ describe("the webhook of results", () => {
       yield* publish(body(id), id)
       const dead = yield* DeadLetters
       yield* until(() => Effect.orDie(Effect.map(dead.list({ limit: 10 }), ({ length }) => length === 1)))
-      assert.isTrue(calls.every((call) => call.url === "/hook"))
+      assert.isTrue(calls.every((call) => call.path === "/hook"))
       const [letter] = yield* dead.list({ service: "webhook", reason: "status_302", limit: 10 })
       assert.strictEqual(letter?.info.attempts, 3)
       assert.include(letter?.info.message, "redirect")

@@ -9,11 +9,10 @@ import { OperatorClient } from "@armoricore/operator"
 import { channel } from "@armoricore/realtime/client"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
+import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Redacted } from "effect"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import { Socket } from "phoenix"
 import * as Upload from "../src/demo/Upload.ts"
@@ -31,21 +30,14 @@ const users = ["setup", "publisher", ...names] as const
 const secretOf = (user: string) => `${user}-secret`
 
 /** The backend behind WEBHOOK_URL: which types it was told. */
-const backend = Effect.acquireRelease(
-  Effect.callback<{ readonly url: string; readonly told: Set<string>; readonly close: () => void }>((resume) => {
-    const told = new Set<string>()
-    const server = createServer((message, response) => {
-      told.add(String(message.headers["armoricore-event-type"]))
-      message.resume().on("end", () => response.end())
-    })
-    server.listen(0, "127.0.0.1", () => {
-      // It listens on a port, so its address is one.
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      resume(Effect.succeed({ url, told, close: () => void server.close() }))
-    })
-  }),
-  ({ close }) => Effect.sync(close),
-)
+const backend = Effect.gen(function* () {
+  const told = new Set<string>()
+  const url = yield* HttpServers.http(({ headers }) => {
+    told.add(String(headers["armoricore-event-type"]))
+    return { status: 200 }
+  })
+  return { url, told }
+})
 
 const send = Effect.fnUntraced(function* (env: Env, url: string, type: string, payload: object) {
   const answer = yield* request(`${url}/v1/events`, {

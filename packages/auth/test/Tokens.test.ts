@@ -1,7 +1,6 @@
-import { once } from "node:events"
-import { createServer } from "node:http"
 import { type Identity } from "@armoricore/auth/Identity"
 import { layer, Tokens, type TokensOptions } from "@armoricore/auth/Tokens"
+import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
@@ -105,27 +104,14 @@ describe("Tokens with a secret", () => {
 })
 
 /** A key server on a free port; `keys` may be changed while it runs. */
-const keyServer = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const state: { keys: Array<Jose.JWK>; status: number; asked: number } = { keys: [], status: 200, asked: 0 }
-    const server = createServer((_, response) => {
-      state.asked++
-      response.writeHead(state.status, { "content-type": "application/json" })
-      response.end(JSON.stringify({ keys: state.keys }))
-    })
-    server.listen(0, "127.0.0.1")
-    await once(server, "listening")
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    return { state, server, url: new URL(`http://127.0.0.1:${port}/keys`) }
-  }),
-  ({ server }) =>
-    Effect.promise(async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, "close")
-    }),
-)
+const keyServer = Effect.gen(function* () {
+  const state: { keys: Array<Jose.JWK>; status: number; asked: number } = { keys: [], status: 200, asked: 0 }
+  const url = yield* HttpServers.http(() => {
+    state.asked++
+    return { status: state.status, body: JSON.stringify({ keys: state.keys }) }
+  })
+  return { state, url: new URL(`${url}/keys`) }
+})
 
 const keyPair = (alg: string, kid: string) =>
   Effect.promise(async () => {

@@ -1,8 +1,8 @@
 /** The console's files as a browser gets them. */
+import { listen } from "@armoricore/testing/Listening"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
-import { once } from "node:events"
 import { createServer } from "node:http"
 import { ConsoleServer } from "@armoricore/operator"
 
@@ -11,11 +11,7 @@ const listening = Effect.gen(function* () {
   const server = createServer((request, response) => {
     if (!handleRequest(request, response)) response.writeHead(418).end()
   })
-  server.listen(0, "127.0.0.1")
-  yield* Effect.promise(() => once(server, "listening"))
-  yield* Effect.addFinalizer(() => Effect.sync(() => server.close().closeAllConnections()))
-  const address = server.address()
-  return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+  return `http://127.0.0.1:${yield* listen(server)}`
 })
 
 const serving = (title: string, run: (url: string) => Promise<void>) =>

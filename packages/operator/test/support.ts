@@ -1,11 +1,11 @@
 /** The operators' API over ports in memory, and clients of it: in the process, and over HTTP and WebSocket. */
-import { once } from "node:events"
 import { createServer } from "node:http"
 import * as Revocations from "@armoricore/auth/Revocations"
 import { type SignOptions, Tokens } from "@armoricore/auth/Tokens"
 import { Handlers, NodeAnswers, OperatorApi, OperatorServer, Reviews } from "@armoricore/operator"
 import { Operator } from "@armoricore/realtime/Operator"
 import { Testing } from "@armoricore/testing"
+import { listen } from "@armoricore/testing/Listening"
 import { ControlPlane } from "@armoricore/worker/ControlPlane"
 import * as RunningConsumers from "@armoricore/worker/RunningConsumers"
 import * as Switchboard from "@armoricore/worker/Switchboard"
@@ -89,12 +89,7 @@ export const listening = Effect.gen(function* () {
   server.on("upgrade", (request, socket, head) => {
     if (!handleUpgrade(request, socket, head)) socket.destroy()
   })
-  server.listen(0, "127.0.0.1")
-  yield* Effect.promise(() => once(server, "listening"))
-  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-  yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
-  const address = server.address()
-  return typeof address === "object" && address !== null ? address.port : 0
+  return yield* listen(server)
 }).pipe(Effect.provide(NodeHttpServer.layerHttpServices))
 
 const client = Effect.flatMap(Effect.context<RpcClient.Protocol>(), (context) =>

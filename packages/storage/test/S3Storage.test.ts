@@ -1,47 +1,26 @@
-import { createServer } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as S3Storage from "@armoricore/storage/s3/S3Storage"
+import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import { Effect, Redacted, Stream } from "effect"
 
-interface Answer {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-}
-
 /** A storage whose server answers as told. */
-const answering = Effect.fnUntraced(function* (answer: (url: URL) => Answer) {
-  const server = createServer((request, response) => {
-    const { status, headers, body } = answer(new URL(request.url ?? "/", "http://s3"))
-    request.resume()
-    response.writeHead(status, headers).end(request.method === "HEAD" ? undefined : body)
-  })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
+const answering = (answer: (url: URL) => HttpServers.Answer) =>
+  Effect.map(
+    HttpServers.http(({ path }) => answer(new URL(path, "http://s3"))),
+    (endpoint) =>
+      S3Storage.layer({
+        endpoint,
+        region: "eu-west-3",
+        accessKey: "key",
+        secretKey: Redacted.make("secret"),
+        maxAttempts: 1,
       }),
   )
-  return S3Storage.layer({
-    endpoint: `http://127.0.0.1:${port}`,
-    region: "eu-west-3",
-    accessKey: "key",
-    secretKey: Redacted.make("secret"),
-    maxAttempts: 1,
-  })
-})
 
 const xml = (code: string) => `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said so</Message></Error>`
 const ref = { bucket: "media", key: "a" }
-const putFault = (answer: Answer) =>
+const putFault = (answer: HttpServers.Answer) =>
   Effect.gen(function* () {
     const layer = yield* answering(() => answer)
     return yield* Effect.flatMap(ObjectStorage, (store) =>

@@ -3,7 +3,7 @@
  * them. Ask `Programs.need("nats-server")` first.
  */
 import { Effect } from "effect"
-import { createServer } from "node:net"
+import { freePort } from "./Listening.ts"
 import * as NatsServer from "./NatsServer.ts"
 
 export interface NatsCluster {
@@ -39,12 +39,4 @@ export const make = Effect.fnUntraced(function* (
     { concurrency: "unbounded" },
   )
   return { members, urls: members.map(({ url }) => url) } satisfies NatsCluster
-})
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
 })

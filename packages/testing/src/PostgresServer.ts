@@ -4,11 +4,11 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import * as TestCertificate from "./fakes/TestCertificate.ts"
+import { freePort } from "./Listening.ts"
 import * as Programs from "./Programs.ts"
 
 export class PostgresServer extends Context.Service<
@@ -92,14 +92,6 @@ const user = (): { readonly uid: number; readonly gid: number } | {} => {
   const line = /^postgres:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"))
   return line === null ? {} : { uid: Number(line[1]), gid: Number(line[2]) }
 }
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
 
 const end = (child: ChildProcess) =>
   Effect.callback<void>((resume) => {

@@ -5,11 +5,11 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { realpathSync } from "node:fs"
 import { Context, Effect, Layer } from "effect"
+import { freePort } from "./Listening.ts"
 import * as Programs from "./Programs.ts"
 
 export class RabbitServer extends Context.Service<
@@ -154,14 +154,6 @@ const definitions = (hosts: ReadonlyArray<string>) =>
     vhosts: hosts.map((name) => ({ name })),
     permissions: hosts.map((vhost) => ({ user: "guest", vhost, configure: ".*", write: ".*", read: ".*" })),
   })
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
 
 /** The script, the Erlang machine and its helpers are one process group. */
 const end = (child: ChildProcess) =>

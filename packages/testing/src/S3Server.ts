@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, Redacted } from "effect"
 import S3rver from "s3rver"
+import { listen } from "./Listening.ts"
 import { faultOf } from "./SignatureV4.ts"
 
 export class S3Server extends Context.Service<
@@ -45,19 +46,7 @@ export class S3Server extends Context.Service<
           response.writeHead(403, { "content-type": "application/xml" })
           return response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>refused</Message></Error>`)
         })
-        const port = yield* Effect.acquireRelease(
-          Effect.callback<number>((resume) => {
-            server.listen(0, "127.0.0.1", () => {
-              const address = server.address()
-              resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-            })
-          }),
-          () =>
-            Effect.callback<void>((resume) => {
-              server.close(() => resume(Effect.void))
-              server.closeAllConnections()
-            }),
-        )
+        const port = yield* listen(server)
         return {
           endpoint: `http://127.0.0.1:${port}`,
           region: "us-east-1",

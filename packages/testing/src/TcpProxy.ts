@@ -1,6 +1,7 @@
 /** A TCP proxy on a free port of 127.0.0.1 whose line can fail: broken once, cut until it heals, or silent. */
 import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
+import { listen } from "./Listening.ts"
 
 export interface TcpProxy {
   readonly port: number
@@ -39,29 +40,16 @@ export const make = Effect.fnUntraced(function* (target: number) {
       })
     }
   })
-  const become = (next: typeof line) =>
-    Effect.sync(() => {
-      line = next
-      if (next !== "silent") sever()
-    })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.andThen(
-        become("cut"),
-        Effect.sync(() => server.close()),
-      ),
-  )
+  const become = (next: typeof line) => {
+    line = next
+    if (next !== "silent") sever()
+  }
+  const port = yield* listen(Object.assign(server, { closeAllConnections: () => become("cut") }))
   return {
     port,
     sever: Effect.sync(sever),
-    cut: become("cut"),
-    blackhole: become("silent"),
-    heal: become("open"),
+    cut: Effect.sync(() => become("cut")),
+    blackhole: Effect.sync(() => become("silent")),
+    heal: Effect.sync(() => become("open")),
   } satisfies TcpProxy
 })

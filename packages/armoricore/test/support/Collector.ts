@@ -1,6 +1,6 @@
 /** An OpenTelemetry collector that keeps what came, over real HTTP. */
+import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import { Effect, Schema } from "effect"
-import { createServer, type IncomingHttpHeaders } from "node:http"
 
 const Value = Schema.Struct({
   stringValue: Schema.optionalKey(Schema.String),
@@ -29,57 +29,27 @@ const readTraces = Schema.decodeUnknownSync(
   ),
 )
 
-interface Received {
-  readonly path: string
-  readonly headers: IncomingHttpHeaders
-  readonly body: string
-}
-
 /** Lives as long as the scope. */
-export const start = Effect.acquireRelease(
-  Effect.callback<{
-    readonly url: string
-    readonly close: () => void
-    readonly received: ReadonlyArray<Received>
-  }>((resume) => {
-    const received: Array<Received> = []
-    const server = createServer((request, response) => {
-      const chunks: Array<Buffer> = []
-      request.on("data", (chunk: Buffer) => chunks.push(chunk))
-      request.on("end", () => {
-        received.push({
-          path: request.url ?? "",
-          headers: request.headers,
-          body: Buffer.concat(chunks).toString("utf8"),
-        })
-        response.end("{}")
-      })
-    })
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" && address !== null ? address.port : 0
-      resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, close: () => server.close(), received }))
-    })
-  }),
-  ({ close }) => Effect.sync(close),
-).pipe(
-  Effect.map(({ received, url }) => ({
+export const start = Effect.gen(function* () {
+  const received: Array<HttpServers.Asked> = []
+  const url = yield* HttpServers.http((asked) => {
+    received.push(asked)
+    return { status: 200, body: "{}" }
+  })
+  /** All bodies of one signal: `traces`, `metrics`, `logs`. */
+  const bodiesOf = (signal: string) =>
+    received.filter(({ path }) => path === `/v1/${signal}`).map(({ body }) => body.toString("utf8"))
+  return {
     url,
     received,
-    /** All bodies of one signal: `traces`, `metrics`, `logs`. */
-    textOf: (signal: string) =>
-      received
-        .filter(({ path }) => path === `/v1/${signal}`)
-        .map(({ body }) => body)
-        .join("\n"),
+    textOf: (signal: string) => bodiesOf(signal).join("\n"),
     spans: (): ReadonlyArray<Span> =>
-      received
-        .filter(({ path }) => path === "/v1/traces")
-        .flatMap(({ body }) => readTraces(body).resourceSpans)
+      bodiesOf("traces")
+        .flatMap((body) => readTraces(body).resourceSpans)
         .flatMap(({ scopeSpans }) => scopeSpans)
         .flatMap(({ spans }) => spans),
-  })),
-)
+  }
+})
 
 export const attribute = ({ attributes }: Span, name: string): string | undefined =>
   attributes.find(({ key }) => key === name)?.value.stringValue

@@ -1,5 +1,6 @@
 /** Vault and AWS Secrets Manager as their HTTP APIs are documented, on a free port until the scope closes. */
 import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
+import { listen } from "@armoricore/testing/Listening"
 import * as SignatureV4 from "@armoricore/testing/SignatureV4"
 import { Effect } from "effect"
 import { createServer } from "node:http"
@@ -53,5 +54,5 @@ export const secretsManager = Effect.fnUntraced(function* (text: string) {
       response.end(JSON.stringify({ Name: SecretId, SecretString: text }))
     })
   })
-  return `http://127.0.0.1:${yield* HttpServers.listen(server)}`
+  return `http://127.0.0.1:${yield* listen(server)}`
 })

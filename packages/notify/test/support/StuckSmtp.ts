@@ -1,4 +1,5 @@
 /** A mail server that falls silent at a stage of the conversation until it is told to go on, or refuses there. */
+import { listen } from "@armoricore/testing/Listening"
 import { Effect, Redacted } from "effect"
 import { createServer, type Socket } from "node:net"
 
@@ -55,18 +56,9 @@ export const make = Effect.gen(function* () {
     })
     say("CONNECT")
   })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const socket of sockets) socket.destroy()
-      }),
-  )
+  const closeAllConnections = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const port = yield* listen(Object.assign(server, { closeAllConnections }))
   return { state, url: Redacted.make(`smtp://user:secret@127.0.0.1:${port}`) }
 })

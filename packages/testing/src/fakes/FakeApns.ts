@@ -10,7 +10,7 @@
 import { Context, Effect, Layer, Redacted } from "effect"
 import { exportPKCS8, generateKeyPair, jwtVerify } from "jose"
 import * as Http2 from "node:http2"
-import * as HttpServers from "./HttpServers.ts"
+import { listen } from "../Listening.ts"
 import { certificate, privateKey as tlsKey } from "./TestCertificate.ts"
 
 export interface SentPush {
@@ -219,7 +219,7 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
       for (const session of live) session.destroy()
     }),
   )
-  const port = yield* HttpServers.listen(server)
+  const port = yield* listen(server)
   // A server's close waits for its sessions; they must be gone before.
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {

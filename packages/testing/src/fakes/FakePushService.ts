@@ -7,6 +7,7 @@ import { importJWK, jwtVerify } from "jose"
 import { createDecipheriv, createECDH, hkdfSync, randomBytes, type ECDH } from "node:crypto"
 import { createServer } from "node:https"
 import * as HttpServers from "./HttpServers.ts"
+import { listen } from "../Listening.ts"
 import { certificate, privateKey } from "./TestCertificate.ts"
 
 export type Kind = "good" | "gone" | "missing" | "throttled" | "busy" | "large" | "bad" | "cut"
@@ -90,7 +91,7 @@ const make = Effect.gen(function* () {
     return { status: 201, headers: { location: `https://localhost:${port}/m/${received.length}` } }
   }
 
-  const port = yield* HttpServers.listen(
+  const port = yield* listen(
     HttpServers.answering((listener) => createServer({ key: privateKey, cert: certificate }, listener), answer),
   )
 

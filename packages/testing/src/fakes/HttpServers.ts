@@ -1,7 +1,7 @@
 /** What the fakes of providers share: a server on a free port of 127.0.0.1 that is gone with the scope. */
 import { Effect } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo, Server } from "node:net"
+import { listen } from "../Listening.ts"
 
 export interface Asked {
   readonly method: string
@@ -17,22 +17,6 @@ export interface Answer {
   /** The connection is cut after the request was taken, before any answer. */
   readonly cut?: true
 }
-
-/** Listens until the scope closes; returns the port. */
-export const listen = (server: Server & { closeAllConnections?: () => void }, port = 0) =>
-  Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(port, "127.0.0.1", () => {
-        const address: AddressInfo | string | null = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections?.()
-      }),
-  )
 
 type Handle = (asked: Asked) => Answer | Promise<Answer>
 

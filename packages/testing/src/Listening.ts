@@ -1,0 +1,22 @@
+/** Servers of tests on free ports of 127.0.0.1. */
+import { Effect } from "effect"
+import { createServer, type Server } from "node:net"
+
+/** Listens until the scope closes; returns the port. `closeAllConnections` cuts who is connected then. */
+export const listen = (server: Server & { closeAllConnections?: () => void }) =>
+  Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+      })
+    }),
+    () =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections?.()
+      }),
+  )
+
+/** A port that nobody listens on just now, for a program that wants to be told one. */
+export const freePort: Effect.Effect<number> = Effect.scoped(Effect.suspend(() => listen(createServer())))
