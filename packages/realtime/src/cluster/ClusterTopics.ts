@@ -91,6 +91,15 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
           }),
       )
 
+    const sendOn = (message: Sent, id: number, isEchoed: boolean): Effect.Effect<void> =>
+      Effect.catch(publish(message, id, isEchoed), (error) =>
+        Effect.suspend(() => {
+          if (sent.delete(id)) deliver(message)
+          if (error._tag === "TransientError") return Effect.sync(() => keep(message))
+          return Effect.logError(`${message.event} on ${message.topic} reaches this node alone: ${error.message}`)
+        }),
+      )
+
     const broadcast = (message: Sent): Effect.Effect<void> => {
       const { topic } = message
       // Where this node does not listen yet it would not hear itself.
@@ -102,13 +111,7 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
       }
       if (isEchoed) sent.set(id, message)
       else deliver(message)
-      return Effect.catch(publish(message, id, isEchoed), (error) =>
-        Effect.suspend(() => {
-          if (sent.delete(id)) deliver(message)
-          if (error._tag === "TransientError") return Effect.sync(() => keep(message))
-          return Effect.logError(`${message.event} on ${topic} reaches this node alone: ${error.message}`)
-        }),
-      )
+      return sendOn(message, id, isEchoed)
     }
 
     yield* cluster.onDisconnect(() => {
@@ -123,7 +126,7 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
     yield* cluster.onReconnect(() => {
       const waiting = kept
       kept = []
-      run(Effect.ignore(Effect.forEach(waiting, (message) => publish(message, ++count, false), { discard: true })))
+      run(Effect.forEach(waiting, (message) => sendOn(message, ++count, false), { discard: true }))
     })
 
     return {
