@@ -14,7 +14,7 @@ import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Duration, Effect, type FileSystem, Layer, Path, Redacted } from "effect"
 import { createHmac } from "node:crypto"
 import { ownSecret } from "./OwnSecret.ts"
-import { content } from "./SettingFile.ts"
+import { contentIfSet } from "./SettingFile.ts"
 import { Settings } from "./Settings.ts"
 
 type Faults = TransientError | ConfigurationError
@@ -56,7 +56,7 @@ const isRabbit = (address: string) => address.startsWith("amqp")
 const postgres = Effect.gen(function* () {
   const { STATE_CA, STATE_URL } = yield* Settings
   if (STATE_URL === undefined) return undefined
-  const ca = yield* content("STATE_CA", STATE_CA)
+  const ca = yield* contentIfSet("STATE_CA", STATE_CA)
   const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/postgres/PostgresState"))
   const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/postgres/PostgresHistory"))
   const server = { url: Redacted.make(STATE_URL), ...(ca === undefined ? {} : { ca }) }
@@ -66,7 +66,7 @@ const postgres = Effect.gen(function* () {
 const rabbit = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<string>) {
   const { EventBus } = yield* Effect.promise(() => import("@armoricore/bus/EventBus"))
   const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/rabbitmq/RabbitBus"))
-  const ca = yield* content("AMQP_CA", (yield* Settings).AMQP_CA)
+  const ca = yield* contentIfSet("AMQP_CA", (yield* Settings).AMQP_CA)
   const kept = yield* postgres
   if (kept === undefined) {
     return yield* new ConfigurationError({
@@ -101,8 +101,8 @@ const nats = Effect.fnUntraced(function* (role: Role, servers: ReadonlyArray<str
   const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/nats/NatsBus"))
   const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/nats/NatsState"))
   const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/nats/NatsHistory"))
-  const creds = yield* content("NATS_CREDS", settings.NATS_CREDS)
-  const ca = yield* content("NATS_CA", settings.NATS_CA)
+  const creds = yield* contentIfSet("NATS_CREDS", settings.NATS_CREDS)
+  const ca = yield* contentIfSet("NATS_CA", settings.NATS_CA)
   const { NATS_EVENTS_SIZE: maxBytes, NATS_REPLICAS: replicas, NATS_SETUP: manage } = settings
   const inbox = settings.NATS_INBOX_PREFIX === undefined ? {} : { inboxPrefix: settings.NATS_INBOX_PREFIX }
   const connected = connection({

@@ -18,7 +18,7 @@ import * as SendGridWebhook from "@armoricore/notify/webhooks/SendGridWebhook"
 import * as SesWebhook from "@armoricore/notify/webhooks/SesWebhook"
 import { Effect, Layer, Redacted } from "effect"
 import { createHmac } from "node:crypto"
-import { content } from "./SettingFile.ts"
+import { contentIfSet } from "./SettingFile.ts"
 import { Settings } from "./Settings.ts"
 import type { RouteName } from "./settings/Notify.ts"
 
@@ -46,7 +46,7 @@ const limited = ({ NOTIFY_RATES }: Values, route: RouteName) => {
 const providers = Effect.fnUntraced(function* (settings: Values) {
   const { APNS_KEY, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC, FCM_SERVICE_ACCOUNT, MAIL_FROM: from = "" } = settings
   const { SENDGRID_API_KEY, SES_REGION, SMTP_URL, VAPID_PRIVATE_KEY, VAPID_PUBLIC_KEY, VAPID_SUBJECT } = settings
-  const ca = yield* content("SMTP_CA", settings.SMTP_CA)
+  const ca = yield* contentIfSet("SMTP_CA", settings.SMTP_CA)
   const push = [
     FCM_SERVICE_ACCOUNT === undefined
       ? Layer.empty

@@ -7,13 +7,14 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Duration, Effect, Exit, FileSystem, type Layer, Scope } from "effect"
+import { Duration, Effect, Exit, type Layer, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
+import { content } from "./SettingFile.ts"
 import { Settings } from "./Settings.ts"
 import { WorkerLink } from "./workers/WorkerLink.ts"
 
@@ -85,14 +86,6 @@ interface Pair {
   readonly cert: string
   readonly key: string
 }
-
-const content = Effect.fnUntraced(function* (setting: string, path: string) {
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(
-    fs.readFileString(path),
-    (cause) => new ConfigurationError({ setting, message: `${setting} names ${path}, which cannot be read`, cause }),
-  )
-})
 
 const notAPair = (cause: unknown) =>
   new ConfigurationError({

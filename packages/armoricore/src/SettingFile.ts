@@ -2,12 +2,14 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect, FileSystem } from "effect"
 
-/** Undefined where the setting is. */
-export const content = Effect.fnUntraced(function* (setting: string, file: string | undefined) {
-  if (file === undefined) return undefined
+export const content = Effect.fnUntraced(function* (setting: string, file: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.mapError(
     fs.readFileString(file),
     (cause) => new ConfigurationError({ setting, message: `${setting} names ${file}, which cannot be read`, cause }),
   )
 })
+
+/** Undefined where the setting is. */
+export const contentIfSet = (setting: string, file: string | undefined) =>
+  file === undefined ? Effect.undefined : content(setting, file)
