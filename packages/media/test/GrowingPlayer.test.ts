@@ -50,6 +50,18 @@ hls.loadSource("${master}"); hls.attachMedia(video); video.playbackRate = ${spee
 const until = (is: string) =>
   `new Promise((resolve, reject) => { const video = document.querySelector("#video"); const began = Date.now(); const look = () => ${is} ? resolve(video.currentTime) : Date.now() - began > 80000 ? reject(new Error("at " + video.currentTime + " of " + video.duration + JSON.stringify(seen))) : setTimeout(look, 20); look() })`
 
+/** A film is stored, and a page is open beside it. */
+const opened = Effect.fnUntraced(function* (folder: string, name: string) {
+  const file = join(folder, "source.mp4")
+  yield* ffmpeg([...picture({ size: "128x72", rate: "25", seconds }), ...tone(seconds), ...h264, file])
+  const path = yield* store(`uploads/${name}.mp4`, file)
+  const address = yield* serve(folder)
+  const context = yield* browser(chromium.path)
+  const page = yield* Effect.promise(() => context.newPage())
+  yield* Effect.promise(() => page.goto(address))
+  return { page, path }
+})
+
 describe.skipIf(missing || chromium.missing)("GrowingPlayer", () => {
   layer(programs, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
     it.effect(
@@ -61,13 +73,7 @@ describe.skipIf(missing || chromium.missing)("GrowingPlayer", () => {
           const ladder = [{ side: 72, kilobits: 200 }] as const
           yield* Effect.gen(function* () {
             const { transcode } = yield* Transcode
-            const file = join(folder, "source.mp4")
-            yield* ffmpeg([...picture({ size: "128x72", rate: "25", seconds }), ...tone(seconds), ...h264, file])
-            const path = yield* store("uploads/growing.mp4", file)
-            const address = yield* serve(folder)
-            const context = yield* browser(chromium.path)
-            const page = yield* Effect.promise(() => context.newPage())
-            yield* Effect.promise(() => page.goto(address))
+            const { page, path } = yield* opened(folder, "growing")
 
             const told = yield* Deferred.make<string>()
             const making = yield* Effect.forkChild(
@@ -103,13 +109,7 @@ describe.skipIf(missing || chromium.missing)("GrowingPlayer", () => {
           const ladder = [{ side: 72, kilobits: 200 }] as const
           yield* Effect.gen(function* () {
             const media = yield* Transcode
-            const file = join(folder, "source.mp4")
-            yield* ffmpeg([...picture({ size: "128x72", rate: "25", seconds }), ...tone(seconds), ...h264, file])
-            const path = yield* store("uploads/film.mp4", file)
-            const address = yield* serve(folder)
-            const context = yield* browser(chromium.path)
-            const page = yield* Effect.promise(() => context.newPage())
-            yield* Effect.promise(() => page.goto(address))
+            const { page, path } = yield* opened(folder, "film")
 
             const begun = yield* media.transcode(uploaded("film", path), { token: 1 })
             if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))

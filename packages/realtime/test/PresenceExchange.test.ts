@@ -60,17 +60,23 @@ const make = Effect.gen(function* () {
   return { node, busy, counts }
 })
 
+/** `b` has missed what passed at `a` for 100 ms. */
+const missing = Effect.gen(function* () {
+  const { node, busy, counts } = yield* make
+  const [a, b] = [yield* node, yield* node]
+  yield* busy(a, 200)
+  b.line.isDeaf = true
+  yield* busy(a, 100)
+  b.line.isDeaf = false
+  return { a, b, busy, counts }
+})
+
 const users = (set: PresenceSet) => [...set.users("t").keys()]
 
 describe("presence of a node that never stands still", () => {
   it.effect("one snapshot mends what another node missed, though more is gathered while it is made", () =>
     Effect.gen(function* () {
-      const { node, busy, counts } = yield* make
-      const [a, b] = [yield* node, yield* node]
-      yield* busy(a, 200)
-      b.line.isDeaf = true
-      yield* busy(a, 100)
-      b.line.isDeaf = false
+      const { a, b, busy, counts } = yield* missing
       // The question comes in the middle of what is gathered.
       a.line.late = Duration.millis(20)
       counts.snapshots = 0
@@ -83,12 +89,7 @@ describe("presence of a node that never stands still", () => {
 
   it.effect("a snapshot that takes its time is not given up for the changes that come meanwhile", () =>
     Effect.gen(function* () {
-      const { node, busy, counts } = yield* make
-      const [a, b] = [yield* node, yield* node]
-      yield* busy(a, 200)
-      b.line.isDeaf = true
-      yield* busy(a, 100)
-      b.line.isDeaf = false
+      const { a, b, busy, counts } = yield* missing
       a.line.late = Duration.millis(20)
       b.line.late = Duration.millis(300)
       counts.snapshots = 0
