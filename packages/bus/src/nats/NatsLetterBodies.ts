@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import { type JetStreamClient, type JetStreamManager, type ObjectStore, StorageType } from "nats"
 import type { StoredLetter } from "../EventBus.ts"
-import { attempt, type NatsFailure } from "./NatsErrors.ts"
+import { attempt, failure, isMadeMeanwhile, type NatsFailure } from "./NatsErrors.ts"
 
 export const header = "Armoricore-Body-Object"
 const bucket = "ARMORICORE_DEAD"
@@ -14,7 +14,14 @@ const resource = `object store ${bucket}`
 const stream = `OBJ_${bucket}`
 
 const store = (js: JetStreamClient, replicas = 1): Effect.Effect<ObjectStore, NatsFailure> =>
-  attempt(resource, () => js.views.os(bucket, { storage: StorageType.File, replicas }))
+  Effect.tryPromise({
+    try: () => js.views.os(bucket, { storage: StorageType.File, replicas }),
+    catch: (cause) => cause,
+  }).pipe(
+    // Who looks again finds what another process made in the same moment.
+    Effect.retry({ times: 1, while: isMadeMeanwhile }),
+    Effect.mapError(failure(resource)),
+  )
 
 /** So that a worker need not have the right to make it; as many copies as the letters have. */
 export const ensure = Effect.fnUntraced(function* (js: JetStreamClient, manager: JetStreamManager, replicas = 1) {
