@@ -5,9 +5,9 @@ import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
 import { Effect, Redacted, Stream } from "effect"
 
 /** A storage whose server answers as told. */
-const answering = (answer: (url: URL) => HttpServers.Answer) =>
+const answering = (answer: (url: URL, method: string) => HttpServers.Answer) =>
   Effect.map(
-    HttpServers.http(({ path }) => answer(new URL(path, "http://s3"))),
+    HttpServers.http(({ method, path }) => answer(new URL(path, "http://s3"), method)),
     (endpoint) =>
       S3Storage.layer({
         endpoint,
@@ -54,6 +54,31 @@ describe("S3Storage", () => {
           ["c & d", 1, "e"],
         ],
       )
+    }),
+  )
+
+  it.live("a bucket that another process made in the same moment was said to be a fault", () =>
+    Effect.gen(function* () {
+      let isMade = false
+      const layer = yield* answering((_, method) => {
+        if (method === "HEAD") return { status: isMade ? 200 : 404 }
+        isMade = true
+        return { status: 409, body: xml("BucketAlreadyOwnedByYou") }
+      })
+      const line = yield* Effect.flatMap(ObjectStorage, (store) => store.setup("media")).pipe(Effect.provide(layer))
+      assert.strictEqual(line, "bucket media: there")
+    }),
+  )
+
+  it.live("names a bucket that is somebody else's", () =>
+    Effect.gen(function* () {
+      const layer = yield* answering((_, method) =>
+        method === "HEAD" ? { status: 404 } : { status: 409, body: xml("BucketAlreadyExists") },
+      )
+      const fault = yield* Effect.flatMap(ObjectStorage, (store) => Effect.flip(store.setup("media"))).pipe(
+        Effect.provide(layer),
+      )
+      assert.strictEqual(fault._tag === "ConfigurationError" ? fault.setting : fault._tag, "OBJECT_STORAGE_BUCKET")
     }),
   )
 

@@ -27,6 +27,13 @@ export const toStorageError = (bucket: string, cause: unknown): StorageError => 
   }
   const status = cause.$metadata.httpStatusCode ?? 500
   if (cause.name === "NoSuchBucket") return missingBucket(bucket)
+  if (cause.name === "BucketAlreadyExists") {
+    return new ConfigurationError({
+      setting: "OBJECT_STORAGE_BUCKET",
+      message: `the bucket ${bucket} belongs to somebody else; set OBJECT_STORAGE_BUCKET to a name of your own`,
+      cause,
+    })
+  }
   if (cause.name === "RequestTimeTooSkewed") {
     return new ConfigurationError({
       setting: "clock",

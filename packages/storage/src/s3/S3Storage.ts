@@ -277,10 +277,17 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
       Effect.gen(function* () {
         yield* checkBucket(bucket)
         if (yield* bucketIsThere(bucket)) return `bucket ${bucket}: there`
-        yield* call(bucket, (abortSignal) =>
+        return yield* call(bucket, (abortSignal) =>
           client.send(new CreateBucketCommand({ Bucket: bucket, ...locationOf(options) }), { abortSignal }),
+        ).pipe(
+          Effect.as(`bucket ${bucket}: created`),
+          // Another process created it in the same moment.
+          Effect.catch((error) =>
+            Effect.flatMap(bucketIsThere(bucket), (isThere) =>
+              isThere ? Effect.succeed(`bucket ${bucket}: there`) : Effect.fail(error),
+            ),
+          ),
         )
-        return `bucket ${bucket}: created`
       }),
   })
 }
