@@ -211,7 +211,7 @@ export const behaviour = <E>(suite: Suite<E>): void => {
         ["slow1", "quick1", "slow2"],
       )
       assert.isAtLeast((log[2]?.at ?? 0) - (log[0]?.at ?? 0), 695)
-      assert.isAtMost((log[2]?.at ?? 0) - (log[0]?.at ?? 0), 3_000)
+      assert.isAtMost((log[2]?.at ?? 0) - (log[0]?.at ?? 0), 15_000)
     }))
 
   test("a dead letter is stored, then the message is gone; letters are listed, read and removed", (bus) =>
@@ -339,7 +339,8 @@ export const behaviour = <E>(suite: Suite<E>): void => {
       const delivery = yield* (yield* collect(bus, { ackWait: Duration.seconds(30) })).next
       // NATS takes the first delivery back when nobody pulls at the moment of the hand-back.
       assert.include([1, 2], delivery.attempt)
-      assert.isBelow(Date.now() - closedAt, 3_000)
+      // Far below the wait that a lost message takes, far above what a busy machine needs.
+      assert.isBelow(Date.now() - closedAt, 15_000)
     }))
 
   test("drain takes nothing new and waits for what runs", (bus) =>
