@@ -140,6 +140,21 @@ export const behaviour = (name: string, state: Layer.Layer<KeyValue, unknown>, t
       }),
     )
 
+    it.effect("several who remove the same at once all find it removed", () =>
+      Effect.gen(function* () {
+        const { create, get, remove } = yield* KeyValue
+        const key = yield* fresh
+        const sides = Array.from({ length: 8 })
+        for (let round = 0; round < 10; round++) {
+          yield* create(bucket, key, "any revision")
+          yield* Effect.forEach(sides, () => remove(bucket, key), { concurrency: "unbounded" })
+          const revision = yield* create(bucket, key, "this revision")
+          yield* Effect.forEach(sides, () => remove(bucket, key, revision), { concurrency: "unbounded" })
+          assert.isTrue(Option.isNone(yield* get(bucket, key)))
+        }
+      }),
+    )
+
     it.effect("removes with and without a revision", () =>
       Effect.gen(function* () {
         const { get, put, remove } = yield* KeyValue

@@ -183,7 +183,12 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             const stored = yield* Effect.flatMap(read(bucket, key), present)
             if (Option.isNone(stored)) return
             if (expected !== undefined && stored.value.revision > expected) return yield* new Conflict({ key })
-            yield* write(bucket, key, undefined, expected)
+            yield* Effect.catchTag(write(bucket, key, undefined, expected), "Conflict", (conflict) =>
+              // Somebody else may have removed just that.
+              Effect.flatMap(Effect.flatMap(read(bucket, key), present), (now) =>
+                Option.isNone(now) ? Effect.void : Effect.fail(conflict),
+              ),
+            )
           }),
         list: (bucket, page) =>
           Effect.gen(function* () {

@@ -115,15 +115,13 @@ const make = Effect.gen(function* () {
       Effect.gen(function* () {
         yield* check(bucket, key)
         const only = expected === undefined ? sql`` : sql`AND revision = ${String(expected)}::text::bigint`
-        const rows = yield* ask(sql<{ readonly gone: boolean; readonly there: boolean }>`
-          WITH removed AS (
-            UPDATE armoricore_state SET value = '', revision = ${next}, ends = clock_timestamp()
-            WHERE ${place(bucket, key)} ${only} AND ${live} RETURNING 1
-          )
-          SELECT EXISTS (SELECT FROM removed) AS gone,
-                 EXISTS (SELECT FROM armoricore_state WHERE ${place(bucket, key)} AND ${live}) AS there`)
-        // The second look sees the table as it was before the first.
-        if (rows[0]?.gone !== true && rows[0]?.there === true) return yield* new Conflict({ key })
+        const removed = yield* ask(sql`
+          UPDATE armoricore_state SET value = '', revision = ${next}, ends = clock_timestamp()
+          WHERE ${place(bucket, key)} ${only} AND ${live} RETURNING 1`)
+        if (removed.length > 0 || expected === undefined) return
+        // Looked at afterwards: the first statement may have waited for somebody who removed it too.
+        const there = yield* ask(sql`SELECT 1 FROM armoricore_state WHERE ${place(bucket, key)} AND ${live}`)
+        if (there.length > 0) return yield* new Conflict({ key })
       }),
     list: (bucket, { prefix = "", after = "", limit }) =>
       Effect.andThen(
