@@ -44,7 +44,8 @@ export const workKinds = WorkKinds.all
 
 /** Requests at once: those that plan, and those that are tried or wait for it. */
 const requests = 128
-const most = 48
+/** Of lone deliveries of a channel at most so many are tried before they get a message of their own. */
+export const firstTries = 48
 const quickMillis = 30
 
 /** Handlers only; needs the services that they use. */
@@ -61,7 +62,10 @@ export const layerNoDeps = Layer.effectDiscard(
       Channel.literals.map((channel) => {
         const [first] = guards.of(channel)
         // Twice what the provider takes at once: while one is called, the next is made ready.
-        return [channel, Places.make({ size: Math.min(most, 2 * (first?.route.atOnce ?? most)), quickMillis })]
+        return [
+          channel,
+          Places.make({ size: Math.min(firstTries, 2 * (first?.route.atOnce ?? firstTries)), quickMillis }),
+        ]
       }),
     )
 
