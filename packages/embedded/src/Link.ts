@@ -99,13 +99,16 @@ export class Link {
   open = (dial: Dial) =>
     Effect.gen({ self: this }, function* () {
       const lost: { signal: (() => void) | undefined } = { signal: undefined }
-      const once = () =>
-        dial({ onBatch: (batch) => this.accept(batch), onClose: () => this.drop(lost.signal) }).pipe(
+      const once = () => {
+        // The way before may have gone in the very moment of its greeting.
+        this.greeted = false
+        return dial({ onBatch: (batch) => this.accept(batch), onClose: () => this.drop(lost.signal) }).pipe(
           Effect.tap((transport) => Effect.sync(() => void (this.transport = transport))),
           Effect.tap(() => this.greet()),
           Effect.tap(() => Effect.sync(() => void (this.greeted = true))),
           Effect.tap(() => SubscriptionRef.set(this.connected, true)),
         )
+      }
       yield* once()
       const keeper = yield* Effect.forkScoped(
         Effect.forever(

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as DataFolder from "../src/DataFolder.ts"
 import { EmbeddedEngine, layerClient, layerOwner, layerShared } from "../src/EmbeddedEngine.ts"
 import { path as child } from "./support/child.ts"
@@ -182,6 +184,25 @@ it.live("a client says so when nobody owns the folder, and finds a new owner by 
       { while: () => owner.process.exitCode === null && !owner.process.killed },
     )
     assert.isArray(yield* texts)
+  }),
+)
+
+it.live("an owner that is slow to end takes nothing of the next one along", () =>
+  Effect.gen(function* () {
+    const folder = yield* newFolder
+    const owner = yield* Scope.make()
+    yield* Layer.buildWithScope(layerOwner({ folder }), owner)
+    // Somebody who shares the folder and does not hear that its owner ends.
+    const socket = DataFolder.readNote(folder)?.socket ?? ""
+    const slow = connect({ path: socket, allowHalfOpen: true })
+    yield* Effect.promise(() => once(slow, "connect"))
+    const ending = yield* Effect.forkChild(Scope.close(owner, Exit.void))
+    yield* Effect.gen(function* () {
+      yield* Effect.sync(() => slow.end())
+      yield* Fiber.join(ending)
+      assert.isTrue(existsSync(DataFolder.readNote(folder)?.socket ?? ""))
+      yield* Effect.provide(Effect.asVoid(EmbeddedEngine), layerClient({ folder }))
+    }).pipe(Effect.provide(Layer.fresh(layerOwner({ folder }))))
   }),
 )
 

@@ -9,6 +9,9 @@ import { Interests } from "./Interests.ts"
 const maxUnread = 64 * 1024 * 1024
 
 export interface SocketServer {
+  /** From now on nobody new is let in, and the socket's file is gone. Those who are there stay. */
+  readonly shut: () => void
+  /** After `shut`: returns when everybody is gone. */
   readonly close: () => Promise<void>
 }
 
@@ -39,12 +42,13 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
     server.once("error", reject)
     server.listen(path, () => {
       chmodSync(path, 0o600)
+      const closed = new Promise<void>((done) => server.once("close", done))
       resolve({
-        close: () =>
-          new Promise((closed) => {
-            server.close(() => closed())
-            for (const socket of sockets) socket.end()
-          }),
+        shut: () => void server.close(),
+        close: () => {
+          for (const socket of sockets) socket.end()
+          return closed
+        },
       })
     })
   })

@@ -26,12 +26,12 @@ const start = async () => {
   engine.join(owner)
   port.on("message", (batch: ReadonlyArray<Request> | "close") => {
     if (batch !== "close") return engine.receive(owner, batch)
-    engine.close()
+    // With the lock goes the folder: the next owner may be waiting for it, and what lies there then is the next owner's.
+    server.shut()
     DataFolder.removeNote(folder)
-    void server.close().then(() => {
-      DataFolder.removeSocket(folder, socket)
-      port.close()
-    })
+    DataFolder.removeSocket(folder, socket)
+    engine.close()
+    void server.close().then(() => port.close())
   })
   greet({ ready: true })
 }
