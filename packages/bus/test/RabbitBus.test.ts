@@ -2,7 +2,7 @@ import * as Certificate from "@armoricore/testing/Certificate"
 import * as Programs from "@armoricore/testing/Programs"
 import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, ManagedRuntime, Queue, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Logger, ManagedRuntime, Queue, Stream } from "effect"
 import { Connection } from "rabbitmq-client"
 import * as Address from "../src/Address.ts"
 import { type Delivery, type Disposition, EventBus } from "../src/EventBus.ts"
@@ -293,6 +293,64 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
         assert.strictEqual((yield* next).id, "after")
       }).pipe(Effect.scoped, Effect.provide(on(url)))
     }).pipe(quiet),
+  )
+
+  it.live("consumers that start at the same moment leave nothing of each other unrouted", () =>
+    Effect.gen(function* () {
+      const url = yield* newUrl
+      const types = ["media.ready", "media.failed", "chat.message", "user.signed_up"]
+      yield* Effect.gen(function* () {
+        const first = yield* EventBus
+        const second = yield* Effect.map(Layer.build(Layer.fresh(on(url))), (built) => Context.get(built, EventBus))
+        yield* Effect.forEach(
+          Array.from({ length: 80 }, (_, index) => index),
+          (index) =>
+            first.publish({
+              address: Address.event(types[index % types.length] ?? ""),
+              id: `waits-${index}`,
+              body: new Uint8Array(),
+            }),
+          { concurrency: 20 },
+        )
+        const got = yield* Queue.unbounded<string>()
+        const start = (bus: EventBus["Service"], type: string) =>
+          bus.consume({ name: type.replace(/[._]/g, "-"), from: Address.event(type), concurrency: 4 }, ({ id }) =>
+            Effect.as(Queue.offer(got, id), ack),
+          )
+        yield* Effect.forEach(types, (type, index) => start(index % 2 === 0 ? first : second, type), {
+          concurrency: "unbounded",
+        })
+        const ids = yield* Effect.timeout(Queue.takeN(got, 80), "20 seconds")
+        assert.strictEqual(new Set(ids).size, 80)
+      }).pipe(Effect.scoped, Effect.provide(on(url)))
+    }).pipe(quiet),
+  )
+
+  it.live(
+    "what waits for several consumers goes to all that one setup makes, whoever reads all events among them",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* newUrl
+        yield* Effect.gen(function* () {
+          const bus = yield* EventBus
+          yield* send(bus, "early")
+          const reads = [
+            { name: "guard", from: "all-events" },
+            { name: "worker", from },
+            { name: "webhook", from },
+          ] as const
+          const lines = yield* bus.setup(reads)
+          assert.lengthOf(
+            lines.filter((line) => line.includes("took 1 that waited for it")),
+            3,
+          )
+          for (const read of reads) {
+            const got = yield* Queue.unbounded<string>()
+            yield* bus.consume({ ...read, concurrency: 1 }, ({ id }) => Effect.as(Queue.offer(got, id), ack))
+            assert.strictEqual(yield* Effect.timeout(Queue.take(got), "20 seconds"), "early")
+          }
+        }).pipe(Effect.scoped, Effect.provide(on(url)))
+      }).pipe(quiet),
   )
 
   it.live("refused credentials and a missing virtual host are configuration errors without the password", () =>

@@ -17,8 +17,9 @@ import * as RabbitConnection from "./RabbitConnection.ts"
 import * as RabbitDelays from "./RabbitDelays.ts"
 import * as RabbitLetters from "./RabbitLetters.ts"
 import * as RabbitListener from "./RabbitListener.ts"
+import * as RabbitLock from "./RabbitLock.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
-import { exchanges, routingKey } from "./RabbitNames.ts"
+import { exchanges, queues, routingKey } from "./RabbitNames.ts"
 import type { RabbitOptions } from "./RabbitOptions.ts"
 import * as RabbitPublisher from "./RabbitPublisher.ts"
 import * as RabbitSource from "./RabbitSource.ts"
@@ -46,6 +47,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
         ),
   )
   const topics = yield* RabbitTopics.make(connection, ready)
+  const collector = RabbitLock.make(connection, queues.collector, "2 minutes")
   const patiently = Effect.andThen(connection.connected, ready)
 
   const newLetterId = RabbitLetters.makeIds()
@@ -73,7 +75,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* Consumption.checkName(wanted)
-      const ensure = Effect.andThen(patiently, RabbitTopology.ensureConsumer(connection, options, wanted))
+      const ensure = Effect.andThen(patiently, RabbitTopology.ensureConsumers(connection, collector, options, [wanted]))
       yield* ensure
       const source = yield* RabbitSource.make({ connection, options: wanted, ensure, delay })
       return yield* Consumption.run(wanted, source, handle, publish)
@@ -96,9 +98,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected
       const lines = yield* RabbitTopology.ensure(connection, options)
-      const consumers = yield* Effect.forEach(wanted, (consumer) =>
-        RabbitTopology.ensureConsumer(connection, options, consumer),
-      )
+      const consumers = yield* RabbitTopology.ensureConsumers(connection, collector, options, wanted)
       return [...lines, ...consumers]
     }),
     status: connection.status,

@@ -101,6 +101,8 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           if (client === undefined) throw new Error("no connection")
           const channel = keepRaw(await client.acquire({ emitErrorsFromChannel: true }))
           channel.on("error", (cause: unknown) => {
+            // Somebody else holds a lock: whoever asked for it waits.
+            if (codeOf(cause) === "RESOURCE_LOCKED") return
             fork(Effect.logWarning(`RabbitMQ closed a channel: ${String(cause)}`))
           })
           channel.once("close", onClose)

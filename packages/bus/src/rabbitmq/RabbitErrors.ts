@@ -42,6 +42,9 @@ export const failure =
     }
   }
 
+export const isFailure = (cause: unknown): cause is RabbitFailure =>
+  cause instanceof TransientError || cause instanceof ConfigurationError
+
 export const attempt = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, RabbitFailure> =>
   Effect.tryPromise({ try: call, catch: failure(resource) }).pipe(
     Effect.timeoutOrElse({

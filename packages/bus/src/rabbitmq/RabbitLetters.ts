@@ -1,7 +1,7 @@
 /**
  * Dead letters lie in one quorum queue. RabbitMQ cannot show a queue without taking from it, so browsing takes messages
  * unacknowledged and hands them back in their order; a crash of the browser does the same. One
- * browser at a time: an exclusive queue is the lock, and it goes with its connection.
+ * browser at a time (`RabbitLock`).
  *
  * A letter's id begins with its time, so that pages have an order: the queue's own is nearly the same, but two publishers
  * that store at once may lie there the other way round. RabbitMQ recognises no duplicates: letters of one message (a
@@ -9,18 +9,18 @@
  */
 import { randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
-import { Clock, Effect, Schedule, Semaphore } from "effect"
+import { Clock, Effect } from "effect"
 import type { Channel } from "rabbitmq-client"
 import { letterType, prefixes } from "../Address.ts"
 import type { EventBus, StoredLetter } from "../EventBus.ts"
 import { matcher } from "../Subjects.ts"
 import type { RabbitConnection } from "./RabbitConnection.ts"
-import { codeOf, failure, type RabbitFailure } from "./RabbitErrors.ts"
+import { failure, type RabbitFailure } from "./RabbitErrors.ts"
+import * as RabbitLock from "./RabbitLock.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { queues } from "./RabbitNames.ts"
 
 const resource = `queue ${queues.dead}`
-const lock = "armoricore-dead.browser"
 
 /** Ids that sort by their time, in milliseconds, and those of one publisher by their order. */
 export const makeIds = (): ((now: number) => string) => {
@@ -48,31 +48,13 @@ export const make = (
   connection: RabbitConnection,
   ready: Effect.Effect<unknown, RabbitFailure>,
 ): EventBus["Service"]["deadLetters"] => {
-  // The broker's lock is the connection's, so browsers of one process take turns by themselves.
-  const turn = Semaphore.makeUnsafe(1)
-  const acquireLock = connection.channel().pipe(
-    Effect.tap((channel) =>
-      Effect.acquireRelease(
-        Effect.tryPromise({
-          try: () => channel.queueDeclare({ queue: lock, exclusive: true, durable: false }),
-          catch: (cause) => cause,
-        }),
-        () => Effect.ignore(Effect.tryPromise(() => channel.queueDelete({ queue: lock }))),
-      ),
-    ),
-    Effect.retry({
-      while: (cause) => codeOf(cause) === "RESOURCE_LOCKED",
-      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" })),
-    }),
-    Effect.mapError((cause) => (isFailure(cause) ? cause : failure(resource)(cause))),
-  )
+  const alone = RabbitLock.make(connection, queues.browser, "20 seconds")
 
   /** Takes letters until `use` has seen enough; what it did not acknowledge lies there again afterwards. */
   const browse = <A>(use: (next: () => Promise<Seen | undefined>, channel: Channel) => Promise<A>) =>
-    Effect.scoped(
+    Effect.andThen(
+      ready,
       Effect.gen(function* () {
-        yield* ready
-        yield* acquireLock
         const channel = yield* connection.channel()
         const now = yield* Clock.currentTimeMillis
         const next = async (): Promise<Seen | undefined> => {
@@ -89,8 +71,8 @@ export const make = (
         return yield* Effect.tryPromise({ try: () => use(next, channel), catch: failure(resource) }).pipe(
           Effect.ensuring(Effect.ignore(Effect.timeoutOption(handBack, "5 seconds"))),
         )
-      }),
-    ).pipe(turn.withPermits(1))
+      }).pipe(alone),
+    )
 
   const find = (letterId: string, remove: boolean) =>
     browse(async (next, channel) => {
@@ -142,9 +124,3 @@ export const make = (
 
 const isSame = (one: StoredLetter, other: StoredLetter): boolean =>
   one.id !== "" && one.id === other.id && one.subject === other.subject
-
-const isFailure = (cause: unknown): cause is RabbitFailure =>
-  typeof cause === "object" &&
-  cause !== null &&
-  "_tag" in cause &&
-  (cause._tag === "TransientError" || cause._tag === "ConfigurationError")

@@ -30,6 +30,9 @@ export const queues = {
   parked: "armoricore.parked",
   /** Nothing is ever sent to it: it holds a number, see `RabbitSchema`. */
   schema: "armoricore.schema",
+  /** Both are locks, see `RabbitLock`. */
+  browser: "armoricore-dead.browser",
+  collector: "armoricore.unrouted.collector",
 } as const
 
 export const consumerQueue = (name: string): string => `armoricore.consumer.${name}`

@@ -13,6 +13,8 @@ import type { ConsumerOptions } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { matcher, pattern } from "../Subjects.ts"
 import type { RabbitConnection } from "./RabbitConnection.ts"
+import { attempt } from "./RabbitErrors.ts"
+import type { Lock } from "./RabbitLock.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { consumerQueue, exchanges, queues, source } from "./RabbitNames.ts"
 import type { RabbitOptions } from "./RabbitOptions.ts"
@@ -68,12 +70,39 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
   ]
 })
 
-/** Makes or checks the queue of a consumer and binds it. */
-export const ensureConsumer = Effect.fnUntraced(function* (
+type Wanted = Pick<ConsumerOptions, "name" | "from">
+
+/**
+ * Makes or checks the queues of these consumers and binds them; one line each. What was held for them goes to all of them
+ * that read it. Whoever reads all events comes last: from then on nothing is held for anybody any more.
+ */
+export const ensureConsumers = Effect.fnUntraced(function* (
   connection: RabbitConnection,
+  collector: Lock,
   options: RabbitOptions,
-  wanted: Pick<ConsumerOptions, "name" | "from">,
+  wanted: ReadonlyArray<Wanted>,
 ) {
+  const [all, some] = [
+    wanted.filter(({ from }) => from === "all-events"),
+    wanted.filter(({ from }) => from !== "all-events"),
+  ]
+  const readers = yield* Effect.forEach([...some, ...all], (consumer) => ensureQueue(connection, options, consumer))
+  if (readers.length > 0) yield* collector(collect(connection, readers))
+  return readers.map(
+    ({ from, name, taken }) =>
+      `consumer ${name} on ${from}: ready${taken === 0 ? "" : `, took ${taken} that waited for it`}`,
+  )
+})
+
+interface Reader {
+  readonly name: string
+  readonly from: string
+  readonly queue: string
+  readonly wants: (subject: string) => boolean
+  taken: number
+}
+
+const ensureQueue = Effect.fnUntraced(function* (connection: RabbitConnection, options: RabbitOptions, wanted: Wanted) {
   yield* Consumption.checkName(wanted)
   const queue = consumerQueue(wanted.name)
   const from = pattern(wanted.from)
@@ -103,29 +132,55 @@ export const ensureConsumer = Effect.fnUntraced(function* (
             })
       }),
     )
-  const taken = yield* connection.once(`queue ${queues.unrouted}`, (channel) => collect(channel, queue, from))
-  return `consumer ${wanted.name} on ${from}: ready${taken === 0 ? "" : `, took ${taken} that waited for it`}`
+  const reader: Reader = { name: wanted.name, from, queue, wants: matcher(from), taken: 0 }
+  return reader
 })
 
-/** Moves what was held for this pattern into the queue: there first, then gone here. */
-const collect = async (channel: Channel, queue: string, from: string): Promise<number> => {
-  const { messageCount } = await channel.queueDeclare({ queue: queues.unrouted, passive: true })
-  if (messageCount === 0) return 0
-  const wants = matcher(from)
-  const foreign: Array<number> = []
-  let taken = 0
-  await channel.confirmSelect()
-  for (let left = messageCount; left > 0; left--) {
+/**
+ * Moves what was held into the queues that read it: there first, then gone here. One at a time: what this one has in hand
+ * for others is not there for those who look meanwhile, and nobody would look again.
+ */
+const collect = Effect.fnUntraced(function* (connection: RabbitConnection, readers: ReadonlyArray<Reader>) {
+  const resource = `queue ${queues.unrouted}`
+  const channel = yield* connection.channel()
+  const count = attempt(resource, () => channel.queueDeclare({ queue: queues.unrouted, passive: true }))
+  let { messageCount: left } = yield* count
+  if (left === 0) return
+  yield* attempt(resource, () => channel.confirmSelect())
+  while (left > 0) {
+    const seen = yield* attempt(resource, () => collectSome(channel, readers, Math.min(left, atOnce)))
+    if (seen === 0) break
+    left -= seen
+  }
+  channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
+  // Answered behind it: the next one finds there what is its own.
+  yield* count
+})
+
+/** A broker moves several thousand a second; each of these steps has 10 s. */
+const atOnce = 500
+
+/** What nobody of them wants stays unacknowledged, so that the next look is behind it. Answers how many it saw. */
+const collectSome = async (channel: Channel, readers: ReadonlyArray<Reader>, max: number): Promise<number> => {
+  const stored: Array<Promise<unknown>> = []
+  const moved: Array<number> = []
+  let seen = 0
+  for (; seen < max; seen++) {
     const message = await channel.basicGet({ queue: queues.unrouted })
     if (message === undefined) break
-    const now = Date.now()
-    if (wants(RabbitMessage.stored(message, now).subject)) {
-      const envelope = RabbitMessage.forwarded(message, now, 0, 0)
-      await channel.basicPublish({ ...envelope, routingKey: queue }, message.body)
-      channel.basicAck({ deliveryTag: message.deliveryTag })
-      taken++
-    } else foreign.push(message.deliveryTag)
+    const { subject } = RabbitMessage.stored(message, Date.now())
+    const envelope = RabbitMessage.forwarded(message, Date.now(), 0, 0)
+    const found = readers.filter(({ wants }) => wants(subject))
+    for (const reader of found) {
+      const copy = channel.basicPublish({ ...envelope, routingKey: reader.queue }, message.body)
+      // Waited for below; a refusal may come before that.
+      copy.catch(() => {})
+      stored.push(copy)
+      reader.taken++
+    }
+    if (found.length > 0) moved.push(message.deliveryTag)
   }
-  for (const deliveryTag of foreign) channel.basicNack({ deliveryTag, requeue: true })
-  return taken
+  await Promise.all(stored)
+  for (const deliveryTag of moved) channel.basicAck({ deliveryTag })
+  return seen
 }
