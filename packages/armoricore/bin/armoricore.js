@@ -9,6 +9,7 @@
  */
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
+import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -38,7 +39,7 @@ const goOnWith = (node) => {
   })
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => child.kill(signal))
   child.on("error", () => tooOld())
-  child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)))
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 }
 
 const tooOld = () => {

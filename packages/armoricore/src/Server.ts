@@ -12,7 +12,7 @@ import { HttpRouter } from "effect/http"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as Http from "node:http"
 import * as Https from "node:https"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { content } from "./SettingFile.ts"
 import { Settings } from "./Settings.ts"
@@ -48,7 +48,8 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
   const server = yield* createServer
   server.requestTimeout = requestMillis
   server.timeout = silenceMillis
-  yield* Effect.addFinalizer(() => Effect.ensuring(close(server), Scope.close(requests, Exit.void)))
+  const silent = silentOnes(server)
+  yield* Effect.addFinalizer(() => Effect.ensuring(close(server, silent), Scope.close(requests, Exit.void)))
 
   const listen = Effect.fnUntraced(function* (upgrades: ReadonlyArray<Upgrade>, handles: ReadonlyArray<Handle>) {
     server.on("request", (request: Http.IncomingMessage, response: Http.ServerResponse) => {
@@ -152,15 +153,37 @@ const bindFault = (cause: NodeJS.ErrnoException, port: number, host: string): Co
   return new ConfigurationError({ setting, message, cause })
 }
 
+/** Connections that never asked for anything, and since when: browsers and load balancers open some in advance. */
+type Silent = ReadonlyMap<Socket, number>
+
+const silentOnes = (server: Http.Server): Silent => {
+  const silent = new Map<Socket, number>()
+  server.on(server instanceof Https.Server ? "secureConnection" : "connection", (socket: Socket) => {
+    silent.set(socket, performance.now())
+    socket.once("close", () => silent.delete(socket))
+  })
+  const heard = ({ socket }: Http.IncomingMessage) => void silent.delete(socket)
+  server.on("request", heard)
+  server.on("upgrade", heard)
+  return silent
+}
+
 const closingMillis = 5_000
 const sweepMillis = 50
+/** Who was accepted just now may have a request under way. */
+const askingMillis = 1_000
 
-const close = (server: Http.Server): Effect.Effect<void> => (server.listening ? closeListening(server) : Effect.void)
+const close = (server: Http.Server, silent: Silent): Effect.Effect<void> =>
+  server.listening ? closeListening(server, silent) : Effect.void
 
-const closeListening = (server: Http.Server): Effect.Effect<void> =>
+const closeListening = (server: Http.Server, silent: Silent): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     // Whose request ends meanwhile would be kept for the next one.
-    const sweep = setInterval(() => server.closeIdleConnections(), sweepMillis)
+    const sweep = setInterval(() => {
+      server.closeIdleConnections()
+      // Node counts them as busy.
+      for (const [socket, since] of silent) if (performance.now() - since > askingMillis) socket.destroy()
+    }, sweepMillis)
     server.close(() => {
       clearInterval(sweep)
       resume(Effect.void)

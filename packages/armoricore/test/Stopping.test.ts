@@ -1,8 +1,9 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { request as open } from "node:http"
+import { connect } from "node:net"
 import { join } from "node:path"
 import * as Upload from "../src/demo/Upload.ts"
 import { request, until } from "./support/Client.ts"
@@ -32,6 +33,19 @@ const half = Effect.fnUntraced(function* (grant: Upload.Grant, bytes: Buffer) {
   }
 })
 
+/** A connection without a request, as browsers and load balancers open in advance. */
+const silence = (url: string) =>
+  Effect.acquireRelease(
+    Effect.callback<ReturnType<typeof connect>>((resume) => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => resume(Effect.succeed(socket)))
+      socket.on("error", () => {})
+    }),
+    (socket) => Effect.sync(() => socket.destroy()),
+  )
+
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
+
 describe("SIGTERM", () => {
   it.live("requests that were under way were answered 503 without a word", () =>
     Effect.gen(function* () {
@@ -53,6 +67,62 @@ describe("SIGTERM", () => {
       assert.strictEqual(yield* upload.finish, 200)
       const { code, stderr } = yield* program.ended
       assert.strictEqual(code, 0, stderr)
+    }).pipe(Effect.provide(NodeServices.layer)),
+  )
+  it.live("a connection that never asked for anything held up the end for five seconds", () =>
+    Effect.gen(function* () {
+      const { program, url } = yield* start({ ARMORICORE_DATA_DIR: yield* Program.folder })
+      yield* silence(url)
+      yield* request(`${url}/healthz`)
+      const from = performance.now()
+      yield* program.signal("SIGTERM")
+      assert.strictEqual((yield* program.ended).code, 0)
+      assert.isBelow(performance.now() - from, 4_500)
+    }).pipe(Effect.provide(NodeServices.layer)),
+  )
+
+  it.live("one Ctrl-C, of which the process heard twice, counted as two and nothing was drained", () =>
+    Effect.gen(function* () {
+      const { program, url } = yield* start({ ARMORICORE_DATA_DIR: yield* Program.folder })
+      yield* silence(url)
+      yield* program.signal("SIGINT")
+      // The terminal's, and the one that npm passes on; two that are pending at once would be one anyway.
+      yield* until(
+        Effect.match(request(`${url}/readyz`), { onFailure: () => 0, onSuccess: ({ status }) => status }),
+        (status) => status !== 200,
+      )
+      yield* program.signal("SIGINT")
+      assert.strictEqual((yield* program.ended).code, 0)
+    }).pipe(Effect.provide(NodeServices.layer)),
+  )
+
+  it.live("workers of realtime that heard Ctrl-C themselves ended before their turn, and others took their place", () =>
+    Effect.gen(function* () {
+      const { program, url } = yield* start({ ARMORICORE_DATA_DIR: yield* Program.folder }, "--realtime-workers", "2")
+      const workers = childrenOf(program.child.pid ?? 0)
+      assert.strictEqual(workers.length, 2)
+      for (const worker of workers) process.kill(worker, "SIGINT")
+      assert.strictEqual((yield* request(`${url}/readyz`)).status, 200)
+      yield* program.signal("SIGINT")
+      const { code, stderr } = yield* program.ended
+      assert.strictEqual(code, 0)
+      assert.notMatch(stderr, /"level":"error"/)
+    }).pipe(Effect.provide(NodeServices.layer)),
+  )
+  it.live("the launcher on an old Node ended with 128, whatever signal had ended the program", () =>
+    Effect.gen(function* () {
+      const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.1.0" } })`
+      const program = yield* Program.launch(["start"], {
+        ARMORICORE_DATA_DIR: yield* Program.folder,
+        PORT: "0",
+        NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(`if (process.env.ARMORICORE_IN_OWN_NODE === undefined) ${old}`)}`,
+      })
+      const [child] = yield* until(
+        Effect.sync(() => childrenOf(program.child.pid ?? 0)),
+        (children) => children.length === 1,
+      )
+      process.kill(child ?? 0, "SIGKILL")
+      assert.strictEqual((yield* program.ended).code, 128 + 9)
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 })

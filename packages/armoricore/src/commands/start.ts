@@ -5,7 +5,7 @@ import { drained } from "../Drained.ts"
 import * as Program from "../Program.ts"
 import * as Rotation from "../Rotation.ts"
 import { names, type ServiceName } from "../Services.ts"
-import { connect, disconnect, WorkerLink } from "../workers/WorkerLink.ts"
+import { connect, WorkerLink } from "../workers/WorkerLink.ts"
 import * as ConsoleLink from "../ConsoleLink.ts"
 import { settled } from "./settled.ts"
 
@@ -50,7 +50,6 @@ export const start = Command.make(
       yield* Rotation.ended
     },
     Effect.scoped,
-    Effect.tap(disconnect),
     drained,
     settled,
   ),

@@ -26,11 +26,6 @@ export const WorkerLink = Context.Reference<WorkerLink | undefined>("@armoricore
 /** Another process may be busy; what it has is then left out. */
 const patience = "3 seconds"
 
-/** Everything is handed over: the channel alone would keep a worker alive. */
-export const disconnect: Effect.Effect<void> = Effect.sync(() => {
-  if (cluster.isWorker && process.connected) process.disconnect()
-})
-
 /** For as long as the process lives: the channel ends with it, and a worker ends with the channel. */
 export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(function* () {
   const { worker } = cluster
@@ -42,10 +37,10 @@ export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(functio
   const say = (message: FromWorker) => void (worker.isConnected() && worker.send(message))
   let count = 0
   // Node ends a worker whose first process is gone.
-  worker.once("disconnect", () => {
-    if (!worker.exitedAfterDisconnect)
-      run(Effect.logError("the first process is gone, and this realtime worker with it"))
-  })
+  worker.once(
+    "disconnect",
+    () => void run(Effect.logError("the first process is gone, and this realtime worker with it")),
+  )
   process.on("message", (message) => {
     const read = readToWorker(message)
     if (Option.isNone(read)) return
