@@ -8,6 +8,7 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as DataFolder from "../src/DataFolder.ts"
 import { EmbeddedEngine, layerClient, layerOwner, layerShared } from "../src/EmbeddedEngine.ts"
+import { encode } from "../src/Protocol.ts"
 import { path as child } from "./support/child.ts"
 import type { operations } from "./support/tally.ts"
 
@@ -195,7 +196,8 @@ it.live("an owner that is slow to end takes nothing of the next one along", () =
     // Somebody who shares the folder and does not hear that its owner ends.
     const socket = DataFolder.readNote(folder)?.socket ?? ""
     const slow = connect({ path: socket, allowHalfOpen: true })
-    yield* Effect.promise(() => once(slow, "connect"))
+    slow.write(encode([[1, "", "listen", { name: "tally/", exact: false }]]))
+    yield* Effect.promise(() => once(slow, "data"))
     const ending = yield* Effect.forkChild(Scope.close(owner, Exit.void))
     yield* Effect.gen(function* () {
       yield* Effect.sync(() => slow.end())
