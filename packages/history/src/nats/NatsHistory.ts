@@ -7,7 +7,6 @@
  * stream still begins at or before `since`. Otherwise nobody knows, and the answer is `complete: false`.
  */
 import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
-import * as NatsDirect from "@armoricore/bus/nats/NatsDirect"
 import { attempt, attemptOn, failure } from "@armoricore/bus/nats/NatsErrors"
 import { Duration, Effect, Layer, Stream } from "effect"
 import { headers, type Msg, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
@@ -49,10 +48,10 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
 
       /** What an id was added with before; undefined where it was removed since. */
       const known = (nats: Nats, room: string, seq: number) =>
-        Effect.map(NatsDirect.get(nats.client, streamName, { seq }), (found): Item | undefined =>
-          found === undefined || found.stored.subject !== subjectOf(room)
+        Effect.map(NatsReading.one(nats, { seq }), (found): Item | undefined =>
+          found === undefined || found.subject !== subjectOf(room)
             ? undefined
-            : { seq, id: found.stored.id.slice(room.length + 1), body: found.stored.body },
+            : { seq, id: found.header.get("Nats-Msg-Id").slice(room.length + 1), body: found.data },
         )
 
       // A stream that tells what is added never stops to.
@@ -84,12 +83,10 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
           yield* check(room)
           const nats = yield* connection.jetstream
-          const first = yield* NatsDirect.get(nats.client, streamName, { seq: 1, next_by_subj: subjectOf(room) })
-          const items =
-            first === undefined
-              ? []
-              : yield* NatsReading.latest(nats, room, Math.max(since + 1, first.sequence), limit + 1)
-          const anchored = first !== undefined && first.sequence <= since
+          const from = { seq: 1, next_by_subj: subjectOf(room) }
+          const first = since === 0 ? undefined : yield* NatsReading.one(nats, from)
+          const items = yield* NatsReading.whole(nats, room, Math.max(since + 1, first?.seq ?? 1), limit + 1)
+          const anchored = first !== undefined && first.seq <= since
           const whole =
             (anchored && items.length > 0) || (yield* reachesBack(nats, room, since, anchored, retention.maxPerRoom))
           return { items: items.slice(-limit), complete: whole && items.length <= limit }
