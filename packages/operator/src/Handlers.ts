@@ -21,6 +21,7 @@ import { Monitor } from "./Monitor.ts"
 import { Caller, OperatorApi } from "./OperatorApi.ts"
 import * as OperatorGuard from "./OperatorGuard.ts"
 import { Reviews } from "./Reviews.ts"
+import { UnderWay } from "./UnderWay.ts"
 
 export interface Options {
   readonly version: string
@@ -58,6 +59,6 @@ const layerNoDeps = ({ version }: Options) =>
 export const layer = (options: Options) =>
   Layer.merge(layerNoDeps(options), OperatorGuard.layer).pipe(
     Layer.provide(Monitor.layer),
-    Layer.provideMerge(Admission.layer),
+    Layer.provideMerge(Layer.merge(Admission.layer, UnderWay.layer)),
     Layer.provide([Audit.layer, JobBoard.layer, Reviews.layer, DeadLetters.layer, Cancellation.layer]),
   )

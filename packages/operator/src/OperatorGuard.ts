@@ -3,18 +3,21 @@
  * token does.
  */
 import { Context, Effect, Exit, Layer, Option } from "effect"
+import { RpcSchema } from "effect/rpc"
 import { Admission, jsonOf } from "./Admission.ts"
 import { Audit } from "./Audit.ts"
 import { Act, Caller, Guard } from "./OperatorApi.ts"
+import { UnderWay } from "./UnderWay.ts"
 
-export const layer: Layer.Layer<Guard, never, Admission | Audit> = Layer.effect(
+export const layer: Layer.Layer<Guard, never, Admission | Audit | UnderWay> = Layer.effect(
   Guard,
   Effect.gen(function* () {
     const admission = yield* Admission
     const audit = yield* Audit
+    const underWay = yield* UnderWay
 
-    return Guard.of((effect, { headers, payload, rpc }) =>
-      Effect.gen(function* () {
+    return Guard.of((effect, { headers, payload, rpc }) => {
+      const call = Effect.gen(function* () {
         const who = yield* admission.admit({ act: rpc._tag, headers, payload })
         const allowed = effect.pipe(
           Effect.provideService(Caller, { userId: who.userId, expiresAt: who.expiresAt }),
@@ -31,8 +34,9 @@ export const layer: Layer.Layer<Guard, never, Admission | Audit> = Layer.effect(
           )
           .pipe(Effect.catch(({ exit }) => Effect.succeed(exit)))
         return yield* exit
-      }),
-    )
+      })
+      return RpcSchema.isStreamSchema(rpc.successSchema) ? call : underWay.counted(call)
+    })
   }),
 )
 

@@ -14,6 +14,7 @@ import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
 import { Admission } from "./Admission.ts"
 import { OperatorApi } from "./OperatorApi.ts"
+import { UnderWay } from "./UnderWay.ts"
 import * as WireGuard from "./WireGuard.ts"
 
 export const path = "/rpc"
@@ -47,16 +48,21 @@ class NotWhole extends Error {
   override readonly message = "each message must end in a line feed"
 }
 
-/** The two listeners; false: another path, nothing was touched. Both end with the scope. */
+/**
+ * The two listeners; false: another path, nothing was touched. Both end with the scope, which first lets the calls that
+ * are under way be answered.
+ */
 export const make = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
+  const underWay = yield* UnderWay
   // The server of procedures waits for its clients, so they go first; who hangs then does not hold up the program.
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
+      yield* within(callMillis, underWay.onNone)
       yield* hangUp(server)
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
-      yield* within((done) => closing.addObserver(done))
+      yield* within(patienceMillis, (done) => closing.addObserver(done))
     }),
   )
   const admission = yield* Admission
@@ -97,12 +103,14 @@ export const make = Effect.gen(function* () {
   }
 }).pipe(Effect.provideService(RpcSerialization.RpcSerialization, jsonLines))
 
+/** How long calls that were begun may go on. */
+const callMillis = 5_000
 const patienceMillis = 1_000
 const restart = 1012
 
 /** Tells everybody that the server goes, and returns once they are gone. */
 const hangUp = (server: WebSocketServer): Effect.Effect<void> =>
-  within((done) => {
+  within(patienceMillis, (done) => {
     const left = new Set(server.clients)
     if (left.size === 0) return done()
     for (const client of left) {
@@ -121,9 +129,9 @@ const hangUp = (server: WebSocketServer): Effect.Effect<void> =>
   )
 
 /** A finalizer may run in a fiber that is interrupted already, so Effect's own time limits would end at once. */
-const within = (wait: (done: () => void) => void): Effect.Effect<void> =>
+const within = (millis: number, wait: (done: () => void) => void): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    const timer = setTimeout(() => resume(Effect.void), patienceMillis)
+    const timer = setTimeout(() => resume(Effect.void), millis)
     wait(() => {
       clearTimeout(timer)
       resume(Effect.void)

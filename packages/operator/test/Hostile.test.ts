@@ -11,7 +11,7 @@ const request = (tag: unknown, payload: unknown, extra: object = {}) =>
 const serving = (title: string, run: (port: number, token: string) => Promise<void>) =>
   it.live(title, () =>
     Effect.gen(function* () {
-      const port = yield* listening
+      const port = yield* listening()
       const token = yield* tokenFor("op", { roles: ["operator"] })
       yield* Effect.promise(() => run(port, token))
     }).pipe(Effect.scoped, Effect.provide(api), Effect.provide(Logger.layer([]))),

@@ -10,7 +10,7 @@ import { ControlPlane } from "@armoricore/worker/ControlPlane"
 import * as RunningConsumers from "@armoricore/worker/RunningConsumers"
 import * as Switchboard from "@armoricore/worker/Switchboard"
 import { NodeHttpServer, NodeSocket } from "@effect/platform-node"
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { RpcClient, RpcSerialization, RpcTest } from "effect/rpc"
 
@@ -80,34 +80,38 @@ export const as = (token: string) => RpcClient.withHeaders({ authorization: `Bea
 
 export const inMemory = RpcTest.makeClient(OperatorApi)
 
-/** A server on a free port; closed with the scope. */
-export const listening = Effect.gen(function* () {
-  const { handleRequest, handleUpgrade } = yield* OperatorServer.make
-  const server = createServer((request, response) => {
-    if (!handleRequest(request, response)) response.writeHead(404).end()
-  })
-  server.on("upgrade", (request, socket, head) => {
-    if (!handleUpgrade(request, socket, head)) socket.destroy()
-  })
-  return yield* listen(server)
-}).pipe(Effect.provide(NodeHttpServer.layerHttpServices))
+/** A server on a free port; closed with the scope. With a `scope` of its own the API in it ends with that. */
+export const listening = (scope?: Scope.Scope) =>
+  Effect.gen(function* () {
+    const { handleRequest, handleUpgrade } = yield* scope === undefined
+      ? OperatorServer.make
+      : Scope.provide(OperatorServer.make, scope)
+    const server = createServer((request, response) => {
+      if (!handleRequest(request, response)) response.writeHead(404).end()
+    })
+    server.on("upgrade", (request, socket, head) => {
+      if (!handleUpgrade(request, socket, head)) socket.destroy()
+    })
+    return yield* listen(server)
+  }).pipe(Effect.provide(NodeHttpServer.layerHttpServices))
 
 const client = Effect.flatMap(Effect.context<RpcClient.Protocol>(), (context) =>
   Effect.provideContext(RpcClient.make(OperatorApi), context),
 )
 
-export const overHttp = Effect.gen(function* () {
-  const port = yield* listening
+export const clientOverHttp = Effect.fnUntraced(function* (port: number) {
   const wire = RpcClient.layerProtocolHttp({ url: `http://127.0.0.1:${port}/rpc` }).pipe(
     Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson]),
   )
   return yield* Effect.provideContext(client, yield* Layer.build(wire))
 })
 
-export const overWebSocket = Effect.gen(function* () {
-  const port = yield* listening
+export const clientOverWebSocket = Effect.fnUntraced(function* (port: number) {
   const wire = RpcClient.layerProtocolSocket().pipe(
     Layer.provide([NodeSocket.layerWebSocket(`ws://127.0.0.1:${port}/rpc`), RpcSerialization.layerNdjson]),
   )
   return yield* Effect.provideContext(client, yield* Layer.build(wire))
 })
+
+export const overHttp = Effect.flatMap(listening(), clientOverHttp)
+export const overWebSocket = Effect.flatMap(listening(), clientOverWebSocket)
