@@ -2,10 +2,16 @@ import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { connect } from "nats"
+import { connect, NatsError } from "nats"
+import * as Address from "../src/Address.ts"
+import { failure } from "../src/nats/NatsErrors.ts"
 import { addStream } from "../src/nats/NatsResource.ts"
+import { ensureConsumer, ensureStreams } from "../src/nats/NatsStreams.ts"
 
 const wanted = { name: "MINE", subjects: ["mine.>"] }
+
+const said = (code: number, err_code: number, description: string) =>
+  Object.assign(new NatsError(description, String(code)), { api_error: { code, err_code, description } })
 
 const opened = Effect.gen(function* () {
   const { url } = yield* NatsServer.make()
@@ -38,6 +44,29 @@ describe.skipIf(Programs.need("nats-server").missing)("adding a stream", () => {
       assert.strictEqual(error._tag, "ConfigurationError")
       assert.include(error.message, "Another stream on the NATS server takes subjects of stream MINE")
       assert.include(error.message, "nats stream ls --subjects")
+    }),
+  )
+})
+
+it("what somebody else is just storing under the same id is tried again, not refused", () => {
+  const error = failure("stream MINE")(said(409, 10158, "duplicate message id is in process"))
+  assert.strictEqual(error._tag, "TransientError")
+})
+
+describe.skipIf(Programs.need("nats-server").missing)("adding a consumer", () => {
+  it.live("a start at the same time as one with other settings ended with: consumer already exists", () =>
+    Effect.gen(function* () {
+      const manager = yield* opened
+      yield* ensureStreams(manager, {})
+      const add = manager.consumers.add.bind(manager.consumers)
+      // What servers since NATS 2.10 answer where another process was quicker.
+      manager.consumers.add = async (stream, config) => {
+        manager.consumers.add = add
+        await add(stream, { ...config, ack_wait: 1_000_000_000 })
+        throw said(400, 10148, "consumer already exists")
+      }
+      const wanted = { name: "mine", from: Address.event("media.ready") }
+      assert.include(yield* ensureConsumer(manager, wanted, "apply"), "updated ack_wait")
     }),
   )
 })

@@ -16,13 +16,19 @@ export const apiCode = (cause: unknown): number | undefined =>
   cause instanceof NatsError ? cause.api_error?.err_code : undefined
 
 /**
- * Another process makes, or made, the stream in this moment. A server that finds the other's half made says that the
+ * Another process makes, or made, the stream or consumer in this moment. A server that finds the other's half made says that the
  * subjects overlap, which is also what it says of somebody else's stream: only a look tells.
  */
-export const isMadeMeanwhile = (cause: unknown): boolean => [nameInUse, subjectsOverlap].includes(apiCode(cause) ?? 0)
+export const isMadeMeanwhile = (cause: unknown): boolean =>
+  [nameInUse, subjectsOverlap, consumerInUse, consumerDiffers].includes(apiCode(cause) ?? 0)
 
 const nameInUse = 10058
 const subjectsOverlap = 10065
+const consumerInUse = 10013
+const consumerDiffers = 10148
+
+/** Of a cluster, since NATS 2.11: the same id was sent by somebody else a moment ago, and is not stored yet. */
+const idUnderWay = 10158
 
 export const isMissing = (cause: unknown): boolean =>
   (cause instanceof NatsError && (cause.code === "404" || cause.api_error?.code === 404)) ||
@@ -78,6 +84,7 @@ export const failure =
         cause,
       })
     }
+    if (cause.api_error.err_code === idUnderWay) return transient("unavailable", `${resource}: ${description}`, cause)
     if (isFull(description)) return transient("full", `${resource}: ${description}`, cause)
     return cause.api_error.code >= 500
       ? transient("unavailable", `${resource}: ${description}`, cause)

@@ -1,8 +1,8 @@
 /** What bringing a stream or a consumer to its settings takes, whichever it is. Only features of NATS 2.9 are used. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
-import type { JetStreamManager, StreamConfig } from "nats"
-import { failure, isMadeMeanwhile, isMissing, type NatsFailure } from "./NatsErrors.ts"
+import type { ConsumerConfig, ConsumerInfo, JetStreamManager, StreamConfig } from "nats"
+import { attempt, failure, isMadeMeanwhile, isMissing, type NatsFailure } from "./NatsErrors.ts"
 
 /** `verify`: nothing is created or changed. */
 export type Manage = "apply" | "verify"
@@ -29,6 +29,22 @@ export const addStream = (
         (found) => (found === undefined ? refused : Effect.succeed(false)),
       )
     }),
+  )
+
+/** What another process made in the same moment, with other settings; undefined where it is as wanted. */
+export const addConsumer = (
+  resource: string,
+  manager: JetStreamManager,
+  stream: string,
+  wanted: Partial<ConsumerConfig> & { readonly durable_name: string },
+): Effect.Effect<ConsumerInfo | undefined, NatsFailure> =>
+  Effect.tryPromise({ try: () => manager.consumers.add(stream, wanted), catch: (cause) => cause }).pipe(
+    Effect.as(undefined),
+    Effect.catch((cause) =>
+      isMadeMeanwhile(cause)
+        ? attempt(resource, () => manager.consumers.info(stream, wanted.durable_name))
+        : Effect.fail(failure(resource)(cause)),
+    ),
   )
 
 /** The names of the settings that are other than wanted. */

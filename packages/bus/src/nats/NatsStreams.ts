@@ -24,7 +24,7 @@ import * as Limits from "../Limits.ts"
 import { allEvents, pattern } from "../Subjects.ts"
 import * as NatsAdvisories from "./NatsAdvisories.ts"
 import { attempt, type NatsFailure } from "./NatsErrors.ts"
-import { absent, addStream, differences, find, immutable, left, type Manage } from "./NatsResource.ts"
+import { absent, addConsumer, addStream, differences, find, immutable, left, type Manage } from "./NatsResource.ts"
 
 export interface StreamOptions {
   /** Default 4 GiB for events, a quarter of it for work and for dead letters each. */
@@ -179,8 +179,7 @@ export const ensureConsumer = Effect.fnUntraced(function* (
   const wanted = consumerConfig(options)
   const found = yield* find(resource, () => manager.consumers.info(stream, options.name))
   if (found === undefined && settings === "verify") return yield* absent(resource)
-  const existing =
-    found ?? (yield* attempt(resource, () => manager.consumers.add(stream, wanted)).pipe(Effect.as(undefined)))
+  const existing = found ?? (yield* addConsumer(resource, manager, stream, wanted))
   if (existing === undefined) return `${resource} on ${wanted.filter_subject}: created`
   const config: ConsumerConfig = existing.config
   if (config.filter_subject !== wanted.filter_subject) {
