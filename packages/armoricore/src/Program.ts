@@ -72,6 +72,8 @@ export const serve = Effect.fnUntraced(function* <E, R>(
     if (link === undefined) return yield* realtimeWorkers > 1 ? runBeside(chosen, realtimeWorkers) : run(chosen, pages)
     const listening = yield* run(new Set(["realtime"]), pages)
     yield* link.listening(listening.port, listening.url, listening.node)
+    const stopping = Effect.andThen(link.stopping, (yield* Readiness).enter("draining"))
+    yield* Effect.forkScoped(stopping)
     return listening
   })
   return yield* running.pipe(Effect.provideContext(readiness), Effect.provide(NodeHttpServer.layerHttpServices))
@@ -114,11 +116,12 @@ const runBeside = Effect.fnUntraced(function* (chosen: ReadonlySet<Services.Serv
   const { DRAIN_GRACE, REALTIME_DRAIN_TIME } = yield* Settings
   yield* setUp(chosen)
   const drainTime = Duration.sum(Duration.sum(DRAIN_GRACE, REALTIME_DRAIN_TIME), Duration.seconds(15))
-  const listening = yield* WorkerPool.start(size, drainTime)
+  const { stopping, ...listening } = yield* WorkerPool.start(size, drainTime)
   yield* (yield* PublicUrl).set(listening.url)
   const others = new Set([...chosen].filter((name) => name !== "realtime"))
   const control = yield* Layer.build(Operator.control(others))
   yield* Effect.provideContext(Layer.build(Services.workers(others, undefined)), control)
+  yield* Effect.addFinalizer(() => stopping)
   yield* Effect.logInfo(`serving ${[...chosen].join(", ")} on ${listening.url}`, {
     port: listening.port,
     workers: size,

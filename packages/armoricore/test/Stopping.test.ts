@@ -1,14 +1,19 @@
+import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { request as open } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
 import * as Upload from "../src/demo/Upload.ts"
 import { request, until } from "./support/Client.ts"
-import { start, tokenFor } from "./support/Flow.ts"
+import * as Clip from "./support/Clip.ts"
+import { publish, start, tokenFor } from "./support/Flow.ts"
+import * as HeldFfmpeg from "./support/HeldFfmpeg.ts"
 import * as Program from "./support/Program.ts"
+
+const ffmpeg = Programs.need("ffmpeg")
 
 /** An upload whose first half is sent; `finish` sends the rest and tells how it was answered. */
 const half = Effect.fnUntraced(function* (grant: Upload.Grant, bytes: Buffer) {
@@ -124,5 +129,39 @@ describe("SIGTERM", () => {
       process.kill(child ?? 0, "SIGKILL")
       assert.strictEqual((yield* program.ended).code, 128 + 9)
     }).pipe(Effect.provide(NodeServices.layer)),
+  )
+  it.live.skipIf(ffmpeg.missing)(
+    "workers of realtime said that they were ready while the first process drained its jobs",
+    () =>
+      Effect.gen(function* () {
+        const temporary = yield* Program.folder
+        const held = HeldFfmpeg.make(yield* Program.folder, ffmpeg.path)
+        const env = {
+          ARMORICORE_DATA_DIR: yield* Program.folder,
+          DRAIN_GRACE: "5 s",
+          FFMPEG_PATH: held.script,
+          MEDIA_WORK_DIR: temporary,
+        }
+        const { program, url } = yield* start(env, "--realtime-workers", "2")
+        const file = yield* Clip.make(ffmpeg.path, 4)
+        const authorization = `Bearer ${yield* tokenFor(env, "--user", "u1")}`
+        const grant = yield* Upload.ask(url, authorization.slice(7), file)
+        yield* Upload.put(grant, file)
+        held.hold()
+        yield* publish(env, url, grant)
+        yield* until(request(`${url}/v1/media/${grant.media_id}`, { headers: { authorization } }), ({ json }) =>
+          JSON.stringify(json).includes('"processing"'),
+        )
+        yield* program.signal("SIGTERM")
+        const answer = yield* until(request(`${url}/readyz`), ({ status }) => status !== 200)
+        assert.strictEqual(answer.status, 503)
+        assert.include(JSON.stringify(answer.json), "stopping")
+        const { code, stderr } = yield* program.ended
+        assert.strictEqual(code, 0)
+        // It was handed back: nothing of it is left here.
+        assert.match(stderr, /work of media is handed back/)
+        assert.deepStrictEqual(readdirSync(temporary), [])
+      }).pipe(Effect.provide(NodeServices.layer)),
+    90_000,
   )
 })

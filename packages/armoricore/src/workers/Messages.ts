@@ -11,6 +11,8 @@ export const FromWorker = Schema.Union([
 export type FromWorker = typeof FromWorker.Type
 
 export const ToWorker = Schema.Union([
+  /** The program stops; its turn to drain has not come. */
+  Schema.Struct({ asked: Schema.Literal("take nobody new") }),
   Schema.Struct({ asked: Schema.Literal("drain") }),
   Schema.Struct({ asked: Schema.Literal("metrics"), id: Schema.Int }),
   /** Of all other processes, with what tells them apart. */

@@ -12,6 +12,8 @@ export interface WorkerLink {
   readonly port: number
   /** `node`: its name among the nodes of realtime. */
   readonly listening: (port: number, url: string, node: string) => Effect.Effect<void>
+  /** Returns when the program stops: no load balancer should send anybody here, though those who come are served. */
+  readonly stopping: Effect.Effect<void>
   /** Returns when the first process wants this one to end in order. */
   readonly drainAsked: Effect.Effect<void>
   /** The metrics of all processes as one page. */
@@ -31,6 +33,7 @@ export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(functio
   const { worker } = cluster
   if (!cluster.isWorker || worker === undefined) return undefined
   const run = Effect.runForkWith(yield* Effect.context<never>())
+  const stop = yield* Deferred.make<void>()
   const drain = yield* Deferred.make<void>()
   const waiting = new Map<number, (pages: ReadonlyArray<Page>) => void>()
   const own = PrometheusMetrics.format()
@@ -45,13 +48,15 @@ export const connect: Effect.Effect<WorkerLink | undefined> = Effect.gen(functio
     const read = readToWorker(message)
     if (Option.isNone(read)) return
     const { value } = read
-    if (value.asked === "drain") Deferred.doneUnsafe(drain, Effect.void)
+    if (value.asked === "take nobody new") Deferred.doneUnsafe(stop, Effect.void)
+    else if (value.asked === "drain") Deferred.doneUnsafe(drain, Effect.void)
     else if (value.asked === "take metrics") waiting.get(value.id)?.(value.metrics)
     else run(Effect.map(own, (text) => say({ said: "metrics", id: value.id, text })))
   })
   return {
     port: Number(process.env[sharedPort]),
     listening: (port, url, node) => Effect.sync(() => say({ said: "listening", port, url, node })),
+    stopping: Deferred.await(stop),
     drainAsked: Deferred.await(drain),
     metrics: Effect.gen(function* () {
       const id = ++count

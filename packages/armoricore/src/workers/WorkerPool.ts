@@ -21,6 +21,11 @@ export interface Listening {
   readonly url: string
 }
 
+export interface Pool extends Listening {
+  /** The program stops, and the workers' turn comes last: until then they serve, and say that they are not ready. */
+  readonly stopping: Effect.Effect<void>
+}
+
 interface End {
   /** Its name among the nodes of realtime; `undefined`: it never served. */
   readonly node: string | undefined
@@ -41,6 +46,7 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
   const workers = new Set<Worker>()
   /** By the names of their nodes. */
   const serving = new Map<Worker, string>()
+  let isStopping = false
   const isEnding = yield* Ref.make(false)
   const fibers = yield* FiberSet.make<void, CommandFailed>()
   const fork = yield* FiberSet.runtime(fibers)<EventBus>()
@@ -82,6 +88,7 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
         const { value } = read
         if (value.said === "listening") {
           serving.set(worker, value.node)
+          if (isStopping) say(worker, { asked: "take nobody new" })
           Deferred.doneUnsafe(ready, Effect.succeed(value))
         }
         if (value.said === "metrics") answers.get(value.id)?.(value.text)
@@ -124,7 +131,12 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
   const readies = Array.from({ length: size }, () => Deferred.makeUnsafe<Listening, CommandFailed>())
   const kept = readies.map((ready) => fork(keep(ready)))
   const [first] = yield* Effect.forEach(readies, Deferred.await, { concurrency: "unbounded" })
-  return first ?? (yield* couldNotStart)
+  const { port: shared, url } = first ?? (yield* couldNotStart)
+  const stopping = Effect.sync(() => {
+    isStopping = true
+    for (const worker of workers) say(worker, { asked: "take nobody new" })
+  })
+  return { port: shared, url, stopping } satisfies Pool
 })
 
 /** Node shares a port among workers by its number, so that one that comes later must know it. */
