@@ -65,8 +65,8 @@ export const make = Effect.fnUntraced(function* (parameters: SourceParameters) {
   const connect = Effect.gen(function* () {
     if (open?.channel.active === true) return open.channel
     yield* close
-    yield* connection.connected
-    yield* ensure
+    // Whoever stops does not wait for a broker that is away.
+    yield* Effect.interruptible(Effect.andThen(connection.connected, ensure))
     const scope = yield* Scope.make()
     const channel: Channel = yield* connection
       .channel(() => lost(channel))
