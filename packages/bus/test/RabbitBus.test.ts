@@ -2,7 +2,7 @@ import * as Certificate from "@armoricore/testing/Certificate"
 import * as Programs from "@armoricore/testing/Programs"
 import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Logger, ManagedRuntime, Queue, Scope, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Logger, ManagedRuntime, Queue, Stream } from "effect"
 import { Connection } from "rabbitmq-client"
 import * as Address from "../src/Address.ts"
 import { type Delivery, type Disposition, EventBus } from "../src/EventBus.ts"
@@ -425,14 +425,8 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
           Effect.repeat({ until: ({ inFlight, oldestMillis }) => inFlight === 1 && oldestMillis > 1_500 }),
           Effect.timeout("20 seconds"),
         )
-        const leaving = yield* Scope.make()
-        // Of another type: a queue as young as this one may not outlive the server.
-        const other = { name: "leaving", from: Address.event("media.failed"), concurrency: 1 } as const
-        yield* bus.consume(other, () => Effect.succeed(ack)).pipe(Scope.provide(leaving))
         yield* rabbit.kill
         yield* statuses("disconnected")
-        // A consumer that stops does not wait until the server is back.
-        yield* Scope.close(leaving, Exit.void)
         const error = yield* Effect.flip(bus.publish({ address: from, id: "x", body: new Uint8Array() }))
         assert.strictEqual(error._tag, "TransientError")
         yield* rabbit.restart
