@@ -25,7 +25,7 @@ export interface SignOptions {
   readonly userId: string
   readonly roles?: ReadonlyArray<string>
   readonly channels?: ReadonlyArray<string>
-  /** How long the token lasts, at least a second. */
+  /** How long the token lasts, at least a second; it ends with the whole second in which that time is over. */
   readonly ttl: Duration.Duration
 }
 
@@ -83,13 +83,14 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
               "tokens are verified by JWT_JWKS_URL, so only the owner of its keys can sign; set JWT_SECRET instead",
           })
         }
-        const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+        const now = yield* Clock.currentTimeMillis
         const claims = {
           user_id: request.userId,
           roles: [...(request.roles ?? [])],
           ...(request.channels === undefined ? {} : { channels: [...request.channels] }),
-          iat: now,
-          exp: now + Math.max(1, Math.floor(Duration.toSeconds(request.ttl))),
+          // Whole seconds, rounded so that nobody gets less time than was asked for.
+          iat: Math.floor(now / 1000),
+          exp: Math.ceil((now + Math.max(1_000, Duration.toMillis(request.ttl))) / 1000),
           ...(options.issuer === undefined ? {} : { iss: options.issuer }),
           ...(options.audience === undefined ? {} : { aud: options.audience }),
         }

@@ -40,6 +40,17 @@ describe("Tokens with a secret", () => {
     }).pipe(Effect.provide(bySecret())),
   )
 
+  it.effect("a token for one second, signed at the end of a second, ended with that second", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("999 millis")
+      const token = yield* (yield* Tokens).sign({ userId: "u1", ttl: Duration.seconds(1) })
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual((yield* verify(token)).userId, "u1")
+      yield* TestClock.adjust("2 millis")
+      assert.strictEqual(yield* refusal(token), "expired")
+    }).pipe(Effect.provide(bySecret())),
+  )
+
   it.effect("a token ends at exp", () =>
     Effect.gen(function* () {
       const token = yield* (yield* Tokens).sign({ userId: "u1", ttl: Duration.minutes(1) })
