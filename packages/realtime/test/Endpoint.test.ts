@@ -118,7 +118,7 @@ describe("a token's end", () => {
   it.live("is put off by access_token with a new one of the same user", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits })
-      const short = yield* server.token("u1", { ttl: Duration.seconds(1) })
+      const short = yield* server.token("u1", { ttl: Duration.seconds(2) })
       const client = yield* joined(server, "room:a", { token: short })
       const other = yield* joined(server, "room:a", { token: short })
       const push = (token: unknown) => client.send("1", "2", "room:a", "access_token", { token })
