@@ -1,7 +1,7 @@
 /** The stream of the history, and how an existing one is brought to its settings. Only features of NATS 2.9 are used. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
-import { apiCode, failure, isMissing, type NatsFailure } from "@armoricore/bus/nats/NatsErrors"
+import { apiCode, failure, type NatsFailure } from "@armoricore/bus/nats/NatsErrors"
 import { absent, addStream, differences, find, immutable, left, type Manage } from "@armoricore/bus/nats/NatsResource"
 import { Duration, Effect } from "effect"
 import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType } from "nats"
@@ -111,8 +111,7 @@ export const ensureStream = Effect.fnUntraced(function* (
 
 /** Whether the stream tells by itself what is added. One that is not there yet will. */
 export const tells = (manager: JetStreamManager) =>
-  Effect.tryPromise({ try: () => manager.streams.info(streamName), catch: (cause) => cause }).pipe(
-    Effect.map(({ config }) => config.republish !== undefined),
-    Effect.catchIf(isMissing, () => Effect.succeed(true)),
-    Effect.mapError(failure(resource)),
+  Effect.map(
+    find(resource, () => manager.streams.info(streamName)),
+    (found) => found === undefined || found.config.republish !== undefined,
   )
