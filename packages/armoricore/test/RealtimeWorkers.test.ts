@@ -1,8 +1,8 @@
 /** `start --realtime-workers`: several processes, one port, one room. */
+import { childrenOf } from "@armoricore/testing/Processes"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { readFileSync } from "node:fs"
 import { WebSocket } from "ws"
 import { merge } from "../src/workers/MergedMetrics.ts"
 import { request, until } from "./support/Client.ts"
@@ -25,9 +25,6 @@ const enter = (url: string, token: string, joining: object = {}) =>
     }),
     ({ ws }) => Effect.sync(() => ws.terminate()),
   )
-
-const childrenOf = (pid: number) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
 
 const socketsOf = (metrics: string) =>
   [...metrics.matchAll(/^realtime_sockets\{process="(worker-\d+)"\} (\d+)$/gm)].map(([, worker, count]) => [

@@ -1,8 +1,9 @@
+import { childrenOf } from "@armoricore/testing/Processes"
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, writeFileSync } from "node:fs"
 import { request as open } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
@@ -48,8 +49,12 @@ const silence = (url: string) =>
     (socket) => Effect.sync(() => socket.destroy()),
   )
 
-const childrenOf = (pid: number) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
+/** The program has heard that it shall stop, or has stopped listening already. */
+const noLongerReady = (url: string) =>
+  until(
+    Effect.match(request(`${url}/readyz`), { onFailure: () => 0, onSuccess: ({ status }) => status }),
+    (status) => status !== 200,
+  )
 
 describe("SIGTERM", () => {
   it.live("requests that were under way were answered 503 without a word", () =>
@@ -62,18 +67,13 @@ describe("SIGTERM", () => {
       const grant = yield* Upload.ask(url, yield* tokenFor(env, "--user", "u1"), file)
       const upload = yield* half(grant, bytes)
       yield* program.signal("SIGTERM")
-      yield* until(
-        Effect.match(request(`${url}/readyz`), {
-          onFailure: () => "refused",
-          onSuccess: ({ status }) => String(status),
-        }),
-        (answer) => answer !== "200",
-      )
+      yield* noLongerReady(url)
       assert.strictEqual(yield* upload.finish, 200)
       const { code, stderr } = yield* program.ended
       assert.strictEqual(code, 0, stderr)
     }).pipe(Effect.provide(NodeServices.layer)),
   )
+
   it.live("a connection that never asked for anything held up the end for five seconds", () =>
     Effect.gen(function* () {
       const { program, url } = yield* start({ ARMORICORE_DATA_DIR: yield* Program.folder })
@@ -92,10 +92,7 @@ describe("SIGTERM", () => {
       yield* silence(url)
       yield* program.signal("SIGINT")
       // The terminal's, and the one that npm passes on; two that are pending at once would be one anyway.
-      yield* until(
-        Effect.match(request(`${url}/readyz`), { onFailure: () => 0, onSuccess: ({ status }) => status }),
-        (status) => status !== 200,
-      )
+      yield* noLongerReady(url)
       yield* program.signal("SIGINT")
       assert.strictEqual((yield* program.ended).code, 0)
     }).pipe(Effect.provide(NodeServices.layer)),
@@ -114,6 +111,7 @@ describe("SIGTERM", () => {
       assert.notMatch(stderr, /"level":"error"/)
     }).pipe(Effect.provide(NodeServices.layer)),
   )
+
   it.live("the launcher on an old Node ended with 128, whatever signal had ended the program", () =>
     Effect.gen(function* () {
       const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.1.0" } })`
@@ -130,6 +128,7 @@ describe("SIGTERM", () => {
       assert.strictEqual((yield* program.ended).code, 128 + 9)
     }).pipe(Effect.provide(NodeServices.layer)),
   )
+
   it.live.skipIf(ffmpeg.missing)(
     "workers of realtime said that they were ready while the first process drained its jobs",
     () =>

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import * as TestCertificate from "./fakes/TestCertificate.ts"
 import { freePort } from "./Listening.ts"
+import { childrenOf } from "./Processes.ts"
 import * as Programs from "./Programs.ts"
 
 export class PostgresServer extends Context.Service<
@@ -103,8 +104,7 @@ const end = (child: ChildProcess) =>
 /** Each server process leads a group of its own and would answer on without its parent. */
 const killAll = ({ exitCode, pid, signalCode }: ChildProcess): void => {
   if (pid === undefined || exitCode !== null || signalCode !== null) return
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean)
-  for (const one of [pid, ...children.map(Number)]) {
+  for (const one of [pid, ...childrenOf(pid)]) {
     try {
       process.kill(one, "SIGKILL")
     } catch {

@@ -1,5 +1,10 @@
-/** Looks for running processes by a marker in their arguments (Linux). */
+/** Looks for running processes by a marker in their arguments, or by their parent (Linux). */
 import { Effect, FileSystem, Schedule } from "effect"
+import { readFileSync } from "node:fs"
+
+/** Their ids; throws where there is no such parent. */
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
 
 /** Processes whose arguments hold the marker; zombies, which a container without an init keeps, are none. */
 export const running = Effect.fnUntraced(function* (marker: string, program: string) {
