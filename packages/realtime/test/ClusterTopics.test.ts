@@ -17,19 +17,12 @@ const cutNode = Effect.gen(function* () {
   const bus = Context.get(yield* Layer.build(MemoryBus.layer), EventBus)
   const alone = Context.get(yield* Layer.build(Cluster.layerAlone), Cluster)
   const state = { isConnected: false, failing: Infinity, sent: 0 }
-  let reconnected = () => {}
+  const listeners: Array<() => void> = []
   const cluster = Cluster.of({
     ...alone,
     isShared: true,
     isConnected: () => state.isConnected,
-    onReconnect: (listener) =>
-      Effect.sync(() => {
-        const before = reconnected
-        reconnected = () => {
-          before()
-          listener()
-        }
-      }),
+    onReconnect: (listener) => Effect.sync(() => void listeners.push(listener)),
   })
   const heard: Array<string> = []
   yield* bus.listen(Address.live("room.t"), ({ body }) => {
@@ -43,7 +36,10 @@ const cutNode = Effect.gen(function* () {
   const topics = yield* Layer.build(
     ClusterTopics.layer.pipe(Layer.provide([Layer.succeed(Cluster, cluster), Layer.succeed(EventBus, line)])),
   )
-  return { heard, state, reconnect: Effect.sync(() => reconnected()), topics: Context.get(topics, Topics) }
+  const reconnect = Effect.sync(() => {
+    for (const listener of listeners) listener()
+  })
+  return { heard, state, reconnect, topics: Context.get(topics, Topics) }
 })
 
 describe("topics of a node that was cut off", () => {
