@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-export interface Finding {
+export interface Advisory {
   readonly id: string
   readonly package: string
   readonly severity: string
@@ -22,12 +22,12 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
 /** Every advisory of a report of `npm audit --json` once; throws where the report is none. */
-export const findingsOf = (report: unknown): ReadonlyArray<Finding> => {
+export const parseReport = (report: unknown): ReadonlyArray<Advisory> => {
   if (!isRecord(report) || !isRecord(report["vulnerabilities"])) {
     const said = isRecord(report) ? text(report["message"]) : ""
     throw new Error(`npm audit gave no report${said === "" ? "" : `: ${said}`}`)
   }
-  const found = new Map<string, Finding>()
+  const found = new Map<string, Advisory>()
   for (const entry of Object.values(report["vulnerabilities"])) {
     const via = isRecord(entry) && Array.isArray(entry["via"]) ? entry["via"] : []
     for (const advisory of via) {
@@ -47,11 +47,11 @@ export const findingsOf = (report: unknown): ReadonlyArray<Finding> => {
 }
 
 /** Ids that the document's table answers. */
-export const answeredIn = (markdown: string): ReadonlySet<string> =>
+export const answeredAdvisories = (markdown: string): ReadonlySet<string> =>
   new Set([...markdown.matchAll(/^\|\s*\[?((?:GHSA|npm)-[0-9a-z-]+)/gm)].map((match) => match[1] ?? ""))
 
 /** What to print, and whether every finding is answered. */
-export const verdict = (findings: ReadonlyArray<Finding>, answered: ReadonlySet<string>) => {
+export const summarize = (findings: ReadonlyArray<Advisory>, answered: ReadonlySet<string>) => {
   const open = findings.filter(({ id }) => !answered.has(id))
   const known = new Set(findings.map(({ id }) => id))
   const lines = [
@@ -78,9 +78,9 @@ const report = (): Promise<unknown> =>
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    const { lines, passed } = verdict(
-      findingsOf(await report()),
-      answeredIn(readFileSync(join(root, "docs", "vulnerabilities.md"), "utf8")),
+    const { lines, passed } = summarize(
+      parseReport(await report()),
+      answeredAdvisories(readFileSync(join(root, "docs", "vulnerabilities.md"), "utf8")),
     )
     console.log(lines.join("\n"))
     process.exitCode = passed ? 0 : 1

@@ -7,14 +7,14 @@ import { join } from "node:path"
 
 const step = process.argv[2]
 const manifest = join(process.cwd(), "package.json")
-const kept = join(process.cwd(), "package.checkout.json")
+const backup = join(process.cwd(), "package.checkout.json")
 
 if (step === "prepack") {
   if (!existsSync(join(process.cwd(), "dist", "index.js"))) {
     console.error("Nothing is built here: run `npm run build` at the top of the checkout first.")
     process.exit(1)
   }
-  copyFileSync(manifest, kept)
+  copyFileSync(manifest, backup)
   const { scripts: _scripts, ...fields } = JSON.parse(readFileSync(manifest, "utf8"))
   const packed = {
     ...fields,
@@ -27,7 +27,7 @@ if (step === "prepack") {
   }
   writeFileSync(manifest, `${JSON.stringify(packed, null, 2)}\n`)
 } else if (step === "postpack") {
-  if (existsSync(kept)) renameSync(kept, manifest)
+  if (existsSync(backup)) renameSync(backup, manifest)
 } else {
   console.error("usage: packing.ts prepack|postpack")
   process.exit(2)

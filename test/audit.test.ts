@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
-import { answeredIn, findingsOf, verdict } from "../scripts/audit.ts"
+import { answeredAdvisories, parseReport, summarize } from "../scripts/audit.ts"
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), "utf8")
 const answers = read("docs/vulnerabilities.md")
-const findings = findingsOf(JSON.parse(read("test/fixtures/audit/report.json")))
+const findings = parseReport(JSON.parse(read("test/fixtures/audit/report.json")))
 
 describe("npm run audit", () => {
   it("finds each advisory once, whatever leads to it", () => {
@@ -20,7 +20,7 @@ describe("npm run audit", () => {
   })
 
   it("fails on the one that nobody answered, and names it", () => {
-    const { lines, passed } = verdict(findings, answeredIn(answers))
+    const { lines, passed } = summarize(findings, answeredAdvisories(answers))
     assert.isFalse(passed)
     assert.deepStrictEqual(
       lines.filter((line) => line.startsWith("unanswered")),
@@ -29,12 +29,12 @@ describe("npm run audit", () => {
   })
 
   it("passes where all are answered", () => {
-    const answered = answeredIn(`${answers}\n| GHSA-0000-0000-0000 | made-up | … |\n`)
-    assert.isTrue(verdict(findings, answered).passed)
+    const answered = answeredAdvisories(`${answers}\n| GHSA-0000-0000-0000 | made-up | … |\n`)
+    assert.isTrue(summarize(findings, answered).passed)
   })
 
   it("is no pass where the registry could not be asked", () => {
-    assert.throws(() => findingsOf({ message: "405 Method Not Allowed" }), /gave no report: 405/)
+    assert.throws(() => parseReport({ message: "405 Method Not Allowed" }), /gave no report: 405/)
   })
 
   it("answers for the versions that are locked", () => {

@@ -2,19 +2,19 @@
  * What lies in deploy/ fits the code: every variable, port, route, metric, service and consumer that these files name
  * exists, and the settings that each process would start with are read by the program's own reader without a fault.
  */
-import { consumers, names as services } from "@armoricore/armoricore/Services"
-import { Settings } from "@armoricore/armoricore/Settings"
-import { table } from "@armoricore/armoricore/settings/Table"
+import { allConsumers, serviceNames as services } from "@armoricore/armoricore/app/Services"
+import { Settings } from "@armoricore/armoricore/settings/Settings"
+import { settingsTable } from "@armoricore/armoricore/settings/Table"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect } from "effect"
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
-import { document, documents, Node, read, root, under } from "./support/Document.ts"
+import { document, documents, DocumentNode, readRepoFile, root, filesUnder } from "./support/RepoFiles.ts"
 
-const port = String(table.PORT.fallback)
-const routes = read("packages/armoricore/src/Health.ts")
-const dockerfile = read("deploy/Dockerfile")
+const port = String(settingsTable.PORT.fallback)
+const routes = readRepoFile("packages/armoricore/src/Health.ts")
+const dockerfile = readRepoFile("deploy/Dockerfile")
 const imageSettings = Object.fromEntries(
   [...dockerfile.matchAll(/^(?:ENV| ) +([A-Z_]+)=(\S+)/gm)]
     .map(([, name = "", value = ""]) => [name, value] as const)
@@ -22,7 +22,7 @@ const imageSettings = Object.fromEntries(
     .filter(([name]) => !["NODE_ENV", "FFMPEG_PATH", "FFPROBE_PATH"].includes(name)),
 )
 
-const isSetting = (name: string) => Object.hasOwn(table, name.replace(/_FILE$/, ""))
+const isSetting = (name: string) => Object.hasOwn(settingsTable, name.replace(/_FILE$/, ""))
 
 /** The program's own reader takes these settings, and knows every one of them. */
 const settingsOf = (env: Readonly<Record<string, string>>) =>
@@ -43,9 +43,9 @@ const isCommand = (args: ReadonlyArray<string>) =>
   (args[0] === "start" && args[1] === "--services" && services.some((service) => service === args[2]))
 
 describe("every file", () => {
-  for (const path of under("deploy").filter((name) => /\.(ya?ml|json)$/.test(name))) {
+  for (const path of filesUnder("deploy").filter((name) => /\.(ya?ml|json)$/.test(name))) {
     it(`${path} is valid`, () => {
-      if (path.endsWith(".json")) assert.isObject(JSON.parse(read(path)))
+      if (path.endsWith(".json")) assert.isObject(JSON.parse(readRepoFile(path)))
       else for (const { value } of documents(path)) assert.isObject(value)
     })
   }
@@ -65,10 +65,10 @@ describe("Dockerfile", () => {
 
   it("starts the program, not as root", () => {
     const entry = /ENTRYPOINT (\[.*\])/.exec(dockerfile)?.[1] ?? "[]"
-    const file = new Node(JSON.parse(entry)).texts().at(-1) ?? ""
+    const file = new DocumentNode(JSON.parse(entry)).texts().at(-1) ?? ""
     assert.isTrue(existsSync(join(root, file)), file)
     // The entry's own first line asks for the same flag.
-    assert.include(read(file).split("\n")[0] ?? "", new Node(JSON.parse(entry)).texts()[1] ?? "nothing")
+    assert.include(readRepoFile(file).split("\n")[0] ?? "", new DocumentNode(JSON.parse(entry)).texts()[1] ?? "nothing")
     assert.match(dockerfile, /^USER 1000:1000$/m)
   })
 
@@ -83,7 +83,7 @@ describe("compose.yaml", () => {
   const compose = document("deploy/compose.yaml")
   const all = compose.get("services").entries()
   const own = all.filter(([, service]) => service.get("image").text() === "armoricore")
-  const asked = [...read("deploy/compose.yaml").matchAll(/\$\{([A-Z_]+)/g)].map(([, name = ""]) => name)
+  const asked = [...readRepoFile("deploy/compose.yaml").matchAll(/\$\{([A-Z_]+)/g)].map(([, name = ""]) => name)
 
   it("runs every service, and the setup before them", () => {
     assert.sameMembers(
@@ -105,12 +105,12 @@ describe("compose.yaml", () => {
         const settings = yield* settingsOf(Object.fromEntries(env))
         const user = new URL(settings.MESSAGE_BUS_URL?.[0] ?? "nats://nobody@x").username
         assert.strictEqual(user, name)
-        assert.include(read("deploy/nats.conf"), `user: ${user}, password:`)
+        assert.include(readRepoFile("deploy/nats.conf"), `user: ${user}, password:`)
         assert.strictEqual(settings.NATS_INBOX_PREFIX, name === "setup" ? undefined : `_INBOX_${name}`)
         assert.strictEqual(settings.NATS_SETUP, name === "setup" ? "apply" : "verify")
         assert.isAbove(
           seconds(service.get("stop_grace_period").text()),
-          Duration.toSeconds(settings.DRAIN_GRACE),
+          Duration.toSeconds(settings.DRAIN_TIMEOUT),
           "the container is killed while it drains",
         )
         for (const address of [settings.MESSAGE_BUS_URL?.[0], settings.STATE_URL, settings.OBJECT_STORAGE_ENDPOINT])
@@ -130,12 +130,14 @@ describe("compose.yaml", () => {
   })
 
   it("asks for what env.example lists", () => {
-    const listed = [...read("deploy/env.example").matchAll(/^([A-Z_]+)=$/gm)].map(([, name = ""]) => name)
+    const listed = [...readRepoFile("deploy/env.example").matchAll(/^([A-Z_]+)=$/gm)].map(([, name = ""]) => name)
     assert.sameMembers([...new Set(asked)], listed)
   })
 
   it("gives NATS every password that nats.conf reads", () => {
-    const wanted = [...read("deploy/nats.conf").matchAll(/\$(ARMORICORE_[A-Z_]+)/g)].map(([, name = ""]) => name)
+    const wanted = [...readRepoFile("deploy/nats.conf").matchAll(/\$(ARMORICORE_[A-Z_]+)/g)].map(
+      ([, name = ""]) => name,
+    )
     assert.includeMembers(Object.keys(compose.get("services", "nats", "environment").record()), wanted)
   })
 
@@ -188,7 +190,7 @@ describe("kubernetes", () => {
   const resources = kustomization.get("resources").texts()
   const all = resources.flatMap((name) => documents(`${folder}/${name}`))
   const named = (kind: string) => all.filter((node) => node.get("kind").text() === kind)
-  const nameOf = (node: Node) => node.get("metadata", "name").text()
+  const nameOf = (node: DocumentNode) => node.get("metadata", "name").text()
   const deployments = named("Deployment")
   const pairs = kustomization
     .get("configMapGenerator")
@@ -200,7 +202,7 @@ describe("kubernetes", () => {
 
   /** What docs/deploy.md puts into a Secret. */
   const secrets = new Map(
-    [...read("docs/deploy.md").matchAll(/create secret generic (\S+)((?:.*\\\n)*.*)/g)].map(
+    [...readRepoFile("docs/deploy.md").matchAll(/create secret generic (\S+)((?:.*\\\n)*.*)/g)].map(
       ([, name = "", rest = ""]) => [
         name,
         Object.fromEntries(
@@ -217,7 +219,7 @@ describe("kubernetes", () => {
 
   for (const node of [...deployments, ...named("Job")]) {
     const pod = node.get("spec", "template", "spec")
-    const container = pod.get("containers").list()[0] ?? new Node(undefined)
+    const container = pod.get("containers").list()[0] ?? new DocumentNode(undefined)
 
     it.effect(`${nameOf(node)} starts with settings that the program takes`, () =>
       Effect.gen(function* () {
@@ -236,7 +238,7 @@ describe("kubernetes", () => {
         assert.strictEqual(settings.NATS_INBOX_PREFIX, `_INBOX_${nameOf(node)}`)
         assert.isAbove(
           Number(pod.get("terminationGracePeriodSeconds").text()),
-          Duration.toSeconds(settings.DRAIN_GRACE),
+          Duration.toSeconds(settings.DRAIN_TIMEOUT),
           "the pod is killed while it drains",
         )
       }),
@@ -255,7 +257,7 @@ describe("kubernetes", () => {
   }
 
   for (const node of deployments) {
-    const container = node.get("spec", "template", "spec", "containers").list()[0] ?? new Node(undefined)
+    const container = node.get("spec", "template", "spec", "containers").list()[0] ?? new DocumentNode(undefined)
     it(`${nameOf(node)} is probed and scraped where the program answers`, () => {
       assert.strictEqual(container.get("ports").list()[0]?.get("containerPort").text(), port)
       const expected = { startupProbe: "/healthz", livenessProbe: "/healthz", readinessProbe: "/readyz" }
@@ -285,7 +287,7 @@ describe("kubernetes", () => {
     for (const node of named("ScaledObject")) {
       for (const trigger of node.get("spec", "triggers").list()) {
         const name = trigger.get("metadata", "consumer").text()
-        const found = consumers.find((consumer) => consumer.name === name)
+        const found = allConsumers.find((consumer) => consumer.name === name)
         assert.isDefined(found, name)
         const onWork = found !== undefined && found.from !== "all-events" && found.from.channel === "work"
         assert.strictEqual(trigger.get("metadata", "stream").text(), onWork ? "ARMORICORE_WORK" : "ARMORICORE")

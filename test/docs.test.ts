@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
-import { faultOf, linksOf } from "../scripts/links.ts"
+import { checkLink, findLinks } from "../scripts/check-links.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).trim().split("\n")
@@ -93,7 +93,7 @@ describe("addresses outside", () => {
   it("are found in the text and not in code, and each is asked for once", () => {
     const markdown =
       "See [a](https://a.invalid/x) and [again](https://a.invalid/x).\n```sh\n[b](https://b.invalid)\n```\n"
-    assert.deepStrictEqual([...linksOf(new Map([["a.md", markdown]]))], [["https://a.invalid/x", "a.md"]])
+    assert.deepStrictEqual([...findLinks(new Map([["a.md", markdown]]))], [["https://a.invalid/x", "a.md"]])
   })
 
   it("are broken where no request for them is answered", async () => {
@@ -101,11 +101,11 @@ describe("addresses outside", () => {
       (...statuses: Array<number>) =>
       () =>
         Promise.resolve(new Response(null, { status: statuses.shift() ?? 500 }))
-    assert.isUndefined(await faultOf("https://a.invalid", answers(200)))
-    assert.isUndefined(await faultOf("https://a.invalid", answers(405, 200)))
-    assert.strictEqual(await faultOf("https://a.invalid", answers(404, 404)), "answers 404")
+    assert.isUndefined(await checkLink("https://a.invalid", answers(200)))
+    assert.isUndefined(await checkLink("https://a.invalid", answers(405, 200)))
+    assert.strictEqual(await checkLink("https://a.invalid", answers(404, 404)), "answers 404")
     const away = () => Promise.reject(new Error("no such host"))
-    assert.strictEqual(await faultOf("https://a.invalid", away), "cannot be reached: no such host")
+    assert.strictEqual(await checkLink("https://a.invalid", away), "cannot be reached: no such host")
   })
 })
 

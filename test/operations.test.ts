@@ -2,12 +2,15 @@
  * What operators read fits the code: each alert has its section in docs/operations.md, alerts and dashboards ask for
  * metrics that exist, and the configuration page is the one that the table of settings makes.
  */
-import { names as services } from "@armoricore/armoricore/Services"
-import { reference } from "@armoricore/armoricore/settings/Reference"
-import { all as catalogue, reference as metricsReference } from "@armoricore/armoricore/telemetry/Catalogue"
-import { table } from "@armoricore/armoricore/settings/Table"
+import { serviceNames as services } from "@armoricore/armoricore/app/Services"
+import { configurationReference } from "@armoricore/armoricore/settings/ConfigurationReference"
+import {
+  allMetrics as catalogue,
+  metricsReference,
+} from "@armoricore/armoricore/telemetry/MetricCatalog"
+import { settingsTable } from "@armoricore/armoricore/settings/Table"
 import { assert, describe, it } from "vitest"
-import { document, Node, read, under } from "./support/Document.ts"
+import { document, DocumentNode, readRepoFile, filesUnder } from "./support/RepoFiles.ts"
 
 /** Counted by others: Prometheus itself, prometheus-nats-exporter, node_exporter. Their names are theirs to change. */
 const others = [
@@ -21,9 +24,9 @@ const others = [
   "node_filesystem_size_bytes",
 ]
 
-const sources = under("packages")
+const sources = filesUnder("packages")
   .filter((path) => /^packages\/[^/]+\/src\/.*\.ts$/.test(path))
-  .map(read)
+  .map(readRepoFile)
 
 const declared = sources.flatMap((source) =>
   [...source.matchAll(/Metric\.(counter|gauge|histogram)\(\s*"(\w+)"/g)].map(([, kind = "", name = ""]) => ({
@@ -52,7 +55,9 @@ const alerts = document("deploy/prometheus/alerts.yaml")
   .get("groups")
   .list()
   .flatMap((group) => group.get("rules").list())
-const panels = new Node(JSON.parse(read("deploy/grafana/dashboards/armoricore.json"))).get("panels").list()
+const panels = new DocumentNode(JSON.parse(readRepoFile("deploy/grafana/dashboards/armoricore.json")))
+  .get("panels")
+  .list()
 const shown = panels
   .filter((panel) => panel.get("datasource", "type").text() === "prometheus")
   .flatMap((panel) => panel.get("targets").list())
@@ -92,7 +97,7 @@ describe("alerts and the dashboard", () => {
     for (const service of values("service")) assert.include(services, service)
     for (const job of values("job")) assert.include(jobs, job)
     for (const result of values("result")) assert.include(results, result)
-    for (const stream of values("stream_name")) assert.include(read("deploy/nats.conf"), `.${stream}.`)
+    for (const stream of values("stream_name")) assert.include(readRepoFile("deploy/nats.conf"), `.${stream}.`)
   })
 
   it("the dashboard shows everything that is measured", () => {
@@ -108,7 +113,7 @@ describe("alerts and the dashboard", () => {
 })
 
 describe("docs/operations.md", () => {
-  const page = read("docs/operations.md")
+  const page = readRepoFile("docs/operations.md")
   const sections = page.split(/^### /m).slice(1)
   const named = (name: string) => sections.find((section) => section.split("\n")[0] === name)
 
@@ -133,7 +138,7 @@ describe("docs/operations.md", () => {
 
 describe("docs/metrics.md", () => {
   it("is current (npm run docs:metrics)", () => {
-    assert.strictEqual(read("docs/metrics.md"), metricsReference())
+    assert.strictEqual(readRepoFile("docs/metrics.md"), metricsReference())
   })
 
   it("has every metric that the code declares, and a sentence for each", () => {
@@ -141,8 +146,8 @@ describe("docs/metrics.md", () => {
       catalogue.map(({ name }) => name),
       declared.map(({ name }) => name),
     )
-    for (const { meaning, name, type } of catalogue) {
-      assert.match(meaning, /^\S.{10,}/, name)
+    for (const { description, name, type } of catalogue) {
+      assert.match(description, /^\S.{10,}/, name)
       assert.strictEqual(declared.find((metric) => metric.name === name)?.kind, type, name)
       if (type === "counter") assert.match(name, /_total$/, name)
       else assert.notMatch(name, /_total$/, name)
@@ -152,18 +157,18 @@ describe("docs/metrics.md", () => {
 
 describe("documents", () => {
   it("docs/configuration.md is current (node packages/armoricore/scripts/write-configuration-docs.ts)", () => {
-    assert.strictEqual(read("docs/configuration.md"), reference())
+    assert.strictEqual(readRepoFile("docs/configuration.md"), configurationReference())
   })
 
   for (const path of ["docs/deploy.md", "docs/operations.md", "docs/security.md"]) {
     it(`${path} names settings and metrics that exist`, () => {
-      const text = read(path)
+      const text = readRepoFile(path)
       const settings = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`/g)].map(
         ([, name = ""]) => name,
       )
       assert.deepStrictEqual(
         settings.filter(
-          (name) => !Object.hasOwn(table, name.replace(/_FILE$/, "")) && !/^(NAME|ARMORICORE|NODE)_/.test(name),
+          (name) => !Object.hasOwn(settingsTable, name.replace(/_FILE$/, "")) && !/^(NAME|ARMORICORE|NODE)_/.test(name),
         ),
         [],
       )

@@ -13,17 +13,17 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { connect, createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Program from "../packages/armoricore/test/support/Program.ts"
+import * as ProgramProcess from "../packages/armoricore/test/support/ProgramProcess.ts"
 
-const php = Programs.need("php")
-const nats = Programs.need("nats-server")
+const php = Programs.requireProgram("php")
+const nats = Programs.requireProgram("nats-server")
 const examples = fileURLToPath(new URL("../examples/php", import.meta.url))
 
 /** Debian has it in a package of its own. */
 const hasSqlite = !php.missing && execFileSync(php.path, ["-m"], { encoding: "utf8" }).includes("pdo_sqlite")
 if (!php.missing && !hasSqlite) {
   if (process.env["CI"] === "true") throw new Error("PHP's pdo_sqlite is not installed; CI leaves no test out")
-  Programs.leaveOut("PHP's pdo_sqlite is not installed")
+  Programs.recordSkip("PHP's pdo_sqlite is not installed")
 }
 
 /** What a script prints; its error output fails the test. */
@@ -63,7 +63,7 @@ describe.skipIf(php.missing)("PHP", () => {
     "uploads, publishes over HTTP and hears of the result by a signed webhook",
     () =>
       Effect.gen(function* () {
-        const folder = yield* Program.folder
+        const folder = yield* ProgramProcess.temporaryDirectory
         const inbox = join(folder, "inbox")
         mkdirSync(inbox)
         const port = yield* freePort
@@ -74,7 +74,7 @@ describe.skipIf(php.missing)("PHP", () => {
         })
         yield* Effect.addFinalizer(() => Effect.sync(() => void receiver.kill("SIGKILL")))
         const JWT_SECRET = "a secret that both sides know"
-        const program = yield* Program.launch(["start"], {
+        const program = yield* ProgramProcess.launch(["start"], {
           ARMORICORE_DATA_DIR: join(folder, "data"),
           PORT: "0",
           JWT_SECRET,
@@ -82,7 +82,7 @@ describe.skipIf(php.missing)("PHP", () => {
           WEBHOOK_URL: `http://127.0.0.1:${port}/`,
           WEBHOOK_SECRET: "the webhook's secret",
         })
-        const [, url = ""] = yield* program.says(/armoricore listens on (http:\S+)/)
+        const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (http:\S+)/)
         const film = join(folder, "no film.mp4")
         writeFileSync(film, "this is no film")
         const uploaded = yield* run("upload.php", ["42", film, "video/mp4"], { ARMORICORE_URL: url, JWT_SECRET })
@@ -148,7 +148,7 @@ describe.skipIf(php.missing)("PHP", () => {
         const server = yield* NatsServer.make()
         return yield* Effect.provide(
           Effect.scoped(body(server)),
-          NatsBus.layerConnected({ servers: [server.url], maxBytes: 64 * 1024 ** 2 }),
+          NatsBus.layerWithConnection({ servers: [server.url], maxBytes: 64 * 1024 ** 2 }),
         )
       }).pipe(Effect.provide(Logger.layer([])))
 
@@ -191,7 +191,7 @@ describe.skipIf(php.missing)("PHP", () => {
     it.live.skipIf(!hasSqlite)("relays its outbox, and what a crash left in it once more", () =>
       withBus((server) =>
         Effect.gen(function* () {
-          const folder = yield* Program.folder
+          const folder = yield* ProgramProcess.temporaryDirectory
           const { got } = yield* received
           const environment = { DSN: `sqlite:${join(folder, "app.db")}`, NATS_URL: server.url }
           const code = `require "autoload.php"; $db = new PDO(getenv("DSN")); $db->exec(Armoricore\\Outbox::TABLE);

@@ -6,12 +6,16 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 
 const root = dirname(fileURLToPath(new URL(".", import.meta.url)))
-const programs = [Programs.need("nats-server"), Programs.need("postgres"), Programs.need("ffmpeg")]
+const programs = [
+  Programs.requireProgram("nats-server"),
+  Programs.requireProgram("postgres"),
+  Programs.requireProgram("ffmpeg"),
+]
 
 describe.skipIf(programs.some(({ missing }) => missing))("a soak of one minute", () => {
   it("does all that was asked, on embedded and on NATS with PostgreSQL, without an error in the log", () =>
     new Promise<void>((resolve, reject) => {
-      execFile(process.execPath, ["bench/soak.ts", "--minutes", "1"], { cwd: root }, (error, out, said) => {
+      execFile(process.execPath, ["soak/main.ts", "--minutes", "1"], { cwd: root }, (error, out, said) => {
         if (error !== null) return reject(new Error(`${said}\n${out}`))
         assert.match(out, /\| embedded .*\n\| nats /)
         resolve()

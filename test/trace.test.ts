@@ -1,13 +1,13 @@
 /** One request of a backend, followed from HTTP through every hop of the bus to the frame in a browser. */
 import { NodeHttpServer } from "@effect/platform-node"
-import * as Events from "@armoricore/api/Events"
+import * as EventRoutes from "@armoricore/api/EventRoutes"
 import { EventBus } from "@armoricore/bus/EventBus"
-import { Ledger } from "@armoricore/worker/Ledger"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { emit, enqueue, on, onWork, Worker } from "@armoricore/worker"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
-import { joined, start } from "../packages/realtime/test/TestServer.ts"
+import { joined, start } from "../packages/realtime/test/support/TestServer.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 
@@ -16,24 +16,24 @@ it.live("request_id and trace go from HTTP through events and work to the WebSoc
     const server = yield* start()
     const bus = Context.get(server.services, EventBus)
     const told: Array<Record<string, unknown>> = []
-    yield* bus.listen("all-events", ({ body }) => told.push(JSON.parse(new TextDecoder().decode(body))))
+    yield* bus.subscribe("all-events", ({ body }) => told.push(JSON.parse(new TextDecoder().decode(body))))
     const Step = Schema.Struct({ media_id: Schema.String })
     yield* Worker.run("media", [
       on("media.uploaded", {
         handle: ({ payload }) => Effect.succeed([enqueue("step", "1", { media_id: payload.media_id })]),
-        failed: () => [],
+        onFailure: () => [],
       }),
       onWork("step", Step, {
         handle: ({ media_id }) =>
           Effect.succeed([emit("media.playable", { media_id, user_id: "u1", playback_urls: { hls: "h", mp4: {} } })]),
-        failed: () => [],
+        onFailure: () => [],
       }),
     ]).pipe(Effect.provide(Ledger.layer), Effect.provideContext(server.services))
 
     const client = yield* joined(server, "media:m1")
     const token = yield* server.token("php", { roles: ["publisher"] })
     const api = HttpRouter.serve(
-      Events.layer({ sources: new Map([["php-backend", new Set(["media.uploaded"])]]), signingKeys: new Map() }),
+      EventRoutes.layer({ sources: new Map([["php-backend", new Set(["media.uploaded"])]]), signingKeys: new Map() }),
       { disableLogger: true, disableListenLog: true },
     ).pipe(Layer.provide(Layer.succeedContext(server.services)), Layer.provideMerge(NodeHttpServer.layerTest))
     yield* HttpClientRequest.post("/v1/events").pipe(

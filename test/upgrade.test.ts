@@ -13,31 +13,39 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
-import { request, until } from "../packages/armoricore/test/support/Client.ts"
-import * as Flow from "../packages/armoricore/test/support/Flow.ts"
-import * as Program from "../packages/armoricore/test/support/Program.ts"
+import { request, until } from "../packages/armoricore/test/support/ApiClient.ts"
+import * as ProgramFixture from "../packages/armoricore/test/support/ProgramFixture.ts"
+import * as ProgramProcess from "../packages/armoricore/test/support/ProgramProcess.ts"
 import * as ChatRoom from "./support/ChatRoom.ts"
 import * as NatsSnapshot from "./support/NatsSnapshot.ts"
 import * as RabbitSnapshot from "./support/RabbitSnapshot.ts"
-import { env as common, fixtures, room, shop, Told, user, words } from "./support/UpgradeStory.ts"
-import * as Younger from "./support/Younger.ts"
+import {
+  env as common,
+  fixturesPath,
+  room,
+  futureSource,
+  RecordedState,
+  user,
+  chatMessages,
+} from "./support/UpgradeScenario.ts"
+import * as TimeShift from "./support/TimeShift.ts"
 
-const kept = fileURLToPath(new URL(`../${fixtures}/`, import.meta.url))
-const ffmpeg = Programs.need("ffmpeg")
-const nats = Programs.need("nats-server")
-const postgres = Programs.need("postgres")
-const psql = Programs.need("psql")
-const rabbit = Programs.need("rabbitmq-server")
+const kept = fileURLToPath(new URL(`../${fixturesPath}/`, import.meta.url))
+const ffmpeg = Programs.requireProgram("ffmpeg")
+const nats = Programs.requireProgram("nats-server")
+const postgres = Programs.requireProgram("postgres")
+const psql = Programs.requireProgram("psql")
+const rabbit = Programs.requireProgram("rabbitmq-server")
 
 const read = <A, I>(name: string, schema: Schema.Codec<A, I>) =>
   Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(schema))(readFileSync(join(kept, name), "utf8")))
 
 /** The data folder as the release left it, what it told, and how long ago. */
 const unpacked = Effect.fnUntraced(function* (name: string) {
-  const data = yield* Program.folder
+  const data = yield* ProgramProcess.temporaryDirectory
   execFileSync("tar", ["-xzmf", join(kept, `${name}.tar.gz`), "-C", data])
-  const told = yield* read(`${name}.json`, Told)
-  return { data, told, later: Date.now() - told.at, env: { ...common, ...shop, ARMORICORE_DATA_DIR: data } }
+  const told = yield* read(`${name}.json`, RecordedState)
+  return { data, told, later: Date.now() - told.at, env: { ...common, ...futureSource, ARMORICORE_DATA_DIR: data } }
 })
 
 const at = (document: unknown, ...path: ReadonlyArray<string>): unknown =>
@@ -50,16 +58,16 @@ const at = (document: unknown, ...path: ReadonlyArray<string>): unknown =>
 const portless = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(/127\.0\.0\.1:\d+/g, "host"))
 
 /** `again`: the bus delivers everything once more, so what was refused is accepted before its letter is replayed. */
-const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told, again: boolean = false) {
-  const { url } = yield* Flow.start(env)
-  const token = yield* Flow.tokenFor(env, "--user", user)
+const story = Effect.fnUntraced(function* (env: ProgramFixture.Env, told: RecordedState, again: boolean = false) {
+  const { url } = yield* ProgramFixture.start(env)
+  const token = yield* ProgramFixture.tokenFor(env, "--user", user)
   const ask = (path: string) => request(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
   const mediaIs = (id: string, status: string) =>
     until(ask(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
 
   // What waited is worked on, and the letter by replaying it, now that its publisher is known.
   yield* mediaIs(told.waiting, "ready")
-  const letters = (...args: ReadonlyArray<string>) => Program.run(["dead-letters", ...args], env)
+  const letters = (...args: ReadonlyArray<string>) => ProgramProcess.run(["dead-letters", ...args], env)
   assert.include((yield* letters("show", told.letter)).stdout, `"media_id\\":\\"${told.refused}`)
   if (!again) assert.strictEqual((yield* ask(`/v1/media/${told.refused}`)).status, 404)
   assert.include((yield* letters("replay", told.letter)).stdout, `replayed ${told.letter}`)
@@ -85,7 +93,7 @@ const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told, again: boo
   const chat = yield* ChatRoom.join(url, token, room)
   assert.deepStrictEqual(
     chat.messages.map(({ content }) => content),
-    words,
+    chatMessages,
   )
   assert.deepStrictEqual(chat.messages, told.chat)
   const last = Number(told.chat.at(-1)?.["seq"])
@@ -99,8 +107,8 @@ const story = Effect.fnUntraced(function* (env: Flow.Env, told: Told, again: boo
   assert.isTrue(later.recovered)
 })
 
-const setUp = Effect.fnUntraced(function* (env: Flow.Env) {
-  const { code, stderr, stdout } = yield* Program.run(["setup"], env)
+const setUp = Effect.fnUntraced(function* (env: ProgramFixture.Env) {
+  const { code, stderr, stdout } = yield* ProgramProcess.run(["setup"], env)
   assert.strictEqual(code, 0, stderr)
   return stdout
 })
@@ -109,7 +117,7 @@ const setUp = Effect.fnUntraced(function* (env: Flow.Env) {
 const tables = Effect.fnUntraced(function* (dump: string, later: number) {
   const { url } = yield* PostgresServer.make()
   execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", url, "-f", join(kept, dump)])
-  Younger.postgres(psql.path, url, later)
+  TimeShift.shiftPostgres(psql.path, url, later)
   return url
 })
 
@@ -117,7 +125,7 @@ describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
   it.live("the embedded data folder", () =>
     Effect.gen(function* () {
       const { data, env, later, told } = yield* unpacked("embedded")
-      Younger.engine(data, later)
+      TimeShift.shiftEmbedded(data, later)
       yield* story(env, told)
     }),
   )
@@ -139,7 +147,7 @@ describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
     Effect.gen(function* () {
       const { data, env, later, told } = yield* unpacked("postgres")
       const url = yield* tables("postgres.sql", later)
-      Younger.engine(data, later)
+      TimeShift.shiftEmbedded(data, later)
       const onPostgres = { ...env, STATE_URL: url }
       yield* setUp(onPostgres)
       yield* story(onPostgres, told)
@@ -149,7 +157,7 @@ describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
   it.live.skipIf(rabbit.missing || postgres.missing || psql.missing)("queues of RabbitMQ", () =>
     Effect.gen(function* () {
       const { env, later, told } = yield* unpacked("rabbitmq")
-      const server = yield* RabbitServer.make({ hosts: 1 })
+      const server = yield* RabbitServer.make({ virtualHosts: 1 })
       const bus = yield* server.newUrl
       yield* RabbitSnapshot.restore(bus, yield* read("rabbitmq-queues.json", RabbitSnapshot.RabbitSnapshot))
       const onRabbit = { ...env, MESSAGE_BUS_URL: bus, STATE_URL: yield* tables("rabbitmq.sql", later) }
@@ -167,7 +175,7 @@ describe("what a newer version left behind", () => {
       const database = new DatabaseSync(file)
       database.exec("UPDATE armoricore_schema SET version = 99 WHERE module = 'bus'")
       database.close()
-      const { code, stderr } = yield* Program.run(["start"], { PORT: "0", ...env })
+      const { code, stderr } = yield* ProgramProcess.run(["start"], { PORT: "0", ...env })
       assert.strictEqual(code, 1)
       assert.match(stderr, /written by a newer version of armoricore \(bus 99, known are \d+\); update armoricore, or/)
       assert.notInclude(stderr, "    at ")
@@ -183,11 +191,15 @@ describe("what a newer version left behind", () => {
   it.live.skipIf(nats.missing)("streams and buckets of NATS are refused with a sentence", () =>
     Effect.gen(function* () {
       const server = yield* NatsServer.make()
-      const env = { ...common, ARMORICORE_DATA_DIR: yield* Program.folder, MESSAGE_BUS_URL: server.url }
+      const env = {
+        ...common,
+        ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
+        MESSAGE_BUS_URL: server.url,
+      }
       yield* setUp(env)
       for (const stream of ["KV_armoricore_media", "ARMORICORE"]) {
-        yield* NatsSnapshot.describe(server.url, stream, "armoricore schema 99")
-        const { code, stderr } = yield* Program.run(["start"], { PORT: "0", ...env })
+        yield* NatsSnapshot.setDescription(server.url, stream, "armoricore schema 99")
+        const { code, stderr } = yield* ProgramProcess.run(["start"], { PORT: "0", ...env })
         assert.strictEqual(code, 1)
         assert.match(stderr, /written by a newer Armoricore \(schema 99; this one reads 1\): start that version, or/)
         assert.notInclude(stderr, "    at ")

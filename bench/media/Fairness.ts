@@ -5,17 +5,17 @@
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import * as MediaService from "@armoricore/media/MediaService"
-import { Transcode } from "@armoricore/media/Transcode"
+import * as MediaService from "@armoricore/media/pipeline/MediaService"
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Console, Effect, FileSystem, Layer, Path, Result, Schedule } from "effect"
-import { byHand, uploaded } from "./Measure.ts"
+import { runFfmpeg, uploadedEvent } from "./FfmpegBaseline.ts"
 import * as Results from "../Results.ts"
 
 const clips = 20
 const size = "640x360"
-/** In seconds of 1080p, as `MEDIA_SHORT`: the clips' pictures are small. */
-const shortWork = 2
+/** In seconds of 1080p, as `MEDIA_SHORT_MAX_COST`: the clips' pictures are small. */
+const shortWorkLimit = 2
 
 export const run = Effect.fn("bench.fairness")(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
@@ -27,7 +27,7 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
   ] as const) {
     const file = path.join(folder, name)
     const source = `-v error -f lavfi -i testsrc2=s=${size}:r=30:d=${seconds} -f lavfi -i sine=440:d=${seconds}`
-    yield* byHand(`${source} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac ${file}`.split(" "), folder)
+    yield* runFfmpeg(`${source} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac ${file}`.split(" "), folder)
     const bytes = yield* fs.readFile(file)
     yield* storage.put<never, never>({ bucket: "media", key: name }, bytes, { contentType: "video/mp4" })
   }
@@ -37,15 +37,15 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
     const bus = yield* EventBus
     const done = new Map<string, number>()
     const started = performance.now()
-    yield* bus.listen("all-events", ({ body }) => {
+    yield* bus.subscribe("all-events", ({ body }) => {
       const decoded = EventCodec.decodeResult(body)
       if (Result.isFailure(decoded) || decoded.success.event.event_type !== "media.ready") return
       done.set(decoded.success.event.payload.media_id, (performance.now() - started) / 1000)
     })
     const name = withFilm ? "beside" : "alone"
     const uploads = [
-      ...(withFilm ? [uploaded("film.mp4", "film")] : []),
-      ...Array.from({ length: clips }, () => uploaded("clip.mp4", name)),
+      ...(withFilm ? [uploadedEvent("film.mp4", "film")] : []),
+      ...Array.from({ length: clips }, () => uploadedEvent("clip.mp4", name)),
     ]
     for (const message of uploads) {
       const body = new TextEncoder().encode(JSON.stringify(message))
@@ -60,8 +60,8 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
     return { seconds: ids.map((id) => done.get(id) ?? Number.NaN), film }
   }, Effect.scoped)
 
-  const options = { bucket: "media", sourceBuckets: ["media"], shortWork, copy: false }
-  const service = MediaService.layerNoDeps(options).pipe(Layer.provide(Transcode.layer(options)))
+  const options = { bucket: "media", sourceBuckets: ["media"], shortWorkLimit, copy: false }
+  const service = MediaService.layerNoDeps(options).pipe(Layer.provide(UploadPipeline.layer(options)))
   return yield* Effect.gen(function* () {
     const alone = yield* waits(false)
     const beside = yield* waits(true)
@@ -77,7 +77,7 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
     return [
       `A film of 3 minutes and ${clips} clips of 5 s, all ${size}, sent at once to one worker, the film first.`,
       "",
-      Results.table([
+      Results.markdownTable([
         ["clips", "mean wait s", "longest wait s", "wait in parts of that without the film: mean / worst clip"],
         row("without the film", alone.seconds),
         row("behind the film", beside.seconds),

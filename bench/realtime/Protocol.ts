@@ -1,7 +1,7 @@
 /** What the bench and its servers say to each other, and what they send to the sockets. */
 
-export const kinds = ["armoricore", "ws", "socket.io"] as const
-export type Kind = (typeof kinds)[number]
+export const serverKinds = ["armoricore", "ws", "socket.io"] as const
+export type ServerKind = (typeof serverKinds)[number]
 
 export const secret = "a-secret-for-the-bench-that-is-long-enough"
 
@@ -9,7 +9,7 @@ export const secret = "a-secret-for-the-bench-that-is-long-enough"
 export const topic = "chat:room:bench"
 export const event = "new_message"
 
-export type Order =
+export type ServerCommand =
   /** Broadcasts so many, as fast as `window` messages that are not acknowledged allow. */
   | { readonly order: "saturate"; readonly messages: number; readonly window: number; readonly batch: number }
   /** Broadcasts so many, one every `everyMillis`. */

@@ -11,14 +11,14 @@ import * as Tokens from "@armoricore/auth/Tokens"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Duration, Effect, Redacted } from "effect"
 import * as Results from "../Results.ts"
-import type { Client } from "./Client.ts"
+import type { RawClient } from "./RawClient.ts"
 import { secret, topic } from "./Protocol.ts"
-import { crowd, framesOf, joinTopic, type Running, serve, until } from "./Running.ts"
+import { connectClients, totalFrames, joinTopic, type ServerProcess, startServer, waitUntil } from "./ServerProcess.ts"
 
 const sockets = Number(process.argv[2] ?? 1000)
 const pausedReaders = Number(process.argv[3] ?? 100)
 const topics = 100
-const tooMany = 5
+const excessJoins = 5
 const readers = 20
 const perSecond = 10_000
 const seconds = 8
@@ -27,9 +27,9 @@ const resumeAfter = Duration.seconds(5)
 
 const mib = (bytes: number): number => bytes / 2 ** 20
 
-const joins = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArray<string>) {
-  const measure = Effect.promise(() => server.ask({ order: "measure" }, "measured"))
-  const { clients } = yield* crowd(server, sockets, (index) => tokens[index] ?? "")
+const joins = Effect.fnUntraced(function* (server: ServerProcess, tokens: ReadonlyArray<string>) {
+  const measure = Effect.promise(() => server.request({ order: "measure" }, "measured"))
+  const { clients } = yield* connectClients(server, sockets, (index) => tokens[index] ?? "")
   yield* Effect.sleep(Duration.seconds(1))
   const before = yield* measure
   const from = performance.now()
@@ -40,20 +40,20 @@ const joins = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArra
       for (let at = chunk.indexOf(marker); at !== -1; at = chunk.indexOf(marker, at + 1)) refused++
     })
   }
-  const asked = topics + tooMany
+  const asked = topics + excessJoins
   for (let index = 0; index < asked; index += 5) {
     for (const client of clients) {
       for (let n = index; n < index + 5; n++) joinTopic(client, `${n}`, `chat:room:j${n}`)
     }
     // As many answers as questions, before the next: the bench's own memory is not what is measured.
-    yield* until(() => framesOf(clients) >= sockets * Math.min(asked, index + 5))
+    yield* waitUntil(() => totalFrames(clients) >= sockets * Math.min(asked, index + 5))
   }
   const took = (performance.now() - from) / 1000
   yield* Effect.sleep(Duration.seconds(2))
   const after = yield* measure
   return {
     joins: sockets * topics,
-    answers: framesOf(clients),
+    answers: totalFrames(clients),
     refused,
     perSecond: (sockets * asked) / took,
     cpuMicros: (after.cpuMicros - before.cpuMicros) / (sockets * asked),
@@ -63,18 +63,18 @@ const joins = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArra
 
 const marker = Buffer.from('"t":"')
 
-const ended = (client: Client) =>
+const ended = (client: RawClient) =>
   Effect.timeoutOption(
-    until(() => client.closed() !== undefined),
+    waitUntil(() => client.closeCode() !== undefined),
     Duration.seconds(5),
   )
 
 /** A flood of a room with so many members who do not read. */
-const flood = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArray<string>, paused: number) {
-  const measure = Effect.promise(() => server.ask({ order: "measure" }, "measured"))
-  const { clients } = yield* crowd(server, readers + paused, (index) => tokens[index] ?? "")
+const flood = Effect.fnUntraced(function* (server: ServerProcess, tokens: ReadonlyArray<string>, paused: number) {
+  const measure = Effect.promise(() => server.request({ order: "measure" }, "measured"))
+  const { clients } = yield* connectClients(server, readers + paused, (index) => tokens[index] ?? "")
   for (const client of clients) joinTopic(client, "1", topic)
-  yield* until(() => framesOf(clients) >= clients.length)
+  yield* waitUntil(() => totalFrames(clients) >= clients.length)
   const [quick, slow] = [clients.slice(0, readers), clients.slice(readers)]
   for (const client of slow) client.pause()
   const late: Array<number> = []
@@ -92,7 +92,7 @@ const flood = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArra
   const before = yield* measure
   const from = performance.now()
   let took = seconds
-  const done = server.ask({ order: "flood", perSecond, seconds }, "done").then(() => {
+  const done = server.request({ order: "flood", perSecond, seconds }, "done").then(() => {
     took = (performance.now() - from) / 1000
   })
   let peak = 0
@@ -115,7 +115,9 @@ const flood = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArra
     ).pipe(Effect.andThen(Effect.promise(() => done))),
     watch,
   )
-  yield* until(() => heard >= readers * perSecond * seconds || quick.some((client) => client.closed() !== undefined))
+  yield* waitUntil(
+    () => heard >= readers * perSecond * seconds || quick.some((client) => client.closeCode() !== undefined),
+  )
   late.sort((a, b) => a - b)
   return {
     heard,
@@ -123,9 +125,9 @@ const flood = Effect.fnUntraced(function* (server: Running, tokens: ReadonlyArra
     p50: late[Math.floor(late.length * 0.5)] ?? Number.NaN,
     p99: late[Math.floor(late.length * 0.99)] ?? Number.NaN,
     growth: mib(peak - before.rss),
-    told: slow.filter((client) => client.closed() === 4008).length,
-    cut: slow.filter((client) => client.closed() === "none").length,
-    left: slow.filter((client) => client.closed() === undefined).length,
+    told: slow.filter((client) => client.closeCode() === 4008).length,
+    cut: slow.filter((client) => client.closeCode() === "none").length,
+    left: slow.filter((client) => client.closeCode() === undefined).length,
   }
 }, Effect.scoped)
 
@@ -135,8 +137,8 @@ const program = Effect.gen(function* () {
     Array.from({ length: Math.max(sockets, readers + pausedReaders) }, (_, index) => index),
     (index) => signer.sign({ userId: `user-${index}`, ttl: Duration.hours(1) }),
   )
-  const fresh = <A>(use: (server: Running) => Effect.Effect<A>) =>
-    Effect.scoped(Effect.flatMap(serve("armoricore"), use))
+  const fresh = <A>(use: (server: ServerProcess) => Effect.Effect<A>) =>
+    Effect.scoped(Effect.flatMap(startServer("armoricore"), use))
   const many = yield* fresh((server) => joins(server, tokens))
   yield* Console.log("joins", JSON.stringify(many))
   const alone = yield* fresh((server) => flood(server, tokens, 0))
@@ -145,13 +147,13 @@ const program = Effect.gen(function* () {
   yield* Console.log("flood beside paused readers", JSON.stringify(beside))
   const delay = (result: typeof alone) => `${result.p50.toFixed(1)} / ${result.p99.toFixed(1)}`
   const body = [
-    `${many.joins} joins by ${sockets} sockets, ${topics} each, and ${sockets * tooMany} more than a socket may have:`,
-    Results.table([
+    `${many.joins} joins by ${sockets} sockets, ${topics} each, and ${sockets * excessJoins} more than a socket may have:`,
+    Results.markdownTable([
       ["answers", "refused, too many channels joined", "joins/s", "CPU µs per join", "KiB per membership"],
       [`${many.answers}`, `${many.refused}`, many.perSecond.toFixed(0), many.cpuMicros.toFixed(1), many.kib.toFixed(2)],
     ]),
     `A chat room gets ${perSecond} messages a second for ${seconds} s; ${readers} members read:`,
-    Results.table([
+    Results.markdownTable([
       [
         "besides them",
         "messages/s",
@@ -176,7 +178,7 @@ const program = Effect.gen(function* () {
     ]),
     "Paused readers read again from the fifth second on; each had 1 MiB waiting at most, besides what the kernel held for it.",
   ].join("\n\n")
-  yield* Results.write("realtime limits", "node bench/realtime/limits.ts", body)
+  yield* Results.writeSection("realtime limits", "node bench/realtime/limits.ts", body)
   yield* Console.log(body)
 })
 

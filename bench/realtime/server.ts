@@ -7,20 +7,20 @@ import * as Revocations from "@armoricore/auth/Revocations"
 import * as Tokens from "@armoricore/auth/Tokens"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
-import { Endpoint } from "@armoricore/realtime/Endpoint"
+import { Endpoint } from "@armoricore/realtime/socket/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
-import { Topics } from "@armoricore/realtime/Topics"
+import { Topics } from "@armoricore/realtime/pubsub/Topics"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { NodeRuntime } from "@effect/platform-node"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { Server as SocketIo } from "socket.io"
 import { type WebSocket, WebSocketServer } from "ws"
-import { event, type Order, payload, type Report, secret, topic } from "./Protocol.ts"
+import { event, type ServerCommand, payload, type Report, secret, topic } from "./Protocol.ts"
 
 type Broadcast = (message: object) => void
 
-const plenty = { perSecond: 1e6, burst: 1e6 }
-const limits = { maxSocketsPerAddress: 100_000, maxSocketsPerUser: 100_000, addressJoins: plenty }
+const unlimitedRate = { perSecond: 1e6, burst: 1e6 }
+const limits = { maxSocketsPerAddress: 100_000, maxSocketsPerUser: 100_000, addressJoins: unlimitedRate }
 
 const layer = Realtime.layer({ limits }).pipe(
   Layer.provideMerge(Revocations.layer),
@@ -65,13 +65,13 @@ const socketIo = (server: Server): Broadcast => {
 }
 
 /** With `--expose-gc` the heap is what lives; without, what stands there. */
-const measure = (): void => {
+const reportUsage = (): void => {
   globalThis.gc?.()
   const { rss, heapUsed } = process.memoryUsage()
-  tell({ report: "measured", rss, heapUsed, cpuMicros: cpuMicros() })
+  sendReport({ report: "measured", rss, heapUsed, cpuMicros: cpuMicros() })
 }
 
-const tell = (report: Report): void => void process.send?.(report)
+const sendReport = (report: Report): void => void process.send?.(report)
 
 const cpuMicros = (): number => {
   const { user, system } = process.cpuUsage()
@@ -79,11 +79,11 @@ const cpuMicros = (): number => {
 }
 
 /** Carries out one broadcast order; `arrived` is how far the slowest reader is. */
-const obey = (broadcast: Broadcast) => {
+const handleCommands = (broadcast: Broadcast) => {
   let arrived = 0
   let go = () => {}
 
-  const saturate = ({ messages, window, batch }: Extract<Order, { order: "saturate" }>): void => {
+  const saturate = ({ messages, window, batch }: Extract<ServerCommand, { order: "saturate" }>): void => {
     const before = cpuMicros()
     arrived = 0
     let sent = 0
@@ -94,24 +94,24 @@ const obey = (broadcast: Broadcast) => {
       if (running) setImmediate(turn)
     }
     go = () => {
-      if (arrived >= messages) tell({ report: "done", cpuMicros: cpuMicros() - before })
+      if (arrived >= messages) sendReport({ report: "done", cpuMicros: cpuMicros() - before })
       else if (!running) turn()
     }
     turn()
   }
 
-  const pace = ({ messages, everyMillis }: Extract<Order, { order: "pace" }>): void => {
+  const pace = ({ messages, everyMillis }: Extract<ServerCommand, { order: "pace" }>): void => {
     const before = cpuMicros()
     let sent = 0
     const timer = setInterval(() => {
       broadcast(payload(sent++))
       if (sent < messages) return
       clearInterval(timer)
-      setTimeout(() => tell({ report: "done", cpuMicros: cpuMicros() - before }), 200)
+      setTimeout(() => sendReport({ report: "done", cpuMicros: cpuMicros() - before }), 200)
     }, everyMillis)
   }
 
-  const flood = ({ perSecond, seconds }: Extract<Order, { order: "flood" }>): void => {
+  const flood = ({ perSecond, seconds }: Extract<ServerCommand, { order: "flood" }>): void => {
     const before = cpuMicros()
     const from = performance.now()
     let sent = 0
@@ -121,15 +121,15 @@ const obey = (broadcast: Broadcast) => {
       for (let n = 0; n < 200 && sent < due; n++) broadcast(payload(sent++))
       if (sent < perSecond * seconds) return
       clearInterval(timer)
-      tell({ report: "done", cpuMicros: cpuMicros() - before })
+      sendReport({ report: "done", cpuMicros: cpuMicros() - before })
     }, 5)
   }
 
-  return (order: Order): void => {
+  return (order: ServerCommand): void => {
     if (order.order === "saturate") saturate(order)
     else if (order.order === "pace") pace(order)
     else if (order.order === "flood") flood(order)
-    else if (order.order === "measure") measure()
+    else if (order.order === "measure") reportUsage()
     else {
       arrived = order.messages
       go()
@@ -141,12 +141,12 @@ const program = Effect.gen(function* () {
   const kind = process.argv[2]
   const server = createServer()
   const broadcast = kind === "armoricore" ? yield* armoricore(server) : kind === "ws" ? rawWs(server) : socketIo(server)
-  const order = obey(broadcast)
-  process.on("message", (message: Order) => order(message))
+  const order = handleCommands(broadcast)
+  process.on("message", (message: ServerCommand) => order(message))
   process.on("disconnect", () => process.exit(0))
   server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, () => {
     const address = server.address()
-    tell({ report: "listening", port: typeof address === "object" && address !== null ? address.port : 0 })
+    sendReport({ report: "listening", port: typeof address === "object" && address !== null ? address.port : 0 })
   })
   return yield* Effect.never
 })

@@ -10,7 +10,7 @@ export const layer = (path: string) =>
     SpeechEngine.SpeechEngine,
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const transcribe = Effect.fnUntraced(function* (sound: SpeechEngine.Sound) {
+      const transcribe = Effect.fnUntraced(function* (sound: SpeechEngine.AudioFile) {
         const text = yield* Effect.mapError(
           fs.readFileString(path),
           (cause) => new ConfigurationError({ setting: "the engine's text", message: `${path} cannot be read`, cause }),
@@ -26,12 +26,12 @@ export const layer = (path: string) =>
         name: "fixture",
         model: "text-1",
         capabilities: {
-          times: "words",
+          timestampGranularity: "words",
           languages: ["en"],
           detectsLanguage: true,
-          speakers: false,
+          diarization: false,
           quality: "standard",
-          longestPiece: 60,
+          maxChunkSeconds: 60,
           concurrency: 1,
         },
         transcribe,

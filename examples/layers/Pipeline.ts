@@ -7,7 +7,7 @@ export const pipeline = Layer.effectDiscard(
     on("media.uploaded", {
       handle: ({ payload }) =>
         Effect.succeed([emit("media.playable", { ...payload, playback_urls: { hls: "…", mp4: {} } })]),
-      failed: () => [],
+      onFailure: () => [],
     }),
   ]),
 ).pipe(Layer.provideMerge(Testing.layer))

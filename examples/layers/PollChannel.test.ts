@@ -45,11 +45,11 @@ const connect = Effect.fnUntraced(function* (url: string, userId: string) {
   )
 })
 
-const joined = (channel: Channel) =>
+const join = (channel: Channel) =>
   Effect.callback<unknown>((resume) => {
     channel.join().receive("ok", (reply) => resume(Effect.succeed(reply)))
   })
-const pushed = (channel: Channel, event: string, payload: object) =>
+const push = (channel: Channel, event: string, payload: object) =>
   Effect.callback<unknown, unknown>((resume) => {
     channel
       .push(event, payload)
@@ -63,17 +63,17 @@ describe("PollChannel", () => {
       const url = yield* listen
       const [ada, grace] = [yield* connect(url, "ada"), yield* connect(url, "grace")]
       const [hers, other] = [ada.channel("poll:lunch", {}), grace.channel("poll:lunch", {})]
-      assert.deepStrictEqual(yield* joined(hers), { yes: 0, no: 0 })
-      yield* joined(other)
+      assert.deepStrictEqual(yield* join(hers), { yes: 0, no: 0 })
+      yield* join(other)
       const seen = Effect.callback<unknown>((resume) => {
         other.on("tally", (tally) => resume(Effect.succeed(tally)))
       })
-      const [tally, reply] = yield* Effect.all([seen, pushed(hers, "vote", { answer: "yes" })], { concurrency: 2 })
+      const [tally, reply] = yield* Effect.all([seen, push(hers, "vote", { answer: "yes" })], { concurrency: 2 })
       assert.deepStrictEqual(tally, { yes: 1, no: 0 })
       assert.deepStrictEqual(reply, tally)
-      const refused = yield* Effect.flip(pushed(hers, "vote", { answer: "no" }))
+      const refused = yield* Effect.flip(push(hers, "vote", { answer: "no" }))
       assert.deepStrictEqual(refused, { reason: "unauthorized", message: "one vote each" })
-      const unclear = yield* Effect.flip(pushed(other, "vote", { answer: "maybe" }))
+      const unclear = yield* Effect.flip(push(other, "vote", { answer: "maybe" }))
       assert.deepInclude(unclear, { reason: "invalid_payload", path: "answer" })
     }).pipe(Effect.provide(service)),
   )

@@ -1,6 +1,6 @@
 /** A channel of one's own: a poll on the topic `poll:{room_id}`. Its votes live as long as the process. */
 import { RoomId } from "@armoricore/domain/Ids"
-import { Channel, Refusal } from "@armoricore/realtime"
+import { Channel, ChannelError } from "@armoricore/realtime"
 import { Effect, Ref, Schema } from "effect"
 
 const Tally = Schema.Struct({ yes: Schema.Int, no: Schema.Int })
@@ -22,12 +22,12 @@ interface Poll {
 }
 type Polls = ReadonlyMap<string, Poll>
 
-const nobody: Poll = { yes: 0, no: 0, voters: new Set() }
+const emptyPoll: Poll = { yes: 0, no: 0, voters: new Set() }
 const tallyOf = ({ no, yes }: Poll) => ({ yes, no })
 
 /** The polls with this vote, or as they are where the user voted already. */
-const counted = (polls: Polls, id: string, userId: string, answer: "yes" | "no"): Polls => {
-  const poll = polls.get(id) ?? nobody
+const countVote = (polls: Polls, id: string, userId: string, answer: "yes" | "no"): Polls => {
+  const poll = polls.get(id) ?? emptyPoll
   if (poll.voters.has(userId)) return polls
   return new Map(polls).set(id, { ...poll, [answer]: poll[answer] + 1, voters: new Set([...poll.voters, userId]) })
 }
@@ -38,18 +38,18 @@ export const layer = PollChannel.toLayer(
     return PollChannel.handlers(
       // Runs at each join. What it returns beside `reply` is the membership's `state`.
       Effect.fnUntraced(function* (room) {
-        return { reply: tallyOf((yield* Ref.get(polls)).get(room.params.room_id) ?? nobody) }
+        return { reply: tallyOf((yield* Ref.get(polls)).get(room.params.room_id) ?? emptyPoll) }
       }),
       {
         on: {
           vote: Effect.fnUntraced(function* (room, { answer }) {
             const { room_id: id } = room.params
             const [isNew, poll] = yield* Ref.modify(polls, (now) => {
-              const next = counted(now, id, room.identity.userId, answer)
-              return [[next !== now, next.get(id) ?? nobody] as const, next]
+              const next = countVote(now, id, room.identity.userId, answer)
+              return [[next !== now, next.get(id) ?? emptyPoll] as const, next]
             })
             // An expected "no" is a refusal: the client reads its reason.
-            if (!isNew) return yield* Refusal.unauthorized("one vote each")
+            if (!isNew) return yield* ChannelError.unauthorized("one vote each")
             const tally = tallyOf(poll)
             yield* room.broadcast("tally", tally)
             return tally

@@ -24,7 +24,7 @@ const failed = EventCodec.encode({
 })
 
 /** A ticket system that is away for the first `away` calls. */
-const system = (away: number) => {
+const fakeTicketSystem = (away: number) => {
   const calls: Array<string> = []
   const layer = Layer.succeed(Tickets.TicketSystem, {
     open: (id, text) =>
@@ -38,10 +38,10 @@ const system = (away: number) => {
   return { calls, layer }
 }
 
-const published = Effect.flatMap(EventBus, (bus) =>
+const publishFailedUpload = Effect.flatMap(EventBus, (bus) =>
   bus.publish({ address: event("media.failed"), id: crypto.randomUUID(), body: failed }),
 )
-const letters = Effect.flatMap(DeadLetters, ({ list }) => list({ limit: 10 }))
+const listDeadLetters = Effect.flatMap(DeadLetters, ({ list }) => list({ limit: 10 }))
 
 /** Minutes pass until the condition holds. */
 const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
@@ -49,23 +49,23 @@ const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
 
 describe("Tickets", () => {
   it.effect("a ticket system that comes back gets the ticket, and nothing becomes a dead letter", () => {
-    const { calls, layer } = system(2)
+    const { calls, layer } = fakeTicketSystem(2)
     return Effect.gen(function* () {
       yield* Layer.build(Tickets.layer.pipe(Layer.provide(layer)))
-      yield* published
+      yield* publishFailedUpload
       yield* until(Effect.sync(() => calls.length === 3))
       assert.strictEqual(new Set(calls).size, 1)
-      assert.deepStrictEqual(yield* letters, [])
+      assert.deepStrictEqual(yield* listDeadLetters, [])
     }).pipe(Effect.provide(Testing.layer))
   })
 
   it.effect("one that stays away leaves a dead letter that says so", () => {
-    const { layer } = system(Infinity)
+    const { layer } = fakeTicketSystem(Infinity)
     return Effect.gen(function* () {
       yield* Layer.build(Tickets.layer.pipe(Layer.provide(layer)))
-      yield* published
-      yield* until(Effect.map(letters, (all) => all.length === 1))
-      const [letter] = yield* letters
+      yield* publishFailedUpload
+      yield* until(Effect.map(listDeadLetters, (all) => all.length === 1))
+      const [letter] = yield* listDeadLetters
       assert.include(JSON.stringify(letter), "away")
     }).pipe(Effect.provide(Testing.layer))
   })

@@ -23,7 +23,7 @@ export const layer = Layer.effectDiscard(
         // with backoff; nothing here knows of retries, leases or acknowledgements.
         handle: (event) =>
           Effect.as(tickets.open(event.event_id, `${event.payload.media_id}: ${event.payload.error.message}`), []),
-        failed: () => [],
+        onFailure: () => [],
       }),
     ])
   }),

@@ -23,7 +23,7 @@ export const NatsSnapshot = Schema.Struct({
 })
 export type NatsSnapshot = typeof NatsSnapshot.Type
 
-const connected = (url: string) =>
+const connection = (url: string) =>
   Effect.acquireRelease(
     Effect.promise(() => connect({ servers: url })),
     (client) => Effect.promise(() => client.close()),
@@ -47,7 +47,7 @@ const messagesOf = async (client: NatsConnection, stream: string, first: number,
 
 export const take = Effect.fnUntraced(function* (url: string): Effect.fn.Return<NatsSnapshot, never, never> {
   return yield* Effect.scoped(
-    Effect.flatMap(connected(url), (client) =>
+    Effect.flatMap(connection(url), (client) =>
       Effect.promise(async () => {
         const manager = await client.jetstreamManager()
         const streams: Array<NatsSnapshot["streams"][number]> = []
@@ -68,7 +68,7 @@ export const take = Effect.fnUntraced(function* (url: string): Effect.fn.Return<
 /** `later`: milliseconds between then and now, by which the ends of state entries are moved, so that none has expired. */
 export const restore = (url: string, snapshot: NatsSnapshot, later: number): Effect.Effect<void> =>
   Effect.scoped(
-    Effect.flatMap(connected(url), (client) =>
+    Effect.flatMap(connection(url), (client) =>
       Effect.promise(async () => {
         const manager = await client.jetstreamManager()
         const js = client.jetstream()
@@ -83,7 +83,7 @@ export const restore = (url: string, snapshot: NatsSnapshot, later: number): Eff
               if (!name.startsWith("Nats-Expected-")) kept.set(name, value)
             }
             const body = Buffer.from(message.body, "base64")
-            const data = message.subject.startsWith("$KV.") ? moved(body, later) : body
+            const data = message.subject.startsWith("$KV.") ? shiftExpiry(body, later) : body
             await js.publish(message.subject, data, { headers: kept })
           }
         }
@@ -92,9 +92,9 @@ export const restore = (url: string, snapshot: NatsSnapshot, later: number): Eff
   )
 
 /** Has the server say something else about a stream. */
-export const describe = (url: string, stream: string, description: string): Effect.Effect<void> =>
+export const setDescription = (url: string, stream: string, description: string): Effect.Effect<void> =>
   Effect.scoped(
-    Effect.flatMap(connected(url), (client) =>
+    Effect.flatMap(connection(url), (client) =>
       Effect.promise(async () => {
         const manager = await client.jetstreamManager()
         const { config } = await manager.streams.info(stream)
@@ -104,7 +104,7 @@ export const describe = (url: string, stream: string, description: string): Effe
   )
 
 /** An entry is its end in epoch milliseconds, if it has one, a line's end, and the document. */
-const moved = (body: Buffer, later: number): Buffer => {
+const shiftExpiry = (body: Buffer, later: number): Buffer => {
   const at = body.indexOf(10)
   const end = body.subarray(0, at).toString()
   return end === "" || at < 0 ? body : Buffer.concat([Buffer.from(String(Number(end) + later)), body.subarray(at)])

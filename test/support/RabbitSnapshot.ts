@@ -35,7 +35,7 @@ const Message = Schema.Struct({
 export const RabbitSnapshot = Schema.Struct({ ...Definitions.fields, messages: Schema.Array(Message) })
 export type RabbitSnapshot = typeof RabbitSnapshot.Type
 
-const using = <A>(url: string, use: (channel: Channel) => Promise<A>) =>
+const withChannel = <A>(url: string, use: (channel: Channel) => Promise<A>) =>
   Effect.promise(async () => {
     const connection = new Connection(url)
     const channel = await connection.acquire()
@@ -52,7 +52,7 @@ export const take = Effect.fnUntraced(function* (url: string, definitions: strin
   const own = <A extends { readonly vhost: string }>(things: ReadonlyArray<A>) =>
     things.filter(({ vhost }) => vhost === host).map((thing) => ({ ...thing, vhost: "" }))
   const queues = own(all.queues)
-  const messages = yield* using(url, async (channel) => {
+  const messages = yield* withChannel(url, async (channel) => {
     const found = new Map<string, typeof Message.Type>()
     for (const { name } of queues) {
       for (;;) {
@@ -75,7 +75,7 @@ export const take = Effect.fnUntraced(function* (url: string, definitions: strin
 })
 
 export const restore = (url: string, snapshot: RabbitSnapshot): Effect.Effect<void> =>
-  using(url, async (channel) => {
+  withChannel(url, async (channel) => {
     for (const { arguments: args, name, type } of snapshot.exchanges) {
       await channel.exchangeDeclare({ exchange: name, type, durable: true, arguments: args })
     }

@@ -3,25 +3,25 @@
  * write (`chat.message`, `comment.created`): what must go or be looked at becomes `moderation.flagged`.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
-import type { EventOf, EventType } from "@armoricore/domain/Events"
-import { TranscriptRetry, transcriptRetryKind } from "@armoricore/domain/TranscriptControl"
-import { type Job, on, onWork } from "@armoricore/worker/Handler"
-import { emit } from "@armoricore/worker/Outcome"
+import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
+import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
+import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
+import { emit } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
-import { failure } from "./Failures.ts"
+import { failure } from "./TranscriptionFailures.ts"
 import { Moderator } from "./moderation/Moderator.ts"
-import { Transcribe } from "./Transcribe.ts"
+import { Transcriber } from "./Transcriber.ts"
 
 export interface Options {
   /** Recordings at once. Default 1: their pieces run side by side. */
-  readonly concurrency?: number
+  readonly transcriptionConcurrency?: number
   /** Messages looked at at once. Default 16. */
-  readonly messages?: number
+  readonly moderationConcurrency?: number
 }
 
 /** The event types that the service reads. */
-export const reads: ReadonlyArray<EventType> = [
+export const consumedEventTypes: ReadonlyArray<EventType> = [
   "transcription.requested",
   "transcription.failed",
   "chat.message",
@@ -29,28 +29,28 @@ export const reads: ReadonlyArray<EventType> = [
 ]
 
 /** A day of sound at a slow engine; every call has a limit of its own. */
-const patience = Duration.days(2)
+const transcriptionTimeLimit = Duration.days(2)
 
 /** Without `Transcribe` every request is answered with what to configure; without `Moderator` nothing is flagged. */
 export const layer = (options: Options = {}) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const service = yield* Effect.serviceOption(Transcribe)
+      const transcriber = yield* Effect.serviceOption(Transcriber)
       const moderator = yield* Effect.serviceOption(Moderator)
-      const check: Moderator["Service"]["check"] = (message) =>
+      const checkMessage: Moderator["Service"]["check"] = (message) =>
         Option.isNone(moderator) ? Effect.succeed(undefined) : moderator.value.check(message)
-      const messages = { concurrency: options.messages ?? 16, failed: () => [] }
+      const moderationOptions = { concurrency: options.moderationConcurrency ?? 16, onFailure: () => [] }
       yield* Worker.run("ai", [
         on("transcription.requested", {
-          concurrency: options.concurrency ?? 1,
-          timeLimit: patience,
+          concurrency: options.transcriptionConcurrency ?? 1,
+          timeout: transcriptionTimeLimit,
           handle: (event, job) =>
-            Option.match(service, {
-              onNone: () => Effect.fail(failure("speech_off")),
+            Option.match(transcriber, {
+              onNone: () => Effect.fail(failure("speech_engine_not_configured")),
               onSome: ({ transcribe }) =>
                 Effect.map(transcribe(event, job), (complete) => [emit("transcription.complete", complete)]),
             }),
-          failed: ({ payload }, error, at) => [
+          onFailure: ({ payload }, error, at) => [
             emit("transcription.failed", {
               media_id: payload.media_id,
               user_id: payload.user_id,
@@ -59,36 +59,43 @@ export const layer = (options: Options = {}) =>
             }),
           ],
         }),
-        onWork(transcriptRetryKind, TranscriptRetry, {
-          timeLimit: patience,
+        onWork(transcriptRetryKind, TranscriptRetryRequest, {
+          timeout: transcriptionTimeLimit,
           handle: ({ media_id }, job) =>
-            Option.match(service, {
-              onNone: () => Effect.fail(failure("speech_off")),
-              onSome: ({ newest, transcribe }) =>
+            Option.match(transcriber, {
+              onNone: () => Effect.fail(failure("speech_engine_not_configured")),
+              onSome: ({ latestRequest, transcribe }) =>
                 Effect.gen(function* () {
-                  const request = yield* newest(media_id)
+                  const request = yield* latestRequest(media_id)
                   if (request === undefined) return []
-                  return [emit("transcription.complete", yield* transcribe(yield* requestedBy(job, request), job))]
+                  return [emit("transcription.complete", yield* transcribe(yield* retryRequest(job, request), job))]
                 }),
             }),
-          failed: ({ media_id, user_id }, error, at) => [
+          onFailure: ({ media_id, user_id }, error, at) => [
             emit("transcription.failed", { media_id, user_id, error, failed_at: at }),
           ],
         }),
         // Its own result, read back: the one place that hears of every final failure, tries used up included.
         on("transcription.failed", {
           handle: (event) =>
-            Option.match(service, {
+            Option.match(transcriber, {
               onNone: () => Effect.succeed([]),
-              onSome: ({ giveUp }) => Effect.as(giveUp(event), []),
+              onSome: ({ recordFailure }) => Effect.as(recordFailure(event), []),
             }),
-          failed: () => [],
+          onFailure: () => [],
         }),
         on("chat.message", {
-          ...messages,
+          ...moderationOptions,
           handle: ({ payload: { content, message_id: id, room_id, timestamp, user_id } }) =>
             Effect.map(
-              check({ kind: "chat", id, place: room_id, userId: user_id, content, at: Date.parse(timestamp) }),
+              checkMessage({
+                kind: "chat",
+                id,
+                conversationId: room_id,
+                userId: user_id,
+                content,
+                writtenAtMillis: Date.parse(timestamp),
+              }),
               (verdict) =>
                 verdict === undefined
                   ? []
@@ -96,11 +103,18 @@ export const layer = (options: Options = {}) =>
             ),
         }),
         on("comment.created", {
-          ...messages,
+          ...moderationOptions,
           handle: ({ timestamp, payload: { comment_id: id, content, stream_id, user_id } }) =>
             // A comment's own time is its writer's word; the event's is ours.
             Effect.map(
-              check({ kind: "comment", id, place: stream_id, userId: user_id, content, at: Date.parse(timestamp) }),
+              checkMessage({
+                kind: "comment",
+                id,
+                conversationId: stream_id,
+                userId: user_id,
+                content,
+                writtenAtMillis: Date.parse(timestamp),
+              }),
               (verdict) =>
                 verdict === undefined
                   ? []
@@ -112,7 +126,7 @@ export const layer = (options: Options = {}) =>
   )
 
 /** The same request under a name of its own: it is newer than what was tried before. */
-const requestedBy = (job: Job, payload: EventOf<"transcription.requested">["payload"]) =>
+const retryRequest = (job: HandlerContext, payload: EventOf<"transcription.requested">["payload"]) =>
   Effect.map(Clock.currentTimeMillis, (now): EventOf<"transcription.requested"> => ({
     event_type: "transcription.requested",
     event_id: job.cause.eventId,

@@ -4,17 +4,17 @@
  */
 import { Effect, FileSystem, Stream } from "effect"
 import { createHash } from "node:crypto"
-import { diskTrouble } from "@armoricore/ffmpeg/WorkFolder"
+import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 
 export const sampleRate = 16_000
 /** Samples of one frame of the loudness curve: 100 ms. */
-export const frameSamples = sampleRate / 10
+export const samplesPerFrame = sampleRate / 10
 
 /** What was measured in one pass over the samples. */
-export interface Measured {
+export interface Measurement {
   /** Of the file's bytes, lower-case hex. */
   readonly sha256: string
-  readonly samples: number
+  readonly sampleCount: number
   /** Loudness of each 100 ms in dBFS (RMS), at least -100. */
   readonly loudness: Float32Array
 }
@@ -27,53 +27,64 @@ export const measure = Effect.fn("Pcm.measure")(function* (file: string) {
   let sum = 0
   let count = 0
   // A piece may end in the middle of a sample.
-  let odd: number | undefined
-  const close = () => {
+  let pendingByte: number | undefined
+  const finishFrame = () => {
     frames.push(Math.max(-100, 10 * Math.log10(sum / count / 32_768 ** 2 + 1e-12)))
     sum = 0
     count = 0
   }
-  const take = (value: number) => {
+  const addSample = (value: number) => {
     sum += value * value
-    if (++count === frameSamples) close()
+    if (++count === samplesPerFrame) finishFrame()
   }
-  yield* diskTrouble(
+  yield* mapDiskErrors(
     Stream.runForEach(fs.stream(file, { chunkSize: 256 * 1024 }), (piece) =>
       Effect.sync(() => {
         hash.update(piece)
         bytes += piece.byteLength
         const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
-        let at = 0
-        if (odd !== undefined && piece.byteLength > 0) {
-          take(((view.getUint8(0) << 24) >> 16) | odd)
-          odd = undefined
-          at = 1
+        let offset = 0
+        if (pendingByte !== undefined && piece.byteLength > 0) {
+          addSample(((view.getUint8(0) << 24) >> 16) | pendingByte)
+          pendingByte = undefined
+          offset = 1
         }
-        for (; at + 1 < piece.byteLength; at += 2) take(view.getInt16(at, true))
-        if (at < piece.byteLength) odd = view.getUint8(at)
+        for (; offset + 1 < piece.byteLength; offset += 2) addSample(view.getInt16(offset, true))
+        if (offset < piece.byteLength) pendingByte = view.getUint8(offset)
       }),
     ),
   )
-  if (count > 0) close()
+  if (count > 0) finishFrame()
   return {
     sha256: hash.digest("hex"),
-    samples: Math.floor(bytes / 2),
+    sampleCount: Math.floor(bytes / 2),
     loudness: Float32Array.from(frames),
-  } satisfies Measured
+  } satisfies Measurement
 })
 
 /** Writes the samples from `from` up to `to` as a WAV file. */
-export const writeWav = Effect.fn("Pcm.writeWav")(function* (file: string, from: number, to: number, target: string) {
+export const writeWav = Effect.fn("Pcm.writeWav")(function* (
+  file: string,
+  startSample: number,
+  endSample: number,
+  target: string,
+) {
   const fs = yield* FileSystem.FileSystem
-  const body = fs.stream(file, { offset: from * 2, bytesToRead: (to - from) * 2, chunkSize: 256 * 1024 })
-  yield* diskTrouble(Stream.run(Stream.concat(Stream.make(wavHeader(to - from)), body), fs.sink(target)))
+  const body = fs.stream(file, {
+    offset: startSample * 2,
+    bytesToRead: (endSample - startSample) * 2,
+    chunkSize: 256 * 1024,
+  })
+  yield* mapDiskErrors(
+    Stream.run(Stream.concat(Stream.make(wavHeader(endSample - startSample)), body), fs.sink(target)),
+  )
 })
 
 /** The 44 bytes before the samples. */
-export const wavHeader = (samples: number): Uint8Array => {
+export const wavHeader = (sampleCount: number): Uint8Array => {
   const header = Buffer.alloc(44)
   header.write("RIFF", 0)
-  header.writeUInt32LE(36 + samples * 2, 4)
+  header.writeUInt32LE(36 + sampleCount * 2, 4)
   header.write("WAVEfmt ", 8)
   header.writeUInt32LE(16, 16)
   header.writeUInt16LE(1, 20)
@@ -83,6 +94,6 @@ export const wavHeader = (samples: number): Uint8Array => {
   header.writeUInt16LE(2, 32)
   header.writeUInt16LE(16, 34)
   header.write("data", 36)
-  header.writeUInt32LE(samples * 2, 40)
+  header.writeUInt32LE(sampleCount * 2, 40)
   return header
 }

@@ -10,7 +10,7 @@ import { Context, type Effect, Schema } from "effect"
 import { TranscriptWord } from "@armoricore/domain/Transcript"
 
 /** A piece of sound: a WAV file, 16 kHz, mono, 16 bits. */
-export interface Sound {
+export interface AudioFile {
   /** On the local disk, there as long as the call lasts. */
   readonly file: string
   readonly seconds: number
@@ -22,7 +22,7 @@ export interface TranscribeOptions {
 }
 
 /** A stretch of text as the engine saw it; times in seconds from the start of the sound. */
-export const Segment = Schema.Struct({
+export const RecognitionSegment = Schema.Struct({
   start: Schema.Finite,
   end: Schema.Finite,
   text: Schema.String,
@@ -32,29 +32,29 @@ export const Segment = Schema.Struct({
   compressionRatio: Schema.optionalKey(Schema.Finite),
   speaker: Schema.optionalKey(Schema.String),
 })
-export type Segment = typeof Segment.Type
+export type RecognitionSegment = typeof RecognitionSegment.Type
 
 /** What an engine heard. Without words the segments have the text; without segments the words do. */
 export const Recognition = Schema.Struct({
   /** BCP 47, where the engine tells. */
   language: Schema.optionalKey(Schema.String),
   words: Schema.Array(TranscriptWord),
-  segments: Schema.Array(Segment),
+  segments: Schema.Array(RecognitionSegment),
 })
 export type Recognition = typeof Recognition.Type
 
 /** What an engine can do, so that the pipeline gives it what it can use. */
-export interface Capabilities {
+export interface EngineCapabilities {
   /** `text`: no times at all, so it gets short pieces. */
-  readonly times: "words" | "segments" | "text"
+  readonly timestampGranularity: "words" | "segments" | "text"
   /** BCP 47 primary tags that it understands, or any. */
   readonly languages: "any" | ReadonlyArray<string>
   readonly detectsLanguage: boolean
-  readonly speakers: boolean
+  readonly diarization: boolean
   /** `draft`: proves the pipeline, not fit to be shown unedited. */
   readonly quality: "standard" | "draft"
   /** Seconds of sound that one call may have. */
-  readonly longestPiece: number
+  readonly maxChunkSeconds: number
   /** Calls at once. */
   readonly concurrency: number
 }
@@ -68,12 +68,12 @@ export class SpeechEngine extends Context.Service<
     readonly name: string
     /** Names the model; results of another model are not reused. */
     readonly model: string
-    readonly capabilities: Capabilities
+    readonly capabilities: EngineCapabilities
     /**
      * `PermanentError` where this sound or language can never be done by this engine, `TransientError` where another try
      * may help, `ConfigurationError` where an operator must act (a refused key, a missing model).
      */
-    readonly transcribe: (sound: Sound, options: TranscribeOptions) => Effect.Effect<Recognition, EngineError>
+    readonly transcribe: (audio: AudioFile, options: TranscribeOptions) => Effect.Effect<Recognition, EngineError>
   }
 >()("@armoricore/ai/SpeechEngine") {}
 

@@ -6,15 +6,15 @@
  */
 import { PermanentError } from "@armoricore/domain/Errors"
 import { Context, Effect, ExecutionPlan, Layer } from "effect"
-import { primaryTag } from "./Language.ts"
+import { primaryTag } from "./LanguageTag.ts"
 import { type Engine, type EngineError, SpeechEngine } from "./SpeechEngine.ts"
 
 /** Something that an engine did, with the reasons why those before it did not. */
-export interface Done<A> {
+export interface EngineResult<A> {
   readonly value: A
   readonly engine: Engine
   /** One sentence each. */
-  readonly reasons: ReadonlyArray<string>
+  readonly fallbackReasons: ReadonlyArray<string>
 }
 
 export class SpeechEngines extends Context.Service<
@@ -26,7 +26,7 @@ export class SpeechEngines extends Context.Service<
     readonly withEngine: <A, R>(
       language: string | undefined,
       work: (engine: Engine) => Effect.Effect<A, EngineError, R>,
-    ) => Effect.Effect<Done<A>, EngineError, R>
+    ) => Effect.Effect<EngineResult<A>, EngineError, R>
   }
 >()("@armoricore/ai/SpeechEngines") {
   /** The engines of these Layers, in this order. */
@@ -37,51 +37,56 @@ export class SpeechEngines extends Context.Service<
     Layer.effect(
       SpeechEngines,
       Effect.gen(function* () {
-        const engineOf = (layer: Layer.Layer<SpeechEngine, E, R>) =>
+        const buildEngine = (layer: Layer.Layer<SpeechEngine, E, R>) =>
           Effect.map(Layer.build(layer), (context) => Context.get(context, SpeechEngine))
-        const head = yield* engineOf(first)
-        return make([head, ...(yield* Effect.forEach(others, engineOf))])
+        const head = yield* buildEngine(first)
+        return make([head, ...(yield* Effect.forEach(others, buildEngine))])
       }),
     )
 }
 
 /** Over engines that are there already. */
 export const make = (all: readonly [Engine, ...ReadonlyArray<Engine>]): SpeechEngines["Service"] => {
-  const stepOf = (engine: Engine) => ({ provide: SpeechEngine.context(engine) })
+  const executionStep = (engine: Engine) => ({ provide: SpeechEngine.context(engine) })
   const [head, ...others] = all
-  const plan = ExecutionPlan.make(stepOf(head), ...others.map(stepOf))
+  const plan = ExecutionPlan.make(executionStep(head), ...others.map(executionStep))
   return {
     all,
     withEngine: Effect.fn("SpeechEngines.withEngine")(function* (language, work) {
       const failures: Array<{ readonly engine: Engine; readonly error: EngineError }> = []
       const attempt = Effect.gen(function* () {
         const engine = yield* SpeechEngine
-        const value = yield* (understands(engine, language) ? work(engine) : unknownLanguage(engine, language)).pipe(
-          Effect.tapError((error) => Effect.sync(() => failures.push({ engine, error }))),
-        )
-        const reasons = failures.map((failed) => `${failed.engine.name}: ${failed.error.message}`)
-        return { value, engine, reasons }
+        const value = yield* (
+          supportsLanguage(engine, language) ? work(engine) : unsupportedLanguage(engine, language)
+        ).pipe(Effect.tapError((error) => Effect.sync(() => failures.push({ engine, error }))))
+        const fallbackReasons = failures.map((failed) => `${failed.engine.name}: ${failed.error.message}`)
+        return { value, engine, fallbackReasons }
       })
-      return yield* Effect.mapError(Effect.withExecutionPlan(attempt, plan), (last) => worthiest(failures, last))
+      return yield* Effect.mapError(Effect.withExecutionPlan(attempt, plan), (lastError) =>
+        mostRecoverableError(failures, lastError),
+      )
     }),
   }
 }
 
 /** Another try may cure what is transient, an operator what is configuration; only then is it for good. */
-const worthiest = (failures: ReadonlyArray<{ readonly error: EngineError }>, last: EngineError): EngineError => {
+const mostRecoverableError = (
+  failures: ReadonlyArray<{ readonly error: EngineError }>,
+  lastError: EngineError,
+): EngineError => {
   const errors = failures.map(({ error }) => error)
   return (
     errors.find(({ _tag }) => _tag === "TransientError") ??
     errors.find(({ _tag }) => _tag === "ConfigurationError") ??
     errors[0] ??
-    last
+    lastError
   )
 }
 
-const understands = ({ capabilities }: Engine, language: string | undefined): boolean =>
+const supportsLanguage = ({ capabilities }: Engine, language: string | undefined): boolean =>
   language === undefined || capabilities.languages === "any" || capabilities.languages.includes(primaryTag(language))
 
-const unknownLanguage = (engine: Engine, language: string | undefined) =>
+const unsupportedLanguage = (engine: Engine, language: string | undefined) =>
   Effect.fail(
     new PermanentError({
       code: "language_not_supported",

@@ -2,25 +2,25 @@
  * The state record of a media's transcripts, changed by compare-and-set. `status` and `percent` are about the newest
  * request; each language has the transcript that was asked for last, whichever finished later.
  */
-import { resultEventId } from "@armoricore/domain/Causation"
+import { resultEventId } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
-import type { EventOf, PayloadOf } from "@armoricore/domain/Events"
+import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import * as Collection from "@armoricore/state/Collection"
-import { transcriptStates } from "@armoricore/state/Transcripts"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { Clock, Effect, Option } from "effect"
 
 type RecordError = TransientError | ConfigurationError
-type Requested = EventOf<"transcription.requested">
+type TranscriptionRequested = EventOf<"transcription.requested">
 
 export interface TranscriptRecord {
   readonly find: (mediaId: string) => Effect.Effect<TranscriptState | undefined, RecordError>
-  readonly begin: (event: Requested) => Effect.Effect<void, RecordError>
+  readonly begin: (event: TranscriptionRequested) => Effect.Effect<void, RecordError>
   /** Ignored for all but the newest request. */
-  readonly progress: (event: Requested, percent: number) => Effect.Effect<void, RecordError>
+  readonly progress: (event: TranscriptionRequested, percent: number) => Effect.Effect<void, RecordError>
   readonly complete: (
-    event: Requested,
+    event: TranscriptionRequested,
     complete: PayloadOf<"transcription.complete">,
   ) => Effect.Effect<void, RecordError>
   readonly fail: (failed: EventOf<"transcription.failed">) => Effect.Effect<void, RecordError>
@@ -29,7 +29,7 @@ export interface TranscriptRecord {
 export const make = Effect.gen(function* () {
   const states = yield* Collection.make(transcriptStates)
 
-  const change = (
+  const update = (
     mediaId: string,
     decide: (current: TranscriptState | undefined, now: string) => TranscriptState | undefined,
   ): Effect.Effect<void, RecordError> =>
@@ -42,7 +42,9 @@ export const make = Effect.gen(function* () {
       )
       .pipe(
         Effect.catchTag("Conflict", (cause) =>
-          Effect.fail(new TransientError({ dependency: "state", code: "contended", message: cause.message, cause })),
+          Effect.fail(
+            new TransientError({ dependency: "state", code: "write_conflict", message: cause.message, cause }),
+          ),
         ),
       )
 
@@ -50,14 +52,14 @@ export const make = Effect.gen(function* () {
     find: (mediaId) => Effect.map(states.get(mediaId), (found) => Option.getOrUndefined(found)?.value),
     begin: Effect.fnUntraced(function* (event) {
       const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
-      yield* change(event.payload.media_id, (current, now) => {
+      yield* update(event.payload.media_id, (current, now) => {
         if (current !== undefined && isBefore(event.timestamp, current.requested_at)) return undefined
         return {
           media_id: event.payload.media_id,
           user_id: event.payload.user_id,
           status: "processing",
           percent: 0,
-          cause: event.event_id,
+          source_event_id: event.event_id,
           requested_at: event.timestamp,
           request: event.payload,
           ...(trace === undefined ? {} : { trace_id: trace }),
@@ -68,17 +70,17 @@ export const make = Effect.gen(function* () {
       })
     }),
     progress: (event, percent) =>
-      change(event.payload.media_id, (current, now) =>
-        current === undefined || current.cause !== event.event_id || current.status !== "processing"
+      update(event.payload.media_id, (current, now) =>
+        current === undefined || current.source_event_id !== event.event_id || current.status !== "processing"
           ? undefined
           : { ...current, percent, updated_at: now },
       ),
     complete: (event, complete) =>
-      change(complete.media_id, (current, now) => {
+      update(complete.media_id, (current, now) => {
         if (current === undefined) return undefined
         const { completed_at, engine, language, quality, transcript_file_path, transcription_id, word_count } = complete
-        const there = current.languages[language]
-        const newest = there === undefined || !isBefore(event.timestamp, there.requested_at)
+        const existing = current.languages[language]
+        const isNewest = existing === undefined || !isBefore(event.timestamp, existing.requested_at)
         const entry = {
           transcription_id,
           transcript_file_path,
@@ -89,17 +91,19 @@ export const make = Effect.gen(function* () {
           requested_at: event.timestamp,
           completed_at,
         }
-        const { failed: _, ...kept } = current
+        const { failed: _, ...rest } = current
         return {
-          ...(current.cause === event.event_id ? { ...kept, status: "complete" as const, percent: 100 } : current),
-          languages: newest ? { ...current.languages, [language]: entry } : current.languages,
+          ...(current.source_event_id === event.event_id
+            ? { ...rest, status: "complete" as const, percent: 100 }
+            : current),
+          languages: isNewest ? { ...current.languages, [language]: entry } : current.languages,
           updated_at: now,
         }
       }),
     fail: (failed) =>
-      change(failed.payload.media_id, (current, now) =>
+      update(failed.payload.media_id, (current, now) =>
         // A result's id follows from its cause, so it tells which request failed.
-        current === undefined || resultEventId(current.cause, "transcription.failed") !== failed.event_id
+        current === undefined || resultEventId(current.source_event_id, "transcription.failed") !== failed.event_id
           ? undefined
           : { ...current, status: "failed", failed: failed.payload.error, updated_at: now },
       ),

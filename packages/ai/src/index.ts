@@ -1,7 +1,7 @@
 /** Captions and moderation. */
 export * as AiService from "./AiService.ts"
-export * as Failures from "./Failures.ts"
+export * as TranscriptionFailures from "./TranscriptionFailures.ts"
 export * as Moderator from "./moderation/Moderator.ts"
 export * as SpeechEngine from "./SpeechEngine.ts"
 export * as SpeechEngines from "./SpeechEngines.ts"
-export * as Transcribe from "./Transcribe.ts"
+export * as Transcriber from "./Transcriber.ts"

@@ -7,7 +7,7 @@ import { Effect, FileSystem, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 import { localObjects } from "./support/LocalObjects.ts"
-import { documentOf, missing } from "./support/Pipeline.ts"
+import { readTranscript, isFfmpegMissing } from "./support/Pipeline.ts"
 import { wav } from "./support/Recordings.ts"
 
 const script = fileURLToPath(new URL("support/long.ts", import.meta.url))
@@ -33,7 +33,7 @@ const run = Effect.fnUntraced(function* (folder: string, key: string, event: str
   return yield* Schema.decodeUnknownEffect(Report)([...lines].at(-1))
 }, Effect.scoped)
 
-describe.skipIf(missing)("an hour", () => {
+describe.skipIf(isFfmpegMissing)("an hour", () => {
   it.live(
     "goes on where it was killed, with every word once, in the memory of a short recording",
     () =>
@@ -42,22 +42,22 @@ describe.skipIf(missing)("an hour", () => {
         const path = yield* Path.Path
         const folder = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" }), "objects")
         // Pauses too short to cut at: every cut is forced, and overlaps.
-        const hour = ToneSpeech.say(9000)
+        const hour = ToneSpeech.synthesize(9000)
         yield* store(folder, "hour.wav", hour.samples)
-        yield* store(folder, "short.wav", ToneSpeech.say(1400).samples)
+        yield* store(folder, "short.wav", ToneSpeech.synthesize(1400).samples)
         const event = "00000000-0000-4000-8000-00000000000"
 
         const short = yield* run(folder, "short.wav", `${event}1`)
         yield* run(folder, "hour.wav", `${event}2`, "piece 5")
-        const kept = yield* pieces(folder)
+        const kept = yield* countCached(folder)
         const second = yield* run(folder, "hour.wav", `${event}2`)
-        const all = yield* pieces(folder)
+        const all = yield* countCached(folder)
         assert.isAtLeast(kept, 3)
         assert.strictEqual(second?.calls, all - kept)
         const third = yield* run(folder, "hour.wav", `${event}3`)
         assert.strictEqual(third?.calls, 0)
 
-        const document = yield* documentOf(second?.transcript ?? "").pipe(Effect.provide(localObjects(folder)))
+        const document = yield* readTranscript(second?.transcript ?? "").pipe(Effect.provide(localObjects(folder)))
         assert.strictEqual(
           document.words.map(({ text }) => text).join(" "),
           hour.words.map(({ text }) => text).join(" "),
@@ -79,7 +79,7 @@ const store = (folder: string, key: string, samples: Int16Array) =>
   }).pipe(Effect.provide(localObjects(folder)))
 
 /** Answers that are kept, of both recordings. */
-const pieces = (folder: string) =>
+const countCached = (folder: string) =>
   Effect.flatMap(ObjectStorage, (storage) => Stream.runCount(storage.list("media", "work/transcription/"))).pipe(
     Effect.provide(localObjects(folder)),
   )

@@ -3,7 +3,7 @@
  * a stable `code`, and the `path` of the field where there is one. The one table from errors to statuses.
  */
 import type { Unauthorized } from "@armoricore/auth/Tokens"
-import type { ConfigurationError, PermanentError, Rejected, TransientError } from "@armoricore/domain/Errors"
+import type { ConfigurationError, PermanentError, InvalidEvent, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Schema } from "effect"
 import { HttpServerResponse, ProblemDetails } from "effect/http"
 
@@ -20,7 +20,7 @@ const titles: Readonly<Record<number, string>> = {
 }
 
 /** A request is refused with this status. */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+export class ProblemError extends Schema.TaggedError<ProblemError>()("ProblemError", {
   status: Schema.Int,
   code: Schema.String,
   /** One sentence that says what to do. */
@@ -30,12 +30,12 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   retryAfterSeconds: Schema.optionalKey(Schema.Int),
 }) {}
 
-export const refuse = (status: number, code: string, detail: string, path?: string): Refused =>
-  new Refused({ status, code, detail, ...(path === undefined ? {} : { path }) })
+export const problem = (status: number, code: string, detail: string, path?: string): ProblemError =>
+  new ProblemError({ status, code, detail, ...(path === undefined ? {} : { path }) })
 
-export type ApiError = Refused | Rejected | Unauthorized | TransientError | PermanentError | ConfigurationError
+export type ApiError = ProblemError | InvalidEvent | Unauthorized | TransientError | PermanentError | ConfigurationError
 
-const rejectedStatus: Readonly<Record<Rejected["reason"], number>> = {
+const invalidEventStatus: Readonly<Record<InvalidEvent["reason"], number>> = {
   undecodable: 400,
   invalid: 422,
   unknown_type: 422,
@@ -44,18 +44,18 @@ const rejectedStatus: Readonly<Record<Rejected["reason"], number>> = {
   too_large: 413,
 }
 
-const refusalOf = (error: ApiError): Refused => {
+const toProblem = (error: ApiError): ProblemError => {
   switch (error._tag) {
-    case "Refused":
+    case "ProblemError":
       return error
-    case "Rejected":
-      return refuse(rejectedStatus[error.reason], error.reason, error.message, error.path)
+    case "InvalidEvent":
+      return problem(invalidEventStatus[error.reason], error.reason, error.message, error.path)
     case "Unauthorized":
-      return refuse(401, `token_${error.reason}`, error.message)
+      return problem(401, `token_${error.reason}`, error.message)
     case "PermanentError":
-      return refuse(error.code === "too_large" ? 413 : 422, error.code, error.message)
+      return problem(error.code === "too_large" ? 413 : 422, error.code, error.message)
     case "TransientError":
-      return new Refused({
+      return new ProblemError({
         status: 503,
         code: `${error.dependency}_${error.code}`,
         detail: `${error.message}; try again later`,
@@ -63,7 +63,7 @@ const refusalOf = (error: ApiError): Refused => {
       })
     case "ConfigurationError":
       // What is wrong inside is for the operator's log, not for the caller.
-      return new Refused({
+      return new ProblemError({
         status: 503,
         code: "configuration",
         detail: "the server is not configured for this; its operator finds the reason in the log",
@@ -73,7 +73,7 @@ const refusalOf = (error: ApiError): Refused => {
 }
 
 export const toResponse = (error: ApiError): HttpServerResponse.HttpServerResponse => {
-  const { code, detail, path, retryAfterSeconds, status } = refusalOf(error)
+  const { code, detail, path, retryAfterSeconds, status } = toProblem(error)
   const response = ProblemDetails.toResponse({
     type: ProblemDetails.blankType,
     title: titles[status] ?? "Error",
@@ -90,7 +90,7 @@ export const toResponse = (error: ApiError): HttpServerResponse.HttpServerRespon
 }
 
 /** Answers every refusal as a problem document; what an operator must see is logged. */
-export const answered = <R>(
+export const catchProblems = <R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, ApiError, R>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
   handler.pipe(

@@ -1,5 +1,5 @@
 /** Writes `docs/metrics.md` at the root of the checkout from the list of metrics. */
 import { writeFileSync } from "node:fs"
-import { reference } from "../src/telemetry/Catalogue.ts"
+import { metricsReference } from "../src/telemetry/MetricCatalog.ts"
 
-writeFileSync(new URL("../../../docs/metrics.md", import.meta.url), reference())
+writeFileSync(new URL("../../../docs/metrics.md", import.meta.url), metricsReference())

@@ -1,5 +1,5 @@
 /** Writes `deploy/nats.conf` at the root of the checkout from what the services need. */
 import { writeFileSync } from "node:fs"
-import { natsConf } from "../src/NatsConf.ts"
+import { natsConf } from "../src/security/NatsConf.ts"
 
 writeFileSync(new URL("../../../deploy/nats.conf", import.meta.url), natsConf())

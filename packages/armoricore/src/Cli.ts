@@ -11,7 +11,7 @@ import { publish } from "./commands/publish.ts"
 import { setup } from "./commands/setup.ts"
 import { start } from "./commands/start.ts"
 import { token } from "./commands/token.ts"
-import { report } from "./Failure.ts"
+import { reportFailure } from "./app/CommandErrors.ts"
 import { version } from "./Version.ts"
 
 const Debug = GlobalFlag.Setting("debug")({
@@ -49,8 +49,10 @@ const joinNegativeValues = (args: ReadonlyArray<string>): ReadonlyArray<string> 
   }, [])
 
 /** Runs one command line; fails with `Ended` and its exit code. */
-export const program = (args: ReadonlyArray<string>) =>
+export const runCommandLine = (args: ReadonlyArray<string>) =>
   Command.runWith(root, { version })(joinNegativeValues(args)).pipe(
-    Effect.catchCause(report(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? ""))),
+    Effect.catchCause(
+      reportFailure(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? "")),
+    ),
     Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, cliConfig)),
   )

@@ -1,7 +1,7 @@
 /** The program: parses the command line, runs one command, ends with its exit code. */
 import { Cause, Exit, Runtime } from "effect"
 import cluster from "node:cluster"
-import { program } from "./Cli.ts"
+import { runCommandLine } from "./Cli.ts"
 
 /** A command that a signal ended: one that drained has set the exit code itself. */
 const teardown: Runtime.Teardown = (exit, onExit) => {
@@ -10,7 +10,7 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
 }
 
 /** Ctrl-C reaches every process of the terminal, and npm and our launcher pass on what they got: that is one signal. */
-const sameSignalMillis = 1_000
+const signalDebounceMillis = 1_000
 
 /** The first signal asks to drain, a second one ends the process at once. */
 const run = Runtime.makeRunMain(({ fiber, teardown }) => {
@@ -22,7 +22,7 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
     if (signalledAt === undefined) {
       signalledAt = now
       fiber.interruptUnsafe(fiber.id)
-    } else if (now - signalledAt > sameSignalMillis) process.exit(1)
+    } else if (now - signalledAt > signalDebounceMillis) process.exit(1)
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal)
   fiber.addObserver((exit) =>
@@ -35,4 +35,4 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   )
 })
 
-export const main = (): void => run(program(process.argv.slice(2)), { disableErrorReporting: true, teardown })
+export const main = (): void => run(runCommandLine(process.argv.slice(2)), { disableErrorReporting: true, teardown })

@@ -4,15 +4,15 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { execFile } from "node:child_process"
-import { request, until } from "./support/Client.ts"
-import * as Program from "./support/Program.ts"
+import { request, until } from "./support/ApiClient.ts"
+import * as ProgramProcess from "./support/ProgramProcess.ts"
 
 const oneLine = /^armoricore: [^\n]+\n$/
 
 describe("the command line", () => {
   it.live("exit codes: 0 done, 1 failed, 2 wrong use, each failure one line on stderr", () =>
     Effect.gen(function* () {
-      const data = yield* Program.folder
+      const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, LOG_LEVEL: "error" }
       const cases: ReadonlyArray<readonly [number, ReadonlyArray<string>, Readonly<Record<string, string>>?]> = [
         [0, ["token", "--user", "u1"]],
@@ -31,7 +31,7 @@ describe("the command line", () => {
       yield* Effect.forEach(
         cases,
         Effect.fnUntraced(function* ([code, args, more]) {
-          const ended = yield* Program.run(args, { ...env, ...more })
+          const ended = yield* ProgramProcess.run(args, { ...env, ...more })
           assert.strictEqual(ended.code, code, `${args.join(" ")}: ${ended.stderr}`)
           if (code === 0) assert.strictEqual(ended.stderr, "")
           else assert.match(ended.stderr, oneLine, args.join(" "))
@@ -43,8 +43,11 @@ describe("the command line", () => {
 
   it.live("prints nothing but the token on stdout, also where it has to make the secret first", () =>
     Effect.gen(function* () {
-      const data = yield* Program.folder
-      const ended = yield* Program.run(["token", "--user", "u1"], { ARMORICORE_DATA_DIR: data, LOG_FORMAT: "json" })
+      const data = yield* ProgramProcess.temporaryDirectory
+      const ended = yield* ProgramProcess.run(["token", "--user", "u1"], {
+        ARMORICORE_DATA_DIR: data,
+        LOG_FORMAT: "json",
+      })
       assert.match(ended.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
       assert.include(ended.stderr, "made a JWT secret")
     }),
@@ -52,7 +55,7 @@ describe("the command line", () => {
 
   it.live("check-config names every fault on a line of its own", () =>
     Effect.gen(function* () {
-      const { code, stderr } = yield* Program.run(["check-config"], {
+      const { code, stderr } = yield* ProgramProcess.run(["check-config"], {
         PORT: "http",
         APNS_KEY: "x",
         JWT_SECRET: "short",
@@ -65,13 +68,13 @@ describe("the command line", () => {
 
   it.live("one owner of a data folder; commands share it while it runs", () =>
     Effect.gen(function* () {
-      const data = yield* Program.folder
+      const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "error" }
-      const owner = yield* Program.launch(["start"], env)
-      const [, url = ""] = yield* owner.says(/armoricore listens on (http:\S+)/)
+      const owner = yield* ProgramProcess.launch(["start"], env)
+      const [, url = ""] = yield* owner.waitForOutput(/armoricore listens on (http:\S+)/)
       yield* until(request(`${url}/readyz`), ({ status }) => status === 200)
 
-      const second = yield* Program.run(["start"], env)
+      const second = yield* ProgramProcess.run(["start"], env)
       assert.strictEqual(second.code, 1)
       assert.match(second.stderr, oneLine)
       assert.match(second.stderr, new RegExp(`belongs to process ${owner.child.pid}`))
@@ -79,9 +82,9 @@ describe("the command line", () => {
       const file = join(data, "event.json")
       const media = { media_id: "m-1", user_id: 7, file_path: "s3://media/none.mp4", metadata: [] }
       writeFileSync(file, JSON.stringify(media))
-      const published = yield* Program.run(["publish", "--type", "media.uploaded", file], env)
+      const published = yield* ProgramProcess.run(["publish", "--type", "media.uploaded", file], env)
       assert.match(published.stdout, /^[0-9a-f-]{36}\n$/, published.stderr)
-      const token = (yield* Program.run(["token", "--user", "7"], env)).stdout.trim()
+      const token = (yield* ProgramProcess.run(["token", "--user", "7"], env)).stdout.trim()
       const answer = yield* until(
         request(`${url}/v1/media/m-1`, { headers: { authorization: `Bearer ${token}` } }),
         ({ json }) => JSON.stringify(json).includes('"status":"failed"'),
@@ -89,15 +92,15 @@ describe("the command line", () => {
       assert.include(JSON.stringify(answer.json), "source_missing")
 
       yield* owner.signal("SIGTERM")
-      assert.strictEqual((yield* owner.ended).code, 0)
+      assert.strictEqual((yield* owner.exited).code, 0)
     }),
   )
 
   it.live("a published event waits for the first worker; what nobody may publish becomes a dead letter", () =>
     Effect.gen(function* () {
-      const data = yield* Program.folder
+      const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "error" }
-      assert.strictEqual((yield* Program.run(["setup"], env)).code, 0)
+      assert.strictEqual((yield* ProgramProcess.run(["setup"], env)).code, 0)
       const file = join(data, "event.json")
       const envelope = {
         event_type: "media.uploaded",
@@ -107,20 +110,20 @@ describe("the command line", () => {
         payload: { media_id: "m-2", user_id: "u", file_path: "s3://media/none.mp4" },
       }
       writeFileSync(file, JSON.stringify(envelope))
-      const refused = yield* Program.run(["publish", file], env)
+      const refused = yield* ProgramProcess.run(["publish", file], env)
       assert.match(refused.stderr, /the source shop may not publish media.uploaded/)
       const allowed = { ...env, EVENT_SOURCES: '{"shop":["media.uploaded"]}' }
-      assert.strictEqual((yield* Program.run(["publish", file], allowed)).stdout.trim(), envelope.event_id)
+      assert.strictEqual((yield* ProgramProcess.run(["publish", file], allowed)).stdout.trim(), envelope.event_id)
 
-      const worker = yield* Program.launch(["start"], env)
-      yield* worker.says(/armoricore listens on/)
-      const listed = yield* until(Program.run(["dead-letters", "list"], env), ({ stdout }) => stdout !== "")
+      const worker = yield* ProgramProcess.launch(["start"], env)
+      yield* worker.waitForOutput(/armoricore listens on/)
+      const listed = yield* until(ProgramProcess.run(["dead-letters", "list"], env), ({ stdout }) => stdout !== "")
       assert.match(listed.stdout, /\tmedia\tmedia\.uploaded\tunauthorized\tsource\t/)
       const [letter = ""] = listed.stdout.split("\t")
-      const shown = yield* Program.run(["dead-letters", "show", letter], env)
+      const shown = yield* ProgramProcess.run(["dead-letters", "show", letter], env)
       assert.include(shown.stdout, envelope.event_id)
-      assert.strictEqual((yield* Program.run(["dead-letters", "discard", letter], env)).code, 0)
-      assert.strictEqual((yield* Program.run(["dead-letters", "list"], env)).stdout, "")
+      assert.strictEqual((yield* ProgramProcess.run(["dead-letters", "discard", letter], env)).code, 0)
+      assert.strictEqual((yield* ProgramProcess.run(["dead-letters", "list"], env)).stdout, "")
     }),
   )
 

@@ -8,13 +8,13 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
 import { Result } from "effect"
 
-export interface Checks {
+export interface ExpectedClaims {
   readonly issuer?: string | undefined
   readonly audience?: string | undefined
 }
 
 /** Why a token does not count. */
-export type Fault =
+export type VerificationFailure =
   | { readonly _tag: "Malformed" }
   | { readonly _tag: "Algorithm" }
   | { readonly _tag: "Expired" }
@@ -23,16 +23,16 @@ export type Fault =
 export type Claims = Readonly<Record<string, unknown>>
 
 /** Checks against one secret. `now` is in epoch milliseconds. Pure but for the key; no input makes it throw. */
-export const verifier = (secret: Uint8Array, checks: Checks) => {
+export const verifier = (secret: Uint8Array, expectedClaims: ExpectedClaims) => {
   const key = createSecretKey(secret)
   /** One signer writes the same header on all its tokens: it is read once. */
-  let goodHeader: string | undefined
-  return (token: string, now: number): Result.Result<Claims, Fault> => {
+  let trustedHeader: string | undefined
+  return (token: string, now: number): Result.Result<Claims, VerificationFailure> => {
     const bodyEnd = token.lastIndexOf(".")
     const headerEnd = token.indexOf(".")
     if (headerEnd === -1 || headerEnd === bodyEnd || token.indexOf(".", headerEnd + 1) !== bodyEnd) return malformed
     const head = token.slice(0, headerEnd)
-    if (head !== goodHeader) {
+    if (head !== trustedHeader) {
       const header = jsonObject(head)
       if (header === undefined || "crit" in header) return malformed
       if (header["alg"] !== "HS256") return algorithm
@@ -42,31 +42,36 @@ export const verifier = (secret: Uint8Array, checks: Checks) => {
     const given = Buffer.from(token.slice(bodyEnd + 1))
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return malformed
     // Only of a token that we know to be good: what others send is not kept.
-    if (head !== goodHeader) goodHeader = Buffer.from(head).toString()
+    if (head !== trustedHeader) trustedHeader = Buffer.from(head).toString()
     const claims = jsonObject(token.slice(headerEnd + 1, bodyEnd))
-    return claims === undefined ? malformed : judge(claims, Math.floor(now / 1000), checks)
+    return claims === undefined ? malformed : validateClaims(claims, Math.floor(now / 1000), expectedClaims)
   }
 }
 
-const malformed = Result.fail<Fault>({ _tag: "Malformed" })
-const algorithm = Result.fail<Fault>({ _tag: "Algorithm" })
-const expired = Result.fail<Fault>({ _tag: "Expired" })
-const fault = (claim: string, message: string) => Result.fail<Fault>({ _tag: "Claim", claim, message })
+const malformed = Result.fail<VerificationFailure>({ _tag: "Malformed" })
+const algorithm = Result.fail<VerificationFailure>({ _tag: "Algorithm" })
+const expired = Result.fail<VerificationFailure>({ _tag: "Expired" })
+const claimFailure = (claim: string, message: string) =>
+  Result.fail<VerificationFailure>({ _tag: "Claim", claim, message })
 
-const judge = (claims: Claims, seconds: number, checks: Checks): Result.Result<Claims, Fault> => {
+const validateClaims = (
+  claims: Claims,
+  seconds: number,
+  expected: ExpectedClaims,
+): Result.Result<Claims, VerificationFailure> => {
   const { iss, aud, nbf, exp, iat } = claims
-  if (exp === undefined) return fault("exp", "it is missing")
-  if (typeof exp !== "number") return fault("exp", "it must be a number")
-  if (iat !== undefined && typeof iat !== "number") return fault("iat", "it must be a number")
-  if (nbf !== undefined && typeof nbf !== "number") return fault("nbf", "it must be a number")
-  if (checks.issuer !== undefined && iss !== checks.issuer) return fault("iss", "it is another one")
+  if (exp === undefined) return claimFailure("exp", "it is missing")
+  if (typeof exp !== "number") return claimFailure("exp", "it must be a number")
+  if (iat !== undefined && typeof iat !== "number") return claimFailure("iat", "it must be a number")
+  if (nbf !== undefined && typeof nbf !== "number") return claimFailure("nbf", "it must be a number")
+  if (expected.issuer !== undefined && iss !== expected.issuer) return claimFailure("iss", "it is another one")
   if (
-    checks.audience !== undefined &&
-    aud !== checks.audience &&
-    !(Array.isArray(aud) && aud.includes(checks.audience))
+    expected.audience !== undefined &&
+    aud !== expected.audience &&
+    !(Array.isArray(aud) && aud.includes(expected.audience))
   )
-    return fault("aud", "it is another one")
-  if (nbf !== undefined && nbf > seconds) return fault("nbf", "its time has not come")
+    return claimFailure("aud", "it is another one")
+  if (nbf !== undefined && nbf > seconds) return claimFailure("nbf", "its time has not come")
   return exp <= seconds ? expired : Result.succeed(claims)
 }
 

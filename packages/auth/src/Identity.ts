@@ -19,7 +19,7 @@ export interface Identity {
 export const hasRole = (identity: Identity, role: string): boolean => identity.roles.includes(role)
 
 /** Whether the token's `channels` claim admits this topic. `*` stands for any text. */
-export const admitsTopic = (identity: Identity, topic: string): boolean =>
+export const allowsTopic = (identity: Identity, topic: string): boolean =>
   identity.channels === undefined || identity.channels.some((pattern) => matches(pattern, topic))
 
 /** Walks the pieces between the stars: no regular expression is ever made from a claim. */

@@ -15,7 +15,7 @@ import type { Identity } from "./Identity.ts"
 import { Tokens, Unauthorized } from "./Tokens.ts"
 
 /** What an operator names. */
-export type Target = { readonly userId: string } | { readonly tokenId: string }
+export type RevocationTarget = { readonly userId: string } | { readonly tokenId: string }
 
 export class Revocations extends Context.Service<
   Revocations,
@@ -24,7 +24,7 @@ export class Revocations extends Context.Service<
      * From now on: tokens of the user made until now, or this one token. Succeeds once it is stored; other nodes hear
      * of it at once while the bus is up, and else when it is back. `TransientError`: it may or may not be stored, ask again.
      */
-    readonly revoke: (target: Target) => Effect.Effect<void, TransientError | ConfigurationError>
+    readonly revoke: (target: RevocationTarget) => Effect.Effect<void, TransientError | ConfigurationError>
     readonly isRevoked: (identity: Identity) => boolean
     /** Calls back after every change, until the scope closes. */
     readonly onChange: (listener: () => void) => () => void
@@ -32,7 +32,7 @@ export class Revocations extends Context.Service<
 >()("@armoricore/auth/Revocations") {}
 
 /** What a token that was revoked is answered with. */
-export const revoked = new Unauthorized({ reason: "revoked", message: "the token was revoked: log in again" })
+export const tokenRevoked = new Unauthorized({ reason: "revoked", message: "the token was revoked: log in again" })
 
 /** The identity that a token proves, unless it was revoked: what every door of the server asks. */
 export const verify = (
@@ -42,7 +42,7 @@ export const verify = (
     const tokens = yield* Tokens
     const revocations = yield* Revocations
     const identity = yield* tokens.verify(token)
-    return revocations.isRevoked(identity) ? yield* revoked : identity
+    return revocations.isRevoked(identity) ? yield* tokenRevoked : identity
   })
 
 const Revocation = Schema.Struct({
@@ -54,15 +54,15 @@ const Revocation = Schema.Struct({
 type Revocation = typeof Revocation.Type
 
 /** A token that lasts longer than this must be revoked again. */
-const kept = Duration.days(90)
+const retention = Duration.days(90)
 
 export const revocations: Collection.Descriptor<Revocation, typeof Revocation.Encoded> = {
-  bucket: { name: "revocations", maxAge: kept },
+  bucket: { name: "revocations", maxAge: retention },
   schema: Revocation,
 }
 
-const address = Address.live("realtime.revoked")
-const page = 1000
+const address = Address.ephemeral("realtime.revoked")
+const pageSize = 1000
 
 const Message = Schema.fromJsonString(Revocation)
 const decode = Schema.decodeUnknownOption(Message)
@@ -77,9 +77,9 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
     const tokens = new Map<string, number>()
     const listeners = new Set<() => void>()
     /** Stored, and not told to the others yet: the bus was away. */
-    const untold = new Map<string, Revocation>()
+    const unpublished = new Map<string, Revocation>()
 
-    const remember = ({ kind, id, at }: Revocation): void => {
+    const apply = ({ kind, id, at }: Revocation): void => {
       const known = kind === "user" ? users : tokens
       if ((known.get(id) ?? -1) >= at) return
       known.set(id, at)
@@ -89,41 +89,47 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
     const load = Effect.gen(function* () {
       let after: string | undefined
       for (;;) {
-        const documents = yield* stored.list({ limit: page, ...(after === undefined ? {} : { after }) })
-        for (const { value } of documents) remember(value)
-        if (documents.length < page) return
+        const documents = yield* stored.list({ limit: pageSize, ...(after === undefined ? {} : { after }) })
+        for (const { value } of documents) apply(value)
+        if (documents.length < pageSize) return
         after = documents.at(-1)?.key
       }
     })
     // Without an end, whatever the fault: at a first start the state may not be set up yet, and a revoked token that
     // counts is worse than a log that repeats itself.
-    const patiently = load.pipe(
+    const loadWithRetry = load.pipe(
       Effect.tapError((error) => Effect.logWarning("revoked tokens cannot be read; trying again", error)),
       Effect.retry(Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])),
       Effect.orDie,
     )
 
-    const tell = (revocation: Revocation) =>
+    const publish = (revocation: Revocation) =>
       Effect.catchTag(bus.broadcast(address, Buffer.from(encode(revocation))), "PermanentError", (error) =>
         Effect.die(error),
       )
-    const tellLate = Effect.suspend(() =>
-      Effect.forEach([...untold], ([key, revocation]) => Effect.map(tell(revocation), () => untold.delete(key)), {
-        discard: true,
-      }),
+    const publishPending = Effect.suspend(() =>
+      Effect.forEach(
+        [...unpublished],
+        ([key, revocation]) => Effect.map(publish(revocation), () => unpublished.delete(key)),
+        {
+          discard: true,
+        },
+      ),
     ).pipe(Effect.retry(Schedule.spaced("1 second")), Effect.orDie)
 
-    const gaps = yield* Effect.acquireRelease(Queue.sliding<true>(1), Queue.shutdown)
-    yield* bus.listen(
+    const resyncs = yield* Effect.acquireRelease(Queue.sliding<true>(1), Queue.shutdown)
+    yield* bus.subscribe(
       address,
-      ({ body }) => Option.match(decode(Buffer.from(body).toString()), { onNone: () => {}, onSome: remember }),
+      ({ body }) => Option.match(decode(Buffer.from(body).toString()), { onNone: () => {}, onSome: apply }),
       () => {
-        Queue.offerUnsafe(gaps, true)
+        Queue.offerUnsafe(resyncs, true)
       },
     )
     // Listening first: what is revoked while the state is read is heard.
-    Queue.offerUnsafe(gaps, true)
-    yield* Effect.forkScoped(Effect.forever(Queue.take(gaps).pipe(Effect.andThen(patiently), Effect.andThen(tellLate))))
+    Queue.offerUnsafe(resyncs, true)
+    yield* Effect.forkScoped(
+      Effect.forever(Queue.take(resyncs).pipe(Effect.andThen(loadWithRetry), Effect.andThen(publishPending))),
+    )
 
     return {
       revoke: Effect.fnUntraced(function* (target) {
@@ -133,12 +139,12 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
         const at = Math.max(yield* Clock.currentTimeMillis, (isUser ? users : tokens).get(id) ?? 0)
         const revocation: Revocation = { kind, id, at }
         const key = `${kind}/${id}`
-        yield* stored.put(key, revocation, { expiresIn: kept })
-        remember(revocation)
-        yield* Effect.catchTag(tell(revocation), "TransientError", () =>
+        yield* stored.put(key, revocation, { expiresIn: retention })
+        apply(revocation)
+        yield* Effect.catchTag(publish(revocation), "TransientError", () =>
           Effect.sync(() => {
-            untold.set(key, revocation)
-            Queue.offerUnsafe(gaps, true)
+            unpublished.set(key, revocation)
+            Queue.offerUnsafe(resyncs, true)
           }),
         )
       }),

@@ -7,9 +7,9 @@
  * which tokens are revoked; `nbf`, and issuer and audience where they are configured.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import { describeFault } from "@armoricore/domain/EventCodec"
+import { describeSchemaError } from "@armoricore/domain/EventCodec"
 import { UserId } from "@armoricore/domain/Ids"
-import { Maybe } from "@armoricore/domain/Wire"
+import { optionalNullable } from "@armoricore/domain/JsonCodecs"
 import { Clock, Context, Duration, Effect, Layer, Redacted, Result, Schema } from "effect"
 import * as Jose from "jose"
 import * as Hs256 from "./Hs256.ts"
@@ -61,7 +61,7 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
   Layer.effect(
     Tokens,
     Effect.gen(function* () {
-      const keys = yield* openKeys(options)
+      const keys = yield* makeVerifier(options)
       const verify = Effect.fnUntraced(function* (token: string | undefined) {
         if (token === undefined || token === "") {
           return yield* new Unauthorized({
@@ -75,7 +75,7 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
       })
 
       const sign = Effect.fnUntraced(function* (request: SignOptions) {
-        const key = keys.signing
+        const key = keys.signingKey
         if (key === undefined) {
           return yield* new ConfigurationError({
             setting: "JWT_SECRET",
@@ -103,15 +103,15 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
     }),
   )
 
-interface Keys {
+interface KeySet {
   readonly verify: (token: string, now: number) => Effect.Effect<Hs256.Claims, Unauthorized | TransientError>
-  readonly signing?: Uint8Array
+  readonly signingKey?: Uint8Array
 }
 
 /** RFC 7518 asks for a secret as long as the hash; a shorter one can be guessed offline from a single token. */
-const fullSecretBytes = 32
+const minSecretBytes = 32
 
-const openKeys: (options: TokensOptions) => Effect.Effect<Keys, ConfigurationError> = Effect.fnUntraced(
+const makeVerifier: (options: TokensOptions) => Effect.Effect<KeySet, ConfigurationError> = Effect.fnUntraced(
   function* (options) {
     const { keys, issuer, audience } = options
     if (keys._tag === "Jwks") {
@@ -129,7 +129,7 @@ const openKeys: (options: TokensOptions) => Effect.Effect<Keys, ConfigurationErr
           Effect.map(
             Effect.tryPromise({
               try: () => Jose.jwtVerify(token, set, { ...checks, currentDate: new Date(now) }),
-              catch: refusalOf,
+              catch: joseErrorToUnauthorized,
             }),
             ({ payload }) => payload,
           ),
@@ -139,14 +139,14 @@ const openKeys: (options: TokensOptions) => Effect.Effect<Keys, ConfigurationErr
     if (bytes.byteLength === 0) {
       return yield* new ConfigurationError({ setting: "JWT_SECRET", message: "JWT_SECRET is empty" })
     }
-    if (bytes.byteLength < fullSecretBytes) {
+    if (bytes.byteLength < minSecretBytes) {
       yield* Effect.logWarning(
-        `JWT_SECRET has ${bytes.byteLength} bytes; with fewer than ${fullSecretBytes} it can be guessed from one token`,
+        `JWT_SECRET has ${bytes.byteLength} bytes; with fewer than ${minSecretBytes} it can be guessed from one token`,
       )
     }
     const verify = Hs256.verifier(bytes, { issuer, audience })
     return {
-      verify: (token, now) => Effect.fromResult(Result.mapError(verify(token, now), refusalOfFault)),
+      verify: (token, now) => Effect.fromResult(Result.mapError(verify(token, now), toUnauthorized)),
       signing: bytes,
     }
   },
@@ -156,12 +156,12 @@ const invalid = (message: string) => new Unauthorized({ reason: "invalid", messa
 
 const expired = new Unauthorized({ reason: "expired", message: "the token has expired: get a new one" })
 const wrongAlgorithm = invalid("the token is signed with an algorithm not allowed here")
-const noToken = invalid("the token is no JWT with a good signature")
+const malformed = invalid("the token is no JWT with a good signature")
 
-const refusalOfFault = (fault: Hs256.Fault): Unauthorized => {
+const toUnauthorized = (fault: Hs256.VerificationFailure): Unauthorized => {
   switch (fault._tag) {
     case "Malformed":
-      return noToken
+      return malformed
     case "Algorithm":
       return wrongAlgorithm
     case "Expired":
@@ -171,14 +171,14 @@ const refusalOfFault = (fault: Hs256.Fault): Unauthorized => {
   }
 }
 
-const refusalOf = (cause: unknown): Unauthorized | TransientError => {
+const joseErrorToUnauthorized = (cause: unknown): Unauthorized | TransientError => {
   if (cause instanceof Jose.errors.JWTExpired) return expired
   if (cause instanceof Jose.errors.JWTClaimValidationFailed) {
     return invalid(`the token's claim ${cause.claim} does not hold: ${cause.message}`)
   }
   if (cause instanceof Jose.errors.JOSEAlgNotAllowed) return wrongAlgorithm
   if (cause instanceof Jose.errors.JWKSNoMatchingKey) return invalid("no key of the key set matches the token's kid")
-  if (isKeyServerFault(cause)) {
+  if (isKeyServerError(cause)) {
     return new TransientError({
       dependency: "jwks",
       code: "unavailable",
@@ -186,29 +186,29 @@ const refusalOf = (cause: unknown): Unauthorized | TransientError => {
       cause,
     })
   }
-  return noToken
+  return malformed
 }
 
 /** What `jose` raises while it fetches keys is its plain base class or no error of `jose` at all. */
-const isKeyServerFault = (cause: unknown): boolean =>
+const isKeyServerError = (cause: unknown): boolean =>
   !(cause instanceof Jose.errors.JOSEError) ||
   cause instanceof Jose.errors.JWKSTimeout ||
   cause instanceof Jose.errors.JWKSInvalid ||
   cause.code === "ERR_JOSE_GENERIC"
 
 const Claims = Schema.Struct({
-  user_id: Maybe(UserId),
-  sub: Maybe(UserId),
+  user_id: optionalNullable(UserId),
+  sub: optionalNullable(UserId),
   exp: Schema.Finite,
-  iat: Maybe(Schema.Finite),
-  jti: Maybe(Schema.String),
-  roles: Maybe(Schema.Array(Schema.String)),
-  channels: Maybe(Schema.Array(Schema.String)),
+  iat: optionalNullable(Schema.Finite),
+  jti: optionalNullable(Schema.String),
+  roles: optionalNullable(Schema.Array(Schema.String)),
+  channels: optionalNullable(Schema.Array(Schema.String)),
 })
 const decodeClaims = Schema.decodeUnknownResult(Claims)
 
 /** What nearly every token says, checked by hand: for thousands of connections a second the Schema is the larger part. */
-const plainClaims = (payload: Hs256.Claims): typeof Claims.Type | undefined => {
+const decodePlainClaims = (payload: Hs256.Claims): typeof Claims.Type | undefined => {
   const { user_id, sub, exp, iat, jti, roles, channels } = payload
   const fits =
     isPlainId(user_id) &&
@@ -216,24 +216,25 @@ const plainClaims = (payload: Hs256.Claims): typeof Claims.Type | undefined => {
     Number.isFinite(exp) &&
     (iat === undefined || Number.isFinite(iat)) &&
     (jti === undefined || typeof jti === "string") &&
-    (roles === undefined || isTexts(roles)) &&
-    (channels === undefined || isTexts(channels))
+    (roles === undefined || isStringArray(roles)) &&
+    (channels === undefined || isStringArray(channels))
   // Every field was checked in the lines above, which TypeScript cannot follow through a record of unknowns.
   return fits ? (payload as unknown as typeof Claims.Type) : undefined
 }
 
-const plainId = /^[A-Za-z0-9_-]{1,128}$/
-const isPlainId = (value: unknown): boolean => typeof value === "string" && plainId.test(value)
-const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((text) => typeof text === "string")
+const plainIdPattern = /^[A-Za-z0-9_-]{1,128}$/
+const isPlainId = (value: unknown): boolean => typeof value === "string" && plainIdPattern.test(value)
+const isStringArray = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((text) => typeof text === "string")
 
 /** The last moment that has a date, in the year 275760: some mean "never" by an `exp` behind it, or write milliseconds. */
-const lastMoment = 8.64e15
+const maxDateMillis = 8.64e15
 
 const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized> => {
-  const plain = plainClaims(payload)
+  const plain = decodePlainClaims(payload)
   const claims = plain === undefined ? decodeClaims(payload) : Result.succeed(plain)
   if (Result.isFailure(claims)) {
-    const { path, message } = describeFault(claims.failure)
+    const { path, message } = describeSchemaError(claims.failure)
     return Result.fail(invalid(`the token's claim ${path} is not valid: ${message}`))
   }
   const { user_id, sub, exp, iat, jti, roles, channels } = claims.success
@@ -243,7 +244,7 @@ const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized
     userId,
     roles: roles ?? [],
     ...(channels === undefined ? {} : { channels }),
-    expiresAt: Math.min(exp * 1000, lastMoment),
+    expiresAt: Math.min(exp * 1000, maxDateMillis),
     ...(iat === undefined ? {} : { issuedAt: iat * 1000 }),
     ...(jti === undefined ? {} : { tokenId: jti }),
   })

@@ -1,6 +1,6 @@
 import { type Identity } from "@armoricore/auth/Identity"
 import { layer, Tokens, type TokensOptions } from "@armoricore/auth/Tokens"
-import * as HttpServers from "@armoricore/testing/fakes/HttpServers"
+import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
@@ -117,7 +117,7 @@ describe("Tokens with a secret", () => {
 /** A key server on a free port; `keys` may be changed while it runs. */
 const keyServer = Effect.gen(function* () {
   const state: { keys: Array<Jose.JWK>; status: number; asked: number } = { keys: [], status: 200, asked: 0 }
-  const url = yield* HttpServers.http(() => {
+  const url = yield* FakeHttpServer.listenHttp(() => {
     state.asked++
     return { status: state.status, body: JSON.stringify({ keys: state.keys }) }
   })

@@ -11,25 +11,25 @@ export interface WorkAddress {
   readonly service: string
   readonly kind: string
 }
-export interface DeadAddress {
+export interface DeadLetterAddress {
   readonly channel: "dead"
   readonly service: string
   readonly type: string
 }
-export interface LiveAddress {
+export interface EphemeralAddress {
   readonly channel: "live"
   readonly topic: string
 }
-export type StoredAddress = EventAddress | WorkAddress | DeadAddress
-export type Address = StoredAddress | LiveAddress
+export type StoredAddress = EventAddress | WorkAddress | DeadLetterAddress
+export type Address = StoredAddress | EphemeralAddress
 
 export const event = (type: string): EventAddress => ({ channel: "event", type })
 export const work = (service: string, kind: string): WorkAddress => ({ channel: "work", service, kind })
-export const dead = (service: string, type: string): DeadAddress => ({ channel: "dead", service, type })
-export const live = (topic: string): LiveAddress => ({ channel: "live", topic })
+export const deadLetter = (service: string, type: string): DeadLetterAddress => ({ channel: "dead", service, type })
+export const ephemeral = (topic: string): EphemeralAddress => ({ channel: "live", topic })
 
 /** Types of dead letters come from outside: whatever is no subject token becomes `_`. */
-export const letterType = (text: string): string => {
+export const deadLetterType = (text: string): string => {
   const cleaned = text
     .replace(/[^A-Za-z0-9_.-]/g, "_")
     .replace(/^\.+|\.+$|\.(?=\.)/g, "_")
@@ -41,7 +41,7 @@ export const prefixes = {
   event: "armoricore.",
   work: "armoricore-work.",
   dead: "armoricore-dead.",
-  live: "armoricore-live.",
+  ephemeral: "armoricore-live.",
 } as const
 
 export const subject = (address: Address): string => {
@@ -51,8 +51,8 @@ export const subject = (address: Address): string => {
     case "work":
       return `${prefixes.work}${address.service}.${address.kind}`
     case "dead":
-      return `${prefixes.dead}${address.service}.${letterType(address.type)}`
+      return `${prefixes.dead}${address.service}.${deadLetterType(address.type)}`
     case "live":
-      return prefixes.live + address.topic
+      return prefixes.ephemeral + address.topic
   }
 }

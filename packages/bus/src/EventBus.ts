@@ -13,12 +13,12 @@
 import type { ConfigurationError, NotFound, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Context } from "effect"
 import type { Duration, Effect, Scope, Semaphore, Stream } from "effect"
-import type { EventAddress, LiveAddress, StoredAddress, WorkAddress } from "./Address.ts"
+import type { EventAddress, EphemeralAddress, StoredAddress, WorkAddress } from "./Address.ts"
 
 export type Headers = Readonly<Record<string, string>>
 
 /** A message to be stored. */
-export interface Outgoing {
+export interface OutgoingMessage {
   readonly address: StoredAddress
   /** The duplicate key: a second message with this id on the same channel, within the window, is not stored again. */
   readonly id: string
@@ -27,13 +27,13 @@ export interface Outgoing {
 }
 
 /** The bus's acknowledgement: the message is durable (as durable as the adapter is). */
-export interface Receipt {
+export interface PublishAck {
   /** True when this id was seen within the window: nothing was stored. A bus that cannot tell answers false; the ledger then does. */
   readonly duplicate: boolean
 }
 
 /** A stored message as it is read back. */
-export interface Stored {
+export interface StoredMessage {
   readonly subject: string
   readonly id: string
   readonly headers: Headers
@@ -43,17 +43,17 @@ export interface Stored {
 }
 
 /** A dead letter as it lies there. `letterId` is opaque: pass it back to `get` and `remove`. */
-export interface StoredLetter extends Stored {
-  readonly letterId: string
+export interface StoredDeadLetter extends StoredMessage {
+  readonly deadLetterId: string
 }
 
 /** A stored message handed to a consumer. */
-export interface Delivery extends Stored {
+export interface Delivery extends StoredMessage {
   /**
    * 1 for the first delivery to this consumer. Counts every delivery, also those after a drain, a crash or a wait: it
    * is no measure of failures, the ledger keeps that.
    */
-  readonly attempt: number
+  readonly deliveryCount: number
   /** Tells the bus that work goes on. Adapters do so by themselves every third of `ackWait` while a handler runs. */
   readonly inProgress: Effect.Effect<void>
 }
@@ -67,7 +67,7 @@ export type Disposition =
    * Stored as `letter` first, then acknowledged: a crash between the two repeats, it never loses. `shared`: every
    * consumer of the message says the same of it, and the first one's letter is the only one on a bus that knows duplicates.
    */
-  | { readonly _tag: "DeadLetter"; readonly letter: Omit<Outgoing, "id">; readonly shared?: boolean }
+  | { readonly _tag: "DeadLetter"; readonly deadLetter: Omit<OutgoingMessage, "id">; readonly shared?: boolean }
 
 export interface ConsumerOptions {
   /** Durable name, `[a-z0-9-]+`: processes that consume under one name share the work. */
@@ -77,7 +77,7 @@ export interface ConsumerOptions {
   /** Handlers that run at once in this process; never more are pulled than there are free slots. */
   readonly concurrency: number
   /** Slots shared with other consumers of this process: a permit is taken before a message is pulled. */
-  readonly gate?: Semaphore.Semaphore
+  readonly sharedPermits?: Semaphore.Semaphore
   /** How long the bus waits for a sign of life before it delivers elsewhere. Default 30 s. */
   readonly ackWait?: Duration.Duration
   /** The bus's own backstop against a message that is never settled. Default 10,000: waits count too. */
@@ -86,16 +86,16 @@ export interface ConsumerOptions {
    * Makes the dead letter of a message that was delivered `maxDeliveries` times and is still not settled. Without it
    * such a message is left where it lies.
    */
-  readonly exhausted?: (message: Stored) => Effect.Effect<Omit<Outgoing, "id">>
+  readonly onMaxDeliveries?: (message: StoredMessage) => Effect.Effect<Omit<OutgoingMessage, "id">>
 }
 
 export interface ConsumerDepth {
   /** Stored and not yet delivered. */
-  readonly waiting: number
+  readonly pending: number
   /** Delivered and not yet settled, in all processes. */
   readonly inFlight: number
   /** Age in milliseconds of the oldest message not yet handled; 0 when there is none. */
-  readonly oldestMillis: number
+  readonly oldestAgeMillis: number
 }
 
 export interface Consumer {
@@ -104,7 +104,7 @@ export interface Consumer {
   readonly depth: Effect.Effect<ConsumerDepth, TransientError | ConfigurationError>
 }
 
-export interface LiveMessage {
+export interface ReceivedMessage {
   readonly subject: string
   /** The duplicate key of an event; absent on live messages. */
   readonly id?: string
@@ -127,8 +127,8 @@ export class EventBus extends Context.Service<
   {
     /** Succeeds once the bus has the message. `PermanentError` code `too_large`; `TransientError` codes `unavailable`, `timeout`, `full`. */
     readonly publish: (
-      message: Outgoing,
-    ) => Effect.Effect<Receipt, TransientError | PermanentError | ConfigurationError>
+      message: OutgoingMessage,
+    ) => Effect.Effect<PublishAck, TransientError | PermanentError | ConfigurationError>
     /**
      * Starts a durable consumer that lives as long as the scope. Closing the scope stops pulling, interrupts the
      * running handlers and hands their messages back at once. A handler that dies is retried after 1 s and logged.
@@ -139,7 +139,7 @@ export class EventBus extends Context.Service<
     ) => Effect.Effect<Consumer, TransientError | ConfigurationError, R | Scope.Scope>
     /** Sends to whoever listens now; nothing is stored or acknowledged. */
     readonly broadcast: (
-      address: LiveAddress,
+      address: EphemeralAddress,
       body: Uint8Array,
       headers?: Headers,
     ) => Effect.Effect<void, TransientError | PermanentError>
@@ -149,9 +149,9 @@ export class EventBus extends Context.Service<
      * `onMessage` is called synchronously and in order; it must not block or throw.
      * A live topic may end in `*` (one token) or `>` (all that follow).
      */
-    readonly listen: (
-      address: EventAddress | LiveAddress | "all-events",
-      onMessage: (message: LiveMessage) => void,
+    readonly subscribe: (
+      address: EventAddress | EphemeralAddress | "all-events",
+      onMessage: (message: ReceivedMessage) => void,
       /** Called when something may have been missed: the connection was lost, or this listener was too slow. */
       onGap?: () => void,
     ) => Effect.Effect<void, TransientError | ConfigurationError, Scope.Scope>
@@ -159,9 +159,11 @@ export class EventBus extends Context.Service<
       /** Oldest first. */
       readonly list: (
         filter: DeadLetterFilter,
-      ) => Effect.Effect<ReadonlyArray<StoredLetter>, TransientError | ConfigurationError>
-      readonly get: (letterId: string) => Effect.Effect<StoredLetter, NotFound | TransientError | ConfigurationError>
-      readonly remove: (letterId: string) => Effect.Effect<void, NotFound | TransientError | ConfigurationError>
+      ) => Effect.Effect<ReadonlyArray<StoredDeadLetter>, TransientError | ConfigurationError>
+      readonly get: (
+        deadLetterId: string,
+      ) => Effect.Effect<StoredDeadLetter, NotFound | TransientError | ConfigurationError>
+      readonly remove: (deadLetterId: string) => Effect.Effect<void, NotFound | TransientError | ConfigurationError>
     }
     /**
      * Creates or checks everything the adapter stores in, also the queues of these consumers, so that a publisher can

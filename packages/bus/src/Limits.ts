@@ -5,7 +5,7 @@ import { Duration } from "effect"
 /** NATS accepts 1 MiB for headers and body together. */
 export const maxMessageBytes = 1_048_576
 /** A dead letter wraps the message it stands for. */
-export const maxLetterBytes = 4 * maxMessageBytes
+export const maxDeadLetterBytes = 4 * maxMessageBytes
 
 export const defaults = {
   /** How long a second message with the same id is recognised. */
@@ -14,7 +14,7 @@ export const defaults = {
   maxBytes: 4 * 1024 ** 3,
 } as const
 
-export const size = (body: Uint8Array, headers: Readonly<Record<string, string>> = {}): number => {
+export const messageBytes = (body: Uint8Array, headers: Readonly<Record<string, string>> = {}): number => {
   let total = body.byteLength
   for (const name in headers) total += name.length + (headers[name]?.length ?? 0) + 4
   return total

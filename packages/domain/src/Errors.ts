@@ -47,11 +47,11 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()
 /** What was asked for is not there. */
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {
   /** `object`, `key`, `dead letter`, … */
-  what: Schema.String,
+  resource: Schema.String,
   id: Schema.String,
 }) {
   override get message() {
-    return `${this.what} ${this.id} does not exist`
+    return `${this.resource} ${this.id} does not exist`
   }
 }
 
@@ -65,7 +65,7 @@ export class Conflict extends Schema.TaggedError<Conflict>()("Conflict", {
 }
 
 /** Input from outside that cannot be accepted as it is; `path` names the field, `""` the whole. */
-export class Rejected extends Schema.TaggedError<Rejected>()("Rejected", {
+export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", {
   reason: Schema.Literals(["undecodable", "invalid", "unknown_type", "unauthorized", "bad_signature", "too_large"]),
   path: Schema.String,
   message: Schema.String,

@@ -3,18 +3,18 @@
  * are ignored, and what is passed on is passed on as it came (`Received.json`).
  */
 import { Effect, Result, Schema, SchemaIssue } from "effect"
-import * as AsItStands from "./AsItStands.ts"
-import { Rejected } from "./Errors.ts"
+import * as SchemaFastPath from "./SchemaFastPath.ts"
+import { InvalidEvent } from "./Errors.ts"
 import {
   type AnyEvent,
-  catalogue,
+  eventRegistry,
   Envelope,
   type EventOf,
   type EventType,
   eventTypes,
   isEventType,
   schemaOf,
-} from "./Events.ts"
+} from "./EventRegistry.ts"
 
 /** The largest event in bytes; NATS refuses larger messages by default. */
 export const maxEventBytes = 1_000_000
@@ -22,40 +22,41 @@ export const maxEventBytes = 1_000_000
 /** Nesting deeper than this is refused: no publisher needs it, and it costs stack wherever JSON is walked. */
 export const maxDepth = 64
 
-export interface Received {
+export interface DecodedEvent {
   readonly event: AnyEvent
   /** The envelope as it came, unknown fields included. */
-  readonly json: Readonly<Record<string, unknown>>
+  readonly raw: Readonly<Record<string, unknown>>
 }
 
-const rejected = (reason: Rejected["reason"], path: string, message: string) => new Rejected({ reason, path, message })
+const invalidEvent = (reason: InvalidEvent["reason"], path: string, message: string) =>
+  new InvalidEvent({ reason, path, message })
 
-const pathText = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>): string =>
+const formatPath = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>): string =>
   path.map((part) => (typeof part === "object" ? String(part.key) : String(part))).join(".")
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const missing = "Missing key"
+const missingKey = "Missing key"
 
 /**
  * The fault's path, dotted, and its sentence. Of a choice that is the fault of the alternative that was meant, as far as
  * one can tell: that which fits furthest. Where none begins to fit, what each of them begins with is named.
  */
-export const describeFault = (error: Schema.SchemaError): { readonly path: string; readonly message: string } => {
+export const describeSchemaError = (error: Schema.SchemaError): { readonly path: string; readonly message: string } => {
   const issues = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
   const depth = Math.max(0, ...issues.map(({ path }) => path.length))
   // More than one come of a choice alone.
   const [first, ...others] = issues.filter(({ path }) => path.length === depth)
   if (first === undefined) return { path: "", message: error.message }
-  const told = first.message === missing ? others.find(({ message }) => message !== missing) : first
+  const told = first.message === missingKey ? others.find(({ message }) => message !== missingKey) : first
   if (told !== undefined || others.length === 0) {
     const { message, path } = told ?? first
-    return { path: pathText(path), message }
+    return { path: formatPath(path), message }
   }
-  const keys = new Set([first, ...others].map(({ path }) => pathText(path.slice(-1))))
+  const keys = new Set([first, ...others].map(({ path }) => formatPath(path.slice(-1))))
   return keys.size === 1
-    ? { path: pathText(first.path), message: missing }
-    : { path: pathText(first.path.slice(0, -1)), message: `Expected one of the keys ${[...keys].join(", ")}` }
+    ? { path: formatPath(first.path), message: missingKey }
+    : { path: formatPath(first.path.slice(0, -1)), message: `Expected one of the keys ${[...keys].join(", ")}` }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })
@@ -79,7 +80,7 @@ const mayBeTooDeep = (text: string): boolean => {
 }
 
 /** JSON text is walked without recursion first: `JSON.parse` itself is safe, what comes after it may recurse. */
-const textTooDeep = (text: string): boolean => {
+const isTextTooDeep = (text: string): boolean => {
   if (!mayBeTooDeep(text)) return false
   let depth = 0
   let quoted = false
@@ -96,26 +97,26 @@ const textTooDeep = (text: string): boolean => {
   return false
 }
 
-const refused = (reason: Rejected["reason"], path: string, message: string) =>
-  Result.fail(rejected(reason, path, message))
+const failInvalid = (reason: InvalidEvent["reason"], path: string, message: string) =>
+  Result.fail(invalidEvent(reason, path, message))
 
-const tooDeep = () => refused("undecodable", "", `the JSON is nested deeper than ${maxDepth} levels`)
+const failTooDeep = () => failInvalid("undecodable", "", `the JSON is nested deeper than ${maxDepth} levels`)
 
-const parse = (body: Uint8Array): Result.Result<unknown, Rejected> => {
+const parse = (body: Uint8Array): Result.Result<unknown, InvalidEvent> => {
   if (body.byteLength > maxEventBytes) {
-    return refused("too_large", "", `an event has at most ${maxEventBytes} bytes, this one has ${body.byteLength}`)
+    return failInvalid("too_large", "", `an event has at most ${maxEventBytes} bytes, this one has ${body.byteLength}`)
   }
   const text = Result.try(() => utf8.decode(body))
-  if (Result.isFailure(text)) return refused("undecodable", "", "the body is not valid UTF-8")
-  if (textTooDeep(text.success)) return tooDeep()
+  if (Result.isFailure(text)) return failInvalid("undecodable", "", "the body is not valid UTF-8")
+  if (isTextTooDeep(text.success)) return failTooDeep()
   const json = Result.try((): unknown => JSON.parse(text.success))
   return Result.isFailure(json)
-    ? refused("undecodable", "", "the body is not valid JSON")
+    ? failInvalid("undecodable", "", "the body is not valid JSON")
     : Result.succeed(json.success)
 }
 
 /** UTF-8 JSON to a value. */
-export const parseJson = (body: Uint8Array): Effect.Effect<unknown, Rejected> =>
+export const parseJson = (body: Uint8Array): Effect.Effect<unknown, InvalidEvent> =>
   Effect.suspend(() => Effect.fromResult(parse(body)))
 
 const decodeEnvelope = Schema.decodeUnknownResult(Envelope)
@@ -127,62 +128,68 @@ const decoderOf = <T extends EventType>(type: T): Decoder => {
   return decode as unknown as Decoder
 }
 const decoders = new Map<EventType, Decoder>(eventTypes.map((type) => [type, decoderOf(type)]))
-const quickWays = new Map(eventTypes.map((type) => [type, AsItStands.compile(schemaOf(type))]))
+const fastDecoders = new Map(eventTypes.map((type) => [type, SchemaFastPath.compile(schemaOf(type))]))
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** A value that is known not to be too deep, to an event. */
-const read = (json: Readonly<Record<string, unknown>>): Result.Result<Received, Rejected> => {
-  const given = json["event_type"]
-  const whole = typeof given === "string" && isEventType(given) ? decoders.get(given)?.(json) : undefined
+const decodeObject = (raw: Readonly<Record<string, unknown>>): Result.Result<DecodedEvent, InvalidEvent> => {
+  const given = raw["event_type"]
+  const whole = typeof given === "string" && isEventType(given) ? decoders.get(given)?.(raw) : undefined
   // Nearly every event is sound: the envelope is looked at apart only to name a fault.
-  if (whole !== undefined && Result.isSuccess(whole)) return Result.succeed({ event: whole.success, json })
-  const envelope = decodeEnvelope(json)
+  if (whole !== undefined && Result.isSuccess(whole)) return Result.succeed({ event: whole.success, raw })
+  const envelope = decodeEnvelope(raw)
   if (Result.isFailure(envelope)) {
-    const { path, message } = describeFault(envelope.failure)
-    return refused("invalid", path, message)
+    const { path, message } = describeSchemaError(envelope.failure)
+    return failInvalid("invalid", path, message)
   }
   const type = envelope.success.event_type
   const decode = isEventType(type) ? decoders.get(type) : undefined
   if (decode === undefined) {
-    return refused("unknown_type", "event_type", `no event has the type ${type}; there are ${eventTypes.join(", ")}`)
+    return failInvalid(
+      "unknown_type",
+      "event_type",
+      `no event has the type ${type}; there are ${eventTypes.join(", ")}`,
+    )
   }
-  const event = decode(json)
+  const event = decode(raw)
   if (Result.isFailure(event)) {
-    const { path, message } = describeFault(event.failure)
-    return refused("invalid", path, message)
+    const { path, message } = describeSchemaError(event.failure)
+    return failInvalid("invalid", path, message)
   }
-  return Result.succeed({ event: event.success, json })
+  return Result.succeed({ event: event.success, raw })
 }
 
 /** The same for what was parsed here, mostly without the Schema. */
-const readParsed = (json: Readonly<Record<string, unknown>>): Result.Result<Received, Rejected> => {
-  const given = json["event_type"]
-  const event = typeof given === "string" && isEventType(given) ? quickWays.get(given)?.(json) : undefined
-  return event === undefined || event === AsItStands.leave
-    ? read(json)
+const decodeParsed = (raw: Readonly<Record<string, unknown>>): Result.Result<DecodedEvent, InvalidEvent> => {
+  const given = raw["event_type"]
+  const event = typeof given === "string" && isEventType(given) ? fastDecoders.get(given)?.(raw) : undefined
+  return event === undefined || event === SchemaFastPath.fallback
+    ? decodeObject(raw)
     : // Accepted by the checks of this very type's schema.
-      Result.succeed({ event: event as AnyEvent, json })
+      Result.succeed({ event: event as AnyEvent, raw })
 }
 
-const noObject = () => refused("invalid", "", "an event is a JSON object")
+const failNotAnObject = () => failInvalid("invalid", "", "an event is a JSON object")
 
 /** A parsed value to an event. */
-export const decodeJson = (json: unknown): Effect.Effect<Received, Rejected> =>
+export const decodeJson = (json: unknown): Effect.Effect<DecodedEvent, InvalidEvent> =>
   Effect.suspend(() =>
-    Effect.fromResult(!isRecord(json) ? noObject() : isTooDeep(json, maxDepth) ? tooDeep() : read(json)),
+    Effect.fromResult(
+      !isRecord(json) ? failNotAnObject() : isTooDeep(json, maxDepth) ? failTooDeep() : decodeObject(json),
+    ),
   )
 
 /** {@link decode} at once, for those who decode many. */
-export const decodeResult = (body: Uint8Array): Result.Result<Received, Rejected> => {
+export const decodeResult = (body: Uint8Array): Result.Result<DecodedEvent, InvalidEvent> => {
   // The text's depth was judged before it was parsed: the value is not walked again.
   const json = parse(body)
   if (Result.isFailure(json)) return Result.fail(json.failure)
-  return isRecord(json.success) ? readParsed(json.success) : noObject()
+  return isRecord(json.success) ? decodeParsed(json.success) : failNotAnObject()
 }
 
-export const decode = (body: Uint8Array): Effect.Effect<Received, Rejected> =>
+export const decode = (body: Uint8Array): Effect.Effect<DecodedEvent, InvalidEvent> =>
   Effect.suspend(() => Effect.fromResult(decodeResult(body)))
 
 const encoder = new TextEncoder()
@@ -191,4 +198,5 @@ const encoder = new TextEncoder()
 export const encode = <T extends EventType>(event: EventOf<T>): Uint8Array => encoder.encode(JSON.stringify(event))
 
 /** The payload schema of a type, for those who show or document it. */
-export const payloadSchema = <T extends EventType>(type: T): (typeof catalogue)[T]["payload"] => catalogue[type].payload
+export const payloadSchema = <T extends EventType>(type: T): (typeof eventRegistry)[T]["payload"] =>
+  eventRegistry[type].payload

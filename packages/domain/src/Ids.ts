@@ -1,5 +1,5 @@
 /** Ids as they travel: publishers choose users' and media's ids, Armoricore makes those of events and messages. */
-import { Id, Uuid } from "./Wire.ts"
+import { Id, Uuid } from "./JsonCodecs.ts"
 
 export const UserId = Id
 export type UserId = typeof UserId.Type

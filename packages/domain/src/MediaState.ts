@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { MediaFailed, MediaPlayable, MediaReady, MediaStage, MediaUploaded } from "./events/media.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
-import { Timestamp } from "./Wire.ts"
+import { Timestamp } from "./JsonCodecs.ts"
 
 /** One try of one upload, and the object prefix that it writes below. */
 export const MediaAttempt = Schema.Struct({
@@ -24,14 +24,14 @@ export const MediaState = Schema.Struct({
   stage: MediaStage,
   percent: Schema.Finite,
   /** The newest `media.uploaded` event; `status`, `stage` and `percent` are about it. */
-  cause: EventId,
+  source_event_id: EventId,
   /** `media.uploaded` events by id, with the generation each got when it was first seen. */
   generations: Schema.Record(Schema.String, Schema.Int),
   /** Attempts whose objects may still be in storage. */
   attempts: Schema.Array(MediaAttempt),
   /** The attempt that is published; `ready` and `rungs` are about it. */
   version: Schema.optionalKey(MediaAttempt),
-  rungs: Schema.Array(
+  renditions: Schema.Array(
     Schema.Struct({ name: Schema.String, width: Schema.Int, height: Schema.Int, bandwidth: Schema.Int }),
   ),
   /** Wall milliseconds by stage. */

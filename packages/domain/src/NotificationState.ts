@@ -16,8 +16,8 @@
 import { Schema } from "effect"
 import { DeliveryStatus, NotificationType, WebPushSubscription } from "./events/notification.ts"
 
-export const Channel = Schema.Literals(["fcm", "apns", "web_push", "email"])
-export type Channel = typeof Channel.Type
+export const NotificationChannel = Schema.Literals(["fcm", "apns", "web_push", "email"])
+export type NotificationChannel = typeof NotificationChannel.Type
 
 /** Where a delivery goes; exactly what the channel's providers need. */
 export const Target = Schema.Union([
@@ -27,7 +27,7 @@ export const Target = Schema.Union([
 ])
 export type Target = typeof Target.Type
 
-export const statuses = [
+export const deliveryStatuses = [
   "requested",
   "sending",
   "unknown",
@@ -39,17 +39,17 @@ export const statuses = [
   "bounced",
   "complained",
 ] as const
-export const Status = Schema.Literals(statuses)
+export const Status = Schema.Literals(deliveryStatuses)
 export type Status = typeof Status.Type
 
 /** Orders states by how much they say. */
-export const rankOf = (status: Status): number => statuses.indexOf(status)
+export const statusRank = (status: Status): number => deliveryStatuses.indexOf(status)
 
 /** One delivery, under the key `{notification id}.{channel}.{first 16 hex digits of SHA-256 of the target}`. */
 export const DeliveryState = Schema.Struct({
   delivery_id: Schema.String,
   notification_id: Schema.String,
-  channel: Channel,
+  channel: NotificationChannel,
   status: Status,
   /** Calls to a provider so far. */
   attempt: Schema.Int,
@@ -66,8 +66,8 @@ export const DeliveryState = Schema.Struct({
   /** A failure that another try may mend: a replay of its dead letter sends again. */
   retryable: Schema.optionalKey(Schema.Boolean),
   /** The target will never be good again; the backend is told. */
-  target_dead: Schema.optionalKey(Schema.Boolean),
-  dead_since: Schema.optionalKey(Schema.Finite),
+  target_invalid: Schema.optionalKey(Schema.Boolean),
+  invalid_since: Schema.optionalKey(Schema.Finite),
   updated_at: Schema.String,
 })
 export type DeliveryState = typeof DeliveryState.Type
@@ -76,8 +76,8 @@ export type DeliveryState = typeof DeliveryState.Type
  * The first calls for many targets of one notification, under `{notification id}.volley.{index of its first target}`. It is
  * made before the first call: a target of it without an outcome may have been sent to.
  */
-export const VolleyState = Schema.Struct({
-  volley_id: Schema.String,
+export const PushBatchState = Schema.Struct({
+  batch_id: Schema.String,
   outcomes: Schema.Array(
     Schema.Struct({
       /** Of the target in the notification. */
@@ -87,15 +87,15 @@ export const VolleyState = Schema.Struct({
       provider: Schema.String,
       provider_id: Schema.optionalKey(Schema.String),
       reason: Schema.optionalKey(Schema.String),
-      target_dead: Schema.optionalKey(Schema.Boolean),
-      dead_since: Schema.optionalKey(Schema.Finite),
+      target_invalid: Schema.optionalKey(Schema.Boolean),
+      invalid_since: Schema.optionalKey(Schema.Finite),
       not_before: Schema.optionalKey(Schema.Finite),
       /** The call failed, and counts as a try. */
-      tried: Schema.optionalKey(Schema.Literal(true)),
+      counts_as_attempt: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
 })
-export type VolleyState = typeof VolleyState.Type
+export type PushBatchState = typeof PushBatchState.Type
 
 export const Attachment = Schema.Struct({
   file_path: Schema.String,
@@ -105,7 +105,7 @@ export const Attachment = Schema.Struct({
 export type Attachment = typeof Attachment.Type
 
 /** What is to be said, made ready for every channel when the notification came in. */
-export const Content = Schema.Struct({
+export const NotificationContent = Schema.Struct({
   title: Schema.String,
   text: Schema.String,
   /** E-mail with a template only: other pages are made from the text. */
@@ -117,10 +117,10 @@ export const Content = Schema.Struct({
   /** Epoch milliseconds. */
   expires_at: Schema.optionalKey(Schema.Finite),
 })
-export type Content = typeof Content.Type
+export type NotificationContent = typeof NotificationContent.Type
 
 /** As events tell it. */
-export const Summary = Schema.Struct({
+export const StoredDeliverySummary = Schema.Struct({
   channel: Schema.String,
   provider: Schema.String,
   status: DeliveryStatus,
@@ -129,12 +129,12 @@ export const Summary = Schema.Struct({
 })
 
 /** A target with what became of it so far; `summary` is set once the delivery is final. */
-export const Planned = Schema.Struct({
+export const DeliveryEntry = Schema.Struct({
   delivery_id: Schema.String,
   target: Target,
-  summary: Schema.optionalKey(Summary),
+  summary: Schema.optionalKey(StoredDeliverySummary),
 })
-export type Planned = typeof Planned.Type
+export type DeliveryEntry = typeof DeliveryEntry.Type
 
 export const NotificationState = Schema.Struct({
   notification_id: Schema.String,
@@ -143,10 +143,10 @@ export const NotificationState = Schema.Struct({
   /** `sent` if any delivery was, else `failed`; `pending` until all are final. */
   status: Schema.Literals(["pending", "sent", "failed"]),
   /** The `notification.requested` event. */
-  cause: Schema.String,
+  source_event_id: Schema.String,
   request_id: Schema.optionalKey(Schema.String),
-  content: Content,
-  deliveries: Schema.Array(Planned),
+  content: NotificationContent,
+  deliveries: Schema.Array(DeliveryEntry),
   /** Why there is no delivery at all. */
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
   requested_at: Schema.Finite,
@@ -161,7 +161,7 @@ export const InboxMessage = Schema.Struct({
   message_id: Schema.String,
   user_id: Schema.String,
   notification_id: Schema.String,
-  channel: Channel,
+  channel: NotificationChannel,
   to: Schema.String,
   title: Schema.String,
   text: Schema.String,

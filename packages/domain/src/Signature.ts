@@ -6,7 +6,7 @@ import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
 import { Effect, Option, Redacted } from "effect"
-import { Rejected } from "./Errors.ts"
+import { InvalidEvent } from "./Errors.ts"
 
 export const signatureHeader = "Armoricore-Signature"
 export const toleranceSeconds = 300
@@ -21,19 +21,19 @@ export const sign = (keyId: string, secret: Redacted.Redacted<string>, timestamp
   `keyid=${keyId},t=${timestamp},v1=${bytesToHex(mac(secret, timestamp, body))}`
 
 /** Takes the same time whatever differs. */
-const equal = (a: Uint8Array, b: Uint8Array): boolean => {
+const constantTimeEqual = (a: Uint8Array, b: Uint8Array): boolean => {
   let difference = a.byteLength ^ b.byteLength
   for (const [index, byte] of a.entries()) difference |= byte ^ (b[index] ?? 0)
   return difference === 0
 }
 
-interface Parts {
+interface ParsedSignature {
   readonly keyId: string
   readonly timestamp: number
   readonly mac: Uint8Array
 }
 
-const parse = (header: string): Option.Option<Parts> => {
+const parse = (header: string): Option.Option<ParsedSignature> => {
   const fields = new Map(
     header.split(",").map((field) => {
       const at = field.indexOf("=")
@@ -48,8 +48,8 @@ const parse = (header: string): Option.Option<Parts> => {
   return Option.some({ keyId, timestamp: Number(timestamp), mac: hexToBytes(digest) })
 }
 
-const refuse = (message: string) =>
-  Effect.fail(new Rejected({ reason: "bad_signature", path: signatureHeader, message }))
+const badSignature = (message: string) =>
+  Effect.fail(new InvalidEvent({ reason: "bad_signature", path: signatureHeader, message }))
 
 /** Succeeds with the key's id. `arrivedAt` (epoch milliseconds) is when the bus or the server received it, so that a backlog stays valid. */
 export const verify = (
@@ -57,18 +57,18 @@ export const verify = (
   header: string | undefined,
   body: Uint8Array,
   arrivedAt: number,
-): Effect.Effect<string, Rejected> =>
+): Effect.Effect<string, InvalidEvent> =>
   Effect.suspend(() => {
-    if (header === undefined) return refuse("the event is not signed; sign it with a key of EVENT_SIGNING_KEYS")
+    if (header === undefined) return badSignature("the event is not signed; sign it with a key of EVENT_SIGNING_KEYS")
     const parts = parse(header)
-    if (Option.isNone(parts)) return refuse("the signature is not of the form keyid=ID,t=UNIXSECONDS,v1=HEX")
+    if (Option.isNone(parts)) return badSignature("the signature is not of the form keyid=ID,t=UNIXSECONDS,v1=HEX")
     const { keyId, timestamp } = parts.value
     const secret = keys.get(keyId)
-    if (secret === undefined) return refuse(`no signing key has the id ${keyId}`)
+    if (secret === undefined) return badSignature(`no signing key has the id ${keyId}`)
     if (Math.abs(arrivedAt / 1000 - timestamp) > toleranceSeconds) {
-      return refuse(`the signature is more than ${toleranceSeconds} s away from its arrival; sign when you send`)
+      return badSignature(`the signature is more than ${toleranceSeconds} s away from its arrival; sign when you send`)
     }
-    return equal(parts.value.mac, mac(secret, timestamp, body))
+    return constantTimeEqual(parts.value.mac, mac(secret, timestamp, body))
       ? Effect.succeed(keyId)
-      : refuse("the signature does not match the body")
+      : badSignature("the signature does not match the body")
   })

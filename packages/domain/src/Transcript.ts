@@ -6,7 +6,7 @@ import { Schema } from "effect"
 import { Failure } from "./events/failure.ts"
 import { TranscriptionRequested } from "./events/transcription.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
-import { Timestamp } from "./Wire.ts"
+import { Timestamp } from "./JsonCodecs.ts"
 
 /** Seconds from the start of the recording, to the millisecond. */
 const Seconds = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
@@ -32,14 +32,14 @@ export const TranscriptCue = Schema.Struct({
 export type TranscriptCue = typeof TranscriptCue.Type
 
 /** A rule of readable captions that a cue does not keep. */
-export const CueFault = Schema.Struct({
+export const CueViolation = Schema.Struct({
   /** Position of the cue, from 0. */
   cue: Schema.Int,
   rule: Schema.Literals(["line_length", "lines", "reading_speed", "too_short", "too_long", "gap"]),
   /** What was measured, in the rule's unit: characters, lines, characters per second, seconds. */
   measured: Schema.Finite,
 })
-export type CueFault = typeof CueFault.Type
+export type CueViolation = typeof CueViolation.Type
 
 /** The transcript's document, `transcript.json` beside the caption files. */
 export const Transcript = Schema.Struct({
@@ -53,7 +53,7 @@ export const Transcript = Schema.Struct({
   duration: Seconds,
   words: Schema.Array(TranscriptWord),
   cues: Schema.Array(TranscriptCue),
-  faults: Schema.Array(CueFault),
+  faults: Schema.Array(CueViolation),
   /** Why an engine did not do its part, or what was left out as invented; one sentence each. */
   notes: Schema.Array(Schema.String),
 })
@@ -82,7 +82,7 @@ export const TranscriptState = Schema.Struct({
   /** 0 to 100 over the whole job. */
   percent: Schema.Finite,
   /** The newest request's event. */
-  cause: EventId,
+  source_event_id: EventId,
   requested_at: Timestamp,
   /** What the newest request asked for, so that it can be made again. */
   request: Schema.optionalKey(TranscriptionRequested),

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { hostname, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
-export interface OwnerNote {
+export interface OwnerFile {
   readonly pid: number
   readonly host: string
   readonly startedAt: string
@@ -19,7 +19,7 @@ export interface OwnerNote {
 const maxSocketPath = 100
 
 export const databasePath = (folder: string): string => join(folder, "engine.sqlite")
-const notePath = (folder: string): string => join(folder, "owner.json")
+const ownerFilePath = (folder: string): string => join(folder, "owner.json")
 
 /**
  * Part by part, because Node's own recursive mkdir never returns below file systems that refuse new folders with
@@ -37,32 +37,32 @@ export const create = (folder: string): void => {
   }
 }
 
-export const readNote = (folder: string): OwnerNote | undefined => {
+export const readOwnerFile = (folder: string): OwnerFile | undefined => {
   try {
-    const note: unknown = JSON.parse(readFileSync(notePath(folder), "utf8"))
-    return isNote(note) ? note : undefined
+    const note: unknown = JSON.parse(readFileSync(ownerFilePath(folder), "utf8"))
+    return isOwnerFile(note) ? note : undefined
   } catch {
     // No note, or one that a crash left half-written: then nobody can be named.
     return undefined
   }
 }
 
-export const writeNote = (folder: string, socket: string): void =>
+export const writeOwnerFile = (folder: string, socket: string): void =>
   writeFileSync(
-    notePath(folder),
+    ownerFilePath(folder),
     JSON.stringify({ pid: process.pid, host: hostname(), startedAt: new Date().toISOString(), socket }),
     { mode: 0o600 },
   )
 
-export const removeNote = (folder: string): void => rmSync(notePath(folder), { force: true })
+export const removeOwnerFile = (folder: string): void => rmSync(ownerFilePath(folder), { force: true })
 
 /** Where a new owner listens. A socket left by a dead owner is removed. */
 export const newSocketPath = (folder: string): string => {
   const usual = join(folder, "engine.sock")
   rmSync(usual, { force: true })
-  const former = readNote(folder)?.socket
-  if (former !== undefined && former !== usual && former.startsWith(shortPrefix())) removeSocket(folder, former)
-  return Buffer.byteLength(usual) <= maxSocketPath ? usual : join(mkdtempSync(shortPrefix()), "engine.sock")
+  const former = readOwnerFile(folder)?.socket
+  if (former !== undefined && former !== usual && former.startsWith(shortSocketPrefix())) removeSocket(folder, former)
+  return Buffer.byteLength(usual) <= maxSocketPath ? usual : join(mkdtempSync(shortSocketPrefix()), "engine.sock")
 }
 
 export const removeSocket = (folder: string, socket: string): void => {
@@ -71,9 +71,9 @@ export const removeSocket = (folder: string, socket: string): void => {
 }
 
 /** Only folders below this prefix are ours to remove. */
-const shortPrefix = (): string => join(tmpdir(), "armoricore-socket-")
+const shortSocketPrefix = (): string => join(tmpdir(), "armoricore-socket-")
 
-const isNote = (note: unknown): note is OwnerNote =>
+const isOwnerFile = (note: unknown): note is OwnerFile =>
   typeof note === "object" &&
   note !== null &&
   "pid" in note &&

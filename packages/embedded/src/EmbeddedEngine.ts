@@ -8,7 +8,7 @@
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Effect, Layer, Schedule, type Scope, type Stream, SubscriptionRef } from "effect"
 import { resolve } from "node:path"
-import { Link } from "./Link.ts"
+import { EngineClient } from "./EngineClient.ts"
 import type { Operations } from "./Operations.ts"
 import * as Transport from "./Transport.ts"
 
@@ -34,9 +34,9 @@ export interface EngineModule<Ops extends Operations> {
    * from when the effect returns until the scope closes. `onNotice` must not block or throw. With `exact` of that topic
    * alone, which costs no more when there are very many.
    */
-  readonly notices: (
+  readonly subscribe: (
     prefix: string,
-    onNotice: (topic: string, data: unknown) => void,
+    onNotification: (topic: string, data: unknown) => void,
     options?: { readonly exact?: boolean },
   ) => Effect.Effect<void, EngineError, Scope.Scope>
 }
@@ -51,12 +51,12 @@ export class EmbeddedEngine extends Context.Service<
      * Names this ownership of the folder; undefined for those who share it. Only one process can own it, so what was
      * marked with another name belongs to a process that has ended.
      */
-    readonly ownership: string | undefined
+    readonly ownerId: string | undefined
     /** Registers an operations module, migrates its tables and returns the way to call it. */
     readonly module: <Ops extends Operations>(source: ModuleSource) => Effect.Effect<EngineModule<Ops>, EngineError>
     readonly connected: Effect.Effect<boolean>
     /** The current state first, then each change. While not connected, calls fail with `unavailable` and notices are missed. */
-    readonly connections: Stream.Stream<boolean>
+    readonly connectedChanges: Stream.Stream<boolean>
   }
 >()("@armoricore/embedded/EmbeddedEngine") {}
 
@@ -65,11 +65,11 @@ export interface EngineOptions {
 }
 
 /** How long a former owner may take to end. */
-const patience = 2_000
+const ownerLockTimeout = 2_000
 
 /** Owns the folder; a ConfigurationError names the owner when there is one already. */
 export const layerOwner = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngine, EngineError> =>
-  Layer.effect(EmbeddedEngine, make(folder, "owner", patience))
+  Layer.effect(EmbeddedEngine, make(folder, "owner", ownerLockTimeout))
 
 /** Shares the folder of a running owner; a ConfigurationError says so when there is none. */
 export const layerClient = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngine, EngineError> =>
@@ -90,25 +90,25 @@ export const layerShared = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngi
     ),
   )
 
-const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client", patience: number) {
+const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client", lockTimeout: number) {
   const folder = resolve(given)
   const connected = yield* SubscriptionRef.make(false)
-  const link = new Link(connected)
-  yield* link.open(role === "owner" ? Transport.thread({ folder, patience }) : Transport.socket(folder))
+  const client = new EngineClient(connected)
+  yield* client.connect(role === "owner" ? Transport.thread({ folder, lockTimeout }) : Transport.socket(folder))
   return EmbeddedEngine.of({
     folder,
     role,
-    ownership: role === "owner" ? crypto.randomUUID() : undefined,
+    ownerId: role === "owner" ? crypto.randomUUID() : undefined,
     module: Effect.fnUntraced(function* <Ops extends Operations>(source: ModuleSource) {
-      yield* link.register(source.name, source.url.href, source.options ?? {})
+      yield* client.register(source.name, source.url.href, source.options ?? {})
       const module: EngineModule<Ops> = {
         call: <Name extends keyof Ops & string>(operation: Name, args: Parameters<Ops[Name]>[1]) =>
           // What comes back through the thread is what the operation of that name returned.
-          link.call(source.name, operation, args) as Effect.Effect<ReturnType<Ops[Name]>, EngineError>,
-        notices: (prefix, onNotice, options) =>
+          client.call(source.name, operation, args) as Effect.Effect<ReturnType<Ops[Name]>, EngineError>,
+        subscribe: (prefix, onNotice, options) =>
           Effect.asVoid(
             Effect.acquireRelease(
-              link.listen(
+              client.subscribe(
                 `${source.name}/${prefix}`,
                 ({ topic, data }) => onNotice(topic, data),
                 options?.exact === true,
@@ -120,6 +120,6 @@ const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client
       return module
     }),
     connected: SubscriptionRef.get(connected),
-    connections: SubscriptionRef.changes(connected),
+    connectedChanges: SubscriptionRef.changes(connected),
   })
 })

@@ -9,7 +9,7 @@
 export type SqlValue = null | number | bigint | string | Uint8Array
 
 export interface EngineDatabase {
-  readonly run: (sql: string, ...parameters: ReadonlyArray<SqlValue>) => Written
+  readonly run: (sql: string, ...parameters: ReadonlyArray<SqlValue>) => RunResult
   /** The first row. The caller names the row's shape: it is what the statement selects. */
   readonly get: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) => Row | undefined
   readonly all: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) => ReadonlyArray<Row>
@@ -17,16 +17,16 @@ export interface EngineDatabase {
   readonly usedBytes: () => number
 }
 
-export interface Written {
+export interface RunResult {
   readonly changes: number
-  readonly lastRow: number
+  readonly lastInsertRowid: number
 }
 
 export interface OperationContext {
   /** As given by the first process that registered the module with this owner. */
   readonly options: Readonly<Record<string, number>>
   /** Whether anybody listens to this topic: spares making a notice that nobody gets. */
-  readonly wants: (topic: string) => boolean
+  readonly hasSubscribers: (topic: string) => boolean
   /** Sends a notice to every listener of the topic, in every process, once the transaction is committed. */
   readonly emit: (topic: string, data?: unknown) => void
 }

@@ -7,7 +7,7 @@ import { deserialize, serialize } from "node:v8"
 /** Id, module, operation, arguments. The module `""` holds the engine's own operations. */
 export type Request = readonly [id: number, module: string, operation: string, args: unknown]
 
-export interface Fault {
+export interface EngineFailure {
   /** `full`, `unavailable`: transient. `configuration`: an operator must act. `defect`: a bug. */
   readonly kind: "full" | "unavailable" | "configuration" | "defect"
   readonly message: string
@@ -15,16 +15,16 @@ export interface Fault {
 
 export type Reply =
   | readonly [id: number, ok: true, value: unknown]
-  | readonly [id: number, ok: false, fault: Fault]
+  | readonly [id: number, ok: false, fault: EngineFailure]
   | readonly [id: 0, module: string, topic: string, data: unknown]
 
 /** The thread's first message. */
-export type Greeting = { readonly ready: true } | { readonly refused: Fault; readonly busy: boolean }
+export type Handshake = { readonly ready: true } | { readonly refused: EngineFailure; readonly busy: boolean }
 
 export interface ThreadOptions {
   readonly folder: string
   /** How long to wait for a former owner that is just ending, in milliseconds. */
-  readonly patience: number
+  readonly lockTimeout: number
 }
 
 export const maxFrameBytes = 256 * 1024 * 1024
@@ -40,24 +40,24 @@ export const encode = (batch: ReadonlyArray<unknown>): Buffer => {
 /** Collects chunks and hands out whole batches; the answer is false when the other side does not speak this protocol. */
 export const decoder = (onBatch: (batch: ReadonlyArray<unknown>) => void): ((chunk: Buffer) => boolean) => {
   let chunks: Array<Buffer> = []
-  let held = 0
-  let wanted = 4
+  let buffered = 0
+  let needed = 4
   return (chunk) => {
     chunks.push(chunk)
-    held += chunk.byteLength
+    buffered += chunk.byteLength
     // Joined only once a whole batch is there: a large one would otherwise be copied with every chunk.
-    while (held >= wanted) {
+    while (buffered >= needed) {
       const joined = Buffer.concat(chunks)
       const length = joined.readUInt32BE(0)
       if (length > maxFrameBytes) return false
       chunks = [joined]
-      wanted = 4 + length
-      if (held < wanted) break
-      const batch: unknown = deserialize(joined.subarray(4, wanted))
+      needed = 4 + length
+      if (buffered < needed) break
+      const batch: unknown = deserialize(joined.subarray(4, needed))
       if (!Array.isArray(batch)) return false
-      chunks = [joined.subarray(wanted)]
-      held -= wanted
-      wanted = 4
+      chunks = [joined.subarray(needed)]
+      buffered -= needed
+      needed = 4
       onBatch(batch)
     }
     return true

@@ -6,7 +6,15 @@ import { Worker } from "node:worker_threads"
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import * as DataFolder from "./DataFolder.ts"
-import { type Fault, type Greeting, type Reply, type Request, type ThreadOptions, decoder, encode } from "./Protocol.ts"
+import {
+  type EngineFailure,
+  type Handshake,
+  type Reply,
+  type Request,
+  type ThreadOptions,
+  decoder,
+  encode,
+} from "./Protocol.ts"
 
 export interface Transport {
   readonly send: (batch: ReadonlyArray<Request>) => void
@@ -14,13 +22,13 @@ export interface Transport {
   readonly close: Effect.Effect<void>
 }
 
-export interface Handlers {
+export interface TransportHandlers {
   readonly onBatch: (batch: ReadonlyArray<Reply>) => void
   /** Called once, when the way is gone. */
   readonly onClose: () => void
 }
 
-export type Dial = (handlers: Handlers) => Effect.Effect<Transport, TransientError | ConfigurationError>
+export type Connect = (handlers: TransportHandlers) => Effect.Effect<Transport, TransientError | ConfigurationError>
 
 /** The settings of a data folder stand in one variable, so messages may name it. */
 const setting = "ARMORICORE_DATA_DIR"
@@ -30,26 +38,26 @@ export const unavailable = (message: string): TransientError =>
 
 /** Starts the thread, which takes the folder's lock. */
 export const thread =
-  (options: ThreadOptions): Dial =>
+  (options: ThreadOptions): Connect =>
   (handlers) =>
     Effect.callback<Transport, TransientError | ConfigurationError>((resume) => {
       // In the checkout this file is TypeScript, in a packed package JavaScript; the thread has the same ending.
       const entry = new URL(`./thread/main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
       const worker = new Worker(entry, { workerData: options, execArgv: [] })
       const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
-      let greeted = false
+      let isReady = false
       worker.on("error", (cause) => resume(Effect.fail(unavailable(`The engine's thread failed: ${cause.message}`))))
       worker.once("exit", () => {
         resume(Effect.fail(unavailable("The engine's thread ended")))
         handlers.onClose()
       })
-      worker.on("message", (message: Greeting | ReadonlyArray<Reply>) => {
-        if (greeted) return handlers.onBatch(message as ReadonlyArray<Reply>)
-        greeted = true
-        const greeting = message as Greeting
+      worker.on("message", (message: Handshake | ReadonlyArray<Reply>) => {
+        if (isReady) return handlers.onBatch(message as ReadonlyArray<Reply>)
+        isReady = true
+        const greeting = message as Handshake
         resume(
           "refused" in greeting
-            ? Effect.fail(greeting.busy ? owned(options.folder) : failure(greeting.refused))
+            ? Effect.fail(greeting.busy ? folderInUse(options.folder) : errorFrom(greeting.refused))
             : Effect.succeed({
                 send: (batch) => worker.postMessage(batch, []),
                 close: Effect.promise(() => {
@@ -64,10 +72,10 @@ export const thread =
 
 /** Connects to the owner's socket. */
 export const socket =
-  (folder: string): Dial =>
+  (folder: string): Connect =>
   (handlers) =>
     Effect.callback<Transport, TransientError | ConfigurationError>((resume) => {
-      const note = DataFolder.readNote(folder)
+      const note = DataFolder.readOwnerFile(folder)
       if (note === undefined) return resume(Effect.fail(unavailable(`No process serves the data folder ${folder}`)))
       const connection = connect(note.socket)
       const closed = new Promise<void>((resolve) => connection.once("close", () => resolve()))
@@ -93,8 +101,8 @@ export const socket =
       return Effect.sync(() => connection.destroy())
     })
 
-const owned = (folder: string): ConfigurationError => {
-  const note = DataFolder.readNote(folder)
+const folderInUse = (folder: string): ConfigurationError => {
+  const note = DataFolder.readOwnerFile(folder)
   const owner = note === undefined ? "another process" : `process ${note.pid} on ${note.host} (since ${note.startedAt})`
   return new ConfigurationError({
     setting,
@@ -103,7 +111,7 @@ const owned = (folder: string): ConfigurationError => {
 }
 
 /** A fault that the thread reported, as the error its recovery asks for. */
-export const failure = (fault: Fault): TransientError | ConfigurationError => {
+export const errorFrom = (fault: EngineFailure): TransientError | ConfigurationError => {
   switch (fault.kind) {
     case "configuration":
       return new ConfigurationError({ setting, message: fault.message })

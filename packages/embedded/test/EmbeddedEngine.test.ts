@@ -9,10 +9,10 @@ import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as DataFolder from "../src/DataFolder.ts"
 import { EmbeddedEngine, layerClient, layerOwner, layerShared } from "../src/EmbeddedEngine.ts"
 import { encode } from "../src/Protocol.ts"
-import { path as child } from "./support/child.ts"
-import type { operations } from "./support/tally.ts"
+import { path as child } from "./support/EngineProcess.ts"
+import type { operations } from "./support/TallyOperations.ts"
 
-const url = new URL("./support/tally.ts", import.meta.url)
+const url = new URL("./support/TallyOperations.ts", import.meta.url)
 const tally = Effect.gen(function* () {
   return yield* (yield* EmbeddedEngine).module<typeof operations>({ name: "tally", url })
 })
@@ -95,9 +95,9 @@ it.live("an operation that throws is undone alone, with its notices", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
     yield* Effect.gen(function* () {
-      const { call, notices } = yield* tally
+      const { call, subscribe } = yield* tally
       const heard: Array<string> = []
-      yield* notices("added.", (topic) => heard.push(topic))
+      yield* subscribe("added.", (topic) => heard.push(topic))
       const exits = yield* Effect.all(
         [
           Effect.exit(call("add", { text: "a" })),
@@ -133,9 +133,9 @@ it.live("another process shares calls and notices through the socket, open to th
   Effect.gen(function* () {
     const folder = yield* newFolder
     yield* Effect.gen(function* () {
-      const { call, notices } = yield* tally
+      const { call, subscribe } = yield* tally
       const heard = yield* Deferred.make<string>()
-      yield* notices("added.", (topic) => Deferred.doneUnsafe(heard, Effect.succeed(topic)))
+      yield* subscribe("added.", (topic) => Deferred.doneUnsafe(heard, Effect.succeed(topic)))
       const client = run("client", folder)
       assert.strictEqual(yield* client.closed, 0)
       assert.strictEqual(yield* Deferred.await(heard), "added.from-client")
@@ -194,7 +194,7 @@ it.live("an owner that is slow to end takes nothing of the next one along", () =
     const owner = yield* Scope.make()
     yield* Layer.buildWithScope(layerOwner({ folder }), owner)
     // Somebody who shares the folder and does not hear that its owner ends.
-    const socket = DataFolder.readNote(folder)?.socket ?? ""
+    const socket = DataFolder.readOwnerFile(folder)?.socket ?? ""
     const slow = connect({ path: socket, allowHalfOpen: true })
     slow.write(encode([[1, "", "listen", { name: "tally/", exact: false }]]))
     yield* Effect.promise(() => once(slow, "data"))
@@ -202,7 +202,7 @@ it.live("an owner that is slow to end takes nothing of the next one along", () =
     yield* Effect.gen(function* () {
       yield* Effect.sync(() => slow.end())
       yield* Fiber.join(ending)
-      assert.isTrue(existsSync(DataFolder.readNote(folder)?.socket ?? ""))
+      assert.isTrue(existsSync(DataFolder.readOwnerFile(folder)?.socket ?? ""))
       yield* Effect.provide(Effect.asVoid(EmbeddedEngine), layerClient({ folder }))
     }).pipe(Effect.provide(Layer.fresh(layerOwner({ folder }))))
   }),
@@ -212,7 +212,7 @@ it.live("a folder whose path is too long for a socket is shared all the same", (
   Effect.gen(function* () {
     const folder = join(yield* newFolder, "x".repeat(120))
     yield* Effect.gen(function* () {
-      assert.notInclude(DataFolder.readNote(folder)?.socket ?? "", folder)
+      assert.notInclude(DataFolder.readOwnerFile(folder)?.socket ?? "", folder)
       const { call } = yield* tally
       assert.strictEqual(yield* call("add", { text: "far" }), 1)
     }).pipe(Effect.provide(layerClient({ folder })), Effect.provide(layerOwner({ folder })))

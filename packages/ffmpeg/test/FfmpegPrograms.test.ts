@@ -1,10 +1,10 @@
-import { FfmpegPrograms, howToGetIt, report } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { FfmpegPrograms, installHint, report } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import * as Programs from "@armoricore/testing/Programs"
 
-const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+const missing = [Programs.requireProgram("ffmpeg"), Programs.requireProgram("ffprobe")].some((need) => need.missing)
 
 const build = (options: Parameters<typeof FfmpegPrograms.layer>[0]) =>
   FfmpegPrograms.pipe(Effect.provide(FfmpegPrograms.layer(options)), Effect.provide(NodeServices.layer))
@@ -48,7 +48,7 @@ describe("FfmpegPrograms", () => {
   )
 
   it("says in one sentence how to get one", () => {
-    assert.strictEqual(howToGetIt.split(". ").length, 1)
-    assert.include(howToGetIt, "FFMPEG_PATH")
+    assert.strictEqual(installHint.split(". ").length, 1)
+    assert.include(installHint, "FFMPEG_PATH")
   })
 })

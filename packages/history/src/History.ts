@@ -4,7 +4,7 @@
  *
  * - A `seq` grows within its room, with or without gaps, and is never used twice.
  * - An `id` stands once in a room: adding it again gives what was added first. Every adapter recognises it for at least
- *   {@link idWindow}, most for as long as the item is kept.
+ *   {@link dedupWindow}, most for as long as the item is kept.
  * - `complete: false` says that something behind `since` was kept once and is gone (retention, a lost store), or does
  *   not fit the limit. What moderation removed is not missed.
  *
@@ -13,35 +13,35 @@
 import { type ConfigurationError, PermanentError, type PortError, type TransientError } from "@armoricore/domain/Errors"
 import { Context, Duration, Effect, type Scope } from "effect"
 
-export interface Item {
+export interface HistoryItem {
   readonly seq: number
   readonly id: string
   readonly body: Uint8Array
 }
 
-export type Appended =
+export type AppendResult =
   /** `fresh: false`: this id was there before, and `item` is what it was added with. */
-  | { readonly _tag: "Kept"; readonly item: Item; readonly fresh: boolean }
+  | { readonly _tag: "Kept"; readonly item: HistoryItem; readonly fresh: boolean }
   /** This id was removed, and stays so. */
   | { readonly _tag: "Removed" }
 
 /** An item as those hear of it who follow its room. */
-export interface Added {
-  readonly item: Item
+export interface AppendNotification {
+  readonly item: HistoryItem
   /** The number of the room's item before it, 0 where there was none: whoever did not hear of that one reads it. */
-  readonly previous: number
+  readonly previousSeq: number
 }
 
-export interface Page {
+export interface ReadOptions {
   /** Only items behind this `seq`; default 0, all of them. */
   readonly since?: number
   /** The latest so many. */
   readonly limit: number
 }
 
-export interface Stretch {
+export interface HistoryPage {
   /** Ascending. */
-  readonly items: ReadonlyArray<Item>
+  readonly items: ReadonlyArray<HistoryItem>
   /** Nothing behind `since` is missing. */
   readonly complete: boolean
 }
@@ -50,16 +50,16 @@ export class History extends Context.Service<
   History,
   {
     /** Succeeds once the item is as durable as the adapter is. Items that are added one after the other keep that order. */
-    readonly append: (room: string, id: string, body: Uint8Array) => Effect.Effect<Appended, PortError>
-    readonly read: (room: string, page: Page) => Effect.Effect<Stretch, PortError>
+    readonly append: (room: string, id: string, body: Uint8Array) => Effect.Effect<AppendResult, PortError>
+    readonly read: (room: string, page: ReadOptions) => Effect.Effect<HistoryPage, PortError>
     /**
      * Hears of everything that any process adds to the room, from when it returns until the scope closes, at most once
      * and mostly in the order of numbers. `onGap` says that something may have been missed: then read. Both are called
      * synchronously and must not block or throw.
      */
-    readonly follow: (
+    readonly subscribe: (
       room: string,
-      onAdded: (added: Added) => void,
+      onAppend: (added: AppendNotification) => void,
       onGap: () => void,
     ) => Effect.Effect<void, PortError, Scope.Scope>
     /** The item's body is destroyed. False where there is none of this id. */
@@ -70,7 +70,7 @@ export class History extends Context.Service<
 >()("@armoricore/history/History") {}
 
 /** How long an id is recognised at least. */
-export const idWindow = Duration.minutes(5)
+export const dedupWindow = Duration.minutes(5)
 
 export const maxBodyBytes = 262_144
 

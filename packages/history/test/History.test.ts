@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as NatsConnection from "@armoricore/bus/nats/NatsConnection"
+import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedHistory from "@armoricore/history/embedded/EmbeddedHistory"
 import { History } from "@armoricore/history/History"
@@ -14,7 +14,7 @@ import * as Programs from "@armoricore/testing/Programs"
 import { describe } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { nanos } from "nats"
-import { behaviour, retention } from "./behaviour.ts"
+import { behaviourSuite, retention } from "./support/BehaviourSuite.ts"
 
 const embedded = Layer.unwrap(
   Effect.map(
@@ -72,12 +72,12 @@ const postgres = ready.pipe(
   Layer.provide(PostgresServer.layer),
 )
 
-behaviour("memory", MemoryHistory.layer(retention), { clock: "virtual" })
-behaviour("embedded", embedded, { clock: "real" })
-describe.skipIf(Programs.need("nats-server").missing)("with a nats-server", () => {
-  behaviour("JetStream", nats, { clock: "real" })
-  behaviour("JetStream with an older stream", natsOfBefore, { clock: "real" })
+behaviourSuite("memory", MemoryHistory.layer(retention), { clock: "virtual" })
+behaviourSuite("embedded", embedded, { clock: "real" })
+describe.skipIf(Programs.requireProgram("nats-server").missing)("with a nats-server", () => {
+  behaviourSuite("JetStream", nats, { clock: "real" })
+  behaviourSuite("JetStream with an older stream", natsOfBefore, { clock: "real" })
 })
-describe.skipIf(Programs.need("postgres").missing)("with a PostgreSQL server", () => {
-  behaviour("PostgreSQL", postgres, { clock: "real" })
+describe.skipIf(Programs.requireProgram("postgres").missing)("with a PostgreSQL server", () => {
+  behaviourSuite("PostgreSQL", postgres, { clock: "real" })
 })

@@ -1,6 +1,6 @@
 /** A stream that an older version made is made anew by `setup` while rooms are written to and followed. */
-import * as NatsConnection from "@armoricore/bus/nats/NatsConnection"
-import { type Added, History } from "@armoricore/history/History"
+import * as NatsConnection from "@armoricore/nats/NatsConnection"
+import { type AppendNotification, History } from "@armoricore/history/History"
 import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
@@ -18,7 +18,7 @@ const history = (url: string, remake: boolean) =>
     }),
   )
 
-describe.skipIf(Programs.need("nats-server").missing)("a stream of an older version", () => {
+describe.skipIf(Programs.requireProgram("nats-server").missing)("a stream of an older version", () => {
   it.live(
     "is made anew by setup: what is added meanwhile waits, numbers stay, followers miss nothing",
     () =>
@@ -29,9 +29,9 @@ describe.skipIf(Programs.need("nats-server").missing)("a stream of an older vers
         yield* Effect.promise(() =>
           manager.streams.add({ name: "ARMORICORE_HISTORY", subjects: ["armoricore-history.>"], allow_direct: true }),
         )
-        const heard = yield* Queue.unbounded<Added>()
+        const heard = yield* Queue.unbounded<AppendNotification>()
         const listen = (one: typeof node) =>
-          one.history.follow(
+          one.history.subscribe(
             "room",
             (added) => Queue.offerUnsafe(heard, added),
             () => {},
@@ -64,7 +64,7 @@ describe.skipIf(Programs.need("nats-server").missing)("a stream of an older vers
         )
         const rest = yield* Effect.replicateEffect(Queue.take(heard), count - 50)
         assert.deepStrictEqual(
-          rest.map(({ item, previous }) => [item.id, item.seq, previous]),
+          rest.map(({ item, previousSeq }) => [item.id, item.seq, previousSeq]),
           items.slice(50).map(({ id, seq }, index) => [id, seq, items[49 + index]?.seq]),
         )
         // From now on the stream tells it.

@@ -11,7 +11,7 @@ import type { KeyValue, StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import { AuditEntry } from "./api/AuditEntry.ts"
 
-export interface Filter {
+export interface AuditQuery {
   readonly user_id?: string | undefined
   readonly act?: string | undefined
   readonly outcome?: AuditEntry["outcome"] | undefined
@@ -19,19 +19,19 @@ export interface Filter {
   readonly limit: number
 }
 
-type Asked = Pick<AuditEntry, "act" | "about"> & { readonly user_id?: string }
+type AuditRequest = Pick<AuditEntry, "action" | "payload"> & { readonly user_id?: string }
 
 export class Audit extends Context.Service<
   Audit,
   {
     /** Does it, and writes down that it was asked for and how it ended. */
-    readonly act: <A, E extends { readonly message: string }, R>(
-      asked: Asked,
+    readonly record: <A, E extends { readonly message: string }, R>(
+      asked: AuditRequest,
       act: Effect.Effect<A, E, R>,
     ) => Effect.Effect<A, E, R>
-    readonly refused: (asked: Asked, detail: string) => Effect.Effect<void>
+    readonly recordDenied: (asked: AuditRequest, detail: string) => Effect.Effect<void>
     /** Newest first. */
-    readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<AuditEntry>, StateError>
+    readonly list: (filter: AuditQuery) => Effect.Effect<ReadonlyArray<AuditEntry>, StateError>
   }
 >()("@armoricore/operator/Audit") {
   static readonly layer: Layer.Layer<Audit, never, KeyValue> = Layer.effect(
@@ -46,19 +46,19 @@ export const auditEntries: Collection.Descriptor<AuditEntry, typeof AuditEntry.E
 }
 
 /** Refusals a minute and user that are written down. */
-const refusalsAMinute = 20
+const maxDeniedPerUserPerMinute = 20
 /** The same of all users together, who may be many. */
-const refusalsOfAll = 200
+const maxDeniedPerMinute = 200
 /** Users whose refusals are counted. */
-const remembered = 1_000
-const page = 500
-const longestText = 2_000
+const maxTrackedUsers = 1_000
+const pageSize = 500
+const maxTextLength = 2_000
 
 const make = Effect.gen(function* () {
   const entries = yield* Collection.make(auditEntries)
   let count = 0
-  const refusals = new Map<string, { since: number; written: number; suppressed: number }>()
-  let ofAll = { since: 0, written: 0, suppressed: 0 }
+  const deniedByUser = new Map<string, { since: number; written: number; suppressed: number }>()
+  let totalDenied = { since: 0, written: 0, suppressed: 0 }
 
   const write = (entry: AuditEntry) =>
     entries.put(entry.id, entry).pipe(
@@ -67,12 +67,12 @@ const make = Effect.gen(function* () {
       Effect.asVoid,
     )
 
-  const begin = Effect.fnUntraced(function* (asked: Asked, outcome: AuditEntry["outcome"]) {
+  const newEntry = Effect.fnUntraced(function* (asked: AuditRequest, outcome: AuditEntry["outcome"]) {
     const now = yield* Clock.currentTimeMillis
     const entry: AuditEntry = {
       ...asked,
-      about: shortened(asked.about),
-      id: keyAt(now, count++),
+      payload: truncateTexts(asked.payload),
+      id: entryKey(now, count++),
       at: new Date(now).toISOString(),
       outcome,
     }
@@ -80,57 +80,58 @@ const make = Effect.gen(function* () {
   })
 
   /** How many went unwritten before this one; undefined: this one, too. */
-  const admit = (user: string, now: number): number | undefined => {
-    if (now - ofAll.since > 60_000) ofAll = { ...ofAll, since: now, written: 0 }
-    const known = refusals.get(user)
-    if (ofAll.written >= refusalsOfAll) {
-      if (known === undefined) ofAll.suppressed++
-      else known.suppressed++
+  const countDenied = (user: string, now: number): number | undefined => {
+    if (now - totalDenied.since > 60_000) totalDenied = { ...totalDenied, since: now, written: 0 }
+    const window = deniedByUser.get(user)
+    if (totalDenied.written >= maxDeniedPerMinute) {
+      if (window === undefined) totalDenied.suppressed++
+      else window.suppressed++
       return undefined
     }
-    if (known === undefined || now - known.since > 60_000) {
-      const suppressed = (known?.suppressed ?? 0) + ofAll.suppressed
-      ofAll = { ...ofAll, written: ofAll.written + 1, suppressed: 0 }
-      refusals.delete(user)
-      refusals.set(user, { since: now, written: 1, suppressed: 0 })
-      if (refusals.size > remembered) for (const oldest of refusals.keys()) if (refusals.delete(oldest)) break
+    if (window === undefined || now - window.since > 60_000) {
+      const suppressed = (window?.suppressed ?? 0) + totalDenied.suppressed
+      totalDenied = { ...totalDenied, written: totalDenied.written + 1, suppressed: 0 }
+      deniedByUser.delete(user)
+      deniedByUser.set(user, { since: now, written: 1, suppressed: 0 })
+      if (deniedByUser.size > maxTrackedUsers)
+        for (const oldest of deniedByUser.keys()) if (deniedByUser.delete(oldest)) break
       return suppressed
     }
-    if (known.written < refusalsAMinute) {
-      known.written++
-      ofAll.written++
+    if (window.written < maxDeniedPerUserPerMinute) {
+      window.written++
+      totalDenied.written++
       return 0
     }
-    known.suppressed++
+    window.suppressed++
     return undefined
   }
 
   return Audit.of({
-    act: (asked, act) =>
+    record: (asked, act) =>
       Effect.gen(function* () {
-        const started = yield* begin(asked, "started")
+        const started = yield* newEntry(asked, "started")
         yield* write(started)
-        const told = { audit: started.id, act: asked.act, user_id: asked.user_id, about: started.about }
+        const logFields = { audit: started.id, action: asked.action, user_id: asked.user_id, payload: started.payload }
         return yield* act.pipe(
           Effect.tap(() =>
-            Effect.andThen(write({ ...started, outcome: "done" }), Effect.logInfo("an operator acted", told)),
+            Effect.andThen(write({ ...started, outcome: "done" }), Effect.logInfo("an operator acted", logFields)),
           ),
           Effect.tapError((error) =>
             Effect.andThen(
               write({ ...started, outcome: "failed", detail: error.message }),
-              Effect.logWarning(`an operator's act failed: ${error.message}`, told),
+              Effect.logWarning(`an operator's act failed: ${error.message}`, logFields),
             ),
           ),
         )
       }),
-    refused: Effect.fnUntraced(function* (asked, detail) {
-      const suppressed = admit(asked.user_id ?? "", yield* Clock.currentTimeMillis)
+    recordDenied: Effect.fnUntraced(function* (asked, detail) {
+      const suppressed = countDenied(asked.user_id ?? "", yield* Clock.currentTimeMillis)
       if (suppressed === undefined) return
-      const entry = yield* begin(asked, "refused")
+      const entry = yield* newEntry(asked, "refused")
       yield* write({ ...entry, detail, ...(suppressed === 0 ? {} : { suppressed }) })
       yield* Effect.logWarning(`refused: ${detail}`, {
         audit: entry.id,
-        act: asked.act,
+        action: asked.action,
         ...(asked.user_id === undefined ? {} : { user_id: asked.user_id }),
       })
     }),
@@ -138,10 +139,10 @@ const make = Effect.gen(function* () {
       const found: Array<AuditEntry> = []
       let after = filter.after
       while (found.length < limit) {
-        const documents = yield* entries.list({ limit: page, ...(after === undefined ? {} : { after }) })
+        const documents = yield* entries.list({ limit: pageSize, ...(after === undefined ? {} : { after }) })
         found.push(...documents.map(({ value }) => value).filter(matches(filter)))
         after = documents.at(-1)?.key
-        if (documents.length < page) break
+        if (documents.length < pageSize) break
       }
       return found.slice(0, limit)
     }),
@@ -149,24 +150,24 @@ const make = Effect.gen(function* () {
 })
 
 /** Keys are listed in their order, so the newest has the smallest. */
-const endOfTime = 1e14
-const keyAt = (now: number, count: number): string =>
+const maxTimestamp = 1e14
+const entryKey = (now: number, count: number): string =>
   [
-    String(endOfTime - now).padStart(15, "0"),
+    String(maxTimestamp - now).padStart(15, "0"),
     String(9_999 - (count % 10_000)).padStart(4, "0"),
     crypto.randomUUID().slice(0, 4),
   ].join("-")
 
 const matches =
-  ({ act, outcome, user_id }: Omit<Filter, "limit">) =>
+  ({ act, outcome, user_id }: Omit<AuditQuery, "limit">) =>
   (entry: AuditEntry): boolean =>
-    (act === undefined || entry.act === act) &&
+    (act === undefined || entry.action === act) &&
     (outcome === undefined || entry.outcome === outcome) &&
     (user_id === undefined || entry.user_id === user_id)
 
-const shortened = (value: Schema.Json): Schema.Json => {
-  if (typeof value === "string") return value.length <= longestText ? value : `${value.slice(0, longestText)}…`
-  if (Array.isArray(value)) return value.map(shortened)
+const truncateTexts = (value: Schema.Json): Schema.Json => {
+  if (typeof value === "string") return value.length <= maxTextLength ? value : `${value.slice(0, maxTextLength)}…`
+  if (Array.isArray(value)) return value.map(truncateTexts)
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shortened(each)]))
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, truncateTexts(each)]))
 }

@@ -10,75 +10,88 @@ import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 
 /** There is no console to show; `message` says what to do. */
-export class NotBuilt extends Data.TaggedError("NotBuilt")<{ readonly message: string }> {}
+export class BuildFailed extends Data.TaggedError("BuildFailed")<{ readonly message: string }> {}
 
-const sources = fileURLToPath(new URL(".", import.meta.url))
-const built = fileURLToPath(new URL("../console", import.meta.url))
+const sourceFolder = fileURLToPath(new URL(".", import.meta.url))
+const outputFolder = fileURLToPath(new URL("../console", import.meta.url))
 /** What the page is made of, below the sources of this package. */
-const parts = ["console", "api", "OperatorApi.ts"]
-const stamp = "built-from.txt"
-const patience = "2 minutes"
+const sourcePaths = ["console", "api", "OperatorApi.ts"]
+const fingerprintFile = "built-from.txt"
+const buildTimeout = "2 minutes"
 
 /** The folder with `index.html`, built where that is needed. */
-export const folder: Effect.Effect<
+export const consoleFolder: Effect.Effect<
   string,
-  NotBuilt,
+  BuildFailed,
   FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
 > = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
-  const known = yield* Effect.option(fs.readFileString(join(built, stamp)))
-  const wanted = yield* Effect.option(fingerprint)
+  const builtFingerprint = yield* Effect.option(fs.readFileString(join(outputFolder, fingerprintFile)))
+  const currentFingerprint = yield* Effect.option(fingerprint)
   // Without sources it is an installed package: what it brought is right.
-  if (known._tag === "Some" && (wanted._tag === "None" || wanted.value === known.value)) return built
-  if (wanted._tag === "None")
-    return yield* new NotBuilt({ message: "this installation has no console: install it again" })
-  const building = Effect.andThen(
+  if (
+    builtFingerprint._tag === "Some" &&
+    (currentFingerprint._tag === "None" || currentFingerprint.value === builtFingerprint.value)
+  )
+    return outputFolder
+  if (currentFingerprint._tag === "None")
+    return yield* new BuildFailed({ message: "this installation has no console: install it again" })
+  const rebuild = Effect.andThen(
     build,
-    Effect.mapError(fs.writeFileString(join(built, stamp), wanted.value), unwritable),
+    Effect.mapError(fs.writeFileString(join(outputFolder, fingerprintFile), currentFingerprint.value), writeError),
   )
   // An older page is better than none.
-  yield* known._tag === "None"
-    ? building
-    : Effect.catchTag(building, "NotBuilt", ({ message }) =>
+  yield* builtFingerprint._tag === "None"
+    ? rebuild
+    : Effect.catchTag(rebuild, "BuildFailed", ({ message }) =>
         Effect.logWarning(`the console stays as it was: ${message}`),
       )
-  return built
+  return outputFolder
 })
 
-const unwritable = ({ message }: { readonly message: string }) =>
-  new NotBuilt({ message: `the console cannot be written to ${built}: ${message}` })
+const writeError = ({ message }: { readonly message: string }) =>
+  new BuildFailed({ message: `the console cannot be written to ${outputFolder}: ${message}` })
 
 const fingerprint = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
   const hash = createHash("sha256")
-  for (const part of parts) {
-    const at = join(sources, part)
+  for (const sourcePath of sourcePaths) {
+    const at = join(sourceFolder, sourcePath)
     const info = yield* fs.stat(at)
     const files = info.type === "Directory" ? (yield* fs.readDirectory(at, { recursive: true })).sort() : [""]
     for (const file of files) {
       const path = join(at, file)
       if ((yield* fs.stat(path)).type !== "File") continue
-      hash.update(`${part}/${file}\n`).update(yield* fs.readFile(path))
+      hash.update(`${sourcePath}/${file}\n`).update(yield* fs.readFile(path))
     }
   }
   return hash.digest("hex")
 })
 
 /** Where the program that builds it is, as Node finds packages. */
-const builder = Effect.try({
+const viteProgram = Effect.try({
   try: () => fileURLToPath(new URL("bin/vite.js", import.meta.resolve("vite/package.json"))),
   catch: () =>
-    new NotBuilt({
+    new BuildFailed({
       message: "the console is not built, and what builds it is not installed: run `npm ci` in the checkout",
     }),
 })
 
 const build = Effect.gen(function* () {
   yield* Effect.logInfo("building the console")
-  const program = yield* builder
-  const args = [program, "build", `${sources}console`, "--outDir", built, "--emptyOutDir", "--base", "/console/"]
+  const program = yield* viteProgram
+  const args = [
+    program,
+    "build",
+    `${sourceFolder}console`,
+    "--outDir",
+    outputFolder,
+    "--emptyOutDir",
+    "--base",
+    "/console/",
+  ]
   const child = yield* ChildProcess.make(process.execPath, [...args, "--logLevel", "warn"], {
     stdin: "ignore",
     stdout: "ignore",
@@ -87,14 +100,14 @@ const build = Effect.gen(function* () {
   })
   const code = yield* child.exitCode
   if (code !== 0)
-    return yield* new NotBuilt({ message: `the console could not be built (exit code ${code}); the log says why` })
+    return yield* new BuildFailed({ message: `the console could not be built (exit code ${code}); the log says why` })
 }).pipe(
   Effect.scoped,
   Effect.timeoutOrElse({
-    duration: patience,
-    orElse: () => Effect.fail(new NotBuilt({ message: `the console was not built within ${patience}` })),
+    duration: buildTimeout,
+    orElse: () => Effect.fail(new BuildFailed({ message: `the console was not built within ${buildTimeout}` })),
   }),
   Effect.catchTag("PlatformError", ({ message }) =>
-    Effect.fail(new NotBuilt({ message: `the console could not be built: ${message}` })),
+    Effect.fail(new BuildFailed({ message: `the console could not be built: ${message}` })),
   ),
 )

@@ -2,11 +2,11 @@
 import { Context } from "effect"
 import type { LogLevel } from "./OperatorApi.ts"
 
-export interface Control {
+export interface LogLevelControl {
   readonly get: () => LogLevel
   readonly set: (level: LogLevel) => void
 }
 
-export const LogControl = Context.Reference<Control>("@armoricore/operator/LogControl", {
+export const LogControl = Context.Reference<LogLevelControl>("@armoricore/operator/LogControl", {
   defaultValue: () => ({ get: () => "info", set: () => {} }),
 })

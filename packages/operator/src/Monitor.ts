@@ -4,14 +4,14 @@
  * whoever comes finds the charts filled; nobody watching costs nothing.
  */
 import { EventBus } from "@armoricore/bus/EventBus"
-import { ControlPlane, type NodeInfo } from "@armoricore/worker/ControlPlane"
-import { Switchboard } from "@armoricore/worker/Switchboard"
+import { NodeRpc, type NodeDescriptor } from "@armoricore/worker/control/NodeRpc"
+import { CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Clock, Context, Duration, Effect, Layer, PubSub, RcRef, Semaphore, Stream } from "effect"
-import { attentionOf } from "./Attention.ts"
-import type { Counters, JobTimes, Node, Overview, Queue, Sample, Vitals } from "./api/Overview.ts"
-import { worstOf } from "./Circuits.ts"
-import { JobBoard } from "./JobBoard.ts"
-import * as NodeAnswers from "./NodeAnswers.ts"
+import { healthWarnings } from "./HealthWarnings.ts"
+import type { Counters, JobDurations, Node, Overview, Queue, Sample, NodeStats } from "./api/Overview.ts"
+import { mergeCircuits } from "./Circuits.ts"
+import { JobIndex } from "./JobIndex.ts"
+import * as NodeRequests from "./NodeRequests.ts"
 
 export class Monitor extends Context.Service<
   Monitor,
@@ -22,99 +22,102 @@ export class Monitor extends Context.Service<
     readonly watch: Stream.Stream<Overview>
   }
 >()("@armoricore/operator/Monitor") {
-  static readonly layer: Layer.Layer<Monitor, never, ControlPlane | EventBus | JobBoard> = Layer.effect(
+  static readonly layer: Layer.Layer<Monitor, never, NodeRpc | EventBus | JobIndex> = Layer.effect(
     Monitor,
     Effect.suspend(() => make),
   )
 }
 
-const every = Duration.seconds(2)
+const sampleInterval = Duration.seconds(2)
 /** Ten minutes. */
-const kept = 300
+const maxSamples = 300
 /** How long sampling goes on after the last one looked. */
-const idle = Duration.minutes(10)
+const samplingIdleTimeout = Duration.minutes(10)
 /** Dead letters are counted up to here, this often. */
-const countedLetters = 500
-const countEvery = 10_000
+const maxCountedDeadLetters = 500
+const deadLetterCountIntervalMillis = 10_000
 
-interface Seen {
+interface NodeSample {
   readonly at: number
-  readonly vitals: Vitals
+  readonly stats: NodeStats
 }
 
 const make = Effect.gen(function* () {
   const bus = yield* EventBus
-  const plane = yield* ControlPlane
-  const board = yield* Switchboard
-  const jobs = yield* JobBoard
+  const nodeRpc = yield* NodeRpc
+  const circuitRegistry = yield* CircuitRegistry
+  const jobs = yield* JobIndex
   const history: Array<Sample> = []
   const samples = yield* PubSub.sliding<Overview>(2)
-  const turn = Semaphore.makeUnsafe(1)
-  let before: ReadonlyMap<string, Seen> = new Map()
-  let letters = { at: 0, count: 0, more: false }
-  let last: { readonly at: number; readonly overview: Overview } | undefined
+  const sampleLock = Semaphore.makeUnsafe(1)
+  let previousSamples: ReadonlyMap<string, NodeSample> = new Map()
+  let deadLetterCount = { at: 0, count: 0, more: false }
+  let latestSample: { readonly at: number; readonly overview: Overview } | undefined
 
-  const countLetters = Effect.fnUntraced(function* (now: number) {
-    if (now - letters.at < countEvery) return letters
-    const found = yield* bus.deadLetters.list({ limit: countedLetters })
-    letters = { at: now, count: found.length, more: found.length === countedLetters }
-    return letters
+  const countDeadLetters = Effect.fnUntraced(function* (now: number) {
+    if (now - deadLetterCount.at < deadLetterCountIntervalMillis) return deadLetterCount
+    const found = yield* bus.deadLetters.list({ limit: maxCountedDeadLetters })
+    deadLetterCount = { at: now, count: found.length, more: found.length === maxCountedDeadLetters }
+    return deadLetterCount
   })
 
-  const take = Effect.gen(function* () {
+  const collect = Effect.gen(function* () {
     const at = yield* Clock.currentTimeMillis
-    const infos = yield* plane.nodes
+    const infos = yield* nodeRpc.nodes
     // At once: who is silent is waited for only once.
-    const [vitals, circuits] = yield* Effect.all(
-      [plane.ask(NodeAnswers.vitals, undefined), plane.ask(NodeAnswers.circuits, undefined)],
+    const [stats, circuits] = yield* Effect.all(
+      [nodeRpc.call(NodeRequests.nodeStats, undefined), nodeRpc.call(NodeRequests.circuits, undefined)],
       { concurrency: 2 },
     )
-    const { answers } = vitals
+    const { replies } = stats
     // What cannot be read, as from another version, is no better than silence.
-    const silent = [...vitals.silent, ...vitals.failures.map(({ node }) => node)]
-    const counted = yield* Effect.catch(countLetters(at), () => Effect.succeed(letters))
-    const none = { stages: {}, ready: 0, failed: 0 }
-    const counts = yield* Effect.catch(jobs.counts, () => Effect.succeed(none))
-    const seen = new Map(answers.map(({ node, value }) => [node, { at, vitals: value }]))
-    const queues = queuesOf(answers.map(({ value }) => value))
+    const unresponsive = [...stats.unresponsive, ...stats.failures.map(({ node }) => node)]
+    const counted = yield* Effect.catch(countDeadLetters(at), () => Effect.succeed(deadLetterCount))
+    const noJobs = { stages: {}, ready: 0, failed: 0 }
+    const counts = yield* Effect.catch(jobs.counts, () => Effect.succeed(noJobs))
+    const nodeSamples = new Map(replies.map(({ node, value }) => [node, { at, stats: value }]))
+    const queues = mergeQueues(replies.map(({ value }) => value))
     const sample: Sample = {
       at,
-      rates: ratesOf(before, seen),
-      sockets: answers.reduce((sum, { value }) => sum + value.sockets, 0),
-      waiting: queues.reduce((sum, { waiting }) => sum + waiting, 0),
-      job_seconds: jobSecondsOf(before, seen),
+      rates: counterRates(previousSamples, nodeSamples),
+      sockets: replies.reduce((sum, { value }) => sum + value.sockets, 0),
+      pending: queues.reduce((sum, { pending }) => sum + pending, 0),
+      job_seconds: jobDurations(previousSamples, nodeSamples),
     }
-    before = seen
-    const pauses = board.pauses()
-    const open = [...worstOf(circuits.answers).values()].filter(({ status }) => status !== "closed")
+    previousSamples = nodeSamples
+    const pauses = circuitRegistry.pauses()
+    const openCircuits = [...mergeCircuits(circuits.replies).values()].filter(({ status }) => status !== "closed")
     const overview = {
       sample,
       history: [],
-      nodes: infos.flatMap((info) => nodeOf(info, seen.get(info.node)?.vitals)),
-      silent,
+      nodes: infos.flatMap((info) => toNode(info, nodeSamples.get(info.node)?.stats)),
+      unresponsive,
       queues,
       jobs: counts,
       dead_letters: { count: counted.count, more: counted.more },
-      troubled: [...new Set([...open.map(({ name }) => name), ...pauses.map(({ name }) => name)])].sort(),
+      unhealthy_circuits: [
+        ...new Set([...openCircuits.map(({ name }) => name), ...pauses.map(({ name }) => name)]),
+      ].sort(),
     }
     const busStatus = yield* bus.status
-    const told: Overview = {
+    const completed: Overview = {
       ...overview,
-      attention: attentionOf(overview, open, pauses, busStatus, infos, yield* plane.departed),
+      warnings: healthWarnings(overview, openCircuits, pauses, busStatus, infos, yield* nodeRpc.departed),
     }
     history.push(sample)
-    if (history.length > kept) history.shift()
-    last = { at, overview: told }
-    yield* PubSub.publish(samples, told)
-    return told
+    if (history.length > maxSamples) history.shift()
+    latestSample = { at, overview: completed }
+    yield* PubSub.publish(samples, completed)
+    return completed
   })
 
   /** Askers at the same moment share a sample. */
-  const latest = turn.withPermits(1)(
+  const latest = sampleLock.withPermits(1)(
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      if (last !== undefined && now - last.at < Duration.toMillis(every) / 2) return last.overview
-      return yield* take
+      if (latestSample !== undefined && now - latestSample.at < Duration.toMillis(sampleInterval) / 2)
+        return latestSample.overview
+      return yield* collect
     }),
   )
 
@@ -122,14 +125,14 @@ const make = Effect.gen(function* () {
     acquire: Effect.forkScoped(
       Effect.forever(
         Effect.andThen(
-          turn
-            .withPermits(1)(take)
+          sampleLock
+            .withPermits(1)(collect)
             .pipe(Effect.catchCause((cause) => Effect.logError("the installation could not be looked at", cause))),
-          Effect.sleep(every),
+          Effect.sleep(sampleInterval),
         ),
       ),
     ),
-    idleTimeToLive: idle,
+    idleTimeToLive: samplingIdleTimeout,
   })
   const withHistory = Effect.map(latest, (overview) => ({ ...overview, history: [...history] }))
 
@@ -145,14 +148,14 @@ const make = Effect.gen(function* () {
   })
 })
 
-const nodeOf = (info: NodeInfo, vitals: Vitals | undefined): ReadonlyArray<Node> => {
-  if (vitals === undefined) return []
-  const { cpu, log_level, loop_busy, memory } = vitals
-  return [{ ...info, cpu, log_level, loop_busy, memory }]
+const toNode = (info: NodeDescriptor, stats: NodeStats | undefined): ReadonlyArray<Node> => {
+  if (stats === undefined) return []
+  const { cpu, log_level, event_loop_utilization, memory } = stats
+  return [{ ...info, cpu, log_level, event_loop_utilization, memory }]
 }
 
 /** Processes that share a durable see the same queue; those of one that saw it later see more. */
-const queuesOf = (all: ReadonlyArray<Vitals>): ReadonlyArray<Queue> => {
+const mergeQueues = (all: ReadonlyArray<NodeStats>): ReadonlyArray<Queue> => {
   const queues = new Map<string, Queue>()
   for (const queue of all.flatMap((vitals) => vitals.queues)) {
     const known = queues.get(queue.name)
@@ -162,16 +165,16 @@ const queuesOf = (all: ReadonlyArray<Vitals>): ReadonlyArray<Queue> => {
         ? queue
         : {
             ...queue,
-            waiting: Math.max(queue.waiting, known.waiting),
+            pending: Math.max(queue.pending, known.pending),
             in_flight: Math.max(queue.in_flight, known.in_flight),
-            oldest_millis: Math.max(queue.oldest_millis, known.oldest_millis),
+            oldest_age_millis: Math.max(queue.oldest_age_millis, known.oldest_age_millis),
           },
     )
   }
-  return [...queues.values()].sort((a, b) => b.waiting - a.waiting || (a.name < b.name ? -1 : 1))
+  return [...queues.values()].sort((a, b) => b.pending - a.pending || (a.name < b.name ? -1 : 1))
 }
 
-export const noCounts: Counters = {
+export const zeroCounters: Counters = {
   events_in: 0,
   events_out: 0,
   jobs: 0,
@@ -184,26 +187,29 @@ export const noCounts: Counters = {
 }
 
 /** A process that is new, or restarted, counts from its next sample on. */
-const ratesOf = (before: ReadonlyMap<string, Seen>, now: ReadonlyMap<string, Seen>): Counters => {
-  const rates = { ...noCounts }
-  for (const [node, { at, vitals }] of now) {
-    const was = before.get(node)
-    if (was === undefined || at <= was.at) continue
+const counterRates = (before: ReadonlyMap<string, NodeSample>, now: ReadonlyMap<string, NodeSample>): Counters => {
+  const rates = { ...zeroCounters }
+  for (const [node, { at, stats }] of now) {
+    const previous = before.get(node)
+    if (previous === undefined || at <= previous.at) continue
     for (const name of counterNames) {
-      const grown = vitals.counters[name] - was.vitals.counters[name]
-      rates[name] += Math.max(0, grown) / ((at - was.at) / 1000)
+      const increase = stats.counters[name] - previous.stats.counters[name]
+      rates[name] += Math.max(0, increase) / ((at - previous.at) / 1000)
     }
   }
   for (const name of counterNames) rates[name] = Math.round(rates[name] * 100) / 100
   return rates
 }
-const isCounter = (name: string): name is keyof Counters => name in noCounts
-const counterNames = Object.keys(noCounts).filter(isCounter)
+const isCounter = (name: string): name is keyof Counters => name in zeroCounters
+const counterNames = Object.keys(zeroCounters).filter(isCounter)
 
-const jobSecondsOf = (before: ReadonlyMap<string, Seen>, now: ReadonlyMap<string, Seen>): Sample["job_seconds"] => {
+const jobDurations = (
+  before: ReadonlyMap<string, NodeSample>,
+  now: ReadonlyMap<string, NodeSample>,
+): Sample["job_seconds"] => {
   let [count, sum] = [0, 0]
   const buckets = new Map<number, number>()
-  const add = ({ buckets: more, count: n, sum: seconds }: JobTimes, sign: 1 | -1) => {
+  const add = ({ buckets: more, count: n, sum: seconds }: JobDurations, sign: 1 | -1) => {
     count += sign * n
     sum += sign * seconds
     for (const { count: within, le } of more) {
@@ -211,11 +217,11 @@ const jobSecondsOf = (before: ReadonlyMap<string, Seen>, now: ReadonlyMap<string
       buckets.set(bound, (buckets.get(bound) ?? 0) + sign * within)
     }
   }
-  for (const [node, { vitals }] of now) {
-    const was = before.get(node)
-    if (was === undefined) continue
-    for (const times of vitals.times) add(times, 1)
-    for (const times of was.vitals.times) add(times, -1)
+  for (const [node, { stats }] of now) {
+    const previous = before.get(node)
+    if (previous === undefined) continue
+    for (const times of stats.job_durations) add(times, 1)
+    for (const times of previous.stats.job_durations) add(times, -1)
   }
   if (count <= 0) return null
   const bounds = [...buckets].sort(([a], [b]) => a - b)

@@ -8,31 +8,34 @@ import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { AuditEntry, AuditFilter } from "./api/AuditEntry.ts"
 import { Circuit, CircuitName } from "./api/Circuit.ts"
 import { DeadLetter, DeadLetterFilter, DeadLetterWithBody } from "./api/DeadLetter.ts"
-import { Failure, Refused } from "./api/Failures.ts"
+import { OperatorError, AccessDenied } from "./api/Errors.ts"
 import { Job, JobFilter, JobTarget } from "./api/Job.ts"
 import { Overview } from "./api/Overview.ts"
 import { Review, ReviewFilter } from "./api/Review.ts"
 import { Ban, Kick, Kicked, RoomFilter, Rooms, SocketFilter, Sockets } from "./api/Room.ts"
 
-/** Who calls, for handlers; made by {@link Guard}. */
+/** Who calls, for handlers; made by {@link OperatorMiddleware}. */
 export class Caller extends Context.Service<Caller, { readonly userId: string; readonly expiresAt: number }>()(
   "@armoricore/operator/Caller",
 ) {}
 
 /** Lets operators through: the token comes as the header `authorization: Bearer …` of each request. */
-export class Guard extends RpcMiddleware.Service<Guard, { provides: Caller }>()("@armoricore/operator/Guard", {
-  error: Refused,
-}) {}
+export class OperatorMiddleware extends RpcMiddleware.Service<OperatorMiddleware, { provides: Caller }>()(
+  "@armoricore/operator/OperatorMiddleware",
+  {
+    error: AccessDenied,
+  },
+) {}
 
 /** Set on what changes something. */
-export const Act = Context.Reference<boolean>("@armoricore/operator/Act", { defaultValue: () => false })
+export const Audited = Context.Reference<boolean>("@armoricore/operator/Audited", { defaultValue: () => false })
 
 export const LogLevel = Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal", "none"])
 export type LogLevel = typeof LogLevel.Type
 
-const error = Failure
+const error = OperatorError
 const reason = Schema.String.check(Schema.isMaxLength(200))
-const letter = { id: Schema.String }
+const deadLetterRef = { id: Schema.String }
 
 export class OperatorApi extends RpcGroup.make(
   Rpc.make("WhoAmI", {
@@ -46,44 +49,44 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("WatchJobs", { payload: JobFilter, success: Schema.Array(Job), error, stream: true }),
   Rpc.make("GetJob", { payload: JobTarget, success: Job, error }),
   /** Accepted: the worker ends it, `media.failed` or `transcription.failed` tells with the code `cancelled`. */
-  Rpc.make("CancelJob", { payload: JobTarget, error }).annotate(Act, true),
-  Rpc.make("RetryJob", { payload: JobTarget, error }).annotate(Act, true),
+  Rpc.make("CancelJob", { payload: JobTarget, error }).annotate(Audited, true),
+  Rpc.make("RetryJob", { payload: JobTarget, error }).annotate(Audited, true),
 
   /** Oldest first. */
   Rpc.make("ListDeadLetters", { payload: DeadLetterFilter, success: Schema.Array(DeadLetter), error }),
-  Rpc.make("GetDeadLetter", { payload: letter, success: DeadLetterWithBody, error }),
+  Rpc.make("GetDeadLetter", { payload: deadLetterRef, success: DeadLetterWithBody, error }),
   /** As it was, or with another body; an edited body must be a valid event. */
-  Rpc.make("ReplayDeadLetter", { payload: { ...letter, body: Schema.optionalKey(Schema.String) }, error }).annotate(
-    Act,
-    true,
-  ),
-  Rpc.make("DiscardDeadLetter", { payload: letter, error }).annotate(Act, true),
+  Rpc.make("ReplayDeadLetter", {
+    payload: { ...deadLetterRef, body: Schema.optionalKey(Schema.String) },
+    error,
+  }).annotate(Audited, true),
+  Rpc.make("DiscardDeadLetter", { payload: deadLetterRef, error }).annotate(Audited, true),
 
   Rpc.make("ListRooms", { payload: RoomFilter, success: Rooms, error }),
   Rpc.make("ListSockets", { payload: SocketFilter, success: Sockets, error }),
-  Rpc.make("Kick", { payload: Kick, success: Kicked, error }).annotate(Act, true),
-  Rpc.make("Ban", { payload: Ban, success: Kicked, error }).annotate(Act, true),
+  Rpc.make("Kick", { payload: Kick, success: Kicked, error }).annotate(Audited, true),
+  Rpc.make("Ban", { payload: Ban, success: Kicked, error }).annotate(Audited, true),
 
   Rpc.make("ListCircuits", {
-    success: Schema.Struct({ circuits: Schema.Array(Circuit), silent: Schema.Array(Schema.String) }),
+    success: Schema.Struct({ circuits: Schema.Array(Circuit), unresponsive: Schema.Array(Schema.String) }),
     error,
   }),
-  Rpc.make("PauseCircuit", { payload: { name: CircuitName, reason }, error }).annotate(Act, true),
+  Rpc.make("PauseCircuit", { payload: { name: CircuitName, reason }, error }).annotate(Audited, true),
   /** Ends a pause, and forgets failures: the next call is made at once. */
-  Rpc.make("ResumeCircuit", { payload: { name: CircuitName }, error }).annotate(Act, true),
+  Rpc.make("ResumeCircuit", { payload: { name: CircuitName }, error }).annotate(Audited, true),
 
   /** Newest first. */
   Rpc.make("ListReviews", { payload: ReviewFilter, success: Schema.Array(Review), error }),
-  Rpc.make("ApproveReview", { payload: { review_id: Schema.String }, error }).annotate(Act, true),
-  Rpc.make("RemoveReview", { payload: { review_id: Schema.String }, error }).annotate(Act, true),
+  Rpc.make("ApproveReview", { payload: { review_id: Schema.String }, error }).annotate(Audited, true),
+  Rpc.make("RemoveReview", { payload: { review_id: Schema.String }, error }).annotate(Audited, true),
 
   /** Of one process, or of all. What it was changed to ends with the process. */
   Rpc.make("SetLogLevel", {
     payload: { level: LogLevel, node: Schema.optionalKey(Schema.String) },
-    success: Schema.Struct({ nodes: Schema.Array(Schema.String), silent: Schema.Array(Schema.String) }),
+    success: Schema.Struct({ nodes: Schema.Array(Schema.String), unresponsive: Schema.Array(Schema.String) }),
     error,
-  }).annotate(Act, true),
+  }).annotate(Audited, true),
 
   /** Newest first. */
   Rpc.make("ListAudit", { payload: AuditFilter, success: Schema.Array(AuditEntry), error }),
-).middleware(Guard) {}
+).middleware(OperatorMiddleware) {}

@@ -12,30 +12,30 @@ import { RpcSerialization, RpcServer } from "effect/rpc"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
-import { Admission } from "./Admission.ts"
+import { OperatorAuth } from "./OperatorAuth.ts"
 import { OperatorApi } from "./OperatorApi.ts"
-import { UnderWay } from "./UnderWay.ts"
-import * as WireGuard from "./WireGuard.ts"
+import { InFlightRequests } from "./InFlightRequests.ts"
+import * as MalformedRequestGuard from "./MalformedRequestGuard.ts"
 
 export const path = "/rpc"
 
 /** A dead letter's body goes both ways. */
 const maxMessageBytes = 4 * 1024 * 1024
 
-const jsonLines = RpcSerialization.makeNdjson({ maxBufferSize: maxMessageBytes })
+const ndjson = RpcSerialization.makeNdjson({ maxBufferSize: maxMessageBytes })
 
 /**
  * On a socket each message holds whole lines. Where a rest could be kept for the next one, whoever connects could send a
  * large line in crumbs, and each would cost a search of all that came before.
  */
-const wholeLines = RpcSerialization.RpcSerialization.of({
-  ...jsonLines,
+const wholeLineNdjson = RpcSerialization.RpcSerialization.of({
+  ...ndjson,
   makeUnsafe: () => {
-    const lines = jsonLines.makeUnsafe()
+    const lines = ndjson.makeUnsafe()
     return {
       ...lines,
       decode: (message) => {
-        if (message.at(-1) !== (typeof message === "string" ? "\n" : lineFeed)) throw new NotWhole()
+        if (message.at(-1) !== (typeof message === "string" ? "\n" : lineFeed)) throw new IncompleteLine()
         return lines.decode(message)
       },
     }
@@ -43,7 +43,7 @@ const wholeLines = RpcSerialization.RpcSerialization.of({
 })
 const lineFeed = 10
 
-class NotWhole extends Error {
+class IncompleteLine extends Error {
   override readonly name = "NotWhole"
   override readonly message = "each message must end in a line feed"
 }
@@ -55,40 +55,40 @@ class NotWhole extends Error {
 export const make = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
-  const underWay = yield* UnderWay
+  const inFlight = yield* InFlightRequests
   // The server of procedures waits for its clients, so they go first; who hangs then does not hold up the program.
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      yield* within(callMillis, underWay.onNone)
-      yield* hangUp(server)
+      yield* withDeadline(drainTimeoutMillis, inFlight.onDrained)
+      yield* closeClients(server)
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
-      yield* within(patienceMillis, (done) => closing.addObserver(done))
+      yield* withDeadline(closeTimeoutMillis, (done) => closing.addObserver(done))
     }),
   )
-  const admission = yield* Admission
+  const auth = yield* OperatorAuth
   const serve = (protocol: RpcServer.Protocol["Service"]) =>
     RpcServer.make(OperatorApi, { disableFatalDefects: true }).pipe(
-      Effect.provideService(RpcServer.Protocol, WireGuard.before(protocol, admission)),
+      Effect.provideService(RpcServer.Protocol, MalformedRequestGuard.guardProtocol(protocol, auth)),
       Effect.forkIn(scope),
     )
   const http = yield* RpcServer.makeProtocolWithHttpEffect()
   const sockets = yield* RpcServer.makeProtocolWithHttpEffectWebsocket.pipe(
-    Effect.provideService(RpcSerialization.RpcSerialization, wholeLines),
+    Effect.provideService(RpcSerialization.RpcSerialization, wholeLineNdjson),
   )
   yield* serve(http.protocol)
   yield* serve(sockets.protocol)
-  const limited = Effect.provideService(
+  const limitedEffect = Effect.provideService(
     http.httpEffect,
     HttpIncomingMessage.MaxBodySize,
     ByteSize.bytes(maxMessageBytes),
   )
-  const answer = yield* NodeHttpServer.makeHandler(limited, { scope })
+  const handleHttp = yield* NodeHttpServer.makeHandler(limitedEffect, { scope })
   const upgrade = yield* NodeHttpServer.makeUpgradeHandler(Effect.succeed(server), sockets.httpEffect, { scope })
 
   return {
     handleRequest: (request: IncomingMessage, response: ServerResponse): boolean => {
-      if (!isOurs(request)) return false
-      if (request.method === "POST") answer(request, response)
+      if (!isRpcPath(request)) return false
+      if (request.method === "POST") handleHttp(request, response)
       else {
         response.writeHead(405, { allow: "POST", "content-type": "text/plain; charset=utf-8" })
         response.end("The operators' API: connect a WebSocket here, or POST to it. docs/operator.md says how.\n")
@@ -96,29 +96,29 @@ export const make = Effect.gen(function* () {
       return true
     },
     handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
-      if (!isOurs(request)) return false
+      if (!isRpcPath(request)) return false
       upgrade(request, socket, head)
       return true
     },
   }
-}).pipe(Effect.provideService(RpcSerialization.RpcSerialization, jsonLines))
+}).pipe(Effect.provideService(RpcSerialization.RpcSerialization, ndjson))
 
 /** How long calls that were begun may go on. */
-const callMillis = 5_000
-const patienceMillis = 1_000
-const restart = 1012
+const drainTimeoutMillis = 5_000
+const closeTimeoutMillis = 1_000
+const serviceRestartCode = 1012
 
 /** Tells everybody that the server goes, and returns once they are gone. */
-const hangUp = (server: WebSocketServer): Effect.Effect<void> =>
-  within(patienceMillis, (done) => {
-    const left = new Set(server.clients)
-    if (left.size === 0) return done()
-    for (const client of left) {
+const closeClients = (server: WebSocketServer): Effect.Effect<void> =>
+  withDeadline(closeTimeoutMillis, (done) => {
+    const openClients = new Set(server.clients)
+    if (openClients.size === 0) return done()
+    for (const client of openClients) {
       client.once("close", () => {
-        left.delete(client)
-        if (left.size === 0) done()
+        openClients.delete(client)
+        if (openClients.size === 0) done()
       })
-      client.close(restart)
+      client.close(serviceRestartCode)
     }
   }).pipe(
     Effect.andThen(
@@ -129,7 +129,7 @@ const hangUp = (server: WebSocketServer): Effect.Effect<void> =>
   )
 
 /** A finalizer may run in a fiber that is interrupted already, so Effect's own time limits would end at once. */
-const within = (millis: number, wait: (done: () => void) => void): Effect.Effect<void> =>
+const withDeadline = (millis: number, wait: (done: () => void) => void): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const timer = setTimeout(() => resume(Effect.void), millis)
     wait(() => {
@@ -139,4 +139,4 @@ const within = (millis: number, wait: (done: () => void) => void): Effect.Effect
   })
 
 /** Clients that join addresses end theirs in a slash. */
-const isOurs = ({ url = "/" }: IncomingMessage): boolean => [path, `${path}/`].includes(url.split("?", 1)[0] ?? "/")
+const isRpcPath = ({ url = "/" }: IncomingMessage): boolean => [path, `${path}/`].includes(url.split("?", 1)[0] ?? "/")

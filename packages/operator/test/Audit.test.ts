@@ -6,50 +6,50 @@ import { Effect, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 
 /** A process with the audit log of the same state as the others of the test. */
-const inAProcess = <A, E>(work: (audit: Audit["Service"]) => Effect.Effect<A, E>) =>
+const withAuditLog = <A, E>(work: (audit: Audit["Service"]) => Effect.Effect<A, E>) =>
   Effect.flatMap(Audit, work).pipe(Effect.provide(Layer.fresh(Audit.layer)))
 
-const kept = Effect.provide([MemoryState.layer, Logger.layer([])])
+const sharedState = Effect.provide([MemoryState.layer, Logger.layer([])])
 
 describe("the audit log", () => {
   it.effect("outlives the process, and shows an act that ended with it as started", () =>
     Effect.gen(function* () {
-      yield* inAProcess((audit) =>
+      yield* withAuditLog((audit) =>
         Effect.gen(function* () {
-          yield* audit.act({ act: "Kick", about: { user_id: "ada" }, user_id: "ida" }, Effect.void)
+          yield* audit.record({ action: "Kick", payload: { user_id: "ada" }, user_id: "ida" }, Effect.void)
           const running = yield* Effect.forkChild(
-            audit.act({ act: "Ban", about: { user_id: "bob" }, user_id: "ida" }, Effect.never),
+            audit.record({ action: "Ban", payload: { user_id: "bob" }, user_id: "ida" }, Effect.never),
           )
           yield* TestClock.adjust("1 second")
           yield* Fiber.interrupt(running)
         }),
       )
-      const found = yield* inAProcess((audit) => audit.list({ limit: 10 }))
+      const found = yield* withAuditLog((audit) => audit.list({ limit: 10 }))
       assert.deepStrictEqual(
-        found.map(({ act, outcome, user_id }) => [act, outcome, user_id]),
+        found.map(({ action, outcome, user_id }) => [action, outcome, user_id]),
         [
           ["Ban", "started", "ida"],
           ["Kick", "done", "ida"],
         ],
       )
-    }).pipe(kept),
+    }).pipe(sharedState),
   )
 
   it.effect("many users together filled it with their refusals", () =>
     Effect.gen(function* () {
-      const found = yield* inAProcess((audit) =>
+      const found = yield* withAuditLog((audit) =>
         Effect.gen(function* () {
           for (let user = 0; user < 300; user++) {
-            yield* audit.refused({ act: "Kick", about: null, user_id: `user-${user}` }, "no")
+            yield* audit.recordDenied({ action: "Kick", payload: null, user_id: `user-${user}` }, "no")
           }
           yield* TestClock.adjust("61 seconds")
-          yield* audit.refused({ act: "Kick", about: null, user_id: "one more" }, "no")
+          yield* audit.recordDenied({ action: "Kick", payload: null, user_id: "one more" }, "no")
           return yield* audit.list({ limit: 1_000 })
         }),
       )
       assert.lengthOf(found, 201)
       // Nobody is forgotten without a word.
       assert.deepInclude(found[0], { user_id: "one more", suppressed: 100 })
-    }).pipe(kept),
+    }).pipe(sharedState),
   )
 })

@@ -1,12 +1,12 @@
 /** The console's files as a browser gets them. */
-import { listen } from "@armoricore/testing/Listening"
+import { listen } from "@armoricore/testing/LocalPort"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { createServer } from "node:http"
 import { ConsoleServer } from "@armoricore/operator"
 
-const listening = Effect.gen(function* () {
+const startServer = Effect.gen(function* () {
   const { handleRequest } = yield* ConsoleServer.make
   const server = createServer((request, response) => {
     if (!handleRequest(request, response)) response.writeHead(418).end()
@@ -14,11 +14,11 @@ const listening = Effect.gen(function* () {
   return `http://127.0.0.1:${yield* listen(server)}`
 })
 
-const serving = (title: string, run: (url: string) => Promise<void>) =>
+const testServer = (title: string, run: (url: string) => Promise<void>) =>
   it.live(
     title,
     () =>
-      Effect.flatMap(listening, (url) => Effect.promise(() => run(url))).pipe(
+      Effect.flatMap(startServer, (url) => Effect.promise(() => run(url))).pipe(
         Effect.scoped,
         Effect.provide(NodeServices.layer),
         Effect.provide(Logger.layer([])),
@@ -28,7 +28,7 @@ const serving = (title: string, run: (url: string) => Promise<void>) =>
   )
 
 describe("the console's files", () => {
-  serving("the page and all it names are there, under a policy that lets no foreign script run", async (url) => {
+  testServer("the page and all it names are there, under a policy that lets no foreign script run", async (url) => {
     const page = await fetch(`${url}/console`)
     assert.strictEqual(page.status, 200)
     assert.strictEqual(page.headers.get("content-type"), "text/html; charset=utf-8")
@@ -47,7 +47,7 @@ describe("the console's files", () => {
     }
   })
 
-  serving("nothing else of the disk is there, and nothing but reading", async (url) => {
+  testServer("nothing else of the disk is there, and nothing but reading", async (url) => {
     for (const path of [
       "/console/../package.json",
       "/console/%2e%2e/package.json",
@@ -64,7 +64,7 @@ describe("the console's files", () => {
     assert.strictEqual((await fetch(`${url}/consoles`)).status, 418)
   })
 
-  serving("a request for the headers alone gets no body", async (url) => {
+  testServer("a request for the headers alone gets no body", async (url) => {
     const head = await fetch(`${url}/console`, { method: "HEAD" })
     assert.deepStrictEqual([head.status, await head.text()], [200, ""])
   })

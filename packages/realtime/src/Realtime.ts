@@ -9,24 +9,24 @@ import type { ConfigurationError, TransientError } from "@armoricore/domain/Erro
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { Layer } from "effect"
 import type { History } from "@armoricore/history/History"
-import * as BusFeed from "./BusFeed.ts"
+import * as BusBridge from "./pubsub/BusBridge.ts"
 import * as ChatChannel from "./channels/ChatChannel.ts"
 import * as CommentsChannel from "./channels/CommentsChannel.ts"
 import * as MediaChannel from "./channels/MediaChannel.ts"
 import * as PresenceChannel from "./channels/PresenceChannel.ts"
 import * as UserChannel from "./channels/UserChannel.ts"
-import { Channels } from "./Channels.ts"
+import { ChannelRegistry } from "./channel/ChannelRegistry.ts"
 import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
 import * as ClusterTopics from "./cluster/ClusterTopics.ts"
-import { CommentRate } from "./CommentRate.ts"
-import * as Endpoint from "./Endpoint.ts"
-import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
-import type { Rate } from "./Limits.ts"
-import * as Operator from "./Operator.ts"
-import * as Outbox from "./Outbox.ts"
+import { CommentRateLimit } from "./channels/CommentRateLimit.ts"
+import * as Endpoint from "./socket/Endpoint.ts"
+import { MediaTopicPolicy } from "./channels/MediaTopicPolicy.ts"
+import type { Rate } from "./socket/Limits.ts"
+import * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
+import * as PublishBuffer from "./pubsub/PublishBuffer.ts"
 import * as Presence from "./presence/Presence.ts"
-import * as Timeline from "./Timeline.ts"
-import { Topics } from "./Topics.ts"
+import * as RoomLog from "./rooms/RoomLog.ts"
+import { Topics } from "./pubsub/Topics.ts"
 
 export interface RealtimeOptions extends Endpoint.EndpointOptions {
   /** `MEDIA_TOPIC_POLICY`; default `public`. */
@@ -49,17 +49,17 @@ const channels = Layer.mergeAll(
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Cluster | Endpoint.Endpoint | Operator.Operator | Timeline.Timeline | Topics | Channels,
+  Cluster | Endpoint.Endpoint | RealtimeAdmin.RealtimeAdmin | RoomLog.RoomLog | Topics | ChannelRegistry,
   TransientError | ConfigurationError,
   EventBus | History | KeyValue | Revocations | Tokens
 > =>
-  Operator.layer.pipe(
+  RealtimeAdmin.layer.pipe(
     Layer.provideMerge(Endpoint.layer(options)),
-    Layer.provide([channels, BusFeed.layer]),
+    Layer.provide([channels, BusBridge.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
-    Layer.provide([CommentRate.layer(options.commentRate), Presence.layer(options.presence)]),
-    Layer.provide(Outbox.layer()),
-    Layer.provideMerge(Timeline.layer),
-    Layer.provideMerge([options.cluster === undefined ? Topics.layer : ClusterTopics.layer, Channels.layer]),
-    Layer.provideMerge(options.cluster === undefined ? Cluster.layerAlone : Cluster.layer(options.cluster)),
+    Layer.provide([CommentRateLimit.layer(options.commentRate), Presence.layer(options.presence)]),
+    Layer.provide(PublishBuffer.layer()),
+    Layer.provideMerge(RoomLog.layer),
+    Layer.provideMerge([options.cluster === undefined ? Topics.layer : ClusterTopics.layer, ChannelRegistry.layer]),
+    Layer.provideMerge(options.cluster === undefined ? Cluster.layerSingleNode : Cluster.layer(options.cluster)),
   )

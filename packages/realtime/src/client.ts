@@ -19,8 +19,8 @@
  * meanwhile, and by `recovered` whether any of it is gone. What comes twice (a message sent again, its broadcast and its
  * reply) has the same `id`.
  */
-import type { ClientEvent } from "./Channel.ts"
-import type { Declarations } from "./Declarations.ts"
+import type { ClientEvent } from "./channel/Channel.ts"
+import type { Declarations } from "./channel/Declarations.ts"
 
 /** The parts of `phoenix` that are used. */
 export interface PushLike {
@@ -59,24 +59,24 @@ type EncodedReply<E> = E extends { readonly reply: { readonly Encoded: infer R }
 type EncodedEvent<E> = E extends { readonly payload: { readonly Encoded: infer P } } ? P : never
 
 /** The error reply: `reason` is one of the catalogue in the documents for clients. */
-export interface Refused {
+export interface ErrorReply {
   readonly reason: string
   readonly [detail: string]: unknown
 }
 
 /** No answer came in time: the push may or may not have arrived. Send it again with the same `client_id`. */
-export interface TimedOut {
+export interface PushTimeout {
   readonly reason: "timeout"
 }
 
-export const isRefused = (error: unknown): error is Refused =>
+export const isErrorReply = (error: unknown): error is ErrorReply =>
   typeof error === "object" && error !== null && "reason" in error && typeof error.reason === "string"
 
 export interface TypedChannel<D extends AnyDeclaration> {
   /** Settles with the first answer; later joins, after a reconnect, are told to `onJoin` alone. */
   readonly join: () => Promise<JoinReply<D>>
   readonly onJoin: (listener: (reply: JoinReply<D>) => void) => void
-  /** Rejects with {@link Refused} or {@link TimedOut}. */
+  /** Rejects with {@link ErrorReply} or {@link PushTimeout}. */
   readonly push: <E extends ClientEvents<D>>(
     event: E,
     payload: EncodedPayload<D["client"][E]>,
@@ -93,12 +93,12 @@ export const channel = <T extends Topic>(
   payload: JoinPayload<DeclarationOf<T>> & object,
 ): TypedChannel<DeclarationOf<T>> => {
   let seq: number | undefined
-  const saw = (value: unknown): void => {
+  const trackSeq = (value: unknown): void => {
     if (typeof value !== "object" || value === null || !("seq" in value) || typeof value.seq !== "number") return
     // They come in order; a lower one is the first of a history that began anew.
     seq = value.seq
   }
-  const joined: Array<(reply: never) => void> = []
+  const joinListeners: Array<(reply: never) => void> = []
   // How many of the latest to begin with says nothing of how many were missed: with `last` only so many would come.
   const raw = socket.channel(topic, () =>
     Object.assign({}, payload, seq === undefined ? {} : { since: seq, last: undefined }),
@@ -111,25 +111,25 @@ export const channel = <T extends Topic>(
       push
         .receive("ok", (response) => resolve(response as A))
         .receive("error", (response) => reject(response))
-        .receive("timeout", () => reject({ reason: "timeout" } satisfies TimedOut))
+        .receive("timeout", () => reject({ reason: "timeout" } satisfies PushTimeout))
     })
 
   return {
     join: () => {
       const push = raw.join()
       push.receive("ok", (reply) => {
-        for (const list of Object.values(reply)) if (Array.isArray(list)) list.forEach(saw)
-        for (const listener of joined) listener(reply as never)
+        for (const list of Object.values(reply)) if (Array.isArray(list)) list.forEach(trackSeq)
+        for (const listener of joinListeners) listener(reply as never)
       })
       return settle(push)
     },
     onJoin: (listener) => {
-      joined.push(listener)
+      joinListeners.push(listener)
     },
     push: (event, content) => settle(raw.push(event, Object.assign({}, content))),
     on: (event, listener) => {
       raw.on(event, (message) => {
-        saw(message)
+        trackSeq(message)
         listener(message as never)
       })
     },

@@ -1,18 +1,18 @@
 /** The official client in a real browser, over WebSocket and over long poll. */
 import { once } from "node:events"
 import { createServer } from "node:http"
-import { Timeline } from "@armoricore/realtime/Timeline"
+import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
 import type * as Client from "phoenix"
-import * as Page from "./Page.ts"
-import { start } from "./TestServer.ts"
+import * as BrowserPage from "./support/BrowserPage.ts"
+import { start } from "./support/TestServer.ts"
 
 /** In the page. */
 declare const Phoenix: typeof Client & { readonly LongPoll: new (endpoint: string) => object }
 
-const browser = Programs.need("chromium")
+const browser = Programs.requireProgram("chromium")
 const patience = { timeout: 60_000 }
 
 type Way = "websocket" | "longpoll"
@@ -118,7 +118,7 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
     (way) =>
       Effect.gen(function* () {
         const server = yield* start()
-        const page = yield* (yield* Page.open(browser.path))(server.port)
+        const page = yield* (yield* BrowserPage.open(browser.path))(server.port)
         const token = yield* server.token("u1")
         const saw = yield* Effect.promise(() => page.evaluate(lifecycle, { token, way }))
         const [bytes, shouted] = way === "websocket" ? [[1, 2, 255], [3]] : [{ data: "AQL/" }, { data: "Aw==" }]
@@ -145,7 +145,7 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
     () =>
       Effect.gen(function* () {
         const server = yield* start()
-        const open = yield* Page.open(browser.path)
+        const open = yield* BrowserPage.open(browser.path)
         const [ann, bob] = [yield* open(server.port), yield* open(server.port)]
         const topic = "chat:room:r1"
         const [annToken, bobToken] = [yield* server.token("ann"), yield* server.token("bob")]
@@ -169,18 +169,18 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
     (way) =>
       Effect.gen(function* () {
         const server = yield* start()
-        const page = yield* (yield* Page.open(browser.path))(server.port)
+        const page = yield* (yield* BrowserPage.open(browser.path))(server.port)
         const token = yield* server.token("ann")
         const topic = "chat:room:r1"
         yield* Effect.promise(() => page.evaluate(stay, { token, way, topic }))
-        const timeline = Context.get(server.services, Timeline)
+        const timeline = Context.get(server.services, RoomLog)
         const said: Array<string> = []
         for (let cut = 1; cut <= 10; cut++) {
           for (let n = 0; n < 50; n++) {
             const id = `${cut}-${n}`
             said.push(id)
             const payload = { id, content: id, user_id: "bob", room_id: "r1", timestamp: "2026-01-31T12:00:00Z" }
-            yield* timeline.post(topic, { event: "new_message", id, payload })
+            yield* timeline.append(topic, { event: "new_message", id, payload })
             if (n === 25) for (const socket of server.endpoint.sockets()) socket.kick("reconnect")
           }
           yield* Effect.promise(() => page.waitForFunction(`seen.joins === ${cut + 1}`))
@@ -201,7 +201,7 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
       Effect.gen(function* () {
         const server = yield* start()
         const blocked = createServer((request, response) => {
-          if (!server.endpoint.handleRequest(request, response)) Page.answer(request, response)
+          if (!server.endpoint.handleRequest(request, response)) BrowserPage.answer(request, response)
         })
         blocked.on("upgrade", (_, socket) => socket.destroy())
         blocked.listen(0, "127.0.0.1")
@@ -214,7 +214,7 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
         )
         const address = blocked.address()
         const port = typeof address === "object" && address !== null ? address.port : 0
-        const page = yield* (yield* Page.open(browser.path))(port)
+        const page = yield* (yield* BrowserPage.open(browser.path))(port)
         const token = yield* server.token("u1")
         const reply = yield* Effect.promise(() =>
           page.evaluate((jwt) => {

@@ -5,7 +5,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Socket } from "phoenix"
 import { WebSocket } from "ws"
-import { start } from "./TestServer.ts"
+import { start } from "./support/TestServer.ts"
 
 const page = readFileSync(new URL("../../../docs/clients.md", import.meta.url), "utf8")
 const [, example = ""] = /```js\nimport .*\n([^`]*)```/.exec(page) ?? []

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs"
-import * as AsyncApi from "@armoricore/realtime/AsyncApi"
-import { declarations } from "@armoricore/realtime/Declarations"
-import * as Handshake from "@armoricore/realtime/Handshake"
+import * as AsyncApi from "@armoricore/realtime/channel/AsyncApi"
+import { declarations } from "@armoricore/realtime/channel/Declarations"
+import * as Handshake from "@armoricore/realtime/socket/Handshake"
 import { meanings } from "@armoricore/realtime/protocol/CloseCode"
-import { reasons } from "@armoricore/realtime/Refusal"
+import { reasons } from "@armoricore/realtime/channel/ChannelError"
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 

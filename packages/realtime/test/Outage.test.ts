@@ -1,6 +1,6 @@
 /** The bus and the history go away and come back, and rooms do not notice. */
-import * as NatsConnection from "@armoricore/bus/nats/NatsConnection"
-import { EventBus, type Outgoing } from "@armoricore/bus/EventBus"
+import * as NatsConnection from "@armoricore/nats/NatsConnection"
+import { EventBus, type OutgoingMessage } from "@armoricore/bus/EventBus"
 import { TransientError } from "@armoricore/domain/Errors"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
 import { History } from "@armoricore/history/History"
@@ -8,17 +8,17 @@ import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
-import * as Outbox from "@armoricore/realtime/Outbox"
-import * as TimelineModule from "@armoricore/realtime/Timeline"
-import { Topics } from "@armoricore/realtime/Topics"
+import * as PublishBuffer from "@armoricore/realtime/pubsub/PublishBuffer"
+import * as TimelineModule from "@armoricore/realtime/rooms/RoomLog"
+import { Topics } from "@armoricore/realtime/pubsub/Topics"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
-const { Timeline } = TimelineModule
+const { RoomLog } = TimelineModule
 
-class Weather extends Context.Service<Weather, { away: boolean }>()("test/Weather") {
-  static readonly layer = Layer.sync(Weather, () => ({ away: false }))
+class Outage extends Context.Service<Outage, { away: boolean }>()("test/Outage") {
+  static readonly layer = Layer.sync(Outage, () => ({ away: false }))
 }
 
 const away = new TransientError({ dependency: "history", code: "unavailable", message: "away" })
@@ -29,31 +29,31 @@ const failing = <A, E>(weather: { readonly away: boolean }, effect: Effect.Effec
 const history = Layer.effect(
   History,
   Effect.gen(function* () {
-    const weather = yield* Weather
+    const weather = yield* Outage
     const memory = yield* History
     return {
       append: (room, id, body) => failing(weather, memory.append(room, id, body)),
       read: (room, page) => failing(weather, memory.read(room, page)),
       remove: (room, id) => failing(weather, memory.remove(room, id)),
-      follow: memory.follow,
+      subscribe: memory.subscribe,
       setup: memory.setup,
     }
   }),
 ).pipe(Layer.provide(MemoryHistory.layer()))
 
-const timeline = TimelineModule.layer.pipe(
-  Layer.provideMerge([Topics.layer, Cluster.layerAlone]),
+const roomLog = TimelineModule.layer.pipe(
+  Layer.provideMerge([Topics.layer, Cluster.layerSingleNode]),
   Layer.provideMerge(history),
-  Layer.provideMerge(Weather.layer),
+  Layer.provideMerge(Outage.layer),
 )
 
 const topic = "chat:room:r"
 
 const say = Effect.fnUntraced(function* (id: string) {
-  return yield* (yield* Timeline).post(topic, { event: "new_message", id, payload: { id } })
+  return yield* (yield* RoomLog).append(topic, { event: "new_message", id, payload: { id } })
 })
 
-const ids = (entries: ReadonlyArray<TimelineModule.Entry>) => entries.map(({ payload }) => payload["id"])
+const ids = (entries: ReadonlyArray<TimelineModule.LogEntry>) => entries.map(({ payload }) => payload["id"])
 
 describe("without the history", () => {
   it.effect("an item that nobody can read left a room without answers for ever", () =>
@@ -63,13 +63,13 @@ describe("without the history", () => {
       const odd = yield* Effect.exit(say("odd"))
       assert.isTrue(Exit.isFailure(odd))
       assert.strictEqual((yield* say("next")).payload["id"], "next")
-    }).pipe(Effect.provide(timeline)),
+    }).pipe(Effect.provide(roomLog)),
   )
 
   it.effect("a room goes on, and what was said is kept in order when it is back", () =>
     Effect.gen(function* () {
-      const { replay, remove } = yield* Timeline
-      const weather = yield* Weather
+      const { replay, remove } = yield* RoomLog
+      const weather = yield* Outage
       const heard: Array<unknown> = []
       const topics = yield* Topics
       topics.subscribe(topic, { receive: ({ payload, seq }) => heard.push([Object(payload).id, seq]) })
@@ -94,25 +94,25 @@ describe("without the history", () => {
         heard.map((one) => (Array.isArray(one) ? one[0] : one)),
         ["a", "b", "c", "bad", "d"],
       )
-    }).pipe(Effect.provide(timeline)),
+    }).pipe(Effect.provide(roomLog)),
   )
 
   it.effect("a number given meanwhile never hides what was said", () =>
     Effect.gen(function* () {
-      const { replay } = yield* Timeline
-      const weather = yield* Weather
+      const { replay } = yield* RoomLog
+      const weather = yield* Outage
       weather.away = true
       const first = yield* say("b")
       yield* say("c")
       weather.away = false
       yield* TestClock.adjust("2 seconds")
       assert.includeMembers(ids((yield* replay(topic, { since: first.seq })).entries), ["c"])
-    }).pipe(Effect.provide(timeline)),
+    }).pipe(Effect.provide(roomLog)),
   )
 
   it.effect("only so much is kept", () =>
     Effect.gen(function* () {
-      ;(yield* Weather).away = true
+      ;(yield* Outage).away = true
       yield* Effect.forEach(
         Array.from({ length: 10_000 }, (_, index) => `m${index}`),
         say,
@@ -120,23 +120,23 @@ describe("without the history", () => {
       )
       const refused = yield* Effect.flip(say("one too many"))
       assert.strictEqual(refused._tag, "TransientError")
-    }).pipe(Effect.provide(timeline)),
+    }).pipe(Effect.provide(roomLog)),
   )
 })
 
-describe.skipIf(Programs.need("nats-server").missing)("without NATS", () => {
+describe.skipIf(Programs.requireProgram("nats-server").missing)("without NATS", () => {
   it.live(
     "a room goes on through a crash of the server, and its history has everything afterwards",
     () =>
       Effect.gen(function* () {
         const server = yield* NatsServer.make()
         const nats = TimelineModule.layer.pipe(
-          Layer.provideMerge([Topics.layer, Cluster.layerAlone]),
+          Layer.provideMerge([Topics.layer, Cluster.layerSingleNode]),
           Layer.provideMerge(NatsHistory.layer()),
           Layer.provideMerge(NatsConnection.layer({ servers: [server.url] })),
         )
         yield* Effect.gen(function* () {
-          const { replay } = yield* Timeline
+          const { replay } = yield* RoomLog
           yield* (yield* NatsConnection.NatsConnection).connected
           yield* (yield* History).setup
           const first = yield* say("a")
@@ -162,7 +162,7 @@ describe("without the bus", () => {
   const unused = () => Effect.die(new Error("not used here"))
   const bus = Layer.mock(EventBus, {
     deadLetters: { list: unused, get: unused, remove: unused },
-    publish: (message: Outgoing) =>
+    publish: (message: OutgoingMessage) =>
       isAway
         ? Effect.fail(away)
         : Effect.sync(() => {
@@ -174,19 +174,19 @@ describe("without the bus", () => {
 
   it.effect("events wait, oldest given up first, and go out in order when it is back", () =>
     Effect.gen(function* () {
-      const { offer, waiting } = yield* Outbox.Outbox
+      const { offer, pendingCount } = yield* PublishBuffer.PublishBuffer
       yield* offer("chat.message", "0", payload)
       yield* TestClock.adjust("1 milli")
       assert.strictEqual(published.length, 1)
       isAway = true
       for (let n = 1; n <= 7; n++) yield* offer("chat.message", `${n}`, payload)
       yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(waiting(), 5)
+      assert.strictEqual(pendingCount(), 5)
       isAway = false
       yield* TestClock.adjust("2 seconds")
-      assert.strictEqual(waiting(), 0)
+      assert.strictEqual(pendingCount(), 0)
       assert.strictEqual(published.length, 6)
       assert.strictEqual(new Set(published).size, 6)
-    }).pipe(Effect.provide(Outbox.layer({ capacity: 5 }).pipe(Layer.provide(bus)))),
+    }).pipe(Effect.provide(PublishBuffer.layer({ capacity: 5 }).pipe(Layer.provide(bus)))),
   )
 })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { type Channel, type Push, Socket } from "phoenix"
 import { WebSocket } from "ws"
-import { start, type TestServer } from "./TestServer.ts"
+import { start, type TestServer } from "./support/TestServer.ts"
 
 const open = Effect.fnUntraced(function* (server: TestServer, options: Record<string, unknown>) {
   const socket = new Socket(server.url, {
@@ -56,7 +56,7 @@ describe("the official client", () => {
       yield* Effect.callback<void>((resume) => void socket.ping(() => resume(Effect.void)))
       assert.strictEqual((yield* answer(channel.leave())).status, "ok")
       // The client calls that left at once; the server follows.
-      yield* until(() => server.diary.includes("leave a"))
+      yield* until(() => server.callLog.includes("leave a"))
       assert.strictEqual(channel.state, "closed")
     }),
   )
@@ -86,7 +86,7 @@ describe("the official client", () => {
       channel.onError(() => errors++)
       channel.push("crash", {})
       yield* until(() => errors === 1 && channel.state === "joined")
-      assert.deepStrictEqual(server.diary, ["join a", "leave a", "join a"])
+      assert.deepStrictEqual(server.callLog, ["join a", "leave a", "join a"])
     }),
   )
 
@@ -134,7 +134,7 @@ describe("the official client", () => {
       yield* answer(channel.join())
       yield* Scope.close(life, Exit.void)
       assert.deepStrictEqual(closes, [1012])
-      assert.deepStrictEqual(server.diary, ["join a", "leave a"])
+      assert.deepStrictEqual(server.callLog, ["join a", "leave a"])
       const successor = yield* start({}, server.port)
       yield* until(() => channel.state === "joined")
       const said = heard(channel, "said")

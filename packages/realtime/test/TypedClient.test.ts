@@ -1,10 +1,10 @@
 /** The example of the documents, compiled and run with the official client. */
-import { channel, isRefused } from "@armoricore/realtime/client"
+import { channel, isErrorReply } from "@armoricore/realtime/client"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Socket } from "phoenix"
 import { WebSocket } from "ws"
-import { start, type TestServer } from "./TestServer.ts"
+import { start, type TestServer } from "./support/TestServer.ts"
 
 const connected = Effect.fnUntraced(function* (server: TestServer, user: string) {
   const token = yield* server.token(user)
@@ -41,7 +41,7 @@ describe("the typed client", () => {
           (error: unknown) => error,
         ),
       )
-      assert.isTrue(isRefused(refused) && refused.reason === "invalid_payload")
+      assert.isTrue(isErrorReply(refused) && refused.reason === "invalid_payload")
       // @ts-expect-error the channel has no such event
       const unknown = room.push("new_massage", { content: "x" })
       yield* Effect.promise(() => unknown.catch(() => undefined))

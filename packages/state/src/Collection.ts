@@ -11,7 +11,7 @@ export interface Descriptor<A, I> {
   readonly bucket: Bucket
   readonly schema: Schema.Codec<A, I>
   /** The JSON of a value is the value itself, as the types say already: it is written without a second look. */
-  readonly plain?: true
+  readonly skipEncode?: true
 }
 
 export interface Document<A> {
@@ -52,7 +52,7 @@ export interface Collection<A> {
   readonly list: (page: Page) => Effect.Effect<ReadonlyArray<Document<A>>, StateError>
 }
 
-const tries = 64
+const maxAttempts = 64
 
 export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collection<A>, never, KeyValue> =>
   Effect.map(KeyValue, (state) => {
@@ -63,13 +63,13 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
 
     const decode = (entry: Entry): Effect.Effect<Document<A>, ConfigurationError> =>
       Effect.mapBoth(decodeJson(entry.value), {
-        onFailure: (cause) => unfit(bucket, entry.key, "cannot be read", cause),
+        onFailure: (cause) => codecError(bucket, entry.key, "cannot be read", cause),
         onSuccess: (value) => ({ key: entry.key, value, revision: entry.revision }),
       })
     const encode = (key: string, value: A): Effect.Effect<string, ConfigurationError> =>
-      descriptor.plain === true
+      descriptor.skipEncode === true
         ? Effect.sync(() => JSON.stringify(value))
-        : Effect.mapError(encodeJson(value), (cause) => unfit(bucket, key, "cannot be written", cause))
+        : Effect.mapError(encodeJson(value), (cause) => codecError(bucket, key, "cannot be written", cause))
 
     const get: Collection<A>["get"] = (key) =>
       Effect.flatMap(
@@ -83,7 +83,7 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
 
     const modify: Collection<A>["modify"] = (key, decide, options) =>
       Effect.gen(function* () {
-        for (let left = tries; ; left--) {
+        for (let attemptsLeft = maxAttempts; ; attemptsLeft--) {
           const current = yield* get(key)
           const [result, write] = yield* decide(current)
           if (Option.isNone(write)) return result
@@ -94,7 +94,7 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
             }),
           )
           if (Result.isSuccess(written)) return result
-          if (written.failure._tag !== "Conflict" || left <= 1) return yield* written.failure
+          if (written.failure._tag !== "Conflict" || attemptsLeft <= 1) return yield* written.failure
         }
       })
 
@@ -114,7 +114,7 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
     }
   })
 
-const unfit = (bucket: Bucket, key: string, what: string, cause: Schema.SchemaError) =>
+const codecError = (bucket: Bucket, key: string, what: string, cause: Schema.SchemaError) =>
   new ConfigurationError({
     setting: `state bucket ${bucket.name}`,
     message: `the document ${JSON.stringify(key)} of the state bucket ${bucket.name} ${what}: ${cause.message}`,

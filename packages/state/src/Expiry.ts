@@ -3,11 +3,12 @@ import { Duration } from "effect"
 import type { Bucket, WriteOptions } from "./KeyValue.ts"
 
 /** Epoch milliseconds; undefined: never. */
-export const expiresAt = (bucket: Bucket, options: WriteOptions | undefined, now: number): number | undefined => {
-  const own = options?.expiresIn === undefined ? Infinity : Duration.toMillis(options.expiresIn)
-  const most = bucket.maxAge === "never" ? Infinity : Duration.toMillis(bucket.maxAge)
-  const least = Math.min(own, most)
-  return Number.isFinite(least) ? now + least : undefined
+export const expiryOf = (bucket: Bucket, options: WriteOptions | undefined, now: number): number | undefined => {
+  const ownLifetime = options?.expiresIn === undefined ? Infinity : Duration.toMillis(options.expiresIn)
+  const maxLifetime = bucket.maxAge === "never" ? Infinity : Duration.toMillis(bucket.maxAge)
+  const lifetime = Math.min(ownLifetime, maxLifetime)
+  return Number.isFinite(lifetime) ? now + lifetime : undefined
 }
 
-export const isOver = (end: number | undefined, now: number): boolean => end !== undefined && end <= now
+export const isExpired = (expiresAt: number | undefined, now: number): boolean =>
+  expiresAt !== undefined && expiresAt <= now

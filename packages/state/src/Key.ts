@@ -13,9 +13,9 @@ export const maxKeyBytes = 512
  * not text (a lone surrogate, NUL). The caller built the key, so another try does not help.
  */
 export const check = (bucket: Bucket, key: string): Effect.Effect<void, ConfigurationError> => {
-  if (key === "") return refuse(bucket, key, "is empty")
-  if (!key.isWellFormed() || key.includes("\0")) return refuse(bucket, key, "is not text")
-  if (Buffer.byteLength(key) > maxKeyBytes) return refuse(bucket, key, `is longer than ${maxKeyBytes} bytes`)
+  if (key === "") return invalidKey(bucket, key, "is empty")
+  if (!key.isWellFormed() || key.includes("\0")) return invalidKey(bucket, key, "is not text")
+  if (Buffer.byteLength(key) > maxKeyBytes) return invalidKey(bucket, key, `is longer than ${maxKeyBytes} bytes`)
   return checkBucket(bucket)
 }
 
@@ -30,9 +30,9 @@ export const checkBucket = (bucket: Bucket): Effect.Effect<void, ConfigurationEr
       )
 
 /** The order of `list`: by Unicode code point, which is that of UTF-8 bytes. */
-export const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+export const compareKeys = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
-const refuse = (bucket: Bucket, key: string, why: string) =>
+const invalidKey = (bucket: Bucket, key: string, why: string) =>
   Effect.fail(
     new ConfigurationError({
       setting: `state bucket ${bucket.name}`,

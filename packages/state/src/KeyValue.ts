@@ -73,7 +73,7 @@ export class KeyValue extends Context.Service<
      * Set where one process at a time owns the store, and this is the one: names the ownership. What an entry says of a
      * process under another name is of one that has ended.
      */
-    readonly ownership?: string
+    readonly ownerId?: string
     /** Creates or checks the buckets; returns one line per resource for `armoricore setup`. */
     readonly setup: (buckets: ReadonlyArray<Bucket>) => Effect.Effect<ReadonlyArray<string>, StateError>
   }

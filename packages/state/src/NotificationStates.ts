@@ -1,28 +1,28 @@
 /** Where notifications, deliveries, suppressions and the local mailbox lie: `notify` alone writes them, `api` reads. */
-import { DeliveryState, InboxMessage, NotificationState, VolleyState } from "@armoricore/domain/NotificationState"
+import { DeliveryState, InboxMessage, NotificationState, PushBatchState } from "@armoricore/domain/NotificationState"
 import { Duration, Schema } from "effect"
 import type { Descriptor } from "./Collection.ts"
 
 /** Longer than a dead letter waits for its replay. */
-const kept = Duration.days(30)
+const retention = Duration.days(30)
 
 export const notificationStates: Descriptor<NotificationState, typeof NotificationState.Encoded> = {
-  bucket: { name: "notification", maxAge: kept },
+  bucket: { name: "notification", maxAge: retention },
   schema: NotificationState,
-  plain: true,
+  skipEncode: true,
 }
 
 export const deliveryStates: Descriptor<DeliveryState, typeof DeliveryState.Encoded> = {
-  bucket: { name: "delivery", maxAge: kept },
+  bucket: { name: "delivery", maxAge: retention },
   schema: DeliveryState,
-  plain: true,
+  skipEncode: true,
 }
 
 /** Beside the deliveries: no delivery's id has this form. Read again after a crash alone. */
-export const volleyStates: Descriptor<VolleyState, typeof VolleyState.Encoded> = {
+export const pushBatchStates: Descriptor<PushBatchState, typeof PushBatchState.Encoded> = {
   bucket: deliveryStates.bucket,
-  schema: VolleyState,
-  plain: true,
+  schema: PushBatchState,
+  skipEncode: true,
 }
 
 const NotificationAlias = Schema.Struct({ notification_id: Schema.String })
@@ -34,7 +34,7 @@ const NotificationAlias = Schema.Struct({ notification_id: Schema.String })
 export const notificationAliases: Descriptor<typeof NotificationAlias.Type, typeof NotificationAlias.Encoded> = {
   bucket: deliveryStates.bucket,
   schema: NotificationAlias,
-  plain: true,
+  skipEncode: true,
 }
 
 export const aliasKeyOf = (eventId: string): string => `${eventId}.request`

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as NatsConnection from "@armoricore/bus/nats/NatsConnection"
+import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
@@ -12,7 +12,7 @@ import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { describe } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { behaviour } from "./behaviour.ts"
+import { behaviourSuite } from "./support/BehaviourSuite.ts"
 
 const embedded = Layer.unwrap(
   Effect.map(
@@ -38,11 +38,11 @@ const postgres = Layer.unwrap(
   Effect.map(PostgresServer.PostgresServer, ({ url }) => PostgresState.layer({ url: Redacted.make(url) })),
 ).pipe(Layer.provide(PostgresServer.layer))
 
-behaviour("memory", MemoryState.layer, { clock: "virtual" })
-behaviour("embedded", embedded, { clock: "real" })
-describe.skipIf(Programs.need("nats-server").missing)("with a nats-server", () => {
-  behaviour("NATS KV", nats, { clock: "real" })
+behaviourSuite("memory", MemoryState.layer, { clock: "virtual" })
+behaviourSuite("embedded", embedded, { clock: "real" })
+describe.skipIf(Programs.requireProgram("nats-server").missing)("with a nats-server", () => {
+  behaviourSuite("NATS KV", nats, { clock: "real" })
 })
-describe.skipIf(Programs.need("postgres").missing)("with a PostgreSQL server", () => {
-  behaviour("PostgreSQL", postgres, { clock: "real" })
+describe.skipIf(Programs.requireProgram("postgres").missing)("with a PostgreSQL server", () => {
+  behaviourSuite("PostgreSQL", postgres, { clock: "real" })
 })

@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto"
 import { Redacted } from "effect"
 
-export interface Token {
+export interface TokenOptions {
   /** Hexadecimal, as the property's configuration shows it. */
   readonly key: Redacted.Redacted<string>
   /** Epoch seconds. */
@@ -15,7 +15,7 @@ export interface Token {
 /** At most 32 hexadecimal digits, an even number. */
 export const isKey = (text: string): boolean => /^(?:[0-9a-fA-F]{2}){1,16}$/.test(text)
 
-export const token = ({ key, start, expires, grant }: Token): string => {
+export const token = ({ key, start, expires, grant }: TokenOptions): string => {
   const sent = [
     ...(start === undefined ? [] : [`st=${start}`]),
     `exp=${expires}`,

@@ -10,9 +10,9 @@ import type { ObjectRef } from "./ObjectStorage.ts"
 export const maxKeyBytes = 1024
 
 /** Undefined where the reference is sound, else one sentence that says why not. */
-export const faultOf = ({ bucket, key }: ObjectRef): string | undefined => {
+export const invalidReason = ({ bucket, key }: ObjectRef): string | undefined => {
   const named = `the object key ${JSON.stringify(key.slice(0, 100))}`
-  if (!isBucket(bucket)) return bucketFault(bucket)
+  if (!isBucket(bucket)) return invalidBucketReason(bucket)
   if (key === "") return "an object key is empty"
   if (!key.isWellFormed() || key.includes("\0")) return `${named} is not text`
   if (Buffer.byteLength(key) > maxKeyBytes) return `${named} is longer than ${maxKeyBytes} bytes`
@@ -22,12 +22,12 @@ export const faultOf = ({ bucket, key }: ObjectRef): string | undefined => {
 }
 
 export const check = (ref: ObjectRef): Effect.Effect<void, ConfigurationError> => {
-  const fault = faultOf(ref)
-  return fault === undefined ? Effect.void : refuse(ref.bucket, fault)
+  const fault = invalidReason(ref)
+  return fault === undefined ? Effect.void : invalidReference(ref.bucket, fault)
 }
 
 export const checkBucket = (bucket: string): Effect.Effect<void, ConfigurationError> =>
-  isBucket(bucket) ? Effect.void : refuse(bucket, bucketFault(bucket))
+  isBucket(bucket) ? Effect.void : invalidReference(bucket, invalidBucketReason(bucket))
 
 /** The answer of every adapter to a bucket that is not there. */
 export const missingBucket = (bucket: string): ConfigurationError =>
@@ -37,12 +37,12 @@ export const missingBucket = (bucket: string): ConfigurationError =>
   })
 
 /** The order of `list`: by Unicode code point, which is that of UTF-8 bytes and of S3. */
-export const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+export const compareKeys = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 const isBucket = (bucket: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket)
 
-const bucketFault = (bucket: string): string =>
+const invalidBucketReason = (bucket: string): string =>
   `the bucket name ${JSON.stringify(bucket.slice(0, 100))} is not 2 to 63 letters, digits, dots or hyphens`
 
-const refuse = (bucket: string, message: string) =>
+const invalidReference = (bucket: string, message: string) =>
   Effect.fail(new ConfigurationError({ setting: `bucket ${bucket}`, message }))

@@ -49,7 +49,7 @@ export interface PresignedRequest {
 }
 
 /** A part that was written, as its PUT was answered. */
-export interface WrittenPart {
+export interface CompletedPart {
   /** From 1. */
   readonly number: number
   /** With or without quotes. */
@@ -95,7 +95,7 @@ export class ObjectStorage extends Context.Service<
       options: { readonly expiresIn: Duration.Duration; readonly contentType: string; readonly size?: number },
     ) => Effect.Effect<PresignedRequest, StorageError>
     /** Begins an object that is too large for one PUT; returns the id of its upload. Unfinished, nobody sees it. */
-    readonly beginParts: (
+    readonly createMultipartUpload: (
       ref: ObjectRef,
       options: { readonly contentType: string },
     ) => Effect.Effect<string, StorageError>
@@ -106,13 +106,13 @@ export class ObjectStorage extends Context.Service<
       part: { readonly number: number; readonly size: number; readonly expiresIn: Duration.Duration },
     ) => Effect.Effect<PresignedRequest, StorageError>
     /** Makes the object of its parts, ascending. `NotFound`: the upload, or a part with this etag, is not there. */
-    readonly completeParts: (
+    readonly completeMultipartUpload: (
       ref: ObjectRef,
       uploadId: string,
-      parts: ReadonlyArray<WrittenPart>,
+      parts: ReadonlyArray<CompletedPart>,
     ) => Effect.Effect<ObjectInfo, NotFound | StorageError>
     /** Removes what was written of it; succeeds where there is nothing. */
-    readonly abortParts: (ref: ObjectRef, uploadId: string) => Effect.Effect<void, StorageError>
+    readonly abortMultipartUpload: (ref: ObjectRef, uploadId: string) => Effect.Effect<void, StorageError>
     /** Creates or checks the bucket; returns one line for `armoricore setup`. */
     readonly setup: (bucket: string) => Effect.Effect<string, StorageError>
   }

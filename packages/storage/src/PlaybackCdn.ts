@@ -10,9 +10,9 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Redacted } from "effect"
 import { isKey, token } from "./EdgeAuth.ts"
-import { encodeKey, PlaybackUrls, prefixOf } from "./Playback.ts"
+import { encodeKey, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
 
-export interface Options {
+export interface CdnOptions {
   /** Without query, for example `https://media.example.com`. */
   readonly baseUrl: string
   readonly edgeAuth?: {
@@ -24,7 +24,7 @@ export interface Options {
   }
 }
 
-export const layerCdn = ({ baseUrl, edgeAuth }: Options): Layer.Layer<PlaybackUrls, ConfigurationError> =>
+export const layerCdn = ({ baseUrl, edgeAuth }: CdnOptions): Layer.Layer<PlaybackUrls, ConfigurationError> =>
   Layer.effect(
     PlaybackUrls,
     Effect.gen(function* () {
@@ -47,7 +47,7 @@ export const layerCdn = ({ baseUrl, edgeAuth }: Options): Layer.Layer<PlaybackUr
           const url = `${base}/${encodeKey(ref.key)}`
           if (edgeAuth === undefined) return url
           const now = yield* Clock.currentTimeMillis
-          const prefix = prefixOf(ref.key)
+          const prefix = permissionPrefix(ref.key)
           const path = `${basePath}/${encodeKey(prefix)}`
           const signed = token({
             key: edgeAuth.key,

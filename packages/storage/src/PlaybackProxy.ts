@@ -9,28 +9,28 @@ import { createHmac, timingSafeEqual } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import type { HttpRouter } from "effect/http"
 import { preflight } from "./http/Cors.ts"
-import { type Below, prefixRoute } from "./http/PrefixRoute.ts"
-import { Problem } from "./http/Problem.ts"
-import { serve } from "./http/ServeObject.ts"
-import { faultOf } from "./ObjectKey.ts"
+import { type RelativeRequest, prefixRoute } from "./http/PrefixRoute.ts"
+import { ProblemError } from "./http/Problem.ts"
+import { serveObject } from "./http/ServeObject.ts"
+import { invalidReason } from "./ObjectKey.ts"
 import { ObjectStorage } from "./ObjectStorage.ts"
-import { encodeKey, PlaybackUrls, prefixOf } from "./Playback.ts"
+import { encodeKey, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
 import { PublicUrl } from "./PublicUrl.ts"
 
-export interface Options {
+export interface PlaybackProxyOptions {
   /** The secret of the tokens: who has it can read every object. */
   readonly key: Redacted.Redacted<string>
   /** How long an address lives; absent: as long as the key. */
   readonly expiresIn?: Duration.Duration
 }
 
-export const layerProxy = (options: Options): Layer.Layer<PlaybackUrls, never, PublicUrl> =>
+export const layerProxy = (options: PlaybackProxyOptions): Layer.Layer<PlaybackUrls, never, PublicUrl> =>
   Layer.effect(
     PlaybackUrls,
     Effect.map(PublicUrl, (publicUrl) => ({
       urlFor: Effect.fn("PlaybackUrls.urlFor")(function* (ref) {
         const now = yield* Clock.currentTimeMillis
-        const prefix = prefixOf(ref.key)
+        const prefix = permissionPrefix(ref.key)
         const expires =
           options.expiresIn === undefined ? 0 : Math.ceil((now + Duration.toMillis(options.expiresIn)) / 1000)
         const token = sign(options.key, JSON.stringify([ref.bucket, prefix, expires]))
@@ -42,15 +42,15 @@ export const layerProxy = (options: Options): Layer.Layer<PlaybackUrls, never, P
 
 /** The routes; `key` must be the one that `layerProxy` has. */
 export const routes = (
-  options: Pick<Options, "key">,
+  options: Pick<PlaybackProxyOptions, "key">,
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ObjectStorage> =>
   prefixRoute(
     "/play/",
-    Effect.map(ObjectStorage, (storage) => ({ path, request }: Below) => {
+    Effect.map(ObjectStorage, (storage) => ({ path, request }: RelativeRequest) => {
       if (request.method === "OPTIONS") return Effect.succeed(preflight("GET, HEAD"))
       if (request.method !== "GET" && request.method !== "HEAD") {
         return Effect.fail(
-          new Problem({
+          new ProblemError({
             status: 405,
             title: "Method Not Allowed",
             detail: "use GET or HEAD",
@@ -62,22 +62,22 @@ export const routes = (
         const slash = path.indexOf("/")
         const grant = slash < 0 ? Option.none() : verify(options.key, path.slice(0, slash))
         if (Option.isNone(grant)) {
-          return yield* new Problem({ status: 403, title: "Forbidden", detail: "the address is not one of ours" })
+          return yield* new ProblemError({ status: 403, title: "Forbidden", detail: "the address is not one of ours" })
         }
         const [bucket, prefix, expires] = grant.value
         const now = yield* Clock.currentTimeMillis
         if (expires !== 0 && now >= expires * 1000) {
-          return yield* new Problem({
+          return yield* new ProblemError({
             status: 403,
             title: "Forbidden",
             detail: "the address has expired; ask for a new one",
           })
         }
         const ref = { bucket, key: prefix + decode(path.slice(slash + 1)) }
-        if ((!prefix.endsWith("/") && ref.key !== prefix) || faultOf(ref) !== undefined) {
-          return yield* new Problem({ status: 404, title: "Not Found", detail: "there is no such object" })
+        if ((!prefix.endsWith("/") && ref.key !== prefix) || invalidReason(ref) !== undefined) {
+          return yield* new ProblemError({ status: 404, title: "Not Found", detail: "there is no such object" })
         }
-        return yield* serve(storage, ref, request, { cacheControl: "no-cache" })
+        return yield* serveObject(storage, ref, request, { cacheControl: "no-cache" })
       })
     }),
   )

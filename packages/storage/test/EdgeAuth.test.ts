@@ -1,5 +1,5 @@
 import { isKey, token } from "@armoricore/storage/EdgeAuth"
-import { PlaybackUrls } from "@armoricore/storage/Playback"
+import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { layerCdn } from "@armoricore/storage/PlaybackCdn"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted } from "effect"

@@ -7,8 +7,8 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as S3Storage from "@armoricore/storage/s3/S3Storage"
 import { S3Server } from "@armoricore/testing/S3Server"
 import { Effect, Layer } from "effect"
-import { behaviour } from "./behaviour.ts"
-import { serving } from "./serving.ts"
+import { behaviourSuite } from "./support/BehaviourSuite.ts"
+import { objectServer } from "./support/ObjectServer.ts"
 
 const withMedia = Layer.effectDiscard(Effect.flatMap(ObjectStorage, (storage) => storage.setup("media")))
 
@@ -26,6 +26,6 @@ const s3 = Layer.unwrap(Effect.map(S3Server, (server) => S3Storage.layer(server)
   Layer.provide(S3Server.layer({ buckets: ["media"] })),
 )
 
-behaviour("memory", serving(MemoryStorage.layerNoDeps()), { bounded: false })
-behaviour("local", serving(local), { bounded: true })
-behaviour("S3", serving(s3), { bounded: true, shortParts: true, unsorted: true, listed: 200, trusting: true })
+behaviourSuite("memory", objectServer(MemoryStorage.layerNoDeps()), { bounded: false })
+behaviourSuite("local", objectServer(local), { bounded: true })
+behaviourSuite("S3", objectServer(s3), { bounded: true, shortParts: true, unsorted: true, listed: 200, trusting: true })

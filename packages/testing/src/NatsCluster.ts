@@ -3,7 +3,7 @@
  * them. Ask `Programs.need("nats-server")` first.
  */
 import { Effect } from "effect"
-import { freePort } from "./Listening.ts"
+import { freePort } from "./LocalPort.ts"
 import * as NatsServer from "./NatsServer.ts"
 
 export interface NatsCluster {

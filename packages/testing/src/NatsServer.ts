@@ -54,13 +54,13 @@ export const make = Effect.fnUntraced(function* (
       })
       child.once("exit", (code) => resume(Effect.die(new Error(`nats-server ended with ${code}:\n${log}`))))
     })
-  let running: Running = yield* Effect.acquireRelease(start(-1), () => Effect.suspend(() => end(running.child)))
+  let running: Running = yield* Effect.acquireRelease(start(-1), () => Effect.suspend(() => killAndWait(running.child)))
   const { port } = running
   return NatsServer.of({
     port,
     url: `nats://127.0.0.1:${port}`,
     pid: Effect.sync(() => running.child.pid ?? 0),
-    kill: Effect.suspend(() => end(running.child)),
+    kill: Effect.suspend(() => killAndWait(running.child)),
     restart: Effect.suspend(() => start(port)).pipe(
       Effect.map((again) => {
         running = again
@@ -71,7 +71,7 @@ export const make = Effect.fnUntraced(function* (
 
 export const layer: Layer.Layer<NatsServer> = Layer.effect(NatsServer, make())
 
-const end = (child: ChildProcess) =>
+const killAndWait = (child: ChildProcess) =>
   Effect.callback<void>((resume) => {
     if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
     child.once("exit", () => resume(Effect.void))

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import * as TestCertificate from "./fakes/TestCertificate.ts"
-import { freePort } from "./Listening.ts"
-import { childrenOf } from "./Processes.ts"
+import { freePort } from "./LocalPort.ts"
+import { childPids } from "./Processes.ts"
 import * as Programs from "./Programs.ts"
 
 export class PostgresServer extends Context.Service<
@@ -25,33 +25,34 @@ export class PostgresServer extends Context.Service<
   }
 >()("@armoricore/testing/PostgresServer") {}
 
-export interface Options {
+export interface PostgresServerOptions {
   /** Nothing but TLS is let in, with the certificate of `TestCertificate`, whose authority is itself. */
   readonly tls?: boolean
 }
 
-export const make = Effect.fnUntraced(function* (wanted: Options = {}) {
+export const make = Effect.fnUntraced(function* (wanted: PostgresServerOptions = {}) {
   const program = Programs.find("postgres")
   if (program === undefined) return yield* Effect.die(new Error("postgres is not installed"))
   const programs = dirname(realpathSync(program))
-  const who = user()
+  const runAs = postgresUser()
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "postgres-server-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
   )
-  if ("uid" in who) chownSync(folder, who.uid, who.gid)
+  if ("uid" in runAs) chownSync(folder, runAs.uid, runAs.gid)
   const data = join(folder, "data")
   const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8" }
   yield* Effect.callback<void>((resume) => {
     const options = ["-D", data, "-U", "armoricore", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    execFile(join(programs, "initdb"), options, { ...who, cwd: folder, env: environment }, (error, _out, said) =>
+    execFile(join(programs, "initdb"), options, { ...runAs, cwd: folder, env: environment }, (error, _out, said) =>
       resume(error === null ? Effect.void : Effect.die(new Error(`initdb failed: ${said}`))),
     )
   })
   if (wanted.tls === true) {
     writeFileSync(join(data, "server.crt"), TestCertificate.certificate)
     writeFileSync(join(data, "server.key"), TestCertificate.privateKey, { mode: 0o600 })
-    if ("uid" in who) for (const file of ["server.crt", "server.key"]) chownSync(join(data, file), who.uid, who.gid)
+    if ("uid" in runAs)
+      for (const file of ["server.crt", "server.key"]) chownSync(join(data, file), runAs.uid, runAs.gid)
     writeFileSync(join(data, "pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")
   }
   const port = yield* freePort
@@ -61,7 +62,7 @@ export const make = Effect.fnUntraced(function* (wanted: Options = {}) {
     const child = spawn(
       join(programs, "postgres"),
       ["-D", data, "-p", String(port), "-k", folder, ...settings.flatMap((setting) => ["-c", setting])],
-      { ...who, cwd: folder, env: environment, detached: true, stdio: ["ignore", "ignore", "pipe"] },
+      { ...runAs, cwd: folder, env: environment, detached: true, stdio: ["ignore", "ignore", "pipe"] },
     )
     // A test run that is ended from outside runs no finalizers.
     const last = () => killAll(child)
@@ -74,11 +75,11 @@ export const make = Effect.fnUntraced(function* (wanted: Options = {}) {
     })
     child.once("exit", (code) => resume(Effect.die(new Error(`postgres ended with ${code}:\n${log}`))))
   })
-  let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
+  let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => killAndWait(running)))
   return PostgresServer.of({
     port,
     url: `postgres://armoricore@127.0.0.1:${port}/postgres`,
-    kill: Effect.suspend(() => end(running)),
+    kill: Effect.suspend(() => killAndWait(running)),
     restart: Effect.map(start, (again) => {
       running = again
     }),
@@ -88,13 +89,13 @@ export const make = Effect.fnUntraced(function* (wanted: Options = {}) {
 export const layer: Layer.Layer<PostgresServer> = Layer.effect(PostgresServer, make())
 
 /** Nothing where we are not root. */
-const user = (): { readonly uid: number; readonly gid: number } | {} => {
+const postgresUser = (): { readonly uid: number; readonly gid: number } | {} => {
   if (process.getuid?.() !== 0) return {}
   const line = /^postgres:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"))
   return line === null ? {} : { uid: Number(line[1]), gid: Number(line[2]) }
 }
 
-const end = (child: ChildProcess) =>
+const killAndWait = (child: ChildProcess) =>
   Effect.callback<void>((resume) => {
     if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
     child.once("exit", () => resume(Effect.void))
@@ -104,7 +105,7 @@ const end = (child: ChildProcess) =>
 /** Each server process leads a group of its own and would answer on without its parent. */
 const killAll = ({ exitCode, pid, signalCode }: ChildProcess): void => {
   if (pid === undefined || exitCode !== null || signalCode !== null) return
-  for (const one of [pid, ...childrenOf(pid)]) {
+  for (const one of [pid, ...childPids(pid)]) {
     try {
       process.kill(one, "SIGKILL")
     } catch {

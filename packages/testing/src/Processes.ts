@@ -3,11 +3,11 @@ import { Effect, FileSystem, Schedule } from "effect"
 import { readFileSync } from "node:fs"
 
 /** Their ids; throws where there is no such parent. */
-export const childrenOf = (pid: number): ReadonlyArray<number> =>
+export const childPids = (pid: number): ReadonlyArray<number> =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
 
 /** Processes whose arguments hold the marker; zombies, which a container without an init keeps, are none. */
-export const running = Effect.fnUntraced(function* (marker: string, program: string) {
+export const findProcesses = Effect.fnUntraced(function* (marker: string, program: string) {
   const fs = yield* FileSystem.FileSystem
   const found: Array<number> = []
   for (const pid of (yield* fs.readDirectory("/proc")).filter((name) => /^[0-9]+$/.test(name))) {
@@ -21,8 +21,8 @@ export const running = Effect.fnUntraced(function* (marker: string, program: str
 })
 
 /** Waits up to 20 s for the number of such processes. */
-export const awaitRunning = (marker: string, program: string, expected: (count: number) => boolean) =>
-  running(marker, program).pipe(
+export const waitForProcesses = (marker: string, program: string, expected: (count: number) => boolean) =>
+  findProcesses(marker, program).pipe(
     Effect.filterOrFail(
       (pids) => expected(pids.length),
       (pids) => new Error(`${program} processes with ${marker}: ${pids.join(" ")}`),

@@ -6,11 +6,17 @@ import { appendFileSync } from "node:fs"
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
 
-const extraFolders = ["/usr/lib/rabbitmq/bin", "/usr/sbin", "/usr/lib/postgresql/15/bin", "/usr/local/bin", "/usr/bin"]
+const extraDirectories = [
+  "/usr/lib/rabbitmq/bin",
+  "/usr/sbin",
+  "/usr/lib/postgresql/15/bin",
+  "/usr/local/bin",
+  "/usr/bin",
+]
 
 /** The program's path, or undefined. */
 export const find = (program: string): string | undefined =>
-  [...(process.env["PATH"] ?? "").split(delimiter), ...extraFolders]
+  [...(process.env["PATH"] ?? "").split(delimiter), ...extraDirectories]
     .filter((folder) => folder !== "")
     .map((folder) => join(folder, program))
     .find((path) => {
@@ -22,23 +28,23 @@ export const find = (program: string): string | undefined =>
       }
     })
 
-export interface Need {
+export interface RequiredProgram {
   /** Pass to `describe.skipIf(need.missing)`. */
   readonly missing: boolean
   readonly path: string
 }
 
 /** Looks for a program and, where it is missing, leaves a line for the closing summary. */
-export const need = (program: string): Need => {
+export const requireProgram = (program: string): RequiredProgram => {
   const path = find(program)
   if (path !== undefined) return { missing: false, path }
   if (process.env["CI"] === "true") throw new Error(`${program} is not installed; CI leaves no test out`)
-  leaveOut(`${program} is not installed`)
+  recordSkip(`${program} is not installed`)
   return { missing: true, path: "" }
 }
 
 /** Says for the test run's last line why a test was left out. */
-export const leaveOut = (reason: string): void => {
+export const recordSkip = (reason: string): void => {
   const file = process.env["ARMORICORE_LEFT_OUT_FILE"]
   if (file !== undefined) appendFileSync(file, `${reason}\n`)
 }

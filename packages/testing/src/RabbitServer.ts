@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { realpathSync } from "node:fs"
 import { Context, Effect, Layer } from "effect"
-import { freePort } from "./Listening.ts"
+import { freePort } from "./LocalPort.ts"
 import * as Programs from "./Programs.ts"
 
 export class RabbitServer extends Context.Service<
@@ -29,17 +29,17 @@ export class RabbitServer extends Context.Service<
   }
 >()("@armoricore/testing/RabbitServer") {}
 
-export interface Options {
+export interface RabbitServerOptions {
   /** How many virtual hosts there are to take. Default 48. */
-  readonly hosts?: number
+  readonly virtualHosts?: number
   /** Files of a certificate and its key: it also listens with TLS. */
   readonly tls?: { readonly cert: string; readonly key: string }
 }
 
-export const make = Effect.fnUntraced(function* (options: Options = {}) {
+export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = {}) {
   const program = Programs.find("rabbitmq-server")
   if (program === undefined) return yield* Effect.die(new Error("rabbitmq-server is not installed"))
-  const hosts = Array.from({ length: options.hosts ?? 48 }, (_, index) => `t${index}`)
+  const hosts = Array.from({ length: options.virtualHosts ?? 48 }, (_, index) => `t${index}`)
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "rabbit-server-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const tlsPort = options.tls === undefined ? 0 : yield* freePort
   writeFileSync(
     join(folder, "rabbitmq.conf"),
-    [configuration(port, join(folder, "definitions.json")), secured(tlsPort, options.tls)].join(""),
+    [configuration(port, join(folder, "definitions.json")), tlsConfiguration(tlsPort, options.tls)].join(""),
   )
   writeFileSync(join(folder, "definitions.json"), definitions(hosts))
   writeFileSync(join(folder, "enabled_plugins"), "[].\n")
@@ -74,7 +74,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   }
   const start = Effect.callback<ChildProcess>((resume) => {
     // The script beside the packaged one, which would change the user; its process group is killed as a whole.
-    const child = spawn(script(program), [], { detached: true, env: environment, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(serverScript(program), [], {
+      detached: true,
+      env: environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    })
     // A test run that is ended from outside runs no finalizers.
     const last = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGKILL"))
     process.once("exit", last)
@@ -95,7 +99,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       stop.once("exit", () => resume(Effect.void))
     }),
   )
-  let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => end(running)))
+  let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => killAndWait(running)))
   return RabbitServer.of({
     port,
     tlsPort,
@@ -106,23 +110,24 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         : Effect.succeed(`amqp://guest:guest@127.0.0.1:${port}/${host}`)
     }),
     definitions: Effect.callback<string>((resume) => {
-      const control = join(dirname(script(program)), "rabbitmqctl")
+      const control = join(dirname(serverScript(program)), "rabbitmqctl")
       const args = ["-q", "export_definitions", "-"]
       execFile(control, args, { env: environment, maxBuffer: 1e8 }, (error, out, said) =>
         resume(error === null ? Effect.succeed(out) : Effect.die(new Error(`${error.message}\n${said}`))),
       )
     }),
-    kill: Effect.suspend(() => end(running)),
+    kill: Effect.suspend(() => killAndWait(running)),
     restart: Effect.map(start, (again) => {
       running = again
     }),
   })
 })
 
-export const layer = (options: Options = {}): Layer.Layer<RabbitServer> => Layer.effect(RabbitServer, make(options))
+export const layer = (options: RabbitServerOptions = {}): Layer.Layer<RabbitServer> =>
+  Layer.effect(RabbitServer, make(options))
 
 /** Debian's program is a wrapper; the server's own script lies in the folder that its neighbours link to. */
-const script = (program: string): string => {
+const serverScript = (program: string): string => {
   const linked = "/usr/lib/rabbitmq/bin/rabbitmq-server"
   try {
     return realpathSync(linked)
@@ -138,7 +143,7 @@ disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.relative = 0.6
 `
 
-const secured = (port: number, tls: Options["tls"]) =>
+const tlsConfiguration = (port: number, tls: RabbitServerOptions["tls"]) =>
   tls === undefined
     ? ""
     : `listeners.ssl.1 = 127.0.0.1:${port}
@@ -156,7 +161,7 @@ const definitions = (hosts: ReadonlyArray<string>) =>
   })
 
 /** The script, the Erlang machine and its helpers are one process group. */
-const end = (child: ChildProcess) =>
+const killAndWait = (child: ChildProcess) =>
   Effect.callback<void>((resume) => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resume(Effect.void)
     child.once("exit", () => resume(Effect.void))

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, Redacted } from "effect"
 import S3rver from "s3rver"
-import { listen } from "./Listening.ts"
-import { faultOf } from "./SignatureV4.ts"
+import { listen } from "./LocalPort.ts"
+import { verify } from "./SignatureV4.ts"
 
 export class S3Server extends Context.Service<
   S3Server,
@@ -40,7 +40,7 @@ export class S3Server extends Context.Service<
         const answer = store.callback()
         const server = createServer((request, response) => {
           // A browser's question before the request is not signed.
-          const code = request.method === "OPTIONS" ? undefined : faultOf(request, secret, Date.now())
+          const code = request.method === "OPTIONS" ? undefined : verify(request, secret, Date.now())
           if (code === undefined) return answer(request, response)
           request.resume()
           response.writeHead(403, { "content-type": "application/xml" })

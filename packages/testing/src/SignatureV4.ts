@@ -6,7 +6,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 
 /** Undefined where the request is signed rightly, else the S3 error code. */
-export const faultOf = (request: IncomingMessage, secretKey: string, now: number): string | undefined => {
+export const verify = (request: IncomingMessage, secretKey: string, now: number): string | undefined => {
   const [path = "", search = ""] = (request.url ?? "").split(/\?(.*)/s)
   const query = new URLSearchParams(search)
   const presigned = query.has("X-Amz-Signature")

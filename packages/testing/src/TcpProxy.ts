@@ -1,18 +1,18 @@
 /** A TCP proxy on a free port of 127.0.0.1 whose line can fail: broken once, cut until it heals, or silent. */
 import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
-import { listen } from "./Listening.ts"
+import { listen } from "./LocalPort.ts"
 
 export interface TcpProxy {
   readonly port: number
   /** Breaks every connection; new ones are let through. */
-  readonly sever: Effect.Effect<void>
+  readonly resetConnections: Effect.Effect<void>
   /** Breaks every connection, and refuses new ones until it heals. */
-  readonly cut: Effect.Effect<void>
+  readonly goDown: Effect.Effect<void>
   /** Connections stay open, and nothing passes any more. */
   readonly blackhole: Effect.Effect<void>
   /** Everything passes again. What was swallowed is lost, so every connection that was silent is broken. */
-  readonly heal: Effect.Effect<void>
+  readonly restore: Effect.Effect<void>
 }
 
 /** Gone with the scope. */
@@ -47,9 +47,9 @@ export const make = Effect.fnUntraced(function* (target: number) {
   const port = yield* listen(Object.assign(server, { closeAllConnections: () => become("cut") }))
   return {
     port,
-    sever: Effect.sync(sever),
-    cut: Effect.sync(() => become("cut")),
+    resetConnections: Effect.sync(sever),
+    goDown: Effect.sync(() => become("cut")),
     blackhole: Effect.sync(() => become("silent")),
-    heal: Effect.sync(() => become("open")),
+    restore: Effect.sync(() => become("open")),
   } satisfies TcpProxy
 })

@@ -17,49 +17,51 @@
  */
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
-import type { OwnSource } from "@armoricore/domain/Events"
+import type { InternalSource } from "@armoricore/domain/EventRegistry"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
-import { rightsOf } from "./Authorization.ts"
-import * as Cancellation from "./Cancellation.ts"
-import type { Handler, HandlerError, Incoming, Job } from "./Handler.ts"
-import { type Claim, Ledger } from "./Ledger.ts"
-import * as Letter from "./Letter.ts"
-import type { Outcome } from "./Outcome.ts"
-import { delayAfter, policyOf } from "./Retry.ts"
-import { RunningConsumers } from "./RunningConsumers.ts"
-import * as Telling from "./Telling.ts"
-import * as Trace from "./Trace.ts"
+import { publishPolicyOf } from "./PublishPolicy.ts"
+import * as Cancellation from "./control/Cancellation.ts"
+import type { Handler, HandlerError, DecodedMessage, HandlerContext } from "./Handler.ts"
+import { type Lease, Ledger } from "./ledger/Ledger.ts"
+import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
+import type { ResultMessage } from "./ResultMessage.ts"
+import { retryDelay, retryPolicyOf } from "./RetryPolicy.ts"
+import { ConsumerRegistry } from "./control/ConsumerRegistry.ts"
+import * as ResultPublisher from "./ResultPublisher.ts"
+import * as TraceContext from "./TraceContext.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
 /** Times of the loop. */
-export interface WorkerTimes {
+export interface WorkerTimeouts {
   /** How long a claim lives without a sign of its owner. */
-  readonly lease: Duration.Duration
+  readonly leaseDuration: Duration.Duration
   /** How long running handlers may go on after the service was told to stop. */
-  readonly grace: Duration.Duration
+  readonly drainTimeout: Duration.Duration
   /** How long a message waits whose handler found a configuration fault. */
-  readonly configurationPause: Duration.Duration
+  readonly misconfigurationDelay: Duration.Duration
 }
-export const WorkerTimes = Context.Reference<WorkerTimes>("@armoricore/worker/WorkerTimes", {
+export const WorkerTimeouts = Context.Reference<WorkerTimeouts>("@armoricore/worker/WorkerTimeouts", {
   defaultValue: () => ({
-    lease: Duration.seconds(30),
-    grace: Duration.seconds(20),
-    configurationPause: Duration.seconds(60),
+    leaseDuration: Duration.seconds(30),
+    drainTimeout: Duration.seconds(20),
+    misconfigurationDelay: Duration.seconds(60),
   }),
 })
 
 /** Owners in a row that may vanish from a message before it counts as their murderer. */
-export const MaxCrashes = Context.Reference<number>("@armoricore/worker/MaxCrashes", { defaultValue: () => 20 })
+export const MaxExpiredLeases = Context.Reference<number>("@armoricore/worker/MaxExpiredLeases", {
+  defaultValue: () => 20,
+})
 
 const ack: Disposition = { _tag: "Ack" }
-const acked = Effect.succeed(ack)
-const defaultLimit = Duration.hours(1)
-const retry = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
+const ackEffect = Effect.succeed(ack)
+const defaultTimeout = Duration.hours(1)
+const redeliverAfter = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
 /** A service that this program is made of, or `webhook` and `operator`, which publish nothing by themselves. */
-export type ServiceName = OwnSource | "webhook" | "operator"
+export type ServiceName = InternalSource | "webhook" | "operator"
 
 /**
  * Runs a service's handlers until the scope closes; then drains. `service` is the source of the events it publishes
@@ -71,259 +73,282 @@ export const run = Effect.fn("Worker.run")(function* <R>(
 ): Effect.fn.Return<void, TransientError | ConfigurationError, R | EventBus | Ledger | Scope.Scope> {
   const bus = yield* EventBus
   const ledger = yield* Ledger
-  const servicePolicy = yield* policyOf(service)
-  const times = yield* WorkerTimes
-  const maxCrashes = yield* MaxCrashes
+  const servicePolicy = yield* retryPolicyOf(service)
+  const timeouts = yield* WorkerTimeouts
+  const maxExpiredLeases = yield* MaxExpiredLeases
   const clock = yield* Clock.Clock
-  const rights = yield* Effect.withFiber((fiber) => Effect.succeed(rightsOf(fiber)))
+  const publishPolicy = yield* Effect.withFiber((fiber) => Effect.succeed(publishPolicyOf(fiber)))
   const owner = `${service}-${crypto.randomUUID()}`
-  const running = yield* Cancellation.listen
-  const board = yield* RunningConsumers
+  const runningJobs = yield* Cancellation.listen
+  const consumerRegistry = yield* ConsumerRegistry
 
-  const { broadcast, decisionOf, tell, tellEarly } = Telling.make(service, bus)
+  const { broadcast, toDecision, publish, publishEarly } = ResultPublisher.make(service, bus)
 
-  const jobOf = (
-    incoming: Incoming<R>,
+  const contextFor = (
+    incoming: DecodedMessage<R>,
     message: Delivery,
-    token: number,
+    fencingToken: number,
     attempts: number,
-    hold: Effect.Effect<void, Conflict | StateError>,
-  ): Job => ({
+    renewLease: Effect.Effect<void, Conflict | StateError>,
+  ): HandlerContext => ({
     cause: incoming.cause,
     message,
-    token,
+    fencingToken,
     attempts,
     broadcast: (type, payload) => broadcast(incoming.cause, type, payload),
-    tell: (outcome) => tellEarly(incoming.cause, hold, outcome),
+    publishEarly: (outcome) => publishEarly(incoming.cause, renewLease, outcome),
   })
 
-  const rulesOf = (handler: Handler<R>, attempts: number): Attempt.Rules => ({
+  const attemptOptionsFor = (handler: Handler<R>, attempts: number): Attempt.AttemptOptions => ({
     service,
     policy: handler.retry === undefined ? servicePolicy : { ...servicePolicy, ...handler.retry },
-    configurationPause: times.configurationPause,
+    misconfigurationDelay: timeouts.misconfigurationDelay,
     attempts,
   })
 
-  const limitOf = (handler: Handler<R>) => Attempt.limited(service, handler.timeLimit ?? defaultLimit)
+  const timeoutFor = (handler: Handler<R>) => Attempt.withTimeout(service, handler.timeout ?? defaultTimeout)
 
   /** The handler under its lease. What is done at once is over before anybody could renew, time or cancel it. */
-  const attempt = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
-    const limit = limitOf(handler)
-    const handling = incoming.handle(jobOf(incoming, delivery, claim.token, claim.attempts, claim.renew))
-    return Attempt.inPlace(handling, (rest) =>
-      running.cancellable(key)(
-        Effect.raceFirst(limit(rest), renewing(claim)),
+  const runAttempt = (
+    handler: Handler<R>,
+    delivery: Delivery,
+    incoming: DecodedMessage<R>,
+    lease: Lease,
+    key: string,
+  ) => {
+    const withTimeout = timeoutFor(handler)
+    const handling = incoming.handle(contextFor(incoming, delivery, lease.fencingToken, lease.attempts, lease.renew))
+    return Attempt.runInline(handling, (rest) =>
+      runningJobs.cancellable(key)(
+        Effect.raceFirst(withTimeout(rest), keepLease(lease)),
         Effect.suspend(() => Effect.fail(new Conflict({ key }))),
       ),
     ).pipe(
       Effect.onInterrupt(() =>
-        claim.release({ failed: false }).pipe(
+        lease.release({ countsAsAttempt: false }).pipe(
           // Without it the lease runs out by itself.
           Effect.catch((error) => Effect.logDebug(`a claim was not released: ${error.message}`)),
         ),
       ),
       Effect.exit,
-      Effect.flatMap((exit) => Attempt.judge(rulesOf(handler, claim.attempts + (incoming.tried ?? 0)), incoming, exit)),
+      Effect.flatMap((exit) =>
+        Attempt.classify(attemptOptionsFor(handler, lease.attempts + (incoming.priorAttempts ?? 0)), incoming, exit),
+      ),
     )
   }
 
   /** Never ends by itself but by the loss of the lease. */
-  const renewing = (claim: Claim) =>
-    claim.renew.pipe(
+  const keepLease = (lease: Lease) =>
+    lease.renew.pipe(
       Effect.retry({
         while: (error) => error._tag === "TransientError",
-        schedule: Schedule.spaced(Duration.millis(Duration.toMillis(times.lease) / 10)),
+        schedule: Schedule.spaced(Duration.millis(Duration.toMillis(timeouts.leaseDuration) / 10)),
       }),
-      Effect.delay(Duration.millis(Duration.toMillis(times.lease) / 3)),
+      Effect.delay(Duration.millis(Duration.toMillis(timeouts.leaseDuration) / 3)),
       Effect.forever,
     )
 
-  const endOf = (handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>, claim: Claim, key: string) => {
-    if (claim.cancelled !== undefined) return Attempt.cancelled(incoming, claim.cancelled, claim.attempts)
-    if (claim.abandoned < maxCrashes) return attempt(handler, delivery, incoming, claim, key)
-    const message = `${claim.abandoned} processes in a row ended while they worked on it`
-    return Attempt.exhausted(incoming, { code: "crashed", message }, claim.attempts)
+  const resultOf = (
+    handler: Handler<R>,
+    delivery: Delivery,
+    incoming: DecodedMessage<R>,
+    lease: Lease,
+    key: string,
+  ) => {
+    if (lease.cancelReason !== undefined) return Attempt.cancelled(incoming, lease.cancelReason, lease.attempts)
+    if (lease.expiredLeases < maxExpiredLeases) return runAttempt(handler, delivery, incoming, lease, key)
+    const message = `${lease.expiredLeases} processes in a row ended while they worked on it`
+    return Attempt.exhausted(incoming, { code: "crashed", message }, lease.attempts)
   }
 
-  const work = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>) => {
-    const key = `${consumer}.${incoming.key}`
-    return incoming.lane === undefined
-      ? workOnce(consumer, handler, delivery, incoming, key)
-      : workInLane(consumer, handler, delivery, incoming, key, `${service}.${incoming.lane}`)
+  const processMessage = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: DecodedMessage<R>) => {
+    const key = `${consumer}.${incoming.messageKey}`
+    return incoming.partition === undefined
+      ? processUnderLease(consumer, handler, delivery, incoming, key)
+      : processInPartition(consumer, handler, delivery, incoming, key, `${service}.${incoming.partition}`)
   }
 
-  const workInLane = Effect.fnUntraced(function* (
+  const processInPartition = Effect.fnUntraced(function* (
     consumer: string,
     handler: Handler<R>,
     delivery: Delivery,
-    incoming: Incoming<R>,
+    incoming: DecodedMessage<R>,
     key: string,
-    lane: string,
+    partition: string,
   ) {
-    const { position } = yield* ledger.lanes.enter(lane, key, delivery.arrivedAt)
-    if (position > 0) return retry(pauseAt(position, delivery.attempt))
-    return yield* workOnce(consumer, handler, delivery, incoming, key, {
-      leave: ledger.lanes.leave(lane, key),
-      keep: (after) => ledger.lanes.keep(lane, key, after),
+    const { position } = yield* ledger.keyedQueue.enqueue(partition, key, delivery.arrivedAt)
+    if (position > 0) return redeliverAfter(redeliveryDelay(position, delivery.deliveryCount))
+    return yield* processUnderLease(consumer, handler, delivery, incoming, key, {
+      dequeue: ledger.keyedQueue.dequeue(partition, key),
+      extend: (after) => ledger.keyedQueue.extend(partition, key, after),
     })
   })
 
   /** Under a claim. */
-  const workOnce = (
+  const processUnderLease = (
     consumer: string,
     handler: Handler<R>,
     delivery: Delivery,
-    incoming: Incoming<R>,
+    incoming: DecodedMessage<R>,
     key: string,
-    lane?: Turn,
+    turn?: QueueTurn,
   ) =>
-    Effect.flatMap(ledger.claim(key, owner, times.lease), (claimed) => {
+    Effect.flatMap(ledger.acquire(key, owner, timeouts.leaseDuration), (claimed) => {
       switch (claimed._tag) {
         case "Held":
-          return Effect.succeed(retry(Duration.max(claimed.remaining, Duration.millis(50))))
+          return Effect.succeed(redeliverAfter(Duration.max(claimed.remaining, Duration.millis(50))))
         case "Decided": {
           const { attempts, decision, firstAt } = claimed
-          return Metrics.count(Metrics.finished, service, { type: incoming.type, result: "repeated" }).pipe(
-            Effect.andThen(tell(consumer, delivery, decision, attempts, firstAt)),
-            Effect.tap(() => lane?.leave ?? Effect.void),
+          return Metrics.increment(Metrics.finished, service, { type: incoming.type, result: "duplicate" }).pipe(
+            Effect.andThen(publish(consumer, delivery, decision, attempts, firstAt)),
+            Effect.tap(() => turn?.dequeue ?? Effect.void),
           )
         }
         case "Claimed": {
-          const { claim } = claimed
+          const { lease } = claimed
           const started = clock.currentTimeMillisUnsafe()
-          return Effect.flatMap(endOf(handler, delivery, incoming, claim, key), (end) =>
-            conclude(consumer, delivery, incoming, claim, end, started, lane),
+          return Effect.flatMap(resultOf(handler, delivery, incoming, lease, key), (end) =>
+            settle(consumer, delivery, incoming, lease, end, started, turn),
           )
         }
       }
     })
 
-  const conclude = (
+  const settle = (
     consumer: string,
     delivery: Delivery,
-    incoming: Incoming<R>,
-    claim: Claim,
-    end: Attempt.End,
+    incoming: DecodedMessage<R>,
+    lease: Lease,
+    result: Attempt.AttemptResult,
     started: number,
-    lane: Turn | undefined,
+    turn: QueueTurn | undefined,
   ) =>
     Effect.withFiber(({ context }) => {
       const { type } = incoming
       const seconds = (clock.currentTimeMillisUnsafe() - started) / 1000
-      Metrics.note(context, Metrics.duration, service, { type }, seconds)
-      if (end._tag === "Again") {
-        return claim
-          .release({ failed: end.failed })
-          .pipe(Effect.andThen(lane === undefined ? Effect.void : lane.keep(end.after)), Effect.as(retry(end.after)))
+      Metrics.record(context, Metrics.duration, service, { type }, seconds)
+      if (result._tag === "Again") {
+        return lease
+          .release({ countsAsAttempt: result.countsAsAttempt })
+          .pipe(
+            Effect.andThen(turn === undefined ? Effect.void : turn.extend(result.after)),
+            Effect.as(redeliverAfter(result.after)),
+          )
       }
-      Metrics.note(context, Metrics.finished, service, { type, result: end.result })
-      const told = Effect.flatMap(decisionOf(incoming.cause, end.outcomes, end.letter), (decision) =>
-        Effect.flatMap(claim.decide(decision, end.attempts), () =>
-          tell(consumer, delivery, decision, end.attempts, claim.firstAt),
+      Metrics.record(context, Metrics.finished, service, { type, result: result.result })
+      const published = Effect.flatMap(toDecision(incoming.cause, result.messages, result.deadLetter), (decision) =>
+        Effect.flatMap(lease.decide(decision, result.attempts), () =>
+          publish(consumer, delivery, decision, result.attempts, lease.firstAt),
         ),
       )
-      return lane === undefined ? told : Effect.tap(told, () => lane.leave)
+      return turn === undefined ? published : Effect.tap(published, () => turn.dequeue)
     })
 
   /** Without a ledger: what is told has the same ids each time. */
-  const workRepeatable = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: Incoming<R>) => {
-    const attempts = delivery.attempt - 1
-    const handling = incoming.handle(jobOf(incoming, delivery, delivery.attempt, attempts, Effect.void))
-    return Effect.matchCauseEffect(Attempt.inPlace(handling, limitOf(handler)), {
-      onFailure: (cause) => endRepeatable(consumer, handler, delivery, incoming, Exit.failCause(cause)),
-      onSuccess: (outcomes) =>
-        outcomes.length === 0
-          ? Effect.as(Metrics.count(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
-          : endRepeatable(consumer, handler, delivery, incoming, Exit.succeed(outcomes)),
-    })
-  }
-
-  const endRepeatable = Effect.fnUntraced(function* (
+  const processIdempotent = (
     consumer: string,
     handler: Handler<R>,
     delivery: Delivery,
-    incoming: Incoming<R>,
-    exit: Exit.Exit<ReadonlyArray<Outcome>, HandlerError>,
+    incoming: DecodedMessage<R>,
+  ) => {
+    const attempts = delivery.deliveryCount - 1
+    const handling = incoming.handle(contextFor(incoming, delivery, delivery.deliveryCount, attempts, Effect.void))
+    return Effect.matchCauseEffect(Attempt.runInline(handling, timeoutFor(handler)), {
+      onFailure: (cause) => settleIdempotent(consumer, handler, delivery, incoming, Exit.failCause(cause)),
+      onSuccess: (outcomes) =>
+        outcomes.length === 0
+          ? Effect.as(Metrics.increment(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
+          : settleIdempotent(consumer, handler, delivery, incoming, Exit.succeed(outcomes)),
+    })
+  }
+
+  const settleIdempotent = Effect.fnUntraced(function* (
+    consumer: string,
+    handler: Handler<R>,
+    delivery: Delivery,
+    incoming: DecodedMessage<R>,
+    exit: Exit.Exit<ReadonlyArray<ResultMessage>, HandlerError>,
   ) {
-    const end = yield* Attempt.judge(rulesOf(handler, delivery.attempt - 1), incoming, exit)
-    if (end._tag === "Again") return retry(end.after)
-    yield* Metrics.count(Metrics.finished, service, { type: incoming.type, result: end.result })
-    if (end.outcomes.length === 0 && end.letter === undefined) return ack
-    const decision = yield* decisionOf(incoming.cause, end.outcomes, end.letter)
-    return yield* tell(consumer, delivery, decision, end.attempts, delivery.arrivedAt)
+    const result = yield* Attempt.classify(attemptOptionsFor(handler, delivery.deliveryCount - 1), incoming, exit)
+    if (result._tag === "Again") return redeliverAfter(result.after)
+    yield* Metrics.increment(Metrics.finished, service, { type: incoming.type, result: result.result })
+    if (result.messages.length === 0 && result.deadLetter === undefined) return ack
+    const decision = yield* toDecision(incoming.cause, result.messages, result.deadLetter)
+    return yield* publish(consumer, delivery, decision, result.attempts, delivery.arrivedAt)
   })
 
   /** The bus or the state failed under us, or the lease is somebody else's now: nothing of it is the message's fault. */
-  const handBack = (error: HandlerError | Conflict | StateError) =>
+  const nack = (error: HandlerError | Conflict | StateError) =>
     Effect.gen(function* () {
       // Whoever took the record (a successor, a cancellation) is found by looking again; a living lease says how long.
-      if (error._tag === "Conflict") return retry(Duration.millis(100))
+      if (error._tag === "Conflict") return redeliverAfter(Duration.millis(100))
       yield* Effect.logWarning(`handed back: ${error.message}`)
-      if (error._tag === "TransientError") return retry(yield* delayAfter(servicePolicy, 1, error.retryAfterMillis))
-      return retry(times.configurationPause)
+      if (error._tag === "TransientError")
+        return redeliverAfter(yield* retryDelay(servicePolicy, 1, error.retryAfterMillis))
+      return redeliverAfter(timeouts.misconfigurationDelay)
     })
 
   const receive = (consumer: string, handler: Handler<R>) => {
     const name = `${service} ${handler.name}`
-    const carryOut = handler.repeatable === true ? workRepeatable : work
-    const handle = (context: Context.Context<never>, delivery: Delivery, incoming: Incoming<R>) => {
-      Metrics.note(context, Metrics.consumed, service, { type: incoming.type })
-      return Effect.suspend(() => carryOut(consumer, handler, delivery, incoming)).pipe(
-        Effect.catch(handBack),
-        Trace.within(name, delivery, incoming.cause.traceparent, incoming.about),
+    const processDelivery = handler.idempotent === true ? processIdempotent : processMessage
+    const handle = (context: Context.Context<never>, delivery: Delivery, incoming: DecodedMessage<R>) => {
+      Metrics.record(context, Metrics.consumed, service, { type: incoming.type })
+      return Effect.suspend(() => processDelivery(consumer, handler, delivery, incoming)).pipe(
+        Effect.catch(nack),
+        TraceContext.withConsumerSpan(name, delivery, incoming.cause.traceparent, incoming.logAttributes),
       )
     }
     /** What cannot be read, no consumer of an event can; of work there is one alone. */
     const from = handler.from(service)
-    const everyone = from === "all-events" || from.channel === "event" ? ({ shared: true } as const) : {}
-    const readAndHandle = (delivery: Delivery) =>
+    const sharedFault = from === "all-events" || from.channel === "event" ? ({ shared: true } as const) : {}
+    const decodeAndHandle = (delivery: Delivery) =>
       Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> =>
-        Effect.matchEffect(handler.read(delivery, rights), {
+        Effect.matchEffect(handler.decode(delivery, publishPolicy), {
           onSuccess: (incoming) => handle(context, delivery, incoming),
           onFailure: ({ message, path, reason }) =>
-            Letter.disposition(service, consumer, delivery, {
+            DeadLetterRecord.disposition(service, consumer, delivery, {
               reason,
               message,
               path,
               attempts: 1,
               firstAt: delivery.arrivedAt,
-              ...everyone,
+              ...sharedFault,
             }),
         }),
       )
     return (delivery: Delivery): Effect.Effect<Disposition, never, R> => {
-      const onlyFor = Letter.headerOf(delivery, Letter.replayForHeader)
-      if (onlyFor === undefined || onlyFor === consumer) return readAndHandle(delivery)
+      const replayTarget = DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayForHeader)
+      if (replayTarget === undefined || replayTarget === consumer) return decodeAndHandle(delivery)
       // Whoever publishes can write a header; it must not make a message vanish.
-      return ledger.replays.isNoted(delivery, onlyFor).pipe(
-        Effect.flatMap((noted) => (noted ? acked : readAndHandle(delivery))),
-        Effect.catch(handBack),
+      return ledger.replays.isRecorded(delivery, replayTarget).pipe(
+        Effect.flatMap((noted) => (noted ? ackEffect : decodeAndHandle(delivery))),
+        Effect.catch(nack),
       )
     }
   }
 
   const consumers = yield* Effect.forEach(handlers, (handler) => {
     const name = `${service}-${handler.name}`
-    const { ackWait, gate, maxDeliveries } = handler
+    const { ackWait, sharedPermits, maxDeliveries } = handler
     const consumer = bus.consume(
       {
         name,
         from: handler.from(service),
         concurrency: handler.concurrency ?? 1,
-        ...(gate === undefined ? {} : { gate }),
+        ...(sharedPermits === undefined ? {} : { sharedPermits }),
         ...(ackWait === undefined ? {} : { ackWait }),
         ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
-        exhausted: Letter.exhausted(service, name),
+        onMaxDeliveries: DeadLetterRecord.onMaxDeliveries(service, name),
       },
       receive(name, handler),
     )
-    return Effect.tap(consumer, ({ depth }) => board.add({ name, service, depth }))
+    return Effect.tap(consumer, ({ depth }) => consumerRegistry.register({ name, service, depth }))
     // Handlers inherit it: nothing is annotated for each event.
   }).pipe(Effect.annotateLogs({ service }))
   // Runs before the consumers' own finalizers: what finishes within the grace is told and acknowledged.
   yield* Effect.addFinalizer(() =>
     Effect.forEach(consumers, (consumer) => consumer.drain, { concurrency: "unbounded", discard: true }).pipe(
-      Effect.timeoutOption(times.grace),
+      Effect.timeoutOption(timeouts.drainTimeout),
       Effect.flatMap((drained) =>
         Option.isSome(drained)
           ? Effect.void
@@ -334,14 +359,14 @@ export const run = Effect.fn("Worker.run")(function* <R>(
 })
 
 /** A message's place at the head of its lane. */
-interface Turn {
-  readonly leave: Effect.Effect<void, Conflict | StateError>
-  readonly keep: (after: Duration.Duration) => Effect.Effect<void, Conflict | StateError>
+interface QueueTurn {
+  readonly dequeue: Effect.Effect<void, Conflict | StateError>
+  readonly extend: (after: Duration.Duration) => Effect.Effect<void, Conflict | StateError>
 }
 
 /**
  * How soon a message that is not at the head of its lane asks again: the nearer, the sooner, and never so late that a
  * lane of quick work stands still; a head that takes its time is asked after less and less often.
  */
-const pauseAt = (position: number, attempt: number): Duration.Duration =>
+const redeliveryDelay = (position: number, attempt: number): Duration.Duration =>
   Duration.millis(Math.min(10_000, 50 * Math.min(position, 20) * 2 ** Math.min(4, attempt / 64)))

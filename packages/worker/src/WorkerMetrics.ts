@@ -21,56 +21,56 @@ export const deadLettered = Metric.counter("armoricore_dead_letters_total", {
   description: "Messages that became dead letters, by reason",
   incremental: true,
 })
-export const duration = Metric.histogram("armoricore_job_seconds", {
+export const duration = Metric.histogram("armoricore_job_duration_seconds", {
   description: "Seconds from claim to decision",
   boundaries: [0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1800],
 })
 
 /** One more of a counter for a service. */
-export const count = (
+export const increment = (
   metric: Metric.Counter<number>,
   service: string,
   attributes: Readonly<Record<string, string>>,
-): Effect.Effect<void> => took(metric, service, attributes, 1)
+): Effect.Effect<void> => observe(metric, service, attributes, 1)
 
 /** A measurement for a service. */
-export const took = (
+export const observe = (
   metric: Measured,
   service: string,
   attributes: Readonly<Record<string, string>>,
   amount: number,
 ): Effect.Effect<void> =>
   Effect.withFiber(({ context }) => {
-    note(context, metric, service, attributes, amount)
+    record(context, metric, service, attributes, amount)
     return Effect.void
   })
 
-/** {@link took} at once. */
-export const note = (
+/** {@link observe} at once. */
+export const record = (
   context: Context.Context<never>,
   metric: Measured,
   service: string,
   attributes: Readonly<Record<string, string>>,
   amount = 1,
-): void => labelled(metric, service, attributes).updateUnsafe(amount, context)
+): void => withLabels(metric, service, attributes).updateUnsafe(amount, context)
 
 type Measured = Metric.Metric<number, unknown>
 
-interface Labelled {
+interface LabelledMetric {
   readonly service: string
   readonly attributes: Readonly<Record<string, string>>
   readonly metric: Measured
 }
 
-const last = new Map<Measured, Labelled>()
-const known = new Map<Measured, Map<string, Measured>>()
+const lastUsed = new Map<Measured, LabelledMetric>()
+const cache = new Map<Measured, Map<string, Measured>>()
 
 /** Making a metric with attributes costs more than counting; there are few combinations, and mostly it is the last again. */
-const labelled = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
-  const before = last.get(metric)
+const withLabels = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
+  const before = lastUsed.get(metric)
   if (before !== undefined && before.service === service && isSame(before.attributes, attributes)) return before.metric
-  const found = find(metric, service, attributes)
-  last.set(metric, { service, attributes, metric: found })
+  const found = lookUp(metric, service, attributes)
+  lastUsed.set(metric, { service, attributes, metric: found })
   return found
 }
 
@@ -80,11 +80,11 @@ const isSame = (before: Readonly<Record<string, string>>, now: Readonly<Record<s
   return true
 }
 
-const find = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
+const lookUp = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
   let name = service
   for (const key in attributes) name += `\n${attributes[key]}`
-  let all = known.get(metric)
-  if (all === undefined) known.set(metric, (all = new Map()))
+  let all = cache.get(metric)
+  if (all === undefined) cache.set(metric, (all = new Map()))
   const found = all.get(name)
   if (found !== undefined) return found
   const made = Metric.withAttributes(metric, { service, ...attributes })

@@ -1,33 +1,33 @@
 import { on, Worker } from "@armoricore/worker"
 import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
-import * as RunningConsumers from "@armoricore/worker/RunningConsumers"
+import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Metric } from "effect"
-import { after, ports, publish, settle, uploaded } from "./support.ts"
+import { advanceClock, ports, publish, flushFibers, uploadedEvent } from "./support/WorkerFixtures.ts"
 
 describe("QueueMetrics", () => {
   it.effect("tells how much waits before a consumer, and for how long", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const handle = () => Effect.as(Deferred.await(gate), [])
-      yield* Worker.run("media", [on("media.uploaded", { handle, failed: () => [] })])
+      yield* Worker.run("media", [on("media.uploaded", { handle, onFailure: () => [] })])
       const of = (metric: Metric.Gauge<number>) =>
         Effect.map(
           Metric.value(Metric.withAttributes(metric, { service: "media", consumer: "media-media-uploaded" })),
           ({ value }) => value,
         )
       for (const id of ["1", "2", "3"]) {
-        yield* publish(uploaded({ event_id: `0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5${id}` }))
+        yield* publish(uploadedEvent({ event_id: `0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5${id}` }))
       }
-      yield* settle
-      yield* after("40 seconds")
+      yield* flushFibers
+      yield* advanceClock("40 seconds")
       assert.deepStrictEqual(
-        [yield* of(QueueMetrics.oldest), yield* of(QueueMetrics.waiting), yield* of(QueueMetrics.inFlight)],
+        [yield* of(QueueMetrics.oldestAge), yield* of(QueueMetrics.pending), yield* of(QueueMetrics.inFlight)],
         [40, 2, 1],
       )
       yield* Deferred.succeed(gate, undefined)
-      yield* after("10 seconds")
-      assert.deepStrictEqual([yield* of(QueueMetrics.oldest), yield* of(QueueMetrics.waiting)], [0, 0])
-    }).pipe(Effect.provide(QueueMetrics.layer.pipe(Layer.provideMerge(RunningConsumers.layer), Layer.merge(ports)))),
+      yield* advanceClock("10 seconds")
+      assert.deepStrictEqual([yield* of(QueueMetrics.oldestAge), yield* of(QueueMetrics.pending)], [0, 0])
+    }).pipe(Effect.provide(QueueMetrics.layer.pipe(Layer.provideMerge(ConsumerRegistry.layer), Layer.merge(ports)))),
   )
 })

@@ -1,49 +1,61 @@
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
-import { resultEventId } from "@armoricore/domain/Causation"
+import { resultEventId } from "@armoricore/domain/DeterministicId"
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { DeadLetters, emit, Ledger, on, Worker } from "@armoricore/worker"
-import type { HandlerError, Job } from "@armoricore/worker/Handler"
-import type { Outcome } from "@armoricore/worker/Outcome"
+import type { HandlerError, HandlerContext } from "@armoricore/worker/Handler"
+import type { ResultMessage } from "@armoricore/worker/ResultMessage"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { after, bytes, cause, heard, json, letters, ports, publish, ready, settle, uploaded } from "./support.ts"
+import {
+  advanceClock,
+  bytes,
+  uploadEventId,
+  recordMessages,
+  json,
+  deadLetters,
+  ports,
+  publish,
+  playableMessage,
+  flushFibers,
+  uploadedEvent,
+} from "./support/WorkerFixtures.ts"
 
-const handler = <R>(handle: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>, HandlerError, R>) =>
+const handler = <R>(handle: (job: HandlerContext) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError, R>) =>
   on("media.uploaded", {
     handle: (_, job) => handle(job),
-    failed: ({ payload }, error, failed_at) => [
+    onFailure: ({ payload }, error, failed_at) => [
       emit("media.failed", { media_id: payload.media_id, user_id: payload.user_id, error, failed_at }),
     ],
-    timeLimit: Duration.minutes(10),
+    timeout: Duration.minutes(10),
   })
 
 describe("the worker loop", () => {
   it.effect("publishes the result under an id derived from its cause, with its request id", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
-      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
-      yield* publish(uploaded())
-      yield* settle
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
+      yield* publish(uploadedEvent())
+      yield* flushFibers
       assert.lengthOf(messages, 1)
       const result = json(messages[0]?.body ?? new Uint8Array())
-      assert.strictEqual(result.event_id, resultEventId(cause, "media.playable"))
+      assert.strictEqual(result.event_id, resultEventId(uploadEventId, "media.playable"))
       assert.strictEqual(result.request_id, "r-1")
       assert.strictEqual(result.source, "media")
-      assert.isEmpty(yield* letters)
+      assert.isEmpty(yield* deadLetters)
     }).pipe(Effect.provide(ports)),
   )
 
   it.effect("does the work of one event once, however often it comes", () =>
     Effect.gen(function* () {
       let runs = 0
-      const messages = yield* heard
-      yield* Worker.run("media", [handler(() => Effect.sync(() => [(runs++, ready)]))])
-      yield* publish(uploaded())
-      yield* settle
-      yield* publish(uploaded())
-      yield* settle
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [handler(() => Effect.sync(() => [(runs++, playableMessage)]))])
+      yield* publish(uploadedEvent())
+      yield* flushFibers
+      yield* publish(uploadedEvent())
+      yield* flushFibers
       assert.strictEqual(runs, 1)
       assert.strictEqual(new Set(messages.map(({ id }) => id)).size, 1)
     }).pipe(Effect.provide(ports)),
@@ -51,15 +63,15 @@ describe("the worker loop", () => {
 
   it.effect("makes a dead letter of what cannot be read, and goes on", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
-      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
-      yield* publish(uploaded({ payload: { user_id: "u", file_path: "s3://media/a.mp4" } }))
-      yield* publish(uploaded({ source: "stranger" }))
-      yield* publish(uploaded())
-      yield* settle
-      const found = yield* letters
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
+      yield* publish(uploadedEvent({ payload: { user_id: "u", file_path: "s3://media/a.mp4" } }))
+      yield* publish(uploadedEvent({ source: "stranger" }))
+      yield* publish(uploadedEvent())
+      yield* flushFibers
+      const found = yield* deadLetters
       assert.deepStrictEqual(
-        found.map(({ info }) => [info.reason, info.path, info.attempts]),
+        found.map(({ record }) => [record.reason, record.path, record.attempts]),
         [
           ["invalid", "payload.media_id", 1],
           ["unauthorized", "source", 1],
@@ -73,7 +85,7 @@ describe("the worker loop", () => {
   it.effect("tells a permanent failure once, without retry or dead letter", () =>
     Effect.gen(function* () {
       let runs = 0
-      const messages = yield* heard
+      const messages = yield* recordMessages
       yield* Worker.run("media", [
         handler(() =>
           Effect.suspend(() => {
@@ -82,14 +94,14 @@ describe("the worker loop", () => {
           }),
         ),
       ])
-      yield* publish(uploaded())
-      yield* after("1 hour")
+      yield* publish(uploadedEvent())
+      yield* advanceClock("1 hour")
       assert.strictEqual(runs, 1)
       assert.deepStrictEqual(
         messages.map(({ body }) => json(body).payload.error),
         [{ code: "unsupported_format", message: "not a film" }],
       )
-      assert.isEmpty(yield* letters)
+      assert.isEmpty(yield* deadLetters)
     }).pipe(Effect.provide(ports)),
   )
 
@@ -98,7 +110,7 @@ describe("the worker loop", () => {
     () =>
       Effect.gen(function* () {
         const starts: Array<number> = []
-        const messages = yield* heard
+        const messages = yield* recordMessages
         yield* Worker.run("media", [
           handler((job) =>
             Effect.clockWith((clock) =>
@@ -110,8 +122,8 @@ describe("the worker loop", () => {
             ),
           ),
         ])
-        yield* publish(uploaded())
-        for (let seconds = 0; seconds < 600; seconds++) yield* after("1 second")
+        yield* publish(uploadedEvent())
+        for (let seconds = 0; seconds < 600; seconds++) yield* advanceClock("1 second")
         assert.lengthOf(starts, 5)
         const gaps = starts.slice(1).map((at, index) => at - (starts[index] ?? 0))
         gaps.forEach((gap, index) => {
@@ -124,8 +136,8 @@ describe("the worker loop", () => {
           ["media.failed"],
         )
         assert.deepStrictEqual(
-          (yield* letters).map(({ info }) => [info.reason, info.attempts, info.event_id]),
-          [["unavailable", 5, cause]],
+          (yield* deadLetters).map(({ record }) => [record.reason, record.attempts, record.event_id]),
+          [["unavailable", 5, uploadEventId]],
         )
       }).pipe(Effect.provide(ports)),
     60_000,
@@ -151,10 +163,10 @@ describe("the worker loop", () => {
           }),
         ),
       ])
-      yield* publish(uploaded())
-      yield* after("44 seconds")
+      yield* publish(uploadedEvent())
+      yield* advanceClock("44 seconds")
       assert.strictEqual(runs, 1)
-      yield* after("2 seconds")
+      yield* advanceClock("2 seconds")
       assert.strictEqual(runs, 2)
     }).pipe(Effect.provide(ports)),
   )
@@ -162,43 +174,43 @@ describe("the worker loop", () => {
   it.effect("burns no tries on a configuration fault", () =>
     Effect.gen(function* () {
       let runs = 0
-      const messages = yield* heard
+      const messages = yield* recordMessages
       yield* Worker.run("media", [
         handler((job) =>
           Effect.suspend(() => {
             runs++
             assert.strictEqual(job.attempts, 0)
             return runs > 10
-              ? Effect.succeed([ready])
+              ? Effect.succeed([playableMessage])
               : Effect.fail(new ConfigurationError({ setting: "APNS_KEY", message: "refused" }))
           }),
         ),
       ])
-      yield* publish(uploaded())
-      for (let minutes = 0; minutes < 12; minutes++) yield* after("61 seconds")
+      yield* publish(uploadedEvent())
+      for (let minutes = 0; minutes < 12; minutes++) yield* advanceClock("61 seconds")
       assert.strictEqual(runs, 11)
       assert.lengthOf(messages, 1)
-      assert.isEmpty(yield* letters)
+      assert.isEmpty(yield* deadLetters)
     }).pipe(Effect.provide(ports)),
   )
 
   it.effect("counts a crash and a time-out of the handler as transient faults", () =>
     Effect.gen(function* () {
       let runs = 0
-      const messages = yield* heard
+      const messages = yield* recordMessages
       yield* Worker.run("media", [
         handler(() =>
           Effect.suspend(() => {
             runs++
             if (runs === 1) return Effect.die(new Error("bug"))
-            return runs === 2 ? Effect.never : Effect.succeed([ready])
+            return runs === 2 ? Effect.never : Effect.succeed([playableMessage])
           }),
         ),
       ])
-      yield* publish(uploaded())
-      yield* after("2 seconds")
+      yield* publish(uploadedEvent())
+      yield* advanceClock("2 seconds")
       assert.strictEqual(runs, 2)
-      for (let minutes = 0; minutes < 11; minutes++) yield* after("1 minute")
+      for (let minutes = 0; minutes < 11; minutes++) yield* advanceClock("1 minute")
       assert.strictEqual(runs, 3)
       assert.lengthOf(messages, 1)
     }).pipe(Effect.provide(ports)),
@@ -206,15 +218,15 @@ describe("the worker loop", () => {
 
   it.effect("a worker that lost its lease tells nothing: the successor's result stands", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
+      const messages = yield* recordMessages
       const ledger = yield* Ledger
-      const late = yield* ledger.claim("media-media-uploaded." + cause, "late", Duration.seconds(1))
+      const late = yield* ledger.acquire("media-media-uploaded." + uploadEventId, "late", Duration.seconds(1))
       assert(late._tag === "Claimed")
       yield* TestClock.adjust("2 seconds")
-      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
-      yield* publish(uploaded())
-      yield* settle
-      const lost = yield* Effect.flip(late.claim.decide({ outbound: [] }, 1))
+      yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
+      yield* publish(uploadedEvent())
+      yield* flushFibers
+      const lost = yield* Effect.flip(late.lease.decide({ outbound: [] }, 1))
       assert.strictEqual(lost._tag, "Conflict")
       assert.lengthOf(messages, 1)
     }).pipe(Effect.provide(ports)),
@@ -223,15 +235,15 @@ describe("the worker loop", () => {
   it.effect("keeps the lease of long work, so that nobody else starts it", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const messages = yield* heard
-      yield* Worker.run("media", [handler(() => Effect.as(Deferred.await(gate), [ready]))])
-      yield* publish(uploaded())
-      for (let steps = 0; steps < 20; steps++) yield* after("9 seconds")
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [handler(() => Effect.as(Deferred.await(gate), [playableMessage]))])
+      yield* publish(uploadedEvent())
+      for (let steps = 0; steps < 20; steps++) yield* advanceClock("9 seconds")
       const ledger = yield* Ledger
-      const other = yield* ledger.claim("media-media-uploaded." + cause, "other", Duration.seconds(1))
+      const other = yield* ledger.acquire("media-media-uploaded." + uploadEventId, "other", Duration.seconds(1))
       assert.strictEqual(other._tag, "Held")
       yield* Deferred.succeed(gate, undefined)
-      yield* settle
+      yield* flushFibers
       assert.lengthOf(messages, 1)
     }).pipe(Effect.provide(ports)),
   )
@@ -240,14 +252,16 @@ describe("the worker loop", () => {
     Effect.gen(function* () {
       const first = yield* Scope.make()
       yield* Worker.run("media", [handler(() => Effect.never)]).pipe(Scope.provide(first))
-      yield* publish(uploaded())
-      yield* settle
+      yield* publish(uploadedEvent())
+      yield* flushFibers
       const closing = yield* Effect.forkChild(Scope.close(first, Exit.void))
-      yield* after("21 seconds")
+      yield* advanceClock("21 seconds")
       assert.isDefined(closing.pollUnsafe())
-      const messages = yield* heard
-      yield* Worker.run("media", [handler((job) => Effect.sync(() => (assert.strictEqual(job.attempts, 0), [ready])))])
-      yield* after("1 second")
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [
+        handler((job) => Effect.sync(() => (assert.strictEqual(job.attempts, 0), [playableMessage]))),
+      ])
+      yield* advanceClock("1 second")
       assert.lengthOf(messages, 1)
     }).pipe(Effect.provide(ports)),
   )
@@ -257,28 +271,28 @@ describe("the worker loop", () => {
     () =>
       Effect.gen(function* () {
         let healthy = false
-        const messages = yield* heard
+        const messages = yield* recordMessages
         yield* Worker.run("media", [
           handler(() =>
             healthy
-              ? Effect.succeed([ready])
+              ? Effect.succeed([playableMessage])
               : Effect.fail(new TransientError({ dependency: "storage", code: "unavailable", message: "away" })),
           ),
         ])
-        yield* publish(uploaded())
-        for (let seconds = 0; seconds < 40; seconds++) yield* after("1 second")
+        yield* publish(uploadedEvent())
+        for (let seconds = 0; seconds < 40; seconds++) yield* advanceClock("1 second")
         const dead = yield* DeadLetters
-        const [letter] = yield* letters
+        const [letter] = yield* deadLetters
         assert.isDefined(letter)
         yield* dead.replay(letter.id)
-        for (let seconds = 0; seconds < 40; seconds++) yield* after("1 second")
-        const [again] = yield* letters
-        assert.strictEqual(again?.info.replay_of, letter.id)
+        for (let seconds = 0; seconds < 40; seconds++) yield* advanceClock("1 second")
+        const [again] = yield* deadLetters
+        assert.strictEqual(again?.record.replay_of, letter.id)
         healthy = true
         assert.isDefined(again)
         yield* dead.replay(again.id)
-        yield* after("1 second")
-        assert.isEmpty(yield* letters)
+        yield* advanceClock("1 second")
+        assert.isEmpty(yield* deadLetters)
         assert.strictEqual(json(messages.at(-1)?.body ?? new Uint8Array()).event_type, "media.playable")
       }).pipe(Effect.provide(ports)),
     60_000,
@@ -286,26 +300,26 @@ describe("the worker loop", () => {
 
   it.effect("an edited letter is judged before it is sent", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
-      yield* Worker.run("media", [handler(() => Effect.succeed([ready]))])
-      yield* publish(uploaded({ payload: {} }))
-      yield* settle
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
+      yield* publish(uploadedEvent({ payload: {} }))
+      yield* flushFibers
       const dead = yield* DeadLetters
-      const [letter] = yield* letters
+      const [letter] = yield* deadLetters
       assert.isDefined(letter)
-      const refused = yield* Effect.flip(dead.replay(letter.id, bytes(uploaded({ payload: { media_id: "m" } }))))
-      assert(refused._tag === "Rejected")
+      const refused = yield* Effect.flip(dead.replay(letter.id, bytes(uploadedEvent({ payload: { media_id: "m" } }))))
+      assert(refused._tag === "InvalidEvent")
       assert.strictEqual(refused.path, "payload.user_id")
-      assert.lengthOf(yield* letters, 1)
-      yield* dead.replay(letter.id, bytes(uploaded()))
-      yield* settle
-      assert.isEmpty(yield* letters)
+      assert.lengthOf(yield* deadLetters, 1)
+      yield* dead.replay(letter.id, bytes(uploadedEvent()))
+      yield* flushFibers
+      assert.isEmpty(yield* deadLetters)
       assert.lengthOf(messages, 1)
     }).pipe(Effect.provide(ports)),
   )
 
   /** A second reader of the same type. */
-  const both = (work: Effect.Effect<ReadonlyArray<typeof ready>, TransientError>, ran: Array<string>) =>
+  const both = (work: Effect.Effect<ReadonlyArray<typeof playableMessage>, TransientError>, ran: Array<string>) =>
     Effect.forEach(["media", "ai"] as const, (service) =>
       Worker.run(service, [
         handler(() =>
@@ -321,24 +335,24 @@ describe("the worker loop", () => {
     Effect.gen(function* () {
       const ran: Array<string> = []
       yield* both(Effect.succeed([]), ran)
-      yield* publish(uploaded({ payload: {} }))
-      yield* publish(uploaded({ source: "somebody" }))
-      yield* settle
+      yield* publish(uploadedEvent({ payload: {} }))
+      yield* publish(uploadedEvent({ source: "somebody" }))
+      yield* flushFibers
       assert.deepStrictEqual(
-        (yield* letters).map(({ info }) => info.path),
+        (yield* deadLetters).map(({ record }) => record.path),
         ["payload.media_id", "source"],
       )
       // Nobody could read it, so all of them get it again.
       const dead = yield* DeadLetters
-      const [, letter] = yield* letters
+      const [, letter] = yield* deadLetters
       assert.isDefined(letter)
       yield* dead.replay(letter.id)
-      yield* settle
-      assert.lengthOf(yield* letters, 2)
-      const [, again] = yield* letters
+      yield* flushFibers
+      assert.lengthOf(yield* deadLetters, 2)
+      const [, again] = yield* deadLetters
       assert.isDefined(again)
-      yield* dead.replay(again.id, bytes(uploaded()))
-      yield* settle
+      yield* dead.replay(again.id, bytes(uploadedEvent()))
+      yield* flushFibers
       assert.sameMembers(ran, ["media", "ai"])
     }).pipe(Effect.provide(ports)),
   )
@@ -353,11 +367,11 @@ describe("the worker loop", () => {
         "Armoricore-Replay-Of": "z".repeat(9_000),
       }
       yield* bus.publish({ address: event("media.uploaded"), id: "i".repeat(100_000), body: bytes({}), headers })
-      yield* settle
+      yield* flushFibers
       const [letter] = yield* bus.deadLetters.list({ limit: 10 })
       assert.deepStrictEqual(Object.keys(letter?.headers ?? {}), ["traceparent", "Armoricore-Letter"])
       assert.isBelow(JSON.stringify(letter?.headers).length, 80_000)
-      assert.lengthOf(yield* letters, 1)
+      assert.lengthOf(yield* deadLetters, 1)
     }).pipe(Effect.provide(ports)),
   )
 
@@ -373,13 +387,13 @@ describe("the worker loop", () => {
         yield* bus.publish({
           address: event("media.uploaded"),
           id,
-          body: bytes(uploaded({ event_id: crypto.randomUUID() })),
+          body: bytes(uploadedEvent({ event_id: crypto.randomUUID() })),
           headers: { [header]: "nobody", "Armoricore-Replay-Of": "1" },
         })
       }
-      yield* settle
+      yield* flushFibers
       assert.sameMembers(ran, ["media", "ai", "media", "ai"])
-      assert.isEmpty(yield* letters)
+      assert.isEmpty(yield* deadLetters)
     }).pipe(Effect.provide(ports)),
   )
 
@@ -392,18 +406,18 @@ describe("the worker loop", () => {
         Effect.suspend(() => (healthy ? Effect.succeed([]) : Effect.fail(away))),
         ran,
       )
-      yield* publish(uploaded())
-      for (let seconds = 0; seconds < 40; seconds++) yield* after("1 second")
-      const [letter] = yield* letters
-      assert.strictEqual(letter?.info.service, "media")
+      yield* publish(uploadedEvent())
+      for (let seconds = 0; seconds < 40; seconds++) yield* advanceClock("1 second")
+      const [letter] = yield* deadLetters
+      assert.strictEqual(letter?.record.service, "media")
       assert.deepStrictEqual(ran, ["ai"])
       healthy = true
       const ledger = yield* Ledger
       // Had it come to the other, it would have run there again.
-      yield* ledger.forget(`ai-media-uploaded.${cause}`)
+      yield* ledger.remove(`ai-media-uploaded.${uploadEventId}`)
       assert.isDefined(letter)
       yield* (yield* DeadLetters).replay(letter.id)
-      yield* after("1 second")
+      yield* advanceClock("1 second")
       assert.deepStrictEqual(ran, ["ai", "media"])
     }).pipe(Effect.provide(ports)),
   )

@@ -6,45 +6,50 @@
  * seconds. Kept where the speech allows: reading speed, least duration, gaps; `Lint` says where it did not.
  */
 import type { TranscriptCue, TranscriptWord } from "@armoricore/domain/Transcript"
-import { breakCost } from "./Grammar.ts"
-import { rules } from "./Rules.ts"
-import { type Token, tokensOf } from "./Tokens.ts"
+import { lineBreakCost } from "./LineBreaks.ts"
+import { captionRules } from "./CaptionRules.ts"
+import { type CueToken, toCueTokens } from "./CueTokens.ts"
 
 /** A pause after which a cue never goes on, in milliseconds. */
-const pause = 1500
+const maxPauseMillis = 1500
 /** How long a cue stays after the last word where nothing follows at once. */
-const linger = 500
+const trailingMillis = 500
 /** Room that a cue gets at least, even if the words behind it have to come late. */
-const leastRoom = 250
+const minVisibleMillis = 250
 
-export const cuesOf = (words: ReadonlyArray<TranscriptWord>, language: string): ReadonlyArray<TranscriptCue> => {
-  const tokens = tokensOf(words)
-  const cost = breakCost(language)
+export const buildCues = (words: ReadonlyArray<TranscriptWord>, language: string): ReadonlyArray<TranscriptCue> => {
+  const tokens = toCueTokens(words)
+  const cost = lineBreakCost(language)
   const ends: Array<number> = []
   let from = 0
   for (let index = 1; index <= tokens.length; index++) {
-    const before = tokens[index - 1]
+    const previous = tokens[index - 1]
     const next = tokens[index]
-    if (before === undefined) continue
-    if (next === undefined || next.start - before.end > pause || next.speaker !== before.speaker) {
-      ends.push(...cutRun(tokens, from, index, cost))
+    if (previous === undefined) continue
+    if (next === undefined || next.start - previous.end > maxPauseMillis || next.speaker !== previous.speaker) {
+      ends.push(...chooseCueEnds(tokens, from, index, cost))
       from = index
     }
   }
-  return timed(tokens, ends, cost)
+  return assignTimes(tokens, ends, cost)
 }
 
-type Cost = (word: string, next: string) => number
+type BreakCost = (word: string, next: string) => number
 
 /** Characters of the tokens from `from` up to but without `to`, in one line. */
-const width = (tokens: ReadonlyArray<Token>, from: number, to: number): number => {
+const lineWidth = (tokens: ReadonlyArray<CueToken>, from: number, to: number): number => {
   const first = tokens[from]
   const last = tokens[to - 1]
-  return first === undefined || last === undefined ? 0 : last.until - first.at
+  return first === undefined || last === undefined ? 0 : last.endOffset - first.startOffset
 }
 
 /** Where the cues of one run end: positions behind their last tokens. */
-const cutRun = (tokens: ReadonlyArray<Token>, from: number, to: number, cost: Cost): ReadonlyArray<number> => {
+const chooseCueEnds = (
+  tokens: ReadonlyArray<CueToken>,
+  from: number,
+  to: number,
+  cost: BreakCost,
+): ReadonlyArray<number> => {
   const best = new Float64Array(to - from + 1).fill(Number.POSITIVE_INFINITY)
   const cameFrom = new Int32Array(to - from + 1).fill(-1)
   best[0] = 0
@@ -52,18 +57,28 @@ const cutRun = (tokens: ReadonlyArray<Token>, from: number, to: number, cost: Co
     const last = tokens[end - 1]
     const next = tokens[end]
     if (last === undefined) break
-    const ending = end === to || next === undefined ? 0 : cost(last.text, next.text)
+    const breakPenalty = end === to || next === undefined ? 0 : cost(last.text, next.text)
     for (let start = end - 1; start >= from; start--) {
       const first = tokens[start]
       if (first === undefined) break
-      const characters = width(tokens, start, end)
-      if (start < end - 1 && (last.end - first.start > rules.longest || !fits(tokens, start, end))) break
-      const room = Math.min(rules.longest, (next?.start ?? Number.POSITIVE_INFINITY) - rules.gap - first.start)
-      const needed = Math.max(rules.shortest, (characters / rules.speed) * 1000)
-      const missing = Math.max(0, needed - room) / 1000
+      const characters = lineWidth(tokens, start, end)
+      if (
+        start < end - 1 &&
+        (last.end - first.start > captionRules.maxDurationMillis || !fitsInTwoLines(tokens, start, end))
+      )
+        break
+      const availableMillis = Math.min(
+        captionRules.maxDurationMillis,
+        (next?.start ?? Number.POSITIVE_INFINITY) - captionRules.minGapMillis - first.start,
+      )
+      const requiredMillis = Math.max(
+        captionRules.minDurationMillis,
+        (characters / captionRules.maxCharactersPerSecond) * 1000,
+      )
+      const missingSeconds = Math.max(0, requiredMillis - availableMillis) / 1000
       // A few letters alone are a flash, unless they are all that is said.
-      const lonely = characters < 12 && (start > from || end < to) ? 2 : 0
-      const total = (best[start - from] ?? 0) + 3 + ending + lonely + missing * 30
+      const orphanPenalty = characters < 12 && (start > from || end < to) ? 2 : 0
+      const total = (best[start - from] ?? 0) + 3 + breakPenalty + orphanPenalty + missingSeconds * 30
       if (total < (best[end - from] ?? 0)) {
         best[end - from] = total
         cameFrom[end - from] = start - from
@@ -76,65 +91,82 @@ const cutRun = (tokens: ReadonlyArray<Token>, from: number, to: number, cost: Co
 }
 
 /** Whether they fit into two lines. */
-const fits = (tokens: ReadonlyArray<Token>, from: number, to: number): boolean => {
-  if (width(tokens, from, to) <= rules.line) return true
+const fitsInTwoLines = (tokens: ReadonlyArray<CueToken>, from: number, to: number): boolean => {
+  if (lineWidth(tokens, from, to) <= captionRules.maxLineLength) return true
   // Filling the first line as far as it goes leaves the least for the second.
   let second = from
-  while (second < to && width(tokens, from, second + 1) <= rules.line) second++
-  return width(tokens, second, to) <= rules.line
+  while (second < to && lineWidth(tokens, from, second + 1) <= captionRules.maxLineLength) second++
+  return lineWidth(tokens, second, to) <= captionRules.maxLineLength
 }
 
-const linesOf = (tokens: ReadonlyArray<Token>, from: number, to: number, cost: Cost): ReadonlyArray<string> => {
-  if (width(tokens, from, to) <= rules.line) return [textOf(tokens, from, to)]
+const breakIntoLines = (
+  tokens: ReadonlyArray<CueToken>,
+  from: number,
+  to: number,
+  cost: BreakCost,
+): ReadonlyArray<string> => {
+  if (lineWidth(tokens, from, to) <= captionRules.maxLineLength) return [joinText(tokens, from, to)]
   let best = from + 1
-  let least = Number.POSITIVE_INFINITY
+  let minCost = Number.POSITIVE_INFINITY
   for (let second = from + 1; second < to; second++) {
-    const upper = width(tokens, from, second)
-    const lower = width(tokens, second, to)
-    if (upper > rules.line || lower > rules.line) continue
+    const upper = lineWidth(tokens, from, second)
+    const lower = lineWidth(tokens, second, to)
+    if (upper > captionRules.maxLineLength || lower > captionRules.maxLineLength) continue
     const last = tokens[second - 1]
     const next = tokens[second]
     const total = cost(last?.text ?? "", next?.text ?? "") * 2 + Math.abs(upper - lower) / 5 + (upper > lower ? 1 : 0)
-    if (total < least) {
-      least = total
+    if (total < minCost) {
+      minCost = total
       best = second
     }
   }
-  return [textOf(tokens, from, best), textOf(tokens, best, to)]
+  return [joinText(tokens, from, best), joinText(tokens, best, to)]
 }
 
-const textOf = (tokens: ReadonlyArray<Token>, from: number, to: number): string => {
+const joinText = (tokens: ReadonlyArray<CueToken>, from: number, to: number): string => {
   let text = ""
   for (let index = from; index < to; index++) {
     const token = tokens[index]
-    if (token !== undefined) text += (index > from && token.spaced ? " " : "") + token.text
+    if (token !== undefined) text += (index > from && token.spaceBefore ? " " : "") + token.text
   }
   return text
 }
 
 /** In whole milliseconds, rounded once, so that every format says the same. */
-const timed = (tokens: ReadonlyArray<Token>, ends: ReadonlyArray<number>, cost: Cost): ReadonlyArray<TranscriptCue> => {
+const assignTimes = (
+  tokens: ReadonlyArray<CueToken>,
+  ends: ReadonlyArray<number>,
+  cost: BreakCost,
+): ReadonlyArray<TranscriptCue> => {
   const cues: Array<TranscriptCue> = []
   let from = 0
-  let free = 0
+  let earliestStart = 0
   for (const to of ends) {
     const first = tokens[from]
     const last = tokens[to - 1]
     if (first === undefined || last === undefined) break
-    const start = Math.max(first.start, free)
-    const limit = (tokens[to]?.start ?? Number.POSITIVE_INFINITY) - rules.gap
-    const needed = Math.ceil(Math.max(rules.shortest, (width(tokens, from, to) / rules.speed) * 1000))
-    const wanted = Math.max(last.end + linger, start + needed)
+    const start = Math.max(first.start, earliestStart)
+    const latestEnd = (tokens[to]?.start ?? Number.POSITIVE_INFINITY) - captionRules.minGapMillis
+    const requiredMillis = Math.ceil(
+      Math.max(
+        captionRules.minDurationMillis,
+        (lineWidth(tokens, from, to) / captionRules.maxCharactersPerSecond) * 1000,
+      ),
+    )
+    const preferredEnd = Math.max(last.end + trailingMillis, start + requiredMillis)
     // A blink between two cues disturbs more than none.
-    const joined = limit - wanted < 500 ? limit : wanted
-    const end = Math.max(start + leastRoom, Math.min(joined, limit, start + rules.longest))
+    const extendedEnd = latestEnd - preferredEnd < 500 ? latestEnd : preferredEnd
+    const end = Math.max(
+      start + minVisibleMillis,
+      Math.min(extendedEnd, latestEnd, start + captionRules.maxDurationMillis),
+    )
     cues.push({
       start: start / 1000,
       end: end / 1000,
-      lines: linesOf(tokens, from, to, cost),
+      lines: breakIntoLines(tokens, from, to, cost),
       ...(first.speaker === undefined ? {} : { speaker: first.speaker }),
     })
-    free = end + rules.gap
+    earliestStart = end + captionRules.minGapMillis
     from = to
   }
   return cues

@@ -4,19 +4,19 @@ import type { TranscriptWord } from "@armoricore/domain/Transcript"
 export const contentType = "text/plain; charset=utf-8"
 
 /** Seconds of silence that end a paragraph. */
-const pause = 2
+const paragraphPauseSeconds = 2
 
 export const render = (words: ReadonlyArray<TranscriptWord>): string => {
   let text = ""
-  let before: TranscriptWord | undefined
+  let previous: TranscriptWord | undefined
   for (const word of words) {
-    if (before === undefined) text += speakerOf(word)
-    else if (word.speaker !== before.speaker) text += `\n\n${speakerOf(word)}`
-    else text += word.start - before.end > pause ? "\n\n" : " "
+    if (previous === undefined) text += speakerPrefix(word)
+    else if (word.speaker !== previous.speaker) text += `\n\n${speakerPrefix(word)}`
+    else text += word.start - previous.end > paragraphPauseSeconds ? "\n\n" : " "
     text += word.text
-    before = word
+    previous = word
   }
   return text === "" ? "" : `${text}\n`
 }
 
-const speakerOf = ({ speaker }: TranscriptWord): string => (speaker === undefined ? "" : `${speaker}: `)
+const speakerPrefix = ({ speaker }: TranscriptWord): string => (speaker === undefined ? "" : `${speaker}: `)

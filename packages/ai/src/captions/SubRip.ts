@@ -1,6 +1,6 @@
 /** Cues as an SRT file: numbered from 1, lines ended by CR LF, times with a comma. */
 import type { TranscriptCue } from "@armoricore/domain/Transcript"
-import { clock } from "./Clock.ts"
+import { formatTimestamp } from "./CueTimestamp.ts"
 
 export const contentType = "application/x-subrip; charset=utf-8"
 
@@ -10,7 +10,7 @@ export const render = (cues: ReadonlyArray<TranscriptCue>): string =>
       // There is no way to escape an arrow, and one in the text would end the cue.
       [
         String(index + 1),
-        `${clock(start, ",")} --> ${clock(end, ",")}`,
+        `${formatTimestamp(start, ",")} --> ${formatTimestamp(end, ",")}`,
         ...lines.map((line) => line.replaceAll("-->", "→")),
         "",
         "",

@@ -1,6 +1,6 @@
 /** Cues as a WebVTT file. */
 import type { TranscriptCue } from "@armoricore/domain/Transcript"
-import { clock } from "./Clock.ts"
+import { formatTimestamp } from "./CueTimestamp.ts"
 
 export const contentType = "text/vtt; charset=utf-8"
 
@@ -9,7 +9,7 @@ export const render = (cues: ReadonlyArray<TranscriptCue>): string =>
   `WEBVTT\n${cues
     .map(({ end, lines, speaker, start }) => {
       const voice = speaker === undefined ? "" : `<v ${escape(speaker.replace(/\s+/g, " "))}>`
-      return `\n${clock(start, ".")} --> ${clock(end, ".")}\n${voice}${lines.map(escape).join("\n")}\n`
+      return `\n${formatTimestamp(start, ".")} --> ${formatTimestamp(end, ".")}\n${voice}${lines.map(escape).join("\n")}\n`
     })
     .join("")}`
 

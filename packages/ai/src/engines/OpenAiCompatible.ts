@@ -12,25 +12,25 @@ import { Clock, Duration, Effect, FileSystem, Layer, Path, Redacted, Schema } fr
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { ChildProcessSpawner } from "effect/process"
 import { openAsBlob } from "node:fs"
-import { primaryTag } from "../Language.ts"
-import { type Capabilities, type Sound, SpeechEngine, type TranscribeOptions } from "../SpeechEngine.ts"
-import { Answer, recognitionOf } from "./OpenAiAnswer.ts"
+import { primaryTag } from "../LanguageTag.ts"
+import { type EngineCapabilities, type AudioFile, SpeechEngine, type TranscribeOptions } from "../SpeechEngine.ts"
+import { TranscriptionResponse, toRecognition } from "./OpenAiResponse.ts"
 
 interface Dialect {
   readonly path: string
   /** Compressed sound is smaller; some servers read WAV only. */
-  readonly sends: "flac" | "wav"
+  readonly uploadFormat: "flac" | "wav"
   /** What `language` must say to have it recognised; absent: leave it out. */
-  readonly auto?: string
-  readonly times: Capabilities["times"]
+  readonly autoLanguage?: string
+  readonly timestampGranularity: EngineCapabilities["timestampGranularity"]
 }
 
 export const dialects = {
-  openai: { path: "/audio/transcriptions", sends: "flac", times: "words" },
-  "whisper.cpp": { path: "/inference", sends: "wav", auto: "auto", times: "words" },
-  speaches: { path: "/audio/transcriptions", sends: "flac", times: "words" },
-  localai: { path: "/audio/transcriptions", sends: "wav", times: "segments" },
-  vllm: { path: "/audio/transcriptions", sends: "flac", times: "segments" },
+  openai: { path: "/audio/transcriptions", uploadFormat: "flac", timestampGranularity: "words" },
+  "whisper.cpp": { path: "/inference", uploadFormat: "wav", autoLanguage: "auto", timestampGranularity: "words" },
+  speaches: { path: "/audio/transcriptions", uploadFormat: "flac", timestampGranularity: "words" },
+  localai: { path: "/audio/transcriptions", uploadFormat: "wav", timestampGranularity: "segments" },
+  vllm: { path: "/audio/transcriptions", uploadFormat: "flac", timestampGranularity: "segments" },
 } as const satisfies Readonly<Record<string, Dialect>>
 export type DialectName = keyof typeof dialects
 
@@ -48,34 +48,34 @@ export interface Options {
 }
 
 /** The longest wait that a 429 may ask for before the try counts as failed. */
-const longestWait = Duration.seconds(60)
-const waits = 4
+const maxRetryAfter = Duration.seconds(60)
+const maxAttempts = 4
 
 export const layer = (options: Options) =>
   Layer.effect(
     SpeechEngine,
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
-      const own = yield* Effect.context<
+      const services = yield* Effect.context<
         FileSystem.FileSystem | Path.Path | FfmpegPrograms | ChildProcessSpawner.ChildProcessSpawner
       >()
       const model = options.model ?? "whisper-1"
       const dialect: Dialect = dialects[options.dialect ?? "openai"]
-      const form = formOf(model, dialect)
+      const requestFormat = requestFormatFor(model, dialect)
       const url = `${options.baseUrl ?? "https://api.openai.com/v1"}${dialect.path}`
 
       const send = Effect.fnUntraced(function* (file: string, language: string | undefined, seconds: number) {
         const blob = yield* Effect.tryPromise({
-          try: () => openAsBlob(file, { type: `audio/${dialect.sends}` }),
+          try: () => openAsBlob(file, { type: `audio/${dialect.uploadFormat}` }),
           catch: (cause) =>
             new TransientError({ dependency: "disk", code: "unavailable", message: `${file} is not readable`, cause }),
         })
         const body = new FormData()
-        body.append("file", blob, `sound.${dialect.sends}`)
+        body.append("file", blob, `sound.${dialect.uploadFormat}`)
         body.append("model", model)
-        for (const [key, value] of form.fields) body.append(key, value)
-        const named = language === undefined ? dialect.auto : primaryTag(language)
-        if (named !== undefined) body.append("language", named)
+        for (const [key, value] of requestFormat.fields) body.append(key, value)
+        const languageField = language === undefined ? dialect.autoLanguage : primaryTag(language)
+        if (languageField !== undefined) body.append("language", languageField)
         const request = HttpClientRequest.post(url).pipe(
           HttpClientRequest.bodyFormData(body),
           options.apiKey === undefined ? (self) => self : HttpClientRequest.bearerToken(options.apiKey),
@@ -98,37 +98,42 @@ export const layer = (options: Options) =>
       })
 
       const transcribe = Effect.fn("OpenAiCompatible.transcribe")(
-        function* (sound: Sound, { language }: TranscribeOptions) {
-          const file = dialect.sends === "wav" ? sound.file : yield* compressed(sound)
-          for (let left = waits; ; left--) {
-            const { response, text } = yield* send(file, language, sound.seconds)
+        function* (audio: AudioFile, { language }: TranscribeOptions) {
+          const file = dialect.uploadFormat === "wav" ? audio.file : yield* encodeFlac(audio)
+          for (let attemptsLeft = maxAttempts; ; attemptsLeft--) {
+            const { response, text } = yield* send(file, language, audio.seconds)
             if (response.status >= 200 && response.status < 300) {
-              return recognitionOf(
-                yield* Effect.mapError(decode(text), (cause) => unreadable(url, cause)),
-                sound.seconds,
+              return toRecognition(
+                yield* Effect.mapError(decode(text), (cause) => invalidResponse(url, cause)),
+                audio.seconds,
               )
             }
-            const error = yield* refusal(url, response, text)
-            const wait = error._tag === "TransientError" ? error.retryAfterMillis : undefined
-            if (wait === undefined || left <= 1 || wait > Duration.toMillis(longestWait)) return yield* error
-            yield* Effect.logDebug(`the speech engine asks to wait ${wait} ms`)
-            yield* Effect.sleep(Duration.millis(wait))
+            const error = yield* responseError(url, response, text)
+            const retryAfterMillis = error._tag === "TransientError" ? error.retryAfterMillis : undefined
+            if (
+              retryAfterMillis === undefined ||
+              attemptsLeft <= 1 ||
+              retryAfterMillis > Duration.toMillis(maxRetryAfter)
+            )
+              return yield* error
+            yield* Effect.logDebug(`the speech engine asks to wait ${retryAfterMillis} ms`)
+            yield* Effect.sleep(Duration.millis(retryAfterMillis))
           }
         },
         Effect.scoped,
-        Effect.provide(own),
+        Effect.provide(services),
       )
       return {
         name: options.dialect ?? "openai",
         model,
         capabilities: {
-          times: form.times,
+          timestampGranularity: requestFormat.timestampGranularity,
           languages: "any" as const,
           detectsLanguage: true,
-          speakers: form.speakers,
+          diarization: requestFormat.diarization,
           quality: "standard" as const,
           // Without times a word's place is guessed within the piece, so pieces are short.
-          longestPiece: form.times === "text" ? 30 : 480,
+          maxChunkSeconds: requestFormat.timestampGranularity === "text" ? 30 : 480,
           concurrency: options.concurrency ?? 3,
         },
         transcribe,
@@ -136,36 +141,37 @@ export const layer = (options: Options) =>
     }),
   )
 
-interface Form {
+interface RequestFormat {
   readonly fields: ReadonlyArray<readonly [string, string]>
-  readonly times: Capabilities["times"]
-  readonly speakers: boolean
+  readonly timestampGranularity: EngineCapabilities["timestampGranularity"]
+  readonly diarization: boolean
 }
 
 /** Which answer a model can give: only Whisper has times of words, only diarizing models name speakers. */
-const formOf = (model: string, dialect: Dialect): Form => {
+const requestFormatFor = (model: string, dialect: Dialect): RequestFormat => {
   if (/diarize/.test(model)) {
     const fields = [
       ["response_format", "diarized_json"],
       ["chunking_strategy", "auto"],
     ] as const
-    return { fields, times: "segments", speakers: true }
+    return { fields, timestampGranularity: "segments", diarization: true }
   }
-  if (model.startsWith("gpt-")) return { fields: [["response_format", "json"]], times: "text", speakers: false }
+  if (model.startsWith("gpt-"))
+    return { fields: [["response_format", "json"]], timestampGranularity: "text", diarization: false }
   const fields: Array<readonly [string, string]> = [
     ["response_format", "verbose_json"],
     ["temperature", "0"],
   ]
   // The brackets belong to the name.
-  if (dialect.times === "words") {
+  if (dialect.timestampGranularity === "words") {
     fields.push(["timestamp_granularities[]", "word"], ["timestamp_granularities[]", "segment"])
   }
-  return { fields, times: dialect.times, speakers: false }
+  return { fields, timestampGranularity: dialect.timestampGranularity, diarization: false }
 }
 
-const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Answer))
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(TranscriptionResponse))
 
-const compressed = Effect.fnUntraced(function* (sound: Sound) {
+const encodeFlac = Effect.fnUntraced(function* (audio: AudioFile) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = yield* fs
@@ -176,22 +182,22 @@ const compressed = Effect.fnUntraced(function* (sound: Sound) {
           new TransientError({ dependency: "disk", code: "unavailable", message: "no temporary folder", cause }),
       ),
     )
-  const ended = yield* Ffmpeg.run({
-    args: ["-v", "error", "-nostdin", "-i", `file:${sound.file}`, "-c:a", "flac", "-y", "file:sound.flac"],
+  const result = yield* Ffmpeg.run({
+    args: ["-v", "error", "-nostdin", "-i", `file:${audio.file}`, "-c:a", "flac", "-y", "file:sound.flac"],
     cwd: folder,
     onProgress: () => Effect.void,
-    stuckAfter: Duration.minutes(1),
-    limit: Duration.minutes(5),
+    stallTimeout: Duration.minutes(1),
+    timeout: Duration.minutes(5),
   })
-  if (ended.code === 0) return path.join(folder, "sound.flac")
+  if (result.code === 0) return path.join(folder, "sound.flac")
   return yield* new TransientError({
     dependency: "ffmpeg",
     code: "failed",
-    message: `ffmpeg made no FLAC: ${ended.stderr.trim().slice(-200)}`,
+    message: `ffmpeg made no FLAC: ${result.stderr.trim().slice(-200)}`,
   })
 })
 
-const unreadable = (url: string, cause: Schema.SchemaError) =>
+const invalidResponse = (url: string, cause: Schema.SchemaError) =>
   new TransientError({
     dependency: "speech",
     code: "unreadable",
@@ -200,30 +206,30 @@ const unreadable = (url: string, cause: Schema.SchemaError) =>
   })
 
 /** What a status other than 2xx means for whoever recovers from it. */
-const refusal = Effect.fnUntraced(function* (
+const responseError = Effect.fnUntraced(function* (
   url: string,
   response: HttpClientResponse.HttpClientResponse,
   text: string,
 ) {
-  const said = `the speech engine at ${url} answered ${response.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`
-  const configuration = (setting: string) => new ConfigurationError({ setting, message: said })
+  const message = `the speech engine at ${url} answered ${response.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`
+  const configuration = (setting: string) => new ConfigurationError({ setting, message: message })
   if (response.status === 401 || response.status === 403) return configuration("SPEECH_API_KEY")
   if (response.status === 404 || response.status === 405) return configuration("SPEECH_BASE_URL")
   if (response.status === 429 && /insufficient_quota/.test(text)) return configuration("SPEECH_API_KEY")
   if (response.status === 408 || response.status === 425 || response.status === 429 || response.status >= 500) {
-    const wait = waitOf(response.headers["retry-after"], yield* Clock.currentTimeMillis)
+    const wait = parseRetryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
     return new TransientError({
       dependency: "speech",
       code: response.status === 429 ? "rate_limited" : "unavailable",
-      message: said,
+      message: message,
       ...(wait === undefined ? {} : { retryAfterMillis: wait }),
     })
   }
-  return new PermanentError({ code: "speech_refused", message: said })
+  return new PermanentError({ code: "speech_refused", message: message })
 })
 
 /** `Retry-After` in seconds or as a date; in milliseconds from now. */
-const waitOf = (header: string | undefined, now: number): number | undefined => {
+const parseRetryAfter = (header: string | undefined, now: number): number | undefined => {
   if (header === undefined) return undefined
   const wait = /^[0-9.]+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
   return Number.isFinite(wait) ? Math.max(0, wait) : undefined

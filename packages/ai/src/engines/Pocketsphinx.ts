@@ -5,13 +5,13 @@
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import * as LeashedChild from "@armoricore/ffmpeg/LeashedChild"
+import * as SupervisedProcess from "@armoricore/ffmpeg/SupervisedProcess"
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import { type Cause, Duration, Effect, Layer, type PlatformError } from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import { type Sound, SpeechEngine } from "../SpeechEngine.ts"
+import { type AudioFile, SpeechEngine } from "../SpeechEngine.ts"
 
-export const program = "pocketsphinx_continuous"
+export const defaultProgram = "pocketsphinx_continuous"
 
 export interface Options {
   /** Default: `pocketsphinx_continuous` on PATH. */
@@ -24,28 +24,32 @@ export const layer = (options: Options = {}) =>
   Layer.effect(
     SpeechEngine,
     Effect.gen(function* () {
-      const { leash } = yield* FfmpegPrograms
-      const own = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner>()
-      const transcribe = Effect.fn("Pocketsphinx.transcribe")(function* (sound: Sound) {
-        const { code, stderr, stdout } = yield* LeashedChild.collect(
-          leash,
-          options.path ?? program,
-          ["-infile", sound.file, "-time", "yes", "-logfn", "/dev/null"],
+      const { parentDeathSignal } = yield* FfmpegPrograms
+      const services = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner>()
+      const transcribe = Effect.fn("Pocketsphinx.transcribe")(function* (audio: AudioFile) {
+        const { code, stderr, stdout } = yield* SupervisedProcess.collect(
+          parentDeathSignal,
+          options.path ?? defaultProgram,
+          ["-infile", audio.file, "-time", "yes", "-logfn", "/dev/null"],
           "/",
-        ).pipe(Effect.timeout(Duration.seconds(60 + sound.seconds * 10)), Effect.provide(own), Effect.mapError(notRun))
-        if (code !== 0) return yield* failed(code, stderr)
-        return { language: "en", words: parse(stdout), segments: [] }
+        ).pipe(
+          Effect.timeout(Duration.seconds(60 + audio.seconds * 10)),
+          Effect.provide(services),
+          Effect.mapError(executionError),
+        )
+        if (code !== 0) return yield* exitError(code, stderr)
+        return { language: "en", words: parseOutput(stdout), segments: [] }
       })
       return {
         name: "pocketsphinx",
         model: "en-us",
         capabilities: {
-          times: "words" as const,
+          timestampGranularity: "words" as const,
           languages: ["en"],
           detectsLanguage: false,
-          speakers: false,
+          diarization: false,
           quality: "draft" as const,
-          longestPiece: 120,
+          maxChunkSeconds: 120,
           concurrency: options.concurrency ?? 1,
         },
         transcribe,
@@ -54,7 +58,7 @@ export const layer = (options: Options = {}) =>
   )
 
 /** `word start end probability` lines; what is in brackets was no word, `(2)` is the second way to say it. */
-export const parse = (text: string): ReadonlyArray<TranscriptWord> =>
+export const parseOutput = (text: string): ReadonlyArray<TranscriptWord> =>
   text.split("\n").flatMap((line) => {
     const match = /^(\S+) ([0-9.]+) ([0-9.]+) ([0-9.]+)$/.exec(line.trim())
     const [, word = "", start = "", end = "", confidence = ""] = match ?? []
@@ -76,7 +80,7 @@ const notInstalled = () =>
       "pocketsphinx is not installed; run `apt-get install pocketsphinx pocketsphinx-en-us`, or set SPEECH_ENGINE to another engine",
   })
 
-const notRun = (cause: PlatformError.PlatformError | Cause.TimeoutError) =>
+const executionError = (cause: PlatformError.PlatformError | Cause.TimeoutError) =>
   cause._tag === "PlatformError" && cause.reason._tag === "NotFound"
     ? notInstalled()
     : new TransientError({
@@ -87,7 +91,7 @@ const notRun = (cause: PlatformError.PlatformError | Cause.TimeoutError) =>
       })
 
 /** 127 is what a shell, and the leash, say where there is no such program. */
-const failed = (code: number, stderr: string) =>
+const exitError = (code: number, stderr: string) =>
   code === 127
     ? notInstalled()
     : new TransientError({

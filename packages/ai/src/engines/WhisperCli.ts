@@ -1,12 +1,12 @@
 /** whisper.cpp's command (`whisper-cli`), with a model file on the local disk. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import * as LeashedChild from "@armoricore/ffmpeg/LeashedChild"
+import * as SupervisedProcess from "@armoricore/ffmpeg/SupervisedProcess"
 import { Duration, Effect, FileSystem, Layer, Path, PlatformError, Schema } from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import { primaryTag, tagOf } from "../Language.ts"
-import { type Recognition, type Sound, SpeechEngine, type TranscribeOptions } from "../SpeechEngine.ts"
-import { joined } from "../Tokens.ts"
+import { primaryTag, parseTag } from "../LanguageTag.ts"
+import { type Recognition, type AudioFile, SpeechEngine, type TranscribeOptions } from "../SpeechEngine.ts"
+import { joinTokens } from "../WhisperTokens.ts"
 
 export interface Options {
   /** `WHISPER_CLI_PATH`; default `whisper-cli` on PATH. */
@@ -19,52 +19,54 @@ export const layer = (options: Options) =>
   Layer.effect(
     SpeechEngine,
     Effect.gen(function* () {
-      const { leash } = yield* FfmpegPrograms
+      const { parentDeathSignal } = yield* FfmpegPrograms
       const path = yield* Path.Path
-      const own = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path>()
+      const services = yield* Effect.context<
+        ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path
+      >()
       const transcribe = Effect.fn("WhisperCli.transcribe")(
-        function* (sound: Sound, { language }: TranscribeOptions) {
+        function* (audio: AudioFile, { language }: TranscribeOptions) {
           const fs = yield* FileSystem.FileSystem
           const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-whisper-" })
-          const out = path.join(folder, "heard")
-          const { code, stderr } = yield* LeashedChild.collect(
-            leash,
+          const outputPath = path.join(folder, "heard")
+          const { code, stderr } = yield* SupervisedProcess.collect(
+            parentDeathSignal,
             options.path ?? "whisper-cli",
             [
               "--model",
               options.model,
               "--file",
-              sound.file,
+              audio.file,
               "--language",
               language === undefined ? "auto" : primaryTag(language),
               "--output-json-full",
               "--output-file",
-              out,
+              outputPath,
               "--no-prints",
               // Text before is not a prompt for what follows: loops would feed themselves.
               "--max-context",
               "0",
             ],
             folder,
-          ).pipe(Effect.timeout(Duration.seconds(300 + sound.seconds * 10)))
-          if (code !== 0) return yield* failed(code, stderr)
-          return parse(yield* decode(yield* fs.readFileString(`${out}.json`)))
+          ).pipe(Effect.timeout(Duration.seconds(300 + audio.seconds * 10)))
+          if (code !== 0) return yield* exitError(code, stderr)
+          return toRecognition(yield* decode(yield* fs.readFileString(`${outputPath}.json`)))
         },
         Effect.scoped,
-        Effect.provide(own),
-        Effect.mapError((error) => described(error)),
+        Effect.provide(services),
+        Effect.mapError((error) => toEngineError(error)),
       )
       return {
         name: "whisper-cli",
         model: path.basename(options.model),
         capabilities: {
-          times: "words" as const,
+          timestampGranularity: "words" as const,
           // Models whose name ends in .en know English alone.
           languages: /\.en([.-]|$)/.test(path.basename(options.model)) ? ["en"] : ("any" as const),
           detectsLanguage: true,
-          speakers: false,
+          diarization: false,
           quality: "standard" as const,
-          longestPiece: 600,
+          maxChunkSeconds: 600,
           // It uses every core by itself.
           concurrency: 1,
         },
@@ -95,8 +97,8 @@ const Output = Schema.Struct({
 })
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Output))
 
-const parse = ({ result, transcription }: typeof Output.Type): Recognition => {
-  const language = tagOf(result?.language)
+const toRecognition = ({ result, transcription }: typeof Output.Type): Recognition => {
+  const language = parseTag(result?.language)
   const tokens = transcription.flatMap(({ tokens = [] }) =>
     tokens.flatMap(({ offsets, p, text }) =>
       offsets === undefined
@@ -106,12 +108,12 @@ const parse = ({ result, transcription }: typeof Output.Type): Recognition => {
   )
   return {
     ...(language === undefined ? {} : { language }),
-    words: joined(tokens),
+    words: joinTokens(tokens),
     segments: transcription.map(({ offsets, text }) => ({ start: offsets.from / 1000, end: offsets.to / 1000, text })),
   }
 }
 
-const described = (error: unknown): TransientError | ConfigurationError => {
+const toEngineError = (error: unknown): TransientError | ConfigurationError => {
   if (error instanceof TransientError || error instanceof ConfigurationError) return error
   if (error instanceof PlatformError.PlatformError && error.reason._tag === "NotFound") {
     return new ConfigurationError({
@@ -129,7 +131,7 @@ const described = (error: unknown): TransientError | ConfigurationError => {
   })
 }
 
-const failed = (code: number, stderr: string): TransientError | ConfigurationError =>
+const exitError = (code: number, stderr: string): TransientError | ConfigurationError =>
   code === 127 || /failed to (load|initialize)|model file|unknown argument/i.test(stderr)
     ? new ConfigurationError({
         setting: "WHISPER_MODEL_PATH",

@@ -3,35 +3,35 @@
  * and `bààd` all fold to plain letters. For comparing only; nobody is shown the result.
  */
 
-const alike = (from: string, to: string): ReadonlyArray<readonly [string, string]> =>
+const characterPairs = (from: string, to: string): ReadonlyArray<readonly [string, string]> =>
   [...from].map((character, index) => [character, [...to][index] ?? ""] as const)
 
 /** Letters of other scripts that look like Latin ones (after lower-casing and NFKC). */
-const lookalikes: ReadonlyMap<string, string> = new Map([
-  ...alike("аеорсухіјѕԁһӏԛԝвкмнтбпг", "aeopcyxijsdhlqwbkmht6nr"),
-  ...alike("αβγδεζηθικλμνξοπρστυφχψω", "abydezn0iklmvxonpstufxyw"),
-  ...alike("ɑɡɩɪʏʀɴʟʙɢʜıłøđħŧɓɗƙƥƭʋ", "agiiyrnlbghilodhtbdkptv"),
-  ...alike("օսհոցքզե", "oshngqqe"),
+const homoglyphs: ReadonlyMap<string, string> = new Map([
+  ...characterPairs("аеорсухіјѕԁһӏԛԝвкмнтбпг", "aeopcyxijsdhlqwbkmht6nr"),
+  ...characterPairs("αβγδεζηθικλμνξοπρστυφχψω", "abydezn0iklmvxonpstufxyw"),
+  ...characterPairs("ɑɡɩɪʏʀɴʟʙɢʜıłøđħŧɓɗƙƥƭʋ", "agiiyrnlbghilodhtbdkptv"),
+  ...characterPairs("օսհոցքզե", "oshngqqe"),
 ])
 
 /** Digits and signs that stand for letters. */
-const signs: ReadonlyMap<string, string> = new Map(alike("0134578@$!|€£¡", "oieastbasiieli"))
+const leetSubstitutions: ReadonlyMap<string, string> = new Map(characterPairs("0134578@$!|€£¡", "oieastbasiieli"))
 
 /** Lower case, no marks, no invisible characters, lookalikes as Latin letters. */
-export const fold = (text: string): string => {
+export const foldConfusables = (text: string): string => {
   const plain = text
     .normalize("NFKD")
     .replace(/[\p{M}\p{Cf}\u115f\u1160]/gu, "")
     .toLowerCase()
   let folded = ""
-  for (const character of plain) folded += lookalikes.get(character) ?? character
+  for (const character of plain) folded += homoglyphs.get(character) ?? character
   return folded
 }
 
 /** Also digits and signs as the letters they stand for; only inside what has letters, so that numbers stay numbers. */
-export const foldSigns = (word: string): string => {
+export const foldLeetspeak = (word: string): string => {
   if (!/\p{L}/u.test(word)) return word
   let folded = ""
-  for (const character of word) folded += signs.get(character) ?? character
+  for (const character of word) folded += leetSubstitutions.get(character) ?? character
   return folded
 }

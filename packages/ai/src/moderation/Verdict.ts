@@ -1,13 +1,13 @@
 /** What moderation looks at, and what it says. */
-export interface Message {
+export interface ModeratedMessage {
   readonly kind: "chat" | "comment"
   readonly id: string
   /** The room or stream. */
-  readonly place: string
+  readonly conversationId: string
   readonly userId: string
   readonly content: string
   /** When it was written, in ms since 1970. Absent: now. */
-  readonly at?: number
+  readonly writtenAtMillis?: number
 }
 
 /** `remove` takes it away from everybody, `review` asks a person. */
@@ -18,7 +18,7 @@ export interface Verdict {
 }
 
 /** The stricter action, all reasons. */
-export const both = (a: Verdict | undefined, b: Verdict | undefined): Verdict | undefined => {
+export const combine = (a: Verdict | undefined, b: Verdict | undefined): Verdict | undefined => {
   if (a === undefined || b === undefined) return a ?? b
   return {
     action: a.action === "remove" || b.action === "remove" ? "remove" : "review",

@@ -1,29 +1,31 @@
 /** The captions pipeline on ports in memory, with a real ffmpeg and whatever engine a test brings. */
 import type { SpeechEngine } from "@armoricore/ai/SpeechEngine"
 import * as SpeechEngines from "@armoricore/ai/SpeechEngines"
-import { type Options, Transcribe } from "@armoricore/ai/Transcribe"
-import type { EventOf } from "@armoricore/domain/Events"
+import { type Options, Transcriber } from "@armoricore/ai/Transcriber"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { Transcript } from "@armoricore/domain/Transcript"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
+import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { PlaybackUrls } from "@armoricore/storage/Playback"
+import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, FileSystem, Layer, Schema, Stream } from "effect"
 
 /** Pass to `describe.skipIf`. */
-export const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+export const isFfmpegMissing = [Programs.requireProgram("ffmpeg"), Programs.requireProgram("ffprobe")].some(
+  (need) => need.missing,
+)
 
 /** Looked for once a file of tests. */
 export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
 
 export const pipeline = <E, R>(engine: Layer.Layer<SpeechEngine, E, R>, changes: Partial<Options> = {}) =>
-  Transcribe.layer({ bucket: "media", sourceBuckets: ["media"], ...changes }).pipe(
+  Transcriber.layer({ bucket: "media", sourceBuckets: ["media"], ...changes }).pipe(
     Layer.provideMerge(SpeechEngines.SpeechEngines.layer(engine)),
-    Layer.provideMerge(WorkFolder.layer()),
+    Layer.provideMerge(ScratchDir.layer()),
     Layer.provideMerge(
       Layer.mergeAll(
         Layer.fresh(MemoryStorage.layer),
@@ -35,14 +37,14 @@ export const pipeline = <E, R>(engine: Layer.Layer<SpeechEngine, E, R>, changes:
     ),
   )
 
-let requests = 0
+let requestCount = 0
 
 /** An event as a backend would send it. */
-export const requested = (
+export const transcriptionRequest = (
   mediaId: string,
   filePath: string,
   language?: string,
-  eventId = `00000000-0000-4000-8000-${String(++requests).padStart(12, "0")}`,
+  eventId = `00000000-0000-4000-8000-${String(++requestCount).padStart(12, "0")}`,
 ): EventOf<"transcription.requested"> => ({
   event_type: "transcription.requested",
   event_id: eventId,
@@ -57,7 +59,7 @@ export const requested = (
 })
 
 /** Puts a local file or bytes into the bucket of uploads. */
-export const store = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
+export const storeUpload = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
   const bytes = typeof content === "string" ? yield* fs.readFile(content) : content
@@ -66,18 +68,18 @@ export const store = Effect.fnUntraced(function* (key: string, content: string |
 })
 
 /** An object's text, with its content type. */
-export const read = Effect.fnUntraced(function* (key: string) {
+export const readObject = Effect.fnUntraced(function* (key: string) {
   const storage = yield* ObjectStorage
   const { body, info } = yield* storage.get({ bucket: "media", key })
   return { text: yield* Stream.mkString(Stream.decodeText(body)), contentType: info.contentType }
 })
 
 /** What a result's address names, as the key of the object. */
-export const keyOf = (address: string): string =>
+export const objectKey = (address: string): string =>
   address.replace("http://cdn.invalid/media/", "").replace("s3://media/", "")
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Transcript))
 
-export const documentOf = Effect.fnUntraced(function* (filePath: string) {
-  return yield* decode((yield* read(keyOf(filePath))).text)
+export const readTranscript = Effect.fnUntraced(function* (filePath: string) {
+  return yield* decode((yield* readObject(objectKey(filePath))).text)
 })

@@ -55,14 +55,14 @@ export const speech = Effect.fnUntraced(function* (
 })
 
 /** A film of that sound, or of none. */
-export const film = (sound: string | undefined, seconds: number) =>
+export const video = (audio: string | undefined, seconds: number) =>
   ffmpeg(
     "film.mp4",
     "-f",
     "lavfi",
     "-i",
     `testsrc2=s=64x64:r=10:d=${seconds}`,
-    ...(sound === undefined ? [] : ["-i", sound, "-c:a", "aac"]),
+    ...(audio === undefined ? [] : ["-i", audio, "-c:a", "aac"]),
     "-c:v",
     "libx264",
     "-preset",
@@ -76,13 +76,13 @@ export const wav = (samples: Int16Array): Uint8Array =>
   Buffer.concat([wavHeader(samples.length), Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)])
 
 /** Word error rate: edits over the number of words that were said. */
-export const wordErrorRate = (said: string, heard: string): number => {
+export const wordErrorRate = (expected: string, recognized: string): number => {
   const words = (text: string) => text.toLowerCase().match(/[a-z']+/g) ?? []
-  const reference = words(said)
-  let row = [...words(heard).keys(), words(heard).length]
+  const reference = words(expected)
+  let row = [...words(recognized).keys(), words(recognized).length]
   reference.forEach((word, index) => {
     const next = [index + 1]
-    words(heard).forEach((other, position) => {
+    words(recognized).forEach((other, position) => {
       next.push(
         Math.min(
           (row[position] ?? 0) + (word === other ? 0 : 1),

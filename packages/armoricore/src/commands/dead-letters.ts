@@ -1,26 +1,26 @@
 /** `armoricore dead-letters`: what could not be handled, of every service: look at it, replay it, discard it. */
-import { DeadLetters } from "@armoricore/worker/DeadLetters"
+import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Console, Effect, FileSystem, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { CommandFailed } from "../Failure.ts"
-import { connected } from "./connected.ts"
-import { flags, lettersOf, type Where } from "./reached.ts"
-import { settled } from "./settled.ts"
+import { CommandFailed } from "../app/CommandErrors.ts"
+import { withAdapters } from "./support/WithAdapters.ts"
+import { operatorApiFlags, remoteDeadLetters, type OperatorApiTarget } from "./support/OperatorApi.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 /** With `--url` the letters of that installation, else those on the bus, with a program that runs or without one. */
-const lettered = <A, E, R>(effect: Effect.Effect<A, E, R>, where: Where) =>
-  Option.isSome(where.url) ? Effect.provide(effect, lettersOf(where)) : connected(effect)
+const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, where: OperatorApiTarget) =>
+  Option.isSome(where.url) ? Effect.provide(effect, remoteDeadLetters(where)) : withAdapters(effect)
 
 const ids = Argument.String("id").pipe(Argument.withDescription("as list prints it"), Argument.variadic())
 const id = Argument.String("id").pipe(Argument.withDescription("as list prints it"))
 
-const which = {
+const filterFlags = {
   service: Flag.String("service").pipe(Flag.withDescription("only of this service"), Flag.optional),
   type: Flag.String("type").pipe(Flag.withDescription("only of this event type"), Flag.optional),
   reason: Flag.String("reason").pipe(Flag.withDescription("only with this reason"), Flag.optional),
 }
-const filters = {
-  ...which,
+const listFlags = {
+  ...filterFlags,
   limit: Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100)),
 }
 const all = Flag.Boolean("all").pipe(
@@ -28,20 +28,20 @@ const all = Flag.Boolean("all").pipe(
   Flag.withDefault(false),
 )
 
-interface Which {
+interface DeadLetterFilter {
   readonly service: Option.Option<string>
   readonly type: Option.Option<string>
   readonly reason: Option.Option<string>
 }
 
-const filterOf = ({ reason, service, type }: Which) => ({
+const toListFilter = ({ reason, service, type }: DeadLetterFilter) => ({
   ...optional("service", service),
   ...optional("type", type),
   ...optional("reason", reason),
 })
 
 /** Letters are named, or chosen by `--all` and the filters; both at once, or neither, is a slip of the hand. */
-const chosen = Effect.fnUntraced(function* (given: ReadonlyArray<string>, isAll: boolean, filter: Which) {
+const selectIds = Effect.fnUntraced(function* (given: ReadonlyArray<string>, isAll: boolean, filter: DeadLetterFilter) {
   const isFiltered = Option.isSome(filter.service) || Option.isSome(filter.type) || Option.isSome(filter.reason)
   if (given.length > 0 && (isAll || isFiltered)) {
     return yield* new CommandFailed({
@@ -55,18 +55,18 @@ const chosen = Effect.fnUntraced(function* (given: ReadonlyArray<string>, isAll:
     })
   }
   // All of them at this moment: what a replay brings back is not replayed again.
-  const letters = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER, ...filterOf(filter) })
-  return letters.map(({ id: letterId }) => letterId)
+  const found = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER, ...toListFilter(filter) })
+  return found.map(({ id: letterId }) => letterId)
 })
 
 /** What fails for one letter is said, and the others are worked on all the same. */
-const each = <E extends { readonly message: string }, R>(
-  letterIds: ReadonlyArray<string>,
+const forEachDeadLetter = <E extends { readonly message: string }, R>(
+  ids: ReadonlyArray<string>,
   word: string,
   work: (letterId: string) => Effect.Effect<void, E, R>,
 ) =>
   Effect.gen(function* () {
-    const failures = yield* Effect.forEach(letterIds, (letterId) =>
+    const failures = yield* Effect.forEach(ids, (letterId) =>
       work(letterId).pipe(
         Effect.andThen(Console.log(`${word} ${letterId}`)),
         Effect.as([]),
@@ -77,40 +77,48 @@ const each = <E extends { readonly message: string }, R>(
     if (first !== undefined) {
       return yield* new CommandFailed({ message: [first, ...others].join("; ") })
     }
-    if (letterIds.length === 0) yield* Console.error("there are no such dead letters")
+    if (ids.length === 0) yield* Console.error("there are no such dead letters")
   })
 
 const list = Command.make(
   "list",
-  { ...flags, ...filters },
+  { ...operatorApiFlags, ...listFlags },
   Effect.fn("dead-letters.list")(
     function* ({ limit, reason, service, type }) {
       const letters = yield* (yield* DeadLetters).list({
         limit,
-        ...filterOf({ service, type, reason }),
+        ...toListFilter({ service, type, reason }),
       })
       if (letters.length === 0) return yield* Console.error("there are no dead letters")
-      yield* Effect.forEach(letters, ({ id: letterId, info }) =>
+      yield* Effect.forEach(letters, ({ id: letterId, record }) =>
         Console.log(
-          [letterId, info.last_at, info.service, info.event_type, info.reason, info.path, info.message].join("\t"),
+          [
+            letterId,
+            record.last_at,
+            record.service,
+            record.event_type,
+            record.reason,
+            record.path,
+            record.message,
+          ].join("\t"),
         ),
       )
     },
-    lettered,
-    settled,
+    withDeadLetters,
+    withSettings,
   ),
 ).pipe(Command.withDescription("One line each: id, time, service, type, reason, field, sentence"))
 
 const show = Command.make(
   "show",
-  { ...flags, id },
+  { ...operatorApiFlags, id },
   Effect.fn("dead-letters.show")(
     function* ({ id: letterId }) {
-      const { body, info } = yield* (yield* DeadLetters).get(letterId)
-      yield* Console.log(JSON.stringify({ id: letterId, ...info, body: new TextDecoder().decode(body) }, null, 2))
+      const { body, record } = yield* (yield* DeadLetters).get(letterId)
+      yield* Console.log(JSON.stringify({ id: letterId, ...record, body: new TextDecoder().decode(body) }, null, 2))
     },
-    lettered,
-    settled,
+    withDeadLetters,
+    withSettings,
   ),
 ).pipe(Command.withDescription("The whole letter as JSON, with the message as it came"))
 
@@ -122,39 +130,39 @@ const body = Flag.String("body").pipe(
 
 const replay = Command.make(
   "replay",
-  { ...flags, ids, body, all, ...which },
+  { ...operatorApiFlags, ids, body, all, ...filterFlags },
   Effect.fn("dead-letters.replay")(
-    function* ({ all: isAll, body: mended, ids: given, ...filter }) {
+    function* ({ all: isAll, body: edited, ids: given, ...filter }) {
       const letters = yield* DeadLetters
       const fs = yield* FileSystem.FileSystem
-      if (Option.isSome(mended) && (given.length !== 1 || isAll)) {
+      if (Option.isSome(edited) && (given.length !== 1 || isAll)) {
         return yield* new CommandFailed({ message: "--body mends one letter; name one id" })
       }
-      const bytes = Option.isNone(mended)
+      const bytes = Option.isNone(edited)
         ? undefined
         : yield* Effect.mapError(
-            fs.readFile(mended.value),
-            () => new CommandFailed({ message: `--body ${mended.value} cannot be read` }),
+            fs.readFile(edited.value),
+            () => new CommandFailed({ message: `--body ${edited.value} cannot be read` }),
           )
-      const letterIds = yield* chosen(given, isAll, filter)
-      yield* each(letterIds, "replayed", (letterId) => letters.replay(letterId, bytes))
+      const letterIds = yield* selectIds(given, isAll, filter)
+      yield* forEachDeadLetter(letterIds, "replayed", (letterId) => letters.replay(letterId, bytes))
     },
-    lettered,
-    settled,
+    withDeadLetters,
+    withSettings,
   ),
 ).pipe(Command.withDescription("Sends them again, to be handled anew"))
 
 const discard = Command.make(
   "discard",
-  { ...flags, ids, all, ...which },
+  { ...operatorApiFlags, ids, all, ...filterFlags },
   Effect.fn("dead-letters.discard")(
     function* ({ all: isAll, ids: given, ...filter }) {
       const letters = yield* DeadLetters
-      const letterIds = yield* chosen(given, isAll, filter)
-      yield* each(letterIds, "discarded", (letterId) => letters.discard(letterId))
+      const letterIds = yield* selectIds(given, isAll, filter)
+      yield* forEachDeadLetter(letterIds, "discarded", (letterId) => letters.discard(letterId))
     },
-    lettered,
-    settled,
+    withDeadLetters,
+    withSettings,
   ),
 ).pipe(Command.withDescription("Removes them for good"))
 

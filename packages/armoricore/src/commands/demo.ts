@@ -6,21 +6,21 @@ import { Tokens } from "@armoricore/auth/Tokens"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ConfigProvider, Console, Duration, Effect, FileSystem, Layer, Option, Path, Ref } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as Access from "../Access.ts"
-import * as ConsoleLink from "../ConsoleLink.ts"
-import * as Backend from "../demo/Backend.ts"
-import * as Pages from "../demo/Pages.ts"
-import * as ProgressBar from "../demo/ProgressBar.ts"
-import * as Sample from "../demo/Sample.ts"
-import * as Upload from "../demo/Upload.ts"
-import { verify } from "../demo/Verify.ts"
-import { watch } from "../demo/Watch.ts"
-import { drained } from "../Drained.ts"
-import { CommandFailed } from "../Failure.ts"
-import * as Program from "../Program.ts"
-import { names } from "../Services.ts"
-import { Settings } from "../Settings.ts"
-import { settled } from "./settled.ts"
+import * as TokensLayer from "../wiring/TokensLayer.ts"
+import * as ConsoleLink from "./support/ConsoleLink.ts"
+import * as Backend from "@armoricore/demo/Backend"
+import * as DemoRoutes from "@armoricore/demo/DemoRoutes"
+import * as ProgressBar from "@armoricore/demo/ProgressBar"
+import * as SampleClip from "@armoricore/demo/SampleClip"
+import * as UploadClient from "@armoricore/demo/UploadClient"
+import { verifyStream } from "@armoricore/demo/StreamVerifier"
+import { watchMedia } from "@armoricore/demo/MediaWatcher"
+import { withGracefulExit } from "./support/GracefulExit.ts"
+import { CommandFailed } from "../app/CommandErrors.ts"
+import * as Program from "../app/Program.ts"
+import { serviceNames } from "../app/Services.ts"
+import { Settings } from "../settings/Settings.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 const once = Flag.Boolean("once").pipe(
   Flag.withDescription("end after one file; exit 0 only when its stream was announced and fetched"),
@@ -33,7 +33,7 @@ const input = Flag.String("input").pipe(
 )
 
 /** How long the demo waits for its stream; a long file of one's own takes its time. */
-const patience = Duration.hours(6)
+const readyTimeout = Duration.hours(6)
 
 const run = Effect.fnUntraced(
   function* (options: { readonly once: boolean; readonly input: Option.Option<string> }) {
@@ -51,36 +51,36 @@ const run = Effect.fnUntraced(
         Effect.gen(function* () {
           const clip = join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-sample-" }), "sample.mp4")
           yield* Console.log("Making a short clip with picture and sound …")
-          yield* Sample.make(clip).pipe(Effect.provide(programs))
+          yield* SampleClip.make(clip).pipe(Effect.provide(ffmpegPrograms))
           return clip
         }),
     })
     const latest = yield* Ref.make<string | undefined>(undefined)
-    const { url } = yield* Program.serve(new Set(names), Pages.layer({ latest, sample: file }))
+    const { url } = yield* Program.serve(new Set(serviceNames), DemoRoutes.layer({ latest, sample: file }))
     const here = settings.PUBLIC_URL ?? url
 
     const tokens = yield* Tokens
-    const token = yield* tokens.sign({ userId: Pages.userId, ttl: Duration.hours(12) })
-    const grant = yield* Upload.ask(here, token, file)
+    const token = yield* tokens.sign({ userId: DemoRoutes.demoUserId, ttl: Duration.hours(12) })
+    const grant = yield* UploadClient.requestUpload(here, token, file)
     yield* Console.log(`Uploading ${grant.file_path}`)
     const bar = ProgressBar.make(process.stdout)
-    const ready = yield* watch(here, token, grant.media_id, bar.show)
-    yield* Upload.put(grant, file)
+    const ready = yield* watchMedia(here, token, grant.media_id, bar.show)
+    yield* UploadClient.uploadFile(grant, file)
     const { event_id } = yield* Backend.publish(here, {
       media_id: grant.media_id,
-      user_id: Pages.userId,
+      user_id: DemoRoutes.demoUserId,
       file_path: grant.file_path,
     })
     yield* Console.log(`Published media.uploaded ${event_id}`)
     yield* Ref.set(latest, grant.media_id)
     if (!options.once) yield* Console.log(`The page: ${url}/`)
     const result = yield* Effect.timeoutOrElse(ready, {
-      duration: patience,
+      duration: readyTimeout,
       orElse: () => Effect.fail(new CommandFailed({ message: "no media.ready came over the WebSocket" })),
     }).pipe(Effect.ensuring(Effect.sync(bar.end)))
-    const { rungs, segments, thumbnails } = yield* verify(result)
+    const { renditions, segments, thumbnails } = yield* verifyStream(result)
     yield* Console.log(
-      `Ready: ${result.resolutions.join(", ")} (${rungs} rungs, ${segments} segments, ${thumbnails} thumbnails fetched)`,
+      `Ready: ${result.resolutions.join(", ")} (${renditions} rungs, ${segments} segments, ${thumbnails} thumbnails fetched)`,
     )
     yield* Console.log(result.playback_urls.hls)
     if (options.once) return
@@ -89,10 +89,10 @@ const run = Effect.fnUntraced(
     return yield* Effect.never
   },
   Effect.scoped,
-  drained,
+  withGracefulExit,
 )
 
-const programs = Layer.unwrap(
+const ffmpegPrograms = Layer.unwrap(
   Effect.map(Settings, ({ FFMPEG_PATH, FFPROBE_PATH }) =>
     FfmpegPrograms.FfmpegPrograms.layer({
       ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
@@ -102,7 +102,7 @@ const programs = Layer.unwrap(
 )
 
 /** A data folder of its own that goes with it, and any free port, unless the environment says otherwise. */
-const ownGround = Layer.unwrap(
+const demoEnvironment = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const given = yield* ConfigProvider.ConfigProvider
@@ -113,5 +113,5 @@ const ownGround = Layer.unwrap(
 )
 
 export const demo = Command.make("demo", { once, input }, (options) =>
-  run(options).pipe(Effect.provide(Access.layer), settled, Effect.provide(ownGround)),
+  run(options).pipe(Effect.provide(TokensLayer.layer), withSettings, Effect.provide(demoEnvironment)),
 ).pipe(Command.withDescription("Shows the whole way of a video, from upload to playback, on embedded defaults"))

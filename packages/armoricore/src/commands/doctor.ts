@@ -6,12 +6,12 @@ import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import * as Access from "../Access.ts"
-import * as Ai from "../Ai.ts"
-import * as Adapters from "../Adapters.ts"
-import { Ended } from "../Failure.ts"
-import { Settings } from "../Settings.ts"
-import { settled } from "./settled.ts"
+import * as TokensLayer from "../wiring/TokensLayer.ts"
+import * as Ai from "../wiring/Ai.ts"
+import * as Adapters from "../wiring/Adapters.ts"
+import { ExitCode } from "../app/CommandErrors.ts"
+import { Settings } from "../settings/Settings.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 interface Finding {
   readonly name: string
@@ -20,15 +20,15 @@ interface Finding {
 }
 
 /** Longer than a command waits for its bus: then that one says what is wrong. */
-const slow = "12 seconds"
+const checkTimeout = "12 seconds"
 
 /** A failure is a finding, whatever it is. */
-const finding = <E extends { readonly message: string }, R>(name: string, check: Effect.Effect<string, E, R>) =>
+const runCheck = <E extends { readonly message: string }, R>(name: string, check: Effect.Effect<string, E, R>) =>
   check.pipe(
     Effect.map((detail): Finding => ({ name, ok: true, detail })),
     Effect.catch((error) => Effect.succeed<Finding>({ name, ok: false, detail: error.message })),
     Effect.timeoutOrElse({
-      duration: slow,
+      duration: checkTimeout,
       orElse: () =>
         Effect.succeed<Finding>({ name, ok: false, detail: "does not answer within 12 s; check its address" }),
     }),
@@ -57,13 +57,13 @@ const storage = Effect.gen(function* () {
   return endpoint === undefined
     ? "local folder, writes and removes"
     : `bucket ${bucket} of ${endpoint}, writes and removes`
-}).pipe(Effect.provide(Adapters.objects))
+}).pipe(Effect.provide(Adapters.objectStorage))
 
 const tokens = Effect.gen(function* () {
   const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
   if (JWT_JWKS_URL !== undefined) return `verified by ${JWT_JWKS_URL}`
   return JWT_SECRET === undefined ? "a secret of its own; set JWT_SECRET in production" : "signed with JWT_SECRET"
-}).pipe(Effect.provide(Access.layer))
+}).pipe(Effect.provide(TokensLayer.layer))
 
 const run = Effect.fn("doctor")(function* () {
   const { FFMPEG_PATH, FFPROBE_PATH, MESSAGE_BUS_URL } = yield* Settings
@@ -75,8 +75,8 @@ const run = Effect.fn("doctor")(function* () {
   const both = { concurrency: MESSAGE_BUS_URL === undefined ? 1 : 2 }
   const found = yield* Effect.all(
     [
-      Effect.all([finding("bus", bus), finding("state", state)], both),
-      Effect.all([finding("storage", storage), finding("tokens", tokens), finding("speech", Ai.report)]),
+      Effect.all([runCheck("bus", bus), runCheck("state", state)], both),
+      Effect.all([runCheck("storage", storage), runCheck("tokens", tokens), runCheck("speech", Ai.describeEngine)]),
     ],
     { concurrency: 2 },
   )
@@ -84,12 +84,12 @@ const run = Effect.fn("doctor")(function* () {
   yield* Effect.forEach(findings, ({ detail, name, ok }) =>
     Console.log(`${ok ? "ok   " : "FAULT"}  ${name.padEnd(8)} ${detail}`),
   )
-  if (findings.some(({ name, ok }) => !ok && name !== optionalFinding)) return yield* new Ended({ code: 1 })
+  if (findings.some(({ name, ok }) => !ok && name !== optionalCheck)) return yield* new ExitCode({ code: 1 })
 })
 
 /** Without tone mapping all but HDR uploads come out right. */
-const optionalFinding = "HDR"
+const optionalCheck = "HDR"
 
-export const doctor = Command.make("doctor", {}, () => run().pipe(settled)).pipe(
+export const doctor = Command.make("doctor", {}, () => run().pipe(withSettings)).pipe(
   Command.withDescription("Checks ffmpeg, bus, state, storage, tokens and the speech engine; says what to do"),
 )

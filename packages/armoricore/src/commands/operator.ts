@@ -5,8 +5,8 @@ import { LogLevel } from "@armoricore/operator/OperatorApi"
 import { OperatorClient } from "@armoricore/operator/OperatorClient"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { flags, reached, type Where } from "./reached.ts"
-import { settled } from "./settled.ts"
+import { operatorApiFlags, withOperatorApi, type OperatorApiTarget } from "./support/OperatorApi.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 const mediaId = Argument.String("media_id")
 const userId = Argument.String("user_id")
@@ -14,35 +14,38 @@ const name = Argument.String("name").pipe(Argument.withDescription("as `circuits
 const reason = Flag.String("reason").pipe(Flag.withDescription("why; it is shown and audited"), Flag.withDefault(""))
 const limit = Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100))
 
-const line = (...parts: ReadonlyArray<string | number>) => Console.log(parts.join("\t"))
+const printRow = (...parts: ReadonlyArray<string | number>) => Console.log(parts.join("\t"))
 
 /** One procedure, or a few, as a command. */
-const command = <const Name extends string, const Config extends Command.Command.Config, E, R>(
+const operatorCommand = <const Name extends string, const Config extends Command.Command.Config, E, R>(
   commandName: Name,
   config: Config,
   about: string,
   work: (api: OperatorClient["Service"], given: Command.Command.Config.Infer<Config>) => Effect.Effect<unknown, E, R>,
 ) =>
-  Command.make(commandName, { ...flags, ...config }, (given) => {
+  Command.make(commandName, { ...operatorApiFlags, ...config }, (given) => {
     // The two parts were put together in the line above; the type of the whole is not taken apart again.
-    const all = given as Where & Command.Command.Config.Infer<Config>
-    return Effect.flatMap(OperatorClient, (api) => work(api, all)).pipe((asked) => reached(asked, all), settled)
+    const all = given as OperatorApiTarget & Command.Command.Config.Infer<Config>
+    return Effect.flatMap(OperatorClient, (api) => work(api, all)).pipe(
+      (asked) => withOperatorApi(asked, all),
+      withSettings,
+    )
   }).pipe(Command.withDescription(about))
 
-const overview = command("overview", {}, "What runs, what waits, what needs a person", (api) =>
+const overview = operatorCommand("overview", {}, "What runs, what waits, what needs a person", (api) =>
   Effect.gen(function* () {
-    const { attention, dead_letters, jobs, nodes, queues, sample } = yield* api.GetOverview()
-    for (const { level, message } of attention) yield* line(level.toUpperCase(), message)
+    const { warnings, dead_letters, jobs, nodes, queues, sample } = yield* api.GetOverview()
+    for (const { level, message } of warnings) yield* printRow(level.toUpperCase(), message)
     const working = Object.entries(jobs.stages).map(([stage, count]) => `${count} ${stage}`)
-    yield* line("sockets", sample.sockets)
-    yield* line("jobs", working.length === 0 ? "none at work" : working.join(", "))
-    yield* line("dead letters", `${dead_letters.count}${dead_letters.more ? "+" : ""}`)
-    for (const { in_flight, name: queue, oldest_millis, waiting } of queues) {
-      if (waiting + in_flight > 0)
-        yield* line("queue", queue, `${waiting} waiting`, `${in_flight} in work`, `${oldest_millis} ms`)
+    yield* printRow("sockets", sample.sockets)
+    yield* printRow("jobs", working.length === 0 ? "none at work" : working.join(", "))
+    yield* printRow("dead letters", `${dead_letters.count}${dead_letters.more ? "+" : ""}`)
+    for (const { in_flight, name: queue, oldest_age_millis, pending } of queues) {
+      if (pending + in_flight > 0)
+        yield* printRow("queue", queue, `${pending} waiting`, `${in_flight} in work`, `${oldest_age_millis} ms`)
     }
     for (const { cpu, log_level, memory, node, services } of nodes) {
-      yield* line(
+      yield* printRow(
         "process",
         node,
         services.join(","),
@@ -54,7 +57,7 @@ const overview = command("overview", {}, "What runs, what waits, what needs a pe
   }),
 )
 
-const jobs = command(
+const jobs = operatorCommand(
   "jobs",
   { limit },
   "One line each: id, user, status, stage, percent, when, error, kind",
@@ -62,7 +65,7 @@ const jobs = command(
     Effect.flatMap(
       api.ListJobs({ limit: given.limit }),
       Effect.forEach((job) =>
-        line(
+        printRow(
           job.media_id,
           job.user_id,
           job.status,
@@ -79,27 +82,31 @@ const kind = Flag.Literals("kind", JobKind.literals).pipe(
   Flag.withDescription("the media itself, or its captions"),
   Flag.withDefault("media" as const),
 )
-const cancel = command("cancel", { mediaId, kind }, "Ends the work on a media or its captions", (api, given) =>
-  Effect.andThen(api.CancelJob({ kind: given.kind, media_id: given.mediaId }), line("cancelling", given.mediaId)),
+const cancel = operatorCommand("cancel", { mediaId, kind }, "Ends the work on a media or its captions", (api, given) =>
+  Effect.andThen(api.CancelJob({ kind: given.kind, media_id: given.mediaId }), printRow("cancelling", given.mediaId)),
 )
-const retry = command("retry", { mediaId, kind }, "Makes what failed again, a media or its captions", (api, given) =>
-  Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), line("made again", given.mediaId)),
+const retry = operatorCommand(
+  "retry",
+  { mediaId, kind },
+  "Makes what failed again, a media or its captions",
+  (api, given) =>
+    Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), printRow("made again", given.mediaId)),
 )
 
-const rooms = command("rooms", { limit }, "One line each: topic, members, nodes", (api, given) =>
+const rooms = operatorCommand("rooms", { limit }, "One line each: topic, members, nodes", (api, given) =>
   Effect.flatMap(api.ListRooms({ limit: given.limit }), ({ rooms: found }) =>
-    Effect.forEach(found, ({ members, nodes, topic }) => line(topic, members, nodes.join(","))),
+    Effect.forEach(found, ({ members, nodes, topic }) => printRow(topic, members, nodes.join(","))),
   ),
 )
-const sockets = command("sockets", { limit }, "One line each: id, user, address, since, topics", (api, given) =>
+const sockets = operatorCommand("sockets", { limit }, "One line each: id, user, address, since, topics", (api, given) =>
   Effect.flatMap(api.ListSockets({ limit: given.limit }), ({ sockets: found }) =>
     Effect.forEach(found, (one) =>
-      line(one.socket_id, one.user_id, one.address, one.connected_at, one.topics.join(",")),
+      printRow(one.socket_id, one.user_id, one.address, one.connected_at, one.topics.join(",")),
     ),
   ),
 )
 const topic = Flag.String("topic").pipe(Flag.withDescription("only from this room"), Flag.optional)
-const kick = command(
+const kick = operatorCommand(
   "kick",
   { userId, reason, topic },
   "Closes the sockets of a user, or takes them from a room",
@@ -110,56 +117,59 @@ const kick = command(
         reason: given.reason,
         ...(Option.isNone(given.topic) ? {} : { topic: given.topic.value }),
       }),
-      ({ kicked }) => line("kicked", kicked),
+      ({ kicked }) => printRow("kicked", kicked),
     ),
 )
-const ban = command("ban", { userId, reason }, "Makes every token of a user worthless", (api, given) =>
+const ban = operatorCommand("ban", { userId, reason }, "Makes every token of a user worthless", (api, given) =>
   Effect.flatMap(api.Ban({ user_id: given.userId, reason: given.reason }), ({ kicked }) =>
-    line("banned", given.userId, kicked),
+    printRow("banned", given.userId, kicked),
   ),
 )
 
-const circuits = command("circuits", {}, "One line each: name, status, failures, who paused it", (api) =>
+const circuits = operatorCommand("circuits", {}, "One line each: name, status, failures, who paused it", (api) =>
   Effect.flatMap(api.ListCircuits(), ({ circuits: found }) =>
     Effect.forEach(found, (one) =>
-      line(one.name, one.paused === undefined ? one.status : "paused", one.failures, one.paused?.by ?? ""),
+      printRow(one.name, one.paused === undefined ? one.status : "paused", one.failures, one.paused?.by ?? ""),
     ),
   ),
 )
-const pause = command("pause", { name, reason }, "Sends nothing through a route or dependency", (api, given) =>
-  Effect.andThen(api.PauseCircuit({ name: given.name, reason: given.reason }), line("paused", given.name)),
+const pause = operatorCommand("pause", { name, reason }, "Sends nothing through a route or dependency", (api, given) =>
+  Effect.andThen(api.PauseCircuit({ name: given.name, reason: given.reason }), printRow("paused", given.name)),
 )
-const resume = command("resume", { name }, "Ends a pause, and tries at once what is out of order", (api, given) =>
-  Effect.andThen(api.ResumeCircuit({ name: given.name }), line("resumed", given.name)),
+const resume = operatorCommand(
+  "resume",
+  { name },
+  "Ends a pause, and tries at once what is out of order",
+  (api, given) => Effect.andThen(api.ResumeCircuit({ name: given.name }), printRow("resumed", given.name)),
 )
 
 const reviewId = Argument.String("review_id")
-const reviews = command("reviews", { limit }, "Flagged messages that wait for a decision", (api, given) =>
+const reviews = operatorCommand("reviews", { limit }, "Flagged messages that wait for a decision", (api, given) =>
   Effect.flatMap(
     api.ListReviews({ status: "pending", limit: given.limit }),
-    Effect.forEach((one) => line(one.review_id, one.user_id, one.reasons.join(","), one.content ?? "")),
+    Effect.forEach((one) => printRow(one.review_id, one.user_id, one.reasons.join(","), one.content ?? "")),
   ),
 )
-const approve = command("approve", { reviewId }, "Keeps a flagged message", (api, given) =>
-  Effect.andThen(api.ApproveReview({ review_id: given.reviewId }), line("kept", given.reviewId)),
+const approve = operatorCommand("approve", { reviewId }, "Keeps a flagged message", (api, given) =>
+  Effect.andThen(api.ApproveReview({ review_id: given.reviewId }), printRow("kept", given.reviewId)),
 )
-const remove = command("remove", { reviewId }, "Removes a flagged message from every screen", (api, given) =>
-  Effect.andThen(api.RemoveReview({ review_id: given.reviewId }), line("removed", given.reviewId)),
+const remove = operatorCommand("remove", { reviewId }, "Removes a flagged message from every screen", (api, given) =>
+  Effect.andThen(api.RemoveReview({ review_id: given.reviewId }), printRow("removed", given.reviewId)),
 )
 
 const level = Argument.Literals("level", LogLevel.literals)
 const node = Flag.String("node").pipe(Flag.withDescription("only this process"), Flag.optional)
-const logLevel = command("log-level", { level, node }, "What processes log from now on", (api, given) =>
+const logLevel = operatorCommand("log-level", { level, node }, "What processes log from now on", (api, given) =>
   Effect.flatMap(
     api.SetLogLevel({ level: given.level, ...(Option.isNone(given.node) ? {} : { node: given.node.value }) }),
-    ({ nodes }) => line(given.level, nodes.join(",")),
+    ({ nodes }) => printRow(given.level, nodes.join(",")),
   ),
 )
 
-const told = ({ about, act, at, detail, outcome, user_id }: AuditEntry) =>
-  line(at, user_id ?? "-", act, outcome, JSON.stringify(about), detail ?? "")
-const audit = command("audit", { limit }, "Who did what, newest first", (api, given) =>
-  Effect.flatMap(api.ListAudit({ limit: given.limit }), Effect.forEach(told)),
+const printAuditEntry = ({ payload, action, at, detail, outcome, user_id }: AuditEntry) =>
+  printRow(at, user_id ?? "-", action, outcome, JSON.stringify(payload), detail ?? "")
+const audit = operatorCommand("audit", { limit }, "Who did what, newest first", (api, given) =>
+  Effect.flatMap(api.ListAudit({ limit: given.limit }), Effect.forEach(printAuditEntry)),
 )
 
 export const operator = Command.make("operator").pipe(

@@ -6,14 +6,14 @@ import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import * as Signature from "@armoricore/domain/Signature"
-import { authorize } from "@armoricore/worker/Authorization"
+import { authorize } from "@armoricore/worker/PublishPolicy"
 import { Clock, Console, Effect, FileSystem, Option, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { CommandFailed } from "../Failure.ts"
-import { Settings } from "../Settings.ts"
-import { rules, sourcesOf } from "../Services.ts"
-import { connected } from "./connected.ts"
-import { settled } from "./settled.ts"
+import { CommandFailed } from "../app/CommandErrors.ts"
+import { Settings } from "../settings/Settings.ts"
+import { workerSettings, eventSources } from "../app/Services.ts"
+import { withAdapters } from "./support/WithAdapters.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 const type = Flag.String("type").pipe(
   Flag.withDescription("the file holds a payload of this type; an envelope is put around it"),
@@ -33,12 +33,12 @@ const read = Effect.fnUntraced(function* (path: string) {
 })
 
 /** The first source that may publish the type. */
-const wrap = Effect.fnUntraced(function* (eventType: string, payload: unknown) {
-  const sources = sourcesOf(yield* Settings)
+const wrapPayload = Effect.fnUntraced(function* (eventType: string, payload: unknown) {
+  const sources = eventSources(yield* Settings)
   const source = [...sources].find(([, types]) => types.has(eventType))?.[0]
   if (source === undefined) {
     return yield* new CommandFailed({
-      message: `no source of EVENT_SOURCES may publish ${eventType}; there ${allOf(sources)}`,
+      message: `no source of EVENT_SOURCES may publish ${eventType}; there ${describeSources(sources)}`,
     })
   }
   return {
@@ -50,7 +50,7 @@ const wrap = Effect.fnUntraced(function* (eventType: string, payload: unknown) {
   }
 })
 
-const allOf = (sources: ReadonlyMap<string, ReadonlySet<string>>): string => {
+const describeSources = (sources: ReadonlyMap<string, ReadonlySet<string>>): string => {
   const types = [...sources.values()].flatMap((set) => [...set])
   return types.length === 0 ? "is none" : `are ${types.join(", ")}`
 }
@@ -65,7 +65,7 @@ export const publish = Command.make(
       const raw = yield* read(path)
       const body = Option.isNone(eventType)
         ? raw
-        : encoder.encode(JSON.stringify(yield* wrap(eventType.value, yield* EventCodec.parseJson(raw))))
+        : encoder.encode(JSON.stringify(yield* wrapPayload(eventType.value, yield* EventCodec.parseJson(raw))))
       const { event } = yield* EventCodec.decode(body).pipe(
         Effect.mapError(
           ({ message, path: field }) => new CommandFailed({ message: `${field === "" ? path : field}: ${message}` }),
@@ -87,8 +87,8 @@ export const publish = Command.make(
       if (duplicate) yield* Console.error("the bus had this event already; nothing was published again")
       yield* Console.log(event.event_id)
     },
-    Effect.provide(rules),
-    connected,
-    settled,
+    Effect.provide(workerSettings),
+    withAdapters,
+    withSettings,
   ),
 ).pipe(Command.withDescription("Validates an event and publishes it; prints its id"))

@@ -1,9 +1,9 @@
 /** `armoricore setup`: makes or checks streams, queues and buckets, so that a publisher can publish before any worker ran. */
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { setup as prepare } from "../Setup.ts"
-import { connected } from "./connected.ts"
-import { settled } from "./settled.ts"
+import { setupAll as prepare } from "../app/Setup.ts"
+import { withAdapters } from "./support/WithAdapters.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 export const setup = Command.make(
   "setup",
@@ -12,7 +12,7 @@ export const setup = Command.make(
     function* () {
       yield* Console.log((yield* prepare).join("\n"))
     },
-    connected,
-    settled,
+    withAdapters,
+    withSettings,
   ),
 ).pipe(Command.withDescription("Creates or checks streams, queues and buckets, then exits"))

@@ -1,28 +1,28 @@
 /** `armoricore start`: runs services until SIGTERM, then drains. */
 import { Console, Effect, Layer, Result } from "effect"
 import { Command, Flag } from "effect/cli"
-import { drained } from "../Drained.ts"
-import * as Program from "../Program.ts"
-import * as Rotation from "../Rotation.ts"
-import { names, type ServiceName } from "../Services.ts"
-import { connect, WorkerLink } from "../workers/WorkerLink.ts"
-import * as ConsoleLink from "../ConsoleLink.ts"
-import { settled } from "./settled.ts"
+import { withGracefulExit } from "./support/GracefulExit.ts"
+import * as Program from "../app/Program.ts"
+import * as SecretRotation from "../security/SecretRotation.ts"
+import { serviceNames, type ServiceName } from "../app/Services.ts"
+import { connectToPrimary, ClusterWorker } from "../workers/ClusterWorker.ts"
+import * as ConsoleLink from "./support/ConsoleLink.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
-const isName = (text: string): text is ServiceName => names.some((name) => name === text)
+const isServiceName = (text: string): text is ServiceName => serviceNames.some((name) => name === text)
 
 const services = Flag.String("services").pipe(
-  Flag.withDescription(`which services this process runs: ${names.join(",")}`),
+  Flag.withDescription(`which services this process runs: ${serviceNames.join(",")}`),
   Flag.withMetavar("LIST"),
-  Flag.withDefault(names.join(",")),
+  Flag.withDefault(serviceNames.join(",")),
   Flag.filterMap(
     (text) => {
       const parts = text.split(",").map((part) => part.trim())
-      return parts.length > 0 && parts.every(isName)
+      return parts.length > 0 && parts.every(isServiceName)
         ? Result.getSuccess(Result.succeed(new Set(parts)))
         : Result.getSuccess(Result.fail(text))
     },
-    () => `some of ${names.join(",")}, separated by commas`,
+    () => `some of ${serviceNames.join(",")}, separated by commas`,
   ),
 )
 
@@ -41,16 +41,16 @@ export const start = Command.make(
   { services, realtimeWorkers },
   Effect.fnUntraced(
     function* ({ services: chosen, realtimeWorkers: size }) {
-      const link = yield* connect
-      const { port, url } = yield* Effect.provideService(Program.serve(chosen, Layer.empty, size), WorkerLink, link)
+      const link = yield* connectToPrimary
+      const { port, url } = yield* Effect.provideService(Program.serve(chosen, Layer.empty, size), ClusterWorker, link)
       // The first process speaks for its workers, and sees to it that they end.
-      if (link !== undefined) return yield* link.drainAsked
+      if (link !== undefined) return yield* link.drainRequested
       yield* Console.log(`armoricore listens on ${url} (port ${port})`)
       if (chosen.has("realtime")) yield* ConsoleLink.print(url)
-      yield* Rotation.ended
+      yield* SecretRotation.awaitChange
     },
     Effect.scoped,
-    drained,
-    settled,
+    withGracefulExit,
+    withSettings,
   ),
 ).pipe(Command.withDescription("Runs services until SIGTERM, which drains them"))

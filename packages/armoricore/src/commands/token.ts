@@ -1,11 +1,11 @@
 /** `armoricore token`: a JWT for trying things out, signed as the running program would expect it. */
 import { Tokens } from "@armoricore/auth/Tokens"
-import { Id } from "@armoricore/domain/Wire"
+import { Id } from "@armoricore/domain/JsonCodecs"
 import { Console, Duration, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as Access from "../Access.ts"
+import * as TokensLayer from "../wiring/TokensLayer.ts"
 import { parseDuration } from "../settings/Setting.ts"
-import { settled } from "./settled.ts"
+import { withSettings } from "./support/WithSettings.ts"
 
 const user = Flag.String("user").pipe(
   Flag.withDescription("the user the token speaks for"),
@@ -35,7 +35,7 @@ export const token = Command.make(
       const tokens = yield* Tokens
       yield* Console.log(yield* tokens.sign({ userId, roles: given, ttl: lifetime }))
     },
-    Effect.provide(Access.layer),
-    settled,
+    Effect.provide(TokensLayer.layer),
+    withSettings,
   ),
 ).pipe(Command.withDescription("Prints a token signed with JWT_SECRET"))

@@ -7,7 +7,7 @@
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager"
 import { Effect, Option, Result } from "effect"
-import { type SecretStore, secretsOf } from "./SecretStore.ts"
+import { type SecretStore, parseSecrets } from "./SecretStore.ts"
 
 export interface AwsOptions {
   /** Name or ARN. */
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (options: AwsOptions) {
       const { SecretString: text } = yield* Effect.tryPromise({
         try: (signal) =>
           client.send(new GetSecretValueCommand({ SecretId: options.secretId }), { abortSignal: signal }),
-        catch: (cause) => faultOf(cause, options),
+        catch: (cause) => errorFrom(cause, options),
       }).pipe(
         Effect.timeoutOrElse({
           duration: "10 seconds",
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: AwsOptions) {
         }),
       )
       const parsed = Result.try((): unknown => JSON.parse(text ?? ""))
-      return yield* Option.match(Result.isSuccess(parsed) ? secretsOf(parsed.success) : Option.none(), {
+      return yield* Option.match(Result.isSuccess(parsed) ? parseSecrets(parsed.success) : Option.none(), {
         onNone: () =>
           Effect.fail(
             new ConfigurationError({
@@ -66,7 +66,7 @@ export const make = Effect.fnUntraced(function* (options: AwsOptions) {
 })
 
 /** Those that only an operator cures; every other fault may pass. */
-const lasting: Readonly<Record<string, string>> = {
+const configurationErrors: Readonly<Record<string, string>> = {
   ResourceNotFoundException: "is not there; check AWS_SECRET_ID and AWS_REGION",
   AccessDeniedException: "may not be read; grant secretsmanager:GetSecretValue on it",
   UnrecognizedClientException: "may not be read: the AWS credentials are not known",
@@ -77,9 +77,9 @@ const lasting: Readonly<Record<string, string>> = {
   CredentialsProviderError: "cannot be asked for: no AWS credentials were found",
 }
 
-const faultOf = (cause: unknown, { secretId }: AwsOptions): ConfigurationError | TransientError => {
+const errorFrom = (cause: unknown, { secretId }: AwsOptions): ConfigurationError | TransientError => {
   const code = cause instanceof Error ? cause.name : ""
-  const told = lasting[code]
+  const told = configurationErrors[code]
   if (told !== undefined)
     return new ConfigurationError({ setting: "AWS_SECRET_ID", message: `the AWS secret ${secretId} ${told}`, cause })
   if (cause instanceof Error && cause.message.includes("Region is missing"))

@@ -17,7 +17,7 @@ export interface SecretStore {
 const Fields = Schema.Record(Schema.String, Schema.Unknown)
 
 /** A secret as stores keep it, a JSON object. What is no text (a number, an object) becomes the JSON that says it. */
-export const secretsOf = (value: unknown): Option.Option<Secrets> =>
+export const parseSecrets = (value: unknown): Option.Option<Secrets> =>
   Option.map(Schema.decodeUnknownOption(Fields)(value), (fields) =>
     Object.fromEntries(
       Object.entries(fields).map(([name, field]) => [name, typeof field === "string" ? field : JSON.stringify(field)]),

@@ -7,7 +7,7 @@
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, FileSystem, Option, Redacted, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { type SecretStore, secretsOf } from "./SecretStore.ts"
+import { type SecretStore, parseSecrets } from "./SecretStore.ts"
 
 export interface VaultOptions {
   /** Without a slash at its end. */
@@ -20,10 +20,10 @@ export interface VaultOptions {
     | { readonly role: string; readonly mount: string; readonly jwtFile: string }
 }
 
-const Login = Schema.Struct({ auth: Schema.Struct({ client_token: Schema.String }) })
+const LoginResponse = Schema.Struct({ auth: Schema.Struct({ client_token: Schema.String }) })
 
-const Version1 = Schema.Struct({ data: Schema.Unknown })
-const Version2 = Schema.Struct({ data: Schema.Struct({ data: Schema.Unknown, metadata: Schema.Unknown }) })
+const KvVersion1 = Schema.Struct({ data: Schema.Unknown })
+const KvVersion2 = Schema.Struct({ data: Schema.Struct({ data: Schema.Unknown, metadata: Schema.Unknown }) })
 
 export const make = Effect.fnUntraced(function* (options: VaultOptions) {
   const http = yield* HttpClient.HttpClient
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (options: VaultOptions) {
         message: `Vault refuses the role ${role} to this pod's service account; bind the account to the role at auth/${mount}`,
       }),
     )
-    return Option.match(Schema.decodeUnknownOption(Login)(answer), {
+    return Option.match(Schema.decodeUnknownOption(LoginResponse)(answer), {
       onNone: () => Redacted.make(""),
       onSome: ({ auth }) => Redacted.make(auth.client_token),
     })
@@ -115,10 +115,10 @@ export const make = Effect.fnUntraced(function* (options: VaultOptions) {
         }),
       )
       const data = Option.orElse(
-        Option.map(Schema.decodeUnknownOption(Version2)(answer), (found) => found.data.data),
-        () => Option.map(Schema.decodeUnknownOption(Version1)(answer), (found) => found.data),
+        Option.map(Schema.decodeUnknownOption(KvVersion2)(answer), (found) => found.data.data),
+        () => Option.map(Schema.decodeUnknownOption(KvVersion1)(answer), (found) => found.data),
       )
-      return yield* Option.match(Option.flatMap(data, secretsOf), {
+      return yield* Option.match(Option.flatMap(data, parseSecrets), {
         onNone: () =>
           Effect.fail(
             new ConfigurationError({

@@ -7,36 +7,44 @@ export const secrets = {
     "http:",
     "https:",
   )({
-    meaning: "a HashiCorp Vault or OpenBao; the fields of VAULT_SECRET count as settings, the environment goes first",
-    unset: "off",
+    description:
+      "a HashiCorp Vault or OpenBao; the fields of VAULT_SECRET count as settings, the environment goes first",
+    defaultText: "off",
     example: "https://vault.example.com:8200",
   }),
   VAULT_SECRET: text({
-    meaning: "the secret's path as Vault's HTTP API has it: version 2 of its engine has /data/ in it",
+    description: "the secret's path as Vault's HTTP API has it: version 2 of its engine has /data/ in it",
     example: "secret/data/armoricore",
   }),
-  VAULT_TOKEN: secret({ meaning: "a token that may read it", example: "hvs.…" }),
+  VAULT_TOKEN: secret({ description: "a token that may read it", example: "hvs.…" }),
   VAULT_ROLE: text({
-    meaning: "instead of a token: the role that the pod's service account logs in with",
+    description: "instead of a token: the role that the pod's service account logs in with",
     example: "armoricore",
   }),
-  VAULT_AUTH_MOUNT: withDefault(text({ meaning: "where the Kubernetes login is mounted" }), "kubernetes", "kubernetes"),
+  VAULT_AUTH_MOUNT: withDefault(
+    text({ description: "where the Kubernetes login is mounted" }),
+    "kubernetes",
+    "kubernetes",
+  ),
   VAULT_JWT_PATH: withDefault(
-    text({ meaning: "path of the pod's service account token" }),
+    text({ description: "path of the pod's service account token" }),
     "/var/run/secrets/kubernetes.io/serviceaccount/token",
     "/var/run/secrets/kubernetes.io/serviceaccount/token",
   ),
-  VAULT_NAMESPACE: text({ meaning: "the namespace, where Vault has several", example: "team-a" }),
+  VAULT_NAMESPACE: text({ description: "the namespace, where Vault has several", example: "team-a" }),
   AWS_SECRET_ID: text({
-    meaning:
+    description:
       "name or ARN of a secret in AWS Secrets Manager, a JSON object; its fields count as settings, the environment goes first",
-    unset: "off",
+    defaultText: "off",
     example: "prod/armoricore",
   }),
-  AWS_REGION: text({ meaning: "its region", unset: "as the AWS SDK finds it", example: "eu-west-1" }),
-  AWS_SECRETS_ENDPOINT: url("http:", "https:")({ meaning: "another address of it", example: "http://localhost:4566" }),
-  SETTINGS_REFRESH: withDefault(
-    duration({ meaning: "how often mounted files and secrets are read again to see a change; 0 for never" }),
+  AWS_REGION: text({ description: "its region", defaultText: "as the AWS SDK finds it", example: "eu-west-1" }),
+  AWS_SECRETS_ENDPOINT: url(
+    "http:",
+    "https:",
+  )({ description: "another address of it", example: "http://localhost:4566" }),
+  SETTINGS_REFRESH_INTERVAL: withDefault(
+    duration({ description: "how often mounted files and secrets are read again to see a change; 0 for never" }),
     Duration.seconds(60),
     "60 s",
   ),
@@ -45,7 +53,7 @@ export const secrets = {
       "log",
       "drain",
     )({
-      meaning:
+      description:
         "a setting changed: log says so and goes on; drain ends the program in order, for a supervisor that starts it again",
     }),
     "log",

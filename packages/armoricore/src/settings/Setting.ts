@@ -2,15 +2,15 @@
  * One variable of the environment: its name, what it means, its default and how its text is read. The table in
  * `Table.ts` is made of these; `.env.example`, `check-config` and the reading itself all come from it.
  */
-import { isEventType, type EventType, ownSources } from "@armoricore/domain/Events"
+import { isEventType, type EventType, internalSources } from "@armoricore/domain/EventRegistry"
 import { Duration, Option, Redacted, Result } from "effect"
 import { IpNetwork } from "effect/net"
 
 export interface Setting<A> {
   /** One line for `.env.example`, without the name. */
-  readonly meaning: string
+  readonly description: string
   /** What holds when it is unset, in words or as a value; `.env.example` shows it. */
-  readonly unset: string
+  readonly defaultText: string
   /** Never printed. */
   readonly secret: boolean
   /** An example of a good value, for `.env.example`. */
@@ -22,20 +22,20 @@ export interface Setting<A> {
 
 export type Optional<A> = A | undefined
 
-const must = (what: string) => Result.fail(`must be ${what}`)
+const mustBe = (what: string) => Result.fail(`must be ${what}`)
 
-interface Words {
-  readonly meaning: string
-  readonly unset?: string
+interface SettingText {
+  readonly description: string
+  readonly defaultText?: string
   readonly example?: string
 }
 
 /** A setting of any kind: how its text is read, then its words. */
 export const optional =
   <A>(parse: (text: string) => Result.Result<A, string>, secret = false) =>
-  (words: Words): Setting<Optional<A>> => ({
-    meaning: words.meaning,
-    unset: words.unset ?? "unset",
+  (words: SettingText): Setting<Optional<A>> => ({
+    description: words.description,
+    defaultText: words.defaultText ?? "unset",
     example: words.example ?? "",
     secret,
     parse,
@@ -46,11 +46,11 @@ export const optional =
 export const withDefault = <A>(
   setting: Setting<Optional<A>>,
   value: NonNullable<A>,
-  shown: string,
+  defaultText: string,
 ): Setting<NonNullable<A>> => ({
   ...setting,
-  unset: shown,
-  example: setting.example === "" ? shown : setting.example,
+  defaultText: defaultText,
+  example: setting.example === "" ? defaultText : setting.example,
   fallback: value,
   // A setting's parser answers a value or a fault; undefined stands for the unset variable alone.
   parse: (text) => Result.map(setting.parse(text), (parsed) => parsed ?? value),
@@ -61,22 +61,22 @@ export const text = optional<string>((value) => Result.succeed(value))
 export const secret = optional<Redacted.Redacted<string>>((value) => Result.succeed(Redacted.make(value)), true)
 
 /** A secret with a least length, for keys that are guessed when they are short. */
-export const longSecret = (least: number) =>
+export const longSecret = (minLength: number) =>
   optional<Redacted.Redacted<string>>(
     (value) =>
-      value.length < least ? must(`at least ${least} characters long`) : Result.succeed(Redacted.make(value)),
+      value.length < minLength ? mustBe(`at least ${minLength} characters long`) : Result.succeed(Redacted.make(value)),
     true,
   )
 
-export const int = (least: number, most: number) =>
+export const int = (min: number, max: number) =>
   optional<number>((value) => {
     const number = Number(value)
-    return /^[0-9]+$/.test(value) && number >= least && number <= most
+    return /^[0-9]+$/.test(value) && number >= min && number <= max
       ? Result.succeed(number)
-      : must(`a whole number from ${least} to ${most}`)
+      : mustBe(`a whole number from ${min} to ${max}`)
   })
 
-const units: Readonly<Record<string, number>> = {
+const byteUnits: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1e3,
   mb: 1e6,
@@ -88,19 +88,19 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /** Bytes: a bare number, `200 MB` or `5 GB` (powers of 1000), `64 KiB` (powers of 1024). */
-export const size = (least: number) =>
+export const size = (min: number) =>
   optional<number>((value) => {
     const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(t?b|[kmg]i?b)?\s*$/i.exec(value)
-    const bytes = Math.round(Number(match?.[1]) * (units[(match?.[2] ?? "b").toLowerCase()] ?? 1))
-    return bytes >= least && Number.isSafeInteger(bytes)
+    const bytes = Math.round(Number(match?.[1]) * (byteUnits[(match?.[2] ?? "b").toLowerCase()] ?? 1))
+    return bytes >= min && Number.isSafeInteger(bytes)
       ? Result.succeed(bytes)
-      : must(`a size such as 200 MB or 5 GB, at least ${least} bytes`)
+      : mustBe(`a size such as 200 MB or 5 GB, at least ${min} bytes`)
   })
 
 /** `500 ms`, `1 s`, `2 minutes`, `1h`; a bare number is seconds. */
 export const parseDuration = (value: string): Result.Result<Duration.Duration, string> => {
   const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|millis|s|seconds?|m|min|minutes?|h|hours?|d|days?)?\s*$/.exec(value)
-  if (match === null) return must("a duration such as 500 ms, 30 s, 10 min, 1 h or 7 d")
+  if (match === null) return mustBe("a duration such as 500 ms, 30 s, 10 min, 1 h or 7 d")
   const amount = Number(match[1])
   const unit = match[2] ?? "s"
   const millis =
@@ -112,7 +112,7 @@ export const duration = optional<Duration.Duration>(parseDuration)
 export const choice = <const Choices extends ReadonlyArray<string>>(...choices: Choices) =>
   optional<Choices[number]>((value) => {
     const found = choices.find((option): option is Choices[number] => option === value)
-    return found === undefined ? must(`one of ${choices.join(", ")}`) : Result.succeed(found)
+    return found === undefined ? mustBe(`one of ${choices.join(", ")}`) : Result.succeed(found)
   })
 
 const commaSeparated = (value: string): ReadonlyArray<string> =>
@@ -124,46 +124,47 @@ const commaSeparated = (value: string): ReadonlyArray<string> =>
 export const list = optional<ReadonlyArray<string>>((value) => Result.succeed(commaSeparated(value)))
 
 /** Addresses and networks: `10.0.0.0/8,192.168.1.4`. */
-export const networks = optional<ReadonlyArray<IpNetwork.IpNetwork>>((value) => {
+export const ipNetworks = optional<ReadonlyArray<IpNetwork.IpNetwork>>((value) => {
   const found: Array<IpNetwork.IpNetwork> = []
   for (const part of commaSeparated(value)) {
     const network = IpNetwork.fromString(part.includes("/") ? part : `${part}/${part.includes(":") ? 128 : 32}`)
-    if (Result.isFailure(network)) return must(`addresses or networks such as 10.0.0.0/8; ${part} is none`)
+    if (Result.isFailure(network)) return mustBe(`addresses or networks such as 10.0.0.0/8; ${part} is none`)
     found.push(network.success)
   }
   return Result.succeed(found)
 })
 
-const urlOf = (value: string): Option.Option<URL> => (URL.canParse(value) ? Option.some(new URL(value)) : Option.none())
+const parseUrl = (value: string): Option.Option<URL> =>
+  URL.canParse(value) ? Option.some(new URL(value)) : Option.none()
 
-const checkUrl = (value: string, protocols: ReadonlyArray<string>) =>
-  Option.match(urlOf(value), {
+const isValidUrl = (value: string, protocols: ReadonlyArray<string>) =>
+  Option.match(parseUrl(value), {
     onNone: () => false,
     onSome: (url) => protocols.includes(url.protocol) && url.hostname !== "",
   })
 
-const shownProtocols = (protocols: ReadonlyArray<string>) => protocols.map((protocol) => `${protocol}//`).join(" or ")
+const formatProtocols = (protocols: ReadonlyArray<string>) => protocols.map((protocol) => `${protocol}//`).join(" or ")
 
 /** For `url`. */
-export const web = ["http:", "https:"] as const
+export const httpProtocols = ["http:", "https:"] as const
 
 /** A URL without a trailing slash. It may hold a password: printed with it left out. */
 export const url = (...protocols: ReadonlyArray<string>) =>
   optional<string>((value) =>
-    checkUrl(value, protocols)
+    isValidUrl(value, protocols)
       ? Result.succeed(value.replace(/\/+$/, ""))
-      : must(`a URL that starts with ${shownProtocols(protocols)}`),
+      : mustBe(`a URL that starts with ${formatProtocols(protocols)}`),
   )
 
 export const urls = (...protocols: ReadonlyArray<string>) =>
   optional<ReadonlyArray<string>>((value) => {
     const parts = commaSeparated(value)
-    return parts.length > 0 && parts.every((part) => checkUrl(part, protocols))
+    return parts.length > 0 && parts.every((part) => isValidUrl(part, protocols))
       ? Result.succeed(parts)
-      : must(`one URL or several separated by commas, each starting with ${shownProtocols(protocols)}`)
+      : mustBe(`one URL or several separated by commas, each starting with ${formatProtocols(protocols)}`)
   })
 
-export const json = (value: string): Result.Result<unknown, string> =>
+export const parseJson = (value: string): Result.Result<unknown, string> =>
   Result.mapError(
     Result.try((): unknown => JSON.parse(value)),
     () => "must be valid JSON",
@@ -172,10 +173,10 @@ export const json = (value: string): Result.Result<unknown, string> =>
 /** A JSON object that stays text: whoever uses it decodes it with a Schema of its own. */
 export const secretJson = optional<Redacted.Redacted<string>>(
   (value) =>
-    Result.flatMap(json(value), (parsed) =>
+    Result.flatMap(parseJson(value), (parsed) =>
       typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
         ? Result.succeed(Redacted.make(value))
-        : must("a JSON object"),
+        : mustBe("a JSON object"),
     ),
   true,
 )
@@ -184,18 +185,19 @@ export type EventSources = Readonly<Record<string, ReadonlyArray<EventType>>>
 
 /** `{"php-backend":["media.uploaded"]}` */
 export const eventSources = optional<EventSources>((value) =>
-  Result.flatMap(json(value), (parsed) => {
+  Result.flatMap(parseJson(value), (parsed) => {
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-      return must('a JSON object such as {"php-backend":["media.uploaded"]}')
+      return mustBe('a JSON object such as {"php-backend":["media.uploaded"]}')
     }
     const sources: Record<string, ReadonlyArray<EventType>> = {}
     for (const [source, types] of Object.entries(parsed)) {
       if (!/^[A-Za-z0-9._-]{1,64}$/.test(source))
-        return must(`an object whose keys are source names; "${source}" is none`)
-      if (ownSources.some((own) => own === source)) return must(`free of "${source}", which is Armoricore's own source`)
-      if (!Array.isArray(types)) return must(`an object of lists; "${source}" has none`)
+        return mustBe(`an object whose keys are source names; "${source}" is none`)
+      if (internalSources.some((own) => own === source))
+        return mustBe(`free of "${source}", which is Armoricore's own source`)
+      if (!Array.isArray(types)) return mustBe(`an object of lists; "${source}" has none`)
       const unknown = types.find((type) => typeof type !== "string" || !isEventType(type))
-      if (unknown !== undefined) return must(`made of known event types; ${JSON.stringify(unknown)} is none`)
+      if (unknown !== undefined) return mustBe(`made of known event types; ${JSON.stringify(unknown)} is none`)
       sources[source] = types.filter((type): type is EventType => typeof type === "string" && isEventType(type))
     }
     return Result.succeed(sources)
@@ -209,9 +211,9 @@ export const signingKeys = optional<ReadonlyMap<string, Redacted.Redacted<string
     const at = part.indexOf(":")
     const id = part.slice(0, at)
     if (at < 1 || at === part.length - 1 || !/^[A-Za-z0-9._-]+$/.test(id))
-      return must("id:secret pairs separated by commas")
-    if (keys.has(id)) return must(`made of different key ids; ${id} is there twice`)
+      return mustBe("id:secret pairs separated by commas")
+    if (keys.has(id)) return mustBe(`made of different key ids; ${id} is there twice`)
     keys.set(id, Redacted.make(part.slice(at + 1)))
   }
-  return keys.size === 0 ? must("id:secret pairs separated by commas") : Result.succeed(keys)
+  return keys.size === 0 ? mustBe("id:secret pairs separated by commas") : Result.succeed(keys)
 }, true)

@@ -16,7 +16,7 @@ import {
   int,
   list,
   longSecret,
-  networks,
+  ipNetworks,
   secret,
   secretJson,
   signingKeys,
@@ -24,73 +24,80 @@ import {
   text,
   url,
   urls,
-  web,
+  httpProtocols,
   withDefault,
 } from "./Setting.ts"
 
-export const groups = {
+export const settingGroups = {
   "The program": {
     ARMORICORE_DATA_DIR: withDefault(
-      text({ meaning: "where the embedded bus, state and objects are kept" }),
+      text({ description: "where the embedded bus, state and objects are kept" }),
       ".armoricore",
       ".armoricore",
     ),
     PORT: withDefault(
-      int(0, 65_535)({ meaning: "the HTTP and WebSocket listener; 0 takes any free port and prints it" }),
+      int(0, 65_535)({ description: "the HTTP and WebSocket listener; 0 takes any free port and prints it" }),
       4000,
       "4000",
     ),
-    HOST: withDefault(text({ meaning: "the address it listens on" }), "127.0.0.1", "127.0.0.1"),
-    PUBLIC_URL: url(...web)({
-      meaning: "how clients reach this program from outside, for signed URLs of the local folder",
-      unset: "http://HOST:PORT",
+    HOST: withDefault(text({ description: "the address it listens on" }), "127.0.0.1", "127.0.0.1"),
+    PUBLIC_URL: url(...httpProtocols)({
+      description: "how clients reach this program from outside, for signed URLs of the local folder",
+      defaultText: "http://HOST:PORT",
       example: "https://media.example.com",
     }),
     ALLOWED_ORIGINS: list({
-      meaning: "origins whose pages may connect, separated by commas; * for any",
-      unset: "the same origin",
+      description: "origins whose pages may connect, separated by commas; * for any",
+      defaultText: "the same origin",
       example: "https://www.example.com",
     }),
     TLS_CERT: text({
-      meaning: "path of the certificate chain (PEM)",
-      unset: "plain HTTP",
+      description: "path of the certificate chain (PEM)",
+      defaultText: "plain HTTP",
       example: "/run/secrets/tls.crt",
     }),
-    TLS_KEY: text({ meaning: "path of the private key (PEM)", unset: "plain HTTP", example: "/run/secrets/tls.key" }),
-    TRUSTED_PROXIES: networks({
-      meaning: "addresses of proxies whose X-Forwarded-For counts, separated by commas",
+    TLS_KEY: text({
+      description: "path of the private key (PEM)",
+      defaultText: "plain HTTP",
+      example: "/run/secrets/tls.key",
+    }),
+    TRUSTED_PROXIES: ipNetworks({
+      description: "addresses of proxies whose X-Forwarded-For counts, separated by commas",
       example: "10.0.0.0/8",
     }),
-    DRAIN_GRACE: withDefault(
-      duration({ meaning: "how long work that runs at SIGTERM may take to finish" }),
+    DRAIN_TIMEOUT: withDefault(
+      duration({ description: "how long work that runs at SIGTERM may take to finish" }),
       Duration.seconds(25),
       "25 s",
     ),
     LOG_LEVEL: withDefault(
-      choice("trace", "debug", "info", "warn", "error", "fatal", "none")({ meaning: "what is logged" }),
+      choice("trace", "debug", "info", "warn", "error", "fatal", "none")({ description: "what is logged" }),
       "info",
       "info",
     ),
     LOG_FORMAT: choice(
       "json",
       "pretty",
-    )({ meaning: "how it is logged: json or pretty", unset: "json; pretty on a terminal", example: "json" }),
-    OTEL_EXPORTER_OTLP_ENDPOINT: url(...web)({
-      meaning: "where traces and metrics are sent",
-      unset: "off",
+    )({ description: "how it is logged: json or pretty", defaultText: "json; pretty on a terminal", example: "json" }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url(...httpProtocols)({
+      description: "where traces and metrics are sent",
+      defaultText: "off",
       example: "http://localhost:4318",
     }),
     OTEL_EXPORTER_OTLP_HEADERS: secret({
-      meaning: "headers for it, name=value separated by commas",
+      description: "headers for it, name=value separated by commas",
       example: "authorization=Bearer …",
     }),
-    OTEL_SERVICE_NAME: withDefault(text({ meaning: "the service's name in traces" }), "armoricore", "armoricore"),
+    OTEL_SERVICE_NAME: withDefault(text({ description: "the service's name in traces" }), "armoricore", "armoricore"),
     OTEL_RESOURCE_ATTRIBUTES: text({
-      meaning: "more attributes, name=value separated by commas",
+      description: "more attributes, name=value separated by commas",
       example: "deployment.environment=staging",
     }),
-    TRACES_PER_SECOND: withDefault(
-      int(0, 1_000_000)({ meaning: "how many traces a second a process records; of more, a share is recorded whole" }),
+    TRACE_SAMPLE_RATE: withDefault(
+      int(
+        0,
+        1_000_000,
+      )({ description: "how many traces a second a process records; of more, a share is recorded whole" }),
       50,
       "50",
     ),
@@ -103,16 +110,19 @@ export const groups = {
       "amqp:",
       "amqps:",
     )({
-      meaning: "nats:// or tls:// (several for a cluster, separated by commas), amqp:// or amqps://",
-      unset: "embedded, in the data folder",
+      description: "nats:// or tls:// (several for a cluster, separated by commas), amqp:// or amqps://",
+      defaultText: "embedded, in the data folder",
       example: "nats://localhost:4222",
     }),
-    NATS_CREDS: text({ meaning: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
-    NATS_NKEY_SEED: secret({ meaning: "a NATS nkey seed", example: "SU…" }),
-    NATS_CA: text({ meaning: "path of the CA certificate of the NATS servers (PEM)", example: "/etc/ssl/nats-ca.pem" }),
+    NATS_CREDS: text({ description: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
+    NATS_NKEY_SEED: secret({ description: "a NATS nkey seed", example: "SU…" }),
+    NATS_CA: text({
+      description: "path of the CA certificate of the NATS servers (PEM)",
+      example: "/etc/ssl/nats-ca.pem",
+    }),
     AMQP_CA: text({
-      meaning: "path of the CA certificate of the RabbitMQ servers (PEM), for amqps://",
-      unset: "the public authorities",
+      description: "path of the CA certificate of the RabbitMQ servers (PEM), for amqps://",
+      defaultText: "the public authorities",
       example: "/etc/ssl/rabbitmq-ca.pem",
     }),
     NATS_SETUP: withDefault(
@@ -120,21 +130,21 @@ export const groups = {
         "apply",
         "verify",
       )({
-        meaning:
+        description:
           "apply: streams and buckets are made at the start; verify: only looked at, for users without the right",
       }),
       "apply",
       "apply",
     ),
     NATS_INBOX_PREFIX: text({
-      meaning: "what answers to this process are addressed to, where its permissions ask for one",
-      unset: "_INBOX",
+      description: "what answers to this process are addressed to, where its permissions ask for one",
+      defaultText: "_INBOX",
       example: "_INBOX_media",
     }),
-    NATS_REPLICAS: withDefault(int(1, 5)({ meaning: "copies of everything in a NATS cluster" }), 1, "1"),
-    NATS_EVENTS_SIZE: withDefault(
+    NATS_REPLICAS: withDefault(int(1, 5)({ description: "copies of everything in a NATS cluster" }), 1, "1"),
+    NATS_EVENTS_MAX_BYTES: withDefault(
       size(1e6)({
-        meaning:
+        description:
           "what the stream of events may hold, over its 7 days; work and dead letters a quarter each. A full one refuses",
       }),
       4 * 1024 ** 3,
@@ -147,170 +157,188 @@ export const groups = {
       "postgres:",
       "postgresql:",
     )({
-      meaning:
+      description:
         "postgres://user:password@host/database; with ?sslmode=require behind it, TLS and a verified certificate",
-      unset: "NATS key-value on NATS, else embedded; needed with amqp://",
+      defaultText: "NATS key-value on NATS, else embedded; needed with amqp://",
       example: "postgres://armoricore:…@localhost/armoricore",
     }),
     STATE_CA: text({
-      meaning: "path of the CA certificate of the PostgreSQL server (PEM); TLS is then asked for",
+      description: "path of the CA certificate of the PostgreSQL server (PEM); TLS is then asked for",
       example: "/etc/ssl/postgres-ca.pem",
     }),
   },
   "Object storage": {
-    OBJECT_STORAGE_ENDPOINT: url(...web)({
-      meaning: "an S3-compatible endpoint (S3, MinIO, …)",
-      unset: "a local folder, served with signed URLs",
+    OBJECT_STORAGE_ENDPOINT: url(...httpProtocols)({
+      description: "an S3-compatible endpoint (S3, MinIO, …)",
+      defaultText: "a local folder, served with signed URLs",
       example: "http://localhost:9000",
     }),
-    OBJECT_STORAGE_REGION: withDefault(text({ meaning: "its region" }), "us-east-1", "us-east-1"),
+    OBJECT_STORAGE_REGION: withDefault(text({ description: "its region" }), "us-east-1", "us-east-1"),
     OBJECT_STORAGE_BUCKET: withDefault(
-      text({ meaning: "the bucket of uploads and of what is made of them" }),
+      text({ description: "the bucket of uploads and of what is made of them" }),
       "media",
       "media",
     ),
-    OBJECT_STORAGE_ACCESS_KEY: text({ meaning: "the access key's id", example: "minioadmin" }),
-    OBJECT_STORAGE_SECRET_KEY: secret({ meaning: "the access key's secret", example: "…" }),
+    OBJECT_STORAGE_ACCESS_KEY: text({ description: "the access key's id", example: "minioadmin" }),
+    OBJECT_STORAGE_SECRET_KEY: secret({ description: "the access key's secret", example: "…" }),
     MEDIA_SOURCE_BUCKETS: list({
-      meaning: "buckets that s3://bucket/key in events may name, separated by commas",
-      unset: "OBJECT_STORAGE_BUCKET",
+      description: "buckets that s3://bucket/key in events may name, separated by commas",
+      defaultText: "OBJECT_STORAGE_BUCKET",
       example: "media,uploads",
     }),
   },
   "Media processing": media,
   Playback: {
-    CDN_BASE_URL: url(...web)({
-      meaning: "where playback URLs point",
-      unset: "this program, or the object storage",
+    CDN_BASE_URL: url(...httpProtocols)({
+      description: "where playback URLs point",
+      defaultText: "this program, or the object storage",
       example: "https://cdn.example.com",
     }),
     URL_SECRET: longSecret(16)({
-      meaning:
+      description:
         "the secret of URLs that this program answers itself (playback without a CDN, the local folder), the same in every process; at least 16 characters",
-      unset: "made of JWT_SECRET, else a random one, kept in the data folder",
+      defaultText: "made of JWT_SECRET, else a random one, kept in the data folder",
       example: "…",
     }),
     AKAMAI_EDGEAUTH_KEY: secret({
-      meaning: "key of Akamai EdgeAuth tokens, hex",
-      unset: "no tokens",
+      description: "key of Akamai EdgeAuth tokens, hex",
+      defaultText: "no tokens",
       example: "52a152…",
     }),
-    AKAMAI_EDGEAUTH_TTL: withDefault(duration({ meaning: "how long such a token is valid" }), Duration.hours(4), "4 h"),
-    AKAMAI_EDGEAUTH_NAME: withDefault(text({ meaning: "the token's parameter or cookie" }), "hdnts", "hdnts"),
+    AKAMAI_EDGEAUTH_TTL: withDefault(
+      duration({ description: "how long such a token is valid" }),
+      Duration.hours(4),
+      "4 h",
+    ),
+    AKAMAI_EDGEAUTH_NAME: withDefault(text({ description: "the token's parameter or cookie" }), "hdnts", "hdnts"),
   },
   "Who may do what": {
     JWT_SECRET: longSecret(16)({
-      meaning: "the secret of HS256 tokens, at least 16 characters",
-      unset: "a random one, kept in the data folder (for development)",
+      description: "the secret of HS256 tokens, at least 16 characters",
+      defaultText: "a random one, kept in the data folder (for development)",
       example: "…",
     }),
-    JWT_JWKS_URL: url(...web)({
-      meaning: "or where the public keys of tokens are",
+    JWT_JWKS_URL: url(...httpProtocols)({
+      description: "or where the public keys of tokens are",
       example: "https://id.example.com/.well-known/jwks.json",
     }),
-    JWT_ISSUER: text({ meaning: "the iss that tokens must have", unset: "any", example: "https://id.example.com" }),
-    JWT_AUDIENCE: text({ meaning: "the aud that tokens must have", unset: "any", example: "armoricore" }),
+    JWT_ISSUER: text({
+      description: "the iss that tokens must have",
+      defaultText: "any",
+      example: "https://id.example.com",
+    }),
+    JWT_AUDIENCE: text({ description: "the aud that tokens must have", defaultText: "any", example: "armoricore" }),
     EVENT_SOURCES: withDefault(
-      eventSources({ meaning: "which outside source may publish which events, as JSON" }),
+      eventSources({ description: "which outside source may publish which events, as JSON" }),
       { "php-backend": ["media.uploaded", "notification.requested", "transcription.requested"] },
       '{"php-backend":["media.uploaded","notification.requested","transcription.requested"]}',
     ),
     EVENT_SIGNING_KEYS: signingKeys({
-      meaning: "id:secret,id:secret; when set, outside events must be signed",
-      unset: "signatures are not asked for",
+      description: "id:secret,id:secret; when set, outside events must be signed",
+      defaultText: "signatures are not asked for",
       example: "2026-01:…",
     }),
   },
   "Chat, comments and presence": realtime,
   "Push notifications": {
     FCM_SERVICE_ACCOUNT: secretJson({
-      meaning: "the service account of Firebase Cloud Messaging, as JSON",
-      unset: "off",
+      description: "the service account of Firebase Cloud Messaging, as JSON",
+      defaultText: "off",
       example: "{…}",
     }),
-    FCM_BASE_URL: url(...web)({ meaning: "another address of it, for tests", example: "https://fcm.googleapis.com" }),
-    APNS_KEY: secret({ meaning: "the .p8 key of Apple push", unset: "off", example: "-----BEGIN PRIVATE KEY-----…" }),
-    APNS_KEY_ID: text({ meaning: "that key's id", example: "ABC123DEFG" }),
-    APNS_TEAM_ID: text({ meaning: "the team's id", example: "DEF123GHIJ" }),
-    APNS_TOPIC: text({ meaning: "the app's bundle id", example: "com.example.app" }),
-    APNS_BASE_URL: url(...web)({
-      meaning: "another address of it, for its sandbox or tests",
+    FCM_BASE_URL: url(...httpProtocols)({
+      description: "another address of it, for tests",
+      example: "https://fcm.googleapis.com",
+    }),
+    APNS_KEY: secret({
+      description: "the .p8 key of Apple push",
+      defaultText: "off",
+      example: "-----BEGIN PRIVATE KEY-----…",
+    }),
+    APNS_KEY_ID: text({ description: "that key's id", example: "ABC123DEFG" }),
+    APNS_TEAM_ID: text({ description: "the team's id", example: "DEF123GHIJ" }),
+    APNS_TOPIC: text({ description: "the app's bundle id", example: "com.example.app" }),
+    APNS_BASE_URL: url(...httpProtocols)({
+      description: "another address of it, for its sandbox or tests",
       example: "https://api.sandbox.push.apple.com",
     }),
-    VAPID_PUBLIC_KEY: text({ meaning: "the public key of Web Push", unset: "off", example: "B…" }),
-    VAPID_PRIVATE_KEY: secret({ meaning: "its private key", example: "…" }),
-    VAPID_SUBJECT: text({ meaning: "who to write to: mailto:… or https://…", example: "mailto:ops@example.com" }),
+    VAPID_PUBLIC_KEY: text({ description: "the public key of Web Push", defaultText: "off", example: "B…" }),
+    VAPID_PRIVATE_KEY: secret({ description: "its private key", example: "…" }),
+    VAPID_SUBJECT: text({ description: "who to write to: mailto:… or https://…", example: "mailto:ops@example.com" }),
   },
   "E-mail": {
     SMTP_URL: url(
       "smtp:",
       "smtps:",
     )({
-      meaning: "smtp://user:password@host:587",
-      unset: "a local mailbox page",
+      description: "smtp://user:password@host:587",
+      defaultText: "a local mailbox page",
       example: "smtp://user:…@smtp.example.com:587",
     }),
     SMTP_CA: text({
-      meaning: "path of the CA certificate of the mail server (PEM); TLS is then asked for",
-      unset: "the public authorities",
+      description: "path of the CA certificate of the mail server (PEM); TLS is then asked for",
+      defaultText: "the public authorities",
       example: "/etc/ssl/mail-ca.pem",
     }),
-    MAIL_FROM: text({ meaning: "the sender", example: "Example <no-reply@example.com>" }),
-    SENDGRID_API_KEY: secret({ meaning: "SendGrid's key", unset: "off", example: "SG.…" }),
-    SENDGRID_BASE_URL: url(...web)({
-      meaning: "another address of it, for tests",
+    MAIL_FROM: text({ description: "the sender", example: "Example <no-reply@example.com>" }),
+    SENDGRID_API_KEY: secret({ description: "SendGrid's key", defaultText: "off", example: "SG.…" }),
+    SENDGRID_BASE_URL: url(...httpProtocols)({
+      description: "another address of it, for tests",
       example: "https://api.sendgrid.com",
     }),
-    SENDGRID_WEBHOOK_KEY: text({ meaning: "the public key of its event webhook", example: "MFkw…" }),
-    SES_REGION: text({ meaning: "the region of Amazon SES", unset: "off", example: "eu-west-1" }),
-    SES_ENDPOINT: url(...web)({ meaning: "another address of it, for tests", example: "http://localhost:8005" }),
-    MAIL_ROUTES: list({
-      meaning: "the order in which providers are tried",
-      unset: "smtp,sendgrid,ses as far as they are set",
+    SENDGRID_WEBHOOK_KEY: text({ description: "the public key of its event webhook", example: "MFkw…" }),
+    SES_REGION: text({ description: "the region of Amazon SES", defaultText: "off", example: "eu-west-1" }),
+    SES_ENDPOINT: url(...httpProtocols)({
+      description: "another address of it, for tests",
+      example: "http://localhost:8005",
+    }),
+    MAIL_PROVIDERS: list({
+      description: "the order in which providers are tried",
+      defaultText: "smtp,sendgrid,ses as far as they are set",
       example: "ses,smtp",
     }),
   },
   Notifications: notify,
   "Captions and moderation": captions,
   "Webhook of results": {
-    WEBHOOK_URL: url(...web)({
-      meaning: "result events are also POSTed there",
-      unset: "off",
+    WEBHOOK_URL: url(...httpProtocols)({
+      description: "result events are also POSTed there",
+      defaultText: "off",
       example: "https://www.example.com/armoricore",
     }),
-    WEBHOOK_SECRET: secret({ meaning: "the secret they are signed with", example: "…" }),
+    WEBHOOK_SECRET: secret({ description: "the secret they are signed with", example: "…" }),
   },
   "Outside programs": {
     FFMPEG_PATH: text({
-      meaning: "ffmpeg",
-      unset: "the one on PATH, else the one that npm installed",
+      description: "ffmpeg",
+      defaultText: "the one on PATH, else the one that npm installed",
       example: "/usr/bin/ffmpeg",
     }),
     FFPROBE_PATH: text({
-      meaning: "ffprobe",
-      unset: "the one on PATH, else the one that npm installed",
+      description: "ffprobe",
+      defaultText: "the one on PATH, else the one that npm installed",
       example: "/usr/bin/ffprobe",
     }),
   },
 } as const
 
-export const table = {
-  ...groups["The program"],
-  ...groups["Secrets and their rotation"],
-  ...groups["The message bus"],
-  ...groups.State,
-  ...groups["Object storage"],
-  ...groups["Media processing"],
-  ...groups.Playback,
-  ...groups["Who may do what"],
-  ...groups["Chat, comments and presence"],
-  ...groups["Push notifications"],
-  ...groups["E-mail"],
-  ...groups.Notifications,
-  ...groups["Captions and moderation"],
-  ...groups["Webhook of results"],
-  ...groups["Outside programs"],
+export const settingsTable = {
+  ...settingGroups["The program"],
+  ...settingGroups["Secrets and their rotation"],
+  ...settingGroups["The message bus"],
+  ...settingGroups.State,
+  ...settingGroups["Object storage"],
+  ...settingGroups["Media processing"],
+  ...settingGroups.Playback,
+  ...settingGroups["Who may do what"],
+  ...settingGroups["Chat, comments and presence"],
+  ...settingGroups["Push notifications"],
+  ...settingGroups["E-mail"],
+  ...settingGroups.Notifications,
+  ...settingGroups["Captions and moderation"],
+  ...settingGroups["Webhook of results"],
+  ...settingGroups["Outside programs"],
 }
 
-export type Name = keyof typeof table
-export type Values = { readonly [N in Name]: (typeof table)[N]["fallback"] }
+export type SettingName = keyof typeof settingsTable
+export type SettingValues = { readonly [N in SettingName]: (typeof settingsTable)[N]["fallback"] }

@@ -3,20 +3,20 @@ import { Layer } from "effect"
 import { HttpMiddleware, type HttpServerRequest } from "effect/http"
 
 /** Asked by machines every few seconds. */
-const untold = new Set(["/healthz", "/readyz", "/metrics"])
+const untracedPaths = new Set(["/healthz", "/readyz", "/metrics"])
 
 const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.split(/[?#]/, 1)[0] ?? ""
 
 /** Whatever stands behind these is one object, one token or one id. */
-const routes = [
+const parameterizedRoutes = [
   /^\/(objects|play)\//,
   /^\/v1\/(media|notifications|transcripts|uploads)\/[^/]+(?=\/|$)/,
   /^\/(?:unsubscribe|mailbox)\//,
 ]
 
-export const nameOf = (request: HttpServerRequest.HttpServerRequest): string => {
+export const spanName = (request: HttpServerRequest.HttpServerRequest): string => {
   const path = pathOf(request)
-  for (const route of routes) {
+  for (const route of parameterizedRoutes) {
     const [start] = route.exec(path) ?? []
     if (start === undefined) continue
     const fixed = start.endsWith("/") ? start : start.slice(0, start.lastIndexOf("/") + 1)
@@ -27,6 +27,6 @@ export const nameOf = (request: HttpServerRequest.HttpServerRequest): string => 
 }
 
 export const layer = Layer.mergeAll(
-  Layer.succeed(HttpMiddleware.SpanNameGenerator, nameOf),
-  Layer.succeed(HttpMiddleware.TracerDisabledWhen, (request) => untold.has(pathOf(request))),
+  Layer.succeed(HttpMiddleware.SpanNameGenerator, spanName),
+  Layer.succeed(HttpMiddleware.TracerDisabledWhen, (request) => untracedPaths.has(pathOf(request))),
 )

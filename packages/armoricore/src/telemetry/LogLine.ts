@@ -1,24 +1,24 @@
 /** One line of the log as an object: flat, with the same names everywhere, so that `grep` and `jq` find what they look for. */
-import * as Trace from "@armoricore/worker/Trace"
+import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Cause, type Logger, Redacted, References } from "effect"
 
-export type Line = Record<string, string | number | boolean | null>
+export type LogLine = Record<string, string | number | boolean | null>
 
 /** Whatever a line has to say, these are the program's. */
-const first = ["timestamp", "level", "message"]
+const reservedFields = ["timestamp", "level", "message"]
 
 /** A field that is longer is cut: a line is to be read. */
-const longest = 8_000
-const deepest = 4
+const maxFieldLength = 8_000
+const maxDepth = 4
 
-export const lineOf = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): Line => {
+export const toLogLine = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): LogLine => {
   const span = fiber.cache.span
-  const line: Line = { timestamp: date.toISOString(), level: logLevel.toLowerCase(), message: "" }
+  const line: LogLine = { timestamp: date.toISOString(), level: logLevel.toLowerCase(), message: "" }
   const put = (name: string, value: unknown, depth = 0): void => {
-    if (depth === 0 && first.includes(name)) return put(`${name}_`, value, 1)
-    const plain = plainOf(value)
-    if (plain !== undefined) line[name] = typeof plain === "string" ? plain.slice(0, longest) : plain
-    else if (depth < deepest && typeof value === "object" && value !== null) {
+    if (depth === 0 && reservedFields.includes(name)) return put(`${name}_`, value, 1)
+    const plain = toPrimitive(value)
+    if (plain !== undefined) line[name] = typeof plain === "string" ? plain.slice(0, maxFieldLength) : plain
+    else if (depth < maxDepth && typeof value === "object" && value !== null) {
       for (const [key, part] of Object.entries(value)) put(`${name}.${key}`, part, depth + 1)
     }
   }
@@ -27,24 +27,24 @@ export const lineOf = ({ cause, date, fiber, logLevel, message }: Logger.Options
   }
 
   fields(fiber.getRef(References.CurrentLogAnnotations))
-  fields(Trace.aboutOf(span))
+  fields(TraceContext.attributesOf(span))
   if (span !== undefined) {
     line["trace_id"] = span.traceId
     line["span_id"] = span.spanId
   }
   const words: Array<string> = []
   for (const part of Array.isArray(message) ? message : [message]) {
-    const plain = plainOf(part)
+    const plain = toPrimitive(part)
     if (plain !== undefined) words.push(String(plain))
     else if (typeof part === "object" && part !== null) fields(part)
   }
-  line["message"] = words.join(" ").slice(0, longest)
+  line["message"] = words.join(" ").slice(0, maxFieldLength)
   if (cause.reasons.length > 0) put("cause", Cause.pretty(cause))
   return line
 }
 
 /** What is one value by itself; undefined for what has parts. */
-const plainOf = (value: unknown): string | number | boolean | null | undefined => {
+const toPrimitive = (value: unknown): string | number | boolean | null | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value)
   if (Redacted.isRedacted(value)) return "<redacted>"

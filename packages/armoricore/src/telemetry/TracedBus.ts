@@ -4,7 +4,7 @@
  */
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { StoredAddress } from "@armoricore/bus/Address"
-import * as Trace from "@armoricore/worker/Trace"
+import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Effect, Layer, Tracer } from "effect"
 
 export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
@@ -12,7 +12,7 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
   Effect.gen(function* () {
     const bus = yield* EventBus
     if ((yield* Tracer.Tracer) === Tracer.nativeTracer) return bus
-    const isRecorded = yield* Trace.Sampler
+    const isRecorded = yield* TraceContext.Sampler
     return EventBus.of({
       ...bus,
       publish: (message) =>
@@ -22,7 +22,7 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
           if (cache.span?.sampled === false && (given === undefined || given.includes(cache.span.traceId))) {
             return bus.publish(message)
           }
-          const { current, parent } = parentsOf(cache.span, given)
+          const { current, parent } = resolveParent(cache.span, given)
           // Below a span of this process the question is answered.
           if (parent?._tag === "Span" ? !parent.sampled : !isRecorded(parent)) return bus.publish(message)
           const options: Tracer.SpanOptions = {
@@ -32,8 +32,8 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
             ...(parent === undefined ? { root: true } : { parent }),
             ...(current === undefined ? {} : { links: [{ span: current, attributes: {} }] }),
           }
-          return Effect.useSpan(`publish ${nameOf(message.address)}`, options, (span) =>
-            bus.publish({ ...message, headers: { ...message.headers, traceparent: Trace.headerFor(span) } }),
+          return Effect.useSpan(`publish ${destinationName(message.address)}`, options, (span) =>
+            bus.publish({ ...message, headers: { ...message.headers, traceparent: TraceContext.toTraceparent(span) } }),
           )
         }),
     })
@@ -41,14 +41,14 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
 )
 
 /** What a message belongs to, and the span of this process where that is of another trace: a request may hand on a third's. */
-const parentsOf = (current: Tracer.AnySpan | undefined, given: string | undefined) => {
-  const named = given === undefined ? undefined : Trace.read(given)
+const resolveParent = (current: Tracer.AnySpan | undefined, given: string | undefined) => {
+  const named = given === undefined ? undefined : TraceContext.fromTraceparent(given)
   return named === undefined || current?.traceId === named.traceId
     ? { parent: current, current: undefined }
     : { parent: named, current }
 }
 
-const nameOf = (address: StoredAddress): string => {
+const destinationName = (address: StoredAddress): string => {
   switch (address.channel) {
     case "event":
       return address.type

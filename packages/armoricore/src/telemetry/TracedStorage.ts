@@ -9,19 +9,21 @@ export const layer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.eff
     if ((yield* Tracer.Tracer) === Tracer.nativeTracer) return storage
     return ObjectStorage.of({
       ...storage,
-      put: (ref, body, options) => within("put", ref, storage.put(ref, body, options)),
-      get: (ref, range) => within("get", ref, storage.get(ref, range)),
-      head: (ref) => within("head", ref, storage.head(ref)),
-      copy: (from, to) => within("copy", to, storage.copy(from, to)),
-      remove: (ref) => within("remove", ref, storage.remove(ref)),
-      beginParts: (ref, options) => within("begin parts", ref, storage.beginParts(ref, options)),
-      completeParts: (ref, id, parts) => within("complete parts", ref, storage.completeParts(ref, id, parts)),
+      put: (ref, body, options) => withClientSpan("put", ref, storage.put(ref, body, options)),
+      get: (ref, range) => withClientSpan("get", ref, storage.get(ref, range)),
+      head: (ref) => withClientSpan("head", ref, storage.head(ref)),
+      copy: (from, to) => withClientSpan("copy", to, storage.copy(from, to)),
+      remove: (ref) => withClientSpan("remove", ref, storage.remove(ref)),
+      createMultipartUpload: (ref, options) =>
+        withClientSpan("begin parts", ref, storage.createMultipartUpload(ref, options)),
+      completeMultipartUpload: (ref, id, parts) =>
+        withClientSpan("complete parts", ref, storage.completeMultipartUpload(ref, id, parts)),
     })
   }),
 )
 
 /** Part of what asked for it; a call that belongs to nothing is not told. */
-const within = <A, E, R>(name: string, { bucket, key }: ObjectRef, call: Effect.Effect<A, E, R>) =>
+const withClientSpan = <A, E, R>(name: string, { bucket, key }: ObjectRef, call: Effect.Effect<A, E, R>) =>
   Effect.withFiber(({ cache }) =>
     cache.span?.sampled !== true
       ? call

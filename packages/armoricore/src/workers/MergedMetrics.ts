@@ -2,21 +2,21 @@
  * The metrics of several processes as one page: every sample gets the label `process`, and a metric's samples stand
  * together below one HELP and TYPE, as Prometheus wants it.
  */
-export interface Page {
+export interface MetricsPage {
   readonly process: string
   readonly text: string
 }
 
-interface Family {
+interface MetricFamily {
   readonly comments: ReadonlyArray<string>
   readonly samples: Array<string>
 }
 
-export const merge = (pages: ReadonlyArray<Page>): string => {
-  const families = new Map<string, Family>()
+export const merge = (pages: ReadonlyArray<MetricsPage>): string => {
+  const families = new Map<string, MetricFamily>()
   for (const { process, text } of pages) {
     let comments: Array<string> = []
-    let family: Family | undefined
+    let family: MetricFamily | undefined
     for (const line of text.split("\n")) {
       if (line === "") continue
       if (line.startsWith("#")) {
@@ -30,7 +30,7 @@ export const merge = (pages: ReadonlyArray<Page>): string => {
         family = families.get(name) ?? { comments, samples: [] }
         families.set(name, family)
       }
-      family.samples.push(labelled(line, process))
+      family.samples.push(addProcessLabel(line, process))
     }
   }
   return Array.from(families.values(), ({ comments, samples }) => [...comments, ...samples].join("\n") + "\n").join(
@@ -39,7 +39,7 @@ export const merge = (pages: ReadonlyArray<Page>): string => {
 }
 
 /** `name{labels} value` or `name value`. */
-const labelled = (sample: string, process: string): string => {
+const addProcessLabel = (sample: string, process: string): string => {
   const name = /^[A-Za-z_:][A-Za-z0-9_:]*/.exec(sample)?.[0] ?? ""
   const rest = sample.slice(name.length)
   const label = `process="${process}"`

@@ -5,37 +5,37 @@
  * better.
  */
 import type { EventBus } from "@armoricore/bus/EventBus"
-import { sayDied } from "@armoricore/realtime/cluster/Membership"
+import { announceDown } from "@armoricore/realtime/cluster/Membership"
 import { Deferred, Duration, Effect, Fiber, FiberSet, Option, Ref } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import cluster, { type Worker } from "node:cluster"
 import { createServer } from "node:net"
-import { CommandFailed } from "../Failure.ts"
-import { Settings } from "../Settings.ts"
-import type { Page } from "./MergedMetrics.ts"
-import { readFromWorker, type ToWorker } from "./Messages.ts"
-import { sharedPort } from "./WorkerLink.ts"
+import { CommandFailed } from "../app/CommandErrors.ts"
+import { Settings } from "../settings/Settings.ts"
+import type { MetricsPage } from "./MergedMetrics.ts"
+import { decodeFromWorker, type ToWorker } from "./IpcMessages.ts"
+import { sharedPortVariable } from "./ClusterWorker.ts"
 
-export interface Listening {
+export interface PoolAddress {
   readonly port: number
   readonly url: string
 }
 
-export interface Pool extends Listening {
+export interface WorkerPool extends PoolAddress {
   /** The program stops, and the workers' turn comes last: until then they serve, and say that they are not ready. */
-  readonly stopping: Effect.Effect<void>
+  readonly stopAccepting: Effect.Effect<void>
 }
 
-interface End {
+interface WorkerExit {
   /** Its name among the nodes of realtime; `undefined`: it never served. */
   readonly node: string | undefined
-  readonly how: string
+  readonly description: string
 }
 
 /** After a worker died. */
-const pause = Duration.seconds(1)
+const restartDelay = Duration.seconds(1)
 /** How long others may take to give their metrics. */
-const patience = "2 seconds"
+const metricsTimeout = "2 seconds"
 
 /**
  * Returns once all workers serve. When the scope closes they are asked to end, have `drainTime`, and are killed then.
@@ -53,66 +53,68 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
   const run = Effect.runForkWith(yield* Effect.context<never>())
   cluster.setupPrimary({ exec: process.argv[1] ?? "", args: process.argv.slice(2), execArgv: process.execArgv })
 
-  const say = (worker: Worker, message: ToWorker) => void (worker.isConnected() && worker.send(message))
+  const send = (worker: Worker, message: ToWorker) => void (worker.isConnected() && worker.send(message))
 
   /** Whatever the other processes have to say, this one too. */
-  const gather = (asking: Worker) =>
+  const collectMetrics = (asking: Worker) =>
     Effect.gen(function* () {
       const others = [...workers].filter((worker) => worker !== asking)
       const pages = yield* Effect.forEach(others, metricsOf, { concurrency: "unbounded" })
-      const own: Page = { process: "main", text: yield* PrometheusMetrics.format() }
+      const own: MetricsPage = { process: "main", text: yield* PrometheusMetrics.format() }
       return [own, ...pages.filter((page) => page !== undefined)]
     })
 
   let count = 0
-  const answers = new Map<number, (text: string) => void>()
+  const pendingRequests = new Map<number, (text: string) => void>()
   const metricsOf = (worker: Worker) =>
     Effect.suspend(() => {
       const id = ++count
-      return Effect.callback<Page | undefined>((resume) => {
-        answers.set(id, (text) => resume(Effect.succeed({ process: `worker-${worker.id}`, text })))
-        say(worker, { asked: "metrics", id })
+      return Effect.callback<MetricsPage | undefined>((resume) => {
+        pendingRequests.set(id, (text) => resume(Effect.succeed({ process: `worker-${worker.id}`, text })))
+        send(worker, { type: "metrics", id })
       }).pipe(
-        Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed(undefined) }),
-        Effect.ensuring(Effect.sync(() => answers.delete(id))),
+        Effect.timeoutOrElse({ duration: metricsTimeout, orElse: () => Effect.succeed(undefined) }),
+        Effect.ensuring(Effect.sync(() => pendingRequests.delete(id))),
       )
     })
 
-  const launch = (ready: Deferred.Deferred<Listening, CommandFailed>) =>
-    Effect.callback<End>((resume) => {
-      const worker = cluster.fork({ [sharedPort]: port })
+  const launch = (ready: Deferred.Deferred<PoolAddress, CommandFailed>) =>
+    Effect.callback<WorkerExit>((resume) => {
+      const worker = cluster.fork({ [sharedPortVariable]: port })
       workers.add(worker)
       worker.on("message", (message) => {
-        const read = readFromWorker(message)
+        const read = decodeFromWorker(message)
         if (Option.isNone(read)) return
         const { value } = read
-        if (value.said === "listening") {
+        if (value.type === "listening") {
           serving.set(worker, value.node)
-          if (isStopping) say(worker, { asked: "take nobody new" })
+          if (isStopping) send(worker, { type: "take nobody new" })
           Deferred.doneUnsafe(ready, Effect.succeed(value))
         }
-        if (value.said === "metrics") answers.get(value.id)?.(value.text)
-        if (value.said !== "metrics wanted") return
+        if (value.type === "metrics") pendingRequests.get(value.id)?.(value.text)
+        if (value.type !== "metrics wanted") return
         const { id } = value
-        run(Effect.map(gather(worker), (metrics) => say(worker, { asked: "take metrics", id, metrics })))
+        run(Effect.map(collectMetrics(worker), (metrics) => send(worker, { type: "take metrics", id, metrics })))
       })
       worker.on("exit", (code: number | null, signal: string | null) => {
         const node = serving.get(worker)
         workers.delete(worker)
         serving.delete(worker)
-        resume(Effect.succeed({ node, how: signal === null ? `ended with ${code}` : `was killed with ${signal}` }))
+        resume(
+          Effect.succeed({ node, description: signal === null ? `ended with ${code}` : `was killed with ${signal}` }),
+        )
       })
     })
 
-  const keep = (ready: Deferred.Deferred<Listening, CommandFailed>) =>
+  const superviseWorker = (ready: Deferred.Deferred<PoolAddress, CommandFailed>) =>
     Effect.gen(function* () {
       for (;;) {
-        const { node, how } = yield* launch(ready)
+        const { node, description } = yield* launch(ready)
         if (yield* Ref.get(isEnding)) return
-        if (!Deferred.isDoneUnsafe(ready)) return yield* Deferred.fail(ready, couldNotStart)
-        yield* Effect.logError(`a realtime worker ${how}; another one takes its place`)
-        if (node !== undefined) yield* Effect.catch(sayDied(node), missed)
-        yield* Effect.sleep(pause)
+        if (!Deferred.isDoneUnsafe(ready)) return yield* Deferred.fail(ready, startFailed)
+        yield* Effect.logError(`a realtime worker ${description}; another one takes its place`)
+        if (node !== undefined) yield* Effect.catch(announceDown(node), logUnannounced)
+        yield* Effect.sleep(restartDelay)
       }
     }).pipe(Effect.asVoid)
 
@@ -121,22 +123,22 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
       yield* Ref.set(isEnding, true)
       for (const worker of workers) {
         // One that only just starts has nothing to hand over.
-        if (serving.has(worker)) say(worker, { asked: "drain" })
+        if (serving.has(worker)) send(worker, { type: "drain" })
         else worker.kill("SIGKILL")
       }
       yield* Effect.timeoutOption(Effect.forEach(kept, Fiber.await, { discard: true }), drainTime)
       for (const worker of workers) worker.kill("SIGKILL")
     }),
   )
-  const readies = Array.from({ length: size }, () => Deferred.makeUnsafe<Listening, CommandFailed>())
-  const kept = readies.map((ready) => fork(keep(ready)))
+  const readies = Array.from({ length: size }, () => Deferred.makeUnsafe<PoolAddress, CommandFailed>())
+  const kept = readies.map((ready) => fork(superviseWorker(ready)))
   const [first] = yield* Effect.forEach(readies, Deferred.await, { concurrency: "unbounded" })
-  const { port: shared, url } = first ?? (yield* couldNotStart)
-  const stopping = Effect.sync(() => {
+  const { port: shared, url } = first ?? (yield* startFailed)
+  const stopAccepting = Effect.sync(() => {
     isStopping = true
-    for (const worker of workers) say(worker, { asked: "take nobody new" })
+    for (const worker of workers) send(worker, { type: "take nobody new" })
   })
-  return { port: shared, url, stopping } satisfies Pool
+  return { port: shared, url, stopAccepting } satisfies WorkerPool
 })
 
 /** Node shares a port among workers by its number, so that one that comes later must know it. */
@@ -152,6 +154,6 @@ const freePort = (host: string) =>
   })
 
 /** Its users go when the other nodes miss it. */
-const missed = (error: Error) => Effect.logDebug("nobody was told that a realtime worker is gone", error)
+const logUnannounced = (error: Error) => Effect.logDebug("nobody was told that a realtime worker is gone", error)
 
-const couldNotStart = new CommandFailed({ message: "a realtime worker could not start; its own message says why" })
+const startFailed = new CommandFailed({ message: "a realtime worker could not start; its own message says why" })

@@ -1,9 +1,9 @@
 /** A real Chromium with a profile of its own that goes with the scope. */
 import { Effect, type Scope } from "effect"
 import { chromium, type BrowserContext } from "playwright-core"
-import { folder } from "./Program.ts"
+import { temporaryDirectory } from "./ProgramProcess.ts"
 
-const flags = [
+const chromiumFlags = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -25,12 +25,12 @@ export interface BrowserOptions {
 export const open = Effect.fnUntraced(function* (
   options: BrowserOptions,
 ): Effect.fn.Return<BrowserContext, never, Scope.Scope> {
-  const profile = yield* folder
+  const profile = yield* temporaryDirectory
   return yield* Effect.acquireRelease(
     Effect.promise(() =>
       chromium.launchPersistentContext(profile, {
         executablePath: options.executablePath,
-        args: flags,
+        args: chromiumFlags,
         headless: true,
         viewport: { width: options.width ?? 1360, height: options.height ?? 980 },
         colorScheme: options.colorScheme ?? "light",

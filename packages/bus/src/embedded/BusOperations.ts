@@ -19,7 +19,7 @@ export interface Row {
   readonly at: number
 }
 
-export interface TakenRow extends Row {
+export interface LeasedRow extends Row {
   readonly attempt: number
 }
 
@@ -28,12 +28,12 @@ export interface ConsumerKey {
   readonly table: Table
 }
 
-export interface Source extends ConsumerKey {
+export interface ConsumerFilter extends ConsumerKey {
   /** One subject, or undefined for the whole table. */
   readonly subject: string | undefined
 }
 
-const messages = (table: Table) => `
+const messageTable = (table: Table) => `
   CREATE TABLE ${table} (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     subject TEXT NOT NULL,
@@ -45,7 +45,7 @@ const messages = (table: Table) => `
   CREATE INDEX ${table}_subject ON ${table} (subject);`
 
 export const migrations = [
-  `${messages("bus_event")} ${messages("bus_work")} ${messages("bus_dead")}
+  `${messageTable("bus_event")} ${messageTable("bus_work")} ${messageTable("bus_dead")}
   CREATE TABLE bus_seen (
     id TEXT NOT NULL, channel TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (id, channel)
   ) STRICT, WITHOUT ROWID;
@@ -66,7 +66,7 @@ const parked = Number.MAX_SAFE_INTEGER
 
 const insertInto = (table: Table) => `INSERT INTO ${table} (subject, id, headers, body, at) VALUES (?, ?, ?, ?, ?)`
 /** Statements are known by their text. */
-const inserts: Readonly<Record<Table, string>> = {
+const insertStatements: Readonly<Record<Table, string>> = {
   bus_event: insertInto("bus_event"),
   bus_work: insertInto("bus_work"),
   bus_dead: insertInto("bus_dead"),
@@ -87,9 +87,9 @@ const publish = (
     message.window,
   )
   if (changes === 0) return "duplicate"
-  db.run(inserts[table], subject, id, headers, body, at)
+  db.run(insertStatements[table], subject, id, headers, body, at)
   context.emit(`ready/${subject}`)
-  if (table === "bus_event" && context.wants(`heard/${subject}`))
+  if (table === "bus_event" && context.hasSubscribers(`heard/${subject}`))
     context.emit(`heard/${subject}`, { subject, id, headers, body })
   return "stored"
 }
@@ -107,40 +107,42 @@ const ensure = (db: EngineDatabase, { name, source }: { readonly name: string; r
 }
 
 /** What a former owner had in hand: it held the folder's lock until it ended, so nobody works on it any more. */
-const inherit = (db: EngineDatabase, { held, now }: { readonly held: string; readonly now: number }): number =>
-  db.run("UPDATE bus_pending SET due = ?, held = '' WHERE held <> '' AND held <> ?", now, held).changes
+const releaseOrphaned = (
+  db: EngineDatabase,
+  { ownerId, now }: { readonly ownerId: string; readonly now: number },
+): number => db.run("UPDATE bus_pending SET due = ?, held = '' WHERE held <> '' AND held <> ?", now, ownerId).changes
 
-const taken = "UPDATE bus_pending SET attempt = attempt + 1, due = ?, held = ? WHERE consumer = ? AND seq = ?"
+const leaseStatement = "UPDATE bus_pending SET attempt = attempt + 1, due = ?, held = ? WHERE consumer = ? AND seq = ?"
 
 const take = (
   db: EngineDatabase,
-  args: Source & {
+  args: ConsumerFilter & {
     readonly max: number
     readonly now: number
     readonly ackWait: number
     readonly maxDeliveries: number
-    readonly held: string
+    readonly ownerId: string
   },
-): { readonly rows: ReadonlyArray<TakenRow>; readonly exhausted: ReadonlyArray<string>; readonly nextDue: number } => {
+): { readonly rows: ReadonlyArray<LeasedRow>; readonly parkedIds: ReadonlyArray<string>; readonly nextDue: number } => {
   const { name, table, subject, max, now } = args
   const due = now + args.ackWait
-  const rows: Array<TakenRow> = []
-  const exhausted: Array<string> = []
-  const again = db.all<{ readonly seq: number; readonly attempt: number }>(
+  const rows: Array<LeasedRow> = []
+  const parkedIds: Array<string> = []
+  const redeliveries = db.all<{ readonly seq: number; readonly attempt: number }>(
     "SELECT seq, attempt FROM bus_pending WHERE consumer = ? AND due <= ? ORDER BY due, seq LIMIT ?",
     name,
     now,
     max,
   )
-  for (const { seq, attempt } of again) {
+  for (const { seq, attempt } of redeliveries) {
     const row = db.get<Row>(`SELECT * FROM ${table} WHERE seq = ?`, seq)
     if (row === undefined) {
       db.run("DELETE FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq)
     } else if (attempt >= args.maxDeliveries) {
       db.run("UPDATE bus_pending SET due = ?, held = '' WHERE consumer = ? AND seq = ?", parked, name, seq)
-      exhausted.push(row.id)
+      parkedIds.push(row.id)
     } else {
-      db.run(taken, due, args.held, name, seq)
+      db.run(leaseStatement, due, args.ownerId, name, seq)
       rows.push({ ...row, attempt: attempt + 1 })
     }
   }
@@ -148,7 +150,7 @@ const take = (
   if (wanted > 0) {
     const position = db.get<{ readonly position: number }>("SELECT position FROM bus_consumer WHERE name = ?", name)
     const behind = position?.position ?? 0
-    const fresh =
+    const undelivered =
       subject === undefined
         ? db.all<Row>(`SELECT * FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`, behind, wanted)
         : db.all<Row>(
@@ -157,18 +159,18 @@ const take = (
             behind,
             wanted,
           )
-    for (const row of fresh) {
-      db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?, ?)", name, row.seq, due, args.held)
+    for (const row of undelivered) {
+      db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?, ?)", name, row.seq, due, args.ownerId)
       rows.push({ ...row, attempt: 1 })
     }
-    const last = fresh.at(-1)
+    const last = undelivered.at(-1)
     if (last !== undefined) db.run("UPDATE bus_consumer SET position = ? WHERE name = ?", last.seq, name)
   }
   const next = db.get<{ readonly due: number | null }>(
     "SELECT min(due) AS due FROM bus_pending WHERE consumer = ?",
     name,
   )
-  return { rows, exhausted, nextDue: next?.due ?? parked }
+  return { rows, parkedIds, nextDue: next?.due ?? parked }
 }
 
 const ack = (db: EngineDatabase, { name, table, seq }: ConsumerKey & { readonly seq: number }): void => {
@@ -177,7 +179,7 @@ const ack = (db: EngineDatabase, { name, table, seq }: ConsumerKey & { readonly 
 }
 
 /** Only the latest delivery may move the time: an older handler that wakes up late has no say. */
-const moveDue = (
+const setDue = (
   db: EngineDatabase,
   {
     name,
@@ -189,40 +191,40 @@ const moveDue = (
   db.run("UPDATE bus_pending SET due = ? WHERE consumer = ? AND seq = ? AND attempt = ?", due, name, seq, attempt)
     .changes > 0
 
-const waiting = "UPDATE bus_pending SET due = ?, held = '' WHERE consumer = ? AND seq = ? AND attempt = ?"
+const delayStatement = "UPDATE bus_pending SET due = ?, held = '' WHERE consumer = ? AND seq = ? AND attempt = ?"
 
 /** Wakes the consumers of that subject in every process, so that each knows when the message is due. */
 const retry = (
   db: EngineDatabase,
-  args: Parameters<typeof moveDue>[1] & { readonly subject: string },
+  args: Parameters<typeof setDue>[1] & { readonly subject: string },
   context: OperationContext,
 ): void => {
   const { attempt, due, name, seq } = args
-  if (db.run(waiting, due, name, seq, attempt).changes > 0) context.emit(`ready/${args.subject}`)
+  if (db.run(delayStatement, due, name, seq, attempt).changes > 0) context.emit(`ready/${args.subject}`)
 }
 
 const depth = (
   db: EngineDatabase,
-  { name, table, subject, now }: Source & { readonly now: number },
-): { readonly waiting: number; readonly inFlight: number; readonly oldestMillis: number } => {
+  { name, table, subject, now }: ConsumerFilter & { readonly now: number },
+): { readonly pending: number; readonly inFlight: number; readonly oldestAgeMillis: number } => {
   const position =
     db.get<{ readonly position: number }>("SELECT position FROM bus_consumer WHERE name = ?", name)?.position ?? 0
   const filter = subject === undefined ? "" : "subject = ? AND"
   const parameters = subject === undefined ? [position] : [subject, position]
-  const waiting = db.get<{ readonly n: number; readonly at: number | null }>(
+  const undelivered = db.get<{ readonly n: number; readonly at: number | null }>(
     `SELECT count(*) AS n, min(at) AS at FROM ${table} WHERE ${filter} seq > ?`,
     ...parameters,
   )
-  const pending = db.get<{ readonly n: number; readonly at: number | null }>(
+  const unsettled = db.get<{ readonly n: number; readonly at: number | null }>(
     `SELECT count(*) AS n, min(at) AS at FROM bus_pending JOIN ${table} USING (seq) WHERE consumer = ?`,
     name,
   )
-  const oldest = Math.min(waiting?.at ?? now, pending?.at ?? now)
-  return { waiting: waiting?.n ?? 0, inFlight: pending?.n ?? 0, oldestMillis: Math.max(0, now - oldest) }
+  const oldest = Math.min(undelivered?.at ?? now, unsettled?.at ?? now)
+  return { pending: undelivered?.n ?? 0, inFlight: unsettled?.n ?? 0, oldestAgeMillis: Math.max(0, now - oldest) }
 }
 
 /** A dead letter's subject is `armoricore-dead.<service>.<type>`; null stands for any. */
-const letters = (
+const deadLetters = (
   db: EngineDatabase,
   args: {
     readonly service: string | null
@@ -243,10 +245,10 @@ const letters = (
     args.limit,
   )
 
-const letter = (db: EngineDatabase, { seq }: { readonly seq: number }): Row | undefined =>
+const deadLetter = (db: EngineDatabase, { seq }: { readonly seq: number }): Row | undefined =>
   db.get<Row>("SELECT * FROM bus_dead WHERE seq = ?", seq)
 
-const removeLetter = (db: EngineDatabase, { seq }: { readonly seq: number }): boolean =>
+const removeDeadLetter = (db: EngineDatabase, { seq }: { readonly seq: number }): boolean =>
   db.run("DELETE FROM bus_dead WHERE seq = ?", seq).changes > 0
 
 export const operations = {
@@ -256,12 +258,12 @@ export const operations = {
   take,
   ack,
   retry,
-  working: moveDue,
-  inherit,
+  extendLease: setDue,
+  releaseOrphaned,
   depth,
-  letters,
-  letter,
-  removeLetter,
+  deadLetters,
+  deadLetter,
+  removeDeadLetter,
 } satisfies Operations
 
 /** `eventAge` and `window` in milliseconds. Rows of events that are gone are dropped when they would be due. */

@@ -5,14 +5,20 @@
 import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
 import { Clock, Duration, Effect, Layer, Stream } from "effect"
-import { letterType, subject } from "../Address.ts"
-import * as Consumption from "../Consumption.ts"
-import { type ConsumerOptions, EventBus, type LiveMessage, type Stored, type StoredLetter } from "../EventBus.ts"
+import { deadLetterType, subject } from "../Address.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import {
+  type ConsumerOptions,
+  EventBus,
+  type ReceivedMessage,
+  type StoredMessage,
+  type StoredDeadLetter,
+} from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
-import * as Listeners from "../Listeners.ts"
+import * as Subscribers from "../Subscribers.ts"
 import { pattern } from "../Subjects.ts"
 import type { Row, Table, operations } from "./BusOperations.ts"
-import { makeSource } from "./EmbeddedSource.ts"
+import { makePullSource } from "./EmbeddedPullSource.ts"
 
 export interface EmbeddedBusOptions {
   /** Published events and work are refused with `full` while the data folder holds more. Default 4 GiB. */
@@ -33,20 +39,20 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       url: new URL(`./BusOperations${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
       options: { window, eventAge: Duration.toMillis(options.eventAge ?? Limits.defaults.eventAge) },
     })
-    .pipe(Effect.mapError(asBus))
+    .pipe(Effect.mapError(asBusError))
 
   // What a former owner had in hand need not wait until it would have given a sign of life.
-  const held = engine.ownership ?? ""
-  if (held !== "") {
+  const ownerId = engine.ownerId ?? ""
+  if (ownerId !== "") {
     const now = yield* Clock.currentTimeMillis
-    yield* bus.call("inherit", { held, now }).pipe(Effect.mapError(asBus))
+    yield* bus.call("releaseOrphaned", { ownerId, now }).pipe(Effect.mapError(asBusError))
   }
 
   const publish: EventBus["Service"]["publish"] = ({ address, body, headers, id }) =>
     Effect.flatMap(Clock.currentTimeMillis, (at): ReturnType<EventBus["Service"]["publish"]> => {
       const target = subject(address)
-      const bytes = Limits.size(body, headers)
-      const limit = address.channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
+      const bytes = Limits.messageBytes(body, headers)
+      const limit = address.channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
       if (bytes > limit) return Effect.fail(Limits.tooLarge(target, bytes, limit))
       const message = {
         table: tables[address.channel],
@@ -59,7 +65,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
         maxBytes,
       }
       return Effect.matchEffect(bus.call("publish", message), {
-        onFailure: (error) => Effect.fail(asBus(error)),
+        onFailure: (error) => Effect.fail(asBusError(error)),
         onSuccess: (outcome) =>
           outcome === "full" ? Effect.fail(full()) : Effect.succeed({ duplicate: outcome === "duplicate" }),
       })
@@ -73,9 +79,9 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     })
 
   const ensure = Effect.fnUntraced(function* (wanted: Pick<ConsumerOptions, "name" | "from">) {
-    yield* Consumption.checkName(wanted)
+    yield* ConsumerLoop.checkName(wanted)
     const source = pattern(wanted.from)
-    const existing = yield* bus.call("ensure", { name: wanted.name, source }).pipe(Effect.mapError(asBus))
+    const existing = yield* bus.call("ensure", { name: wanted.name, source }).pipe(Effect.mapError(asBusError))
     if (existing === source) return
     return yield* new ConfigurationError({
       setting: `consumer ${wanted.name}`,
@@ -83,19 +89,19 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     })
   })
 
-  const letter = (row: Row): StoredLetter => ({ ...stored(row), letterId: String(row.seq) })
-  const noLetter = (letterId: string) => new NotFound({ what: "dead letter", id: letterId })
+  const toDeadLetter = (row: Row): StoredDeadLetter => ({ ...toStoredMessage(row), deadLetterId: String(row.seq) })
+  const deadLetterNotFound = (deadLetterId: string) => new NotFound({ resource: "dead letter", id: deadLetterId })
 
   return EventBus.of({
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* ensure(wanted)
-      const source = yield* makeSource(bus, engine.connections, wanted, held, asBus, stored)
-      return yield* Consumption.run(wanted, source, handle, publish)
+      const source = yield* makePullSource(bus, engine.connectedChanges, wanted, ownerId, asBusError, toStoredMessage)
+      return yield* ConsumerLoop.run(wanted, source, handle, publish)
     }),
     broadcast: Effect.fnUntraced(function* (address, body, headers) {
       const target = subject(address)
-      const bytes = Limits.size(body, headers)
+      const bytes = Limits.messageBytes(body, headers)
       if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(target, bytes, Limits.maxMessageBytes)
       yield* bus
         .call("broadcast", { subject: target, headers: JSON.stringify(headers ?? {}), body: compact(body) })
@@ -105,43 +111,49 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
           ),
         )
     }),
-    listen: Effect.fnUntraced(function* (address, onMessage, onGap) {
+    subscribe: Effect.fnUntraced(function* (address, onMessage, onGap) {
       const wanted = pattern(address)
-      const own = yield* Listeners.make
-      own.add(wanted, onMessage, onGap)
+      const subscribers = yield* Subscribers.make
+      subscribers.add(wanted, onMessage, onGap)
       // The engine goes by prefixes where there is a wildcard; the whole pattern is applied here.
       const [prefix = ""] = wanted.split(/[*>]/, 1)
       yield* bus
-        .notices(`heard/${prefix}`, (_, data) => own.tell(heard(data)), { exact: prefix === wanted })
-        .pipe(Effect.mapError(asBus))
+        .subscribe(`heard/${prefix}`, (_, data) => subscribers.publish(toReceivedMessage(data)), {
+          exact: prefix === wanted,
+        })
+        .pipe(Effect.mapError(asBusError))
       if (onGap === undefined) return
       // Ends with the listener's scope.
       yield* Effect.forkScoped(
-        Stream.runForEach(Stream.drop(engine.connections, 1), (connected) =>
-          connected ? Effect.sync(own.gap) : Effect.void,
+        Stream.runForEach(Stream.drop(engine.connectedChanges, 1), (connected) =>
+          connected ? Effect.sync(subscribers.notifyGap) : Effect.void,
         ),
       )
     }),
     deadLetters: {
       list: (filter) =>
         bus
-          .call("letters", {
+          .call("deadLetters", {
             service: filter.service ?? null,
-            type: filter.type === undefined ? null : letterType(filter.type),
+            type: filter.type === undefined ? null : deadLetterType(filter.type),
             after: Number(filter.after ?? 0),
             limit: filter.limit,
           })
           .pipe(
-            Effect.mapError(asBus),
-            Effect.map((rows) => rows.map(letter)),
+            Effect.mapError(asBusError),
+            Effect.map((rows) => rows.map(toDeadLetter)),
           ),
-      get: Effect.fnUntraced(function* (letterId) {
-        const row = yield* bus.call("letter", { seq: sequence(letterId) }).pipe(Effect.mapError(asBus))
-        return row === undefined ? yield* noLetter(letterId) : letter(row)
+      get: Effect.fnUntraced(function* (deadLetterId) {
+        const row = yield* bus
+          .call("deadLetter", { seq: parseSequence(deadLetterId) })
+          .pipe(Effect.mapError(asBusError))
+        return row === undefined ? yield* deadLetterNotFound(deadLetterId) : toDeadLetter(row)
       }),
-      remove: Effect.fnUntraced(function* (letterId) {
-        const removed = yield* bus.call("removeLetter", { seq: sequence(letterId) }).pipe(Effect.mapError(asBus))
-        if (!removed) return yield* noLetter(letterId)
+      remove: Effect.fnUntraced(function* (deadLetterId) {
+        const removed = yield* bus
+          .call("removeDeadLetter", { seq: parseSequence(deadLetterId) })
+          .pipe(Effect.mapError(asBusError))
+        if (!removed) return yield* deadLetterNotFound(deadLetterId)
       }),
     },
     setup: Effect.fnUntraced(function* (wanted) {
@@ -152,7 +164,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       ]
     }),
     status: Effect.map(engine.connected, busStatus),
-    statusChanges: Stream.map(engine.connections, busStatus),
+    statusChanges: Stream.map(engine.connectedChanges, busStatus),
   })
 })
 
@@ -161,7 +173,7 @@ export const layerWith = (options: EmbeddedBusOptions): Layer.Layer<EventBus, En
 
 export const layer: Layer.Layer<EventBus, EngineError, EmbeddedEngine> = layerWith({})
 
-const asBus = (error: EngineError): EngineError =>
+const asBusError = (error: EngineError): EngineError =>
   error._tag === "TransientError"
     ? new TransientError({ dependency: "bus", code: error.code, message: error.message })
     : error
@@ -169,13 +181,13 @@ const asBus = (error: EngineError): EngineError =>
 const busStatus = (connected: boolean) => (connected ? ("connected" as const) : ("disconnected" as const))
 
 /** No sequence is below 1, so what is no number finds nothing. */
-const sequence = (letterId: string): number => (/^\d{1,15}$/.test(letterId) ? Number(letterId) : 0)
+const parseSequence = (deadLetterId: string): number => (/^\d{1,15}$/.test(deadLetterId) ? Number(deadLetterId) : 0)
 
 /** A view of a large buffer would be copied to the thread with all of that buffer. */
 const compact = (body: Uint8Array): Uint8Array =>
   body.byteLength === body.buffer.byteLength ? body : new Uint8Array(body)
 
-const stored = (row: Row): Stored => ({
+const toStoredMessage = (row: Row): StoredMessage => ({
   subject: row.subject,
   id: row.id,
   headers: headersOf(row.headers),
@@ -184,10 +196,11 @@ const stored = (row: Row): Stored => ({
 })
 
 /** What `publish` and `broadcast` of the operations module emit. */
-const heard = (data: unknown): LiveMessage => {
+const toReceivedMessage = (data: unknown): ReceivedMessage => {
   const { subject, id, headers, body } = data as Pick<Row, "subject" | "headers" | "body"> & { readonly id?: string }
   return { subject, headers: headersOf(headers), body, ...(id === undefined ? {} : { id }) }
 }
 
 /** Written by `publish` from a record of strings. */
-const headersOf = (text: string): Stored["headers"] => (text === "{}" ? {} : (JSON.parse(text) as Stored["headers"]))
+const headersOf = (text: string): StoredMessage["headers"] =>
+  text === "{}" ? {} : (JSON.parse(text) as StoredMessage["headers"])

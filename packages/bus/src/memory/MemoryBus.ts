@@ -4,39 +4,39 @@
  */
 import { ConfigurationError, NotFound } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Stream } from "effect"
-import { type StoredAddress, letterType, prefixes, subject } from "../Address.ts"
-import * as Consumption from "../Consumption.ts"
-import { type ConsumerOptions, EventBus, type StoredLetter } from "../EventBus.ts"
+import { type StoredAddress, deadLetterType, prefixes, subject } from "../Address.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import { type ConsumerOptions, EventBus, type StoredDeadLetter } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
-import * as Listeners from "../Listeners.ts"
+import * as Subscribers from "../Subscribers.ts"
 import { matcher, pattern } from "../Subjects.ts"
-import { type Item, MemoryConsumer } from "./MemoryConsumer.ts"
+import { type QueuedMessage, MemoryConsumer } from "./MemoryConsumer.ts"
 
 type Channel = StoredAddress["channel"]
 
 const make = Effect.gen(function* () {
-  const listeners = yield* Listeners.make
+  const subscribers = yield* Subscribers.make
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const scope = yield* Effect.scope
   const consumers = new Map<string, MemoryConsumer>()
-  const items: Record<Channel, Map<number, Item>> = { event: new Map(), work: new Map(), dead: new Map() }
-  const seen: Record<Channel, Map<string, number>> = { event: new Map(), work: new Map(), dead: new Map() }
-  const window = Duration.toMillis(Limits.defaults.duplicateWindow)
+  const items: Record<Channel, Map<number, QueuedMessage>> = { event: new Map(), work: new Map(), dead: new Map() }
+  const recentIds: Record<Channel, Map<string, number>> = { event: new Map(), work: new Map(), dead: new Map() }
+  const duplicateWindow = Duration.toMillis(Limits.defaults.duplicateWindow)
   let sequence = 0
 
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
     const { channel } = message.address
     const target = subject(message.address)
-    const bytes = Limits.size(message.body, message.headers)
-    const limit = channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
+    const bytes = Limits.messageBytes(message.body, message.headers)
+    const limit = channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
     if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
     const arrivedAt = yield* Clock.currentTimeMillis
-    for (const [id, at] of seen[channel]) {
-      if (at > arrivedAt - window) break
-      seen[channel].delete(id)
+    for (const [id, at] of recentIds[channel]) {
+      if (at > arrivedAt - duplicateWindow) break
+      recentIds[channel].delete(id)
     }
-    if (seen[channel].has(message.id)) return { duplicate: true }
-    seen[channel].set(message.id, arrivedAt)
+    if (recentIds[channel].has(message.id)) return { duplicate: true }
+    recentIds[channel].set(message.id, arrivedAt)
     const stored = {
       subject: target,
       id: message.id,
@@ -44,15 +44,15 @@ const make = Effect.gen(function* () {
       body: message.body.slice(),
       arrivedAt,
     }
-    const item: Item = { sequence: ++sequence, stored }
+    const item: QueuedMessage = { sequence: ++sequence, stored }
     items[channel].set(item.sequence, item)
     for (const consumer of consumers.values()) if (consumer.matches(target)) consumer.add(item)
-    if (channel === "event") listeners.tell(stored)
+    if (channel === "event") subscribers.publish(stored)
     return { duplicate: false }
   })
 
   const ensure = Effect.fnUntraced(function* (options: Pick<ConsumerOptions, "name" | "from">) {
-    yield* Consumption.checkName(options)
+    yield* ConsumerLoop.checkName(options)
     const from = pattern(options.from)
     const existing = consumers.get(options.name)
     if (existing !== undefined) {
@@ -71,12 +71,15 @@ const make = Effect.gen(function* () {
     return consumer
   })
 
-  const letter = (item: Item): StoredLetter => ({ ...item.stored, letterId: String(item.sequence) })
-  const findLetter = (letterId: string) =>
+  const toDeadLetter = (item: QueuedMessage): StoredDeadLetter => ({
+    ...item.stored,
+    deadLetterId: String(item.sequence),
+  })
+  const findDeadLetter = (deadLetterId: string) =>
     Effect.suspend(() => {
-      const found = items.dead.get(Number(letterId))
+      const found = items.dead.get(Number(deadLetterId))
       return found === undefined
-        ? Effect.fail(new NotFound({ what: "dead letter", id: letterId }))
+        ? Effect.fail(new NotFound({ resource: "dead letter", id: deadLetterId }))
         : Effect.succeed(found)
     })
 
@@ -84,19 +87,19 @@ const make = Effect.gen(function* () {
     publish,
     consume: Effect.fnUntraced(function* (options, handle) {
       const consumer = yield* ensure(options)
-      const later = (millis: number, then: () => void) =>
+      const schedule = (millis: number, then: () => void) =>
         void fork(Effect.forkIn(Effect.andThen(Effect.sleep(millis), Effect.sync(then)), scope))
-      return yield* Consumption.run(options, consumer.source(later), handle, publish)
+      return yield* ConsumerLoop.run(options, consumer.source(schedule), handle, publish)
     }),
     broadcast: Effect.fnUntraced(function* (address, body, headers) {
-      const bytes = Limits.size(body, headers)
+      const bytes = Limits.messageBytes(body, headers)
       if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(subject(address), bytes, Limits.maxMessageBytes)
-      listeners.tell({ subject: subject(address), headers: { ...headers }, body: body.slice() })
+      subscribers.publish({ subject: subject(address), headers: { ...headers }, body: body.slice() })
     }),
-    listen: (address, onMessage, onGap) =>
+    subscribe: (address, onMessage, onGap) =>
       Effect.asVoid(
         Effect.acquireRelease(
-          Effect.sync(() => listeners.add(pattern(address), onMessage, onGap)),
+          Effect.sync(() => subscribers.add(pattern(address), onMessage, onGap)),
           (remove) => Effect.sync(remove),
         ),
       ),
@@ -104,15 +107,16 @@ const make = Effect.gen(function* () {
       list: (filter) =>
         Effect.sync(() => {
           const matches = matcher(
-            `${prefixes.dead}${filter.service ?? "*"}.${filter.type === undefined ? ">" : letterType(filter.type)}`,
+            `${prefixes.dead}${filter.service ?? "*"}.${filter.type === undefined ? ">" : deadLetterType(filter.type)}`,
           )
           return [...items.dead.values()]
             .filter((item) => item.sequence > Number(filter.after ?? 0) && matches(item.stored.subject))
             .slice(0, filter.limit)
-            .map(letter)
+            .map(toDeadLetter)
         }),
-      get: (letterId) => Effect.map(findLetter(letterId), letter),
-      remove: (letterId) => Effect.map(findLetter(letterId), (item) => void items.dead.delete(item.sequence)),
+      get: (deadLetterId) => Effect.map(findDeadLetter(deadLetterId), toDeadLetter),
+      remove: (deadLetterId) =>
+        Effect.map(findDeadLetter(deadLetterId), (item) => void items.dead.delete(item.sequence)),
     },
     setup: Effect.fnUntraced(function* (wanted) {
       yield* Effect.forEach(wanted, ensure, { discard: true })

@@ -3,79 +3,79 @@
  * that name.
  */
 import { Clock, Effect, Latch, MutableList } from "effect"
-import type { Source, Taken } from "../Consumption.ts"
-import type { ConsumerDepth, Stored } from "../EventBus.ts"
+import type { PullSource, LeasedMessage } from "../ConsumerLoop.ts"
+import type { ConsumerDepth, StoredMessage } from "../EventBus.ts"
 import { matcher } from "../Subjects.ts"
 
 /** A stored message. */
-export interface Item {
+export interface QueuedMessage {
   readonly sequence: number
-  readonly stored: Stored
+  readonly stored: StoredMessage
 }
 
 export class MemoryConsumer {
   readonly from: string
   readonly matches: (subject: string) => boolean
-  private readonly waiting = MutableList.make<Item>()
-  private readonly unsettled = new Map<number, Item>()
+  private readonly ready = MutableList.make<QueuedMessage>()
+  private readonly unsettled = new Map<number, QueuedMessage>()
   private readonly attempts = new Map<number, number>()
   private readonly available = Latch.makeUnsafe(false)
-  private readonly settled: (item: Item) => void
+  private readonly onSettled: (item: QueuedMessage) => void
 
-  constructor(from: string, settled: (item: Item) => void) {
+  constructor(from: string, settled: (item: QueuedMessage) => void) {
     this.from = from
     this.matches = matcher(from)
-    this.settled = settled
+    this.onSettled = settled
   }
 
-  add(item: Item): void {
-    MutableList.append(this.waiting, item)
+  add(item: QueuedMessage): void {
+    MutableList.append(this.ready, item)
     this.available.openUnsafe()
   }
 
   /** `later` runs a function when so many milliseconds have passed; it outlives the consumer that asked. */
-  source(later: (millis: number, then: () => void) => void): Source {
+  source(schedule: (millis: number, then: () => void) => void): PullSource {
     return {
       ready: () => this.available.await,
-      take: (max) => Effect.sync(() => this.take(max, later)),
+      take: (max) => Effect.sync(() => this.take(max, schedule)),
       stop: Effect.void,
       depth: Effect.map(Clock.currentTimeMillis, (now) => this.depth(now)),
     }
   }
 
-  private take(max: number, later: (millis: number, then: () => void) => void): ReadonlyArray<Taken> {
-    const items = MutableList.takeN(this.waiting, max)
-    if (this.waiting.length === 0) this.available.closeUnsafe()
+  private take(max: number, schedule: (millis: number, then: () => void) => void): ReadonlyArray<LeasedMessage> {
+    const items = MutableList.takeN(this.ready, max)
+    if (this.ready.length === 0) this.available.closeUnsafe()
     return items.map((item) => {
-      const attempt = (this.attempts.get(item.sequence) ?? 0) + 1
-      this.attempts.set(item.sequence, attempt)
+      const deliveryCount = (this.attempts.get(item.sequence) ?? 0) + 1
+      this.attempts.set(item.sequence, deliveryCount)
       this.unsettled.set(item.sequence, item)
       return {
-        delivery: { ...item.stored, attempt },
+        delivery: { ...item.stored, deliveryCount },
         sequence: item.sequence,
         ack: Effect.sync(() => {
           this.unsettled.delete(item.sequence)
           this.attempts.delete(item.sequence)
-          this.settled(item)
+          this.onSettled(item)
         }),
-        retry: (millis) =>
-          Effect.sync(() => (millis <= 0 ? this.giveBack(item) : later(millis, () => this.giveBack(item)))),
-        working: Effect.void,
+        nack: (millis) =>
+          Effect.sync(() => (millis <= 0 ? this.requeue(item) : schedule(millis, () => this.requeue(item)))),
+        inProgress: Effect.void,
       }
     })
   }
 
-  private giveBack(item: Item): void {
+  private requeue(item: QueuedMessage): void {
     this.unsettled.delete(item.sequence)
-    MutableList.prepend(this.waiting, item)
+    MutableList.prepend(this.ready, item)
     this.available.openUnsafe()
   }
 
   private depth(now: number): ConsumerDepth {
     let oldest = now
-    for (const item of [...this.unsettled.values(), ...MutableList.toArray(this.waiting)]) {
+    for (const item of [...this.unsettled.values(), ...MutableList.toArray(this.ready)]) {
       oldest = Math.min(oldest, item.stored.arrivedAt)
     }
-    return { waiting: this.waiting.length, inFlight: this.unsettled.size, oldestMillis: now - oldest }
+    return { pending: this.ready.length, inFlight: this.unsettled.size, oldestAgeMillis: now - oldest }
   }
 }

@@ -9,19 +9,19 @@ import { TransientError } from "@armoricore/domain/Errors"
 import { Deferred, Effect, type Exit, Layer, Schedule, Scope, Stream } from "effect"
 import { headers as newHeaders, type JetStreamManager } from "nats"
 import { subject } from "../Address.ts"
-import * as Consumption from "../Consumption.ts"
-import { EventBus, type Receipt } from "../EventBus.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import { EventBus, type PublishAck } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
-import * as Listeners from "../Listeners.ts"
+import * as Subscribers from "../Subscribers.ts"
 import { pattern } from "../Subjects.ts"
-import { NatsConnection, type NatsOptions, layer as connectionLayer } from "./NatsConnection.ts"
-import { type NatsFailure, attempt, isMissing, unled } from "./NatsErrors.ts"
-import * as NatsAdvisories from "./NatsAdvisories.ts"
-import * as NatsLetterBodies from "./NatsLetterBodies.ts"
-import * as NatsLetters from "./NatsLetters.ts"
-import * as NatsMessage from "./NatsMessage.ts"
-import * as NatsPublisher from "./NatsPublisher.ts"
-import * as NatsSource from "./NatsSource.ts"
+import { NatsConnection, type NatsOptions, layer as connectionLayer } from "@armoricore/nats/NatsConnection"
+import { type NatsRequestError, natsRequest, isNotFound, noLeader } from "@armoricore/nats/NatsErrors"
+import * as MaxDeliverAdvisories from "./MaxDeliverAdvisories.ts"
+import * as NatsDeadLetterBodies from "./NatsDeadLetterBodies.ts"
+import * as NatsDeadLetters from "./NatsDeadLetters.ts"
+import * as NatsMessage from "@armoricore/nats/NatsMessage"
+import * as NatsPublisher from "@armoricore/nats/NatsPublisher"
+import * as NatsPullSource from "./NatsPullSource.ts"
 import { type StreamOptions, ensureConsumer, ensureStreams, streamOf, streamOfSubject } from "./NatsStreams.ts"
 
 export interface NatsBusOptions extends StreamOptions {
@@ -32,50 +32,53 @@ export interface NatsBusOptions extends StreamOptions {
 const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   const connection = yield* NatsConnection
   const scope = yield* Effect.scope
-  const ready = yield* Deferred.make<NatsPublisher.Publisher, NatsFailure>()
-  let standing: Exit.Exit<NatsPublisher.Publisher, NatsFailure> | undefined
+  const publisherReady = yield* Deferred.make<NatsPublisher.Publisher, NatsRequestError>()
+  let publisherExit: Exit.Exit<NatsPublisher.Publisher, NatsRequestError> | undefined
   // Owned by the layer; ends once the streams stand, or with a fault that only an operator can cure.
   yield* Effect.forkScoped(
     Effect.gen(function* () {
       const client = yield* connection.connected
       const { manager } = yield* connection.jetstream
       yield* ensureStreams(manager, options)
-      if (dropsWhenFull(client.info?.version ?? "")) yield* Effect.logWarning(dropping(client.info?.version ?? ""))
-      return yield* NatsPublisher.make(client, options.inboxPrefix, orphaned(manager))
+      if (discardsOldWhenFull(client.info?.version ?? ""))
+        yield* Effect.logWarning(discardWarning(client.info?.version ?? ""))
+      return yield* NatsPublisher.make(client, options.inboxPrefix, explainNoStream(manager))
     }).pipe(
       Scope.provide(scope),
       Effect.tapError((error) => Effect.logError(error.message)),
-      Effect.retry({ while: (error) => error._tag === "TransientError", schedule: retryEvery }),
+      Effect.retry({ while: (error) => error._tag === "TransientError", schedule: retrySchedule }),
       Effect.onExit((exit) => {
-        standing = exit
-        return Deferred.done(ready, exit)
+        publisherExit = exit
+        return Deferred.done(publisherReady, exit)
       }),
     ),
   )
 
-  const publisherOf = Effect.suspend(
+  const awaitPublisher = Effect.suspend(
     () =>
       // A time limit is a fiber and a timer for each message: only as long as there is something to wait for.
-      standing ??
-      Effect.timeoutOrElse(Deferred.await(ready), {
+      publisherExit ??
+      Effect.timeoutOrElse(Deferred.await(publisherReady), {
         duration: "5 seconds",
-        orElse: () => Effect.fail(notReady),
+        orElse: () => Effect.fail(streamsNotReady),
       }),
   )
 
   const publish: EventBus["Service"]["publish"] = ({ address, id, body, headers = {} }) =>
     // Fails while there is no connection, instead of gathering messages in memory.
     Effect.flatMap(connection.jetstream, ({ client, js }) =>
-      Effect.flatMap(publisherOf, (publisher) => {
+      Effect.flatMap(awaitPublisher, (publisher) => {
         const target = subject(address)
-        const bytes = Limits.size(body, headers)
-        const fits = bytes + headerRoom <= (client.info?.max_payload ?? Limits.maxMessageBytes)
-        if (fits || address.channel !== "dead") return Effect.map(publisher.publish(target, id, body, headers), receipt)
-        if (bytes > Limits.maxLetterBytes) return Effect.fail(Limits.tooLarge(target, bytes, Limits.maxLetterBytes))
-        const reference = { ...headers, [NatsLetterBodies.header]: id }
-        return NatsLetterBodies.put(js, id, body).pipe(
+        const bytes = Limits.messageBytes(body, headers)
+        const fits = bytes + headerOverheadBytes <= (client.info?.max_payload ?? Limits.maxMessageBytes)
+        if (fits || address.channel !== "dead")
+          return Effect.map(publisher.publish(target, id, body, headers), toPublishAck)
+        if (bytes > Limits.maxDeadLetterBytes)
+          return Effect.fail(Limits.tooLarge(target, bytes, Limits.maxDeadLetterBytes))
+        const reference = { ...headers, [NatsDeadLetterBodies.bodyObjectHeader]: id }
+        return NatsDeadLetterBodies.put(js, id, body).pipe(
           Effect.andThen(publisher.publish(target, id, new Uint8Array(), reference)),
-          Effect.map(receipt),
+          Effect.map(toPublishAck),
         )
       }),
     )
@@ -83,13 +86,13 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   return EventBus.of({
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
-      yield* Consumption.checkName(wanted)
+      yield* ConsumerLoop.checkName(wanted)
       const client = yield* connection.connected
-      yield* Deferred.await(ready)
+      yield* Deferred.await(publisherReady)
       const { manager } = yield* connection.jetstream
       const manage = options.manage ?? "apply"
       yield* ensureConsumer(manager, wanted, manage)
-      const source = yield* NatsSource.make({
+      const source = yield* NatsPullSource.make({
         client,
         manager,
         inboxPrefix: options.inboxPrefix,
@@ -97,8 +100,8 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
         options: wanted,
         manage,
       })
-      yield* NatsAdvisories.sweep({ client, manager, source: streamOf(wanted.from), options: wanted, publish })
-      return yield* Consumption.run(wanted, source, handle, publish)
+      yield* MaxDeliverAdvisories.poll({ client, manager, source: streamOf(wanted.from), options: wanted, publish })
+      return yield* ConsumerLoop.run(wanted, source, handle, publish)
     }),
     broadcast: Effect.fnUntraced(function* (address, body, extra = {}) {
       const client = yield* connection.client.pipe(
@@ -107,7 +110,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
         ),
       )
       const limit = client.info?.max_payload ?? Limits.maxMessageBytes
-      const bytes = Limits.size(body, extra)
+      const bytes = Limits.messageBytes(body, extra)
       if (bytes > limit) return yield* Limits.tooLarge(subject(address), bytes, limit)
       yield* Effect.try({
         try: () => {
@@ -127,42 +130,42 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
           }),
       })
     }),
-    listen: Effect.fnUntraced(function* (address, onMessage, onGap) {
+    subscribe: Effect.fnUntraced(function* (address, onMessage, onGap) {
       const client = yield* connection.connected
       const wanted = pattern(address)
-      const own = yield* Listeners.make
-      own.add(wanted, onMessage, onGap)
+      const subscribers = yield* Subscribers.make
+      subscribers.add(wanted, onMessage, onGap)
       yield* Effect.acquireRelease(
         Effect.sync(() =>
           client.subscribe(wanted, {
             callback: (error, message) => {
-              if (error === null) own.tell(NatsMessage.live(message))
-              else own.gap()
+              if (error === null) subscribers.publish(NatsMessage.received(message))
+              else subscribers.notifyGap()
             },
           }),
         ),
         (subscription) => Effect.sync(() => subscription.unsubscribe()),
       )
       // The server has the subscription once it answers what was sent behind it.
-      yield* attempt("listen", () => client.flush())
+      yield* natsRequest("listen", () => client.flush())
       if (onGap === undefined) return
       // Ends with the listener's scope.
       yield* Effect.forkScoped(
         Stream.runForEach(Stream.drop(connection.statusChanges, 1), (status) =>
-          status === "connected" ? Effect.sync(own.gap) : Effect.void,
+          status === "connected" ? Effect.sync(subscribers.notifyGap) : Effect.void,
         ),
       )
     }),
-    deadLetters: NatsLetters.make(Effect.andThen(Deferred.await(ready), connection.jetstream)),
+    deadLetters: NatsDeadLetters.make(Effect.andThen(Deferred.await(publisherReady), connection.jetstream)),
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected
       const { js, manager } = yield* connection.jetstream
       const streams = yield* ensureStreams(manager, options)
       const manage = options.manage === "verify" ? "verify" : "keep"
       const consumers = yield* Effect.forEach(wanted, (consumer) =>
-        ensureConsumer(manager, { ...consumer, maxDeliveries: workersDeliveries }, manage),
+        ensureConsumer(manager, { ...consumer, maxDeliveries: workerMaxDeliver }, manage),
       )
-      if (options.manage !== "verify") yield* NatsLetterBodies.ensure(js, manager, options.replicas)
+      if (options.manage !== "verify") yield* NatsDeadLetterBodies.ensure(js, manager, options.replicas)
       return [...streams, ...consumers]
     }),
     status: connection.status,
@@ -171,37 +174,37 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
 })
 
 /** nats-server's issues 4771 and 4775: a full stream that should refuse what is new deletes what is old. */
-export const dropsWhenFull = (version: string): boolean => {
+export const discardsOldWhenFull = (version: string): boolean => {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
   return version !== "" && (major < 2 || (major === 2 && (minor < 10 || (minor === 10 && patch < 5))))
 }
 
-const dropping = (version: string): string =>
-  `NATS ${version} may delete the oldest events of a full stream instead of refusing new ones, handled or not; use nats-server 2.10.5 or newer, or keep NATS_EVENTS_SIZE far from what 7 days of events take`
+const discardWarning = (version: string): string =>
+  `NATS ${version} may delete the oldest events of a full stream instead of refusing new ones, handled or not; use nats-server 2.10.5 or newer, or keep NATS_EVENTS_MAX_BYTES far from what 7 days of events take`
 
 /** They stood at the start; since then somebody deleted them, or a cluster lost a member. */
-const orphaned = (manager: JetStreamManager) => (target: string) => {
+const explainNoStream = (manager: JetStreamManager) => (target: string) => {
   const missing = NatsPublisher.noStream(target)
   const stream = streamOfSubject(target)
   if (stream === undefined) return Effect.fail(missing)
   return Effect.flatMap(
     Effect.result(Effect.tryPromise({ try: () => manager.streams.info(stream), catch: (cause) => cause })),
-    (info) => Effect.fail(info._tag === "Failure" && isMissing(info.failure) ? missing : unled(`stream ${stream}`)),
+    (info) => Effect.fail(info._tag === "Failure" && isNotFound(info.failure) ? missing : noLeader(`stream ${stream}`)),
   )
 }
 
 /** Sequences are NATS's own matter. */
-const receipt = ({ duplicate }: NatsPublisher.StreamReceipt): Receipt => ({ duplicate })
+const toPublishAck = ({ duplicate }: NatsPublisher.StreamPublishAck): PublishAck => ({ duplicate })
 
 /** The id and the protocol's own lines. */
-const headerRoom = 1_024
+const headerOverheadBytes = 1_024
 
 /** What workers ask for, who make letters of exhausted messages. */
-const workersDeliveries = Consumption.defaults.maxDeliveries + 2
+const workerMaxDeliver = ConsumerLoop.defaults.maxDeliveries + 2
 
-const retryEvery = Schedule.spaced("1 second")
+const retrySchedule = Schedule.spaced("1 second")
 
-const notReady = new TransientError({
+const streamsNotReady = new TransientError({
   dependency: "bus",
   code: "unavailable",
   message: "The streams on NATS are not ready yet; trying again",
@@ -212,5 +215,5 @@ export const layer = (options: NatsBusOptions = {}): Layer.Layer<EventBus, never
   Layer.effect(EventBus, make(options))
 
 /** With a connection of its own, which it also offers to NATS KV. */
-export const layerConnected = (options: NatsOptions & StreamOptions): Layer.Layer<EventBus | NatsConnection> =>
+export const layerWithConnection = (options: NatsOptions & StreamOptions): Layer.Layer<EventBus | NatsConnection> =>
   Layer.provideMerge(layer(options), connectionLayer(options))

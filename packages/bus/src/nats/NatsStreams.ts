@@ -3,7 +3,7 @@
  * created, what may change is updated, the rest is refused with a sentence. Only features of NATS 2.9 are used.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
+import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { Duration, Effect } from "effect"
 import {
   AckPolicy,
@@ -18,13 +18,22 @@ import {
   nanos,
 } from "nats"
 import { prefixes } from "../Address.ts"
-import * as Consumption from "../Consumption.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
 import type { ConsumerOptions } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { allEvents, pattern } from "../Subjects.ts"
-import * as NatsAdvisories from "./NatsAdvisories.ts"
-import { attempt, type NatsFailure } from "./NatsErrors.ts"
-import { absent, addConsumer, addStream, differences, find, immutable, left, type Manage } from "./NatsResource.ts"
+import * as MaxDeliverAdvisories from "./MaxDeliverAdvisories.ts"
+import { natsRequest, type NatsRequestError } from "@armoricore/nats/NatsErrors"
+import {
+  missing,
+  addConsumer,
+  addStream,
+  diff,
+  get,
+  immutable,
+  reportDrift,
+  type ManageMode,
+} from "@armoricore/nats/NatsResource"
 
 export interface StreamOptions {
   /** Default 4 GiB for events, a quarter of it for work and for dead letters each. */
@@ -32,15 +41,15 @@ export interface StreamOptions {
   /** Copies in a cluster; more than 1 only where there is one. Default 1. */
   readonly replicas?: number
   /** `verify`: nothing is created or changed, for services without the right; `armoricore setup` does it. Default `apply`. */
-  readonly manage?: Manage
+  readonly manage?: ManageMode
 }
 
 export const streamNames = { event: "ARMORICORE", work: "ARMORICORE_WORK", dead: "ARMORICORE_DEAD" } as const
 
 /** Of the layout of subjects and headers in these streams; see `SchemaNumber`. */
-const schema = 1
+const schemaVersion = 1
 
-type Wanted = Pick<
+type StreamSettings = Pick<
   StreamConfig,
   | "name"
   | "subjects"
@@ -54,7 +63,7 @@ type Wanted = Pick<
   | "allow_direct"
 >
 
-const wantedStreams = (options: StreamOptions): ReadonlyArray<Wanted> => {
+const streamSettings = (options: StreamOptions): ReadonlyArray<StreamSettings> => {
   const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
   const common = {
     storage: StorageType.File,
@@ -93,7 +102,7 @@ const wantedStreams = (options: StreamOptions): ReadonlyArray<Wanted> => {
       // A worker that crashed between letter and ack may come back late.
       duplicate_window: nanos(Duration.toMillis(Duration.hours(24))),
     },
-    { ...common, ...NatsAdvisories.streamOf([streamNames.event, streamNames.work]) },
+    { ...common, ...MaxDeliverAdvisories.streamConfig([streamNames.event, streamNames.work]) },
   ]
 }
 
@@ -101,23 +110,23 @@ const wantedStreams = (options: StreamOptions): ReadonlyArray<Wanted> => {
 export const ensureStreams = (
   manager: JetStreamManager,
   options: StreamOptions,
-): Effect.Effect<ReadonlyArray<string>, NatsFailure> =>
-  Effect.forEach(wantedStreams(options), (wanted) => ensureStream(manager, wanted, options.manage ?? "apply"))
+): Effect.Effect<ReadonlyArray<string>, NatsRequestError> =>
+  Effect.forEach(streamSettings(options), (wanted) => ensureStream(manager, wanted, options.manage ?? "apply"))
 
 const ensureStream = Effect.fnUntraced(function* (
   manager: JetStreamManager,
-  settings: Wanted,
-  manage: Manage,
-): Effect.fn.Return<string, NatsFailure> {
+  settings: StreamSettings,
+  manage: ManageMode,
+): Effect.fn.Return<string, NatsRequestError> {
   const resource = `stream ${settings.name}`
-  const existing = yield* find(resource, () => manager.streams.info(settings.name))
+  const existing = yield* get(resource, () => manager.streams.info(settings.name))
   const words = existing?.config.description
-  const found = existing === undefined ? schema : SchemaNumber.numberOf(words)
-  const newer = SchemaNumber.newer(`${resource} on NATS`, found, schema)
+  const found = existing === undefined ? schemaVersion : StoreVersion.versionOf(words)
+  const newer = StoreVersion.newerVersionError(`${resource} on NATS`, found, schemaVersion)
   if (newer !== undefined) return yield* newer
-  const wanted = { ...settings, description: SchemaNumber.withNumber(words, schema) }
+  const wanted = { ...settings, description: StoreVersion.withVersion(words, schemaVersion) }
   if (existing === undefined) {
-    if (manage === "verify") return yield* absent(resource)
+    if (manage === "verify") return yield* missing(resource)
     const isOurs = yield* addStream(resource, manager, wanted)
     return isOurs ? `${resource}: created` : yield* ensureStream(manager, settings, manage)
   }
@@ -126,31 +135,31 @@ const ensureStream = Effect.fnUntraced(function* (
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
   // A number that is only not written yet is nothing to warn of.
-  const changed = differences(config, manage === "verify" && found === schema ? settings : wanted)
+  const changed = diff(config, manage === "verify" && found === schemaVersion ? settings : wanted)
   if (changed.length === 0) return `${resource}: ready`
-  if (manage === "verify") return yield* left(resource, changed)
+  if (manage === "verify") return yield* reportDrift(resource, changed)
   // What is stored while we look must fit too.
   if (
     wanted.discard === DiscardPolicy.New &&
     (config.max_bytes < 0 || wanted.max_bytes < config.max_bytes) &&
     state.bytes > wanted.max_bytes / 2
   ) {
-    return yield* tooSmall(resource, state.bytes, wanted.max_bytes)
+    return yield* maxBytesTooSmall(resource, state.bytes, wanted.max_bytes)
   }
-  yield* attempt(resource, () => manager.streams.update(wanted.name, { ...config, ...wanted }))
+  yield* natsRequest(resource, () => manager.streams.update(wanted.name, { ...config, ...wanted }))
   return `${resource}: updated ${changed.join(", ")}`
 })
 
-type Durable = Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries" | "exhausted">
+type DurableOptions = Pick<ConsumerOptions, "name" | "from" | "ackWait" | "maxDeliveries" | "onMaxDeliveries">
 
-const consumerConfig = (options: Durable) => ({
+const consumerConfig = (options: DurableOptions) => ({
   durable_name: options.name,
   ack_policy: AckPolicy.Explicit,
   deliver_policy: DeliverPolicy.All,
   replay_policy: ReplayPolicy.Instant,
   filter_subject: pattern(options.from),
-  ack_wait: nanos(Duration.toMillis(options.ackWait ?? Consumption.defaults.ackWait)),
-  max_deliver: Consumption.busDeliveries(options),
+  ack_wait: nanos(Duration.toMillis(options.ackWait ?? ConsumerLoop.defaults.ackWait)),
+  max_deliver: ConsumerLoop.brokerMaxDeliver(options),
   // Messages that wait for their retry count as pending: a low limit would stop the consumer.
   max_ack_pending: 100_000,
 })
@@ -170,15 +179,15 @@ export const streamOfSubject = (subject: string): string | undefined =>
  */
 export const ensureConsumer = Effect.fnUntraced(function* (
   manager: JetStreamManager,
-  options: Durable,
-  settings: "keep" | Manage,
+  options: DurableOptions,
+  settings: "keep" | ManageMode,
 ) {
-  yield* Consumption.checkName(options)
+  yield* ConsumerLoop.checkName(options)
   const stream = streamOf(options.from)
   const resource = `consumer ${options.name}`
   const wanted = consumerConfig(options)
-  const found = yield* find(resource, () => manager.consumers.info(stream, options.name))
-  if (found === undefined && settings === "verify") return yield* absent(resource)
+  const found = yield* get(resource, () => manager.consumers.info(stream, options.name))
+  if (found === undefined && settings === "verify") return yield* missing(resource)
   const existing = found ?? (yield* addConsumer(resource, manager, stream, wanted))
   if (existing === undefined) return `${resource} on ${wanted.filter_subject}: created`
   const config: ConsumerConfig = existing.config
@@ -191,16 +200,16 @@ export const ensureConsumer = Effect.fnUntraced(function* (
   for (const field of ["ack_policy", "deliver_policy"] as const) {
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
-  const changed = settings === "keep" ? [] : differences(config, wanted)
+  const changed = settings === "keep" ? [] : diff(config, wanted)
   if (changed.length === 0) return `${resource} on ${wanted.filter_subject}: ready`
-  if (settings === "verify") return yield* left(resource, changed)
-  yield* attempt(resource, () => manager.consumers.update(stream, options.name, { ...config, ...wanted }))
+  if (settings === "verify") return yield* reportDrift(resource, changed)
+  yield* natsRequest(resource, () => manager.consumers.update(stream, options.name, { ...config, ...wanted }))
   return `${resource} on ${wanted.filter_subject}: updated ${changed.join(", ")}`
 })
 
 /** NATS makes room at once when a limit falls below what is stored, and asks nobody whether it was handled. */
-const tooSmall = (resource: string, bytes: number, limit: number): ConfigurationError =>
+const maxBytesTooSmall = (resource: string, bytes: number, limit: number): ConfigurationError =>
   new ConfigurationError({
-    setting: "NATS_EVENTS_SIZE",
-    message: `The ${resource} holds ${bytes} bytes: with a limit of ${limit} NATS could delete its oldest messages, handled or not; lower NATS_EVENTS_SIZE less, or wait until it holds no more than half of the new limit`,
+    setting: "NATS_EVENTS_MAX_BYTES",
+    message: `The ${resource} holds ${bytes} bytes: with a limit of ${limit} NATS could delete its oldest messages, handled or not; lower NATS_EVENTS_MAX_BYTES less, or wait until it holds no more than half of the new limit`,
   })

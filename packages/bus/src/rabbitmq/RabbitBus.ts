@@ -10,33 +10,33 @@
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Semaphore } from "effect"
 import { subject } from "../Address.ts"
-import * as Consumption from "../Consumption.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
 import { EventBus } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import * as RabbitConnection from "./RabbitConnection.ts"
-import * as RabbitDelays from "./RabbitDelays.ts"
-import * as RabbitLetters from "./RabbitLetters.ts"
-import * as RabbitListener from "./RabbitListener.ts"
+import * as RabbitDelayQueues from "./RabbitDelayQueues.ts"
+import * as RabbitDeadLetters from "./RabbitDeadLetters.ts"
+import * as RabbitSubscription from "./RabbitSubscription.ts"
 import * as RabbitLock from "./RabbitLock.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { exchanges, queues, routingKey } from "./RabbitNames.ts"
 import type { RabbitOptions } from "./RabbitOptions.ts"
 import * as RabbitPublisher from "./RabbitPublisher.ts"
-import * as RabbitSource from "./RabbitSource.ts"
-import * as RabbitTopics from "./RabbitTopics.ts"
+import * as RabbitPullSource from "./RabbitPullSource.ts"
+import * as RabbitTopicSubscriptions from "./RabbitTopicSubscriptions.ts"
 import * as RabbitTopology from "./RabbitTopology.ts"
 
 const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   const connection = yield* RabbitConnection.make(options)
   const publisher = yield* RabbitPublisher.make(connection)
-  const delay = RabbitDelays.make(connection, publisher)
-  const turn = yield* Semaphore.make(1)
+  const delay = RabbitDelayQueues.make(connection, publisher)
+  const ensureMutex = yield* Semaphore.make(1)
   let ensured = 0
   // Once per connection: a broker that comes back may be another one, or empty.
   const ready = Effect.suspend(() =>
     ensured === connection.epoch() && ensured > 0
       ? Effect.void
-      : turn.withPermits(1)(
+      : ensureMutex.withPermits(1)(
           Effect.gen(function* () {
             yield* connection.available
             const epoch = connection.epoch()
@@ -46,15 +46,15 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           }),
         ),
   )
-  const topics = yield* RabbitTopics.make(connection, ready)
-  const collector = RabbitLock.make(connection, queues.collector, "2 minutes")
-  const patiently = Effect.andThen(connection.connected, ready)
+  const topics = yield* RabbitTopicSubscriptions.make(connection, ready)
+  const collectorLock = RabbitLock.make(connection, queues.collectorLock, "2 minutes")
+  const connectedAndReady = Effect.andThen(connection.connected, ready)
 
-  const newLetterId = RabbitLetters.makeIds()
+  const newDeadLetterId = RabbitDeadLetters.makeIdGenerator()
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* ({ address, id, body, headers = {} }) {
     const target = subject(address)
-    const bytes = Limits.size(body, headers)
-    const limit = address.channel === "dead" ? Limits.maxLetterBytes : Limits.maxMessageBytes
+    const bytes = Limits.messageBytes(body, headers)
+    const limit = address.channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
     if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
     yield* connection.available
     yield* ready
@@ -62,7 +62,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     const envelope = RabbitMessage.outgoing(id, headers, now)
     yield* publisher.publish(
       {
-        ...(address.channel === "dead" ? RabbitMessage.letter(envelope, newLetterId(now)) : envelope),
+        ...(address.channel === "dead" ? RabbitMessage.withDeadLetterId(envelope, newDeadLetterId(now)) : envelope),
         exchange: exchanges[address.channel],
         routingKey: routingKey(address),
       },
@@ -74,31 +74,34 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   return EventBus.of({
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
-      yield* Consumption.checkName(wanted)
-      const ensure = Effect.andThen(patiently, RabbitTopology.ensureConsumers(connection, collector, options, [wanted]))
+      yield* ConsumerLoop.checkName(wanted)
+      const ensure = Effect.andThen(
+        connectedAndReady,
+        RabbitTopology.ensureConsumers(connection, collectorLock, options, [wanted]),
+      )
       yield* ensure
-      const source = yield* RabbitSource.make({ connection, options: wanted, ensure, delay })
-      return yield* Consumption.run(wanted, source, handle, publish)
+      const source = yield* RabbitPullSource.make({ connection, options: wanted, ensure, delay })
+      return yield* ConsumerLoop.run(wanted, source, handle, publish)
     }),
     broadcast: Effect.fnUntraced(function* (address, body, headers = {}) {
-      const bytes = Limits.size(body, headers)
+      const bytes = Limits.messageBytes(body, headers)
       if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(subject(address), bytes, Limits.maxMessageBytes)
       yield* ready.pipe(
         Effect.andThen(
-          publisher.send({ headers: { ...headers }, exchange: exchanges.live, routingKey: address.topic }, body),
+          publisher.send({ headers: { ...headers }, exchange: exchanges.ephemeral, routingKey: address.topic }, body),
         ),
         Effect.catchTag("ConfigurationError", asTransient),
       )
     }),
-    listen: (address, onMessage, onGap) =>
+    subscribe: (address, onMessage, onGap) =>
       address !== "all-events" && address.channel === "live" && !/[*>]/.test(address.topic)
         ? topics(address.topic, onMessage, onGap)
-        : RabbitListener.listen(connection, ready, address, onMessage, onGap),
-    deadLetters: RabbitLetters.make(connection, ready),
+        : RabbitSubscription.subscribe(connection, ready, address, onMessage, onGap),
+    deadLetters: RabbitDeadLetters.make(connection, ready),
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected
       const lines = yield* RabbitTopology.ensure(connection, options)
-      const consumers = yield* RabbitTopology.ensureConsumers(connection, collector, options, wanted)
+      const consumers = yield* RabbitTopology.ensureConsumers(connection, collectorLock, options, wanted)
       return [...lines, ...consumers]
     }),
     status: connection.status,

@@ -6,43 +6,46 @@ import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Deferred, Effect, type Scope, Stream, SubscriptionRef } from "effect"
 import { type Channel, Connection } from "rabbitmq-client"
 import type { BusStatus } from "../EventBus.ts"
-import { codeOf, failure, type RabbitFailure, transient } from "./RabbitErrors.ts"
-import { clientOptions, type RabbitOptions, shown } from "./RabbitOptions.ts"
-import { keepRaw } from "./RawBodies.ts"
+import { amqpErrorCode, errorFrom, type RabbitRequestError, transientError } from "./RabbitErrors.ts"
+import { clientOptions, type RabbitOptions, redactedServers } from "./RabbitOptions.ts"
+import { install } from "./RawBodyPatch.ts"
 
 export interface RabbitConnection {
   /** Fails with `unavailable` at once after the connection was lost, and after 3 s while there was none yet. */
-  readonly available: Effect.Effect<void, RabbitFailure>
+  readonly available: Effect.Effect<void, RabbitRequestError>
   /** Waits until the connection stands. */
   readonly connected: Effect.Effect<void, ConfigurationError>
   /** Grows with each connection: what was learnt on another one may not hold any more. */
   readonly epoch: () => number
   /** A channel of its own, closed with the scope. A fault on it is `onClose` and nobody else's matter. */
-  readonly channel: (onClose?: () => void) => Effect.Effect<Channel, RabbitFailure, Scope.Scope>
+  readonly channel: (onClose?: () => void) => Effect.Effect<Channel, RabbitRequestError, Scope.Scope>
   /** Uses a channel for one matter, since RabbitMQ closes it with a refusal. */
-  readonly once: <A>(resource: string, use: (channel: Channel) => Promise<A>) => Effect.Effect<A, RabbitFailure>
+  readonly withChannel: <A>(
+    resource: string,
+    use: (channel: Channel) => Promise<A>,
+  ) => Effect.Effect<A, RabbitRequestError>
   readonly status: Effect.Effect<BusStatus>
   readonly statusChanges: Stream.Stream<BusStatus>
 }
 
-const firstWait = 3_000
+const firstConnectTimeout = 3_000
 
 export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   const parameters = yield* Effect.result(clientOptions(options))
   const status = yield* SubscriptionRef.make<BusStatus>("disconnected")
-  const refused = yield* Deferred.make<never, ConfigurationError>()
-  if (parameters._tag === "Failure") yield* Deferred.fail(refused, parameters.failure)
+  const rejected = yield* Deferred.make<never, ConfigurationError>()
+  if (parameters._tag === "Failure") yield* Deferred.fail(rejected, parameters.failure)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   let epoch = 0
   let blocked = false
   let wasReached = false
 
-  const unreached = () =>
-    transient(
+  const notConnected = () =>
+    transientError(
       blocked ? "full" : "unavailable",
       blocked
-        ? `RabbitMQ at ${shown(options)} takes no messages: it is short of memory or disk`
-        : `No RabbitMQ server answers at ${shown(options)}; trying again`,
+        ? `RabbitMQ at ${redactedServers(options)} takes no messages: it is short of memory or disk`
+        : `No RabbitMQ server answers at ${redactedServers(options)}; trying again`,
     )
 
   const client = yield* Effect.acquireRelease(
@@ -64,8 +67,8 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
         blocked = false
       })
       made.on("error", (cause: unknown) => {
-        if (!wasReached && refusals.has(codeOf(cause))) {
-          fork(Deferred.fail(refused, refusal(options, cause)))
+        if (!wasReached && credentialErrorCodes.has(amqpErrorCode(cause))) {
+          fork(Deferred.fail(rejected, credentialsRejected(options, cause)))
           return made.unsafeDestroy()
         }
         fork(Effect.logWarning(`The connection to RabbitMQ is lost or refused; trying again: ${String(cause)}`))
@@ -83,32 +86,32 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           ),
   )
 
-  const standing = Stream.runHead(
+  const becomesConnected = Stream.runHead(
     Stream.filter(SubscriptionRef.changes(status), (current) => current === "connected"),
   ).pipe(Effect.asVoid)
-  const connected = Effect.raceFirst(standing, Deferred.await(refused))
+  const connected = Effect.raceFirst(becomesConnected, Deferred.await(rejected))
   const available = Effect.suspend(() => {
     if (client?.ready === true) return Effect.void
-    if (wasReached) return Effect.fail(unreached())
-    return Effect.timeoutOrElse(connected, { duration: firstWait, orElse: () => Effect.fail(unreached()) })
+    if (wasReached) return Effect.fail(notConnected())
+    return Effect.timeoutOrElse(connected, { duration: firstConnectTimeout, orElse: () => Effect.fail(notConnected()) })
   })
 
-  const acquire = (onClose: () => void): Effect.Effect<Channel, RabbitFailure> =>
+  const acquire = (onClose: () => void): Effect.Effect<Channel, RabbitRequestError> =>
     Effect.andThen(
       available,
       Effect.tryPromise({
         try: async () => {
           if (client === undefined) throw new Error("no connection")
-          const channel = keepRaw(await client.acquire({ emitErrorsFromChannel: true }))
+          const channel = install(await client.acquire({ emitErrorsFromChannel: true }))
           channel.on("error", (cause: unknown) => {
             // Somebody else holds a lock: whoever asked for it waits.
-            if (codeOf(cause) === "RESOURCE_LOCKED") return
+            if (amqpErrorCode(cause) === "RESOURCE_LOCKED") return
             fork(Effect.logWarning(`RabbitMQ closed a channel: ${String(cause)}`))
           })
           channel.once("close", onClose)
           return channel
         },
-        catch: failure("connection"),
+        catch: errorFrom("connection"),
       }),
     )
   const release = (channel: Channel) =>
@@ -124,19 +127,19 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     connected,
     epoch: () => epoch,
     channel: (onClose = () => {}) => Effect.acquireRelease(acquire(onClose), release),
-    once: (resource, use) =>
+    withChannel: (resource, use) =>
       Effect.scoped(
         Effect.flatMap(
           Effect.acquireRelease(
             acquire(() => {}),
             release,
           ),
-          (channel) => Effect.tryPromise({ try: () => use(channel), catch: failure(resource) }),
+          (channel) => Effect.tryPromise({ try: () => use(channel), catch: errorFrom(resource) }),
         ),
       ).pipe(
         Effect.timeoutOrElse({
           duration: "15 seconds",
-          orElse: () => Effect.fail(transient("timeout", `RabbitMQ did not answer in time (${resource})`)),
+          orElse: () => Effect.fail(transientError("timeout", `RabbitMQ did not answer in time (${resource})`)),
         }),
       ),
     status: SubscriptionRef.get(status),
@@ -146,14 +149,14 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
 })
 
 /** What the server says to a wrong password, and to a virtual host that is not there or not open to this user. */
-const refusals = new Set(["ACCESS_REFUSED", "NOT_ALLOWED"])
+const credentialErrorCodes = new Set(["ACCESS_REFUSED", "NOT_ALLOWED"])
 
-const refusal = (options: RabbitOptions, cause: unknown): ConfigurationError =>
+const credentialsRejected = (options: RabbitOptions, cause: unknown): ConfigurationError =>
   new ConfigurationError({
     setting: "MESSAGE_BUS_URL",
     message:
-      codeOf(cause) === "NOT_ALLOWED"
-        ? `RabbitMQ at ${shown(options)} does not open the virtual host of the address to this user; check both`
-        : `RabbitMQ at ${shown(options)} refuses the credentials; check user and password in the address`,
+      amqpErrorCode(cause) === "NOT_ALLOWED"
+        ? `RabbitMQ at ${redactedServers(options)} does not open the virtual host of the address to this user; check both`
+        : `RabbitMQ at ${redactedServers(options)} refuses the credentials; check user and password in the address`,
     cause,
   })

@@ -5,53 +5,53 @@
 import { Clock, Effect } from "effect"
 import type { ConsumerDepth } from "../EventBus.ts"
 import type { RabbitConnection } from "./RabbitConnection.ts"
-import type { RabbitFailure } from "./RabbitErrors.ts"
+import type { RabbitRequestError } from "./RabbitErrors.ts"
 import type { Received } from "./RabbitMessage.ts"
 
-export interface Held {
-  readonly taken: (message: Received, arrivedAt: number) => void
+export interface InFlightTracker {
+  readonly leased: (message: Received, arrivedAt: number) => void
   readonly settled: (message: Received) => void
-  readonly waits: (arrivedAt: number, until: number) => void
+  readonly delayed: (arrivedAt: number, until: number) => void
   /** Arrival times of what is running or waiting here. */
   readonly arrivals: (now: number) => ReadonlyArray<number>
 }
 
-export const makeHeld = (): Held => {
+export const makeInFlightTracker = (): InFlightTracker => {
   const running = new Map<Received, number>()
-  let waiting: Array<{ readonly arrivedAt: number; readonly until: number }> = []
+  let delayedUntil: Array<{ readonly arrivedAt: number; readonly until: number }> = []
   return {
-    taken: (message, arrivedAt) => void running.set(message, arrivedAt),
+    leased: (message, arrivedAt) => void running.set(message, arrivedAt),
     settled: (message) => void running.delete(message),
-    waits: (arrivedAt, until) => void waiting.push({ arrivedAt, until }),
+    delayed: (arrivedAt, until) => void delayedUntil.push({ arrivedAt, until }),
     arrivals: (now) => {
-      waiting = waiting.filter(({ until }) => until > now)
-      return [...running.values(), ...waiting.map(({ arrivedAt }) => arrivedAt)]
+      delayedUntil = delayedUntil.filter(({ until }) => until > now)
+      return [...running.values(), ...delayedUntil.map(({ arrivedAt }) => arrivedAt)]
     },
   }
 }
 
 /** Deliveries on their way are neither ready nor here: nothing at all is believed only when seen twice. */
-const secondLook = "20 millis"
+const recheckDelay = "20 millis"
 
 export const depth = (
   connection: RabbitConnection,
   queue: string,
-  held: Held,
+  tracker: InFlightTracker,
   buffered: () => number,
-): Effect.Effect<ConsumerDepth, RabbitFailure> => {
+): Effect.Effect<ConsumerDepth, RabbitRequestError> => {
   let waitingSince: number | undefined
-  const look = Effect.gen(function* () {
-    const { messageCount } = yield* connection.once(`queue ${queue}`, (channel) =>
+  const measure = Effect.gen(function* () {
+    const { messageCount } = yield* connection.withChannel(`queue ${queue}`, (channel) =>
       channel.queueDeclare({ queue, passive: true }),
     )
     const now = yield* Clock.currentTimeMillis
-    const arrivals = held.arrivals(now)
-    const waiting = messageCount + buffered()
-    waitingSince = waiting === 0 ? undefined : (waitingSince ?? now)
+    const arrivals = tracker.arrivals(now)
+    const pending = messageCount + buffered()
+    waitingSince = pending === 0 ? undefined : (waitingSince ?? now)
     const oldest = arrivals.length > 0 ? Math.min(...arrivals) : (waitingSince ?? now)
-    return { waiting, inFlight: arrivals.length, oldestMillis: Math.max(0, now - oldest) }
+    return { pending, inFlight: arrivals.length, oldestAgeMillis: Math.max(0, now - oldest) }
   })
-  return Effect.flatMap(look, (first) =>
-    first.waiting + first.inFlight === 0 ? Effect.andThen(Effect.sleep(secondLook), look) : Effect.succeed(first),
+  return Effect.flatMap(measure, (first) =>
+    first.pending + first.inFlight === 0 ? Effect.andThen(Effect.sleep(recheckDelay), measure) : Effect.succeed(first),
   )
 }

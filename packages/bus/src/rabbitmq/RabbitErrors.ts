@@ -3,18 +3,18 @@ import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import { AMQPError } from "rabbitmq-client"
 
-export type RabbitFailure = TransientError | ConfigurationError
+export type RabbitRequestError = TransientError | ConfigurationError
 
-export const codeOf = (cause: unknown): string => (cause instanceof AMQPError ? cause.code : "")
+export const amqpErrorCode = (cause: unknown): string => (cause instanceof AMQPError ? cause.code : "")
 
-export const transient = (code: string, message: string, cause?: unknown): TransientError =>
+export const transientError = (code: string, message: string, cause?: unknown): TransientError =>
   new TransientError({ dependency: "bus", code, message, ...(cause === undefined ? {} : { cause }) })
 
-export const failure =
+export const errorFrom =
   (resource: string) =>
-  (cause: unknown): RabbitFailure => {
+  (cause: unknown): RabbitRequestError => {
     const said = cause instanceof Error ? cause.message : String(cause)
-    switch (codeOf(cause)) {
+    switch (amqpErrorCode(cause)) {
       case "PRECONDITION_FAILED":
         return new ConfigurationError({
           setting: resource,
@@ -34,21 +34,21 @@ export const failure =
           cause,
         })
       case "NACK":
-        return transient("full", `RabbitMQ refuses a message for the ${resource}: a queue is full`, cause)
+        return transientError("full", `RabbitMQ refuses a message for the ${resource}: a queue is full`, cause)
       case "TIMEOUT":
-        return transient("timeout", `RabbitMQ did not answer in time (${resource})`, cause)
+        return transientError("timeout", `RabbitMQ did not answer in time (${resource})`, cause)
       default:
-        return transient("unavailable", `${resource}: ${said}`, cause)
+        return transientError("unavailable", `${resource}: ${said}`, cause)
     }
   }
 
-export const isFailure = (cause: unknown): cause is RabbitFailure =>
+export const isRabbitRequestError = (cause: unknown): cause is RabbitRequestError =>
   cause instanceof TransientError || cause instanceof ConfigurationError
 
-export const attempt = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, RabbitFailure> =>
-  Effect.tryPromise({ try: call, catch: failure(resource) }).pipe(
+export const rabbitRequest = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, RabbitRequestError> =>
+  Effect.tryPromise({ try: call, catch: errorFrom(resource) }).pipe(
     Effect.timeoutOrElse({
       duration: "10 seconds",
-      orElse: () => Effect.fail(transient("timeout", `RabbitMQ did not answer in time (${resource})`)),
+      orElse: () => Effect.fail(transientError("timeout", `RabbitMQ did not answer in time (${resource})`)),
     }),
   )

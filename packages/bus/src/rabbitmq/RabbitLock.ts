@@ -4,12 +4,12 @@
  */
 import { type Duration, Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
-import { codeOf, failure, isFailure, type RabbitFailure } from "./RabbitErrors.ts"
+import { amqpErrorCode, errorFrom, isRabbitRequestError, type RabbitRequestError } from "./RabbitErrors.ts"
 
 /** Runs something while it holds the lock; `patience` is how long it waits for the others. */
-export const make = (connection: RabbitConnection, queue: string, patience: Duration.Input) => {
+export const make = (connection: RabbitConnection, queue: string, timeout: Duration.Input) => {
   // The broker's lock is the connection's, so those of one process take turns by themselves.
-  const turn = Semaphore.makeUnsafe(1)
+  const mutex = Semaphore.makeUnsafe(1)
   const acquire = connection.channel().pipe(
     Effect.tap((channel) =>
       Effect.acquireRelease(
@@ -21,12 +21,12 @@ export const make = (connection: RabbitConnection, queue: string, patience: Dura
       ),
     ),
     Effect.retry({
-      while: (cause) => codeOf(cause) === "RESOURCE_LOCKED",
-      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: patience })),
+      while: (cause) => amqpErrorCode(cause) === "RESOURCE_LOCKED",
+      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: timeout })),
     }),
-    Effect.mapError((cause) => (isFailure(cause) ? cause : failure(`queue ${queue}`)(cause))),
+    Effect.mapError((cause) => (isRabbitRequestError(cause) ? cause : errorFrom(`queue ${queue}`)(cause))),
   )
-  return <A, E, R>(use: Effect.Effect<A, E, R>): Effect.Effect<A, E | RabbitFailure, Exclude<R, Scope.Scope>> =>
-    turn.withPermits(1)(Effect.scoped(Effect.andThen(acquire, use)))
+  return <A, E, R>(use: Effect.Effect<A, E, R>): Effect.Effect<A, E | RabbitRequestError, Exclude<R, Scope.Scope>> =>
+    mutex.withPermits(1)(Effect.scoped(Effect.andThen(acquire, use)))
 }
 export type Lock = ReturnType<typeof make>

@@ -8,20 +8,20 @@
  *
  * A message delivered too often goes to `armoricore.parked`.
  */
-import { type StoredAddress, letterType, prefixes } from "../Address.ts"
+import { type StoredAddress, deadLetterType, prefixes } from "../Address.ts"
 import type { ConsumerOptions } from "../EventBus.ts"
 
 export const exchanges = {
   event: "armoricore",
   work: "armoricore-work",
   dead: "armoricore-dead",
-  live: "armoricore-live",
+  ephemeral: "armoricore-live",
   unrouted: "armoricore.unrouted",
   parked: "armoricore.parked",
   /** Routing key `<step>.<consumer>`. */
   delay: "armoricore.delay",
   /** The same routing key, on the way back. */
-  back: "armoricore.return",
+  redelivery: "armoricore.return",
 } as const
 
 export const queues = {
@@ -31,8 +31,8 @@ export const queues = {
   /** Nothing is ever sent to it: it holds a number, see `RabbitSchema`. */
   schema: "armoricore.schema",
   /** Both are locks, see `RabbitLock`. */
-  browser: "armoricore-dead.browser",
-  collector: "armoricore.unrouted.collector",
+  browseLock: "armoricore-dead.browser",
+  collectorLock: "armoricore.unrouted.collector",
 } as const
 
 export const consumerQueue = (name: string): string => `armoricore.consumer.${name}`
@@ -45,11 +45,11 @@ export const routingKey = (address: StoredAddress): string => {
     case "work":
       return `${address.service}.${address.kind}`
     case "dead":
-      return `${address.service}.${letterType(address.type)}`
+      return `${address.service}.${deadLetterType(address.type)}`
   }
 }
 
-export const source = (from: ConsumerOptions["from"]): { readonly exchange: string; readonly key: string } =>
+export const bindingOf = (from: ConsumerOptions["from"]): { readonly exchange: string; readonly key: string } =>
   from === "all-events"
     ? { exchange: exchanges.event, key: "#" }
     : { exchange: exchanges[from.channel], key: routingKey(from) }
@@ -58,7 +58,7 @@ const prefixOf: ReadonlyMap<string, string> = new Map([
   [exchanges.event, prefixes.event],
   [exchanges.work, prefixes.work],
   [exchanges.dead, prefixes.dead],
-  [exchanges.live, prefixes.live],
+  [exchanges.ephemeral, prefixes.ephemeral],
 ])
 
 /** Undefined where the message came by an exchange of ours that has no subjects. */

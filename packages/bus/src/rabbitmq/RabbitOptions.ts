@@ -15,7 +15,7 @@ export interface RabbitOptions {
 }
 
 /** The addresses without their secrets. */
-export const shown = ({ servers }: RabbitOptions): string =>
+export const redactedServers = ({ servers }: RabbitOptions): string =>
   servers.map((server) => (URL.canParse(server) ? new URL(server).host : "an unreadable address")).join(", ")
 
 export const clientOptions = (options: RabbitOptions): Effect.Effect<ConnectionOptions, ConfigurationError> =>

@@ -6,24 +6,24 @@ import { PermanentError } from "@armoricore/domain/Errors"
 import { Effect, Scope, Semaphore } from "effect"
 import type { Channel, Envelope } from "rabbitmq-client"
 import type { RabbitConnection } from "./RabbitConnection.ts"
-import { failure, type RabbitFailure, transient } from "./RabbitErrors.ts"
+import { errorFrom, type RabbitRequestError, transientError } from "./RabbitErrors.ts"
 
 export interface Publisher {
   /** Succeeds once the queues have it. */
   readonly publish: (
     envelope: Envelope & { readonly exchange: string; readonly routingKey: string },
     body: Uint8Array,
-  ) => Effect.Effect<void, RabbitFailure | PermanentError>
+  ) => Effect.Effect<void, RabbitRequestError | PermanentError>
   /** Sends without an answer. */
   readonly send: (
     envelope: Envelope & { readonly exchange: string; readonly routingKey: string },
     body: Uint8Array,
-  ) => Effect.Effect<void, RabbitFailure | PermanentError>
+  ) => Effect.Effect<void, RabbitRequestError | PermanentError>
 }
 
 /** AMQP's short strings. */
-const longest = 255
-const patience = "5 seconds"
+const maxShortStringBytes = 255
+const confirmTimeout = "5 seconds"
 
 export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
   const scope = yield* Effect.scope
@@ -31,13 +31,13 @@ export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
   let last = 0
 
   const channelOf = (confirmed: boolean) => {
-    const turn = Semaphore.makeUnsafe(1)
+    const openMutex = Semaphore.makeUnsafe(1)
     let current: Channel | undefined
     const open = Effect.gen(function* () {
       if (current?.active === true) return current
       const channel = yield* connection.channel().pipe(Effect.provideService(Scope.Scope, scope))
       if (confirmed) {
-        yield* Effect.tryPromise({ try: () => channel.confirmSelect(), catch: failure("publisher") })
+        yield* Effect.tryPromise({ try: () => channel.confirmSelect(), catch: errorFrom("publisher") })
         channel.on("basic.return", (message) => void returned.add(message.correlationId ?? ""))
       }
       current = channel
@@ -46,18 +46,18 @@ export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
     return Effect.suspend(() =>
       current?.active === true
         ? Effect.as(connection.available, current)
-        : turn.withPermits(1)(Effect.andThen(connection.available, open)),
+        : openMutex.withPermits(1)(Effect.andThen(connection.available, open)),
     )
   }
   const confirming = channelOf(true)
   const plain = channelOf(false)
 
   const check = (envelope: Envelope & { readonly routingKey: string }) =>
-    [envelope.routingKey, envelope.messageId ?? ""].some((text) => Buffer.byteLength(text) > longest)
+    [envelope.routingKey, envelope.messageId ?? ""].some((text) => Buffer.byteLength(text) > maxShortStringBytes)
       ? Effect.fail(
           new PermanentError({
             code: "too_large",
-            message: `RabbitMQ takes event types and ids of at most ${longest} bytes; shorten that of ${envelope.routingKey.slice(0, 80)}`,
+            message: `RabbitMQ takes event types and ids of at most ${maxShortStringBytes} bytes; shorten that of ${envelope.routingKey.slice(0, 80)}`,
           }),
         )
       : Effect.void
@@ -74,16 +74,16 @@ export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
           await new Promise((resolve) => setImmediate(resolve))
           return returned.delete(token)
         },
-        catch: failure(`exchange ${envelope.exchange}`),
+        catch: errorFrom(`exchange ${envelope.exchange}`),
       }).pipe(
         Effect.timeoutOrElse({
-          duration: patience,
+          duration: confirmTimeout,
           orElse: () =>
-            Effect.fail(transient("timeout", `RabbitMQ did not confirm the message for ${envelope.routingKey}`)),
+            Effect.fail(transientError("timeout", `RabbitMQ did not confirm the message for ${envelope.routingKey}`)),
         }),
       )
       if (outcome) {
-        return yield* transient(
+        return yield* transientError(
           "unavailable",
           `No queue on RabbitMQ takes ${envelope.routingKey} of the exchange ${envelope.exchange}; run "armoricore setup"`,
         )
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
       const channel = yield* plain
       yield* Effect.tryPromise({
         try: () => channel.basicPublish(envelope, buffer(body)),
-        catch: failure(`exchange ${envelope.exchange}`),
+        catch: errorFrom(`exchange ${envelope.exchange}`),
       })
     }),
   }

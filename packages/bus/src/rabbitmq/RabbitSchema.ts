@@ -6,29 +6,32 @@
  *
  * A version with another layout deletes this queue and declares it with its own number, once it took the older one over.
  */
-import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
+import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { Effect } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
 import { queues } from "./RabbitNames.ts"
 
-const schema = 1
+const schemaVersion = 1
 
 const resource = `queue ${queues.schema}`
 
 /** Writes it, or refuses what a newer version set up. */
 export const ensure = (connection: RabbitConnection) =>
   connection
-    .once(resource, (channel) =>
+    .withChannel(resource, (channel) =>
       channel.queueDeclare({
         queue: queues.schema,
         durable: true,
-        arguments: { "x-queue-type": "quorum", "x-max-length": schema },
+        arguments: { "x-queue-type": "quorum", "x-max-length": schemaVersion },
       }),
     )
     .pipe(
-      Effect.as(`${resource}: schema ${schema}`),
+      Effect.as(`${resource}: schema ${schemaVersion}`),
       Effect.mapError((error) => {
         const found = /'x-max-length'.*current is \D*(\d+)/.exec(error.message)?.[1]
-        return SchemaNumber.newer("set of queues on RabbitMQ", Number(found ?? schema), schema) ?? error
+        return (
+          StoreVersion.newerVersionError("set of queues on RabbitMQ", Number(found ?? schemaVersion), schemaVersion) ??
+          error
+        )
       }),
     )

@@ -8,19 +8,19 @@
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Duration, Effect } from "effect"
 import type { Channel } from "rabbitmq-client"
-import * as Consumption from "../Consumption.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
 import type { ConsumerOptions } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import { matcher, pattern } from "../Subjects.ts"
 import type { RabbitConnection } from "./RabbitConnection.ts"
-import { attempt } from "./RabbitErrors.ts"
+import { rabbitRequest } from "./RabbitErrors.ts"
 import type { Lock } from "./RabbitLock.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
-import { consumerQueue, exchanges, queues, source } from "./RabbitNames.ts"
+import { consumerQueue, exchanges, queues, bindingOf } from "./RabbitNames.ts"
 import type { RabbitOptions } from "./RabbitOptions.ts"
 import * as RabbitSchema from "./RabbitSchema.ts"
 
-const quorum = {
+const quorumArguments = {
   "x-queue-type": "quorum",
   // A full queue refuses, so that the publisher learns of it; nothing stored is thrown away for something new.
   "x-overflow": "reject-publish",
@@ -36,7 +36,7 @@ const declareExchanges = async (channel: Channel) => {
     const held = { "alternate-exchange": exchanges.unrouted }
     await channel.exchangeDeclare({ exchange, type: "topic", durable: true, arguments: held })
   }
-  for (const exchange of [exchanges.dead, exchanges.live, exchanges.delay, exchanges.back]) {
+  for (const exchange of [exchanges.dead, exchanges.ephemeral, exchanges.delay, exchanges.redelivery]) {
     await channel.exchangeDeclare({ exchange, type: "topic", durable: true })
   }
 }
@@ -46,7 +46,7 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
   const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
   const quarter = Math.ceil(maxBytes / 4)
   const numbered = yield* RabbitSchema.ensure(connection)
-  yield* connection.once("exchanges", declareExchanges)
+  yield* connection.withChannel("exchanges", declareExchanges)
   const stores = [
     {
       queue: queues.unrouted,
@@ -58,8 +58,8 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
     { queue: queues.dead, exchange: exchanges.dead, key: "#", more: { "x-max-length-bytes": quarter } },
   ]
   for (const { queue, exchange, key, more } of stores) {
-    yield* connection.once(`queue ${queue}`, async (channel) => {
-      await channel.queueDeclare({ queue, durable: true, arguments: { ...quorum, ...more } })
+    yield* connection.withChannel(`queue ${queue}`, async (channel) => {
+      await channel.queueDeclare({ queue, durable: true, arguments: { ...quorumArguments, ...more } })
       await channel.queueBind({ queue, exchange, routingKey: key })
     })
   }
@@ -70,7 +70,7 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
   ]
 })
 
-type Wanted = Pick<ConsumerOptions, "name" | "from">
+type ConsumerDeclaration = Pick<ConsumerOptions, "name" | "from">
 
 /**
  * Makes or checks the queues of these consumers and binds them; one line each. What was held for them goes to all of them
@@ -78,37 +78,41 @@ type Wanted = Pick<ConsumerOptions, "name" | "from">
  */
 export const ensureConsumers = Effect.fnUntraced(function* (
   connection: RabbitConnection,
-  collector: Lock,
+  collectorLock: Lock,
   options: RabbitOptions,
-  wanted: ReadonlyArray<Wanted>,
+  wanted: ReadonlyArray<ConsumerDeclaration>,
 ) {
   const [all, some] = [
     wanted.filter(({ from }) => from === "all-events"),
     wanted.filter(({ from }) => from !== "all-events"),
   ]
   const readers = yield* Effect.forEach([...some, ...all], (consumer) => ensureQueue(connection, options, consumer))
-  if (readers.length > 0) yield* collector(collect(connection, readers))
+  if (readers.length > 0) yield* collectorLock(collectUnrouted(connection, readers))
   return readers.map(
-    ({ from, name, taken }) =>
-      `consumer ${name} on ${from}: ready${taken === 0 ? "" : `, took ${taken} that waited for it`}`,
+    ({ from, name, moved }) =>
+      `consumer ${name} on ${from}: ready${moved === 0 ? "" : `, took ${moved} that waited for it`}`,
   )
 })
 
-interface Reader {
+interface BoundConsumer {
   readonly name: string
   readonly from: string
   readonly queue: string
-  readonly wants: (subject: string) => boolean
-  taken: number
+  readonly matches: (subject: string) => boolean
+  moved: number
 }
 
-const ensureQueue = Effect.fnUntraced(function* (connection: RabbitConnection, options: RabbitOptions, wanted: Wanted) {
-  yield* Consumption.checkName(wanted)
+const ensureQueue = Effect.fnUntraced(function* (
+  connection: RabbitConnection,
+  options: RabbitOptions,
+  wanted: ConsumerDeclaration,
+) {
+  yield* ConsumerLoop.checkName(wanted)
   const queue = consumerQueue(wanted.name)
   const from = pattern(wanted.from)
-  const { exchange, key } = source(wanted.from)
+  const { exchange, key } = bindingOf(wanted.from)
   const args = {
-    ...quorum,
+    ...quorumArguments,
     "x-max-length-bytes": options.maxBytes ?? Limits.defaults.maxBytes,
     "x-dead-letter-exchange": exchanges.parked,
     "x-dead-letter-strategy": "at-least-once",
@@ -116,9 +120,9 @@ const ensureQueue = Effect.fnUntraced(function* (connection: RabbitConnection, o
     "x-dead-letter-routing-key": from,
   }
   yield* connection
-    .once(`queue ${queue}`, async (channel) => {
+    .withChannel(`queue ${queue}`, async (channel) => {
       await channel.queueDeclare({ queue, durable: true, arguments: args })
-      await channel.queueBind({ queue, exchange: exchanges.back, routingKey: `*.${wanted.name}` })
+      await channel.queueBind({ queue, exchange: exchanges.redelivery, routingKey: `*.${wanted.name}` })
       await channel.queueBind({ queue, exchange, routingKey: key })
     })
     .pipe(
@@ -132,7 +136,7 @@ const ensureQueue = Effect.fnUntraced(function* (connection: RabbitConnection, o
             })
       }),
     )
-  const reader: Reader = { name: wanted.name, from, queue, wants: matcher(from), taken: 0 }
+  const reader: BoundConsumer = { name: wanted.name, from, queue, matches: matcher(from), moved: 0 }
   return reader
 })
 
@@ -140,15 +144,18 @@ const ensureQueue = Effect.fnUntraced(function* (connection: RabbitConnection, o
  * Moves what was held into the queues that read it: there first, then gone here. One at a time: what this one has in hand
  * for others is not there for those who look meanwhile, and nobody would look again.
  */
-const collect = Effect.fnUntraced(function* (connection: RabbitConnection, readers: ReadonlyArray<Reader>) {
+const collectUnrouted = Effect.fnUntraced(function* (
+  connection: RabbitConnection,
+  readers: ReadonlyArray<BoundConsumer>,
+) {
   const resource = `queue ${queues.unrouted}`
   const channel = yield* connection.channel()
-  const count = attempt(resource, () => channel.queueDeclare({ queue: queues.unrouted, passive: true }))
+  const count = rabbitRequest(resource, () => channel.queueDeclare({ queue: queues.unrouted, passive: true }))
   let { messageCount: left } = yield* count
   if (left === 0) return
-  yield* attempt(resource, () => channel.confirmSelect())
+  yield* rabbitRequest(resource, () => channel.confirmSelect())
   while (left > 0) {
-    const seen = yield* attempt(resource, () => collectSome(channel, readers, Math.min(left, atOnce)))
+    const seen = yield* rabbitRequest(resource, () => moveUnrouted(channel, readers, Math.min(left, maxBatch)))
     if (seen === 0) break
     left -= seen
   }
@@ -158,10 +165,10 @@ const collect = Effect.fnUntraced(function* (connection: RabbitConnection, reade
 })
 
 /** A broker moves several thousand a second; each of these steps has 10 s. */
-const atOnce = 500
+const maxBatch = 500
 
 /** What nobody of them wants stays unacknowledged, so that the next look is behind it. Answers how many it saw. */
-const collectSome = async (channel: Channel, readers: ReadonlyArray<Reader>, max: number): Promise<number> => {
+const moveUnrouted = async (channel: Channel, readers: ReadonlyArray<BoundConsumer>, max: number): Promise<number> => {
   const stored: Array<Promise<unknown>> = []
   const moved: Array<number> = []
   let seen = 0
@@ -170,13 +177,13 @@ const collectSome = async (channel: Channel, readers: ReadonlyArray<Reader>, max
     if (message === undefined) break
     const { subject } = RabbitMessage.stored(message, Date.now())
     const envelope = RabbitMessage.forwarded(message, Date.now(), 0, 0)
-    const found = readers.filter(({ wants }) => wants(subject))
+    const found = readers.filter(({ matches }) => matches(subject))
     for (const reader of found) {
       const copy = channel.basicPublish({ ...envelope, routingKey: reader.queue }, message.body)
       // Waited for below; a refusal may come before that.
       copy.catch(() => {})
       stored.push(copy)
-      reader.taken++
+      reader.moved++
     }
     if (found.length > 0) moved.push(message.deliveryTag)
   }

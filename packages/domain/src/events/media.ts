@@ -1,17 +1,17 @@
 /** Payloads of `media.*`. */
 import { Schema } from "effect"
 import { MediaId, UserId } from "../Ids.ts"
-import { Count, Maybe, Metadata, ObjectPath, PhpObject, Timestamp } from "../Wire.ts"
+import { NonNegativeIntFromJson, optionalNullable, Metadata, ObjectPath, PhpObject, Timestamp } from "../JsonCodecs.ts"
 import { Failure } from "./failure.ts"
 
 export const MediaUploaded = Schema.Struct({
   media_id: MediaId,
   user_id: UserId,
   file_path: ObjectPath,
-  content_type: Maybe(Schema.String),
+  content_type: optionalNullable(Schema.String),
   /** Bytes. */
-  file_size: Maybe(Count),
-  metadata: Maybe(Metadata),
+  file_size: optionalNullable(NonNegativeIntFromJson),
+  metadata: optionalNullable(Metadata),
 })
 
 export const MediaStage = Schema.Literals(["queued", "downloading", "probing", "transcoding", "publishing"])
@@ -28,7 +28,7 @@ export const PlaybackUrls = Schema.Struct({
   /** The HLS master playlist. */
   hls: Schema.String,
   /** The DASH manifest. */
-  dash: Maybe(Schema.String),
+  dash: optionalNullable(Schema.String),
   /** One file per rung, where configured: `{"720p": url}`. */
   mp4: PhpObject(Schema.Record(Schema.String, Schema.String)),
 })
@@ -45,14 +45,14 @@ export const MediaReady = Schema.Struct({
   playback_urls: PlaybackUrls,
   thumbnail_urls: Schema.Array(Schema.String),
   /** A picture to show before playback. */
-  poster_url: Maybe(Schema.String),
+  poster_url: optionalNullable(Schema.String),
   /** WebVTT whose cues name regions of sprites. */
-  storyboard_url: Maybe(Schema.String),
+  storyboard_url: optionalNullable(Schema.String),
   /** Seconds. */
   duration: Schema.Finite,
   /** Of the largest rung, in pixels. */
-  width: Maybe(Schema.Int),
-  height: Maybe(Schema.Int),
+  width: optionalNullable(Schema.Int),
+  height: optionalNullable(Schema.Int),
   /** Those really made, largest first: `["1080p", "720p"]`. */
   resolutions: Schema.Array(Schema.String),
   metadata: Metadata,

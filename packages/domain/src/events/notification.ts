@@ -1,8 +1,8 @@
 /** Payloads of `notification.*` and `device.*`. */
 import { Schema } from "effect"
-import { derivedId } from "../Causation.ts"
+import { deriveId } from "../DeterministicId.ts"
 import { NotificationId, UserId } from "../Ids.ts"
-import { Maybe, Metadata, ObjectPath, PhpObject, Timestamp } from "../Wire.ts"
+import { optionalNullable, Metadata, ObjectPath, PhpObject, Timestamp } from "../JsonCodecs.ts"
 import { Failure } from "./failure.ts"
 
 export const NotificationType = Schema.Literals(["push", "email"])
@@ -23,8 +23,8 @@ export type Recipient = typeof Recipient.Type
 /** An e-mail's attachment: an object of the object storage. */
 export const AttachmentRequest = Schema.Struct({
   file_path: ObjectPath,
-  filename: Maybe(Schema.String),
-  content_type: Maybe(Schema.String),
+  filename: optionalNullable(Schema.String),
+  content_type: optionalNullable(Schema.String),
 })
 
 export const NotificationRequested = Schema.Struct({
@@ -32,32 +32,32 @@ export const NotificationRequested = Schema.Struct({
   notification_type: NotificationType,
   title: Schema.String,
   body: Schema.String,
-  data: Maybe(Metadata),
+  data: optionalNullable(Metadata),
   /** Without recipients: `data.email`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. */
-  recipients: Maybe(Schema.Array(Recipient)),
-  idempotency_key: Maybe(Schema.String),
-  expires_at: Maybe(Timestamp),
-  collapse_key: Maybe(Schema.String),
-  template: Maybe(Schema.String),
-  context: Maybe(PhpObject(Schema.Record(Schema.String, Schema.Json))),
+  recipients: optionalNullable(Schema.Array(Recipient)),
+  idempotency_key: optionalNullable(Schema.String),
+  expires_at: optionalNullable(Timestamp),
+  collapse_key: optionalNullable(Schema.String),
+  template: optionalNullable(Schema.String),
+  context: optionalNullable(PhpObject(Schema.Record(Schema.String, Schema.Json))),
   /** E-mail only. */
-  attachments: Maybe(Schema.Array(AttachmentRequest)),
+  attachments: optionalNullable(Schema.Array(AttachmentRequest)),
   /** E-mail only: what a reader can unsubscribe from, for example `newsletter`; without it no unsubscribe link. */
-  category: Maybe(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
+  category: optionalNullable(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
 })
 
 /** An empty key is what a form or a database has where none was given: it must not make all requests one. */
-export const isGiven = (key: string | undefined): key is string => key !== undefined && key !== ""
+export const isNonEmptyKey = (key: string | undefined): key is string => key !== undefined && key !== ""
 
-interface Request {
+interface NotificationRequest {
   readonly event_id: string
   readonly source: string
   readonly payload: { readonly idempotency_key?: string | undefined }
 }
 
 /** The publisher's key names the notification where there is one, so that a second request finds the first. */
-export const notificationIdOf = ({ event_id, payload, source }: Request): string =>
-  isGiven(payload.idempotency_key) ? derivedId("notification", source, payload.idempotency_key) : event_id
+export const notificationIdOf = ({ event_id, payload, source }: NotificationRequest): string =>
+  isNonEmptyKey(payload.idempotency_key) ? deriveId("notification", source, payload.idempotency_key) : event_id
 
 export const DeliveryStatus = Schema.Literals([
   "sent",
@@ -75,34 +75,34 @@ export const DeliverySummary = Schema.Struct({
   channel: Schema.String,
   provider: Schema.String,
   status: DeliveryStatus,
-  provider_id: Maybe(Schema.String),
-  reason: Maybe(Schema.String),
+  provider_id: optionalNullable(Schema.String),
+  reason: optionalNullable(Schema.String),
 })
 export type DeliverySummary = typeof DeliverySummary.Type
 
-const about = { user_id: UserId, notification_id: NotificationId, notification_type: NotificationType }
+const commonFields = { user_id: UserId, notification_id: NotificationId, notification_type: NotificationType }
 
 export const NotificationSent = Schema.Struct({
-  ...about,
+  ...commonFields,
   sent_at: Timestamp,
   deliveries: Schema.Array(DeliverySummary),
 })
 
 export const NotificationFailed = Schema.Struct({
-  ...about,
+  ...commonFields,
   error: Failure,
   failed_at: Timestamp,
   deliveries: Schema.Array(DeliverySummary),
 })
 
 export const NotificationDelivered = Schema.Struct({
-  ...about,
+  ...commonFields,
   delivered_at: Timestamp,
   deliveries: Schema.Array(DeliverySummary),
 })
 
 export const NotificationBounced = Schema.Struct({
-  ...about,
+  ...commonFields,
   bounced_at: Timestamp,
   deliveries: Schema.Array(DeliverySummary),
 })
@@ -114,5 +114,5 @@ export const DeviceTokenInvalid = Schema.Struct({
   token_hash: Schema.String,
   reason: Schema.String,
   /** Where the provider says it: a token that was registered later is a new one. */
-  invalid_since: Maybe(Timestamp),
+  invalid_since: optionalNullable(Timestamp),
 })

@@ -1,7 +1,7 @@
 /** Payloads of what the realtime server publishes, and of moderation's answer to it. */
 import { Schema } from "effect"
 import { RoomId, StreamId, UserId } from "../Ids.ts"
-import { Maybe, Timestamp } from "../Wire.ts"
+import { optionalNullable, Timestamp } from "../JsonCodecs.ts"
 
 export const ChatMessage = Schema.Struct({
   message_id: Schema.String,
@@ -23,8 +23,8 @@ export const ModerationFlagged = Schema.Struct({
   target: Schema.Struct({
     kind: Schema.Literals(["chat", "comment"]),
     id: Schema.String,
-    room_id: Maybe(RoomId),
-    stream_id: Maybe(StreamId),
+    room_id: optionalNullable(RoomId),
+    stream_id: optionalNullable(StreamId),
     user_id: UserId,
   }),
   reasons: Schema.Array(Schema.String),

@@ -1,7 +1,7 @@
 /** Payloads of `transcription.*`. */
 import { Schema } from "effect"
 import { MediaId, UserId } from "../Ids.ts"
-import { Count, Maybe, ObjectPath, Timestamp } from "../Wire.ts"
+import { NonNegativeIntFromJson, optionalNullable, ObjectPath, Timestamp } from "../JsonCodecs.ts"
 import { Failure } from "./failure.ts"
 
 export const TranscriptionRequested = Schema.Struct({
@@ -9,7 +9,7 @@ export const TranscriptionRequested = Schema.Struct({
   user_id: UserId,
   source_file_path: ObjectPath,
   /** BCP 47; absent: found by listening. */
-  language: Maybe(Schema.String),
+  language: optionalNullable(Schema.String),
 })
 
 export const TranscriptionComplete = Schema.Struct({
@@ -23,7 +23,7 @@ export const TranscriptionComplete = Schema.Struct({
   /** `draft`: made by an engine that proves the pipeline but is not fit to be shown unedited. */
   quality: Schema.String,
   engine: Schema.String,
-  word_count: Count,
+  word_count: NonNegativeIntFromJson,
 })
 
 export const TranscriptionFailed = Schema.Struct({

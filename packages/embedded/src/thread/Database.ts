@@ -2,7 +2,7 @@
  * The SQLite file as the engine holds it: exclusively, with a write-ahead log that reaches the disk at every commit.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite"
-import type { Fault } from "../Protocol.ts"
+import type { EngineFailure } from "../Protocol.ts"
 import type { EngineDatabase, SqlValue } from "../Operations.ts"
 
 export interface Database extends EngineDatabase {
@@ -12,10 +12,10 @@ export interface Database extends EngineDatabase {
   readonly close: () => void
 }
 
-export const open = (path: string, patience: number): Database => {
+export const open = (path: string, busyTimeout: number): Database => {
   const sqlite = new DatabaseSync(path)
   try {
-    sqlite.exec(`PRAGMA busy_timeout = ${patience}`)
+    sqlite.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
     // Exclusive before the first access: the log then needs no shared memory, and the lock stays until this process ends.
     sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
     sqlite.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768")
@@ -44,7 +44,7 @@ export const open = (path: string, patience: number): Database => {
     },
     run: (sql, ...parameters) => {
       const written = statement(sql).run(...parameters)
-      return { changes: Number(written.changes), lastRow: Number(written.lastInsertRowid) }
+      return { changes: Number(written.changes), lastInsertRowid: Number(written.lastInsertRowid) }
     },
     // The row's shape is what the statement selects, which only its author can say.
     get: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
@@ -68,7 +68,7 @@ const primaryCode = (cause: unknown): number | undefined =>
 export const isBusy = (cause: unknown): boolean => [5, 6].includes(primaryCode(cause) ?? 0)
 
 /** Which decision an exception calls for, by SQLite's primary result code. */
-export const fault = (cause: unknown): Fault => {
+export const engineFailureFrom = (cause: unknown): EngineFailure => {
   const message = cause instanceof Error ? cause.message : String(cause)
   switch (primaryCode(cause)) {
     case 13: // SQLITE_FULL

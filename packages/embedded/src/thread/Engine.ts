@@ -6,14 +6,14 @@
  * - Notices leave after the commit, before the answers of the same batch.
  */
 import type { OperationContext, OperationsModule } from "../Operations.ts"
-import type { Fault, Reply, Request } from "../Protocol.ts"
-import { type Database, fault } from "./Database.ts"
-import type { Interests } from "./Interests.ts"
+import type { EngineFailure, Reply, Request } from "../Protocol.ts"
+import { type Database, engineFailureFrom } from "./Database.ts"
+import type { Subscriptions } from "./Subscriptions.ts"
 
 /** Somebody who calls: the process that owns the thread, or one on the socket. */
 export interface Peer {
   readonly send: (batch: ReadonlyArray<Reply>) => void
-  readonly interests: Interests
+  readonly subscriptions: Subscriptions
 }
 
 interface Loaded {
@@ -24,8 +24,8 @@ interface Loaded {
 const maxBatch = 4096
 
 /** Where the way to the disk is long, the next batch waits for those who are just being answered: one way less to go. */
-const slowCommit = 4
-const commitDelay = 2
+const slowCommitMillis = 4
+const batchDelayMillis = 2
 
 export class Engine {
   private readonly db: Database
@@ -33,8 +33,8 @@ export class Engine {
   private readonly loading = new Map<string, Promise<Loaded>>()
   private readonly peers = new Set<Peer>()
   private queue: Array<{ readonly peer: Peer; readonly request: Request }> = []
-  private notices: Array<readonly [module: string, topic: string, data: unknown]> = []
-  private readonly woken = new Set<string>()
+  private pendingNotifications: Array<readonly [module: string, topic: string, data: unknown]> = []
+  private readonly wokenAddresses = new Set<string>()
   private scheduled = false
   /** How long the last commit took. */
   private commitMillis = 0
@@ -77,7 +77,7 @@ export class Engine {
       if (this.queue.length > 0) this.runBatch()
       if (this.queue.length > 0) this.schedule()
     }
-    if (this.commitMillis > slowCommit) setTimeout(run, commitDelay)
+    if (this.commitMillis > slowCommitMillis) setTimeout(run, batchDelayMillis)
     else setImmediate(run)
   }
 
@@ -89,18 +89,18 @@ export class Engine {
       if (list === undefined) answers.set(peer, [reply])
       else list.push(reply)
     }
-    const calls = batch.filter(({ peer, request }) => request[1] !== "" || this.control(peer, request, answer))
+    const calls = batch.filter(({ peer, request }) => request[1] !== "" || this.handleControl(peer, request, answer))
     const together = this.transaction(() => calls.map(({ request }) => this.call(request)))
     calls.forEach(({ peer, request }, index) => {
       const result = together.ok ? ok(together.value[index]) : this.transaction(() => this.call(request))
       answer(peer, result.ok ? [request[0], true, result.value] : [request[0], false, result.fault])
     })
-    this.flushNotices(answer)
+    this.flushNotifications(answer)
     for (const [peer, replies] of answers) peer.send(replies)
   }
 
   private transaction<A>(body: () => A): Result<A> {
-    const before = this.notices.length
+    const before = this.pendingNotifications.length
     try {
       this.db.begin()
       const value = body()
@@ -109,19 +109,19 @@ export class Engine {
       this.commitMillis = performance.now() - from
       return ok(value)
     } catch (cause) {
-      this.notices.length = before
-      this.woken.clear()
-      return { ok: false, fault: this.rollback() ?? fault(cause) }
+      this.pendingNotifications.length = before
+      this.wokenAddresses.clear()
+      return { ok: false, fault: this.rollback() ?? engineFailureFrom(cause) }
     }
   }
 
   /** SQLite may have rolled back by itself, so a refusal here is no news. */
-  private rollback(): Fault | undefined {
+  private rollback(): EngineFailure | undefined {
     try {
       this.db.exec("ROLLBACK")
       return undefined
     } catch (cause) {
-      const own = fault(cause)
+      const own = engineFailureFrom(cause)
       return own.kind === "defect" ? undefined : own
     }
   }
@@ -136,7 +136,11 @@ export class Engine {
   }
 
   /** The engine's own operations; true when the request is none of them. */
-  private control(peer: Peer, [id, , operation, args]: Request, answer: (peer: Peer, reply: Reply) => void): boolean {
+  private handleControl(
+    peer: Peer,
+    [id, , operation, args]: Request,
+    answer: (peer: Peer, reply: Reply) => void,
+  ): boolean {
     const { name, url, options, exact } = args as {
       readonly name: string
       readonly exact?: boolean
@@ -145,17 +149,17 @@ export class Engine {
     }
     switch (operation) {
       case "listen":
-        peer.interests.add(name, exact === true)
+        peer.subscriptions.add(name, exact === true)
         answer(peer, [id, true, undefined])
         return false
       case "unlisten":
-        peer.interests.remove(name, exact === true)
+        peer.subscriptions.remove(name, exact === true)
         answer(peer, [id, true, undefined])
         return false
       case "register":
         this.load(name, url, options).then(
           () => peer.send([[id, true, undefined]]),
-          (cause: unknown) => peer.send([[id, false, isFault(cause) ? cause : fault(cause)]]),
+          (cause: unknown) => peer.send([[id, false, isEngineFailure(cause) ? cause : engineFailureFrom(cause)]]),
         )
         return false
       default:
@@ -185,7 +189,7 @@ export class Engine {
     )
     const version = row?.version ?? 0
     if (version > migrations.length) {
-      const newer: Fault = {
+      const newer: EngineFailure = {
         kind: "configuration",
         message: `The data folder was written by a newer version of armoricore (${name} ${version}, known are ${migrations.length}); update armoricore, or choose another ARMORICORE_DATA_DIR`,
       }
@@ -205,27 +209,27 @@ export class Engine {
   private context(name: string, options: Loaded["context"]["options"]): OperationContext {
     return {
       options,
-      wants: (topic) => {
-        for (const { interests } of this.peers) if (interests.wants(`${name}/${topic}`)) return true
+      hasSubscribers: (topic) => {
+        for (const { subscriptions } of this.peers) if (subscriptions.matches(`${name}/${topic}`)) return true
         return false
       },
       emit: (topic, data) => {
         // A bare wake-up says no more when it is said twice in one transaction.
         const address = `${name}/${topic}`
-        if (data === undefined && this.woken.has(address)) return
-        if (data === undefined) this.woken.add(address)
-        this.notices.push([name, topic, data])
+        if (data === undefined && this.wokenAddresses.has(address)) return
+        if (data === undefined) this.wokenAddresses.add(address)
+        this.pendingNotifications.push([name, topic, data])
       },
     }
   }
 
-  private flushNotices(answer: (peer: Peer, reply: Reply) => void): void {
-    const notices = this.notices
-    this.notices = []
-    this.woken.clear()
-    for (const [module, topic, data] of notices) {
+  private flushNotifications(answer: (peer: Peer, reply: Reply) => void): void {
+    const notifications = this.pendingNotifications
+    this.pendingNotifications = []
+    this.wokenAddresses.clear()
+    for (const [module, topic, data] of notifications) {
       const address = `${module}/${topic}`
-      for (const peer of this.peers) if (peer.interests.wants(address)) answer(peer, [0, module, topic, data])
+      for (const peer of this.peers) if (peer.subscriptions.matches(address)) answer(peer, [0, module, topic, data])
     }
   }
 
@@ -237,11 +241,12 @@ export class Engine {
       // The thread has no logger; standard error reaches whoever runs the program.
       if (!result.ok) process.stderr.write(`armoricore: sweeping ${name} failed: ${result.fault.message}\n`)
     }
-    this.flushNotices((peer, reply) => peer.send([reply]))
+    this.flushNotifications((peer, reply) => peer.send([reply]))
   }
 }
 
-type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly fault: Fault }
+type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly fault: EngineFailure }
 const ok = <A>(value: A): { readonly ok: true; readonly value: A } => ({ ok: true, value })
 
-const isFault = (cause: unknown): cause is Fault => typeof cause === "object" && cause !== null && "kind" in cause
+const isEngineFailure = (cause: unknown): cause is EngineFailure =>
+  typeof cause === "object" && cause !== null && "kind" in cause

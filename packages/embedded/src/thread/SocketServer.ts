@@ -3,14 +3,14 @@ import { chmodSync } from "node:fs"
 import { type Socket, createServer } from "node:net"
 import { type Reply, type Request, decoder, encode } from "../Protocol.ts"
 import type { Engine, Peer } from "./Engine.ts"
-import { Interests } from "./Interests.ts"
+import { Subscriptions } from "./Subscriptions.ts"
 
 /** A peer that does not read what it asked for is cut off before it fills this process's memory. */
-const maxUnread = 64 * 1024 * 1024
+const maxBufferedBytes = 64 * 1024 * 1024
 
 export interface SocketServer {
   /** From now on nobody new is let in, and the socket's file is gone. Those who are there stay. */
-  readonly shut: () => void
+  readonly stopAccepting: () => void
   /** After `shut`: returns when everybody is gone. */
   readonly close: () => Promise<void>
 }
@@ -19,9 +19,9 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     const peer: Peer = {
-      interests: new Interests(),
+      subscriptions: new Subscriptions(),
       send: (batch: ReadonlyArray<Reply>) => {
-        if (socket.writableLength > maxUnread) socket.destroy()
+        if (socket.writableLength > maxBufferedBytes) socket.destroy()
         else socket.write(encode(batch))
       },
     }
@@ -44,7 +44,7 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
       chmodSync(path, 0o600)
       const closed = new Promise<void>((done) => server.once("close", done))
       resolve({
-        shut: () => void server.close(),
+        stopAccepting: () => void server.close(),
         close: () => {
           for (const socket of sockets) socket.end()
           return closed

@@ -1,8 +1,8 @@
 /** The history in the embedded engine: durable in the data folder, shared by the processes that share the folder. */
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
 import { Clock, Duration, Effect, Layer, Stream } from "effect"
-import { Followers } from "../Followers.ts"
-import { type Added, check, History } from "../History.ts"
+import { Subscribers } from "../Subscribers.ts"
+import { type AppendNotification, check, History } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import type { operations } from "./HistoryOperations.ts"
 
@@ -17,11 +17,11 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
         url: new URL(`./HistoryOperations${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
         options: { maxAge: Duration.toMillis(maxAge), maxPerRoom },
       })
-      const followers = new Followers()
+      const subscribers = new Subscribers()
       // Ends with the layer.
       yield* Effect.forkScoped(
-        Stream.runForEach(Stream.drop(engine.connections, 1), (connected) =>
-          connected ? Effect.sync(() => followers.gap()) : Effect.void,
+        Stream.runForEach(Stream.drop(engine.connectedChanges, 1), (connected) =>
+          connected ? Effect.sync(() => subscribers.notifyGap()) : Effect.void,
         ),
       )
       return {
@@ -38,11 +38,13 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
           const { rows, complete } = yield* history.call("read", { room, since, limit, now })
           return { items: rows, complete }
         }),
-        follow: Effect.fnUntraced(function* (room, onAdded, onGap) {
+        subscribe: Effect.fnUntraced(function* (room, onAppend, onGap) {
           yield* check(room)
-          yield* followers.add(room, () => {}, onGap)
+          yield* subscribers.add(room, () => {}, onGap)
           // What `append` of the operations module emits.
-          yield* history.notices(`added/${room}`, (_, added) => onAdded(added as Added), { exact: true })
+          yield* history.subscribe(`added/${room}`, (_, added) => onAppend(added as AppendNotification), {
+            exact: true,
+          })
         }),
         remove: (room, id) => Effect.andThen(check(room, id), history.call("remove", { room, id })),
         setup: Effect.succeed([`history: embedded, in ${engine.folder}`]),

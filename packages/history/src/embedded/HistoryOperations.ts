@@ -5,9 +5,9 @@
 import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
 
 /** As the port's `Added`; the thread loads nothing more than it needs. */
-interface Added {
+interface AppendNotification {
   readonly item: { readonly seq: number; readonly id: string; readonly body: Uint8Array }
-  readonly previous: number
+  readonly previousSeq: number
 }
 
 export interface Row {
@@ -16,7 +16,7 @@ export interface Row {
   readonly body: Uint8Array
 }
 
-interface Place {
+interface RoomKey {
   readonly room: string
   /** Epoch milliseconds. */
   readonly now: number
@@ -47,7 +47,7 @@ const cutoff = (context: OperationContext, now: number): number => now - (contex
 export const operations = {
   append: (
     db: EngineDatabase,
-    { room, id, body, now }: Place & { readonly id: string; readonly body: Uint8Array },
+    { room, id, body, now }: RoomKey & { readonly id: string; readonly body: Uint8Array },
     context: OperationContext,
   ): { readonly seq: number; readonly body: Uint8Array | null; readonly fresh: boolean } => {
     const known = db.get<{ readonly seq: number; readonly body: Uint8Array | null }>(
@@ -69,13 +69,14 @@ export const operations = {
     db.run("INSERT INTO history_item (room, seq, id, at, body) VALUES (?, ?, ?, ?, ?)", room, seq, id, now, body)
     if (gone > trimmed) db.run("DELETE FROM history_item WHERE room = ? AND seq <= ?", room, gone)
     const topic = `added/${room}`
-    if (context.wants(topic)) context.emit(topic, { item: { seq, id, body }, previous: last } satisfies Added)
+    if (context.hasSubscribers(topic))
+      context.emit(topic, { item: { seq, id, body }, previousSeq: last } satisfies AppendNotification)
     return { seq, body, fresh: true }
   },
 
   read: (
     db: EngineDatabase,
-    { room, since, limit, now }: Place & { readonly since: number; readonly limit: number },
+    { room, since, limit, now }: RoomKey & { readonly since: number; readonly limit: number },
     context: OperationContext,
   ): { readonly rows: ReadonlyArray<Row>; readonly complete: boolean } => {
     const { last, trimmed } = roomOf(db, room)

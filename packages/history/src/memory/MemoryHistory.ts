@@ -3,11 +3,11 @@
  * the time of its first item, so that no later life of the room repeats one.
  */
 import { Clock, Duration, Effect, Layer, Schedule } from "effect"
-import { Followers } from "../Followers.ts"
-import { check, History, type Item } from "../History.ts"
+import { Subscribers } from "../Subscribers.ts"
+import { check, History, type HistoryItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 
-interface Kept {
+interface StoredItem {
   readonly seq: number
   readonly id: string
   readonly at: number
@@ -22,10 +22,10 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
     Effect.gen(function* () {
       const retention = { ...defaults, ...options }
       const rooms = new Map<string, Room>()
-      const followers = new Followers()
+      const subscribers = new Subscribers()
 
       const open = (name: string, now: number): Room => {
-        const room = rooms.get(name) ?? new Room(now * numbersPerMilli, retention)
+        const room = rooms.get(name) ?? new Room(now * seqsPerMilli, retention)
         rooms.set(name, room)
         room.trim(now)
         return room
@@ -47,9 +47,9 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
             const room = open(name, now)
             const known = room.find(id)
             if (known === undefined) {
-              const previous = room.previous
+              const previousSeq = room.lastSeq
               const item = room.add(id, body, now)
-              followers.tell(name, { item, previous })
+              subscribers.publish(name, { item, previousSeq })
               return { _tag: "Kept", item, fresh: true } as const
             }
             const { seq } = known
@@ -64,7 +64,7 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
             room?.trim(now)
             return room === undefined ? { items: [], complete: since === 0 } : room.read(since, limit)
           }),
-        follow: (name, onAdded, onGap) => Effect.andThen(check(name), followers.add(name, onAdded, onGap)),
+        subscribe: (name, onAppend, onGap) => Effect.andThen(check(name), subscribers.add(name, onAppend, onGap)),
         remove: (name, id) =>
           Effect.andThen(
             check(name, id),
@@ -81,7 +81,7 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
   )
 
 /** More items a millisecond than any room gets. */
-const numbersPerMilli = 1000
+const seqsPerMilli = 1000
 
 class Room {
   readonly #retention: Retention
@@ -89,8 +89,8 @@ class Room {
   #last: number
   /** The last number that retention took. */
   #trimmed = 0
-  readonly #ids = new Map<string, Kept>()
-  #items: Array<Kept> = []
+  readonly #ids = new Map<string, StoredItem>()
+  #items: Array<StoredItem> = []
 
   constructor(base: number, retention: Retention) {
     this.#first = base
@@ -103,15 +103,15 @@ class Room {
   }
 
   /** The last number that was given, 0 before the first. */
-  get previous(): number {
+  get lastSeq(): number {
     return this.#last === this.#first ? 0 : this.#last
   }
 
-  find(id: string): Kept | undefined {
+  find(id: string): StoredItem | undefined {
     return this.#ids.get(id)
   }
 
-  add(id: string, body: Uint8Array, at: number): Item {
+  add(id: string, body: Uint8Array, at: number): HistoryItem {
     const kept = { seq: ++this.#last, id, body, at }
     this.#items.push(kept)
     this.#ids.set(id, kept)
@@ -133,7 +133,7 @@ class Room {
   }
 
   read(since: number, limit: number) {
-    const found: Array<Item> = []
+    const found: Array<HistoryItem> = []
     for (let index = this.#items.length - 1; index >= 0; index--) {
       const { seq, id, body } = this.#items[index] ?? { seq: 0, id: "", body: undefined }
       if (seq <= since || found.length > limit) break

@@ -6,17 +6,24 @@
  * at or before `since` is left, everything behind it is too. Where none is left, nothing was dropped if the whole
  * stream still begins at or before `since`. Otherwise nobody knows, and the answer is `complete: false`.
  */
-import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
-import { attempt, attemptOn, failure } from "@armoricore/bus/nats/NatsErrors"
+import { NatsConnection } from "@armoricore/nats/NatsConnection"
+import { natsRequest, streamRequest, errorFrom } from "@armoricore/nats/NatsErrors"
 import { Duration, Effect, Layer, Stream } from "effect"
 import { headers, type Msg, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
-import { Followers } from "../Followers.ts"
-import { type Added, check, History, type Item } from "../History.ts"
+import { Subscribers } from "../Subscribers.ts"
+import { type AppendNotification, check, History, type HistoryItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import * as NatsHistoryConsumer from "./NatsHistoryConsumer.ts"
 import { remake } from "./NatsHistoryRemake.ts"
-import * as NatsReading from "./NatsReading.ts"
-import { addedSubjectOf, ensureStream, isRemoved, streamName, subjectOf, tells } from "./NatsHistoryStream.ts"
+import * as NatsHistoryReader from "./NatsHistoryReader.ts"
+import {
+  republishSubjectOf,
+  ensureStream,
+  isMessageNotFound,
+  streamName,
+  subjectOf,
+  republishes,
+} from "./NatsHistoryStream.ts"
 
 export interface NatsHistoryOptions extends Partial<Retention> {
   /** What the stream may take on the disk, oldest items go first. Default 1 GiB. */
@@ -31,7 +38,7 @@ export interface NatsHistoryOptions extends Partial<Retention> {
   readonly inboxPrefix?: string
 }
 
-interface Nats {
+interface JetStreamHandles {
   readonly client: Client
   readonly js: JetStreamClient
   readonly manager: JetStreamManager
@@ -47,25 +54,25 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       const retention = { ...defaults, ...options }
 
       /** What an id was added with before; undefined where it was removed since. */
-      const known = (nats: Nats, room: string, seq: number) =>
-        Effect.map(NatsReading.one(nats, { seq }), (found): Item | undefined =>
+      const findDuplicate = (nats: JetStreamHandles, room: string, seq: number) =>
+        Effect.map(NatsHistoryReader.getMessage(nats, { seq }), (found): HistoryItem | undefined =>
           found === undefined || found.subject !== subjectOf(room)
             ? undefined
             : { seq, id: found.header.get("Nats-Msg-Id").slice(room.length + 1), body: found.data },
         )
 
       // A stream that tells what is added never stops to.
-      let isTelling = false
-      const checkTelling = Effect.fnUntraced(function* () {
-        if (!isTelling) isTelling = yield* tells((yield* connection.jetstream).manager)
-        return isTelling
+      let isRepublishing = false
+      const checkRepublishing = Effect.fnUntraced(function* () {
+        if (!isRepublishing) isRepublishing = yield* republishes((yield* connection.jetstream).manager)
+        return isRepublishing
       })
 
-      const followers = new Followers()
+      const subscribers = new Subscribers()
       // Ends with the layer.
       yield* Effect.forkScoped(
         Stream.runForEach(Stream.drop(connection.statusChanges, 1), (status) =>
-          status === "connected" ? Effect.sync(() => followers.gap()) : Effect.void,
+          status === "connected" ? Effect.sync(() => subscribers.notifyGap()) : Effect.void,
         ),
       )
 
@@ -75,46 +82,53 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           const nats = yield* connection.jetstream
           const marks = headers()
           marks.set("Nats-Msg-Id", `${room}/${id}`)
-          const stored = yield* attemptOn(resource, () => nats.js.publish(subjectOf(room), body, { headers: marks }))
+          const stored = yield* streamRequest(resource, () =>
+            nats.js.publish(subjectOf(room), body, { headers: marks }),
+          )
           if (!stored.duplicate) return { _tag: "Kept", item: { seq: stored.seq, id, body }, fresh: true } as const
-          const item = yield* known(nats, room, stored.seq)
+          const item = yield* findDuplicate(nats, room, stored.seq)
           return item === undefined ? ({ _tag: "Removed" } as const) : ({ _tag: "Kept", item, fresh: false } as const)
         }),
         read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
           yield* check(room)
           const nats = yield* connection.jetstream
           const from = { seq: 1, next_by_subj: subjectOf(room) }
-          const first = since === 0 ? undefined : yield* NatsReading.one(nats, from)
-          const items = yield* NatsReading.whole(nats, room, Math.max(since + 1, first?.seq ?? 1), limit + 1)
+          const first = since === 0 ? undefined : yield* NatsHistoryReader.getMessage(nats, from)
+          const items = yield* NatsHistoryReader.readConsistent(
+            nats,
+            room,
+            Math.max(since + 1, first?.seq ?? 1),
+            limit + 1,
+          )
           const anchored = first !== undefined && first.seq <= since
           const whole =
-            (anchored && items.length > 0) || (yield* reachesBack(nats, room, since, anchored, retention.maxPerRoom))
+            (anchored && items.length > 0) || (yield* isContiguous(nats, room, since, anchored, retention.maxPerRoom))
           return { items: items.slice(-limit), complete: whole && items.length <= limit }
         }),
-        follow: Effect.fnUntraced(function* (room, onAdded, onGap) {
+        subscribe: Effect.fnUntraced(function* (room, onAppend, onGap) {
           yield* check(room)
           const client = yield* connection.connected
-          yield* followers.add(room, () => {}, onGap)
-          if (!(yield* checkTelling())) {
+          yield* subscribers.add(room, () => {}, onGap)
+          if (!(yield* checkRepublishing())) {
             const { manager } = yield* connection.jetstream
-            return yield* NatsHistoryConsumer.follow({ client, manager }, room, options.inboxPrefix, onAdded)
+            return yield* NatsHistoryConsumer.subscribe({ client, manager }, room, options.inboxPrefix, onAppend)
           }
           yield* Effect.acquireRelease(
             Effect.sync(() =>
-              client.subscribe(addedSubjectOf(room), {
-                callback: (error, message) => (error === null ? onAdded(addedOf(room, message)) : onGap()),
+              client.subscribe(republishSubjectOf(room), {
+                callback: (error, message) => (error === null ? onAppend(toNotification(room, message)) : onGap()),
               }),
             ),
             (subscription) => Effect.sync(() => subscription.unsubscribe()),
           )
           // The server has the subscription once it answers what was sent behind it. One that is away gets it when it is
           // back, and that is told as a gap.
-          if ((yield* connection.status) === "connected") yield* attempt(resource, () => client.flush())
+          if ((yield* connection.status) === "connected") yield* natsRequest(resource, () => client.flush())
         }),
         remove: Effect.fnUntraced(function* (room, id) {
           yield* check(room, id)
           const nats = yield* connection.jetstream
-          const items = yield* NatsReading.latest(nats, room, 1, retention.maxPerRoom)
+          const items = yield* NatsHistoryReader.readLatest(nats, room, 1, retention.maxPerRoom)
           const item = items.find((candidate) => candidate.id === id)
           if (item === undefined) return false
           return yield* Effect.tryPromise({
@@ -122,8 +136,8 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             catch: (cause) => cause,
           }).pipe(
             // Another process was quicker.
-            Effect.catchIf(isRemoved, () => Effect.succeed(false)),
-            Effect.mapError(failure(resource)),
+            Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
+            Effect.mapError(errorFrom(resource)),
           )
         }),
         setup: Effect.flatMap(Effect.all([connection.jetstream, connection.connected]), ([{ manager }, client]) =>
@@ -141,19 +155,19 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
     }),
   )
 
-const addedOf = (room: string, { data, headers: marks }: Msg): Added => ({
+const toNotification = (room: string, { data, headers: marks }: Msg): AppendNotification => ({
   item: {
     seq: Number(marks?.get("Nats-Sequence")),
     id: (marks?.get("Nats-Msg-Id") ?? "").slice(room.length + 1),
     body: data,
   },
-  previous: Number(marks?.get("Nats-Last-Sequence")),
+  previousSeq: Number(marks?.get("Nats-Last-Sequence")),
 })
 
 /** Nothing of this room behind `since` was ever dropped, as far as the stream can tell. */
-const reachesBack = (nats: Nats, room: string, since: number, anchored: boolean, maxPerRoom: number) =>
+const isContiguous = (nats: JetStreamHandles, room: string, since: number, anchored: boolean, maxPerRoom: number) =>
   Effect.map(
-    attempt(resource, () => nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) })),
+    natsRequest(resource, () => nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) })),
     ({ state }) =>
       // A number that the stream never gave comes from a stream that was there before it.
       since <= state.last_seq &&

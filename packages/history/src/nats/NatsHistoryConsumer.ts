@@ -4,8 +4,8 @@
  * lives as long as somebody follows. Its deliveries are counted, so nothing is missed unseen: where one is missing, or the
  * server is silent, another consumer goes on behind the last item.
  */
-import * as NatsDirect from "@armoricore/bus/nats/NatsDirect"
-import { attempt } from "@armoricore/bus/nats/NatsErrors"
+import * as DirectGet from "@armoricore/nats/DirectGet"
+import { natsRequest } from "@armoricore/nats/NatsErrors"
 import { Deferred, Duration, Effect, Schedule } from "effect"
 import {
   AckPolicy,
@@ -16,7 +16,7 @@ import {
   nanos,
   type NatsConnection as Client,
 } from "nats"
-import type { Added } from "../History.ts"
+import type { AppendNotification } from "../History.ts"
 import { streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 const resource = `stream ${streamName}`
@@ -33,13 +33,13 @@ interface Nats {
 }
 
 /** Returns once nothing is missed any more; follows until the scope closes. */
-export const follow = Effect.fnUntraced(function* (
+export const subscribe = Effect.fnUntraced(function* (
   { client, manager }: Nats,
   room: string,
   inboxPrefix: string | undefined,
-  onAdded: (added: Added) => void,
+  onAppend: (added: AppendNotification) => void,
 ) {
-  const before = yield* NatsDirect.get(client, streamName, { last_by_subj: subjectOf(room) })
+  const before = yield* DirectGet.get(client, streamName, { last_by_subj: subjectOf(room) })
   let last = before?.sequence ?? 0
   const opened = yield* Deferred.make<void>()
 
@@ -60,16 +60,16 @@ export const follow = Effect.fnUntraced(function* (
       }
       if (place.delivered !== delivered + 1) return void Deferred.doneUnsafe(broken, Effect.void)
       delivered = place.delivered
-      const previous = last
+      const previousSeq = last
       last = place.seq
       const id = (message.headers?.get("Nats-Msg-Id") ?? "").slice(room.length + 1)
-      onAdded({ item: { seq: last, id, body: message.data }, previous })
+      onAppend({ item: { seq: last, id, body: message.data }, previousSeq })
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => client.subscribe(inbox, { callback: hear })),
       (subscription) => Effect.sync(() => subscription.unsubscribe()),
     )
-    yield* attempt(resource, () =>
+    yield* natsRequest(resource, () =>
       manager.consumers.add(streamName, {
         deliver_subject: inbox,
         filter_subject: subjectOf(room),

@@ -7,7 +7,7 @@
  * later, as whenever the history is away. Only `armoricore setup` does this, so that it happens once.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import { attempt } from "@armoricore/bus/nats/NatsErrors"
+import { natsRequest } from "@armoricore/nats/NatsErrors"
 import { Effect } from "effect"
 import { createInbox, JSONCodec, type NatsConnection, type StreamConfig, type StreamState } from "nats"
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs"
@@ -42,17 +42,17 @@ export const remake = Effect.fnUntraced(function* (
   const resource = `stream ${name}`
   const folder = yield* Effect.sync(() => mkdtempSync(join(tmpdir(), "armoricore-history-")))
   yield* Effect.logInfo(`The ${resource} is made anew; until that is done a copy of it lies in ${folder}`)
-  const manager = yield* attempt(resource, () => client.jetstreamManager())
-  const { config } = yield* attempt(resource, () => manager.streams.info(name))
+  const manager = yield* natsRequest(resource, () => client.jetstreamManager())
+  const { config } = yield* natsRequest(resource, () => manager.streams.info(name))
   const stand = (subjects: ReadonlyArray<string>) =>
-    attempt(resource, () => manager.streams.update(name, { ...config, subjects: [...subjects] }))
+    natsRequest(resource, () => manager.streams.update(name, { ...config, subjects: [...subjects] }))
   yield* stand([aside])
-  const snapshot = yield* attempt(resource, () => save(client, name, folder, inboxPrefix)).pipe(
+  const snapshot = yield* natsRequest(resource, () => save(client, name, folder, inboxPrefix)).pipe(
     // Nothing is lost yet.
     Effect.tapError(() => Effect.ignore(stand(config.subjects))),
     Effect.tapError(() => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))),
   )
-  yield* attempt(resource, async () => {
+  yield* natsRequest(resource, async () => {
     await manager.streams.delete(name)
     await restore(client, name, folder, { ...snapshot, config: { ...snapshot.config, ...wanted } })
   }).pipe(

@@ -1,11 +1,11 @@
 /** The stream of the history, and how an existing one is brought to its settings. Only features of NATS 2.9 are used. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
-import { apiCode, failure, type NatsFailure } from "@armoricore/bus/nats/NatsErrors"
-import { absent, addStream, differences, find, immutable, left, type Manage } from "@armoricore/bus/nats/NatsResource"
+import * as StoreVersion from "@armoricore/domain/StoreVersion"
+import { jetStreamErrorCode, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
+import { missing, addStream, diff, get, immutable, reportDrift, type ManageMode } from "@armoricore/nats/NatsResource"
 import { Duration, Effect } from "effect"
 import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType } from "nats"
-import { idWindow } from "../History.ts"
+import { dedupWindow } from "../History.ts"
 
 export const streamName = "ARMORICORE_HISTORY"
 const prefix = "armoricore-history."
@@ -13,35 +13,36 @@ const prefix = "armoricore-history."
 export const subjectOf = (room: string): string => `${prefix}${room}`
 
 /** Of the layout of subjects and headers in the stream; see `SchemaNumber`. */
-const schema = 1
+const schemaVersion = 1
 
-const addedPrefix = "armoricore-live.history."
+const republishPrefix = "armoricore-live.history."
 
 /** What the server stored is told here, with its number and that of the subject's message before it. */
-export const addedSubjectOf = (room: string): string => `${addedPrefix}${room}`
+export const republishSubjectOf = (room: string): string => `${republishPrefix}${room}`
 
 /** The server refuses what a change of the stream asks for. */
-const unchangeable = 10052
+const updateNotAllowed = 10052
 
 /** No message of this number. */
-export const isRemoved = (cause: unknown): boolean => [10037, 10043, 10057].includes(apiCode(cause) ?? 0)
+export const isMessageNotFound = (cause: unknown): boolean =>
+  [10037, 10043, 10057].includes(jetStreamErrorCode(cause) ?? 0)
 
-export interface StreamLimits {
+export interface StreamOptions {
   readonly maxAge: number
   readonly maxPerRoom: number
   readonly maxBytes: number
   readonly replicas: number
-  readonly manage: Manage
+  readonly manage: ManageMode
   /** How a stream gets settings that the server refuses to change; absent where nobody may make it anew. */
-  readonly remake: ((wanted: object) => Effect.Effect<void, NatsFailure>) | undefined
+  readonly remake: ((wanted: object) => Effect.Effect<void, NatsRequestError>) | undefined
 }
 
 const resource = `stream ${streamName}`
 
 export const ensureStream = Effect.fnUntraced(function* (
   manager: JetStreamManager,
-  limits: StreamLimits,
-): Effect.fn.Return<ReadonlyArray<string>, NatsFailure> {
+  limits: StreamOptions,
+): Effect.fn.Return<ReadonlyArray<string>, NatsRequestError> {
   const settings = {
     name: streamName,
     subjects: [`${prefix}>`],
@@ -52,19 +53,19 @@ export const ensureStream = Effect.fnUntraced(function* (
     max_age: nanos(limits.maxAge),
     max_bytes: limits.maxBytes,
     max_msgs_per_subject: limits.maxPerRoom,
-    duplicate_window: nanos(Math.min(Duration.toMillis(idWindow), limits.maxAge)),
+    duplicate_window: nanos(Math.min(Duration.toMillis(dedupWindow), limits.maxAge)),
     num_replicas: limits.replicas,
     allow_direct: true,
-    republish: { src: `${prefix}>`, dest: `${addedPrefix}>` },
+    republish: { src: `${prefix}>`, dest: `${republishPrefix}>` },
   }
-  const existing = yield* find(resource, () => manager.streams.info(streamName))
+  const existing = yield* get(resource, () => manager.streams.info(streamName))
   const words = existing?.config.description
-  const found = existing === undefined ? schema : SchemaNumber.numberOf(words)
-  const newer = SchemaNumber.newer(`${resource} on NATS`, found, schema)
+  const found = existing === undefined ? schemaVersion : StoreVersion.versionOf(words)
+  const newer = StoreVersion.newerVersionError(`${resource} on NATS`, found, schemaVersion)
   if (newer !== undefined) return yield* newer
-  const wanted = { ...settings, description: SchemaNumber.withNumber(words, schema) }
+  const wanted = { ...settings, description: StoreVersion.withVersion(words, schemaVersion) }
   if (existing === undefined) {
-    if (limits.manage === "verify") return yield* absent(resource)
+    if (limits.manage === "verify") return yield* missing(resource)
     const isOurs = yield* addStream(resource, manager, wanted)
     return isOurs ? [`${resource}: created`] : yield* ensureStream(manager, limits)
   }
@@ -73,9 +74,9 @@ export const ensureStream = Effect.fnUntraced(function* (
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
   // A number that is only not written yet is nothing to warn of.
-  const changed = differences(config, limits.manage === "verify" && found === schema ? settings : wanted)
+  const changed = diff(config, limits.manage === "verify" && found === schemaVersion ? settings : wanted)
   if (changed.length === 0) return [`${resource}: ready`]
-  if (limits.manage === "verify") return [yield* left(resource, changed)]
+  if (limits.manage === "verify") return [yield* reportDrift(resource, changed)]
   const { remake } = limits
   const update = (to: object) =>
     Effect.tryPromise({
@@ -85,10 +86,10 @@ export const ensureStream = Effect.fnUntraced(function* (
   const isTold = yield* update(wanted).pipe(
     Effect.as(true),
     Effect.catchIf(
-      (cause) => changed.includes("republish") && apiCode(cause) === unchangeable,
+      (cause) => changed.includes("republish") && jetStreamErrorCode(cause) === updateNotAllowed,
       () => Effect.succeed(false),
     ),
-    Effect.mapError(failure(resource)),
+    Effect.mapError(errorFrom(resource)),
   )
   if (!isTold && remake === undefined) {
     if (changed.includes("subjects")) {
@@ -99,7 +100,7 @@ export const ensureStream = Effect.fnUntraced(function* (
     }
     // Nodes hear what is added all the same, by asking for it.
     const { republish: _, ...rest } = wanted
-    yield* Effect.mapError(update(rest), failure(resource))
+    yield* Effect.mapError(update(rest), errorFrom(resource))
     yield* Effect.logInfo(
       `The ${resource} was made by an older version, which costs NATS a consumer for each room and node; "armoricore setup" brings it up to date and keeps what it holds`,
     )
@@ -110,8 +111,8 @@ export const ensureStream = Effect.fnUntraced(function* (
 })
 
 /** Whether the stream tells by itself what is added. One that is not there yet will. */
-export const tells = (manager: JetStreamManager) =>
+export const republishes = (manager: JetStreamManager) =>
   Effect.map(
-    find(resource, () => manager.streams.info(streamName)),
+    get(resource, () => manager.streams.info(streamName)),
     (found) => found === undefined || found.config.republish !== undefined,
   )

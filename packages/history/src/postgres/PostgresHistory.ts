@@ -4,15 +4,15 @@
  * keeps its id from coming back.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import * as PostgresSchema from "@armoricore/state/postgres/PostgresSchema"
+import * as PostgresSchema from "@armoricore/postgres/PostgresSchema"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Layer, type Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { check, History, type Item } from "../History.ts"
+import { check, History, type HistoryItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
-import * as PostgresFollowing from "./PostgresFollowing.ts"
+import * as PostgresNotifications from "./PostgresNotifications.ts"
 
-export interface Options extends Partial<Retention> {
+export interface PostgresHistoryOptions extends Partial<Retention> {
   /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
   readonly url: Redacted.Redacted
   /** The authority of the server's certificate (PEM), where the system does not know it. */
@@ -33,11 +33,11 @@ interface Room {
 
 const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
   const sql = yield* PgClient.PgClient
-  const ask = <A>(statement: Effect.Effect<A, SqlError>) => Effect.mapError(statement, toError)
-  const orSql = <A>(statement: Effect.Effect<A, SqlError | ConfigurationError>) =>
-    Effect.catchTag(statement, "SqlError", (error) => Effect.fail(toError(error)))
+  const query = <A>(statement: Effect.Effect<A, SqlError>) => Effect.mapError(statement, errorFrom)
+  const mapSqlErrors = <A>(statement: Effect.Effect<A, SqlError | ConfigurationError>) =>
+    Effect.catchTag(statement, "SqlError", (error) => Effect.fail(errorFrom(error)))
   const cutoff = sql`clock_timestamp() - ${String(Duration.toMillis(maxAge))}::text::float8 * interval '1 millisecond'`
-  const known = (room: string, id: string) =>
+  const findById = (room: string, id: string) =>
     sql<{ readonly seq: string; readonly body: Uint8Array | null }>`
       SELECT seq::text, body FROM armoricore_history_item WHERE room = ${room}::text AND id = ${id}::text`
 
@@ -46,7 +46,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     const [state] = yield* sql<Room>`
       INSERT INTO armoricore_history_room AS r (room, last, trimmed) VALUES (${room}::text, 0, 0)
       ON CONFLICT (room) DO UPDATE SET last = r.last RETURNING last::text, trimmed::text`
-    const [before] = yield* known(room, id)
+    const [before] = yield* findById(room, id)
     if (before !== undefined) return { ...before, fresh: false }
     const seq = Number(state?.last ?? 0) + 1
     const gone = Math.max(Number(state?.trimmed ?? 0), seq - maxPerRoom)
@@ -64,7 +64,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
   })
 
   // Ends with the layer.
-  yield* ask(
+  yield* query(
     sql.withTransaction(
       Effect.andThen(
         sql`
@@ -83,7 +83,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     Effect.forkScoped,
   )
 
-  const following = yield* PostgresFollowing.make(sql, (room, seq) =>
+  const notifications = yield* PostgresNotifications.make(sql, (room, seq) =>
     Effect.map(
       sql<Row>`
         SELECT seq::text, id, body FROM armoricore_history_item
@@ -95,23 +95,23 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
   return History.of({
     append: Effect.fnUntraced(function* (room, id, body) {
       yield* check(room, id, body)
-      const [before] = yield* ask(known(room, id))
+      const [before] = yield* query(findById(room, id))
       const kept =
-        before === undefined ? yield* ask(sql.withTransaction(append(room, id, body))) : { ...before, fresh: false }
+        before === undefined ? yield* query(sql.withTransaction(append(room, id, body))) : { ...before, fresh: false }
       if (kept.body === null) return { _tag: "Removed" } as const
       const item = { seq: Number(kept.seq), id, body: kept.body }
-      if (kept.fresh) yield* following.tell(room, item)
+      if (kept.fresh) yield* notifications.notify(room, item)
       return { _tag: "Kept", item, fresh: kept.fresh } as const
     }),
-    follow: (room, onAdded, onGap) => Effect.andThen(check(room), following.follow(room, onAdded, onGap)),
+    subscribe: (room, onAppend, onGap) => Effect.andThen(check(room), notifications.subscribe(room, onAppend, onGap)),
     read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
       yield* check(room)
-      const found = yield* ask(sql<Row>`
+      const found = yield* query(sql<Row>`
         SELECT seq::text, id, body FROM armoricore_history_item
         WHERE room = ${room}::text AND seq > ${String(since)}::text::bigint AND at > ${cutoff} AND body IS NOT NULL
         ORDER BY armoricore_history_item.seq DESC LIMIT ${String(limit + 1)}::text::bigint`)
       // Looked at afterwards: what was trimmed meanwhile makes the answer incomplete, never wrong.
-      const [state] = yield* ask(sql<Room & { readonly aged: string | null }>`
+      const [state] = yield* query(sql<Room & { readonly aged: string | null }>`
         SELECT last::text, trimmed::text, (
           SELECT MAX(seq)::text FROM armoricore_history_item WHERE room = ${room}::text AND at <= ${cutoff}) AS aged
         FROM armoricore_history_room WHERE room = ${room}::text`)
@@ -124,20 +124,20 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
       Effect.andThen(
         check(room, id),
         Effect.map(
-          ask(sql`
+          query(sql`
             UPDATE armoricore_history_item SET body = NULL
             WHERE room = ${room}::text AND id = ${id}::text AND body IS NOT NULL RETURNING id`),
           (rows) => rows.length > 0,
         ),
       ),
     setup: Effect.gen(function* () {
-      const [found] = yield* ask(sql<{ readonly there: boolean }>`
+      const [found] = yield* query(sql<{ readonly there: boolean }>`
         SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)
       const there = found?.there === true
       // A service without the right to make tables may look whether they are there.
-      const isUnnumbered = (yield* orSql(schemaOf(sql).due)) !== undefined
+      const isUnnumbered = (yield* mapSqlErrors(schemaVersionOf(sql).pendingComment)) !== undefined
       if (!there || isUnnumbered) {
-        yield* orSql(sql.withTransaction(prepare(sql, there)))
+        yield* mapSqlErrors(sql.withTransaction(createOrUpgrade(sql, there)))
       }
       return ["history: in PostgreSQL, tables armoricore_history_room and armoricore_history_item"]
     }),
@@ -145,14 +145,14 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
 })
 
 /** Of the layout of both tables. */
-const schemaOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_history_item", 1)
+const schemaVersionOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_history_item", 1)
 
-const prepare = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
+const createOrUpgrade = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
   // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_history')::bigint)`
   // The owner of the tables need not have the right to make others.
   if (!there) yield* createTables(sql)
-  yield* schemaOf(sql).write
+  yield* schemaVersionOf(sql).write
 })
 
 const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
@@ -168,9 +168,9 @@ const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
   yield* sql`CREATE INDEX IF NOT EXISTS armoricore_history_item_at ON armoricore_history_item (at)`
 })
 
-const toItem = ({ seq, id, body }: Row): Item => ({ seq: Number(seq), id, body })
+const toItem = ({ seq, id, body }: Row): HistoryItem => ({ seq: Number(seq), id, body })
 
-const toError = (error: SqlError): TransientError | ConfigurationError => {
+const errorFrom = (error: SqlError): TransientError | ConfigurationError => {
   const { cause } = error.reason
   const said = cause instanceof Error ? cause.message : error.message
   switch (error.reason._tag) {
@@ -198,7 +198,7 @@ const toError = (error: SqlError): TransientError | ConfigurationError => {
 }
 
 /** Does not wait for the server: an operation fails with `TransientError` while it cannot be reached. */
-export const layer = (options: Options): Layer.Layer<History, TransientError | ConfigurationError> => {
+export const layer = (options: PostgresHistoryOptions): Layer.Layer<History, TransientError | ConfigurationError> => {
   const client = PgClient.make({
     url: options.url,
     ...(options.ca === undefined ? {} : { ssl: { ca: options.ca } }),
@@ -209,6 +209,6 @@ export const layer = (options: Options): Layer.Layer<History, TransientError | C
     idleTimeout: "5 minutes",
   })
   return Layer.effect(History, make({ ...defaults, ...options })).pipe(
-    Layer.provide(PgClient.layerFrom(Effect.mapError(client, toError))),
+    Layer.provide(PgClient.layerFrom(Effect.mapError(client, errorFrom))),
   )
 }

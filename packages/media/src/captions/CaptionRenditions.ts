@@ -17,14 +17,14 @@ export interface CaptionRendition {
 export const playlistName = "stream.m3u8"
 export const fileName = "captions.vtt"
 
-const group = ',SUBTITLES="subs"'
+const subtitlesAttribute = ',SUBTITLES="subs"'
 
 /** The master playlist with exactly these renditions. */
-export const inMaster = (master: string, renditions: ReadonlyArray<CaptionRendition>): string => {
+export const addToMaster = (master: string, renditions: ReadonlyArray<CaptionRendition>): string => {
   const lines = master
     .split("\n")
     .filter((line) => !line.startsWith("#EXT-X-MEDIA:TYPE=SUBTITLES"))
-    .map((line) => line.replace(group, ""))
+    .map((line) => line.replace(subtitlesAttribute, ""))
   if (renditions.length === 0) return lines.join("\n")
   const first = lines.findIndex((line) => line.startsWith("#EXT-X-STREAM-INF:"))
   return [
@@ -34,12 +34,14 @@ export const inMaster = (master: string, renditions: ReadonlyArray<CaptionRendit
         `#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="${title.replaceAll('"', "'")}",LANGUAGE="${language}",AUTOSELECT=${autoselect ? "YES" : "NO"},DEFAULT=NO,FORCED=NO,URI="${folder}/${playlistName}"`,
     ),
     // Every variant names the group, or players drop captions when they change the rate.
-    ...lines.slice(first).map((line) => (line.startsWith("#EXT-X-STREAM-INF:") ? `${line}${group}` : line)),
+    ...lines
+      .slice(first)
+      .map((line) => (line.startsWith("#EXT-X-STREAM-INF:") ? `${line}${subtitlesAttribute}` : line)),
   ].join("\n")
 }
 
 /** The DASH manifest with exactly these renditions. */
-export const inManifest = (manifest: string, renditions: ReadonlyArray<CaptionRendition>): string =>
+export const addToManifest = (manifest: string, renditions: ReadonlyArray<CaptionRendition>): string =>
   manifest
     .split("\n")
     .filter((line) => !line.startsWith('<AdaptationSet id="captions-'))
@@ -47,9 +49,9 @@ export const inManifest = (manifest: string, renditions: ReadonlyArray<CaptionRe
     .join("\n")
 
 const adaptationSet = ({ folder, language, title }: CaptionRendition): string =>
-  `<AdaptationSet id="captions-${language}" contentType="text" mimeType="text/vtt" lang="${language}"><Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/><Label>${escaped(title)}</Label><Representation id="captions-${language}" bandwidth="1000"><BaseURL>${folder}/${fileName}</BaseURL></Representation></AdaptationSet>`
+  `<AdaptationSet id="captions-${language}" contentType="text" mimeType="text/vtt" lang="${language}"><Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/><Label>${escapeXml(title)}</Label><Representation id="captions-${language}" bandwidth="1000"><BaseURL>${folder}/${fileName}</BaseURL></Representation></AdaptationSet>`
 
-const escaped = (text: string): string =>
+const escapeXml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
 /** One segment over the whole length: captions are small, and no cue is cut. */
@@ -67,7 +69,7 @@ export const playlist = (seconds: number): string =>
   ].join("\n")
 
 /** Ties the captions' clock to the stream's: their zero is when the first picture is shown. */
-export const tied = (vtt: string, startSeconds: number): string =>
+export const withTimestampMap = (vtt: string, startSeconds: number): string =>
   vtt.replace(
     /^WEBVTT[^\n]*\n(X-TIMESTAMP-MAP=[^\n]*\n)?/,
     `WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:${Math.round(startSeconds * 90_000)},LOCAL:00:00:00.000\n`,

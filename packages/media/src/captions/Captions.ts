@@ -12,56 +12,56 @@ import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptEntry } from "@armoricore/domain/Transcript"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
-import { transcriptStates } from "@armoricore/state/Transcripts"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, Option, Stream } from "effect"
-import * as MediaPlaylist from "../MediaPlaylist.ts"
+import * as MediaPlaylist from "../packaging/MediaPlaylist.ts"
 import * as CaptionRenditions from "./CaptionRenditions.ts"
 import { presentationStart } from "./PresentationStart.ts"
 
 const masterName = "master.m3u8"
 const manifestName = "manifest.mpd"
-const rounds = 8
+const maxRounds = 8
 
 /** Brings the manifests of a media's published version in line with its transcripts. */
 export const attach = Effect.fn("Captions.attach")(function* (bucket: string, mediaId: string) {
   const media = yield* Collection.make(mediaStates)
   const transcripts = yield* Collection.make(transcriptStates)
-  const look = Effect.gen(function* () {
+  const readStates = Effect.gen(function* () {
     const state = Option.getOrUndefined(yield* media.get(mediaId))?.value
-    const said = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
-    const languages = Object.entries(said?.languages ?? {}).filter(([, { word_count }]) => word_count > 0)
-    return { state, languages, told: JSON.stringify([state?.version?.prefix, languages]) }
+    const transcript = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
+    const languages = Object.entries(transcript?.languages ?? {}).filter(([, { word_count }]) => word_count > 0)
+    return { state, languages, fingerprint: JSON.stringify([state?.version?.prefix, languages]) }
   })
-  let seen = yield* look
-  for (let left = rounds; left > 0; left--) {
+  let seen = yield* readStates
+  for (let roundsLeft = maxRounds; roundsLeft > 0; roundsLeft--) {
     if (seen.state?.version === undefined) return
-    yield* write(bucket, seen.state.version.prefix, seen.state, seen.languages)
-    const now = yield* look
-    if (now.told === seen.told) return
+    yield* writeCaptions(bucket, seen.state.version.prefix, seen.state, seen.languages)
+    const now = yield* readStates
+    if (now.fingerprint === seen.fingerprint) return
     seen = now
   }
   return yield* new TransientError({
     dependency: "state",
-    code: "contended",
+    code: "write_conflict",
     message: `the captions of ${mediaId} changed while they were put into the player`,
   })
 })
 
-const write = Effect.fnUntraced(function* (
+const writeCaptions = Effect.fnUntraced(function* (
   bucket: string,
   prefix: string,
   state: MediaState,
   languages: ReadonlyArray<readonly [language: string, entry: TranscriptEntry]>,
 ) {
-  const master = yield* textOf(bucket, `${prefix}${masterName}`)
+  const master = yield* readText(bucket, `${prefix}${masterName}`)
   // A newer version took its place, or somebody removed it; then there is nothing to show captions in.
   if (master === undefined) return
-  const start = yield* startOf(bucket, prefix, master.text)
+  const start = yield* readPresentationStart(bucket, prefix, master.text)
   const renditions = yield* Effect.forEach(
     languages,
     Effect.fnUntraced(function* ([language, entry]) {
-      const vtt = yield* captionsOf(entry)
+      const vtt = yield* readCaptions(entry)
       if (vtt === undefined) return []
       const draft = entry.quality === "draft"
       // A new transcript has a new folder, so that no cache mixes two.
@@ -70,7 +70,7 @@ const write = Effect.fnUntraced(function* (
       yield* put(
         bucket,
         `${prefix}${folder}/${CaptionRenditions.fileName}`,
-        CaptionRenditions.tied(vtt, start),
+        CaptionRenditions.withTimestampMap(vtt, start),
         "text/vtt; charset=utf-8",
       )
       yield* put(
@@ -83,11 +83,16 @@ const write = Effect.fnUntraced(function* (
     }),
     { concurrency: 4 },
   )
-  yield* rewrite(bucket, `${prefix}${masterName}`, master, CaptionRenditions.inMaster(master.text, renditions.flat()))
-  const manifest = yield* textOf(bucket, `${prefix}${manifestName}`)
+  yield* replaceIfChanged(
+    bucket,
+    `${prefix}${masterName}`,
+    master,
+    CaptionRenditions.addToMaster(master.text, renditions.flat()),
+  )
+  const manifest = yield* readText(bucket, `${prefix}${manifestName}`)
   if (manifest === undefined) return
-  const after = CaptionRenditions.inManifest(manifest.text, renditions.flat())
-  yield* rewrite(bucket, `${prefix}${manifestName}`, manifest, after)
+  const after = CaptionRenditions.addToManifest(manifest.text, renditions.flat())
+  yield* replaceIfChanged(bucket, `${prefix}${manifestName}`, manifest, after)
 })
 
 const titleOf = (language: string, draft: boolean): string => {
@@ -96,38 +101,38 @@ const titleOf = (language: string, draft: boolean): string => {
 }
 
 /** The caption file stands beside the transcript. */
-const captionsOf = Effect.fnUntraced(function* (entry: TranscriptEntry) {
+const readCaptions = Effect.fnUntraced(function* (entry: TranscriptEntry) {
   const [bucket = "", ...key] = entry.transcript_file_path.slice("s3://".length).split("/")
-  return (yield* textOf(bucket, [...key.slice(0, -1), "captions.vtt"].join("/")))?.text
+  return (yield* readText(bucket, [...key.slice(0, -1), "captions.vtt"].join("/")))?.text
 })
 
 /** By the first variant's own first segment. */
-const startOf = Effect.fnUntraced(function* (bucket: string, prefix: string, master: string) {
-  const variant = MediaPlaylist.read(master).segments[0]
+const readPresentationStart = Effect.fnUntraced(function* (bucket: string, prefix: string, master: string) {
+  const variant = MediaPlaylist.parse(master).segments[0]
   if (variant === undefined) return 0
-  const list = yield* textOf(bucket, `${prefix}${variant}`)
-  const { init, segments } = MediaPlaylist.read(list?.text ?? "")
+  const list = yield* readText(bucket, `${prefix}${variant}`)
+  const { init, segments } = MediaPlaylist.parse(list?.text ?? "")
   const folder = `${prefix}${variant.slice(0, variant.lastIndexOf("/") + 1)}`
   const [first] = segments
   if (init === undefined || first === undefined) return 0
   // The boxes that say it stand at the beginning.
-  const initBytes = yield* bytesOf(bucket, `${folder}${init}`)
-  const segmentBytes = yield* bytesOf(bucket, `${folder}${first}`)
+  const initBytes = yield* readHead(bucket, `${folder}${init}`)
+  const segmentBytes = yield* readHead(bucket, `${folder}${first}`)
   if (initBytes === undefined || segmentBytes === undefined) return 0
   return presentationStart(initBytes, segmentBytes) ?? 0
 })
 
-interface Found {
+interface StoredText {
   readonly text: string
   readonly contentType: string
   readonly cacheControl: string | undefined
 }
 
-const textOf = Effect.fnUntraced(function* (bucket: string, key: string) {
+const readText = Effect.fnUntraced(function* (bucket: string, key: string) {
   const storage = yield* ObjectStorage
   return yield* storage.get({ bucket, key }).pipe(
     Effect.flatMap(({ body, info }) =>
-      Effect.map(Stream.mkString(Stream.decodeText(body)), (text): Found => ({
+      Effect.map(Stream.mkString(Stream.decodeText(body)), (text): StoredText => ({
         text,
         contentType: info.contentType,
         cacheControl: info.cacheControl,
@@ -137,7 +142,7 @@ const textOf = Effect.fnUntraced(function* (bucket: string, key: string) {
   )
 })
 
-const bytesOf = Effect.fnUntraced(function* (bucket: string, key: string) {
+const readHead = Effect.fnUntraced(function* (bucket: string, key: string) {
   const storage = yield* ObjectStorage
   return yield* storage.get({ bucket, key }, { start: 0, end: 65_535 }).pipe(
     Effect.flatMap(({ body }) => Stream.runCollect(body)),
@@ -152,7 +157,7 @@ const put = Effect.fnUntraced(function* (bucket: string, key: string, text: stri
   yield* storage.put<never, never>({ bucket, key }, new TextEncoder().encode(text), options)
 })
 
-const rewrite = Effect.fnUntraced(function* (bucket: string, key: string, before: Found, text: string) {
+const replaceIfChanged = Effect.fnUntraced(function* (bucket: string, key: string, before: StoredText, text: string) {
   if (text === before.text) return
   const storage = yield* ObjectStorage
   const { cacheControl, contentType } = before

@@ -10,7 +10,7 @@ export const presentationStart = (init: Uint8Array, segment: Uint8Array): number
   if (mdhd === undefined || tfdt === undefined) return undefined
   const timescale = mdhd.getUint32(mdhd.getUint8(0) === 1 ? 20 : 12)
   const decode = tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4)
-  return Math.max(0, decode + compositionOffset(box(segment, "trun")) - cutOff(box(init, "elst"))) / timescale
+  return Math.max(0, decode + compositionOffset(box(segment, "trun")) - editListOffset(box(init, "elst"))) / timescale
 }
 
 /** Of the first sample, which is a key frame and the first that is shown. */
@@ -23,7 +23,7 @@ const compositionOffset = (trun: DataView | undefined): number => {
 }
 
 /** Ticks before the first that is shown, by an edit list of one entry. */
-const cutOff = (elst: DataView | undefined): number => {
+const editListOffset = (elst: DataView | undefined): number => {
   if (elst === undefined || elst.getUint32(4) !== 1) return 0
   return elst.getUint8(0) === 1 ? Number(elst.getBigInt64(16)) : elst.getInt32(12)
 }

@@ -17,13 +17,13 @@ export const ffmpeg = Effect.fnUntraced(function* (args: ReadonlyArray<string>) 
   if (code !== 0 || stderr !== "") return yield* Effect.die(new Error(`ffmpeg ${args.join(" ")}: ${code} ${stderr}`))
 }, Effect.scoped)
 
-export interface Picture {
+export interface VideoOptions {
   readonly size?: string
   readonly rate?: string
   readonly seconds?: number
 }
 
-export const picture = ({ size = "640x360", rate = "30", seconds = 5 }: Picture = {}): ReadonlyArray<string> => [
+export const testVideo = ({ size = "640x360", rate = "30", seconds = 5 }: VideoOptions = {}): ReadonlyArray<string> => [
   "-f",
   "lavfi",
   "-i",

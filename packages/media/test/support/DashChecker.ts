@@ -1,6 +1,6 @@
 /** The DASH manifest: XML that parses, and the same segments with the same lengths as the HLS playlists. */
 import { Effect, FileSystem, Path } from "effect"
-import { parse, within } from "./Xml.ts"
+import { parse, childrenNamed } from "./Xml.ts"
 
 interface Part {
   readonly uri: string
@@ -14,10 +14,10 @@ export const checkDash = Effect.fnUntraced(function* (folder: string, parts: Rea
   const faults: Array<string> = []
   const mpd = parse(text)
   if (mpd.name !== "MPD" || mpd.attributes["type"] !== "static") faults.push("manifest.mpd is not a static MPD")
-  const sets = within(mpd, "Period").flatMap((period) => within(period, "AdaptationSet"))
+  const sets = childrenNamed(mpd, "Period").flatMap((period) => childrenNamed(period, "AdaptationSet"))
   const seen = new Set<string>()
   for (const set of sets) {
-    for (const representation of within(set, "Representation")) {
+    for (const representation of childrenNamed(set, "Representation")) {
       const id = String(representation.attributes["id"])
       if (set.attributes["contentType"] === "image") continue
       seen.add(id)
@@ -29,13 +29,13 @@ export const checkDash = Effect.fnUntraced(function* (folder: string, parts: Rea
       for (const name of ["bandwidth", "codecs"]) {
         if (representation.attributes[name] === undefined) faults.push(`${id} has no ${name}`)
       }
-      const [template] = within(representation, "SegmentTemplate")
+      const [template] = childrenNamed(representation, "SegmentTemplate")
       const named = (pattern: unknown, number: number) =>
         String(pattern).replace("$RepresentationID$", id).replace("$Number%05d$", String(number).padStart(5, "0"))
       if (!(yield* fs.exists(path.join(folder, named(template?.attributes["initialization"], 0))))) {
         faults.push(`the initialisation segment of ${id} is not there`)
       }
-      const lengths = within(within(template, "SegmentTimeline")[0], "S").flatMap((run) =>
+      const lengths = childrenNamed(childrenNamed(template, "SegmentTimeline")[0], "S").flatMap((run) =>
         Array.from(
           { length: Number(run.attributes["r"] ?? 0) + 1 },
           () => Number(run.attributes["d"]) / Number(template?.attributes["timescale"]),

@@ -1,7 +1,7 @@
 /** I-frame playlists: every byte range, behind the initialisation segment, decodes to one picture that is a key frame. */
 import { Effect, FileSystem, Path } from "effect"
 import * as HLS from "hls-parser"
-import { run } from "./Programs.ts"
+import { run } from "./RunFfmpeg.ts"
 
 /** Decoded one by one: the first, the last and one between; the boxes of all are looked at. */
 export const checkKeyFrames = Effect.fnUntraced(function* (folder: string, uri: string) {

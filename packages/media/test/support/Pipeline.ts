@@ -1,37 +1,39 @@
 /** The media pipeline on ports in memory, with a real ffmpeg. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { Transcode } from "@armoricore/media/Transcode"
-import type { Options } from "@armoricore/media/TranscodeOptions"
-import { WorkFolder } from "@armoricore/ffmpeg/WorkFolder"
-import { resultEventId } from "@armoricore/domain/Causation"
-import type { EventOf } from "@armoricore/domain/Events"
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import type { TranscodeOptions } from "@armoricore/media/pipeline/TranscodeOptions"
+import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import { resultEventId } from "@armoricore/domain/DeterministicId"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { PlaybackUrls } from "@armoricore/storage/Playback"
+import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, FileSystem, Layer, Path, type PlatformError, Stream } from "effect"
 
 /** The parent of the work folders of one build. */
-export class Parent extends Context.Service<Parent, string>()("test/Parent") {}
+export class ScratchParent extends Context.Service<ScratchParent, string>()("test/ScratchParent") {}
 
 /** Pass to `describe.skipIf`. */
-export const missing = [Programs.need("ffmpeg"), Programs.need("ffprobe")].some((need) => need.missing)
+export const isFfmpegMissing = [Programs.requireProgram("ffmpeg"), Programs.requireProgram("ffprobe")].some(
+  (need) => need.missing,
+)
 
-export const urls = Layer.succeed(PlaybackUrls, {
+export const playbackUrls = Layer.succeed(PlaybackUrls, {
   urlFor: ({ bucket, key }) => Effect.succeed(`http://cdn.invalid/${bucket}/${key}`),
 })
 
 export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
 
-export const options: Options = { bucket: "media", sourceBuckets: ["media"] }
+export const options: TranscodeOptions = { bucket: "media", sourceBuckets: ["media"] }
 
 /** Fresh ports and a work folder of its own for each build. */
 export const pipeline = (
-  changes: Partial<Options> = {},
-  around: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
-  tools: Layer.Layer<
+  changes: Partial<TranscodeOptions> = {},
+  storageLayer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
+  programsLayer: Layer.Layer<
     FfmpegPrograms,
     PlatformError.PlatformError,
     FfmpegPrograms | FileSystem.FileSystem | Path.Path
@@ -41,13 +43,17 @@ export const pipeline = (
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const parent = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
-      return Transcode.layer({ ...options, ...changes }).pipe(
-        Layer.provide(tools),
-        Layer.provideMerge(WorkFolder.layer(parent)),
+      return UploadPipeline.layer({ ...options, ...changes }).pipe(
+        Layer.provide(programsLayer),
+        Layer.provideMerge(ScratchDir.layer(parent)),
         Layer.provideMerge(
-          Layer.mergeAll(Layer.provide(around, Layer.fresh(MemoryStorage.layer)), Layer.fresh(MemoryState.layer), urls),
+          Layer.mergeAll(
+            Layer.provide(storageLayer, Layer.fresh(MemoryStorage.layer)),
+            Layer.fresh(MemoryState.layer),
+            playbackUrls,
+          ),
         ),
-        Layer.provideMerge(Layer.succeed(Parent, parent)),
+        Layer.provideMerge(Layer.succeed(ScratchParent, parent)),
       )
     }),
   ).pipe(Layer.provideMerge(programs))
@@ -68,7 +74,7 @@ export const uploaded = (
 })
 
 /** Puts a local file or bytes into the bucket of uploads. */
-export const store = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
+export const storeUpload = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
   const bytes = typeof content === "string" ? yield* fs.readFile(content) : content

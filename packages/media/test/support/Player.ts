@@ -22,7 +22,7 @@ const page = `<!doctype html><meta charset="utf-8"><title>player</title><script 
 <body style="margin:0;background:#222"><video id="video" muted style="width:640px;height:360px"></video><canvas id="preview"></canvas>`
 
 /** The address of a server over `folder`, until the scope closes. */
-export const serve = (folder: string) =>
+export const servePlayer = (folder: string) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(
@@ -58,7 +58,7 @@ const flags =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required"
 
 /** A browser with a profile of its own. */
-export const browser = Effect.fnUntraced(function* (executablePath: string) {
+export const launchBrowser = Effect.fnUntraced(function* (executablePath: string) {
   const fs = yield* FileSystem.FileSystem
   const profile = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-player-" })
   return yield* Effect.acquireRelease(

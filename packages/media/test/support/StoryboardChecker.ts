@@ -1,6 +1,6 @@
 /** The storyboard: cues without a gap from nought to the stream's end, each inside the sprite that it names. */
 import { Effect, FileSystem, Path } from "effect"
-import { run } from "./Programs.ts"
+import { run } from "./RunFfmpeg.ts"
 
 interface Part {
   readonly segments: ReadonlyArray<{ readonly seconds: number }>

@@ -6,7 +6,7 @@ import { Effect, FileSystem, Path, Schema } from "effect"
 import * as HLS from "hls-parser"
 import { checkDash } from "./DashChecker.ts"
 import { checkKeyFrames } from "./KeyFrameChecker.ts"
-import { run } from "./Programs.ts"
+import { run } from "./RunFfmpeg.ts"
 import { checkStoryboard } from "./StoryboardChecker.ts"
 
 export interface Report {

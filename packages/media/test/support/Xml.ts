@@ -37,7 +37,7 @@ export const parse = (xml: string): Element => {
   return only
 }
 
-export const within = (element: Element | undefined, name: string): ReadonlyArray<Element> =>
+export const childrenNamed = (element: Element | undefined, name: string): ReadonlyArray<Element> =>
   element?.children.filter((child) => child.name === name) ?? []
 
 const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" }

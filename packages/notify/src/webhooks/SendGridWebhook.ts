@@ -6,9 +6,9 @@ import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
 import { createPublicKey, verify } from "node:crypto"
-import { type Report, Reports } from "../Reports.ts"
-import { json } from "../routes/HttpCall.ts"
-import { answered, body, refuse } from "./Answers.ts"
+import { type DeliveryReport, DeliveryReports } from "../delivery/DeliveryReports.ts"
+import { parseJson } from "../providers/HttpCall.ts"
+import { respond, readBody, reject } from "./WebhookResponse.ts"
 
 export const path = "/v1/webhooks/sendgrid"
 
@@ -36,24 +36,24 @@ export const routes = (options: Options) =>
     Effect.map(keyOf(options.key), (key) =>
       HttpRouter.use(
         Effect.fnUntraced(function* (router) {
-          const reports = yield* Reports
+          const reports = yield* DeliveryReports
           const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-            const raw = yield* body(request)
+            const raw = yield* readBody(request)
             const signature = request.headers["x-twilio-email-event-webhook-signature"] ?? ""
             const timestamp = request.headers["x-twilio-email-event-webhook-timestamp"] ?? ""
             const signed = Buffer.concat([Buffer.from(timestamp), raw])
             if (!verify("sha256", signed, key, Buffer.from(signature, "base64"))) {
-              return yield* refuse(401, "bad_signature", "the signature is not SendGrid's")
+              return yield* reject(401, "bad_signature", "the signature is not SendGrid's")
             }
-            const events = decode(yield* json(raw.toString()))
-            if (events._tag === "None") return yield* refuse(400, "undecodable", "the body is a JSON array of events")
+            const events = decode(yield* parseJson(raw.toString()))
+            if (events._tag === "None") return yield* reject(400, "undecodable", "the body is a JSON array of events")
             const found = events.value.flatMap((value) => {
               const event = decodeEvent(value)
               return event._tag === "None" ? [] : reportOf(event.value)
             })
-            yield* reports.accept(found)
+            yield* reports.enqueue(found)
           })
-          yield* router.add("POST", path, (request) => answered("sendgrid", handle(request)))
+          yield* router.add("POST", path, (request) => respond("sendgrid", handle(request)))
         }),
       ),
     ),
@@ -69,7 +69,7 @@ const keyOf = (key: string) =>
       }),
   })
 
-const statuses: Readonly<Record<string, Report["status"]>> = {
+const statuses: Readonly<Record<string, DeliveryReport["status"]>> = {
   delivered: "delivered",
   bounce: "bounced",
   dropped: "bounced",
@@ -79,7 +79,7 @@ const statuses: Readonly<Record<string, Report["status"]>> = {
 }
 
 /** `processed`, `deferred`, `open` and `click` say nothing about a final state. */
-const reportOf = (event: Event): ReadonlyArray<{ readonly key: string; readonly report: Report }> => {
+const reportOf = (event: Event): ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }> => {
   const status = statuses[event.event]
   if (status === undefined || event.delivery_id === undefined) return []
   const { email = "", sg_message_id = "" } = event

@@ -5,10 +5,10 @@
  */
 import { Effect, Schema } from "effect"
 import { HttpRouter, type HttpServerRequest } from "effect/http"
-import { type Report, Reports } from "../Reports.ts"
-import { json } from "../routes/HttpCall.ts"
-import { deliveryIdOfTag, tagName } from "../routes/SesTag.ts"
-import { answered, body, refuse } from "./Answers.ts"
+import { type DeliveryReport, DeliveryReports } from "../delivery/DeliveryReports.ts"
+import { parseJson } from "../providers/HttpCall.ts"
+import { deliveryIdOfTag, tagName } from "../providers/email/SesTag.ts"
+import { respond, readBody, reject } from "./WebhookResponse.ts"
 import * as Sns from "./Sns.ts"
 
 export const path = "/v1/webhooks/ses"
@@ -48,31 +48,31 @@ const decode = Schema.decodeUnknownOption(Event)
 export const routes = (options: Options = {}) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
-      const reports = yield* Reports
+      const reports = yield* DeliveryReports
       const sns = Sns.make(options.fetchText)
       const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-        const message = yield* sns.read(yield* body(request))
+        const message = yield* sns.read(yield* readBody(request))
         if (options.topics !== undefined && !options.topics.includes(message.TopicArn)) {
-          return yield* refuse(403, "foreign_topic", `the topic ${message.TopicArn} may not report here`)
+          return yield* reject(403, "foreign_topic", `the topic ${message.TopicArn} may not report here`)
         }
         if (message.Type === "SubscriptionConfirmation") return yield* sns.confirm(message)
         if (message.Type !== "Notification") return
-        const event = decode(yield* json(message.Message))
+        const event = decode(yield* parseJson(message.Message))
         // SNS sends a plain sentence when a subscription is set up; that is no report.
         if (event._tag === "None") return
-        yield* reports.accept(reportOf(message.MessageId, event.value))
+        yield* reports.enqueue(reportOf(message.MessageId, event.value))
       })
-      yield* router.add("POST", path, (request) => answered("ses", handle(request)))
+      yield* router.add("POST", path, (request) => respond("ses", handle(request)))
     }),
   )
 
 const reportOf = (
   key: string,
   { bounce, complaint, delivery, eventType, mail, notificationType }: typeof Event.Type,
-): ReadonlyArray<{ readonly key: string; readonly report: Report }> => {
+): ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }> => {
   const tag = mail.tags?.[tagName]?.[0]
   if (tag === undefined) return []
-  const report = (status: Report["status"], at: string | undefined, more: Partial<Report> = {}) => [
+  const report = (status: DeliveryReport["status"], at: string | undefined, more: Partial<DeliveryReport> = {}) => [
     {
       key,
       report: {

@@ -2,8 +2,8 @@
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, Schema } from "effect"
 import { verify, X509Certificate } from "node:crypto"
-import { json } from "../routes/HttpCall.ts"
-import { refuse, type Refused } from "./Answers.ts"
+import { parseJson } from "../providers/HttpCall.ts"
+import { reject, type WebhookRejection } from "./WebhookResponse.ts"
 
 const Message = Schema.Struct({
   Type: Schema.String,
@@ -24,7 +24,7 @@ const decode = Schema.decodeUnknownOption(Message)
 /** Reads the text behind a URL of SNS. */
 export type Fetch = (url: URL) => Effect.Effect<string, TransientError>
 
-const rememberedCertificates = 20
+const maxCertificates = 20
 
 /** A reader of messages; keeps the certificates that it saw. */
 export const make = (fetchText: Fetch = fetchFromSns) => {
@@ -38,25 +38,25 @@ export const make = (fetchText: Fetch = fetchFromSns) => {
       Effect.try(() => new X509Certificate(text)),
       () => undefined,
     )
-    if (certificate === undefined) return yield* refuse(401, "bad_certificate", "SNS's certificate cannot be read")
-    if (certificates.size >= rememberedCertificates) certificates.clear()
+    if (certificate === undefined) return yield* reject(401, "bad_certificate", "SNS's certificate cannot be read")
+    if (certificates.size >= maxCertificates) certificates.clear()
     certificates.set(url.href, certificate)
     return certificate
   })
 
-  const read = Effect.fnUntraced(function* (raw: Buffer): Effect.fn.Return<Message, Refused | TransientError> {
-    const found = decode(yield* json(raw.toString()))
-    if (found._tag === "None") return yield* refuse(400, "undecodable", "the body is no message of SNS")
+  const read = Effect.fnUntraced(function* (raw: Buffer): Effect.fn.Return<Message, WebhookRejection | TransientError> {
+    const found = decode(yield* parseJson(raw.toString()))
+    if (found._tag === "None") return yield* reject(400, "undecodable", "the body is no message of SNS")
     const message = found.value
     const url = yield* snsUrl(message.SigningCertURL)
     if (!url.pathname.endsWith(".pem"))
-      return yield* refuse(401, "bad_certificate", "SigningCertURL names no .pem file")
+      return yield* reject(401, "bad_certificate", "SigningCertURL names no .pem file")
     const algorithm = { "1": "sha1", "2": "sha256" }[message.SignatureVersion]
-    if (algorithm === undefined) return yield* refuse(401, "bad_signature", "this version of signatures is not known")
+    if (algorithm === undefined) return yield* reject(401, "bad_signature", "this version of signatures is not known")
     const certificate = yield* certificateAt(url)
     const signature = Buffer.from(message.Signature, "base64")
     if (!verify(algorithm, Buffer.from(signedText(message)), certificate.publicKey, signature)) {
-      return yield* refuse(401, "bad_signature", "the signature is not that of SNS")
+      return yield* reject(401, "bad_signature", "the signature is not that of SNS")
     }
     return message
   })
@@ -70,7 +70,7 @@ export const make = (fetchText: Fetch = fetchFromSns) => {
 }
 
 /** Only hosts of SNS itself: a message must not choose who vouches for it, nor whom we call. */
-const snsUrl = (text: string): Effect.Effect<URL, Refused> => {
+const snsUrl = (text: string): Effect.Effect<URL, WebhookRejection> => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined &&
     url.protocol === "https:" &&
@@ -78,7 +78,7 @@ const snsUrl = (text: string): Effect.Effect<URL, Refused> => {
     url.username === "" &&
     /^sns\.[a-z0-9-]{1,40}\.amazonaws\.com(\.cn)?$/.test(url.hostname)
     ? Effect.succeed(url)
-    : refuse(401, "foreign_host", "the certificate's or the confirmation's address is not one of SNS")
+    : reject(401, "foreign_host", "the certificate's or the confirmation's address is not one of SNS")
 }
 
 const signedText = (message: Message): string => {

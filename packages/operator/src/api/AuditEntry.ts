@@ -8,9 +8,9 @@ export const AuditEntry = Schema.Struct({
   /** The token's user; absent where no token could be read. */
   user_id: Schema.optionalKey(Schema.String),
   /** The act's name, for example `ReplayDeadLetter`. */
-  act: Schema.String,
+  action: Schema.String,
   /** What it was about, as asked; long texts are cut. */
-  about: Schema.Json,
+  payload: Schema.Json,
   /** `started` stays where the process ended in the middle. */
   outcome: Schema.Literals(["started", "done", "failed", "refused"]),
   /** The sentence of a failure or refusal. */
@@ -22,7 +22,7 @@ export type AuditEntry = typeof AuditEntry.Type
 
 export const AuditFilter = {
   user_id: Schema.optionalKey(Schema.String),
-  act: Schema.optionalKey(Schema.String),
+  action: Schema.optionalKey(Schema.String),
   outcome: Schema.optionalKey(AuditEntry.fields.outcome),
   /** Only older than the entry of this id. */
   after: Schema.optionalKey(Schema.String),

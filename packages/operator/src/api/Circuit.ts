@@ -4,7 +4,7 @@ import { Schema } from "effect"
 export const CircuitStatus = Schema.Literals(["closed", "open", "probing", "waiting"])
 
 /** A circuit as one process has it. */
-export const OwnCircuit = Schema.Struct({
+export const NodeCircuit = Schema.Struct({
   name: Schema.String,
   status: CircuitStatus,
   failures: Schema.Finite,

@@ -1,5 +1,5 @@
 /** A media on its way from upload to stream, or its sound on the way to captions, as operators see it. */
-import { Id } from "@armoricore/domain/Wire"
+import { Id } from "@armoricore/domain/JsonCodecs"
 import { Schema } from "effect"
 
 export const JobKind = Schema.Literals(["media", "transcription"])

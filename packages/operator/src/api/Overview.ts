@@ -16,7 +16,7 @@ export const Counters = Schema.Struct({
 export type Counters = typeof Counters.Type
 
 /** Times from claim to decision since the start of one process, by event type. */
-export const JobTimes = Schema.Struct({
+export const JobDurations = Schema.Struct({
   type: Schema.String,
   count: Schema.Finite,
   /** Seconds, all together. */
@@ -24,16 +24,16 @@ export const JobTimes = Schema.Struct({
   /** Upper bound in seconds → how many took no longer; `null` is no bound. */
   buckets: Schema.Array(Schema.Struct({ le: Schema.NullOr(Schema.Finite), count: Schema.Finite })),
 })
-export type JobTimes = typeof JobTimes.Type
+export type JobDurations = typeof JobDurations.Type
 
 /** What waits before one durable consumer; all its processes together. */
 export const Queue = Schema.Struct({
   name: Schema.String,
   service: Schema.String,
-  waiting: Schema.Finite,
+  pending: Schema.Finite,
   in_flight: Schema.Finite,
   /** Age of the oldest message that is not handled, milliseconds; 0: there is none. */
-  oldest_millis: Schema.Finite,
+  oldest_age_millis: Schema.Finite,
 })
 export type Queue = typeof Queue.Type
 
@@ -49,23 +49,23 @@ export const Node = Schema.Struct({
   /** Of one core, since the last sample. */
   cpu: Schema.Finite,
   /** Share of the time that the event loop was busy since the last sample, 0 to 1. */
-  loop_busy: Schema.Finite,
+  event_loop_utilization: Schema.Finite,
   log_level: Schema.String,
 })
 export type Node = typeof Node.Type
 
 /** A process's own account. */
-export const Vitals = Schema.Struct({
+export const NodeStats = Schema.Struct({
   memory: Schema.Finite,
   cpu: Schema.Finite,
-  loop_busy: Schema.Finite,
+  event_loop_utilization: Schema.Finite,
   log_level: Schema.String,
   counters: Counters,
-  times: Schema.Array(JobTimes),
+  job_durations: Schema.Array(JobDurations),
   queues: Schema.Array(Queue),
   sockets: Schema.Finite,
 })
-export type Vitals = typeof Vitals.Type
+export type NodeStats = typeof NodeStats.Type
 
 /** A second's worth of each counter, over all processes. */
 export const Rates = Counters
@@ -77,7 +77,7 @@ export const Sample = Schema.Struct({
   rates: Rates,
   sockets: Schema.Finite,
   /** Messages that wait, over all queues. */
-  waiting: Schema.Finite,
+  pending: Schema.Finite,
   /** Seconds a job took, of the jobs that ended since the last sample: mean, and the bound that 95 % kept. */
   job_seconds: Schema.NullOr(Schema.Struct({ mean: Schema.Finite, p95: Schema.Finite })),
 })
@@ -89,7 +89,7 @@ export const Overview = Schema.Struct({
   history: Schema.Array(Sample),
   nodes: Schema.Array(Node),
   /** Processes that are known and did not answer. */
-  silent: Schema.Array(Schema.String),
+  unresponsive: Schema.Array(Schema.String),
   queues: Schema.Array(Queue),
   /** Media and transcriptions at work, by stage, and how many ended well or failed, of those that are remembered. */
   jobs: Schema.Struct({
@@ -99,9 +99,9 @@ export const Overview = Schema.Struct({
   }),
   dead_letters: Schema.Struct({ count: Schema.Finite, more: Schema.Boolean }),
   /** Circuits that are not closed, or paused. */
-  troubled: Schema.Array(Schema.String),
+  unhealthy_circuits: Schema.Array(Schema.String),
   /** What needs a person, in sentences, worst first. */
-  attention: Schema.Array(
+  warnings: Schema.Array(
     Schema.Struct({ level: Schema.Literals(["fault", "warning"]), message: Schema.String, view: Schema.String }),
   ),
 })

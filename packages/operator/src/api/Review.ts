@@ -12,7 +12,7 @@ export const Review = Schema.Struct({
   /** Of the message or comment. */
   message_id: Schema.String,
   /** The room or stream. */
-  place: Schema.String,
+  conversation_id: Schema.String,
   user_id: Schema.String,
   reasons: Schema.Array(Schema.String),
   /** What was said, where the history had it still. */

@@ -1,5 +1,5 @@
 /** Open sockets and the topics they joined, over all nodes. */
-import { Id } from "@armoricore/domain/Wire"
+import { Id } from "@armoricore/domain/JsonCodecs"
 import { Schema } from "effect"
 
 export const Room = Schema.Struct({
@@ -20,15 +20,15 @@ export const OpenSocket = Schema.Struct({
 })
 export type OpenSocket = typeof OpenSocket.Type
 
-const gathered = {
+const partialResult = {
   /** There are more than asked for. */
   truncated: Schema.Boolean,
   /** Nodes that did not answer in time: what they have is missing. */
-  silent: Schema.Array(Schema.String),
+  unresponsive: Schema.Array(Schema.String),
 }
-export const Rooms = Schema.Struct({ rooms: Schema.Array(Room), ...gathered })
+export const Rooms = Schema.Struct({ rooms: Schema.Array(Room), ...partialResult })
 export type Rooms = typeof Rooms.Type
-export const Sockets = Schema.Struct({ sockets: Schema.Array(OpenSocket), ...gathered })
+export const Sockets = Schema.Struct({ sockets: Schema.Array(OpenSocket), ...partialResult })
 export type Sockets = typeof Sockets.Type
 
 export const RoomFilter = {
@@ -57,7 +57,7 @@ export const Kick = {
 
 export const Kicked = Schema.Struct({
   kicked: Schema.Finite,
-  silent: Schema.Array(Schema.String),
+  unresponsive: Schema.Array(Schema.String),
 })
 
 /** Every token of this user made until now counts no more. */

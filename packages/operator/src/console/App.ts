@@ -2,8 +2,8 @@
  * What every view of the console stands on: the connection, one drawing a frame, toasts, dialogs, and acts that say how
  * they ended.
  */
-import { type Child, h } from "./Dom.ts"
-import { CallFailed, type Connection } from "./Connection.ts"
+import { type VChild, h } from "./VirtualDom.ts"
+import { CallError, type Connection } from "./Connection.ts"
 
 export interface Toast {
   readonly id: number
@@ -11,32 +11,32 @@ export interface Toast {
   readonly text: string
 }
 
-export interface Question {
+export interface Confirmation {
   readonly title: string
   readonly text: string
   readonly confirm: string
   readonly dangerous: boolean
   /** Asks for a sentence too, with this label. */
-  readonly reason?: string
+  readonly reasonLabel?: string
 }
 
 export interface App {
   readonly connection: Connection
   /** Draws soon. */
-  readonly draw: () => void
+  readonly render: () => void
   /** Does it, says how it went; true where it was done. */
-  readonly act: (done: string, work: () => Promise<unknown>) => Promise<boolean>
+  readonly perform: (done: string, work: () => Promise<unknown>) => Promise<boolean>
   /** The reason given, or `""`; undefined where the person thought better of it. */
-  readonly ask: (question: Question) => Promise<string | undefined>
-  readonly say: (kind: Toast["kind"], text: string) => void
+  readonly confirm: (question: Confirmation) => Promise<string | undefined>
+  readonly showToast: (kind: Toast["kind"], text: string) => void
   /** The token does not count any more. */
   readonly signOut: (why: string) => void
-  readonly go: (view: string) => void
+  readonly navigate: (view: string) => void
 }
 
 export interface View {
-  readonly draw: () => Child
-  readonly stop: () => void
+  readonly render: () => VChild
+  readonly dispose: () => void
 }
 
 /** Loads now and every few seconds, until stopped; what fails is kept to be shown, with the last good value. */
@@ -68,11 +68,11 @@ export class Polled<A> {
       this.failure = undefined
     } catch (error) {
       if (this.#stopped || turn !== this.#asked) return
-      if (error instanceof CallFailed && error.refused) return this.#app.signOut(error.message)
+      if (error instanceof CallError && error.isAccessDenied) return this.#app.signOut(error.message)
       this.failure = error instanceof Error ? error.message : String(error)
     }
     if (this.#stopped) return
-    this.#app.draw()
+    this.#app.render()
     clearTimeout(this.#timer)
     this.#timer = setTimeout(this.refresh, this.#everyMillis)
   }
@@ -84,7 +84,7 @@ export class Polled<A> {
 }
 
 /** The first lines of a view: its name, what it is for, and its tools. */
-export const head = (title: string, about: string, ...tools: ReadonlyArray<Child>): Child =>
+export const viewHeader = (title: string, about: string, ...tools: ReadonlyArray<VChild>): VChild =>
   h(
     "header",
     { class: "view-head" },
@@ -92,16 +92,16 @@ export const head = (title: string, about: string, ...tools: ReadonlyArray<Child
     h("div", { class: "tools" }, tools),
   )
 
-export const trouble = (failure: string | undefined): Child =>
+export const errorNotice = (failure: string | undefined): VChild =>
   failure === undefined ? null : h("p", { class: "notice bad", role: "alert" }, failure)
 
-export const empty = (title: string, text: string): Child =>
+export const emptyState = (title: string, text: string): VChild =>
   h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, text))
 
-export const loading: Child = h("p", { class: "loading", role: "status" }, "Loading …")
+export const loading: VChild = h("p", { class: "loading", role: "status" }, "Loading …")
 
 /** Copies a text on click; trace ids are made for that. */
-export const copyable = (app: App, label: string, text: string | undefined): Child =>
+export const copyButton = (app: App, label: string, text: string | undefined): VChild =>
   text === undefined
     ? null
     : h(
@@ -112,8 +112,8 @@ export const copyable = (app: App, label: string, text: string | undefined): Chi
           title: `Copy ${label} ${text}`,
           onClick: () => {
             navigator.clipboard.writeText(text).then(
-              () => app.say("good", `Copied ${label} ${text}`),
-              () => app.say("bad", `This browser does not let pages copy: ${text}`),
+              () => app.showToast("good", `Copied ${label} ${text}`),
+              () => app.showToast("bad", `This browser does not let pages copy: ${text}`),
             )
           },
         },
@@ -122,12 +122,12 @@ export const copyable = (app: App, label: string, text: string | undefined): Chi
       )
 
 /** Buttons of which one is chosen. */
-export const choice = <A extends string>(
+export const segmentedControl = <A extends string>(
   label: string,
   options: ReadonlyArray<readonly [value: A, text: string]>,
   chosen: A,
   onChoose: (value: A) => void,
-): Child =>
+): VChild =>
   h(
     "div",
     { class: "choice", role: "group", "aria-label": label },
@@ -145,10 +145,10 @@ export const choice = <A extends string>(
     ),
   )
 
-export const pill = (kind: "good" | "bad" | "warn" | "calm", text: string): Child =>
+export const badge = (kind: "good" | "bad" | "warn" | "calm", text: string): VChild =>
   h("span", { class: `pill ${kind}` }, text)
 
-export const silentNote = (silent: ReadonlyArray<string>): Child =>
+export const unresponsiveNotice = (silent: ReadonlyArray<string>): VChild =>
   silent.length === 0
     ? null
     : h("p", { class: "notice bad" }, `No answer from ${silent.join(", ")}: what they have is missing here.`)

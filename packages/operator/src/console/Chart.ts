@@ -1,5 +1,5 @@
 /** A small chart of the last minutes: one or two lines over the same time, with what the pointer is at. */
-import { h, type Described } from "./Dom.ts"
+import { h, type VNode } from "./VirtualDom.ts"
 
 export interface Line {
   readonly name: string
@@ -12,21 +12,21 @@ export interface ChartOptions {
   /** Epoch milliseconds, ascending, one for each value. */
   readonly times: ReadonlyArray<number>
   readonly lines: readonly [Line, ...ReadonlyArray<Line>]
-  readonly show: (value: number) => string
+  readonly formatValue: (value: number) => string
 }
 
 const [width, height] = [600, 150]
 const [top, bottom] = [8, 4]
 
 /** The largest value, rounded up to one that can be read. */
-const ceilingOf = (most: number): number => {
-  if (most <= 0) return 1
-  const power = 10 ** Math.floor(Math.log10(most))
-  return ([1, 2, 2.5, 5, 10].find((step) => step * power >= most) ?? 10) * power
+const axisMaximum = (largest: number): number => {
+  if (largest <= 0) return 1
+  const power = 10 ** Math.floor(Math.log10(largest))
+  return ([1, 2, 2.5, 5, 10].find((step) => step * power >= largest) ?? 10) * power
 }
 
 /** Pieces of line, divided where nothing was measured. */
-const pathOf = (
+const linePath = (
   values: ReadonlyArray<number | null>,
   x: (at: number) => number,
   y: (value: number) => number,
@@ -45,17 +45,17 @@ const pathOf = (
 
 const latest = ({ values }: Line): number | null => values.findLast((value) => value !== null) ?? null
 
-export const chart = ({ lines, show, times, title }: ChartOptions): Described => {
-  const most = Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)))
-  const ceiling = ceilingOf(most)
+export const chart = ({ lines, formatValue, times, title }: ChartOptions): VNode => {
+  const largest = Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)))
+  const ceiling = axisMaximum(largest)
   const [from, to] = [times[0] ?? 0, times.at(-1) ?? 1]
   // Half a minute at least, so that the first points do not jump about.
-  const wide = Math.max(30_000, to - from)
-  const x = (at: number) => width - ((to - (times[at] ?? to)) / wide) * width
+  const spanMillis = Math.max(30_000, to - from)
+  const x = (at: number) => width - ((to - (times[at] ?? to)) / spanMillis) * width
   const y = (value: number) => top + (1 - value / ceiling) * (height - top - bottom)
   const [first] = lines
-  const said = lines.map((line) => `${line.name} ${show(latest(line) ?? 0)}`).join(", ")
-  const area = pathOf(first.values, x, y)
+  const description = lines.map((line) => `${line.name} ${formatValue(latest(line) ?? 0)}`).join(", ")
+  const area = linePath(first.values, x, y)
   const startX = x(
     Math.max(
       0,
@@ -64,7 +64,7 @@ export const chart = ({ lines, show, times, title }: ChartOptions): Described =>
   )
   const endX = x(first.values.findLastIndex((value) => value !== null))
 
-  const point = (event: Event): void => {
+  const showTooltip = (event: Event): void => {
     const box = event.currentTarget
     if (!(box instanceof HTMLElement) || !(event instanceof PointerEvent)) return
     const frame = box.getBoundingClientRect()
@@ -74,13 +74,13 @@ export const chart = ({ lines, show, times, title }: ChartOptions): Described =>
       if (Math.abs(x(at) - wanted) < Math.abs(x(nearest) - wanted)) nearest = at
     })
     const text = lines.map(
-      ({ name, values }) => `${name} ${values[nearest] == null ? "–" : show(values[nearest] ?? 0)}`,
+      ({ name, values }) => `${name} ${values[nearest] == null ? "–" : formatValue(values[nearest] ?? 0)}`,
     )
     box.style.setProperty("--at", `${(x(nearest) / width) * 100}%`)
     box.dataset["tip"] = `${new Date(times[nearest] ?? 0).toLocaleTimeString("en-GB")}  ${text.join(" · ")}`
     box.classList.add("pointed")
   }
-  const leave = (event: Event): void => {
+  const hideTooltip = (event: Event): void => {
     if (event.currentTarget instanceof HTMLElement) event.currentTarget.classList.remove("pointed")
   }
 
@@ -99,28 +99,28 @@ export const chart = ({ lines, show, times, title }: ChartOptions): Described =>
             "span",
             { class: `key key-${index}` },
             lines.length > 1 ? `${line.name} ` : "",
-            h("b", {}, latest(line) === null ? "–" : show(latest(line) ?? 0)),
+            h("b", {}, latest(line) === null ? "–" : formatValue(latest(line) ?? 0)),
           ),
         ),
       ),
     ),
     h(
       "div",
-      { class: "plot", onPointermove: point, onPointerleave: leave },
-      h("span", { class: "ceiling", "aria-hidden": "true" }, show(ceiling)),
+      { class: "plot", onPointermove: showTooltip, onPointerleave: hideTooltip },
+      h("span", { class: "ceiling", "aria-hidden": "true" }, formatValue(ceiling)),
       h(
         "svg",
         {
           viewBox: `0 0 ${width} ${height}`,
           preserveAspectRatio: "none",
           role: "img",
-          "aria-label": `${title}: ${said}; the most was ${show(most)}`,
+          "aria-label": `${title}: ${description}; the most was ${formatValue(largest)}`,
         },
         h("line", { class: "grid", x1: 0, x2: width, y1: y(ceiling), y2: y(ceiling) }),
         h("line", { class: "grid", x1: 0, x2: width, y1: y(ceiling / 2), y2: y(ceiling / 2) }),
         h("line", { class: "grid", x1: 0, x2: width, y1: y(0), y2: y(0) }),
         area === "" ? null : h("path", { class: "area", d: `${area}L${endX} ${y(0)}L${startX} ${y(0)}Z` }),
-        lines.map(({ values }, index) => h("path", { class: `line line-${index}`, d: pathOf(values, x, y) })),
+        lines.map(({ values }, index) => h("path", { class: `line line-${index}`, d: linePath(values, x, y) })),
       ),
     ),
   )

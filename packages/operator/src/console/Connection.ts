@@ -12,9 +12,9 @@ type Client = RpcClient.RpcClient<RpcGroup.Rpcs<typeof OperatorApi>, RpcClientEr
 class Api extends Context.Service<Api, Client>()("@armoricore/operator/console/Api") {}
 
 /** Why a call failed, for a person. */
-export interface Failed {
+export interface CallFailure {
   /** The token does not count (any more): sign in again. */
-  readonly refused: boolean
+  readonly isAccessDenied: boolean
   readonly message: string
 }
 
@@ -24,31 +24,31 @@ export interface Connection {
   readonly watch: <A, E>(
     ask: (client: Client) => Stream.Stream<A, E>,
     onValue: (value: A) => void,
-    onTrouble: (failed: Failed) => void,
+    onError: (failed: CallFailure) => void,
   ) => () => void
   readonly close: () => void
 }
 
-const address = (): string => {
+const socketUrl = (): string => {
   const url = new URL("/rpc", location.href)
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:"
   return url.href
 }
 
-export const open = (token: string): Connection => {
-  const wire = RpcClient.layerProtocolSocket({ retryTransientErrors: true }).pipe(
+export const connect = (token: string): Connection => {
+  const protocolLayer = RpcClient.layerProtocolSocket({ retryTransientErrors: true }).pipe(
     Layer.provide([
-      Socket.layerWebSocket(address()).pipe(Layer.provide(Socket.layerWebSocketConstructorGlobal)),
+      Socket.layerWebSocket(socketUrl()).pipe(Layer.provide(Socket.layerWebSocketConstructorGlobal)),
       RpcSerialization.layerNdjson,
     ]),
   )
-  const runtime = ManagedRuntime.make(Layer.effect(Api, RpcClient.make(OperatorApi)).pipe(Layer.provide(wire)))
-  const signed = RpcClient.withHeaders({ authorization: `Bearer ${token}` })
+  const runtime = ManagedRuntime.make(Layer.effect(Api, RpcClient.make(OperatorApi)).pipe(Layer.provide(protocolLayer)))
+  const withToken = RpcClient.withHeaders({ authorization: `Bearer ${token}` })
 
   return {
     call: async (ask) => {
       const exit = await runtime.runPromiseExit(
-        signed(Effect.flatMap(Api, ask)).pipe(
+        withToken(Effect.flatMap(Api, ask)).pipe(
           Effect.timeoutOrElse({
             duration: "20 seconds",
             orElse: () => Effect.fail({ message: "no answer within 20 s; the line may be down" }),
@@ -56,14 +56,14 @@ export const open = (token: string): Connection => {
         ),
       )
       if (Exit.isSuccess(exit)) return exit.value
-      throw new CallFailed(failedOf(exit.cause))
+      throw new CallError(toCallFailure(exit.cause))
     },
-    watch: (ask, onValue, onTrouble) => {
+    watch: (ask, onValue, onError) => {
       const watching = Effect.flatMap(Api, (client) =>
         Stream.runForEach(ask(client), (value) => Effect.sync(() => onValue(value))),
       ).pipe(
-        signed,
-        Effect.tapCause((cause) => Effect.sync(() => onTrouble(failedOf(cause)))),
+        withToken,
+        Effect.tapCause((cause) => Effect.sync(() => onError(toCallFailure(cause)))),
         Effect.retry({ schedule: Schedule.spaced("1 second") }),
       )
       const fiber = runtime.runFork(watching)
@@ -73,18 +73,21 @@ export const open = (token: string): Connection => {
   }
 }
 
-export class CallFailed extends Error {
-  readonly refused: boolean
-  constructor({ message, refused }: Failed) {
+export class CallError extends Error {
+  readonly isAccessDenied: boolean
+  constructor({ message, isAccessDenied }: CallFailure) {
     super(message)
-    this.refused = refused
+    this.isAccessDenied = isAccessDenied
   }
 }
 
-const failedOf = (cause: Cause.Cause<unknown>): Failed => {
+const toCallFailure = (cause: Cause.Cause<unknown>): CallFailure => {
   const error = Cause.squash(cause)
   const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
   const message = typeof error === "object" && error !== null && "message" in error ? String(error.message) : ""
-  if (tag === "RpcClientError") return { refused: false, message: "the server cannot be reached; trying again" }
-  return { refused: tag === "Refused", message: message === "" ? "it failed; the server's log says more" : message }
+  if (tag === "RpcClientError") return { isAccessDenied: false, message: "the server cannot be reached; trying again" }
+  return {
+    isAccessDenied: tag === "AccessDenied",
+    message: message === "" ? "it failed; the server's log says more" : message,
+  }
 }

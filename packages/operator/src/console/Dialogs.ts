@@ -1,8 +1,8 @@
 /** Questions before an act that cannot be undone, and the list of keys. The focus goes back to where it came from. */
-import type { Question } from "./App.ts"
-import { type Child, h } from "./Dom.ts"
+import type { Confirmation } from "./App.ts"
+import { type VChild, h } from "./VirtualDom.ts"
 
-export type Answer = (reason: string | undefined) => void
+export type DialogResult = (reason: string | undefined) => void
 
 const showModal = (element: unknown): void => {
   if (!(element instanceof HTMLDialogElement)) return
@@ -17,18 +17,21 @@ const showModal = (element: unknown): void => {
 }
 
 /** To be called once the page is drawn without the dialog. */
-export const gone = (dialog: Element | null): void => {
+export const restoreFocus = (dialog: Element | null): void => {
   dialog?.dispatchEvent(new Event("gone"))
 }
 
-export const question = ({ confirm, dangerous, reason, text, title }: Question, answer: Answer): Child =>
+export const confirmDialog = (
+  { confirm, dangerous, reasonLabel, text, title }: Confirmation,
+  onResult: DialogResult,
+): VChild =>
   h(
     "dialog",
     {
       key: title,
       ref: showModal,
       "aria-labelledby": "dialog-title",
-      onCancel: (event: Event) => (event.preventDefault(), answer(undefined)),
+      onCancel: (event: Event) => (event.preventDefault(), onResult(undefined)),
     },
     h(
       "form",
@@ -36,27 +39,27 @@ export const question = ({ confirm, dangerous, reason, text, title }: Question, 
         onSubmit: (event: Event) => {
           event.preventDefault()
           const field = document.querySelector("#dialog-reason")
-          answer(field instanceof HTMLInputElement ? field.value.trim() : "")
+          onResult(field instanceof HTMLInputElement ? field.value.trim() : "")
         },
       },
       h("h2", { id: "dialog-title" }, title),
       h("p", {}, text),
-      reason === undefined
+      reasonLabel === undefined
         ? null
         : [
-            h("label", { for: "dialog-reason" }, reason),
+            h("label", { for: "dialog-reason" }, reasonLabel),
             h("input", { id: "dialog-reason", maxlength: 200, autocomplete: "off" }),
           ],
       h(
         "div",
         { class: "acts" },
         h("button", { type: "submit", class: dangerous ? "danger" : "primary" }, confirm),
-        h("button", { type: "button", onClick: () => answer(undefined) }, "Leave it"),
+        h("button", { type: "button", onClick: () => onResult(undefined) }, "Leave it"),
       ),
     ),
   )
 
-const keys = [
+const shortcuts = [
   ["1 – 7", "the views, in order"],
   ["j, k", "next and previous in a list"],
   ["Enter", "open what has the focus"],
@@ -66,7 +69,7 @@ const keys = [
   ["Esc", "close"],
 ] as const
 
-export const help = (close: () => void): Child =>
+export const helpDialog = (close: () => void): VChild =>
   h(
     "dialog",
     {
@@ -79,7 +82,7 @@ export const help = (close: () => void): Child =>
     h(
       "dl",
       { class: "keys" },
-      keys.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]),
+      shortcuts.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]),
     ),
     h("div", { class: "acts" }, h("button", { type: "button", class: "primary", onClick: close }, "Close")),
   )

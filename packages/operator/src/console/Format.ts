@@ -1,31 +1,31 @@
 /** Numbers, times and names as people read them. */
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
-const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 1 })
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
+const oneDecimal = new Intl.NumberFormat("en", { maximumFractionDigits: 1 })
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
 
 export const number = (value: number): string =>
   value >= 100_000
-    ? short.format(value)
+    ? compact.format(value)
     : value >= 10 || Number.isInteger(value)
       ? whole.format(value)
-      : fine.format(value)
+      : oneDecimal.format(value)
 
 export const bytes = (value: number): string =>
   value < 1024
     ? `${value} B`
     : value < 1024 ** 2
-      ? `${fine.format(value / 1024)} KB`
+      ? `${oneDecimal.format(value / 1024)} KB`
       : `${whole.format(value / 1024 ** 2)} MB`
 
 export const percent = (part: number): string => `${Math.round(part * 100)} %`
 
 /** A length of time, in milliseconds. */
-export const span = (millis: number): string => {
+export const duration = (millis: number): string => {
   if (millis > 0 && millis < 1) return "< 1 ms"
   if (millis < 1_000) return `${Math.round(millis)} ms`
   const seconds = millis / 1_000
-  if (seconds < 10) return `${fine.format(seconds)} s`
+  if (seconds < 10) return `${oneDecimal.format(seconds)} s`
   if (seconds < 120) return `${Math.round(seconds)} s`
   const minutes = seconds / 60
   if (minutes < 120) return `${Math.round(minutes)} min`
@@ -35,7 +35,7 @@ export const span = (millis: number): string => {
 /** How long ago, of an RFC 3339 time or epoch milliseconds. */
 export const ago = (time: string | number, now = Date.now()): string => {
   const past = now - (typeof time === "number" ? time : Date.parse(time))
-  return past < 2_000 ? "just now" : `${span(past)} ago`
+  return past < 2_000 ? "just now" : `${duration(past)} ago`
 }
 
 export const clock = (time: string | number): string => new Date(time).toLocaleTimeString("en-GB")
@@ -56,7 +56,7 @@ export const words = (name: string): string => {
 }
 
 /** JSON with room to read; anything else as it is. */
-export const pretty = (text: string): string => {
+export const prettyJson = (text: string): string => {
   try {
     return JSON.stringify(JSON.parse(text), null, 2)
   } catch {

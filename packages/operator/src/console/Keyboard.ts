@@ -2,10 +2,10 @@
 
 export interface Bindings {
   /** Somebody is signed in, and no dialog is open. */
-  readonly isFree: () => boolean
+  readonly isEnabled: () => boolean
   /** The view at this place, from 1 on; false: there is none. */
-  readonly choose: (place: number) => boolean
-  readonly colours: () => void
+  readonly selectView: (place: number) => boolean
+  readonly toggleTheme: () => void
   readonly help: () => void
 }
 
@@ -14,7 +14,7 @@ export const focusView = (): void => {
   if (element instanceof HTMLElement) element.focus()
 }
 
-const step = (by: 1 | -1): void => {
+const moveFocus = (by: 1 | -1): void => {
   const rows = [...document.querySelectorAll("[data-row]")].filter((row) => row instanceof HTMLElement)
   const at = rows.findIndex((row) => row === document.activeElement || row.contains(document.activeElement))
   const next = rows[at === -1 ? (by === 1 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))]
@@ -25,19 +25,19 @@ const step = (by: 1 | -1): void => {
 const isField = (target: EventTarget | null): target is HTMLElement =>
   target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement
 
-export const listen = ({ choose, colours, help, isFree }: Bindings): void =>
+export const bindKeys = ({ selectView, toggleTheme, help, isEnabled }: Bindings): void =>
   document.addEventListener("keydown", (event) => {
     const { target } = event
-    if (!isFree() || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!isEnabled() || event.ctrlKey || event.metaKey || event.altKey) return
     // A tick box takes no text.
     if (isField(target) && !(target instanceof HTMLInputElement && target.type === "checkbox")) {
       if (event.key === "Escape") target.blur()
       return
     }
-    if (/^[1-9]$/.test(event.key) && choose(Number(event.key))) return
-    if (event.key === "j") step(1)
-    else if (event.key === "k") step(-1)
-    else if (event.key === "t") colours()
+    if (/^[1-9]$/.test(event.key) && selectView(Number(event.key))) return
+    if (event.key === "j") moveFocus(1)
+    else if (event.key === "k") moveFocus(-1)
+    else if (event.key === "t") toggleTheme()
     else if (event.key === "?") help()
     else if (event.key === "/") {
       const field = document.querySelector(".search")

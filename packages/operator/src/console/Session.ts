@@ -4,7 +4,7 @@
  */
 const key = "armoricore.console.token"
 
-export const read = (): string | undefined => {
+export const readToken = (): string | undefined => {
   const given = /[#&]token=([^&]+)/.exec(location.hash)?.[1]
   if (given !== undefined) {
     sessionStorage.setItem(key, decodeURIComponent(given))
@@ -13,6 +13,6 @@ export const read = (): string | undefined => {
   return sessionStorage.getItem(key) ?? undefined
 }
 
-export const keep = (token: string): void => sessionStorage.setItem(key, token)
+export const storeToken = (token: string): void => sessionStorage.setItem(key, token)
 
-export const forget = (): void => sessionStorage.removeItem(key)
+export const clearToken = (): void => sessionStorage.removeItem(key)

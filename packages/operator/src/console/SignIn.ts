@@ -1,15 +1,15 @@
 /** The first page: asks for the token, and says why one does not count. */
-import { type Child, h } from "./Dom.ts"
+import { type VChild, h } from "./VirtualDom.ts"
 
-export interface SignIn {
-  readonly refusal: string | undefined
+export interface SignInProps {
+  readonly errorMessage: string | undefined
   readonly isBusy: boolean
-  readonly enter: (token: string) => void
+  readonly onSubmit: (token: string) => void
 }
 
-export const mark = (): Child => h("img", { class: "mark", src: "/console/mark.svg", alt: "", width: 28, height: 28 })
+export const logo = (): VChild => h("img", { class: "mark", src: "/console/mark.svg", alt: "", width: 28, height: 28 })
 
-export const signIn = ({ enter, isBusy, refusal }: SignIn): Child =>
+export const signIn = ({ onSubmit, isBusy, errorMessage }: SignInProps): VChild =>
   h(
     "main",
     { class: "sign-in" },
@@ -20,10 +20,10 @@ export const signIn = ({ enter, isBusy, refusal }: SignIn): Child =>
         onSubmit: (event: Event) => {
           event.preventDefault()
           const field = document.querySelector("#token")
-          if (field instanceof HTMLInputElement && field.value.trim() !== "") enter(field.value.trim())
+          if (field instanceof HTMLInputElement && field.value.trim() !== "") onSubmit(field.value.trim())
         },
       },
-      mark(),
+      logo(),
       h("h1", {}, "Armoricore console"),
       h("p", {}, "Sign in with a token that has the role ", h("code", {}, "operator"), "."),
       h("label", { for: "token" }, "Token"),
@@ -33,9 +33,9 @@ export const signIn = ({ enter, isBusy, refusal }: SignIn): Child =>
         autocomplete: "off",
         required: true,
         ref: (field: unknown) => field instanceof HTMLElement && queueMicrotask(() => field.focus()),
-        "aria-describedby": refusal === undefined ? "token-hint" : "token-refusal token-hint",
+        "aria-describedby": errorMessage === undefined ? "token-hint" : "token-refusal token-hint",
       }),
-      refusal === undefined ? null : h("p", { class: "wrong", id: "token-refusal", role: "alert" }, refusal),
+      errorMessage === undefined ? null : h("p", { class: "wrong", id: "token-refusal", role: "alert" }, errorMessage),
       h("button", { type: "submit", class: "primary", disabled: isBusy }, isBusy ? "Signing in …" : "Sign in"),
       h(
         "p",

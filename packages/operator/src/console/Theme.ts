@@ -12,7 +12,7 @@ export const apply = (): void => {
   else document.documentElement.dataset["theme"] = theme
 }
 
-export const next = (): void => {
+export const toggle = (): void => {
   theme = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto"
   localStorage.setItem(key, theme)
   apply()

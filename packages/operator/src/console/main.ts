@@ -1,9 +1,9 @@
 /** The operators' console: signs in, shows one view at a time, and is at home on a keyboard. */
-import type { App, Question, Toast, View } from "./App.ts"
-import { CallFailed, type Connection, open } from "./Connection.ts"
+import type { App, Confirmation, Toast, View } from "./App.ts"
+import { CallError, type Connection, connect } from "./Connection.ts"
 import * as Dialogs from "./Dialogs.ts"
-import { patch } from "./Dom.ts"
-import { frame, type Operator } from "./Frame.ts"
+import { patch } from "./VirtualDom.ts"
+import { layout, type SignedInOperator } from "./Layout.ts"
 import * as Keyboard from "./Keyboard.ts"
 import * as Session from "./Session.ts"
 import { signIn } from "./SignIn.ts"
@@ -30,17 +30,17 @@ const root = document.querySelector("#app")
 if (root === null) throw new Error("the page has no place for the console")
 
 let connection: Connection | undefined
-let operator: Operator | undefined
-let refusal: string | undefined
+let operator: SignedInOperator | undefined
+let errorMessage: string | undefined
 let isSigningIn = false
 let current = "overview"
 let view: View | undefined
 let toasts: ReadonlyArray<Toast> = []
-let asked: { readonly question: Question; readonly answer: Dialogs.Answer } | undefined
+let confirmation: { readonly question: Confirmation; readonly answer: Dialogs.DialogResult } | undefined
 let isHelping = false
 let isScheduled = false
 
-const draw = (): void => {
+const render = (): void => {
   if (isScheduled) return
   isScheduled = true
   requestAnimationFrame(() => {
@@ -48,152 +48,152 @@ const draw = (): void => {
     const dialog = document.querySelector("dialog")
     patch(root, [
       operator === undefined
-        ? signIn({ refusal, isBusy: isSigningIn, enter: (token) => void enter(token) })
-        : frame({
+        ? signIn({ errorMessage, isBusy: isSigningIn, onSubmit: (token) => void signInWith(token) })
+        : layout({
             views: views.map(([id, title]) => [id, title]),
             current,
             operator,
             toasts,
-            view: view?.draw(),
+            view: view?.render(),
             dialog:
-              asked !== undefined
-                ? Dialogs.question(asked.question, asked.answer)
+              confirmation !== undefined
+                ? Dialogs.confirmDialog(confirmation.question, confirmation.answer)
                 : isHelping
-                  ? Dialogs.help(() => help(false))
+                  ? Dialogs.helpDialog(() => setHelpOpen(false))
                   : null,
-            colours,
-            help: () => help(true),
+            toggleTheme,
+            help: () => setHelpOpen(true),
             signOut: () => signOut(undefined),
           }),
     ])
-    if (dialog?.isConnected === false) Dialogs.gone(dialog)
+    if (dialog?.isConnected === false) Dialogs.restoreFocus(dialog)
   })
 }
 
-const colours = (): void => {
-  Theme.next()
-  draw()
+const toggleTheme = (): void => {
+  Theme.toggle()
+  render()
 }
 
-const help = (on: boolean): void => {
+const setHelpOpen = (on: boolean): void => {
   isHelping = on
-  draw()
+  render()
 }
 
-const say = (kind: Toast["kind"], text: string): void => {
+const showToast = (kind: Toast["kind"], text: string): void => {
   const toast: Toast = { id: Date.now() + Math.random(), kind, text }
   toasts = [...toasts, toast].slice(-4)
   setTimeout(() => {
     toasts = toasts.filter(({ id }) => id !== toast.id)
-    draw()
+    render()
   }, 6_000)
-  draw()
+  render()
 }
 
 const signOut = (why: string | undefined): void => {
-  view?.stop()
+  view?.dispose()
   view = undefined
   connection?.close()
   connection = undefined
   operator = undefined
   // Nobody is there to answer.
-  asked?.answer(undefined)
+  confirmation?.answer(undefined)
   isHelping = false
-  refusal = why
+  errorMessage = why
   document.title = "Armoricore console"
-  Session.forget()
-  draw()
+  Session.clearToken()
+  render()
 }
 
-const show = (name: string): void => {
+const showView = (name: string): void => {
   if (connection === undefined) return
   const [id, title, make] = views.find(([each]) => each === name) ?? views[0]
-  view?.stop()
+  view?.dispose()
   current = id
   document.title = `${title} · Armoricore console`
-  view = make(appOn(connection))
-  draw()
+  view = make(makeApp(connection))
+  render()
   // On a phone the names of the views are wider than the screen.
   requestAnimationFrame(() =>
     document.querySelector("nav a[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }),
   )
 }
 
-const go = (name: string): void => {
-  if (location.hash === `#${name}`) show(name)
+const navigate = (name: string): void => {
+  if (location.hash === `#${name}`) showView(name)
   else location.hash = name
 }
 
-const appOn = (live: Connection): App => ({
+const makeApp = (live: Connection): App => ({
   connection: live,
-  draw,
-  say,
+  render,
+  showToast,
   signOut,
-  go,
-  act: async (done, work) => {
+  navigate,
+  perform: async (done, work) => {
     try {
       await work()
-      if (done !== "") say("good", done)
+      if (done !== "") showToast("good", done)
       return true
     } catch (error) {
-      if (error instanceof CallFailed && error.refused) signOut(error.message)
-      else say("bad", error instanceof Error ? error.message : String(error))
+      if (error instanceof CallError && error.isAccessDenied) signOut(error.message)
+      else showToast("bad", error instanceof Error ? error.message : String(error))
       return false
     }
   },
-  ask: (question) =>
+  confirm: (question) =>
     new Promise((resolve) => {
-      asked = {
+      confirmation = {
         question,
         answer: (reason) => {
-          asked = undefined
-          draw()
+          confirmation = undefined
+          render()
           resolve(reason)
         },
       }
-      draw()
+      render()
     }),
 })
 
-const enter = async (token: string): Promise<void> => {
+const signInWith = async (token: string): Promise<void> => {
   isSigningIn = true
-  refusal = undefined
-  draw()
-  const live = open(token)
+  errorMessage = undefined
+  render()
+  const live = connect(token)
   try {
     const { expires_at, user_id, version } = await live.call((client) => client.WhoAmI())
     connection?.close()
     operator = { userId: user_id, expiresAt: expires_at, version }
     connection = live
-    Session.keep(token)
-    show(location.hash.slice(1))
+    Session.storeToken(token)
+    showView(location.hash.slice(1))
   } catch (error) {
     live.close()
-    if (error instanceof CallFailed && error.refused) Session.forget()
-    refusal = error instanceof Error ? error.message : String(error)
+    if (error instanceof CallError && error.isAccessDenied) Session.clearToken()
+    errorMessage = error instanceof Error ? error.message : String(error)
   }
   isSigningIn = false
-  draw()
+  render()
 }
 
-Keyboard.listen({
-  isFree: () => operator !== undefined && asked === undefined && !isHelping,
-  choose: (place) => {
+Keyboard.bindKeys({
+  isEnabled: () => operator !== undefined && confirmation === undefined && !isHelping,
+  selectView: (place) => {
     const chosen = views[place - 1]
-    if (chosen !== undefined) go(chosen[0])
+    if (chosen !== undefined) navigate(chosen[0])
     return chosen !== undefined
   },
-  colours,
-  help: () => help(true),
+  toggleTheme,
+  help: () => setHelpOpen(true),
 })
 
 addEventListener("hashchange", () => {
-  const given = /[#&]token=/.test(location.hash) ? Session.read() : undefined
-  if (given !== undefined) void enter(given)
-  else show(location.hash.slice(1))
+  const given = /[#&]token=/.test(location.hash) ? Session.readToken() : undefined
+  if (given !== undefined) void signInWith(given)
+  else showView(location.hash.slice(1))
 })
 
 Theme.apply()
-const kept = Session.read()
-if (kept === undefined) draw()
-else void enter(kept)
+const storedToken = Session.readToken()
+if (storedToken === undefined) render()
+else void signInWith(storedToken)

@@ -5,34 +5,34 @@
  * the same message. Typing ends by itself after 3 s without another `typing_start`, with a message, and with the
  * membership.
  */
-import { derivedId } from "@armoricore/domain/Causation"
+import { deriveId } from "@armoricore/domain/DeterministicId"
 import { RoomId, UserId } from "@armoricore/domain/Ids"
-import { Maybe } from "@armoricore/domain/Wire"
+import { optionalNullable } from "@armoricore/domain/JsonCodecs"
 import { Clock, Effect, FiberMap, Schema } from "effect"
-import * as Channel from "../Channel.ts"
-import { Outbox } from "../Outbox.ts"
+import * as Channel from "../channel/Channel.ts"
+import { PublishBuffer } from "../pubsub/PublishBuffer.ts"
 import { Presence } from "../presence/Presence.ts"
 import * as PresenceEvents from "../presence/PresenceEvents.ts"
-import { Timeline } from "../Timeline.ts"
-import * as Said from "./Said.ts"
+import { RoomLog } from "../rooms/RoomLog.ts"
+import * as MessageFields from "./MessageFields.ts"
 
-export const ChatMessage = Schema.Struct({ ...Said.saidFields, room_id: RoomId })
+export const ChatMessage = Schema.Struct({ ...MessageFields.messageFields, room_id: RoomId })
 
 export const ChatChannel = Channel.make({
   topic: "chat:room:{room_id}",
   params: { room_id: RoomId },
   join: {
-    payload: Schema.Struct({ ...Said.wantedFields, presence: Maybe(Schema.Boolean) }),
+    payload: Schema.Struct({ ...MessageFields.replayFields, presence: optionalNullable(Schema.Boolean) }),
     reply: Schema.Struct({ messages: Schema.Array(ChatMessage), recovered: Schema.Boolean }),
   },
   client: {
     new_message: {
-      payload: Schema.Struct({ content: Said.Content, client_id: Maybe(Said.ClientId) }),
+      payload: Schema.Struct({ content: MessageFields.Content, client_id: optionalNullable(MessageFields.ClientId) }),
       reply: ChatMessage,
     },
-    typing_start: { payload: Said.Empty },
-    typing_stop: { payload: Said.Empty },
-    ping: { payload: Said.Empty, guests: true },
+    typing_start: { payload: MessageFields.Empty },
+    typing_stop: { payload: MessageFields.Empty },
+    ping: { payload: MessageFields.Empty, guests: true },
   },
   server: {
     new_message: { payload: ChatMessage },
@@ -40,46 +40,46 @@ export const ChatChannel = Channel.make({
       payload: Schema.Struct({ user_id: UserId, room_id: RoomId, is_typing: Schema.Boolean }),
       droppable: true,
     },
-    message_removed: { payload: Said.Removed },
+    message_removed: { payload: MessageFields.Removed },
     ...PresenceEvents.events,
   },
 })
 
-const typingTime = "3 seconds"
+const typingTimeout = "3 seconds"
 
 const decodeMessage = Schema.decodeUnknownEffect(ChatMessage)
 
 export const layer = ChatChannel.toLayer(
   Effect.gen(function* () {
-    const timeline = yield* Timeline
-    const outbox = yield* Outbox
+    const roomLog = yield* RoomLog
+    const publishBuffer = yield* PublishBuffer
     const presence = yield* Presence
     /** The timers of those who type, by membership; few at any moment. */
     const typing = yield* FiberMap.make<string>()
 
     type Room = Channel.Membership<typeof ChatChannel.declaration, unknown>
     const keyOf = (room: Room) => `${room.socketId} ${room.topic}`
-    const tell = (room: Room, isTyping: boolean) =>
+    const broadcastTyping = (room: Room, isTyping: boolean) =>
       room.broadcast(
         "user_typing",
         { user_id: room.identity.userId, room_id: room.params.room_id, is_typing: isTyping },
-        { others: true },
+        { excludeSelf: true },
       )
 
-    const stop = (room: Room) =>
+    const stopTyping = (room: Room) =>
       Effect.suspend(() => {
         const key = keyOf(room)
         return FiberMap.hasUnsafe(typing, key)
-          ? Effect.andThen(FiberMap.remove(typing, key), tell(room, false))
+          ? Effect.andThen(FiberMap.remove(typing, key), broadcastTyping(room, false))
           : Effect.void
       })
 
     return ChatChannel.handlers(
-      Effect.fnUntraced(function* (room, wanted) {
-        const replay = yield* timeline.replay(room.topic, wanted)
+      Effect.fnUntraced(function* (room, request) {
+        const replay = yield* roomLog.replay(room.topic, request)
         const messages = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeMessage(payload)))
-        if (wanted.presence === true) yield* PresenceEvents.enter(presence, room, "online")
-        return { reply: { messages, recovered: replay.recovered }, covers: replay.covers }
+        if (request.presence === true) yield* PresenceEvents.trackMember(presence, room, "online")
+        return { reply: { messages, recovered: replay.recovered }, upToSeq: replay.upToSeq }
       }),
       {
         on: {
@@ -87,16 +87,16 @@ export const layer = ChatChannel.toLayer(
           new_message: Effect.fnUntraced(function* (room, { content, client_id }) {
             const { userId } = room.identity
             const { room_id } = room.params
-            yield* stop(room)
-            const id = client_id === undefined ? crypto.randomUUID() : derivedId("chat", room_id, userId, client_id)
+            yield* stopTyping(room)
+            const id = client_id === undefined ? crypto.randomUUID() : deriveId("chat", room_id, userId, client_id)
             const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
-            const posted = yield* timeline.post(room.topic, {
+            const posted = yield* roomLog.append(room.topic, {
               event: "new_message",
               id,
               payload: { id, content, user_id: userId, room_id, timestamp },
             })
             const message = yield* Effect.orDie(decodeMessage(posted.payload))
-            yield* outbox.offer("chat.message", id, {
+            yield* publishBuffer.offer("chat.message", id, {
               message_id: id,
               room_id,
               user_id: userId,
@@ -106,13 +106,17 @@ export const layer = ChatChannel.toLayer(
             return message
           }, Effect.uninterruptible),
           typing_start: Effect.fnUntraced(function* (room) {
-            yield* tell(room, true)
-            yield* FiberMap.run(typing, keyOf(room), Effect.andThen(Effect.sleep(typingTime), tell(room, false)))
+            yield* broadcastTyping(room, true)
+            yield* FiberMap.run(
+              typing,
+              keyOf(room),
+              Effect.andThen(Effect.sleep(typingTimeout), broadcastTyping(room, false)),
+            )
           }),
-          typing_stop: stop,
+          typing_stop: stopTyping,
           ping: () => Effect.void,
         },
-        leave: stop,
+        leave: stopTyping,
       },
     )
   }),

@@ -2,14 +2,14 @@
 import { MediaFailed, MediaPlayable, MediaReady, MediaStage } from "@armoricore/domain/events/media"
 import { MediaId, UserId } from "@armoricore/domain/Ids"
 import type { MediaState } from "@armoricore/domain/MediaState"
-import { Timestamp } from "@armoricore/domain/Wire"
+import { Timestamp } from "@armoricore/domain/JsonCodecs"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { Effect, Option, Schema } from "effect"
-import * as Channel from "../Channel.ts"
-import { MediaTopicPolicy } from "../MediaTopicPolicy.ts"
-import { unauthorized } from "../Refusal.ts"
-import * as Results from "../Results.ts"
+import * as Channel from "../channel/Channel.ts"
+import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
+import { unauthorized } from "../channel/ChannelError.ts"
+import * as JobEvents from "../pubsub/JobEvents.ts"
 
 /** What a watcher may know of a media's state: not where its objects lie. */
 export const MediaView = Schema.Union([
@@ -35,10 +35,10 @@ export const MediaChannel = Channel.make({
   params: { media_id: MediaId },
   join: { payload: Schema.Struct({}), reply: MediaView },
   client: {},
-  server: Results.ofMedia,
+  server: JobEvents.mediaEvents,
 })
 
-const view = (state: MediaState): typeof MediaView.Type => ({
+const toView = (state: MediaState): typeof MediaView.Type => ({
   status: state.status,
   media_id: state.media_id,
   user_id: state.user_id,
@@ -57,10 +57,10 @@ export const layer = MediaChannel.toLayer(
     return MediaChannel.handlers(
       Effect.fnUntraced(function* (media) {
         const state = Option.map(yield* states.get(media.params.media_id), ({ value }) => value)
-        if (!policy.admits(media.identity, state)) {
+        if (!policy.allows(media.identity, state)) {
           return yield* unauthorized("only its owner may watch this media")
         }
-        return { reply: Option.match(state, { onNone: () => ({ status: "unknown" as const }), onSome: view }) }
+        return { reply: Option.match(state, { onNone: () => ({ status: "unknown" as const }), onSome: toView }) }
       }),
       { on: {} },
     )

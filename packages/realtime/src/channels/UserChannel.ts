@@ -4,13 +4,13 @@
  */
 import { UserId } from "@armoricore/domain/Ids"
 import { Effect, Schema } from "effect"
-import * as Channel from "../Channel.ts"
-import * as Results from "../Results.ts"
-import { Timeline } from "../Timeline.ts"
-import { wantedFields } from "./Said.ts"
+import * as Channel from "../channel/Channel.ts"
+import * as JobEvents from "../pubsub/JobEvents.ts"
+import { RoomLog } from "../rooms/RoomLog.ts"
+import { replayFields } from "./MessageFields.ts"
 
 /** One of the events below, as it was sent to those who were there. */
-export const KeptEvent = Schema.Struct({
+export const StoredEvent = Schema.Struct({
   event: Schema.String,
   seq: Schema.Int,
   payload: Schema.Record(Schema.String, Schema.Unknown),
@@ -20,20 +20,20 @@ export const UserChannel = Channel.make({
   topic: "user:{user_id}",
   params: { user_id: UserId },
   join: {
-    payload: Schema.Struct(wantedFields),
-    reply: Schema.Struct({ events: Schema.Array(KeptEvent), recovered: Schema.Boolean }),
+    payload: Schema.Struct(replayFields),
+    reply: Schema.Struct({ events: Schema.Array(StoredEvent), recovered: Schema.Boolean }),
   },
   client: {},
-  server: Results.ofUser,
+  server: JobEvents.userEvents,
 })
 
 export const layer = UserChannel.toLayer(
   Effect.gen(function* () {
-    const timeline = yield* Timeline
+    const roomLog = yield* RoomLog
     return UserChannel.handlers(
-      Effect.fnUntraced(function* (user, wanted) {
-        const { entries, recovered, covers } = yield* timeline.replay(user.topic, wanted)
-        return { reply: { events: entries, recovered }, covers }
+      Effect.fnUntraced(function* (user, request) {
+        const { entries, recovered, upToSeq } = yield* roomLog.replay(user.topic, request)
+        return { reply: { events: entries, recovered }, upToSeq }
       }),
       { on: {} },
     )

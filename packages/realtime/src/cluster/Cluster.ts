@@ -14,17 +14,17 @@ import { Context, type Duration, Effect, Layer, type Schema, type Scope } from "
 import { make } from "./Membership.ts"
 
 /** A value that JSON can carry, and its Schema on both sides. */
-export type Wire<A> = Schema.Codec<A, unknown>
+export type MessageSchema<A> = Schema.Codec<A, unknown>
 
-export interface Heard<A> {
+export interface ClusterMessage<A> {
   /** The node that said it. */
   readonly from: string
   readonly value: A
   /** For what was asked: call it once, now or later. */
-  readonly answer: (value: unknown) => void
+  readonly reply: (value: unknown) => void
 }
 
-export interface Answer<A> {
+export interface Reply<A> {
   readonly node: string
   readonly value: A
 }
@@ -44,58 +44,60 @@ export class Cluster extends Context.Service<
     /** This node's name, `[a-z0-9]+`, new with each start. */
     readonly node: string
     /** False: there are no other nodes and never will be. */
-    readonly isShared: boolean
+    readonly isClustered: boolean
     /** Live nodes besides this one. */
-    readonly others: () => ReadonlyArray<string>
+    readonly otherNodes: () => ReadonlyArray<string>
     /** False while the bus is away: then nobody is heard. */
     readonly isConnected: () => boolean
     /** To one node, or to all others. Lost while the bus is away. */
-    readonly tell: (to: string | typeof everybody, kind: string, value: unknown) => Effect.Effect<void>
+    readonly send: (to: string | typeof allNodes, kind: string, value: unknown) => Effect.Effect<void>
     /** Hears messages of this kind until the scope closes. `onHeard` must not block or throw. */
     readonly on: <A>(
       kind: string,
-      schema: Wire<A>,
-      onHeard: (heard: Heard<A>) => void,
+      schema: MessageSchema<A>,
+      onMessage: (heard: ClusterMessage<A>) => void,
     ) => Effect.Effect<void, never, Scope.Scope>
     /** What one node answers; `undefined`: it did not in time, or is gone. */
-    readonly ask: <A>(
+    readonly request: <A>(
       node: string,
       kind: string,
       value: unknown,
-      schema: Wire<A>,
+      schema: MessageSchema<A>,
       timeout?: Duration.Duration,
     ) => Effect.Effect<A | undefined>
     /** What all other nodes answer; `silent` are those that did not in time. */
-    readonly gather: <A>(
+    readonly requestAll: <A>(
       kind: string,
       value: unknown,
-      schema: Wire<A>,
-    ) => Effect.Effect<{ readonly answers: ReadonlyArray<Answer<A>>; readonly silent: ReadonlyArray<string> }>
+      schema: MessageSchema<A>,
+    ) => Effect.Effect<{ readonly replies: ReadonlyArray<Reply<A>>; readonly unresponsive: ReadonlyArray<string> }>
     /** Every heartbeat of this node carries `value()` under this name, and hands that of the others to `onBeat`. */
-    readonly onBeat: <A>(
+    readonly onHeartbeat: <A>(
       name: string,
-      schema: Wire<A>,
+      schema: MessageSchema<A>,
       value: () => A,
       onBeat: (node: string, value: A) => void,
     ) => Effect.Effect<void, never, Scope.Scope>
-    readonly onNode: (listener: (change: NodeChange, node: string) => void) => Effect.Effect<void, never, Scope.Scope>
+    readonly onNodeChange: (
+      listener: (change: NodeChange, node: string) => void,
+    ) => Effect.Effect<void, never, Scope.Scope>
     /** The bus was lost and is back: what passed meanwhile was missed. */
     readonly onReconnect: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
     /** The bus was lost. */
     readonly onDisconnect: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("@armoricore/realtime/Cluster") {
-  static readonly layerAlone: Layer.Layer<Cluster> = Layer.sync(Cluster, () => ({
-    node: newName(),
-    isShared: false,
-    others: () => [],
+  static readonly layerSingleNode: Layer.Layer<Cluster> = Layer.sync(Cluster, () => ({
+    node: newNodeName(),
+    isClustered: false,
+    otherNodes: () => [],
     isConnected: () => true,
-    tell: () => Effect.void,
+    send: () => Effect.void,
     on: () => Effect.void,
-    ask: () => Effect.succeed(undefined),
-    gather: () => Effect.succeed({ answers: [], silent: [] }),
-    onBeat: () => Effect.void,
-    onNode: () => Effect.void,
+    request: () => Effect.succeed(undefined),
+    requestAll: () => Effect.succeed({ replies: [], unresponsive: [] }),
+    onHeartbeat: () => Effect.void,
+    onNodeChange: () => Effect.void,
     onReconnect: () => Effect.void,
     onDisconnect: () => Effect.void,
   }))
@@ -106,18 +108,18 @@ export class Cluster extends Context.Service<
   ): Layer.Layer<Cluster, TransientError | ConfigurationError, EventBus> =>
     Layer.effect(
       Cluster,
-      Effect.suspend(() => make(newName(), options)),
+      Effect.suspend(() => make(newNodeName(), options)),
     )
 }
 
 /** As an addressee: all other nodes. */
-export const everybody = "*"
+export const allNodes = "*"
 
 export interface ClusterOptions {
   /** Default 5 s. */
-  readonly heartbeat?: Duration.Duration
+  readonly heartbeatInterval?: Duration.Duration
   /** A node that was not heard for so long is gone. Default 15 s. */
-  readonly lostAfter?: Duration.Duration
+  readonly nodeTimeout?: Duration.Duration
 }
 
-const newName = (): string => crypto.randomUUID().replaceAll("-", "").slice(0, 12)
+const newNodeName = (): string => crypto.randomUUID().replaceAll("-", "").slice(0, 12)

@@ -12,14 +12,14 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Effect, Layer } from "effect"
 import { createHash } from "node:crypto"
-import { type BroadcastOptions, hub, Topics } from "../Topics.ts"
+import { type BroadcastOptions, makeLocal, Topics } from "../pubsub/Topics.ts"
 import type { Payload } from "../protocol/Message.ts"
 import { Cluster } from "./Cluster.ts"
 import * as Lingering from "./Lingering.ts"
-import * as RecentBroadcasts from "./RecentBroadcasts.ts"
-import * as RoomMessage from "./RoomMessage.ts"
+import * as ReplayBuffer from "./ReplayBuffer.ts"
+import * as BroadcastMessage from "./BroadcastMessage.ts"
 
-interface Sent {
+interface OutgoingBroadcast {
   readonly topic: string
   readonly event: string
   readonly payload: Payload
@@ -27,54 +27,59 @@ interface Sent {
 }
 
 /** Kept for the others while the bus is away. */
-const maxKept = 10_000
+const maxBuffered = 10_000
 
 export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effect(
   Topics,
   Effect.gen(function* () {
     const bus = yield* EventBus
     const cluster = yield* Cluster
-    const local = hub()
-    const recent = yield* RecentBroadcasts.make(({ topic, event, payload, part }) =>
-      local.deliver(topic, event, payload, part === undefined ? {} : { part }),
+    const local = makeLocal()
+    const replayBuffer = yield* ReplayBuffer.make(({ topic, event, payload, subtopic }) =>
+      local.deliver(topic, event, payload, subtopic === undefined ? {} : { subtopic }),
     )
     /** Sent, and not heard of yet. */
-    const sent = new Map<number, Sent>()
-    let kept: Array<Sent> = []
+    const awaitingEcho = new Map<number, OutgoingBroadcast>()
+    let buffered: Array<OutgoingBroadcast> = []
     let count = 0
 
-    const deliver = ({ topic, event, payload, options }: Sent) => local.deliver(topic, event, payload, options)
+    const deliver = ({ topic, event, payload, options }: OutgoingBroadcast) =>
+      local.deliver(topic, event, payload, options)
 
-    const hear = (topic: string, body: Uint8Array): void => {
-      const message = RoomMessage.decode(body)
+    const receive = (topic: string, body: Uint8Array): void => {
+      const message = BroadcastMessage.decode(body)
       if (message === undefined) return
-      const { event, payload, droppable, seq, part } = message
-      const options = { droppable, ...(seq === undefined ? {} : { seq }), ...(part === undefined ? {} : { part }) }
+      const { event, payload, droppable, seq, subtopic } = message
+      const options = {
+        droppable,
+        ...(seq === undefined ? {} : { seq }),
+        ...(subtopic === undefined ? {} : { subtopic }),
+      }
       if (message.node !== cluster.node) {
-        if (!droppable && !recent.hear(message.node, message.id)) return
+        if (!droppable && !replayBuffer.markSeen(message.node, message.id)) return
         return local.deliver(topic, event, payload, options)
       }
-      const own = sent.get(message.id)
-      sent.delete(message.id)
+      const own = awaitingEcho.get(message.id)
+      awaitingEcho.delete(message.id)
       if (own !== undefined && message.isEchoed) deliver({ ...own, payload })
     }
 
-    const rooms = yield* Lingering.make({
-      acquire: (topic) => bus.listen(addressOf(topic), ({ body }) => hear(topic, body)),
-      isWanted: (topic) => local.size(topic) > 0,
+    const subscriptions = yield* Lingering.make({
+      acquire: (topic) => bus.subscribe(addressOf(topic), ({ body }) => receive(topic, body)),
+      isWanted: (topic) => local.subscriberCount(topic) > 0,
       isConnected: cluster.isConnected,
     })
 
-    const keep = (message: Sent): void => {
-      if (message.options?.droppable === true || kept.length >= maxKept) return
-      kept.push(message)
+    const buffer = (message: OutgoingBroadcast): void => {
+      if (message.options?.droppable === true || buffered.length >= maxBuffered) return
+      buffered.push(message)
     }
 
-    const publish = ({ topic, event, payload, options }: Sent, id: number, isEchoed: boolean) =>
+    const publish = ({ topic, event, payload, options }: OutgoingBroadcast, id: number, isEchoed: boolean) =>
       Effect.tap(
         bus.broadcast(
           addressOf(topic),
-          RoomMessage.encode({
+          BroadcastMessage.encode({
             node: cluster.node,
             id,
             isEchoed,
@@ -82,69 +87,70 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
             payload,
             droppable: options?.droppable === true,
             seq: options?.seq,
-            part: options?.part,
+            subtopic: options?.subtopic,
           }),
         ),
         () =>
           Effect.sync(() => {
-            if (options?.droppable !== true) recent.said(id, { topic, event, payload, part: options?.part })
+            if (options?.droppable !== true)
+              replayBuffer.record(id, { topic, event, payload, subtopic: options?.subtopic })
           }),
       )
 
-    const sendOn = (message: Sent, id: number, isEchoed: boolean): Effect.Effect<void> =>
+    const publishOrBuffer = (message: OutgoingBroadcast, id: number, isEchoed: boolean): Effect.Effect<void> =>
       Effect.catch(publish(message, id, isEchoed), (error) =>
         Effect.suspend(() => {
-          if (sent.delete(id)) deliver(message)
-          if (error._tag === "TransientError") return Effect.sync(() => keep(message))
+          if (awaitingEcho.delete(id)) deliver(message)
+          if (error._tag === "TransientError") return Effect.sync(() => buffer(message))
           return Effect.logError(`${message.event} on ${message.topic} reaches this node alone: ${error.message}`)
         }),
       )
 
-    const broadcast = (message: Sent): Effect.Effect<void> => {
+    const broadcast = (message: OutgoingBroadcast): Effect.Effect<void> => {
       const { topic } = message
       // Where this node does not listen yet it would not hear itself.
-      const isEchoed = rooms.isReady(topic)
+      const isEchoed = subscriptions.isReady(topic)
       const id = ++count
       if (!cluster.isConnected()) {
         deliver(message)
-        return Effect.sync(() => keep(message))
+        return Effect.sync(() => buffer(message))
       }
-      if (isEchoed) sent.set(id, message)
+      if (isEchoed) awaitingEcho.set(id, message)
       else deliver(message)
-      return sendOn(message, id, isEchoed)
+      return publishOrBuffer(message, id, isEchoed)
     }
 
     yield* cluster.onDisconnect(() => {
-      const unheard = [...sent.values()]
-      sent.clear()
-      for (const message of unheard) {
+      const unconfirmed = [...awaitingEcho.values()]
+      awaitingEcho.clear()
+      for (const message of unconfirmed) {
         deliver(message)
-        keep(message)
+        buffer(message)
       }
     })
     const run = Effect.runForkWith(yield* Effect.context<never>())
     yield* cluster.onReconnect(() => {
-      const waiting = kept
-      kept = []
-      run(Effect.forEach(waiting, (message) => sendOn(message, ++count, false), { discard: true }))
+      const waiting = buffered
+      buffered = []
+      run(Effect.forEach(waiting, (message) => publishOrBuffer(message, ++count, false), { discard: true }))
     })
 
     return {
       ...local,
-      subscribe: (topic, subscriber, part) => {
-        local.subscribe(topic, subscriber, part)
-        rooms.open(topic)
+      subscribe: (topic, subscriber, subtopic) => {
+        local.subscribe(topic, subscriber, subtopic)
+        subscriptions.open(topic)
       },
       broadcast: (topic, event, payload, options) =>
         Effect.suspend(() => broadcast({ topic, event, payload, options })),
-      ready: rooms.ready,
+      ready: subscriptions.ready,
     }
   }),
 )
 
 /** Topics of our channels are good subjects as they are; any other is named by its hash. */
-const addressOf = (topic: string): Address.LiveAddress =>
-  Address.live(
+const addressOf = (topic: string): Address.EphemeralAddress =>
+  Address.ephemeral(
     /^[A-Za-z0-9_:-]{1,200}$/.test(topic)
       ? `room.${topic}`
       : `room-hash.${createHash("sha256").update(topic).digest("base64url")}`,

@@ -1,10 +1,17 @@
 /** The {@link Cluster} over the bus's live channel: `cluster.all` is heard by all nodes, `cluster.to.<node>` by one. */
 import * as Address from "@armoricore/bus/Address"
-import { EventBus, type LiveMessage } from "@armoricore/bus/EventBus"
+import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import { Clock, Deferred, Duration, Effect, Option, Schedule, Schema, Stream } from "effect"
-import * as Elapsed from "../Elapsed.ts"
-import { type Answer, type Cluster, type ClusterOptions, everybody, type Heard, type NodeChange } from "./Cluster.ts"
-import { pack, Unpacker } from "./Parcels.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
+import {
+  type Reply,
+  type Cluster,
+  type ClusterOptions,
+  allNodes,
+  type ClusterMessage,
+  type NodeChange,
+} from "./Cluster.ts"
+import { fragment, Reassembler } from "./MessageFragments.ts"
 
 const Envelope = Schema.fromJsonString(
   Schema.Struct({
@@ -17,43 +24,43 @@ const Envelope = Schema.fromJsonString(
 )
 const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
 
-const Beats = Schema.Record(Schema.String, Schema.Unknown)
-const Nothing = Schema.Unknown
+const Heartbeat = Schema.Record(Schema.String, Schema.Unknown)
+const AnyValue = Schema.Unknown
 
 /** Said in the name of a node by whoever saw its process end. */
-const died = "died"
+const nodeDown = "died"
 
 /** How long others may take to answer. */
-const patience = Duration.seconds(2)
+const defaultTimeout = Duration.seconds(2)
 
-interface Question {
-  readonly take: (node: string, value: unknown) => void
+interface PendingRequest {
+  readonly onReply: (node: string, value: unknown) => void
   /** The node is gone and answers no more. */
-  readonly giveUp: (node: string) => void
+  readonly onNodeGone: (node: string) => void
 }
 
-interface Beat {
+interface HeartbeatField {
   readonly value: () => unknown
-  readonly heard: (node: string, value: unknown) => void
+  readonly onValue: (node: string, value: unknown) => void
 }
 
 /** Tells the others that this node's process ended, so that they need not wait until they miss it. */
-export const sayDied = (node: string) =>
+export const announceDown = (node: string) =>
   Effect.gen(function* () {
     const bus = yield* EventBus
-    yield* bus.broadcast(Address.live("cluster.all"), Buffer.from(JSON.stringify({ from: node, kind: died })))
+    yield* bus.broadcast(Address.ephemeral("cluster.all"), Buffer.from(JSON.stringify({ from: node, kind: nodeDown })))
   })
 
 export const make = Effect.fnUntraced(function* (node: string, options: ClusterOptions) {
   const bus = yield* EventBus
   const clock = yield* Clock.Clock
-  const heartbeat = options.heartbeat ?? Duration.seconds(5)
-  const lostMillis = Duration.toMillis(options.lostAfter ?? Duration.seconds(15))
+  const heartbeatInterval = options.heartbeatInterval ?? Duration.seconds(5)
+  const nodeTimeoutMillis = Duration.toMillis(options.nodeTimeout ?? Duration.seconds(15))
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const handlers = new Map<string, (from: string, value: unknown, answer: (value: unknown) => void) => void>()
-  const beats = new Map<string, Beat>()
-  const questions = new Map<string, Question>()
-  const listeners = new Set<(change: NodeChange, node: string) => void>()
+  const heartbeatFields = new Map<string, HeartbeatField>()
+  const pendingRequests = new Map<string, PendingRequest>()
+  const nodeListeners = new Set<(change: NodeChange, node: string) => void>()
   const reconnects = new Set<() => void>()
   const disconnects = new Set<() => void>()
   /** When each was heard last. */
@@ -61,44 +68,44 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
   /** Those that said `bye`, or that died: what of theirs comes late brings them back no more. */
   const departed = new Map<string, number>()
   /** Whatever is said to all comes back: a node that does not hear itself is the one that is cut off. */
-  let heardMyselfAt = Elapsed.millis(clock)
-  const unpacker = new Unpacker()
+  let lastEchoAt = MonotonicClock.millis(clock)
+  const reassembler = new Reassembler()
   let connected = (yield* bus.status) === "connected"
   let count = 0
 
-  const change = (kind: NodeChange, other: string) => {
-    if (kind !== "came") for (const question of questions.values()) question.giveUp(other)
-    for (const listener of listeners) listener(kind, other)
+  const notifyNodeChange = (kind: NodeChange, other: string) => {
+    if (kind !== "came") for (const question of pendingRequests.values()) question.onNodeGone(other)
+    for (const listener of nodeListeners) listener(kind, other)
   }
 
   const send = (to: string, kind: string, value: unknown, id?: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (!connected) return Effect.void
-      const address = Address.live(to === everybody ? "cluster.all" : `cluster.to.${to}`)
+      const address = Address.ephemeral(to === allNodes ? "cluster.all" : `cluster.to.${to}`)
       const text = JSON.stringify({ from: node, kind, ...(id === undefined ? {} : { id }), value })
-      const parcels = pack(`${node}.${++count}`, text)
-      return Effect.forEach(parcels, (parcel) => bus.broadcast(address, parcel), { discard: true })
+      const fragments = fragment(`${node}.${++count}`, text)
+      return Effect.forEach(fragments, (parcel) => bus.broadcast(address, parcel), { discard: true })
     }).pipe(Effect.catch((error) => Effect.logDebug(`${kind} to other nodes was not sent`, error)))
 
-  const beatsNow = () => Object.fromEntries(Array.from(beats, ([name, { value }]) => [name, value()]))
+  const currentHeartbeat = () => Object.fromEntries(Array.from(heartbeatFields, ([name, { value }]) => [name, value()]))
 
-  const noteBeats = (from: string, values: Readonly<Record<string, unknown>>) => {
-    for (const [name, value] of Object.entries(values)) beats.get(name)?.heard(from, value)
+  const receiveHeartbeat = (from: string, values: Readonly<Record<string, unknown>>) => {
+    for (const [name, value] of Object.entries(values)) heartbeatFields.get(name)?.onValue(from, value)
   }
 
-  const hear = ({ body }: LiveMessage): void => {
-    const text = unpacker.take(body)
+  const receive = ({ body }: ReceivedMessage): void => {
+    const text = reassembler.add(body)
     const message = text === undefined ? Option.none() : decodeEnvelope(text)
     if (Option.isNone(message)) return
     const { from, kind, id, value } = message.value
-    if (from === node) heardMyselfAt = Elapsed.millis(clock)
+    if (from === node) lastEchoAt = MonotonicClock.millis(clock)
     if (from === node || departed.has(from)) return
     const isNew = !nodes.has(from)
     // Nobody knew it, and nobody needs to any more.
-    if (isNew && (kind === "bye" || kind === died)) return void departed.set(from, Elapsed.millis(clock))
-    nodes.set(from, Elapsed.millis(clock))
-    if (isNew) change("came", from)
-    if (kind === "answer") return id === undefined ? undefined : questions.get(id)?.take(from, value)
+    if (isNew && (kind === "bye" || kind === nodeDown)) return void departed.set(from, MonotonicClock.millis(clock))
+    nodes.set(from, MonotonicClock.millis(clock))
+    if (isNew) notifyNodeChange("came", from)
+    if (kind === "answer") return id === undefined ? undefined : pendingRequests.get(id)?.onReply(from, value)
     handlers.get(kind)?.(from, value, (answer) => {
       if (id !== undefined) run(send(from, "answer", answer, id))
     })
@@ -107,14 +114,14 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
   const on: Cluster["Service"]["on"] = <A>(
     kind: string,
     schema: Schema.Codec<A, unknown>,
-    onHeard: (heard: Heard<A>) => void,
+    onHeard: (heard: ClusterMessage<A>) => void,
   ) => {
     const decode = Schema.decodeUnknownOption(schema)
-    const handler = (from: string, value: unknown, answer: (value: unknown) => void) =>
+    const handler = (from: string, value: unknown, reply: (value: unknown) => void) =>
       Option.match(decode(value), {
         // Another version of this program: the nodes of a rolling update need not understand each other's every word.
         onNone: () => void run(Effect.logDebug(`${kind} of node ${from} cannot be read`)),
-        onSome: (decoded) => onHeard({ from, value: decoded, answer }),
+        onSome: (decoded) => onHeard({ from, value: decoded, reply }),
       })
     return Effect.acquireRelease(
       Effect.sync(() => void handlers.set(kind, handler)),
@@ -122,7 +129,7 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     )
   }
 
-  const listening = <A>(all: Set<A>, listener: A) =>
+  const addListener = <A>(all: Set<A>, listener: A) =>
     Effect.asVoid(
       Effect.acquireRelease(
         Effect.sync(() => all.add(listener)),
@@ -130,39 +137,39 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
       ),
     )
 
-  const gone = (kind: "left" | "lost", other: string): void => {
-    departed.set(other, Elapsed.millis(clock))
-    if (nodes.delete(other)) change(kind, other)
+  const removeNode = (kind: "left" | "lost", other: string): void => {
+    departed.set(other, MonotonicClock.millis(clock))
+    if (nodes.delete(other)) notifyNodeChange(kind, other)
   }
 
-  let sweptAt = Elapsed.millis(clock)
+  let sweptAt = MonotonicClock.millis(clock)
   const sweep = Effect.sync(() => {
-    const now = Elapsed.millis(clock)
+    const now = MonotonicClock.millis(clock)
     // This process itself stood still: what the others said meanwhile still waits to be heard.
-    const stood = now - sweptAt - Duration.toMillis(heartbeat)
+    const stalledFor = now - sweptAt - Duration.toMillis(heartbeatInterval)
     sweptAt = now
-    const isDeaf = now - heardMyselfAt > 1.5 * Duration.toMillis(heartbeat)
+    const isPartitioned = now - lastEchoAt > 1.5 * Duration.toMillis(heartbeatInterval)
     for (const [other, at] of nodes) {
-      if (stood > Duration.toMillis(heartbeat)) nodes.set(other, now)
-      else if (now - at >= lostMillis) {
+      if (stalledFor > Duration.toMillis(heartbeatInterval)) nodes.set(other, now)
+      else if (now - at >= nodeTimeoutMillis) {
         nodes.delete(other)
-        change(isDeaf ? "unheard" : "lost", other)
+        notifyNodeChange(isPartitioned ? "unheard" : "lost", other)
       }
     }
-    for (const [other, at] of departed) if (now - at >= 4 * lostMillis) departed.delete(other)
+    for (const [other, at] of departed) if (now - at >= 4 * nodeTimeoutMillis) departed.delete(other)
   })
 
-  const hello = Effect.suspend(() => send(everybody, "hello", beatsNow()))
-  yield* on("hello", Beats, ({ from, value }) => {
-    noteBeats(from, value)
-    run(send(from, "beat", beatsNow()))
+  const hello = Effect.suspend(() => send(allNodes, "hello", currentHeartbeat()))
+  yield* on("hello", Heartbeat, ({ from, value }) => {
+    receiveHeartbeat(from, value)
+    run(send(from, "beat", currentHeartbeat()))
   })
-  yield* on("beat", Beats, ({ from, value }) => noteBeats(from, value))
-  yield* on("bye", Nothing, ({ from }) => gone("left", from))
-  yield* on(died, Nothing, ({ from }) => gone("lost", from))
+  yield* on("beat", Heartbeat, ({ from, value }) => receiveHeartbeat(from, value))
+  yield* on("bye", AnyValue, ({ from }) => removeNode("left", from))
+  yield* on(nodeDown, AnyValue, ({ from }) => removeNode("lost", from))
 
-  yield* bus.listen(Address.live(`cluster.to.${node}`), hear)
-  yield* bus.listen(Address.live("cluster.all"), hear, () => {
+  yield* bus.subscribe(Address.ephemeral(`cluster.to.${node}`), receive)
+  yield* bus.subscribe(Address.ephemeral("cluster.all"), receive, () => {
     // Too slow for the bus, or it was away and is back.
     connected = true
     for (const listener of reconnects) listener()
@@ -178,16 +185,16 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     ),
   )
   yield* Effect.forkScoped(
-    Effect.suspend(() => send(everybody, "beat", beatsNow())).pipe(
+    Effect.suspend(() => send(allNodes, "beat", currentHeartbeat())).pipe(
       Effect.andThen(sweep),
-      Effect.schedule(Schedule.spaced(heartbeat)),
+      Effect.schedule(Schedule.spaced(heartbeatInterval)),
     ),
   )
   // The first to be built is the last to go: whatever the node had to say has been said.
-  yield* Effect.addFinalizer(() => send(everybody, "bye", null))
+  yield* Effect.addFinalizer(() => send(allNodes, "bye", null))
   yield* hello
 
-  const gather = <A>(
+  const requestAll = <A>(
     to: ReadonlyArray<string>,
     kind: string,
     value: unknown,
@@ -195,57 +202,57 @@ export const make = Effect.fnUntraced(function* (node: string, options: ClusterO
     timeout: Duration.Duration,
   ) =>
     Effect.gen(function* () {
-      if (to.length === 0) return { answers: [], silent: [] }
+      if (to.length === 0) return { replies: [], unresponsive: [] }
       const decode = Schema.decodeUnknownOption(schema)
       const id = `${node}.${++count}`
       const waiting = new Set(to)
-      const answers: Array<Answer<A>> = []
+      const replies: Array<Reply<A>> = []
       const done = yield* Deferred.make<void>()
-      const silent: Array<string> = []
+      const unresponsive: Array<string> = []
       const settle = (other: string, settled: () => void): void => {
         if (!waiting.delete(other)) return
         settled()
         if (waiting.size === 0) Deferred.doneUnsafe(done, Effect.void)
       }
-      const take = (from: string, given: unknown) => {
+      const onReply = (from: string, given: unknown) => {
         const decoded = decode(given)
-        if (Option.isSome(decoded)) settle(from, () => answers.push({ node: from, value: decoded.value }))
+        if (Option.isSome(decoded)) settle(from, () => replies.push({ node: from, value: decoded.value }))
       }
-      const giveUp = (other: string) => settle(other, () => silent.push(other))
-      questions.set(id, { take, giveUp })
+      const onNodeGone = (other: string) => settle(other, () => unresponsive.push(other))
+      pendingRequests.set(id, { onReply, onNodeGone })
       const [only] = to
-      const addressee = to.length === 1 && only !== undefined ? only : everybody
+      const addressee = to.length === 1 && only !== undefined ? only : allNodes
       yield* send(addressee, kind, value, id).pipe(
         Effect.andThen(Effect.timeoutOption(Deferred.await(done), timeout)),
-        Effect.ensuring(Effect.sync(() => questions.delete(id))),
+        Effect.ensuring(Effect.sync(() => pendingRequests.delete(id))),
       )
-      return { answers, silent: [...silent, ...waiting] }
+      return { replies, unresponsive: [...unresponsive, ...waiting] }
     })
 
   const cluster: Cluster["Service"] = {
     node,
-    isShared: true,
-    others: () => [...nodes.keys()],
+    isClustered: true,
+    otherNodes: () => [...nodes.keys()],
     isConnected: () => connected,
-    tell: (to, kind, value) => send(to, kind, value),
+    send: (to, kind, value) => send(to, kind, value),
     on,
-    ask: (other, kind, value, schema, timeout = patience) =>
-      Effect.map(gather([other], kind, value, schema, timeout), ({ answers }) => answers[0]?.value),
-    gather: (kind, value, schema) => gather([...nodes.keys()], kind, value, schema, patience),
-    onBeat: (name, schema, value, onBeat) => {
+    request: (other, kind, value, schema, timeout = defaultTimeout) =>
+      Effect.map(requestAll([other], kind, value, schema, timeout), ({ replies }) => replies[0]?.value),
+    requestAll: (kind, value, schema) => requestAll([...nodes.keys()], kind, value, schema, defaultTimeout),
+    onHeartbeat: (name, schema, value, onBeat) => {
       const decode = Schema.decodeUnknownOption(schema)
-      const heard = (from: string, given: unknown) => {
+      const onValue = (from: string, given: unknown) => {
         const decoded = decode(given)
         if (Option.isSome(decoded)) onBeat(from, decoded.value)
       }
       return Effect.acquireRelease(
-        Effect.sync(() => void beats.set(name, { value, heard })),
-        () => Effect.sync(() => void beats.delete(name)),
+        Effect.sync(() => void heartbeatFields.set(name, { value, onValue })),
+        () => Effect.sync(() => void heartbeatFields.delete(name)),
       )
     },
-    onNode: (listener) => listening(listeners, listener),
-    onReconnect: (listener) => listening(reconnects, listener),
-    onDisconnect: (listener) => listening(disconnects, listener),
+    onNodeChange: (listener) => addListener(nodeListeners, listener),
+    onReconnect: (listener) => addListener(reconnects, listener),
+    onDisconnect: (listener) => addListener(disconnects, listener),
   }
   return cluster
 })

@@ -1,9 +1,9 @@
 /** What a channel with presence declares, and what its join does. */
 import { PresenceStatus } from "@armoricore/domain/events/realtime"
-import { Timestamp } from "@armoricore/domain/Wire"
+import { Timestamp } from "@armoricore/domain/JsonCodecs"
 import { Effect, Schema } from "effect"
-import type { Declaration, Membership } from "../Channel.ts"
-import { part, type Presence } from "./Presence.ts"
+import type { Declaration, Membership } from "../channel/Channel.ts"
+import { subtopic, type Presence } from "./Presence.ts"
 
 const Meta = Schema.Struct({
   phx_ref: Schema.String,
@@ -23,16 +23,16 @@ export const events = {
   presence_count: { payload: Schema.Struct({ count: Schema.Int }), droppable: true },
 } as const
 
-type Used = "topic" | "identity" | "push" | "listen"
+type RequiredMembers = "topic" | "identity" | "push" | "listen"
 
 /** Makes the member present, and sends it the state: also when it is empty, for clients keep diffs until it comes. */
-export const enter = Effect.fnUntraced(function* (
+export const trackMember = Effect.fnUntraced(function* (
   presence: Presence["Service"],
-  member: Pick<Membership<Declaration & { readonly server: typeof events }, undefined>, Used>,
+  member: Pick<Membership<Declaration & { readonly server: typeof events }, undefined>, RequiredMembers>,
   status: typeof PresenceStatus.Type,
 ) {
-  yield* member.listen(part)
-  const present = yield* presence.enter(member.topic, member.identity.userId, status)
+  yield* member.listen(subtopic)
+  const present = yield* presence.track(member.topic, member.identity.userId, status)
   yield* member.push("presence_state", presence.state(member.topic))
   const count = presence.count(member.topic)
   if (count !== undefined) yield* member.push("presence_count", { count })

@@ -48,7 +48,7 @@ export type OnChange = (kind: "join" | "leave", entry: Entry) => void
 
 type Users = Map<string, ReadonlyArray<Meta>>
 
-const nobody: ReadonlyMap<string, ReadonlyArray<Meta>> = new Map()
+const noUsers: ReadonlyMap<string, ReadonlyArray<Meta>> = new Map()
 
 export class PresenceSet {
   readonly node: string
@@ -66,11 +66,11 @@ export class PresenceSet {
 
   add(topic: string, key: string, fields: Omit<Meta, "phx_ref">): { readonly entry: Entry; readonly delta: Delta } {
     const entry = { topic, key, meta: { phx_ref: this.#nextRef(), ...fields } }
-    return { entry, delta: this.#own([entry], []) }
+    return { entry, delta: this.#recordLocal([entry], []) }
   }
 
   remove(entry: Entry): Delta {
-    return this.#own([], [entry])
+    return this.#recordLocal([], [entry])
   }
 
   /** A leave and a join in one step, so that nobody sees the user gone in between. */
@@ -78,7 +78,7 @@ export class PresenceSet {
     const { phx_ref: previous, online_at } = entry.meta
     const meta = { phx_ref: this.#nextRef(), phx_ref_prev: previous, status, online_at }
     const next = { topic: entry.topic, key: entry.key, meta }
-    return { entry: next, delta: this.#own([next], [entry]) }
+    return { entry: next, delta: this.#recordLocal([next], [entry]) }
   }
 
   /** Takes what another node did. `gap`: something before it is missing, and the node's snapshot is wanted. */
@@ -121,14 +121,14 @@ export class PresenceSet {
   }
 
   users(topic: string): ReadonlyMap<string, ReadonlyArray<Meta>> {
-    return this.#topics.get(topic) ?? nobody
+    return this.#topics.get(topic) ?? noUsers
   }
 
   #nextRef(): string {
     return `${this.node}.${(++this.#refs).toString(36)}`
   }
 
-  #own(joins: ReadonlyArray<Entry>, leaves: ReadonlyArray<Entry>): Delta {
+  #recordLocal(joins: ReadonlyArray<Entry>, leaves: ReadonlyArray<Entry>): Delta {
     const from = this.versionOf(this.node)
     this.#versions.set(this.node, from + 1)
     for (const entry of joins) this.#join(entry)

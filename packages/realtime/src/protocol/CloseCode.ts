@@ -10,7 +10,7 @@ export interface CloseCode {
 /** Nothing was heard for the idle timeout. */
 export const idle: CloseCode = { code: 1002, reason: "idle_timeout" }
 /** A frame that is no message of the serializer. */
-export const undecodable: CloseCode = { code: 1011, reason: "undecodable_frame" }
+export const undecodableFrame: CloseCode = { code: 1011, reason: "undecodable_frame" }
 /** The server goes down, or a new version comes: reconnect. */
 export const restart: CloseCode = { code: 1012, reason: "service_restart" }
 /** The token ended and `access_token` brought no new one. */
@@ -35,7 +35,7 @@ export const meanings: ReadonlyArray<readonly [code: number, reason: string, mea
   [1002, "", "a frame that breaks the WebSocket protocol"],
   [1007, "", "text that is no UTF-8"],
   [1009, "", "a frame over 1 MiB"],
-  [undecodable.code, undecodable.reason, "a frame that is no message of the serializer"],
+  [undecodableFrame.code, undecodableFrame.reason, "a frame that is no message of the serializer"],
   [restart.code, restart.reason, "this node goes down or is replaced: the client connects again by itself"],
   [tokenExpired.code, tokenExpired.reason, "the token ended: connect with a new one"],
   [revoked.code, revoked.reason, "an operator ended the token: log in again, do not connect again with it"],

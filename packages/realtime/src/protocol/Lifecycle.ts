@@ -14,7 +14,7 @@
  */
 import type { Message, Ref } from "./Message.ts"
 
-export type Step =
+export type LifecycleStep =
   | "heartbeat"
   | "join"
   | "replace"
@@ -34,7 +34,7 @@ export const decide = (
   current: { readonly joinRef: Ref } | undefined,
   joined: number,
   maxTopics: number,
-): Step => {
+): LifecycleStep => {
   const { joinRef, topic, event } = message
   if (topic === controlTopic) return event === "heartbeat" ? "heartbeat" : "unmatched"
   if (event === "phx_join") {

@@ -20,7 +20,7 @@ export type Payload = Uint8Array | object
 export type Status = "ok" | "error"
 
 /** A whole message of the serializer: text, or binary. */
-export type Body = string | Uint8Array
+export type EncodedMessage = string | Uint8Array
 
 export interface Serializer {
   readonly version: "1.0.0" | "2.0.0"
@@ -28,14 +28,18 @@ export interface Serializer {
   readonly decodeText: (text: string) => Message | undefined
   readonly decodeBinary: (bytes: Uint8Array) => Message | undefined
   /** The addresses of a text frame too large to be read whole; its payload is not there. */
-  readonly decodeHead?: (bytes: Buffer) => Message | undefined
-  readonly reply: (message: Pick<Message, "joinRef" | "ref" | "topic">, status: Status, response: Payload) => Body
+  readonly decodeHeader?: (bytes: Buffer) => Message | undefined
+  readonly reply: (
+    message: Pick<Message, "joinRef" | "ref" | "topic">,
+    status: Status,
+    response: Payload,
+  ) => EncodedMessage
   /** To one member of a topic. */
-  readonly push: (joinRef: Ref, topic: string, event: string, payload: Payload) => Body
+  readonly push: (joinRef: Ref, topic: string, event: string, payload: Payload) => EncodedMessage
   /** `phx_close` and `phx_error` of one join: the join's ref stands in both places. */
-  readonly end: (joinRef: Ref, topic: string, event: "phx_close" | "phx_error", payload: object) => Body
+  readonly end: (joinRef: Ref, topic: string, event: "phx_close" | "phx_error", payload: object) => EncodedMessage
   /** To everybody on a topic: the same bytes for all sockets of one serializer. */
-  readonly broadcast: (topic: string, event: string, payload: Payload) => Body
+  readonly broadcast: (topic: string, event: string, payload: Payload) => EncodedMessage
 }
 
 /**
@@ -45,8 +49,8 @@ export interface Serializer {
 export const maxNameBytes = 255
 
 export const isRef = (value: unknown): value is Ref =>
-  value === null || typeof value === "number" || (typeof value === "string" && fits(value))
+  value === null || typeof value === "number" || (typeof value === "string" && fitsNameLimit(value))
 
 /** Length first: most names are far below the limit, and UTF-8 needs at most three bytes for a UTF-16 unit. */
-export const fits = (text: string): boolean =>
+export const fitsNameLimit = (text: string): boolean =>
   text.length * 3 <= maxNameBytes || Buffer.byteLength(text) <= maxNameBytes

@@ -2,9 +2,9 @@
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { NodeOptions } from "./clusterNode.ts"
+import type { NodeOptions } from "./ClusterNode.ts"
 
-const file = fileURLToPath(new URL("./clusterNode.ts", import.meta.url))
+const file = fileURLToPath(new URL("./ClusterNode.ts", import.meta.url))
 
 export interface NodeProcess {
   readonly port: number

@@ -2,7 +2,7 @@
 import { Conflict } from "@armoricore/domain/Errors"
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
 import { Clock, Effect, Layer, Option } from "effect"
-import { expiresAt } from "../Expiry.ts"
+import { expiryOf } from "../Expiry.ts"
 import { check, checkBucket } from "../Key.ts"
 import { type Bucket, KeyValue, type WriteOptions } from "../KeyValue.ts"
 import type { operations } from "./StateOperations.ts"
@@ -26,8 +26,8 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
       Effect.gen(function* () {
         yield* check(bucket, key)
         const now = yield* Clock.currentTimeMillis
-        const ends = expiresAt(bucket, options, now)
-        return yield* state.call("write", { bucket: bucket.name, key, value, expected, ends, now })
+        const expiresAt = expiryOf(bucket, options, now)
+        return yield* state.call("write", { bucket: bucket.name, key, value, expected, expiresAt, now })
       })
 
     const compareAndSet = (...parameters: Parameters<typeof write>) =>
@@ -36,7 +36,7 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
       )
 
     return {
-      ...(engine.ownership === undefined ? {} : { ownership: engine.ownership }),
+      ...(engine.ownerId === undefined ? {} : { ownerId: engine.ownerId }),
       get: (bucket, key) =>
         Effect.gen(function* () {
           yield* check(bucket, key)

@@ -10,7 +10,7 @@ export interface Row {
   readonly revision: number
 }
 
-interface Place {
+interface EntryKey {
   readonly bucket: string
   readonly key: string
   /** Epoch milliseconds. */
@@ -29,22 +29,22 @@ export const migrations = [
 
 const select = "SELECT key, value, revision FROM state_entry WHERE bucket = ? AND (ends IS NULL OR ends > ?)"
 
-const find = (db: EngineDatabase, { bucket, key, now }: Place): Row | undefined =>
+const find = (db: EngineDatabase, { bucket, key, now }: EntryKey): Row | undefined =>
   db.get<Row>(`${select} AND key = ?`, bucket, now, key)
 
 export const operations = {
-  get: (db: EngineDatabase, place: Place): Row | undefined => find(db, place),
+  get: (db: EngineDatabase, place: EntryKey): Row | undefined => find(db, place),
 
   /** `expected`: the revision that must be there, 0 for none, undefined for any. Answers undefined where it is not. */
   write: (
     db: EngineDatabase,
-    place: Place & {
+    place: EntryKey & {
       readonly value: string
-      readonly ends: number | undefined
+      readonly expiresAt: number | undefined
       readonly expected: number | undefined
     },
   ): number | undefined => {
-    const { bucket, key, value, ends, expected } = place
+    const { bucket, key, value, expiresAt, expected } = place
     if (expected !== undefined && (find(db, place)?.revision ?? 0) !== expected) return undefined
     db.run("UPDATE state_revision SET last = last + 1")
     const revision = db.get<{ readonly last: number }>("SELECT last FROM state_revision")?.last ?? 0
@@ -55,13 +55,13 @@ export const operations = {
       key,
       value,
       revision,
-      ends ?? null,
+      expiresAt ?? null,
     )
     return revision
   },
 
   /** Answers whether the entry is gone; not so where it has another revision than `expected`. */
-  remove: (db: EngineDatabase, place: Place & { readonly expected: number | undefined }): boolean => {
+  remove: (db: EngineDatabase, place: EntryKey & { readonly expected: number | undefined }): boolean => {
     const entry = find(db, place)
     if (entry === undefined) return true
     if (place.expected !== undefined && place.expected !== entry.revision) return false

@@ -3,39 +3,39 @@
  */
 import { Conflict } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Option } from "effect"
-import { expiresAt, isOver } from "../Expiry.ts"
-import { check, checkBucket, order } from "../Key.ts"
+import { expiryOf, isExpired } from "../Expiry.ts"
+import { check, checkBucket, compareKeys } from "../Key.ts"
 import { type Bucket, type Entry, KeyValue, type WriteOptions } from "../KeyValue.ts"
 
-interface Kept extends Entry {
-  readonly end: number | undefined
+interface StoredEntry extends Entry {
+  readonly expiresAt: number | undefined
 }
 
 /** Each build of the Layer is a state of its own. */
 export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
-  const buckets = new Map<string, Map<string, Kept>>()
+  const buckets = new Map<string, Map<string, StoredEntry>>()
   // One counter for all: a key that comes back after a removal gets a revision it never had.
   let revision = 0
 
-  const entriesOf = (bucket: Bucket): Map<string, Kept> => {
+  const entriesOf = (bucket: Bucket): Map<string, StoredEntry> => {
     const known = buckets.get(bucket.name)
     if (known !== undefined) return known
-    const fresh = new Map<string, Kept>()
+    const fresh = new Map<string, StoredEntry>()
     buckets.set(bucket.name, fresh)
     return fresh
   }
 
-  const current = (bucket: Bucket, key: string, now: number): Kept | undefined => {
+  const current = (bucket: Bucket, key: string, now: number): StoredEntry | undefined => {
     const entries = entriesOf(bucket)
     const entry = entries.get(key)
-    if (entry === undefined || !isOver(entry.end, now)) return entry
+    if (entry === undefined || !isExpired(entry.expiresAt, now)) return entry
     entries.delete(key)
     return undefined
   }
 
   const write = (bucket: Bucket, key: string, value: string, options: WriteOptions | undefined, now: number) => {
     revision += 1
-    entriesOf(bucket).set(key, { key, value, revision, end: expiresAt(bucket, options, now) })
+    entriesOf(bucket).set(key, { key, value, revision, expiresAt: expiryOf(bucket, options, now) })
     return revision
   }
 
@@ -75,10 +75,10 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
         checkBucket(bucket),
         Effect.map(Clock.currentTimeMillis, (now) =>
           [...entriesOf(bucket).values()]
-            .filter((entry) => !isOver(entry.end, now))
+            .filter((entry) => !isExpired(entry.expiresAt, now))
             .filter((entry) => page.prefix === undefined || entry.key.startsWith(page.prefix))
-            .filter((entry) => page.after === undefined || order(entry.key, page.after) > 0)
-            .sort((a, b) => order(a.key, b.key))
+            .filter((entry) => page.after === undefined || compareKeys(entry.key, page.after) > 0)
+            .sort((a, b) => compareKeys(a.key, b.key))
             .slice(0, page.limit)
             .map(toEntry),
         ),
@@ -90,4 +90,4 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
   }
 })
 
-const toEntry = ({ key, value, revision }: Kept): Entry => ({ key, value, revision })
+const toEntry = ({ key, value, revision }: StoredEntry): Entry => ({ key, value, revision })

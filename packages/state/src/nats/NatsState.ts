@@ -4,20 +4,27 @@
  * Reads ask the stream's leader, so that everyone sees what was written last.
  */
 import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
-import * as SchemaNumber from "@armoricore/domain/SchemaNumber"
-import { NatsConnection } from "@armoricore/bus/nats/NatsConnection"
-import { isMadeMeanwhile } from "@armoricore/bus/nats/NatsErrors"
-import * as NatsPublisher from "@armoricore/bus/nats/NatsPublisher"
+import * as StoreVersion from "@armoricore/domain/StoreVersion"
+import { NatsConnection } from "@armoricore/nats/NatsConnection"
+import { isConcurrentCreate } from "@armoricore/nats/NatsErrors"
+import * as NatsPublisher from "@armoricore/nats/NatsPublisher"
 import { Clock, Duration, Effect, Layer, Option, Scope } from "effect"
 import { type JetStreamClient, type JetStreamManager, nanos, StorageType, type StreamConfig } from "nats"
-import { expiresAt, isOver } from "../Expiry.ts"
-import { check, checkBucket, order } from "../Key.ts"
+import { expiryOf, isExpired } from "../Expiry.ts"
+import { check, checkBucket, compareKeys } from "../Key.ts"
 import { type Bucket, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
 import { decode, encode } from "./NatsKey.ts"
-import { isAbsent, isStreamMissing, isUnanswered, missingBucket, tooLarge, toStateError } from "./NatsFault.ts"
-import { Written } from "./Written.ts"
+import {
+  isNoMessage,
+  isStreamMissing,
+  isNoResponders,
+  missingBucket,
+  tooLarge,
+  toStateError,
+} from "./NatsStateErrors.ts"
+import { RecentWrites } from "./RecentWrites.ts"
 
-export interface Options {
+export interface NatsStateOptions {
   /** How many servers of a cluster keep each bucket; default 1. */
   readonly replicas?: number
   /** `verify`: `setup` creates and changes nothing, for services without the right. Default `apply`. */
@@ -26,50 +33,54 @@ export interface Options {
   readonly inboxPrefix?: string
 }
 
-interface Stored {
+interface StoredEntry {
   readonly revision: number
   /** Absent where the key was removed. */
-  readonly entry: { readonly value: string; readonly end: number | undefined } | undefined
+  readonly entry: { readonly value: string; readonly expiresAt: number | undefined } | undefined
 }
 
-export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsConnection> =>
+export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, never, NatsConnection> =>
   Layer.effect(
     KeyValue,
     Effect.gen(function* () {
       const connection = yield* NatsConnection
       const scope = yield* Effect.scope
       // One inbox for all acknowledgements; it ends with the layer.
-      let standing: NatsPublisher.Publisher | undefined
-      const made = yield* Effect.cached(
+      let readyPublisher: NatsPublisher.Publisher | undefined
+      const openPublisher = yield* Effect.cached(
         Effect.flatMap(connection.connected, (client) => NatsPublisher.make(client, options.inboxPrefix)).pipe(
           Scope.provide(scope),
-          Effect.tap((publisher) => Effect.sync(() => void (standing = publisher))),
+          Effect.tap((publisher) => Effect.sync(() => void (readyPublisher = publisher))),
         ),
       )
-      const publisher = Effect.suspend(() => (standing === undefined ? made : Effect.succeed(standing)))
-      const written = new Written()
+      const publisher = Effect.suspend(() =>
+        readyPublisher === undefined ? openPublisher : Effect.succeed(readyPublisher),
+      )
+      const recentWrites = new RecentWrites()
 
-      const ask = <A>(
+      const request = <A>(
         bucket: Bucket,
         question: (nats: { readonly js: JetStreamClient; readonly manager: JetStreamManager }) => Promise<A>,
       ): Effect.Effect<A, unknown> =>
         Effect.flatMap(connection.jetstream, (nats) =>
           Effect.tryPromise({ try: () => question(nats), catch: (cause) => cause }).pipe(
-            Effect.catch((cause) => (isUnanswered(cause) ? explain(bucket, nats.manager, cause) : Effect.fail(cause))),
+            Effect.catch((cause) =>
+              isNoResponders(cause) ? explainNoResponders(bucket, nats.manager, cause) : Effect.fail(cause),
+            ),
           ),
         )
 
-      const read = (bucket: Bucket, key: string): Effect.Effect<Option.Option<Stored>, StateError> =>
-        ask(bucket, ({ manager }) =>
+      const read = (bucket: Bucket, key: string): Effect.Effect<Option.Option<StoredEntry>, StateError> =>
+        request(bucket, ({ manager }) =>
           manager.streams.getMessage(streamOf(bucket), { last_by_subj: subjectOf(bucket, key) }),
         ).pipe(
           Effect.map((message) =>
             Option.some({
               revision: message.seq,
-              entry: message.header.get("KV-Operation") === "" ? unpack(message.string()) : undefined,
+              entry: message.header.get("KV-Operation") === "" ? decodeValue(message.string()) : undefined,
             }),
           ),
-          Effect.catch((cause) => (isAbsent(cause) ? Effect.succeedNone : Effect.fail(faultOf(bucket, cause)))),
+          Effect.catch((cause) => (isNoMessage(cause) ? Effect.succeedNone : Effect.fail(stateErrorOf(bucket, cause)))),
         )
 
       /** `expected`: the sequence that must be the subject's last, 0 for none; `undefined` body: a removal. */
@@ -84,8 +95,10 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             publish(
               subjectOf(bucket, key),
               undefined,
-              body === undefined ? nothing : encoder.encode(body),
-              body === undefined ? { "KV-Operation": "DEL", ...expectation(expected) } : expectation(expected),
+              body === undefined ? emptyBody : encoder.encode(body),
+              body === undefined
+                ? { "KV-Operation": "DEL", ...expectedSequence(expected) }
+                : expectedSequence(expected),
             ),
           ).pipe(
             Effect.matchEffect({
@@ -95,12 +108,16 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
                   case "PermanentError":
                     return Effect.fail(tooLarge(bucket.name, error))
                   case "TransientError":
-                    return Effect.fail(error.code === "wrong_sequence" ? new Conflict({ key }) : asState(bucket, error))
+                    return Effect.fail(
+                      error.code === "wrong_sequence" ? new Conflict({ key }) : asStateError(bucket, error),
+                    )
                   // No stream takes it: the bucket is not there, or nobody leads it just now; unless the user may not write it.
                   case "ConfigurationError":
                     return NatsPublisher.isForbidden(error)
                       ? Effect.fail(error)
-                      : Effect.mapError(explain(bucket, manager, unled(bucket)), (cause) => faultOf(bucket, cause))
+                      : Effect.mapError(explainNoResponders(bucket, manager, noLeader(bucket)), (cause) =>
+                          stateErrorOf(bucket, cause),
+                        )
                 }
               },
             }),
@@ -115,28 +132,28 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
         writeOptions: WriteOptions | undefined,
       ) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const end = expiresAt(bucket, writeOptions, now)
-          return Effect.map(write(bucket, key, pack(value, end), expected), (revision) => {
-            written.note(bucket, revision, end)
+          const expiresAt = expiryOf(bucket, writeOptions, now)
+          return Effect.map(write(bucket, key, encodeValue(value, expiresAt), expected), (revision) => {
+            recentWrites.record(bucket, revision, expiresAt)
             return revision
           })
         })
 
-      const present = (stored: Option.Option<Stored>) =>
+      const onlyUnexpired = (stored: Option.Option<StoredEntry>) =>
         Effect.map(Clock.currentTimeMillis, (now) =>
-          Option.filter(stored, ({ entry }) => entry !== undefined && !isOver(entry.end, now)),
+          Option.filter(stored, ({ entry }) => entry !== undefined && !isExpired(entry.expiresAt, now)),
         )
 
       /** An expired entry is nothing to update, though it lies there. */
-      const checkLive = Effect.fnUntraced(function* (bucket: Bucket, key: string, expected: number) {
+      const checkUnexpired = Effect.fnUntraced(function* (bucket: Bucket, key: string, expected: number) {
         const stored = yield* read(bucket, key)
         const isExpected = Option.isSome(stored) && stored.value.revision === expected
-        if (isExpected && Option.isNone(yield* present(stored))) return yield* new Conflict({ key })
+        if (isExpected && Option.isNone(yield* onlyUnexpired(stored))) return yield* new Conflict({ key })
       })
 
       const get = (bucket: Bucket, key: string) =>
         Effect.map(
-          Effect.flatMap(read(bucket, key), present),
+          Effect.flatMap(read(bucket, key), onlyUnexpired),
           Option.map(({ revision, entry }) => ({ key, value: entry?.value ?? "", revision })),
         )
 
@@ -157,7 +174,7 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             Effect.catchTag(put(bucket, key, value, 0, writeOptions), "Conflict", (conflict) =>
               Effect.gen(function* () {
                 const stored = yield* read(bucket, key)
-                if (Option.isNone(stored) || Option.isSome(yield* present(stored))) return yield* conflict
+                if (Option.isNone(stored) || Option.isSome(yield* onlyUnexpired(stored))) return yield* conflict
                 return yield* put(bucket, key, value, stored.value.revision, writeOptions)
               }),
             ),
@@ -168,24 +185,24 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             Effect.suspend(() => {
               if (expected <= 0) return Effect.fail(new Conflict({ key }))
               // Whoever wrote an entry mostly updates it too, and knows when it ends: one request instead of two.
-              const own = written.endOf(bucket, expected)
+              const own = recentWrites.expiryOf(bucket, expected)
               const writing = put(bucket, key, value, expected, writeOptions)
-              if (own === undefined) return Effect.andThen(checkLive(bucket, key, expected), writing)
-              if (own.end === undefined) return writing
+              if (own === undefined) return Effect.andThen(checkUnexpired(bucket, key, expected), writing)
+              if (own.expiresAt === undefined) return writing
               return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-                isOver(own.end, now) ? Effect.fail(new Conflict({ key })) : writing,
+                isExpired(own.expiresAt, now) ? Effect.fail(new Conflict({ key })) : writing,
               )
             }),
           ),
         remove: (bucket, key, expected) =>
           Effect.gen(function* () {
             yield* check(bucket, key)
-            const stored = yield* Effect.flatMap(read(bucket, key), present)
+            const stored = yield* Effect.flatMap(read(bucket, key), onlyUnexpired)
             if (Option.isNone(stored)) return
             if (expected !== undefined && stored.value.revision > expected) return yield* new Conflict({ key })
             yield* Effect.catchTag(write(bucket, key, undefined, expected), "Conflict", (conflict) =>
               // Somebody else may have removed just that.
-              Effect.flatMap(Effect.flatMap(read(bucket, key), present), (now) =>
+              Effect.flatMap(Effect.flatMap(read(bucket, key), onlyUnexpired), (now) =>
                 Option.isNone(now) ? Effect.void : Effect.fail(conflict),
               ),
             )
@@ -193,15 +210,15 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
         list: (bucket, page) =>
           Effect.gen(function* () {
             yield* checkBucket(bucket)
-            const info = yield* ask(bucket, ({ manager }) =>
+            const info = yield* request(bucket, ({ manager }) =>
               manager.streams.info(streamOf(bucket), { subjects_filter: subjectOf(bucket, ">") }),
-            ).pipe(Effect.mapError((cause) => faultOf(bucket, cause)))
+            ).pipe(Effect.mapError((cause) => stateErrorOf(bucket, cause)))
             const keys = Object.keys(info.state.subjects ?? {})
               .map((subject) => decode(subject.slice(subjectOf(bucket, "").length)))
               .filter((key) => key !== undefined)
               .filter((key) => page.prefix === undefined || key.startsWith(page.prefix))
-              .filter((key) => page.after === undefined || order(key, page.after) > 0)
-              .sort(order)
+              .filter((key) => page.after === undefined || compareKeys(key, page.after) > 0)
+              .sort(compareKeys)
             return yield* firstPresent(keys, page.limit, (key) => get(bucket, key))
           }),
         setup: (buckets) =>
@@ -209,12 +226,12 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
             Effect.andThen(
               checkBucket(bucket),
               Effect.mapError(
-                ask(bucket, ({ js, manager }) =>
+                request(bucket, ({ js, manager }) =>
                   options.manage === "verify"
                     ? verify(bucket, manager)
                     : createOrCheck(bucket, js, manager, options.replicas ?? 1),
                 ),
-                (cause) => faultOf(bucket, cause),
+                (cause) => stateErrorOf(bucket, cause),
               ),
             ),
           ),
@@ -223,56 +240,64 @@ export const layer = (options: Options = {}): Layer.Layer<KeyValue, never, NatsC
   )
 
 const encoder = new TextEncoder()
-const nothing = new Uint8Array()
+const emptyBody = new Uint8Array()
 const unconditional = {}
-const expectation = (sequence: number | undefined): Readonly<Record<string, string>> =>
+const expectedSequence = (sequence: number | undefined): Readonly<Record<string, string>> =>
   sequence === undefined ? unconditional : { "Nats-Expected-Last-Subject-Sequence": String(sequence) }
 
 /** Of the layout of keys and values in a bucket; see `SchemaNumber`. */
-const schema = 1
+const schemaVersion = 1
 
 const bucketOf = (bucket: Bucket): string => `armoricore_${bucket.name}`
 const streamOf = (bucket: Bucket): string => `KV_${bucketOf(bucket)}`
 const subjectOf = (bucket: Bucket, key: string): string =>
   `$KV.${bucketOf(bucket)}.${key === ">" || key === "" ? key : encode(key)}`
 
-const pack = (value: string, end: number | undefined): string => `${end ?? ""}\n${value}`
-const unpack = (body: string): Stored["entry"] => {
+const encodeValue = (value: string, expiresAt: number | undefined): string => `${expiresAt ?? ""}\n${value}`
+const decodeValue = (body: string): StoredEntry["entry"] => {
   const at = body.indexOf("\n")
   const end = body.slice(0, at)
-  return { value: body.slice(at + 1), end: end === "" ? undefined : Number(end) }
+  return { value: body.slice(at + 1), expiresAt: end === "" ? undefined : Number(end) }
 }
 
 /** The connection's own errors are of the taxonomy already. */
-const faultOf = (bucket: Bucket, cause: unknown): StateError =>
+const stateErrorOf = (bucket: Bucket, cause: unknown): StateError =>
   cause instanceof TransientError || cause instanceof ConfigurationError ? cause : toStateError(bucket.name, cause)
 
 /** The publisher speaks of the bus. */
-const asState = (bucket: Bucket, { code, message }: TransientError): TransientError =>
+const asStateError = (bucket: Bucket, { code, message }: TransientError): TransientError =>
   new TransientError({
     dependency: "state",
     code,
     message: `the state bucket ${bucket.name} cannot be used: ${message}`,
   })
 
-const unled = (bucket: Bucket): TransientError =>
-  asState(bucket, new TransientError({ dependency: "bus", code: "unavailable", message: "nobody answers for it" }))
+const noLeader = (bucket: Bucket): TransientError =>
+  asStateError(bucket, new TransientError({ dependency: "bus", code: "unavailable", message: "nobody answers for it" }))
 
 /** Nobody answered: told apart by asking for the stream itself. */
-const explain = (bucket: Bucket, manager: JetStreamManager, unanswered: unknown): Effect.Effect<never, unknown> =>
+const explainNoResponders = (
+  bucket: Bucket,
+  manager: JetStreamManager,
+  unanswered: unknown,
+): Effect.Effect<never, unknown> =>
   Effect.flatMap(
     Effect.result(Effect.tryPromise({ try: () => manager.streams.info(streamOf(bucket)), catch: (cause) => cause })),
     (info) =>
       Effect.fail(info._tag === "Failure" && isStreamMissing(info.failure) ? missingBucket(bucket.name) : unanswered),
   )
 
-const refuseNewer = (bucket: Bucket, { description }: StreamConfig): void => {
-  const newer = SchemaNumber.newer(`state bucket ${bucket.name} on NATS`, SchemaNumber.numberOf(description), schema)
+const rejectNewerSchema = (bucket: Bucket, { description }: StreamConfig): void => {
+  const newer = StoreVersion.newerVersionError(
+    `state bucket ${bucket.name} on NATS`,
+    StoreVersion.versionOf(description),
+    schemaVersion,
+  )
   if (newer !== undefined) throw newer
 }
 
 const verify = async (bucket: Bucket, manager: JetStreamManager): Promise<string> => {
-  refuseNewer(bucket, (await manager.streams.info(streamOf(bucket))).config)
+  rejectNewerSchema(bucket, (await manager.streams.info(streamOf(bucket))).config)
   return `state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`
 }
 
@@ -288,26 +313,26 @@ const createOrCheck = async (
     ttl,
     replicas,
     storage: StorageType.File,
-    description: SchemaNumber.withNumber("", schema),
+    description: StoreVersion.withVersion("", schemaVersion),
   }
   // Another process may create it at the same time, with the same settings; of another version with others.
   const refused = await js.views.kv(bucketOf(bucket), made).then(
     () => undefined,
     (cause: unknown) => {
-      if (isMadeMeanwhile(cause)) return cause
+      if (isConcurrentCreate(cause)) return cause
       throw cause
     },
   )
   const { config } = await manager.streams.info(streamOf(bucket)).catch((cause: unknown) => {
     throw refused ?? cause
   })
-  refuseNewer(bucket, config)
-  const description = SchemaNumber.withNumber(config.description, schema)
+  rejectNewerSchema(bucket, config)
+  const description = StoreVersion.withVersion(config.description, schemaVersion)
   const wanted = { max_age: nanos(ttl), num_replicas: replicas, description }
   const changed = [
     ...(config.max_age === wanted.max_age ? [] : ["its maximum age was changed"]),
     ...(config.num_replicas === replicas ? [] : [`it has ${replicas} copies now`]),
-    ...(config.description === description ? [] : [`it was given the number of its schema, ${schema}`]),
+    ...(config.description === description ? [] : [`it was given the number of its schema, ${schemaVersion}`]),
   ]
   if (changed.length > 0) await manager.streams.update(streamOf(bucket), { ...config, ...wanted })
   return [`state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`, ...changed].join(", ")

@@ -9,13 +9,13 @@ import { ConfigurationError, Conflict } from "@armoricore/domain/Errors"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Layer, Option, type Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { expiresAt } from "../Expiry.ts"
+import { expiryOf } from "../Expiry.ts"
 import { check, checkBucket } from "../Key.ts"
 import { type Bucket, type Entry, KeyValue, type StateError, type WriteOptions } from "../KeyValue.ts"
-import { toStateError } from "./PostgresFault.ts"
-import * as PostgresSchema from "./PostgresSchema.ts"
+import { errorFrom } from "@armoricore/postgres/PostgresErrors"
+import * as PostgresSchema from "@armoricore/postgres/PostgresSchema"
 
-export interface Options {
+export interface PostgresStateOptions {
   /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
   readonly url: Redacted.Redacted
   /** The authority of the server's certificate (PEM), where the system does not know it. */
@@ -31,29 +31,29 @@ interface Row {
 }
 
 /** Of the layout of the table. */
-const schemaOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_state", 1)
+const schemaVersionOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_state", 1)
 
-const sweepEvery = Duration.minutes(1)
+const sweepInterval = Duration.minutes(1)
 
 const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
 
-  const live = sql`(ends IS NULL OR ends > clock_timestamp())`
-  const next = sql`nextval('armoricore_state_revision')`
-  const ask = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, StateError> =>
-    Effect.mapError(statement, toStateError)
-  const orSql = <A>(statement: Effect.Effect<A, SqlError | ConfigurationError>): Effect.Effect<A, StateError> =>
-    Effect.catchTag(statement, "SqlError", (error) => Effect.fail(toStateError(error)))
-  const ends = (bucket: Bucket, options: WriteOptions | undefined) => {
-    const lasts = expiresAt(bucket, options, 0)
+  const unexpired = sql`(ends IS NULL OR ends > clock_timestamp())`
+  const nextRevision = sql`nextval('armoricore_state_revision')`
+  const query = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, StateError> =>
+    Effect.mapError(statement, errorFrom)
+  const mapSqlErrors = <A>(statement: Effect.Effect<A, SqlError | ConfigurationError>): Effect.Effect<A, StateError> =>
+    Effect.catchTag(statement, "SqlError", (error) => Effect.fail(errorFrom(error)))
+  const expirySql = (bucket: Bucket, options: WriteOptions | undefined) => {
+    const lasts = expiryOf(bucket, options, 0)
     return lasts === undefined
       ? sql`NULL::timestamptz`
       : sql`clock_timestamp() + ${String(lasts)}::text::float8 * interval '1 millisecond'`
   }
-  const place = (bucket: Bucket, key: string) => sql`bucket = ${bucket.name}::text AND key = ${key}::text`
+  const keyCondition = (bucket: Bucket, key: string) => sql`bucket = ${bucket.name}::text AND key = ${key}::text`
   const revisionOf = (rows: ReadonlyArray<Pick<Row, "revision">>): number | undefined =>
     rows[0] === undefined ? undefined : Number(rows[0].revision)
-  const wonOr = (key: string) => (revision: number | undefined) =>
+  const revisionOrConflict = (key: string) => (revision: number | undefined) =>
     revision === undefined ? Effect.fail(new Conflict({ key })) : Effect.succeed(revision)
 
   /** `over`: what may be overwritten. */
@@ -65,22 +65,22 @@ const make = Effect.gen(function* () {
     over: "all" | "ended",
   ) =>
     Effect.map(
-      ask(sql<Row>`
+      query(sql<Row>`
         INSERT INTO armoricore_state AS s (bucket, key, value, revision, ends)
-        VALUES (${bucket.name}::text, ${key}::text, ${value}::text, ${next}, ${ends(bucket, options)})
-        ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = ${next}, ends = excluded.ends
+        VALUES (${bucket.name}::text, ${key}::text, ${value}::text, ${nextRevision}, ${expirySql(bucket, options)})
+        ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = ${nextRevision}, ends = excluded.ends
         ${over === "all" ? sql`` : sql`WHERE s.ends <= clock_timestamp()`}
         RETURNING revision::text`),
       revisionOf,
     )
 
   // Ends with the layer. Several processes may sweep at once.
-  yield* ask(sql`
+  yield* query(sql`
     DELETE FROM armoricore_state WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM armoricore_state WHERE ends < clock_timestamp() - interval '1 minute' LIMIT 5000
       FOR UPDATE SKIP LOCKED))`).pipe(
     Effect.catch((error) => Effect.logDebug(`the state was not swept: ${error.message}`)),
-    Effect.repeat(Schedule.spaced(sweepEvery)),
+    Effect.repeat(Schedule.spaced(sweepInterval)),
     Effect.forkScoped,
   )
 
@@ -89,8 +89,8 @@ const make = Effect.gen(function* () {
       Effect.andThen(
         check(bucket, key),
         Effect.map(
-          ask(
-            sql<Row>`SELECT key, value, revision::text FROM armoricore_state WHERE ${place(bucket, key)} AND ${live}`,
+          query(
+            sql<Row>`SELECT key, value, revision::text FROM armoricore_state WHERE ${keyCondition(bucket, key)} AND ${unexpired}`,
           ),
           (rows) => Option.map(Option.fromUndefinedOr(rows[0]), toEntry),
         ),
@@ -101,36 +101,41 @@ const make = Effect.gen(function* () {
         Effect.map(insert(bucket, key, value, options, "all"), (revision) => revision ?? 0),
       ),
     create: (bucket, key, value, options) =>
-      Effect.andThen(check(bucket, key), Effect.flatMap(insert(bucket, key, value, options, "ended"), wonOr(key))),
+      Effect.andThen(
+        check(bucket, key),
+        Effect.flatMap(insert(bucket, key, value, options, "ended"), revisionOrConflict(key)),
+      ),
     update: (bucket, key, value, expected, options) =>
       Effect.gen(function* () {
         yield* check(bucket, key)
-        const rows = yield* ask(sql<Row>`
-          UPDATE armoricore_state SET value = ${value}::text, revision = ${next}, ends = ${ends(bucket, options)}
-          WHERE ${place(bucket, key)} AND revision = ${String(expected)}::text::bigint AND ${live}
+        const rows = yield* query(sql<Row>`
+          UPDATE armoricore_state SET value = ${value}::text, revision = ${nextRevision}, ends = ${expirySql(bucket, options)}
+          WHERE ${keyCondition(bucket, key)} AND revision = ${String(expected)}::text::bigint AND ${unexpired}
           RETURNING revision::text`)
-        return yield* wonOr(key)(revisionOf(rows))
+        return yield* revisionOrConflict(key)(revisionOf(rows))
       }),
     remove: (bucket, key, expected) =>
       Effect.gen(function* () {
         yield* check(bucket, key)
         const only = expected === undefined ? sql`` : sql`AND revision = ${String(expected)}::text::bigint`
-        const removed = yield* ask(sql`
-          UPDATE armoricore_state SET value = '', revision = ${next}, ends = clock_timestamp()
-          WHERE ${place(bucket, key)} ${only} AND ${live} RETURNING 1`)
+        const removed = yield* query(sql`
+          UPDATE armoricore_state SET value = '', revision = ${nextRevision}, ends = clock_timestamp()
+          WHERE ${keyCondition(bucket, key)} ${only} AND ${unexpired} RETURNING 1`)
         if (removed.length > 0 || expected === undefined) return
         // Looked at afterwards: the first statement may have waited for somebody who removed it too.
-        const there = yield* ask(sql`SELECT 1 FROM armoricore_state WHERE ${place(bucket, key)} AND ${live}`)
+        const there = yield* query(
+          sql`SELECT 1 FROM armoricore_state WHERE ${keyCondition(bucket, key)} AND ${unexpired}`,
+        )
         if (there.length > 0) return yield* new Conflict({ key })
       }),
     list: (bucket, { prefix = "", after = "", limit }) =>
       Effect.andThen(
         checkBucket(bucket),
         Effect.map(
-          ask(sql<Row>`
+          query(sql<Row>`
             SELECT key, value, revision::text FROM armoricore_state
             WHERE bucket = ${bucket.name}::text AND key > ${after}::text AND key >= ${prefix}::text
-              AND starts_with(key, ${prefix}::text) AND ${live}
+              AND starts_with(key, ${prefix}::text) AND ${unexpired}
             ORDER BY key LIMIT ${String(limit)}::text::bigint`),
           (rows) => rows.map(toEntry),
         ),
@@ -138,7 +143,7 @@ const make = Effect.gen(function* () {
     setup: (buckets) =>
       Effect.gen(function* () {
         yield* Effect.forEach(buckets, checkBucket, { discard: true })
-        const [found] = yield* ask(sql<{ readonly encoding: string; readonly there: boolean }>`
+        const [found] = yield* query(sql<{ readonly encoding: string; readonly there: boolean }>`
           SELECT current_setting('server_encoding') AS encoding,
                  to_regclass('armoricore_state') IS NOT NULL AND to_regclass('armoricore_state_revision') IS NOT NULL AS there`)
         if (found?.encoding !== "UTF8") {
@@ -148,21 +153,21 @@ const make = Effect.gen(function* () {
           })
         }
         // A service without the right to make tables may look whether they are there.
-        const isUnnumbered = (yield* orSql(schemaOf(sql).due)) !== undefined
+        const isUnnumbered = (yield* mapSqlErrors(schemaVersionOf(sql).pendingComment)) !== undefined
         if (!found.there || isUnnumbered) {
-          yield* orSql(sql.withTransaction(prepare(sql, found.there)))
+          yield* mapSqlErrors(sql.withTransaction(createOrUpgrade(sql, found.there)))
         }
         return buckets.map(({ name }) => `state bucket ${name}: in PostgreSQL, table armoricore_state`)
       }),
   })
 })
 
-const prepare = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
+const createOrUpgrade = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
   // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_state')::bigint)`
   // The owner of the tables need not have the right to make others.
   if (!there) yield* createTables(sql)
-  yield* schemaOf(sql).write
+  yield* schemaVersionOf(sql).write
 })
 
 const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
@@ -183,7 +188,7 @@ const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
 const toEntry = ({ key, value, revision }: Row): Entry => ({ key, value, revision: Number(revision) })
 
 /** Does not wait for the server: an operation fails with `TransientError` while it cannot be reached. */
-export const layer = (options: Options): Layer.Layer<KeyValue, StateError> => {
+export const layer = (options: PostgresStateOptions): Layer.Layer<KeyValue, StateError> => {
   const client = PgClient.make({
     url: options.url,
     ...(options.ca === undefined ? {} : { ssl: { ca: options.ca } }),
@@ -193,5 +198,5 @@ export const layer = (options: Options): Layer.Layer<KeyValue, StateError> => {
     connectTimeout: "3 seconds",
     idleTimeout: "5 minutes",
   })
-  return Layer.effect(KeyValue, make).pipe(Layer.provide(PgClient.layerFrom(Effect.mapError(client, toStateError))))
+  return Layer.effect(KeyValue, make).pipe(Layer.provide(PgClient.layerFrom(Effect.mapError(client, errorFrom))))
 }

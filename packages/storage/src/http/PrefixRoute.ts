@@ -4,9 +4,9 @@
  */
 import { Effect, type Layer } from "effect"
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
-import { type Problem, toResponse } from "./Problem.ts"
+import { type ProblemError, toResponse } from "./Problem.ts"
 
-export interface Below {
+export interface RelativeRequest {
   /** What follows the prefix, still percent-encoded. */
   readonly path: string
   readonly query: URLSearchParams
@@ -16,7 +16,11 @@ export interface Below {
 /** `prefix` starts and ends with a slash, for example `/objects/`. */
 export const prefixRoute = <R>(
   prefix: `/${string}/`,
-  make: Effect.Effect<(below: Below) => Effect.Effect<HttpServerResponse.HttpServerResponse, Problem>, never, R>,
+  make: Effect.Effect<
+    (relative: RelativeRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse, ProblemError>,
+    never,
+    R
+  >,
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | R> =>
   HttpRouter.use((router) =>
     Effect.flatMap(make, (handle) =>
@@ -25,7 +29,7 @@ export const prefixRoute = <R>(
           if (!request.url.startsWith(prefix)) return others
           const [path = "", query = ""] = request.url.slice(prefix.length).split(/\?(.*)/s)
           return handle({ path, query: new URLSearchParams(query), request }).pipe(
-            Effect.catchTag("Problem", (problem) => Effect.succeed(toResponse(problem))),
+            Effect.catchTag("ProblemError", (problem) => Effect.succeed(toResponse(problem))),
             Effect.interruptible,
           )
         }),

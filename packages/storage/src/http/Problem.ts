@@ -5,7 +5,7 @@ import { HttpServerResponse } from "effect/http"
 import type { StorageError } from "../ObjectStorage.ts"
 import { corsHeaders } from "./Cors.ts"
 
-export class Problem extends Data.TaggedError("Problem")<{
+export class ProblemError extends Data.TaggedError("ProblemError")<{
   readonly status: number
   readonly title: string
   /** One sentence that says what to do. */
@@ -13,7 +13,7 @@ export class Problem extends Data.TaggedError("Problem")<{
   readonly headers?: Readonly<Record<string, string>>
 }> {}
 
-export const toResponse = (problem: Problem): HttpServerResponse.HttpServerResponse =>
+export const toResponse = (problem: ProblemError): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(
     {
       type: "about:blank",
@@ -30,15 +30,15 @@ export const toResponse = (problem: Problem): HttpServerResponse.HttpServerRespo
   )
 
 /** The storage's own words go to the log; who asks learns only what is for them. */
-export const fromStorage = (error: NotFound | StorageError): Effect.Effect<never, Problem> => {
+export const fromStorage = (error: NotFound | StorageError): Effect.Effect<never, ProblemError> => {
   switch (error._tag) {
     case "NotFound":
-      return Effect.fail(new Problem({ status: 404, title: "Not Found", detail: "there is no such object" }))
+      return Effect.fail(new ProblemError({ status: 404, title: "Not Found", detail: "there is no such object" }))
     case "TransientError":
       return Effect.andThen(
         Effect.logWarning("the object storage failed", error),
         Effect.fail(
-          new Problem({
+          new ProblemError({
             status: 503,
             title: "Service Unavailable",
             detail: "the object storage cannot be reached; try again",
@@ -50,7 +50,7 @@ export const fromStorage = (error: NotFound | StorageError): Effect.Effect<never
       return Effect.andThen(
         Effect.logError("the object storage is set up wrongly", error),
         Effect.fail(
-          new Problem({
+          new ProblemError({
             status: 500,
             title: "Internal Server Error",
             detail: "the object storage is set up wrongly; the operator's log says how",

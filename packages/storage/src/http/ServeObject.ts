@@ -2,21 +2,21 @@
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ObjectInfo, ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
-import { parse } from "./ByteRanges.ts"
+import { parseRange } from "./RequestedRange.ts"
 import { corsHeaders } from "./Cors.ts"
-import { fromStorage, Problem } from "./Problem.ts"
+import { fromStorage, ProblemError } from "./Problem.ts"
 
-export interface Options {
+export interface ServeOptions {
   /** Where the object itself says nothing. */
   readonly cacheControl: string
 }
 
-export const serve = (
+export const serveObject = (
   storage: ObjectStorage["Service"],
   ref: ObjectRef,
   request: HttpServerRequest.HttpServerRequest,
-  options: Options,
-): Effect.Effect<HttpServerResponse.HttpServerResponse, Problem> =>
+  options: ServeOptions,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, ProblemError> =>
   Effect.gen(function* () {
     const rangeHeader = request.headers["range"]
     const condition = request.headers["if-none-match"]
@@ -27,13 +27,14 @@ export const serve = (
     }
     const info = yield* storage.head(ref)
     const known = fields(info, options)
-    if (condition !== undefined && isMatch(condition, info.etag)) {
+    if (condition !== undefined && matchesEtag(condition, info.etag)) {
       return HttpServerResponse.empty({ status: 304, headers: known.headers })
     }
     const ifRange = request.headers["if-range"]
-    const range = ifRange === undefined || ifRange === quoted(info.etag) ? parse(rangeHeader, info.size) : "whole"
+    const range =
+      ifRange === undefined || ifRange === quotedEtag(info.etag) ? parseRange(rangeHeader, info.size) : "whole"
     if (range === "unsatisfiable") {
-      return yield* new Problem({
+      return yield* new ProblemError({
         status: 416,
         title: "Range Not Satisfiable",
         detail: `the object has ${info.size} bytes; ask for a part of them`,
@@ -57,7 +58,7 @@ export const serve = (
     }
     const found = yield* partial ? storage.get(ref, range) : storage.get(ref)
     if (found.info.etag !== info.etag) {
-      return yield* new Problem({
+      return yield* new ProblemError({
         status: 503,
         title: "Service Unavailable",
         detail: "the object was replaced a moment ago; ask again",
@@ -67,18 +68,18 @@ export const serve = (
     return HttpServerResponse.stream(found.body, { ...answer, contentLength: length })
   }).pipe(Effect.catchTag(["NotFound", "TransientError", "ConfigurationError"], fromStorage))
 
-const fields = (info: ObjectInfo, options: Options) => ({
+const fields = (info: ObjectInfo, options: ServeOptions) => ({
   contentType: info.contentType,
   headers: {
     ...corsHeaders,
     "accept-ranges": "bytes",
     "cache-control": info.cacheControl ?? options.cacheControl,
-    etag: quoted(info.etag),
+    etag: quotedEtag(info.etag),
     "last-modified": new Date(info.modifiedAt).toUTCString(),
   },
 })
 
-const quoted = (etag: string): string => `"${etag}"`
+const quotedEtag = (etag: string): string => `"${etag}"`
 
-const isMatch = (condition: string, etag: string): boolean =>
-  condition.split(",").some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === quoted(etag))
+const matchesEtag = (condition: string, etag: string): boolean =>
+  condition.split(",").some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === quotedEtag(etag))

@@ -9,12 +9,12 @@ import { type FileHandle, open } from "node:fs/promises"
 import { Option, Schema } from "effect"
 import type { ObjectInfo } from "../ObjectStorage.ts"
 
-const mark = "ARMOBJ01"
-const footBytes = mark.length + 4
+const magic = "ARMOBJ01"
+const footerBytes = magic.length + 4
 /** More than the longest key, content type and cache control make. */
-const maxKnownBytes = 16_384
+const maxMetadataBytes = 16_384
 
-const Known = Schema.fromJsonString(
+const Metadata = Schema.fromJsonString(
   Schema.Struct({
     bucket: Schema.String,
     key: Schema.String,
@@ -25,8 +25,8 @@ const Known = Schema.fromJsonString(
     modifiedAt: Schema.Finite,
   }),
 )
-const encode = Schema.encodeSync(Known)
-const decode = Schema.decodeUnknownOption(Known)
+const encode = Schema.encodeSync(Metadata)
+const decode = Schema.decodeUnknownOption(Metadata)
 
 /** Changes with every byte. */
 export class Digest {
@@ -44,9 +44,9 @@ export class Digest {
 /** What is written behind an object's bytes. */
 export const trailer = (info: ObjectInfo): Buffer => {
   const known = Buffer.from(encode(info))
-  const foot = Buffer.alloc(footBytes)
+  const foot = Buffer.alloc(footerBytes)
   foot.writeUInt32BE(known.byteLength, 0)
-  foot.write(mark, 4, "latin1")
+  foot.write(magic, 4, "latin1")
   return Buffer.concat([known, foot])
 }
 
@@ -55,16 +55,16 @@ export const readTrailer = async (file: FileHandle): Promise<Option.Option<Objec
   const { size } = await file.stat()
   // Nearly always the whole trailer comes with the first read.
   const tail = await readAt(file, Math.max(0, size - 1024), Math.min(size, 1024))
-  if (tail.byteLength < footBytes || tail.toString("latin1", tail.byteLength - mark.length) !== mark) {
+  if (tail.byteLength < footerBytes || tail.toString("latin1", tail.byteLength - magic.length) !== magic) {
     return Option.none()
   }
-  const knownBytes = tail.readUInt32BE(tail.byteLength - footBytes)
-  if (knownBytes > maxKnownBytes || knownBytes + footBytes > size) return Option.none()
+  const knownBytes = tail.readUInt32BE(tail.byteLength - footerBytes)
+  if (knownBytes > maxMetadataBytes || knownBytes + footerBytes > size) return Option.none()
   const known =
-    knownBytes + footBytes <= tail.byteLength
-      ? tail.subarray(tail.byteLength - footBytes - knownBytes, tail.byteLength - footBytes)
-      : await readAt(file, size - footBytes - knownBytes, knownBytes)
-  return Option.filter(decode(known.toString("utf8")), (info) => info.size === size - footBytes - knownBytes)
+    knownBytes + footerBytes <= tail.byteLength
+      ? tail.subarray(tail.byteLength - footerBytes - knownBytes, tail.byteLength - footerBytes)
+      : await readAt(file, size - footerBytes - knownBytes, knownBytes)
+  return Option.filter(decode(known.toString("utf8")), (info) => info.size === size - footerBytes - knownBytes)
 }
 
 /** Opens, hands over and closes. */

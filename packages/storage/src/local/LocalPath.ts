@@ -5,13 +5,13 @@
  */
 import { join } from "node:path"
 
-const maxName = 200
+const maxNameBytes = 200
 
 /** The file of an object, below the bucket's folder. */
 export const fileOf = (key: string): string => {
   const parts = key.split("/")
   const last = parts.pop() ?? ""
-  return join(...parts.flatMap((part) => names(part, "+")), ...names(last, ""))
+  return join(...parts.flatMap((part) => encodeNames(part, "+")), ...encodeNames(last, ""))
 }
 
 /** The folder that holds every key which starts so; `""` is the bucket's own. */
@@ -19,7 +19,7 @@ export const folderOf = (prefix: string): string =>
   prefix
     .split("/")
     .slice(0, -1)
-    .flatMap((part) => names(part, "+"))
+    .flatMap((part) => encodeNames(part, "+"))
     .join("/")
 
 /** The key of a file, from its names below the bucket's folder; undefined where we did not make them. */
@@ -33,12 +33,12 @@ export const keyOf = (path: ReadonlyArray<string>): string | undefined => {
   return /^(?:[a-z0-9_./-]|%[0-9a-f]{2})*$/.test(text) ? decode(text) : undefined
 }
 
-const names = (part: string, end: string): ReadonlyArray<string> => {
+const encodeNames = (part: string, end: string): ReadonlyArray<string> => {
   const pieces = [""]
   for (const unit of part === "" ? ["%"] : [...Buffer.from(part)].map(encode)) {
     const last = pieces.length - 1
     const piece = pieces[last] ?? ""
-    if (piece.length + unit.length > maxName) pieces.push(unit)
+    if (piece.length + unit.length > maxNameBytes) pieces.push(unit)
     else pieces[last] = piece + unit
   }
   return pieces.map((piece, at) => piece + (at < pieces.length - 1 ? "=" : end))

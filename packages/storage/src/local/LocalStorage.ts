@@ -8,82 +8,82 @@ import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
 import { NotFound } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Option, Stream } from "effect"
-import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
+import { check, checkBucket, missingBucket, compareKeys } from "../ObjectKey.ts"
 import { type ByteRange, type ObjectInfo, type ObjectRef, ObjectStorage, type StorageError } from "../ObjectStorage.ts"
 import { Digest, readAt, readTrailer, trailer, withFile } from "./LocalFile.ts"
-import { attempt, isMissing, toStorageError } from "./LocalFault.ts"
+import { fileSystemCall, isNotFound, toStorageError } from "./LocalErrors.ts"
 import { fileOf, folderOf, keyOf } from "./LocalPath.ts"
 import { ObjectSigner } from "./ObjectSigner.ts"
-import { partsAsObjects, partsFolder } from "./PartsAsObjects.ts"
+import { emulatedMultipart, multipartPrefix } from "./EmulatedMultipart.ts"
 import { presigning } from "./Presigning.ts"
 
-export interface Options {
+export interface LocalStorageOptions {
   /** An absolute path; made where it is not there. */
   readonly folder: string
 }
 
 const chunkBytes = 256 * 1024
 /** Objects up to this size are read with `get` itself, so that a playlist is one version whatever is written meanwhile. */
-const wholeBytes = 1024 * 1024
+const maxInlineBytes = 1024 * 1024
 /** What a crash left half-written is removed by `setup` after this. */
-const abandonedMillis = 24 * 3600 * 1000
+const abandonedWriteMillis = 24 * 3600 * 1000
 /** An upload in parts that nobody completed or wrote to for so long is given up; S3 has lifecycle rules for that. */
-const unfinishedMillis = 7 * 24 * 3600 * 1000
+const abandonedUploadMillis = 7 * 24 * 3600 * 1000
 /** A process that runs for long looks again. */
-const sweepEvery = Duration.hours(6)
+const sweepInterval = Duration.hours(6)
 
-export const layer = (options: Options): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
+export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
   Layer.effect(
     ObjectStorage,
     Effect.gen(function* () {
       const signer = yield* ObjectSigner
-      const writing = join(options.folder, ".writing")
+      const stagingFolder = join(options.folder, ".writing")
       const bucketFolder = (bucket: string) => join(options.folder, bucket)
       const pathOf = (ref: ObjectRef) => join(bucketFolder(ref.bucket), fileOf(ref.key))
 
-      const bucketMustExist = (bucket: string) =>
+      const requireBucket = (bucket: string) =>
         Effect.flatMap(
-          attempt(() =>
+          fileSystemCall(() =>
             stat(bucketFolder(bucket)).then(
               (found) => found.isDirectory(),
-              (cause: unknown) => (isMissing(cause) ? false : Promise.reject(cause)),
+              (cause: unknown) => (isNotFound(cause) ? false : Promise.reject(cause)),
             ),
           ),
           (there) => (there ? Effect.void : Effect.fail(missingBucket(bucket))),
         )
 
       /** Nothing at this path: no such object, or no such bucket. */
-      const absent = (ref: ObjectRef) =>
+      const objectNotFound = (ref: ObjectRef) =>
         Effect.andThen(
-          bucketMustExist(ref.bucket),
-          Effect.fail(new NotFound({ what: "object", id: `s3://${ref.bucket}/${ref.key}` })),
+          requireBucket(ref.bucket),
+          Effect.fail(new NotFound({ resource: "object", id: `s3://${ref.bucket}/${ref.key}` })),
         )
 
       const read = <A>(ref: ObjectRef, use: Parameters<typeof withFile<A | undefined>>[1]) =>
         Effect.gen(function* () {
           yield* check(ref)
-          const found = yield* attempt(() =>
+          const found = yield* fileSystemCall(() =>
             withFile(pathOf(ref), use).catch((cause: unknown) =>
-              isMissing(cause) ? undefined : Promise.reject(cause),
+              isNotFound(cause) ? undefined : Promise.reject(cause),
             ),
           )
-          return found === undefined ? yield* absent(ref) : found
+          return found === undefined ? yield* objectNotFound(ref) : found
         })
 
       const put: ObjectStorage["Service"]["put"] = (ref, body, { contentType, cacheControl }) =>
         Effect.gen(function* () {
           yield* check(ref)
-          yield* bucketMustExist(ref.bucket)
-          yield* attempt(() => mkdir(writing, { recursive: true }))
-          const temporary = join(writing, randomUUID())
+          yield* requireBucket(ref.bucket)
+          yield* fileSystemCall(() => mkdir(stagingFolder, { recursive: true }))
+          const temporary = join(stagingFolder, randomUUID())
           const chunks = body instanceof Uint8Array ? Stream.succeed(body) : body
           const write = Effect.acquireUseRelease(
-            attempt(() => open(temporary, "wx")),
+            fileSystemCall(() => open(temporary, "wx")),
             (file) =>
               Effect.gen(function* () {
                 const digest = new Digest()
                 yield* Stream.runForEachArray(chunks, (some) =>
-                  attempt(async () => {
+                  fileSystemCall(async () => {
                     for (const chunk of some) digest.add(chunk)
                     // Unlike `write`, `writeFile` goes on until every byte is out.
                     await file.writeFile(some.length === 1 && some[0] !== undefined ? some[0] : Buffer.concat(some))
@@ -98,7 +98,7 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
                   etag: digest.etag(),
                   modifiedAt: yield* Clock.currentTimeMillis,
                 }
-                yield* attempt(async () => {
+                yield* fileSystemCall(async () => {
                   await file.writeFile(trailer(info))
                   await file.sync()
                 })
@@ -106,20 +106,20 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
               }),
             (file) => Effect.promise(() => file.close()),
           )
-          return yield* Effect.tap(write, () => attempt(() => publish(temporary, pathOf(ref)))).pipe(
+          return yield* Effect.tap(write, () => fileSystemCall(() => renameIntoPlace(temporary, pathOf(ref)))).pipe(
             Effect.onError(() => Effect.promise(() => rm(temporary, { force: true }))),
           )
         })
 
-      const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof partsAsObjects>> = {
+      const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof emulatedMultipart>> = {
         put,
         get: (ref, range) =>
           Effect.map(
             read(ref, async (file) => {
               const info = Option.getOrUndefined(await readTrailer(file))
               if (info === undefined) return undefined
-              const part = partOf(info, range)
-              const whole = part.length <= wholeBytes ? await readAt(file, part.start, part.length) : undefined
+              const part = byteSpanOf(info, range)
+              const whole = part.length <= maxInlineBytes ? await readAt(file, part.start, part.length) : undefined
               return { info, part, whole }
             }),
             ({ info, part, whole }) => ({
@@ -132,15 +132,15 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
           Stream.unwrap(
             Effect.gen(function* () {
               yield* checkBucket(bucket)
-              yield* bucketMustExist(bucket)
+              yield* requireBucket(bucket)
               const root = bucketFolder(bucket)
-              const paths = yield* attempt(() => filesBelow(join(root, folderOf(prefix))))
+              const paths = yield* fileSystemCall(() => filesBelow(join(root, folderOf(prefix))))
               const keys = paths
                 .map((path) => ({ path, key: keyOf(relative(root, path).split(sep)) ?? "" }))
                 .filter(({ key }) => key !== "" && key.startsWith(prefix))
-                .sort((a, b) => order(a.key, b.key))
+                .sort((a, b) => compareKeys(a.key, b.key))
               return Stream.fromIterable(keys).pipe(
-                Stream.mapEffect(({ path }) => attempt(() => infoAt(path))),
+                Stream.mapEffect(({ path }) => fileSystemCall(() => infoAt(path))),
                 // Removed since the folder was read, or not ours.
                 Stream.filter((info) => info !== undefined),
               )
@@ -149,8 +149,8 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
         remove: (ref) =>
           Effect.gen(function* () {
             yield* check(ref)
-            yield* bucketMustExist(ref.bucket)
-            yield* attempt(() => removeFile(pathOf(ref), bucketFolder(ref.bucket)))
+            yield* requireBucket(ref.bucket)
+            yield* fileSystemCall(() => removeFile(pathOf(ref), bucketFolder(ref.bucket)))
           }),
         copy: (from, to) =>
           Effect.gen(function* () {
@@ -163,49 +163,49 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage, never, Objec
           Effect.gen(function* () {
             yield* checkBucket(bucket)
             const now = yield* Clock.currentTimeMillis
-            yield* attempt(async () => {
+            yield* fileSystemCall(async () => {
               await mkdir(bucketFolder(bucket), { recursive: true })
-              await mkdir(writing, { recursive: true })
-              await removeAbandoned(writing, now - abandonedMillis)
+              await mkdir(stagingFolder, { recursive: true })
+              await removeAbandonedWrites(stagingFolder, now - abandonedWriteMillis)
             })
             return `bucket ${bucket}: the folder ${bucketFolder(bucket)}`
           }),
       }
       const sweep = Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
-        yield* attempt(() => removeUnfinished(options.folder, now - unfinishedMillis))
+        yield* fileSystemCall(() => removeAbandonedUploads(options.folder, now - abandonedUploadMillis))
       }).pipe(Effect.catch((error) => Effect.logWarning("unfinished uploads were not removed", { error })))
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepEvery))))
-      return ObjectStorage.of({ ...objects, ...partsAsObjects(objects, signer) })
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepInterval))))
+      return ObjectStorage.of({ ...objects, ...emulatedMultipart(objects, signer) })
     }),
   )
 
-interface Part {
+interface ByteSpan {
   readonly start: number
   readonly length: number
 }
 
-const partOf = (info: ObjectInfo, range: ByteRange | undefined): Part => {
+const byteSpanOf = (info: ObjectInfo, range: ByteRange | undefined): ByteSpan => {
   const start = Math.min(range?.start ?? 0, info.size)
   return { start, length: Math.max(0, Math.min(range?.end ?? Infinity, info.size - 1) - start + 1) }
 }
 
 /** Reads the file chunk by chunk, and only while it still is the version that `info` describes. */
-const stream = (path: string, info: ObjectInfo, part: Part): Stream.Stream<Uint8Array, StorageError> =>
+const stream = (path: string, info: ObjectInfo, part: ByteSpan): Stream.Stream<Uint8Array, StorageError> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const file = yield* Effect.acquireRelease(
-        attempt(() => open(path, "r")),
+        fileSystemCall(() => open(path, "r")),
         (opened) => Effect.promise(() => opened.close()),
       )
-      const now = yield* attempt(() => readTrailer(file))
+      const now = yield* fileSystemCall(() => readTrailer(file))
       if (Option.isNone(now) || now.value.etag !== info.etag) {
         return yield* Effect.fail(toStorageError(new Error("the object was replaced before it was read")))
       }
       const end = part.start + part.length
       return Stream.paginate(part.start, (position) =>
         Effect.map(
-          attempt(() => readAt(file, position, Math.min(chunkBytes, end - position))),
+          fileSystemCall(() => readAt(file, position, Math.min(chunkBytes, end - position))),
           (chunk) => {
             const next = position + chunk.byteLength
             return [[chunk], next < end ? Option.some(next) : Option.none<number>()] as const
@@ -216,28 +216,28 @@ const stream = (path: string, info: ObjectInfo, part: Part): Stream.Stream<Uint8
   )
 
 /** The folder may be removed by another's `remove` between its making and the rename; then once more. */
-const publish = async (temporary: string, path: string, triesLeft = 10): Promise<void> => {
+const renameIntoPlace = async (temporary: string, path: string, attemptsLeft = 10): Promise<void> => {
   await mkdir(dirname(path), { recursive: true })
   try {
     await rename(temporary, path)
   } catch (cause) {
-    if (!isMissing(cause) || triesLeft === 0) throw cause
-    await publish(temporary, path, triesLeft - 1)
+    if (!isNotFound(cause) || attemptsLeft === 0) throw cause
+    await renameIntoPlace(temporary, path, attemptsLeft - 1)
   }
   // Without this the name itself may be lost with the power. A folder that is gone was emptied by a `remove` since.
   await withFile(dirname(path), (folder) => folder.sync()).catch((cause: unknown) => {
-    if (!isMissing(cause)) throw cause
+    if (!isNotFound(cause)) throw cause
   })
 }
 
 const infoAt = (path: string): Promise<ObjectInfo | undefined> =>
   withFile(path, async (file) => Option.getOrUndefined(await readTrailer(file))).catch((cause: unknown) =>
-    isMissing(cause) ? undefined : Promise.reject(cause),
+    isNotFound(cause) ? undefined : Promise.reject(cause),
   )
 
 const filesBelow = async (folder: string): Promise<ReadonlyArray<string>> => {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown): Array<Dirent> => {
-    if (isMissing(cause)) return []
+    if (isNotFound(cause)) return []
     throw cause
   })
   const found: Array<string> = []
@@ -262,9 +262,9 @@ const removeFile = async (path: string, root: string): Promise<void> => {
 }
 
 /** Of every bucket: the folders of parts in which nothing was written since. */
-const removeUnfinished = async (folder: string, before: number): Promise<void> => {
+const removeAbandonedUploads = async (folder: string, before: number): Promise<void> => {
   for (const bucket of await namesIn(folder)) {
-    const parts = join(folder, bucket, folderOf(partsFolder))
+    const parts = join(folder, bucket, folderOf(multipartPrefix))
     for (const upload of await namesIn(parts)) {
       const one = join(parts, upload)
       const files = await filesBelow(one)
@@ -284,11 +284,11 @@ const removeUnfinished = async (folder: string, before: number): Promise<void> =
 /** None where there is no such folder. */
 const namesIn = (folder: string): Promise<ReadonlyArray<string>> =>
   readdir(folder).catch((cause: unknown) => {
-    if (isMissing(cause)) return []
+    if (isNotFound(cause)) return []
     throw cause
   })
 
-const removeAbandoned = async (folder: string, before: number): Promise<void> => {
+const removeAbandonedWrites = async (folder: string, before: number): Promise<void> => {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
     const found = await stat(path).catch(() => undefined)

@@ -8,7 +8,7 @@ import { Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
 import type { ObjectRef, PresignedRequest } from "../ObjectStorage.ts"
 import { PublicUrl } from "../PublicUrl.ts"
 
-export interface Claim extends ObjectRef {
+export interface UrlGrant extends ObjectRef {
   readonly method: "GET" | "PUT"
   /** Epoch seconds. */
   readonly expires: number
@@ -19,16 +19,20 @@ export interface Claim extends ObjectRef {
 }
 
 /** Why a URL is not honoured. */
-export type Refusal = "malformed" | "bad_signature" | "expired"
+export type UrlRejection = "malformed" | "bad_signature" | "expired"
 
 export class ObjectSigner extends Context.Service<
   ObjectSigner,
   {
-    readonly sign: (claim: Omit<Claim, "expires">, expiresIn: Duration.Duration) => Effect.Effect<PresignedRequest>
+    readonly sign: (grant: Omit<UrlGrant, "expires">, expiresIn: Duration.Duration) => Effect.Effect<PresignedRequest>
     /** `path` behind `/objects/`, still percent-encoded. Fails with the reason. */
-    readonly verify: (method: "GET" | "PUT", path: string, query: URLSearchParams) => Effect.Effect<Claim, Refusal>
+    readonly verify: (
+      method: "GET" | "PUT",
+      path: string,
+      query: URLSearchParams,
+    ) => Effect.Effect<UrlGrant, UrlRejection>
   }
->()("@armoricore/storage/local/ObjectSigner") {
+>()("@armoricore/storage/ObjectSigner") {
   /** `key` is the secret of the HMAC: who has it can read and write every object. */
   static readonly layer = (options: {
     readonly key: Redacted.Redacted<string>
@@ -39,7 +43,7 @@ export class ObjectSigner extends Context.Service<
         sign: Effect.fn("ObjectSigner.sign")(function* (claim, expiresIn) {
           const now = yield* Clock.currentTimeMillis
           const expires = Math.ceil((now + Duration.toMillis(expiresIn)) / 1000)
-          const full: Claim = { ...claim, expires }
+          const full: UrlGrant = { ...claim, expires }
           const query = new URLSearchParams({ expires: String(expires) })
           if (full.contentType !== undefined) query.set("type", full.contentType)
           if (full.size !== undefined) query.set("size", String(full.size))
@@ -55,35 +59,36 @@ export class ObjectSigner extends Context.Service<
         verify: (method, path, query) =>
           Effect.gen(function* () {
             const claim = parse(method, path, query)
-            if (claim === undefined) return yield* Effect.fail<Refusal>("malformed")
+            if (claim === undefined) return yield* Effect.fail<UrlRejection>("malformed")
             const given = Buffer.from(query.get("signature") ?? "", "base64url")
             const right = macOf(options.key, claim)
             if (given.length !== right.length || !timingSafeEqual(given, right)) {
-              return yield* Effect.fail<Refusal>("bad_signature")
+              return yield* Effect.fail<UrlRejection>("bad_signature")
             }
-            if ((yield* Clock.currentTimeMillis) >= claim.expires * 1000) return yield* Effect.fail<Refusal>("expired")
+            if ((yield* Clock.currentTimeMillis) >= claim.expires * 1000)
+              return yield* Effect.fail<UrlRejection>("expired")
             return claim
           }),
       })),
     )
 }
 
-const macOf = (key: Redacted.Redacted<string>, claim: Claim): Buffer =>
+const macOf = (key: Redacted.Redacted<string>, grant: UrlGrant): Buffer =>
   createHmac("sha256", Redacted.value(key))
     // As a JSON array, no field can be shifted into its neighbour.
     .update(
       JSON.stringify([
-        claim.method,
-        claim.bucket,
-        claim.key,
-        claim.expires,
-        claim.contentType ?? null,
-        claim.size ?? null,
+        grant.method,
+        grant.bucket,
+        grant.key,
+        grant.expires,
+        grant.contentType ?? null,
+        grant.size ?? null,
       ]),
     )
     .digest()
 
-const parse = (method: "GET" | "PUT", path: string, query: URLSearchParams): Claim | undefined => {
+const parse = (method: "GET" | "PUT", path: string, query: URLSearchParams): UrlGrant | undefined => {
   const parts = path.split("/").map(decode)
   const [bucket, ...rest] = parts
   const expires = query.get("expires") ?? ""

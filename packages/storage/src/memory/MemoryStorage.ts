@@ -3,28 +3,28 @@ import { createHash, randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Redacted, Stream } from "effect"
 import { ObjectSigner } from "../local/ObjectSigner.ts"
-import { partsAsObjects } from "../local/PartsAsObjects.ts"
-import { check, checkBucket, missingBucket, order } from "../ObjectKey.ts"
+import { emulatedMultipart } from "../local/EmulatedMultipart.ts"
+import { check, checkBucket, missingBucket, compareKeys } from "../ObjectKey.ts"
 import { type ObjectInfo, type ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
 import { PublicUrl } from "../PublicUrl.ts"
 import { presigning } from "../local/Presigning.ts"
 
-export interface Options {
+export interface MemoryStorageOptions {
   /** The buckets that are there from the start; default `["media"]`. `setup` adds others. */
   readonly buckets?: ReadonlyArray<string>
 }
 
-interface Kept {
+interface StoredObject {
   readonly info: ObjectInfo
   readonly bytes: Uint8Array
 }
 
 /** Each build is a storage of its own. Presigned URLs are answered by `LocalObjects.routes`. */
-export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
+export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
   Layer.effect(
     ObjectStorage,
     Effect.map(ObjectSigner, (signer) => {
-      const buckets = new Map((options.buckets ?? ["media"]).map((name) => [name, new Map<string, Kept>()]))
+      const buckets = new Map((options.buckets ?? ["media"]).map((name) => [name, new Map<string, StoredObject>()]))
 
       const objectsOf = (bucket: string) => {
         const objects = buckets.get(bucket)
@@ -35,10 +35,10 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
         Effect.gen(function* () {
           yield* check(ref)
           const kept = (yield* objectsOf(ref.bucket)).get(ref.key)
-          return kept ?? (yield* new NotFound({ what: "object", id: `s3://${ref.bucket}/${ref.key}` }))
+          return kept ?? (yield* new NotFound({ resource: "object", id: `s3://${ref.bucket}/${ref.key}` }))
         })
 
-      const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof partsAsObjects>> = {
+      const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof emulatedMultipart>> = {
         put: (ref, body, { contentType, cacheControl }) =>
           Effect.gen(function* () {
             yield* check(ref)
@@ -74,7 +74,7 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
                 [...objects.values()]
                   .map(({ info }) => info)
                   .filter((info) => info.key.startsWith(prefix))
-                  .sort((a, b) => order(a.key, b.key)),
+                  .sort((a, b) => compareKeys(a.key, b.key)),
               ),
             ),
           ),
@@ -99,7 +99,7 @@ export const layerNoDeps = (options: Options = {}): Layer.Layer<ObjectStorage, n
             return `bucket ${bucket}: in memory, gone at the end`
           }),
       }
-      return ObjectStorage.of({ ...objects, ...partsAsObjects(objects, signer) })
+      return ObjectStorage.of({ ...objects, ...emulatedMultipart(objects, signer) })
     }),
   )
 

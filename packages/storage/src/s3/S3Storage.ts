@@ -20,10 +20,10 @@ import { NotFound } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { check, checkBucket, missingBucket } from "../ObjectKey.ts"
 import { type ByteRange, type ObjectInfo, type ObjectRef, ObjectStorage, type StorageError } from "../ObjectStorage.ts"
-import { isMissingPart, isNotFound, isRangeBeyondEnd, notFound, toStorageError } from "./S3Fault.ts"
-import { bare, upload } from "./S3Upload.ts"
+import { isMissingPart, isNotFound, isRangeBeyondEnd, notFound, toStorageError } from "./S3Errors.ts"
+import { unquotedEtag, upload } from "./S3Upload.ts"
 
-export interface Options {
+export interface S3StorageOptions {
   /** For example `https://s3.eu-west-3.amazonaws.com` or `http://127.0.0.1:9000`. */
   readonly endpoint: string
   readonly region: string
@@ -33,7 +33,7 @@ export interface Options {
   readonly maxAttempts?: number
 }
 
-export const layer = (options: Options): Layer.Layer<ObjectStorage> =>
+export const layer = (options: S3StorageOptions): Layer.Layer<ObjectStorage> =>
   Layer.effect(
     ObjectStorage,
     Effect.map(
@@ -45,7 +45,7 @@ export const layer = (options: Options): Layer.Layer<ObjectStorage> =>
     ),
   )
 
-const makeClient = (options: Options): S3Client =>
+const makeClient = (options: S3StorageOptions): S3Client =>
   new S3Client({
     endpoint: options.endpoint,
     region: options.region,
@@ -58,26 +58,26 @@ const makeClient = (options: Options): S3Client =>
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
   })
 
-const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
+const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Service"] => {
   /** One request; interruption ends it. Keeps the cause, for those that look closer at it. */
-  const raw = <A>(run: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, unknown> =>
+  const send = <A>(run: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, unknown> =>
     Effect.tryPromise({ try: run, catch: (cause) => cause })
 
   const call = <A>(bucket: string, run: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, StorageError> =>
-    Effect.mapError(raw(run), (cause) => toStorageError(bucket, cause))
+    Effect.mapError(send(run), (cause) => toStorageError(bucket, cause))
 
-  const bucketIsThere = (bucket: string): Effect.Effect<boolean, StorageError> =>
-    raw((abortSignal) => client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal })).pipe(
+  const bucketExists = (bucket: string): Effect.Effect<boolean, StorageError> =>
+    send((abortSignal) => client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal })).pipe(
       Effect.as(true),
       Effect.catch((cause) => (isNotFound(cause) ? Effect.succeed(false) : Effect.fail(toStorageError(bucket, cause)))),
     )
 
   /** A 404 without a code is about the object or about the bucket. */
-  const fault =
+  const objectError =
     (ref: ObjectRef) =>
     (cause: unknown): Effect.Effect<never, NotFound | StorageError> =>
       isNotFound(cause)
-        ? Effect.flatMap(bucketIsThere(ref.bucket), (there) =>
+        ? Effect.flatMap(bucketExists(ref.bucket), (there) =>
             Effect.fail(there ? notFound(ref) : missingBucket(ref.bucket)),
           )
         : Effect.fail(toStorageError(ref.bucket, cause))
@@ -85,11 +85,11 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
   const head = (ref: ObjectRef) =>
     Effect.andThen(
       check(ref),
-      raw((abortSignal) =>
+      send((abortSignal) =>
         client.send(new HeadObjectCommand({ Bucket: ref.bucket, Key: ref.key }), { abortSignal }),
       ).pipe(
         Effect.map((found) => infoOf(ref, found, found.ContentLength ?? 0)),
-        Effect.catch(fault(ref)),
+        Effect.catch(objectError(ref)),
       ),
     )
 
@@ -99,7 +99,7 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
       Key: ref.key,
       ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end ?? ""}` }),
     })
-    return raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+    return send((abortSignal) => client.send(command, { abortSignal })).pipe(
       Effect.map((found) => {
         const size = /\/([0-9]+)$/.exec(found.ContentRange ?? "")?.[1]
         return {
@@ -108,7 +108,9 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
         }
       }),
       Effect.catch((cause) =>
-        isRangeBeyondEnd(cause) ? Effect.map(head(ref), (info) => ({ info, body: Stream.empty })) : fault(ref)(cause),
+        isRangeBeyondEnd(cause)
+          ? Effect.map(head(ref), (info) => ({ info, body: Stream.empty }))
+          : objectError(ref)(cause),
       ),
     )
   }
@@ -156,7 +158,7 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
               bucket,
               key: found.Key ?? "",
               size: found.Size ?? 0,
-              etag: bare(found.ETag),
+              etag: unquotedEtag(found.ETag),
               modifiedAt: found.LastModified?.getTime() ?? 0,
             })),
           ),
@@ -171,11 +173,11 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
           Key: to.key,
           CopySource: `${from.bucket}/${from.key.split("/").map(encodeURIComponent).join("/")}`,
         })
-        yield* raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+        yield* send((abortSignal) => client.send(command, { abortSignal })).pipe(
           Effect.catch((cause) =>
             // The answer does not say which of the two buckets is meant.
-            Effect.flatMap(isNotFound(cause) ? Effect.succeed(true) : bucketIsThere(from.bucket), (there) =>
-              fault(there && !isNotFound(cause) ? to : from)(cause),
+            Effect.flatMap(isNotFound(cause) ? Effect.succeed(true) : bucketExists(from.bucket), (there) =>
+              objectError(there && !isNotFound(cause) ? to : from)(cause),
             ),
           ),
         )
@@ -219,7 +221,7 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
         ),
         (signed) => ({ ...signed, method: "PUT", headers: { "content-type": contentType } }),
       ),
-    beginParts: (ref, { contentType }) =>
+    createMultipartUpload: (ref, { contentType }) =>
       Effect.gen(function* () {
         yield* check(ref)
         const command = new CreateMultipartUploadCommand({ Bucket: ref.bucket, Key: ref.key, ContentType: contentType })
@@ -247,7 +249,7 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
         ),
         (signed) => ({ ...signed, method: "PUT", headers: {} }),
       ),
-    completeParts: (ref, uploadId, parts) =>
+    completeMultipartUpload: (ref, uploadId, parts) =>
       Effect.gen(function* () {
         yield* check(ref)
         const command = new CompleteMultipartUploadCommand({
@@ -256,18 +258,20 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
           UploadId: uploadId,
           MultipartUpload: { Parts: parts.map(({ etag, number }) => ({ PartNumber: number, ETag: etag })) },
         })
-        yield* raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+        yield* send((abortSignal) => client.send(command, { abortSignal })).pipe(
           Effect.mapError((cause) =>
-            isMissingPart(cause) ? new NotFound({ what: "upload", id: uploadId }) : toStorageError(ref.bucket, cause),
+            isMissingPart(cause)
+              ? new NotFound({ resource: "upload", id: uploadId })
+              : toStorageError(ref.bucket, cause),
           ),
         )
         return yield* head(ref)
       }),
-    abortParts: (ref, uploadId) =>
+    abortMultipartUpload: (ref, uploadId) =>
       Effect.gen(function* () {
         yield* check(ref)
         const command = new AbortMultipartUploadCommand({ Bucket: ref.bucket, Key: ref.key, UploadId: uploadId })
-        yield* raw((abortSignal) => client.send(command, { abortSignal })).pipe(
+        yield* send((abortSignal) => client.send(command, { abortSignal })).pipe(
           Effect.catch((cause) =>
             isMissingPart(cause) ? Effect.void : Effect.fail(toStorageError(ref.bucket, cause)),
           ),
@@ -276,14 +280,14 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
     setup: (bucket) =>
       Effect.gen(function* () {
         yield* checkBucket(bucket)
-        if (yield* bucketIsThere(bucket)) return `bucket ${bucket}: there`
+        if (yield* bucketExists(bucket)) return `bucket ${bucket}: there`
         return yield* call(bucket, (abortSignal) =>
           client.send(new CreateBucketCommand({ Bucket: bucket, ...locationOf(options) }), { abortSignal }),
         ).pipe(
           Effect.as(`bucket ${bucket}: created`),
           // Another process created it in the same moment.
           Effect.catch((error) =>
-            Effect.flatMap(bucketIsThere(bucket), (isThere) =>
+            Effect.flatMap(bucketExists(bucket), (isThere) =>
               isThere ? Effect.succeed(`bucket ${bucket}: there`) : Effect.fail(error),
             ),
           ),
@@ -292,20 +296,20 @@ const make = (client: S3Client, options: Options): ObjectStorage["Service"] => {
   })
 }
 
-interface Found {
+interface ObjectHeaders {
   readonly ContentType?: string | undefined
   readonly CacheControl?: string | undefined
   readonly ETag?: string | undefined
   readonly LastModified?: Date | undefined
 }
 
-const infoOf = (ref: ObjectRef, found: Found, size: number): ObjectInfo => ({
+const infoOf = (ref: ObjectRef, found: ObjectHeaders, size: number): ObjectInfo => ({
   bucket: ref.bucket,
   key: ref.key,
   size,
   contentType: found.ContentType ?? "application/octet-stream",
   ...(found.CacheControl === undefined ? {} : { cacheControl: found.CacheControl }),
-  etag: bare(found.ETag),
+  etag: unquotedEtag(found.ETag),
   modifiedAt: found.LastModified?.getTime() ?? 0,
 })
 
@@ -315,7 +319,7 @@ const bodyOf = (ref: ObjectRef, body: unknown): Stream.Stream<Uint8Array, Storag
     : Stream.empty
 
 /** AWS wants to be told the region of a new bucket, except for its first one; others do not know the field. */
-const locationOf = ({ endpoint, region }: Options): object =>
+const locationOf = ({ endpoint, region }: S3StorageOptions): object =>
   /\.amazonaws\.com(\.cn)?(:|\/|$)/.test(endpoint) && region !== "us-east-1"
     ? { CreateBucketConfiguration: { LocationConstraint: region } }
     : {}

@@ -12,13 +12,13 @@ import {
 } from "@aws-sdk/client-s3"
 import { Effect, Stream } from "effect"
 import type { ObjectRef, PutOptions, StorageError } from "../ObjectStorage.ts"
-import { toStorageError } from "./S3Fault.ts"
+import { toStorageError } from "./S3Errors.ts"
 
 /** 10,000 parts at most make 80 GiB. */
-const partBytes = 8 * 1024 * 1024
-const partsAtOnce = 3
+const partSize = 8 * 1024 * 1024
+const partConcurrency = 3
 
-export interface Uploaded {
+export interface UploadResult {
   readonly etag: string
   readonly size: number
 }
@@ -28,7 +28,7 @@ export const upload = <E, R>(
   ref: ObjectRef,
   body: Stream.Stream<Uint8Array, E, R>,
   options: PutOptions,
-): Effect.Effect<Uploaded, StorageError | E, R> =>
+): Effect.Effect<UploadResult, StorageError | E, R> =>
   Effect.gen(function* () {
     const target = { Bucket: ref.bucket, Key: ref.key }
     const fields = {
@@ -68,24 +68,24 @@ export const upload = <E, R>(
           )
 
     const whole = Effect.gen(function* () {
-      const sent = yield* inParts(body).pipe(
+      const sent = yield* splitIntoParts(body).pipe(
         Stream.mapEffect(
           (part) => Effect.map(send(part), ({ etag }) => ({ number: part.number, size: part.bytes.byteLength, etag })),
           {
-            concurrency: partsAtOnce,
+            concurrency: partConcurrency,
           },
         ),
         Stream.runCollect,
       )
       const size = sent.reduce((sum, part) => sum + part.size, 0)
-      if (uploadId === undefined) return { etag: bare(sent[0]?.etag), size }
+      if (uploadId === undefined) return { etag: unquotedEtag(sent[0]?.etag), size }
       const complete = new CompleteMultipartUploadCommand({
         ...target,
         UploadId: uploadId,
         MultipartUpload: { Parts: sent.map((part) => ({ PartNumber: part.number, ETag: part.etag })) },
       })
       const completed = yield* call((abortSignal) => client.send(complete, { abortSignal }))
-      return { etag: bare(completed.ETag), size }
+      return { etag: unquotedEtag(completed.ETag), size }
     })
 
     return yield* Effect.onError(whole, () =>
@@ -99,7 +99,7 @@ export const upload = <E, R>(
     )
   })
 
-export const bare = (etag: string | undefined): string => (etag ?? "").replace(/^W\//, "").replaceAll('"', "")
+export const unquotedEtag = (etag: string | undefined): string => (etag ?? "").replace(/^W\//, "").replaceAll('"', "")
 
 interface Part {
   readonly number: number
@@ -108,15 +108,15 @@ interface Part {
 }
 
 /** Parts of `partBytes` or a little more; the last one is what remains, and the only one that may be empty. */
-const inParts = <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Part, E, R> =>
+const splitIntoParts = <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Part, E, R> =>
   Stream.mapAccum(
     body,
-    (): Pending => ({ number: 1, chunks: [], size: 0 }),
+    (): PartBuffer => ({ number: 1, chunks: [], size: 0 }),
     (pending, chunk) => {
       // In place: a copy for each of a million small chunks would take for ever, and the state is this run's own.
       pending.chunks.push(chunk)
       const size = pending.size + chunk.byteLength
-      if (size < partBytes) return [{ ...pending, size }, []]
+      if (size < partSize) return [{ ...pending, size }, []]
       const part = { number: pending.number, bytes: Buffer.concat(pending.chunks), last: false }
       return [{ number: pending.number + 1, chunks: [], size: 0 }, [part]]
     },
@@ -128,7 +128,7 @@ const inParts = <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Par
     },
   )
 
-interface Pending {
+interface PartBuffer {
   readonly number: number
   readonly chunks: Array<Uint8Array>
   readonly size: number

@@ -10,10 +10,10 @@
 import { Context, Effect, Layer, Redacted } from "effect"
 import { exportPKCS8, generateKeyPair, jwtVerify } from "jose"
 import * as Http2 from "node:http2"
-import { listen } from "../Listening.ts"
+import { listen } from "../LocalPort.ts"
 import { certificate, privateKey as tlsKey } from "./TestCertificate.ts"
 
-export interface SentPush {
+export interface SentApnsPush {
   readonly token: string
   readonly id: string
   readonly collapseId: string
@@ -31,15 +31,15 @@ export class FakeApns extends Context.Service<
     readonly topic: string
     /** The authority to trust. */
     readonly ca: string
-    readonly sent: Array<SentPush>
+    readonly sent: Array<SentApnsPush>
     /** Device tokens of every request, accepted or not. */
-    readonly asked: Array<string>
+    readonly requestedTokens: Array<string>
     /** Different provider tokens that were seen. */
     readonly providerTokens: ReadonlySet<string>
     /** Sessions that were opened so far. */
-    readonly sessions: () => number
+    readonly sessionCount: () => number
     /** The most streams of a session before its first valid answer. */
-    readonly earlyStreams: () => number
+    readonly maxStreamsBeforeTrust: () => number
     /** Provider tokens seen so far are answered as expired from now on. */
     readonly expireTokens: () => void
     /** Ends all sessions as Apple does, in the middle of what is going on. */
@@ -47,7 +47,7 @@ export class FakeApns extends Context.Service<
     /** A device token that is answered with this reason. */
     readonly tokenFor: (reason: keyof typeof reasons) => string
     /** While true everything is answered with 503. */
-    down: boolean
+    unavailable: boolean
   }
 >()("@armoricore/testing/FakeApns") {
   static readonly layer: Layer.Layer<FakeApns> = Layer.effect(
@@ -55,10 +55,10 @@ export class FakeApns extends Context.Service<
     Effect.suspend(() => make()),
   )
   /** `maxStreams`: what the settings frame allows once the token is trusted. */
-  static readonly layerWith = (options: Options): Layer.Layer<FakeApns> => Layer.effect(FakeApns, make(options))
+  static readonly layerWith = (options: FakeApnsOptions): Layer.Layer<FakeApns> => Layer.effect(FakeApns, make(options))
 }
 
-export interface Options {
+export interface FakeApnsOptions {
   readonly maxStreams?: number
 }
 
@@ -107,7 +107,7 @@ const keyId = "FAKEKEY123"
 const teamId = "FAKETEAM12"
 const topic = "com.example.fake"
 
-const make = Effect.fnUntraced(function* (options: Options = {}) {
+const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
   const { privateKey, publicKey } = yield* Effect.promise(() => generateKeyPair("ES256", { extractable: true }))
   const pem = yield* Effect.promise(() => exportPKCS8(privateKey))
   const live = new Set<Http2.Http2Session>()
@@ -121,8 +121,8 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
   const verified = new Set<string>()
   const expired = new Set<string>()
   const seen = new Map<string, number>()
-  const sent: Array<SentPush> = []
-  const asked: Array<string> = []
+  const sent: Array<SentApnsPush> = []
+  const requestedTokens: Array<string> = []
   let opened = 0
   let early = 0
 
@@ -169,7 +169,7 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
     const chunks: Array<Buffer> = []
     for await (const chunk of stream) chunks.push(chunk)
     const device = String(headers[":path"]).replace("/3/device/", "")
-    asked.push(device)
+    requestedTokens.push(device)
     const id = String(headers["apns-id"] ?? crypto.randomUUID())
     const answer = (status: number, body?: object) => {
       if (stream.destroyed) return
@@ -184,7 +184,7 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
     if (fault !== undefined) return refuse(fault)
     trusted.add(session)
     if (options.maxStreams !== undefined) session.settings({ maxConcurrentStreams: options.maxStreams })
-    if (fake.down) return refuse("ServiceUnavailable")
+    if (fake.unavailable) return refuse("ServiceUnavailable")
     const body = Buffer.concat(chunks)
     const collapseId = String(headers["apns-collapse-id"] ?? "")
     if (headers["apns-topic"] !== topic) return refuse("BadTopic")
@@ -235,10 +235,10 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
     topic,
     ca: certificate,
     sent,
-    asked,
+    requestedTokens,
     providerTokens,
-    sessions: () => opened,
-    earlyStreams: () => early,
+    sessionCount: () => opened,
+    maxStreamsBeforeTrust: () => early,
     expireTokens: () => {
       for (const token of providerTokens) expired.add(token)
     },
@@ -249,7 +249,7 @@ const make = Effect.fnUntraced(function* (options: Options = {}) {
       }
     },
     tokenFor: (reason) => `bad0${names.indexOf(reason).toString(16).padStart(2, "0")}`.padEnd(64, "a"),
-    down: false,
+    unavailable: false,
   }
   return fake
 })

@@ -5,13 +5,13 @@
  */
 import { Context, Effect, Layer, Redacted } from "effect"
 import { exportPKCS8, generateKeyPair, jwtVerify } from "jose"
-import * as HttpServers from "./HttpServers.ts"
+import * as FakeHttpServer from "./FakeHttpServer.ts"
 
-export interface SentPush {
+export interface SentFcmPush {
   readonly token: string
   readonly message: Readonly<Record<string, unknown>>
   /** Position in the order of arrival. */
-  readonly at: number
+  readonly position: number
 }
 
 export class FakeFcm extends Context.Service<
@@ -20,17 +20,17 @@ export class FakeFcm extends Context.Service<
     readonly baseUrl: string
     readonly serviceAccount: Redacted.Redacted<string>
     /** Accepted messages. */
-    readonly sent: Array<SentPush>
+    readonly sent: Array<SentFcmPush>
     /** Device tokens of every request, accepted or not. */
-    readonly asked: Array<string>
+    readonly requestedTokens: Array<string>
     /** How often the token endpoint gave an access token. */
-    readonly tokensGiven: () => number
+    readonly accessTokensIssued: () => number
     /** Access tokens that were given so far are refused from now on. */
     readonly expireTokens: () => void
     /** While true everything is answered with 503. */
-    down: boolean
+    unavailable: boolean
     /** Decides before the scenarios do; undefined leaves it to them. */
-    answer: (token: string) => Scenario | undefined
+    override: (token: string) => FcmScenario | undefined
   }
 >()("@armoricore/testing/FakeFcm") {
   static readonly layer: Layer.Layer<FakeFcm> = Layer.effect(
@@ -39,18 +39,18 @@ export class FakeFcm extends Context.Service<
   )
 }
 
-export interface Scenario {
+export interface FcmScenario {
   readonly status: number
   readonly code: string
   readonly fcm?: boolean
   readonly headers?: Readonly<Record<string, string>>
   /** Only the first so many requests with the token. */
   readonly times?: number
-  readonly cut?: true
+  readonly disconnect?: true
 }
 
 /** The start of a device token → what it is answered with; any other token is accepted. */
-export const scenarios: Readonly<Record<string, Scenario>> = {
+export const scenarios: Readonly<Record<string, FcmScenario>> = {
   "dead-": { status: 404, code: "UNREGISTERED", fcm: true },
   "invalid-": { status: 400, code: "INVALID_ARGUMENT", fcm: true },
   "field-": { status: 400, code: "INVALID_ARGUMENT" },
@@ -61,7 +61,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   "busy-": { status: 503, code: "UNAVAILABLE", fcm: true, headers: { "retry-after": "2" }, times: 1 },
   "internal-": { status: 500, code: "INTERNAL", fcm: true, times: 1 },
   "broken-": { status: 503, code: "UNAVAILABLE", fcm: true },
-  "cut-": { status: 0, code: "", cut: true, times: 1 },
+  "cut-": { status: 0, code: "", disconnect: true, times: 1 },
 }
 
 const project = "fake-project"
@@ -72,10 +72,10 @@ const make = Effect.gen(function* () {
   const pem = yield* Effect.promise(() => exportPKCS8(privateKey))
   const access = new Set<string>()
   const seen = new Map<string, number>()
-  const sent: Array<SentPush> = []
-  const asked: Array<string> = []
+  const sent: Array<SentFcmPush> = []
+  const requestedTokens: Array<string> = []
   let given = 0
-  const answerToken = async (body: Buffer): Promise<HttpServers.Answer> => {
+  const answerToken = async (body: Buffer): Promise<FakeHttpServer.FakeResponse> => {
     const form = new URLSearchParams(body.toString())
     const sound = await jwtVerify(form.get("assertion") ?? "", publicKey, {
       issuer: email,
@@ -96,30 +96,32 @@ const make = Effect.gen(function* () {
     return { status: 200, body: JSON.stringify({ access_token: token, expires_in: 3_599, token_type: "Bearer" }) }
   }
 
-  const answer = (request: HttpServers.Asked): HttpServers.Answer | Promise<HttpServers.Answer> => {
+  const answer = (
+    request: FakeHttpServer.RecordedRequest,
+  ): FakeHttpServer.FakeResponse | Promise<FakeHttpServer.FakeResponse> => {
     if (request.path === "/token") return answerToken(request.body)
     if (request.path !== `/v1/projects/${project}/messages:send`) return { status: 404, body: "{}" }
     if (!access.has(request.headers.authorization?.slice("Bearer ".length) ?? "")) {
-      return refusal({ status: 401, code: "UNAUTHENTICATED" })
+      return errorResponse({ status: 401, code: "UNAUTHENTICATED" })
     }
     const { message } = JSON.parse(request.body.toString())
     const token: string = message.token
-    asked.push(token)
-    if (fake.down) return refusal({ status: 503, code: "UNAVAILABLE", fcm: true })
+    requestedTokens.push(token)
+    if (fake.unavailable) return errorResponse({ status: 503, code: "UNAVAILABLE", fcm: true })
     const count = (seen.get(token) ?? 0) + 1
     seen.set(token, count)
     const [, usual] = Object.entries(scenarios).find(([prefix]) => token.startsWith(prefix)) ?? []
-    const scenario = fake.answer(token) ?? usual
+    const scenario = fake.override(token) ?? usual
     if (scenario !== undefined && count <= (scenario.times ?? Infinity)) {
       // A cut connection is one whose message was taken: the device gets it.
-      if (scenario.cut === true) sent.push({ token, message, at: sent.length })
-      return refusal(scenario)
+      if (scenario.disconnect === true) sent.push({ token, message, position: sent.length })
+      return errorResponse(scenario)
     }
-    sent.push({ token, message, at: sent.length })
+    sent.push({ token, message, position: sent.length })
     return { status: 200, body: JSON.stringify({ name: `projects/${project}/messages/${crypto.randomUUID()}` }) }
   }
 
-  const baseUrl = yield* HttpServers.http(answer)
+  const baseUrl = yield* FakeHttpServer.listenHttp(answer)
   const fake: FakeFcm["Service"] = {
     baseUrl,
     serviceAccount: Redacted.make(
@@ -132,19 +134,19 @@ const make = Effect.gen(function* () {
       }),
     ),
     sent,
-    asked,
-    tokensGiven: () => given,
+    requestedTokens,
+    accessTokensIssued: () => given,
     expireTokens: () => access.clear(),
-    down: false,
-    answer: () => undefined,
+    unavailable: false,
+    override: () => undefined,
   }
   return fake
 })
 
-const refusal = ({ code, cut, fcm, headers = {}, status }: Scenario): HttpServers.Answer => ({
+const errorResponse = ({ code, disconnect, fcm, headers = {}, status }: FcmScenario): FakeHttpServer.FakeResponse => ({
   status,
   headers,
-  ...(cut === true ? { cut } : {}),
+  ...(disconnect === true ? { disconnect } : {}),
   body: JSON.stringify({
     error: {
       code: status,

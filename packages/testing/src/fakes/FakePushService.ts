@@ -6,11 +6,11 @@ import { Context, Effect, Layer } from "effect"
 import { importJWK, jwtVerify } from "jose"
 import { createDecipheriv, createECDH, hkdfSync, randomBytes, type ECDH } from "node:crypto"
 import { createServer } from "node:https"
-import * as HttpServers from "./HttpServers.ts"
-import { listen } from "../Listening.ts"
+import * as FakeHttpServer from "./FakeHttpServer.ts"
+import { listen } from "../LocalPort.ts"
 import { certificate, privateKey } from "./TestCertificate.ts"
 
-export type Kind = "good" | "gone" | "missing" | "throttled" | "busy" | "large" | "bad" | "cut"
+export type SubscriptionKind = "good" | "gone" | "missing" | "throttled" | "busy" | "large" | "bad" | "cut"
 
 export interface Subscription {
   readonly endpoint: string
@@ -29,10 +29,10 @@ export interface ReceivedPush {
 export class FakePushService extends Context.Service<
   FakePushService,
   {
-    readonly subscribe: (kind?: Kind) => Subscription
+    readonly subscribe: (kind?: SubscriptionKind) => Subscription
     readonly received: Array<ReceivedPush>
     /** Endpoints of every request. */
-    readonly asked: Array<string>
+    readonly requestedEndpoints: Array<string>
     readonly ca: string
     /** A VAPID key pair for the sender. */
     readonly vapid: { readonly publicKey: string; readonly privateKey: string }
@@ -45,12 +45,14 @@ export class FakePushService extends Context.Service<
 }
 
 interface Subscriber {
-  readonly kind: Kind
+  readonly kind: SubscriptionKind
   readonly ecdh: ECDH
   readonly auth: Buffer
 }
 
-const answers: Readonly<Record<Exclude<Kind, "good" | "cut">, HttpServers.Answer & { readonly times?: number }>> = {
+const responses: Readonly<
+  Record<Exclude<SubscriptionKind, "good" | "cut">, FakeHttpServer.FakeResponse & { readonly times?: number }>
+> = {
   gone: { status: 410 },
   missing: { status: 404 },
   throttled: { status: 429, headers: { "retry-after": "1" }, times: 1 },
@@ -64,18 +66,18 @@ const make = Effect.gen(function* () {
   vapid.generateKeys()
   const subscribers = new Map<string, Subscriber>()
   const received: Array<ReceivedPush> = []
-  const asked: Array<string> = []
+  const requestedEndpoints: Array<string> = []
   const seen = new Map<string, number>()
 
-  const answer = async (request: HttpServers.Asked): Promise<HttpServers.Answer> => {
+  const answer = async (request: FakeHttpServer.RecordedRequest): Promise<FakeHttpServer.FakeResponse> => {
     const subscriber = subscribers.get(request.path)
-    asked.push(request.path)
+    requestedEndpoints.push(request.path)
     const count = (seen.get(request.path) ?? 0) + 1
     seen.set(request.path, count)
     if (subscriber === undefined) return { status: 404 }
-    if (!(await vapidIsSound(request, `https://localhost:${port}`))) return { status: 403 }
+    if (!(await isValidVapid(request, `https://localhost:${port}`))) return { status: 403 }
     const { kind } = subscriber
-    const refusal = kind === "good" || kind === "cut" ? undefined : answers[kind]
+    const refusal = kind === "good" || kind === "cut" ? undefined : responses[kind]
     if (refusal !== undefined && count <= (refusal.times ?? Infinity)) return refusal
     const text = decrypt(request.body, subscriber)
     const header = (name: string) => [request.headers[name]].flat()[0]
@@ -87,16 +89,16 @@ const make = Effect.gen(function* () {
       topic: header("topic"),
     })
     if (header("ttl") === undefined) return { status: 400 }
-    if (kind === "cut" && count === 1) return { status: 0, cut: true }
+    if (kind === "cut" && count === 1) return { status: 0, disconnect: true }
     return { status: 201, headers: { location: `https://localhost:${port}/m/${received.length}` } }
   }
 
   const port = yield* listen(
-    HttpServers.answering((listener) => createServer({ key: privateKey, cert: certificate }, listener), answer),
+    FakeHttpServer.bufferedServer((listener) => createServer({ key: privateKey, cert: certificate }, listener), answer),
   )
 
   return {
-    subscribe: (kind: Kind = "good") => {
+    subscribe: (kind: SubscriptionKind = "good") => {
       const ecdh = createECDH("prime256v1")
       const path = `/push/${randomBytes(8).toString("hex")}`
       const auth = randomBytes(16)
@@ -105,13 +107,13 @@ const make = Effect.gen(function* () {
       return { endpoint: `https://localhost:${port}${path}`, keys: { p256dh, auth: auth.toString("base64url") } }
     },
     received,
-    asked,
+    requestedEndpoints,
     ca: certificate,
     vapid: { publicKey: vapid.getPublicKey("base64url"), privateKey: vapid.getPrivateKey("base64url") },
   } satisfies FakePushService["Service"]
 })
 
-const vapidIsSound = async ({ headers }: HttpServers.Asked, audience: string): Promise<boolean> => {
+const isValidVapid = async ({ headers }: FakeHttpServer.RecordedRequest, audience: string): Promise<boolean> => {
   const [, token = "", key = ""] = /^vapid t=([^,\s]+),\s*k=(\S+)$/.exec(headers.authorization ?? "") ?? []
   const point = Buffer.from(key, "base64url")
   const jwk = {

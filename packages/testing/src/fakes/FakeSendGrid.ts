@@ -5,9 +5,9 @@
  */
 import { Context, Effect, Layer, Redacted } from "effect"
 import { generateKeyPairSync, sign } from "node:crypto"
-import * as HttpServers from "./HttpServers.ts"
+import * as FakeHttpServer from "./FakeHttpServer.ts"
 
-export interface AcceptedMail {
+export interface AcceptedSendGridMail {
   readonly to: string
   readonly deliveryId: string
   readonly messageId: string
@@ -27,11 +27,11 @@ export class FakeSendGrid extends Context.Service<
     readonly apiKey: Redacted.Redacted<string>
     /** The webhook's public key: base64 of its SPKI. */
     readonly webhookKey: string
-    readonly accepted: Array<AcceptedMail>
-    readonly asked: Array<string>
+    readonly accepted: Array<AcceptedSendGridMail>
+    readonly attemptedRecipients: Array<string>
     /** Signs events as SendGrid does. `timestamp`: epoch seconds. */
     readonly webhook: (events: ReadonlyArray<object>, timestamp?: number) => WebhookCall
-    down: boolean
+    unavailable: boolean
   }
 >()("@armoricore/testing/FakeSendGrid") {
   static readonly layer: Layer.Layer<FakeSendGrid> = Layer.effect(
@@ -44,38 +44,38 @@ const apiKey = "SG.fake-key"
 
 const make = Effect.gen(function* () {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" })
-  const accepted: Array<AcceptedMail> = []
-  const asked: Array<string> = []
+  const accepted: Array<AcceptedSendGridMail> = []
+  const attemptedRecipients: Array<string> = []
   const seen = new Set<string>()
 
-  const answer = (request: HttpServers.Asked): HttpServers.Answer => {
-    if (request.headers.authorization !== `Bearer ${apiKey}`) return refusal(401, "authorization required")
-    if (fake.down) return refusal(503, "out of order")
+  const answer = (request: FakeHttpServer.RecordedRequest): FakeHttpServer.FakeResponse => {
+    if (request.headers.authorization !== `Bearer ${apiKey}`) return errorResponse(401, "authorization required")
+    if (fake.unavailable) return errorResponse(503, "out of order")
     const body = JSON.parse(request.body.toString())
     const [person] = body.personalizations
     const to: string = person.to[0].email
-    const again = asked.includes(to)
-    asked.push(to)
+    const again = attemptedRecipients.includes(to)
+    attemptedRecipients.push(to)
     if (to.startsWith("throttled") && !again) {
       const reset = Math.ceil(Date.now() / 1000) + 1
-      return { ...refusal(429, "too many requests"), headers: { "x-ratelimit-reset": String(reset) } }
+      return { ...errorResponse(429, "too many requests"), headers: { "x-ratelimit-reset": String(reset) } }
     }
-    if (to.startsWith("busy") && !again) return refusal(503, "out of order")
-    if (to.startsWith("unauthorized")) return refusal(403, "the sender is not verified")
-    if (to.startsWith("malformed")) return refusal(400, "does not contain a valid address")
-    if (to.startsWith("large")) return refusal(413, "payload too large")
+    if (to.startsWith("busy") && !again) return errorResponse(503, "out of order")
+    if (to.startsWith("unauthorized")) return errorResponse(403, "the sender is not verified")
+    if (to.startsWith("malformed")) return errorResponse(400, "does not contain a valid address")
+    if (to.startsWith("large")) return errorResponse(413, "payload too large")
     const messageId = crypto.randomUUID()
     accepted.push({ to, deliveryId: person.custom_args?.delivery_id, messageId, body })
-    if (to.startsWith("cut") && !seen.has(to) && seen.add(to) !== undefined) return { status: 0, cut: true }
+    if (to.startsWith("cut") && !seen.has(to) && seen.add(to) !== undefined) return { status: 0, disconnect: true }
     return { status: 202, headers: { "x-message-id": messageId } }
   }
 
   const fake: FakeSendGrid["Service"] = {
-    baseUrl: yield* HttpServers.http(answer),
+    baseUrl: yield* FakeHttpServer.listenHttp(answer),
     apiKey: Redacted.make(apiKey),
     webhookKey: publicKey.export({ format: "der", type: "spki" }).toString("base64"),
     accepted,
-    asked,
+    attemptedRecipients,
     webhook: (events, timestamp = Math.floor(Date.now() / 1000)) => {
       const body = JSON.stringify(events)
       return {
@@ -91,12 +91,12 @@ const make = Effect.gen(function* () {
         },
       }
     },
-    down: false,
+    unavailable: false,
   }
   return fake
 })
 
-const refusal = (status: number, message: string): HttpServers.Answer => ({
+const errorResponse = (status: number, message: string): FakeHttpServer.FakeResponse => ({
   status,
   body: JSON.stringify({ errors: [{ message }] }),
 })

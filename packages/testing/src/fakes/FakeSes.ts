@@ -4,9 +4,9 @@
  * connection is lost); every other mail is accepted.
  */
 import { Context, Effect, Layer } from "effect"
-import * as HttpServers from "./HttpServers.ts"
+import * as FakeHttpServer from "./FakeHttpServer.ts"
 
-export interface AcceptedMail {
+export interface AcceptedSesMail {
   readonly to: string
   readonly tags: Readonly<Record<string, string>>
   /** The MIME message. */
@@ -20,8 +20,8 @@ export class FakeSes extends Context.Service<
     readonly endpoint: string
     readonly region: string
     readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
-    readonly accepted: Array<AcceptedMail>
-    readonly asked: Array<string>
+    readonly accepted: Array<AcceptedSesMail>
+    readonly attemptedRecipients: Array<string>
     /** While false no mail is taken from any sender. */
     senderVerified: boolean
   }
@@ -33,49 +33,50 @@ export class FakeSes extends Context.Service<
 }
 
 const make = Effect.gen(function* () {
-  const accepted: Array<AcceptedMail> = []
-  const asked: Array<string> = []
-  const answer = (request: HttpServers.Asked): HttpServers.Answer => {
-    if (request.path !== "/v2/email/outbound-emails") return refusal(404, "NotFoundException", "no such operation")
+  const accepted: Array<AcceptedSesMail> = []
+  const attemptedRecipients: Array<string> = []
+  const answer = (request: FakeHttpServer.RecordedRequest): FakeHttpServer.FakeResponse => {
+    if (request.path !== "/v2/email/outbound-emails")
+      return errorResponse(404, "NotFoundException", "no such operation")
     if (!(request.headers.authorization ?? "").startsWith("AWS4-HMAC-SHA256 Credential=fake-id/")) {
-      return refusal(403, "UnrecognizedClientException", "the security token is invalid")
+      return errorResponse(403, "UnrecognizedClientException", "the security token is invalid")
     }
     const body = JSON.parse(request.body.toString())
     const to: string = body.Destination.ToAddresses[0]
-    const again = asked.includes(to)
-    asked.push(to)
+    const again = attemptedRecipients.includes(to)
+    attemptedRecipients.push(to)
     if (to.startsWith("throttled") && !again) {
-      return refusal(429, "TooManyRequestsException", "Maximum sending rate exceeded.")
+      return errorResponse(429, "TooManyRequestsException", "Maximum sending rate exceeded.")
     }
-    if (to.startsWith("quota")) return refusal(429, "TooManyRequestsException", "Daily message quota exceeded.")
-    if (to.startsWith("busy") && !again) return refusal(500, "InternalFailure", "out of order")
-    if (to.startsWith("paused")) return refusal(400, "SendingPausedException", "sending is paused")
+    if (to.startsWith("quota")) return errorResponse(429, "TooManyRequestsException", "Daily message quota exceeded.")
+    if (to.startsWith("busy") && !again) return errorResponse(500, "InternalFailure", "out of order")
+    if (to.startsWith("paused")) return errorResponse(400, "SendingPausedException", "sending is paused")
     const unverified = to.startsWith("sandbox") ? to : fake.senderVerified ? undefined : body.FromEmailAddress
     if (unverified !== undefined) {
       const which = `The following identities failed the check in region EU-WEST-1: ${unverified}`
-      return refusal(400, "MessageRejected", `Email address is not verified. ${which}`)
+      return errorResponse(400, "MessageRejected", `Email address is not verified. ${which}`)
     }
-    if (to.startsWith("rejected")) return refusal(400, "MessageRejected", "the message holds a virus")
+    if (to.startsWith("rejected")) return errorResponse(400, "MessageRejected", "the message holds a virus")
     const messageId = crypto.randomUUID()
     const tags = Object.fromEntries(
       (body.EmailTags ?? []).map(({ Name, Value }: { Name: string; Value: string }) => [Name, Value]),
     )
     accepted.push({ to, tags, raw: Buffer.from(body.Content.Raw.Data, "base64").toString(), messageId })
-    if (to.startsWith("cut") && !again) return { status: 0, cut: true }
+    if (to.startsWith("cut") && !again) return { status: 0, disconnect: true }
     return { status: 200, body: JSON.stringify({ MessageId: messageId }) }
   }
   const fake: FakeSes["Service"] = {
-    endpoint: yield* HttpServers.http(answer),
+    endpoint: yield* FakeHttpServer.listenHttp(answer),
     region: "eu-west-1",
     credentials: { accessKeyId: "fake-id", secretAccessKey: "fake-secret" },
     accepted,
-    asked,
+    attemptedRecipients,
     senderVerified: true,
   }
   return fake
 })
 
-const refusal = (status: number, name: string, message: string): HttpServers.Answer => ({
+const errorResponse = (status: number, name: string, message: string): FakeHttpServer.FakeResponse => ({
   status,
   headers: { "x-amzn-errortype": name },
   body: JSON.stringify({ message }),

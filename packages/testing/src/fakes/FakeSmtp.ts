@@ -30,11 +30,11 @@ export class FakeSmtp extends Context.Service<
     readonly url: Redacted.Redacted<string>
     readonly received: Array<ReceivedMail>
     /** Whether each mail came over TLS. */
-    readonly secured: Array<boolean>
+    readonly usedTls: Array<boolean>
     /** Recipients of every attempt. */
-    readonly asked: Array<string>
+    readonly attemptedRecipients: Array<string>
     /** While false every login is refused with 535. */
-    loginsAllowed: boolean
+    acceptLogins: boolean
   }
 >()("@armoricore/testing/FakeSmtp") {
   static readonly layer: Layer.Layer<FakeSmtp> = Layer.effect(
@@ -48,13 +48,13 @@ export class FakeSmtp extends Context.Service<
 
 const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
   const received: Array<ReceivedMail> = []
-  const asked: Array<string> = []
-  const secured: Array<boolean> = []
+  const attemptedRecipients: Array<string> = []
+  const usedTls: Array<boolean> = []
   const seen = new Set<string>()
   const sockets = new Map<string, Socket>()
   const firstTime = (address: string) => !seen.has(address) && seen.add(address) !== undefined
 
-  const cut = (session: SMTPServerSession) => {
+  const dropConnection = (session: SMTPServerSession) => {
     for (const [address, socket] of sockets) if (address.endsWith(`:${session.remotePort}`)) socket.destroy()
   }
 
@@ -66,13 +66,13 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
     allowInsecureAuth: true,
     logger: false,
     onAuth: (auth, _session, callback) => {
-      if (fake.loginsAllowed && auth.username === "user" && auth.password === "secret") {
+      if (fake.acceptLogins && auth.username === "user" && auth.password === "secret") {
         return callback(null, { user: "user" })
       }
       callback(Object.assign(new Error("5.7.8 Authentication credentials invalid"), { responseCode: 535 }))
     },
     onRcptTo: ({ address }, _session, callback) => {
-      asked.push(address)
+      attemptedRecipients.push(address)
       const refuse = (responseCode: number, message: string) =>
         callback(Object.assign(new Error(message), { responseCode }))
       if (address.startsWith("nobody")) return refuse(550, "5.1.1 No such user here")
@@ -82,7 +82,7 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
     },
     onData: (stream, session, callback) => {
       const to = session.envelope.rcptTo[0]?.address ?? ""
-      if (to.startsWith("early") && firstTime(to)) return cut(session)
+      if (to.startsWith("early") && firstTime(to)) return dropConnection(session)
       const chunks: Array<Buffer> = []
       stream.on("data", (chunk: Buffer) => chunks.push(chunk))
       stream.on("end", () => {
@@ -97,8 +97,8 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
           raw,
           messageId: /^message-id:\s*(<[^>]+>)/im.exec(raw)?.[1] ?? "",
         })
-        secured.push(session.secure)
-        if (to.startsWith("drop")) return cut(session)
+        usedTls.push(session.secure)
+        if (to.startsWith("drop")) return dropConnection(session)
         if (to.startsWith("silent") && firstTime(to)) return
         callback()
       })
@@ -127,9 +127,9 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
   const fake: FakeSmtp["Service"] = {
     url: Redacted.make(`${tls === "smtps" ? "smtps" : "smtp"}://user:secret@127.0.0.1:${port}`),
     received,
-    secured,
-    asked,
-    loginsAllowed: true,
+    usedTls,
+    attemptedRecipients,
+    acceptLogins: true,
   }
   return fake
 })

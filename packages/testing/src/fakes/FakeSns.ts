@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { sign } from "node:crypto"
-import * as HttpServers from "./HttpServers.ts"
+import * as FakeHttpServer from "./FakeHttpServer.ts"
 import { certificate, privateKey } from "./TestCertificate.ts"
 
 type Fields = Readonly<Record<string, string>>
@@ -34,7 +34,7 @@ const topicArn = "arn:aws:sns:eu-west-1:123456789012:fake-topic"
 
 const make = Effect.gen(function* () {
   const confirmed: Array<string> = []
-  const baseUrl = yield* HttpServers.http(({ path }) => {
+  const baseUrl = yield* FakeHttpServer.listenHttp(({ path }) => {
     if (path.endsWith(".pem")) return { status: 200, headers: { "content-type": "text/plain" }, body: certificate }
     confirmed.push(path)
     return { status: 200, headers: { "content-type": "text/xml" }, body: "<ConfirmSubscriptionResponse/>" }

@@ -5,28 +5,28 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { spawnSync } from "node:child_process"
-import * as HttpServers from "./HttpServers.ts"
+import * as FakeHttpServer from "./FakeHttpServer.ts"
 import * as ToneSpeech from "./ToneSpeech.ts"
 
-export const key = "sk-of-the-fake"
+export const apiKey = "sk-of-the-fake"
 
-export interface Habits {
+export interface SpeechBehavior {
   /** Where the words are: at the top, as tokens inside segments, nowhere (segments), nowhere at all (text). */
-  form: "words" | "nested" | "segments" | "text"
+  timestampFormat: "words" | "nested" | "segments" | "text"
   /** What comes later in the sound is silently not there. */
-  dropsAfter: number
+  dropAfter: number
   /** Its clock: 1.05 is five percent fast. */
-  pace: number
+  clockRate: number
   /** Counts nanoseconds. */
   nanoseconds: boolean
   /** So many requests are answered with 429 and `retry-after`. */
-  busy: number
+  rateLimitedRequests: number
   /** So many requests are answered with 500. */
-  broken: number
+  failingRequests: number
   /** A sentence that nobody said, at the end of what it was sent. */
-  invents: string | undefined
+  hallucination: string | undefined
   /** The same word again and again, at the end. */
-  loops: number
+  repeatedWords: number
   /** What it says about the language, by the length of the sound in seconds. */
   language: (seconds: number) => string
 }
@@ -41,9 +41,9 @@ export class FakeSpeech extends Context.Service<
   {
     /** Without `/v1`. */
     readonly url: string
-    readonly habits: Habits
+    readonly behavior: SpeechBehavior
     /** Requests that were answered with 200. */
-    readonly heard: Array<Transcription>
+    readonly transcriptions: Array<Transcription>
     /** Statuses of all answers. */
     readonly statuses: Array<number>
   }
@@ -55,18 +55,18 @@ export class FakeSpeech extends Context.Service<
 }
 
 const make = Effect.gen(function* () {
-  const habits: Habits = {
-    form: "words",
-    dropsAfter: Number.POSITIVE_INFINITY,
-    pace: 1,
+  const behavior: SpeechBehavior = {
+    timestampFormat: "words",
+    dropAfter: Number.POSITIVE_INFINITY,
+    clockRate: 1,
     nanoseconds: false,
-    busy: 0,
-    broken: 0,
-    invents: undefined,
-    loops: 0,
+    rateLimitedRequests: 0,
+    failingRequests: 0,
+    hallucination: undefined,
+    repeatedWords: 0,
     language: () => "english",
   }
-  const heard: Array<Transcription> = []
+  const transcriptions: Array<Transcription> = []
   const statuses: Array<number> = []
   const refuse = (status: number, message: string, headers: Readonly<Record<string, string>> = {}) => ({
     status,
@@ -74,18 +74,18 @@ const make = Effect.gen(function* () {
     body: JSON.stringify({ error: { message, type: "invalid_request_error" } }),
   })
 
-  const answer = async (request: HttpServers.Asked): Promise<HttpServers.Answer> => {
+  const answer = async (request: FakeHttpServer.RecordedRequest): Promise<FakeHttpServer.FakeResponse> => {
     if (request.path !== "/v1/audio/transcriptions" && request.path !== "/inference") return refuse(404, "no such path")
     const compatible = request.path === "/inference"
-    if (!compatible && request.headers.authorization !== `Bearer ${key}`)
+    if (!compatible && request.headers.authorization !== `Bearer ${apiKey}`)
       return refuse(401, "Incorrect API key provided")
     if (request.body.byteLength > 25 * 1024 * 1024) return refuse(413, "Maximum content size limit exceeded")
-    if (habits.busy > 0) {
-      habits.busy--
+    if (behavior.rateLimitedRequests > 0) {
+      behavior.rateLimitedRequests--
       return refuse(429, "Rate limit reached", { "retry-after": "0.05" })
     }
-    if (habits.broken > 0) {
-      habits.broken--
+    if (behavior.failingRequests > 0) {
+      behavior.failingRequests--
       return refuse(500, "The server had an error")
     }
     const headers = { "content-type": request.headers["content-type"] ?? "" }
@@ -106,37 +106,37 @@ const make = Effect.gen(function* () {
     const samples = decode(Buffer.from(await file.arrayBuffer()))
     if (samples === undefined) return refuse(400, "Invalid file format.")
     const seconds = samples.length / ToneSpeech.sampleRate
-    heard.push({ seconds, fields })
+    transcriptions.push({ seconds, fields })
     const granularities = fields.get("timestamp_granularities[]") ?? ["segment"]
-    return { status: 200, body: JSON.stringify(say(samples, seconds, format, granularities, compatible)) }
+    return { status: 200, body: JSON.stringify(transcribe(samples, seconds, format, granularities, compatible)) }
   }
 
-  const say = (
+  const transcribe = (
     samples: Int16Array,
     seconds: number,
     format: string,
     granularities: ReadonlyArray<string>,
     compatible: boolean,
   ) => {
-    const spoken = ToneSpeech.hear(samples).filter(({ end }) => end <= habits.dropsAfter)
+    const spoken = ToneSpeech.recognize(samples).filter(({ end }) => end <= behavior.dropAfter)
     const last = spoken.at(-1)?.end ?? 0
-    const loop = Array.from({ length: habits.loops }, (_, index) => ({
+    const loop = Array.from({ length: behavior.repeatedWords }, (_, index) => ({
       text: "so",
       start: last + index * 0.01,
       end: last + index * 0.01 + 0.01,
     }))
-    const invented = (habits.invents ?? "")
+    const invented = (behavior.hallucination ?? "")
       .split(" ")
       .filter((text) => text !== "")
       .map((text, index) => ({ text, start: seconds - 0.15 + index * 0.01, end: seconds - 0.14 + index * 0.01 }))
-    const unit = habits.nanoseconds ? 1e9 : 1
+    const unit = behavior.nanoseconds ? 1e9 : 1
     const words = [...spoken, ...loop, ...invented].map(({ end, start, text }) => ({
       text,
-      start: start * habits.pace * unit,
-      end: end * habits.pace * unit,
+      start: start * behavior.clockRate * unit,
+      end: end * behavior.clockRate * unit,
     }))
     const text = words.map((word) => word.text).join(" ")
-    if (format === "json" || habits.form === "text") return { text }
+    if (format === "json" || behavior.timestampFormat === "text") return { text }
     const groups: Array<Array<(typeof words)[number]>> = []
     for (let at = 0; at < words.length; at += 8) groups.push(words.slice(at, at + 8))
     const segments = groups.map((group, id) => ({
@@ -147,26 +147,26 @@ const make = Effect.gen(function* () {
       avg_logprob: -0.2,
       no_speech_prob: 0.01,
       // whisper.cpp gives out tokens: the first half of a word begins with a blank, the second does not.
-      ...(habits.form === "nested" && compatible ? { words: group.flatMap(tokens) } : {}),
+      ...(behavior.timestampFormat === "nested" && compatible ? { words: group.flatMap(tokens) } : {}),
     }))
     return {
       task: "transcribe",
-      language: habits.language(seconds),
+      language: behavior.language(seconds),
       duration: seconds,
       text,
       segments,
-      ...(habits.form === "words" && granularities.includes("word")
+      ...(behavior.timestampFormat === "words" && granularities.includes("word")
         ? { words: words.map(({ end, start, text }) => ({ word: text, start, end })) }
         : {}),
     }
   }
 
-  const url = yield* HttpServers.http(async (request) => {
+  const url = yield* FakeHttpServer.listenHttp(async (request) => {
     const answered = await answer(request)
     statuses.push(answered.status)
     return answered
   })
-  return { url, habits, heard, statuses }
+  return { url, behavior, transcriptions, statuses }
 })
 
 const tokens = ({ end, start, text }: { readonly text: string; readonly start: number; readonly end: number }) => {

@@ -4,9 +4,9 @@
  */
 export const sampleRate = 16_000
 /** Words that can be told apart; then the numbers begin anew. */
-export const vocabulary = 50
+export const vocabularySize = 50
 
-export interface Spoken {
+export interface SpokenWord {
   /** Seconds. */
   readonly start: number
   readonly end: number
@@ -18,18 +18,18 @@ export interface Spoken {
 export const wordSeconds = 0.25
 
 /** Words one after another, `gap` seconds of silence between them, `before` ahead of the first. */
-export const say = (
+export const synthesize = (
   count: number,
   options: { readonly gap?: number; readonly before?: number; readonly after?: number } = {},
-): { readonly samples: Int16Array; readonly words: ReadonlyArray<Spoken> } => {
+): { readonly samples: Int16Array; readonly words: ReadonlyArray<SpokenWord> } => {
   const { after = 0, before = 0, gap = 0.15 } = options
-  const words = Array.from({ length: count }, (_, index): Spoken => {
+  const words = Array.from({ length: count }, (_, index): SpokenWord => {
     const start = before + index * (wordSeconds + gap)
-    return { start, end: start + wordSeconds, text: `w${index % vocabulary}` }
+    return { start, end: start + wordSeconds, text: `w${index % vocabularySize}` }
   })
   const samples = new Int16Array(Math.round(((words.at(-1)?.end ?? before) + after) * sampleRate))
   words.forEach(({ start }, index) => {
-    const pitch = pitchOf(index % vocabulary)
+    const pitch = pitchOf(index % vocabularySize)
     const from = Math.round(start * sampleRate)
     for (let at = 0; at < wordSeconds * sampleRate; at++) {
       samples[from + at] = Math.round(12_000 * Math.sin((2 * Math.PI * pitch * at) / sampleRate))
@@ -39,9 +39,9 @@ export const say = (
 }
 
 /** What is said in these samples. */
-export const hear = (samples: Int16Array): ReadonlyArray<Spoken> => {
+export const recognize = (samples: Int16Array): ReadonlyArray<SpokenWord> => {
   const frame = sampleRate / 100
-  const words: Array<Spoken> = []
+  const words: Array<SpokenWord> = []
   let from: number | undefined
   const frames = Math.ceil(samples.length / frame)
   for (let index = 0; index <= frames; index++) {
@@ -64,5 +64,5 @@ const numberOf = (tone: Int16Array): number => {
   let crossings = 0
   for (let at = 1; at < inner.length; at++) if ((inner[at - 1] ?? 0) < 0 !== (inner[at] ?? 0) < 0) crossings++
   const pitch = (crossings / 2 / inner.length) * sampleRate
-  return Math.max(0, Math.min(vocabulary - 1, Math.round((pitch - 400) / 40)))
+  return Math.max(0, Math.min(vocabularySize - 1, Math.round((pitch - 400) / 40)))
 }

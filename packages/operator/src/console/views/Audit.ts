@@ -1,20 +1,32 @@
 /** Who did what, and how it ended; tries that were refused too. */
 import type { AuditEntry } from "../../api/AuditEntry.ts"
-import { type App, choice, empty, head, loading, pill, Polled, trouble, type View } from "../App.ts"
-import { type Child, h } from "../Dom.ts"
+import {
+  type App,
+  segmentedControl,
+  emptyState,
+  viewHeader,
+  loading,
+  badge,
+  Polled,
+  errorNotice,
+  type View,
+} from "../App.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
-type Shown = "all" | "done" | "failed" | "refused"
+type OutcomeFilter = "all" | "done" | "failed" | "refused"
 
-const kinds = { started: "calm", done: "good", failed: "bad", refused: "warn" } as const
+const badgeKinds = { started: "calm", done: "good", failed: "bad", refused: "warn" } as const
 
 export const view = (app: App): View => {
-  let shown: Shown = "all"
+  let outcomeFilter: OutcomeFilter = "all"
   const entries = new Polled(app, () =>
-    app.connection.call((client) => client.ListAudit({ limit: 200, ...(shown === "all" ? {} : { outcome: shown }) })),
+    app.connection.call((client) =>
+      client.ListAudit({ limit: 200, ...(outcomeFilter === "all" ? {} : { outcome: outcomeFilter }) }),
+    ),
   )
 
-  const row = ({ about, act, at, detail, id, outcome, suppressed, user_id }: AuditEntry): Child =>
+  const row = ({ payload, action, at, detail, id, outcome, suppressed, user_id }: AuditEntry): VChild =>
     h(
       "li",
       { class: "entry", key: id, "data-row": "", tabindex: "0" },
@@ -22,10 +34,16 @@ export const view = (app: App): View => {
       h(
         "div",
         {},
-        h("p", {}, h("b", {}, user_id ?? "Nobody known"), ` · ${Format.words(act)} `, pill(kinds[outcome], outcome)),
-        about === null || (typeof about === "object" && Object.keys(about).length === 0)
+        h(
+          "p",
+          {},
+          h("b", {}, user_id ?? "Nobody known"),
+          ` · ${Format.words(action)} `,
+          badge(badgeKinds[outcome], outcome),
+        ),
+        payload === null || (typeof payload === "object" && Object.keys(payload).length === 0)
           ? null
-          : h("code", { class: "about-act" }, JSON.stringify(about)),
+          : h("code", { class: "about-act" }, JSON.stringify(payload)),
         detail === undefined ? null : h("p", { class: "soft" }, detail),
         suppressed === undefined ? null : h("p", { class: "soft" }, `and ${suppressed} more like it`),
       ),
@@ -39,23 +57,23 @@ export const view = (app: App): View => {
   ] as const
 
   return {
-    stop: () => entries.stop(),
-    draw: () => [
-      head(
+    dispose: () => entries.stop(),
+    render: () => [
+      viewHeader(
         "Audit",
         "Every act of an operator, newest first.",
-        choice<Shown>("Which entries", options, shown, (value) => {
-          shown = value
+        segmentedControl<OutcomeFilter>("Which entries", options, outcomeFilter, (value) => {
+          outcomeFilter = value
           entries.value = undefined
           void entries.refresh()
-          app.draw()
+          app.render()
         }),
       ),
-      trouble(entries.failure),
+      errorNotice(entries.failure),
       entries.value === undefined
         ? loading
         : entries.value.length === 0
-          ? empty("Nothing here", "No operator has done anything of this kind.")
+          ? emptyState("Nothing here", "No operator has done anything of this kind.")
           : h("ul", { class: "list" }, entries.value.map(row)),
     ],
   }

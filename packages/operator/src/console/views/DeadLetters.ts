@@ -3,35 +3,39 @@
  * page at a time, as there may be thousands; what the filters let through can be replayed or discarded as a whole.
  */
 import type { DeadLetter, DeadLetterWithBody } from "../../api/DeadLetter.ts"
-import { type App, copyable, empty, head, loading, pill, Polled, trouble, type View } from "../App.ts"
-import * as Bulk from "../Bulk.ts"
-import { type Child, h } from "../Dom.ts"
+import { type App, copyButton, emptyState, viewHeader, loading, badge, Polled, errorNotice, type View } from "../App.ts"
+import * as BulkAction from "../BulkAction.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
-import { filters } from "./LetterFilters.ts"
+import { makeFilters } from "./DeadLetterFilters.ts"
 
 const pageSize = 50
 /** Ids that are read at once when all are meant. */
-const batch = 1_000
+const bulkPageSize = 1_000
 
 export const view = (app: App): View => {
-  const bulk = Bulk.make(app)
-  const chosen = filters(() => {
+  const bulk = BulkAction.make(app)
+  const selectedFilters = makeFilters(() => {
     pages = []
-    void letters.refresh()
+    void deadLetters.refresh()
   })
   /** The letter before each page but the first, down to the one that is shown. */
   let pages: ReadonlyArray<string> = []
-  const letters = new Polled(app, async () => {
+  const deadLetters = new Polled(app, async () => {
     const after = pages.at(-1)
     const found = await app.connection.call((client) =>
       // One more tells whether there is a next page.
-      client.ListDeadLetters({ ...chosen.given(), limit: pageSize + 1, ...(after === undefined ? {} : { after }) }),
+      client.ListDeadLetters({
+        ...selectedFilters.selected(),
+        limit: pageSize + 1,
+        ...(after === undefined ? {} : { after }),
+      }),
     )
-    chosen.learn(found)
+    selectedFilters.addOptions(found)
     // What stood here was replayed or discarded: there are earlier ones.
     if (found.length === 0 && pages.length > 0) {
       pages = pages.slice(0, -1)
-      queueMicrotask(() => void letters.refresh())
+      queueMicrotask(() => void deadLetters.refresh())
     }
     return found
   })
@@ -40,36 +44,36 @@ export const view = (app: App): View => {
   let text = ""
   let fault: string | undefined
 
-  const look = async ({ id }: DeadLetter) => {
-    await app.act("", async () => {
+  const openDeadLetter = async ({ id }: DeadLetter) => {
+    await app.perform("", async () => {
       open = await app.connection.call((client) => client.GetDeadLetter({ id }))
-      text = Format.pretty(open.body)
+      text = Format.prettyJson(open.body)
       fault = undefined
     })
-    app.draw()
+    app.render()
     // Once it is drawn; on a phone it stands above the list, which may be long.
     requestAnimationFrame(() => document.querySelector("#letter")?.scrollIntoView({ block: "nearest" }))
   }
 
   /** The next in the list has the focus then, so that one goes on from there. */
   const close = () => {
-    const at = letters.value?.findIndex(({ id }) => id === open?.id) ?? -1
-    letters.value = letters.value?.filter(({ id }) => id !== open?.id)
+    const at = deadLetters.value?.findIndex(({ id }) => id === open?.id) ?? -1
+    deadLetters.value = deadLetters.value?.filter(({ id }) => id !== open?.id)
     open = undefined
-    app.draw()
+    app.render()
     requestAnimationFrame(() => {
       const rows = document.querySelectorAll(".letter")
       const next = rows[Math.max(0, Math.min(at, rows.length - 1))] ?? document.querySelector("#view")
       if (next instanceof HTMLElement) next.focus()
     })
-    void letters.refresh()
+    void deadLetters.refresh()
   }
 
   /** Back to where one was in the list. */
-  const leave = () => {
+  const closeDetail = () => {
     open = undefined
     const row = document.querySelector(".letter[aria-current]")
-    app.draw()
+    app.render()
     if (row instanceof HTMLElement) row.focus()
   }
 
@@ -78,27 +82,31 @@ export const view = (app: App): View => {
     for (;;) {
       const after = ids.at(-1)
       const found = await app.connection.call((client) =>
-        client.ListDeadLetters({ ...chosen.given(), limit: batch, ...(after === undefined ? {} : { after }) }),
+        client.ListDeadLetters({
+          ...selectedFilters.selected(),
+          limit: bulkPageSize,
+          ...(after === undefined ? {} : { after }),
+        }),
       )
       ids.push(...found.map(({ id }) => id))
-      if (found.length < batch) return ids
+      if (found.length < bulkPageSize) return ids
     }
   }
 
-  const all = async (verb: "Replay" | "Discard") => {
+  const applyToAll = async (verb: "Replay" | "Discard") => {
     let ids: ReadonlyArray<string> = []
-    if (!(await app.act("", async () => void (ids = await allIds())))) return
+    if (!(await app.perform("", async () => void (ids = await allIds())))) return
     const which = `${Format.number(ids.length)} ${ids.length === 1 ? "letter" : "letters"}`
     const question = {
       title: `${verb} ${which}?`,
       text:
         verb === "Replay"
-          ? `Each is sent again as it is${chosen.said()}. What fails again comes back as a new letter.`
-          : `They are removed for good and never handled${chosen.said()}.`,
+          ? `Each is sent again as it is${selectedFilters.describe()}. What fails again comes back as a new letter.`
+          : `They are removed for good and never handled${selectedFilters.describe()}.`,
       confirm: `${verb} them`,
       dangerous: verb === "Discard",
     }
-    if ((await app.ask(question)) === undefined) return
+    if ((await app.confirm(question)) === undefined) return
     open = undefined
     await bulk.run(verb === "Replay" ? "Replayed" : "Discarded", ids, (id) =>
       app.connection.call((client) =>
@@ -106,22 +114,22 @@ export const view = (app: App): View => {
       ),
     )
     pages = []
-    void letters.refresh()
+    void deadLetters.refresh()
   }
 
   const replay = async (letter: DeadLetterWithBody) => {
-    const isEdited = text !== Format.pretty(letter.body)
+    const isEdited = text !== Format.prettyJson(letter.body)
     if (isEdited) {
       try {
         JSON.parse(text)
       } catch (error) {
         fault = `This is no JSON: ${error instanceof Error ? error.message : String(error)}`
-        return app.draw()
+        return app.render()
       }
     }
     fault = undefined
     const body = isEdited ? { body: text } : {}
-    const done = await app.act(`Replayed ${letter.event_type} ${letter.id}`, () =>
+    const done = await app.perform(`Replayed ${letter.event_type} ${letter.id}`, () =>
       app.connection.call((client) => client.ReplayDeadLetter({ id: letter.id, ...body })),
     )
     if (done) close()
@@ -134,14 +142,16 @@ export const view = (app: App): View => {
       confirm: "Discard",
       dangerous: true,
     }
-    if ((await app.ask(question)) === undefined) return
+    if ((await app.confirm(question)) === undefined) return
     if (
-      await app.act(`Discarded letter ${id}`, () => app.connection.call((client) => client.DiscardDeadLetter({ id })))
+      await app.perform(`Discarded letter ${id}`, () =>
+        app.connection.call((client) => client.DiscardDeadLetter({ id })),
+      )
     )
       close()
   }
 
-  const row = (letter: DeadLetter): Child =>
+  const row = (letter: DeadLetter): VChild =>
     h(
       "li",
       { key: letter.id },
@@ -152,9 +162,9 @@ export const view = (app: App): View => {
           class: "letter",
           "data-row": "",
           "aria-current": letter.id === open?.id ? "true" : undefined,
-          onClick: () => void look(letter),
+          onClick: () => void openDeadLetter(letter),
         },
-        h("span", { class: "letter-title" }, h("b", {}, letter.event_type), pill("bad", letter.reason)),
+        h("span", { class: "letter-title" }, h("b", {}, letter.event_type), badge("bad", letter.reason)),
         h("span", { class: "letter-message" }, letter.message),
         h(
           "span",
@@ -164,9 +174,9 @@ export const view = (app: App): View => {
       ),
     )
 
-  const fact = (name: string, value: Child): Child => [h("dt", {}, name), h("dd", {}, value)]
+  const fact = (name: string, value: VChild): VChild => [h("dt", {}, name), h("dd", {}, value)]
 
-  const detail = (letter: DeadLetterWithBody): Child =>
+  const detail = (letter: DeadLetterWithBody): VChild =>
     h(
       "section",
       { class: "card letter-detail", id: "letter", key: letter.id, "aria-labelledby": "letter-title" },
@@ -185,9 +195,9 @@ export const view = (app: App): View => {
       h(
         "div",
         { class: "copies" },
-        copyable(app, "trace", letter.trace_id),
-        copyable(app, "event", letter.event_id),
-        copyable(app, "letter", letter.id),
+        copyButton(app, "trace", letter.trace_id),
+        copyButton(app, "event", letter.event_id),
+        copyButton(app, "letter", letter.id),
       ),
       h("label", { for: "letter-body" }, "The message; what is changed here is sent in its place"),
       h("textarea", {
@@ -199,7 +209,7 @@ export const view = (app: App): View => {
         onInput: (event: Event) => {
           if (!(event.target instanceof HTMLTextAreaElement)) return
           text = event.target.value
-          app.draw()
+          app.render()
         },
       }),
       fault === undefined ? null : h("p", { class: "wrong", id: "letter-fault", role: "alert" }, fault),
@@ -209,60 +219,64 @@ export const view = (app: App): View => {
         h(
           "button",
           { type: "button", class: "primary", onClick: () => void replay(letter) },
-          text === Format.pretty(letter.body) ? "Replay as it is" : "Replay with changes",
+          text === Format.prettyJson(letter.body) ? "Replay as it is" : "Replay with changes",
         ),
-        text === Format.pretty(letter.body)
+        text === Format.prettyJson(letter.body)
           ? null
           : h(
               "button",
               {
                 type: "button",
                 onClick: () => {
-                  text = Format.pretty(letter.body)
+                  text = Format.prettyJson(letter.body)
                   fault = undefined
-                  app.draw()
+                  app.render()
                 },
               },
               "Undo changes",
             ),
         h("button", { type: "button", class: "quiet bad", onClick: () => void discard(letter) }, "Discard"),
-        h("button", { type: "button", class: "quiet", onClick: leave }, "Close"),
+        h("button", { type: "button", class: "quiet", onClick: closeDetail }, "Close"),
       ),
     )
 
-  const turn = (to: ReadonlyArray<string>) => {
+  const goToPage = (to: ReadonlyArray<string>) => {
     pages = to
-    letters.value = undefined
-    void letters.refresh()
-    app.draw()
+    deadLetters.value = undefined
+    void deadLetters.refresh()
+    app.render()
   }
 
-  const pager = (found: ReadonlyArray<DeadLetter>): Child => {
+  const pager = (found: ReadonlyArray<DeadLetter>): VChild => {
     const last = found[pageSize - 1]
     if (pages.length === 0 && found.length <= pageSize) return null
     const first = pages.length * pageSize + 1
     return h(
       "div",
       { class: "pager" },
-      h("button", { type: "button", disabled: pages.length === 0, onClick: () => turn(pages.slice(0, -1)) }, "Older"),
+      h(
+        "button",
+        { type: "button", disabled: pages.length === 0, onClick: () => goToPage(pages.slice(0, -1)) },
+        "Older",
+      ),
       h("span", { class: "soft num" }, `${first} – ${first + Math.min(found.length, pageSize) - 1}`),
       h(
         "button",
         {
           type: "button",
           disabled: found.length <= pageSize,
-          onClick: () => last !== undefined && turn([...pages, last.id]),
+          onClick: () => last !== undefined && goToPage([...pages, last.id]),
         },
         "Newer",
       ),
     )
   }
 
-  const body = (found: ReadonlyArray<DeadLetter>): Child =>
+  const body = (found: ReadonlyArray<DeadLetter>): VChild =>
     found.length === 0 && open === undefined
-      ? chosen.isAny()
-        ? empty("No such letter", "None of the dead letters passes these filters.")
-        : empty("No dead letters", "Every message was handled, or is still being tried.")
+      ? selectedFilters.isActive()
+        ? emptyState("No such letter", "None of the dead letters passes these filters.")
+        : emptyState("No dead letters", "Every message was handled, or is still being tried.")
       : h(
           "div",
           { class: "split" },
@@ -275,28 +289,28 @@ export const view = (app: App): View => {
           open === undefined ? h("p", { class: "card hint" }, "Choose a letter to read it.") : detail(open),
         )
 
-  const isIdle = () => (letters.value?.length ?? 0) > 0 && !bulk.isRunning()
+  const isIdle = () => (deadLetters.value?.length ?? 0) > 0 && !bulk.isRunning()
 
   return {
-    stop: () => {
-      letters.stop()
+    dispose: () => {
+      deadLetters.stop()
       bulk.stop()
     },
-    draw: () => [
-      head(
+    render: () => [
+      viewHeader(
         "Dead letters",
         "Messages that could not be handled, oldest first. Nothing is lost until you discard it.",
-        chosen.draw(),
-        h("button", { type: "button", disabled: !isIdle(), onClick: () => void all("Replay") }, "Replay all"),
+        selectedFilters.render(),
+        h("button", { type: "button", disabled: !isIdle(), onClick: () => void applyToAll("Replay") }, "Replay all"),
         h(
           "button",
-          { type: "button", class: "quiet bad", disabled: !isIdle(), onClick: () => void all("Discard") },
+          { type: "button", class: "quiet bad", disabled: !isIdle(), onClick: () => void applyToAll("Discard") },
           "Discard all",
         ),
       ),
-      trouble(letters.failure),
-      bulk.draw(),
-      letters.value === undefined ? loading : body(letters.value),
+      errorNotice(deadLetters.failure),
+      bulk.render(),
+      deadLetters.value === undefined ? loading : body(deadLetters.value),
     ],
   }
 }

@@ -1,27 +1,37 @@
 /** Media and captions on their way: progress as it goes, the pictures that were made, cancel and make again. */
 import type { Job, JobKind, JobStatus } from "../../api/Job.ts"
-import { type App, choice, copyable, empty, head, loading, pill, trouble, type View } from "../App.ts"
-import { type Child, h } from "../Dom.ts"
+import {
+  type App,
+  segmentedControl,
+  copyButton,
+  emptyState,
+  viewHeader,
+  loading,
+  badge,
+  errorNotice,
+  type View,
+} from "../App.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
-type Shown = JobStatus | "all"
-type Kinds = JobKind | "all"
+type StatusFilter = JobStatus | "all"
+type KindFilter = JobKind | "all"
 
 const nameOf = ({ kind, media_id }: Job): string => (kind === "media" ? media_id : `the captions of ${media_id}`)
 
 export const view = (app: App): View => {
   let jobs: ReadonlyArray<Job> | undefined
   let failure: string | undefined
-  let shown: Shown = "all"
-  let kinds: Kinds = "all"
+  let statusFilter: StatusFilter = "all"
+  let kindFilter: KindFilter = "all"
   let query = ""
   let stop = () => {}
 
   const watch = () => {
     stop()
     const filter = {
-      ...(shown === "all" ? {} : { status: shown }),
-      ...(kinds === "all" ? {} : { kind: kinds }),
+      ...(statusFilter === "all" ? {} : { status: statusFilter }),
+      ...(kindFilter === "all" ? {} : { kind: kindFilter }),
       ...(query === "" ? {} : { query }),
     }
     stop = app.connection.watch(
@@ -29,12 +39,12 @@ export const view = (app: App): View => {
       (found) => {
         jobs = found
         failure = undefined
-        app.draw()
+        app.render()
       },
       (failed) => {
-        if (failed.refused) return app.signOut(failed.message)
+        if (failed.isAccessDenied) return app.signOut(failed.message)
         failure = failed.message
-        app.draw()
+        app.render()
       },
     )
   }
@@ -48,25 +58,25 @@ export const view = (app: App): View => {
       confirm: "Cancel the job",
       dangerous: true,
     }
-    if ((await app.ask(question)) === undefined) return
-    await app.act(`${nameOf(job)}: being cancelled`, () =>
+    if ((await app.confirm(question)) === undefined) return
+    await app.perform(`${nameOf(job)}: being cancelled`, () =>
       app.connection.call((client) => client.CancelJob({ kind, media_id })),
     )
   }
-  const again = (job: Job) => {
+  const retry = (job: Job) => {
     const { kind, media_id } = job
-    return app.act(`${nameOf(job)}: made again`, () =>
+    return app.perform(`${nameOf(job)}: made again`, () =>
       app.connection.call((client) => client.RetryJob({ kind, media_id })),
     )
   }
 
-  const state = (job: Job): Child => {
-    if (job.status === "ready") return pill("good", "ready")
-    if (job.status === "failed") return pill("bad", job.error?.code ?? "failed")
-    return pill("warn", job.stage)
+  const state = (job: Job): VChild => {
+    if (job.status === "ready") return badge("good", "ready")
+    if (job.status === "failed") return badge("bad", job.error?.code ?? "failed")
+    return badge("warn", job.stage)
   }
 
-  const progress = (job: Job): Child =>
+  const progress = (job: Job): VChild =>
     job.status === "processing"
       ? h(
           "div",
@@ -76,7 +86,7 @@ export const view = (app: App): View => {
         )
       : null
 
-  const picture = (job: Job): Child => {
+  const thumbnail = (job: Job): VChild => {
     const [first] = job.thumbnails
     if (job.kind === "transcription") {
       return h("div", { class: "picture" }, h("span", { class: "picture-none", "aria-hidden": "true" }, "CC"))
@@ -90,7 +100,7 @@ export const view = (app: App): View => {
     )
   }
 
-  const row = (job: Job): Child =>
+  const row = (job: Job): VChild =>
     h(
       "li",
       {
@@ -100,7 +110,7 @@ export const view = (app: App): View => {
         tabindex: "0",
         "aria-label": `${nameOf(job)}, ${job.status}`,
       },
-      picture(job),
+      thumbnail(job),
       h(
         "div",
         { class: "job-main" },
@@ -108,7 +118,7 @@ export const view = (app: App): View => {
           "div",
           { class: "job-title" },
           h("code", {}, job.media_id),
-          job.kind === "media" ? null : pill("calm", "captions"),
+          job.kind === "media" ? null : badge("calm", "captions"),
           state(job),
         ),
         h(
@@ -117,7 +127,7 @@ export const view = (app: App): View => {
           [
             `by ${job.user_id}`,
             Format.ago(job.updated_at),
-            job.duration === undefined ? "" : Format.span(job.duration * 1_000),
+            job.duration === undefined ? "" : Format.duration(job.duration * 1_000),
             job.resolutions.join(", "),
             (job.languages ?? []).join(", "),
           ]
@@ -129,9 +139,9 @@ export const view = (app: App): View => {
         h(
           "div",
           { class: "copies" },
-          copyable(app, "trace", job.trace_id),
-          copyable(app, "request", job.request_id),
-          copyable(app, "event", job.event_id),
+          copyButton(app, "trace", job.trace_id),
+          copyButton(app, "request", job.request_id),
+          copyButton(app, "event", job.event_id),
           job.playback === undefined
             ? null
             : h("a", { class: "copy", href: job.playback, target: "_blank", rel: "noreferrer" }, "playlist"),
@@ -144,7 +154,7 @@ export const view = (app: App): View => {
           ? h("button", { type: "button", class: "quiet bad", onClick: () => void cancel(job) }, "Cancel")
           : null,
         job.status === "failed" && job.retryable
-          ? h("button", { type: "button", onClick: () => void again(job) }, "Make again")
+          ? h("button", { type: "button", onClick: () => void retry(job) }, "Make again")
           : null,
       ),
     )
@@ -163,20 +173,20 @@ export const view = (app: App): View => {
   ] as const
 
   return {
-    stop: () => stop(),
-    draw: () => [
-      head(
+    dispose: () => stop(),
+    render: () => [
+      viewHeader(
         "Jobs",
         "Uploads on their way to a stream, and their captions; the latest change first.",
-        choice("Which kind", kindOptions, kinds, (value) => {
-          kinds = value
+        segmentedControl("Which kind", kindOptions, kindFilter, (value) => {
+          kindFilter = value
           watch()
-          app.draw()
+          app.render()
         }),
-        choice("Which jobs", options, shown, (value) => {
-          shown = value
+        segmentedControl("Which jobs", options, statusFilter, (value) => {
+          statusFilter = value
           watch()
-          app.draw()
+          app.render()
         }),
         h("input", {
           type: "search",
@@ -190,11 +200,11 @@ export const view = (app: App): View => {
           },
         }),
       ),
-      trouble(failure),
+      errorNotice(failure),
       jobs === undefined
         ? loading
         : jobs.length === 0
-          ? empty("No jobs here", "They appear as soon as media.uploaded or transcription.requested is published.")
+          ? emptyState("No jobs here", "They appear as soon as media.uploaded or transcription.requested is published.")
           : h("ul", { class: "list" }, jobs.map(row)),
     ],
   }

@@ -1,7 +1,18 @@
 /** Messages that were flagged: keep them, or have them removed from every screen. */
 import type { Review, ReviewStatus } from "../../api/Review.ts"
-import { type App, choice, copyable, empty, head, loading, pill, Polled, trouble, type View } from "../App.ts"
-import { type Child, h } from "../Dom.ts"
+import {
+  type App,
+  segmentedControl,
+  copyButton,
+  emptyState,
+  viewHeader,
+  loading,
+  badge,
+  Polled,
+  errorNotice,
+  type View,
+} from "../App.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
 export const view = (app: App): View => {
@@ -9,7 +20,7 @@ export const view = (app: App): View => {
   const reviews = new Polled(app, () => app.connection.call((client) => client.ListReviews({ status, limit: 200 })))
 
   const decide = async ({ review_id, user_id }: Review, verdict: "approve" | "remove") => {
-    await app.act(
+    await app.perform(
       verdict === "approve" ? `The message of ${user_id} stays` : `The message of ${user_id} is removed`,
       () =>
         app.connection.call((client) =>
@@ -19,7 +30,7 @@ export const view = (app: App): View => {
     void reviews.refresh()
   }
 
-  const row = (review: Review): Child =>
+  const row = (review: Review): VChild =>
     h(
       "li",
       {
@@ -38,14 +49,14 @@ export const view = (app: App): View => {
         h(
           "p",
           { class: "soft" },
-          `${review.user_id} in ${review.place} · ${Format.ago(review.flagged_at)}`,
+          `${review.user_id} in ${review.conversation_id} · ${Format.ago(review.flagged_at)}`,
           review.decided_by === undefined ? "" : ` · ${review.status} by ${review.decided_by}`,
         ),
         h(
           "div",
           { class: "copies" },
-          review.reasons.map((reason) => pill("warn", reason)),
-          copyable(app, "trace", review.trace_id),
+          review.reasons.map((reason) => badge("warn", reason)),
+          copyButton(app, "trace", review.trace_id),
         ),
       ),
       review.status === "pending"
@@ -65,23 +76,23 @@ export const view = (app: App): View => {
   ] as const
 
   return {
-    stop: () => reviews.stop(),
-    draw: () => [
-      head(
+    dispose: () => reviews.stop(),
+    render: () => [
+      viewHeader(
         "Moderation",
         "What the rules or the model want a person to look at.",
-        choice<ReviewStatus>("Which messages", options, status, (value) => {
+        segmentedControl<ReviewStatus>("Which messages", options, status, (value) => {
           status = value
           reviews.value = undefined
           void reviews.refresh()
-          app.draw()
+          app.render()
         }),
       ),
-      trouble(reviews.failure),
+      errorNotice(reviews.failure),
       reviews.value === undefined
         ? loading
         : reviews.value.length === 0
-          ? empty(
+          ? emptyState(
               "Nothing here",
               status === "pending" ? "No message waits for a decision." : "No message was decided so.",
             )

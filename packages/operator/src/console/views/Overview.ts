@@ -1,54 +1,54 @@
 /** At a glance: what needs a person, the numbers that matter, their last ten minutes, processes and queues. */
 import type { Overview, Sample } from "../../api/Overview.ts"
 import type { LogLevel } from "../../OperatorApi.ts"
-import { type App, head, loading, trouble, type View } from "../App.ts"
+import { type App, viewHeader, loading, errorNotice, type View } from "../App.ts"
 import { chart } from "../Chart.ts"
-import { type Child, h } from "../Dom.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
-const kept = 300
-const levels: ReadonlyArray<LogLevel> = ["trace", "debug", "info", "warn", "error", "fatal", "none"]
-const isLevel = (text: string): text is LogLevel => levels.some((level) => level === text)
+const maxSamples = 300
+const logLevels: ReadonlyArray<LogLevel> = ["trace", "debug", "info", "warn", "error", "fatal", "none"]
+const isLogLevel = (text: string): text is LogLevel => logLevels.some((level) => level === text)
 /** Idle queues beyond these are folded away. */
-const shownQueues = 6
+const minShownQueues = 6
 
 export const view = (app: App): View => {
-  let now: Overview | undefined
+  let overview: Overview | undefined
   let samples: ReadonlyArray<Sample> = []
   let failure: string | undefined
-  let allQueues = false
+  let areAllQueuesShown = false
 
-  const stop = app.connection.watch(
+  const dispose = app.connection.watch(
     (client) => client.WatchOverview(),
     (overview) => {
       failure = undefined
-      now = overview
-      samples = overview.history.length > 0 ? overview.history : [...samples, overview.sample].slice(-kept)
-      app.draw()
+      overview = overview
+      samples = overview.history.length > 0 ? overview.history : [...samples, overview.sample].slice(-maxSamples)
+      app.render()
     },
     (failed) => {
-      if (failed.refused) return app.signOut(failed.message)
+      if (failed.isAccessDenied) return app.signOut(failed.message)
       failure = failed.message
-      app.draw()
+      app.render()
     },
   )
 
   const setLevel = (node: string, level: string) =>
-    isLevel(level) &&
-    void app.act(`${node} logs from ${level} on`, () =>
+    isLogLevel(level) &&
+    void app.perform(`${node} logs from ${level} on`, () =>
       app.connection.call((client) => client.SetLogLevel({ level, node })),
     )
 
-  const tile = (view: string, label: string, value: string, note: string, kind = ""): Child =>
+  const tile = (view: string, label: string, value: string, note: string, kind = ""): VChild =>
     h(
       "button",
-      { type: "button", class: `tile ${kind}`, key: label, onClick: () => app.go(view) },
+      { type: "button", class: `tile ${kind}`, key: label, onClick: () => app.navigate(view) },
       h("span", { class: "tile-label" }, label),
       h("span", { class: "tile-value" }, value),
       h("span", { class: "tile-note" }, note),
     )
 
-  const tiles = ({ dead_letters, jobs, sample }: Overview): Child => {
+  const tiles = ({ dead_letters, jobs, sample }: Overview): VChild => {
     const running = Object.values(jobs.stages).reduce((sum, count) => sum + count, 0)
     const stages = Object.entries(jobs.stages).map(([stage, count]) => `${count} ${stage}`)
     const { rates } = sample
@@ -71,9 +71,9 @@ export const view = (app: App): View => {
       tile(
         "overview",
         "Waiting",
-        Format.number(sample.waiting),
+        Format.number(sample.pending),
         "messages in all queues",
-        sample.waiting > 1_000 ? "warn" : "",
+        sample.pending > 1_000 ? "warn" : "",
       ),
       tile("jobs", "Failed jobs", Format.number(jobs.failed), "of those remembered", jobs.failed > 0 ? "warn" : ""),
       tile(
@@ -86,35 +86,35 @@ export const view = (app: App): View => {
     )
   }
 
-  const charts = (): Child => {
+  const charts = (): VChild => {
     const times = samples.map(({ at }) => at)
     const perSecond = (value: number) => `${Format.number(value)}/s`
-    const seconds = (value: number) => Format.span(value * 1_000)
+    const seconds = (value: number) => Format.duration(value * 1_000)
     return h(
       "div",
       { class: "charts" },
       chart({
         title: "Deliveries",
         times,
-        show: perSecond,
+        formatValue: perSecond,
         lines: [{ name: "deliveries", values: samples.map(({ rates }) => rates.deliveries) }],
       }),
       chart({
         title: "Open sockets",
         times,
-        show: Format.number,
+        formatValue: Format.number,
         lines: [{ name: "sockets", values: samples.map(({ sockets }) => sockets) }],
       }),
       chart({
         title: "Queue depth",
         times,
-        show: Format.number,
-        lines: [{ name: "waiting", values: samples.map(({ waiting }) => waiting) }],
+        formatValue: Format.number,
+        lines: [{ name: "waiting", values: samples.map(({ pending }) => pending) }],
       }),
       chart({
         title: "Job times",
         times,
-        show: seconds,
+        formatValue: seconds,
         lines: [
           { name: "mean", values: samples.map(({ job_seconds }) => job_seconds?.mean ?? null) },
           { name: "95 % within", values: samples.map(({ job_seconds }) => job_seconds?.p95 ?? null) },
@@ -123,7 +123,7 @@ export const view = (app: App): View => {
       chart({
         title: "Events",
         times,
-        show: perSecond,
+        formatValue: perSecond,
         lines: [
           { name: "in", values: samples.map(({ rates }) => rates.events_in) },
           { name: "out", values: samples.map(({ rates }) => rates.events_out) },
@@ -132,7 +132,7 @@ export const view = (app: App): View => {
       chart({
         title: "Jobs ended",
         times,
-        show: perSecond,
+        formatValue: perSecond,
         lines: [
           { name: "all", values: samples.map(({ rates }) => rates.jobs) },
           { name: "failed", values: samples.map(({ rates }) => rates.jobs_failed) },
@@ -141,17 +141,17 @@ export const view = (app: App): View => {
     )
   }
 
-  const attention = ({ attention }: Overview): Child =>
+  const warningList = ({ warnings }: Overview): VChild =>
     h(
       "section",
       { class: "card attention", "aria-labelledby": "attention" },
       h("h2", { id: "attention" }, "Needs attention"),
-      attention.length === 0
+      warnings.length === 0
         ? h("p", { class: "calm-line" }, h("span", { class: "dot good" }), "Nothing. Everything that is known is well.")
         : h(
             "ul",
             { class: "faults" },
-            attention.map(({ level, message, view }) =>
+            warnings.map(({ level, message, view }) =>
               h(
                 "li",
                 { key: message },
@@ -159,13 +159,13 @@ export const view = (app: App): View => {
                 h("span", {}, message),
                 view === "overview"
                   ? null
-                  : h("button", { type: "button", class: "link", onClick: () => app.go(view) }, "Look"),
+                  : h("button", { type: "button", class: "link", onClick: () => app.navigate(view) }, "Look"),
               ),
             ),
           ),
     )
 
-  const processes = ({ nodes, sample }: Overview): Child =>
+  const processes = ({ nodes, sample }: Overview): VChild =>
     h(
       "section",
       { class: "card", "aria-labelledby": "processes" },
@@ -190,41 +190,42 @@ export const view = (app: App): View => {
           h(
             "tbody",
             {},
-            nodes.map(({ cpu, host, log_level, loop_busy, memory, node, pid, services, started_at, version }) =>
-              h(
-                "tr",
-                { key: node },
-                h("td", {}, h("b", {}, host), h("span", { class: "soft" }, ` pid ${pid}, ${version}`)),
-                h("td", { class: "wide" }, services.length === 0 ? "starts the workers" : services.join(", ")),
-                h("td", { class: "num", "data-label": "Up" }, Format.span(sample.at - started_at)),
-                h("td", { class: "num", "data-label": "CPU" }, Format.percent(cpu)),
-                h("td", { class: "num", "data-label": "Loop" }, Format.percent(loop_busy)),
-                h("td", { class: "num", "data-label": "Memory" }, Format.bytes(memory)),
+            nodes.map(
+              ({ cpu, host, log_level, event_loop_utilization, memory, node, pid, services, started_at, version }) =>
                 h(
-                  "td",
-                  { "data-label": "Log level" },
+                  "tr",
+                  { key: node },
+                  h("td", {}, h("b", {}, host), h("span", { class: "soft" }, ` pid ${pid}, ${version}`)),
+                  h("td", { class: "wide" }, services.length === 0 ? "starts the workers" : services.join(", ")),
+                  h("td", { class: "num", "data-label": "Up" }, Format.duration(sample.at - started_at)),
+                  h("td", { class: "num", "data-label": "CPU" }, Format.percent(cpu)),
+                  h("td", { class: "num", "data-label": "Loop" }, Format.percent(event_loop_utilization)),
+                  h("td", { class: "num", "data-label": "Memory" }, Format.bytes(memory)),
                   h(
-                    "select",
-                    {
-                      "aria-label": `Log level of ${host} pid ${pid}`,
-                      value: log_level,
-                      onChange: (event: Event) =>
-                        event.target instanceof HTMLSelectElement && setLevel(node, event.target.value),
-                    },
-                    levels.map((level) => h("option", { value: level, key: level }, level)),
+                    "td",
+                    { "data-label": "Log level" },
+                    h(
+                      "select",
+                      {
+                        "aria-label": `Log level of ${host} pid ${pid}`,
+                        value: log_level,
+                        onChange: (event: Event) =>
+                          event.target instanceof HTMLSelectElement && setLevel(node, event.target.value),
+                      },
+                      logLevels.map((level) => h("option", { value: level, key: level }, level)),
+                    ),
                   ),
                 ),
-              ),
             ),
           ),
         ),
       ),
     )
 
-  const queues = ({ queues }: Overview): Child => {
-    const shown = allQueues
+  const queues = ({ queues }: Overview): VChild => {
+    const shown = areAllQueuesShown
       ? queues
-      : queues.filter(({ in_flight, waiting }, at) => waiting + in_flight > 0 || at < shownQueues)
+      : queues.filter(({ in_flight, pending }, at) => pending + in_flight > 0 || at < minShownQueues)
     return h(
       "section",
       { class: "card", "aria-labelledby": "queues" },
@@ -249,44 +250,49 @@ export const view = (app: App): View => {
           h(
             "tbody",
             {},
-            shown.map(({ in_flight, name, oldest_millis, waiting }) =>
+            shown.map(({ in_flight, name, oldest_age_millis, pending }) =>
               h(
                 "tr",
                 { key: name },
                 h("td", {}, name),
-                h("td", { class: waiting > 0 ? "num strong" : "num soft" }, Format.number(waiting)),
+                h("td", { class: pending > 0 ? "num strong" : "num soft" }, Format.number(pending)),
                 h("td", { class: in_flight > 0 ? "num" : "num soft" }, Format.number(in_flight)),
-                h("td", { class: "num soft" }, oldest_millis === 0 ? "–" : Format.span(oldest_millis)),
+                h("td", { class: "num soft" }, oldest_age_millis === 0 ? "–" : Format.duration(oldest_age_millis)),
               ),
             ),
           ),
         ),
       ),
-      queues.length > shown.length || allQueues
+      queues.length > shown.length || areAllQueuesShown
         ? h(
             "button",
             {
               type: "button",
               class: "link",
               onClick: () => {
-                allQueues = !allQueues
-                app.draw()
+                areAllQueuesShown = !areAllQueuesShown
+                app.render()
               },
             },
-            allQueues ? "Only those with work" : `All ${queues.length} queues`,
+            areAllQueuesShown ? "Only those with work" : `All ${queues.length} queues`,
           )
         : null,
     )
   }
 
   return {
-    stop,
-    draw: () => [
-      head("Overview", "Every process, every two seconds."),
-      trouble(failure),
-      now === undefined
+    dispose,
+    render: () => [
+      viewHeader("Overview", "Every process, every two seconds."),
+      errorNotice(failure),
+      overview === undefined
         ? loading
-        : [attention(now), tiles(now), charts(), h("div", { class: "pair" }, processes(now), queues(now))],
+        : [
+            warningList(overview),
+            tiles(overview),
+            charts(),
+            h("div", { class: "pair" }, processes(overview), queues(overview)),
+          ],
     ],
   }
 }

@@ -1,10 +1,20 @@
 /** What is called outside, and how it fares: pause what does harm, resume what was mended. */
 import type { Circuit } from "../../api/Circuit.ts"
-import { type App, empty, head, loading, pill, Polled, silentNote, trouble, type View } from "../App.ts"
-import { type Child, h } from "../Dom.ts"
+import {
+  type App,
+  emptyState,
+  viewHeader,
+  loading,
+  badge,
+  Polled,
+  unresponsiveNotice,
+  errorNotice,
+  type View,
+} from "../App.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
-const told: Readonly<Record<Circuit["status"], readonly ["good" | "bad" | "warn", string, string]>> = {
+const statusLabels: Readonly<Record<Circuit["status"], readonly ["good" | "bad" | "warn", string, string]>> = {
   closed: ["good", "works", "Calls go through."],
   open: ["bad", "out of order", "It failed several times in a row and is not called for a while."],
   probing: ["warn", "being tried", "One call finds out whether it works again."],
@@ -15,25 +25,25 @@ export const view = (app: App): View => {
   const circuits = new Polled(app, () => app.connection.call((client) => client.ListCircuits()), 3_000)
 
   const pause = async ({ name }: Circuit) => {
-    const reason = await app.ask({
+    const reason = await app.confirm({
       title: `Pause ${name}?`,
       text: "Nothing is sent through it on any process until somebody resumes it; its messages wait and are not lost.",
       confirm: "Pause",
       dangerous: true,
-      reason: "Reason, for the others",
+      reasonLabel: "Reason, for the others",
     })
     if (reason === undefined) return
-    await app.act(`${name} is paused`, () => app.connection.call((client) => client.PauseCircuit({ name, reason })))
+    await app.perform(`${name} is paused`, () => app.connection.call((client) => client.PauseCircuit({ name, reason })))
     void circuits.refresh()
   }
   const resume = async ({ name }: Circuit) => {
-    await app.act(`${name} is called again`, () => app.connection.call((client) => client.ResumeCircuit({ name })))
+    await app.perform(`${name} is called again`, () => app.connection.call((client) => client.ResumeCircuit({ name })))
     void circuits.refresh()
   }
 
-  const card = (circuit: Circuit): Child => {
+  const card = (circuit: Circuit): VChild => {
     const { failures, name, nodes, paused, status, until } = circuit
-    const [kind, word, sentence] = told[status]
+    const [kind, word, sentence] = statusLabels[status]
     const [sort = "", ...rest] = name.split(":")
     return h(
       "li",
@@ -48,7 +58,7 @@ export const view = (app: App): View => {
         "div",
         { class: "provider-head" },
         h("div", {}, h("p", { class: "soft kind" }, sort), h("h2", {}, rest.join(":"))),
-        paused === undefined ? pill(kind, word) : pill("warn", "paused"),
+        paused === undefined ? badge(kind, word) : badge("warn", "paused"),
       ),
       h(
         "p",
@@ -62,7 +72,7 @@ export const view = (app: App): View => {
         { class: "soft" },
         [
           failures > 0 ? `${failures} failures in a row` : "",
-          until === undefined || until < Date.now() ? "" : `next try in ${Format.span(until - Date.now())}`,
+          until === undefined || until < Date.now() ? "" : `next try in ${Format.duration(until - Date.now())}`,
           nodes.length === 0
             ? "no process runs it now"
             : `${nodes.length} ${nodes.length === 1 ? "process" : "processes"}`,
@@ -86,15 +96,15 @@ export const view = (app: App): View => {
   }
 
   return {
-    stop: () => circuits.stop(),
-    draw: () => [
-      head("Providers", "Notification routes and other services that are called."),
-      trouble(circuits.failure),
-      silentNote(circuits.value?.silent ?? []),
+    dispose: () => circuits.stop(),
+    render: () => [
+      viewHeader("Providers", "Notification routes and other services that are called."),
+      errorNotice(circuits.failure),
+      unresponsiveNotice(circuits.value?.unresponsive ?? []),
       circuits.value === undefined
         ? loading
         : circuits.value.circuits.length === 0
-          ? empty(
+          ? emptyState(
               "Nothing is called yet",
               "Routes appear when the notify service runs, other dependencies with their first call.",
             )

@@ -1,7 +1,16 @@
 /** Rooms and who is in them: kick from a room or from the server, ban. */
 import type { OpenSocket, Room } from "../../api/Room.ts"
-import { type App, empty, head, loading, Polled, silentNote, trouble, type View } from "../App.ts"
-import { type Child, h } from "../Dom.ts"
+import {
+  type App,
+  emptyState,
+  viewHeader,
+  loading,
+  Polled,
+  unresponsiveNotice,
+  errorNotice,
+  type View,
+} from "../App.ts"
+import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
 export const view = (app: App): View => {
@@ -17,11 +26,11 @@ export const view = (app: App): View => {
   const choose = (wanted: string | undefined) => {
     topic = wanted
     void sockets.refresh()
-    app.draw()
+    app.render()
   }
 
   const kick = async ({ user_id }: OpenSocket, from: string | undefined) => {
-    const reason = await app.ask({
+    const reason = await app.confirm({
       title: from === undefined ? `Kick ${user_id}?` : `Kick ${user_id} from ${from}?`,
       text:
         from === undefined
@@ -29,10 +38,10 @@ export const view = (app: App): View => {
           : "This user leaves the room and does not come back by itself.",
       confirm: "Kick",
       dangerous: true,
-      reason: "Reason, told to the user",
+      reasonLabel: "Reason, told to the user",
     })
     if (reason === undefined) return
-    await app.act(from === undefined ? `${user_id} was kicked` : `${user_id} was kicked from ${from}`, () =>
+    await app.perform(from === undefined ? `${user_id} was kicked` : `${user_id} was kicked from ${from}`, () =>
       app.connection.call((client) => client.Kick({ user_id, reason, ...(from === undefined ? {} : { topic: from }) })),
     )
     void sockets.refresh()
@@ -40,19 +49,19 @@ export const view = (app: App): View => {
   }
 
   const ban = async ({ user_id }: OpenSocket) => {
-    const reason = await app.ask({
+    const reason = await app.confirm({
       title: `Ban ${user_id}?`,
       text: "Every token of this user made until now counts no more, and the sockets are closed. The backend must make no new one.",
       confirm: "Ban",
       dangerous: true,
-      reason: "Reason, for the audit log",
+      reasonLabel: "Reason, for the audit log",
     })
     if (reason === undefined) return
-    await app.act(`${user_id} was banned`, () => app.connection.call((client) => client.Ban({ user_id, reason })))
+    await app.perform(`${user_id} was banned`, () => app.connection.call((client) => client.Ban({ user_id, reason })))
     void sockets.refresh()
   }
 
-  const room = ({ members, topic: name }: Room): Child =>
+  const room = ({ members, topic: name }: Room): VChild =>
     h(
       "li",
       { key: name },
@@ -70,7 +79,7 @@ export const view = (app: App): View => {
       ),
     )
 
-  const socket = (one: OpenSocket): Child =>
+  const socket = (one: OpenSocket): VChild =>
     h(
       "li",
       { class: "socket", key: one.socket_id, "data-row": "", tabindex: "0", "aria-label": `Socket of ${one.user_id}` },
@@ -95,7 +104,7 @@ export const view = (app: App): View => {
       ),
     )
 
-  const people = (): Child => {
+  const socketList = (): VChild => {
     const found = sockets.value
     return h(
       "section",
@@ -111,12 +120,12 @@ export const view = (app: App): View => {
   }
 
   return {
-    stop: () => {
+    dispose: () => {
       rooms.stop()
       sockets.stop()
     },
-    draw: () => [
-      head(
+    render: () => [
+      viewHeader(
         "Rooms",
         "Who is connected, over all nodes.",
         h("input", {
@@ -131,17 +140,17 @@ export const view = (app: App): View => {
           },
         }),
       ),
-      trouble(rooms.failure ?? sockets.failure),
-      silentNote(rooms.value?.silent ?? []),
+      errorNotice(rooms.failure ?? sockets.failure),
+      unresponsiveNotice(rooms.value?.unresponsive ?? []),
       rooms.value === undefined
         ? loading
         : h(
             "div",
             { class: "split" },
             rooms.value.rooms.length === 0
-              ? empty("No rooms", "Nobody has joined a topic.")
+              ? emptyState("No rooms", "Nobody has joined a topic.")
               : h("ul", { class: "list rooms", "aria-label": "Rooms" }, rooms.value.rooms.map(room)),
-            people(),
+            socketList(),
           ),
     ],
   }

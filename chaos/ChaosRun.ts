@@ -1,0 +1,215 @@
+/** One chaos run: processes up, faults by the plan, then everything healed, drained and counted. */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { DeadLetters, Ledger } from "@armoricore/worker"
+import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
+import { Effect, Layer, Option, Random, Schedule, Semaphore } from "effect"
+import * as Broker from "./Broker.ts"
+import * as ManagedProcess from "./ManagedProcess.ts"
+import { type CrashPoint, lease, type Mutant } from "./FaultInjection.ts"
+import { describeMissing } from "./MissingEvents.ts"
+import { type Fault, injectFaults } from "./Nemesis.ts"
+import { adaptersFor } from "./Adapters.ts"
+import { summarize, type ChaosReport } from "./Report.ts"
+import type { SinkState } from "./sink.ts"
+
+export interface ChaosPlan {
+  readonly seed: number
+  readonly bus: Broker.BrokerKind
+  /** What is stored lies on a disk that is filled now and then. */
+  readonly disk?: boolean
+  readonly workers: number
+  readonly publishers: number
+  /** A publisher. */
+  readonly events: number
+  readonly faults: number
+  /** Nothing is done to workers from outside. */
+  readonly brokerFaultsOnly?: boolean
+  /** Of dying at a crash point, each time one is passed. */
+  readonly crash: number
+  readonly crashAt?: CrashPoint
+  readonly mutant?: Mutant
+}
+
+const workerConcurrency = 4
+/** As the workers have it, or each would change the other's consumer. */
+const workerConsumerOptions = { ackWait: lease, onMaxDeliveries: () => Effect.die("not within a run") } as const
+/** Whoever only asks for the depth takes nothing. */
+const noPermits = Semaphore.makeUnsafe(0)
+const consumer = { name: "media-media-uploaded", from: event("media.uploaded") }
+
+/** Fails with a sentence where this machine cannot do what the plan asks for. */
+export const run = Effect.fn("chaos")(function* (plan: ChaosPlan) {
+  const broker = yield* Broker.make(plan.bus, plan.disk === true)
+  // The harness goes straight to the broker, workers go through the proxy.
+  const ports = adaptersFor(broker.direct, broker.folder, broker.replicas)
+  return yield* runAndObserve(plan, broker).pipe(
+    Effect.provide(DeadLetters.layer.pipe(Layer.provide(Ledger.layer), Layer.provideMerge(ports))),
+  )
+}, Effect.scoped)
+
+/** A cluster may still be choosing its leader. */
+const retryTransient = { while: ({ _tag }: { readonly _tag: string }) => _tag === "TransientError" }
+
+const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Broker.Broker) {
+  const bus = yield* EventBus
+  const state = yield* KeyValue
+  yield* Effect.retry(bus.setup([consumer, { name: "checker", from: event("media.playable") }]), retryTransient)
+  yield* Effect.retry(state.setup([ledgerBucket]), retryTransient)
+  const results = new Map<string, { firstAt: number; ids: Set<string> }>()
+  yield* bus.consume({ name: "checker", from: event("media.playable"), concurrency: 64 }, ({ arrivedAt, body }) =>
+    Effect.sync(() => {
+      // Published by the workers of this run.
+      const told = JSON.parse(new TextDecoder().decode(body)) as { event_id: string; payload: { media_id: string } }
+      const known = results.get(told.payload.media_id) ?? { firstAt: arrivedAt, ids: new Set<string>() }
+      known.ids.add(told.event_id)
+      results.set(told.payload.media_id, { firstAt: Math.min(known.firstAt, arrivedAt), ids: known.ids })
+      return { _tag: "Ack" } as const
+    }),
+  )
+  const sink = yield* ManagedProcess.start("sink.ts", {})
+  const sinkUrl = yield* sink.waitForLine("http")
+  const environment = {
+    CHAOS_FOLDER: broker.folder,
+    CHAOS_REPLICAS: String(broker.replicas),
+    CHAOS_SINK: sinkUrl,
+    ...(plan.mutant === undefined ? {} : { CHAOS_MUTANT: plan.mutant }),
+  }
+
+  // Whoever dies is started again, as a supervisor would; until the end without crash points.
+  let chance = plan.crash
+  const workers: Array<ManagedProcess.ManagedProcess> = []
+  const everyone: Array<ManagedProcess.ManagedProcess> = []
+  const supervise = (index: number) =>
+    Effect.gen(function* () {
+      for (;;) {
+        const worker = yield* ManagedProcess.start("worker.ts", {
+          ...environment,
+          CHAOS_NATS: broker.proxied,
+          CHAOS_CRASH: String(chance),
+          CHAOS_CRASH_AT: plan.crashAt ?? "",
+        })
+        workers[index] = worker
+        everyone.push(worker)
+        yield* worker.exited
+      }
+    }).pipe(Effect.scoped)
+  for (let index = 0; index < plan.workers; index++) yield* Effect.forkScoped(supervise(index))
+  const publishers = yield* Effect.forEach(Array.from({ length: plan.publishers }), (_, index) =>
+    ManagedProcess.start("publisher.ts", {
+      ...environment,
+      CHAOS_NATS: broker.direct,
+      CHAOS_NAME: `p${index}`,
+      CHAOS_EVENTS: String(plan.events),
+    }),
+  )
+
+  // The server counts a message until it has worked off its acknowledgement, when the next one is out already.
+  const allowed = plan.workers * workerConcurrency * 1.5
+  let prefetched = 0
+  const depth = yield* bus
+    .consume({ ...consumer, ...workerConsumerOptions, concurrency: 1, sharedPermits: noPermits }, () => Effect.never)
+    .pipe(Effect.map((own) => own.depth))
+  if (plan.faults === 0 && plan.crash === 0) {
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.tap(depth, ({ inFlight }) =>
+          Effect.sync(() => void (prefetched = Math.max(prefetched, inFlight - allowed))),
+        ).pipe(Effect.ignore, Effect.andThen(Effect.sleep("20 millis"))),
+      ),
+    )
+  }
+  const faults = yield* injectFaults(
+    [...(plan.brokerFaultsOnly === true ? [] : workerFaults(workers)), ...broker.faults],
+    plan.faults,
+  ).pipe(Random.withSeed(plan.seed))
+
+  yield* Effect.forEach(publishers, (publisher) => publisher.waitForLine("done"), { discard: true }).pipe(
+    Effect.timeout("90 seconds"),
+  )
+  // Crash points are passed while there is work: most of it is done before the healing begins.
+  const most = plan.publishers * plan.events * 0.8
+  yield* Effect.repeat(
+    Effect.sync(() => results.size >= most),
+    { until: (enough) => enough, schedule: Schedule.spaced("50 millis") },
+  ).pipe(Effect.timeoutOption(plan.mutant === undefined ? "20 seconds" : "8 seconds"))
+  chance = 0
+  // Crash points are in the workers' environment: healed workers are new ones.
+  if (plan.crash > 0) yield* Effect.forEach([...workers], (worker) => worker.signal("SIGKILL"), { discard: true })
+
+  const told = (children: ReadonlyArray<ManagedProcess.ManagedProcess>, word: string) =>
+    children.flatMap(({ lines }) =>
+      lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length)),
+    )
+  const acknowledged = new Set(told(publishers, "ok "))
+  const sent = new Set(told(publishers, "sent "))
+  const look = Effect.tryPromise(() => fetch(sinkUrl).then((answer) => answer.json() as Promise<SinkState>))
+  const healed = Date.now()
+  yield* waitForDrain(
+    Effect.gen(function* () {
+      const recorded = new Set((yield* look).effects.map(({ id }) => id))
+      const { inFlight, pending } = yield* depth
+      const open = [...acknowledged].filter((id) => !recorded.has(id)).length
+      const untold = [...acknowledged].filter((id) => !results.has(id)).length
+      return [open, untold, pending, inFlight]
+    }),
+    // A mutant that loses events never gets there: what is missing then is the finding.
+    plan.mutant === undefined ? 45_000 : 8_000,
+  )
+  const drainSeconds = (Date.now() - healed) / 1_000
+  const seen = yield* look
+  const letters = yield* (yield* DeadLetters).list({ limit: 1_000 })
+  const deliveries = told(everyone, "got ")
+  const report: ChaosReport = {
+    seed: plan.seed,
+    ...summarize({ acknowledged, sent, results, seen }),
+    prefetched,
+    deadLetters: letters.length,
+    duplicateDeliveries: deliveries.length - new Set(deliveries).size,
+    faults,
+    drainSeconds,
+    missingEvents: yield* describeMissing({ acknowledged, results, seen }, consumer.name, broker),
+  }
+  return report
+})
+
+/**
+ * Waits until nothing is left of what `left` counts. Late is not lost: only when for `patience` milliseconds none of the
+ * counts got lower than ever before is that the end.
+ */
+const waitForDrain = Effect.fnUntraced(function* (
+  left: Effect.Effect<ReadonlyArray<number>, unknown>,
+  stallMillis: number,
+) {
+  let least: ReadonlyArray<number> = []
+  let progressAt = Date.now()
+  while (Date.now() - progressAt < stallMillis) {
+    const counts = yield* Effect.option(left)
+    if (Option.isSome(counts)) {
+      const now = counts.value
+      if (now.every((count) => count === 0)) return
+      if (now.some((count, index) => count < (least[index] ?? Infinity))) progressAt = Date.now()
+      least = now.map((count, index) => Math.min(count, least[index] ?? Infinity))
+    }
+    yield* Effect.sleep("200 millis")
+  }
+})
+
+const workerFaults = (workers: ReadonlyArray<ManagedProcess.ManagedProcess>): ReadonlyArray<Fault> => {
+  const someone = Effect.map(Random.nextIntBetween(0, workers.length, { halfOpen: true }), (index) => workers[index])
+  const signal = (name: NodeJS.Signals) => Effect.flatMap(someone, (worker) => worker?.signal(name) ?? Effect.void)
+  const pause = Effect.gen(function* () {
+    const worker = yield* someone
+    if (worker === undefined) return
+    yield* worker.signal("SIGSTOP")
+    // Longer than the lease: its work is somebody else's when it wakes up.
+    yield* Effect.sleep("3 seconds")
+    yield* worker.signal("SIGCONT")
+  })
+  return [
+    { name: "kill -9 a worker", run: signal("SIGKILL") },
+    { name: "SIGTERM a worker", run: signal("SIGTERM") },
+    { name: "stop a worker for 3 s", run: pause },
+  ]
+}

@@ -1,0 +1,61 @@
+/** Children of a chaos run: started with an environment of their own, their lines heard, gone with the scope. */
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+export interface ManagedProcess {
+  readonly lines: Array<string>
+  /** The first line that begins so. */
+  readonly waitForLine: (start: string) => Effect.Effect<string, Error>
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  readonly isRunning: () => boolean
+  readonly exited: Effect.Effect<void>
+}
+
+export const start = (file: string, env: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => spawnProcess(file, env)),
+    (child) =>
+      Effect.andThen(
+        // A stopped process dies of SIGKILL all the same.
+        child.signal("SIGKILL"),
+        child.exited,
+      ),
+  )
+
+const spawnProcess = (file: string, env: Readonly<Record<string, string>>): ManagedProcess => {
+  const process_: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const lines: Array<string> = []
+  const waiting = new Set<() => void>()
+  const ended = new Promise<void>((resolve) => process_.once("close", () => resolve()))
+  let rest = ""
+  process_.stdout?.on("data", (chunk: Buffer) => {
+    const parts = (rest + chunk.toString()).split("\n")
+    rest = parts.pop() ?? ""
+    lines.push(...parts)
+    for (const look of waiting) look()
+  })
+  const isRunning = () => process_.exitCode === null && process_.signalCode === null
+  return {
+    lines,
+    isRunning,
+    exited: Effect.promise(() => ended),
+    signal: (signal) => Effect.sync(() => void process_.kill(signal)),
+    waitForLine: (start_) =>
+      Effect.callback<string, Error>((resume) => {
+        const look = () => {
+          const found = lines.find((line) => line.startsWith(start_))
+          if (found === undefined) return
+          waiting.delete(look)
+          resume(Effect.succeed(found))
+        }
+        waiting.add(look)
+        process_.once("close", () => resume(Effect.fail(new Error(`${file} ended without saying ${start_}`))))
+        look()
+        return Effect.sync(() => waiting.delete(look))
+      }),
+  }
+}

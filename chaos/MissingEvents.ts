@@ -1,0 +1,33 @@
+/** What became of events that have no effect or no result: lost, or only late, and at which step. */
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
+import { Effect, Option } from "effect"
+import type { Broker } from "./Broker.ts"
+import type { Observations } from "./Report.ts"
+
+/** A line for each, with its ledger record, and then what the broker says of its consumers; none where nothing misses. */
+export const describeMissing = Effect.fnUntraced(function* (
+  { acknowledged, results, seen }: Omit<Observations, "sent">,
+  consumer: string,
+  broker: Broker,
+) {
+  const state = yield* KeyValue
+  const recorded = new Set(seen.effects.map(({ id }) => id))
+  const missing = [...acknowledged].filter((id) => !recorded.has(id) || !results.has(id))
+  if (missing.length === 0) return []
+  const lines = yield* Effect.forEach(missing, (id) =>
+    Effect.map(
+      Effect.result(state.get(ledgerBucket, `${consumer}.${id}`)),
+      (found) =>
+        `${id}: ${recorded.has(id) ? "effect" : "no effect"}, ${results.has(id) ? "result" : "no result"}, ledger ${
+          found._tag === "Failure"
+            ? `unreadable (${found.failure.message})`
+            : Option.match(found.success, {
+                onNone: () => "without record",
+                onSome: ({ revision, value }) => `#${revision} ${value.slice(0, 200)}`,
+              })
+        }`,
+    ),
+  )
+  return [...lines, ...(yield* broker.diagnostics)]
+})

@@ -1,0 +1,24 @@
+/** The plan of faults: drawn from a seed, so that a run can be made again. */
+import { Effect, Random } from "effect"
+
+export interface Fault {
+  readonly name: string
+  readonly run: Effect.Effect<void>
+}
+
+/** So many faults, one after the other, a moment of rest between them. What was broken is whole again after each. */
+export const injectFaults = (faults: ReadonlyArray<Fault>, count: number) =>
+  Effect.gen(function* () {
+    const done: Array<string> = []
+    // Each kind once, then as the dice fall.
+    const order = yield* Random.shuffle(faults)
+    for (let index = 0; index < count; index++) {
+      const dice = yield* Random.nextIntBetween(0, faults.length, { halfOpen: true })
+      const fault = [...order][index] ?? faults[dice]
+      if (fault === undefined) break
+      yield* fault.run
+      done.push(fault.name)
+      yield* Effect.sleep(yield* Random.nextIntBetween(200, 700))
+    }
+    return done
+  })

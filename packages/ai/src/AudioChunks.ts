@@ -1,0 +1,85 @@
+/**
+ * Cuts a recording into pieces that engines take: at a pause near the wanted length, else at the quietest 100 ms with
+ * an overlap that `Stitch` resolves. All positions are counted samples, so that nothing drifts over hours.
+ *
+ * Silence at the ends of a piece is left out (engines invent text for it), and so are pieces of silence alone.
+ */
+import { samplesPerFrame, type Measurement, sampleRate } from "./Pcm.ts"
+import type { SpeechInterval } from "./VoiceActivity.ts"
+
+/** A piece of the recording: samples from, and up to but without. */
+export interface AudioChunk {
+  readonly index: number
+  readonly startSample: number
+  readonly endSample: number
+  /** The cut before it fell into sound: its first second and a half is also the end of the piece before. */
+  readonly overlapsPrevious: boolean
+}
+
+/** Seconds of sound that stand on both sides of a forced cut. */
+export const overlapSeconds = 1.5
+/** Seconds of silence kept before and after what is said. */
+const paddingSeconds = 0.5
+
+/** `longest` in seconds, at least ten times the overlap. */
+export const planChunks = (
+  measurement: Measurement,
+  speech: ReadonlyArray<SpeechInterval>,
+  maxSeconds: number,
+): ReadonlyArray<AudioChunk> => {
+  const frames = measurement.loudness.length
+  const maxFrames = Math.floor(Math.max(maxSeconds, overlapSeconds * 10) * 10)
+  const chunks: Array<AudioChunk> = []
+  let start = 0
+  let isForced = false
+  while (start < frames) {
+    // The overlap belongs to the piece, so a forced cut comes earlier by it.
+    const cut =
+      frames - start <= maxFrames ? { at: frames, forced: false } : findCut(measurement, speech, start, maxFrames)
+    const intervals = speech.filter(({ startFrame, endFrame }) => endFrame > start && startFrame < cut.at)
+    const first = intervals[0]
+    const last = intervals.at(-1)
+    if (first !== undefined && last !== undefined) {
+      const from = isForced ? start : Math.max(start, first.startFrame - paddingSeconds * 10)
+      const to = cut.forced ? cut.at + overlapSeconds * 10 : Math.min(cut.at, last.endFrame + paddingSeconds * 10)
+      chunks.push({
+        index: chunks.length,
+        startSample: Math.round(from) * samplesPerFrame,
+        endSample: Math.min(measurement.sampleCount, Math.round(to) * samplesPerFrame),
+        overlapsPrevious: isForced,
+      })
+    }
+    start = cut.at
+    isForced = cut.forced
+  }
+  return chunks
+}
+
+export const toSeconds = (samples: number): number => samples / sampleRate
+
+/** The middle of the longest pause in the last two fifths of what fits, else the quietest frame there. */
+const findCut = (
+  { loudness }: Measurement,
+  speech: ReadonlyArray<SpeechInterval>,
+  start: number,
+  maxFrames: number,
+) => {
+  const earliest = start + Math.floor(maxFrames * 0.6)
+  const latest = start + maxFrames - overlapSeconds * 10
+  let best: { readonly at: number; readonly length: number } | undefined
+  speech.forEach(({ endFrame }, index) => {
+    const next = speech[index + 1]?.startFrame ?? loudness.length
+    const from = Math.max(endFrame, earliest)
+    const until = Math.min(next, latest)
+    const length = until - from
+    if (length >= 3 && (best === undefined || length > best.length)) {
+      best = { at: from + Math.floor(length / 2), length }
+    }
+  })
+  if (best !== undefined) return { at: best.at, forced: false }
+  let quietest = latest
+  for (let frame = earliest; frame < latest; frame++) {
+    if ((loudness[frame] ?? 0) < (loudness[quietest] ?? 0)) quietest = frame
+  }
+  return { at: quietest, forced: true }
+}

@@ -1,0 +1,106 @@
+/**
+ * The sound of a recording in object storage, as raw samples in a local file: download, find the sound track, one
+ * ffmpeg. The source is a stranger's file and gets the same guards as an upload.
+ *
+ * Times are those of the stream that players see: gaps and a late start become silence, as in the transcoder.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { inputRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
+import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Duration, Effect, FileSystem, Path, Schema, Stream } from "effect"
+import { failure } from "./TranscriptionFailures.ts"
+import { sampleRate } from "./Pcm.ts"
+
+export interface ExtractionRequest {
+  /** `s3://bucket/key` */
+  readonly filePath: string
+  /** Buckets that recordings may lie in. */
+  readonly allowedBuckets: ReadonlyArray<string>
+  /** An empty folder to work in. */
+  readonly folder: string
+  /** The most that is fetched. */
+  readonly maxBytes: number
+  /** The longest recording. */
+  readonly maxSeconds: number
+  /** Called with the part of the sound that is extracted, in seconds. */
+  readonly onProgress: (seconds: number) => Effect.Effect<void>
+}
+
+/** The file with the samples (16 kHz, mono, s16le), or undefined where the recording has no sound track. */
+export const extract = Effect.fn("SoundTrack.extract")(function* (request: ExtractionRequest) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const source = path.join(request.folder, "source")
+  yield* download(request, source)
+  const audioStreams = yield* probeAudioStreams("source", request.folder)
+  const audioStream = audioStreams.find(({ disposition }) => disposition?.["default"] === 1) ?? audioStreams[0]
+  if (audioStream === undefined) return undefined
+  const result = yield* Ffmpeg.run({
+    args: [
+      ...splitArguments("-hide_banner -nostdin -loglevel error"),
+      ...inputRestrictions,
+      // One second more than may be, so that too much is noticed and not cut off.
+      ...splitArguments(`-t ${request.maxSeconds + 1} -i file:source -map 0:${audioStream.index} -vn -sn -dn`),
+      ...splitArguments(`-af aresample=async=1:first_pts=0 -ac 1 -ar ${sampleRate} -f s16le file:samples`),
+    ],
+    cwd: request.folder,
+    onProgress: request.onProgress,
+    stallTimeout: Duration.minutes(1),
+    timeout: Duration.seconds(300 + request.maxSeconds),
+  })
+  const samplesFile = path.join(request.folder, "samples")
+  const bytes = yield* fs.stat(samplesFile).pipe(
+    Effect.map(({ size }) => Number(size)),
+    Effect.orElseSucceed(() => 0),
+  )
+  // Damage behind the sound does no harm; sound that cannot be decoded at all does.
+  if (result.code !== 0 && bytes === 0) {
+    return yield* /No space left|Cannot allocate|Permission denied/i.test(result.stderr)
+      ? new TransientError({ dependency: "ffmpeg", code: "failed", message: result.stderr.trim().slice(-300) })
+      : failure("corrupt_media")
+  }
+  if (bytes / 2 / sampleRate > request.maxSeconds) return yield* failure("too_long", `at most ${request.maxSeconds} s`)
+  yield* mapDiskErrors(fs.remove(source))
+  return samplesFile
+})
+
+const splitArguments = (text: string): ReadonlyArray<string> => text.split(" ")
+
+const download = Effect.fnUntraced(function* (request: ExtractionRequest, to: string) {
+  const fs = yield* FileSystem.FileSystem
+  const storage = yield* ObjectStorage
+  // The event's Schema holds paths to this form.
+  const [bucket = "", ...key] = request.filePath.slice("s3://".length).split("/")
+  if (!request.allowedBuckets.includes(bucket)) return yield* failure("unknown_bucket", bucket)
+  const object = yield* storage
+    .get({ bucket, key: key.join("/") })
+    .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
+  if (object.info.size === 0) return yield* failure("empty_file")
+  if (object.info.size > request.maxBytes) return yield* failure("too_large", `at most ${request.maxBytes} bytes`)
+  return yield* mapDiskErrors(Stream.run(object.body, fs.sink(to)))
+})
+
+const ProbeReport = Schema.fromJsonString(
+  Schema.Struct({
+    streams: Schema.Array(
+      Schema.Struct({
+        index: Schema.Int,
+        codec_type: Schema.optionalKey(Schema.String),
+        disposition: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
+      }),
+    ),
+  }),
+)
+const decodeProbeReport = Schema.decodeUnknownEffect(ProbeReport)
+
+const probeAudioStreams = Effect.fnUntraced(function* (file: string, cwd: string) {
+  const output = yield* Ffmpeg.inspect(
+    ["-v", "error", ...inputRestrictions, ...splitArguments("-print_format json -show_streams -i"), `file:${file}`],
+    cwd,
+  )
+  const report = yield* Effect.mapError(decodeProbeReport(output.stdout), () => failure("unsupported_format"))
+  if (output.code !== 0) return yield* failure("unsupported_format")
+  return report.streams.filter(({ codec_type }) => codec_type === "audio")
+})

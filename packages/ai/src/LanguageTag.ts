@@ -1,0 +1,53 @@
+/** Names of languages as engines write them, and the vote over several places of a recording. */
+
+/** `en-GB` → `en`. */
+export const primaryTag = (language: string): string => language.toLowerCase().split(/[-_]/)[0] ?? ""
+
+/** Unknown to everybody: the tag of BCP 47 for "undetermined". */
+export const undetermined = "und"
+
+const codesByName: ReadonlyMap<string, string> = new Map(
+  (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is " +
+    "it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk " +
+    "sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh"
+  )
+    .split(" ")
+    .flatMap((code): ReadonlyArray<readonly [string, string]> => {
+      const name = new Intl.DisplayNames(["en"], { type: "language" }).of(code)?.toLowerCase()
+      return name === undefined ? [] : [[name, code]]
+    }),
+)
+
+/** What an engine said (`english`, `EN`, `en-US`, `auto`) as a BCP 47 tag; undefined where it said nothing usable. */
+export const parseTag = (reported: string | undefined): string | undefined => {
+  const text = reported?.trim().toLowerCase()
+  if (text === undefined || text === "" || text === "auto" || text === "unknown") return undefined
+  return (
+    codesByName.get(text) ?? (/^[a-z]{2,3}([-_][a-z0-9]{2,8})*$/.test(text) ? text.replaceAll("_", "-") : undefined)
+  )
+}
+
+/** The tag as the outside asked for it, in the canonical form of BCP 47 (`en-gb` → `en-GB`), or undefined. */
+export const canonicalTag = (requested: string | undefined): string | undefined => {
+  const tag = parseTag(requested)
+  if (tag === undefined) return undefined
+  // Looks like a tag and is none (`en-us-us`): Intl throws.
+  try {
+    return Intl.getCanonicalLocales(tag)[0] ?? tag
+  } catch {
+    return undefined
+  }
+}
+
+/** Most votes win; with equal votes the one named first. Undefined without any vote. */
+export const majorityTag = (tags: ReadonlyArray<string | undefined>): string | undefined => {
+  const counts = new Map<string, number>()
+  for (const language of tags) {
+    if (language !== undefined) counts.set(language, (counts.get(language) ?? 0) + 1)
+  }
+  return [...counts].reduce<readonly [string, number] | undefined>(
+    (best, one) => (best === undefined || one[1] > best[1] ? one : best),
+    undefined,
+  )?.[0]
+}

@@ -1,0 +1,188 @@
+/**
+ * Turns one recording into captions: sound → pieces cut at pauses → engines, several at once → stitched words → cues →
+ * files.
+ *
+ * - Every piece's answer is kept (`KeptPieces`), so a try that died goes on where it was.
+ * - Files are written below a prefix with the claim's token, so that no late worker overwrites what its successor
+ *   published; what earlier tries of the same request wrote is removed.
+ * - Memory does not grow with the length of the sound: samples stay on the disk.
+ */
+import { deriveId } from "@armoricore/domain/DeterministicId"
+import type { ConfigurationError, PermanentError } from "@armoricore/domain/Errors"
+import { TransientError } from "@armoricore/domain/Errors"
+import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
+import { Transcript } from "@armoricore/domain/Transcript"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
+import { Clock, Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
+import { ChildProcessSpawner } from "effect/process"
+import * as Cues from "./captions/Cues.ts"
+import * as CueLint from "./captions/CueLint.ts"
+import * as PlainText from "./captions/PlainText.ts"
+import * as SubRip from "./captions/SubRip.ts"
+import * as WebVtt from "./captions/WebVtt.ts"
+import { failure } from "./TranscriptionFailures.ts"
+import { canonicalTag, undetermined } from "./LanguageTag.ts"
+import * as SpeechRecognition from "./SpeechRecognition.ts"
+import { sampleRate } from "./Pcm.ts"
+import * as AudioExtraction from "./AudioExtraction.ts"
+import { SpeechEngines } from "./SpeechEngines.ts"
+import * as TranscriptRecord from "./TranscriptRecord.ts"
+
+export interface Options {
+  /** Where transcripts are written: `OBJECT_STORAGE_BUCKET`. */
+  readonly bucket: string
+  /** Where recordings may lie: `MEDIA_SOURCE_BUCKETS`. */
+  readonly sourceBuckets: ReadonlyArray<string>
+  /** Bytes of the file. Default 50 GB. */
+  readonly maxBytes?: number
+  /** Length of the recording. Default 12 h. */
+  readonly maxSeconds?: number
+}
+
+export class Transcriber extends Context.Service<
+  Transcriber,
+  {
+    /** `token` is the claim's; it grows with each owner of the event. `onProgress` is called a few times a minute. */
+    readonly transcribe: (
+      event: EventOf<"transcription.requested">,
+      lease: { readonly fencingToken: number },
+      onProgress?: (percent: number) => Effect.Effect<void>,
+    ) => Effect.Effect<PayloadOf<"transcription.complete">, TransientError | PermanentError | ConfigurationError>
+    /** What the newest request of a media asked for. */
+    readonly latestRequest: (
+      mediaId: string,
+    ) => Effect.Effect<PayloadOf<"transcription.requested"> | undefined, TransientError | ConfigurationError>
+    /** Notes a final failure, as it was told. */
+    readonly recordFailure: (
+      failed: EventOf<"transcription.failed">,
+    ) => Effect.Effect<void, TransientError | ConfigurationError>
+  }
+>()("@armoricore/ai/Transcriber") {
+  static readonly layer = (options: Options) => Layer.effect(Transcriber, make(options))
+}
+
+const make = Effect.fnUntraced(function* (options: Options) {
+  const storage = yield* ObjectStorage
+  const playback = yield* PlaybackUrls
+  const engines = yield* SpeechEngines
+  const workFolder = yield* ScratchDir
+  const record = yield* TranscriptRecord.make
+  const services = yield* Effect.context<
+    FileSystem.FileSystem | Path.Path | ObjectStorage | FfmpegPrograms | ChildProcessSpawner.ChildProcessSpawner
+  >()
+
+  const putText = Effect.fnUntraced(function* (key: string, text: string, contentType: string) {
+    const ref = { bucket: options.bucket, key }
+    const body = new TextEncoder().encode(text)
+    // A second request of the same media has another prefix, so these never change.
+    yield* storage.put<never, never>(ref, body, { contentType, cacheControl: "public, max-age=31536000, immutable" })
+    return ref
+  })
+
+  const transcribe = Effect.fn("Transcribe.transcribe")(
+    function* (
+      event: EventOf<"transcription.requested">,
+      lease: { readonly fencingToken: number },
+      onProgress: (percent: number) => Effect.Effect<void> = () => Effect.void,
+    ) {
+      const { payload } = event
+      const requestedLanguage = canonicalTag(payload.language)
+      if (payload.language !== undefined && requestedLanguage === undefined) return yield* failure("invalid_language")
+      const transcriptionId = deriveId("transcription", event.event_id)
+      yield* record.begin(event)
+      let recordedPercent = 0
+      const reportProgress = (percent: number) =>
+        Effect.gen(function* () {
+          yield* onProgress(percent)
+          if (percent - recordedPercent < 5) return
+          recordedPercent = percent
+          yield* record.progress(event, Math.floor(percent))
+        }).pipe(
+          // What a callback reports must not end the job.
+          Effect.catch((error) => Effect.logDebug("progress was not recorded", { error })),
+        )
+
+      const samplesFile = yield* AudioExtraction.extract({
+        filePath: payload.source_file_path,
+        allowedBuckets: options.sourceBuckets,
+        folder: yield* workFolder.make,
+        maxBytes: options.maxBytes ?? 50e9,
+        maxSeconds: options.maxSeconds ?? 12 * 3600,
+        onProgress: () => Effect.void,
+      })
+      yield* reportProgress(10)
+      const recognition =
+        samplesFile === undefined
+          ? { ...SpeechRecognition.emptyResult, quality: "no_audio" }
+          : yield* SpeechRecognition.recognize(engines, {
+              samplesFile,
+              cacheBucket: options.bucket,
+              language: requestedLanguage,
+              folder: yield* workFolder.make,
+              onProgress: (fraction) => reportProgress(10 + fraction * 85),
+            })
+
+      const language = requestedLanguage ?? recognition.language ?? undetermined
+      const cues = Cues.buildCues(recognition.words, language)
+      const document: Transcript = {
+        version: 1,
+        transcription_id: transcriptionId,
+        media_id: payload.media_id,
+        language,
+        engine: recognition.engine,
+        quality: recognition.quality,
+        duration: Math.round((recognition.sampleCount / sampleRate) * 1000) / 1000,
+        words: recognition.words,
+        cues,
+        faults: CueLint.lintCues(cues),
+        notes: recognition.notes,
+      }
+      const folder = `transcripts/${payload.media_id}/${transcriptionId}/`
+      const prefix = `${folder}${lease.fencingToken}/`
+      // The document was made by this Schema's own type.
+      const json = yield* Effect.orDie(encode(document))
+      const transcriptRef = yield* putText(`${prefix}transcript.json`, json, "application/json")
+      yield* putText(`${prefix}transcript.txt`, PlainText.render(recognition.words), PlainText.contentType)
+      const vttRef = yield* putText(`${prefix}captions.vtt`, WebVtt.render(cues), WebVtt.contentType)
+      const srtRef = yield* putText(`${prefix}captions.srt`, SubRip.render(cues), SubRip.contentType)
+      const complete: PayloadOf<"transcription.complete"> = {
+        media_id: payload.media_id,
+        user_id: payload.user_id,
+        transcription_id: transcriptionId,
+        transcript_file_path: `s3://${transcriptRef.bucket}/${transcriptRef.key}`,
+        language,
+        completed_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
+        caption_urls: { vtt: yield* playback.urlFor(vttRef), srt: yield* playback.urlFor(srtRef) },
+        quality: recognition.quality,
+        engine: recognition.engine,
+        word_count: recognition.words.length,
+      }
+      yield* record.complete(event, complete)
+      yield* removeOtherAttempts(folder, prefix)
+      yield* onProgress(100)
+      return complete
+    },
+    Effect.scoped,
+    Effect.provide(services),
+  )
+
+  /** What earlier tries of the same request left. */
+  const removeOtherAttempts = (folder: string, prefix: string) =>
+    storage.list(options.bucket, folder).pipe(
+      Stream.filter(({ key }) => !key.startsWith(prefix)),
+      Stream.runForEach(({ key }) => storage.remove({ bucket: options.bucket, key })),
+      // What stays behind costs a little space and harms nobody.
+      Effect.catch((error) => Effect.logWarning("files of earlier tries were not removed", { folder, error })),
+    )
+
+  return {
+    transcribe,
+    latestRequest: (mediaId: string) => Effect.map(record.find(mediaId), (state) => state?.request),
+    recordFailure: (failed: EventOf<"transcription.failed">) => record.fail(failed),
+  }
+})
+
+const encode = Schema.encodeEffect(Schema.fromJsonString(Transcript))

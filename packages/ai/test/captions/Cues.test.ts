@@ -1,0 +1,198 @@
+/** Cues and the files made of them: the rules of readability, and files that other people's parsers read. */
+import { buildCues } from "@armoricore/ai/captions/Cues"
+import { lintCues } from "@armoricore/ai/captions/CueLint"
+import { canonicalTag } from "@armoricore/ai/LanguageTag"
+import * as PlainText from "@armoricore/ai/captions/PlainText"
+import { captionRules } from "@armoricore/ai/captions/CaptionRules"
+import * as SubRip from "@armoricore/ai/captions/SubRip"
+import * as WebVtt from "@armoricore/ai/captions/WebVtt"
+import type { TranscriptCue, TranscriptWord } from "@armoricore/domain/Transcript"
+import { assert, describe, it } from "@effect/vitest"
+import { parse } from "@plussub/srt-vtt-parser"
+import { Effect, Schema } from "effect"
+
+/** Words of a text, at an even pace; `|` is a pause of two seconds. */
+const spoken = (text: string, secondsPerLetter = 0.06): ReadonlyArray<TranscriptWord> => {
+  let at = 1
+  return text.split(/\s+/).flatMap((word) => {
+    if (word === "|") {
+      at += 2
+      return []
+    }
+    const start = at
+    at += (word.length + 1) * secondsPerLetter
+    return [{ text: word, start, end: at - 0.02 }]
+  })
+}
+
+const text = `When the first settlers arrived on the coast, they found a land that nobody had described to them.
+ They had been told of forests and of rivers, but not of the wind. | It blew from the sea day and night, and it took
+ the roofs off the houses that they had built. "We shall not stay", said the oldest of them, & <nobody> disagreed.`
+
+describe("cues", () => {
+  it("break where the sentence lets them", () => {
+    const cues = buildCues(spoken(text), "en")
+    assert.deepStrictEqual(lintCues(cues), [])
+    assert.deepStrictEqual(
+      cues.map(({ lines }) => lines),
+      [
+        ["When the first settlers arrived", "on the coast,"],
+        ["they found a land", "that nobody had described to them."],
+        ["They had been told of forests", "and of rivers, but not of the wind."],
+        ["It blew from the sea day and night,"],
+        ["and it took the roofs off the houses", "that they had built."],
+        ['"We shall not stay", said the oldest', "of them, & <nobody> disagreed."],
+      ],
+    )
+  })
+
+  it("stay a little after the voice, but never until the next", () => {
+    const [first, second] = buildCues(spoken("Go on. | Then stop."), "en")
+    assert.closeTo(first?.start ?? 0, 1, 0.001)
+    assert.isAtLeast((first?.end ?? 0) - (first?.start ?? 0), captionRules.minDurationMillis / 1000)
+    assert.isAtMost(first?.end ?? 0, (second?.start ?? 0) - captionRules.minGapMillis / 1000)
+  })
+
+  it("are never shared by two speakers", () => {
+    const words = spoken("Where are you? Here I am.").map((word, index) => ({
+      ...word,
+      speaker: index < 3 ? "A" : "B",
+    }))
+    assert.deepStrictEqual(
+      buildCues(words, "en").map(({ lines, speaker }) => [speaker, ...lines]),
+      [
+        ["A", "Where are you?"],
+        ["B", "Here I am."],
+      ],
+    )
+  })
+
+  it("of writing without blanks have none", () => {
+    const words = ["今日", "は", "とても", "いい", "天気", "です", "。"].map((text, index) => ({
+      text,
+      start: index * 0.4,
+      end: index * 0.4 + 0.4,
+    }))
+    assert.deepStrictEqual(buildCues(words, "ja")[0]?.lines, ["今日はとてもいい天気です。"])
+  })
+
+  it("that cannot be read in time are named by the linter", () => {
+    const faults = lintCues(buildCues(spoken(text, 0.02), "en"))
+    assert.isTrue(faults.some(({ rule }) => rule === "reading_speed"))
+  })
+})
+
+it("regression: a blank inside one word of an engine was lost", () => {
+  const cues = buildCues([{ text: "New York", start: 1, end: 2 }], "en")
+  assert.deepStrictEqual(cues[0]?.lines, ["New York"])
+})
+
+it("regression: a language like a tag that is none was an internal error", () => {
+  assert.isUndefined(canonicalTag("en-us-us"))
+  assert.strictEqual(canonicalTag("en-gb"), "en-GB")
+})
+
+describe("files", () => {
+  const cues: ReadonlyArray<TranscriptCue> = [
+    { start: 0.0004, end: 1.9996, lines: ["Fish & chips <b>", "--> here"] },
+    { start: 3599.9996, end: 3601.5, lines: ["An hour later"], speaker: "Ann <1>" },
+  ]
+
+  it("are WebVTT to the letter", () => {
+    assert.strictEqual(
+      WebVtt.render(cues),
+      `WEBVTT
+
+00:00:00.000 --> 00:00:02.000
+Fish &amp; chips &lt;b&gt;
+--&gt; here
+
+01:00:00.000 --> 01:00:01.500
+<v Ann &lt;1&gt;>An hour later
+`,
+    )
+    assert.strictEqual(WebVtt.render([]), "WEBVTT\n")
+  })
+
+  it("are SRT to the letter", () => {
+    assert.strictEqual(
+      SubRip.render(cues),
+      "1\r\n00:00:00,000 --> 00:00:02,000\r\nFish & chips <b>\r\n→ here\r\n\r\n" +
+        "2\r\n01:00:00,000 --> 01:00:01,500\r\nAn hour later\r\n\r\n",
+    )
+  })
+
+  it("are text with paragraphs", () => {
+    assert.strictEqual(PlainText.render(spoken("One two | three")), "One two\n\nthree\n")
+    assert.strictEqual(PlainText.render([]), "")
+  })
+})
+
+/** Any text and any times that an engine could come up with. */
+const AnyWord = Schema.Struct({
+  start: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 40 })),
+  seconds: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 12 })),
+  text: Schema.String,
+})
+
+const assertReadable = (cues: ReadonlyArray<TranscriptCue>) => {
+  cues.forEach(({ end, lines, start }, index) => {
+    assert.isAbove(end, start)
+    assert.isAtMost(end - start, 7.0001)
+    assert.isAtLeast(lines.length, 1)
+    assert.isAtMost(lines.length, 2)
+    for (const line of lines) {
+      assert.isAtMost([...line].length, 42)
+      assert.match(line, /\S/)
+      assert.notMatch(line, /[\r\n]/)
+    }
+    const next = cues[index + 1]
+    if (next !== undefined) assert.isAbove(next.start, end)
+  })
+}
+
+/** What the parser of others finds. */
+const times = (file: string) => {
+  const entries: ReadonlyArray<{ readonly from: number; readonly to: number }> = parse(file).entries
+  return entries.map(({ from, to }) => [from, to])
+}
+const millis = (cues: ReadonlyArray<TranscriptCue>) =>
+  cues.map(({ end, start }) => [Math.round(start * 1000), Math.round(end * 1000)])
+
+describe("whatever an engine says", () => {
+  it.effect.prop(
+    "becomes cues in order that never overlap, in files that others read",
+    [Schema.Array(AnyWord)],
+    ([any]) =>
+      Effect.sync(() => {
+        const words = any.map(({ seconds, start, text }) => ({ start, end: start + seconds, text }))
+        const cues = buildCues(words, "en")
+        assertReadable(cues)
+        if (cues.length === 0) return
+        assert.deepStrictEqual(times(WebVtt.render(cues)), millis(cues))
+        assert.deepStrictEqual(times(SubRip.render(cues)), millis(cues))
+      }),
+  )
+
+  const Pace = Schema.Struct({
+    words: Schema.Array(Schema.String.check(Schema.isPattern(/^[a-z]{1,9}[.,?!]?$/))),
+    pauses: Schema.Array(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 3 }))),
+  })
+  it.effect.prop("at a speaker's pace keeps all rules", [Pace], ([{ pauses, words: texts }]) =>
+    Effect.sync(() => {
+      let at = 0
+      const words = texts.map((text, index) => {
+        const start = at
+        at += Math.max(0.25, (text.length + 1) * 0.07)
+        const end = at - 0.03
+        // Pauses between sentences, as long as speakers make them.
+        if (index % 9 === 8) at += 1.2 + (pauses[index % Math.max(1, pauses.length)] ?? 0)
+        return { text, start, end }
+      })
+      const cues = buildCues(words, "en")
+      assertReadable(cues)
+      assert.deepStrictEqual(lintCues(cues), [])
+      assert.strictEqual(cues.flatMap(({ lines }) => lines).join(" "), texts.join(" "))
+    }),
+  )
+})

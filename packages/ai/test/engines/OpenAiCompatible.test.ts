@@ -1,0 +1,203 @@
+/** The pipeline over a server that decodes what it is sent and has the habits of real ones. */
+import * as OpenAiCompatible from "@armoricore/ai/engines/OpenAiCompatible"
+import { Transcriber } from "@armoricore/ai/Transcriber"
+import type { TranscriptWord } from "@armoricore/domain/Transcript"
+import { FakeSpeech, type SpeechBehavior, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
+import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { FetchHttpClient } from "effect/http"
+import {
+  readTranscript,
+  isFfmpegMissing,
+  pipeline,
+  programs,
+  transcriptionRequest,
+  storeUpload,
+} from "../support/Pipeline.ts"
+import { wav } from "../support/Recordings.ts"
+
+const engine = (options: Partial<OpenAiCompatible.Options>) =>
+  Layer.unwrap(
+    Effect.map(FakeSpeech, ({ url }) =>
+      OpenAiCompatible.layer({
+        baseUrl: options.dialect === "whisper.cpp" ? url : `${url}/v1`,
+        apiKey: Redacted.make(apiKey),
+        ...options,
+      }),
+    ),
+  ).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** Sends a recording through; `habits` are those of the server. */
+const transcribeRecording = (
+  habits: Partial<SpeechBehavior>,
+  recording: { readonly samples: Int16Array },
+  options: Partial<OpenAiCompatible.Options> = {},
+  language?: string,
+) =>
+  Effect.gen(function* () {
+    const fake = yield* FakeSpeech
+    Object.assign(fake.behavior, habits)
+    const { transcribe } = yield* Transcriber
+    const event = transcriptionRequest("m", yield* storeUpload("a.wav", wav(recording.samples)), language)
+    const complete = yield* transcribe(event, { fencingToken: 1 })
+    return { complete, document: yield* readTranscript(complete.transcript_file_path), fake }
+  }).pipe(Effect.provide(pipeline(engine(options)).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer)))))
+
+/** Every word once, in order, within `tolerance` seconds. */
+const assertSameWords = (
+  recognized: ReadonlyArray<TranscriptWord>,
+  expected: ReadonlyArray<ToneSpeech.SpokenWord>,
+  tolerance = 0.05,
+) => {
+  assert.deepStrictEqual(
+    recognized.map(({ text }) => text),
+    expected.map(({ text }) => text),
+  )
+  recognized.forEach(({ start, text }, index) => {
+    assert.closeTo(start, expected[index]?.start ?? 0, tolerance, `${text} at ${index}`)
+  })
+}
+
+describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
+  const short = ToneSpeech.synthesize(40, { before: 2 })
+  layer(programs, { excludeTestServices: true })((it) => {
+    it.effect("gives words with times", () =>
+      Effect.gen(function* () {
+        const { complete, document, fake } = yield* transcribeRecording({}, short)
+        assertSameWords(document.words, short.words)
+        assert.strictEqual(complete.engine, "openai")
+        assert.strictEqual(complete.quality, "standard")
+        assert.strictEqual(complete.language, "en")
+        assert.deepStrictEqual(fake.transcriptions[0]?.fields.get("timestamp_granularities[]"), ["word", "segment"])
+        assert.isFalse(fake.transcriptions[0]?.fields.has("language"))
+      }),
+    )
+
+    it.effect("that has no words gets them from its segments", () =>
+      Effect.gen(function* () {
+        const { document } = yield* transcribeRecording({ timestampFormat: "segments" }, short, { dialect: "vllm" })
+        assertSameWords(document.words, short.words, 0.4)
+      }),
+    )
+
+    it.effect("that gives tokens inside segments (whisper.cpp) gets whole words", () =>
+      Effect.gen(function* () {
+        const { document, fake } = yield* transcribeRecording({ timestampFormat: "nested" }, short, {
+          dialect: "whisper.cpp",
+        })
+        assertSameWords(document.words, short.words)
+        assert.strictEqual(document.words[0]?.confidence, 0.8)
+        assert.deepStrictEqual(fake.transcriptions[0]?.fields.get("language"), ["auto"])
+      }),
+    )
+
+    it.effect("that gives text alone gets times from the sound, in short pieces", () =>
+      Effect.gen(function* () {
+        const long = ToneSpeech.synthesize(150, { gap: 0.5 })
+        const { document, fake } = yield* transcribeRecording({}, long, { model: "gpt-4o-transcribe" }, "en")
+        assertSameWords(document.words, long.words, 1.6)
+        assert.isAtLeast(fake.transcriptions.length, 4)
+        assert.isTrue(fake.transcriptions.every(({ seconds }) => seconds <= 30))
+      }),
+    )
+
+    it.effect("that counts nanoseconds (LocalAI) is understood", () =>
+      Effect.gen(function* () {
+        const { document } = yield* transcribeRecording({ timestampFormat: "segments", nanoseconds: true }, short, {
+          dialect: "localai",
+        })
+        assertSameWords(document.words, short.words, 0.4)
+      }),
+    )
+
+    it.effect("that silently stops after 30 s is asked again for the rest", () =>
+      Effect.gen(function* () {
+        const long = ToneSpeech.synthesize(300)
+        const { document, fake } = yield* transcribeRecording({ dropAfter: 30 }, long, {}, "en")
+        assertSameWords(document.words, long.words)
+        assert.isAtLeast(fake.transcriptions.length, 4)
+        assert.isTrue(document.notes.some((note) => note.includes("asked again")))
+      }),
+    )
+
+    it.effect("whose clock runs fast is set right", () =>
+      Effect.gen(function* () {
+        const long = ToneSpeech.synthesize(150)
+        const { document } = yield* transcribeRecording({ clockRate: 1.08 }, long, {}, "en")
+        assertSameWords(document.words, long.words, 0.2)
+      }),
+    )
+
+    it.effect("that is busy is waited for, as long as it asks", () =>
+      Effect.gen(function* () {
+        const { document, fake } = yield* transcribeRecording({ rateLimitedRequests: 2 }, short)
+        assertSameWords(document.words, short.words)
+        assert.deepStrictEqual(fake.statuses, [429, 429, 200])
+      }),
+    )
+
+    it.effect("that has an error is worth another try of the whole, which asks only for what is missing", () =>
+      Effect.gen(function* () {
+        const fake = yield* FakeSpeech
+        const { transcribe } = yield* Transcriber
+        const long = ToneSpeech.synthesize(2000, { gap: 0.35 })
+        const event = transcriptionRequest("m", yield* storeUpload("a.wav", wav(long.samples)), "en")
+        yield* Effect.sync(() => (fake.behavior.failingRequests = 1))
+        const error = yield* Effect.flip(transcribe(event, { fencingToken: 1 }))
+        assert.strictEqual(error._tag, "TransientError")
+        const before = fake.transcriptions.length
+        const complete = yield* transcribe(event, { fencingToken: 2 })
+        assertSameWords((yield* readTranscript(complete.transcript_file_path)).words, long.words)
+        const pieces = fake.transcriptions.length
+        assert.isBelow(pieces - before, 5)
+        yield* transcribe(event, { fencingToken: 3 })
+        assert.strictEqual(fake.transcriptions.length, pieces)
+      }).pipe(
+        Effect.provide(pipeline(engine({ concurrency: 1 })).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer)))),
+      ),
+    )
+
+    it.effect("that invents a farewell in silence and repeats itself is not believed", () =>
+      Effect.gen(function* () {
+        const { document } = yield* transcribeRecording(
+          { hallucination: "Thanks for watching!", repeatedWords: 12 },
+          ToneSpeech.synthesize(40, { after: 5 }),
+        )
+        assert.notInclude(document.words.map(({ text }) => text).join(" "), "Thanks")
+        assert.isAtMost(document.words.filter(({ text }) => text === "so").length, 1)
+        assert.isTrue(document.notes.some((note) => note.includes("silence")))
+      }),
+    )
+
+    it.effect("whose first half minute misleads about the language is outvoted", () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const { complete, fake } = yield* transcribeRecording(
+          { language: (seconds) => (seconds <= 30 && asked++ === 0 ? "welsh" : "french") },
+          ToneSpeech.synthesize(400),
+          { concurrency: 1 },
+        )
+        assert.strictEqual(complete.language, "fr")
+        assert.deepStrictEqual(fake.transcriptions.at(-1)?.fields.get("language"), ["fr"])
+      }),
+    )
+
+    it.effect("that refuses the key is an operator's matter", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(transcribeRecording({}, short, { apiKey: Redacted.make("sk-wrong") }))
+        assert.strictEqual(error._tag === "ConfigurationError" ? error.setting : error._tag, "SPEECH_API_KEY")
+      }),
+    )
+
+    it.effect("is not bothered with silence, nor with a film without sound", () =>
+      Effect.gen(function* () {
+        const { complete, document, fake } = yield* transcribeRecording({}, { samples: new Int16Array(16_000 * 20) })
+        assert.strictEqual(complete.word_count, 0)
+        assert.strictEqual(complete.quality, "no_speech")
+        assert.deepStrictEqual(document.cues, [])
+        assert.deepStrictEqual(fake.statuses, [])
+      }),
+    )
+  })
+})

@@ -1,0 +1,252 @@
+/** Moderation: what the rules see through, what a model says, and what a dead model means. */
+import * as AiService from "@armoricore/ai/AiService"
+import { foldConfusables } from "@armoricore/ai/moderation/Confusables"
+import { Moderator, type Options } from "@armoricore/ai/moderation/Moderator"
+import * as ModerationRules from "@armoricore/ai/moderation/ModerationRules"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { event } from "@armoricore/bus/Address"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
+import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
+import * as Testing from "@armoricore/testing/Testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+
+let sent = 0
+const message = (content: string, userId = "u1", id = `m${++sent}`) =>
+  ({ kind: "chat", id, conversationId: "r1", userId, content }) as const
+
+describe("rules", () => {
+  const { check } = ModerationRules.make({
+    blockedWords: ["badword", "very bad thing", "scam*", "booo$$"],
+    reviewWords: ["hmm"],
+  })
+
+  for (const content of [
+    "badword",
+    "You BADWORD!",
+    "b\u0430dword", // Cyrillic а
+    "ｂａｄｗｏｒｄ",
+    "b4dw0rd",
+    "b\u200badword",
+    "bàdwörd",
+    "b a d w o r d",
+    "b.a.d.w.o.r.d",
+    "baaadwooord",
+    "a Very  bad, thing",
+    "scammers",
+  ]) {
+    it.effect(`see through ${JSON.stringify(content)}`, () =>
+      Effect.map(check(message(content, content)), (verdict) =>
+        assert.deepStrictEqual(verdict, { action: "remove", reasons: ["word"] }),
+      ),
+    )
+  }
+
+  for (const content of ["badwords are many", "a bad thing", "4 a 0", "not bad, word!", "wordbad", "boss", ""]) {
+    it.effect(`leave ${JSON.stringify(content)} alone`, () =>
+      Effect.map(check(message(content, content)), (verdict) => assert.isUndefined(verdict)),
+    )
+  }
+
+  it.effect("ask a person about other words", () =>
+    Effect.map(check(message("Hmm...", "u9")), (verdict) =>
+      assert.deepStrictEqual(verdict, { action: "review", reasons: ["word"] }),
+    ),
+  )
+
+  it.effect("know links, also without https, and let those of one's own site pass", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make({ linkAction: "review", allowedDomains: ["example.org"] })
+      const reasons = (content: string) => Effect.map(check(message(content, content)), (verdict) => verdict?.reasons)
+      assert.deepStrictEqual(yield* reasons("see https://evil.test/x"), ["link"])
+      assert.deepStrictEqual(yield* reasons("go to evil.com now"), ["link"])
+      assert.isUndefined(yield* reasons("see https://www.example.org/a and docs.example.org"))
+      assert.deepStrictEqual(yield* reasons("https://notexample.org"), ["link"])
+      assert.isUndefined(yield* reasons("well.that is it. 3.5"))
+    }),
+  )
+
+  it.effect("stop a flood, and count a repeated delivery once", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make({ floodThreshold: 3, repeatThreshold: 9 })
+      assert.isUndefined(yield* check(message("one", "u2", "a")))
+      assert.isUndefined(yield* check(message("one", "u2", "a")))
+      assert.isUndefined(yield* check(message("one", "u2", "a")))
+      assert.isUndefined(yield* check(message("two", "u2")))
+      assert.deepStrictEqual((yield* check(message("three", "u2")))?.reasons, ["flood"])
+      assert.isUndefined(yield* check(message("other", "u3")))
+      yield* TestClock.adjust("6 seconds")
+      assert.isUndefined(yield* check(message("four", "u2")))
+    }),
+  )
+
+  it.effect("stop the same text again and again", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make({ repeatThreshold: 3 })
+      for (const text of ["Buy now", "buy NOW!"]) {
+        assert.isUndefined(yield* check(message(text, "u4")))
+        yield* TestClock.adjust("3 seconds")
+      }
+      assert.deepStrictEqual((yield* check(message("buy now", "u4")))?.reasons, ["repeated"])
+    }),
+  )
+
+  it.effect("regression: a word spelled behind `a` or `I`, or among signs, was not seen", () =>
+    Effect.gen(function* () {
+      for (const content of ["a b a d w o r d", "I b.a.d.w.o.r.d", "¡badword!", "@badword", "$badword", "badword$"]) {
+        assert.deepStrictEqual((yield* check(message(content, content)))?.reasons, ["word"], content)
+      }
+    }),
+  )
+
+  it.effect("regression: an allowed site before an @ let any link pass, and one before a full stop did not", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make({ linkAction: "remove", allowedDomains: ["example.org"] })
+      const reasons = (content: string) => Effect.map(check(message(content, content)), (verdict) => verdict?.reasons)
+      assert.deepStrictEqual(yield* reasons("https://example.org@evil.test/x"), ["link"])
+      assert.deepStrictEqual(yield* reasons("https://example.org:80@evil.test"), ["link"])
+      assert.deepStrictEqual(yield* reasons("evil.de now"), ["link"])
+      assert.isUndefined(yield* reasons("see https://example.org."))
+    }),
+  )
+
+  it.effect("leave a flood to a person unless told to remove it", () =>
+    Effect.gen(function* () {
+      const lenient = ModerationRules.make({ floodThreshold: 2, repeatThreshold: 9 })
+      const strict = ModerationRules.make({ floodThreshold: 2, repeatThreshold: 9, floodAction: "remove" })
+      const actions = (rules: typeof lenient) =>
+        Effect.map(
+          Effect.forEach(["one", "two"], (text) => rules.check(message(text, "u9"))),
+          (verdicts) => verdicts.map((verdict) => verdict?.action),
+        )
+      assert.deepStrictEqual(yield* actions(lenient), [undefined, "review"])
+      assert.deepStrictEqual(yield* actions(strict), [undefined, "remove"])
+    }),
+  )
+
+  it.effect("regression: a backlog read at once was taken for a flood", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make({ floodThreshold: 3 })
+      for (let index = 0; index < 9; index++) {
+        assert.isUndefined(yield* check({ ...message(`text ${index}`, "u7"), writtenAtMillis: index * 10_000 }))
+      }
+      yield* check({ ...message("more", "u7"), writtenAtMillis: 80_001 })
+      assert.deepStrictEqual((yield* check({ ...message("still more", "u7"), writtenAtMillis: 80_002 }))?.reasons, [
+        "flood",
+      ])
+    }),
+  )
+
+  it("fold lookalikes", () => {
+    assert.strictEqual(foldConfusables("раураl"), "paypal")
+    assert.strictEqual(foldConfusables("ΑΒ"), "ab")
+  })
+})
+
+const moderated = (options: Options) => Moderator.layer(options).pipe(Layer.provide(FetchHttpClient.layer))
+
+describe("a model", () => {
+  const answering = (body: unknown) => FakeHttpServer.listenHttp(() => ({ status: 200, body: JSON.stringify(body) }))
+  const verdict = (options: Options) =>
+    Effect.flatMap(Moderator, ({ check }) => check(message("something"))).pipe(Effect.provide(moderated(options)))
+
+  it.live("of the moderation endpoint removes what it flags", () =>
+    Effect.gen(function* () {
+      const result = { flagged: true, categories: { "harassment/threatening": true, hate: false } }
+      const baseUrl = yield* answering({
+        results: [{ ...result, category_scores: { "harassment/threatening": 0.9, hate: 0.3 } }],
+      })
+      assert.deepStrictEqual(yield* verdict({ model: { baseUrl } }), {
+        action: "remove",
+        reasons: ["model_harassment_threatening"],
+      })
+      assert.isUndefined(yield* verdict({ model: { baseUrl, threshold: 0.95 } }))
+    }),
+  )
+
+  it.live("for chat gives its opinion", () =>
+    Effect.gen(function* () {
+      const content = JSON.stringify({ action: "review", reason: "Unsure" })
+      const baseUrl = yield* answering({ choices: [{ message: { content } }] })
+      const model = { baseUrl, api: "chat", model: "some" } as const
+      assert.deepStrictEqual(yield* verdict({ model }), { action: "review", reasons: ["model_unsure"] })
+    }),
+  )
+
+  it.live("that is dead or talks nonsense lets messages pass, or not, as configured", () =>
+    Effect.gen(function* () {
+      const dead = { baseUrl: "http://127.0.0.1:1" }
+      assert.isUndefined(yield* verdict({ model: dead }))
+      assert.deepStrictEqual(yield* verdict({ model: dead, failMode: "closed" }), {
+        action: "remove",
+        reasons: ["moderation_unavailable"],
+      })
+      const nonsense = { baseUrl: yield* answering({ hello: "world" }) }
+      assert.isUndefined(yield* verdict({ model: nonsense, failMode: "open" }))
+    }),
+  )
+
+  it.live("that hangs is given up soon, and left alone after some failures", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const baseUrl = yield* FakeHttpServer.listenHttp(() => {
+        asked++
+        return new Promise(() => {})
+      })
+      yield* Effect.gen(function* () {
+        const { check } = yield* Moderator
+        for (let index = 0; index < 8; index++) assert.isUndefined(yield* check(message("x")))
+      }).pipe(Effect.provide(moderated({ model: { baseUrl, timeout: Duration.millis(30) } })))
+      assert.isAtMost(asked, 5)
+    }),
+  )
+})
+
+describe("the service", () => {
+  it.effect("flags a message with what realtime needs to remove it", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const flagged = yield* Deferred.make<EventOf<"moderation.flagged">>()
+      yield* bus.consume({ name: "listener", from: event("moderation.flagged"), concurrency: 1 }, ({ body }) =>
+        EventCodec.decode(body).pipe(
+          Effect.flatMap(({ event }) =>
+            event.event_type === "moderation.flagged" ? Deferred.succeed(flagged, event) : Effect.void,
+          ),
+          Effect.orDie,
+          Effect.as({ _tag: "Ack" as const }),
+        ),
+      )
+      const said = (id: string, content: string) =>
+        bus.publish({
+          address: event("comment.created"),
+          id,
+          body: EventCodec.encode({
+            event_type: "comment.created",
+            event_id: id,
+            timestamp: "2026-01-31T12:00:00Z",
+            source: "realtime",
+            payload: { comment_id: "c1", stream_id: "s1", user_id: "u1", content, timestamp: "2026-01-31T12:00:00Z" },
+          }),
+        })
+      yield* said("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5a", "hello")
+      yield* said("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "you badword")
+      const { payload, source } = yield* Deferred.await(flagged)
+      assert.strictEqual(source, "ai")
+      assert.deepStrictEqual(payload, {
+        target: { kind: "comment", id: "c1", stream_id: "s1", user_id: "u1" },
+        reasons: ["word"],
+        action: "remove",
+      })
+    }).pipe(
+      Effect.provide(
+        AiService.layer().pipe(
+          Layer.provide(moderated({ rules: { blockedWords: ["badword"] } })),
+          Layer.provideMerge(Testing.layer),
+        ),
+      ),
+    ),
+  )
+})

@@ -1,0 +1,44 @@
+/** Reads a request's body whole, never more of it than the limit. */
+import { describeSchemaError } from "@armoricore/domain/EventCodec"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { InvalidEvent } from "@armoricore/domain/Errors"
+import { ByteSize, Effect, Schema } from "effect"
+import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
+import { problem, type ProblemError } from "./Problem.ts"
+
+export const bytes = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number,
+): Effect.Effect<Uint8Array, ProblemError> =>
+  Effect.suspend(() =>
+    Number(request.headers["content-length"] ?? 0) > limit
+      ? Effect.fail(tooLarge(limit))
+      : request.arrayBuffer.pipe(
+          Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limit)),
+          Effect.mapError(({ reason }) =>
+            reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+              ? tooLarge(limit)
+              : problem(400, "unreadable", "the body could not be read to its end; send it again"),
+          ),
+          Effect.map((buffer) => new Uint8Array(buffer)),
+        ),
+  )
+
+/** The body as JSON through a Schema; the field at fault is named. */
+export const json = <A, I>(
+  request: HttpServerRequest.HttpServerRequest,
+  schema: Schema.Codec<A, I>,
+  limit: number,
+): Effect.Effect<A, ProblemError | InvalidEvent> =>
+  bytes(request, limit).pipe(
+    Effect.flatMap(EventCodec.parseJson),
+    Effect.flatMap((value) =>
+      Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
+        const { message, path } = describeSchemaError(error)
+        return problem(422, "invalid", message, path)
+      }),
+    ),
+  )
+
+const tooLarge = (limit: number) =>
+  problem(413, "too_large", `the body has more than ${limit} bytes; send less at once`)

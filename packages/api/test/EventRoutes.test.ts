@@ -1,0 +1,167 @@
+import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
+import * as Signature from "@armoricore/domain/Signature"
+import { TransientError } from "@armoricore/domain/Errors"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer, Redacted } from "effect"
+import { apiServer, sendRequest, signToken, uploadedEvent } from "./support/ApiServer.ts"
+
+const heard = Effect.gen(function* () {
+  const messages: Array<ReceivedMessage> = []
+  yield* (yield* EventBus).subscribe("all-events", (message) => messages.push(message))
+  return messages
+})
+
+const unused = () => Effect.die("not used here")
+const busAway = Layer.mock(EventBus, {
+  deadLetters: { list: unused, get: unused, remove: unused },
+  // Revoked tokens are heard of there.
+  subscribe: () => Effect.void,
+  publish: () =>
+    Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "the bus does not answer" })),
+})
+
+const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
+const keys = new Map([
+  ["k1", Redacted.make("secret-1")],
+  ["k2", Redacted.make("secret-2")],
+])
+
+describe("POST /v1/events", () => {
+  it.live("passes one envelope to the bus byte for byte", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const body = `${JSON.stringify(uploadedEvent({ extra: "kept" }), null, 3)}\n`
+      const response = yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
+      assert.strictEqual(response.status, 202)
+      assert.deepStrictEqual(response.body, { event_id: uploadedEvent().event_id, duplicate: false })
+      assert.strictEqual(text(messages[0]?.body), body)
+      assert.strictEqual(messages[0]?.subject, "armoricore.media.uploaded")
+      const again = yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
+      assert.deepStrictEqual(again.body, { event_id: uploadedEvent().event_id, duplicate: true })
+      assert.strictEqual(messages.length, 1)
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("takes an array, and publishes nothing of one with a fault in it", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const token = yield* signToken("php", "publisher")
+      const two = [uploadedEvent(), uploadedEvent({ event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e70" })]
+      const bad = yield* sendRequest("POST", "/v1/events", {
+        token,
+        body: JSON.stringify([...two, uploadedEvent({ payload: {} })]),
+      })
+      assert.strictEqual(bad.status, 422)
+      assert.propertyVal(bad.body, "path", "2.payload.media_id")
+      assert.strictEqual(messages.length, 0)
+      const good = yield* sendRequest("POST", "/v1/events", { token, body: JSON.stringify(two) })
+      assert.strictEqual(good.status, 202)
+      assert.deepStrictEqual(
+        good.body,
+        two.map(({ event_id }) => ({ event_id, duplicate: false })),
+      )
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("refuses with the status and the path of the field", () =>
+    Effect.gen(function* () {
+      const token = yield* signToken("php", "publisher")
+      const body = JSON.stringify(uploadedEvent())
+      const cases: ReadonlyArray<readonly [number, string, Parameters<typeof sendRequest>[2]]> = [
+        [401, "token_missing", { body }],
+        [401, "token_invalid", { body, token: "no.jwt.atall" }],
+        [403, "role_missing", { body, token: yield* signToken("u") }],
+        [400, "undecodable", { token, body: "{" }],
+        [413, "too_large", { token, body: JSON.stringify(uploadedEvent({ extra: "x".repeat(1_000_000) })) }],
+        [422, "unknown_type", { token, body: JSON.stringify(uploadedEvent({ event_type: "media.upload" })) }],
+        [422, "invalid", { token, body: JSON.stringify(uploadedEvent({ timestamp: "yesterday" })) }],
+        [422, "invalid", { token, body: "[]" }],
+        [403, "unauthorized", { token, body: JSON.stringify(uploadedEvent({ source: "somebody" })) }],
+        [
+          403,
+          "unauthorized",
+          {
+            token,
+            body: JSON.stringify(
+              uploadedEvent({
+                event_type: "media.failed",
+                source: "media",
+                payload: {
+                  media_id: "m",
+                  user_id: "u",
+                  error: { code: "c", message: "m" },
+                  failed_at: "2026-01-31T12:00:00Z",
+                },
+              }),
+            ),
+          },
+        ],
+      ]
+      for (const [status, code, options] of cases) {
+        const response = yield* sendRequest("POST", "/v1/events", options)
+        assert.strictEqual(response.status, status, JSON.stringify(response.body))
+        assert.propertyVal(response.body, "code", code)
+        assert.match(response.headers["content-type"] ?? "", /^application\/problem\+json/)
+      }
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("a signature is proof enough, and goes along to the bus", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const body = JSON.stringify(uploadedEvent())
+      const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const signature = Signature.sign("k2", Redacted.make("secret-2"), now, new TextEncoder().encode(body))
+      const forged = yield* sendRequest("POST", "/v1/events", {
+        body: `${body} `,
+        headers: { [Signature.signatureHeader]: signature },
+      })
+      assert.strictEqual(forged.status, 401)
+      assert.propertyVal(forged.body, "code", "bad_signature")
+      const good = yield* sendRequest("POST", "/v1/events", {
+        body,
+        headers: { [Signature.signatureHeader]: signature },
+      })
+      assert.strictEqual(good.status, 202)
+      assert.strictEqual(messages[0]?.headers[Signature.signatureHeader], signature)
+    }).pipe(Effect.provide(apiServer({ signingKeys: keys }))),
+  )
+
+  it.live("signs with the first key for a publisher who came with a token", () =>
+    Effect.gen(function* () {
+      const messages = yield* heard
+      const body = JSON.stringify(uploadedEvent())
+      yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
+      const message = messages[0]
+      const now = yield* Clock.currentTimeMillis
+      const keyId = yield* Signature.verify(
+        keys,
+        message?.headers[Signature.signatureHeader],
+        message?.body ?? new Uint8Array(),
+        now,
+      )
+      assert.strictEqual(keyId, "k1")
+    }).pipe(Effect.provide(apiServer({ signingKeys: keys }))),
+  )
+
+  it.live("a signature is no proof where no keys are configured", () =>
+    Effect.gen(function* () {
+      const response = yield* sendRequest("POST", "/v1/events", {
+        body: JSON.stringify(uploadedEvent()),
+        headers: { [Signature.signatureHeader]: `keyid=k1,t=1700000000,v1=${"0".repeat(64)}` },
+      })
+      assert.strictEqual(response.status, 401)
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("answers 503 with Retry-After while the bus is away", () =>
+    Effect.gen(function* () {
+      const response = yield* sendRequest("POST", "/v1/events", {
+        token: yield* signToken("php", "publisher"),
+        body: JSON.stringify(uploadedEvent()),
+      })
+      assert.strictEqual(response.status, 503)
+      assert.strictEqual(response.headers["retry-after"], "5")
+    }).pipe(Effect.provide(apiServer({}, busAway))),
+  )
+})

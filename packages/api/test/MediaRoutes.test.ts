@@ -1,0 +1,88 @@
+import type { MediaState } from "@armoricore/domain/MediaState"
+import * as Collection from "@armoricore/state/Collection"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { assert, describe, it } from "@effect/vitest"
+import { work } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { Effect, Schedule } from "effect"
+import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
+
+const state: MediaState = {
+  media_id: "m1",
+  user_id: "u1",
+  status: "processing",
+  stage: "transcoding",
+  percent: 40,
+  source_event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f",
+  generations: {},
+  attempts: [{ prefix: "media/m1/1/", generation: 1, token: 1 }],
+  renditions: [],
+  timings: {},
+  updated_at: "2026-01-31T12:00:00Z",
+}
+
+describe("GET /v1/media/{id}", () => {
+  it.live("shows the state to its owner and to an operator, to nobody else", () =>
+    Effect.gen(function* () {
+      yield* (yield* Collection.make(mediaStates)).put("m1", state)
+      const asked = (token: string | undefined, id = "m1") =>
+        sendRequest("GET", `/v1/media/${id}`, token === undefined ? {} : { token })
+      const own = yield* asked(yield* signToken("u1"))
+      assert.strictEqual(own.status, 200)
+      assert.deepInclude(own.body, { media_id: "m1", status: "processing", percent: 40 })
+      assert.notProperty(own.body, "attempts")
+      assert.strictEqual((yield* asked(yield* signToken("op", "operator"))).status, 200)
+      assert.strictEqual((yield* asked(yield* signToken("u2"))).status, 403)
+      assert.strictEqual((yield* asked(undefined)).status, 401)
+      assert.strictEqual((yield* asked(yield* signToken("u1"), "m2")).status, 404)
+      assert.strictEqual((yield* asked(yield* signToken("u1"), "m%2F2")).status, 404)
+    }).pipe(Effect.provide(apiServer())),
+  )
+})
+
+describe("what may be asked for a media", () => {
+  const asked = Effect.gen(function* () {
+    const bus = yield* EventBus
+    const heard: Array<string> = []
+    for (const kind of ["control", "retry"]) {
+      yield* bus.consume({ name: `test-${kind}`, from: work("media", kind), concurrency: 1 }, ({ body }) =>
+        Effect.sync(() => {
+          heard.push(new TextDecoder().decode(body))
+          return { _tag: "Ack" as const }
+        }),
+      )
+    }
+    return heard
+  })
+  const until = (is: () => boolean) =>
+    Effect.suspend(() => (is() ? Effect.void : Effect.fail(new Error("not yet")))).pipe(
+      Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 200 }),
+    )
+
+  it.live("deletes, cancels and repeats for its owner, each once, and only where it makes sense", () =>
+    Effect.gen(function* () {
+      const heard = yield* asked
+      const states = yield* Collection.make(mediaStates)
+      yield* states.put("m1", state)
+      const token = yield* signToken("u1")
+      const other = yield* signToken("u2")
+      assert.strictEqual((yield* sendRequest("DELETE", "/v1/media/m1", { token: other })).status, 403)
+      assert.strictEqual((yield* sendRequest("POST", "/v1/media/m1/retry", { token })).status, 409)
+      assert.strictEqual((yield* sendRequest("POST", "/v1/media/m1/cancel", { token })).status, 202)
+      assert.strictEqual((yield* sendRequest("POST", "/v1/media/m1/cancel", { token })).status, 202)
+      const upload = { media_id: "m1", user_id: "u1", file_path: "s3://media/a.mp4" }
+      yield* states.put("m1", { ...state, status: "failed", upload })
+      assert.strictEqual((yield* sendRequest("POST", "/v1/media/m1/cancel", { token })).status, 409)
+      assert.strictEqual((yield* sendRequest("POST", "/v1/media/m1/retry", { token })).status, 202)
+      assert.strictEqual((yield* sendRequest("DELETE", "/v1/media/m1", { token })).status, 202)
+      yield* until(() => heard.length >= 3)
+      assert.deepStrictEqual(heard.map((body) => /"action":"([a-z]+)"/.exec(body)?.[1] ?? "retry").sort(), [
+        "cancel",
+        "delete",
+        "retry",
+      ])
+      yield* states.put("m1", { ...state, deleted_at: "2026-01-31T12:00:00Z" })
+      assert.strictEqual((yield* sendRequest("GET", "/v1/media/m1", { token })).status, 404)
+    }).pipe(Effect.scoped, Effect.provide(apiServer())),
+  )
+})

@@ -1,0 +1,130 @@
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as Signature from "@armoricore/domain/Signature"
+import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
+import * as Testing from "@armoricore/testing/Testing"
+import { DeadLetters, CircuitBreakers } from "@armoricore/worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Duration, Effect, Layer, Logger, Redacted, Schedule } from "effect"
+import * as ResultWebhook from "../src/ResultWebhook.ts"
+
+const secret = Redacted.make("a secret of this test")
+
+/** Answers with what `answer` says to the n-th call. */
+const receiver = Effect.fnUntraced(function* (
+  answer: (call: number) => { readonly status: number; readonly headers?: Record<string, string> },
+) {
+  const calls: Array<FakeHttpServer.RecordedRequest> = []
+  const url = yield* FakeHttpServer.listenHttp((asked) => {
+    calls.push(asked)
+    return answer(calls.length)
+  })
+  return { calls, url: `${url}/hook` }
+})
+
+const body = (event_id: string, more: object = {}) =>
+  new TextEncoder().encode(
+    ` ${JSON.stringify({
+      event_type: "media.failed",
+      event_id,
+      timestamp: "2026-01-31T12:00:00Z",
+      source: "media",
+      payload: {
+        media_id: "m",
+        user_id: "u",
+        error: { code: "broken", message: "broken" },
+        failed_at: "2026-01-31T12:00:00Z",
+      },
+      kept: { unknown: true },
+      ...more,
+    })}`,
+  )
+
+const publish = (bytes: Uint8Array, id: string) =>
+  Effect.flatMap(EventBus, (bus) => bus.publish({ address: event("media.failed"), id, body: bytes }))
+
+const until = (condition: () => Effect.Effect<boolean> | boolean) =>
+  Effect.suspend(() => {
+    const met = condition()
+    return typeof met === "boolean" ? Effect.succeed(met) : met
+  }).pipe(Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("10 millis") }), Effect.timeout("20 seconds"))
+
+const fast = { base: Duration.millis(5), cap: Duration.millis(5), maxAttempts: 3 }
+const ports = Layer.merge(Testing.layer, Logger.layer([]))
+
+describe("the webhook of results", () => {
+  it.live("POSTs the event byte for byte, signed, with its id and type", () =>
+    Effect.gen(function* () {
+      const { calls, url } = yield* receiver(() => ({ status: 204 }))
+      yield* ResultWebhook.run({ url, secret }).pipe(Effect.provide(ResultWebhook.dependencies))
+      const id = crypto.randomUUID()
+      yield* publish(body(id), id)
+      yield* until(() => calls.length === 1)
+      const [call] = calls
+      assert.deepStrictEqual(new Uint8Array(call?.body ?? []), body(id))
+      assert.strictEqual(call?.headers["armoricore-event-id"], id)
+      assert.strictEqual(call?.headers["armoricore-event-type"], "media.failed")
+      assert.strictEqual(call?.headers["content-type"], "application/json")
+      yield* Signature.verify(
+        new Map([[ResultWebhook.keyId, secret]]),
+        String(call?.headers["armoricore-signature"]),
+        body(id),
+        yield* Clock.currentTimeMillis,
+      )
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.live("tries again until the receiver takes it, no earlier than it asks", () =>
+    Effect.gen(function* () {
+      const started = yield* Clock.currentTimeMillis
+      const { calls, url } = yield* receiver((call) =>
+        call === 1 ? { status: 500 } : call === 2 ? { status: 429, headers: { "retry-after": "1" } } : { status: 200 },
+      )
+      yield* ResultWebhook.run({ url, secret, retry: fast }).pipe(Effect.provide(ResultWebhook.dependencies))
+      const id = crypto.randomUUID()
+      yield* publish(body(id), id)
+      yield* until(() => calls.length === 3)
+      assert.isAtLeast((yield* Clock.currentTimeMillis) - started, 1_000)
+      assert.strictEqual(new Set(calls.map(({ headers }) => headers["armoricore-event-id"])).size, 1)
+      assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.live("what is never taken becomes a dead letter; a redirect is not followed; a replay reaches it alone", () =>
+    Effect.gen(function* () {
+      let healthy = false
+      const { calls, url } = yield* receiver(() =>
+        healthy ? { status: 200 } : { status: 302, headers: { location: "/elsewhere" } },
+      )
+      yield* ResultWebhook.run({ url, secret, retry: fast }).pipe(Effect.provide(ResultWebhook.dependencies))
+      const id = crypto.randomUUID()
+      yield* publish(body(id), id)
+      const dead = yield* DeadLetters
+      yield* until(() => Effect.orDie(Effect.map(dead.list({ limit: 10 }), ({ length }) => length === 1)))
+      assert.isTrue(calls.every((call) => call.path === "/hook"))
+      const [letter] = yield* dead.list({ service: "webhook", reason: "status_302", limit: 10 })
+      assert.strictEqual(letter?.record.attempts, 3)
+      assert.include(letter?.record.message, "redirect")
+      healthy = true
+      yield* dead.replay(letter?.id ?? "")
+      yield* until(() => calls.length === 4)
+      assert.isEmpty(yield* dead.list({ limit: 10 }))
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.live("a receiver that is away opens the circuit: events wait without using up their tries", () =>
+    Effect.gen(function* () {
+      const dependencies = yield* Layer.build(ResultWebhook.dependencies)
+      yield* ResultWebhook.run({ url: "http://127.0.0.1:9/hook", secret, retry: { ...fast, maxAttempts: 3 } }).pipe(
+        Effect.provideContext(dependencies),
+      )
+      for (let index = 0; index < 10; index++) {
+        const id = crypto.randomUUID()
+        yield* publish(body(id), id)
+      }
+      const { state } = Context.get(dependencies, CircuitBreakers)
+      yield* until(() => Effect.map(state("webhook"), (now) => now === "open"))
+      assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+    }).pipe(Effect.provide(ports)),
+  )
+})

@@ -1,0 +1,83 @@
+/** The API over memory adapters, behind a real HTTP server on a free port. */
+import { NodeHttpServer } from "@effect/platform-node"
+import * as Revocations from "@armoricore/auth/Revocations"
+import * as Tokens from "@armoricore/auth/Tokens"
+import type { EventBus } from "@armoricore/bus/EventBus"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
+import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Duration, Effect, Layer, Redacted } from "effect"
+import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
+import * as EventRoutes from "../../src/EventRoutes.ts"
+import * as MediaRoutes from "../../src/MediaRoutes.ts"
+import * as NotificationRoutes from "../../src/NotificationRoutes.ts"
+import * as NotFoundRoute from "../../src/NotFoundRoute.ts"
+import * as TranscriptRoutes from "../../src/TranscriptRoutes.ts"
+import * as UploadRoutes from "../../src/UploadRoutes.ts"
+
+export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
+
+const ports = Layer.mergeAll(
+  MemoryState.layer,
+  MemoryStorage.layerNoDeps().pipe(
+    Layer.provide(ObjectSigner.layer({ key: Redacted.make("a key of this test") })),
+    Layer.provide(PublicUrl.layerFixed("http://127.0.0.1:4000")),
+  ),
+  Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make("a secret of this test, 32 bytes and more") } }),
+)
+
+export const apiServer = (
+  options: Partial<EventRoutes.EventsOptions> = {},
+  bus: Layer.Layer<EventBus> = MemoryBus.layer,
+) =>
+  HttpRouter.serve(
+    Layer.mergeAll(
+      EventRoutes.layer({ sources, signingKeys: new Map(), ...options }),
+      UploadRoutes.layer({ bucket: "media", ...UploadRoutes.defaults }),
+      MediaRoutes.layer,
+      NotificationRoutes.layer,
+      TranscriptRoutes.layer({ policy: "owner" }),
+      NotFoundRoute.layer,
+    ),
+    { disableLogger: true, disableListenLog: true },
+  ).pipe(
+    Layer.provideMerge(Revocations.layer),
+    Layer.provideMerge(ports),
+    Layer.provideMerge(bus),
+    Layer.provideMerge(NodeHttpServer.layerTest),
+  )
+
+export const signToken = Effect.fnUntraced(function* (userId: string, ...roles: ReadonlyArray<string>) {
+  const tokens = yield* Tokens.Tokens
+  return yield* tokens.sign({ userId, roles, ttl: Duration.minutes(5) })
+})
+
+export const sendRequest = Effect.fnUntraced(function* (
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  options: {
+    readonly token?: string
+    readonly body?: string
+    readonly headers?: Readonly<Record<string, string>>
+  } = {},
+) {
+  const response = yield* HttpClientRequest.make(method)(path).pipe(
+    (request) => (options.token === undefined ? request : HttpClientRequest.bearerToken(request, options.token)),
+    HttpClientRequest.setHeaders(options.headers ?? {}),
+    (request) =>
+      options.body === undefined ? request : HttpClientRequest.bodyText(request, options.body, "application/json"),
+    HttpClient.execute,
+  )
+  return { status: response.status, headers: response.headers, body: yield* response.json }
+})
+
+export const uploadedEvent = (fields: Readonly<Record<string, unknown>> = {}) => ({
+  event_type: "media.uploaded",
+  event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f",
+  timestamp: "2026-01-31T12:00:00+01:00",
+  source: "php-backend",
+  payload: { media_id: "m1", user_id: 7, file_path: "s3://media/uploads/a.mp4", metadata: [] },
+  ...fields,
+})

@@ -1,0 +1,233 @@
+/**
+ * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
+ * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
+ */
+import {
+  EventRoutes,
+  MediaRoutes,
+  NotFoundRoute,
+  NotificationRoutes,
+  TranscriptRoutes,
+  UploadRoutes,
+} from "@armoricore/api"
+import * as Revocations from "@armoricore/auth/Revocations"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { Cluster } from "@armoricore/realtime/cluster/Cluster"
+import { Endpoint } from "@armoricore/realtime/socket/Endpoint"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Context, Duration, Effect, Layer, Schedule } from "effect"
+import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
+import type { IpNetwork } from "effect/net"
+import * as TokensLayer from "../wiring/TokensLayer.ts"
+import * as Adapters from "../wiring/Adapters.ts"
+import { CommandFailed } from "./CommandErrors.ts"
+import * as HealthRoutes from "./HealthRoutes.ts"
+import * as Notify from "../wiring/Notify.ts"
+import * as Operator from "../wiring/Operator.ts"
+import { type ReadinessCheck, Readiness } from "./Readiness.ts"
+import * as Server from "./Server.ts"
+import * as Services from "./Services.ts"
+import { Settings } from "../settings/Settings.ts"
+import { setupFor } from "./Setup.ts"
+import * as Realtime from "../wiring/Realtime.ts"
+import * as ProcessMetrics from "../telemetry/ProcessMetrics.ts"
+import * as TracedBus from "../telemetry/TracedBus.ts"
+import * as TracedStorage from "../telemetry/TracedStorage.ts"
+import { ClusterWorker } from "../workers/ClusterWorker.ts"
+import * as WorkerPool from "../workers/WorkerPool.ts"
+
+/** Where spans are collected, every message and every object has its own. */
+const traced = Layer.merge(TracedBus.layer, TracedStorage.layer)
+
+const portsFor = (role: Adapters.ProcessRole) =>
+  TokensLayer.layer.pipe(Layer.provideMerge(traced), Layer.provideMerge(Adapters.layer(role)))
+/** What pages beside the API may stand on. */
+export type Ports = Layer.Success<ReturnType<typeof portsFor>>
+
+/**
+ * Runs these services until the scope closes. Returns once everything serves. With several `realtimeWorkers` this process
+ * runs all but realtime, and each of that many others realtime alone, on one port.
+ *
+ * Not traced: what is built here lives on, and would hang every job below a span of the start.
+ */
+export const serve = Effect.fnUntraced(function* <E, R>(
+  services: ReadonlySet<Services.ServiceName>,
+  pages: Layer.Layer<never, E, R>,
+  realtimeWorkers = 1,
+) {
+  const settings = yield* Settings
+  const link = yield* ClusterWorker
+  if (realtimeWorkers > 1 && !services.has("realtime")) {
+    return yield* new CommandFailed({
+      message: "--realtime-workers is for a process that runs realtime; add it to --services",
+    })
+  }
+  if (services.size < Services.serviceNames.length && settings.MESSAGE_BUS_URL === undefined) {
+    return yield* new CommandFailed({
+      message:
+        "--services names only some: the embedded bus belongs to one process; set MESSAGE_BUS_URL to split services, or run all of them",
+    })
+  }
+  yield* Layer.build(ProcessMetrics.layer)
+  const ports = portsFor(link === undefined ? "owner" : "worker")
+  const readiness = yield* Layer.build(Readiness.layer(readinessChecks(services)).pipe(Layer.provideMerge(ports)))
+  const running = Effect.gen(function* () {
+    if (link === undefined)
+      return yield* realtimeWorkers > 1 ? runPrimary(services, realtimeWorkers) : run(services, pages)
+    const listening = yield* run(new Set(["realtime"]), pages)
+    yield* link.reportListening(listening.port, listening.url, listening.node)
+    const stopping = Effect.andThen(link.stopAccepting, (yield* Readiness).setPhase("draining"))
+    yield* Effect.forkScoped(stopping)
+    return listening
+  })
+  return yield* running.pipe(Effect.provideContext(readiness), Effect.provide(NodeHttpServer.layerHttpServices))
+})
+
+const run = Effect.fnUntraced(function* <E, R>(
+  services: ReadonlySet<Services.ServiceName>,
+  pages: Layer.Layer<never, E, R>,
+) {
+  const readiness = yield* Readiness
+  // The HTTP API and the sockets heed the same ones.
+  const revocations = services.has("realtime") ? yield* Layer.build(Revocations.layer) : undefined
+  const server = yield* revocations === undefined
+    ? Server.make(commonRoutes)
+    : Effect.provideContext(Server.make(Layer.mergeAll(commonRoutes, yield* api, pages)), revocations)
+  const realtime =
+    revocations === undefined ? undefined : yield* Effect.provideContext(Layer.build(Realtime.layer), revocations)
+  const control = yield* Layer.build(Operator.nodeControl(services))
+  const endpoints =
+    realtime === undefined || revocations === undefined
+      ? []
+      : [
+          Context.get(realtime, Endpoint),
+          yield* Effect.provideContext(Operator.listeners(realtime), Context.merge(revocations, control)),
+        ]
+  const listening = yield* server.listen(
+    endpoints.map(({ handleUpgrade }) => handleUpgrade),
+    endpoints.map(({ handleRequest }) => handleRequest),
+  )
+  yield* setUpWithRetry(services)
+  yield* Effect.provideContext(Layer.build(Services.workers(services, realtime)), control)
+  yield* readiness.setPhase("serving")
+  yield* Effect.addFinalizer(() => readiness.setPhase("draining"))
+  yield* Effect.logInfo(`serving ${[...services].join(", ")} on ${listening.url}`, { port: listening.port })
+  return { ...listening, node: realtime === undefined ? "" : Context.get(realtime, Cluster).node }
+})
+
+/** The first process of several: the workers have the sockets and the port. */
+const runPrimary = Effect.fnUntraced(function* (services: ReadonlySet<Services.ServiceName>, size: number) {
+  const { DRAIN_TIMEOUT, REALTIME_DRAIN_TIMEOUT } = yield* Settings
+  yield* setUpWithRetry(services)
+  const drainTime = Duration.sum(Duration.sum(DRAIN_TIMEOUT, REALTIME_DRAIN_TIMEOUT), Duration.seconds(15))
+  const { stopAccepting, ...listening } = yield* WorkerPool.start(size, drainTime)
+  yield* (yield* PublicUrl).set(listening.url)
+  const others = new Set([...services].filter((name) => name !== "realtime"))
+  const control = yield* Layer.build(Operator.nodeControl(others))
+  yield* Effect.provideContext(Layer.build(Services.workers(others, undefined)), control)
+  yield* Effect.addFinalizer(() => stopAccepting)
+  yield* Effect.logInfo(`serving ${[...services].join(", ")} on ${listening.url}`, {
+    port: listening.port,
+    workers: size,
+  })
+  return listening
+})
+
+const setUpWithRetry = (services: ReadonlySet<Services.ServiceName>) =>
+  setupFor(services).pipe(
+    Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
+    Effect.retry({ while: (error) => error._tag === "TransientError", schedule: startupRetrySchedule }),
+  )
+
+/** Bus, state or storage may come up after us. */
+const startupRetrySchedule = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
+
+/** What every process answers. */
+const commonRoutes = Layer.unwrap(
+  Effect.map(Settings, ({ TRUSTED_PROXIES }) =>
+    Layer.mergeAll(
+      HealthRoutes.layer,
+      Adapters.routes,
+      NotFoundRoute.layer,
+      TRUSTED_PROXIES === undefined ? Layer.empty : trustForwardedHeaders(TRUSTED_PROXIES),
+    ),
+  ),
+)
+
+/** What trusted proxies say of the client counts, what others say does not. */
+const trustForwardedHeaders = (trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>) =>
+  HttpRouter.use((router) => router.addGlobalMiddleware(HttpMiddleware.xForwardedHeaders({ trustedProxies })))
+
+const api = Effect.gen(function* () {
+  const settings = yield* Settings
+  return Layer.mergeAll(
+    EventRoutes.layer({
+      sources: Services.eventSources(settings),
+      signingKeys: settings.EVENT_SIGNING_KEYS ?? new Map(),
+    }),
+    UploadRoutes.layer({
+      ...UploadRoutes.defaults,
+      bucket: settings.OBJECT_STORAGE_BUCKET,
+      maxSize: settings.MEDIA_MAX_BYTES,
+    }),
+    MediaRoutes.layer,
+    TranscriptRoutes.layer({ policy: settings.MEDIA_TOPIC_POLICY }),
+    NotificationRoutes.layer,
+    Notify.routes,
+    cors(settings.ALLOWED_ORIGINS ?? []),
+  )
+})
+
+/** Pages of `ALLOWED_ORIGINS` may call the API; signed URLs have rules of their own. */
+const cors = (origins: ReadonlyArray<string>) => {
+  if (origins.length === 0) return Layer.empty
+  const answer = HttpMiddleware.cors({
+    allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
+    allowedMethods: ["GET", "POST", "DELETE"],
+    allowedHeaders: ["authorization", "content-type", "traceparent"],
+    maxAge: 86_400,
+  })
+  return HttpRouter.use((router) =>
+    router.addGlobalMiddleware((others) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        request.url.startsWith("/v1/") ? answer(others) : others,
+      ),
+    ),
+  )
+}
+
+const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
+  Effect.gen(function* () {
+    const { OBJECT_STORAGE_BUCKET: bucket } = yield* Settings
+    const bus = yield* EventBus
+    const state = yield* KeyValue
+    const storage = yield* ObjectStorage
+    // Realtime that lost the bus still has its sockets and serves what it can; a worker can do nothing.
+    const required = [...services].some((service) => service !== "realtime")
+    const found: ReadonlyArray<ReadinessCheck> = [
+      {
+        name: "bus",
+        required,
+        run: Effect.flatMap(bus.status, (status) =>
+          status === "connected" ? Effect.void : Effect.fail("not connected"),
+        ),
+      },
+      // Every service may read the ledger.
+      { name: "state", required, run: failWithMessage(state.get(ledgerBucket, "readiness")) },
+      {
+        name: "storage",
+        required,
+        run: failWithMessage(
+          storage.head({ bucket, key: "readiness" }).pipe(Effect.catchTag("NotFound", () => Effect.void)),
+        ),
+      },
+    ]
+    return found
+  })
+
+const failWithMessage = <A>(effect: Effect.Effect<A, { readonly message: string }>) =>
+  Effect.asVoid(Effect.mapError(effect, ({ message }) => message))

@@ -1,0 +1,210 @@
+/** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
+import * as ResultWebhook from "@armoricore/api/ResultWebhook"
+import { consumedEventTypes as aiReads } from "@armoricore/ai/AiService"
+import { event, work } from "@armoricore/bus/Address"
+import type { ConsumerOptions } from "@armoricore/bus/EventBus"
+import type { EventType } from "@armoricore/domain/EventRegistry"
+import {
+  mediaChunkKind,
+  mediaCommandKind,
+  longTranscodeKind,
+  mediaConcatKind,
+  mediaRetryKind,
+} from "@armoricore/domain/MediaCommand"
+import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
+import * as MediaService from "@armoricore/media/pipeline/MediaService"
+import * as Quota from "@armoricore/media/pipeline/Quota"
+import * as RealtimeWorker from "@armoricore/realtime/pubsub/RealtimeWorker"
+import { Reviews } from "@armoricore/operator"
+import type { Endpoint } from "@armoricore/realtime/socket/Endpoint"
+import type { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
+import type { Topics } from "@armoricore/realtime/pubsub/Topics"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { EventSigningKeys, EventSources } from "@armoricore/worker/PublishPolicy"
+import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
+import * as UnhandledEventValidator from "@armoricore/worker/UnhandledEventValidator"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
+import { RetryPolicies, RetryPolicy } from "@armoricore/worker/RetryPolicy"
+import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
+import { WorkerTimeouts } from "@armoricore/worker/Worker"
+import { type Context, Duration, Effect, Layer } from "effect"
+import * as Ai from "../wiring/Ai.ts"
+import * as StorageCircuitBreaker from "../wiring/StorageCircuitBreaker.ts"
+import * as Notify from "../wiring/Notify.ts"
+import * as Operator from "../wiring/Operator.ts"
+import { Settings } from "../settings/Settings.ts"
+import { retryPolicies, toRetryPolicy } from "../settings/Retries.ts"
+
+export const serviceNames = ["media", "notify", "ai", "realtime"] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+/** Event types that each worker reads. */
+const consumedTypesByService: Readonly<Record<ServiceName, ReadonlyArray<EventType>>> = {
+  media: ["media.uploaded", "media.failed", "media.ready", "transcription.complete"],
+  notify: Notify.consumedEventTypes,
+  ai: aiReads,
+  realtime: RealtimeWorker.consumedTypes,
+}
+
+/** Those that workers of this installation read; the guard judges all others. */
+export const consumedEventTypes: ReadonlyArray<EventType> = [...new Set(Object.values(consumedTypesByService).flat())]
+
+type DurableConsumer = Pick<ConsumerOptions, "name" | "from">
+
+const eventConsumers = (service: string, types: ReadonlyArray<EventType>): ReadonlyArray<DurableConsumer> =>
+  types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) }))
+
+const workConsumers = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<DurableConsumer> =>
+  kinds.map((kind) => ({ name: `${service}-work-${kind}`, from: work(service, kind) }))
+
+/** The durable consumers of each service; the guard runs beside media. */
+const consumersByService: Readonly<Record<ServiceName, ReadonlyArray<DurableConsumer>>> = {
+  media: [
+    ...eventConsumers("media", consumedTypesByService.media),
+    ...workConsumers("media", [mediaCommandKind, mediaRetryKind, longTranscodeKind, mediaChunkKind, mediaConcatKind]),
+    { name: UnhandledEventValidator.consumerName, from: "all-events" },
+  ],
+  notify: [...eventConsumers("notify", consumedTypesByService.notify), ...workConsumers("notify", Notify.workKinds)],
+  ai: [...eventConsumers("ai", consumedTypesByService.ai), ...workConsumers("ai", [transcriptRetryKind])],
+  realtime: [...eventConsumers("realtime", consumedTypesByService.realtime), Reviews.consumer],
+}
+
+/** Those that tell the backend where `WEBHOOK_URL` is set; every process has a part in them. */
+export const webhookConsumers: ReadonlyArray<DurableConsumer> = eventConsumers(
+  "webhook",
+  ResultWebhook.webhookEventTypes,
+)
+
+/** What these services read, so that it can be made or looked at before a worker runs. */
+export const consumersFor = (services: Iterable<ServiceName>): ReadonlyArray<DurableConsumer> =>
+  [...services].flatMap((service) => consumersByService[service])
+
+/** Every durable consumer, so that `armoricore setup` can make it before a worker ran. */
+export const allConsumers: ReadonlyArray<DurableConsumer> = consumersFor(serviceNames)
+
+/** `EVENT_SOURCES` as the API and the workers read it. */
+export const eventSources = (settings: Settings["Service"]): ReadonlyMap<string, ReadonlySet<string>> =>
+  new Map(Object.entries(settings.EVENT_SOURCES).map(([source, types]) => [source, new Set<string>(types)]))
+
+/** What the settings say to every worker. */
+export const workerSettings = Layer.unwrap(
+  Effect.map(Settings, (settings) =>
+    Layer.mergeAll(
+      Layer.succeed(EventSources, eventSources(settings)),
+      Layer.succeed(EventSigningKeys, settings.EVENT_SIGNING_KEYS ?? new Map()),
+      Layer.succeed(RetryPolicy, {
+        maxAttempts: settings.RETRY_MAX_ATTEMPTS,
+        base: settings.RETRY_BASE,
+        cap: settings.RETRY_CAP,
+      }),
+      Layer.succeed(RetryPolicies, retryPolicies(settings.RETRY_SERVICES)),
+      Layer.succeed(WorkerTimeouts, {
+        leaseDuration: Duration.seconds(30),
+        drainTimeout: settings.DRAIN_TIMEOUT,
+        misconfigurationDelay: Duration.seconds(60),
+      }),
+    ),
+  ),
+)
+
+/** What the settings say of media. */
+export const mediaOptions = (settings: Settings["Service"]): MediaService.Options => ({
+  bucket: settings.OBJECT_STORAGE_BUCKET,
+  sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
+  limits: {
+    maxBytes: settings.MEDIA_MAX_BYTES,
+    maxSeconds: Duration.toSeconds(settings.MEDIA_MAX_DURATION),
+    maxPixels: settings.MEDIA_MAX_PIXELS,
+    maxStreams: settings.MEDIA_MAX_TRACKS,
+  },
+  thumbnails: settings.MEDIA_THUMBNAILS,
+  storyboard: settings.MEDIA_STORYBOARD === "on",
+  audioOnly: settings.MEDIA_AUDIO_ONLY === "on",
+  concurrency: settings.MEDIA_CONCURRENCY,
+  shortWorkLimit: Duration.toSeconds(settings.MEDIA_SHORT_MAX_COST),
+  passthrough: settings.MEDIA_PASSTHROUGH === "on",
+  chunks: {
+    minDuration: Duration.toSeconds(settings.MEDIA_CHUNK_MIN_DURATION),
+    chunkSeconds: settings.MEDIA_CHUNK_SECONDS,
+    ...(settings.MEDIA_CHUNK_CONCURRENCY === undefined ? {} : { concurrency: settings.MEDIA_CHUNK_CONCURRENCY }),
+  },
+  ...(settings.MEDIA_USER_CONCURRENCY === undefined ? {} : { perUser: settings.MEDIA_USER_CONCURRENCY }),
+  memoryLimit: settings.MEDIA_MAX_MEMORY,
+  timeoutFactor: settings.MEDIA_TIMEOUT_FACTOR,
+  stallTimeout: settings.MEDIA_STALL_TIMEOUT,
+  minFreeDisk: settings.MEDIA_MIN_FREE_DISK,
+  ...(settings.MEDIA_MAX_OUTPUT === undefined ? {} : { maxOutputBytes: settings.MEDIA_MAX_OUTPUT }),
+  ...(settings.MEDIA_LADDER === undefined ? {} : { ladder: settings.MEDIA_LADDER }),
+  ...(settings.MEDIA_MP4 === undefined ? {} : { mp4: settings.MEDIA_MP4 }),
+  ...(settings.MEDIA_LOUDNESS === undefined ? {} : { loudness: settings.MEDIA_LOUDNESS }),
+  ...(settings.MEDIA_WORK_DIR === undefined ? {} : { scratchDir: settings.MEDIA_WORK_DIR }),
+  ...(settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: settings.FFMPEG_PATH }),
+  ...(settings.FFPROBE_PATH === undefined ? {} : { ffprobePath: settings.FFPROBE_PATH }),
+})
+
+/** The daily quota where one is set; nobody is limited otherwise. */
+export const mediaQuota = Layer.unwrap(
+  Effect.map(Settings, ({ MEDIA_QUOTA_BYTES: bytes, MEDIA_QUOTA_DURATION: duration, MEDIA_QUOTA_UPLOADS: uploads }) =>
+    bytes === undefined && duration === undefined && uploads === undefined
+      ? Layer.empty
+      : Quota.layerDaily({
+          uploads: uploads ?? Number.POSITIVE_INFINITY,
+          bytes: bytes ?? Number.POSITIVE_INFINITY,
+          seconds: duration === undefined ? Number.POSITIVE_INFINITY : Duration.toSeconds(duration),
+        }),
+  ),
+)
+
+const media = Layer.unwrap(Effect.map(Settings, (settings) => MediaService.layer(mediaOptions(settings)))).pipe(
+  Layer.provide(mediaQuota),
+)
+
+/** Every process tells the backend; they share the work. */
+const webhook = Layer.unwrap(
+  Effect.map(Settings, ({ RETRY_SERVICES, WEBHOOK_SECRET: secret, WEBHOOK_URL: url }) =>
+    url === undefined || secret === undefined
+      ? Layer.empty
+      : ResultWebhook.layer({ url, secret, retry: toRetryPolicy(RETRY_SERVICES?.webhook) }),
+  ),
+)
+
+const unhandledEventValidator = Layer.effectDiscard(
+  Effect.flatMap(Settings, ({ WEBHOOK_URL }) =>
+    UnhandledEventValidator.run(
+      new Set(
+        WEBHOOK_URL === undefined ? consumedEventTypes : [...consumedEventTypes, ...ResultWebhook.webhookEventTypes],
+      ),
+    ),
+  ),
+)
+
+/** A folder of our own is never away. */
+const guardedStorage = Layer.unwrap(
+  Effect.map(Settings, ({ OBJECT_STORAGE_ENDPOINT }) =>
+    OBJECT_STORAGE_ENDPOINT === undefined
+      ? Layer.effect(ObjectStorage, ObjectStorage)
+      : StorageCircuitBreaker.layer.pipe(Layer.provide(CircuitBreakers.layer)),
+  ),
+)
+
+type RealtimeServices = Context.Context<Endpoint | RoomLog | Topics>
+
+/** The workers among these services; closing the Layer drains them. Realtime's stands on what its sockets share. */
+export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeServices | undefined) =>
+  Layer.mergeAll(
+    services.has("media") ? Layer.merge(media, unhandledEventValidator) : Layer.empty,
+    services.has("notify") ? Notify.layer : Layer.empty,
+    services.has("ai") ? Ai.layer : Layer.empty,
+    webhook,
+    QueueMetrics.layer,
+    Operator.nodeStats(realtime),
+    realtime === undefined
+      ? Layer.empty
+      : Layer.merge(RealtimeWorker.layer, Reviews.layerWorker).pipe(Layer.provide(Layer.succeedContext(realtime))),
+  ).pipe(
+    Layer.provide(guardedStorage),
+    Layer.provide(Ledger.layer),
+    Layer.provide(workerSettings),
+    Layer.provide(ConsumerRegistry.layer),
+  )

@@ -1,0 +1,32 @@
+/** Creates or checks what the program stores in: streams, queues, buckets. Doing it again changes nothing. */
+import { EventBus } from "@armoricore/bus/EventBus"
+import { History } from "@armoricore/history/History"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Effect } from "effect"
+import { bucketsFor } from "../security/NatsPermissions.ts"
+import { consumersFor, serviceNames, type ServiceName, webhookConsumers } from "./Services.ts"
+import { Settings } from "../settings/Settings.ts"
+
+/** One line per resource. */
+const setupResources = Effect.fnUntraced(function* (services: ReadonlySet<ServiceName>) {
+  const settings = yield* Settings
+  const bus = yield* EventBus
+  const state = yield* KeyValue
+  const history = yield* History
+  const storage = yield* ObjectStorage
+  const webhook = settings.WEBHOOK_URL === undefined ? [] : webhookConsumers
+  const lines = [
+    ...(yield* bus.setup([...consumersFor(services), ...webhook])),
+    ...(yield* state.setup(bucketsFor(services))),
+    ...(services.has("realtime") ? yield* history.setup : []),
+  ]
+  return [...lines, yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
+})
+
+/** All of it, for every service. */
+export const setupAll = setupResources(new Set(serviceNames))
+
+/** At the start of some services: all of it where they may make it, else a look at what they use themselves. */
+export const setupFor = (services: ReadonlySet<ServiceName>) =>
+  Effect.flatMap(Settings, ({ NATS_SETUP }) => (NATS_SETUP === "verify" ? setupResources(services) : setupAll))

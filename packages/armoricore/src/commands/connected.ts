@@ -1,9 +1,0 @@
-/** What a command that talks to bus, state or storage stands on; it shares the data folder of a running program. */
-import { DeadLetters } from "@armoricore/worker/DeadLetters"
-import { Ledger } from "@armoricore/worker/Ledger"
-import { Effect, Layer } from "effect"
-import * as Adapters from "../Adapters.ts"
-
-const layer = DeadLetters.layer.pipe(Layer.provide(Ledger.layer), Layer.provideMerge(Adapters.layer("shared")))
-
-export const connected = Effect.provide(layer)

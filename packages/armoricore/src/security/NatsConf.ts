@@ -1,0 +1,63 @@
+/** The text of `deploy/nats.conf`: a user for each service, with the rights of `Rights.ts` and no more. */
+import { publishPermissions, subscribePermissions } from "./NatsPermissions.ts"
+import { serviceNames, type ServiceName } from "../app/Services.ts"
+
+const serviceDescriptions: Readonly<Record<ServiceName, string>> = {
+  media: "media, with the guard that looks at every event",
+  notify: "notify",
+  ai: "ai",
+  realtime: "realtime, which also serves the HTTP API and passes on what outside sources publish there",
+}
+
+const quoted = (subjects: ReadonlyArray<string>) => subjects.map((subject) => `"${subject}"`)
+
+const userBlock = (service: ServiceName): string => `    # ${serviceDescriptions[service]}
+    {
+      user: ${service}, password: $ARMORICORE_${service.toUpperCase()}_PASSWORD
+      permissions: {
+        publish: [
+${publishPermissions(service)
+  .flatMap(([why, subjects]) => [`# ${why}`, ...quoted(subjects)])
+  .map((line) => `          ${line}`)
+  .join("\n")}
+        ]
+        subscribe: [${quoted(subscribePermissions(service)).join(", ")}]
+      }
+    }
+`
+
+export const natsConf =
+  (): string => `# nats-server with one user per service, each with the rights that it needs and no more.
+#
+#   armoricore setup            as user \`setup\`: makes and updates streams, consumers and buckets
+#   armoricore start            as a service's user, with NATS_SETUP=verify and NATS_INBOX_PREFIX=_INBOX_<user>
+#   armoricore dead-letters     as user \`setup\`
+#   a PHP backend               as user \`publisher\`, with the inbox prefix _INBOX_publisher
+#
+# Start it with \`nats-server -c nats.conf -js -sd /var/lib/nats\`. Passwords are read from the environment of nats-server;
+# \`nats server passwd\` makes hashed ones. Instead of a password a user may have \`nkey: U…\` (NATS_NKEY_SEED of the
+# service). docs/bus.md says what each right is for. The users of the services are written from the code:
+# \`node packages/armoricore/scripts/write-nats-conf.ts\`.
+
+# tls {
+#   cert_file: "/etc/nats/tls.crt"
+#   key_file: "/etc/nats/tls.key"
+# }
+
+authorization {
+  timeout: 3
+  users: [
+    { user: setup, password: $ARMORICORE_SETUP_PASSWORD }
+
+    # A PHP backend: publishes its events and reads the acknowledgements.
+    {
+      user: publisher, password: $ARMORICORE_PUBLISHER_PASSWORD
+      permissions: {
+        publish: ["armoricore.media.uploaded", "armoricore.notification.requested", "armoricore.transcription.requested"]
+        subscribe: ["_INBOX_publisher.>"]
+      }
+    }
+
+${serviceNames.map(userBlock).join("\n")}  ]
+}
+`

@@ -1,0 +1,173 @@
+/**
+ * What several variables mean together: a provider is off, or set whole. Each check names every fault it sees, as a
+ * sentence that begins with the variable to change.
+ */
+import { existsSync } from "node:fs"
+import { Duration, Redacted } from "effect"
+import type { SettingName, SettingValues } from "./Table.ts"
+
+/** Variables that only make sense together: the first is the one whose presence switches the provider on. */
+const requiredTogether: ReadonlyArray<
+  readonly [provider: string, needed: ReadonlyArray<SettingName>, more: ReadonlyArray<SettingName>]
+> = [
+  ["S3 object storage", ["OBJECT_STORAGE_ENDPOINT", "OBJECT_STORAGE_ACCESS_KEY", "OBJECT_STORAGE_SECRET_KEY"], []],
+  ["TLS", ["TLS_CERT", "TLS_KEY"], []],
+  ["Vault", ["VAULT_ADDR", "VAULT_SECRET"], ["VAULT_TOKEN", "VAULT_ROLE", "VAULT_NAMESPACE"]],
+  ["AWS Secrets Manager", ["AWS_SECRET_ID"], ["AWS_SECRETS_ENDPOINT"]],
+  ["FCM", ["FCM_SERVICE_ACCOUNT"], ["FCM_BASE_URL"]],
+  ["APNs", ["APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"], ["APNS_BASE_URL"]],
+  ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
+  ["SMTP", ["SMTP_URL"], ["SMTP_CA"]],
+  ["SendGrid", ["SENDGRID_API_KEY"], ["SENDGRID_BASE_URL", "SENDGRID_WEBHOOK_KEY"]],
+  ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT", "SES_TOPICS"]],
+  ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
+  ["the moderation model", ["MODERATION_BASE_URL"], ["MODERATION_API_KEY", "MODERATION_MODEL"]],
+  ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
+]
+
+const fileSettings: ReadonlyArray<SettingName> = [
+  "NOTIFY_TEMPLATES",
+  "TLS_CERT",
+  "TLS_KEY",
+  "NATS_CREDS",
+  "NATS_CA",
+  "AMQP_CA",
+  "STATE_CA",
+  "SMTP_CA",
+  "FFMPEG_PATH",
+  "FFPROBE_PATH",
+  "WHISPER_CLI_PATH",
+  "WHISPER_MODEL_PATH",
+]
+
+const speechFallbacks = ["whisper-cli", "pocketsphinx"]
+
+const mailProviders = ["smtp", "sendgrid", "ses"]
+
+export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> => {
+  const errors: Array<string> = []
+  const isSet = (name: SettingName) => values[name] !== undefined
+  for (const [provider, needed, more] of requiredTogether) {
+    if (![...needed, ...more].some(isSet)) continue
+    for (const name of needed) {
+      if (!isSet(name))
+        errors.push(
+          `${name} is missing: ${provider} is half set; set it, or unset ${[...needed, ...more].filter(isSet).join(", ")}`,
+        )
+    }
+  }
+  for (const name of fileSettings) {
+    const path = values[name]
+    if (typeof path === "string" && !existsSync(path)) errors.push(`${name} names ${path}, which does not exist`)
+  }
+  if (isSet("JWT_SECRET") && isSet("JWT_JWKS_URL"))
+    errors.push("JWT_JWKS_URL and JWT_SECRET are both set; keep one of them")
+  if (isSet("VAULT_ADDR") && isSet("VAULT_TOKEN") === isSet("VAULT_ROLE"))
+    errors.push("VAULT_TOKEN or VAULT_ROLE must be set with VAULT_ADDR, one of them and not both")
+  if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))
+    errors.push("AWS_SECRET_ID and VAULT_ADDR are both set; keep one of them")
+  errors.push(...busErrors(values))
+  if ((isSet("SMTP_URL") || isSet("SENDGRID_API_KEY") || isSet("SES_REGION")) && !isSet("MAIL_FROM")) {
+    errors.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
+  }
+  if (isSet("AKAMAI_EDGEAUTH_KEY") && !isSet("CDN_BASE_URL")) {
+    errors.push("CDN_BASE_URL is missing: AKAMAI_EDGEAUTH_KEY signs URLs of a CDN; set its address, or unset the key")
+  }
+  if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
+    errors.push("RETRY_BASE is longer than RETRY_CAP; the first wait cannot be above the longest")
+  }
+  for (const [service, policy] of Object.entries(values.RETRY_SERVICES ?? {})) {
+    // The webhook has a patience of its own.
+    const { base, cap } = service === "webhook" ? policy : { base: values.RETRY_BASE, cap: values.RETRY_CAP, ...policy }
+    if (base === undefined || cap === undefined) continue
+    if (Duration.toMillis(base) > Duration.toMillis(cap))
+      errors.push(`RETRY_SERVICES has a base above the cap of ${service}; the first wait cannot be above the longest`)
+  }
+  if (values.REALTIME_MAX_FRAME_BYTES < values.REALTIME_MAX_MESSAGE_LENGTH) {
+    errors.push("REALTIME_MAX_FRAME_BYTES is smaller than REALTIME_MAX_MESSAGE_LENGTH; a message travels in one frame")
+  }
+  for (const bucket of [values.OBJECT_STORAGE_BUCKET, ...(values.MEDIA_SOURCE_BUCKETS ?? [])]) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket))
+      errors.push(
+        `${bucket === values.OBJECT_STORAGE_BUCKET ? "OBJECT_STORAGE_BUCKET" : "MEDIA_SOURCE_BUCKETS"} names ${bucket}, which is no bucket: 2 to 63 letters, digits, dots, dashes and underscores`,
+      )
+  }
+  if (
+    values.AKAMAI_EDGEAUTH_KEY !== undefined &&
+    !/^([0-9a-fA-F]{2})+$/.test(Redacted.value(values.AKAMAI_EDGEAUTH_KEY))
+  ) {
+    errors.push("AKAMAI_EDGEAUTH_KEY must be hexadecimal, two digits a byte, as the CDN's console shows it")
+  }
+  if (values.FCM_SERVICE_ACCOUNT !== undefined) {
+    const lacks = missingFields(Redacted.value(values.FCM_SERVICE_ACCOUNT), [
+      "project_id",
+      "client_email",
+      "private_key",
+    ])
+    if (lacks.length > 0)
+      errors.push(`FCM_SERVICE_ACCOUNT lacks ${lacks.join(", ")}; paste the whole JSON file of the service account`)
+  }
+  for (const route of values.MAIL_PROVIDERS ?? []) {
+    if (!mailProviders.includes(route))
+      errors.push(`MAIL_PROVIDERS names ${route}; there are ${mailProviders.join(", ")}`)
+  }
+  if (values.SPEECH_ENGINE === "openai" && !isSet("SPEECH_API_KEY") && !isSet("SPEECH_BASE_URL")) {
+    errors.push(
+      "SPEECH_API_KEY is missing: SPEECH_ENGINE is openai; set it, or SPEECH_BASE_URL of a server without keys",
+    )
+  }
+  const speechOnly = (["SPEECH_BASE_URL", "SPEECH_API_KEY", "SPEECH_MODEL"] as const).filter(isSet)
+  if (values.SPEECH_ENGINE === undefined && speechOnly.length > 0) {
+    errors.push(`SPEECH_ENGINE is missing: ${speechOnly.join(", ")} would do nothing; set it to openai, or unset them`)
+  }
+  if (values.SPEECH_ENGINE === "whisper-cli" && !isSet("WHISPER_MODEL_PATH")) {
+    errors.push("WHISPER_MODEL_PATH is missing: SPEECH_ENGINE is whisper-cli; name its model file")
+  }
+  for (const name of values.SPEECH_FALLBACK ?? []) {
+    if (!speechFallbacks.includes(name))
+      errors.push(`SPEECH_FALLBACK names ${name}; there are ${speechFallbacks.join(", ")}`)
+    else if (name === "whisper-cli" && !isSet("WHISPER_MODEL_PATH"))
+      errors.push("WHISPER_MODEL_PATH is missing: SPEECH_FALLBACK names whisper-cli; name its model file")
+  }
+  if (values.MODERATION_API === "chat" && isSet("MODERATION_BASE_URL") && !isSet("MODERATION_MODEL")) {
+    errors.push("MODERATION_MODEL is missing: MODERATION_API is chat; name the chat model")
+  }
+  return errors
+}
+
+/** The value is a JSON object: its own setting saw to that. */
+const missingFields = (json: string, fields: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const value: unknown = JSON.parse(json)
+  return fields.filter((field) => typeof value !== "object" || value === null || !Object.hasOwn(value, field))
+}
+
+const isNats = (address: string) => /^(nats|tls):/.test(address)
+
+const busErrors = (values: SettingValues): ReadonlyArray<string> => {
+  const errors: Array<string> = []
+  const servers = values.MESSAGE_BUS_URL
+  const natsOnly = (["NATS_CREDS", "NATS_NKEY_SEED", "NATS_CA", "NATS_INBOX_PREFIX"] as const).filter(
+    (name) => values[name] !== undefined,
+  )
+  if (values.AMQP_CA !== undefined && servers?.every((address) => address.startsWith("amqps:")) !== true)
+    errors.push("AMQP_CA is set, but MESSAGE_BUS_URL is no amqps:// address; unset it, or name a server with TLS")
+  if (servers === undefined) {
+    if (natsOnly.length > 0)
+      errors.push(`MESSAGE_BUS_URL is missing: ${natsOnly.join(", ")} is set; set a nats:// URL, or unset it`)
+    return errors
+  }
+  if (servers.some(isNats) && !servers.every(isNats))
+    errors.push("MESSAGE_BUS_URL mixes NATS and RabbitMQ; name servers of one kind")
+  if (!servers.every(isNats)) {
+    if (values.STATE_URL === undefined)
+      errors.push(
+        "STATE_URL is missing: MESSAGE_BUS_URL names RabbitMQ, which keeps no state; set a postgres:// address",
+      )
+    if (natsOnly.length > 0)
+      errors.push(`${natsOnly.join(", ")} is set, but MESSAGE_BUS_URL is no NATS server; unset it`)
+  }
+  if (values.NATS_CREDS !== undefined && values.NATS_NKEY_SEED !== undefined) {
+    errors.push("NATS_NKEY_SEED and NATS_CREDS are both set; keep one of them")
+  }
+  return errors
+}

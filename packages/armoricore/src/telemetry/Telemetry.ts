@@ -1,0 +1,67 @@
+/**
+ * Traces, metrics and logs to an OpenTelemetry collector, where `OTEL_EXPORTER_OTLP_ENDPOINT` names one. Without it no
+ * span is made, and the log and `/metrics` are all there is.
+ */
+import * as TraceContext from "@armoricore/worker/TraceContext"
+import { Effect, Layer, Logger, Redacted, Tracer } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { Settings } from "../settings/Settings.ts"
+import * as HttpSpans from "./HttpSpans.ts"
+import * as TraceSampler from "./TraceSampler.ts"
+import { Redactor } from "./Redactor.ts"
+import { version } from "../Version.ts"
+
+/** `name=value,name=value`, values percent-encoded, as the standard has it. */
+const parseKeyValuePairs = (text: string): Record<string, string> =>
+  Object.fromEntries(
+    text
+      .split(",")
+      .filter((part) => part.includes("="))
+      .map((part) => {
+        const [name = "", ...value] = part.split("=")
+        return [name.trim(), decodeURIComponent(value.join("=").trim())]
+      }),
+  )
+
+/** Nothing secret goes to the collector either. */
+const redactingHttpClient = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.gen(function* () {
+    const { redact } = yield* Redactor
+    return HttpClient.mapRequest(yield* HttpClient.HttpClient, (request) =>
+      request.body._tag === "Uint8Array"
+        ? HttpClientRequest.bodyText(request, redact(new TextDecoder().decode(request.body.body)), "application/json")
+        : request,
+    )
+  }),
+).pipe(Layer.provide(FetchHttpClient.layer))
+
+export const layer = Layer.unwrap(
+  Effect.map(Settings, (settings) => {
+    const baseUrl = settings.OTEL_EXPORTER_OTLP_ENDPOINT
+    if (baseUrl === undefined) return Layer.empty
+    const headers = settings.OTEL_EXPORTER_OTLP_HEADERS
+    const sampler = TraceSampler.make(settings.TRACE_SAMPLE_RATE)
+    const optionsFor = (path: string) => ({
+      url: HttpClientRequest.appendUrl(HttpClientRequest.get(baseUrl), path).url,
+      // OTEL_RESOURCE_ATTRIBUTES is read where the resource is made.
+      resource: { serviceName: settings.OTEL_SERVICE_NAME, serviceVersion: version },
+      ...(headers === undefined ? {} : { headers: parseKeyValuePairs(Redacted.value(headers)) }),
+    })
+    return Layer.mergeAll(
+      Layer.effect(
+        Tracer.Tracer,
+        Effect.map(OtlpTracer.make(optionsFor("/v1/traces")), (tracer) => TraceSampler.withSampling(tracer, sampler)),
+      ),
+      Layer.succeed(TraceContext.Sampler, sampler),
+      HttpSpans.layer,
+      OtlpMetrics.layer(optionsFor("/v1/metrics")),
+      Logger.layer([OtlpLogger.make(optionsFor("/v1/logs"))], { mergeWithExisting: true }),
+    ).pipe(
+      Layer.provide(OtlpExporter.layerFlusher),
+      Layer.provide(OtlpSerialization.layerJson),
+      Layer.provide(redactingHttpClient),
+    )
+  }),
+)

@@ -1,0 +1,241 @@
+/**
+ * The one place that chooses adapters: what the settings say becomes the Layers of the ports. An adapter's libraries
+ * are loaded only where it is chosen.
+ */
+import type { EventBus } from "@armoricore/bus/EventBus"
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import type { History } from "@armoricore/history/History"
+import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
+import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import type { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Duration, Effect, type FileSystem, Layer, Path, Redacted } from "effect"
+import { createHmac } from "node:crypto"
+import { generatedSecret } from "../security/GeneratedSecret.ts"
+import { readOptionalSettingFile } from "../settings/SettingFile.ts"
+import { Settings } from "../settings/Settings.ts"
+
+type AdapterError = TransientError | ConfigurationError
+
+/**
+ * `owner` claims the embedded data folder for a running program; `worker` is one of its own other processes; `shared` is
+ * for commands, which go through a running owner where there is one.
+ */
+export type ProcessRole = "owner" | "shared" | "worker"
+
+/** The bus, the state and the history; on NATS all over one connection, embedded all over one engine. */
+export const busAndState = (
+  role: ProcessRole,
+): Layer.Layer<EventBus | KeyValue | History, AdapterError, Settings | FileSystem.FileSystem | Path.Path> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const settings = yield* Settings
+      const servers = settings.MESSAGE_BUS_URL
+      if (servers !== undefined) return yield* servers.some(isRabbit) ? rabbit(role, servers) : nats(role, servers)
+      const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/embedded/EmbeddedBus"))
+      const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/embedded/EmbeddedState"))
+      const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/embedded/EmbeddedHistory"))
+      const folder = yield* dataDirectory("engine")
+      const engine = engineLayers[role]({ folder })
+      const postgresLayer = yield* postgres
+      return Layer.merge(bus, postgresLayer ?? Layer.merge(state, history(yield* retention))).pipe(
+        Layer.provide(engine),
+      )
+    }),
+  )
+
+const engineLayers = {
+  owner: EmbeddedEngine.layerOwner,
+  shared: EmbeddedEngine.layerShared,
+  worker: EmbeddedEngine.layerClient,
+}
+
+const isRabbit = (address: string) => address.startsWith("amqp")
+
+/** What STATE_URL chooses: the state and the history in PostgreSQL, or undefined. */
+const postgres = Effect.gen(function* () {
+  const { STATE_CA, STATE_URL } = yield* Settings
+  if (STATE_URL === undefined) return undefined
+  const ca = yield* readOptionalSettingFile("STATE_CA", STATE_CA)
+  const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/postgres/PostgresState"))
+  const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/postgres/PostgresHistory"))
+  const server = { url: Redacted.make(STATE_URL), ...(ca === undefined ? {} : { ca }) }
+  return Layer.merge(state(server), history({ ...server, ...(yield* retention) }))
+})
+
+const rabbit = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyArray<string>) {
+  const { EventBus } = yield* Effect.promise(() => import("@armoricore/bus/EventBus"))
+  const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/rabbitmq/RabbitBus"))
+  const ca = yield* readOptionalSettingFile("AMQP_CA", (yield* Settings).AMQP_CA)
+  const postgresLayer = yield* postgres
+  if (postgresLayer === undefined) {
+    return yield* new ConfigurationError({
+      setting: "STATE_URL",
+      message: "STATE_URL is missing: RabbitMQ keeps no state; set a postgres:// address",
+    })
+  }
+  // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
+  const awaitConnection = Layer.effectDiscard(
+    Effect.flatMap(EventBus, ({ setup }) =>
+      Effect.timeoutOrElse(setup([]), {
+        duration: role === "shared" ? "10 seconds" : Duration.infinity,
+        orElse: () => Effect.fail(busUnavailable(servers)),
+      }),
+    ),
+  )
+  return Layer.merge(
+    awaitConnection.pipe(Layer.provideMerge(bus({ servers, ...(ca === undefined ? {} : { ca }) }))),
+    postgresLayer,
+  )
+})
+
+const busUnavailable = (servers: ReadonlyArray<string>) =>
+  new TransientError({
+    dependency: "bus",
+    code: "unavailable",
+    message: `No RabbitMQ server answers at ${servers.map((server) => new URL(server).host).join(", ")}`,
+  })
+
+const nats = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyArray<string>) {
+  const settings = yield* Settings
+  const { NatsConnection, layer: connection } = yield* Effect.promise(() => import("@armoricore/nats/NatsConnection"))
+  const { layer: bus } = yield* Effect.promise(() => import("@armoricore/bus/nats/NatsBus"))
+  const { layer: state } = yield* Effect.promise(() => import("@armoricore/state/nats/NatsState"))
+  const { layer: history } = yield* Effect.promise(() => import("@armoricore/history/nats/NatsHistory"))
+  const creds = yield* readOptionalSettingFile("NATS_CREDS", settings.NATS_CREDS)
+  const ca = yield* readOptionalSettingFile("NATS_CA", settings.NATS_CA)
+  const { NATS_EVENTS_MAX_BYTES: maxBytes, NATS_REPLICAS: replicas, NATS_SETUP: manage } = settings
+  const inbox = settings.NATS_INBOX_PREFIX === undefined ? {} : { inboxPrefix: settings.NATS_INBOX_PREFIX }
+  const connectionLayer = connection({
+    servers,
+    ...(creds === undefined ? {} : { creds: Redacted.make(creds) }),
+    ...(settings.NATS_NKEY_SEED === undefined ? {} : { nkeySeed: settings.NATS_NKEY_SEED }),
+    ...(ca === undefined ? {} : { ca }),
+    ...inbox,
+  })
+  // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
+  const awaitConnection = Layer.effectDiscard(
+    Effect.flatMap(NatsConnection, (link) =>
+      role === "shared"
+        ? Effect.timeoutOrElse(link.connected, { duration: "10 seconds", orElse: () => link.client })
+        : link.connected,
+    ),
+  )
+  const postgresLayer = yield* postgres
+  // Of the commands only `setup` sets up.
+  const historyOptions = { replicas, manage, remake: role === "shared", ...inbox, ...(yield* retention) }
+  return Layer.mergeAll(
+    bus({ maxBytes, replicas, manage, ...inbox }),
+    postgresLayer ?? Layer.merge(state({ replicas, manage, ...inbox }), history(historyOptions)),
+    awaitConnection,
+  ).pipe(Layer.provide(connectionLayer))
+})
+
+/** What the history keeps. */
+const retention = Effect.map(Settings, ({ HISTORY_MAX_AGE: maxAge, HISTORY_MAX_ITEMS: maxPerRoom }) => ({
+  maxAge,
+  maxPerRoom,
+}))
+
+/** Where objects lie, and the signatures of the URLs that this program answers itself. */
+const storage: Layer.Layer<
+  ObjectStorage | ObjectSigner,
+  ConfigurationError,
+  Settings | PublicUrl | FileSystem.FileSystem | Path.Path
+> = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const signer = ObjectSigner.layer({ key: yield* urlSigningKey })
+    const { OBJECT_STORAGE_ACCESS_KEY: accessKey, OBJECT_STORAGE_ENDPOINT: endpoint } = settings
+    const secretKey = settings.OBJECT_STORAGE_SECRET_KEY
+    if (endpoint === undefined || accessKey === undefined || secretKey === undefined) {
+      const { layer } = yield* Effect.promise(() => import("@armoricore/storage/local/LocalStorage"))
+      return layer({ folder: yield* dataDirectory("objects") }).pipe(Layer.provideMerge(signer))
+    }
+    const { layer } = yield* Effect.promise(() => import("@armoricore/storage/s3/S3Storage"))
+    return Layer.merge(layer({ endpoint, region: settings.OBJECT_STORAGE_REGION, accessKey, secretKey }), signer)
+  }),
+)
+
+/** Where players find what was made: at the CDN, or through this program. */
+const playback: Layer.Layer<
+  PlaybackUrls,
+  ConfigurationError,
+  Settings | PublicUrl | FileSystem.FileSystem | Path.Path
+> = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    if (settings.CDN_BASE_URL === undefined) {
+      const { layerProxy } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
+      return layerProxy({ key: yield* urlSigningKey })
+    }
+    const { layerCdn } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackCdn"))
+    return layerCdn({
+      baseUrl: settings.CDN_BASE_URL,
+      ...(settings.AKAMAI_EDGEAUTH_KEY === undefined
+        ? {}
+        : {
+            edgeAuth: {
+              key: settings.AKAMAI_EDGEAUTH_KEY,
+              expiresIn: settings.AKAMAI_EDGEAUTH_TTL,
+              name: settings.AKAMAI_EDGEAUTH_NAME,
+            },
+          }),
+    })
+  }),
+)
+
+/** The state alone, where it needs no bus; for `doctor`, which blames each for itself. */
+export const state = Layer.unwrap(Effect.map(postgres, (kept) => kept ?? busAndState("shared")))
+
+/** Where objects lie, alone. */
+export const objectStorage = Layer.provide(storage, PublicUrl.layer)
+
+/** Every port. `PublicUrl` is known once the listener is. */
+export const layer = (role: ProcessRole) =>
+  Layer.mergeAll(busAndState(role), storage, playback, role === "owner" ? urlSecretWarning : Layer.empty).pipe(
+    Layer.provideMerge(PublicUrl.layer),
+  )
+
+/** Routes that answer the URLs signed above; they belong to whoever listens. */
+export const routes = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const LocalObjects = yield* Effect.promise(() => import("@armoricore/storage/local/SignedUrlRoutes"))
+    const PlaybackProxy = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
+    const play = PlaybackProxy.routes({ key: yield* urlSigningKey })
+    return settings.OBJECT_STORAGE_ENDPOINT === undefined ? Layer.merge(play, LocalObjects.routes()) : play
+  }),
+)
+
+/** What media signs, realtime must honour; with a folder each they have nothing in common. */
+const urlSecretWarning = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { CDN_BASE_URL, JWT_SECRET, MESSAGE_BUS_URL, URL_SECRET } = yield* Settings
+    if (MESSAGE_BUS_URL === undefined || CDN_BASE_URL !== undefined || (URL_SECRET ?? JWT_SECRET) !== undefined) return
+    yield* Effect.logWarning(
+      "URL_SECRET is not set: playback URLs are signed with a key of this data folder, and a process with another folder refuses them; set the same URL_SECRET in media, ai and realtime",
+    )
+  }),
+)
+
+/**
+ * The key of signed URLs. Processes that share URL_SECRET or JWT_SECRET share it too, so that a URL which one of them
+ * signed is honoured by the others.
+ */
+const urlSigningKey = Effect.gen(function* () {
+  const { JWT_SECRET, URL_SECRET } = yield* Settings
+  if (URL_SECRET !== undefined) return URL_SECRET
+  return JWT_SECRET === undefined
+    ? yield* generatedSecret("storage-urls", "a key for signed URLs")
+    : Redacted.make(
+        createHmac("sha256", Redacted.value(JWT_SECRET)).update("armoricore signed urls").digest("base64url"),
+      )
+})
+
+const dataDirectory = Effect.fnUntraced(function* (name: string) {
+  const { join, resolve } = yield* Path.Path
+  return resolve(join((yield* Settings).ARMORICORE_DATA_DIR, name))
+})

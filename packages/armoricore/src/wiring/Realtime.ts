@@ -1,0 +1,41 @@
+/** The realtime service as the settings want it. */
+import * as Realtime from "@armoricore/realtime/Realtime"
+import { Duration, Effect, Layer } from "effect"
+import { Settings } from "../settings/Settings.ts"
+import { ClusterWorker } from "../workers/ClusterWorker.ts"
+
+/** `isShared`: other processes have sockets too. */
+export const realtimeOptions = (settings: Settings["Service"], isShared: boolean): Realtime.RealtimeOptions => {
+  const { ALLOWED_ORIGINS: origins, COMMENT_MIN_INTERVAL, TRUSTED_PROXIES: trustedProxies } = settings
+  return {
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
+    allowedOrigins: origins === undefined ? "same" : origins.includes("*") ? "any" : origins,
+    mediaTopicPolicy: settings.MEDIA_TOPIC_POLICY,
+    ...(isShared ? { cluster: {} } : {}),
+    commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_MIN_INTERVAL)), burst: 1 },
+    presence: { maxListed: settings.REALTIME_PRESENCE_LIST_LIMIT },
+    limits: {
+      maxSocketsPerUser: settings.REALTIME_MAX_USER_SOCKETS,
+      maxSocketsPerAddress: settings.REALTIME_MAX_ADDRESS_SOCKETS,
+      maxTopics: settings.REALTIME_MAX_SOCKET_TOPICS,
+      userMessages: settings.REALTIME_USER_MESSAGE_RATE,
+      userJoins: settings.REALTIME_USER_JOIN_RATE,
+      addressJoins: settings.REALTIME_ADDRESS_JOIN_RATE,
+      maxMessageBytes: settings.REALTIME_MAX_MESSAGE_LENGTH,
+      maxFrameBytes: settings.REALTIME_MAX_FRAME_BYTES,
+      maxQueuedBytes: settings.REALTIME_MAX_QUEUE_BYTES,
+      idleTimeout: settings.REALTIME_IDLE_TIMEOUT,
+      pollWindow: settings.REALTIME_LONGPOLL_TIMEOUT,
+      drainDuration: settings.REALTIME_DRAIN_TIMEOUT,
+    },
+  }
+}
+
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    // Whoever shares a bus may have been started twice; the embedded one is shared with workers alone.
+    const isShared = settings.MESSAGE_BUS_URL !== undefined || (yield* ClusterWorker) !== undefined
+    return Realtime.layer(realtimeOptions(settings, isShared))
+  }),
+)

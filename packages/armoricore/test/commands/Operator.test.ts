@@ -1,0 +1,63 @@
+/** `armoricore operator` and `dead-letters --url` against a running program, over its API alone. */
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { until } from "../support/ApiClient.ts"
+import * as ProgramFixture from "../support/ProgramFixture.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+
+const letter = {
+  event_type: "notification.requested",
+  event_id: crypto.randomUUID(),
+  timestamp: new Date().toISOString(),
+  source: "shop",
+  payload: { user_id: "ada", notification_type: "email", title: "t", body: "b", data: { email: "ada@example.com" } },
+}
+
+it.live(
+  "armoricore operator and dead-letters --url work on a running installation",
+  () =>
+    Effect.gen(function* () {
+      const data = yield* ProgramProcess.temporaryDirectory
+      const env = { ARMORICORE_DATA_DIR: data, JWT_SECRET: "a secret of this test, long enough for it" }
+      const { url } = yield* ProgramFixture.start(env)
+      // Elsewhere there is no data folder to share: the address and the secret are all.
+      const away = { JWT_SECRET: env.JWT_SECRET, ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory }
+      const run = (...args: ReadonlyArray<string>) => ProgramProcess.run([...args, "--url", url], away)
+
+      const overview = yield* run("operator", "overview")
+      assert.include(overview.stdout, "media,notify,ai,realtime", overview.stderr)
+      const file = join(data, "event.json")
+      writeFileSync(file, JSON.stringify(letter))
+      yield* ProgramProcess.run(["publish", file], { ...env, EVENT_SOURCES: '{"shop":["notification.requested"]}' })
+      const letters = Effect.map(run("dead-letters", "list"), ({ stdout }) => stdout)
+      const [id = ""] = (yield* until(letters, (text) => text.includes("unauthorized"))).split("\t")
+      writeFileSync(file, JSON.stringify({ ...letter, source: "php-backend" }))
+      assert.include((yield* run("dead-letters", "replay", id, "--body", file)).stdout, `replayed ${id}`)
+
+      assert.strictEqual((yield* run("operator", "pause", "route:inbox", "--reason", "trying")).code, 0)
+      assert.include((yield* run("operator", "circuits")).stdout, "route:inbox\tpaused")
+      assert.strictEqual((yield* run("operator", "resume", "route:inbox")).code, 0)
+      assert.strictEqual((yield* run("operator", "log-level", "debug")).code, 0)
+      const cancel = yield* run("operator", "cancel", "nothing")
+      assert.deepStrictEqual([cancel.code, cancel.stdout], [1, ""])
+      assert.include(cancel.stderr, "media nothing does not exist")
+      const audit = (yield* run("operator", "audit")).stdout
+      for (const act of ["ReplayDeadLetter", "PauseCircuit", "ResumeCircuit", "SetLogLevel"]) assert.include(audit, act)
+
+      // A wrong name, and an address where nobody is, were told as "Schema validation failed" and "HttpError".
+      const misnamed = yield* run("operator", "pause", "fcm")
+      assert.deepStrictEqual([misnamed.code, misnamed.stdout], [1, ""])
+      assert.include(misnamed.stderr, "the name of a circuit as it is listed")
+      const nobody = yield* ProgramProcess.run(["operator", "overview", "--url", "http://127.0.0.1:1"], away)
+      assert.strictEqual(nobody.code, 1)
+      assert.include(nobody.stderr, "answers at http://127.0.0.1:1: name a process that runs realtime with --url")
+
+      const plain = yield* ProgramFixture.tokenFor(env, "--user", "eve")
+      const refused = yield* run("operator", "overview", "--token", plain)
+      assert.strictEqual(refused.code, 1)
+      assert.include(refused.stderr, "lacks the role operator")
+    }).pipe(Effect.scoped),
+  120_000,
+)

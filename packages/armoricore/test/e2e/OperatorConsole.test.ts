@@ -1,0 +1,278 @@
+/** The operators' console in a real browser, against a running program with something to see and something to mend. */
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Page } from "playwright-core"
+import * as UploadClient from "@armoricore/demo/UploadClient"
+import { until, request } from "../support/ApiClient.ts"
+import * as Browser from "../support/Browser.ts"
+import * as TestClip from "../support/TestClip.ts"
+import * as ChatClient from "../support/ChatClient.ts"
+import * as ProgramFixture from "../support/ProgramFixture.ts"
+import * as StalledFfmpeg from "../support/StalledFfmpeg.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+import { NodeServices } from "@effect/platform-node"
+
+const browser = Programs.requireProgram("chromium")
+const ffmpeg = Programs.requireProgram("ffmpeg")
+const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8")
+/** A folder for pictures, for those who want to look at them. */
+const pictures = process.env["ARMORICORE_CONSOLE_PICTURES"]
+
+const views = ["overview", "jobs", "dead-letters", "rooms", "providers", "moderation", "audit"] as const
+
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+const notification = {
+  event_type: "notification.requested",
+  event_id: crypto.randomUUID(),
+  timestamp: new Date().toISOString(),
+  source: "shop",
+  traceparent,
+  payload: {
+    user_id: "ada",
+    notification_type: "email",
+    title: "Your film is ready",
+    body: "Come and see",
+    data: { email: "ada@example.com" },
+  },
+}
+
+const look = async (page: Page, name: string): Promise<void> => {
+  if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+}
+
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: ReadonlyArray<{ readonly html: string }>
+}
+
+/** What axe finds serious or worse. */
+const faultsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(axe)
+  const found = await page.evaluate<ReadonlyArray<Violation>>("axe.run().then(({ violations }) => violations)")
+  return found
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
+}
+
+/** Waits until an expression is true. The page's policy forbids the evaluation that Playwright itself would wait with. */
+const holds = async (page: Page, expression: string): Promise<void> => {
+  for (let tries = 0; !(await page.evaluate<boolean>(expression)); tries++) {
+    if (tries > 600) throw new Error(`this does not come true: ${expression}`)
+    await page.waitForTimeout(50)
+  }
+}
+
+const show = async (page: Page, view: string) => {
+  await page.goto(`${page.url().split("#")[0]}#${view}`)
+  await page.waitForSelector(`nav a[href="#${view}"][aria-current]`)
+  await holds(page, "document.querySelector('#view .loading') === null")
+}
+
+describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Chromium", () => {
+  it.live(
+    "shows every view, mends and replays a dead letter, cancels a job, kicks a user; axe finds nothing serious",
+    () =>
+      Effect.gen(function* () {
+        const data = yield* ProgramProcess.temporaryDirectory
+        const held = StalledFfmpeg.make(yield* ProgramProcess.temporaryDirectory, ffmpeg.path)
+        const env = {
+          ARMORICORE_DATA_DIR: data,
+          JWT_SECRET: "a secret of this test, long enough for it",
+          FFMPEG_PATH: held.script,
+          MODERATION_REVIEW_WORDS: "kraken",
+        }
+        const { url } = yield* ProgramFixture.start(env)
+        const operator = yield* ProgramFixture.tokenFor(env, "--user", "ida", "--role", "operator")
+        const ada = yield* ProgramFixture.tokenFor(env, "--user", "ada")
+
+        // A film that is done, one that hangs in its encoding.
+        const clip = yield* TestClip.make(ffmpeg.path, 2)
+        const upload = Effect.gen(function* () {
+          const grant = yield* UploadClient.requestUpload(url, ada, clip)
+          yield* UploadClient.uploadFile(grant, clip)
+          yield* ProgramFixture.publishUploaded(env, url, grant)
+          return grant.media_id
+        }).pipe(Effect.provide(NodeServices.layer))
+        const statusOf = (mediaId: string) =>
+          Effect.map(
+            request(`${url}/v1/media/${mediaId}`, { headers: { authorization: `Bearer ${operator}` } }),
+            ({ json }) => (typeof json === "object" && json !== null ? Reflect.get(json, "status") : undefined),
+          )
+        const done = yield* upload
+        yield* until(statusOf(done), (status) => status === "ready")
+        held.stall()
+        const stuck = yield* upload
+        yield* until(statusOf(stuck), (status) => status === "processing")
+
+        // A letter: this publisher's own rules accept what the running program does not.
+        const file = join(data, "event.json")
+        writeFileSync(file, JSON.stringify(notification))
+        const sent = yield* ProgramProcess.run(["publish", file], {
+          ...env,
+          EVENT_SOURCES: '{"shop":["notification.requested"]}',
+        })
+        assert.strictEqual(sent.code, 0, sent.stderr)
+
+        const guests = yield* Effect.forEach(["ada", "bob", "cem"], (user) =>
+          Effect.flatMap(ProgramFixture.tokenFor(env, "--user", user), (token) =>
+            ChatClient.join(url, token, "chat:room:harbour"),
+          ),
+        )
+        const [adaThere, bobThere] = guests
+        if (adaThere === undefined || bobThere === undefined) return assert.fail("nobody came")
+        yield* adaThere.send("good morning")
+        yield* bobThere.send("release the kraken")
+
+        const faults: Array<string> = []
+        const open = Effect.fnUntraced(function* (options: Omit<Browser.BrowserOptions, "executablePath">) {
+          const context = yield* Browser.open({ executablePath: browser.path, ...options })
+          return yield* Effect.promise(async () => {
+            const page = await context.newPage()
+            page.on("pageerror", (error) => faults.push(String(error)))
+            page.on("console", (message) => {
+              if (message.type() === "error") faults.push(message.text())
+            })
+            await page.goto(`${url}/console#token=${operator}`)
+            await page.waitForSelector(".tile")
+            return page
+          })
+        })
+        const light = yield* open({ width: 1360, height: 900 })
+        const dark = yield* open({ width: 1360, height: 900, colorScheme: "dark" })
+        const phone = yield* open({ width: 390, height: 844, colorScheme: "dark" })
+
+        yield* Effect.promise(async () => {
+          assert.strictEqual(new URL(light.url()).hash, "#overview")
+          await holds(light, "document.querySelectorAll('.chart .line').length >= 6")
+          await holds(light, "/1 dead letter waits/.test(document.querySelector('.attention').innerText)")
+          for (const view of views) {
+            await show(light, view)
+            if (view === "audit") continue
+            await light.waitForSelector(".empty, .list, .tiles, .providers")
+            assert.deepStrictEqual(await faultsOf(light), [], view)
+          }
+          await show(light, "jobs")
+          await holds(light, "document.querySelector('.picture img')?.naturalWidth > 0")
+        })
+        // Charts have something to draw after a while.
+        if (pictures !== undefined) {
+          // Slowly, and by turns: it is no flood.
+          yield* Effect.forEach(Array.from({ length: 60 }), (_, at) =>
+            Effect.delay(guests[at % guests.length]?.send(`the tide turns ${at}`) ?? Effect.void, 350),
+          )
+          yield* Effect.promise(async () => {
+            for (const [name, page] of [
+              ["light", light],
+              ["dark", dark],
+              ["phone", phone],
+            ] as const) {
+              for (const view of views) {
+                await show(page, view)
+                if (view === "dead-letters") await page.click(".letter")
+                if (view === "rooms") await page.click(".room")
+                await page.waitForTimeout(600)
+                await look(page, `${name}-${view}`)
+              }
+            }
+          })
+        }
+
+        // By keyboard alone: the letter is opened, mended and replayed.
+        yield* Effect.promise(async () => {
+          await light.keyboard.press("3")
+          await light.waitForSelector(".letter")
+          await light.keyboard.press("j")
+          await light.keyboard.press("Enter")
+          await light.waitForSelector("#letter-body")
+          assert.deepStrictEqual(await faultsOf(light), [], "a letter")
+          assert.include(await light.textContent("#letter"), "may not publish")
+          const body = await light.inputValue("#letter-body")
+          await light.fill("#letter-body", body.replace("}", ""))
+          await light.click("text=Replay with changes")
+          await light.waitForSelector("#letter-fault")
+          await light.fill("#letter-body", body.replace('"shop"', '"php-backend"'))
+          await light.click("text=Replay with changes")
+          await light.waitForSelector(".empty")
+        })
+        const delivered = request(`${url}/v1/notifications/${notification.event_id}`, {
+          headers: { authorization: `Bearer ${operator}` },
+        })
+        yield* until(delivered, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
+
+        yield* Effect.promise(async () => {
+          await show(light, "jobs")
+          const job = light.locator(".job", { hasText: stuck })
+          await job.locator("text=Cancel").click()
+          assert.deepStrictEqual(await faultsOf(light), [], "a dialog")
+          await light.click("dialog >> text=Cancel the job")
+          await job.locator(".pill.bad", { hasText: "cancelled" }).waitFor()
+        })
+        held.resume()
+        yield* until(statusOf(stuck), (status) => status === "failed")
+
+        yield* Effect.promise(async () => {
+          await show(light, "rooms")
+          const bob = light.locator(".socket", { hasText: "bob" })
+          const kick = await bob.locator("button", { hasText: /^Kick$/ }).elementHandle()
+          await light.click(".room")
+          await bob.locator("text=Kick from room").waitFor()
+          assert.strictEqual(await kick?.textContent(), "Kick", "a button turned into another under the pointer")
+          await kick?.click()
+          await light.fill("#dialog-reason", "no krakens")
+          await light.keyboard.press("Enter")
+          await light.waitForSelector("text=/bob was kicked$/")
+        })
+        yield* until(
+          Effect.sync(() => bobThere.closeCodes),
+          (codes) => codes.includes(4002),
+        )
+
+        yield* Effect.promise(async () => {
+          await show(light, "moderation")
+          await light.locator(".review", { hasText: "release the kraken" }).locator("text=Remove").click()
+          await light.waitForSelector("text=is removed")
+          await show(light, "audit")
+          for (const act of ["Replay dead letter", "Cancel job", "Kick", "Remove review"]) {
+            await light.locator(".entry", { hasText: act }).first().waitFor()
+          }
+          assert.deepStrictEqual(await faultsOf(light), [], "audit")
+          assert.deepStrictEqual(await faultsOf(dark), [], "dark")
+          await show(phone, "overview")
+          assert.deepStrictEqual(await faultsOf(phone), [], "phone")
+          await show(phone, "moderation")
+          await holds(phone, "document.querySelector('nav a[aria-current]').getBoundingClientRect().right <= 390")
+          await show(phone, "overview")
+          const wide = await phone.evaluate<number>("document.documentElement.scrollWidth")
+          assert.isAtMost(wide, 390)
+        })
+        assert.deepStrictEqual(faults, [])
+      }).pipe(Effect.scoped),
+    180_000,
+  )
+
+  it.live("a token without the role is told what it lacks", () =>
+    Effect.gen(function* () {
+      const env = {
+        ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
+        JWT_SECRET: "a secret of this test, long enough for it",
+      }
+      const { url } = yield* ProgramFixture.start(env)
+      const token = yield* ProgramFixture.tokenFor(env, "--user", "eve")
+      const context = yield* Browser.open({ executablePath: browser.path })
+      yield* Effect.promise(async () => {
+        const page = await context.newPage()
+        await page.goto(`${url}/console`)
+        await page.fill("#token", token)
+        await page.keyboard.press("Enter")
+        await page.waitForSelector("#token-refusal")
+        assert.include(await page.textContent("#token-refusal"), "lacks the role operator")
+        assert.deepStrictEqual(await faultsOf(page), [])
+      })
+    }).pipe(Effect.scoped),
+  )
+})

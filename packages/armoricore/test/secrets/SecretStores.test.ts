@@ -1,0 +1,230 @@
+import * as TestCertificate from "@armoricore/testing/fakes/TestCertificate"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Redacted } from "effect"
+import { renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { connect } from "node:tls"
+import { Settings } from "../../src/settings/Settings.ts"
+import { until } from "../support/ApiClient.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+import * as Renewed from "../support/RenewedCertificate.ts"
+import * as FakeSecretStores from "../support/FakeSecretStores.ts"
+
+const read = (env: Record<string, string>) =>
+  Settings.pipe(
+    Effect.provide(Settings.layer),
+    Effect.provide(NodeServices.layer),
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord(env))),
+  )
+
+const secretText = (settings: Settings["Service"]) =>
+  settings.JWT_SECRET === undefined ? undefined : Redacted.value(settings.JWT_SECRET)
+
+const fields = { JWT_SECRET: "from-the-store-0123456789", RETRY_MAX_ATTEMPTS: 9 }
+
+describe("settings in Vault", () => {
+  for (const [version, path] of [
+    ["version 2", "secret/data/armoricore"],
+    ["version 1", "kv/armoricore"],
+  ] as const) {
+    it.live(`a secret of the engine's ${version}, read with a token`, () =>
+      Effect.gen(function* () {
+        const vault = yield* FakeSecretStores.vault()
+        yield* vault.write(fields)
+        const settings = yield* read({ VAULT_ADDR: vault.address, VAULT_SECRET: path, VAULT_TOKEN: "good-token" })
+        assert.strictEqual(secretText(settings), fields.JWT_SECRET)
+        assert.strictEqual(settings.RETRY_MAX_ATTEMPTS, 9)
+      }),
+    )
+  }
+
+  it.live("the environment goes before the store", () =>
+    Effect.gen(function* () {
+      const vault = yield* FakeSecretStores.vault()
+      yield* vault.write(fields)
+      const settings = yield* read({
+        VAULT_ADDR: vault.address,
+        VAULT_SECRET: "secret/data/armoricore",
+        VAULT_TOKEN: "good-token",
+        RETRY_MAX_ATTEMPTS: "3",
+      })
+      assert.strictEqual(settings.RETRY_MAX_ATTEMPTS, 3)
+      assert.strictEqual(secretText(settings), fields.JWT_SECRET)
+    }),
+  )
+
+  it.live("a pod logs in with its service account", () =>
+    Effect.gen(function* () {
+      const vault = yield* FakeSecretStores.vault()
+      yield* vault.write(fields)
+      const jwt = join(yield* ProgramProcess.temporaryDirectory, "token")
+      writeFileSync(jwt, "pod-jwt\n")
+      const place = { VAULT_ADDR: vault.address, VAULT_SECRET: "secret/data/armoricore", VAULT_JWT_PATH: jwt }
+      assert.strictEqual(secretText(yield* read({ ...place, VAULT_ROLE: "armoricore" })), fields.JWT_SECRET)
+      const refused = yield* Effect.flip(read({ ...place, VAULT_ROLE: "other" }))
+      assert.match(refused.message, /^Vault refuses the role other to this pod's service account; bind/)
+    }),
+  )
+
+  it.live("a sealed Vault is waited for", () =>
+    Effect.gen(function* () {
+      const vault = yield* FakeSecretStores.vault({ busy: 2 })
+      yield* vault.write(fields)
+      const settings = yield* read({
+        VAULT_ADDR: vault.address,
+        VAULT_SECRET: "secret/data/armoricore",
+        VAULT_TOKEN: "good-token",
+      })
+      assert.strictEqual(secretText(settings), fields.JWT_SECRET)
+    }),
+  )
+
+  for (const [fault, env, message] of [
+    ["a token that may not read it", { VAULT_TOKEN: "bad-token" }, /^Vault refuses to show secret\/data\/armoricore/],
+    [
+      "a path that is not there",
+      { VAULT_SECRET: "secret/armoricore" },
+      /^VAULT_SECRET names secret\/armoricore, which/,
+    ],
+    ["neither token nor role", { VAULT_TOKEN: undefined }, /^VAULT_TOKEN or VAULT_ROLE must be set/],
+    ["both token and role", { VAULT_ROLE: "armoricore" }, /^VAULT_TOKEN or VAULT_ROLE must be set/],
+    ["no path", { VAULT_SECRET: undefined }, /^VAULT_SECRET is missing: Vault is half set/],
+    ["AWS beside it", { AWS_SECRET_ID: "prod/armoricore" }, /^AWS_SECRET_ID and VAULT_ADDR are both set/],
+  ] as const) {
+    it.live(`${fault} is told at the start`, () =>
+      Effect.gen(function* () {
+        const vault = yield* FakeSecretStores.vault()
+        const all: Readonly<Record<string, string | undefined>> = {
+          VAULT_ADDR: vault.address,
+          VAULT_SECRET: "secret/data/armoricore",
+          VAULT_TOKEN: "good-token",
+          ...env,
+        }
+        const set = Object.entries(all).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]))
+        assert.match((yield* Effect.flip(read(Object.fromEntries(set)))).message, message)
+      }),
+    )
+  }
+})
+
+describe("settings in AWS Secrets Manager", () => {
+  const keys = { AWS_ACCESS_KEY_ID: "fake-id", AWS_SECRET_ACCESS_KEY: "fake-secret" }
+  const said = (text: string, env: Record<string, string> = {}) =>
+    Effect.gen(function* () {
+      const endpoint = yield* FakeSecretStores.secretsManager(text)
+      return yield* ProgramProcess.run(["check-config"], {
+        AWS_SECRET_ID: "prod/armoricore",
+        AWS_REGION: "eu-west-1",
+        AWS_SECRETS_ENDPOINT: endpoint,
+        ...keys,
+        ...env,
+      })
+    })
+
+  it.live("a secret's fields count as settings, and are not printed", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* said(JSON.stringify(fields))
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "RETRY_MAX_ATTEMPTS=9")
+      assert.include(stdout, "JWT_SECRET=<redacted>")
+      assert.notInclude(stdout, fields.JWT_SECRET)
+    }),
+  )
+
+  for (const [fault, text, env, message] of [
+    ["a secret that is not there", "{}", { AWS_SECRET_ID: "other" }, /secret other is not there; check AWS_SECRET_ID/],
+    ["keys that do not sign", "{}", { AWS_SECRET_ACCESS_KEY: "wrong" }, /credentials do not sign rightly/],
+    ["a secret that is no object", "just-a-password", {}, /is no JSON object of names and values/],
+  ] as const) {
+    it.live(`${fault} is told at the start`, () =>
+      Effect.gen(function* () {
+        const { code, stderr } = yield* said(text, env)
+        assert.strictEqual(code, 1)
+        assert.match(stderr, message)
+      }),
+    )
+  }
+})
+
+describe("rotation", () => {
+  const commonName = (port: number) =>
+    Effect.callback<string, Error>((resume) => {
+      const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+        resume(Effect.succeed(String(socket.getPeerCertificate().subject.CN)))
+        socket.destroy()
+      })
+      socket.on("error", (error) => resume(Effect.fail(error)))
+    })
+
+  it.live("a certificate that is replaced is taken over without a restart, also when its key comes later", () =>
+    Effect.gen(function* () {
+      const folder = yield* ProgramProcess.temporaryDirectory
+      const [cert, key] = [join(folder, "tls.crt"), join(folder, "tls.key")]
+      writeFileSync(cert, TestCertificate.certificate)
+      writeFileSync(key, TestCertificate.privateKey)
+      const program = yield* ProgramProcess.launch(["start"], {
+        ARMORICORE_DATA_DIR: join(folder, "data"),
+        PORT: "0",
+        TLS_CERT: cert,
+        TLS_KEY: key,
+        SETTINGS_REFRESH_INTERVAL: "100 ms",
+      })
+      const [, port = ""] = yield* program.waitForOutput(/\(port ([0-9]+)\)/)
+      assert.strictEqual(yield* commonName(Number(port)), "localhost")
+      writeFileSync(join(folder, "new"), Renewed.certificate)
+      renameSync(join(folder, "new"), cert)
+      yield* program.waitForOutput(
+        /the TLS certificate stays as it is: TLS_CERT and TLS_KEY are no certificate and key/,
+      )
+      assert.strictEqual(yield* commonName(Number(port)), "localhost")
+      writeFileSync(key, Renewed.privateKey)
+      yield* program.waitForOutput(/the TLS certificate was replaced/)
+      assert.strictEqual(yield* commonName(Number(port)), "renewed")
+    }),
+  )
+
+  it.live("a secret that changes in the store ends the program in order where SETTINGS_ON_CHANGE says so", () =>
+    Effect.gen(function* () {
+      const vault = yield* FakeSecretStores.vault()
+      yield* vault.write(fields)
+      const program = yield* ProgramProcess.launch(["start"], {
+        ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
+        PORT: "0",
+        VAULT_ADDR: vault.address,
+        VAULT_SECRET: "secret/data/armoricore",
+        VAULT_TOKEN: "good-token",
+        SETTINGS_REFRESH_INTERVAL: "100 ms",
+        SETTINGS_ON_CHANGE: "drain",
+      })
+      yield* program.waitForOutput(/armoricore listens on/)
+      yield* vault.write({ ...fields, JWT_SECRET: "another-secret-0123456789" })
+      const { code, stderr, stdout } = yield* program.exited
+      assert.strictEqual(code, 0)
+      assert.include(stdout + stderr, "JWT_SECRET changed: ending in order")
+      assert.notInclude(stdout + stderr, "another-secret")
+    }),
+  )
+
+  it.live("a mounted file that changes is told by its setting's name, and the program goes on", () =>
+    Effect.gen(function* () {
+      const folder = yield* ProgramProcess.temporaryDirectory
+      const file = join(folder, "jwt")
+      writeFileSync(file, "first-secret-0123456789")
+      const program = yield* ProgramProcess.launch(["start"], {
+        ARMORICORE_DATA_DIR: join(folder, "data"),
+        PORT: "0",
+        JWT_SECRET_FILE: file,
+        SETTINGS_REFRESH_INTERVAL: "100 ms",
+      })
+      const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (\S+)/)
+      writeFileSync(file, "second-secret-0123456789")
+      yield* program.waitForOutput(/JWT_SECRET changed; it holds from the next start/)
+      const ready = yield* until(
+        Effect.tryPromise(() => fetch(`${url}/readyz`)),
+        ({ status }) => status === 200,
+      )
+      assert.strictEqual(ready.status, 200)
+    }),
+  )
+})

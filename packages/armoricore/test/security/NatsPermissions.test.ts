@@ -1,0 +1,206 @@
+/**
+ * The whole program as it runs in production: `armoricore setup` as one NATS user, then each service as its own user with
+ * the rights of deploy/nats.conf alone. Everything it does must be allowed there; the server names what is not.
+ */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as NatsBus from "@armoricore/bus/nats/NatsBus"
+import { OperatorClient } from "@armoricore/operator"
+import { channel } from "@armoricore/realtime/client"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
+import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Logger, Redacted } from "effect"
+import { fileURLToPath } from "node:url"
+import { Socket } from "phoenix"
+import * as UploadClient from "@armoricore/demo/UploadClient"
+import { watchMedia } from "@armoricore/demo/MediaWatcher"
+import { serviceNames } from "../../src/app/Services.ts"
+import { request, until } from "../support/ApiClient.ts"
+import * as TestClip from "../support/TestClip.ts"
+import { type Env, publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+
+const ffmpeg = Programs.requireProgram("ffmpeg")
+const nats = Programs.requireProgram("nats-server")
+const conf = fileURLToPath(new URL("../../../../deploy/nats.conf", import.meta.url))
+const users = ["setup", "publisher", ...serviceNames] as const
+const secretOf = (user: string) => `${user}-secret`
+
+/** The backend behind WEBHOOK_URL: which types it was told. */
+const backend = Effect.gen(function* () {
+  const told = new Set<string>()
+  const url = yield* FakeHttpServer.listenHttp(({ headers }) => {
+    told.add(String(headers["armoricore-event-type"]))
+    return { status: 200 }
+  })
+  return { url, told }
+})
+
+const send = Effect.fnUntraced(function* (env: Env, url: string, type: string, payload: object) {
+  const answer = yield* request(`${url}/v1/events`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${yield* tokenFor(env, "--user", "php", "--role", "publisher")}` },
+    body: JSON.stringify({
+      event_type: type,
+      event_id: crypto.randomUUID(),
+      timestamp: new Date().toISOString(),
+      source: "php-backend",
+      payload,
+    }),
+  })
+  assert.strictEqual(answer.status, 202, JSON.stringify(answer.json))
+})
+
+describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS user", () => {
+  it.live(
+    "does all its work, and asks for nothing that deploy/nats.conf forbids",
+    () =>
+      Effect.gen(function* () {
+        const passwords = users.map((user) => [`ARMORICORE_${user.toUpperCase()}_PASSWORD`, secretOf(user)])
+        const server = yield* NatsServer.make(["-c", conf], Object.fromEntries(passwords))
+        const { told, url: webhook } = yield* backend
+        const as = (user: string) => server.url.replace("nats://", `nats://${user}:${secretOf(user)}@`)
+        const common = {
+          ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
+          JWT_SECRET: "a secret that all processes share, for this test",
+          MODERATION_WORDS: "badword",
+          WEBHOOK_URL: webhook,
+          WEBHOOK_SECRET: "shared",
+          LOG_FORMAT: "json",
+        }
+        const envOf = (user: string) => ({
+          ...common,
+          MESSAGE_BUS_URL: as(user),
+          ...(user === "setup" ? {} : { NATS_SETUP: "verify", NATS_INBOX_PREFIX: `_INBOX_${user}` }),
+        })
+
+        // Before anything is there, a service says what to do and ends.
+        const early = yield* ProgramProcess.run(["start", "--services", "media"], { ...envOf("media"), PORT: "0" })
+        assert.strictEqual(early.code, 1)
+        assert.include(early.stderr, "armoricore setup")
+        const prepared = yield* ProgramProcess.run(["setup"], envOf("setup"))
+        assert.strictEqual(prepared.code, 0, prepared.stderr)
+
+        const processes = yield* Effect.forEach(
+          serviceNames,
+          (name) => Effect.map(start(envOf(name), "--services", name), (running) => [name, running] as const),
+          { concurrency: "unbounded" },
+        )
+        const running = new Map(processes)
+        const url = running.get("realtime")?.url ?? ""
+        for (const [, one] of processes) yield* until(request(`${one.url}/readyz`), ({ status }) => status === 200)
+
+        // media
+        const env = envOf("realtime")
+        const token = yield* tokenFor(env, "--user", "u1")
+        const clip = yield* TestClip.make(ffmpeg.path, 2)
+        const grant = yield* UploadClient.requestUpload(url, token, clip)
+        yield* UploadClient.uploadFile(grant, clip)
+        const ready = yield* watchMedia(url, token, grant.media_id, () => {})
+        yield* publishUploaded(env, url, grant)
+        assert.strictEqual((yield* ready).media_id, grant.media_id)
+        const bearer = { headers: { authorization: `Bearer ${token}` } }
+        yield* request(`${url}/v1/media/${grant.media_id}`, { ...bearer, method: "DELETE" })
+
+        // notify, ai: their results come back to the backend
+        yield* send(env, url, "notification.requested", {
+          user_id: "u1",
+          notification_type: "email",
+          title: "t",
+          body: "b",
+          recipients: [{ email: "u1@example.com" }],
+        })
+        yield* send(env, url, "transcription.requested", {
+          media_id: "m2",
+          user_id: "u1",
+          source_file_path: "s3://media/none.mp4",
+        })
+
+        // realtime and ai: a message is kept, judged and removed
+        const socket = yield* Effect.acquireRelease(
+          Effect.sync(() => {
+            const made = new Socket(`${url.replace(/^http/, "ws")}/socket`, { params: { token }, transport: WebSocket })
+            made.connect()
+            return made
+          }),
+          (made) => Effect.sync(() => made.disconnect()),
+        )
+        const removed: Array<string> = []
+        const room = channel(socket, "chat:room:x", {})
+        room.on("message_removed", ({ id }) => removed.push(id))
+        yield* Effect.promise(() => room.join())
+        const said = yield* Effect.promise(() => room.push("new_message", { content: "such a badword" }))
+        yield* until(
+          Effect.sync(() => removed),
+          (ids) => ids.includes(said.id),
+        )
+
+        // What nobody may publish over HTTP comes over the bus all the same: letters of media and of the guard.
+        yield* Effect.gen(function* () {
+          const bus = yield* EventBus
+          for (const type of ["media.uploaded", "no.such"]) {
+            yield* bus.publish({ address: event(type), id: `broken ${type}`, body: new TextEncoder().encode("{") })
+          }
+          yield* bus.deadLetters
+            .list({ limit: 10 })
+            .pipe(Effect.repeat({ until: ({ length }) => length === 2 }), Effect.timeout("30 seconds"))
+        }).pipe(
+          Effect.provide(
+            NatsBus.layerWithConnection({
+              servers: [server.url],
+              user: "setup",
+              password: Redacted.make(secretOf("setup")),
+              manage: "verify",
+            }),
+          ),
+          Effect.provide(Logger.layer([])),
+        )
+        yield* until(
+          Effect.sync(() => [...told]),
+          (types) =>
+            ["media.ready", "notification.sent", "transcription.failed", "moderation.flagged"].every((type) =>
+              types.includes(type),
+            ),
+        )
+
+        // operators: what failed is made again by the service that it is of, and every node is asked
+        const operator = yield* tokenFor(env, "--user", "ida", "--role", "operator")
+        const built = yield* Layer.build(OperatorClient.layer({ url, token: Redacted.make(operator) }))
+        const api = Context.get(built, OperatorClient)
+        const captions = { kind: "transcription", media_id: "m2" } as const
+        const before = yield* until(api.GetJob(captions), ({ status }) => status === "failed")
+        yield* api.RetryJob(captions)
+        yield* until(
+          api.GetJob(captions),
+          ({ event_id, status }) => status === "failed" && event_id !== before.event_id,
+        )
+        assert.deepStrictEqual((yield* api.GetOverview()).unresponsive, [])
+        yield* api.PauseCircuit({ name: "route:inbox", reason: "" })
+        yield* api.ResumeCircuit({ name: "route:inbox" })
+        const letters = yield* api.ListDeadLetters({})
+        assert.sameMembers(
+          letters.map(({ consumer }) => consumer),
+          ["media-media-uploaded", "guard"],
+        )
+        const id = letters.find(({ consumer }) => consumer !== "guard")?.id ?? ""
+        yield* api.ReplayDeadLetter({ id })
+        const again = yield* until(api.ListDeadLetters({ service: "media" }), (found) =>
+          found.some((one) => one.id !== id && one.consumer !== "guard"),
+        )
+        yield* api.DiscardDeadLetter({ id: again.find(({ consumer }) => consumer !== "guard")?.id ?? "" })
+        assert.lengthOf(yield* api.ListAudit({}), 5)
+
+        for (const [name, { program }] of processes) {
+          const faults = program
+            .output()
+            .split("\n")
+            .filter((line) => /permission|may not|forbidden/i.test(line))
+          assert.deepStrictEqual(faults, [], name)
+        }
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+    120_000,
+  )
+})

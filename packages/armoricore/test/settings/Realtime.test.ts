@@ -1,0 +1,139 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Duration, Effect, Layer } from "effect"
+import { describe as lines, Settings } from "../../src/settings/Settings.ts"
+import * as Realtime from "../../src/wiring/Realtime.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+
+const settings = (env: Record<string, string>) =>
+  Settings.pipe(
+    Effect.provide(
+      Settings.layer.pipe(
+        Layer.provide(NodeServices.layer),
+        Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord(env))),
+      ),
+    ),
+  )
+
+const faultsOf = (env: Record<string, string>) =>
+  Effect.map(Effect.flip(settings(env)), (error) => (error._tag === "SettingsError" ? error.errors : []))
+
+const all = {
+  REALTIME_MAX_USER_SOCKETS: "3",
+  REALTIME_MAX_ADDRESS_SOCKETS: "50",
+  REALTIME_MAX_SOCKET_TOPICS: "7",
+  REALTIME_USER_MESSAGE_RATE: "20",
+  REALTIME_USER_JOIN_RATE: "5:60",
+  REALTIME_ADDRESS_JOIN_RATE: "0.5:8",
+  REALTIME_MAX_MESSAGE_LENGTH: "32 KiB",
+  REALTIME_MAX_FRAME_BYTES: "200 kB",
+  REALTIME_MAX_QUEUE_BYTES: "2 MiB",
+  REALTIME_IDLE_TIMEOUT: "90 s",
+  REALTIME_LONGPOLL_TIMEOUT: "5 s",
+  REALTIME_DRAIN_TIMEOUT: "0 s",
+  REALTIME_PRESENCE_LIST_LIMIT: "200",
+  COMMENT_MIN_INTERVAL: "2 s",
+  MEDIA_TOPIC_POLICY: "owner",
+}
+
+describe("Settings of realtime", () => {
+  it.effect("reach the service, each in its unit", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(Realtime.realtimeOptions(yield* settings(all), false), {
+        allowedOrigins: "same",
+        mediaTopicPolicy: "owner",
+        commentRate: { perSecond: 0.5, burst: 1 },
+        presence: { maxListed: 200 },
+        limits: {
+          maxSocketsPerUser: 3,
+          maxSocketsPerAddress: 50,
+          maxTopics: 7,
+          userMessages: { perSecond: 20, burst: 200 },
+          userJoins: { perSecond: 5, burst: 60 },
+          addressJoins: { perSecond: 0.5, burst: 8 },
+          maxMessageBytes: 32_768,
+          maxFrameBytes: 200_000,
+          maxQueuedBytes: 2_097_152,
+          idleTimeout: Duration.seconds(90),
+          pollWindow: Duration.seconds(5),
+          drainDuration: Duration.zero,
+        },
+      })
+    }),
+  )
+
+  it.effect("are printed as they may be set", () =>
+    Effect.gen(function* () {
+      const printed = lines(yield* settings({ REALTIME_USER_JOIN_RATE: "5:60" }))
+      assert.include(printed, "REALTIME_USER_JOIN_RATE=5:60")
+      assert.include(printed, "REALTIME_USER_MESSAGE_RATE=100:1000")
+    }),
+  )
+
+  for (const [name, value] of [
+    ["REALTIME_MAX_USER_SOCKETS", "0"],
+    ["REALTIME_MAX_SOCKET_TOPICS", "many"],
+    ["REALTIME_USER_MESSAGE_RATE", "0"],
+    ["REALTIME_USER_JOIN_RATE", "50:0"],
+    ["REALTIME_ADDRESS_JOIN_RATE", "50:"],
+    ["REALTIME_MAX_MESSAGE_LENGTH", "1"],
+    ["REALTIME_MAX_QUEUE_BYTES", "64 PiB"],
+    ["REALTIME_IDLE_TIMEOUT", "0"],
+    ["REALTIME_LONGPOLL_TIMEOUT", "30 s"],
+    ["REALTIME_DRAIN_TIMEOUT", "1 h"],
+  ] as const) {
+    it.effect(`${name}=${value} is a fault`, () =>
+      Effect.gen(function* () {
+        const faults = yield* faultsOf({ [name]: value })
+        assert.lengthOf(faults, 1)
+        assert.isTrue(faults[0]?.startsWith(`${name} must be `), faults[0])
+      }),
+    )
+  }
+
+  it.effect("a message that no frame holds is a fault", () =>
+    Effect.gen(function* () {
+      const faults = yield* faultsOf({ REALTIME_MAX_FRAME_BYTES: "10 kB" })
+      assert.lengthOf(faults, 1)
+      assert.match(faults[0] ?? "", /^REALTIME_MAX_FRAME_BYTES is smaller than REALTIME_MAX_MESSAGE_LENGTH/)
+    }),
+  )
+
+  it.live(
+    "hold in the running program: the second connection of a user, and the second topic, are refused",
+    () =>
+      Effect.gen(function* () {
+        const data = yield* ProgramProcess.temporaryDirectory
+        const secret = "a secret of this test, 32 bytes and more"
+        const env = { ARMORICORE_DATA_DIR: data, PORT: "0", JWT_SECRET: secret, LOG_FORMAT: "json" }
+        const signed = yield* ProgramProcess.launch(["token", "--user", "u1"], env)
+        const token = (yield* signed.exited).stdout.trim()
+        const limits = {
+          REALTIME_MAX_USER_SOCKETS: "1",
+          REALTIME_MAX_SOCKET_TOPICS: "1",
+          REALTIME_MAX_MESSAGE_LENGTH: "2000",
+        }
+        const running = yield* ProgramProcess.launch(["start"], { ...env, ...limits })
+        const [, url = ""] = yield* running.waitForOutput(/on (http:\S+?)[" ]/)
+        const address = `${url.replace("http", "ws")}/socket/websocket?vsn=2.0.0&token=${token}`
+        const open = Effect.callback<WebSocket, "refused">((resume) => {
+          const socket = new WebSocket(address)
+          socket.addEventListener("open", () => resume(Effect.succeed(socket)))
+          socket.addEventListener("error", () => resume(Effect.fail("refused")))
+        })
+        const socket = yield* open
+        assert.strictEqual(yield* Effect.flip(open), "refused")
+        const ask = (...frame: ReadonlyArray<unknown>) =>
+          Effect.callback<string>((resume) => {
+            socket.addEventListener("message", ({ data }) => resume(Effect.succeed(String(data))), { once: true })
+            socket.send(JSON.stringify(frame))
+          })
+        assert.include(yield* ask("1", "1", "chat:room:a", "phx_join", {}), '"status":"ok"')
+        assert.include(yield* ask("2", "2", "chat:room:b", "phx_join", {}), "too many channels joined")
+        const content = "x".repeat(2000)
+        assert.include(yield* ask("1", "3", "chat:room:a", "new_message", { content }), '"limit":2000')
+        socket.close()
+      }),
+    60_000,
+  )
+})

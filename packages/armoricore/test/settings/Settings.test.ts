@@ -1,0 +1,150 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Duration, Effect, FileSystem, Redacted } from "effect"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as Settings from "../../src/settings/Settings.ts"
+import { envExample } from "../../src/settings/EnvExample.ts"
+
+const read = (env: Record<string, string>) =>
+  Settings.Settings.pipe(
+    Effect.provide(Settings.Settings.layer),
+    Effect.provide(NodeServices.layer),
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord(env))),
+  )
+
+const faultsOf = (env: Record<string, string>) =>
+  read(env).pipe(
+    Effect.flip,
+    Effect.map((error) => (error._tag === "SettingsError" ? error.errors : [error.message])),
+  )
+
+describe("Settings", () => {
+  it.effect("an empty environment gives the embedded defaults", () =>
+    Effect.gen(function* () {
+      const settings = yield* read({})
+      assert.strictEqual(settings.PORT, 4000)
+      assert.strictEqual(settings.HOST, "127.0.0.1")
+      assert.strictEqual(settings.MESSAGE_BUS_URL, undefined)
+      assert.strictEqual(settings.JWT_SECRET, undefined)
+      assert.deepStrictEqual(settings.EVENT_SOURCES["php-backend"], [
+        "media.uploaded",
+        "notification.requested",
+        "transcription.requested",
+      ])
+    }),
+  )
+
+  it.effect("names every fault at once", () =>
+    Effect.gen(function* () {
+      const faults = yield* faultsOf({ PORT: "http", RETRY_BASE: "soon", APNS_KEY: "k", JWT_SECRET: "short" })
+      for (const name of ["PORT", "RETRY_BASE", "JWT_SECRET", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"]) {
+        assert.isTrue(
+          faults.some((fault) => fault.startsWith(`${name} `)),
+          `${name} in ${faults.join(" | ")}`,
+        )
+      }
+      assert.strictEqual(faults.length, 6)
+    }),
+  )
+
+  for (const [half, missing] of [
+    [{ OBJECT_STORAGE_ENDPOINT: "http://localhost:9000" }, "OBJECT_STORAGE_ACCESS_KEY"],
+    [{ OBJECT_STORAGE_ACCESS_KEY: "a", OBJECT_STORAGE_SECRET_KEY: "b" }, "OBJECT_STORAGE_ENDPOINT"],
+    [{ VAPID_PUBLIC_KEY: "a", VAPID_SUBJECT: "mailto:a@b.c" }, "VAPID_PRIVATE_KEY"],
+    [{ WEBHOOK_URL: "https://example.com" }, "WEBHOOK_SECRET"],
+    [{ SENDGRID_BASE_URL: "https://example.com" }, "SENDGRID_API_KEY"],
+    [{ SMTP_URL: "smtp://localhost" }, "MAIL_FROM"],
+    [{ SMTP_CA: fileURLToPath(import.meta.url) }, "SMTP_URL"],
+    // Regression: a speech server without SPEECH_ENGINE was passed over in silence.
+    [{ SPEECH_BASE_URL: "http://localhost:8080", SPEECH_API_KEY: "k" }, "SPEECH_ENGINE"],
+    [{ NATS_NKEY_SEED: "SU" }, "MESSAGE_BUS_URL"],
+    [{ MESSAGE_BUS_URL: "amqp://localhost" }, "STATE_URL"],
+  ] as const) {
+    it.effect(`half-set: ${Object.keys(half).join(", ")} alone asks for ${missing}`, () =>
+      Effect.gen(function* () {
+        const faults = yield* faultsOf(half)
+        assert.isTrue(
+          faults.some((fault) => fault.startsWith(`${missing} is missing`)),
+          faults.join(" | "),
+        )
+      }),
+    )
+  }
+
+  for (const [env, name] of [
+    [{ OBJECT_STORAGE_BUCKET: "../x" }, "OBJECT_STORAGE_BUCKET"],
+    [{ CDN_BASE_URL: "https://cdn.example.com", AKAMAI_EDGEAUTH_KEY: "zz" }, "AKAMAI_EDGEAUTH_KEY"],
+    [{ FCM_SERVICE_ACCOUNT: "{}" }, "FCM_SERVICE_ACCOUNT"],
+    [{ RETRY_BASE: "100s", RETRY_CAP: "1s" }, "RETRY_BASE"],
+    [{ AMQP_CA: "/no/such.pem", MESSAGE_BUS_URL: "amqps://localhost", STATE_URL: "postgres://localhost" }, "AMQP_CA"],
+    [
+      {
+        AMQP_CA: fileURLToPath(import.meta.url),
+        MESSAGE_BUS_URL: "amqp://localhost",
+        STATE_URL: "postgres://localhost",
+      },
+      "AMQP_CA",
+    ],
+    [{ AMQP_CA: fileURLToPath(import.meta.url) }, "AMQP_CA"],
+  ] as const) {
+    it.effect(`a value that could not work is a fault of ${name}`, () =>
+      Effect.gen(function* () {
+        const faults = yield* faultsOf(env)
+        assert.lengthOf(faults, 1)
+        assert.isTrue(faults[0]?.startsWith(`${name} `), faults[0])
+      }),
+    )
+  }
+
+  it.effect("NAME_FILE gives the value from a file; both at once are a fault", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* fs.makeTempFileScoped()
+      yield* fs.writeFileString(file, "a secret from a mounted file\n")
+      const { JWT_SECRET } = yield* read({ JWT_SECRET_FILE: file })
+      assert.strictEqual(JWT_SECRET && Redacted.value(JWT_SECRET), "a secret from a mounted file")
+      assert.match((yield* faultsOf({ JWT_SECRET_FILE: file, JWT_SECRET: "x".repeat(32) })).join(), /both set/)
+      assert.match((yield* faultsOf({ PORT_FILE: `${file}-gone` })).join(), /cannot be read/)
+    }).pipe(Effect.provide(NodeServices.layer)),
+  )
+
+  it.effect("own sources cannot be given away, unknown types are named", () =>
+    Effect.gen(function* () {
+      assert.match((yield* faultsOf({ EVENT_SOURCES: '{"media":["media.uploaded"]}' })).join(), /own source/)
+      assert.match((yield* faultsOf({ EVENT_SOURCES: '{"php":["media.upload"]}' })).join(), /"media.upload"/)
+    }),
+  )
+
+  it.effect("durations are read with and without a unit", () =>
+    Effect.gen(function* () {
+      const settings = yield* read({ RETRY_BASE: "250 ms", RETRY_CAP: "2", DRAIN_TIMEOUT: "1m" })
+      assert.deepStrictEqual(
+        [settings.RETRY_BASE, settings.RETRY_CAP, settings.DRAIN_TIMEOUT].map(Duration.toMillis),
+        [250, 2000, 60_000],
+      )
+    }),
+  )
+
+  it.effect("no secret is ever printed", () =>
+    Effect.gen(function* () {
+      const printed = Settings.describe(
+        yield* read({
+          JWT_SECRET: "s3cr3t-s3cr3t-s3cr3t",
+          EVENT_SIGNING_KEYS: "one:s3cr3t",
+          MESSAGE_BUS_URL: "nats://user:s3cr3t@localhost,nats://user:s3cr3t@other",
+          SMTP_URL: "smtp://user:s3cr3t@localhost",
+          MAIL_FROM: "a@example.com",
+        }),
+      ).join("\n")
+      assert.notMatch(printed, /s3cr3t/)
+      assert.match(printed, /JWT_SECRET=<redacted>/)
+      assert.match(printed, /EVENT_SIGNING_KEYS=one:<redacted>/)
+    }),
+  )
+
+  it(".env.example is current (npm run docs:env)", () => {
+    const written = readFileSync(new URL("../../../../.env.example", import.meta.url), "utf8")
+    assert.strictEqual(written, envExample())
+  })
+})

@@ -1,0 +1,36 @@
+/** People in a chat room of a running program, through the official `phoenix` client. */
+import { Effect, type Scope } from "effect"
+import { type Channel, Socket } from "phoenix"
+
+export interface ChatClient {
+  readonly send: (content: string) => Effect.Effect<void>
+  /** The codes with which its connection was closed so far. */
+  readonly closeCodes: ReadonlyArray<number>
+}
+
+export const join = (url: string, token: string, topic: string): Effect.Effect<ChatClient, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const closeCodes: Array<number> = []
+    const socket = yield* Effect.acquireRelease(
+      Effect.sync(
+        () => new Socket(`${url.replace(/^http/, "ws")}/socket`, { params: { token }, transport: WebSocket }),
+      ),
+      (opened) => Effect.sync(() => opened.disconnect()),
+    )
+    socket.onClose((event: unknown) => {
+      const code: unknown = typeof event === "object" && event !== null ? Reflect.get(event, "code") : undefined
+      if (typeof code === "number") closeCodes.push(code)
+    })
+    const channel = yield* Effect.callback<Channel>((resume) => {
+      socket.connect()
+      const joining = socket.channel(topic, {})
+      joining.join().receive("ok", () => resume(Effect.succeed(joining)))
+    })
+    return {
+      closeCodes,
+      send: (content) =>
+        Effect.callback<void>((resume) => {
+          channel.push("new_message", { content }).receive("ok", () => resume(Effect.void))
+        }),
+    }
+  })

@@ -1,0 +1,41 @@
+/** What backend and client do with a running program: tokens, uploads, the event that starts the work. */
+import { Effect } from "effect"
+import type * as UploadClient from "@armoricore/demo/UploadClient"
+import { request } from "./ApiClient.ts"
+import * as ProgramProcess from "./ProgramProcess.ts"
+
+export type Env = Readonly<Record<string, string>>
+
+/** `armoricore start` that serves; `url` is where. */
+export const start = Effect.fnUntraced(function* (env: Env, ...args: ReadonlyArray<string>) {
+  const program = yield* ProgramProcess.launch(["start", ...args], {
+    PORT: "0",
+    LOG_LEVEL: "info",
+    DRAIN_TIMEOUT: "30 s",
+    ...env,
+  })
+  const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (http:\S+)/)
+  return { program, url }
+})
+
+/** A token as the program of this environment would accept it. */
+export const tokenFor = Effect.fnUntraced(function* (env: Env, ...args: ReadonlyArray<string>) {
+  const { stdout } = yield* ProgramProcess.run(["token", ...args], env)
+  return stdout.trim()
+})
+
+/** `POST /v1/events` with `media.uploaded` for user `u1`; fails unless it is accepted. */
+export const publishUploaded = Effect.fnUntraced(function* (env: Env, url: string, grant: UploadClient.UploadGrant) {
+  const answer = yield* request(`${url}/v1/events`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${yield* tokenFor(env, "--user", "php", "--role", "publisher")}` },
+    body: JSON.stringify({
+      event_type: "media.uploaded",
+      event_id: crypto.randomUUID(),
+      timestamp: new Date().toISOString(),
+      source: "php-backend",
+      payload: { media_id: grant.media_id, user_id: "u1", file_path: grant.file_path },
+    }),
+  })
+  if (answer.status !== 202) return yield* Effect.fail(new Error(`${answer.status} ${JSON.stringify(answer.json)}`))
+})

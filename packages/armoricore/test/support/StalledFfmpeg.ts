@@ -1,0 +1,14 @@
+/** An ffmpeg that makes no progress while a file is there. */
+import { chmodSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+/** `script` is for FFMPEG_PATH. */
+export const make = (folder: string, ffmpeg: string) => {
+  const [script, markerFile] = [join(folder, "ffmpeg.sh"), join(folder, "hold")]
+  writeFileSync(
+    script,
+    `#!/bin/sh\n[ -e ${markerFile} ] && case "$*" in *-progress*) exec sleep 300;; esac\nexec ${ffmpeg} "$@"\n`,
+  )
+  chmodSync(script, 0o755)
+  return { script, stall: () => writeFileSync(markerFile, ""), resume: () => rmSync(markerFile, { force: true }) }
+}

@@ -1,0 +1,138 @@
+/** `start --realtime-workers`: several processes, one port, one room. */
+import { childPids } from "@armoricore/testing/Processes"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { WebSocket } from "ws"
+import { merge } from "../../src/workers/MergedMetrics.ts"
+import { request, until } from "../support/ApiClient.ts"
+import { start, tokenFor } from "../support/ProgramFixture.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+
+const room = "chat:room:r"
+
+/** Joined; what comes afterwards is kept. */
+const enter = (url: string, token: string, joining: object = {}) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly ws: WebSocket; readonly heard: Array<string> }>((resume) => {
+      const ws = new WebSocket(`${url.replace("http", "ws")}/socket/websocket?vsn=2.0.0&token=${token}`)
+      const heard: Array<string> = []
+      ws.on("open", () => ws.send(JSON.stringify(["1", "1", room, "phx_join", joining])))
+      ws.on("message", (data) => {
+        heard.push(String(data))
+        resume(Effect.succeed({ ws, heard }))
+      })
+    }),
+    ({ ws }) => Effect.sync(() => ws.terminate()),
+  )
+
+const socketsOf = (metrics: string) =>
+  [...metrics.matchAll(/^armoricore_realtime_sockets\{process="(worker-\d+)"\} (\d+)$/gm)].map(([, worker, count]) => [
+    worker ?? "",
+    Number(count),
+  ])
+
+describe("--realtime-workers on the embedded default", () => {
+  it.live(
+    "spreads sockets over processes, carries what is said between them, replaces one that dies, and drains",
+    () =>
+      Effect.gen(function* () {
+        const env = { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory, LOG_LEVEL: "error" }
+        const { program, url } = yield* start(env, "--realtime-workers", "2")
+        const metrics = Effect.map(request(`${url}/metrics`), ({ json }) => socketsOf(String(json)))
+        const token = yield* tokenFor(env, "--user", "alice")
+        const people = yield* Effect.forEach([1, 2, 3, 4], () => enter(url, token))
+        const counts = yield* until(metrics, (found) => found.reduce((sum, [, count]) => sum + Number(count), 0) === 4)
+        assert.deepStrictEqual(
+          counts.map(([, count]) => count),
+          [2, 2],
+        )
+        people[0]?.ws.send(JSON.stringify(["1", "2", room, "new_message", { content: "hello" }]))
+        const heard = () => people.filter(({ heard: all }) => all.some((frame) => frame.includes('"new_message"')))
+        yield* until(
+          Effect.sync(() => heard().length),
+          (count) => count === 4,
+        )
+
+        const [victim] = childPids(program.child.pid ?? 0)
+        process.kill(victim ?? 0, "SIGKILL")
+        const after = yield* until(metrics, (found) => found.some(([worker]) => worker === "worker-3"))
+        assert.strictEqual(after.length, 2)
+        assert.strictEqual((yield* request(`${url}/readyz`)).status, 200)
+        yield* program.signal("SIGTERM")
+        assert.strictEqual((yield* Effect.timeout(program.exited, "20 seconds")).code, 0)
+      }).pipe(Effect.provide(NodeServices.layer)),
+    120_000,
+  )
+
+  it.live(
+    "the users of a worker that was killed are gone at once, and not after a time of silence",
+    () =>
+      Effect.gen(function* () {
+        const env = { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory, LOG_LEVEL: "none" }
+        const { program, url } = yield* start(env, "--realtime-workers", "2")
+        const names = ["alice", "bob"]
+        const people = yield* Effect.forEach(names, (name) =>
+          Effect.flatMap(tokenFor(env, "--user", name), (token) => enter(url, token, { presence: true })),
+        )
+        const stream = "comments:stream:s"
+        for (const { ws } of people) ws.send(JSON.stringify(["2", "2", stream, "phx_join", {}]))
+        const viewers = () => people.map(({ heard }) => heard.findLast((frame) => frame.includes('"viewer_count"')))
+        yield* until(
+          Effect.sync(() => viewers().filter((frame) => frame?.includes('"count":2') === true).length),
+          (count) => count === 2,
+        )
+        yield* until(
+          Effect.sync(() => people.map(({ heard }) => heard.join(" "))),
+          (all) => all.every((heard) => names.every((name) => heard.includes(`"${name}":{"metas"`))),
+        )
+        const [victim] = childPids(program.child.pid ?? 0)
+        process.kill(victim ?? 0, "SIGKILL")
+        const killedAt = performance.now()
+        const left = yield* until(
+          Effect.sync(() => people.find(({ ws }) => ws.readyState === WebSocket.OPEN)),
+          (found) => found !== undefined && people.some(({ ws }) => ws.readyState !== WebSocket.OPEN),
+        )
+        const isGone = () =>
+          left?.heard.some((frame) => frame.includes('"leaves":{"')) === true &&
+          left.heard.findLast((frame) => frame.includes('"viewer_count"'))?.includes('"count":1') === true
+        yield* until(Effect.sync(isGone), (gone) => gone)
+        // A node that says nothing is missed after 15 seconds.
+        assert.isBelow(performance.now() - killedAt, 8_000)
+      }).pipe(Effect.provide(NodeServices.layer)),
+    120_000,
+  )
+
+  it.live("is refused to a process without realtime, and for numbers that make no sense", () =>
+    Effect.gen(function* () {
+      const env = {
+        ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
+        MESSAGE_BUS_URL: "nats://127.0.0.1:1",
+      }
+      const without = yield* ProgramProcess.run(["start", "--services", "media", "--realtime-workers", "2"], env)
+      assert.deepStrictEqual([without.code, /add it to --services/.test(without.stderr)], [1, true])
+      assert.strictEqual((yield* ProgramProcess.run(["start", "--realtime-workers", "0"], env)).code, 2)
+    }),
+  )
+
+  it("shows the metrics of all processes on one page", () => {
+    const page = (value: number) =>
+      `# HELP sockets open\n# TYPE sockets gauge\nsockets ${value}\n\n# HELP jobs done\n# TYPE jobs counter\njobs{type="a"} ${value}\n`
+    assert.strictEqual(
+      merge([
+        { process: "main", text: page(1) },
+        { process: "worker-1", text: page(2) },
+      ]),
+      `# HELP sockets open
+# TYPE sockets gauge
+sockets{process="main"} 1
+sockets{process="worker-1"} 2
+
+# HELP jobs done
+# TYPE jobs counter
+jobs{process="main",type="a"} 1
+jobs{process="worker-1",type="a"} 2
+`,
+    )
+  })
+})

@@ -1,0 +1,91 @@
+/**
+ * Takes messages of one consumer from the engine. It sleeps until a notice says that something was stored or handed back,
+ * or until a delivered message is due again; no query runs meanwhile.
+ *
+ * A message that another process took and died with has no notice: an idle consumer therefore looks once per `ackWait`.
+ */
+import type { EngineError, EngineModule } from "@armoricore/embedded/EmbeddedEngine"
+import { Clock, Duration, Effect, Latch, Stream } from "effect"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import type { ConsumerOptions, StoredMessage } from "../EventBus.ts"
+import { pattern } from "../Subjects.ts"
+import { prefixes } from "../Address.ts"
+import type { Row, operations } from "./BusOperations.ts"
+
+export const makePullSource = Effect.fnUntraced(function* (
+  bus: EngineModule<typeof operations>,
+  connections: Stream.Stream<boolean>,
+  options: ConsumerOptions,
+  ownerId: string,
+  asBusError: (error: EngineError) => EngineError,
+  toStoredMessage: (row: Row) => StoredMessage,
+) {
+  const { name, from } = options
+  const subject = from === "all-events" ? undefined : pattern(from)
+  const table = from !== "all-events" && from.channel === "work" ? "bus_work" : "bus_event"
+  const ackWait = Duration.toMillis(options.ackWait ?? ConsumerLoop.defaults.ackWait)
+  const maxDeliveries = ConsumerLoop.brokerMaxDeliver(options)
+  const key = { name, table, subject } as const
+  const available = yield* Latch.make(true)
+  let wakeAt = 0
+
+  yield* bus
+    .subscribe(`ready/${subject ?? prefixes.event}`, () => available.openUnsafe())
+    .pipe(Effect.mapError(asBusError))
+  // Notices are missed while the owner is away. Ends with the consumer's scope.
+  yield* Effect.forkScoped(Stream.runForEach(connections, () => available.open))
+
+  const mapErrors = <A>(effect: Effect.Effect<A, EngineError>) => Effect.mapError(effect, asBusError)
+  const setDue = (operation: "retry" | "working", seq: number, attempt: number, millis: number) =>
+    Clock.currentTimeMillis.pipe(
+      Effect.flatMap((now) => {
+        // The column takes whole numbers alone, and a wait may have a fraction of a millisecond.
+        const due = Math.ceil(now + millis)
+        return operation === "working"
+          ? bus.call("extendLease", { name, seq, attempt, due })
+          : bus.call("retry", { name, seq, attempt, due, subject: subject ?? prefixes.event })
+      }),
+      mapErrors,
+      Effect.asVoid,
+    )
+
+  const source: ConsumerLoop.PullSource = {
+    ready: () =>
+      Effect.suspend(() =>
+        available.isOpen()
+          ? Effect.void
+          : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+              Effect.raceFirst(available.await, Effect.sleep(Math.max(0, wakeAt - now))),
+            ),
+      ),
+    take: Effect.fnUntraced(function* (max) {
+      const now = yield* Clock.currentTimeMillis
+      // Closed before the query: a notice about anything that it does not see opens it again.
+      available.closeUnsafe()
+      const { rows, parkedIds, nextDue } = yield* bus
+        .call("take", { ...key, max, now, ackWait, maxDeliveries, ownerId })
+        .pipe(
+          mapErrors,
+          Effect.onError(() => available.open),
+        )
+      wakeAt = Math.min(nextDue, now + ackWait)
+      if (rows.length === max) available.openUnsafe()
+      if (parkedIds.length > 0) {
+        yield* Effect.logError(
+          `Consumer ${name} delivered these messages ${maxDeliveries} times and gives them up; they stay stored`,
+          parkedIds,
+        )
+      }
+      return rows.map((row): ConsumerLoop.LeasedMessage => ({
+        delivery: { ...toStoredMessage(row), deliveryCount: row.attempt },
+        sequence: row.seq,
+        ack: mapErrors(bus.call("ack", { name, table, seq: row.seq })),
+        nack: (millis) => setDue("retry", row.seq, row.attempt, millis),
+        inProgress: setDue("working", row.seq, row.attempt, ackWait),
+      }))
+    }),
+    stop: Effect.void,
+    depth: Effect.flatMap(Clock.currentTimeMillis, (now) => mapErrors(bus.call("depth", { ...key, now }))),
+  }
+  return source
+})

@@ -1,0 +1,89 @@
+/**
+ * The backstop behind the backstop: a message that NATS gave up (its deliveries are used up, and every worker that had it
+ * ended before it could write the dead letter) is announced once, to whoever listens at that moment. A stream keeps these
+ * announcements; every consumer looks through its own and makes the dead letters that are missing.
+ *
+ * The letter has the id that the worker itself would have given it, so that both together make one. Announcements come
+ * only when somebody pulls. Where the user has no right to look, the consumer goes on without this.
+ */
+import type { PermanentError } from "@armoricore/domain/Errors"
+import { Effect, Schedule, Schema } from "effect"
+import { DiscardPolicy, type JetStreamManager, type NatsConnection as Client, RetentionPolicy, nanos } from "nats"
+import type { ConsumerOptions, EventBus } from "../EventBus.ts"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import * as DirectGet from "@armoricore/nats/DirectGet"
+import { natsRequest, type NatsRequestError } from "@armoricore/nats/NatsErrors"
+
+export const streamName = "ARMORICORE_ADVISORY"
+
+const subjectPrefix = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
+
+/** Of the streams whose consumers are swept. */
+export const streamConfig = (streams: ReadonlyArray<string>) => ({
+  name: streamName,
+  subjects: streams.map((name) => `${subjectPrefix}${name}.>`),
+  retention: RetentionPolicy.Limits,
+  max_age: nanos(7 * 86_400_000),
+  max_bytes: 16 * 1024 ** 2,
+  discard: DiscardPolicy.Old,
+})
+
+const Advisory = Schema.fromJsonString(Schema.Struct({ stream_seq: Schema.Int }))
+const decode = Schema.decodeUnknownEffect(Advisory)
+
+interface PollOptions {
+  readonly client: Client
+  readonly manager: JetStreamManager
+  /** The stream that the consumer reads. */
+  readonly source: string
+  readonly options: ConsumerOptions
+  readonly publish: EventBus["Service"]["publish"]
+}
+
+/** Looks now and then until the scope closes. */
+export const poll = Effect.fnUntraced(function* (parameters: PollOptions) {
+  const { options, source } = parameters
+  const { onMaxDeliveries } = options
+  if (onMaxDeliveries === undefined) return
+  const wanted = `${subjectPrefix}${source}.${options.name}`
+  let done = 0
+
+  const pollOnce: Effect.Effect<void, NatsRequestError | PermanentError> = Effect.gen(function* () {
+    for (;;) {
+      const found = yield* DirectGet.get(parameters.client, streamName, { seq: done + 1, next_by_subj: wanted })
+      if (found === undefined) return
+      yield* handleAdvisory(parameters, onMaxDeliveries, found)
+      done = found.sequence
+    }
+  })
+  yield* Effect.forkScoped(
+    pollOnce.pipe(
+      Effect.catch((error) => Effect.logDebug(`no look at what NATS gave up: ${error.message}`)),
+      Effect.repeat(Schedule.spaced(pollInterval)),
+    ),
+  )
+})
+
+const pollInterval = "10 seconds"
+
+const handleAdvisory = Effect.fnUntraced(function* (
+  { client, manager, options, publish, source }: PollOptions,
+  exhausted: NonNullable<ConsumerOptions["onMaxDeliveries"]>,
+  advisory: DirectGet.DirectMessage,
+) {
+  const about = yield* Effect.result(decode(new TextDecoder().decode(advisory.stored.body)))
+  const lost =
+    about._tag === "Failure" ? undefined : yield* DirectGet.get(client, source, { seq: about.success.stream_seq })
+  if (lost !== undefined) {
+    const letter = yield* exhausted(lost.stored)
+    yield* publish({ ...letter, id: ConsumerLoop.deadLetterIdOf(options, lost.sequence) })
+    // A work queue would keep it for ever; other streams keep it for their other readers.
+    if (options.from !== "all-events" && options.from.channel === "work") {
+      yield* Effect.ignore(natsRequest(`stream ${source}`, () => manager.streams.deleteMessage(source, lost.sequence)))
+    }
+  }
+  // Without the right to delete, the next process finds it again and its letter is the same.
+  yield* Effect.ignore(
+    natsRequest(`stream ${streamName}`, () => manager.streams.deleteMessage(streamName, advisory.sequence)),
+  )
+})

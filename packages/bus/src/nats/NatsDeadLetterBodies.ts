@@ -1,0 +1,53 @@
+/**
+ * Bodies of dead letters that are too large for a NATS message: they lie in an object store, named after the letter's id,
+ * and the letter carries their name in a header. Put first, so that no letter points to nothing; putting again after a
+ * crash overwrites the same object.
+ */
+import { Effect } from "effect"
+import { type JetStreamClient, type JetStreamManager, type ObjectStore, StorageType } from "nats"
+import type { StoredDeadLetter } from "../EventBus.ts"
+import { natsRequest, errorFrom, isConcurrentCreate, type NatsRequestError } from "@armoricore/nats/NatsErrors"
+
+export const bodyObjectHeader = "Armoricore-Body-Object"
+const bucket = "ARMORICORE_DEAD"
+const resource = `object store ${bucket}`
+const stream = `OBJ_${bucket}`
+
+const objectStore = (js: JetStreamClient, replicas = 1): Effect.Effect<ObjectStore, NatsRequestError> =>
+  Effect.tryPromise({
+    try: () => js.views.os(bucket, { storage: StorageType.File, replicas }),
+    catch: (cause) => cause,
+  }).pipe(
+    // Who looks again finds what another process made in the same moment.
+    Effect.retry({ times: 1, while: isConcurrentCreate }),
+    Effect.mapError(errorFrom(resource)),
+  )
+
+/** So that a worker need not have the right to make it; as many copies as the letters have. */
+export const ensure = Effect.fnUntraced(function* (js: JetStreamClient, manager: JetStreamManager, replicas = 1) {
+  yield* objectStore(js, replicas)
+  const { config } = yield* natsRequest(resource, () => manager.streams.info(stream))
+  if (config.num_replicas === replicas) return
+  yield* natsRequest(resource, () => manager.streams.update(stream, { ...config, num_replicas: replicas }))
+})
+
+export const put = Effect.fnUntraced(function* (js: JetStreamClient, id: string, body: Uint8Array) {
+  const objects = yield* objectStore(js)
+  yield* natsRequest(resource, () => objects.putBlob({ name: id }, body))
+})
+
+/** The letter with its body, wherever that lies. */
+export const loadBody = Effect.fnUntraced(function* (js: JetStreamClient, deadLetter: StoredDeadLetter) {
+  const { [bodyObjectHeader]: name, ...headers } = deadLetter.headers
+  if (name === undefined) return deadLetter
+  const objects = yield* objectStore(js)
+  const body = yield* natsRequest(resource, () => objects.getBlob(name))
+  return { ...deadLetter, headers, body: body ?? new Uint8Array() }
+})
+
+export const remove = Effect.fnUntraced(function* (js: JetStreamClient, deadLetter: StoredDeadLetter) {
+  const name = deadLetter.headers[bodyObjectHeader]
+  if (name === undefined) return
+  const objects = yield* objectStore(js)
+  yield* natsRequest(resource, () => objects.delete(name))
+})

@@ -1,0 +1,241 @@
+/**
+ * Pulls messages of one durable consumer, never more than there are free slots.
+ *
+ * Hazards and their answers:
+ * - what was asked for and has not come yet counts as taken: `outstanding` plus what lies in the buffer never exceeds the
+ *   free slots;
+ * - a deleted consumer or a lost connection ends pull requests in silence: the server beats every 4 s while one is open,
+ *   and after 10 s without a sign, after a reconnect or after an error status everything is asked for anew;
+ * - closing must not strand messages that are already on their way: unsubscribing drains, what still arrives is handed back;
+ * - with a shared gate nothing may be asked for without a permit: one message a time, answered at once, with growing pauses
+ *   while there is none.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import { Effect, Latch, Stream } from "effect"
+import {
+  type JetStreamManager,
+  type Msg,
+  type NatsConnection as Client,
+  type Subscription,
+  createInbox,
+  nanos,
+} from "nats"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import type { BusStatus, ConsumerOptions } from "../EventBus.ts"
+import { natsRequest, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
+import { pattern } from "../Subjects.ts"
+import * as NatsMessage from "@armoricore/nats/NatsMessage"
+import { depth } from "./NatsDepth.ts"
+import type { ManageMode } from "@armoricore/nats/NatsResource"
+import { ensureConsumer, streamOf } from "./NatsStreams.ts"
+
+const pullExpiry = 30_000
+const idleHeartbeat = 4_000
+const heartbeatTimeout = 10_000
+const ackPayload = new TextEncoder().encode("+ACK")
+const minPollDelay = 10
+const maxPollDelay = 500
+
+export interface PullSourceOptions {
+  readonly client: Client
+  readonly manager: JetStreamManager
+  readonly inboxPrefix: string | undefined
+  readonly statusChanges: Stream.Stream<BusStatus>
+  readonly options: ConsumerOptions
+  readonly manage: ManageMode
+}
+
+export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) {
+  const { client, manager, inboxPrefix, options } = parameters
+  const stream = streamOf(options.from)
+  const nextSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${options.name}`
+  const hasSharedPermits = options.sharedPermits !== undefined
+  const subject = options.from === "all-events" ? undefined : pattern(options.from)
+  const buffer: Array<Msg> = []
+  const arrived = yield* Latch.make(false)
+  let inbox = ""
+  let subscription: Subscription | undefined
+  let outstanding = 0
+  let brokenReason: string | undefined
+  let stopped = false
+  let pollDelay = 0
+
+  const settle: Settle = (message, text) =>
+    Effect.try({
+      try: () => client.publish(message.reply ?? "", text),
+      catch: errorFrom(`consumer ${options.name}`),
+    })
+  const onStatus = (code: number, message: Msg) => {
+    if (code === 100) return
+    if (code === 404 || code === 408) {
+      const left = message.headers?.get("Nats-Pending-Messages") ?? ""
+      outstanding = Math.max(0, outstanding - (left === "" ? outstanding : Number(left)))
+    } else {
+      brokenReason = `${code} ${message.headers?.description ?? ""}`
+    }
+  }
+
+  const subscribe = () => {
+    const own = inboxPrefix === undefined ? createInbox() : createInbox(inboxPrefix)
+    inbox = own
+    outstanding = 0
+    brokenReason = undefined
+    return client.subscribe(own, {
+      callback: (error, message) => {
+        if (error !== null) brokenReason = String(error)
+        else if (NatsMessage.statusOf(message) > 0) {
+          if (inbox === own) onStatus(NatsMessage.statusOf(message), message)
+          else return
+        } else {
+          if (inbox === own) outstanding = Math.max(0, outstanding - 1)
+          // Came for a pull that is not counted any more: somebody with a free slot shall have it.
+          if (stopped || inbox !== own) return void (message.reply && client.publish(message.reply, nackPayload(0)))
+          buffer.push(message)
+        }
+        arrived.openUnsafe()
+      },
+    })
+  }
+
+  /** Unsubscribing alone would lose what the server has sent already. */
+  const drainSubscription = (former: Subscription | undefined) =>
+    former === undefined || client.isClosed()
+      ? Effect.void
+      : Effect.ignore(
+          Effect.timeoutOption(
+            Effect.tryPromise(() => former.drain()),
+            "2 seconds",
+          ),
+        )
+
+  const resubscribe = Effect.fnUntraced(function* (reason: string) {
+    const former = subscription
+    subscription = subscribe()
+    yield* Effect.forkChild(drainSubscription(former))
+    yield* Effect.logDebug(`Consumer ${options.name} asks anew: ${reason}`)
+    yield* ensureConsumer(manager, options, parameters.manage)
+  })
+
+  const requestBatch = (batch: number, more: object) => {
+    outstanding += batch
+    client.publish(nextSubject, JSON.stringify({ batch, ...more }), { reply: inbox })
+  }
+
+  subscription = subscribe()
+  // Pull requests do not outlive a connection. Ends with the consumer's scope.
+  yield* Effect.forkScoped(
+    Stream.runForEach(Stream.drop(parameters.statusChanges, 1), (status) =>
+      Effect.sync(() => {
+        if (status === "connected") brokenReason = "reconnected"
+        arrived.openUnsafe()
+      }),
+    ),
+  )
+
+  const recover = Effect.suspend(() => {
+    if (brokenReason === undefined) return Effect.void
+    const reason = brokenReason
+    return Effect.andThen(Effect.sleep(reason === "reconnected" ? 0 : 250), resubscribe(reason))
+  })
+
+  const longPull = (free: number): Effect.Effect<void, NatsRequestError> =>
+    Effect.gen(function* () {
+      while (buffer.length === 0) {
+        yield* recover
+        arrived.closeUnsafe()
+        // A request per free slot would cost more than the message; while half of them are asked for, one waits.
+        if (outstanding < free && outstanding <= options.concurrency / 2) {
+          requestBatch(free - outstanding, { expires: nanos(pullExpiry), idle_heartbeat: nanos(idleHeartbeat) })
+        }
+        const sign = yield* Effect.timeoutOption(arrived.await, heartbeatTimeout)
+        if (sign._tag === "None") brokenReason = "no sign of life"
+      }
+    })
+
+  /** One message or the answer that there is none. */
+  const shortPull: Effect.Effect<void, NatsRequestError> = Effect.gen(function* () {
+    yield* recover
+    arrived.closeUnsafe()
+    requestBatch(1, { no_wait: true })
+    const answer = yield* Effect.timeoutOption(arrived.await, "5 seconds")
+    if (answer._tag === "Some") return
+    brokenReason = "no answer"
+    yield* new TransientError({
+      dependency: "bus",
+      code: "timeout",
+      message: `NATS does not answer consumer ${options.name}`,
+    })
+  })
+
+  const addLeased = (message: Msg, into: Array<ConsumerLoop.LeasedMessage>): void => {
+    const where = NatsMessage.parseDeliveryInfo(message.reply ?? "")
+    if (where === undefined) return
+    into.push(new NatsLeasedMessage(NatsMessage.delivered(message, subject, where), where.sequence, message, settle))
+  }
+
+  const source: ConsumerLoop.PullSource = {
+    ready: (free) => (hasSharedPermits ? Effect.suspend(() => Effect.sleep(pollDelay)) : longPull(free)),
+    take: Effect.fnUntraced(function* (max) {
+      if (hasSharedPermits) yield* shortPull
+      const messages = buffer.splice(0, max)
+      pollDelay = messages.length > 0 ? 0 : Math.min(maxPollDelay, Math.max(minPollDelay, pollDelay * 2))
+      const all: Array<ConsumerLoop.LeasedMessage> = []
+      for (const message of messages) addLeased(message, all)
+      return all
+    }),
+    stop: Effect.suspend(() => {
+      if (stopped) return Effect.void
+      stopped = true
+      return Effect.forEach(buffer.splice(0), (message) => Effect.ignore(settle(message, nackPayload(0))), {
+        discard: true,
+      }).pipe(Effect.andThen(drainSubscription(subscription)), Effect.andThen(flush))
+    }),
+    depth: depth(client, manager, stream, options),
+  }
+  /** Hand-backs are with the server before the caller goes on. */
+  const flush = Effect.suspend(() =>
+    client.isClosed()
+      ? Effect.void
+      : Effect.ignore(
+          Effect.timeoutOption(
+            natsRequest("flush", () => client.flush()),
+            "2 seconds",
+          ),
+        ),
+  )
+  // Registered first, so run last: the handlers' hand-backs are flushed too.
+  yield* Effect.addFinalizer(() => flush)
+  return source
+})
+
+const nackPayload = (millis: number): string =>
+  millis <= 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: nanos(millis) })}`
+
+type Settle = (message: Msg, text: string | Uint8Array) => Effect.Effect<void, NatsRequestError>
+
+/** Getters, for nearly every message is settled in one of three ways; a class, for there is one of it for each message. */
+class NatsLeasedMessage implements ConsumerLoop.LeasedMessage {
+  readonly delivery: ConsumerLoop.LeasedMessage["delivery"]
+  readonly sequence: number
+  private readonly message: Msg
+  private readonly settle: Settle
+
+  constructor(delivery: ConsumerLoop.LeasedMessage["delivery"], sequence: number, message: Msg, settle: Settle) {
+    this.delivery = delivery
+    this.sequence = sequence
+    this.message = message
+    this.settle = settle
+  }
+
+  get ack() {
+    return this.settle(this.message, ackPayload)
+  }
+
+  nack(millis: number) {
+    return this.settle(this.message, nackPayload(millis))
+  }
+
+  get inProgress() {
+    return this.settle(this.message, "+WPI")
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Messages that wait for their retry: one queue per length of wait, since RabbitMQ looks only at the head of a queue for
+ * what has expired. A wait is rounded up to the next length (at most by two thirds). The copy is with the broker before
+ * its original is acknowledged: a crash between the two delivers twice, it never loses.
+ */
+import { Clock, Effect, Semaphore } from "effect"
+import type { RabbitConnection } from "./RabbitConnection.ts"
+import * as RabbitMessage from "./RabbitMessage.ts"
+import { exchanges } from "./RabbitNames.ts"
+import type { Publisher } from "./RabbitPublisher.ts"
+
+const delayMillis: ReadonlyArray<number> = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000].flatMap((decade) =>
+  [1, 1.5, 2, 3, 5, 7].map((factor) => decade * factor),
+)
+const maxDelayMillis = delayMillis.at(-1) ?? 0
+
+/**
+ * A queue that RabbitMQ made less than half a second before it is killed does not come back with what is in it. Nothing is
+ * entrusted to a new one before that; its original is not acknowledged yet.
+ */
+const newQueueDelay = "1 second"
+
+/** The queue's wait, and what is left of a longer one. */
+export const delayStep = (millis: number): { readonly length: number; readonly remaining: number } => {
+  const length = delayMillis.find((candidate) => candidate >= millis) ?? maxDelayMillis
+  return { length, remaining: Math.max(0, Math.ceil(millis) - length) }
+}
+
+export const make = (connection: RabbitConnection, publisher: Publisher) => {
+  let epoch = 0
+  const known = new Set<number>()
+  const declareMutex = Semaphore.makeUnsafe(1)
+  const declare = Effect.fnUntraced(function* (length: number) {
+    const queue = `${exchanges.delay}.${length}`
+    const resource = `queue ${queue}`
+    const there = yield* Effect.result(
+      connection.withChannel(resource, (channel) => channel.queueDeclare({ queue, passive: true })),
+    )
+    yield* connection.withChannel(resource, async (channel) => {
+      await channel.queueDeclare({
+        queue,
+        durable: true,
+        arguments: {
+          "x-queue-type": "quorum",
+          "x-message-ttl": length,
+          "x-overflow": "reject-publish",
+          "x-dead-letter-exchange": exchanges.redelivery,
+          "x-dead-letter-strategy": "at-least-once",
+        },
+      })
+      await channel.queueBind({ queue, exchange: exchanges.delay, routingKey: `${length}.#` })
+    })
+    if (there._tag === "Failure") yield* Effect.sleep(newQueueDelay)
+    known.add(length)
+  })
+  const ensure = (length: number) =>
+    Effect.suspend(() => {
+      if (epoch !== connection.epoch()) {
+        epoch = connection.epoch()
+        known.clear()
+      }
+      if (known.has(length)) return Effect.void
+      return declareMutex.withPermits(1)(Effect.suspend(() => (known.has(length) ? Effect.void : declare(length))))
+    })
+  /** Succeeds once the copy is stored. `tries`: deliveries so far. */
+  return Effect.fnUntraced(function* (
+    message: RabbitMessage.Received,
+    consumer: string,
+    tries: number,
+    millis: number,
+  ) {
+    const { length, remaining } = delayStep(millis)
+    yield* ensure(length)
+    const now = yield* Clock.currentTimeMillis
+    yield* publisher.publish(
+      {
+        ...RabbitMessage.forwarded(message, now, tries, remaining),
+        exchange: exchanges.delay,
+        routingKey: `${length}.${consumer}`,
+      },
+      RabbitMessage.body(message),
+    )
+  })
+}
+export type PublishDelayed = ReturnType<typeof make>

@@ -1,0 +1,200 @@
+/**
+ * A consumer on its queue. The broker's prefetch is the number of slots, and a message counts until it is settled: there
+ * are never more of them here than handlers may run. With a shared gate nothing may be pulled without a permit: then one
+ * message a time is asked for, with growing pauses while there is none.
+ *
+ * Hazards and their answers:
+ * - the connection or the channel is lost: the broker takes back what was not settled, what is buffered here is dropped,
+ *   and a settlement on the old channel fails, for it would hit another message on the new one;
+ * - the queue is deleted: the broker cancels the consumer, which makes its queue again;
+ * - RabbitMQ knows no signs of life: a dead link is noticed by its heartbeats, a long job is bounded by `consumer_timeout`.
+ */
+import { Clock, Effect, Exit, Latch, Scope } from "effect"
+import type { Channel } from "rabbitmq-client"
+import * as ConsumerLoop from "../ConsumerLoop.ts"
+import type { ConsumerOptions } from "../EventBus.ts"
+import type { RabbitConnection } from "./RabbitConnection.ts"
+import type { PublishDelayed } from "./RabbitDelayQueues.ts"
+import * as RabbitDepth from "./RabbitDepth.ts"
+import { errorFrom, type RabbitRequestError, transientError } from "./RabbitErrors.ts"
+import * as RabbitMessage from "./RabbitMessage.ts"
+import { consumerQueue } from "./RabbitNames.ts"
+
+const minPollDelay = 10
+const maxPollDelay = 500
+
+interface BufferedMessage {
+  readonly message: RabbitMessage.Received
+  readonly channel: Channel
+}
+
+export interface PullSourceOptions {
+  readonly connection: RabbitConnection
+  readonly options: ConsumerOptions
+  /** Makes the consumer's queue where it is not there. */
+  readonly ensure: Effect.Effect<unknown, RabbitRequestError>
+  readonly delay: PublishDelayed
+}
+
+export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) {
+  const { connection, delay, ensure, options } = parameters
+  const queue = consumerQueue(options.name)
+  const resource = `consumer ${options.name}`
+  const hasSharedPermits = options.sharedPermits !== undefined
+  const maxDeliveries = ConsumerLoop.brokerMaxDeliver(options)
+  const buffer: Array<BufferedMessage> = []
+  const arrived = yield* Latch.make(false)
+  const inFlight = RabbitDepth.makeInFlightTracker()
+  let session: { readonly channel: Channel; readonly scope: Scope.Closeable; readonly tag: string } | undefined
+  let stopped = false
+  let pollDelay = 0
+
+  const dropBuffered = (channel: Channel) => {
+    for (let index = buffer.length - 1; index >= 0; index--) {
+      if (buffer[index]?.channel === channel) buffer.splice(index, 1)
+    }
+    arrived.openUnsafe()
+  }
+
+  const close = Effect.suspend(() => {
+    const former = session
+    session = undefined
+    return former === undefined ? Effect.void : Scope.close(former.scope, Exit.void)
+  })
+
+  const connect = Effect.gen(function* () {
+    if (session?.channel.active === true) return session.channel
+    yield* close
+    // Whoever stops does not wait for a broker that is away.
+    yield* Effect.interruptible(Effect.andThen(connection.connected, ensure))
+    const scope = yield* Scope.make()
+    const channel: Channel = yield* connection
+      .channel(() => dropBuffered(channel))
+      .pipe(Effect.provideService(Scope.Scope, scope))
+    const onMessage = (message: RabbitMessage.Received) => {
+      if (stopped) return void (channel.active && channel.basicNack({ deliveryTag: message.deliveryTag }))
+      buffer.push({ message, channel })
+      arrived.openUnsafe()
+    }
+    channel.on("basic.cancel", () => {
+      session = undefined
+      arrived.openUnsafe()
+    })
+    const tag = yield* Effect.tryPromise({
+      try: async () => {
+        if (hasSharedPermits) return ""
+        await channel.basicQos({ prefetchCount: options.concurrency })
+        return (await channel.basicConsume({ queue }, onMessage)).consumerTag
+      },
+      catch: errorFrom(resource),
+    }).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
+    session = { channel, scope, tag }
+    return channel
+  }).pipe(Effect.uninterruptible)
+
+  const settle = ({ channel, message }: BufferedMessage, how: (channel: Channel, deliveryTag: number) => void) =>
+    Effect.suspend(() => {
+      inFlight.settled(message)
+      if (!channel.active) {
+        return Effect.fail(transientError("unavailable", `The channel of ${resource} is gone; RabbitMQ delivers again`))
+      }
+      return Effect.try({ try: () => how(channel, message.deliveryTag), catch: errorFrom(resource) })
+    })
+  const ack = (here: BufferedMessage) => settle(here, (channel, deliveryTag) => channel.basicAck({ deliveryTag }))
+  const nack = (here: BufferedMessage, requeue = true) =>
+    settle(here, (channel, deliveryTag) => channel.basicNack({ deliveryTag, requeue }))
+
+  /** Stored for later first, then acknowledged. */
+  const redeliverLater = (
+    here: BufferedMessage,
+    deliveries: number,
+    millis: number,
+  ): Effect.Effect<void, RabbitRequestError> =>
+    delay(here.message, options.name, deliveries, millis).pipe(
+      Effect.catchTag("PermanentError", (error) => Effect.fail(transientError("unavailable", error.message, error))),
+      Effect.andThen(Clock.currentTimeMillis),
+      Effect.tap((now) =>
+        Effect.sync(() => inFlight.delayed(RabbitMessage.stored(here.message, now).arrivedAt, now + millis)),
+      ),
+      Effect.andThen(ack(here)),
+    )
+
+  const lease = Effect.fnUntraced(function* (here: BufferedMessage) {
+    const { message } = here
+    const now = yield* Clock.currentTimeMillis
+    const deliveryCount = RabbitMessage.deliveryCount(message)
+    const left = RabbitMessage.remainingDelay(message)
+    if (left > 0) return yield* Effect.as(redeliverLater(here, deliveryCount - 1, left), [])
+    if (deliveryCount > maxDeliveries) {
+      yield* Effect.logError(
+        `A message was delivered ${maxDeliveries} times to consumer ${options.name} and is left alone in armoricore.parked`,
+      )
+      return yield* Effect.as(nack(here, false), [])
+    }
+    const stored = RabbitMessage.stored(message, now)
+    inFlight.leased(message, stored.arrivedAt)
+    const one: ConsumerLoop.LeasedMessage = {
+      delivery: { ...stored, deliveryCount },
+      sequence: RabbitMessage.messageKey(message),
+      ack: ack(here),
+      nack: (millis) => (millis <= 0 ? nack(here) : redeliverLater(here, deliveryCount, millis)),
+      inProgress: Effect.void,
+    }
+    return [one]
+  })
+
+  const pullOne = Effect.gen(function* () {
+    const channel = yield* connect
+    const message = yield* Effect.tryPromise({ try: () => channel.basicGet({ queue }), catch: errorFrom(resource) })
+    if (message !== undefined) buffer.push({ message, channel })
+  })
+
+  const source: ConsumerLoop.PullSource = {
+    ready: () =>
+      hasSharedPermits
+        ? Effect.suspend(() => Effect.sleep(pollDelay))
+        : Effect.gen(function* () {
+            while (buffer.length === 0) {
+              arrived.closeUnsafe()
+              yield* connect
+              if (buffer.length === 0) yield* arrived.await
+            }
+          }),
+    take: Effect.fnUntraced(function* (max) {
+      if (hasSharedPermits) yield* pullOne
+      const messages = buffer.splice(0, max)
+      pollDelay = messages.length > 0 ? 0 : Math.min(maxPollDelay, Math.max(minPollDelay, pollDelay * 2))
+      const found: Array<ConsumerLoop.LeasedMessage> = []
+      for (const message of messages) {
+        // One that could not be put off stays unsettled, and comes again when the channel ends.
+        const some = yield* Effect.catch(lease(message), (error) =>
+          Effect.as(Effect.logWarning(`Consumer ${options.name} cannot put a message off`, error), []),
+        )
+        found.push(...some)
+      }
+      return found
+    }),
+    stop: Effect.suspend(() => {
+      if (stopped) return Effect.void
+      stopped = true
+      const current = session
+      const cancel =
+        current === undefined || current.tag === "" || !current.channel.active
+          ? Effect.void
+          : Effect.promise(() => current.channel.basicCancel(current.tag)).pipe(
+              // What was on its way is handed back by the callback, one turn later.
+              Effect.andThen(Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))),
+              Effect.timeoutOption("2 seconds"),
+              Effect.ignoreCause,
+            )
+      return Effect.andThen(
+        cancel,
+        Effect.suspend(() => Effect.forEach(buffer.splice(0), (here) => Effect.ignore(nack(here)), { discard: true })),
+      )
+    }),
+    depth: RabbitDepth.depth(connection, queue, inFlight, () => buffer.length),
+  }
+  // Registered first, so run last: closing the channel flushes the handlers' hand-backs.
+  yield* Effect.addFinalizer(() => close)
+  return source
+})

@@ -1,0 +1,138 @@
+/**
+ * Live topics without wildcards, of which a process may listen to thousands: they share one channel and one queue, with a
+ * binding for each topic. A channel for each would soon be more than a connection may have.
+ */
+import { Deferred, Effect, Exit, Latch, Scope } from "effect"
+import type { ReceivedMessage } from "../EventBus.ts"
+import type { RabbitConnection } from "./RabbitConnection.ts"
+import { errorFrom, type RabbitRequestError } from "./RabbitErrors.ts"
+import * as RabbitMessage from "./RabbitMessage.ts"
+import { exchanges } from "./RabbitNames.ts"
+
+/** A process that is slower than this loses the oldest. */
+const maxQueueLength = 100_000
+
+interface Subscriber {
+  readonly onMessage: (message: ReceivedMessage) => void
+  readonly onGap: (() => void) | undefined
+}
+
+type Channel = Effect.Success<ReturnType<RabbitConnection["channel"]>>
+
+interface Session {
+  readonly channel: Channel
+  readonly queue: string
+}
+
+export const make = Effect.fnUntraced(function* (
+  connection: RabbitConnection,
+  ready: Effect.Effect<unknown, RabbitRequestError>,
+) {
+  const scope = yield* Effect.scope
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const topics = new Map<string, Set<Subscriber>>()
+  const ended = yield* Latch.make(false)
+  let session: Session | undefined
+  let subscribed = yield* Deferred.make<void, RabbitRequestError>()
+
+  const callSafely = (run: () => void) => {
+    try {
+      run()
+    } catch (cause) {
+      runFork(Effect.logError("A listener threw", cause))
+    }
+  }
+  const publish = (topic: string, message: ReceivedMessage) => {
+    for (const { onMessage } of topics.get(topic) ?? []) callSafely(() => onMessage(message))
+  }
+  const notifyGap = () => {
+    for (const listeners of topics.values())
+      for (const { onGap } of listeners) if (onGap !== undefined) callSafely(onGap)
+  }
+
+  const bind = ({ channel, queue }: Session, topic: string) =>
+    Effect.tryPromise({
+      try: () => channel.queueBind({ queue, exchange: exchanges.ephemeral, routingKey: topic }),
+      catch: errorFrom("listener"),
+    })
+
+  const open = Effect.gen(function* () {
+    yield* connection.connected
+    yield* ready
+    ended.closeUnsafe()
+    const channel = yield* connection.channel(() => ended.openUnsafe())
+    channel.on("basic.cancel", () => ended.openUnsafe())
+    const queue = yield* Effect.tryPromise({
+      try: async () => {
+        const declared = await channel.queueDeclare({
+          queue: "",
+          exclusive: true,
+          autoDelete: true,
+          durable: false,
+          arguments: { "x-max-length": maxQueueLength },
+        })
+        await channel.basicConsume({ queue: declared.queue, noAck: true, exclusive: true }, (message) =>
+          publish(message.routingKey, RabbitMessage.received(message)),
+        )
+        return declared.queue
+      },
+      catch: errorFrom("listener"),
+    })
+    const opened = { channel, queue }
+    yield* Effect.forEach([...topics.keys()], (topic) => bind(opened, topic), { discard: true })
+    return opened
+  })
+
+  let isFirst = true
+  const runSession = Effect.gen(function* () {
+    const own = yield* Scope.make()
+    const opened = yield* Effect.result(Effect.provideService(open, Scope.Scope, own))
+    if (opened._tag === "Success") {
+      session = opened.success
+      if (!isFirst) notifyGap()
+      isFirst = false
+      yield* Deferred.succeed(subscribed, undefined)
+      yield* ended.await
+      session = undefined
+      subscribed = yield* Deferred.make<void, RabbitRequestError>()
+    } else if (opened.failure._tag === "ConfigurationError") {
+      yield* Deferred.fail(subscribed, opened.failure)
+      yield* Effect.logError(opened.failure.message)
+    }
+    yield* Scope.close(own, Exit.void)
+    if (opened._tag === "Failure") yield* Effect.sleep("1 second")
+  })
+  // Begins with the first listener, ends with the bus.
+  const start = yield* Effect.cached(Effect.forkIn(Effect.forever(runSession), scope))
+
+  const add = (topic: string, listener: Subscriber) =>
+    Effect.sync(() => {
+      const listeners = topics.get(topic)
+      if (listeners === undefined) topics.set(topic, new Set([listener]))
+      else listeners.add(listener)
+      return listeners === undefined
+    })
+
+  const remove = (topic: string, listener: Subscriber) =>
+    Effect.suspend(() => {
+      const listeners = topics.get(topic)
+      if (listeners?.delete(listener) !== true || listeners.size > 0) return Effect.void
+      topics.delete(topic)
+      if (session === undefined) return Effect.void
+      const { channel, queue } = session
+      return Effect.ignore(
+        Effect.tryPromise(() => channel.queueUnbind({ queue, exchange: exchanges.ephemeral, routingKey: topic })),
+      )
+    })
+
+  /** Returns when it listens; ends with the scope. */
+  return Effect.fnUntraced(function* (topic: string, onMessage: Subscriber["onMessage"], onGap: Subscriber["onGap"]) {
+    const listener = { onMessage, onGap }
+    const isNew = yield* Effect.acquireRelease(add(topic, listener), () => remove(topic, listener))
+    yield* start
+    const current = session
+    // A session that is only being opened binds everything that is there by then; binding twice changes nothing.
+    yield* Deferred.await(subscribed)
+    if (isNew || current !== session) if (session !== undefined) yield* bind(session, topic)
+  })
+})

@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Latch, Logger, Queue } from "effect"
+import * as Address from "../src/Address.ts"
+import * as ConsumerLoop from "../src/ConsumerLoop.ts"
+
+const nothing = Effect.void
+const options = { name: "worker", from: Address.event("media.ready"), concurrency: 1 } as const
+
+/** A message that tells how it was settled. */
+const taken = (sequence: number, settled: Queue.Queue<string>): ConsumerLoop.LeasedMessage => ({
+  delivery: {
+    subject: "armoricore.media.ready",
+    id: String(sequence),
+    headers: {},
+    body: new Uint8Array(),
+    arrivedAt: 0,
+    deliveryCount: 1,
+  },
+  sequence,
+  ack: Effect.asVoid(Queue.offer(settled, `ack ${sequence}`)),
+  nack: (millis) => Effect.asVoid(Queue.offer(settled, `retry ${sequence} in ${millis}`)),
+  inProgress: nothing,
+})
+
+describe("a consumer on a source", () => {
+  it.live("pulls on after a defect of its source", () =>
+    Effect.gen(function* () {
+      const settled = yield* Queue.unbounded<string>()
+      let takes = 0
+      yield* ConsumerLoop.run(
+        options,
+        {
+          ready: () => (takes < 2 ? nothing : Effect.never),
+          take: () =>
+            Effect.suspend(() =>
+              ++takes === 1 ? Effect.die("a message that cannot be read") : Effect.succeed([taken(2, settled)]),
+            ),
+          stop: nothing,
+          depth: Effect.die("not asked for"),
+        },
+        () => Effect.succeed({ _tag: "Ack" }),
+        () => Effect.die("nothing is published"),
+      )
+      assert.strictEqual(yield* Effect.timeout(Queue.take(settled), "10 seconds"), "ack 2")
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("has its slot again whatever became of a message", () =>
+    Effect.gen(function* () {
+      const settled = yield* Queue.unbounded<string>()
+      const idle = yield* Latch.make(false)
+      let takes = 0
+      let most = 0
+      yield* ConsumerLoop.run(
+        options,
+        {
+          ready: (free) => {
+            most = Math.max(most, free)
+            return takes < 5 ? nothing : Effect.andThen(idle.open, Effect.never)
+          },
+          take: () => {
+            const message = taken(++takes, settled)
+            // The bus is away when the third is acknowledged.
+            return Effect.succeed([message.sequence === 3 ? { ...message, ack: Effect.die("lost") } : message])
+          },
+          stop: nothing,
+          depth: Effect.die("not asked for"),
+        },
+        ({ id }) =>
+          id === "1"
+            ? Effect.die("a fault of the handler")
+            : id === "2"
+              ? Effect.delay(Effect.succeed({ _tag: "Ack" as const }), "10 millis")
+              : Effect.succeed({ _tag: "Ack" as const }),
+        () => Effect.die("nothing is published"),
+      )
+      yield* Effect.timeout(idle.await, "10 seconds")
+      assert.strictEqual(most, 1)
+      assert.deepStrictEqual(yield* Queue.takeAll(settled), ["retry 1 in 1000", "ack 2", "ack 4", "ack 5"])
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
+  )
+})

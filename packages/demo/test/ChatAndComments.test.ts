@@ -1,0 +1,68 @@
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import * as Browser from "../../armoricore/test/support/Browser.ts"
+import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
+
+const browser = Programs.requireProgram("chromium")
+
+const shows = (page: Page, selector: string, text: string) =>
+  page.waitForFunction(`document.querySelector("${selector}").innerText.includes(${JSON.stringify(text)})`)
+
+const write = async (page: Page, form: string, text: string) => {
+  await page.fill(`#${form}-text`, text)
+  await page.click(`#${form}-form button`)
+}
+
+describe.skipIf(browser.missing)("two people on the demo page in Chromium", () => {
+  it.live(
+    "chat, comment, and see each other come and go",
+    () =>
+      Effect.gen(function* () {
+        const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
+        const [, url = ""] = yield* demo.waitForOutput(/Open (http:\S+) in a browser/)
+        const one = yield* Browser.open({ executablePath: browser.path })
+        const two = yield* Browser.open({ executablePath: browser.path, colorScheme: "dark" })
+        const faults: Array<string> = []
+        const open = async (context: typeof one) => {
+          const page = await context.newPage()
+          page.on("pageerror", (error) => faults.push(String(error)))
+          await page.goto(url)
+          await page.waitForFunction("document.querySelector('#present-count').textContent > 0")
+          return { page, name: (await page.textContent("#user")) ?? "" }
+        }
+        yield* Effect.promise(async () => {
+          const ann = await open(one)
+          const bob = await open(two)
+          await shows(ann.page, "#present", bob.name)
+          await shows(bob.page, "#present", ann.name)
+          await shows(ann.page, "#viewers", "2 viewers")
+
+          await bob.page.locator("#chat-text").pressSequentially("Hel")
+          await shows(ann.page, "#typing", `${bob.name} typing`)
+          await write(bob.page, "chat", "Hello <b>Ann</b>")
+          await shows(ann.page, "#chat", "Hello <b>Ann</b>")
+          await ann.page.waitForFunction("document.querySelector('#typing').textContent === ''")
+          await write(ann.page, "chat", "Hello Bob")
+          await shows(bob.page, "#chat", "Hello Bob")
+
+          await write(ann.page, "comment", "What a sea")
+          await shows(bob.page, "#comments", "What a sea")
+          await write(ann.page, "comment", "Too soon")
+          await shows(ann.page, "#comment-fault", "One a second")
+
+          await bob.page.close()
+          await ann.page.waitForFunction("document.querySelector('#present-count').textContent === '1'")
+          await shows(ann.page, "#viewers", "1 viewer")
+          await write(ann.page, "chat", "Still there?")
+          await shows(ann.page, "#chat", "Still there?")
+          const back = await open(two)
+          await shows(back.page, "#chat", "Still there?")
+          await shows(back.page, "#comments", "What a sea")
+        })
+        assert.deepStrictEqual(faults, [])
+      }),
+    180_000,
+  )
+})

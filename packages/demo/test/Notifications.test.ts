@@ -1,0 +1,65 @@
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { join } from "node:path"
+import * as Browser from "../../armoricore/test/support/Browser.ts"
+import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
+
+const browser = Programs.requireProgram("chromium")
+/** Set it to keep what the pages look like. */
+const pictures = process.env["ARMORICORE_PICTURES"]
+
+describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => {
+  it.live(
+    "a push arrives on the page over the socket, and the mailbox shows an e-mail as HTML and as text",
+    () =>
+      Effect.gen(function* () {
+        const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
+        const [, url = ""] = yield* demo.waitForOutput(/Open (http:\S+) in a browser/)
+        const visitor = yield* Browser.open({ executablePath: browser.path })
+        const stranger = yield* Browser.open({ executablePath: browser.path })
+        const faults: Array<string> = []
+        yield* Effect.promise(async () => {
+          const keep = async (page: Awaited<ReturnType<typeof visitor.newPage>>, name: string) => {
+            if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+          }
+          const other = await stranger.newPage()
+          await other.goto(url)
+          const page = await visitor.newPage()
+          const heard = new Promise<void>((resolve) =>
+            page.on("websocket", (socket) =>
+              socket.on("framereceived", ({ payload }) => {
+                const frame = String(payload)
+                if (frame.includes('"notification_sent"') && frame.includes("user:")) resolve()
+              }),
+            ),
+          )
+          page.on("pageerror", (error) => faults.push(String(error)))
+          await page.goto(url)
+          await page.click("#send-push")
+          await page.waitForFunction("document.querySelector('#notices').innerText.includes('seaworthy')")
+          // What the page shows may be told to us before the frame that made it.
+          await heard
+          await page.click("#send-mail")
+          await page.waitForFunction("document.querySelector('#notices').innerText.includes('tide table')")
+          await page.locator("#notices").scrollIntoViewIfNeeded()
+          await keep(page, "demo-notifications")
+
+          const [mailbox] = await Promise.all([visitor.waitForEvent("page"), page.click("#mailbox")])
+          mailbox.on("pageerror", (error) => faults.push(String(error)))
+          await mailbox.click("text=Your weekly tide table")
+          assert.include(await mailbox.textContent("pre"), "<b>nothing in it</b>")
+          const html = mailbox.frameLocator("iframe[title='The mail as HTML']")
+          await html.locator("p", { hasText: "Fair winds" }).waitFor()
+          assert.include(await html.locator("body").innerText(), "<b>nothing in it</b>")
+          assert.strictEqual(await html.locator("body b").count(), 0)
+          await keep(mailbox, "mailbox")
+
+          // Nobody else saw any of it.
+          assert.notInclude(await other.innerText("#notices"), "seaworthy")
+        })
+        assert.deepStrictEqual(faults, [])
+      }),
+    180_000,
+  )
+})

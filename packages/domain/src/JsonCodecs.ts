@@ -1,0 +1,104 @@
+/**
+ * Building blocks for what arrives as JSON from other languages, PHP's `json_encode` above all: an empty object comes
+ * as `[]`, an id may be an integer, an absent value may be `null`, a number from a database may be text.
+ */
+import { Option, Schema, SchemaGetter, SchemaTransformation } from "effect"
+
+const idText = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9_-]{1,128}$/u, { expected: "1 to 128 characters of A-Z a-z 0-9 _ -" }),
+)
+
+/** `[A-Za-z0-9_-]{1,128}`; an integer is taken as its decimal text. */
+export const Id = Schema.Union([idText, Schema.Int]).pipe(
+  Schema.decodeTo(
+    idText,
+    SchemaTransformation.transform<string, string | number>({ decode: String, encode: (text) => text }),
+  ),
+)
+
+const uuidText = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u, { expected: "a UUID" }),
+)
+
+/** A UUID of any version; upper case is read as lower case. */
+export const Uuid = Schema.String.check(
+  Schema.isPattern(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/u, {
+    expected: "a UUID",
+  }),
+).pipe(
+  Schema.decodeTo(
+    uuidText,
+    SchemaTransformation.transform({ decode: (text) => text.toLowerCase(), encode: (text: string) => text }),
+  ),
+)
+
+const rfc3339 =
+  /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/u
+
+const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
+
+/** RFC 3339 with any offset (PHP: `DATE_ATOM`, or `DATE_RFC3339_EXTENDED`). Kept as the text that came. */
+export const Timestamp = Schema.String.check(
+  Schema.isPattern(rfc3339, { expected: "an RFC 3339 time such as 2026-01-31T12:00:00+01:00" }),
+  Schema.makeFilter((text: string) =>
+    // Every month has 28.
+    Number(text.slice(8, 10)) <= 28 ||
+    Number(text.slice(8, 10)) <= daysIn(Number(text.slice(0, 4)), Number(text.slice(5, 7)))
+      ? undefined
+      : "the month has no such day",
+  ),
+)
+
+/** A part that is empty, `.` or `..`, or a control character. */
+const unsafeSegment = /\/\.{0,2}(?:\/|$)|\p{Cc}/u
+
+const hasSafeSegments = (path: string): boolean => !unsafeSegment.test(path.slice("s3:/".length))
+
+/** `s3://bucket/key`, also where the objects lie in a local folder; no part of the key is empty, `.` or `..`. */
+export const ObjectPath = Schema.String.check(
+  Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/.{1,1024}$/u, {
+    expected: "an object path such as s3://bucket/key",
+  }),
+  Schema.makeFilter((path: string) =>
+    hasSafeSegments(path) ? undefined : "no part of an object's key may be empty, . or .., or hold control characters",
+  ),
+)
+
+/** A field that may be absent; `null` counts as absent. */
+export const optionalNullable = <S extends Schema.Constraint>(schema: S) =>
+  Schema.optionalKey(Schema.NullOr(schema)).pipe(
+    Schema.decodeTo(Schema.optionalKey(Schema.toType(schema)), {
+      decode: SchemaGetter.transformOptional(
+        Option.filter((value: S["Type"] | null): value is S["Type"] => value !== null),
+      ),
+      encode: SchemaGetter.transformOptional((value: Option.Option<S["Type"]>) => value),
+    }),
+  )
+
+const EmptyArray = Schema.Tuple([])
+
+/** An object; PHP's empty `[]` is read as `{}`. */
+export const PhpObject = <S extends Schema.Constraint>(schema: S) =>
+  Schema.Union([schema, EmptyArray]).pipe(
+    Schema.decodeTo(
+      Schema.toType(schema),
+      SchemaTransformation.transform<S["Type"], S["Type"] | readonly []>({
+        decode: (value) => (Array.isArray(value) ? {} : value),
+        encode: (value) => value,
+      }),
+    ),
+  )
+
+/** Any JSON object: what publishers may hang on to an event. */
+export const Metadata = PhpObject(Schema.Record(Schema.String, Schema.Json))
+
+/** A whole number ≥ 0; digits as text are read as the number. */
+export const NonNegativeIntFromJson = Schema.Union([
+  Schema.Int,
+  Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u)),
+]).pipe(
+  Schema.decodeTo(
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+    SchemaTransformation.transform<number, string | number>({ decode: Number, encode: (value) => value }),
+  ),
+)

@@ -1,0 +1,230 @@
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { eventRegistry, type EventType, eventTypes, schemaOf } from "@armoricore/domain/EventRegistry"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+
+const envelope = (type: EventType, payload: unknown, more: object = {}) => ({
+  event_type: type,
+  event_id: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+  timestamp: "2026-01-31T12:00:00+01:00",
+  source: "php-backend",
+  payload,
+  ...more,
+})
+
+describe("every event", () => {
+  for (const type of eventTypes) {
+    const schema = schemaOf(type)
+    it.effect.prop(`${type} survives the wire`, [Schema.toType(schema)], ([value]) =>
+      Effect.gen(function* () {
+        const encoded = yield* Schema.encodeUnknownEffect(schema)(value)
+        const received = yield* EventCodec.decode(bytes(encoded))
+        // JSON has no -0.
+        assert.deepStrictEqual<unknown>(received.event, JSON.parse(JSON.stringify(value)))
+      }),
+    )
+  }
+
+  it("is published by somebody", () => {
+    for (const type of eventTypes)
+      assert.include(["outside", "media", "notify", "ai", "realtime"], eventRegistry[type].publisher)
+  })
+})
+
+describe("what PHP's json_encode makes", () => {
+  const decoded = (value: unknown) => Effect.map(EventCodec.decode(bytes(value)), ({ event }) => event)
+
+  it.effect("an empty array where an object is meant is an empty object", () =>
+    Effect.gen(function* () {
+      const event = yield* decoded(
+        envelope("media.uploaded", { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4", metadata: [] }),
+      )
+      assert(event.event_type === "media.uploaded")
+      assert.deepStrictEqual(event.payload.metadata, {})
+      const ready = yield* decoded(
+        envelope("media.ready", {
+          media_id: "m",
+          user_id: "u",
+          playback_urls: { hls: "x", mp4: [] },
+          thumbnail_urls: [],
+          duration: 1,
+          resolutions: [],
+          metadata: [],
+        }),
+      )
+      assert(ready.event_type === "media.ready")
+      assert.deepStrictEqual(ready.payload.playback_urls.mp4, {})
+    }),
+  )
+
+  it.effect("integers are ids, also 0 and the largest PHP_INT that JSON keeps whole", () =>
+    Effect.gen(function* () {
+      const event = yield* decoded(
+        envelope("media.uploaded", { media_id: 42, user_id: 9007199254740991, file_path: "s3://media/a.mp4" }),
+      )
+      assert(event.event_type === "media.uploaded")
+      assert.strictEqual(event.payload.media_id, "42")
+      assert.strictEqual(event.payload.user_id, "9007199254740991")
+    }),
+  )
+
+  it.effect("null is absent, digits are a number", () =>
+    Effect.gen(function* () {
+      const event = yield* decoded(
+        envelope(
+          "media.uploaded",
+          { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4", content_type: null, file_size: "1234" },
+          { request_id: null },
+        ),
+      )
+      assert(event.event_type === "media.uploaded")
+      assert.isFalse("content_type" in event.payload)
+      assert.isFalse("request_id" in event)
+      assert.strictEqual(event.payload.file_size, 1234)
+    }),
+  )
+
+  for (const timestamp of [
+    "2026-01-31T12:00:00+00:00",
+    "2026-01-31T12:00:00-11:30",
+    "2026-01-31T12:00:00Z",
+    "2026-01-31t12:00:00.123456z",
+    "2024-02-29T23:59:60Z",
+  ]) {
+    it.effect(`the time ${timestamp} is read`, () =>
+      Effect.gen(function* () {
+        const event = yield* decoded(
+          envelope("media.uploaded", { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" }, { timestamp }),
+        )
+        assert.strictEqual(event.timestamp, timestamp)
+      }),
+    )
+  }
+
+  it.effect("a UUID in capitals is the same id", () =>
+    Effect.gen(function* () {
+      const event = yield* decoded(
+        envelope(
+          "media.uploaded",
+          { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" },
+          { event_id: "0190A1B2-C3D4-7E5F-8A9B-0C1D2E3F4A5B" },
+        ),
+      )
+      assert.strictEqual(event.event_id, "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
+    }),
+  )
+
+  it.effect("unknown fields are ignored and kept as they came", () =>
+    Effect.gen(function* () {
+      const sent = envelope(
+        "media.uploaded",
+        { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4", tenant: "x" },
+        { shard: 3 },
+      )
+      const received = yield* EventCodec.decode(bytes(sent))
+      assert.deepStrictEqual<unknown>(received.raw, sent)
+    }),
+  )
+})
+
+describe("a fault is named by its field", () => {
+  const uploaded = { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" }
+  const cases: ReadonlyArray<readonly [string, unknown, string, string]> = [
+    ["no media_id", envelope("media.uploaded", { ...uploaded, media_id: undefined }), "invalid", "payload.media_id"],
+    ["a float as id", envelope("media.uploaded", { ...uploaded, user_id: 1.5 }), "invalid", "payload.user_id"],
+    [
+      "a path that is none",
+      envelope("media.uploaded", { ...uploaded, file_path: "/etc/passwd" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
+      "a path out of its bucket",
+      envelope("media.uploaded", { ...uploaded, file_path: "s3://media/../x" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
+      "an empty part in a path",
+      envelope("media.uploaded", { ...uploaded, file_path: "s3://media//x" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
+      "a NUL in a path",
+      envelope("media.uploaded", { ...uploaded, file_path: "s3://media/a\u0000b" }),
+      "invalid",
+      "payload.file_path",
+    ],
+    [
+      "30 February",
+      envelope("media.uploaded", uploaded, { timestamp: "2026-02-30T00:00:00Z" }),
+      "invalid",
+      "timestamp",
+    ],
+    ["no offset", envelope("media.uploaded", uploaded, { timestamp: "2026-02-03T00:00:00" }), "invalid", "timestamp"],
+    ["no UUID", envelope("media.uploaded", uploaded, { event_id: "65f0c1" }), "invalid", "event_id"],
+    [
+      "an unknown type",
+      { ...envelope("media.uploaded", uploaded), event_type: "media.eaten" },
+      "unknown_type",
+      "event_type",
+    ],
+    ["no payload object", envelope("media.uploaded", "x"), "invalid", "payload"],
+    ["an array", [1], "invalid", ""],
+    ["null", null, "invalid", ""],
+  ]
+  for (const [name, value, reason, path] of cases) {
+    it.effect(name, () =>
+      Effect.gen(function* () {
+        const fault = yield* Effect.flip(EventCodec.decode(bytes(value)))
+        assert.strictEqual(fault.reason, reason)
+        assert.strictEqual(fault.path, path)
+        assert.notInclude(fault.message, "undefined is not")
+      }),
+    )
+  }
+
+  it.effect("regression: a recipient of a kind that there is not was told to be a wrong fcm_token", () =>
+    Effect.gen(function* () {
+      const told = Effect.fnUntraced(function* (recipient: unknown) {
+        const payload = { user_id: "u", notification_type: "push", title: "", body: "", recipients: [recipient] }
+        const { message, path } = yield* Effect.flip(
+          EventCodec.decode(bytes(envelope("notification.requested", payload))),
+        )
+        return `${path}: ${message}`
+      })
+      const kinds = "payload.recipients.0: Expected one of the keys fcm_token, apns_token, web_push, email"
+      assert.strictEqual(yield* told({ sms: "+49" }), kinds)
+      assert.strictEqual(yield* told({}), kinds)
+      assert.match(yield* told({ email: "" }), /^payload\.recipients\.0\.email: /)
+      assert.match(yield* told({ fcm_token: 5 }), /^payload\.recipients\.0\.fcm_token: Expected string/)
+      assert.match(yield* told({ web_push: { endpoint: "https://x" } }), /^payload\.recipients\.0\.web_push\.keys: /)
+    }),
+  )
+
+  it.effect("invalid UTF-8, broken JSON, too deep, too large", () =>
+    Effect.gen(function* () {
+      const reasonOf = (body: Uint8Array) => Effect.map(Effect.flip(EventCodec.decode(body)), ({ reason }) => reason)
+      assert.strictEqual(yield* reasonOf(Uint8Array.of(0x22, 0xff, 0x22)), "undecodable")
+      assert.strictEqual(yield* reasonOf(new TextEncoder().encode('{"event_type":')), "undecodable")
+      assert.strictEqual(yield* reasonOf(new TextEncoder().encode("[".repeat(200_000))), "undecodable")
+      assert.strictEqual(yield* reasonOf(new Uint8Array(EventCodec.maxEventBytes + 1)), "too_large")
+    }),
+  )
+
+  it.effect.prop("arbitrary bytes are an event or a Rejected, never a crash", [Schema.Uint8Array], ([body]) =>
+    Effect.gen(function* () {
+      const result = yield* Effect.exit(EventCodec.decode(body))
+      if (result._tag === "Failure") assert.strictEqual(result.cause.reasons[0]?._tag, "Fail")
+    }),
+  )
+  it.effect.prop("arbitrary JSON likewise", [Schema.Json], ([json]) =>
+    Effect.gen(function* () {
+      const result = yield* Effect.exit(EventCodec.decode(bytes(json)))
+      if (result._tag === "Failure") assert.strictEqual(result.cause.reasons[0]?._tag, "Fail")
+    }),
+  )
+})

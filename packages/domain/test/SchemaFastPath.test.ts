@@ -1,0 +1,93 @@
+import * as SchemaFastPath from "@armoricore/domain/SchemaFastPath"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { eventTypes, schemaOf } from "@armoricore/domain/EventRegistry"
+import * as JsonCodecs from "@armoricore/domain/JsonCodecs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** The quick way is for bytes only: the parsed value goes through the Schema alone. */
+const agree = (text: string) =>
+  Effect.gen(function* () {
+    const quick = yield* Effect.result(EventCodec.decode(bytes(text)))
+    const slow = yield* Effect.result(EventCodec.decodeJson(JSON.parse(text)))
+    assert.deepStrictEqual(quick, slow, text)
+  })
+
+/** Every place in a value, as the way to it. */
+const places = (value: unknown): ReadonlyArray<ReadonlyArray<string>> =>
+  typeof value !== "object" || value === null
+    ? [[]]
+    : [[], ...Object.entries(value).flatMap(([name, part]) => places(part).map((rest) => [name, ...rest]))]
+
+const changed = (value: unknown, [name, ...rest]: ReadonlyArray<string>, by: unknown): unknown => {
+  if (name === undefined || typeof value !== "object" || value === null) return by
+  if (Array.isArray(value)) return value.with(Number(name), changed(value[Number(name)], rest, by))
+  const copy: Record<string, unknown> = { ...value }
+  copy[name] = changed(copy[name], rest, by)
+  return copy
+}
+
+/** What PHP and mistakes make of a value. */
+const instead: ReadonlyArray<unknown> = [null, undefined, [], {}, "", "7", 7, -1, 1.5, true, { unknown: 1 }, [null]]
+
+describe("events that are taken as they stand", () => {
+  for (const type of eventTypes) {
+    const schema = schemaOf(type)
+    it(`${type} has a quick way`, () => assert.isDefined(SchemaFastPath.compile(schema)))
+
+    it.effect.prop(
+      `${type} is the same by either way, whatever stands in any place of it`,
+      [Schema.toType(schema), Schema.Json],
+      ([value, other]) =>
+        Effect.gen(function* () {
+          const json: unknown = JSON.parse(JSON.stringify(yield* Schema.encodeUnknownEffect(schema)(value)))
+          yield* agree(JSON.stringify({ ...Object(json), more: other }))
+          for (const place of places(json)) {
+            for (const by of [...instead, other]) {
+              const text = JSON.stringify(changed(json, place, by))
+              if (text !== undefined && text.startsWith("{")) yield* agree(text)
+            }
+          }
+        }),
+      { arbitrary: { runs: 8, size: 20 } },
+    )
+  }
+
+  it.effect("names that objects have anyway, and numbers that are none", () =>
+    Effect.forEach(
+      [
+        `"metadata": {"__proto__": {"a": 1}}`,
+        `"metadata": {"constructor": 1, "toString": []}`,
+        `"metadata": {"a": 1e999}`,
+        `"metadata": {"a": {"b": [1, -1e999]}}`,
+        `"__proto__": {"metadata": {}}`,
+        `"file_size": 1e999`,
+        `"file_size": -0`,
+        `"file_size": "12"`,
+      ],
+      (more) =>
+        agree(
+          `{"event_type": "media.uploaded", "event_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "timestamp": "2026-01-31T12:00:00Z", "source": "php", "payload": {"media_id": "m", "user_id": "u", "file_path": "s3://media/a", ${more}}}`,
+        ),
+      { discard: true },
+    ),
+  )
+})
+
+describe("a quick way", () => {
+  const accept = (schema: Schema.Constraint, value: unknown) => SchemaFastPath.compile(schema)?.(value)
+
+  it("behind a member that converts leaves it to the Schema", () => {
+    const first = Schema.Struct({ a: JsonCodecs.Metadata })
+    const second = Schema.Struct({ a: Schema.Array(Schema.String) })
+    assert.strictEqual(accept(Schema.Union([first, second]), { a: [] }), SchemaFastPath.fallback)
+    assert.deepStrictEqual(accept(Schema.Union([second, first]), { a: {} }), { a: {} })
+  })
+
+  it("is not there for a Schema with parts that it does not know", () => {
+    assert.isUndefined(SchemaFastPath.compile(Schema.Struct({ at: Schema.DateTimeUtc })))
+    assert.isUndefined(SchemaFastPath.compile(Schema.Union([Schema.String, Schema.Number], { mode: "oneOf" })))
+  })
+})

@@ -1,0 +1,211 @@
+/**
+ * The caller's half: gathers the calls of one turn of the event loop into one message, and hands answers and notices to
+ * whoever waits for them. When the other side goes, what waits fails and a new way is sought until there is one.
+ *
+ * A call whose connection broke fails with `unavailable` although it may have happened: callers repeat it, and operations
+ * that must not happen twice carry their own key.
+ */
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Effect, Fiber, SubscriptionRef } from "effect"
+import type { Reply, Request } from "./Protocol.ts"
+import { type Connect, type Transport, errorFrom, unavailable } from "./Transport.ts"
+
+type EngineClientError = TransientError | ConfigurationError
+type Resume = (result: Effect.Effect<unknown, EngineClientError>) => void
+
+/** So many calls are a transaction worth its way to the disk: the engine works on them while more gather here. */
+const maxBatch = 64
+
+export interface Notification {
+  readonly module: string
+  readonly topic: string
+  readonly data: unknown
+}
+
+interface Subscription {
+  readonly address: string
+  /** Not a prefix but the whole address; there may be very many of these. */
+  readonly exact: boolean
+  readonly onNotification: (notice: Notification) => void
+}
+
+export class EngineClient {
+  readonly connected: SubscriptionRef.SubscriptionRef<boolean>
+  private readonly pending = new Map<number, Resume>()
+  private readonly subscriptions = new Set<Subscription>()
+  private readonly exactSubscriptions = new Map<string, Set<Subscription>>()
+  private readonly modules = new Map<string, unknown>()
+  private transport: Transport | undefined
+  /** Calls wait for this: a new owner must load the modules first. */
+  private isReady = false
+  private queue: Array<Request> = []
+  private scheduled = false
+  private lastId = 0
+
+  constructor(connected: SubscriptionRef.SubscriptionRef<boolean>) {
+    this.connected = connected
+  }
+
+  call(module: string, operation: string, args: unknown): Effect.Effect<unknown, EngineClientError> {
+    return Effect.callback<unknown, EngineClientError>((resume) => {
+      if (this.transport === undefined || (!this.isReady && module !== ""))
+        return resume(Effect.fail(unavailable("The engine is not reached; trying again")))
+      const id = this.send(module, operation, args, resume)
+      return Effect.sync(() => void this.pending.delete(id))
+    })
+  }
+
+  /** Makes a module's operations known to the engine, now and after every reconnect. */
+  register(name: string, url: string, options: unknown): Effect.Effect<void, EngineClientError> {
+    const args = { name, url, options }
+    this.modules.set(name, args)
+    return Effect.asVoid(this.call("", "register", args))
+  }
+
+  /** Listens until the effect that it returns is run. */
+  subscribe(
+    address: string,
+    onNotification: Subscription["onNotification"],
+    exact: boolean,
+  ): Effect.Effect<Effect.Effect<void>, EngineClientError> {
+    return Effect.suspend(() => {
+      const subscription = { address, exact, onNotification }
+      this.add(subscription)
+      const stop = Effect.suspend(() => {
+        this.remove(subscription)
+        return Effect.ignore(this.call("", "unlisten", { name: address, exact }))
+      })
+      return this.call("", "listen", { name: address, exact }).pipe(
+        Effect.as(stop),
+        Effect.onError(() => Effect.sync(() => this.remove(subscription))),
+      )
+    })
+  }
+
+  private add(subscription: Subscription): void {
+    if (!subscription.exact) return void this.subscriptions.add(subscription)
+    const same = this.exactSubscriptions.get(subscription.address)
+    if (same === undefined) this.exactSubscriptions.set(subscription.address, new Set([subscription]))
+    else same.add(subscription)
+  }
+
+  private remove(subscription: Subscription): void {
+    this.subscriptions.delete(subscription)
+    const same = this.exactSubscriptions.get(subscription.address)
+    if (same?.delete(subscription) === true && same.size === 0) this.exactSubscriptions.delete(subscription.address)
+  }
+
+  /** Keeps a way open until the scope ends. The first one must succeed, later ones are sought every half second. */
+  connect = (dial: Connect) =>
+    Effect.gen({ self: this }, function* () {
+      const lost: { signal: (() => void) | undefined } = { signal: undefined }
+      const once = () => {
+        // The way before may have gone in the very moment of its greeting.
+        this.isReady = false
+        return dial({ onBatch: (batch) => this.receive(batch), onClose: () => this.handleClose(lost.signal) }).pipe(
+          Effect.tap((transport) => Effect.sync(() => void (this.transport = transport))),
+          Effect.tap(() => this.handshake()),
+          Effect.tap(() => Effect.sync(() => void (this.isReady = true))),
+          Effect.tap(() => SubscriptionRef.set(this.connected, true)),
+        )
+      }
+      yield* once()
+      const keeper = yield* Effect.forkScoped(
+        Effect.forever(
+          Effect.callback<void>((resume) => {
+            lost.signal = () => resume(Effect.void)
+            if (this.transport === undefined) resume(Effect.void)
+          }).pipe(
+            Effect.andThen(SubscriptionRef.set(this.connected, false)),
+            Effect.andThen(Effect.logWarning("The engine of the data folder is gone; trying again")),
+            Effect.andThen(
+              Effect.suspend(once).pipe(
+                Effect.tapError(() => Effect.sleep("500 millis")),
+                Effect.eventually,
+              ),
+            ),
+          ),
+        ),
+      )
+      yield* Effect.addFinalizer(() =>
+        Fiber.interrupt(keeper).pipe(
+          Effect.andThen(
+            Effect.suspend(() => {
+              this.flush()
+              return this.transport === undefined ? Effect.void : this.transport.close
+            }),
+          ),
+        ),
+      )
+    })
+
+  /** A new way knows nothing of what was registered and listened to on the old one. */
+  private handshake(): Effect.Effect<void, EngineClientError> {
+    return Effect.suspend(() =>
+      Effect.all(
+        [
+          ...[...this.modules.values()].map((args) => this.call("", "register", args)),
+          ...[...this.subscriptions, ...[...this.exactSubscriptions.values()].flatMap((same) => [...same])].map(
+            ({ address, exact }) => this.call("", "listen", { name: address, exact }),
+          ),
+        ],
+        { discard: true, concurrency: "unbounded" },
+      ),
+    )
+  }
+
+  private send(module: string, operation: string, args: unknown, resume: Resume): number {
+    const id = ++this.lastId
+    this.pending.set(id, resume)
+    this.queue.push([id, module, operation, args])
+    if (this.queue.length >= maxBatch) this.flush()
+    else if (!this.scheduled) {
+      this.scheduled = true
+      setImmediate(() => {
+        this.scheduled = false
+        this.flush()
+      })
+    }
+    return id
+  }
+
+  private flush(): void {
+    const batch = this.queue
+    this.queue = []
+    if (batch.length > 0) this.transport?.send(batch)
+  }
+
+  private receive(batch: ReadonlyArray<Reply>): void {
+    for (const reply of batch) {
+      if (reply.length === 4) this.notify(reply[1], reply[2], reply[3])
+      else this.settle(reply)
+    }
+  }
+
+  private settle([id, ok, value]: Exclude<Reply, { readonly length: 4 }>): void {
+    const resume = this.pending.get(id)
+    this.pending.delete(id)
+    if (resume === undefined) return
+    if (ok) resume(Effect.succeed(value))
+    else if (value.kind === "defect") resume(Effect.die(new Error(value.message)))
+    else resume(Effect.fail(errorFrom(value)))
+  }
+
+  private notify(module: string, topic: string, data: unknown): void {
+    const address = `${module}/${topic}`
+    for (const listener of this.exactSubscriptions.get(address) ?? []) listener.onNotification({ module, topic, data })
+    for (const listener of this.subscriptions) {
+      if (address.startsWith(listener.address)) listener.onNotification({ module, topic, data })
+    }
+  }
+
+  private handleClose(signal: (() => void) | undefined): void {
+    this.transport = undefined
+    this.isReady = false
+    this.queue = []
+    const waiting = [...this.pending.values()]
+    this.pending.clear()
+    for (const resume of waiting) resume(Effect.fail(unavailable("The engine went away during the call; repeat it")))
+    signal?.()
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * What one peer listens to: prefixes of `module/topic`, which are few and looked through, and exact ones, which may be very
+ * many and are looked up. Each is counted, for a peer may listen to the same several times.
+ */
+export class Subscriptions {
+  readonly #prefixes = new Map<string, number>()
+  readonly #exact = new Map<string, number>()
+
+  add(name: string, isExact: boolean): void {
+    const counts = this.#of(isExact)
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+
+  remove(name: string, isExact: boolean): void {
+    const counts = this.#of(isExact)
+    const left = (counts.get(name) ?? 0) - 1
+    if (left > 0) counts.set(name, left)
+    else counts.delete(name)
+  }
+
+  matches(address: string): boolean {
+    if (this.#exact.has(address)) return true
+    for (const prefix of this.#prefixes.keys()) if (address.startsWith(prefix)) return true
+    return false
+  }
+
+  #of(isExact: boolean): Map<string, number> {
+    return isExact ? this.#exact : this.#prefixes
+  }
+}

@@ -1,0 +1,260 @@
+/** What every adapter of the history port does. Each test works in rooms of its own. */
+import { randomUUID } from "node:crypto"
+import { type AppendNotification, type AppendResult, History, maxBodyBytes } from "@armoricore/history/History"
+import { assert, layer } from "@effect/vitest"
+import { Duration, Effect, type Layer, Queue, Schedule } from "effect"
+import { TestClock } from "effect/testing"
+
+export interface AdapterTraits {
+  /** `virtual` where the adapter's time is Effect's clock alone, so that a test can move it. */
+  readonly clock: "virtual" | "real"
+}
+
+/** What the adapters under test keep. */
+export const retention = { maxAge: Duration.seconds(3), maxPerRoom: 20 }
+
+const fresh = Effect.sync(() => `chat:room:${randomUUID()}`)
+const bytes = (text: string) => new TextEncoder().encode(text)
+const text = (body: Uint8Array) => new TextDecoder().decode(body)
+
+const kept = (appended: AppendResult) => {
+  if (appended._tag === "Removed") throw new Error("it was removed")
+  return appended
+}
+
+export const behaviourSuite = (name: string, history: Layer.Layer<History, unknown>, traits: AdapterTraits) =>
+  layer(history, { excludeTestServices: traits.clock === "real", timeout: "30 seconds" })(name, (it) => {
+    const say = Effect.fnUntraced(function* (room: string, id: string, body = id) {
+      return kept(yield* (yield* History).append(room, id, bytes(body)))
+    })
+    const fill = (room: string, from: number, to: number) =>
+      Effect.forEach(
+        Array.from({ length: to - from }, (_, index) => `m${from + index}`),
+        (id) => Effect.map(say(room, id), ({ item }) => item.seq),
+      )
+    const read = Effect.fnUntraced(function* (room: string, since?: number, limit = 50) {
+      const page = since === undefined ? { limit } : { since, limit }
+      const { items, complete } = yield* (yield* History).read(room, page)
+      return { ids: items.map(({ id }) => id), complete, seqs: items.map(({ seq }) => seq) }
+    })
+
+    it.effect("is set up as often as one likes", () =>
+      Effect.gen(function* () {
+        const { setup } = yield* History
+        yield* setup
+        const [line = ""] = yield* setup
+        assert.match(line, /history/i)
+      }),
+    )
+
+    it.effect("gives what was added, in order, with growing numbers", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        assert.deepStrictEqual(yield* read(room), { ids: [], complete: true, seqs: [] })
+        const seqs = yield* fill(room, 0, 5)
+        assert.deepStrictEqual(
+          seqs,
+          [...seqs].sort((a, b) => a - b),
+        )
+        assert.strictEqual(new Set(seqs).size, 5)
+        assert.isAbove(seqs[0] ?? 0, 0)
+        assert.deepStrictEqual(yield* read(room), { ids: ["m0", "m1", "m2", "m3", "m4"], complete: true, seqs })
+        assert.deepStrictEqual((yield* read(yield* fresh)).ids, [])
+      }),
+    )
+
+    it.effect("tells followers of a room what is added, each once, with the number before it", () =>
+      Effect.gen(function* () {
+        const [room, other] = [yield* fresh, yield* fresh]
+        yield* say(room, "before")
+        const heard = yield* Queue.unbounded<AppendNotification>()
+        const { subscribe } = yield* History
+        yield* subscribe(
+          room,
+          (added) => Queue.offerUnsafe(heard, added),
+          () => {},
+        )
+        const long = "x".repeat(20_000)
+        yield* say(other, "elsewhere")
+        yield* say(room, "m0", "é日🎬")
+        yield* say(room, "m0", "again")
+        yield* say(room, "m1", long)
+        const [first, second] = yield* Queue.takeN(heard, 2)
+        assert.deepStrictEqual(
+          [first, second].map((added) => [added?.item.id, added === undefined ? "" : text(added.item.body)]),
+          [
+            ["m0", "é日🎬"],
+            ["m1", long],
+          ],
+        )
+        assert.deepStrictEqual((yield* read(room)).seqs, [first?.previousSeq, first?.item.seq, second?.item.seq])
+        assert.strictEqual(second?.previousSeq, first?.item.seq)
+        const fromTheStart = yield* fresh
+        yield* Effect.scoped(
+          subscribe(
+            fromTheStart,
+            (added) => Queue.offerUnsafe(heard, added),
+            () => {},
+          ),
+        )
+        yield* say(fromTheStart, "unheard")
+        yield* subscribe(
+          other,
+          (added) => Queue.offerUnsafe(heard, added),
+          () => {},
+        )
+        yield* say(other, "m2")
+        assert.strictEqual((yield* Queue.take(heard)).item.id, "m2")
+        const empty = yield* fresh
+        yield* subscribe(
+          empty,
+          (added) => Queue.offerUnsafe(heard, added),
+          () => {},
+        )
+        yield* say(empty, "first")
+        assert.strictEqual((yield* Queue.take(heard)).previousSeq, 0)
+      }),
+    )
+
+    it.effect("keeps bodies whole", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        for (const body of ["", "\0", "é日🎬\n", "x".repeat(100_000)]) {
+          const { item } = yield* say(room, randomUUID(), body)
+          assert.strictEqual(text(item.body), body)
+        }
+        const { items } = yield* (yield* History).read(room, { limit: 50 })
+        assert.deepStrictEqual(
+          items.map((item) => text(item.body)),
+          ["", "\0", "é日🎬\n", "x".repeat(100_000)],
+        )
+      }),
+    )
+
+    it.effect("adds an id once and gives again what was added first", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const first = yield* say(room, "a", "first")
+        yield* say(room, "b")
+        const again = yield* say(room, "a", "second")
+        assert.deepStrictEqual(
+          { ...again, text: text(again.item.body), seq: again.item.seq, fresh: again.fresh },
+          { ...again, text: "first", seq: first.item.seq, fresh: false },
+        )
+        assert.isTrue(first.fresh)
+        assert.deepStrictEqual((yield* read(room)).ids, ["a", "b"])
+        const elsewhere = yield* say(yield* fresh, "a", "other")
+        assert.isTrue(elsewhere.fresh)
+      }),
+    )
+
+    it.effect("adds an id once when many add it in the same moment", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const all = yield* Effect.forEach(Array.from({ length: 20 }), () => say(room, "a"), {
+          concurrency: "unbounded",
+        })
+        assert.strictEqual(all.filter((one) => one.fresh).length, 1)
+        assert.strictEqual(new Set(all.map(({ item }) => item.seq)).size, 1)
+      }),
+    )
+
+    it.effect("keeps the order of those who add at once, without gaps in what they see", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const all = yield* Effect.forEach(
+          Array.from({ length: 15 }, (_, index) => `c${index}`),
+          (id) => Effect.map(say(room, id), ({ item }) => item),
+          { concurrency: "unbounded" },
+        )
+        const inOrder = [...all].sort((a, b) => a.seq - b.seq).map(({ id }) => id)
+        assert.deepStrictEqual((yield* read(room)).ids, inOrder)
+      }),
+    )
+
+    it.effect("gives what came since, and the latest so many", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const seqs = yield* fill(room, 0, 6)
+        const since = seqs[2] ?? 0
+        assert.deepStrictEqual((yield* read(room, since)).ids, ["m3", "m4", "m5"])
+        assert.isTrue((yield* read(room, since)).complete)
+        assert.deepStrictEqual(yield* read(room, seqs[5]), { ids: [], complete: true, seqs: [] })
+        assert.deepStrictEqual((yield* read(room, undefined, 2)).ids, ["m4", "m5"])
+        const cut = yield* read(room, since, 2)
+        assert.deepStrictEqual(cut.ids, ["m4", "m5"])
+        assert.isFalse(cut.complete)
+      }),
+    )
+
+    it.effect("does not claim to have what it never had", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const seqs = yield* fill(room, 0, 1)
+        assert.isFalse((yield* read(room, (seqs[0] ?? 0) + 1_000_000)).complete)
+      }),
+    )
+
+    it.effect("removes an item for good", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const { append, remove } = yield* History
+        const seqs = yield* fill(room, 0, 3)
+        assert.isTrue(yield* remove(room, "m1"))
+        assert.isFalse(yield* remove(room, "m1"))
+        assert.isFalse(yield* remove(room, "never"))
+        assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m2"])
+        assert.isTrue((yield* read(room, seqs[0])).complete)
+        assert.deepStrictEqual(yield* append(room, "m1", bytes("again")), { _tag: "Removed" })
+        assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m2"])
+      }),
+    )
+
+    it.effect("keeps the latest of a room, and says who missed something", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const seqs = yield* fill(room, 0, retention.maxPerRoom + 5)
+        const all = yield* read(room)
+        assert.strictEqual(all.ids.length, retention.maxPerRoom)
+        assert.strictEqual(all.ids[0], "m5")
+        assert.isFalse((yield* read(room, seqs[3])).complete)
+        assert.isTrue((yield* read(room, seqs[6])).complete)
+        assert.strictEqual((yield* read(room, seqs[6])).ids.length, retention.maxPerRoom - 2)
+      }),
+    )
+
+    it.effect("forgets what is too old, and never repeats a number", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const seqs = yield* fill(room, 0, 3)
+        if (traits.clock === "virtual") yield* TestClock.adjust("2 minutes")
+        else {
+          yield* Effect.repeat(read(room), {
+            until: ({ ids }) => ids.length === 0,
+            schedule: Schedule.spaced("100 millis"),
+          }).pipe(Effect.timeout("15 seconds"))
+        }
+        assert.isFalse((yield* read(room, seqs[0])).complete)
+        const later = yield* fill(room, 10, 12)
+        assert.isAbove(later[0] ?? 0, seqs[2] ?? 0)
+        assert.deepStrictEqual((yield* read(room)).ids, ["m10", "m11"])
+        assert.isFalse((yield* read(room, seqs[0])).complete)
+      }),
+    )
+
+    it.effect("refuses rooms, ids and bodies that no adapter could keep", () =>
+      Effect.gen(function* () {
+        const { append } = yield* History
+        const room = yield* fresh
+        const faults = yield* Effect.all([
+          Effect.flip(append("a.b", "a", bytes("x"))),
+          Effect.flip(append("a>", "a", bytes("x"))),
+          Effect.flip(append("", "a", bytes("x"))),
+          Effect.flip(append(room, "a b", bytes("x"))),
+          Effect.flip(append(room, "", bytes("x"))),
+          Effect.flip(append(room, "a", new Uint8Array(maxBodyBytes + 1))),
+        ])
+        assert.deepStrictEqual([...new Set(faults.map((fault) => fault._tag))], ["PermanentError"])
+      }),
+    )
+  })

@@ -1,0 +1,36 @@
+/** What it means that ffmpeg ended with an error: what the machine lacks is worth another try, what the file lacks is not. */
+import type * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { failure } from "../pipeline/Failures.ts"
+
+const mediaErrorPattern =
+  /Invalid data found|Error while decoding|Error submitting packet to decoder|received no packets|Output file is empty|Nothing was written|Decoder .* not found|Decoding requested, but no decoder|Cannot determine format|Invalid argument|Function not implemented|Not yet implemented|Rematrix is needed|Impossible to convert|Could not find codec parameters|Picture size .* is invalid|Error reinitializing filters|Error (initializing|configuring) (filters|complex filters|filter)|Failed to (inject frame|configure)|matches no streams|Invalid pts|Error sending frames|could not seek|Conversion failed/i
+const hostErrorPattern = /No space left|Permission denied|Read-only file system|Input\/output error|Disk quota/i
+const memoryErrorPattern = /Cannot allocate memory|out of memory|malloc of size/i
+
+export interface ExitContext {
+  /** ffmpeg ran with a limit of memory, so that its want of more says something of the file. */
+  readonly hasMemoryLimit: boolean
+  /** Some of the source was copied: the next try encodes all of it, and tells what is wrong with it. */
+  readonly hasPassthrough?: boolean
+}
+
+export const classify = (
+  { code, stderr }: Ffmpeg.ProcessResult,
+  { hasPassthrough = false, hasMemoryLimit }: ExitContext,
+): TransientError | PermanentError => {
+  const last = stderr.trim().split("\n").slice(-3).join(" | ")
+  if (!hasPassthrough && !hostErrorPattern.test(stderr)) {
+    if (memoryErrorPattern.test(stderr)) {
+      if (hasMemoryLimit) return failure("memory_limit_exceeded")
+    } else if (code === 69 || mediaErrorPattern.test(stderr)) {
+      // 69: more than two thirds of the frames could not be decoded.
+      return failure("corrupt_media")
+    }
+  }
+  return new TransientError({
+    dependency: "ffmpeg",
+    code: "failed",
+    message: `ffmpeg ended with code ${code}: ${last}`,
+  })
+}

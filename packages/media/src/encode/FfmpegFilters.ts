@@ -1,0 +1,179 @@
+/**
+ * The filter graph of a transcode: one decoded picture becomes every rendition, upright, progressive, with square
+ * pixels, at a steady rate, in the colours of BT.709, which each rendition also says of itself. Players guess the
+ * colours of what says nothing by its size, and would show the renditions of one film unlike each other.
+ */
+import * as ChunkImages from "../chunked/ChunkImages.ts"
+import { frameTime } from "../chunked/ChunkWindow.ts"
+import type { EncodingPlan } from "./FfmpegCommand.ts"
+import * as ToneMap from "./ToneMap.ts"
+import { stillVideoSeconds } from "../probe/Probe.ts"
+import type { Rational, VideoInfo } from "../probe/ProbeReport.ts"
+
+/** Thumbnails are taken from the smallest rendition that is at least this high, the poster from the largest that is no higher. */
+const minThumbnailSide = 360
+const maxPosterSide = 720
+
+/** Needs at least one rendition. Its outputs: `[v0]…`, `[thumbnails]`, `[poster]`, `[storyboard]`, for a photo `[i0]…`. */
+export const filterGraph = (plan: EncodingPlan): string => {
+  const { info, renditions, frameRate } = plan
+  const sides = renditions.map(({ width, height }) => Math.min(width, height))
+  const isStill = info.video?.still !== undefined
+  const last = renditions.length - 1
+  const imageFrames = plan.window === undefined ? undefined : ChunkImages.imageFrames(plan, plan.window)
+  const from = (index: number, side: ImageOutput) =>
+    side.isEnabled && side.renditionIndex === index ? [`[${side.name}s]`] : []
+  const thumbnails: ImageOutput = {
+    name: "thumbnails",
+    isEnabled: imageFrames === undefined ? plan.thumbnails > 0 : imageFrames.thumbnails.length > 0,
+    renditionIndex: Math.max(
+      0,
+      sides.findLastIndex((side) => side >= minThumbnailSide),
+    ),
+  }
+  const first = sides.findIndex((side) => side <= maxPosterSide)
+  const poster: ImageOutput = {
+    name: "poster",
+    isEnabled: imageFrames === undefined ? plan.thumbnails > 0 : imageFrames.poster.length > 0,
+    renditionIndex: first < 0 ? last : first,
+  }
+  const storyboard: ImageOutput = {
+    name: "storyboard",
+    isEnabled: plan.storyboard !== undefined && (imageFrames === undefined || imageFrames.tiles.length > 0),
+    renditionIndex: last,
+  }
+
+  const steps = renditions.map((rendition, index) => {
+    const outputs = [
+      ...(index === 0 && plan.passthrough?.video !== undefined ? [] : [`[v${index}]`]),
+      ...(index < last ? [`[c${index + 1}]`] : []),
+      ...from(index, thumbnails),
+      ...from(index, poster),
+      ...from(index, storyboard),
+      ...(isStill ? [`[s${index}]`] : []),
+    ]
+    const size = `scale=${rendition.width}:${rendition.height}:flags=bicubic`
+    return [
+      index === 0 ? `[0:${info.video?.index ?? 0}]` : `[c${index}]`,
+      [
+        ...(index === 0 ? sourceFilters(plan, size) : [size, "setsar=1"]),
+        ...(outputs.length > 1 ? [`split=${outputs.length}`] : []),
+      ].join(","),
+      ...outputs,
+    ].join("")
+  })
+  const board = plan.storyboard
+  return [
+    ...steps,
+    ...(thumbnails.isEnabled
+      ? [
+          `[thumbnailss]select='${
+            imageFrames === undefined
+              ? thumbnailExpression(info.mainDuration, frameRate, plan.thumbnails)
+              : ChunkImages.selectExpression(imageFrames.thumbnails)
+          }',${jpegFilters}[thumbnails]`,
+        ]
+      : []),
+    ...(poster.isEnabled
+      ? [
+          `[posters]select='${
+            imageFrames === undefined
+              ? posterExpression(info.mainDuration)
+              : ChunkImages.selectExpression(imageFrames.poster)
+          }',${jpegFilters}[poster]`,
+        ]
+      : []),
+    ...(board === undefined || !storyboard.isEnabled
+      ? []
+      : [
+          `[storyboards]select='${
+            imageFrames === undefined
+              ? `gte(t\\,selected_n*${board.interval})`
+              : ChunkImages.selectExpression(imageFrames.tiles)
+          }',scale=${board.width}:${board.height}:flags=bilinear${
+            imageFrames === undefined ? `,tile=${board.columns}x${board.rows},${jpegFilters}` : ""
+          }[storyboard]`,
+        ]),
+    ...(isStill ? renditions.map((_, index) => `[s${index}]${jpegFilters}[i${index}]`) : []),
+  ].join(";")
+}
+
+interface ImageOutput {
+  readonly name: string
+  readonly isEnabled: boolean
+  /** Of the rendition that it is taken from. */
+  readonly renditionIndex: number
+}
+
+/** JPEG knows one matrix and the full range. */
+const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=yuvj420p"
+
+const sourceFilters = (plan: EncodingPlan, size: string): ReadonlyArray<string> => {
+  const source = plan.info.video
+  const { window } = plan
+  const start = window === undefined || window.firstFrame === 0 ? "0" : frameTime(window.firstFrame, plan.frameRate)
+  const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
+  const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${end}`
+  const still = source?.still
+  return [
+    ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
+    ...(still === undefined ? [rate] : orientationFilters(still.orientation)),
+    ...(source?.hdr === undefined
+      ? [`${size}${sdrScaleOptions(source)}`]
+      : plan.toneMapping
+        ? [size, ...toneMapFilters(source)]
+        : [`${size}+full_chroma_int+full_chroma_inp+accurate_rnd:in_color_matrix=bt2020`, ...lutFilters]),
+    "setsar=1",
+    "format=yuv420p",
+    "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+    ...(still === undefined
+      ? []
+      : [`tpad=stop_mode=clone:stop_duration=${stillVideoSeconds}`, rate, `trim=duration=${stillVideoSeconds}`]),
+  ]
+}
+
+const sdrScaleOptions = (source: VideoInfo | undefined): string =>
+  `:in_color_matrix=${source?.matrix ?? "bt709"}:out_color_matrix=bt709:out_range=limited`
+
+const toneMapFilters = (source: VideoInfo): ReadonlyArray<string> => [
+  `zscale=tin=${source.hdr ?? "smpte2084"}:min=bt2020nc:pin=bt2020:t=linear:npl=100`,
+  "format=gbrpf32le",
+  "zscale=p=bt709",
+  "tonemap=hable:desat=0",
+  "zscale=t=bt709:m=bt709:r=limited",
+]
+
+/** Without `zscale`; see `ToneMap`. */
+const lutFilters: ReadonlyArray<string> = [
+  "format=gbrp16le",
+  `lut3d=file=${ToneMap.fileName}:interp=tetrahedral`,
+  "scale=in_range=full:out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd",
+]
+
+/** EXIF's eight ways of holding a camera. */
+const orientationFilters = (orientation: number): ReadonlyArray<string> =>
+  [
+    [],
+    [],
+    ["hflip"],
+    ["hflip", "vflip"],
+    ["vflip"],
+    ["transpose=0"],
+    ["transpose=1"],
+    ["transpose=3"],
+    ["transpose=2"],
+  ][orientation] ?? []
+
+/**
+ * The first frame, and the middle of each of as many equal parts. The first is there for recordings that end before
+ * their header says: ffmpeg fails where nothing is taken at all.
+ */
+const thumbnailExpression = (seconds: number, frameRate: Rational, wanted: number): string => {
+  const frames = Math.floor((seconds * frameRate.num) / frameRate.den)
+  const count = Math.max(1, Math.min(wanted, Math.floor(frames / 2)))
+  return `eq(n\\,0)+gt(n\\,0)*lt(selected_n\\,${count + 1})*gte(t\\,(selected_n-0.5)*${(seconds / count).toFixed(3)})`
+}
+
+/** The first frame, and a later one that takes its place: films begin in black. */
+const posterExpression = (seconds: number): string =>
+  `eq(n\\,0)+eq(selected_n\\,1)*gte(t\\,${(seconds / 10).toFixed(3)})`

@@ -1,0 +1,84 @@
+/**
+ * HDR to SDR for an ffmpeg without `zscale`: the whole way from coded colour to coded colour as a table that `lut3d`,
+ * which every ffmpeg has, looks colours up in. It is the arithmetic of the filters that are used where they exist:
+ * BT.2100's curves to light, BT.2020's primaries to BT.709's, Hable's curve over a peak of 1000 nits, BT.1886's gamma.
+ */
+import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
+import { Effect, FileSystem, Path } from "effect"
+import type { EncodingPlan } from "./FfmpegCommand.ts"
+import type { VideoInfo } from "../probe/ProbeReport.ts"
+
+export const fileName = "hdr.cube"
+
+/** Whether the filters of this plan read the table from ffmpeg's working folder. */
+export const isNeeded = (plan: Pick<EncodingPlan, "info" | "toneMapping">): boolean =>
+  plan.info.video?.hdr !== undefined && !plan.toneMapping
+
+/** Writes the table to where ffmpeg will look for it, if it will. */
+export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, folder: string) {
+  const hdr = plan.info.video?.hdr
+  if (hdr === undefined || !isNeeded(plan)) return
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* mapDiskErrors(fs.writeFileString(path.join(folder, fileName), cube(hdr)))
+})
+
+type Transfer = NonNullable<VideoInfo["hdr"]>
+type Rgb = readonly [red: number, green: number, blue: number]
+
+/** Steps along each axis; colours between are interpolated. */
+const lutSize = 41
+
+/** As `.cube` files are written: red changes fastest. */
+export const cube = (transfer: Transfer): string => {
+  const lines = [`LUT_3D_SIZE ${lutSize}`]
+  const at = Array.from({ length: lutSize }, (_, index) => index / (lutSize - 1))
+  for (const blue of at)
+    for (const green of at)
+      for (const red of at) {
+        const mapped = map(transfer, [red, green, blue])
+        lines.push(mapped.map((value) => value.toFixed(6)).join(" "))
+      }
+  return `${lines.join("\n")}\n`
+}
+
+/** A colour as it is coded in HDR, 0 to 1, as it is coded in SDR. */
+export const map = (transfer: Transfer, coded: Rgb): Rgb => {
+  const light = toBt709(transfer === "smpte2084" ? pq(coded) : hlg(coded))
+  const brightest = Math.max(...light, 1e-6)
+  const scale = hable(brightest) / hable(peakLuminance) / brightest
+  const [red, green, blue] = light
+  return [encodeGamma(red * scale), encodeGamma(green * scale), encodeGamma(blue * scale)]
+}
+
+/** 1 stands for 100 nits. */
+const peakLuminance = 10
+
+const mapChannels = (of: (value: number) => number, [red, green, blue]: Rgb): Rgb => [of(red), of(green), of(blue)]
+
+const pq = (coded: Rgb): Rgb =>
+  mapChannels((value) => {
+    const root = value ** (1 / 78.84375)
+    return 100 * (Math.max(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+  }, coded)
+
+const hlg = (coded: Rgb): Rgb => {
+  const scene = mapChannels(
+    (value) => (value <= 0.5 ? value ** 2 / 3 : (Math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12),
+    coded,
+  )
+  // The system's gamma by channel, as those filters have it: a film must not change its colours with the machine.
+  return mapChannels((value) => peakLuminance * value ** 1.2, scene)
+}
+
+const toBt709 = ([red, green, blue]: Rgb): Rgb => [
+  1.660491 * red - 0.587641 * green - 0.07285 * blue,
+  -0.12455 * red + 1.1329 * green - 0.008349 * blue,
+  -0.018151 * red - 0.100579 * green + 1.11873 * blue,
+]
+
+const hable = (light: number): number =>
+  (light * (light * 0.15 + 0.05) + 0.004) / (light * (light * 0.15 + 0.5) + 0.06) - 0.02 / 0.3
+
+/** For a display with the usual gamma (BT.1886), as those filters do. */
+const encodeGamma = (light: number): number => Math.min(1, Math.max(0, light)) ** (1 / 2.4)

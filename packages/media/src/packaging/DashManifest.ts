@@ -1,0 +1,110 @@
+/** The DASH manifest (MPD) over the same segments that the HLS playlists name: nothing is stored twice. */
+import type { AudioTrack, VideoRendition } from "./MasterPlaylist.ts"
+import { averageRate, peakRate, type Segment } from "./MediaPlaylist.ts"
+import { initName, segmentPattern } from "./SegmentUploader.ts"
+import * as Storyboard from "./Storyboard.ts"
+
+export const manifestName = "manifest.mpd"
+
+export interface Manifest {
+  /** Largest first. */
+  readonly renditions: ReadonlyArray<VideoRendition>
+  readonly audioTracks: ReadonlyArray<AudioTrack>
+  readonly seconds: number
+  readonly storyboard?: { readonly board: Storyboard.Storyboard; readonly spriteCount: number } | undefined
+}
+
+export const render = ({ seconds, audioTracks, storyboard, renditions }: Manifest): string => {
+  const longest = Math.max(
+    ...[...renditions, ...audioTracks].flatMap(({ segments }) => segments.map((one) => one.seconds)),
+    1,
+  )
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="static" mediaPresentationDuration="${isoDuration(seconds)}" maxSegmentDuration="${isoDuration(Math.ceil(longest))}" minBufferTime="PT4S">`,
+    `<Period id="0" start="PT0S" duration="${isoDuration(seconds)}">`,
+    ...(renditions.length === 0
+      ? []
+      : [
+          '<AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="' +
+            `${aspectRatio(renditions[0])}">`,
+          '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
+          ...colorDescriptors,
+          ...renditions.map(
+            (variant) =>
+              `<Representation id="${variant.name}" codecs="${variant.codec}" bandwidth="${maxBandwidth(variant.segments)}" width="${variant.width}" height="${variant.height}" frameRate="${variant.frameRate.num}/${variant.frameRate.den}" sar="1:1">${segmentTemplate(variant)}</Representation>`,
+          ),
+          "</AdaptationSet>",
+        ]),
+    ...audioTracks.flatMap((sound, index) => [
+      `<AdaptationSet id="${index + 1}" contentType="audio" mimeType="audio/mp4"${sound.language === undefined ? "" : ` lang="${sound.language}"`} segmentAlignment="true" startWithSAP="1">`,
+      `<Role schemeIdUri="urn:mpeg:dash:role:2011" value="${index === 0 ? "main" : "alternate"}"/>`,
+      `<Label>${escapeXml(sound.title)}</Label>`,
+      `<Representation id="${sound.name}" codecs="${sound.codec}" bandwidth="${maxBandwidth(sound.segments)}" audioSamplingRate="${sound.timescale}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="${sound.channels ?? 2}"/>${segmentTemplate(sound)}</Representation>`,
+      "</AdaptationSet>",
+    ]),
+    ...(storyboard === undefined ? [] : thumbnailAdaptationSet(storyboard.board, storyboard.spriteCount)),
+    "</Period>",
+    "</MPD>",
+    "",
+  ].join("\n")
+}
+
+/** BT.709, by the numbers of ISO/IEC 23091-2. */
+const colorDescriptors = ["ColourPrimaries", "TransferCharacteristics", "MatrixCoefficients"].map(
+  (name) => `<SupplementalProperty schemeIdUri="urn:mpeg:mpegB:cicp:${name}" value="1"/>`,
+)
+
+/** Tiled thumbnails as the DASH-IF guidelines describe them. */
+const thumbnailAdaptationSet = (board: Storyboard.Storyboard, spriteCount: number): ReadonlyArray<string> => [
+  '<AdaptationSet id="100" contentType="image" mimeType="image/jpeg">',
+  `<SegmentTemplate media="${Storyboard.folder}/$Number%03d$.jpg" timescale="1" duration="${board.columns * board.rows * board.interval}" startNumber="0"${spriteCount > 0 ? ` endNumber="${spriteCount - 1}"` : ""}/>`,
+  `<Representation id="storyboard" bandwidth="20000" width="${board.width * board.columns}" height="${board.height * board.rows}"><EssentialProperty schemeIdUri="http://dashif.org/guidelines/thumbnail_tile" value="${board.columns}x${board.rows}"/></Representation>`,
+  "</AdaptationSet>",
+]
+
+interface TimedTrack {
+  readonly timescale: number
+  readonly segments: ReadonlyArray<Segment>
+}
+
+const segmentTemplate = ({ segments, timescale }: TimedTrack): string =>
+  `<SegmentTemplate timescale="${timescale}" initialization="$RepresentationID$/${initName}" media="$RepresentationID$/${segmentPattern}" startNumber="0"><SegmentTimeline>${segmentTimeline(segments, timescale)}</SegmentTimeline></SegmentTemplate>`
+
+/** Runs of equal lengths are written once. */
+const segmentTimeline = (segments: ReadonlyArray<Segment>, timescale: number): string => {
+  const runs: Array<{ readonly ticks: number; count: number }> = []
+  for (const { seconds } of segments) {
+    const ticks = Math.round(seconds * timescale)
+    const last = runs.at(-1)
+    if (last?.ticks === ticks) last.count++
+    else runs.push({ ticks, count: 1 })
+  }
+  return runs
+    .map(
+      ({ count, ticks }, index) =>
+        `<S${index === 0 ? ' t="0"' : ""} d="${ticks}"${count > 1 ? ` r="${count - 1}"` : ""}/>`,
+    )
+    .join("")
+}
+
+/** The worst rate: a player that counts on it never waits. */
+const maxBandwidth = (segments: ReadonlyArray<Segment>): number =>
+  Math.max(1, Math.ceil(Math.max(peakRate(segments), averageRate(segments))))
+
+const isoDuration = (seconds: number): string => `PT${seconds.toFixed(3)}S`
+
+const aspectRatio = (variant: VideoRendition | undefined): string => {
+  if (variant === undefined) return "16:9"
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
+  const by = divisor(variant.width, variant.height)
+  return `${variant.width / by}:${variant.height / by}`
+}
+
+const escapeXml = (text: string): string =>
+  text
+    .replaceAll(/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")

@@ -1,0 +1,59 @@
+/** Segments that are in storage, brought back to the work folder for whoever makes files of them. */
+import { TransientError } from "@armoricore/domain/Errors"
+import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Effect, FileSystem, Path, Stream } from "effect"
+import { audioFolder } from "../encode/FfmpegCommand.ts"
+import * as Mp4Files from "./Mp4Files.ts"
+import * as DiskQuota from "../encode/DiskQuota.ts"
+import { initName, type UploadedTrack } from "./SegmentUploader.ts"
+
+export const downloadObject = Effect.fnUntraced(function* (bucket: string, key: string, file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const storage = yield* ObjectStorage
+  const { body } = yield* Effect.catchTag(storage.get({ bucket, key }), "NotFound", () =>
+    Effect.fail(new TransientError({ dependency: "storage", code: "object_missing", message: `${key} is gone` })),
+  )
+  yield* mapDiskErrors(Stream.run(body, fs.sink(file)))
+})
+
+export interface DownloadRequest {
+  readonly bucket: string
+  /** Ends with a slash. */
+  readonly prefix: string
+  /** The local folder, to get a folder for each part. */
+  readonly to: string
+  readonly uploadedTracks: ReadonlyArray<UploadedTrack>
+  readonly renditions: ReadonlyArray<string>
+  /** Bytes that must stay free on the disk. */
+  readonly minFreeDisk: number
+}
+
+/** These renditions and the first sound track, named as in storage; there must be room for files of them too. */
+export const download = Effect.fn("LocalParts.fetch")(function* (request: DownloadRequest) {
+  const fs = yield* FileSystem.FileSystem
+  yield* mapDiskErrors(fs.makeDirectory(request.to, { recursive: true }))
+  const { scratchBytes, segments } = Mp4Files.requiredBytes(request.uploadedTracks, request.renditions)
+  yield* DiskQuota.ensureFree(request.to, segments + scratchBytes, request.minFreeDisk, "making files for download")
+  yield* DiskQuota.withMinFree(request.to, request.minFreeDisk)(downloadTracks(request))
+})
+
+const downloadTracks = Effect.fnUntraced(function* ({
+  bucket,
+  prefix,
+  renditions,
+  to,
+  uploadedTracks,
+}: DownloadRequest) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  for (const { folder, segments } of uploadedTracks) {
+    if (!renditions.includes(folder) && folder !== audioFolder(0)) continue
+    yield* mapDiskErrors(fs.makeDirectory(path.join(to, folder), { recursive: true }))
+    yield* Effect.forEach(
+      [initName, ...segments.map(({ name }) => name)],
+      (name) => downloadObject(bucket, `${prefix}${folder}/${name}`, path.join(to, folder, name)),
+      { concurrency: 8, discard: true },
+    )
+  }
+})

@@ -1,0 +1,185 @@
+/**
+ * Uploads segments while ffmpeg still makes more.
+ *
+ * ffmpeg renames a segment into place when it is whole and then replaces the playlist, so what a playlist names can be
+ * uploaded. An uploaded segment's local file is removed: the folder never holds much more than what is under way.
+ * `sync` is called by one fiber at a time; what it has done survives its interruption.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import { type Duration, Effect, FileSystem, Path, Schedule } from "effect"
+import { playlistName } from "../encode/FfmpegCommand.ts"
+import * as Fragments from "./Fragments.ts"
+import { parse, type Segment } from "./MediaPlaylist.ts"
+import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
+import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
+
+/** A rendition's part that is in storage. */
+export interface UploadedTrack {
+  readonly folder: string
+  readonly track: Track
+  /** What ffmpeg named the initialisation segment. */
+  readonly init: string
+  readonly segments: ReadonlyArray<Segment>
+}
+
+export interface Target {
+  /** The local folder that ffmpeg writes to. */
+  readonly from: string
+  readonly bucket: string
+  /** Ends with a slash. */
+  readonly prefix: string
+  /** Renditions: folders below both. */
+  readonly folders: ReadonlyArray<string>
+  readonly concurrency: number
+  /** Segments stay in the local folder when they are uploaded, for whoever makes something else of them. */
+  readonly keepLocalFiles?: boolean
+}
+
+/** Never changes under its name: players and CDNs may keep it for good. */
+export const immutableCacheControl = "public, max-age=31536000, immutable"
+export const initName = "init.mp4"
+/** How segments are named, for DASH. */
+export const segmentPattern = "$Number%05d$.m4s"
+
+/** A storage that stumbles once must not cost a film's encoding; one that is away ends the try within a second. */
+export const retryTransient = <A>(put: Effect.Effect<A, StorageError>): Effect.Effect<A, StorageError> =>
+  Effect.retry(put, {
+    while: (error) => error._tag === "TransientError",
+    schedule: Schedule.exponential("150 millis"),
+    times: 2,
+  })
+
+/**
+ * What is encoded is the dear part, and it is still in the work folder: only the putting is done again, under the same
+ * names and with the same bytes. An object that was put and is gone cannot be put again: its file left the disk.
+ */
+export const retryWhileUnavailable =
+  (timeout: Duration.Duration) =>
+  <A, E, R>(effect: Effect.Effect<A, E | TransientError, R>) =>
+    effect.pipe(
+      Effect.tapError((error) => Effect.logInfo("what was encoded could not be stored yet", { error })),
+      Effect.retry({
+        while: (error) =>
+          error instanceof TransientError && error.dependency === "storage" && error.code !== "object_missing",
+        schedule: Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")]).pipe(
+          Schedule.upTo({ duration: timeout }),
+        ),
+      }),
+    )
+
+const keyFramesOf = (bytes: Uint8Array, { sampleDuration, timescale }: Track): NonNullable<Segment["iFrameSegments"]> =>
+  Fragments.keyFrames(bytes, sampleDuration).map(({ ticks, ...place }) => ({ ...place, seconds: ticks / timescale }))
+
+export interface SegmentUploader {
+  /** Uploads what is new. */
+  readonly sync: Effect.Effect<void, StorageError>
+  /** Uploads what is new at short intervals, and says each time what is there; ends only with a failure. */
+  readonly uploadContinuously: (
+    onUploaded: (uploaded: ReadonlyArray<UploadedTrack>) => Effect.Effect<void>,
+  ) => Effect.Effect<never, StorageError>
+  /** What is uploaded so far, in the order of `folders`. */
+  readonly uploadedTracks: () => ReadonlyArray<UploadedTrack>
+  /** Keys and sizes of all objects put so far. */
+  readonly objects: () => ReadonlyMap<string, number>
+}
+
+export const make = Effect.fnUntraced(function* (target: Target) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const storage = yield* ObjectStorage
+  const tracks = new Map<string, Track>()
+  const inits = new Map<string, string>()
+  const done = new Map<string, Map<string, Segment>>(target.folders.map((folder) => [folder, new Map()]))
+  const order = new Map<string, ReadonlyArray<string>>()
+  const objects = new Map<string, number>()
+
+  const put = (key: string, bytes: Uint8Array, track: Track) =>
+    Effect.map(
+      storage
+        .put<never, never>({ bucket: target.bucket, key }, bytes, {
+          contentType: track.codec.startsWith("mp4a") ? "audio/mp4" : "video/mp4",
+          cacheControl: immutableCacheControl,
+        })
+        .pipe(retryTransient),
+      () => void objects.set(key, bytes.byteLength),
+    )
+
+  const putInit = Effect.fnUntraced(function* (folder: string, name: string) {
+    const known = tracks.get(folder)
+    if (known !== undefined) return known
+    const bytes = yield* fs.readFile(path.join(target.from, folder, name))
+    const track = readInit(bytes)
+    if (track === undefined) {
+      return yield* new TransientError({
+        dependency: "ffmpeg",
+        code: "invalid_encoder_output",
+        message: `ffmpeg wrote an initialisation segment for ${folder} that cannot be read`,
+      })
+    }
+    yield* put(`${target.prefix}${folder}/${initName}`, bytes, track)
+    tracks.set(folder, track)
+    inits.set(folder, name)
+    return track
+  })
+
+  const pending = Effect.fnUntraced(function* (folder: string) {
+    const file = path.join(target.from, folder, playlistName)
+    if (!(yield* fs.exists(file))) return []
+    const { init, segments } = parse(yield* fs.readFileString(file))
+    if (init === undefined || segments.length === 0) return []
+    order.set(folder, segments)
+    const track = yield* putInit(folder, init)
+    const have = done.get(folder)
+    return segments
+      .filter((name) => have?.has(name) !== true)
+      .map((name) =>
+        Effect.gen(function* () {
+          const local = path.join(target.from, folder, name)
+          const written = yield* fs.readFile(local)
+          const isPicture = !track.codec.startsWith("mp4a")
+          const bytes = isPicture ? Fragments.split(written) : written
+          yield* put(`${target.prefix}${folder}/${name}`, bytes, track)
+          have?.set(name, {
+            name,
+            bytes: bytes.byteLength,
+            seconds: segmentSeconds(bytes, track),
+            iFrameSegments: isPicture ? keyFramesOf(bytes, track) : [],
+          })
+          if (target.keepLocalFiles !== true) yield* fs.remove(local)
+        }),
+      )
+  })
+
+  const sync: SegmentUploader["sync"] = mapDiskErrors(
+    Effect.gen(function* () {
+      const uploads = yield* Effect.forEach(target.folders, (folder) => pending(folder))
+      yield* Effect.forEach(uploads.flat(), (upload) => upload, { concurrency: target.concurrency, discard: true })
+    }),
+  )
+
+  const uploadedTracks: SegmentUploader["uploadedTracks"] = () =>
+    target.folders.flatMap((folder) => {
+      const track = tracks.get(folder)
+      const have = done.get(folder)
+      if (track === undefined || have === undefined) return []
+      const segments = (order.get(folder) ?? []).flatMap((name) => have.get(name) ?? [])
+      return [{ folder, track, init: inits.get(folder) ?? initName, segments }]
+    })
+
+  return {
+    sync,
+    uploadContinuously: (onUploaded) =>
+      Effect.forever(
+        Effect.andThen(
+          Effect.andThen(
+            sync,
+            Effect.suspend(() => onUploaded(uploadedTracks())),
+          ),
+          Effect.sleep("250 millis"),
+        ),
+      ),
+    uploadedTracks,
+    objects: () => objects,
+  } satisfies SegmentUploader
+})

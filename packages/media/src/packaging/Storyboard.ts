@@ -1,0 +1,66 @@
+/** Pictures for seeking: small ones at even intervals, many on a sprite, and the WebVTT that says where each lies. */
+import type { Rendition } from "../encode/Ladder.ts"
+
+export interface Storyboard {
+  /** Of one picture, both even. */
+  readonly width: number
+  readonly height: number
+  readonly columns: number
+  readonly rows: number
+  /** Seconds from one picture to the next. */
+  readonly interval: number
+}
+
+export const folder = "storyboard"
+export const vttName = "storyboard.vtt"
+
+export const spriteName = (index: number): string => `${folder}/${String(index).padStart(3, "0")}.jpg`
+
+const tileLongSide = 160
+const maxTilesPerSide = 10
+
+/** About a hundred pictures, none closer than a second to the next and none further than ten. */
+export const plan = (rendition: Rendition, seconds: number): Storyboard => {
+  const interval = Math.min(10, Math.max(1, Math.ceil(seconds / 100)))
+  const count = Math.max(1, Math.ceil(seconds / interval))
+  const columns = Math.min(maxTilesPerSide, Math.ceil(Math.sqrt(count)))
+  const scale = Math.min(1, tileLongSide / Math.max(rendition.width, rendition.height))
+  return {
+    width: even(rendition.width * scale),
+    height: even(rendition.height * scale),
+    columns,
+    rows: Math.min(maxTilesPerSide, Math.ceil(count / columns)),
+    interval,
+  }
+}
+
+/** How many pictures a stream of this length has: one for every interval that a frame begins in. */
+export const tileCount = (board: Storyboard, lastFrameAt: number): number =>
+  Math.floor(Math.max(0, lastFrameAt) / board.interval + 1e-6) + 1
+
+export const spriteCount = (board: Storyboard, lastFrameAt: number): number =>
+  Math.ceil(tileCount(board, lastFrameAt) / (board.columns * board.rows))
+
+/** `seconds`: where the last cue ends. */
+export const render = (board: Storyboard, lastFrameAt: number, seconds: number): string => {
+  const perSprite = board.columns * board.rows
+  const cues = Array.from({ length: tileCount(board, lastFrameAt) }, (_, index) => {
+    const place = index % perSprite
+    const x = (place % board.columns) * board.width
+    const y = Math.floor(place / board.columns) * board.height
+    const from = index * board.interval
+    const to = Math.max(from + 0.001, Math.min(from + board.interval, seconds))
+    const sprite = spriteName(Math.floor(index / perSprite))
+    return `${vttTimestamp(from)} --> ${vttTimestamp(to)}\n${sprite}#xywh=${x},${y},${board.width},${board.height}\n`
+  })
+  return `WEBVTT\n\n${cues.join("\n")}`
+}
+
+const even = (pixels: number): number => Math.max(2, Math.round(pixels / 2) * 2)
+
+const vttTimestamp = (seconds: number): string => {
+  const millis = Math.round(seconds * 1000)
+  const digits = (value: number, length: number) => String(value).padStart(length, "0")
+  const hours = Math.floor(millis / 3_600_000)
+  return `${digits(hours, 2)}:${digits(Math.floor(millis / 60_000) % 60, 2)}:${digits(Math.floor(millis / 1000) % 60, 2)}.${digits(millis % 1000, 3)}`
+}

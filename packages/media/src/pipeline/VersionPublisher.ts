@@ -1,0 +1,140 @@
+/**
+ * What comes behind the last object of a version: the result, the step in the state record that publishes it, and the
+ * removal of what nobody needs any more.
+ */
+import { type ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
+import type { MediaAttempt } from "@armoricore/domain/MediaState"
+import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
+import { Effect, Record, Stream } from "effect"
+import * as PlayableEvent from "./PlayableEvent.ts"
+import * as MasterPlaylist from "../packaging/MasterPlaylist.ts"
+import * as MediaRecord from "../record/MediaRecord.ts"
+import type { MediaInfo } from "../probe/Probe.ts"
+import * as SourceMetadata from "../probe/SourceMetadata.ts"
+import type { PublishedStream } from "../packaging/StreamPublisher.ts"
+
+export type PublishOutcome =
+  | {
+      readonly _tag: "Ready"
+      readonly ready: PayloadOf<"media.ready">
+      /** What must be told before `ready`, because it was over before it could be. */
+      readonly playableEvent: PlayableEvent.PlayableEvent | undefined
+    }
+  /** A newer upload of this media is published already; nothing is to be told. */
+  | { readonly _tag: "Superseded" }
+
+/** A version whose objects are all in storage. */
+export interface EncodedVersion {
+  readonly event: EventOf<"media.uploaded">
+  readonly attempt: MediaAttempt
+  readonly stream: PublishedStream
+  readonly info: MediaInfo
+  /** Of the upload. */
+  readonly bytes: number
+  /** Wall milliseconds by stage. */
+  readonly timings: Readonly<Record<string, number>>
+  /** Whether `media.playable` was told of it. */
+  readonly isPlayablePublished: boolean
+}
+
+export interface VersionPublisher {
+  readonly publish: (version: EncodedVersion) => Effect.Effect<PublishOutcome, TransientError | ConfigurationError>
+  /**
+   * Does the last steps of an attempt; where it fails because a newer upload that was published meanwhile removed what
+   * this one wrote, that is no fault of the storage, and the result is undefined.
+   */
+  readonly unlessSuperseded: (
+    mediaId: string,
+    attempt: MediaAttempt,
+  ) => <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+  ) => Effect.Effect<A | undefined, E | TransientError | ConfigurationError, R>
+  /** Removes what lies below these prefixes; never fails. */
+  readonly removeStale: (prefixes: ReadonlyArray<string>) => Effect.Effect<void>
+  readonly removePrefix: (prefix: string) => Effect.Effect<void, StorageError>
+}
+
+export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRecord.MediaRecord) {
+  const storage = yield* ObjectStorage
+  const playback = yield* PlaybackUrls
+
+  const removePrefix: VersionPublisher["removePrefix"] = (prefix) =>
+    Stream.runForEach(storage.list(bucket, prefix), ({ key }) => storage.remove({ bucket, key }))
+
+  const removeStale: VersionPublisher["removeStale"] = (prefixes) =>
+    Effect.forEach(prefixes, removePrefix, { discard: true }).pipe(
+      // What stays behind costs space and harms nobody; the work itself is done.
+      Effect.catch((error) => Effect.logWarning("objects of earlier attempts were not removed", { prefixes, error })),
+    )
+
+  const urlFor = (key: string) => playback.urlFor({ bucket, key })
+
+  const toReadyPayload = Effect.fnUntraced(function* ({ bytes, event: { payload }, info, stream }: EncodedVersion) {
+    const top = stream.renditions[0]
+    return {
+      media_id: payload.media_id,
+      user_id: payload.user_id,
+      playback_urls: {
+        hls: yield* urlFor(stream.master),
+        dash: yield* urlFor(stream.dash),
+        mp4: yield* Effect.all(Record.map(stream.mp4, urlFor)),
+      },
+      thumbnail_urls: yield* Effect.forEach(stream.thumbnails, urlFor),
+      ...(stream.poster === undefined ? {} : { poster_url: yield* urlFor(stream.poster) }),
+      ...(stream.storyboard === undefined ? {} : { storyboard_url: yield* urlFor(stream.storyboard) }),
+      duration: Math.round(stream.seconds * 1000) / 1000,
+      ...(top === undefined ? {} : { width: top.width, height: top.height }),
+      resolutions: stream.renditions.map(({ name }) => name),
+      metadata: {
+        ...payload.metadata,
+        source: SourceMetadata.fromProbe(info, bytes),
+        ...(Record.isEmptyReadonlyRecord(stream.images)
+          ? {}
+          : { images: yield* Effect.all(Record.map(stream.images, urlFor)) }),
+      },
+    } satisfies PayloadOf<"media.ready">
+  })
+
+  const publish: VersionPublisher["publish"] = Effect.fnUntraced(function* (version: EncodedVersion) {
+    const { attempt, event, isPlayablePublished, stream, timings } = version
+    const ready = yield* toReadyPayload(version)
+    const published = yield* record.publish(event, {
+      attempt,
+      ready,
+      isPlayablePublished: isPlayablePublished,
+      renditions: stream.renditions.map((variant) => ({
+        name: variant.name,
+        width: variant.width,
+        height: variant.height,
+        bandwidth: MasterPlaylist.bandwidth(variant, stream.audioTracks),
+      })),
+      timings,
+    })
+    if (published._tag === "Superseded") {
+      yield* removeStale([attempt.prefix])
+      return { _tag: "Superseded" }
+    }
+    yield* removeStale(published.stalePrefixes)
+    return {
+      _tag: "Ready",
+      ready,
+      playableEvent: isPlayablePublished ? undefined : PlayableEvent.fromReady(ready, attempt.prefix),
+    }
+  })
+
+  const unlessSuperseded: VersionPublisher["unlessSuperseded"] = (mediaId, attempt) => (effect) =>
+    Effect.catch(effect, (error) =>
+      Effect.gen(function* () {
+        if (!isTransient(error) || !MediaRecord.isSuperseded(yield* record.find(mediaId), attempt))
+          return yield* Effect.fail(error)
+        yield* removeStale([attempt.prefix])
+        return undefined
+      }),
+    )
+
+  return { publish, unlessSuperseded, removeStale, removePrefix } satisfies VersionPublisher
+})
+
+const isTransient = (error: unknown): boolean => error instanceof TransientError

@@ -1,0 +1,267 @@
+/** What ffprobe says of a file, read through Schemas, and what it means for a picture and for sound. */
+import { Option, Schema } from "effect"
+
+export interface Rational {
+  readonly num: number
+  readonly den: number
+}
+
+/** How brightness and colour are coded; what a file leaves out is guessed by its size, as players do. */
+export type Matrix = "bt601" | "bt709" | "bt2020"
+
+export interface VideoInfo {
+  /** ffmpeg's stream index in the file. */
+  readonly index: number
+  readonly codec: string
+  /** As people see it: after rotation, with square pixels. */
+  readonly width: number
+  readonly height: number
+  /** Degrees, a multiple of 90 in 0..270, that players turn the coded picture. */
+  readonly rotation: number
+  readonly frameRate: Rational
+  /** Bits per second, where known. */
+  readonly bitrate: number | undefined
+  readonly interlaced: boolean
+  readonly matrix: Matrix
+  /** The transfer of an HDR picture. */
+  readonly hdr: "smpte2084" | "arib-std-b67" | undefined
+  /** A photo, with its EXIF orientation (1 upright … 8). */
+  readonly still: { readonly orientation: number } | undefined
+  /** How it is coded, for deciding whether it can be taken as it is. */
+  readonly coded?: CodedVideo
+}
+
+export interface CodedVideo {
+  /** ffprobe's name: `Constrained Baseline`, `Main`, `High`, … */
+  readonly profile: string | undefined
+  /** Of H.264 ten times what it is called: 42 for 4.2. */
+  readonly level: number
+  readonly width: number
+  readonly height: number
+  readonly pixelFormat: string | undefined
+  readonly hasSquarePixels: boolean
+  /** Shown as it is coded, neither turned nor mirrored. */
+  readonly isUnrotated: boolean
+  readonly isProgressive: boolean
+  /** It says itself that its primaries, transfer and matrix are those of BT.709, and its range is the limited one. */
+  readonly isBt709: boolean
+  /** Frames are as far apart as the rate says, by the file's own account. */
+  readonly isConstantFrameRate: boolean
+}
+
+export interface CodedAudio {
+  readonly profile: string | undefined
+  readonly sampleRate: number
+  /** Bits per second, where known. */
+  readonly bitrate: number | undefined
+}
+
+export interface AudioInfo {
+  readonly index: number
+  readonly codec: string
+  readonly channels: number
+  /** Whether the file says which channel is which. */
+  readonly hasLayout: boolean
+  /** BCP 47, where the file names one. */
+  readonly language: string | undefined
+  /** As the file names it: anything. */
+  readonly title: string | undefined
+  readonly isDefault: boolean
+  /** How it is coded, for deciding whether it can be taken as it is. */
+  readonly coded?: CodedAudio
+}
+
+const Tags = Schema.Record(Schema.String, Schema.Unknown)
+
+const StreamReport = Schema.Struct({
+  index: Schema.Int,
+  codec_type: Schema.optionalKey(Schema.String),
+  codec_name: Schema.optionalKey(Schema.String),
+  profile: Schema.optionalKey(Schema.String),
+  level: Schema.optionalKey(Schema.Int),
+  pix_fmt: Schema.optionalKey(Schema.String),
+  width: Schema.optionalKey(Schema.Int),
+  height: Schema.optionalKey(Schema.Int),
+  sample_aspect_ratio: Schema.optionalKey(Schema.String),
+  r_frame_rate: Schema.optionalKey(Schema.String),
+  avg_frame_rate: Schema.optionalKey(Schema.String),
+  duration: Schema.optionalKey(Schema.String),
+  bit_rate: Schema.optionalKey(Schema.String),
+  field_order: Schema.optionalKey(Schema.String),
+  color_transfer: Schema.optionalKey(Schema.String),
+  color_space: Schema.optionalKey(Schema.String),
+  color_primaries: Schema.optionalKey(Schema.String),
+  color_range: Schema.optionalKey(Schema.String),
+  sample_rate: Schema.optionalKey(Schema.String),
+  channels: Schema.optionalKey(Schema.Int),
+  channel_layout: Schema.optionalKey(Schema.String),
+  disposition: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
+  tags: Schema.optionalKey(Tags),
+  side_data_list: Schema.optionalKey(Schema.Array(Schema.Struct({ rotation: Schema.optionalKey(Schema.Finite) }))),
+})
+export type StreamReport = typeof StreamReport.Type
+
+export const decode = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(
+    Schema.Struct({
+      streams: Schema.Array(StreamReport),
+      format: Schema.Struct({
+        format_name: Schema.String,
+        duration: Schema.optionalKey(Schema.String),
+        start_time: Schema.optionalKey(Schema.String),
+      }),
+    }),
+  ),
+)
+
+/** The tags of the first frame. */
+export const decodeFrame = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ frames: Schema.Array(Schema.Struct({ tags: Schema.optionalKey(Tags) })) })),
+)
+
+export const isCover = (stream: StreamReport): boolean =>
+  stream.codec_type === "video" && stream.disposition?.["attached_pic"] === 1
+
+/** The cover picture of a sound file comes as a video stream and is none. */
+export const isVideo = (stream: StreamReport): boolean => stream.codec_type === "video" && !isCover(stream)
+
+/** Sound that can be decoded; a track that no decoder knows has no channels or no codec. */
+export const isAudio = (stream: StreamReport): boolean =>
+  stream.codec_type === "audio" &&
+  (stream.channels ?? 0) > 0 &&
+  stream.codec_name !== undefined &&
+  stream.codec_name !== "unknown"
+
+export const preferred = (streams: ReadonlyArray<StreamReport>): StreamReport | undefined =>
+  streams.find(({ disposition }) => disposition?.["default"] === 1) ?? streams[0]
+
+/** A length above zero. */
+export const seconds = (text: string | undefined): number | undefined => {
+  const value = Number(text)
+  return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined
+}
+
+/** Matroska hangs a track's length on as a tag: `00:01:02.345000000`. */
+export const trackSeconds = (stream: StreamReport): number | undefined => {
+  const [, hours, minutes, rest] = /^([0-9]+):([0-9]{2}):([0-9.]+)$/.exec(tagOf(stream, "DURATION") ?? "") ?? []
+  return seconds(stream.duration) ?? seconds(String(Number(hours) * 3600 + Number(minutes) * 60 + Number(rest)))
+}
+
+export const tagOf = (stream: StreamReport, name: string): string | undefined => {
+  const found = Object.entries(stream.tags ?? {}).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+  return typeof found === "string" && found !== "" ? found : undefined
+}
+
+const ratio = (text: string | undefined, separator: string): Option.Option<Rational> => {
+  const [num = Number.NaN, den = Number.NaN] = (text ?? "").split(separator).map(Number)
+  return num > 0 && den > 0 ? Option.some({ num, den }) : Option.none()
+}
+
+/** `wholeRate`: bits per second of the file, for where the track says nothing. */
+export const describeVideo = (stream: StreamReport, fileBitrate: number, still: VideoInfo["still"]): VideoInfo => {
+  const { width = 0, height = 0 } = stream
+  const turned = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0
+  const rotation = (((Math.round(turned / 90) * 90) % 360) + 360) % 360
+  const lies = rotation % 180 !== 0 || (still?.orientation ?? 1) > 4
+  const aspect = Option.match(ratio(stream.sample_aspect_ratio, ":"), {
+    onNone: () => 1,
+    // A ratio that no camera has is a fault of the header.
+    onSome: ({ num, den }) => (num / den > 0.1 && num / den < 10 ? num / den : 1),
+  })
+  const shown = Math.round(width * aspect)
+  const rate = Option.orElse(ratio(stream.avg_frame_rate, "/"), () => ratio(stream.r_frame_rate, "/"))
+  const transfer = stream.color_transfer
+  return {
+    index: stream.index,
+    codec: stream.codec_name ?? "unknown",
+    width: lies ? height : shown,
+    height: lies ? shown : height,
+    rotation,
+    frameRate: still === undefined ? Option.getOrElse(rate, () => ({ num: 30, den: 1 })) : { num: 10, den: 1 },
+    // A photo's bits say nothing about a second of it.
+    bitrate: still === undefined ? (seconds(stream.bit_rate) ?? fileBitrate) : undefined,
+    interlaced: ["tt", "bb", "tb", "bt"].includes(stream.field_order ?? ""),
+    matrix: matrixOf(stream.color_space, Math.min(width, height)),
+    hdr: transfer === "smpte2084" || transfer === "arib-std-b67" ? transfer : undefined,
+    still,
+    coded: codedVideo(stream),
+  }
+}
+
+const codedVideo = (stream: StreamReport): CodedVideo => ({
+  profile: stream.profile,
+  level: stream.level ?? Number.POSITIVE_INFINITY,
+  width: stream.width ?? 0,
+  height: stream.height ?? 0,
+  pixelFormat: stream.pix_fmt,
+  hasSquarePixels: Option.match(ratio(stream.sample_aspect_ratio, ":"), {
+    onNone: () => true,
+    onSome: ({ num, den }) => num === den,
+  }),
+  isUnrotated: stream.side_data_list?.some(({ rotation }) => rotation !== undefined) !== true,
+  isProgressive: stream.field_order === "progressive",
+  isBt709:
+    stream.color_primaries === "bt709" &&
+    stream.color_transfer === "bt709" &&
+    stream.color_space === "bt709" &&
+    (stream.color_range === undefined || stream.color_range === "tv"),
+  isConstantFrameRate: stream.avg_frame_rate !== undefined && stream.avg_frame_rate === stream.r_frame_rate,
+})
+
+const matrixOf = (space: string | undefined, side: number): Matrix => {
+  if (space?.startsWith("bt2020") === true) return "bt2020"
+  if (space === "bt709") return "bt709"
+  if (space === "bt470bg" || space === "smpte170m" || space === "fcc") return "bt601"
+  return side >= 720 ? "bt709" : "bt601"
+}
+
+export const describeAudio = (stream: StreamReport): AudioInfo => {
+  const channels = stream.channels ?? 0
+  const layout = stream.channel_layout
+  return {
+    index: stream.index,
+    codec: stream.codec_name ?? "unknown",
+    channels,
+    hasLayout: layout !== undefined && channels <= 8 && !/unknown|channels|^[0-9]+ /i.test(layout),
+    language: languageOf(tagOf(stream, "language")),
+    title: tagOf(stream, "title") ?? tagOf(stream, "handler_name"),
+    isDefault: stream.disposition?.["default"] === 1,
+    coded: {
+      profile: stream.profile,
+      sampleRate: seconds(stream.sample_rate) ?? 0,
+      bitrate: seconds(stream.bit_rate),
+    },
+  }
+}
+
+/** Files say `fra` or `fre`, players want `fr`; whatever is no language is none. */
+const languageOf = (text: string | undefined): string | undefined => {
+  if (text === undefined || !/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(text)) return undefined
+  const bibliographic = bibliographicCodes[text.toLowerCase()] ?? text
+  const found = Option.liftThrowable(() => Intl.getCanonicalLocales(bibliographic)[0])()
+  return Option.getOrUndefined(Option.filter(found, (one) => one !== "und" && one !== "mis" && one !== "zxx"))
+}
+
+/** The codes of ISO 639-2/B that differ from those of 639-2/T, which canonicalisation knows. */
+const bibliographicCodes: Readonly<Record<string, string>> = {
+  alb: "sqi",
+  arm: "hye",
+  baq: "eus",
+  bur: "mya",
+  chi: "zho",
+  cze: "ces",
+  dut: "nld",
+  fre: "fra",
+  geo: "kat",
+  ger: "deu",
+  gre: "ell",
+  ice: "isl",
+  mac: "mkd",
+  mao: "mri",
+  may: "msa",
+  per: "fas",
+  rum: "ron",
+  slo: "slk",
+  tib: "bod",
+  wel: "cym",
+}

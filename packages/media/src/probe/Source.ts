@@ -1,0 +1,78 @@
+/** Fetches an upload from object storage to the work folder. */
+import { dirname } from "node:path"
+import { ObjectStorage, type ObjectRef } from "@armoricore/storage/ObjectStorage"
+import { Clock, Effect, FileSystem, Stream } from "effect"
+import { failure } from "../pipeline/Failures.ts"
+import { ensureFree } from "../encode/DiskQuota.ts"
+import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
+
+export interface SourceRequest {
+  /** `s3://bucket/key` */
+  readonly filePath: string
+  /** Buckets that uploads may lie in. */
+  readonly buckets: ReadonlyArray<string>
+  /** The local file to write. */
+  readonly to: string
+  /** The most that is fetched. */
+  readonly bytes: number
+  /** Bytes that must be left on the disk afterwards. */
+  readonly minFreeDisk: number
+  /** Called with the part that is there, 0 to 1, at most once a second. */
+  readonly onProgress: (fraction: number) => Effect.Effect<void>
+}
+
+/** What an upload is in storage, held to the same limits. */
+export const locate = Effect.fn("Source.locate")(function* (
+  request: Pick<SourceRequest, "filePath" | "buckets" | "bytes">,
+) {
+  const source = yield* allowedSource(request)
+  const storage = yield* ObjectStorage
+  const info = yield* storage
+    .head(source)
+    .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
+  yield* checkSize(info.size, request.bytes)
+  return info
+})
+
+const allowedSource = ({ buckets, filePath }: Pick<SourceRequest, "filePath" | "buckets">) => {
+  const source = parse(filePath)
+  return buckets.includes(source.bucket)
+    ? Effect.succeed(source)
+    : Effect.fail(failure("unknown_bucket", source.bucket))
+}
+
+const checkSize = (size: number, maxBytes: number) => {
+  if (size === 0) return Effect.fail(failure("empty_file"))
+  return size > maxBytes ? Effect.fail(failure("too_large", `${size} bytes, at most ${maxBytes}`)) : Effect.void
+}
+
+/** Returns what was fetched. Fails with a `PermanentError` of the catalogue where there is nothing to fetch. */
+export const download = Effect.fn("Source.download")(function* (request: SourceRequest) {
+  const fs = yield* FileSystem.FileSystem
+  const storage = yield* ObjectStorage
+  const source = yield* allowedSource(request)
+  const found = yield* storage
+    .get(source)
+    .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
+  const { size } = found.info
+  yield* checkSize(size, request.bytes)
+  yield* ensureFree(dirname(request.to), size, request.minFreeDisk, "the upload")
+  let received = 0
+  let told = yield* Clock.currentTimeMillis
+  const counted = Stream.tap(found.body, (chunk) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      received += chunk.byteLength
+      if (now - told < 1000) return Effect.void
+      told = now
+      return request.onProgress(received / size)
+    }),
+  )
+  yield* mapDiskErrors(Stream.run(counted, fs.sink(request.to)))
+  return found.info
+})
+
+/** The event's Schema holds paths to the form `s3://bucket/key`. */
+const parse = (filePath: string): ObjectRef => {
+  const [bucket = "", ...key] = filePath.slice("s3://".length).split("/")
+  return { bucket, key: key.join("/") }
+}

@@ -1,0 +1,189 @@
+/** The sound of a film in chunks: it is known, and kept, a step at a time while it is made. */
+import type { ChunkOutput } from "@armoricore/media/chunked/ChunkedEncodes"
+import * as AudioCheckpoint from "@armoricore/media/chunked/AudioCheckpoint"
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Path, Stream } from "effect"
+import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { fetchAll, isFfmpegMissing, options, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { layerWithExtraArgs, layerThrottled } from "../support/ThrottledFfmpeg.ts"
+import { check } from "../support/StreamChecker.ts"
+
+const folder = (name: string, length: number): ChunkOutput["tracks"][number] => ({
+  folder: name,
+  track: { codec: "mp4a.40.2", timescale: 48000, sampleDuration: 1024 },
+  init_hash: "x",
+  init_bytes: 1,
+  segments: Array.from({ length }, (_, at) => ({ name: `${at}`, seconds: 4, bytes: 1 })),
+})
+
+/** Of a film whose first window has two segments. */
+const stepOf = (lengths: ReadonlyArray<number>, earlier: ReadonlyArray<AudioCheckpoint.AudioTracks> = []) => {
+  const names = ["audio", "audio-2"].slice(0, lengths.length)
+  const sound = { index: 0, hasLayout: true, channels: 2, codec: "aac", language: undefined, title: undefined }
+  // Nothing else of a plan is looked at.
+  const plan = { info: { audioTracks: names.map(() => sound) } } as unknown as Parameters<
+    typeof AudioCheckpoint.nextCheckpoint
+  >[0]["plan"]
+  const windows = [
+    { firstFrame: 0, frames: 200, from: 0 },
+    { firstFrame: 200, from: 8 },
+  ]
+  return AudioCheckpoint.nextCheckpoint(
+    { plan, windows },
+    names.flatMap((name, track) => ((lengths[track] ?? 0) === 0 ? [] : [folder(name, lengths[track] ?? 0)])),
+    earlier,
+  )
+}
+const told = (step: AudioCheckpoint.AudioTracks | undefined) =>
+  step?.map((one) => [one.folder, one.segments.map(({ name }) => name).join(" ")])
+
+describe("SoundSteps", () => {
+  it("begins with the first window and doubles, whatever more is there", () => {
+    assert.isUndefined(stepOf([1]))
+    const first = stepOf([9]) ?? []
+    assert.deepStrictEqual(told(first), [["audio", "0 1"]])
+    assert.isUndefined(stepOf([5], [first]))
+    const second = stepOf([9], [first]) ?? []
+    assert.deepStrictEqual(told(second), [["audio", "2 3 4 5"]])
+    assert.deepStrictEqual(told(stepOf([14], [first, second])), [["audio", "6 7 8 9 10 11 12 13"]])
+  })
+
+  it("waits for every track, but not for one that ended or has not begun, and makes no hole in that one later", () => {
+    assert.isUndefined(stepOf([5, 0]))
+    const first = stepOf([10, 0]) ?? []
+    assert.deepStrictEqual(told(first), [["audio", "0 1"]])
+    assert.deepStrictEqual(told(stepOf([10, 10], [first])), [["audio", "2 3 4 5"]])
+    assert.deepStrictEqual(told(stepOf([2, 2])), [
+      ["audio", "0 1"],
+      ["audio-2", "0 1"],
+    ])
+  })
+})
+
+const seconds = 60
+
+describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
+  const chunks = { minDuration: 10, chunkSeconds: 24 }
+  // A second for eight segments.
+  const paced = pipeline({ chunks }, undefined, layerThrottled(16))
+  layer(paced, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+    const begin = Effect.fnUntraced(function* (name: string) {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { processUpload } = yield* UploadPipeline
+      const temporary = yield* fs.makeTempDirectoryScoped()
+      const file = path.join(temporary, "film.mp4")
+      const clip = testVideo({ size: "96x64", rate: "25", seconds })
+      yield* ffmpeg([...clip, ...tone(seconds), ...h264, "-c:a", "aac", file])
+      const begun = yield* processUpload(uploaded(name, yield* storeUpload(`uploads/${name}.mp4`, file)), {
+        fencingToken: 1,
+      })
+      if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+      const { version } = begun
+      const make = (chunk: string, fencingToken: number, announce: Effect.Effect<void> = Effect.void) =>
+        Effect.flatMap(UploadPipeline, (media) =>
+          media.encodeChunk({
+            mediaId: name,
+            version,
+            chunk,
+            fencingToken,
+            onProgress: () => Effect.void,
+            publishPlayable: () => announce,
+          }),
+        )
+      const prefix = `media/${name}/${version}/`
+      const storage = yield* ObjectStorage
+      const names = Effect.map(Stream.runCollect(storage.list("media", `${prefix}audio/`)), (found) =>
+        found.map(({ key }) => key.slice(`${prefix}audio/`.length)).sort(),
+      )
+      const read = (of: string) =>
+        Effect.flatMap(storage.get({ bucket: "media", key: `${prefix}${of}` }), ({ body }) =>
+          Effect.map(Stream.runCollect(body), (pieces) => Buffer.concat(pieces)),
+        )
+      return { ...begun, make, names, read, temporary }
+    })
+
+    it.effect("lets a film be played before all of its sound is made, which takes the longer the film is", () =>
+      Effect.gen(function* () {
+        const film = yield* begin("soon")
+        const seen: Array<ReadonlyArray<string>> = []
+        const told = Effect.orDie(Effect.map(film.names, (names) => void seen.push(names)))
+        yield* film.make("0", 1, told)
+        assert.deepStrictEqual(seen, [])
+        const sound = yield* Effect.forkChild(film.make("sound", 2, told))
+        yield* Fiber.join(sound)
+        // Once, with the beginning alone.
+        assert.deepStrictEqual(seen, [["00000.m4s", "00001.m4s", "init.mp4", "playable.m3u8"]])
+        const playlist = (yield* film.read("audio/playable.m3u8")).toString()
+        assert.include(playlist, "00014.m4s")
+        assert.notInclude(playlist, "#EXT-X-ENDLIST")
+      }),
+    )
+
+    it.effect("is told by the picture where the sound was there first", () =>
+      Effect.gen(function* () {
+        const film = yield* begin("late")
+        const by: Array<string> = []
+        for (const part of ["sound", "1", "0", "2"])
+          yield* film.make(
+            part,
+            1,
+            Effect.sync(() => void by.push(part)),
+          )
+        assert.deepStrictEqual(by, ["0"])
+      }),
+    )
+
+    it.effect("goes on behind what players have, though another machine encodes the rest to other bytes", () =>
+      Effect.gen(function* () {
+        const path = yield* Path.Path
+        const media = yield* UploadPipeline
+        const film = yield* begin("crash")
+        const told = yield* Deferred.make<void>()
+        yield* film.make("0", 1)
+        const first = yield* Effect.forkChild(film.make("sound", 2, Effect.asVoid(Deferred.succeed(told, undefined))))
+        yield* Deferred.await(told)
+        yield* Fiber.interrupt(first)
+        const heard = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) => film.read(`audio/${name}`))
+        assert.isFalse((yield* film.names).includes("00014.m4s"))
+
+        const written = new Map<string, Uint8Array>()
+        const watched = Layer.effect(
+          ObjectStorage,
+          Effect.map(ObjectStorage, (own) =>
+            ObjectStorage.of({
+              ...own,
+              put: (ref, body, how) => {
+                if (body instanceof Uint8Array) written.set(ref.key.split("/").slice(-4).join("/"), body)
+                return own.put(ref, body, how)
+              },
+            }),
+          ),
+        )
+        const other = UploadPipeline.layer({ ...options, chunks }).pipe(
+          Layer.provide(layerWithExtraArgs("-b:a:0", "-aac_coder:a:0 fast")),
+          Layer.provideMerge(watched),
+        )
+        yield* Effect.provide(film.make("sound", 3), Layer.fresh(other))
+        const own = written.get("parts/sound-3/audio/00000.m4s")
+        assert.isDefined(own)
+        assert.isFalse(heard[0]?.equals(own ?? new Uint8Array()), "the other encoder makes the same bytes")
+        const rest = written.get("parts/sound-3/audio/00009.m4s")
+        assert.isTrue((yield* film.read("audio/00009.m4s")).equals(rest ?? new Uint8Array()))
+
+        for (const part of ["1", "2"]) yield* film.make(part, 4)
+        const outcome = yield* media.concatChunks({ mediaId: "crash", version: film.version })
+        if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
+        const now = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) => film.read(`audio/${name}`))
+        assert.isTrue(now.every((bytes, at) => heard[at]?.equals(bytes)))
+        const stream = path.join(film.temporary, "stream")
+        yield* fetchAll(prefixOf(outcome.ready), stream)
+        const report = yield* check(stream)
+        assert.deepStrictEqual(report.faults, [])
+        assert.closeTo(report.tracks[0]?.seconds ?? 0, seconds, 0.1)
+      }),
+    )
+  })
+})

@@ -1,0 +1,121 @@
+/** Films that are awkward to cut: what their chunks come to is still what one run makes of them. */
+import type { EventOf } from "@armoricore/domain/EventRegistry"
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Path } from "effect"
+import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { fetchAll, isFfmpegMissing, options, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { run } from "../support/RunFfmpeg.ts"
+
+const words = (text: string) => text.split(" ")
+const small = testVideo({ size: "64x48", rate: "25", seconds: 18 })
+const aac = words("-c:a aac")
+type FileOf = (name: string) => string
+
+const sources: Readonly<Record<string, (file: FileOf) => ReadonlyArray<ReadonlyArray<string>>>> = {
+  "sound that begins late": (file) => [
+    [...small, ...tone(9), ...h264, ...aac, file("b.mkv")],
+    [
+      "-i",
+      file("b.mkv"),
+      ...words("-itsoffset 7.3 -i"),
+      file("b.mkv"),
+      ...words("-map 0:v -map 1:a -c copy"),
+      file("a.mkv"),
+    ],
+  ],
+  "sound that ends early": (file) => [[...small, ...tone(5), ...h264, ...aac, file("a.mp4")]],
+  "a second language of a few words": (file) => [
+    [...small, ...tone(18), ...tone(3), ...words("-map 0 -map 1 -map 2"), ...h264, ...aac, file("a.mkv")],
+  ],
+  "a beginning that is cut off, turned": (file) => [
+    [...small, ...tone(18), ...h264, ...words("-bf 2 -g 250"), ...aac, file("b.mov")],
+    [...words("-ss 2.5 -i"), file("b.mov"), ...words("-c copy -metadata:s:v:0 rotate=90"), file("a.mov")],
+  ],
+  "fragments that begin after ten hours": (file) => [
+    [
+      ...small,
+      ...tone(18),
+      ...h264,
+      ...aac,
+      ...words("-output_ts_offset 36000 -movflags +frag_keyframe+empty_moov"),
+      file("a.mp4"),
+    ],
+  ],
+  "longer sound than picture": (file) => [
+    [...testVideo({ size: "64x48", rate: "25", seconds: 12 }), ...tone(18), ...h264, ...aac, file("a.mp4")],
+  ],
+  "interlaced and anamorphic": (file) => [
+    [
+      ...testVideo({ size: "144x96", rate: "50", seconds: 18 }),
+      ...words(
+        "-vf interlace,setsar=3/2 -c:v libx264 -preset ultrafast -flags +ildct+ilme -x264-params tff=1 -pix_fmt yuv420p",
+      ),
+      file("a.mp4"),
+    ],
+  ],
+}
+
+const publish = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">, to: string) {
+  const media = yield* UploadPipeline
+  const begun = yield* media.processUpload(event, { fencingToken: 1 })
+  const outcome =
+    begun._tag !== "Chunked"
+      ? begun
+      : yield* Effect.gen(function* () {
+          const { version } = begun
+          const mediaId = event.payload.media_id
+          const quiet = { onProgress: () => Effect.void, publishPlayable: () => Effect.void }
+          for (const chunk of begun.chunks)
+            yield* media.encodeChunk({ mediaId, version, chunk, fencingToken: 1, ...quiet })
+          return yield* media.concatChunks({ mediaId, version })
+        })
+  if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
+  yield* fetchAll(prefixOf(outcome.ready), to)
+  const folders = [...outcome.ready.resolutions, "audio", "audio-2"]
+  return { isChunked: begun._tag === "Chunked", seconds: outcome.ready.duration, folders }
+})
+
+/** When what a playlist names is shown or heard. */
+const timesOf = Effect.fnUntraced(function* (playlist: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* fs.exists(playlist))) return undefined
+  const { stdout } = yield* run("ffprobe", [
+    ...words("-v error -show_entries packet=pts_time,flags -of csv=p=0"),
+    playlist,
+  ])
+  return stdout.split("\n").sort()
+})
+
+describe.skipIf(isFfmpegMissing)("Chunk sources", () => {
+  layer(pipeline({ chunks: { minDuration: 10, chunkSeconds: 4 } }), {
+    excludeTestServices: true,
+    timeout: "60 seconds",
+  })((it) => {
+    it.effect.each(Object.entries(sources).map(([name, steps]) => ({ name, steps })))("$name", ({ name, steps }) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = yield* fs.makeTempDirectoryScoped()
+        const commands = steps((local) => path.join(folder, local))
+        for (const args of commands) yield* ffmpeg(args)
+        const file = commands.at(-1)?.at(-1) ?? ""
+        const id = name.replaceAll(/[^a-z]/g, "-")
+        const filePath = yield* storeUpload(`uploads/${id}`, file)
+        const [parts, whole] = [path.join(folder, "parts"), path.join(folder, "whole")]
+        const chunked = yield* publish(uploaded(`${id}-c`, filePath), parts)
+        const inOneRun = Layer.fresh(UploadPipeline.layer({ ...options, passthrough: false }))
+        const single = yield* Effect.provide(publish(uploaded(`${id}-w`, filePath), whole), inOneRun)
+        assert.deepStrictEqual({ ...single, isChunked: true }, chunked)
+        assert.isFalse(single.isChunked)
+        for (const one of chunked.folders) {
+          const [a, b] = [
+            yield* timesOf(path.join(whole, one, "stream.m3u8")),
+            yield* timesOf(path.join(parts, one, "stream.m3u8")),
+          ]
+          assert.deepStrictEqual(b, a, one)
+        }
+      }),
+    )
+  })
+})

@@ -1,0 +1,273 @@
+/** Films that are made in parts by many workers: what comes out is what one run would have made. */
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, FileSystem, Path, Stream } from "effect"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
+import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { ffmpegOutput, run } from "../support/RunFfmpeg.ts"
+import { check } from "../support/StreamChecker.ts"
+
+const sourceOf = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string>, extension = "mp4") {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = yield* fs.makeTempDirectoryScoped()
+  const source = path.join(folder, `source.${extension}`)
+  yield* ffmpeg([...args, source])
+  return { folder, event: uploaded(name, yield* storeUpload(`uploads/${name}.${extension}`, source)) }
+})
+
+/** Makes the parts by hand, the last first; no worker is faster than another's order. */
+const encodeInChunks = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">) {
+  const media = yield* UploadPipeline
+  const mediaId = event.payload.media_id
+  const begun = yield* media.processUpload(event, { fencingToken: 1 })
+  if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+  const percents: Array<number> = []
+  const last: Array<string> = []
+  for (const chunk of [...begun.chunks].reverse()) {
+    const outcome = yield* media.encodeChunk({
+      mediaId,
+      version: begun.version,
+      chunk,
+      fencingToken: 7,
+      onProgress: (percent) => Effect.sync(() => void percents.push(percent)),
+      publishPlayable: () => Effect.void,
+    })
+    if (outcome._tag === "Done" && outcome.isLast) last.push(chunk)
+  }
+  const outcome = yield* media.concatChunks({ mediaId, version: begun.version })
+  if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
+  return { parts: begun.chunks, ready: outcome.ready, percents, last }
+})
+
+const inOneRun = pipeline()
+
+/** The same upload in one run and in parts, and what lies in the two folders. */
+const both = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string>, extension?: string) {
+  const path = yield* Path.Path
+  const { event, folder } = yield* sourceOf(name, args, extension)
+  const chunked = yield* encodeInChunks(event)
+  const parts = path.join(folder, "parts")
+  yield* fetchAll(prefixOf(chunked.ready), parts)
+  const whole = path.join(folder, "whole")
+  const source = path.join(folder, `source.${extension ?? "mp4"}`)
+  const ready = yield* Effect.gen(function* () {
+    yield* storeUpload(event.payload.file_path.slice("s3://media/".length), source)
+    const { processUpload } = yield* UploadPipeline
+    const outcome = yield* processUpload(event, { fencingToken: 1 })
+    if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
+    yield* fetchAll(prefixOf(outcome.ready), whole)
+    return outcome.ready
+  }).pipe(Effect.provide(inOneRun))
+  return { folder, parts, whole, chunked, ready }
+})
+
+/** The segments of a rendition or sound behind each other, as one file. */
+const joined = Effect.fnUntraced(function* (stream: string, folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const from = path.join(stream, folder)
+  const names = (yield* fs.readDirectory(from)).filter((name) => name.endsWith(".m4s")).sort()
+  const pieces = yield* Effect.forEach(["init.mp4", ...names], (name) => fs.readFile(path.join(from, name)))
+  const file = path.join(stream, `${folder}.mp4`)
+  yield* fs.writeFile(file, Buffer.concat(pieces))
+  return { file, names }
+})
+
+/** When frames are shown and which are key frames, in that order; and when they are decoded. The encoder is free to order them. */
+const timesOf = Effect.fnUntraced(function* (file: string) {
+  const { stdout } = yield* run("ffprobe", [
+    ..."-v error -show_entries packet=pts_time,dts_time,duration_time,flags -of csv=p=0".split(" "),
+    file,
+  ])
+  const packets = stdout
+    .trim()
+    .split("\n")
+    .map((line) => line.split(","))
+  return {
+    shown: packets.map(([pts = "", , duration, flags]) => `${pts.padStart(12)} ${duration} ${flags}`).sort(),
+    decoded: packets.map(([, dts]) => dts),
+  }
+})
+
+/** Seconds at which something begins: brightness or loudness that was not there a moment ago. */
+const onsets = (values: Iterable<number>, perSecond: number, quiet: number): ReadonlyArray<number> => {
+  const found: Array<number> = []
+  let last = Number.NEGATIVE_INFINITY
+  let at = 0
+  for (const value of values) {
+    if (value > quiet) {
+      if (at - last > perSecond) found.push(at / perSecond)
+      last = at
+    }
+    at++
+  }
+  return found
+}
+
+describe.skipIf(isFfmpegMissing)("Chunks", () => {
+  layer(pipeline({ chunks: { minDuration: 10, chunkSeconds: 8 } }), {
+    excludeTestServices: true,
+    timeout: "180 seconds",
+  })((it) => {
+    it.effect("makes a stream of parts that passes the checker", () =>
+      Effect.gen(function* () {
+        const path = yield* Path.Path
+        const { event, folder } = yield* sourceOf("film", [
+          ...testVideo({ size: "160x90", rate: "30000/1001", seconds: 33 }),
+          ...tone(33),
+          ...h264,
+          ..."-g 75 -c:a aac".split(" "),
+        ])
+        const { last, parts, percents, ready } = yield* encodeInChunks(event)
+        yield* fetchAll(prefixOf(ready), path.join(folder, "stream"))
+        const report = yield* check(path.join(folder, "stream"))
+        assert.deepStrictEqual(report.faults, [])
+        assert.deepStrictEqual(parts, ["0", "sound", "1", "2", "3"])
+        assert.deepStrictEqual(last, ["0"])
+        assert.closeTo(ready.duration, 33, 0.05)
+        assert.strictEqual(ready.thumbnail_urls.length, 5)
+        assert.isDefined(ready.storyboard_url)
+        assert.isDefined(ready.poster_url)
+        assert.isTrue(report.hasAudioGroup)
+        assert.deepStrictEqual(
+          percents,
+          [...percents].sort((a, b) => a - b),
+        )
+        assert.closeTo(percents.at(-1) ?? 0, 94, 0.1)
+      }),
+    )
+
+    const sources: ReadonlyArray<readonly [name: string, args: string, extension?: string]> = [
+      ["r23", "testsrc2=s=96x64:r=24000/1001:d=29"],
+      ["r59", "testsrc2=s=96x64:r=60000/1001:d=26"],
+      ["slow", "testsrc2=s=96x64:r=5:d=27"],
+      [
+        "uneven",
+        "testsrc2=s=96x64:r=30:d=30 -vf select='not(mod(n,2))+not(mod(n,3))-between(t,14.2,19.1)' -fps_mode vfr",
+        "mkv",
+      ],
+      [
+        "open",
+        "testsrc2=s=96x64:r=25:d=28 -x264-params open-gop=1:keyint=170:bframes=5:b-pyramid=strict -preset veryfast",
+      ],
+      ["late", "testsrc2=s=96x64:r=25:d=27 -output_ts_offset 3.21"],
+    ]
+    it.effect(
+      "has the very frames and times of one run, at any rate and however frames come",
+      () =>
+        Effect.gen(function* () {
+          for (const [name, args, extension] of sources) {
+            const coding = [
+              "-c:v",
+              "libx264",
+              "-pix_fmt",
+              "yuv420p",
+              ...(name === "open" ? [] : ["-preset", "ultrafast", "-bf", "2"]),
+            ]
+            const { parts, whole } = yield* both(name, ["-f", "lavfi", "-i", ...args.split(" "), ...coding], extension)
+            const [a, b] = [yield* joined(whole, "64p"), yield* joined(parts, "64p")]
+            assert.deepStrictEqual(b.names, a.names, name)
+            assert.deepStrictEqual(yield* timesOf(b.file), yield* timesOf(a.file), name)
+          }
+        }),
+      300_000,
+    )
+
+    it.effect(
+      "keeps sound and picture within 20 ms over three minutes, and makes the pictures that one run makes",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const { chunked, parts, ready, whole } = yield* both("flashes", [
+            "-f",
+            "lavfi",
+            "-i",
+            "color=black:s=160x90:r=25:d=180,drawbox=color=white:t=fill:enable='lt(mod(t+2.5,5),0.2)'",
+            "-f",
+            "lavfi",
+            "-i",
+            "aevalsrc='if(lt(mod(t+2.5,5),0.2),sin(2000*PI*t),0)':d=180",
+            ...h264,
+            ..."-g 250 -c:a aac".split(" "),
+          ])
+          assert.strictEqual(chunked.ready.duration, ready.duration)
+          assert.deepStrictEqual((yield* check(parts)).faults, [])
+          const picture = yield* joined(parts, "90p")
+          const sound = yield* joined(parts, "audio")
+          assert.strictEqual((yield* timesOf(picture.file)).decoded.length, 4500)
+          assert.deepStrictEqual(yield* timesOf(picture.file), yield* timesOf((yield* joined(whole, "90p")).file))
+          const bright = yield* ffmpegOutput([
+            "-i",
+            picture.file,
+            ..."-vf scale=1:1,format=gray -f rawvideo -".split(" "),
+          ])
+          const loud = yield* ffmpegOutput(["-i", sound.file, ..."-ac 1 -ar 8000 -f s16le -".split(" ")])
+          const samples = new Int16Array(loud.buffer, loud.byteOffset, loud.byteLength >> 1)
+          const flashes = onsets(bright, 25, 128)
+          const beeps = onsets(samples.map(Math.abs), 8000, 3000)
+          assert.strictEqual(flashes.length, 36)
+          assert.strictEqual(beeps.length, 36)
+          for (const [index, at] of flashes.entries()) assert.closeTo(beeps[index] ?? 0, at, 0.02)
+          for (const name of ["storyboard.vtt", "thumbnails/03.jpg", "storyboard/000.jpg", "poster.jpg"]) {
+            const [a, b] = yield* Effect.forEach([whole, parts], (from) => fs.readFile(path.join(from, name)))
+            assert.isBelow(Math.abs((a?.byteLength ?? 0) - (b?.byteLength ?? 0)), 800, name)
+          }
+        }),
+      120_000,
+    )
+
+    it.effect("makes a part once, however often it is asked for, and none that nobody wants", () =>
+      Effect.gen(function* () {
+        const storage = yield* ObjectStorage
+        const media = yield* UploadPipeline
+        const { event } = yield* sourceOf("once", [...testVideo({ size: "96x64", rate: "25", seconds: 14 }), ...h264])
+        const begun = yield* media.processUpload(event, { fencingToken: 1 })
+        if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+        const ask = (chunk: string, fencingToken: number) =>
+          media.encodeChunk({
+            mediaId: "once",
+            version: begun.version,
+            chunk,
+            fencingToken,
+            onProgress: () => Effect.void,
+            publishPlayable: () => Effect.void,
+          })
+        const staged = Effect.map(
+          Stream.runCollect(storage.list("media", `media/once/${begun.version}/parts/`)),
+          (found) => new Set(found.map(({ key }) => key.split("/")[4])),
+        )
+        yield* ask("0", 1)
+        yield* ask("0", 2)
+        assert.deepStrictEqual([...(yield* staged)], ["0-1"])
+        // A newer upload of the same media is published meanwhile.
+        const short = yield* sourceOf("once", [...testVideo({ size: "96x64", rate: "25", seconds: 1 }), ...h264])
+        assert.strictEqual((yield* media.processUpload(short.event, { fencingToken: 1 }))._tag, "Ready")
+        assert.deepStrictEqual(yield* ask("1", 3), { _tag: "Stopped" })
+        assert.strictEqual((yield* media.concatChunks({ mediaId: "once", version: begun.version }))._tag, "Superseded")
+        assert.deepStrictEqual([...(yield* staged)], [])
+      }),
+    )
+
+    it.effect("says so where the upload was replaced while it was worked on", () =>
+      Effect.gen(function* () {
+        const media = yield* UploadPipeline
+        const { event } = yield* sourceOf("swapped", [
+          ...testVideo({ size: "96x64", rate: "25", seconds: 14 }),
+          ...h264,
+        ])
+        const begun = yield* media.processUpload(event, { fencingToken: 1 })
+        if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
+        yield* storeUpload("uploads/swapped.mp4", new TextEncoder().encode("another"))
+        const quiet = { onProgress: () => Effect.void, publishPlayable: () => Effect.void }
+        const fault = yield* Effect.flip(
+          media.encodeChunk({ mediaId: "swapped", version: begun.version, chunk: "1", fencingToken: 1, ...quiet }),
+        )
+        assert.deepInclude(fault, { _tag: "PermanentError", code: "source_changed" })
+      }),
+    )
+  })
+})

@@ -1,0 +1,49 @@
+/** What of a film is written down as short text. */
+import * as ChunkedEncodes from "@armoricore/media/chunked/ChunkedEncodes"
+import * as Limits from "@armoricore/bus/Limits"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+
+/** The sound of so many hours in so many languages. */
+const partOf = (hours: number, tracks: number): ChunkedEncodes.ChunkOutput => ({
+  staging: "media/film/0123456789abcdef/parts/sound-1/",
+  images: [],
+  tracks: Array.from({ length: tracks }, (_, track) => ({
+    folder: track === 0 ? "audio" : `audio-${track + 1}`,
+    track: { codec: "mp4a.40.2", timescale: 48000, sampleDuration: 1024 },
+    init_hash: "a".repeat(64),
+    init_bytes: 740,
+    segments: Array.from({ length: hours * 900 }, (_, at) => ({
+      name: `${String(at).padStart(5, "0")}.m4s`,
+      seconds: at % 3 === 0 ? 3.989333333333333 : 4.010666666666666,
+      bytes: 64_000 + ((at * 7919 + track * 104_729) % 1999),
+      keyFrames: [],
+    })),
+  })),
+})
+
+describe("PackedSegments", () => {
+  it.effect("keeps the sound of the longest film in all its languages below what NATS takes, and gives it back", () =>
+    Effect.gen(function* () {
+      const jobs = yield* ChunkedEncodes.make
+      const state = yield* KeyValue
+      for (const [hours, tracks] of [
+        [0, 1],
+        [1, 1],
+        [3, 6],
+        [12, 12],
+      ] as const) {
+        const version = `v${hours}`
+        const part = partOf(hours, tracks)
+        assert.deepStrictEqual(yield* jobs.recordOutput(version, ChunkedEncodes.audioChunk, part), part)
+        const found = yield* state.get(ChunkedEncodes.chunkOutputs.bucket, `${version}.${ChunkedEncodes.audioChunk}`)
+        assert.isBelow(Buffer.byteLength(Option.getOrThrow(found).value), Limits.maxMessageBytes * 0.95)
+        assert.deepStrictEqual(yield* jobs.findOutput(version, ChunkedEncodes.audioChunk), part)
+        // Whoever is slower gets what was recorded.
+        assert.deepStrictEqual(yield* jobs.recordOutput(version, ChunkedEncodes.audioChunk, partOf(hours, 1)), part)
+      }
+    }).pipe(Effect.provide(MemoryState.layer)),
+  )
+})

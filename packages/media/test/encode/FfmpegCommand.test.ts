@@ -1,0 +1,99 @@
+import { args, trackFolders, type EncodingPlan } from "@armoricore/media/encode/FfmpegCommand"
+import { planRenditions as planLadder } from "@armoricore/media/encode/Ladder"
+import type { VideoInfo } from "@armoricore/media/probe/Probe"
+import { assert, describe, it } from "@effect/vitest"
+
+const video: VideoInfo = {
+  index: 1,
+  codec: "h264",
+  width: 1280,
+  height: 720,
+  rotation: 0,
+  frameRate: { num: 25, den: 1 },
+  bitrate: undefined,
+  interlaced: false,
+  matrix: "bt709",
+  hdr: undefined,
+  still: undefined,
+}
+const sound = {
+  index: 0,
+  codec: "aac",
+  channels: 6,
+  hasLayout: true,
+  language: undefined,
+  title: undefined,
+  isDefault: true,
+}
+const plan = (changes: Partial<EncodingPlan> = {}, of: Partial<VideoInfo> = {}): EncodingPlan => ({
+  info: {
+    duration: 60,
+    mainDuration: 60,
+    format: "mp4",
+    video: { ...video, ...of },
+    audioTracks: [sound],
+    cover: undefined,
+  },
+  renditions: planLadder(video),
+  frameRate: { num: 25, den: 1 },
+  thumbnails: 5,
+  toneMapping: true,
+  ...changes,
+})
+const after = (option: string, list: ReadonlyArray<string>): string => list[list.indexOf(option) + 1] ?? ""
+
+describe("FfmpegCommand", () => {
+  it("decodes once and scales each rendition from the one above", () => {
+    const list = args(plan(), "source")
+    assert.strictEqual(list.filter((one) => one === "-i").length, 1)
+    const graph = after("-filter_complex", list)
+    assert.match(
+      graph,
+      /^\[0:1\]fps=fps=25\/1:start_time=0,scale=1280:720[^;]*split=3\[v0\]\[c1\]\[posters\];\[c1\]scale=852:480/,
+    )
+    assert.strictEqual(after("-g", list), "50")
+    assert.strictEqual(
+      after("-var_stream_map", list),
+      "v:0,agroup:audio,name:720p v:1,agroup:audio,name:480p v:2,agroup:audio,name:360p a:0,agroup:audio,name:audio",
+    )
+  })
+
+  it("guards the input and bounds what is read of it", () => {
+    const list = args(plan(), "source")
+    for (const option of ["-protocol_whitelist", "-format_whitelist", "-t"]) {
+      assert.isBelow(list.indexOf(option), list.indexOf("-i"))
+      assert.isAtLeast(list.indexOf(option), 0)
+    }
+    assert.strictEqual(after("-i", list), "file:source")
+    assert.strictEqual(after("-t", list), "65")
+  })
+
+  it("has an audio group only where there is sound", () => {
+    const mute = plan({ info: { ...plan().info, audioTracks: [] } })
+    assert.notInclude(args(mute, "source").join(" "), "audio")
+    assert.deepStrictEqual(trackFolders(mute), ["720p", "480p", "360p"])
+    assert.deepStrictEqual(trackFolders(plan()), ["720p", "480p", "360p", "audio"])
+  })
+
+  it("has no picture options for sound alone", () => {
+    const sound = plan({ info: { ...plan().info, video: undefined }, renditions: [], thumbnails: 0 })
+    const list = args(sound, "source")
+    assert.notInclude(list, "-filter_complex")
+    assert.notInclude(list, "libx264")
+    assert.strictEqual(after("-var_stream_map", list), "a:0,agroup:audio,name:audio")
+  })
+
+  it("deinterlaces and maps HDR only where the source needs it", () => {
+    const graph = (of: Partial<VideoInfo>, changes: Partial<EncodingPlan> = {}) =>
+      after("-filter_complex", args(plan(changes, of), "source"))
+    assert.notMatch(graph({}), /bwdif|tonemap/)
+    assert.match(graph({ interlaced: true }), /bwdif/)
+    assert.match(graph({ hdr: "smpte2084" }), /tonemap/)
+    assert.notMatch(graph({ hdr: "smpte2084" }, { toneMapping: false }), /tonemap/)
+  })
+
+  it("takes the first frame of a recording that has one: newer ffmpeg fails on an empty output", () => {
+    const info = { ...plan().info, duration: 0.04, mainDuration: 0.04 }
+    assert.include(after("-filter_complex", args(plan({ info }), "source")), "eq(n\\,0)+")
+  })
+})

@@ -1,0 +1,85 @@
+import { defaultLadder, frameRate, planRenditions } from "@armoricore/media/encode/Ladder"
+import type { VideoInfo } from "@armoricore/media/probe/Probe"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+
+const source = (changes: Partial<VideoInfo>): VideoInfo => ({
+  index: 0,
+  codec: "h264",
+  width: 1920,
+  height: 1080,
+  rotation: 0,
+  frameRate: { num: 30, den: 1 },
+  bitrate: 20_000_000,
+  interlaced: false,
+  matrix: "bt709",
+  hdr: undefined,
+  still: undefined,
+  ...changes,
+})
+
+const names = (changes: Partial<VideoInfo>) => planRenditions(source(changes)).map(({ name }) => name)
+const sizes = (changes: Partial<VideoInfo>) =>
+  planRenditions(source(changes)).map(({ width, height }) => `${width}x${height}`)
+
+describe("Ladder", () => {
+  it("gives the rungs that fit, largest first", () => {
+    assert.deepStrictEqual(names({}), ["1080p", "720p", "480p", "360p"])
+    assert.deepStrictEqual(names({ width: 3840, height: 2160 }), ["2160p", "1440p", "1080p", "720p", "480p", "360p"])
+    assert.deepStrictEqual(names({ width: 1279, height: 719 }), ["480p", "360p"])
+  })
+
+  it("sizes portrait pictures by their width", () => {
+    assert.deepStrictEqual(sizes({ width: 1080, height: 1920 }), ["1080x1920", "720x1280", "480x852", "360x640"])
+  })
+
+  it("gives a picture below every rung its own size", () => {
+    assert.deepStrictEqual(sizes({ width: 321, height: 241 }), ["320x240"])
+    assert.deepStrictEqual(names({ width: 321, height: 241 }), ["240p"])
+  })
+
+  it("spends no more bits than the source had", () => {
+    const [top, next] = planRenditions(source({ bitrate: 1_000_000 }))
+    assert.strictEqual(top?.kilobits, 1100)
+    assert.isBelow(next?.kilobits ?? 0, 700)
+    assert.strictEqual(planRenditions(source({ bitrate: undefined }))[0]?.kilobits, 5000)
+    assert.strictEqual(planRenditions(source({ bitrate: 1_000_000, codec: "hevc" }))[0]?.kilobits, 1800)
+  })
+
+  const side = Schema.Int.check(Schema.isBetween({ minimum: 16, maximum: 8192 }))
+  const rate = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000_000 }))
+  it.effect.prop("never upscales, keeps the shape, is even and falls", [side, side, rate], ([width, height, bitrate]) =>
+    Effect.sync(() => {
+      const renditions = planRenditions(source({ width, height, bitrate }), defaultLadder)
+      assert.isAtLeast(renditions.length, 1)
+      for (const [index, one] of renditions.entries()) {
+        assert.strictEqual(one.width % 2, 0)
+        assert.strictEqual(one.height % 2, 0)
+        assert.isAtMost(one.width, width)
+        assert.isAtMost(one.height, height)
+        assert.isAtLeast(one.kilobits, 1)
+        const above = renditions[index - 1]
+        if (above !== undefined) assert.isTrue(one.width <= above.width && one.height <= above.height)
+        // Two pixels of rounding on either side.
+        assert.closeTo(one.width * height, one.height * width, 2 * Math.max(width, height) + 2)
+      }
+      assert.strictEqual(new Set(renditions.map(({ name }) => name)).size, renditions.length)
+    }),
+  )
+
+  it("keeps steady rates and tames odd ones", () => {
+    const of = (num: number, den: number) => {
+      const { num: n, den: d } = frameRate({ num, den })
+      return `${n}/${d}`
+    }
+    assert.strictEqual(of(24, 1), "24/1")
+    assert.strictEqual(of(24_000, 1001), "24000/1001")
+    assert.strictEqual(of(30_000, 1001), "30000/1001")
+    assert.strictEqual(of(18, 1), "18/1")
+    assert.strictEqual(of(24_600, 1469), "20/1")
+    assert.strictEqual(of(120, 1), "60/1")
+    assert.strictEqual(of(100, 1), "50/1")
+    assert.strictEqual(of(240, 1), "60/1")
+    assert.strictEqual(of(1, 1000), "5/1")
+  })
+})

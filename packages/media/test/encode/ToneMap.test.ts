@@ -1,0 +1,99 @@
+/** HDR becomes SDR without `zscale` as it does with it. */
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { filterGraph } from "@armoricore/media/encode/FfmpegFilters"
+import { planEncoding } from "@armoricore/media/pipeline/TranscodeOptions"
+import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
+import * as ToneMap from "@armoricore/media/encode/ToneMap"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, FileSystem, Path, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { ffmpeg } from "../support/Clips.ts"
+import { isFfmpegMissing, options, programs } from "../support/Pipeline.ts"
+
+const words = (text: string) => text.split(" ")
+
+/** The first frame as 8-bit RGB. */
+const frameOf = Effect.fnUntraced(function* (file: string, folder: string, graph: string) {
+  const { ffmpeg: program } = yield* FfmpegPrograms
+  const show = "[v0]scale=in_color_matrix=bt709:in_range=limited,format=rgb24[out]"
+  const child = yield* ChildProcess.make(
+    program,
+    [
+      ...words("-v error -i"),
+      file,
+      "-filter_complex",
+      `${graph};${show}`,
+      ...words("-map [out] -frames:v 1 -f rawvideo -"),
+    ],
+    { cwd: folder, stdin: "ignore", stderr: "inherit", forceKillAfter: "1 second" },
+  )
+  return Buffer.concat([...(yield* Stream.runCollect(child.stdout))])
+}, Effect.scoped)
+
+/** The mean difference of two pictures' values. */
+const apart = (some: Uint8Array, others: Uint8Array) =>
+  some.reduce((sum, value, index) => sum + Math.abs(value - (others[index] ?? 0)), 0) / some.byteLength
+
+describe("ToneMap", () => {
+  it("maps greys to greys, black to black, and the peak to white", () => {
+    for (const transfer of ["smpte2084", "arib-std-b67"] as const) {
+      const [red, green, blue] = ToneMap.map(transfer, [0.5, 0.5, 0.5])
+      assert.closeTo(red, green, 0.002)
+      assert.closeTo(green, blue, 0.002)
+      assert.deepStrictEqual(
+        ToneMap.map(transfer, [0, 0, 0]).map((value) => Math.round(value * 1000)),
+        [0, 0, 0],
+      )
+    }
+    // 1000 nits are 0.7518 of PQ's range.
+    assert.closeTo(ToneMap.map("smpte2084", [0.7518, 0.7518, 0.7518])[1], 1, 0.01)
+    assert.closeTo(ToneMap.map("arib-std-b67", [1, 1, 1])[1], 1, 0.01)
+  })
+})
+
+describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {
+  layer(programs, { excludeTestServices: true })((it) => {
+    // Colours that BT.709 cannot hold are cut off in other places: they may differ more than greys.
+    for (const [transfer, saturation, most] of [
+      ["smpte2084", 0, 1.5],
+      ["smpte2084", 0.25, 6.5],
+      ["arib-std-b67", 0, 1.5],
+      ["arib-std-b67", 0.25, 4],
+    ] as const) {
+      it.effect(`looks as it does with it (${transfer}, saturation ${saturation})`, () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const { toneMapping } = yield* FfmpegPrograms
+          const folder = yield* fs.makeTempDirectoryScoped()
+          const colours = `-color_trc ${transfer} -colorspace bt2020nc -color_primaries bt2020 -color_range tv`
+          const file = path.join(folder, "hdr.mp4")
+          yield* ffmpeg([
+            ...words("-f lavfi -i testsrc2=s=160x90:r=10:d=0.5"),
+            ...words(`-vf hue=s=${saturation},eq=contrast=0.7,scale=out_color_matrix=bt2020`),
+            ...words(`-c:v libx264 -preset ultrafast -qp 4 -pix_fmt yuv420p10le ${colours}`),
+            file,
+          ])
+          const info = yield* probe("hdr.mp4", 1000, folder, defaultInputLimits)
+          const wanted = { ...options, thumbnails: 0, storyboard: false }
+          const byTable = { ...planEncoding(wanted, info, false), thumbnails: 0 }
+          assert.isTrue(ToneMap.isNeeded(byTable))
+          yield* ToneMap.prepare(byTable, folder)
+          const table = yield* frameOf(file, folder, filterGraph(byTable))
+          assert.strictEqual(table.byteLength, 160 * 90 * 3)
+          if (!toneMapping) return
+          const exact = yield* frameOf(file, folder, filterGraph({ ...byTable, toneMapping: true }))
+          const mean = apart(table, exact)
+          assert.isBelow(mean, most)
+          // What is not mapped is far from it.
+          const plain =
+            byTable.info.video === undefined
+              ? byTable.info
+              : { ...byTable.info, video: { ...byTable.info.video, hdr: undefined } }
+          const pale = yield* frameOf(file, folder, filterGraph({ ...byTable, info: plain }))
+          assert.isAbove(apart(pale, exact), mean * 2)
+        }),
+      )
+    }
+  })
+})

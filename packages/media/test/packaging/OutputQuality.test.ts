@@ -1,0 +1,273 @@
+/** What a viewer sees and hears: colours, sound and picture in step, storyboard pictures that show what plays then. */
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, FileSystem, Path } from "effect"
+import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { ffmpegOutput, run } from "../support/RunFfmpeg.ts"
+import { check } from "../support/StreamChecker.ts"
+import { cuesOf } from "../support/StoryboardChecker.ts"
+
+const words = (text: string) => text.split(" ")
+
+const send = Effect.fnUntraced(function* (name: string, upload: string) {
+  const path = yield* Path.Path
+  const { processUpload } = yield* UploadPipeline
+  const outcome = yield* processUpload(uploaded(name, yield* storeUpload(`uploads/${name}`, upload)), {
+    fencingToken: 1,
+  })
+  if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
+  const stream = path.join(path.dirname(upload), "stream")
+  yield* fetchAll(prefixOf(outcome.ready), stream)
+  const report = yield* check(stream)
+  assert.deepStrictEqual(report.faults, [])
+  return { ready: outcome.ready, report, stream }
+})
+
+/** A rendition as one file. */
+const joined = Effect.fnUntraced(function* (stream: string, folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const names = (yield* fs.readDirectory(path.join(stream, folder))).filter((name) => name.endsWith(".m4s")).sort()
+  const parts = yield* Effect.forEach(["init.mp4", ...names], (name) => fs.readFile(path.join(stream, folder, name)))
+  const file = path.join(stream, `${folder}.mp4`)
+  yield* fs.writeFile(file, Buffer.concat(parts))
+  return file
+})
+
+const temporary = Effect.fnUntraced(function* (name: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return path.join(yield* fs.makeTempDirectoryScoped(), name)
+})
+
+describe.skipIf(isFfmpegMissing)("Quality", () => {
+  layer(pipeline({ mp4: "all", loudness: -16 }), { excludeTestServices: true })((it) => {
+    // Each as RGB; a wrong matrix moves some of them by 20 to 60.
+    const card = [
+      [200, 30, 30],
+      [30, 180, 30],
+      [40, 40, 200],
+      [200, 180, 30],
+      [128, 128, 128],
+      [250, 250, 250],
+    ] as const
+    const hex = (colour: ReadonlyArray<number>) => colour.map((one) => one.toString(16).padStart(2, "0")).join("")
+    const bars = card.map((colour, at) => `drawbox=x=${at * 32}:y=0:w=32:h=144:t=fill:c=0x${hex(colour)}`).join(",")
+    const coded = (matrix: string, range = "tv") => `${bars},scale=out_color_matrix=${matrix}:out_range=${range}`
+    const tags = (matrix: string) => words(`-colorspace ${matrix}`)
+    const cards = {
+      "BT.601, tagged": [coded("bt601"), [...words("-pix_fmt yuv420p"), ...tags("smpte170m")]],
+      "BT.601, untagged": [coded("bt601"), words("-pix_fmt yuv420p")],
+      "BT.709, tagged": [coded("bt709"), [...words("-pix_fmt yuv420p"), ...tags("bt709")]],
+      "full range": [coded("bt709", "pc"), [...words("-pix_fmt yuvj420p"), ...tags("bt709")]],
+      "ten bits of BT.2020": [coded("bt2020"), [...words("-pix_fmt yuv420p10le"), ...tags("bt2020nc")]],
+    } as const
+    it.effect.each(Object.entries(cards).map(([name, [filter, options]]) => ({ name, filter, options })))(
+      "keeps the colours of $name",
+      ({ filter, name, options }) =>
+        Effect.gen(function* () {
+          const upload = yield* temporary("card.mp4")
+          const source = words("-f lavfi -i color=gray:s=192x144:r=5:d=1,format=rgb24")
+          yield* ffmpeg([
+            ...source,
+            "-vf",
+            filter,
+            ...words("-c:v libx264 -preset ultrafast -crf 5"),
+            ...options,
+            upload,
+          ])
+          const { ready, stream } = yield* send(`card-${name.replaceAll(/\W/g, "-")}`, upload)
+          const file = yield* joined(stream, "144p")
+          const { stdout } = yield* run("ffprobe", [
+            ...words(
+              "-v error -show_entries stream=color_range,color_space,color_transfer,color_primaries -of csv=p=0",
+            ),
+            file,
+          ])
+          assert.strictEqual(stdout.trim(), "tv,bt709,bt709,bt709")
+          const decode = (input: string, matrix: string) =>
+            ffmpegOutput([
+              "-i",
+              input,
+              "-vf",
+              `scale=in_color_matrix=${matrix}`,
+              ...words("-frames:v 1 -f rawvideo -pix_fmt rgb24 -"),
+            ])
+          const near = (pixels: Uint8Array) =>
+            card.map((colour, at) => {
+              const place = (72 * 192 + at * 32 + 16) * 3
+              return Math.max(...colour.map((one, channel) => Math.abs(one - (pixels[place + channel] ?? 0))))
+            })
+          for (const off of near(yield* decode(file, "bt709"))) assert.isAtMost(off, 8)
+          assert.strictEqual(ready.resolutions[0], "144p")
+          for (const off of near(yield* decode(`${stream}/poster.jpg`, "bt601"))) assert.isAtMost(off, 12)
+        }).pipe(Effect.scoped),
+    )
+
+    // A flash and a beep of 0.1 s at each even second.
+    const flash = [
+      "-f",
+      "lavfi",
+      "-i",
+      "color=black:s=128x72:r=50:d=7,drawbox=c=white:t=fill:enable='lt(mod(t,2),0.1)'",
+    ]
+    const beep = ["-f", "lavfi", "-i", "aevalsrc=lt(mod(t\\,2)\\,0.1)*sin(2*PI*1000*t):s=48000:d=7"]
+    const clips: Readonly<Record<string, (file: (name: string) => string) => ReadonlyArray<ReadonlyArray<string>>>> = {
+      MP4: (file) => [[...flash, ...beep, ...h264, ...words("-c:a aac"), file("a.mp4")]],
+      "44.1 kHz MP3 in Matroska": (file) => [
+        [...flash, ...beep, ...h264, ...words("-c:a mp3 -ar 44100"), file("a.mkv")],
+      ],
+      "a transport stream": (file) => [[...flash, ...beep, ...h264, ...words("-c:a mp2"), file("a.ts")]],
+      "a picture that begins late": (file) => [
+        [...flash, ...beep, "-vf", "trim=start=1", ...h264, ...words("-c:a aac"), file("a.mkv")],
+      ],
+      "varying gaps between pictures": (file) => [
+        [
+          ...flash,
+          ...beep,
+          "-vf",
+          "select='not(mod(n\\,3))+lt(mod(t\\,2)\\,0.3)'",
+          ...words("-fps_mode vfr"),
+          ...h264,
+          ...words("-c:a aac"),
+          file("a.mp4"),
+        ],
+      ],
+    }
+    it.effect.each(Object.keys(clips))("keeps sound and picture within 20 ms: %s", (name) =>
+      Effect.gen(function* () {
+        const path = yield* Path.Path
+        const folder = path.dirname(yield* temporary("x"))
+        const steps = clips[name]?.((file) => path.join(folder, file)) ?? []
+        for (const args of steps) yield* ffmpeg(args)
+        const { ready, report, stream } = yield* send(`sync-${name.replaceAll(/\W/g, "-")}`, steps.at(-1)?.at(-1) ?? "")
+        const rate = report.variants[0]?.frameRate ?? 0
+        const gray = yield* ffmpegOutput([
+          "-i",
+          yield* joined(stream, ready.resolutions[0] ?? ""),
+          ...words("-vf scale=1:1 -f rawvideo -pix_fmt gray -"),
+        ])
+        const sound = yield* ffmpegOutput([
+          "-i",
+          yield* joined(stream, "audio"),
+          ...words("-f f32le -ac 1 -ar 48000 -"),
+        ])
+        const samples = new Float32Array(sound.buffer.slice(sound.byteOffset, sound.byteOffset + sound.byteLength))
+        for (const second of [2, 4, 6]) {
+          const seen = gray.findIndex((one, at) => at / rate > second - 0.5 && one > 128) / rate
+          const heard = samples.findIndex((one, at) => at / 48_000 > second - 0.5 && Math.abs(one) > 0.05) / 48_000
+          assert.closeTo(heard, second, 0.05)
+          // The picture can only be told to half a frame.
+          const most = Math.max(0.02, 0.51 / rate)
+          assert.isAtMost(Math.abs(heard - seen), most, `at ${second} s: heard ${heard}, seen ${seen}`)
+        }
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("shows in each cue of the storyboard what plays then", () =>
+      Effect.gen(function* () {
+        const upload = yield* temporary("slides.mp4")
+        // A shade of gray for each second.
+        const slides = words("-f lavfi -i color=black:s=320x180:r=25:d=13,format=gray,geq=lum=floor(T)*18+16")
+        yield* ffmpeg([...slides, ...h264, upload])
+        const { ready, stream } = yield* send("slides", upload)
+        assert.match(ready.storyboard_url ?? "", /storyboard\.vtt$/)
+        const cues = yield* cuesOf(stream)
+        assert.strictEqual(cues.length, 13)
+        for (const { from, height, sprite, width, x, y } of cues) {
+          const crop = `crop=${width}:${height}:${x}:${y},scale=1:1`
+          const [shade = 0] = yield* ffmpegOutput([
+            "-i",
+            `${stream}/${sprite}`,
+            "-vf",
+            crop,
+            ...words("-f rawvideo -pix_fmt gray -"),
+          ])
+          const expected = Math.floor(from) * 18 + 16
+          assert.closeTo(shade, expected, 8, `the cue at ${from} s`)
+        }
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("keeps every sound track with its language and a name to choose by", () =>
+      Effect.gen(function* () {
+        const upload = yield* temporary("tracks.mkv")
+        yield* ffmpeg([
+          ...testVideo({ size: "128x72", seconds: 2 }),
+          ...tone(2),
+          ...tone(2),
+          ...tone(2),
+          ...words("-map 0 -map 1 -map 2 -map 3"),
+          ...h264,
+          ...words(
+            "-c:a aac -metadata:s:a:0 language=fre -metadata:s:a:1 language=bre -disposition:a:0 0 -disposition:a:1 default",
+          ),
+          "-metadata:s:a:2",
+          'title=Say "hi"',
+          upload,
+        ])
+        const { report } = yield* send("tracks", upload)
+        assert.deepStrictEqual(
+          report.tracks.map(({ language, name }) => [language, name]),
+          [
+            ["br", "Breton"],
+            ["fr", "French"],
+            [undefined, "Say ”hi”"],
+          ],
+        )
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("makes an MP4 of each rung, and brings the sound to the loudness that is wanted", () =>
+      Effect.gen(function* () {
+        const path = yield* Path.Path
+        const upload = yield* temporary("quiet.mp4")
+        const quiet = words("-f lavfi -i sine=440:d=10,volume=0.05")
+        yield* ffmpeg([
+          ...testVideo({ size: "854x480", rate: "10", seconds: 10 }),
+          ...quiet,
+          ...h264,
+          "-c:a",
+          "aac",
+          upload,
+        ])
+        const { ready, stream } = yield* send("quiet", upload)
+        assert.deepStrictEqual(Object.keys(ready.playback_urls.mp4), ["480p", "360p"])
+        const file = path.join(stream, "mp4/480p.mp4")
+        const { stdout } = yield* run("ffprobe", [
+          ...words("-v error -show_entries format=duration:stream=codec_name -of csv=p=0"),
+          file,
+        ])
+        assert.match(stdout, /^h264\naac\n(9\.9|10\.[01])/)
+        const decoded = yield* run("ffmpeg", ["-v", "error", "-i", file, "-f", "null", "-"])
+        assert.strictEqual(decoded.stderr, "")
+        const { stderr } = yield* run("ffmpeg", ["-hide_banner", "-i", file, ...words("-af ebur128 -f null -")])
+        assert.closeTo(Number(/I:\s+(-?[\d.]+) LUFS\s+Threshold/.exec(stderr)?.[1]), -16, 2)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("turns photos upright as their EXIF says", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const upload = yield* temporary("photo.jpg")
+        yield* ffmpeg([
+          ...words("-f lavfi -i color=white:s=320x160,drawbox=x=0:y=0:w=160:h=160:c=black:t=fill -frames:v 1"),
+          upload,
+        ])
+        const plain = yield* fs.readFile(upload)
+        // One entry: Orientation, 6: turn a quarter to the right.
+        const exif = Buffer.from("45786966000049492a0008000000010012010300010000000600000000000000", "hex")
+        const head = Buffer.from([0xff, 0xd8, 0xff, 0xe1, 0, exif.byteLength + 2])
+        yield* fs.writeFile(upload, Buffer.concat([head, exif, plain.subarray(2)]))
+        const { ready, report, stream } = yield* send("photo", upload)
+        assert.deepStrictEqual([report.variants[0]?.width, report.variants[0]?.height], [160, 320])
+        assert.include(JSON.stringify(ready.metadata), "images/160p.jpg")
+        const pixels = yield* ffmpegOutput(["-i", `${stream}/images/160p.jpg`, ...words("-f rawvideo -pix_fmt gray -")])
+        // What was on the left is on top.
+        assert.isBelow(pixels[80 * 160 + 80] ?? 255, 40)
+        assert.isAbove(pixels[240 * 160 + 80] ?? 0, 200)
+      }).pipe(Effect.scoped),
+    )
+  })
+})

@@ -1,0 +1,33 @@
+/** Runs ffmpeg or ffprobe to its end, for checks of what the pipeline made. */
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { Effect, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+
+export const run = Effect.fnUntraced(function* (program: "ffmpeg" | "ffprobe", args: ReadonlyArray<string>) {
+  const programs = yield* FfmpegPrograms
+  const child = yield* ChildProcess.make(programs[program], args, { stdin: "ignore", forceKillAfter: "1 second" })
+  const [code, stdout, stderr] = yield* Effect.all(
+    [
+      child.exitCode,
+      Stream.mkString(Stream.decodeText(child.stdout)),
+      Stream.mkString(Stream.decodeText(child.stderr)),
+    ],
+    { concurrency: 3 },
+  )
+  return { code, stdout, stderr }
+}, Effect.scoped)
+
+/** The same, with what it prints as bytes. */
+export const ffmpegOutput = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const programs = yield* FfmpegPrograms
+  const child = yield* ChildProcess.make(programs.ffmpeg, ["-v", "error", "-nostdin", ...args], {
+    stdin: "ignore",
+    forceKillAfter: "1 second",
+  })
+  const [code, chunks, stderr] = yield* Effect.all(
+    [child.exitCode, Stream.runCollect(child.stdout), Stream.mkString(Stream.decodeText(child.stderr))],
+    { concurrency: 3 },
+  )
+  if (code !== 0) return yield* Effect.die(new Error(`ffmpeg ${args.join(" ")}: ${stderr}`))
+  return Buffer.concat(chunks)
+}, Effect.scoped)

@@ -1,0 +1,27 @@
+/** An ffmpeg that reads its source at a steady pace, so that a test sees a stream while it is being made. */
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { Effect, FileSystem, Layer, Path } from "effect"
+
+/** `pace`: seconds of the source a second. */
+export const layerThrottled = (pace: number) => layerWithExtraArgs("-t", `-readrate ${pace}`)
+
+/** One that is given more words before each `word`. */
+export const layerWithExtraArgs = (word: string, words: string) =>
+  Layer.effect(
+    FfmpegPrograms,
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const programs = yield* FfmpegPrograms
+      const script = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
+      // Every argument in its place.
+      const lines = [
+        "#!/bin/sh",
+        `for word; do shift; [ "$word" = ${word} ] && set -- "$@" ${words}; set -- "$@" "$word"; done`,
+        `exec ${programs.ffmpeg} "$@"`,
+      ]
+      yield* fs.writeFileString(script, `${lines.join("\n")}\n`)
+      yield* fs.chmod(script, 0o755)
+      return { ...programs, ffmpeg: script }
+    }),
+  )

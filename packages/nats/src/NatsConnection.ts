@@ -1,0 +1,167 @@
+/**
+ * One connection to NATS for everything in the process: the bus and NATS KV. The layer is built at once, whether or not a
+ * server answers; it connects and reconnects for ever, and only refused credentials at the start end it for good.
+ */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Context, Deferred, Effect, type Exit, Layer, Stream, SubscriptionRef } from "effect"
+import {
+  Events,
+  type JetStreamClient,
+  type JetStreamManager,
+  type NatsConnection as Client,
+  NatsError,
+  connect,
+} from "nats"
+import type { BusStatus } from "@armoricore/bus/EventBus"
+import { type NatsOptions, clientOptions, redactedServers } from "./NatsOptions.ts"
+import * as HeaderDecodingPatch from "./HeaderDecodingPatch.ts"
+
+export type { NatsOptions } from "./NatsOptions.ts"
+
+export class NatsConnection extends Context.Service<
+  NatsConnection,
+  {
+    /**
+     * The client while it is connected. Fails with TransientError `unavailable` at once after the connection was lost, and
+     * after 3 s while there was none yet; with ConfigurationError when the server refused the credentials.
+     */
+    readonly client: Effect.Effect<Client, TransientError | ConfigurationError>
+    /** JetStream of that client; its requests wait 5 s at most. */
+    readonly jetstream: Effect.Effect<JetStreamHandles, TransientError | ConfigurationError>
+    /** Waits for the first connection; fails only when the credentials are refused. */
+    readonly connected: Effect.Effect<Client, ConfigurationError>
+    readonly status: Effect.Effect<BusStatus>
+    /** The current status first, then each change. */
+    readonly statusChanges: Stream.Stream<BusStatus>
+  }
+>()("@armoricore/nats/NatsConnection") {}
+
+interface JetStreamHandles {
+  readonly client: Client
+  readonly js: JetStreamClient
+  readonly manager: JetStreamManager
+}
+
+const requestTimeout = 5_000
+const firstConnectTimeout = 3_000
+
+export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
+  Layer.effect(
+    NatsConnection,
+    Effect.gen(function* () {
+      HeaderDecodingPatch.install()
+      const first = yield* Deferred.make<JetStreamHandles, ConfigurationError>()
+      /** What `first` ended with: every message asks, and an Exit needs no waiting for. */
+      let firstExit: Exit.Exit<JetStreamHandles, ConfigurationError> | undefined
+      const status = yield* SubscriptionRef.make<BusStatus>("disconnected")
+      // Owned by the layer: ends with it, or when the server refuses the credentials.
+      yield* Effect.forkScoped(
+        dial(options).pipe(
+          Effect.tap((client) => trackStatus(client, status)),
+          Effect.andThen((client) =>
+            Effect.promise(() => client.jetstreamManager({ checkAPI: false, timeout: requestTimeout })).pipe(
+              Effect.map((manager) => ({ client, manager, js: client.jetstream({ timeout: requestTimeout }) })),
+            ),
+          ),
+          Effect.tap(() => SubscriptionRef.set(status, "connected")),
+          Effect.tapError((error) => Effect.logError(error.message)),
+          Effect.onExit((exit) => {
+            firstExit = exit
+            return Deferred.done(first, exit)
+          }),
+        ),
+      )
+      const jetstream = Effect.suspend(() => {
+        if (firstExit === undefined) {
+          return Effect.timeoutOrElse(Deferred.await(first), {
+            duration: firstConnectTimeout,
+            orElse: () => Effect.fail(notConnected(options)),
+          })
+        }
+        if (SubscriptionRef.getUnsafe(status) === "connected") return firstExit
+        return Effect.flatMap(firstExit, () => Effect.fail(notConnected(options)))
+      })
+      return {
+        jetstream,
+        client: Effect.map(jetstream, ({ client }) => client),
+        connected: Effect.map(Deferred.await(first), ({ client }) => client),
+        status: SubscriptionRef.get(status),
+        statusChanges: SubscriptionRef.changes(status),
+      }
+    }),
+  )
+
+const notConnected = (options: NatsOptions): TransientError =>
+  new TransientError({
+    dependency: "bus",
+    code: "unavailable",
+    message: `No NATS server answers at ${redactedServers(options)}; trying again`,
+  })
+
+/** Tries until a server takes the connection; closes it with the scope. */
+const dial = Effect.fnUntraced(function* (options: NatsOptions) {
+  const parameters = yield* clientOptions(options)
+  for (let attempts = 0; ; attempts++) {
+    const client = yield* Effect.acquireRelease(
+      Effect.result(Effect.tryPromise({ try: () => connect(parameters), catch: (cause) => cause })),
+      (connected) => (connected._tag === "Success" ? close(connected.success) : Effect.void),
+    )
+    if (client._tag === "Success") return client.success
+    const cause = client.failure
+    if (cause instanceof NatsError && (cause.isAuthError() || cause.code === "BAD_AUTHENTICATION")) {
+      return yield* new ConfigurationError({
+        setting: "MESSAGE_BUS_URL",
+        message: `The NATS server at ${redactedServers(options)} refuses the credentials; check user and password, NATS_CREDS or NATS_NKEY_SEED`,
+        cause,
+      })
+    }
+    if (isUnreadableCredentials(cause)) {
+      return yield* new ConfigurationError({
+        setting: "NATS_CREDS",
+        message:
+          "NATS_CREDS or NATS_NKEY_SEED cannot be read: give the whole .creds file, or a seed that begins with SU",
+        cause,
+      })
+    }
+    if (attempts === 0) yield* Effect.logWarning(`${notConnected(options).message}: ${String(cause)}`)
+    yield* Effect.sleep("1 second")
+  }
+})
+
+/** The client could not make an answer to the server out of it: no server is at fault. */
+const isUnreadableCredentials = (cause: unknown): boolean =>
+  (cause instanceof NatsError && cause.code === "BAD_CREDS") ||
+  (cause instanceof Error && cause.name === "NKeysError") ||
+  (cause instanceof NatsError && cause.chainedError?.name === "NKeysError")
+
+/** What was published is on its way before the connection ends; a dead link is not waited for. */
+const close = (client: Client) =>
+  Effect.promise(() => client.drain()).pipe(
+    Effect.timeoutOption("2 seconds"),
+    Effect.andThen(Effect.promise(() => client.close())),
+    Effect.ignoreCause,
+  )
+
+const trackStatus = Effect.fnUntraced(function* (client: Client, status: SubscriptionRef.SubscriptionRef<BusStatus>) {
+  yield* Effect.forkScoped(
+    Stream.fromAsyncIterable(client.status(), (cause) => cause).pipe(
+      Stream.runForEach((event) => {
+        switch (event.type) {
+          case Events.Disconnect:
+            return SubscriptionRef.set(status, "disconnected").pipe(
+              Effect.andThen(Effect.logWarning("The connection to NATS is lost; trying again")),
+            )
+          case Events.Reconnect:
+            return SubscriptionRef.set(status, "connected").pipe(
+              Effect.andThen(Effect.logInfo("The connection to NATS is back")),
+            )
+          case Events.Error:
+            return Effect.logWarning("NATS reports an error", event.data, event.permissionContext ?? "")
+          default:
+            return Effect.void
+        }
+      }),
+      Effect.catch((cause) => Effect.logWarning("NATS status is not known any more", cause)),
+    ),
+  )
+})

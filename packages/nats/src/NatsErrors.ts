@@ -1,0 +1,127 @@
+/** NATS faults differ by version and by client: here each becomes the error its recovery asks for. */
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import { NatsError } from "nats"
+
+export type NatsRequestError = TransientError | ConfigurationError
+
+const transient = (code: string, message: string, cause?: unknown): TransientError =>
+  new TransientError({ dependency: "bus", code, message, ...(cause === undefined ? {} : { cause }) })
+
+const isOutOfSpace = (description: string): boolean =>
+  /maximum (bytes|messages)|insufficient|no space|resource/i.test(description)
+
+/** JetStream's own numbers, stable over versions. */
+export const jetStreamErrorCode = (cause: unknown): number | undefined =>
+  cause instanceof NatsError ? cause.api_error?.err_code : undefined
+
+/**
+ * Another process makes, or made, the stream or consumer in this moment. A server that finds the other's half made says that the
+ * subjects overlap, which is also what it says of somebody else's stream: only a look tells.
+ */
+export const isConcurrentCreate = (cause: unknown): boolean =>
+  [nameInUse, subjectsOverlap, consumerInUse, consumerDiffers].includes(jetStreamErrorCode(cause) ?? 0)
+
+const nameInUse = 10058
+const subjectsOverlap = 10065
+const consumerInUse = 10013
+const consumerDiffers = 10148
+
+/** Of a cluster, since NATS 2.11: the same id was sent by somebody else a moment ago, and is not stored yet. */
+const duplicateInProgress = 10158
+
+export const isNotFound = (cause: unknown): boolean =>
+  (cause instanceof NatsError && (cause.code === "404" || cause.api_error?.code === 404)) ||
+  [10014, 10037, 10043, 10057, 10059].includes(jetStreamErrorCode(cause) ?? 0)
+
+export const errorFrom =
+  (resource: string) =>
+  (cause: unknown): NatsRequestError => {
+    if (!(cause instanceof NatsError)) return transient("unavailable", `${resource}: ${String(cause)}`, cause)
+    const description = cause.api_error?.description ?? cause.message
+    if (cause.isPermissionError()) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `The NATS user may not use ${resource} (${description}); extend its permissions`,
+        cause,
+      })
+    }
+    if (cause.code === "503" && cause.api_error === undefined) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `The NATS server does not answer for ${resource}: start it with JetStream (-js) and run "armoricore setup"`,
+        cause,
+      })
+    }
+    if (cause.code === "TIMEOUT") return transient("timeout", `NATS did not answer in time (${resource})`, cause)
+    if (cause.api_error === undefined) return transient("unavailable", `${resource}: ${description}`, cause)
+    if (cause.api_error.err_code === 10047 || cause.api_error.err_code === 10028) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `The NATS server has too little storage for ${resource} (${description}); raise its limits or lower the stream's size`,
+        cause,
+      })
+    }
+    // A cluster that is starting does not know its members yet.
+    if (cause.api_error.err_code === 10005) {
+      return transient(
+        "unavailable",
+        `The NATS cluster has too few servers just now for the copies of ${resource} (${description}); start the others, or lower NATS_REPLICAS`,
+        cause,
+      )
+    }
+    if (cause.api_error.err_code === 10074) {
+      return new ConfigurationError({
+        setting: "NATS_REPLICAS",
+        message: `NATS cannot keep so many copies of ${resource} (${description}); lower NATS_REPLICAS to the number of servers in the cluster, 1 without one`,
+        cause,
+      })
+    }
+    if (cause.api_error.err_code === subjectsOverlap) {
+      return new ConfigurationError({
+        setting: resource,
+        message: `Another stream on the NATS server takes subjects of ${resource} (${description}); "nats stream ls --subjects" shows which: delete it, or give Armoricore a NATS account of its own`,
+        cause,
+      })
+    }
+    if (cause.api_error.err_code === duplicateInProgress)
+      return transient("unavailable", `${resource}: ${description}`, cause)
+    if (isOutOfSpace(description)) return transient("full", `${resource}: ${description}`, cause)
+    return cause.api_error.code >= 500
+      ? transient("unavailable", `${resource}: ${description}`, cause)
+      : new ConfigurationError({ setting: resource, message: `NATS refuses ${resource}: ${description}`, cause })
+  }
+
+/** What a stream answered instead of an acknowledgement. */
+export const publishErrorFrom = (
+  subject: string,
+  error: { readonly code: number; readonly err_code?: number; readonly description: string },
+): TransientError | PermanentError => {
+  if (error.err_code === 10054) {
+    return new PermanentError({
+      code: "too_large",
+      message: `NATS refuses the message for ${subject}: ${error.description}; put the content into object storage and send its address`,
+    })
+  }
+  if (error.err_code === 10071) return transient("wrong_sequence", `${subject} was written by somebody else`)
+  return isOutOfSpace(error.description)
+    ? transient("full", `The stream behind ${subject} is full (${error.description}); wait, or raise its size limit`)
+    : transient("unavailable", `NATS could not store the message for ${subject}: ${error.description}`)
+}
+
+/** A stream is there, but nobody answers for it: its members are choosing a leader. */
+export const noLeader = (resource: string, cause?: unknown): TransientError =>
+  transient("unavailable", `Nobody answers for ${resource} just now; its servers are choosing a leader`, cause)
+
+/** Asks a stream itself, not JetStream: nobody there means no leader just now, or a stream that `setup` has to make. */
+export const streamRequest = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, NatsRequestError> =>
+  Effect.tryPromise({
+    try: call,
+    catch: (cause) =>
+      cause instanceof NatsError && cause.code === "503" && cause.api_error === undefined
+        ? noLeader(resource, cause)
+        : errorFrom(resource)(cause),
+  })
+
+export const natsRequest = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, NatsRequestError> =>
+  Effect.tryPromise({ try: call, catch: errorFrom(resource) })

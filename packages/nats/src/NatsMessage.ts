@@ -1,0 +1,119 @@
+/** A NATS message as the port sees it. */
+import type { Msg, MsgHdrs } from "nats"
+import type { Headers, ReceivedMessage, StoredMessage } from "@armoricore/bus/EventBus"
+import { isValidHeader } from "./HeaderDecodingPatch.ts"
+
+const idHeader = "Nats-Msg-Id"
+
+/** Without the server's own; the id travels apart. */
+const headersOf = (headers: MsgHdrs | undefined): Headers => {
+  const plain: Record<string, string> = {}
+  if (headers === undefined) return plain
+  for (const name of headers.keys()) if (!name.startsWith("Nats-")) plain[name] = headers.get(name)
+  return plain
+}
+
+export const received = (message: Msg): ReceivedMessage => {
+  const { headers, id } = parseHeaders(message, message.subject)
+  return { subject: message.subject, headers, body: message.data, ...(id === "" ? {} : { id }) }
+}
+
+/** What a consumer is given; `subject` where it can be only one. */
+export const delivered = (
+  message: Msg,
+  subject: string | undefined,
+  { arrivedAt, deliveryCount }: Pick<DeliveryInfo, "arrivedAt" | "deliveryCount">,
+): StoredMessage & Pick<DeliveryInfo, "deliveryCount"> => {
+  const knownSubject = subject ?? message.subject
+  const { headers, id } = parseHeaders(message, knownSubject)
+  return { subject: knownSubject, id, headers, body: message.data, arrivedAt, deliveryCount }
+}
+
+/**
+ * Messages without a body that only tell how a request went have a code, and nobody waits for an answer to them. One that
+ * is to be acknowledged is somebody's message, whatever code its publisher wrote into it.
+ */
+export const statusOf = (message: Msg): number =>
+  message.data.byteLength > 0 || message.reply ? 0 : (message.headers?.code ?? 0)
+
+const noHeaders: Headers = {}
+const version = "NATS/1.0\r\n"
+
+/** The headers read from their bytes: the client makes a map of lists and looks at each letter of each name. */
+const parseHeaders = (message: Msg, subject: string): { readonly id: string; readonly headers: Headers } => {
+  const { data } = message
+  const length = sizeOf(message) - subject.length - (message.reply?.length ?? 0) - data.byteLength
+  if (length === 0) return { id: "", headers: noHeaders }
+  const text = headerText(data, length)
+  if (text === undefined || !text.startsWith(version)) {
+    return { id: message.headers?.get(idHeader) ?? "", headers: headersOf(message.headers) }
+  }
+  let id = ""
+  let headers: Record<string, string> | undefined
+  for (let from = version.length; ;) {
+    const end = text.indexOf("\r\n", from)
+    if (end <= from) return { id, headers: headers ?? noHeaders }
+    const colon = text.indexOf(":", from)
+    if (colon > from && colon < end) {
+      const name = text.slice(from, colon)
+      const value = text.slice(colon + 1, end).trim()
+      const known = isValidHeader(name, value)
+      // Of several with one name the first counts, as with the client.
+      if (known && name === idHeader) id ||= value
+      else if (known && !name.startsWith("Nats-")) (headers ??= {})[name] ??= value
+    }
+    from = end + 2
+  }
+}
+
+/** Bytes of subject, reply, headers and body; the client's messages tell it, their type does not. */
+const sizeOf = (message: Msg): number => {
+  if (!("size" in message) || typeof message.size !== "function") return Number.NaN
+  const size: unknown = message.size()
+  return typeof size === "number" ? size : Number.NaN
+}
+
+/** Headers lie before the body in one buffer. */
+const headerText = (body: Uint8Array, length: number): string | undefined => {
+  const from = body.byteOffset - length
+  if (!(length > 0 && from >= 0)) return undefined
+  return Buffer.from(body.buffer, from, length).toString("utf8")
+}
+
+export const stored = (
+  message: { readonly subject: string; readonly headers?: MsgHdrs; readonly data: Uint8Array },
+  arrivedAt: number,
+): StoredMessage => ({
+  subject: message.subject,
+  id: message.headers?.get(idHeader) ?? "",
+  headers: headersOf(message.headers),
+  body: message.data,
+  arrivedAt,
+})
+
+export interface DeliveryInfo {
+  readonly deliveryCount: number
+  readonly sequence: number
+  readonly arrivedAt: number
+}
+
+/**
+ * What the address for acknowledgements tells: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time
+ * in ns>.<pending>`, with domain and account put behind `ACK` by servers that know them.
+ */
+export const parseDeliveryInfo = (reply: string): DeliveryInfo | undefined => {
+  if (!reply.startsWith("$JS.ACK.")) return undefined
+  let dots = 0
+  for (let at = reply.indexOf("."); at >= 0; at = reply.indexOf(".", at + 1)) dots++
+  if (dots < 8) return undefined
+  let at = 0
+  for (let skipped = dots >= 10 ? 6 : 4; skipped > 0; skipped--) at = reply.indexOf(".", at) + 1
+  const sequence = reply.indexOf(".", at) + 1
+  const time = reply.indexOf(".", reply.indexOf(".", sequence) + 1) + 1
+  return {
+    deliveryCount: Number(reply.slice(at, sequence - 1)),
+    sequence: Number(reply.slice(sequence, reply.indexOf(".", sequence))),
+    // The last six digits are below a millisecond.
+    arrivedAt: Number(reply.slice(time, reply.indexOf(".", time) - 6)),
+  }
+}

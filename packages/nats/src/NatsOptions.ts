@@ -1,0 +1,76 @@
+/** How to reach NATS, and what that is in the client's own words. */
+import { ConfigurationError } from "@armoricore/domain/Errors"
+import { Effect, Redacted } from "effect"
+import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from "nats"
+
+export interface NatsOptions {
+  /** `nats://` or `tls://` addresses, or `host:port`; several are one cluster. User and password may stand in them. */
+  readonly servers: ReadonlyArray<string>
+  readonly user?: string
+  readonly password?: Redacted.Redacted
+  readonly token?: Redacted.Redacted
+  /** The text of a `.creds` file. */
+  readonly creds?: Redacted.Redacted
+  /** A seed that begins with `SU`. */
+  readonly nkeySeed?: Redacted.Redacted
+  /** PEM text of the authority that signed the server's certificate. */
+  readonly ca?: string
+  /** What replies are addressed to, where permissions bind a service to `_INBOX_<service>.>`. Default `_INBOX`. */
+  readonly inboxPrefix?: string
+  /** Shown in the server's monitoring. Default `armoricore`. */
+  readonly name?: string
+}
+
+/** The addresses without their secrets. */
+export const redactedServers = (options: NatsOptions): string =>
+  options.servers
+    .map((server) => (URL.canParse(address(server)) ? hostOf(parse(server)) : "an unreadable address"))
+    .join(", ")
+
+export const clientOptions = (options: NatsOptions): Effect.Effect<ConnectionOptions, ConfigurationError> =>
+  Effect.try({
+    try: () => {
+      const urls = options.servers.map(parse)
+      const secure = options.ca !== undefined || urls.some((url) => url.protocol === "tls:")
+      const credentials = urls.find((url) => url.username !== "")
+      const text = new TextEncoder()
+      const user = options.user ?? (credentials === undefined ? undefined : decodeURIComponent(credentials.username))
+      const password =
+        options.password === undefined
+          ? decodeURIComponent(credentials?.password ?? "")
+          : Redacted.value(options.password)
+      return {
+        servers: urls.map(hostOf),
+        name: options.name ?? "armoricore",
+        // A black-holed link is noticed after two unanswered pings.
+        timeout: 3_000,
+        pingInterval: 5_000,
+        maxPingOut: 2,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 500,
+        // Rotated credentials must not end a running process: it tries until they are right again.
+        ignoreAuthErrorAbort: true,
+        ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+        ...(secure ? { tls: options.ca === undefined ? {} : { ca: options.ca } } : {}),
+        // A user without a password is how a token stands in an address.
+        ...(user === undefined ? {} : password === "" ? { token: user } : { user, pass: password }),
+        ...(options.token === undefined ? {} : { token: Redacted.value(options.token) }),
+        ...(options.creds === undefined
+          ? {}
+          : { authenticator: credsAuthenticator(text.encode(Redacted.value(options.creds))) }),
+        ...(options.nkeySeed === undefined
+          ? {}
+          : { authenticator: nkeyAuthenticator(text.encode(Redacted.value(options.nkeySeed))) }),
+      }
+    },
+    catch: (cause) =>
+      new ConfigurationError({
+        setting: "MESSAGE_BUS_URL",
+        message: "The NATS address or its credentials cannot be read; an address looks like nats://host:4222",
+        cause,
+      }),
+  })
+
+const address = (server: string): string => (server.includes("://") ? server : `nats://${server}`)
+const parse = (server: string): URL => new URL(address(server))
+const hostOf = (url: URL): string => `${url.hostname}:${url.port === "" ? "4222" : url.port}`

@@ -1,0 +1,249 @@
+/**
+ * The first tries of a push to many targets, in one piece of work: what is true of all of them (the message, the claim,
+ * the record that says that calls were begun, the telling) is done once for up to a hundred.
+ *
+ *     write that it begins → call the provider for each target, noting what ends → tell the notification
+ *
+ * - A target is on its own from its first failure on: what may be tried again gets a message of its own, and nothing
+ *   that becomes of it touches the others.
+ * - A worker dies in the middle: targets whose end is noted are not sent to again; of the others nobody knows, so each is
+ *   sent again under its own ids, and the device shows one. That is why no e-mail goes this way.
+ * - Two workers hold one volley (a lease ran out while its owner was stopped): the second sends again what it finds
+ *   without an end, under the same ids; the ledger lets one of them tell.
+ */
+import type { Conflict } from "@armoricore/domain/Errors"
+import type { NotificationChannel, NotificationState, PushBatchState } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import { pushBatchStates } from "@armoricore/state/NotificationStates"
+import type { HandlerError } from "@armoricore/worker/Handler"
+import type { ResultMessage } from "@armoricore/worker/ResultMessage"
+import { retryDelay, retryPolicyOf } from "@armoricore/worker/RetryPolicy"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
+import { snooze } from "../delivery/DeliveryAttempts.ts"
+import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
+import * as DeliveryRecord from "../delivery/DeliveryRecord.ts"
+import * as PlannedDelivery from "../delivery/PlannedDelivery.ts"
+import { Notifications } from "../request/Notifications.ts"
+import * as Metrics from "../NotifyMetrics.ts"
+import type { ProviderCircuit } from "../provider/ProviderCircuit.ts"
+import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
+import * as CallbackSemaphore from "./CallbackSemaphore.ts"
+import { Suppressions } from "../unsubscribe/Suppressions.ts"
+import * as DeliveryResults from "../delivery/DeliveryResults.ts"
+import * as PushBatch from "./PushBatch.ts"
+import * as WorkKinds from "../WorkKinds.ts"
+
+/** The body of a volley's work message: targets of one channel of one notification. */
+export const BatchRequest = Schema.Struct({ notification_id: Schema.String, indexes: Schema.Array(Schema.Int) })
+export type BatchRequest = typeof BatchRequest.Type
+
+/** Targets of one volley; what it decides must fit into one document of the state. */
+export const maxBatchSize = 100
+
+type ItemOutcomes = PushBatchState["outcomes"]
+type ItemOutcome = ItemOutcomes[number]
+
+export class PushBatches extends Context.Service<
+  PushBatches,
+  {
+    readonly send: (request: BatchRequest) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
+  }
+>()("@armoricore/notify/PushBatches") {
+  static readonly layer = Layer.effect(
+    PushBatches,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const notifications = yield* Notifications
+  const circuits = yield* ProviderCircuits
+  const suppressions = yield* Suppressions
+  const { concurrency, maxProviderWait } = yield* DeliveryPolicy
+  const retry = yield* retryPolicyOf("notify")
+  const batches = yield* Collection.make(pushBatchStates)
+  const records = yield* DeliveryRecord.make
+  const semaphores = new Map<NotificationChannel, CallbackSemaphore.CallbackSemaphore>()
+
+  const semaphoreOf = (channel: NotificationChannel): CallbackSemaphore.CallbackSemaphore => {
+    const known = semaphores.get(channel)
+    if (known !== undefined) return known
+    const fresh = CallbackSemaphore.make(concurrency)
+    semaphores.set(channel, fresh)
+    return fresh
+  }
+
+  /** What a call's end says of its target. */
+  const classify = Effect.fnUntraced(function* (
+    { exit, delivery }: PushBatch.CompletedCall,
+    provider: string,
+  ): Effect.fn.Return<ItemOutcome> {
+    const { index } = delivery
+    if (Exit.isSuccess(exit) && !("_tag" in exit.value)) {
+      const { providerId: provider_id } = exit.value
+      return { index, status: "sent", provider, ...(provider_id === undefined ? {} : { provider_id }) }
+    }
+    const now = yield* Clock.currentTimeMillis
+    const later = (afterMillis: number): ItemOutcome => ({
+      index,
+      status: "requested",
+      provider,
+      not_before: now + afterMillis,
+    })
+    /** A failed try, and when the next may be. */
+    const failedAttempt = (retryAfterMillis?: number) =>
+      Effect.map(retryDelay(retry, 1, retryAfterMillis), (delay) => ({
+        ...later(Duration.toMillis(delay)),
+        counts_as_attempt: true as const,
+      }))
+    if (Exit.isSuccess(exit)) return later("waitMillis" in exit.value ? exit.value.waitMillis : 0)
+    const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+    switch (error?._tag) {
+      case "InvalidTarget": {
+        const { reason, invalidSince } = error
+        const dead = { target_invalid: true, ...(invalidSince === undefined ? {} : { invalid_since: invalidSince }) }
+        return { index, status: "failed", provider, reason, ...dead }
+      }
+      case "PermanentError":
+        return { index, status: "failed", provider, reason: error.code }
+      case "UnknownOutcome": {
+        yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel })
+        yield* Metrics.increment(Metrics.resends, { channel: delivery.channel })
+        return yield* failedAttempt()
+      }
+      case "TransientError":
+        return error.waiting === true
+          ? later(error.retryAfterMillis ?? 0)
+          : yield* failedAttempt(error.retryAfterMillis)
+      default:
+        // A fault of ours, which its own message meets again and counts.
+        yield* Effect.logError("a call ended with a defect", exit.cause)
+        return yield* failedAttempt()
+    }
+  })
+
+  /** Calls for each; every end is noted before anything is told. */
+  const sendItems = Effect.fnUntraced(function* (
+    { id, ...batch }: { readonly id: string; readonly revision: number; readonly outcomes: ItemOutcomes },
+    circuit: ProviderCircuit,
+    channel: NotificationChannel,
+    items: ReadonlyArray<PushBatch.BatchItem>,
+  ) {
+    const outcomes = [...batch.outcomes]
+    let { revision } = batch
+    yield* PushBatch.send(circuit, semaphoreOf(channel), items, (ended) =>
+      Effect.gen(function* () {
+        for (const one of ended) outcomes.push(yield* classify(one, circuit.provider.name))
+        revision = yield* write(id, outcomes, revision)
+      }),
+    )
+    return outcomes
+  })
+
+  /** Tries hard: calls cannot be undone. */
+  const write = (
+    id: string,
+    outcomes: ItemOutcomes,
+    revision: number,
+  ): Effect.Effect<number, Conflict | HandlerError> =>
+    Effect.retry(batches.update(id, { batch_id: id, outcomes }, revision), {
+      while: (error) => error._tag === "TransientError",
+      schedule: Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 6 })),
+    })
+
+  /** The message of its own for a target that may be tried again, and when. */
+  const enqueueDelivery = Effect.fnUntraced(function* (
+    delivery: PlannedDelivery.PlannedDelivery,
+    { not_before, counts_as_attempt }: Partial<ItemOutcome> = {},
+  ) {
+    if (not_before !== undefined) {
+      // Where one is there already: a repetition, or a report that says more.
+      const write = records.write(PlannedDelivery.identifiersOf(delivery), undefined, {
+        status: "requested",
+        not_before,
+        attempt: counts_as_attempt === true ? 1 : 0,
+      })
+      yield* Effect.catchTag(write, "Conflict", () => Effect.void)
+    }
+    return WorkKinds.delivery(delivery, counts_as_attempt === true ? 1 : 0)
+  })
+
+  const recordOutcomes = Effect.fnUntraced(function* (
+    notification: NotificationState,
+    deliveries: ReadonlyArray<PlannedDelivery.PlannedDelivery>,
+    outcomes: ItemOutcomes,
+  ) {
+    const outcomeOf = new Map(outcomes.map((outcome) => [outcome.index, outcome]))
+    const results: Array<DeliveryResults.DeliveryResult> = []
+    const messages: Array<ResultMessage> = []
+    for (const delivery of deliveries) {
+      const final = outcomeOf.get(delivery.index)
+      if (final === undefined) {
+        yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel })
+        yield* Metrics.increment(Metrics.resends, { channel: delivery.channel })
+      }
+      if (final === undefined || final.status === "requested") messages.push(yield* enqueueDelivery(delivery, final))
+      else results.push({ delivery, final })
+    }
+    const events = yield* DeliveryResults.record(notifications, notification.notification_id, results)
+    return [...events, ...messages]
+  })
+
+  /** Nothing needs to be called for these. */
+  const unsent = (
+    deliveries: ReadonlyArray<PlannedDelivery.PlannedDelivery>,
+    status: ItemOutcome["status"],
+    reason: string,
+  ): ItemOutcomes => deliveries.map(({ index }) => ({ index, status, provider: "none", reason }))
+
+  return PushBatches.of({
+    send: Effect.fnUntraced(function* ({ indexes, notification_id }) {
+      const found = yield* notifications.get(notification_id)
+      if (Option.isNone(found)) {
+        yield* Effect.logWarning(`a volley of ${notification_id} is dropped: the notification is not known any more`)
+        return []
+      }
+      const notification = found.value
+      const deliveries = indexes.flatMap((index) => PlannedDelivery.of(notification, index) ?? [])
+      const [first] = deliveries
+      if (first === undefined) return []
+      const { channel } = first
+      const id = `${notification_id}.volley.${first.index}`
+      // A worker before this one began it: its word stands, and what it did not say is not known.
+      const existing = yield* batches.get(id)
+      if (Option.isSome(existing)) return yield* recordOutcomes(notification, deliveries, existing.value.value.outcomes)
+      const now = yield* Clock.currentTimeMillis
+      if (PlannedDelivery.isExpired(notification, now)) {
+        return yield* recordOutcomes(notification, deliveries, unsent(deliveries, "expired", "expired"))
+      }
+      const [circuit, ...others] = circuits.forChannel(channel)
+      if (circuit === undefined)
+        return yield* recordOutcomes(notification, deliveries, unsent(deliveries, "failed", "no_provider"))
+      // Which route takes over for which target is for each to find out.
+      if (others.length > 0) return deliveries.map((delivery) => WorkKinds.delivery(delivery))
+      const unavailability = circuit.unavailability(now)
+      if (unavailability !== undefined) {
+        // Whoever waited too long counts tries, each on its own.
+        if (now > notification.requested_at + Duration.toMillis(maxProviderWait))
+          return deliveries.map((delivery) => WorkKinds.delivery(delivery))
+        return yield* snooze(
+          unavailability.reason,
+          `${circuit.provider.name} is not called now`,
+          unavailability.waitMillis,
+        )
+      }
+      const suppressed: Array<ItemOutcome> = []
+      const items: Array<PushBatch.BatchItem> = []
+      for (const delivery of deliveries) {
+        const reason = yield* suppressions.reasonFor(delivery.planned.target, notification.content.category)
+        if (reason === undefined) items.push({ delivery, message: PlannedDelivery.messageOf(delivery, undefined) })
+        else suppressed.push({ index: delivery.index, status: "suppressed", provider: "none", reason })
+      }
+      const outcomes = yield* batches.create(id, { batch_id: id, outcomes: suppressed }).pipe(
+        Effect.flatMap((revision) => sendItems({ id, revision, outcomes: suppressed }, circuit, channel, items)),
+        Effect.catchTag("Conflict", ({ key }) => Effect.fail(DeliveryRecord.writeConflict(key))),
+      )
+      return yield* recordOutcomes(notification, deliveries, outcomes)
+    }),
+  })
+})

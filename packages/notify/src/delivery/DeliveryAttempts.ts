@@ -1,0 +1,222 @@
+/**
+ * One try to deliver: the channel's routes are asked in their order until one takes the message or says something
+ * final of it.
+ *
+ *     write `sending` → call the provider → write `sent`, or what else came of it → tell the notification
+ *
+ * What the next worker finds where this one stopped is `Deliveries`' affair.
+ */
+import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
+import type { DeliveryState } from "@armoricore/domain/NotificationState"
+import type { HandlerError } from "@armoricore/worker/Handler"
+import type { ResultMessage } from "@armoricore/worker/ResultMessage"
+import { Clock, Duration, Effect, Result } from "effect"
+import { DeliveryPolicy } from "./DeliveryPolicy.ts"
+import type * as DeliveryRecord from "./DeliveryRecord.ts"
+import * as PlannedDelivery from "./PlannedDelivery.ts"
+import { Notifications } from "../request/Notifications.ts"
+import * as Metrics from "../NotifyMetrics.ts"
+import { capRetryAfter } from "../provider/RetryAfterCap.ts"
+import type * as ProviderCircuit from "../provider/ProviderCircuit.ts"
+import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
+import { Suppressions } from "../unsubscribe/Suppressions.ts"
+import { hashOf } from "../request/Target.ts"
+import { UnsubscribeLinks } from "../unsubscribe/UnsubscribeLinks.ts"
+import * as DeliveryResults from "./DeliveryResults.ts"
+
+type Document = DeliveryRecord.Document
+type StateError = TransientError | ConfigurationError
+type DeliveryAttempt = Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError | Conflict>
+
+/** The lease outlives the call by so much, for the write after it. */
+const leaseMarginMillis = 2_000
+
+/** Needs the services of a delivery; `records` are where it writes. */
+export const make = (records: DeliveryRecord.DeliveryRecord) =>
+  Effect.gen(function* () {
+    const circuits = yield* ProviderCircuits
+    const notifications = yield* Notifications
+    const suppressions = yield* Suppressions
+    const unsubscribe = yield* UnsubscribeLinks
+    const policy = yield* DeliveryPolicy
+    const leaseMillis = Duration.toMillis(policy.callTimeout) + leaseMarginMillis
+
+    const recordResult = (delivery: PlannedDelivery.PlannedDelivery, final: DeliveryState) =>
+      DeliveryResults.record(notifications, delivery.notification.notification_id, [{ delivery, final }])
+
+    /** Writes a final state, and tells it. */
+    const finish = (
+      delivery: PlannedDelivery.PlannedDelivery,
+      current: Document | undefined,
+      change: DeliveryRecord.DeliveryChange,
+    ) =>
+      Effect.flatMap(
+        current === undefined
+          ? records.write(PlannedDelivery.identifiersOf(delivery), undefined, change)
+          : records.writeResult(current, change),
+        ({ value }) => recordResult(delivery, value),
+      )
+
+    /** Nobody knows whether the provider took it. `reports`: it may tell later. */
+    const recordUnknownOutcome = Effect.fnUntraced(function* (
+      delivery: PlannedDelivery.PlannedDelivery,
+      current: Document,
+      message: string,
+      reports: boolean,
+    ) {
+      yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel })
+      const reason = { reason: "outcome_unknown", message }
+      if (delivery.channel === "email" && policy.strictMail)
+        return yield* finish(delivery, current, { status: "unknown", ...reason })
+      const now = yield* Clock.currentTimeMillis
+      const wait = delivery.channel === "email" && reports ? Duration.toMillis(policy.reportTimeout) : 0
+      yield* records.writeResult(current, { status: "unknown", ...reason, resend_at: now + wait })
+      return yield* wait > 0
+        ? snooze("awaiting_report", message, wait)
+        : new TransientError({
+            dependency: current.value.provider ?? delivery.channel,
+            code: "outcome_unknown",
+            message,
+          })
+    })
+
+    /** An interrupted call leaves its outcome unknown at once, or is as if it had not been: nobody needs to wait. */
+    const releaseLease = (current: Document | undefined, { provider }: ProviderCircuit.ProviderCircuit) => {
+      if (current?.value.status !== "sending") return Effect.void
+      const { attempt, delivery_id } = current.value
+      const after: DeliveryRecord.DeliveryChange =
+        provider.wasAbortedBeforeSend?.(delivery_id) === true
+          ? { status: "requested", attempt }
+          : { status: "sending", attempt, lease_until: 0 }
+      return records
+        .write(current.value, current, after)
+        .pipe(Effect.catch((error) => Effect.logDebug(`a lease was not given back: ${error.message}`)))
+    }
+
+    const callProviders = Effect.fnUntraced(function* (
+      delivery: PlannedDelivery.PlannedDelivery,
+      found: Document | undefined,
+      candidates: ReadonlyArray<ProviderCircuit.ProviderCircuit>,
+      now: number,
+    ): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError | Conflict> {
+      const { notification, planned } = delivery
+      const { category } = notification.content
+      const url =
+        planned.target.channel === "email" && category !== undefined
+          ? yield* unsubscribe.urlFor(planned.target, category)
+          : undefined
+      const message = PlannedDelivery.messageOf(delivery, url)
+      let current = found
+      let earliest: ProviderCircuit.Unavailable | undefined
+      let failure: TransientError | undefined
+      for (const circuit of candidates) {
+        const begin = Effect.flatMap(Clock.currentTimeMillis, (at) =>
+          Effect.map(
+            records.write(PlannedDelivery.identifiersOf(delivery), current, {
+              status: "sending",
+              attempt: (current?.value.attempt ?? 0) + 1,
+              lease_until: at + leaseMillis,
+              provider: circuit.provider.name,
+            }),
+            (written) => {
+              current = written
+            },
+          ),
+        )
+        const end = yield* Effect.uninterruptibleMask((restore) =>
+          restore(Effect.result(circuit.attempt(message, begin))).pipe(
+            Effect.flatMap((result): Effect.Effect<CallResult, StateError> => {
+              if (Result.isFailure(result)) return Effect.succeed({ _tag: "Refused", error: result.failure })
+              const answer = result.success
+              if ("_tag" in answer) return Effect.succeed(answer)
+              if (current === undefined) return Effect.die(new Error("a call without a state before it"))
+              // What the provider took is written down before anything may interrupt.
+              const { providerId: provider_id } = answer
+              return Effect.map(
+                records.writeResult(current, { status: "sent", ...(provider_id === undefined ? {} : { provider_id }) }),
+                ({ value }): CallResult => ({ _tag: "Taken", state: value }),
+              )
+            }),
+            Effect.onInterrupt(() => releaseLease(current, circuit)),
+          ),
+        )
+        if (end._tag === "Taken") return yield* recordResult(delivery, end.state)
+        if (end._tag === "Closed") {
+          if (earliest === undefined || end.waitMillis < earliest.waitMillis) earliest = end
+          continue
+        }
+        const { error } = end
+        if (error._tag === "Conflict") return yield* error
+        if (current === undefined) return yield* failedBeforeWrite(error)
+        switch (error._tag) {
+          case "InvalidTarget": {
+            if (delivery.channel === "email") yield* suppressions.add(hashOf(planned.target), "bounced")
+            const since = error.invalidSince === undefined ? {} : { invalid_since: error.invalidSince }
+            const change = { reason: error.reason, message: error.message, target_invalid: true, ...since }
+            return yield* finish(delivery, current, { status: "failed", ...change })
+          }
+          case "PermanentError":
+            return yield* finish(delivery, current, { status: "failed", reason: error.code, message: error.message })
+          case "UnknownOutcome":
+            return yield* recordUnknownOutcome(delivery, current, error.message, circuit.provider.reports)
+          // Of the state, not of the route: that one pauses.
+          case "ConfigurationError":
+            return yield* error
+          case "TransientError":
+            failure = failure === undefined || isSooner(error, failure) ? error : failure
+        }
+      }
+      // Nobody took it, and everybody said so: the next try begins as if this one had not been.
+      if (current?.value.status === "sending") yield* records.writeResult(current, { status: "requested" })
+      const isPastMaxWait = now > notification.requested_at + Duration.toMillis(policy.maxProviderWait)
+      // Whoever waits for a provider hears of the end when it comes, not when the provider would be ready.
+      const remainingMillis = PlannedDelivery.expiresAt(notification) - now
+      if (failure !== undefined)
+        return yield* isPastMaxWait ? asAttempt(failure) : capRetryAfter(failure, remainingMillis)
+      const { waitMillis, reason } = earliest ?? { waitMillis: 1_000, reason: "route_paused" }
+      const none = `no provider for ${delivery.channel} `
+      return yield* isPastMaxWait
+        ? new TransientError({ dependency: delivery.channel, code: reason, message: `${none}was available` })
+        : snooze(reason, `${none}is available now`, Math.min(waitMillis, remainingMillis))
+    })
+
+    const attempt = (delivery: PlannedDelivery.PlannedDelivery, found: Document | undefined): DeliveryAttempt =>
+      Effect.flatMap(Clock.currentTimeMillis, (now): DeliveryAttempt => {
+        const { notification, planned } = delivery
+        if (PlannedDelivery.isExpired(notification, now))
+          return finish(delivery, found, { status: "expired", reason: "expired" })
+        const candidates = circuits.forChannel(delivery.channel)
+        return Effect.flatMap(
+          suppressions.reasonFor(planned.target, notification.content.category),
+          (suppressed): DeliveryAttempt => {
+            if (suppressed !== undefined) return finish(delivery, found, { status: "suppressed", reason: suppressed })
+            if (candidates.length > 0) return callProviders(delivery, found, candidates, now)
+            const message = `no provider for ${delivery.channel} is configured`
+            return finish(delivery, found, { status: "failed", reason: "no_provider", message })
+          },
+        )
+      })
+
+    return { attempt, finish, recordResult, recordUnknownOutcome }
+  })
+
+/** It waits, without using up a try. */
+export const snooze = (code: string, message: string, retryAfterMillis: number) =>
+  Effect.fail(new TransientError({ dependency: "notify", code, message, retryAfterMillis, waiting: true }))
+
+/** The same failure, using up a try. */
+const asAttempt = ({ code, dependency, message }: TransientError) => new TransientError({ dependency, code, message })
+
+const isSooner = (a: TransientError, b: TransientError) => (a.retryAfterMillis ?? 0) < (b.retryAfterMillis ?? 0)
+
+/** How a call of one route ended. */
+type CallResult =
+  | { readonly _tag: "Taken"; readonly state: DeliveryState }
+  | ProviderCircuit.Unavailable
+  | { readonly _tag: "Refused"; readonly error: ProviderCircuit.CallError | ConfigurationError | Conflict }
+
+/** A failure before anything was written. */
+const failedBeforeWrite = (error: ProviderCircuit.CallError | ConfigurationError): Effect.Effect<never, HandlerError> =>
+  error._tag === "TransientError" || error._tag === "ConfigurationError"
+    ? Effect.fail(error)
+    : Effect.fail(new TransientError({ dependency: "notify", code: "internal_error", message: error.message }))

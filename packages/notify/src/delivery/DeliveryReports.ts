@@ -1,0 +1,134 @@
+/**
+ * What providers report later: delivered, bounced, complained. A webhook only checks its sender and puts each report on
+ * the work queue; here it is merged into the delivery's state, whatever order reports come in, and told as
+ * `notification.delivered` or `.bounced`. The same report twice is the same message, the same event and no change.
+ */
+import { work } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { deriveId } from "@armoricore/domain/DeterministicId"
+import type { PortError } from "@armoricore/domain/Errors"
+import type { HandlerError } from "@armoricore/worker/Handler"
+import { emit, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
+import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
+import * as DeliveryRecord from "./DeliveryRecord.ts"
+import { Notifications } from "../request/Notifications.ts"
+import { Suppressions } from "../unsubscribe/Suppressions.ts"
+import { hashOf } from "../request/Target.ts"
+import * as WorkKinds from "../WorkKinds.ts"
+
+export const DeliveryReport = Schema.Struct({
+  delivery_id: Schema.String,
+  status: Schema.Literals(["delivered", "bounced", "complained", "unsubscribed"]),
+  provider: Schema.String,
+  provider_id: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String),
+  /** The address will bounce again: it is suppressed. */
+  permanent: Schema.optionalKey(Schema.Boolean),
+  /** When it happened, epoch milliseconds. */
+  at: Schema.Finite,
+})
+export type DeliveryReport = typeof DeliveryReport.Type
+
+export class DeliveryReports extends Context.Service<
+  DeliveryReports,
+  {
+    /** Returns once the bus has them. `key` names a report with its provider; reports of strangers' mail are dropped. */
+    readonly enqueue: (
+      reports: ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }>,
+    ) => Effect.Effect<void, PortError>
+    readonly handle: (report: DeliveryReport) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
+  }
+>()("@armoricore/notify/DeliveryReports") {
+  static readonly layer = Layer.effect(
+    DeliveryReports,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const notifications = yield* Notifications
+  const suppressions = yield* Suppressions
+  const records = yield* DeliveryRecord.make
+
+  const findDelivery = Effect.fnUntraced(function* (deliveryId: string) {
+    const [, id] = /^([0-9a-f-]{36})\.email\.[0-9a-f]{16}$/.exec(deliveryId) ?? []
+    if (id === undefined) return undefined
+    const notification = Option.getOrUndefined(yield* notifications.get(id))
+    const index = notification?.deliveries.findIndex(({ delivery_id }) => delivery_id === deliveryId) ?? -1
+    const planned = notification?.deliveries[index]
+    return notification === undefined || planned === undefined ? undefined : { notification, planned, index }
+  })
+
+  const enqueue = Effect.fnUntraced(function* (key: string, report: DeliveryReport) {
+    const found = yield* findDelivery(report.delivery_id)
+    if (found === undefined) return
+    const { source_event_id, request_id } = found.notification
+    const body: WorkEnvelope = {
+      cause_id: source_event_id,
+      ...(request_id === undefined ? {} : { request_id }),
+      payload: { ...report, at: isRepresentableTime(report.at) ? report.at : yield* Clock.currentTimeMillis },
+    }
+    yield* bus.publish({
+      address: work("notify", WorkKinds.report),
+      id: deriveId("report", report.provider, key),
+      body: new TextEncoder().encode(JSON.stringify(body)),
+    })
+  })
+
+  const handle = Effect.fnUntraced(function* (
+    report: DeliveryReport,
+  ): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
+    const found = yield* findDelivery(report.delivery_id)
+    if (found === undefined) return []
+    const { index, notification, planned } = found
+    const { target } = planned
+    const { status } = report
+    if (status === "unsubscribed") {
+      yield* suppressions.add(hashOf(target), "unsubscribed", notification.content.category)
+      return []
+    }
+    if (status === "complained" || (status === "bounced" && report.permanent === true)) {
+      yield* suppressions.add(hashOf(target), status)
+    }
+    const about = { delivery_id: planned.delivery_id, notification_id: notification.notification_id }
+    const state = yield* records.applyReport(
+      { ...about, channel: target.channel },
+      {
+        status,
+        provider: report.provider,
+        ...(report.provider_id === undefined ? {} : { provider_id: report.provider_id }),
+        ...(report.reason === undefined ? {} : { reason: report.reason }),
+      },
+    )
+    // Something that says more was faster.
+    if (state.status !== status) return []
+    const summary = {
+      channel: target.channel,
+      provider: state.provider ?? report.provider,
+      status,
+      ...(state.provider_id === undefined ? {} : { provider_id: state.provider_id }),
+      ...(report.reason === undefined ? {} : { reason: report.reason }),
+    }
+    const events = yield* notifications.applyUpdates(notification.notification_id, [{ index, summary, report: true }])
+    const payload = {
+      user_id: notification.user_id,
+      notification_id: notification.notification_id,
+      notification_type: notification.notification_type,
+      deliveries: [summary],
+    }
+    const at = new Date(report.at).toISOString()
+    const discriminator = `${planned.delivery_id}.${status}`
+    return status === "delivered"
+      ? [...events, emit("notification.delivered", { ...payload, delivered_at: at }, discriminator)]
+      : [...events, emit("notification.bounced", { ...payload, bounced_at: at }, discriminator)]
+  })
+
+  return DeliveryReports.of({
+    enqueue: (reports) => Effect.forEach(reports, ({ key, report }) => enqueue(key, report), { discard: true }),
+    handle,
+  })
+})
+
+/** Between 1970 and 9999: what RFC 3339 can say. */
+const isRepresentableTime = (millis: number): boolean => millis >= 0 && millis < 253_402_300_800_000

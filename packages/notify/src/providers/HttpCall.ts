@@ -1,0 +1,85 @@
+/**
+ * One HTTP call of a provider, with the distinction that matters for sending: a request that never left may be sent
+ * again; one that left and got no answer has an unknown outcome.
+ */
+import { TransientError } from "@armoricore/domain/Errors"
+import { Clock, Effect } from "effect"
+import { UnknownOutcome } from "../provider/Provider.ts"
+
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+}
+
+export interface HttpRequest {
+  readonly method: "POST"
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** `dependency` names the provider in errors. Redirects are not followed: credentials stay with the host they are for. */
+export const call = (
+  dependency: string,
+  url: string,
+  { body, headers, method }: HttpRequest,
+): Effect.Effect<HttpResponse, TransientError | UnknownOutcome> =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(url, { method, headers, body, signal, redirect: "manual" })
+      return { status: response.status, headers: response.headers, text: await response.text() }
+    },
+    catch: (cause) => toError(dependency, cause),
+  })
+
+const notSentCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+])
+
+/** Node's words for a certificate that does not verify: its chain, its dates or its names. */
+export const isCertificateError = (code: string): boolean =>
+  /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code)
+
+/** Whether a call that ended with such a code of the system never left this machine. */
+export const wasNotSent = (code: string): boolean => notSentCodes.has(code) || isCertificateError(code)
+
+const toError = (dependency: string, cause: unknown): TransientError | UnknownOutcome => {
+  const code = errorCodeOf(cause)
+  const message = `${dependency} did not answer: ${code}`
+  return wasNotSent(code)
+    ? new TransientError({ dependency, code: "unavailable", message, cause })
+    : new UnknownOutcome({ message })
+}
+
+/** fetch hides the system's code one level down, and behind an AggregateError where it tried several addresses. */
+export const errorCodeOf = (error: unknown): string => {
+  if (typeof error !== "object" || error === null) return String(error)
+  if ("code" in error && typeof error.code === "string") return error.code
+  if ("cause" in error && error.cause !== undefined) return errorCodeOf(error.cause)
+  if ("errors" in error && Array.isArray(error.errors)) return errorCodeOf(error.errors[0])
+  return error instanceof Error ? error.message : "an unknown fault"
+}
+
+/** A year. Longer waits are a provider's mistake, and so many digits are no finite number. */
+const maxRetryAfterMillis = 365 * 86_400_000
+
+/** `Retry-After` as seconds or as an HTTP date; undefined where there is none. */
+export const parseRetryAfter = (headers: Headers, name = "retry-after"): Effect.Effect<number | undefined> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const text = headers.get(name)?.trim()
+    if (text === undefined || text === "") return undefined
+    const wait = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Math.round(Number(text) * 1000) : Date.parse(text) - now
+    return Number.isNaN(wait) ? undefined : Math.min(maxRetryAfterMillis, Math.max(0, wait))
+  })
+
+/** A provider's answer as JSON, `undefined` where it is none. */
+export const parseJson = (text: string): Effect.Effect<unknown> =>
+  Effect.orElseSucceed(
+    Effect.try((): unknown => JSON.parse(text)),
+    () => undefined,
+  )

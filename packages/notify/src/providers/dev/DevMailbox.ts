@@ -1,0 +1,43 @@
+/**
+ * The route of an installation without a provider: e-mail lands in a local mailbox (page `/mailbox`), push on the demo
+ * page. Nothing leaves the machine. What arrived is kept for a week in the state.
+ */
+import type { NotificationChannel, InboxMessage } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import { inboxMessages } from "@armoricore/state/NotificationStates"
+import { Clock, Effect } from "effect"
+import { layer as providerLayer, type Message, type Provider } from "../../provider/Provider.ts"
+import { hashOf } from "../../request/Target.ts"
+
+/** Of both forms together; of a longer mail the text alone is kept, which fits into a document of the state. */
+const maxBodyCharacters = 400_000
+
+export const layer = (channels: ReadonlyArray<NotificationChannel>) => providerLayer(make(channels))
+
+export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<NotificationChannel>) {
+  const messages = yield* Collection.make(inboxMessages)
+  const send = Effect.fnUntraced(function* (message: Message) {
+    const now = yield* Clock.currentTimeMillis
+    const { target } = message
+    const received: InboxMessage = {
+      message_id: message.deliveryId,
+      user_id: message.userId,
+      notification_id: message.notificationId,
+      channel: target.channel,
+      to: target.channel === "email" ? target.address : hashOf(target).slice(0, 16),
+      title: message.title,
+      text: message.text,
+      ...(message.html === undefined || message.text.length + message.html.length > maxBodyCharacters
+        ? {}
+        : { html: message.html }),
+      data: message.data,
+      attachments: message.attachments.map(({ file_path }) => file_path),
+      ...(message.unsubscribeUrl === undefined ? {} : { unsubscribe_url: message.unsubscribeUrl }),
+      received_at: new Date(now).toISOString(),
+    }
+    // The same delivery twice is the same document.
+    yield* messages.put(message.deliveryId, received)
+    return { providerId: message.deliveryId }
+  })
+  return { name: "inbox", channels, reports: false, send } satisfies Provider
+})

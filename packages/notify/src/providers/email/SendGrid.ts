@@ -1,0 +1,120 @@
+/**
+ * E-mail by SendGrid. Set up: an API key with the permission Mail Send, `MAIL_FROM` as a verified sender, and for
+ * delivery reports the event webhook with its public key.
+ *
+ * | answer | class |
+ * |---|---|
+ * | 202 | accepted |
+ * | 429 | throttled until `X-RateLimit-Reset` |
+ * | 401, 403 | configuration |
+ * | 400, 413, other 4xx | permanent |
+ * | 5xx | transient |
+ * | no answer | unknown |
+ */
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Clock, Effect, Redacted, Schema } from "effect"
+import { Attachments } from "../../request/Attachments.ts"
+import { layer as providerLayer, type Provider } from "../../provider/Provider.ts"
+import * as HttpCall from "../HttpCall.ts"
+import * as Mail from "./Mail.ts"
+
+export interface Options {
+  readonly apiKey: Redacted.Redacted<string>
+  readonly from: string
+  readonly baseUrl?: string
+  readonly maxPerSecond?: number
+  /** Whether the event webhook is set up. */
+  readonly reports: boolean
+}
+
+const name = "sendgrid"
+const defaultRetryAfterMillis = 10_000
+
+export const layer = (options: Options) => providerLayer(make(options))
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const from = yield* Mail.parseSender(options.from)
+  const attachments = yield* Attachments
+  const url = `${options.baseUrl ?? "https://api.sendgrid.com"}/v3/mail/send`
+
+  const send: Provider["send"] = Effect.fnUntraced(function* (message) {
+    const mail = yield* Mail.make(message, from, attachments)
+    const answer = yield* HttpCall.call(name, url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${Redacted.value(options.apiKey)}`, "content-type": "application/json" },
+      body: JSON.stringify(bodyOf(mail, message.deliveryId)),
+    })
+    return yield* classify(answer)
+  })
+
+  return {
+    name,
+    channels: ["email"],
+    reports: options.reports,
+    ...(options.maxPerSecond === undefined ? {} : { maxPerSecond: options.maxPerSecond }),
+    send,
+  } satisfies Provider
+})
+
+const bodyOf = (mail: Mail.Mail, deliveryId: string) => ({
+  personalizations: [{ to: [{ email: mail.to }], custom_args: { delivery_id: deliveryId } }],
+  from: { email: mail.from.address, ...(mail.from.name === "" ? {} : { name: mail.from.name }) },
+  // SendGrid takes no empty subject and no empty body.
+  subject: mail.subject === "" ? " " : mail.subject,
+  content: [
+    { type: "text/plain", value: mail.text === "" ? " " : mail.text },
+    ...(mail.html === undefined ? [] : [{ type: "text/html", value: mail.html }]),
+  ],
+  headers: { ...mail.headers, "Message-ID": mail.messageId },
+  ...(mail.attachments.length === 0
+    ? {}
+    : {
+        attachments: mail.attachments.map(({ content, contentType, filename }) => ({
+          content: Buffer.from(content).toString("base64"),
+          type: contentType,
+          filename,
+          disposition: "attachment",
+        })),
+      }),
+})
+
+const classify = Effect.fnUntraced(function* ({ headers, status, text }: HttpCall.HttpResponse) {
+  if (status >= 200 && status < 300) {
+    const id = headers.get("x-message-id")
+    return id === null ? {} : { providerId: id }
+  }
+  const message = `SendGrid answered ${status} ${yield* messageOf(text)}`.trim()
+  if (status === 401 || status === 403) {
+    return yield* new ConfigurationError({ setting: "SENDGRID_API_KEY", message: `SENDGRID_API_KEY: ${message}` })
+  }
+  if (status === 429) {
+    const reset = Number(headers.get("x-ratelimit-reset") ?? Number.NaN) * 1000
+    const wait = reset - (yield* Clock.currentTimeMillis)
+    return yield* new TransientError({
+      dependency: name,
+      code: "throttled",
+      message,
+      retryAfterMillis: Number.isFinite(wait) && wait > 0 ? wait : defaultRetryAfterMillis,
+    })
+  }
+  if (status >= 500) {
+    const retryAfterMillis = yield* HttpCall.parseRetryAfter(headers)
+    return yield* new TransientError({
+      dependency: name,
+      code: "unavailable",
+      message,
+      ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+    })
+  }
+  return yield* new PermanentError({ code: status === 413 ? "too_large" : "refused", message })
+})
+
+const decodeErrors = Schema.decodeUnknownOption(
+  Schema.Struct({ errors: Schema.Array(Schema.Struct({ message: Schema.String })) }),
+)
+
+const messageOf = (text: string): Effect.Effect<string> =>
+  Effect.map(HttpCall.parseJson(text), (value) => {
+    const found = decodeErrors(value)
+    return found._tag === "Some" ? found.value.errors.map(({ message }) => message).join("; ") : ""
+  })

@@ -1,0 +1,241 @@
+/**
+ * Push to browsers: RFC 8030, encrypted by RFC 8291, signed by VAPID (RFC 8292). Set up: a VAPID key pair and a contact.
+ *
+ * Endpoints are URLs that users supply. They are called only on the public internet, and what one of them answers
+ * concerns it alone: its failures open the circuit of its own host, and its refusals never pause the route.
+ *
+ * | answer | class |
+ * |---|---|
+ * | 201, 200, 202, 204 | accepted |
+ * | 404, 410 | target dead |
+ * | 401, 403 | permanent `vapid_refused`: subscribed with another key |
+ * | 413 | permanent `payload_too_large` |
+ * | 429 | throttled: `Retry-After`, else 60 s |
+ * | 5xx | transient |
+ * | other 4xx | permanent |
+ */
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { Clock, Duration, Effect, Redacted } from "effect"
+import { importJWK, SignJWT } from "jose"
+import { hash } from "node:crypto"
+import * as Https from "node:https"
+import webpush from "web-push"
+import {
+  layer as providerLayer,
+  type Message,
+  UnknownOutcome,
+  type Provider,
+  type ProviderError,
+  InvalidTarget,
+} from "../../provider/Provider.ts"
+import { parseRetryAfter } from "../HttpCall.ts"
+import { blockedReason, privateAddressCode, publicLookup } from "./PublicAddress.ts"
+import * as CachedToken from "../CachedToken.ts"
+
+export interface Options {
+  readonly publicKey: string
+  readonly privateKey: Redacted.Redacted<string>
+  /** `mailto:` or `https:` */
+  readonly subject: string
+  readonly maxPerSecond?: number
+  /** For tests alone: endpoints on this machine, behind a certificate of this authority. */
+  readonly privateEndpoints?: { readonly ca: string }
+}
+
+const name = "web_push"
+/** What every push service takes after encryption. */
+const maxBytes = 3_993
+const defaultTtl = Duration.toSeconds(Duration.days(28))
+const defaultRetryAfterMillis = 60_000
+/** RFC 8292 allows 24 h. */
+const tokenLifetime = Duration.hours(12)
+const maxOrigins = 500
+
+export const layer = (options: Options) => providerLayer(make(options))
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const key = yield* keyOf(options)
+  if (!/^(mailto:\S+@\S+|https:\/\/\S+)$/.test(options.subject)) {
+    return yield* misconfigured("VAPID_SUBJECT", "starts with mailto: or https:// and says who to write to")
+  }
+  const agent = new Https.Agent({
+    keepAlive: true,
+    maxSockets: 50,
+    ...(options.privateEndpoints === undefined
+      ? { lookup: publicLookup }
+      : { ca: options.privateEndpoints.ca, lookup: undefined }),
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+  const tokens = new Map<string, CachedToken.CachedToken<never>>()
+
+  const tokenFor = (origin: string) => {
+    const known = tokens.get(origin)
+    if (known !== undefined) return known.get
+    const token = CachedToken.make<never>(
+      Effect.gen(function* () {
+        const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+        const value = yield* Effect.promise(() =>
+          new SignJWT({})
+            .setProtectedHeader({ alg: "ES256", typ: "JWT" })
+            .setAudience(origin)
+            .setSubject(options.subject)
+            .setExpirationTime(now + Duration.toSeconds(tokenLifetime) + 3_600)
+            .sign(key),
+        )
+        return { value, ttlMillis: Duration.toMillis(tokenLifetime) }
+      }),
+    )
+    tokens.set(origin, token)
+    if (tokens.size > maxOrigins) for (const oldest of tokens.keys()) if (tokens.delete(oldest)) break
+    return token.get
+  }
+
+  const send: Provider["send"] = Effect.fnUntraced(function* (message: Message) {
+    const { target } = message
+    if (target.channel !== "web_push") return yield* wrongTarget
+    const url = new URL(target.subscription.endpoint)
+    const fault = blockedReason(url)
+    if (fault !== undefined && options.privateEndpoints === undefined) return yield* endpointRejected(fault)
+    const payload = payloadOf(message)
+    if (Buffer.byteLength(payload) > maxBytes) {
+      return yield* new PermanentError({
+        code: "payload_too_large",
+        message: `the push has ${Buffer.byteLength(payload)} bytes, browsers take ${maxBytes}; shorten title, body or data`,
+      })
+    }
+    const now = yield* Clock.currentTimeMillis
+    const { expiresAt } = message
+    const details = yield* Effect.try({
+      try: () =>
+        webpush.generateRequestDetails(target.subscription, payload, {
+          TTL: expiresAt === undefined ? defaultTtl : Math.max(0, Math.floor((expiresAt - now) / 1000)),
+          urgency: "high",
+          topic: topicOf(message.collapseKey ?? message.uuid),
+        }),
+      catch: (cause) =>
+        new PermanentError({ code: "malformed_token", message: "the subscription's keys cannot be used", cause }),
+    })
+    const token = yield* tokenFor(url.origin)
+    const headers = { ...details.headers, Authorization: `vapid t=${token}, k=${options.publicKey}` }
+    const answer = yield* post(url, headers, details.body, agent)
+    return yield* classify(answer)
+  })
+
+  return {
+    name,
+    channels: ["web_push"],
+    reports: false,
+    ...(options.maxPerSecond === undefined ? {} : { maxPerSecond: options.maxPerSecond }),
+    circuitKey: ({ target }) =>
+      target.channel === "web_push" && URL.canParse(target.subscription.endpoint)
+        ? new URL(target.subscription.endpoint).host
+        : "",
+    send,
+  } satisfies Provider
+})
+
+interface PushResponse {
+  readonly status: number
+  readonly headers: Headers
+}
+
+const post = (url: URL, headers: Https.RequestOptions["headers"], body: Buffer | null, agent: Https.Agent) =>
+  Effect.callback<PushResponse, TransientError | PermanentError | UnknownOutcome>((resume) => {
+    const request = Https.request(url, { method: "POST", agent, headers: { ...headers } })
+    let connected = false
+    request.on("socket", (socket) => {
+      // A socket from the pool is connected already.
+      if (!socket.connecting) connected = true
+      else socket.once("secureConnect", () => (connected = true))
+    })
+    request.on("response", (response) => {
+      // What such a server says at length is of no interest; the connection may be used again.
+      response.resume()
+      const found = new Headers()
+      for (const [header, value] of Object.entries(response.headers)) {
+        if (typeof value === "string") found.set(header, value)
+      }
+      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, headers: found })))
+      response.on("error", (cause) => resume(Effect.fail(new UnknownOutcome({ message: cause.message }))))
+    })
+    request.on("error", (cause: NodeJS.ErrnoException) => {
+      if (cause.code === privateAddressCode)
+        return resume(Effect.fail(endpointRejected("it leads into a private network")))
+      return resume(
+        Effect.fail(
+          connected
+            ? new UnknownOutcome({ message: `the push service ended the connection: ${cause.message}` })
+            : unavailable(`the push service cannot be reached: ${cause.message}`),
+        ),
+      )
+    })
+    request.end(body ?? undefined)
+    return Effect.sync(() => request.destroy())
+  })
+
+const classify = Effect.fnUntraced(function* ({
+  headers,
+  status,
+}: PushResponse): Effect.fn.Return<{ readonly providerId?: string }, ProviderError> {
+  if (status >= 200 && status < 300) {
+    const location = headers.get("location")
+    return location === null ? {} : { providerId: location }
+  }
+  const message = `the push service answered ${status}`
+  if (status === 404 || status === 410) return yield* new InvalidTarget({ reason: "unsubscribed", message })
+  if (status === 429) {
+    const retryAfterMillis = (yield* parseRetryAfter(headers)) ?? defaultRetryAfterMillis
+    return yield* new TransientError({ dependency: name, code: "throttled", message, retryAfterMillis })
+  }
+  if (status >= 500) return yield* unavailable(message, yield* parseRetryAfter(headers))
+  const codes: Readonly<Record<number, string>> = {
+    401: "vapid_refused",
+    403: "vapid_refused",
+    413: "payload_too_large",
+  }
+  return yield* new PermanentError({ code: codes[status] ?? "refused", message })
+})
+
+/** RFC 8030 takes 32 characters of base64url. A longer key is not cut: those that begin alike would replace each other. */
+const topicOf = (key: string): string =>
+  Buffer.byteLength(key) <= 24 ? Buffer.from(key).toString("base64url") : hash("sha256", key, "base64url").slice(0, 32)
+
+const payloadOf = ({ collapseKey, data, text, title, uuid }: Message): string =>
+  JSON.stringify({ title, body: text, data, tag: collapseKey ?? uuid })
+
+const keyOf = ({ privateKey, publicKey }: Options) => {
+  const point = Buffer.from(publicKey, "base64url")
+  if (point.length !== 65 || point[0] !== 4) {
+    return Effect.fail(misconfigured("VAPID_PUBLIC_KEY", "is an uncompressed P-256 point in base64url, 65 bytes"))
+  }
+  return Effect.tryPromise({
+    try: () =>
+      importJWK(
+        {
+          kty: "EC",
+          crv: "P-256",
+          x: point.subarray(1, 33).toString("base64url"),
+          y: point.subarray(33).toString("base64url"),
+          d: Redacted.value(privateKey),
+        },
+        "ES256",
+      ),
+    catch: () => misconfigured("VAPID_PRIVATE_KEY", "does not belong to VAPID_PUBLIC_KEY, or is no key in base64url"),
+  })
+}
+
+const endpointRejected = (why: string) =>
+  new PermanentError({ code: "endpoint_refused", message: `the subscription's endpoint is not called: ${why}` })
+
+const wrongTarget = new PermanentError({ code: "wrong_recipient", message: "this is no web push subscription" })
+
+const misconfigured = (setting: string, message: string) =>
+  new ConfigurationError({ setting, message: `${setting} ${message}` })
+
+const unavailable = (message: string, retryAfterMillis?: number) =>
+  new TransientError({
+    dependency: name,
+    code: "unavailable",
+    message,
+    ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+  })

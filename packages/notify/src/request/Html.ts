@@ -1,0 +1,48 @@
+/** Text that becomes HTML: everything is escaped unless it is HTML already. */
+
+/** A piece of HTML; only {@link html} makes one. */
+export class Html {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+export type Piece = string | number | Html | ReadonlyArray<Html>
+
+export const escape = (text: string): string =>
+  text.replace(
+    /[&<>"']/g,
+    (character) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[character] ?? character,
+  )
+
+/**
+ * @example
+ * ```ts
+ * html`<p>Dear ${context.name},</p>`
+ * ```
+ */
+export const html = (parts: TemplateStringsArray, ...pieces: ReadonlyArray<Piece>): Html =>
+  new Html(parts.map((part, index) => part + (index < pieces.length ? interpolate(pieces[index] ?? "") : "")).join(""))
+
+const interpolate = (piece: Piece): string => {
+  if (piece instanceof Html) return piece.text
+  return typeof piece === "object" ? piece.map(({ text }) => text).join("") : escape(String(piece))
+}
+
+/** Plain text as a page of its own: paragraphs at empty lines, line breaks kept. */
+export const fromText = (title: string, text: string): string => {
+  const paragraphs = text
+    .trim()
+    .split(/\r?\n\s*\r?\n/)
+    .map((paragraph) => `<p>${escape(paragraph).replace(/\r?\n/g, "<br>")}</p>`)
+  return page(title, paragraphs.join("\n"))
+}
+
+export const page = (title: string, body: string): string =>
+  `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title></head>
+<body style="font-family:system-ui,sans-serif;line-height:1.5;max-width:40rem;margin:1rem auto;padding:0 1rem">
+${body}
+</body></html>
+`

@@ -1,0 +1,124 @@
+/** A request made into a notification: its content for every channel, and one planned delivery a target. */
+import { PermanentError } from "@armoricore/domain/Errors"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
+import type {
+  NotificationContent,
+  NotificationState,
+  DeliveryEntry,
+  Target,
+} from "@armoricore/domain/NotificationState"
+import { isNonEmptyKey, notificationIdOf } from "@armoricore/domain/events/notification"
+import { Clock, Effect, Result } from "effect"
+import { deliveryIdOf, validateTarget, targetsOf } from "./Target.ts"
+import { Templates } from "./Templates.ts"
+
+type Requested = EventOf<"notification.requested">
+
+/** More would not fit into one document of the state, of which a bus takes a megabyte. */
+export const maxTargets = 1_000
+const maxRequestBytes = 700_000
+/** What becomes of a thousand targets takes the rest. */
+const maxStateBytes = 800_000
+/** A request so small cannot make a document too large, unless a template does. */
+const smallRequestBytes = 100_000
+
+/** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. `bytes`: of the message. */
+export const make = Effect.fnUntraced(function* (event: Requested, bytes: number) {
+  const now = yield* Clock.currentTimeMillis
+  const { payload } = event
+  const notificationId = notificationIdOf(event)
+  const base = {
+    notification_id: notificationId,
+    user_id: payload.user_id,
+    notification_type: payload.notification_type,
+    source_event_id: event.event_id,
+    ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
+    requested_at: now,
+    updated_at: new Date(now).toISOString(),
+  }
+  const planned = yield* Effect.result(
+    Effect.flatMap(
+      Effect.zip(renderContent(event, bytes), planDeliveries(event, notificationId)),
+      ([content, deliveries]) => {
+        const state = { ...base, status: "pending", content, deliveries } satisfies NotificationState
+        const isSmall = bytes < smallRequestBytes && payload.template === undefined
+        return isSmall || Buffer.byteLength(JSON.stringify(state)) <= maxStateBytes ? Effect.succeed(state) : tooLarge
+      },
+    ),
+  )
+  if (Result.isSuccess(planned)) return planned.success
+  const { code, message } = planned.failure
+  const emptyContent = { title: "", text: "", data: {} }
+  return {
+    ...base,
+    status: "pending",
+    content: emptyContent,
+    deliveries: [],
+    error: { code, message },
+  } satisfies NotificationState
+})
+
+const planDeliveries = (
+  event: Requested,
+  notificationId: string,
+): Effect.Effect<ReadonlyArray<DeliveryEntry>, PermanentError> => {
+  const targets = targetsOf(event.payload)
+  if (targets.length === 0) {
+    return reject("no_recipient", "nobody is named; give recipients, data.email, or data.device_token")
+  }
+  if (targets.length > maxTargets) {
+    return reject("too_many_recipients", `${targets.length} recipients; send at most ${maxTargets} in one notification`)
+  }
+  // A target that is named twice gets one delivery.
+  const planned = new Map<string, DeliveryEntry>()
+  for (const target of targets) {
+    const delivery_id = deliveryIdOf(notificationId, target)
+    planned.set(delivery_id, { delivery_id, target, ...rejectedSummary(target, event) })
+  }
+  return Effect.succeed([...planned.values()])
+}
+
+const rejectedSummary = (target: Target, { payload }: Requested): Pick<DeliveryEntry, "summary"> => {
+  const fault = validateTarget(target, payload.notification_type)
+  return fault === undefined
+    ? {}
+    : { summary: { channel: target.channel, provider: "none", status: "failed", reason: fault.reason } }
+}
+
+const renderContent = Effect.fnUntraced(function* (
+  { payload }: Requested,
+  bytes: number,
+): Effect.fn.Return<NotificationContent, PermanentError, Templates> {
+  const { attachments, category, collapse_key, data = {}, expires_at, template } = payload
+  if (bytes > maxRequestBytes) {
+    return yield* tooLarge
+  }
+  const plain = { title: payload.title, text: payload.body }
+  const rendered = template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {})
+  const title = oneLine(rendered.title)
+  const mail = payload.notification_type === "email"
+  if (collapse_key !== undefined && (Buffer.byteLength(collapse_key) > 64 || /\p{Cc}/u.test(collapse_key))) {
+    return yield* reject("invalid_collapse_key", "collapse_key has at most 64 bytes and no control characters")
+  }
+  return {
+    title,
+    text: rendered.text,
+    // What is made from the text is made when it is sent.
+    ...(mail && "html" in rendered && rendered.html !== undefined ? { html: rendered.html } : {}),
+    data,
+    ...(isNonEmptyKey(collapse_key) ? { collapse_key } : {}),
+    ...(category === undefined ? {} : { category }),
+    ...(attachments === undefined || !mail ? {} : { attachments }),
+    ...(expires_at === undefined ? {} : { expires_at: Date.parse(expires_at) }),
+  }
+})
+
+/** A title becomes a header: nothing in it may end one. */
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim()
+
+const tooLarge = new PermanentError({
+  code: "too_large",
+  message: `the notification has more than ${maxRequestBytes} bytes; put large parts into attachments`,
+})
+
+const reject = (code: string, message: string) => Effect.fail(new PermanentError({ code, message }))

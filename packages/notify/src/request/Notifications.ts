@@ -1,0 +1,254 @@
+/**
+ * The state documents of notifications: made once by the request, then told what became of each delivery. When all
+ * deliveries are final the notification is `sent` or `failed`, once, and whoever told the last one gets the event.
+ *
+ * - Two deliveries end at the same time: changes are compare-and-set; within one process they are gathered, so that a
+ *   thousand deliveries of one notification do not write its document a thousand times.
+ * - A crash after the last delivery was told and before the event was decided: the same telling comes again, changes
+ *   nothing, and gets the same event under the same id.
+ * - A delivery that failed for the time being is replayed and sent: `failed` turns into `sent`, never back.
+ */
+import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
+import type { DeliverySummary } from "@armoricore/domain/events/notification"
+import { type NotificationState, statusRank } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
+import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result } from "effect"
+import * as DocumentCache from "./DocumentCache.ts"
+
+type StateError = TransientError | ConfigurationError
+
+/** What became of the delivery at `index`. */
+export interface DeliveryUpdate {
+  readonly index: number
+  readonly summary: DeliverySummary
+  /** A provider's later word: it brings the final event only where it makes the notification final itself. */
+  readonly report?: true
+}
+
+export class Notifications extends Context.Service<
+  Notifications,
+  {
+    /** Keeps a new notification; returns the one that is there where its id is taken. */
+    readonly create: (state: NotificationState) => Effect.Effect<NotificationState, StateError>
+    /** Lets the notification be found by the request's `event_id` too, where an idempotency key gave it another id. */
+    readonly alias: (eventId: string, id: string) => Effect.Effect<void, StateError>
+    /** Content and targets never change, the rest may be older than what is stored. */
+    readonly get: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateError>
+    /** Notes what became of deliveries; the final event where that makes, or has made, the notification final. */
+    readonly applyUpdates: (
+      id: string,
+      updates: ReadonlyArray<DeliveryUpdate>,
+    ) => Effect.Effect<ReadonlyArray<ResultMessage>, StateError>
+    /** The final event of a notification that has no delivery to wait for. */
+    readonly finalize: (id: string) => Effect.Effect<ReadonlyArray<ResultMessage>, StateError>
+  }
+>()("@armoricore/notify/Notifications") {
+  static readonly layer: Layer.Layer<Notifications, never, KeyValue> = Layer.effect(
+    Notifications,
+    Effect.suspend(() => make),
+  )
+}
+
+interface PendingUpdate {
+  readonly updates: ReadonlyArray<DeliveryUpdate>
+  readonly done: Deferred.Deferred<ReadonlyArray<ResultMessage>, StateError>
+}
+
+const flushDelay = Duration.millis(5)
+
+const make = Effect.gen(function* () {
+  const documents = yield* Collection.make(notificationStates)
+  const aliases = yield* Collection.make(notificationAliases)
+  const cache = DocumentCache.make({ maxEntries: 2_000, maxCharacters: 32_000_000 })
+  const pending = new Map<string, Array<PendingUpdate>>()
+
+  const load = (id: string) =>
+    Effect.tap(documents.get(id), (found) => {
+      if (Option.isSome(found)) cache.put(found.value)
+      return Effect.void
+    })
+
+  const write = (
+    document: DocumentCache.Document,
+    next: NotificationState,
+  ): Effect.Effect<void, Conflict | StateError> =>
+    Effect.map(documents.update(document.key, next, document.revision), (revision) =>
+      cache.put({ key: document.key, value: next, revision }),
+    )
+
+  /** Applies everything that waits; the last of those it makes final gets the event. */
+  const apply = (
+    id: string,
+    batch: ReadonlyArray<PendingUpdate>,
+  ): Effect.Effect<ReadonlyArray<ResultMessage>, StateError> =>
+    Effect.gen(function* () {
+      for (let attemptsLeft = 64; ; attemptsLeft--) {
+        const document = cache.get(id) ?? Option.getOrUndefined(yield* load(id))
+        if (document === undefined) {
+          yield* Effect.logWarning(`the notification ${id} is not known any more`)
+          return []
+        }
+        const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+        const next = merge(document.value, batch, now)
+        if (next === document.value) return repeatedFinalEvent(next, batch)
+        const written = yield* Effect.result(write(document, next))
+        if (Result.isSuccess(written))
+          return next.status === document.value.status ? repeatedFinalEvent(next, batch) : finalEvent(next)
+        if (written.failure._tag !== "Conflict") return yield* written.failure
+        cache.remove(id)
+        if (attemptsLeft <= 1) return yield* writeConflict(id)
+      }
+    })
+
+  const applyUpdates = (
+    id: string,
+    updates: ReadonlyArray<DeliveryUpdate>,
+  ): Effect.Effect<ReadonlyArray<ResultMessage>, StateError> =>
+    Effect.uninterruptible(
+      Effect.suspend(() => {
+        const queue = pending.get(id)
+        const entry: PendingUpdate = { updates, done: Deferred.makeUnsafe() }
+        if (queue !== undefined) {
+          queue.push(entry)
+          return Deferred.await(entry.done)
+        }
+        pending.set(id, [])
+        const first = Effect.suspend(() => {
+          const more = pending.get(id) ?? []
+          pending.set(id, [])
+          return flush(id, [entry, ...more])
+        })
+        const open = openCount(cache.get(id)?.value) - updates.length
+        // Others of the same notification end in these milliseconds too: one write serves them all.
+        return Effect.andThen(open > 0 ? Effect.delay(first, flushDelay) : first, Deferred.await(entry.done))
+      }),
+    )
+
+  const flush = (id: string, first: ReadonlyArray<PendingUpdate>): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      let batch = first
+      while (batch.length > 0) {
+        const exit = yield* Effect.exit(apply(id, batch))
+        batch.forEach(({ done }, at) =>
+          Deferred.doneUnsafe(done, Exit.isSuccess(exit) && at < batch.length - 1 ? Exit.succeed([]) : exit),
+        )
+        batch = pending.get(id) ?? []
+        pending.set(id, [])
+      }
+      pending.delete(id)
+    })
+
+  return Notifications.of({
+    create: (state) =>
+      documents.create(state.notification_id, state).pipe(
+        Effect.map((revision) => {
+          cache.put({ key: state.notification_id, value: state, revision })
+          return state
+        }),
+        Effect.catchTag("Conflict", () =>
+          Effect.flatMap(
+            load(state.notification_id),
+            Option.match({
+              onNone: () => Effect.fail(writeConflict(state.notification_id)),
+              onSome: ({ value }) => Effect.succeed(value),
+            }),
+          ),
+        ),
+      ),
+    alias: (eventId, id) =>
+      eventId === id ? Effect.void : Effect.asVoid(aliases.put(aliasKeyOf(eventId), { notification_id: id })),
+    get: (id) => {
+      const known = cache.get(id)
+      return known === undefined
+        ? Effect.map(
+            load(id),
+            Option.map(({ value }) => value),
+          )
+        : Effect.succeed(Option.some(known.value))
+    },
+    applyUpdates,
+    finalize: (id) => applyUpdates(id, []),
+  })
+})
+
+const writeConflict = (id: string) =>
+  new TransientError({
+    dependency: "state",
+    code: "write_conflict",
+    message: `the notification ${id} changes too often`,
+  })
+
+const openCount = (state: NotificationState | undefined): number => {
+  let open = 0
+  for (const { summary } of state?.deliveries ?? []) if (summary === undefined) open++
+  return open
+}
+
+/** The same object where nothing changes. */
+const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, now: string): NotificationState => {
+  const deliveries = [...state.deliveries]
+  let changed = false
+  for (const { index, summary } of batch.flatMap(({ updates }) => updates)) {
+    const planned = deliveries[index]
+    if (planned === undefined) continue
+    const before = planned.summary
+    if (before !== undefined && statusRank(summary.status) <= statusRank(before.status)) continue
+    // Why it was not known, or failed at first, is no reason of what it is now.
+    const { reason: _reason, ...rest } = before ?? {}
+    deliveries[index] = { ...planned, summary: { ...rest, ...summary } }
+    changed = true
+  }
+  const status = statusOf(state, deliveries)
+  if (!changed && status === state.status) return state
+  return {
+    ...state,
+    deliveries,
+    status,
+    ...(status === "pending" || status === state.status ? {} : { ended_at: now }),
+    updated_at: now,
+  }
+}
+
+const sentStatuses: ReadonlySet<string> = new Set(["sent", "delivered", "bounced", "complained"])
+
+const statusOf = (
+  state: NotificationState,
+  deliveries: NotificationState["deliveries"],
+): NotificationState["status"] => {
+  if (!deliveries.every(({ summary }) => summary !== undefined)) return state.status
+  return deliveries.some(({ summary }) => sentStatuses.has(summary?.status ?? "")) ? "sent" : "failed"
+}
+
+/** A late report of a final notification brings nothing here; a repetition of what made it final does. */
+const repeatedFinalEvent = (
+  state: NotificationState,
+  batch: ReadonlyArray<PendingUpdate>,
+): ReadonlyArray<ResultMessage> =>
+  batch.some(({ updates }) => updates.every(({ report }) => report === undefined)) ? finalEvent(state) : []
+
+/** `notification.sent` or `.failed`, the same however often it is made. */
+const finalEvent = (state: NotificationState): ReadonlyArray<ResultMessage> => {
+  if (state.status === "pending") return []
+  const about = {
+    user_id: state.user_id,
+    notification_id: state.notification_id,
+    notification_type: state.notification_type,
+  }
+  const at = state.ended_at ?? state.updated_at
+  const deliveries = state.deliveries.flatMap(({ summary }) => (summary === undefined ? [] : [summary]))
+  return state.status === "sent"
+    ? [emit("notification.sent", { ...about, sent_at: at, deliveries })]
+    : [emit("notification.failed", { ...about, error: errorOf(state), failed_at: at, deliveries })]
+}
+
+const errorOf = ({ deliveries, error }: NotificationState) => {
+  if (error !== undefined) return error
+  const reasons = new Set(deliveries.map(({ summary }) => summary?.reason ?? summary?.status ?? "failed"))
+  const [reason = "failed"] = reasons
+  return reasons.size === 1
+    ? { code: reason, message: `no delivery was sent: ${reason}` }
+    : { code: "not_sent", message: `no delivery was sent: ${[...reasons].join(", ")}` }
+}

@@ -1,0 +1,108 @@
+/**
+ * Templates that are files: `NAME.json` in a folder, with the texts of a notification. `{{field}}` stands for a field of
+ * the context, `{{user.name}}` for one within another; in `html` it is escaped. Every field that is named must be there,
+ * as text, a number, true or false.
+ *
+ * @example
+ * ```json
+ * { "title": "Welcome, {{name}}", "text": "Good to have you, {{name}}.", "html": "<p>Good to have you, <b>{{name}}</b>.</p>" }
+ * ```
+ */
+import { ConfigurationError, PermanentError } from "@armoricore/domain/Errors"
+import { Effect, FileSystem, Path, Schema } from "effect"
+import { escape, page } from "./Html.ts"
+import type { Template } from "./Templates.ts"
+
+const File = Schema.fromJsonString(
+  Schema.Struct({ title: Schema.String, text: Schema.String, html: Schema.optionalKey(Schema.String) }),
+)
+const decode = Schema.decodeUnknownEffect(File)
+
+/** Loads all of a folder; a file that cannot be used is a fault at start that names it. */
+export const load = Effect.fnUntraced(function* (
+  folder: string,
+): Effect.fn.Return<ReadonlyArray<Template>, ConfigurationError, FileSystem.FileSystem | Path.Path> {
+  const fs = yield* FileSystem.FileSystem
+  const { join } = yield* Path.Path
+  const invalidTemplates = (what: string) =>
+    new ConfigurationError({ setting: "NOTIFY_TEMPLATES", message: `NOTIFY_TEMPLATES: ${what}` })
+  const names = yield* Effect.mapError(fs.readDirectory(folder), () =>
+    invalidTemplates(`${folder} cannot be read; name a folder of templates`),
+  )
+  return yield* Effect.forEach(
+    names.filter((name) => name.endsWith(".json")).toSorted(),
+    Effect.fnUntraced(function* (name) {
+      const content = yield* Effect.mapError(fs.readFileString(join(folder, name)), () =>
+        invalidTemplates(`${name} cannot be read; make it readable for this user`),
+      )
+      return yield* Effect.mapError(make(name.slice(0, -".json".length), content), (why) =>
+        invalidTemplates(`${name} ${why}`),
+      )
+    }),
+  )
+})
+
+/** Fails with a clause that goes after the file's name. */
+export const make = (name: string, content: string): Effect.Effect<Template, string> =>
+  Effect.gen(function* () {
+    const { html, text, title } = yield* Effect.mapError(
+      decode(content),
+      () => "is no template: it is a JSON object with the texts title, text and, if wanted, html",
+    )
+    const renderers = {
+      title: yield* compileText("title", title),
+      text: yield* compileText("text", text),
+      html: html === undefined ? undefined : yield* compileText("html", html),
+    }
+    return {
+      name,
+      render: (context) =>
+        Effect.gen(function* () {
+          const valueOf = (path: string) => fieldValue(name, context, path)
+          const title = yield* renderers.title(valueOf, (value) => value)
+          const text = yield* renderers.text(valueOf, (value) => value)
+          const html = renderers.html === undefined ? undefined : yield* renderers.html(valueOf, escape)
+          return { title, text, ...(html === undefined ? {} : { html: page(title, html) }) }
+        }),
+    }
+  })
+
+type Renderer = (
+  valueOf: (path: string) => Effect.Effect<string, PermanentError>,
+  shown: (value: string) => string,
+) => Effect.Effect<string, PermanentError>
+
+const fieldPattern = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}/
+
+/** The text as what stands between its fields, and the fields. */
+const compileText = (which: string, text: string): Effect.Effect<Renderer, string> => {
+  // Splitting by an expression with one group gives text and field by turns.
+  const parts = text.split(fieldPattern)
+  const broken = parts.find((part, index) => index % 2 === 0 && /\{\{|\}\}/.test(part))
+  if (broken !== undefined)
+    return Effect.fail(`has in its ${which} a {{ or }} that belongs to no field such as {{name}}`)
+  return Effect.succeed((valueOf, shown) =>
+    Effect.map(
+      Effect.forEach(parts, (part, index) =>
+        index % 2 === 0 ? Effect.succeed(part) : Effect.map(valueOf(part), shown),
+      ),
+      (made) => made.join(""),
+    ),
+  )
+}
+
+const fieldValue = (template: string, context: unknown, path: string): Effect.Effect<string, PermanentError> => {
+  let value = context
+  for (const name of path.split(".")) {
+    value =
+      typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+  }
+  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)
+    ? Effect.succeed(String(value))
+    : Effect.fail(
+        new PermanentError({
+          code: "template_context",
+          message: `the template ${template} cannot be filled: context.${path} ${value === undefined ? "is missing" : "must be text, a number, true or false"}`,
+        }),
+      )
+}

@@ -1,0 +1,84 @@
+/**
+ * Templates by name. Each says with a Schema what its context must hold; a request whose context does not fit fails
+ * clearly and is never sent half filled.
+ *
+ * @example
+ * ```ts
+ * const welcome = Templates.make("welcome", Schema.Struct({ name: Schema.String }), ({ name }) => ({
+ *   title: `Welcome, ${name}`,
+ *   text: `Good to have you, ${name}.`,
+ *   html: html`<p>Good to have you, <b>${name}</b>.</p>`,
+ * }))
+ * const notify = NotifyService.layer().pipe(Layer.provide(Templates.Templates.layer([welcome])))
+ * ```
+ */
+import { PermanentError } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { Context, Effect, Layer, Schema } from "effect"
+import { type Html, page } from "./Html.ts"
+
+export interface Rendered {
+  readonly title: string
+  readonly text: string
+  readonly html?: string
+}
+
+export interface Template {
+  readonly name: string
+  readonly render: (context: unknown) => Effect.Effect<Rendered, PermanentError>
+}
+
+/** `write` gets the decoded context; its `html` is put into a page with `title`. */
+export const make = <S extends Schema.ConstraintDecoder<unknown>>(
+  name: string,
+  context: S,
+  write: (context: S["Type"]) => { readonly title: string; readonly text: string; readonly html?: Html },
+): Template => {
+  const decode = Schema.decodeUnknownEffect(context)
+  return {
+    name,
+    render: (value) =>
+      decode(value).pipe(
+        Effect.mapError((error) => {
+          const { message, path } = EventCodec.describeSchemaError(error)
+          const field = path === "" ? "context" : `context.${path}`
+          return new PermanentError({
+            code: "template_context",
+            message: `the template ${name} cannot be filled: ${field} ${message}`,
+          })
+        }),
+        Effect.map(write),
+        Effect.map(({ html, text, title }) => ({
+          title,
+          text,
+          ...(html === undefined ? {} : { html: page(title, html.text) }),
+        })),
+      ),
+  }
+}
+
+export class Templates extends Context.Service<
+  Templates,
+  {
+    /** `PermanentError` codes `unknown_template`, `template_context`. */
+    readonly render: (name: string, context: unknown) => Effect.Effect<Rendered, PermanentError>
+  }
+>()("@armoricore/notify/Templates") {
+  static readonly layer = (templates: ReadonlyArray<Template> = []): Layer.Layer<Templates> =>
+    Layer.sync(Templates, () => {
+      const known = new Map(templates.map((template) => [template.name, template]))
+      return {
+        render: (name, context) => {
+          const template = known.get(name)
+          return template === undefined
+            ? Effect.fail(
+                new PermanentError({
+                  code: "unknown_template",
+                  message: `there is no template ${JSON.stringify(name)}; known are: ${[...known.keys()].join(", ") || "none"}`,
+                }),
+              )
+            : template.render(context)
+        },
+      }
+    })
+}

@@ -1,0 +1,129 @@
+/**
+ * One-click unsubscribing (RFC 8058). The link carries the hash of an address and a category under a signature, so it
+ * names nobody and cannot be made up. GET shows a page with a button: mail scanners open links. POST unsubscribes.
+ */
+import type { Target } from "@armoricore/domain/NotificationState"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { createHmac, timingSafeEqual } from "node:crypto"
+import { html, page } from "../request/Html.ts"
+import { Suppressions } from "./Suppressions.ts"
+import { hashOf } from "../request/Target.ts"
+
+export const path = "/v1/unsubscribe"
+
+export interface UnsubscribeClaim {
+  readonly hash: string
+  readonly category: string
+}
+
+export class UnsubscribeLinks extends Context.Service<
+  UnsubscribeLinks,
+  {
+    readonly urlFor: (target: Target, category: string) => Effect.Effect<string | undefined>
+    /** Undefined: nobody here signed this. */
+    readonly verify: (token: string) => UnsubscribeClaim | undefined
+  }
+>()("@armoricore/notify/UnsubscribeLinks") {
+  /** `key` is the secret of the HMAC: who has it can unsubscribe everybody. */
+  static readonly layer = (options: {
+    readonly key: Redacted.Redacted<string>
+  }): Layer.Layer<UnsubscribeLinks, never, PublicUrl> =>
+    Layer.effect(
+      UnsubscribeLinks,
+      Effect.map(PublicUrl, (publicUrl) => ({
+        urlFor: (target, category) =>
+          Effect.map(publicUrl.get, (url) => `${url}${path}/${sign(options.key, { hash: hashOf(target), category })}`),
+        verify: (token) => verify(options.key, token),
+      })),
+    )
+
+  /** No links: for installations that nobody reaches by HTTP. */
+  static readonly layerNone: Layer.Layer<UnsubscribeLinks> = Layer.succeed(UnsubscribeLinks, {
+    urlFor: () => Effect.succeed(undefined),
+    verify: () => undefined,
+  })
+}
+
+const signatureOf = (key: Redacted.Redacted<string>, body: string): Buffer =>
+  createHmac("sha256", Redacted.value(key)).update(`unsubscribe:${body}`).digest().subarray(0, 16)
+
+const sign = (key: Redacted.Redacted<string>, { category, hash }: UnsubscribeClaim): string => {
+  const body = Buffer.concat([Buffer.from(hash, "hex"), Buffer.from(category)]).toString("base64url")
+  return `${body}.${signatureOf(key, body).toString("base64url")}`
+}
+
+const verify = (key: Redacted.Redacted<string>, token: string): UnsubscribeClaim | undefined => {
+  const [body = "", mac = "", ...more] = token.split(".")
+  const signature = Buffer.from(mac, "base64url")
+  const expected = signatureOf(key, body)
+  if (more.length > 0 || signature.length !== expected.length || !timingSafeEqual(signature, expected)) return undefined
+  const bytes = Buffer.from(body, "base64url")
+  return { hash: bytes.subarray(0, 32).toString("hex"), category: bytes.subarray(32).toString() }
+}
+
+/** `GET` and `POST /v1/unsubscribe/{token}`. */
+export const routes = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const unsubscribe = yield* UnsubscribeLinks
+    const suppressions = yield* Suppressions
+    const token = Effect.map(HttpRouter.params, ({ token = "" }) => unsubscribe.verify(token))
+
+    yield* router.add(
+      "GET",
+      `${path}/:token`,
+      Effect.map(token, (found) =>
+        found === undefined
+          ? unknownLink
+          : htmlResponse(
+              200,
+              html`<h1>Unsubscribe</h1>
+                <p>Do you want no more mail of the kind “${found.category}”?</p>
+                <form method="post"><button>Unsubscribe</button></form>`.text,
+            ),
+      ),
+    )
+    yield* router.add(
+      "POST",
+      `${path}/:token`,
+      Effect.gen(function* () {
+        const found = yield* token
+        if (found === undefined) return unknownLink
+        const added = yield* Effect.result(suppressions.add(found.hash, "unsubscribed", found.category))
+        if (added._tag === "Failure") {
+          yield* Effect.logError(`an unsubscription was not kept: ${added.failure.message}`)
+          return htmlResponse(
+            503,
+            html`<h1>Not now</h1>
+              <p>This did not work; please try again in a minute.</p>`.text,
+          )
+        }
+        yield* Effect.logInfo("somebody unsubscribed", { category: found.category })
+        return htmlResponse(
+          200,
+          html`<h1>Unsubscribed</h1>
+            <p>You will get no more mail of the kind “${found.category}”.</p>`.text,
+        )
+      }),
+    )
+  }),
+)
+
+const htmlResponse = (status: number, body: string) =>
+  HttpServerResponse.text(page("Unsubscribe", body), {
+    status,
+    contentType: "text/html; charset=utf-8",
+    headers: {
+      "content-security-policy":
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+    },
+  })
+
+const unknownLink = htmlResponse(
+  404,
+  html`<h1>Unknown link</h1>
+    <p>This link is not complete; copy it again from the mail.</p>`.text,
+)

@@ -1,0 +1,57 @@
+/** How webhooks answer: a provider repeats what did not get a 2xx, so only what it should repeat gets a 5xx. */
+import type { PortError } from "@armoricore/domain/Errors"
+import { ByteSize, Effect, Schema } from "effect"
+import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import * as Metrics from "../NotifyMetrics.ts"
+
+/** The call is not what the provider would send. */
+export class WebhookRejection extends Schema.TaggedError<WebhookRejection>()("WebhookRejection", {
+  status: Schema.Int,
+  code: Schema.String,
+  detail: Schema.String,
+}) {}
+
+export const reject = (status: number, code: string, detail: string) =>
+  Effect.fail(new WebhookRejection({ status, code, detail }))
+
+const maxBytes = 1_000_000
+
+/** The raw body: signatures are over its bytes. */
+export const readBody = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Buffer, WebhookRejection> =>
+  request.arrayBuffer.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBytes)),
+    Effect.mapBoth({
+      onSuccess: (bytes) => Buffer.from(bytes),
+      onFailure: () =>
+        new WebhookRejection({ status: 413, code: "unreadable", detail: `the body has at most ${maxBytes} bytes` }),
+    }),
+  )
+
+export const respond = <R>(
+  provider: string,
+  handler: Effect.Effect<void, WebhookRejection | PortError, R>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+  handler.pipe(
+    Effect.as(HttpServerResponse.empty({ status: 204 })),
+    Effect.catch((error) => {
+      if (error._tag === "WebhookRejection") {
+        return Metrics.increment(Metrics.webhooksRejected, { provider }).pipe(
+          Effect.andThen(Effect.logWarning(`a webhook call was refused: ${error.detail}`, { provider })),
+          Effect.as(problem(error.status, error.code, error.detail)),
+        )
+      }
+      return Effect.as(
+        Effect.logWarning(`a webhook call waits for its repetition: ${error.message}`, { provider }),
+        HttpServerResponse.setHeader(problem(503, "unavailable", "try again later"), "retry-after", "30"),
+      )
+    }),
+  )
+
+const problem = (status: number, code: string, detail: string) =>
+  ProblemDetails.toResponse({
+    type: ProblemDetails.blankType,
+    title: status === 503 ? "Service unavailable" : "Refused",
+    status,
+    detail,
+    code,
+  })

@@ -1,0 +1,194 @@
+/**
+ * A worker that dies at each point around the provider's call, and another one on the same bus and state. Dying is
+ * simulated by closing the worker's scope while a call hangs, or by a write that ends its fiber: nothing of it is told.
+ */
+import type { Message, Provider } from "../../src/provider/Provider.ts"
+import { UnknownOutcome } from "../../src/provider/Provider.ts"
+import * as Metrics from "../../src/NotifyMetrics.ts"
+import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { WorkerTimeouts } from "@armoricore/worker/Worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Exit, Layer, Metric, Scope } from "effect"
+import { ProviderRegistry } from "../../src/provider/Provider.ts"
+import { DeliveryPolicy } from "../../src/delivery/DeliveryPolicy.ts"
+import {
+  deliveryState,
+  awaitFinal,
+  awaitEvent,
+  recordEvents,
+  policy,
+  ports,
+  publishRequest,
+  service,
+} from "../support/NotifyHarness.ts"
+
+type Point = "before the call" | "in the call" | "after the call"
+
+/** A provider's own log, and a hold at the point where the first worker dies. */
+const provider = Effect.gen(function* () {
+  const reached = yield* Deferred.make<void>()
+  const taken: Array<Message> = []
+  let first = true
+  const route = (channel: "fcm" | "email", point: Point): Provider => ({
+    name: channel === "fcm" ? "fake-push" : "fake-mail",
+    channels: [channel],
+    reports: false,
+    send: (message) =>
+      Effect.suspend(() => {
+        if (!first) return Effect.sync(() => (taken.push(message), { providerId: "p" }))
+        first = false
+        const hang = Effect.andThen(Deferred.succeed(reached, undefined), Effect.never)
+        if (point === "before the call") return hang
+        taken.push(message)
+        return hang
+      }),
+  })
+  return { reached, taken, route }
+})
+
+const register = (route: Provider) =>
+  Layer.effectDiscard(Effect.flatMap(ProviderRegistry, (routes) => routes.register(route)))
+
+/** The first write of `sent` ends its worker: the provider answered, and nothing of it is written down. */
+const fatalState = (bucket: string, reached: Deferred.Deferred<void>) => {
+  let first = true
+  return Layer.effect(
+    KeyValue,
+    Effect.map(KeyValue, (state) => ({
+      ...state,
+      update: (where: Bucket, key: string, value: string, ...more: [number]) => {
+        if (!first || where.name !== bucket || !value.includes(bucket === "ledger" ? "notification.sent" : '"sent"'))
+          return state.update(where, key, value, ...more)
+        first = false
+        return Effect.andThen(Deferred.succeed(reached, undefined), Effect.interrupt)
+      },
+    })),
+  )
+}
+
+const short = Layer.mergeAll(
+  Layer.succeed(WorkerTimeouts, {
+    leaseDuration: Duration.seconds(1),
+    drainTimeout: Duration.millis(10),
+    misconfigurationDelay: Duration.seconds(1),
+  }),
+)
+
+const worker = Effect.fnUntraced(function* (route: Provider, change: Partial<typeof DeliveryPolicy.Service> = {}) {
+  const scope = yield* Scope.make()
+  const layer = service(register(route)).pipe(Layer.provide(policy({ callTimeout: Duration.millis(500), ...change })))
+  yield* Layer.buildWithScope(Layer.fresh(layer), scope).pipe(Effect.provide(short))
+  return scope
+})
+
+const run = Effect.fnUntraced(function* (
+  channel: "fcm" | "email",
+  point: Point,
+  change: Partial<typeof DeliveryPolicy.Service> = {},
+) {
+  const events = yield* recordEvents
+  const { reached, route, taken } = yield* provider
+  const dying = yield* worker(route(channel, point), change)
+  const id = yield* channel === "fcm"
+    ? publishRequest({ recipients: [{ fcm_token: "good-token" }] })
+    : publishRequest({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
+  yield* Deferred.await(reached)
+  yield* Scope.close(dying, Exit.void)
+  const next = yield* worker(route(channel, point), change)
+  const state = yield* awaitFinal(id)
+  const told = yield* awaitEvent(events, state?.status === "sent" ? "notification.sent" : "notification.failed")
+  yield* Effect.sleep("100 millis")
+  yield* Scope.close(next, Exit.void)
+  const finals = events.filter(
+    ({ event_type }) => event_type === "notification.sent" || event_type === "notification.failed",
+  )
+  assert.strictEqual(new Set(finals.map(({ event_id }) => event_id)).size, 1)
+  return { taken, told, state }
+})
+
+describe("a worker dies", () => {
+  for (const point of ["before the call", "in the call"] as const) {
+    it.live(`${point} of a push: it is sent again under the same ids`, () =>
+      Effect.gen(function* () {
+        const { state, taken } = yield* run("fcm", point)
+        assert.strictEqual(state?.status, "sent")
+        assert.lengthOf(taken, point === "in the call" ? 2 : 1)
+        assert.strictEqual(new Set(taken.map(({ uuid }) => uuid)).size, 1)
+      }).pipe(Effect.provide(ports)),
+    )
+
+    it.live(`${point} of an e-mail, strict: it stops at unknown and is never sent twice`, () =>
+      Effect.gen(function* () {
+        const { state, taken, told } = yield* run("email", point)
+        assert.strictEqual(state?.deliveries[0]?.summary?.status, "unknown")
+        assert.deepNestedInclude(told.payload, { "error.code": "outcome_unknown" })
+        assert.isAtMost(taken.length, 1)
+      }).pipe(Effect.provide(ports)),
+    )
+
+    it.live(`${point} of an e-mail, not strict: it is sent again for the same delivery`, () =>
+      Effect.gen(function* () {
+        const { state, taken } = yield* run("email", point, { strictMail: false })
+        assert.strictEqual(state?.status, "sent")
+        assert.strictEqual(new Set(taken.map(({ deliveryId }) => deliveryId)).size, 1)
+      }).pipe(Effect.provide(ports)),
+    )
+  }
+
+  for (const [bucket, mails] of [
+    ["delivery", 1],
+    ["notification", 1],
+    ["ledger", 1],
+  ] as const) {
+    it.live(
+      `after the call, before ${bucket} was written: an e-mail is not sent twice`,
+      () =>
+        Effect.gen(function* () {
+          const events = yield* recordEvents
+          const reached = yield* Deferred.make<void>()
+          const taken: Array<Message> = []
+          const route: Provider = {
+            name: "fake-mail",
+            channels: ["email"],
+            reports: false,
+            send: (message) => Effect.sync(() => (taken.push(message), { providerId: "p" })),
+          }
+          const state = yield* Layer.build(
+            Layer.fresh(Ledger.layer).pipe(Layer.provideMerge(fatalState(bucket, reached))),
+          )
+          const dying = yield* Effect.provideContext(worker(route), state)
+          const id = yield* publishRequest({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
+          yield* Deferred.await(reached)
+          // The hanging write cannot be interrupted: as with a kill, the first worker is simply never heard of again.
+          yield* Effect.forkDetach(Scope.close(dying, Exit.void))
+          yield* worker(route)
+          const final = yield* awaitFinal(id)
+          yield* awaitEvent(events, final?.status === "sent" ? "notification.sent" : "notification.failed", 40)
+          assert.lengthOf(taken, mails)
+          const known = yield* deliveryState(final?.deliveries[0]?.delivery_id ?? "")
+          assert.strictEqual(known?.status, bucket === "delivery" ? "unknown" : "sent")
+        }).pipe(Effect.provide(ports)),
+      60_000,
+    )
+  }
+
+  it.live("counts every outcome that is not known", () =>
+    Effect.gen(function* () {
+      const counter = Metric.withAttributes(Metrics.unknownOutcomes, { channel: "email" })
+      const before = (yield* Metric.value(counter)).count
+      const route: Provider = {
+        name: "fake-mail",
+        channels: ["email"],
+        reports: false,
+        send: () => Effect.fail(new UnknownOutcome({ message: "gone" })),
+      }
+      const scope = yield* worker(route)
+      yield* awaitFinal(
+        yield* publishRequest({ notification_type: "email", recipients: [{ email: "anna@example.org" }] }),
+      )
+      assert.strictEqual((yield* Metric.value(counter)).count, before + 1)
+      yield* Scope.close(scope, Exit.void)
+    }).pipe(Effect.provide(ports)),
+  )
+})

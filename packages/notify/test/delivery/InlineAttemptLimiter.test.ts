@@ -1,0 +1,37 @@
+import { assert, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as InlineAttemptLimiter from "../../src/delivery/InlineAttemptLimiter.ts"
+
+const options = { maxConcurrent: 2, queueBelowMeanMillis: 30 }
+
+it.effect("who finds no room waits behind quick work, and goes another way behind slow work", () =>
+  Effect.gen(function* () {
+    const places = InlineAttemptLimiter.make(options)
+    const use = (millis: number) => Effect.forkChild(places.run(Effect.as(Effect.sleep(millis), "done")))
+    const quick = yield* Effect.forEach([10, 10, 10, 10, 10], use)
+    yield* TestClock.adjust("30 millis")
+    for (const fiber of quick) assert.strictEqual(yield* Fiber.join(fiber), "done")
+    const slow = yield* Effect.forEach([2_000, 2_000], use)
+    yield* TestClock.adjust("2 seconds")
+    yield* Effect.forEach(slow, Fiber.join)
+    const more = yield* Effect.forEach([10, 10, 10], use)
+    yield* TestClock.adjust("10 millis")
+    assert.deepStrictEqual(yield* Effect.forEach(more, Fiber.join), ["done", "done", undefined])
+  }),
+)
+
+it.effect("a try that is interrupted, at work or waiting, leaves its place", () =>
+  Effect.gen(function* () {
+    const places = InlineAttemptLimiter.make({ ...options, maxConcurrent: 1 })
+    const open = yield* Deferred.make<string>()
+    const stuck = yield* Effect.forkChild(places.run(Effect.never), { startImmediately: true })
+    const waiting = yield* Effect.forkChild(places.run(Effect.succeed("never")), { startImmediately: true })
+    const last = yield* Effect.forkChild(places.run(Deferred.await(open)), { startImmediately: true })
+    yield* Fiber.interrupt(waiting)
+    yield* Fiber.interrupt(stuck)
+    yield* Deferred.succeed(open, "done")
+    assert.strictEqual(yield* Fiber.join(last), "done")
+    assert.strictEqual(yield* places.run(Effect.succeed("free")), "free")
+  }),
+)

@@ -1,0 +1,93 @@
+/** E-mail over real TLS, with a certificate that no public authority signed. */
+import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
+import * as TestCertificate from "@armoricore/testing/fakes/TestCertificate"
+import { DeadLetters } from "@armoricore/worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { Attachments } from "../../../src/request/Attachments.ts"
+import * as Smtp from "../../../src/providers/email/Smtp.ts"
+import { awaitFinal, recordEvents, ports, publishRequest, service, until } from "../../support/NotifyHarness.ts"
+
+const from = "Example <no-reply@example.com>"
+const attachments = Attachments.layer({ buckets: ["media"] })
+
+const installed = (fake: Layer.Layer<FakeSmtp>, ca?: string, query = "") =>
+  service(
+    Layer.unwrap(
+      Effect.map(FakeSmtp, ({ url }) =>
+        Smtp.layer({
+          url: Redacted.make(`${Redacted.value(url)}${query}`),
+          from,
+          ...(ca === undefined ? {} : { ca }),
+        }),
+      ),
+    ).pipe(Layer.provide(attachments)),
+  ).pipe(Layer.provideMerge(Layer.merge(ports, fake)))
+
+const mail = publishRequest({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
+
+/** The route says what is wrong and keeps the mail. */
+const paused = (why: RegExp, fake: Layer.Layer<FakeSmtp>, ca?: string, query?: string) => {
+  const said: Array<string> = []
+  const log = Logger.make(({ message }) => void said.push(String(message)))
+  return Effect.gen(function* () {
+    const events = yield* recordEvents
+    const { received } = yield* FakeSmtp
+    yield* mail
+    const seen = yield* until(
+      Effect.sync(() => said),
+      (lines) => lines.some((line) => line.includes("ALARM")),
+    )
+    assert.match(seen.join("\n"), why)
+    assert.isEmpty(events)
+    assert.isEmpty(received)
+    assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
+  }).pipe(Effect.provide(installed(fake, ca, query)), Effect.provide(Logger.layer([log])))
+}
+
+const authority = TestCertificate.certificate
+
+describe("SMTP over TLS", () => {
+  for (const way of ["smtps", "starttls"] as const) {
+    it.live(`${way}: a server of an authority of one's own is trusted by SMTP_CA`, () =>
+      Effect.gen(function* () {
+        const { received, usedTls } = yield* FakeSmtp
+        assert.strictEqual((yield* awaitFinal(yield* mail))?.status, "sent")
+        assert.lengthOf(received, 1)
+        assert.deepStrictEqual(usedTls, [true])
+      }).pipe(Effect.provide(installed(FakeSmtp.layerTls(way), authority))),
+    )
+
+    it.live(`${way}: any other is not; the route pauses, and no mail is given up`, () =>
+      paused(/SMTP_CA: the certificate of the mail server is not trusted/, FakeSmtp.layerTls(way)),
+    )
+  }
+
+  /** Another name for this machine, which nobody takes for it. */
+  const elsewhere = Layer.effect(
+    FakeSmtp,
+    Effect.map(FakeSmtp, (fake) => ({
+      ...fake,
+      url: Redacted.make(Redacted.value(fake.url).replace("127.0.0.1", "0.0.0.0")),
+    })),
+  ).pipe(Layer.provide(FakeSmtp.layer))
+
+  it.live("regression: a password went out in clear where somebody took STARTTLS out of the conversation", () =>
+    paused(/SMTP_URL: the mail server has no TLS.*\?tls=optional/, elsewhere),
+  )
+
+  it.live("tls=optional lets a login without TLS pass", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* awaitFinal(yield* mail))?.status, "sent")
+    }).pipe(Effect.provide(installed(elsewhere, undefined, "?tls=optional"))),
+  )
+
+  for (const [name, ca, query] of [
+    ["SMTP_CA", authority, ""],
+    ["tls=require", undefined, "?tls=require"],
+  ] as const) {
+    it.live(`a server without TLS gets nothing where ${name} asks for it; no mail is given up`, () =>
+      paused(/SMTP_URL: the mail server has no TLS/, FakeSmtp.layer, ca, query),
+    )
+  }
+})

@@ -1,0 +1,152 @@
+import { FakePushService, type SubscriptionKind } from "@armoricore/testing/fakes/FakePushService"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { ProviderRegistry } from "../../../src/provider/Provider.ts"
+import { blockedReason, isPublic } from "../../../src/providers/push/PublicAddress.ts"
+import * as WebPush from "../../../src/providers/push/WebPush.ts"
+import {
+  deliveryState,
+  awaitFinal,
+  awaitEvent,
+  recordEvents,
+  ports,
+  publishRequest,
+  service,
+} from "../../support/NotifyHarness.ts"
+
+const subject = "mailto:ops@example.com"
+
+const routesWith = (guarded: boolean) =>
+  Layer.unwrap(
+    Effect.map(FakePushService, ({ ca, vapid }) =>
+      WebPush.layer({
+        publicKey: vapid.publicKey,
+        privateKey: Redacted.make(vapid.privateKey),
+        subject,
+        ...(guarded ? {} : { privateEndpoints: { ca } }),
+      }),
+    ),
+  )
+const installedWith = (guarded: boolean) =>
+  service(routesWith(guarded)).pipe(Layer.provideMerge(Layer.merge(ports, FakePushService.layer)))
+const installed = installedWith(false)
+
+const outcome = Effect.fnUntraced(function* (kind: SubscriptionKind) {
+  const fake = yield* FakePushService
+  const state = yield* awaitFinal(yield* publishRequest({ recipients: [{ web_push: fake.subscribe(kind) }] }))
+  const [planned] = state?.deliveries ?? []
+  const attempts = (yield* deliveryState(planned?.delivery_id ?? ""))?.attempt
+  return { status: state?.status, reason: planned?.summary?.reason, attempts }
+})
+
+describe("Web Push", () => {
+  it.live("the browser decrypts the push and sees what was sent", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakePushService
+      yield* awaitFinal(
+        yield* publishRequest({ recipients: [{ web_push: fake.subscribe() }], collapse_key: "chat", data: { a: [1] } }),
+      )
+      const [received] = fake.received
+      assert.deepStrictEqual(received?.payload, { title: "Hello", body: "World", data: { a: [1] }, tag: "chat" })
+      assert.deepInclude(received, { urgency: "high", topic: Buffer.from("chat").toString("base64url") })
+      assert.isAbove(Number(received?.ttl), 0)
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("regression: collapse keys that only begin alike replaced each other's push", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakePushService
+      const web_push = fake.subscribe()
+      const topicOf = Effect.fnUntraced(function* (collapse_key: string) {
+        yield* awaitFinal(yield* publishRequest({ recipients: [{ web_push }], collapse_key }))
+        return fake.received.at(-1)?.topic ?? ""
+      })
+      const one = yield* topicOf("conversation-of-the-harbour-1")
+      assert.notStrictEqual(yield* topicOf("conversation-of-the-harbour-2"), one)
+      assert.strictEqual(yield* topicOf("conversation-of-the-harbour-1"), one)
+      assert.match(one, /^[A-Za-z0-9_-]{1,32}$/)
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("every class of answer ends as the notes say", () =>
+    Effect.gen(function* () {
+      const events = yield* recordEvents
+      assert.deepStrictEqual(yield* outcome("gone"), { status: "failed", reason: "unsubscribed", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("missing"), { status: "failed", reason: "unsubscribed", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("large"), { status: "failed", reason: "payload_too_large", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("bad"), { status: "failed", reason: "refused", attempts: 1 })
+      assert.deepStrictEqual(yield* outcome("busy"), { status: "sent", reason: undefined, attempts: 2 })
+      assert.deepStrictEqual(yield* outcome("throttled"), { status: "sent", reason: undefined, attempts: 2 })
+      assert.deepStrictEqual(yield* outcome("cut"), { status: "sent", reason: undefined, attempts: 2 })
+      const invalid = yield* awaitEvent(events, "device.token_invalid")
+      assert.deepInclude(invalid.payload, { platform: "web", reason: "unsubscribed" })
+      const fake = yield* FakePushService
+      const topics = fake.received.slice(-2).map(({ topic }) => topic)
+      assert.strictEqual(topics[0], topics[1])
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("never calls an endpoint that leads into a private network", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakePushService
+      const { keys } = fake.subscribe()
+      const endpoints = [
+        fake.subscribe().endpoint,
+        "https://127.0.0.1/x",
+        "https://[::1]/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://10.0.0.1/x",
+        "https://2130706433/x",
+        "http://updates.push.services.mozilla.com/x",
+        "https://user:secret@example.com/x",
+      ]
+      const state = yield* awaitFinal(
+        yield* publishRequest({ recipients: endpoints.map((endpoint) => ({ web_push: { endpoint, keys } })) }),
+      )
+      assert.deepStrictEqual(
+        state?.deliveries.map(({ summary }) => summary?.reason),
+        endpoints.map(() => "endpoint_refused"),
+      )
+      assert.isEmpty(fake.requestedEndpoints)
+    }).pipe(Effect.provide(installedWith(true))),
+  )
+
+  it("knows private addresses in every notation", () => {
+    for (const address of [
+      "127.0.0.1",
+      "10.1.2.3",
+      "172.31.0.1",
+      "192.168.1.1",
+      "169.254.169.254",
+      "100.64.0.1",
+      "0.0.0.0",
+      "::1",
+      "fc00::1",
+      "fe80::1",
+      "::ffff:10.0.0.1",
+      "64:ff9b::a00:1",
+      "2002:7f00:1::",
+    ]) {
+      assert.isFalse(isPublic(address), address)
+    }
+    for (const address of ["8.8.8.8", "142.250.1.1", "2a00:1450:4001:80b::200e"])
+      assert.isTrue(isPublic(address), address)
+    assert.isUndefined(blockedReason(new URL("https://fcm.googleapis.com/fcm/send/abc")))
+  })
+
+  it.effect("keys that do not belong together are a fault at start", () =>
+    Effect.gen(function* () {
+      for (const [publicKey, setting] of [
+        ["short", "VAPID_PUBLIC_KEY"],
+        [Buffer.concat([Buffer.from([4]), Buffer.alloc(64, 1)]).toString("base64url"), "VAPID_PRIVATE_KEY"],
+      ] as const) {
+        const layer = WebPush.layer({ publicKey, privateKey: Redacted.make("AAAA"), subject })
+        const fault = yield* Effect.flip(
+          Effect.scoped(Layer.build(layer.pipe(Layer.provide(ProviderRegistry.layer())))),
+        )
+        assert.strictEqual(fault.setting, setting)
+      }
+    }),
+  )
+})

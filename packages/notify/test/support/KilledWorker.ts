@@ -1,0 +1,129 @@
+/**
+ * A notify worker in a process of its own, to be killed: it owns the data folder, publishes what it is given, stops at the
+ * point it is told to, and says so to its parent. Nothing in it is simulated: the engine, the ledger, the routes.
+ */
+import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { event } from "@armoricore/bus/Address"
+import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
+import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
+import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
+import { Testing } from "@armoricore/testing"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { WorkerTimeouts } from "@armoricore/worker/Worker"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Duration, Effect, Layer, Metric, Redacted, References } from "effect"
+import { Attachments } from "../../src/request/Attachments.ts"
+import * as NotifyService from "../../src/NotifyService.ts"
+import * as Metrics from "../../src/NotifyMetrics.ts"
+import { type Provider, ProviderRegistry } from "../../src/provider/Provider.ts"
+import * as Apns from "../../src/providers/push/Apns.ts"
+import * as Smtp from "../../src/providers/email/Smtp.ts"
+import { Templates } from "../../src/request/Templates.ts"
+import { common, policy, fastTimings } from "./NotifyHarness.ts"
+
+interface Order {
+  readonly folder: string
+  readonly point: string
+  readonly strictMail: boolean
+  readonly publish?: string
+  readonly smtp: string
+  readonly apns: Omit<Apns.Options, "key"> & { readonly key: string }
+}
+
+// The parent is the test beside this file, which writes exactly this.
+const order: Order = JSON.parse(process.env["ORDER"] ?? "")
+const say = (what: object) => Effect.sync(() => void process.send?.(what))
+const hang = Effect.andThen(say({ at: order.point }), Effect.never)
+
+const holdAtPoint = (route: Provider): Provider => ({
+  ...route,
+  send: (message) =>
+    order.point === "before"
+      ? hang
+      : order.point === "after"
+        ? Effect.andThen(route.send(message), hang)
+        : route.send(message),
+})
+
+const routes = Layer.effect(
+  ProviderRegistry,
+  Effect.map(ProviderRegistry, (all) => ({ ...all, register: (route: Provider) => all.register(holdAtPoint(route)) })),
+).pipe(Layer.provide(ProviderRegistry.layer()))
+
+const isSent = (value: string) => value.includes('"status":"sent"')
+
+/** Says what is written of a volley, and stays where a delivery's end is written and its notification is not. */
+const watchedState = Layer.effect(
+  KeyValue,
+  Effect.map(KeyValue, (state) => ({
+    ...state,
+    update: (where: Bucket, key: string, value: string, ...more: [number]) => {
+      if (order.point === "recorded" && where.name === "notification" && isSent(value)) return hang
+      const kept = key.includes(".volley.") ? value.split('"index"').length - 1 : 0
+      return Effect.tap(state.update(where, key, value, ...more), () => (kept > 0 ? say({ kept }) : Effect.void))
+    },
+  })),
+)
+
+const ports = Ledger.layer.pipe(
+  Layer.provideMerge(watchedState),
+  Layer.provideMerge(Layer.merge(EmbeddedBus.layer, EmbeddedState.layer)),
+  Layer.provide(EmbeddedEngine.layerOwner({ folder: order.folder })),
+)
+
+const service = NotifyService.layer.pipe(
+  Layer.provide(
+    Layer.merge(
+      Apns.layer({ ...order.apns, key: Redacted.make(order.apns.key) }),
+      Smtp.layer({ url: Redacted.make(order.smtp), from: "no-reply@example.com" }),
+    ),
+  ),
+  Layer.provide(routes),
+  Layer.provide([
+    Templates.layer(),
+    Attachments.layer({ buckets: [] }).pipe(Layer.provide(Testing.layer)),
+    common,
+    fastTimings,
+    policy({ callTimeout: Duration.seconds(4), strictMail: order.strictMail }),
+    Layer.succeed(WorkerTimeouts, {
+      leaseDuration: Duration.seconds(1),
+      drainTimeout: Duration.millis(10),
+      misconfigurationDelay: Duration.seconds(1),
+    }),
+  ]),
+)
+
+const counterValue = (metric: Metric.Counter<number>, channel: string) =>
+  Effect.map(Metric.value(Metric.withAttributes(metric, { channel })), ({ count }) => count)
+
+const program = Effect.gen(function* () {
+  const bus = yield* EventBus
+  yield* bus.subscribe("all-events", ({ body }) => {
+    const told: { readonly event_type: string; readonly payload: object } = JSON.parse(new TextDecoder().decode(body))
+    if (!/^notification\.(sent|failed)$/.test(told.event_type)) return
+    void Effect.runPromise(
+      Effect.gen(function* () {
+        const unknown = {
+          email: yield* counterValue(Metrics.unknownOutcomes, "email"),
+          apns: yield* counterValue(Metrics.unknownOutcomes, "apns"),
+        }
+        yield* say({ told, unknown })
+      }),
+    )
+  })
+  if (order.publish !== undefined) {
+    const body = new TextEncoder().encode(order.publish)
+    yield* bus.publish({ address: event("notification.requested"), id: "the one", body })
+  }
+  yield* Effect.andThen(Layer.build(service), Effect.never)
+})
+
+NodeRuntime.runMain(
+  program.pipe(
+    Effect.scoped,
+    Effect.provide(ports),
+    Effect.provide(NodeServices.layer),
+    Effect.provideService(References.MinimumLogLevel, "Error"),
+  ),
+)

@@ -1,0 +1,138 @@
+/** A notify service over memory ports and fakes, and what a test asks it. */
+import { event } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import type { EventType } from "@armoricore/domain/EventRegistry"
+import * as Collection from "@armoricore/state/Collection"
+import { deliveryStates, notificationStates } from "@armoricore/state/NotificationStates"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Testing } from "@armoricore/testing"
+import { RetryPolicy } from "@armoricore/worker/RetryPolicy"
+import { Duration, Effect, Layer, Option, Redacted } from "effect"
+import { DeliveryPolicy } from "../../src/delivery/DeliveryPolicy.ts"
+import * as NotifyService from "../../src/NotifyService.ts"
+import { ProviderRegistry } from "../../src/provider/Provider.ts"
+import { CircuitOptions } from "../../src/provider/ProviderCircuit.ts"
+import { Suppressions } from "../../src/unsubscribe/Suppressions.ts"
+import * as Templates from "../../src/request/Templates.ts"
+import { UnsubscribeLinks } from "../../src/unsubscribe/UnsubscribeLinks.ts"
+
+/** Everything is quick: real sockets answer at once, so nothing needs to wait long. */
+export const fastTimings = Layer.mergeAll(
+  Layer.succeed(RetryPolicy, { maxAttempts: 5, base: Duration.millis(20), cap: Duration.millis(100) }),
+  Layer.succeed(CircuitOptions, {
+    failureThreshold: 5,
+    initialOpenDuration: Duration.millis(50),
+    maxOpenDuration: Duration.millis(200),
+    misconfigurationDelay: Duration.millis(200),
+  }),
+)
+
+export const policy = (change: Partial<typeof DeliveryPolicy.Service>) =>
+  Layer.effect(
+    DeliveryPolicy,
+    Effect.map(DeliveryPolicy, (defaults) => ({ ...defaults, ...change })),
+  )
+
+export const common = Layer.mergeAll(
+  Suppressions.layer,
+  UnsubscribeLinks.layer({ key: Redacted.make("a key of this test") }).pipe(
+    Layer.provide(PublicUrl.layerFixed("https://example.com")),
+  ),
+)
+
+export const ports = Testing.layer
+
+/** The service; needs the ports. `routes` registers what a test needs. */
+export const service = <E, R>(
+  routes: Layer.Layer<never, E, R>,
+  options: {
+    readonly order?: ReadonlyArray<string>
+    readonly templates?: ReadonlyArray<Templates.Template>
+    readonly rules?: Layer.Layer<never>
+  } = {},
+) =>
+  NotifyService.layer.pipe(
+    Layer.provide(routes),
+    Layer.provide(ProviderRegistry.layer(options.order)),
+    Layer.provide(Templates.Templates.layer(options.templates)),
+    Layer.provideMerge(common),
+    Layer.provide(options.rules ?? fastTimings),
+  )
+
+export interface ReceivedEvent {
+  readonly event_type: EventType
+  readonly event_id: string
+  readonly request_id?: string
+  // Tests look into payloads of every type.
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** Every event that is told from now on, requests left out. */
+export const recordEvents = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const events: Array<ReceivedEvent> = []
+  yield* bus.subscribe("all-events", ({ body }) => {
+    const told: ReceivedEvent = JSON.parse(new TextDecoder().decode(body))
+    if (told.event_type !== "notification.requested") events.push(told)
+  })
+  return events
+})
+
+export const requestEvent = (payload: object, more: object = {}) => ({
+  event_type: "notification.requested",
+  event_id: crypto.randomUUID(),
+  timestamp: "2026-01-31T12:00:00+01:00",
+  source: "php-backend",
+  request_id: "r-1",
+  payload: { user_id: "u", notification_type: "push", title: "Hello", body: "World", ...payload },
+  ...more,
+})
+
+export const publish = Effect.fnUntraced(function* (request: ReturnType<typeof requestEvent>) {
+  const bus = yield* EventBus
+  const body = new TextEncoder().encode(JSON.stringify(request))
+  yield* bus.publish({ address: event("notification.requested"), id: crypto.randomUUID(), body })
+  return request.event_id
+})
+
+export const publishRequest = (payload: object, more: object = {}) => publish(requestEvent(payload, more))
+
+/** Waits for a condition on real time; fails with what was there after `seconds`. */
+export const until = <A, E, R>(
+  look: Effect.Effect<A, E, R>,
+  good: (value: A) => boolean,
+  seconds = 15,
+): Effect.Effect<A, E, R> =>
+  look.pipe(
+    Effect.delay("5 millis"),
+    Effect.repeat({ until: good }),
+    Effect.timeoutOrElse({
+      duration: Duration.seconds(seconds),
+      orElse: () => Effect.flatMap(look, (value) => Effect.die(new Error(`still ${JSON.stringify(value)}`))),
+    }),
+  )
+
+export const notificationState = (id: string) =>
+  Effect.flatMap(Collection.make(notificationStates), (states) =>
+    Effect.map(states.get(id), (found) => Option.getOrUndefined(found)?.value),
+  )
+
+export const deliveryState = (id: string) =>
+  Effect.flatMap(Collection.make(deliveryStates), (states) =>
+    Effect.map(states.get(id), (found) => Option.getOrUndefined(found)?.value),
+  )
+
+/** The notification once it is final. */
+export const awaitFinal = (id: string, seconds?: number) =>
+  until(notificationState(id), (state) => state !== undefined && state.status !== "pending", seconds)
+
+/** The first event of a type, as soon as it is told. */
+export const awaitEvent = (events: ReadonlyArray<ReceivedEvent>, type: EventType, seconds?: number) =>
+  Effect.map(
+    until(
+      Effect.sync(() => events.find(({ event_type }) => event_type === type)),
+      (found) => found !== undefined,
+      seconds,
+    ),
+    (found): ReceivedEvent => found ?? { event_type: type, event_id: "", payload: {} },
+  )

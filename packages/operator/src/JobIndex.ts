@@ -1,0 +1,299 @@
+/**
+ * The jobs of the installation, media and transcriptions, newest first: read from the state once somebody looks, and
+ * from then on kept by the events that pass, so that a thousand progress messages cost no reading. Transcriptions tell no
+ * progress on the bus: of those at work the state is read again while somebody looks.
+ *
+ * Where events may have been missed (the bus was away) all is read again. Of what has ended, the latest are remembered.
+ */
+import * as Address from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { MediaState } from "@armoricore/domain/MediaState"
+import type { TranscriptState } from "@armoricore/domain/Transcript"
+import * as Collection from "@armoricore/state/Collection"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
+import {
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Option,
+  PubSub,
+  Result,
+  Scope,
+  Semaphore,
+  Stream,
+} from "effect"
+import type { Job, JobKind, JobStatus } from "./api/Job.ts"
+import * as JobProjection from "./JobProjection.ts"
+
+type PortError = TransientError | ConfigurationError
+
+export interface JobQuery {
+  readonly kind?: JobKind | undefined
+  readonly status?: JobStatus | undefined
+  readonly query?: string | undefined
+  readonly limit: number
+}
+
+export interface JobCounts {
+  readonly stages: Readonly<Record<string, number>>
+  readonly ready: number
+  readonly failed: number
+}
+
+/** A job and what the state has of it. */
+export type JobWithState =
+  | { readonly _tag: "Media"; readonly job: Job; readonly state: MediaState }
+  | { readonly _tag: "Transcript"; readonly job: Job; readonly state: TranscriptState }
+  /** Its event was heard; no worker has begun with it. */
+  | { readonly _tag: "Queued"; readonly job: Job }
+
+export class JobIndex extends Context.Service<
+  JobIndex,
+  {
+    readonly list: (filter: JobQuery) => Effect.Effect<ReadonlyArray<Job>, PortError>
+    /** As the state has it now; undefined where there is none. */
+    readonly get: (kind: JobKind, mediaId: string) => Effect.Effect<JobWithState | undefined, PortError>
+    /** A transcription was sent to be made again under this id; no event tells of it. */
+    readonly markRetried: (job: Job, eventId: string) => Effect.Effect<void>
+    /** Of those that are read so far. */
+    readonly counts: Effect.Effect<JobCounts, PortError>
+    /** Something, whatever, may have changed. */
+    readonly changes: Stream.Stream<void>
+  }
+>()("@armoricore/operator/JobIndex") {
+  static readonly layer: Layer.Layer<JobIndex, never, EventBus | KeyValue> = Layer.effect(
+    JobIndex,
+    Effect.suspend(() => make),
+  )
+}
+
+/** Jobs that are remembered after their end. */
+const maxRetainedJobs = 2_000
+const pageSize = 500
+const subscribedEventTypes = [
+  "media.uploaded",
+  "media.ready",
+  "media.failed",
+  "transcription.requested",
+  "transcription.complete",
+  "transcription.failed",
+] as const
+/** How long whoever counts waits for the first reading. */
+const initialLoadTimeout = "1 second"
+/** How often transcriptions at work are looked at, and how many of them. */
+const refreshIntervalMillis = 2_000
+const maxRefreshedJobs = 100
+
+const make = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const media = yield* Collection.make(mediaStates)
+  const transcripts = yield* Collection.make(transcriptStates)
+  const scope = yield* Effect.scope
+  /** The latest change last. */
+  const jobs = new Map<string, Job>()
+  const changes = yield* PubSub.sliding<void>(1)
+  const gapDetected = Latch.makeUnsafe(false)
+
+  const upsert = (job: Job): void => {
+    const key = JobProjection.jobKey(job)
+    jobs.delete(key)
+    jobs.set(key, job)
+    if (jobs.size > maxRetainedJobs * 2) evict()
+    PubSub.publishUnsafe(changes, undefined)
+  }
+  const evict = (): void => {
+    let surplus = jobs.size - maxRetainedJobs
+    for (const [key, job] of jobs) {
+      if (surplus <= 0) return
+      if (job.status === "processing") continue
+      jobs.delete(key)
+      surplus--
+    }
+  }
+
+  const readAll = Effect.fnUntraced(function* <A>(
+    states: Collection.Collection<A>,
+    toJob: (state: A) => Job | undefined,
+  ) {
+    let after: string | undefined
+    const found: Array<Job> = []
+    for (;;) {
+      const documents = yield* states.list({ limit: pageSize, ...(after === undefined ? {} : { after }) })
+      for (const { value } of documents) {
+        const job = toJob(value)
+        if (job !== undefined) found.push(job)
+      }
+      // What ended long ago is not needed to sort the rest.
+      if (found.length > maxRetainedJobs * 4) found.sort(byUpdatedAt).splice(0, found.length - maxRetainedJobs * 2)
+      after = documents.at(-1)?.key
+      if (documents.length < pageSize) return found
+    }
+  })
+
+  const load = Effect.gen(function* () {
+    const found = [
+      ...(yield* readAll(media, (state) =>
+        state.deleted_at === undefined ? JobProjection.fromMediaState(state) : undefined,
+      )),
+      ...(yield* readAll(transcripts, JobProjection.fromTranscriptState)),
+    ]
+    for (const job of found.sort(byUpdatedAt)) {
+      const key = JobProjection.jobKey(job)
+      const known = jobs.get(key)
+      jobs.delete(key)
+      jobs.set(key, { ...JobProjection.traceFields(known), ...job })
+    }
+    evict()
+    PubSub.publishUnsafe(changes, undefined)
+  })
+
+  const subscribe = Effect.gen(function* () {
+    const onMessage = ({ body }: { readonly body: Uint8Array }) => {
+      const decoded = EventCodec.decodeResult(body)
+      const job = Result.isSuccess(decoded) ? JobProjection.applyEvent(jobs, decoded.success.event) : undefined
+      if (job !== undefined) upsert(job)
+    }
+    const onGap = () => void gapDetected.openUnsafe()
+    for (const type of subscribedEventTypes) yield* bus.subscribe(Address.event(type), onMessage, onGap)
+    yield* bus.subscribe(Address.ephemeral("media.progress"), onMessage)
+    yield* load
+    // Ends with the layer.
+    yield* Effect.forkIn(Effect.forever(Effect.andThen(gapDetected.await, reload)), scope)
+  })
+  const reload = Effect.andThen(
+    gapDetected.close,
+    load.pipe(Effect.catch((error) => Effect.logWarning(`jobs cannot be read: ${error.message}`))),
+  )
+
+  const startLock = Semaphore.makeUnsafe(1)
+  let loadFiber: Fiber.Fiber<void, PortError> | undefined
+  const startLoading = Effect.gen(function* () {
+    const subscriptionScope = yield* Scope.fork(scope)
+    yield* Effect.onError(Scope.provide(subscribe, subscriptionScope), () => Scope.close(subscriptionScope, Exit.void))
+  })
+  /**
+   * The first look pays for it; one that fails leaves nothing behind. A million jobs take a while to read: whoever does
+   * not want to wait may go, the reading goes on for the next one.
+   */
+  const loaded: Effect.Effect<void, PortError> = startLock
+    .withPermits(1)(
+      Effect.suspend(() =>
+        loadFiber === undefined
+          ? Effect.tap(Effect.forkIn(startLoading, scope), (fiber) => Effect.sync(() => void (loadFiber = fiber)))
+          : Effect.succeed(loadFiber),
+      ),
+    )
+    .pipe(
+      Effect.flatMap((fiber) =>
+        Effect.tapError(Fiber.join(fiber), () =>
+          Effect.sync(() => {
+            if (loadFiber === fiber) loadFiber = undefined
+          }),
+        ),
+      ),
+    )
+
+  const activeTranscriptions = (): ReadonlyArray<Job> =>
+    [...jobs.values()].filter(({ kind, status }) => kind === "transcription" && status === "processing")
+  let refreshedAt = 0
+  const refreshTranscriptions = Effect.gen(function* () {
+    const active = activeTranscriptions()
+    const now = yield* Clock.currentTimeMillis
+    if (active.length === 0 || now - refreshedAt < refreshIntervalMillis) return
+    refreshedAt = now
+    yield* Effect.forEach(
+      active.slice(-maxRefreshedJobs),
+      Effect.fnUntraced(function* (job) {
+        const state = Option.getOrUndefined(yield* transcripts.get(job.media_id))?.value
+        const known = jobs.get(JobProjection.jobKey(job))
+        // Of another request, or as it is known.
+        if (state === undefined || known !== job || state.source_event_id !== job.event_id || isUnchanged(job, state))
+          return
+        upsert({ ...JobProjection.traceFields(job), ...JobProjection.fromTranscriptState(state) })
+      }),
+      { concurrency: 8, discard: true },
+    )
+  })
+
+  return JobIndex.of({
+    list: Effect.fnUntraced(function* ({ kind, limit, query, status }) {
+      yield* loaded
+      yield* refreshTranscriptions
+      const found: Array<Job> = []
+      for (const job of [...jobs.values()].reverse()) {
+        if (found.length >= limit) break
+        if (kind !== undefined && job.kind !== kind) continue
+        if (status !== undefined && job.status !== status) continue
+        if (query !== undefined && !job.media_id.includes(query) && !job.user_id.includes(query)) continue
+        found.push(job)
+      }
+      return found
+    }),
+    get: Effect.fnUntraced(function* (kind, mediaId) {
+      const known = jobs.get(JobProjection.jobKey({ kind, media_id: mediaId }))
+      const queued: JobWithState | undefined = known?.stage === "queued" ? { _tag: "Queued", job: known } : undefined
+      if (kind === "transcription") {
+        const state = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
+        if (state === undefined || (queued !== undefined && state.source_event_id !== queued.job.event_id))
+          return queued
+        return {
+          _tag: "Transcript",
+          state,
+          job: { ...JobProjection.traceFields(known), ...JobProjection.fromTranscriptState(state) },
+        }
+      }
+      const state = Option.getOrUndefined(yield* media.get(mediaId))?.value
+      // An upload that the state does not know yet.
+      if (state === undefined || (queued !== undefined && !(queued.job.event_id in state.generations))) return queued
+      if (state.deleted_at !== undefined) return undefined
+      const job = { ...JobProjection.traceFields(known), ...JobProjection.fromMediaState(state) }
+      const merged = isBehind(job, known) ? { ...job, stage: known.stage, percent: known.percent } : job
+      return { _tag: "Media", state, job: merged }
+    }),
+    markRetried: ({ error: _over, ...job }, eventId) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        upsert({
+          ...job,
+          status: "processing",
+          stage: "queued",
+          percent: 0,
+          event_id: eventId,
+          updated_at: new Date(now).toISOString(),
+        }),
+      ),
+    counts: Effect.map(Effect.timeoutOption(loaded, initialLoadTimeout), () => {
+      const stages: Record<string, number> = {}
+      const ended = { ready: 0, failed: 0 }
+      for (const { stage, status } of jobs.values()) {
+        if (status === "processing") stages[stage] = (stages[stage] ?? 0) + 1
+        else ended[status]++
+      }
+      return { stages, ...ended }
+    }),
+    changes: Stream.merge(
+      Stream.fromPubSub(changes),
+      Stream.filter(Stream.tick(refreshIntervalMillis), () => activeTranscriptions().length > 0),
+    ),
+  })
+})
+
+const byUpdatedAt = (a: Job, b: Job): number => Date.parse(a.updated_at) - Date.parse(b.updated_at)
+
+const isUnchanged = (job: Job, { percent, status }: TranscriptState): boolean =>
+  job.stage === "transcribing" && job.percent === percent && status === "processing"
+
+/** Progress is written down now and then only; what was heard of the same work is newer. */
+const isBehind = (job: Job, known: Job | undefined): known is Job =>
+  known !== undefined &&
+  job.status === "processing" &&
+  known.status === "processing" &&
+  known.event_id === job.event_id &&
+  known.percent > job.percent

@@ -1,0 +1,130 @@
+/** Jobs as the state has them, and as they are after an event: what the board knows, put into one form. */
+import type { AnyEvent } from "@armoricore/domain/EventRegistry"
+import type { MediaState } from "@armoricore/domain/MediaState"
+import type { TranscriptState } from "@armoricore/domain/Transcript"
+import type { Job, JobKind } from "./api/Job.ts"
+
+/** One media has a job of each kind. */
+export const jobKey = ({ kind, media_id }: Pick<Job, "kind" | "media_id">): string => `${kind} ${media_id}`
+
+export const fromMediaState = (state: MediaState): Job => ({
+  kind: "media",
+  media_id: state.media_id,
+  user_id: state.user_id,
+  status: state.status,
+  stage: state.stage,
+  percent: state.status === "ready" ? 100 : state.percent,
+  event_id: state.source_event_id,
+  updated_at: state.updated_at,
+  retryable: state.upload !== undefined,
+  timings: state.timings,
+  ...traceFields(state),
+  ...(state.status === "failed" && state.failed !== undefined ? { error: state.failed.error } : {}),
+  ...outputFields(state.ready),
+})
+
+export const fromTranscriptState = (state: TranscriptState): Job => ({
+  kind: "transcription",
+  media_id: state.media_id,
+  user_id: state.user_id,
+  status: state.status === "complete" ? "ready" : state.status,
+  stage: "transcribing",
+  percent: state.percent,
+  event_id: state.source_event_id,
+  updated_at: state.updated_at,
+  retryable: state.request !== undefined,
+  ...noOutput,
+  languages: Object.keys(state.languages),
+  ...traceFields(state),
+  ...(state.status === "failed" && state.failed !== undefined ? { error: state.failed } : {}),
+})
+
+/** What only some states keep. */
+export const traceFields = (source: Partial<Pick<Job, "trace_id" | "request_id">> | undefined): Partial<Job> => ({
+  ...(source?.trace_id === undefined ? {} : { trace_id: source.trace_id }),
+  ...(source?.request_id === undefined ? {} : { request_id: source.request_id }),
+})
+
+const noOutput = { resolutions: [], thumbnails: [], timings: {} }
+
+const outputFields = (ready: MediaState["ready"]) =>
+  ready === undefined
+    ? { resolutions: [], thumbnails: [] }
+    : {
+        resolutions: ready.resolutions,
+        thumbnails: ready.thumbnail_urls,
+        duration: ready.duration,
+        playback: ready.playback_urls.hls,
+      }
+
+/** A job that waits for its turn. */
+export const queuedJob = (kind: JobKind, mediaId: string, userId: string, eventId: string, at: string): Job => ({
+  kind,
+  media_id: mediaId,
+  user_id: userId,
+  status: "processing",
+  stage: "queued",
+  percent: 0,
+  event_id: eventId,
+  updated_at: at,
+  retryable: true,
+  ...noOutput,
+})
+
+/** The job as it is after an event; undefined: nothing that is shown. */
+export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job | undefined => {
+  const trace = traceIdOf(event.traceparent)
+  const eventFields = {
+    ...traceFields({
+      ...(trace === undefined ? {} : { trace_id: trace }),
+      ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
+    }),
+    updated_at: event.timestamp,
+  }
+  switch (event.event_type) {
+    case "media.uploaded":
+    case "transcription.requested": {
+      const kind = event.event_type === "media.uploaded" ? "media" : "transcription"
+      const { media_id, user_id } = event.payload
+      // The same event again, as from a publisher that was not sure.
+      if (jobs.get(jobKey({ kind, media_id }))?.event_id === event.event_id) return undefined
+      return { ...queuedJob(kind, media_id, user_id, event.event_id, event.timestamp), ...eventFields }
+    }
+    case "media.progress": {
+      const known = jobs.get(jobKey({ kind: "media", media_id: event.payload.media_id }))
+      const { percent, stage } = event.payload
+      if (known === undefined) return undefined
+      const { error: _over, ...job } = known
+      return { ...job, ...eventFields, status: "processing", stage, percent }
+    }
+    case "media.ready": {
+      const { error: _over, ...before } = jobOrPlaceholder(jobs, "media", event)
+      return { ...before, ...eventFields, status: "ready", percent: 100, ...outputFields(event.payload) }
+    }
+    case "transcription.complete": {
+      const { error: _over, languages = [], ...before } = jobOrPlaceholder(jobs, "transcription", event)
+      const all = [...new Set([...languages, event.payload.language])]
+      return { ...before, ...eventFields, status: "ready", percent: 100, languages: all }
+    }
+    case "media.failed":
+    case "transcription.failed": {
+      const kind = event.event_type === "media.failed" ? "media" : "transcription"
+      return { ...jobOrPlaceholder(jobs, kind, event), ...eventFields, status: "failed", error: event.payload.error }
+    }
+    default:
+      return undefined
+  }
+}
+
+type ResultEvent = Extract<AnyEvent, { readonly payload: { readonly media_id: string; readonly user_id: string } }>
+
+const jobOrPlaceholder = (jobs: ReadonlyMap<string, Job>, kind: JobKind, event: ResultEvent): Job => {
+  const { media_id, user_id } = event.payload
+  const known = jobs.get(jobKey({ kind, media_id }))
+  if (known !== undefined) return { ...known, user_id }
+  return { ...queuedJob(kind, media_id, user_id, event.event_id, event.timestamp), stage: "publishing" }
+}
+
+/** The trace's id out of a W3C traceparent. */
+export const traceIdOf = (traceparent: string | undefined): string | undefined =>
+  /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent ?? "")?.[1]

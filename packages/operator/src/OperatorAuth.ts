@@ -1,0 +1,104 @@
+/**
+ * Who gets through to the operators' API: the token must be good, not revoked, and have the role `operator`. Every
+ * refusal is written into the audit log.
+ */
+import { hasRole, type Identity } from "@armoricore/auth/Identity"
+import { Revocations } from "@armoricore/auth/Revocations"
+import { Tokens } from "@armoricore/auth/Tokens"
+import { Clock, Context, Effect, Layer, Schema } from "effect"
+import type { Headers } from "effect/http"
+import { AccessDenied } from "./api/Errors.ts"
+import { Audit } from "./Audit.ts"
+
+export interface AuthRequest {
+  /** The procedure's name. */
+  readonly action: string
+  readonly headers: Headers.Headers
+  /** Decoded or as it came. */
+  readonly payload: unknown
+}
+
+export class OperatorAuth extends Context.Service<
+  OperatorAuth,
+  {
+    readonly authorize: (call: AuthRequest) => Effect.Effect<Identity, AccessDenied>
+    /** Fails when the token no longer counts. */
+    readonly untilInvalidated: (identity: Identity) => Effect.Effect<never, AccessDenied>
+  }
+>()("@armoricore/operator/OperatorAuth") {
+  static readonly layer: Layer.Layer<OperatorAuth, never, Tokens | Revocations | Audit> = Layer.effect(
+    OperatorAuth,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const tokens = yield* Tokens
+  const revocations = yield* Revocations
+  const audit = yield* Audit
+
+  const verify = (
+    headers: Headers.Headers,
+  ): Effect.Effect<Identity, { readonly identity?: Identity; readonly denied: AccessDenied }> =>
+    Effect.gen(function* () {
+      const identity = yield* tokens.verify(bearerToken(headers)).pipe(
+        Effect.mapError((error) => ({
+          denied:
+            error._tag === "Unauthorized"
+              ? new AccessDenied({ reason: error.reason, message: error.message })
+              : new AccessDenied({ reason: "unverified", message: `${error.message}; try again later` }),
+        })),
+      )
+      if (revocations.isRevoked(identity)) return yield* Effect.fail({ identity, denied: revoked })
+      if (!hasRole(identity, "operator")) return yield* Effect.fail({ identity, denied: roleMissing })
+      return identity
+    })
+
+  return OperatorAuth.of({
+    authorize: ({ action, headers, payload }) =>
+      Effect.catch(verify(headers), ({ denied, identity }) =>
+        Effect.andThen(
+          audit.recordDenied(
+            { action, payload: toJson(payload), ...(identity === undefined ? {} : { user_id: identity.userId }) },
+            denied.message,
+          ),
+          Effect.fail(denied),
+        ),
+      ),
+    untilInvalidated: (identity) =>
+      Effect.raceFirst(
+        Effect.gen(function* () {
+          for (;;) {
+            const remainingMillis = identity.expiresAt - (yield* Clock.currentTimeMillis)
+            if (remainingMillis <= 0) return yield* expired
+            // Timers know no more than 24 days.
+            yield* Effect.sleep(Math.min(remainingMillis, 86_400_000))
+          }
+        }),
+        Effect.callback<never, AccessDenied>((resume) => {
+          const stop = revocations.onChange(() => {
+            if (revocations.isRevoked(identity)) resume(Effect.fail(revoked))
+          })
+          return Effect.sync(stop)
+        }),
+      ),
+  })
+})
+
+const revoked = new AccessDenied({ reason: "revoked", message: "the token was revoked: get a new one" })
+const expired = new AccessDenied({ reason: "expired", message: "the token has expired: get a new one" })
+const roleMissing = new AccessDenied({
+  reason: "role_missing",
+  message: "the token lacks the role operator: `armoricore token --user ID --role operator` makes one",
+})
+
+const bearerToken = (headers: Headers.Headers): string | undefined =>
+  /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
+
+const isJson = Schema.is(Schema.Json)
+
+/** Payloads came as JSON; what of one is not is left out. */
+export const toJson = (payload: unknown): Schema.Json => {
+  const json: unknown = JSON.parse(JSON.stringify(payload ?? null))
+  return isJson(json) ? json : null
+}

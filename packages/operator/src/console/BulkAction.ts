@@ -1,0 +1,77 @@
+/**
+ * The same act on many things, a few at a time, with how far it is and a way to stop. Each is an act of its own for the
+ * audit log; what fails is counted, and the rest goes on.
+ */
+import { type App } from "./App.ts"
+import { CallError } from "./Connection.ts"
+import { type VChild, h } from "./VirtualDom.ts"
+import * as Format from "./Format.ts"
+
+const concurrency = 4
+
+export interface BulkAction {
+  /** What it does to how many; undefined while nothing runs. */
+  readonly render: () => VChild
+  readonly isRunning: () => boolean
+  readonly run: (label: string, ids: ReadonlyArray<string>, act: (id: string) => Promise<unknown>) => Promise<void>
+  readonly stop: () => void
+}
+
+export const make = (app: App): BulkAction => {
+  let running: { readonly label: string; readonly total: number; done: number; failed: number } | undefined
+  let isStopped = false
+
+  const stop = () => {
+    isStopped = true
+  }
+
+  return {
+    stop,
+    isRunning: () => running !== undefined,
+    run: async (label, ids, act) => {
+      if (running !== undefined || ids.length === 0) return
+      const state = { label, total: ids.length, done: 0, failed: 0 }
+      running = state
+      isStopped = false
+      let next = 0
+      let firstError: string | undefined
+      const work = async () => {
+        for (let id = ids[next++]; id !== undefined && !isStopped; id = ids[next++]) {
+          try {
+            await act(id)
+            state.done++
+          } catch (error) {
+            if (error instanceof CallError && error.isAccessDenied) {
+              isStopped = true
+              return app.signOut(error.message)
+            }
+            state.failed++
+            firstError ??= error instanceof Error ? error.message : String(error)
+          }
+          app.render()
+        }
+      }
+      await Promise.all(Array.from({ length: concurrency }, work))
+      running = undefined
+      app.showToast(
+        state.failed === 0 ? "good" : "bad",
+        `${label} ${Format.number(state.done)} of ${Format.number(state.total)}` +
+          (firstError === undefined ? "" : `; ${Format.number(state.failed)} failed: ${firstError}`),
+      )
+    },
+    render: () =>
+      running === undefined
+        ? null
+        : h(
+            "div",
+            { class: "notice bulk" },
+            h("progress", { max: running.total, value: running.done + running.failed, "aria-label": running.label }),
+            h(
+              "span",
+              { class: "num" },
+              `${running.label} ${Format.number(running.done)} of ${Format.number(running.total)}`,
+            ),
+            h("button", { type: "button", onClick: stop }, "Stop"),
+          ),
+  }
+}

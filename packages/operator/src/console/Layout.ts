@@ -1,0 +1,98 @@
+/** What stands around every view: the way to the others, who is signed in and until when, what happened lately. */
+import type { Toast } from "./App.ts"
+import { type VChild, h } from "./VirtualDom.ts"
+import * as Format from "./Format.ts"
+import { focusView } from "./Keyboard.ts"
+import { logo } from "./SignIn.ts"
+import * as Theme from "./Theme.ts"
+
+export interface SignedInOperator {
+  readonly userId: string
+  /** Epoch milliseconds. */
+  readonly expiresAt: number
+  readonly version: string
+}
+
+export interface LayoutProps {
+  readonly views: ReadonlyArray<readonly [id: string, title: string]>
+  readonly current: string
+  readonly operator: SignedInOperator
+  readonly toasts: ReadonlyArray<Toast>
+  readonly view: VChild
+  readonly dialog: VChild
+  readonly toggleTheme: () => void
+  readonly help: () => void
+  readonly signOut: () => void
+}
+
+/** Before the end of a session there is time to save what one writes. */
+const expiryWarningMillis = 5 * 60_000
+
+const navigation = ({ current, views }: LayoutProps): VChild =>
+  h(
+    "nav",
+    { "aria-label": "Views" },
+    views.map(([id, title], at) =>
+      h(
+        "a",
+        { href: `#${id}`, key: id, "aria-current": id === current ? "page" : undefined },
+        h("span", {}, title),
+        h("kbd", { "aria-hidden": "true" }, String(at + 1)),
+      ),
+    ),
+  )
+
+const operatorStatus = ({ expiresAt, userId, version }: SignedInOperator): VChild => {
+  const left = expiresAt - Date.now()
+  const isSoon = left < expiryWarningMillis
+  return h(
+    "span",
+    {
+      class: isSoon ? "who soon" : "who",
+      title: `Signed in as ${userId} until ${Format.moment(expiresAt)}; version ${version}`,
+    },
+    isSoon ? `${userId} · ${Format.duration(Math.max(0, left))} left` : userId,
+  )
+}
+
+export const layout = (props: LayoutProps): VChild =>
+  h(
+    "div",
+    { class: "shell" },
+    h(
+      "a",
+      { class: "skip", href: "#view", onClick: (event: Event) => (event.preventDefault(), focusView()) },
+      "Skip to the view",
+    ),
+    h(
+      "header",
+      { class: "bar" },
+      h("div", { class: "brand" }, logo(), h("span", {}, "Armoricore")),
+      navigation(props),
+      h(
+        "div",
+        { class: "bar-tools" },
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet",
+            onClick: props.toggleTheme,
+            "aria-label": `Colours: ${Theme.current()}; change`,
+          },
+          `Colours: ${Theme.current()}`,
+        ),
+        h("button", { type: "button", class: "quiet", onClick: props.help, title: "Keyboard shortcuts" }, "Keys"),
+        operatorStatus(props.operator),
+        h("button", { type: "button", class: "quiet", onClick: props.signOut }, "Sign out"),
+      ),
+    ),
+    // Before the view, which comes and goes, so that screen readers keep listening to the same element.
+    h(
+      "div",
+      { class: "toasts", role: "status", "aria-live": "polite" },
+      props.toasts.map(({ id, kind, text }) => h("p", { class: `toast ${kind}`, key: id }, text)),
+    ),
+    h("main", { id: "view", tabindex: "-1", key: props.current }, props.view),
+    props.dialog,
+  )

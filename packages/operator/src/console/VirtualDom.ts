@@ -1,0 +1,130 @@
+/**
+ * The page as a function of what is known: `h` describes elements, `patch` brings the document to that description
+ * and touches nothing that is as it should be, so that focus, selection and scrolling stay where they are.
+ */
+
+export type VChild = VNode | string | number | false | null | undefined | ReadonlyArray<VChild>
+
+export type Props = Readonly<Record<string, unknown>>
+
+export interface VNode {
+  readonly tag: string
+  readonly props: Props
+  readonly children: ReadonlyArray<VNode | string>
+  /** Tells siblings apart; children of one element have keys all or none. */
+  readonly key: string | undefined
+}
+
+/**
+ * What is not there keeps its place, as an empty text: a button that is left out must not make its neighbour turn into
+ * another one while somebody presses it.
+ */
+const flatten = (children: ReadonlyArray<VChild>): ReadonlyArray<VNode | string> =>
+  children.flatMap((child): ReadonlyArray<VNode | string> => {
+    if (child === null || child === undefined || child === false) return [""]
+    if (isList(child)) return flatten(child)
+    return [typeof child === "number" ? String(child) : child]
+  })
+const isList = (child: VChild): child is ReadonlyArray<VChild> => Array.isArray(child)
+
+/** `on…` listens, `ref` is called with the new element, `value` and `checked` are set as properties. */
+export const h = (tag: string, props: Props = {}, ...children: ReadonlyArray<VChild>): VNode => {
+  const { key, ...rest } = props
+  return { tag, props: rest, children: flatten(children), key: key === undefined ? undefined : String(key) }
+}
+
+const svgTags = new Set(["svg", "path", "line", "circle", "g", "use", "title", "rect"])
+const domProperties = new Set(["value", "checked", "selected", "open"])
+/** Names of children, which tell on the next patch whom to keep. */
+const vnodes = new WeakMap<Node, VNode>()
+
+const listen = (element: Element, name: string, now: unknown, before: unknown): void => {
+  if (now === before) return
+  const event = name.slice(2).toLowerCase()
+  if (isListener(before)) element.removeEventListener(event, before)
+  if (isListener(now)) element.addEventListener(event, now)
+}
+const isListener = (value: unknown): value is EventListener => typeof value === "function"
+
+const setProp = (element: Element, name: string, now: unknown, before: unknown): void => {
+  if (name === "ref") return
+  if (name.startsWith("on")) return listen(element, name, now, before)
+  if (domProperties.has(name)) {
+    // What somebody has typed is newer than what was described, unless the description changed.
+    if (now !== before && Reflect.get(element, name) !== now) Reflect.set(element, name, now)
+    return
+  }
+  if (now === before) return
+  if (now === undefined || now === null || now === false) element.removeAttribute(name)
+  else element.setAttribute(name, now === true ? "" : String(now))
+}
+
+const createNode = (wanted: VNode | string, inSvg: boolean): Node => {
+  if (typeof wanted === "string") return document.createTextNode(wanted)
+  const isSvg = wanted.tag === "svg" || (inSvg && svgTags.has(wanted.tag))
+  const element = isSvg
+    ? document.createElementNS("http://www.w3.org/2000/svg", wanted.tag)
+    : document.createElement(wanted.tag)
+  for (const child of wanted.children) element.append(createNode(child, isSvg))
+  // After the children: a select knows its options only then.
+  for (const [name, value] of Object.entries(wanted.props)) setProp(element, name, value, undefined)
+  vnodes.set(element, wanted)
+  const { ref } = wanted.props
+  if (typeof ref === "function") ref(element)
+  return element
+}
+
+const isSameNode = (node: Node, wanted: VNode | string): boolean => {
+  if (typeof wanted === "string") return node instanceof Text
+  const was = vnodes.get(node)
+  return was !== undefined && was.tag === wanted.tag && was.key === wanted.key
+}
+
+const patchNode = (node: Node, wanted: VNode | string): void => {
+  if (typeof wanted === "string") {
+    if (node.nodeValue !== wanted) node.nodeValue = wanted
+    return
+  }
+  const before = vnodes.get(node)
+  if (before === wanted || !(node instanceof Element)) return
+  const props = before?.props ?? {}
+  patchChildren(node, wanted.children)
+  for (const name of Object.keys(props)) {
+    if (!(name in wanted.props)) setProp(node, name, undefined, props[name])
+  }
+  for (const [name, value] of Object.entries(wanted.props)) setProp(node, name, value, props[name])
+  vnodes.set(node, wanted)
+}
+
+const patchChildren = (parent: Element, wanted: ReadonlyArray<VNode | string>): void => {
+  const keyed = new Map<string, Node>()
+  for (const node of parent.childNodes) {
+    const key = vnodes.get(node)?.key
+    if (key !== undefined) keyed.set(key, node)
+  }
+  let at: ChildNode | null = parent.firstChild
+  for (const child of wanted) {
+    const key = typeof child === "string" ? undefined : child.key
+    const known = key === undefined ? at : keyed.get(key)
+    if (known !== null && known !== undefined && isSameNode(known, child)) {
+      if (known === at) at = at.nextSibling
+      else parent.insertBefore(known, at)
+      patchNode(known, child)
+    } else {
+      parent.insertBefore(createNode(child, parent instanceof SVGElement), at)
+      // Without keys the same place is the same thing: what stood there goes.
+      if (key === undefined && at !== null && vnodes.get(at)?.key === undefined) {
+        const next: ChildNode | null = at.nextSibling
+        at.remove()
+        at = next
+      }
+    }
+  }
+  while (at !== null) {
+    const next: ChildNode | null = at.nextSibling
+    at.remove()
+    at = next
+  }
+}
+
+export const patch = (root: Element, wanted: ReadonlyArray<VChild>): void => patchChildren(root, flatten(wanted))

@@ -1,0 +1,49 @@
+/** What went wrong inside, as the operator is told it. */
+import {
+  type ConfigurationError,
+  type Conflict,
+  NotFound,
+  type PermanentError,
+  type InvalidEvent,
+  type TransientError,
+} from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import { type OperatorError, ActionRejected, Unavailable } from "../api/Errors.ts"
+
+type PortError =
+  | OperatorError
+  | NotFound
+  | InvalidEvent
+  | PermanentError
+  | Conflict
+  | TransientError
+  | ConfigurationError
+
+const toOperatorError = (error: PortError): OperatorError => {
+  switch (error._tag) {
+    case "ActionRejected":
+    case "Unavailable":
+      return error
+    case "NotFound":
+      return new ActionRejected({ code: "not_found", message: `${error.message}; somebody may have been faster` })
+    case "InvalidEvent":
+      return new ActionRejected({ code: error.reason, message: error.message, path: error.path })
+    case "PermanentError":
+      return new ActionRejected({ code: error.code, message: error.message })
+    case "Conflict":
+      return new ActionRejected({ code: "conflict", message: `${error.message}; look at it again` })
+    case "TransientError":
+      return new Unavailable({ dependency: error.dependency, message: `${error.message}; try again later` })
+    case "ConfigurationError":
+      return new Unavailable({ dependency: error.setting, message: error.message })
+  }
+}
+
+export const mapErrors = <A, R>(effect: Effect.Effect<A, PortError, R>): Effect.Effect<A, OperatorError, R> =>
+  Effect.mapError(effect, toOperatorError)
+
+export const notFound = (resource: string, id: string): NotFound => new NotFound({ resource, id })
+
+/** What somebody asked for, within reason. */
+export const clampLimit = (limit: number | undefined, defaultLimit: number, maxLimit: number): number =>
+  Math.max(1, Math.min(maxLimit, limit ?? defaultLimit))

@@ -1,0 +1,127 @@
+/** Jobs: list, watch, cancel, retry. A media worker is asked for the last two as over HTTP, the ledger for the rest. */
+import { type Address, work } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { deriveId } from "@armoricore/domain/DeterministicId"
+import {
+  type MediaCommand,
+  mediaCommandKind,
+  type MediaRetryRequest,
+  mediaRetryKind,
+} from "@armoricore/domain/MediaCommand"
+import { type TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
+import { Cancellation } from "@armoricore/worker/control/Cancellation"
+import { Effect, Stream } from "effect"
+import type { Job, JobKind, JobStatus } from "../api/Job.ts"
+import { ActionRejected } from "../api/Errors.ts"
+import { type JobWithState, JobIndex } from "../JobIndex.ts"
+import { mapErrors, clampLimit, notFound } from "./Errors.ts"
+
+const [defaultLimit, maxLimit] = [100, 500]
+const watchIntervalMillis = 500
+
+interface JobListRequest {
+  readonly limit?: number
+  readonly kind?: JobKind
+  readonly status?: JobStatus
+  readonly query?: string
+}
+interface JobRef {
+  readonly media_id: string
+  readonly kind?: JobKind
+}
+
+/** Durable consumers that may have the message of a job. */
+const consumerNames: Readonly<Record<JobKind, ReadonlyArray<string>>> = {
+  media: ["media-media-uploaded"],
+  transcription: ["ai-transcription-requested", `ai-work-${transcriptRetryKind}`],
+}
+
+export const make = Effect.gen(function* () {
+  const jobIndex = yield* JobIndex
+  const bus = yield* EventBus
+  const cancellation = yield* Cancellation
+
+  const find = Effect.fnUntraced(function* ({ kind = "media", media_id }: JobRef) {
+    const what = kind === "media" ? "media" : "transcription of the media"
+    return (yield* jobIndex.get(kind, media_id)) ?? (yield* notFound(what, media_id))
+  })
+
+  /** The same wish in the same state is one message. */
+  const enqueue = Effect.fnUntraced(function* (
+    address: Extract<Address, { readonly channel: "work" }>,
+    payload: MediaCommand | MediaRetryRequest | TranscriptRetryRequest,
+    discriminators: ReadonlyArray<string>,
+  ) {
+    const id = deriveId(address.service, address.kind, payload.media_id, ...discriminators)
+    const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
+    yield* bus.publish({ address, id, body })
+    return id
+  })
+
+  /** Also what no worker has begun with. */
+  const cancelInLedger = Effect.fnUntraced(function* ({ event_id, kind, media_id }: Job) {
+    const what = kind === "media" ? "work on" : "transcription of"
+    for (const consumer of consumerNames[kind]) {
+      const ended = yield* cancellation.cancel(consumer, event_id, `The ${what} ${media_id} was ended by request.`)
+      if (!ended) return yield* new ActionRejected({ code: "too_late", message: "its result is decided already" })
+    }
+  })
+
+  const cancel = Effect.fnUntraced(function* (found: JobWithState) {
+    const { job } = found
+    if (job.status !== "processing") {
+      return yield* new ActionRejected({
+        code: "not_processing",
+        message: `this ${job.kind} is ${job.status}; there is nothing to cancel`,
+      })
+    }
+    if (found._tag !== "Media") return yield* cancelInLedger(job)
+    const payload: MediaCommand = { action: "cancel", media_id: found.state.media_id }
+    yield* enqueue(work("media", mediaCommandKind), payload, ["cancel", found.state.source_event_id])
+  })
+
+  const retry = Effect.fnUntraced(function* (found: JobWithState) {
+    const { job } = found
+    if (found._tag === "Queued" || job.status !== "failed") {
+      return yield* new ActionRejected({
+        code: "not_failed",
+        message: `this ${job.kind} is ${job.status}; only what failed is made again`,
+      })
+    }
+    if (!job.retryable) {
+      return yield* new ActionRejected(
+        job.kind === "media"
+          ? {
+              code: "upload_not_found",
+              message: "what was uploaded is not known any more; it has to be uploaded again",
+            }
+          : {
+              code: "request_not_found",
+              message: "what was asked for is not known any more; publish transcription.requested again",
+            },
+      )
+    }
+    const { media_id, user_id } = job
+    const address = found._tag === "Media" ? work("media", mediaRetryKind) : work("ai", transcriptRetryKind)
+    const id = yield* enqueue(address, { media_id, user_id }, [found.state.source_event_id])
+    if (found._tag === "Transcript") yield* jobIndex.markRetried(job, id)
+  })
+
+  const listJobs = ({ limit, ...filter }: JobListRequest) =>
+    mapErrors(jobIndex.list({ ...filter, limit: clampLimit(limit, defaultLimit, maxLimit) }))
+
+  return {
+    ListJobs: listJobs,
+    WatchJobs: (request: JobListRequest) => {
+      const list = listJobs(request)
+      // Listening first: what changes while the list is made is in the next one.
+      const changes = jobIndex.changes.pipe(
+        Stream.throttle({ cost: () => 1, units: 1, duration: watchIntervalMillis, strategy: "shape" }),
+      )
+      return Stream.merge(Stream.succeed(undefined), changes).pipe(Stream.mapEffect(() => list))
+    },
+    GetJob: (target: JobRef) => mapErrors(Effect.map(find(target), ({ job }) => job)),
+    CancelJob: (target: JobRef) => mapErrors(Effect.flatMap(find(target), cancel)),
+    RetryJob: (target: JobRef) => mapErrors(Effect.flatMap(find(target), retry)),
+  }
+})

@@ -1,0 +1,71 @@
+/** Sockets and rooms: list, kick, ban. */
+import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
+import { Effect } from "effect"
+import { ActionRejected } from "../api/Errors.ts"
+import { mapErrors, clampLimit } from "./Errors.ts"
+
+const [defaultLimit, maxLimit] = [100, 1_000]
+
+export const make = Effect.gen(function* () {
+  const realtime = yield* RealtimeAdmin
+  return {
+    ListRooms: ({ limit, prefix }: { prefix?: string; limit?: number }) =>
+      Effect.map(
+        realtime.rooms({
+          limit: clampLimit(limit, defaultLimit, maxLimit),
+          ...(prefix === undefined ? {} : { prefix }),
+        }),
+        ({ items, unresponsive, truncated }) => ({ rooms: items, unresponsive, truncated }),
+      ),
+    ListSockets: ({ limit, topic, user_id }: { user_id?: string; topic?: string; limit?: number }) =>
+      Effect.map(
+        realtime.sockets({
+          limit: clampLimit(limit, defaultLimit, maxLimit),
+          ...(topic === undefined ? {} : { topic }),
+          ...(user_id === undefined ? {} : { userId: user_id }),
+        }),
+        ({ items, unresponsive, truncated }) => ({
+          unresponsive,
+          truncated,
+          sockets: items.map(({ address, connectedAt, node, socketId, topics, userId }) => ({
+            socket_id: socketId,
+            user_id: userId,
+            address,
+            node,
+            topics,
+            connected_at: connectedAt,
+          })),
+        }),
+      ),
+    Kick: ({
+      reason,
+      socket_id,
+      topic,
+      user_id,
+    }: {
+      reason: string
+      user_id?: string
+      socket_id?: string
+      topic?: string
+    }) => {
+      const target =
+        user_id !== undefined ? { userId: user_id } : socket_id !== undefined ? { socketId: socket_id } : undefined
+      return target === undefined
+        ? Effect.fail(
+            new ActionRejected({ code: "invalid", path: "user_id", message: "name a user or a socket to kick" }),
+          )
+        : realtime.kick(target, { reason, ...(topic === undefined ? {} : { topic }) })
+    },
+    /** The sockets of the user end with the tokens; those are told the reason first. */
+    Ban: ({ reason, user_id }: { user_id: string; reason: string }) =>
+      mapErrors(
+        Effect.gen(function* () {
+          const open = yield* realtime.sockets({ userId: user_id })
+          yield* realtime.ban({ userId: user_id })
+          // What revocation closed is gone; this is for who came in between.
+          const remaining = yield* realtime.kick({ userId: user_id }, { reason })
+          return { kicked: open.items.length, unresponsive: remaining.unresponsive }
+        }),
+      ),
+  }
+})

@@ -1,0 +1,66 @@
+/** What is said of processes that are gone. */
+import { healthWarnings } from "@armoricore/operator/HealthWarnings"
+import { zeroCounters } from "@armoricore/operator/Monitor"
+import type { NodeDescriptor } from "@armoricore/worker/control/NodeRpc"
+import { assert, describe, it } from "@effect/vitest"
+
+const node = (node: string, ...services: ReadonlyArray<string>): NodeDescriptor => ({
+  node,
+  host: "h",
+  pid: 1,
+  services,
+  version: "1",
+  started_at: 0,
+})
+
+const now = 10_000_000
+const healthyOverview: Parameters<typeof healthWarnings>[0] = {
+  sample: {
+    at: now,
+    rates: zeroCounters,
+    sockets: 0,
+    pending: 0,
+    job_seconds: null,
+  },
+  history: [],
+  nodes: [],
+  unresponsive: [],
+  queues: [],
+  jobs: { stages: {}, ready: 0, failed: 0 },
+  dead_letters: { count: 0, more: false },
+  unhealthy_circuits: [],
+}
+
+const warnings = (
+  running: ReadonlyArray<NodeDescriptor>,
+  departed: Parameters<typeof healthWarnings>[5],
+  bus: "connected" | "disconnected" = "connected",
+) => healthWarnings(healthyOverview, [], [], bus, running, departed).map(({ level, message }) => `${level} ${message}`)
+
+describe("processes that are gone", () => {
+  it("a service that nobody ran any more after a crash was said to be well", () => {
+    const crashed = { descriptor: node("w1", "media", "ai"), lastSeenAt: now - 180_000, graceful: false }
+    assert.deepStrictEqual(warnings([node("r", "realtime")], [crashed]), [
+      "fault No process runs media: w1 has not been heard of for 3 min.",
+      "fault No process runs ai: w1 has not been heard of for 3 min.",
+    ])
+    const other = node("w2", "media", "ai")
+    assert.deepStrictEqual(warnings([other], [crashed]), [
+      "warning The process w1 has not been heard of for 3 min; others do its work.",
+    ])
+    assert.deepStrictEqual(warnings([other], [{ ...crashed, lastSeenAt: now - 3_600_000 }]), [])
+  })
+
+  it("who ended in order is missed where nobody took over; a deploy is no news", () => {
+    const ended = { descriptor: node("w1", "media"), lastSeenAt: now - 30_000, graceful: true }
+    assert.deepStrictEqual(warnings([node("w2", "media")], [ended]), [])
+    assert.deepStrictEqual(warnings([node("r", "realtime")], [ended]), [
+      "warning No process runs media: w1 ended 30 s ago.",
+    ])
+  })
+
+  it("nobody is missed while the bus is away, for then nobody can be heard", () => {
+    const crashed = { descriptor: node("w1", "media"), lastSeenAt: now - 180_000, graceful: false }
+    assert.lengthOf(warnings([], [crashed], "disconnected"), 1)
+  })
+})

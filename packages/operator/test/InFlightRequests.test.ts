@@ -1,0 +1,60 @@
+/** The operators' API when the program is told to stop. */
+import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
+import { Handlers } from "@armoricore/operator"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import {
+  withToken,
+  clientOverHttp,
+  clientOverWebSocket,
+  startServer,
+  services,
+  tokenFor,
+} from "./support/OperatorHarness.ts"
+
+/** An act that lasts until it is told to be done. */
+class PendingKick {
+  readonly started = Deferred.makeUnsafe<void>()
+  readonly done = Deferred.makeUnsafe<void>()
+
+  readonly api = Handlers.layer({ version: "test" }).pipe(
+    Layer.provide(
+      Layer.effect(
+        RealtimeAdmin,
+        Effect.map(RealtimeAdmin, (operator) => ({
+          ...operator,
+          kick: () =>
+            Deferred.succeed(this.started, undefined).pipe(
+              Effect.andThen(Deferred.await(this.done)),
+              Effect.as({ kicked: 1, unresponsive: [] }),
+            ),
+        })),
+      ),
+    ),
+    Layer.provideMerge(services),
+  )
+}
+
+describe("the operators' API when the program stops", () => {
+  for (const [wire, connected] of [
+    ["HTTP", clientOverHttp],
+    ["a WebSocket", clientOverWebSocket],
+  ] as const) {
+    it.live(`an act that was under way over ${wire} was interrupted, and nobody was told`, () => {
+      const act = new PendingKick()
+      return Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const client = yield* connected(yield* startServer(scope))
+        const token = yield* tokenFor("root", { roles: ["operator"] })
+        const kick = yield* Effect.forkChild(withToken(token)(client.Kick({ user_id: "ada", reason: "noise" })))
+        yield* Deferred.await(act.started)
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+        // Whoever interrupts does so before the next turn.
+        yield* Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+        yield* Deferred.succeed(act.done, undefined)
+        assert.deepStrictEqual(yield* Fiber.join(kick), { kicked: 1, unresponsive: [] })
+        yield* Fiber.join(closing)
+      }).pipe(Effect.provide(act.api))
+    })
+  }
+})

@@ -1,0 +1,60 @@
+/** What is read of a state that takes its time, or is away. */
+import { JobIndex } from "@armoricore/operator/JobIndex"
+import { TransientError } from "@armoricore/domain/Errors"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { Testing } from "@armoricore/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Deferred, Effect, Fiber, Layer, Logger } from "effect"
+import { TestClock } from "effect/testing"
+
+const indexOver = (state: Layer.Layer<KeyValue>) =>
+  Effect.map(Layer.build(Layer.provide(JobIndex.layer, state)), (built) => Context.get(built, JobIndex))
+
+/** A board over a state whose lists wait for `read`; `lists` counts them. */
+const slowState = Effect.gen(function* () {
+  const kv = yield* KeyValue
+  const read = yield* Deferred.make<void, TransientError>()
+  const seen = { lists: 0 }
+  const list: typeof kv.list = (...asked) =>
+    Effect.suspend(() => {
+      seen.lists++
+      return Effect.andThen(Deferred.await(read), kv.list(...asked))
+    })
+  const state = Layer.succeed(KeyValue, { ...kv, list })
+  return { board: yield* indexOver(state), read, seen }
+})
+
+describe("the first reading of the jobs", () => {
+  it.effect("began anew for each who lost patience, and never came to its end", () =>
+    Effect.gen(function* () {
+      const { board, read, seen } = yield* slowState
+      for (let asker = 0; asker < 3; asker++) {
+        const asking = yield* Effect.forkChild(board.list({ limit: 1 }))
+        yield* TestClock.adjust("20 seconds")
+        yield* Fiber.interrupt(asking)
+      }
+      // The overview does not wait for it.
+      const counting = yield* Effect.forkChild(board.counts)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(counting), { stages: {}, ready: 0, failed: 0 })
+      assert.strictEqual(seen.lists, 1)
+      yield* Deferred.succeed(read, undefined)
+      assert.deepStrictEqual(yield* board.list({ limit: 1 }), [])
+      // Media and transcriptions, a page each.
+      assert.strictEqual(seen.lists, 2)
+    }).pipe(Effect.scoped, Effect.provide([Testing.layer, Logger.layer([])])),
+  )
+
+  it.effect("is made again by the next one where it failed", () =>
+    Effect.gen(function* () {
+      const kv = yield* KeyValue
+      let away = true
+      const gone = new TransientError({ dependency: "state", code: "unavailable", message: "gone" })
+      const list: typeof kv.list = (...asked) => Effect.suspend(() => (away ? Effect.fail(gone) : kv.list(...asked)))
+      const board = yield* indexOver(Layer.succeed(KeyValue, { ...kv, list }))
+      assert.strictEqual((yield* Effect.flip(board.list({ limit: 1 })))._tag, "TransientError")
+      away = false
+      assert.deepStrictEqual(yield* board.list({ limit: 1 }), [])
+    }).pipe(Effect.scoped, Effect.provide([Testing.layer, Logger.layer([])])),
+  )
+})

@@ -1,0 +1,38 @@
+/** What PostgreSQL says, as the taxonomy: who can cure it. */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import type { SqlError } from "effect/sql/SqlError"
+import type { StateError } from "@armoricore/state/KeyValue"
+
+/** SQLSTATE, where the server itself answered. */
+const sqlState = (error: SqlError): string => {
+  const { cause } = error.reason
+  return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : ""
+}
+
+export const errorFrom = (error: SqlError): StateError => {
+  const state = sqlState(error)
+  const said = error.reason.cause instanceof Error ? error.reason.cause.message : error.message
+  const fault = (setting: string, message: string) => new ConfigurationError({ setting, message, cause: error })
+  if (state === "42P01") {
+    return fault("STATE_URL", 'the state\'s table does not exist in PostgreSQL; run "armoricore setup"')
+  }
+  if (state === "3D000") return fault("STATE_URL", `the database that STATE_URL names does not exist: ${said}`)
+  if (error.reason._tag === "AuthenticationError") {
+    return fault("STATE_URL", `PostgreSQL refuses user or password of STATE_URL: ${said}`)
+  }
+  if (error.reason._tag === "AuthorizationError") {
+    return fault("STATE_URL", `the user of STATE_URL lacks a right; grant it on the armoricore_state table: ${said}`)
+  }
+  if (error.reason._tag === "SqlSyntaxError") {
+    return fault("STATE_URL", `the state's table in PostgreSQL is not as this version needs it: ${said}`)
+  }
+  const code = state.startsWith("53") ? "full" : error.reason._tag.includes("Timeout") ? "timeout" : "unavailable"
+  return new TransientError({
+    dependency: "state",
+    code,
+    message: `the state in PostgreSQL cannot be used: ${said}`,
+    cause: error,
+  })
+}

@@ -1,0 +1,232 @@
+/**
+ * What operators see and do: open sockets and rooms, and the ways to end them. On one node and on many it is the same:
+ * every node is asked, and those that did not answer in time are named.
+ */
+import { Revocations, type RevocationTarget } from "@armoricore/auth/Revocations"
+import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Context, Effect, Layer, Schema } from "effect"
+import { Cluster, type MessageSchema } from "../cluster/Cluster.ts"
+import { Endpoint } from "../socket/Endpoint.ts"
+import type { OpenSocket } from "../socket/OpenSocket.ts"
+
+export interface SocketInfo {
+  /** Unique over all nodes. */
+  readonly socketId: string
+  readonly userId: string
+  /** As limits count it: IPv6 by its /64. */
+  readonly address: string
+  /** The name of the node that holds it; a node that starts again has another one. */
+  readonly node: string
+  readonly topics: ReadonlyArray<string>
+  /** RFC 3339. */
+  readonly connectedAt: string
+}
+
+export interface RoomInfo {
+  readonly topic: string
+  /** Sockets that joined it, over all nodes. */
+  readonly members: number
+  /** Nodes that have members of it. */
+  readonly nodes: ReadonlyArray<string>
+}
+
+export interface NodeSockets {
+  readonly node: string
+  readonly sockets: number
+}
+
+/** What all nodes said together. */
+export interface ClusterList<A> {
+  readonly items: ReadonlyArray<A>
+  /** There are more than `limit`. */
+  readonly truncated: boolean
+  /** Nodes that did not answer in time: what they have is missing. */
+  readonly unresponsive: ReadonlyArray<string>
+}
+
+export interface SocketFilter {
+  readonly userId?: string
+  readonly topic?: string
+  /** Default 1,000. */
+  readonly limit?: number
+}
+
+export interface RoomFilter {
+  /** Only topics that begin so. */
+  readonly prefix?: string
+  /** The largest so many; default 1,000. */
+  readonly limit?: number
+}
+
+export type KickTarget = { readonly userId: string } | { readonly socketId: string }
+
+export interface KickOptions {
+  /** Told to the client. */
+  readonly reason: string
+  /** Only from this topic; the socket stays open. */
+  readonly topic?: string
+}
+
+export interface KickResult {
+  /** Sockets that were closed, or taken from the topic. */
+  readonly kicked: number
+  readonly unresponsive: ReadonlyArray<string>
+}
+
+export class RealtimeAdmin extends Context.Service<
+  RealtimeAdmin,
+  {
+    readonly nodes: Effect.Effect<ClusterList<NodeSockets>>
+    /** The longest open ones first. */
+    readonly sockets: (filter?: SocketFilter) => Effect.Effect<ClusterList<SocketInfo>>
+    /** The largest ones first. */
+    readonly rooms: (filter?: RoomFilter) => Effect.Effect<ClusterList<RoomInfo>>
+    /**
+     * Closes sockets with 4002, after which a client may connect again, or takes them from one topic with `phx_close`,
+     * after which it does not join again by itself. Who is to stay away is banned first.
+     */
+    readonly kick: (target: KickTarget, kick: KickOptions) => Effect.Effect<KickResult>
+    /** Tokens of this user made until now, or this one token, count no more, and their sockets are closed with 4001. */
+    readonly ban: (target: RevocationTarget) => Effect.Effect<void, TransientError | ConfigurationError>
+  }
+>()("@armoricore/realtime/RealtimeAdmin") {}
+
+const defaultLimit = 1000
+
+const Sockets = Schema.Struct({
+  items: Schema.Array(
+    Schema.Struct({
+      socketId: Schema.String,
+      userId: Schema.String,
+      address: Schema.String,
+      node: Schema.String,
+      topics: Schema.Array(Schema.String),
+      connectedAt: Schema.String,
+    }),
+  ),
+  truncated: Schema.Boolean,
+})
+const SocketQuery = Schema.Struct({
+  userId: Schema.optionalKey(Schema.String),
+  topic: Schema.optionalKey(Schema.String),
+  limit: Schema.Int,
+})
+const Rooms = Schema.Array(Schema.Struct({ topic: Schema.String, members: Schema.Int }))
+const RoomQuery = Schema.Struct({ prefix: Schema.String })
+const KickCommand = Schema.Struct({
+  userId: Schema.optionalKey(Schema.String),
+  socketId: Schema.optionalKey(Schema.String),
+  reason: Schema.String,
+  topic: Schema.optionalKey(Schema.String),
+})
+
+export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revocations> = Layer.effect(
+  RealtimeAdmin,
+  Effect.gen(function* () {
+    const endpoint = yield* Endpoint
+    const revocations = yield* Revocations
+    const { node } = yield* Cluster
+
+    const nodes = yield* queryAllNodes("operator.nodes", Schema.Null, Schema.Int, endpoint.size)
+    const sockets = yield* queryAllNodes("operator.sockets", SocketQuery, Sockets, ({ limit, ...filter }) => {
+      const found = endpoint.sockets().filter(matches(filter))
+      return {
+        items: found.slice(0, limit).map((socket) => toSocketInfo(node, socket)),
+        truncated: found.length > limit,
+      }
+    })
+    const rooms = yield* queryAllNodes("operator.rooms", RoomQuery, Rooms, ({ prefix }) =>
+      Array.from(countByTopic(endpoint.sockets(), prefix), ([topic, members]) => ({ topic, members })),
+    )
+    const kick = yield* queryAllNodes(
+      "operator.kick",
+      KickCommand,
+      Schema.Int,
+      ({ userId, socketId, reason, topic }) => {
+        let kicked = 0
+        for (const socket of endpoint.sockets()) {
+          if (userId === undefined ? socket.id !== socketId : socket.identity.userId !== userId) continue
+          if (topic === undefined) socket.kick(reason)
+          else if (!socket.kickFrom(topic, reason)) continue
+          kicked++
+        }
+        return kicked
+      },
+    )
+
+    return {
+      nodes: Effect.map(nodes(null), ({ replies, unresponsive }) => ({
+        items: replies.map(({ node: name, value }) => ({ node: name, sockets: value })),
+        truncated: false,
+        unresponsive,
+      })),
+      sockets: ({ limit = defaultLimit, ...filter } = {}) =>
+        Effect.map(sockets({ ...filter, limit }), ({ replies, unresponsive }) => {
+          const items = replies.flatMap(({ value }) => value.items)
+          items.sort((a, b) => (a.connectedAt < b.connectedAt ? -1 : a.connectedAt > b.connectedAt ? 1 : 0))
+          const truncated = items.length > limit || replies.some(({ value }) => value.truncated)
+          return { items: items.slice(0, limit), truncated, unresponsive }
+        }),
+      rooms: ({ prefix = "", limit = defaultLimit } = {}) =>
+        Effect.map(rooms({ prefix }), ({ replies, unresponsive }) => {
+          const all = new Map<string, { topic: string; members: number; nodes: Array<string> }>()
+          for (const { node: name, value } of replies) {
+            for (const { topic, members } of value) {
+              const room = all.get(topic) ?? { topic, members: 0, nodes: [] }
+              all.set(topic, room)
+              room.members += members
+              room.nodes.push(name)
+            }
+          }
+          const items = [...all.values()].sort((a, b) => b.members - a.members)
+          return { items: items.slice(0, limit), truncated: items.length > limit, unresponsive }
+        }),
+      kick: (target, how) =>
+        Effect.map(kick({ ...target, ...how }), ({ replies, unresponsive }) => ({
+          kicked: replies.reduce((sum, { value }) => sum + value, 0),
+          unresponsive,
+        })),
+      ban: revocations.revoke,
+    }
+  }),
+)
+
+/** Asks this node and all others the same, and answers when others ask. */
+const queryAllNodes = <Q, A>(
+  kind: string,
+  question: MessageSchema<Q>,
+  answer: MessageSchema<A>,
+  here: (question: Q) => A,
+) =>
+  Effect.gen(function* () {
+    const cluster = yield* Cluster
+    yield* cluster.on(kind, question, (heard) => heard.reply(here(heard.value)))
+    return (asked: Q) =>
+      Effect.map(cluster.requestAll(kind, asked, answer), ({ replies, unresponsive }) => ({
+        replies: [{ node: cluster.node, value: here(asked) }, ...replies],
+        unresponsive,
+      }))
+  })
+
+const matches =
+  ({ userId, topic }: SocketFilter) =>
+  (socket: OpenSocket): boolean =>
+    (userId === undefined || socket.identity.userId === userId) &&
+    (topic === undefined || socket.topics().includes(topic))
+
+const toSocketInfo = (node: string, socket: OpenSocket): SocketInfo => ({
+  socketId: socket.id,
+  userId: socket.identity.userId,
+  address: socket.lease.address.key,
+  node,
+  topics: socket.topics(),
+  connectedAt: new Date(socket.openedAt).toISOString(),
+})
+
+const countByTopic = (sockets: ReadonlyArray<OpenSocket>, prefix: string): ReadonlyMap<string, number> => {
+  const rooms = new Map<string, number>()
+  for (const socket of sockets) {
+    for (const topic of socket.topics()) if (topic.startsWith(prefix)) rooms.set(topic, (rooms.get(topic) ?? 0) + 1)
+  }
+  return rooms
+}

@@ -1,0 +1,105 @@
+/**
+ * The AsyncAPI 3 document of the WebSocket interface, made from the channels' declarations. `docs/asyncapi.json` is
+ * written from this by `npm run docs:asyncapi`.
+ *
+ * A message's payload here is the fifth part of the V2 frame `[join_ref, ref, topic, event, payload]`; its name is the
+ * fourth. Replies come as `phx_reply` with `{status, response}`; `response` is what stands here.
+ */
+import { Schema } from "effect"
+import type { Declaration } from "./Channel.ts"
+import { declarations } from "./Declarations.ts"
+import { reasons } from "./ChannelError.ts"
+
+type Codec = Declaration["join"]["payload"]
+type Json = Readonly<Record<string, unknown>>
+
+/** What every channel has besides its own events. */
+const tokenRefreshReply = Schema.Struct({ expires_at: Schema.String })
+const tokenRefresh = Schema.Struct({ token: Schema.String })
+const errorReply = Schema.Struct({ reason: Schema.String })
+
+export const document = (): Json => {
+  const schemas: Record<string, unknown> = {}
+  const channels: Record<string, unknown> = {}
+  const operations: Record<string, unknown> = {}
+
+  const message = (name: string, title: string, schema: Codec): Json => {
+    const { schema: json, definitions } = Schema.toJsonSchemaDocument(schema)
+    for (const [key, definition] of Object.entries(definitions)) schemas[key] = definition
+    return { name, title, contentType: "application/json", payload: { schemaFormat, schema: relocateRefs(json) } }
+  }
+
+  for (const [channel, declaration] of Object.entries<Declaration>(declarations)) {
+    const messages: Record<string, unknown> = { refused: message("phx_reply", "status error", errorReply) }
+    const reference = (key: string) => ({ $ref: `#/channels/${channel}/messages/${key}` })
+
+    const addClientEvent = (event: string, title: string, payload: Codec, reply: Codec | undefined): void => {
+      messages[event] = message(event, title, payload)
+      messages[`${event}_ok`] = message("phx_reply", `status ok, to ${event}`, reply ?? Schema.Struct({}))
+      operations[`${channel}.${event}`] = {
+        action: "receive",
+        channel: { $ref: `#/channels/${channel}` },
+        summary: `a client sends ${event}`,
+        messages: [reference(event)],
+        reply: {
+          channel: { $ref: `#/channels/${channel}` },
+          messages: [reference(`${event}_ok`), reference("refused")],
+        },
+      }
+    }
+    addClientEvent("phx_join", "join", declaration.join.payload, declaration.join.reply)
+    for (const [event, { payload, reply }] of Object.entries(declaration.client))
+      addClientEvent(event, event, payload, reply)
+    addClientEvent("access_token", "a new token before the old one ends", tokenRefresh, tokenRefreshReply)
+
+    for (const [event, { payload, droppable }] of Object.entries(declaration.server)) {
+      const key = `${event}_event`
+      messages[key] = message(event, event, payload)
+      operations[`${channel}.${key}`] = {
+        action: "send",
+        channel: { $ref: `#/channels/${channel}` },
+        summary: `the server sends ${event}${droppable === true ? "; a reader too slow may lose it" : ""}`,
+        messages: [reference(key)],
+      }
+    }
+
+    channels[channel] = {
+      address: declaration.topic,
+      parameters: Object.fromEntries(
+        Object.keys(declaration.params).map((name) => [name, { description: "[A-Za-z0-9_-]{1,128}" }]),
+      ),
+      messages,
+    }
+  }
+
+  return {
+    asyncapi: "3.0.0",
+    info: {
+      title: "Armoricore realtime",
+      version: "1.0.0",
+      description: `Phoenix Channels V2 over WebSocket at /socket/websocket, long poll at /socket/longpoll. Reasons of refusals: ${Object.keys(reasons).join(", ")}.`,
+    },
+    defaultContentType: "application/json",
+    channels,
+    operations,
+    components: { schemas },
+  }
+}
+
+export const text = (): string => `${JSON.stringify(document(), null, 2)}\n`
+
+const schemaFormat = "application/schema+json;version=draft-2020-12"
+
+/** Definitions are shared by all messages, so they lie where all messages find them. */
+const relocateRefs = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(relocateRefs)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [
+      key,
+      key === "$ref" && typeof child === "string"
+        ? child.replace(/^#\/\$defs\//, "#/components/schemas/")
+        : relocateRefs(child),
+    ]),
+  )
+}

@@ -1,0 +1,127 @@
+/**
+ * The Phoenix V2 serializer. Text is `[join_ref, ref, topic, event, payload]`; binary has a kind, one byte for the
+ * length of each name, the names, then the data:
+ *
+ * | frame | layout |
+ * |---|---|
+ * | client push | `00 joinRef ref topic event` + data |
+ * | server push | `00 joinRef topic event` + data |
+ * | reply | `01 joinRef ref topic status` + data |
+ * | broadcast | `02 topic event` + data |
+ *
+ * Pure; no input makes it throw.
+ */
+import {
+  type EncodedMessage,
+  isRef,
+  maxNameBytes,
+  type Message,
+  type Payload,
+  type Ref,
+  type Serializer,
+} from "./Message.ts"
+import { RawJson } from "./RawJson.ts"
+
+const frameKind = { push: 0, reply: 1, broadcast: 2 } as const
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** JSON text to a value; `undefined` when it is none. */
+export const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+export const decodeText = (text: string): Message | undefined => {
+  const json = parseJson(text)
+  if (!Array.isArray(json) || json.length !== 5) return undefined
+  const [joinRef, ref, topic, event, payload]: ReadonlyArray<unknown> = json
+  if (!isRef(joinRef) || !isRef(ref) || typeof topic !== "string" || typeof event !== "string") return undefined
+  return { joinRef, ref, topic, event, payload }
+}
+
+/** Four names at their longest, every character of them escaped. */
+const maxHeaderBytes = 4 * 6 * maxNameBytes
+const headerPattern = /^\s*\[(?:\s*(?:null|-?\d[\d.eE+-]*|"(?:[^"\\]|\\.)*")\s*,){4}/
+
+export const decodeHeader = (bytes: Buffer): Message | undefined => {
+  const found = headerPattern.exec(bytes.subarray(0, maxHeaderBytes).toString())?.[0]
+  return found === undefined ? undefined : decodeText(`${found}null]`)
+}
+
+/** A client's binary push. */
+export const decodeBinary = (bytes: Uint8Array): Message | undefined => {
+  if (bytes[0] !== frameKind.push || bytes.length < 5) return undefined
+  const names: Array<string> = []
+  let at = 5
+  for (let index = 1; index <= 4; index++) {
+    const end = at + (bytes[index] ?? 0)
+    if (end > bytes.length) return undefined
+    const name = text(bytes.subarray(at, end))
+    if (name === undefined) return undefined
+    names.push(name)
+    at = end
+  }
+  const [joinRef = "", ref = "", topic = "", event = ""] = names
+  // An absent ref has no other form here than the empty one.
+  return { joinRef: joinRef || null, ref: ref || null, topic, event, payload: new Uint8Array(bytes.subarray(at)) }
+}
+
+/** Some code points of a ref or topic may need more than the byte can count: such a frame is cut, never corrupt. */
+const name = (value: Ref): Buffer => Buffer.from(value === null ? "" : String(value)).subarray(0, maxNameBytes)
+
+const binary = (first: number, names: ReadonlyArray<Buffer>, data: Uint8Array): Uint8Array =>
+  Buffer.concat([Uint8Array.of(first, ...names.map((part) => part.length)), ...names, data])
+
+const text = (bytes: Uint8Array): string | undefined => {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** A binary frame of ours as text, with its bytes as `{"data": base64}`, for transports that carry text alone. */
+export const binaryToText = (frame: Uint8Array): string => {
+  const [first = 0] = frame
+  const count = first === frameKind.reply ? 4 : first === frameKind.push ? 3 : 2
+  let at = 1 + count
+  const names = Array.from(frame.subarray(1, at), (length) => {
+    const from = at
+    at += length
+    return Buffer.from(frame.subarray(from, at)).toString()
+  })
+  const data = { data: Buffer.from(frame.subarray(at)).toString("base64") }
+  const [one = "", two = "", three = "", four = ""] = names
+  if (first === frameKind.reply)
+    return json(one || null, two || null, three, "phx_reply", { status: four, response: data })
+  return first === frameKind.push ? json(one || null, null, two, three, data) : json(null, null, one, two, data)
+}
+
+const json = (joinRef: Ref, ref: Ref, topic: string, event: string, payload: object): string =>
+  JSON.stringify([joinRef, ref, topic, event, payload])
+
+export const serializer: Serializer = {
+  version: "2.0.0",
+  decodeText,
+  decodeBinary,
+  decodeHeader,
+  reply: ({ joinRef, ref, topic }, status, response): EncodedMessage =>
+    response instanceof Uint8Array
+      ? binary(frameKind.reply, [name(joinRef), name(ref), name(topic), name(status)], response)
+      : json(joinRef, ref, topic, "phx_reply", { status, response }),
+  push: (joinRef, topic, event, payload: Payload): EncodedMessage =>
+    payload instanceof Uint8Array
+      ? binary(frameKind.push, [name(joinRef), name(topic), name(event)], payload)
+      : json(joinRef, null, topic, event, payload),
+  end: (joinRef, topic, event, payload): EncodedMessage => json(joinRef, joinRef, topic, event, payload),
+  broadcast: (topic, event, payload: Payload): EncodedMessage =>
+    payload instanceof Uint8Array
+      ? binary(frameKind.broadcast, [name(topic), name(event)], payload)
+      : payload instanceof RawJson
+        ? `[null,null,${JSON.stringify(topic)},${JSON.stringify(event)},${payload.text}]`
+        : json(null, null, topic, event, payload),
+}

@@ -1,0 +1,78 @@
+/** Somebody sets the date of a machine while it has sockets: nothing that lasts may last longer or shorter for it. */
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { Cluster } from "@armoricore/realtime/cluster/Cluster"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { connect, start } from "./support/TestServer.ts"
+
+/** The clock that is there, with a date that can be set. */
+const movable = Effect.map(Clock.Clock, (clock) => {
+  let offset = 0
+  const date = () => clock.currentTimeMillisUnsafe() + offset
+  const moved: Clock.Clock = Object.assign(Object.create(clock), {
+    currentTimeMillisUnsafe: date,
+    currentTimeMillis: Effect.sync(date),
+  })
+  return { clock: moved, move: (by: Duration.Duration) => void (offset += Duration.toMillis(by)) }
+})
+
+const topic = "comments:stream:s"
+
+describe("a date that is set", () => {
+  it.live("forward closes no socket as idle, and backward holds nobody to a limit for as long", () =>
+    Effect.gen(function* () {
+      const { clock, move } = yield* movable
+      const server = yield* start({
+        limits: { sweepInterval: Duration.millis(20), userMessages: { perSecond: 20, burst: 3 } },
+        commentRate: { perSecond: 10, burst: 1 },
+      }).pipe(Effect.provideService(Clock.Clock, clock))
+      const client = yield* connect(server)
+      client.send("1", "1", topic, "phx_join", {})
+      client.send("1", "2", topic, "new_comment", { content: "before" })
+      for (const ref of ["1", "2"]) {
+        let answer = yield* client.next
+        while (answer[1] !== ref) answer = yield* client.next
+        assert.strictEqual(answer[4]["status"], "ok")
+      }
+      move(Duration.minutes(5))
+      yield* Effect.sleep("100 millis")
+      move(Duration.minutes(-10))
+      yield* Effect.sleep("400 millis")
+      assert.isUndefined(client.closed)
+      client.send("1", "3", topic, "new_comment", { content: "after" })
+      let answer = yield* client.next
+      while (answer[1] !== "3") answer = yield* client.next
+      assert.strictEqual(answer[4]["status"], "ok")
+    }),
+  )
+
+  it.effect("backward keeps no dead node alive, and forward buries no live one", () =>
+    Effect.gen(function* () {
+      const { clock, move } = yield* movable
+      const bus = Context.get(yield* Layer.build(MemoryBus.layer), EventBus)
+      const node = Effect.gen(function* () {
+        const line = { isDead: false }
+        const own: EventBus["Service"] = {
+          ...bus,
+          broadcast: (...message) => (line.isDead ? Effect.void : bus.broadcast(...message)),
+        }
+        const services = yield* Layer.build(Layer.fresh(Cluster.layer())).pipe(
+          Effect.provideService(EventBus, own),
+          Effect.provideService(Clock.Clock, clock),
+        )
+        return { ...Context.get(services, Cluster), line }
+      })
+      const [a, b] = [yield* node, yield* node]
+      yield* TestClock.adjust("7 seconds")
+      move(Duration.minutes(5))
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual([a.otherNodes(), b.otherNodes()], [[b.node], [a.node]])
+      move(Duration.minutes(-10))
+      b.line.isDead = true
+      yield* TestClock.adjust("25 seconds")
+      assert.deepStrictEqual(a.otherNodes(), [])
+    }),
+  )
+})

@@ -1,0 +1,198 @@
+import { assert, describe, it } from "@effect/vitest"
+import { EventBus } from "@armoricore/bus/EventBus"
+import * as Address from "@armoricore/bus/Address"
+import { Context, Deferred, Effect } from "effect"
+import { connect, type Frame, type RawClient, start, type TestServer } from "../support/TestServer.ts"
+
+const topic = "chat:room:r1"
+
+const join = Effect.fnUntraced(function* (client: RawClient, payload: object = {}) {
+  client.send("1", "1", topic, "phx_join", payload)
+  return yield* client.next
+})
+
+const member = Effect.fnUntraced(function* (server: TestServer, user: string, payload: object = {}) {
+  const client = yield* connect(server, { user })
+  const [, , , , reply] = yield* join(client, payload)
+  assert.strictEqual(reply["status"], "ok")
+  return client
+})
+
+const say = (client: RawClient, content: unknown, clientId?: string) =>
+  client.send("1", "2", topic, "new_message", clientId === undefined ? { content } : { content, client_id: clientId })
+
+/** The answer to the last push, whatever comes before it; and what came before it. */
+const answer = Effect.fnUntraced(function* (client: RawClient) {
+  const before: Array<Frame> = []
+  for (;;) {
+    const frame = yield* client.next
+    if (frame[3] === "phx_reply") return { ...statusOf(frame), before }
+    before.push(frame)
+  }
+})
+
+const statusOf = ([, , , , { status, response }]: Frame) => ({
+  status,
+  response: Object(response) as Readonly<Record<string, unknown>>,
+})
+
+const heard = Effect.fnUntraced(function* (client: RawClient, event: string) {
+  for (;;) {
+    const frame = yield* client.next
+    if (frame[3] === event) return frame[4]
+  }
+})
+
+describe("chat", () => {
+  it.live("gives a message to everybody, its sender too, and keeps it", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* member(server, "ann")
+      const bob = yield* member(server, "bob")
+      say(ann, "hello 🎬")
+      const { status, response, before } = yield* answer(ann)
+      assert.strictEqual(status, "ok")
+      assert.deepStrictEqual(
+        { ...response, id: "", seq: 0, timestamp: "" },
+        { id: "", seq: 0, content: "hello 🎬", user_id: "ann", room_id: "r1", timestamp: "" },
+      )
+      const mine = before.length > 0 ? before[0]?.[4] : yield* heard(ann, "new_message")
+      assert.deepStrictEqual(mine, response)
+      assert.deepStrictEqual(yield* heard(bob, "new_message"), response)
+      const late = yield* connect(server, { user: "late" })
+      const [, , , , reply] = yield* join(late)
+      assert.deepStrictEqual(reply["response"], { messages: [response], recovered: true })
+    }),
+  )
+
+  it.live("takes the same client_id for the same message", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* member(server, "ann")
+      say(ann, "once", "c1")
+      const first = yield* answer(ann)
+      if (first.before.length === 0) yield* heard(ann, "new_message")
+      say(ann, "once more", "c1")
+      const again = yield* answer(ann)
+      assert.deepStrictEqual(again.response, first.response)
+      assert.deepStrictEqual(again.before, [])
+      yield* ann.nothing
+      const bob = yield* member(server, "bob")
+      say(bob, "mine", "c1")
+      assert.notStrictEqual((yield* answer(bob)).response["id"], first.response["id"])
+    }),
+  )
+
+  it.live("refuses what is no message, and goes on", () =>
+    Effect.gen(function* () {
+      const ann = yield* member(yield* start(), "ann")
+      // The last one is half of an emoji: whoever reads the bus with PHP could not read the event.
+      for (const content of ["", "x".repeat(4001), 7, null, undefined, "cut \ud83c"]) {
+        say(ann, content)
+        const { status, response } = yield* answer(ann)
+        assert.strictEqual(status, "error")
+        assert.deepStrictEqual(
+          { ...response, message: "" },
+          { reason: "invalid_payload", path: "content", message: "" },
+        )
+      }
+      say(ann, "🎬".repeat(4000))
+      assert.strictEqual((yield* answer(ann)).status, "ok")
+    }),
+  )
+
+  it.live("recovers what came since, in order, and says when something is gone", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* member(server, "ann")
+      const seqs: Array<unknown> = []
+      for (let n = 0; n < 60; n++) {
+        say(ann, `m${n}`)
+        seqs.push((yield* answer(ann)).response["seq"])
+      }
+      const replyTo = Effect.fnUntraced(function* (payload: object) {
+        const [, , , , { response }] = yield* join(yield* connect(server, { user: "bob" }), payload)
+        const { messages, recovered } = response as { messages: ReadonlyArray<{ content: string }>; recovered: boolean }
+        return { first: messages[0]?.content, count: messages.length, recovered }
+      })
+      assert.deepStrictEqual(yield* replyTo({}), { first: "m10", count: 50, recovered: true })
+      assert.deepStrictEqual(yield* replyTo({ last: 3 }), { first: "m57", count: 3, recovered: true })
+      assert.deepStrictEqual(yield* replyTo({ since: seqs[1] }), { first: "m2", count: 58, recovered: true })
+      assert.deepStrictEqual(yield* replyTo({ since: seqs[59] }), { first: undefined, count: 0, recovered: true })
+      assert.deepStrictEqual(yield* replyTo({ since: seqs[1], last: 5 }), { first: "m55", count: 5, recovered: false })
+      assert.deepStrictEqual(yield* replyTo({ since: 1 }), { first: "m0", count: 60, recovered: false })
+    }),
+  )
+
+  it.live("tells the others who types; it ends with a message, a stop, and the membership", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* member(server, "ann")
+      const bob = yield* member(server, "bob")
+      const typing = (is_typing: boolean) => ({ user_id: "ann", room_id: "r1", is_typing })
+      ann.send("1", "3", topic, "typing_start", {})
+      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(true))
+      ann.send("1", "4", topic, "typing_stop", {})
+      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(false))
+      ann.send("1", "5", topic, "typing_start", {})
+      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(true))
+      say(ann, "done")
+      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(false))
+      yield* heard(bob, "new_message")
+      ann.send("1", "6", topic, "typing_start", {})
+      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(true))
+      ann.ws.terminate()
+      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(false))
+      yield* bob.nothing
+      const events = ann.received.map((frame): unknown => JSON.parse(frame.toString())[3])
+      assert.isFalse(events.includes("user_typing"))
+    }),
+  )
+
+  it.live("ends typing after three seconds by itself", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* member(server, "ann")
+      const bob = yield* member(server, "bob")
+      const started = performance.now()
+      ann.send("1", "3", topic, "typing_start", {})
+      yield* heard(bob, "user_typing")
+      assert.strictEqual((yield* heard(bob, "user_typing"))["is_typing"], false)
+      assert.isAtLeast(performance.now() - started, 2_950)
+    }),
+  )
+
+  it.live("lets guests read and ping, and nothing else", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const guest = yield* connect(server, { token: yield* server.token("g", { roles: ["guest"] }) })
+      assert.strictEqual((yield* join(guest))[4]["status"], "ok")
+      say(guest, "hi")
+      assert.strictEqual((yield* answer(guest)).response["reason"], "unauthorized")
+      guest.send("1", "3", topic, "ping", {})
+      assert.strictEqual((yield* answer(guest)).status, "ok")
+    }),
+  )
+
+  it.live("puts chat.message on the bus, once", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const told = yield* Deferred.make<Record<string, unknown>>()
+      yield* Context.get(server.services, EventBus).subscribe(Address.event("chat.message"), ({ body }) => {
+        Deferred.doneUnsafe(told, Effect.succeed(JSON.parse(new TextDecoder().decode(body))))
+      })
+      const ann = yield* member(server, "ann")
+      say(ann, "hi", "c1")
+      const { response } = yield* answer(ann)
+      const event = yield* Deferred.await(told)
+      assert.strictEqual(event["source"], "realtime")
+      assert.deepStrictEqual(event["payload"], {
+        message_id: response["id"],
+        room_id: "r1",
+        user_id: "ann",
+        content: "hi",
+        timestamp: response["timestamp"],
+      })
+    }),
+  )
+})

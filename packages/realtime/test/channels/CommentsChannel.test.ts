@@ -1,0 +1,133 @@
+import * as Address from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect } from "effect"
+import { connect, type RawClient, start, type TestServer } from "../support/TestServer.ts"
+
+const topic = "comments:stream:s1"
+
+const join = Effect.fnUntraced(function* (server: TestServer, user: string, payload: object = {}) {
+  const client = yield* connect(server, { user })
+  client.send("1", "1", topic, "phx_join", payload)
+  const [, , , , { status, response }] = yield* client.next
+  assert.strictEqual(status, "ok")
+  return { client, response: Object(response) as Readonly<Record<string, unknown>> }
+})
+
+const next = Effect.fnUntraced(function* (client: RawClient, event: string) {
+  for (;;) {
+    const frame = yield* client.next
+    if (frame[3] === event) return frame[4]
+  }
+})
+
+const comment = Effect.fnUntraced(function* (client: RawClient, payload: object) {
+  client.send("1", "2", topic, "new_comment", payload)
+  const { status, response } = yield* next(client, "phx_reply")
+  return { status, response: Object(response) as Readonly<Record<string, unknown>> }
+})
+
+describe("comments", () => {
+  it.live("reach everybody and are kept", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const { client: ann } = yield* join(server, "ann")
+      const { client: bob } = yield* join(server, "bob")
+      const { response } = yield* comment(ann, { content: "hi", timestamp: "2026-01-31T12:00:00+01:00" })
+      assert.deepStrictEqual(
+        { ...response, id: "", seq: 0 },
+        { id: "", seq: 0, content: "hi", user_id: "ann", stream_id: "s1", timestamp: "2026-01-31T12:00:00+01:00" },
+      )
+      assert.deepStrictEqual(yield* next(bob, "new_comment"), response)
+      const late = yield* join(server, "late")
+      assert.deepStrictEqual(late.response, { comments: [response], recovered: true })
+      const since = yield* join(server, "late", { since: response["seq"] })
+      assert.deepStrictEqual(since.response, { comments: [], recovered: true })
+    }),
+  )
+
+  it.live("come from a user once a second, over all sockets and streams", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const { client: one } = yield* join(server, "ann")
+      const { client: two } = yield* join(server, "ann")
+      const { client: bob } = yield* join(server, "bob")
+      assert.strictEqual((yield* comment(one, { content: "1" })).status, "ok")
+      const refused = yield* comment(two, { content: "2" })
+      assert.strictEqual(refused.response["reason"], "rate_limit")
+      const wait = Number(refused.response["retry_after_ms"])
+      assert.isTrue(wait > 0 && wait <= 1000)
+      assert.strictEqual((yield* comment(bob, { content: "3" })).status, "ok")
+      yield* Effect.sleep(wait)
+      assert.strictEqual((yield* comment(two, { content: "4" })).status, "ok")
+    }),
+  )
+
+  it.live("say how many watch, at most once a second", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const { client } = yield* join(server, "ann")
+      assert.deepStrictEqual(yield* next(client, "viewer_count"), { count: 1 })
+      const started = performance.now()
+      const others = yield* Effect.forEach(["b", "c", "d"], (user) => join(server, user))
+      assert.deepStrictEqual(yield* next(client, "viewer_count"), { count: 4 })
+      assert.isAtLeast(performance.now() - started, 500)
+      for (const other of others) other.client.ws.terminate()
+      assert.deepStrictEqual(yield* next(client, "viewer_count"), { count: 1 })
+    }),
+  )
+
+  it.live("a reader too slow for a number of viewers kept one that was over", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { maxQueuedBytes: 300_000 } })
+      const { client: slow } = yield* join(server, "slow")
+      assert.deepStrictEqual(yield* next(slow, "viewer_count"), { count: 1 })
+      slow.ws.pause()
+      // Far more than the kernel takes, so that the number finds the queue full.
+      const flood = Effect.forEach(
+        Array.from({ length: 200 }),
+        () =>
+          Effect.callback<void>((resume) => {
+            server.topics.deliver(topic, "new_comment", { content: "x".repeat(90_000) }, { droppable: true })
+            setImmediate(() => resume(Effect.void))
+          }),
+        { discard: true },
+      )
+      yield* flood
+      const { client: bob } = yield* join(server, "bob")
+      assert.deepStrictEqual(yield* next(bob, "viewer_count"), { count: 2 })
+      yield* flood
+      slow.ws.resume()
+      assert.deepStrictEqual(yield* next(slow, "viewer_count"), { count: 2 })
+    }),
+  )
+
+  it.live("go when moderation takes them away, from the history too", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const { client: ann } = yield* join(server, "ann")
+      const { response } = yield* comment(ann, { content: "bad", client_id: "c1" })
+      const target = { kind: "comment", id: response["id"], stream_id: "s1", user_id: "ann" }
+      const flag = (event_id: string, action: string) =>
+        Context.get(server.services, EventBus).publish({
+          address: Address.event("moderation.flagged"),
+          id: event_id,
+          body: Buffer.from(
+            JSON.stringify({
+              event_type: "moderation.flagged",
+              event_id,
+              timestamp: "2026-01-31T12:00:00Z",
+              source: "ai",
+              payload: { target, reasons: ["spam"], action },
+            }),
+          ),
+        })
+      yield* flag("00000000-0000-4000-8000-000000000001", "review")
+      yield* flag("00000000-0000-4000-8000-000000000002", "remove")
+      assert.deepStrictEqual(yield* next(ann, "comment_removed"), { id: response["id"], reason: "spam" })
+      assert.deepStrictEqual((yield* join(server, "late")).response, { comments: [], recovered: true })
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual((yield* comment(ann, { content: "bad", client_id: "c1" })).response, { reason: "removed" })
+    }),
+  )
+})

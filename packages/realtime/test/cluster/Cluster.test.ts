@@ -1,0 +1,395 @@
+/** Several nodes over one bus and history in memory: what people see is the same on each. */
+import * as Address from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Fiber } from "effect"
+import { encode } from "../../src/rooms/EntryCodec.ts"
+import { make, type TestNode, until } from "../support/TestCluster.ts"
+import { connect, type Frame, type RawClient } from "../support/TestServer.ts"
+
+const chat = "chat:room:r"
+
+/** Joined, with the reply's response. */
+const enter = Effect.fnUntraced(function* (node: TestNode, user: string, topic: string, payload: object = {}) {
+  const client = yield* connect(node, { user })
+  client.send("1", "1", topic, "phx_join", payload)
+  const [, , , , { status, response }] = yield* client.next
+  assert.strictEqual(status, "ok")
+  return { client, response }
+})
+
+const framesOf = (client: RawClient, event: string): ReadonlyArray<Frame> =>
+  client.received.map((message): Frame => JSON.parse(message.toString())).filter(([, , , name]) => name === event)
+
+const contents = (client: RawClient) => framesOf(client, "new_message").map(([, , , , { content }]) => content)
+
+const say = (client: RawClient, content: string, ref = content) =>
+  client.send("1", ref, chat, "new_message", { content, client_id: content })
+
+/** Who is present, as a client of the official library would see it after all that it got. */
+const present = (client: RawClient): ReadonlyArray<string> => {
+  const refs = new Map<string, string>()
+  const add = (users: object) => {
+    for (const [user, { metas }] of Object.entries(users)) for (const { phx_ref } of metas) refs.set(phx_ref, user)
+  }
+  for (const message of client.received) {
+    const [, , , event, payload]: Frame = JSON.parse(message.toString())
+    if (event === "presence_state") {
+      refs.clear()
+      add(payload)
+    }
+    if (event !== "presence_diff") continue
+    add(Object(payload["joins"]))
+    for (const { metas } of Object.values<{ metas: ReadonlyArray<{ phx_ref: string }> }>(Object(payload["leaves"])))
+      for (const { phx_ref } of metas) refs.delete(phx_ref)
+  }
+  return [...refs.values()].sort()
+}
+
+/** One request of a long-poll session: with a body it sends, without it polls. */
+const poll = (one: TestNode, token: string, session: string, body?: string) =>
+  Effect.promise(async () => {
+    const url = `http://127.0.0.1:${one.port}/socket/longpoll?vsn=2.0.0&token=${token}&token=${session}`
+    const init = body === undefined ? {} : { method: "POST", body, headers: { "content-type": "application/x-ndjson" } }
+    const answer: { status: number; token: string; messages: ReadonlyArray<string> } = await (
+      await fetch(url, init)
+    ).json()
+    return answer
+  })
+
+describe("several nodes", () => {
+  it.live("what is said reaches everybody once, in the same order on every node", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const nodes = [yield* node(), yield* node(), yield* node()]
+      const people = yield* Effect.forEach(nodes, (one, index) => enter(one, `u${index}`, chat))
+      for (let n = 0; n < 20; n++) for (const [index, { client }] of people.entries()) say(client, `${index}-${n}`)
+      yield* until(() => people.every(({ client }) => contents(client).length >= 60))
+      const [first, ...others] = people.map(({ client }) => contents(client))
+      assert.strictEqual(new Set(first).size, 60)
+      for (const other of others) assert.deepStrictEqual(other, first)
+      const seqs = people.map(({ client }) => framesOf(client, "new_message").map(([, , , , { seq }]) => Number(seq)))
+      for (const list of seqs)
+        assert.deepStrictEqual(
+          list,
+          [...list].sort((a, b) => a - b),
+        )
+    }),
+  )
+
+  it.live("what has no place in the history passes too, and not to the one who is left out", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      const carol = (yield* enter(a, "carol", chat)).client
+      const bob = (yield* enter(b, "bob", chat)).client
+      alice.send("1", "2", chat, "typing_start", {})
+      yield* until(() => [bob, carol].every((client) => framesOf(client, "user_typing").length === 1))
+      const told = { user_id: "alice", room_id: "r", is_typing: true }
+      assert.deepStrictEqual(framesOf(bob, "user_typing")[0]?.[4], told)
+      assert.deepStrictEqual(framesOf(alice, "user_typing"), [])
+    }),
+  )
+
+  it.live("a node hears only of the topics that it has", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      yield* enter(b, "bob", "chat:room:other")
+      say(alice, "hello")
+      yield* until(() => contents(alice).length === 1)
+      assert.strictEqual(b.topics.counts.deliveries, 0)
+    }),
+  )
+
+  it.live("who missed more than can be told joins again from where it was, and learns that it is not all", () =>
+    Effect.gen(function* () {
+      const { node, history } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      const bob = (yield* enter(b, "bob", chat)).client
+      say(alice, "before")
+      yield* until(() => contents(bob).length === 1)
+      const [, , , , { seq: since }] = framesOf(bob, "new_message")[0] ?? assert.fail("bob heard nothing")
+      yield* b.cut
+      const payload = (id: string) => ({
+        id,
+        content: id,
+        user_id: "alice",
+        room_id: "r",
+        timestamp: "2026-01-01T00:00:00Z",
+      })
+      yield* Effect.forEach(
+        Array.from({ length: 1_100 }, (_, n) => `m${n}`),
+        (id) => history.append(chat, id, encode({ event: "new_message", payload: payload(id), droppable: false })),
+        { discard: true },
+      )
+      yield* b.heal
+      yield* until(() => framesOf(bob, "phx_error").length === 1)
+      assert.deepStrictEqual(framesOf(bob, "phx_error")[0], ["1", "1", chat, "phx_error", { reason: "missed" }])
+      // Nothing behind the hole: the client would ask from there.
+      assert.deepStrictEqual(contents(bob), ["before"])
+      bob.send("2", "again", chat, "phx_join", { since })
+      yield* until(() => framesOf(bob, "phx_reply").some(([, ref]) => ref === "again"))
+      const [, , , , reply] = framesOf(bob, "phx_reply").find(([, ref]) => ref === "again") ?? assert.fail()
+      const { messages, recovered } = Object(reply["response"])
+      assert.deepStrictEqual([messages.length, messages.at(-1).id, recovered], [1_000, "m1099", false])
+      say(alice, "after")
+      yield* until(() => contents(bob).includes("after"))
+    }),
+  )
+
+  it.live("a node that is cut off goes on for itself, and catches up when it is back", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      const carol = (yield* enter(a, "carol", chat)).client
+      const bob = (yield* enter(b, "bob", chat)).client
+      say(alice, "before")
+      yield* until(() => [alice, bob, carol].every((client) => contents(client).length === 1))
+      yield* a.cut
+      say(alice, "alone 1")
+      say(alice, "alone 2")
+      yield* a.topics.broadcast(chat, "message_removed", { id: "x", reason: "spam" })
+      say(bob, "meanwhile 1")
+      say(bob, "meanwhile 2")
+      yield* until(() => contents(carol).length === 3 && contents(bob).length === 3)
+      assert.deepStrictEqual(contents(carol), ["before", "alone 1", "alone 2"])
+      yield* a.heal
+      yield* until(() => [alice, bob, carol].every((client) => contents(client).length >= 5))
+      say(bob, "after")
+      yield* until(() => [alice, bob, carol].every((client) => contents(client).includes("after")))
+      const all = ["after", "alone 1", "alone 2", "before", "meanwhile 1", "meanwhile 2"]
+      for (const client of [alice, bob, carol]) assert.deepStrictEqual([...contents(client)].sort(), all)
+      for (const client of [alice, bob, carol]) {
+        assert.deepStrictEqual(
+          framesOf(client, "message_removed").map(([, , , , payload]) => payload),
+          [{ id: "x", reason: "spam" }],
+        )
+      }
+    }),
+  )
+
+  it.live("what was taken away while a node was cut off leaves the screens there too, once", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      const bob = (yield* enter(b, "bob", chat)).client
+      const remove = (id: string) => a.topics.broadcast(chat, "message_removed", { id, reason: "spam" })
+      const removed = (client: RawClient) => framesOf(client, "message_removed").map(([, , , , { id }]) => id)
+      yield* remove("before")
+      yield* until(() => removed(bob).length === 1)
+      yield* b.cut
+      yield* remove("meanwhile")
+      yield* until(() => removed(alice).length === 2)
+      yield* b.heal
+      yield* until(() => removed(bob).length === 2)
+      yield* remove("after")
+      yield* until(() => [alice, bob].every((client) => removed(client).includes("after")))
+      for (const client of [alice, bob]) assert.deepStrictEqual(removed(client), ["before", "meanwhile", "after"])
+    }),
+  )
+
+  it.live("who came to a room while its node was cut off hears what was said on other nodes, once it is healed", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", chat)).client
+      yield* b.cut
+      const { client: bob, response } = yield* enter(b, "bob", chat)
+      assert.deepStrictEqual(Object(response)["messages"], [])
+      say(alice, "meanwhile")
+      yield* until(() => contents(alice).length === 1)
+      yield* b.heal
+      yield* until(() => framesOf(bob, "phx_error").length === 1 || contents(bob).length === 1)
+      // As the official client does.
+      bob.send("2", "again", chat, "phx_join", {})
+      yield* until(() => framesOf(bob, "phx_reply").some(([, ref]) => ref === "again"))
+      const [, , , , reply] = framesOf(bob, "phx_reply").find(([, ref]) => ref === "again") ?? assert.fail()
+      const { messages } = Object(reply["response"])
+      assert.deepStrictEqual([messages.length, messages[0]?.content], [1, "meanwhile"])
+      say(alice, "after")
+      yield* until(() => contents(bob).includes("after"))
+      assert.strictEqual(framesOf(bob, "phx_error").length, 1)
+    }),
+  )
+
+  it.live("presence agrees after joins, leaves, a drain, a kill, and a cut that heals", () =>
+    Effect.gen(function* () {
+      const topic = "presence:room:r"
+      const { node } = yield* make()
+      const [a, b, c] = [yield* node(), yield* node(), yield* node()]
+      const alice = (yield* enter(a, "alice", topic)).client
+      const bob = (yield* enter(b, "bob", topic)).client
+      const carol = (yield* enter(c, "carol", topic)).client
+      const all = [alice, bob, carol]
+      const agree = (who: ReadonlyArray<RawClient>, users: ReadonlyArray<string>) =>
+        until(() => who.every((client) => present(client).join() === users.join()))
+      yield* agree(all, ["alice", "bob", "carol"])
+      const dave = yield* enter(b, "dave", topic)
+      yield* agree(all, ["alice", "bob", "carol", "dave"])
+      dave.client.ws.terminate()
+      yield* agree(all, ["alice", "bob", "carol"])
+      yield* a.cut
+      yield* agree([alice], ["alice"])
+      yield* agree([bob, carol], ["bob", "carol"])
+      const erin = (yield* enter(a, "erin", topic)).client
+      yield* a.heal
+      yield* agree([...all, erin], ["alice", "bob", "carol", "erin"])
+      yield* c.kill
+      yield* agree([alice, bob, erin], ["alice", "bob", "erin"])
+      yield* b.drain
+      yield* agree([alice, erin], ["alice", "erin"])
+      const late = yield* node()
+      const frank = (yield* enter(late, "frank", topic)).client
+      yield* agree([alice, erin, frank], ["alice", "erin", "frank"])
+    }),
+  )
+
+  it.live("a node that was cut off says nobody's going, and says again who is there with it", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const updates: Array<string> = []
+      yield* Context.get(a.services, EventBus).subscribe(Address.event("presence.update"), ({ body }) => {
+        const { user_id, status } = JSON.parse(Buffer.from(body).toString()).payload
+        updates.push(`${user_id} ${status}`)
+      })
+      const topic = "presence:room:r"
+      const alice = (yield* enter(a, "alice", topic)).client
+      const bob = (yield* enter(b, "bob", topic)).client
+      yield* until(() => [alice, bob].every((client) => present(client).join() === "alice,bob"))
+      yield* b.cut
+      yield* until(() => present(alice).join() === "alice" && present(bob).join() === "bob")
+      yield* b.heal
+      yield* until(() => [alice, bob].every((client) => present(client).join() === "alice,bob"))
+      yield* until(() => updates.length === 4)
+      // What b has to say waits for the bus a second at most.
+      yield* Effect.sleep("1200 millis")
+      assert.deepStrictEqual(updates, ["alice online", "bob online", "bob offline", "bob online"])
+    }),
+  )
+
+  it.live("a user comments once a second over all nodes, and viewers are counted over all nodes", () =>
+    Effect.gen(function* () {
+      const topic = "comments:stream:s"
+      const { node } = yield* make()
+      const nodes = [yield* node(), yield* node(), yield* node()]
+      const people = yield* Effect.forEach(nodes, (one) => enter(one, "alice", topic))
+      yield* until(() =>
+        people.every(({ client }) => framesOf(client, "viewer_count").at(-1)?.[4]["count"] === people.length),
+      )
+      for (const { client } of people) client.send("1", "c", topic, "new_comment", { content: "first!" })
+      const replies = () =>
+        people.flatMap(({ client }) => framesOf(client, "phx_reply").filter(([, ref]) => ref === "c"))
+      yield* until(() => replies().length === 3)
+      const statuses = replies().map(([, , , , { status }]) => status)
+      assert.deepStrictEqual(statuses.sort(), ["error", "error", "ok"])
+      people[2]?.client.ws.terminate()
+      const [first] = people
+      yield* until(() => first !== undefined && framesOf(first.client, "viewer_count").at(-1)?.[4]["count"] === 2)
+    }),
+  )
+
+  it.live("operators see and kick on every node; a ban counts everywhere", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const operator = Context.get(a.services, RealtimeAdmin)
+      const bob = (yield* enter(b, "bob", chat)).client
+      yield* enter(a, "alice", chat)
+      const carol = (yield* enter(b, "carol", chat)).client
+      const { items, unresponsive } = yield* operator.sockets({ topic: chat })
+      assert.deepStrictEqual([items.map(({ userId }) => userId).sort(), unresponsive], [["alice", "bob", "carol"], []])
+      const [room] = (yield* operator.rooms()).items
+      assert.deepStrictEqual([room?.topic, room?.members, room?.nodes.length], [chat, 3, 2])
+      assert.strictEqual((yield* operator.kick({ userId: "bob" }, { reason: "enough" })).kicked, 1)
+      assert.deepStrictEqual(yield* bob.close, { code: 4002, reason: "enough" })
+      yield* operator.ban({ userId: "carol" })
+      yield* until(() => carol.closed?.code === 4001)
+      yield* b.cut
+      const answer = yield* operator.sockets()
+      assert.strictEqual(answer.unresponsive.length, 1)
+    }),
+  )
+
+  it.live("who was banned while a node was cut off is closed when it is back, and let in nowhere", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b, c] = [yield* node(), yield* node(), yield* node()]
+      const token = yield* b.token("mallory")
+      const own = yield* connect(b, { token })
+      yield* b.cut
+      yield* Context.get(a.services, RealtimeAdmin).ban({ userId: "mallory" })
+      assert.isUndefined(own.closed)
+      yield* b.heal
+      yield* until(() => own.closed?.code === 4001)
+      for (const one of [a, b, c]) assert.strictEqual(yield* Effect.flip(connect(one, { token })), 401)
+    }),
+  )
+
+  it.live("a long-poll session answers on whichever node a request lands, and is gone with its own", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make()
+      const [a, b] = [yield* node(), yield* node()]
+      const token = yield* a.token("alice")
+      const request = (one: TestNode, session: string, body?: string) => poll(one, token, session, body)
+      const { status, token: session } = yield* request(a, "")
+      assert.strictEqual(status, 410)
+      const join = JSON.stringify(["1", "1", chat, "phx_join", {}])
+      assert.strictEqual((yield* request(b, session, join)).status, 200)
+      const joined = yield* request(b, session)
+      assert.strictEqual(joined.status, 200)
+      assert.include(joined.messages[0] ?? "", '"status":"ok"')
+      const bob = (yield* enter(b, "bob", chat)).client
+      say(bob, "hello")
+      assert.include((yield* request(b, session)).messages[0] ?? "", "hello")
+      yield* a.drain
+      assert.strictEqual((yield* request(b, session)).status, 410)
+      assert.strictEqual((yield* request(b, session, join)).status, 410)
+    }),
+  )
+
+  it.live(
+    "a poll whose answer was lost between nodes ends the session, so that the client asks for what it missed",
+    () =>
+      Effect.gen(function* () {
+        const { node } = yield* make({ limits: { pollWindow: Duration.millis(500) } })
+        const [a, b] = [yield* node(), yield* node()]
+        const token = yield* a.token("alice")
+        const carol = (yield* enter(a, "carol", chat)).client
+        const { token: session } = yield* poll(a, token, "")
+        yield* poll(b, token, session, JSON.stringify(["1", "1", chat, "phx_join", {}]))
+        yield* poll(b, token, session)
+        const parked = yield* Effect.forkChild(poll(b, token, session))
+        yield* Effect.sleep("100 millis")
+        yield* b.cut
+        say(carol, "lost")
+        yield* until(() => contents(carol).length === 1)
+        yield* b.heal
+        const answer = yield* Fiber.join(parked)
+        assert.deepStrictEqual([answer.status, answer.messages], [410, []])
+      }),
+  )
+
+  it.live("a poll that waits for a node that was killed is answered when that one is missed", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make({ limits: { pollWindow: Duration.minutes(1) } })
+      const [a, b] = [yield* node(), yield* node()]
+      const token = yield* a.token("alice")
+      const { token: session } = yield* poll(a, token, "")
+      const parked = yield* Effect.forkChild(poll(b, token, session))
+      yield* Effect.sleep("100 millis")
+      const begun = performance.now()
+      yield* a.kill
+      assert.strictEqual((yield* Fiber.join(parked)).status, 410)
+      assert.isBelow(performance.now() - begun, 10_000)
+      assert.strictEqual((yield* poll(b, token, session, "[]")).status, 410)
+    }),
+  )
+})

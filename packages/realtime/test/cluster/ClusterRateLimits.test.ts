@@ -1,0 +1,66 @@
+/** Limits of a user who has sockets on several nodes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit } from "effect"
+import { make, until } from "../support/TestCluster.ts"
+import { connect, type RawClient } from "../support/TestServer.ts"
+
+const sweepInterval = Duration.millis(50)
+
+const accepted = (client: RawClient) =>
+  client.received.filter((message) => message.toString().includes('"status":"ok"')).length
+
+describe("a user on several nodes", () => {
+  it.live("has the messages of one in the long run, and all of them again when the others are cut off", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make({ limits: { sweepInterval, userMessages: { perSecond: 20, burst: 20 } } })
+      const nodes = [yield* node(), yield* node(), yield* node()]
+      const clients = yield* Effect.forEach(nodes, (one) => connect(one, { user: "busy" }))
+      const speak = (who: ReadonlyArray<RawClient>, times: number) =>
+        Effect.repeat(
+          Effect.andThen(
+            Effect.sync(() => {
+              for (const client of who) client.send(null, "x", "phoenix", "heartbeat", {})
+            }),
+            Effect.sleep("20 millis"),
+          ),
+          { times },
+        )
+      const count = () => clients.reduce((sum, client) => sum + accepted(client), 0)
+      const begun = performance.now()
+      yield* speak(clients, 150)
+      const seconds = (performance.now() - begun) / 1000
+      // Each node alone would give 20 at once and 20 a second.
+      assert.isBelow(count(), 3 * 20 + 20 * seconds + 30)
+      assert.isAbove(count(), 20 + 15 * seconds)
+
+      const [a, b, c] = nodes
+      yield* b?.cut ?? Effect.void
+      yield* c?.kill ?? Effect.void
+      const before = count()
+      yield* speak(clients.slice(0, 1), 150)
+      assert.isAbove(count() - before, 30)
+      assert.isDefined(a)
+    }),
+  )
+
+  it.live("has no more sockets than one may have, and a place again when those elsewhere are gone", () =>
+    Effect.gen(function* () {
+      const { node } = yield* make({ limits: { sweepInterval, maxSocketsPerUser: 12 } })
+      const [a, b] = [yield* node(), yield* node(), yield* node()]
+      yield* Effect.repeat(connect(a, { user: "many" }), { times: 7 })
+      const open = Effect.andThen(Effect.exit(connect(b, { user: "many" })), (exit) =>
+        Effect.as(Effect.sleep("150 millis"), exit),
+      )
+      const tried = yield* Effect.forEach(Array.from({ length: 8 }), () => open)
+      const opened = tried.filter(Exit.isSuccess).length
+      // Eight are on the other node. A node says so of those alone who have many.
+      assert.isAtLeast(opened, 3)
+      assert.isAtMost(opened, 5)
+      assert.deepStrictEqual(tried.at(-1), Exit.fail(429))
+      yield* a.drain
+      yield* until(() => a.endpoint.size() === 0)
+      yield* Effect.sleep("500 millis")
+      assert.isTrue(Exit.isSuccess(yield* open))
+    }),
+  )
+})

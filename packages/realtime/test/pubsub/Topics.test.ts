@@ -1,0 +1,34 @@
+import { serializer as v2 } from "@armoricore/realtime/protocol/SerializerV2"
+import { serializer as v1 } from "@armoricore/realtime/protocol/SerializerV1"
+import type { Serializer } from "@armoricore/realtime/protocol/Message"
+import type { OutgoingFrame } from "@armoricore/realtime/socket/OutgoingFrame"
+import { type Broadcast, Topics } from "@armoricore/realtime/pubsub/Topics"
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+
+const listener = (serializer: Serializer) => {
+  const frames: Array<OutgoingFrame> = []
+  return { frames, receive: (broadcast: Broadcast) => void frames.push(broadcast.frame(serializer)) }
+}
+
+layer(Topics.layer)("Topics", (it) => {
+  it.effect("encodes once for each serializer, reaches its topic alone, and honours `except`", () =>
+    Effect.gen(function* () {
+      const topics = yield* Topics
+      const [a, b, old, other] = [listener(v2), listener(v2), listener(v1), listener(v2)]
+      for (const each of [a, b, old]) topics.subscribe("t", each)
+      topics.subscribe("u", other)
+      yield* topics.broadcast("t", "e", { n: 1 })
+      assert.strictEqual(a.frames[0], b.frames[0])
+      assert.strictEqual(a.frames[0]?.body, '[null,null,"t","e",{"n":1}]')
+      assert.strictEqual(old.frames[0]?.body, '{"topic":"t","event":"e","payload":{"n":1},"ref":null}')
+      assert.strictEqual(other.frames.length, 0)
+      topics.deliver("t", "e", {}, { except: a })
+      assert.deepStrictEqual([a.frames.length, b.frames.length], [1, 2])
+      for (const each of [a, b, old]) topics.unsubscribe("t", each)
+      assert.strictEqual(topics.subscriberCount("t"), 0)
+      yield* topics.broadcast("t", "e", {})
+      assert.strictEqual(b.frames.length, 2)
+    }),
+  )
+})

@@ -1,0 +1,124 @@
+/** A client that loses its connection again and again, and no message. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
+import * as EmbeddedHistory from "@armoricore/history/embedded/EmbeddedHistory"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { type Channel, Socket } from "phoenix"
+import { WebSocket } from "ws"
+import { start, type TestServer } from "../support/TestServer.ts"
+
+const topic = "chat:room:busy"
+const messages = 10_000
+const reconnects = 50
+const writers = 50
+const timestamp = "2026-01-31T12:00:00Z"
+
+interface Message {
+  readonly id: string
+  readonly seq: number
+  readonly content: string
+}
+
+const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (condition() ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), until(condition))))
+
+/** The official client as an application would use it: it joins with the last `seq` it saw. */
+const reader = Effect.fnUntraced(function* (server: TestServer) {
+  const token = yield* server.token("reader")
+  const got: Array<Message> = []
+  let joins = 0
+  let gaps = 0
+  const socket = new Socket(server.url, {
+    transport: WebSocket,
+    params: { token },
+    reconnectAfterMs: () => 10,
+    rejoinAfterMs: () => 10,
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => socket.disconnect()))
+  const channel: Channel = socket.channel(topic, () => {
+    const last = got.at(-1)
+    return last === undefined ? {} : { since: last.seq }
+  })
+  channel.on("new_message", (message) => got.push(message as unknown as Message))
+  socket.connect()
+  channel.join().receive("ok", (reply) => {
+    const { messages: missed, recovered } = reply as { messages: ReadonlyArray<Message>; recovered: boolean }
+    got.push(...missed)
+    joins++
+    if (!recovered) gaps++
+  })
+  return { got, socket, joins: () => joins, gaps: () => gaps }
+})
+
+/** A reply holds the latest 1,000: writers do not run further ahead than that of a reader who is away. */
+const maxAhead = 800
+
+/** Says its share, one after the other; what clients of the room would do, without their sockets in the way. */
+const write = Effect.fnUntraced(function* (server: TestServer, name: number, read: () => number) {
+  const timeline = Context.get(server.services, RoomLog)
+  for (let said = 0; said < messages / writers; said++) {
+    const id = `${name}-${said}`
+    const payload = { id, content: `${name} ${said}`, user_id: `w${name}`, room_id: "busy", timestamp }
+    yield* until(() => said * writers - read() < maxAhead)
+    yield* timeline.append(topic, { event: "new_message", id, payload })
+  }
+})
+
+/** In memory an item is added at once; in the engine many are on their way at the same time. */
+const embedded = Layer.unwrap(
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "armoricore-recovery-"))),
+      (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true })),
+    ),
+    (folder) =>
+      EmbeddedHistory.layer({ maxPerRoom: 2 * messages }).pipe(Layer.provide(EmbeddedEngine.layerOwner({ folder }))),
+  ),
+)
+
+describe.each([
+  ["memory", MemoryHistory.layer({ maxPerRoom: 2 * messages })],
+  ["embedded", embedded],
+] as const)("recovery from %s", (_, history) => {
+  it.live(
+    `${messages} messages over ${reconnects} reconnects: none missed, none twice, in order`,
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start({}, 0, history)
+        const client = yield* reader(server)
+        yield* until(() => client.joins() === 1)
+        const cut = Effect.gen(function* () {
+          for (let time = 1; time <= reconnects; time++) {
+            yield* until(() => client.joins() === time && client.got.length >= (messages / (reconnects + 1)) * time)
+            // Cut, not closed: whatever is on its way is lost.
+            const { conn } = client.socket as unknown as { readonly conn: WebSocket }
+            conn.terminate()
+          }
+        })
+        yield* Effect.all(
+          [cut, ...Array.from({ length: writers }, (_, index) => write(server, index, () => client.got.length))],
+          {
+            concurrency: "unbounded",
+          },
+        )
+        yield* until(() => client.joins() === reconnects + 1 && client.got.length >= messages)
+        assert.strictEqual(client.gaps(), 0)
+        assert.strictEqual(client.got.length, messages)
+        const seqs = client.got.map(({ seq }) => seq)
+        assert.isTrue(seqs.every((seq, index) => index === 0 || seq === (seqs[index - 1] ?? 0) + 1))
+        for (let writer = 0; writer < writers; writer++) {
+          const mine = client.got.filter(({ content }) => content.startsWith(`${writer} `))
+          assert.deepStrictEqual(
+            mine.map(({ content }) => Number(content.split(" ")[1])),
+            mine.map((_, index) => index),
+          )
+        }
+      }),
+    { timeout: 60_000 },
+  )
+})

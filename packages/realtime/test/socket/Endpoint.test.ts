@@ -1,0 +1,173 @@
+import { createConnection } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Scope } from "effect"
+import { connect, joined, RawClient, start, type TestServer } from "../support/TestServer.ts"
+
+const status = (server: TestServer, options: Parameters<typeof connect>[1]) => Effect.flip(connect(server, options))
+
+describe("the upgrade", () => {
+  it.live("refuses with the status that says why", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const token = yield* server.token("u1")
+      assert.strictEqual(yield* status(server, { query: "vsn=2.0.0" }), 401)
+      assert.strictEqual(yield* status(server, { token: "forged" }), 401)
+      assert.strictEqual(yield* status(server, { token: `${token}x` }), 401)
+      assert.strictEqual(yield* status(server, { query: `vsn=3.0.0&token=${token}` }), 403)
+      assert.strictEqual(yield* status(server, { headers: { origin: "https://evil.example" } }), 403)
+      assert.strictEqual(yield* status(server, { headers: { origin: "null" } }), 403)
+      yield* connect(server, { headers: { origin: `http://127.0.0.1:${server.port}` } })
+    }),
+  )
+
+  it.live("another origin may be allowed by name, or all", () =>
+    Effect.gen(function* () {
+      const named = yield* start({ allowedOrigins: ["https://app.example"] })
+      yield* connect(named, { headers: { origin: "https://app.example" } })
+      assert.strictEqual(yield* status(named, { headers: { origin: "https://app.example.evil" } }), 403)
+      yield* connect(yield* start({ allowedOrigins: "any" }), { headers: { origin: "https://anything.example" } })
+    }),
+  )
+
+  it.live("another method is a bad request, another path is not touched", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const answer = (head: string) =>
+        Effect.callback<string>((resume) => {
+          const socket = createConnection(server.port, "127.0.0.1", () =>
+            socket.write(`${head}\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`),
+          )
+          let text = ""
+          socket.on("data", (data) => (text += data.toString()))
+          socket.on("close", () => resume(Effect.succeed(text.split("\r\n", 1)[0] ?? "")))
+        })
+      assert.strictEqual(yield* answer("POST /socket/websocket HTTP/1.1"), "HTTP/1.1 400 Bad Request")
+      assert.strictEqual(yield* answer("GET /other HTTP/1.1"), "")
+      assert.strictEqual(yield* answer("GET /socket/websocket?vsn=%zz HTTP/1.1"), "HTTP/1.1 403 Forbidden")
+    }),
+  )
+
+  it.live("takes the token as a query, a subprotocol in either alphabet, or a header", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const token = yield* server.token("u1", { roles: ["ü~~~>>>???"] })
+      yield* connect(server, { query: `vsn=2.0.0&token=stale&token=${token}` })
+      for (const alphabet of ["base64", "base64url"] as const) {
+        const encoded = Buffer.from(token).toString(alphabet).replaceAll("=", "")
+        const client = yield* connect(server, {
+          query: "vsn=2.0.0",
+          protocols: ["phoenix", `base64url.bearer.phx.${encoded}`],
+        })
+        assert.strictEqual(client.ws.protocol, "phoenix")
+      }
+      yield* connect(server, { query: "vsn=2.0.0", headers: { authorization: `Bearer ${token}` } })
+    }),
+  )
+
+  it.live("an empty token in the URL hides none of the other places", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const token = yield* server.token("u1")
+      const protocols = ["phoenix", `base64url.bearer.phx.${Buffer.from(token).toString("base64url")}`]
+      yield* connect(server, { query: "vsn=2.0.0&token=", protocols })
+      yield* connect(server, { query: `vsn=2.0.0&token=${token}&token=` })
+      yield* connect(server, { query: "vsn=2.0.0&token=", headers: { authorization: `Bearer ${token}` } })
+      const empty = ["phoenix", "base64url.bearer.phx."]
+      yield* connect(server, { query: "vsn=2.0.0", protocols: empty, headers: { authorization: `Bearer ${token}` } })
+      assert.strictEqual(yield* status(server, { query: "vsn=2.0.0&token=", protocols: empty }), 401)
+    }),
+  )
+
+  it.live("no vsn means the V1 serializer", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* connect(server, { query: `token=${yield* server.token("u1")}` })
+      const send = (event: string, payload: object, ref: string) =>
+        client.ws.send(JSON.stringify({ topic: "room:a", event, payload, ref }))
+      send("phx_join", {}, "1")
+      assert.strictEqual(
+        (yield* client.raw).toString(),
+        '{"topic":"room:a","event":"phx_reply","payload":{"status":"ok","response":{"room":"a"}},"ref":"1"}',
+      )
+      server.topics.deliver("room:a", "said", { text: "hi" })
+      assert.strictEqual(
+        (yield* client.raw).toString(),
+        '{"topic":"room:a","event":"said","payload":{"text":"hi"},"ref":null}',
+      )
+      send("phx_leave", {}, "2")
+      yield* client.raw
+      assert.strictEqual(
+        (yield* client.raw).toString(),
+        '{"topic":"room:a","event":"phx_close","payload":{},"ref":null}',
+      )
+    }),
+  )
+})
+
+describe("a token's end", () => {
+  const limits = { sweepInterval: Duration.millis(20) }
+
+  it.live("closes the socket with 4001", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits })
+      const client = yield* connect(server, { token: yield* server.token("u1", { ttl: Duration.seconds(1) }) })
+      assert.deepStrictEqual(yield* client.close, { code: 4001, reason: "token_expired" })
+    }),
+  )
+
+  it.live("is put off by access_token with a new one of the same user", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits })
+      const short = yield* server.token("u1", { ttl: Duration.seconds(2) })
+      const client = yield* joined(server, "room:a", { token: short })
+      const other = yield* joined(server, "room:a", { token: short })
+      const push = (token: unknown) => client.send("1", "2", "room:a", "access_token", { token })
+      for (const token of [yield* server.token("u2"), "forged", undefined, 5]) {
+        push(token)
+        assert.include(JSON.stringify(yield* client.next), '"reason":"unauthorized"')
+      }
+      push(yield* server.token("u1"))
+      const [, , , , answer] = yield* client.next
+      assert.strictEqual(answer["status"], "ok")
+      assert.match(JSON.stringify(answer["response"]), /^\{"expires_at":"20\d\d-.*Z"\}$/)
+      assert.strictEqual((yield* other.close).code, 4001)
+      yield* client.nothing
+    }),
+  )
+
+  it.live("a new token that is limited to fewer topics kept the others open", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const client = yield* joined(server, "room:a")
+      client.send("2", "2", "room:b", "phx_join", {})
+      yield* client.next
+      client.send("2", "3", "room:b", "access_token", { token: yield* server.token("u1", { channels: ["room:b"] }) })
+      assert.strictEqual((yield* client.next)[4]["status"], "ok")
+      assert.deepStrictEqual(yield* client.next, ["1", "1", "room:a", "phx_close", { reason: "unauthorized" }])
+      server.topics.deliver("room:a", "said", { text: "secret" })
+      client.send("1", "4", "room:a", "phx_join", {})
+      assert.include(JSON.stringify(yield* client.next), '"reason":"unauthorized"')
+      server.topics.deliver("room:b", "said", { text: "still there" })
+      assert.deepStrictEqual(yield* client.next, [null, null, "room:b", "said", { text: "still there" }])
+    }),
+  )
+})
+
+describe("a drain", () => {
+  it.live("closes every socket with 1012, bit by bit, runs each `leave`, and takes no new ones", () =>
+    Effect.gen(function* () {
+      const life = yield* Scope.make()
+      const server = yield* Scope.provide(start({ limits: { drainDuration: Duration.millis(200) } }), life)
+      const clients: Array<RawClient> = []
+      for (let index = 0; index < 8; index++) clients.push(yield* joined(server, `room:${index}`))
+      const closedAt: Array<number> = []
+      for (const client of clients) client.ws.on("close", () => closedAt.push(Date.now()))
+      yield* Scope.close(life, Exit.void)
+      for (const client of clients)
+        assert.deepStrictEqual(yield* client.close, { code: 1012, reason: "service_restart" })
+      assert.isAtLeast(Math.max(...closedAt) - Math.min(...closedAt), 100)
+      assert.strictEqual(server.callLog.filter((line) => line.startsWith("leave")).length, 8)
+      assert.strictEqual(server.endpoint.size(), 0)
+    }),
+  )
+})

@@ -1,0 +1,44 @@
+/** Readers that stop reading while a room is loud: their sockets end, memory stays, nobody else is delayed. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { joined, start } from "../support/TestServer.ts"
+
+describe("slow readers", () => {
+  it.live(
+    "paused sockets while a room gets 10,000 messages a second",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start({ limits: { maxQueuedBytes: 262_144 } })
+        const slow = yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, index) => `slow-${index}`),
+          (user) => joined(server, "room:a", { user }),
+        )
+        for (const client of slow) client.ws.pause()
+        const quick = yield* joined(server, "room:a", { user: "quick" })
+        const before = process.memoryUsage().rss
+        const text = "x".repeat(200)
+        const late: Array<number> = []
+        // 100 messages each 10 ms.
+        for (let tick = 0; tick < 300; tick++) {
+          const sentAt = performance.now()
+          for (let n = 0; n < 100; n++) server.topics.deliver("room:a", "said", { text: `${tick}-${n} ${text}` })
+          for (let n = 0; n < 100; n++) {
+            assert.include(String((yield* quick.next)[4]["text"]), `${tick}-${n} `)
+          }
+          late.push(performance.now() - sentAt)
+          yield* Effect.sleep(Duration.millis(Math.max(0, 10 - (performance.now() - sentAt))))
+        }
+        late.sort((a, b) => a - b)
+        assert.isBelow(process.memoryUsage().rss - before, 150_000_000)
+        assert.isBelow(late[Math.floor(late.length / 2)] ?? Number.NaN, 50)
+        yield* quick.nothing
+        // Whoever reads again before the connection is cut learns why it ends.
+        for (const client of slow) client.ws.resume()
+        for (const client of slow) {
+          assert.deepStrictEqual(yield* client.close, { code: 4008, reason: "slow_consumer" })
+        }
+        yield* Effect.repeat(Effect.yieldNow, { while: () => server.endpoint.size() > 1 })
+      }),
+    60_000,
+  )
+})

@@ -1,0 +1,137 @@
+/**
+ * Somebody with a phone: connects to one of the nodes, comes back to another one when the connection ends, asks for what
+ * was missed, says each thing until it is acknowledged, and remembers everything that was heard.
+ */
+import { WebSocket } from "ws"
+
+interface Meta {
+  readonly phx_ref: string
+}
+type Users = Readonly<Record<string, { readonly metas: ReadonlyArray<Meta> }>>
+interface ReceivedMessage {
+  readonly id: string
+  readonly seq: number
+  readonly content: string
+}
+
+export class RoomClient {
+  readonly name: string
+  /** In the order in which they came. */
+  readonly received: Array<ReceivedMessage> = []
+  readonly duplicates: Array<string> = []
+  /** Acknowledged. */
+  readonly acknowledged: Array<string> = []
+  /** Close codes, in the order in which they came. */
+  readonly closeCodes: Array<number> = []
+  /** Joins that could not give all that was missed. */
+  incompleteRecoveries = 0
+  readonly #room: string
+  readonly #address: () => string
+  readonly #ids = new Set<string>()
+  readonly #unacknowledged: Array<string> = []
+  readonly #present = new Map<string, string>()
+  #last = 0
+  #isJoined = false
+  #isGone = false
+  #ws: WebSocket | undefined
+
+  constructor(name: string, room: string, address: () => string) {
+    this.name = name
+    this.#room = room
+    this.#address = address
+    this.#connect()
+  }
+
+  say(content: string): void {
+    this.#unacknowledged.push(content)
+    if (this.#isJoined) this.#send(content)
+  }
+
+  /** Nothing waits to be said. */
+  get isIdle(): boolean {
+    return this.#isJoined && this.#unacknowledged.length === 0
+  }
+
+  get isJoined(): boolean {
+    return this.#isJoined
+  }
+
+  /** Users in the room, as this phone shows them. */
+  get present(): ReadonlyArray<string> {
+    return [...new Set(this.#present.values())].sort()
+  }
+
+  leave(): void {
+    this.#isGone = true
+    this.#ws?.terminate()
+  }
+
+  #connect(): void {
+    if (this.#isGone) return
+    const ws = new WebSocket(this.#address())
+    this.#ws = ws
+    ws.on("open", () => {
+      const since = this.#last === 0 ? {} : { since: this.#last }
+      ws.send(JSON.stringify(["1", "join", this.#room, "phx_join", { presence: true, ...since }]))
+    })
+    ws.on("message", (data) => this.#receive(JSON.parse(String(data))))
+    ws.on("error", () => {})
+    ws.on("close", (code) => {
+      this.closeCodes.push(code)
+      this.#isJoined = false
+      if (this.#ws === ws) setTimeout(() => this.#connect(), 50)
+    })
+  }
+
+  #send(content: string): void {
+    this.#ws?.send(JSON.stringify(["1", `say ${content}`, this.#room, "new_message", { content, client_id: content }]))
+  }
+
+  #receive([, ref, , event, payload]: readonly [unknown, unknown, unknown, string, Record<string, unknown>]): void {
+    if (event === "new_message") this.#onMessage(payload)
+    else if (event === "presence_state") {
+      this.#present.clear()
+      this.#add(payload)
+    } else if (event === "presence_diff") {
+      this.#add(payload["joins"])
+      for (const { metas } of Object.values(usersOf(payload["leaves"])))
+        for (const { phx_ref } of metas) this.#present.delete(phx_ref)
+    } else if (event === "phx_reply") this.#reply(String(ref), payload)
+  }
+
+  #reply(ref: string, { status, response }: Record<string, unknown>): void {
+    if (ref === "join") {
+      if (status !== "ok") return this.#ws?.terminate()
+      const { messages, recovered }: Partial<Record<string, unknown>> = { ...Object(response) }
+      if (recovered !== true) this.incompleteRecoveries++
+      if (Array.isArray(messages)) for (const message of messages) this.#onMessage(message)
+      this.#isJoined = true
+      for (const content of this.#unacknowledged) this.#send(content)
+    } else if (ref.startsWith("say ")) {
+      const content = ref.slice(4)
+      const at = this.#unacknowledged.indexOf(content)
+      if (at === -1) return
+      // Not now: once more.
+      if (status !== "ok") return void setTimeout(() => this.#send(content), 100)
+      this.#unacknowledged.splice(at, 1)
+      this.acknowledged.push(content)
+    }
+  }
+
+  #onMessage(message: unknown): void {
+    // What our own server says has this shape.
+    const said = message as ReceivedMessage
+    this.#last = Math.max(this.#last, said.seq)
+    if (this.#ids.has(said.id)) this.duplicates.push(said.content)
+    this.#ids.add(said.id)
+    this.received.push(said)
+  }
+
+  #add(users: unknown): void {
+    for (const [user, { metas }] of Object.entries(usersOf(users)))
+      for (const { phx_ref } of metas) this.#present.set(phx_ref, user)
+  }
+}
+
+/** As the server sends them. */
+const usersOf = (users: unknown): Users => users as Users

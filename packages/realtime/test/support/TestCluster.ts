@@ -1,0 +1,118 @@
+/**
+ * Several nodes in one process: each is a whole realtime service with its HTTP server, over one bus, state and history in
+ * memory. A node can be cut from them, and killed without a word.
+ */
+import { Tokens } from "@armoricore/auth/Tokens"
+import { type BusStatus, EventBus } from "@armoricore/bus/EventBus"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { TransientError } from "@armoricore/domain/Errors"
+import { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import type { RealtimeOptions } from "@armoricore/realtime/Realtime"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { type Cause, Context, Duration, Effect, Exit, Layer, Scope, SubscriptionRef } from "effect"
+import { CallLog } from "./RoomChannel.ts"
+import { listen, serviceOf, tokens } from "./TestServer.ts"
+
+const cutOff = new TransientError({ dependency: "bus", code: "unavailable", message: "cut off" })
+
+/** The line between one node and what it shares with the others. */
+const networkLink = Effect.gen(function* () {
+  const status = yield* SubscriptionRef.make<BusStatus>("connected")
+  const gaps = new Set<() => void>()
+  const isCut = () => SubscriptionRef.getUnsafe(status) === "disconnected"
+  const through = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend((): Effect.Effect<A, E | TransientError, R> => (isCut() ? Effect.fail(cutOff) : effect))
+  const hears =
+    <A>(onMessage: (message: A) => void) =>
+    (message: A) => {
+      if (!isCut()) onMessage(message)
+    }
+  const withGap = (onGap: (() => void) | undefined) =>
+    Effect.acquireRelease(
+      Effect.sync(() => onGap !== undefined && gaps.add(onGap)),
+      () => Effect.sync(() => onGap !== undefined && gaps.delete(onGap)),
+    )
+  return {
+    cut: SubscriptionRef.set(status, "disconnected"),
+    heal: Effect.andThen(
+      SubscriptionRef.set(status, "connected"),
+      Effect.sync(() => {
+        for (const gap of gaps) gap()
+      }),
+    ),
+    bus: (bus: EventBus["Service"]): EventBus["Service"] => ({
+      ...bus,
+      publish: (message) => through(bus.publish(message)),
+      broadcast: (address, body, headers) => through(bus.broadcast(address, body, headers)),
+      subscribe: (address, onMessage, onGap) =>
+        Effect.andThen(withGap(onGap), bus.subscribe(address, hears(onMessage))),
+      status: SubscriptionRef.get(status),
+      statusChanges: SubscriptionRef.changes(status),
+    }),
+    history: (history: History["Service"]): History["Service"] => ({
+      ...history,
+      append: (room, id, body) => through(history.append(room, id, body)),
+      read: (room, page) => through(history.read(room, page)),
+      remove: (room, id) => through(history.remove(room, id)),
+      subscribe: (room, onAdded, onGap) =>
+        Effect.andThen(
+          withGap(onGap),
+          history.subscribe(room, hears(onAdded), () => {}),
+        ),
+    }),
+  }
+})
+
+const ports = Layer.mergeAll(MemoryBus.layer, MemoryHistory.layer(), MemoryState.layer, tokens, CallLog.layer)
+
+/** Quick enough for a test, slow enough for two busy cores. */
+const fastTimings = { heartbeatInterval: Duration.millis(200), nodeTimeout: Duration.millis(1_500) }
+
+export const make = Effect.fnUntraced(function* (options: RealtimeOptions = {}) {
+  const shared = yield* Layer.build(ports)
+  /** One more node. */
+  const node = Effect.fnUntraced(function* () {
+    const own = yield* networkLink
+    const seen = shared.pipe(
+      Context.add(EventBus, own.bus(Context.get(shared, EventBus))),
+      Context.add(History, own.history(Context.get(shared, History))),
+    )
+    const scope = yield* Effect.acquireRelease(Scope.make(), (made, exit) => Scope.close(made, exit))
+    const service = Layer.fresh(serviceOf({ cluster: fastTimings, ...options })).pipe(
+      Layer.provideMerge(Layer.succeedContext(seen)),
+    )
+    const server = yield* Layer.build(service).pipe(
+      Effect.orDie,
+      Effect.flatMap((services) => listen(services)),
+      Effect.provideService(Scope.Scope, scope),
+    )
+    return {
+      ...server,
+      cut: own.cut,
+      heal: own.heal,
+      /** As SIGTERM does. */
+      drain: Scope.close(scope, Exit.void),
+      /** Nobody hears of it. Its sockets are cut with it. */
+      kill: Effect.andThen(own.cut, Scope.close(scope, Exit.void)),
+    }
+  })
+  return {
+    node,
+    history: Context.get(shared, History),
+    state: Context.get(shared, KeyValue),
+    tokens: Context.get(shared, Tokens),
+  }
+})
+
+export type TestNode = Effect.Success<ReturnType<Effect.Success<ReturnType<typeof make>>["node"]>>
+
+/** Waits until it holds. */
+export const until = (condition: () => boolean): Effect.Effect<void, Cause.TimeoutError> =>
+  Effect.sync(condition).pipe(
+    Effect.tap((holds) => (holds ? Effect.void : Effect.sleep("10 millis"))),
+    Effect.repeat({ until: (holds) => holds }),
+    Effect.timeout("15 seconds"),
+    Effect.asVoid,
+  )

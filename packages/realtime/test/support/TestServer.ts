@@ -1,0 +1,187 @@
+/** A real HTTP server on a free port with the realtime service over memory, and a raw client that waits for messages. */
+import { once } from "node:events"
+import { createServer } from "node:http"
+import * as TokensModule from "@armoricore/auth/Tokens"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import type { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import { ChannelRegistry } from "@armoricore/realtime/channel/ChannelRegistry"
+import { Endpoint } from "@armoricore/realtime/socket/Endpoint"
+import * as RealtimeWorker from "@armoricore/realtime/pubsub/RealtimeWorker"
+import * as Realtime from "@armoricore/realtime/Realtime"
+import * as Revocations from "@armoricore/auth/Revocations"
+import { Topics } from "@armoricore/realtime/pubsub/Topics"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { Context, Duration, Effect, Layer, Redacted } from "effect"
+import { WebSocket } from "ws"
+import * as BrowserPage from "./BrowserPage.ts"
+import { CallLog, layer as roomLayer } from "./RoomChannel.ts"
+
+const { Tokens } = TokensModule
+
+const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
+
+/** The service and a channel for tests. */
+export const serviceOf = (options: Realtime.RealtimeOptions) =>
+  Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
+    Layer.provideMerge(Realtime.layer(withTestLimits(options))),
+    Layer.provideMerge(Revocations.layer),
+  )
+
+export const tokens = TokensModule.layer({ keys: { _tag: "Secret", secret } })
+
+const layerOf = (options: Realtime.RealtimeOptions, history: Layer.Layer<History, unknown>) =>
+  serviceOf(options).pipe(
+    Layer.provideMerge(Layer.mergeAll(MemoryBus.layer, history, MemoryState.layer, tokens, CallLog.layer)),
+  )
+
+/** Tests that are not about rates are not held up by them. */
+const unlimited = { perSecond: 1e6, burst: 1e6 }
+const unlimitedRates = { userMessages: unlimited, userJoins: unlimited, addressJoins: unlimited }
+
+/** Lives as long as the scope. `port` 0: a free one. */
+export const start = Effect.fnUntraced(function* (
+  options: Realtime.RealtimeOptions = {},
+  port = 0,
+  history: Layer.Layer<History, unknown> = MemoryHistory.layer(),
+) {
+  const services = yield* Layer.build(layerOf(options, history)).pipe(Effect.orDie)
+  return yield* listen(services, port)
+})
+
+const withTestLimits = (options: Realtime.RealtimeOptions): Realtime.RealtimeOptions => ({
+  ...options,
+  limits: { drainDuration: Duration.millis(50), ...unlimitedRates, ...options.limits },
+})
+
+type Services = Layer.Success<ReturnType<typeof layerOf>>
+
+/** An HTTP server before these services. */
+export const listen = Effect.fnUntraced(function* (services: Context.Context<Services>, port = 0) {
+  const endpoint = Context.get(services, Endpoint)
+  const server = createServer((request, response) => {
+    if (!endpoint.handleRequest(request, response) && !BrowserPage.answer(request, response))
+      response.writeHead(404).end()
+  })
+  server.on("upgrade", (request, socket, head) => {
+    if (!endpoint.handleUpgrade(request, socket, head)) socket.destroy()
+  })
+  server.listen(port, "127.0.0.1")
+  yield* Effect.promise(() => once(server, "listening"))
+  // Upgraded connections are the endpoint's to end, after this.
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
+  const address = server.address()
+  const bound = typeof address === "object" && address !== null ? address.port : 0
+  const tokens = Context.get(services, Tokens)
+  return {
+    port: bound,
+    url: `ws://127.0.0.1:${bound}/socket`,
+    endpoint,
+    services,
+    topics: Context.get(services, Topics),
+    channels: Context.get(services, ChannelRegistry),
+    callLog: Context.get(services, CallLog),
+    revocations: Context.get(services, Revocations.Revocations),
+    token: (userId: string, extra?: Omit<Partial<TokensModule.SignOptions>, "userId">) =>
+      Effect.orDie(tokens.sign({ userId, ttl: Duration.hours(1), ...extra })),
+  }
+})
+
+export type TestServer = Effect.Success<ReturnType<typeof start>>
+
+export type Frame = readonly [unknown, unknown, string, string, Record<string, unknown>]
+
+const idle = () => {}
+
+/** A raw connection: what comes is kept in order until somebody asks. */
+export class RawClient {
+  readonly ws: WebSocket
+  readonly received: Array<string | Buffer> = []
+  closed: { readonly code: number; readonly reason: string } | undefined
+  /** Whoever waits; once answered it must not be woken again, or it would take the next one's message. */
+  #wake: () => void = idle
+
+  constructor(ws: WebSocket) {
+    this.ws = ws
+    ws.on("message", (data, isBinary) => {
+      const bytes = Buffer.isBuffer(data) ? data : Buffer.alloc(0)
+      this.received.push(isBinary ? bytes : bytes.toString())
+      this.#wake()
+    })
+    ws.on("close", (code, reason) => {
+      this.closed = { code, reason: reason.toString() }
+      this.#wake()
+    })
+    ws.on("error", () => this.#wake())
+  }
+
+  send(...frame: ReadonlyArray<unknown>): void {
+    this.ws.send(JSON.stringify(frame))
+  }
+
+  /** The next message of any kind. */
+  readonly raw: Effect.Effect<string | Buffer> = Effect.callback((resume) => {
+    const look = () => {
+      this.#wake = idle
+      const message = this.received.shift()
+      if (message !== undefined) resume(Effect.succeed(message))
+      else if (this.closed !== undefined) resume(Effect.die(new Error(`closed with ${this.closed.code}`)))
+      else this.#wake = look
+    }
+    look()
+  })
+
+  /** The next text message, parsed. */
+  readonly next: Effect.Effect<Frame> = Effect.map(this.raw, (message): Frame => JSON.parse(message.toString()))
+
+  readonly close: Effect.Effect<{ readonly code: number; readonly reason: string }> = Effect.callback((resume) => {
+    const look = () => {
+      this.#wake = idle
+      if (this.closed !== undefined) resume(Effect.succeed(this.closed))
+      else this.#wake = look
+    }
+    look()
+  })
+
+  /** Nothing else was sent: a heartbeat's answer is the next thing to come. */
+  get nothing(): Effect.Effect<void> {
+    this.send(null, "probe", "phoenix", "heartbeat", {})
+    return Effect.flatMap(this.next, (frame) =>
+      frame[1] === "probe" ? Effect.void : Effect.die(new Error(`something came: ${JSON.stringify(frame)}`)),
+    )
+  }
+}
+
+export interface ConnectOptions {
+  readonly user?: string
+  readonly token?: string
+  readonly query?: string
+  readonly protocols?: ReadonlyArray<string>
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Fails with the HTTP status where the upgrade is refused. */
+export const connect = Effect.fnUntraced(function* (server: TestServer, options: ConnectOptions = {}) {
+  const token = options.token ?? (yield* server.token(options.user ?? "u1"))
+  const query = options.query ?? `vsn=2.0.0&token=${token}`
+  const ws = new WebSocket(`${server.url}/websocket?${query}`, [...(options.protocols ?? [])], {
+    headers: { ...options.headers },
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => ws.terminate()))
+  const client = new RawClient(ws)
+  yield* Effect.callback<void, number>((resume) => {
+    ws.once("open", () => resume(Effect.void))
+    ws.once("unexpected-response", (_, response) => resume(Effect.fail(response.statusCode ?? 0)))
+    ws.once("error", () => resume(Effect.fail(0)))
+  })
+  return client
+})
+
+/** Joined with the ref `1`; the reply is taken. */
+export const joined = Effect.fnUntraced(function* (server: TestServer, topic: string, options?: ConnectOptions) {
+  const client = yield* connect(server, options)
+  client.send("1", "1", topic, "phx_join", {})
+  yield* client.next
+  return client
+})

@@ -1,0 +1,71 @@
+/**
+ * Uploads in parts for the adapters without a server of their own: each part is an object below `.parts/<upload>/`,
+ * and completing the upload streams them into the one that they make.
+ */
+import { randomUUID } from "node:crypto"
+import { NotFound } from "@armoricore/domain/Errors"
+import { Effect, Stream } from "effect"
+import { check } from "../ObjectKey.ts"
+import type { ObjectRef, ObjectStorage, StorageError } from "../ObjectStorage.ts"
+import type { ObjectSigner } from "./ObjectSigner.ts"
+
+type Port = ObjectStorage["Service"]
+
+/** The prefix of all that is not complete. */
+export const multipartPrefix = ".parts/"
+
+export const emulatedMultipart = (
+  objects: Pick<Port, "put" | "get" | "head" | "list" | "remove">,
+  signer: ObjectSigner["Service"],
+): Pick<Port, "createMultipartUpload" | "presignPart" | "completeMultipartUpload" | "abortMultipartUpload"> => {
+  const folder = (uploadId: string) => `${multipartPrefix}${uploadId.replaceAll(/[^A-Za-z0-9-]/g, "_")}/`
+  const partOf = ({ bucket }: ObjectRef, uploadId: string, number: number): ObjectRef => ({
+    bucket,
+    key: `${folder(uploadId)}${String(number).padStart(5, "0")}`,
+  })
+  /** What the upload is for: its key is the content of this object, its type the type. */
+  const uploadMarker = (ref: ObjectRef, uploadId: string): ObjectRef => ({
+    bucket: ref.bucket,
+    key: `${folder(uploadId)}upload`,
+  })
+
+  const findUpload = Effect.fnUntraced(function* (ref: ObjectRef, uploadId: string) {
+    const { body, info } = yield* objects.get(uploadMarker(ref, uploadId))
+    const key = Buffer.concat(yield* Stream.runCollect(body)).toString("utf8")
+    return key === ref.key ? info : yield* new NotFound({ resource: "upload", id: uploadId })
+  })
+
+  const removeParts = (ref: ObjectRef, uploadId: string) =>
+    Stream.runForEach(objects.list(ref.bucket, folder(uploadId)), ({ bucket, key }) => objects.remove({ bucket, key }))
+
+  return {
+    createMultipartUpload: (ref, { contentType }) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const uploadId = randomUUID()
+        yield* objects.put<never, never>(uploadMarker(ref, uploadId), Buffer.from(ref.key), { contentType })
+        return uploadId
+      }),
+    presignPart: (ref, uploadId, { expiresIn, number, size }) =>
+      Effect.andThen(check(ref), signer.sign({ method: "PUT", ...partOf(ref, uploadId, number), size }, expiresIn)),
+    completeMultipartUpload: (ref, uploadId, parts) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const { contentType } = yield* findUpload(ref, uploadId)
+        const refs = parts.map(({ number }) => partOf(ref, uploadId, number))
+        for (const [index, part] of refs.entries()) {
+          const { etag } = yield* objects.head(part)
+          if (etag !== parts[index]?.etag.replaceAll('"', "")) {
+            return yield* new NotFound({ resource: "part", id: String(parts[index]?.number) })
+          }
+        }
+        const bodies = Stream.fromIterable(refs).pipe(
+          Stream.flatMap((part) => Stream.unwrap(Effect.map(objects.get(part), ({ body }) => body))),
+        )
+        const info = yield* objects.put<NotFound | StorageError, never>(ref, bodies, { contentType })
+        yield* removeParts(ref, uploadId)
+        return info
+      }),
+    abortMultipartUpload: (ref, uploadId) => Effect.andThen(check(ref), removeParts(ref, uploadId)),
+  }
+}

@@ -1,0 +1,33 @@
+/** What the file system says, as the taxonomy: who can cure it. */
+import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import { Effect } from "effect"
+import type { StorageError } from "../ObjectStorage.ts"
+
+/** Runs one step on the file system. */
+export const fileSystemCall = <A>(step: () => Promise<A>): Effect.Effect<A, StorageError> =>
+  Effect.tryPromise({ try: step, catch: toStorageError })
+
+/** A part of the path is not there, or is a file where a folder should be. */
+export const isNotFound = (cause: unknown): boolean => ["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(cause))
+
+export const toStorageError = (cause: unknown): StorageError => {
+  const code = errorCode(cause)
+  const said = cause instanceof Error ? cause.message : String(cause)
+  if (["EACCES", "EPERM", "EROFS", "ENAMETOOLONG"].includes(code)) {
+    return new ConfigurationError({
+      setting: "ARMORICORE_DATA_DIR",
+      message: `the folder of the objects cannot be used: ${said}`,
+      cause,
+    })
+  }
+  const full = ["ENOSPC", "EDQUOT"].includes(code)
+  return new TransientError({
+    dependency: "storage",
+    code: full ? "full" : "unavailable",
+    message: full ? "the disk of the objects is full; make room" : `the folder of the objects failed: ${said}`,
+    cause,
+  })
+}
+
+const errorCode = (cause: unknown): string =>
+  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""

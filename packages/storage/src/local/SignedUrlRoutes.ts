@@ -1,0 +1,163 @@
+/**
+ * Answers the presigned URLs of the adapters without a server of their own: `GET`, `HEAD` and `PUT` below `/objects/`.
+ * A body that is not what was signed leaves nothing behind.
+ */
+import { Data, Effect, type Layer, Stream } from "effect"
+import { type HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { corsHeaders, preflight } from "../http/Cors.ts"
+import { type RelativeRequest, prefixRoute } from "../http/PrefixRoute.ts"
+import { fromStorage, ProblemError } from "../http/Problem.ts"
+import { serveObject } from "../http/ServeObject.ts"
+import { invalidReason } from "../ObjectKey.ts"
+import { ObjectStorage } from "../ObjectStorage.ts"
+import { ObjectSigner, type UrlRejection } from "./ObjectSigner.ts"
+
+export interface RouteOptions {
+  /** The largest body of a PUT whose size was not signed, in bytes; default 5 GB, as S3 has it. */
+  readonly maxBytes?: number
+}
+
+export const routes = (
+  options: RouteOptions = {},
+): Layer.Layer<never, never, HttpRouter.HttpRouter | ObjectStorage | ObjectSigner> =>
+  prefixRoute(
+    "/objects/",
+    Effect.gen(function* () {
+      const storage = yield* ObjectStorage
+      const signer = yield* ObjectSigner
+      const maxBytes = options.maxBytes ?? 5 * 1024 ** 3
+
+      const verifiedGrant = (method: "GET" | "PUT", { path, query }: RelativeRequest) =>
+        signer.verify(method, path, query).pipe(
+          Effect.mapError(rejectionProblem),
+          Effect.filterOrFail(
+            (claim) => invalidReason(claim) === undefined,
+            () => rejectionProblem("malformed"),
+          ),
+        )
+
+      const upload = Effect.fnUntraced(function* (relative: RelativeRequest) {
+        const grant = yield* verifiedGrant("PUT", relative)
+        const { headers } = relative.request
+        if (grant.contentType !== undefined && headers["content-type"] !== grant.contentType) {
+          return yield* new ProblemError({
+            status: 400,
+            title: "Bad Request",
+            detail: `the header content-type has to be ${grant.contentType}, as it was signed`,
+          })
+        }
+        const declared = headers["content-length"]
+        if (declared !== undefined) yield* checkSize(Number(declared), grant.size, maxBytes)
+        const info = yield* storage
+          .put(grant, sizeChecked(relative.request, grant.size, maxBytes), {
+            contentType: grant.contentType ?? "application/octet-stream",
+          })
+          .pipe(
+            Effect.catchTag(["TransientError", "ConfigurationError"], fromStorage),
+            Effect.catchTag("InvalidBody", ({ problem }) => Effect.fail(problem)),
+          )
+        return HttpServerResponse.empty({ status: 200, headers: { ...corsHeaders, etag: `"${info.etag}"` } })
+      })
+
+      return (below: RelativeRequest) => {
+        switch (below.request.method) {
+          case "OPTIONS":
+            return Effect.succeed(preflight("GET, HEAD, PUT"))
+          case "GET":
+          case "HEAD":
+            return Effect.flatMap(verifiedGrant("GET", below), (claim) =>
+              serveObject(storage, claim, below.request, { cacheControl: "private, no-cache" }),
+            )
+          case "PUT":
+            return upload(below)
+          default:
+            return Effect.fail(
+              new ProblemError({
+                status: 405,
+                title: "Method Not Allowed",
+                detail: "objects are read with GET and HEAD and written with PUT",
+                headers: { allow: "GET, HEAD, PUT, OPTIONS" },
+              }),
+            )
+        }
+      }
+    }),
+  )
+
+/** A problem on its way through `put`, told apart from the storage's own failures. */
+class InvalidBody extends Data.TaggedError("InvalidBody")<{ readonly problem: ProblemError }> {}
+
+const checkSize = (size: number, signed: number | undefined, maxBytes: number): Effect.Effect<void, ProblemError> => {
+  if (size > (signed ?? maxBytes)) {
+    return Effect.fail(
+      new ProblemError({
+        status: 413,
+        title: "Content Too Large",
+        detail: `the body may have ${signed ?? maxBytes} bytes and no more`,
+      }),
+    )
+  }
+  if (signed !== undefined && size < signed) {
+    return Effect.fail(
+      new ProblemError({
+        status: 400,
+        title: "Bad Request",
+        detail: `the body has to have ${signed} bytes, as it was signed; only ${size} came`,
+      }),
+    )
+  }
+  return Effect.void
+}
+
+/** The request's body, which fails as soon as it is too long, and at its end where it is too short. */
+const sizeChecked = (
+  request: HttpServerRequest.HttpServerRequest,
+  signed: number | undefined,
+  maxBytes: number,
+): Stream.Stream<Uint8Array, InvalidBody> =>
+  Stream.suspend(() => {
+    let size = 0
+    const toInvalidBody = (problem: ProblemError) => new InvalidBody({ problem })
+    const expected =
+      signed ??
+      (request.headers["content-length"] === undefined ? undefined : Number(request.headers["content-length"]))
+    return request.stream.pipe(
+      Stream.mapError(() =>
+        toInvalidBody(
+          new ProblemError({ status: 400, title: "Bad Request", detail: "the body broke off; send it again" }),
+        ),
+      ),
+      Stream.tap((chunk) => {
+        size += chunk.byteLength
+        return size > (expected ?? maxBytes)
+          ? Effect.mapError(checkSize(size, expected, maxBytes), toInvalidBody)
+          : Effect.void
+      }),
+      Stream.concat(
+        Stream.unwrap(
+          Effect.suspend(() =>
+            Effect.as(Effect.mapError(checkSize(size, expected, maxBytes), toInvalidBody), Stream.empty),
+          ),
+        ),
+      ),
+    )
+  })
+
+const rejectionProblem = (why: UrlRejection): ProblemError => {
+  switch (why) {
+    case "malformed":
+      return new ProblemError({
+        status: 400,
+        title: "Bad Request",
+        detail: "the address is not one that was signed here",
+      })
+    case "bad_signature":
+      return new ProblemError({
+        status: 403,
+        title: "Forbidden",
+        detail: "the signature does not fit the address; ask for a new one",
+      })
+    case "expired":
+      return new ProblemError({ status: 403, title: "Forbidden", detail: "the address has expired; ask for a new one" })
+  }
+}

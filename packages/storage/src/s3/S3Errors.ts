@@ -1,0 +1,88 @@
+/** What S3 and what speaks like it answer, as the taxonomy: who can cure it. */
+import { S3ServiceException } from "@aws-sdk/client-s3"
+import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
+import { missingBucket } from "../ObjectKey.ts"
+import type { ObjectRef, StorageError } from "../ObjectStorage.ts"
+
+/** The object is not there; an answer to HEAD has no code, only its status. */
+export const isNotFound = (cause: unknown): boolean =>
+  cause instanceof S3ServiceException &&
+  cause.$metadata.httpStatusCode === 404 &&
+  cause.name !== "NoSuchBucket" &&
+  cause.name !== "NoSuchUpload"
+
+export const notFound = (ref: ObjectRef): NotFound =>
+  new NotFound({ resource: "object", id: `s3://${ref.bucket}/${ref.key}` })
+
+export const isRangeBeyondEnd = (cause: unknown): boolean =>
+  cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === 416
+
+/** An upload in parts that ended, or a part that is not the one that was written. */
+export const isMissingPart = (cause: unknown): boolean =>
+  cause instanceof S3ServiceException && ["NoSuchUpload", "InvalidPart", "InvalidPartOrder"].includes(cause.name)
+
+export const toStorageError = (bucket: string, cause: unknown): StorageError => {
+  if (!(cause instanceof S3ServiceException)) {
+    return transient("unavailable", `the object storage cannot be reached: ${describe(cause)}`, cause)
+  }
+  const status = cause.$metadata.httpStatusCode ?? 500
+  if (cause.name === "NoSuchBucket") return missingBucket(bucket)
+  if (cause.name === "BucketAlreadyExists") {
+    return new ConfigurationError({
+      setting: "OBJECT_STORAGE_BUCKET",
+      message: `the bucket ${bucket} belongs to somebody else; set OBJECT_STORAGE_BUCKET to a name of your own`,
+      cause,
+    })
+  }
+  if (cause.name === "RequestTimeTooSkewed") {
+    return new ConfigurationError({
+      setting: "clock",
+      message: "the object storage refuses requests since the clocks differ; set this machine's clock",
+      cause,
+    })
+  }
+  if (status === 401 || status === 403) {
+    return new ConfigurationError({
+      setting: "OBJECT_STORAGE_ACCESS_KEY",
+      message: `the object storage refuses the credentials for the bucket ${bucket} (${cause.name}); check OBJECT_STORAGE_ACCESS_KEY, OBJECT_STORAGE_SECRET_KEY and what they may do`,
+      cause,
+    })
+  }
+  if (status === 301 || cause.name === "AuthorizationHeaderMalformed") {
+    return new ConfigurationError({
+      setting: "OBJECT_STORAGE_REGION",
+      message: `the bucket ${bucket} is in another region; check OBJECT_STORAGE_REGION and OBJECT_STORAGE_ENDPOINT`,
+      cause,
+    })
+  }
+  // S3 answers 400 RequestTimeout where a body came too slowly.
+  const passing = status >= 500 || status === 408 || status === 409 || status === 429 || cause.name === "RequestTimeout"
+  if (passing)
+    return transient(status === 429 || cause.name === "SlowDown" ? "throttled" : "unavailable", describe(cause), cause)
+  return new ConfigurationError({
+    setting: `bucket ${bucket}`,
+    message: `the object storage refuses the request (${status} ${cause.name}): ${cause.message}`,
+    cause,
+  })
+}
+
+const transient = (code: string, message: string, cause: unknown): TransientError => {
+  const retryAfterMillis = retryAfterOf(cause)
+  return new TransientError({
+    dependency: "storage",
+    code,
+    message,
+    cause,
+    ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+  })
+}
+
+/** `Retry-After` in seconds; a date is rare, and then our own backoff does. */
+const retryAfterOf = (cause: unknown): number | undefined => {
+  if (!(cause instanceof S3ServiceException)) return undefined
+  const header = cause.$response?.headers["retry-after"]
+  return header !== undefined && /^[0-9]{1,6}$/.test(header) ? Number(header) * 1000 : undefined
+}
+
+const describe = (cause: unknown): string =>
+  cause instanceof Error ? (cause.message === "" ? cause.name : `${cause.name}: ${cause.message}`) : String(cause)

@@ -1,0 +1,38 @@
+/** A listener on a free port that serves a storage's presigned addresses and its playback, as the program does. */
+import { createServer } from "node:http"
+import { NodeHttpServer } from "@effect/platform-node"
+import * as SignedUrlRoutes from "@armoricore/storage/local/SignedUrlRoutes"
+import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
+import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import type { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
+import * as PlaybackProxy from "@armoricore/storage/PlaybackProxy"
+import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { Effect, Layer, Redacted } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+
+const key = Redacted.make("a key for tests")
+
+const setPublicUrl = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer
+    const port = "port" in address ? address.port : 0
+    yield* (yield* PublicUrl).set(`http://127.0.0.1:${port}`)
+  }),
+)
+
+export const objectServer = <E>(
+  storage: Layer.Layer<ObjectStorage, E, ObjectSigner>,
+): Layer.Layer<ObjectStorage | ObjectSigner | PlaybackUrls | PublicUrl, E> =>
+  Layer.mergeAll(
+    HttpRouter.serve(Layer.mergeAll(SignedUrlRoutes.routes(), PlaybackProxy.routes({ key })), {
+      disableLogger: true,
+      disableListenLog: true,
+    }),
+    setPublicUrl,
+  ).pipe(
+    Layer.provideMerge(storage),
+    Layer.provideMerge(Layer.mergeAll(ObjectSigner.layer({ key }), PlaybackProxy.layerProxy({ key }))),
+    Layer.provideMerge(PublicUrl.layer),
+    Layer.provide(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),
+    Layer.orDie,
+  )

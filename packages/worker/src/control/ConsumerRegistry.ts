@@ -1,0 +1,36 @@
+/**
+ * The durable consumers that run in this process, for those who show how much waits before each. Nobody is obliged to
+ * look: without the Layer nothing is kept.
+ */
+import type { Consumer } from "@armoricore/bus/EventBus"
+import { Context, Effect, Layer, type Scope } from "effect"
+
+export interface RunningConsumer extends Pick<Consumer, "depth"> {
+  /** The durable's name, for example `media-media-uploaded`. */
+  readonly name: string
+  readonly service: string
+}
+
+export interface ConsumerRegistry {
+  /** Known until the scope closes. */
+  readonly register: (consumer: RunningConsumer) => Effect.Effect<void, never, Scope.Scope>
+  readonly list: () => ReadonlyArray<RunningConsumer>
+}
+
+export const ConsumerRegistry = Context.Reference<ConsumerRegistry>("@armoricore/worker/ConsumerRegistry", {
+  defaultValue: () => ({ register: () => Effect.void, list: () => [] }),
+})
+
+export const layer: Layer.Layer<never> = Layer.sync(ConsumerRegistry, () => {
+  const running = new Set<RunningConsumer>()
+  return {
+    register: (consumer) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => void running.add(consumer)),
+          () => Effect.sync(() => void running.delete(consumer)),
+        ),
+      ),
+    list: () => [...running],
+  }
+})

@@ -1,0 +1,70 @@
+/** Results that a handler tells while its job still runs. */
+import { resultEventId } from "@armoricore/domain/DeterministicId"
+import { emit, Ledger, on, Worker } from "@armoricore/worker"
+import type { HandlerError, HandlerContext } from "@armoricore/worker/Handler"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import {
+  uploadEventId,
+  recordMessages,
+  json,
+  ports,
+  publish,
+  playableMessage,
+  flushFibers,
+  uploadedEvent,
+} from "./support/WorkerFixtures.ts"
+
+const handler = (handle: (job: HandlerContext) => Effect.Effect<ReadonlyArray<typeof playableMessage>, HandlerError>) =>
+  on("media.uploaded", {
+    handle: (_, job) => handle(job),
+    onFailure: ({ payload }, error, failed_at) => [
+      emit("media.failed", { media_id: payload.media_id, user_id: payload.user_id, error, failed_at }),
+    ],
+  })
+
+describe("a result before the end of its job", () => {
+  it.effect("is told at once under the id that it would have at the end, and once where it is returned too", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      const gate = yield* Deferred.make<void>()
+      yield* Worker.run("media", [
+        handler((job) =>
+          job.publishEarly(playableMessage).pipe(Effect.andThen(Deferred.await(gate)), Effect.as([playableMessage])),
+        ),
+      ])
+      yield* publish(uploadedEvent())
+      yield* flushFibers
+      assert.deepStrictEqual(
+        messages.map(({ id }) => id),
+        [resultEventId(uploadEventId, "media.playable")],
+      )
+      assert.strictEqual(json(messages[0]?.body).request_id, "r-1")
+      yield* Deferred.succeed(gate, undefined)
+      yield* flushFibers
+      assert.strictEqual(new Set(messages.map(({ id }) => id)).size, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("is not told by whoever lost the claim: another owner or a cancellation took it", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      const ledger = yield* Ledger
+      const seen: Array<string> = []
+      yield* Worker.run("media", [
+        handler((job) =>
+          ledger.cancel(`media-media-uploaded.${uploadEventId}`, "not wanted").pipe(
+            Effect.orDie,
+            Effect.andThen(job.publishEarly(playableMessage)),
+            Effect.tapError((error) => Effect.sync(() => void seen.push("code" in error ? error.code : error._tag))),
+            Effect.as([]),
+          ),
+        ),
+      ])
+      yield* publish(uploadedEvent())
+      yield* flushFibers
+      assert.deepStrictEqual(seen, ["lease_lost"])
+      assert.isEmpty(messages.filter(({ subject }) => subject.endsWith("media.playable")))
+    }).pipe(Effect.provide(ports)),
+  )
+})

@@ -1,0 +1,117 @@
+import { deriveId } from "@armoricore/domain/DeterministicId"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, Tracer } from "effect"
+import * as TraceContext from "../src/TraceContext.ts"
+
+const trace = "0af7651916cd43dd8448eb211c80319c"
+const caller = "b7ad6b7169203331"
+const message = (headers: Readonly<Record<string, string>>) => ({
+  subject: "armoricore.media.ready",
+  id: "1",
+  headers,
+  body: new Uint8Array(),
+  arrivedAt: 0,
+})
+const parts = /^00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])$/
+
+const currentIn = (headers: Readonly<Record<string, string>>, inBody?: string) =>
+  Effect.map(
+    TraceContext.withConsumerSpan("work", message(headers), inBody)(TraceContext.currentTraceparent),
+    (text) => {
+      const found = parts.exec(text ?? "")
+      assert.isNotNull(found, text)
+      const [, traceId = "", spanId = "", flags = ""] = found ?? []
+      return { traceId, spanId, flags }
+    },
+  )
+
+describe("the trace of a message where nobody collects spans", () => {
+  it.effect("goes on under the same id, from another span", () =>
+    Effect.gen(function* () {
+      const { flags, spanId, traceId } = yield* currentIn({ traceparent: `00-${trace}-${caller}-01` })
+      assert.strictEqual(traceId, trace)
+      assert.notStrictEqual(spanId, caller)
+      assert.strictEqual(flags, "01")
+    }),
+  )
+
+  it.effect("is taken from the header before the body, whatever the header's case", () =>
+    Effect.gen(function* () {
+      const other = `00-${trace.replace("0af", "fff")}-${caller}-01`
+      assert.strictEqual((yield* currentIn({ TraceParent: `00-${trace}-${caller}-01` }, other)).traceId, trace)
+      assert.strictEqual((yield* currentIn({}, `00-${trace}-${caller}-00`)).traceId, trace)
+      assert.strictEqual((yield* currentIn({}, `00-${trace}-${caller}-00`)).flags, "00")
+    }),
+  )
+
+  it.effect("begins with a message that has none, and is one for all that follows from it", () =>
+    Effect.gen(function* () {
+      const twice = yield* TraceContext.withConsumerSpan(
+        "work",
+        message({}),
+        "not a trace",
+      )(Effect.all([TraceContext.currentTraceparent, TraceContext.currentTraceparent]))
+      assert.match(twice[0] ?? "", parts)
+      assert.strictEqual(twice[0], twice[1])
+      assert.notStrictEqual((yield* currentIn({})).traceId, (yield* currentIn({})).traceId)
+    }),
+  )
+
+  it.effect("is the parent of the spans that a handler opens", () =>
+    Effect.gen(function* () {
+      const inner = Effect.withSpan(Effect.currentSpan, "inner")
+      const span = yield* TraceContext.withConsumerSpan(
+        "work",
+        message({ traceparent: `00-${trace}-${caller}-01` }),
+        undefined,
+      )(inner)
+      assert.strictEqual(span.traceId, trace)
+    }),
+  )
+})
+
+it.effect("where spans are collected, a message has one of its own below its publisher's", () =>
+  Effect.gen(function* () {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      },
+    })
+    const { spanId, traceId } = yield* Effect.provideService(
+      currentIn({ traceparent: `00-${trace}-${caller}-01` }),
+      Tracer.Tracer,
+      tracer,
+    )
+    assert.strictEqual(traceId, trace)
+    assert.deepStrictEqual(
+      spans.map((span) => [span.name, span.kind, span.spanId, span.status._tag]),
+      [["work", "consumer", spanId, "ExitCode"]],
+    )
+    assert.strictEqual(Option.getOrUndefined(spans[0]?.parent ?? Option.none())?.spanId, caller)
+  }),
+)
+
+describe("what a log says of a notification's request", () => {
+  const about = (key: { readonly idempotency_key?: string }) =>
+    Effect.map(
+      EventCodec.decodeJson({
+        event_type: "notification.requested",
+        event_id: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+        timestamp: "2026-01-31T12:00:00Z",
+        source: "shop",
+        payload: { user_id: "u", notification_type: "push", title: "t", body: "b", ...key },
+      }),
+      ({ event }) => TraceContext.eventAttributes(event)["notification_id"],
+    )
+
+  it.effect("names the notification by its key where there is one, as its state does", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* about({}), "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
+      assert.strictEqual(yield* about({ idempotency_key: "order 7" }), deriveId("notification", "shop", "order 7"))
+    }),
+  )
+})

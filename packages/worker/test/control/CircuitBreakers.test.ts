@@ -1,0 +1,73 @@
+import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { CircuitBreakers, withCircuitBreaker, circuitOpen } from "@armoricore/worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Metric } from "effect"
+import { TestClock } from "effect/testing"
+
+const away = new TransientError({ dependency: "speech", code: "unavailable", message: "away" })
+
+const level = Effect.map(
+  Metric.value(Metric.withAttributes(circuitOpen, { dependency: "speech" })),
+  ({ value }) => value,
+)
+
+describe("a dependency's circuit", () => {
+  it.effect("opens after failures in a row, waits without a try, and lets one call probe", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      let healthy = false
+      const call = Effect.suspend(() => {
+        calls++
+        return healthy ? Effect.succeed("text") : Effect.fail(away)
+      }).pipe(withCircuitBreaker("speech"))
+      for (let failures = 0; failures < 5; failures++) {
+        assert.strictEqual(yield* Effect.flip(call), away)
+      }
+      const refused = yield* Effect.flip(call)
+      assert.strictEqual(calls, 5)
+      assert.strictEqual(refused.code, "circuit_open")
+      assert.strictEqual(refused.waiting, true)
+      assert.strictEqual(refused.retryAfterMillis, 1_000)
+      yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
+      assert.strictEqual(yield* level, 1)
+
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Effect.flip(call), away)
+      assert.strictEqual(calls, 6)
+      // A failed probe: twice as long.
+      assert.strictEqual((yield* Effect.flip(call)).retryAfterMillis, 2_000)
+      healthy = true
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* call, "text")
+      yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
+      assert.strictEqual(yield* level, 0)
+      assert.strictEqual(yield* (yield* CircuitBreakers).state("speech"), "closed")
+    }).pipe(Effect.provide(CircuitBreakers.layer)),
+  )
+
+  it.effect("stays closed for a dependency that answers: throttled, refused, wrongly configured", () =>
+    Effect.gen(function* () {
+      const answers = [
+        new TransientError({ dependency: "mail", code: "throttled", message: "slow down" }),
+        new PermanentError({ code: "no_such_address", message: "unknown" }),
+        new ConfigurationError({ setting: "SMTP_URL", message: "refused" }),
+        new TransientError({ dependency: "mail", code: "elsewhere", message: "wait", waiting: true }),
+      ]
+      for (let round = 0; round < 6; round++) {
+        for (const answer of answers) {
+          assert.strictEqual(yield* Effect.flip(withCircuitBreaker("mail")(Effect.fail(answer))), answer)
+        }
+      }
+    }).pipe(Effect.provide(CircuitBreakers.layer)),
+  )
+
+  it.effect("one dependency's outage is not another's; a crash of the call counts", () =>
+    Effect.gen(function* () {
+      for (let failures = 0; failures < 5; failures++) {
+        yield* Effect.exit(withCircuitBreaker("a")(Effect.die(new Error("bug"))))
+      }
+      assert.strictEqual((yield* Effect.flip(withCircuitBreaker("a")(Effect.void))).code, "circuit_open")
+      yield* withCircuitBreaker("b")(Effect.void)
+    }).pipe(Effect.provide(CircuitBreakers.layer)),
+  )
+})

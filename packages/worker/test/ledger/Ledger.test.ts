@@ -1,0 +1,182 @@
+import { KeyValue } from "@armoricore/state/KeyValue"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { Ledger } from "@armoricore/worker"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+
+const lease = Duration.seconds(30)
+const ledger = Ledger.layer.pipe(Layer.provide(MemoryState.layer))
+
+const claimed = Effect.fnUntraced(function* (owner: string) {
+  const result = yield* (yield* Ledger).acquire("c.1", owner, lease)
+  assert(result._tag === "Claimed", result._tag)
+  return result.lease
+})
+const held = Effect.fnUntraced(function* (owner: string) {
+  const result = yield* (yield* Ledger).acquire("c.1", owner, lease)
+  assert(result._tag === "Held", result._tag)
+  return Duration.toMillis(result.remaining)
+})
+
+describe("the ledger", () => {
+  it.effect("of many who claim at once, one gets it", () =>
+    Effect.gen(function* () {
+      const results = yield* Effect.forEach(
+        Array.from({ length: 32 }, (_, index) => `owner-${index}`),
+        (owner) => Effect.flatMap(Ledger, (all) => all.acquire("c.1", owner, lease)),
+        { concurrency: "unbounded" },
+      )
+      assert.lengthOf(
+        results.filter(({ _tag }) => _tag === "Claimed"),
+        1,
+      )
+    }).pipe(Effect.provide(ledger)),
+  )
+
+  it.effect("a renewed lease is held; one that ran out is another's, and its owner decides nothing any more", () =>
+    Effect.gen(function* () {
+      const first = yield* claimed("first")
+      yield* TestClock.adjust("20 seconds")
+      yield* first.renew
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(yield* held("second"), 10_000)
+      yield* TestClock.adjust("11 seconds")
+      const second = yield* claimed("second")
+      assert.isAbove(second.fencingToken, first.fencingToken)
+      assert.strictEqual(second.expiredLeases, 1)
+      assert.strictEqual((yield* Effect.flip(first.renew))._tag, "Conflict")
+      assert.strictEqual((yield* Effect.flip(first.decide({ outbound: [] }, 1)))._tag, "Conflict")
+      assert.strictEqual((yield* Effect.flip(first.release({ countsAsAttempt: true })))._tag, "Conflict")
+      yield* second.decide({ outbound: [] }, 1)
+      const repeated = yield* (yield* Ledger).acquire("c.1", "third", lease)
+      assert.strictEqual(repeated._tag, "Decided")
+    }).pipe(Effect.provide(ledger)),
+  )
+
+  it.effect("a renewal that overlaps the decision does not take the record from under it", () =>
+    Effect.gen(function* () {
+      const claim = yield* claimed("first")
+      yield* Effect.all([claim.renew, claim.decide({ outbound: [] }, 1)], { concurrency: "unbounded" })
+    }).pipe(Effect.provide(ledger)),
+  )
+
+  it.effect("counts failures, not crashes or hand-backs; crashes in a row are counted apart", () =>
+    Effect.gen(function* () {
+      const first = yield* claimed("a")
+      yield* first.release({ countsAsAttempt: true })
+      const second = yield* claimed("b")
+      assert.deepStrictEqual([second.attempts, second.expiredLeases], [1, 0])
+      yield* TestClock.adjust("31 seconds")
+      const third = yield* claimed("c")
+      assert.deepStrictEqual([third.attempts, third.expiredLeases], [1, 1])
+      yield* TestClock.adjust("31 seconds")
+      const fourth = yield* claimed("d")
+      assert.deepStrictEqual([fourth.attempts, fourth.expiredLeases], [1, 2])
+      yield* fourth.release({ countsAsAttempt: false })
+      const fifth = yield* claimed("e")
+      assert.deepStrictEqual([fifth.attempts, fifth.expiredLeases], [1, 0])
+    }).pipe(Effect.provide(ledger)),
+  )
+
+  it.effect("cancels what runs and what has not come yet, never what is decided", () =>
+    Effect.gen(function* () {
+      const all = yield* Ledger
+      const running = yield* claimed("a")
+      assert.isTrue(yield* all.cancel("c.1", "the user left"))
+      assert.isTrue(yield* all.cancel("c.1", "twice is once"))
+      assert.strictEqual((yield* Effect.flip(running.decide({ outbound: [] }, 1)))._tag, "Conflict")
+      const next = yield* claimed("b")
+      assert.strictEqual(next.cancelReason, "the user left")
+      yield* next.decide({ outbound: [] }, 0)
+      assert.isFalse(yield* all.cancel("c.1", "too late"))
+      assert.isTrue(yield* all.cancel("c.2", "before it came"))
+      const early = yield* all.acquire("c.2", "a", lease)
+      assert(early._tag === "Claimed")
+      assert.strictEqual(early.lease.cancelReason, "before it came")
+    }).pipe(Effect.provide(ledger)),
+  )
+
+  it.effect("a forgotten record is claimed anew, with a token that only grew", () =>
+    Effect.gen(function* () {
+      const first = yield* claimed("a")
+      yield* first.decide({ outbound: [] }, 1)
+      yield* (yield* Ledger).remove("c.1")
+      const again = yield* claimed("b")
+      assert.isAbove(again.fencingToken, first.fencingToken)
+      assert.strictEqual(again.attempts, 0)
+    }).pipe(Effect.provide(ledger)),
+  )
+})
+
+/** As processes see it that own the store one after the other. */
+const ownedBy = (ownerId: string | undefined) =>
+  Ledger.layer.pipe(
+    Layer.provide(
+      Layer.effect(
+        KeyValue,
+        Effect.map(KeyValue, (state) => ({ ...state, ...(ownerId === undefined ? {} : { ownerId }) })),
+      ),
+    ),
+  )
+
+describe("a store that one process owns at a time", () => {
+  it.effect("regression: after kill -9 the next owner waited out the lease of the dead one", () =>
+    Effect.gen(function* () {
+      const dead = yield* Effect.provide(claimed("dead"), ownedBy("first"))
+      assert.strictEqual(yield* Effect.provide(held("a colleague"), ownedBy("first")), 30_000)
+      const heir = yield* Effect.provide(claimed("heir"), ownedBy("second"))
+      assert.isAbove(heir.fencingToken, dead.fencingToken)
+      assert.strictEqual(heir.expiredLeases, 1)
+      assert.strictEqual((yield* Effect.flip(dead.decide({ outbound: [] }, 1)))._tag, "Conflict")
+      yield* heir.renew
+      assert.strictEqual(yield* Effect.provide(held("a colleague"), ownedBy("second")), 30_000)
+    }).pipe(Effect.provide(MemoryState.layer)),
+  )
+
+  it.effect("claims of those who share it live on under a new owner, and they take nothing before its time", () =>
+    Effect.gen(function* () {
+      yield* Effect.provide(claimed("sharer"), ownedBy(undefined))
+      assert.strictEqual(yield* Effect.provide(held("owner"), ownedBy("second")), 30_000)
+      yield* TestClock.adjust("31 seconds")
+      yield* Effect.provide(claimed("owner"), ownedBy("second"))
+      assert.strictEqual(yield* Effect.provide(held("sharer"), ownedBy(undefined)), 30_000)
+    }).pipe(Effect.provide(MemoryState.layer)),
+  )
+})
+
+describe("a lane", () => {
+  it.effect("lets one in, the others in the order of their arrival", () =>
+    Effect.gen(function* () {
+      const { keyedQueue } = yield* Ledger
+      const position = (member: string, at: number) =>
+        Effect.map(keyedQueue.enqueue("l", member, at), (place) => place.position)
+      assert.strictEqual(yield* position("second", 20), 0)
+      assert.strictEqual(yield* position("third", 30), 1)
+      // Arrived before the head, but the head may be running.
+      assert.strictEqual(yield* position("first", 10), 1)
+      assert.strictEqual(yield* position("third", 30), 2)
+      yield* keyedQueue.dequeue("l", "second")
+      assert.strictEqual(yield* position("first", 10), 0)
+      yield* keyedQueue.dequeue("l", "first")
+      assert.strictEqual(yield* position("third", 30), 0)
+    }).pipe(Effect.provide(ledger)),
+  )
+
+  it.effect("drops a head that is gone, not one that is worked on or waits as announced", () =>
+    Effect.gen(function* () {
+      const { acquire, keyedQueue } = yield* Ledger
+      const position = (member: string) => Effect.map(keyedQueue.enqueue("l", member, 0), (place) => place.position)
+      yield* position("gone")
+      yield* position("next")
+      yield* keyedQueue.extend("l", "gone", Duration.minutes(10))
+      yield* TestClock.adjust("14 minutes")
+      assert.strictEqual(yield* position("next"), 1)
+      yield* acquire("gone", "owner", Duration.minutes(5))
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(yield* position("next"), 1)
+      yield* TestClock.adjust("4 minutes")
+      assert.strictEqual(yield* position("next"), 0)
+    }).pipe(Effect.provide(ledger)),
+  )
+})

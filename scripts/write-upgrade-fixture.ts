@@ -1,0 +1,193 @@
+/**
+ * `npm run upgrade:fixture -- CHECKOUT`: runs the program of another checkout (a release, with its own `npm ci`) and keeps
+ * what it left behind in `test/fixtures/upgrade/`, for `test/upgrade.test.ts` to start this version on. Run it once for
+ * each release. It is done four times: on the embedded default, on NATS, with the state in PostgreSQL, and on RabbitMQ.
+ * Names behind CHECKOUT choose some of them: `embedded`, `nats`, `postgres`, `rabbitmq`.
+ */
+import * as UploadClient from "@armoricore/demo/UploadClient"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as Programs from "@armoricore/testing/Programs"
+import * as RabbitServer from "@armoricore/testing/RabbitServer"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { request, until } from "../packages/armoricore/test/support/ApiClient.ts"
+import * as ProgramProcess from "../packages/armoricore/test/support/ProgramProcess.ts"
+import * as ChatRoom from "../test/support/ChatRoom.ts"
+import * as NatsSnapshot from "../test/support/NatsSnapshot.ts"
+import * as RabbitSnapshot from "../test/support/RabbitSnapshot.ts"
+import {
+  env as common,
+  fixturesPath,
+  room,
+  futureSource,
+  type RecordedState,
+  user,
+  chatMessages,
+} from "../test/support/UpgradeScenario.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const checkout = resolve(process.argv[2] ?? "")
+const bin = join(checkout, "packages", "armoricore", "bin", "armoricore.js")
+const out = join(root, fixturesPath)
+
+type Env = Readonly<Record<string, string>>
+
+const commit = () => execFileSync("git", ["rev-parse", "HEAD"], { cwd: checkout, encoding: "utf8" }).trim()
+const reportSize = (name: string) => console.log(`${name}: ${Math.ceil(statSync(join(out, name)).size / 1024)} KiB`)
+
+const startProgram = Effect.fnUntraced(function* (env: Env) {
+  const program = yield* ProgramProcess.launch(["start"], { PORT: "0", ...env }, bin)
+  const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (http:\S+)/)
+  return url
+})
+
+const tokenFor = (env: Env, ...args: ReadonlyArray<string>) =>
+  Effect.map(ProgramProcess.run(["token", ...args], env, bin), ({ stdout }) => stdout.trim())
+
+const uploadClip = Effect.fnUntraced(function* (url: string, token: string, clip: string) {
+  const grant = yield* UploadClient.requestUpload(url, token, clip)
+  yield* UploadClient.uploadFile(grant, clip)
+  return grant
+})
+
+const envelope = (source: string, type: string, payload: object) => ({
+  event_type: type,
+  event_id: crypto.randomUUID(),
+  timestamp: new Date().toISOString(),
+  source,
+  payload: { user_id: user, ...payload },
+})
+
+/** With the command, which publishes beside a running program and without one. */
+const publish = Effect.fnUntraced(function* (env: Env, folder: string, event: object) {
+  const file = join(folder, "event.json")
+  writeFileSync(file, JSON.stringify(event))
+  const { code, stderr } = yield* ProgramProcess.run(["publish", file], env, bin)
+  if (code !== 0) return yield* Effect.die(new Error(stderr))
+})
+
+const waitForState = Effect.fnUntraced(function* (path: string, token: string, wanted: (json: object) => boolean) {
+  const ask = request(path, { headers: { authorization: `Bearer ${token}` } })
+  const { json } = yield* until(
+    ask,
+    (answer) => typeof answer.json === "object" && answer.json !== null && wanted(answer.json),
+  )
+  // An object, as was just seen.
+  return json as Readonly<Record<string, unknown>>
+})
+
+/** Lets the release work, talk, mail and fail, and leaves an upload that nobody took. */
+const runScenario = Effect.fnUntraced(function* (env: Env) {
+  const folder = yield* ProgramProcess.temporaryDirectory
+  const clip = join(folder, "clip.mp4")
+  const picture = "-v error -f lavfi -i testsrc2=s=160x90:r=10 -f lavfi -i sine=f=330 -t 1"
+  const encoded = "-c:v libx264 -preset veryfast -crf 35 -pix_fmt yuv420p -c:a aac -b:a 32k"
+  execFileSync(Programs.find("ffmpeg") ?? "ffmpeg", [...`${picture} ${encoded}`.split(" "), clip])
+  const token = yield* tokenFor(env, "--user", user)
+  const told = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const url = yield* startProgram(env)
+      const first = yield* uploadClip(url, token, clip)
+      yield* publish(env, folder, envelope("php-backend", "media.uploaded", first))
+      const mail = {
+        notification_type: "email",
+        title: "Seaworthy",
+        body: "It floats.",
+        data: { email: "u1@demo.invalid" },
+      }
+      const asked = envelope("php-backend", "notification.requested", mail)
+      yield* publish(env, folder, asked)
+      const chat = yield* ChatRoom.join(url, token, room)
+      const said = yield* Effect.forEach(chatMessages, chat.say)
+      const refused = yield* uploadClip(url, token, clip)
+      const waiting = yield* uploadClip(url, token, clip)
+      yield* publish({ ...env, ...futureSource }, folder, envelope("shop", "media.uploaded", refused))
+      const letters = ProgramProcess.run(["dead-letters", "list"], env, bin)
+      const { stdout } = yield* until(letters, (found) => found.stdout !== "")
+      const inbox = yield* waitForState(`${url}/v1/inbox`, token, (json) => JSON.stringify(json).includes("Seaworthy"))
+      const messages = inbox["messages"] as RecordedState["inbox"]
+      const id = String(messages[0]?.["notification_id"])
+      return {
+        ready: yield* waitForState(
+          `${url}/v1/media/${first.media_id}`,
+          token,
+          (json) => Reflect.get(json, "status") === "ready",
+        ),
+        waiting,
+        refused: refused.media_id,
+        letter: stdout.split("\t")[0] ?? "",
+        notification: yield* waitForState(
+          `${url}/v1/notifications/${id}`,
+          token,
+          (json) => Reflect.get(json, "status") === "sent",
+        ),
+        inbox: messages,
+        chat: said,
+      }
+    }),
+  )
+  // The program has ended.
+  yield* publish(env, folder, envelope("php-backend", "media.uploaded", told.waiting))
+  return { commit: commit(), at: Date.now(), ...told, waiting: told.waiting.media_id } satisfies RecordedState
+})
+
+const saveFixture = (name: string, data: string, told: RecordedState) => {
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(told, null, 2)}\n`)
+  execFileSync("tar", ["--owner=0", "--group=0", "-czf", join(out, `${name}.tar.gz`), "-C", data, "."])
+  reportSize(`${name}.tar.gz`)
+}
+
+const write = (name: string, text: string) => {
+  writeFileSync(join(out, name), text)
+  reportSize(name)
+}
+
+const dumpDatabase = (url: string) =>
+  execFileSync(Programs.find("pg_dump") ?? "pg_dump", ["--inserts", "--no-owner", "-d", url], {
+    encoding: "utf8",
+  }).replaceAll(/^\\.*\n/gm, "")
+
+const fixture = {
+  embedded: Effect.gen(function* () {
+    const data = yield* ProgramProcess.temporaryDirectory
+    saveFixture("embedded", data, yield* runScenario({ ...common, ARMORICORE_DATA_DIR: data }))
+  }),
+  nats: Effect.gen(function* () {
+    const { url } = yield* NatsServer.make()
+    const data = yield* ProgramProcess.temporaryDirectory
+    saveFixture("nats", data, yield* runScenario({ ...common, ARMORICORE_DATA_DIR: data, MESSAGE_BUS_URL: url }))
+    write("nats-streams.json", JSON.stringify(yield* NatsSnapshot.take(url), null, 1))
+  }),
+  postgres: Effect.gen(function* () {
+    const { url } = yield* PostgresServer.make()
+    const data = yield* ProgramProcess.temporaryDirectory
+    saveFixture("postgres", data, yield* runScenario({ ...common, ARMORICORE_DATA_DIR: data, STATE_URL: url }))
+    write("postgres.sql", dumpDatabase(url))
+  }),
+  rabbitmq: Effect.gen(function* () {
+    const { url: state } = yield* PostgresServer.make()
+    const server = yield* RabbitServer.make({ virtualHosts: 1 })
+    const url = yield* server.newUrl
+    const data = yield* ProgramProcess.temporaryDirectory
+    const env = { ...common, ARMORICORE_DATA_DIR: data, MESSAGE_BUS_URL: url, STATE_URL: state }
+    saveFixture("rabbitmq", data, yield* runScenario(env))
+    write("rabbitmq.sql", dumpDatabase(state))
+    write("rabbitmq-queues.json", JSON.stringify(yield* RabbitSnapshot.take(url, yield* server.definitions), null, 1))
+  }),
+}
+
+const chosen = process.argv.slice(3)
+
+const main = Effect.gen(function* () {
+  mkdirSync(out, { recursive: true })
+  for (const [name, make] of Object.entries(fixture)) {
+    if (chosen.length === 0 || chosen.includes(name)) yield* Effect.scoped(make)
+  }
+})
+
+NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(NodeServices.layer)))
