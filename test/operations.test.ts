@@ -4,10 +4,7 @@
  */
 import { serviceNames as services } from "@armoricore/armoricore/app/Services"
 import { configurationReference } from "@armoricore/armoricore/settings/ConfigurationReference"
-import {
-  allMetrics as catalogue,
-  metricsReference,
-} from "@armoricore/armoricore/telemetry/MetricCatalog"
+import { allMetrics as catalogue, metricsReference } from "@armoricore/armoricore/telemetry/MetricCatalog"
 import { settingsTable } from "@armoricore/armoricore/settings/Table"
 import { assert, describe, it } from "vitest"
 import { document, DocumentNode, readRepoFile, filesUnder } from "./support/RepoFiles.ts"

@@ -10,7 +10,7 @@ import { localObjects } from "./support/LocalObjects.ts"
 import { readTranscript, isFfmpegMissing } from "./support/Pipeline.ts"
 import { wav } from "./support/Recordings.ts"
 
-const script = fileURLToPath(new URL("support/long.ts", import.meta.url))
+const script = fileURLToPath(new URL("support/TranscribeProcess.ts", import.meta.url))
 
 const Report = Schema.fromJsonString(
   Schema.Struct({ transcript: Schema.String, calls: Schema.Int, megabytes: Schema.Finite }),

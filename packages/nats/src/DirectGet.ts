@@ -1,13 +1,12 @@
 /** Reads single messages of a stream without a consumer (the stream allows direct gets; the client's types hide them). */
 import { Effect } from "effect"
 import type { NatsConnection as Client } from "nats"
-import type { StoredMessage } from "@armoricore/bus/EventBus"
 import { streamRequest, type NatsRequestError } from "./NatsErrors.ts"
 import * as NatsMessage from "./NatsMessage.ts"
 
 export interface DirectMessage {
   readonly sequence: number
-  readonly stored: StoredMessage
+  readonly stored: NatsMessage.StoredMessage
 }
 
 export type Query =

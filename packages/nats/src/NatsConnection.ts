@@ -12,9 +12,10 @@ import {
   NatsError,
   connect,
 } from "nats"
-import type { BusStatus } from "@armoricore/bus/EventBus"
 import { type NatsOptions, clientOptions, redactedServers } from "./NatsOptions.ts"
 import * as HeaderDecodingPatch from "./HeaderDecodingPatch.ts"
+
+export type ConnectionStatus = "connected" | "disconnected"
 
 export type { NatsOptions } from "./NatsOptions.ts"
 
@@ -30,9 +31,9 @@ export class NatsConnection extends Context.Service<
     readonly jetstream: Effect.Effect<JetStreamHandles, TransientError | ConfigurationError>
     /** Waits for the first connection; fails only when the credentials are refused. */
     readonly connected: Effect.Effect<Client, ConfigurationError>
-    readonly status: Effect.Effect<BusStatus>
+    readonly status: Effect.Effect<ConnectionStatus>
     /** The current status first, then each change. */
-    readonly statusChanges: Stream.Stream<BusStatus>
+    readonly statusChanges: Stream.Stream<ConnectionStatus>
   }
 >()("@armoricore/nats/NatsConnection") {}
 
@@ -53,7 +54,7 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
       const first = yield* Deferred.make<JetStreamHandles, ConfigurationError>()
       /** What `first` ended with: every message asks, and an Exit needs no waiting for. */
       let firstExit: Exit.Exit<JetStreamHandles, ConfigurationError> | undefined
-      const status = yield* SubscriptionRef.make<BusStatus>("disconnected")
+      const status = yield* SubscriptionRef.make<ConnectionStatus>("disconnected")
       // Owned by the layer: ends with it, or when the server refuses the credentials.
       yield* Effect.forkScoped(
         dial(options).pipe(
@@ -142,7 +143,10 @@ const close = (client: Client) =>
     Effect.ignoreCause,
   )
 
-const trackStatus = Effect.fnUntraced(function* (client: Client, status: SubscriptionRef.SubscriptionRef<BusStatus>) {
+const trackStatus = Effect.fnUntraced(function* (
+  client: Client,
+  status: SubscriptionRef.SubscriptionRef<ConnectionStatus>,
+) {
   yield* Effect.forkScoped(
     Stream.fromAsyncIterable(client.status(), (cause) => cause).pipe(
       Stream.runForEach((event) => {

@@ -1,7 +1,26 @@
 /** A NATS message as the port sees it. */
 import type { Msg, MsgHdrs } from "nats"
-import type { Headers, ReceivedMessage, StoredMessage } from "@armoricore/bus/EventBus"
 import { isValidHeader } from "./HeaderDecodingPatch.ts"
+
+export type Headers = Readonly<Record<string, string>>
+
+/** A message that a core subscription received; `id` is its `Nats-Msg-Id`, where it has one. */
+export interface ReceivedMessage {
+  readonly subject: string
+  readonly id?: string
+  readonly headers: Headers
+  readonly body: Uint8Array
+}
+
+/** A message that a stream stored. */
+export interface StoredMessage {
+  readonly subject: string
+  readonly id: string
+  readonly headers: Headers
+  readonly body: Uint8Array
+  /** When the stream stored it, epoch milliseconds. */
+  readonly arrivedAt: number
+}
 
 const idHeader = "Nats-Msg-Id"
 

@@ -7,8 +7,7 @@
 import { ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Stream } from "effect"
 import { Events, type Msg, type NatsConnection as Client, createInbox } from "nats"
-import type { PublishAck } from "@armoricore/bus/EventBus"
-import * as Limits from "@armoricore/bus/Limits"
+import * as MessageSize from "@armoricore/domain/MessageSize"
 import { publishErrorFrom } from "./NatsErrors.ts"
 import * as NatsHeaders from "./NatsHeaders.ts"
 
@@ -23,7 +22,9 @@ interface PendingAck {
 }
 
 /** The sequence that the message got in its stream. */
-export interface StreamPublishAck extends PublishAck {
+export interface StreamPublishAck {
+  /** True when the stream has stored a message with this id within its duplicate window: nothing was stored now. */
+  readonly duplicate: boolean
   readonly sequence: number
 }
 
@@ -106,9 +107,9 @@ export const make = Effect.fnUntraced(function* (
   const publisher: Publisher = {
     publish: (subject, id, body, extra) =>
       Effect.callback((resume) => {
-        const limit = client.info?.max_payload ?? Limits.maxMessageBytes
-        const bytes = Limits.messageBytes(body, extra) + (id?.length ?? 0) + 32
-        if (bytes > limit) return resume(Effect.fail(Limits.tooLarge(subject, bytes, limit)))
+        const limit = client.info?.max_payload ?? MessageSize.maxMessageBytes
+        const bytes = MessageSize.messageBytes(body, extra) + (id?.length ?? 0) + 32
+        if (bytes > limit) return resume(Effect.fail(MessageSize.tooLarge(subject, bytes, limit)))
         const token = (++lastToken).toString(36)
         pending.set(token, { subject, resume, deadline: Date.now() + ackTimeout })
         const headers = NatsHeaders.make(id, extra)

@@ -3,7 +3,6 @@ import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { connect, headers as newHeaders, type Msg, type MsgHdrs, MsgHdrsImpl } from "nats"
-import { discardsOldWhenFull } from "@armoricore/bus/nats/NatsBus"
 import * as NatsHeaders from "../src/NatsHeaders.ts"
 import * as NatsMessage from "../src/NatsMessage.ts"
 
@@ -72,11 +71,6 @@ describe("headers to be sent", () => {
     assert.throws(() => text("id", { a: "b\nc: d" }))
     assert.throws(() => text("id", { "a: b\r\nc": "d" }))
   })
-})
-
-it("servers that delete what is old from a full stream are known", () => {
-  const versions = ["2.9.10", "2.9.25", "2.10.4", "2.10.5-beta", "2.10.5", "2.10.29", "2.11.0", "2.12.1", "3.0.0", ""]
-  assert.deepStrictEqual(versions.filter(discardsOldWhenFull), ["2.9.10", "2.9.25", "2.10.4"])
 })
 
 describe.skipIf(program.missing)("a message", () => {

@@ -1,7 +1,6 @@
 /** What PostgreSQL says, as the taxonomy: who can cure it. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { SqlError } from "effect/sql/SqlError"
-import type { StateError } from "@armoricore/state/KeyValue"
 
 /** SQLSTATE, where the server itself answered. */
 const sqlState = (error: SqlError): string => {
@@ -11,7 +10,7 @@ const sqlState = (error: SqlError): string => {
     : ""
 }
 
-export const errorFrom = (error: SqlError): StateError => {
+export const errorFrom = (error: SqlError): TransientError | ConfigurationError => {
   const state = sqlState(error)
   const said = error.reason.cause instanceof Error ? error.reason.cause.message : error.message
   const fault = (setting: string, message: string) => new ConfigurationError({ setting, message, cause: error })

@@ -282,3 +282,8 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
     }).pipe(Effect.provide(Logger.layer([]))),
   )
 })
+
+it("knows the NATS versions that delete old messages from a full stream", () => {
+  const versions = ["2.9.10", "2.9.25", "2.10.4", "2.10.5-beta", "2.10.5", "2.10.29", "2.11.0", "2.12.1", "3.0.0", ""]
+  assert.deepStrictEqual(versions.filter(NatsBus.discardsOldWhenFull), ["2.9.10", "2.9.25", "2.10.4"])
+})
