@@ -4,7 +4,7 @@ import { spawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-const program = join(import.meta.dirname, "../../packages/armoricore/bin/armoricore.js")
+const program = join(import.meta.dirname, "../packages/armoricore/bin/armoricore.js")
 
 export class SoakError extends Data.TaggedError("SoakError")<{ readonly message: string }> {}
 

@@ -57,7 +57,7 @@ const measure = <E, R>(count: number, effect: Effect.Effect<unknown, E, R>) =>
 const Ports = Schema.Struct({ push: Schema.Int, mail: Schema.Int })
 
 const sink = Effect.acquireRelease(
-  Effect.sync(() => fork(fileURLToPath(new URL("notify/sink.ts", import.meta.url)))),
+  Effect.sync(() => fork(fileURLToPath(new URL("./sink.ts", import.meta.url)))),
   (child) => Effect.sync(() => child.kill()),
 ).pipe(
   Effect.flatMap((child) =>

@@ -77,7 +77,7 @@ const program = Effect.gen(function* () {
   const inbox = yield* Queue.unbounded<FromSubject>()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      fork(join(import.meta.dirname, "observe/subject.ts"), [url, String(events), String(broadcasts), String(rounds)], {
+      fork(join(import.meta.dirname, "subject.ts"), [url, String(events), String(broadcasts), String(rounds)], {
         execArgv: serverFlags,
       }),
     ),
