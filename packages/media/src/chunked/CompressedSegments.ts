@@ -35,5 +35,5 @@ export const decompress = Effect.fnUntraced(function* <S extends ReadonlyArray<S
   if (typeof compressed !== "string") return compressed
   const text = yield* Effect.sync(() => inflateSync(Buffer.from(compressed, "base64")).toString())
   const { bytes, names, seconds } = yield* Effect.orDie(Schema.decodeEffect(Columns)(text))
-  return names.map((name, at) => ({ name, seconds: seconds[at] ?? 0, bytes: bytes[at] ?? 0, keyFrames: [] }))
+  return names.map((name, at) => ({ name, seconds: seconds[at] ?? 0, bytes: bytes[at] ?? 0, iFrameSegments: [] }))
 })

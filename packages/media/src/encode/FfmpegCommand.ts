@@ -98,7 +98,7 @@ const inputArgs = ({ info, maxPixels }: EncodingPlan, input: string): ReadonlyAr
 
 /** The same pictures as beside a stream, of which nothing is encoded; for plans with renditions. */
 export const imagesOnlyArgs = (plan: EncodingPlan, input: string): ReadonlyArray<string> => {
-  const decoded = { ...plan, copied: undefined }
+  const decoded = { ...plan, passthrough: undefined }
   return [
     ...inputArgs(decoded, input),
     "-filter_complex",

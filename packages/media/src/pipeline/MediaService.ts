@@ -48,13 +48,13 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "chunks" | "concur
       const pipeline = yield* UploadPipeline
       const cancellation = yield* Cancellation
       // Each job has a limit of its own that grows with its length.
-      const longRunning = { concurrency: options.concurrency ?? 1, timeLimit: Duration.days(7) }
+      const longRunning = { concurrency: options.concurrency ?? 1, timeout: Duration.days(7) }
 
       /** With a limit a user's messages wait for each other, in as many rows. */
       const partitioned = <A>(
         workClass: WorkClass.WorkClass,
         of: (message: A) => readonly [userId: string, id: string],
-      ) => (options.perUser === undefined ? {} : { key: partitionKeyBy(workClass, options.perUser, of) })
+      ) => (options.perUser === undefined ? {} : { partitionKey: partitionKeyBy(workClass, options.perUser, of) })
 
       const processUpload =
         (workClass: WorkClass.WorkClass) => (event: EventOf<"media.uploaded">, job: HandlerContext) =>
@@ -180,14 +180,14 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "chunks" | "concur
         }),
         onWork(mediaChunkKind, ChunkMessage, {
           concurrency: options.chunks?.concurrency ?? availableParallelism(),
-          timeout: longRunning.timeLimit,
+          timeout: longRunning.timeout,
           handle: encodeChunk,
           onFailure: ({ media_id, user_id, version }, error, failed_at) => [
             enqueueConcat({ media_id, user_id, version, failed: { error, failed_at } }),
           ],
         }),
         onWork(mediaConcatKind, ConcatMessage, {
-          timeout: longRunning.timeLimit,
+          timeout: longRunning.timeout,
           handle: concatChunks,
           onFailure: ({ media_id, user_id }, error, at) => [
             emit("media.failed", { media_id, user_id, error, failed_at: at }),

@@ -8,7 +8,7 @@ export const segments = Schema.Array(
     name: Schema.String,
     seconds: Schema.Finite,
     bytes: Schema.Int,
-    keyFrames: Schema.optionalKey(
+    iFrameSegments: Schema.optionalKey(
       Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),
     ),
   }),
