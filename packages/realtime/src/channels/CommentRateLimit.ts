@@ -6,7 +6,7 @@
 import { Clock, Context, Duration, Effect, Layer, Schedule, Schema } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ownerOf } from "../cluster/Rendezvous.ts"
-import * as MonotonicClock from "../MonotonicClock.ts"
+import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
 import type { Rate } from "../socket/Limits.ts"
 import { ClientUsage } from "../socket/UsageLimits.ts"
 

@@ -7,7 +7,7 @@
  * cut off, or whose accountant died, counts for itself until there is another; debts end with time, so nobody is shut out.
  */
 import { Clock, Duration, Effect, Schedule, Schema } from "effect"
-import * as MonotonicClock from "../MonotonicClock.ts"
+import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
 import type { Limits, Rate } from "../socket/Limits.ts"
 import type { UsageLimits, ClientUsage } from "../socket/UsageLimits.ts"
 import { Cluster } from "./Cluster.ts"

@@ -143,7 +143,7 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
       },
       broadcast: (topic, event, payload, options) =>
         Effect.suspend(() => broadcast({ topic, event, payload, options })),
-      ready: subscriptions.ready,
+      awaitReady: subscriptions.ready,
     }
   }),
 )

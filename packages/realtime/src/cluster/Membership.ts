@@ -2,7 +2,7 @@
 import * as Address from "@armoricore/bus/Address"
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import { Clock, Deferred, Duration, Effect, Option, Schedule, Schema, Stream } from "effect"
-import * as MonotonicClock from "../MonotonicClock.ts"
+import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
 import {
   type Reply,
   type Cluster,

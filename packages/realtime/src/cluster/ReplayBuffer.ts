@@ -3,7 +3,7 @@
  * when it is back it asks all others, and tells its sockets what it has not heard.
  */
 import { Clock, Effect, Schema } from "effect"
-import * as MonotonicClock from "../MonotonicClock.ts"
+import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
 import type { Payload } from "../protocol/Message.ts"
 import { Cluster, allNodes } from "./Cluster.ts"
 

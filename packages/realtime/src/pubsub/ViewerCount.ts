@@ -51,11 +51,11 @@ export const make = Effect.fnUntraced(function* (deliver: (topic: string, count:
   const localUpdates = yield* Throttle.make((topic) => Effect.sync(() => deliver(topic, () => countOf(topic))))
   if (!cluster.isClustered) return { update: localUpdates.trigger } satisfies ViewerCount
 
-  const announce = (topic: string, asks: boolean) =>
+  const announce = (topic: string, wantsReply: boolean) =>
     topics.broadcast(
       topic,
       event,
-      { node: cluster.node, count: topics.subscriberCount(topic), asks },
+      { node: cluster.node, count: topics.subscriberCount(topic), wantsReply },
       { subtopic, droppable: true },
     )
 
