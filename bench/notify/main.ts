@@ -212,7 +212,7 @@ const service = (ports: typeof Ports.Type) => {
       UnsubscribeLinks.layerNone,
       Layer.effect(
         DeliveryPolicy,
-        Effect.map(DeliveryPolicy, (usual) => ({ ...usual, concurrency: inFlight, callLimit: Duration.seconds(60) })),
+        Effect.map(DeliveryPolicy, (usual) => ({ ...usual, concurrency: inFlight, callTimeout: Duration.seconds(60) })),
       ),
     ]),
     Layer.provideMerge(Testing.layer),

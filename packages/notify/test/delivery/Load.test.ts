@@ -38,7 +38,7 @@ const times = Layer.succeed(WorkerTimeouts, {
 })
 const policy = Layer.effect(
   DeliveryPolicy,
-  Effect.map(DeliveryPolicy, (defaults) => ({ ...defaults, concurrency, callLimit: Duration.seconds(15) })),
+  Effect.map(DeliveryPolicy, (defaults) => ({ ...defaults, concurrency, callTimeout: Duration.seconds(15) })),
 )
 const routes = Layer.unwrap(
   Effect.map(FakeApns, ({ baseUrl, ca, key, keyId, teamId, topic }) =>

@@ -26,7 +26,7 @@ const installed = (url: Redacted.Redacted<string>, callTimeout: Duration.Duratio
 
 const times = Layer.effect(
   WorkerTimeouts,
-  Effect.map(WorkerTimeouts, (usual) => ({ ...usual, grace: Duration.millis(50) })),
+  Effect.map(WorkerTimeouts, (usual) => ({ ...usual, drainTimeout: Duration.millis(50) })),
 )
 
 describe("an SMTP server that hangs", () => {

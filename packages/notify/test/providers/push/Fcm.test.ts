@@ -225,7 +225,7 @@ describe("FCM", () => {
           rules: Layer.effect(
             CircuitOptions,
             // Nobody would wait for its end here.
-            Effect.map(CircuitOptions, (usual) => ({ ...usual, pause: Duration.minutes(5) })),
+            Effect.map(CircuitOptions, (usual) => ({ ...usual, misconfigurationDelay: Duration.minutes(5) })),
           ),
         }).pipe(Layer.provideMerge(Layer.merge(ports, FakeFcm.layer))),
       ),
