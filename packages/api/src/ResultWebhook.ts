@@ -10,7 +10,7 @@
  * cannot make this program call somewhere else. Of the answer only the status and `Retry-After` are read.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
+import { type EventOf, type EventType, eventTypesWhere } from "@armoricore/domain/EventRegistry"
 import * as Signature from "@armoricore/domain/Signature"
 import { CircuitBreakers, withCircuitBreaker } from "@armoricore/worker/control/CircuitBreakers"
 import { type Handler, type HandlerContext, on } from "@armoricore/worker/Handler"
@@ -30,20 +30,8 @@ export interface WebhookOptions {
   readonly retry?: Partial<RetryPolicy>
 }
 
-/** What is told: results, not what users say to each other. */
-export const webhookEventTypes = [
-  "media.playable",
-  "media.ready",
-  "media.failed",
-  "notification.sent",
-  "notification.failed",
-  "notification.delivered",
-  "notification.bounced",
-  "device.token_invalid",
-  "transcription.complete",
-  "transcription.failed",
-  "moderation.flagged",
-] as const satisfies ReadonlyArray<EventType>
+/** Events that are posted: results, not what users write to each other. */
+export const webhookEventTypes = eventTypesWhere({ webhook: true })
 
 /** The key id in the signature's header. */
 export const keyId = "webhook"

@@ -8,7 +8,7 @@
  * - `settle` notes deliveries that the worker loop gave up; `report` notes what webhooks brought.
  */
 import { NotificationChannel } from "@armoricore/domain/NotificationState"
-import type { PayloadOf } from "@armoricore/domain/EventRegistry"
+import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
@@ -39,7 +39,10 @@ const DeliveryRequest = Schema.Struct({
 const FanOutRequest = Schema.Struct({ notification_id: Schema.String, from: Schema.Int })
 const FailedDelivery = Schema.Struct({ ...DeliveryRequest.fields, code: Schema.String, message: Schema.String })
 
-/** Every kind of internal work, so that `armoricore setup` can make its queues. */
+/** The event types that the service reads. */
+export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.requested"]
+
+/** Every kind of internal work, so that `armoricore setup` can create its queues. */
 export const workKinds = WorkKinds.all
 
 /** Requests at once: those that plan, and those that are tried or wait for it. */

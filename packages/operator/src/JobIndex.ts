@@ -9,6 +9,7 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
+import { eventRegistry, jobEventTypes } from "@armoricore/domain/EventRegistry"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import * as Collection from "@armoricore/state/Collection"
@@ -78,14 +79,6 @@ export class JobIndex extends Context.Service<
 /** Jobs that are remembered after their end. */
 const maxRetainedJobs = 2_000
 const pageSize = 500
-const subscribedEventTypes = [
-  "media.uploaded",
-  "media.ready",
-  "media.failed",
-  "transcription.requested",
-  "transcription.complete",
-  "transcription.failed",
-] as const
 /** How long whoever counts waits for the first reading. */
 const initialLoadTimeout = "1 second"
 /** How often transcriptions at work are looked at, and how many of them. */
@@ -162,8 +155,10 @@ const make = Effect.gen(function* () {
       if (job !== undefined) upsert(job)
     }
     const onGap = () => void gapDetected.openUnsafe()
-    for (const type of subscribedEventTypes) yield* bus.subscribe(Address.event(type), onMessage, onGap)
-    yield* bus.subscribe(Address.ephemeral("media.progress"), onMessage)
+    for (const type of jobEventTypes) {
+      if (eventRegistry[type].stored) yield* bus.subscribe(Address.event(type), onMessage, onGap)
+      else yield* bus.subscribe(Address.ephemeral(type), onMessage)
+    }
     yield* load
     // Ends with the layer.
     yield* Effect.forkIn(Effect.forever(Effect.andThen(gapDetected.await, reload)), scope)

@@ -1,5 +1,5 @@
 /** Jobs as the state has them, and as they are after an event: what the board knows, put into one form. */
-import type { AnyEvent } from "@armoricore/domain/EventRegistry"
+import { type AnyEvent, eventRegistry } from "@armoricore/domain/EventRegistry"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import type { Job, JobKind } from "./api/Job.ts"
@@ -84,7 +84,7 @@ export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job
   switch (event.event_type) {
     case "media.uploaded":
     case "transcription.requested": {
-      const kind = event.event_type === "media.uploaded" ? "media" : "transcription"
+      const { kind } = eventRegistry[event.event_type].job
       const { media_id, user_id } = event.payload
       // The same event again, as from a publisher that was not sure.
       if (jobs.get(jobKey({ kind, media_id }))?.event_id === event.event_id) return undefined
@@ -108,7 +108,7 @@ export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job
     }
     case "media.failed":
     case "transcription.failed": {
-      const kind = event.event_type === "media.failed" ? "media" : "transcription"
+      const { kind } = eventRegistry[event.event_type].job
       return { ...jobOrPlaceholder(jobs, kind, event), ...eventFields, status: "failed", error: event.payload.error }
     }
     default:

@@ -1,6 +1,12 @@
 /** Which source may publish what, and whether outside events must be signed. */
 import { InvalidEvent } from "@armoricore/domain/Errors"
-import { type AnyEvent, eventRegistry, type EventType, internalSources } from "@armoricore/domain/EventRegistry"
+import {
+  type AnyEvent,
+  defaultEventSources,
+  eventRegistry,
+  type EventType,
+  internalSources,
+} from "@armoricore/domain/EventRegistry"
 import { signatureHeader, type SigningKeys, verify } from "@armoricore/domain/Signature"
 import type { StoredMessage } from "@armoricore/bus/EventBus"
 import { Context, Effect, type Fiber } from "effect"
@@ -11,7 +17,7 @@ export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<st
   "@armoricore/worker/EventSources",
   {
     defaultValue: () =>
-      new Map([["php-backend", new Set(["media.uploaded", "notification.requested", "transcription.requested"])]]),
+      new Map(Object.entries(defaultEventSources).map(([source, types]) => [source, new Set<string>(types)])),
   },
 )
 

@@ -1,6 +1,6 @@
 /** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
 import * as ResultWebhook from "@armoricore/api/ResultWebhook"
-import { consumedEventTypes as aiReads } from "@armoricore/ai/AiService"
+import * as AiService from "@armoricore/ai/AiService"
 import { event, work } from "@armoricore/bus/Address"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/EventRegistry"
@@ -14,6 +14,7 @@ import {
 import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
 import * as Quota from "@armoricore/media/pipeline/Quota"
+import * as NotifyService from "@armoricore/notify/NotifyService"
 import * as RealtimeWorker from "@armoricore/realtime/pubsub/RealtimeWorker"
 import { Reviews } from "@armoricore/operator"
 import type { Endpoint } from "@armoricore/realtime/socket/Endpoint"
@@ -41,9 +42,9 @@ export type ServiceName = (typeof serviceNames)[number]
 
 /** Event types that each worker reads. */
 const consumedTypesByService: Readonly<Record<ServiceName, ReadonlyArray<EventType>>> = {
-  media: ["media.uploaded", "media.failed", "media.ready", "transcription.complete"],
-  notify: Notify.consumedEventTypes,
-  ai: aiReads,
+  media: MediaService.consumedEventTypes,
+  notify: NotifyService.consumedEventTypes,
+  ai: AiService.consumedEventTypes,
   realtime: RealtimeWorker.consumedTypes,
 }
 

@@ -2,6 +2,7 @@
  * Every variable that the program reads, in the order of `.env.example`. A new setting is one entry here; what several
  * of them mean together is checked in `Groups.ts`.
  */
+import { defaultEventSources } from "@armoricore/domain/EventRegistry"
 import { Duration } from "effect"
 import { captions } from "./Captions.ts"
 import { realtime } from "./Realtime.ts"
@@ -230,8 +231,8 @@ export const settingGroups = {
     JWT_AUDIENCE: text({ description: "the aud that tokens must have", defaultText: "any", example: "armoricore" }),
     EVENT_SOURCES: withDefault(
       eventSources({ description: "which outside source may publish which events, as JSON" }),
-      { "php-backend": ["media.uploaded", "notification.requested", "transcription.requested"] },
-      '{"php-backend":["media.uploaded","notification.requested","transcription.requested"]}',
+      defaultEventSources,
+      JSON.stringify(defaultEventSources),
     ),
     EVENT_SIGNING_KEYS: signingKeys({
       description: "id:secret,id:secret; when set, outside events must be signed",

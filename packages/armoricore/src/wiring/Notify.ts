@@ -1,5 +1,4 @@
 /** The notify service as the settings have it: which providers in which order, their webhooks, or the local mailbox. */
-import type { EventType } from "@armoricore/domain/EventRegistry"
 import type { NotificationChannel } from "@armoricore/domain/NotificationState"
 import { Attachments } from "@armoricore/notify/request/Attachments"
 import { DeliveryPolicy } from "@armoricore/notify/delivery/DeliveryPolicy"
@@ -23,8 +22,6 @@ import { Settings } from "../settings/Settings.ts"
 import type { ProviderName } from "../settings/Notify.ts"
 
 type SettingValues = Settings["Service"]
-
-export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.requested"]
 
 /** Kinds of internal work, for the queues that `setup` makes. */
 export const workKinds = NotifyService.workKinds

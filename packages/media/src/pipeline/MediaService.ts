@@ -14,7 +14,7 @@ import {
   MediaRetryRequest,
   mediaRetryKind,
 } from "@armoricore/domain/MediaCommand"
-import type { EventOf } from "@armoricore/domain/EventRegistry"
+import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue } from "@armoricore/worker/ResultMessage"
@@ -40,6 +40,14 @@ export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions
   /** Short uploads of one user at once, and as many long ones, over all processes. Default: not limited. */
   readonly perUser?: number
 }
+
+/** The event types that the service reads. */
+export const consumedEventTypes: ReadonlyArray<EventType> = [
+  "media.uploaded",
+  "media.failed",
+  "media.ready",
+  "transcription.complete",
+]
 
 /** Handlers only, over a `Transcode` of one's own. */
 export const layerNoDeps = (options: Pick<Options, "bucket" | "chunks" | "concurrency" | "perUser">) =>

@@ -11,26 +11,22 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import { type AnyEvent, eventRegistry, type EventType } from "@armoricore/domain/EventRegistry"
+import {
+  type AnyEvent,
+  eventRegistry,
+  type EventTypeOn,
+  eventTypesOn,
+  isDeliveredOn,
+  socketEventName,
+} from "@armoricore/domain/EventRegistry"
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Effect, Layer, Queue } from "effect"
 import type { ServerEvent } from "../channel/Channel.ts"
 import * as JobEvents from "./JobEvents.ts"
 import { Topics } from "./Topics.ts"
 
-/** The bus's types under the names that sockets know. */
-const socketEventNames = {
-  "media.progress": "media_progress",
-  "media.playable": "media_playable",
-  "media.ready": "media_ready",
-  "media.failed": "media_failed",
-  "transcription.complete": "transcription_complete",
-  "transcription.failed": "transcription_failed",
-} as const satisfies Partial<Record<EventType, keyof typeof JobEvents.mediaEvents>>
-
-type BridgedType = keyof typeof socketEventNames
-const isBridgedType = (type: string): type is BridgedType => Object.hasOwn(socketEventNames, type)
-const bridgedTypes = Object.keys(socketEventNames).filter(isBridgedType)
+type BridgedType = EventTypeOn<"media">
+const isBridgedType = isDeliveredOn("media")
 
 const maxQueued = 10_000
 
@@ -55,7 +51,7 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
         Effect.sync(() => deliver(type, event, raw)),
         (frames) => Effect.annotateCurrentSpan({ frames }),
       ).pipe(
-        TraceContext.withConsumerSpan(`socket ${socketEventNames[type]}`, message, event.traceparent, () =>
+        TraceContext.withConsumerSpan(`socket ${socketEventName(type)}`, message, event.traceparent, () =>
           TraceContext.eventAttributes(event),
         ),
       )
@@ -63,13 +59,13 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
 
     const deliver = (type: BridgedType, event: AnyEvent, json: Readonly<Record<string, unknown>>): number => {
       const before = topics.counts.deliveries
-      const name = socketEventNames[type]
+      const name = socketEventName(type)
       const spec: ServerEvent = JobEvents.mediaEvents[name]
       const options = { droppable: spec.droppable === true }
       const payload = JobEvents.framePayload(json["payload"], event)
       const target = event.payload
       if ("media_id" in target) topics.deliver(`media:${target.media_id}`, name, payload, options)
-      if (type === "media.progress" && "user_id" in target)
+      if (!eventRegistry[type].stored && "user_id" in target)
         topics.deliver(`user:${target.user_id}`, name, payload, options)
       return topics.counts.deliveries - before
     }
@@ -104,6 +100,6 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       yield* handle(message)
     })
     yield* Effect.forkScoped(Effect.forever(next))
-    yield* Effect.forEach(bridgedTypes, listen, { discard: true })
+    yield* Effect.forEach(eventTypesOn("media"), listen, { discard: true })
   }),
 )

@@ -1,62 +1,64 @@
-/** The events that the bus brings and sockets hear, under their names on the socket: one table for channels and feeds. */
-import type { AnyEvent, EventType } from "@armoricore/domain/EventRegistry"
-import { MediaFailed, MediaPlayable, MediaProgress, MediaReady } from "@armoricore/domain/events/media"
+/** The events of the bus that sockets receive: their names and schemas, derived from the attributes of the event registry. */
 import {
-  NotificationBounced,
-  NotificationDelivered,
-  NotificationFailed,
-  NotificationSent,
-} from "@armoricore/domain/events/notification"
-import { TranscriptionComplete, TranscriptionFailed } from "@armoricore/domain/events/transcription"
+  type AnyEvent,
+  eventRegistry,
+  type EventTopic,
+  type EventTypeOn,
+  type EventTypeWhere,
+  eventTypesOn,
+  eventTypesWhere,
+  hasAttributes,
+  type SocketEventName,
+  socketEventName,
+} from "@armoricore/domain/EventRegistry"
 import { Schema } from "effect"
 
-/** On `media:{media_id}`. */
-export const mediaEvents = {
-  // The next one says it anew, so a slow reader may lose it.
-  media_progress: { payload: MediaProgress, droppable: true },
-  media_playable: { payload: MediaPlayable },
-  media_ready: { payload: MediaReady },
-  media_failed: { payload: MediaFailed },
-  transcription_complete: { payload: TranscriptionComplete },
-  transcription_failed: { payload: TranscriptionFailed },
-} as const
+type Registry = typeof eventRegistry
 
-const withSeq = <F extends Schema.Struct.Fields>(payload: Schema.Struct<F>) =>
-  Schema.Struct({ ...payload.fields, seq: Schema.Int })
+/** A lost live-only event is superseded by the next one, so a slow socket may drop it. */
+type Droppable<T extends keyof Registry> = Registry[T]["stored"] extends true ? {} : { readonly droppable: true }
+const droppable = (type: keyof Registry) => (eventRegistry[type].stored ? {} : { droppable: true })
 
-/** On `user:{user_id}`, kept for those who are away, and therefore numbered. */
-export const userEvents = {
-  media_progress: { payload: MediaProgress, droppable: true },
-  media_playable: { payload: withSeq(MediaPlayable) },
-  media_ready: { payload: withSeq(MediaReady) },
-  media_failed: { payload: withSeq(MediaFailed) },
-  transcription_complete: { payload: withSeq(TranscriptionComplete) },
-  transcription_failed: { payload: withSeq(TranscriptionFailed) },
-  notification_sent: { payload: withSeq(NotificationSent) },
-  notification_failed: { payload: withSeq(NotificationFailed) },
-  notification_delivered: { payload: withSeq(NotificationDelivered) },
-  notification_bounced: { payload: withSeq(NotificationBounced) },
-} as const
+const withSeq = ({ fields }: { readonly fields: Schema.Struct.Fields }) => Schema.Struct({ ...fields, seq: Schema.Int })
 
-/** The bus's names of what is kept for users. */
-export const storedUserEvents = {
-  "media.playable": "media_playable",
-  "media.ready": "media_ready",
-  "media.failed": "media_failed",
-  "transcription.complete": "transcription_complete",
-  "transcription.failed": "transcription_failed",
-  "notification.sent": "notification_sent",
-  "notification.failed": "notification_failed",
-  "notification.delivered": "notification_delivered",
-  "notification.bounced": "notification_bounced",
-} as const satisfies Partial<Record<EventType, keyof typeof userEvents>>
+type WithSeq<S> = S extends Schema.Struct<infer F> ? Schema.Struct<F & { readonly seq: typeof Schema.Int }> : never
 
-export const isStoredUserEvent = (type: string): type is keyof typeof storedUserEvents =>
-  Object.hasOwn(storedUserEvents, type)
+type PlainEvents<N extends EventTopic> = {
+  readonly [T in EventTypeOn<N> as SocketEventName<T>]: { readonly payload: Registry[T]["payload"] } & Droppable<T>
+}
+type NumberedEvents<N extends EventTopic> = {
+  readonly [T in EventTypeOn<N> as SocketEventName<T>]: {
+    readonly payload: Registry[T]["userHistory"] extends true ? WithSeq<Registry[T]["payload"]> : Registry[T]["payload"]
+  } & Droppable<T>
+}
+
+export type StoredUserEventType = EventTypeWhere<{ userHistory: true }>
+export const storedUserEventTypes = eventTypesWhere({ userHistory: true })
+export const isStoredUserEvent = hasAttributes({ userHistory: true })
+
+/** Server events of `media:{media_id}`. */
+// The mapped types restate the loop over the registry; `Object.fromEntries` loses the keys.
+export const mediaEvents = Object.fromEntries(
+  eventTypesOn("media").map((type) => [
+    socketEventName(type),
+    { payload: eventRegistry[type].payload, ...droppable(type) },
+  ]),
+) as unknown as PlainEvents<"media">
+
+/** Server events of `user:{user_id}`. An event in the user's history carries its `seq` there. */
+export const userEvents = Object.fromEntries(
+  eventTypesOn("user").map((type) => {
+    const { payload } = eventRegistry[type]
+    return [
+      socketEventName(type),
+      { payload: isStoredUserEvent(type) ? withSeq(payload) : payload, ...droppable(type) },
+    ]
+  }),
+) as unknown as NumberedEvents<"user">
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** What a frame says of a stored result: its payload as it came, and what it follows from, where its publisher said so. */
+/** The payload of a frame: the event's payload unchanged, plus the event's `request_id` and `traceparent` if it has them. */
 export const framePayload = (payload: unknown, { request_id, traceparent }: AnyEvent): object => ({
   ...(isObject(payload) ? payload : {}),
   ...(request_id === undefined ? {} : { request_id }),

@@ -6,29 +6,24 @@
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import type { AnyEvent, EventType } from "@armoricore/domain/EventRegistry"
+import { type AnyEvent, type EventType, socketEventName } from "@armoricore/domain/EventRegistry"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
 import * as Worker from "@armoricore/worker/Worker"
 import { Effect, Layer, RcMap, Semaphore } from "effect"
-import { isStoredUserEvent, storedUserEvents, framePayload } from "./JobEvents.ts"
+import { framePayload, type StoredUserEventType, storedUserEventTypes } from "./JobEvents.ts"
 import { RoomLog } from "../rooms/RoomLog.ts"
 import { Topics } from "./Topics.ts"
 
 /** Events that the consumers below read. */
-export const consumedTypes: ReadonlyArray<EventType> = [
-  ...Object.keys(storedUserEvents).filter(isStoredUserEvent),
-  "moderation.flagged",
-]
+export const consumedTypes: ReadonlyArray<EventType> = [...storedUserEventTypes, "moderation.flagged"]
 
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Ledger | RoomLog | Topics> =
   Layer.effectDiscard(
     Effect.gen(function* () {
       const userLocks = yield* RcMap.make({ lookup: (_userId: string) => Semaphore.make(1) })
       yield* Worker.run("realtime", [
-        ...Object.keys(storedUserEvents)
-          .filter(isStoredUserEvent)
-          .map((type) => storeUserEvent(type, userLocks)),
+        ...storedUserEventTypes.map((type) => storeUserEvent(type, userLocks)),
         applyModeration,
       ])
     }),
@@ -42,7 +37,7 @@ const concurrency = 16
  * results for one user would take minutes. Who is overtaken in another process is told by the event's own timestamp.
  */
 const storeUserEvent = (
-  type: keyof typeof storedUserEvents,
+  type: StoredUserEventType,
   userLocks: RcMap.RcMap<string, Semaphore.Semaphore>,
 ): Handler<RoomLog> => {
   const handler = on(type, {
@@ -61,7 +56,7 @@ const storeUserEvent = (
         const { event, raw } = yield* EventCodec.decode(message.body)
         return {
           ...incoming,
-          handle: () => Effect.as(appendUserEvent(storedUserEvents[type], event, raw["payload"], userLocks), []),
+          handle: () => Effect.as(appendUserEvent(socketEventName(type), event, raw["payload"], userLocks), []),
         }
       }),
   }
