@@ -55,9 +55,9 @@ export const bucketsFor = (chosen: Iterable<ServiceName>): ReadonlyArray<Bucket>
 
 /** Live topics that a service tells or hears, as NATS patterns. */
 const ephemeralTopics: Readonly<Record<ServiceName, ReadonlyArray<string>>> = {
-  media: ["job.cancelled", "media.progress", "control", "pauses"],
-  notify: ["job.cancelled", "control", "pauses"],
-  ai: ["job.cancelled", "control", "pauses"],
+  media: ["job.cancelled", "media.progress", "control.>", "pauses"],
+  notify: ["job.cancelled", "control.>", "pauses"],
+  ai: ["job.cancelled", "control.>", "pauses"],
   realtime: [">"],
 }
 

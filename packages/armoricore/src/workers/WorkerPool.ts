@@ -5,7 +5,7 @@
  * better.
  */
 import type { EventBus } from "@armoricore/bus/EventBus"
-import { announceDown } from "@armoricore/realtime/cluster/Membership"
+import { announceDown } from "@armoricore/realtime/cluster/Cluster"
 import { Deferred, Duration, Effect, Fiber, FiberSet, Option, Ref } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import cluster, { type Worker } from "node:cluster"

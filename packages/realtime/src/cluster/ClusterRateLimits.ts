@@ -116,7 +116,7 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
     )
   })
   yield* cluster.onNodeChange((change, node) => {
-    if (change !== "came") for (const { sockets } of accounts.values()) sockets.delete(node)
+    if (change !== "joined") for (const { sockets } of accounts.values()) sockets.delete(node)
   })
   yield* cluster.on(kinds.total, Totals, ({ value }) => applyTotals(value))
   yield* Effect.forkScoped(Effect.schedule(round, Schedule.spaced(limits.sweepInterval)))

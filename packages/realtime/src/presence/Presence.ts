@@ -157,7 +157,7 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       })
       const run = Effect.runForkWith(yield* Effect.context<never>())
       yield* cluster.onNodeChange((change, node) => {
-        if (change === "came" && declaredDown.delete(node)) run(cluster.send(node, declaredDownKind, null))
+        if (change === "joined" && declaredDown.delete(node)) run(cluster.send(node, declaredDownKind, null))
       })
       yield* cluster.on(declaredDownKind, Schema.Null, () => void run(republishAll))
       const replication = yield* PresenceReplication.make(set, { batchWindow, onChange: scheduleFlush, onNodeLost })

@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(function* (
     },
   )
   yield* cluster.onNodeChange((change, node) => {
-    if (change === "came") return
+    if (change === "joined") return
     const entries = set.drop(node)
     run(Effect.andThen(options.onChange, change === "lost" ? options.onNodeLost(node, entries) : Effect.void))
   })

@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function* (deliver: (topic: string, count:
   }
 
   yield* cluster.onNodeChange((change, node) => {
-    if (change === "came") return
+    if (change === "joined") return
     for (const [topic, { others }] of watched) if (others.delete(node)) run(localUpdates.trigger(topic))
   })
   const expireRemoteCounts = (topic: string, others: Map<string, RemoteCount>): Effect.Effect<void> => {

@@ -2,7 +2,7 @@
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Cluster, allNodes } from "@armoricore/realtime/cluster/Cluster"
-import { fragment, Reassembler } from "@armoricore/realtime/cluster/MessageFragments"
+import { fragment, Reassembler } from "@armoricore/worker/control/MessageFragments"
 import { ownerOf } from "@armoricore/realtime/cluster/Rendezvous"
 import { decode, encode, type BroadcastMessage } from "@armoricore/realtime/cluster/BroadcastMessage"
 import * as EntryCodec from "@armoricore/realtime/rooms/EntryCodec"
