@@ -147,7 +147,7 @@ const makeVerifier: (options: TokensOptions) => Effect.Effect<KeySet, Configurat
     const verify = Hs256.verifier(bytes, { issuer, audience })
     return {
       verify: (token, now) => Effect.fromResult(Result.mapError(verify(token, now), toUnauthorized)),
-      signing: bytes,
+      signingKey: bytes,
     }
   },
 )
