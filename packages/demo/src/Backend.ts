@@ -1,12 +1,11 @@
 /**
- * The part of a PHP backend in the demo: it is told that a file has arrived, and publishes `media.uploaded` with its own
- * token, over HTTP as a backend without a bus client would; and `transcription.requested`, where somebody can listen.
+ * Plays the PHP backend of the demo: publishes events with a publisher token over `POST /v1/events`, as a backend without
+ * a bus client would.
  */
 import { Tokens } from "@armoricore/auth/Tokens"
 import type { EventType } from "@armoricore/domain/EventRegistry"
 import { Duration, Effect } from "effect"
-import { selectedEngine } from "@armoricore/armoricore/wiring/Ai"
-import { CommandFailed } from "@armoricore/armoricore/app/CommandErrors"
+import { DemoFailed } from "./DemoFailed.ts"
 
 export interface UploadedMedia {
   readonly media_id: string
@@ -14,34 +13,53 @@ export interface UploadedMedia {
   readonly file_path: string
 }
 
-/** The source that publishes in the demo; `EVENT_SOURCES` allows it by default. */
+export interface PublishUploadedOptions {
+  /** Also publish `transcription.requested`; useful only where a speech engine is configured. */
+  readonly requestTranscription: boolean
+}
+
+/** The event source of the demo; the default of `EVENT_SOURCES` admits it. */
 const source = "php-backend"
 
-/** Returns the envelope of `media.uploaded` as it was accepted. `url` is where the program is reached from here. */
-export const publish = Effect.fn("Backend.publish")(function* (url: string, payload: UploadedMedia) {
-  const envelope = yield* send(url, "media.uploaded", payload)
-  if ((yield* selectedEngine) !== "off") {
+/** Publishes `media.uploaded` to the program at `url` and returns the accepted envelope. */
+export const publishUploaded = Effect.fn("Backend.publishUploaded")(function* (
+  url: string,
+  payload: UploadedMedia,
+  { requestTranscription }: PublishUploadedOptions,
+) {
+  const envelope = yield* publish(url, "media.uploaded", payload)
+  if (requestTranscription) {
     const { file_path, media_id, user_id } = payload
-    yield* send(url, "transcription.requested", { media_id, user_id, source_file_path: file_path })
+    yield* publish(url, "transcription.requested", { media_id, user_id, source_file_path: file_path })
   }
   return envelope
 })
 
-/** A notification to a visitor of the demo, who has no device: it ends in the local inbox unless a provider is set. */
-export const notify = (url: string, userId: string, type: "push" | "email") =>
-  send(url, "notification.requested", {
+/** Requests a notification for a visitor. Visitors have no device, so the local mailbox receives it by default. */
+export const requestNotification = Effect.fn("Backend.requestNotification")(function* (
+  url: string,
+  userId: string,
+  type: "push" | "email",
+) {
+  return yield* publish(url, "notification.requested", {
     user_id: userId,
     notification_type: type,
-    title: type === "push" ? "Your video is seaworthy" : "Your weekly tide table",
-    body:
-      type === "push"
-        ? "This push came over the bus, through the notify service, to this page."
-        : `Dear ${userId},\n\nthis e-mail was made as text and as HTML: <b>nothing in it</b> is taken for markup.\n\nFair winds`,
-    recipients: [type === "push" ? { fcm_token: `demo-page-of-${userId}` } : { email: `${userId}@demo.invalid` }],
-    ...(type === "push" ? {} : { category: "tide-tables" }),
+    ...(type === "push"
+      ? {
+          title: "Your video is seaworthy",
+          body: "This push came over the bus, through the notify service, to this page.",
+          recipients: [{ fcm_token: `demo-page-of-${userId}` }],
+        }
+      : {
+          title: "Your weekly tide table",
+          body: `Dear ${userId},\n\nthis e-mail was made as text and as HTML: <b>nothing in it</b> is taken for markup.\n\nFair winds`,
+          recipients: [{ email: `${userId}@demo.invalid` }],
+          category: "tide-tables",
+        }),
   })
+})
 
-const send = Effect.fnUntraced(function* <P>(url: string, type: EventType, payload: P) {
+const publish = Effect.fnUntraced(function* <P>(url: string, type: EventType, payload: P) {
   const tokens = yield* Tokens
   const token = yield* tokens.sign({ userId: source, roles: ["publisher"], ttl: Duration.minutes(1) })
   const envelope = {
@@ -59,11 +77,11 @@ const send = Effect.fnUntraced(function* <P>(url: string, type: EventType, paylo
         headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
         body: JSON.stringify(envelope),
       }),
-    catch: (cause) => new CommandFailed({ message: `${type} could not be published: ${String(cause)}` }),
+    catch: (cause) => new DemoFailed({ message: `cannot publish ${type} to ${url}: ${String(cause)}` }),
   })
   if (response.status !== 202) {
     const text = yield* Effect.promise(() => response.text())
-    return yield* new CommandFailed({ message: `${type} was refused with ${response.status}: ${text}` })
+    return yield* new DemoFailed({ message: `the API rejected ${type} with status ${response.status}: ${text}` })
   }
   return envelope
 })

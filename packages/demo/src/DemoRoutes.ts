@@ -1,6 +1,6 @@
 /**
- * The demo page and what only the demo serves: the page's files, its two libraries straight from their npm packages, a
- * guest's session, the sample, and the backend's ear for finished uploads.
+ * HTTP routes of the demo: the page's files, hls.js and phoenix from their npm packages, the sample clip, a session for
+ * each visitor, and the endpoints that stand in for a PHP backend.
  */
 import { authenticate, rejectGuest } from "@armoricore/api/Authentication"
 import * as RequestBody from "@armoricore/api/RequestBody"
@@ -11,16 +11,15 @@ import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Duration, Effect, FileSystem, Layer, Ref, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { fileURLToPath } from "node:url"
-import { Settings } from "@armoricore/armoricore/settings/Settings"
 import * as Backend from "./Backend.ts"
 
 export const demoUserId = "demo"
 
-const folder = new URL("../../armoricore/demo/", import.meta.url)
+const webFolder = new URL("../web/", import.meta.url)
 
-/** URL path → file. Named one by one: nothing else of the disk can be asked for. */
+/** URL path → file. An explicit list, so no other file of the disk can be requested. */
 const files: Readonly<Record<string, URL>> = {
-  "/": new URL("index.html", folder),
+  "/": new URL("index.html", webFolder),
   "/demo/vendor/hls.mjs": new URL("hls.mjs", import.meta.resolve("hls.js")),
   "/demo/vendor/phoenix.mjs": new URL(import.meta.resolve("phoenix")),
   ...Object.fromEntries(
@@ -38,7 +37,7 @@ const files: Readonly<Record<string, URL>> = {
       "upload.js",
       "style.css",
       "mark.svg",
-    ].map((name) => [`/demo/${name}`, new URL(name, folder)]),
+    ].map((name) => [`/demo/${name}`, new URL(name, webFolder)]),
   ),
 }
 
@@ -55,14 +54,14 @@ const serveFile = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const contentType = contentTypes[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream"
   const bytes = yield* Effect.option(fs.readFile(path))
-  if (bytes._tag === "None") return yield* problem(404, "not_found", "this file is not there any more")
+  if (bytes._tag === "None") return yield* problem(404, "not_found", "this file no longer exists")
   return HttpServerResponse.uint8Array(bytes.value, {
     contentType,
     headers: { "cache-control": "no-cache", "x-content-type-options": "nosniff" },
   })
 })
 
-/** Each visitor is a user with a name of its own: whoever comes back brings it along, and nobody else's can be taken. */
+/** Each visitor gets a random user id. A returning visitor sends it again; ids of another form are rejected. */
 const birdNames = ["gannet", "puffin", "curlew", "fulmar", "plover", "avocet", "osprey", "dunlin"]
 const SessionRequest = Schema.Struct({
   user_id: optionalNullable(
@@ -78,11 +77,15 @@ const UploadedRequest = Schema.Struct({ media_id: Schema.String, file_path: Sche
 export interface DemoRoutesOptions {
   /** The file behind "Use the sample". */
   readonly sample: string
-  /** What the page shows when it is opened: the media that the demo itself uploaded, once there is one. */
-  readonly latest: Ref.Ref<string | undefined>
+  /** Id of the media that the demo command uploaded; the page plays it when it opens. */
+  readonly latestMediaId: Ref.Ref<string | undefined>
+  /** The bucket of uploads; `file_path` of an upload must be in it. */
+  readonly bucket: string
+  /** Request captions for each upload; only where a speech engine is configured. */
+  readonly requestTranscription: boolean
 }
 
-export const layer = ({ latest, sample }: DemoRoutesOptions) =>
+export const layer = ({ bucket, latestMediaId, requestTranscription, sample }: DemoRoutesOptions) =>
   Layer.mergeAll(
     HttpRouter.addAll(
       Object.entries(files).map(([path, url]) =>
@@ -98,7 +101,7 @@ export const layer = ({ latest, sample }: DemoRoutesOptions) =>
           const { user_id } = yield* RequestBody.json(yield* HttpServerRequest.HttpServerRequest, SessionRequest, 1024)
           const visitor = user_id ?? newVisitorId()
           const token = yield* (yield* Tokens).sign({ userId: visitor, ttl: Duration.hours(1) })
-          const media = yield* Ref.get(latest)
+          const media = yield* Ref.get(latestMediaId)
           return HttpServerResponse.jsonUnsafe({ token, user_id: visitor, media_id: media ?? null })
         }),
       ),
@@ -106,7 +109,9 @@ export const layer = ({ latest, sample }: DemoRoutesOptions) =>
     HttpRouter.add(
       "POST",
       "/demo/uploaded",
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => catchProblems(handleUploaded(request))),
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        catchProblems(handleUploaded(request, bucket, requestTranscription)),
+      ),
     ),
     HttpRouter.add(
       "POST",
@@ -115,30 +120,34 @@ export const layer = ({ latest, sample }: DemoRoutesOptions) =>
     ),
   )
 
-/** A notification for the visitor who asks, as a backend would publish it. */
+/** Publishes a notification for the visitor, as a backend would. */
 const handleNotify = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
   const identity = yield* authenticate(request)
   yield* rejectGuest(identity)
   const { notification_type } = yield* RequestBody.json(request, NotifyRequest, 1024)
   const url = yield* (yield* PublicUrl).get
-  const envelope = yield* Backend.notify(url, identity.userId, notification_type).pipe(
-    Effect.catchTag("CommandFailed", ({ message }) => Effect.fail(problem(503, "not_published", message))),
+  const envelope = yield* Backend.requestNotification(url, identity.userId, notification_type).pipe(
+    Effect.catchTag("DemoFailed", ({ message }) => Effect.fail(problem(503, "not_published", message))),
   )
   return HttpServerResponse.jsonUnsafe(envelope, { status: 202 })
 })
 
-/** A backend checks that the file is the user's own before it publishes. */
-const handleUploaded = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+/** Publishes `media.uploaded`. Like a real backend it first checks that the file belongs to the user. */
+const handleUploaded = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  bucket: string,
+  requestTranscription: boolean,
+) {
   const identity = yield* authenticate(request)
   yield* rejectGuest(identity)
   const { file_path, media_id } = yield* RequestBody.json(request, UploadedRequest, 16_384)
-  const { OBJECT_STORAGE_BUCKET: bucket } = yield* Settings
   if (!file_path.startsWith(`s3://${bucket}/uploads/${identity.userId}/${media_id}/`)) {
-    return yield* problem(403, "forbidden", "this is no upload of yours", "file_path")
+    return yield* problem(403, "forbidden", "file_path is not an upload of this user", "file_path")
   }
   const url = yield* (yield* PublicUrl).get
-  const envelope = yield* Backend.publish(url, { media_id, user_id: identity.userId, file_path }).pipe(
-    Effect.catchTag("CommandFailed", ({ message }) => Effect.fail(problem(503, "not_published", message))),
+  const uploaded = { media_id, user_id: identity.userId, file_path }
+  const envelope = yield* Backend.publishUploaded(url, uploaded, { requestTranscription }).pipe(
+    Effect.catchTag("DemoFailed", ({ message }) => Effect.fail(problem(503, "not_published", message))),
   )
   return HttpServerResponse.jsonUnsafe(envelope, { status: 202 })
 })

@@ -1,8 +1,8 @@
-/** Hears of one media over a real WebSocket, through the official `phoenix` client. */
+/** Watches one media over a WebSocket with the official `phoenix` client. */
 import { MediaFailed, MediaProgress, MediaReady } from "@armoricore/domain/events/media"
 import { Deferred, Effect, Result, Schema } from "effect"
 import { type Channel, Socket } from "phoenix"
-import { CommandFailed } from "@armoricore/armoricore/app/CommandErrors"
+import { DemoFailed } from "./DemoFailed.ts"
 
 export type MediaReadyPayload = typeof MediaReady.Type
 
@@ -18,17 +18,20 @@ const decodeProgress = Schema.decodeUnknownResult(MediaProgress)
 const decodeState = Schema.decodeUnknownResult(MediaStateReply)
 
 const processingFailed = ({ error }: typeof MediaFailed.Type) =>
-  new CommandFailed({ message: `the file could not be processed (${error.code}): ${error.message}` })
+  new DemoFailed({ message: `cannot process the file (${error.code}): ${error.message}` })
 
-/** Joined when it returns; the inner effect waits for `media.ready` and fails with what `media.failed` says. */
-export const watchMedia = Effect.fn("Watch.watch")(function* (
+/**
+ * Joins `media:{id}` and returns once the join is accepted. The inner effect waits for `media.ready`, and fails with the
+ * error of `media.failed`.
+ */
+export const watchMedia = Effect.fn("MediaWatcher.watchMedia")(function* (
   url: string,
   token: string,
   mediaId: string,
   onProgress: (stage: string, percent: number) => void,
 ) {
-  const joined = yield* Deferred.make<void, CommandFailed>()
-  const ready = yield* Deferred.make<MediaReadyPayload, CommandFailed>()
+  const joined = yield* Deferred.make<void, DemoFailed>()
+  const ready = yield* Deferred.make<MediaReadyPayload, DemoFailed>()
   const socket = yield* Effect.acquireRelease(
     Effect.sync(() => new Socket(`${url.replace(/^http/, "ws")}/socket`, { params: { token }, transport: WebSocket })),
     (opened) => Effect.sync(() => opened.disconnect()),
@@ -57,7 +60,7 @@ export const watchMedia = Effect.fn("Watch.watch")(function* (
     channel
       .join()
       .receive("ok", (reply) => {
-        // Also after each reconnect: what was missed meanwhile stands in the reply.
+        // phoenix joins again after a reconnect; the reply then has the state that the socket missed.
         const state = Result.getOrUndefined(decodeState(reply))
         if (state?.status === "ready" && state.ready !== undefined)
           Deferred.doneUnsafe(ready, Effect.succeed(state.ready))
@@ -68,19 +71,18 @@ export const watchMedia = Effect.fn("Watch.watch")(function* (
       .receive("error", (reply) =>
         Deferred.doneUnsafe(
           joined,
-          Effect.fail(new CommandFailed({ message: `media:${mediaId} refused the join: ${JSON.stringify(reply)}` })),
+          Effect.fail(new DemoFailed({ message: `cannot join media:${mediaId}: ${JSON.stringify(reply)}` })),
         ),
       )
   })
   yield* Deferred.await(joined).pipe(
     Effect.timeoutOrElse({
       duration: "15 seconds",
-      orElse: () =>
-        Effect.fail(new CommandFailed({ message: `no WebSocket to ${url}/socket could be opened within 15 s` })),
+      orElse: () => Effect.fail(new DemoFailed({ message: `cannot open a WebSocket to ${url}/socket within 15 s` })),
     }),
   )
   return Deferred.await(ready)
 })
 
 const invalidEvent = (error: Schema.SchemaError) =>
-  new CommandFailed({ message: `an event over the WebSocket is not as documented: ${error.message}` })
+  new DemoFailed({ message: `a WebSocket event does not match its schema: ${error.message}` })

@@ -1,4 +1,4 @@
-/** A bar in the terminal; where the output is no terminal, a line at each new stage. */
+/** A progress bar on a terminal. Output that is not a terminal gets one line per stage instead. */
 
 const barWidth = 32
 
@@ -8,19 +8,19 @@ export interface ProgressBar {
 }
 
 export const make = (out: NodeJS.WriteStream): ProgressBar => {
-  let last = ""
+  let lastStage = ""
   const bar = (percent: number) => {
-    const full = Math.round((barWidth * percent) / 100)
-    return `${"█".repeat(full)}${"░".repeat(barWidth - full)}`
+    const filled = Math.round((barWidth * percent) / 100)
+    return `${"█".repeat(filled)}${"░".repeat(barWidth - filled)}`
   }
   return {
     show: (stage, percent) => {
       if (out.isTTY) out.write(`\r\u001b[2K  ${bar(percent)} ${String(Math.round(percent)).padStart(3)} %  ${stage}`)
-      else if (stage !== last) out.write(`  ${String(Math.round(percent)).padStart(3)} %  ${stage}\n`)
-      last = stage
+      else if (stage !== lastStage) out.write(`  ${String(Math.round(percent)).padStart(3)} %  ${stage}\n`)
+      lastStage = stage
     },
     end: () => {
-      if (out.isTTY && last !== "") out.write("\n")
+      if (out.isTTY && lastStage !== "") out.write("\n")
     },
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Looks whether a stream is really there: the master playlist, every media playlist it names, their first and last
- * segment, and the thumbnails, all fetched over HTTP.
+ * Verifies that a published stream can be played: fetches the master playlist, every media playlist, the first and the
+ * last segment of each, and the thumbnails.
  */
 import { Effect } from "effect"
-import { CommandFailed } from "@armoricore/armoricore/app/CommandErrors"
+import { DemoFailed } from "./DemoFailed.ts"
 import type { MediaReadyPayload } from "./MediaWatcher.ts"
 
 export interface VerifiedStream {
@@ -12,12 +12,12 @@ export interface VerifiedStream {
   readonly thumbnails: number
 }
 
-const fail = (message: string) => Effect.fail(new CommandFailed({ message }))
+const fail = (message: string) => Effect.fail(new DemoFailed({ message }))
 
 const fetchBytes = Effect.fnUntraced(function* (url: string) {
   const response = yield* Effect.tryPromise({
     try: (signal) => fetch(url, { signal }),
-    catch: (cause) => new CommandFailed({ message: `${url} could not be fetched: ${String(cause)}` }),
+    catch: (cause) => new DemoFailed({ message: `cannot fetch ${url}: ${String(cause)}` }),
   })
   const body = new Uint8Array(yield* Effect.promise(() => response.arrayBuffer()))
   if (!response.ok) return yield* fail(`${url} answered ${response.status}`)
@@ -28,7 +28,7 @@ const fetchBytes = Effect.fnUntraced(function* (url: string) {
 const fetchPlaylist = Effect.fnUntraced(function* (url: string) {
   const text = new TextDecoder().decode(yield* fetchBytes(url))
   const lines = text.split(/\r?\n/).filter((line) => line !== "")
-  if (lines[0] !== "#EXTM3U") return yield* fail(`${url} is no playlist`)
+  if (lines[0] !== "#EXTM3U") return yield* fail(`${url} is not an HLS playlist`)
   return lines
 })
 
@@ -40,18 +40,18 @@ const attribute = (line: string, name: string): string | undefined =>
 
 const verifyMediaPlaylist = Effect.fnUntraced(function* (url: string) {
   const lines = yield* fetchPlaylist(url)
-  if (!lines.includes("#EXT-X-ENDLIST")) return yield* fail(`${url} does not end`)
+  if (!lines.includes("#EXT-X-ENDLIST")) return yield* fail(`${url} has no #EXT-X-ENDLIST`)
   const segments = lines.filter((line) => !line.startsWith("#"))
   const durations = lines.filter((line) => line.startsWith("#EXTINF:")).map((line) => Number.parseFloat(line.slice(8)))
   const seconds = durations.reduce((sum, duration) => sum + duration, 0)
   if (segments.length === 0 || durations.length !== segments.length || !(seconds > 0)) {
-    return yield* fail(`${url} names no segments with durations`)
+    return yield* fail(`${url} lists no segments with durations`)
   }
   const init = lines.find((line) => line.startsWith("#EXT-X-MAP:"))
-  const parts = [init === undefined ? undefined : attribute(init, "URI"), segments[0], segments.at(-1)]
+  const samples = [init === undefined ? undefined : attribute(init, "URI"), segments[0], segments.at(-1)]
   yield* Effect.forEach(
-    parts.filter((part) => part !== undefined),
-    (part) => fetchBytes(new URL(part, url).href),
+    samples.filter((uri) => uri !== undefined),
+    (uri) => fetchBytes(new URL(uri, url).href),
   )
   return { segments: segments.length, seconds }
 })
@@ -61,35 +61,38 @@ const isImage = (bytes: Uint8Array): boolean =>
   (bytes[0] === 0x89 && bytes[1] === 0x50) ||
   (bytes[0] === 0x52 && bytes[8] === 0x57)
 
-export const verifyStream = Effect.fn("Verify.verify")(function* (
+export const verifyStream = Effect.fn("StreamVerifier.verifyStream")(function* (
   ready: MediaReadyPayload,
-): Effect.fn.Return<VerifiedStream, CommandFailed> {
+): Effect.fn.Return<VerifiedStream, DemoFailed> {
   const master = ready.playback_urls.hls
   const lines = yield* fetchPlaylist(master)
-  const rungs = lines.filter(
+  const variants = lines.filter(
     (line, index) => lines[index - 1]?.startsWith("#EXT-X-STREAM-INF:") === true && !line.startsWith("#"),
   )
   const audio = lines.filter((line) => line.startsWith("#EXT-X-MEDIA:")).flatMap((line) => attribute(line, "URI") ?? [])
-  if (rungs.length === 0) return yield* fail(`${master} names no rungs`)
-  // The sound is offered by itself too; it has no resolution.
+  if (variants.length === 0) return yield* fail(`${master} lists no variant streams`)
+  // An audio-only variant has no RESOLUTION attribute.
   const videoStreams = lines.filter((line) => line.startsWith("#EXT-X-STREAM-INF:") && line.includes("RESOLUTION="))
   if (videoStreams.length !== ready.resolutions.length) {
-    return yield* fail(`${master} names ${videoStreams.length} pictures, media.ready ${ready.resolutions.length}`)
+    return yield* fail(
+      `${master} lists ${videoStreams.length} video variants, but media.ready has ${ready.resolutions.length}`,
+    )
   }
-  const found = yield* Effect.forEach([...new Set([...rungs, ...audio])], (uri) =>
+  const playlists = yield* Effect.forEach([...new Set([...variants, ...audio])], (uri) =>
     verifyMediaPlaylist(new URL(uri, master).href),
   )
-  const off = found.find(({ seconds }) => Math.abs(seconds - ready.duration) > 1)
-  if (off !== undefined) {
-    return yield* fail(`a playlist lasts ${off.seconds.toFixed(1)} s, media.ready says ${ready.duration} s`)
+  const mismatch = playlists.find(({ seconds }) => Math.abs(seconds - ready.duration) > 1)
+  if (mismatch !== undefined) {
+    return yield* fail(`a playlist lasts ${mismatch.seconds.toFixed(1)} s, but media.ready has ${ready.duration} s`)
   }
   for (const url of ready.thumbnail_urls) {
-    if (!isImage(yield* fetchBytes(url))) return yield* fail(`${url} is no picture`)
+    if (!isImage(yield* fetchBytes(url))) return yield* fail(`${url} is not a JPEG, PNG or WebP image`)
   }
-  if (ready.resolutions.length > 0 && ready.thumbnail_urls.length === 0) return yield* fail("there are no thumbnails")
+  if (ready.resolutions.length > 0 && ready.thumbnail_urls.length === 0)
+    return yield* fail("media.ready has no thumbnails")
   return {
     renditions: Math.max(1, videoStreams.length),
-    segments: found.reduce((sum, { segments }) => sum + segments, 0),
+    segments: playlists.reduce((sum, { segments }) => sum + segments, 0),
     thumbnails: ready.thumbnail_urls.length,
   }
 })

@@ -1,7 +1,7 @@
-/** What a client does with a file: asks for a presigned URL and sends the bytes there. */
+/** Uploads a file as a client would: requests a presigned URL, then sends the bytes to it. */
 import { Effect, FileSystem, Schema } from "effect"
 import { openAsBlob } from "node:fs"
-import { CommandFailed } from "@armoricore/armoricore/app/CommandErrors"
+import { DemoFailed } from "./DemoFailed.ts"
 
 export const UploadGrant = Schema.Struct({
   media_id: Schema.String,
@@ -25,17 +25,19 @@ const contentTypes: Readonly<Record<string, string>> = {
   ogg: "audio/ogg",
 }
 
-/** By the ending; what it really is, the pipeline finds out for itself. */
+/** From the file extension only. The pipeline probes the real format later. */
 export const contentTypeOf = (file: string): string =>
   contentTypes[file.slice(file.lastIndexOf(".") + 1).toLowerCase()] ?? "application/octet-stream"
 
-export const requestUpload = Effect.fn("Upload.ask")(function* (url: string, token: string, file: string) {
+export const requestUpload = Effect.fn("UploadClient.requestUpload")(function* (
+  url: string,
+  token: string,
+  file: string,
+) {
   const fs = yield* FileSystem.FileSystem
   const size = yield* fs.stat(file).pipe(
     Effect.map((info) => Number(info.size)),
-    Effect.mapError(
-      () => new CommandFailed({ message: `${file} cannot be read; name a file that exists with --input` }),
-    ),
+    Effect.mapError(() => new DemoFailed({ message: `cannot read ${file}; name an existing file with --input` })),
   )
   const response = yield* request(`${url}/v1/uploads`, {
     method: "POST",
@@ -46,20 +48,20 @@ export const requestUpload = Effect.fn("Upload.ask")(function* (url: string, tok
   return yield* Effect.orDie(Schema.decodeUnknownEffect(UploadGrant)(json))
 })
 
-export const uploadFile = Effect.fn("Upload.put")(function* (grant: UploadGrant, file: string) {
+export const uploadFile = Effect.fn("UploadClient.uploadFile")(function* (grant: UploadGrant, file: string) {
   const body = yield* Effect.promise(() => openAsBlob(file))
   yield* request(grant.upload_url, { method: grant.method, headers: grant.headers, body })
 })
 
 const request = Effect.fnUntraced(function* (url: string, init: RequestInit) {
-  const where = new URL(url)
+  const { host, pathname } = new URL(url)
   const response = yield* Effect.tryPromise({
     try: (signal) => fetch(url, { ...init, signal }),
-    catch: (cause) => new CommandFailed({ message: `${where.host} could not be reached: ${String(cause)}` }),
+    catch: (cause) => new DemoFailed({ message: `cannot reach ${host}: ${String(cause)}` }),
   })
   if (response.ok) return response
   const text = yield* Effect.promise(() => response.text())
-  return yield* new CommandFailed({
-    message: `${where.host}${where.pathname} answered ${response.status}: ${text.slice(0, 300)}`,
+  return yield* new DemoFailed({
+    message: `${host}${pathname} answered ${response.status}: ${text.slice(0, 300)}`,
   })
 })

@@ -7,10 +7,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const nats = Programs.requireProgram("nats-server")
-const ready = /Ready: 720p, 480p, 360p \(3 rungs, [0-9]+ segments, 5 thumbnails fetched\)/
+const ready = /Ready: 720p, 480p, 360p \(3 renditions, [0-9]+ segments, 5 thumbnails fetched\)/
 
 describe("armoricore demo --once", () => {
   it.live(
@@ -27,10 +27,10 @@ describe("armoricore demo --once", () => {
   it.live("ends with 1 and a sentence for a file that is no media", () =>
     Effect.gen(function* () {
       const file = join(yield* ProgramProcess.temporaryDirectory, "letter.mp4")
-      writeFileSync(file, "Dear reader, this is no film.\n".repeat(50))
+      writeFileSync(file, "Dear reader, this is not a video.\n".repeat(50))
       const { code, stderr } = yield* ProgramProcess.run(["demo", "--once", "--input", file], { LOG_LEVEL: "error" })
       assert.strictEqual(code, 1)
-      assert.match(stderr, /^armoricore: the file could not be processed \([a-z_]+\): [^\n]+\n$/)
+      assert.match(stderr, /^armoricore: cannot process the file \([a-z_]+\): [^\n]+\n$/)
     }),
   )
 })

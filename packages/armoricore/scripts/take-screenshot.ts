@@ -6,8 +6,8 @@ import * as Programs from "@armoricore/testing/Programs"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Browser from "../../armoricore/test/support/Browser.ts"
-import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
+import * as Browser from "../test/support/Browser.ts"
+import * as ProgramProcess from "../test/support/ProgramProcess.ts"
 
 const [file = fileURLToPath(new URL("../../../docs/images/demo.png", import.meta.url)), scheme, width = "1360"] =
   process.argv.slice(2)

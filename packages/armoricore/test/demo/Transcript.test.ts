@@ -2,10 +2,10 @@ import { FakeSpeech, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Browser from "../../armoricore/test/support/Browser.ts"
-import { request, until } from "../../armoricore/test/support/ApiClient.ts"
-import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
-import * as SpeechVideo from "../../armoricore/test/support/SpeechVideo.ts"
+import * as Browser from "../support/Browser.ts"
+import { request, until } from "../support/ApiClient.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
+import * as SpeechVideo from "../support/SpeechVideo.ts"
 
 const browser = Programs.requireProgram("chromium")
 const ffmpeg = Programs.requireProgram("ffmpeg")

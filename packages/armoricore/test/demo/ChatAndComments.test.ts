@@ -2,8 +2,8 @@ import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
-import * as Browser from "../../armoricore/test/support/Browser.ts"
-import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
+import * as Browser from "../support/Browser.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const browser = Programs.requireProgram("chromium")
 

@@ -1,8 +1,8 @@
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Browser from "../../armoricore/test/support/Browser.ts"
-import * as ProgramProcess from "../../armoricore/test/support/ProgramProcess.ts"
+import * as Browser from "../support/Browser.ts"
+import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const browser = Programs.requireProgram("chromium")
 
