@@ -66,13 +66,12 @@ const bench = Effect.gen(function* () {
   const last = plan.renditions.length - 1
   const single = plan.renditions.map((rendition, index) =>
     FfmpegCommand.args(
-      {
-        ...plan,
+      plan.with({
         renditions: [rendition],
         info: index === 0 ? info : { ...info, audioTracks: [] },
         thumbnails: index === last ? plan.thumbnails : 0,
         storyboard: index === last ? plan.storyboard : undefined,
-      },
+      }),
       source,
     ),
   )

@@ -1,10 +1,9 @@
 /** Parts that are done, put behind each other as one stream. */
 import { Effect } from "effect"
-import { trackFolders as foldersOf } from "../encode/FfmpegCommand.ts"
+import { trackFolders as foldersOf } from "../encode/EncodingPlan.ts"
 import type { UploadedTrack } from "../packaging/SegmentUploader.ts"
 import { initName } from "../packaging/SegmentUploader.ts"
 import type { ChunkedEncodes, ChunkedEncode, ChunkOutput } from "./ChunkedEncodes.ts"
-import * as EncodingPlanSchema from "../record/EncodingPlanSchema.ts"
 import { audioChunk } from "./ChunkedEncodes.ts"
 import { completedCheckpoints } from "./AudioCheckpoint.ts"
 
@@ -30,14 +29,12 @@ export const assemble = Effect.fnUntraced(function* (
   ]
   const outputs = yield* Effect.forEach(expected, (name) => jobs.findOutput(version, name), { concurrency: 8 })
   const chunks = outputs.filter((part) => part !== undefined)
-  const uploadedTracks = foldersOf(EncodingPlanSchema.fromStored(job.plan)).flatMap(
-    (folder): ReadonlyArray<UploadedTrack> => {
-      const pieces = chunks.flatMap((part) => part.tracks.filter((one) => one.folder === folder))
-      const [first] = pieces
-      return first === undefined
-        ? []
-        : [{ folder, track: first.track, init: initName, segments: pieces.flatMap(({ segments }) => segments) }]
-    },
-  )
+  const uploadedTracks = foldersOf(job.plan).flatMap((folder): ReadonlyArray<UploadedTrack> => {
+    const pieces = chunks.flatMap((part) => part.tracks.filter((one) => one.folder === folder))
+    const [first] = pieces
+    return first === undefined
+      ? []
+      : [{ folder, track: first.track, init: initName, segments: pieces.flatMap(({ segments }) => segments) }]
+  })
   return { uploadedTracks, chunks } satisfies AssembledStream
 })

@@ -4,7 +4,7 @@
  * as it is there, and then steps that double. Which segments belong to a step follows from the plan alone: whoever
  * encodes the sound anew comes to the same steps.
  */
-import { audioFolder } from "../encode/FfmpegCommand.ts"
+import { audioFolder } from "../encode/EncodingPlan.ts"
 import type { ChunkedEncode, ChunkOutput } from "./ChunkedEncodes.ts"
 import { audioChunk } from "./ChunkedEncodes.ts"
 import { firstSegment } from "./ChunkWindow.ts"

@@ -5,16 +5,8 @@
  * begins with the same boxes.
  */
 import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
-import {
-  audioFolder,
-  mayChangeSize,
-  packagingArgs,
-  videoArgs,
-  type EncodingPlan,
-  segmentSeconds,
-  audioArgs,
-  splitArgs,
-} from "../encode/FfmpegCommand.ts"
+import { audioFolder, type EncodingPlan, segmentSeconds } from "../encode/EncodingPlan.ts"
+import { audioArgs, mayChangeSize, packagingArgs, splitArgs, videoArgs } from "../encode/FfmpegCommand.ts"
 import * as ChunkImages from "./ChunkImages.ts"
 import { firstSegment, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
@@ -22,11 +14,11 @@ import { firstSegment, maxFrames, frameTime, type ChunkWindow } from "./ChunkWin
 const preRollSeconds = 1
 
 /** Needs the folders `thumbnails` and `tiles`. */
-export const videoCommand = (whole: EncodingPlan, window: ChunkWindow, url: string): ReadonlyArray<string> => {
+export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string): ReadonlyArray<string> => {
   // ffmpeg's own limits would count from where it lands in the file, which may be long before.
-  const plan: EncodingPlan = { ...whole, window: { ...window, frames: maxFrames(window, whole.info, whole.frameRate) } }
+  const window = { ...chunk, frames: maxFrames(chunk, plan.info, plan.frameRate) }
   const seek = frameTime(window.firstFrame, plan.frameRate) - preRollSeconds
-  const imageFrames = ChunkImages.imageFrames(plan, window)
+  const imageFrames = ChunkImages.imageFrames(plan, chunk)
   return [
     ...splitArgs("-hide_banner -nostdin -loglevel error -threads 1 -filter_complex_threads 1"),
     ...loopbackRestrictions,
@@ -38,7 +30,7 @@ export const videoCommand = (whole: EncodingPlan, window: ChunkWindow, url: stri
     "-i",
     url,
     ...splitArgs("-copyts -start_at_zero"),
-    ...videoArgs(plan),
+    ...videoArgs(plan, window),
     // One core a chunk, and headers that do not follow what is in it.
     ...splitArgs("-threads 1 -x264-params stitchable=1 -an"),
     ...splitArgs(`-start_number ${firstSegment(window)}`),

@@ -2,7 +2,7 @@
  * Thumbnails, poster and pictures for seeking, by the chunk that shows them: each chunk takes the frames that one run
  * over the whole film would have taken there. Those for seeking are kept as they are until all are together on sprites.
  */
-import type { EncodingPlan } from "../encode/FfmpegCommand.ts"
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { frameAt, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
 /** A picture, and the frame of the window that it shows. */

@@ -10,12 +10,12 @@ import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { Clock, Effect, Equal } from "effect"
-import { defaultInputLimits, type MediaInfo, probe } from "../probe/Probe.ts"
+import { defaultInputLimits, probe } from "../probe/Probe.ts"
+import type { MediaInfo } from "../probe/MediaInfo.ts"
 import { locate } from "../probe/Source.ts"
 import { planEncoding } from "../pipeline/TranscodeOptions.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
 import * as ChunkWindow from "./ChunkWindow.ts"
-import * as EncodingPlanSchema from "../record/EncodingPlanSchema.ts"
 import { type ChunkContext, versionFromPrefix } from "./ChunkContext.ts"
 import * as RangeProxy from "./RangeProxy.ts"
 
@@ -50,7 +50,7 @@ export const planChunks = Effect.fn("BeginJob.begin")(function* <E>(
   const info = yield* probeRemote(source, limits, chunks)
   if (info === undefined) return undefined
   const programs = yield* FfmpegPrograms
-  const plan = EncodingPlanSchema.toStored(planEncoding(options, info, programs.toneMapping))
+  const plan = planEncoding(options, info, programs.toneMapping)
   yield* charge({ bytes: size, seconds: info.duration })
 
   const windows = ChunkWindow.planWindows(info, plan.frameRate, chunks.chunkSeconds)
@@ -65,7 +65,7 @@ export const planChunks = Effect.fn("BeginJob.begin")(function* <E>(
         job !== undefined &&
         job.completed.length > 0 &&
         Equal.equals(job.source, source) &&
-        Equal.equals(job.plan, plan) &&
+        job.plan.isSameAs(plan) &&
         Equal.equals(job.windows, windows),
     ),
   )

@@ -2,9 +2,8 @@
  * How a long picture is cut for many machines: windows of frames whose borders are those of segments, so that what is
  * encoded from each by itself lies behind the other as if it had been encoded in one run.
  */
-import { segmentSeconds } from "../encode/FfmpegCommand.ts"
-import type { MediaInfo } from "../probe/Probe.ts"
-import type { Rational } from "../probe/ProbeReport.ts"
+import { segmentSeconds } from "../encode/EncodingPlan.ts"
+import type { MediaInfo, Rational } from "../probe/MediaInfo.ts"
 
 /** Some frames of the picture at its output rate. */
 export interface ChunkWindow {

@@ -14,7 +14,6 @@ import * as PlayableEvent from "../pipeline/PlayableEvent.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
 import { defaultMinFreeDisk, defaultMemoryLimit } from "../pipeline/TranscodeOptions.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
-import * as EncodingPlanSchema from "../record/EncodingPlanSchema.ts"
 import { encode } from "./ChunkEncoder.ts"
 import * as IncrementalAudio from "./IncrementalAudio.ts"
 import * as ChunkObjects from "./ChunkObjects.ts"
@@ -97,7 +96,7 @@ export const make = (shared: ChunkContext) => {
   ) => {
     const window = part === ChunkedEncodes.audioChunk ? undefined : job.windows[Number(part)]
     const seconds = chunkSeconds(job, part)
-    const plan = EncodingPlanSchema.fromStored(job.plan)
+    const plan = job.plan
     return encode({
       plan,
       window,

@@ -14,7 +14,7 @@ import { MediaAttempt } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Duration, Effect, Option, Schema } from "effect"
-import { EncodingPlanSchema } from "../record/EncodingPlanSchema.ts"
+import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as CompressedSegments from "./CompressedSegments.ts"
 import { segments, track } from "../record/SegmentSchema.ts"
 
@@ -31,7 +31,7 @@ export const ChunkedEncode = Schema.Struct({
   attempt: MediaAttempt,
   /** The upload as it was when it was planned. */
   source: Schema.Struct({ bucket: Schema.String, key: Schema.String, size: Schema.Finite, etag: Schema.String }),
-  plan: EncodingPlanSchema,
+  plan: EncodingPlan,
   /** Of the picture; a part's name is its place here. */
   windows: Schema.Array(ChunkWindow),
   /** Names of parts that are done, and of steps of the sound that are in their places while it is made (`SoundSteps`). */

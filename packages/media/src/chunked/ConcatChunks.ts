@@ -2,6 +2,7 @@
  * Makes one stream of a film whose parts are all in their places: nothing is encoded, only playlists, sprites and, where
  * wanted, files for download are made. Doing it again writes the same bytes under the same names.
  */
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors, ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
@@ -13,7 +14,6 @@ import * as SegmentDownloader from "../packaging/SegmentDownloader.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
 import * as Mp4Files from "../packaging/Mp4Files.ts"
 import * as StillImages from "../packaging/StillImages.ts"
-import * as EncodingPlanSchema from "../record/EncodingPlanSchema.ts"
 import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import { defaultMinFreeDisk, mp4Renditions } from "../pipeline/TranscodeOptions.ts"
@@ -43,7 +43,7 @@ export const concat = (shared: ChunkContext) => {
 
   /** Thumbnails, poster and sprites, as one run over the film would have left them in the folder. */
   const downloadImages = Effect.fnUntraced(function* (
-    plan: FfmpegCommand.EncodingPlan,
+    plan: EncodingPlan,
     parts: ReadonlyArray<ChunkedEncodes.ChunkOutput>,
     to: string,
   ) {
@@ -87,7 +87,7 @@ export const concat = (shared: ChunkContext) => {
     const job = yield* encodes.find(version)
     if (job === undefined || job.aborted === true) return superseded
     const started = yield* Clock.currentTimeMillis
-    const plan = EncodingPlanSchema.fromStored(job.plan)
+    const plan = job.plan
     const { attempt } = job
     if (MediaRecord.isSuperseded(yield* record.find(mediaId), attempt)) {
       yield* publisher.removeStale([attempt.prefix])

@@ -3,6 +3,7 @@
  * them may be late: so they have names of their own, which the finished ones do not rely on. In the end they are the
  * finished ones too.
  */
+import { segmentSeconds } from "../encode/EncodingPlan.ts"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { Effect } from "effect"
@@ -15,7 +16,6 @@ import { playlistType } from "../packaging/StreamPublisher.ts"
 import * as StreamInventory from "../packaging/StreamInventory.ts"
 import { assemble } from "./AssembledStream.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
-import * as EncodingPlanSchema from "../record/EncodingPlanSchema.ts"
 import { uploadEvent, type ChunkContext } from "./ChunkContext.ts"
 import { checkpointName } from "./AudioCheckpoint.ts"
 
@@ -53,7 +53,7 @@ export const update = (
     const firstAudio = [ChunkedEncodes.audioChunk, checkpointName(0)]
     const hasAudio = job.plan.info.audioTracks.length === 0 || firstAudio.some((one) => completed.includes(one))
     if (!completed.includes("0") || !hasAudio) return
-    const plan = EncodingPlanSchema.fromStored(job.plan)
+    const plan = job.plan
     const { bucket } = options
     const { prefix } = job.attempt
     const inventory = StreamInventory.fromUploaded(
@@ -62,7 +62,7 @@ export const update = (
     )
     if (inventory.renditions.length < plan.renditions.length) return
     for (const { folder, segments } of inventory.tracks) {
-      const text = MediaPlaylist.renderEvent(initName, segments, FfmpegCommand.segmentSeconds)
+      const text = MediaPlaylist.renderEvent(initName, segments, segmentSeconds)
       yield* put(bucket, `${prefix}${folder}/${playlistName}`, text, 1)
     }
     // These are what was waited for; whoever brought one of them tells.

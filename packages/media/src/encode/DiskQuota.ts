@@ -6,7 +6,8 @@ import { statfs } from "node:fs/promises"
 import { TransientError } from "@armoricore/domain/Errors"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Duration, Effect, FileSystem, Path } from "effect"
-import { audioKilobits, type EncodingPlan } from "./FfmpegCommand.ts"
+import type { EncodingPlan } from "./EncodingPlan.ts"
+import { audioKilobits } from "./FfmpegCommand.ts"
 
 export interface DiskQuota {
   /** What ffmpeg writes below. */

@@ -7,58 +7,22 @@
  * temporary name and the playlists grow as events, so that what a playlist names is whole and can be uploaded while
  * ffmpeg still runs.
  */
-import type { MediaInfo } from "../probe/Probe.ts"
-import type { AudioInfo, Rational } from "../probe/ProbeReport.ts"
 import { inputRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { frameTime, type ChunkWindow } from "../chunked/ChunkWindow.ts"
+import type { AudioInfo, MediaInfo } from "../probe/MediaInfo.ts"
+import {
+  audioFolder,
+  type EncodingPlan,
+  keyFrameSeconds,
+  type KeyFramePlacement,
+  segmentSeconds,
+} from "./EncodingPlan.ts"
 import { filterGraph } from "./FfmpegFilters.ts"
-import type { Rendition } from "./Ladder.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 
-export interface EncodingPlan {
-  readonly info: MediaInfo
-  /** Largest first; empty for a recording of sound alone. */
-  readonly renditions: ReadonlyArray<Rendition>
-  readonly frameRate: Rational
-  readonly thumbnails: number
-  /** Whether ffmpeg has `zscale`; without it, HDR needs the table of `ToneMap` in the working folder. */
-  readonly toneMapping: boolean
-  /** Pictures for seeking. */
-  readonly storyboard?: Storyboard.Storyboard | undefined
-  /** The loudness that every sound track is brought to, in LUFS. */
-  readonly loudness?: number | undefined
-  /** What is taken from the source as it is. */
-  readonly passthrough?: Passthrough | undefined
-  /** No frame larger than this is decoded, whatever the file changes to in its middle. */
-  readonly maxPixels?: number | undefined
-  /** Only this part of the picture; absent: all of it. */
-  readonly window?: ChunkWindow | undefined
-}
-
-export interface Passthrough {
-  /** The largest rendition is the source's own picture; what follows from that for the others. */
-  readonly video?: { readonly keyFrames: KeyFramePlacement } | undefined
-  /** Sound tracks by their place among those of the source. */
-  readonly audioTracks: ReadonlySet<number>
-}
-
-/** Where key frames lie: every two seconds, or every so many frames. */
-export type KeyFramePlacement = "grid" | { readonly frames: number }
-
-export const segmentSeconds = 4
-export const keyFrameSeconds = 2
 export const audioKilobits = 128
 export const playlistName = "stream.m3u8"
 export const posterName = "poster.jpg"
-
-/** The folder of a sound track. */
-export const audioFolder = (track: number): string => (track === 0 ? "audio" : `audio-${track + 1}`)
-
-/** Folders that ffmpeg fills: one a rendition, one a sound track. */
-export const trackFolders = (plan: EncodingPlan): ReadonlyArray<string> => [
-  ...plan.renditions.map(({ name }) => name),
-  ...plan.info.audioTracks.map((_, track) => audioFolder(track)),
-]
 
 /** Folders that must be there before ffmpeg starts. */
 export const stillImageFolders = ["thumbnails", Storyboard.folder, "images"]
@@ -75,9 +39,7 @@ export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> =
     ...inputArgs(plan, input),
     ...(renditions.length === 0 ? [] : videoArgs(plan)),
     ...info.audioTracks.flatMap((sound, track) =>
-      plan.passthrough?.audioTracks.has(track) === true
-        ? audioCopyArgs(sound, track)
-        : audioArgs(sound, track, plan.loudness),
+      plan.isCopiedAudio(track) ? audioCopyArgs(sound, track) : audioArgs(sound, track, plan.loudness),
     ),
     ...packagingArgs(streamMap),
     ...(renditions.length === 0 ? [] : stillImageArgs(plan)),
@@ -98,7 +60,7 @@ const inputArgs = ({ info, maxPixels }: EncodingPlan, input: string): ReadonlyAr
 
 /** The same pictures as beside a stream, of which nothing is encoded; for plans with renditions. */
 export const imagesOnlyArgs = (plan: EncodingPlan, input: string): ReadonlyArray<string> => {
-  const decoded = { ...plan, passthrough: undefined }
+  const decoded = plan.with({ passthrough: undefined })
   return [
     ...inputArgs(decoded, input),
     "-filter_complex",
@@ -143,7 +105,7 @@ export const splitArgs = (text: string): ReadonlyArray<string> => text.split(" "
 export const mayChangeSize = ({ video }: MediaInfo): boolean =>
   video !== undefined && video.rotation === 0 && !video.interlaced && video.still === undefined
 
-export const videoArgs = (plan: EncodingPlan): ReadonlyArray<string> => {
+export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArray<string> => {
   const { passthrough, info, renditions } = plan
   const first = passthrough?.video === undefined ? 0 : 1
   const encoded = renditions.slice(first).map((rendition, index) => ({ ...rendition, at: index + first }))
@@ -152,12 +114,12 @@ export const videoArgs = (plan: EncodingPlan): ReadonlyArray<string> => {
   const ofEach = (options: (number: string) => string): ReadonlyArray<string> =>
     first === 0 ? splitArgs(options("")) : encoded.flatMap(({ at }) => splitArgs(options(`:v:${at}`)))
   return [
-    ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan)] : []),
+    ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan, window)] : []),
     ...(first === 0 ? [] : splitArgs(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 avc1`)),
     ...encoded.flatMap(({ at }) => ["-map", `[v${at}]`]),
     ...ofEach((of) => `-c${of || ":v"} libx264 -preset${of} veryfast -crf${of} 23 -profile${of || ":v"} high`),
     ...ofEach((of) => `-fps_mode${of} passthrough -g${of} ${gopLength(plan, keyFrames)} -sc_threshold${of} 0`),
-    ...ofEach((of) => `-forced-idr${of} 1 -force_key_frames${of} ${forceKeyFramesExpression(keyFrames, plan)}`),
+    ...ofEach((of) => `-forced-idr${of} 1 -force_key_frames${of} ${forceKeyFramesExpression(keyFrames, plan, window)}`),
     ...encoded.flatMap(({ at, kilobits }) =>
       splitArgs(`-maxrate:v:${at} ${kilobits}k -bufsize:v:${at} ${kilobits * 2}k`),
     ),
@@ -174,12 +136,16 @@ const gopLength = ({ frameRate }: EncodingPlan, keyFrames: KeyFramePlacement): n
   keyFrames === "grid" ? Math.ceil((frameRate.num / frameRate.den) * keyFrameSeconds) : keyFrames.frames
 
 /** ffmpeg counts from the first frame that it encodes, which may lie behind the border of its window. */
-const windowOffset = ({ frameRate, window }: EncodingPlan): string =>
+const windowOffset = ({ frameRate }: EncodingPlan, window: ChunkWindow | undefined): string =>
   window === undefined ? "" : `-${(frameTime(window.firstFrame, frameRate) - window.from + 5e-6).toFixed(6)}`
 
-const forceKeyFramesExpression = (keyFrames: KeyFramePlacement, plan: EncodingPlan): string =>
+const forceKeyFramesExpression = (
+  keyFrames: KeyFramePlacement,
+  plan: EncodingPlan,
+  window: ChunkWindow | undefined,
+): string =>
   keyFrames === "grid"
-    ? `expr:gte(t,n_forced*${keyFrameSeconds}${windowOffset(plan)})`
+    ? `expr:gte(t,n_forced*${keyFrameSeconds}${windowOffset(plan, window)})`
     : `expr:not(mod(n,${keyFrames.frames}))`
 
 /** What players drop at the start of a file (the encoder's priming) lies before nought, and is left out. */

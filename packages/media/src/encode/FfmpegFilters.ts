@@ -4,23 +4,23 @@
  * colours of what says nothing by its size, and would show the renditions of one film unlike each other.
  */
 import * as ChunkImages from "../chunked/ChunkImages.ts"
-import { frameTime } from "../chunked/ChunkWindow.ts"
-import type { EncodingPlan } from "./FfmpegCommand.ts"
+import { type ChunkWindow, frameTime } from "../chunked/ChunkWindow.ts"
+import type { EncodingPlan } from "./EncodingPlan.ts"
 import * as ToneMap from "./ToneMap.ts"
 import { stillVideoSeconds } from "../probe/Probe.ts"
-import type { Rational, VideoInfo } from "../probe/ProbeReport.ts"
+import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 
 /** Thumbnails are taken from the smallest rendition that is at least this high, the poster from the largest that is no higher. */
 const minThumbnailSide = 360
 const maxPosterSide = 720
 
 /** Needs at least one rendition. Its outputs: `[v0]…`, `[thumbnails]`, `[poster]`, `[storyboard]`, for a photo `[i0]…`. */
-export const filterGraph = (plan: EncodingPlan): string => {
+export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string => {
   const { info, renditions, frameRate } = plan
   const sides = renditions.map(({ width, height }) => Math.min(width, height))
   const isStill = info.video?.still !== undefined
   const last = renditions.length - 1
-  const imageFrames = plan.window === undefined ? undefined : ChunkImages.imageFrames(plan, plan.window)
+  const imageFrames = window === undefined ? undefined : ChunkImages.imageFrames(plan, window)
   const from = (index: number, side: ImageOutput) =>
     side.isEnabled && side.renditionIndex === index ? [`[${side.name}s]`] : []
   const thumbnails: ImageOutput = {
@@ -56,7 +56,7 @@ export const filterGraph = (plan: EncodingPlan): string => {
     return [
       index === 0 ? `[0:${info.video?.index ?? 0}]` : `[c${index}]`,
       [
-        ...(index === 0 ? sourceFilters(plan, size) : [size, "setsar=1"]),
+        ...(index === 0 ? sourceFilters(plan, size, window) : [size, "setsar=1"]),
         ...(outputs.length > 1 ? [`split=${outputs.length}`] : []),
       ].join(","),
       ...outputs,
@@ -108,9 +108,8 @@ interface ImageOutput {
 /** JPEG knows one matrix and the full range. */
 const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=yuvj420p"
 
-const sourceFilters = (plan: EncodingPlan, size: string): ReadonlyArray<string> => {
+const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | undefined): ReadonlyArray<string> => {
   const source = plan.info.video
-  const { window } = plan
   const start = window === undefined || window.firstFrame === 0 ? "0" : frameTime(window.firstFrame, plan.frameRate)
   const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
   const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${end}`

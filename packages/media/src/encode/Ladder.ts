@@ -1,6 +1,6 @@
 /** Which renditions a source gets: pure arithmetic from its size, rate and bit rate. */
 import { Schema } from "effect"
-import type { Rational, VideoInfo } from "../probe/Probe.ts"
+import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 
 export const RenditionSpec = Schema.Struct({
   /** The short side in pixels: the height of a landscape picture, the width of a portrait one. */
@@ -23,15 +23,16 @@ export const defaultLadder: Ladder = [
   { shortSide: 360, kilobits: 800 },
 ]
 
-export interface Rendition {
+export const Rendition = Schema.Struct({
   /** `720p`: the short side. Also the folder of its segments. */
-  readonly name: string
+  name: Schema.String,
   /** Both even. */
-  readonly width: number
-  readonly height: number
+  width: Schema.Int,
+  height: Schema.Int,
   /** The ceiling of its bit rate. */
-  readonly kilobits: number
-}
+  kilobits: Schema.Int,
+})
+export type Rendition = typeof Rendition.Type
 
 /**
  * Largest first, at least one. Never larger than the source: one that is smaller than every rung gets a single

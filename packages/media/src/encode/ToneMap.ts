@@ -5,8 +5,8 @@
  */
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Effect, FileSystem, Path } from "effect"
-import type { EncodingPlan } from "./FfmpegCommand.ts"
-import type { VideoInfo } from "../probe/ProbeReport.ts"
+import type { EncodingPlan } from "./EncodingPlan.ts"
+import type { VideoInfo } from "../probe/MediaInfo.ts"
 
 export const fileName = "hdr.cube"
 

@@ -4,7 +4,7 @@
  */
 import { playlistName } from "../encode/FfmpegCommand.ts"
 import { averageRate, startTag, keyFrames, peakRate, type Segment } from "./MediaPlaylist.ts"
-import type { Rational } from "../probe/ProbeReport.ts"
+import type { Rational } from "../probe/MediaInfo.ts"
 
 export interface VideoRendition {
   /** The folder of its playlist. */

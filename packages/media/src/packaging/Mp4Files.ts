@@ -1,9 +1,9 @@
 /** One MP4 file a rendition for download: its segments and those of the first sound track, put together, not encoded. */
+import { audioFolder } from "../encode/EncodingPlan.ts"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, FileSystem, Path, Stream } from "effect"
-import { audioFolder } from "../encode/FfmpegCommand.ts"
 import * as DiskQuota from "../encode/DiskQuota.ts"
 import type { UploadedTrack } from "./SegmentUploader.ts"
 

@@ -6,6 +6,7 @@
  * Nothing here may cost the job: what cannot be put or told is tried at the next look, and left out at the end. Rates
  * are those that were declared to the encoder; the final master has the measured ones.
  */
+import { type EncodingPlan, segmentSeconds, trackFolders } from "../encode/EncodingPlan.ts"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, Fiber, type Scope } from "effect"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
@@ -40,10 +41,10 @@ const putOptions = { contentType: playlistType, cacheControl: "public, max-age=1
 /** A film has thousands of segments, and each change writes the whole playlist. */
 const updateInterval = 2000
 /** Segments end at a key frame behind the grid. */
-const maxSegmentSeconds = FfmpegCommand.segmentSeconds
+const maxSegmentSeconds = segmentSeconds
 
 export const make = Effect.fnUntraced(function* (
-  plan: FfmpegCommand.EncodingPlan,
+  plan: EncodingPlan,
   target: Target,
 ): Effect.fn.Return<ProvisionalPlaylist, never, ObjectStorage | Scope.Scope> {
   const { onPlayable } = target
@@ -60,7 +61,7 @@ export const make = Effect.fnUntraced(function* (
     return Effect.as(storage.put<never, never>({ bucket: target.bucket, key }, bytes, putOptions), key)
   }
 
-  const expectedFolders = FfmpegCommand.trackFolders(plan)
+  const expectedFolders = trackFolders(plan)
   const declaredBandwidth = (name: string): number =>
     (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? FfmpegCommand.audioKilobits) * 1000
 

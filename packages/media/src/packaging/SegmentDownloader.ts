@@ -1,9 +1,9 @@
 /** Segments that are in storage, brought back to the work folder for whoever makes files of them. */
+import { audioFolder } from "../encode/EncodingPlan.ts"
 import { TransientError } from "@armoricore/domain/Errors"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, FileSystem, Path, Stream } from "effect"
-import { audioFolder } from "../encode/FfmpegCommand.ts"
 import * as Mp4Files from "./Mp4Files.ts"
 import * as DiskQuota from "../encode/DiskQuota.ts"
 import { initName, type UploadedTrack } from "./SegmentUploader.ts"

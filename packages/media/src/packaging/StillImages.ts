@@ -2,6 +2,7 @@
  * Thumbnails, the poster, sprites for seeking and a photo's sizes: local files of one folder, put under the same names.
  * They come out of the run that encodes; where only they are missing, a run of their own makes them, without encoding.
  */
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -70,7 +71,7 @@ export interface Request {
 }
 
 /** The folders that pictures are written to, and what colours are mapped by. */
-export const prepare = Effect.fnUntraced(function* (plan: FfmpegCommand.EncodingPlan, output: string) {
+export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, output: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   yield* Effect.forEach(FfmpegCommand.stillImageFolders, (name) =>
@@ -81,7 +82,7 @@ export const prepare = Effect.fnUntraced(function* (plan: FfmpegCommand.Encoding
 
 /** Makes those of a moving picture or a photo; needs what `prepare` makes. */
 export const make = Effect.fn("Pictures.make")(function* (
-  plan: FfmpegCommand.EncodingPlan,
+  plan: EncodingPlan,
   request: Request & { readonly stuckAfter: Duration.Duration; readonly limit: Duration.Duration },
 ) {
   if (plan.renditions.length === 0) return
@@ -97,7 +98,7 @@ export const make = Effect.fn("Pictures.make")(function* (
 })
 
 /** The picture on a sound file, as its poster; a broken one is no reason to refuse the sound. */
-export const makeCoverPoster = Effect.fnUntraced(function* (plan: FfmpegCommand.EncodingPlan, request: Request) {
+export const makeCoverPoster = Effect.fnUntraced(function* (plan: EncodingPlan, request: Request) {
   const { cover, video } = plan.info
   if (video !== undefined || cover === undefined) return
   yield* Ffmpeg.run({

@@ -1,15 +1,21 @@
-/** Pictures for seeking: small ones at even intervals, many on a sprite, and the WebVTT that says where each lies. */
+/**
+ * The storyboard, which players show while the viewer seeks: small images (tiles) at even intervals, packed into JPEG
+ * sprites, and a WebVTT file with the position of each tile.
+ */
+import { Schema } from "effect"
 import type { Rendition } from "../encode/Ladder.ts"
 
-export interface Storyboard {
-  /** Of one picture, both even. */
-  readonly width: number
-  readonly height: number
-  readonly columns: number
-  readonly rows: number
-  /** Seconds from one picture to the next. */
-  readonly interval: number
-}
+export const Storyboard = Schema.Struct({
+  /** The size of one tile; both even. */
+  width: Schema.Int,
+  height: Schema.Int,
+  /** Tiles on one sprite. */
+  columns: Schema.Int,
+  rows: Schema.Int,
+  /** Seconds between two tiles. */
+  interval: Schema.Finite,
+})
+export type Storyboard = typeof Storyboard.Type
 
 export const folder = "storyboard"
 export const vttName = "storyboard.vtt"

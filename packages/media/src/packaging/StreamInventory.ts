@@ -1,5 +1,5 @@
 /** What of a plan is in storage: its renditions and sound tracks as the manifests name them. */
-import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
+import { type EncodingPlan, audioFolder } from "../encode/EncodingPlan.ts"
 import type * as MasterPlaylist from "./MasterPlaylist.ts"
 import type { UploadedTrack } from "./SegmentUploader.ts"
 
@@ -11,10 +11,7 @@ export interface StreamInventory {
   readonly audioTracks: ReadonlyArray<MasterPlaylist.AudioTrack>
 }
 
-export const fromUploaded = (
-  plan: FfmpegCommand.EncodingPlan,
-  uploadedTracks: ReadonlyArray<UploadedTrack>,
-): StreamInventory => {
+export const fromUploaded = (plan: EncodingPlan, uploadedTracks: ReadonlyArray<UploadedTrack>): StreamInventory => {
   const tracks = uploadedTracks.filter(({ segments }) => segments.length > 0)
   const renditions = plan.renditions.flatMap(
     ({ name, width, height }): ReadonlyArray<MasterPlaylist.VideoRendition> => {
@@ -27,11 +24,11 @@ export const fromUploaded = (
   const titles = audioTitles(plan)
   const audioTracks = plan.info.audioTracks.flatMap(
     ({ channels: own, language }, track): ReadonlyArray<MasterPlaylist.AudioTrack> => {
-      const name = FfmpegCommand.audioFolder(track)
+      const name = audioFolder(track)
       const part = tracks.find(({ folder }) => folder === name)
       if (part === undefined) return []
       const { codec, timescale } = part.track
-      const channels = plan.passthrough?.audioTracks.has(track) === true ? own : 2
+      const channels = plan.isCopiedAudio(track) ? own : 2
       return [{ name, codec, timescale, channels, segments: part.segments, language, title: titles[track] ?? name }]
     },
   )
@@ -39,7 +36,7 @@ export const fromUploaded = (
 }
 
 /** What listeners choose by: the file's own title, else the language; no two alike. */
-const audioTitles = (plan: FfmpegCommand.EncodingPlan): ReadonlyArray<string> => {
+const audioTitles = (plan: EncodingPlan): ReadonlyArray<string> => {
   const { audioTracks } = plan.info
   if (audioTracks.length < 2) return ["audio"]
   const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" })

@@ -2,6 +2,7 @@
  * Completes a stream whose segments and pictures are uploaded: the renditions' playlists, then a look at everything in
  * storage, and last the manifests, so that nobody who finds one finds anything missing behind it.
  */
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { basename } from "node:path/posix"
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -62,7 +63,7 @@ const playlistCacheControl = "public, max-age=60"
 export const playlistType = "application/vnd.apple.mpegurl"
 
 export const publish = Effect.fn("StreamPublisher.publish")(function* (
-  plan: FfmpegCommand.EncodingPlan,
+  plan: EncodingPlan,
   stored: StoredStream,
   target: Target,
 ) {
@@ -153,7 +154,7 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
 
 /** What ffmpeg really made of the plan, whole or not at all; less than the source promised means that the source is damaged. */
 export const validateInventory = Effect.fnUntraced(function* (
-  plan: FfmpegCommand.EncodingPlan,
+  plan: EncodingPlan,
   uploadedTracks: ReadonlyArray<UploadedTrack>,
 ) {
   const { tracks, audioTracks, renditions } = StreamInventory.fromUploaded(plan, uploadedTracks)

@@ -2,9 +2,9 @@
  * What the packets of a track say about copying it: ffmpeg's `framecrc` listing, read line by line, so that a film of
  * many hours takes no more memory than a bit a frame.
  */
+import { type KeyFramePlacement, keyFrameSeconds, segmentSeconds } from "../encode/EncodingPlan.ts"
 import { peakRate, averageRate, type Segment } from "../packaging/MediaPlaylist.ts"
-import { keyFrameSeconds, segmentSeconds, type KeyFramePlacement } from "../encode/FfmpegCommand.ts"
-import type { Rational } from "../probe/ProbeReport.ts"
+import type { Rational } from "../probe/MediaInfo.ts"
 
 export interface Packet {
   /** Seconds. */

@@ -11,7 +11,7 @@ import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Duration, Effect, FileSystem, Path, Stream } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import type { EncodingPlan } from "../encode/FfmpegCommand.ts"
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import type { Ladder } from "../encode/Ladder.ts"
 import { averageRate } from "../packaging/MediaPlaylist.ts"
 import { videoRejectReason, audioRejectReason } from "./PassthroughConditions.ts"
@@ -62,12 +62,12 @@ export const decide = Effect.fn("CopyCheck.decide")(function* (
   const audioRejectReasons = yield* Effect.forEach(audioHeaderRejectReasons, (refusal, track) =>
     refusal === undefined ? checkAudio(track, request) : Effect.succeed(refusal),
   )
-  const passthroughTracks = new Set(tracks.filter((track) => audioRejectReasons[track] === undefined))
+  const passthroughTracks = tracks.filter((track) => audioRejectReasons[track] === undefined)
   const rejectReason = headerRejectReason ?? video?.rejectReason
   yield* Effect.logDebug("what speaks against copying", { picture: rejectReason, audioRejectReasons })
   if (rejectReason !== undefined || video === undefined) {
     return {
-      plan: passthroughTracks.size === 0 ? plan : { ...plan, passthrough: { audioTracks: passthroughTracks } },
+      plan: passthroughTracks.length === 0 ? plan : plan.with({ passthrough: { audioTracks: passthroughTracks } }),
       videoRejectReason: rejectReason,
       audioRejectReasons,
     }
@@ -76,7 +76,7 @@ export const decide = Effect.fn("CopyCheck.decide")(function* (
   const kilobits = Math.ceil(averageRate(segments) / 1000)
   const renditions = plan.renditions.map((one) => (one === top ? { ...one, kilobits } : one))
   return {
-    plan: { ...plan, renditions, passthrough: { audioTracks: passthroughTracks, video: { keyFrames } } },
+    plan: plan.with({ renditions, passthrough: { audioTracks: passthroughTracks, video: { keyFrames } } }),
     videoRejectReason: undefined,
     audioRejectReasons,
   }

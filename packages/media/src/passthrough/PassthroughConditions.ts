@@ -4,8 +4,7 @@
  * speaks against it; nobody is harmed where a source is encoded that could have been copied.
  */
 import type { Rendition } from "../encode/Ladder.ts"
-import type { MediaInfo } from "../probe/Probe.ts"
-import type { AudioInfo, Rational } from "../probe/ProbeReport.ts"
+import type { AudioInfo, MediaInfo, Rational } from "../probe/MediaInfo.ts"
 
 /** What every player decodes that decodes what is encoded here. */
 const profiles: ReadonlyArray<string | undefined> = ["Constrained Baseline", "Main", "High"]
@@ -27,7 +26,7 @@ export const videoRejectReason = (
   if (video.still !== undefined) return "photo"
   if (video.codec !== "h264") return "codec"
   if (!profiles.includes(coded.profile)) return "profile"
-  if (coded.level > maxLevel) return "level"
+  if (coded.level === undefined || coded.level > maxLevel) return "level"
   if (coded.pixelFormat !== "yuv420p") return "pixel format"
   if (video.hdr !== undefined || !coded.isBt709) return "colours"
   if (video.rotation !== 0 || !coded.isUnrotated) return "rotation"

@@ -8,6 +8,7 @@
  *   earlier try may still be at work or be removed meanwhile: then something is missing, and it is encoded anew.
  * - Streams can be read by anybody, so the record does not tell where the upload lies.
  */
+import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { sha256 } from "@armoricore/domain/DeterministicId"
 import type { MediaAttempt } from "@armoricore/domain/MediaState"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
@@ -15,13 +16,12 @@ import { type ObjectInfo, ObjectStorage } from "@armoricore/storage/ObjectStorag
 import { Effect, Option, Schema, Stream } from "effect"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import type { StillImages } from "../packaging/StillImages.ts"
-import * as EncodingPlanSchema from "../record/EncodingPlanSchema.ts"
 import { retryTransient, initName, type UploadedTrack } from "../packaging/SegmentUploader.ts"
 import { type TranscodeOptions, planEncoding } from "./TranscodeOptions.ts"
 import { segments, track } from "../record/SegmentSchema.ts"
 
 export interface EncodeCheckpoint {
-  readonly plan: FfmpegCommand.EncodingPlan
+  readonly plan: EncodingPlan
   readonly uploadedTracks: ReadonlyArray<UploadedTrack>
   /** Bytes by name below the prefix: segments and what they begin with. */
   readonly objects: ReadonlyMap<string, number>
@@ -35,7 +35,7 @@ const CheckpointDocument = Schema.fromJsonString(
   Schema.Struct({
     source_hash: Schema.String,
     command_hash: Schema.String,
-    plan: EncodingPlanSchema.EncodingPlanSchema,
+    plan: EncodingPlan,
     tracks: Schema.Array(Schema.Struct({ folder: Schema.String, track, segments })),
     objects: Schema.Record(Schema.String, Schema.Int),
     still_images: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
@@ -56,7 +56,7 @@ const sourceHash = ({ bucket, etag, key, size }: ObjectInfo): string =>
   sha256(JSON.stringify([bucket, key, size, etag]))
 
 /** Copying is decided by the packets of a file: it follows from the same. */
-const commandHash = (options: TranscodeOptions, plan: FfmpegCommand.EncodingPlan): string =>
+const commandHash = (options: TranscodeOptions, plan: EncodingPlan): string =>
   sha256(JSON.stringify(FfmpegCommand.args(planEncoding(options, plan.info, plan.toneMapping), "source")))
 
 /** To be called when all that it names is in storage, and is whole. */
@@ -70,7 +70,7 @@ export const write = Effect.fn("Encoded.write")(function* (
   const text = yield* Schema.encodeEffect(CheckpointDocument)({
     source_hash: sourceHash(source),
     command_hash: commandHash(options, plan),
-    plan: EncodingPlanSchema.toStored(plan),
+    plan: plan,
     tracks: uploadedTracks.map((part) => ({ folder: part.folder, track: part.track, segments: part.segments })),
     objects: Object.fromEntries(objects),
     ...(stillImages === undefined ? {} : { still_images: Object.fromEntries(stillImages) }),
@@ -136,8 +136,8 @@ const read = Effect.fnUntraced(function* (options: TranscodeOptions, prefix: str
   const text = yield* Stream.mkString(Stream.decodeText(got.value.body))
   const record = Option.getOrUndefined(Schema.decodeUnknownOption(CheckpointDocument)(text))
   if (record === undefined || record.source_hash !== sourceHash(source)) return undefined
-  const plan = EncodingPlanSchema.fromStored(record.plan)
-  if (record.command_hash !== commandHash(options, { ...plan, toneMapping })) return undefined
+  const plan = record.plan
+  if (record.command_hash !== commandHash(options, plan.with({ toneMapping }))) return undefined
   if (plan.passthrough !== undefined && options.passthrough === false) return undefined
   return {
     prefix,

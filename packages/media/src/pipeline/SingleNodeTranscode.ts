@@ -2,6 +2,7 @@
  * Makes all of an upload on this machine: download → probe → plan → one ffmpeg, whose segments are uploaded while it
  * runs.
  */
+import { type EncodingPlan, trackFolders } from "../encode/EncodingPlan.ts"
 import type { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
@@ -49,7 +50,7 @@ export interface TranscodeRequest<E> {
 export interface CompletedTranscode {
   readonly _tag: "Run"
   /** What was made. */
-  readonly plan: FfmpegCommand.EncodingPlan
+  readonly plan: EncodingPlan
   readonly source: ObjectInfo
   readonly uploader: SegmentUploader.SegmentUploader
   /** The local folder that it wrote to. */
@@ -104,7 +105,7 @@ export const transcode = Effect.fn("WholeRun.make")(function* <E>(
   yield* StillImages.prepare(plan, output)
   const target = { from: output, bucket: options.bucket, prefix, concurrency: options.uploadConcurrency ?? 4 }
   const keepLocalFiles = mp4Renditions(options, plan).length > 0
-  const uploader = yield* SegmentUploader.make({ ...target, folders: FfmpegCommand.trackFolders(plan), keepLocalFiles })
+  const uploader = yield* SegmentUploader.make({ ...target, folders: trackFolders(plan), keepLocalFiles })
   const provisionalPlaylist = yield* ProvisionalPlaylist.make(plan, {
     ...target,
     audioOnly: options.audioOnly ?? true,

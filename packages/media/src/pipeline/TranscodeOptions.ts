@@ -1,9 +1,10 @@
 /** What of the making of a stream can be set, and what is made of a source by these settings. */
+import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import type { Duration } from "effect"
 import type * as ChunkWindow from "../chunked/ChunkWindow.ts"
-import type * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import { defaultLadder, frameRate, type Ladder, planRenditions as planLadder } from "../encode/Ladder.ts"
-import { defaultInputLimits, type InputLimits, type MediaInfo } from "../probe/Probe.ts"
+import { defaultInputLimits, type InputLimits } from "../probe/Probe.ts"
+import type { MediaInfo } from "../probe/MediaInfo.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 
 export interface TranscodeOptions {
@@ -49,24 +50,17 @@ export const defaultMemoryLimit = 8e9
 export const defaultMinFreeDisk = 200e6
 
 /** Renditions that are files for download too. */
-export const mp4Renditions = (
-  options: TranscodeOptions,
-  { renditions }: FfmpegCommand.EncodingPlan,
-): ReadonlyArray<string> =>
+export const mp4Renditions = (options: TranscodeOptions, { renditions }: EncodingPlan): ReadonlyArray<string> =>
   renditions
     .map(({ name }) => name)
     .filter((name) => options.mp4 !== undefined && (options.mp4 === "all" || options.mp4.includes(name)))
 
 /** What is made of a source. */
-export const planEncoding = (
-  options: TranscodeOptions,
-  info: MediaInfo,
-  toneMapping: boolean,
-): FfmpegCommand.EncodingPlan => {
+export const planEncoding = (options: TranscodeOptions, info: MediaInfo, toneMapping: boolean): EncodingPlan => {
   const renditions = info.video === undefined ? [] : planLadder(info.video, options.ladder ?? defaultLadder)
   const smallest = renditions.at(-1)
   const wantsStoryboard = (options.storyboard ?? true) && info.video?.still === undefined
-  return {
+  return new EncodingPlan({
     info,
     renditions,
     frameRate: frameRate(info.video?.frameRate ?? { num: 30, den: 1 }),
@@ -76,5 +70,5 @@ export const planEncoding = (
     loudness: options.loudness,
     // Decoders count the padding of a frame too.
     maxPixels: (options.limits ?? defaultInputLimits).maxPixels * 2,
-  }
+  })
 }

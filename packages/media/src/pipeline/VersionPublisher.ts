@@ -11,8 +11,7 @@ import { Effect, Record, Stream } from "effect"
 import * as PlayableEvent from "./PlayableEvent.ts"
 import * as MasterPlaylist from "../packaging/MasterPlaylist.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
-import type { MediaInfo } from "../probe/Probe.ts"
-import * as SourceMetadata from "../probe/SourceMetadata.ts"
+import { type MediaInfo, toMetadata } from "../probe/MediaInfo.ts"
 import type { PublishedStream } from "../packaging/StreamPublisher.ts"
 
 export type PublishOutcome =
@@ -89,7 +88,7 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
       resolutions: stream.renditions.map(({ name }) => name),
       metadata: {
         ...payload.metadata,
-        source: SourceMetadata.fromProbe(info, bytes),
+        source: toMetadata(info, bytes),
         ...(Record.isEmptyReadonlyRecord(stream.images)
           ? {}
           : { images: yield* Effect.all(Record.map(stream.images, urlFor)) }),

@@ -4,7 +4,7 @@
  * be held to so many jobs at once, over all processes.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
-import type { EncodingPlan } from "../encode/FfmpegCommand.ts"
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 
 export type WorkClass = "short" | "long"
 

@@ -12,9 +12,7 @@ import { failure } from "../pipeline/Failures.ts"
 import * as PacketTimes from "./PacketTimes.ts"
 import * as HeifBrand from "./HeifBrand.ts"
 import * as Report from "./ProbeReport.ts"
-import type { AudioInfo, Rational, VideoInfo } from "./ProbeReport.ts"
-
-export type { AudioInfo, Rational, VideoInfo }
+import type { MediaInfo } from "./MediaInfo.ts"
 
 export interface InputLimits {
   /** Bytes of the file. */
@@ -49,19 +47,6 @@ const isEstimatedDuration = (format: string, start: number): boolean =>
 
 /** More languages than any film has; the rest of them is left out. */
 const maxAudioTracks = 12
-
-export interface MediaInfo {
-  /** Seconds of the longest track. */
-  readonly duration: number
-  /** Seconds of the track that the stream is about: the picture, or else the sound. */
-  readonly mainDuration: number
-  readonly format: string
-  readonly video: VideoInfo | undefined
-  /** The one to play by itself first. */
-  readonly audioTracks: ReadonlyArray<AudioInfo>
-  /** ffmpeg's index of a sound file's cover picture. */
-  readonly cover: number | undefined
-}
 
 /** A path below the working folder, or an address of this machine that a `SourceReader` answers at. */
 export type ProbeInput = string | { readonly url: string }

@@ -1,75 +1,6 @@
 /** What ffprobe says of a file, read through Schemas, and what it means for a picture and for sound. */
 import { Option, Schema } from "effect"
-
-export interface Rational {
-  readonly num: number
-  readonly den: number
-}
-
-/** How brightness and colour are coded; what a file leaves out is guessed by its size, as players do. */
-export type Matrix = "bt601" | "bt709" | "bt2020"
-
-export interface VideoInfo {
-  /** ffmpeg's stream index in the file. */
-  readonly index: number
-  readonly codec: string
-  /** As people see it: after rotation, with square pixels. */
-  readonly width: number
-  readonly height: number
-  /** Degrees, a multiple of 90 in 0..270, that players turn the coded picture. */
-  readonly rotation: number
-  readonly frameRate: Rational
-  /** Bits per second, where known. */
-  readonly bitrate: number | undefined
-  readonly interlaced: boolean
-  readonly matrix: Matrix
-  /** The transfer of an HDR picture. */
-  readonly hdr: "smpte2084" | "arib-std-b67" | undefined
-  /** A photo, with its EXIF orientation (1 upright … 8). */
-  readonly still: { readonly orientation: number } | undefined
-  /** How it is coded, for deciding whether it can be taken as it is. */
-  readonly coded?: CodedVideo
-}
-
-export interface CodedVideo {
-  /** ffprobe's name: `Constrained Baseline`, `Main`, `High`, … */
-  readonly profile: string | undefined
-  /** Of H.264 ten times what it is called: 42 for 4.2. */
-  readonly level: number
-  readonly width: number
-  readonly height: number
-  readonly pixelFormat: string | undefined
-  readonly hasSquarePixels: boolean
-  /** Shown as it is coded, neither turned nor mirrored. */
-  readonly isUnrotated: boolean
-  readonly isProgressive: boolean
-  /** It says itself that its primaries, transfer and matrix are those of BT.709, and its range is the limited one. */
-  readonly isBt709: boolean
-  /** Frames are as far apart as the rate says, by the file's own account. */
-  readonly isConstantFrameRate: boolean
-}
-
-export interface CodedAudio {
-  readonly profile: string | undefined
-  readonly sampleRate: number
-  /** Bits per second, where known. */
-  readonly bitrate: number | undefined
-}
-
-export interface AudioInfo {
-  readonly index: number
-  readonly codec: string
-  readonly channels: number
-  /** Whether the file says which channel is which. */
-  readonly hasLayout: boolean
-  /** BCP 47, where the file names one. */
-  readonly language: string | undefined
-  /** As the file names it: anything. */
-  readonly title: string | undefined
-  readonly isDefault: boolean
-  /** How it is coded, for deciding whether it can be taken as it is. */
-  readonly coded?: CodedAudio
-}
+import type { AudioInfo, CodedVideo, Matrix, Rational, VideoInfo } from "./MediaInfo.ts"
 
 const Tags = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -190,7 +121,7 @@ export const describeVideo = (stream: StreamReport, fileBitrate: number, still: 
 
 const codedVideo = (stream: StreamReport): CodedVideo => ({
   profile: stream.profile,
-  level: stream.level ?? Number.POSITIVE_INFINITY,
+  level: stream.level,
   width: stream.width ?? 0,
   height: stream.height ?? 0,
   pixelFormat: stream.pix_fmt,

@@ -1,6 +1,7 @@
-import { args, trackFolders, type EncodingPlan } from "@armoricore/media/encode/FfmpegCommand"
-import { planRenditions as planLadder } from "@armoricore/media/encode/Ladder"
-import type { VideoInfo } from "@armoricore/media/probe/Probe"
+import { EncodingPlan, trackFolders } from "@armoricore/media/encode/EncodingPlan"
+import { args } from "@armoricore/media/encode/FfmpegCommand"
+import { planRenditions } from "@armoricore/media/encode/Ladder"
+import type { VideoInfo } from "@armoricore/media/probe/MediaInfo"
 import { assert, describe, it } from "@effect/vitest"
 
 const video: VideoInfo = {
@@ -16,7 +17,7 @@ const video: VideoInfo = {
   hdr: undefined,
   still: undefined,
 }
-const sound = {
+const audio = {
   index: 0,
   codec: "aac",
   channels: 6,
@@ -25,21 +26,15 @@ const sound = {
   title: undefined,
   isDefault: true,
 }
-const plan = (changes: Partial<EncodingPlan> = {}, of: Partial<VideoInfo> = {}): EncodingPlan => ({
-  info: {
-    duration: 60,
-    mainDuration: 60,
-    format: "mp4",
-    video: { ...video, ...of },
-    audioTracks: [sound],
-    cover: undefined,
-  },
-  renditions: planLadder(video),
-  frameRate: { num: 25, den: 1 },
-  thumbnails: 5,
-  toneMapping: true,
-  ...changes,
-})
+const plan = (changes: Parameters<EncodingPlan["with"]>[0] = {}, of: Partial<VideoInfo> = {}): EncodingPlan =>
+  new EncodingPlan({
+    info: { duration: 60, mainDuration: 60, format: "mp4", video: { ...video, ...of }, audioTracks: [audio] },
+    renditions: planRenditions(video),
+    frameRate: { num: 25, den: 1 },
+    thumbnails: 5,
+    toneMapping: true,
+    ...changes,
+  })
 const after = (option: string, list: ReadonlyArray<string>): string => list[list.indexOf(option) + 1] ?? ""
 
 describe("FfmpegCommand", () => {
@@ -84,7 +79,7 @@ describe("FfmpegCommand", () => {
   })
 
   it("deinterlaces and maps HDR only where the source needs it", () => {
-    const graph = (of: Partial<VideoInfo>, changes: Partial<EncodingPlan> = {}) =>
+    const graph = (of: Partial<VideoInfo>, changes: Parameters<EncodingPlan["with"]>[0] = {}) =>
       after("-filter_complex", args(plan(changes, of), "source"))
     assert.notMatch(graph({}), /bwdif|tonemap/)
     assert.match(graph({ interlaced: true }), /bwdif/)

@@ -1,5 +1,5 @@
 import { defaultLadder, frameRate, planRenditions } from "@armoricore/media/encode/Ladder"
-import type { VideoInfo } from "@armoricore/media/probe/Probe"
+import type { VideoInfo } from "@armoricore/media/probe/MediaInfo"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 

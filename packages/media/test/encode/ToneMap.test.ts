@@ -76,13 +76,13 @@ describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {
           ])
           const info = yield* probe("hdr.mp4", 1000, folder, defaultInputLimits)
           const wanted = { ...options, thumbnails: 0, storyboard: false }
-          const byTable = { ...planEncoding(wanted, info, false), thumbnails: 0 }
+          const byTable = planEncoding(wanted, info, false).with({ thumbnails: 0 })
           assert.isTrue(ToneMap.isNeeded(byTable))
           yield* ToneMap.prepare(byTable, folder)
           const table = yield* frameOf(file, folder, filterGraph(byTable))
           assert.strictEqual(table.byteLength, 160 * 90 * 3)
           if (!toneMapping) return
-          const exact = yield* frameOf(file, folder, filterGraph({ ...byTable, toneMapping: true }))
+          const exact = yield* frameOf(file, folder, filterGraph(byTable.with({ toneMapping: true })))
           const mean = apart(table, exact)
           assert.isBelow(mean, most)
           // What is not mapped is far from it.
@@ -90,7 +90,7 @@ describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {
             byTable.info.video === undefined
               ? byTable.info
               : { ...byTable.info, video: { ...byTable.info.video, hdr: undefined } }
-          const pale = yield* frameOf(file, folder, filterGraph({ ...byTable, info: plain }))
+          const pale = yield* frameOf(file, folder, filterGraph(byTable.with({ info: plain })))
           assert.isAbove(apart(pale, exact), mean * 2)
         }),
       )

@@ -1,4 +1,5 @@
 /** Clips do not wait for films, nor one user for the many uploads of another; in virtual time, without ffmpeg. */
+import { EncodingPlan } from "@armoricore/media/encode/EncodingPlan"
 import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { deriveId, resultEventId } from "@armoricore/domain/DeterministicId"
@@ -165,7 +166,7 @@ describe("fairness", () => {
   )
 })
 
-describe("Lane", () => {
+describe("WorkClass", () => {
   const plan = (seconds: number, width = 1920, height = 1080, frames = 30) => {
     const video = {
       index: 0,
@@ -180,13 +181,13 @@ describe("Lane", () => {
       hdr: undefined,
       still: undefined,
     } as const
-    return {
+    return new EncodingPlan({
       info: { duration: seconds, mainDuration: seconds, format: "mp4", video, audioTracks: [], cover: undefined },
       renditions: width === 0 ? [] : planLadder(video),
       frameRate: { num: frames, den: 1 },
       thumbnails: 5,
       toneMapping: true,
-    }
+    })
   }
 
   it("measures what is long by the pixels to be made", () => {

@@ -1,0 +1,66 @@
+/**
+ * The decisions about one upload: its renditions, images and tracks, and which of them are copied. A plan is made once
+ * and stored with the job, so that every worker and every attempt produces the same output.
+ */
+import { Schema } from "effect"
+import { Storyboard } from "../packaging/Storyboard.ts"
+import { MediaInfo, Rational } from "../probe/MediaInfo.ts"
+import { Rendition } from "./Ladder.ts"
+
+export const segmentSeconds = 4
+export const keyFrameSeconds = 2
+
+/** The distance of key frames: every two seconds, or a fixed number of frames. */
+export const KeyFramePlacement = Schema.Union([Schema.Literal("grid"), Schema.Struct({ frames: Schema.Int })])
+export type KeyFramePlacement = typeof KeyFramePlacement.Type
+
+export const Passthrough = Schema.Struct({
+  /** Present if the largest rendition is a copy of the source's video. The other renditions get the same key frames. */
+  video: Schema.optional(Schema.Struct({ keyFrames: KeyFramePlacement })),
+  /** Copied audio tracks, as positions in the plan's `info.audioTracks`. */
+  audioTracks: Schema.Array(Schema.Int),
+})
+export type Passthrough = typeof Passthrough.Type
+
+const fields = {
+  info: MediaInfo,
+  /** Largest first; empty for an audio recording. */
+  renditions: Schema.Array(Rendition),
+  frameRate: Rational,
+  /** How many thumbnails; 0 for an audio recording. */
+  thumbnails: Schema.Int,
+  /** Whether ffmpeg has `zscale`. Without it, HDR needs the lookup table of `ToneMap` in the working folder. */
+  toneMapping: Schema.Boolean,
+  storyboard: Schema.optional(Storyboard),
+  /** The target loudness of every encoded audio track, in LUFS. */
+  loudness: Schema.optional(Schema.Finite),
+  passthrough: Schema.optional(Passthrough),
+  /** ffmpeg decodes no larger frame, even if the size changes within the file. */
+  maxPixels: Schema.optional(Schema.Finite),
+}
+
+export class EncodingPlan extends Schema.Class<EncodingPlan>("@armoricore/media/EncodingPlan")(fields) {
+  with(changes: Partial<ConstructorParameters<typeof EncodingPlan>[0]>): EncodingPlan {
+    return new EncodingPlan({ ...this, ...changes })
+  }
+
+  isCopiedAudio(track: number): boolean {
+    return this.passthrough?.audioTracks.includes(track) === true
+  }
+
+  /** Compares what is stored of both: an optional field that is absent equals one that is undefined. */
+  isSameAs(other: EncodingPlan): boolean {
+    return JSON.stringify(encode(this)) === JSON.stringify(encode(other))
+  }
+}
+
+const encode = Schema.encodeSync(EncodingPlan)
+
+/** The folder of an audio track. */
+export const audioFolder = (track: number): string => (track === 0 ? "audio" : `audio-${track + 1}`)
+
+/** The folders that ffmpeg writes segments to: one for each rendition and each audio track. */
+export const trackFolders = ({ info, renditions }: EncodingPlan): ReadonlyArray<string> => [
+  ...renditions.map(({ name }) => name),
+  ...info.audioTracks.map((_, track) => audioFolder(track)),
+]

@@ -1,0 +1,120 @@
+/** The probed properties of an upload: its container, its video or photo, and its audio tracks. */
+import { Schema } from "effect"
+
+export const Rational = Schema.Struct({ num: Schema.Int, den: Schema.Int })
+export type Rational = typeof Rational.Type
+
+/** How brightness and colour are coded. If the file does not say, the size decides, as it does in players. */
+export const Matrix = Schema.Literals(["bt601", "bt709", "bt2020"])
+export type Matrix = typeof Matrix.Type
+
+/** The coded stream before rotation and scaling: the passthrough check decides with it whether to copy the video. */
+export const CodedVideo = Schema.Struct({
+  /** ffprobe's name: `Constrained Baseline`, `Main`, `High`, … */
+  profile: Schema.optional(Schema.String),
+  /** ffprobe's number. For H.264 it is ten times the level: 42 is level 4.2. */
+  level: Schema.optional(Schema.Int),
+  width: Schema.Int,
+  height: Schema.Int,
+  pixelFormat: Schema.optional(Schema.String),
+  hasSquarePixels: Schema.Boolean,
+  /** Neither rotated nor mirrored for display. */
+  isUnrotated: Schema.Boolean,
+  isProgressive: Schema.Boolean,
+  /** The file declares the primaries, transfer and matrix of BT.709 and the limited range. */
+  isBt709: Schema.Boolean,
+  /** The file declares the same average and nominal frame rate. */
+  isConstantFrameRate: Schema.Boolean,
+})
+export type CodedVideo = typeof CodedVideo.Type
+
+export const VideoInfo = Schema.Struct({
+  /** ffmpeg's stream index in the file. */
+  index: Schema.Int,
+  /** ffprobe's name of the codec. */
+  codec: Schema.String,
+  /** The displayed size: after rotation, with square pixels. */
+  width: Schema.Int,
+  height: Schema.Int,
+  /** Degrees that players rotate the coded frames by: 0, 90, 180 or 270. */
+  rotation: Schema.Int,
+  frameRate: Rational,
+  /** Bits per second; absent if unknown. */
+  bitrate: Schema.optional(Schema.Finite),
+  interlaced: Schema.Boolean,
+  matrix: Matrix,
+  /** The transfer function of an HDR video; absent for SDR. */
+  hdr: Schema.optional(Schema.Literals(["smpte2084", "arib-std-b67"])),
+  /** Present for a photo, with its EXIF orientation (1 is upright, up to 8). */
+  still: Schema.optional(Schema.Struct({ orientation: Schema.Int })),
+  coded: Schema.optional(CodedVideo),
+})
+export type VideoInfo = typeof VideoInfo.Type
+
+/** The coded track: the passthrough check decides with it whether to copy the audio. */
+export const CodedAudio = Schema.Struct({
+  profile: Schema.optional(Schema.String),
+  sampleRate: Schema.Finite,
+  /** Bits per second; absent if unknown. */
+  bitrate: Schema.optional(Schema.Finite),
+})
+export type CodedAudio = typeof CodedAudio.Type
+
+export const AudioInfo = Schema.Struct({
+  /** ffmpeg's stream index in the file. */
+  index: Schema.Int,
+  /** ffprobe's name of the codec. */
+  codec: Schema.String,
+  channels: Schema.Int,
+  /** Whether the file assigns a position to each channel. */
+  hasLayout: Schema.Boolean,
+  /** BCP 47; absent if the file names no language. */
+  language: Schema.optional(Schema.String),
+  /** Free text from the file. */
+  title: Schema.optional(Schema.String),
+  isDefault: Schema.Boolean,
+  coded: Schema.optional(CodedAudio),
+})
+export type AudioInfo = typeof AudioInfo.Type
+
+export const MediaInfo = Schema.Struct({
+  /** Seconds of the longest track. */
+  duration: Schema.Finite,
+  /** Seconds of the main track: the video, or else the first audio track. */
+  mainDuration: Schema.Finite,
+  /** ffprobe's name of the container. */
+  format: Schema.String,
+  video: Schema.optional(VideoInfo),
+  /** The default track first. */
+  audioTracks: Schema.Array(AudioInfo),
+  /** ffmpeg's stream index of an audio file's cover image. */
+  cover: Schema.optional(Schema.Int),
+})
+export type MediaInfo = typeof MediaInfo.Type
+
+/** The description of the source that `media.ready` carries in its metadata. */
+export const toMetadata = ({ audioTracks, duration, format, video }: MediaInfo, bytes: number) => {
+  const [mainAudio] = audioTracks
+  return {
+    format,
+    bytes,
+    duration,
+    ...(video === undefined
+      ? {}
+      : {
+          video_codec: video.codec,
+          width: video.width,
+          height: video.height,
+          rotation: video.rotation,
+          frame_rate: Math.round((video.frameRate.num / video.frameRate.den) * 1000) / 1000,
+          hdr: video.hdr !== undefined,
+        }),
+    ...(mainAudio === undefined
+      ? {}
+      : {
+          audio_codec: mainAudio.codec,
+          channels: mainAudio.channels,
+          ...(audioTracks.length > 1 ? { languages: audioTracks.map(({ language }) => language ?? "und") } : {}),
+        }),
+  }
+}
