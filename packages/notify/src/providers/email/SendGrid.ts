@@ -15,6 +15,8 @@ import { ConfigurationError, PermanentError, TransientError } from "@armoricore/
 import { Clock, Effect, Redacted, Schema } from "effect"
 import { Attachments } from "../../request/Attachments.ts"
 import { layer as providerLayer, type Provider } from "../../provider/Provider.ts"
+import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
+import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
 import * as Mail from "./Mail.ts"
 
@@ -31,6 +33,43 @@ const name = "sendgrid"
 const defaultRetryAfterMillis = 10_000
 
 export const layer = (options: Options) => providerLayer(make(options))
+
+export const sendGrid = ProviderDescriptor.define({
+  name,
+  title: "SendGrid",
+  channel: "email",
+  settings: {
+    SENDGRID_API_KEY: {
+      kind: "secret",
+      isRequired: true,
+      description: "API key of SendGrid",
+      defaultText: "off",
+      example: "SG.…",
+    },
+    SENDGRID_BASE_URL: {
+      kind: "url",
+      protocols: httpProtocols,
+      description: "base URL of SendGrid, for tests",
+      example: "https://api.sendgrid.com",
+    },
+    SENDGRID_WEBHOOK_KEY: {
+      kind: "text",
+      description: "public key of SendGrid's event webhook",
+      example: "MFkw…",
+    },
+  },
+  layer: (settings, common) =>
+    layer({
+      apiKey: settings.SENDGRID_API_KEY,
+      reports: settings.SENDGRID_WEBHOOK_KEY !== undefined,
+      ...(settings.SENDGRID_BASE_URL === undefined ? {} : { baseUrl: settings.SENDGRID_BASE_URL }),
+      ...common,
+    }),
+  webhook: ({ SENDGRID_WEBHOOK_KEY: key }) =>
+    key === undefined
+      ? undefined
+      : import("../../webhooks/SendGridWebhook.ts").then(({ routes }) => routes({ key })),
+})
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const from = yield* Mail.parseSender(options.from)

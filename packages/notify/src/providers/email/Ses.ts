@@ -12,10 +12,9 @@
  * | 5xx | transient |
  * | no answer | unknown |
  */
-import { SendEmailCommand, SESv2Client, type SESv2ClientConfig, SESv2ServiceException } from "@aws-sdk/client-sesv2"
+import type * as SesSdk from "@aws-sdk/client-sesv2"
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
-import { createTransport } from "nodemailer"
 import { Attachments } from "../../request/Attachments.ts"
 import {
   layer as providerLayer,
@@ -24,6 +23,8 @@ import {
   type ProviderError,
   SenderMismatch,
 } from "../../provider/Provider.ts"
+import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
+import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
 import * as Mail from "./Mail.ts"
 import { tagName, tagOf } from "./SesTag.ts"
@@ -34,7 +35,7 @@ export interface Options {
   readonly endpoint?: string
   readonly configurationSet?: string
   /** Absent: found as every AWS program does. */
-  readonly credentials?: NonNullable<SESv2ClientConfig["credentials"]>
+  readonly credentials?: NonNullable<SesSdk.SESv2ClientConfig["credentials"]>
   readonly maxPerSecond?: number
   readonly reports: boolean
 }
@@ -42,9 +43,46 @@ export interface Options {
 const name = "ses"
 export const layer = (options: Options) => providerLayer(make(options))
 
+export const ses = ProviderDescriptor.define({
+  name,
+  title: "Amazon SES",
+  channel: "email",
+  settings: {
+    SES_REGION: {
+      kind: "text",
+      isRequired: true,
+      description: "region of Amazon SES",
+      defaultText: "off",
+      example: "eu-west-1",
+    },
+    SES_ENDPOINT: {
+      kind: "url",
+      protocols: httpProtocols,
+      description: "endpoint of SES, for tests",
+      example: "http://localhost:8005",
+    },
+    SES_TOPICS: {
+      kind: "list",
+      pattern: /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$/,
+      items: "ARNs of SNS topics such as arn:aws:sns:eu-west-1:123456789012:ses-reports",
+      description: "ARNs of the SNS topics that may report deliveries of SES, separated by commas",
+      defaultText: "any topic, as only SES receives the delivery ids",
+      example: "arn:aws:sns:eu-west-1:123456789012:ses-reports",
+    },
+  },
+  layer: ({ SES_ENDPOINT: endpoint, SES_REGION: region }, common) =>
+    layer({ region, reports: true, ...(endpoint === undefined ? {} : { endpoint }), ...common }),
+  webhook: ({ SES_TOPICS: topics }) =>
+    import("../../webhooks/SesWebhook.ts").then(({ routes }) => routes(topics === undefined ? {} : { topics })),
+})
+
 export const make = Effect.fnUntraced(function* (options: Options) {
   const from = yield* Mail.parseSender(options.from)
   const attachments = yield* Attachments
+  const { SendEmailCommand, SESv2Client, SESv2ServiceException } = yield* Effect.promise(
+    () => import("@aws-sdk/client-sesv2"),
+  )
+  const { createTransport } = yield* Effect.promise(() => import("nodemailer"))
   const client = new SESv2Client({
     region: options.region,
     // The worker loop owns the retries.
@@ -73,7 +111,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           }),
           { abortSignal },
         ),
-      catch: (cause) => toProviderError(cause, from.address),
+      catch: (cause) => toProviderError(cause, from.address, (error) => error instanceof SESv2ServiceException),
     })
     return sent.MessageId === undefined ? {} : { providerId: sent.MessageId }
   })
@@ -108,7 +146,11 @@ const configurationErrors: ReadonlySet<string> = new Set([
 ])
 const quotaRetryMillis = 3_600_000
 
-const toProviderError = (cause: unknown, sender: string): ProviderError => {
+const toProviderError = (
+  cause: unknown,
+  sender: string,
+  isServiceError: (error: Error) => error is SesSdk.SESv2ServiceException,
+): ProviderError => {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const message = `SES: ${error.name} ${error.message}`
   if (configurationErrors.has(error.name)) return new ConfigurationError({ setting: "SES_REGION", message, cause })
@@ -126,7 +168,7 @@ const toProviderError = (cause: unknown, sender: string): ProviderError => {
       retryAfterMillis: daily ? quotaRetryMillis : 1_000,
     })
   }
-  if (!(error instanceof SESv2ServiceException)) {
+  if (!isServiceError(error)) {
     return HttpCall.wasNotSent(HttpCall.errorCodeOf(error))
       ? new TransientError({ dependency: name, code: "unavailable", message, cause })
       : new UnknownOutcome({ message })

@@ -19,7 +19,7 @@
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, Redacted } from "effect"
-import SMTPPool from "nodemailer/lib/smtp-pool"
+import type SMTPPool from "nodemailer/lib/smtp-pool"
 import { Readable } from "node:stream"
 import { Attachments } from "../../request/Attachments.ts"
 import { DeliveryPolicy } from "../../delivery/DeliveryPolicy.ts"
@@ -32,8 +32,9 @@ import {
   InvalidTarget,
   SenderMismatch,
 } from "../../provider/Provider.ts"
+import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { isCertificateError } from "../HttpCall.ts"
-import * as MimeMessage from "./MimeMessage.ts"
+import type * as MimeMessage from "./MimeMessage.ts"
 import * as Mail from "./Mail.ts"
 
 export interface Options {
@@ -50,6 +51,30 @@ const name = "smtp"
 
 export const layer = (options: Options) => providerLayer(make(options))
 
+export const smtp = ProviderDescriptor.define({
+  name,
+  title: "SMTP",
+  channel: "email",
+  settings: {
+    SMTP_URL: {
+      kind: "url",
+      protocols: ["smtp:", "smtps:"],
+      isRequired: true,
+      description: "mail server, smtp://user:password@host:587 or smtps://…:465",
+      defaultText: "a local mailbox page",
+      example: "smtp://user:…@smtp.example.com:587",
+    },
+    SMTP_CA: {
+      kind: "file",
+      description: "path of the CA certificate of the mail server (PEM); mail is then sent over TLS only",
+      defaultText: "the public authorities",
+      example: "/etc/ssl/mail-ca.pem",
+    },
+  },
+  layer: ({ SMTP_CA: ca, SMTP_URL: url }, common) =>
+    layer({ url: Redacted.make(url), ...(ca === undefined ? {} : { ca }), ...common }),
+})
+
 export const make = Effect.fnUntraced(function* (options: Options) {
   const from = yield* Mail.parseSender(options.from)
   const attachments = yield* Attachments
@@ -58,7 +83,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     catch: () => misconfigured("SMTP_URL", "this is no URL of the form smtp://user:password@host:587"),
   })
   const { connections = 5 } = options
-  const pool = new SMTPPool({
+  const { default: Pool } = yield* Effect.promise(() => import("nodemailer/lib/smtp-pool"))
+  const { makeWriter } = yield* Effect.promise(() => import("./MimeMessage.ts"))
+  const pool = new Pool({
     ...server,
     ...(options.ca === undefined ? {} : { requireTLS: true, tls: { ca: options.ca } }),
     maxConnections: connections,
@@ -70,7 +97,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     socketTimeout: 30_000,
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => pool.close({ force: true })))
-  const { write } = MimeMessage.makeWriter(from)
+  const { write } = makeWriter(from)
   // The guard's limit would leave it unknown whatever was reached: a server that hangs is told of before.
   const stallMillis = 0.9 * Duration.toMillis((yield* DeliveryPolicy).callTimeout)
   /** Deliveries whose call was ended before the server could have their message. */

@@ -13,7 +13,6 @@
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Redacted, Schema } from "effect"
-import { importPKCS8, SignJWT } from "jose"
 import {
   type Accepted,
   collapseIdOf,
@@ -23,6 +22,8 @@ import {
   InvalidTarget,
   SenderMismatch,
 } from "../../provider/Provider.ts"
+import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
+import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as ApnsSessions from "./ApnsSessions.ts"
 import * as CachedToken from "../CachedToken.ts"
 
@@ -47,7 +48,41 @@ const throttledRetryMillis = 5_000
 
 export const layer = (options: Options) => providerLayer(make(options))
 
+export const apns = ProviderDescriptor.define({
+  name,
+  title: "APNs",
+  channel: "apns",
+  settings: {
+    APNS_KEY: {
+      kind: "secret",
+      isRequired: true,
+      description: "signing key of Apple Push Notification service, the content of the .p8 file",
+      defaultText: "off",
+      example: "-----BEGIN PRIVATE KEY-----…",
+    },
+    APNS_KEY_ID: { kind: "text", isRequired: true, description: "id of the APNs key", example: "ABC123DEFG" },
+    APNS_TEAM_ID: { kind: "text", isRequired: true, description: "id of the Apple team", example: "DEF123GHIJ" },
+    APNS_TOPIC: { kind: "text", isRequired: true, description: "bundle id of the app", example: "com.example.app" },
+    APNS_BASE_URL: {
+      kind: "url",
+      protocols: httpProtocols,
+      description: "base URL of APNs, for its sandbox or tests",
+      example: "https://api.sandbox.push.apple.com",
+    },
+  },
+  layer: (settings, { from: _, ...common }) =>
+    layer({
+      key: settings.APNS_KEY,
+      keyId: settings.APNS_KEY_ID,
+      teamId: settings.APNS_TEAM_ID,
+      topic: settings.APNS_TOPIC,
+      ...(settings.APNS_BASE_URL === undefined ? {} : { baseUrl: settings.APNS_BASE_URL }),
+      ...common,
+    }),
+})
+
 export const make = Effect.fnUntraced(function* (options: Options) {
+  const { importPKCS8, SignJWT } = yield* Effect.promise(() => import("jose"))
   const key = yield* Effect.tryPromise({
     try: () => importPKCS8(Redacted.value(options.key).replaceAll("\\n", "\n"), "ES256"),
     catch: () => misconfigured("APNS_KEY", "is no EC key in PKCS #8; give the content of the .p8 file"),

@@ -16,7 +16,6 @@
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Redacted, Schema } from "effect"
-import { importPKCS8, SignJWT } from "jose"
 import {
   collapseIdOf,
   TargetKindMisconfigured,
@@ -28,6 +27,8 @@ import {
   InvalidTarget,
   SenderMismatch,
 } from "../../provider/Provider.ts"
+import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
+import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
 import * as CachedToken from "../CachedToken.ts"
 
@@ -54,12 +55,37 @@ const defaultRetryAfterMillis = 60_000
 
 export const layer = (options: Options) => providerLayer(make(options))
 
+export const fcm = ProviderDescriptor.define({
+  name,
+  title: "FCM",
+  channel: "fcm",
+  settings: {
+    FCM_SERVICE_ACCOUNT: {
+      kind: "jsonSecret",
+      properties: ["project_id", "client_email", "private_key"],
+      isRequired: true,
+      description: "service account of Firebase Cloud Messaging, as JSON",
+      defaultText: "off",
+      example: "{…}",
+    },
+    FCM_BASE_URL: {
+      kind: "url",
+      protocols: httpProtocols,
+      description: "base URL of FCM, for tests",
+      example: "https://fcm.googleapis.com",
+    },
+  },
+  layer: ({ FCM_BASE_URL: baseUrl, FCM_SERVICE_ACCOUNT: serviceAccount }, { from: _, ...common }) =>
+    layer({ serviceAccount, ...(baseUrl === undefined ? {} : { baseUrl }), ...common }),
+})
+
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Provider, ConfigurationError> {
   const account = yield* Effect.mapError(
     Schema.decodeUnknownEffect(Account)(Redacted.value(options.serviceAccount)),
     // The message of the decoder could hold a part of the key.
     () => misconfigured("is no service account: it needs project_id, client_email, private_key and token_uri"),
   )
+  const { importPKCS8, SignJWT } = yield* Effect.promise(() => import("jose"))
   const key = yield* Effect.tryPromise({
     // A JSON that went through a shell or an env file has its line breaks escaped twice.
     try: () => importPKCS8(account.private_key.replaceAll("\\n", "\n"), "RS256"),

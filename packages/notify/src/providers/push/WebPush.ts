@@ -16,10 +16,9 @@
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Redacted } from "effect"
-import { importJWK, SignJWT } from "jose"
+import type * as Jose from "jose"
 import { hash } from "node:crypto"
 import * as Https from "node:https"
-import webpush from "web-push"
 import {
   layer as providerLayer,
   type Message,
@@ -28,6 +27,7 @@ import {
   type ProviderError,
   InvalidTarget,
 } from "../../provider/Provider.ts"
+import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { parseRetryAfter } from "../HttpCall.ts"
 import { blockedReason, privateAddressCode, publicLookup } from "./PublicAddress.ts"
 import * as CachedToken from "../CachedToken.ts"
@@ -53,8 +53,39 @@ const maxOrigins = 500
 
 export const layer = (options: Options) => providerLayer(make(options))
 
+export const webPush = ProviderDescriptor.define({
+  name,
+  title: "Web Push",
+  channel: "web_push",
+  settings: {
+    VAPID_PUBLIC_KEY: {
+      kind: "text",
+      isRequired: true,
+      description: "public VAPID key of Web Push, base64url",
+      defaultText: "off",
+      example: "B…",
+    },
+    VAPID_PRIVATE_KEY: { kind: "secret", isRequired: true, description: "private VAPID key, base64url", example: "…" },
+    VAPID_SUBJECT: {
+      kind: "text",
+      isRequired: true,
+      description: "contact for push services: mailto:… or https://…",
+      example: "mailto:ops@example.com",
+    },
+  },
+  layer: (settings, { from: _, ...common }) =>
+    layer({
+      publicKey: settings.VAPID_PUBLIC_KEY,
+      privateKey: settings.VAPID_PRIVATE_KEY,
+      subject: settings.VAPID_SUBJECT,
+      ...common,
+    }),
+})
+
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const key = yield* keyOf(options)
+  const { importJWK, SignJWT } = yield* Effect.promise(() => import("jose"))
+  const { default: webpush } = yield* Effect.promise(() => import("web-push"))
+  const key = yield* keyOf(options, importJWK)
   if (!/^(mailto:\S+@\S+|https:\/\/\S+)$/.test(options.subject)) {
     return yield* misconfigured("VAPID_SUBJECT", "starts with mailto: or https:// and says who to write to")
   }
@@ -203,7 +234,7 @@ const topicOf = (key: string): string =>
 const payloadOf = ({ collapseKey, data, text, title, uuid }: Message): string =>
   JSON.stringify({ title, body: text, data, tag: collapseKey ?? uuid })
 
-const keyOf = ({ privateKey, publicKey }: Options) => {
+const keyOf = ({ privateKey, publicKey }: Options, importJWK: typeof Jose.importJWK) => {
   const point = Buffer.from(publicKey, "base64url")
   if (point.length !== 65 || point[0] !== 4) {
     return Effect.fail(misconfigured("VAPID_PUBLIC_KEY", "is an uncompressed P-256 point in base64url, 65 bytes"))
