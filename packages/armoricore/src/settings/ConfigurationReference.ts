@@ -20,8 +20,8 @@ export const configurationReference = (): string =>
         "| variable | meaning | default | example |",
         "|---|---|---|---|",
         ...Object.entries(settings).map(
-          ([name, { example, meaning, secret, unset }]) =>
-            `| \`${name}\`${secret ? " (secret)" : ""} | ${escapeCell(meaning)} | ${escapeCell(unset)} | \`${escapeCell(example)}\` |`,
+          ([name, { defaultText, description, example, secret }]) =>
+            `| \`${name}\`${secret ? " (secret)" : ""} | ${escapeCell(description)} | ${escapeCell(defaultText)} | \`${escapeCell(example)}\` |`,
         ),
         "",
       ].join("\n"),

@@ -2,8 +2,10 @@
  * What several variables mean together: a provider is off, or set whole. Each check names every fault it sees, as a
  * sentence that begins with the variable to change.
  */
+import { providers } from "@armoricore/notify/providers/Providers"
 import { existsSync } from "node:fs"
 import { Duration, Redacted } from "effect"
+import { emailProviders } from "./Providers.ts"
 import type { SettingName, SettingValues } from "./Table.ts"
 
 /** Variables that only make sense together: the first is the one whose presence switches the provider on. */
@@ -14,12 +16,9 @@ const requiredTogether: ReadonlyArray<
   ["TLS", ["TLS_CERT", "TLS_KEY"], []],
   ["Vault", ["VAULT_ADDR", "VAULT_SECRET"], ["VAULT_TOKEN", "VAULT_ROLE", "VAULT_NAMESPACE"]],
   ["AWS Secrets Manager", ["AWS_SECRET_ID"], ["AWS_SECRETS_ENDPOINT"]],
-  ["FCM", ["FCM_SERVICE_ACCOUNT"], ["FCM_BASE_URL"]],
-  ["APNs", ["APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"], ["APNS_BASE_URL"]],
-  ["Web Push", ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"], []],
-  ["SMTP", ["SMTP_URL"], ["SMTP_CA"]],
-  ["SendGrid", ["SENDGRID_API_KEY"], ["SENDGRID_BASE_URL", "SENDGRID_WEBHOOK_KEY"]],
-  ["Amazon SES", ["SES_REGION"], ["SES_ENDPOINT", "SES_TOPICS"]],
+  ...providers.map(
+    ({ optionalSettings, requiredSettings, title }) => [title, requiredSettings, optionalSettings] as const,
+  ),
   ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
   ["the moderation model", ["MODERATION_BASE_URL"], ["MODERATION_API_KEY", "MODERATION_MODEL"]],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
@@ -33,7 +32,7 @@ const fileSettings: ReadonlyArray<SettingName> = [
   "NATS_CA",
   "AMQP_CA",
   "STATE_CA",
-  "SMTP_CA",
+  ...providers.flatMap(({ fileSettings }): ReadonlyArray<SettingName> => fileSettings),
   "FFMPEG_PATH",
   "FFPROBE_PATH",
   "WHISPER_CLI_PATH",
@@ -42,7 +41,7 @@ const fileSettings: ReadonlyArray<SettingName> = [
 
 const speechFallbacks = ["whisper-cli", "pocketsphinx"]
 
-const mailProviders = ["smtp", "sendgrid", "ses"]
+const emailProviderNames: ReadonlyArray<string> = emailProviders.map(({ name }) => name)
 
 export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> => {
   const errors: Array<string> = []
@@ -67,7 +66,7 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))
     errors.push("AWS_SECRET_ID and VAULT_ADDR are both set; keep one of them")
   errors.push(...busErrors(values))
-  if ((isSet("SMTP_URL") || isSet("SENDGRID_API_KEY") || isSet("SES_REGION")) && !isSet("MAIL_FROM")) {
+  if (emailProviders.some(({ isEnabled }) => isEnabled(values)) && !isSet("MAIL_FROM")) {
     errors.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
   }
   if (isSet("AKAMAI_EDGEAUTH_KEY") && !isSet("CDN_BASE_URL")) {
@@ -98,18 +97,9 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   ) {
     errors.push("AKAMAI_EDGEAUTH_KEY must be hexadecimal, two digits a byte, as the CDN's console shows it")
   }
-  if (values.FCM_SERVICE_ACCOUNT !== undefined) {
-    const lacks = missingFields(Redacted.value(values.FCM_SERVICE_ACCOUNT), [
-      "project_id",
-      "client_email",
-      "private_key",
-    ])
-    if (lacks.length > 0)
-      errors.push(`FCM_SERVICE_ACCOUNT lacks ${lacks.join(", ")}; paste the whole JSON file of the service account`)
-  }
-  for (const route of values.MAIL_PROVIDERS ?? []) {
-    if (!mailProviders.includes(route))
-      errors.push(`MAIL_PROVIDERS names ${route}; there are ${mailProviders.join(", ")}`)
+  for (const name of values.MAIL_PROVIDERS ?? []) {
+    if (!emailProviderNames.includes(name))
+      errors.push(`MAIL_PROVIDERS names ${name}; the e-mail providers are ${emailProviderNames.join(", ")}`)
   }
   if (values.SPEECH_ENGINE === "openai" && !isSet("SPEECH_API_KEY") && !isSet("SPEECH_BASE_URL")) {
     errors.push(
@@ -133,12 +123,6 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     errors.push("MODERATION_MODEL is missing: MODERATION_API is chat; name the chat model")
   }
   return errors
-}
-
-/** The value is a JSON object: its own setting saw to that. */
-const missingFields = (json: string, fields: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const value: unknown = JSON.parse(json)
-  return fields.filter((field) => typeof value !== "object" || value === null || !Object.hasOwn(value, field))
 }
 
 const isNats = (address: string) => /^(nats|tls):/.test(address)

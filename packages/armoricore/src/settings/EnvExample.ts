@@ -10,7 +10,7 @@ export const envExample = (): string =>
     introduction,
     ...Object.entries(settingGroups).map(([title, settings]) => {
       const lines = Object.entries(settings).map(
-        ([name, { example, meaning, unset }]) => `# ${meaning} (default: ${unset})\n#${name}=${example}\n`,
+        ([name, { defaultText, description, example }]) => `# ${description} (default: ${defaultText})\n#${name}=${example}\n`,
       )
       return `## ${title}\n\n${lines.join("\n")}`
     }),

@@ -1,43 +1,32 @@
-/** How notifications are sent, whoever the provider is: rates, templates, links to unsubscribe, outcomes nobody knows. */
+/** Notifications, independent of the provider: rate limits, templates, unknown outcomes, links to unsubscribe. */
+import { providers } from "@armoricore/notify/providers/Providers"
 import { Result } from "effect"
-import { choice, list, longSecret, optional, text, withDefault } from "./Setting.ts"
+import type { ProviderName } from "./Providers.ts"
+import { choice, longSecret, optional, text, withDefault } from "./Setting.ts"
 
-/** As `Route.name` has them. */
-export const providerNames = ["fcm", "apns", "web_push", "smtp", "sendgrid", "ses"] as const
-export type ProviderName = (typeof providerNames)[number]
-
-/** `apns:500,smtp:10`: calls a second of one process. */
-const providerRates = optional<ReadonlyMap<ProviderName, number>>((value) => {
-  const found = new Map<ProviderName, number>()
+/** `apns:500,smtp:10`: calls per second of one process. */
+const rateLimits = optional<ReadonlyMap<ProviderName, number>>((value) => {
+  const limits = new Map<ProviderName, number>()
   for (const part of value.split(",")) {
-    const [, given = "", rate = ""] = /^\s*([a-z_]+)\s*:\s*([0-9]+(?:\.[0-9]+)?)\s*$/.exec(part) ?? []
-    const name = providerNames.find((known) => known === given)
-    if (name === undefined || !(Number(rate) > 0) || found.has(name))
+    const [, provider = "", rate = ""] = /^\s*([a-z_]+)\s*:\s*([0-9]+(?:\.[0-9]+)?)\s*$/.exec(part) ?? []
+    const name = providers.find((known) => known.name === provider)?.name
+    if (name === undefined || !(Number(rate) > 0) || limits.has(name))
       return Result.fail(
-        `must be routes with calls a second, such as apns:500,smtp:10; routes are ${providerNames.join(", ")}, each once`,
+        `must be providers with calls per second, such as apns:500,smtp:10; providers are ${providers.map((known) => known.name).join(", ")}, each once`,
       )
-    found.set(name, Number(rate))
+    limits.set(name, Number(rate))
   }
-  return Result.succeed(found)
+  return Result.succeed(limits)
 })
 
-/** A topic that is written wrong would refuse every report. */
-const snsTopics = optional<ReadonlyArray<string>>((value) =>
-  Result.flatMap(list({ description: "" }).parse(value), (found = []) =>
-    found.every((arn) => /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$/.test(arn))
-      ? Result.succeed(found)
-      : Result.fail("must be ARNs of SNS topics such as arn:aws:sns:eu-west-1:123456789012:ses-reports"),
-  ),
-)
-
 export const notify = {
-  NOTIFY_RATE_LIMITS: providerRates({
-    description: "calls a second of each process to a provider, route:rate separated by commas",
-    defaultText: "no limit but the provider's",
+  NOTIFY_RATE_LIMITS: rateLimits({
+    description: "calls per second of each process to a provider, provider:rate separated by commas",
+    defaultText: "only the provider's own limits",
     example: "apns:500,ses:14",
   }),
   NOTIFY_TEMPLATES: text({
-    description: "path of a folder of templates, NAME.json with title, text and html",
+    description: "folder of templates: files NAME.json with title, text and html",
     defaultText: "none",
     example: "/etc/armoricore/templates",
   }),
@@ -47,19 +36,15 @@ export const notify = {
       "resend",
     )({
       description:
-        "a mail that its provider may have taken, without an answer: stop leaves it as unknown, resend sends it again under the same Message-ID",
+        "an e-mail whose provider gave no answer and may have accepted it: stop leaves the delivery unknown, resend sends it again under the same Message-ID",
     }),
     "stop",
     "stop",
   ),
-  SES_TOPICS: snsTopics({
-    description: "ARNs of the SNS topics that may report for SES, separated by commas",
-    defaultText: "any; only SES knows the ids of our deliveries",
-    example: "arn:aws:sns:eu-west-1:123456789012:ses-reports",
-  }),
   UNSUBSCRIBE_SECRET: longSecret(16)({
-    description: "the secret that links to unsubscribe are signed with, at least 16 characters; links outlive tokens",
-    defaultText: "made of JWT_SECRET, else a random one kept in the state",
+    description:
+      "secret that signs links to unsubscribe, at least 16 characters; such links stay valid longer than tokens",
+    defaultText: "derived from JWT_SECRET, else a random one, stored in the state",
     example: "…",
   }),
 }

@@ -170,17 +170,6 @@ export const parseJson = (value: string): Result.Result<unknown, string> =>
     () => "must be valid JSON",
   )
 
-/** A JSON object that stays text: whoever uses it decodes it with a Schema of its own. */
-export const secretJson = optional<Redacted.Redacted<string>>(
-  (value) =>
-    Result.flatMap(parseJson(value), (parsed) =>
-      typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
-        ? Result.succeed(Redacted.make(value))
-        : mustBe("a JSON object"),
-    ),
-  true,
-)
-
 export type EventSources = Readonly<Record<string, ReadonlyArray<EventType>>>
 
 /** `{"php-backend":["media.uploaded"]}` */

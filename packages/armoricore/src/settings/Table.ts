@@ -8,6 +8,7 @@ import { captions } from "./Captions.ts"
 import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
 import { notify } from "./Notify.ts"
+import { emailProviders, emailProviderSettings, pushProviderSettings } from "./Providers.ts"
 import { retries } from "./Retries.ts"
 import { secrets } from "./Secrets.ts"
 import {
@@ -19,7 +20,6 @@ import {
   longSecret,
   ipNetworks,
   secret,
-  secretJson,
   signingKeys,
   size,
   text,
@@ -241,61 +241,13 @@ export const settingGroups = {
     }),
   },
   "Chat, comments and presence": realtime,
-  "Push notifications": {
-    FCM_SERVICE_ACCOUNT: secretJson({
-      description: "the service account of Firebase Cloud Messaging, as JSON",
-      defaultText: "off",
-      example: "{…}",
-    }),
-    FCM_BASE_URL: url(...httpProtocols)({
-      description: "another address of it, for tests",
-      example: "https://fcm.googleapis.com",
-    }),
-    APNS_KEY: secret({
-      description: "the .p8 key of Apple push",
-      defaultText: "off",
-      example: "-----BEGIN PRIVATE KEY-----…",
-    }),
-    APNS_KEY_ID: text({ description: "that key's id", example: "ABC123DEFG" }),
-    APNS_TEAM_ID: text({ description: "the team's id", example: "DEF123GHIJ" }),
-    APNS_TOPIC: text({ description: "the app's bundle id", example: "com.example.app" }),
-    APNS_BASE_URL: url(...httpProtocols)({
-      description: "another address of it, for its sandbox or tests",
-      example: "https://api.sandbox.push.apple.com",
-    }),
-    VAPID_PUBLIC_KEY: text({ description: "the public key of Web Push", defaultText: "off", example: "B…" }),
-    VAPID_PRIVATE_KEY: secret({ description: "its private key", example: "…" }),
-    VAPID_SUBJECT: text({ description: "who to write to: mailto:… or https://…", example: "mailto:ops@example.com" }),
-  },
+  "Push notifications": pushProviderSettings,
   "E-mail": {
-    SMTP_URL: url(
-      "smtp:",
-      "smtps:",
-    )({
-      description: "smtp://user:password@host:587",
-      defaultText: "a local mailbox page",
-      example: "smtp://user:…@smtp.example.com:587",
-    }),
-    SMTP_CA: text({
-      description: "path of the CA certificate of the mail server (PEM); TLS is then asked for",
-      defaultText: "the public authorities",
-      example: "/etc/ssl/mail-ca.pem",
-    }),
-    MAIL_FROM: text({ description: "the sender", example: "Example <no-reply@example.com>" }),
-    SENDGRID_API_KEY: secret({ description: "SendGrid's key", defaultText: "off", example: "SG.…" }),
-    SENDGRID_BASE_URL: url(...httpProtocols)({
-      description: "another address of it, for tests",
-      example: "https://api.sendgrid.com",
-    }),
-    SENDGRID_WEBHOOK_KEY: text({ description: "the public key of its event webhook", example: "MFkw…" }),
-    SES_REGION: text({ description: "the region of Amazon SES", defaultText: "off", example: "eu-west-1" }),
-    SES_ENDPOINT: url(...httpProtocols)({
-      description: "another address of it, for tests",
-      example: "http://localhost:8005",
-    }),
+    ...emailProviderSettings,
+    MAIL_FROM: text({ description: "sender of every e-mail", example: "Example <no-reply@example.com>" }),
     MAIL_PROVIDERS: list({
-      description: "the order in which providers are tried",
-      defaultText: "smtp,sendgrid,ses as far as they are set",
+      description: "order in which e-mail providers are tried, names separated by commas",
+      defaultText: `${emailProviders.map(({ name }) => name).join(",")}, of these the configured ones`,
       example: "ses,smtp",
     }),
   },

@@ -1,4 +1,4 @@
-/** The notify service as the settings have it: which providers in which order, their webhooks, or the local mailbox. */
+/** Composes the notify service from the settings: the providers in their order, their webhooks, or the dev mailbox. */
 import type { NotificationChannel } from "@armoricore/domain/NotificationState"
 import { Attachments } from "@armoricore/notify/request/Attachments"
 import { DeliveryPolicy } from "@armoricore/notify/delivery/DeliveryPolicy"
@@ -7,118 +7,68 @@ import { Notifications } from "@armoricore/notify/request/Notifications"
 import * as NotifyService from "@armoricore/notify/NotifyService"
 import { DeliveryReports } from "@armoricore/notify/delivery/DeliveryReports"
 import { ProviderRegistry } from "@armoricore/notify/provider/Provider"
+import { providers } from "@armoricore/notify/providers/Providers"
 import * as DevMailbox from "@armoricore/notify/providers/dev/DevMailbox"
 import { Suppressions } from "@armoricore/notify/unsubscribe/Suppressions"
 import * as TemplateFiles from "@armoricore/notify/request/TemplateFiles"
 import * as Templates from "@armoricore/notify/request/Templates"
 import * as UnsubscribeLinks from "@armoricore/notify/unsubscribe/UnsubscribeLinks"
 import * as UnsubscribeKey from "@armoricore/notify/unsubscribe/UnsubscribeKey"
-import * as SendGridWebhook from "@armoricore/notify/webhooks/SendGridWebhook"
-import * as SesWebhook from "@armoricore/notify/webhooks/SesWebhook"
 import { Effect, Layer, Redacted } from "effect"
 import { createHmac } from "node:crypto"
-import { readOptionalSettingFile } from "../settings/SettingFile.ts"
+import { readSettingFile } from "../settings/SettingFile.ts"
 import { Settings } from "../settings/Settings.ts"
-import type { ProviderName } from "../settings/Notify.ts"
+import { emailProviders, pushProviders } from "../settings/Providers.ts"
 
 type SettingValues = Settings["Service"]
 
-/** Kinds of internal work, for the queues that `setup` makes. */
+/** Kinds of internal work; `armoricore setup` creates a queue for each. */
 export const workKinds = NotifyService.workKinds
 
-const hasPushProvider = ({ APNS_KEY, FCM_SERVICE_ACCOUNT, VAPID_PUBLIC_KEY }: SettingValues) =>
-  FCM_SERVICE_ACCOUNT !== undefined || APNS_KEY !== undefined || VAPID_PUBLIC_KEY !== undefined
+const isEnabled = (settings: SettingValues) => (provider: (typeof providers)[number]) => provider.isEnabled(settings)
+const hasPushProvider = (settings: SettingValues) => pushProviders.some(isEnabled(settings))
+const hasEmailProvider = (settings: SettingValues) => emailProviders.some(isEnabled(settings))
 
-const hasMailProvider = ({ SENDGRID_API_KEY, SES_REGION, SMTP_URL }: SettingValues) =>
-  SMTP_URL !== undefined || SENDGRID_API_KEY !== undefined || SES_REGION !== undefined
-
-const baseUrlOption = (baseUrl: string | undefined) => (baseUrl === undefined ? {} : { baseUrl })
-
-const rateLimitOption = ({ NOTIFY_RATE_LIMITS }: SettingValues, route: ProviderName) => {
-  const maxPerSecond = NOTIFY_RATE_LIMITS?.get(route)
-  return maxPerSecond === undefined ? {} : { maxPerSecond }
-}
-
-/** One provider an entry; a provider's libraries are loaded only where it is set. */
-const providers = Effect.fnUntraced(function* (settings: SettingValues) {
-  const { APNS_KEY, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC, FCM_SERVICE_ACCOUNT, MAIL_FROM: from = "" } = settings
-  const { SENDGRID_API_KEY, SES_REGION, SMTP_URL, VAPID_PRIVATE_KEY, VAPID_PUBLIC_KEY, VAPID_SUBJECT } = settings
-  const ca = yield* readOptionalSettingFile("SMTP_CA", settings.SMTP_CA)
-  const push = [
-    FCM_SERVICE_ACCOUNT === undefined
-      ? Layer.empty
-      : (yield* Effect.promise(() => import("@armoricore/notify/providers/push/Fcm"))).layer({
-          serviceAccount: FCM_SERVICE_ACCOUNT,
-          ...baseUrlOption(settings.FCM_BASE_URL),
-          ...rateLimitOption(settings, "fcm"),
-        }),
-    APNS_KEY === undefined
-      ? Layer.empty
-      : (yield* Effect.promise(() => import("@armoricore/notify/providers/push/Apns"))).layer({
-          key: APNS_KEY,
-          // Groups.ts asks for all of them where one is set.
-          keyId: APNS_KEY_ID ?? "",
-          teamId: APNS_TEAM_ID ?? "",
-          topic: APNS_TOPIC ?? "",
-          ...baseUrlOption(settings.APNS_BASE_URL),
-          ...rateLimitOption(settings, "apns"),
-        }),
-    VAPID_PUBLIC_KEY === undefined || VAPID_PRIVATE_KEY === undefined
-      ? Layer.empty
-      : (yield* Effect.promise(() => import("@armoricore/notify/providers/push/WebPush"))).layer({
-          publicKey: VAPID_PUBLIC_KEY,
-          privateKey: VAPID_PRIVATE_KEY,
-          subject: VAPID_SUBJECT ?? "",
-          ...rateLimitOption(settings, "web_push"),
-        }),
-  ]
-  const mail = [
-    SMTP_URL === undefined
-      ? Layer.empty
-      : (yield* Effect.promise(() => import("@armoricore/notify/providers/email/Smtp"))).layer({
-          url: Redacted.make(SMTP_URL),
-          from,
-          ...(ca === undefined ? {} : { ca }),
-          ...rateLimitOption(settings, "smtp"),
-        }),
-    SENDGRID_API_KEY === undefined
-      ? Layer.empty
-      : (yield* Effect.promise(() => import("@armoricore/notify/providers/email/SendGrid"))).layer({
-          apiKey: SENDGRID_API_KEY,
-          from,
-          reports: settings.SENDGRID_WEBHOOK_KEY !== undefined,
-          ...baseUrlOption(settings.SENDGRID_BASE_URL),
-          ...rateLimitOption(settings, "sendgrid"),
-        }),
-    SES_REGION === undefined
-      ? Layer.empty
-      : (yield* Effect.promise(() => import("@armoricore/notify/providers/email/Ses"))).layer({
-          region: SES_REGION,
-          from,
-          reports: true,
-          ...(settings.SES_ENDPOINT === undefined ? {} : { endpoint: settings.SES_ENDPOINT }),
-          ...rateLimitOption(settings, "ses"),
-        }),
-  ]
-  const [a = Layer.empty, ...more] = [...push, ...mail, devMailboxFor(settings)]
-  return Layer.mergeAll(a, ...more)
+/** The settings with the content of the provider's files in place of their paths. */
+const withFileContents = Effect.fnUntraced(function* (
+  settings: SettingValues,
+  names: ReadonlyArray<keyof SettingValues>,
+) {
+  const contents: Record<string, unknown> = {}
+  for (const name of names) {
+    const path = settings[name]
+    if (typeof path === "string") contents[name] = yield* readSettingFile(name, path)
+  }
+  return { ...settings, ...contents }
 })
 
-/** Where no provider is set at all, what would be sent stays here and can be looked at. */
-const devMailboxFor = (settings: SettingValues) => {
-  const push: ReadonlyArray<NotificationChannel> = hasPushProvider(settings) ? [] : ["fcm", "apns", "web_push"]
-  const mail: ReadonlyArray<NotificationChannel> = hasMailProvider(settings) ? [] : ["email"]
-  const channels = [...push, ...mail]
+/** Every provider that is set. */
+const providerLayers = Effect.fn("Notify.providers")(function* (settings: SettingValues) {
+  const { MAIL_FROM: from = "", NOTIFY_RATE_LIMITS } = settings
+  const layers = yield* Effect.forEach(providers.filter(isEnabled(settings)), ({ fileSettings, layer, name }) => {
+    const maxPerSecond = NOTIFY_RATE_LIMITS?.get(name)
+    return Effect.map(withFileContents(settings, fileSettings), (values) =>
+      layer(values, { from, ...(maxPerSecond === undefined ? {} : { maxPerSecond }) }),
+    )
+  })
+  return Layer.mergeAll(devMailbox(settings), ...layers)
+})
+
+/** Without a provider for a channel, its messages stay in this installation, where a developer can see them. */
+const devMailbox = (settings: SettingValues) => {
+  const pushChannels: ReadonlyArray<NotificationChannel> = hasPushProvider(settings) ? [] : ["fcm", "apns", "web_push"]
+  const emailChannels: ReadonlyArray<NotificationChannel> = hasEmailProvider(settings) ? [] : ["email"]
+  const channels = [...pushChannels, ...emailChannels]
   return channels.length === 0 ? Layer.empty : DevMailbox.layer(channels)
 }
 
 const logMissingProviders = Effect.fnUntraced(function* (settings: SettingValues) {
   if (!hasPushProvider(settings))
     yield* Effect.logInfo("no push provider is set: push notifications stay in the local inbox")
-  if (!hasMailProvider(settings)) yield* Effect.logInfo("no e-mail provider is set: mail goes to the page /mailbox")
+  if (!hasEmailProvider(settings)) yield* Effect.logInfo("no e-mail provider is set: e-mail goes to the page /mailbox")
 })
 
-/** The same key in every process: links are made where mail is sent, and answered where HTTP is. */
+/** The key is the same in every process: notify workers sign links, and processes with an HTTP listener verify them. */
 const unsubscribe = Layer.unwrap(
   Effect.gen(function* () {
     const { JWT_SECRET, UNSUBSCRIBE_SECRET } = yield* Settings
@@ -146,16 +96,16 @@ const templates = Layer.unwrap(
   }),
 )
 
-/** The worker. */
+/** The notify worker. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
     yield* logMissingProviders(settings)
     const buckets = [settings.OBJECT_STORAGE_BUCKET, ...(settings.MEDIA_SOURCE_BUCKETS ?? [])]
     return NotifyService.layer.pipe(
-      Layer.provide(yield* providers(settings)),
+      Layer.provide(yield* providerLayers(settings)),
       Layer.provide([
-        ProviderRegistry.layer(settings.MAIL_PROVIDERS ?? ["smtp", "sendgrid", "ses"]),
+        ProviderRegistry.layer(settings.MAIL_PROVIDERS ?? emailProviders.map(({ name }) => name)),
         templates,
         deliveryPolicy,
         Attachments.layer({ buckets }),
@@ -166,19 +116,17 @@ export const layer = Layer.unwrap(
   }),
 )
 
-/** What the listener answers for it: webhooks, unsubscribe links, and the mailbox where mail stays here. */
+/** HTTP routes: provider webhooks, links to unsubscribe, and the mailbox page where no e-mail provider is set. */
 export const routes = Layer.unwrap(
-  Effect.map(Settings, (settings) => {
-    const { SENDGRID_WEBHOOK_KEY, SES_REGION, SES_TOPICS: topics } = settings
-    return Layer.mergeAll(
+  Effect.map(Settings, (settings) =>
+    Layer.mergeAll(
       UnsubscribeLinks.routes,
-      SENDGRID_WEBHOOK_KEY === undefined ? Layer.empty : SendGridWebhook.routes({ key: SENDGRID_WEBHOOK_KEY }),
-      SES_REGION === undefined ? Layer.empty : SesWebhook.routes(topics === undefined ? {} : { topics }),
-      hasMailProvider(settings) ? Layer.empty : DevMailboxPage.routes,
+      hasEmailProvider(settings) ? Layer.empty : DevMailboxPage.routes,
+      ...providers.map(({ webhookRoutes }) => webhookRoutes(settings)),
     ).pipe(
       Layer.provide(DeliveryReports.layer),
       Layer.provide(Notifications.layer),
       Layer.provide([Suppressions.layer, unsubscribe]),
-    )
-  }),
+    ),
+  ),
 )

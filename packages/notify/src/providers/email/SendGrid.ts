@@ -66,9 +66,7 @@ export const sendGrid = ProviderDescriptor.define({
       ...common,
     }),
   webhook: ({ SENDGRID_WEBHOOK_KEY: key }) =>
-    key === undefined
-      ? undefined
-      : import("../../webhooks/SendGridWebhook.ts").then(({ routes }) => routes({ key })),
+    key === undefined ? undefined : import("../../webhooks/SendGridWebhook.ts").then(({ routes }) => routes({ key })),
 })
 
 export const make = Effect.fnUntraced(function* (options: Options) {
