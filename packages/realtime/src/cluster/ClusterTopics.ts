@@ -15,7 +15,7 @@ import { createHash } from "node:crypto"
 import { type BroadcastOptions, makeLocal, Topics } from "../pubsub/Topics.ts"
 import type { Payload } from "../protocol/Message.ts"
 import { Cluster } from "./Cluster.ts"
-import * as Lingering from "./Lingering.ts"
+import * as TopicSubscriptions from "./TopicSubscriptions.ts"
 import * as ReplayBuffer from "./ReplayBuffer.ts"
 import * as BroadcastMessage from "./BroadcastMessage.ts"
 
@@ -64,9 +64,9 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
       if (own !== undefined && message.isEchoed) deliver({ ...own, payload })
     }
 
-    const subscriptions = yield* Lingering.make({
+    const subscriptions = yield* TopicSubscriptions.make({
+      topics: local,
       acquire: (topic) => bus.subscribe(addressOf(topic), ({ body }) => receive(topic, body)),
-      isWanted: (topic) => local.subscriberCount(topic) > 0,
       isConnected: cluster.isConnected,
     })
 
@@ -143,7 +143,7 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
       },
       broadcast: (topic, event, payload, options) =>
         Effect.suspend(() => broadcast({ topic, event, payload, options })),
-      awaitReady: subscriptions.ready,
+      awaitReady: subscriptions.awaitReady,
     }
   }),
 )

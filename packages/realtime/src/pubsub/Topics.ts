@@ -6,7 +6,7 @@
  * layer for many nodes carries `broadcast` over the bus's live channel and calls `deliver` where it is heard, while
  * those who hear the same thing on every node (`BusFeed`) keep calling `deliver`.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { type StateSnapshot, OutgoingFrame } from "../socket/OutgoingFrame.ts"
 import type { Payload, Serializer } from "../protocol/Message.ts"
 
@@ -84,6 +84,8 @@ export class Topics extends Context.Service<
     readonly awaitReady: (topic: string) => Effect.Effect<void>
     /** Tells the subscribers on this node that they miss something. */
     readonly reportGap: (topic: string) => void
+    /** Calls the listener when the last subscriber of a topic on this node has left, until the scope closes. */
+    readonly onVacated: (listener: (topic: string) => void) => Effect.Effect<void, never, Scope.Scope>
     /** Subscribers on this node. */
     readonly subscriberCount: (topic: string) => number
     /** Since the start, on this node. */
@@ -96,6 +98,7 @@ export class Topics extends Context.Service<
 
 /** The topics of this node alone. */
 export const makeLocal = (): Topics["Service"] => {
+  const vacatedListeners = new Set<(topic: string) => void>()
   const topics = new Map<string, Set<Subscriber>>()
   const counts = { broadcasts: 0, deliveries: 0 }
 
@@ -119,7 +122,9 @@ export const makeLocal = (): Topics["Service"] => {
     unsubscribe: (topic, subscriber, subtopic) => {
       const key = keyOf(topic, subtopic)
       const subscribers = topics.get(key)
-      if (subscribers?.delete(subscriber) === true && subscribers.size === 0) topics.delete(key)
+      if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return
+      topics.delete(key)
+      if (subtopic === undefined) for (const listener of vacatedListeners) listener(topic)
     },
     broadcast: (topic, event, payload, options) => Effect.sync(() => deliver(topic, event, payload, options)),
     deliver,
@@ -127,6 +132,11 @@ export const makeLocal = (): Topics["Service"] => {
     reportGap: (topic) => {
       for (const subscriber of topics.get(topic) ?? []) subscriber.onGap?.()
     },
+    onVacated: (listener) =>
+      Effect.acquireRelease(
+        Effect.sync(() => void vacatedListeners.add(listener)),
+        () => Effect.sync(() => void vacatedListeners.delete(listener)),
+      ),
     subscriberCount: (topic) => topics.get(topic)?.size ?? 0,
     counts,
   }

@@ -113,11 +113,7 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
     }
     /** Where there are other nodes the history tells what was added; `undefined` on a node alone. */
     const subscriptions = (yield* Cluster).isClustered
-      ? yield* RoomSubscriptions.make({
-          hasSubscribers: hasSubscribers,
-          deliver: deliverAppended,
-          onGap: topics.reportGap,
-        })
+      ? yield* RoomSubscriptions.make({ topics, deliver: deliverAppended })
       : undefined
 
     /** Rooms go on while the history is away; then, too, what is said next waits behind what waits already. */

@@ -7,7 +7,8 @@
 import { type AppendNotification, History, type HistoryItem } from "@armoricore/history/History"
 import { Effect, Latch, Schedule, Semaphore } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
-import * as Lingering from "../cluster/Lingering.ts"
+import * as TopicSubscriptions from "../cluster/TopicSubscriptions.ts"
+import type { Topics } from "../pubsub/Topics.ts"
 import { ReorderBuffer } from "./ReorderBuffer.ts"
 
 export interface RoomSubscriptions {
@@ -22,10 +23,8 @@ const maxBackfill = 1000
 const maxConcurrentReads = 16
 
 export const make = Effect.fnUntraced(function* (options: {
-  readonly hasSubscribers: (topic: string) => boolean
+  readonly topics: Topics["Service"]
   readonly deliver: (topic: string, item: HistoryItem) => void
-  /** Something was missed that cannot be told. */
-  readonly onGap: (topic: string) => void
 }) {
   const history = yield* History
   const cluster = yield* Cluster
@@ -67,7 +66,7 @@ export const make = Effect.fnUntraced(function* (options: {
     // Heard first and read then: what is added between the two waits in the sequence.
     const { items } = yield* readWithRetry(topic, { limit: 1 })
     // What was added since they came is neither in the answer to their join nor told from here on.
-    if (joinedBeforeReady.delete(topic)) options.onGap(topic)
+    if (joinedBeforeReady.delete(topic)) options.topics.reportGap(topic)
     tell(topic, reorderBuffer.start(items.at(-1)?.seq ?? 0))
 
     const backfillGap = Effect.gen(function* () {
@@ -82,7 +81,7 @@ export const make = Effect.fnUntraced(function* (options: {
       // Of a room where nothing was said a history need not know that it has all.
       if (!stretch.complete && stretch.items.length > 0) {
         yield* Effect.logInfo(`too much was missed on ${topic}; its members join again`)
-        options.onGap(topic)
+        options.topics.reportGap(topic)
       }
       tell(topic, reorderBuffer.backfill(stretch.items, upTo))
     })
@@ -93,9 +92,9 @@ export const make = Effect.fnUntraced(function* (options: {
     )
   })
 
-  const subscriptions = yield* Lingering.make({
+  const subscriptions = yield* TopicSubscriptions.make({
+    topics: options.topics,
     acquire,
-    isWanted: options.hasSubscribers,
     isConnected: cluster.isConnected,
   })
   // A node that is lost may have added what it could not tell any more.
@@ -105,7 +104,7 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     awaitReady: (topic) =>
       Effect.andThen(
-        subscriptions.ready(topic),
+        subscriptions.awaitReady(topic),
         Effect.sync(() => {
           if (!subscriptions.isReady(topic)) joinedBeforeReady.add(topic)
         }),
