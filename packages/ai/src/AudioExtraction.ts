@@ -4,6 +4,7 @@
  *
  * Times are those of the stream that players see: gaps and a late start become silence, as in the transcoder.
  */
+import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
@@ -71,12 +72,9 @@ const splitArguments = (text: string): ReadonlyArray<string> => text.split(" ")
 const download = Effect.fnUntraced(function* (request: ExtractionRequest, to: string) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
-  // The event's Schema holds paths to this form.
-  const [bucket = "", ...key] = request.filePath.slice("s3://".length).split("/")
-  if (!request.allowedBuckets.includes(bucket)) return yield* failure("unknown_bucket", bucket)
-  const object = yield* storage
-    .get({ bucket, key: key.join("/") })
-    .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
+  const ref = ObjectRef.fromUrl(request.filePath)
+  if (!request.allowedBuckets.includes(ref.bucket)) return yield* failure("unknown_bucket", ref.bucket)
+  const object = yield* storage.get(ref).pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
   if (object.info.size === 0) return yield* failure("empty_file")
   if (object.info.size > request.maxBytes) return yield* failure("too_large", `at most ${request.maxBytes} bytes`)
   return yield* mapDiskErrors(Stream.run(object.body, fs.sink(to)))

@@ -7,6 +7,7 @@
  *   published; what earlier tries of the same request wrote is removed.
  * - Memory does not grow with the length of the sound: samples stay on the disk.
  */
+import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError, PermanentError } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -152,7 +153,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         media_id: payload.media_id,
         user_id: payload.user_id,
         transcription_id: transcriptionId,
-        transcript_file_path: `s3://${transcriptRef.bucket}/${transcriptRef.key}`,
+        transcript_file_path: ObjectRef.toUrl(transcriptRef),
         language,
         completed_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
         caption_urls: { vtt: yield* playback.urlFor(vttRef), srt: yield* playback.urlFor(srtRef) },

@@ -33,20 +33,12 @@ export const make = Effect.gen(function* () {
     mediaId: string,
     decide: (current: TranscriptState | undefined, now: string) => TranscriptState | undefined,
   ): Effect.Effect<void, RecordError> =>
-    states
-      .modify(mediaId, (current) =>
-        Effect.map(Clock.currentTimeMillis, (millis) => {
-          const next = decide(Option.getOrUndefined(current)?.value, new Date(millis).toISOString())
-          return [undefined, Option.fromNullishOr(next)] as const
-        }),
-      )
-      .pipe(
-        Effect.catchTag("Conflict", (cause) =>
-          Effect.fail(
-            new TransientError({ dependency: "state", code: "write_conflict", message: cause.message, cause }),
-          ),
-        ),
-      )
+    states.modifyOrRetry(mediaId, (current) =>
+      Effect.map(Clock.currentTimeMillis, (millis) => {
+        const next = decide(Option.getOrUndefined(current)?.value, new Date(millis).toISOString())
+        return [undefined, Option.fromNullishOr(next)] as const
+      }),
+    )
 
   return {
     find: (mediaId) => Effect.map(states.get(mediaId), (found) => Option.getOrUndefined(found)?.value),

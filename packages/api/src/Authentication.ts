@@ -1,4 +1,5 @@
 /** Who makes a request: the `Authorization: Bearer` token, and what its roles allow. */
+import * as Bearer from "@armoricore/auth/Bearer"
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import * as Revocations from "@armoricore/auth/Revocations"
 import type { Tokens, Unauthorized } from "@armoricore/auth/Tokens"
@@ -8,7 +9,7 @@ import type { HttpServerRequest } from "effect/http"
 import { problem, type ProblemError } from "./Problem.ts"
 
 export const bearerToken = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
-  /^bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
+  Bearer.fromHeader(request.headers["authorization"])
 
 /** The identity that the request's token proves, unless it was revoked. */
 export const authenticate = (

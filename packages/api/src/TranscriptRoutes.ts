@@ -4,6 +4,7 @@
  * `?language=` chooses one of several (default: the one made last); `?q=` searches: case, accents and punctuation do not
  * count, a phrase may run over several cues.
  */
+import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { hasRole } from "@armoricore/auth/Identity"
 import { MediaId } from "@armoricore/domain/Ids"
 import { Transcript, type TranscriptCue, type TranscriptEntry } from "@armoricore/domain/Transcript"
@@ -30,8 +31,7 @@ export const layer = (options: TranscriptOptions) =>
       const storage = yield* ObjectStorage
 
       const loadTranscript = Effect.fnUntraced(function* (entry: TranscriptEntry) {
-        const [bucket = "", ...key] = entry.transcript_file_path.slice("s3://".length).split("/")
-        const text = yield* storage.get({ bucket, key: key.join("/") }).pipe(
+        const text = yield* storage.get(ObjectRef.fromUrl(entry.transcript_file_path)).pipe(
           Effect.flatMap(({ body }) => Stream.mkString(Stream.decodeText(body))),
           Effect.catchTag("NotFound", () => Effect.fail(transcriptGone)),
         )

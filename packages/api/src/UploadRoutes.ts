@@ -6,6 +6,7 @@
  * PUT is answered with an ETag, and `POST /v1/uploads/{media_id}/complete` with these makes the file of its parts
  * (`POST /v1/uploads/{media_id}/abort` removes them). Parts can be sent in any order, several at once, and again.
  */
+import { fromUrl, toUrl } from "@armoricore/domain/ObjectRef"
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Duration, Effect, Schema } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -111,7 +112,7 @@ const createUpload = Effect.fnUntraced(function* (
   }
   const mediaId = crypto.randomUUID()
   const ref = { bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/${sanitizeFilename(filename)}` }
-  const known = { media_id: mediaId, file_path: `s3://${ref.bucket}/${ref.key}` }
+  const known = { media_id: mediaId, file_path: toUrl(ref) }
   yield* Effect.logDebug("upload granted", { media_id: mediaId, size })
   if (size > options.maxSinglePutSize) {
     return created({ ...known, ...(yield* createMultipartUpload(options, ref, type, size)) })
@@ -171,12 +172,11 @@ const readMultipartRequest = Effect.fnUntraced(function* (
   yield* rejectGuest(identity)
   const { id = "" } = yield* HttpRouter.params
   const wanted = yield* RequestBody.json(request, MultipartRequest, 1_000_000)
-  const prefix = `s3://${options.bucket}/uploads/${identity.userId}/${id}/`
+  const prefix = toUrl({ bucket: options.bucket, key: `uploads/${identity.userId}/${id}/` })
   if (!/^[A-Za-z0-9_-]{1,128}$/.test(id) || !wanted.file_path.startsWith(prefix)) {
     return yield* problem(404, "not_found", "there is no such upload of yours; begin one with POST /v1/uploads")
   }
-  const ref: ObjectRef = { bucket: options.bucket, key: wanted.file_path.slice(`s3://${options.bucket}/`.length) }
-  return { ref, wanted, mediaId: id }
+  return { ref: fromUrl(wanted.file_path), wanted, mediaId: id }
 })
 
 const complete = Effect.fnUntraced(function* (options: UploadsOptions, request: HttpServerRequest.HttpServerRequest) {

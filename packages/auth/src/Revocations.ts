@@ -5,6 +5,7 @@
  *
  * A token without `iat` counts as made before every revocation of its user.
  */
+import * as Backoff from "@armoricore/domain/Backoff"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
@@ -99,7 +100,7 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
     // counts is worse than a log that repeats itself.
     const loadWithRetry = load.pipe(
       Effect.tapError((error) => Effect.logWarning("revoked tokens cannot be read; trying again", error)),
-      Effect.retry(Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])),
+      Effect.retry(Backoff.capped("250 millis", "5 seconds")),
       Effect.orDie,
     )
 

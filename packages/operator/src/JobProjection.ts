@@ -1,5 +1,6 @@
 /** Jobs as the state has them, and as they are after an event: what the board knows, put into one form. */
 import { type AnyEvent, eventRegistry } from "@armoricore/domain/EventRegistry"
+import { traceIdOf } from "@armoricore/worker/TraceContext"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import type { Job, JobKind } from "./api/Job.ts"
@@ -124,7 +125,3 @@ const jobOrPlaceholder = (jobs: ReadonlyMap<string, Job>, kind: JobKind, event: 
   if (known !== undefined) return { ...known, user_id }
   return { ...queuedJob(kind, media_id, user_id, event.event_id, event.timestamp), stage: "publishing" }
 }
-
-/** The trace's id out of a W3C traceparent. */
-export const traceIdOf = (traceparent: string | undefined): string | undefined =>
-  /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent ?? "")?.[1]

@@ -2,6 +2,7 @@
  * Who gets through to the operators' API: the token must be good, not revoked, and have the role `operator`. Every
  * refusal is written into the audit log.
  */
+import * as Bearer from "@armoricore/auth/Bearer"
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import { Revocations } from "@armoricore/auth/Revocations"
 import { Tokens } from "@armoricore/auth/Tokens"
@@ -41,7 +42,7 @@ const make = Effect.gen(function* () {
     headers: Headers.Headers,
   ): Effect.Effect<Identity, { readonly identity?: Identity; readonly denied: AccessDenied }> =>
     Effect.gen(function* () {
-      const identity = yield* tokens.verify(bearerToken(headers)).pipe(
+      const identity = yield* tokens.verify(Bearer.fromHeader(headers["authorization"])).pipe(
         Effect.mapError((error) => ({
           denied:
             error._tag === "Unauthorized"
@@ -91,9 +92,6 @@ const roleMissing = new AccessDenied({
   reason: "role_missing",
   message: "the token lacks the role operator: `armoricore token --user ID --role operator` makes one",
 })
-
-const bearerToken = (headers: Headers.Headers): string | undefined =>
-  /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
 
 const isJson = Schema.is(Schema.Json)
 

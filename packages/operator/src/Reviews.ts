@@ -3,6 +3,8 @@
  * what was said where the history has it still. An operator approves it, or has it removed: then the same event is told
  * that moderation itself would tell, so that the history, the screens and the backend all learn of it.
  */
+import * as Topic from "@armoricore/realtime/channel/Topic"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, type Conflict, type PermanentError, TransientError } from "@armoricore/domain/Errors"
@@ -17,7 +19,7 @@ import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Context, Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import { ActionRejected } from "./api/Errors.ts"
 import { Review, type ReviewStatus } from "./api/Review.ts"
-import { traceIdOf } from "./JobProjection.ts"
+import { traceIdOf } from "@armoricore/worker/TraceContext"
 
 type PortError = TransientError | PermanentError | ConfigurationError | Conflict
 
@@ -145,7 +147,10 @@ const requirePending = (
 }
 
 /** The durable consumer that writes flagged messages down. */
-export const consumer = { name: "operator-moderation-flagged", from: eventAddress("moderation.flagged") }
+export const consumer = {
+  name: ConsumerName.of("operator", eventAddress("moderation.flagged")),
+  from: eventAddress("moderation.flagged"),
+}
 
 /** The worker. */
 export const layerWorker: Layer.Layer<
@@ -161,7 +166,7 @@ export const layerWorker: Layer.Layer<
       const { action, reasons, target } = event.payload
       const conversation_id = target.room_id ?? target.stream_id
       if (conversation_id === undefined) return []
-      const topic = target.kind === "chat" ? `chat:room:${conversation_id}` : `comments:stream:${conversation_id}`
+      const topic = target.kind === "chat" ? Topic.chatRoom(conversation_id) : Topic.commentStream(conversation_id)
       const content = action === "review" ? yield* findContent(history, topic, target.id) : undefined
       const trace = traceIdOf(event.traceparent)
       const newReview: StoredReview = {
@@ -180,30 +185,23 @@ export const layerWorker: Layer.Layer<
           ? { status: "pending" as const }
           : { status: "removed" as const, decided_by: "rules", decided_at: event.timestamp }),
       }
-      yield* stored
-        .modify(newReview.review_id, (found) => {
-          const known = Option.getOrUndefined(found)?.value
-          if (known === undefined) return Effect.succeed([undefined, Option.some(newReview)] as const)
-          // A person's word stays; what waits for one is settled when the rules remove it.
-          const isSettled = known.status === "pending" && newReview.status === "removed"
-          const { decided_at, decided_by, status } = newReview
-          const settledReview: StoredReview = {
-            ...known,
-            status,
-            ...(decided_by === undefined ? {} : { decided_by }),
-            ...(decided_at === undefined ? {} : { decided_at }),
-          }
-          return Effect.succeed([
-            undefined,
-            isSettled ? Option.some(settledReview) : Option.none<StoredReview>(),
-          ] as const)
-        })
-        // Written by others at the same moment, again and again: the next delivery finds it at rest.
-        .pipe(
-          Effect.catchTag("Conflict", ({ message }) =>
-            Effect.fail(new TransientError({ dependency: "state", code: "write_conflict", message })),
-          ),
-        )
+      yield* stored.modifyOrRetry(newReview.review_id, (found) => {
+        const known = Option.getOrUndefined(found)?.value
+        if (known === undefined) return Effect.succeed([undefined, Option.some(newReview)] as const)
+        // A person's word stays; what waits for one is settled when the rules remove it.
+        const isSettled = known.status === "pending" && newReview.status === "removed"
+        const { decided_at, decided_by, status } = newReview
+        const settledReview: StoredReview = {
+          ...known,
+          status,
+          ...(decided_by === undefined ? {} : { decided_by }),
+          ...(decided_at === undefined ? {} : { decided_at }),
+        }
+        return Effect.succeed([
+          undefined,
+          isSettled ? Option.some(settledReview) : Option.none<StoredReview>(),
+        ] as const)
+      })
       return []
     })
 

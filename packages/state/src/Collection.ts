@@ -2,7 +2,7 @@
  * Typed documents over the key-value port: JSON through a Schema, one document per key. `modify` is the way to change
  * one: read, decide, compare-and-set, and again where somebody else was faster.
  */
-import { ConfigurationError, type Conflict } from "@armoricore/domain/Errors"
+import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Option, Result, Schema } from "effect"
 import { type Bucket, type Entry, KeyValue, type Page, type StateError, type WriteOptions } from "./KeyValue.ts"
 
@@ -48,6 +48,12 @@ export interface Collection<A> {
     decide: (current: Option.Option<Document<A>>) => Effect.Effect<Decision<A, B>, E, R>,
     options?: WriteOptions,
   ) => Effect.Effect<B, Conflict | StateError | E, R>
+  /** `modify` for message handlers: a `Conflict` becomes a `TransientError` with code `write_conflict`, so it is retried. */
+  readonly modifyOrRetry: <B, E = never, R = never>(
+    key: string,
+    decide: (current: Option.Option<Document<A>>) => Effect.Effect<Decision<A, B>, E, R>,
+    options?: WriteOptions,
+  ) => Effect.Effect<B, StateError | E, R>
   readonly remove: (key: string, revision?: number) => Effect.Effect<void, Conflict | StateError>
   readonly list: (page: Page) => Effect.Effect<ReadonlyArray<Document<A>>, StateError>
 }
@@ -105,6 +111,7 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
       create,
       update,
       modify,
+      modifyOrRetry: (key, decide, options) => retryConflicts(modify(key, decide, options)),
       remove: (key, revision) => state.remove(bucket, key, revision),
       list: (page) =>
         Effect.flatMap(
@@ -113,6 +120,20 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
         ),
     }
   })
+
+/** The error of a handler that lost a write to another process; the next attempt reads the new value. */
+export const writeConflict = (cause: Conflict): TransientError =>
+  new TransientError({ dependency: "state", code: "write_conflict", message: cause.message, cause })
+
+/** Turns a `Conflict` into the transient `write_conflict`. */
+export const retryConflicts = <A, E, R>(
+  effect: Effect.Effect<A, E | Conflict, R>,
+): Effect.Effect<A, Exclude<E, Conflict> | TransientError, R> =>
+  Effect.catchIf(
+    effect,
+    (error): error is E & Conflict => error instanceof Conflict,
+    (conflict) => Effect.fail(writeConflict(conflict)),
+  ) as Effect.Effect<A, Exclude<E, Conflict> | TransientError, R>
 
 const codecError = (bucket: Bucket, key: string, what: string, cause: Schema.SchemaError) =>
   new ConfigurationError({

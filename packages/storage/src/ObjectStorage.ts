@@ -4,14 +4,11 @@
  * Every adapter passes `test/behaviour.ts`.
  */
 import type { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
+import type { ObjectRef } from "@armoricore/domain/ObjectRef"
 import { Context } from "effect"
 import type { Duration, Effect, Stream } from "effect"
 
-export interface ObjectRef {
-  readonly bucket: string
-  /** Slash-separated, no leading slash, no `.` or `..` parts, at most 1,024 bytes of UTF-8. */
-  readonly key: string
-}
+export type { ObjectRef }
 
 /** What a listing knows. */
 export interface ObjectSummary extends ObjectRef {

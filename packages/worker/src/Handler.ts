@@ -1,4 +1,5 @@
 /** How a service says what it handles: `on(type, …)` for an event, `onWork(kind, …)` for an internal job. */
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import { event, work } from "@armoricore/bus/Address"
 import {
@@ -93,7 +94,7 @@ export const on = <T extends EventType, R>(
   },
 ): Handler<R> => ({
   ...options,
-  name: type.replaceAll(".", "-").replaceAll("_", "-"),
+  name: ConsumerName.suffix(event(type)),
   from: () => event(type),
   decode: (message, rights) =>
     rights === undefined
@@ -171,7 +172,7 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
     new InvalidEvent({ reason: "invalid", ...EventCodec.describeSchemaError(error) })
   return {
     ...options,
-    name: `work-${kind}`,
+    name: ConsumerName.suffix(work("", kind)),
     from: (service) => work(service, kind),
     decode: Effect.fnUntraced(function* (message) {
       const body = yield* Effect.mapError(Effect.flatMap(EventCodec.parseJson(message.body), decode), (error) =>

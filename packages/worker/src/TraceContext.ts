@@ -22,6 +22,10 @@ export const fromTraceparent = (traceparent: string): Tracer.ExternalSpan | unde
   return Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 })
 }
 
+/** The trace id of a W3C header. */
+export const traceIdOf = (traceparent: string | undefined): string | undefined =>
+  traceparent === undefined ? undefined : fromTraceparent(traceparent)?.traceId
+
 /**
  * Whether what begins here is recorded, asked once for each message and its publisher's span, where spans are collected
  * at all. Whoever says no to one of a trace should say no to the others.

@@ -2,6 +2,7 @@
  * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
  * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
  */
+import * as Backoff from "@armoricore/domain/Backoff"
 import {
   EventRoutes,
   MediaRoutes,
@@ -19,7 +20,7 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Duration, Effect, Layer, Schedule } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
 import type { IpNetwork } from "effect/net"
 import * as TokensLayer from "../wiring/TokensLayer.ts"
@@ -144,7 +145,7 @@ const setUpWithRetry = (services: ReadonlySet<Services.ServiceName>) =>
   )
 
 /** Bus, state or storage may come up after us. */
-const startupRetrySchedule = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
+const startupRetrySchedule = Backoff.capped("250 millis", "5 seconds")
 
 /** What every process answers. */
 const commonRoutes = Layer.unwrap(

@@ -2,6 +2,7 @@
 import * as ResultWebhook from "@armoricore/api/ResultWebhook"
 import * as AiService from "@armoricore/ai/AiService"
 import { event, work } from "@armoricore/bus/Address"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/EventRegistry"
 import {
@@ -54,10 +55,10 @@ export const consumedEventTypes: ReadonlyArray<EventType> = [...new Set(Object.v
 type DurableConsumer = Pick<ConsumerOptions, "name" | "from">
 
 const eventConsumers = (service: string, types: ReadonlyArray<EventType>): ReadonlyArray<DurableConsumer> =>
-  types.map((type) => ({ name: `${service}-${type.replaceAll(/[._]/g, "-")}`, from: event(type) }))
+  types.map((type) => ({ name: ConsumerName.of(service, event(type)), from: event(type) }))
 
 const workConsumers = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<DurableConsumer> =>
-  kinds.map((kind) => ({ name: `${service}-work-${kind}`, from: work(service, kind) }))
+  kinds.map((kind) => ({ name: ConsumerName.of(service, work(service, kind)), from: work(service, kind) }))
 
 /** The durable consumers of each service; the guard runs beside media. */
 const consumersByService: Readonly<Record<ServiceName, ReadonlyArray<DurableConsumer>>> = {

@@ -2,6 +2,7 @@
  * Settings from a secret store behind those of the environment. The store's own settings come from the environment, or
  * from files that `NAME_FILE` names.
  */
+import * as Backoff from "@armoricore/domain/Backoff"
 import { FetchHttpClient } from "effect/http"
 import { ConfigProvider, Effect, Option, Schedule } from "effect"
 import type { SettingValues } from "../settings/Table.ts"
@@ -48,10 +49,7 @@ const openStore = Effect.fnUntraced(function* (place: SecretStoreSettings) {
 })
 
 /** At the start a store that is away is waited for, as the bus is; half a minute is what a probe grants. */
-const startupRetrySchedule = Schedule.max([
-  Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")]),
-  Schedule.during("30 seconds"),
-])
+const startupRetrySchedule = Schedule.max([Backoff.capped("250 millis", "5 seconds"), Schedule.during("30 seconds")])
 
 /** The environment with the store's secrets behind it; the environment alone where no store is set. */
 export const configProviderFor = Effect.fnUntraced(

@@ -7,6 +7,7 @@
  * published, which transcripts there are), looks whether they still say so, and begins again where they do not. Whoever
  * is last leaves the truth.
  */
+import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { TransientError } from "@armoricore/domain/Errors"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptEntry } from "@armoricore/domain/Transcript"
@@ -102,8 +103,8 @@ const titleOf = (language: string, draft: boolean): string => {
 
 /** The caption file stands beside the transcript. */
 const readCaptions = Effect.fnUntraced(function* (entry: TranscriptEntry) {
-  const [bucket = "", ...key] = entry.transcript_file_path.slice("s3://".length).split("/")
-  return (yield* readText(bucket, [...key.slice(0, -1), "captions.vtt"].join("/")))?.text
+  const { bucket, key } = ObjectRef.fromUrl(entry.transcript_file_path)
+  return (yield* readText(bucket, `${key.slice(0, key.lastIndexOf("/") + 1)}captions.vtt`))?.text
 })
 
 /** By the first variant's own first segment. */

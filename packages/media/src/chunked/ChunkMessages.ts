@@ -1,4 +1,6 @@
 /** The messages of a film that is made in parts, from media workers to media workers. */
+import * as Address from "@armoricore/bus/Address"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { MediaId, UserId } from "@armoricore/domain/Ids"
 import { Failure } from "@armoricore/domain/events/failure"
 import { mediaChunkKind, mediaConcatKind } from "@armoricore/domain/MediaCommand"
@@ -30,10 +32,10 @@ export const enqueueConcat = (payload: ConcatMessage): ResultMessage =>
 
 /** Consumer and id of what is still to come, for whoever cancels it. */
 export const chunkMessageKey = (eventId: string, version: string, chunk: string) => ({
-  consumer: `media-work-${mediaChunkKind}`,
+  consumer: ConsumerName.of("media", Address.work("media", mediaChunkKind)),
   id: workMessageId(eventId, "media", mediaChunkKind, discriminator(version, chunk)),
 })
 export const concatMessageKey = (eventId: string, version: string) => ({
-  consumer: `media-work-${mediaConcatKind}`,
+  consumer: ConsumerName.of("media", Address.work("media", mediaConcatKind)),
   id: workMessageId(eventId, "media", mediaConcatKind, discriminator(version, "done")),
 })

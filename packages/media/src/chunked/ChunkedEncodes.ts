@@ -7,7 +7,7 @@
  * - The job's document counts what is done; whoever completes it is told, and of two at once both are.
  * - A job that ended otherwise says so, and its parts stop.
  */
-import { type Conflict, TransientError } from "@armoricore/domain/Errors"
+import type { Conflict } from "@armoricore/domain/Errors"
 import { MediaUploaded } from "@armoricore/domain/events/media"
 import { EventId } from "@armoricore/domain/Ids"
 import { MediaAttempt } from "@armoricore/domain/MediaState"
@@ -110,17 +110,12 @@ export const make = Effect.gen(function* () {
   const encodes = yield* Collection.make(chunkedEncodes)
   const outputs = yield* Collection.make(chunkOutputs)
   const keyOf = (version: string, chunk: string) => `${version}.${chunk}`
-  const orTransient = <A>(effect: Effect.Effect<A, Conflict | StateError>): Effect.Effect<A, StateError> =>
-    Effect.catchTag(effect, "Conflict", (cause) =>
-      Effect.fail(new TransientError({ dependency: "state", code: "write_conflict", message: cause.message, cause })),
-    )
-
   const modify = <B>(
     version: string,
     change: (job: ChunkedEncode) => readonly [B, ChunkedEncode | undefined],
     gone: B,
   ) =>
-    orTransient(
+    Collection.retryConflicts(
       encodes.modify(version, (current) =>
         Effect.sync(() => {
           if (Option.isNone(current)) return [gone, Option.none<ChunkedEncode>()] as const
@@ -163,7 +158,7 @@ export const make = Effect.gen(function* () {
       return Effect.catchTag(mine, "Conflict", () => Effect.map(findOutput(version, name), (found) => found ?? output))
     },
     /** What a part names is not there: it must be made again. */
-    discardOutput: (version: string, name: string) => orTransient(outputs.remove(keyOf(version, name))),
+    discardOutput: (version: string, name: string) => Collection.retryConflicts(outputs.remove(keyOf(version, name))),
     /** Counts a part whose objects have their places; returns what is done then, undefined where the job ended. */
     markCompleted: (version: string, name: string) =>
       modify<ReadonlyArray<string> | undefined>(
@@ -180,7 +175,7 @@ export const make = Effect.gen(function* () {
       modify(version, (job) => [undefined, job.aborted === true ? undefined : { ...job, aborted: true }], undefined),
     /** The stream is published: nobody needs to know how it was made. */
     remove: (version: string, job: ChunkedEncode) =>
-      orTransient(
+      Collection.retryConflicts(
         Effect.andThen(
           Effect.forEach(
             new Set([...chunkNames(job), ...job.completed]),

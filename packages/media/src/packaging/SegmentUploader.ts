@@ -5,6 +5,7 @@
  * uploaded. An uploaded segment's local file is removed: the folder never holds much more than what is under way.
  * `sync` is called by one fiber at a time; what it has done survives its interruption.
  */
+import * as Backoff from "@armoricore/domain/Backoff"
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import { type Duration, Effect, FileSystem, Path, Schedule } from "effect"
@@ -62,9 +63,7 @@ export const retryWhileUnavailable =
       Effect.retry({
         while: (error) =>
           error instanceof TransientError && error.dependency === "storage" && error.code !== "object_missing",
-        schedule: Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")]).pipe(
-          Schedule.upTo({ duration: timeout }),
-        ),
+        schedule: Backoff.capped("250 millis", "10 seconds").pipe(Schedule.upTo({ duration: timeout })),
       }),
     )
 

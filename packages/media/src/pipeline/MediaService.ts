@@ -3,6 +3,9 @@
  * `media.progress` between, and puts the captions of `transcription.complete` into the published stream.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
+import * as Collection from "@armoricore/state/Collection"
+import * as Address from "@armoricore/bus/Address"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import {
   MediaCommand,
@@ -19,7 +22,6 @@ import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
-import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer } from "effect"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { enqueueConcat, enqueueChunk, ChunkMessage, ConcatMessage } from "../chunked/ChunkMessages.ts"
@@ -102,22 +104,16 @@ export const layerNoDeps = (options: Pick<Options, "bucket" | "chunks" | "concur
       const handleCommand = Effect.fnUntraced(function* ({ action, media_id }: MediaCommand) {
         const newest = yield* pipeline.newestUpload(media_id)
         const cancel = (consumer: string, id: string) =>
-          cancellation
-            .cancel(consumer, id, `The work on ${media_id} was ended by request.`)
-            .pipe(
-              Effect.catchTag("Conflict", ({ key, message }) =>
-                Effect.fail(
-                  new TransientError({ dependency: "state", code: "write_conflict", message: `${key}: ${message}` }),
-                ),
-              ),
-            )
+          Collection.retryConflicts(
+            cancellation.cancel(consumer, id, `The work on ${media_id} was cancelled by request.`),
+          )
         if (newest !== undefined) {
           // The upload is at work under its event's name, or under that of a retry, or of what either handed on.
           for (const [consumer, id] of [
-            ["media-media-uploaded", newest.eventId],
-            [`media-work-${mediaRetryKind}`, newest.eventId],
+            [ConsumerName.of("media", Address.event("media.uploaded")), newest.eventId],
+            [ConsumerName.of("media", Address.work("media", mediaRetryKind)), newest.eventId],
             [
-              `media-work-${longTranscodeKind}`,
+              ConsumerName.of("media", Address.work("media", longTranscodeKind)),
               deriveId("work", newest.eventId, "media", longTranscodeKind, longTranscodeDiscriminator),
             ],
           ] as const) {

@@ -40,27 +40,19 @@ export const layerDaily = (limits: DailyLimits): Layer.Layer<never, never, KeyVa
     Quota,
     Effect.map(Collection.make(quotaUsages), (collection) => ({
       charge: Effect.fn("Quota.charge")(function* (userId, { bytes, eventId, seconds }) {
-        const isOver = yield* collection
-          .modify(userId, (current) =>
-            Effect.map(Clock.currentTimeMillis, (now) => {
-              const day = new Date(now).toISOString().slice(0, 10)
-              const known = Option.getOrUndefined(current)?.value
-              const today = known?.day === day ? known.charges : {}
-              if (today[eventId] !== undefined) return [false, Option.none()] as const
-              const charges = { ...today, [eventId]: { bytes, seconds } }
-              const all = Object.values(charges)
-              const sum = (of: "bytes" | "seconds") => all.reduce((total, one) => total + one[of], 0)
-              const over = all.length > limits.uploads || sum("bytes") > limits.bytes || sum("seconds") > limits.seconds
-              return over ? ([true, Option.none()] as const) : ([false, Option.some({ day, charges })] as const)
-            }),
-          )
-          .pipe(
-            Effect.catchTag("Conflict", (cause) =>
-              Effect.fail(
-                new TransientError({ dependency: "state", code: "write_conflict", message: cause.message, cause }),
-              ),
-            ),
-          )
+        const isOver = yield* collection.modifyOrRetry(userId, (current) =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            const day = new Date(now).toISOString().slice(0, 10)
+            const known = Option.getOrUndefined(current)?.value
+            const today = known?.day === day ? known.charges : {}
+            if (today[eventId] !== undefined) return [false, Option.none()] as const
+            const charges = { ...today, [eventId]: { bytes, seconds } }
+            const all = Object.values(charges)
+            const sum = (of: "bytes" | "seconds") => all.reduce((total, one) => total + one[of], 0)
+            const over = all.length > limits.uploads || sum("bytes") > limits.bytes || sum("seconds") > limits.seconds
+            return over ? ([true, Option.none()] as const) : ([false, Option.some({ day, charges })] as const)
+          }),
+        )
         if (isOver) return yield* failure("quota_exceeded")
       }),
     })),

@@ -1,6 +1,7 @@
 /** Fetches an upload from object storage to the work folder. */
+import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { dirname } from "node:path"
-import { ObjectStorage, type ObjectRef } from "@armoricore/storage/ObjectStorage"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, FileSystem, Stream } from "effect"
 import { failure } from "../pipeline/Failures.ts"
 import { ensureFree } from "../encode/DiskQuota.ts"
@@ -35,7 +36,7 @@ export const locate = Effect.fn("Source.locate")(function* (
 })
 
 const allowedSource = ({ buckets, filePath }: Pick<SourceRequest, "filePath" | "buckets">) => {
-  const source = parse(filePath)
+  const source = ObjectRef.fromUrl(filePath)
   return buckets.includes(source.bucket)
     ? Effect.succeed(source)
     : Effect.fail(failure("unknown_bucket", source.bucket))
@@ -70,9 +71,3 @@ export const download = Effect.fn("Source.download")(function* (request: SourceR
   yield* mapDiskErrors(Stream.run(counted, fs.sink(request.to)))
   return found.info
 })
-
-/** The event's Schema holds paths to the form `s3://bucket/key`. */
-const parse = (filePath: string): ObjectRef => {
-  const [bucket = "", ...key] = filePath.slice("s3://".length).split("/")
-  return { bucket, key: key.join("/") }
-}

@@ -101,20 +101,12 @@ export const make = Effect.gen(function* () {
     mediaId: string,
     decide: (current: MediaState | undefined, now: string) => readonly [B, MediaState | undefined],
   ): Effect.Effect<B, RecordError> =>
-    states
-      .modify(mediaId, (current) =>
-        Effect.map(Clock.currentTimeMillis, (millis) => {
-          const [result, next] = decide(Option.getOrUndefined(current)?.value, new Date(millis).toISOString())
-          return [result, Option.fromNullishOr(next)] as const
-        }),
-      )
-      .pipe(
-        Effect.catchTag("Conflict", (cause) =>
-          Effect.fail(
-            new TransientError({ dependency: "state", code: "write_conflict", message: cause.message, cause }),
-          ),
-        ),
-      )
+    states.modifyOrRetry(mediaId, (current) =>
+      Effect.map(Clock.currentTimeMillis, (millis) => {
+        const [result, next] = decide(Option.getOrUndefined(current)?.value, new Date(millis).toISOString())
+        return [result, Option.fromNullishOr(next)] as const
+      }),
+    )
 
   const begin: MediaRecord["begin"] = Effect.fnUntraced(function* (event, token, prefix, isRepublish) {
     const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId

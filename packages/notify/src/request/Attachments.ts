@@ -1,4 +1,5 @@
 /** Attachments of e-mail: objects of the object storage, read when the mail is sent. */
+import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import type { Attachment } from "@armoricore/domain/NotificationState"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -31,7 +32,7 @@ export class Attachments extends Context.Service<
       Attachments,
       Effect.map(ObjectStorage, (storage) => {
         const load = Effect.fnUntraced(function* (attachment: Attachment, remainingBytes: number) {
-          const [, bucket = "", key = ""] = /^s3:\/\/([^/]+)\/(.+)$/.exec(attachment.file_path) ?? []
+          const { bucket, key } = ObjectRef.fromUrl(attachment.file_path)
           if (!buckets.includes(bucket)) {
             return yield* reject("attachment_bucket", `${attachment.file_path} lies in a bucket that mail may not read`)
           }

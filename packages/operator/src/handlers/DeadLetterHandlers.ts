@@ -2,7 +2,7 @@
 import { DeadLetters, type DeadLetter as Letter } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Effect } from "effect"
 import type { DeadLetter } from "../api/DeadLetter.ts"
-import { traceIdOf } from "../JobProjection.ts"
+import { traceIdOf } from "@armoricore/worker/TraceContext"
 import { mapErrors, clampLimit } from "./Errors.ts"
 
 const [defaultLimit, maxLimit] = [100, 1_000]

@@ -1,5 +1,6 @@
 /** Jobs: list, watch, cancel, retry. A media worker is asked for the last two as over HTTP, the ledger for the rest. */
-import { type Address, work } from "@armoricore/bus/Address"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
+import { type Address, event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import {
@@ -32,8 +33,11 @@ interface JobRef {
 
 /** Durable consumers that may have the message of a job. */
 const consumerNames: Readonly<Record<JobKind, ReadonlyArray<string>>> = {
-  media: ["media-media-uploaded"],
-  transcription: ["ai-transcription-requested", `ai-work-${transcriptRetryKind}`],
+  media: [ConsumerName.of("media", event("media.uploaded"))],
+  transcription: [
+    ConsumerName.of("ai", event("transcription.requested")),
+    ConsumerName.of("ai", work("ai", transcriptRetryKind)),
+  ],
 }
 
 export const make = Effect.gen(function* () {

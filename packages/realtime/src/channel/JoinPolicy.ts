@@ -8,6 +8,7 @@
  *
  * What members may do once they joined is a matter of each event: guests may send nothing but what a channel marks.
  */
+import * as Topic from "./Topic.ts"
 import { allowsTopic, type Identity } from "@armoricore/auth/Identity"
 import { Context, Effect } from "effect"
 import { type ChannelError, unauthorized } from "./ChannelError.ts"
@@ -23,7 +24,7 @@ export const withinTokenChannels: JoinPolicy = (identity, topic) =>
 
 /** `user:{user_id}` belongs to that user alone: not even an operator reads it. */
 export const ownUserTopic: JoinPolicy = (identity, topic) =>
-  !topic.startsWith("user:") || topic === `user:${identity.userId}`
+  !topic.startsWith("user:") || topic === Topic.user(identity.userId)
     ? allow
     : Effect.fail(unauthorized("this topic is another user's"))
 

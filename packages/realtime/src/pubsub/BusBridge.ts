@@ -7,6 +7,7 @@
  * A listener is called synchronously and must not block, so messages go through a queue to one fiber, which keeps their
  * order. The queue is bounded: a flood that outruns it loses messages, and says so.
  */
+import * as Topic from "../channel/Topic.ts"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
@@ -64,9 +65,9 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       const options = { droppable: spec.droppable === true }
       const payload = JobEvents.framePayload(json["payload"], event)
       const target = event.payload
-      if ("media_id" in target) topics.deliver(`media:${target.media_id}`, name, payload, options)
+      if ("media_id" in target) topics.deliver(Topic.media(target.media_id), name, payload, options)
       if (!eventRegistry[type].stored && "user_id" in target)
-        topics.deliver(`user:${target.user_id}`, name, payload, options)
+        topics.deliver(Topic.user(target.user_id), name, payload, options)
       return topics.counts.deliveries - before
     }
 

@@ -3,14 +3,14 @@
  * the bus has them, so that rooms go on while the bus is away. Only so many are kept; then the oldest are given up, and
  * the log says how many.
  */
+import * as TraceContext from "@armoricore/worker/TraceContext"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus, type OutgoingMessage } from "@armoricore/bus/EventBus"
 import { resultEventId } from "@armoricore/domain/DeterministicId"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { increment, published } from "@armoricore/worker/WorkerMetrics"
-import { Clock, Context, Effect, Latch, Layer, Option } from "effect"
-import { HttpTraceContext } from "effect/http"
+import { Clock, Context, Effect, Latch, Layer } from "effect"
 
 /** The events that realtime publishes. */
 export type PublishedType = Extract<EventType, "chat.message" | "comment.created" | "presence.update">
@@ -95,7 +95,7 @@ export const layer = (options: PublishBufferOptions = {}): Layer.Layer<PublishBu
         pendingCount: () => pending.length,
         offer: Effect.fnUntraced(function* (type, cause, payload) {
           const id = resultEventId(cause, type)
-          const traceparent = yield* currentTraceparent
+          const traceparent = yield* TraceContext.currentTraceparent
           const body = EventCodec.encode({
             event_type: type,
             event_id: id,
@@ -119,7 +119,3 @@ export const layer = (options: PublishBufferOptions = {}): Layer.Layer<PublishBu
       }
     }),
   )
-
-const currentTraceparent: Effect.Effect<string | undefined> = Effect.map(Effect.option(Effect.currentSpan), (span) =>
-  Option.isNone(span) ? undefined : HttpTraceContext.toHeaders(span.value)["traceparent"],
-)

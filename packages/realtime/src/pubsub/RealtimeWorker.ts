@@ -3,6 +3,7 @@
  * and from there to the sockets; what moderation takes away leaves the history and the screens. Each may be delivered
  * again: a history keeps an event once, and taking away what is gone changes nothing.
  */
+import * as Topic from "../channel/Topic.ts"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -73,7 +74,7 @@ const appendUserEvent = Effect.fnUntraced(function* (
   const roomLog = yield* RoomLog
   const userLock = yield* RcMap.get(userLocks, payload.user_id)
   yield* roomLog
-    .append(`user:${payload.user_id}`, { event: name, id: event_id, payload: framePayload(rawPayload, event) })
+    .append(Topic.user(payload.user_id), { event: name, id: event_id, payload: framePayload(rawPayload, event) })
     // Nobody takes results away; were it so, there would be nothing left to tell.
     .pipe(
       Effect.catchTag("ChannelError", () => Effect.void),
@@ -91,7 +92,7 @@ const applyModeration: Handler<RoomLog | Topics> = on("moderation.flagged", {
       const message = `a ${kind} is removed from a place: target.${kind === "chat" ? "room_id" : "stream_id"} is missing`
       return yield* new PermanentError({ code: "invalid_target", message })
     }
-    const topic = kind === "chat" ? `chat:room:${room}` : `comments:stream:${room}`
+    const topic = kind === "chat" ? Topic.chatRoom(room) : Topic.commentStream(room)
     const eventName = kind === "chat" ? "message_removed" : "comment_removed"
     const roomLog = yield* RoomLog
     const topics = yield* Topics

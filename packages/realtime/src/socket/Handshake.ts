@@ -6,6 +6,7 @@
  * (`Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.<base64>`, or `X-Phoenix-AuthToken` where there is no
  * WebSocket), or as `Authorization: Bearer`.
  */
+import * as Bearer from "@armoricore/auth/Bearer"
 import { STATUS_CODES, type IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import { Result } from "effect"
@@ -92,7 +93,12 @@ export const read = (
   const serializer = serializerOf(query.get("vsn"))
   if (serializer === undefined) return unknownVersion
   const inQuery = query.getAll("token").findLast((found) => found !== "" && accepts(found))
-  const token = [inQuery, protocolToken(request), authToken(request), bearer(request)].find(isPresent)
+  const token = [
+    inQuery,
+    protocolToken(request),
+    authToken(request),
+    Bearer.fromHeader(request.headers.authorization),
+  ].find(isPresent)
   return { serializer, token }
 }
 
@@ -171,9 +177,6 @@ const authToken = (request: IncomingMessage): string | undefined => {
   const header = request.headers["x-phoenix-authtoken"]
   return typeof header === "string" ? header : undefined
 }
-
-const bearer = (request: IncomingMessage): string | undefined =>
-  /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1]
 
 const isOriginAllowed = (request: IncomingMessage, { allowedOrigins, trustedProxies }: Rules): boolean => {
   const { origin } = request.headers

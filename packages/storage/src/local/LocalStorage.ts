@@ -2,6 +2,7 @@
  * Objects in a local folder, the embedded default: `<folder>/<bucket>/…`, one file an object (`LocalFile`,
  * `LocalPath`). A write goes to `<folder>/.writing` first and is renamed once it is whole and on the disk.
  */
+import { toUrl } from "@armoricore/domain/ObjectRef"
 import { randomUUID } from "node:crypto"
 import type { Dirent } from "node:fs"
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
@@ -54,10 +55,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
 
       /** Nothing at this path: no such object, or no such bucket. */
       const objectNotFound = (ref: ObjectRef) =>
-        Effect.andThen(
-          requireBucket(ref.bucket),
-          Effect.fail(new NotFound({ resource: "object", id: `s3://${ref.bucket}/${ref.key}` })),
-        )
+        Effect.andThen(requireBucket(ref.bucket), Effect.fail(new NotFound({ resource: "object", id: toUrl(ref) })))
 
       const read = <A>(ref: ObjectRef, use: Parameters<typeof withFile<A | undefined>>[1]) =>
         Effect.gen(function* () {

@@ -1,4 +1,5 @@
 /** Objects in memory, for tests: gone with its Layer. */
+import { toUrl } from "@armoricore/domain/ObjectRef"
 import { createHash, randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Redacted, Stream } from "effect"
@@ -35,7 +36,7 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
         Effect.gen(function* () {
           yield* check(ref)
           const kept = (yield* objectsOf(ref.bucket)).get(ref.key)
-          return kept ?? (yield* new NotFound({ resource: "object", id: `s3://${ref.bucket}/${ref.key}` }))
+          return kept ?? (yield* new NotFound({ resource: "object", id: toUrl(ref) }))
         })
 
       const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof emulatedMultipart>> = {

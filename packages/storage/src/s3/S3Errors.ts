@@ -1,4 +1,5 @@
 /** What S3 and what speaks like it answer, as the taxonomy: who can cure it. */
+import { toUrl } from "@armoricore/domain/ObjectRef"
 import { S3ServiceException } from "@aws-sdk/client-s3"
 import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
 import { missingBucket } from "../ObjectKey.ts"
@@ -11,8 +12,7 @@ export const isNotFound = (cause: unknown): boolean =>
   cause.name !== "NoSuchBucket" &&
   cause.name !== "NoSuchUpload"
 
-export const notFound = (ref: ObjectRef): NotFound =>
-  new NotFound({ resource: "object", id: `s3://${ref.bucket}/${ref.key}` })
+export const notFound = (ref: ObjectRef): NotFound => new NotFound({ resource: "object", id: toUrl(ref) })
 
 export const isRangeBeyondEnd = (cause: unknown): boolean =>
   cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === 416

@@ -14,22 +14,9 @@
  * Only what tells of an outage counts: a `TransientError`, a time-out, a crash of the call. A dependency that throttles,
  * refuses for good or is wrongly configured does answer.
  */
+import * as Backoff from "@armoricore/domain/Backoff"
 import { TransientError } from "@armoricore/domain/Errors"
-import {
-  Cause,
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Metric,
-  Option,
-  Schedule,
-  Schema,
-  Scope,
-  Stream,
-} from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Schema, Scope, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { type CircuitState, CircuitRegistry } from "./CircuitRegistry.ts"
 
@@ -64,7 +51,7 @@ export class CircuitBreakers extends Context.Service<
       const { maxOpenDuration, openDuration, failureThreshold } = yield* CircuitOptions
       const breaker = yield* CircuitBreaker.make({
         tripPolicy: CircuitBreaker.consecutive(failureThreshold),
-        openDuration: Schedule.min([Schedule.exponential(openDuration), Schedule.spaced(maxOpenDuration)]),
+        openDuration: Backoff.capped(openDuration, maxOpenDuration),
         maxOpenDuration: maxOpenDuration,
       })
       // Ends with the layer. It listens before the first call, or that call's transition would be missed.

@@ -1,0 +1,6 @@
+/** Retry schedules that every package shares. */
+import { type Duration, Schedule } from "effect"
+
+/** Delays that double from `base` up to `max`, without a limit on the number of attempts. */
+export const capped = (base: Duration.Input, max: Duration.Input) =>
+  Schedule.min([Schedule.exponential(base), Schedule.spaced(max)])

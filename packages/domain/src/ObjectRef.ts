@@ -1,0 +1,17 @@
+/** The place of an object in object storage, and the `s3://bucket/key` URL that events and documents name it by. */
+export interface ObjectRef {
+  readonly bucket: string
+  /** Slash-separated, no leading slash, no `.` or `..` parts, at most 1,024 bytes of UTF-8. */
+  readonly key: string
+}
+
+/**
+ * Parses `s3://bucket/key`. The schema `ObjectPath` has checked the form before; any other text yields an empty bucket,
+ * which no list of allowed buckets contains.
+ */
+export const fromUrl = (url: string): ObjectRef => {
+  const [, bucket = "", key = ""] = /^s3:\/\/([^/]*)\/?(.*)$/su.exec(url) ?? []
+  return { bucket, key }
+}
+
+export const toUrl = ({ bucket, key }: ObjectRef): string => `s3://${bucket}/${key}`
