@@ -6,7 +6,7 @@ import { Effect, Ref, Schema } from "effect"
 const Tally = Schema.Struct({ yes: Schema.Int, no: Schema.Int })
 
 /** The declaration is the protocol: payloads are checked by it, and clients' types come from it. */
-export const PollChannel = Channel.make({
+export const channel = Channel.make({
   topic: "poll:{room_id}",
   params: { room_id: RoomId },
   join: { payload: Schema.Struct({}), reply: Tally },
@@ -32,10 +32,10 @@ const countVote = (polls: Polls, id: string, userId: string, answer: "yes" | "no
   return new Map(polls).set(id, { ...poll, [answer]: poll[answer] + 1, voters: new Set([...poll.voters, userId]) })
 }
 
-export const layer = PollChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const polls = yield* Ref.make<Polls>(new Map())
-    return PollChannel.handlers(
+    return channel.handlers(
       // Runs at each join. What it returns beside `reply` is the membership's `state`.
       Effect.fnUntraced(function* (room) {
         return { reply: tallyOf((yield* Ref.get(polls)).get(room.params.room_id) ?? emptyPoll) }

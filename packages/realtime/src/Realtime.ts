@@ -1,6 +1,6 @@
 /**
- * The realtime service as one layer: channels, hub, bus feed, endpoint. Its user passes the HTTP server's `upgrade`
- * events to `Endpoint.handleUpgrade`. A new channel is one more line in `channels`.
+ * The realtime service as one layer: channels, topics, bus bridge and endpoint. The owner of the HTTP server passes its
+ * `upgrade` events to `Endpoint.handleUpgrade` and its `request` events to `Endpoint.handleRequest`.
  */
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
@@ -10,17 +10,13 @@ import type { KeyValue } from "@armoricore/state/KeyValue"
 import { Layer } from "effect"
 import type { History } from "@armoricore/history/History"
 import * as BusBridge from "./pubsub/BusBridge.ts"
-import * as ChatChannel from "./channels/ChatChannel.ts"
-import * as CommentsChannel from "./channels/CommentsChannel.ts"
-import * as MediaChannel from "./channels/MediaChannel.ts"
-import * as PresenceChannel from "./channels/PresenceChannel.ts"
-import * as UserChannel from "./channels/UserChannel.ts"
+import * as BuiltInChannels from "./channels/BuiltInChannels.ts"
 import { ChannelRegistry } from "./channel/ChannelRegistry.ts"
 import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
 import * as ClusterTopics from "./cluster/ClusterTopics.ts"
 import { CommentRateLimit } from "./channels/CommentRateLimit.ts"
 import * as Endpoint from "./socket/Endpoint.ts"
-import { MediaTopicPolicy } from "./channels/MediaTopicPolicy.ts"
+import { MediaTopicPolicy } from "./channels/MediaChannel.ts"
 import type { Rate } from "./socket/Limits.ts"
 import * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
 import * as PublishBuffer from "./pubsub/PublishBuffer.ts"
@@ -31,20 +27,12 @@ import { Topics } from "./pubsub/Topics.ts"
 export interface RealtimeOptions extends Endpoint.EndpointOptions {
   /** `MEDIA_TOPIC_POLICY`; default `public`. */
   readonly mediaTopicPolicy?: "public" | "owner"
-  /** How often a user may comment; default once a second. */
+  /** How often a user may comment, over all streams and nodes; default once a second. */
   readonly commentRate?: Rate
   readonly presence?: Presence.PresenceOptions
-  /** Other nodes share the bus and its history with this one. Absent: it is alone, which costs less. */
+  /** Set where other nodes share the bus and the history. Absent: a single node, which does less work. */
   readonly cluster?: ClusterOptions
 }
-
-const channels = Layer.mergeAll(
-  ChatChannel.layer,
-  CommentsChannel.layer,
-  PresenceChannel.layer,
-  MediaChannel.layer,
-  UserChannel.layer,
-)
 
 export const layer = (
   options: RealtimeOptions = {},
@@ -55,7 +43,7 @@ export const layer = (
 > =>
   RealtimeAdmin.layer.pipe(
     Layer.provideMerge(Endpoint.layer(options)),
-    Layer.provide([channels, BusBridge.layer]),
+    Layer.provide([BuiltInChannels.layer, BusBridge.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
     Layer.provide([CommentRateLimit.layer(options.commentRate), Presence.layer(options.presence)]),
     Layer.provide(PublishBuffer.layer()),

@@ -20,7 +20,7 @@
  * reply) has the same `id`.
  */
 import type { ClientEvent } from "./channel/Channel.ts"
-import type { Declarations } from "./channel/Declarations.ts"
+import type { Declarations } from "./channels/BuiltInChannels.ts"
 
 /** The parts of `phoenix` that are used. */
 export interface PushLike {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
-import * as AsyncApi from "@armoricore/realtime/channel/AsyncApi"
-import { declarations } from "@armoricore/realtime/channel/Declarations"
+import * as AsyncApi from "@armoricore/realtime/AsyncApi"
+import { declarations } from "@armoricore/realtime/channels/BuiltInChannels"
 import * as Handshake from "@armoricore/realtime/socket/Handshake"
 import { meanings } from "@armoricore/realtime/protocol/CloseCode"
 import { reasons } from "@armoricore/realtime/channel/ChannelError"
@@ -39,7 +39,7 @@ describe("docs/clients.md", () => {
 
   it("names every topic and event", () => {
     const page = read("clients.md")
-    for (const { topic, client, server } of Object.values(declarations)) {
+    for (const [, { topic, client, server }] of declarations) {
       assert.include(page, `\`${topic}\``)
       for (const event of [...Object.keys(client), ...Object.keys(server)]) assert.include(page, event)
     }

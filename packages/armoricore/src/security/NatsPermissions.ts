@@ -8,6 +8,7 @@ import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedE
 import { quotaUsages } from "@armoricore/media/pipeline/Quota"
 import { auditEntries } from "@armoricore/operator/Audit"
 import { reviews } from "@armoricore/operator/Reviews"
+import { buckets as channelBuckets } from "@armoricore/realtime/channels/BuiltInChannels"
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
@@ -33,13 +34,21 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
   ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket] },
   // It serves the HTTP API: states are looked at there, and unsubscribing suppresses.
   realtime: {
-    writes: [revocations.bucket, suppressions.bucket, pauses.bucket, auditEntries.bucket, reviews.bucket],
+    writes: [
+      revocations.bucket,
+      suppressions.bucket,
+      pauses.bucket,
+      auditEntries.bucket,
+      reviews.bucket,
+      ...channelBuckets.writes,
+    ],
     reads: [
       mediaStates.bucket,
       transcriptStates.bucket,
       notificationStates.bucket,
       deliveryStates.bucket,
       inboxMessages.bucket,
+      ...channelBuckets.reads,
     ],
   },
 }
@@ -118,14 +127,17 @@ export const publishPermissions = (
     ],
     [
       "its state, and what it reads of others",
+      // A Set, because a channel and the HTTP API may use the same bucket.
       [
-        ...[ledgerBucket, ...bucketAccess[service].writes].flatMap(({ name }) => [
-          `$KV.armoricore_${name}.>`,
-          `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
+        ...new Set([
+          ...[ledgerBucket, ...bucketAccess[service].writes].flatMap(({ name }) => [
+            `$KV.armoricore_${name}.>`,
+            `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
+          ]),
+          ...[...bucketAccess[service].reads, ...(service === "realtime" ? [] : [pauses.bucket])].map(
+            ({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
+          ),
         ]),
-        ...[...bucketAccess[service].reads, ...(service === "realtime" ? [] : [pauses.bucket])].map(
-          ({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
-        ),
       ],
     ],
     [

@@ -1,19 +1,19 @@
 /**
- * How a channel is written: what it says, as Schemas, then one layer that does it, both in one file.
+ * How to write a channel: a declaration made of Schemas, and one layer with its handlers, both in one file.
  *
  * ```ts
- * export const Room = Channel.make({
+ * export const channel = Channel.make({
  *   topic: "room:{room_id}",
  *   params: { room_id: RoomId },
  *   join: { payload: Schema.Struct({ nick: Schema.String }), reply: Schema.Struct({ size: Schema.Int }) },
- *   client: { say: { payload: Said, reply: Heard }, wave: { payload: Schema.Struct({}) } },
- *   server: { said: { payload: Heard }, waving: { payload: Waving, droppable: true } },
+ *   client: { say: { payload: Text, reply: Line }, wave: { payload: Schema.Struct({}) } },
+ *   server: { line: { payload: Line }, waved: { payload: Wave, droppable: true } },
  * })
  *
- * export const layer = Room.toLayer(
+ * export const layer = channel.toLayer(
  *   Effect.gen(function* () {
  *     const rooms = yield* Rooms
- *     return Room.handlers(
+ *     return channel.handlers(
  *       Effect.fnUntraced(function* (room, payload) {
  *         const size = yield* rooms.enter(room.params.room_id)
  *         return { reply: { size }, nick: payload.nick }
@@ -21,11 +21,11 @@
  *       {
  *         on: {
  *           say: Effect.fnUntraced(function* (room, payload) {
- *             const heard = { by: room.state.nick, text: payload.text }
- *             yield* room.broadcast("said", heard)
- *             return heard
+ *             const line = { by: room.state.nick, text: payload.text }
+ *             yield* room.broadcast("line", line)
+ *             return line
  *           }),
- *           wave: (room) => room.broadcast("waving", { by: room.state.nick }, { others: true }),
+ *           wave: (room) => room.broadcast("waved", { by: room.state.nick }, { excludeSelf: true }),
  *         },
  *         leave: (room) => rooms.exit(room.params.room_id),
  *       },
@@ -34,92 +34,96 @@
  * )
  * ```
  *
- * - What `join` returns besides `reply` is kept as `state` for the time of the membership, and is all it costs.
- * - Events of one membership are handled one after the other, in order; memberships run side by side.
- * - Handlers run in the membership's scope: `Effect.forkScoped` a timer there and it ends with the membership.
- * - A `Refusal` is an error reply. A port's error is logged and answered with `unavailable`. Anything else is a crash:
- *   `phx_error`, and the client joins again; other channels of the socket do not notice.
- * - A membership is subscribed before `join` runs, and what is broadcast or pushed meanwhile follows the reply. A `join`
- *   that replies with history returns `covers`, the last `seq` in it, so that nothing comes twice.
- * - Before `join` the {@link JoinPolicy} is asked.
+ * - The fields that `join` returns beside `reply` become the `state` of the membership.
+ * - A membership handles its events one after the other, in order. Memberships run concurrently.
+ * - Handlers run in the scope of the membership: a timer that `Effect.forkScoped` starts ends with the membership.
+ * - A `ChannelError` becomes an error reply. An error of a port is logged and becomes the reply `unavailable`. Every other
+ *   failure is a crash: the client receives `phx_error` and joins again; the other channels of the socket continue.
+ * - A membership is subscribed before `join` runs. Broadcasts and pushes of that time follow the reply. A `join` that
+ *   replies with history returns `upToSeq`, the last `seq` of the reply, so that no entry arrives twice.
+ * - The {@link JoinPolicy} runs before `join`.
  * - A payload declared as {@link Binary} travels in a binary frame.
+ *
+ * Handlers use `Effect.fnUntraced`: they run for every frame, where a span would cost more than the handler.
  */
 import type { Identity } from "@armoricore/auth/Identity"
 import type { PortError } from "@armoricore/domain/Errors"
 import { describeSchemaError } from "@armoricore/domain/EventCodec"
+import type { Bucket } from "@armoricore/state/KeyValue"
 import { Effect, Layer, Schema, type Scope } from "effect"
 import { JoinPolicy } from "./JoinPolicy.ts"
-import {
-  ChannelRegistry,
-  type UntypedJoinResult,
-  type UntypedMembership,
-  type ChannelDefinition,
-  type EventDefinition,
-} from "./ChannelRegistry.ts"
+import { ChannelRegistry, type ChannelDefinition, type MembershipHandle } from "./ChannelRegistry.ts"
 import type { Payload } from "../protocol/Message.ts"
 import { invalidPayload, ChannelError, unavailable } from "./ChannelError.ts"
 import { Topics } from "../pubsub/Topics.ts"
 import { compile } from "./TopicPattern.ts"
 
-/** Bytes, in a binary frame. */
+/** A payload of bytes, sent as a binary frame. */
 export const Binary = Schema.Uint8Array
 
 type AnyCodec = Schema.Codec<unknown, unknown>
 
 export interface ClientEvent {
   readonly payload: AnyCodec
-  /** Absent: the reply is `{}`. */
+  /** Default: the reply is `{}`. */
   readonly reply?: AnyCodec
-  /** True: the role `guest` may send it too. */
-  readonly guests?: boolean
+  /** Whether the role `guest` may send this event; default false. */
+  readonly allowGuests?: boolean
 }
 
 export interface ServerEvent {
   readonly payload: AnyCodec
-  /** True: a reader that is too slow loses it first. */
+  /** Whether the server may drop this event for a client that reads too slowly; default false. */
   readonly droppable?: boolean
 }
 
-/** The names in braces of a topic. */
+/** The parameter names of a topic pattern: `room_id` of `chat:room:{room_id}`. */
 export type ParamNames<Topic extends string> = Topic extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParamNames<Rest>
   : never
 
-/** A channel's declaration: enough for its documents and its clients' types. */
+/** The declaration of a channel; the AsyncAPI document and the types of clients are made from it. */
 export interface Declaration {
   readonly topic: string
   readonly params: Readonly<Record<string, AnyCodec>>
   readonly join: { readonly payload: AnyCodec; readonly reply: AnyCodec }
   readonly client: Readonly<Record<string, ClientEvent>>
   readonly server: Readonly<Record<string, ServerEvent>>
+  /** The buckets that the handlers use; the NATS user of the service gets the permissions for them. */
+  readonly buckets?: UsedBuckets
+}
+
+export interface UsedBuckets {
+  readonly reads?: ReadonlyArray<Bucket>
+  readonly writes?: ReadonlyArray<Bucket>
 }
 
 type Event<D extends Declaration> = keyof D["server"] & string
 type EventPayload<D extends Declaration, E extends Event<D>> = D["server"][E]["payload"]["Type"]
 type Reply<E extends ClientEvent> = E extends { readonly reply: infer R extends AnyCodec } ? R["Type"] : void
 
-/** One join of one socket. */
+/** A membership as the handlers of its channel see it: one join of one socket. */
 export interface Membership<D extends Declaration, State> {
   readonly topic: string
   readonly params: { readonly [K in keyof D["params"]]: D["params"][K]["Type"] }
   readonly identity: Identity
   readonly socketId: string
   readonly state: State
-  /** To this socket alone. */
+  /** Sends an event to this socket only. */
   readonly push: <E extends Event<D>>(event: E, payload: EventPayload<D, E>) => Effect.Effect<void>
-  /** To everybody on the topic, this socket included unless `others`. */
+  /** Sends an event to all subscribers of the topic on all nodes, with `excludeSelf` to all other subscribers. */
   readonly broadcast: <E extends Event<D>>(
     event: E,
     payload: EventPayload<D, E>,
     options?: { readonly excludeSelf?: boolean; readonly seq?: number },
   ) => Effect.Effect<void>
-  /** Until the membership ends it hears what is broadcast to this part of its topic too. */
+  /** Subscribes the socket to a subtopic as well, until the scope closes. */
   readonly listen: (subtopic: string) => Effect.Effect<void, never, Scope.Scope>
 }
 
 export interface JoinResult<D extends Declaration> {
   readonly reply: D["join"]["reply"]["Type"]
-  /** Broadcasts up to this `seq` are in the reply already. */
+  /** The reply includes all broadcasts up to this `seq`; the client does not receive them again. */
   readonly upToSeq?: number
 }
 
@@ -132,7 +136,7 @@ export type JoinHandler<D extends Declaration, J extends JoinResult<D>> = (
   payload: D["join"]["payload"]["Type"],
 ) => Effect.Effect<J, ChannelError | PortError, Scope.Scope>
 
-/** What works on members, with the state that their `join` kept. */
+/** The handlers that need the state which `join` returned. */
 export interface EventHandlers<D extends Declaration, J extends JoinResult<D>> {
   readonly on: {
     readonly [E in keyof D["client"]]: (
@@ -140,7 +144,7 @@ export interface EventHandlers<D extends Declaration, J extends JoinResult<D>> {
       payload: D["client"][E]["payload"]["Type"],
     ) => Effect.Effect<Reply<D["client"][E]>, ChannelError | PortError, Scope.Scope>
   }
-  /** Runs once however the membership ends; at most 5 s. */
+  /** Runs once when a membership ends, for any reason; times out after 5 s. */
   readonly leave?: (member: Membership<D, StateOf<D, J>>) => Effect.Effect<void>
 }
 
@@ -148,13 +152,13 @@ type StateOf<D extends Declaration, J extends JoinResult<D>> = Omit<J, keyof Joi
 
 export interface Channel<D extends Declaration> {
   readonly declaration: D
-  /** `join` comes first and apart: the types of the others follow from what it returns. */
-  readonly handlers: <J extends JoinResult<D>>(join: JoinHandler<D, J>, others: EventHandlers<D, J>) => Handlers<D, J>
-  /** Registers the channel for as long as the layer lives. */
+  /** `join` is a separate parameter, so that TypeScript infers the state from it before it checks the others. */
+  readonly handlers: <J extends JoinResult<D>>(join: JoinHandler<D, J>, events: EventHandlers<D, J>) => Handlers<D, J>
+  /** Registers the channel. */
   readonly toLayer: <J extends JoinResult<D>, E, R>(
     build: Effect.Effect<Handlers<D, J>, E, R>,
   ) => Layer.Layer<never, E, ChannelRegistry | Topics | Exclude<R, Scope.Scope>>
-  /** From outside the channel, to everybody on one of its topics. */
+  /** Sends an event to all subscribers of a topic from outside the channel. */
   readonly broadcast: <E extends Event<D>>(
     params: { readonly [K in keyof D["params"]]: string },
     event: E,
@@ -174,6 +178,7 @@ export const make = <
   readonly join: J
   readonly client: C
   readonly server: S
+  readonly buckets?: UsedBuckets
 }) => makeChannel<{ topic: Topic; params: P; join: J; client: C; server: S }>(declaration)
 
 const makeChannel = <D extends Declaration>(declaration: D): Channel<D> => {
@@ -181,7 +186,7 @@ const makeChannel = <D extends Declaration>(declaration: D): Channel<D> => {
   const outgoing = outgoingEvents(declaration)
   return {
     declaration,
-    handlers: (join, others) => ({ join, ...others }),
+    handlers: (join, events) => ({ join, ...events }),
     toLayer: (build) =>
       Layer.effectDiscard(
         Effect.gen(function* () {
@@ -203,14 +208,14 @@ const makeChannel = <D extends Declaration>(declaration: D): Channel<D> => {
 type Encode = (value: unknown) => Effect.Effect<Payload>
 type Outgoing = (event: string) => { readonly encode: Encode; readonly droppable: boolean }
 
-/** A value that does not fit its own declaration is a fault of the channel: a crash, not an answer. */
+/** A value that does not match its declaration is a bug in the channel, so the membership crashes. */
 const encoder = (schema: AnyCodec): Encode => {
   const encode = Schema.encodeEffect(schema)
   return (value) =>
     Effect.flatMap(Effect.orDie(encode(value)), (encoded) =>
       typeof encoded === "object" && encoded !== null
         ? Effect.succeed(encoded)
-        : Effect.die(new Error("a channel's payloads and replies are objects or bytes")),
+        : Effect.die(new Error("a payload or reply of a channel must encode to an object or to bytes")),
     )
 }
 
@@ -231,7 +236,7 @@ const outgoingEvents = (declaration: Declaration): Outgoing => {
 const decoder = (schema: AnyCodec) => {
   const decode = Schema.decodeUnknownEffect(schema)
   return (payload: unknown): Effect.Effect<unknown, ChannelError> =>
-    // A Schema of no fields takes a text, a list and bytes too.
+    // `Schema.Struct({})` would also accept a string, an array or bytes.
     schema !== Binary && !isObject(payload)
       ? Effect.fail(notAnObject)
       : Effect.mapError(decode(payload), (error) => {
@@ -245,16 +250,19 @@ const notAnObject = invalidPayload("", "Expected object")
 const isObject = (payload: unknown): boolean =>
   typeof payload === "object" && payload !== null && !Array.isArray(payload) && !(payload instanceof Uint8Array)
 
-/** A port's trouble is no news for the client: it may try again, and the log has the rest. */
+/** The client learns only that it may try again; the log has the cause. */
 const toReplyError = <A, R>(effect: Effect.Effect<A, ChannelError | PortError, R>): Effect.Effect<A, ChannelError, R> =>
   Effect.catch(effect, (error) =>
     error instanceof ChannelError
       ? Effect.fail(error)
-      : Effect.andThen(Effect.logWarning("a channel could not answer", error), Effect.fail(unavailable)),
+      : Effect.andThen(
+          Effect.logWarning("a port failed in a channel handler; the client received `unavailable`", error),
+          Effect.fail(unavailable),
+        ),
   )
 
 const typedMembership = <D extends Declaration, State>(
-  member: UntypedMembership,
+  member: MembershipHandle,
   outgoing: Outgoing,
 ): Membership<D, State> => {
   const push = (event: string, payload: unknown) => {
@@ -275,8 +283,8 @@ const typedMembership = <D extends Declaration, State>(
       }),
     )
   }
-  // The registry keeps members of all channels in one shape. `params` was decoded with this declaration's Schemas and
-  // `state` is what this channel's own `join` returned; TypeScript cannot carry that through the registry.
+  // The cast is sound: `params` was decoded with the Schemas of this declaration, and `state` is the value that the `join`
+  // of this channel returned. TypeScript cannot follow either through the registry, which holds channels of all types.
   return {
     topic: member.topic,
     params: member.params,
@@ -310,23 +318,22 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
   const join: ChannelDefinition["join"] = (member, payload) =>
     Effect.gen(function* () {
       yield* policy(member.identity, member.topic)
-      // What decoded is of the declared type: the decoder was made from the declaration, one line above.
+      // The cast is sound: `decodeJoin` was made from the declaration.
       const decoded = (yield* decodeJoin(payload)) as D["join"]["payload"]["Type"]
       const { reply, upToSeq, ...state } = yield* toReplyError(
         handlers.join(typedMembership(member, outgoing), decoded),
       )
-      const result: UntypedJoinResult = { reply: yield* encodeJoin(reply), state: stateOrShared(state), upToSeq }
-      return result
+      return { reply: yield* encodeJoin(reply), state: stateOrShared(state), upToSeq }
     })
 
-  const events = new Map<string, EventDefinition>()
+  const events = new Map<string, MapValue<ChannelDefinition["events"]>>()
   for (const [event, spec] of Object.entries(declaration.client)) {
     const handle = handlers.on[event]
     if (handle === undefined) continue
     const decode = decoder(spec.payload)
     const encode: Encode = spec.reply === undefined ? () => Effect.succeed({}) : encoder(spec.reply)
     events.set(event, {
-      guests: spec.guests === true,
+      allowGuests: spec.allowGuests === true,
       handle: (member, payload) =>
         Effect.flatMap(decode(payload), (decoded) =>
           Effect.flatMap(toReplyError(handle(typedMembership<D, State>(member, outgoing), decoded)), encode),
@@ -343,7 +350,9 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
   }
 }
 
+type MapValue<M> = M extends ReadonlyMap<unknown, infer V> ? V : never
+
 const emptyState = Object.freeze({})
 
-/** Most memberships keep nothing: they share one object. */
+/** Most memberships have no state; they share one object. */
 const stateOrShared = (state: object): object => (Object.keys(state).length === 0 ? emptyState : state)

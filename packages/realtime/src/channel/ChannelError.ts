@@ -1,30 +1,38 @@
 /**
- * How a channel says no: an error reply `{reason, …}`, and the channel lives on. The reasons are the catalogue below,
- * which `docs/clients.md` repeats for those who write clients.
+ * An error reply `{reason, …}` of a channel; the membership continues. `docs/clients.md` lists every reason for the authors
+ * of clients, with the meanings below.
  */
-import { Data, type Schema } from "effect"
+import { Schema, Struct } from "effect"
 
-/** Every reason there is, with what it means for a client. */
-export const reasons = {
-  unauthorized: "this identity may not do that; `message` says why",
-  invalid_payload: "`path` names the field, `message` says what is wrong with it",
-  unknown_event: "the channel has no such `event`",
-  too_large: "the message is over `limit` bytes",
-  rate_limit: "too many; again after `retry_after_ms`",
-  unavailable: "something the server needs is away; try again later",
-  removed: "moderation took this very message away; it does not come back",
-  "unmatched topic": "no channel has this topic, or it is not joined",
-  "too many channels joined": "the socket has as many topics as it may have",
-  "join crashed": "a fault of the server; the client joins again by itself",
+/** Reasons of this server. */
+const ownReasons = {
+  unauthorized: "the identity of the token may not do this; `message` explains",
+  invalid_payload: "`path` names the invalid field, `message` explains",
+  unknown_event: "the channel has no `event` of this name",
+  too_large: "the message is larger than `limit` bytes",
+  rate_limit: "too many messages; send again after `retry_after_ms`",
+  unavailable: "a dependency of the server does not respond; try again later",
+  removed: "moderation removed this message; it does not come back",
 } as const
+
+/** Reasons of Phoenix, spelled exactly as Phoenix sends them, because clients compare these strings. */
+const phoenixReasons = {
+  "unmatched topic": "Phoenix's reason: no channel matches the topic, or the topic is not joined",
+  "too many channels joined": "Phoenix's reason: the socket has joined its maximum number of topics",
+  "join crashed":
+    "Phoenix's reason: the join failed because of a fault of the server; the client joins again by itself",
+} as const
+
+/** Every reason with its meaning for a client. */
+export const reasons = { ...ownReasons, ...phoenixReasons } as const
 
 export type ErrorReason = keyof typeof reasons
 
-export class ChannelError extends Data.TaggedError("ChannelError")<{
-  readonly reason: ErrorReason
-  /** Further fields of the reply. */
-  readonly details?: Readonly<Record<string, Schema.Json>>
-}> {
+export class ChannelError extends Schema.TaggedError<ChannelError>()("ChannelError", {
+  reason: Schema.Literals(Struct.keys(reasons)),
+  /** More fields of the reply. */
+  details: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
+}) {
   override get message() {
     return this.reason
   }
@@ -42,6 +50,11 @@ export const unknownEvent = (event: string) => new ChannelError({ reason: "unkno
 export const tooLarge = (limit: number) => new ChannelError({ reason: "too_large", details: { limit } })
 export const rateLimit = (retryAfterMillis: number) =>
   new ChannelError({ reason: "rate_limit", details: { retry_after_ms: retryAfterMillis } })
+/** The same reply without an `Error`, whose stack trace is too expensive to capture for every message of a flood. */
+export const rateLimitResponse = (retryAfterMillis: number): object => ({
+  reason: "rate_limit" satisfies ErrorReason,
+  retry_after_ms: retryAfterMillis,
+})
 export const unavailable = new ChannelError({ reason: "unavailable" })
 export const unmatchedTopic = new ChannelError({ reason: "unmatched topic" })
 export const tooManyChannels = new ChannelError({ reason: "too many channels joined" })

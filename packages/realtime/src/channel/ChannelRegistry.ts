@@ -1,62 +1,67 @@
 /**
- * The channels of this server. A channel's layer registers it here (`Channel.make(…).toLayer(…)`), a socket finds it by
- * topic. Everything is registered before the endpoint takes its first connection, because the endpoint's layer is
- * built on those of the channels.
+ * The channels that sockets can join. A channel's layer registers its definition here (`Channel.make(…).toLayer(…)`),
+ * and a socket finds the definition by topic. All registrations precede the first connection, because the layer of the
+ * endpoint depends on the layers of the channels.
  */
 import type { Identity } from "@armoricore/auth/Identity"
 import { Context, type Effect, Layer, type Scope } from "effect"
 import type { Payload } from "../protocol/Message.ts"
-import type { ChannelError } from "./ChannelError.ts"
 import type { BroadcastOptions, Subscriber } from "../pubsub/Topics.ts"
+import type { ChannelError } from "./ChannelError.ts"
 
+/** The decoded parameters of a topic. */
 export type Params = Readonly<Record<string, unknown>>
 
-/** One join of one socket, as a channel sees it before its types are known. */
-export interface UntypedMembership extends Subscriber {
+/** The part of a `ChannelMembership` that a channel uses, before `Channel` gives it the types of its declaration. */
+export interface MembershipHandle extends Subscriber {
   readonly topic: string
   readonly params: Params
-  /** Changes when the client brings a new token. */
+  /** Changes when the client refreshes its token. */
   readonly identity: Identity
   readonly socketId: string
-  /** What the channel's `join` kept. */
+  /** The state that the channel's `join` returned. */
   readonly state: unknown
   readonly send: (event: string, payload: Payload, droppable: boolean) => void
   readonly broadcast: (event: string, payload: Payload, options: BroadcastOptions) => Effect.Effect<void>
-  /** From now on it hears what is broadcast to this part of its topic too. */
+  /** From now on the socket also receives broadcasts to this subtopic. */
   readonly listen: (subtopic: string) => void
   readonly unlisten: (subtopic: string) => void
 }
 
-export interface UntypedJoinResult {
-  readonly reply: Payload
-  readonly state: unknown
-  /** Broadcasts up to this `seq` are in the reply already. */
-  readonly upToSeq: number | undefined
-}
-
-/** A channel with its types taken off: payloads are decoded and replies encoded inside. */
+/** A channel without its static types: its functions decode payloads and encode replies themselves. */
 export interface ChannelDefinition {
   readonly pattern: string
-  /** The parameters of a topic of this channel, `undefined` for any other topic. */
+  /** The parameters of a topic of this channel; `undefined` for a topic of another channel. */
   readonly match: (topic: string) => Params | undefined
   readonly join: (
-    member: UntypedMembership,
+    member: MembershipHandle,
     payload: unknown,
-  ) => Effect.Effect<UntypedJoinResult, ChannelError, Scope.Scope>
-  readonly events: ReadonlyMap<string, EventDefinition>
-  readonly leave: ((member: UntypedMembership) => Effect.Effect<void>) | undefined
-}
-
-export interface EventDefinition {
-  /** Whether the role `guest` may send it. */
-  readonly guests: boolean
-  readonly handle: (member: UntypedMembership, payload: unknown) => Effect.Effect<Payload, ChannelError, Scope.Scope>
+  ) => Effect.Effect<
+    {
+      readonly reply: Payload
+      readonly state: unknown
+      /** The reply includes all broadcasts up to this `seq`. */
+      readonly upToSeq: number | undefined
+    },
+    ChannelError,
+    Scope.Scope
+  >
+  /** The events that clients may send. */
+  readonly events: ReadonlyMap<
+    string,
+    {
+      /** Whether the role `guest` may send this event. */
+      readonly allowGuests: boolean
+      readonly handle: (member: MembershipHandle, payload: unknown) => Effect.Effect<Payload, ChannelError, Scope.Scope>
+    }
+  >
+  readonly leave: ((member: MembershipHandle) => Effect.Effect<void>) | undefined
 }
 
 export class ChannelRegistry extends Context.Service<
   ChannelRegistry,
   {
-    /** The later of two with the same pattern wins. */
+    /** Replaces an earlier channel with the same pattern. */
     readonly register: (channel: ChannelDefinition) => void
     readonly find: (topic: string) => { readonly channel: ChannelDefinition; readonly params: Params } | undefined
     readonly patterns: () => ReadonlyArray<string>

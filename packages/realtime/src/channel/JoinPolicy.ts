@@ -1,40 +1,44 @@
 /**
- * Who may join which topic, asked before a channel's own `join`. A channel adds what only it can know (whose media this
- * is). An installation with rules of its own provides another one:
+ * The rule that decides who may join which topic. It runs before the channel's own `join`, which checks what only the
+ * channel knows (for example the owner of a media). An installation replaces the default with a layer:
  *
  * ```ts
- * Layer.succeed(JoinPolicy, all(standard, (identity, topic) => (isBanned(identity) ? unauthorized("banned") : admitted)))
+ * const notBanned: JoinPolicy = (identity) => (isBanned(identity) ? Effect.fail(unauthorized("banned")) : allow)
+ * Layer.succeed(JoinPolicy, all(defaultPolicy, notBanned))
  * ```
  *
- * What members may do once they joined is a matter of each event: guests may send nothing but what a channel marks.
+ * The policy covers joins only. After the join, the role `guest` may send the events that the channel marks with
+ * `allowGuests`.
  */
 import * as Topic from "./Topic.ts"
 import { allowsTopic, type Identity } from "@armoricore/auth/Identity"
 import { Context, Effect } from "effect"
 import { type ChannelError, unauthorized } from "./ChannelError.ts"
 
-/** Asked for every join; must be quick. */
+/** Runs for every join, so it must be fast. */
 export type JoinPolicy = (identity: Identity, topic: string) => Effect.Effect<void, ChannelError>
 
 export const allow: Effect.Effect<void, ChannelError> = Effect.void
 
-/** The token's `channels` claim, where it has one. */
+/** Limits a token with a `channels` claim to the topics of that claim. */
 export const withinTokenChannels: JoinPolicy = (identity, topic) =>
-  allowsTopic(identity, topic) ? allow : Effect.fail(unauthorized("the token's `channels` do not name this topic"))
+  allowsTopic(identity, topic)
+    ? allow
+    : Effect.fail(unauthorized("the `channels` claim of the token does not include this topic"))
 
-/** `user:{user_id}` belongs to that user alone: not even an operator reads it. */
+/** Only the user of `user:{user_id}` may join it; the role `operator` does not help. */
 export const ownUserTopic: JoinPolicy = (identity, topic) =>
   !topic.startsWith("user:") || topic === Topic.user(identity.userId)
     ? allow
-    : Effect.fail(unauthorized("this topic is another user's"))
+    : Effect.fail(unauthorized("this topic belongs to another user"))
 
-/** Every one of them must admit. */
+/** Allows a join if all policies allow it. */
 export const all =
   (...policies: ReadonlyArray<JoinPolicy>): JoinPolicy =>
   (identity, topic) =>
     Effect.forEach(policies, (policy) => policy(identity, topic), { discard: true })
 
-/** Everybody with a token, guests too, within their claim; users' own topics for them alone. */
+/** Allows every valid token, also of guests, within its `channels` claim; `user:{user_id}` only for that user. */
 export const defaultPolicy: JoinPolicy = all(withinTokenChannels, ownUserTopic)
 
 export const JoinPolicy = Context.Reference<JoinPolicy>("@armoricore/realtime/JoinPolicy", {

@@ -1,8 +1,8 @@
-/** Topics as a channel declares them: `chat:room:{id}` matches `chat:room:7` and gives `{id: "7"}`. */
+/** Topic patterns of channels: `chat:room:{id}` matches `chat:room:7` with the parameters `{id: "7"}`. */
 import { Result, Schema } from "effect"
 
 export interface TopicPattern {
-  /** The decoded parameters; `undefined` where the topic or a parameter does not fit. */
+  /** The decoded parameters; `undefined` if the topic does not match or a parameter is invalid. */
   readonly match: (topic: string) => Readonly<Record<string, unknown>> | undefined
   readonly topic: (params: Readonly<Record<string, string>>) => string
 }
@@ -17,17 +17,18 @@ export const compile = (pattern: string, params: Codecs): TopicPattern => {
   )
   const decoders = names.map((name) => {
     const codec = params[name]
-    if (codec === undefined) throw new Error(`the topic ${pattern} has the parameter ${name}, but no Schema for it`)
+    if (codec === undefined)
+      throw new Error(`the topic pattern ${pattern} names the parameter ${name}, but \`params\` has no Schema for it`)
     return [name, Schema.decodeUnknownResult(codec)] as const
   })
 
   return {
     match: (topic) => {
-      const found = expression.exec(topic)
-      if (found === null) return undefined
+      const matched = expression.exec(topic)
+      if (matched === null) return undefined
       const values: Record<string, unknown> = {}
       for (const [index, [name, decode]] of decoders.entries()) {
-        const decoded = decode(found[index + 1])
+        const decoded = decode(matched[index + 1])
         if (Result.isFailure(decoded)) return undefined
         values[name] = decoded.success
       }

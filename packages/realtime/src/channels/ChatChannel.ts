@@ -1,9 +1,9 @@
 /**
- * `chat:room:{room_id}`: messages with a history, who is typing and, where the join asks for it, who is there.
+ * `chat:room:{room_id}`: messages with history, typing indicators and, if the join requests it, presence.
  *
- * A message's id follows from its room, sender and `client_id`, so a message that is sent again after a lost answer is
- * the same message. Typing ends by itself after 3 s without another `typing_start`, with a message, and with the
- * membership.
+ * The id of a message is derived from its room, sender and `client_id`, so a client that lost the reply can send the
+ * message again without creating a second one. A typing indicator ends 3 s after the last `typing_start`, when the user
+ * sends a message, and when the membership ends.
  */
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import { RoomId, UserId } from "@armoricore/domain/Ids"
@@ -18,7 +18,7 @@ import * as MessageFields from "./MessageFields.ts"
 
 export const ChatMessage = Schema.Struct({ ...MessageFields.messageFields, room_id: RoomId })
 
-export const ChatChannel = Channel.make({
+export const channel = Channel.make({
   topic: "chat:room:{room_id}",
   params: { room_id: RoomId },
   join: {
@@ -32,7 +32,7 @@ export const ChatChannel = Channel.make({
     },
     typing_start: { payload: MessageFields.Empty },
     typing_stop: { payload: MessageFields.Empty },
-    ping: { payload: MessageFields.Empty, guests: true },
+    ping: { payload: MessageFields.Empty, allowGuests: true },
   },
   server: {
     new_message: { payload: ChatMessage },
@@ -49,15 +49,15 @@ const typingTimeout = "3 seconds"
 
 const decodeMessage = Schema.decodeUnknownEffect(ChatMessage)
 
-export const layer = ChatChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const roomLog = yield* RoomLog
     const publishBuffer = yield* PublishBuffer
     const presence = yield* Presence
-    /** The timers of those who type, by membership; few at any moment. */
+    // The timeout of each typing indicator, by membership. Few users type at the same time.
     const typing = yield* FiberMap.make<string>()
 
-    type Room = Channel.Membership<typeof ChatChannel.declaration, unknown>
+    type Room = Channel.Membership<typeof channel.declaration, unknown>
     const keyOf = (room: Room) => `${room.socketId} ${room.topic}`
     const broadcastTyping = (room: Room, isTyping: boolean) =>
       room.broadcast(
@@ -74,7 +74,7 @@ export const layer = ChatChannel.toLayer(
           : Effect.void
       })
 
-    return ChatChannel.handlers(
+    return channel.handlers(
       Effect.fnUntraced(function* (room, request) {
         const replay = yield* roomLog.replay(room.topic, request)
         const messages = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeMessage(payload)))
@@ -83,19 +83,20 @@ export const layer = ChatChannel.toLayer(
       }),
       {
         on: {
-          // Once it is told it must reach the bus, though its sender hangs up at once: moderation hears of it there.
+          // Uninterruptible: a message that other clients received must also reach the bus, where moderation reads it, even
+          // if the sender disconnects now.
           new_message: Effect.fnUntraced(function* (room, { content, client_id }) {
             const { userId } = room.identity
             const { room_id } = room.params
             yield* stopTyping(room)
             const id = client_id === undefined ? crypto.randomUUID() : deriveId("chat", room_id, userId, client_id)
             const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
-            const posted = yield* roomLog.append(room.topic, {
+            const appended = yield* roomLog.append(room.topic, {
               event: "new_message",
               id,
               payload: { id, content, user_id: userId, room_id, timestamp },
             })
-            const message = yield* Effect.orDie(decodeMessage(posted.payload))
+            const message = yield* Effect.orDie(decodeMessage(appended.payload))
             yield* publishBuffer.offer("chat.message", id, {
               message_id: id,
               room_id,

@@ -1,7 +1,7 @@
 /**
- * How often a user may comment: over all sockets, streams and nodes, since it is the user who is to think before the next
- * one. Each user has a node that counts, chosen by hash among those that are there; the others ask it. One that does not
- * answer in time, or a bus that is away, leaves the asking node to count for itself.
+ * The rate limit of comments: one allowance per user over all sockets, streams and nodes. Rendezvous hashing chooses the
+ * node that counts for a user; the other nodes send it a request. If that node does not reply in time, or the bus is
+ * disconnected, the requesting node counts locally.
  */
 import { Clock, Context, Duration, Effect, Layer, Schedule, Schema } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -11,13 +11,13 @@ import type { Rate } from "../socket/Limits.ts"
 import { ClientUsage } from "../socket/UsageLimits.ts"
 
 const messageKind = "comment.rate"
-/** A comment waits no longer for another node. */
+/** How long a comment waits for the node that counts. */
 const replyTimeout = Duration.millis(500)
 
 export class CommentRateLimit extends Context.Service<
   CommentRateLimit,
   {
-    /** Takes one comment out of the user's allowance: 0, or how many milliseconds until there is one. */
+    /** Consumes one comment of the user's allowance. Returns 0, or the milliseconds until the user may comment again. */
     readonly take: (userId: string) => Effect.Effect<number>
   }
 >()("@armoricore/realtime/CommentRateLimit") {

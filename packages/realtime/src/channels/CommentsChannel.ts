@@ -1,6 +1,6 @@
 /**
- * `comments:stream:{stream_id}`: comments beside a live stream, many readers, each writer once a second. A reader too
- * slow for them loses some; the numbers of viewers come at most once a second.
+ * `comments:stream:{stream_id}`: comments on a live stream, with many readers; each user may comment once a second. A
+ * client that reads too slowly misses comments. `viewer_count` is sent at most once a second.
  */
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import { StreamId } from "@armoricore/domain/Ids"
@@ -17,7 +17,7 @@ import * as MessageFields from "./MessageFields.ts"
 
 export const Comment = Schema.Struct({ ...MessageFields.messageFields, stream_id: StreamId })
 
-export const CommentsChannel = Channel.make({
+export const channel = Channel.make({
   topic: "comments:stream:{stream_id}",
   params: { stream_id: StreamId },
   join: {
@@ -28,7 +28,7 @@ export const CommentsChannel = Channel.make({
     new_comment: {
       payload: Schema.Struct({
         content: MessageFields.Content,
-        /** When it was meant, for comments about a moment of the stream; default now. */
+        /** The moment of the stream that the comment is about; default now. */
         timestamp: optionalNullable(Timestamp),
         client_id: optionalNullable(MessageFields.ClientId),
       }),
@@ -44,7 +44,7 @@ export const CommentsChannel = Channel.make({
 
 const decodeComment = Schema.decodeUnknownEffect(Comment)
 
-export const layer = CommentsChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const roomLog = yield* RoomLog
     const topics = yield* Topics
@@ -58,7 +58,7 @@ export const layer = CommentsChannel.toLayer(
         { droppable: true, snapshot: { topic, event: "viewer_count", payload: () => ({ count: count() }) } },
       ),
     )
-    return CommentsChannel.handlers(
+    return channel.handlers(
       Effect.fnUntraced(function* (stream, request) {
         const replay = yield* roomLog.replay(stream.topic, request)
         const comments = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeComment(payload)))
@@ -67,7 +67,8 @@ export const layer = CommentsChannel.toLayer(
       }),
       {
         on: {
-          // Once it is told it must reach the bus, though its sender hangs up at once: moderation hears of it there.
+          // Uninterruptible: a comment that other clients received must also reach the bus, where moderation reads it, even
+          // if the sender disconnects now.
           new_comment: Effect.fnUntraced(function* (stream, { content, timestamp, client_id }) {
             const { userId } = stream.identity
             const { stream_id } = stream.params
@@ -75,13 +76,13 @@ export const layer = CommentsChannel.toLayer(
             if (wait > 0) return yield* rateLimit(wait)
             const id = client_id === undefined ? crypto.randomUUID() : deriveId("comment", stream_id, userId, client_id)
             const at = timestamp ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-            const posted = yield* roomLog.append(stream.topic, {
+            const appended = yield* roomLog.append(stream.topic, {
               event: "new_comment",
               id,
               payload: { id, content, user_id: userId, stream_id, timestamp: at },
               droppable: true,
             })
-            const comment = yield* Effect.orDie(decodeComment(posted.payload))
+            const comment = yield* Effect.orDie(decodeComment(appended.payload))
             yield* publishBuffer.offer("comment.created", id, {
               comment_id: id,
               stream_id,

@@ -1,17 +1,20 @@
-/** `media:{media_id}`: what becomes of one upload. The join replies with what is known, then the results follow. */
+/**
+ * `media:{media_id}`: the progress and the results of one upload. The join replies with the current state, and events
+ * follow. `MEDIA_TOPIC_POLICY` decides who may watch.
+ */
+import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import { MediaFailed, MediaPlayable, MediaReady, MediaStage } from "@armoricore/domain/events/media"
 import { MediaId, UserId } from "@armoricore/domain/Ids"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import { Timestamp } from "@armoricore/domain/JsonCodecs"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
-import { Effect, Option, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
 import * as Channel from "../channel/Channel.ts"
-import { MediaTopicPolicy } from "./MediaTopicPolicy.ts"
 import { unauthorized } from "../channel/ChannelError.ts"
 import * as JobEvents from "../pubsub/JobEvents.ts"
 
-/** What a watcher may know of a media's state: not where its objects lie. */
+/** The part of the media state that watchers may read; the locations of its objects are not in it. */
 export const MediaView = Schema.Union([
   Schema.Struct({ status: Schema.Literal("unknown") }),
   Schema.Struct({
@@ -20,23 +23,44 @@ export const MediaView = Schema.Union([
     user_id: UserId,
     stage: MediaStage,
     percent: Schema.Finite,
-    /** The payload of `media_playable`, once its beginning can be played. */
+    /** The payload of `media_playable`, once the first segments can be played. */
     playable: Schema.optionalKey(MediaPlayable),
-    /** The payload of `media_ready`, once it is. */
+    /** The payload of `media_ready`, once processing succeeded. */
     ready: Schema.optionalKey(MediaReady),
-    /** The payload of `media_failed`. */
+    /** The payload of `media_failed`, once processing failed. */
     failed: Schema.optionalKey(MediaFailed),
     updated_at: Timestamp,
   }),
 ])
 
-export const MediaChannel = Channel.make({
+export const channel = Channel.make({
   topic: "media:{media_id}",
   params: { media_id: MediaId },
   join: { payload: Schema.Struct({}), reply: MediaView },
   client: {},
   server: JobEvents.mediaEvents,
+  buckets: { reads: [mediaStates.bucket] },
 })
+
+export class MediaTopicPolicy extends Context.Service<
+  MediaTopicPolicy,
+  {
+    /** `state` is none until the upload is known. */
+    readonly allows: (identity: Identity, state: Option.Option<MediaState>) => boolean
+  }
+>()("@armoricore/realtime/MediaTopicPolicy") {
+  /** Any authenticated user. */
+  static readonly layerPublic = Layer.succeed(MediaTopicPolicy, { allows: () => true })
+
+  /**
+   * The owner and operators. Before the upload is known, its owner is unknown too, so only operators may join. Clients
+   * retry the join until it succeeds, and the owner receives every event on `user:{id}` from the start.
+   */
+  static readonly layerOwner = Layer.succeed(MediaTopicPolicy, {
+    allows: (identity, state) =>
+      hasRole(identity, "operator") || (Option.isSome(state) && state.value.user_id === identity.userId),
+  })
+}
 
 const toView = (state: MediaState): typeof MediaView.Type => ({
   status: state.status,
@@ -50,15 +74,15 @@ const toView = (state: MediaState): typeof MediaView.Type => ({
   updated_at: state.updated_at,
 })
 
-export const layer = MediaChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const states = yield* Collection.make(mediaStates)
     const policy = yield* MediaTopicPolicy
-    return MediaChannel.handlers(
+    return channel.handlers(
       Effect.fnUntraced(function* (media) {
         const state = Option.map(yield* states.get(media.params.media_id), ({ value }) => value)
         if (!policy.allows(media.identity, state)) {
-          return yield* unauthorized("only its owner may watch this media")
+          return yield* unauthorized("only the owner may watch this media")
         }
         return { reply: Option.match(state, { onNone: () => ({ status: "unknown" as const }), onSome: toView }) }
       }),

@@ -8,7 +8,7 @@ import { Presence } from "../presence/Presence.ts"
 import * as PresenceEvents from "../presence/PresenceEvents.ts"
 import { Empty } from "./MessageFields.ts"
 
-export const PresenceChannel = Channel.make({
+export const channel = Channel.make({
   topic: "presence:room:{room_id}",
   params: { room_id: RoomId },
   join: { payload: Schema.Struct({ status: optionalNullable(PresenceStatus) }), reply: Empty },
@@ -16,10 +16,10 @@ export const PresenceChannel = Channel.make({
   server: PresenceEvents.events,
 })
 
-export const layer = PresenceChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const presence = yield* Presence
-    return PresenceChannel.handlers(
+    return channel.handlers(
       Effect.fnUntraced(function* (room, { status }) {
         return { reply: {}, present: yield* PresenceEvents.trackMember(presence, room, status ?? "online") }
       }),

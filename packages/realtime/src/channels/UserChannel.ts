@@ -1,6 +1,6 @@
 /**
- * `user:{user_id}`: everything that concerns one user, for that user alone (the `JoinPolicy` sees to it). Results are
- * kept for those who were away; progress is not, and has no `seq`.
+ * `user:{user_id}`: the events of one user's jobs and notifications. `JoinPolicy` admits only that user. Results are
+ * stored, so that a join replays those that the user missed; progress is not stored and has no `seq`.
  */
 import { UserId } from "@armoricore/domain/Ids"
 import { Effect, Schema } from "effect"
@@ -9,14 +9,14 @@ import * as JobEvents from "../pubsub/JobEvents.ts"
 import { RoomLog } from "../rooms/RoomLog.ts"
 import { replayFields } from "./MessageFields.ts"
 
-/** One of the events below, as it was sent to those who were there. */
+/** A stored event, with the payload that connected clients received. */
 export const StoredEvent = Schema.Struct({
   event: Schema.String,
   seq: Schema.Int,
   payload: Schema.Record(Schema.String, Schema.Unknown),
 })
 
-export const UserChannel = Channel.make({
+export const channel = Channel.make({
   topic: "user:{user_id}",
   params: { user_id: UserId },
   join: {
@@ -27,10 +27,10 @@ export const UserChannel = Channel.make({
   server: JobEvents.userEvents,
 })
 
-export const layer = UserChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const roomLog = yield* RoomLog
-    return UserChannel.handlers(
+    return channel.handlers(
       Effect.fnUntraced(function* (user, request) {
         const { entries, recovered, upToSeq } = yield* roomLog.replay(user.topic, request)
         return { reply: { events: entries, recovered }, upToSeq }

@@ -1,60 +1,85 @@
 /**
- * One membership: one join of one topic by one socket. An idle one has no fiber; one is started when a message comes
- * and ends when the inbox is empty, so that messages are handled one after the other and waiting costs nothing.
+ * One membership: one join of one topic by one socket. An idle membership has no fiber. The first message starts one, and
+ * it ends when the inbox is empty; so messages are handled one after the other, and an idle membership costs only memory.
  *
- * What belongs to it and what ends it:
- * - its fiber: interrupted by {@link ChannelMembership.stop}, ends by itself after a leave, a crash or an empty inbox;
- * - its scope, with the timers the channel forked there: closed by `stop`, after `leave` ran;
- * - its subscription: from before the channel's `join` until `stop`.
+ * A membership owns:
+ * - a fiber: `stop` interrupts it; it also ends after a leave, a crash or the last message of the inbox;
+ * - a scope with the timers that the channel forked: `stop` closes it, after the channel's `leave` ran;
+ * - a subscription: from before the channel's `join` until `stop`.
  *
- * `stop` is called when the socket is gone, the client left, the join was refused, the channel crashed, or the same
- * topic was joined again. It runs once; whoever calls it again gets the same fiber to wait for.
+ * `stop` runs when the connection closed, the client left, the join failed, the channel crashed, or the client joined the
+ * same topic again. It runs once; later calls return the same fiber.
  *
- * What a client said before it hung up or joined anew is heard first: a page that sends a message and closes, or shows
- * the room again at once, meant it. An operator's end is at once.
+ * Concurrency hazard: a client that sends a message and closes, leaves or joins again at once still expects the message to
+ * be handled. So `stop({ drain: true })` first handles the inbox, for at most {@link drainTimeout}. A kick does not drain.
  */
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
-import type { UntypedJoinResult, UntypedMembership, Params, ChannelDefinition } from "../channel/ChannelRegistry.ts"
+import type { ChannelDefinition, MembershipHandle, Params } from "../channel/ChannelRegistry.ts"
 import { OutgoingFrame } from "./OutgoingFrame.ts"
-import type { Message, Payload, Ref } from "../protocol/Message.ts"
+import type { Message, Payload, Ref, Serializer, Status } from "../protocol/Message.ts"
 import * as ChannelErrors from "../channel/ChannelError.ts"
-import type { Socket } from "./Socket.ts"
-import type { Broadcast, BroadcastOptions } from "../pubsub/Topics.ts"
+import type { Broadcast, BroadcastOptions, Topics } from "../pubsub/Topics.ts"
 
-/** More than this during one join: the join is refused, and the client tries again. */
+/** The most broadcasts and pushes that a join buffers. More of them fail the join, and the client tries again. */
 const maxBuffered = 1000
 
 const leaveTimeout = "5 seconds"
 
-/** For so long a membership that ends still handles what waits. */
 const drainTimeout = "5 seconds"
 
-export class ChannelMembership implements UntypedMembership {
+/** The part of a `Socket` that its memberships use. */
+export interface SocketHandle {
+  readonly id: string
+  readonly identity: Identity
+  readonly serializer: Serializer
+  /** Shared by all sockets of an endpoint. */
+  readonly context: {
+    readonly topics: Topics["Service"]
+    readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+    readonly counts: { joins: number }
+  }
+  readonly send: (frame: OutgoingFrame) => void
+  readonly reply: (message: Message, status: Status, response: Payload) => void
+  readonly replyError: (message: Message, error: ChannelErrors.ChannelError) => void
+  readonly replyUnmatched: (message: Message) => void
+  /** Notifies the client that a membership ended. */
+  readonly sendEnd: (member: ChannelMembership, event: "phx_close" | "phx_error", payload: object) => void
+  readonly removeMembership: (member: ChannelMembership) => void
+  /** Ends a membership so that the client joins again. */
+  readonly forceRejoin: (member: ChannelMembership) => void
+  /** Counts a message that waits for its reply; a socket with too many is not read. */
+  readonly addPending: () => void
+  readonly removePending: (count: number) => void
+}
+
+type JoinExit = Exit.Exit<Effect.Success<ReturnType<ChannelDefinition["join"]>>, ChannelErrors.ChannelError>
+
+export class ChannelMembership implements MembershipHandle {
   readonly topic: string
   readonly params: Params
   readonly joinRef: Ref
   state: unknown = undefined
-  readonly #socket: Socket
+  readonly #socket: SocketHandle
   readonly #channel: ChannelDefinition
   readonly #scope = Scope.makeUnsafe()
   #joined = false
-  /** Whose place it takes, until that one's end was told. */
+  /** The earlier membership of the same topic, until the client received its `phx_close`. */
   #replaced: ChannelMembership | undefined = undefined
-  /** Its join counts among what waits on the socket. */
+  /** The join counts as a pending message of the socket. */
   #joining = false
-  /** Broadcasts and pushes that came while joining; `undefined` once joined. */
+  /** Broadcasts and pushes that arrived during the join; `undefined` once joined. */
   #buffered: Array<Broadcast | OutgoingFrame> | undefined = []
-  /** Broadcasts up to this `seq` were in the join's reply, however late they come. */
+  /** The reply to the join included all broadcasts up to this `seq`; a later arrival of them is ignored. */
   #upToSeq = 0
   #inbox: Array<Message> | undefined = undefined
   #busy = false
   #fiber: Fiber.Fiber<void> | undefined = undefined
   #stopping: Fiber.Fiber<void> | undefined = undefined
-  /** The client knows that it is over. */
+  /** The client received `phx_close` or `phx_error`. */
   #isEndSent = false
 
-  constructor(socket: Socket, channel: ChannelDefinition, params: Params, message: Message) {
+  constructor(socket: SocketHandle, channel: ChannelDefinition, params: Params, message: Message) {
     this.#socket = socket
     this.#channel = channel
     this.params = params
@@ -70,19 +95,19 @@ export class ChannelMembership implements UntypedMembership {
     return this.#socket.id
   }
 
-  /** Asks the channel. `replaced` is the membership whose place this one takes. */
+  /** Starts the join. `replaced` is the membership that this join replaces. */
   start(message: Message, replaced: ChannelMembership | undefined): void {
-    this.#socket.subscribe(this.topic, this)
+    this.#socket.context.topics.subscribe(this.topic, this)
     this.#joining = true
     this.#replaced = replaced
-    this.#socket.pendingMessages++
+    this.#socket.addPending()
     this.#run(this.#join(message))
   }
 
   deliver(message: Message): void {
     if (this.#inbox === undefined) this.#inbox = [message]
     else this.#inbox.push(message)
-    this.#socket.pendingMessages++
+    this.#socket.addPending()
     if (!this.#busy) this.#run(this.#processInbox())
   }
 
@@ -94,7 +119,7 @@ export class ChannelMembership implements UntypedMembership {
     }
   }
 
-  /** The client joins again, from where it was, and is told what is still there and that it is not all. */
+  /** Some broadcasts are lost. The client joins again with its last `seq`, and the reply says what is missing. */
   onGap(): void {
     this.#socket.forceRejoin(this)
   }
@@ -107,45 +132,45 @@ export class ChannelMembership implements UntypedMembership {
   }
 
   broadcast(event: string, payload: Payload, options: BroadcastOptions): Effect.Effect<void> {
-    return this.#socket.broadcast(this.topic, event, payload, options)
+    return this.#socket.context.topics.broadcast(this.topic, event, payload, options)
   }
 
   listen(subtopic: string): void {
-    this.#socket.subscribe(this.topic, this, subtopic)
+    this.#socket.context.topics.subscribe(this.topic, this, subtopic)
   }
 
   unlisten(subtopic: string): void {
-    this.#socket.unsubscribe(this.topic, this, subtopic)
+    this.#socket.context.topics.unsubscribe(this.topic, this, subtopic)
   }
 
   stop(options?: { readonly drain: boolean }): Fiber.Fiber<void> {
     if (this.#stopping !== undefined) return this.#stopping
-    this.#socket.unsubscribe(this.topic, this)
+    this.#socket.context.topics.unsubscribe(this.topic, this)
     const fiber = this.#busy ? this.#fiber : undefined
-    this.#stopping = this.#socket.run(this.#shutDown(fiber, options?.drain === true && this.#hasWorkToDrain))
+    this.#stopping = this.#socket.context.run(this.#shutDown(fiber, options?.drain === true && this.#hasWorkToDrain))
     return this.#stopping
   }
 
-  /** A join alone, or one that was left again, is nothing to wait for. */
+  /** A pending join without messages, or with a leave only, needs no draining. */
   get #hasWorkToDrain(): boolean {
     return this.#joined || this.#inbox?.some(({ event }) => event !== "phx_leave") === true
   }
 
   #run(effect: Effect.Effect<void>): void {
     this.#busy = true
-    // Nothing in here should throw, but a fault left unseen would leave the membership busy for ever.
+    // A defect that is not caught here would leave the membership busy for ever.
     const guarded = Effect.catchCause(effect, (cause) =>
       Cause.hasInterruptsOnly(cause) ? Effect.interrupt : this.#handleCrash(cause),
     )
-    const fiber = this.#socket.run(guarded)
-    // It may be over already: a fiber that never waits ends before `run` returns.
+    const fiber = this.#socket.context.run(guarded)
+    // A fiber that never suspends ends before `run` returns.
     if (this.#busy) this.#fiber = fiber
   }
 
   #settleJoin(): void {
     if (!this.#joining) return
     this.#joining = false
-    this.#socket.messagesDone(1)
+    this.#socket.removePending(1)
   }
 
   #becomeIdle(): void {
@@ -155,20 +180,20 @@ export class ChannelMembership implements UntypedMembership {
 
   #join(message: Message): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      // First the old one's `leave`, so that a channel never sees the same socket twice on a topic.
+      // The `leave` of the replaced membership runs first, so a channel never sees a socket twice on a topic.
       if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop({ drain: true }))
-      yield* this.#socket.awaitReady(this.topic)
+      yield* this.#socket.context.topics.awaitReady(this.topic)
       const exit = yield* Effect.exit(Scope.provide(this.#channel.join(this, message.payload), this.#scope))
-      const refusal = yield* this.#joinErrorOf(exit)
-      if (Exit.isSuccess(exit) && refusal === undefined) this.#completeJoin(message, exit.value)
-      else this.#socket.replyError(message, refusal ?? ChannelErrors.unavailable)
+      const error = yield* this.#joinErrorOf(exit)
+      if (Exit.isSuccess(exit) && error === undefined) this.#completeJoin(message, exit.value)
+      else this.#socket.replyError(message, error ?? ChannelErrors.unavailable)
       this.#endReplaced()
       this.#settleJoin()
       yield* this.#joined ? this.#processInbox() : this.#finish()
     })
   }
 
-  /** Who was replaced while it was still joining could not tell the end of the one before it. */
+  /** Sends the `phx_close` of every replaced membership: one that was replaced during its join has not sent its own. */
   #endReplaced(): void {
     const replaced = this.#replaced
     if (replaced === undefined) return
@@ -177,28 +202,26 @@ export class ChannelMembership implements UntypedMembership {
     replaced.#endReplaced()
   }
 
-  #joinErrorOf(
-    exit: Exit.Exit<UntypedJoinResult, ChannelErrors.ChannelError>,
-  ): Effect.Effect<ChannelErrors.ChannelError | undefined> {
+  #joinErrorOf(exit: JoinExit): Effect.Effect<ChannelErrors.ChannelError | undefined> {
     if (Exit.isSuccess(exit)) {
       return Effect.succeed((this.#buffered?.length ?? 0) > maxBuffered ? ChannelErrors.unavailable : undefined)
     }
-    const refusal = Cause.findErrorOption(exit.cause)
-    if (Option.isSome(refusal)) return Effect.succeed(refusal.value)
-    return Effect.as(Effect.logError(`joining ${this.topic} crashed`, exit.cause), ChannelErrors.joinCrashed)
+    const error = Cause.findErrorOption(exit.cause)
+    if (Option.isSome(error)) return Effect.succeed(error.value)
+    return Effect.as(this.#logFailure("the join of a channel crashed", exit.cause), ChannelErrors.joinCrashed)
   }
 
-  #completeJoin(message: Message, joined: UntypedJoinResult): void {
+  #completeJoin(message: Message, result: Effect.Success<ReturnType<ChannelDefinition["join"]>>): void {
     this.#joined = true
-    this.#socket.countJoin()
-    this.state = joined.state
-    this.#socket.reply(message, "ok", joined.reply)
-    const held = this.#buffered ?? []
+    this.#socket.context.counts.joins++
+    this.state = result.state
+    this.#socket.reply(message, "ok", result.reply)
+    const buffered = this.#buffered ?? []
     this.#buffered = undefined
-    this.#upToSeq = joined.upToSeq ?? 0
-    for (const one of held) {
-      if (one instanceof OutgoingFrame) this.#socket.send(one)
-      else this.receive(one)
+    this.#upToSeq = result.upToSeq ?? 0
+    for (const item of buffered) {
+      if (item instanceof OutgoingFrame) this.#socket.send(item)
+      else this.receive(item)
     }
   }
 
@@ -207,7 +230,7 @@ export class ChannelMembership implements UntypedMembership {
       for (;;) {
         const message = this.#inbox?.shift()
         if (message === undefined) break
-        this.#socket.messagesDone(1)
+        this.#socket.removePending(1)
         if (message.event === "phx_leave") return yield* this.#handleLeave(message)
         const crash = yield* this.#handle(message)
         if (crash !== undefined) return yield* this.#handleCrash(crash)
@@ -217,22 +240,22 @@ export class ChannelMembership implements UntypedMembership {
     })
   }
 
-  /** Answers one message; gives the cause when the channel crashed over it. */
+  /** Handles one message and replies. Returns the cause if the channel crashed. */
   #handle(message: Message): Effect.Effect<Cause.Cause<unknown> | undefined> {
     return Effect.gen({ self: this }, function* () {
       const event = this.#channel.events.get(message.event)
       if (event === undefined) return void this.#socket.replyError(message, ChannelErrors.unknownEvent(message.event))
-      if (!event.guests && hasRole(this.identity, "guest")) {
+      if (!event.allowGuests && hasRole(this.identity, "guest")) {
         return void this.#socket.replyError(
           message,
-          ChannelErrors.unauthorized("guests may join and read, nothing else"),
+          ChannelErrors.unauthorized("the role `guest` may join and read, but not send this event"),
         )
       }
       const exit = yield* Effect.exit(Scope.provide(event.handle(this, message.payload), this.#scope))
       if (Exit.isSuccess(exit)) return void this.#socket.reply(message, "ok", exit.value)
-      const refusal = Cause.findErrorOption(exit.cause)
-      if (Option.isNone(refusal)) return exit.cause
-      return void this.#socket.replyError(message, refusal.value)
+      const error = Cause.findErrorOption(exit.cause)
+      if (Option.isNone(error)) return exit.cause
+      return void this.#socket.replyError(message, error.value)
     })
   }
 
@@ -249,46 +272,50 @@ export class ChannelMembership implements UntypedMembership {
       this.#isEndSent = true
       this.#socket.sendEnd(this, "phx_error", { reason: "channel_crash" })
     })
-    return Effect.andThen(Effect.logError(`the channel ${this.topic} crashed`, cause), finish)
+    return Effect.andThen(this.#logFailure("a channel crashed", cause), finish)
+  }
+
+  #logFailure(message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> {
+    return Effect.annotateLogs(Effect.logError(message, cause), { topic: this.topic, socket_id: this.socketId })
   }
 
   /**
-   * The membership's own fiber ends it: it rests first, or `stop` would interrupt the fiber that waits for it. Where it is
-   * being stopped already, that one waits for this fiber.
+   * Ends the membership from its own fiber. The membership becomes idle first, because otherwise `stop` would interrupt the
+   * fiber that waits for it. If `stop` already runs, it waits for this fiber.
    */
-  #finish(tell: () => void = () => {}): Effect.Effect<void> {
+  #finish(notifyClient: () => void = () => {}): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       this.#becomeIdle()
       this.#socket.removeMembership(this)
       if (this.#stopping === undefined) yield* Fiber.await(this.stop())
-      tell()
-      for (const late of this.#takePending()) this.#socket.replyUnmatched(late)
+      notifyClient()
+      for (const message of this.#takeInbox()) this.#socket.replyUnmatched(message)
     })
   }
 
-  #takePending(): ReadonlyArray<Message> {
-    const late = this.#inbox ?? []
+  #takeInbox(): ReadonlyArray<Message> {
+    const messages = this.#inbox ?? []
     this.#inbox = undefined
-    this.#socket.messagesDone(late.length)
-    return late
+    this.#socket.removePending(messages.length)
+    return messages
   }
 
-  #shutDown(fiber: Fiber.Fiber<void> | undefined, hears: boolean): Effect.Effect<void> {
+  #shutDown(fiber: Fiber.Fiber<void> | undefined, drain: boolean): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (fiber !== undefined) {
-        if (hears) yield* Effect.timeoutOption(Fiber.await(fiber), drainTimeout)
+        if (drain) yield* Effect.timeoutOption(Fiber.await(fiber), drainTimeout)
         yield* Fiber.interrupt(fiber)
-        // Whatever still waits was sent to a membership that is gone: it must not count for ever, and a leave got its way.
-        for (const late of this.#takePending()) {
-          if (late.event === "phx_leave") this.#socket.reply(late, "ok", {})
-          else this.#socket.replyUnmatched(late)
+        // Each message that is left needs a reply, and must no longer count as pending. A leave succeeded.
+        for (const message of this.#takeInbox()) {
+          if (message.event === "phx_leave") this.#socket.reply(message, "ok", {})
+          else this.#socket.replyUnmatched(message)
         }
       }
       this.#settleJoin()
       const leave = this.#joined ? this.#channel.leave : undefined
       if (leave !== undefined) {
         const exit = yield* Effect.exit(Effect.timeout(leave(this), leaveTimeout))
-        if (Exit.isFailure(exit)) yield* Effect.logError(`leaving ${this.topic} failed`, exit.cause)
+        if (Exit.isFailure(exit)) yield* this.#logFailure("the `leave` handler of a channel failed", exit.cause)
       }
       yield* Scope.close(this.#scope, Exit.void)
     })

@@ -1,28 +1,27 @@
 /**
- * One connection: it decodes what comes, decides by the lifecycle table, and hands messages to memberships.
+ * One connection: it decodes incoming frames, decides by the lifecycle table, and passes messages to memberships.
  *
- * The supervision tree, with who owns each part and what ends it:
+ * The supervision tree, with the owner and the end of each part:
  *
  * ```
- * Endpoint (the layer's scope; ended by shutdown, which first drains)
- * ├─ sweep fiber             looks for idle sockets, and ended and revoked tokens
- * └─ sockets (none has a fiber while it is open)
- *    ├─ farewell fiber       started when the connection is gone: stops every membership and waits for it
- *    └─ memberships (JoinedChannel, none has a fiber while idle)
- *       ├─ message fiber     ended by an empty inbox, a leave, a crash, or `stop`
+ * Endpoint (the scope of its layer; shutdown drains before the scope closes)
+ * ├─ sweep fiber             closes idle sockets and sockets with an expired token
+ * └─ sockets (an open socket has no fiber)
+ *    ├─ drain fiber          started when the connection closed: stops every membership and waits for them
+ *    └─ memberships (ChannelMembership; an idle one has no fiber)
+ *       ├─ message fiber     ends with an empty inbox, a leave, a crash, or `stop`
  *       └─ scope             timers that the channel forked; closed by `stop`
  * ```
  *
- * The endpoint owns the farewells and waits for them at shutdown; a membership's end touches nothing else. A fault in
- * one message ends no socket: only a frame that is no message does (1011).
+ * The endpoint owns the drain fibers and waits for them at shutdown. The end of a membership does not affect the others.
+ * An error in one message does not close the socket; only a frame that cannot be decoded does (1011).
  */
 import { allowsTopic, type Identity } from "@armoricore/auth/Identity"
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { type Clock, Effect, Fiber } from "effect"
 import type { ChannelRegistry } from "../channel/ChannelRegistry.ts"
-import type { OpenSocket } from "./OpenSocket.ts"
-import { ChannelMembership } from "./ChannelMembership.ts"
+import { ChannelMembership, type SocketHandle } from "./ChannelMembership.ts"
 import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
 import { isTooDeep, type Limits, maxDepth } from "./Limits.ts"
 import { type StateSnapshot, OutgoingFrame } from "./OutgoingFrame.ts"
@@ -32,10 +31,25 @@ import { decide } from "../protocol/Lifecycle.ts"
 import { fitsNameLimit, type Message, type Payload, type Serializer, type Status } from "../protocol/Message.ts"
 import * as TokenRefresh from "./TokenRefresh.ts"
 import * as ChannelErrors from "../channel/ChannelError.ts"
-import type { BroadcastOptions, Subscriber, Topics } from "../pubsub/Topics.ts"
+import type { Topics } from "../pubsub/Topics.ts"
 import type { Receiver, Transport } from "./transports/Transport.ts"
 
-/** What all sockets of an endpoint share. */
+/** An open socket for operators. */
+export interface OpenSocket {
+  readonly id: string
+  readonly identity: Identity
+  readonly lease: ConnectionLease
+  /** Epoch milliseconds. */
+  readonly openedAt: number
+  /** Topics that are joined or whose join is pending. */
+  readonly topics: () => ReadonlyArray<string>
+  /** Closes the socket with `reason` in the close frame. */
+  readonly kick: (reason: string) => void
+  /** Ends one membership with `phx_close`, after which the client does not join again. Returns false if not joined. */
+  readonly kickFrom: (topic: string, reason: string) => boolean
+}
+
+/** The dependencies that all sockets of an endpoint share. */
 export interface SocketContext {
   readonly channels: ChannelRegistry["Service"]
   readonly topics: Topics["Service"]
@@ -43,36 +57,36 @@ export interface SocketContext {
   readonly revocations: Revocations["Service"]
   readonly clock: Clock.Clock
   readonly limits: Limits
-  /** Since the start. */
+  /** Totals since the endpoint started. */
   readonly counts: { joins: number }
-  /** Starts a fiber with the endpoint's loggers and tracer; its owner must end it. */
+  /** Starts a fiber with the loggers and the tracer of the endpoint. The caller must end it. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  /** The connection is over: somebody must run the socket's `farewell`. */
+  /** The connection closed: the endpoint runs the socket's `drain` and forgets the socket. */
   readonly onClosed: (socket: Socket) => void
 }
 
 const socketIdPrefix = crypto.randomUUID().slice(0, 13)
 let socketCount = 0
 
-export class Socket implements Receiver, OpenSocket {
+export class Socket implements Receiver, OpenSocket, SocketHandle {
   readonly serializer: Serializer
   readonly openedAt: number
-  /** Whose limits it counts against. */
+  /** The usage counters of the socket's user and address. */
   readonly lease: ConnectionLease
   identity: Identity
-  /** Messages that wait for an answer. */
-  pendingMessages = 0
+  readonly context: SocketContext
   readonly #number = ++socketCount
-  readonly #context: SocketContext
   readonly #transport: Transport
   readonly #memberships = new Map<string, ChannelMembership>()
   #lastActivityAt: number
+  /** Messages that wait for a reply. */
+  #pendingMessages = 0
   #closing = false
-  /** An operator ended it: what still waits for an answer is not heard. */
+  /** An operator closed the socket: pending messages are not handled. */
   #isKicked = false
-  /** Not read: too many messages wait. */
+  /** Too many messages are pending: the transport is paused. */
   #backlogged = false
-  /** Messages refused with `rate_limit` since the last sweep; at the limit the socket is not read until the next. */
+  /** Replies `rate_limit` since the last sweep; at the limit the transport is paused until the next sweep. */
   #rateLimitReplies = 0
 
   constructor(
@@ -82,7 +96,7 @@ export class Socket implements Receiver, OpenSocket {
     serializer: Serializer,
     lease: ConnectionLease,
   ) {
-    this.#context = context
+    this.context = context
     this.#transport = transport
     this.identity = identity
     this.serializer = serializer
@@ -91,31 +105,31 @@ export class Socket implements Receiver, OpenSocket {
     this.#lastActivityAt = MonotonicClock.millis(context.clock)
   }
 
-  /** From here on it is spoken to. */
+  /** Attaches the transport: frames may arrive and be sent from now on. */
   open(): void {
     this.#transport.attach(this)
   }
 
   onClosed(): void {
     this.#closing = true
-    this.#context.onClosed(this)
+    this.context.onClosed(this)
   }
 
   onOverflow(): void {
     this.close(CloseCode.slowConsumer)
   }
 
-  /** It must not be lost again: there would be nothing left to tell that it is missing. */
+  /** Not droppable: a client cannot detect that a snapshot is missing. */
   snapshotFrame({ topic, event, payload }: StateSnapshot): OutgoingFrame | undefined {
     if (!this.#memberships.has(topic)) return undefined
     return new OutgoingFrame(this.serializer.broadcast(topic, event, payload()), false)
   }
 
   onActivity(): void {
-    this.#lastActivityAt = MonotonicClock.millis(this.#context.clock)
+    this.#lastActivityAt = MonotonicClock.millis(this.context.clock)
   }
 
-  /** Stops every membership and waits for it: what was said before the end counts, though nobody waits for the answer. */
+  /** Stops every membership and waits for them. Messages sent before the close are still handled, unless kicked. */
   get drain(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const stopped = Array.from(this.#memberships.values(), (member) => member.stop({ drain: !this.#isKicked }))
@@ -124,13 +138,9 @@ export class Socket implements Receiver, OpenSocket {
     })
   }
 
-  /** Unique over all nodes. Made when asked: ten thousand idle sockets need none. */
+  /** Unique over all nodes. Built on demand, to save memory on idle sockets. */
   get id(): string {
     return `${socketIdPrefix}-${this.#number.toString(36)}`
-  }
-
-  run(effect: Effect.Effect<void>): Fiber.Fiber<void> {
-    return this.#context.run(effect)
   }
 
   send(frame: OutgoingFrame): void {
@@ -142,15 +152,14 @@ export class Socket implements Receiver, OpenSocket {
     this.send(new OutgoingFrame(this.serializer.reply(message, status, response), false))
   }
 
-  replyError(message: Message, refusal: ChannelErrors.ChannelError): void {
-    this.reply(message, "error", refusal.response)
+  replyError(message: Message, error: ChannelErrors.ChannelError): void {
+    this.reply(message, "error", error.response)
   }
 
   replyUnmatched(message: Message): void {
     this.replyError({ ...message, joinRef: null }, ChannelErrors.unmatchedTopic)
   }
 
-  /** Tells the client that a membership is over. */
   sendEnd(member: ChannelMembership, event: "phx_close" | "phx_error", payload: object): void {
     this.send(new OutgoingFrame(this.serializer.end(member.joinRef, member.topic, event, payload), false))
   }
@@ -159,49 +168,35 @@ export class Socket implements Receiver, OpenSocket {
     if (this.#memberships.get(member.topic) === member) this.#memberships.delete(member.topic)
   }
 
-  subscribe(topic: string, subscriber: Subscriber, subtopic?: string): void {
-    this.#context.topics.subscribe(topic, subscriber, subtopic)
+  addPending(): void {
+    this.#pendingMessages++
   }
 
-  unsubscribe(topic: string, subscriber: Subscriber, subtopic?: string): void {
-    this.#context.topics.unsubscribe(topic, subscriber, subtopic)
-  }
-
-  /** What other nodes broadcast on the topic is heard. */
-  awaitReady(topic: string): Effect.Effect<void> {
-    return this.#context.topics.awaitReady(topic)
-  }
-
-  broadcast(topic: string, event: string, payload: Payload, options: BroadcastOptions): Effect.Effect<void> {
-    return this.#context.topics.broadcast(topic, event, payload, options)
-  }
-
-  /** That many messages no longer wait. */
-  messagesDone(count: number): void {
-    this.pendingMessages -= count
-    if (this.#backlogged && this.pendingMessages <= this.#context.limits.maxPendingMessages / 2) {
+  removePending(count: number): void {
+    this.#pendingMessages -= count
+    if (this.#backlogged && this.#pendingMessages <= this.context.limits.maxPendingMessages / 2) {
       this.#backlogged = false
       if (!this.#isFlooding) this.#transport.resume()
     }
   }
 
-  /** What is queued goes out first, as far as the client takes it; the connection is cut after the close timeout. */
-  close(why: CloseCode.CloseCode): void {
+  /** Sends queued frames as far as the client reads them, then closes; the close timeout ends the connection. */
+  close(closeCode: CloseCode.CloseCode): void {
     if (this.#closing) return
     this.#closing = true
     if (this.#isPaused) this.#transport.resume()
-    this.#transport.close(why)
+    this.#transport.close(closeCode)
   }
 
-  /** Closes the socket when its time is over; called now and then. `now`: of the time that only goes forward. */
+  /** Closes the socket if it is idle or its token expired. `now` is monotonic time. */
   sweep(now: number, idleMillis: number): void {
-    // A paused socket is not heard because nobody listens.
+    // A paused socket is not read, so silence does not mean that it is idle.
     if (this.#isPaused) this.#lastActivityAt = now
     const wasFlooding = this.#isFlooding
     this.#rateLimitReplies = 0
     if (wasFlooding && !this.#backlogged) this.#transport.resume()
     this.#transport.sweep(now)
-    if (this.identity.expiresAt <= this.#context.clock.currentTimeMillisUnsafe()) this.close(CloseCode.tokenExpired)
+    if (this.identity.expiresAt <= this.context.clock.currentTimeMillisUnsafe()) this.close(CloseCode.tokenExpired)
     else if (now - this.#lastActivityAt >= idleMillis) this.close(CloseCode.idle)
   }
 
@@ -217,30 +212,29 @@ export class Socket implements Receiver, OpenSocket {
     const member = this.#memberships.get(topic)
     if (member === undefined) return false
     this.#memberships.delete(topic)
-    const ended = Effect.sync(() => this.sendEnd(member, "phx_close", { reason }))
-    this.run(Effect.andThen(Fiber.await(member.stop()), ended))
+    const notifyClient = Effect.sync(() => this.sendEnd(member, "phx_close", { reason }))
+    this.context.run(Effect.andThen(Fiber.await(member.stop()), notifyClient))
     return true
   }
 
-  /** Its client shall join again. */
   forceRejoin(member: ChannelMembership): void {
     this.removeMembership(member)
-    const ended = Effect.sync(() => this.sendEnd(member, "phx_error", { reason: "missed" }))
-    this.run(Effect.andThen(Fiber.await(member.stop({ drain: true })), ended))
+    const notifyClient = Effect.sync(() => this.sendEnd(member, "phx_error", { reason: "missed" }))
+    this.context.run(Effect.andThen(Fiber.await(member.stop({ drain: true })), notifyClient))
   }
 
   /** Closes the socket if its token was revoked. */
   checkRevocations(): void {
-    if (this.#context.revocations.isRevoked(this.identity)) this.#closeKicked(CloseCode.revoked)
+    if (this.context.revocations.isRevoked(this.identity)) this.#closeKicked(CloseCode.revoked)
   }
 
-  #closeKicked(why: CloseCode.CloseCode): void {
+  #closeKicked(closeCode: CloseCode.CloseCode): void {
     this.#isKicked = true
-    this.close(why)
+    this.close(closeCode)
   }
 
   get #isFlooding(): boolean {
-    return this.#rateLimitReplies >= this.#context.limits.maxRateLimitReplies
+    return this.#rateLimitReplies >= this.context.limits.maxRateLimitReplies
   }
 
   get #isPaused(): boolean {
@@ -249,36 +243,36 @@ export class Socket implements Receiver, OpenSocket {
 
   receive(bytes: Buffer, isBinary: boolean): void {
     if (this.#closing) return
-    const { clock, limits } = this.#context
+    const { clock, limits } = this.context
     const now = MonotonicClock.millis(clock)
     this.#lastActivityAt = now
     const tooLarge = bytes.length > limits.maxMessageBytes
     const message = this.#decode(bytes, isBinary, tooLarge)
     if (message === undefined) return this.close(CloseCode.undecodableFrame)
-    // One that is too large counts as many as would fit into it, since it cost as much to receive.
+    // A message over the limit costs as much to receive as the messages that would fit into it, so it counts as many.
     const count = Math.max(1, Math.ceil(bytes.length / limits.maxMessageBytes))
     const wait = this.lease.user.consumeMessages(limits.userMessages, now, count)
     if (wait > 0) this.#replyRateLimited(message, wait, count)
     else this.#onMessage(message, tooLarge, now)
   }
 
-  /** Of what is refused anyway only the addresses are read. */
+  /** A message over the limit is rejected, so only its header is decoded. */
   #decode(bytes: Buffer, isBinary: boolean, tooLarge: boolean): Message | undefined {
     const { serializer } = this
     if (isBinary) return serializer.decodeBinary(bytes)
     return (tooLarge ? serializer.decodeHeader?.(bytes) : undefined) ?? serializer.decodeText(bytes.toString())
   }
 
-  /** The answer is cheap, yet reading and answering a flood without end is not: after some answers reading stops. */
+  /** One reply is cheap, a flood of them is not: after `maxRateLimitReplies` the transport is paused until the next sweep. */
   #replyRateLimited(message: Message, wait: number, count = 1): void {
-    this.replyError(message, ChannelErrors.rateLimit(wait))
-    const before = this.#isPaused
+    this.reply(message, "error", ChannelErrors.rateLimitResponse(wait))
+    const wasPaused = this.#isPaused
     this.#rateLimitReplies += count
-    if (this.#isFlooding && !before) this.#transport.pause()
+    if (this.#isFlooding && !wasPaused) this.#transport.pause()
   }
 
   #onMessage(message: Message, tooLarge: boolean, now: number): void {
-    const { limits } = this.#context
+    const { limits } = this.context
     const current = this.#memberships.get(message.topic)
     const step = decide(message, current, this.#memberships.size, limits.maxTopics)
     if (step === "stale") return
@@ -293,49 +287,48 @@ export class Socket implements Receiver, OpenSocket {
         return this.replyError(message, ChannelErrors.tooManyChannels)
     }
     if (isTooDeep(message.payload, maxDepth)) {
-      return this.replyError(message, ChannelErrors.invalidPayload("", `nested deeper than ${maxDepth} levels`))
+      return this.replyError(
+        message,
+        ChannelErrors.invalidPayload("", `the payload is nested deeper than ${maxDepth} levels`),
+      )
     }
     if (step === "join" || step === "replace") this.#join(message, current, now)
     else if (message.event === TokenRefresh.refreshEvent) this.#refresh(message)
     else current?.deliver(message)
-    if (this.pendingMessages >= limits.maxPendingMessages && !this.#backlogged) {
+    if (this.#pendingMessages >= limits.maxPendingMessages && !this.#backlogged) {
       this.#backlogged = true
       this.#transport.pause()
     }
   }
 
-  countJoin(): void {
-    this.#context.counts.joins++
-  }
-
   #join(message: Message, current: ChannelMembership | undefined, now: number): void {
-    const { limits } = this.#context
+    const { limits } = this.context
     const wait =
       this.lease.user.consumeJoin(limits.userJoins, now) || this.lease.address.consumeJoin(limits.addressJoins, now)
     if (wait > 0) return this.#replyRateLimited(message, wait)
-    const found = fitsNameLimit(message.topic) ? this.#context.channels.find(message.topic) : undefined
-    if (found === undefined) return this.replyUnmatched(message)
-    const member = new ChannelMembership(this, found.channel, found.params, message)
+    const match = fitsNameLimit(message.topic) ? this.context.channels.find(message.topic) : undefined
+    if (match === undefined) return this.replyUnmatched(message)
+    const member = new ChannelMembership(this, match.channel, match.params, message)
     this.#memberships.set(message.topic, member)
     member.start(message, current)
   }
 
-  /** A new token of the same user takes the old one's place. */
+  /** Replaces the token with a new one of the same user. */
   #refresh(message: Message): void {
-    const refreshed = Effect.match(TokenRefresh.verify(this.#context, this.identity, message.payload), {
+    const refreshed = Effect.match(TokenRefresh.verify(this.context, this.identity, message.payload), {
       onSuccess: (identity) => {
         this.identity = identity
         this.reply(message, "ok", { expires_at: new Date(identity.expiresAt).toISOString() })
         for (const topic of this.#memberships.keys())
           if (!allowsTopic(identity, topic)) this.kickFrom(topic, "unauthorized")
       },
-      onFailure: (refusal) => this.replyError(message, refusal),
+      onFailure: (error) => this.replyError(message, error),
     })
-    this.pendingMessages++
-    this.run(
+    this.addPending()
+    this.context.run(
       Effect.ensuring(
         refreshed,
-        Effect.sync(() => this.messagesDone(1)),
+        Effect.sync(() => this.removePending(1)),
       ),
     )
   }

@@ -1,48 +1,44 @@
 /**
- * The way out of one WebSocket: its queue, and writes gathered per turn of the event loop. Two thirds of a
- * delivery's cost is the kernel's write, so whatever is queued within a turn goes out as one buffer; and since the
- * subscribers of a topic mostly have the same frames queued, that buffer is made once for all of them.
+ * The writer of one WebSocket: its queue, and writes that are batched per turn of the event loop. Two thirds of the cost of
+ * a delivery is the kernel's write, so all frames queued within a turn are written as one buffer. Subscribers of a topic
+ * mostly have the same frames queued, so they share that buffer.
  *
- * It writes past `ws`, straight to its socket. That is safe because each write is a run of whole frames, compression is
- * off (so `ws` holds nothing back), and nothing is written once the socket is closing.
+ * The writer bypasses `ws` and writes to its TCP socket. That is safe, because each write is a sequence of whole frames,
+ * compression is off (so `ws` buffers no frames), and the writer stops once the socket is closing.
  *
- * A slow reader: while the socket is full, frames stay in the queue, which is bounded. Besides it the kernel's side
- * holds at most one batch and Node's own buffer (64 KiB each).
+ * While the TCP socket is full, frames stay in the bounded queue. In addition, Node and the kernel buffer at most one batch
+ * and Node's high-water mark (64 KiB each).
  *
- * Plain callbacks, no Effect: this runs for every single delivery.
+ * Plain callbacks instead of Effect: this code runs for every delivery.
  */
 import { FrameQueue, type QueueCounts } from "./FrameQueue.ts"
-import type { StateSnapshot, OutgoingFrame } from "./OutgoingFrame.ts"
+import type { OutgoingFrame } from "./OutgoingFrame.ts"
+import type { Receiver } from "./transports/Transport.ts"
 
-/** The part of a `net.Socket` that is used. */
+/** The part of `net.Socket` that the writer uses. */
 export interface WritableSocket {
   readonly writable: boolean
   readonly write: (bytes: Uint8Array) => boolean
   readonly once: (event: "drain", listener: () => void) => unknown
 }
 
-/** Whose queue it is. */
-export interface WriterOwner {
-  /** The queue is given up. */
-  readonly onOverflow: () => void
-  /** What is owed, as a frame; `undefined`: nobody there wants it any more. */
-  readonly snapshotFrame: (snapshot: StateSnapshot) => OutgoingFrame | undefined
-}
+/** The part of the receiver that the writer calls. */
+export type WriterOwner = Pick<Receiver, "onOverflow" | "snapshotFrame">
 
 const maxBatchBytes = 65_536
 
-/** Flushes every queue that was written to within a turn, at its end. One for all sockets of an endpoint. */
+/** Flushes all queues that received frames within a turn, at the end of the turn. All sockets of an endpoint share one. */
 export class Flusher {
   readonly counts: QueueCounts = { dropped: 0, overflowed: 0 }
   #dirty: Array<SocketWriter> = []
   #lastFrames: ReadonlyArray<OutgoingFrame> = []
   #lastBytes: Uint8Array = new Uint8Array(0)
 
-  add(outbound: SocketWriter): void {
-    if (this.#dirty.push(outbound) === 1) setImmediate(this.#run)
+  add(writer: SocketWriter): void {
+    if (this.#dirty.push(writer) === 1) setImmediate(this.#run)
   }
 
-  /** One buffer for these frames, shared with the socket before when it had the same. */
+  /** One buffer for these frames; reused if the previous socket had the same frames. */
   concat(frames: ReadonlyArray<OutgoingFrame>, bytes: number): Uint8Array {
     const [first] = frames
     if (first !== undefined && frames.length === 1) return first.wireBytes
@@ -58,7 +54,7 @@ export class Flusher {
   readonly #run = (): void => {
     const dirty = this.#dirty
     this.#dirty = []
-    for (const outbound of dirty) outbound.flush()
+    for (const writer of dirty) writer.flush()
     this.#lastFrames = []
     this.#lastBytes = new Uint8Array(0)
   }
@@ -67,20 +63,23 @@ export class Flusher {
 export class SocketWriter extends FrameQueue {
   readonly #socket: WritableSocket
   readonly #flusher: Flusher
-  readonly #owner: WriterOwner
-  /** Waiting for the end of this turn, or for the socket to drain. */
+  #owner: WriterOwner | undefined
+  /** A flush is scheduled, or the socket is full and will drain. */
   #waiting = false
 
-  constructor(wire: WritableSocket, flusher: Flusher, limit: number, owner: WriterOwner) {
+  constructor(wire: WritableSocket, flusher: Flusher, limit: number) {
     super(limit)
     this.#socket = wire
     this.#flusher = flusher
+  }
+
+  attach(owner: WriterOwner): void {
     this.#owner = owner
   }
 
-  push(frame: OutgoingFrame): void {
+  send(frame: OutgoingFrame): void {
     const outcome = this.enqueue(frame, this.#flusher.counts)
-    if (outcome === "overflow") this.#owner.onOverflow()
+    if (outcome === "overflow") this.#owner?.onOverflow()
     if (this.#waiting || (outcome !== "queued" && this.pendingSnapshots === undefined)) return
     this.#waiting = true
     this.#flusher.add(this)
@@ -92,8 +91,8 @@ export class SocketWriter extends FrameQueue {
       if (this.pendingSnapshots !== undefined) this.#sendSnapshots()
       if (this.frames === undefined || this.closed) return
       if (!this.#socket.writable) return this.discard()
-      const frames = this.#takeBatch(this.frames)
-      if (!this.#socket.write(frames)) {
+      const batch = this.#takeBatch(this.frames)
+      if (!this.#socket.write(batch)) {
         this.#waiting = true
         this.#socket.once("drain", () => this.flush())
         return
@@ -103,12 +102,12 @@ export class SocketWriter extends FrameQueue {
 
   #sendSnapshots(): void {
     for (const snapshot of this.takeSnapshots()) {
-      const frame = this.#owner.snapshotFrame(snapshot)
-      if (frame !== undefined && this.enqueue(frame, this.#flusher.counts) === "overflow") this.#owner.onOverflow()
+      const frame = this.#owner?.snapshotFrame(snapshot)
+      if (frame !== undefined && this.enqueue(frame, this.#flusher.counts) === "overflow") this.#owner?.onOverflow()
     }
   }
 
-  /** The next batch, and what it leaves in the queue. */
+  /** Removes the next batch from the queue. */
   #takeBatch(queue: Array<OutgoingFrame>): Uint8Array {
     if (this.bytes <= maxBatchBytes) {
       const { bytes } = this

@@ -41,8 +41,9 @@ const setUp = (limit = 1000) => {
     onOverflow: () => overflows++,
     snapshotFrame: ({ event, payload }) => new OutgoingFrame(`${event}${JSON.stringify(payload())}`, false),
   }
-  const outbound = new SocketWriter(wire, flusher, limit, owner)
-  return { flusher, wire, outbound, overflows: () => overflows }
+  const writer = new SocketWriter(wire, flusher, limit)
+  writer.attach(owner)
+  return { flusher, wire, writer, overflows: () => overflows }
 }
 
 const must = (text: string) => new OutgoingFrame(text, false)
@@ -51,8 +52,8 @@ const may = (text: string) => new OutgoingFrame(text, true)
 describe("Outbound", () => {
   it.effect("what is queued within a turn goes out as one write, in order", () =>
     Effect.gen(function* () {
-      const { wire, outbound } = setUp()
-      for (const text of ["a", "b", "c"]) outbound.push(must(text))
+      const { wire, writer } = setUp()
+      for (const text of ["a", "b", "c"]) writer.send(must(text))
       assert.strictEqual(wire.writes.length, 0)
       yield* turn
       assert.strictEqual(wire.writes.length, 1)
@@ -64,11 +65,9 @@ describe("Outbound", () => {
     Effect.gen(function* () {
       const flusher = new Flusher()
       const wires = [new FakeWire(), new FakeWire(), new FakeWire()]
-      const outbounds = wires.map(
-        (wire) => new SocketWriter(wire, flusher, 1000, { onOverflow: () => {}, snapshotFrame: () => undefined }),
-      )
-      for (const frame of [must("a"), must("b")]) for (const outbound of outbounds) outbound.push(frame)
-      outbounds[2]?.push(must("c"))
+      const writers = wires.map((wire) => new SocketWriter(wire, flusher, 1000))
+      for (const frame of [must("a"), must("b")]) for (const writer of writers) writer.send(frame)
+      writers[2]?.send(must("c"))
       yield* turn
       const [first, second, third] = wires.map(({ writes }) => writes[0])
       assert.strictEqual(first, second)
@@ -79,11 +78,11 @@ describe("Outbound", () => {
 
   it.effect("a full socket is left alone until it drains", () =>
     Effect.gen(function* () {
-      const { wire, outbound } = setUp()
+      const { wire, writer } = setUp()
       wire.full = true
-      outbound.push(must("a"))
+      writer.send(must("a"))
       yield* turn
-      outbound.push(must("b"))
+      writer.send(must("b"))
       yield* turn
       assert.strictEqual(wire.text, "\x81\x01a")
       wire.drain()
@@ -93,13 +92,13 @@ describe("Outbound", () => {
 
   it.effect("a slow reader loses droppable frames first, and the order of the others stays", () =>
     Effect.gen(function* () {
-      const { flusher, wire, outbound, overflows } = setUp(13)
+      const { flusher, wire, writer, overflows } = setUp(13)
       wire.full = true
-      outbound.push(must("0"))
+      writer.send(must("0"))
       yield* turn
-      for (const frame of [must("a"), may("x"), must("b"), may("y"), must("c")]) outbound.push(frame)
+      for (const frame of [must("a"), may("x"), must("b"), may("y"), must("c")]) writer.send(frame)
       assert.strictEqual(flusher.counts.dropped, 2)
-      outbound.push(may("z"))
+      writer.send(may("z"))
       assert.strictEqual(overflows(), 0)
       wire.drain()
       assert.strictEqual(wire.text, "\x81\x010\x81\x01a\x81\x01b\x81\x01c\x81\x01z")
@@ -108,19 +107,19 @@ describe("Outbound", () => {
 
   it.effect("changes that were dropped are told as the latest state, once half of the queue is free", () =>
     Effect.gen(function* () {
-      const { wire, outbound, overflows } = setUp(40)
+      const { wire, writer, overflows } = setUp(40)
       let users = 0
       const snapshot = { topic: "t", event: "state", payload: () => [users] }
-      const change = () => outbound.push(new OutgoingFrame(`+${++users}`, true, snapshot))
+      const change = () => writer.send(new OutgoingFrame(`+${++users}`, true, snapshot))
       wire.full = true
-      outbound.push(must("0"))
+      writer.send(must("0"))
       yield* turn
       for (let n = 0; n < 9; n++) change()
-      outbound.push(must("a".repeat(10)))
-      assert.isBelow(outbound.queuedBytes, 40, "the changes made room")
+      writer.send(must("a".repeat(10)))
+      assert.isBelow(writer.queuedBytes, 40, "the changes made room")
       for (let n = 0; n < 100; n++) change()
-      assert.strictEqual(outbound.queuedBytes, 12, "what is owed takes no room")
-      outbound.push(must("b".repeat(10)))
+      assert.strictEqual(writer.queuedBytes, 12, "what is owed takes no room")
+      writer.send(must("b".repeat(10)))
       wire.drain()
       const [a, b] = ["a", "b"].map((letter) => `\x81\x0a${letter.repeat(10)}`)
       assert.strictEqual(wire.text, `\x81\x010${a}${b}\x81\x0astate[109]`)
@@ -133,13 +132,13 @@ describe("Outbound", () => {
 
   it.effect("when there is nothing left to drop it gives up once", () =>
     Effect.gen(function* () {
-      const { flusher, wire, outbound, overflows } = setUp(7)
+      const { flusher, wire, writer, overflows } = setUp(7)
       wire.full = true
-      outbound.push(must("0"))
+      writer.send(must("0"))
       yield* turn
-      for (const text of ["a", "b", "c", "d"]) outbound.push(must(text))
+      for (const text of ["a", "b", "c", "d"]) writer.send(must(text))
       assert.strictEqual(overflows(), 1)
-      assert.strictEqual(outbound.queuedBytes, 0)
+      assert.strictEqual(writer.queuedBytes, 0)
       assert.deepStrictEqual(flusher.counts, { dropped: 0, overflowed: 1 })
       wire.drain()
       assert.strictEqual(wire.text, "\x81\x010")
@@ -148,9 +147,9 @@ describe("Outbound", () => {
 
   it.effect("much goes out in batches, and a frame larger than a batch alone", () =>
     Effect.gen(function* () {
-      const { wire, outbound } = setUp(10_000_000)
+      const { wire, writer } = setUp(10_000_000)
       const frames = [must("a".repeat(40_000)), must("b".repeat(40_000)), must("c".repeat(200_000)), must("d")]
-      for (const frame of frames) outbound.push(frame)
+      for (const frame of frames) writer.send(frame)
       yield* turn
       assert.isAbove(wire.writes.length, 2)
       assert.strictEqual(wire.text, Buffer.concat(frames.map((frame) => frame.wireBytes)).toString("latin1"))
@@ -159,12 +158,12 @@ describe("Outbound", () => {
 
   it.effect("a socket that is no longer writable is given up", () =>
     Effect.gen(function* () {
-      const { wire, outbound } = setUp()
+      const { wire, writer } = setUp()
       wire.writable = false
-      outbound.push(must("a"))
+      writer.send(must("a"))
       yield* turn
-      outbound.push(must("b"))
-      assert.strictEqual(outbound.queuedBytes, 0)
+      writer.send(must("b"))
+      assert.strictEqual(writer.queuedBytes, 0)
       assert.strictEqual(wire.writes.length, 0)
     }),
   )

@@ -12,7 +12,7 @@ export class CallLog extends Context.Service<CallLog, Array<string>>()("test/Cal
 const Said = Schema.Struct({ text: Schema.String.check(Schema.isMinLength(1)) })
 const Empty = Schema.Struct({})
 
-export const RoomChannel = Channel.make({
+export const channel = Channel.make({
   topic: "room:{room_id}",
   params: { room_id: RoomId },
   join: {
@@ -23,7 +23,7 @@ export const RoomChannel = Channel.make({
     reply: Schema.Struct({ room: Schema.String }),
   },
   client: {
-    echo: { payload: Said, reply: Said, guests: true },
+    echo: { payload: Said, reply: Said, allowGuests: true },
     nick: { payload: Empty, reply: Said },
     bytes: { payload: Channel.Binary, reply: Channel.Binary },
     say: { payload: Said },
@@ -40,12 +40,12 @@ export const RoomChannel = Channel.make({
 
 const away = new TransientError({ dependency: "state", code: "unavailable", message: "away" })
 
-export const layer = RoomChannel.toLayer(
+export const layer = channel.toLayer(
   Effect.gen(function* () {
     const callLog = yield* CallLog
     const note = (line: string) => Effect.sync(() => callLog.push(line))
     const lasting = (line: string) => Effect.onInterrupt(Effect.never, () => note(line))
-    return RoomChannel.handlers(
+    return channel.handlers(
       Effect.fnUntraced(function* (room, payload) {
         yield* note(`join ${room.params.room_id}`)
         if (payload.how === "refused") return yield* rateLimit(5)

@@ -1,29 +1,30 @@
-/** What carries one socket's messages: a WebSocket, or a long-poll session. The socket knows nothing else of it. */
+/** A transport carries the messages of one socket: a WebSocket or a long-poll session. */
 import type { StateSnapshot, OutgoingFrame } from "../OutgoingFrame.ts"
 import type { CloseCode } from "../../protocol/CloseCode.ts"
 
 export interface Transport {
-  /** Called once, before anything can come. */
+  /** Called once, before the first message can arrive. */
   readonly attach: (receiver: Receiver) => void
-  /** Queued, and bounded: see `FrameQueue`. */
+  /** Queues a frame; the queue is bounded, see `FrameQueue`. */
   readonly send: (frame: OutgoingFrame) => void
-  /** No more is read from the client until `resume`. */
+  /** Stops reading from the client until `resume`. */
   readonly pause: () => void
   readonly resume: () => void
-  /** What is queued goes out first, as far as the client takes it. `gone` follows, within the close timeout. */
-  readonly close: (why: CloseCode) => void
-  /** Called now and then. */
+  /** Sends queued frames as far as the client reads them, then closes. `onClosed` follows within the close timeout. */
+  readonly close: (closeCode: CloseCode) => void
+  /** Called periodically; `now` is monotonic time. */
   readonly sweep: (now: number) => void
 }
 
+/** The socket, as its transport calls it. */
 export interface Receiver {
   readonly receive: (bytes: Buffer, isBinary: boolean) => void
-  /** A sign of life without a message. */
+  /** The client is alive but sent no message. */
   readonly onActivity: () => void
-  /** The client reads too slowly and its queue is given up: close. */
+  /** The client reads too slowly and its queue was discarded; the socket must close. */
   readonly onOverflow: () => void
-  /** What is owed after changes were dropped, as a frame; `undefined`: its topic is not joined any more. */
+  /** The snapshot as a frame; `undefined` if its topic is no longer joined. */
   readonly snapshotFrame: (snapshot: StateSnapshot) => OutgoingFrame | undefined
-  /** The connection is over, however it ended. Called once. */
+  /** The connection closed, for any reason. Called once. */
   readonly onClosed: () => void
 }

@@ -1,40 +1,28 @@
-/** One WebSocket. What goes out goes past `ws`, see `Outbound`; what comes in, and the closing, is its business. */
+/**
+ * The WebSocket transport. Outgoing frames bypass `ws` (see `SocketWriter`); `ws` handles incoming frames and the closing
+ * handshake.
+ */
 import type { RawData, WebSocket } from "ws"
-import { type Flusher, SocketWriter, type WriterOwner, type WritableSocket } from "../SocketWriter.ts"
-import type { StateSnapshot, OutgoingFrame } from "../OutgoingFrame.ts"
 import type { CloseCode } from "../../protocol/CloseCode.ts"
+import { type Flusher, SocketWriter, type WritableSocket } from "../SocketWriter.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
-export class WebSocketTransport implements Transport, WriterOwner {
+export class WebSocketTransport extends SocketWriter implements Transport {
   readonly #ws: WebSocket
-  readonly #writer: SocketWriter
-  #receiver: Receiver | undefined
 
   constructor(ws: WebSocket, wire: WritableSocket, flusher: Flusher, maxQueuedBytes: number) {
+    super(wire, flusher, maxQueuedBytes)
     this.#ws = ws
-    this.#writer = new SocketWriter(wire, flusher, maxQueuedBytes, this)
   }
 
-  attach(receiver: Receiver): void {
-    this.#receiver = receiver
+  override attach(receiver: Receiver): void {
+    super.attach(receiver)
     const ws = this.#ws
     ws.on("message", (data, isBinary) => receiver.receive(toBuffer(data), isBinary))
-    // `ws` closes by itself with the right code (1002, 1007, 1009); without a listener the error would be thrown.
-    ws.on("error", () => this.#writer.discard())
+    // `ws` closes with the right code (1002, 1007, 1009); without a listener Node would throw the error.
+    ws.on("error", () => this.discard())
     ws.on("close", () => receiver.onClosed())
     if (ws.readyState === ws.CLOSED) receiver.onClosed()
-  }
-
-  send(frame: OutgoingFrame): void {
-    this.#writer.push(frame)
-  }
-
-  onOverflow(): void {
-    this.#receiver?.onOverflow()
-  }
-
-  snapshotFrame(snapshot: StateSnapshot): OutgoingFrame | undefined {
-    return this.#receiver?.snapshotFrame(snapshot)
   }
 
   pause(): void {
@@ -45,16 +33,16 @@ export class WebSocketTransport implements Transport, WriterOwner {
     this.#ws.resume()
   }
 
-  /** The connection is cut after the close timeout, which `ws` keeps. */
+  /** `ws` enforces the close timeout. */
   close({ code, reason }: CloseCode): void {
-    this.#writer.flush()
-    this.#writer.discard()
+    this.flush()
+    this.discard()
     this.#ws.close(code, reason)
   }
 
   sweep(): void {}
 }
 
-/** With the default `binaryType` a message is one buffer; the other forms are there for the type's sake. */
+/** With the default `binaryType` a message is one buffer; the type of `ws` allows other forms too. */
 const toBuffer = (data: RawData): Buffer =>
   Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)

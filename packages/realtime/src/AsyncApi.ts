@@ -1,19 +1,20 @@
 /**
- * The AsyncAPI 3 document of the WebSocket interface, made from the channels' declarations. `docs/asyncapi.json` is
- * written from this by `npm run docs:asyncapi`.
+ * The AsyncAPI 3 document of the WebSocket interface, generated from the declarations of the channels. `npm run
+ * docs:asyncapi` writes it to `docs/asyncapi.json`.
  *
- * A message's payload here is the fifth part of the V2 frame `[join_ref, ref, topic, event, payload]`; its name is the
- * fourth. Replies come as `phx_reply` with `{status, response}`; `response` is what stands here.
+ * A message of the document has the event of the V2 frame `[join_ref, ref, topic, event, payload]` as its name and the
+ * payload of the frame as its payload. A reply arrives as `phx_reply` with `{status, response}`; the document describes
+ * `response`.
  */
 import { Schema } from "effect"
-import type { Declaration } from "./Channel.ts"
-import { declarations } from "./Declarations.ts"
-import { reasons } from "./ChannelError.ts"
+import type { Declaration } from "./channel/Channel.ts"
+import { declarations } from "./channels/BuiltInChannels.ts"
+import { reasons } from "./channel/ChannelError.ts"
 
 type Codec = Declaration["join"]["payload"]
 type Json = Readonly<Record<string, unknown>>
 
-/** What every channel has besides its own events. */
+// Every channel has these messages in addition to its own.
 const tokenRefreshReply = Schema.Struct({ expires_at: Schema.String })
 const tokenRefresh = Schema.Struct({ token: Schema.String })
 const errorReply = Schema.Struct({ reason: Schema.String })
@@ -29,13 +30,13 @@ export const document = (): Json => {
     return { name, title, contentType: "application/json", payload: { schemaFormat, schema: relocateRefs(json) } }
   }
 
-  for (const [channel, declaration] of Object.entries<Declaration>(declarations)) {
-    const messages: Record<string, unknown> = { refused: message("phx_reply", "status error", errorReply) }
+  for (const [channel, declaration] of declarations) {
+    const messages: Record<string, unknown> = { refused: message("phx_reply", "reply with status error", errorReply) }
     const reference = (key: string) => ({ $ref: `#/channels/${channel}/messages/${key}` })
 
     const addClientEvent = (event: string, title: string, payload: Codec, reply: Codec | undefined): void => {
       messages[event] = message(event, title, payload)
-      messages[`${event}_ok`] = message("phx_reply", `status ok, to ${event}`, reply ?? Schema.Struct({}))
+      messages[`${event}_ok`] = message("phx_reply", `reply with status ok to ${event}`, reply ?? Schema.Struct({}))
       operations[`${channel}.${event}`] = {
         action: "receive",
         channel: { $ref: `#/channels/${channel}` },
@@ -50,7 +51,7 @@ export const document = (): Json => {
     addClientEvent("phx_join", "join", declaration.join.payload, declaration.join.reply)
     for (const [event, { payload, reply }] of Object.entries(declaration.client))
       addClientEvent(event, event, payload, reply)
-    addClientEvent("access_token", "a new token before the old one ends", tokenRefresh, tokenRefreshReply)
+    addClientEvent("access_token", "a new token, before the current one expires", tokenRefresh, tokenRefreshReply)
 
     for (const [event, { payload, droppable }] of Object.entries(declaration.server)) {
       const key = `${event}_event`
@@ -58,7 +59,7 @@ export const document = (): Json => {
       operations[`${channel}.${key}`] = {
         action: "send",
         channel: { $ref: `#/channels/${channel}` },
-        summary: `the server sends ${event}${droppable === true ? "; a reader too slow may lose it" : ""}`,
+        summary: `the server sends ${event}${droppable === true ? "; dropped if the client reads too slowly" : ""}`,
         messages: [reference(key)],
       }
     }
@@ -77,7 +78,7 @@ export const document = (): Json => {
     info: {
       title: "Armoricore realtime",
       version: "1.0.0",
-      description: `Phoenix Channels V2 over WebSocket at /socket/websocket, long poll at /socket/longpoll. Reasons of refusals: ${Object.keys(reasons).join(", ")}.`,
+      description: `Phoenix Channels V2 over WebSocket at /socket/websocket, long poll at /socket/longpoll. Reasons of error replies: ${Object.keys(reasons).join(", ")}.`,
     },
     defaultContentType: "application/json",
     channels,
@@ -90,7 +91,7 @@ export const text = (): string => `${JSON.stringify(document(), null, 2)}\n`
 
 const schemaFormat = "application/schema+json;version=draft-2020-12"
 
-/** Definitions are shared by all messages, so they lie where all messages find them. */
+/** All messages share one set of definitions, so a local reference becomes a reference to the document's components. */
 const relocateRefs = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(relocateRefs)
   if (typeof value !== "object" || value === null) return value
