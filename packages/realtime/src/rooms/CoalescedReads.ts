@@ -1,6 +1,9 @@
 /**
- * Reads that many ask for at once, as when all sockets of a room come back after a deploy. Whoever asks while the same
- * read is running waits for the next one, which all of them share: an answer never begins before its question.
+ * Coalesces equal reads, for example when all sockets of a room reconnect after a deploy. A caller that arrives while the
+ * same read is running waits for the next one, which all such callers share: no result is older than its request.
+ *
+ * Neither `Effect.cached` nor a `RequestResolver` does this. The first returns a result that was read before the request; the
+ * second starts another read while one is running.
  */
 import { Deferred, Effect, FiberSet, type Scope } from "effect"
 
@@ -8,9 +11,8 @@ export type Coalesce<A, E> = (key: string, read: Effect.Effect<A, E>) => Effect.
 
 export const make = <A, E>(): Effect.Effect<Coalesce<A, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const fibers = yield* FiberSet.make<void>()
-    const fork = yield* FiberSet.runtime(fibers)()
-    /** Keys that are being read, with those who wait for the next round. */
+    const fork = yield* FiberSet.makeRuntime<never, void>()
+    /** Running reads by key, each with the callers of the next read. */
     const running = new Map<string, Deferred.Deferred<A, E> | undefined>()
 
     const run = (key: string, read: Effect.Effect<A, E>, done: Deferred.Deferred<A, E>): Effect.Effect<void> =>

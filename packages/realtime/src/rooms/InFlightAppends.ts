@@ -1,14 +1,14 @@
 /**
- * What this node is adding to histories, by topic and id, until it is clear what became of it. Two things go wrong without
- * it: an addition whose answer was lost is heard from the history and must not be kept a second time; and what sockets were
- * told while the history was away comes from the history later and must not be told again.
+ * This node's appends whose outcome is not known yet, by topic and id. They suppress duplicates in two cases: the history
+ * published an entry although its acknowledgement was lost, so the outage buffer must not store it again; and an entry
+ * that this node delivered from the outage buffer must not be delivered again when the history publishes it.
  */
 import type { HistoryItem } from "@armoricore/history/History"
 
 interface InFlightAppend {
-  /** This node's sockets have it, under a number that this node gave. */
+  /** This node's sockets received it, with a number that this node assigned. */
   isDelivered: boolean
-  /** The history told it. */
+  /** The entry, once the history published it. */
   received: HistoryItem | undefined
 }
 
@@ -20,29 +20,29 @@ export class InFlightAppends {
     if (!this.#appends.has(key)) this.#appends.set(key, { isDelivered: false, received: undefined })
   }
 
-  /** The history answered, or nothing will come of it. */
+  /** The history acknowledged the append, or it failed. A delivered entry stays until the history publishes it. */
   settle(topic: string, id: string): void {
     const key = keyOf(topic, id)
     if (this.#appends.get(key)?.isDelivered === false) this.#appends.delete(key)
   }
 
   markDelivered(topic: string, id: string): void {
-    const own = this.#appends.get(keyOf(topic, id))
-    if (own !== undefined) own.isDelivered = true
+    const append = this.#appends.get(keyOf(topic, id))
+    if (append !== undefined) append.isDelivered = true
   }
 
   receivedItem(topic: string, id: string): HistoryItem | undefined {
     return this.#appends.get(keyOf(topic, id))?.received
   }
 
-  /** The history tells an item. False: this node's sockets have it already. */
+  /** Records that the history published the item. False if this node's sockets already received it. */
   receive(topic: string, item: HistoryItem): boolean {
     const key = keyOf(topic, item.id)
-    const own = this.#appends.get(key)
-    if (own === undefined) return true
-    own.received = item
-    if (own.isDelivered) this.#appends.delete(key)
-    return !own.isDelivered
+    const append = this.#appends.get(key)
+    if (append === undefined) return true
+    append.received = item
+    if (append.isDelivered) this.#appends.delete(key)
+    return !append.isDelivered
   }
 }
 

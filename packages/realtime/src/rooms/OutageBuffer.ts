@@ -1,9 +1,9 @@
 /**
- * What was said while the history was away, until it is back. Rooms go on meanwhile: an entry gets the number that would
- * come next as far as this node knows, is broadcast with it, and is added to the history as soon as that answers.
+ * Write-behind buffer for appends while the history is unavailable, so that rooms stay usable. A buffered entry gets the
+ * next number that this node knows of, is broadcast with it, and is appended once the history is back.
  *
- * Such a number is never higher than the one that the history gives in the end. So whoever comes back with one as
- * `since` may get an entry again, with the same id, and never misses one.
+ * The provisional number is never higher than the final one. A client that reconnects with it as `since` may receive an
+ * entry twice (with the same id), and never misses one.
  */
 import type { History } from "@armoricore/history/History"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -17,28 +17,30 @@ export interface BufferedEntry {
 
 export interface OutageBuffer {
   readonly has: (topic: string) => boolean
-  /** Ascending. */
+  /** Ascending by number. */
   readonly entriesOf: (topic: string) => ReadonlyArray<BufferedEntry>
-  /** The kept entry, and whether it was kept before. Fails when as much is kept as may be. */
+  /** Buffers the entry; `fresh` is false if this id is buffered already. Fails if the buffer is full. */
   readonly buffer: (
     topic: string,
     id: string,
     body: Uint8Array,
-  ) => Effect.Effect<{ readonly kept: BufferedEntry; readonly fresh: boolean }, TransientError>
+  ) => Effect.Effect<{ readonly entry: BufferedEntry; readonly fresh: boolean }, TransientError>
+  /** False if no such entry is buffered. */
   readonly remove: (topic: string, id: string) => boolean
-  /** The highest number that is known of a topic. */
+  /** Records a number of the topic: the next provisional number is higher. */
   readonly noteSequence: (topic: string, seq: number) => void
 }
 
 /** Entries of all topics together, some 10 MB of short messages. */
 const maxEntries = 10_000
 const maxTrackedTopics = 10_000
+const maxConcurrentTopics = 16
 const retryInterval = "1 second"
 
 const bufferFull = new TransientError({
   dependency: "history",
   code: "full",
-  message: "the history is away, and as much is kept for it as may be",
+  message: `the history is unavailable, and ${maxEntries} entries already wait for it; try again later`,
 })
 
 export const make = (
@@ -51,29 +53,6 @@ export const make = (
     const hasEntries = yield* Latch.make(false)
     let count = 0
 
-    const flushTopic = Effect.fnUntraced(function* (topic: string, queue: Array<BufferedEntry>) {
-      for (;;) {
-        const [first] = queue
-        if (first === undefined) break
-        const saved = yield* history
-          .append(topic, first.id, first.body)
-          .pipe(
-            Effect.catchTag("PermanentError", (error) =>
-              Effect.as(Effect.logError(`an entry of ${topic} cannot be kept: ${error.message}`), undefined),
-            ),
-          )
-        if (saved?._tag === "Kept") noteSequence(topic, saved.item.seq)
-        // It may have been removed while it was on its way.
-        const at = queue.indexOf(first)
-        if (at === -1) yield* history.remove(topic, first.id)
-        else {
-          queue.splice(at, 1)
-          count--
-        }
-      }
-      topics.delete(topic)
-    })
-
     const noteSequence = (topic: string, seq: number): void => {
       if (seq <= (highestSeq.get(topic) ?? 0)) return
       if (highestSeq.size >= maxTrackedTopics && !highestSeq.has(topic)) {
@@ -83,22 +62,49 @@ export const make = (
       highestSeq.set(topic, seq)
     }
 
+    const flushTopic = Effect.fnUntraced(function* (topic: string, queue: Array<BufferedEntry>) {
+      for (;;) {
+        const [first] = queue
+        if (first === undefined) break
+        const result = yield* history
+          .append(topic, first.id, first.body)
+          .pipe(
+            Effect.catchTag("PermanentError", (error) =>
+              Effect.as(Effect.logError(`the history rejected an entry of ${topic}: ${error.message}`), undefined),
+            ),
+          )
+        if (result?._tag === "Kept") noteSequence(topic, result.item.seq)
+        const index = queue.indexOf(first)
+        // Moderation removed it while the append was running.
+        if (index === -1) yield* history.remove(topic, first.id)
+        else {
+          queue.splice(index, 1)
+          count--
+        }
+      }
+      topics.delete(topic)
+    })
+
     const flush = Effect.gen(function* () {
       yield* hasEntries.await
       yield* Effect.sleep(retryInterval)
-      const waiting = count
+      const bufferedCount = count
       yield* Effect.forEach([...topics], ([topic, queue]) => flushTopic(topic, queue), {
-        concurrency: 16,
+        concurrency: maxConcurrentTopics,
         discard: true,
-      }).pipe(Effect.catch((error) => Effect.logDebug("the history is still away", error)))
+      }).pipe(Effect.catch((error) => Effect.logDebug("the history is still unavailable", error)))
       if (topics.size > 0) return
       hasEntries.closeUnsafe()
-      yield* Effect.logInfo(`the history is back; ${waiting} entries were kept for it`)
+      yield* Effect.logInfo("the history is available again; the buffered entries are appended").pipe(
+        Effect.annotateLogs({ entries: bufferedCount }),
+      )
     })
     yield* Effect.addFinalizer(() =>
       count === 0
         ? Effect.void
-        : Effect.logError(`${count} entries are lost: the history did not come back before the end`),
+        : Effect.logError("shut down while the history was unavailable: the buffered entries are lost").pipe(
+            Effect.annotateLogs({ entries: count }),
+          ),
     )
     yield* Effect.forkScoped(Effect.forever(flush))
 
@@ -107,24 +113,24 @@ export const make = (
       entriesOf: (topic) => topics.get(topic) ?? [],
       buffer: Effect.fnUntraced(function* (topic, id, body) {
         const queue = topics.get(topic) ?? []
-        const same = queue.find((kept) => kept.id === id)
-        if (same !== undefined) return { kept: same, fresh: false }
+        const existing = queue.find((buffered) => buffered.id === id)
+        if (existing !== undefined) return { entry: existing, fresh: false }
         if (count >= maxEntries) return yield* bufferFull
-        const kept = { id, seq: (highestSeq.get(topic) ?? 0) + 1, body }
-        noteSequence(topic, kept.seq)
+        const entry = { id, seq: (highestSeq.get(topic) ?? 0) + 1, body }
+        noteSequence(topic, entry.seq)
         topics.set(topic, queue)
-        queue.push(kept)
+        queue.push(entry)
         count++
         hasEntries.openUnsafe()
-        // Not before: another one that is kept in between would find no queue either, and make a second.
-        if (count === 1) yield* Effect.logWarning("the history is away: rooms go on, and what is said is kept for it")
-        return { kept, fresh: true }
+        // Only after the queue is registered: a concurrent call would otherwise create a second queue during this yield.
+        if (count === 1) yield* Effect.logWarning("the history is unavailable: rooms buffer new entries in memory")
+        return { entry, fresh: true }
       }),
       remove: (topic, id) => {
         const queue = topics.get(topic)
-        const at = queue?.findIndex((kept) => kept.id === id) ?? -1
-        if (queue === undefined || at === -1) return false
-        queue.splice(at, 1)
+        const index = queue?.findIndex((entry) => entry.id === id) ?? -1
+        if (queue === undefined || index === -1) return false
+        queue.splice(index, 1)
         count--
         return true
       },

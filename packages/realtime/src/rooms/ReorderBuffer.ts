@@ -1,14 +1,14 @@
 /**
- * One room's items in the order of their numbers, each once, however they come. An item says which number was before it:
- * where that one has not been seen, it waits, and somebody must read what is missing. No I/O.
+ * Puts one room's items into the order of their numbers, each once. An item carries the number of its predecessor: if that
+ * one is missing, the item is buffered and its caller reads the gap from the history. No I/O.
  */
 import type { AppendNotification, HistoryItem } from "@armoricore/history/History"
 
-/** An item that waits for more than this is not kept: it is read with the rest. */
+/** Further items are dropped; the backfill reads them. */
 const maxBuffered = 1000
 
 export class ReorderBuffer {
-  /** The highest number that was let through; `undefined` before it is known where to begin. */
+  /** The highest released number; `undefined` before `start`. */
   #lastSeq: number | undefined = undefined
   readonly #buffered = new Map<number, AppendNotification>()
 
@@ -16,43 +16,42 @@ export class ReorderBuffer {
     return this.#lastSeq
   }
 
-  /** Something is missing. */
   get hasGap(): boolean {
     return this.#buffered.size > 0
   }
 
-  /** Everything up to this number is known already. What waited behind it is let through. */
+  /** Items up to this number are known. Releases the buffered items behind it. */
   start(last: number): ReadonlyArray<HistoryItem> {
     this.#lastSeq = Math.max(this.#lastSeq ?? 0, last)
     return this.#release()
   }
 
-  /** What may be told now. */
-  push(added: AppendNotification): ReadonlyArray<HistoryItem> {
-    const { item, previousSeq } = added
+  /** Returns the items to deliver now. */
+  push(appended: AppendNotification): ReadonlyArray<HistoryItem> {
+    const { item, previousSeq } = appended
     if (this.#lastSeq !== undefined && item.seq <= this.#lastSeq) return []
     if (this.#lastSeq === undefined || previousSeq > this.#lastSeq) {
-      if (this.#buffered.size < maxBuffered) this.#buffered.set(item.seq, added)
+      if (this.#buffered.size < maxBuffered) this.#buffered.set(item.seq, appended)
       return []
     }
     this.#lastSeq = item.seq
     return this.#buffered.size === 0 ? [item] : [item, ...this.#release()]
   }
 
-  /** The highest number that waits. What is read from here on has everything up to it that is still there. */
+  /** The highest buffered number. A read that starts now returns every remaining item up to it. */
   get highestBuffered(): number {
     return Math.max(0, ...this.#buffered.keys())
   }
 
-  /** What was read: all that there is behind `last`, at least up to `upTo`. */
+  /** `items`: everything that the history has after `lastSeq`, at least up to `upTo`. Returns the items to deliver. */
   backfill(items: ReadonlyArray<HistoryItem>, upTo: number): ReadonlyArray<HistoryItem> {
-    const told: Array<HistoryItem> = []
+    const missed: Array<HistoryItem> = []
     for (const item of items) {
       if (item.seq <= (this.#lastSeq ?? 0)) continue
       this.#lastSeq = item.seq
-      told.push(item)
+      missed.push(item)
     }
-    return [...told, ...this.#release(upTo)]
+    return [...missed, ...this.#release(upTo)]
   }
 
   #release(upTo = 0): ReadonlyArray<HistoryItem> {

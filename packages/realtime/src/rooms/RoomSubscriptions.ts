@@ -1,8 +1,7 @@
 /**
- * What is added to the histories of this node's rooms, on whichever node, told to this node's sockets: in the order of
- * numbers, each once. The history itself says what was added, so that nothing depends on the life of the node that added
- * it. What was not heard (the bus was away, a message was lost) is read from the history; who came while nothing could be
- * heard joins again.
+ * Delivers history appends of all nodes to this node's subscribers, in sequence and once. The history itself publishes
+ * them, so a delivery does not depend on the node that appended. Gaps (the bus was disconnected, a message was lost) are
+ * read from the history; members that joined while the subscription was missing are made to join again.
  */
 import { type AppendNotification, History, type HistoryItem } from "@armoricore/history/History"
 import { Effect, Latch, Schedule, Semaphore } from "effect"
@@ -12,94 +11,92 @@ import type { Topics } from "../pubsub/Topics.ts"
 import { ReorderBuffer } from "./ReorderBuffer.ts"
 
 export interface RoomSubscriptions {
-  /** Returns once nothing that is added to the topic is missed any more, or when the bus is away. */
+  /** Waits until no append to the topic is missed any more, or returns at once while the bus is disconnected. */
   readonly awaitReady: (topic: string) => Effect.Effect<void>
 }
 
-/** How long an item that came early waits for those before it, before they are read. */
+/** How long an early item waits for its predecessors before they are read from the history. */
 const reorderDelay = "100 millis"
-/** At most so many missed items are told; who missed more joins again. */
+/** A larger gap is not delivered; the members join again. */
 const maxBackfill = 1000
 const maxConcurrentReads = 16
+const retryInterval = "1 second"
 
 export const make = Effect.fnUntraced(function* (options: {
   readonly topics: Topics["Service"]
   readonly deliver: (topic: string, item: HistoryItem) => void
 }) {
+  const { topics } = options
   const history = yield* History
   const cluster = yield* Cluster
   const readPermits = yield* Semaphore.make(maxConcurrentReads)
-  /** One for each open topic: what it has is looked at again. */
-  const checks = new Set<() => void>()
-  /** Topics that somebody came to before what is added to them was heard. */
+  /** One for each subscribed topic: reads its gap, if it has one, from the history. */
+  const gapChecks = new Set<() => void>()
+  /** Topics with a member that joined before the subscription was ready. */
   const joinedBeforeReady = new Set<string>()
 
-  const tell = (topic: string, items: ReadonlyArray<HistoryItem>): void => {
+  const deliverAll = (topic: string, items: ReadonlyArray<HistoryItem>): void => {
     for (const item of items) options.deliver(topic, item)
   }
 
   const readWithRetry = (topic: string, page: { readonly since?: number; readonly limit: number }) =>
     readPermits.withPermit(history.read(topic, page)).pipe(
-      Effect.tapError((error) => Effect.logDebug(`${topic} waits for its history`, error)),
-      Effect.retry({ while: (error) => error._tag === "TransientError", schedule: Schedule.spaced("1 second") }),
+      Effect.tapError((error) => Effect.logDebug(`cannot read the history of ${topic}; retrying`, error)),
+      Effect.retry({ while: (error) => error._tag === "TransientError", schedule: Schedule.spaced(retryInterval) }),
     )
 
-  /** Lives as long as somebody wants the topic. */
+  /** The subscription lives as long as the scope. */
   const acquire = Effect.fnUntraced(function* (topic: string) {
     const reorderBuffer = new ReorderBuffer()
     const gapDetected = yield* Latch.make(false)
+    /** False: the missing items are probably on their way. */
     let isGapCertain = false
 
-    const check = () => {
+    const checkGap = () => {
       isGapCertain = true
       gapDetected.openUnsafe()
     }
-    const onAppend = (added: AppendNotification) => {
-      tell(topic, reorderBuffer.push(added))
+    const onAppend = (appended: AppendNotification) => {
+      deliverAll(topic, reorderBuffer.push(appended))
       if (reorderBuffer.hasGap) gapDetected.openUnsafe()
     }
-    yield* history.subscribe(topic, onAppend, check)
+    yield* history.subscribe(topic, onAppend, checkGap)
     yield* Effect.acquireRelease(
-      Effect.sync(() => checks.add(check)),
-      () => Effect.sync(() => checks.delete(check)),
+      Effect.sync(() => gapChecks.add(checkGap)),
+      () => Effect.sync(() => gapChecks.delete(checkGap)),
     )
-    // Heard first and read then: what is added between the two waits in the sequence.
+    // The subscription precedes the read: items appended between the two are in the reorder buffer.
     const { items } = yield* readWithRetry(topic, { limit: 1 })
-    // What was added since they came is neither in the answer to their join nor told from here on.
-    if (joinedBeforeReady.delete(topic)) options.topics.reportGap(topic)
-    tell(topic, reorderBuffer.start(items.at(-1)?.seq ?? 0))
+    // Appends since such a join are neither in its reply nor delivered later.
+    if (joinedBeforeReady.delete(topic)) topics.reportGap(topic)
+    deliverAll(topic, reorderBuffer.start(items.at(-1)?.seq ?? 0))
 
     const backfillGap = Effect.gen(function* () {
       yield* gapDetected.await
-      // Mostly it is on its way.
       if (!isGapCertain) yield* Effect.sleep(reorderDelay)
       gapDetected.closeUnsafe()
       if (!isGapCertain && !reorderBuffer.hasGap) return
       isGapCertain = false
       const upTo = reorderBuffer.highestBuffered
-      const stretch = yield* readWithRetry(topic, { since: reorderBuffer.lastSeq ?? 0, limit: maxBackfill })
-      // Of a room where nothing was said a history need not know that it has all.
-      if (!stretch.complete && stretch.items.length > 0) {
-        yield* Effect.logInfo(`too much was missed on ${topic}; its members join again`)
-        options.topics.reportGap(topic)
+      const page = yield* readWithRetry(topic, { since: reorderBuffer.lastSeq ?? 0, limit: maxBackfill })
+      // An empty history does not know whether it is complete.
+      if (!page.complete && page.items.length > 0) {
+        yield* Effect.logInfo(`more than ${maxBackfill} entries of ${topic} were missed: its members join again`)
+        topics.reportGap(topic)
       }
-      tell(topic, reorderBuffer.backfill(stretch.items, upTo))
+      deliverAll(topic, reorderBuffer.backfill(page.items, upTo))
     })
     yield* Effect.forkScoped(
       Effect.forever(
-        Effect.catch(backfillGap, (error) => Effect.logWarning(`what was missed on ${topic} cannot be read`, error)),
+        Effect.catch(backfillGap, (error) => Effect.logWarning(`cannot read the missed entries of ${topic}`, error)),
       ),
     )
   })
 
-  const subscriptions = yield* TopicSubscriptions.make({
-    topics: options.topics,
-    acquire,
-    isConnected: cluster.isConnected,
-  })
-  // A node that is lost may have added what it could not tell any more.
+  const subscriptions = yield* TopicSubscriptions.make({ topics, acquire, isConnected: cluster.isConnected })
+  // The lost node may have appended an entry whose notification it could not publish any more.
   yield* cluster.onNodeChange((change) => {
-    if (change === "lost") for (const check of checks) check()
+    if (change === "lost") for (const checkGap of gapChecks) checkGap()
   })
   return {
     awaitReady: (topic) =>

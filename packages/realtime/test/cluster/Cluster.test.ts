@@ -4,7 +4,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Fiber } from "effect"
-import { encode } from "../../src/rooms/EntryCodec.ts"
+import { encode } from "../../src/rooms/RoomEntry.ts"
 import { make, type TestNode, until } from "../support/TestCluster.ts"
 import { connect, type Frame, type RawClient } from "../support/TestServer.ts"
 

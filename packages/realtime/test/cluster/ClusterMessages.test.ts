@@ -5,7 +5,7 @@ import { Cluster, allNodes } from "@armoricore/realtime/cluster/Cluster"
 import { fragment, Reassembler } from "@armoricore/worker/control/MessageFragments"
 import { ownerOf } from "@armoricore/realtime/cluster/Rendezvous"
 import { decode, encode, type BroadcastMessage } from "@armoricore/realtime/cluster/BroadcastMessage"
-import * as EntryCodec from "@armoricore/realtime/rooms/EntryCodec"
+import * as RoomEntry from "@armoricore/realtime/rooms/RoomEntry"
 import { serializer } from "@armoricore/realtime/protocol/SerializerV2"
 import { serializer as v1 } from "@armoricore/realtime/protocol/SerializerV1"
 import { assert, describe, it } from "@effect/vitest"
@@ -50,17 +50,17 @@ describe("between nodes", () => {
   it("an entry of the history arrives as the frame that it would have been, with its number", () => {
     for (const payload of [{}, { content: 'é "}" ' }, { a: { seq: 1 } }]) {
       for (const droppable of [false, true]) {
-        const item = { seq: 42, id: "x", body: EntryCodec.encode({ event: "new_message", payload, droppable }) }
-        const raw = EntryCodec.decodeRaw(item)
+        const item = { seq: 42, id: "x", body: RoomEntry.encode({ event: "new_message", payload, droppable }) }
+        const raw = RoomEntry.decodeRaw(item)
         assert.deepInclude(raw, { event: "new_message", seq: 42, droppable })
         assert.strictEqual(
           serializer.broadcast("t", "e", raw.payload),
-          serializer.broadcast("t", "e", EntryCodec.decode(item).payload),
+          serializer.broadcast("t", "e", RoomEntry.decode(item).payload),
         )
       }
     }
     const odd = { seq: 1, id: "x", body: Buffer.from(`{"payload":{"a":1},"event":"Odd-Name"}`) }
-    assert.deepStrictEqual(JSON.parse(JSON.stringify(EntryCodec.decodeRaw(odd).payload)), { a: 1, seq: 1 })
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(RoomEntry.decodeRaw(odd).payload)), { a: 1, seq: 1 })
   })
 
   it("what is larger than the bus takes goes in parts; a part that is lost loses that message alone", () => {

@@ -1,6 +1,14 @@
-/** An entry of a topic as its history keeps it: what a socket hears, without the number that the history gives. */
+/** Entries of a room: as clients see them, and as its history stores them (without `seq`, which the history assigns). */
 import type { HistoryItem } from "@armoricore/history/History"
 import { RawJson } from "../protocol/RawJson.ts"
+
+/** An entry as clients see it. */
+export interface LogEntry {
+  readonly event: string
+  readonly seq: number
+  /** The event's payload, `seq` included. */
+  readonly payload: Readonly<Record<string, unknown>>
+}
 
 export interface StoredEntry {
   readonly event: string
@@ -14,27 +22,26 @@ const decoder = new TextDecoder()
 export const encode = ({ event, payload, droppable }: StoredEntry): Uint8Array =>
   encoder.encode(JSON.stringify({ event, ...(droppable ? { droppable } : {}), payload }))
 
-// The history gives back what `pack` made.
+// Every item of a room's history was written by `encode`.
 const parse = (text: string): StoredEntry => JSON.parse(text) as StoredEntry
 
-/** `payload` with its `seq`. */
-export const decode = ({ seq, body }: HistoryItem) => {
+export const decode = ({ seq, body }: HistoryItem): LogEntry => {
   const { event, payload } = parse(decoder.decode(body))
   return { event, seq, payload: { ...payload, seq } }
 }
 
-/** What `pack` writes before the payload's own fields. */
+/** The text that `encode` writes before the payload's own fields. */
 const storedEntryPrefix = /^\{"event":"([a-z_]+)"(,"droppable":true)?,"payload":\{/
 
-/** As `unpack`, for those who only pass it on: the payload stays the text that it is, with `seq` put behind it. */
+/** Like `decode`, for a delivery: inserts `seq` into the payload's JSON text without parsing the payload. */
 export const decodeRaw = (item: HistoryItem) => {
   const text = decoder.decode(item.body)
-  const found = storedEntryPrefix.exec(text)
-  if (found === null) {
+  const prefix = storedEntryPrefix.exec(text)
+  if (prefix === null) {
     const { event, payload, droppable } = parse(text)
     return { event, seq: item.seq, payload: { ...payload, seq: item.seq }, droppable: droppable === true }
   }
-  const [head, event = "", droppable] = found
+  const [head, event = "", droppable] = prefix
   const fields = text.slice(head.length, -2)
   const payload = new RawJson(`{${fields}${fields === "" ? "" : ","}"seq":${item.seq}}`)
   return { event, seq: item.seq, payload, droppable: droppable !== undefined }
