@@ -1,9 +1,10 @@
 /** One request of a backend, followed from HTTP through every hop of the bus to the frame in a browser. */
 import { NodeHttpServer } from "@effect/platform-node"
-import * as EventRoutes from "@armoricore/api/EventRoutes"
+import { ApiRoutes, UploadHandlers } from "@armoricore/api"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { emit, enqueue, on, onWork, Worker } from "@armoricore/worker"
+import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
@@ -33,9 +34,17 @@ it.live("request_id and trace go from HTTP through events and work to the WebSoc
     const client = yield* joined(server, "media:m1")
     const token = yield* server.token("php", { roles: ["publisher"] })
     const api = HttpRouter.serve(
-      EventRoutes.layer({ sources: new Map([["php-backend", new Set(["media.uploaded"])]]), signingKeys: new Map() }),
+      ApiRoutes.layer({
+        events: { sources: new Map([["php-backend", new Set(["media.uploaded"])]]), signingKeys: new Map() },
+        uploads: { bucket: "media", ...UploadHandlers.defaults },
+        transcripts: { policy: "public" },
+      }),
       { disableLogger: true, disableListenLog: true },
-    ).pipe(Layer.provide(Layer.succeedContext(server.services)), Layer.provideMerge(NodeHttpServer.layerTest))
+    ).pipe(
+      Layer.provide(MemoryStorage.layer),
+      Layer.provide(Layer.succeedContext(server.services)),
+      Layer.provideMerge(NodeHttpServer.layerTest),
+    )
     yield* HttpClientRequest.post("/v1/events").pipe(
       HttpClientRequest.bearerToken(token),
       HttpClientRequest.bodyText(

@@ -1,28 +1,45 @@
-/** Who makes a request: the `Authorization: Bearer` token, and what its roles allow. */
+/** Authentication by `Authorization: Bearer` token, and the checks of the token's roles. */
 import * as Bearer from "@armoricore/auth/Bearer"
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import * as Revocations from "@armoricore/auth/Revocations"
-import type { Tokens, Unauthorized } from "@armoricore/auth/Tokens"
+import { Tokens, type Unauthorized } from "@armoricore/auth/Tokens"
 import type { TransientError } from "@armoricore/domain/Errors"
-import { Effect } from "effect"
-import type { HttpServerRequest } from "effect/http"
-import { problem, type ProblemError } from "./Problem.ts"
+import { Effect, Layer } from "effect"
+import { HttpServerRequest } from "effect/http"
+import { Authentication, CurrentIdentity } from "./contract/Security.ts"
+import { asProblem, problem, type ProblemError } from "./Problem.ts"
 
 export const bearerToken = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
   Bearer.fromHeader(request.headers["authorization"])
 
-/** The identity that the request's token proves, unless it was revoked. */
+/** The identity in the request's token. Fails for a revoked token. */
 export const authenticate = (
   request: HttpServerRequest.HttpServerRequest,
 ): Effect.Effect<Identity, Unauthorized | TransientError, Tokens | Revocations.Revocations> =>
   Revocations.verify(bearerToken(request))
+
+/** Verifies the token before the handler runs and provides its identity. */
+export const layer: Layer.Layer<Authentication, never, Tokens | Revocations.Revocations> = Layer.effect(
+  Authentication,
+  Effect.gen(function* () {
+    const context = yield* Effect.context<Tokens | Revocations.Revocations>()
+    return Authentication.of({
+      // The token is read from the header: a credential with a space inside is no bearer token.
+      bearer: (handler) =>
+        HttpServerRequest.HttpServerRequest.pipe(
+          Effect.flatMap((request) => asProblem(Effect.provideContext(authenticate(request), context))),
+          Effect.flatMap((identity) => Effect.provideService(handler, CurrentIdentity, identity)),
+        ),
+    })
+  }),
+)
 
 export const requireRole = (identity: Identity, role: string): Effect.Effect<void, ProblemError> =>
   hasRole(identity, role)
     ? Effect.void
     : Effect.fail(problem(403, "role_missing", `the token lacks the role ${role}; ask for one that has it`))
 
-/** Guests may read; whatever changes something needs a user. */
+/** A guest may read; every change needs a user. */
 export const rejectGuest = (identity: Identity): Effect.Effect<void, ProblemError> =>
   hasRole(identity, "guest")
     ? Effect.fail(problem(403, "guest", "guests may look but not upload; sign in first"))

@@ -1,13 +1,14 @@
 /**
- * What a caller is told when a request is refused: `application/problem+json` (RFC 9457) with a sentence in `detail`,
- * a stable `code`, and the `path` of the field where there is one. The one table from errors to statuses.
+ * Error responses: `application/problem+json` (RFC 9457) with a sentence in `detail`, a stable `code` and, for a wrong
+ * field, its `path`. This module has the only mapping from errors to HTTP statuses.
  */
 import type { Unauthorized } from "@armoricore/auth/Tokens"
 import type { ConfigurationError, PermanentError, InvalidEvent, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Schema } from "effect"
-import { HttpServerResponse, ProblemDetails } from "effect/http"
+import { HttpServerRespondable, HttpServerResponse, ProblemDetails } from "effect/http"
+import { HttpApiSchema } from "effect/http-api"
 
-const titles: Readonly<Record<number, string>> = {
+const titles = {
   400: "Bad request",
   401: "Unauthorized",
   403: "Forbidden",
@@ -17,25 +18,38 @@ const titles: Readonly<Record<number, string>> = {
   422: "Unprocessable content",
   500: "Internal server error",
   503: "Service unavailable",
-}
+} as const satisfies Readonly<Record<number, string>>
 
-/** A request is refused with this status. */
+export type ProblemStatus = keyof typeof titles
+
+const titleOf = (status: number): string => (titles as Readonly<Record<number, string>>)[status] ?? "Error"
+
+/** The error response of a request. An endpoint that does not declare its status still responds with the problem. */
 export class ProblemError extends Schema.TaggedError<ProblemError>()("ProblemError", {
   status: Schema.Int,
   code: Schema.String,
-  /** One sentence that says what to do. */
+  /** One sentence that tells the caller what to do. */
   detail: Schema.String,
-  /** Dotted path of the field at fault. */
+  /** Dotted path of the wrong field. */
   path: Schema.optionalKey(Schema.String),
   retryAfterSeconds: Schema.optionalKey(Schema.Int),
-}) {}
+}) {
+  override get message() {
+    return `${this.code}: ${this.detail}`
+  }
 
-export const problem = (status: number, code: string, detail: string, path?: string): ProblemError =>
+  [HttpServerRespondable.symbol]() {
+    return Effect.succeed(toResponse(this))
+  }
+}
+
+export const problem = (status: ProblemStatus, code: string, detail: string, path?: string): ProblemError =>
   new ProblemError({ status, code, detail, ...(path === undefined ? {} : { path }) })
 
+/** What a handler may fail with. */
 export type ApiError = ProblemError | InvalidEvent | Unauthorized | TransientError | PermanentError | ConfigurationError
 
-const invalidEventStatus: Readonly<Record<InvalidEvent["reason"], number>> = {
+const invalidEventStatus: Readonly<Record<InvalidEvent["reason"], ProblemStatus>> = {
   undecodable: 400,
   invalid: 422,
   unknown_type: 422,
@@ -62,7 +76,7 @@ const toProblem = (error: ApiError): ProblemError => {
         retryAfterSeconds: Math.max(1, Math.ceil((error.retryAfterMillis ?? 5000) / 1000)),
       })
     case "ConfigurationError":
-      // What is wrong inside is for the operator's log, not for the caller.
+      // The cause may name internal resources: the log has it, the response does not.
       return new ProblemError({
         status: 503,
         code: "configuration",
@@ -72,27 +86,28 @@ const toProblem = (error: ApiError): ProblemError => {
   }
 }
 
+const toBody = ({ code, detail, path, status }: ProblemError) => ({
+  type: ProblemDetails.blankType,
+  title: titleOf(status),
+  status,
+  detail,
+  code,
+  ...(path === undefined ? {} : { path }),
+})
+
+const toHeaders = ({ retryAfterSeconds, status }: ProblemError) => ({
+  "cache-control": "no-store",
+  ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+  ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+})
+
 export const toResponse = (error: ApiError): HttpServerResponse.HttpServerResponse => {
-  const { code, detail, path, retryAfterSeconds, status } = toProblem(error)
-  const response = ProblemDetails.toResponse({
-    type: ProblemDetails.blankType,
-    title: titles[status] ?? "Error",
-    status,
-    detail,
-    code,
-    ...(path === undefined ? {} : { path }),
-  })
-  return HttpServerResponse.setHeaders(response, {
-    "cache-control": "no-store",
-    ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
-    ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
-  })
+  const found = toProblem(error)
+  return HttpServerResponse.setHeaders(ProblemDetails.toResponse(toBody(found)), toHeaders(found))
 }
 
-/** Answers every refusal as a problem document; what an operator must see is logged. */
-export const catchProblems = <R>(
-  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, ApiError, R>,
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+/** Maps each failure to the problem that the caller receives, and logs the failures that an operator must see. */
+export const asProblem = <A, R>(handler: Effect.Effect<A, ApiError, R>): Effect.Effect<A, ProblemError, R> =>
   handler.pipe(
     Effect.tapError((error) =>
       error._tag === "ConfigurationError"
@@ -101,5 +116,57 @@ export const catchProblems = <R>(
           ? Effect.logWarning(error.message, { dependency: error.dependency, code: error.code })
           : Effect.void,
     ),
-    Effect.catch((error) => Effect.succeed(toResponse(error))),
+    Effect.mapError(toProblem),
   )
+
+/** The same for a route outside of the HttpApi, which must respond with an `HttpServerResponse`. */
+export const catchProblems = <R>(
+  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, ApiError, R>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+  Effect.catch(asProblem(handler), (error) => Effect.succeed(toResponse(error)))
+
+const ProblemBody = Schema.Struct({
+  type: Schema.String,
+  title: Schema.String,
+  status: Schema.Int,
+  detail: Schema.String.annotate({ description: "One sentence that tells the caller what to do." }),
+  code: Schema.String.annotate({ description: "Stable: programs may compare it." }),
+  path: Schema.optionalKey(Schema.String.annotate({ description: "Dotted path of the wrong field." })),
+}).annotate({ identifier: "Problem", title: "Problem details (RFC 9457)" })
+
+const headerFields = {
+  "cache-control": Schema.optionalKey(Schema.String),
+  "www-authenticate": Schema.optionalKey(Schema.String),
+  "retry-after": Schema.optionalKey(Schema.String),
+}
+
+/** {@link ProblemError} as an endpoint declares it: one schema for each status that the endpoint responds with. */
+const problemSchema = (status: ProblemStatus) =>
+  Schema.toType(ProblemError)
+    .check(Schema.makeFilter((error: ProblemError) => error.status === status))
+    .pipe(
+      HttpApiSchema.encodeToWithHeaders(
+        {
+          body: ProblemBody.annotate({ description: titles[status] }).pipe(
+            HttpApiSchema.asJson({ contentType: ProblemDetails.contentType }),
+            HttpApiSchema.status(status),
+          ),
+          headers: headerFields,
+        },
+        {
+          decode: ({ body: { code, detail, path }, headers }) => {
+            const seconds = Number.parseInt(headers["retry-after"] ?? "", 10)
+            return new ProblemError({
+              status,
+              code,
+              detail,
+              ...(path === undefined ? {} : { path }),
+              ...(Number.isNaN(seconds) ? {} : { retryAfterSeconds: seconds }),
+            })
+          },
+          encode: (error) => ({ body: toBody(error), headers: toHeaders(error) }),
+        },
+      ),
+    )
+
+export const problems = (...statuses: ReadonlyArray<ProblemStatus>) => statuses.map(problemSchema)

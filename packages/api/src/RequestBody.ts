@@ -1,6 +1,5 @@
-/** Reads a request's body whole, never more of it than the limit. */
-import { describeSchemaError } from "@armoricore/domain/EventCodec"
-import * as EventCodec from "@armoricore/domain/EventCodec"
+/** Reads request bodies up to a size limit. */
+import { describeSchemaError, parseJson } from "@armoricore/domain/EventCodec"
 import type { InvalidEvent } from "@armoricore/domain/Errors"
 import { ByteSize, Effect, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
@@ -24,14 +23,14 @@ export const bytes = (
         ),
   )
 
-/** The body as JSON through a Schema; the field at fault is named. */
+/** Decodes a JSON body. The problem names the wrong field. */
 export const json = <A, I>(
   request: HttpServerRequest.HttpServerRequest,
   schema: Schema.Codec<A, I>,
   limit: number,
 ): Effect.Effect<A, ProblemError | InvalidEvent> =>
   bytes(request, limit).pipe(
-    Effect.flatMap(EventCodec.parseJson),
+    Effect.flatMap(parseJson),
     Effect.flatMap((value) =>
       Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
         const { message, path } = describeSchemaError(error)
@@ -40,5 +39,4 @@ export const json = <A, I>(
     ),
   )
 
-const tooLarge = (limit: number) =>
-  problem(413, "too_large", `the body has more than ${limit} bytes; send less at once`)
+const tooLarge = (limit: number) => problem(413, "too_large", `the body has more than ${limit} bytes; send less at once`)

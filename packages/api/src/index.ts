@@ -1,9 +1,9 @@
-/** The HTTP surface for publishers and clients; each module is a Layer of routes that needs ports alone. */
-export * as EventRoutes from "./EventRoutes.ts"
-export * as MediaRoutes from "./MediaRoutes.ts"
+/** The HTTP API for publishers and clients: the contract, its handlers over ports, a client, and the result webhook. */
+export { ApiClient } from "./ApiClient.ts"
+export * as ApiRoutes from "./ApiRoutes.ts"
+export { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 export * as NotFoundRoute from "./NotFoundRoute.ts"
-export * as NotificationRoutes from "./NotificationRoutes.ts"
+export * as OpenApiDocument from "./OpenApiDocument.ts"
 export * as Problem from "./Problem.ts"
-export * as TranscriptRoutes from "./TranscriptRoutes.ts"
-export * as UploadRoutes from "./UploadRoutes.ts"
 export * as ResultWebhook from "./ResultWebhook.ts"
+export * as UploadHandlers from "./UploadHandlers.ts"

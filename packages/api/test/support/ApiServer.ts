@@ -10,12 +10,10 @@ import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
-import * as EventRoutes from "../../src/EventRoutes.ts"
-import * as MediaRoutes from "../../src/MediaRoutes.ts"
-import * as NotificationRoutes from "../../src/NotificationRoutes.ts"
+import * as ApiRoutes from "../../src/ApiRoutes.ts"
+import type { EventsOptions } from "../../src/EventHandlers.ts"
 import * as NotFoundRoute from "../../src/NotFoundRoute.ts"
-import * as TranscriptRoutes from "../../src/TranscriptRoutes.ts"
-import * as UploadRoutes from "../../src/UploadRoutes.ts"
+import * as UploadHandlers from "../../src/UploadHandlers.ts"
 
 export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
 
@@ -29,16 +27,16 @@ const ports = Layer.mergeAll(
 )
 
 export const apiServer = (
-  options: Partial<EventRoutes.EventsOptions> = {},
+  options: Partial<EventsOptions> = {},
   bus: Layer.Layer<EventBus> = MemoryBus.layer,
 ) =>
   HttpRouter.serve(
     Layer.mergeAll(
-      EventRoutes.layer({ sources, signingKeys: new Map(), ...options }),
-      UploadRoutes.layer({ bucket: "media", ...UploadRoutes.defaults }),
-      MediaRoutes.layer,
-      NotificationRoutes.layer,
-      TranscriptRoutes.layer({ policy: "owner" }),
+      ApiRoutes.layer({
+        events: { sources, signingKeys: new Map(), ...options },
+        uploads: { bucket: "media", ...UploadHandlers.defaults },
+        transcripts: { policy: "owner" },
+      }),
       NotFoundRoute.layer,
     ),
     { disableLogger: true, disableListenLog: true },

@@ -3,14 +3,7 @@
  * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
-import {
-  EventRoutes,
-  MediaRoutes,
-  NotFoundRoute,
-  NotificationRoutes,
-  TranscriptRoutes,
-  UploadRoutes,
-} from "@armoricore/api"
+import { ApiRoutes, NotFoundRoute, UploadHandlers } from "@armoricore/api"
 import * as Revocations from "@armoricore/auth/Revocations"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
@@ -166,18 +159,18 @@ const trustForwardedHeaders = (trustedProxies: ReadonlyArray<IpNetwork.IpNetwork
 const api = Effect.gen(function* () {
   const settings = yield* Settings
   return Layer.mergeAll(
-    EventRoutes.layer({
-      sources: Services.eventSources(settings),
-      signingKeys: settings.EVENT_SIGNING_KEYS ?? new Map(),
+    ApiRoutes.layer({
+      events: {
+        sources: Services.eventSources(settings),
+        signingKeys: settings.EVENT_SIGNING_KEYS ?? new Map(),
+      },
+      uploads: {
+        ...UploadHandlers.defaults,
+        bucket: settings.OBJECT_STORAGE_BUCKET,
+        maxSize: settings.MEDIA_MAX_BYTES,
+      },
+      transcripts: { policy: settings.MEDIA_TOPIC_POLICY },
     }),
-    UploadRoutes.layer({
-      ...UploadRoutes.defaults,
-      bucket: settings.OBJECT_STORAGE_BUCKET,
-      maxSize: settings.MEDIA_MAX_BYTES,
-    }),
-    MediaRoutes.layer,
-    TranscriptRoutes.layer({ policy: settings.MEDIA_TOPIC_POLICY }),
-    NotificationRoutes.layer,
     Notify.routes,
     cors(settings.ALLOWED_ORIGINS ?? []),
   )

@@ -1,4 +1,4 @@
-import { search } from "@armoricore/api/TranscriptRoutes"
+import { search } from "@armoricore/api/TranscriptHandlers"
 import type { Transcript, TranscriptState } from "@armoricore/domain/Transcript"
 import * as Collection from "@armoricore/state/Collection"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"

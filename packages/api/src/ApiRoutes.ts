@@ -1,0 +1,44 @@
+/** Serves {@link ArmoricoreApi}: adds all its routes and `GET /openapi.json` to the HTTP router. */
+import { Effect, Layer } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import * as Authentication from "./Authentication.ts"
+import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
+import { NoStore, PublisherCredentials } from "./contract/Security.ts"
+import * as EventHandlers from "./EventHandlers.ts"
+import * as MediaHandlers from "./MediaHandlers.ts"
+import * as NotificationHandlers from "./NotificationHandlers.ts"
+import * as OpenApiDocument from "./OpenApiDocument.ts"
+import * as TranscriptHandlers from "./TranscriptHandlers.ts"
+import * as UploadHandlers from "./UploadHandlers.ts"
+
+export interface ApiOptions {
+  readonly events: EventHandlers.EventsOptions
+  readonly uploads: UploadHandlers.UploadsOptions
+  readonly transcripts: TranscriptHandlers.TranscriptOptions
+}
+
+const noStore = Layer.succeed(
+  NoStore,
+  NoStore.of((handler) => Effect.map(handler, HttpServerResponse.setHeader("cache-control", "no-store"))),
+)
+
+const publisherCredentials = Layer.succeed(
+  PublisherCredentials,
+  PublisherCredentials.of({ bearer: (handler) => handler, signature: (handler) => handler }),
+)
+
+export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
+  Layer.merge(
+    OpenApiDocument.layer,
+    HttpApiBuilder.layer(ArmoricoreApi).pipe(
+      Layer.provide([
+        EventHandlers.layer(events),
+        UploadHandlers.layer(uploads),
+        MediaHandlers.layer,
+        TranscriptHandlers.layer(transcripts),
+        NotificationHandlers.layer,
+      ]),
+      Layer.provide([Authentication.layer, noStore, publisherCredentials]),
+    ),
+  )

@@ -1,0 +1,116 @@
+/**
+ * `POST /v1/events`. The bus receives a single event byte for byte, so the handler reads the raw body.
+ *
+ * The caller has a token with the role `publisher`, or signs the body. With `EVENT_SIGNING_KEYS` the workers require a
+ * signature on every event from outside: the first key then signs for a caller with a token, and for the items of an
+ * array.
+ */
+import type { Revocations } from "@armoricore/auth/Revocations"
+import type { Tokens } from "@armoricore/auth/Tokens"
+import { event as eventAddress } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { InvalidEvent } from "@armoricore/domain/Errors"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import * as Signature from "@armoricore/domain/Signature"
+import { increment, published } from "@armoricore/worker/WorkerMetrics"
+import { Clock, Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { authenticate, bearerToken, requireRole } from "./Authentication.ts"
+import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
+import { asProblem } from "./Problem.ts"
+import * as RequestBody from "./RequestBody.ts"
+
+export interface EventsOptions {
+  /** External sources and the types that each may publish. Armoricore's own sources are never among them. */
+  readonly sources: ReadonlyMap<string, ReadonlySet<string>>
+  /** Empty: a signature is neither required nor accepted as proof. */
+  readonly signingKeys: Signature.SigningKeys
+}
+
+const encoder = new TextEncoder()
+
+export const layer = (options: EventsOptions) =>
+  HttpApiBuilder.group(
+    ArmoricoreApi,
+    "events",
+    Effect.fnUntraced(function* (handlers) {
+      const context = yield* Effect.context<EventBus | Tokens | Revocations>()
+      return handlers.handleRaw("publish", ({ request }) =>
+        asProblem(Effect.provideContext(publish(options, request), context)),
+      )
+    }),
+  )
+
+const publish = Effect.fn("EventApi.publish")(function* (
+  options: EventsOptions,
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const bus = yield* EventBus
+  const signature = request.headers[Signature.signatureHeader.toLowerCase()]
+  const isSigned = signature !== undefined && bearerToken(request) === undefined && options.signingKeys.size > 0
+  // A caller without the role gets the error before the body is read.
+  if (!isSigned) yield* requireRole(yield* authenticate(request), "publisher")
+  const body = yield* RequestBody.bytes(request, EventCodec.maxEventBytes)
+  const now = yield* Clock.currentTimeMillis
+  if (isSigned) yield* Signature.verify(options.signingKeys, signature, body, now)
+
+  const json = yield* EventCodec.parseJson(body)
+  const isBatch = Array.isArray(json)
+  const items: ReadonlyArray<unknown> = isBatch ? json : [json]
+  if (items.length === 0) {
+    return yield* new InvalidEvent({ reason: "invalid", path: "", message: "the array holds no event" })
+  }
+  // All items are validated before the first is published, so a rejected request has published nothing.
+  const decoded = yield* Effect.forEach(items, (item, index) =>
+    EventCodec.decodeJson(item).pipe(
+      Effect.tap(({ event }) => authorizeSource(options, event.source, event.event_type)),
+      Effect.mapError((error) => (isBatch ? prependPath(error, index) : error)),
+    ),
+  )
+  const receipts = yield* Effect.forEach(
+    decoded,
+    Effect.fnUntraced(function* ({ event, raw }) {
+      const bytes = isBatch ? encoder.encode(JSON.stringify(raw)) : body
+      const eventSignature = isSigned && !isBatch ? signature : signWithFirstKey(options.signingKeys, bytes, now)
+      const traceparent = event.traceparent ?? request.headers["traceparent"]
+      const { duplicate } = yield* bus.publish({
+        address: eventAddress(event.event_type),
+        id: event.event_id,
+        body: bytes,
+        headers: {
+          ...(traceparent === undefined ? {} : { traceparent }),
+          ...(eventSignature === undefined ? {} : { [Signature.signatureHeader]: eventSignature }),
+        },
+      })
+      yield* increment(published, "api", { type: event.event_type })
+      return { event_id: event.event_id, duplicate }
+    }),
+    { concurrency: 16 },
+  )
+  const [first] = receipts
+  return isBatch || first === undefined ? receipts : first
+})
+
+const prependPath = (error: InvalidEvent, index: number): InvalidEvent =>
+  new InvalidEvent({
+    reason: error.reason,
+    path: error.path === "" ? String(index) : `${index}.${error.path}`,
+    message: error.message,
+  })
+
+const authorizeSource = ({ sources }: EventsOptions, source: string, type: string) =>
+  sources.get(source)?.has(type) === true
+    ? Effect.void
+    : Effect.fail(
+        new InvalidEvent({
+          reason: "unauthorized",
+          path: "source",
+          message: `the source ${source} may not publish ${type}; add it to EVENT_SOURCES`,
+        }),
+      )
+
+const signWithFirstKey = (keys: Signature.SigningKeys, body: Uint8Array, now: number): string | undefined => {
+  const first = [...keys][0]
+  return first === undefined ? undefined : Signature.sign(first[0], first[1], Math.floor(now / 1000), body)
+}

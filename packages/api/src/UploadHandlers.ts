@@ -1,0 +1,216 @@
+/**
+ * `/v1/uploads`: the client sends the file to the object storage with signed requests, so no byte of it passes through
+ * this process. The file becomes a media once `media.uploaded` is published with the returned `file_path`.
+ *
+ * A file that is too large for one PUT is sent in parts (S3 multipart upload): the response has an `upload_id` and a
+ * signed request for each part. `complete` takes the ETags of these PUTs, `abort` deletes the parts.
+ */
+import { fromUrl, toUrl } from "@armoricore/domain/ObjectRef"
+import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Duration, Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { rejectGuest } from "./Authentication.ts"
+import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
+import { CurrentIdentity } from "./contract/Security.ts"
+import { MultipartRequest, UploadRequest } from "./contract/UploadApi.ts"
+import { type ApiError, asProblem, problem } from "./Problem.ts"
+import * as RequestBody from "./RequestBody.ts"
+
+export interface UploadsOptions {
+  readonly bucket: string
+  /** Bytes. */
+  readonly maxSize: number
+  /** A larger file is sent in parts. S3 limits one PUT to 5 GB. */
+  readonly maxSinglePutSize: number
+  /** Bytes, at least 5 MiB. A file with more than 1000 parts of this size gets larger parts. */
+  readonly partSize: number
+  /** Accepted content types; `video/` accepts all of video. */
+  readonly contentTypes: ReadonlyArray<string>
+  /** Lifetime of the signed URLs. */
+  readonly expiresIn: Duration.Duration
+}
+
+export const maxPutSize = 5_000_000_000
+
+export const defaults: Omit<UploadsOptions, "bucket"> = {
+  maxSize: 50_000_000_000,
+  maxSinglePutSize: maxPutSize,
+  partSize: 64 * 1024 * 1024,
+  contentTypes: [
+    "video/",
+    "audio/",
+    "application/mp4",
+    "application/ogg",
+    "application/mxf",
+    "application/octet-stream",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "image/bmp",
+  ],
+  expiresIn: Duration.hours(1),
+}
+
+const maxRequestBytes = 16_384
+const maxMultipartRequestBytes = 1_000_000
+
+export const layer = (options: UploadsOptions) =>
+  HttpApiBuilder.group(
+    ArmoricoreApi,
+    "uploads",
+    Effect.fnUntraced(function* (handlers) {
+      const context = yield* Effect.context<ObjectStorage>()
+      const respond = <A>(handler: Effect.Effect<A, ApiError, ObjectStorage | CurrentIdentity>) =>
+        asProblem(Effect.provide(handler, context))
+      // Raw: RequestBody limits the size and names the wrong field.
+      return handlers
+        .handleRaw("create", ({ request }) => respond(createUpload(options, request)))
+        .handleRaw("complete", ({ params, request }) => respond(complete(options, params.id, request)))
+        .handleRaw("abort", ({ params, request }) => respond(abort(options, params.id, request)))
+    }),
+  )
+
+const createUpload = Effect.fn("UploadApi.create")(function* (
+  options: UploadsOptions,
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const storage = yield* ObjectStorage
+  const identity = yield* CurrentIdentity
+  yield* rejectGuest(identity)
+  const { content_type: contentType, filename, size } = yield* RequestBody.json(request, UploadRequest, maxRequestBytes)
+  if (size > options.maxSize) {
+    return yield* problem(
+      413,
+      "too_large",
+      `the file has ${size} bytes; one upload has at most ${options.maxSize}`,
+      "size",
+    )
+  }
+  const type = contentType.toLowerCase()
+  const isAccepted = options.contentTypes.some((accepted) =>
+    accepted.endsWith("/") ? type.startsWith(accepted) : type === accepted,
+  )
+  if (!isAccepted) {
+    return yield* problem(
+      422,
+      "content_type",
+      `${type} is not accepted; send video, audio or an image`,
+      "content_type",
+    )
+  }
+  const mediaId = crypto.randomUUID()
+  const ref = { bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/${sanitizeFilename(filename)}` }
+  const upload = { media_id: mediaId, file_path: toUrl(ref) }
+  yield* Effect.logDebug("upload created", { media_id: mediaId, size })
+  if (size > options.maxSinglePutSize) {
+    return { ...upload, ...(yield* createMultipartUpload(options, ref, type, size)) }
+  }
+  const presigned = yield* storage.presignPut(ref, { expiresIn: options.expiresIn, contentType: type, size })
+  return {
+    ...upload,
+    upload_url: presigned.url,
+    method: presigned.method,
+    headers: presigned.headers,
+    expires_at: new Date(presigned.expiresAt).toISOString(),
+  }
+})
+
+const maxParts = 1000
+
+/** A large file takes long to send, so its URLs are valid for at least a day. */
+const createMultipartUpload = Effect.fnUntraced(function* (
+  options: UploadsOptions,
+  ref: ObjectRef,
+  contentType: string,
+  size: number,
+) {
+  const storage = yield* ObjectStorage
+  const partSize = Math.max(options.partSize, Math.ceil(size / maxParts))
+  const uploadId = yield* storage.createMultipartUpload(ref, { contentType })
+  const expiresIn = Duration.max(options.expiresIn, Duration.hours(24))
+  const parts = yield* Effect.forEach(
+    Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index),
+    (index) => {
+      const part = { number: index + 1, size: Math.min(partSize, size - index * partSize), expiresIn }
+      return Effect.map(storage.presignPart(ref, uploadId, part), ({ expiresAt, headers, method, url }) => ({
+        part: { number: part.number, size: part.size, upload_url: url, method, headers },
+        expiresAt,
+      }))
+    },
+    { concurrency: 16 },
+  )
+  return {
+    upload_id: uploadId,
+    part_size: partSize,
+    parts: parts.map(({ part }) => part),
+    // The first URL was signed first, so it is the first to expire.
+    expires_at: new Date(parts[0]?.expiresAt ?? 0).toISOString(),
+  }
+})
+
+/** Reads the request about a multipart upload, which must belong to the caller. */
+const readMultipartRequest = Effect.fnUntraced(function* (
+  options: UploadsOptions,
+  mediaId: string,
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const identity = yield* CurrentIdentity
+  yield* rejectGuest(identity)
+  const body = yield* RequestBody.json(request, MultipartRequest, maxMultipartRequestBytes)
+  const prefix = toUrl({ bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/` })
+  if (!/^[A-Za-z0-9_-]{1,128}$/.test(mediaId) || !body.file_path.startsWith(prefix)) {
+    return yield* problem(404, "not_found", "you have no upload with this id; begin one with POST /v1/uploads")
+  }
+  return { ref: fromUrl(body.file_path), body }
+})
+
+const complete = Effect.fn("UploadApi.complete")(function* (
+  options: UploadsOptions,
+  mediaId: string,
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const storage = yield* ObjectStorage
+  const { body, ref } = yield* readMultipartRequest(options, mediaId, request)
+  const parts = [...(body.parts ?? [])].sort((a, b) => a.number - b.number)
+  if (parts.length === 0 || parts.some(({ number }, index) => number !== index + 1)) {
+    return yield* problem(422, "invalid", "name every part once, from 1 on, with the ETag of its PUT", "parts")
+  }
+  const info = yield* storage
+    .completeMultipartUpload(ref, body.upload_id, parts)
+    .pipe(
+      Effect.catchTag("NotFound", () =>
+        Effect.fail(
+          problem(
+            422,
+            "parts_missing",
+            "the upload has ended, or the storage lacks a part with this ETag; send it again",
+            "parts",
+          ),
+        ),
+      ),
+    )
+  return { media_id: mediaId, file_path: body.file_path, size: info.size }
+})
+
+const abort = Effect.fn("UploadApi.abort")(function* (
+  options: UploadsOptions,
+  mediaId: string,
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const storage = yield* ObjectStorage
+  const { body, ref } = yield* readMultipartRequest(options, mediaId, request)
+  yield* storage.abortMultipartUpload(ref, body.upload_id)
+})
+
+/** A filename that is safe in an object key and in a URL. Keeps the end of the name, which has the extension. */
+const sanitizeFilename = (filename: string): string => {
+  const name = filename.split(/[/\\]/).at(-1) ?? ""
+  const safe = name
+    .normalize("NFKD")
+    .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[.-]+/, "")
+    .slice(-96)
+  return safe === "" ? "file" : safe
+}

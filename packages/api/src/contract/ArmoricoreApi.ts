@@ -1,0 +1,23 @@
+/** The public HTTP API as a contract: `ApiRoutes` serves it, `ApiClient` calls it, `openapi.json` describes it. */
+import { HttpApi, OpenApi } from "effect/http-api"
+import { EventApi } from "./EventApi.ts"
+import { MediaApi } from "./MediaApi.ts"
+import { NotificationApi } from "./NotificationApi.ts"
+import { TranscriptApi } from "./TranscriptApi.ts"
+import { UploadApi } from "./UploadApi.ts"
+
+export class ArmoricoreApi extends HttpApi.make("armoricore")
+  .add(EventApi)
+  .add(UploadApi)
+  .add(MediaApi)
+  .add(TranscriptApi)
+  .add(NotificationApi)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Armoricore HTTP API",
+      version: "1.0.0",
+      description:
+        "Every error is `application/problem+json` (RFC 9457) with a stable `code`. " +
+        "docs/asyncapi.json describes the WebSocket interface.",
+    }),
+  ) {}
