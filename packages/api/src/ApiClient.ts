@@ -18,7 +18,10 @@ export interface ApiClientOptions {
 export class ApiClient extends Context.Service<ApiClient, HttpApiClient.ForApi<typeof ArmoricoreApi>>()(
   "@armoricore/api/ApiClient",
 ) {
-  static readonly layer = ({ baseUrl, token }: ApiClientOptions): Layer.Layer<ApiClient, never, HttpClient.HttpClient> =>
+  static readonly layer = ({
+    baseUrl,
+    token,
+  }: ApiClientOptions): Layer.Layer<ApiClient, never, HttpClient.HttpClient> =>
     Layer.effect(
       ApiClient,
       HttpApiClient.make(ArmoricoreApi, {

@@ -8,8 +8,19 @@ import { OpenApi } from "effect/http-api"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { OperationsApi, WebhookApi } from "./contract/OperationsApi.ts"
 
-export const text = (): string =>
-  `${JSON.stringify(OpenApi.fromApi(ArmoricoreApi.add(WebhookApi).add(OperationsApi)), null, 2)}\n`
+const document = ArmoricoreApi.add(WebhookApi).add(OperationsApi)
+
+/** The generator numbers the problem schemas, one for each status. Their bodies are equal, so one is enough. */
+const mergeProblemSchemas = (json: string): string =>
+  json.replaceAll(/"#\/components\/schemas\/Problem_\d+"/g, problemRef)
+const problemRef = '"#/components/schemas/Problem"'
+
+export const text = (): string => {
+  const { components, ...spec } = OpenApi.fromApi(document)
+  const schemas = Object.entries(components.schemas).filter(([name]) => !/^Problem_\d+$/.test(name))
+  const merged = { ...spec, components: { ...components, schemas: Object.fromEntries(schemas) } }
+  return mergeProblemSchemas(`${JSON.stringify(merged, null, 2)}\n`)
+}
 
 export const layer: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.unwrap(
   // Generated at the first request: most processes never get one.

@@ -134,12 +134,6 @@ const ProblemBody = Schema.Struct({
   path: Schema.optionalKey(Schema.String.annotate({ description: "Dotted path of the wrong field." })),
 }).annotate({ identifier: "Problem", title: "Problem details (RFC 9457)" })
 
-const headerFields = {
-  "cache-control": Schema.optionalKey(Schema.String),
-  "www-authenticate": Schema.optionalKey(Schema.String),
-  "retry-after": Schema.optionalKey(Schema.String),
-}
-
 /** {@link ProblemError} as an endpoint declares it: one schema for each status that the endpoint responds with. */
 const problemSchema = (status: ProblemStatus) =>
   Schema.toType(ProblemError)
@@ -147,11 +141,11 @@ const problemSchema = (status: ProblemStatus) =>
     .pipe(
       HttpApiSchema.encodeToWithHeaders(
         {
-          body: ProblemBody.annotate({ description: titles[status] }).pipe(
+          body: ProblemBody.pipe(
             HttpApiSchema.asJson({ contentType: ProblemDetails.contentType }),
             HttpApiSchema.status(status),
           ),
-          headers: headerFields,
+          headers: headerFields(status),
         },
         {
           decode: ({ body: { code, detail, path }, headers }) => {
@@ -168,5 +162,21 @@ const problemSchema = (status: ProblemStatus) =>
         },
       ),
     )
+    .annotate({ description: titles[status] })
 
-export const problems = (...statuses: ReadonlyArray<ProblemStatus>) => statuses.map(problemSchema)
+const headerFields = (status: ProblemStatus): Readonly<Record<string, typeof optionalText>> => ({
+  "cache-control": optionalText,
+  ...(status === 401 ? { "www-authenticate": optionalText } : {}),
+  ...(status === 503 ? { "retry-after": optionalText } : {}),
+})
+const optionalText = Schema.optionalKey(Schema.String)
+
+const problemSchemas = new Map<ProblemStatus, ReturnType<typeof problemSchema>>()
+
+/** The errors of an endpoint. One schema object for each status: the OpenAPI document has equal ones only once. */
+export const problems = (...statuses: ReadonlyArray<ProblemStatus>) =>
+  statuses.map((status) => {
+    const schema = problemSchemas.get(status) ?? problemSchema(status)
+    problemSchemas.set(status, schema)
+    return schema
+  })

@@ -39,4 +39,5 @@ export const json = <A, I>(
     ),
   )
 
-const tooLarge = (limit: number) => problem(413, "too_large", `the body has more than ${limit} bytes; send less at once`)
+const tooLarge = (limit: number) =>
+  problem(413, "too_large", `the body has more than ${limit} bytes; send less at once`)

@@ -93,12 +93,7 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
     accepted.endsWith("/") ? type.startsWith(accepted) : type === accepted,
   )
   if (!isAccepted) {
-    return yield* problem(
-      422,
-      "content_type",
-      `${type} is not accepted; send video, audio or an image`,
-      "content_type",
-    )
+    return yield* problem(422, "content_type", `${type} is not accepted; send video, audio or an image`, "content_type")
   }
   const mediaId = crypto.randomUUID()
   const ref = { bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/${sanitizeFilename(filename)}` }

@@ -1,23 +1,13 @@
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import * as Signature from "@armoricore/domain/Signature"
-import { TransientError } from "@armoricore/domain/Errors"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Redacted } from "effect"
-import { apiServer, sendRequest, signToken, uploadedEvent } from "./support/ApiServer.ts"
+import { Clock, Effect, Redacted } from "effect"
+import { apiServer, busUnavailable, sendRequest, signToken, uploadedEvent } from "./support/ApiServer.ts"
 
 const heard = Effect.gen(function* () {
   const messages: Array<ReceivedMessage> = []
   yield* (yield* EventBus).subscribe("all-events", (message) => messages.push(message))
   return messages
-})
-
-const unused = () => Effect.die("not used here")
-const busAway = Layer.mock(EventBus, {
-  deadLetters: { list: unused, get: unused, remove: unused },
-  // Revoked tokens are heard of there.
-  subscribe: () => Effect.void,
-  publish: () =>
-    Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "the bus does not answer" })),
 })
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
@@ -162,6 +152,6 @@ describe("POST /v1/events", () => {
       })
       assert.strictEqual(response.status, 503)
       assert.strictEqual(response.headers["retry-after"], "5")
-    }).pipe(Effect.provide(apiServer({}, busAway))),
+    }).pipe(Effect.provide(apiServer({}, busUnavailable))),
   )
 })

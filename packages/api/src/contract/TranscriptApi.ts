@@ -5,18 +5,20 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { problems } from "../Problem.ts"
 import { Authentication, NoStore } from "./Security.ts"
 
-/** A query parameter. Of a repeated one the first value counts. */
+/** A query parameter. If it is repeated, the first value counts. */
 const firstOf = (description: string) =>
-  Schema.Union([Schema.String, Schema.NonEmptyArray(Schema.String)]).pipe(
-    Schema.decodeTo(
-      Schema.String,
-      SchemaTransformation.transform<string, string | readonly [string, ...Array<string>]>({
-        decode: (value) => (typeof value === "string" ? value : value[0]),
-        encode: (value) => value,
-      }),
-    ),
-    Schema.annotate({ description }),
-    Schema.optionalKey,
+  Schema.optionalKey(
+    Schema.Union([Schema.String, Schema.Array(Schema.String)])
+      .annotate({ description })
+      .pipe(
+        Schema.decodeTo(
+          Schema.String,
+          SchemaTransformation.transform<string, string | ReadonlyArray<string>>({
+            decode: (value) => (typeof value === "string" ? value : (value[0] ?? "")),
+            encode: (value) => value,
+          }),
+        ),
+      ),
   )
 
 const statusFields = {

@@ -2,8 +2,9 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import * as Revocations from "@armoricore/auth/Revocations"
 import * as Tokens from "@armoricore/auth/Tokens"
-import type { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { TransientError } from "@armoricore/domain/Errors"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
@@ -26,10 +27,7 @@ const ports = Layer.mergeAll(
   Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make("a secret of this test, 32 bytes and more") } }),
 )
 
-export const apiServer = (
-  options: Partial<EventsOptions> = {},
-  bus: Layer.Layer<EventBus> = MemoryBus.layer,
-) =>
+export const apiServer = (options: Partial<EventsOptions> = {}, bus: Layer.Layer<EventBus> = MemoryBus.layer) =>
   HttpRouter.serve(
     Layer.mergeAll(
       ApiRoutes.layer({
@@ -46,6 +44,16 @@ export const apiServer = (
     Layer.provideMerge(bus),
     Layer.provideMerge(NodeHttpServer.layerTest),
   )
+
+const unused = () => Effect.die("not used here")
+
+/** A bus that takes subscriptions (revoked tokens need one) and rejects every publication. */
+export const busUnavailable = Layer.mock(EventBus, {
+  deadLetters: { list: unused, get: unused, remove: unused },
+  subscribe: () => Effect.void,
+  publish: () =>
+    Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "the bus does not answer" })),
+})
 
 export const signToken = Effect.fnUntraced(function* (userId: string, ...roles: ReadonlyArray<string>) {
   const tokens = yield* Tokens.Tokens
