@@ -1,6 +1,6 @@
 /**
- * Where a message goes. Subjects are what outside parties see on NATS; RabbitMQ uses the part behind the channel's
- * prefix as routing key.
+ * Where a message is published. On NATS the subjects are visible to outside parties; RabbitMQ uses the subject without
+ * the channel's prefix as routing key.
  */
 export interface EventAddress {
   readonly channel: "event"
@@ -28,7 +28,7 @@ export const work = (service: string, kind: string): WorkAddress => ({ channel: 
 export const deadLetter = (service: string, type: string): DeadLetterAddress => ({ channel: "dead", service, type })
 export const ephemeral = (topic: string): EphemeralAddress => ({ channel: "live", topic })
 
-/** Types of dead letters come from outside: whatever is no subject token becomes `_`. */
+/** The type of a dead letter may come from outside: characters that are not valid in a subject token become `_`. */
 export const deadLetterType = (text: string): string => {
   const cleaned = text
     .replace(/[^A-Za-z0-9_.-]/g, "_")

@@ -1,12 +1,12 @@
 /**
- * What every adapter's consumer does alike: slots, the shared gate, signs of life, and what becomes of a message when its
- * handler answers, dies or is interrupted. An adapter supplies a {@link PullSource}; this module never holds more messages
- * than there are free slots.
+ * The part of a consumer that every adapter shares: handler slots, shared permits, in-progress signals, and settling a
+ * message when its handler returns, dies or is interrupted. An adapter supplies a {@link PullSource}; this loop never
+ * leases more messages than there are free slots.
  *
- * Hazards and their answers:
- * - the scope closes between taking messages and starting their handlers: taking and starting are one uninterruptible step;
- * - a gate shared with an idle consumer: a permit is taken only once the source has reported something to take;
- * - a handler is interrupted: its message is handed back before its slot is free, so that closing returns after the hand-back.
+ * Hazards and how they are handled:
+ * - The scope closes between leasing messages and starting their handlers: both are one uninterruptible step.
+ * - Permits shared with an idle consumer: a permit is acquired only after the source reported a message.
+ * - A handler is interrupted: its message is nacked before its slot is free, so closing returns after the nack.
  */
 import { ConfigurationError, type PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import { Cause, Context, Duration, Effect, Exit, Fiber, FiberSet, Latch, References } from "effect"
@@ -15,10 +15,10 @@ import { isConsumerName } from "./Subjects.ts"
 
 type PullSourceError = TransientError | ConfigurationError
 
-/** A message that was taken, and the ways to settle it. */
+/** A leased message and the ways to settle it. */
 export interface LeasedMessage {
   readonly delivery: Omit<Delivery, "inProgress">
-  /** Names the message within its consumer; makes the id of its dead letter. */
+  /** Identifies the message within its consumer; the id of its dead letter derives from it. */
   readonly sequence: string | number
   readonly ack: Effect.Effect<void, PullSourceError>
   readonly nack: (afterMillis: number) => Effect.Effect<void, PullSourceError>
@@ -26,11 +26,11 @@ export interface LeasedMessage {
 }
 
 export interface PullSource {
-  /** Returns when there may be something to take for `free` slots. Interruptible. */
+  /** Returns when messages may be available for `free` slots. Interruptible. */
   readonly ready: (free: number) => Effect.Effect<void, PullSourceError>
-  /** At most `max` messages, without waiting for more to come. */
+  /** Leases at most `max` messages and does not wait for more. */
   readonly take: (max: number) => Effect.Effect<ReadonlyArray<LeasedMessage>, PullSourceError>
-  /** Hands back what was taken but never started, and stops pulling. May be run twice. */
+  /** Nacks messages that were leased but not started, and stops pulling. Idempotent. */
   readonly stop: Effect.Effect<void>
   readonly depth: Effect.Effect<ConsumerDepth, PullSourceError>
 }
@@ -41,17 +41,17 @@ const busErrorDelay = 1_000
 const rejectedDeadLetterDelay = 60_000
 
 /**
- * How often the bus itself may deliver: where letters are made of exhausted messages, a few times more, so that a worker
- * gets to write them.
+ * How often the broker may deliver a message. Where this program dead-letters exhausted messages, the broker's limit is
+ * a little higher, so that a worker has time to do so.
  */
 export const brokerMaxDeliver = (options: Pick<ConsumerOptions, "maxDeliveries" | "onMaxDeliveries">): number =>
   (options.maxDeliveries ?? defaults.maxDeliveries) + (options.onMaxDeliveries === undefined ? 0 : 2)
 
-/** A letter is written once, whoever writes it. */
+/** The id of a dead letter: the same for every process that writes it, so it is stored once. */
 export const deadLetterIdOf = ({ name }: Pick<ConsumerOptions, "name">, sequence: string | number): string =>
   `dlq:${name}:${sequence}`
 
-/** The same for every consumer of one stream; no consumer has such a name. */
+/** An id that is the same for every consumer of one stream; no consumer can have this name. */
 const sharedDeadLetterIdOf = ({ delivery, sequence }: LeasedMessage): string =>
   deadLetterIdOf({ name: "*" }, `${sequence}:${delivery.arrivedAt}`)
 
@@ -75,7 +75,8 @@ export const run = Effect.fnUntraced(function* <R>(
   const { concurrency, onMaxDeliveries, sharedPermits } = options
   const maxDeliveries = options.maxDeliveries ?? defaults.maxDeliveries
   const ackWait = Duration.toMillis(options.ackWait ?? defaults.ackWait)
-  // Closing goes from the bottom up: pulling ends before handlers are interrupted, or what they hand back would come here.
+  // Finalizers run in reverse order: pulling stops before handlers are interrupted, otherwise the source would receive
+  // the messages that they nack.
   const handlers = yield* FiberSet.make<void>()
   yield* Effect.addFinalizer(() => source.stop)
   const context = yield* Effect.context<R>()
@@ -89,7 +90,7 @@ export const run = Effect.fnUntraced(function* <R>(
   ): Effect.Effect<void, PullSourceError | PermanentError> => {
     if (Exit.isFailure(exit)) {
       if (Cause.hasInterruptsOnly(exit.cause)) return leased.nack(0)
-      return Effect.logError("A handler died; its message is tried again", exit.cause).pipe(
+      return Effect.logError("A handler died; its message is redelivered", exit.cause).pipe(
         Effect.andThen(leased.nack(defectRedeliveryDelay)),
       )
     }
@@ -107,7 +108,7 @@ export const run = Effect.fnUntraced(function* <R>(
           Effect.matchEffect({
             onSuccess: () => leased.ack,
             onFailure: (error) =>
-              Effect.logError("A dead letter could not be stored; its message is kept", error).pipe(
+              Effect.logError("A dead letter could not be stored; its message stays in the queue", error).pipe(
                 Effect.andThen(leased.nack(error._tag === "PermanentError" ? rejectedDeadLetterDelay : busErrorDelay)),
               ),
           }),
@@ -115,7 +116,7 @@ export const run = Effect.fnUntraced(function* <R>(
     }
   }
 
-  /** What is delivered too often is not handled any more. */
+  /** A message that was delivered too often is not handled again. */
   const dispatch = (leased: LeasedMessage): Effect.Effect<Disposition, never, R> =>
     onMaxDeliveries === undefined || leased.delivery.deliveryCount <= maxDeliveries
       ? handle({ ...leased.delivery, inProgress: Effect.suspend(() => extendLease(leased)) })
@@ -128,7 +129,7 @@ export const run = Effect.fnUntraced(function* <R>(
           onFailure: (cause) =>
             Effect.andThen(
               Effect.logWarning(
-                "A message could not be settled; the bus delivers it again when its wait is over",
+                "A message could not be settled; the bus redelivers it when its ack wait is over",
                 cause,
               ),
               releaseSlot(leased),
@@ -144,7 +145,10 @@ export const run = Effect.fnUntraced(function* <R>(
     return sharedPermits === undefined ? Effect.void : sharedPermits.release(1)
   }
 
-  /** Log annotations come with the context that the fiber starts in: to annotate the work would cost twice as much. */
+  /**
+   * Log annotations come with the context in which the fiber starts: annotating each effect would cost twice as much
+   * (measured).
+   */
   const start = (leased: LeasedMessage) => {
     const { id, subject } = leased.delivery
     const own = Context.add(context, References.CurrentLogAnnotations, {
@@ -154,14 +158,14 @@ export const run = Effect.fnUntraced(function* <R>(
       message_id: id,
     })
     const fiber = Effect.runForkWith(own)(processMessage(leased))
-    // Much work is done by now; the set is for what must be waited for or interrupted.
+    // Handlers that finished synchronously are not added: the set is for fibers to await or interrupt.
     if (fiber.pollUnsafe() === undefined) FiberSet.addUnsafe(handlers, fiber)
   }
 
   const extendLease = (leased: LeasedMessage): Effect.Effect<void> =>
-    Effect.catch(leased.inProgress, (error) => Effect.logDebug("A sign of life did not reach the bus", error))
+    Effect.catch(leased.inProgress, (error) => Effect.logDebug("An in-progress signal did not reach the bus", error))
 
-  /** Permits for at least one and at most `free` messages. */
+  /** Acquires at least one and at most `free` permits. */
   const acquirePermits = Effect.fnUntraced(function* (free: number) {
     if (sharedPermits === undefined) return free
     yield* Effect.interruptible(sharedPermits.take(1))
@@ -194,14 +198,14 @@ export const run = Effect.fnUntraced(function* <R>(
         Effect.andThen(Effect.sleep(busErrorDelay)),
       ),
     ),
-    // Pulling never ends by itself: whoever is not asked for any more would wait for ever.
+    // The pull loop ends only with its scope: a consumer that stopped pulling would hang without an error.
     Effect.catchDefect((defect) =>
-      Effect.logError(`Consumer ${options.name} met a fault while it pulled`, defect).pipe(
+      Effect.logError(`Consumer ${options.name} failed while pulling`, defect).pipe(
         Effect.andThen(Effect.sleep(busErrorDelay)),
       ),
     ),
   )
-  // Both end with the scope; the puller also with a drain.
+  // Both fibers end with the scope; the pull loop also with a drain.
   const puller = yield* Effect.forkScoped(Effect.forever(Effect.andThen(freeSlots.await, pull)))
   yield* Effect.forkScoped(
     Effect.forever(

@@ -1,12 +1,13 @@
 /**
- * Which subjects a pattern means: tokens are divided by dots, `*` stands for one token, a closing `>` for one or more.
+ * Matches subjects against patterns: tokens are separated by dots, `*` stands for one token, a final `>` for one or
+ * more.
  */
 import type { ConsumerOptions } from "./EventBus.ts"
 import { type Address, prefixes, subject } from "./Address.ts"
 
 export const allEvents = `${prefixes.event}>`
 
-/** The subject, or pattern of subjects, that an address or `all-events` means. */
+/** The subject, or subject pattern, of an address or of `all-events`. */
 export const pattern = (from: Address | "all-events"): string => (from === "all-events" ? allEvents : subject(from))
 
 export const matcher = (wanted: string): ((subject: string) => boolean) => {

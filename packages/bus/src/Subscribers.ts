@@ -1,6 +1,6 @@
 /**
- * The listeners of one process: what an adapter hears is handed to everyone whose pattern matches, synchronously and in
- * order. A listener that throws is reported and does not hurt its neighbours.
+ * The subscribers of one process. A received message is passed to each subscriber whose pattern matches, synchronously
+ * and in order. A subscriber that throws is logged and does not affect the others.
  */
 import { Context, Effect } from "effect"
 import type { ReceivedMessage } from "./EventBus.ts"
@@ -13,7 +13,7 @@ interface Subscriber {
 }
 
 export interface Subscribers {
-  /** Adds a listener; the answer removes it. */
+  /** Adds a subscriber; the returned function removes it. */
   readonly add: (pattern: string, onMessage: Subscriber["onMessage"], onGap?: () => void) => () => void
   readonly publish: (message: ReceivedMessage) => void
   readonly notifyGap: () => void
@@ -26,7 +26,7 @@ export const make = Effect.map(Effect.context<never>(), (context: Context.Contex
     try {
       call()
     } catch (cause) {
-      runFork(Effect.logError("A listener threw", cause))
+      runFork(Effect.logError("A subscriber threw", cause))
     }
   }
   return {

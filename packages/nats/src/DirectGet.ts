@@ -1,4 +1,7 @@
-/** Reads single messages of a stream without a consumer (the stream allows direct gets; the client's types hide them). */
+/**
+ * Reads single messages of a stream without a consumer, by JetStream's Direct Get API. The `nats` client has no typed
+ * method for it, so the request is built here.
+ */
 import { Effect } from "effect"
 import type { NatsConnection as Client } from "nats"
 import { streamRequest, type NatsRequestError } from "./NatsErrors.ts"
@@ -12,7 +15,7 @@ export interface DirectMessage {
 export type Query =
   | {
       readonly seq: number
-      /** Then the first message of such a subject at or behind `seq`. */
+      /** With it: the first message with a matching subject at or after `seq`. */
       readonly next_by_subj?: string
     }
   /** The last message of a subject. */
@@ -30,9 +33,10 @@ export const get = (
   ).pipe(
     Effect.map((message) => {
       const { headers, data } = message
-      // The server writes its own behind those of the publisher, who may have written the same, or a code.
+      // The server appends its own headers after the publisher's, which may have the same names: the last value is the
+      // server's.
       const own = (name: string) => headers?.last(name) ?? ""
-      // A status instead of a message: there is none.
+      // A response without `Nats-Sequence` is a status: no such message.
       if (own("Nats-Sequence") === "") return undefined
       const arrivedAt = new Date(own("Nats-Time-Stamp")).getTime()
       return {

@@ -1,6 +1,7 @@
 /**
- * Headers as whoever publishes may have written them. The client judges names and values in its read loop, and throws: the
- * connection then stays open and reads nothing any more. Here such a header is left out, and its message is read.
+ * Works around the header decoding of `nats` 2.29. The client validates header names and values inside its read loop
+ * and throws: the connection stays open but stops reading for ever. With this patch an invalid header is dropped and
+ * its message is delivered. `@nats-io/nats-core` 3 decodes without that check; the patch goes away with the upgrade.
  */
 import { Result } from "effect"
 import { MsgHdrsImpl } from "nats"
@@ -9,7 +10,7 @@ const originalDecode = MsgHdrsImpl.decode
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-/** Without the headers that the client cannot write either. */
+/** Headers that the client could not send either are dropped. */
 const decode = (bytes: Uint8Array): MsgHdrsImpl =>
   Result.getOrElse(
     Result.try(() => originalDecode(bytes)),
@@ -21,19 +22,19 @@ const dropInvalidLines = (text: string): string => {
   return [version, ...lines.filter((line) => /^[!-9;-~]+:[^\r\n]*$/.test(line))].join("\r\n")
 }
 
-/** Before the first message of any connection. Done once or twice, it is the same. */
+/** Call before the first connection. Repeated calls have no further effect. */
 export const install = (): void => {
   MsgHdrsImpl.decode = decode
 }
 
 const validNames = new Set<string>()
 
-/** Whether it is a header that may be passed on. */
+/** Whether the header is valid and may be passed on. */
 export const isValidHeader = (name: string, value: string): boolean => {
   if (value.includes("\n") || value.includes("\r")) return false
   if (validNames.has(name)) return true
   if (!/^[!-9;-~]+$/.test(name)) return false
-  // Mostly those of this program; others come with messages, without end.
+  // The cache is bounded, because header names also come from outside messages.
   if (validNames.size < 1_000) validNames.add(name)
   return true
 }

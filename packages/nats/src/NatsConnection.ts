@@ -1,6 +1,7 @@
 /**
- * One connection to NATS for everything in the process: the bus and NATS KV. The layer is built at once, whether or not a
- * server answers; it connects and reconnects for ever, and only refused credentials at the start end it for good.
+ * One connection to NATS per process, shared by the bus, NATS KV and history. The layer builds at once, whether or not
+ * a server is reachable; it connects in the background and reconnects for ever. Only credentials that are refused at
+ * the first connection end it.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Deferred, Effect, type Exit, Layer, Stream, SubscriptionRef } from "effect"
@@ -23,11 +24,11 @@ export class NatsConnection extends Context.Service<
   NatsConnection,
   {
     /**
-     * The client while it is connected. Fails with TransientError `unavailable` at once after the connection was lost, and
-     * after 3 s while there was none yet; with ConfigurationError when the server refused the credentials.
+     * The client while it is connected. Fails with TransientError `unavailable`: at once after the connection was lost,
+     * after 3 s before the first connection. Fails with ConfigurationError when the server refused the credentials.
      */
     readonly client: Effect.Effect<Client, TransientError | ConfigurationError>
-    /** JetStream of that client; its requests wait 5 s at most. */
+    /** JetStream on that client. Requests time out after 5 s. */
     readonly jetstream: Effect.Effect<JetStreamHandles, TransientError | ConfigurationError>
     /** Waits for the first connection; fails only when the credentials are refused. */
     readonly connected: Effect.Effect<Client, ConfigurationError>
@@ -52,10 +53,10 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
     Effect.gen(function* () {
       HeaderDecodingPatch.install()
       const first = yield* Deferred.make<JetStreamHandles, ConfigurationError>()
-      /** What `first` ended with: every message asks, and an Exit needs no waiting for. */
+      /** The result of `first`. Every publish checks it, and an Exit can be read without waiting. */
       let firstExit: Exit.Exit<JetStreamHandles, ConfigurationError> | undefined
       const status = yield* SubscriptionRef.make<ConnectionStatus>("disconnected")
-      // Owned by the layer: ends with it, or when the server refuses the credentials.
+      // Owned by the layer. Ends with it, or when the server refuses the credentials.
       yield* Effect.forkScoped(
         dial(options).pipe(
           Effect.tap((client) => trackStatus(client, status)),
@@ -96,10 +97,10 @@ const notConnected = (options: NatsOptions): TransientError =>
   new TransientError({
     dependency: "bus",
     code: "unavailable",
-    message: `No NATS server answers at ${redactedServers(options)}; trying again`,
+    message: `No NATS server answers at ${redactedServers(options)}; retrying`,
   })
 
-/** Tries until a server takes the connection; closes it with the scope. */
+/** Retries until a server accepts the connection. Closes the connection with the scope. */
 const dial = Effect.fnUntraced(function* (options: NatsOptions) {
   const parameters = yield* clientOptions(options)
   for (let attempts = 0; ; attempts++) {
@@ -129,13 +130,13 @@ const dial = Effect.fnUntraced(function* (options: NatsOptions) {
   }
 })
 
-/** The client could not make an answer to the server out of it: no server is at fault. */
+/** The client failed to sign the server's challenge: the credentials are malformed, not the server. */
 const isUnreadableCredentials = (cause: unknown): boolean =>
   (cause instanceof NatsError && cause.code === "BAD_CREDS") ||
   (cause instanceof Error && cause.name === "NKeysError") ||
   (cause instanceof NatsError && cause.chainedError?.name === "NKeysError")
 
-/** What was published is on its way before the connection ends; a dead link is not waited for. */
+/** Flushes published messages before closing. A dead link is not waited for. */
 const close = (client: Client) =>
   Effect.promise(() => client.drain()).pipe(
     Effect.timeoutOption("2 seconds"),
@@ -153,19 +154,17 @@ const trackStatus = Effect.fnUntraced(function* (
         switch (event.type) {
           case Events.Disconnect:
             return SubscriptionRef.set(status, "disconnected").pipe(
-              Effect.andThen(Effect.logWarning("The connection to NATS is lost; trying again")),
+              Effect.andThen(Effect.logWarning("The connection to NATS is lost; reconnecting")),
             )
           case Events.Reconnect:
-            return SubscriptionRef.set(status, "connected").pipe(
-              Effect.andThen(Effect.logInfo("The connection to NATS is back")),
-            )
+            return SubscriptionRef.set(status, "connected").pipe(Effect.andThen(Effect.logInfo("Reconnected to NATS")))
           case Events.Error:
-            return Effect.logWarning("NATS reports an error", event.data, event.permissionContext ?? "")
+            return Effect.logWarning("NATS reported an error", event.data, event.permissionContext ?? "")
           default:
             return Effect.void
         }
       }),
-      Effect.catch((cause) => Effect.logWarning("NATS status is not known any more", cause)),
+      Effect.catch((cause) => Effect.logWarning("Reading the status of the NATS connection failed", cause)),
     ),
   )
 })

@@ -1,4 +1,4 @@
-/** NATS faults differ by version and by client: here each becomes the error its recovery asks for. */
+/** Maps the errors of NATS servers and of the client, which differ by version, to one error per recovery decision. */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import { NatsError } from "nats"
@@ -11,13 +11,14 @@ const transient = (code: string, message: string, cause?: unknown): TransientErr
 const isOutOfSpace = (description: string): boolean =>
   /maximum (bytes|messages)|insufficient|no space|resource/i.test(description)
 
-/** JetStream's own numbers, stable over versions. */
+/** JetStream's `err_code` numbers; stable over server versions. */
 export const jetStreamErrorCode = (cause: unknown): number | undefined =>
   cause instanceof NatsError ? cause.api_error?.err_code : undefined
 
 /**
- * Another process makes, or made, the stream or consumer in this moment. A server that finds the other's half made says that the
- * subjects overlap, which is also what it says of somebody else's stream: only a look tells.
+ * Another process is creating the stream or consumer at the same moment. A server that finds the other one half created
+ * reports overlapping subjects, which is also its answer when a foreign stream uses the subjects. Read the resource
+ * again to tell them apart.
  */
 export const isConcurrentCreate = (cause: unknown): boolean =>
   [nameInUse, subjectsOverlap, consumerInUse, consumerDiffers].includes(jetStreamErrorCode(cause) ?? 0)
@@ -27,7 +28,7 @@ const subjectsOverlap = 10065
 const consumerInUse = 10013
 const consumerDiffers = 10148
 
-/** Of a cluster, since NATS 2.11: the same id was sent by somebody else a moment ago, and is not stored yet. */
+/** Clusters since NATS 2.11: a message with the same id was published a moment ago and is not stored yet. */
 const duplicateInProgress = 10158
 
 export const isNotFound = (cause: unknown): boolean =>
@@ -66,21 +67,21 @@ export const errorFrom =
     if (cause.api_error.err_code === 10005) {
       return transient(
         "unavailable",
-        `The NATS cluster has too few servers just now for the copies of ${resource} (${description}); start the others, or lower NATS_REPLICAS`,
+        `The NATS cluster has too few running servers for the replicas of ${resource} (${description}); start the other servers, or lower NATS_REPLICAS`,
         cause,
       )
     }
     if (cause.api_error.err_code === 10074) {
       return new ConfigurationError({
         setting: "NATS_REPLICAS",
-        message: `NATS cannot keep so many copies of ${resource} (${description}); lower NATS_REPLICAS to the number of servers in the cluster, 1 without one`,
+        message: `NATS cannot store that many replicas of ${resource} (${description}); lower NATS_REPLICAS to the number of servers in the cluster, 1 without one`,
         cause,
       })
     }
     if (cause.api_error.err_code === subjectsOverlap) {
       return new ConfigurationError({
         setting: resource,
-        message: `Another stream on the NATS server takes subjects of ${resource} (${description}); "nats stream ls --subjects" shows which: delete it, or give Armoricore a NATS account of its own`,
+        message: `Another stream on the NATS server uses subjects of ${resource} (${description}); find it with "nats stream ls --subjects" and delete it, or give Armoricore its own NATS account`,
         cause,
       })
     }
@@ -92,7 +93,7 @@ export const errorFrom =
       : new ConfigurationError({ setting: resource, message: `NATS refuses ${resource}: ${description}`, cause })
   }
 
-/** What a stream answered instead of an acknowledgement. */
+/** Maps the error in a stream's publish response. */
 export const publishErrorFrom = (
   subject: string,
   error: { readonly code: number; readonly err_code?: number; readonly description: string },
@@ -100,20 +101,26 @@ export const publishErrorFrom = (
   if (error.err_code === 10054) {
     return new PermanentError({
       code: "too_large",
-      message: `NATS refuses the message for ${subject}: ${error.description}; put the content into object storage and send its address`,
+      message: `NATS refuses the message for ${subject}: ${error.description}; store the content in object storage and publish its URL`,
     })
   }
-  if (error.err_code === 10071) return transient("wrong_sequence", `${subject} was written by somebody else`)
+  if (error.err_code === 10071) return transient("wrong_sequence", `${subject} was written by another publisher`)
   return isOutOfSpace(error.description)
-    ? transient("full", `The stream behind ${subject} is full (${error.description}); wait, or raise its size limit`)
+    ? transient(
+        "full",
+        `The stream behind ${subject} is full (${error.description}); wait until messages expire, or raise NATS_EVENTS_MAX_BYTES`,
+      )
     : transient("unavailable", `NATS could not store the message for ${subject}: ${error.description}`)
 }
 
-/** A stream is there, but nobody answers for it: its members are choosing a leader. */
+/** The stream exists but nothing responds for it: its servers are electing a leader. */
 export const noLeader = (resource: string, cause?: unknown): TransientError =>
-  transient("unavailable", `Nobody answers for ${resource} just now; its servers are choosing a leader`, cause)
+  transient("unavailable", `${resource} has no leader: an election is in progress; retrying`, cause)
 
-/** Asks a stream itself, not JetStream: nobody there means no leader just now, or a stream that `setup` has to make. */
+/**
+ * Requests to a stream itself rather than to the JetStream API. "No responders" means that the stream has no leader, or
+ * that `setup` has not created it yet.
+ */
 export const streamRequest = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A, NatsRequestError> =>
   Effect.tryPromise({
     try: call,

@@ -1,4 +1,4 @@
-/** A NATS message as the port sees it. */
+/** Converts messages of the NATS client into plain records. */
 import type { Msg, MsgHdrs } from "nats"
 import { isValidHeader } from "./HeaderDecodingPatch.ts"
 
@@ -24,7 +24,7 @@ export interface StoredMessage {
 
 const idHeader = "Nats-Msg-Id"
 
-/** Without the server's own; the id travels apart. */
+/** The publisher's headers. Those of the server (`Nats-…`) are left out; the message id is returned separately. */
 const headersOf = (headers: MsgHdrs | undefined): Headers => {
   const plain: Record<string, string> = {}
   if (headers === undefined) return plain
@@ -37,7 +37,7 @@ export const received = (message: Msg): ReceivedMessage => {
   return { subject: message.subject, headers, body: message.data, ...(id === "" ? {} : { id }) }
 }
 
-/** What a consumer is given; `subject` where it can be only one. */
+/** A message delivered to a consumer. `subject` is given where the consumer's filter allows only one. */
 export const delivered = (
   message: Msg,
   subject: string | undefined,
@@ -49,8 +49,8 @@ export const delivered = (
 }
 
 /**
- * Messages without a body that only tell how a request went have a code, and nobody waits for an answer to them. One that
- * is to be acknowledged is somebody's message, whatever code its publisher wrote into it.
+ * Status of a pull request: a message without body and reply subject carries a status code (404, 408, 409…). A message
+ * that expects an acknowledgement is a real message, even if its publisher set a code.
  */
 export const statusOf = (message: Msg): number =>
   message.data.byteLength > 0 || message.reply ? 0 : (message.headers?.code ?? 0)
@@ -58,7 +58,10 @@ export const statusOf = (message: Msg): number =>
 const noHeaders: Headers = {}
 const version = "NATS/1.0\r\n"
 
-/** The headers read from their bytes: the client makes a map of lists and looks at each letter of each name. */
+/**
+ * Reads the headers from the raw bytes (measured hot path): the client builds a map of lists and validates each
+ * character.
+ */
 const parseHeaders = (message: Msg, subject: string): { readonly id: string; readonly headers: Headers } => {
   const { data } = message
   const length = sizeOf(message) - subject.length - (message.reply?.length ?? 0) - data.byteLength
@@ -77,7 +80,7 @@ const parseHeaders = (message: Msg, subject: string): { readonly id: string; rea
       const name = text.slice(from, colon)
       const value = text.slice(colon + 1, end).trim()
       const known = isValidHeader(name, value)
-      // Of several with one name the first counts, as with the client.
+      // Of several headers with one name the first counts, as in the client.
       if (known && name === idHeader) id ||= value
       else if (known && !name.startsWith("Nats-")) (headers ??= {})[name] ??= value
     }
@@ -85,14 +88,14 @@ const parseHeaders = (message: Msg, subject: string): { readonly id: string; rea
   }
 }
 
-/** Bytes of subject, reply, headers and body; the client's messages tell it, their type does not. */
+/** Total bytes of subject, reply, headers and body. The client's class has `size()`, its type does not. */
 const sizeOf = (message: Msg): number => {
   if (!("size" in message) || typeof message.size !== "function") return Number.NaN
   const size: unknown = message.size()
   return typeof size === "number" ? size : Number.NaN
 }
 
-/** Headers lie before the body in one buffer. */
+/** The headers precede the body in the same buffer. */
 const headerText = (body: Uint8Array, length: number): string | undefined => {
   const from = body.byteOffset - length
   if (!(length > 0 && from >= 0)) return undefined
@@ -117,8 +120,8 @@ export interface DeliveryInfo {
 }
 
 /**
- * What the address for acknowledgements tells: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time
- * in ns>.<pending>`, with domain and account put behind `ACK` by servers that know them.
+ * Parses the ack subject `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time in ns>.<pending>`.
+ * Newer servers insert domain and account hash after `ACK`.
  */
 export const parseDeliveryInfo = (reply: string): DeliveryInfo | undefined => {
   if (!reply.startsWith("$JS.ACK.")) return undefined
@@ -132,7 +135,7 @@ export const parseDeliveryInfo = (reply: string): DeliveryInfo | undefined => {
   return {
     deliveryCount: Number(reply.slice(at, sequence - 1)),
     sequence: Number(reply.slice(sequence, reply.indexOf(".", sequence))),
-    // The last six digits are below a millisecond.
+    // Nanoseconds to milliseconds: the last six digits are dropped.
     arrivedAt: Number(reply.slice(time, reply.indexOf(".", time) - 6)),
   }
 }

@@ -1,27 +1,29 @@
-/** How to reach NATS, and what that is in the client's own words. */
+/** Connection options of NATS, and their translation into the client's options. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect, Redacted } from "effect"
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from "nats"
 
 export interface NatsOptions {
-  /** `nats://` or `tls://` addresses, or `host:port`; several are one cluster. User and password may stand in them. */
+  /**
+   * `nats://` or `tls://` URLs, or `host:port`. Several are servers of one cluster. They may contain user and password.
+   */
   readonly servers: ReadonlyArray<string>
   readonly user?: string
   readonly password?: Redacted.Redacted
   readonly token?: Redacted.Redacted
   /** The text of a `.creds` file. */
   readonly creds?: Redacted.Redacted
-  /** A seed that begins with `SU`. */
+  /** An nkey seed; begins with `SU`. */
   readonly nkeySeed?: Redacted.Redacted
-  /** PEM text of the authority that signed the server's certificate. */
+  /** PEM text of the CA that signed the server's certificate. */
   readonly ca?: string
-  /** What replies are addressed to, where permissions bind a service to `_INBOX_<service>.>`. Default `_INBOX`. */
+  /** Prefix of the reply inbox, where permissions restrict a service to `_INBOX_<service>.>`. Default `_INBOX`. */
   readonly inboxPrefix?: string
-  /** Shown in the server's monitoring. Default `armoricore`. */
+  /** Connection name in the server's monitoring. Default `armoricore`. */
   readonly name?: string
 }
 
-/** The addresses without their secrets. */
+/** The server addresses without credentials. */
 export const redactedServers = (options: NatsOptions): string =>
   options.servers
     .map((server) => (URL.canParse(address(server)) ? hostOf(parse(server)) : "an unreadable address"))
@@ -42,17 +44,17 @@ export const clientOptions = (options: NatsOptions): Effect.Effect<ConnectionOpt
       return {
         servers: urls.map(hostOf),
         name: options.name ?? "armoricore",
-        // A black-holed link is noticed after two unanswered pings.
+        // Two unanswered pings close a connection that silently lost its peer.
         timeout: 3_000,
         pingInterval: 5_000,
         maxPingOut: 2,
         maxReconnectAttempts: -1,
         reconnectTimeWait: 500,
-        // Rotated credentials must not end a running process: it tries until they are right again.
+        // Rotated credentials must not end a running process: it reconnects until they are valid again.
         ignoreAuthErrorAbort: true,
         ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
         ...(secure ? { tls: options.ca === undefined ? {} : { ca: options.ca } } : {}),
-        // A user without a password is how a token stands in an address.
+        // A URL with a user but no password carries a token.
         ...(user === undefined ? {} : password === "" ? { token: user } : { user, pass: password }),
         ...(options.token === undefined ? {} : { token: Redacted.value(options.token) }),
         ...(options.creds === undefined
@@ -66,7 +68,7 @@ export const clientOptions = (options: NatsOptions): Effect.Effect<ConnectionOpt
     catch: (cause) =>
       new ConfigurationError({
         setting: "MESSAGE_BUS_URL",
-        message: "The NATS address or its credentials cannot be read; an address looks like nats://host:4222",
+        message: "MESSAGE_BUS_URL or its credentials cannot be parsed; a URL looks like nats://host:4222",
         cause,
       }),
   })

@@ -1,8 +1,9 @@
 /**
- * Publishes with acknowledgement through one inbox of its own: a request per message would cost five times the CPU.
+ * Publishes with acknowledgement through one shared reply inbox; a request per message costs five times the CPU
+ * (measured).
  *
- * An acknowledgement that does not come within 5 s is a TransientError `timeout`; the message may be stored all the same,
- * so whoever repeats it keeps its id and the stream drops the second.
+ * An acknowledgement that does not arrive within 5 s fails with TransientError `timeout`. The message may be stored all
+ * the same: retry with the same id, and the stream drops the duplicate.
  */
 import { ConfigurationError, type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Stream } from "effect"
@@ -21,7 +22,7 @@ interface PendingAck {
   readonly resume: (result: Effect.Effect<StreamPublishAck, PublishError>) => void
 }
 
-/** The sequence that the message got in its stream. */
+/** `sequence` of the message in its stream. */
 export interface StreamPublishAck {
   /** True when the stream has stored a message with this id within its duplicate window: nothing was stored now. */
   readonly duplicate: boolean
@@ -30,8 +31,8 @@ export interface StreamPublishAck {
 
 export interface Publisher {
   /**
-   * `id` undefined: no duplicate is looked for. A message that expected another last sequence fails with
-   * TransientError `wrong_sequence`.
+   * Without `id`, the stream does not look for duplicates. A message whose expected last sequence does not match fails
+   * with TransientError `wrong_sequence`.
    */
   readonly publish: (
     subject: string,
@@ -42,8 +43,8 @@ export interface Publisher {
 }
 
 /**
- * Ends with the scope; what then waits fails as unavailable. `orphaned` says why no stream takes a subject: there is
- * none, or its members are choosing a leader just now.
+ * Ends with the scope; publishes in flight then fail with `timeout`. `onNoStream` decides the error for a subject that
+ * no stream responds for: the stream is missing, or its servers are electing a leader.
  */
 export const make = Effect.fnUntraced(function* (
   client: Client,
@@ -70,7 +71,8 @@ export const make = Effect.fnUntraced(function* (
           if (entry !== undefined) settle(token, parsePublishAck(entry.subject, message, onNoStream))
         },
       })
-      // Entries lie in the order of their deadlines, so a look at the first is enough.
+      // Entries are ordered by deadline, so the check stops at the first that is not due. One raw timer for all
+      // publishes in flight: a timeout fiber per message is too expensive here (measured).
       const watch = setInterval(() => {
         const now = Date.now()
         for (const [token, entry] of pending) {
@@ -88,7 +90,7 @@ export const make = Effect.fnUntraced(function* (
       }),
   )
 
-  // The server answers a forbidden publication only on the side. Ends with the scope.
+  // The server reports a forbidden publish only as a status event. Ends with the scope.
   yield* Effect.forkScoped(
     Stream.fromAsyncIterable(client.status(), (cause) => cause).pipe(
       Stream.runForEach((event) =>
@@ -136,7 +138,7 @@ export const make = Effect.fnUntraced(function* (
 
 const forbiddenPrefix = "subject "
 
-/** Tells a missing right from a missing stream. */
+/** Distinguishes a missing permission from a missing stream. */
 export const isForbidden = ({ setting }: ConfigurationError): boolean => setting.startsWith(forbiddenPrefix)
 
 const publishForbidden = (subject: string): ConfigurationError =>

@@ -1,10 +1,10 @@
-/** What bringing a stream or a consumer to its settings takes, whichever it is. Only features of NATS 2.9 are used. */
+/** Creates, checks and updates streams and consumers. Uses only features of NATS 2.9. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager, StreamConfig } from "nats"
 import { natsRequest, errorFrom, isConcurrentCreate, isNotFound, type NatsRequestError } from "./NatsErrors.ts"
 
-/** `verify`: nothing is created or changed. */
+/** `verify`: checks only; creates and changes nothing. */
 export type ManageMode = "apply" | "verify"
 
 export const get = <A>(resource: string, call: () => Promise<A>): Effect.Effect<A | undefined, NatsRequestError> =>
@@ -13,7 +13,10 @@ export const get = <A>(resource: string, call: () => Promise<A>): Effect.Effect<
     Effect.mapError(errorFrom(resource)),
   )
 
-/** False where another process made the stream in the same moment, maybe one of another version: look again. */
+/**
+ * Returns false if another process created the stream at the same moment, perhaps another version of this program: read
+ * it again.
+ */
 export const addStream = (
   resource: string,
   manager: JetStreamManager,
@@ -31,7 +34,7 @@ export const addStream = (
     }),
   )
 
-/** What another process made in the same moment, with other settings; undefined where it is as wanted. */
+/** Reads what another process created at the same moment. `undefined`: it has the expected settings. */
 export const addConsumer = (
   resource: string,
   manager: JetStreamManager,
@@ -47,7 +50,7 @@ export const addConsumer = (
     ),
   )
 
-/** The names of the settings that are other than wanted. */
+/** The names of the settings that differ from the expected ones. */
 export const diff = (existing: object, wanted: object): ReadonlyArray<string> => {
   const have = new Map<string, unknown>(Object.entries(existing))
   return Object.entries(wanted)
@@ -55,23 +58,23 @@ export const diff = (existing: object, wanted: object): ReadonlyArray<string> =>
     .map(([field]) => field)
 }
 
-/** The server leaves out what is zero or false. */
+/** The server omits fields that are zero or false. */
 const zeroValue = (value: unknown): unknown =>
   typeof value === "number" ? 0 : typeof value === "boolean" ? false : undefined
 
 export const missing = (resource: string): ConfigurationError =>
   new ConfigurationError({
     setting: resource,
-    message: `The ${resource} is not there, and this service only verifies; run "armoricore setup" as a NATS user that may create it`,
+    message: `The ${resource} does not exist, and NATS_SETUP=verify does not create it; run "armoricore setup" as a NATS user that may create it`,
   })
 
-/** Warns of them, and says so in the line that setup prints. */
+/** Logs the differences and returns them for the output of `setup`. */
 export const reportDrift = (resource: string, changed: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.as(
     Effect.logWarning(
       `The ${resource} on NATS has other settings (${changed.join(", ")}); "armoricore setup" updates it`,
     ),
-    `${resource}: differs in ${changed.join(", ")}, left as it is`,
+    `${resource}: differs in ${changed.join(", ")}, not changed (NATS_SETUP=verify)`,
   )
 
 export const immutable = (resource: string, field: string, is: unknown, wanted: unknown): ConfigurationError =>

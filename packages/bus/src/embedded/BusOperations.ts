@@ -1,9 +1,10 @@
 /**
- * The bus's tables and what happens to them, run in the engine's thread.
+ * The tables of the bus and the operations on them, run in the engine's thread.
  *
- * A consumer is a position in its channel's table plus a row in `bus_pending` for every message that was delivered and
- * not yet settled; `due` is when such a message may be delivered again: the end of its handler's wait, or of a retry's.
- * Sequences are never used twice (AUTOINCREMENT), or a position would hide new messages after old ones were deleted.
+ * A consumer is a position in its channel's table plus a row in `bus_pending` for every message that is delivered and
+ * not settled. `due` is when that message may be redelivered: at the end of its ack wait or of its nack delay.
+ * Sequences are never reused (AUTOINCREMENT); otherwise a position could hide new messages after older ones were
+ * deleted.
  */
 import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
 
@@ -29,7 +30,7 @@ export interface ConsumerKey {
 }
 
 export interface ConsumerFilter extends ConsumerKey {
-  /** One subject, or undefined for the whole table. */
+  /** `undefined` stands for the whole table. */
   readonly subject: string | undefined
 }
 
@@ -57,15 +58,16 @@ export const migrations = [
     PRIMARY KEY (consumer, seq)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX bus_pending_due ON bus_pending (consumer, due);`,
-  // The ownership of the folder under which a message is being handled; empty while it waits, or with who shares it.
+  // The id of the folder's owner under which a message is being handled; empty while it waits, or when a child process
+  // handles it.
   `ALTER TABLE bus_pending ADD COLUMN held TEXT NOT NULL DEFAULT '';`,
 ]
 
-/** Never due again: a message that was delivered too often stays where it is, for an operator to see. */
+/** Never due again: a message that was delivered too often stays stored for an operator to inspect. */
 const parked = Number.MAX_SAFE_INTEGER
 
 const insertInto = (table: Table) => `INSERT INTO ${table} (subject, id, headers, body, at) VALUES (?, ?, ?, ?, ?)`
-/** Statements are known by their text. */
+/** Statements are cached by their text. */
 const insertStatements: Readonly<Record<Table, string>> = {
   bus_event: insertInto("bus_event"),
   bus_work: insertInto("bus_work"),
@@ -89,8 +91,8 @@ const publish = (
   if (changes === 0) return "duplicate"
   db.run(insertStatements[table], subject, id, headers, body, at)
   context.emit(`ready/${subject}`)
-  if (table === "bus_event" && context.hasSubscribers(`heard/${subject}`))
-    context.emit(`heard/${subject}`, { subject, id, headers, body })
+  if (table === "bus_event" && context.hasSubscribers(`message/${subject}`))
+    context.emit(`message/${subject}`, { subject, id, headers, body })
   return "stored"
 }
 
@@ -98,15 +100,18 @@ const broadcast = (
   _db: EngineDatabase,
   { subject, headers, body }: Pick<Row, "subject" | "headers" | "body">,
   context: OperationContext,
-): void => context.emit(`heard/${subject}`, { subject, headers, body })
+): void => context.emit(`message/${subject}`, { subject, headers, body })
 
-/** Answers what the consumer of that name reads. */
+/** Returns the source that the consumer of that name reads. */
 const ensure = (db: EngineDatabase, { name, source }: { readonly name: string; readonly source: string }): string => {
   db.run("INSERT INTO bus_consumer VALUES (?, ?, 0) ON CONFLICT DO NOTHING", name, source)
   return db.get<{ readonly source: string }>("SELECT source FROM bus_consumer WHERE name = ?", name)?.source ?? source
 }
 
-/** What a former owner had in hand: it held the folder's lock until it ended, so nobody works on it any more. */
+/**
+ * Messages leased by a previous owner are due at once: that owner held the folder's lock until it ended, so no process
+ * works on them.
+ */
 const releaseOrphaned = (
   db: EngineDatabase,
   { ownerId, now }: { readonly ownerId: string; readonly now: number },
@@ -178,7 +183,7 @@ const ack = (db: EngineDatabase, { name, table, seq }: ConsumerKey & { readonly 
   if (table === "bus_work") db.run("DELETE FROM bus_work WHERE seq = ?", seq)
 }
 
-/** Only the latest delivery may move the time: an older handler that wakes up late has no say. */
+/** Only the latest delivery may change `due`: an older handler that resumes late has no effect. */
 const setDue = (
   db: EngineDatabase,
   {
@@ -223,7 +228,7 @@ const depth = (
   return { pending: undelivered?.n ?? 0, inFlight: unsettled?.n ?? 0, oldestAgeMillis: Math.max(0, now - oldest) }
 }
 
-/** A dead letter's subject is `armoricore-dead.<service>.<type>`; null stands for any. */
+/** The subject of a dead letter is `armoricore-dead.<service>.<type>`; null matches any value. */
 const deadLetters = (
   db: EngineDatabase,
   args: {
@@ -266,7 +271,7 @@ export const operations = {
   removeDeadLetter,
 } satisfies Operations
 
-/** `eventAge` and `window` in milliseconds. Rows of events that are gone are dropped when they would be due. */
+/** `eventAge` and `window` in milliseconds. Pending rows of deleted events are dropped when they become due. */
 export const sweep = (db: EngineDatabase, { options }: OperationContext, now: number): void => {
   const { eventAge, window } = options
   if (window !== undefined) db.run("DELETE FROM bus_seen WHERE at <= ?", now - window)

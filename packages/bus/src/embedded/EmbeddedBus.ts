@@ -1,6 +1,6 @@
 /**
- * The bus on the embedded engine: durable in the data folder, shared by the processes that share the folder. It needs no
- * server. A message is published when its transaction is on the disk.
+ * The bus on the embedded SQLite engine: durable in the data folder and shared by the processes that share the folder.
+ * It needs no server. A message is published when its transaction is on disk.
  */
 import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
@@ -21,7 +21,7 @@ import type { Row, Table, operations } from "./BusOperations.ts"
 import { makePullSource } from "./EmbeddedPullSource.ts"
 
 export interface EmbeddedBusOptions {
-  /** Published events and work are refused with `full` while the data folder holds more. Default 4 GiB. */
+  /** While the data folder holds more, publishing events and work fails with `full`. Default 4 GiB. */
   readonly maxBytes?: number
   /** Events older than this are deleted, handled or not. Default 7 days. */
   readonly eventAge?: Duration.Duration
@@ -41,7 +41,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     })
     .pipe(Effect.mapError(asBusError))
 
-  // What a former owner had in hand need not wait until it would have given a sign of life.
+  // Messages leased by a previous owner need not wait for their ack wait.
   const ownerId = engine.ownerId ?? ""
   if (ownerId !== "") {
     const now = yield* Clock.currentTimeMillis
@@ -75,7 +75,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     new TransientError({
       dependency: "bus",
       code: "full",
-      message: `The data folder ${engine.folder} holds more than ${maxBytes} bytes; nothing is published until handled messages or objects are gone`,
+      message: `The data folder ${engine.folder} holds more than ${maxBytes} bytes; publishing fails until messages or objects are deleted; free space or raise the limit`,
     })
 
   const ensure = Effect.fnUntraced(function* (wanted: Pick<ConsumerOptions, "name" | "from">) {
@@ -115,15 +115,15 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       const wanted = pattern(address)
       const subscribers = yield* Subscribers.make
       subscribers.add(wanted, onMessage, onGap)
-      // The engine goes by prefixes where there is a wildcard; the whole pattern is applied here.
+      // The engine filters by prefix where the pattern has a wildcard; the whole pattern is applied here.
       const [prefix = ""] = wanted.split(/[*>]/, 1)
       yield* bus
-        .subscribe(`heard/${prefix}`, (_, data) => subscribers.publish(toReceivedMessage(data)), {
+        .subscribe(`message/${prefix}`, (_, data) => subscribers.publish(toReceivedMessage(data)), {
           exact: prefix === wanted,
         })
         .pipe(Effect.mapError(asBusError))
       if (onGap === undefined) return
-      // Ends with the listener's scope.
+      // Ends with the subscriber's scope.
       yield* Effect.forkScoped(
         Stream.runForEach(Stream.drop(engine.connectedChanges, 1), (connected) =>
           connected ? Effect.sync(subscribers.notifyGap) : Effect.void,
@@ -180,10 +180,10 @@ const asBusError = (error: EngineError): EngineError =>
 
 const busStatus = (connected: boolean) => (connected ? ("connected" as const) : ("disconnected" as const))
 
-/** No sequence is below 1, so what is no number finds nothing. */
+/** Sequences start at 1, so an id that is not a number matches nothing. */
 const parseSequence = (deadLetterId: string): number => (/^\d{1,15}$/.test(deadLetterId) ? Number(deadLetterId) : 0)
 
-/** A view of a large buffer would be copied to the thread with all of that buffer. */
+/** Copies the bytes: a view of a large buffer would be transferred to the thread with the whole buffer. */
 const compact = (body: Uint8Array): Uint8Array =>
   body.byteLength === body.buffer.byteLength ? body : new Uint8Array(body)
 
@@ -195,7 +195,7 @@ const toStoredMessage = (row: Row): StoredMessage => ({
   arrivedAt: row.at,
 })
 
-/** What `publish` and `broadcast` of the operations module emit. */
+/** The notifications that `publish` and `broadcast` in BusOperations emit. */
 const toReceivedMessage = (data: unknown): ReceivedMessage => {
   const { subject, id, headers, body } = data as Pick<Row, "subject" | "headers" | "body"> & { readonly id?: string }
   return { subject, headers: headersOf(headers), body, ...(id === undefined ? {} : { id }) }

@@ -1,8 +1,8 @@
 /**
- * Takes messages of one consumer from the engine. It sleeps until a notice says that something was stored or handed back,
- * or until a delivered message is due again; no query runs meanwhile.
+ * Leases messages of one consumer from the engine. It sleeps until a notification reports a new or nacked message, or
+ * until a delivered message is due again; no query runs meanwhile.
  *
- * A message that another process took and died with has no notice: an idle consumer therefore looks once per `ackWait`.
+ * A message whose process died sends no notification: an idle consumer therefore polls once per `ackWait`.
  */
 import type { EngineError, EngineModule } from "@armoricore/embedded/EmbeddedEngine"
 import { Clock, Duration, Effect, Latch, Stream } from "effect"
@@ -32,14 +32,14 @@ export const makePullSource = Effect.fnUntraced(function* (
   yield* bus
     .subscribe(`ready/${subject ?? prefixes.event}`, () => available.openUnsafe())
     .pipe(Effect.mapError(asBusError))
-  // Notices are missed while the owner is away. Ends with the consumer's scope.
+  // Notifications are missed while the folder's owner is away. Ends with the consumer's scope.
   yield* Effect.forkScoped(Stream.runForEach(connections, () => available.open))
 
   const mapErrors = <A>(effect: Effect.Effect<A, EngineError>) => Effect.mapError(effect, asBusError)
   const setDue = (operation: "retry" | "working", seq: number, attempt: number, millis: number) =>
     Clock.currentTimeMillis.pipe(
       Effect.flatMap((now) => {
-        // The column takes whole numbers alone, and a wait may have a fraction of a millisecond.
+        // The column holds integers, and a delay may have a fraction of a millisecond.
         const due = Math.ceil(now + millis)
         return operation === "working"
           ? bus.call("extendLease", { name, seq, attempt, due })
@@ -60,7 +60,7 @@ export const makePullSource = Effect.fnUntraced(function* (
       ),
     take: Effect.fnUntraced(function* (max) {
       const now = yield* Clock.currentTimeMillis
-      // Closed before the query: a notice about anything that it does not see opens it again.
+      // Closed before the query: a notification about a message that the query does not see opens it again.
       available.closeUnsafe()
       const { rows, parkedIds, nextDue } = yield* bus
         .call("take", { ...key, max, now, ackWait, maxDeliveries, ownerId })
@@ -72,7 +72,7 @@ export const makePullSource = Effect.fnUntraced(function* (
       if (rows.length === max) available.openUnsafe()
       if (parkedIds.length > 0) {
         yield* Effect.logError(
-          `Consumer ${name} delivered these messages ${maxDeliveries} times and gives them up; they stay stored`,
+          `Consumer ${name} delivered these messages ${maxDeliveries} times and stops; they stay stored for inspection`,
           parkedIds,
         )
       }

@@ -1,6 +1,6 @@
 /**
- * The whole bus in the memory of one process: for tests and for trying things out. Nothing outlives the layer. Time is
- * Effect's Clock, so that a test may move it.
+ * The whole bus in the memory of one process, for tests and experiments. Nothing survives the layer. Time is Effect's
+ * Clock, so a test can control it.
  */
 import { ConfigurationError, NotFound } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Stream } from "effect"

@@ -1,6 +1,6 @@
 /**
- * One durable name in memory: what waits, what is out with a handler, what comes back later. Shared by every consumer of
- * that name.
+ * The state of one durable consumer in memory: pending messages, leased messages and delayed redeliveries. Shared by
+ * every consumer of that name.
  */
 import { Clock, Effect, Latch, MutableList } from "effect"
 import type { PullSource, LeasedMessage } from "../ConsumerLoop.ts"
@@ -33,7 +33,7 @@ export class MemoryConsumer {
     this.available.openUnsafe()
   }
 
-  /** `later` runs a function when so many milliseconds have passed; it outlives the consumer that asked. */
+  /** `later` runs a function after that many milliseconds, even if the consumer that scheduled it has stopped. */
   source(schedule: (millis: number, then: () => void) => void): PullSource {
     return {
       ready: () => this.available.await,

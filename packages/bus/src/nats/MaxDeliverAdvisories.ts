@@ -1,10 +1,10 @@
 /**
- * The backstop behind the backstop: a message that NATS gave up (its deliveries are used up, and every worker that had it
- * ended before it could write the dead letter) is announced once, to whoever listens at that moment. A stream keeps these
- * announcements; every consumer looks through its own and makes the dead letters that are missing.
+ * Dead-letters messages whose workers all crashed before they could do it: NATS stops delivering after `max_deliver`
+ * and publishes one MAX_DELIVERIES advisory. A stream stores these advisories; every consumer reads its own and creates
+ * the missing dead letters.
  *
- * The letter has the id that the worker itself would have given it, so that both together make one. Announcements come
- * only when somebody pulls. Where the user has no right to look, the consumer goes on without this.
+ * The dead letter has the id that the worker would have used, so both together are one. NATS publishes an advisory only
+ * when a consumer pulls. Without the permission to read the stream, the consumer runs without this safety net.
  */
 import type { PermanentError } from "@armoricore/domain/Errors"
 import { Effect, Schedule, Schema } from "effect"
@@ -18,7 +18,7 @@ export const streamName = "ARMORICORE_ADVISORY"
 
 const subjectPrefix = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
 
-/** Of the streams whose consumers are swept. */
+/** The streams whose consumers are checked. */
 export const streamConfig = (streams: ReadonlyArray<string>) => ({
   name: streamName,
   subjects: streams.map((name) => `${subjectPrefix}${name}.>`),
@@ -40,7 +40,7 @@ interface PollOptions {
   readonly publish: EventBus["Service"]["publish"]
 }
 
-/** Looks now and then until the scope closes. */
+/** Checks periodically until the scope closes. */
 export const poll = Effect.fnUntraced(function* (parameters: PollOptions) {
   const { options, source } = parameters
   const { onMaxDeliveries } = options
@@ -58,7 +58,7 @@ export const poll = Effect.fnUntraced(function* (parameters: PollOptions) {
   })
   yield* Effect.forkScoped(
     pollOnce.pipe(
-      Effect.catch((error) => Effect.logDebug(`no look at what NATS gave up: ${error.message}`)),
+      Effect.catch((error) => Effect.logDebug(`MAX_DELIVERIES advisories are not read: ${error.message}`)),
       Effect.repeat(Schedule.spaced(pollInterval)),
     ),
   )
@@ -77,12 +77,12 @@ const handleAdvisory = Effect.fnUntraced(function* (
   if (lost !== undefined) {
     const letter = yield* exhausted(lost.stored)
     yield* publish({ ...letter, id: ConsumerLoop.deadLetterIdOf(options, lost.sequence) })
-    // A work queue would keep it for ever; other streams keep it for their other readers.
+    // A work queue would store the message for ever; other streams still need it for their other consumers.
     if (options.from !== "all-events" && options.from.channel === "work") {
       yield* Effect.ignore(natsRequest(`stream ${source}`, () => manager.streams.deleteMessage(source, lost.sequence)))
     }
   }
-  // Without the right to delete, the next process finds it again and its letter is the same.
+  // Without the permission to delete, the next process finds the advisory again and creates the same dead letter.
   yield* Effect.ignore(
     natsRequest(`stream ${streamName}`, () => manager.streams.deleteMessage(streamName, advisory.sequence)),
   )

@@ -1,9 +1,9 @@
 /**
- * The bus on NATS JetStream, with the names of the contract. The connection is a service of its own
- * (`NatsConnection`), shared with NATS KV; `layer` takes it from there, `layerConnected` brings its own.
+ * The bus on NATS JetStream. The connection is a service of its own (`NatsConnection`) that NATS KV and history share;
+ * `layer` requires it, `layerWithConnection` provides it.
  *
- * Streams are created or checked when the first connection stands. A publisher never waits for a server: it gets
- * `unavailable` at once. A consumer or listener that starts without a server waits for it.
+ * Streams are created or checked after the first connection. A publisher never waits for a server: it fails with
+ * `unavailable` at once. A consumer or subscriber that starts without a server waits for one.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Deferred, Effect, type Exit, Layer, Schedule, Scope, Stream } from "effect"
@@ -34,7 +34,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   const scope = yield* Effect.scope
   const publisherReady = yield* Deferred.make<NatsPublisher.Publisher, NatsRequestError>()
   let publisherExit: Exit.Exit<NatsPublisher.Publisher, NatsRequestError> | undefined
-  // Owned by the layer; ends once the streams stand, or with a fault that only an operator can cure.
+  // Owned by the layer. Ends when the streams are ready, or with a ConfigurationError.
   yield* Effect.forkScoped(
     Effect.gen(function* () {
       const client = yield* connection.connected
@@ -56,7 +56,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
 
   const awaitPublisher = Effect.suspend(
     () =>
-      // A time limit is a fiber and a timer for each message: only as long as there is something to wait for.
+      // A timeout costs a fiber and a timer per message, so it is applied only until the streams are ready.
       publisherExit ??
       Effect.timeoutOrElse(Deferred.await(publisherReady), {
         duration: "5 seconds",
@@ -65,7 +65,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   )
 
   const publish: EventBus["Service"]["publish"] = ({ address, id, body, headers = {} }) =>
-    // Fails while there is no connection, instead of gathering messages in memory.
+    // Fails while disconnected instead of buffering messages in memory.
     Effect.flatMap(connection.jetstream, ({ client, js }) =>
       Effect.flatMap(awaitPublisher, (publisher) => {
         const target = subject(address)
@@ -114,7 +114,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       if (bytes > limit) return yield* Limits.tooLarge(subject(address), bytes, limit)
       yield* Effect.try({
         try: () => {
-          // A message without headers is smaller, and read with less work.
+          // A message without headers is smaller and cheaper to decode.
           const names = Object.keys(extra)
           if (names.length === 0) return client.publish(subject(address), body)
           const headers = newHeaders()
@@ -146,10 +146,10 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
         ),
         (subscription) => Effect.sync(() => subscription.unsubscribe()),
       )
-      // The server has the subscription once it answers what was sent behind it.
+      // A response to a later request proves that the server has processed the subscription.
       yield* natsRequest("listen", () => client.flush())
       if (onGap === undefined) return
-      // Ends with the listener's scope.
+      // Ends with the subscriber's scope.
       yield* Effect.forkScoped(
         Stream.runForEach(Stream.drop(connection.statusChanges, 1), (status) =>
           status === "connected" ? Effect.sync(subscribers.notifyGap) : Effect.void,
@@ -173,16 +173,16 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
   })
 })
 
-/** nats-server's issues 4771 and 4775: a full stream that should refuse what is new deletes what is old. */
+/** nats-server issues 4771 and 4775: a full stream with `discard: new` deletes old messages instead. */
 export const discardsOldWhenFull = (version: string): boolean => {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
   return version !== "" && (major < 2 || (major === 2 && (minor < 10 || (minor === 10 && patch < 5))))
 }
 
 const discardWarning = (version: string): string =>
-  `NATS ${version} may delete the oldest events of a full stream instead of refusing new ones, handled or not; use nats-server 2.10.5 or newer, or keep NATS_EVENTS_MAX_BYTES far from what 7 days of events take`
+  `NATS ${version} may delete the oldest events of a full stream instead of refusing new ones, handled or not; use nats-server 2.10.5 or newer, or set NATS_EVENTS_MAX_BYTES well above the size of 7 days of events`
 
-/** They stood at the start; since then somebody deleted them, or a cluster lost a member. */
+/** The streams were ready at the start; since then one was deleted, or a cluster lost a member. */
 const explainNoStream = (manager: JetStreamManager) => (target: string) => {
   const missing = NatsPublisher.noStream(target)
   const stream = streamOfSubject(target)
@@ -193,13 +193,13 @@ const explainNoStream = (manager: JetStreamManager) => (target: string) => {
   )
 }
 
-/** Sequences are NATS's own matter. */
+/** The sequence of the stream stays inside the adapter. */
 const toPublishAck = ({ duplicate }: NatsPublisher.StreamPublishAck): PublishAck => ({ duplicate })
 
-/** The id and the protocol's own lines. */
+/** Bytes of the message id and of the protocol's own lines. */
 const headerOverheadBytes = 1_024
 
-/** What workers ask for, who make letters of exhausted messages. */
+/** The settings of consumers whose workers dead-letter exhausted messages. */
 const workerMaxDeliver = ConsumerLoop.defaults.maxDeliveries + 2
 
 const retrySchedule = Schedule.spaced("1 second")
@@ -207,13 +207,13 @@ const retrySchedule = Schedule.spaced("1 second")
 const streamsNotReady = new TransientError({
   dependency: "bus",
   code: "unavailable",
-  message: "The streams on NATS are not ready yet; trying again",
+  message: "The streams on NATS are not ready yet; retrying",
 })
 
-/** On a connection that somebody else holds. */
+/** On a connection that another layer owns. */
 export const layer = (options: NatsBusOptions = {}): Layer.Layer<EventBus, never, NatsConnection> =>
   Layer.effect(EventBus, make(options))
 
-/** With a connection of its own, which it also offers to NATS KV. */
+/** With its own connection, which it also provides to NATS KV and history. */
 export const layerWithConnection = (options: NatsOptions & StreamOptions): Layer.Layer<EventBus | NatsConnection> =>
   Layer.provideMerge(layer(options), connectionLayer(options))

@@ -1,7 +1,7 @@
 /**
- * Bodies of dead letters that are too large for a NATS message: they lie in an object store, named after the letter's id,
- * and the letter carries their name in a header. Put first, so that no letter points to nothing; putting again after a
- * crash overwrites the same object.
+ * Bodies of dead letters that exceed a NATS message: stored in an object store under the id of the dead letter, which
+ * names the object in a header. The object is stored first, so that no dead letter refers to a missing one; storing
+ * again after a crash overwrites the same object.
  */
 import { Effect } from "effect"
 import { type JetStreamClient, type JetStreamManager, type ObjectStore, StorageType } from "nats"
@@ -18,12 +18,12 @@ const objectStore = (js: JetStreamClient, replicas = 1): Effect.Effect<ObjectSto
     try: () => js.views.os(bucket, { storage: StorageType.File, replicas }),
     catch: (cause) => cause,
   }).pipe(
-    // Who looks again finds what another process made in the same moment.
+    // Another process may be creating the bucket at the same moment; a second read finds it.
     Effect.retry({ times: 1, while: isConcurrentCreate }),
     Effect.mapError(errorFrom(resource)),
   )
 
-/** So that a worker need not have the right to make it; as many copies as the letters have. */
+/** Created by `setup`, so that workers do not need the permission. It has as many replicas as the dead letters. */
 export const ensure = Effect.fnUntraced(function* (js: JetStreamClient, manager: JetStreamManager, replicas = 1) {
   yield* objectStore(js, replicas)
   const { config } = yield* natsRequest(resource, () => manager.streams.info(stream))
@@ -36,7 +36,7 @@ export const put = Effect.fnUntraced(function* (js: JetStreamClient, id: string,
   yield* natsRequest(resource, () => objects.putBlob({ name: id }, body))
 })
 
-/** The letter with its body, wherever that lies. */
+/** Returns the dead letter with its body, loaded from the object store if needed. */
 export const loadBody = Effect.fnUntraced(function* (js: JetStreamClient, deadLetter: StoredDeadLetter) {
   const { [bodyObjectHeader]: name, ...headers } = deadLetter.headers
   if (name === undefined) return deadLetter

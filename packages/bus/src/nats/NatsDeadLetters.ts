@@ -1,4 +1,4 @@
-/** Dead letters as they lie in their stream: browsed by direct gets, so that no consumer is left behind. */
+/** The dead letters in their stream, browsed by direct gets, so that browsing leaves no consumer behind. */
 import { NotFound } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { JetStreamClient, JetStreamManager, NatsConnection as Client } from "nats"
@@ -68,5 +68,5 @@ const toDeadLetter = ({ sequence: seq, stored }: DirectGet.DirectMessage): Store
   deadLetterId: String(seq),
 })
 
-/** 0, which no letter has, for what is no number. */
+/** An id that is not a number becomes 0, which no dead letter has. */
 const parseSequence = (deadLetterId: string): number => (/^\d{1,15}$/.test(deadLetterId) ? Number(deadLetterId) : 0)

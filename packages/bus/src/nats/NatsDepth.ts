@@ -1,4 +1,4 @@
-/** How much a durable consumer has before it, and how old the oldest of it is. */
+/** The number of pending messages of a durable consumer, and the age of the oldest. */
 import { Clock, Effect } from "effect"
 import type { JetStreamManager, NatsConnection as Client } from "nats"
 import type { ConsumerDepth, ConsumerOptions } from "../EventBus.ts"

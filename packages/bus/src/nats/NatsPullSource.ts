@@ -1,14 +1,14 @@
 /**
  * Pulls messages of one durable consumer, never more than there are free slots.
  *
- * Hazards and their answers:
- * - what was asked for and has not come yet counts as taken: `outstanding` plus what lies in the buffer never exceeds the
- *   free slots;
- * - a deleted consumer or a lost connection ends pull requests in silence: the server beats every 4 s while one is open,
- *   and after 10 s without a sign, after a reconnect or after an error status everything is asked for anew;
- * - closing must not strand messages that are already on their way: unsubscribing drains, what still arrives is handed back;
- * - with a shared gate nothing may be asked for without a permit: one message a time, answered at once, with growing pauses
- *   while there is none.
+ * Hazards and how they are handled:
+ * - A requested message that has not arrived counts as leased: `outstanding` plus the buffer never exceeds the free
+ *   slots.
+ * - A deleted consumer or a lost connection ends a pull request silently: the server sends an idle heartbeat every 4 s,
+ *   and the source sends a new request after 10 s without one, after a reconnect and after an error status.
+ * - Closing must not strand messages in flight: the subscription drains, and messages that still arrive are nacked.
+ * - With shared permits nothing may be requested without a permit: one message per request, answered at once, with
+ *   growing pauses while the stream is empty.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, Latch, Stream } from "effect"
@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
           else return
         } else {
           if (inbox === own) outstanding = Math.max(0, outstanding - 1)
-          // Came for a pull that is not counted any more: somebody with a free slot shall have it.
+          // It arrived for a pull request that no longer counts: another consumer with a free slot should get it.
           if (stopped || inbox !== own) return void (message.reply && client.publish(message.reply, nackPayload(0)))
           buffer.push(message)
         }
@@ -97,7 +97,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     })
   }
 
-  /** Unsubscribing alone would lose what the server has sent already. */
+  /** Unsubscribing alone would lose the messages that the server has already sent. */
   const drainSubscription = (former: Subscription | undefined) =>
     former === undefined || client.isClosed()
       ? Effect.void
@@ -112,7 +112,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     const former = subscription
     subscription = subscribe()
     yield* Effect.forkChild(drainSubscription(former))
-    yield* Effect.logDebug(`Consumer ${options.name} asks anew: ${reason}`)
+    yield* Effect.logDebug(`Consumer ${options.name} sends a new pull request: ${reason}`)
     yield* ensureConsumer(manager, options, parameters.manage)
   })
 
@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
   }
 
   subscription = subscribe()
-  // Pull requests do not outlive a connection. Ends with the consumer's scope.
+  // Pull requests do not survive a reconnect. Ends with the consumer's scope.
   yield* Effect.forkScoped(
     Stream.runForEach(Stream.drop(parameters.statusChanges, 1), (status) =>
       Effect.sync(() => {
@@ -143,16 +143,17 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
       while (buffer.length === 0) {
         yield* recover
         arrived.closeUnsafe()
-        // A request per free slot would cost more than the message; while half of them are asked for, one waits.
+        // A request per free slot would cost more than the message; while half of the slots are requested, the next
+        // request waits.
         if (outstanding < free && outstanding <= options.concurrency / 2) {
           requestBatch(free - outstanding, { expires: nanos(pullExpiry), idle_heartbeat: nanos(idleHeartbeat) })
         }
         const sign = yield* Effect.timeoutOption(arrived.await, heartbeatTimeout)
-        if (sign._tag === "None") brokenReason = "no sign of life"
+        if (sign._tag === "None") brokenReason = "no idle heartbeat"
       }
     })
 
-  /** One message or the answer that there is none. */
+  /** One message, or a status that the stream has none. */
   const shortPull: Effect.Effect<void, NatsRequestError> = Effect.gen(function* () {
     yield* recover
     arrived.closeUnsafe()
@@ -192,7 +193,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     }),
     depth: depth(client, manager, stream, options),
   }
-  /** Hand-backs are with the server before the caller goes on. */
+  /** The nacks have reached the server before the caller continues. */
   const flush = Effect.suspend(() =>
     client.isClosed()
       ? Effect.void
@@ -203,7 +204,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
           ),
         ),
   )
-  // Registered first, so run last: the handlers' hand-backs are flushed too.
+  // Registered first, so it runs last: it also flushes the nacks of the handlers.
   yield* Effect.addFinalizer(() => flush)
   return source
 })
@@ -213,7 +214,7 @@ const nackPayload = (millis: number): string =>
 
 type Settle = (message: Msg, text: string | Uint8Array) => Effect.Effect<void, NatsRequestError>
 
-/** Getters, for nearly every message is settled in one of three ways; a class, for there is one of it for each message. */
+/** A class with getters: one object per message, and most messages are settled in one of three ways (measured). */
 class NatsLeasedMessage implements ConsumerLoop.LeasedMessage {
   readonly delivery: ConsumerLoop.LeasedMessage["delivery"]
   readonly sequence: number

@@ -1,6 +1,7 @@
 /**
- * The streams and durable consumers of the contract, and how an existing one is brought to them: what is missing is
- * created, what may change is updated, the rest is refused with a sentence. Only features of NATS 2.9 are used.
+ * The streams and durable consumers, and how existing ones are reconciled with the expected settings: missing ones are
+ * created, changeable settings are updated, and an incompatible one is a ConfigurationError. Uses only features of NATS
+ * 2.9.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
@@ -36,17 +37,20 @@ import {
 } from "@armoricore/nats/NatsResource"
 
 export interface StreamOptions {
-  /** Default 4 GiB for events, a quarter of it for work and for dead letters each. */
+  /** Default 4 GiB for events, and a quarter of it each for work and for dead letters. */
   readonly maxBytes?: number
-  /** Copies in a cluster; more than 1 only where there is one. Default 1. */
+  /** Replicas in a cluster. Values above 1 need a cluster. Default 1. */
   readonly replicas?: number
-  /** `verify`: nothing is created or changed, for services without the right; `armoricore setup` does it. Default `apply`. */
+  /**
+   * `verify`: nothing is created or changed, for services without that permission; `armoricore setup` does it. Default
+   * `apply`.
+   */
   readonly manage?: ManageMode
 }
 
 export const streamNames = { event: "ARMORICORE", work: "ARMORICORE_WORK", dead: "ARMORICORE_DEAD" } as const
 
-/** Of the layout of subjects and headers in these streams; see `SchemaNumber`. */
+/** The version of the layout of subjects and headers in these streams; see `StoreVersion` in domain. */
 const schemaVersion = 1
 
 type StreamSettings = Pick<
@@ -67,7 +71,8 @@ const streamSettings = (options: StreamOptions): ReadonlyArray<StreamSettings> =
   const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
   const common = {
     storage: StorageType.File,
-    // A full stream refuses, so that the publisher learns of it; nothing stored is thrown away for something new.
+    // A full stream rejects new messages, so that the publisher learns of it; stored messages are never deleted for new
+    // ones.
     discard: DiscardPolicy.New,
     duplicate_window: nanos(Duration.toMillis(Limits.defaults.duplicateWindow)),
     num_replicas: options.replicas ?? 1,
@@ -95,18 +100,18 @@ const streamSettings = (options: StreamOptions): ReadonlyArray<StreamSettings> =
       ...common,
       name: streamNames.dead,
       subjects: [`${prefixes.dead}>`],
-      // A work queue could not be browsed.
+      // A work-queue stream could not be browsed.
       retention: RetentionPolicy.Limits,
       max_age: 0,
       max_bytes: quarter,
-      // A worker that crashed between letter and ack may come back late.
+      // A worker that crashed between the dead letter and the ack may come back late.
       duplicate_window: nanos(Duration.toMillis(Duration.hours(24))),
     },
     { ...common, ...MaxDeliverAdvisories.streamConfig([streamNames.event, streamNames.work]) },
   ]
 }
 
-/** Creates or checks every stream; one line each. */
+/** Creates or checks every stream; returns one line each. */
 export const ensureStreams = (
   manager: JetStreamManager,
   options: StreamOptions,
@@ -134,11 +139,11 @@ const ensureStream = Effect.fnUntraced(function* (
   for (const field of ["retention", "storage"] as const) {
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
-  // A number that is only not written yet is nothing to warn of.
+  // A version number that is merely not written yet is no reason to warn.
   const changed = diff(config, manage === "verify" && found === schemaVersion ? settings : wanted)
   if (changed.length === 0) return `${resource}: ready`
   if (manage === "verify") return yield* reportDrift(resource, changed)
-  // What is stored while we look must fit too.
+  // Messages that arrive during the check must fit too.
   if (
     wanted.discard === DiscardPolicy.New &&
     (config.max_bytes < 0 || wanted.max_bytes < config.max_bytes) &&
@@ -160,22 +165,22 @@ const consumerConfig = (options: DurableOptions) => ({
   filter_subject: pattern(options.from),
   ack_wait: nanos(Duration.toMillis(options.ackWait ?? ConsumerLoop.defaults.ackWait)),
   max_deliver: ConsumerLoop.brokerMaxDeliver(options),
-  // Messages that wait for their retry count as pending: a low limit would stop the consumer.
+  // Delayed messages count as pending acks: a low limit would stop the consumer.
   max_ack_pending: 100_000,
 })
 
 export const streamOf = (from: ConsumerOptions["from"]): string =>
   from === "all-events" ? streamNames.event : streamNames[from.channel]
 
-/** The stream that stores what is published to this subject. */
+/** The stream that stores this subject. */
 export const streamOfSubject = (subject: string): string | undefined =>
   (["event", "work", "dead"] as const)
     .filter((channel) => subject.startsWith(prefixes[channel]))
     .map((channel) => streamNames[channel])[0]
 
 /**
- * Creates or checks a durable consumer. `settings: "keep"` leaves an existing one's times as they are, for `setup` does
- * not know them; `"verify"` changes and creates nothing.
+ * Creates or checks a durable consumer. `settings: "keep"` leaves the times of an existing consumer unchanged, because
+ * `setup` does not know them; `"verify"` creates and changes nothing.
  */
 export const ensureConsumer = Effect.fnUntraced(function* (
   manager: JetStreamManager,
@@ -207,7 +212,7 @@ export const ensureConsumer = Effect.fnUntraced(function* (
   return `${resource} on ${wanted.filter_subject}: updated ${changed.join(", ")}`
 })
 
-/** NATS makes room at once when a limit falls below what is stored, and asks nobody whether it was handled. */
+/** NATS deletes messages at once when a limit falls below the stored size, handled or not. */
 const maxBytesTooSmall = (resource: string, bytes: number, limit: number): ConfigurationError =>
   new ConfigurationError({
     setting: "NATS_EVENTS_MAX_BYTES",

@@ -1,11 +1,13 @@
 /**
- * The bus on RabbitMQ 3.10 or newer: topic exchange `armoricore`, routing key = event type, quorum queues, confirmations.
- * What RabbitMQ cannot do, and who does it instead: it recognises no duplicates (the ledger does); it knows no signs of
- * life (heartbeats and `consumer_timeout`, see docs/bus.md); a new consumer name reads from its `setup` on, not from the
+ * The bus on RabbitMQ 3.10 or newer: topic exchange `armoricore`, routing key = event type, quorum queues, publisher
+ * confirms.
+ *
+ * Differences to NATS: RabbitMQ has no deduplication (the ledger recognises duplicates); it has no in-progress signal
+ * (see heartbeats and `consumer_timeout` in docs/bus.md); a new consumer name reads from its `setup` on, not from the
  * beginning.
  *
- * A publisher never waits for a server: it gets `unavailable` at once. A consumer or listener that starts without a server
- * waits for it.
+ * A publisher never waits for a server: it fails with `unavailable` at once. A consumer or subscriber that starts
+ * without a server waits for one.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Semaphore } from "effect"
@@ -32,7 +34,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   const delay = RabbitDelayQueues.make(connection, publisher)
   const ensureMutex = yield* Semaphore.make(1)
   let ensured = 0
-  // Once per connection: a broker that comes back may be another one, or empty.
+  // Once per connection: after a reconnect the broker may be another one, or empty.
   const ready = Effect.suspend(() =>
     ensured === connection.epoch() && ensured > 0
       ? Effect.void

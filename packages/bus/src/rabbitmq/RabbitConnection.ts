@@ -1,6 +1,6 @@
 /**
- * One connection to RabbitMQ for everything in the process. It stands and comes back by itself for ever; only refused
- * credentials or a missing virtual host at the start end it for good.
+ * One connection to RabbitMQ per process. It reconnects for ever; only credentials or a virtual host refused at the
+ * first connection end it.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Deferred, Effect, type Scope, Stream, SubscriptionRef } from "effect"
@@ -11,15 +11,15 @@ import { clientOptions, type RabbitOptions, redactedServers } from "./RabbitOpti
 import { install } from "./RawBodyPatch.ts"
 
 export interface RabbitConnection {
-  /** Fails with `unavailable` at once after the connection was lost, and after 3 s while there was none yet. */
+  /** Fails with `unavailable`: at once after the connection was lost, after 3 s before the first connection. */
   readonly available: Effect.Effect<void, RabbitRequestError>
-  /** Waits until the connection stands. */
+  /** Waits until the connection is open. */
   readonly connected: Effect.Effect<void, ConfigurationError>
-  /** Grows with each connection: what was learnt on another one may not hold any more. */
+  /** Increases with each connection: state learnt on an earlier connection may be outdated. */
   readonly epoch: () => number
-  /** A channel of its own, closed with the scope. A fault on it is `onClose` and nobody else's matter. */
+  /** A channel that closes with the scope. An error on it calls `onClose` and affects no other channel. */
   readonly channel: (onClose?: () => void) => Effect.Effect<Channel, RabbitRequestError, Scope.Scope>
-  /** Uses a channel for one matter, since RabbitMQ closes it with a refusal. */
+  /** Uses a channel for one operation, because RabbitMQ closes a channel when it refuses a request. */
   readonly withChannel: <A>(
     resource: string,
     use: (channel: Channel) => Promise<A>,
@@ -44,8 +44,8 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     transientError(
       blocked ? "full" : "unavailable",
       blocked
-        ? `RabbitMQ at ${redactedServers(options)} takes no messages: it is short of memory or disk`
-        : `No RabbitMQ server answers at ${redactedServers(options)}; trying again`,
+        ? `RabbitMQ at ${redactedServers(options)} rejects publishes: a memory or disk alarm is active`
+        : `No RabbitMQ server answers at ${redactedServers(options)}; retrying`,
     )
 
   const client = yield* Effect.acquireRelease(
@@ -55,13 +55,13 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
       made.on("connection", () => {
         epoch++
         blocked = false
-        if (wasReached) fork(Effect.logInfo("The connection to RabbitMQ is back"))
+        if (wasReached) fork(Effect.logInfo("Reconnected to RabbitMQ"))
         wasReached = true
         fork(SubscriptionRef.set(status, "connected"))
       })
       made.on("connection.blocked", (reason) => {
         blocked = true
-        fork(Effect.logWarning(`RabbitMQ takes no messages: ${reason}`))
+        fork(Effect.logWarning(`RabbitMQ blocks publishers: ${reason}`))
       })
       made.on("connection.unblocked", () => {
         blocked = false
@@ -71,7 +71,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           fork(Deferred.fail(rejected, credentialsRejected(options, cause)))
           return made.unsafeDestroy()
         }
-        fork(Effect.logWarning(`The connection to RabbitMQ is lost or refused; trying again: ${String(cause)}`))
+        fork(Effect.logWarning(`The connection to RabbitMQ is lost or refused; reconnecting: ${String(cause)}`))
         if (!made.ready) fork(SubscriptionRef.set(status, "disconnected"))
       })
       return made
@@ -104,7 +104,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           if (client === undefined) throw new Error("no connection")
           const channel = install(await client.acquire({ emitErrorsFromChannel: true }))
           channel.on("error", (cause: unknown) => {
-            // Somebody else holds a lock: whoever asked for it waits.
+            // The lock is held by another browser; the caller waits for it.
             if (amqpErrorCode(cause) === "RESOURCE_LOCKED") return
             fork(Effect.logWarning(`RabbitMQ closed a channel: ${String(cause)}`))
           })
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   return connection
 })
 
-/** What the server says to a wrong password, and to a virtual host that is not there or not open to this user. */
+/** The server's replies to a wrong password and to a virtual host that does not exist or is not open to this user. */
 const credentialErrorCodes = new Set(["ACCESS_REFUSED", "NOT_ALLOWED"])
 
 const credentialsRejected = (options: RabbitOptions, cause: unknown): ConfigurationError =>
@@ -156,7 +156,7 @@ const credentialsRejected = (options: RabbitOptions, cause: unknown): Configurat
     setting: "MESSAGE_BUS_URL",
     message:
       amqpErrorCode(cause) === "NOT_ALLOWED"
-        ? `RabbitMQ at ${redactedServers(options)} does not open the virtual host of the address to this user; check both`
-        : `RabbitMQ at ${redactedServers(options)} refuses the credentials; check user and password in the address`,
+        ? `RabbitMQ at ${redactedServers(options)} refuses this user access to the virtual host of MESSAGE_BUS_URL; check both`
+        : `RabbitMQ at ${redactedServers(options)} refuses the credentials; check user and password in MESSAGE_BUS_URL`,
     cause,
   })

@@ -1,11 +1,11 @@
 /**
- * Dead letters lie in one quorum queue. RabbitMQ cannot show a queue without taking from it, so browsing takes messages
- * unacknowledged and hands them back in their order; a crash of the browser does the same. One
- * browser at a time (`RabbitLock`).
+ * Dead letters in one quorum queue. RabbitMQ cannot read a queue without taking messages from it, so browsing takes
+ * messages unacknowledged and requeues them in order; a crash of the browser has the same effect. One browser at a time
+ * (`RabbitLock`).
  *
- * A letter's id begins with its time, so that pages have an order: the queue's own is nearly the same, but two publishers
- * that store at once may lie there the other way round. RabbitMQ recognises no duplicates: letters of one message (a
- * crash between letter and acknowledgement) are shown once and removed together.
+ * The id of a dead letter begins with its time, so that pages have a stable order: the queue's own order is nearly the
+ * same, but two concurrent publishers may store theirs the other way round. Without deduplication, the dead letters of
+ * one message (a crash between dead letter and ack) are listed once and removed together.
  */
 import { randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
@@ -22,7 +22,7 @@ import { queues } from "./RabbitNames.ts"
 
 const resource = `queue ${queues.dead}`
 
-/** Ids that sort by their time, in milliseconds, and those of one publisher by their order. */
+/** Ids sort by their time in milliseconds, then by the counter of their publisher. */
 export const makeIdGenerator = (): ((now: number) => string) => {
   let count = 0
   return (now) => {
@@ -33,10 +33,10 @@ export const makeIdGenerator = (): ((now: number) => string) => {
 
 const zeroPadded = (value: number, length: number): string => String(value).padStart(length, "0")
 
-/** In milliseconds; NaN for what somebody else put into the queue. */
+/** Epoch milliseconds; NaN for a foreign message in the queue. */
 const timeOfId = (deadLetterId: string): number => Number(deadLetterId.slice(0, 14))
 
-/** How far publishers' clocks may differ before a page leaves out a letter. */
+/** The maximum clock difference between publishers that paging tolerates. */
 const maxClockSkewMillis = 60_000
 
 interface BrowsedDeadLetter {
@@ -50,7 +50,7 @@ export const make = (
 ): EventBus["Service"]["deadLetters"] => {
   const withBrowseLock = RabbitLock.make(connection, queues.browseLock, "20 seconds")
 
-  /** Takes letters until `use` has seen enough; what it did not acknowledge lies there again afterwards. */
+  /** Takes dead letters until `use` returns true; the unacknowledged ones are requeued. */
   const browse = <A>(use: (next: () => Promise<BrowsedDeadLetter | undefined>, channel: Channel) => Promise<A>) =>
     Effect.andThen(
       ready,
@@ -68,7 +68,7 @@ export const make = (
         }
         const requeueAll = Effect.tryPromise(async () => {
           channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
-          // Answered behind it: the next browser finds them there.
+          // Requeued before the request below is answered: the next browser finds them.
           await channel.queueDeclare({ queue: queues.dead, passive: true })
         })
         return yield* Effect.tryPromise({ try: () => use(next, channel), catch: errorFrom(resource) }).pipe(

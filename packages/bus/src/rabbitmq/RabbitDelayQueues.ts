@@ -1,7 +1,7 @@
 /**
- * Messages that wait for their retry: one queue per length of wait, since RabbitMQ looks only at the head of a queue for
- * what has expired. A wait is rounded up to the next length (at most by two thirds). The copy is with the broker before
- * its original is acknowledged: a crash between the two delivers twice, it never loses.
+ * Messages that wait for redelivery: one queue per delay, because RabbitMQ expires messages only at the head of a
+ * queue. A delay is rounded up to the next queue's (by at most two thirds). The copy is stored before its original is
+ * acknowledged: a crash between the two delivers twice and loses nothing.
  */
 import { Clock, Effect, Semaphore } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
@@ -15,12 +15,12 @@ const delayMillis: ReadonlyArray<number> = [10, 100, 1_000, 10_000, 100_000, 1_0
 const maxDelayMillis = delayMillis.at(-1) ?? 0
 
 /**
- * A queue that RabbitMQ made less than half a second before it is killed does not come back with what is in it. Nothing is
- * entrusted to a new one before that; its original is not acknowledged yet.
+ * A quorum queue created less than half a second before the broker is killed can be lost with its messages. A new queue
+ * is therefore not used before that time has passed; the original stays unacknowledged.
  */
 const newQueueDelay = "1 second"
 
-/** The queue's wait, and what is left of a longer one. */
+/** The delay of the queue, and the remainder of a longer delay. */
 export const delayStep = (millis: number): { readonly length: number; readonly remaining: number } => {
   const length = delayMillis.find((candidate) => candidate >= millis) ?? maxDelayMillis
   return { length, remaining: Math.max(0, Math.ceil(millis) - length) }
@@ -62,7 +62,7 @@ export const make = (connection: RabbitConnection, publisher: Publisher) => {
       if (known.has(length)) return Effect.void
       return declareMutex.withPermits(1)(Effect.suspend(() => (known.has(length) ? Effect.void : declare(length))))
     })
-  /** Succeeds once the copy is stored. `tries`: deliveries so far. */
+  /** Succeeds once the copy is stored. `deliveryCount`: deliveries so far. */
   return Effect.fnUntraced(function* (
     message: RabbitMessage.Received,
     consumer: string,

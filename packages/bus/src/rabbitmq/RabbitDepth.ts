@@ -1,6 +1,6 @@
 /**
- * How much a consumer has before it. RabbitMQ tells how many messages are ready; what is out with handlers or waits for a
- * retry is known of this process alone, and ages are known of what came through it.
+ * The depth of a consumer. RabbitMQ reports the number of ready messages; messages with handlers or in delay queues are
+ * known for this process only, and so are ages.
  */
 import { Clock, Effect } from "effect"
 import type { ConsumerDepth } from "../EventBus.ts"
@@ -12,7 +12,7 @@ export interface InFlightTracker {
   readonly leased: (message: Received, arrivedAt: number) => void
   readonly settled: (message: Received) => void
   readonly delayed: (arrivedAt: number, until: number) => void
-  /** Arrival times of what is running or waiting here. */
+  /** Arrival times of the messages that are running or delayed in this process. */
   readonly arrivals: (now: number) => ReadonlyArray<number>
 }
 
@@ -30,7 +30,7 @@ export const makeInFlightTracker = (): InFlightTracker => {
   }
 }
 
-/** Deliveries on their way are neither ready nor here: nothing at all is believed only when seen twice. */
+/** A delivery in flight is neither ready nor known here: an empty result counts only when seen twice. */
 const recheckDelay = "20 millis"
 
 export const depth = (

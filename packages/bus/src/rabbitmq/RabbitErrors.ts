@@ -1,4 +1,4 @@
-/** What RabbitMQ says, as the error its recovery asks for. */
+/** Maps RabbitMQ's errors to one error per recovery decision. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import { AMQPError } from "rabbitmq-client"
@@ -18,7 +18,7 @@ export const errorFrom =
       case "PRECONDITION_FAILED":
         return new ConfigurationError({
           setting: resource,
-          message: `The ${resource} on RabbitMQ has other settings than are needed, and RabbitMQ cannot change them (${said}); empty it, delete it and run "armoricore setup"`,
+          message: `The ${resource} on RabbitMQ has incompatible settings, and RabbitMQ cannot change them (${said}); drain it, delete it and run "armoricore setup"`,
           cause,
         })
       case "ACCESS_REFUSED":
@@ -30,11 +30,15 @@ export const errorFrom =
       case "NOT_FOUND":
         return new ConfigurationError({
           setting: resource,
-          message: `The ${resource} is not there (${said}); run "armoricore setup"`,
+          message: `The ${resource} does not exist (${said}); run "armoricore setup"`,
           cause,
         })
       case "NACK":
-        return transientError("full", `RabbitMQ refuses a message for the ${resource}: a queue is full`, cause)
+        return transientError(
+          "full",
+          `RabbitMQ rejected a message for the ${resource}: a queue is full; wait until it drains or raise its limit`,
+          cause,
+        )
       case "TIMEOUT":
         return transientError("timeout", `RabbitMQ did not answer in time (${resource})`, cause)
       default:

@@ -1,14 +1,14 @@
 /**
- * One at a time, over all processes: an exclusive queue is the lock, and it goes with its connection. Whoever takes
- * messages from a queue to look at them hides them from everybody else who looks meanwhile.
+ * A lock over all processes: an exclusive queue, which RabbitMQ deletes with its connection. It is needed because a
+ * process that browses a queue hides the messages from every other browser.
  */
 import { type Duration, Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
 import { amqpErrorCode, errorFrom, isRabbitRequestError, type RabbitRequestError } from "./RabbitErrors.ts"
 
-/** Runs something while it holds the lock; `patience` is how long it waits for the others. */
+/** Runs an effect while holding the lock; `timeout` is how long to wait for it. */
 export const make = (connection: RabbitConnection, queue: string, timeout: Duration.Input) => {
-  // The broker's lock is the connection's, so those of one process take turns by themselves.
+  // The broker's lock belongs to the connection, so a semaphore serialises the callers of this process.
   const mutex = Semaphore.makeUnsafe(1)
   const acquire = connection.channel().pipe(
     Effect.tap((channel) =>

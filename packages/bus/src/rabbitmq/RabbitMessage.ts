@@ -1,6 +1,6 @@
 /**
- * A message on RabbitMQ as the port sees it. What the broker does not keep travels in headers: the subject, once a message
- * left the exchange it was sent to; the deliveries before a wait; when it came.
+ * Converts RabbitMQ messages into the port's records. Facts that the broker does not store travel in headers: the
+ * subject after a message left its first exchange, the deliveries before a delay, and the arrival time.
  */
 import { createHash } from "node:crypto"
 import type { AsyncMessage, Envelope, SyncMessage } from "rabbitmq-client"
@@ -10,12 +10,12 @@ import { subjectOf } from "./RabbitNames.ts"
 export type Received = AsyncMessage | SyncMessage
 
 const subjectHeader = "armoricore-subject"
-/** Deliveries before the last wait. */
+/** Deliveries before the last delay. */
 const deliveriesHeader = "armoricore-tries"
-/** What is left of a wait that is longer than the longest queue's. */
+/** The remainder of a delay that is longer than the longest queue's. */
 const remainingDelayHeader = "armoricore-rest"
 const deadLetterIdHeader = "armoricore-letter"
-/** Also what the broker's own `message_interceptors.incoming.set_header_timestamp` and RabbitMQ's timestamp plugin set. */
+/** The header that the broker's `message_interceptors.incoming.set_header_timestamp` and the timestamp plugin set. */
 const arrivalTimeHeader = "timestamp_in_ms"
 
 const internalHeaders = new Set([
@@ -48,7 +48,7 @@ const headersOf = (message: Received): Headers => {
 const bodyOf = (message: Received): Uint8Array =>
   Buffer.isBuffer(message.body) ? message.body : Buffer.from(String(message.body ?? ""))
 
-/** An outside publisher that sets the header must not pass its event off as something else: exchanges come first. */
+/** An outside publisher that sets the header must not disguise its event: the exchange is checked first. */
 const subjectFrom = (message: Received): string => {
   const carried = rawHeaders(message)[subjectHeader]
   return subjectOf(message.exchange, message.routingKey) ?? (typeof carried === "string" ? carried : message.routingKey)
@@ -74,7 +74,7 @@ export const received = (message: Received): ReceivedMessage => ({
   ...(message.messageId === undefined || message.messageId === "" ? {} : { id: message.messageId }),
 })
 
-/** Which delivery to this consumer it is, over waits and hand-backs. */
+/** The delivery count of this consumer, over delays and requeues. */
 export const deliveryCount = (message: Received): number =>
   (isForwarded(message) ? numericHeader(message, deliveriesHeader) : 0) + numericHeader(message, "x-delivery-count") + 1
 
@@ -82,10 +82,10 @@ export const deliveryCount = (message: Received): number =>
 export const remainingDelay = (message: Received): number =>
   isForwarded(message) ? numericHeader(message, remainingDelayHeader) : 0
 
-/** By us, not by an outside publisher that sets our headers. */
+/** Set by this program, not by an outside publisher that sets our headers. */
 const isForwarded = (message: Received): boolean => subjectOf(message.exchange, message.routingKey) === undefined
 
-/** Names the message within its consumer. */
+/** Identifies the message within its consumer. */
 export const messageKey = (message: Received): string =>
   message.messageId === undefined || message.messageId === ""
     ? createHash("sha256").update(bodyOf(message)).digest("hex").slice(0, 32)
@@ -98,7 +98,7 @@ export const outgoing = (id: string, headers: Headers, now: number): Envelope =>
   durable: true,
 })
 
-/** The same message for another exchange, its subject and arrival kept. */
+/** The same message for another exchange; subject and arrival time are preserved. */
 export const forwarded = (message: Received, now: number, tries: number, left: number): Envelope => ({
   ...outgoing(message.messageId ?? "", headersOf(message), arrivalTime(message, now)),
   headers: {

@@ -1,8 +1,8 @@
 /**
- * Names on the broker. Outside parties know `armoricore` alone; the rest is ours.
+ * Names on the broker. Only `armoricore` is public; the rest is internal.
  *
  *     armoricore, armoricore-work ──▶ armoricore.consumer.<name> ──▶ handler
- *          │ nobody reads it yet            ▲              │ later
+ *          │ no consumer yet                 ▲              │ later
  *          ▼                                │              ▼
  *     armoricore.unrouted            armoricore.return ◀── armoricore.delay.<ms>
  *
@@ -20,7 +20,7 @@ export const exchanges = {
   parked: "armoricore.parked",
   /** Routing key `<step>.<consumer>`. */
   delay: "armoricore.delay",
-  /** The same routing key, on the way back. */
+  /** The same routing key on the return path. */
   redelivery: "armoricore.return",
 } as const
 
@@ -28,16 +28,16 @@ export const queues = {
   dead: "armoricore-dead",
   unrouted: "armoricore.unrouted",
   parked: "armoricore.parked",
-  /** Nothing is ever sent to it: it holds a number, see `RabbitSchema`. */
+  /** An empty queue that stores the schema version, see `RabbitSchema`. */
   schema: "armoricore.schema",
-  /** Both are locks, see `RabbitLock`. */
+  /** Lock queues, see `RabbitLock`. */
   browseLock: "armoricore-dead.browser",
   collectorLock: "armoricore.unrouted.collector",
 } as const
 
 export const consumerQueue = (name: string): string => `armoricore.consumer.${name}`
 
-/** The routing key is what stands behind the channel's prefix. */
+/** The routing key is the subject without the channel's prefix. */
 export const routingKey = (address: StoredAddress): string => {
   switch (address.channel) {
     case "event":
@@ -61,7 +61,7 @@ const prefixOf: ReadonlyMap<string, string> = new Map([
   [exchanges.ephemeral, prefixes.ephemeral],
 ])
 
-/** Undefined where the message came by an exchange of ours that has no subjects. */
+/** `undefined` if the message came through an internal exchange without subjects. */
 export const subjectOf = (exchange: string, key: string): string | undefined => {
   const prefix = prefixOf.get(exchange)
   return prefix === undefined ? undefined : prefix + key

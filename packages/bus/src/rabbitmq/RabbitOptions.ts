@@ -1,20 +1,23 @@
-/** How to reach RabbitMQ, and what that is in the client's own words. */
+/** Connection options of RabbitMQ, and their translation into the client's options. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { ConnectionOptions } from "rabbitmq-client"
 
 export interface RabbitOptions {
-  /** `amqp://` or `amqps://` addresses; several are one cluster, whose user and virtual host stand in the first. */
+  /** `amqp://` or `amqps://` URLs. Several are nodes of one cluster; user and virtual host are taken from the first. */
   readonly servers: ReadonlyArray<string>
-  /** PEM text of the authority that signed the server's certificate. */
+  /** PEM text of the CA that signed the server's certificate. */
   readonly ca?: string
-  /** Shown in the server's list of connections. Default `armoricore`. */
+  /** Connection name in the management UI. Default `armoricore`. */
   readonly name?: string
-  /** What a queue may hold before it refuses. A queue keeps the size it was made with. Default 4 GiB. */
+  /**
+   * Maximum size of a queue before it rejects publishes. A queue never changes the size it was created with. Default 4
+   * GiB.
+   */
   readonly maxBytes?: number
 }
 
-/** The addresses without their secrets. */
+/** The server addresses without credentials. */
 export const redactedServers = ({ servers }: RabbitOptions): string =>
   servers.map((server) => (URL.canParse(server) ? new URL(server).host : "an unreadable address")).join(", ")
 
@@ -29,7 +32,7 @@ export const clientOptions = (options: RabbitOptions): Effect.Effect<ConnectionO
         url: first.username === "" ? first.href.replace("://", "://guest:guest@") : first.href,
         hosts: urls.map((url) => `${url.hostname}:${url.port === "" ? (secure ? "5671" : "5672") : url.port}`),
         connectionName: options.name ?? "armoricore",
-        // Two silent intervals and the link counts as dead, on both sides: the broker then delivers elsewhere.
+        // After two missed heartbeats both sides close the connection, and the broker redelivers.
         heartbeat: 10,
         connectionTimeout: 5_000,
         acquireTimeout: 5_000,
@@ -43,7 +46,8 @@ export const clientOptions = (options: RabbitOptions): Effect.Effect<ConnectionO
     catch: (cause) =>
       new ConfigurationError({
         setting: "MESSAGE_BUS_URL",
-        message: "The RabbitMQ address cannot be read; it looks like amqp://user:password@host:5672/virtual-host",
+        message:
+          "MESSAGE_BUS_URL cannot be parsed; a RabbitMQ URL looks like amqp://user:password@host:5672/virtual-host",
         cause,
       }),
   })

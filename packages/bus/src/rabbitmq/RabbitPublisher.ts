@@ -1,6 +1,6 @@
 /**
- * Publishes with the broker's confirmation: on one channel, as many at once as callers like. A message that no queue took
- * comes back before its confirmation; it counts as refused.
+ * Publishes with publisher confirms on one channel, any number concurrently. A message that no queue accepts is
+ * returned before its confirm and fails.
  */
 import { PermanentError } from "@armoricore/domain/Errors"
 import { Effect, Scope, Semaphore } from "effect"
@@ -9,19 +9,19 @@ import type { RabbitConnection } from "./RabbitConnection.ts"
 import { errorFrom, type RabbitRequestError, transientError } from "./RabbitErrors.ts"
 
 export interface Publisher {
-  /** Succeeds once the queues have it. */
+  /** Succeeds once the queues stored it. */
   readonly publish: (
     envelope: Envelope & { readonly exchange: string; readonly routingKey: string },
     body: Uint8Array,
   ) => Effect.Effect<void, RabbitRequestError | PermanentError>
-  /** Sends without an answer. */
+  /** Publishes without waiting for a confirm. */
   readonly send: (
     envelope: Envelope & { readonly exchange: string; readonly routingKey: string },
     body: Uint8Array,
   ) => Effect.Effect<void, RabbitRequestError | PermanentError>
 }
 
-/** AMQP's short strings. */
+/** The limit of AMQP's short strings. */
 const maxShortStringBytes = 255
 const confirmTimeout = "5 seconds"
 
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
       ? Effect.fail(
           new PermanentError({
             code: "too_large",
-            message: `RabbitMQ takes event types and ids of at most ${maxShortStringBytes} bytes; shorten that of ${envelope.routingKey.slice(0, 80)}`,
+            message: `RabbitMQ accepts event types and ids of at most ${maxShortStringBytes} bytes; shorten the one of ${envelope.routingKey.slice(0, 80)}`,
           }),
         )
       : Effect.void
@@ -70,7 +70,7 @@ export const make = Effect.fnUntraced(function* (connection: RabbitConnection) {
       const outcome = yield* Effect.tryPromise({
         try: async () => {
           await channel.basicPublish({ ...envelope, mandatory: true, correlationId: token }, buffer(body))
-          // The client tells of a return one turn later than of the confirmation behind it.
+          // The client reports a return one turn of the event loop after the confirm that follows it.
           await new Promise((resolve) => setImmediate(resolve))
           return returned.delete(token)
         },

@@ -1,13 +1,13 @@
 /**
- * A consumer on its queue. The broker's prefetch is the number of slots, and a message counts until it is settled: there
- * are never more of them here than handlers may run. With a shared gate nothing may be pulled without a permit: then one
- * message a time is asked for, with growing pauses while there is none.
+ * A consumer on its queue. The prefetch count is the number of slots, and a message counts until it is settled: the
+ * process never holds more messages than handlers may run. With shared permits nothing may be fetched without a permit:
+ * then one message at a time is requested, with growing pauses while the queue is empty.
  *
- * Hazards and their answers:
- * - the connection or the channel is lost: the broker takes back what was not settled, what is buffered here is dropped,
- *   and a settlement on the old channel fails, for it would hit another message on the new one;
- * - the queue is deleted: the broker cancels the consumer, which makes its queue again;
- * - RabbitMQ knows no signs of life: a dead link is noticed by its heartbeats, a long job is bounded by `consumer_timeout`.
+ * Hazards and how they are handled:
+ * - The connection or channel is lost: the broker requeues unsettled messages, the local buffer is dropped, and
+ *   settling on the old channel fails, since a delivery tag there would mean another message on the new channel.
+ * - The queue is deleted: the broker cancels the consumer, which declares its queue again.
+ * - RabbitMQ has no in-progress signal: heartbeats detect a dead link, and `consumer_timeout` limits long handlers.
  */
 import { Clock, Effect, Exit, Latch, Scope } from "effect"
 import type { Channel } from "rabbitmq-client"
@@ -31,7 +31,7 @@ interface BufferedMessage {
 export interface PullSourceOptions {
   readonly connection: RabbitConnection
   readonly options: ConsumerOptions
-  /** Makes the consumer's queue where it is not there. */
+  /** Declares the consumer's queue if it is missing. */
   readonly ensure: Effect.Effect<unknown, RabbitRequestError>
   readonly delay: PublishDelayed
 }
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
   const connect = Effect.gen(function* () {
     if (session?.channel.active === true) return session.channel
     yield* close
-    // Whoever stops does not wait for a broker that is away.
+    // Stopping does not wait for a broker that is unreachable.
     yield* Effect.interruptible(Effect.andThen(connection.connected, ensure))
     const scope = yield* Scope.make()
     const channel: Channel = yield* connection
@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     Effect.suspend(() => {
       inFlight.settled(message)
       if (!channel.active) {
-        return Effect.fail(transientError("unavailable", `The channel of ${resource} is gone; RabbitMQ delivers again`))
+        return Effect.fail(transientError("unavailable", `The channel of ${resource} is closed; RabbitMQ redelivers`))
       }
       return Effect.try({ try: () => how(channel, message.deliveryTag), catch: errorFrom(resource) })
     })
@@ -104,7 +104,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
   const nack = (here: BufferedMessage, requeue = true) =>
     settle(here, (channel, deliveryTag) => channel.basicNack({ deliveryTag, requeue }))
 
-  /** Stored for later first, then acknowledged. */
+  /** The delayed copy is stored first, then the original is acknowledged. */
   const redeliverLater = (
     here: BufferedMessage,
     deliveries: number,
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     if (left > 0) return yield* Effect.as(redeliverLater(here, deliveryCount - 1, left), [])
     if (deliveryCount > maxDeliveries) {
       yield* Effect.logError(
-        `A message was delivered ${maxDeliveries} times to consumer ${options.name} and is left alone in armoricore.parked`,
+        `A message was delivered ${maxDeliveries} times to consumer ${options.name} and was moved to armoricore.parked`,
       )
       return yield* Effect.as(nack(here, false), [])
     }
@@ -166,9 +166,9 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
       pollDelay = messages.length > 0 ? 0 : Math.min(maxPollDelay, Math.max(minPollDelay, pollDelay * 2))
       const found: Array<ConsumerLoop.LeasedMessage> = []
       for (const message of messages) {
-        // One that could not be put off stays unsettled, and comes again when the channel ends.
+        // A message that could not be delayed stays unsettled and is redelivered when the channel closes.
         const some = yield* Effect.catch(lease(message), (error) =>
-          Effect.as(Effect.logWarning(`Consumer ${options.name} cannot put a message off`, error), []),
+          Effect.as(Effect.logWarning(`Consumer ${options.name} cannot delay a message`, error), []),
         )
         found.push(...some)
       }
@@ -182,7 +182,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
         current === undefined || current.tag === "" || !current.channel.active
           ? Effect.void
           : Effect.promise(() => current.channel.basicCancel(current.tag)).pipe(
-              // What was on its way is handed back by the callback, one turn later.
+              // Messages in flight are requeued by the callback one turn later.
               Effect.andThen(Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))),
               Effect.timeoutOption("2 seconds"),
               Effect.ignoreCause,
@@ -194,7 +194,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     }),
     depth: RabbitDepth.depth(connection, queue, inFlight, () => buffer.length),
   }
-  // Registered first, so run last: closing the channel flushes the handlers' hand-backs.
+  // Registered first, so it runs last: closing the channel flushes the nacks of the handlers.
   yield* Effect.addFinalizer(() => close)
   return source
 })

@@ -1,10 +1,9 @@
 /**
- * The number of the layout of exchanges, queues and headers. RabbitMQ keeps no words about anything, but it compares the
- * arguments of a queue with those that are asked for, and says what they are: an empty queue whose limit is the number.
- * Whoever declares it first writes it, for everyone after. A broker without it was set up before there were numbers, and
- * has the first layout.
+ * The schema version of exchanges, queues and headers. RabbitMQ stores no metadata, but it compares the arguments of a
+ * queue with the declared ones and reports the difference: the version is the length limit of an empty queue. The first
+ * process to declare it writes it. A broker without this queue has version 1.
  *
- * A version with another layout deletes this queue and declares it with its own number, once it took the older one over.
+ * A version with another layout migrates, deletes this queue and declares it with its own number.
  */
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { Effect } from "effect"
@@ -15,7 +14,7 @@ const schemaVersion = 1
 
 const resource = `queue ${queues.schema}`
 
-/** Writes it, or refuses what a newer version set up. */
+/** Writes the version, or fails if a newer version set up the broker. */
 export const ensure = (connection: RabbitConnection) =>
   connection
     .withChannel(resource, (channel) =>

@@ -1,6 +1,6 @@
 /**
- * Hears events and live messages through a queue of its own that goes with its channel. It is made again whenever the
- * connection comes back; what passed meanwhile is a gap.
+ * Receives events and live messages through an exclusive queue that is deleted with its channel. The queue is declared
+ * again after each reconnect; messages that passed meanwhile are a gap.
  */
 import { Deferred, Effect, Exit, Latch, Scope } from "effect"
 import type { EventAddress, EphemeralAddress } from "../Address.ts"
@@ -12,10 +12,10 @@ import { errorFrom, type RabbitRequestError } from "./RabbitErrors.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { exchanges } from "./RabbitNames.ts"
 
-/** A listener that is slower than this loses the oldest. */
+/** A subscriber that is slower than this loses the oldest messages. */
 const maxQueueLength = 100_000
 
-/** Returns when it listens; ends with the scope. */
+/** Returns when the subscription is active; ends with the scope. */
 export const subscribe = Effect.fnUntraced(function* (
   connection: RabbitConnection,
   ready: Effect.Effect<unknown, RabbitRequestError>,
@@ -28,7 +28,7 @@ export const subscribe = Effect.fnUntraced(function* (
   const subscribed = yield* Deferred.make<void, RabbitRequestError>()
   const ended = yield* Latch.make(false)
   const exchange = address !== "all-events" && address.channel === "live" ? exchanges.ephemeral : exchanges.event
-  // A closing `>` stands for one or more tokens, `#` for none or more: what matches exactly is looked at again here.
+  // A final `>` stands for one or more tokens, AMQP's `#` for zero or more: the exact match is checked again here.
   const key =
     address === "all-events" ? "#" : address.channel === "live" ? address.topic.replace(/>$/, "#") : address.type
 

@@ -1,6 +1,6 @@
 /**
- * Live topics without wildcards, of which a process may listen to thousands: they share one channel and one queue, with a
- * binding for each topic. A channel for each would soon be more than a connection may have.
+ * Live topics without wildcards, of which a process may have thousands: they share one channel and one queue, with a
+ * binding per topic. A channel each would exceed the limit of a connection.
  */
 import { Deferred, Effect, Exit, Latch, Scope } from "effect"
 import type { ReceivedMessage } from "../EventBus.ts"
@@ -9,7 +9,7 @@ import { errorFrom, type RabbitRequestError } from "./RabbitErrors.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { exchanges } from "./RabbitNames.ts"
 
-/** A process that is slower than this loses the oldest. */
+/** A process that is slower than this loses the oldest messages. */
 const maxQueueLength = 100_000
 
 interface Subscriber {
@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* (
     try {
       run()
     } catch (cause) {
-      runFork(Effect.logError("A listener threw", cause))
+      runFork(Effect.logError("A subscriber threw", cause))
     }
   }
   const publish = (topic: string, message: ReceivedMessage) => {
@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     yield* Scope.close(own, Exit.void)
     if (opened._tag === "Failure") yield* Effect.sleep("1 second")
   })
-  // Begins with the first listener, ends with the bus.
+  // Starts with the first subscriber, ends with the bus.
   const start = yield* Effect.cached(Effect.forkIn(Effect.forever(runSession), scope))
 
   const add = (topic: string, listener: Subscriber) =>
@@ -125,13 +125,13 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
-  /** Returns when it listens; ends with the scope. */
+  /** Returns when the subscription is active; ends with the scope. */
   return Effect.fnUntraced(function* (topic: string, onMessage: Subscriber["onMessage"], onGap: Subscriber["onGap"]) {
     const listener = { onMessage, onGap }
     const isNew = yield* Effect.acquireRelease(add(topic, listener), () => remove(topic, listener))
     yield* start
     const current = session
-    // A session that is only being opened binds everything that is there by then; binding twice changes nothing.
+    // A channel that is just opening binds every topic that exists by then; binding twice has no effect.
     yield* Deferred.await(subscribed)
     if (isNew || current !== session) if (session !== undefined) yield* bind(session, topic)
   })

@@ -1,9 +1,9 @@
 /**
- * Exchanges and queues, made or checked. All are durable, all queues are quorum queues: RabbitMQ compares their arguments
- * and refuses others, which becomes a sentence here.
+ * Declares or checks exchanges and queues. All are durable and all queues are quorum queues: RabbitMQ compares their
+ * arguments and refuses different ones, which becomes a ConfigurationError.
  *
- * What no consumer is bound to yet is held in `armoricore.unrouted`; a consumer's first queue takes what is its own from
- * there, so that a publisher may come before any worker.
+ * Messages that no consumer is bound to yet are stored in `armoricore.unrouted`; the first queue of a consumer takes
+ * its messages from there, so that a publisher may start before any worker.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Duration, Effect } from "effect"
@@ -22,9 +22,9 @@ import * as RabbitSchema from "./RabbitSchema.ts"
 
 const quorumArguments = {
   "x-queue-type": "quorum",
-  // A full queue refuses, so that the publisher learns of it; nothing stored is thrown away for something new.
+  // A full queue rejects publishes, so that the publisher learns of it; stored messages are never dropped for new ones.
   "x-overflow": "reject-publish",
-  // RabbitMQ 4 drops after 20 without it; how often a message is delivered is this program's to say.
+  // RabbitMQ 4 drops a message after 20 deliveries by default; this program limits deliveries itself.
   "x-delivery-limit": 1_000_000,
 } as const
 
@@ -41,7 +41,7 @@ const declareExchanges = async (channel: Channel) => {
   }
 }
 
-/** Everything but consumers; one line each. */
+/** Everything except consumers; returns one line each. */
 export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection, options: RabbitOptions) {
   const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
   const quarter = Math.ceil(maxBytes / 4)
@@ -73,8 +73,8 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
 type ConsumerDeclaration = Pick<ConsumerOptions, "name" | "from">
 
 /**
- * Makes or checks the queues of these consumers and binds them; one line each. What was held for them goes to all of them
- * that read it. Whoever reads all events comes last: from then on nothing is held for anybody any more.
+ * Declares or checks the queues of these consumers and binds them; returns one line each. Stored unrouted messages go
+ * to every consumer that reads them. Consumers of all events are bound last: from then on no message is unrouted.
  */
 export const ensureConsumers = Effect.fnUntraced(function* (
   connection: RabbitConnection,
@@ -116,7 +116,7 @@ const ensureQueue = Effect.fnUntraced(function* (
     "x-max-length-bytes": options.maxBytes ?? Limits.defaults.maxBytes,
     "x-dead-letter-exchange": exchanges.parked,
     "x-dead-letter-strategy": "at-least-once",
-    // Bindings cannot be asked for, arguments are compared: this is how a name that reads something else is noticed.
+    // Bindings cannot be listed, but arguments are compared: this detects a consumer name that reads something else.
     "x-dead-letter-routing-key": from,
   }
   yield* connection
@@ -141,8 +141,8 @@ const ensureQueue = Effect.fnUntraced(function* (
 })
 
 /**
- * Moves what was held into the queues that read it: there first, then gone here. One at a time: what this one has in hand
- * for others is not there for those who look meanwhile, and nobody would look again.
+ * Moves unrouted messages into the queues that read them: published there first, then acknowledged here. One process at
+ * a time: messages held here are invisible to another process, which would not look again.
  */
 const collectUnrouted = Effect.fnUntraced(function* (
   connection: RabbitConnection,
@@ -160,14 +160,17 @@ const collectUnrouted = Effect.fnUntraced(function* (
     left -= seen
   }
   channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
-  // Answered behind it: the next one finds there what is its own.
+  // Requeued before the request below is answered: the next process finds its messages.
   yield* count
 })
 
-/** A broker moves several thousand a second; each of these steps has 10 s. */
+/** A broker moves several thousand messages per second; each of these steps has 10 s. */
 const maxBatch = 500
 
-/** What nobody of them wants stays unacknowledged, so that the next look is behind it. Answers how many it saw. */
+/**
+ * Messages that match none of these consumers stay unacknowledged, so that the next get skips them. Returns how many it
+ * read.
+ */
 const moveUnrouted = async (channel: Channel, readers: ReadonlyArray<BoundConsumer>, max: number): Promise<number> => {
   const stored: Array<Promise<unknown>> = []
   const moved: Array<number> = []
@@ -180,7 +183,7 @@ const moveUnrouted = async (channel: Channel, readers: ReadonlyArray<BoundConsum
     const found = readers.filter(({ matches }) => matches(subject))
     for (const reader of found) {
       const copy = channel.basicPublish({ ...envelope, routingKey: reader.queue }, message.body)
-      // Waited for below; a refusal may come before that.
+      // Awaited below; the channel may report an error before that.
       copy.catch(() => {})
       stored.push(copy)
       reader.moved++

@@ -1,6 +1,7 @@
 /**
- * The client parses bodies that say they are JSON and decodes those that say they are text. What was signed are the raw
- * bytes, and a PHP publisher says `application/json`: so the type is taken off before the client looks at it.
+ * Works around the body decoding of `rabbitmq-client`: it parses bodies with an `application/json` content type and
+ * decodes `text/*`. Signatures cover the raw bytes, and PHP publishers set `application/json`, so the patch removes the
+ * content type before the client reads it. A client option for raw bodies would make it unnecessary.
  */
 import type { Channel } from "rabbitmq-client"
 
@@ -9,7 +10,7 @@ interface HeaderFrame {
 }
 
 export const install = (channel: Channel): Channel => {
-  // The method is not in the client's types; the exact version is pinned, and a test sends both types.
+  // The method is not part of the client's types. The version is pinned, and a test sends both content types.
   const internals = channel as unknown as { _onHeader: (frame: HeaderFrame) => void }
   const original = internals._onHeader.bind(channel)
   internals._onHeader = (frame) => {
