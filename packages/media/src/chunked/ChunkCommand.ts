@@ -5,6 +5,7 @@
  * begins with the same boxes.
  */
 import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
+import { videoCodec } from "../encode/codecs/Codecs.ts"
 import { audioFolder, type EncodingPlan, segmentSeconds } from "../encode/EncodingPlan.ts"
 import { audioArgs, mayChangeSize, packagingArgs, splitArgs, videoArgs } from "../encode/FfmpegCommand.ts"
 import * as ChunkImages from "./ChunkImages.ts"
@@ -31,8 +32,10 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
     url,
     ...splitArgs("-copyts -start_at_zero"),
     ...videoArgs(plan, window),
-    // One core a chunk, and headers that do not follow what is in it.
-    ...splitArgs("-threads 1 -x264-params stitchable=1 -an"),
+    // One core for each chunk.
+    ...splitArgs("-threads 1"),
+    ...[...new Set(plan.renditions.map(({ codec }) => codec))].flatMap((codec) => videoCodec(codec).chunkArgs),
+    "-an",
     ...splitArgs(`-start_number ${firstSegment(window)}`),
     ...packagingArgs(
       plan.renditions.map(({ name }, index) => `v:${index},name:${name}`).join(" "),

@@ -16,7 +16,8 @@ import type { StateError } from "@armoricore/state/KeyValue"
 import { Duration, Effect, Option, Schema } from "effect"
 import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as CompressedSegments from "./CompressedSegments.ts"
-import { segments, track } from "../record/SegmentSchema.ts"
+import { Segment } from "../packaging/MediaPlaylist.ts"
+import { Track } from "../packaging/Mp4.ts"
 
 const ChunkWindow = Schema.Struct({
   firstFrame: Schema.Int,
@@ -50,11 +51,11 @@ export type ChunkedEncode = typeof ChunkedEncode.Type
 
 const ChunkTrack = Schema.Struct({
   folder: Schema.String,
-  track,
+  track: Track,
   /** SHA-256 of the initialisation segment, and its bytes. */
   init_hash: Schema.String,
   init_bytes: Schema.Int,
-  segments,
+  segments: Schema.Array(Segment),
 })
 
 export const ChunkOutput = Schema.Struct({
@@ -70,7 +71,9 @@ export type ChunkOutput = typeof ChunkOutput.Type
 /** As it is written down. */
 const StoredChunkOutput = Schema.Struct({
   ...ChunkOutput.fields,
-  tracks: Schema.Array(Schema.Struct({ ...ChunkTrack.fields, segments: Schema.Union([segments, Schema.String]) })),
+  tracks: Schema.Array(
+    Schema.Struct({ ...ChunkTrack.fields, segments: Schema.Union([Schema.Array(Segment), Schema.String]) }),
+  ),
 })
 type StoredChunkOutput = typeof StoredChunkOutput.Type
 

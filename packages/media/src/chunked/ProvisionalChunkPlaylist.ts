@@ -3,6 +3,7 @@
  * them may be late: so they have names of their own, which the finished ones do not rely on. In the end they are the
  * finished ones too.
  */
+import { audioCodec } from "../encode/codecs/Codecs.ts"
 import { segmentSeconds } from "../encode/EncodingPlan.ts"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
@@ -68,7 +69,7 @@ export const update = (
     // These are what was waited for; whoever brought one of them tells.
     if (chunk !== "0" && !firstAudio.includes(chunk)) return
     const declaredBandwidth = (name: string): number =>
-      (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? FfmpegCommand.audioKilobits) * 1000
+      (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? audioCodec.kilobits) * 1000
     const text = MasterPlaylist.render(inventory.renditions, inventory.audioTracks, {
       audioOnly: options.audioOnly ?? true,
       declaredBandwidth,

@@ -7,7 +7,7 @@ import { TransientError } from "@armoricore/domain/Errors"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Duration, Effect, FileSystem, Path } from "effect"
 import type { EncodingPlan } from "./EncodingPlan.ts"
-import { audioKilobits } from "./FfmpegCommand.ts"
+import { audioCodec } from "./codecs/Codecs.ts"
 
 export interface DiskQuota {
   /** What ffmpeg writes below. */
@@ -20,7 +20,7 @@ export interface DiskQuota {
 
 /** Twice what the declared rates come to over the whole length, where nothing of it could be stored meanwhile. */
 export const estimate = ({ info, renditions }: EncodingPlan): number => {
-  const kilobits = renditions.reduce((sum, one) => sum + one.kilobits, info.audioTracks.length * audioKilobits)
+  const kilobits = renditions.reduce((sum, one) => sum + one.kilobits, info.audioTracks.length * audioCodec.kilobits)
   return 500e6 + ((kilobits * 1000) / 8) * info.duration * 2
 }
 

@@ -1,11 +1,11 @@
 /**
- * The one ffmpeg command of a transcode, as a pure function of the plan.
+ * The ffmpeg command of a transcode, as a pure function of the plan.
  *
- * The source is decoded once. Each rendition is scaled from the one above it (a cascade costs less than scaling all
- * from the source); thumbnails, poster and storyboard come from the same frames. Key frames lie every two seconds at the
- * same times in all renditions, so that segments of four seconds are interchangeable. Segments are written under a
- * temporary name and the playlists grow as events, so that what a playlist names is whole and can be uploaded while
- * ffmpeg still runs.
+ * ffmpeg decodes the source once and scales each rendition from the next larger one, which costs less than scaling each
+ * from the source. Thumbnails, poster and storyboard come from the same frames. All renditions have key frames at the
+ * same times, every two seconds, so that players can switch between them at each segment of four seconds.
+ * ffmpeg writes each segment under a temporary name and appends it to an event playlist when it is complete. The uploader
+ * can therefore upload every listed segment while ffmpeg runs.
  */
 import { inputRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { frameTime, type ChunkWindow } from "../chunked/ChunkWindow.ts"
@@ -17,17 +17,18 @@ import {
   type KeyFramePlacement,
   segmentSeconds,
 } from "./EncodingPlan.ts"
-import { filterGraph } from "./FfmpegFilters.ts"
+import { audioCodec, videoCodec } from "./codecs/Codecs.ts"
+import type { VideoCodec } from "./codecs/VideoCodec.ts"
+import { filterGraph, photoOutputs } from "./FfmpegFilters.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 
-export const audioKilobits = 128
 export const playlistName = "stream.m3u8"
 export const posterName = "poster.jpg"
 
-/** Folders that must be there before ffmpeg starts. */
+/** Folders below the working folder for still images. They must exist before ffmpeg starts. */
 export const stillImageFolders = ["thumbnails", Storyboard.folder, "images"]
 
-/** Everything after `ffmpeg`; output names are relative to the working folder, which must hold `pictureFolders`. */
+/** The arguments of ffmpeg. Output names are relative to the working folder, which must contain `stillImageFolders`. */
 export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> => {
   const { info, renditions } = plan
   const group = info.audioTracks.length === 0 ? "" : ",agroup:audio"
@@ -38,8 +39,8 @@ export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> =
   return [
     ...inputArgs(plan, input),
     ...(renditions.length === 0 ? [] : videoArgs(plan)),
-    ...info.audioTracks.flatMap((sound, track) =>
-      plan.isCopiedAudio(track) ? audioCopyArgs(sound, track) : audioArgs(sound, track, plan.loudness),
+    ...info.audioTracks.flatMap((audio, track) =>
+      plan.isCopiedAudio(track) ? audioCopyArgs(audio, track) : audioArgs(audio, track, plan.loudness),
     ),
     ...packagingArgs(streamMap),
     ...(renditions.length === 0 ? [] : stillImageArgs(plan)),
@@ -51,33 +52,33 @@ const inputArgs = ({ info, maxPixels }: EncodingPlan, input: string): ReadonlyAr
   ...inputRestrictions,
   ...(maxPixels === undefined ? [] : splitArgs(`-max_pixels ${maxPixels}`)),
   ...(mayChangeSize(info) ? splitArgs("-reinit_filter:v 0") : []),
-  // Not every ffmpeg heeds a photo's EXIF: the filters turn it.
+  // Only some versions of ffmpeg rotate a photo by its EXIF orientation, so the filters do.
   ...(info.video?.still === undefined ? [] : ["-noautorotate"]),
-  // A file may hold more than it claims.
+  // A file may be longer than its header states.
   ...splitArgs(`-t ${Math.ceil(info.duration) + 5} -i`),
   `file:${input}`,
 ]
 
-/** The same pictures as beside a stream, of which nothing is encoded; for plans with renditions. */
+/** Makes only the still images of a stream and encodes no video. The plan must have renditions. */
 export const imagesOnlyArgs = (plan: EncodingPlan, input: string): ReadonlyArray<string> => {
   const decoded = plan.with({ passthrough: undefined })
   return [
     ...inputArgs(decoded, input),
     "-filter_complex",
     filterGraph(decoded),
-    // Each output of the filters must go somewhere.
+    // ffmpeg fails if an output of the filter graph is not mapped.
     ...plan.renditions.flatMap((_, index) => ["-map", `[v${index}]`]),
     ...splitArgs("-fps_mode passthrough -f null -"),
     ...stillImageArgs(decoded),
   ]
 }
 
-/** From what is mapped to segments and growing playlists. */
+/** Writes the mapped streams as segments and event playlists. */
 export const packagingArgs = (streamMap: string, seconds = segmentSeconds): ReadonlyArray<string> => [
   ...splitArgs("-map_metadata -1 -map_chapters -1"),
   ...splitArgs(`-f hls -hls_time ${seconds} -hls_playlist_type event -hls_list_size 0`),
   ...splitArgs("-hls_flags independent_segments+temp_file -hls_segment_type fmp4"),
-  // Without these two ffmpeg delays picture and sound by unlike amounts.
+  // Without these options ffmpeg delays video and audio by different amounts.
   ...splitArgs("-avoid_negative_ts disabled -hls_segment_options movflags=+frag_discont"),
   ...splitArgs("-hls_fmp4_init_filename init.mp4 -hls_segment_filename %v/%05d.m4s"),
   "-var_stream_map",
@@ -85,7 +86,7 @@ export const packagingArgs = (streamMap: string, seconds = segmentSeconds): Read
   `%v/${playlistName}`,
 ]
 
-/** Makes the poster of a sound file from its cover. */
+/** Makes the poster of an audio file from its cover image. */
 export const coverArgs = (stream: number, input: string): ReadonlyArray<string> => [
   ...splitArgs("-hide_banner -nostdin -loglevel error"),
   ...inputRestrictions,
@@ -99,29 +100,44 @@ export const coverArgs = (stream: number, input: string): ReadonlyArray<string> 
 export const splitArgs = (text: string): ReadonlyArray<string> => text.split(" ")
 
 /**
- * Calls change the size of their picture in the middle. The first filter that heeds the size takes any; building the
- * graph anew would lose what the rate and the pictures have counted so far. Filters before it could not bear it.
+ * Recorded calls change their frame size within the file. `scale` accepts frames of any size, so the filter graph can stay:
+ * ffmpeg would otherwise rebuild it, and the filters would lose their frame counts. This works only if no filter that
+ * depends on the size comes before `scale`.
  */
 export const mayChangeSize = ({ video }: MediaInfo): boolean =>
   video !== undefined && video.rotation === 0 && !video.interlaced && video.still === undefined
 
 export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArray<string> => {
   const { passthrough, info, renditions } = plan
-  const first = passthrough?.video === undefined ? 0 : 1
-  const encoded = renditions.slice(first).map((rendition, index) => ({ ...rendition, at: index + first }))
+  const [top] = renditions
+  const isCopied = passthrough?.video !== undefined && top !== undefined
+  const encoded = renditions
+    .map(({ codec, kilobits }, index) => ({ codec: videoCodec(codec), kilobits, index }))
+    .slice(isCopied ? 1 : 0)
   const keyFrames = passthrough?.video?.keyFrames ?? "grid"
-  // Without a number an option holds for every stream, and the encoder's kill one that is copied.
-  const ofEach = (options: (number: string) => string): ReadonlyArray<string> =>
-    first === 0 ? splitArgs(options("")) : encoded.flatMap(({ at }) => splitArgs(options(`:v:${at}`)))
+  const [first] = encoded
+  // Without a stream number an option is for every stream: ffmpeg rejects encoder options for a copied one.
+  const isUniform = !isCopied && encoded.every(({ codec }) => codec === first?.codec)
+  const forEachEncoded = (options: (stream: string, codec: VideoCodec) => ReadonlyArray<string>) =>
+    isUniform && first !== undefined
+      ? options("", first.codec)
+      : encoded.flatMap(({ codec, index }) => options(`:v:${index}`, codec))
+  const gop = String(gopLength(plan, keyFrames))
+  const forced = forceKeyFramesExpression(keyFrames, plan, window)
   return [
     ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan, window)] : []),
-    ...(first === 0 ? [] : splitArgs(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 avc1`)),
-    ...encoded.flatMap(({ at }) => ["-map", `[v${at}]`]),
-    ...ofEach((of) => `-c${of || ":v"} libx264 -preset${of} veryfast -crf${of} 23 -profile${of || ":v"} high`),
-    ...ofEach((of) => `-fps_mode${of} passthrough -g${of} ${gopLength(plan, keyFrames)} -sc_threshold${of} 0`),
-    ...ofEach((of) => `-forced-idr${of} 1 -force_key_frames${of} ${forceKeyFramesExpression(keyFrames, plan, window)}`),
-    ...encoded.flatMap(({ at, kilobits }) =>
-      splitArgs(`-maxrate:v:${at} ${kilobits}k -bufsize:v:${at} ${kilobits * 2}k`),
+    ...(isCopied
+      ? splitArgs(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 ${videoCodec(top.codec).sampleEntry}`)
+      : []),
+    ...encoded.flatMap(({ index }) => ["-map", `[v${index}]`]),
+    ...forEachEncoded((stream, codec) => codec.encoderArgs(stream)),
+    ...forEachEncoded((stream, codec) => [
+      ...[`-fps_mode${stream}`, "passthrough", `-g${stream}`, gop],
+      ...codec.fixedGopArgs(stream),
+    ]),
+    ...forEachEncoded((stream, codec) => [...codec.closedGopArgs(stream), `-force_key_frames${stream}`, forced]),
+    ...encoded.flatMap(({ index, kilobits }) =>
+      splitArgs(`-maxrate:v:${index} ${kilobits}k -bufsize:v:${index} ${kilobits * 2}k`),
     ),
   ]
 }
@@ -135,7 +151,7 @@ const needsFilterGraph = (plan: EncodingPlan): boolean =>
 const gopLength = ({ frameRate }: EncodingPlan, keyFrames: KeyFramePlacement): number =>
   keyFrames === "grid" ? Math.ceil((frameRate.num / frameRate.den) * keyFrameSeconds) : keyFrames.frames
 
-/** ffmpeg counts from the first frame that it encodes, which may lie behind the border of its window. */
+/** ffmpeg counts from the first encoded frame, which may be later than the start of the window. */
 const windowOffset = ({ frameRate }: EncodingPlan, window: ChunkWindow | undefined): string =>
   window === undefined ? "" : `-${(frameTime(window.firstFrame, frameRate) - window.from + 5e-6).toFixed(6)}`
 
@@ -148,27 +164,25 @@ const forceKeyFramesExpression = (
     ? `expr:gte(t,n_forced*${keyFrameSeconds}${windowOffset(plan, window)})`
     : `expr:not(mod(n,${keyFrames.frames}))`
 
-/** What players drop at the start of a file (the encoder's priming) lies before nought, and is left out. */
-const audioCopyArgs = (sound: AudioInfo, track: number): ReadonlyArray<string> =>
-  splitArgs(`-map 0:${sound.index} -c:a:${track} copy -copypriorss:a:${track} 0`)
+/** The encoder's priming samples have negative times. Players would drop them, so they are not copied. */
+const audioCopyArgs = (audio: AudioInfo, track: number): ReadonlyArray<string> =>
+  splitArgs(`-map 0:${audio.index} -c:a:${track} copy -copypriorss:a:${track} 0`)
 
-/** What the encoder puts before the first sample. */
-const primingSamples = 1024
-
-export const audioArgs = (sound: AudioInfo, track: number, loudness: number | undefined): ReadonlyArray<string> => [
-  ...splitArgs(`-map 0:${sound.index} -c:a:${track} aac -b:a:${track} ${audioKilobits}k -ac:a:${track} 2`),
+export const audioArgs = (audio: AudioInfo, track: number, loudness: number | undefined): ReadonlyArray<string> => [
+  ...splitArgs(`-map 0:${audio.index}`),
+  ...audioCodec.encoderArgs(`:a:${track}`),
   `-filter:a:${track}`,
   [
-    // Which channel is which is not known, so none can be mixed into another.
-    ...(sound.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${sound.channels > 1 ? 1 : 0}`]),
+    // Without a layout no channel has a known position, so the first two become left and right.
+    ...(audio.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${audio.channels > 1 ? 1 : 0}`]),
     ...(loudness === undefined ? [] : [`loudnorm=I=${loudness}:TP=-1.5:LRA=11`]),
-    // Gaps and a late start become silence, so that sound and picture keep step.
+    // Fills gaps and a late start with silence, so that audio and video stay in sync.
     "aresample=48000:async=1:min_hard_comp=0.02:first_pts=0",
     "aformat=channel_layouts=stereo",
-    // A track of a few samples would leave nothing to encode.
+    // The encoder fails on a track of a few samples.
     "apad=whole_dur=0.2",
-    // The priming takes the place of the first samples: then the track starts at nought, and no player has to cut.
-    `atrim=start_sample=${primingSamples}`,
+    // Makes room for the priming samples: the track starts at 0, and players need no edit list.
+    `atrim=start_sample=${audioCodec.primingSamples}`,
   ].join(","),
 ]
 
@@ -184,9 +198,7 @@ const stillImageArgs = (plan: EncodingPlan): ReadonlyArray<string> => [
     : splitArgs(
         `-map [storyboard] -fps_mode passthrough -q:v 5 -start_number 0 -f image2 ${Storyboard.folder}/%03d.jpg`,
       )),
-  ...(plan.info.video?.still === undefined
-    ? []
-    : plan.renditions.flatMap(({ name }, index) =>
-        splitArgs(`-map [i${index}] -frames:v 1 -q:v 2 -update 1 -f image2 images/${name}.jpg`),
-      )),
+  ...photoOutputs(plan).flatMap(({ index, name }) =>
+    splitArgs(`-map [i${index}] -frames:v 1 -q:v 2 -update 1 -f image2 images/${name}.jpg`),
+  ),
 ]

@@ -18,7 +18,7 @@ const maxPosterSide = 720
 export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string => {
   const { info, renditions, frameRate } = plan
   const sides = renditions.map(({ width, height }) => Math.min(width, height))
-  const isStill = info.video?.still !== undefined
+  const photos = photoOutputs(plan)
   const last = renditions.length - 1
   const imageFrames = window === undefined ? undefined : ChunkImages.imageFrames(plan, window)
   const from = (index: number, side: ImageOutput) =>
@@ -50,7 +50,7 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
       ...from(index, thumbnails),
       ...from(index, poster),
       ...from(index, storyboard),
-      ...(isStill ? [`[s${index}]`] : []),
+      ...(photos.some((photo) => photo.index === index) ? [`[s${index}]`] : []),
     ]
     const size = `scale=${rendition.width}:${rendition.height}:flags=bicubic`
     return [
@@ -94,9 +94,15 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
             imageFrames === undefined ? `,tile=${board.columns}x${board.rows},${jpegFilters}` : ""
           }[storyboard]`,
         ]),
-    ...(isStill ? renditions.map((_, index) => `[s${index}]${jpegFilters}[i${index}]`) : []),
+    ...photos.map(({ index }) => `[s${index}]${jpegFilters}[i${index}]`),
   ].join(";")
 }
+
+/** The renditions of a photo that are also JPEG files: one of each size. */
+export const photoOutputs = ({ info, renditions }: EncodingPlan): ReadonlyArray<{ index: number; name: string }> =>
+  info.video?.still === undefined
+    ? []
+    : renditions.flatMap(({ codec, name }, index) => (codec === renditions[0]?.codec ? [{ index, name }] : []))
 
 interface ImageOutput {
   readonly name: string

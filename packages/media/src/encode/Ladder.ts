@@ -1,16 +1,17 @@
-/** Which renditions a source gets: pure arithmetic from its size, rate and bit rate. */
+/** The renditions of a source and their frame rate, computed from its size, frame rate and bit rate. */
 import { Schema } from "effect"
 import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
+import { defaultVideoCodecIds, videoCodec, videoCodecIds } from "./codecs/Codecs.ts"
 
 export const RenditionSpec = Schema.Struct({
-  /** The short side in pixels: the height of a landscape picture, the width of a portrait one. */
+  /** The short side in pixels: the height of a landscape video, the width of a portrait one. */
   shortSide: Schema.Int.check(Schema.isBetween({ minimum: 16, maximum: 8640 })),
-  /** The most that its picture may take, in kilobits per second. */
+  /** The ceiling of the bit rate for H.264, in kilobits per second. Other codecs get their share of it. */
   kilobits: Schema.Int.check(Schema.isBetween({ minimum: 50, maximum: 200_000 })),
 })
 export type RenditionSpec = typeof RenditionSpec.Type
 
-/** Rungs in any order. */
+/** The possible renditions, in any order. */
 export const Ladder = Schema.NonEmptyArray(RenditionSpec)
 export type Ladder = typeof Ladder.Type
 
@@ -24,8 +25,10 @@ export const defaultLadder: Ladder = [
 ]
 
 export const Rendition = Schema.Struct({
-  /** `720p`: the short side. Also the folder of its segments. */
+  /** `720p`: the short side; `720p-hevc` for an additional codec. Also the folder of its segments. */
   name: Schema.String,
+  /** The id of its `VideoCodec`. */
+  codec: Schema.Literals(videoCodecIds),
   /** Both even. */
   width: Schema.Int,
   height: Schema.Int,
@@ -35,47 +38,56 @@ export const Rendition = Schema.Struct({
 export type Rendition = typeof Rendition.Type
 
 /**
- * Largest first, at least one. Never larger than the source: one that is smaller than every rung gets a single
- * rendition of its own size.
+ * Largest first, at least one, none larger than the source. A source below every entry of the ladder gets one rendition
+ * of its own size. Each size has one rendition per codec, in the order of `codecs`.
  */
-export const planRenditions = (source: VideoInfo, ladder: Ladder = defaultLadder): ReadonlyArray<Rendition> => {
-  const side = Math.min(source.width, source.height)
-  const rungs = [...ladder].sort((a, b) => b.shortSide - a.shortSide)
-  const fitting = rungs.filter((rung) => rung.shortSide <= side)
-  const smallest = rungs.at(-1)
-  const own = { shortSide: even(side), kilobits: smallest?.kilobits ?? 800 }
-  return (fitting.length === 0 ? [own] : fitting).map((rung) => {
-    const scale = rung.shortSide / side
+export const planRenditions = (
+  source: VideoInfo,
+  ladder: Ladder = defaultLadder,
+  codecs: ReadonlyArray<string> = defaultVideoCodecIds,
+): ReadonlyArray<Rendition> => {
+  const sourceSide = Math.min(source.width, source.height)
+  const isLandscape = source.width >= source.height
+  const maxSide = Math.min(...codecs.map((id) => videoCodec(id).maxSide))
+  const specs = [...ladder].sort((a, b) => b.shortSide - a.shortSide)
+  const fitting = specs.filter(({ shortSide }) => shortSide <= sourceSide)
+  const sourceSize = { shortSide: even(sourceSide), kilobits: specs.at(-1)?.kilobits ?? 800 }
+  return (fitting.length === 0 ? [sourceSize] : fitting).flatMap(({ kilobits, shortSide }) => {
+    const scale = shortSide / sourceSide
     const long = even(Math.min(Math.round(Math.max(source.width, source.height) * scale), maxSide))
-    const short = even(rung.shortSide)
-    const landscape = source.width >= source.height
-    return {
-      name: `${rung.shortSide}p`,
-      width: landscape ? long : short,
-      height: landscape ? short : long,
-      kilobits: Math.min(rung.kilobits, maxKilobits(source, scale)),
-    }
+    const short = even(shortSide)
+    const ceiling = Math.min(kilobits, maxKilobits(source, scale))
+    return codecs.map((codec, index): Rendition => ({
+      name: index === 0 ? `${shortSide}p` : `${shortSide}p-${codec}`,
+      codec,
+      width: isLandscape ? long : short,
+      height: isLandscape ? short : long,
+      kilobits: Math.ceil(ceiling * videoCodec(codec).bitrateFactor),
+    }))
   })
 }
 
 /**
- * A rate that the output keeps: the source's own where it is steady and usual; the next usual one where it is odd (a
- * phone or screen recording with varying gaps); a half or 60 above 60.
+ * The constant frame rate of all renditions: a common rate that is close to the source's, or the source's own if it is a
+ * whole number. Another rate (a phone or screen recording with varying gaps) becomes the next common one. A rate above 60
+ * is halved if the half is a common rate, else it becomes 60.
  */
 export const frameRate = ({ num, den }: Rational): Rational => {
   const rate = num / den
-  const near = nearestCommonRate(rate)
-  if (near !== undefined) return near
+  const common = nearestCommonRate(rate)
+  if (common !== undefined) return common
   if (rate > 60) return nearestCommonRate(rate / 2) ?? { num: 60, den: 1 }
   if (Number.isInteger(rate)) return { num: rate, den: 1 }
   return commonFrameRates.find((one) => one.num / one.den >= rate) ?? { num: 60, den: 1 }
 }
 
-/** The usual rate that differs by less than 0.4 %. */
+/** The common rate that differs least, by less than 0.4 %. */
 const nearestCommonRate = (rate: number): Rational | undefined => {
-  const apart = (one: Rational) => Math.abs(one.num / one.den / rate - 1)
-  const [best] = commonFrameRates.filter((one) => apart(one) < 0.004).sort((a, b) => apart(a) - apart(b))
-  return best
+  const difference = (common: Rational) => Math.abs(common.num / common.den / rate - 1)
+  const [nearest] = commonFrameRates
+    .filter((common) => difference(common) < 0.004)
+    .sort((a, b) => difference(a) - difference(b))
+  return nearest
 }
 
 const commonFrameRates: ReadonlyArray<Rational> = [
@@ -95,17 +107,14 @@ const commonFrameRates: ReadonlyArray<Rational> = [
   { num: 60, den: 1 },
 ]
 
-/** H.264 encoders go no further. */
-const maxSide = 16_384
-
 const even = (pixels: number): number => Math.max(2, Math.floor(pixels / 2) * 2)
 
-/** Codecs that need fewer bits than H.264 for the same picture. */
+/** Source codecs that need fewer bits than H.264 for the same quality. */
 const efficientCodecs = new Set(["hevc", "vp9", "av1"])
 
-/** More bits than the source had would hold nothing; the need grows with the pixels to the power 0.75. */
+/** More bits than the source had cannot add quality. The need grows with the pixels to the power of 0.75. */
 const maxKilobits = (source: VideoInfo, scale: number): number => {
   if (source.bitrate === undefined) return Number.POSITIVE_INFINITY
-  const alike = source.bitrate * (efficientCodecs.has(source.codec) ? 1.8 : 1.1)
-  return Math.max(100, Math.ceil((alike * scale ** 1.5) / 1000))
+  const sameQuality = source.bitrate * (efficientCodecs.has(source.codec) ? 1.8 : 1.1)
+  return Math.max(100, Math.ceil((sameQuality * scale ** 1.5) / 1000))
 }

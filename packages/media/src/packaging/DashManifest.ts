@@ -1,4 +1,5 @@
-/** The DASH manifest (MPD) over the same segments that the HLS playlists name: nothing is stored twice. */
+/** The DASH manifest (MPD) of a stream. It refers to the same segments as the HLS playlists. */
+import { Array as Arr } from "effect"
 import type { AudioTrack, VideoRendition } from "./MasterPlaylist.ts"
 import { averageRate, peakRate, type Segment } from "./MediaPlaylist.ts"
 import { initName, segmentPattern } from "./SegmentUploader.ts"
@@ -16,39 +17,47 @@ export interface Manifest {
 
 export const render = ({ seconds, audioTracks, storyboard, renditions }: Manifest): string => {
   const longest = Math.max(
-    ...[...renditions, ...audioTracks].flatMap(({ segments }) => segments.map((one) => one.seconds)),
+    ...[...renditions, ...audioTracks].flatMap(({ segments }) => segments.map((segment) => segment.seconds)),
     1,
   )
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="static" mediaPresentationDuration="${isoDuration(seconds)}" maxSegmentDuration="${isoDuration(Math.ceil(longest))}" minBufferTime="PT4S">`,
     `<Period id="0" start="PT0S" duration="${isoDuration(seconds)}">`,
-    ...(renditions.length === 0
-      ? []
-      : [
-          '<AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="' +
-            `${aspectRatio(renditions[0])}">`,
-          '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
-          ...colorDescriptors,
-          ...renditions.map(
-            (variant) =>
-              `<Representation id="${variant.name}" codecs="${variant.codec}" bandwidth="${maxBandwidth(variant.segments)}" width="${variant.width}" height="${variant.height}" frameRate="${variant.frameRate.num}/${variant.frameRate.den}" sar="1:1">${segmentTemplate(variant)}</Representation>`,
-          ),
-          "</AdaptationSet>",
-        ]),
-    ...audioTracks.flatMap((sound, index) => [
-      `<AdaptationSet id="${index + 1}" contentType="audio" mimeType="audio/mp4"${sound.language === undefined ? "" : ` lang="${sound.language}"`} segmentAlignment="true" startWithSAP="1">`,
-      `<Role schemeIdUri="urn:mpeg:dash:role:2011" value="${index === 0 ? "main" : "alternate"}"/>`,
-      `<Label>${escapeXml(sound.title)}</Label>`,
-      `<Representation id="${sound.name}" codecs="${sound.codec}" bandwidth="${maxBandwidth(sound.segments)}" audioSamplingRate="${sound.timescale}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="${sound.channels ?? 2}"/>${segmentTemplate(sound)}</Representation>`,
-      "</AdaptationSet>",
-    ]),
+    ...byCodec(renditions).flatMap(videoAdaptationSet),
+    ...audioTracks.flatMap(audioAdaptationSet),
     ...(storyboard === undefined ? [] : thumbnailAdaptationSet(storyboard.board, storyboard.spriteCount)),
     "</Period>",
     "</MPD>",
     "",
   ].join("\n")
 }
+
+/** Players switch only within an AdaptationSet, and only between renditions of one codec. */
+const byCodec = (renditions: ReadonlyArray<VideoRendition>) =>
+  Object.values(Arr.groupBy(renditions, ({ codec }) => codec.split(".", 1)[0] ?? codec))
+
+/** The first codec has id 0, audio tracks follow from 1. */
+const additionalVideoId = 200
+
+const videoAdaptationSet = (renditions: ReadonlyArray<VideoRendition>, index: number): ReadonlyArray<string> => [
+  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
+  '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
+  ...colorDescriptors,
+  ...renditions.map(
+    (rendition) =>
+      `<Representation id="${rendition.name}" codecs="${rendition.codec}" bandwidth="${maxBandwidth(rendition.segments)}" width="${rendition.width}" height="${rendition.height}" frameRate="${rendition.frameRate.num}/${rendition.frameRate.den}" sar="1:1">${segmentTemplate(rendition)}</Representation>`,
+  ),
+  "</AdaptationSet>",
+]
+
+const audioAdaptationSet = (track: AudioTrack, index: number): ReadonlyArray<string> => [
+  `<AdaptationSet id="${index + 1}" contentType="audio" mimeType="audio/mp4"${track.language === undefined ? "" : ` lang="${track.language}"`} segmentAlignment="true" startWithSAP="1">`,
+  `<Role schemeIdUri="urn:mpeg:dash:role:2011" value="${index === 0 ? "main" : "alternate"}"/>`,
+  `<Label>${escapeXml(track.title)}</Label>`,
+  `<Representation id="${track.name}" codecs="${track.codec}" bandwidth="${maxBandwidth(track.segments)}" audioSamplingRate="${track.timescale}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="${track.channels ?? 2}"/>${segmentTemplate(track)}</Representation>`,
+  "</AdaptationSet>",
+]
 
 /** BT.709, by the numbers of ISO/IEC 23091-2. */
 const colorDescriptors = ["ColourPrimaries", "TransferCharacteristics", "MatrixCoefficients"].map(
@@ -71,7 +80,7 @@ interface TimedTrack {
 const segmentTemplate = ({ segments, timescale }: TimedTrack): string =>
   `<SegmentTemplate timescale="${timescale}" initialization="$RepresentationID$/${initName}" media="$RepresentationID$/${segmentPattern}" startNumber="0"><SegmentTimeline>${segmentTimeline(segments, timescale)}</SegmentTimeline></SegmentTemplate>`
 
-/** Runs of equal lengths are written once. */
+/** A run of segments with equal durations becomes one element. */
 const segmentTimeline = (segments: ReadonlyArray<Segment>, timescale: number): string => {
   const runs: Array<{ readonly ticks: number; count: number }> = []
   for (const { seconds } of segments) {
@@ -88,17 +97,17 @@ const segmentTimeline = (segments: ReadonlyArray<Segment>, timescale: number): s
     .join("")
 }
 
-/** The worst rate: a player that counts on it never waits. */
+/** The highest rate: a player that plans with it never stalls. */
 const maxBandwidth = (segments: ReadonlyArray<Segment>): number =>
   Math.max(1, Math.ceil(Math.max(peakRate(segments), averageRate(segments))))
 
 const isoDuration = (seconds: number): string => `PT${seconds.toFixed(3)}S`
 
-const aspectRatio = (variant: VideoRendition | undefined): string => {
-  if (variant === undefined) return "16:9"
+const aspectRatio = (rendition: VideoRendition | undefined): string => {
+  if (rendition === undefined) return "16:9"
   const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
-  const by = divisor(variant.width, variant.height)
-  return `${variant.width / by}:${variant.height / by}`
+  const common = divisor(rendition.width, rendition.height)
+  return `${rendition.width / common}:${rendition.height / common}`
 }
 
 const escapeXml = (text: string): string =>

@@ -1,17 +1,17 @@
-/** The playlist of one rendition, and the rates that its segments really have. */
+/** HLS media playlists: text from segments and back, and the measured bit rates of the segments. */
+import { Schema } from "effect"
 
-export interface Segment {
+export const Segment = Schema.Struct({
   /** Relative to the playlist. */
-  readonly name: string
-  readonly seconds: number
-  readonly bytes: number
-  /** Where its key frames lie in it, with the boxes that describe each, and how long until the next. */
-  readonly iFrameSegments?: ReadonlyArray<{
-    readonly offset: number
-    readonly length: number
-    readonly seconds: number
-  }>
-}
+  name: Schema.String,
+  seconds: Schema.Finite,
+  bytes: Schema.Int,
+  /** The byte range of each key frame with its boxes, and the seconds until the next key frame. */
+  iFrameSegments: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),
+  ),
+})
+export type Segment = typeof Segment.Type
 
 /** A finished (VOD) HLS media playlist. */
 export const render = (init: string, segments: ReadonlyArray<Segment>): string =>

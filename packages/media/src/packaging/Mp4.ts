@@ -1,18 +1,23 @@
 /**
- * Reads what a stream's playlists must say out of its fragmented MP4 boxes: the codec with its profile and level, and
- * how long a segment really is. Only boxes that ffmpeg's own output holds; never used on a stranger's file.
+ * Reads the values for playlists from ffmpeg's fragmented MP4 output: the codec with its profile and level, and the exact
+ * duration of a segment. It knows only the boxes that ffmpeg writes, so it must not read uploaded files.
  */
+import { Schema } from "effect"
+import { isAudioCodec, sampleEntries } from "../encode/codecs/Codecs.ts"
 
-export interface Track {
-  /** As RFC 6381 writes it: `avc1.64001F`, `mp4a.40.2`. */
-  readonly codec: string
-  /** Ticks a second. */
-  readonly timescale: number
-  /** Ticks of a sample where a fragment does not say. */
-  readonly sampleDuration: number
-}
+export const Track = Schema.Struct({
+  /** The RFC 6381 codec string: `avc1.64001F`, `mp4a.40.2`. */
+  codec: Schema.String,
+  /** Ticks per second. */
+  timescale: Schema.Int,
+  /** Ticks of a sample for fragments without a duration. */
+  sampleDuration: Schema.Int,
+})
+export type Track = typeof Track.Type
 
-/** The track of an initialisation segment; undefined where the bytes hold none that is known. */
+export const isAudio = ({ codec }: Track): boolean => isAudioCodec(codec)
+
+/** The track of an initialisation segment; undefined if the codec is unknown or a box is missing. */
 export const readInit = (bytes: Uint8Array): Track | undefined => {
   const view = viewOf(bytes)
   const mdhd = find(view, ["moov", "trak", "mdia", "mdhd"])
@@ -25,7 +30,7 @@ export const readInit = (bytes: Uint8Array): Track | undefined => {
   return codec === undefined ? undefined : { codec, timescale, sampleDuration }
 }
 
-/** Seconds of a media segment: the sum of its samples' durations. */
+/** Seconds of a media segment: the sum of the durations of its samples. */
 export const segmentSeconds = (bytes: Uint8Array, track: Track): number => {
   let ticks = 0
   for (const moof of boxes(viewOf(bytes))) {
@@ -37,7 +42,7 @@ export const segmentSeconds = (bytes: Uint8Array, track: Track): number => {
   return ticks / track.timescale
 }
 
-/** The start of a media segment in seconds of decode time; undefined where it has no `tfdt`. */
+/** The decode time of a media segment's first sample in seconds; undefined if it has no `tfdt`. */
 export const segmentStart = (bytes: Uint8Array, track: Track): number | undefined => {
   const tfdt = find(viewOf(bytes), ["moof", "traf", "tfdt"])
   if (tfdt === undefined) return undefined
@@ -61,92 +66,51 @@ const fourCC = (view: DataView, at: number): string =>
 function* boxes(view: DataView): Generator<Box> {
   let at = 0
   while (at + 8 <= view.byteLength) {
-    const short = view.getUint32(at)
-    const long = short === 1 && at + 16 <= view.byteLength
-    const size = long ? Number(view.getBigUint64(at + 8)) : short === 0 ? view.byteLength - at : short
-    const head = long ? 16 : 8
-    if (size < head || at + size > view.byteLength) return
+    const compactSize = view.getUint32(at)
+    const isLarge = compactSize === 1 && at + 16 <= view.byteLength
+    // A size of 0 means up to the end.
+    const size = isLarge ? Number(view.getBigUint64(at + 8)) : compactSize === 0 ? view.byteLength - at : compactSize
+    const headerBytes = isLarge ? 16 : 8
+    if (size < headerBytes || at + size > view.byteLength) return
     yield {
       type: fourCC(view, at + 4),
-      body: new DataView(view.buffer, view.byteOffset + at + head, size - head),
+      body: new DataView(view.buffer, view.byteOffset + at + headerBytes, size - headerBytes),
     }
     at += size
   }
 }
 
 const find = (view: DataView, path: ReadonlyArray<string>): DataView | undefined => {
-  let current: DataView | undefined = view
-  for (const type of path) {
-    if (current === undefined) return undefined
-    let next: DataView | undefined
-    for (const box of boxes(current)) {
-      if (box.type === type) {
-        next = box.body
-        break
-      }
-    }
-    current = next
-  }
-  return current
+  const [type, ...rest] = path
+  if (type === undefined) return view
+  for (const box of boxes(view)) if (box.type === type) return find(box.body, rest)
+  return undefined
 }
 
-const hex = (byte: number): string => byte.toString(16).padStart(2, "0").toUpperCase()
-
-/** Bytes of a sample entry before its own boxes. */
-const entryHead = { avc1: 78, mp4a: 28 }
-
 const codecOf = (entries: DataView): string | undefined => {
-  for (const entry of boxes(entries)) {
-    if (entry.type === "avc1") {
-      const avcC = find(subview(entry.body, entryHead.avc1), ["avcC"])
-      if (avcC === undefined) return undefined
-      return `avc1.${hex(avcC.getUint8(1))}${hex(avcC.getUint8(2))}${hex(avcC.getUint8(3))}`
-    }
-    if (entry.type === "mp4a") {
-      const esds = find(subview(entry.body, entryHead.mp4a), ["esds"])
-      return esds === undefined ? undefined : audioCodec(subview(esds, 4))
-    }
+  for (const { body, type } of boxes(entries)) {
+    const known = sampleEntries.get(type)
+    if (known === undefined) continue
+    const config = find(subview(body, known.headerBytes), [known.configBox])
+    return config === undefined ? undefined : known.codecString(config)
   }
   return undefined
 }
 
-/** Descriptor tags of ISO/IEC 14496-1. */
-const tag = { es: 0x03, decoderConfig: 0x04, decoderSpecific: 0x05 }
-
-const audioCodec = (view: DataView): string | undefined => {
-  let at = 0
-  let objectType: number | undefined
-  while (at + 2 <= view.byteLength) {
-    const kind = view.getUint8(at++)
-    let size = 0
-    for (let byte = 0x80; (byte & 0x80) !== 0 && at < view.byteLength;) {
-      byte = view.getUint8(at++)
-      size = (size << 7) | (byte & 0x7f)
-    }
-    if (kind === tag.es) at += 3
-    else if (kind === tag.decoderConfig) {
-      objectType = view.getUint8(at)
-      at += 13
-    } else if (kind === tag.decoderSpecific && objectType !== undefined && size > 0) {
-      return `mp4a.${hex(objectType)}.${view.getUint8(at) >> 3}`
-    } else at += size
-  }
-  return objectType === undefined ? undefined : `mp4a.${hex(objectType)}`
-}
-
-const trafTicks = (traf: DataView, fromTrex: number): number => {
-  let perSample = fromTrex
+/** The duration of a fragment's track: of each sample in `trun`, else the default of `tfhd`, else that of `trex`. */
+const trafTicks = (traf: DataView, trexDuration: number): number => {
+  let defaultDuration = trexDuration
   let ticks = 0
   for (const { type, body } of boxes(traf)) {
     if (type === "tfhd") {
       const flags = body.getUint32(0) & 0xffffff
       const at = 8 + ((flags & 0x1) === 0 ? 0 : 8) + ((flags & 0x2) === 0 ? 0 : 4)
-      if ((flags & 0x8) !== 0) perSample = body.getUint32(at)
+      if ((flags & 0x8) !== 0) defaultDuration = body.getUint32(at)
     } else if (type === "trun") {
       const flags = body.getUint32(0) & 0xffffff
       const count = body.getUint32(4)
       if ((flags & 0x100) === 0) {
-        ticks += count * perSample
+        ticks += count * defaultDuration
         continue
       }
       const stride = [0x100, 0x200, 0x400, 0x800].filter((flag) => (flags & flag) !== 0).length * 4

@@ -6,6 +6,7 @@
  * Nothing here may cost the job: what cannot be put or told is tried at the next look, and left out at the end. Rates
  * are those that were declared to the encoder; the final master has the measured ones.
  */
+import { audioCodec } from "../encode/codecs/Codecs.ts"
 import { type EncodingPlan, segmentSeconds, trackFolders } from "../encode/EncodingPlan.ts"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, Fiber, type Scope } from "effect"
@@ -63,7 +64,7 @@ export const make = Effect.fnUntraced(function* (
 
   const expectedFolders = trackFolders(plan)
   const declaredBandwidth = (name: string): number =>
-    (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? FfmpegCommand.audioKilobits) * 1000
+    (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? audioCodec.kilobits) * 1000
 
   const writePlaylists = Effect.fnUntraced(function* (uploaded: ReadonlyArray<UploadedTrack>) {
     const now = yield* Clock.currentTimeMillis

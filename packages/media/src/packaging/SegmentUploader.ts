@@ -12,7 +12,7 @@ import { type Duration, Effect, FileSystem, Path, Schedule } from "effect"
 import { playlistName } from "../encode/FfmpegCommand.ts"
 import * as Fragments from "./Fragments.ts"
 import { parse, type Segment } from "./MediaPlaylist.ts"
-import { readInit, segmentSeconds, type Track } from "./Mp4.ts"
+import { isAudio, readInit, segmentSeconds, type Track } from "./Mp4.ts"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 
 /** A rendition's part that is in storage. */
@@ -97,7 +97,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
     Effect.map(
       storage
         .put<never, never>({ bucket: target.bucket, key }, bytes, {
-          contentType: track.codec.startsWith("mp4a") ? "audio/mp4" : "video/mp4",
+          contentType: isAudio(track) ? "audio/mp4" : "video/mp4",
           cacheControl: immutableCacheControl,
         })
         .pipe(retryTransient),
@@ -136,14 +136,14 @@ export const make = Effect.fnUntraced(function* (target: Target) {
         Effect.gen(function* () {
           const local = path.join(target.from, folder, name)
           const written = yield* fs.readFile(local)
-          const isPicture = !track.codec.startsWith("mp4a")
-          const bytes = isPicture ? Fragments.split(written) : written
+          const isVideo = !isAudio(track)
+          const bytes = isVideo ? Fragments.split(written) : written
           yield* put(`${target.prefix}${folder}/${name}`, bytes, track)
           have?.set(name, {
             name,
             bytes: bytes.byteLength,
             seconds: segmentSeconds(bytes, track),
-            iFrameSegments: isPicture ? keyFramesOf(bytes, track) : [],
+            iFrameSegments: isVideo ? keyFramesOf(bytes, track) : [],
           })
           if (target.keepLocalFiles !== true) yield* fs.remove(local)
         }),

@@ -26,7 +26,7 @@ const tileLongSide = 160
 const maxTilesPerSide = 10
 
 /** About a hundred pictures, none closer than a second to the next and none further than ten. */
-export const plan = (rendition: Rendition, seconds: number): Storyboard => {
+export const plan = (rendition: Pick<Rendition, "width" | "height">, seconds: number): Storyboard => {
   const interval = Math.min(10, Math.max(1, Math.ceil(seconds / 100)))
   const count = Math.max(1, Math.ceil(seconds / interval))
   const columns = Math.min(maxTilesPerSide, Math.ceil(Math.sqrt(count)))

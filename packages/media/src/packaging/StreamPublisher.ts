@@ -13,6 +13,7 @@ import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import type { Segment } from "./MediaPlaylist.ts"
+import { isAudio } from "./Mp4.ts"
 import * as StillImages from "./StillImages.ts"
 import { retryTransient, immutableCacheControl, initName, type UploadedTrack } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
@@ -119,7 +120,7 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
       Effect.gen(function* () {
         const text = MediaPlaylist.render(initName, segments)
         yield* put(`${folder}/${FfmpegCommand.playlistName}`, text, playlistType)
-        if (track.codec.startsWith("mp4a")) return
+        if (isAudio(track)) return
         const scrubbing = MediaPlaylist.renderIFrames(initName, segments)
         yield* put(`${folder}/${MasterPlaylist.iFramePlaylistName}`, scrubbing, playlistType)
       }),

@@ -11,6 +11,8 @@ import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Duration, Effect, FileSystem, Path, Stream } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import { videoCodec } from "../encode/codecs/Codecs.ts"
+import type { VideoPassthroughRules } from "../encode/codecs/VideoCodec.ts"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import type { Ladder } from "../encode/Ladder.ts"
 import { averageRate } from "../packaging/MediaPlaylist.ts"
@@ -47,11 +49,12 @@ export const decide = Effect.fn("CopyCheck.decide")(function* (
   const { info } = plan
   const [top] = plan.renditions
   const headerRejectReason = videoRejectReason(info, top, plan.frameRate)
+  const rules = headerRejectReason === undefined && top !== undefined ? videoCodec(top.codec).passthrough : undefined
   const audioHeaderRejectReasons = info.audioTracks.map((sound) => audioRejectReason(info, sound, plan.loudness))
   const tracks = audioHeaderRejectReasons.flatMap((refusal, track) => (refusal === undefined ? [track] : []))
   if (headerRejectReason !== undefined && tracks.length === 0)
     return { plan, videoRejectReason: headerRejectReason, audioRejectReasons: audioHeaderRejectReasons }
-  if (!(yield* listPackets(plan, headerRejectReason === undefined, tracks, request))) {
+  if (!(yield* listPackets(plan, rules, tracks, request))) {
     return {
       plan,
       videoRejectReason: headerRejectReason ?? unlistedReason,
@@ -95,7 +98,7 @@ const audioListing = (track: number): string => `sound-${track}`
 /** Writes a listing a track, and for the picture which of its packets hold an IDR, and the parameter sets in them. */
 const listPackets = Effect.fnUntraced(function* (
   { info }: EncodingPlan,
-  withVideo: boolean,
+  rules: VideoPassthroughRules | undefined,
   tracks: ReadonlyArray<number>,
   { folder, input, timeout }: PassthroughRequest,
 ) {
@@ -114,11 +117,11 @@ const listPackets = Effect.fnUntraced(function* (
       ...inputRestrictions,
       "-i",
       `file:${input}`,
-      ...(withVideo
+      ...(rules !== undefined
         ? [
             ...listing("picture", video),
-            ...listing("idr", video, "-bsf:v", "filter_units=pass_types=5"),
-            ...listing("sets", video, "-bsf:v", "filter_units=pass_types=7-8"),
+            ...listing("idr", video, "-bsf:v", `filter_units=pass_types=${rules.idrUnits}`),
+            ...listing("sets", video, "-bsf:v", `filter_units=pass_types=${rules.parameterSetUnits}`),
           ]
         : []),
       ...tracks.flatMap((track) => listing(audioListing(track), info.audioTracks[track]?.index ?? 0)),

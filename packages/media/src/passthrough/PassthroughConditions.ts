@@ -3,15 +3,9 @@
  * say. What only its packets say is looked at by `CopyCheck`, where all of this holds. Each function answers with what
  * speaks against it; nobody is harmed where a source is encoded that could have been copied.
  */
+import { audioCodec, videoCodec } from "../encode/codecs/Codecs.ts"
 import type { Rendition } from "../encode/Ladder.ts"
 import type { AudioInfo, MediaInfo, Rational } from "../probe/MediaInfo.ts"
-
-/** What every player decodes that decodes what is encoded here. */
-const profiles: ReadonlyArray<string | undefined> = ["Constrained Baseline", "Main", "High"]
-const maxLevel = 42
-const sampleRates = [44_100, 48_000]
-/** Little above what is encoded here: more would count against every rendition. */
-const maxAudioKilobits = 160
 
 export const videoRejectReason = (
   info: MediaInfo,
@@ -24,10 +18,11 @@ export const videoRejectReason = (
   // Others have times that are rounded, or no edit lists that a look at the packets would show.
   if (!isMp4(info.format)) return "container"
   if (video.still !== undefined) return "photo"
-  if (video.codec !== "h264") return "codec"
-  if (!profiles.includes(coded.profile)) return "profile"
-  if (coded.level === undefined || coded.level > maxLevel) return "level"
-  if (coded.pixelFormat !== "yuv420p") return "pixel format"
+  const { id, passthrough: rules } = videoCodec(top.codec)
+  if (video.codec !== id || rules === undefined) return "codec"
+  if (coded.profile === undefined || !rules.profiles.includes(coded.profile)) return "profile"
+  if (coded.level === undefined || coded.level > rules.maxLevel) return "level"
+  if (coded.pixelFormat !== rules.pixelFormat) return "pixel format"
   if (video.hdr !== undefined || !coded.isBt709) return "colours"
   if (video.rotation !== 0 || !coded.isUnrotated) return "rotation"
   if (!coded.hasSquarePixels) return "pixel aspect"
@@ -45,10 +40,11 @@ export const audioRejectReason = (
 ): string | undefined => {
   if (!isMp4(info.format)) return "container"
   if (loudness !== undefined) return "loudness"
-  if (codec !== "aac" || coded?.profile !== "LC") return "codec"
+  const { id, passthrough: rules } = audioCodec
+  if (codec !== id || coded?.profile !== rules.profile) return "codec"
   if (channels > 2 || !hasLayout) return "channels"
-  if (!sampleRates.includes(coded.sampleRate)) return "sample rate"
-  if (coded.bitrate === undefined || coded.bitrate > maxAudioKilobits * 1000) return "bit rate"
+  if (!rules.sampleRates.includes(coded.sampleRate)) return "sample rate"
+  if (coded.bitrate === undefined || coded.bitrate > rules.maxKilobits * 1000) return "bit rate"
   return undefined
 }
 

@@ -18,7 +18,8 @@ import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import type { StillImages } from "../packaging/StillImages.ts"
 import { retryTransient, initName, type UploadedTrack } from "../packaging/SegmentUploader.ts"
 import { type TranscodeOptions, planEncoding } from "./TranscodeOptions.ts"
-import { segments, track } from "../record/SegmentSchema.ts"
+import { Segment } from "../packaging/MediaPlaylist.ts"
+import { Track } from "../packaging/Mp4.ts"
 
 export interface EncodeCheckpoint {
   readonly plan: EncodingPlan
@@ -36,7 +37,7 @@ const CheckpointDocument = Schema.fromJsonString(
     source_hash: Schema.String,
     command_hash: Schema.String,
     plan: EncodingPlan,
-    tracks: Schema.Array(Schema.Struct({ folder: Schema.String, track, segments })),
+    tracks: Schema.Array(Schema.Struct({ folder: Schema.String, track: Track, segments: Schema.Array(Segment) })),
     objects: Schema.Record(Schema.String, Schema.Int),
     still_images: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
     timings: Schema.Record(Schema.String, Schema.Finite),

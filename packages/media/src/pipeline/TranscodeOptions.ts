@@ -2,7 +2,7 @@
 import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import type { Duration } from "effect"
 import type * as ChunkWindow from "../chunked/ChunkWindow.ts"
-import { defaultLadder, frameRate, type Ladder, planRenditions as planLadder } from "../encode/Ladder.ts"
+import { frameRate, type Ladder, planRenditions } from "../encode/Ladder.ts"
 import { defaultInputLimits, type InputLimits } from "../probe/Probe.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
@@ -13,6 +13,8 @@ export interface TranscodeOptions {
   /** Where uploads may lie: `MEDIA_SOURCE_BUCKETS`. */
   readonly sourceBuckets: ReadonlyArray<string>
   readonly ladder?: Ladder
+  /** Ids of the video codecs that every size is encoded with, the one for all players first. Default `h264`. */
+  readonly codecs?: ReadonlyArray<string>
   readonly limits?: InputLimits
   /** Pictures taken at even intervals. Default 5. */
   readonly thumbnails?: number
@@ -57,7 +59,7 @@ export const mp4Renditions = (options: TranscodeOptions, { renditions }: Encodin
 
 /** What is made of a source. */
 export const planEncoding = (options: TranscodeOptions, info: MediaInfo, toneMapping: boolean): EncodingPlan => {
-  const renditions = info.video === undefined ? [] : planLadder(info.video, options.ladder ?? defaultLadder)
+  const renditions = info.video === undefined ? [] : planRenditions(info.video, options.ladder, options.codecs)
   const smallest = renditions.at(-1)
   const wantsStoryboard = (options.storyboard ?? true) && info.video?.still === undefined
   return new EncodingPlan({

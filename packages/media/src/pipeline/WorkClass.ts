@@ -4,6 +4,7 @@
  * be held to so many jobs at once, over all processes.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
+import { videoCodec } from "../encode/codecs/Codecs.ts"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 
 export type WorkClass = "short" | "long"
@@ -21,7 +22,10 @@ export const isLong = (plan: EncodingPlan, shortWorkLimit: number): boolean => e
 
 /** What encoding costs grows with the pixels that are made. */
 export const encodeCost = ({ frameRate, info, renditions }: EncodingPlan): number => {
-  const pixels = renditions.reduce((sum, { height, width }) => sum + width * height, 0)
+  const pixels = renditions.reduce(
+    (sum, { codec, height, width }) => sum + width * height * videoCodec(codec).costFactor,
+    0,
+  )
   const share = (pixels * frameRate.num) / frameRate.den / referencePixelRate
   return info.duration * Math.max(share, audioOnlyCost)
 }

@@ -1,0 +1,31 @@
+/** H.264: every player decodes it. */
+import { h264Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
+import type { VideoCodec } from "./VideoCodec.ts"
+
+export const h264: VideoCodec = {
+  id: "h264",
+  encoder: h264Encoder,
+  maxSide: 16_384,
+  costFactor: 1,
+  bitrateFactor: 1,
+  sampleEntry: "avc1",
+  configBox: "avcC",
+  // Profile, constraint flags and level: the three bytes after the version (ISO/IEC 14496-15).
+  codecString: (config) => `avc1.${[1, 2, 3].map((at) => hex(config.getUint8(at))).join("")}`,
+  encoderArgs: (stream) => [
+    ...[`-c${stream || ":v"}`, h264Encoder.name, `-preset${stream}`, "veryfast", `-crf${stream}`, "23"],
+    ...[`-profile${stream || ":v"}`, "high"],
+  ],
+  fixedGopArgs: (stream) => [`-sc_threshold${stream}`, "0"],
+  closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
+  chunkArgs: ["-x264-params", "stitchable=1"],
+  passthrough: {
+    profiles: ["Constrained Baseline", "Main", "High"],
+    maxLevel: 42,
+    pixelFormat: "yuv420p",
+    idrUnits: "5",
+    parameterSetUnits: "7-8",
+  },
+}
+
+const hex = (byte: number): string => byte.toString(16).padStart(2, "0").toUpperCase()
