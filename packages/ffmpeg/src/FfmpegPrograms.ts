@@ -152,7 +152,8 @@ const trialArgs = (encoders: ReadonlyArray<Encoder>): ReadonlyArray<string> => {
   return [
     ..."-v error -nostdin -y -f lavfi -i color=s=64x64:r=10:d=0.1 -f lavfi -i anullsrc=d=0.1".split(" "),
     ...streams("video"),
-    ...["-pix_fmt", "yuv420p"],
+    "-pix_fmt",
+    "yuv420p",
     ...streams("audio"),
   ]
 }

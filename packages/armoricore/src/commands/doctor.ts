@@ -1,5 +1,6 @@
 /** `armoricore doctor`: one line for each thing the program stands on, with what to do where it does not hold. */
 import { EventBus } from "@armoricore/bus/EventBus"
+import { requiredEncoders } from "@armoricore/media/encode/codecs/Codecs"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
@@ -68,6 +69,7 @@ const tokens = Effect.gen(function* () {
 const run = Effect.fn("doctor")(function* () {
   const { FFMPEG_PATH, FFPROBE_PATH, MESSAGE_BUS_URL } = yield* Settings
   const programs = yield* FfmpegPrograms.report({
+    encoders: requiredEncoders(),
     ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
     ...(FFPROBE_PATH === undefined ? {} : { ffprobePath: FFPROBE_PATH }),
   })

@@ -122,7 +122,7 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArr
     isUniform && first !== undefined
       ? options("", first.codec)
       : encoded.flatMap(({ codec, index }) => options(`:v:${index}`, codec))
-  const gop = String(gopLength(plan, keyFrames))
+  const gop = gopLength(plan, keyFrames)
   const forced = forceKeyFramesExpression(keyFrames, plan, window)
   return [
     ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan, window)] : []),
@@ -132,7 +132,7 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArr
     ...encoded.flatMap(({ index }) => ["-map", `[v${index}]`]),
     ...forEachEncoded((stream, codec) => codec.encoderArgs(stream)),
     ...forEachEncoded((stream, codec) => [
-      ...[`-fps_mode${stream}`, "passthrough", `-g${stream}`, gop],
+      ...splitArgs(`-fps_mode${stream} passthrough -g${stream} ${gop}`),
       ...codec.fixedGopArgs(stream),
     ]),
     ...forEachEncoded((stream, codec) => [...codec.closedGopArgs(stream), `-force_key_frames${stream}`, forced]),

@@ -3,6 +3,7 @@
  * `media.progress` between, and puts the captions of `transcription.complete` into the published stream.
  * Whoever builds the Layer runs the service; closing the Layer drains it.
  */
+import { requiredEncoders } from "../encode/codecs/Codecs.ts"
 import * as Collection from "@armoricore/state/Collection"
 import * as Address from "@armoricore/bus/Address"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
@@ -250,5 +251,8 @@ const toPlayableResult = ({ payload, discriminator }: PlayableEvent) => emit("me
 export const layer = (options: Options) =>
   layerNoDeps(options).pipe(
     Layer.provide(UploadPipeline.layer(options)),
-    Layer.provide([FfmpegPrograms.FfmpegPrograms.layer(options), ScratchDir.layer(options.scratchDir)]),
+    Layer.provide([
+      FfmpegPrograms.FfmpegPrograms.layer({ encoders: requiredEncoders(options.codecs), ...options }),
+      ScratchDir.layer(options.scratchDir),
+    ]),
   )

@@ -12,10 +12,8 @@ export const h264: VideoCodec = {
   configBox: "avcC",
   // Profile, constraint flags and level: the three bytes after the version (ISO/IEC 14496-15).
   codecString: (config) => `avc1.${[1, 2, 3].map((at) => hex(config.getUint8(at))).join("")}`,
-  encoderArgs: (stream) => [
-    ...[`-c${stream || ":v"}`, h264Encoder.name, `-preset${stream}`, "veryfast", `-crf${stream}`, "23"],
-    ...[`-profile${stream || ":v"}`, "high"],
-  ],
+  encoderArgs: (stream) =>
+    `-c${stream || ":v"} libx264 -preset${stream} veryfast -crf${stream} 23 -profile${stream || ":v"} high`.split(" "),
   fixedGopArgs: (stream) => [`-sc_threshold${stream}`, "0"],
   closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
   chunkArgs: ["-x264-params", "stitchable=1"],
