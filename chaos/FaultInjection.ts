@@ -67,10 +67,10 @@ export const ledger = Layer.effect(
   Effect.map(Ledger, (real) =>
     Ledger.of({
       ...real,
-      acquire: (key, owner, lease) =>
+      acquire: (key, owner, leaseDuration) =>
         mutant === "no-claim"
           ? Effect.succeed({
-              _tag: "Claimed",
+              _tag: "Acquired",
               lease: {
                 fencingToken: Date.now() * 1000 + lastFencingToken++,
                 attempts: 0,
@@ -81,8 +81,8 @@ export const ledger = Layer.effect(
                 release: () => Effect.void,
               },
             } as const)
-          : Effect.map(real.acquire(key, owner, lease), (result) =>
-              result._tag === "Claimed"
+          : Effect.map(real.acquire(key, owner, leaseDuration), (result) =>
+              result._tag === "Acquired"
                 ? {
                     ...result,
                     lease: {

@@ -7,6 +7,7 @@
  */
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
+import { forbiddenSource } from "@armoricore/worker/PublishPolicy"
 import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { InvalidEvent } from "@armoricore/domain/Errors"
@@ -100,15 +101,7 @@ const prependPath = (error: InvalidEvent, index: number): InvalidEvent =>
   })
 
 const authorizeSource = ({ sources }: EventsOptions, source: string, type: string) =>
-  sources.get(source)?.has(type) === true
-    ? Effect.void
-    : Effect.fail(
-        new InvalidEvent({
-          reason: "unauthorized",
-          path: "source",
-          message: `the source ${source} may not publish ${type}; add it to EVENT_SOURCES`,
-        }),
-      )
+  sources.get(source)?.has(type) === true ? Effect.void : Effect.fail(forbiddenSource(source, type))
 
 const signWithFirstKey = (keys: Signature.SigningKeys, body: Uint8Array, now: number): string | undefined => {
   const first = [...keys][0]

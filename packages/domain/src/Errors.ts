@@ -22,8 +22,8 @@ export class TransientError extends Schema.TaggedError<TransientError>()("Transi
   message: Schema.String,
   /** The earliest next try in milliseconds, where the other side named one. */
   retryAfterMillis: Schema.optionalKey(Schema.Finite),
-  /** Nothing was tried yet (an open circuit, somebody else's lease): the message waits, and no try is used up. */
-  waiting: Schema.optionalKey(Schema.Boolean),
+  /** `false` where no attempt was made (an open circuit, another owner's lease): the message is snoozed. Default `true`. */
+  countsAsAttempt: Schema.optionalKey(Schema.Boolean),
   cause: Schema.optionalKey(Schema.Defect()),
 }) {}
 

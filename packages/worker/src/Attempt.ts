@@ -1,4 +1,4 @@
-/** What the end of one try means: which results are decided, or when the message is tried again. */
+/** One attempt at a message, and what its end leads to: messages to publish, or the time of the next attempt. */
 import { type Conflict, TransientError } from "@armoricore/domain/Errors"
 import { Cause, Clock, type Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import type { HandlerError, DecodedMessage } from "./Handler.ts"
@@ -7,35 +7,40 @@ import type { ResultMessage } from "./ResultMessage.ts"
 import { retryDelay, type RetryPolicy } from "./RetryPolicy.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
-export type AttemptResult =
-  /** Final: `outcomes` are told, and with `letter` the message becomes a dead letter too. */
-  | {
-      readonly _tag: "Final"
-      readonly result: "succeeded" | "failed" | "exhausted" | "cancelled"
-      readonly messages: ReadonlyArray<ResultMessage>
-      readonly attempts: number
-      readonly deadLetter?: NonNullable<Decision["deadLetter"]>
-    }
-  /** `failed`: the try counts. */
-  | { readonly _tag: "Again"; readonly after: Duration.Duration; readonly countsAsAttempt: boolean }
+/** The work is over: `messages` are published, and with `deadLetter` the message becomes a dead letter as well. */
+export interface Done {
+  readonly _tag: "Done"
+  readonly result: "succeeded" | "failed" | "exhausted" | "cancelled"
+  readonly messages: ReadonlyArray<ResultMessage>
+  readonly attempts: number
+  readonly deadLetter?: NonNullable<Decision["deadLetter"]>
+}
+
+export interface Retry {
+  readonly _tag: "Retry"
+  readonly after: Duration.Duration
+  readonly countsAsAttempt: boolean
+}
+
+export type AttemptResult = Done | Retry
 
 export interface AttemptOptions {
   readonly service: string
   readonly policy: RetryPolicy
   readonly misconfigurationDelay: Duration.Duration
-  /** Failed tries before this one. */
+  /** Failed attempts before this one. */
   readonly attempts: number
 }
 
 type FailureMapper = Pick<DecodedMessage<never>, "type" | "onFailure">
 
 /**
- * Work that is done at once, as much is, needs neither clock nor watch: it starts in place, and only what is left of it
- * runs `under` what costs fibers. However that ends, the work has ended then too.
+ * Starts the work in the current fiber. Work that is synchronous ends here and needs no lease renewal, no timeout and no
+ * cancellation; only work that suspends runs `under` them, which costs fibers. An interruption interrupts the work too.
  */
 export const runInline = <A, E, R, E2, R2>(
   work: Effect.Effect<A, E, R>,
-  under: (rest: Effect.Effect<A, E>) => Effect.Effect<A, E2, R2>,
+  under: (suspendedWork: Effect.Effect<A, E>) => Effect.Effect<A, E2, R2>,
 ): Effect.Effect<A, E | E2, R | R2> =>
   Exit.isExit(work)
     ? work
@@ -46,81 +51,92 @@ export const runInline = <A, E, R, E2, R2>(
         }),
       )
 
-/** One try's limit; over it the try counts as a transient failure. */
+/** Limits one attempt; an attempt that takes longer fails with the transient error `timeout`. */
 export const withTimeout =
-  (service: string, limit: Duration.Duration) =>
+  (service: string, timeout: Duration.Duration) =>
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | TransientError, R> =>
     Effect.timeoutOrElse(work, {
-      duration: limit,
+      duration: timeout,
       orElse: () =>
         Effect.fail(
           new TransientError({
             dependency: service,
             code: "timeout",
-            message: `the work took longer than ${Duration.format(limit)}`,
+            message: `the work took longer than ${Duration.format(timeout)}`,
           }),
         ),
     })
 
+/** Maps the exit of a handler. A lost lease stays a `Conflict`, an interruption stays an interruption. */
 export const classify = (
   options: AttemptOptions,
-  incoming: FailureMapper,
+  message: FailureMapper,
   exit: Exit.Exit<ReadonlyArray<ResultMessage>, HandlerError | Conflict>,
 ): Effect.Effect<AttemptResult, Conflict> =>
   Exit.isSuccess(exit)
-    ? Effect.succeed({ _tag: "Final", result: "succeeded", messages: exit.value, attempts: options.attempts + 1 })
-    : classifyFailure(options, incoming, exit.cause)
+    ? Effect.succeed({ _tag: "Done", result: "succeeded", messages: exit.value, attempts: options.attempts + 1 })
+    : classifyFailure(options, message, exit.cause)
 
 const classifyFailure = Effect.fnUntraced(function* (
-  { attempts, misconfigurationDelay, policy, service }: AttemptOptions,
-  incoming: FailureMapper,
+  options: AttemptOptions,
+  message: FailureMapper,
   cause: Cause.Cause<HandlerError | Conflict>,
 ): Effect.fn.Return<AttemptResult, Conflict> {
   if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
-  const error = Option.getOrElse(
-    Cause.findErrorOption(cause),
-    () =>
-      new TransientError({
-        dependency: service,
-        code: "internal_error",
-        message: "an unexpected fault in the service",
-        cause: Cause.squash(cause),
-      }),
-  )
-  const { type } = incoming
+  const { attempts, misconfigurationDelay, service } = options
+  const error = Option.getOrElse(Cause.findErrorOption(cause), () => internalError(service, cause))
   switch (error._tag) {
     case "Conflict":
       return yield* error
     case "PermanentError": {
-      yield* Effect.logInfo(`failed for good: ${error.message}`, { code: error.code })
-      return yield* failureResult("failed", incoming, error, attempts + 1)
+      yield* Effect.logInfo(`The message failed permanently: ${error.message}`, { code: error.code })
+      return yield* failureResult("failed", message, error, attempts + 1)
     }
     case "ConfigurationError": {
-      yield* Effect.logError(`configuration fault: ${error.message}`, { setting: error.setting })
-      yield* Metrics.increment(Metrics.retried, service, { type, reason: "configuration" })
-      return { _tag: "Again", after: misconfigurationDelay, countsAsAttempt: false }
+      yield* Effect.logError(`The configuration is wrong: ${error.message}`, { setting: error.setting })
+      yield* Metrics.increment(Metrics.retried, service, { type: message.type, reason: "configuration" })
+      return { _tag: "Retry", after: misconfigurationDelay, countsAsAttempt: false }
     }
-    case "TransientError": {
-      if (error.waiting === true) {
-        yield* Metrics.increment(Metrics.retried, service, { type, reason: error.code })
-        return { _tag: "Again", after: yield* retryDelay(policy, 1, error.retryAfterMillis), countsAsAttempt: false }
-      }
-      const failures = attempts + 1
-      const known = Result.isSuccess(Cause.findError(cause))
-      yield* Effect.logWarning(`try ${failures} of ${policy.maxAttempts} failed: ${error.message}`, {
-        dependency: error.dependency,
-        code: error.code,
-        ...(known ? {} : { cause: Cause.pretty(cause) }),
-      })
-      if (failures >= policy.maxAttempts) return yield* exhausted(incoming, error, failures)
-      yield* Metrics.increment(Metrics.retried, service, { type, reason: error.code })
-      return {
-        _tag: "Again",
-        after: yield* retryDelay(policy, failures, error.retryAfterMillis),
-        countsAsAttempt: true,
-      }
-    }
+    case "TransientError":
+      return error.countsAsAttempt === false
+        ? yield* snooze(options, message, error)
+        : yield* retryOrExhaust(options, message, error, cause)
   }
+})
+
+const internalError = (service: string, cause: Cause.Cause<unknown>): TransientError =>
+  new TransientError({
+    dependency: service,
+    code: "internal_error",
+    message: "the service had an unexpected error",
+    cause: Cause.squash(cause),
+  })
+
+const snooze = Effect.fnUntraced(function* (
+  { policy, service }: AttemptOptions,
+  { type }: FailureMapper,
+  error: TransientError,
+): Effect.fn.Return<AttemptResult> {
+  yield* Metrics.increment(Metrics.retried, service, { type, reason: error.code })
+  return { _tag: "Retry", after: yield* retryDelay(policy, 1, error.retryAfterMillis), countsAsAttempt: false }
+})
+
+const retryOrExhaust = Effect.fnUntraced(function* (
+  { attempts, policy, service }: AttemptOptions,
+  message: FailureMapper,
+  error: TransientError,
+  cause: Cause.Cause<HandlerError | Conflict>,
+): Effect.fn.Return<AttemptResult> {
+  const failures = attempts + 1
+  const isTyped = Result.isSuccess(Cause.findError(cause))
+  yield* Effect.logWarning(`Attempt ${failures} of ${policy.maxAttempts} failed: ${error.message}`, {
+    dependency: error.dependency,
+    code: error.code,
+    ...(isTyped ? {} : { cause: Cause.pretty(cause) }),
+  })
+  if (failures >= policy.maxAttempts) return yield* exhausted(message, error, failures)
+  yield* Metrics.increment(Metrics.retried, service, { type: message.type, reason: error.code })
+  return { _tag: "Retry", after: yield* retryDelay(policy, failures, error.retryAfterMillis), countsAsAttempt: true }
 })
 
 interface FailureReason {
@@ -129,29 +145,29 @@ interface FailureReason {
 }
 
 const failureResult = (
-  result: Extract<AttemptResult, { readonly _tag: "Final" }>["result"],
-  incoming: FailureMapper,
+  result: Done["result"],
+  { onFailure }: FailureMapper,
   { code, message }: FailureReason,
   attempts: number,
-): Effect.Effect<Extract<AttemptResult, { readonly _tag: "Final" }>> =>
+): Effect.Effect<Done> =>
   Effect.map(Clock.currentTimeMillis, (now) => ({
-    _tag: "Final",
+    _tag: "Done",
     result,
-    messages: incoming.onFailure({ code, message }, new Date(now).toISOString()),
+    messages: onFailure({ code, message }, new Date(now).toISOString()),
     attempts,
   }))
 
-/** Its tries are used up: told as failed, and kept as a dead letter. */
+/** The last attempt failed: the failure is published and the message becomes a dead letter. */
 export const exhausted = (
-  incoming: FailureMapper,
-  { code, message }: FailureReason,
+  message: FailureMapper,
+  reason: FailureReason,
   attempts: number,
 ): Effect.Effect<AttemptResult> =>
-  Effect.map(failureResult("exhausted", incoming, { code, message }, attempts), (end) => ({
-    ...end,
-    deadLetter: { reason: code, message },
+  Effect.map(failureResult("exhausted", message, reason, attempts), (result) => ({
+    ...result,
+    deadLetter: { reason: reason.code, message: reason.message },
   }))
 
-/** An operator, or the user, does not want it any more. */
-export const cancelled = (incoming: FailureMapper, reason: string, attempts: number): Effect.Effect<AttemptResult> =>
-  failureResult("cancelled", incoming, { code: "cancelled", message: reason }, attempts)
+/** An operator or the user cancelled the job. */
+export const cancelled = (message: FailureMapper, reason: string, attempts: number): Effect.Effect<AttemptResult> =>
+  failureResult("cancelled", message, { code: "cancelled", message: reason }, attempts)

@@ -13,7 +13,7 @@ import type { AnyEvent, EventOf, EventType, PayloadOf } from "@armoricore/domain
 import type { Failure } from "@armoricore/domain/events/failure"
 import type { StoredMessage } from "@armoricore/bus/EventBus"
 import { type Duration, Effect, Result, Schema } from "effect"
-import { authorizeWith, type PublishPolicy, publishPolicyOf } from "./PublishPolicy.ts"
+import { authorizeWith, type PublishPolicy, publishPolicyOf, rejectionOf, requiresSignature } from "./PublishPolicy.ts"
 import type { CausingEvent, ResultMessage } from "./ResultMessage.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 import * as TraceContext from "./TraceContext.ts"
@@ -112,10 +112,12 @@ const decodeEvent = <T extends EventType, R>(
 ): Effect.Effect<DecodedMessage<R>, InvalidEvent> => {
   const received = EventCodec.decodeResult(message.body)
   if (Result.isFailure(received)) return Effect.fail(received.failure)
-  const { event: given } = received.success
-  const allowed = authorizeWith(policy, given, message)
-  if (allowed === Effect.void) return toDecodedMessage(type, options, given)
-  return Effect.flatMap(allowed, () => toDecodedMessage(type, options, given))
+  const { event: decoded } = received.success
+  // Hot path: most events need no signature check, so no effect is run for them.
+  const rejection = rejectionOf(policy, decoded)
+  if (rejection !== undefined) return Effect.fail(rejection)
+  if (!requiresSignature(policy, decoded)) return toDecodedMessage(type, options, decoded)
+  return Effect.flatMap(authorizeWith(policy, decoded, message), () => toDecodedMessage(type, options, decoded))
 }
 
 const toDecodedMessage = <T extends EventType, R>(

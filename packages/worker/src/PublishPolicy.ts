@@ -1,18 +1,12 @@
-/** Which source may publish what, and whether outside events must be signed. */
-import { InvalidEvent } from "@armoricore/domain/Errors"
-import {
-  type AnyEvent,
-  defaultEventSources,
-  eventRegistry,
-  type EventType,
-  internalSources,
-} from "@armoricore/domain/EventRegistry"
-import { signatureHeader, type SigningKeys, verify } from "@armoricore/domain/Signature"
+/** Which source may publish which event types, and whether events from outside must be signed. */
 import type { StoredMessage } from "@armoricore/bus/EventBus"
+import { InvalidEvent } from "@armoricore/domain/Errors"
+import { type AnyEvent, defaultEventSources, eventRegistry, internalSources } from "@armoricore/domain/EventRegistry"
+import { signatureHeader, type SigningKeys, verify } from "@armoricore/domain/Signature"
 import { Context, Effect, type Fiber } from "effect"
 import { headerOf } from "./dead-letters/DeadLetterRecord.ts"
 
-/** `EVENT_SOURCES`: outside sources and the types each may publish. */
+/** `EVENT_SOURCES`: outside sources and the types that each may publish. */
 export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<string>>>(
   "@armoricore/worker/EventSources",
   {
@@ -21,34 +15,12 @@ export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<st
   },
 )
 
-/** `EVENT_SIGNING_KEYS`; empty: signatures are not asked for. */
+/** `EVENT_SIGNING_KEYS`. Without keys, unsigned events are accepted. */
 export const EventSigningKeys = Context.Reference<SigningKeys>("@armoricore/worker/EventSigningKeys", {
   defaultValue: () => new Map(),
 })
 
-const isInternalSource = (source: string): boolean => internalSources.some((own) => own === source)
-
-/** Whether a source may publish a type, from the table alone. */
-export const authorizeSource = (
-  sources: ReadonlyMap<string, ReadonlySet<string>>,
-  source: string,
-  type: EventType,
-): Effect.Effect<void, InvalidEvent> => {
-  const allowed = isInternalSource(source)
-    ? eventRegistry[type].publisher === source
-    : sources.get(source)?.has(type) === true
-  return allowed
-    ? Effect.void
-    : Effect.fail(
-        new InvalidEvent({
-          reason: "unauthorized",
-          path: "source",
-          message: `the source ${source} may not publish ${type}; EVENT_SOURCES says who may`,
-        }),
-      )
-}
-
-/** What a process is told of those who publish. */
+/** The policy of one process. */
 export interface PublishPolicy {
   readonly sources: ReadonlyMap<string, ReadonlySet<string>>
   readonly signingKeys: SigningKeys
@@ -59,18 +31,37 @@ export const publishPolicyOf = (fiber: Pick<Fiber.Fiber<unknown>, "getRef">): Pu
   signingKeys: fiber.getRef(EventSigningKeys),
 })
 
-/** The whole judgement of a received event; `Effect.void` itself where nothing more is to be done. */
+const isInternalSource = (source: string): boolean => internalSources.some((internal) => internal === source)
+
+export const forbiddenSource = (source: string, type: string): InvalidEvent =>
+  new InvalidEvent({
+    reason: "unauthorized",
+    path: "source",
+    message: `the source ${source} may not publish ${type}; add the type to this source in EVENT_SOURCES`,
+  })
+
+/** Checks `EVENT_SOURCES` only. A plain value, because the worker loop calls it for each message. */
+export const rejectionOf = ({ sources }: PublishPolicy, { event_type, source }: AnyEvent): InvalidEvent | undefined => {
+  const isAllowed = isInternalSource(source)
+    ? eventRegistry[event_type].publisher === source
+    : sources.get(source)?.has(event_type) === true
+  return isAllowed ? undefined : forbiddenSource(source, event_type)
+}
+
+export const requiresSignature = ({ signingKeys }: PublishPolicy, event: AnyEvent): boolean =>
+  signingKeys.size > 0 && !isInternalSource(event.source)
+
+/** Checks the source of a received event, and its signature where one is required. */
 export const authorizeWith = (
-  { signingKeys, sources }: PublishPolicy,
+  policy: PublishPolicy,
   event: AnyEvent,
   message: StoredMessage,
 ): Effect.Effect<void, InvalidEvent> => {
-  const allowed = authorizeSource(sources, event.source, event.event_type)
-  if (signingKeys.size === 0 || isInternalSource(event.source)) return allowed
-  return Effect.andThen(
-    allowed,
-    verify(signingKeys, headerOf(message, signatureHeader), message.body, message.arrivedAt),
-  )
+  const rejection = rejectionOf(policy, event)
+  if (rejection !== undefined) return Effect.fail(rejection)
+  return requiresSignature(policy, event)
+    ? Effect.asVoid(verify(policy.signingKeys, headerOf(message, signatureHeader), message.body, message.arrivedAt))
+    : Effect.void
 }
 
 export const authorize = (event: AnyEvent, message: StoredMessage): Effect.Effect<void, InvalidEvent> =>

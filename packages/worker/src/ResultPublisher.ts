@@ -83,7 +83,7 @@ export const make = (service: string, bus: EventBus["Service"]) => {
           dependency: service,
           code: "lease_lost",
           message: `${key} has another owner`,
-          waiting: true,
+          countsAsAttempt: false,
         }),
       ),
     )
@@ -97,6 +97,9 @@ export const make = (service: string, bus: EventBus["Service"]) => {
 
 const encoder = new TextEncoder()
 const acknowledged: Effect.Effect<Disposition> = Effect.succeed({ _tag: "Ack" })
+/** The publisher of one service. */
+export type ResultPublisher = ReturnType<typeof make>
+
 const emptyDecision: Decision = { outbound: [] }
 
 const typeLabelOf = ({ address }: OutboundMessage): string =>

@@ -1,45 +1,49 @@
 /**
- * The one worker loop, for media, notify, ai and whatever comes:
+ * The worker loop of every service. Each message of a durable consumer goes through these steps:
  *
- *     decode → authorise → (lane) → claim → handle → decide → publish what was decided → ack
+ *     decode → authorize → enter the partition → acquire a lease → handle → decide → publish the decision → ack
  *
- * Concurrency scenarios it answers:
- * - The process dies anywhere: the message comes again. Before `decide` the work is done again under a new token;
- *   after it the same bytes are published again under the same ids. A message whose owners keep dying ends as a dead
- *   letter `crashed`.
- * - Two processes hold one message (a lease ran out while its owner was stopped): both may work, one decides; the
- *   other's `decide` fails with `Conflict` and it tells nothing.
- * - Two messages touch one thing: a handler with a `key` works on one of them at a time, in the order of arrival.
- * - Somebody cancels a running job: its handler is interrupted, and the next to claim it tells that it was cancelled.
- * - SIGTERM: pulling stops, running handlers get `grace` to finish, the rest is interrupted, its claims are released
- *   without counting a try, and the bus hands the messages to others at once.
- * - A poison message holds no slot while it waits for its next try.
+ * Hazards and how the loop meets them:
+ * - A process dies at any point: the bus redelivers the message. Before `decide`, another worker runs the handler again
+ *   under a new fencing token. After it, the stored decision is published again with the same ids. A message whose owners
+ *   keep dying becomes the dead letter `crashed`.
+ * - Two processes work on one message, because a lease expired while its owner was suspended: only one can decide. The
+ *   `decide` of the other fails with `Conflict`, and it publishes nothing.
+ * - Two messages change the same thing: a handler with a `partitionKey` works on one of them at a time, in the order of
+ *   arrival.
+ * - A running job is cancelled: its handler is interrupted, and the next owner of the lease publishes the cancellation.
+ * - SIGTERM: the consumers stop pulling, and running handlers get `drainTimeout` to finish. Then they are interrupted and
+ *   their leases are released without counting an attempt, so the bus redelivers the messages to other workers at once.
+ * - A poison message occupies no concurrency slot while it waits for its next attempt.
+ *
+ * Hot path: the steps run once per message, so they are plain functions without spans, and a handler that completes
+ * synchronously starts no fiber.
  */
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
-import { type ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
+import { type ConfigurationError, Conflict, type InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import type { InternalSource } from "@armoricore/domain/EventRegistry"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
-import { publishPolicyOf } from "./PublishPolicy.ts"
 import * as Cancellation from "./control/Cancellation.ts"
-import type { Handler, HandlerError, DecodedMessage, HandlerContext } from "./Handler.ts"
-import { type Lease, Ledger } from "./ledger/Ledger.ts"
-import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
-import type { ResultMessage } from "./ResultMessage.ts"
-import { retryDelay, retryPolicyOf } from "./RetryPolicy.ts"
 import { ConsumerRegistry } from "./control/ConsumerRegistry.ts"
+import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
+import type { DecodedMessage, Handler, HandlerContext, HandlerError } from "./Handler.ts"
+import { type AcquireResult, type Lease, Ledger } from "./ledger/Ledger.ts"
+import { type PublishPolicy, publishPolicyOf } from "./PublishPolicy.ts"
+import type { ResultMessage } from "./ResultMessage.ts"
 import * as ResultPublisher from "./ResultPublisher.ts"
+import { retryDelay, type RetryPolicy, retryPolicyOf } from "./RetryPolicy.ts"
 import * as TraceContext from "./TraceContext.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
-/** Times of the loop. */
 export interface WorkerTimeouts {
-  /** How long a claim lives without a sign of its owner. */
+  /** A lease expires after this time unless its owner renews it. */
   readonly leaseDuration: Duration.Duration
-  /** How long running handlers may go on after the service was told to stop. */
+  /** Running handlers may finish within this time after the shutdown began. */
   readonly drainTimeout: Duration.Duration
-  /** How long a message waits whose handler found a configuration fault. */
+  /** Delay before the next attempt at a message whose handler failed with a `ConfigurationError`. */
   readonly misconfigurationDelay: Duration.Duration
 }
 export const WorkerTimeouts = Context.Reference<WorkerTimeouts>("@armoricore/worker/WorkerTimeouts", {
@@ -50,7 +54,7 @@ export const WorkerTimeouts = Context.Reference<WorkerTimeouts>("@armoricore/wor
   }),
 })
 
-/** Owners in a row that may vanish from a message before it counts as their murderer. */
+/** After this many leases in a row expired, the message counts as the cause of the crashes. */
 export const MaxExpiredLeases = Context.Reference<number>("@armoricore/worker/MaxExpiredLeases", {
   defaultValue: () => 20,
 })
@@ -60,313 +64,370 @@ const ackEffect = Effect.succeed(ack)
 const defaultTimeout = Duration.hours(1)
 const redeliverAfter = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
-/** A service that this program is made of, or `webhook` and `operator`, which publish nothing by themselves. */
+/** A service of this program; `webhook` and `operator` publish no events under their own name. */
 export type ServiceName = InternalSource | "webhook" | "operator"
 
+/** What all consumers of one service share. */
+interface WorkerRuntime {
+  readonly service: ServiceName
+  readonly ledger: Ledger["Service"]
+  readonly publisher: ResultPublisher.ResultPublisher
+  readonly runningJobs: Cancellation.RunningJobs
+  readonly retryPolicy: RetryPolicy
+  readonly publishPolicy: PublishPolicy
+  readonly timeouts: WorkerTimeouts
+  readonly maxExpiredLeases: number
+  readonly clock: Clock.Clock
+  /** Names this worker in lease records. */
+  readonly owner: string
+}
+
+/** What all messages of one consumer share. */
+interface ConsumerRuntime<R> extends WorkerRuntime {
+  /** The durable's name, for example `media-media-uploaded`. */
+  readonly consumer: string
+  readonly handler: Handler<R>
+  readonly attemptPolicy: RetryPolicy
+  readonly withTimeout: ReturnType<typeof Attempt.withTimeout>
+}
+
+/** One message on its way through the steps. */
+interface MessageRun<R> {
+  readonly runtime: ConsumerRuntime<R>
+  readonly delivery: Delivery
+  readonly message: DecodedMessage<R>
+  /** Names the message in the ledger. */
+  readonly key: string
+}
+
+/** The turn of a message at the head of its partition. */
+interface QueueTurn {
+  readonly dequeue: Effect.Effect<void, Conflict | StateError>
+  readonly extend: (after: Duration.Duration) => Effect.Effect<void, Conflict | StateError>
+}
+
+type StepError = HandlerError | Conflict | StateError
+
 /**
- * Runs a service's handlers until the scope closes; then drains. `service` is the source of the events it publishes
- * and part of its consumers' names.
+ * Runs the handlers of a service until the scope closes, then drains them. `service` is the source of the events that the
+ * handlers publish, and the prefix of their consumers' names.
  */
 export const run = Effect.fn("Worker.run")(function* <R>(
   service: ServiceName,
   handlers: ReadonlyArray<Handler<R>>,
 ): Effect.fn.Return<void, TransientError | ConfigurationError, R | EventBus | Ledger | Scope.Scope> {
   const bus = yield* EventBus
-  const ledger = yield* Ledger
-  const servicePolicy = yield* retryPolicyOf(service)
   const timeouts = yield* WorkerTimeouts
-  const maxExpiredLeases = yield* MaxExpiredLeases
-  const clock = yield* Clock.Clock
-  const publishPolicy = yield* Effect.withFiber((fiber) => Effect.succeed(publishPolicyOf(fiber)))
-  const owner = `${service}-${crypto.randomUUID()}`
-  const runningJobs = yield* Cancellation.listen
-  const consumerRegistry = yield* ConsumerRegistry
-
-  const { broadcast, toDecision, publish, publishEarly } = ResultPublisher.make(service, bus)
-
-  const contextFor = (
-    incoming: DecodedMessage<R>,
-    message: Delivery,
-    fencingToken: number,
-    attempts: number,
-    renewLease: Effect.Effect<void, Conflict | StateError>,
-  ): HandlerContext => ({
-    cause: incoming.cause,
-    message,
-    fencingToken,
-    attempts,
-    broadcast: (type, payload) => broadcast(incoming.cause, type, payload),
-    publishEarly: (outcome) => publishEarly(incoming.cause, renewLease, outcome),
-  })
-
-  const attemptOptionsFor = (handler: Handler<R>, attempts: number): Attempt.AttemptOptions => ({
+  const runtime: WorkerRuntime = {
     service,
-    policy: handler.retry === undefined ? servicePolicy : { ...servicePolicy, ...handler.retry },
-    misconfigurationDelay: timeouts.misconfigurationDelay,
-    attempts,
-  })
-
-  const timeoutFor = (handler: Handler<R>) => Attempt.withTimeout(service, handler.timeout ?? defaultTimeout)
-
-  /** The handler under its lease. What is done at once is over before anybody could renew, time or cancel it. */
-  const runAttempt = (
-    handler: Handler<R>,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-    lease: Lease,
-    key: string,
-  ) => {
-    const withTimeout = timeoutFor(handler)
-    const handling = incoming.handle(contextFor(incoming, delivery, lease.fencingToken, lease.attempts, lease.renew))
-    return Attempt.runInline(handling, (rest) =>
-      runningJobs.cancellable(key)(
-        Effect.raceFirst(withTimeout(rest), keepLease(lease)),
-        Effect.suspend(() => Effect.fail(new Conflict({ key }))),
-      ),
-    ).pipe(
-      Effect.onInterrupt(() =>
-        lease.release({ countsAsAttempt: false }).pipe(
-          // Without it the lease runs out by itself.
-          Effect.catch((error) => Effect.logDebug(`a claim was not released: ${error.message}`)),
-        ),
-      ),
-      Effect.exit,
-      Effect.flatMap((exit) =>
-        Attempt.classify(attemptOptionsFor(handler, lease.attempts + (incoming.priorAttempts ?? 0)), incoming, exit),
-      ),
-    )
+    ledger: yield* Ledger,
+    publisher: ResultPublisher.make(service, bus),
+    runningJobs: yield* Cancellation.listen,
+    retryPolicy: yield* retryPolicyOf(service),
+    publishPolicy: yield* Effect.withFiber((fiber) => Effect.succeed(publishPolicyOf(fiber))),
+    timeouts,
+    maxExpiredLeases: yield* MaxExpiredLeases,
+    clock: yield* Clock.Clock,
+    owner: `${service}-${crypto.randomUUID()}`,
   }
-
-  /** Never ends by itself but by the loss of the lease. */
-  const keepLease = (lease: Lease) =>
-    lease.renew.pipe(
-      Effect.retry({
-        while: (error) => error._tag === "TransientError",
-        schedule: Schedule.spaced(Duration.millis(Duration.toMillis(timeouts.leaseDuration) / 10)),
-      }),
-      Effect.delay(Duration.millis(Duration.toMillis(timeouts.leaseDuration) / 3)),
-      Effect.forever,
-    )
-
-  const resultOf = (
-    handler: Handler<R>,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-    lease: Lease,
-    key: string,
-  ) => {
-    if (lease.cancelReason !== undefined) return Attempt.cancelled(incoming, lease.cancelReason, lease.attempts)
-    if (lease.expiredLeases < maxExpiredLeases) return runAttempt(handler, delivery, incoming, lease, key)
-    const message = `${lease.expiredLeases} processes in a row ended while they worked on it`
-    return Attempt.exhausted(incoming, { code: "crashed", message }, lease.attempts)
-  }
-
-  const processMessage = (consumer: string, handler: Handler<R>, delivery: Delivery, incoming: DecodedMessage<R>) => {
-    const key = `${consumer}.${incoming.messageKey}`
-    return incoming.partition === undefined
-      ? processUnderLease(consumer, handler, delivery, incoming, key)
-      : processInPartition(consumer, handler, delivery, incoming, key, `${service}.${incoming.partition}`)
-  }
-
-  const processInPartition = Effect.fnUntraced(function* (
-    consumer: string,
-    handler: Handler<R>,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-    key: string,
-    partition: string,
-  ) {
-    const { position } = yield* ledger.keyedQueue.enqueue(partition, key, delivery.arrivedAt)
-    if (position > 0) return redeliverAfter(redeliveryDelay(position, delivery.deliveryCount))
-    return yield* processUnderLease(consumer, handler, delivery, incoming, key, {
-      dequeue: ledger.keyedQueue.dequeue(partition, key),
-      extend: (after) => ledger.keyedQueue.extend(partition, key, after),
-    })
-  })
-
-  /** Under a claim. */
-  const processUnderLease = (
-    consumer: string,
-    handler: Handler<R>,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-    key: string,
-    turn?: QueueTurn,
-  ) =>
-    Effect.flatMap(ledger.acquire(key, owner, timeouts.leaseDuration), (claimed) => {
-      switch (claimed._tag) {
-        case "Held":
-          return Effect.succeed(redeliverAfter(Duration.max(claimed.remaining, Duration.millis(50))))
-        case "Decided": {
-          const { attempts, decision, firstAt } = claimed
-          return Metrics.increment(Metrics.finished, service, { type: incoming.type, result: "duplicate" }).pipe(
-            Effect.andThen(publish(consumer, delivery, decision, attempts, firstAt)),
-            Effect.tap(() => turn?.dequeue ?? Effect.void),
-          )
-        }
-        case "Claimed": {
-          const { lease } = claimed
-          const started = clock.currentTimeMillisUnsafe()
-          return Effect.flatMap(resultOf(handler, delivery, incoming, lease, key), (end) =>
-            settle(consumer, delivery, incoming, lease, end, started, turn),
-          )
-        }
-      }
-    })
-
-  const settle = (
-    consumer: string,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-    lease: Lease,
-    result: Attempt.AttemptResult,
-    started: number,
-    turn: QueueTurn | undefined,
-  ) =>
-    Effect.withFiber(({ context }) => {
-      const { type } = incoming
-      const seconds = (clock.currentTimeMillisUnsafe() - started) / 1000
-      Metrics.record(context, Metrics.duration, service, { type }, seconds)
-      if (result._tag === "Again") {
-        return lease
-          .release({ countsAsAttempt: result.countsAsAttempt })
-          .pipe(
-            Effect.andThen(turn === undefined ? Effect.void : turn.extend(result.after)),
-            Effect.as(redeliverAfter(result.after)),
-          )
-      }
-      Metrics.record(context, Metrics.finished, service, { type, result: result.result })
-      const published = Effect.flatMap(toDecision(incoming.cause, result.messages, result.deadLetter), (decision) =>
-        Effect.flatMap(lease.decide(decision, result.attempts), () =>
-          publish(consumer, delivery, decision, result.attempts, lease.firstAt),
-        ),
-      )
-      return turn === undefined ? published : Effect.tap(published, () => turn.dequeue)
-    })
-
-  /** Without a ledger: what is told has the same ids each time. */
-  const processIdempotent = (
-    consumer: string,
-    handler: Handler<R>,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-  ) => {
-    const attempts = delivery.deliveryCount - 1
-    const handling = incoming.handle(contextFor(incoming, delivery, delivery.deliveryCount, attempts, Effect.void))
-    return Effect.matchCauseEffect(Attempt.runInline(handling, timeoutFor(handler)), {
-      onFailure: (cause) => settleIdempotent(consumer, handler, delivery, incoming, Exit.failCause(cause)),
-      onSuccess: (outcomes) =>
-        outcomes.length === 0
-          ? Effect.as(Metrics.increment(Metrics.finished, service, { type: incoming.type, result: "succeeded" }), ack)
-          : settleIdempotent(consumer, handler, delivery, incoming, Exit.succeed(outcomes)),
-    })
-  }
-
-  const settleIdempotent = Effect.fnUntraced(function* (
-    consumer: string,
-    handler: Handler<R>,
-    delivery: Delivery,
-    incoming: DecodedMessage<R>,
-    exit: Exit.Exit<ReadonlyArray<ResultMessage>, HandlerError>,
-  ) {
-    const result = yield* Attempt.classify(attemptOptionsFor(handler, delivery.deliveryCount - 1), incoming, exit)
-    if (result._tag === "Again") return redeliverAfter(result.after)
-    yield* Metrics.increment(Metrics.finished, service, { type: incoming.type, result: result.result })
-    if (result.messages.length === 0 && result.deadLetter === undefined) return ack
-    const decision = yield* toDecision(incoming.cause, result.messages, result.deadLetter)
-    return yield* publish(consumer, delivery, decision, result.attempts, delivery.arrivedAt)
-  })
-
-  /** The bus or the state failed under us, or the lease is somebody else's now: nothing of it is the message's fault. */
-  const nack = (error: HandlerError | Conflict | StateError) =>
-    Effect.gen(function* () {
-      // Whoever took the record (a successor, a cancellation) is found by looking again; a living lease says how long.
-      if (error._tag === "Conflict") return redeliverAfter(Duration.millis(100))
-      yield* Effect.logWarning(`handed back: ${error.message}`)
-      if (error._tag === "TransientError")
-        return redeliverAfter(yield* retryDelay(servicePolicy, 1, error.retryAfterMillis))
-      return redeliverAfter(timeouts.misconfigurationDelay)
-    })
-
-  const receive = (consumer: string, handler: Handler<R>) => {
-    const name = `${service} ${handler.name}`
-    const processDelivery = handler.idempotent === true ? processIdempotent : processMessage
-    const handle = (context: Context.Context<never>, delivery: Delivery, incoming: DecodedMessage<R>) => {
-      Metrics.record(context, Metrics.consumed, service, { type: incoming.type })
-      return Effect.suspend(() => processDelivery(consumer, handler, delivery, incoming)).pipe(
-        Effect.catch(nack),
-        TraceContext.withConsumerSpan(name, delivery, incoming.cause.traceparent, incoming.logAttributes),
-      )
-    }
-    /** What cannot be read, no consumer of an event can; of work there is one alone. */
-    const from = handler.from(service)
-    const sharedFault = from === "all-events" || from.channel === "event" ? ({ shared: true } as const) : {}
-    const decodeAndHandle = (delivery: Delivery) =>
-      Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> =>
-        Effect.matchEffect(handler.decode(delivery, publishPolicy), {
-          onSuccess: (incoming) => handle(context, delivery, incoming),
-          onFailure: ({ message, path, reason }) =>
-            DeadLetterRecord.disposition(service, consumer, delivery, {
-              reason,
-              message,
-              path,
-              attempts: 1,
-              firstAt: delivery.arrivedAt,
-              ...sharedFault,
-            }),
-        }),
-      )
-    return (delivery: Delivery): Effect.Effect<Disposition, never, R> => {
-      const replayTarget = DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayForHeader)
-      if (replayTarget === undefined || replayTarget === consumer) return decodeAndHandle(delivery)
-      // Whoever publishes can write a header; it must not make a message vanish.
-      return ledger.replays.isRecorded(delivery, replayTarget).pipe(
-        Effect.flatMap((noted) => (noted ? ackEffect : decodeAndHandle(delivery))),
-        Effect.catch(nack),
-      )
-    }
-  }
-
-  const consumers = yield* Effect.forEach(handlers, (handler) => {
-    const name = `${service}-${handler.name}`
-    const { ackWait, sharedPermits, maxDeliveries } = handler
-    const consumer = bus.consume(
-      {
-        name,
-        from: handler.from(service),
-        concurrency: handler.concurrency ?? 1,
-        ...(sharedPermits === undefined ? {} : { sharedPermits }),
-        ...(ackWait === undefined ? {} : { ackWait }),
-        ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
-        onMaxDeliveries: DeadLetterRecord.onMaxDeliveries(service, name),
-      },
-      receive(name, handler),
-    )
-    return Effect.tap(consumer, ({ depth }) => consumerRegistry.register({ name, service, depth }))
-    // Handlers inherit it: nothing is annotated for each event.
-  }).pipe(Effect.annotateLogs({ service }))
-  // Runs before the consumers' own finalizers: what finishes within the grace is told and acknowledged.
+  const consumers = yield* Effect.forEach(handlers, (handler) => consume(runtime, handler)).pipe(
+    // Handlers inherit the annotation, so no message has to add it.
+    Effect.annotateLogs({ service }),
+  )
+  // Runs before the consumers' own finalizers, so a handler that finishes in time still publishes and acks.
   yield* Effect.addFinalizer(() =>
     Effect.forEach(consumers, (consumer) => consumer.drain, { concurrency: "unbounded", discard: true }).pipe(
       Effect.timeoutOption(timeouts.drainTimeout),
       Effect.flatMap((drained) =>
         Option.isSome(drained)
           ? Effect.void
-          : Effect.logWarning(`work of ${service} is handed back: it did not end within the grace`),
+          : Effect.logWarning("Handlers did not finish within the drain timeout; their messages are redelivered", {
+              service,
+              drainTimeout: Duration.format(timeouts.drainTimeout),
+            }),
       ),
     ),
   )
 })
 
-/** A message's place at the head of its lane. */
-interface QueueTurn {
-  readonly dequeue: Effect.Effect<void, Conflict | StateError>
-  readonly extend: (after: Duration.Duration) => Effect.Effect<void, Conflict | StateError>
+const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler: Handler<R>) {
+  const { retryPolicy, service } = runtime
+  const bus = yield* EventBus
+  const registry = yield* ConsumerRegistry
+  const from = handler.from(service)
+  const name = typeof from === "string" ? `${service}-${handler.name}` : ConsumerName.of(service, from)
+  const { ackWait, maxDeliveries, sharedPermits } = handler
+  const consumer = yield* bus.consume(
+    {
+      name,
+      from,
+      concurrency: handler.concurrency ?? 1,
+      ...(sharedPermits === undefined ? {} : { sharedPermits }),
+      ...(ackWait === undefined ? {} : { ackWait }),
+      ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
+      onMaxDeliveries: DeadLetterRecord.onMaxDeliveries(service, name),
+    },
+    receive({
+      ...runtime,
+      consumer: name,
+      handler,
+      attemptPolicy: handler.retry === undefined ? retryPolicy : { ...retryPolicy, ...handler.retry },
+      withTimeout: Attempt.withTimeout(service, handler.timeout ?? defaultTimeout),
+    }),
+  )
+  yield* registry.register({ name, service, depth: consumer.depth })
+  return consumer
+})
+
+/** The first step: acks a replay that was sent for another consumer, and decodes everything else. */
+const receive = <R>(runtime: ConsumerRuntime<R>) => {
+  const { consumer, ledger } = runtime
+  const decode = makeDecode(runtime)
+  return (delivery: Delivery): Effect.Effect<Disposition, never, R> => {
+    const replayTarget = DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayForHeader)
+    if (replayTarget === undefined || replayTarget === consumer) return decode(delivery)
+    // Any publisher can write this header, so it counts only with a record in the ledger.
+    return ledger.replays.isRecorded(delivery, replayTarget).pipe(
+      Effect.flatMap((isRecorded) => (isRecorded ? ackEffect : decode(delivery))),
+      Effect.catch((error) => nack(runtime, error)),
+    )
+  }
 }
 
+/** Decodes and authorizes a message, and processes it in a span. An invalid message becomes a dead letter. */
+const makeDecode = <R>(runtime: ConsumerRuntime<R>) => {
+  const { consumer, handler, publishPolicy, service } = runtime
+  const spanName = `${service} ${handler.name}`
+  const process = handler.idempotent === true ? processIdempotent<R> : processMessage<R>
+  // Every consumer of an event finds the same fault in it; work has only one consumer.
+  const from = handler.from(service)
+  const isShared = from === "all-events" || from.channel === "event"
+  const processDecoded = (context: Context.Context<never>, delivery: Delivery, message: DecodedMessage<R>) => {
+    Metrics.record(context, Metrics.consumed, service, { type: message.type })
+    const messageRun = { runtime, delivery, message, key: `${consumer}.${message.messageKey}` }
+    return Effect.suspend(() => process(messageRun)).pipe(
+      Effect.catch((error) => nack(runtime, error)),
+      TraceContext.withConsumerSpan(spanName, delivery, message.cause.traceparent, message.logAttributes),
+    )
+  }
+  const reject = (delivery: Delivery, { message, path, reason }: InvalidEvent) =>
+    DeadLetterRecord.disposition(service, consumer, delivery, {
+      reason,
+      message,
+      path,
+      attempts: 1,
+      firstAt: delivery.arrivedAt,
+      ...(isShared ? { shared: true } : {}),
+    })
+  return (delivery: Delivery) =>
+    Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> =>
+      Effect.matchEffect(handler.decode(delivery, publishPolicy), {
+        onSuccess: (message) => processDecoded(context, delivery, message),
+        onFailure: (error) => reject(delivery, error),
+      }),
+    )
+}
+
+const processMessage = <R>(messageRun: MessageRun<R>): Effect.Effect<Disposition, StepError, R> => {
+  const { partition } = messageRun.message
+  return partition === undefined
+    ? acquireLease(messageRun, undefined)
+    : enterPartition(messageRun, `${messageRun.runtime.service}.${partition}`)
+}
+
+/** Only the message at the head of its partition goes on; the others return to the bus. */
+const enterPartition = Effect.fnUntraced(function* <R>(messageRun: MessageRun<R>, partition: string) {
+  const { delivery, key, runtime } = messageRun
+  const { keyedQueue } = runtime.ledger
+  const { position } = yield* keyedQueue.enqueue(partition, key, delivery.arrivedAt)
+  if (position > 0) return redeliverAfter(partitionDelay(position, delivery.deliveryCount))
+  return yield* acquireLease(messageRun, {
+    dequeue: keyedQueue.dequeue(partition, key),
+    extend: (after) => keyedQueue.extend(partition, key, after),
+  })
+})
+
+const acquireLease = <R>(
+  messageRun: MessageRun<R>,
+  turn: QueueTurn | undefined,
+): Effect.Effect<Disposition, StepError, R> => {
+  const { ledger, owner, timeouts } = messageRun.runtime
+  return Effect.flatMap(ledger.acquire(messageRun.key, owner, timeouts.leaseDuration), (acquired) => {
+    switch (acquired._tag) {
+      case "Leased":
+        return Effect.succeed(redeliverAfter(Duration.max(acquired.remaining, minLeaseCheckDelay)))
+      case "Decided":
+        return republish(messageRun, acquired, turn)
+      case "Acquired":
+        return handleUnderLease(messageRun, acquired.lease, turn)
+    }
+  })
+}
+
+const minLeaseCheckDelay = Duration.millis(50)
+
+/** The message was decided before: its results are published again under the same ids. */
+const republish = <R>(
+  { delivery, message, runtime: { consumer, publisher, service } }: MessageRun<R>,
+  { attempts, decision, firstAt }: Extract<AcquireResult, { readonly _tag: "Decided" }>,
+  turn: QueueTurn | undefined,
+) =>
+  Metrics.increment(Metrics.finished, service, { type: message.type, result: "duplicate" }).pipe(
+    Effect.andThen(publisher.publish(consumer, delivery, decision, attempts, firstAt)),
+    Effect.tap(() => turn?.dequeue ?? Effect.void),
+  )
+
+const handleUnderLease = <R>(messageRun: MessageRun<R>, lease: Lease, turn: QueueTurn | undefined) => {
+  const startedAt = messageRun.runtime.clock.currentTimeMillisUnsafe()
+  return Effect.flatMap(attempt(messageRun, lease), (result) => settle(messageRun, lease, result, startedAt, turn))
+}
+
+const attempt = <R>(messageRun: MessageRun<R>, lease: Lease): Effect.Effect<Attempt.AttemptResult, Conflict, R> => {
+  const { message, runtime } = messageRun
+  if (lease.cancelReason !== undefined) return Attempt.cancelled(message, lease.cancelReason, lease.attempts)
+  if (lease.expiredLeases < runtime.maxExpiredLeases) return runHandler(messageRun, lease)
+  const reason = `${lease.expiredLeases} workers in a row crashed or lost their lease while they worked on the message`
+  return Attempt.exhausted(message, { code: "crashed", message: reason }, lease.attempts)
+}
+
+/** Runs the handler while the lease is renewed. A handler that completes synchronously needs no renewal or timeout. */
+const runHandler = <R>(messageRun: MessageRun<R>, lease: Lease): Effect.Effect<Attempt.AttemptResult, Conflict, R> => {
+  const { key, message, runtime } = messageRun
+  const handling = message.handle(handlerContext(messageRun, lease.fencingToken, lease.attempts, lease.renew))
+  return Attempt.runInline(handling, (suspendedWork) =>
+    runtime.runningJobs.cancellable(key)(
+      Effect.raceFirst(runtime.withTimeout(suspendedWork), keepLease(lease, runtime.timeouts.leaseDuration)),
+      Effect.suspend(() => Effect.fail(new Conflict({ key }))),
+    ),
+  ).pipe(
+    Effect.onInterrupt(() => releaseInterrupted(lease)),
+    Effect.exit,
+    Effect.flatMap((exit) =>
+      Attempt.classify(attemptOptions(runtime, lease.attempts + (message.priorAttempts ?? 0)), message, exit),
+    ),
+  )
+}
+
+/** Without the release, the lease expires later and the message waits for that. */
+const releaseInterrupted = (lease: Lease) =>
+  lease
+    .release({ countsAsAttempt: false })
+    .pipe(Effect.catch((error) => Effect.logDebug("The lease of an interrupted handler was not released", { error })))
+
+/** Renews until the lease is lost, which fails with `Conflict`. */
+const keepLease = (lease: Lease, leaseDuration: Duration.Duration) => {
+  const millis = Duration.toMillis(leaseDuration)
+  return lease.renew.pipe(
+    Effect.retry({
+      while: (error) => error._tag === "TransientError",
+      schedule: Schedule.spaced(Duration.millis(millis / 10)),
+    }),
+    Effect.delay(Duration.millis(millis / 3)),
+    Effect.forever,
+  )
+}
+
+const handlerContext = <R>(
+  { delivery, message: { cause }, runtime: { publisher } }: MessageRun<R>,
+  fencingToken: number,
+  attempts: number,
+  renewLease: Effect.Effect<void, Conflict | StateError>,
+): HandlerContext => ({
+  cause,
+  message: delivery,
+  fencingToken,
+  attempts,
+  broadcast: (type, payload) => publisher.broadcast(cause, type, payload),
+  publishEarly: (result) => publisher.publishEarly(cause, renewLease, result),
+})
+
+const attemptOptions = <R>(
+  { attemptPolicy, service, timeouts }: ConsumerRuntime<R>,
+  attempts: number,
+): Attempt.AttemptOptions => ({
+  service,
+  policy: attemptPolicy,
+  misconfigurationDelay: timeouts.misconfigurationDelay,
+  attempts,
+})
+
+/** Releases the lease for the next attempt, or decides and publishes. */
+const settle = <R>(
+  { delivery, message, runtime }: MessageRun<R>,
+  lease: Lease,
+  result: Attempt.AttemptResult,
+  startedAt: number,
+  turn: QueueTurn | undefined,
+) =>
+  Effect.withFiber(({ context }) => {
+    const { clock, consumer, publisher, service } = runtime
+    const { type } = message
+    const seconds = (clock.currentTimeMillisUnsafe() - startedAt) / 1000
+    Metrics.record(context, Metrics.duration, service, { type }, seconds)
+    if (result._tag === "Retry") return releaseForRetry(lease, result, turn)
+    Metrics.record(context, Metrics.finished, service, { type, result: result.result })
+    const published = Effect.flatMap(
+      publisher.toDecision(message.cause, result.messages, result.deadLetter),
+      (decision) =>
+        Effect.flatMap(lease.decide(decision, result.attempts), () =>
+          publisher.publish(consumer, delivery, decision, result.attempts, lease.firstAt),
+        ),
+    )
+    return turn === undefined ? published : Effect.tap(published, () => turn.dequeue)
+  })
+
+const releaseForRetry = (lease: Lease, { after, countsAsAttempt }: Attempt.Retry, turn: QueueTurn | undefined) =>
+  lease
+    .release({ countsAsAttempt })
+    .pipe(Effect.andThen(turn === undefined ? Effect.void : turn.extend(after)), Effect.as(redeliverAfter(after)))
+
+/** Handles a message without the ledger: a repetition publishes the same ids, and every delivery counts as an attempt. */
+const processIdempotent = <R>(messageRun: MessageRun<R>): Effect.Effect<Disposition, StepError, R> => {
+  const { delivery, message, runtime } = messageRun
+  const attempts = delivery.deliveryCount - 1
+  const handling = message.handle(handlerContext(messageRun, delivery.deliveryCount, attempts, Effect.void))
+  return Effect.matchCauseEffect(Attempt.runInline(handling, runtime.withTimeout), {
+    onFailure: (cause) => settleIdempotent(messageRun, Exit.failCause(cause)),
+    onSuccess: (results) =>
+      results.length === 0
+        ? Effect.as(
+            Metrics.increment(Metrics.finished, runtime.service, { type: message.type, result: "succeeded" }),
+            ack,
+          )
+        : settleIdempotent(messageRun, Exit.succeed(results)),
+  })
+}
+
+const settleIdempotent = Effect.fnUntraced(function* <R>(
+  { delivery, message, runtime }: MessageRun<R>,
+  exit: Exit.Exit<ReadonlyArray<ResultMessage>, HandlerError>,
+) {
+  const { consumer, publisher, service } = runtime
+  const result = yield* Attempt.classify(attemptOptions(runtime, delivery.deliveryCount - 1), message, exit)
+  if (result._tag === "Retry") return redeliverAfter(result.after)
+  yield* Metrics.increment(Metrics.finished, service, { type: message.type, result: result.result })
+  if (result.messages.length === 0 && result.deadLetter === undefined) return ack
+  const decision = yield* publisher.toDecision(message.cause, result.messages, result.deadLetter)
+  return yield* publisher.publish(consumer, delivery, decision, result.attempts, delivery.arrivedAt)
+})
+
+/** The bus or the state failed, or the lease was lost. The message itself is not at fault, so no attempt is counted. */
+const nack = (
+  { retryPolicy, timeouts }: WorkerRuntime,
+  error: HandlerError | Conflict | StateError,
+): Effect.Effect<Disposition> =>
+  Effect.gen(function* () {
+    // Another owner or a cancellation changed the record: the next delivery reads which one.
+    if (error._tag === "Conflict") return redeliverAfter(Duration.millis(100))
+    yield* Effect.logWarning(`The message is redelivered: ${error.message}`)
+    return error._tag === "TransientError"
+      ? redeliverAfter(yield* retryDelay(retryPolicy, 1, error.retryAfterMillis))
+      : redeliverAfter(timeouts.misconfigurationDelay)
+  })
+
 /**
- * How soon a message that is not at the head of its lane asks again: the nearer, the sooner, and never so late that a
- * lane of quick work stands still; a head that takes its time is asked after less and less often.
+ * Redelivery delay of a message that is not at the head of its partition. It grows with the distance to the head, and
+ * with the number of deliveries, so that a slow head costs few redeliveries and a fast partition does not idle.
  */
-const redeliveryDelay = (position: number, attempt: number): Duration.Duration =>
-  Duration.millis(Math.min(10_000, 50 * Math.min(position, 20) * 2 ** Math.min(4, attempt / 64)))
+const partitionDelay = (position: number, deliveryCount: number): Duration.Duration =>
+  Duration.millis(Math.min(10_000, 50 * Math.min(position, 20) * 2 ** Math.min(4, deliveryCount / 64)))

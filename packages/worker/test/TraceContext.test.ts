@@ -89,7 +89,7 @@ it.effect("where spans are collected, a message has one of its own below its pub
     assert.strictEqual(traceId, trace)
     assert.deepStrictEqual(
       spans.map((span) => [span.name, span.kind, span.spanId, span.status._tag]),
-      [["work", "consumer", spanId, "ExitCode"]],
+      [["work", "consumer", spanId, "Ended"]],
     )
     assert.strictEqual(Option.getOrUndefined(spans[0]?.parent ?? Option.none())?.spanId, caller)
   }),

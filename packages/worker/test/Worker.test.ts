@@ -221,7 +221,7 @@ describe("the worker loop", () => {
       const messages = yield* recordMessages
       const ledger = yield* Ledger
       const late = yield* ledger.acquire("media-media-uploaded." + uploadEventId, "late", Duration.seconds(1))
-      assert(late._tag === "Claimed")
+      assert(late._tag === "Acquired")
       yield* TestClock.adjust("2 seconds")
       yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
       yield* publish(uploadedEvent())
@@ -241,7 +241,7 @@ describe("the worker loop", () => {
       for (let steps = 0; steps < 20; steps++) yield* advanceClock("9 seconds")
       const ledger = yield* Ledger
       const other = yield* ledger.acquire("media-media-uploaded." + uploadEventId, "other", Duration.seconds(1))
-      assert.strictEqual(other._tag, "Held")
+      assert.strictEqual(other._tag, "Leased")
       yield* Deferred.succeed(gate, undefined)
       yield* flushFibers
       assert.lengthOf(messages, 1)

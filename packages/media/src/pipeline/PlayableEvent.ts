@@ -15,7 +15,7 @@ export interface PlayableEvent {
   readonly discriminator: string
 }
 
-/** Tells an announcement while the job goes on. Fails with `waiting` where this worker must not tell any more. */
+/** Publishes the event while the job is still running. Fails with `countsAsAttempt: false` where another worker owns the job now. */
 export type PublishPlayable = (
   playableEvent: PlayableEvent,
 ) => Effect.Effect<void, TransientError | PermanentError | ConfigurationError>
@@ -51,7 +51,7 @@ export const publishIfCurrent = <E extends TransientError | PermanentError | Con
     },
     // The bus or the state may be away for a moment; what the end of the job finds untold is told with its result.
     Effect.retry({
-      while: (error) => error._tag === "TransientError" && error.waiting !== true,
+      while: (error) => error._tag === "TransientError" && error.countsAsAttempt !== false,
       schedule: Schedule.spaced("2 seconds"),
     }),
     Effect.catch((error) => Effect.as(Effect.logDebug("it could be played and that was not told", { error }), false)),

@@ -112,7 +112,7 @@ const make = Effect.gen(function* () {
         return yield* failedAttempt()
       }
       case "TransientError":
-        return error.waiting === true
+        return error.countsAsAttempt === false
           ? later(error.retryAfterMillis ?? 0)
           : yield* failedAttempt(error.retryAfterMillis)
       default:

@@ -162,4 +162,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-const isCounted = (error: HandlerError | Conflict): boolean => error._tag === "TransientError" && error.waiting !== true
+const isCounted = (error: HandlerError | Conflict): boolean =>
+  error._tag === "TransientError" && error.countsAsAttempt !== false

@@ -202,7 +202,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
 
 /** It waits, without using up a try. */
 export const snooze = (code: string, message: string, retryAfterMillis: number) =>
-  Effect.fail(new TransientError({ dependency: "notify", code, message, retryAfterMillis, waiting: true }))
+  Effect.fail(new TransientError({ dependency: "notify", code, message, retryAfterMillis, countsAsAttempt: false }))
 
 /** The same failure, using up a try. */
 const asAttempt = ({ code, dependency, message }: TransientError) => new TransientError({ dependency, code, message })

@@ -96,5 +96,5 @@ export const writeConflict = (id: string) =>
     dependency: "state",
     code: "write_conflict",
     message: `${id} was changed by somebody else`,
-    waiting: true,
+    countsAsAttempt: false,
   })

@@ -236,7 +236,7 @@ export const make = Effect.fnUntraced(function* (
     if (error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0) return error
     const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - clock.currentTimeMillisUnsafe())
     const { code, dependency, message } = error
-    return new TransientError({ dependency, code, message, waiting: true, retryAfterMillis })
+    return new TransientError({ dependency, code, message, countsAsAttempt: false, retryAfterMillis })
   }
 
   /** What a call's end means for the circuit, which is told in the log where it changes. */

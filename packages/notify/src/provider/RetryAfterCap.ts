@@ -7,8 +7,8 @@ export const capRetryAfter = <E extends { readonly _tag: string }>(
   maxMillis: number,
 ): E | TransientError => {
   if (!(error instanceof TransientError)) return error
-  const { code, dependency, message, retryAfterMillis, waiting } = error
+  const { code, countsAsAttempt, dependency, message, retryAfterMillis } = error
   if (retryAfterMillis === undefined || retryAfterMillis <= maxMillis) return error
-  const more = waiting === undefined ? {} : { waiting }
+  const more = countsAsAttempt === undefined ? {} : { countsAsAttempt }
   return new TransientError({ dependency, code, message, retryAfterMillis: maxMillis, ...more })
 }

@@ -313,13 +313,13 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
           "w",
           Duration.minutes(1),
         )
-        assert.include(claimed._tag === "Claimed" ? claimed.lease.cancelReason : "", "ended by request")
+        assert.include(claimed._tag === "Acquired" ? claimed.lease.cancelReason : "", "ended by request")
         const film = uploadedEvent("m3")
         yield* publish(film)
         yield* until(op(client.ListJobs({ query: "m3" })), ([one]) => one?.stage === "queued")
         yield* op(client.CancelJob({ media_id: "m3" }))
         const upload = yield* ledger.acquire(`media-media-uploaded.${film.event_id}`, "w", Duration.minutes(1))
-        assert.include(upload._tag === "Claimed" ? upload.lease.cancelReason : "", "ended by request")
+        assert.include(upload._tag === "Acquired" ? upload.lease.cancelReason : "", "ended by request")
 
         yield* op(client.CancelJob(about))
         assert.deepInclude(yield* Effect.flip(op(client.RetryJob(about))), { code: "not_failed" })

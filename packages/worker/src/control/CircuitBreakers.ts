@@ -145,7 +145,7 @@ const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => 
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error === undefined) return CircuitBreaker.failure()
   if (!isTransient(error)) return CircuitBreaker.success
-  if (error.waiting === true) return CircuitBreaker.ignored
+  if (error.countsAsAttempt === false) return CircuitBreaker.ignored
   return error.code === "throttled" ? CircuitBreaker.success : CircuitBreaker.failure()
 }
 
@@ -159,7 +159,7 @@ const circuitOpenError = (dependency: string, { reason }: CircuitBreaker.Circuit
     message: `${dependency} failed several times in a row and is not called just now`,
     retryAfterMillis:
       reason._tag === "CircuitOpen" ? Math.max(1, Duration.toMillis(reason.retryAfter)) : probeRetryMillis,
-    waiting: true,
+    countsAsAttempt: false,
   })
 
 /** How soon a paused dependency is asked for again. */
@@ -171,5 +171,5 @@ const pausedError = (dependency: string): TransientError =>
     code: "paused",
     message: `${dependency} is paused by an operator`,
     retryAfterMillis: pausedRetryMillis,
-    waiting: true,
+    countsAsAttempt: false,
   })

@@ -51,7 +51,7 @@ const attemptFields = {
 
 const LedgerRecord = Schema.Union([
   Schema.Struct({
-    status: Schema.Literal("claimed"),
+    status: Schema.Literal("leased"),
     owner: Schema.String,
     /** Of the store, where one process at a time owns it. */
     ownership: Schema.optionalKey(Schema.String),
@@ -86,10 +86,10 @@ export interface Lease {
 }
 
 export type AcquireResult =
-  | { readonly _tag: "Claimed"; readonly lease: Lease }
+  | { readonly _tag: "Acquired"; readonly lease: Lease }
   | { readonly _tag: "Decided"; readonly decision: Decision; readonly attempts: number; readonly firstAt: number }
   /** Somebody else's lease is alive; look again after this time. */
-  | { readonly _tag: "Held"; readonly remaining: Duration.Duration }
+  | { readonly _tag: "Leased"; readonly remaining: Duration.Duration }
 
 export class Ledger extends Context.Service<
   Ledger,
@@ -115,7 +115,7 @@ export class Ledger extends Context.Service<
     Effect.gen(function* () {
       const kv = yield* KeyValue
       /** A claim under a former ownership of the store is of a process that has ended, whatever its lease says. */
-      const isExpired = (record: Extract<LedgerRecord, { readonly status: "claimed" }>, now: number) =>
+      const isExpired = (record: Extract<LedgerRecord, { readonly status: "leased" }>, now: number) =>
         record.until <= now ||
         (kv.ownerId !== undefined && record.ownership !== undefined && record.ownership !== kv.ownerId)
       const ownership = kv.ownerId === undefined ? {} : { ownership: kv.ownerId }
@@ -183,7 +183,7 @@ export class Ledger extends Context.Service<
             kv.create(ledgerBucket, key, JSON.stringify({ ...leasedRecord(owner, until, fresh), ...ownership })),
             {
               onSuccess: (token): Effect.Effect<AcquireResult, StateError> =>
-                Effect.succeed({ _tag: "Claimed", lease: leaseOf(key, owner, leaseDuration, fresh, token) }),
+                Effect.succeed({ _tag: "Acquired", lease: leaseOf(key, owner, leaseDuration, fresh, token) }),
               onFailure: (error) =>
                 error._tag === "Conflict" ? acquireExisting(key, owner, leaseDuration, now) : Effect.fail(error),
             },
@@ -200,7 +200,7 @@ export class Ledger extends Context.Service<
         const until = now + Duration.toMillis(leaseDuration)
         const found = yield* read(key)
         // It expired between the two calls: somebody will create it anew, perhaps we.
-        if (found === undefined) return { _tag: "Held", remaining: Duration.millis(50) }
+        if (found === undefined) return { _tag: "Leased", remaining: Duration.millis(50) }
         const { record, revision } = found
         const { attempts, firstAt } = record
         switch (record.status) {
@@ -209,21 +209,21 @@ export class Ledger extends Context.Service<
           case "cancelled": {
             // Not written over: were this owner to crash, the cancellation would be gone. The first to decide wins.
             const before = { attempts, firstAt, expiredLeases: 0, cancelReason: record.reason }
-            return { _tag: "Claimed", lease: leaseOf(key, owner, leaseDuration, before, revision) }
+            return { _tag: "Acquired", lease: leaseOf(key, owner, leaseDuration, before, revision) }
           }
-          case "claimed":
+          case "leased":
           case "waiting": {
-            if (record.status === "claimed" && !isExpired(record, now)) {
-              return { _tag: "Held", remaining: Duration.millis(record.until - now) }
+            if (record.status === "leased" && !isExpired(record, now)) {
+              return { _tag: "Leased", remaining: Duration.millis(record.until - now) }
             }
-            const expiredLeases = record.status === "claimed" ? (record.expiredLeases ?? 0) + 1 : 0
+            const expiredLeases = record.status === "leased" ? (record.expiredLeases ?? 0) + 1 : 0
             const before: AttemptHistory = { attempts, firstAt, expiredLeases }
             const acquired = yield* noneOnConflict(
               write(key, { ...leasedRecord(owner, until, before), ...ownership }, revision),
             )
             return Option.isSome(acquired)
-              ? { _tag: "Claimed", lease: leaseOf(key, owner, leaseDuration, before, acquired.value) }
-              : { _tag: "Held", remaining: leaseDuration }
+              ? { _tag: "Acquired", lease: leaseOf(key, owner, leaseDuration, before, acquired.value) }
+              : { _tag: "Leased", remaining: leaseDuration }
           }
         }
       })
@@ -257,7 +257,7 @@ export class Ledger extends Context.Service<
         keyedQueue: yield* KeyedQueue.make(ledgerBucket, (key) =>
           Effect.gen(function* () {
             const found = yield* read(key)
-            return found?.record.status === "claimed" && !isExpired(found.record, yield* Clock.currentTimeMillis)
+            return found?.record.status === "leased" && !isExpired(found.record, yield* Clock.currentTimeMillis)
           }),
         ),
       })
@@ -277,7 +277,7 @@ const leasedRecord = (
   until: number,
   { expiredLeases, attempts, firstAt }: AttemptHistory,
 ): LedgerRecord => ({
-  status: "claimed",
+  status: "leased",
   owner,
   until,
   ...(expiredLeases === 0 ? {} : { expiredLeases }),

@@ -26,7 +26,7 @@ describe("a dependency's circuit", () => {
       const refused = yield* Effect.flip(call)
       assert.strictEqual(calls, 5)
       assert.strictEqual(refused.code, "circuit_open")
-      assert.strictEqual(refused.waiting, true)
+      assert.strictEqual(refused.countsAsAttempt, false)
       assert.strictEqual(refused.retryAfterMillis, 1_000)
       yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
       assert.strictEqual(yield* level, 1)
@@ -51,7 +51,7 @@ describe("a dependency's circuit", () => {
         new TransientError({ dependency: "mail", code: "throttled", message: "slow down" }),
         new PermanentError({ code: "no_such_address", message: "unknown" }),
         new ConfigurationError({ setting: "SMTP_URL", message: "refused" }),
-        new TransientError({ dependency: "mail", code: "elsewhere", message: "wait", waiting: true }),
+        new TransientError({ dependency: "mail", code: "elsewhere", message: "wait", countsAsAttempt: false }),
       ]
       for (let round = 0; round < 6; round++) {
         for (const answer of answers) {

@@ -52,7 +52,7 @@ describe("Switchboard", () => {
       yield* switches.pause({ name: "dependency:speech", by: "op", reason: "" })
       const before = calls
       const refusal = yield* Effect.flip(failing)
-      assert.deepInclude(refusal, { code: "paused", waiting: true })
+      assert.deepInclude(refusal, { code: "paused", countsAsAttempt: false })
       assert.strictEqual(calls, before)
     }).pipe(
       Effect.provide(

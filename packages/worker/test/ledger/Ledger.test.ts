@@ -10,12 +10,12 @@ const ledger = Ledger.layer.pipe(Layer.provide(MemoryState.layer))
 
 const claimed = Effect.fnUntraced(function* (owner: string) {
   const result = yield* (yield* Ledger).acquire("c.1", owner, lease)
-  assert(result._tag === "Claimed", result._tag)
+  assert(result._tag === "Acquired", result._tag)
   return result.lease
 })
 const held = Effect.fnUntraced(function* (owner: string) {
   const result = yield* (yield* Ledger).acquire("c.1", owner, lease)
-  assert(result._tag === "Held", result._tag)
+  assert(result._tag === "Leased", result._tag)
   return Duration.toMillis(result.remaining)
 })
 
@@ -28,7 +28,7 @@ describe("the ledger", () => {
         { concurrency: "unbounded" },
       )
       assert.lengthOf(
-        results.filter(({ _tag }) => _tag === "Claimed"),
+        results.filter(({ _tag }) => _tag === "Acquired"),
         1,
       )
     }).pipe(Effect.provide(ledger)),
@@ -92,7 +92,7 @@ describe("the ledger", () => {
       assert.isFalse(yield* all.cancel("c.1", "too late"))
       assert.isTrue(yield* all.cancel("c.2", "before it came"))
       const early = yield* all.acquire("c.2", "a", lease)
-      assert(early._tag === "Claimed")
+      assert(early._tag === "Acquired")
       assert.strictEqual(early.lease.cancelReason, "before it came")
     }).pipe(Effect.provide(ledger)),
   )
