@@ -1,12 +1,12 @@
-/** What notify counts beside the worker loop; labels: `route` or `channel`, and where it says so `status`. */
+/** The metrics of notify, beside those of the worker loop. */
 import { type Effect, Metric } from "effect"
 
 export const deliveries = Metric.counter("armoricore_notification_deliveries_total", {
-  description: "Deliveries that became final, by channel, provider and status",
+  description: "Deliveries that reached a final status, by channel, provider and status",
   incremental: true,
 })
 export const unknownOutcomes = Metric.counter("armoricore_notification_deliveries_unknown_total", {
-  description: "Calls to a provider whose outcome is not known, by channel",
+  description: "Calls to a provider with an unknown outcome, by channel",
   incremental: true,
 })
 export const resends = Metric.counter("armoricore_notification_deliveries_resent_total", {
@@ -14,17 +14,17 @@ export const resends = Metric.counter("armoricore_notification_deliveries_resent
   incremental: true,
 })
 export const providerPaused = Metric.gauge("armoricore_provider_paused", {
-  description: "1 while a route waits for its configuration to be mended, by route",
+  description: "1 while a provider is paused because of a configuration error, by provider",
 })
 export const circuitOpen = Metric.gauge("armoricore_provider_circuit_open", {
-  description: "1 while a route is not called because its provider is out of order, by route",
+  description: "1 while the circuit of a provider is open after outages, by provider",
 })
 export const webhooksRejected = Metric.counter("armoricore_webhooks_rejected_total", {
-  description: "Webhook calls that did not prove their sender, by provider",
+  description: "Webhook calls without a valid signature, by provider",
   incremental: true,
 })
 
-/** Labelled counters by their labels: making one costs more than counting with it. */
+/** One counter per set of labels: creating a labelled counter costs more than an increment. */
 const labelledCounters = new Map<string, Metric.Counter<number>>()
 
 export const increment = (
@@ -33,10 +33,10 @@ export const increment = (
   times = 1,
 ): Effect.Effect<void> => {
   const key = `${metric.id}|${Object.values(attributes).join("|")}`
-  const known = labelledCounters.get(key) ?? Metric.withAttributes(metric, { ...attributes })
-  labelledCounters.set(key, known)
-  return Metric.update(known, times)
+  const labelled = labelledCounters.get(key) ?? Metric.withAttributes(metric, { ...attributes })
+  labelledCounters.set(key, labelled)
+  return Metric.update(labelled, times)
 }
 
-export const setGauge = (metric: Metric.Gauge<number>, route: string, on: boolean): Effect.Effect<void> =>
-  Metric.update(Metric.withAttributes(metric, { route }), on ? 1 : 0)
+export const setGauge = (metric: Metric.Gauge<number>, provider: string, on: boolean): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(metric, { provider }), on ? 1 : 0)

@@ -10,7 +10,7 @@ import { withSettings } from "./support/WithSettings.ts"
 
 const mediaId = Argument.String("media_id")
 const userId = Argument.String("user_id")
-const name = Argument.String("name").pipe(Argument.withDescription("as `circuits` prints it, for example route:fcm"))
+const name = Argument.String("name").pipe(Argument.withDescription("as `circuits` prints it, for example provider:fcm"))
 const reason = Flag.String("reason").pipe(Flag.withDescription("why; it is shown and audited"), Flag.withDefault(""))
 const limit = Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100))
 

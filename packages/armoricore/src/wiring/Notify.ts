@@ -48,7 +48,7 @@ const providerLayers = Effect.fn("Notify.providers")(function* (settings: Settin
   const layers = yield* Effect.forEach(providers.filter(isEnabled(settings)), ({ fileSettings, layer, name }) => {
     const maxPerSecond = NOTIFY_RATE_LIMITS?.get(name)
     return Effect.map(withFileContents(settings, fileSettings), (values) =>
-      layer(values, { from, ...(maxPerSecond === undefined ? {} : { maxPerSecond }) }),
+      layer(values, { from, limits: maxPerSecond === undefined ? {} : { maxPerSecond } }),
     )
   })
   return Layer.mergeAll(devMailbox(settings), ...layers)

@@ -36,9 +36,9 @@ it.live(
       writeFileSync(file, JSON.stringify({ ...letter, source: "php-backend" }))
       assert.include((yield* run("dead-letters", "replay", id, "--body", file)).stdout, `replayed ${id}`)
 
-      assert.strictEqual((yield* run("operator", "pause", "route:inbox", "--reason", "trying")).code, 0)
-      assert.include((yield* run("operator", "circuits")).stdout, "route:inbox\tpaused")
-      assert.strictEqual((yield* run("operator", "resume", "route:inbox")).code, 0)
+      assert.strictEqual((yield* run("operator", "pause", "provider:inbox", "--reason", "trying")).code, 0)
+      assert.include((yield* run("operator", "circuits")).stdout, "provider:inbox\tpaused")
+      assert.strictEqual((yield* run("operator", "resume", "provider:inbox")).code, 0)
       assert.strictEqual((yield* run("operator", "log-level", "debug")).code, 0)
       const cancel = yield* run("operator", "cancel", "nothing")
       assert.deepStrictEqual([cancel.code, cancel.stdout], [1, ""])

@@ -129,10 +129,10 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
         speech.behavior.rateLimitedRequests = 0
 
         // A pause holds in the process that sends, and every node shows it.
-        yield* api.PauseCircuit({ name: "route:inbox", reason: "trying" })
+        yield* api.PauseCircuit({ name: "provider:inbox", reason: "trying" })
         const pauseOf = Effect.map(
           other.ListCircuits(),
-          ({ circuits }) => circuits.find(({ name }) => name === "route:inbox")?.paused,
+          ({ circuits }) => circuits.find(({ name }) => name === "provider:inbox")?.paused,
         )
         assert.deepInclude(yield* until(pauseOf, (paused) => paused !== undefined), { by: "ida", reason: "trying" })
         const note = yield* send(there.url, publisher, "notification.requested", {
@@ -151,9 +151,9 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
             ({ in_flight, name, pending }) => name === "notify-work-deliver-email" && in_flight + pending > 0,
           ),
         )
-        assert.deepStrictEqual(waiting.unhealthy_circuits, ["route:inbox"])
+        assert.deepStrictEqual(waiting.unhealthy_circuits, ["provider:inbox"])
         assert.notInclude(JSON.stringify((yield* statusOf).json), '"sent"')
-        yield* other.ResumeCircuit({ name: "route:inbox" })
+        yield* other.ResumeCircuit({ name: "provider:inbox" })
         yield* until(statusOf, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
 
         // Everybody logs as asked.

@@ -178,8 +178,8 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           ({ event_id, status }) => status === "failed" && event_id !== before.event_id,
         )
         assert.deepStrictEqual((yield* api.GetOverview()).unresponsive, [])
-        yield* api.PauseCircuit({ name: "route:inbox", reason: "" })
-        yield* api.ResumeCircuit({ name: "route:inbox" })
+        yield* api.PauseCircuit({ name: "provider:inbox", reason: "" })
+        yield* api.ResumeCircuit({ name: "provider:inbox" })
         const letters = yield* api.ListDeadLetters({})
         assert.sameMembers(
           letters.map(({ consumer }) => consumer),

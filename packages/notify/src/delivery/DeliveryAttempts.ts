@@ -16,8 +16,7 @@ import type * as DeliveryRecord from "./DeliveryRecord.ts"
 import * as PlannedDelivery from "./PlannedDelivery.ts"
 import { Notifications } from "../request/Notifications.ts"
 import * as Metrics from "../NotifyMetrics.ts"
-import { capRetryAfter } from "../provider/RetryAfterCap.ts"
-import type * as ProviderCircuit from "../provider/ProviderCircuit.ts"
+import * as ProviderCircuit from "../provider/ProviderCircuit.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
 import { hashOf } from "../request/Target.ts"
@@ -141,7 +140,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
           ),
         )
         if (end._tag === "Taken") return yield* recordResult(delivery, end.state)
-        if (end._tag === "Closed") {
+        if (end._tag === "Unavailable") {
           if (earliest === undefined || end.waitMillis < earliest.waitMillis) earliest = end
           continue
         }
@@ -172,8 +171,8 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
       // Whoever waits for a provider hears of the end when it comes, not when the provider would be ready.
       const remainingMillis = PlannedDelivery.expiresAt(notification) - now
       if (failure !== undefined)
-        return yield* isPastMaxWait ? asAttempt(failure) : capRetryAfter(failure, remainingMillis)
-      const { waitMillis, reason } = earliest ?? { waitMillis: 1_000, reason: "route_paused" }
+        return yield* isPastMaxWait ? asAttempt(failure) : ProviderCircuit.capRetryAfter(failure, remainingMillis)
+      const { waitMillis, reason } = earliest ?? { waitMillis: 1_000, reason: "provider_paused" }
       const none = `no provider for ${delivery.channel} `
       return yield* isPastMaxWait
         ? new TransientError({ dependency: delivery.channel, code: reason, message: `${none}was available` })

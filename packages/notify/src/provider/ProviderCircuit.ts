@@ -1,43 +1,29 @@
 /**
- * Whether a route may be called now: an operator's pause, a pause after a configuration fault, a circuit breaker
- * against an outage, and limits of calls a second and at once. One guard per route and process; what it refuses waits
- * without using up a try.
+ * Calls one provider, if it may be called now: no operator has paused it, its circuit is closed (see `Circuit`), and its
+ * limits of calls per second and of concurrent calls allow it. A rejected message waits and uses up no attempt.
  *
- *     closed ──`trip` outage failures in a row──▶ open ──its time is over──▶ one probe ──ok──▶ closed
- *                                                  ▲ twice as long           │ fails
- *                                                  └─────────────────────────┘
- *
- * A throttled call is no outage: the provider answers, and says when to come again. A route that reaches several
- * servers has a circuit for each.
+ * There is one per provider and process. A provider that reaches several servers has a circuit for each. A throttled
+ * call is no outage: the provider responds and says when to come back.
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { type CircuitState, CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Random, type Scope, Semaphore } from "effect"
-import * as MisconfiguredKinds from "./MisconfiguredKinds.ts"
-import * as SharedTimeout from "./SharedTimeout.ts"
 import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
 import * as Metrics from "../NotifyMetrics.ts"
-import { capRetryAfter } from "./RetryAfterCap.ts"
+import * as Circuit from "./Circuit.ts"
+import * as MisconfiguredKinds from "./MisconfiguredKinds.ts"
 import {
   type Accepted,
-  type TargetKindMisconfigured,
   type Message,
-  UnknownOutcome,
   type Provider,
   type ProviderError,
   type SenderMismatch,
+  type TargetKindMisconfigured,
+  UnknownOutcome,
 } from "./Provider.ts"
+import * as SharedTimeout from "./SharedTimeout.ts"
 
-export interface CircuitOptions {
-  /** Outage failures in a row that open the circuit. */
-  readonly failureThreshold: number
-  /** How long it is open at first; doubles with each failed probe up to `openAtMost`. */
-  readonly initialOpenDuration: Duration.Duration
-  readonly maxOpenDuration: Duration.Duration
-  /** How long a route with a configuration fault waits before one message tries again. */
-  readonly misconfigurationDelay: Duration.Duration
-}
-export const CircuitOptions = Context.Reference<CircuitOptions>("@armoricore/notify/CircuitOptions", {
+export const CircuitOptions = Context.Reference<Circuit.CircuitOptions>("@armoricore/notify/CircuitOptions", {
   defaultValue: () => ({
     failureThreshold: 5,
     initialOpenDuration: Duration.seconds(1),
@@ -46,323 +32,362 @@ export const CircuitOptions = Context.Reference<CircuitOptions>("@armoricore/not
   }),
 })
 
-/** The route cannot be called for so many milliseconds. */
+/** The provider was not called; the message may be sent after this time. */
 export interface Unavailable {
-  readonly _tag: "Closed"
-  readonly reason: "circuit_open" | "route_paused" | "rate_limited"
+  readonly _tag: "Unavailable"
+  readonly reason: Circuit.RejectReason | "rate_limited"
   readonly waitMillis: number
-}
-
-/** It may be called, after so long a wait. */
-export interface Permit {
-  readonly _tag: "Permit"
-  readonly isHalfOpen: boolean
-  readonly delayMillis: number
 }
 
 export interface ProviderCircuit {
   readonly provider: Provider
   /**
-   * Runs `before`, then calls the route; or says why not and how long, and runs nothing. A failure that finds the
-   * circuit open uses up no try of its message.
+   * Runs `before`, then calls the provider; runs neither while the provider is unavailable. A failure of a call that
+   * ends while the circuit is open uses up no attempt of its message.
    */
   readonly attempt: <E, R>(
     message: Message,
     before: Effect.Effect<void, E, R>,
   ) => Effect.Effect<Accepted | Unavailable, CallError | E, R>
   /**
-   * The same without `before`, for many calls at once: `settled` hears the end unless what is returned ends the call
-   * first. Reads no fiber but `context`.
+   * Starts a call without `before`, for a batch: no fiber waits for it, and `settled` receives its end. The returned
+   * effect interrupts the call. `maxConcurrent` does not apply.
    */
   readonly start: (context: Context.Context<never>, message: Message, settled: OnSettled) => Effect.Effect<void>
-  /** How long the route cannot be called, whatever the message; undefined where it may. */
+  /** Whether every message would be rejected now; undefined: the provider may be called. */
   readonly unavailability: (now: number) => Unavailable | undefined
 }
 
 export type OnSettled = (end: Exit.Exit<Accepted | Unavailable, CallError>) => void
 
-/** A configuration fault is no failure of the message: the route closes, for all or for some kind of target. */
+/** Configuration errors are no failures of the message: they pause the provider, or one kind of target. */
 export type CallError = Exclude<ProviderError, ConfigurationError | SenderMismatch | TargetKindMisconfigured>
 
-/** What a permit waits for at most; longer waits free the slot. */
-const maxPermitWaitMillis = 1_000
-/** How soon a message asks again whether its route is still paused by an operator. */
+/** How long a rate-limited call keeps its slot; with a longer wait the message goes back to the queue. */
+const maxRateLimitWaitMillis = 1_000
+/** When a message checks again whether the operator's pause is over. */
 const operatorPauseRecheckMillis = 15_000
 const maxCircuits = 1_000
-/** After so many foreign targets in a row it is our settings that changed, however well the route worked before. */
-const maxSenderMismatches = 50
 
-/** Epoch milliseconds; `openMillis` 0 is closed. */
-interface Circuit {
-  readonly key: string
-  failures: number
-  openUntil: number
-  openMillis: number
-  pausedUntil: number
-  halfOpenCallRunning: boolean
-  /** Foreign targets since the provider took a message; undefined before the first that it took. */
-  senderMismatches: number | undefined
+/** Everything that the calls of one provider share. */
+interface Shared {
+  readonly provider: Provider
+  readonly name: string
+  readonly registry: CircuitRegistry
+  readonly options: Circuit.CircuitOptions
+  readonly callTimeout: Duration.Duration
+  readonly maxProviderWaitMillis: number
+  readonly clock: Clock.Clock
+  readonly random: (typeof Random.Random)["Service"]
+  readonly callTimer: SharedTimeout.SharedTimeout
+  readonly circuits: Map<string, Circuit.Circuit>
+  readonly misconfiguredKinds: MisconfiguredKinds.MisconfiguredKinds
+  readonly minIntervalMillis: number
+  /** The next turn under the rate limit, epoch milliseconds. */
+  nextCallAt: number
 }
+
+interface Permit {
+  readonly _tag: "Permit"
+  readonly isHalfOpen: boolean
+  /** The wait for a turn under the rate limit. */
+  readonly delayMillis: number
+}
+
+const immediatePermit: Permit = { _tag: "Permit", isHalfOpen: false, delayMillis: 0 }
+const halfOpenPermit: Permit = { _tag: "Permit", isHalfOpen: true, delayMillis: 0 }
 
 export const make = Effect.fnUntraced(function* (
   provider: Provider,
 ): Effect.fn.Return<ProviderCircuit, never, Scope.Scope> {
-  const registry = yield* CircuitRegistry
-  const name = `route:${provider.name}`
-  const options = yield* CircuitOptions
   const { callTimeout, maxProviderWait } = yield* DeliveryPolicy
+  const options = yield* CircuitOptions
   const clock = yield* Clock.Clock
-  const random = yield* Random.Random
-  const callTimer = yield* SharedTimeout.make(callTimeout)
-  const circuits = new Map<string, Circuit>()
-  const minIntervalMillis = provider.maxPerSecond === undefined ? 0 : 1_000 / provider.maxPerSecond
+  const shared: Shared = {
+    provider,
+    name: `provider:${provider.name}`,
+    registry: yield* CircuitRegistry,
+    options,
+    callTimeout,
+    maxProviderWaitMillis: Duration.toMillis(maxProviderWait),
+    clock,
+    random: yield* Random.Random,
+    callTimer: yield* SharedTimeout.make(callTimeout),
+    circuits: new Map(),
+    misconfiguredKinds: MisconfiguredKinds.make(provider.name, options.misconfigurationDelay, clock),
+    minIntervalMillis: provider.maxPerSecond === undefined ? 0 : 1_000 / provider.maxPerSecond,
+    nextCallAt: 0,
+  }
+  const { circuits, name, registry } = shared
+  const state = Effect.map(Clock.currentTimeMillis, (now) => worstState([...circuits.values()], now))
+  yield* registry.register({ name, state, reset: resetAll(shared) })
+
+  const attempt: ProviderCircuit["attempt"] = (message, before) => attemptCall(shared, message, before)
   const concurrencyLimit =
     provider.maxConcurrent === undefined ? undefined : Semaphore.makeUnsafe(provider.maxConcurrent)
-  let nextCall = 0
-  const misconfiguredKinds = MisconfiguredKinds.make(provider.name, options.misconfigurationDelay, clock)
-
-  /** Waiting messages come back spread out, not all in the same millisecond. */
-  const unavailable = (reason: Unavailable["reason"], waitMillis: number): Unavailable => ({
-    _tag: "Closed",
-    reason,
-    waitMillis: Math.ceil(Math.max(50, waitMillis) * (1 + random.nextDoubleUnsafe() / 4)),
-  })
-
-  const circuitOf = (message: Message): Circuit => {
-    const key = provider.circuitKey?.(message) ?? ""
-    const known = circuits.get(key)
-    if (known !== undefined) return known
-    const fresh = {
-      key,
-      failures: 0,
-      openUntil: 0,
-      openMillis: 0,
-      pausedUntil: 0,
-      halfOpenCallRunning: false,
-      senderMismatches: undefined,
-    }
-    circuits.set(key, fresh)
-    if (circuits.size > maxCircuits) for (const oldest of circuits.keys()) if (circuits.delete(oldest)) break
-    return fresh
-  }
-  const displayName = ({ key }: Circuit) => (key === "" ? provider.name : `${provider.name} to ${key}`)
-
-  const admit = (circuit: Circuit): Permit | Unavailable => {
-    if (registry.pauseOf(name) !== undefined) return unavailable("route_paused", operatorPauseRecheckMillis)
-    const now = clock.currentTimeMillisUnsafe()
-    const { openMillis, openUntil, pausedUntil } = circuit
-    if (pausedUntil > now) return unavailable("route_paused", pausedUntil - now)
-    if (openMillis > 0 || pausedUntil > 0) {
-      const why = openMillis > 0 ? "circuit_open" : "route_paused"
-      if (openUntil > now) return unavailable(why, openUntil - now)
-      if (circuit.halfOpenCallRunning) return unavailable(why, maxPermitWaitMillis)
-      circuit.halfOpenCallRunning = true
-      return halfOpenPermit
-    }
-    if (minIntervalMillis === 0) return immediatePermit
-    const at = Math.max(now, nextCall)
-    if (at - now > maxPermitWaitMillis) return unavailable("rate_limited", at - now)
-    nextCall = at + minIntervalMillis
-    return at > now ? { ...immediatePermit, delayMillis: at - now } : immediatePermit
-  }
-
-  const recordSuccess = (circuit: Circuit): Effect.Effect<void> | undefined => {
-    circuit.failures = 0
-    if (circuit.openMillis === 0 && circuit.pausedUntil === 0) return undefined
-    circuit.openMillis = 0
-    circuit.openUntil = 0
-    circuit.pausedUntil = 0
-    return Effect.andThen(
-      Effect.logInfo(`the route ${displayName(circuit)} works again`, { route: provider.name }),
-      Effect.andThen(
-        Metrics.setGauge(Metrics.circuitOpen, provider.name, false),
-        Metrics.setGauge(Metrics.providerPaused, provider.name, false),
-      ),
-    )
-  }
-
-  const recordOutage = (circuit: Circuit, error: CallError, isHalfOpen: boolean): Effect.Effect<void> | undefined => {
-    circuit.failures++
-    // Calls that were under way when it opened say nothing new.
-    if (!isHalfOpen && (circuit.openMillis > 0 || circuit.failures < options.failureThreshold)) return undefined
-    const { maxOpenDuration, initialOpenDuration } = options
-    circuit.openMillis =
-      circuit.openMillis === 0
-        ? Duration.toMillis(initialOpenDuration)
-        : Math.min(Duration.toMillis(maxOpenDuration), circuit.openMillis * 2)
-    circuit.openUntil = clock.currentTimeMillisUnsafe() + circuit.openMillis
-    return Effect.andThen(
-      Metrics.setGauge(Metrics.circuitOpen, provider.name, true),
-      Effect.logWarning(
-        `the route ${displayName(circuit)} is not called for ${circuit.openMillis} ms: ${error.message}`,
-        {
-          route: provider.name,
-        },
-      ),
-    )
-  }
-
-  /** Its own fault where others are reached, else that of our settings. */
-  const fromSenderMismatch = (circuit: Circuit, { message, reason, setting }: SenderMismatch) => {
-    if (circuit.senderMismatches === undefined || ++circuit.senderMismatches > maxSenderMismatches) {
-      return new ConfigurationError({ setting, message: `${setting} does not fit: ${message}` })
-    }
-    return new PermanentError({ code: reason, message })
-  }
-
-  const pauseCircuit = (circuit: Circuit, error: ConfigurationError): Effect.Effect<void> => {
-    circuit.pausedUntil = clock.currentTimeMillisUnsafe() + Duration.toMillis(options.misconfigurationDelay)
-    return Effect.andThen(
-      Metrics.setGauge(Metrics.providerPaused, provider.name, true),
-      Effect.logError(`ALARM: the route ${displayName(circuit)} is paused, its messages wait: ${error.message}`, {
-        route: provider.name,
-      }),
-    )
-  }
-
-  const recordError = (circuit: Circuit, error: CallError, isHalfOpen: boolean): Effect.Effect<void> | undefined => {
-    switch (error._tag) {
-      case "UnknownOutcome":
-        return recordOutage(circuit, error, isHalfOpen)
-      case "TransientError":
-        return error.code === "throttled" ? recordSuccess(circuit) : recordOutage(circuit, error, isHalfOpen)
-      case "InvalidTarget":
-      case "PermanentError":
-        return recordSuccess(circuit)
-    }
-  }
-
-  const untilCircuitCloses = ({ openMillis, openUntil }: Circuit, error: CallError): CallError => {
-    if (error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0) return error
-    const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - clock.currentTimeMillisUnsafe())
-    const { code, dependency, message } = error
-    return new TransientError({ dependency, code, message, countsAsAttempt: false, retryAfterMillis })
-  }
-
-  /** What a call's end means for the circuit, which is told in the log where it changes. */
-  const settle = (
-    context: Context.Context<never>,
-    circuit: Circuit,
-    isHalfOpen: boolean,
-    exit: Exit.Exit<Accepted, ProviderError>,
-    timedOut: boolean,
-  ): Exit.Exit<Accepted | Unavailable, CallError> => {
-    if (isHalfOpen) circuit.halfOpenCallRunning = false
-    const log = (change: Effect.Effect<void> | undefined) => {
-      if (change !== undefined) Effect.runForkWith(context)(change)
-    }
-    if (Exit.isSuccess(exit)) {
-      circuit.senderMismatches = 0
-      log(recordSuccess(circuit))
-      log(misconfiguredKinds.expire())
-      return Exit.succeed(exit.value)
-    }
-    const failure = timedOut
-      ? Option.some(new UnknownOutcome({ message: `no answer within ${Duration.format(callTimeout)}` }))
-      : Cause.findErrorOption(exit.cause)
-    // A defect of the route, or an interruption: the message's own affair. Neither holds an error.
-    if (Option.isNone(failure)) return Exit.failCause(Cause.map(exit.cause, unreachable))
-    const error = failure.value._tag === "SenderMismatch" ? fromSenderMismatch(circuit, failure.value) : failure.value
-    if (error._tag === "ConfigurationError") {
-      log(pauseCircuit(circuit, error))
-      return Exit.succeed(unavailable("route_paused", Duration.toMillis(options.misconfigurationDelay)))
-    }
-    if (error._tag === "TargetKindMisconfigured") {
-      log(recordSuccess(circuit))
-      log(misconfiguredKinds.add(error))
-      return Exit.succeed(unavailable("route_paused", Duration.toMillis(options.misconfigurationDelay)))
-    }
-    log(recordError(circuit, error, isHalfOpen))
-    return Exit.fail(untilCircuitCloses(circuit, capRetryAfter(error, Duration.toMillis(maxProviderWait))))
-  }
-
-  const startCall = (
-    context: Context.Context<never>,
-    circuit: Circuit,
-    message: Message,
-    { isHalfOpen }: Permit,
-    settled: OnSettled,
-  ) =>
-    callTimer.start(context, provider.send(message), (exit, isLate) =>
-      settled(settle(context, circuit, isHalfOpen, exit, isLate)),
-    )
-
-  const callProvider = (circuit: Circuit, message: Message, permit: Permit) =>
-    Effect.withFiber<Accepted | Unavailable, CallError>((fiber) =>
-      Effect.callback((resume) => startCall(fiber.context, circuit, message, permit, resume)),
-    )
-
-  const attempt: ProviderCircuit["attempt"] = (message, before) =>
-    Effect.suspend(() => {
-      const circuit = circuitOf(message)
-      const permit = admit(circuit)
-      if (permit._tag === "Closed") return Effect.succeed(permit)
-      const run = Effect.andThen(before, callProvider(circuit, message, permit))
-      const delayed = permit.delayMillis === 0 ? run : Effect.delay(run, permit.delayMillis)
-      if (!permit.isHalfOpen) return delayed
-      // However a probe ends, the next may follow.
-      return Effect.ensuring(
-        delayed,
-        Effect.sync(() => {
-          circuit.halfOpenCallRunning = false
-        }),
-      )
-    })
-
-  const reset = Effect.suspend(() => {
-    for (const circuit of circuits.values()) {
-      Object.assign(circuit, { failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0 })
-    }
-    const clearGauges = Effect.andThen(
-      Metrics.setGauge(Metrics.circuitOpen, provider.name, false),
-      Metrics.setGauge(Metrics.providerPaused, provider.name, false),
-    )
-    return Effect.andThen(clearGauges, misconfiguredKinds.reset)
-  })
-  const state = Effect.map(Clock.currentTimeMillis, (now) => worstState([...circuits.values()], now))
-  yield* registry.register({ name, state, reset })
-
   return {
     provider,
     attempt:
       concurrencyLimit === undefined
         ? attempt
         : (message, before) => concurrencyLimit.withPermits(1)(attempt(message, before)),
-    start: (context, message, settled) => {
-      const circuit = circuitOf(message)
-      const permit = admit(circuit)
-      if (permit._tag === "Closed") {
-        settled(Exit.succeed(permit))
-        return Effect.void
-      }
-      if (permit.delayMillis === 0) return startCall(context, circuit, message, permit, settled)
-      const later = Effect.delay(callProvider(circuit, message, permit), permit.delayMillis)
-      const fiber = Effect.runForkWith(context)(later)
-      fiber.addObserver(settled)
-      return Fiber.interrupt(fiber)
-    },
+    start: (context, message, settled) => startBatched(shared, context, message, settled),
     unavailability: (now) => {
-      if (registry.pauseOf(name) !== undefined) return unavailable("route_paused", operatorPauseRecheckMillis)
-      const circuit = circuits.get("")
-      if (circuit === undefined) return undefined
-      const left = Math.max(circuit.pausedUntil, circuit.openUntil) - now
-      return left > 0 ? unavailable(circuit.pausedUntil > now ? "route_paused" : "circuit_open", left) : undefined
+      if (registry.pauseOf(name) !== undefined)
+        return unavailable(shared, "provider_paused", operatorPauseRecheckMillis)
+      const only = circuits.get("")
+      const rejected = only === undefined ? undefined : Circuit.rejection(only, now)
+      return rejected === undefined ? undefined : unavailable(shared, rejected.reason, rejected.waitMillis)
     },
   }
 })
 
-const immediatePermit: Permit = { _tag: "Permit", isHalfOpen: false, delayMillis: 0 }
-const halfOpenPermit: Permit = { _tag: "Permit", isHalfOpen: true, delayMillis: 0 }
-
-const unreachable = (error: unknown): never => {
-  throw new Error("a cause without an error had one", { cause: error })
+/** The same failure, with a `retryAfterMillis` of at most `maxMillis`. */
+export const capRetryAfter = <E extends { readonly _tag: string }>(
+  error: E | TransientError,
+  maxMillis: number,
+): E | TransientError => {
+  if (!(error instanceof TransientError)) return error
+  const { code, countsAsAttempt, dependency, message, retryAfterMillis } = error
+  if (retryAfterMillis === undefined || retryAfterMillis <= maxMillis) return error
+  return new TransientError({
+    dependency,
+    code,
+    message,
+    retryAfterMillis: maxMillis,
+    ...(countsAsAttempt === undefined ? {} : { countsAsAttempt }),
+  })
 }
 
-/** A route is shown as its worst circuit is. */
-const worstState = (circuits: ReadonlyArray<Circuit>, now: number): CircuitState => {
-  const failures = circuits.reduce((most, circuit) => Math.max(most, circuit.failures), 0)
-  const waiting = circuits.find(({ pausedUntil }) => pausedUntil > now)
-  if (waiting !== undefined) return { status: "waiting", failures, until: waiting.pausedUntil }
+/** Adds up to a quarter to the wait, so that waiting messages do not all come back in the same millisecond. */
+const unavailable = ({ random }: Shared, reason: Unavailable["reason"], waitMillis: number): Unavailable => ({
+  _tag: "Unavailable",
+  reason,
+  waitMillis: Math.ceil(Math.max(50, waitMillis) * (1 + random.nextDoubleUnsafe() / 4)),
+})
+
+const circuitOf = ({ circuits, provider }: Shared, message: Message): Circuit.Circuit => {
+  const key = provider.circuitKey?.(message) ?? ""
+  const known = circuits.get(key)
+  if (known !== undefined) return known
+  const circuit = Circuit.make(key)
+  circuits.set(key, circuit)
+  if (circuits.size > maxCircuits) for (const oldest of circuits.keys()) if (circuits.delete(oldest)) break
+  return circuit
+}
+
+const admit = (shared: Shared, circuit: Circuit.Circuit): Permit | Unavailable => {
+  const { clock, minIntervalMillis, name, registry } = shared
+  if (registry.pauseOf(name) !== undefined) return unavailable(shared, "provider_paused", operatorPauseRecheckMillis)
+  const now = clock.currentTimeMillisUnsafe()
+  const admission = Circuit.admit(circuit, now)
+  if (admission._tag === "Rejected") return unavailable(shared, admission.reason, admission.waitMillis)
+  if (admission.isHalfOpen) return halfOpenPermit
+  if (minIntervalMillis === 0) return immediatePermit
+  const turn = Math.max(now, shared.nextCallAt)
+  if (turn - now > maxRateLimitWaitMillis) return unavailable(shared, "rate_limited", turn - now)
+  shared.nextCallAt = turn + minIntervalMillis
+  return turn > now ? { ...immediatePermit, delayMillis: turn - now } : immediatePermit
+}
+
+const startCall = (
+  shared: Shared,
+  context: Context.Context<never>,
+  circuit: Circuit.Circuit,
+  message: Message,
+  { isHalfOpen }: Permit,
+  settled: OnSettled,
+) =>
+  shared.callTimer.start(context, shared.provider.send(message), (exit, timedOut) =>
+    settled(settle(shared, context, circuit, isHalfOpen, exit, timedOut)),
+  )
+
+const callProvider = (shared: Shared, circuit: Circuit.Circuit, message: Message, permit: Permit) =>
+  Effect.withFiber<Accepted | Unavailable, CallError>((fiber) =>
+    Effect.callback((resume) => startCall(shared, fiber.context, circuit, message, permit, resume)),
+  )
+
+const attemptCall = <E, R>(
+  shared: Shared,
+  message: Message,
+  before: Effect.Effect<void, E, R>,
+): Effect.Effect<Accepted | Unavailable, CallError | E, R> =>
+  Effect.suspend(() => {
+    const circuit = circuitOf(shared, message)
+    const permit = admit(shared, circuit)
+    if (permit._tag === "Unavailable") return Effect.succeed(permit)
+    const call = Effect.andThen(before, callProvider(shared, circuit, message, permit))
+    const delayed = permit.delayMillis === 0 ? call : Effect.delay(call, permit.delayMillis)
+    if (!permit.isHalfOpen) return delayed
+    // Also when `before` fails or the call is interrupted, the next half-open call must be possible.
+    return Effect.ensuring(
+      delayed,
+      Effect.sync(() => {
+        circuit.halfOpenCallRunning = false
+      }),
+    )
+  })
+
+const startBatched = (
+  shared: Shared,
+  context: Context.Context<never>,
+  message: Message,
+  settled: OnSettled,
+): Effect.Effect<void> => {
+  const circuit = circuitOf(shared, message)
+  const permit = admit(shared, circuit)
+  if (permit._tag === "Unavailable") {
+    settled(Exit.succeed(permit))
+    return Effect.void
+  }
+  if (permit.delayMillis === 0) return startCall(shared, context, circuit, message, permit, settled)
+  const delayed = Effect.delay(callProvider(shared, circuit, message, permit), permit.delayMillis)
+  const fiber = Effect.runForkWith(context)(delayed)
+  fiber.addObserver(settled)
+  return Fiber.interrupt(fiber)
+}
+
+/** Records the end of a call in its circuit and logs a change of the circuit. */
+const settle = (
+  shared: Shared,
+  context: Context.Context<never>,
+  circuit: Circuit.Circuit,
+  isHalfOpen: boolean,
+  exit: Exit.Exit<Accepted, ProviderError>,
+  timedOut: boolean,
+): Exit.Exit<Accepted | Unavailable, CallError> => {
+  if (isHalfOpen) circuit.halfOpenCallRunning = false
+  const report = (change: Effect.Effect<void> | undefined) => {
+    if (change !== undefined) Effect.runForkWith(context)(change)
+  }
+  if (Exit.isSuccess(exit)) {
+    circuit.senderMismatches = 0
+    report(recordSuccess(shared, circuit))
+    report(shared.misconfiguredKinds.expire())
+    return Exit.succeed(exit.value)
+  }
+  const failure = timedOut
+    ? Option.some(new UnknownOutcome({ message: `no response within ${Duration.format(shared.callTimeout)}` }))
+    : Cause.findErrorOption(exit.cause)
+  // A defect of the provider or an interruption says nothing about the circuit.
+  if (Option.isNone(failure)) return Exit.failCause(Cause.map(exit.cause, unreachable))
+  const error = failure.value._tag === "SenderMismatch" ? fromSenderMismatch(circuit, failure.value) : failure.value
+  switch (error._tag) {
+    case "ConfigurationError":
+      report(pause(shared, circuit, error))
+      return Exit.succeed(misconfigured(shared))
+    case "TargetKindMisconfigured":
+      report(recordSuccess(shared, circuit))
+      report(shared.misconfiguredKinds.add(error))
+      return Exit.succeed(misconfigured(shared))
+    default:
+      report(recordError(shared, circuit, error, isHalfOpen))
+      return Exit.fail(afterOpenCircuit(shared, circuit, capRetryAfter(error, shared.maxProviderWaitMillis)))
+  }
+}
+
+const misconfigured = (shared: Shared): Unavailable =>
+  unavailable(shared, "provider_paused", Duration.toMillis(shared.options.misconfigurationDelay))
+
+/** A single mismatch is the fault of its token; without any accepted message it is the fault of the settings. */
+const fromSenderMismatch = (circuit: Circuit.Circuit, { message, reason, setting }: SenderMismatch) =>
+  Circuit.isMisconfiguredSender(circuit)
+    ? new ConfigurationError({ setting, message: `${setting} does not fit: ${message}` })
+    : new PermanentError({ code: reason, message })
+
+const recordError = (
+  shared: Shared,
+  circuit: Circuit.Circuit,
+  error: CallError,
+  isHalfOpen: boolean,
+): Effect.Effect<void> | undefined => {
+  switch (error._tag) {
+    case "UnknownOutcome":
+      return recordOutage(shared, circuit, error, isHalfOpen)
+    case "TransientError":
+      return error.code === "throttled"
+        ? recordSuccess(shared, circuit)
+        : recordOutage(shared, circuit, error, isHalfOpen)
+    case "InvalidTarget":
+    case "PermanentError":
+      return recordSuccess(shared, circuit)
+  }
+}
+
+const recordSuccess = ({ provider }: Shared, circuit: Circuit.Circuit): Effect.Effect<void> | undefined =>
+  Circuit.recordSuccess(circuit)
+    ? Effect.andThen(
+        Effect.logInfo(`${displayName(provider, circuit)} works again`, { provider: provider.name }),
+        clearGauges(provider),
+      )
+    : undefined
+
+const recordOutage = (
+  { clock, options, provider }: Shared,
+  circuit: Circuit.Circuit,
+  error: CallError,
+  isHalfOpen: boolean,
+): Effect.Effect<void> | undefined =>
+  Circuit.recordOutage(circuit, isHalfOpen, clock.currentTimeMillisUnsafe(), options)
+    ? Effect.andThen(
+        Metrics.setGauge(Metrics.circuitOpen, provider.name, true),
+        Effect.logWarning(
+          `${displayName(provider, circuit)} is not called for ${circuit.openMillis} ms: ${error.message}`,
+          { provider: provider.name },
+        ),
+      )
+    : undefined
+
+const pause = (
+  { clock, options, provider }: Shared,
+  circuit: Circuit.Circuit,
+  error: ConfigurationError,
+): Effect.Effect<void> => {
+  Circuit.pause(circuit, clock.currentTimeMillisUnsafe(), options)
+  return Effect.andThen(
+    Metrics.setGauge(Metrics.providerPaused, provider.name, true),
+    Effect.logError(`ALARM: ${displayName(provider, circuit)} is paused, its messages wait: ${error.message}`, {
+      provider: provider.name,
+    }),
+  )
+}
+
+/** A failure of an open circuit waits until it closes, and is no attempt. */
+const afterOpenCircuit = (
+  { clock }: Shared,
+  { openMillis, openUntil }: Circuit.Circuit,
+  error: CallError,
+): CallError => {
+  if (error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0) return error
+  const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - clock.currentTimeMillisUnsafe())
+  const { code, dependency, message } = error
+  return new TransientError({ dependency, code, message, countsAsAttempt: false, retryAfterMillis })
+}
+
+const displayName = ({ name }: Provider, { key }: Circuit.Circuit) =>
+  key === "" ? `the provider ${name}` : `the provider ${name} to ${key}`
+
+const clearGauges = ({ name }: Provider) =>
+  Effect.andThen(
+    Metrics.setGauge(Metrics.circuitOpen, name, false),
+    Metrics.setGauge(Metrics.providerPaused, name, false),
+  )
+
+const resetAll = ({ circuits, misconfiguredKinds, provider }: Shared) =>
+  Effect.suspend(() => {
+    for (const circuit of circuits.values()) Circuit.reset(circuit)
+    return Effect.andThen(clearGauges(provider), misconfiguredKinds.reset)
+  })
+
+const unreachable = (error: unknown): never => {
+  throw new Error("a cause without a failure contained one", { cause: error })
+}
+
+/** Operators see one state per provider: that of its worst circuit. */
+const worstState = (circuits: ReadonlyArray<Circuit.Circuit>, now: number): CircuitState => {
+  const failures = circuits.reduce((max, circuit) => Math.max(max, circuit.failures), 0)
+  const paused = circuits.find(({ pausedUntil }) => pausedUntil > now)
+  if (paused !== undefined) return { status: "waiting", failures, until: paused.pausedUntil }
   const open = circuits.find(({ openMillis }) => openMillis > 0)
   if (open === undefined) return { status: "closed", failures }
   return open.openUntil > now ? { status: "open", failures, until: open.openUntil } : { status: "probing", failures }

@@ -17,10 +17,10 @@ import type { ProviderSettings, ValuesOf } from "./ProviderSettings.ts"
 
 /** Settings that providers share. */
 export interface CommonOptions {
+  /** Calls per second, from `NOTIFY_RATE_LIMITS`. */
+  readonly limits: { readonly maxPerSecond?: number }
   /** `MAIL_FROM`; empty without an e-mail provider. */
   readonly from: string
-  /** Calls per second, from `NOTIFY_RATE_LIMITS`. */
-  readonly maxPerSecond?: number
 }
 
 /** Registers the provider. */

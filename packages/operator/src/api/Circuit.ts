@@ -13,7 +13,7 @@ export const NodeCircuit = Schema.Struct({
 })
 
 export const Circuit = Schema.Struct({
-  /** `route:fcm`, `dependency:webhook`, … */
+  /** `provider:fcm`, `dependency:webhook`, … */
   name: Schema.String,
   /** The worst of all processes: `open` calls nobody, `probing` tries once, `waiting` has a fault of configuration. */
   status: CircuitStatus,
@@ -28,6 +28,6 @@ export type Circuit = typeof Circuit.Type
 
 export const CircuitName = Schema.String.check(
   Schema.isPattern(/^(route|dependency):[A-Za-z0-9_.-]{1,100}$/u, {
-    expected: "the name of a circuit as it is listed, for example route:fcm",
+    expected: "the name of a circuit as it is listed, for example provider:fcm",
   }),
 )

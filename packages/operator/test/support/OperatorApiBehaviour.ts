@@ -60,8 +60,8 @@ const validPayloads: Readonly<Record<string, unknown>> = {
   ListSockets: {},
   Kick: { user_id: "ada", reason: "" },
   Ban: { user_id: "ada", reason: "" },
-  PauseCircuit: { name: "route:fcm", reason: "" },
-  ResumeCircuit: { name: "route:fcm" },
+  PauseCircuit: { name: "provider:fcm", reason: "" },
+  ResumeCircuit: { name: "provider:fcm" },
   ListReviews: {},
   ApproveReview: { review_id: "r" },
   RemoveReview: { review_id: "r" },
@@ -403,20 +403,20 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
     test("circuits are paused and resumed; the overview tells what needs a person", (client) =>
       Effect.gen(function* () {
         const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
-        yield* op(client.PauseCircuit({ name: "route:fcm", reason: "wrong key" }))
+        yield* op(client.PauseCircuit({ name: "provider:fcm", reason: "wrong key" }))
         const { circuits } = yield* op(client.ListCircuits())
         assert.deepInclude(circuits[0]?.paused, { by: "op", reason: "wrong key" })
         const overview = yield* op(client.GetOverview())
-        assert.deepStrictEqual(overview.unhealthy_circuits, ["route:fcm"])
+        assert.deepStrictEqual(overview.unhealthy_circuits, ["provider:fcm"])
         assert.include(overview.warnings[0]?.message, "paused by op")
         assert.deepStrictEqual(overview.nodes[0]?.services, ["media", "realtime"])
         assert.deepStrictEqual(
           overview.queues.map(({ name }) => name),
           ["operator-moderation-flagged"],
         )
-        yield* op(client.ResumeCircuit({ name: "route:fcm" }))
+        yield* op(client.ResumeCircuit({ name: "provider:fcm" }))
         assert.deepStrictEqual((yield* op(client.ListCircuits())).circuits, [])
-        const unknown = yield* Effect.flip(op(client.ResumeCircuit({ name: "route:nobody" })))
+        const unknown = yield* Effect.flip(op(client.ResumeCircuit({ name: "provider:nobody" })))
         assert.deepInclude(unknown, { code: "not_found" })
         const [first, second] = yield* op(Stream.runCollect(Stream.take(client.WatchOverview(), 2)))
         assert.isAbove(first?.history.length ?? 0, 0)

@@ -23,7 +23,7 @@ export interface CircuitState {
 }
 
 export interface Circuit {
-  /** As a pause names it: `route:fcm`, `dependency:speech`. */
+  /** As a pause names it: `provider:fcm`, `dependency:speech`. */
   readonly name: string
   readonly state: Effect.Effect<CircuitState>
   /** Forgets what was learned of failures: the next call is made at once. */

@@ -18,18 +18,18 @@ describe("Switchboard", () => {
     Effect.gen(function* () {
       const [a, b] = [yield* board, yield* board]
       yield* flushFibers
-      yield* a.pause({ name: "route:fcm", by: "op", reason: "wrong key" })
-      assert.strictEqual(a.pauseOf("route:fcm")?.by, "op")
+      yield* a.pause({ name: "provider:fcm", by: "op", reason: "wrong key" })
+      assert.strictEqual(a.pauseOf("provider:fcm")?.by, "op")
       yield* flushFibers
-      assert.strictEqual(b.pauseOf("route:fcm")?.reason, "wrong key")
+      assert.strictEqual(b.pauseOf("provider:fcm")?.reason, "wrong key")
       const later = yield* board
       yield* flushFibers
-      assert.isDefined(later.pauseOf("route:fcm"))
-      assert.isUndefined(later.pauseOf("route:apns"))
-      assert.isTrue(yield* b.resume("route:fcm"))
+      assert.isDefined(later.pauseOf("provider:fcm"))
+      assert.isUndefined(later.pauseOf("provider:apns"))
+      assert.isTrue(yield* b.resume("provider:fcm"))
       yield* flushFibers
-      for (const each of [a, b, later]) assert.isUndefined(each.pauseOf("route:fcm"))
-      assert.isFalse(yield* b.resume("route:fcm"))
+      for (const each of [a, b, later]) assert.isUndefined(each.pauseOf("provider:fcm"))
+      assert.isFalse(yield* b.resume("provider:fcm"))
     }).pipe(Effect.provide(ports)),
   )
 

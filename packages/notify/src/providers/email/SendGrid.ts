@@ -58,12 +58,13 @@ export const sendGrid = ProviderDescriptor.define({
       example: "MFkw…",
     },
   },
-  layer: (settings, common) =>
+  layer: (settings, { from, limits }) =>
     layer({
       apiKey: settings.SENDGRID_API_KEY,
       reports: settings.SENDGRID_WEBHOOK_KEY !== undefined,
       ...(settings.SENDGRID_BASE_URL === undefined ? {} : { baseUrl: settings.SENDGRID_BASE_URL }),
-      ...common,
+      from,
+      ...limits,
     }),
   webhook: ({ SENDGRID_WEBHOOK_KEY: key }) =>
     key === undefined ? undefined : import("../../webhooks/SendGridWebhook.ts").then(({ routes }) => routes({ key })),

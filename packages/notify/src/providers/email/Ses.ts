@@ -70,8 +70,8 @@ export const ses = ProviderDescriptor.define({
       example: "arn:aws:sns:eu-west-1:123456789012:ses-reports",
     },
   },
-  layer: ({ SES_ENDPOINT: endpoint, SES_REGION: region }, common) =>
-    layer({ region, reports: true, ...(endpoint === undefined ? {} : { endpoint }), ...common }),
+  layer: ({ SES_ENDPOINT: endpoint, SES_REGION: region }, { from, limits }) =>
+    layer({ region, reports: true, ...(endpoint === undefined ? {} : { endpoint }), from, ...limits }),
   webhook: ({ SES_TOPICS: topics }) =>
     import("../../webhooks/SesWebhook.ts").then(({ routes }) => routes(topics === undefined ? {} : { topics })),
 })

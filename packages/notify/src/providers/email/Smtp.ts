@@ -71,8 +71,8 @@ export const smtp = ProviderDescriptor.define({
       example: "/etc/ssl/mail-ca.pem",
     },
   },
-  layer: ({ SMTP_CA: ca, SMTP_URL: url }, common) =>
-    layer({ url: Redacted.make(url), ...(ca === undefined ? {} : { ca }), ...common }),
+  layer: ({ SMTP_CA: ca, SMTP_URL: url }, { from, limits }) =>
+    layer({ url: Redacted.make(url), ...(ca === undefined ? {} : { ca }), from, ...limits }),
 })
 
 export const make = Effect.fnUntraced(function* (options: Options) {

@@ -70,14 +70,14 @@ export const apns = ProviderDescriptor.define({
       example: "https://api.sandbox.push.apple.com",
     },
   },
-  layer: (settings, { from: _, ...common }) =>
+  layer: (settings, { limits }) =>
     layer({
       key: settings.APNS_KEY,
       keyId: settings.APNS_KEY_ID,
       teamId: settings.APNS_TEAM_ID,
       topic: settings.APNS_TOPIC,
       ...(settings.APNS_BASE_URL === undefined ? {} : { baseUrl: settings.APNS_BASE_URL }),
-      ...common,
+      ...limits,
     }),
 })
 

@@ -75,8 +75,8 @@ export const fcm = ProviderDescriptor.define({
       example: "https://fcm.googleapis.com",
     },
   },
-  layer: ({ FCM_BASE_URL: baseUrl, FCM_SERVICE_ACCOUNT: serviceAccount }, { from: _, ...common }) =>
-    layer({ serviceAccount, ...(baseUrl === undefined ? {} : { baseUrl }), ...common }),
+  layer: ({ FCM_BASE_URL: baseUrl, FCM_SERVICE_ACCOUNT: serviceAccount }, { limits }) =>
+    layer({ serviceAccount, ...(baseUrl === undefined ? {} : { baseUrl }), ...limits }),
 })
 
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Provider, ConfigurationError> {

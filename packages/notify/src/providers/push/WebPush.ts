@@ -73,12 +73,12 @@ export const webPush = ProviderDescriptor.define({
       example: "mailto:ops@example.com",
     },
   },
-  layer: (settings, { from: _, ...common }) =>
+  layer: (settings, { limits }) =>
     layer({
       publicKey: settings.VAPID_PUBLIC_KEY,
       privateKey: settings.VAPID_PRIVATE_KEY,
       subject: settings.VAPID_SUBJECT,
-      ...common,
+      ...limits,
     }),
 })
 
