@@ -5,9 +5,8 @@
  * Usage: `npm run bench:captions [-- minutes]` (default 60).
  */
 import { buildCues } from "@armoricore/ai/captions/Cues"
-import { lintCues } from "@armoricore/ai/captions/CueLint"
-import * as SubRip from "@armoricore/ai/captions/SubRip"
-import * as WebVtt from "@armoricore/ai/captions/WebVtt"
+import { subRip, webVtt } from "@armoricore/ai/captions/CaptionFiles"
+import { lintCues } from "@armoricore/ai/captions/CaptionRules"
 import * as OpenAiCompatible from "@armoricore/ai/engines/OpenAiCompatible"
 import * as ModerationRules from "@armoricore/ai/moderation/ModerationRules"
 import { type AudioFile, SpeechEngine } from "@armoricore/ai/SpeechEngine"
@@ -154,7 +153,7 @@ const bench = Effect.gen(function* () {
       return {
         cues: made.length,
         faults: lintCues(made).length,
-        bytes: WebVtt.render(made).length + SubRip.render(made).length,
+        bytes: webVtt.render(made).length + subRip.render(made).length,
       }
     }),
   )

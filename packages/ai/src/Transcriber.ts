@@ -20,10 +20,8 @@ import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { Clock, Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Cues from "./captions/Cues.ts"
-import * as CueLint from "./captions/CueLint.ts"
-import * as PlainText from "./captions/PlainText.ts"
-import * as SubRip from "./captions/SubRip.ts"
-import * as WebVtt from "./captions/WebVtt.ts"
+import { plainText, subRip, webVtt } from "./captions/CaptionFiles.ts"
+import { lintCues } from "./captions/CaptionRules.ts"
 import { failure } from "./TranscriptionFailures.ts"
 import { canonicalTag, undetermined } from "./LanguageTag.ts"
 import * as SpeechRecognition from "./SpeechRecognition.ts"
@@ -138,7 +136,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         duration: Math.round((recognition.sampleCount / sampleRate) * 1000) / 1000,
         words: recognition.words,
         cues,
-        faults: CueLint.lintCues(cues),
+        faults: lintCues(cues),
         notes: recognition.notes,
       }
       const folder = `transcripts/${payload.media_id}/${transcriptionId}/`
@@ -146,9 +144,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
       // The document was made by this Schema's own type.
       const json = yield* Effect.orDie(encode(document))
       const transcriptRef = yield* putText(`${prefix}transcript.json`, json, "application/json")
-      yield* putText(`${prefix}transcript.txt`, PlainText.render(recognition.words), PlainText.contentType)
-      const vttRef = yield* putText(`${prefix}captions.vtt`, WebVtt.render(cues), WebVtt.contentType)
-      const srtRef = yield* putText(`${prefix}captions.srt`, SubRip.render(cues), SubRip.contentType)
+      yield* putText(`${prefix}transcript.txt`, plainText.render(recognition.words), plainText.contentType)
+      const vttRef = yield* putText(`${prefix}captions.vtt`, webVtt.render(cues), webVtt.contentType)
+      const srtRef = yield* putText(`${prefix}captions.srt`, subRip.render(cues), subRip.contentType)
       const complete: PayloadOf<"transcription.complete"> = {
         media_id: payload.media_id,
         user_id: payload.user_id,

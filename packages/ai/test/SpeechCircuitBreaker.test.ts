@@ -3,8 +3,7 @@ import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import * as SpeechCircuitBreaker from "../src/SpeechCircuitBreaker.ts"
-import { type Engine, SpeechEngine } from "../src/SpeechEngine.ts"
+import { type Engine, SpeechEngine, withCircuitBreaker } from "../src/SpeechEngine.ts"
 import * as SpeechEngines from "../src/SpeechEngines.ts"
 
 const capabilities: Engine["capabilities"] = {
@@ -34,7 +33,7 @@ it.effect("a speech server that is away is not called for a while, and the next 
             : Effect.succeed({ words: [], segments: [] })
         }),
     })
-    const engine = yield* Effect.provide(SpeechEngine, SpeechCircuitBreaker.withCircuitBreaker(remote))
+    const engine = yield* Effect.provide(SpeechEngine, withCircuitBreaker(remote))
     const ask = engine.transcribe(audio, {})
     for (let tries = 0; tries < 5; tries++) assert.strictEqual((yield* Effect.flip(ask))._tag, "TransientError")
     const refused = yield* Effect.flip(ask)

@@ -1,20 +1,45 @@
-/** What makes captions readable, after the timed text guides of broadcasters. Times in milliseconds. */
+/** The rules of readable captions, after the timed text guides of broadcasters, and a check of cues against them. */
+import type { CueViolation, TranscriptCue } from "@armoricore/domain/Transcript"
+
+/** Times in milliseconds. */
 export const captionRules = {
-  /** Characters of a line. */
+  /** Characters. */
   maxLineLength: 42,
-  /** Lines of a cue. */
   maxLines: 2,
-  /** Characters a second. */
+  /** Reading speed. */
   maxCharactersPerSecond: 20,
   minDurationMillis: 833,
   maxDurationMillis: 7000,
-  /** Between two cues: two frames of 24. */
+  /** Two frames at 24 frames per second. */
   minGapMillis: 83,
 } as const
 
-/** Characters as readers count them, near enough: code points. */
+/** Code points, which are close to the characters that a reader counts. */
 export const characterCount = (text: string): number => {
   let count = 0
   for (const _ of text) count++
   return count
 }
+
+/** Returns the violations. Speech that is faster than the reading speed cannot satisfy every rule. */
+export const lintCues = (cues: ReadonlyArray<TranscriptCue>): ReadonlyArray<CueViolation> =>
+  cues.flatMap(({ end: endSeconds, lines, start: startSeconds }, cue) => {
+    const violations: Array<CueViolation> = []
+    const start = Math.round(startSeconds * 1000)
+    const end = Math.round(endSeconds * 1000)
+    const longestLine = Math.max(0, ...lines.map(characterCount))
+    if (longestLine > captionRules.maxLineLength) violations.push({ cue, rule: "line_length", measured: longestLine })
+    if (lines.length > captionRules.maxLines) violations.push({ cue, rule: "lines", measured: lines.length })
+    const charactersPerSecond = (characterCount(lines.join(" ")) * 1000) / Math.max(1, end - start)
+    if (charactersPerSecond > captionRules.maxCharactersPerSecond + 0.001)
+      violations.push({ cue, rule: "reading_speed", measured: Math.round(charactersPerSecond * 10) / 10 })
+    if (end - start < captionRules.minDurationMillis)
+      violations.push({ cue, rule: "too_short", measured: (end - start) / 1000 })
+    if (end - start > captionRules.maxDurationMillis)
+      violations.push({ cue, rule: "too_long", measured: (end - start) / 1000 })
+    const next = cues[cue + 1]
+    if (next !== undefined && Math.round(next.start * 1000) - end < captionRules.minGapMillis) {
+      violations.push({ cue, rule: "gap", measured: Math.round(next.start * 1000 - end) / 1000 })
+    }
+    return violations
+  })

@@ -1,26 +1,34 @@
 /**
- * Any server that speaks OpenAI's transcription API, or nearly: OpenAI itself, whisper.cpp's server, speaches, LocalAI,
- * vLLM. What differs between them is one row of `dialects`.
+ * Any server with OpenAI's transcription API or a variant: OpenAI, whisper.cpp's server, speaches, LocalAI, vLLM. Each
+ * variant is one row of `dialects`.
  *
- * A 429 is waited out as long as the server says, within bounds, so that a busy minute does not cost a try of the whole
- * transcript; a used-up quota is an operator's matter.
+ * After a 429 the engine waits as long as the server asks, within limits, so a busy minute does not fail the attempt of
+ * the whole transcript. A used-up quota is a configuration error.
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import { Clock, Duration, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
-import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { ChildProcessSpawner } from "effect/process"
 import { openAsBlob } from "node:fs"
 import { primaryTag } from "../LanguageTag.ts"
-import { type EngineCapabilities, type AudioFile, SpeechEngine, type TranscribeOptions } from "../SpeechEngine.ts"
+import {
+  type AudioFile,
+  type EngineCapabilities,
+  SpeechEngine,
+  type TranscribeOptions,
+  withCircuitBreaker,
+} from "../SpeechEngine.ts"
+import type { EngineDescriptor } from "./EngineDescriptor.ts"
 import { TranscriptionResponse, toRecognition } from "./OpenAiResponse.ts"
 
 interface Dialect {
   readonly path: string
-  /** Compressed sound is smaller; some servers read WAV only. */
+  /** FLAC is smaller; some servers read only WAV. */
   readonly uploadFormat: "flac" | "wav"
-  /** What `language` must say to have it recognised; absent: leave it out. */
+  /** The value of `language` that requests detection. Absent: the request has no `language`. */
   readonly autoLanguage?: string
   readonly timestampGranularity: EngineCapabilities["timestampGranularity"]
 }
@@ -33,9 +41,12 @@ export const dialects = {
   vllm: { path: "/audio/transcriptions", uploadFormat: "flac", timestampGranularity: "segments" },
 } as const satisfies Readonly<Record<string, Dialect>>
 export type DialectName = keyof typeof dialects
+export const dialectNames = Object.keys(dialects) as ReadonlyArray<DialectName>
+
+const defaultBaseUrl = "https://api.openai.com/v1"
 
 export interface Options {
-  /** `SPEECH_BASE_URL`: up to and with `/v1`; for whisper.cpp the server's root. */
+  /** `SPEECH_BASE_URL`, including `/v1`; for whisper.cpp the root of the server. */
   readonly baseUrl?: string
   /** `SPEECH_API_KEY` */
   readonly apiKey?: Redacted.Redacted<string>
@@ -43,11 +54,11 @@ export interface Options {
   readonly model?: string
   /** `SPEECH_DIALECT`, default `openai`. */
   readonly dialect?: DialectName
-  /** Requests at once. Default 3. */
+  /** Concurrent requests. Default 3. */
   readonly concurrency?: number
 }
 
-/** The longest wait that a 429 may ask for before the try counts as failed. */
+/** After a 429 with a longer `Retry-After` the call fails at once. */
 const maxRetryAfter = Duration.seconds(60)
 const maxAttempts = 4
 
@@ -62,7 +73,7 @@ export const layer = (options: Options) =>
       const model = options.model ?? "whisper-1"
       const dialect: Dialect = dialects[options.dialect ?? "openai"]
       const requestFormat = requestFormatFor(model, dialect)
-      const url = `${options.baseUrl ?? "https://api.openai.com/v1"}${dialect.path}`
+      const url = `${options.baseUrl ?? defaultBaseUrl}${dialect.path}`
 
       const send = Effect.fnUntraced(function* (file: string, language: string | undefined, seconds: number) {
         const blob = yield* Effect.tryPromise({
@@ -90,7 +101,7 @@ export const layer = (options: Options) =>
               new TransientError({
                 dependency: "speech",
                 code: cause._tag === "TimeoutError" ? "timeout" : "unavailable",
-                message: `the speech engine at ${url} does not answer: ${cause.message}`,
+                message: `the speech engine at ${url} does not respond: ${cause.message}`,
                 cause,
               }),
           ),
@@ -116,7 +127,7 @@ export const layer = (options: Options) =>
               retryAfterMillis > Duration.toMillis(maxRetryAfter)
             )
               return yield* error
-            yield* Effect.logDebug(`the speech engine asks to wait ${retryAfterMillis} ms`)
+            yield* Effect.logDebug("the speech engine limits the rate; the request is repeated", { retryAfterMillis })
             yield* Effect.sleep(Duration.millis(retryAfterMillis))
           }
         },
@@ -132,7 +143,7 @@ export const layer = (options: Options) =>
           detectsLanguage: true,
           diarization: requestFormat.diarization,
           quality: "standard" as const,
-          // Without times a word's place is guessed within the piece, so pieces are short.
+          // Without timestamps the time of a word is estimated within its chunk, so chunks are short.
           maxChunkSeconds: requestFormat.timestampGranularity === "text" ? 30 : 480,
           concurrency: options.concurrency ?? 3,
         },
@@ -141,13 +152,41 @@ export const layer = (options: Options) =>
     }),
   )
 
+interface Settings {
+  readonly SPEECH_DIALECT: DialectName
+  readonly SPEECH_BASE_URL?: string | undefined
+  readonly SPEECH_API_KEY?: Redacted.Redacted<string> | undefined
+  readonly SPEECH_MODEL?: string | undefined
+}
+
+/** `SPEECH_ENGINE=openai`. A server may be unavailable, so it has a circuit breaker. */
+export const descriptor: EngineDescriptor<Settings, "openai"> = {
+  name: "openai",
+  isLocal: false,
+  fileSettings: [],
+  layer: ({ SPEECH_API_KEY, SPEECH_BASE_URL, SPEECH_DIALECT, SPEECH_MODEL }) =>
+    withCircuitBreaker(
+      layer({
+        dialect: SPEECH_DIALECT,
+        ...(SPEECH_BASE_URL === undefined ? {} : { baseUrl: SPEECH_BASE_URL }),
+        ...(SPEECH_API_KEY === undefined ? {} : { apiKey: SPEECH_API_KEY }),
+        ...(SPEECH_MODEL === undefined ? {} : { model: SPEECH_MODEL }),
+      }),
+    ).pipe(Layer.provide([FetchHttpClient.layer, CircuitBreakers.layer])),
+  describe: ({ SPEECH_BASE_URL }) => `openai at ${SPEECH_BASE_URL ?? defaultBaseUrl}`,
+  missingSettings: ({ SPEECH_API_KEY, SPEECH_BASE_URL }, reason) =>
+    SPEECH_API_KEY === undefined && SPEECH_BASE_URL === undefined
+      ? [`SPEECH_API_KEY is missing: ${reason}; set it, or SPEECH_BASE_URL of a server without keys`]
+      : [],
+}
+
 interface RequestFormat {
   readonly fields: ReadonlyArray<readonly [string, string]>
   readonly timestampGranularity: EngineCapabilities["timestampGranularity"]
   readonly diarization: boolean
 }
 
-/** Which answer a model can give: only Whisper has times of words, only diarizing models name speakers. */
+/** The response format that a model supports: only Whisper has word timestamps, only diarizing models have speakers. */
 const requestFormatFor = (model: string, dialect: Dialect): RequestFormat => {
   if (/diarize/.test(model)) {
     const fields = [
@@ -162,7 +201,7 @@ const requestFormatFor = (model: string, dialect: Dialect): RequestFormat => {
     ["response_format", "verbose_json"],
     ["temperature", "0"],
   ]
-  // The brackets belong to the name.
+  // The brackets are part of the field name.
   if (dialect.timestampGranularity === "words") {
     fields.push(["timestamp_granularities[]", "word"], ["timestamp_granularities[]", "segment"])
   }
@@ -179,7 +218,12 @@ const encodeFlac = Effect.fnUntraced(function* (audio: AudioFile) {
     .pipe(
       Effect.mapError(
         (cause) =>
-          new TransientError({ dependency: "disk", code: "unavailable", message: "no temporary folder", cause }),
+          new TransientError({
+            dependency: "disk",
+            code: "unavailable",
+            message: "a temporary folder for FLAC could not be created",
+            cause,
+          }),
       ),
     )
   const result = yield* Ffmpeg.run({
@@ -193,7 +237,7 @@ const encodeFlac = Effect.fnUntraced(function* (audio: AudioFile) {
   return yield* new TransientError({
     dependency: "ffmpeg",
     code: "failed",
-    message: `ffmpeg made no FLAC: ${result.stderr.trim().slice(-200)}`,
+    message: `ffmpeg could not encode the audio as FLAC: ${result.stderr.trim().slice(-200)}`,
   })
 })
 
@@ -201,36 +245,36 @@ const invalidResponse = (url: string, cause: Schema.SchemaError) =>
   new TransientError({
     dependency: "speech",
     code: "unreadable",
-    message: `the speech engine at ${url} answered with something else than a transcript: ${cause.message}`,
+    message: `the speech engine at ${url} returned no transcript: ${cause.message}`,
     cause,
   })
 
-/** What a status other than 2xx means for whoever recovers from it. */
+/** The error of a response with a status other than 2xx. */
 const responseError = Effect.fnUntraced(function* (
   url: string,
   response: HttpClientResponse.HttpClientResponse,
   text: string,
 ) {
-  const message = `the speech engine at ${url} answered ${response.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`
-  const configuration = (setting: string) => new ConfigurationError({ setting, message: message })
+  const message = `the speech engine at ${url} responded with ${response.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`
+  const configuration = (setting: string) => new ConfigurationError({ setting, message })
   if (response.status === 401 || response.status === 403) return configuration("SPEECH_API_KEY")
   if (response.status === 404 || response.status === 405) return configuration("SPEECH_BASE_URL")
   if (response.status === 429 && /insufficient_quota/.test(text)) return configuration("SPEECH_API_KEY")
   if (response.status === 408 || response.status === 425 || response.status === 429 || response.status >= 500) {
-    const wait = parseRetryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
+    const retryAfterMillis = parseRetryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
     return new TransientError({
       dependency: "speech",
       code: response.status === 429 ? "rate_limited" : "unavailable",
-      message: message,
-      ...(wait === undefined ? {} : { retryAfterMillis: wait }),
+      message,
+      ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
     })
   }
-  return new PermanentError({ code: "speech_refused", message: message })
+  return new PermanentError({ code: "speech_refused", message })
 })
 
-/** `Retry-After` in seconds or as a date; in milliseconds from now. */
+/** Milliseconds from now. The header is a number of seconds or a date. */
 const parseRetryAfter = (header: string | undefined, now: number): number | undefined => {
   if (header === undefined) return undefined
-  const wait = /^[0-9.]+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined
+  const millis = /^[0-9.]+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
+  return Number.isFinite(millis) ? Math.max(0, millis) : undefined
 }

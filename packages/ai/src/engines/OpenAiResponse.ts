@@ -1,12 +1,12 @@
 /**
- * What servers answer to `/audio/transcriptions`, in all the forms in which they do: words at the top (OpenAI,
- * speaches), words inside segments (whisper.cpp's server, tokens in truth), segments without words (vLLM, LocalAI),
- * speakers (diarizing models), text alone.
+ * The responses of `/audio/transcriptions` in all variants: words at the top level (OpenAI, speaches), words inside
+ * segments (whisper.cpp's server; they are tokens), segments without words (vLLM, LocalAI), segments with speakers
+ * (diarizing models), and text only.
  */
 import { Schema } from "effect"
 import { parseTag } from "../LanguageTag.ts"
 import type { Recognition } from "../SpeechEngine.ts"
-import { joinTokens } from "../WhisperTokens.ts"
+import { joinTokens } from "./WhisperTokens.ts"
 
 const NullableNumber = Schema.optionalKey(Schema.NullOr(Schema.Finite))
 const NullableText = Schema.optionalKey(Schema.NullOr(Schema.String))
@@ -47,7 +47,7 @@ export const toRecognition = (response: TranscriptionResponse, seconds: number):
   const segments = response.segments ?? []
   const topLevelWords = response.words ?? []
   const lastEnd = Math.max(0, ...segments.map(({ end }) => end), ...topLevelWords.map(({ end }) => end))
-  // LocalAI counts nanoseconds.
+  // LocalAI returns nanoseconds.
   const unitsPerSecond = lastEnd > (seconds + 60) * 1000 ? 1e9 : 1
   const toWord = (word: typeof ResponseWord.Type, speaker?: string | null) => {
     const speakerName = word.speaker ?? speaker
@@ -85,6 +85,6 @@ export const toRecognition = (response: TranscriptionResponse, seconds: number):
 }
 
 const optionalField = <K extends string>(key: K, value: number | null | undefined): { readonly [P in K]?: number } => {
-  // A computed key widens to string; there is no other key in it.
+  // TypeScript widens a computed key to string.
   return value === undefined || value === null ? {} : ({ [key]: value } as { readonly [P in K]: number })
 }

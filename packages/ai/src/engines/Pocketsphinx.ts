@@ -1,7 +1,6 @@
 /**
- * The offline fallback: CMU pocketsphinx with its English model, as Debian packs it
- * (`apt-get install pocketsphinx pocketsphinx-en-us`). It proves the pipeline without a network and a graphics card; its
- * results are drafts.
+ * The offline fallback: CMU pocketsphinx with its English model, as Debian packages it
+ * (`apt-get install pocketsphinx pocketsphinx-en-us`). It needs no network and no graphics card; its results are drafts.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
@@ -10,13 +9,14 @@ import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import { type Cause, Duration, Effect, Layer, type PlatformError } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import { type AudioFile, SpeechEngine } from "../SpeechEngine.ts"
+import type { EngineDescriptor } from "./EngineDescriptor.ts"
 
 export const defaultProgram = "pocketsphinx_continuous"
 
 export interface Options {
   /** Default: `pocketsphinx_continuous` on PATH. */
   readonly path?: string
-  /** Pieces at once; each uses one core. Default 1. */
+  /** Concurrent chunks; each uses one core. Default 1. */
   readonly concurrency?: number
 }
 
@@ -57,7 +57,17 @@ export const layer = (options: Options = {}) =>
     }),
   )
 
-/** `word start end probability` lines; what is in brackets was no word, `(2)` is the second way to say it. */
+/** `SPEECH_ENGINE=pocketsphinx`. */
+export const descriptor: EngineDescriptor<unknown, "pocketsphinx"> = {
+  name: "pocketsphinx",
+  isLocal: true,
+  fileSettings: [],
+  layer: () => layer(),
+  describe: () => "pocketsphinx: drafts only, in English",
+  missingSettings: () => [],
+}
+
+/** Lines of `word start end probability`. Brackets mark noises; `word(2)` is the second pronunciation of a word. */
 export const parseOutput = (text: string): ReadonlyArray<TranscriptWord> =>
   text.split("\n").flatMap((line) => {
     const match = /^(\S+) ([0-9.]+) ([0-9.]+) ([0-9.]+)$/.exec(line.trim())
@@ -86,11 +96,11 @@ const executionError = (cause: PlatformError.PlatformError | Cause.TimeoutError)
     : new TransientError({
         dependency: "pocketsphinx",
         code: cause._tag === "TimeoutError" ? "timeout" : "killed",
-        message: `pocketsphinx did not run to its end: ${cause.message}`,
+        message: `pocketsphinx did not finish: ${cause.message}`,
         cause,
       })
 
-/** 127 is what a shell, and the leash, say where there is no such program. */
+/** A shell exits with 127 if the program does not exist. */
 const exitError = (code: number, stderr: string) =>
   code === 127
     ? notInstalled()

@@ -1,4 +1,4 @@
-/** whisper.cpp's command (`whisper-cli`), with a model file on the local disk. */
+/** The command of whisper.cpp (`whisper-cli`), with a model file on the local disk. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as SupervisedProcess from "@armoricore/ffmpeg/SupervisedProcess"
@@ -6,7 +6,8 @@ import { Duration, Effect, FileSystem, Layer, Path, PlatformError, Schema } from
 import { ChildProcessSpawner } from "effect/process"
 import { primaryTag, parseTag } from "../LanguageTag.ts"
 import { type Recognition, type AudioFile, SpeechEngine, type TranscribeOptions } from "../SpeechEngine.ts"
-import { joinTokens } from "../WhisperTokens.ts"
+import type { EngineDescriptor } from "./EngineDescriptor.ts"
+import { joinTokens } from "./WhisperTokens.ts"
 
 export interface Options {
   /** `WHISPER_CLI_PATH`; default `whisper-cli` on PATH. */
@@ -28,7 +29,7 @@ export const layer = (options: Options) =>
         function* (audio: AudioFile, { language }: TranscribeOptions) {
           const fs = yield* FileSystem.FileSystem
           const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-whisper-" })
-          const outputPath = path.join(folder, "heard")
+          const outputPath = path.join(folder, "transcript")
           const { code, stderr } = yield* SupervisedProcess.collect(
             parentDeathSignal,
             options.path ?? "whisper-cli",
@@ -43,7 +44,7 @@ export const layer = (options: Options) =>
               "--output-file",
               outputPath,
               "--no-prints",
-              // Text before is not a prompt for what follows: loops would feed themselves.
+              // Without context: the text so far as a prompt would make a hallucinated loop repeat itself.
               "--max-context",
               "0",
             ],
@@ -61,19 +62,40 @@ export const layer = (options: Options) =>
         model: path.basename(options.model),
         capabilities: {
           timestampGranularity: "words" as const,
-          // Models whose name ends in .en know English alone.
+          // A model whose name ends in .en supports only English.
           languages: /\.en([.-]|$)/.test(path.basename(options.model)) ? ["en"] : ("any" as const),
           detectsLanguage: true,
           diarization: false,
           quality: "standard" as const,
           maxChunkSeconds: 600,
-          // It uses every core by itself.
+          // One call uses every core.
           concurrency: 1,
         },
         transcribe,
       }
     }),
   )
+
+interface Settings {
+  readonly WHISPER_CLI_PATH?: string | undefined
+  readonly WHISPER_MODEL_PATH?: string | undefined
+}
+
+/** `SPEECH_ENGINE=whisper-cli`. */
+export const descriptor: EngineDescriptor<Settings, "whisper-cli"> = {
+  name: "whisper-cli",
+  isLocal: true,
+  fileSettings: ["WHISPER_CLI_PATH", "WHISPER_MODEL_PATH"],
+  layer: ({ WHISPER_CLI_PATH, WHISPER_MODEL_PATH }) =>
+    layer({
+      // `missingSettings` has rejected an absent model before.
+      model: WHISPER_MODEL_PATH ?? "",
+      ...(WHISPER_CLI_PATH === undefined ? {} : { path: WHISPER_CLI_PATH }),
+    }),
+  describe: ({ WHISPER_CLI_PATH }) => `whisper-cli (${WHISPER_CLI_PATH ?? "on PATH"})`,
+  missingSettings: ({ WHISPER_MODEL_PATH }, reason) =>
+    WHISPER_MODEL_PATH === undefined ? [`WHISPER_MODEL_PATH is missing: ${reason}; name its model file`] : [],
+}
 
 const Offsets = Schema.Struct({ from: Schema.Finite, to: Schema.Finite })
 const Output = Schema.Struct({
@@ -118,7 +140,7 @@ const toEngineError = (error: unknown): TransientError | ConfigurationError => {
   if (error instanceof PlatformError.PlatformError && error.reason._tag === "NotFound") {
     return new ConfigurationError({
       setting: "WHISPER_CLI_PATH",
-      message: "whisper-cli was not found, or wrote nothing; set WHISPER_CLI_PATH to whisper.cpp's command",
+      message: "whisper-cli was not found, or wrote no output; set WHISPER_CLI_PATH to whisper.cpp's command",
       cause: error,
     })
   }
@@ -126,7 +148,7 @@ const toEngineError = (error: unknown): TransientError | ConfigurationError => {
   return new TransientError({
     dependency: "whisper-cli",
     code: "failed",
-    message: `whisper-cli did not answer: ${message}`,
+    message: `whisper-cli failed: ${message}`,
     cause: error,
   })
 }
@@ -135,7 +157,7 @@ const exitError = (code: number, stderr: string): TransientError | Configuration
   code === 127 || /failed to (load|initialize)|model file|unknown argument/i.test(stderr)
     ? new ConfigurationError({
         setting: "WHISPER_MODEL_PATH",
-        message: `whisper-cli is not there, or cannot use its model or options: ${stderr.trim().slice(-200)}`,
+        message: `whisper-cli is not installed, or rejects its model or options: ${stderr.trim().slice(-200)}`,
       })
     : new TransientError({
         dependency: "whisper-cli",

@@ -1,11 +1,8 @@
 /** Cues and the files made of them: the rules of readability, and files that other people's parsers read. */
 import { buildCues } from "@armoricore/ai/captions/Cues"
-import { lintCues } from "@armoricore/ai/captions/CueLint"
 import { canonicalTag } from "@armoricore/ai/LanguageTag"
-import * as PlainText from "@armoricore/ai/captions/PlainText"
-import { captionRules } from "@armoricore/ai/captions/CaptionRules"
-import * as SubRip from "@armoricore/ai/captions/SubRip"
-import * as WebVtt from "@armoricore/ai/captions/WebVtt"
+import { plainText, subRip, webVtt } from "@armoricore/ai/captions/CaptionFiles"
+import { captionRules, lintCues } from "@armoricore/ai/captions/CaptionRules"
 import type { TranscriptCue, TranscriptWord } from "@armoricore/domain/Transcript"
 import { assert, describe, it } from "@effect/vitest"
 import { parse } from "@plussub/srt-vtt-parser"
@@ -100,7 +97,7 @@ describe("files", () => {
 
   it("are WebVTT to the letter", () => {
     assert.strictEqual(
-      WebVtt.render(cues),
+      webVtt.render(cues),
       `WEBVTT
 
 00:00:00.000 --> 00:00:02.000
@@ -111,20 +108,20 @@ Fish &amp; chips &lt;b&gt;
 <v Ann &lt;1&gt;>An hour later
 `,
     )
-    assert.strictEqual(WebVtt.render([]), "WEBVTT\n")
+    assert.strictEqual(webVtt.render([]), "WEBVTT\n")
   })
 
   it("are SRT to the letter", () => {
     assert.strictEqual(
-      SubRip.render(cues),
+      subRip.render(cues),
       "1\r\n00:00:00,000 --> 00:00:02,000\r\nFish & chips <b>\r\n→ here\r\n\r\n" +
         "2\r\n01:00:00,000 --> 01:00:01,500\r\nAn hour later\r\n\r\n",
     )
   })
 
   it("are text with paragraphs", () => {
-    assert.strictEqual(PlainText.render(spoken("One two | three")), "One two\n\nthree\n")
-    assert.strictEqual(PlainText.render([]), "")
+    assert.strictEqual(plainText.render(spoken("One two | three")), "One two\n\nthree\n")
+    assert.strictEqual(plainText.render([]), "")
   })
 })
 
@@ -169,8 +166,8 @@ describe("whatever an engine says", () => {
         const cues = buildCues(words, "en")
         assertReadable(cues)
         if (cues.length === 0) return
-        assert.deepStrictEqual(times(WebVtt.render(cues)), millis(cues))
-        assert.deepStrictEqual(times(SubRip.render(cues)), millis(cues))
+        assert.deepStrictEqual(times(webVtt.render(cues)), millis(cues))
+        assert.deepStrictEqual(times(subRip.render(cues)), millis(cues))
       }),
   )
 

@@ -1,14 +1,14 @@
 /** Which engine makes captions, and who looks at what people write. */
+import { dialectNames } from "@armoricore/ai/engines/OpenAiCompatible"
+import { engineNames, localEngineNames } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { choice, int, list, secret, text, url, withDefault, httpProtocols } from "./Setting.ts"
 
 export const captions = {
   SPEECH_ENGINE: choice(
-    "openai",
-    "whisper-cli",
-    "pocketsphinx",
+    ...engineNames,
     "off",
   )({
-    description: "openai, whisper-cli, pocketsphinx or off",
+    description: `${engineNames.join(", ")} or off`,
     defaultText: "pocketsphinx where it is installed, else off",
     example: "openai",
   }),
@@ -19,18 +19,12 @@ export const captions = {
   SPEECH_API_KEY: secret({ description: "its key", example: "sk-…" }),
   SPEECH_MODEL: text({ description: "its model", defaultText: "whisper-1", example: "whisper-1" }),
   SPEECH_DIALECT: withDefault(
-    choice(
-      "openai",
-      "whisper.cpp",
-      "speaches",
-      "localai",
-      "vllm",
-    )({ description: "which server it is: openai, whisper.cpp, speaches, localai or vllm" }),
+    choice(...dialectNames)({ description: "which server it is: openai, whisper.cpp, speaches, localai or vllm" }),
     "openai",
     "openai",
   ),
   SPEECH_FALLBACK: list({
-    description: "engines that take over where the first fails, in this order: whisper-cli, pocketsphinx",
+    description: `engines that take over where the first fails, in this order: ${localEngineNames.join(", ")}`,
     defaultText: "none: a request is tried again later",
     example: "pocketsphinx",
   }),

@@ -2,6 +2,7 @@
  * What several variables mean together: a provider is off, or set whole. Each check names every fault it sees, as a
  * sentence that begins with the variable to change.
  */
+import { findEngine, localEngineNames, speechEngines } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { providers } from "@armoricore/notify/providers/Providers"
 import { existsSync } from "node:fs"
 import { Duration, Redacted } from "effect"
@@ -35,11 +36,8 @@ const fileSettings: ReadonlyArray<SettingName> = [
   ...providers.flatMap(({ fileSettings }): ReadonlyArray<SettingName> => fileSettings),
   "FFMPEG_PATH",
   "FFPROBE_PATH",
-  "WHISPER_CLI_PATH",
-  "WHISPER_MODEL_PATH",
+  ...speechEngines.flatMap(({ fileSettings }) => fileSettings),
 ]
-
-const speechFallbacks = ["whisper-cli", "pocketsphinx"]
 
 const emailProviderNames: ReadonlyArray<string> = emailProviders.map(({ name }) => name)
 
@@ -101,23 +99,17 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     if (!emailProviderNames.includes(name))
       errors.push(`MAIL_PROVIDERS names ${name}; the e-mail providers are ${emailProviderNames.join(", ")}`)
   }
-  if (values.SPEECH_ENGINE === "openai" && !isSet("SPEECH_API_KEY") && !isSet("SPEECH_BASE_URL")) {
-    errors.push(
-      "SPEECH_API_KEY is missing: SPEECH_ENGINE is openai; set it, or SPEECH_BASE_URL of a server without keys",
-    )
-  }
+  const engine = findEngine(values.SPEECH_ENGINE ?? "off")
+  if (engine !== undefined) errors.push(...engine.missingSettings(values, `SPEECH_ENGINE is ${engine.name}`))
   const speechOnly = (["SPEECH_BASE_URL", "SPEECH_API_KEY", "SPEECH_MODEL"] as const).filter(isSet)
   if (values.SPEECH_ENGINE === undefined && speechOnly.length > 0) {
     errors.push(`SPEECH_ENGINE is missing: ${speechOnly.join(", ")} would do nothing; set it to openai, or unset them`)
   }
-  if (values.SPEECH_ENGINE === "whisper-cli" && !isSet("WHISPER_MODEL_PATH")) {
-    errors.push("WHISPER_MODEL_PATH is missing: SPEECH_ENGINE is whisper-cli; name its model file")
-  }
   for (const name of values.SPEECH_FALLBACK ?? []) {
-    if (!speechFallbacks.includes(name))
-      errors.push(`SPEECH_FALLBACK names ${name}; there are ${speechFallbacks.join(", ")}`)
-    else if (name === "whisper-cli" && !isSet("WHISPER_MODEL_PATH"))
-      errors.push("WHISPER_MODEL_PATH is missing: SPEECH_FALLBACK names whisper-cli; name its model file")
+    const fallback = findEngine(name)
+    if (fallback === undefined || !fallback.isLocal)
+      errors.push(`SPEECH_FALLBACK names ${name}; there are ${localEngineNames.join(", ")}`)
+    else errors.push(...fallback.missingSettings(values, `SPEECH_FALLBACK names ${name}`))
   }
   if (values.MODERATION_API === "chat" && isSet("MODERATION_BASE_URL") && !isSet("MODERATION_MODEL")) {
     errors.push("MODERATION_MODEL is missing: MODERATION_API is chat; name the chat model")

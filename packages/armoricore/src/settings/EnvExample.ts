@@ -10,7 +10,8 @@ export const envExample = (): string =>
     introduction,
     ...Object.entries(settingGroups).map(([title, settings]) => {
       const lines = Object.entries(settings).map(
-        ([name, { defaultText, description, example }]) => `# ${description} (default: ${defaultText})\n#${name}=${example}\n`,
+        ([name, { defaultText, description, example }]) =>
+          `# ${description} (default: ${defaultText})\n#${name}=${example}\n`,
       )
       return `## ${title}\n\n${lines.join("\n")}`
     }),

@@ -1,77 +1,46 @@
-/** The ai service as the settings have it: which speech engines in which order, which moderation. */
+/** Builds the ai service from the settings: the speech engines in their order, and the moderation. */
 import * as AiService from "@armoricore/ai/AiService"
-import * as OpenAiCompatible from "@armoricore/ai/engines/OpenAiCompatible"
 import * as Pocketsphinx from "@armoricore/ai/engines/Pocketsphinx"
-import * as WhisperCli from "@armoricore/ai/engines/WhisperCli"
-import * as SpeechCircuitBreaker from "@armoricore/ai/SpeechCircuitBreaker"
+import { findEngine, speechEngines } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { Moderator } from "@armoricore/ai/moderation/Moderator"
 import { SpeechEngines } from "@armoricore/ai/SpeechEngines"
 import { Transcriber } from "@armoricore/ai/Transcriber"
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
-import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import { Effect, FileSystem, Layer, Path } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Settings } from "../settings/Settings.ts"
 
-type SettingValues = Settings["Service"]
-type EngineName = "openai" | "whisper-cli" | "pocketsphinx"
-
-/** One engine a line. */
-const engineLayer = (name: EngineName, settings: SettingValues) => {
-  switch (name) {
-    case "openai":
-      return SpeechCircuitBreaker.withCircuitBreaker(
-        OpenAiCompatible.layer({
-          dialect: settings.SPEECH_DIALECT,
-          ...(settings.SPEECH_BASE_URL === undefined ? {} : { baseUrl: settings.SPEECH_BASE_URL }),
-          ...(settings.SPEECH_API_KEY === undefined ? {} : { apiKey: settings.SPEECH_API_KEY }),
-          ...(settings.SPEECH_MODEL === undefined ? {} : { model: settings.SPEECH_MODEL }),
-        }),
-      ).pipe(Layer.provide([FetchHttpClient.layer, CircuitBreakers.layer]))
-    case "whisper-cli":
-      return WhisperCli.layer({
-        // Groups.ts asks for it where this engine is chosen.
-        model: settings.WHISPER_MODEL_PATH ?? "",
-        ...(settings.WHISPER_CLI_PATH === undefined ? {} : { path: settings.WHISPER_CLI_PATH }),
-      })
-    case "pocketsphinx":
-      return Pocketsphinx.layer()
-  }
-}
-
-/** The engine that is used: the chosen one, else pocketsphinx where it is installed. */
+/** `SPEECH_ENGINE`. Default: pocketsphinx if it is installed. */
 export const selectedEngine = Effect.gen(function* () {
   const { SPEECH_ENGINE } = yield* Settings
   return SPEECH_ENGINE ?? ((yield* isInstalled(Pocketsphinx.defaultProgram)) ? "pocketsphinx" : "off")
 })
 
-/** What `armoricore doctor` says about it. */
+/** The line of `armoricore doctor`. */
 export const describeEngine = Effect.gen(function* () {
   const name = yield* selectedEngine
-  if (name === "off") return "off: requests for captions are refused; set SPEECH_ENGINE, or install pocketsphinx"
-  if (name === "pocketsphinx") {
-    if (yield* isInstalled(Pocketsphinx.defaultProgram)) return "pocketsphinx: drafts only, in English"
+  const engine = findEngine(name)
+  if (engine === undefined) return "off: requests for captions fail; set SPEECH_ENGINE, or install pocketsphinx"
+  if (name === Pocketsphinx.descriptor.name && !(yield* isInstalled(Pocketsphinx.defaultProgram))) {
     return yield* new ConfigurationError({
       setting: "SPEECH_ENGINE",
       message: "pocketsphinx is not installed: apt-get install pocketsphinx pocketsphinx-en-us",
     })
   }
-  const { SPEECH_BASE_URL, WHISPER_CLI_PATH } = yield* Settings
-  if (name === "openai") return `openai at ${SPEECH_BASE_URL ?? "https://api.openai.com/v1"}`
-  return `whisper-cli (${WHISPER_CLI_PATH ?? "on PATH"})`
+  return engine.describe(yield* Settings)
 })
 
 const captions = Effect.gen(function* () {
   const settings = yield* Settings
-  const name = yield* selectedEngine
-  if (name === "off") {
-    yield* Effect.logInfo("captions are off: SPEECH_ENGINE is unset and pocketsphinx is not installed, or it is off")
+  const engine = findEngine(yield* selectedEngine)
+  if (engine === undefined) {
+    yield* Effect.logInfo("captions are off: SPEECH_ENGINE is off, or unset and pocketsphinx is not installed")
     return Layer.empty
   }
-  const others = (settings.SPEECH_FALLBACK ?? []).filter(
-    (other): other is EngineName => other !== name && (other === "whisper-cli" || other === "pocketsphinx"),
+  const fallbacks = (settings.SPEECH_FALLBACK ?? []).flatMap((name) =>
+    speechEngines.filter((other) => other.name === name && other.isLocal && other !== engine),
   )
   const programs = FfmpegPrograms.FfmpegPrograms.layer({
     ...(settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: settings.FFMPEG_PATH }),
@@ -82,7 +51,7 @@ const captions = Effect.gen(function* () {
     sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
   }).pipe(
     Layer.provide(
-      SpeechEngines.layer(engineLayer(name, settings), ...others.map((other) => engineLayer(other, settings))),
+      SpeechEngines.layer(engine.layer(settings), ...fallbacks.map((fallback) => fallback.layer(settings))),
     ),
     Layer.provide([programs, ScratchDir.layer()]),
   )
@@ -116,7 +85,6 @@ const moderation = Effect.map(Settings, (settings) =>
   }).pipe(Layer.provide(FetchHttpClient.layer)),
 )
 
-/** The worker. */
 export const layer = AiService.layer().pipe(
   Layer.provide(Layer.unwrap(captions)),
   Layer.provide(Layer.unwrap(moderation)),

@@ -1,10 +1,9 @@
 /**
- * Whisper's tokens to words. A token is a piece of a word; one that begins with a blank begins a word. Servers give them
- * out as "words", so whatever has such a blank anywhere is taken as tokens.
+ * Joins Whisper's tokens to words. A token is a part of a word; a leading space begins a word. Some servers return tokens
+ * as "words", so a list with a leading space anywhere is treated as tokens.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 
-/** As they came, in order; text untouched. */
 export const joinTokens = (tokens: ReadonlyArray<TranscriptWord>): ReadonlyArray<TranscriptWord> => {
   const textTokens = tokens.filter(({ text }) => !/^\s*(\[_.*\]|<\|.*\|>)\s*$/.test(text))
   if (!textTokens.some(({ text }) => /^\s/.test(text))) return textTokens
