@@ -19,7 +19,7 @@ export interface Finding {
 
 const rules: ReadonlyArray<{ readonly pattern: RegExp; readonly advice: string }> = [
   {
-    pattern: /\b(?:who|what|which)ever\b|\bwhomever\b/gi,
+    pattern: /\bwhom?ever\b|\bwhatever\b/gi,
     advice: "name the actor: the caller, the next worker, the subscriber",
   },
   {

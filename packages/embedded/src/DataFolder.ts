@@ -1,8 +1,9 @@
 /**
- * The files of a data folder that belong to the engine:
- * - `engine.sqlite`: the data. Its owner holds SQLite's exclusive lock, which the kernel drops when the process dies;
- * - `owner.json`: who owns it and where its socket is. Only a note: the lock decides;
- * - `engine.sock`: the socket, unless the folder's path is too long for one.
+ * The engine's files in a data folder:
+ * - `engine.sqlite`: the data. Its owner holds SQLite's exclusive lock, which the kernel releases when the process
+ *   dies.
+ * - `owner.json`: the owner's process id and socket, for messages only: the lock decides.
+ * - `engine.sock`: the owner's socket, unless the folder's path is too long for one.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
@@ -15,15 +16,15 @@ export interface OwnerFile {
   readonly socket: string
 }
 
-/** Linux allows 107 bytes, macOS 103. */
+/** Maximum length of a socket path: 107 bytes on Linux, 103 on macOS. */
 const maxSocketPath = 100
 
 export const databasePath = (folder: string): string => join(folder, "engine.sqlite")
 const ownerFilePath = (folder: string): string => join(folder, "owner.json")
 
 /**
- * Part by part, because Node's own recursive mkdir never returns below file systems that refuse new folders with
- * "no such file" (`/proc`).
+ * Creates the folders one by one: Node's recursive mkdir never returns below file systems that refuse new folders with
+ * ENOENT (`/proc`).
  */
 export const create = (folder: string): void => {
   if (existsSync(folder)) return
@@ -32,7 +33,7 @@ export const create = (folder: string): void => {
   try {
     mkdirSync(folder, { mode: 0o700 })
   } catch (cause) {
-    // Another process that starts at the same time may have been first.
+    // Another process that starts at the same time may have created it.
     if (!existsSync(folder)) throw cause
   }
 }
@@ -42,7 +43,7 @@ export const readOwnerFile = (folder: string): OwnerFile | undefined => {
     const note: unknown = JSON.parse(readFileSync(ownerFilePath(folder), "utf8"))
     return isOwnerFile(note) ? note : undefined
   } catch {
-    // No note, or one that a crash left half-written: then nobody can be named.
+    // No file, or one that a crash left half written: the owner cannot be named.
     return undefined
   }
 }
@@ -56,7 +57,7 @@ export const writeOwnerFile = (folder: string, socket: string): void =>
 
 export const removeOwnerFile = (folder: string): void => rmSync(ownerFilePath(folder), { force: true })
 
-/** Where a new owner listens. A socket left by a dead owner is removed. */
+/** The socket path of a new owner. A socket left by a dead owner is removed. */
 export const newSocketPath = (folder: string): string => {
   const usual = join(folder, "engine.sock")
   rmSync(usual, { force: true })
@@ -70,7 +71,7 @@ export const removeSocket = (folder: string, socket: string): void => {
   if (dirname(socket) !== folder) rmSync(dirname(socket), { recursive: true, force: true })
 }
 
-/** Only folders below this prefix are ours to remove. */
+/** Only folders with this prefix may be removed. */
 const shortSocketPrefix = (): string => join(tmpdir(), "armoricore-socket-")
 
 const isOwnerFile = (note: unknown): note is OwnerFile =>

@@ -1,9 +1,10 @@
 /**
- * A durable SQLite engine off the main thread, for the adapters of the embedded default.
+ * A durable SQLite engine in a worker thread, for the embedded adapters.
  *
- * One process owns a data folder (`layerOwner`): the engine's thread holds the file's exclusive lock, commits calls that
- * arrive together in one transaction and answers them after the commit. Other processes of the same user share it through
- * a socket in the folder (`layerClient`). `layerShared` owns the folder, or shares it when it is owned already.
+ * One process owns a data folder (`layerOwner`): the engine's thread holds the file's exclusive lock, commits
+ * concurrent calls in one transaction (group commit) and responds after the commit. Other processes of the same user
+ * share it through a socket in the folder (`layerClient`). `layerShared` owns the folder, or shares it if another
+ * process owns it.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Effect, Layer, Schedule, type Scope, type Stream, SubscriptionRef } from "effect"
@@ -14,25 +15,25 @@ import * as Transport from "./Transport.ts"
 
 export type EngineError = TransientError | ConfigurationError
 
-/** An operations module: the file `url` has the shape of `OperationsModule`. */
+/** The file `url` is an operations module and has the shape of `OperationsModule`. */
 export interface ModuleSource {
-  /** `[a-z0-9-]+`; tables of the module begin with it. */
+  /** `[a-z0-9-]+`; the names of the module's tables begin with it. */
   readonly name: string
   readonly url: URL
   readonly options?: Readonly<Record<string, number>>
 }
 
-/** `Ops` is the module's `operations`: import it as a type only, the code runs in the thread. */
+/** `Ops` is the type of the module's `operations`: import it as a type only, the code runs in the thread. */
 export interface EngineModule<Ops extends Operations> {
-  /** Succeeds once the transaction is on the disk. An operation that throws is a defect. */
+  /** Succeeds once the transaction is on disk. An operation that throws is a defect. */
   readonly call: <Name extends keyof Ops & string>(
     operation: Name,
     args: Parameters<Ops[Name]>[1],
   ) => Effect.Effect<ReturnType<Ops[Name]>, EngineError>
   /**
-   * Notices of topics that begin with `prefix`, from every process that shares the folder, in the order of their commits,
-   * from when the effect returns until the scope closes. `onNotice` must not block or throw. With `exact` of that topic
-   * alone, which costs no more when there are very many.
+   * Notifications of topics that begin with `prefix`, from every process that shares the folder, in commit order, from
+   * when the effect returns until the scope closes. `onNotification` must not block or throw. With `exact` only of that
+   * topic, at a cost that does not depend on the number of topics.
    */
   readonly subscribe: (
     prefix: string,
@@ -48,14 +49,17 @@ export class EmbeddedEngine extends Context.Service<
     readonly folder: string
     readonly role: "owner" | "client"
     /**
-     * Names this ownership of the folder; undefined for those who share it. Only one process can own it, so what was
-     * marked with another name belongs to a process that has ended.
+     * Identifies this ownership of the folder; undefined in processes that share it. Only one process owns the folder,
+     * so records marked with another id belong to a process that has ended.
      */
     readonly ownerId: string | undefined
-    /** Registers an operations module, migrates its tables and returns the way to call it. */
+    /** Registers an operations module, migrates its tables and returns a function to call its operations. */
     readonly module: <Ops extends Operations>(source: ModuleSource) => Effect.Effect<EngineModule<Ops>, EngineError>
     readonly connected: Effect.Effect<boolean>
-    /** The current state first, then each change. While not connected, calls fail with `unavailable` and notices are missed. */
+    /**
+     * The current state first, then each change. While disconnected, calls fail with `unavailable` and notifications
+     * are missed.
+     */
     readonly connectedChanges: Stream.Stream<boolean>
   }
 >()("@armoricore/embedded/EmbeddedEngine") {}
@@ -64,14 +68,14 @@ export interface EngineOptions {
   readonly folder: string
 }
 
-/** How long a former owner may take to end. */
+/** How long to wait for a previous owner to exit. */
 const ownerLockTimeout = 2_000
 
-/** Owns the folder; a ConfigurationError names the owner when there is one already. */
+/** Owns the folder. Fails with a ConfigurationError that names the owner if there is one. */
 export const layerOwner = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngine, EngineError> =>
   Layer.effect(EmbeddedEngine, make(folder, "owner", ownerLockTimeout))
 
-/** Shares the folder of a running owner; a ConfigurationError says so when there is none. */
+/** Shares the folder of a running owner. Fails with a ConfigurationError if no process owns it. */
 export const layerClient = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngine, EngineError> =>
   Layer.effect(EmbeddedEngine, make(folder, "client", 0))
 
@@ -80,7 +84,7 @@ export const layerShared = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngi
     EmbeddedEngine,
     make(folder, "client", 0).pipe(
       Effect.catch(() => make(folder, "owner", 0)),
-      // Lost the race for the folder: its new owner opens its socket in a moment.
+      // Another process won the race for the folder and is about to open its socket.
       Effect.catchTag("ConfigurationError", (refused) =>
         make(folder, "client", 0).pipe(
           Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") }),
@@ -103,7 +107,7 @@ const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client
       yield* client.register(source.name, source.url.href, source.options ?? {})
       const module: EngineModule<Ops> = {
         call: <Name extends keyof Ops & string>(operation: Name, args: Parameters<Ops[Name]>[1]) =>
-          // What comes back through the thread is what the operation of that name returned.
+          // The thread returns the result of the operation with that name.
           client.call(source.name, operation, args) as Effect.Effect<ReturnType<Ops[Name]>, EngineError>,
         subscribe: (prefix, onNotice, options) =>
           Effect.asVoid(

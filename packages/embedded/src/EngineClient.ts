@@ -1,9 +1,9 @@
 /**
- * The caller's half: gathers the calls of one turn of the event loop into one message, and hands answers and notices to
- * whoever waits for them. When the other side goes, what waits fails and a new way is sought until there is one.
+ * The caller's half: batches the calls of one turn of the event loop into one message, and dispatches responses and
+ * notifications. When the connection is lost, pending calls fail and the client reconnects until it succeeds.
  *
- * A call whose connection broke fails with `unavailable` although it may have happened: callers repeat it, and operations
- * that must not happen twice carry their own key.
+ * A call whose connection was lost fails with `unavailable` although it may have been committed: callers retry, and
+ * operations that must not run twice carry their own key.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Fiber, SubscriptionRef } from "effect"
@@ -13,7 +13,7 @@ import { type Connect, type Transport, errorFrom, unavailable } from "./Transpor
 type EngineClientError = TransientError | ConfigurationError
 type Resume = (result: Effect.Effect<unknown, EngineClientError>) => void
 
-/** So many calls are a transaction worth its way to the disk: the engine works on them while more gather here. */
+/** A batch of this many calls is sent at once: the engine commits it while the next one fills. */
 const maxBatch = 64
 
 export interface Notification {
@@ -24,7 +24,7 @@ export interface Notification {
 
 interface Subscription {
   readonly address: string
-  /** Not a prefix but the whole address; there may be very many of these. */
+  /** An exact topic instead of a prefix; there may be very many. */
   readonly exact: boolean
   readonly onNotification: (notice: Notification) => void
 }
@@ -49,20 +49,20 @@ export class EngineClient {
   call(module: string, operation: string, args: unknown): Effect.Effect<unknown, EngineClientError> {
     return Effect.callback<unknown, EngineClientError>((resume) => {
       if (this.transport === undefined || (!this.isReady && module !== ""))
-        return resume(Effect.fail(unavailable("The engine is not reached; trying again")))
+        return resume(Effect.fail(unavailable("The engine of the data folder is unreachable; reconnecting")))
       const id = this.send(module, operation, args, resume)
       return Effect.sync(() => void this.pending.delete(id))
     })
   }
 
-  /** Makes a module's operations known to the engine, now and after every reconnect. */
+  /** Registers a module with the engine, now and after every reconnect. */
   register(name: string, url: string, options: unknown): Effect.Effect<void, EngineClientError> {
     const args = { name, url, options }
     this.modules.set(name, args)
     return Effect.asVoid(this.call("", "register", args))
   }
 
-  /** Listens until the effect that it returns is run. */
+  /** Subscribes; the returned effect unsubscribes. */
   subscribe(
     address: string,
     onNotification: Subscription["onNotification"],
@@ -95,12 +95,15 @@ export class EngineClient {
     if (same?.delete(subscription) === true && same.size === 0) this.exactSubscriptions.delete(subscription.address)
   }
 
-  /** Keeps a way open until the scope ends. The first one must succeed, later ones are sought every half second. */
+  /**
+   * Stays connected until the scope closes. The first connection must succeed; later ones are attempted every half
+   * second.
+   */
   connect = (dial: Connect) =>
     Effect.gen({ self: this }, function* () {
       const lost: { signal: (() => void) | undefined } = { signal: undefined }
       const once = () => {
-        // The way before may have gone in the very moment of its greeting.
+        // The previous connection may have been lost during its handshake.
         this.isReady = false
         return dial({ onBatch: (batch) => this.receive(batch), onClose: () => this.handleClose(lost.signal) }).pipe(
           Effect.tap((transport) => Effect.sync(() => void (this.transport = transport))),
@@ -117,7 +120,7 @@ export class EngineClient {
             if (this.transport === undefined) resume(Effect.void)
           }).pipe(
             Effect.andThen(SubscriptionRef.set(this.connected, false)),
-            Effect.andThen(Effect.logWarning("The engine of the data folder is gone; trying again")),
+            Effect.andThen(Effect.logWarning("The connection to the engine of the data folder is lost; reconnecting")),
             Effect.andThen(
               Effect.suspend(once).pipe(
                 Effect.tapError(() => Effect.sleep("500 millis")),
@@ -139,7 +142,7 @@ export class EngineClient {
       )
     })
 
-  /** A new way knows nothing of what was registered and listened to on the old one. */
+  /** A new connection knows no registrations or subscriptions of the old one. */
   private handshake(): Effect.Effect<void, EngineClientError> {
     return Effect.suspend(() =>
       Effect.all(
@@ -205,7 +208,8 @@ export class EngineClient {
     this.queue = []
     const waiting = [...this.pending.values()]
     this.pending.clear()
-    for (const resume of waiting) resume(Effect.fail(unavailable("The engine went away during the call; repeat it")))
+    for (const resume of waiting)
+      resume(Effect.fail(unavailable("The connection to the engine was lost during the call; retry it")))
     signal?.()
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What travels between the engine's thread and those who call it, over a MessagePort or a socket. Both directions carry
- * batches: an array of frames is one message. On the socket a batch is a 4-byte length and V8's serialisation.
+ * The messages between the engine's thread and its callers, over a MessagePort or a socket. Both directions carry
+ * batches: an array of frames is one message. On the socket, a batch is a 4-byte length followed by V8's serialisation.
  */
 import { deserialize, serialize } from "node:v8"
 
@@ -23,7 +23,7 @@ export type Handshake = { readonly ready: true } | { readonly refused: EngineFai
 
 export interface ThreadOptions {
   readonly folder: string
-  /** How long to wait for a former owner that is just ending, in milliseconds. */
+  /** How long to wait for a previous owner that is exiting, in milliseconds. */
   readonly lockTimeout: number
 }
 
@@ -37,7 +37,7 @@ export const encode = (batch: ReadonlyArray<unknown>): Buffer => {
   return frame
 }
 
-/** Collects chunks and hands out whole batches; the answer is false when the other side does not speak this protocol. */
+/** Buffers chunks and emits whole batches; returns false if the peer does not speak this protocol. */
 export const decoder = (onBatch: (batch: ReadonlyArray<unknown>) => void): ((chunk: Buffer) => boolean) => {
   let chunks: Array<Buffer> = []
   let buffered = 0
@@ -45,7 +45,7 @@ export const decoder = (onBatch: (batch: ReadonlyArray<unknown>) => void): ((chu
   return (chunk) => {
     chunks.push(chunk)
     buffered += chunk.byteLength
-    // Joined only once a whole batch is there: a large one would otherwise be copied with every chunk.
+    // Joined only once a batch is complete: a large one would otherwise be copied with every chunk.
     while (buffered >= needed) {
       const joined = Buffer.concat(chunks)
       const length = joined.readUInt32BE(0)

@@ -1,6 +1,4 @@
-/**
- * The two ways to the engine: its own thread, or the socket of the process that owns the folder.
- */
+/** The two transports to the engine: its own thread, or the socket of the process that owns the folder. */
 import { connect } from "node:net"
 import { Worker } from "node:worker_threads"
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
@@ -18,19 +16,19 @@ import {
 
 export interface Transport {
   readonly send: (batch: ReadonlyArray<Request>) => void
-  /** Returns once everything sent was answered and the other side is gone. */
+  /** Returns once everything sent was answered and the peer has closed. */
   readonly close: Effect.Effect<void>
 }
 
 export interface TransportHandlers {
   readonly onBatch: (batch: ReadonlyArray<Reply>) => void
-  /** Called once, when the way is gone. */
+  /** Called once, when the transport is closed. */
   readonly onClose: () => void
 }
 
 export type Connect = (handlers: TransportHandlers) => Effect.Effect<Transport, TransientError | ConfigurationError>
 
-/** The settings of a data folder stand in one variable, so messages may name it. */
+/** The name of the variable that sets the folder, for messages. */
 const setting = "ARMORICORE_DATA_DIR"
 
 export const unavailable = (message: string): TransientError =>
@@ -41,7 +39,8 @@ export const thread =
   (options: ThreadOptions): Connect =>
   (handlers) =>
     Effect.callback<Transport, TransientError | ConfigurationError>((resume) => {
-      // In the checkout this file is TypeScript, in a packed package JavaScript; the thread has the same ending.
+      // In the checkout this file is TypeScript, in a published package JavaScript; the thread's file has the same
+      // extension.
       const entry = new URL(`./thread/main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
       const worker = new Worker(entry, { workerData: options, execArgv: [] })
       const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()))
@@ -76,7 +75,10 @@ export const socket =
   (handlers) =>
     Effect.callback<Transport, TransientError | ConfigurationError>((resume) => {
       const note = DataFolder.readOwnerFile(folder)
-      if (note === undefined) return resume(Effect.fail(unavailable(`No process serves the data folder ${folder}`)))
+      if (note === undefined)
+        return resume(
+          Effect.fail(unavailable(`No running process owns the data folder ${folder}; start armoricore first`)),
+        )
       const connection = connect(note.socket)
       const closed = new Promise<void>((resolve) => connection.once("close", () => resolve()))
       const accept = decoder((batch) => handlers.onBatch(batch as ReadonlyArray<Reply>))
@@ -84,7 +86,13 @@ export const socket =
         if (!accept(chunk)) connection.destroy()
       })
       connection.once("error", () => {
-        resume(Effect.fail(unavailable(`The owner of the data folder ${folder} (process ${note.pid}) does not answer`)))
+        resume(
+          Effect.fail(
+            unavailable(
+              `The owner of the data folder ${folder} (process ${note.pid}) is not responding; if that process hangs, stop it`,
+            ),
+          ),
+        )
       })
       connection.once("close", () => handlers.onClose())
       connection.once("connect", () =>
@@ -110,7 +118,7 @@ const folderInUse = (folder: string): ConfigurationError => {
   })
 }
 
-/** A fault that the thread reported, as the error its recovery asks for. */
+/** Maps a failure reported by the thread to the error of its recovery. */
 export const errorFrom = (fault: EngineFailure): TransientError | ConfigurationError => {
   switch (fault.kind) {
     case "configuration":

@@ -1,8 +1,8 @@
-/** What PostgreSQL says, as the taxonomy: who can cure it. */
+/** Maps PostgreSQL errors to one error per recovery decision. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { SqlError } from "effect/sql/SqlError"
 
-/** SQLSTATE, where the server itself answered. */
+/** The SQLSTATE, if the server responded. */
 const sqlState = (error: SqlError): string => {
   const { cause } = error.reason
   return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
@@ -22,10 +22,13 @@ export const errorFrom = (error: SqlError): TransientError | ConfigurationError 
     return fault("STATE_URL", `PostgreSQL refuses user or password of STATE_URL: ${said}`)
   }
   if (error.reason._tag === "AuthorizationError") {
-    return fault("STATE_URL", `the user of STATE_URL lacks a right; grant it on the armoricore_state table: ${said}`)
+    return fault(
+      "STATE_URL",
+      `the user of STATE_URL lacks a permission; grant it on the armoricore_state table: ${said}`,
+    )
   }
   if (error.reason._tag === "SqlSyntaxError") {
-    return fault("STATE_URL", `the state's table in PostgreSQL is not as this version needs it: ${said}`)
+    return fault("STATE_URL", `the state's table in PostgreSQL does not have the layout of this version:  ${said}`)
   }
   const code = state.startsWith("53") ? "full" : error.reason._tag.includes("Timeout") ? "timeout" : "unavailable"
   return new TransientError({

@@ -1,4 +1,4 @@
-/** The number of a layout, in the comment of its table: read by everyone, written by its owner. */
+/** The schema version of a table, stored in its comment: read by every process, written by the table's owner. */
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import type * as PgClient from "@effect/sql-pg/PgClient"
@@ -11,9 +11,9 @@ interface Found {
   readonly owned: boolean
 }
 
-/** `number` is the newest layout of `table` that this version reads; see `SchemaNumber`. */
+/** `number` is the newest layout of `table` that this version reads; see `StoreVersion` in domain. */
 export const make = (sql: PgClient.PgClient, table: string, number: number) => {
-  /** The comment that is still to be written, and may be. A table of a newer version is refused. */
+  /** The comment to write, if one is missing and may be written. A table of a newer version is rejected. */
   const pendingComment = Effect.gen(function* (): Effect.fn.Return<string | undefined, ConfigurationError | SqlError> {
     const [found] = yield* sql<Found>`
       SELECT obj_description(oid, 'pg_class') AS words, pg_has_role(relowner, 'USAGE') AS owned
@@ -27,11 +27,11 @@ export const make = (sql: PgClient.PgClient, table: string, number: number) => {
     const words = StoreVersion.withVersion(found?.words, number)
     return found?.owned === false || found?.words === words ? undefined : words
   })
-  /** Under the lock of those who make the table; somebody may have come first. */
+  /** Runs under the lock of table creation; another process may have been first. */
   const write = Effect.gen(function* () {
     const words = yield* pendingComment
     if (words === undefined) return
-    // COMMENT takes no parameters.
+    // COMMENT accepts no parameters.
     const [comment] = yield* sql<{ readonly statement: string }>`
       SELECT format('COMMENT ON TABLE %I IS %L', ${table}::text, ${words}::text) AS statement`
     if (comment !== undefined) yield* sql.unsafe(comment.statement)

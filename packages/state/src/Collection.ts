@@ -1,16 +1,16 @@
 /**
- * Typed documents over the key-value port: JSON through a Schema, one document per key. `modify` is the way to change
- * one: read, decide, compare-and-set, and again where somebody else was faster.
+ * Typed documents over the key-value port: JSON validated by a Schema, one document per key. Change a document with
+ * `modify`: read, decide, compare-and-set, and decide again if another process wrote in between.
  */
 import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Option, Result, Schema } from "effect"
 import { type Bucket, type Entry, KeyValue, type Page, type StateError, type WriteOptions } from "./KeyValue.ts"
 
-/** What documents lie in which bucket; a constant that every reader and the one writer share. */
+/** The bucket and Schema of a kind of document: a constant shared by the one writer and all readers. */
 export interface Descriptor<A, I> {
   readonly bucket: Bucket
   readonly schema: Schema.Codec<A, I>
-  /** The JSON of a value is the value itself, as the types say already: it is written without a second look. */
+  /** The JSON equals the decoded value, as the types state: encoding is skipped. */
   readonly skipEncode?: true
 }
 
@@ -20,17 +20,17 @@ export interface Document<A> {
   readonly revision: number
 }
 
-/** What `modify` gives back, and what it writes: `none` leaves the document as it is. */
+/** The result of `modify` and the value to write; `none` leaves the document unchanged. */
 export type Decision<A, B> = readonly [result: B, write: Option.Option<A>]
 
 /**
- * A document that does not decode is a `ConfigurationError` that names bucket and key: another version wrote it, or a
- * hand did; trying again would not help.
+ * A document that does not decode is a `ConfigurationError` that names bucket and key: another version wrote it, or it
+ * was edited by hand. A retry would not help.
  */
 export interface Collection<A> {
   readonly bucket: Bucket
   readonly get: (key: string) => Effect.Effect<Option.Option<Document<A>>, StateError>
-  /** Writes whatever was there; returns the new revision. */
+  /** Writes unconditionally; returns the new revision. */
   readonly put: (key: string, value: A, options?: WriteOptions) => Effect.Effect<number, StateError>
   readonly create: (key: string, value: A, options?: WriteOptions) => Effect.Effect<number, Conflict | StateError>
   readonly update: (
@@ -40,8 +40,8 @@ export interface Collection<A> {
     options?: WriteOptions,
   ) => Effect.Effect<number, Conflict | StateError>
   /**
-   * Decides on what is there now and writes only if that still is so; otherwise decides again, at most 64 times in all,
-   * then `Conflict`. The decision may run several times, so its effects must bear repetition.
+   * Decides on the current value and writes only if it has not changed; otherwise decides again, at most 64 times, then
+   * fails with `Conflict`. The decision may run several times, so it must have no side effects.
    */
   readonly modify: <B, E = never, R = never>(
     key: string,

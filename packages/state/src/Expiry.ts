@@ -1,4 +1,6 @@
-/** When an entry ends: the earlier of its own expiry and the bucket's `maxAge`, both counted from the write. */
+/**
+ * When an entry expires: at its own expiry or the bucket's `maxAge`, whichever is earlier, both counted from the write.
+ */
 import { Duration } from "effect"
 import type { Bucket, WriteOptions } from "./KeyValue.ts"
 

@@ -1,6 +1,4 @@
-/**
- * What a bucket and a key may be, and the order of keys, in one place so that every adapter refuses and sorts alike.
- */
+/** Valid bucket names and keys, and the order of keys, in one place, so that every adapter accepts and sorts alike. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { Bucket } from "./KeyValue.ts"
@@ -9,8 +7,8 @@ import type { Bucket } from "./KeyValue.ts"
 export const maxKeyBytes = 512
 
 /**
- * Fails where the bucket's name or the key is one that some adapter could not keep: longer than 512 bytes, empty, or
- * not text (a lone surrogate, NUL). The caller built the key, so another try does not help.
+ * Fails for a bucket name or key that some adapter cannot store: longer than 512 bytes, empty, or not well-formed text
+ * (a lone surrogate, NUL). The caller built the key, so a retry does not help.
  */
 export const check = (bucket: Bucket, key: string): Effect.Effect<void, ConfigurationError> => {
   if (key === "") return invalidKey(bucket, key, "is empty")
@@ -29,7 +27,7 @@ export const checkBucket = (bucket: Bucket): Effect.Effect<void, ConfigurationEr
         }),
       )
 
-/** The order of `list`: by Unicode code point, which is that of UTF-8 bytes. */
+/** The order of `list`: by Unicode code point, which equals the order of UTF-8 bytes. */
 export const compareKeys = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 const invalidKey = (bucket: Bucket, key: string, why: string) =>

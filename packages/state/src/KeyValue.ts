@@ -1,16 +1,16 @@
 /**
- * The state port: small documents with compare-and-set and expiry. Claims, media states, delivery states and
- * revocations live here. Values are text (JSON by convention, see `Collection`).
+ * The state port: small documents with compare-and-set and expiry, such as leases, media states, delivery states and
+ * revocations. Values are text (JSON by convention, see `Collection`).
  *
- * Every adapter passes `test/behaviour.ts`.
+ * Every adapter passes `test/support/BehaviourSuite.ts`.
  */
 import type { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import { Context } from "effect"
 import type { Duration, Effect, Option } from "effect"
 
 /**
- * A class of entries. `maxAge` bounds how long any entry outlives its last write, whatever its own expiry says;
- * `never` for what must outlive everything (media states, suppressions, fences).
+ * A class of entries. `maxAge` limits how long any entry outlives its last write, even if its own expiry is later; `never` for
+ * entries without expiry (media states, suppressions, fencing tokens).
  */
 export interface Bucket {
   /** `[a-z0-9_]+` */
@@ -21,18 +21,18 @@ export interface Bucket {
 export interface Entry {
   readonly key: string
   readonly value: string
-  /** Grows with every write of this key; a key that was removed and created again never repeats one. */
+  /** Increases with every write of this key; a key that is removed and created again never repeats one. */
   readonly revision: number
 }
 
 export interface WriteOptions {
-  /** The entry is gone after this; absent: only the bucket's `maxAge` ends it. */
+  /** The entry expires after this; absent: only the bucket's `maxAge` applies. */
   readonly expiresIn?: Duration.Duration
 }
 
 export interface Page {
   readonly prefix?: string
-  /** Only keys behind this one. */
+  /** Only keys after this one. */
   readonly after?: string
   readonly limit: number
 }
@@ -43,21 +43,21 @@ export class KeyValue extends Context.Service<
   KeyValue,
   {
     readonly get: (bucket: Bucket, key: string) => Effect.Effect<Option.Option<Entry>, StateError>
-    /** Writes whatever was there; returns the new revision. */
+    /** Writes unconditionally; returns the new revision. */
     readonly put: (
       bucket: Bucket,
       key: string,
       value: string,
       options?: WriteOptions,
     ) => Effect.Effect<number, StateError>
-    /** Writes only where nothing (or only an expired entry) is. */
+    /** Creates the entry; fails with `Conflict` if one exists that has not expired. */
     readonly create: (
       bucket: Bucket,
       key: string,
       value: string,
       options?: WriteOptions,
     ) => Effect.Effect<number, Conflict | StateError>
-    /** Writes only over exactly this revision. */
+    /** Replaces exactly this revision. */
     readonly update: (
       bucket: Bucket,
       key: string,
@@ -65,16 +65,19 @@ export class KeyValue extends Context.Service<
       revision: number,
       options?: WriteOptions,
     ) => Effect.Effect<number, Conflict | StateError>
-    /** Removing what is not there succeeds; with a revision only exactly that one is removed. */
+    /** Removing a missing entry succeeds. With a revision, only exactly that one is removed. */
     readonly remove: (bucket: Bucket, key: string, revision?: number) => Effect.Effect<void, Conflict | StateError>
-    /** Ascending by key. May cost as much as the bucket is large: for operators, not for hot paths. Keys are any text up to 512 bytes. */
+    /**
+     * Ascending by key. The cost may grow with the size of the bucket: for operators, not for hot paths. Keys are any
+     * text up to 512 bytes.
+     */
     readonly list: (bucket: Bucket, page: Page) => Effect.Effect<ReadonlyArray<Entry>, StateError>
     /**
-     * Set where one process at a time owns the store, and this is the one: names the ownership. What an entry says of a
-     * process under another name is of one that has ended.
+     * Set if one process at a time owns the store: identifies this ownership. An entry marked with another id belongs
+     * to a process that has ended.
      */
     readonly ownerId?: string
-    /** Creates or checks the buckets; returns one line per resource for `armoricore setup`. */
+    /** Creates or checks the buckets; returns one line per bucket for `armoricore setup`. */
     readonly setup: (buckets: ReadonlyArray<Bucket>) => Effect.Effect<ReadonlyArray<string>, StateError>
   }
 >()("@armoricore/state/KeyValue") {}

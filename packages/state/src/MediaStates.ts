@@ -1,4 +1,4 @@
-/** Where the state of every media lies: `media` alone writes it, `api` and `realtime` read. */
+/** The state documents of media: written only by `media`, read by `api` and `realtime`. */
 import { MediaState } from "@armoricore/domain/MediaState"
 import type { Descriptor } from "./Collection.ts"
 

@@ -1,9 +1,12 @@
-/** Where notifications, deliveries, suppressions and the local mailbox lie: `notify` alone writes them, `api` reads. */
+/**
+ * The documents of notifications, deliveries, suppressions and the local mailbox: written only by `notify`, read by
+ * `api`.
+ */
 import { DeliveryState, InboxMessage, NotificationState, PushBatchState } from "@armoricore/domain/NotificationState"
 import { Duration, Schema } from "effect"
 import type { Descriptor } from "./Collection.ts"
 
-/** Longer than a dead letter waits for its replay. */
+/** Longer than dead letters are stored, so that a replay finds the state. */
 const retention = Duration.days(30)
 
 export const notificationStates: Descriptor<NotificationState, typeof NotificationState.Encoded> = {
@@ -18,7 +21,7 @@ export const deliveryStates: Descriptor<DeliveryState, typeof DeliveryState.Enco
   skipEncode: true,
 }
 
-/** Beside the deliveries: no delivery's id has this form. Read again after a crash alone. */
+/** Stored with the deliveries: no delivery id has this form. Read only after a crash. */
 export const pushBatchStates: Descriptor<PushBatchState, typeof PushBatchState.Encoded> = {
   bucket: deliveryStates.bucket,
   schema: PushBatchState,
@@ -28,8 +31,8 @@ export const pushBatchStates: Descriptor<PushBatchState, typeof PushBatchState.E
 const NotificationAlias = Schema.Struct({ notification_id: Schema.String })
 
 /**
- * Which notification a request with an idempotency key became, under {@link aliasKeyOf}: whoever published it knows its
- * `event_id`. Beside the deliveries: no delivery's id has this form.
+ * The notification that a request with an idempotency key became, under {@link aliasKeyOf}: its publisher knows only
+ * its `event_id`. Stored with the deliveries: no delivery id has this form.
  */
 export const notificationAliases: Descriptor<typeof NotificationAlias.Type, typeof NotificationAlias.Encoded> = {
   bucket: deliveryStates.bucket,
@@ -47,7 +50,7 @@ export const Suppression = Schema.Struct({
 })
 export type Suppression = typeof Suppression.Type
 
-/** Keys are hashes: the list of those who do not want mail is no list of addresses. */
+/** Keys are hashes, so that the suppression list does not contain addresses. */
 export const suppressions: Descriptor<Suppression, typeof Suppression.Encoded> = {
   bucket: { name: "suppression", maxAge: "never" },
   schema: Suppression,
@@ -55,7 +58,10 @@ export const suppressions: Descriptor<Suppression, typeof Suppression.Encoded> =
 
 const UnsubscribeKey = Schema.Struct({ key: Schema.String })
 
-/** Beside the suppressions, which whoever answers such links may write: keys of those begin otherwise. */
+/**
+ * Stored with the suppressions, because the process that serves unsubscribe links may write only those; its keys have
+ * their own prefix.
+ */
 export const unsubscribeKeys: Descriptor<typeof UnsubscribeKey.Type, typeof UnsubscribeKey.Encoded> = {
   bucket: suppressions.bucket,
   schema: UnsubscribeKey,

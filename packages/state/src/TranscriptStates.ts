@@ -1,4 +1,4 @@
-/** Where the state of every media's transcripts lies: `ai` alone writes it, `api` and `media` read. */
+/** The state documents of transcripts: written only by `ai`, read by `api` and `media`. */
 import { TranscriptState } from "@armoricore/domain/Transcript"
 import type { Descriptor } from "./Collection.ts"
 

@@ -1,13 +1,11 @@
-/**
- * The SQLite file as the engine holds it: exclusively, with a write-ahead log that reaches the disk at every commit.
- */
+/** The SQLite file as the engine opens it: exclusively, with a write-ahead log that is synced at every commit. */
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import type { EngineFailure } from "../Protocol.ts"
 import type { EngineDatabase, SqlValue } from "../Operations.ts"
 
 export interface Database extends EngineDatabase {
   readonly exec: (sql: string) => void
-  /** Forgets what was counted for the last transaction. */
+  /** Resets the values measured for the last transaction. */
   readonly begin: () => void
   readonly close: () => void
 }
@@ -16,7 +14,8 @@ export const open = (path: string, busyTimeout: number): Database => {
   const sqlite = new DatabaseSync(path)
   try {
     sqlite.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
-    // Exclusive before the first access: the log then needs no shared memory, and the lock stays until this process ends.
+    // Exclusive before the first access: the log then needs no shared memory, and the lock is held until this process
+    // ends.
     sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
     sqlite.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768")
     sqlite.exec(
@@ -46,7 +45,7 @@ export const open = (path: string, busyTimeout: number): Database => {
       const written = statement(sql).run(...parameters)
       return { changes: Number(written.changes), lastInsertRowid: Number(written.lastInsertRowid) }
     },
-    // The row's shape is what the statement selects, which only its author can say.
+    // The row's shape follows from the statement, which only its author knows.
     get: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
       statement(sql).get(...parameters) as Row | undefined,
     all: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
@@ -67,7 +66,7 @@ const primaryCode = (cause: unknown): number | undefined =>
 
 export const isBusy = (cause: unknown): boolean => [5, 6].includes(primaryCode(cause) ?? 0)
 
-/** Which decision an exception calls for, by SQLite's primary result code. */
+/** Classifies an exception by SQLite's primary result code. */
 export const engineFailureFrom = (cause: unknown): EngineFailure => {
   const message = cause instanceof Error ? cause.message : String(cause)
   switch (primaryCode(cause)) {
@@ -83,7 +82,7 @@ export const engineFailureFrom = (cause: unknown): EngineFailure => {
     case 26: // SQLITE_NOTADB
       return {
         kind: "configuration",
-        message: `The data folder cannot be used: ${message}; check its rights, or restore it from a copy`,
+        message: `The data folder cannot be used: ${message}; check its permissions, or restore it from a backup`,
       }
     default:
       return { kind: "defect", message: cause instanceof Error ? (cause.stack ?? message) : message }

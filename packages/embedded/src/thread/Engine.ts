@@ -1,16 +1,17 @@
 /**
- * The engine inside its thread: requests that arrive together are one transaction and are answered after its COMMIT.
+ * The engine inside its thread: concurrent requests share one transaction and are answered after its COMMIT.
  *
- * - Group commit: a batch runs when the event loop has taken in everything that waited; while one commits, the next gathers.
- * - A request that throws must not take its neighbours along: the batch is rolled back and its requests run one by one.
- * - Notices leave after the commit, before the answers of the same batch.
+ * - Group commit: a batch runs after the event loop has read all waiting requests; while one commits, the next one
+ *   fills.
+ * - A request that throws must not fail the others: the batch is rolled back and its requests run one by one.
+ * - Notifications are sent after the commit, before the responses of the same batch.
  */
 import type { OperationContext, OperationsModule } from "../Operations.ts"
 import type { EngineFailure, Reply, Request } from "../Protocol.ts"
 import { type Database, engineFailureFrom } from "./Database.ts"
 import type { Subscriptions } from "./Subscriptions.ts"
 
-/** Somebody who calls: the process that owns the thread, or one on the socket. */
+/** A caller: the process that owns the thread, or one connected to the socket. */
 export interface Peer {
   readonly send: (batch: ReadonlyArray<Reply>) => void
   readonly subscriptions: Subscriptions
@@ -23,7 +24,7 @@ interface Loaded {
 
 const maxBatch = 4096
 
-/** Where the way to the disk is long, the next batch waits for those who are just being answered: one way less to go. */
+/** If commits are slow, the next batch waits for the callers that are being answered, which saves a commit. */
 const slowCommitMillis = 4
 const batchDelayMillis = 2
 
@@ -36,7 +37,7 @@ export class Engine {
   private pendingNotifications: Array<readonly [module: string, topic: string, data: unknown]> = []
   private readonly wokenAddresses = new Set<string>()
   private scheduled = false
-  /** How long the last commit took. */
+  /** Duration of the last commit. */
   private commitMillis = 0
   private closed = false
   private readonly sweeper: NodeJS.Timeout
@@ -55,13 +56,13 @@ export class Engine {
   }
 
   receive(peer: Peer, batch: ReadonlyArray<Request>): void {
-    // Whoever calls now learns from the end of its connection that it was not heard.
+    // New callers learn from the closed connection that their call was not received.
     if (this.closed) return
     for (const request of batch) this.queue.push({ peer, request })
     this.schedule()
   }
 
-  /** Everything received so far is committed and answered, then the file is closed. */
+  /** Commits and answers everything received so far, then closes the file. */
   close(): void {
     clearInterval(this.sweeper)
     while (this.queue.length > 0) this.runBatch()
@@ -115,7 +116,7 @@ export class Engine {
     }
   }
 
-  /** SQLite may have rolled back by itself, so a refusal here is no news. */
+  /** SQLite may have rolled back already, so an error here is expected. */
   private rollback(): EngineFailure | undefined {
     try {
       this.db.exec("ROLLBACK")
@@ -131,11 +132,11 @@ export class Engine {
     const run = loaded?.module.operations[operation]
     if (loaded === undefined || run === undefined)
       throw new Error(`The engine knows no operation ${module}.${operation}`)
-    // The caller's side is typed by the module's own operations; what travels is not.
+    // The caller's side is typed by the module's operations; messages are not.
     return run(this.db, args as never, loaded.context)
   }
 
-  /** The engine's own operations; true when the request is none of them. */
+  /** The engine's own operations; returns false for any other request. */
   private handleControl(
     peer: Peer,
     [id, , operation, args]: Request,
@@ -191,7 +192,7 @@ export class Engine {
     if (version > migrations.length) {
       const newer: EngineFailure = {
         kind: "configuration",
-        message: `The data folder was written by a newer version of armoricore (${name} ${version}, known are ${migrations.length}); update armoricore, or choose another ARMORICORE_DATA_DIR`,
+        message: `The data folder was written by a newer version of armoricore (module ${name} has schema ${version}, this version knows ${migrations.length}); update armoricore, or choose another ARMORICORE_DATA_DIR`,
       }
       throw newer
     }
@@ -214,7 +215,7 @@ export class Engine {
         return false
       },
       emit: (topic, data) => {
-        // A bare wake-up says no more when it is said twice in one transaction.
+        // A notification without data is sent only once per transaction.
         const address = `${name}/${topic}`
         if (data === undefined && this.wokenAddresses.has(address)) return
         if (data === undefined) this.wokenAddresses.add(address)
@@ -238,7 +239,7 @@ export class Engine {
       const { sweep } = module
       if (sweep === undefined) continue
       const result = this.transaction(() => sweep(this.db, context, Date.now()))
-      // The thread has no logger; standard error reaches whoever runs the program.
+      // The thread has no logger; standard error is visible to the operator.
       if (!result.ok) process.stderr.write(`armoricore: sweeping ${name} failed: ${result.fault.message}\n`)
     }
     this.flushNotifications((peer, reply) => peer.send([reply]))

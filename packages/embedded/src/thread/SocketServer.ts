@@ -5,13 +5,13 @@ import { type Reply, type Request, decoder, encode } from "../Protocol.ts"
 import type { Engine, Peer } from "./Engine.ts"
 import { Subscriptions } from "./Subscriptions.ts"
 
-/** A peer that does not read what it asked for is cut off before it fills this process's memory. */
+/** A peer that does not read its responses is disconnected before they fill this process's memory. */
 const maxBufferedBytes = 64 * 1024 * 1024
 
 export interface SocketServer {
-  /** From now on nobody new is let in, and the socket's file is gone. Those who are there stay. */
+  /** Stops accepting connections and removes the socket file. Existing connections stay. */
   readonly stopAccepting: () => void
-  /** After `shut`: returns when everybody is gone. */
+  /** After `shut`: returns when the last connection is closed. */
   readonly close: () => Promise<void>
 }
 
@@ -25,7 +25,7 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
         else socket.write(encode(batch))
       },
     }
-    // What a peer sends is typed by the client half of this package; only the same user can connect.
+    // Requests are typed by the client half of this package; only the same user can connect.
     const accept = decoder((batch) => engine.receive(peer, batch as ReadonlyArray<Request>))
     sockets.add(socket)
     engine.join(peer)

@@ -1,6 +1,7 @@
 /**
- * What one peer listens to: prefixes of `module/topic`, which are few and looked through, and exact ones, which may be very
- * many and are looked up. Each is counted, for a peer may listen to the same several times.
+ * The subscriptions of one peer: prefixes of `module/topic`, which are few and searched linearly, and exact topics,
+ * which may be very many and are looked up in a map. Both are reference counted, because a peer may subscribe several
+ * times.
  */
 export class Subscriptions {
   readonly #prefixes = new Map<string, number>()

@@ -1,6 +1,6 @@
 /**
- * The engine's thread: takes the folder's lock, then serves the process that started it and the socket. It ends when it
- * is told to; the lock goes with it.
+ * The entry point of the engine's thread: acquires the folder's lock, then serves the process that started it and the
+ * socket. It ends on request and releases the lock.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import * as DataFolder from "../DataFolder.ts"
@@ -12,7 +12,7 @@ import { serve } from "./SocketServer.ts"
 
 if (parentPort === null) throw new Error("This file is run by the engine as a thread")
 const port = parentPort
-// Given by this package's own Worker call.
+// Passed by this package's own Worker call.
 const { folder, lockTimeout } = workerData as ThreadOptions
 const sendHandshake = (greeting: Handshake) => port.postMessage(greeting)
 
@@ -26,7 +26,8 @@ const start = async () => {
   engine.join(owner)
   port.on("message", (batch: ReadonlyArray<Request> | "close") => {
     if (batch !== "close") return engine.receive(owner, batch)
-    // With the lock goes the folder: the next owner may be waiting for it, and what lies there then is the next owner's.
+    // Releasing the lock hands over the folder: a new owner may be waiting, and files created from now on are the new
+    // owner's.
     server.stopAccepting()
     DataFolder.removeOwnerFile(folder)
     DataFolder.removeSocket(folder, socket)

@@ -47,7 +47,7 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
         Effect.map(write(bucket, key, value, undefined, options), (revision) => revision ?? 0),
       create: (bucket, key, value, options) => compareAndSet(bucket, key, value, 0, options),
       update: (bucket, key, value, revision, options) =>
-        // 0 stands for "nothing there" in the engine, and is no revision that anything ever had.
+        // 0 means "no entry" in the engine and is never a revision.
         revision > 0 ? compareAndSet(bucket, key, value, revision, options) : Effect.fail(new Conflict({ key })),
       remove: (bucket, key, expected) =>
         Effect.gen(function* () {

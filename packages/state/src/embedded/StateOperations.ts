@@ -1,6 +1,6 @@
 /**
- * The state's tables and what happens to them, run in the engine's thread. One counter gives every revision, so that a
- * key which comes back after its removal never repeats one. Keys sort as their UTF-8 bytes.
+ * The tables of the state and the operations on them, run in the engine's thread. All revisions come from one counter,
+ * so a key that is created again never repeats one. Keys sort as UTF-8 bytes.
  */
 import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
 
@@ -35,7 +35,9 @@ const find = (db: EngineDatabase, { bucket, key, now }: EntryKey): Row | undefin
 export const operations = {
   get: (db: EngineDatabase, place: EntryKey): Row | undefined => find(db, place),
 
-  /** `expected`: the revision that must be there, 0 for none, undefined for any. Answers undefined where it is not. */
+  /**
+   * `expected`: the revision that must be current, 0 for no entry, undefined for any. Returns undefined on a mismatch.
+   */
   write: (
     db: EngineDatabase,
     place: EntryKey & {
@@ -60,7 +62,7 @@ export const operations = {
     return revision
   },
 
-  /** Answers whether the entry is gone; not so where it has another revision than `expected`. */
+  /** Returns whether the entry is removed; false if its revision is not `expected`. */
   remove: (db: EngineDatabase, place: EntryKey & { readonly expected: number | undefined }): boolean => {
     const entry = find(db, place)
     if (entry === undefined) return true

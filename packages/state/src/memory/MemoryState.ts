@@ -1,5 +1,6 @@
 /**
- * The state in memory, for tests: gone with its Layer. Time is Effect's clock, so a test decides when entries expire.
+ * The state in memory, for tests: it ends with its Layer. Time is Effect's Clock, so a test controls when entries
+ * expire.
  */
 import { Conflict } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Option } from "effect"
@@ -11,10 +12,10 @@ interface StoredEntry extends Entry {
   readonly expiresAt: number | undefined
 }
 
-/** Each build of the Layer is a state of its own. */
+/** Each build of the Layer has its own state. */
 export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
   const buckets = new Map<string, Map<string, StoredEntry>>()
-  // One counter for all: a key that comes back after a removal gets a revision it never had.
+  // One counter for all keys: a key that is created again gets a new revision.
   let revision = 0
 
   const entriesOf = (bucket: Bucket): Map<string, StoredEntry> => {
@@ -39,7 +40,7 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
     return revision
   }
 
-  /** Decides and writes without a pause in between, which is what makes it a compare-and-set. */
+  /** Decides and writes without yielding in between, which makes it an atomic compare-and-set. */
   const atomically = <A, E>(bucket: Bucket, key: string, decide: (now: number) => Effect.Effect<A, E>) =>
     Effect.andThen(check(bucket, key), Effect.flatMap(Clock.currentTimeMillis, decide))
 

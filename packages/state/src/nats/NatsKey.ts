@@ -1,12 +1,12 @@
 /**
- * Keys as one token of a NATS subject, reversibly: `A-Z a-z 0-9 _ - /` as they are, every other byte of UTF-8 as `=xx`.
- * NATS itself refuses `@`, `:`, spaces and letters beyond ASCII, and takes a dot for a separator.
+ * Encodes keys as one token of a NATS subject, reversibly: `A-Z a-z 0-9 _ - /` stay, every other byte of UTF-8 becomes
+ * `=xx`. NATS rejects `@`, `:`, spaces and non-ASCII letters, and a dot separates tokens.
  */
 export const encode = (key: string): string => {
   let encoded = ""
   for (let index = 0; index < key.length; index++) {
     const token = tokens[key.charCodeAt(index)]
-    // Beyond ASCII a character is several bytes.
+    // A non-ASCII character is several bytes.
     if (token === undefined) return key.replace(/[^A-Za-z0-9_/-]+/g, escaped)
     encoded += token
   }
@@ -16,13 +16,13 @@ export const encode = (key: string): string => {
 const escaped = (text: string): string =>
   Array.from(Buffer.from(text), (byte) => `=${byte.toString(16).padStart(2, "0")}`).join("")
 
-/** What each ASCII character becomes: a regular expression for every key would cost as much as sending it. */
+/** The encoding of each ASCII character: a regular expression per key would cost as much as sending it (measured). */
 const tokens: ReadonlyArray<string> = Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code)
   return /[A-Za-z0-9_/-]/.test(character) ? character : escaped(character)
 })
 
-/** Undefined where it is not of our making. */
+/** `undefined` for a subject that this encoding did not produce. */
 export const decode = (token: string): string | undefined => {
   if (!/^(?:[A-Za-z0-9_/-]|=[0-9a-f]{2})+$/.test(token)) return undefined
   const bytes = token.replace(/=(..)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))

@@ -1,7 +1,7 @@
 /**
- * The state in NATS KV: a bucket is the KV bucket `armoricore_<name>`, a revision is its stream's sequence. A bucket has
- * one TTL only (per key needs NATS 2.11), so `maxAge` is the bucket's and an entry's own expiry stands before its value.
- * Reads ask the stream's leader, so that everyone sees what was written last.
+ * The state in NATS KV: a bucket is the KV bucket `armoricore_<name>`, a revision is its stream's sequence. A bucket
+ * has one TTL (per-key TTLs need NATS 2.11), so `maxAge` is the bucket's TTL and an entry's own expiry is stored in
+ * front of its value. Reads go to the stream's leader, so every process sees the last write.
  */
 import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
@@ -25,9 +25,9 @@ import {
 import { RecentWrites } from "./RecentWrites.ts"
 
 export interface NatsStateOptions {
-  /** How many servers of a cluster keep each bucket; default 1. */
+  /** Replicas of each bucket in a cluster. Default 1. */
   readonly replicas?: number
-  /** `verify`: `setup` creates and changes nothing, for services without the right. Default `apply`. */
+  /** `verify`: `setup` creates and changes nothing, for services without that permission. Default `apply`. */
   readonly manage?: "apply" | "verify"
   /** As in `NatsOptions`. */
   readonly inboxPrefix?: string
@@ -35,7 +35,7 @@ export interface NatsStateOptions {
 
 interface StoredEntry {
   readonly revision: number
-  /** Absent where the key was removed. */
+  /** Absent if the key was removed. */
   readonly entry: { readonly value: string; readonly expiresAt: number | undefined } | undefined
 }
 
@@ -83,7 +83,7 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
           Effect.catch((cause) => (isNoMessage(cause) ? Effect.succeedNone : Effect.fail(stateErrorOf(bucket, cause)))),
         )
 
-      /** `expected`: the sequence that must be the subject's last, 0 for none; `undefined` body: a removal. */
+      /** `expected`: the sequence that must be the subject's last, 0 for none. `body` undefined: a removal. */
       const write = (
         bucket: Bucket,
         key: string,
@@ -111,7 +111,8 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
                     return Effect.fail(
                       error.code === "wrong_sequence" ? new Conflict({ key }) : asStateError(bucket, error),
                     )
-                  // No stream takes it: the bucket is not there, or nobody leads it just now; unless the user may not write it.
+                  // No stream responds: the bucket does not exist, has no leader, or the user has no permission to
+                  // write it.
                   case "ConfigurationError":
                     return NatsPublisher.isForbidden(error)
                       ? Effect.fail(error)
@@ -144,7 +145,7 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
           Option.filter(stored, ({ entry }) => entry !== undefined && !isExpired(entry.expiresAt, now)),
         )
 
-      /** An expired entry is nothing to update, though it lies there. */
+      /** An expired entry counts as missing although it is still stored. */
       const checkUnexpired = Effect.fnUntraced(function* (bucket: Bucket, key: string, expected: number) {
         const stored = yield* read(bucket, key)
         const isExpected = Option.isSome(stored) && stored.value.revision === expected
@@ -162,7 +163,7 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
         put: (bucket, key, value, writeOptions) =>
           Effect.andThen(
             check(bucket, key),
-            // Without an expectation there is nothing to conflict with.
+            // Without an expected revision there can be no conflict.
             Effect.catchTag(put(bucket, key, value, undefined, writeOptions), "Conflict", (conflict) =>
               Effect.fail(toStateError(bucket.name, conflict)),
             ),
@@ -170,7 +171,7 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
         create: (bucket, key, value, writeOptions) =>
           Effect.andThen(
             check(bucket, key),
-            // Mostly nothing was ever there, which one request finds out.
+            // Usually the key never existed, which one request finds out.
             Effect.catchTag(put(bucket, key, value, 0, writeOptions), "Conflict", (conflict) =>
               Effect.gen(function* () {
                 const stored = yield* read(bucket, key)
@@ -184,7 +185,7 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
             check(bucket, key),
             Effect.suspend(() => {
               if (expected <= 0) return Effect.fail(new Conflict({ key }))
-              // Whoever wrote an entry mostly updates it too, and knows when it ends: one request instead of two.
+              // The writer of an entry usually updates it too and knows its expiry: one request instead of two.
               const own = recentWrites.expiryOf(bucket, expected)
               const writing = put(bucket, key, value, expected, writeOptions)
               if (own === undefined) return Effect.andThen(checkUnexpired(bucket, key, expected), writing)
@@ -201,7 +202,7 @@ export const layer = (options: NatsStateOptions = {}): Layer.Layer<KeyValue, nev
             if (Option.isNone(stored)) return
             if (expected !== undefined && stored.value.revision > expected) return yield* new Conflict({ key })
             yield* Effect.catchTag(write(bucket, key, undefined, expected), "Conflict", (conflict) =>
-              // Somebody else may have removed just that.
+              // Another process may have removed the same entry.
               Effect.flatMap(Effect.flatMap(read(bucket, key), onlyUnexpired), (now) =>
                 Option.isNone(now) ? Effect.void : Effect.fail(conflict),
               ),
@@ -245,7 +246,7 @@ const unconditional = {}
 const expectedSequence = (sequence: number | undefined): Readonly<Record<string, string>> =>
   sequence === undefined ? unconditional : { "Nats-Expected-Last-Subject-Sequence": String(sequence) }
 
-/** Of the layout of keys and values in a bucket; see `SchemaNumber`. */
+/** The version of the layout of keys and values in a bucket; see `StoreVersion` in domain. */
 const schemaVersion = 1
 
 const bucketOf = (bucket: Bucket): string => `armoricore_${bucket.name}`
@@ -260,11 +261,11 @@ const decodeValue = (body: string): StoredEntry["entry"] => {
   return { value: body.slice(at + 1), expiresAt: end === "" ? undefined : Number(end) }
 }
 
-/** The connection's own errors are of the taxonomy already. */
+/** The connection's own errors are mapped already. */
 const stateErrorOf = (bucket: Bucket, cause: unknown): StateError =>
   cause instanceof TransientError || cause instanceof ConfigurationError ? cause : toStateError(bucket.name, cause)
 
-/** The publisher speaks of the bus. */
+/** The publisher's errors name the bus; here they must name the state. */
 const asStateError = (bucket: Bucket, { code, message }: TransientError): TransientError =>
   new TransientError({
     dependency: "state",
@@ -273,9 +274,12 @@ const asStateError = (bucket: Bucket, { code, message }: TransientError): Transi
   })
 
 const noLeader = (bucket: Bucket): TransientError =>
-  asStateError(bucket, new TransientError({ dependency: "bus", code: "unavailable", message: "nobody answers for it" }))
+  asStateError(
+    bucket,
+    new TransientError({ dependency: "bus", code: "unavailable", message: "its stream has no leader" }),
+  )
 
-/** Nobody answered: told apart by asking for the stream itself. */
+/** No response: a request to the stream itself tells a missing bucket from a missing leader. */
 const explainNoResponders = (
   bucket: Bucket,
   manager: JetStreamManager,
@@ -315,7 +319,7 @@ const createOrCheck = async (
     storage: StorageType.File,
     description: StoreVersion.withVersion("", schemaVersion),
   }
-  // Another process may create it at the same time, with the same settings; of another version with others.
+  // Another process may create it at the same time, with the same settings or, in another version, with different ones.
   const refused = await js.views.kv(bucketOf(bucket), made).then(
     () => undefined,
     (cause: unknown) => {
@@ -330,15 +334,15 @@ const createOrCheck = async (
   const description = StoreVersion.withVersion(config.description, schemaVersion)
   const wanted = { max_age: nanos(ttl), num_replicas: replicas, description }
   const changed = [
-    ...(config.max_age === wanted.max_age ? [] : ["its maximum age was changed"]),
-    ...(config.num_replicas === replicas ? [] : [`it has ${replicas} copies now`]),
-    ...(config.description === description ? [] : [`it was given the number of its schema, ${schemaVersion}`]),
+    ...(config.max_age === wanted.max_age ? [] : ["changed its maximum age"]),
+    ...(config.num_replicas === replicas ? [] : [`changed its replicas to ${replicas}`]),
+    ...(config.description === description ? [] : [`wrote its schema version ${schemaVersion}`]),
   ]
   if (changed.length > 0) await manager.streams.update(streamOf(bucket), { ...config, ...wanted })
   return [`state bucket ${bucket.name}: the NATS KV bucket ${bucketOf(bucket)}`, ...changed].join(", ")
 }
 
-/** Removed and expired entries still have a key, so a page is filled a batch at a time. */
+/** Removed and expired entries still have keys, so a page is filled in several batches. */
 const firstPresent = <A, E>(
   keys: ReadonlyArray<string>,
   limit: number,

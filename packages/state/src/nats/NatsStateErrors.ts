@@ -1,13 +1,13 @@
-/** What NATS says, as the taxonomy: who can cure it. */
+/** Maps errors of NATS KV to one error per recovery decision. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { isConcurrentCreate } from "@armoricore/nats/NatsErrors"
 import { NatsError } from "nats"
 import type { StateError } from "../KeyValue.ts"
 
-/** No message of this subject: nothing there. A stream that is not there is a 404 too, and another matter. */
+/** No message with this subject: the entry does not exist. A missing stream is a 404 too and is mapped elsewhere. */
 export const isNoMessage = (cause: unknown): boolean => errorCode(cause) === 10037
 
-/** Either the bucket's stream is not there, or nobody leads it just now. */
+/** The bucket's stream does not exist, or has no leader. */
 export const isNoResponders = (cause: unknown): boolean => cause instanceof NatsError && cause.code === "503"
 
 export const isStreamMissing = (cause: unknown): boolean =>
@@ -19,7 +19,7 @@ export const missingBucket = (bucket: string): ConfigurationError =>
     message: `the state bucket ${bucket} does not exist; run "armoricore setup"`,
   })
 
-/** Only an operator can cure it. */
+/** Needs an operator. */
 export const tooLarge = (bucket: string, cause: unknown): ConfigurationError =>
   new ConfigurationError({
     setting: `state bucket ${bucket}`,
@@ -40,11 +40,11 @@ export const toStateError = (bucket: string, cause: unknown): StateError => {
   if (isConcurrentCreate(cause)) {
     return new ConfigurationError({
       setting: `state bucket ${bucket}`,
-      message: `another stream on the NATS server takes the subjects of the state bucket ${bucket}: delete it, or give Armoricore a NATS account of its own: ${said}`,
+      message: `another stream on the NATS server uses the subjects of the state bucket ${bucket}; delete it, or give Armoricore its own NATS account:  ${said}`,
       cause,
     })
   }
-  // 10047, 10077, 10023: no room for the stream, for the account, on the disk.
+  // 10047, 10077, 10023: insufficient storage for the stream, the account or the disk.
   const full = [10047, 10077, 10023].includes(errorCode(cause) ?? 0)
   return new TransientError({
     dependency: "state",

@@ -1,13 +1,13 @@
-/** What this process wrote lately: when each entry ends, so that updating it needs no look at it first. */
+/** The expiry of entries that this process wrote recently, so that an update needs no read first. */
 import type { Bucket } from "../KeyValue.ts"
 
-/** In each bucket; older ones are looked up again. */
+/** Entries per bucket; older ones are read again. */
 const capacity = 10_000
 
 type Expiries = Map<number, number | undefined>
 
 export class RecentWrites {
-  /** By bucket and revision, in two halves: when the newer one is full, the older one is forgotten as a whole. */
+  /** By bucket and revision, in two generations: when the newer one is full, the older one is dropped. */
   private readonly buckets = new Map<string, { newer: Expiries; older: Expiries }>()
 
   record(bucket: Bucket, revision: number, expiresAt: number | undefined): void {
@@ -19,7 +19,7 @@ export class RecentWrites {
     halves.newer = new Map()
   }
 
-  /** Undefined where this process did not write that revision, or long ago. */
+  /** `undefined` if this process did not write that revision, or not recently. */
   expiryOf(bucket: Bucket, revision: number): { readonly expiresAt: number | undefined } | undefined {
     const halves = this.buckets.get(bucket.name)
     if (halves === undefined) return undefined

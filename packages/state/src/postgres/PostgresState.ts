@@ -1,9 +1,9 @@
 /**
- * The state in one table of PostgreSQL, shared by every process that has the same STATE_URL. Each operation is one
- * statement, so compare-and-set is the row's lock. Time is the database's, so that all agree on what has expired.
+ * The state in one PostgreSQL table, shared by every process with the same STATE_URL. Each operation is one statement,
+ * so the row lock makes compare-and-set atomic. Time is the database's, so all processes agree on what has expired.
  *
- * Revisions come from a sequence, drawn while the row is locked: they grow with every write of a key. A removed entry
- * stays for a minute as one that has expired, so that a key which comes back at once goes through that lock too.
+ * Revisions come from a sequence, drawn under the row lock: they increase with every write of a key. A removed entry
+ * stays for a minute as an expired row, so that creating the key again takes the same lock.
  */
 import { ConfigurationError, Conflict } from "@armoricore/domain/Errors"
 import * as PgClient from "@effect/sql-pg/PgClient"
@@ -16,11 +16,11 @@ import { errorFrom } from "@armoricore/postgres/PostgresErrors"
 import * as PostgresSchema from "@armoricore/postgres/PostgresSchema"
 
 export interface PostgresStateOptions {
-  /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
+  /** `postgres://user:password@host/database`. With `?sslmode=require`, TLS with a verified certificate. */
   readonly url: Redacted.Redacted
-  /** The authority of the server's certificate (PEM), where the system does not know it. */
+  /** PEM text of the CA that signed the server's certificate, if the system does not trust it. */
   readonly ca?: string
-  /** Connections of this process. Default 8. */
+  /** Maximum connections of this process. Default 8. */
   readonly connections?: number
 }
 
@@ -30,7 +30,7 @@ interface Row {
   readonly revision: string
 }
 
-/** Of the layout of the table. */
+/** The version of the table's layout. */
 const schemaVersionOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_state", 1)
 
 const sweepInterval = Duration.minutes(1)
@@ -56,7 +56,7 @@ const make = Effect.gen(function* () {
   const revisionOrConflict = (key: string) => (revision: number | undefined) =>
     revision === undefined ? Effect.fail(new Conflict({ key })) : Effect.succeed(revision)
 
-  /** `over`: what may be overwritten. */
+  /** `over`: which existing entries may be replaced. */
   const insert = (
     bucket: Bucket,
     key: string,
@@ -79,7 +79,7 @@ const make = Effect.gen(function* () {
     DELETE FROM armoricore_state WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM armoricore_state WHERE ends < clock_timestamp() - interval '1 minute' LIMIT 5000
       FOR UPDATE SKIP LOCKED))`).pipe(
-    Effect.catch((error) => Effect.logDebug(`the state was not swept: ${error.message}`)),
+    Effect.catch((error) => Effect.logDebug(`expired state entries were not deleted: ${error.message}`)),
     Effect.repeat(Schedule.spaced(sweepInterval)),
     Effect.forkScoped,
   )
@@ -122,7 +122,7 @@ const make = Effect.gen(function* () {
           UPDATE armoricore_state SET value = '', revision = ${nextRevision}, ends = clock_timestamp()
           WHERE ${keyCondition(bucket, key)} ${only} AND ${unexpired} RETURNING 1`)
         if (removed.length > 0 || expected === undefined) return
-        // Looked at afterwards: the first statement may have waited for somebody who removed it too.
+        // Read afterwards: the statement may have waited for another process that removed the entry too.
         const there = yield* query(
           sql`SELECT 1 FROM armoricore_state WHERE ${keyCondition(bucket, key)} AND ${unexpired}`,
         )
@@ -152,7 +152,7 @@ const make = Effect.gen(function* () {
             message: `the database of STATE_URL has the encoding ${found?.encoding ?? "unknown"}; create one with ENCODING 'UTF8'`,
           })
         }
-        // A service without the right to make tables may look whether they are there.
+        // A service without the permission to create tables may check that they exist.
         const isUnnumbered = (yield* mapSqlErrors(schemaVersionOf(sql).pendingComment)) !== undefined
         if (!found.there || isUnnumbered) {
           yield* mapSqlErrors(sql.withTransaction(createOrUpgrade(sql, found.there)))
@@ -163,16 +163,16 @@ const make = Effect.gen(function* () {
 })
 
 const createOrUpgrade = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
-  // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
+  // Two processes may do this at once, and IF NOT EXISTS is not safe under concurrency.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_state')::bigint)`
-  // The owner of the tables need not have the right to make others.
+  // The owner of the tables may lack the permission to create others.
   if (!there) yield* createTables(sql)
   yield* schemaVersionOf(sql).write
 })
 
 const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
   yield* sql`CREATE SEQUENCE IF NOT EXISTS armoricore_state_revision AS bigint`
-  // Keys sort as their bytes, whatever the database's language is.
+  // Keys sort as bytes, independent of the database's collation.
   yield* sql`
     CREATE TABLE IF NOT EXISTS armoricore_state (
       bucket text COLLATE "C" NOT NULL,
@@ -187,7 +187,7 @@ const createTables = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
 
 const toEntry = ({ key, value, revision }: Row): Entry => ({ key, value, revision: Number(revision) })
 
-/** Does not wait for the server: an operation fails with `TransientError` while it cannot be reached. */
+/** Does not wait for the server: an operation fails with `TransientError` while it is unreachable. */
 export const layer = (options: PostgresStateOptions): Layer.Layer<KeyValue, StateError> => {
   const client = PgClient.make({
     url: options.url,
