@@ -1,14 +1,14 @@
 /**
- * The history port: what was said in a room, in order, for those who come back. A room is any topic that has a history:
- * a chat room, a stream's comments, the events of one user.
+ * The history port: the ordered log of a room, for clients that return. A room is any topic with a history: a chat
+ * room, a stream's comments, the events of one user.
  *
- * - A `seq` grows within its room, with or without gaps, and is never used twice.
- * - An `id` stands once in a room: adding it again gives what was added first. Every adapter recognises it for at least
- *   {@link dedupWindow}, most for as long as the item is kept.
- * - `complete: false` says that something behind `since` was kept once and is gone (retention, a lost store), or does
- *   not fit the limit. What moderation removed is not missed.
+ * - `seq` increases within its room, with or without gaps, and is never reused.
+ * - An `id` is unique in a room: appending it again returns the item that was appended first. Every adapter recognises
+ *   an id for at least {@link dedupWindow}, most as long as the item is stored.
+ * - `complete: false` means that an item after `since` was deleted (retention, a lost store) or does not fit the limit.
+ *   Items that moderation removed do not count.
  *
- * Every adapter passes `test/behaviour.ts`.
+ * Every adapter passes the behaviour suite in `test/support`.
  */
 import { type ConfigurationError, PermanentError, type PortError, type TransientError } from "@armoricore/domain/Errors"
 import { Context, Duration, Effect, type Scope } from "effect"
@@ -20,51 +20,54 @@ export interface HistoryItem {
 }
 
 export type AppendResult =
-  /** `fresh: false`: this id was there before, and `item` is what it was added with. */
+  /** `fresh: false`: this id was appended before, and `item` is the original. */
   | { readonly _tag: "Kept"; readonly item: HistoryItem; readonly fresh: boolean }
-  /** This id was removed, and stays so. */
+  /** This id was removed; it cannot be appended again. */
   | { readonly _tag: "Removed" }
 
-/** An item as those hear of it who follow its room. */
+/** An item as delivered to the room's subscribers. */
 export interface AppendNotification {
   readonly item: HistoryItem
-  /** The number of the room's item before it, 0 where there was none: whoever did not hear of that one reads it. */
+  /**
+   * The `seq` of the room's previous item, 0 for the first: a subscriber that has not seen it has missed items and
+   * reads them.
+   */
   readonly previousSeq: number
 }
 
 export interface ReadOptions {
-  /** Only items behind this `seq`; default 0, all of them. */
+  /** Only items after this `seq`; default 0, all of them. */
   readonly since?: number
-  /** The latest so many. */
+  /** The latest `limit` items. */
   readonly limit: number
 }
 
 export interface HistoryPage {
   /** Ascending. */
   readonly items: ReadonlyArray<HistoryItem>
-  /** Nothing behind `since` is missing. */
+  /** Nothing after `since` is missing. */
   readonly complete: boolean
 }
 
 export class History extends Context.Service<
   History,
   {
-    /** Succeeds once the item is as durable as the adapter is. Items that are added one after the other keep that order. */
+    /** Succeeds once the item is as durable as the adapter allows. Sequential appends stay in order. */
     readonly append: (room: string, id: string, body: Uint8Array) => Effect.Effect<AppendResult, PortError>
     readonly read: (room: string, page: ReadOptions) => Effect.Effect<HistoryPage, PortError>
     /**
-     * Hears of everything that any process adds to the room, from when it returns until the scope closes, at most once
-     * and mostly in the order of numbers. `onGap` says that something may have been missed: then read. Both are called
-     * synchronously and must not block or throw.
+     * Receives every item that any process appends to the room, from when the effect returns until the scope closes, at
+     * most once and mostly in `seq` order. `onGap` reports that items may have been missed: then read. Both callbacks
+     * are called synchronously and must not block or throw.
      */
     readonly subscribe: (
       room: string,
       onAppend: (added: AppendNotification) => void,
       onGap: () => void,
     ) => Effect.Effect<void, PortError, Scope.Scope>
-    /** The item's body is destroyed. False where there is none of this id. */
+    /** Deletes the item's body. Returns false if no item has this id. */
     readonly remove: (room: string, id: string) => Effect.Effect<boolean, PortError>
-    /** Creates or checks what the adapter stores in; returns one line per resource for `armoricore setup`. */
+    /** Creates or checks the adapter's storage; returns one line per resource for `armoricore setup`. */
     readonly setup: Effect.Effect<ReadonlyArray<string>, TransientError | ConfigurationError>
   }
 >()("@armoricore/history/History") {}
@@ -74,14 +77,14 @@ export const dedupWindow = Duration.minutes(5)
 
 export const maxBodyBytes = 262_144
 
-/** A room is a topic: `[A-Za-z0-9_:-]`, at most 200 characters. An id has no spaces, at most 200 characters. */
+/** A room is a topic: `[A-Za-z0-9_:-]`, at most 200 characters. An id has no spaces and at most 200 characters. */
 export const check = (room: string, id = "-", body?: Uint8Array): Effect.Effect<void, PermanentError> => {
   const message = /^[A-Za-z0-9_:-]{1,200}$/.test(room)
     ? /^[\x21-\x7e]{1,200}$/.test(id)
       ? body !== undefined && body.byteLength > maxBodyBytes
-        ? `an item of a history has at most ${maxBodyBytes} bytes, this one has ${body.byteLength}`
+        ? `a history item has at most ${maxBodyBytes} bytes, this one has ${body.byteLength}`
         : undefined
-      : "the id of a history's item has 1 to 200 ASCII characters and no spaces"
+      : "the id of a history item has 1 to 200 ASCII characters and no spaces"
     : "a history's room has 1 to 200 characters of A-Z a-z 0-9 _ : -"
   return message === undefined ? Effect.void : Effect.fail(new PermanentError({ code: "invalid_item", message }))
 }

@@ -1,10 +1,10 @@
-/** What a history keeps, on every adapter. */
+/** The retention of a history, the same on every adapter. */
 import { Duration } from "effect"
 
 export interface Retention {
-  /** Items older than this are gone. */
+  /** Items older than this are deleted. */
   readonly maxAge: Duration.Duration
-  /** Only this many of a room's latest items are kept; a removed item counts until it would have gone by itself. */
+  /** Only this many of a room's latest items are stored; a removed item counts until retention deletes it. */
   readonly maxPerRoom: number
 }
 

@@ -1,4 +1,6 @@
-/** Who follows which room in this process; for adapters. A follower that throws is its own fault and is not caught. */
+/**
+ * The subscribers of each room in this process, for adapters. An exception of a subscriber is a bug and is not caught.
+ */
 import { Effect, type Scope } from "effect"
 import type { AppendNotification } from "./History.ts"
 

@@ -1,14 +1,14 @@
-/** Akamai EdgeAuth tokens, version 2.0, by their public description. */
+/** Akamai EdgeAuth tokens, version 2.0, as publicly documented. */
 import { createHmac } from "node:crypto"
 import { Redacted } from "effect"
 
 export interface TokenOptions {
-  /** Hexadecimal, as the property's configuration shows it. */
+  /** Hexadecimal, as shown in the property's configuration. */
   readonly key: Redacted.Redacted<string>
   /** Epoch seconds. */
   readonly start?: number
   readonly expires: number
-  /** Either the paths it opens (`*` and `?` are wildcards), or the one path that is signed, as it stands in the request, and not sent. */
+  /** Either an ACL (paths with the wildcards `*` and `?`), or one exact URL path that is signed but not sent. */
   readonly grant: { readonly acl: ReadonlyArray<string> } | { readonly url: string }
 }
 

@@ -1,15 +1,15 @@
 /**
- * What a bucket and a key may be, and the order of keys, in one place so that every adapter refuses and sorts alike.
- * A key comes from events (`s3://bucket/key`), so nothing here may be trusted before this check.
+ * Valid bucket names and keys, and the order of keys, in one place, so that every adapter accepts and sorts alike. Keys
+ * come from events (`s3://bucket/key`) and must not be trusted before this check.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { ObjectRef } from "./ObjectStorage.ts"
 
-/** Bytes of UTF-8, S3's own limit. */
+/** Bytes of UTF-8; S3's limit. */
 export const maxKeyBytes = 1024
 
-/** Undefined where the reference is sound, else one sentence that says why not. */
+/** Undefined if the reference is valid, else a sentence that says why not. */
 export const invalidReason = ({ bucket, key }: ObjectRef): string | undefined => {
   const named = `the object key ${JSON.stringify(key.slice(0, 100))}`
   if (!isBucket(bucket)) return invalidBucketReason(bucket)
@@ -17,7 +17,8 @@ export const invalidReason = ({ bucket, key }: ObjectRef): string | undefined =>
   if (!key.isWellFormed() || key.includes("\0")) return `${named} is not text`
   if (Buffer.byteLength(key) > maxKeyBytes) return `${named} is longer than ${maxKeyBytes} bytes`
   if (key.startsWith("/")) return `${named} starts with a slash; leave it out`
-  if (key.split("/").some((part) => part === "." || part === "..")) return `${named} has a part . or ..`
+  if (key.split("/").some((part) => part === "." || part === ".."))
+    return `${named} contains the path segment . or ..; remove it`
   return undefined
 }
 
@@ -29,14 +30,14 @@ export const check = (ref: ObjectRef): Effect.Effect<void, ConfigurationError> =
 export const checkBucket = (bucket: string): Effect.Effect<void, ConfigurationError> =>
   isBucket(bucket) ? Effect.void : invalidReference(bucket, invalidBucketReason(bucket))
 
-/** The answer of every adapter to a bucket that is not there. */
+/** The error of every adapter for a missing bucket. */
 export const missingBucket = (bucket: string): ConfigurationError =>
   new ConfigurationError({
     setting: "OBJECT_STORAGE_BUCKET",
     message: `the bucket ${bucket} does not exist; run "armoricore setup" or create it`,
   })
 
-/** The order of `list`: by Unicode code point, which is that of UTF-8 bytes and of S3. */
+/** The order of `list`: by Unicode code point, which equals the order of UTF-8 bytes and of S3. */
 export const compareKeys = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 const isBucket = (bucket: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket)

@@ -1,7 +1,7 @@
 /**
- * The object storage port: uploads come out of it, segments and playlists go into it.
+ * The object storage port: uploads are read from it, segments and playlists are written to it.
  *
- * Every adapter passes `test/behaviour.ts`.
+ * Every adapter passes `test/support/BehaviourSuite.ts`.
  */
 import type { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
 import type { ObjectRef } from "@armoricore/domain/ObjectRef"
@@ -10,11 +10,11 @@ import type { Duration, Effect, Stream } from "effect"
 
 export type { ObjectRef }
 
-/** What a listing knows. */
+/** The attributes that a listing contains. */
 export interface ObjectSummary extends ObjectRef {
   /** Bytes. */
   readonly size: number
-  /** Changes whenever the content does. Without quotes. */
+  /** The ETag, without quotes; changes whenever the content does. */
   readonly etag: string
   /** Epoch milliseconds. */
   readonly modifiedAt: number
@@ -30,13 +30,13 @@ export interface PutOptions {
   readonly cacheControl?: string
 }
 
-/** Bytes `start` to `end`, both inclusive; without `end` to the last one. */
+/** Bytes `start` to `end`, both inclusive; without `end` to the last byte. */
 export interface ByteRange {
   readonly start: number
   readonly end?: number
 }
 
-/** A request that a browser makes by itself, with exactly these headers. */
+/** A request for a browser to send, with exactly these headers. */
 export interface PresignedRequest {
   readonly url: string
   readonly method: "GET" | "PUT"
@@ -45,7 +45,7 @@ export interface PresignedRequest {
   readonly expiresAt: number
 }
 
-/** A part that was written, as its PUT was answered. */
+/** An uploaded part, as the response to its PUT describes it. */
 export interface CompletedPart {
   /** From 1. */
   readonly number: number
@@ -58,13 +58,13 @@ export type StorageError = TransientError | ConfigurationError
 export class ObjectStorage extends Context.Service<
   ObjectStorage,
   {
-    /** Visible whole or not at all: a reader never sees half an object. Streams of any length in bounded memory. */
+    /** Atomic: a reader never sees a partial object. Streams of any length use bounded memory. */
     readonly put: <E = never, R = never>(
       ref: ObjectRef,
       body: Uint8Array | Stream.Stream<Uint8Array, E, R>,
       options: PutOptions,
     ) => Effect.Effect<ObjectInfo, StorageError | E, R>
-    /** A range that begins behind the end has an empty body. Run the body or drop it soon: it may hold a connection. */
+    /** A range that begins after the end has an empty body. Consume or drop the body soon: it may hold a connection. */
     readonly get: (
       ref: ObjectRef,
       range?: ByteRange,
@@ -76,39 +76,44 @@ export class ObjectStorage extends Context.Service<
     /** Ascending by key. */
     readonly list: (bucket: string, prefix: string) => Stream.Stream<ObjectSummary, StorageError>
     /**
-     * The same bytes, content type and cache control under another key, without leading them through this process where
-     * the storage can do so. Visible whole or not at all, as with `put`. At most 5 GB, and within one bucket or two.
+     * Copies bytes, content type and cache control to another key, inside the storage where possible. Atomic, as `put`.
+     * At most 5 GB, within one bucket or between two.
      */
     readonly copy: (from: ObjectRef, to: ObjectRef) => Effect.Effect<ObjectInfo, NotFound | StorageError>
-    /** Removing what is not there succeeds. */
+    /** Removing a missing object succeeds. */
     readonly remove: (ref: ObjectRef) => Effect.Effect<void, StorageError>
     readonly presignGet: (
       ref: ObjectRef,
       options: { readonly expiresIn: Duration.Duration },
     ) => Effect.Effect<PresignedRequest, StorageError>
-    /** The signature covers the content type and, where given, the exact size in bytes. */
+    /** The signature covers the content type and, if given, the exact size in bytes. */
     readonly presignPut: (
       ref: ObjectRef,
       options: { readonly expiresIn: Duration.Duration; readonly contentType: string; readonly size?: number },
     ) => Effect.Effect<PresignedRequest, StorageError>
-    /** Begins an object that is too large for one PUT; returns the id of its upload. Unfinished, nobody sees it. */
+    /**
+     * Creates a multipart upload for an object too large for one PUT; returns the upload id. Readers see nothing before
+     * it is completed.
+     */
     readonly createMultipartUpload: (
       ref: ObjectRef,
       options: { readonly contentType: string },
     ) => Effect.Effect<string, StorageError>
-    /** Parts have numbers from 1 to 10,000 and, but for the last, at least 5 MiB. The signature covers the size. */
+    /** Part numbers are 1 to 10,000; every part but the last has at least 5 MiB. The signature covers the size. */
     readonly presignPart: (
       ref: ObjectRef,
       uploadId: string,
       part: { readonly number: number; readonly size: number; readonly expiresIn: Duration.Duration },
     ) => Effect.Effect<PresignedRequest, StorageError>
-    /** Makes the object of its parts, ascending. `NotFound`: the upload, or a part with this etag, is not there. */
+    /**
+     * Completes the upload from its parts, ascending. `NotFound`: the upload, or a part with this ETag, does not exist.
+     */
     readonly completeMultipartUpload: (
       ref: ObjectRef,
       uploadId: string,
       parts: ReadonlyArray<CompletedPart>,
     ) => Effect.Effect<ObjectInfo, NotFound | StorageError>
-    /** Removes what was written of it; succeeds where there is nothing. */
+    /** Deletes the parts of an upload; succeeds if there are no parts. */
     readonly abortMultipartUpload: (ref: ObjectRef, uploadId: string) => Effect.Effect<void, StorageError>
     /** Creates or checks the bucket; returns one line for `armoricore setup`. */
     readonly setup: (bucket: string) => Effect.Effect<string, StorageError>

@@ -1,11 +1,11 @@
 /**
- * Playback from a CDN whose origin is the bucket: `<CDN_BASE_URL>/<key>`, with Akamai EdgeAuth where a key is set.
+ * Playback from a CDN whose origin is the bucket: `<CDN_BASE_URL>/<key>`, with Akamai EdgeAuth if a key is set.
  *
- * How the token travels: as the query of the address we hand out (`?hdnts=…`, its ACL covers the whole prefix), which
- * is where Akamai expects it. A playlist's relative segments do not carry a query, and they need not: with Token
- * Authentication the edge answers the first request with a session token of its own, in a cookie or, with "Token in
- * URI", in the paths of the playlist that it rewrites. A token that we put into the path ourselves would need rules of
- * the property's owner instead. Set "Token in URI" where players run on other sites, since browsers drop such cookies.
+ * The token is a query parameter of the published URL (`?hdnts=…`, its ACL covers the whole prefix), as Akamai expects.
+ * Relative segment URLs of a playlist do not carry the query and need not: with Token Authentication the edge answers
+ * the first request with its own session token, in a cookie or, with "Token in URI", in the rewritten playlist. A token
+ * that we put into the path would need rules of the property's owner instead. Enable "Token in URI" if players run on
+ * other sites, because browsers drop those cookies.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Layer, Redacted } from "effect"
@@ -13,13 +13,13 @@ import { isKey, token } from "./EdgeAuth.ts"
 import { encodeKey, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
 
 export interface CdnOptions {
-  /** Without query, for example `https://media.example.com`. */
+  /** Without a query, for example `https://media.example.com`. */
   readonly baseUrl: string
   readonly edgeAuth?: {
     /** Hexadecimal. */
     readonly key: Redacted.Redacted<string>
     readonly expiresIn: Duration.Duration
-    /** Of the query parameter: `hdnts`, `__token__`, … */
+    /** Name of the query parameter: `hdnts`, `__token__`, … */
     readonly name: string
   }
 }
@@ -31,13 +31,13 @@ export const layerCdn = ({ baseUrl, edgeAuth }: CdnOptions): Layer.Layer<Playbac
       if (edgeAuth !== undefined && !isKey(Redacted.value(edgeAuth.key))) {
         return yield* new ConfigurationError({
           setting: "AKAMAI_EDGEAUTH_KEY",
-          message: "AKAMAI_EDGEAUTH_KEY has to be up to 32 hexadecimal digits, an even number of them",
+          message: "AKAMAI_EDGEAUTH_KEY must have at most 32 hexadecimal digits, an even number",
         })
       }
       if (!URL.canParse(baseUrl)) {
         return yield* new ConfigurationError({
           setting: "CDN_BASE_URL",
-          message: "CDN_BASE_URL has to be an address such as https://media.example.com",
+          message: "CDN_BASE_URL must be a URL such as https://media.example.com",
         })
       }
       const base = baseUrl.replace(/\/+$/, "")

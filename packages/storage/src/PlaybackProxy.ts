@@ -1,9 +1,9 @@
 /**
  * Playback through this server, from any storage: `GET /play/<token>/<rest of the key>`.
  *
- * The token stands in the path since a query would not reach the segments that a playlist names relatively. It covers
- * one bucket and key prefix, and without an expiry it is the same every time, so that caches and a repeated event keep
- * their address.
+ * The token is part of the path, because relative segment URLs of a playlist would not carry a query. It covers one
+ * bucket and key prefix. Without an expiry it is the same every time, so that caches and a repeated event have the same
+ * URL.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
@@ -18,9 +18,9 @@ import { encodeKey, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
 import { PublicUrl } from "./PublicUrl.ts"
 
 export interface PlaybackProxyOptions {
-  /** The secret of the tokens: who has it can read every object. */
+  /** The secret of the tokens: it grants read access to every object. */
   readonly key: Redacted.Redacted<string>
-  /** How long an address lives; absent: as long as the key. */
+  /** How long a URL is valid; absent: as long as the key. */
   readonly expiresIn?: Duration.Duration
 }
 
@@ -40,7 +40,7 @@ export const layerProxy = (options: PlaybackProxyOptions): Layer.Layer<PlaybackU
     })),
   )
 
-/** The routes; `key` must be the one that `layerProxy` has. */
+/** The routes; `key` must be the one of `layerProxy`. */
 export const routes = (
   options: Pick<PlaybackProxyOptions, "key">,
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ObjectStorage> =>
@@ -62,7 +62,11 @@ export const routes = (
         const slash = path.indexOf("/")
         const grant = slash < 0 ? Option.none() : verify(options.key, path.slice(0, slash))
         if (Option.isNone(grant)) {
-          return yield* new ProblemError({ status: 403, title: "Forbidden", detail: "the address is not one of ours" })
+          return yield* new ProblemError({
+            status: 403,
+            title: "Forbidden",
+            detail: "the playback URL is not valid; request a new one",
+          })
         }
         const [bucket, prefix, expires] = grant.value
         const now = yield* Clock.currentTimeMillis
@@ -70,12 +74,12 @@ export const routes = (
           return yield* new ProblemError({
             status: 403,
             title: "Forbidden",
-            detail: "the address has expired; ask for a new one",
+            detail: "the URL has expired; request a new one",
           })
         }
         const ref = { bucket, key: prefix + decode(path.slice(slash + 1)) }
         if ((!prefix.endsWith("/") && ref.key !== prefix) || invalidReason(ref) !== undefined) {
-          return yield* new ProblemError({ status: 404, title: "Not Found", detail: "there is no such object" })
+          return yield* new ProblemError({ status: 404, title: "Not Found", detail: "the object does not exist" })
         }
         return yield* serveObject(storage, ref, request, { cacheControl: "no-cache" })
       })
@@ -100,7 +104,7 @@ const verify = (key: Redacted.Redacted<string>, token: string) => {
   return valid ? decodeGrant(claimed) : Option.none()
 }
 
-/** What cannot be decoded stands for itself: no such key is there. */
+/** A path segment that cannot be decoded is used as it is: no key matches it. */
 const decode = (path: string): string => {
   try {
     return path.split("/").map(decodeURIComponent).join("/")

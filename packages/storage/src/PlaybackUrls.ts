@@ -1,6 +1,4 @@
-/**
- * Where a player finds what is in the storage: an address on this server (`PlaybackProxy`) or at a CDN (`PlaybackCdn`).
- */
+/** Where a player finds a stored object: a URL of this server (`PlaybackProxy`) or of a CDN (`PlaybackCdn`). */
 import { Context, type Effect } from "effect"
 import type { ObjectRef } from "./ObjectStorage.ts"
 
@@ -8,21 +6,21 @@ export class PlaybackUrls extends Context.Service<
   PlaybackUrls,
   {
     /**
-     * The address of one object. Addresses relative to it lead to its neighbours below the same `prefixOf`, so a
-     * playlist may name its segments as they lie in the storage.
+     * The URL of one object. URLs relative to it lead to objects with the same `permissionPrefix`, so a playlist may
+     * name its segments by relative paths.
      */
     readonly urlFor: (ref: ObjectRef) => Effect.Effect<string>
   }
 >()("@armoricore/storage/PlaybackUrls") {}
 
 /**
- * What one permission covers: `media/<id>/<version>/`, or the key's own folder elsewhere; a key without a folder only
- * itself.
+ * The prefix that one permission covers: `media/<id>/<version>/`, elsewhere the key's folder; for a key without a
+ * folder only the key.
  */
 export const permissionPrefix = (key: string): string =>
   /^media\/[^/]+\/[^/]+\//.exec(key)?.[0] ?? (key.includes("/") ? key.slice(0, key.lastIndexOf("/") + 1) : key)
 
-/** A key as it stands in a URL's path; also without the characters that are wildcards and separators in a CDN's ACL. */
+/** A key as part of a URL path; also escapes the wildcards and separators of a CDN's ACL. */
 export const encodeKey = (key: string): string =>
   key
     .split("/")

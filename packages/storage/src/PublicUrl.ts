@@ -1,19 +1,19 @@
 /**
- * The address under which others reach this process, for the URLs that we sign. The port may be known only once the
- * listener listens, so whoever listens sets it, and whoever needs it earlier waits.
+ * The URL under which clients reach this process, for URLs that it signs. The port may be known only after the listener
+ * is bound: the listener sets it, and earlier readers wait.
  */
 import { Context, Deferred, Effect, Layer } from "effect"
 
 export class PublicUrl extends Context.Service<
   PublicUrl,
   {
-    /** Without a slash at its end, for example `http://127.0.0.1:4000`; waits until it is known. */
+    /** Without a trailing slash, for example `http://127.0.0.1:4000`; waits until it is known. */
     readonly get: Effect.Effect<string>
-    /** The first one counts. */
+    /** Only the first call has an effect. */
     readonly set: (url: string) => Effect.Effect<void>
   }
 >()("@armoricore/storage/PublicUrl") {
-  /** Known once somebody sets it. */
+  /** Known after the first `set`. */
   static readonly layer: Layer.Layer<PublicUrl> = Layer.effect(
     PublicUrl,
     Effect.map(Deferred.make<string>(), (known) => ({

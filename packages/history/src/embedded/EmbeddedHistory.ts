@@ -41,7 +41,7 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
         subscribe: Effect.fnUntraced(function* (room, onAppend, onGap) {
           yield* check(room)
           yield* subscribers.add(room, () => {}, onGap)
-          // What `append` of the operations module emits.
+          // The notification that `append` in HistoryOperations emits.
           yield* history.subscribe(`added/${room}`, (_, added) => onAppend(added as AppendNotification), {
             exact: true,
           })

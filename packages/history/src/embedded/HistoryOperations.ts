@@ -1,10 +1,10 @@
 /**
- * The history's tables and what happens to them, run in the engine's thread. A room's numbers have no gaps; its row stays
- * when its items are gone, so that none comes twice. An item without body was removed: it keeps its id from coming back.
+ * The tables of the history and the operations on them, run in the engine's thread. A room's `seq` has no gaps; its row
+ * outlives its items, so that no `seq` is reused. An item without a body was removed: the row blocks its id.
  */
 import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
 
-/** As the port's `Added`; the thread loads nothing more than it needs. */
+/** As `AppendNotification` of the port; declared here so that the thread loads nothing else. */
 interface AppendNotification {
   readonly item: { readonly seq: number; readonly id: string; readonly body: Uint8Array }
   readonly previousSeq: number
@@ -81,7 +81,7 @@ export const operations = {
   ): { readonly rows: ReadonlyArray<Row>; readonly complete: boolean } => {
     const { last, trimmed } = roomOf(db, room)
     const oldest = cutoff(context, now)
-    // What is too old and not swept yet is gone all the same.
+    // Items that are too old and not swept yet are hidden.
     const aged = db.get<{ readonly seq: number | null }>(
       "SELECT MAX(seq) AS seq FROM history_item WHERE room = ? AND at <= ?",
       room,

@@ -1,6 +1,6 @@
 /**
- * The history in memory: gone with its Layer, which readers hear as `complete: false`. For that a room's numbers begin at
- * the time of its first item, so that no later life of the room repeats one.
+ * The history in memory: it ends with its Layer, which readers see as `complete: false`. To make that detectable, a
+ * room's `seq` starts at the time of its first item, so that a later Layer never repeats one.
  */
 import { Clock, Duration, Effect, Layer, Schedule } from "effect"
 import { Subscribers } from "../Subscribers.ts"
@@ -15,7 +15,7 @@ interface StoredItem {
   body: Uint8Array | undefined
 }
 
-/** Each build of the Layer is a history of its own. */
+/** Each build of the Layer has its own history. */
 export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
   Layer.effect(
     History,
@@ -80,14 +80,14 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
     }),
   )
 
-/** More items a millisecond than any room gets. */
+/** More items per millisecond than any room gets. */
 const seqsPerMilli = 1000
 
 class Room {
   readonly #retention: Retention
   readonly #first: number
   #last: number
-  /** The last number that retention took. */
+  /** The last `seq` that retention deleted. */
   #trimmed = 0
   readonly #ids = new Map<string, StoredItem>()
   #items: Array<StoredItem> = []
@@ -102,7 +102,7 @@ class Room {
     return this.#items.length === 0
   }
 
-  /** The last number that was given, 0 before the first. */
+  /** The last `seq`, 0 before the first item. */
   get lastSeq(): number {
     return this.#last === this.#first ? 0 : this.#last
   }

@@ -26,11 +26,11 @@ import {
 } from "./NatsHistoryStream.ts"
 
 export interface NatsHistoryOptions extends Partial<Retention> {
-  /** What the stream may take on the disk, oldest items go first. Default 1 GiB. */
+  /** Maximum size on disk; the oldest items are deleted first. Default 1 GiB. */
   readonly maxBytes?: number
-  /** Copies in a cluster. Default 1. */
+  /** Replicas in a cluster. Default 1. */
   readonly replicas?: number
-  /** `verify`: `setup` creates and changes nothing, for services without the right. Default `apply`. */
+  /** `verify`: `setup` creates and changes nothing, for services without that permission. Default `apply`. */
   readonly manage?: "apply" | "verify"
   /** Whether `setup` may make a stream anew that the server refuses to change; one process at a time. Default false. */
   readonly remake?: boolean
@@ -53,7 +53,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       const connection = yield* NatsConnection
       const retention = { ...defaults, ...options }
 
-      /** What an id was added with before; undefined where it was removed since. */
+      /** The item that was first appended with this id; undefined if it was removed since. */
       const findDuplicate = (nats: JetStreamHandles, room: string, seq: number) =>
         Effect.map(NatsHistoryReader.getMessage(nats, { seq }), (found): HistoryItem | undefined =>
           found === undefined || found.subject !== subjectOf(room)
@@ -121,8 +121,8 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             ),
             (subscription) => Effect.sync(() => subscription.unsubscribe()),
           )
-          // The server has the subscription once it answers what was sent behind it. One that is away gets it when it is
-          // back, and that is told as a gap.
+          // A response to a later request proves that the server has processed the subscription. While disconnected,
+          // the client subscribes again after the reconnect, and the time between is a gap.
           if ((yield* connection.status) === "connected") yield* natsRequest(resource, () => client.flush())
         }),
         remove: Effect.fnUntraced(function* (room, id) {
@@ -135,7 +135,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             try: () => nats.manager.streams.deleteMessage(streamName, item.seq, true),
             catch: (cause) => cause,
           }).pipe(
-            // Another process was quicker.
+            // Another process appended first.
             Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
             Effect.mapError(errorFrom(resource)),
           )
@@ -164,12 +164,12 @@ const toNotification = (room: string, { data, headers: marks }: Msg): AppendNoti
   previousSeq: Number(marks?.get("Nats-Last-Sequence")),
 })
 
-/** Nothing of this room behind `since` was ever dropped, as far as the stream can tell. */
+/** No item of this room after `since` was deleted, as far as the stream can tell. */
 const isContiguous = (nats: JetStreamHandles, room: string, since: number, anchored: boolean, maxPerRoom: number) =>
   Effect.map(
     natsRequest(resource, () => nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) })),
     ({ state }) =>
-      // A number that the stream never gave comes from a stream that was there before it.
+      // A `seq` that the stream never assigned comes from an earlier stream.
       since <= state.last_seq &&
       (anchored || (state.first_seq <= since + 1 && (state.subjects?.[subjectOf(room)] ?? 0) < maxPerRoom)),
   )

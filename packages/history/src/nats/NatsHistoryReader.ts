@@ -1,6 +1,6 @@
 /**
- * Reads a room's items through a consumer that lives as long as the reading. In a cluster it reads from the copy of any
- * member, which may be a moment behind: the stream's leader is asked what the last one is.
+ * Reads a room's items through a temporary consumer. In a cluster the consumer may read from a replica that is slightly
+ * behind: the last item is therefore read from the stream's leader.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import type * as DirectGet from "@armoricore/nats/DirectGet"
@@ -20,7 +20,7 @@ import { isMessageNotFound, streamName, subjectOf } from "./NatsHistoryStream.ts
 
 const resource = `stream ${streamName}`
 
-/** The server forgets a consumer by itself when the reader is gone. */
+/** The server deletes the consumer if the reader disappears. */
 const inactiveThreshold = nanos(10_000)
 
 interface JetStreamHandles {
@@ -28,13 +28,13 @@ interface JetStreamHandles {
   readonly manager: JetStreamManager
 }
 
-/** As the leader has it. */
+/** As stored by the leader. */
 export const getMessage = (
   { manager }: JetStreamHandles,
   query: DirectGet.Query,
 ): Effect.Effect<StoredMsg | undefined, NatsRequestError> =>
   Effect.tryPromise({
-    // The server takes every query here that it takes for a direct get; the client's type of this one is older.
+    // The server accepts every direct-get query here; the client's type lacks this one.
     try: () => manager.streams.getMessage(streamName, query as MsgRequest),
     catch: (cause) => cause,
   }).pipe(
@@ -42,7 +42,7 @@ export const getMessage = (
     Effect.mapError(errorFrom(resource)),
   )
 
-/** The latest `limit` items at or behind `from`, ascending, with the last one that the leader has. */
+/** The latest `limit` items at or after `from`, ascending, together with the leader's last one. */
 export const readConsistent = Effect.fnUntraced(function* (
   nats: JetStreamHandles,
   room: string,
@@ -59,11 +59,11 @@ export const readConsistent = Effect.fnUntraced(function* (
   return yield* new TransientError({
     dependency: "bus",
     code: "unavailable",
-    message: `A copy of the ${resource} is behind the others just now`,
+    message: `A replica of the ${resource} lags behind its leader; retry`,
   })
 })
 
-/** The latest `limit` items at or behind `from`, ascending. */
+/** The latest `limit` items at or after `from`, ascending. */
 export const readLatest = ({ js, manager }: JetStreamHandles, room: string, from: number, limit: number) =>
   Effect.acquireUseRelease(
     natsRequest(resource, () =>
@@ -89,13 +89,13 @@ export const readLatest = ({ js, manager }: JetStreamHandles, room: string, from
             items.push({ seq: message.seq, id, body: message.data })
             if (items.length === count) break
           }
-          // Removed, or dropped, since they were counted.
+          // Removed or deleted since they were counted.
           if (items.length === before) break
         }
         return items.slice(-limit)
       }),
     ({ name }, exit) =>
-      // A reading that was given up leaves its consumer to the server.
+      // After an interrupted read the server deletes the consumer.
       Exit.isSuccess(exit)
         ? Effect.ignore(natsRequest(resource, () => manager.consumers.delete(streamName, name)))
         : Effect.void,

@@ -1,7 +1,7 @@
 /**
- * The history in two tables of PostgreSQL. An append locks its room's row, so that numbers are given in the order of
- * commits and nobody reads a later one before an earlier. Time is the database's. An item without body was removed: it
- * keeps its id from coming back.
+ * The history in two PostgreSQL tables. An append locks its room's row, so that `seq` follows the order of commits and
+ * no reader sees a later item before an earlier one. Time is the database's. An item without a body was removed: the
+ * row blocks its id.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as PostgresSchema from "@armoricore/postgres/PostgresSchema"
@@ -13,11 +13,11 @@ import { defaults, type Retention } from "../Retention.ts"
 import * as PostgresNotifications from "./PostgresNotifications.ts"
 
 export interface PostgresHistoryOptions extends Partial<Retention> {
-  /** `postgres://user:password@host/database`; `?sslmode=require` for TLS, whose certificate is then verified too. */
+  /** `postgres://user:password@host/database`. With `?sslmode=require`, TLS with a verified certificate. */
   readonly url: Redacted.Redacted
-  /** The authority of the server's certificate (PEM), where the system does not know it. */
+  /** PEM text of the CA that signed the server's certificate, if the system does not trust it. */
   readonly ca?: string
-  /** Connections of this process. Default 4. */
+  /** Maximum connections of this process. Default 4. */
   readonly connections?: number
 }
 
@@ -41,7 +41,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     sql<{ readonly seq: string; readonly body: Uint8Array | null }>`
       SELECT seq::text, body FROM armoricore_history_item WHERE room = ${room}::text AND id = ${id}::text`
 
-  /** Under the room's lock. */
+  /** Runs under the room's lock. */
   const append = Effect.fnUntraced(function* (room: string, id: string, body: Uint8Array) {
     const [state] = yield* sql<Room>`
       INSERT INTO armoricore_history_room AS r (room, last, trimmed) VALUES (${room}::text, 0, 0)
@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
       ),
     ),
   ).pipe(
-    Effect.catch((error) => Effect.logDebug(`the history was not swept: ${error.message}`)),
+    Effect.catch((error) => Effect.logDebug(`expired history items were not deleted: ${error.message}`)),
     Effect.repeat(Schedule.spaced("1 minute")),
     Effect.forkScoped,
   )
@@ -110,7 +110,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
         SELECT seq::text, id, body FROM armoricore_history_item
         WHERE room = ${room}::text AND seq > ${String(since)}::text::bigint AND at > ${cutoff} AND body IS NOT NULL
         ORDER BY armoricore_history_item.seq DESC LIMIT ${String(limit + 1)}::text::bigint`)
-      // Looked at afterwards: what was trimmed meanwhile makes the answer incomplete, never wrong.
+      // Read afterwards: items trimmed in between make the result incomplete, never wrong.
       const [state] = yield* query(sql<Room & { readonly aged: string | null }>`
         SELECT last::text, trimmed::text, (
           SELECT MAX(seq)::text FROM armoricore_history_item WHERE room = ${room}::text AND at <= ${cutoff}) AS aged
@@ -134,7 +134,7 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
       const [found] = yield* query(sql<{ readonly there: boolean }>`
         SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)
       const there = found?.there === true
-      // A service without the right to make tables may look whether they are there.
+      // A service without the permission to create tables may check that they exist.
       const isUnnumbered = (yield* mapSqlErrors(schemaVersionOf(sql).pendingComment)) !== undefined
       if (!there || isUnnumbered) {
         yield* mapSqlErrors(sql.withTransaction(createOrUpgrade(sql, there)))
@@ -144,13 +144,13 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
   })
 })
 
-/** Of the layout of both tables. */
+/** The version of both tables' layout. */
 const schemaVersionOf = (sql: PgClient.PgClient) => PostgresSchema.make(sql, "armoricore_history_item", 1)
 
 const createOrUpgrade = Effect.fnUntraced(function* (sql: PgClient.PgClient, there: boolean) {
-  // Two processes may do this at once, and IF NOT EXISTS alone does not bear that.
+  // Two processes may do this at once, and IF NOT EXISTS is not safe under concurrency.
   yield* sql`SELECT pg_advisory_xact_lock(hashtext('armoricore_history')::bigint)`
-  // The owner of the tables need not have the right to make others.
+  // The owner of the tables may lack the permission to create others.
   if (!there) yield* createTables(sql)
   yield* schemaVersionOf(sql).write
 })
@@ -197,7 +197,7 @@ const errorFrom = (error: SqlError): TransientError | ConfigurationError => {
   }
 }
 
-/** Does not wait for the server: an operation fails with `TransientError` while it cannot be reached. */
+/** Does not wait for the server: an operation fails with `TransientError` while it is unreachable. */
 export const layer = (options: PostgresHistoryOptions): Layer.Layer<History, TransientError | ConfigurationError> => {
   const client = PgClient.make({
     url: options.url,

@@ -1,8 +1,8 @@
 /**
- * How processes hear of each other's items in PostgreSQL: LISTEN and NOTIFY. A notification carries the item where it fits
- * into PostgreSQL's 8,000 bytes, else its number, and the item is read. It is sent behind the commit, since within a
- * transaction it would make all commits wait for each other; what a crash keeps from being told is found by the next
- * item's `previous`. The connection that listens is opened with the first follower.
+ * Delivers appends between processes with LISTEN and NOTIFY. A notification carries the item if it fits into
+ * PostgreSQL's 8,000 bytes, otherwise its `seq`, and the item is read. It is sent after the commit: NOTIFY inside a
+ * transaction would serialise all commits. A notification lost in a crash is detected by the next item's `previousSeq`.
+ * The listening connection opens with the first subscriber.
  */
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Latch, Queue } from "effect"
@@ -11,7 +11,7 @@ import { Subscribers } from "../Subscribers.ts"
 import type { HistoryItem } from "../History.ts"
 
 const channel = "armoricore_history"
-/** PostgreSQL takes less than 8,000 bytes. */
+/** PostgreSQL's limit is below 8,000 bytes. */
 const maxPayload = 7_900
 
 export const make = Effect.fnUntraced(function* (
@@ -28,7 +28,7 @@ export const make = Effect.fnUntraced(function* (
     const seq = Number(number)
     const whole = id !== undefined && encoded !== undefined
     const item = whole ? { seq, id, body: Buffer.from(encoded, "base64") } : yield* read(room, seq)
-    // A room's numbers have no gaps. What is gone already is not told: the next one's `previous` shows it.
+    // A room's `seq` has no gaps. A deleted item is not sent: the next one's `previousSeq` shows it.
     if (item !== undefined) subscribers.publish(room, { item, previousSeq: seq - 1 })
   })
 
@@ -36,13 +36,13 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const notifications = yield* sql.listen(channel)
       isListening.openUnsafe()
-      // Whatever passed before is missed: the first time there is nobody who could.
+      // Everything before is a gap; at the first connection there is no subscriber that could miss anything.
       subscribers.notifyGap()
       yield* Effect.forever(Effect.flatMap(Queue.take(notifications), ({ payload }) => dispatch(payload ?? "")))
     }),
   ).pipe(
     Effect.ensuring(Effect.sync(() => isListening.closeUnsafe())),
-    Effect.catch((error) => Effect.logDebug("the history's notifications are not heard; trying again", error)),
+    Effect.catch((error) => Effect.logDebug("LISTEN for history notifications failed; retrying", error)),
     Effect.andThen(Effect.sleep("1 second")),
   )
   const start = yield* Effect.cached(Effect.forkIn(Effect.forever(session), scope))
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (
     subscribe: (room: string, onAppend: Parameters<Subscribers["add"]>[1], onGap: () => void) =>
       start.pipe(
         Effect.andThen(subscribers.add(room, onAppend, onGap)),
-        // A server that is away is told as a gap when it is back.
+        // While the server is unreachable; reported as a gap after the reconnect.
         Effect.andThen(Effect.timeoutOption(isListening.await, "3 seconds")),
         Effect.asVoid,
       ),
@@ -60,7 +60,9 @@ export const make = Effect.fnUntraced(function* (
       const whole = `${short} ${id} ${Buffer.from(body).toString("base64")}`
       return sql
         .notify(channel, whole.length <= maxPayload ? whole : short)
-        .pipe(Effect.catch((error) => Effect.logDebug("an item was kept, and not told to other processes", error)))
+        .pipe(
+          Effect.catch((error) => Effect.logDebug("an item was stored, but other processes were not notified", error)),
+        )
     },
   }
 })

@@ -1,6 +1,6 @@
 /**
- * Every page may use an address that we signed: who holds it is allowed to, and no cookie plays a part. The last two
- * headers keep an uploaded HTML file from running as a page of ours.
+ * Any origin may use a signed URL: its holder is authorised, and no cookie is involved. The last two headers keep an
+ * uploaded HTML file from running with this server's origin.
  */
 import { HttpServerResponse } from "effect/http"
 
@@ -12,7 +12,7 @@ export const corsHeaders: Readonly<Record<string, string>> = {
   "content-security-policy": "sandbox",
 }
 
-/** Answers the question that a browser asks first. */
+/** Answers the preflight request. */
 export const preflight = (methods: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.empty({
     status: 204,

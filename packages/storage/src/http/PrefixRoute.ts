@@ -1,13 +1,13 @@
 /**
- * A route for everything below one path. The router's own wildcard gives up at `maxParamLength`, 100 characters unless
- * whoever builds the server thinks of it, and an object's key may have 1,024 bytes; so this looks at the path itself.
+ * A route for everything below one path. The router's wildcard matches at most `maxParamLength` (100) characters by
+ * default, and an object key may have 1,024 bytes, so this route matches the path itself.
  */
 import { Effect, type Layer } from "effect"
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { type ProblemError, toResponse } from "./Problem.ts"
 
 export interface RelativeRequest {
-  /** What follows the prefix, still percent-encoded. */
+  /** The path after the prefix, still percent-encoded. */
   readonly path: string
   readonly query: URLSearchParams
   readonly request: HttpServerRequest.HttpServerRequest

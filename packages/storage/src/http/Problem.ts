@@ -1,4 +1,4 @@
-/** What our own routes answer when they refuse: `application/problem+json`, readable by a page of another origin. */
+/** Error responses of the storage routes: `application/problem+json`, readable by pages of other origins. */
 import type { NotFound } from "@armoricore/domain/Errors"
 import { Data, Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
@@ -29,11 +29,11 @@ export const toResponse = (problem: ProblemError): HttpServerResponse.HttpServer
     },
   )
 
-/** The storage's own words go to the log; who asks learns only what is for them. */
+/** The storage's own message is logged; the client receives only what concerns it. */
 export const fromStorage = (error: NotFound | StorageError): Effect.Effect<never, ProblemError> => {
   switch (error._tag) {
     case "NotFound":
-      return Effect.fail(new ProblemError({ status: 404, title: "Not Found", detail: "there is no such object" }))
+      return Effect.fail(new ProblemError({ status: 404, title: "Not Found", detail: "the object does not exist" }))
     case "TransientError":
       return Effect.andThen(
         Effect.logWarning("the object storage failed", error),
@@ -41,19 +41,19 @@ export const fromStorage = (error: NotFound | StorageError): Effect.Effect<never
           new ProblemError({
             status: 503,
             title: "Service Unavailable",
-            detail: "the object storage cannot be reached; try again",
+            detail: "the object storage is unreachable; try again later",
             headers: { "retry-after": String(Math.ceil((error.retryAfterMillis ?? 1000) / 1000)) },
           }),
         ),
       )
     case "ConfigurationError":
       return Effect.andThen(
-        Effect.logError("the object storage is set up wrongly", error),
+        Effect.logError("the object storage is misconfigured", error),
         Effect.fail(
           new ProblemError({
             status: 500,
             title: "Internal Server Error",
-            detail: "the object storage is set up wrongly; the operator's log says how",
+            detail: "the object storage is misconfigured; see the server's log",
           }),
         ),
       )

@@ -1,9 +1,11 @@
-/** The `Range` header (RFC 9110) for one range; several at once are answered with the whole, as it allows. */
+/**
+ * The `Range` header (RFC 9110) with one range. Several ranges are answered with the whole object, as the RFC allows.
+ */
 import type { ByteRange } from "../ObjectStorage.ts"
 
 export type RequestedRange = "whole" | "unsatisfiable" | Required<ByteRange>
 
-/** `size` in bytes. What is no valid range is ignored, so it asks for the whole. */
+/** `size` in bytes. An invalid range is ignored: the whole object is requested. */
 export const parseRange = (header: string | undefined, size: number): RequestedRange => {
   const match = /^bytes=([0-9]*)-([0-9]*)$/i.exec(header?.replaceAll(" ", "") ?? "")
   const [, first = "", last = ""] = match ?? []

@@ -1,4 +1,4 @@
-/** Answers GET and HEAD with an object of any adapter: ranges, conditions, cache control, all of it streamed. */
+/** Answers GET and HEAD with an object of any adapter, streamed, with ranges, conditions and cache control. */
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ObjectInfo, ObjectRef, ObjectStorage } from "../ObjectStorage.ts"
@@ -7,7 +7,7 @@ import { corsHeaders } from "./Cors.ts"
 import { fromStorage, ProblemError } from "./Problem.ts"
 
 export interface ServeOptions {
-  /** Where the object itself says nothing. */
+  /** Used if the object has no cache control. */
   readonly cacheControl: string
 }
 
@@ -20,7 +20,7 @@ export const serveObject = (
   Effect.gen(function* () {
     const rangeHeader = request.headers["range"]
     const condition = request.headers["if-none-match"]
-    // A player mostly asks for whole segments without conditions: that way costs one request to the storage.
+    // Players mostly request whole segments without conditions: this path costs one request to the storage.
     if (request.method === "GET" && rangeHeader === undefined && condition === undefined) {
       const { info, body } = yield* storage.get(ref)
       return HttpServerResponse.stream(body, { ...fields(info, options), contentLength: info.size })
@@ -37,7 +37,7 @@ export const serveObject = (
       return yield* new ProblemError({
         status: 416,
         title: "Range Not Satisfiable",
-        detail: `the object has ${info.size} bytes; ask for a part of them`,
+        detail: `the object has ${info.size} bytes; request a range within them`,
         headers: { "content-range": `bytes */${info.size}` },
       })
     }
@@ -61,7 +61,7 @@ export const serveObject = (
       return yield* new ProblemError({
         status: 503,
         title: "Service Unavailable",
-        detail: "the object was replaced a moment ago; ask again",
+        detail: "the object was replaced during the request; send it again",
         headers: { "retry-after": "1" },
       })
     }

@@ -1,6 +1,6 @@
 /**
- * Uploads in parts for the adapters without a server of their own: each part is an object below `.parts/<upload>/`,
- * and completing the upload streams them into the one that they make.
+ * Multipart uploads for adapters without a server: each part is an object below `.parts/<upload>/`, and completing the
+ * upload streams the parts into the final object.
  */
 import { randomUUID } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
@@ -11,7 +11,7 @@ import type { ObjectSigner } from "./ObjectSigner.ts"
 
 type Port = ObjectStorage["Service"]
 
-/** The prefix of all that is not complete. */
+/** The prefix of incomplete uploads. */
 export const multipartPrefix = ".parts/"
 
 export const emulatedMultipart = (
@@ -23,7 +23,7 @@ export const emulatedMultipart = (
     bucket,
     key: `${folder(uploadId)}${String(number).padStart(5, "0")}`,
   })
-  /** What the upload is for: its key is the content of this object, its type the type. */
+  /** The upload's target: the object's content is the key, its content type the type. */
   const uploadMarker = (ref: ObjectRef, uploadId: string): ObjectRef => ({
     bucket: ref.bucket,
     key: `${folder(uploadId)}upload`,

@@ -1,13 +1,13 @@
-/** What the file system says, as the taxonomy: who can cure it. */
+/** Maps file system errors to one error per recovery decision. */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import type { StorageError } from "../ObjectStorage.ts"
 
-/** Runs one step on the file system. */
+/** Runs one file system operation. */
 export const fileSystemCall = <A>(step: () => Promise<A>): Effect.Effect<A, StorageError> =>
   Effect.tryPromise({ try: step, catch: toStorageError })
 
-/** A part of the path is not there, or is a file where a folder should be. */
+/** A segment of the path does not exist, or is a file instead of a folder. */
 export const isNotFound = (cause: unknown): boolean => ["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(cause))
 
 export const toStorageError = (cause: unknown): StorageError => {
@@ -24,7 +24,9 @@ export const toStorageError = (cause: unknown): StorageError => {
   return new TransientError({
     dependency: "storage",
     code: full ? "full" : "unavailable",
-    message: full ? "the disk of the objects is full; make room" : `the folder of the objects failed: ${said}`,
+    message: full
+      ? "the disk of the object folder is full; free some space"
+      : `the folder of the objects failed: ${said}`,
     cause,
   })
 }

@@ -1,8 +1,8 @@
 /**
- * How one object lies in the local folder.
+ * The file format of one object in the local folder.
  *
- * A file holds the bytes and behind them what is known of them (JSON, its length, a mark). One rename publishes both
- * together, and one open file is one version of the object whatever is written meanwhile.
+ * A file holds the object's bytes, followed by a trailer (attributes as JSON, its length, a magic number). One rename
+ * publishes both together, and an open file is one version of the object even if it is replaced meanwhile.
  */
 import { createHash } from "node:crypto"
 import { type FileHandle, open } from "node:fs/promises"
@@ -11,7 +11,7 @@ import type { ObjectInfo } from "../ObjectStorage.ts"
 
 const magic = "ARMOBJ01"
 const footerBytes = magic.length + 4
-/** More than the longest key, content type and cache control make. */
+/** More than the longest key, content type and cache control need. */
 const maxMetadataBytes = 16_384
 
 const Metadata = Schema.fromJsonString(
@@ -41,7 +41,7 @@ export class Digest {
   }
 }
 
-/** What is written behind an object's bytes. */
+/** The trailer. */
 export const trailer = (info: ObjectInfo): Buffer => {
   const known = Buffer.from(encode(info))
   const foot = Buffer.alloc(footerBytes)
@@ -50,10 +50,10 @@ export const trailer = (info: ObjectInfo): Buffer => {
   return Buffer.concat([known, foot])
 }
 
-/** `none` where the file was not written by us, or not to its end. */
+/** `none` if the file has no valid trailer: foreign, or not completely written. */
 export const readTrailer = async (file: FileHandle): Promise<Option.Option<ObjectInfo>> => {
   const { size } = await file.stat()
-  // Nearly always the whole trailer comes with the first read.
+  // The first read usually contains the whole trailer.
   const tail = await readAt(file, Math.max(0, size - 1024), Math.min(size, 1024))
   if (tail.byteLength < footerBytes || tail.toString("latin1", tail.byteLength - magic.length) !== magic) {
     return Option.none()
@@ -67,7 +67,7 @@ export const readTrailer = async (file: FileHandle): Promise<Option.Option<Objec
   return Option.filter(decode(known.toString("utf8")), (info) => info.size === size - footerBytes - knownBytes)
 }
 
-/** Opens, hands over and closes. */
+/** Opens the file, uses it and closes it. */
 export const withFile = async <A>(path: string, use: (file: FileHandle) => Promise<A>): Promise<A> => {
   const file = await open(path, "r")
   try {
@@ -77,7 +77,7 @@ export const withFile = async <A>(path: string, use: (file: FileHandle) => Promi
   }
 }
 
-/** Up to `length` bytes, fewer only at the file's end. */
+/** Up to `length` bytes; fewer only at the end of the file. */
 export const readAt = async (file: FileHandle, position: number, length: number): Promise<Buffer> => {
   const buffer = Buffer.allocUnsafe(length)
   let filled = 0

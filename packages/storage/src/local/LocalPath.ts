@@ -1,7 +1,7 @@
 /**
- * Keys as file names, reversibly. Any text becomes names of `a-z 0-9 . _ -` and `%xx`, so that no key can leave the
- * folder and none clashes on a disk that ignores case. A folder's name ends in `+`, so that the keys `a` and `a/b` can
- * both be there; a part too long for a file name goes on in a folder that ends in `=`.
+ * Encodes keys as file paths, reversibly. Names consist of `a-z 0-9 . _ -` and `%xx`, so that no key leaves the folder
+ * and none collides on a case-insensitive disk. A folder's name ends in `+`, so that the keys `a` and `a/b` can
+ * coexist; a segment too long for a file name continues in a folder whose name ends in `=`.
  */
 import { join } from "node:path"
 
@@ -14,7 +14,7 @@ export const fileOf = (key: string): string => {
   return join(...parts.flatMap((part) => encodeNames(part, "+")), ...encodeNames(last, ""))
 }
 
-/** The folder that holds every key which starts so; `""` is the bucket's own. */
+/** The folder with every key of this prefix; `""` is the bucket's own. */
 export const folderOf = (prefix: string): string =>
   prefix
     .split("/")
@@ -22,7 +22,7 @@ export const folderOf = (prefix: string): string =>
     .flatMap((part) => encodeNames(part, "+"))
     .join("/")
 
-/** The key of a file, from its names below the bucket's folder; undefined where we did not make them. */
+/** The key of a file, from its path below the bucket's folder; undefined for a foreign file. */
 export const keyOf = (path: ReadonlyArray<string>): string | undefined => {
   let text = ""
   for (const name of path) {

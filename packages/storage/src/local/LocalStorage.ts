@@ -1,6 +1,6 @@
 /**
- * Objects in a local folder, the embedded default: `<folder>/<bucket>/…`, one file an object (`LocalFile`,
- * `LocalPath`). A write goes to `<folder>/.writing` first and is renamed once it is whole and on the disk.
+ * Objects in a local folder, the embedded default: `<folder>/<bucket>/…`, one file per object (`LocalFile`,
+ * `LocalPath`). A write goes to `<folder>/.writing` first and is renamed once it is complete and synced.
  */
 import { toUrl } from "@armoricore/domain/ObjectRef"
 import { randomUUID } from "node:crypto"
@@ -19,18 +19,20 @@ import { emulatedMultipart, multipartPrefix } from "./EmulatedMultipart.ts"
 import { presigning } from "./Presigning.ts"
 
 export interface LocalStorageOptions {
-  /** An absolute path; made where it is not there. */
+  /** An absolute path; created if it is missing. */
   readonly folder: string
 }
 
 const chunkBytes = 256 * 1024
-/** Objects up to this size are read with `get` itself, so that a playlist is one version whatever is written meanwhile. */
+/**
+ * Objects up to this size are read within `get`, so that a playlist is one version even if it is replaced meanwhile.
+ */
 const maxInlineBytes = 1024 * 1024
-/** What a crash left half-written is removed by `setup` after this. */
+/** `setup` deletes partial files of a crash after this. */
 const abandonedWriteMillis = 24 * 3600 * 1000
-/** An upload in parts that nobody completed or wrote to for so long is given up; S3 has lifecycle rules for that. */
+/** A multipart upload without activity is deleted after this; on S3, lifecycle rules do it. */
 const abandonedUploadMillis = 7 * 24 * 3600 * 1000
-/** A process that runs for long looks again. */
+/** The interval of that check in a long-running process. */
 const sweepInterval = Duration.hours(6)
 
 export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
@@ -53,7 +55,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
           (there) => (there ? Effect.void : Effect.fail(missingBucket(bucket))),
         )
 
-      /** Nothing at this path: no such object, or no such bucket. */
+      /** Nothing at this path: the object or the bucket does not exist. */
       const objectNotFound = (ref: ObjectRef) =>
         Effect.andThen(requireBucket(ref.bucket), Effect.fail(new NotFound({ resource: "object", id: toUrl(ref) })))
 
@@ -83,7 +85,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
                 yield* Stream.runForEachArray(chunks, (some) =>
                   fileSystemCall(async () => {
                     for (const chunk of some) digest.add(chunk)
-                    // Unlike `write`, `writeFile` goes on until every byte is out.
+                    // Unlike `write`, `writeFile` continues until every byte is written.
                     await file.writeFile(some.length === 1 && some[0] !== undefined ? some[0] : Buffer.concat(some))
                   }),
                 )
@@ -139,7 +141,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
                 .sort((a, b) => compareKeys(a.key, b.key))
               return Stream.fromIterable(keys).pipe(
                 Stream.mapEffect(({ path }) => fileSystemCall(() => infoAt(path))),
-                // Removed since the folder was read, or not ours.
+                // Removed since the folder was read, or a foreign file.
                 Stream.filter((info) => info !== undefined),
               )
             }),
@@ -153,7 +155,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
         copy: (from, to) =>
           Effect.gen(function* () {
             const info = yield* read(from, async (file) => Option.getOrUndefined(await readTrailer(file)))
-            // The name of a file is one version of the object, so what is streamed is what `info` describes.
+            // The open file is one version of the object, so the stream matches `info`.
             return yield* put(to, stream(pathOf(from), info, { start: 0, length: info.size }), info)
           }),
         ...presigning(signer),
@@ -188,7 +190,7 @@ const byteSpanOf = (info: ObjectInfo, range: ByteRange | undefined): ByteSpan =>
   return { start, length: Math.max(0, Math.min(range?.end ?? Infinity, info.size - 1) - start + 1) }
 }
 
-/** Reads the file chunk by chunk, and only while it still is the version that `info` describes. */
+/** Reads the file in chunks, and fails if it is not the version that `info` describes. */
 const stream = (path: string, info: ObjectInfo, part: ByteSpan): Stream.Stream<Uint8Array, StorageError> =>
   Stream.unwrap(
     Effect.gen(function* () {
@@ -198,7 +200,9 @@ const stream = (path: string, info: ObjectInfo, part: ByteSpan): Stream.Stream<U
       )
       const now = yield* fileSystemCall(() => readTrailer(file))
       if (Option.isNone(now) || now.value.etag !== info.etag) {
-        return yield* Effect.fail(toStorageError(new Error("the object was replaced before it was read")))
+        return yield* Effect.fail(
+          toStorageError(new Error("the object was replaced while it was being read; read it again")),
+        )
       }
       const end = part.start + part.length
       return Stream.paginate(part.start, (position) =>
@@ -213,7 +217,7 @@ const stream = (path: string, info: ObjectInfo, part: ByteSpan): Stream.Stream<U
     }),
   )
 
-/** The folder may be removed by another's `remove` between its making and the rename; then once more. */
+/** A concurrent `remove` may delete the folder between mkdir and rename: then both run again. */
 const renameIntoPlace = async (temporary: string, path: string, attemptsLeft = 10): Promise<void> => {
   await mkdir(dirname(path), { recursive: true })
   try {
@@ -222,7 +226,7 @@ const renameIntoPlace = async (temporary: string, path: string, attemptsLeft = 1
     if (!isNotFound(cause) || attemptsLeft === 0) throw cause
     await renameIntoPlace(temporary, path, attemptsLeft - 1)
   }
-  // Without this the name itself may be lost with the power. A folder that is gone was emptied by a `remove` since.
+  // Without this sync a power failure may lose the directory entry. A missing folder was removed by `remove` since.
   await withFile(dirname(path), (folder) => folder.sync()).catch((cause: unknown) => {
     if (!isNotFound(cause)) throw cause
   })
@@ -247,7 +251,7 @@ const filesBelow = async (folder: string): Promise<ReadonlyArray<string>> => {
   return found
 }
 
-/** Also the folders that are empty now, up to the bucket's own. */
+/** Also removes empty folders, up to the bucket's own. */
 const removeFile = async (path: string, root: string): Promise<void> => {
   await rm(path, { force: true })
   for (let folder = dirname(path); folder.startsWith(root + sep); folder = dirname(folder)) {
@@ -259,7 +263,7 @@ const removeFile = async (path: string, root: string): Promise<void> => {
   }
 }
 
-/** Of every bucket: the folders of parts in which nothing was written since. */
+/** In every bucket: the folders of parts without recent activity. */
 const removeAbandonedUploads = async (folder: string, before: number): Promise<void> => {
   for (const bucket of await namesIn(folder)) {
     const parts = join(folder, bucket, folderOf(multipartPrefix))
@@ -279,7 +283,7 @@ const removeAbandonedUploads = async (folder: string, before: number): Promise<v
   }
 }
 
-/** None where there is no such folder. */
+/** Empty if the folder does not exist. */
 const namesIn = (folder: string): Promise<ReadonlyArray<string>> =>
   readdir(folder).catch((cause: unknown) => {
     if (isNotFound(cause)) return []

@@ -1,7 +1,6 @@
 /**
- * Signs and checks the presigned URLs of the adapters that have no server of their own (memory, local folder):
- * `<public url>/objects/<bucket>/<key>?expires=…&signature=…`, for PUT with `type` and `size`. `LocalObjects` answers
- * them.
+ * Signs and verifies the presigned URLs of adapters without a server (memory, local folder): `<public
+ * url>/objects/<bucket>/<key>?expires=…&signature=…`, for PUT with `type` and `size`. `SignedUrlRoutes` serves them.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
@@ -14,18 +13,18 @@ export interface UrlGrant extends ObjectRef {
   readonly expires: number
   /** PUT only. */
   readonly contentType?: string
-  /** PUT only: exactly so many bytes. */
+  /** PUT only: exactly this many bytes. */
   readonly size?: number
 }
 
-/** Why a URL is not honoured. */
+/** Why a URL is rejected. */
 export type UrlRejection = "malformed" | "bad_signature" | "expired"
 
 export class ObjectSigner extends Context.Service<
   ObjectSigner,
   {
     readonly sign: (grant: Omit<UrlGrant, "expires">, expiresIn: Duration.Duration) => Effect.Effect<PresignedRequest>
-    /** `path` behind `/objects/`, still percent-encoded. Fails with the reason. */
+    /** `path` after `/objects/`, still percent-encoded. Fails with the reason. */
     readonly verify: (
       method: "GET" | "PUT",
       path: string,
@@ -33,7 +32,7 @@ export class ObjectSigner extends Context.Service<
     ) => Effect.Effect<UrlGrant, UrlRejection>
   }
 >()("@armoricore/storage/ObjectSigner") {
-  /** `key` is the secret of the HMAC: who has it can read and write every object. */
+  /** `key` is the HMAC secret: it grants read and write access to every object. */
   static readonly layer = (options: {
     readonly key: Redacted.Redacted<string>
   }): Layer.Layer<ObjectSigner, never, PublicUrl> =>
@@ -75,7 +74,7 @@ export class ObjectSigner extends Context.Service<
 
 const macOf = (key: Redacted.Redacted<string>, grant: UrlGrant): Buffer =>
   createHmac("sha256", Redacted.value(key))
-    // As a JSON array, no field can be shifted into its neighbour.
+    // A JSON array, so that no field can be shifted into its neighbour.
     .update(
       JSON.stringify([
         grant.method,

@@ -1,4 +1,4 @@
-/** Presigned requests of the adapters whose objects our own routes serve: the local folder and memory. */
+/** Presigned requests of adapters whose objects this program serves: the local folder and memory. */
 import { Effect } from "effect"
 import { check } from "../ObjectKey.ts"
 import type { ObjectStorage } from "../ObjectStorage.ts"

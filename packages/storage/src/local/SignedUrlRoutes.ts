@@ -1,6 +1,6 @@
 /**
- * Answers the presigned URLs of the adapters without a server of their own: `GET`, `HEAD` and `PUT` below `/objects/`.
- * A body that is not what was signed leaves nothing behind.
+ * Serves the presigned URLs of adapters without a server: `GET`, `HEAD` and `PUT` below `/objects/`. A body that does
+ * not match the signature leaves nothing behind.
  */
 import { Data, Effect, type Layer, Stream } from "effect"
 import { type HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -13,7 +13,7 @@ import { ObjectStorage } from "../ObjectStorage.ts"
 import { ObjectSigner, type UrlRejection } from "./ObjectSigner.ts"
 
 export interface RouteOptions {
-  /** The largest body of a PUT whose size was not signed, in bytes; default 5 GB, as S3 has it. */
+  /** Maximum body of a PUT whose size is not signed, in bytes; default 5 GB, as on S3. */
   readonly maxBytes?: number
 }
 
@@ -43,7 +43,7 @@ export const routes = (
           return yield* new ProblemError({
             status: 400,
             title: "Bad Request",
-            detail: `the header content-type has to be ${grant.contentType}, as it was signed`,
+            detail: `the header content-type must be ${grant.contentType}, as signed`,
           })
         }
         const declared = headers["content-length"]
@@ -84,7 +84,7 @@ export const routes = (
     }),
   )
 
-/** A problem on its way through `put`, told apart from the storage's own failures. */
+/** A problem inside `put`, distinct from the storage's own failures. */
 class InvalidBody extends Data.TaggedError("InvalidBody")<{ readonly problem: ProblemError }> {}
 
 const checkSize = (size: number, signed: number | undefined, maxBytes: number): Effect.Effect<void, ProblemError> => {
@@ -93,7 +93,7 @@ const checkSize = (size: number, signed: number | undefined, maxBytes: number): 
       new ProblemError({
         status: 413,
         title: "Content Too Large",
-        detail: `the body may have ${signed ?? maxBytes} bytes and no more`,
+        detail: `the body exceeds ${signed ?? maxBytes} bytes`,
       }),
     )
   }
@@ -102,14 +102,14 @@ const checkSize = (size: number, signed: number | undefined, maxBytes: number): 
       new ProblemError({
         status: 400,
         title: "Bad Request",
-        detail: `the body has to have ${signed} bytes, as it was signed; only ${size} came`,
+        detail: `the body must have ${signed} bytes, as signed; received ${size}`,
       }),
     )
   }
   return Effect.void
 }
 
-/** The request's body, which fails as soon as it is too long, and at its end where it is too short. */
+/** The request's body: fails as soon as it is too long, and at its end if it is too short. */
 const sizeChecked = (
   request: HttpServerRequest.HttpServerRequest,
   signed: number | undefined,
@@ -124,7 +124,7 @@ const sizeChecked = (
     return request.stream.pipe(
       Stream.mapError(() =>
         toInvalidBody(
-          new ProblemError({ status: 400, title: "Bad Request", detail: "the body broke off; send it again" }),
+          new ProblemError({ status: 400, title: "Bad Request", detail: "the body ended early; send it again" }),
         ),
       ),
       Stream.tap((chunk) => {
@@ -149,15 +149,15 @@ const rejectionProblem = (why: UrlRejection): ProblemError => {
       return new ProblemError({
         status: 400,
         title: "Bad Request",
-        detail: "the address is not one that was signed here",
+        detail: "the URL was not signed by this server",
       })
     case "bad_signature":
       return new ProblemError({
         status: 403,
         title: "Forbidden",
-        detail: "the signature does not fit the address; ask for a new one",
+        detail: "the signature does not match the URL; request a new one",
       })
     case "expired":
-      return new ProblemError({ status: 403, title: "Forbidden", detail: "the address has expired; ask for a new one" })
+      return new ProblemError({ status: 403, title: "Forbidden", detail: "the URL has expired; request a new one" })
   }
 }

@@ -1,4 +1,4 @@
-/** Objects in memory, for tests: gone with its Layer. */
+/** Objects in memory, for tests; they end with the Layer. */
 import { toUrl } from "@armoricore/domain/ObjectRef"
 import { createHash, randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
@@ -11,7 +11,7 @@ import { PublicUrl } from "../PublicUrl.ts"
 import { presigning } from "../local/Presigning.ts"
 
 export interface MemoryStorageOptions {
-  /** The buckets that are there from the start; default `["media"]`. `setup` adds others. */
+  /** Buckets that exist from the start; default `["media"]`. `setup` adds others. */
   readonly buckets?: ReadonlyArray<string>
 }
 
@@ -20,7 +20,7 @@ interface StoredObject {
   readonly bytes: Uint8Array
 }
 
-/** Each build is a storage of its own. Presigned URLs are answered by `LocalObjects.routes`. */
+/** Each build has its own storage. `SignedUrlRoutes.routes` serves presigned URLs. */
 export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<ObjectStorage, never, ObjectSigner> =>
   Layer.effect(
     ObjectStorage,
@@ -104,7 +104,7 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
     }),
   )
 
-/** Complete in itself; its presigned URLs lead nowhere, since nobody serves them. */
+/** Self-contained; no route serves its presigned URLs. */
 export const layer: Layer.Layer<ObjectStorage> = Layer.suspend(() =>
   layerNoDeps().pipe(
     Layer.provide(ObjectSigner.layer({ key: Redacted.make(randomBytes(32).toString("base64")) })),

@@ -1,11 +1,11 @@
-/** What S3 and what speaks like it answer, as the taxonomy: who can cure it. */
+/** Maps the errors of S3 and compatible servers to one error per recovery decision. */
 import { toUrl } from "@armoricore/domain/ObjectRef"
 import { S3ServiceException } from "@aws-sdk/client-s3"
 import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
 import { missingBucket } from "../ObjectKey.ts"
 import type { ObjectRef, StorageError } from "../ObjectStorage.ts"
 
-/** The object is not there; an answer to HEAD has no code, only its status. */
+/** The object does not exist; a HEAD response has no error code, only its status. */
 export const isNotFound = (cause: unknown): boolean =>
   cause instanceof S3ServiceException &&
   cause.$metadata.httpStatusCode === 404 &&
@@ -17,7 +17,7 @@ export const notFound = (ref: ObjectRef): NotFound => new NotFound({ resource: "
 export const isRangeBeyondEnd = (cause: unknown): boolean =>
   cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === 416
 
-/** An upload in parts that ended, or a part that is not the one that was written. */
+/** A multipart upload that ended, or a part with another ETag. */
 export const isMissingPart = (cause: unknown): boolean =>
   cause instanceof S3ServiceException && ["NoSuchUpload", "InvalidPart", "InvalidPartOrder"].includes(cause.name)
 
@@ -30,21 +30,21 @@ export const toStorageError = (bucket: string, cause: unknown): StorageError => 
   if (cause.name === "BucketAlreadyExists") {
     return new ConfigurationError({
       setting: "OBJECT_STORAGE_BUCKET",
-      message: `the bucket ${bucket} belongs to somebody else; set OBJECT_STORAGE_BUCKET to a name of your own`,
+      message: `the bucket ${bucket} belongs to another account; set OBJECT_STORAGE_BUCKET to another name`,
       cause,
     })
   }
   if (cause.name === "RequestTimeTooSkewed") {
     return new ConfigurationError({
       setting: "clock",
-      message: "the object storage refuses requests since the clocks differ; set this machine's clock",
+      message: "the object storage rejects requests because the clocks differ; set this machine's clock",
       cause,
     })
   }
   if (status === 401 || status === 403) {
     return new ConfigurationError({
       setting: "OBJECT_STORAGE_ACCESS_KEY",
-      message: `the object storage refuses the credentials for the bucket ${bucket} (${cause.name}); check OBJECT_STORAGE_ACCESS_KEY, OBJECT_STORAGE_SECRET_KEY and what they may do`,
+      message: `the object storage refuses the credentials for the bucket ${bucket} (${cause.name}); check OBJECT_STORAGE_ACCESS_KEY, OBJECT_STORAGE_SECRET_KEY and their permissions`,
       cause,
     })
   }
@@ -55,7 +55,7 @@ export const toStorageError = (bucket: string, cause: unknown): StorageError => 
       cause,
     })
   }
-  // S3 answers 400 RequestTimeout where a body came too slowly.
+  // S3 answers 400 RequestTimeout to a body that arrives too slowly.
   const passing = status >= 500 || status === 408 || status === 409 || status === 429 || cause.name === "RequestTimeout"
   if (passing)
     return transient(status === 429 || cause.name === "SlowDown" ? "throttled" : "unavailable", describe(cause), cause)
@@ -77,7 +77,7 @@ const transient = (code: string, message: string, cause: unknown): TransientErro
   })
 }
 
-/** `Retry-After` in seconds; a date is rare, and then our own backoff does. */
+/** `Retry-After` in seconds; for the rare date format our own backoff applies. */
 const retryAfterOf = (cause: unknown): number | undefined => {
   if (!(cause instanceof S3ServiceException)) return undefined
   const header = cause.$response?.headers["retry-after"]

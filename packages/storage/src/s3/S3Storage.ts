@@ -1,4 +1,4 @@
-/** Objects in S3, MinIO and what else speaks S3, addressed by path (`<endpoint>/<bucket>/<key>`). */
+/** Objects in S3, MinIO and other S3-compatible servers, with path-style addresses (`<endpoint>/<bucket>/<key>`). */
 import { Readable } from "node:stream"
 import {
   AbortMultipartUploadCommand,
@@ -29,7 +29,7 @@ export interface S3StorageOptions {
   readonly region: string
   readonly accessKey: string
   readonly secretKey: Redacted.Redacted<string>
-  /** How often one request is tried, with the SDK's backoff, before it is a TransientError; default 3. */
+  /** Attempts of one request, with the SDK's backoff, before it fails with a TransientError; default 3. */
   readonly maxAttempts?: number
 }
 
@@ -52,14 +52,14 @@ const makeClient = (options: S3StorageOptions): S3Client =>
     credentials: { accessKeyId: options.accessKey, secretAccessKey: Redacted.value(options.secretKey) },
     forcePathStyle: true,
     maxAttempts: options.maxAttempts ?? 3,
-    // Otherwise the checksum of an empty body is signed into a presigned PUT, and others than AWS do not know it.
+    // Otherwise the SDK signs the checksum of an empty body into a presigned PUT, which servers other than AWS reject.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
   })
 
 const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Service"] => {
-  /** One request; interruption ends it. Keeps the cause, for those that look closer at it. */
+  /** One request; interruption aborts it. Preserves the cause for callers that inspect it. */
   const send = <A>(run: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, unknown> =>
     Effect.tryPromise({ try: run, catch: (cause) => cause })
 
@@ -72,7 +72,7 @@ const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Servi
       Effect.catch((cause) => (isNotFound(cause) ? Effect.succeed(false) : Effect.fail(toStorageError(bucket, cause)))),
     )
 
-  /** A 404 without a code is about the object or about the bucket. */
+  /** A 404 without a code concerns either the object or the bucket. */
   const objectError =
     (ref: ObjectRef) =>
     (cause: unknown): Effect.Effect<never, NotFound | StorageError> =>
@@ -175,7 +175,7 @@ const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Servi
         })
         yield* send((abortSignal) => client.send(command, { abortSignal })).pipe(
           Effect.catch((cause) =>
-            // The answer does not say which of the two buckets is meant.
+            // The response does not say which of the two buckets is missing.
             Effect.flatMap(isNotFound(cause) ? Effect.succeed(true) : bucketExists(from.bucket), (there) =>
               objectError(there && !isNotFound(cause) ? to : from)(cause),
             ),
@@ -216,7 +216,7 @@ const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Servi
               how,
             ),
           expiresIn,
-          // The SDK signs neither by itself. The length is no header that a page may set; the browser does.
+          // The SDK signs neither by default. A page cannot set the content length header; the browser does.
           ["host", "content-type", ...(size === undefined ? [] : ["content-length"])],
         ),
         (signed) => ({ ...signed, method: "PUT", headers: { "content-type": contentType } }),
@@ -285,7 +285,7 @@ const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Servi
           client.send(new CreateBucketCommand({ Bucket: bucket, ...locationOf(options) }), { abortSignal }),
         ).pipe(
           Effect.as(`bucket ${bucket}: created`),
-          // Another process created it in the same moment.
+          // Another process created it at the same moment.
           Effect.catch((error) =>
             Effect.flatMap(bucketExists(bucket), (isThere) =>
               isThere ? Effect.succeed(`bucket ${bucket}: there`) : Effect.fail(error),
@@ -318,7 +318,7 @@ const bodyOf = (ref: ObjectRef, body: unknown): Stream.Stream<Uint8Array, Storag
     ? Stream.fromAsyncIterable<Uint8Array, StorageError>(body, (cause) => toStorageError(ref.bucket, cause))
     : Stream.empty
 
-/** AWS wants to be told the region of a new bucket, except for its first one; others do not know the field. */
+/** AWS requires the region of a new bucket except in us-east-1; other servers do not know the field. */
 const locationOf = ({ endpoint, region }: S3StorageOptions): object =>
   /\.amazonaws\.com(\.cn)?(:|\/|$)/.test(endpoint) && region !== "us-east-1"
     ? { CreateBucketConfiguration: { LocationConstraint: region } }

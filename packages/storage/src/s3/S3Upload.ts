@@ -1,6 +1,7 @@
 /**
- * One upload to S3 from a stream of unknown length. What fits into one part goes with one PUT; the rest in parts, a few
- * at once, which become visible together. An upload that fails or is interrupted leaves no parts behind.
+ * One upload to S3 from a stream of unknown length. A body that fits into one part is one PUT; a longer one is a
+ * multipart upload with a few parts at once, which become visible together. A failed or interrupted upload leaves no
+ * parts behind.
  */
 import {
   AbortMultipartUploadCommand,
@@ -14,7 +15,7 @@ import { Effect, Stream } from "effect"
 import type { ObjectRef, PutOptions, StorageError } from "../ObjectStorage.ts"
 import { toStorageError } from "./S3Errors.ts"
 
-/** 10,000 parts at most make 80 GiB. */
+/** 10,000 parts make 80 GiB at most. */
 const partSize = 8 * 1024 * 1024
 const partConcurrency = 3
 
@@ -93,7 +94,10 @@ export const upload = <E, R>(
         ? Effect.void
         : call(() => client.send(new AbortMultipartUploadCommand({ ...target, UploadId: uploadId }))).pipe(
             Effect.catch((error) =>
-              Effect.logWarning("parts of an upload that ended early stay in the bucket until it expires them", error),
+              Effect.logWarning(
+                "parts of an aborted upload stay in the bucket until a lifecycle rule deletes them",
+                error,
+              ),
             ),
           ),
     )
@@ -107,13 +111,14 @@ interface Part {
   readonly last: boolean
 }
 
-/** Parts of `partBytes` or a little more; the last one is what remains, and the only one that may be empty. */
+/** Parts of `partBytes` or slightly more; the last one has the rest, and is the only one that may be empty. */
 const splitIntoParts = <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Part, E, R> =>
   Stream.mapAccum(
     body,
     (): PartBuffer => ({ number: 1, chunks: [], size: 0 }),
     (pending, chunk) => {
-      // In place: a copy for each of a million small chunks would take for ever, and the state is this run's own.
+      // Mutates in place: copying for each of a million small chunks would be quadratic, and the state belongs to this
+      // run.
       pending.chunks.push(chunk)
       const size = pending.size + chunk.byteLength
       if (size < partSize) return [{ ...pending, size }, []]
