@@ -1,11 +1,11 @@
 /**
- * From the bus to the sockets: results are broadcast on `media:{id}`, progress on its owner's `user:{id}` too (what is
- * kept for users goes through `RealtimeWorker`). Every node hears every result itself, so it is delivered to this node's
- * sockets only. Payloads pass as they came, with the event's `request_id` and `traceparent` where it has them; the trace
- * goes on in the span of the broadcast.
+ * Delivers job events of the bus to sockets: results on `media:{id}`, live-only progress on its owner's `user:{id}` too
+ * (`RealtimeWorker` handles the results that are stored for a user). Every node receives every event, so each delivers to
+ * its own sockets only. The payload is unchanged, plus the event's `request_id` and `traceparent`; the delivery is a span of
+ * the event's trace.
  *
- * A listener is called synchronously and must not block, so messages go through a queue to one fiber, which keeps their
- * order. The queue is bounded: a flood that outruns it loses messages, and says so.
+ * A bus listener is synchronous and must not block, so messages go through a queue to one fiber, in order. The queue is
+ * bounded: if events arrive faster than they are delivered, it drops messages and logs how many.
  */
 import * as Topic from "../channel/Topic.ts"
 import * as Address from "@armoricore/bus/Address"
@@ -31,7 +31,7 @@ const isBridgedType = isDeliveredOn("media")
 
 const maxQueued = 10_000
 
-/** Stands in the queue where messages may be missing. */
+/** Queued in the place of messages that may be missing. */
 const gap = "gap"
 
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Topics> = Layer.effectDiscard(
@@ -44,9 +44,9 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
     const forward = Effect.fnUntraced(function* (message: ReceivedMessage) {
       const { event, raw } = yield* EventCodec.decode(message.body)
       const type = event.event_type
-      // Anybody may write to the bus; a result counts only when its own service says it.
+      // Any service may publish to the bus: only the event type's own publisher is trusted.
       if (!isBridgedType(type) || event.source !== eventRegistry[type].publisher) return
-      // Of the live ones there are many, and nobody looks for one.
+      // Live-only events are frequent: no span for each.
       if (!eventRegistry[type].stored) return void deliver(type, event, raw)
       yield* Effect.flatMap(
         Effect.sync(() => deliver(type, event, raw)),
@@ -78,23 +78,23 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
           if (!Queue.offerUnsafe(queue, message)) droppedMessages++
         },
         () => {
-          // A full queue says it too, by what it lost.
+          // If the queue is full, `droppedMessages` reports the loss.
           Queue.offerUnsafe(queue, gap)
         },
       )
 
     const handle = (message: ReceivedMessage | typeof gap) =>
       message === gap
-        ? Effect.logWarning("the bus was away or too fast for this node: open sockets may have missed results")
+        ? Effect.logWarning("the bus was disconnected or this node read too slowly: sockets may have missed job events")
         : Effect.catchTag(forward(message), "InvalidEvent", (fault) =>
-            Effect.logWarning(`an event on ${message.subject} cannot be read: ${fault.path} ${fault.message}`),
+            Effect.logWarning(`ignored an invalid event on ${message.subject}: ${fault.path} ${fault.message}`),
           )
 
     const next = Effect.gen(function* () {
       const message = yield* Queue.take(queue)
       if (droppedMessages > 0) {
-        yield* Effect.logWarning(
-          `${droppedMessages} messages of the bus came faster than they could be passed on, and were lost`,
+        yield* Effect.logWarning("dropped job events: the bus published them faster than this node delivers").pipe(
+          Effect.annotateLogs({ dropped: droppedMessages }),
         )
         droppedMessages = 0
       }

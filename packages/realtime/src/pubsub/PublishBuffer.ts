@@ -1,7 +1,7 @@
 /**
- * What realtime tells the others, on its way to the bus. Sockets do not wait for it: events are kept here, in order, until
- * the bus has them, so that rooms go on while the bus is away. Only so many are kept; then the oldest are given up, and
- * the log says how many.
+ * In-memory publish buffer of realtime's own events. Sockets do not wait for the bus: events are buffered in order until the
+ * bus accepts them, so rooms stay usable while it is unavailable. Beyond the capacity the oldest events are dropped and
+ * counted in the log. It is not a transactional outbox: a crash loses the buffered events.
  */
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import * as Address from "@armoricore/bus/Address"
@@ -18,9 +18,9 @@ export type PublishedType = Extract<EventType, "chat.message" | "comment.created
 export class PublishBuffer extends Context.Service<
   PublishBuffer,
   {
-    /** Returns at once. `cause` names what happened: the same cause gives the same `event_id`. */
+    /** Returns at once. The `event_id` derives from `cause`: the same cause gives the same id. */
     readonly offer: <T extends PublishedType>(type: T, cause: string, payload: PayloadOf<T>) => Effect.Effect<void>
-    /** Events that the bus does not have yet. */
+    /** Events that the bus has not accepted yet. */
     readonly pendingCount: () => number
   }
 >()("@armoricore/realtime/PublishBuffer") {}
@@ -30,7 +30,7 @@ export interface PublishBufferOptions {
   readonly capacity?: number
 }
 
-/** Published side by side; the bus keeps their order as far as it can. */
+/** Events of a batch are published concurrently. */
 const maxBatch = 256
 const retryInterval = "1 second"
 const flushTimeout = "5 seconds"
@@ -54,16 +54,18 @@ export const layer = (options: PublishBufferOptions = {}): Layer.Layer<PublishBu
           ),
           Effect.as(true),
           Effect.catchTag("PermanentError", (error) =>
-            Effect.as(Effect.logError(`an event of realtime cannot be published: ${error.message}`), true),
+            Effect.as(Effect.logError(`the bus rejected a realtime event: ${error.message}`), true),
           ),
-          Effect.catch((error) => Effect.as(Effect.logDebug("an event of realtime waits", error), false)),
+          Effect.catch((error) =>
+            Effect.as(Effect.logDebug("cannot publish a realtime event; retrying", error), false),
+          ),
         )
 
-      /** Publishes what is kept, oldest first; false when the bus did not take all of it. */
+      /** Publishes the oldest events. False if the bus did not accept all of them. */
       const publishBatch = Effect.gen(function* () {
         const batch = pending.slice(0, maxBatch)
-        const told = yield* Effect.forEach(batch, publish, { concurrency: "unbounded" })
-        const done = new Set(batch.filter((_, index) => told[index] === true))
+        const accepted = yield* Effect.forEach(batch, publish, { concurrency: "unbounded" })
+        const done = new Set(batch.filter((_, index) => accepted[index] === true))
         pending = pending.filter((message) => !done.has(message))
         return done.size === batch.length
       })
@@ -71,7 +73,9 @@ export const layer = (options: PublishBufferOptions = {}): Layer.Layer<PublishBu
       const run = Effect.gen(function* () {
         yield* hasPending.await
         if (droppedCount > 0) {
-          yield* Effect.logError(`${droppedCount} events of realtime were given up: the bus was away for too long`)
+          yield* Effect.logError("dropped realtime events: the bus was unavailable for too long").pipe(
+            Effect.annotateLogs({ dropped: droppedCount }),
+          )
           droppedCount = 0
         }
         const isComplete = yield* publishBatch
@@ -79,20 +83,24 @@ export const layer = (options: PublishBufferOptions = {}): Layer.Layer<PublishBu
         if (!isComplete) yield* Effect.sleep(retryInterval)
       })
 
-      // Registered first, so that it runs once the fiber below is gone: what is left gets one more chance.
+      // Registered before the fiber below, so it runs after the fiber ended: the rest of the buffer gets one more attempt.
       yield* Effect.addFinalizer(() =>
         Effect.gen(function* () {
           yield* Effect.timeoutOption(
-            Effect.repeat(publishBatch, { until: (whole) => !whole || pending.length === 0 }),
+            Effect.repeat(publishBatch, { until: (isComplete) => !isComplete || pending.length === 0 }),
             flushTimeout,
           )
-          if (pending.length > 0) yield* Effect.logError(`${pending.length} events of realtime could not be published`)
+          if (pending.length === 0) return
+          yield* Effect.logError("shut down with unpublished realtime events: they are lost").pipe(
+            Effect.annotateLogs({ events: pending.length }),
+          )
         }),
       )
       yield* Effect.forkScoped(Effect.forever(run))
 
       return {
         pendingCount: () => pending.length,
+        // Once per chat message: no span.
         offer: Effect.fnUntraced(function* (type, cause, payload) {
           const id = resultEventId(cause, type)
           const traceparent = yield* TraceContext.currentTraceparent

@@ -1,7 +1,7 @@
 /**
- * What realtime does once for all nodes, as durable consumers of the bus: a user's results go into that user's history
- * and from there to the sockets; what moderation takes away leaves the history and the screens. Each may be delivered
- * again: a history keeps an event once, and taking away what is gone changes nothing.
+ * The durable consumers of realtime; one node handles each event. A user's job events are appended to that user's history,
+ * which delivers them to the sockets; moderation removes messages from the history and broadcasts the removal. Both
+ * handlers are idempotent: the history stores an event id once, and a second removal changes nothing.
  */
 import * as Topic from "../channel/Topic.ts"
 import type { EventBus } from "@armoricore/bus/EventBus"
@@ -16,7 +16,7 @@ import { framePayload, type StoredUserEventType, storedUserEventTypes } from "./
 import { RoomLog } from "../rooms/RoomLog.ts"
 import { Topics } from "./Topics.ts"
 
-/** Events that the consumers below read. */
+/** Events that the handlers below consume. */
 export const consumedTypes: ReadonlyArray<EventType> = [...storedUserEventTypes, "moderation.flagged"]
 
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Ledger | RoomLog | Topics> =
@@ -33,9 +33,9 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
 const concurrency = 16
 
 /**
- * Users are served side by side, each in the order of arrival, by turns in this process. A lane of the ledger would
- * keep that order over all processes too, but what waits in it goes back to the bus and asks again later: hundreds of
- * results for one user would take minutes. Who is overtaken in another process is told by the event's own timestamp.
+ * Parallel across users, FIFO per user within a process. A partition of the ledger would keep the order over all processes,
+ * but it returns waiting messages to the bus: hundreds of results for one user would take minutes. Across processes,
+ * clients order events by their timestamp.
  */
 const storeUserEvent = (
   type: StoredUserEventType,
@@ -43,14 +43,14 @@ const storeUserEvent = (
 ): Handler<RoomLog> => {
   const handler = on(type, {
     concurrency,
-    // The history keeps an event once.
+    // The history stores an event id once.
     idempotent: true,
     handle: () => Effect.succeed([]),
     onFailure: () => [],
   })
   return {
     ...handler,
-    // The payload is passed on as it came, with fields that this version does not know.
+    // Uses the raw payload, which may have fields that this version does not know.
     decode: (message) =>
       Effect.gen(function* () {
         const incoming = yield* handler.decode(message)
@@ -75,7 +75,7 @@ const appendUserEvent = Effect.fnUntraced(function* (
   const userLock = yield* RcMap.get(userLocks, payload.user_id)
   yield* roomLog
     .append(Topic.user(payload.user_id), { event: name, id: event_id, payload: framePayload(rawPayload, event) })
-    // Nobody takes results away; were it so, there would be nothing left to tell.
+    // `removed` is the only ChannelError of an append. Job events are never removed; a removed one needs no delivery.
     .pipe(
       Effect.catchTag("ChannelError", () => Effect.void),
       userLock.withPermits(1),
@@ -89,7 +89,7 @@ const applyModeration: Handler<RoomLog | Topics> = on("moderation.flagged", {
     const { kind, id, room_id, stream_id } = target
     const room = kind === "chat" ? room_id : stream_id
     if (room === undefined) {
-      const message = `a ${kind} is removed from a place: target.${kind === "chat" ? "room_id" : "stream_id"} is missing`
+      const message = `cannot remove a ${kind} message: target.${kind === "chat" ? "room_id" : "stream_id"} is missing`
       return yield* new PermanentError({ code: "invalid_target", message })
     }
     const topic = kind === "chat" ? Topic.chatRoom(room) : Topic.commentStream(room)

@@ -1,6 +1,5 @@
 /**
- * Things that change often and are told at most once a second, each for itself: at once when it was quiet, then the
- * latest state at the end of every second in which something changed.
+ * Emits at most once a second per key: at once after a quiet second, then at the end of every second with a trigger.
  */
 import { Effect, FiberMap, type Scope } from "effect"
 

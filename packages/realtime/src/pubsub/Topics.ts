@@ -1,22 +1,22 @@
 /**
- * The hub: who listens to which topic on this node. A broadcast is encoded once per serializer, when the first
- * subscriber of that kind asks, and then only queued for each; no Effect runs per subscriber.
+ * Publish–subscribe by topic. A broadcast is encoded once per serializer, when the first subscriber of that serializer
+ * needs it, and then only queued per subscriber; no Effect runs per subscriber.
  *
- * `broadcast` means every subscriber on every node, `deliver` those of this node. On one node they are the same; a
- * layer for many nodes carries `broadcast` over the bus's live channel and calls `deliver` where it is heard, while
- * those who hear the same thing on every node (`BusFeed`) keep calling `deliver`.
+ * `broadcast` reaches the subscribers of every node, `deliver` only those of this node. On a single node they are the
+ * same; `ClusterTopics` sends a `broadcast` over the bus's ephemeral channel, and every receiving node calls `deliver`. A
+ * publisher that runs on every node for every event (`BusBridge`) calls `deliver` itself.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { type StateSnapshot, OutgoingFrame } from "../socket/OutgoingFrame.ts"
 import type { Payload, Serializer } from "../protocol/Message.ts"
 
-/** One broadcast, with its frames as they become needed. */
+/** One broadcast; encodes its frames on first use. */
 export class Broadcast {
   readonly topic: string
   readonly event: string
   readonly payload: Payload
   readonly droppable: boolean
-  /** The position in the topic's history, where it has one. */
+  /** The position in the topic's history, if it is stored there. */
   readonly seq: number | undefined
   readonly snapshot: StateSnapshot | undefined
   #v1: OutgoingFrame | undefined
@@ -43,52 +43,52 @@ export class Broadcast {
 }
 
 export interface BroadcastOptions {
-  /** May be lost by a reader that is too slow. */
+  /** A slow consumer may lose it. */
   readonly droppable?: boolean
-  /** What such a reader is told instead, once it reads again. */
+  /** Sent instead to a consumer that lost it, once that one reads again. */
   readonly snapshot?: StateSnapshot
-  /** The position in the topic's history: a join whose reply reaches that far does not repeat it. */
+  /** The position in the topic's history. A member whose join reply includes it does not receive it again. */
   readonly seq?: number
-  /** Everybody but this one. */
+  /** Excluded from the delivery. */
   readonly except?: Subscriber
-  /** Only those who subscribed to this part of the topic. */
+  /** Only for the subscribers of this subtopic. */
   readonly subtopic?: string
 }
 
-/** Called once per broadcast and subscriber: must be quick and must not throw. */
+/** `receive` runs once per broadcast and subscriber: it must be quick and must not throw. */
 export interface Subscriber {
   readonly receive: (broadcast: Broadcast) => void
-  /** Something on its topic cannot be told any more. */
+  /** Broadcasts of the topic were missed and cannot be delivered later. */
   readonly onGap?: () => void
 }
 
 export class Topics extends Context.Service<
   Topics,
   {
-    /** From now until `unsubscribe`. Synchronous, so that nothing passes between a decision and the subscription. */
+    /** Until `unsubscribe`. Synchronous, so no broadcast passes between a check and the subscription. */
     readonly subscribe: (topic: string, subscriber: Subscriber, subtopic?: string) => void
     readonly unsubscribe: (topic: string, subscriber: Subscriber, subtopic?: string) => void
-    /** To every subscriber on every node. */
+    /** To the subscribers of every node. */
     readonly broadcast: (
       topic: string,
       event: string,
       payload: Payload,
       options?: BroadcastOptions,
     ) => Effect.Effect<void>
-    /** To the subscribers on this node. Synchronous. */
+    /** To the subscribers of this node. Synchronous. */
     readonly deliver: (topic: string, event: string, payload: Payload, options?: BroadcastOptions) => void
     /**
-     * Returns once what is broadcast on other nodes reaches this node's subscribers, or when the bus is away. Who reads a
-     * topic's history waits for this first.
+     * Waits until broadcasts of other nodes reach this node's subscribers; returns at once while the bus is disconnected.
+     * A join waits for it before it reads the topic's history.
      */
     readonly awaitReady: (topic: string) => Effect.Effect<void>
-    /** Tells the subscribers on this node that they miss something. */
+    /** Calls `onGap` of the topic's subscribers on this node. */
     readonly reportGap: (topic: string) => void
     /** Calls the listener when the last subscriber of a topic on this node has left, until the scope closes. */
     readonly onVacated: (listener: (topic: string) => void) => Effect.Effect<void, never, Scope.Scope>
     /** Subscribers on this node. */
     readonly subscriberCount: (topic: string) => number
-    /** Since the start, on this node. */
+    /** Totals of this node. */
     readonly counts: { readonly broadcasts: number; readonly deliveries: number }
   }
 >()("@armoricore/realtime/Topics") {
@@ -96,7 +96,7 @@ export class Topics extends Context.Service<
   static readonly layer = Layer.sync(Topics, () => makeLocal())
 }
 
-/** The topics of this node alone. */
+/** The topics of a single node. */
 export const makeLocal = (): Topics["Service"] => {
   const vacatedListeners = new Set<(topic: string) => void>()
   const topics = new Map<string, Set<Subscriber>>()
@@ -142,6 +142,6 @@ export const makeLocal = (): Topics["Service"] => {
   }
 }
 
-/** No topic that a client may name has a line break. */
+/** Topics of clients contain no line break, so the keys are unambiguous. */
 const keyOf = (topic: string, subtopic: string | undefined): string =>
   subtopic === undefined ? topic : `${topic}\n${subtopic}`

@@ -1,8 +1,8 @@
 /**
- * How many sockets listen to a topic, on all nodes together, told at most once a second. A node says its own number on a
- * part of the topic when it changes, and now and then again, since a message may be lost: so only nodes that have listeners
- * of the topic hear it. What a node that is gone said counts no more, and neither does what was not said again: that the
- * last listener of a node went may be what was lost, and nobody says it twice.
+ * Number of sockets per topic, over all nodes, delivered at most once a second. A node with subscribers broadcasts its own
+ * count on a subtopic when it changes, and repeats it at an interval since a message may be lost; only nodes with
+ * subscribers of the topic receive it. The count of a node expires when the node is gone, or when it was not repeated: a
+ * node does not repeat the final zero, and that message may be lost.
  */
 import { Effect, Option, Schedule, Schema } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -10,33 +10,33 @@ import * as Throttle from "./Throttle.ts"
 import { type Broadcast, type Subscriber, Topics } from "./Topics.ts"
 
 export interface ViewerCount {
-  /** Somebody came to the topic, or went. */
+  /** A socket joined or left the topic. */
   readonly update: (topic: string) => Effect.Effect<void>
 }
 
-/** The part of a topic where nodes say their numbers. */
+/** The subtopic on which nodes broadcast their counts. */
 const subtopic = "viewers"
 const event = "viewers"
 
 const Announcement = Schema.Struct({
   node: Schema.String,
   count: Schema.Int,
-  /** Whoever comes new to a topic knows of nobody yet. */
+  /** The sender has just subscribed and knows no other node's count. */
   wantsReply: Schema.Boolean,
 })
 const decode = Schema.decodeUnknownOption(Announcement)
 
 const announceInterval = "15 seconds"
-/** A number that was not said again for so many of these rounds counts no more. */
+/** A count that was not repeated for this many intervals expires. */
 const maxMissedRounds = 3
 
 interface RemoteCount {
   readonly count: number
-  /** Rounds since it was said. */
+  /** Intervals since it was received. */
   missedRounds: number
 }
 
-/** `tell` says the number to this node's sockets; `count` is the number at the time it is asked. */
+/** `deliver` sends the count to this node's sockets; `count()` is the current one. */
 export const make = Effect.fnUntraced(function* (deliver: (topic: string, count: () => number) => void) {
   const topics = yield* Topics
   const cluster = yield* Cluster
@@ -61,25 +61,25 @@ export const make = Effect.fnUntraced(function* (deliver: (topic: string, count:
 
   const announcements = yield* Throttle.make((topic) =>
     Effect.suspend(() => {
-      const known = watched.get(topic)
-      if (topics.subscriberCount(topic) > 0) return announce(topic, known === undefined ? watch(topic) : false)
-      if (known === undefined) return Effect.void
+      const watch = watched.get(topic)
+      if (topics.subscriberCount(topic) > 0) return announce(topic, watch === undefined ? startWatching(topic) : false)
+      if (watch === undefined) return Effect.void
       watched.delete(topic)
-      topics.unsubscribe(topic, known.subscriber, subtopic)
+      topics.unsubscribe(topic, watch.subscriber, subtopic)
       return announce(topic, false)
     }),
   )
 
   const onAnnouncement = (topic: string, others: Map<string, RemoteCount>, { payload }: Broadcast): void => {
-    const heard = decode(JSON.parse(JSON.stringify(payload)))
-    if (Option.isNone(heard) || heard.value.node === cluster.node) return
-    const { node, count, wantsReply } = heard.value
+    const announcement = decode(JSON.parse(JSON.stringify(payload)))
+    if (Option.isNone(announcement) || announcement.value.node === cluster.node) return
+    const { node, count, wantsReply } = announcement.value
     if (count === 0) others.delete(node)
     else others.set(node, { count, missedRounds: 0 })
     run(Effect.andThen(localUpdates.trigger(topic), wantsReply ? announcements.trigger(topic) : Effect.void))
   }
 
-  const watch = (topic: string): true => {
+  const startWatching = (topic: string): true => {
     const others = new Map<string, RemoteCount>()
     const subscriber: Subscriber = { receive: (broadcast) => onAnnouncement(topic, others, broadcast) }
     topics.subscribe(topic, subscriber, subtopic)
@@ -92,21 +92,21 @@ export const make = Effect.fnUntraced(function* (deliver: (topic: string, count:
     for (const [topic, { others }] of watched) if (others.delete(node)) run(localUpdates.trigger(topic))
   })
   const expireRemoteCounts = (topic: string, others: Map<string, RemoteCount>): Effect.Effect<void> => {
-    let hasForgotten = false
+    let hasExpired = false
     for (const [node, other] of others) {
       other.missedRounds++
-      if (other.missedRounds > maxMissedRounds) hasForgotten = others.delete(node)
+      if (other.missedRounds > maxMissedRounds) hasExpired = others.delete(node)
     }
-    return hasForgotten ? localUpdates.trigger(topic) : Effect.void
+    return hasExpired ? localUpdates.trigger(topic) : Effect.void
   }
-  const round = Effect.suspend(() =>
+  const repeatCounts = Effect.suspend(() =>
     Effect.forEach(
       [...watched],
       ([topic, { others }]) => Effect.andThen(expireRemoteCounts(topic, others), announcements.trigger(topic)),
       { discard: true },
     ),
   )
-  yield* Effect.forkScoped(Effect.schedule(round, Schedule.spaced(announceInterval)))
+  yield* Effect.forkScoped(Effect.schedule(repeatCounts, Schedule.spaced(announceInterval)))
 
   return {
     update: (topic) => Effect.andThen(localUpdates.trigger(topic), announcements.trigger(topic)),
