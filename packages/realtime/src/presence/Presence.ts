@@ -1,9 +1,9 @@
 /**
- * Presence as the official clients know it: `presence_state` to those who come, `presence_diff` to those who are there.
- * Changes are gathered for a moment, so that a room that fills up gets one diff with many joins and not a diff for each.
+ * Presence in the protocol of the official Phoenix clients: a joining member gets `presence_state`, the present members get
+ * `presence_diff`. Changes are batched for a short window, so a room that fills up gets one diff with many joins.
  *
- * A client keeps its picture by refs, so a diff may say what the client knows already. In a room of more than
- * `maxListed` users nobody is listed: its members get an empty state, and `presence_count` at most once a second.
+ * Clients merge diffs by ref, so a diff may repeat known entries. A room of more than `maxListed` users is count-only: its
+ * members get an empty state, and `presence_count` at most once a second.
  */
 import { Clock, Context, Duration, Effect, FiberHandle, Layer, Schema, type Scope } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -22,7 +22,7 @@ export interface Diff {
   readonly leaves: State
 }
 
-/** One member of one topic, for as long as its scope. */
+/** One presence of a user on a topic, valid within its scope. */
 export interface PresenceHandle {
   readonly update: (status: Meta["status"]) => Effect.Effect<void>
 }
@@ -30,26 +30,26 @@ export interface PresenceHandle {
 export class Presence extends Context.Service<
   Presence,
   {
-    /** Present from now until the scope closes. A user may be present several times. */
+    /** Tracks the user until the scope closes. A user may be tracked several times. */
     readonly track: (
       topic: string,
       userId: string,
       status: Meta["status"],
     ) => Effect.Effect<PresenceHandle, never, Scope.Scope>
-    /** What a `presence_state` says; empty in a room too large to be listed. */
+    /** The payload of `presence_state`; empty in a count-only room. */
     readonly state: (topic: string) => State
-    /** Users of a room too large to be listed; `undefined` where they are. */
+    /** The number of users of a count-only room; `undefined` for a listed one. */
     readonly count: (topic: string) => number | undefined
   }
 >()("@armoricore/realtime/Presence") {}
 
-/** The part of a topic that hears about presence. */
+/** The subtopic of presence events. */
 export const subtopic = "presence"
 
 export interface PresenceOptions {
   /** Default 1,000. */
   readonly maxListed?: number
-  /** For how long changes are gathered. Default 50 ms. */
+  /** How long changes are batched. Default 50 ms. */
   readonly batchWindow?: Duration.Duration
 }
 
@@ -62,13 +62,12 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       const maxListed = options.maxListed ?? 1000
       const batchWindow = options.batchWindow ?? Duration.millis(50)
       const changes = new Map<string, { joins: Grouped; leaves: Grouped }>()
-      /** Topics whose members get counts only. */
       const countOnlyTopics = new Set<string>()
       const flushFiber = yield* FiberHandle.make<void>()
       const cluster = yield* Cluster
       const set = new PresenceSet(cluster.node, (kind, entry) => {
-        // All nodes know all rooms; only those with members here have somebody to tell. Who comes later is told the state,
-        // in which what was gathered until now is settled: half of a coming and going must not follow upon it.
+        // Every node has the presence of all rooms, but sends diffs only for rooms with local members. A member that joins
+        // later gets the state with these changes in it, so a diff with only a part of them must not follow.
         if (topics.subscriberCount(entry.topic) === 0) return void changes.delete(entry.topic)
         const change = changes.get(entry.topic) ?? { joins: emptyGroup(), leaves: emptyGroup() }
         changes.set(entry.topic, change)
@@ -82,7 +81,7 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
         }),
       )
 
-      /** A reader too slow for every change is told the latest, once it reads again. */
+      /** A slow consumer that lost an event gets the snapshot, once it reads again. */
       const deliver = (payload: object, event: string, snapshot: StateSnapshot): void =>
         topics.deliver(snapshot.topic, event, payload, { subtopic, droppable: true, snapshot })
 
@@ -120,11 +119,11 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
         changes.size === 0 ? Effect.void : Effect.asVoid(FiberHandle.run(flushFiber, flush, { onlyIfMissing: true })),
       )
 
-      /** Whether the user is in this room at all, through chat or presence. */
+      /** Whether the user is present in this room, through the chat or the presence topic. */
       const isInRoom = (roomId: string, userId: string) =>
         roomTopics.some((prefix) => set.users(prefix + roomId).has(userId))
 
-      /** `occasion`: tells apart what is said of one presence more than once, since a cut took it away and gave it back. */
+      /** `occasion` makes the event id of a repeated status unique, after a partition removed and restored a presence. */
       const publish = Effect.fnUntraced(function* (
         { topic, key, meta }: Entry,
         status: Meta["status"],
@@ -137,10 +136,10 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
 
       let occasions = 0
       const newOccasion = () => ` ${cluster.node} ${++occasions}`
-      /** Nodes whose users this one said to be gone. They may have been cut off only, and come back. */
+      /** Nodes whose users this node published as offline. A partitioned node may come back. */
       const declaredDown = new Set<string>()
       const onNodeLost = (node: string, entries: ReadonlyArray<Entry>) => {
-        // One of those who are left says that its users are gone.
+        // Exactly one of the remaining nodes publishes its users as offline.
         if (ownerOf(node, [cluster.node, ...cluster.otherNodes()]) !== cluster.node) return Effect.void
         declaredDown.add(node)
         const occasion = newOccasion()
@@ -152,8 +151,8 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       }
       const republishAll = Effect.suspend(() => {
         const occasion = newOccasion()
-        const here = new Map(set.snapshot().entries.map((entry) => [`${roomOf(entry.topic)} ${entry.key}`, entry]))
-        return Effect.forEach(here.values(), (entry) => publish(entry, entry.meta.status, occasion), { discard: true })
+        const local = new Map(set.snapshot().entries.map((entry) => [`${roomOf(entry.topic)} ${entry.key}`, entry]))
+        return Effect.forEach(local.values(), (entry) => publish(entry, entry.meta.status, occasion), { discard: true })
       })
       const run = Effect.runForkWith(yield* Effect.context<never>())
       yield* cluster.onNodeChange((change, node) => {
@@ -163,16 +162,17 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
       const replication = yield* PresenceReplication.make(set, { batchWindow, onChange: scheduleFlush, onNodeLost })
 
       return {
+        // Untraced, like `update`: a span here would become the `traceparent` of every presence.update event.
         track: Effect.fnUntraced(function* (topic, userId, status) {
           const online_at = new Date(yield* Clock.currentTimeMillis).toISOString()
           let entry: Entry | undefined = undefined
           const arrive = Effect.gen(function* () {
-            const first = !isInRoom(roomOf(topic), userId)
+            const isFirst = !isInRoom(roomOf(topic), userId)
             const added = set.add(topic, userId, { status, online_at })
             entry = added.entry
             yield* replication.publish(added.delta)
             yield* scheduleFlush
-            if (first) yield* publish(entry, status)
+            if (isFirst) yield* publish(entry, status)
           })
           const depart = Effect.gen(function* () {
             if (entry === undefined) return
@@ -198,18 +198,18 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
     }),
   )
 
-/** A room is listed again when it is this much smaller than the limit, so that one user more or less does not matter. */
+/** A count-only room is listed again below this share of the limit, so it does not change back and forth at the limit. */
 const relistFraction = 0.8
 
-/** To a node that came back: its users were said to be gone. */
-const declaredDownKind = "presence.mourned"
+/** Sent to a node that came back after its users were published as offline. */
+const declaredDownKind = "presence.declared_down"
 
 const roomTopics = ["chat:room:", "presence:room:"]
 const roomOf = (topic: string): string => topic.slice(topic.lastIndexOf(":") + 1)
 
 type Grouped = Record<string, { metas: Array<Meta> }>
 
-/** Without a prototype: `__proto__` and `constructor` are good user ids. */
+/** Without a prototype: `__proto__` and `constructor` are valid user ids. */
 const emptyGroup = (): Grouped => Object.create(null)
 
 const group = (users: Grouped, { key, meta }: Entry): void => {

@@ -1,4 +1,4 @@
-/** What a channel with presence declares, and what its join does. */
+/** The server events of a channel with presence, and the presence part of its join. */
 import { PresenceStatus } from "@armoricore/domain/events/realtime"
 import { Timestamp } from "@armoricore/domain/JsonCodecs"
 import { Effect, Schema } from "effect"
@@ -12,29 +12,29 @@ const Meta = Schema.Struct({
   online_at: Timestamp,
 })
 
-/** By user id; the shapes that the official client's `Presence` class reads. */
+/** By user id, in the format of the official Phoenix client's `Presence` class. */
 const State = Schema.Record(Schema.String, Schema.Struct({ metas: Schema.Array(Meta) }))
 
 export const events = {
   presence_state: { payload: State },
-  /** A reader that loses some is sent the latest `presence_state`. */
+  /** A slow consumer that lost some gets the current `presence_state` instead. */
   presence_diff: { payload: Schema.Struct({ joins: State, leaves: State }), droppable: true },
-  /** Instead of both, in a room too large to be listed. */
+  /** Instead of both, in a room above the list limit. */
   presence_count: { payload: Schema.Struct({ count: Schema.Int }), droppable: true },
 } as const
 
 type RequiredMembers = "topic" | "identity" | "push" | "listen"
 
-/** Makes the member present, and sends it the state: also when it is empty, for clients keep diffs until it comes. */
+/** Tracks the member's presence and pushes the state to it; an empty one too, since clients defer diffs until it arrives. */
 export const trackMember = Effect.fnUntraced(function* (
   presence: Presence["Service"],
   member: Pick<Membership<Declaration & { readonly server: typeof events }, undefined>, RequiredMembers>,
   status: typeof PresenceStatus.Type,
 ) {
   yield* member.listen(subtopic)
-  const present = yield* presence.track(member.topic, member.identity.userId, status)
+  const handle = yield* presence.track(member.topic, member.identity.userId, status)
   yield* member.push("presence_state", presence.state(member.topic))
   const count = presence.count(member.topic)
   if (count !== undefined) yield* member.push("presence_count", { count })
-  return present
+  return handle
 })

@@ -1,9 +1,7 @@
 /**
- * How nodes keep each other's presence: what changed is gathered for a moment and told as one delta; every heartbeat says
- * the version; who sees that it missed something asks that node for all it has. A node that leaves or is lost is forgotten
- * with its users.
- *
- * One message goes out for whatever changed within the moment, however large the rooms are, and each node takes it once.
+ * Replicates presence between nodes. Changes of a short window are published as one delta, so the number of messages does
+ * not depend on the size of rooms; every heartbeat carries the version; a node that missed a delta requests a snapshot from
+ * its owner. When a node leaves or is lost, its entries are removed.
  */
 import { PresenceStatus } from "@armoricore/domain/events/realtime"
 import { type Duration, Effect, FiberSet, Schedule, Schema } from "effect"
@@ -30,20 +28,20 @@ const Version = Schema.Int
 const kinds = { delta: "presence.delta", snapshot: "presence.snapshot" } as const
 
 export interface PresenceReplication {
-  /** This node did this: the others shall know. */
+  /** Publishes a change of this node, together with the other changes of the window. */
   readonly publish: (delta: Delta) => Effect.Effect<void>
 }
 
-/** Deltas that wait behind a snapshot that is on its way. */
+/** Deltas that wait for a requested snapshot. */
 const maxPendingDeltas = 1000
 
 export const make = Effect.fnUntraced(function* (
   set: PresenceSet,
   options: {
     readonly batchWindow: Duration.Duration
-    /** The set has changed. */
+    /** Runs after the set changed. */
     readonly onChange: Effect.Effect<void>
-    /** A node is lost, and these were its entries. */
+    /** Runs after a lost node's entries were removed. */
     readonly onNodeLost: (node: string, entries: ReadonlyArray<Entry>) => Effect.Effect<void>
   },
 ) {
@@ -52,11 +50,11 @@ export const make = Effect.fnUntraced(function* (
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  /** Of nodes whose snapshot is on its way. */
+  /** By node, for nodes with a requested snapshot. */
   const pendingDeltas = new Map<string, Array<Delta>>()
   let outgoing: Array<Delta> = []
 
-  /** All that was gathered, as one. */
+  /** The changes of the window as one delta. */
   const takeOutgoing = (): Delta | undefined => {
     const delta = combine(outgoing)
     outgoing = []
@@ -69,32 +67,32 @@ export const make = Effect.fnUntraced(function* (
     Effect.suspend(() => send(takeOutgoing())),
   )
 
-  /** Whether it has all that the node said until now. */
+  /** False if a delta after the snapshot is missing. */
   const restore = (node: string, snapshot: Snapshot): boolean => {
     set.restore(snapshot)
-    const later = pendingDeltas.get(node) ?? []
-    const missing = later.findIndex((delta) => set.merge(delta) === "gap")
-    pendingDeltas.set(node, missing === -1 ? [] : later.slice(missing))
-    return missing === -1
+    const pending = pendingDeltas.get(node) ?? []
+    const gapIndex = pending.findIndex((delta) => set.merge(delta) === "gap")
+    pendingDeltas.set(node, gapIndex === -1 ? [] : pending.slice(gapIndex))
+    return gapIndex === -1
   }
 
   const fetchSnapshot = (node: string) =>
     Effect.gen(function* () {
       const snapshot = yield* cluster.request(node, kinds.snapshot, null, SnapshotMessage)
-      if (snapshot === undefined || snapshot.node !== node) return yield* Effect.fail("no answer")
-      // It may have gone while it answered; its users went with it.
+      if (snapshot === undefined || snapshot.node !== node) return yield* Effect.fail("no reply")
+      // The node left after its reply: its entries are removed already.
       if (!cluster.otherNodes().includes(node)) return
-      const isWhole = restore(node, snapshot)
+      const isComplete = restore(node, snapshot)
       yield* options.onChange
-      if (!isWhole) return yield* Effect.fail("more was missed meanwhile")
+      if (!isComplete) return yield* Effect.fail("a later delta is missing")
     }).pipe(
-      // The next heartbeat shows again that something is missing.
+      // After the last attempt, the node's next heartbeat starts another fetch.
       Effect.retry({ schedule: Schedule.spaced("1 second"), times: 3 }),
       Effect.ignore,
       Effect.ensuring(Effect.sync(() => pendingDeltas.delete(node))),
     )
 
-  /** What comes meanwhile waits; asking again would only begin anew. */
+  /** Deltas wait until the snapshot arrives; a second request would only delay it. */
   const requestSnapshot = (node: string): void => {
     if (pendingDeltas.has(node)) return
     pendingDeltas.set(node, [])
@@ -104,8 +102,8 @@ export const make = Effect.fnUntraced(function* (
   const merge = (delta: Delta): void => {
     if (set.merge(delta) !== "gap") return
     requestSnapshot(delta.node)
-    const later = pendingDeltas.get(delta.node)
-    if (later !== undefined && later.length < maxPendingDeltas) later.push(delta)
+    const pending = pendingDeltas.get(delta.node)
+    if (pending !== undefined && pending.length < maxPendingDeltas) pending.push(delta)
   }
 
   yield* cluster.on(kinds.delta, DeltaMessage, ({ from, value }) => {
@@ -114,14 +112,14 @@ export const make = Effect.fnUntraced(function* (
     run(options.onChange)
   })
   yield* cluster.on(kinds.snapshot, Schema.Unknown, ({ reply }) => {
-    // What is gathered is in the snapshot: told later, in one delta with what follows, it would fit nobody who has that.
+    // The snapshot includes the window's changes. A later delta that starts before it would be a gap for its receiver.
     run(send(takeOutgoing()))
     reply(set.snapshot())
   })
   yield* cluster.onHeartbeat(
     "presence",
     Version,
-    // What is gathered is not told yet: nobody misses it.
+    // Changes of the open window are not published yet, so no node misses them.
     () => outgoing[0]?.from ?? set.versionOf(set.node),
     (node, version) => {
       if (version > set.versionOf(node)) requestSnapshot(node)

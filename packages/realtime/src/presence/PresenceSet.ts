@@ -1,20 +1,19 @@
 /**
- * Who is where, over many nodes, as a replicated set that heals by itself (a delta-state CRDT).
+ * The presence entries of all nodes as a replicated set (a delta-state CRDT).
  *
- * Only a node itself adds and removes its own entries. So what one node says is a sequence of versions, and a replica
- * needs nothing but the latest: merging takes the higher version, whatever was lost, repeated or late on the way.
- * A delta goes from one version to a later one and fits only a replica that has exactly the first; to any other it is
- * known already or leaves a gap, and then the node's snapshot mends it. A ref names its node and is never used twice;
- * a node that starts again has another name.
+ * Only a node itself adds and removes its own entries, so each node's part is a sequence of versions, and a replica merges
+ * by taking the higher version; lost, repeated and late messages do no harm. A delta leads from one version to a later one
+ * and applies only to a replica at exactly the first; any other replica knows it already or has a gap, which the node's
+ * snapshot closes. A ref contains its node's name and is never reused; a node that restarts has another name.
  *
  * No clock, no I/O, no Effect.
  */
 import type { PresenceStatus } from "@armoricore/domain/events/realtime"
 
-/** What the official client calls a meta: one of the places where a user is present. */
+/** One presence of a user (a user may have several tabs); Phoenix calls it a meta. */
 export interface Meta {
   readonly phx_ref: string
-  /** The ref that this one takes the place of. */
+  /** The ref that this one replaces. */
   readonly phx_ref_prev?: string
   readonly status: typeof PresenceStatus.Type
   /** RFC 3339. */
@@ -27,7 +26,7 @@ export interface Entry {
   readonly meta: Meta
 }
 
-/** What changed on a node between two of its versions. */
+/** The changes of a node between two of its versions. */
 export interface Delta {
   readonly node: string
   readonly from: number
@@ -36,14 +35,14 @@ export interface Delta {
   readonly leaves: ReadonlyArray<Entry>
 }
 
-/** All that a node has at one version. */
+/** All entries of a node at one version. */
 export interface Snapshot {
   readonly node: string
   readonly version: number
   readonly entries: ReadonlyArray<Entry>
 }
 
-/** Called for each entry that came or went in this replica. */
+/** Called for each entry that was added to or removed from this replica. */
 export type OnChange = (kind: "join" | "leave", entry: Entry) => void
 
 type Users = Map<string, ReadonlyArray<Meta>>
@@ -73,7 +72,7 @@ export class PresenceSet {
     return this.#recordLocal([], [entry])
   }
 
-  /** A leave and a join in one step, so that nobody sees the user gone in between. */
+  /** A leave and a join in one step, so the user is never absent in between. */
   replace(entry: Entry, status: Meta["status"]): { readonly entry: Entry; readonly delta: Delta } {
     const { phx_ref: previous, online_at } = entry.meta
     const meta = { phx_ref: this.#nextRef(), phx_ref_prev: previous, status, online_at }
@@ -81,7 +80,7 @@ export class PresenceSet {
     return { entry: next, delta: this.#recordLocal([next], [entry]) }
   }
 
-  /** Takes what another node did. `gap`: something before it is missing, and the node's snapshot is wanted. */
+  /** Applies another node's delta. `gap`: an earlier delta is missing; the caller must fetch the node's snapshot. */
   merge({ node, from, to, joins, leaves }: Delta): "merged" | "known" | "gap" {
     const version = this.#versions.get(node) ?? 0
     if (node === this.node || to <= version) return "known"
@@ -92,17 +91,17 @@ export class PresenceSet {
     return "merged"
   }
 
-  /** Takes all that another node has. */
+  /** Applies another node's snapshot. */
   restore({ node, version, entries }: Snapshot): "merged" | "known" {
     if (node === this.node || version <= (this.#versions.get(node) ?? 0)) return "known"
     this.#versions.set(node, version)
-    const wanted = new Set(entries.map(({ meta }) => meta.phx_ref))
+    const refs = new Set(entries.map(({ meta }) => meta.phx_ref))
     for (const entry of entries) this.#join(entry)
-    for (const entry of this.#entriesOf(node)) if (!wanted.has(entry.meta.phx_ref)) this.#leave(entry)
+    for (const entry of this.#entriesOf(node)) if (!refs.has(entry.meta.phx_ref)) this.#leave(entry)
     return "merged"
   }
 
-  /** Forgets a node that is gone, and gives what it had. Should it come back, its next delta leaves a gap and its snapshot mends that. */
+  /** Removes a node that is gone and returns its entries. If it comes back, its next delta has a gap, so its snapshot is fetched. */
   drop(node: string): ReadonlyArray<Entry> {
     if (node === this.node) return []
     const entries = this.#entriesOf(node)
@@ -111,7 +110,7 @@ export class PresenceSet {
     return entries
   }
 
-  /** What this node has, for the others. */
+  /** This node's entries, for the other nodes. */
   snapshot(): Snapshot {
     return { node: this.node, version: this.versionOf(this.node), entries: this.#entriesOf(this.node) }
   }
@@ -167,7 +166,7 @@ export class PresenceSet {
   }
 }
 
-/** Deltas of one node that follow on each other, as one; `undefined` when there is none. */
+/** Combines consecutive deltas of one node into one; `undefined` if the list is empty. */
 export const combine = (deltas: ReadonlyArray<Delta>): Delta | undefined => {
   const [first] = deltas
   const last = deltas.at(-1)
@@ -176,7 +175,7 @@ export const combine = (deltas: ReadonlyArray<Delta>): Delta | undefined => {
   const leaves: Array<Entry> = []
   for (const delta of deltas) {
     for (const entry of delta.joins) joins.set(entry.meta.phx_ref, entry)
-    // Who came and went in between was never there for the others.
+    // An entry that was added and removed in between is unknown to the other nodes.
     for (const entry of delta.leaves) if (!joins.delete(entry.meta.phx_ref)) leaves.push(entry)
   }
   return { node: first.node, from: first.from, to: last.to, joins: [...joins.values()], leaves }
