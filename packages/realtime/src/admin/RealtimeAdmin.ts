@@ -1,6 +1,6 @@
 /**
- * What operators see and do: open sockets and rooms, and the ways to end them. On one node and on many it is the same:
- * every node is asked, and those that did not answer in time are named.
+ * Queries and actions of operators: open sockets, rooms, kick and ban. Each runs on every node; the result names the nodes
+ * that did not reply in time.
  */
 import { Revocations, type RevocationTarget } from "@armoricore/auth/Revocations"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
@@ -13,9 +13,9 @@ export interface SocketInfo {
   /** Unique over all nodes. */
   readonly socketId: string
   readonly userId: string
-  /** As limits count it: IPv6 by its /64. */
+  /** As the limits count it: IPv6 by its /64. */
   readonly address: string
-  /** The name of the node that holds it; a node that starts again has another one. */
+  /** The socket's node; a node that restarts has another name. */
   readonly node: string
   readonly topics: ReadonlyArray<string>
   /** RFC 3339. */
@@ -24,9 +24,9 @@ export interface SocketInfo {
 
 export interface RoomInfo {
   readonly topic: string
-  /** Sockets that joined it, over all nodes. */
+  /** Joined sockets over all nodes. */
   readonly members: number
-  /** Nodes that have members of it. */
+  /** Nodes with members. */
   readonly nodes: ReadonlyArray<string>
 }
 
@@ -35,12 +35,12 @@ export interface NodeSockets {
   readonly sockets: number
 }
 
-/** What all nodes said together. */
+/** The combined result of all nodes. */
 export interface ClusterList<A> {
   readonly items: ReadonlyArray<A>
-  /** There are more than `limit`. */
+  /** The cluster has more than `limit` items. */
   readonly truncated: boolean
-  /** Nodes that did not answer in time: what they have is missing. */
+  /** Nodes that did not reply in time: their items are missing. */
   readonly unresponsive: ReadonlyArray<string>
 }
 
@@ -52,23 +52,23 @@ export interface SocketFilter {
 }
 
 export interface RoomFilter {
-  /** Only topics that begin so. */
+  /** Only topics with this prefix. */
   readonly prefix?: string
-  /** The largest so many; default 1,000. */
+  /** Only the largest rooms. Default 1,000. */
   readonly limit?: number
 }
 
 export type KickTarget = { readonly userId: string } | { readonly socketId: string }
 
 export interface KickOptions {
-  /** Told to the client. */
+  /** Sent to the client. */
   readonly reason: string
-  /** Only from this topic; the socket stays open. */
+  /** Removes the user only from this topic; the socket stays open. */
   readonly topic?: string
 }
 
 export interface KickResult {
-  /** Sockets that were closed, or taken from the topic. */
+  /** Sockets that were closed, or removed from the topic. */
   readonly kicked: number
   readonly unresponsive: ReadonlyArray<string>
 }
@@ -77,16 +77,16 @@ export class RealtimeAdmin extends Context.Service<
   RealtimeAdmin,
   {
     readonly nodes: Effect.Effect<ClusterList<NodeSockets>>
-    /** The longest open ones first. */
+    /** Oldest first. */
     readonly sockets: (filter?: SocketFilter) => Effect.Effect<ClusterList<SocketInfo>>
-    /** The largest ones first. */
+    /** Largest first. */
     readonly rooms: (filter?: RoomFilter) => Effect.Effect<ClusterList<RoomInfo>>
     /**
-     * Closes sockets with 4002, after which a client may connect again, or takes them from one topic with `phx_close`,
-     * after which it does not join again by itself. Who is to stay away is banned first.
+     * Closes sockets with code 4002, after which a client may reconnect, or removes them from one topic with `phx_close`,
+     * after which the client library does not rejoin. To keep a user out, ban it first.
      */
     readonly kick: (target: KickTarget, kick: KickOptions) => Effect.Effect<KickResult>
-    /** Tokens of this user made until now, or this one token, count no more, and their sockets are closed with 4001. */
+    /** Revokes this token, or all tokens issued to this user until now, and closes their sockets with code 4001. */
     readonly ban: (target: RevocationTarget) => Effect.Effect<void, TransientError | ConfigurationError>
   }
 >()("@armoricore/realtime/RealtimeAdmin") {}
@@ -129,10 +129,10 @@ export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revoc
 
     const nodes = yield* queryAllNodes("operator.nodes", Schema.Null, Schema.Int, endpoint.size)
     const sockets = yield* queryAllNodes("operator.sockets", SocketQuery, Sockets, ({ limit, ...filter }) => {
-      const found = endpoint.sockets().filter(matches(filter))
+      const selected = endpoint.sockets().filter(matches(filter))
       return {
-        items: found.slice(0, limit).map((socket) => toSocketInfo(node, socket)),
-        truncated: found.length > limit,
+        items: selected.slice(0, limit).map((socket) => toSocketInfo(node, socket)),
+        truncated: selected.length > limit,
       }
     })
     const rooms = yield* queryAllNodes("operator.rooms", RoomQuery, Rooms, ({ prefix }) =>
@@ -181,8 +181,8 @@ export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revoc
           const items = [...all.values()].sort((a, b) => b.members - a.members)
           return { items: items.slice(0, limit), truncated: items.length > limit, unresponsive }
         }),
-      kick: (target, how) =>
-        Effect.map(kick({ ...target, ...how }), ({ replies, unresponsive }) => ({
+      kick: (target, options) =>
+        Effect.map(kick({ ...target, ...options }), ({ replies, unresponsive }) => ({
           kicked: replies.reduce((sum, { value }) => sum + value, 0),
           unresponsive,
         })),
@@ -191,19 +191,19 @@ export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revoc
   }),
 )
 
-/** Asks this node and all others the same, and answers when others ask. */
+/** Registers a query that runs on every node, and returns the call that gathers the replies, this node's own included. */
 const queryAllNodes = <Q, A>(
   kind: string,
-  question: MessageSchema<Q>,
-  answer: MessageSchema<A>,
-  here: (question: Q) => A,
+  request: MessageSchema<Q>,
+  reply: MessageSchema<A>,
+  runLocally: (request: Q) => A,
 ) =>
   Effect.gen(function* () {
     const cluster = yield* Cluster
-    yield* cluster.on(kind, question, (heard) => heard.reply(here(heard.value)))
-    return (asked: Q) =>
-      Effect.map(cluster.requestAll(kind, asked, answer), ({ replies, unresponsive }) => ({
-        replies: [{ node: cluster.node, value: here(asked) }, ...replies],
+    yield* cluster.on(kind, request, (message) => message.reply(runLocally(message.value)))
+    return (value: Q) =>
+      Effect.map(cluster.requestAll(kind, value, reply), ({ replies, unresponsive }) => ({
+        replies: [{ node: cluster.node, value: runLocally(value) }, ...replies],
         unresponsive,
       }))
   })

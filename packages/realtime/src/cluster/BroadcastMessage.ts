@@ -1,15 +1,15 @@
 /**
- * One broadcast on its way between nodes: a line of JSON that says what it is, then the payload as it goes into the frame.
- * A receiver reads the line and copies the rest, whatever its size.
+ * Format of a broadcast between nodes: a JSON header line, then the payload in the form in which it goes into the frame. A
+ * receiver parses only the header and copies the payload.
  */
 import type { Payload } from "../protocol/Message.ts"
 import { RawJson } from "../protocol/RawJson.ts"
 
 export interface BroadcastMessage {
-  /** The node that sent it, and its number there. */
+  /** The sender, and the message's number there. */
   readonly node: string
   readonly id: number
-  /** The sender has not delivered it to its own sockets yet: it does so when it hears itself. */
+  /** The sender delivers it to its own sockets when it receives its own message. */
   readonly isEchoed: boolean
   readonly event: string
   readonly payload: Payload
@@ -32,7 +32,7 @@ export const encode = (message: BroadcastMessage): Uint8Array => {
   return Buffer.from(head + (payload instanceof RawJson ? payload.text : JSON.stringify(payload)))
 }
 
-/** `undefined`: not one of ours. */
+/** `undefined` if the format is unknown. */
 export const decode = (body: Uint8Array): BroadcastMessage | undefined => {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const end = bytes.indexOf(newline)

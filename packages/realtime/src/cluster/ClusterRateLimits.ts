@@ -1,10 +1,11 @@
 /**
- * Limits of a user over all nodes. Each node counts for itself, so that no message waits for another node; what users spend
- * who spend much is told every round to the one node that keeps their account, chosen by hash among those that are there.
- * It answers with what the user owes by now over all nodes, and how many sockets there are elsewhere.
+ * Cluster-wide limits of a user: combines the GCRA counters of all nodes. Each node counts locally, so no message waits for
+ * another node. At every interval a node reports the significant users to the node that owns their account (by rendezvous
+ * hashing), which replies with the user's total debt and the number of sockets on other nodes.
  *
- * So in the long run a user has one allowance, however many nodes there are; at once it may be one on each. A node that is
- * cut off, or whose accountant died, counts for itself until there is another; debts end with time, so nobody is shut out.
+ * In the long run a user has one allowance for the whole cluster; a burst may use one allowance per node. A node that is
+ * partitioned, or whose owner crashed, applies its local counters until the next owner replies. A debt decreases with time,
+ * so a lost message blocks no user for long.
  */
 import { Clock, Duration, Effect, Schedule, Schema } from "effect"
 import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
@@ -15,20 +16,20 @@ import { ownerOf } from "./Rendezvous.ts"
 
 const kinds = { report: "usage.report", total: "usage.total" } as const
 
-/** The user, messages and joins since the last round, and sockets now. */
+/** User, messages and joins since the last report, current sockets. */
 const Reports = Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Int, Schema.Int]))
-/** The user, milliseconds until the allowances of messages and joins are whole, and sockets on other nodes. */
+/** User, milliseconds until the message and join allowances are full again, sockets on other nodes. */
 const Totals = Schema.Array(Schema.Tuple([Schema.String, Schema.Finite, Schema.Finite, Schema.Int]))
 type Report = (typeof Reports.Type)[number]
 type Total = (typeof Totals.Type)[number]
 
-/** Sockets that were not said again for so many rounds are there no more. */
-const maxMissedRounds = 3
+/** A node's socket count expires after this many intervals without a report. */
+const maxMissedReports = 3
 
 interface UserAccount {
   messagesReplenishedAt: number
   joinsReplenishedAt: number
-  readonly sockets: Map<string, { readonly count: number; missedRounds: number }>
+  readonly sockets: Map<string, { readonly count: number; missedReports: number }>
 }
 
 /** Runs until the scope closes. */
@@ -42,20 +43,20 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
 
   const recordReport = (from: string, [user, messages, joins, sockets]: Report): Total => {
     const now = MonotonicClock.millis(clock)
-    const known = accounts.get(user) ?? { messagesReplenishedAt: 0, joinsReplenishedAt: 0, sockets: new Map() }
-    accounts.set(user, known)
-    // It was spent in the course of the round that is over, in which the allowance grew too.
-    const spend = (whole: number, count: number, rate: Rate) =>
-      count === 0 ? whole : Math.max(whole, now - intervalMillis) + (count * 1000) / rate.perSecond
-    known.messagesReplenishedAt = spend(known.messagesReplenishedAt, messages, limits.userMessages)
-    known.joinsReplenishedAt = spend(known.joinsReplenishedAt, joins, limits.userJoins)
-    known.sockets.set(from, { count: sockets, missedRounds: 0 })
+    const account = accounts.get(user) ?? { messagesReplenishedAt: 0, joinsReplenishedAt: 0, sockets: new Map() }
+    accounts.set(user, account)
+    // The usage is spread over the past interval, in which the allowance was replenished too.
+    const spend = (replenishedAt: number, count: number, rate: Rate) =>
+      count === 0 ? replenishedAt : Math.max(replenishedAt, now - intervalMillis) + (count * 1000) / rate.perSecond
+    account.messagesReplenishedAt = spend(account.messagesReplenishedAt, messages, limits.userMessages)
+    account.joinsReplenishedAt = spend(account.joinsReplenishedAt, joins, limits.userJoins)
+    account.sockets.set(from, { count: sockets, missedReports: 0 })
     let elsewhere = 0
-    for (const [node, { count }] of known.sockets) if (node !== from) elsewhere += count
+    for (const [node, { count }] of account.sockets) if (node !== from) elsewhere += count
     return [
       user,
-      Math.max(0, known.messagesReplenishedAt - now),
-      Math.max(0, known.joinsReplenishedAt - now),
+      Math.max(0, account.messagesReplenishedAt - now),
+      Math.max(0, account.joinsReplenishedAt - now),
       elsewhere,
     ]
   }
@@ -67,7 +68,7 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
     }
   }
 
-  /** All that is below an even share, halved, is not worth a word: together it is less than half of what is allowed. */
+  /** Usage below half of an even share is not reported: all nodes together stay below half of the limit. */
   const reportOf = (user: ClientUsage, share: number): Report | undefined => {
     const { messages, joins } = user.takeUsage()
     const isSignificant =
@@ -80,12 +81,12 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
   const expireAccounts = (): void => {
     const now = MonotonicClock.millis(clock)
     for (const [user, { messagesReplenishedAt, joinsReplenishedAt, sockets }] of accounts) {
-      for (const [node, said] of sockets) if (++said.missedRounds > maxMissedRounds) sockets.delete(node)
+      for (const [node, report] of sockets) if (++report.missedReports > maxMissedReports) sockets.delete(node)
       if (sockets.size === 0 && messagesReplenishedAt <= now && joinsReplenishedAt <= now) accounts.delete(user)
     }
   }
 
-  const round = Effect.suspend(() => {
+  const exchange = Effect.suspend(() => {
     expireAccounts()
     const nodes = [cluster.node, ...cluster.otherNodes()]
     const share = 1 / (2 * nodes.length)
@@ -97,13 +98,13 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
         continue
       }
       const owner = ownerOf(user.key, nodes)
-      const before = reports.get(owner)
-      if (before === undefined) reports.set(owner, [report])
-      else before.push(report)
+      const ownerReports = reports.get(owner)
+      if (ownerReports === undefined) reports.set(owner, [report])
+      else ownerReports.push(report)
     }
     applyTotals((reports.get(cluster.node) ?? []).map((report) => recordReport(cluster.node, report)))
     reports.delete(cluster.node)
-    return Effect.forEach(reports, ([owner, told]) => cluster.send(owner, kinds.report, told), { discard: true })
+    return Effect.forEach(reports, ([owner, batch]) => cluster.send(owner, kinds.report, batch), { discard: true })
   })
 
   yield* cluster.on(kinds.report, Reports, ({ from, value }) => {
@@ -119,5 +120,5 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
     if (change !== "joined") for (const { sockets } of accounts.values()) sockets.delete(node)
   })
   yield* cluster.on(kinds.total, Totals, ({ value }) => applyTotals(value))
-  yield* Effect.forkScoped(Effect.schedule(round, Schedule.spaced(limits.sweepInterval)))
+  yield* Effect.forkScoped(Effect.schedule(exchange, Schedule.spaced(limits.sweepInterval)))
 })

@@ -1,12 +1,11 @@
 /**
- * Topics over many nodes. A broadcast goes out on a subject of its topic, and a node listens to the topics that it has
- * subscribers of, so that it hears of no others. The sender delivers its own when it hears itself, as everybody else does:
- * so all nodes have the same order.
+ * Topics over several nodes. Each topic has its own bus subject, and a node subscribes only to topics with local
+ * subscribers. The sender, too, delivers its broadcast when it receives it from the bus, so all nodes have the same order.
  *
- * While the bus is away a broadcast is delivered to this node's subscribers at once, and told to the others when the bus is
- * back. One that was on its way when the bus went is treated the same: others may get it twice, nobody loses it. What a
- * node missed while it was cut off it asks the others for (`RecentBroadcasts`). (What has a `seq` does not come this way,
- * see `RoomFeeds`.)
+ * While the bus is disconnected, a broadcast is delivered to the local subscribers at once and published after the
+ * reconnect. A broadcast that was in flight at the disconnect is treated the same: other nodes may receive it twice, but do
+ * not lose it. After a partition a node requests the broadcasts that it missed (`ReplayBuffer`). Entries with a `seq` do not
+ * take this path, see `RoomSubscriptions`.
  */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -26,7 +25,7 @@ interface OutgoingBroadcast {
   readonly options: BroadcastOptions | undefined
 }
 
-/** Kept for the others while the bus is away. */
+/** Broadcasts that wait for the other nodes while the bus is disconnected. */
 const maxBuffered = 10_000
 
 export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effect(
@@ -38,7 +37,7 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
     const replayBuffer = yield* ReplayBuffer.make(({ topic, event, payload, subtopic }) =>
       local.deliver(topic, event, payload, subtopic === undefined ? {} : { subtopic }),
     )
-    /** Sent, and not heard of yet. */
+    /** Published, and not yet received back from the bus. */
     const awaitingEcho = new Map<number, OutgoingBroadcast>()
     let buffered: Array<OutgoingBroadcast> = []
     let count = 0
@@ -59,9 +58,9 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
         if (!droppable && !replayBuffer.markSeen(message.node, message.id)) return
         return local.deliver(topic, event, payload, options)
       }
-      const own = awaitingEcho.get(message.id)
+      const sent = awaitingEcho.get(message.id)
       awaitingEcho.delete(message.id)
-      if (own !== undefined && message.isEchoed) deliver({ ...own, payload })
+      if (sent !== undefined && message.isEchoed) deliver({ ...sent, payload })
     }
 
     const subscriptions = yield* TopicSubscriptions.make({
@@ -102,13 +101,15 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
         Effect.suspend(() => {
           if (awaitingEcho.delete(id)) deliver(message)
           if (error._tag === "TransientError") return Effect.sync(() => buffer(message))
-          return Effect.logError(`${message.event} on ${message.topic} reaches this node alone: ${error.message}`)
+          return Effect.logError(
+            `the bus rejected ${message.event} on ${message.topic}: only this node delivers it: ${error.message}`,
+          )
         }),
       )
 
     const broadcast = (message: OutgoingBroadcast): Effect.Effect<void> => {
       const { topic } = message
-      // Where this node does not listen yet it would not hear itself.
+      // Before the subscription is ready, this node would not receive its own broadcast.
       const isEchoed = subscriptions.isReady(topic)
       const id = ++count
       if (!cluster.isConnected()) {
@@ -130,9 +131,9 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
     })
     const run = Effect.runForkWith(yield* Effect.context<never>())
     yield* cluster.onReconnect(() => {
-      const waiting = buffered
+      const pending = buffered
       buffered = []
-      run(Effect.forEach(waiting, (message) => publishOrBuffer(message, ++count, false), { discard: true }))
+      run(Effect.forEach(pending, (message) => publishOrBuffer(message, ++count, false), { discard: true }))
     })
 
     return {
@@ -148,7 +149,7 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
   }),
 )
 
-/** Topics of our channels are good subjects as they are; any other is named by its hash. */
+/** A topic that is no valid subject token is addressed by its hash. */
 const addressOf = (topic: string): Address.EphemeralAddress =>
   Address.ephemeral(
     /^[A-Za-z0-9_:-]{1,200}$/.test(topic)

@@ -1,7 +1,7 @@
 /**
- * Long-poll sessions that live on another node: a request that the load balancer brought here is put to that node and
- * answered with what it says. The session's token names its node. A node that is gone took its sessions along: 410, and the
- * client opens a new one. So it is where an answer was lost between nodes.
+ * Forwards long-poll requests to the node that owns the session, so that a load balancer needs no sticky sessions. The
+ * session's token contains the owner's name. If the owner is gone, or its reply was lost between the nodes, the response is
+ * 410 and the client opens a new session.
  */
 import { Duration, Effect, Fiber, Schema } from "effect"
 import type { PollResponder } from "../socket/transports/LongPollTransport.ts"
@@ -12,15 +12,15 @@ export interface PollMessage {
   readonly isBinary: boolean
 }
 
-/** What a request needs of a session, wherever that is. */
+/** A session on this or another node. */
 export interface PollSession {
   readonly poll: (answer: PollResponder, now: number) => void
   readonly cancelPoll: (answer: PollResponder) => void
-  readonly push: (lines: ReadonlyArray<PollMessage>, done: (taken: boolean) => void) => void
+  readonly push: (lines: ReadonlyArray<PollMessage>, done: (isAccepted: boolean) => void) => void
   readonly isGone: boolean
 }
 
-const kinds = { poll: "poll.get", cancel: "poll.unpark", push: "poll.post" } as const
+const kinds = { poll: "poll.get", cancel: "poll.cancel", push: "poll.post" } as const
 
 const Poll = Schema.Struct({ token: Schema.String, id: Schema.String })
 const PollResult = Schema.Struct({ status: Schema.Literals([200, 204, 410]), messages: Schema.Array(Schema.String) })
@@ -29,9 +29,9 @@ const Push = Schema.Struct({
   token: Schema.String,
   lines: Schema.Array(Schema.Struct({ base64: Schema.String, isBinary: Schema.Boolean })),
 })
-const PushResult = Schema.Literals(["taken", "busy", "gone"])
+const PushResult = Schema.Literals(["accepted", "busy", "gone"])
 
-/** `find` looks among the sessions of this node. */
+/** `find` returns a session of this node. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly find: (token: string) => PollSession | undefined
   readonly now: () => number
@@ -39,9 +39,9 @@ export const make = Effect.fnUntraced(function* (options: {
 }) {
   const cluster = yield* Cluster
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  /** Polls of other nodes that wait here. */
+  /** Waiting polls that other nodes forwarded to this one. */
   const pendingPolls = new Map<string, { readonly session: PollSession; readonly answer: PollResponder }>()
-  // The owner answers an idle poll when its window is over.
+  // The owner replies to an idle poll at the end of its window.
   const replyTimeout = Duration.sum(options.pollWindow, Duration.seconds(3))
   let count = 0
 
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (options: {
     if (session === undefined) return reply("gone")
     session.push(
       lines.map(({ base64, isBinary }) => ({ bytes: Buffer.from(base64, "base64"), isBinary })),
-      (taken) => reply(taken ? "taken" : session.isGone ? "gone" : "busy"),
+      (isAccepted) => reply(isAccepted ? "accepted" : session.isGone ? "gone" : "busy"),
     )
   })
 
@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function* (options: {
           Effect.map(cluster.request(node, kinds.poll, { token, id }, PollResult, replyTimeout), (answered) => {
             sentPolls.delete(answer)
             if (answered !== undefined) answer(answered.status, answered.messages)
-            // It may have answered, and messages were lost with the answer: the client must ask for what it missed.
+            // Messages may be lost with the reply: 410 makes the client rejoin and recover them.
             else answer(410, [])
           }),
         )
@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function* (options: {
         run(
           Effect.map(cluster.request(node, kinds.push, value, PushResult, replyTimeout), (pushed) => {
             isGone = pushed === "gone" || (pushed === undefined && !cluster.otherNodes().includes(node))
-            done(pushed === "taken")
+            done(pushed === "accepted")
           }),
         )
       },
@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   return {
-    /** Another node's session; `undefined`: there is no such node. */
+    /** Another node's session; `undefined` if that node is not live. */
     session: (token: string): PollSession | undefined => {
       const node = token.split(".")[1] ?? ""
       return cluster.otherNodes().includes(node) ? remote(node, token) : undefined

@@ -1,9 +1,9 @@
 /**
- * Which node looks after something (a user's rate, a lost node's users): all who see the same nodes choose the same one, and
- * a node that comes or goes moves only what it owns (highest random weight).
+ * Rendezvous hashing (highest random weight): chooses the node that owns a key, for example a user's rate limit. Nodes that
+ * see the same members choose the same owner, and a node that joins or leaves moves only the keys that it owns.
  */
 
-/** `nodes` has at least this node itself. */
+/** `nodes` must not be empty. */
 export const ownerOf = (key: string, nodes: ReadonlyArray<string>): string => {
   let best = ""
   let highest = -1
@@ -17,7 +17,7 @@ export const ownerOf = (key: string, nodes: ReadonlyArray<string>): string => {
   return best
 }
 
-/** FNV-1a with a last mixing, since names differ in few characters. */
+/** FNV-1a with a final mixing step, since names differ in few characters. */
 const hash = (text: string): number => {
   let value = 0x811c9dc5
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193)

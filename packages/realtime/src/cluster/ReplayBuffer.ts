@@ -1,6 +1,6 @@
 /**
- * What nodes broadcast for good not long ago (that moderation took a message away), for a node that was cut off meanwhile:
- * when it is back it asks all others, and tells its sockets what it has not heard.
+ * Replay of recent broadcasts that are in no history (for example a removal by moderation) to a node that was partitioned:
+ * on its reconnect it requests them from all other nodes, and delivers those that it had not received.
  */
 import { Clock, Effect, Schema } from "effect"
 import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
@@ -9,9 +9,9 @@ import { Cluster, allNodes } from "./Cluster.ts"
 
 const kinds = { missed: "rooms.missed", recent: "rooms.recent" } as const
 
-/** So many, and no older: a longer cut than this is a client's to notice. */
+/** A longer partition loses older broadcasts; clients notice it by their own reconnects. */
 const maxRecorded = 1000
-const maxAge = 10 * 60_000
+const maxAgeMillis = 10 * 60_000
 const maxSeen = 10_000
 
 export interface RecordedBroadcast {
@@ -32,17 +32,17 @@ const Recent = Schema.Array(
 )
 
 export interface ReplayBuffer {
-  /** This node said it to all. */
-  readonly record: (id: number, said: RecordedBroadcast) => void
-  /** Another node said it. False: it was heard before. */
+  /** Records a broadcast that this node published. */
+  readonly record: (id: number, broadcast: RecordedBroadcast) => void
+  /** Records a broadcast of another node. False if it was received before. */
   readonly markSeen: (node: string, id: number) => boolean
 }
 
-export const make = Effect.fnUntraced(function* (deliver: (said: RecordedBroadcast) => void) {
+export const make = Effect.fnUntraced(function* (deliver: (broadcast: RecordedBroadcast) => void) {
   const cluster = yield* Cluster
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const recorded = new Map<number, { readonly said: RecordedBroadcast; readonly at: number }>()
+  const recorded = new Map<number, { readonly broadcast: RecordedBroadcast; readonly at: number }>()
   const seen = new Set<string>()
 
   const markSeen = (node: string, id: number): boolean => {
@@ -55,9 +55,9 @@ export const make = Effect.fnUntraced(function* (deliver: (said: RecordedBroadca
   }
 
   yield* cluster.on(kinds.missed, Schema.Null, ({ from }) => {
-    const since = MonotonicClock.millis(clock) - maxAge
-    const recent = Array.from(recorded, ([id, { at, said }]) => ({ id, at, ...said }))
-      // Bytes are no JSON; nobody is told of a message's end in bytes.
+    const since = MonotonicClock.millis(clock) - maxAgeMillis
+    const recent = Array.from(recorded, ([id, { at, broadcast }]) => ({ id, at, ...broadcast }))
+      // A binary payload has no JSON form and is not replayed.
       .filter(({ at, payload }) => at > since && !(payload instanceof Uint8Array))
       .map(({ id, topic, event, payload, subtopic }) => ({
         id,
@@ -75,8 +75,8 @@ export const make = Effect.fnUntraced(function* (deliver: (said: RecordedBroadca
   yield* cluster.onReconnect(() => void run(cluster.send(allNodes, kinds.missed, null)))
 
   return {
-    record: (id, said) => {
-      recorded.set(id, { said, at: MonotonicClock.millis(clock) })
+    record: (id, broadcast) => {
+      recorded.set(id, { broadcast, at: MonotonicClock.millis(clock) })
       const [oldest] = recorded.keys()
       if (recorded.size > maxRecorded && oldest !== undefined) recorded.delete(oldest)
     },
