@@ -18,7 +18,7 @@ const service = PollChannel.layer.pipe(
 )
 
 const listen = Effect.gen(function* () {
-  const endpoint = yield* Endpoint.Endpoint
+  const endpoint = yield* Endpoint
   const server = createServer()
   server.on("upgrade", (request, socket, head) => endpoint.handleUpgrade(request, socket, head))
   return yield* Effect.acquireRelease(

@@ -15,7 +15,7 @@ import { ChannelRegistry } from "./channel/ChannelRegistry.ts"
 import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
 import * as ClusterTopics from "./cluster/ClusterTopics.ts"
 import { CommentRateLimit } from "./channels/CommentRateLimit.ts"
-import * as Endpoint from "./socket/Endpoint.ts"
+import { Endpoint, type EndpointOptions } from "./socket/Endpoint.ts"
 import { MediaTopicPolicy } from "./channels/MediaChannel.ts"
 import type { Rate } from "./socket/Limits.ts"
 import * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
@@ -24,7 +24,7 @@ import * as Presence from "./presence/Presence.ts"
 import * as RoomLog from "./rooms/RoomLog.ts"
 import { Topics } from "./pubsub/Topics.ts"
 
-export interface RealtimeOptions extends Endpoint.EndpointOptions {
+export interface RealtimeOptions extends EndpointOptions {
   /** `MEDIA_TOPIC_POLICY`; default `public`. */
   readonly mediaTopicPolicy?: "public" | "owner"
   /** How often a user may comment, over all streams and nodes; default once a second. */
@@ -37,7 +37,7 @@ export interface RealtimeOptions extends Endpoint.EndpointOptions {
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Cluster | Endpoint.Endpoint | RealtimeAdmin.RealtimeAdmin | RoomLog.RoomLog | Topics | ChannelRegistry,
+  Cluster | Endpoint | RealtimeAdmin.RealtimeAdmin | RoomLog.RoomLog | Topics | ChannelRegistry,
   TransientError | ConfigurationError,
   EventBus | History | KeyValue | Revocations | Tokens
 > =>

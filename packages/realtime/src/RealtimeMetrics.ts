@@ -1,14 +1,16 @@
-/** What operators see of this service. Counted in plain numbers on the way, and brought to the metrics by the sweep. */
+/**
+ * The metrics of the realtime service. Hot paths count in plain numbers, and the sweep of the endpoint reports them.
+ */
 import { Effect, Metric } from "effect"
 import type { QueueCounts } from "./socket/FrameQueue.ts"
 
 export const sockets = Metric.gauge("armoricore_realtime_sockets", { description: "Open sockets" })
 export const joins = Metric.counter("armoricore_realtime_joins_total", {
-  description: "Joins that were let in to a channel, rejoins included",
+  description: "Successful joins of channels, rejoins included",
   incremental: true,
 })
 export const broadcasts = Metric.counter("armoricore_realtime_broadcasts_total", {
-  description: "Broadcasts to topics that somebody on this node reads",
+  description: "Broadcasts to topics with at least one subscriber on this node",
   incremental: true,
 })
 export const deliveries = Metric.counter("armoricore_realtime_frames_enqueued_total", {
@@ -16,11 +18,11 @@ export const deliveries = Metric.counter("armoricore_realtime_frames_enqueued_to
   incremental: true,
 })
 export const dropped = Metric.counter("armoricore_realtime_frames_dropped_total", {
-  description: "Droppable frames that slow readers lost",
+  description: "Droppable frames that were dropped for slow clients",
   incremental: true,
 })
 export const slowConsumers = Metric.counter("armoricore_realtime_slow_consumers_total", {
-  description: "Sockets closed because they read too slowly",
+  description: "Sockets closed because the client read too slowly",
   incremental: true,
 })
 
@@ -31,24 +33,24 @@ export interface RealtimeCounts {
   readonly outbound: QueueCounts
 }
 
-/** Of one endpoint: tells the metrics what came since it told them last. */
-export const recorder = (): ((seen: RealtimeCounts) => Effect.Effect<void>) => {
+/** The recorder of one endpoint: adds the difference to the previous totals to each counter. */
+export const recorder = (): ((totals: RealtimeCounts) => Effect.Effect<void>) => {
   const reported = new Map<Metric.Counter<number>, number>()
   const incrementTo = (metric: Metric.Counter<number>, total: number) =>
     Effect.suspend(() => {
-      const more = total - (reported.get(metric) ?? 0)
+      const increment = total - (reported.get(metric) ?? 0)
       reported.set(metric, total)
-      return Metric.update(metric, more)
+      return Metric.update(metric, increment)
     })
-  return (seen) =>
+  return (totals) =>
     Effect.all(
       [
-        Metric.update(sockets, seen.open),
-        incrementTo(joins, seen.joins),
-        incrementTo(broadcasts, seen.topics.broadcasts),
-        incrementTo(deliveries, seen.topics.deliveries),
-        incrementTo(dropped, seen.outbound.dropped),
-        incrementTo(slowConsumers, seen.outbound.overflowed),
+        Metric.update(sockets, totals.open),
+        incrementTo(joins, totals.joins),
+        incrementTo(broadcasts, totals.topics.broadcasts),
+        incrementTo(deliveries, totals.topics.deliveries),
+        incrementTo(dropped, totals.outbound.dropped),
+        incrementTo(slowConsumers, totals.outbound.overflowed),
       ],
       { discard: true },
     )

@@ -1,10 +1,10 @@
 /**
- * Types for TypeScript clients, inferred from the channels' declarations, around the `phoenix` package's own socket;
- * usable in a browser, since only types of the server come along.
+ * A typed wrapper of the channels of the official `phoenix` client. Its types are inferred from the declarations of the
+ * channels. It works in a browser, because it imports only types from the server.
  *
  * ```ts
  * import { Socket } from "phoenix"
- * import { channel, isRefused } from "@armoricore/realtime/client"
+ * import { channel, isErrorReply } from "@armoricore/realtime/client"
  *
  * const socket = new Socket("/socket", { params: () => ({ token }) })
  * socket.connect()
@@ -15,14 +15,14 @@
  * await room.push("new_message", { content: "hello", client_id: crypto.randomUUID() })
  * ```
  *
- * It keeps the last `seq` it saw and joins again with it as `since`, so after a reconnect `onJoin` is told what came
- * meanwhile, and by `recovered` whether any of it is gone. What comes twice (a message sent again, its broadcast and its
- * reply) has the same `id`.
+ * A channel remembers the last `seq` that it received and sends it as `since` when it joins again. So after a reconnect
+ * `onJoin` receives the missed messages, and `recovered: false` if some of them are no longer stored. A message may
+ * arrive more than once, for example as a broadcast and as a reply; all copies have the same `id`.
  */
 import type { ClientEvent } from "./channel/Channel.ts"
 import type { Declarations } from "./channels/BuiltInChannels.ts"
 
-/** The parts of `phoenix` that are used. */
+/** The part of `phoenix` that this module uses. */
 export interface PushLike {
   receive(status: string, callback: (response: Record<string, unknown>) => void): PushLike
 }
@@ -42,7 +42,7 @@ type TopicOf<Pattern extends string> = Pattern extends `${infer Head}{${string}}
 
 type AnyDeclaration = Declarations[keyof Declarations]
 
-/** Topics that there are. */
+/** Every topic of the server. */
 export type Topic = { [K in keyof Declarations]: TopicOf<Declarations[K]["topic"]> }[keyof Declarations]
 
 /** The declaration of a topic. */
@@ -58,13 +58,13 @@ type EncodedPayload<E> = E extends ClientEvent ? E["payload"]["Encoded"] : never
 type EncodedReply<E> = E extends { readonly reply: { readonly Encoded: infer R } } ? R : Record<string, never>
 type EncodedEvent<E> = E extends { readonly payload: { readonly Encoded: infer P } } ? P : never
 
-/** The error reply: `reason` is one of the catalogue in the documents for clients. */
+/** An error reply; `docs/clients.md` lists the values of `reason`. */
 export interface ErrorReply {
   readonly reason: string
   readonly [detail: string]: unknown
 }
 
-/** No answer came in time: the push may or may not have arrived. Send it again with the same `client_id`. */
+/** No reply arrived in time. The server may have handled the push, so send it again with the same `client_id`. */
 export interface PushTimeout {
   readonly reason: "timeout"
 }
@@ -73,7 +73,7 @@ export const isErrorReply = (error: unknown): error is ErrorReply =>
   typeof error === "object" && error !== null && "reason" in error && typeof error.reason === "string"
 
 export interface TypedChannel<D extends AnyDeclaration> {
-  /** Settles with the first answer; later joins, after a reconnect, are told to `onJoin` alone. */
+  /** Settles with the reply to the first join. Only `onJoin` receives the replies to later joins after a reconnect. */
   readonly join: () => Promise<JoinReply<D>>
   readonly onJoin: (listener: (reply: JoinReply<D>) => void) => void
   /** Rejects with {@link ErrorReply} or {@link PushTimeout}. */
@@ -82,7 +82,7 @@ export interface TypedChannel<D extends AnyDeclaration> {
     payload: EncodedPayload<D["client"][E]>,
   ) => Promise<EncodedReply<D["client"][E]>>
   readonly on: <E extends ServerEvents<D>>(event: E, listener: (payload: EncodedEvent<D["server"][E]>) => void) => void
-  /** A new token, before the old one ends. */
+  /** Sends a new token; call it before the current one expires. */
   readonly refreshToken: (token: string) => Promise<{ readonly expires_at: string }>
   readonly leave: () => Promise<void>
 }
@@ -95,17 +95,16 @@ export const channel = <T extends Topic>(
   let seq: number | undefined
   const trackSeq = (value: unknown): void => {
     if (typeof value !== "object" || value === null || !("seq" in value) || typeof value.seq !== "number") return
-    // They come in order; a lower one is the first of a history that began anew.
+    // Entries arrive in order, so a lower `seq` is the first one of a history that was reset.
     seq = value.seq
   }
   const joinListeners: Array<(reply: never) => void> = []
-  // How many of the latest to begin with says nothing of how many were missed: with `last` only so many would come.
+  // `last` limits the first join only; a later join with it would not replay all missed messages.
   const raw = socket.channel(topic, () =>
     Object.assign({}, payload, seq === undefined ? {} : { since: seq, last: undefined }),
   )
 
-  // What the server sends fits its own declaration, or it would have crashed instead: these are the places where JSON
-  // from the wire gets its type.
+  // The casts below are sound: the server encodes with the same declarations, and a mismatch crashes its membership.
   const settle = <A>(push: PushLike): Promise<A> =>
     new Promise((resolve, reject) => {
       push

@@ -63,8 +63,12 @@ export const run = Effect.fnUntraced(function* (usage: UsageLimits, limits: Limi
 
   const applyTotals = (totals: ReadonlyArray<Total>): void => {
     const now = MonotonicClock.millis(clock)
-    for (const [user, messages, joins, elsewhere] of totals) {
-      usage.user(user)?.applyClusterTotals({ messages: now + messages, joins: now + joins, elsewhere })
+    for (const [user, messages, joins, remoteSockets] of totals) {
+      usage.user(user)?.applyClusterTotals({
+        messagesReplenishedAt: now + messages,
+        joinsReplenishedAt: now + joins,
+        remoteSockets,
+      })
     }
   }
 

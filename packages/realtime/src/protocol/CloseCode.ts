@@ -1,23 +1,25 @@
 /**
- * Why the server ends a socket. Never 1000: older Phoenix clients do not reconnect after it. `ws` itself adds 1007 (not
- * UTF-8), 1009 (a frame over 1 MiB) and 1002 (a frame that breaks RFC 6455).
+ * The close codes of the server. Phoenix uses 1002 for an idle socket and 1012 for a restart too; 4001 to 4008 and all
+ * reasons are this server's own. The server never closes with 1000, because older Phoenix clients do not reconnect
+ * after it. `ws` itself closes with 1002 (a frame violates RFC 6455), 1007 (text that is not UTF-8) and 1009 (a frame
+ * over 1 MiB).
  */
 export interface CloseCode {
   readonly code: number
   readonly reason: string
 }
 
-/** Nothing was heard for the idle timeout. */
+/** The socket received no frame within the idle timeout. */
 export const idle: CloseCode = { code: 1002, reason: "idle_timeout" }
-/** A frame that is no message of the serializer. */
+/** The serializer cannot decode a frame. */
 export const undecodableFrame: CloseCode = { code: 1011, reason: "undecodable_frame" }
-/** The server goes down, or a new version comes: reconnect. */
+/** The node shuts down or is replaced by a new version; clients reconnect. */
 export const restart: CloseCode = { code: 1012, reason: "service_restart" }
-/** The token ended and `access_token` brought no new one. */
+/** The token expired and the client did not refresh it with `access_token`. */
 export const tokenExpired: CloseCode = { code: 4001, reason: "token_expired" }
-/** An operator ended the token: log in again. */
+/** An operator revoked the token; the user must log in again. */
 export const revoked: CloseCode = { code: 4001, reason: "revoked" }
-/** An operator closed the socket; its token still counts. A close frame has room for 123 bytes. */
+/** An operator closed the socket; its token is still valid. A close frame has room for a reason of 123 bytes. */
 export const kicked = (reason: string): CloseCode => ({
   code: 4002,
   reason:
@@ -26,19 +28,19 @@ export const kicked = (reason: string): CloseCode => ({
       .toString()
       .replace(/\uFFFD$/, "") || "kicked",
 })
-/** The client read too slowly and its queue is full: reconnect and catch up. */
+/** The client read too slowly and its queue is full; it reconnects and replays. */
 export const slowConsumer: CloseCode = { code: 4008, reason: "slow_consumer" }
 
-/** Every close code a client may see, with what it means, for the documents. */
+/** Every close code with its meaning for a client, for `docs/clients.md`. */
 export const meanings: ReadonlyArray<readonly [code: number, reason: string, meaning: string]> = [
-  [idle.code, idle.reason, "nothing was heard for 60 s: the client should have sent heartbeats; it connects again"],
-  [1002, "", "a frame that breaks the WebSocket protocol"],
-  [1007, "", "text that is no UTF-8"],
-  [1009, "", "a frame over 1 MiB"],
-  [undecodableFrame.code, undecodableFrame.reason, "a frame that is no message of the serializer"],
-  [restart.code, restart.reason, "this node goes down or is replaced: the client connects again by itself"],
-  [tokenExpired.code, tokenExpired.reason, "the token ended: connect with a new one"],
-  [revoked.code, revoked.reason, "an operator ended the token: log in again, do not connect again with it"],
-  [4002, "kicked", "an operator closed the socket; the reason is the operator's words. It may connect again"],
-  [slowConsumer.code, slowConsumer.reason, "the client read too slowly; it connects again and asks for what it missed"],
+  [idle.code, idle.reason, "the server received no frame for 60 s: send heartbeats; the client connects again"],
+  [1002, "", "a frame violates the WebSocket protocol"],
+  [1007, "", "a text frame is not UTF-8"],
+  [1009, "", "a frame is larger than 1 MiB"],
+  [undecodableFrame.code, undecodableFrame.reason, "the serializer cannot decode a frame"],
+  [restart.code, restart.reason, "this node shuts down or is replaced: the client connects again automatically"],
+  [tokenExpired.code, tokenExpired.reason, "the token expired: connect with a new one"],
+  [revoked.code, revoked.reason, "an operator revoked the token: log in again; this token is rejected from now on"],
+  [4002, "kicked", "an operator closed the socket; the reason is the operator's text. The client may connect again"],
+  [slowConsumer.code, slowConsumer.reason, "the client read too slowly: it connects again and replays missed events"],
 ]

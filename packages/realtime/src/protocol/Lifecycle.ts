@@ -1,16 +1,18 @@
 /**
- * What a message means for a socket, by the lifecycle table of Phoenix Channels. Pure: the socket does what this says.
+ * Decides what a socket does with a message, by the lifecycle of Phoenix Channels. Pure: the socket executes the step.
+ * The topic `phoenix` and the events `heartbeat`, `phx_join` and `phx_leave` are Phoenix's.
  *
  * | step | what the socket does |
  * |---|---|
- * | `heartbeat` | reply ok |
- * | `join` | asks the channel; `replace` ends the old membership, whose `phx_close` follows the new join's reply |
- * | `too many` | error reply `too many channels joined` |
- * | `leave` | reply ok, then `phx_close` |
- * | `leave unjoined` | reply ok: leaving what is not joined is no fault |
- * | `deliver` | to the channel |
- * | `stale` | nothing: it was meant for a membership that has been replaced |
- * | `unmatched` | error reply `unmatched topic` |
+ * | `heartbeat` | replies ok |
+ * | `join` | starts the join of the channel |
+ * | `replace` | starts the join, and ends the current membership: its `phx_close` follows the reply of the new join |
+ * | `too many` | replies with the error `too many channels joined` |
+ * | `leave` | replies ok, then sends `phx_close` |
+ * | `leave unjoined` | replies ok: as in Phoenix, leaving a topic that is not joined is not an error |
+ * | `deliver` | passes the message to the membership |
+ * | `stale` | ignores the message: it was meant for a membership that has been replaced |
+ * | `unmatched` | replies with the error `unmatched topic` |
  */
 import type { Message, Ref } from "./Message.ts"
 
@@ -25,12 +27,12 @@ export type LifecycleStep =
   | "stale"
   | "unmatched"
 
-/** The topic of the connection itself. */
+/** The topic for messages about the connection. */
 export const controlTopic = "phoenix"
 
 export const decide = (
   message: Pick<Message, "joinRef" | "topic" | "event">,
-  /** The membership of the message's topic, while it is joining too. */
+  /** The membership of the message's topic, joined or with a pending join. */
   current: { readonly joinRef: Ref } | undefined,
   joined: number,
   maxTopics: number,

@@ -1,12 +1,12 @@
-/** What a frame says, whatever its serializer: the four addresses of a Phoenix message and its payload. */
+/** A decoded Phoenix message, independent of the serializer: join ref, ref, topic, event and payload. */
 
-/** Echoed exactly as it came: the official client compares with `!==`, and some ports send numbers. */
+/** Replies echo a ref with its type: the official client compares with `!==`, and some ports send numbers. */
 export type Ref = string | number | null
 
 export interface Message {
-  /** The `ref` of the join that this message belongs to; `null` is valid and means "the current one". */
+  /** The `ref` of the join that this message belongs to; `null` means the current membership. */
   readonly joinRef: Ref
-  /** What a reply must carry; `null`: no reply is wanted. */
+  /** The ref of the reply; `null`: the client expects no reply. */
   readonly ref: Ref
   readonly topic: string
   readonly event: string
@@ -14,43 +14,43 @@ export interface Message {
   readonly payload: unknown
 }
 
-/** What the server sends: a JSON object, or bytes. */
+/** A payload that the server sends: a JSON object, or bytes. */
 export type Payload = Uint8Array | object
 
 export type Status = "ok" | "error"
 
-/** A whole message of the serializer: text, or binary. */
+/** A message encoded by a serializer: text or binary. */
 export type EncodedMessage = string | Uint8Array
 
 export interface Serializer {
   readonly version: "1.0.0" | "2.0.0"
-  /** `undefined`: not a message. */
+  /** Returns `undefined` for a frame that is not a message. */
   readonly decodeText: (text: string) => Message | undefined
   readonly decodeBinary: (bytes: Uint8Array) => Message | undefined
-  /** The addresses of a text frame too large to be read whole; its payload is not there. */
+  /** Decodes a text frame over the size limit without its payload. */
   readonly decodeHeader?: (bytes: Buffer) => Message | undefined
   readonly reply: (
     message: Pick<Message, "joinRef" | "ref" | "topic">,
     status: Status,
     response: Payload,
   ) => EncodedMessage
-  /** To one member of a topic. */
+  /** A message to one member of a topic. */
   readonly push: (joinRef: Ref, topic: string, event: string, payload: Payload) => EncodedMessage
-  /** `phx_close` and `phx_error` of one join: the join's ref stands in both places. */
+  /** The end of a membership: join ref and ref are both the ref of its join. */
   readonly end: (joinRef: Ref, topic: string, event: "phx_close" | "phx_error", payload: object) => EncodedMessage
-  /** To everybody on a topic: the same bytes for all sockets of one serializer. */
+  /** A message to all subscribers of a topic: the same bytes for all sockets of a serializer. */
   readonly broadcast: (topic: string, event: string, payload: Payload) => EncodedMessage
 }
 
 /**
- * Longest topic of a channel and longest ref, in UTF-8 bytes: the binary form has one byte for each length. A text may
- * name a longer topic or event, and is told that there is none.
+ * The longest topic and the longest ref in UTF-8 bytes: the binary format has one byte for each length. A text frame
+ * may name a longer topic or event; the reply is `unmatched topic` or `unknown_event`.
  */
 export const maxNameBytes = 255
 
 export const isRef = (value: unknown): value is Ref =>
   value === null || typeof value === "number" || (typeof value === "string" && fitsNameLimit(value))
 
-/** Length first: most names are far below the limit, and UTF-8 needs at most three bytes for a UTF-16 unit. */
+/** Checks the length first, because UTF-8 needs at most three bytes per UTF-16 unit and most names are short. */
 export const fitsNameLimit = (text: string): boolean =>
   text.length * 3 <= maxNameBytes || Buffer.byteLength(text) <= maxNameBytes

@@ -1,16 +1,16 @@
 /**
- * A JSON object as the text that it came in. What another node encoded is put into a frame as it is: parsing and encoding
- * it again would cost several times what the rest of a broadcast costs.
+ * A JSON object in its encoded form. A payload that another node encoded is copied into the frame as it is, because
+ * parsing and encoding it again would cost several times as much as the rest of the broadcast.
  */
 export class RawJson {
-  /** Of a JSON object; whoever makes one answers for that. */
+  /** The text of a JSON object; the caller of the constructor must guarantee that. */
   readonly text: string
 
   constructor(text: string) {
     this.text = text
   }
 
-  /** For everything else that makes JSON. */
+  /** For `JSON.stringify` of a value that contains this object. */
   toJSON(): unknown {
     return JSON.parse(this.text)
   }

@@ -1,6 +1,6 @@
 /**
- * The V1 serializer that older ports still speak (no `vsn`, or `1.0.0`): an object `{topic, event, payload, ref}`, text
- * only. Bytes have no form in it, so they travel as `{"data": base64}`.
+ * The V1 serializer of older Phoenix clients (no `vsn`, or `1.0.0`): an object `{topic, event, payload, ref}`, text
+ * only. Bytes travel as `{"data": base64}`.
  */
 import { parseJson } from "./SerializerV2.ts"
 import { isRef, type Message, type Payload, type Serializer } from "./Message.ts"

@@ -1,6 +1,6 @@
 /**
- * The Phoenix V2 serializer. Text is `[join_ref, ref, topic, event, payload]`; binary has a kind, one byte for the
- * length of each name, the names, then the data:
+ * The Phoenix V2 serializer. A text frame is `[join_ref, ref, topic, event, payload]`. A binary frame has one byte for
+ * the kind, one byte for the length of each name, the names, then the data:
  *
  * | frame | layout |
  * |---|---|
@@ -9,7 +9,7 @@
  * | reply | `01 joinRef ref topic status` + data |
  * | broadcast | `02 topic event` + data |
  *
- * Pure; no input makes it throw.
+ * Pure; decoding never throws.
  */
 import {
   type EncodedMessage,
@@ -26,7 +26,7 @@ const frameKind = { push: 0, reply: 1, broadcast: 2 } as const
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** JSON text to a value; `undefined` when it is none. */
+/** The parsed value, or `undefined` for invalid JSON. */
 export const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -43,16 +43,16 @@ export const decodeText = (text: string): Message | undefined => {
   return { joinRef, ref, topic, event, payload }
 }
 
-/** Four names at their longest, every character of them escaped. */
+/** Four names of maximum length with every character escaped as `\uXXXX`. */
 const maxHeaderBytes = 4 * 6 * maxNameBytes
 const headerPattern = /^\s*\[(?:\s*(?:null|-?\d[\d.eE+-]*|"(?:[^"\\]|\\.)*")\s*,){4}/
 
 export const decodeHeader = (bytes: Buffer): Message | undefined => {
-  const found = headerPattern.exec(bytes.subarray(0, maxHeaderBytes).toString())?.[0]
-  return found === undefined ? undefined : decodeText(`${found}null]`)
+  const header = headerPattern.exec(bytes.subarray(0, maxHeaderBytes).toString())?.[0]
+  return header === undefined ? undefined : decodeText(`${header}null]`)
 }
 
-/** A client's binary push. */
+/** Decodes a binary push of a client. */
 export const decodeBinary = (bytes: Uint8Array): Message | undefined => {
   if (bytes[0] !== frameKind.push || bytes.length < 5) return undefined
   const names: Array<string> = []
@@ -66,11 +66,11 @@ export const decodeBinary = (bytes: Uint8Array): Message | undefined => {
     at = end
   }
   const [joinRef = "", ref = "", topic = "", event = ""] = names
-  // An absent ref has no other form here than the empty one.
+  // The binary format encodes an absent ref as an empty one.
   return { joinRef: joinRef || null, ref: ref || null, topic, event, payload: new Uint8Array(bytes.subarray(at)) }
 }
 
-/** Some code points of a ref or topic may need more than the byte can count: such a frame is cut, never corrupt. */
+/** A name longer than its length byte can express is truncated, so that the frame stays valid. */
 const name = (value: Ref): Buffer => Buffer.from(value === null ? "" : String(value)).subarray(0, maxNameBytes)
 
 const binary = (first: number, names: ReadonlyArray<Buffer>, data: Uint8Array): Uint8Array =>
@@ -84,7 +84,9 @@ const text = (bytes: Uint8Array): string | undefined => {
   }
 }
 
-/** A binary frame of ours as text, with its bytes as `{"data": base64}`, for transports that carry text alone. */
+/**
+ * Converts an encoded binary frame to text, with the data as `{"data": base64}`, for transports without binary frames.
+ */
 export const binaryToText = (frame: Uint8Array): string => {
   const [first = 0] = frame
   const count = first === frameKind.reply ? 4 : first === frameKind.push ? 3 : 2

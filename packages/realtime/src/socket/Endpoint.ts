@@ -1,10 +1,11 @@
 /**
- * Where connections come in: it answers the HTTP upgrade and the long-poll requests, verifies the token, holds users
- * and addresses to their limits, and owns every socket until it is gone. The composition root owns the HTTP server and
- * passes its `upgrade` and `request` events here.
+ * The endpoint accepts connections: it handles HTTP upgrades and long-poll requests, verifies the token, enforces the
+ * limits per user and address, and owns every socket until it is closed. The composition root owns the HTTP server and
+ * passes its `upgrade` and `request` events to the endpoint.
  *
- * Shutdown (the layer's scope closes) refuses new connections with 503, closes the sockets bit by bit with 1012 over
- * `drainOver`, because clients reconnect without jitter, and waits for the clients' answers and the farewells.
+ * Shutdown (the scope of the layer closes) rejects new connections with 503 and closes the sockets in batches with 1012
+ * over `drainDuration`, because clients reconnect at once and without jitter. Then it waits for the close frames of the
+ * clients and for the drain of their memberships.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
@@ -35,11 +36,11 @@ import { LongPollTransport } from "./transports/LongPollTransport.ts"
 import { WebSocketTransport } from "./transports/WebSocketTransport.ts"
 
 export interface EndpointOptions {
-  /** Default `/socket`: `/socket/websocket` and `/socket/longpoll`. */
+  /** Default `/socket`: the endpoint serves `/socket/websocket` and `/socket/longpoll`. */
   readonly path?: string
   /** Default `same`. */
   readonly allowedOrigins?: Handshake.AllowedOrigins
-  /** `TRUSTED_PROXIES`: what these say of the client's address and host counts. */
+  /** `TRUSTED_PROXIES`: the endpoint believes the forwarding headers of these addresses. */
   readonly trustedProxies?: ReadonlyArray<IpNetwork.IpNetwork>
   readonly limits?: Partial<Limits>
 }
@@ -48,235 +49,290 @@ export class Endpoint extends Context.Service<
   Endpoint,
   {
     /**
-     * For the HTTP server's `upgrade` event. False: another path, the request was not touched. Refused requests get
-     * 400, 401 (token), 403 (origin, `vsn`), 429 (too many) or 503 (draining, or the keys of tokens cannot be read),
-     * with a problem document that says why.
+     * Handles an `upgrade` event of the HTTP server. Returns false for another path and leaves the request untouched.
+     * Rejects with 400, 401 (token), 403 (origin, `vsn`), 429 (too many connections) or 503 (draining, or tokens cannot
+     * be verified) and a problem document.
      */
     readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
-    /** For the HTTP server's `request` event: the long-poll fallback. False: another path, nothing was touched. */
+    /** Handles a `request` event: the long-poll fallback. Returns false for another path and leaves it untouched. */
     readonly handleRequest: (request: IncomingMessage, response: ServerResponse) => boolean
-    /** Open sockets on this node. */
+    /** The number of open sockets on this node. */
     readonly size: () => number
     /** The open sockets of this node. */
     readonly sockets: () => ReadonlyArray<OpenSocket>
   }
->()("@armoricore/realtime/Endpoint") {}
+>()("@armoricore/realtime/Endpoint") {
+  static readonly layer = (
+    options: EndpointOptions = {},
+  ): Layer.Layer<Endpoint, never, ChannelRegistry | Cluster | Topics | Tokens | Revocations> =>
+    Layer.effect(Endpoint, make(options))
+}
 
-/** Sockets are let go in slices of this length. */
-const drainSlice = Duration.millis(50)
+/** The pause between two batches of sockets that a drain closes. */
+const drainBatchInterval = Duration.millis(50)
 
+/** The least time between two warnings about an address with too many sockets, in milliseconds. */
 const warnInterval = 60_000
+
+/** The state of an endpoint, shared by the functions below. */
+interface EndpointState {
+  readonly path: string
+  readonly rules: Handshake.Rules
+  readonly context: SocketContext
+  readonly usage: UsageLimits
+  readonly flusher: Flusher
+  readonly sockets: Set<Socket>
+  /** Verifications of tokens and drains of closed sockets. */
+  readonly fibers: FiberSet.FiberSet<void>
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+  /** Completes during a drain, when the last socket is gone. */
+  readonly allClosed: Deferred.Deferred<void>
+  isDraining: boolean
+  /** Monotonic time of the last warning about an address with too many sockets. */
+  warnedAt: number
+}
+
+const make = Effect.fnUntraced(function* (options: EndpointOptions) {
+  const state = yield* makeState(options)
+  const { context, flusher, sockets, usage } = state
+  yield* ClusterRateLimits.run(usage, context.limits)
+  const longPoll = yield* makeLongPoll(state)
+
+  const record = RealtimeMetrics.recorder()
+  const sweep = Effect.suspend(() => {
+    const now = MonotonicClock.millis(context.clock)
+    const idleMillis = Duration.toMillis(context.limits.idleTimeout)
+    for (const socket of sockets) socket.sweep(now, idleMillis)
+    usage.sweep(now)
+    return record({
+      open: sockets.size,
+      joins: context.counts.joins,
+      topics: context.topics.counts,
+      outbound: flusher.counts,
+    })
+  })
+  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(context.limits.sweepInterval)))
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      context.revocations.onChange(() => {
+        for (const socket of sockets) socket.checkRevocations()
+      }),
+    ),
+    (unsubscribe) => Effect.sync(unsubscribe),
+  )
+  yield* Effect.addFinalizer(() => drain(state))
+
+  return Endpoint.of({
+    handleUpgrade: makeUpgradeHandler(state),
+    handleRequest: (request, response) => {
+      if (Handshake.pathOf(request) !== `${state.path}/longpoll`) return false
+      longPoll.handle(request, response)
+      return true
+    },
+    size: () => sockets.size,
+    sockets: () => [...sockets],
+  })
+})
+
+const makeState = Effect.fnUntraced(function* (options: EndpointOptions) {
+  const fibers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(fibers)()
+  const limits = { ...defaults, ...options.limits }
+  const context: SocketContext = {
+    counts: { joins: 0 },
+    channels: yield* ChannelRegistry,
+    topics: yield* Topics,
+    tokens: yield* Tokens,
+    revocations: yield* Revocations,
+    clock: yield* Clock.Clock,
+    limits,
+    run: Effect.runForkWith(yield* Effect.context<never>()),
+    onClosed: (socket) => void fork(Effect.ensuring(socket.drain, removeSocket(state, socket))),
+  }
+  const state: EndpointState = {
+    path: options.path ?? "/socket",
+    rules: {
+      allowedOrigins: options.allowedOrigins ?? "same",
+      trustedProxies: options.trustedProxies ?? [],
+    },
+    context,
+    usage: new UsageLimits(limits),
+    flusher: new Flusher(),
+    sockets: new Set(),
+    fibers,
+    fork,
+    allClosed: yield* Deferred.make<void>(),
+    isDraining: false,
+    warnedAt: Number.NEGATIVE_INFINITY,
+  }
+  return state
+})
+
+const removeSocket = (state: EndpointState, socket: Socket): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    state.sockets.delete(socket)
+    state.usage.release(socket.lease)
+    const isLast = state.isDraining && state.sockets.size === 0
+    return isLast ? Effect.asVoid(Deferred.succeed(state.allClosed, undefined)) : Effect.void
+  })
 
 interface AdmittedClient {
   readonly identity: Identity
   readonly lease: ConnectionLease
 }
 
-export const layer = (
-  options: EndpointOptions = {},
-): Layer.Layer<Endpoint, never, ChannelRegistry | Cluster | Topics | Tokens | Revocations> =>
-  Layer.effect(
-    Endpoint,
-    Effect.gen(function* () {
-      const limits = { ...defaults, ...options.limits }
-      const path = options.path ?? "/socket"
-      const rules: Handshake.Rules = {
-        allowedOrigins: options.allowedOrigins ?? "same",
-        trustedProxies: options.trustedProxies ?? [],
-      }
-      const tokens = yield* Tokens
-      const revocations = yield* Revocations
-      const clock = yield* Clock.Clock
-      const fibers = yield* FiberSet.make<void>()
-      const fork = yield* FiberSet.runtime(fibers)()
-      const flusher = new Flusher()
-      const usage = new UsageLimits(limits)
-      yield* ClusterRateLimits.run(usage, limits)
-      const sockets = new Set<Socket>()
-      const allClosed = yield* Deferred.make<void>()
-      let draining = false
-
-      const removeSocket = (socket: Socket) =>
-        Effect.suspend(() => {
-          sockets.delete(socket)
-          usage.release(socket.lease)
-          return draining && sockets.size === 0 ? Effect.asVoid(Deferred.succeed(allClosed, undefined)) : Effect.void
-        })
-      const record = RealtimeMetrics.recorder()
-      const context: SocketContext = {
-        counts: { joins: 0 },
-        channels: yield* ChannelRegistry,
-        topics: yield* Topics,
-        tokens,
-        revocations,
-        clock,
-        limits,
-        run: Effect.runForkWith(yield* Effect.context<never>()),
-        onClosed: (socket) => void fork(Effect.ensuring(socket.drain, removeSocket(socket))),
-      }
-
-      /** Everything that is asked of a client before it gets a socket. Calls back once. */
-      const admit = (
-        request: IncomingMessage,
-        token: string | undefined,
-        done: (result: AdmittedClient | Handshake.Rejection) => void,
-      ): void => {
-        const address = Handshake.addressOf(request, rules.trustedProxies)
-        fork(
-          Effect.matchCause(tokens.verify(token), {
-            onFailure: (cause) => done(rejectionOf(cause.reasons.find((reason) => reason._tag === "Fail")?.error)),
-            onSuccess: (identity) => {
-              if (draining) return done(Handshake.draining)
-              if (revocations.isRevoked(identity)) return done(rejectionOf(tokenRevoked))
-              const lease = usage.acquire(identity.userId, address)
-              if (lease === "address") warnOfTooManySockets(address)
-              done(typeof lease === "string" ? Handshake.tooManyConnections(lease) : { identity, lease })
-            },
-          }),
-        )
-      }
-
-      /** A proxy that nobody named looks like one client with very many sockets: its operator should hear of it. */
-      let warnedAt = Number.NEGATIVE_INFINITY
-      const warnOfTooManySockets = (address: string): void => {
-        const now = MonotonicClock.millis(clock)
-        if (now - warnedAt < warnInterval) return
-        warnedAt = now
-        fork(
-          Effect.logWarning(
-            `${address} has ${limits.maxSocketsPerAddress} sockets and gets no more; if it is a proxy, name it in TRUSTED_PROXIES`,
-          ),
-        )
-      }
-
-      const open = (transport: Transport, { identity, lease }: AdmittedClient, serializer: Serializer): void => {
-        const socket = new Socket(context, transport, identity, serializer, lease)
-        sockets.add(socket)
-        socket.open()
-      }
-
-      // A constant of its own, since the types of `ws` do not know `closeTimeout` yet.
-      const serverOptions = {
-        noServer: true,
-        clientTracking: false,
-        perMessageDeflate: false,
-        maxPayload: limits.maxFrameBytes,
-        closeTimeout: Duration.toMillis(limits.closeTimeout),
-        handleProtocols: (offered: ReadonlySet<string>) => offered.has(Handshake.subprotocol) && Handshake.subprotocol,
-      }
-      const server = new WebSocketServer(serverOptions)
-
-      const upgrade = (
-        request: IncomingMessage,
-        wire: Duplex,
-        head: Buffer,
-        admitted: AdmittedClient,
-        serializer: Serializer,
-      ): void => {
-        let opened = false
-        server.handleUpgrade(request, wire, head, (ws: WebSocket) => {
-          opened = true
-          open(new WebSocketTransport(ws, wire, flusher, limits.maxQueuedBytes), admitted, serializer)
-        })
-        // It calls back at once, or it found fault with the request and answered itself: then no place is taken.
-        if (!opened) usage.release(admitted.lease)
-      }
-
-      const handleUpgrade: Endpoint["Service"]["handleUpgrade"] = (request, wire, head) => {
-        if (Handshake.pathOf(request) !== `${path}/websocket`) return false
-        // Until `ws` takes over nobody else listens, and a reset would be thrown.
-        const ignore = () => {}
-        wire.on("error", ignore)
-        const handshake = draining ? Handshake.draining : Handshake.readUpgrade(request, rules)
-        if ("status" in handshake) {
-          Handshake.reject(wire, handshake)
-          return true
-        }
-        admit(request, handshake.token, (result) => {
-          if ("status" in result) return Handshake.reject(wire, result)
-          wire.off("error", ignore)
-          upgrade(request, wire, head, result, handshake.serializer)
-        })
-        return true
-      }
-
-      const relay = yield* PollRelay.make({
-        find: (token) => longPoll.find(token),
-        now: () => MonotonicClock.millis(clock),
-        pollWindow: limits.pollWindow,
-      })
-      const longPoll: LongPoll.LongPoll = LongPoll.make({
-        node: relay.node,
-        remoteSession: relay.session,
-        maxBodyBytes: limits.maxFrameBytes,
-        now: () => MonotonicClock.millis(clock),
-        rules,
-        makeTransport: (onGone) =>
-          new LongPollTransport({
-            maxQueuedBytes: limits.maxQueuedBytes,
-            counts: flusher.counts,
-            pollWindow: Duration.toMillis(limits.pollWindow),
-            pollTimeout: Duration.toMillis(limits.pollTimeout),
-            now: MonotonicClock.millis(clock),
-            onGone,
-          }),
-        open: (request, handshake, makeTransport, done) => {
-          if (draining) return done(Handshake.draining)
-          admit(request, handshake.token, (result) => {
-            if ("status" in result) return done(result)
-            open(makeTransport(), result, handshake.serializer)
-            done(undefined)
-          })
-        },
-      })
-      const handleRequest: Endpoint["Service"]["handleRequest"] = (request, response) => {
-        if (Handshake.pathOf(request) !== `${path}/longpoll`) return false
-        longPoll.handle(request, response)
-        return true
-      }
-
-      const idleMillis = Duration.toMillis(limits.idleTimeout)
-      const sweep = Effect.suspend(() => {
-        const now = MonotonicClock.millis(clock)
-        for (const socket of sockets) socket.sweep(now, idleMillis)
-        usage.sweep(now)
-        return record({
-          open: sockets.size,
-          joins: context.counts.joins,
-          topics: context.topics.counts,
-          outbound: flusher.counts,
-        })
-      })
-      yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sweepInterval)))
-      yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          revocations.onChange(() => {
-            for (const socket of sockets) socket.checkRevocations()
-          }),
-        ),
-        (stop) => Effect.sync(stop),
-      )
-
-      const drain = Effect.gen(function* () {
-        draining = true
-        const left = [...sockets]
-        const slices = Math.max(1, Math.floor(Duration.toMillis(limits.drainDuration) / Duration.toMillis(drainSlice)))
-        const perSlice = Math.max(1, Math.ceil(left.length / slices))
-        for (let at = 0; at < left.length; at += perSlice) {
-          if (at > 0) yield* Effect.sleep(drainSlice)
-          for (const socket of left.slice(at, at + perSlice)) socket.close(CloseCode.restart)
-        }
-        const gone = sockets.size === 0 ? Effect.void : Deferred.await(allClosed)
-        yield* Effect.timeoutOption(
-          Effect.andThen(gone, FiberSet.awaitEmpty(fibers)),
-          Duration.sum(limits.closeTimeout, Duration.seconds(1)),
-        )
-      })
-      yield* Effect.addFinalizer(() => drain)
-
-      return { handleUpgrade, handleRequest, size: () => sockets.size, sockets: () => [...sockets] }
+/** Verifies the token and acquires a connection lease. Calls `done` once. */
+const admit = (
+  state: EndpointState,
+  request: IncomingMessage,
+  token: string | undefined,
+  done: (result: AdmittedClient | Handshake.Rejection) => void,
+): void => {
+  const { revocations, tokens } = state.context
+  const address = Handshake.addressOf(request, state.rules.trustedProxies)
+  state.fork(
+    Effect.matchCause(tokens.verify(token), {
+      onFailure: (cause) => done(rejectionOf(cause.reasons.find((reason) => reason._tag === "Fail")?.error)),
+      onSuccess: (identity) => {
+        if (state.isDraining) return done(Handshake.draining)
+        if (revocations.isRevoked(identity)) return done(rejectionOf(tokenRevoked))
+        const lease = state.usage.acquire(identity.userId, address)
+        if (lease === "address") warnOfTooManySockets(state, address)
+        done(typeof lease === "string" ? Handshake.tooManyConnections(lease) : { identity, lease })
+      },
     }),
   )
+}
 
 const rejectionOf = (error: Unauthorized | TransientError | undefined): Handshake.Rejection =>
   error?._tag === "Unauthorized" ? Handshake.unauthorized(error.message) : Handshake.unavailable
+
+/**
+ * A proxy that is missing in TRUSTED_PROXIES looks like one client with very many sockets, so its operator is warned.
+ */
+const warnOfTooManySockets = (state: EndpointState, address: string): void => {
+  const now = MonotonicClock.millis(state.context.clock)
+  if (now - state.warnedAt < warnInterval) return
+  state.warnedAt = now
+  state.fork(
+    Effect.annotateLogs(
+      Effect.logWarning(
+        "an address reached its limit of sockets; if it is a proxy, add it to TRUSTED_PROXIES, otherwise consider REALTIME_MAX_ADDRESS_SOCKETS",
+      ),
+      { address, sockets: state.context.limits.maxSocketsPerAddress },
+    ),
+  )
+}
+
+const openSocket = (
+  state: EndpointState,
+  transport: Transport,
+  { identity, lease }: AdmittedClient,
+  serializer: Serializer,
+): void => {
+  const socket = new Socket(state.context, transport, identity, serializer, lease)
+  state.sockets.add(socket)
+  socket.open()
+}
+
+const makeUpgradeHandler = (state: EndpointState): Endpoint["Service"]["handleUpgrade"] => {
+  const { limits } = state.context
+  // A variable of its own, because the types of `ws` do not include `closeTimeout` yet.
+  const serverOptions = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: limits.maxFrameBytes,
+    closeTimeout: Duration.toMillis(limits.closeTimeout),
+    handleProtocols: (offered: ReadonlySet<string>) => offered.has(Handshake.subprotocol) && Handshake.subprotocol,
+  }
+  const server = new WebSocketServer(serverOptions)
+
+  const upgrade = (
+    request: IncomingMessage,
+    wire: Duplex,
+    head: Buffer,
+    client: AdmittedClient,
+    serializer: Serializer,
+  ): void => {
+    let isOpened = false
+    server.handleUpgrade(request, wire, head, (ws: WebSocket) => {
+      isOpened = true
+      const transport = new WebSocketTransport(ws, wire, state.flusher, limits.maxQueuedBytes)
+      openSocket(state, transport, client, serializer)
+    })
+    // `ws` calls back synchronously, or it rejected an invalid request itself.
+    if (!isOpened) state.usage.release(client.lease)
+  }
+
+  return (request, wire, head) => {
+    if (Handshake.pathOf(request) !== `${state.path}/websocket`) return false
+    // Until `ws` takes over, no other listener exists, and Node would throw a connection reset.
+    const ignore = () => {}
+    wire.on("error", ignore)
+    const handshake = state.isDraining ? Handshake.draining : Handshake.readUpgrade(request, state.rules)
+    if ("status" in handshake) {
+      Handshake.reject(wire, handshake)
+      return true
+    }
+    admit(state, request, handshake.token, (result) => {
+      if ("status" in result) return Handshake.reject(wire, result)
+      wire.off("error", ignore)
+      upgrade(request, wire, head, result, handshake.serializer)
+    })
+    return true
+  }
+}
+
+const makeLongPoll = Effect.fnUntraced(function* (state: EndpointState) {
+  const { clock, limits } = state.context
+  const now = () => MonotonicClock.millis(clock)
+  const relay = yield* PollRelay.make({
+    find: (token) => longPoll.find(token),
+    now,
+    pollWindow: limits.pollWindow,
+  })
+  const longPoll: LongPoll.LongPoll = LongPoll.make({
+    node: relay.node,
+    remoteSession: relay.session,
+    maxBodyBytes: limits.maxFrameBytes,
+    now,
+    rules: state.rules,
+    makeTransport: (onGone) =>
+      new LongPollTransport({
+        maxQueuedBytes: limits.maxQueuedBytes,
+        counts: state.flusher.counts,
+        pollWindow: Duration.toMillis(limits.pollWindow),
+        pollTimeout: Duration.toMillis(limits.pollTimeout),
+        now: now(),
+        onGone,
+      }),
+    open: (request, handshake, makeTransport, done) => {
+      if (state.isDraining) return done(Handshake.draining)
+      admit(state, request, handshake.token, (result) => {
+        if ("status" in result) return done(result)
+        openSocket(state, makeTransport(), result, handshake.serializer)
+        done(undefined)
+      })
+    },
+  })
+  return longPoll
+})
+
+/** Closes all sockets in batches over `drainDuration`, then waits until their clients and memberships are done. */
+const drain = Effect.fnUntraced(function* (state: EndpointState) {
+  const { limits } = state.context
+  state.isDraining = true
+  const open = [...state.sockets]
+  const batches = Math.floor(Duration.toMillis(limits.drainDuration) / Duration.toMillis(drainBatchInterval))
+  const batchSize = Math.max(1, Math.ceil(open.length / Math.max(1, batches)))
+  for (let index = 0; index < open.length; index += batchSize) {
+    if (index > 0) yield* Effect.sleep(drainBatchInterval)
+    for (const socket of open.slice(index, index + batchSize)) socket.close(CloseCode.restart)
+  }
+  const allClosed = state.sockets.size === 0 ? Effect.void : Deferred.await(state.allClosed)
+  yield* Effect.timeoutOption(
+    Effect.andThen(allClosed, FiberSet.awaitEmpty(state.fibers)),
+    Duration.sum(limits.closeTimeout, Duration.seconds(1)),
+  )
+})

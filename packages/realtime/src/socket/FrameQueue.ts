@@ -1,13 +1,13 @@
 /**
- * What waits to go out on one socket, bounded in bytes. When the limit is reached, droppable frames go first; if that
- * does not make room, the queue is given up and its owner must close the socket.
+ * The queue of outgoing frames of one socket, bounded in bytes. At the limit, droppable frames are dropped first. If
+ * that does not make room, the queue is discarded and its owner must close the socket.
  *
- * Changes that were dropped may be owed as one: the latest state of their topic, made when there is room for it. Until
- * then further changes of the same kind are not queued, since that state will hold them.
+ * Dropped changes of a state are replaced by one snapshot of that state, sent when there is room for it. Until then,
+ * further changes of the same state are not queued, because the snapshot will include them.
  */
 import type { StateSnapshot, OutgoingFrame } from "./OutgoingFrame.ts"
 
-/** Counted in plain numbers because a metric update per frame would cost more than the frame. */
+/** Plain numbers, because a metric update per frame would cost more than the frame. */
 export interface QueueCounts {
   dropped: number
   overflowed: number
@@ -29,17 +29,17 @@ export class FrameQueue {
     return this.bytes
   }
 
-  /** `overflow`: there was no room for a frame that must not be lost; the queue is closed now. */
-  protected enqueue(frame: OutgoingFrame, counts: QueueCounts): "queued" | "lost" | "overflow" {
-    if (this.closed) return "lost"
+  /** Returns `overflow` if a frame that is not droppable found no room; the queue is closed then. */
+  protected enqueue(frame: OutgoingFrame, counts: QueueCounts): "queued" | "dropped" | "overflow" {
+    if (this.closed) return "dropped"
     if (this.pendingSnapshots !== undefined && this.#isSuperseded(frame)) {
       counts.dropped++
-      return "lost"
+      return "dropped"
     }
     const size = frame.wireBytes.length
     if (this.bytes + size > this.#limit) {
-      const refused = this.#evictDroppable(frame, size, counts)
-      if (refused !== undefined) return refused
+      const result = this.#evictDroppable(frame, size, counts)
+      if (result !== undefined) return result
     }
     if (this.frames === undefined) this.frames = [frame]
     else this.frames.push(frame)
@@ -48,22 +48,22 @@ export class FrameQueue {
     return "queued"
   }
 
-  /** Everything that waits. */
+  /** Removes and returns all queued frames. */
   protected takeAll(): ReadonlyArray<OutgoingFrame> {
     const frames = this.frames ?? []
     this.#clear()
     return frames
   }
 
-  /** What is owed, once half of the queue is free. */
+  /** Removes and returns the pending snapshots, once half of the queue is free. */
   protected takeSnapshots(): ReadonlyArray<StateSnapshot> {
     if (this.pendingSnapshots === undefined || this.bytes * 2 > this.#limit) return []
-    const due = [...this.pendingSnapshots.values()]
+    const snapshots = [...this.pendingSnapshots.values()]
     this.pendingSnapshots = undefined
-    return due
+    return snapshots
   }
 
-  /** Nothing goes out from here on: what is queued is given up. */
+  /** Drops all queued frames and accepts no more. */
   discard(): void {
     this.closed = true
     this.pendingSnapshots = undefined
@@ -76,17 +76,20 @@ export class FrameQueue {
     this.droppableBytes = 0
   }
 
-  #evictDroppable(frame: OutgoingFrame, size: number, counts: QueueCounts): "lost" | "overflow" | undefined {
+  /**
+   * Drops the droppable frames. Returns `undefined` if that makes room for `frame`, otherwise the result of `enqueue`.
+   */
+  #evictDroppable(frame: OutgoingFrame, size: number, counts: QueueCounts): "dropped" | "overflow" | undefined {
     if (this.droppableBytes > 0 && this.frames !== undefined) {
-      const kept = this.frames.filter((queued) => !queued.droppable || this.#drop(queued, counts))
-      this.frames = kept.length === 0 ? undefined : kept
+      const remaining = this.frames.filter((queued) => !queued.droppable || this.#drop(queued, counts))
+      this.frames = remaining.length === 0 ? undefined : remaining
       this.bytes -= this.droppableBytes
       this.droppableBytes = 0
       if (!this.#isSuperseded(frame) && this.bytes + size <= this.#limit) return undefined
     }
     if (frame.droppable) {
       this.#drop(frame, counts)
-      return "lost"
+      return "dropped"
     }
     counts.overflowed++
     this.discard()
@@ -104,5 +107,5 @@ export class FrameQueue {
   }
 }
 
-/** No event has a blank in it. */
+/** Unambiguous, because no event of a channel contains a space. */
 const keyOf = ({ event, topic }: StateSnapshot): string => `${event} ${topic}`

@@ -1,10 +1,10 @@
 /**
- * What a request for a socket asks for, before anything is believed: the serializer (`vsn`), the token, the origin and
- * the address it comes from.
+ * Parses a request for a socket, before the token is verified: the serializer (`vsn`), the token, the origin and the
+ * client's address.
  *
- * The token comes as `?token=` (the last one that is not empty counts), in the `authToken` form of Phoenix 1.8
- * (`Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.<base64>`, or `X-Phoenix-AuthToken` where there is no
- * WebSocket), or as `Authorization: Bearer`.
+ * The token is read from `?token=` (the last one that is not empty), from the `authToken` form of Phoenix 1.8
+ * (`Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.<base64>`, or `X-Phoenix-AuthToken` for long poll), or from
+ * `Authorization: Bearer`.
  */
 import * as Bearer from "@armoricore/auth/Bearer"
 import { STATUS_CODES, type IncomingMessage } from "node:http"
@@ -15,13 +15,13 @@ import { serializer as v2 } from "../protocol/SerializerV2.ts"
 import { serializer as v1 } from "../protocol/SerializerV1.ts"
 import type { Serializer } from "../protocol/Message.ts"
 
-/** `same`: browsers may connect from pages of this host only. Clients that send no Origin are no browsers. */
+/** `same`: pages of this host only. A request without an Origin is allowed, because it does not come from a browser. */
 export type AllowedOrigins = "same" | "any" | ReadonlyArray<string>
 
-/** What the operator says of who may connect. */
+/** The operator's rules for connections. */
 export interface Rules {
   readonly allowedOrigins: AllowedOrigins
-  /** What these say in `X-Forwarded-For` and `X-Forwarded-Host` counts. */
+  /** The endpoint believes `X-Forwarded-For` and `X-Forwarded-Host` from these addresses. */
   readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
 }
 
@@ -30,53 +30,53 @@ export interface Handshake {
   readonly token: string | undefined
 }
 
-/** Why there is no socket, as HTTP says it: `detail` is one sentence for the person who asked. */
+/** A rejected connection as a problem document: `detail` is one sentence for the developer of the client. */
 export interface Rejection {
   readonly status: 400 | 401 | 403 | 429 | 503
   readonly reason: string
   readonly detail: string
 }
 
-const badMethod: Rejection = { status: 400, reason: "bad_request", detail: "a WebSocket is asked for with GET" }
+const badMethod: Rejection = { status: 400, reason: "bad_request", detail: "open a WebSocket with the method GET" }
 const originNotAllowed: Rejection = {
   status: 403,
   reason: "forbidden_origin",
-  detail: "pages of this origin may not connect: name it in ALLOWED_ORIGINS",
+  detail: "pages of this origin may not connect: add it to ALLOWED_ORIGINS",
 }
 const unknownVersion: Rejection = {
   status: 403,
   reason: "unknown_vsn",
-  detail: "vsn is neither 1.0.0 nor 2.0.0, the serializers spoken here",
+  detail: "vsn must be 1.0.0 or 2.0.0",
 }
 export const draining: Rejection = {
   status: 503,
   reason: "service_restart",
-  detail: "this node is going down: connect again, to another",
+  detail: "this node is shutting down: connect again, to another node",
 }
 export const unavailable: Rejection = {
   status: 503,
   reason: "unavailable",
-  detail: "tokens cannot be verified at the moment: connect again in a second",
+  detail: "the server cannot verify tokens now, because it cannot read the key set: connect again in a second",
 }
 export const unauthorized = (detail: string): Rejection => ({ status: 401, reason: "unauthorized", detail })
 export const tooManyConnections = (limitedBy: "user" | "address"): Rejection => ({
   status: 429,
   reason: "too_many_connections",
-  detail: `this ${limitedBy} has as many connections as one may have: close some, or connect again later`,
+  detail: `this ${limitedBy} reached its limit of connections: close some, or connect again later`,
 })
 
-/** Every `reason` above, with what a client should do, for the documents. */
+/** Every `reason` above with its meaning for a client, for `docs/clients.md`. */
 export const reasons = {
-  bad_request: "400; another method than GET",
-  unauthorized: "401; no token, or one that is forged, ended or revoked: get a new one before connecting again",
-  forbidden_origin: "403; pages of this origin may not connect: the operator names it in `ALLOWED_ORIGINS`",
+  bad_request: "400; the method is not GET",
+  unauthorized: "401; the token is missing, invalid, expired or revoked: get a new one before connecting again",
+  forbidden_origin: "403; pages of this origin may not connect: the operator adds it to `ALLOWED_ORIGINS`",
   unknown_vsn: "403; `vsn` is neither `1.0.0` nor `2.0.0`",
-  too_many_connections: "429; the user or the address has as many connections as one may have",
-  service_restart: "503; this node is going down: connect again",
-  unavailable: "503; the key set of tokens cannot be read at the moment: connect again",
+  too_many_connections: "429; the user or the address reached its limit of connections",
+  service_restart: "503; this node is shutting down: connect again",
+  unavailable: "503; the server cannot read the key set for tokens now: connect again",
 } as const
 
-/** The protocol that must be selected when a client names it, or its handshake fails. */
+/** If a client offers this subprotocol, the server must select it, or the client fails the handshake. */
 export const subprotocol = "phoenix"
 
 const tokenProtocol = "base64url.bearer.phx."
@@ -92,7 +92,7 @@ export const read = (
   const query = queryOf(request)
   const serializer = serializerOf(query.get("vsn"))
   if (serializer === undefined) return unknownVersion
-  const inQuery = query.getAll("token").findLast((found) => found !== "" && accepts(found))
+  const inQuery = query.getAll("token").findLast((value) => value !== "" && accepts(value))
   const token = [
     inQuery,
     protocolToken(request),
@@ -102,7 +102,7 @@ export const read = (
   return { serializer, token }
 }
 
-/** Named and empty is not given: a page may send `token=` beside its subprotocol. */
+/** An empty token counts as absent: a page may send `token=` in addition to its subprotocol. */
 const isPresent = (token: string | undefined): token is string => token !== undefined && token !== ""
 
 export const queryOf = (request: IncomingMessage): URLSearchParams => {
@@ -111,11 +111,10 @@ export const queryOf = (request: IncomingMessage): URLSearchParams => {
   return new URLSearchParams(at === -1 ? "" : url.slice(at))
 }
 
-/** What an upgrade asks for. */
 export const readUpgrade = (request: IncomingMessage, rules: Rules): Handshake | Rejection =>
   request.method === "GET" ? read(request, rules) : badMethod
 
-/** Ends a request that is not upgraded. */
+/** Responds to an upgrade request with a problem document and closes the connection. */
 export const reject = (socket: Duplex, { status, reason, detail }: Rejection): void => {
   const title = STATUS_CODES[status] ?? ""
   const body = JSON.stringify({ title, status, detail, reason })
@@ -128,9 +127,9 @@ export const reject = (socket: Duplex, { status, reason, detail }: Rejection): v
 }
 
 /**
- * The client's address: that of the connection, or what trusted proxies say of it. `X-Forwarded-For` is read from the
- * right, skipping trusted proxies; an entry that is no address ends the reading. IPv6 counts by its /64, since whoever
- * has one address of it has all.
+ * The client's address: the peer of the connection or, behind trusted proxies, the last address of `X-Forwarded-For`
+ * that is not a trusted proxy. An entry that is not an address ends the search. An IPv6 address is reduced to its /64,
+ * because a client usually controls a whole /64.
  */
 export const addressOf = (request: IncomingMessage, trusted: ReadonlyArray<IpNetwork.IpNetwork>): string => {
   const { remoteAddress = "" } = request.socket
@@ -168,11 +167,11 @@ const serializerOf = (version: string | null): Serializer | undefined => {
 const protocolToken = (request: IncomingMessage): string | undefined => {
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((part) => part.trim())
   const encoded = offered.find((part) => part.startsWith(tokenProtocol))?.slice(tokenProtocol.length)
-  // Node reads both base64 alphabets, padded or not.
+  // Node decodes both base64 alphabets, padded or not.
   return encoded === undefined ? undefined : Buffer.from(encoded, "base64").toString("utf8")
 }
 
-/** The long-poll client's form of `authToken`. */
+/** `authToken` of a long-poll client. */
 const authToken = (request: IncomingMessage): string | undefined => {
   const header = request.headers["x-phoenix-authtoken"]
   return typeof header === "string" ? header : undefined
@@ -185,7 +184,7 @@ const isOriginAllowed = (request: IncomingMessage, { allowedOrigins, trustedProx
   return URL.canParse(origin) && new URL(origin).host === hostOf(request, trustedProxies)
 }
 
-/** The host that the client asked for. */
+/** The host that the client requested. */
 const hostOf = (request: IncomingMessage, trusted: ReadonlyArray<IpNetwork.IpNetwork>): string | undefined => {
   const { host, "x-forwarded-host": forwarded } = request.headers
   if (forwarded === undefined || trusted.length === 0) return host

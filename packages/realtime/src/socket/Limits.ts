@@ -1,46 +1,50 @@
-/** What the endpoint takes and gives, with the values that hold where nothing else is said (settings: `REALTIME_…`). */
+/** The limits of the endpoint with their defaults (settings: `REALTIME_…`). */
 import { Duration } from "effect"
 
-/** So many a second in the long run, and `burst` at once. */
+/** A sustained rate, and the burst that may exceed it. */
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
 }
 
 export interface Limits {
-  /** Sockets of one user, over all nodes as `SharedUsage` knows them; one more is refused with 429. */
+  /** Sockets of one user over all nodes, as `ClusterRateLimits` counts them; more are rejected with 429. */
   readonly maxSocketsPerUser: number
-  /** Sockets of one address (IPv6: one /64) on this node; one more is refused with 429. */
+  /** Sockets of one address (IPv6: one /64) on this node; more are rejected with 429. */
   readonly maxSocketsPerAddress: number
-  /** Messages of one user over all sockets, and over all nodes in the long run; more are answered with `rate_limit`. */
+  /** Messages of one user over all sockets and, after a short delay, all nodes; more receive `rate_limit`. */
   readonly userMessages: Rate
-  /** Joins of one user; more are answered with `rate_limit`. A socket that comes back joins all its topics at once. */
+  /**
+   * Joins of one user; more receive `rate_limit`. The burst covers a reconnect, which joins all topics again at once.
+   */
   readonly userJoins: Rate
   /** Joins of one address. */
   readonly addressJoins: Rate
-  /** Answers with `rate_limit` within a sweep, after which the socket is not read until the next sweep. */
+  /**
+   * Replies `rate_limit` of one socket between two sweeps; at this number the socket is not read until the next sweep.
+   */
   readonly maxRateLimitReplies: number
-  /** Topics a socket may have joined at once. */
+  /** Topics that one socket may join. */
   readonly maxTopics: number
-  /** A message over this is answered with `too_large`, in bytes. */
+  /** The largest message in bytes; a larger one receives `too_large`. */
   readonly maxMessageBytes: number
-  /** A frame over this closes the socket (1009), in bytes. */
+  /** The largest WebSocket frame in bytes; a larger one closes the socket (1009). */
   readonly maxFrameBytes: number
-  /** What may wait for a slow reader before its socket is closed (4008), in bytes. */
+  /** The most bytes that are queued for a slow client before its socket is closed (4008). */
   readonly maxQueuedBytes: number
-  /** Messages of one socket that wait for its channels before no more are read from it. */
+  /** Messages of one socket that may wait for a reply; at this number the socket is not read until half are done. */
   readonly maxPendingMessages: number
-  /** A socket that was not heard for so long is closed (1002). Clients send a heartbeat every 30 s. */
+  /** A socket that receives no frame for this long is closed (1002). Clients send a heartbeat every 30 s. */
   readonly idleTimeout: Duration.Duration
-  /** How often idle sockets and ended tokens are looked for. */
+  /** The interval of the sweep, which closes idle sockets and sockets with an expired token. */
   readonly sweepInterval: Duration.Duration
-  /** A long poll without messages is answered after this. */
+  /** A long poll without messages ends after this time. */
   readonly pollWindow: Duration.Duration
-  /** A long-poll session that asks for nothing for so long is over. */
+  /** A long-poll session without a poll for this long ends. */
   readonly pollTimeout: Duration.Duration
-  /** How long a client may take to answer a close before its connection is cut. */
+  /** How long the server waits for the client's close frame before it destroys the connection. */
   readonly closeTimeout: Duration.Duration
-  /** Over how long sockets are closed at shutdown: clients reconnect within milliseconds, so they are let go bit by bit. */
+  /** The time over which a shutdown closes all sockets, in batches, because clients reconnect within milliseconds. */
   readonly drainDuration: Duration.Duration
 }
 
@@ -64,13 +68,13 @@ export const defaults: Limits = {
   drainDuration: Duration.seconds(5),
 }
 
-/** Payloads nested deeper are refused: walking them costs stack. */
+/** A payload that is nested deeper is rejected, because decoders recurse. */
 export const maxDepth = 64
 
-/** Deeper than that many levels of objects and lists. */
-export const isTooDeep = (value: unknown, left: number): boolean => {
+/** Whether `value` has more than `maxLevels` nested objects and arrays. */
+export const isTooDeep = (value: unknown, maxLevels: number): boolean => {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false
-  if (left === 0) return true
-  for (const child of Object.values(value)) if (isTooDeep(child, left - 1)) return true
+  if (maxLevels === 0) return true
+  for (const child of Object.values(value)) if (isTooDeep(child, maxLevels - 1)) return true
   return false
 }

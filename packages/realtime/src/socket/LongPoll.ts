@@ -1,17 +1,17 @@
 /**
- * The long-poll fallback of Phoenix's clients, for networks that block WebSockets. Its requests are answered with HTTP
- * 200, and the real status stands in the body, where the client looks for it.
+ * The long-poll fallback of Phoenix clients, for networks that block WebSockets. HTTP responds with 200, and the body
+ * has the status that the client reads.
  *
  * | request | body |
  * |---|---|
- * | GET without a session, or with one that is gone | `{status: 410, token, messages: []}`: a new session, open it |
- * | GET with `token` | `200` with `messages` as soon as there are some, `204` after the window, `410` when it ended |
- * | POST with `token`, a message a line | `200`; `410` without a session, `408` too many wait, `413` too large |
- * | refused | `403` with `reason` and `detail`, `500` when the server cannot say now: the client tries again |
+ * | GET without a session, or with an ended one | `{status: 410, token, messages: []}`: the token of a new session |
+ * | GET with `token` | `200` and `messages` once there are some, `204` after the poll window, `410` if the session ended |
+ * | POST with `token`, one message per line | `200`; `410` without a session, `408` if too many wait, `413` if too large |
+ * | rejected | `403` with `reason` and `detail`; `500` if the server is not able to decide now, so that the client retries |
  *
- * The session's token is appended as a second `token=`, so the last one is looked at first. It names the node that has
- * the session, and is a random secret: whoever has it speaks for the socket. A request that comes to another node is
- * relayed to that one.
+ * The client appends the session token as a second `token=`, so the last one is read first. The session token names the
+ * node of the session and is a random secret: it authorises its bearer to use the socket. A request that arrives at
+ * another node is relayed to that node.
  */
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -23,23 +23,23 @@ import { LongPollTransport } from "./transports/LongPollTransport.ts"
 export interface LongPollOptions {
   readonly maxBodyBytes: number
   readonly now: () => number
-  /** A transport for a new session; whoever makes it tells when it is over. */
+  /** Creates the transport of a new session, which calls `onGone` when it ends. */
   readonly makeTransport: (onGone: () => void) => LongPollTransport
-  /** Verifies the request and opens a socket over the transport. Calls back once. */
+  /** Verifies the request and opens a socket over the transport. Calls `done` once. */
   readonly open: (
     request: IncomingMessage,
     handshake: Handshake.Handshake,
     makeTransport: () => LongPollTransport,
-    done: (refused: Handshake.Rejection | undefined) => void,
+    done: (rejection: Handshake.Rejection | undefined) => void,
   ) => void
   readonly rules: Handshake.Rules
-  /** This node's name, without dots. */
+  /** The name of this node, without dots. */
   readonly node: string
-  /** A session of another node. */
+  /** The session of a token that another node created. */
   readonly remoteSession: (token: string) => PollSession | undefined
 }
 
-/** What a JWT never starts with. */
+/** Distinguishes a session token from a JWT, which never starts with this. */
 const tokenPrefix = "poll."
 const maxLines = 100
 
@@ -53,7 +53,7 @@ const headers = {
 } as const
 
 export interface LongPoll {
-  /** Answers requests for the fallback's path. */
+  /** Handles a request for the path of the fallback. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void
   /** A session of this node. */
   readonly find: (token: string) => PollSession | undefined
@@ -71,16 +71,16 @@ export const make = (options: LongPollOptions): LongPoll => {
       sessions.set(token, transport)
       return transport
     }
-    options.open(request, handshake, makeTransport, (refused) => {
-      if (refused === undefined) reply(response, { status: 410, token, messages: [] })
-      else reject(response, refused)
+    options.open(request, handshake, makeTransport, (rejection) => {
+      if (rejection === undefined) reply(response, { status: 410, token, messages: [] })
+      else reject(response, rejection)
     })
   }
 
   const poll = (session: PollSession, token: string, response: ServerResponse): void => {
-    const answer: PollResponder = (status, messages) => reply(response, { status, token, messages })
-    response.on("close", () => session.cancelPoll(answer))
-    session.poll(answer, options.now())
+    const respond: PollResponder = (status, messages) => reply(response, { status, token, messages })
+    response.on("close", () => session.cancelPoll(respond))
+    session.poll(respond, options.now())
   }
 
   const push = (session: PollSession, request: IncomingMessage, response: ServerResponse): void =>
@@ -90,8 +90,8 @@ export const make = (options: LongPollOptions): LongPoll => {
         .split("\n")
         .filter((line) => line.trim() !== "")
       if (lines === undefined || lines.length > maxLines) return reply(response, { status: 413 })
-      session.push(lines.map(messageFrom), (taken) =>
-        reply(response, { status: taken ? 200 : session.isGone ? 410 : 408 }),
+      session.push(lines.map(messageFrom), (isAccepted) =>
+        reply(response, { status: isAccepted ? 200 : session.isGone ? 410 : 408 }),
       )
     })
 
@@ -115,25 +115,25 @@ const reply = (response: ServerResponse, body: object, status = 200): void => {
   if (!response.writableEnded) response.writeHead(status, headers).end(JSON.stringify(body))
 }
 
-/** The client knows 403 and 500, and dies of any other status. */
+/** The official client handles only 403 and 500; it throws on every other status. */
 const reject = (response: ServerResponse, { status, reason, detail }: Handshake.Rejection): void =>
   reply(response, { status: status === 503 ? 500 : 403, reason, detail })
 
-/** Text is JSON of either serializer; anything else is a binary message in base64. */
+/** A line is JSON of either serializer, or a binary message in base64. */
 const messageFrom = (line: string) =>
   line.startsWith("[") || line.startsWith("{")
     ? { bytes: Buffer.from(line), isBinary: false }
     : { bytes: Buffer.from(line, "base64"), isBinary: true }
 
-/** `undefined`: more than `limit` bytes; the rest is read and thrown away, so that the answer arrives. */
-const readBody = (request: IncomingMessage, limit: number, done: (body: Buffer | undefined) => void): void => {
+/** Passes `undefined` for a body over `maxBytes`; it still reads the rest, so that the client receives the response. */
+const readBody = (request: IncomingMessage, maxBytes: number, done: (body: Buffer | undefined) => void): void => {
   const chunks: Array<Buffer> = []
   let size = 0
   request.on("data", (chunk: Buffer) => {
     size += chunk.length
-    if (size <= limit) chunks.push(chunk)
+    if (size <= maxBytes) chunks.push(chunk)
     else chunks.length = 0
   })
-  request.on("end", () => done(size <= limit ? Buffer.concat(chunks) : undefined))
+  request.on("end", () => done(size <= maxBytes ? Buffer.concat(chunks) : undefined))
   request.on("error", () => {})
 }

@@ -1,10 +1,10 @@
 /**
- * A message on its way out, made once however many sockets get it. The bytes of the WebSocket frame (RFC 6455, server
- * to client, unmasked, uncompressed, unfragmented) are built when the first socket asks for them.
+ * An outgoing message, encoded once for any number of sockets. The bytes of the WebSocket frame (RFC 6455, server to
+ * client, unmasked, uncompressed, unfragmented) are built when the first socket needs them.
  */
 import type { EncodedMessage, Payload } from "../protocol/Message.ts"
 
-/** What there is to say of a topic now, so that a reader who lost the changes before need not know them. */
+/** The current state of a topic, as one event that replaces the changes which a slow client lost. */
 export interface StateSnapshot {
   readonly topic: string
   readonly event: string
@@ -13,9 +13,9 @@ export interface StateSnapshot {
 
 export class OutgoingFrame {
   readonly body: EncodedMessage
-  /** A slow reader loses these first. */
+  /** Dropped first for a slow client. */
   readonly droppable: boolean
-  /** What a reader who lost this is told instead, as soon as there is room. */
+  /** Sent in place of this frame if it was dropped, once the queue has room. */
   readonly snapshot: StateSnapshot | undefined
   #wireBytes: Buffer | undefined
 

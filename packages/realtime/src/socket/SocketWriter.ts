@@ -1,13 +1,13 @@
 /**
- * The writer of one WebSocket: its queue, and writes that are batched per turn of the event loop. Two thirds of the cost of
- * a delivery is the kernel's write, so all frames queued within a turn are written as one buffer. Subscribers of a topic
- * mostly have the same frames queued, so they share that buffer.
+ * The writer of one WebSocket: its queue, and writes that are batched per turn of the event loop. Two thirds of the
+ * cost of a delivery is the kernel's write, so all frames queued within a turn are written as one buffer. Subscribers
+ * of a topic mostly have the same frames queued, so they share that buffer.
  *
- * The writer bypasses `ws` and writes to its TCP socket. That is safe, because each write is a sequence of whole frames,
- * compression is off (so `ws` buffers no frames), and the writer stops once the socket is closing.
+ * The writer bypasses `ws` and writes to its TCP socket. That is safe, because each write is a sequence of whole
+ * frames, compression is off (so `ws` buffers no frames), and the writer stops once the socket is closing.
  *
- * While the TCP socket is full, frames stay in the bounded queue. In addition, Node and the kernel buffer at most one batch
- * and Node's high-water mark (64 KiB each).
+ * While the TCP socket is full, frames stay in the bounded queue. In addition, Node and the kernel buffer at most one
+ * batch and Node's high-water mark (64 KiB each).
  *
  * Plain callbacks instead of Effect: this code runs for every delivery.
  */
@@ -27,7 +27,9 @@ export type WriterOwner = Pick<Receiver, "onOverflow" | "snapshotFrame">
 
 const maxBatchBytes = 65_536
 
-/** Flushes all queues that received frames within a turn, at the end of the turn. All sockets of an endpoint share one. */
+/**
+ * Flushes all queues that received frames within a turn, at the end of the turn. All sockets of an endpoint share one.
+ */
 export class Flusher {
   readonly counts: QueueCounts = { dropped: 0, overflowed: 0 }
   #dirty: Array<SocketWriter> = []
@@ -78,9 +80,9 @@ export class SocketWriter extends FrameQueue {
   }
 
   send(frame: OutgoingFrame): void {
-    const outcome = this.enqueue(frame, this.#flusher.counts)
-    if (outcome === "overflow") this.#owner?.onOverflow()
-    if (this.#waiting || (outcome !== "queued" && this.pendingSnapshots === undefined)) return
+    const result = this.enqueue(frame, this.#flusher.counts)
+    if (result === "overflow") this.#owner?.onOverflow()
+    if (this.#waiting || (result !== "queued" && this.pendingSnapshots === undefined)) return
     this.#waiting = true
     this.#flusher.add(this)
   }

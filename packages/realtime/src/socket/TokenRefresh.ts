@@ -1,11 +1,11 @@
-/** A new token on a live socket: it must be good, the same user's, and not revoked. */
+/** The refresh of a token on an open socket: the new token must be valid, of the same user, and not revoked. */
 import type { Identity } from "@armoricore/auth/Identity"
 import { tokenRevoked, type Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import { Effect } from "effect"
 import * as ChannelErrors from "../channel/ChannelError.ts"
 
-/** Brings a new token before the old one ends; the one event that every channel has. */
+/** The event with a new token, which clients may send on every joined topic. */
 export const refreshEvent = "access_token"
 
 interface TokenServices {
@@ -13,7 +13,7 @@ interface TokenServices {
   readonly revocations: Revocations["Service"]
 }
 
-/** Who the token says its bearer is. Whatever else goes wrong is the server's fault: `unavailable`. */
+/** The identity of the new token. A failure other than an invalid token becomes `unavailable`. */
 export const verify = (
   { revocations, tokens }: TokenServices,
   current: Identity,
@@ -28,7 +28,7 @@ export const verify = (
     }),
     Effect.flatMap((identity) => {
       if (identity.userId !== current.userId) {
-        return Effect.fail(ChannelErrors.unauthorized("the token is somebody else's"))
+        return Effect.fail(ChannelErrors.unauthorized("the token belongs to another user"))
       }
       if (revocations.isRevoked(identity)) return Effect.fail(ChannelErrors.unauthorized(tokenRevoked.message))
       return Effect.succeed(identity)

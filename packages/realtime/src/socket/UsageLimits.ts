@@ -1,21 +1,21 @@
 /**
- * Who uses how much of this node: a party is a user or an address, with its sockets, messages and joins. Kept as a few
- * numbers each, since there are as many parties as sockets. What users owe for what they did on other nodes is told by
- * `cluster/SharedUsage`.
+ * The limits per user and per address on this node: sockets, messages and joins. Rates use the generic cell rate
+ * algorithm (GCRA): one number per rate, the time at which the allowance is full again. Memory per client matters,
+ * because there can be as many users as sockets. `cluster/ClusterRateLimits` adds the usage on other nodes.
  *
- * Rates are counted by the generic cell rate algorithm: one time per rate says when the allowance will be whole again.
+ * Not effect's RateLimiter: the check runs synchronously for every frame.
  */
 import type { Limits, Rate } from "./Limits.ts"
 
 export class ClientUsage {
   readonly key: string
   sockets = 0
-  /** Sockets on other nodes, as far as it is known. */
+  /** Sockets on other nodes, as of the last report. */
   remoteSockets = 0
-  /** Since they were asked for. */
+  // Counts since the last `takeUsage`.
   #messages = 0
   #joins = 0
-  /** When the allowance of messages and of joins is whole again, in milliseconds of `Elapsed`. */
+  // The monotonic time in milliseconds at which each allowance is full again.
   #messagesReplenishedAt = 0
   #joinsReplenishedAt = 0
 
@@ -23,53 +23,62 @@ export class ClientUsage {
     this.key = key
   }
 
-  /** Takes messages out of the allowance; 0, or how many milliseconds until there are so many. */
+  /** Consumes `count` messages. Returns 0, or the milliseconds until the allowance has so many. */
   consumeMessages(rate: Rate, now: number, count = 1): number {
-    const whole = consume(this.#messagesReplenishedAt, rate, now, count)
-    if (whole < 0) return -whole
-    this.#messagesReplenishedAt = whole
+    const replenishedAt = consume(this.#messagesReplenishedAt, rate, now, count)
+    if (replenishedAt < 0) return -replenishedAt
+    this.#messagesReplenishedAt = replenishedAt
     this.#messages += count
     return 0
   }
 
   consumeJoin(rate: Rate, now: number): number {
-    const whole = consume(this.#joinsReplenishedAt, rate, now)
-    if (whole < 0) return -whole
-    this.#joinsReplenishedAt = whole
+    const replenishedAt = consume(this.#joinsReplenishedAt, rate, now)
+    if (replenishedAt < 0) return -replenishedAt
+    this.#joinsReplenishedAt = replenishedAt
     this.#joins++
     return 0
   }
 
   /** Messages and joins since the last call. */
   takeUsage(): { readonly messages: number; readonly joins: number } {
-    const spent = { messages: this.#messages, joins: this.#joins }
+    const usage = { messages: this.#messages, joins: this.#joins }
     this.#messages = 0
     this.#joins = 0
-    return spent
+    return usage
   }
 
-  /** Over all nodes: when the allowances are whole again, and the sockets on other nodes. */
-  applyClusterTotals({ messages, joins, elsewhere }: { messages: number; joins: number; elsewhere: number }): void {
-    this.#messagesReplenishedAt = Math.max(this.#messagesReplenishedAt, messages)
-    this.#joinsReplenishedAt = Math.max(this.#joinsReplenishedAt, joins)
-    this.remoteSockets = elsewhere
+  /** Applies the totals over all nodes: when the allowances are full again, and the sockets on other nodes. */
+  applyClusterTotals(totals: {
+    readonly messagesReplenishedAt: number
+    readonly joinsReplenishedAt: number
+    readonly remoteSockets: number
+  }): void {
+    this.#messagesReplenishedAt = Math.max(this.#messagesReplenishedAt, totals.messagesReplenishedAt)
+    this.#joinsReplenishedAt = Math.max(this.#joinsReplenishedAt, totals.joinsReplenishedAt)
+    this.remoteSockets = totals.remoteSockets
   }
 
-  /** Nothing is known of it that an unknown party would not have. */
+  /** True if the counters hold no more than those of a new client. */
   isIdle(now: number): boolean {
     return this.sockets === 0 && this.#messagesReplenishedAt <= now && this.#joinsReplenishedAt <= now
   }
 }
 
-/** When the allowance is whole again after so many were taken; negative: they are not there for so many milliseconds. */
-const consume = (whole: number, { perSecond, burst }: Rate, now: number, count = 1): number => {
+/**
+ * GCRA: the time at which the allowance is full again after `count` were consumed. A negative result means that the
+ * allowance does not have so many yet, and is the number of milliseconds until it has. More than a burst counts as a
+ * burst.
+ */
+const consume = (replenishedAt: number, { perSecond, burst }: Rate, now: number, count = 1): number => {
   const interval = 1000 / perSecond
-  const from = Math.max(whole, now)
-  const spent = Math.min(count, burst)
-  const wait = from - now - (burst - spent) * interval
-  return wait > 0 ? -Math.ceil(wait) : from + spent * interval
+  const start = Math.max(replenishedAt, now)
+  const consumed = Math.min(count, burst)
+  const wait = start - now - (burst - consumed) * interval
+  return wait > 0 ? -Math.ceil(wait) : start + consumed * interval
 }
 
+/** One socket's share of the limits of its user and its address. */
 export interface ConnectionLease {
   readonly user: ClientUsage
   readonly address: ClientUsage
@@ -84,15 +93,15 @@ export class UsageLimits {
     this.#limits = limits
   }
 
-  /** A place for one more socket, or whose limit it would break. Every place must be left again. */
+  /** A lease for one more socket, or the limit that is reached. The caller must release every lease. */
   acquire(userId: string, address: string): ConnectionLease | "user" | "address" {
     const user = usageOf(this.#users, userId)
-    const from = usageOf(this.#addresses, address)
+    const source = usageOf(this.#addresses, address)
     if (user.sockets + user.remoteSockets >= this.#limits.maxSocketsPerUser) return "user"
-    if (from.sockets >= this.#limits.maxSocketsPerAddress) return "address"
+    if (source.sockets >= this.#limits.maxSocketsPerAddress) return "address"
     user.sockets++
-    from.sockets++
-    return { user, address: from }
+    source.sockets++
+    return { user, address: source }
   }
 
   release({ user, address }: ConnectionLease): void {
@@ -108,10 +117,10 @@ export class UsageLimits {
     return this.#users.get(userId)
   }
 
-  /** Forgets those who are gone and have their allowance back. */
+  /** Forgets clients without sockets whose allowances are full. */
   sweep(now: number): void {
-    for (const parties of [this.#users, this.#addresses]) {
-      for (const party of parties.values()) if (party.isIdle(now)) parties.delete(party.key)
+    for (const clients of [this.#users, this.#addresses]) {
+      for (const client of clients.values()) if (client.isIdle(now)) clients.delete(client.key)
     }
   }
 
@@ -120,10 +129,10 @@ export class UsageLimits {
   }
 }
 
-const usageOf = (parties: Map<string, ClientUsage>, key: string): ClientUsage => {
-  const known = parties.get(key)
+const usageOf = (clients: Map<string, ClientUsage>, key: string): ClientUsage => {
+  const known = clients.get(key)
   if (known !== undefined) return known
-  const party = new ClientUsage(key)
-  parties.set(key, party)
-  return party
+  const client = new ClientUsage(key)
+  clients.set(key, client)
+  return client
 }

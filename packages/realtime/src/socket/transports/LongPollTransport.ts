@@ -1,28 +1,28 @@
 /**
- * One long-poll session: the same socket over HTTP requests, for clients whose WebSocket is blocked. A poll is answered
- * at once when something waits, else parked until something comes or its window is over. A session ends when the
- * server closes it, or when no poll came for a while.
+ * The transport of one long-poll session, for clients whose network blocks WebSockets. A poll is answered at once if
+ * frames are queued; otherwise it is pending until a frame arrives or the poll window ends. A session ends when the
+ * server closes it, or when no poll arrived within the poll timeout.
  */
 import { FrameQueue, type QueueCounts } from "../FrameQueue.ts"
 import type { OutgoingFrame } from "../OutgoingFrame.ts"
 import { binaryToText } from "../../protocol/SerializerV2.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
-/** The body's `status`; HTTP's own is always 200, as Phoenix has it. */
+/** The `status` of the body; the HTTP status is always 200, as in Phoenix. */
 export type PollStatus = 200 | 204 | 410
 
-/** Answers one poll. */
+/** Responds to one poll. */
 export type PollResponder = (status: PollStatus, messages: ReadonlyArray<string>) => void
 
-/** A message of the client that is not handed on yet. */
+/** A message of the client that the socket has not received yet. */
 interface QueuedMessage {
   readonly bytes: Buffer
   readonly isBinary: boolean
-  /** Set on the last line of a request: the client waits for this. */
-  readonly done: ((taken: boolean) => void) | undefined
+  /** Set on the last message of a request: responds to the request. */
+  readonly done: ((isAccepted: boolean) => void) | undefined
 }
 
-/** More lines than this wait: the client did not wait for its answers. */
+/** Only a client that does not wait for its responses exceeds this number. */
 const maxQueuedMessages = 1000
 
 export class LongPollTransport extends FrameQueue implements Transport {
@@ -58,23 +58,25 @@ export class LongPollTransport extends FrameQueue implements Transport {
     this.#receiver = receiver
   }
 
-  /** Takes the place of a poll that is still parked: the client gave that one up. */
-  poll(answer: PollResponder, now: number): void {
-    if (this.#gone) return answer(410, [])
+  /** Replaces a pending poll, which the client has abandoned. */
+  poll(respond: PollResponder, now: number): void {
+    if (this.#gone) return respond(410, [])
     this.#polledAt = now
     this.#receiver?.onActivity()
     this.#pendingPoll?.(204, [])
-    this.#pendingPoll = answer
+    this.#pendingPoll = respond
     this.#deliver()
   }
 
-  /** The request of a parked poll is gone. */
-  cancelPoll(answer: PollResponder): void {
-    if (this.#pendingPoll === answer) this.#pendingPoll = undefined
+  /** The connection of the poll closed. */
+  cancelPoll(respond: PollResponder): void {
+    if (this.#pendingPoll === respond) this.#pendingPoll = undefined
   }
 
-  /** `done` is called when all were handed on (true), or when that takes too long or there are too many (false). */
-  push(messages: ReadonlyArray<Omit<QueuedMessage, "done">>, done: (taken: boolean) => void): void {
+  /**
+   * Calls `done(true)` once the socket received all messages, `done(false)` if the queue is full or the session ends.
+   */
+  push(messages: ReadonlyArray<Omit<QueuedMessage, "done">>, done: (isAccepted: boolean) => void): void {
     if (this.#gone || this.#queuedMessages.length + messages.length > maxQueuedMessages) return done(false)
     this.#receiver?.onActivity()
     if (messages.length === 0) return done(true)
@@ -86,10 +88,10 @@ export class LongPollTransport extends FrameQueue implements Transport {
   }
 
   send(frame: OutgoingFrame): void {
-    const outcome = this.enqueue(frame, this.#counts)
-    if (outcome === "overflow") this.#receiver?.onOverflow()
-    if (outcome !== "queued" || this.#scheduled) return
-    // What comes within one turn of the event loop goes out in one answer.
+    const result = this.enqueue(frame, this.#counts)
+    if (result === "overflow") this.#receiver?.onOverflow()
+    if (result !== "queued" || this.#scheduled) return
+    // One response carries all frames of a turn of the event loop.
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -106,7 +108,7 @@ export class LongPollTransport extends FrameQueue implements Transport {
     this.#receiveQueued()
   }
 
-  /** There is no close frame over HTTP: a session that is gone (410) makes the client connect again, and learn why. */
+  /** HTTP has no close frame: the client receives 410, connects again, and learns the reason then. */
   close(): void {
     this.#deliver()
     this.#end()
@@ -138,17 +140,17 @@ export class LongPollTransport extends FrameQueue implements Transport {
   }
 
   #respond(status: PollStatus, messages: ReadonlyArray<string>): void {
-    const answer = this.#pendingPoll
+    const respond = this.#pendingPoll
     this.#pendingPoll = undefined
-    answer?.(status, messages)
+    respond?.(status, messages)
   }
 
   #receiveQueued(): void {
     while (!this.#paused && !this.#gone) {
-      const line = this.#queuedMessages.shift()
-      if (line === undefined) return
-      this.#receiver?.receive(line.bytes, line.isBinary)
-      line.done?.(!this.#gone)
+      const message = this.#queuedMessages.shift()
+      if (message === undefined) return
+      this.#receiver?.receive(message.bytes, message.isBinary)
+      message.done?.(!this.#gone)
     }
   }
 
