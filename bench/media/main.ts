@@ -12,8 +12,9 @@
 import * as FfmpegCommand from "@armoricore/media/encode/FfmpegCommand"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
-import { planEncoding } from "@armoricore/media/pipeline/TranscodeOptions"
+import { planEncoding, resolve } from "@armoricore/media/pipeline/TranscodeOptions"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
@@ -62,7 +63,7 @@ const bench = Effect.gen(function* () {
 
   const info = yield* probe("source.mp4", bytes.byteLength, folder, defaultInputLimits)
   if (info.video === undefined) return yield* Effect.die(new Error("the source has no picture"))
-  const plan = planEncoding({ bucket: "media", sourceBuckets: [] }, info, programs.toneMapping)
+  const plan = planEncoding(resolve({ bucket: "media", sourceBuckets: [] }), info, programs.toneMapping)
   const last = plan.renditions.length - 1
   const single = plan.renditions.map((rendition, index) =>
     FfmpegCommand.args(
@@ -146,6 +147,7 @@ const bench = Effect.gen(function* () {
 }).pipe(Effect.scoped)
 
 const Pipeline = UploadPipeline.layer({ bucket: "media", sourceBuckets: ["media"] }).pipe(
+  Layer.provideMerge(Quota.layerNoop),
   Layer.provideMerge(ScratchDir.layer()),
   Layer.provideMerge(
     Layer.mergeAll(

@@ -14,7 +14,7 @@ import {
 } from "@armoricore/domain/MediaCommand"
 import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
-import * as Quota from "@armoricore/media/pipeline/Quota"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import * as NotifyService from "@armoricore/notify/NotifyService"
 import * as RealtimeWorker from "@armoricore/realtime/pubsub/RealtimeWorker"
 import { Reviews } from "@armoricore/operator"
@@ -149,7 +149,7 @@ export const mediaOptions = (settings: Settings["Service"]): MediaService.Option
 export const mediaQuota = Layer.unwrap(
   Effect.map(Settings, ({ MEDIA_QUOTA_BYTES: bytes, MEDIA_QUOTA_DURATION: duration, MEDIA_QUOTA_UPLOADS: uploads }) =>
     bytes === undefined && duration === undefined && uploads === undefined
-      ? Layer.empty
+      ? Quota.layerNoop
       : Quota.layerDaily({
           uploads: uploads ?? Number.POSITIVE_INFINITY,
           bytes: bytes ?? Number.POSITIVE_INFINITY,

@@ -1,8 +1,8 @@
 /**
- * How the sound of a film becomes known while it is still being made. It is encoded in one run over the whole length,
- * which takes minutes for a long film; so its beginning, as long as the first window of the picture, is recorded as soon
- * as it is there, and then steps that double. Which segments belong to a step follows from the plan alone: whoever
- * encodes the sound anew comes to the same steps.
+ * Steps in which the audio of a chunked encode is published while it is being encoded. One ffmpeg encodes all audio,
+ * which takes minutes for a long video. So the beginning, as long as the first video window, is published as soon as it
+ * exists, then steps of doubling length. The segments of a step follow from the plan, so every worker that encodes
+ * the audio has the same steps.
  */
 import { audioFolder } from "../encode/EncodingPlan.ts"
 import type { ChunkedEncode, ChunkOutput } from "./ChunkedEncodes.ts"
@@ -11,22 +11,22 @@ import { firstSegment } from "./ChunkWindow.ts"
 
 export type AudioTracks = ChunkOutput["tracks"]
 
-/** What a step is recorded as and counted by. */
+/** The name under which a step is recorded and marked as completed. */
 export const checkpointName = (index: number): string => `${audioChunk}-${index}`
 
-/** The steps that are counted, in their order, as far as they follow upon each other. */
+/** The completed steps in playback order, up to the first gap. */
 export const completedCheckpoints = (completed: ReadonlyArray<string>): ReadonlyArray<string> => {
   const names: Array<string> = []
   while (completed.includes(checkpointName(names.length))) names.push(checkpointName(names.length))
   return names
 }
 
-/** Segments by which others may be behind: more than ffmpeg keeps back to interleave them. */
+/** Segments by which tracks may differ because of ffmpeg's interleaving. A track further behind has ended. */
 const maxTrackLag = 8
 
 /**
- * The step behind the earlier ones; undefined where it is not there yet. A track that ends long before the others is
- * left out from then on: it is known when all of the sound is.
+ * The next step; undefined while its segments are incomplete. A track that ends long before the others is left out of
+ * this and all later steps; it is published with the whole audio.
  */
 export const nextCheckpoint = (
   { plan, windows }: Pick<ChunkedEncode, "plan" | "windows">,
@@ -35,16 +35,16 @@ export const nextCheckpoint = (
 ): AudioTracks | undefined => {
   const [, second] = windows
   if (second === undefined) return undefined
-  const first = firstSegment(second)
-  const from = first * (2 ** earlier.length - 1)
-  const to = first * (2 ** (earlier.length + 1) - 1)
+  const firstLength = firstSegment(second)
+  const from = firstLength * (2 ** earlier.length - 1)
+  const to = firstLength * (2 ** (earlier.length + 1) - 1)
   const longest = Math.max(0, ...audio.map(({ segments }) => segments.length))
-  const wanted = plan.info.audioTracks
+  const expectedFolders = plan.info.audioTracks
     .map((_, track) => audioFolder(track))
     .filter((name) => earlier.every((step) => step.some(({ folder }) => folder === name)))
-  const there = audio.filter(({ folder, segments }) => wanted.includes(folder) && segments.length >= to)
-  const isThere = there.length === wanted.length || longest >= to + maxTrackLag
-  return there.length === 0 || !isThere
+  const ready = audio.filter(({ folder, segments }) => expectedFolders.includes(folder) && segments.length >= to)
+  const isComplete = ready.length === expectedFolders.length || longest >= to + maxTrackLag
+  return ready.length === 0 || !isComplete
     ? undefined
-    : there.map((one) => ({ ...one, segments: one.segments.slice(from, to) }))
+    : ready.map((track) => ({ ...track, segments: track.segments.slice(from, to) }))
 }

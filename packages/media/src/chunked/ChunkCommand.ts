@@ -1,8 +1,8 @@
 /**
- * The ffmpeg commands of a film that is made in parts, as pure functions of the plan: one for a window of the picture in
- * all renditions, one for all sound tracks over the whole length. What they write lies behind the other without a seam:
- * times are those of the whole film (`-copyts`), so that fragments say where they belong, and every first fragment
- * begins with the same boxes.
+ * The ffmpeg commands of a chunked encode, as pure functions of the plan: one encodes a window of the video in all
+ * renditions, one encodes all audio tracks over the whole length. Their outputs join without gaps: timestamps are those
+ * of the whole video (`-copyts`), so each fragment has its final time, and all chunks have the same initialisation
+ * segment.
  */
 import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { videoCodec } from "../encode/codecs/Codecs.ts"
@@ -11,12 +11,12 @@ import { audioArgs, mayChangeSize, packagingArgs, splitArgs, videoArgs } from ".
 import * as ChunkImages from "./ChunkImages.ts"
 import { firstSegment, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
-/** Seconds before its first frame from which a window is decoded, besides what the index makes of it. */
+/** A window is decoded from this many seconds before its first frame, or from the key frame before that. */
 const preRollSeconds = 1
 
 /** Needs the folders `thumbnails` and `tiles`. */
 export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string): ReadonlyArray<string> => {
-  // ffmpeg's own limits would count from where it lands in the file, which may be long before.
+  // The window limits the frames in the filter graph: ffmpeg's `-t` would count from the key frame that it seeks to.
   const window = { ...chunk, frames: maxFrames(chunk, plan.info, plan.frameRate) }
   const seek = frameTime(window.firstFrame, plan.frameRate) - preRollSeconds
   const imageFrames = ChunkImages.imageFrames(plan, chunk)
@@ -25,14 +25,14 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
     ...loopbackRestrictions,
     ...(plan.maxPixels === undefined ? [] : splitArgs(`-max_pixels ${plan.maxPixels}`)),
     ...(mayChangeSize(plan.info) ? splitArgs("-reinit_filter:v 0") : []),
-    // Frames before the first are decoded and given to the rate filter too: where frames come unevenly, the one that is
-    // shown at the border is an earlier one.
+    // The rate filter also gets the frames before the window: at a variable frame rate, the frame that is displayed at
+    // the boundary may be an earlier one.
     ...(seek <= 0 ? [] : splitArgs(`-noaccurate_seek -ss ${seek.toFixed(6)}`)),
     "-i",
     url,
     ...splitArgs("-copyts -start_at_zero"),
     ...videoArgs(plan, window),
-    // One core for each chunk.
+    // One core per chunk.
     ...splitArgs("-threads 1"),
     ...[...new Set(plan.renditions.map(({ codec }) => codec))].flatMap((codec) => videoCodec(codec).chunkArgs),
     "-an",
@@ -56,7 +56,7 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
   ]
 }
 
-/** At a rate that is not whole, borders lie up to a frame behind the grid, by unlike amounts. */
+/** At a fractional frame rate, boundaries are up to one frame late, by varying amounts. */
 const segmentDuration = ({ frameRate }: EncodingPlan): number =>
   frameRate.den === 1 ? segmentSeconds : segmentSeconds - (1.01 * frameRate.den) / frameRate.num
 
@@ -65,12 +65,12 @@ export const audioCommand = ({ info, loudness }: EncodingPlan, url: string): Rea
   ...loopbackRestrictions,
   ...splitArgs(`-t ${Math.ceil(info.duration) + 5} -i`),
   url,
-  ...info.audioTracks.flatMap((sound, track) => audioArgs(sound, track, loudness)),
+  ...info.audioTracks.flatMap((audio, track) => audioArgs(audio, track, loudness)),
   "-vn",
   ...packagingArgs(info.audioTracks.map((_, track) => `a:${track},agroup:audio,name:${audioFolder(track)}`).join(" ")),
 ]
 
-/** Puts the pictures for seeking on sprites. Needs the folder `storyboard`. */
+/** Draws the storyboard tiles on sprites. Needs the folder `storyboard`. */
 export const spriteCommand = ({ storyboard }: EncodingPlan): ReadonlyArray<string> =>
   storyboard === undefined
     ? []

@@ -1,28 +1,26 @@
-/** What the steps of a film that is made in parts have in common. */
-import type { EventOf } from "@armoricore/domain/EventRegistry"
-import type * as VersionPublisher from "../pipeline/VersionPublisher.ts"
-import type * as MediaRecord from "../record/MediaRecord.ts"
-import type { TranscodeOptions } from "../pipeline/TranscodeOptions.ts"
-import type { ChunkedEncodes, ChunkedEncode } from "./ChunkedEncodes.ts"
+/** The services that all steps of a chunked encode share, and the request to encode one chunk. */
+import type { Effect } from "effect"
+import type { PublishPlayable } from "../pipeline/PlayableEvent.ts"
+import type { ResolvedOptions } from "../pipeline/TranscodeOptions.ts"
+import type { VersionPublisher } from "../pipeline/VersionPublisher.ts"
+import type { MediaRecord } from "../record/MediaRecord.ts"
+import type { ChunkedEncodes } from "./ChunkedEncodes.ts"
 
 export interface ChunkContext {
-  readonly options: TranscodeOptions
-  readonly record: MediaRecord.MediaRecord
-  readonly publisher: VersionPublisher.VersionPublisher
+  readonly options: ResolvedOptions
+  readonly record: MediaRecord
+  readonly publisher: VersionPublisher
   readonly encodes: ChunkedEncodes
 }
 
-/** The event that a job came of, as the state record knows it. */
-export const uploadEvent = ({ source_event_id, started_at, upload }: ChunkedEncode): EventOf<"media.uploaded"> => ({
-  event_type: "media.uploaded",
-  event_id: source_event_id,
-  timestamp: new Date(started_at).toISOString(),
-  source: "media",
-  payload: upload,
-})
-
-/** The version of an attempt: the last folder of its prefix. */
-export const versionFromPrefix = (prefix: string): string => prefix.split("/").at(-2) ?? ""
-
-/** Where parts are written before they have their places. */
-export const stagingPrefix = (prefix: string): string => `${prefix}parts/`
+export interface ChunkRequest {
+  readonly mediaId: string
+  readonly version: string
+  /** A name of `chunkNames`. */
+  readonly chunk: string
+  /** Grows with each owner of the chunk. */
+  readonly fencingToken: number
+  /** Called with the percentage of the whole upload, 0 to 100. */
+  readonly onProgress: (percent: number) => Effect.Effect<void>
+  readonly publishPlayable: PublishPlayable
+}

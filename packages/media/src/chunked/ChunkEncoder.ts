@@ -1,6 +1,6 @@
 /**
- * Makes one part of a film: a window of the picture in all renditions, or all of its sound. The upload is read by
- * ranges; what is made goes below `staging`, which no other worker writes to.
+ * Encodes one chunk: a window of the video in all renditions, or all audio. ffmpeg reads the upload in ranges, without a
+ * download. The output is written below `staging`, which no other worker writes to.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -22,49 +22,51 @@ import * as RangeProxy from "./RangeProxy.ts"
 
 export interface EncodeRequest<R> {
   readonly plan: EncodingPlan
-  /** Absent: the sound. */
+  /** Undefined: the audio. */
   readonly window: ChunkWindow | undefined
   readonly source: RangeProxy.SourceObject
   readonly bucket: string
   /** Ends with a slash. */
   readonly staging: string
-  /** Objects put at once. */
+  /** Concurrent uploads. */
   readonly uploadConcurrency: number
   readonly stallTimeout: Duration.Duration
   readonly timeout: Duration.Duration
   readonly memoryLimit: number
   readonly publishTimeout: Duration.Duration
-  /** Bytes that it may write in all; absent: what the plan makes likely. */
-  readonly maxOutputBytes: number | undefined
+  /** The largest size of the output in the work folder. */
+  readonly maxOutputBytes: number
   /** Bytes that must stay free in the work folder. */
   readonly minFreeDisk: number
-  /** Seconds of the part that are made. */
+  /** Called with the encoded seconds of the chunk. */
   readonly onProgress: (seconds: number) => Effect.Effect<void>
   /**
-   * Called again and again, one call at a time, with what lies below `staging` so far; what is under way when all is
-   * made is interrupted. Absent: nobody wants to know.
+   * Called repeatedly, one call at a time, with the tracks that are below `staging` so far. A running call is interrupted
+   * when ffmpeg ends.
    */
   readonly onTracksGrown?: ((tracks: ChunkOutput["tracks"]) => Effect.Effect<void, never, R>) | undefined
 }
 
-export const encode = Effect.fn("EncodeChunk.encode")(function* <R>(request: EncodeRequest<R>) {
+export const encode = Effect.fn("ChunkEncoder.encode")(function* <R>(request: EncodeRequest<R>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { plan, window } = request
   const programs = yield* FfmpegPrograms
   if (plan.toneMapping && plan.info.video?.hdr !== undefined && !programs.toneMapping) {
-    // A film must not change its colours where another machine went on.
+    // Without the filter, the colours would change between the chunks of two workers.
     return yield* new TransientError({
       dependency: "ffmpeg",
       code: "encoder_mismatch",
-      message: "the ffmpeg of this machine has no zscale filter and that of another has; install alike ones",
+      message:
+        "this worker's ffmpeg has no zscale filter but the one that planned the encode has; install the same ffmpeg " +
+        "build everywhere",
     })
   }
   const folder = yield* Effect.flatMap(ScratchDir, ({ make }) => make)
   for (const name of ["thumbnails", ChunkImages.tileFolder])
     yield* mapDiskErrors(fs.makeDirectory(path.join(folder, name)))
   yield* ToneMap.prepare(plan, folder)
-  const reader = yield* RangeProxy.open(request.source)
+  const proxy = yield* RangeProxy.open(request.source)
   const uploader = yield* SegmentUploader.make({
     from: folder,
     bucket: request.bucket,
@@ -79,8 +81,8 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* <R>(request: Enc
   const running = Ffmpeg.run({
     args:
       window === undefined
-        ? ChunkCommand.audioCommand(plan, reader.url)
-        : ChunkCommand.videoCommand(plan, window, reader.url),
+        ? ChunkCommand.audioCommand(plan, proxy.url)
+        : ChunkCommand.videoCommand(plan, window, proxy.url),
     cwd: folder,
     onProgress: (seconds) => request.onProgress(Math.max(0, seconds - start)),
     stallTimeout: request.stallTimeout,
@@ -90,7 +92,7 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* <R>(request: Enc
   })
   const quota = DiskQuota.enforce({
     folder,
-    maxBytes: request.maxOutputBytes ?? DiskQuota.estimate(plan),
+    maxBytes: request.maxOutputBytes,
     minFreeBytes: request.minFreeDisk,
   })
   const describeTracks = (uploaded: ReadonlyArray<SegmentUploader.UploadedTrack>) =>
@@ -106,7 +108,7 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* <R>(request: Enc
   const { onTracksGrown } = request
   let uploadedTracks: ReadonlyArray<SegmentUploader.UploadedTrack> = []
   const uploading = uploader.uploadContinuously((uploaded) => Effect.sync(() => void (uploadedTracks = uploaded)))
-  // Beside the uploading: whoever is told may have to wait.
+  // A separate fiber, because the callback may wait for storage and state.
   const reporting =
     onTracksGrown === undefined
       ? Effect.never
@@ -117,23 +119,23 @@ export const encode = Effect.fn("EncodeChunk.encode")(function* <R>(request: Enc
           ),
         )
   const result = yield* Effect.raceAllFirst([running, uploading, reporting, quota])
-  const fault = reader.fault()
+  const fault = proxy.fault()
   if (fault !== undefined) return yield* Effect.fail(fault)
   const retryWhileUnavailable = SegmentUploader.retryWhileUnavailable(request.publishTimeout)
   yield* retryWhileUnavailable(uploader.sync)
-  const made = uploader.uploadedTracks().filter(({ segments }) => segments.length > 0)
+  const encodedTracks = uploader.uploadedTracks().filter(({ segments }) => segments.length > 0)
   if (result.code !== 0) {
     const error = FfmpegExit.classify(result, { hasMemoryLimit: true })
-    // A file may end before it says it does; how much may be missing is judged where all parts are known.
-    const isPastEnd = made.length === 0 && start > 0 && error._tag === "PermanentError"
+    // A source may end before its stated duration. The concatenation checks how much is missing.
+    const isPastEnd = encodedTracks.length === 0 && start > 0 && error._tag === "PermanentError"
     if (!isPastEnd) return yield* error
   }
-  const imageFrames = window === undefined || made.length === 0 ? undefined : ChunkImages.imageFrames(plan, window)
+  const imageFrames =
+    window === undefined || encodedTracks.length === 0 ? undefined : ChunkImages.imageFrames(plan, window)
   const images =
     imageFrames === undefined ? [] : yield* retryWhileUnavailable(uploadImages(imageFrames, folder, request))
-  const tracks = yield* describeTracks(made)
-  const part: ChunkOutput = { staging: request.staging, tracks, images }
-  return part
+  const tracks = yield* describeTracks(encodedTracks)
+  return { staging: request.staging, tracks, images } satisfies ChunkOutput
 }, Effect.scoped)
 
 const uploadImages = Effect.fnUntraced(function* (
@@ -161,7 +163,7 @@ const uploadImages = Effect.fnUntraced(function* (
     ({ file, name }) =>
       Effect.gen(function* () {
         const local = path.join(folder, file)
-        // The source may end before the frame that would have been taken.
+        // The source may end before this frame.
         if (!(yield* mapDiskErrors(fs.exists(local)))) return []
         const bytes = yield* mapDiskErrors(fs.readFile(local))
         const contentType = name.endsWith(".jpg") ? "image/jpeg" : "application/octet-stream"

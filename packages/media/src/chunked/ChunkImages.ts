@@ -1,40 +1,40 @@
 /**
- * Thumbnails, poster and pictures for seeking, by the chunk that shows them: each chunk takes the frames that one run
- * over the whole film would have taken there. Those for seeking are kept as they are until all are together on sprites.
+ * Thumbnails, poster and storyboard tiles of a chunk. Each chunk extracts the frames that a single encode of the whole
+ * video would extract from its window. Tiles stay lossless files until the concatenation draws them on sprites.
  */
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { frameAt, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
-/** A picture, and the frame of the window that it shows. */
+/** The name of an image, and its frame in the window. */
 interface ImageFrame {
   readonly name: string
   readonly frame: number
 }
 
 export interface ImageFrames {
-  /** Frames to be taken in this order; the first of a window is always among them, or ffmpeg might have nothing to write. */
+  /** In frame order. Begins with the first frame of the window, because ffmpeg fails if it writes no image. */
   readonly thumbnails: ReadonlyArray<ImageFrame>
   readonly poster: ReadonlyArray<ImageFrame>
   readonly tiles: ReadonlyArray<ImageFrame>
 }
 
-/** Stands for the first frame of a window where nobody wants it. */
+/** The name of the first frame of a window if no image shows it. */
 const placeholderName = ""
 
-/** Where chunks put pictures for seeking, one a file, in a format without loss. */
+/** The folder of storyboard tiles: one lossless image per file. */
 export const tileFolder = "tiles"
 export const tileName = (index: number): string => `${tileFolder}/${String(index).padStart(5, "0")}.pgmyuv`
 
 export const imageFrames = (plan: EncodingPlan, window: ChunkWindow): ImageFrames => {
   const { frameRate, info, storyboard, thumbnails } = plan
-  const inside = (frame: number) =>
+  const isInWindow = (frame: number) =>
     frame >= window.firstFrame && (window.frames === undefined || frame < window.firstFrame + window.frames)
-  const picks = (wanted: ReadonlyArray<ImageFrame>): ReadonlyArray<ImageFrame> => {
-    const mine = wanted
-      .filter(({ frame }) => inside(frame))
+  const framesInWindow = (frames: ReadonlyArray<ImageFrame>): ReadonlyArray<ImageFrame> => {
+    const selected = frames
+      .filter(({ frame }) => isInWindow(frame))
       .map(({ name, frame }) => ({ name, frame: frame - window.firstFrame }))
-    if (mine.length === 0) return []
-    return mine[0]?.frame === 0 ? mine : [{ name: placeholderName, frame: 0 }, ...mine]
+    if (selected.length === 0) return []
+    return selected[0]?.frame === 0 ? selected : [{ name: placeholderName, frame: 0 }, ...selected]
   }
   const step = info.mainDuration / Math.max(1, thumbnails)
   const middles = Array.from({ length: thumbnails }, (_, index) => ({
@@ -52,15 +52,15 @@ export const imageFrames = (plan: EncodingPlan, window: ChunkWindow): ImageFrame
       tiles.push({ name: tileName(index), frame })
     }
   }
-  return { thumbnails: picks(middles), poster: picks(posters), tiles: picks(tiles) }
+  return { thumbnails: framesInWindow(middles), poster: framesInWindow(posters), tiles: framesInWindow(tiles) }
 }
 
-/** For ffmpeg's `select`. */
-export const selectExpression = (picks: ReadonlyArray<ImageFrame>): string =>
-  picks.map(({ frame }) => `eq(n\\,${frame})`).join("+")
+/** An expression for ffmpeg's `select` filter. */
+export const selectExpression = (frames: ReadonlyArray<ImageFrame>): string =>
+  frames.map(({ frame }) => `eq(n\\,${frame})`).join("+")
 
-/** Which of the files that ffmpeg numbered from 0 is which picture. */
+/** Maps the files that ffmpeg numbers from 0 to image names. */
 export const outputFiles = (
-  picks: ReadonlyArray<ImageFrame>,
+  frames: ReadonlyArray<ImageFrame>,
 ): ReadonlyArray<{ readonly file: number; readonly name: string }> =>
-  picks.flatMap(({ name }, file) => (name === placeholderName ? [] : [{ file, name }]))
+  frames.flatMap(({ name }, file) => (name === placeholderName ? [] : [{ file, name }]))

@@ -1,4 +1,4 @@
-/** The messages of a film that is made in parts, from media workers to media workers. */
+/** The work messages of a chunked encode, which media workers send to media workers, and their cancellation. */
 import * as Address from "@armoricore/bus/Address"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { MediaId, UserId } from "@armoricore/domain/Ids"
@@ -6,22 +6,25 @@ import { Failure } from "@armoricore/domain/events/failure"
 import { mediaChunkKind, mediaConcatKind } from "@armoricore/domain/MediaCommand"
 import { Timestamp } from "@armoricore/domain/JsonCodecs"
 import { enqueue, type ResultMessage, workMessageId } from "@armoricore/worker/ResultMessage"
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { versionFromPrefix } from "../record/MediaRecord.ts"
+import type { ChunkContext } from "./ChunkContext.ts"
+import { chunkNames } from "./ChunkedEncodes.ts"
 
 const mediaFields = { media_id: MediaId, user_id: UserId, version: Schema.String }
 
-/** Make one part. */
+/** Encode one chunk. */
 export const ChunkMessage = Schema.Struct({ ...mediaFields, chunk: Schema.String })
 export type ChunkMessage = typeof ChunkMessage.Type
 
-/** All parts are done, or one of them cannot be: one message either way, whoever noticed. */
+/** All chunks are done, or one of them has failed finally. Several workers may send it; its id removes duplicates. */
 export const ConcatMessage = Schema.Struct({
   ...mediaFields,
   failed: Schema.optionalKey(Schema.Struct({ error: Failure, failed_at: Timestamp })),
 })
 export type ConcatMessage = typeof ConcatMessage.Type
 
-/** Names the part among all that follows from an event, which may be worked on more than once. */
+/** The version distinguishes the attempts for one event. */
 const discriminator = (version: string, chunk: string): string => `${version}:${chunk}`
 
 export const enqueueChunk = (payload: ChunkMessage): ResultMessage =>
@@ -30,12 +33,49 @@ export const enqueueChunk = (payload: ChunkMessage): ResultMessage =>
 export const enqueueConcat = (payload: ConcatMessage): ResultMessage =>
   enqueue(mediaConcatKind, discriminator(payload.version, payload.failed === undefined ? "done" : "failed"), payload)
 
-/** Consumer and id of what is still to come, for whoever cancels it. */
-export const chunkMessageKey = (eventId: string, version: string, chunk: string) => ({
+/** The consumer of a message and its id: the key of its ledger entry. */
+interface MessageKey {
+  readonly consumer: string
+  readonly id: string
+}
+
+const chunkMessageKey = (eventId: string, version: string, chunk: string): MessageKey => ({
   consumer: ConsumerName.of("media", Address.work("media", mediaChunkKind)),
   id: workMessageId(eventId, "media", mediaChunkKind, discriminator(version, chunk)),
 })
-export const concatMessageKey = (eventId: string, version: string) => ({
+
+const concatMessageKey = (eventId: string, version: string): MessageKey => ({
   consumer: ConsumerName.of("media", Address.work("media", mediaConcatKind)),
   id: workMessageId(eventId, "media", mediaConcatKind, discriminator(version, "done")),
 })
+
+/** Cancels one message. Returns false if its handler has already finished. */
+export type CancelMessage<E> = (message: MessageKey) => Effect.Effect<boolean, E>
+
+/**
+ * Cancels the chunked encode of the newest upload. Only one message is cancelled, and its failure fails the upload; the
+ * other chunks stop because the encode is aborted. If all chunks are done, the concat message is cancelled.
+ */
+export const cancelChunks = ({ encodes, record }: ChunkContext) =>
+  Effect.fn("UploadPipeline.cancelChunks")(function* <E>(mediaId: string, cancelMessage: CancelMessage<E>) {
+    const state = yield* record.find(mediaId)
+    if (state === undefined) return
+    for (const attempt of state.attempts) {
+      if (attempt.generation !== state.generations[state.source_event_id]) continue
+      const version = versionFromPrefix(attempt.prefix)
+      const job = yield* encodes.find(version)
+      if (job === undefined || job.aborted === true) continue
+      const messages = [
+        ...chunkNames(job)
+          .filter((chunk) => !job.completed.includes(chunk))
+          .map((chunk) => chunkMessageKey(job.source_event_id, version, chunk)),
+        concatMessageKey(job.source_event_id, version),
+      ]
+      for (const message of messages) {
+        if (!(yield* cancelMessage(message))) continue
+        // Only after the cancellation: a chunk that stops because of the abort reports no failure.
+        yield* encodes.abort(version)
+        break
+      }
+    }
+  })

@@ -1,50 +1,47 @@
 /**
- * Decides whether an upload is made in parts, and hands out which. Nothing of it is encoded here and nothing is waited
- * for: the slot is free again at once, and whoever does the last part has it joined.
+ * Decides whether an upload is encoded in chunks, and plans them. It only reads the index of the upload, so its slot in
+ * the queue is free again soon; the worker that completes the last chunk enqueues the concatenation.
  */
-import type { EventOf } from "@armoricore/domain/EventRegistry"
-import type { MediaAttempt } from "@armoricore/domain/MediaState"
-import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
-import { Clock, Effect, Equal } from "effect"
-import { defaultInputLimits, probe } from "../probe/Probe.ts"
-import type { MediaInfo } from "../probe/MediaInfo.ts"
-import { locate } from "../probe/Source.ts"
+import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import { Clock, Effect, Equal, Option } from "effect"
 import { planEncoding } from "../pipeline/TranscodeOptions.ts"
+import type { UploadJob } from "../pipeline/UploadJob.ts"
+import type { MediaInfo } from "../probe/MediaInfo.ts"
+import { type InputLimits, probe } from "../probe/Probe.ts"
+import { locate } from "../probe/Source.ts"
+import { versionFromPrefix } from "../record/MediaRecord.ts"
+import type { ChunkContext } from "./ChunkContext.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
 import * as ChunkWindow from "./ChunkWindow.ts"
-import { type ChunkContext, versionFromPrefix } from "./ChunkContext.ts"
 import * as RangeProxy from "./RangeProxy.ts"
 
 export interface ChunkedUpload {
   readonly _tag: "Chunked"
   readonly version: string
-  /** In the order in which they are wanted. */
+  /** In the order in which they should be encoded. */
   readonly chunks: ReadonlyArray<string>
 }
 
-/** What is smaller is never long enough to be worth the look. */
+/** A smaller file cannot be a video of the minimum duration, and is not probed. */
 const minBytesPerSecond = 4_000
 
-/** Undefined where it is made in one run. `charge` is called once its size is known. */
-export const planChunks = Effect.fn("BeginJob.begin")(function* <E>(
+/** Undefined: the upload is encoded by one worker. */
+export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
   { encodes, options, record }: ChunkContext,
-  event: EventOf<"media.uploaded">,
-  attempt: MediaAttempt,
-  charge: (of: { readonly bytes: number; readonly seconds: number }) => Effect.Effect<void, E>,
+  { attempt, charge, event }: UploadJob,
 ) {
-  const { chunks } = options
+  const { chunks, limits } = options
   if (chunks === undefined) return undefined
-  const limits = options.limits ?? defaultInputLimits
   const { bucket, etag, key, size } = yield* locate({
     filePath: event.payload.file_path,
     buckets: options.sourceBuckets,
     bytes: limits.maxBytes,
   })
-  const started_at = yield* Clock.currentTimeMillis
+  const startedAt = yield* Clock.currentTimeMillis
   const source = { bucket, key, size, etag }
   if (size < chunks.minDuration * minBytesPerSecond) return undefined
   const info = yield* probeRemote(source, limits, chunks)
@@ -54,13 +51,14 @@ export const planChunks = Effect.fn("BeginJob.begin")(function* <E>(
   yield* charge({ bytes: size, seconds: info.duration })
 
   const windows = ChunkWindow.planWindows(info, plan.frameRate, chunks.chunkSeconds)
-  const earlier = ((yield* record.find(event.payload.media_id))?.attempts ?? [])
+  const version = versionFromPrefix(attempt.prefix)
+  const earlierVersions = ((yield* record.find(event.payload.media_id))?.attempts ?? [])
     .map(({ prefix }) => versionFromPrefix(prefix))
-    .filter((version) => version !== versionFromPrefix(attempt.prefix))
+    .filter((earlier) => earlier !== version)
     .reverse()
-  const reusable = yield* Effect.findFirst(earlier, (version) =>
+  const reusable = yield* Effect.findFirst(earlierVersions, (earlier) =>
     Effect.map(
-      encodes.find(version),
+      encodes.find(earlier),
       (job) =>
         job !== undefined &&
         job.completed.length > 0 &&
@@ -69,7 +67,6 @@ export const planChunks = Effect.fn("BeginJob.begin")(function* <E>(
         Equal.equals(job.windows, windows),
     ),
   )
-  const version = versionFromPrefix(attempt.prefix)
   const job: ChunkedEncodes.ChunkedEncode = {
     source_event_id: event.event_id,
     upload: event.payload,
@@ -79,48 +76,49 @@ export const planChunks = Effect.fn("BeginJob.begin")(function* <E>(
     windows,
     completed: [],
     init_hashes: {},
-    timings: { probing: (yield* Clock.currentTimeMillis) - started_at },
-    started_at,
-    ...(reusable._tag === "None" ? {} : { reuse_version: reusable.value }),
+    timings: { probing: (yield* Clock.currentTimeMillis) - startedAt },
+    started_at: startedAt,
+    ...(Option.isNone(reusable) ? {} : { reuse_version: reusable.value }),
   }
   yield* encodes.create(version, job)
   return { _tag: "Chunked", version, chunks: ChunkedEncodes.chunkNames(job) } satisfies ChunkedUpload
 })
 
-/** Bytes that may be read in a row to find out what it is: the index of half a day, or a share of a small file. */
-const maxProbeBytes = ({ size }: RangeProxy.SourceObject): number => Math.max(32e6, Math.min(100e6, size / 4))
+/** The longest sequential read of a remote probe: the index of a video of half a day, or a share of a small file. */
+const maxSequentialBytes = ({ size }: RangeProxy.SourceObject): number => Math.max(32e6, Math.min(100e6, size / 4))
 
 /**
- * Undefined where one run over a copy of it is to be made, also to tell what is wrong with it. Recordings that were
- * written as a stream have no index: every part would read all that lies before it.
+ * Probes the upload in the storage, without a download. Undefined if it cannot be chunked, and also if it is invalid:
+ * then the transcode on one worker reports the reason. A recording that was written as a live stream has no index, so
+ * every chunk would read everything before it; such a probe exceeds the read limits.
  */
 const probeRemote = Effect.fnUntraced(function* (
   source: RangeProxy.SourceObject,
-  limits: typeof defaultInputLimits,
+  limits: InputLimits,
   chunks: ChunkWindow.ChunkOptions,
 ) {
   const folder = yield* Effect.flatMap(ScratchDir, ({ make }) => make)
-  const reader = yield* RangeProxy.open(source)
-  const maxBytes = maxProbeBytes(source)
-  const exceedsLimit = () => reader.longestRead() > maxBytes || reader.bytesServed() > 2 * maxBytes
+  const proxy = yield* RangeProxy.open(source)
+  const maxBytes = maxSequentialBytes(source)
+  const exceedsLimit = () => proxy.longestRead() > maxBytes || proxy.bytesServed() > 2 * maxBytes
   const probed: Effect.Effect<
     MediaInfo | undefined,
     TransientError | PermanentError,
     Effect.Services<ReturnType<typeof probe>>
-  > = probe({ url: reader.url }, source.size, folder, limits)
-  const found = Effect.gen(function* () {
+  > = probe({ url: proxy.url }, source.size, folder, limits)
+  const chunkable = Effect.gen(function* () {
     const info = yield* Effect.catchTag(probed, "PermanentError", () => Effect.undefined)
     if (info === undefined || !ChunkWindow.shouldChunk(info, chunks)) return undefined
-    return (yield* isSeekable(info, reader.url, folder)) ? info : undefined
+    return (yield* isSeekable(info, proxy.url, folder)) ? info : undefined
   })
-  const watched = Effect.sleep("50 millis").pipe(Effect.repeat({ until: exceedsLimit }), Effect.as(undefined))
-  const info = yield* Effect.raceFirst(found, watched)
-  const fault = reader.fault()
+  const limitExceeded = Effect.sleep("50 millis").pipe(Effect.repeat({ until: exceedsLimit }), Effect.as(undefined))
+  const info = yield* Effect.raceFirst(chunkable, limitExceeded)
+  const fault = proxy.fault()
   if (fault !== undefined) return yield* Effect.fail(fault)
   return exceedsLimit() ? undefined : info
 }, Effect.scoped)
 
-/** Whether a packet of its middle can be had; what that costs is for others to say. */
+/** Whether ffprobe can read a packet from the middle. The caller checks how many bytes that needs. */
 const isSeekable = ({ mainDuration, video }: MediaInfo, url: string, folder: string) =>
   Ffmpeg.inspect(
     [

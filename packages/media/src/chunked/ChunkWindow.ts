@@ -1,41 +1,41 @@
 /**
- * How a long picture is cut for many machines: windows of frames whose borders are those of segments, so that what is
- * encoded from each by itself lies behind the other as if it had been encoded in one run.
+ * Splits a long video into windows of frames, one per chunk. Windows begin and end at segment boundaries, so their
+ * segments form the same stream as those of a single encode.
  */
 import { segmentSeconds } from "../encode/EncodingPlan.ts"
 import type { MediaInfo, Rational } from "../probe/MediaInfo.ts"
 
-/** Some frames of the picture at its output rate. */
+/** A range of video frames at the output frame rate. */
 export interface ChunkWindow {
-  /** Of the whole film: its first frame is 0. */
+  /** Counted from the start of the video, which is frame 0. */
   readonly firstFrame: number
-  /** Absent: to the end, wherever that is. */
+  /** Absent: up to the end of the source, which may differ from its stated duration. */
   readonly frames?: number
-  /** Seconds: the border on the grid of segments; the first frame is the first at or behind it. */
+  /** The segment boundary in seconds. `firstFrame` is the first frame at or after it. */
   readonly from: number
 }
 
 export interface ChunkOptions {
-  /** Seconds: recordings at least this long are cut. */
+  /** Seconds: shorter videos are not split. */
   readonly minDuration: number
-  /** Seconds of one chunk, 4 to 120. */
+  /** Length of a chunk in seconds, 4 to 120. */
   readonly chunkSeconds: number
-  /** Chunks that this process encodes at once. Default: its cores. */
+  /** Chunks that this process encodes concurrently. Default: the number of cores. */
   readonly concurrency?: number
 }
 
 export const defaultChunkSeconds = 32
 
-/** A film can be watched when its first chunk is there: that one is short. */
+/** The stream is playable once the first chunk is encoded, so that one is short. */
 const firstChunkSeconds = 8
 
 /**
- * Containers whose index leads to any time in a few requests. Others are read from their beginning to find a place in
- * them, and a copy on the local disk serves that better.
+ * Containers with an index, in which ffmpeg finds any time with a few reads. In other containers it has to read from the
+ * start, which is faster from the local disk.
  */
 const indexedContainers = /^(mov,|matroska)/
 
-/** Whether a source is worth cutting and can be. */
+/** Whether a source is long enough and can be split. */
 export const shouldChunk = (info: MediaInfo, options: ChunkOptions | undefined): boolean =>
   options !== undefined &&
   info.video !== undefined &&
@@ -43,28 +43,30 @@ export const shouldChunk = (info: MediaInfo, options: ChunkOptions | undefined):
   indexedContainers.test(info.format) &&
   info.mainDuration >= Math.max(options.minDuration, firstChunkSeconds + segmentSeconds)
 
-/** At least one window; the last is never shorter than half of the others. */
+/** At least one window. The last one is at least half as long as the others. */
 export const planWindows = (info: MediaInfo, rate: Rational, chunkSeconds: number): ReadonlyArray<ChunkWindow> => {
   const length = Math.min(120, Math.max(segmentSeconds, Math.ceil(chunkSeconds / segmentSeconds) * segmentSeconds))
-  const borders = [0]
-  for (let at = Math.min(firstChunkSeconds, length); info.mainDuration - at >= length / 2; at += length)
-    borders.push(at)
-  return borders.map((from, index): ChunkWindow => {
+  const boundaries = [0]
+  for (let boundary = Math.min(firstChunkSeconds, length); info.mainDuration - boundary >= length / 2;) {
+    boundaries.push(boundary)
+    boundary += length
+  }
+  return boundaries.map((from, index): ChunkWindow => {
     const firstFrame = frameAt(from, rate)
-    const next = borders[index + 1]
+    const next = boundaries[index + 1]
     return { from, firstFrame, ...(next === undefined ? {} : { frames: frameAt(next, rate) - firstFrame }) }
   })
 }
 
-/** The first frame that is shown at this time or behind it. */
+/** The first frame that is displayed at or after this time. */
 export const frameAt = (seconds: number, { den, num }: Rational): number => Math.ceil((seconds * num) / den - 1e-6)
 
-/** Seconds at which a frame is shown. */
+/** The display time of a frame, in seconds. */
 export const frameTime = (frame: number, { den, num }: Rational): number => (frame * den) / num
 
 /** The number of a window's first segment. */
 export const firstSegment = (window: ChunkWindow): number => Math.round(window.from / segmentSeconds)
 
-/** How many frames a window has at most: the last may be longer than its file claims, but not without end. */
+/** The largest number of frames in a window. A source may be up to 5 s longer than its stated duration. */
 export const maxFrames = ({ firstFrame, frames }: ChunkWindow, { duration }: MediaInfo, rate: Rational): number =>
   frames ?? frameAt(Math.ceil(duration) + 5, rate) - firstFrame

@@ -1,50 +1,41 @@
 /**
- * One part of a film from its message to its place: made anew, or taken from where it was made before, recorded, copied
- * to where the playlists look for it, and counted.
+ * Processes the message of one chunk: encodes it or reuses the output of an earlier encode, records the output, promotes
+ * its objects to the names in the playlists, and marks it as completed.
  *
- *     staged ──record (first wins)──▶ recorded ──copy──▶ in place ──count──▶ done
+ *     staged ──record (first wins)──▶ recorded ──copy──▶ promoted ──mark──▶ completed
  *
- * - A crash anywhere repeats what is behind the last step that was recorded. Copies of one record are the same bytes
- *   under the same names, so that it harms nobody to make them twice, or late.
- * - A job that was cancelled, failed, deleted or overtaken stops its parts within two seconds, wherever they run.
+ * - After a crash, the next worker repeats the steps after the last recorded one. Copies of a recorded output have the same
+ *   bytes and names, so a repeated or late copy is harmless.
+ * - Running chunks of an encode that was cancelled, failed, deleted or superseded stop within two seconds.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect } from "effect"
-import * as PlayableEvent from "../pipeline/PlayableEvent.ts"
+import { transcodeTimeout } from "../pipeline/TranscodeOptions.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
-import { defaultMinFreeDisk, defaultMemoryLimit } from "../pipeline/TranscodeOptions.ts"
+import type { ChunkContext, ChunkRequest } from "./ChunkContext.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
 import { encode } from "./ChunkEncoder.ts"
+import * as ChunkOutputs from "./ChunkOutputs.ts"
 import * as IncrementalAudio from "./IncrementalAudio.ts"
-import * as ChunkObjects from "./ChunkObjects.ts"
 import * as ProvisionalChunkPlaylist from "./ProvisionalChunkPlaylist.ts"
-import { uploadEvent, type ChunkContext, stagingPrefix } from "./ChunkContext.ts"
-
-export interface ChunkRequest {
-  readonly mediaId: string
-  readonly version: string
-  readonly chunk: string
-  /** The claim's; it grows with each owner of the part. */
-  readonly fencingToken: number
-  /** Percent over the whole job, 0 to 100. */
-  readonly onProgress: (percent: number) => Effect.Effect<void>
-  readonly publishPlayable: PlayableEvent.PublishPlayable
-}
 
 export type ChunkOutcome =
-  /** `isLast`: nothing is missing, and somebody must join it. */
+  /** `isLast`: all chunks are completed and must be concatenated. */
   | { readonly _tag: "Done"; readonly isLast: boolean }
-  /** Nobody wants it any more. */
+  /** The encode was aborted or superseded. */
   | { readonly _tag: "Stopped" }
 
 const stopped: ChunkOutcome = { _tag: "Stopped" }
-/** How often a part looks whether it is still wanted. */
 const cancellationPollInterval = Duration.seconds(2)
 
-export const make = (shared: ChunkContext) => {
-  const { publisher, encodes, options, record } = shared
-  const objects = ChunkObjects.make(shared)
+/** Called with the completed fraction of this chunk, 0 to 1. */
+type OnFraction = (fraction: number) => Effect.Effect<void>
 
+export const make = (context: ChunkContext) => {
+  const { publisher, encodes, options, record } = context
+  const copier = ChunkOutputs.makeCopier(context)
+
+  /** Undefined if the encode was aborted or superseded. */
   const findActive = Effect.fnUntraced(function* (request: ChunkRequest) {
     const job = yield* encodes.find(request.version)
     if (job === undefined || job.aborted === true) return undefined
@@ -52,150 +43,179 @@ export const make = (shared: ChunkContext) => {
     return MediaRecord.isSuperseded(state, job.attempt) ? undefined : { job, percent: state?.percent ?? 0 }
   })
 
+  /** Tracks the progress of the whole upload, of which this worker encodes one chunk. */
+  const makeProgress = (
+    job: ChunkedEncodes.ChunkedEncode,
+    { chunk, onProgress }: ChunkRequest,
+    initialPercent: number,
+  ) => {
+    const event = ChunkedEncodes.uploadEvent(job)
+    const total = totalSeconds(ChunkedEncodes.chunkNames(job), job)
+    let { completed } = job
+    let percent = initialPercent
+    let recordedPercent = initialPercent
+    return {
+      /** Other workers have made progress. */
+      refresh: (completedNow: ReadonlyArray<string>, percentNow = 0) => {
+        completed = completedNow
+        percent = Math.max(percent, percentNow)
+      },
+      report: (fraction: number) =>
+        Effect.gen(function* () {
+          const done = (totalSeconds(completed, job) + fraction * chunkSeconds(job, chunk)) / total
+          // Other workers report too: the percentage never decreases.
+          percent = Math.max(percent, Math.round((10 + 84 * Math.min(1, done)) * 10) / 10)
+          yield* onProgress(percent)
+          if (percent - recordedPercent < 1) return
+          recordedPercent = percent
+          yield* record.progress(event, "transcoding", percent)
+        }).pipe(Effect.catch((error) => Effect.logDebug("Progress could not be recorded", { chunk, percent, error }))),
+    }
+  }
+
+  /** Ends when the encode is aborted or superseded. */
+  const untilStopped = Effect.fnUntraced(function* (
+    request: ChunkRequest,
+    refresh: ReturnType<typeof makeProgress>["refresh"],
+  ) {
+    for (;;) {
+      yield* Effect.sleep(cancellationPollInterval)
+      const active = yield* Effect.option(findActive(request))
+      if (active._tag === "None") continue
+      if (active.value === undefined) return undefined
+      refresh(active.value.job.completed, active.value.percent)
+    }
+  })
+
+  /** The recorded output of the chunk: from another worker, from an earlier encode, or encoded here. */
   const produceOutput = Effect.fnUntraced(function* (
     job: ChunkedEncodes.ChunkedEncode,
     request: ChunkRequest,
-    told: (own: number) => Effect.Effect<void>,
+    onFraction: OnFraction,
   ) {
-    const { chunk, fencingToken, version } = request
-    const recorded = yield* encodes.findOutput(version, chunk)
-    if (recorded !== undefined) return { output: recorded, promoted: new Set<string>(), isPlayablePublished: false }
-    const staging = `${stagingPrefix(job.attempt.prefix)}${chunk}-${fencingToken}/`
-    const sound =
-      chunk === ChunkedEncodes.audioChunk ? IncrementalAudio.make(shared, objects, job, request, staging) : undefined
-    const kept = job.reuse_version === undefined ? undefined : yield* reuseOutput(job.reuse_version, chunk, staging)
-    const encoded = kept ?? (yield* encodeOutput(job, chunk, staging, told, sound))
-    const made = sound === undefined ? encoded : yield* sound.mergeRecorded(encoded)
-    const inits = Object.fromEntries(made.tracks.map(({ folder, init_hash }) => [folder, init_hash]))
-    if (!(yield* encodes.pinInitSegments(version, inits))) {
+    const { chunk, version } = request
+    const existing = yield* encodes.findOutput(version, chunk)
+    if (existing !== undefined) return { output: existing, promoted: new Set<string>(), isPlayablePublished: false }
+    const staging = chunkStaging(job, request)
+    const audio =
+      chunk === ChunkedEncodes.audioChunk ? IncrementalAudio.make(context, copier, job, request, staging) : undefined
+    const reused = job.reuse_version === undefined ? undefined : yield* reuseOutput(job.reuse_version, chunk, staging)
+    const encoded = reused ?? (yield* encodeOutput(job, chunk, staging, onFraction, audio))
+    const output = audio === undefined ? encoded : yield* audio.mergeRecorded(encoded)
+    const initHashes = Object.fromEntries(output.tracks.map(({ folder, init_hash }) => [folder, init_hash]))
+    if (!(yield* encodes.pinInitSegments(version, initHashes))) {
       yield* publisher.removeStale([staging])
       return yield* new TransientError({
         dependency: "ffmpeg",
         code: "encoder_mismatch",
-        message: "the ffmpeg of this machine writes other headers than that of another; install alike ones",
+        message:
+          "this worker's ffmpeg produces a different init segment than the other workers'; install the same ffmpeg " +
+          "build everywhere",
       })
     }
-    const first = yield* encodes.recordOutput(version, chunk, made)
-    if (first.staging === staging) {
-      return {
-        output: first,
-        promoted: sound?.promoted() ?? new Set<string>(),
-        isPlayablePublished: sound?.isPlayablePublished() ?? false,
-      }
+    const recorded = yield* encodes.recordOutput(version, chunk, output)
+    const isOurs = recorded.staging === staging
+    // Recorded audio steps may refer to objects in the staging folder.
+    if (!isOurs && audio?.hasRecordedCheckpoints() !== true) yield* publisher.removeStale([staging])
+    return {
+      output: recorded,
+      promoted: (isOurs ? audio?.promoted() : undefined) ?? new Set<string>(),
+      isPlayablePublished: audio?.isPlayablePublished() ?? false,
     }
-    if (sound?.hasRecordedCheckpoints() !== true) yield* publisher.removeStale([staging])
-    return { output: first, promoted: new Set<string>(), isPlayablePublished: sound?.isPlayablePublished() ?? false }
   })
 
   const encodeOutput = (
     job: ChunkedEncodes.ChunkedEncode,
-    part: string,
+    chunk: string,
     staging: string,
-    told: (own: number) => Effect.Effect<void>,
-    sound: IncrementalAudio.IncrementalAudio | undefined,
+    onFraction: OnFraction,
+    audio: IncrementalAudio.IncrementalAudio | undefined,
   ) => {
-    const window = part === ChunkedEncodes.audioChunk ? undefined : job.windows[Number(part)]
-    const seconds = chunkSeconds(job, part)
-    const plan = job.plan
+    const window = chunk === ChunkedEncodes.audioChunk ? undefined : job.windows[Number(chunk)]
+    const seconds = chunkSeconds(job, chunk)
+    const { plan } = job
     return encode({
       plan,
       window,
       source: job.source,
       bucket: options.bucket,
       staging,
-      uploadConcurrency: options.uploadConcurrency ?? 4,
-      stallTimeout: options.stallTimeout ?? Duration.minutes(1),
-      timeout: Duration.seconds(300 + seconds * (options.timeoutFactor ?? 30)),
-      memoryLimit: options.memoryLimit ?? defaultMemoryLimit,
-      publishTimeout: options.publishTimeout ?? Duration.minutes(5),
-      maxOutputBytes: options.maxOutputBytes,
-      minFreeDisk: (options.minFreeDisk ?? defaultMinFreeDisk) / 2,
-      onProgress: (made) => told(Math.min(1, made / (window === undefined ? plan.info.duration : seconds))),
-      onTracksGrown: sound?.publishCheckpoints,
+      uploadConcurrency: options.uploadConcurrency,
+      stallTimeout: options.stallTimeout,
+      timeout: transcodeTimeout(options, seconds),
+      memoryLimit: options.memoryLimit,
+      publishTimeout: options.publishTimeout,
+      maxOutputBytes: options.maxOutputBytes(plan),
+      minFreeDisk: options.minFreeDisk / 2,
+      onProgress: (encoded) => onFraction(Math.min(1, encoded / (window === undefined ? plan.info.duration : seconds))),
+      onTracksGrown: audio?.publishCheckpoints,
     })
   }
 
-  /** What an earlier job made of the same; undefined where something of it is gone. */
+  /** Copies the output of an earlier encode. Undefined if any of its objects is missing. */
   const reuseOutput = Effect.fnUntraced(function* (version: string, name: string, staging: string) {
     const output = yield* encodes.findOutput(version, name)
     if (output === undefined) return undefined
-    const all = [
-      ...ChunkObjects.listObjects(output).map((one) => ({ name: one.name })),
-      ...output.images.map((name) => ({ name })),
-    ]
-    return (yield* objects.copy(all, output.staging, staging)) ? { ...output, staging } : undefined
+    const names = [...ChunkOutputs.listObjects(output).map((object) => object.name), ...output.images]
+    const isCopied = yield* copier.copy(
+      names.map((object) => ({ name: object })),
+      output.staging,
+      staging,
+    )
+    return isCopied ? { ...output, staging } : undefined
   })
 
-  return Effect.fn("WorkOnPart.work")(function* (request: ChunkRequest) {
-    const { onProgress, chunk, version } = request
-    const wanted = yield* findActive(request)
-    if (wanted === undefined) return stopped
-    const { job } = wanted
-    const event = uploadEvent(job)
-    const prefix = job.attempt.prefix
-    const total = totalSeconds(ChunkedEncodes.chunkNames(job), job)
-    let { completed } = job
-    let { percent } = wanted
-    let kept = percent
-
-    const told = (own: number) =>
-      Effect.gen(function* () {
-        const fraction = (totalSeconds(completed, job) + own * chunkSeconds(job, chunk)) / total
-        // Others are at work too: nobody sees it go back.
-        percent = Math.max(percent, Math.round((10 + 84 * Math.min(1, fraction)) * 10) / 10)
-        yield* onProgress(percent)
-        if (percent - kept < 1) return
-        kept = percent
-        yield* record.progress(event, "transcoding", percent)
-      }).pipe(Effect.catch((error) => Effect.logDebug("progress was not recorded", { error })))
-
-    const watching = Effect.gen(function* () {
-      for (;;) {
-        yield* Effect.sleep(cancellationPollInterval)
-        const now = yield* Effect.option(findActive(request))
-        if (now._tag === "None") continue
-        if (now.value === undefined) return undefined
-        completed = now.value.job.completed
-        percent = Math.max(percent, now.value.percent)
-      }
-    })
-    const made = yield* Effect.raceFirst(produceOutput(job, request, told), watching)
-    if (made === undefined) {
-      yield* publisher.removeStale([`${stagingPrefix(prefix)}${chunk}-${request.fencingToken}/`])
+  return Effect.fn("UploadPipeline.encodeChunk")(function* (request: ChunkRequest) {
+    const { chunk, mediaId, version } = request
+    const active = yield* findActive(request)
+    if (active === undefined) return stopped
+    const { job } = active
+    const progress = makeProgress(job, request, active.percent)
+    const produced = yield* Effect.raceFirst(
+      produceOutput(job, request, progress.report),
+      untilStopped(request, progress.refresh),
+    )
+    if (produced === undefined) {
+      yield* publisher.removeStale([chunkStaging(job, request)])
       return stopped
     }
-    if (!(yield* objects.promote(job, made.output, made.promoted))) {
+    if (!(yield* copier.promote(job, produced.output, produced.promoted))) {
       yield* encodes.discardOutput(version, chunk)
       return yield* new TransientError({
         dependency: "storage",
         code: "object_missing",
-        message: `something of part ${chunk} of ${request.mediaId} is gone and must be made again`,
+        message: `objects of chunk ${chunk} of media ${mediaId} are missing; it is encoded again`,
       })
     }
-    const doneNow = yield* encodes.markCompleted(version, chunk)
-    if (doneNow === undefined) return stopped
-    completed = doneNow
-    yield* told(0)
+    const completed = yield* encodes.markCompleted(version, chunk)
+    if (completed === undefined) return stopped
+    progress.refresh(completed)
+    yield* progress.report(0)
     yield* ProvisionalChunkPlaylist.update(
-      shared,
-      made.isPlayablePublished ? { ...request, publishPlayable: undefined } : request,
-      doneNow,
+      context,
+      produced.isPlayablePublished ? { ...request, publishPlayable: undefined } : request,
+      completed,
     )
-    const all = ChunkedEncodes.chunkNames(job)
-    return { _tag: "Done", isLast: all.every((one) => doneNow.includes(one)) } satisfies ChunkOutcome
+    const isLast = ChunkedEncodes.chunkNames(job).every((name) => completed.includes(name))
+    return { _tag: "Done", isLast } satisfies ChunkOutcome
   })
 }
 
-/** Encoding sound is quick. */
+/** The fencing token gives each owner of a chunk its own folder. */
+const chunkStaging = ({ attempt }: ChunkedEncodes.ChunkedEncode, { chunk, fencingToken }: ChunkRequest): string =>
+  `${ChunkedEncodes.stagingPrefix(attempt.prefix)}${chunk}-${fencingToken}/`
+
+/** The cost of encoding a second of audio, relative to video. */
 const audioWeight = 0.03
 
-const chunkSeconds = ({ plan, windows }: ChunkedEncodes.ChunkedEncode, part: string): number => {
-  if (part === ChunkedEncodes.audioChunk) return plan.info.duration * audioWeight
-  const window = windows[Number(part)]
+/** The length of a chunk, weighted by its cost. */
+const chunkSeconds = ({ plan, windows }: ChunkedEncodes.ChunkedEncode, chunk: string): number => {
+  if (chunk === ChunkedEncodes.audioChunk) return plan.info.duration * audioWeight
+  const window = windows[Number(chunk)]
   if (window === undefined) return 0
   const { den, num } = plan.frameRate
   return Math.max(1, window.frames === undefined ? plan.info.mainDuration - window.from : (window.frames * den) / num)
 }
 
-const totalSeconds = (parts: ReadonlyArray<string>, job: ChunkedEncodes.ChunkedEncode): number =>
-  parts.reduce((total, part) => total + chunkSeconds(job, part), 0)
+const totalSeconds = (chunks: ReadonlyArray<string>, job: ChunkedEncodes.ChunkedEncode): number =>
+  chunks.reduce((total, chunk) => total + chunkSeconds(job, chunk), 0)

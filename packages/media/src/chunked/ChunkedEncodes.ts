@@ -1,14 +1,15 @@
 /**
- * What is known of films that are made in parts: a document per job, and one per part that is done. All changes are
- * compare-and-set.
+ * The state of chunked encodes: one document per encode, and one per chunk output. All changes are compare-and-set.
  *
- * - A part is done by whoever recorded it first. What it names was written below a folder that holds the worker's
- *   claim, so a late worker can neither overwrite it nor take its place.
- * - The job's document counts what is done; whoever completes it is told, and of two at once both are.
- * - A job that ended otherwise says so, and its parts stop.
+ * - The first worker that records a chunk's output wins. The output's objects are in a folder that is named after the
+ *   worker's fencing token, so a late worker can neither overwrite nor replace them.
+ * - The encode's document lists the completed chunks. The worker that completes the last one enqueues the concatenation;
+ *   if two workers do so at once, both enqueue the same message.
+ * - An encode that has failed or was cancelled is marked as aborted, and its remaining chunks stop.
  */
 import type { Conflict } from "@armoricore/domain/Errors"
 import { MediaUploaded } from "@armoricore/domain/events/media"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { EventId } from "@armoricore/domain/Ids"
 import { MediaAttempt } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
@@ -26,25 +27,25 @@ const ChunkWindow = Schema.Struct({
 })
 
 export const ChunkedEncode = Schema.Struct({
-  /** The `media.uploaded` event, or the retry of one, and what it said. */
+  /** The id of the `media.uploaded` event or of the retry request, and the payload. */
   source_event_id: EventId,
   upload: MediaUploaded,
   attempt: MediaAttempt,
-  /** The upload as it was when it was planned. */
+  /** The source object at the time of planning. */
   source: Schema.Struct({ bucket: Schema.String, key: Schema.String, size: Schema.Finite, etag: Schema.String }),
   plan: EncodingPlan,
-  /** Of the picture; a part's name is its place here. */
+  /** Windows of the video. The name of a video chunk is its index here. */
   windows: Schema.Array(ChunkWindow),
-  /** Names of parts that are done, and of steps of the sound that are in their places while it is made (`SoundSteps`). */
+  /** Names of completed chunks and of published audio steps (`AudioCheckpoint`). */
   completed: Schema.Array(Schema.String),
-  /** How initialisation segments must be, by folder: those of whoever was first. */
+  /** Hashes of the initialisation segments by folder, pinned by the first worker. */
   init_hashes: Schema.Record(Schema.String, Schema.String),
-  /** Wall milliseconds by stage so far, and when the parts were handed out. */
+  /** Wall-clock milliseconds of the stages before the chunks were enqueued. */
   timings: Schema.Record(Schema.String, Schema.Finite),
   started_at: Schema.Finite,
-  /** An earlier job over the same upload, whose parts need not be made again. */
+  /** The version of an earlier encode of the same upload, whose chunks can be reused. */
   reuse_version: Schema.optionalKey(Schema.String),
-  /** Failed or cancelled: what is still at work stops. */
+  /** Failed or cancelled: running chunks stop. */
   aborted: Schema.optionalKey(Schema.Boolean),
 })
 export type ChunkedEncode = typeof ChunkedEncode.Type
@@ -52,23 +53,23 @@ export type ChunkedEncode = typeof ChunkedEncode.Type
 const ChunkTrack = Schema.Struct({
   folder: Schema.String,
   track: Track,
-  /** SHA-256 of the initialisation segment, and its bytes. */
+  /** SHA-256 of the initialisation segment, and its size. */
   init_hash: Schema.String,
   init_bytes: Schema.Int,
   segments: Schema.Array(Segment),
 })
 
 export const ChunkOutput = Schema.Struct({
-  /** Where its objects were written first; ends with a slash. */
+  /** The prefix that the worker wrote to; ends with a slash. */
   staging: Schema.String,
-  /** Without any: the source ends before this part begins. */
+  /** Empty: the source ends before this chunk begins. */
   tracks: Schema.Array(ChunkTrack),
-  /** Pictures below `staging`. */
+  /** Names of the images below `staging`. */
   images: Schema.Array(Schema.String),
 })
 export type ChunkOutput = typeof ChunkOutput.Type
 
-/** As it is written down. */
+/** The stored form: long segment lists are compressed. */
 const StoredChunkOutput = Schema.Struct({
   ...ChunkOutput.fields,
   tracks: Schema.Array(
@@ -79,49 +80,62 @@ type StoredChunkOutput = typeof StoredChunkOutput.Type
 
 const toStored = (output: ChunkOutput): StoredChunkOutput => ({
   ...output,
-  tracks: output.tracks.map((one) => ({ ...one, segments: CompressedSegments.compress(one.segments) })),
+  tracks: output.tracks.map((track) => ({ ...track, segments: CompressedSegments.compress(track.segments) })),
 })
 const fromStored = Effect.fnUntraced(function* (output: StoredChunkOutput) {
-  const tracks = yield* Effect.forEach(output.tracks, (one) =>
-    Effect.map(CompressedSegments.decompress(one.segments), (unpacked) => ({ ...one, segments: unpacked })),
+  const tracks = yield* Effect.forEach(output.tracks, (track) =>
+    Effect.map(CompressedSegments.decompress(track.segments), (segments) => ({ ...track, segments })),
   )
   return { ...output, tracks } satisfies ChunkOutput
 })
 
-/** Longer than any job takes, and than a failure waits for its retry. */
+/** Longer than any encode, plus the time that users have to retry a failed one. */
 const maxAge = Duration.days(14)
 
 export const chunkedEncodes: Collection.Descriptor<ChunkedEncode, typeof ChunkedEncode.Encoded> = {
-  bucket: { name: "media_jobs", maxAge },
+  bucket: { name: "media_chunked_encodes", maxAge },
   schema: ChunkedEncode,
 }
 export const chunkOutputs: Collection.Descriptor<StoredChunkOutput, typeof StoredChunkOutput.Encoded> = {
-  bucket: { name: "media_parts", maxAge },
+  bucket: { name: "media_chunk_outputs", maxAge },
   schema: StoredChunkOutput,
 }
 
-/** The sound of a film is a part of its own. */
-export const audioChunk = "sound"
+/** One chunk holds all audio. */
+export const audioChunk = "audio"
 
-/** In the order in which they are wanted: a film can be watched when its beginning and its sound are there. */
+/** In encoding order: the stream is playable after the first video chunk and the audio. */
 export const chunkNames = ({ plan, windows }: Pick<ChunkedEncode, "plan" | "windows">): ReadonlyArray<string> => {
   const [first = "0", ...others] = windows.map((_, index) => String(index))
   return [first, ...(plan.info.audioTracks.length === 0 ? [] : [audioChunk]), ...others]
 }
 
+/** The prefix that the workers of an attempt write chunks to, before these are promoted. */
+export const stagingPrefix = (prefix: string): string => `${prefix}chunks/`
+
+/** The event that an encode belongs to, restored from its document. */
+export const uploadEvent = ({ source_event_id, started_at, upload }: ChunkedEncode): EventOf<"media.uploaded"> => ({
+  event_type: "media.uploaded",
+  event_id: source_event_id,
+  timestamp: new Date(started_at).toISOString(),
+  source: "media",
+  payload: upload,
+})
+
 export const make = Effect.gen(function* () {
   const encodes = yield* Collection.make(chunkedEncodes)
   const outputs = yield* Collection.make(chunkOutputs)
   const keyOf = (version: string, chunk: string) => `${version}.${chunk}`
+
   const modify = <B>(
     version: string,
     change: (job: ChunkedEncode) => readonly [B, ChunkedEncode | undefined],
-    gone: B,
+    ifMissing: B,
   ) =>
     Collection.retryConflicts(
       encodes.modify(version, (current) =>
         Effect.sync(() => {
-          if (Option.isNone(current)) return [gone, Option.none<ChunkedEncode>()] as const
+          if (Option.isNone(current)) return [ifMissing, Option.none<ChunkedEncode>()] as const
           const [result, next] = change(current.value.value)
           return [result, Option.fromNullishOr(next)] as const
         }),
@@ -129,40 +143,44 @@ export const make = Effect.gen(function* () {
     )
 
   const findOutput = Effect.fnUntraced(function* (version: string, chunk: string) {
-    const found = Option.getOrUndefined(yield* outputs.get(keyOf(version, chunk)))
-    return found === undefined ? undefined : yield* fromStored(found.value)
+    const document = Option.getOrUndefined(yield* outputs.get(keyOf(version, chunk)))
+    return document === undefined ? undefined : yield* fromStored(document.value)
   })
 
   return {
     create: (version: string, job: ChunkedEncode) => encodes.put(version, job),
-    find: (version: string) => Effect.map(encodes.get(version), (found) => Option.getOrUndefined(found)?.value),
-    findOutput: findOutput,
-    /** Whether these initialisation segments are those of the job; the first to come makes them so. */
+    find: (version: string) => Effect.map(encodes.get(version), (document) => Option.getOrUndefined(document)?.value),
+    findOutput,
+    /** The first worker pins its initialisation segments. Returns false if these differ from the pinned ones. */
     pinInitSegments: (version: string, initHashes: Readonly<Record<string, string>>) =>
       modify(
         version,
         (job) => {
-          const unlike = Object.entries(initHashes).some(([folder, init]) => (job.init_hashes[folder] ?? init) !== init)
+          const isEqual = Object.entries(initHashes).every(
+            ([folder, hash]) => (job.init_hashes[folder] ?? hash) === hash,
+          )
           const isNew = Object.keys(initHashes).some((folder) => job.init_hashes[folder] === undefined)
           return [
-            !unlike,
-            unlike || !isNew ? undefined : { ...job, init_hashes: { ...job.init_hashes, ...initHashes } },
+            isEqual,
+            isEqual && isNew ? { ...job, init_hashes: { ...job.init_hashes, ...initHashes } } : undefined,
           ]
         },
         true,
       ),
-    /** The part as it is recorded: by us, or by whoever was faster. */
+    /** Records an output unless another worker was faster. Returns the recorded output. */
     recordOutput: (version: string, name: string, output: ChunkOutput): Effect.Effect<ChunkOutput, StateError> => {
       const key = keyOf(version, name)
-      const mine: Effect.Effect<ChunkOutput, Conflict | StateError> = Effect.as(
+      const recorded: Effect.Effect<ChunkOutput, Conflict | StateError> = Effect.as(
         outputs.create(key, toStored(output)),
         output,
       )
-      return Effect.catchTag(mine, "Conflict", () => Effect.map(findOutput(version, name), (found) => found ?? output))
+      return Effect.catchTag(recorded, "Conflict", () =>
+        Effect.map(findOutput(version, name), (existing) => existing ?? output),
+      )
     },
-    /** What a part names is not there: it must be made again. */
+    /** Removes an output whose objects are missing, so that the chunk is encoded again. */
     discardOutput: (version: string, name: string) => Collection.retryConflicts(outputs.remove(keyOf(version, name))),
-    /** Counts a part whose objects have their places; returns what is done then, undefined where the job ended. */
+    /** Marks a promoted chunk as completed. Returns all completed names; undefined if the encode is over or aborted. */
     markCompleted: (version: string, name: string) =>
       modify<ReadonlyArray<string> | undefined>(
         version,
@@ -176,17 +194,14 @@ export const make = Effect.gen(function* () {
       ),
     abort: (version: string) =>
       modify(version, (job) => [undefined, job.aborted === true ? undefined : { ...job, aborted: true }], undefined),
-    /** The stream is published: nobody needs to know how it was made. */
+    /** Removes all documents of an encode, once its stream is published. */
     remove: (version: string, job: ChunkedEncode) =>
       Collection.retryConflicts(
         Effect.andThen(
           Effect.forEach(
             new Set([...chunkNames(job), ...job.completed]),
             (chunk) => outputs.remove(keyOf(version, chunk)),
-            {
-              concurrency: 8,
-              discard: true,
-            },
+            { concurrency: 8, discard: true },
           ),
           encodes.remove(version),
         ),

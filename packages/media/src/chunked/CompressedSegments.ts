@@ -1,12 +1,12 @@
 /**
- * Thousands of segments as one short text: a document of the state may be as large as a message of NATS, a megabyte by
- * default, and the sound of a film in six languages has more to say than that.
+ * A compressed form for thousands of segments. The size of a state document is limited to that of a NATS message, 1 MB by
+ * default, and the segment list of a long video with six audio tracks is larger.
  */
 import { deflateSync, inflateSync } from "node:zlib"
 import { Effect, Schema } from "effect"
 import type { Segment } from "../packaging/MediaPlaylist.ts"
 
-/** Column by column, which is what makes it short. */
+/** Columns compress better than rows. */
 const Columns = Schema.fromJsonString(
   Schema.Struct({
     names: Schema.Array(Schema.String),
@@ -15,10 +15,10 @@ const Columns = Schema.fromJsonString(
   }),
 )
 
-/** Fewer are short enough as they are, and can be read by whoever looks. */
+/** Shorter lists stay readable JSON. */
 const minSegments = 500
 
-/** As they are, where that is short enough; pictures never have so many in one part. */
+/** Returns short lists unchanged, and lists with I-frames, because a chunk never has many video segments. */
 export const compress = <S extends ReadonlyArray<Segment>>(segments: S): S | string => {
   if (segments.length < minSegments || segments.some(({ iFrameSegments = [] }) => iFrameSegments.length > 0))
     return segments
@@ -30,10 +30,15 @@ export const compress = <S extends ReadonlyArray<Segment>>(segments: S): S | str
   return deflateSync(JSON.stringify(columns)).toString("base64")
 }
 
-/** Fails with a defect where it is not what `pack` made. */
+/** Dies if the text was not written by `compress`. */
 export const decompress = Effect.fnUntraced(function* <S extends ReadonlyArray<Segment>>(compressed: S | string) {
   if (typeof compressed !== "string") return compressed
   const text = yield* Effect.sync(() => inflateSync(Buffer.from(compressed, "base64")).toString())
   const { bytes, names, seconds } = yield* Effect.orDie(Schema.decodeEffect(Columns)(text))
-  return names.map((name, at) => ({ name, seconds: seconds[at] ?? 0, bytes: bytes[at] ?? 0, iFrameSegments: [] }))
+  return names.map((name, index) => ({
+    name,
+    seconds: seconds[index] ?? 0,
+    bytes: bytes[index] ?? 0,
+    iFrameSegments: [],
+  }))
 })

@@ -1,41 +1,40 @@
 /**
- * Makes what there is of a film's sound known while the rest is encoded, a step at a time: recorded (first wins), copied
- * to its place, counted, and told if that was the last thing that the beginning waited for.
+ * Publishes the audio of a chunked encode in steps while the rest is being encoded. Each step is recorded (the first
+ * writer wins), promoted to its final names and marked as completed; the first step may make the stream playable.
  *
- * - A crash costs what comes behind the last step. Whoever encodes the sound anew goes on behind it, and keeps what was
- *   recorded instead of its own, whose bytes another machine may have made otherwise: players have it.
- * - Nothing here may cost the job: what fails is tried at the next look, and comes with the whole at the end.
+ * - After a crash, the next worker encodes all audio again but continues after the last completed step. Recorded segments
+ *   are never replaced, since players may have them already and another ffmpeg may write other bytes.
+ * - A failure here never fails the chunk: the step is attempted again with the next update, or published with the whole
+ *   audio at the end.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
-import type { ChunkedEncode, ChunkOutput } from "./ChunkedEncodes.ts"
-import { audioChunk } from "./ChunkedEncodes.ts"
-import { listObjects, type ChunkObjects } from "./ChunkObjects.ts"
-import * as ProvisionalChunkPlaylist from "./ProvisionalChunkPlaylist.ts"
-import type { ChunkContext } from "./ChunkContext.ts"
 import * as AudioCheckpoint from "./AudioCheckpoint.ts"
-import type { ChunkRequest } from "./ChunkWorker.ts"
+import type { ChunkContext, ChunkRequest } from "./ChunkContext.ts"
+import { audioChunk, type ChunkedEncode, type ChunkOutput } from "./ChunkedEncodes.ts"
+import { type ChunkCopier, listObjects } from "./ChunkOutputs.ts"
+import * as ProvisionalChunkPlaylist from "./ProvisionalChunkPlaylist.ts"
 
 export const make = (
-  shared: ChunkContext,
-  objects: ChunkObjects,
+  context: ChunkContext,
+  copier: ChunkCopier,
   job: ChunkedEncode,
   request: ChunkRequest,
   staging: string,
 ) => {
-  const { encodes } = shared
+  const { encodes } = context
   const { version } = request
-  const checkpoints: Array<ChunkOutput> = []
-  /** Others may have recorded steps before us. */
+  const steps: Array<ChunkOutput> = []
+  /** Another worker may have recorded steps before this one. */
   let mayHaveRecorded = true
   let isPlayablePublished = false
   let hasRecordedCheckpoints = false
 
   const record = Effect.fnUntraced(function* (name: string, tracks: AudioCheckpoint.AudioTracks) {
-    const inits = Object.fromEntries(tracks.map(({ folder, init_hash }) => [folder, init_hash]))
-    // Whoever encodes it as a whole says what is wrong then; and whoever was faster with the whole needs no steps.
+    const initHashes = Object.fromEntries(tracks.map(({ folder, init_hash }) => [folder, init_hash]))
+    // A mismatch is reported once the whole audio is encoded. If the whole audio is recorded, steps are obsolete.
     if (
-      !(yield* encodes.pinInitSegments(version, inits)) ||
+      !(yield* encodes.pinInitSegments(version, initHashes)) ||
       (yield* encodes.findOutput(version, audioChunk)) !== undefined
     )
       return undefined
@@ -43,67 +42,70 @@ export const make = (
     return yield* encodes.recordOutput(version, name, { staging, tracks, images: [] })
   })
 
-  const look = Effect.fnUntraced(function* (sound: AudioCheckpoint.AudioTracks) {
+  const publishSteps = Effect.fnUntraced(function* (audio: AudioCheckpoint.AudioTracks) {
     for (;;) {
-      const name = AudioCheckpoint.checkpointName(checkpoints.length)
-      const own = AudioCheckpoint.nextCheckpoint(
+      const name = AudioCheckpoint.checkpointName(steps.length)
+      const encoded = AudioCheckpoint.nextCheckpoint(
         job,
-        sound,
-        checkpoints.map(({ tracks }) => tracks),
+        audio,
+        steps.map(({ tracks }) => tracks),
       )
-      if (own === undefined && !mayHaveRecorded) return
-      const known = yield* encodes.findOutput(version, name)
-      mayHaveRecorded = known !== undefined
-      const step = known ?? (own === undefined ? undefined : yield* record(name, own))
+      if (encoded === undefined && !mayHaveRecorded) return
+      const recorded = yield* encodes.findOutput(version, name)
+      mayHaveRecorded = recorded !== undefined
+      const step = recorded ?? (encoded === undefined ? undefined : yield* record(name, encoded))
       if (step === undefined) return
-      if (!job.completed.includes(name) && !(yield* objects.promote(job, step))) {
+      if (!job.completed.includes(name) && !(yield* copier.promote(job, step))) {
         yield* encodes.discardOutput(version, name)
         return
       }
-      const done = yield* encodes.markCompleted(version, name)
-      if (done === undefined) return
-      checkpoints.push(step)
-      yield* ProvisionalChunkPlaylist.update(shared, { ...request, chunk: name }, done)
+      const completed = yield* encodes.markCompleted(version, name)
+      if (completed === undefined) return
+      steps.push(step)
+      yield* ProvisionalChunkPlaylist.update(context, { ...request, chunk: name }, completed)
       isPlayablePublished = true
     }
   })
 
   return {
-    /** Never fails. */
-    publishCheckpoints: (sound: AudioCheckpoint.AudioTracks) =>
-      Effect.catch(look(sound), (error) => Effect.logDebug("the sound so far was not made known", { error })),
-    /** Whether whoever finishes the sound need not tell that it can be played. */
+    /** Publishes all steps that the audio so far completes. Never fails. */
+    publishCheckpoints: (audio: AudioCheckpoint.AudioTracks) =>
+      Effect.catch(publishSteps(audio), (error) =>
+        Effect.logDebug("The audio encoded so far could not be published", { version, error }),
+      ),
+    /** Whether a step has made the stream playable, so that the completed chunk need not. */
     isPlayablePublished: () => isPlayablePublished,
-    /** Whether steps may lie in our folder. */
+    /** Whether recorded steps may refer to the staging folder of this worker. */
     hasRecordedCheckpoints: () => hasRecordedCheckpoints,
-    /** Names of what lies in its place already, and is what `settled` says it is. */
-    promoted: (): ReadonlySet<string> =>
-      new Set(checkpoints.flatMap((checkpoint) => listObjects(checkpoint).map(({ name }) => name))),
-    /** The whole sound, as we encoded it but for what was recorded by others. */
-    mergeRecorded: Effect.fnUntraced(function* (made: ChunkOutput) {
-      let { tracks } = made
+    /** Names of the promoted objects, with the content that `mergeRecorded` returns. */
+    promoted: (): ReadonlySet<string> => new Set(steps.flatMap((step) => listObjects(step).map(({ name }) => name))),
+    /** The whole audio of this worker, with the segments of steps that other workers have recorded. */
+    mergeRecorded: Effect.fnUntraced(function* (output: ChunkOutput) {
+      let { tracks } = output
       for (let index = 0; ; index++) {
         const name = AudioCheckpoint.checkpointName(index)
-        const step = checkpoints[index] ?? (yield* encodes.findOutput(version, name))
-        if (step === undefined) return { ...made, tracks }
+        const step = steps[index] ?? (yield* encodes.findOutput(version, name))
+        if (step === undefined) return { ...output, tracks }
         if (step.staging === staging) continue
-        const joined = tracks.map((whole) => mergeCheckpoint(whole, step))
-        if (!joined.every((one) => one !== undefined)) {
+        const merged = tracks.map((track) => mergeCheckpoint(track, step))
+        if (!merged.every((track) => track !== undefined)) {
           return yield* new TransientError({
             dependency: "ffmpeg",
             code: "encoder_mismatch",
-            message: "the ffmpeg of this machine cuts sound otherwise than that of another; install alike ones",
+            message:
+              "this worker's ffmpeg splits audio into other segments than that of another worker; install the same " +
+              "ffmpeg build everywhere",
           })
         }
-        if (!(yield* objects.copy(listObjects(step), step.staging, staging))) {
+        if (!(yield* copier.copy(listObjects(step), step.staging, staging))) {
           yield* encodes.discardOutput(version, name)
           return yield* new TransientError({
             dependency: "storage",
             code: "object_missing",
-            message: `the beginning of the sound of ${request.mediaId} is gone and must be made again`,
+            message: `objects of audio step ${name} of media ${request.mediaId} are missing; it is encoded again`,
           })
         }
-        tracks = joined
+        tracks = merged
       }
     }),
   }
@@ -112,11 +114,15 @@ export type IncrementalAudio = ReturnType<typeof make>
 
 type AudioTrackOutput = AudioCheckpoint.AudioTracks[number]
 
-/** Undefined where the step's segments are not as long as ours. */
-const mergeCheckpoint = (whole: AudioTrackOutput, checkpoint: ChunkOutput): AudioTrackOutput | undefined => {
-  const known = new Map(
-    checkpoint.tracks.find(({ folder }) => folder === whole.folder)?.segments.map((one) => [one.name, one]),
+/** Undefined if the step's segments have other durations than those of this worker. */
+const mergeCheckpoint = (track: AudioTrackOutput, step: ChunkOutput): AudioTrackOutput | undefined => {
+  const recorded = new Map(
+    step.tracks.find(({ folder }) => folder === track.folder)?.segments.map((segment) => [segment.name, segment]),
   )
-  const isAlike = whole.segments.every(({ name, seconds }) => (known.get(name)?.seconds ?? seconds) === seconds)
-  return isAlike ? { ...whole, segments: whole.segments.map((one) => known.get(one.name) ?? one) } : undefined
+  const hasSameDurations = track.segments.every(
+    ({ name, seconds }) => (recorded.get(name)?.seconds ?? seconds) === seconds,
+  )
+  return hasSameDurations
+    ? { ...track, segments: track.segments.map((segment) => recorded.get(segment.name) ?? segment) }
+    : undefined
 }

@@ -1,9 +1,9 @@
 /**
- * Lets ffmpeg read an upload by ranges without a copy of it on this machine: a server on 127.0.0.1 that answers for this
- * one object, under a name that cannot be guessed, as long as the scope lives.
+ * A loopback HTTP server that lets ffmpeg read ranges of an upload without a download. It serves this one object under an
+ * unguessable path, until the scope closes.
  *
- * ffmpeg takes a connection that breaks for the end of the file. So a storage that stumbles is read on from where it
- * stopped, and what cannot be read is kept as `fault`, which counts more than whatever ffmpeg made of it.
+ * ffmpeg treats a broken connection as the end of the file. So an interrupted read from the storage is resumed at its
+ * offset, and a final failure is stored as `fault`; check it before you use ffmpeg's result.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -16,18 +16,18 @@ export type ReadError = TransientError | PermanentError | ConfigurationError
 
 export interface RangeProxy {
   readonly url: string
-  /** Why something could not be read, once that has happened. */
+  /** The error of a failed read, if any. */
   readonly fault: () => ReadError | undefined
-  /** Bytes handed out so far, also those that ffmpeg left in the buffers of a connection, some MB each. */
+  /** Bytes sent so far, including some MB per connection that ffmpeg left in its buffers. */
   readonly bytesServed: () => number
-  /** The most of them that followed upon each other. */
+  /** Bytes of the longest sequential read. */
   readonly longestRead: () => number
 }
 
-/** The object as it was when the work was planned. */
+/** The object at the time of planning. */
 export type SourceObject = ObjectRef & Pick<ObjectInfo, "etag" | "size">
 
-export const open = Effect.fn("SourceReader.open")(function* (source: SourceObject) {
+export const open = Effect.fn("RangeProxy.open")(function* (source: SourceObject) {
   const storage = yield* ObjectStorage
   const run = yield* FiberSet.makeRuntime<never>()
   const path = `/${crypto.randomUUID()}`
@@ -35,22 +35,22 @@ export const open = Effect.fn("SourceReader.open")(function* (source: SourceObje
   let bytes = 0
   let longest = 0
 
-  /** The bytes from `start` to `end`, read on where the storage breaks off. */
+  /** Sends the bytes from `start` to `end`; resumes where the storage breaks off. */
   const sendRange = Effect.fnUntraced(function* (response: ServerResponse, start: number, end: number) {
-    let at = start
-    const rest = Effect.suspend(() => storage.get(source, { start: at, end })).pipe(
+    let offset = start
+    const rest = Effect.suspend(() => storage.get(source, { start: offset, end })).pipe(
       Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))),
       Effect.flatMap(({ body, info }): Effect.Effect<void, ReadError> =>
         info.etag !== source.etag
           ? Effect.fail(failure("source_changed"))
-          : Stream.runForEach(body, (chunk) =>
-              // Some storages have all of it in one.
+          : Stream.runForEach(body, (read) =>
+              // Some storages return the whole object in one piece.
               Effect.forEach(
-                split(chunk),
+                split(read),
                 (piece) => {
-                  at += piece.byteLength
+                  offset += piece.byteLength
                   bytes += piece.byteLength
-                  longest = Math.max(longest, at - start)
+                  longest = Math.max(longest, offset - start)
                   return write(response, piece)
                 },
                 { discard: true },
@@ -59,10 +59,14 @@ export const open = Effect.fn("SourceReader.open")(function* (source: SourceObje
       ),
       Effect.andThen(
         Effect.suspend((): Effect.Effect<void, ReadError> =>
-          at > end
+          offset > end
             ? Effect.void
             : Effect.fail(
-                new TransientError({ dependency: "storage", code: "truncated_read", message: "the upload broke off" }),
+                new TransientError({
+                  dependency: "storage",
+                  code: "truncated_read",
+                  message: `the storage closed the read of the upload at byte ${offset}, before byte ${end}`,
+                }),
               ),
         ),
       ),
@@ -103,7 +107,7 @@ export const open = Effect.fn("SourceReader.open")(function* (source: SourceObje
 
   const server = createServer((request, response) => {
     const fiber = run(respond(request, response))
-    // ffmpeg leaves when it has what it came for.
+    // ffmpeg closes the connection once it has the bytes that it needs.
     response.on("close", () => fiber.interruptUnsafe())
   })
   yield* Effect.acquireRelease(
@@ -114,7 +118,7 @@ export const open = Effect.fn("SourceReader.open")(function* (source: SourceObje
             new TransientError({
               dependency: "network",
               code: "unavailable",
-              message: "no port of 127.0.0.1 can be opened to read the upload",
+              message: "cannot open a port on 127.0.0.1 for ffmpeg to read the upload",
               cause,
             }),
           ),
@@ -128,7 +132,7 @@ export const open = Effect.fn("SourceReader.open")(function* (source: SourceObje
         server.closeAllConnections()
       }),
   )
-  // A server that listens on a port has an address of this form.
+  // Cast: a server that listens on a TCP port has an address of this form.
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}${path}`,
@@ -139,17 +143,17 @@ export const open = Effect.fn("SourceReader.open")(function* (source: SourceObje
 })
 
 const maxWriteBytes = 256 * 1024
-const split = (chunk: Uint8Array): ReadonlyArray<Uint8Array> =>
-  chunk.byteLength <= maxWriteBytes
-    ? [chunk]
-    : Array.from({ length: Math.ceil(chunk.byteLength / maxWriteBytes) }, (_, index) =>
-        chunk.subarray(index * maxWriteBytes, (index + 1) * maxWriteBytes),
+const split = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
+  bytes.byteLength <= maxWriteBytes
+    ? [bytes]
+    : Array.from({ length: Math.ceil(bytes.byteLength / maxWriteBytes) }, (_, index) =>
+        bytes.subarray(index * maxWriteBytes, (index + 1) * maxWriteBytes),
       )
 
-/** Waits where the other side is slower, so that no more than a few chunks are in memory. */
-const write = (response: ServerResponse, chunk: Uint8Array): Effect.Effect<void> =>
+/** Waits for a slow reader, so that only a few pieces are in memory. */
+const write = (response: ServerResponse, piece: Uint8Array): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    if (response.write(chunk)) return resume(Effect.void)
+    if (response.write(piece)) return resume(Effect.void)
     const ready = () => resume(Effect.void)
     response.once("drain", ready)
     return Effect.sync(() => response.off("drain", ready))

@@ -37,6 +37,12 @@ export interface ProvisionalPlaylist {
   readonly close: Effect.Effect<boolean>
 }
 
+/** The bit rate of a rendition or audio track as declared to the encoder, before the real rate is measured. */
+export const declaredBandwidth =
+  (plan: EncodingPlan) =>
+  (name: string): number =>
+    (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? audioCodec.kilobits) * 1000
+
 /** They are read again and again. */
 const putOptions = { contentType: playlistType, cacheControl: "public, max-age=1" }
 /** A film has thousands of segments, and each change writes the whole playlist. */
@@ -63,8 +69,6 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const expectedFolders = trackFolders(plan)
-  const declaredBandwidth = (name: string): number =>
-    (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? audioCodec.kilobits) * 1000
 
   const writePlaylists = Effect.fnUntraced(function* (uploaded: ReadonlyArray<UploadedTrack>) {
     const now = yield* Clock.currentTimeMillis
@@ -77,7 +81,10 @@ export const make = Effect.fnUntraced(function* (
       writtenSegments.set(folder, segments.length)
     }
     if (publishing === undefined) {
-      const text = MasterPlaylist.render(renditions, audioTracks, { audioOnly: target.audioOnly, declaredBandwidth })
+      const text = MasterPlaylist.render(renditions, audioTracks, {
+        audioOnly: target.audioOnly,
+        declaredBandwidth: declaredBandwidth(plan),
+      })
       const master = yield* put(masterName, text)
       publishing = yield* Effect.forkIn(onPlayable(master), scope)
     }

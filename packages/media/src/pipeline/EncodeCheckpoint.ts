@@ -1,35 +1,41 @@
 /**
- * What an upload was encoded to, written down below its prefix when all of it is in storage, so that a later try copies
- * it inside the storage and makes only what is missing: playlists, files for download, pictures, the verification.
+ * The checkpoint of a complete encode, stored below the attempt's prefix once all segments are in storage. A later
+ * attempt copies the segments inside the storage instead of encoding again, and makes only the rest: playlists, MP4
+ * files and still images.
  *
- * - Only of the same upload (bucket, key, size and etag) by the same command, which the whole plan, the options and the
- *   version of the code go into; else it is encoded anew.
- * - Segments and pictures never change under their name, and each copy must have the size that was written down. The
- *   earlier try may still be at work or be removed meanwhile: then something is missing, and it is encoded anew.
- * - Streams can be read by anybody, so the record does not tell where the upload lies.
+ * - A checkpoint applies only to the same upload (bucket, key, size and ETag) and the same ffmpeg command, which covers
+ *   the plan, the options and the version of the code.
+ * - Segments and images never change under their name, and each copy must have the recorded size. If the earlier attempt
+ *   removes its objects meanwhile, the copy fails and the upload is encoded again.
+ * - Streams may be public, so the checkpoint holds a hash of the upload's location, not the location.
  */
-import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { sha256 } from "@armoricore/domain/DeterministicId"
 import type { MediaAttempt } from "@armoricore/domain/MediaState"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { type ObjectInfo, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, Option, Schema, Stream } from "effect"
+import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import type { StillImages } from "../packaging/StillImages.ts"
 import { retryTransient, initName, type UploadedTrack } from "../packaging/SegmentUploader.ts"
-import { type TranscodeOptions, planEncoding } from "./TranscodeOptions.ts"
+import { type ResolvedOptions, planEncoding } from "./TranscodeOptions.ts"
 import { Segment } from "../packaging/MediaPlaylist.ts"
 import { Track } from "../packaging/Mp4.ts"
 
 export interface EncodeCheckpoint {
   readonly plan: EncodingPlan
   readonly uploadedTracks: ReadonlyArray<UploadedTrack>
-  /** Bytes by name below the prefix: segments and what they begin with. */
+  /** Sizes of the segments and initialisation segments, by name below the prefix. */
   readonly objects: ReadonlyMap<string, number>
-  /** Undefined: they could not be stored, and must be made. */
+  /** Undefined: the images are not in storage and must be made again. */
   readonly stillImages: StillImages | undefined
-  /** Wall milliseconds by stage. */
+  /** Wall-clock milliseconds by stage. */
   readonly timings: Readonly<Record<string, number>>
+}
+
+export interface StoredCheckpoint extends EncodeCheckpoint {
+  /** The prefix of the attempt that wrote it; ends with a slash. */
+  readonly prefix: string
 }
 
 const CheckpointDocument = Schema.fromJsonString(
@@ -45,62 +51,59 @@ const CheckpointDocument = Schema.fromJsonString(
 )
 
 const checkpointName = "encoded.json"
-/** The longest film has less than half of it. */
+/** More than twice the size of the checkpoint of the longest allowed video. */
 const maxCheckpointBytes = 64e6
 
-const checkpointRef = (options: TranscodeOptions, prefix: string) => ({
-  bucket: options.bucket,
-  key: `${prefix}${checkpointName}`,
-})
+const checkpointRef = ({ bucket }: ResolvedOptions, prefix: string) => ({ bucket, key: `${prefix}${checkpointName}` })
 
 const sourceHash = ({ bucket, etag, key, size }: ObjectInfo): string =>
   sha256(JSON.stringify([bucket, key, size, etag]))
 
-/** Copying is decided by the packets of a file: it follows from the same. */
-const commandHash = (options: TranscodeOptions, plan: EncodingPlan): string =>
+/** Passthrough is not part of the hash: the same packets lead to the same decision. */
+const commandHash = (options: ResolvedOptions, plan: EncodingPlan): string =>
   sha256(JSON.stringify(FfmpegCommand.args(planEncoding(options, plan.info, plan.toneMapping), "source")))
 
-/** To be called when all that it names is in storage, and is whole. */
-export const write = Effect.fn("Encoded.write")(function* (
-  options: TranscodeOptions,
+/** Call it after all objects that the checkpoint names are in storage. */
+export const write = Effect.fn("EncodeCheckpoint.write")(function* (
+  options: ResolvedOptions,
   prefix: string,
   source: ObjectInfo,
   { objects, stillImages, plan, timings, uploadedTracks }: EncodeCheckpoint,
 ) {
   const storage = yield* ObjectStorage
-  const text = yield* Schema.encodeEffect(CheckpointDocument)({
+  const document = yield* Schema.encodeEffect(CheckpointDocument)({
     source_hash: sourceHash(source),
     command_hash: commandHash(options, plan),
-    plan: plan,
-    tracks: uploadedTracks.map((part) => ({ folder: part.folder, track: part.track, segments: part.segments })),
+    plan,
+    tracks: uploadedTracks.map(({ folder, track, segments }) => ({ folder, track, segments })),
     objects: Object.fromEntries(objects),
     ...(stillImages === undefined ? {} : { still_images: Object.fromEntries(stillImages) }),
     timings,
   }).pipe(
-    Effect.tapError((error) => Effect.logWarning("what was encoded cannot be written down", { error })),
+    Effect.tapError((error) =>
+      Effect.logWarning("The encode checkpoint could not be serialised; a retry encodes again", { prefix, error }),
+    ),
     Effect.option,
   )
-  // Then another try encodes anew; this one need not fail for it.
-  if (Option.isNone(text)) return
+  if (Option.isNone(document)) return
   yield* storage
-    .put<never, never>(checkpointRef(options, prefix), new TextEncoder().encode(text.value), {
+    .put<never, never>(checkpointRef(options, prefix), new TextEncoder().encode(document.value), {
       contentType: "application/json",
       cacheControl: "no-store",
     })
     .pipe(retryTransient)
 })
 
-/** Nobody is to take it over: it is published, or at fault. */
-export const discard = Effect.fnUntraced(function* (options: TranscodeOptions, prefix: string) {
+/** Deletes the checkpoint: its version is published, or its output is corrupt. */
+export const discard = Effect.fn("EncodeCheckpoint.discard")(function* (options: ResolvedOptions, prefix: string) {
   const storage = yield* ObjectStorage
   yield* storage.remove(checkpointRef(options, prefix)).pipe(
-    // It harms nobody where it stays.
-    Effect.catch((error) => Effect.logDebug("the record of an encoding was not removed", { error })),
+    // Best effort: a stale checkpoint is harmless.
+    Effect.catch((error) => Effect.logDebug("The encode checkpoint could not be removed", { prefix, error })),
   )
 })
 
-/** Whether a later try could take something over from this prefix. */
-export const exists = Effect.fnUntraced(function* (options: TranscodeOptions, prefix: string) {
+export const exists = Effect.fn("EncodeCheckpoint.exists")(function* (options: ResolvedOptions, prefix: string) {
   const storage = yield* ObjectStorage
   return yield* storage.head(checkpointRef(options, prefix)).pipe(
     Effect.as(true),
@@ -108,60 +111,54 @@ export const exists = Effect.fnUntraced(function* (options: TranscodeOptions, pr
   )
 })
 
-export interface StoredCheckpoint extends EncodeCheckpoint {
-  /** Where it lies; ends with a slash. */
-  readonly prefix: string
-}
-
-/** The newest of these attempts that made of this upload what would be made of it now. */
-export const find = Effect.fn("Encoded.find")(function* (
-  options: TranscodeOptions,
+/** The newest checkpoint of these attempts that applies to this source and the current options. */
+export const find = Effect.fn("EncodeCheckpoint.find")(function* (
+  options: ResolvedOptions,
   attempts: ReadonlyArray<MediaAttempt>,
   source: ObjectInfo,
 ) {
   for (const { prefix } of [...attempts].reverse()) {
-    const found = yield* read(options, prefix, source)
-    if (found !== undefined) return found
+    const checkpoint = yield* read(options, prefix, source)
+    if (checkpoint !== undefined) return checkpoint
   }
   return undefined
 })
 
-const read = Effect.fnUntraced(function* (options: TranscodeOptions, prefix: string, source: ObjectInfo) {
+const read = Effect.fnUntraced(function* (options: ResolvedOptions, prefix: string, source: ObjectInfo) {
   const storage = yield* ObjectStorage
   const { toneMapping } = yield* FfmpegPrograms
-  const got = yield* storage.get(checkpointRef(options, prefix)).pipe(
+  const object = yield* storage.get(checkpointRef(options, prefix)).pipe(
     Effect.map(Option.some),
     Effect.catchTag("NotFound", () => Effect.succeedNone),
   )
-  if (Option.isNone(got) || got.value.info.size > maxCheckpointBytes) return undefined
-  const text = yield* Stream.mkString(Stream.decodeText(got.value.body))
-  const record = Option.getOrUndefined(Schema.decodeUnknownOption(CheckpointDocument)(text))
-  if (record === undefined || record.source_hash !== sourceHash(source)) return undefined
-  const plan = record.plan
-  if (record.command_hash !== commandHash(options, plan.with({ toneMapping }))) return undefined
-  if (plan.passthrough !== undefined && options.passthrough === false) return undefined
+  if (Option.isNone(object) || object.value.info.size > maxCheckpointBytes) return undefined
+  const text = yield* Stream.mkString(Stream.decodeText(object.value.body))
+  const document = Option.getOrUndefined(Schema.decodeUnknownOption(CheckpointDocument)(text))
+  if (document === undefined || document.source_hash !== sourceHash(source)) return undefined
+  const { plan } = document
+  if (document.command_hash !== commandHash(options, plan.with({ toneMapping }))) return undefined
+  if (plan.passthrough !== undefined && !options.passthrough) return undefined
   return {
     prefix,
     plan,
-    uploadedTracks: record.tracks.map((part) => ({ ...part, init: initName })),
-    objects: new Map(Object.entries(record.objects)),
-    stillImages: record.still_images === undefined ? undefined : new Map(Object.entries(record.still_images)),
-    timings: record.timings,
+    uploadedTracks: document.tracks.map((stored) => ({ ...stored, init: initName })),
+    objects: new Map(Object.entries(document.objects)),
+    stillImages: document.still_images === undefined ? undefined : new Map(Object.entries(document.still_images)),
+    timings: document.timings,
   } satisfies StoredCheckpoint
 })
 
-/** Copies it below another prefix; false where something of it is not there any more as it was. */
-export const copyTo = Effect.fn("Encoded.copy")(function* (
-  options: TranscodeOptions,
-  found: StoredCheckpoint,
+/** Copies the checkpoint's objects below another prefix. Returns false if any of them is missing or has another size. */
+export const copyTo = Effect.fn("EncodeCheckpoint.copyTo")(function* (
+  { bucket, uploadConcurrency }: ResolvedOptions,
+  checkpoint: StoredCheckpoint,
   prefix: string,
 ) {
   const storage = yield* ObjectStorage
-  const { bucket } = options
   const copyObject = Effect.fnUntraced(
     function* ([name, bytes]: readonly [string, number]) {
       const { size } = yield* storage.copy(
-        { bucket, key: `${found.prefix}${name}` },
+        { bucket, key: `${checkpoint.prefix}${name}` },
         { bucket, key: `${prefix}${name}` },
       )
       return size === bytes
@@ -169,8 +166,8 @@ export const copyTo = Effect.fn("Encoded.copy")(function* (
     Effect.catchTag("NotFound", () => Effect.succeed(false)),
     retryTransient,
   )
-  for (const objects of [found.objects, found.stillImages ?? new Map<string, number>()]) {
-    const areCopied = yield* Effect.forEach(objects, copyObject, { concurrency: options.uploadConcurrency ?? 4 })
+  for (const objects of [checkpoint.objects, checkpoint.stillImages ?? new Map<string, number>()]) {
+    const areCopied = yield* Effect.forEach(objects, copyObject, { concurrency: uploadConcurrency })
     if (areCopied.includes(false)) return false
   }
   return true

@@ -1,50 +1,50 @@
 /**
- * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, with `media.playable` and live
- * `media.progress` between, and puts the captions of `transcription.complete` into the published stream.
- * Whoever builds the Layer runs the service; closing the Layer drains it.
+ * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, publishes `media.playable` and live
+ * `media.progress` meanwhile, and adds the captions of `transcription.complete` to the published stream. The service runs
+ * as long as its Layer; closing the Layer drains it.
  */
-import { requiredEncoders } from "../encode/codecs/Codecs.ts"
-import * as Collection from "@armoricore/state/Collection"
+import { availableParallelism } from "node:os"
 import * as Address from "@armoricore/bus/Address"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { deriveId } from "@armoricore/domain/DeterministicId"
+import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import {
-  MediaCommand,
-  mediaChunkKind,
-  mediaCommandKind,
   LongTranscodeRequest,
   longTranscodeKind,
+  mediaChunkKind,
+  MediaCommand,
+  mediaCommandKind,
   mediaConcatKind,
   MediaRetryRequest,
   mediaRetryKind,
 } from "@armoricore/domain/MediaCommand"
-import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
+import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
+import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import * as Collection from "@armoricore/state/Collection"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Duration, Effect, Layer } from "effect"
-import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
-import { enqueueConcat, enqueueChunk, ChunkMessage, ConcatMessage } from "../chunked/ChunkMessages.ts"
-import type { PublishOutcome as Completed } from "./VersionPublisher.ts"
-import { availableParallelism } from "node:os"
 import { attach } from "../captions/Captions.ts"
-import * as WorkClass from "./WorkClass.ts"
+import { requiredEncoders } from "../encode/codecs/Codecs.ts"
+import { ChunkMessage, ConcatMessage, enqueueChunk, enqueueConcat } from "../chunked/ChunkMessages.ts"
 import type { PlayableEvent } from "./PlayableEvent.ts"
-import { UploadPipeline } from "./UploadPipeline.ts"
 import type { TranscodeOptions } from "./TranscodeOptions.ts"
-import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import { UploadPipeline } from "./UploadPipeline.ts"
+import type { PublishOutcome } from "./VersionPublisher.ts"
+import * as WorkClass from "./WorkClass.ts"
 
 export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions {
-  /** Parent of the folders of running jobs; default: the system's folder for temporary files. */
+  /** Parent of the work folders of running jobs. Default: the system's folder for temporary files. */
   readonly scratchDir?: string
-  /** Short uploads at once, and as many long ones beside them. Default 1: ffmpeg uses every core by itself. */
+  /** Concurrent short uploads, and the same number of long ones. Default 1: one ffmpeg uses all cores. */
   readonly concurrency?: number
-  /** Short uploads of one user at once, and as many long ones, over all processes. Default: not limited. */
+  /** Concurrent short uploads of one user over all processes, and the same number of long ones. Default: no limit. */
   readonly perUser?: number
 }
 
-/** The event types that the service reads. */
+/** The event types that the service consumes. */
 export const consumedEventTypes: ReadonlyArray<EventType> = [
   "media.uploaded",
   "media.failed",
@@ -52,182 +52,205 @@ export const consumedEventTypes: ReadonlyArray<EventType> = [
   "transcription.complete",
 ]
 
-/** Handlers only, over a `Transcode` of one's own. */
-export const layerNoDeps = (options: Pick<Options, "bucket" | "chunks" | "concurrency" | "perUser">) =>
+/** The pipeline applies its own timeout to each job, from the length of the source; this one only bounds it. */
+const timeout = Duration.days(7)
+
+/** Only the handlers, for a given `UploadPipeline`. */
+export const layerNoDeps = ({
+  bucket,
+  chunks,
+  concurrency = 1,
+  perUser,
+}: Pick<Options, "bucket" | "chunks" | "concurrency" | "perUser">) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const pipeline = yield* UploadPipeline
       const cancellation = yield* Cancellation
-      // Each job has a limit of its own that grows with its length.
-      const longRunning = { concurrency: options.concurrency ?? 1, timeout: Duration.days(7) }
+      const { concurrency: chunkConcurrency = availableParallelism() } = chunks ?? {}
 
-      /** With a limit a user's messages wait for each other, in as many rows. */
-      const partitioned = <A>(
-        workClass: WorkClass.WorkClass,
-        of: (message: A) => readonly [userId: string, id: string],
-      ) => (options.perUser === undefined ? {} : { partitionKey: partitionKeyBy(workClass, options.perUser, of) })
-
-      const processUpload =
-        (workClass: WorkClass.WorkClass) => (event: EventOf<"media.uploaded">, job: HandlerContext) =>
-          Effect.map(
-            pipeline.processUpload(
-              event,
-              { fencingToken: job.fencingToken, priorAttempts: job.attempts, workClass },
-              (stage, percent) =>
-                job.broadcast("media.progress", {
-                  media_id: event.payload.media_id,
-                  user_id: event.payload.user_id,
-                  stage,
-                  percent,
-                }),
-              (announcement) => job.publishEarly(toPlayableResult(announcement)),
-            ),
-            (outcome) => {
-              switch (outcome._tag) {
-                case "Ready":
-                case "Superseded":
-                  return toResults(outcome)
-                case "Long":
-                  return [
-                    enqueue(longTranscodeKind, longTranscodeDiscriminator, {
-                      upload: event.payload,
-                    } satisfies LongTranscodeRequest),
-                  ]
-                case "Chunked": {
-                  const { media_id, user_id } = event.payload
-                  const { version } = outcome
-                  return outcome.chunks.map((chunk) => enqueueChunk({ media_id, user_id, version, chunk }))
-                }
-              }
-            },
-          )
-
-      const handleCommand = Effect.fnUntraced(function* ({ action, media_id }: MediaCommand) {
-        const newest = yield* pipeline.newestUpload(media_id)
-        const cancel = (consumer: string, id: string) =>
-          Collection.retryConflicts(
-            cancellation.cancel(consumer, id, `The work on ${media_id} was cancelled by request.`),
-          )
-        if (newest !== undefined) {
-          // The upload is at work under its event's name, or under that of a retry, or of what either handed on.
-          for (const [consumer, id] of [
-            [ConsumerName.of("media", Address.event("media.uploaded")), newest.eventId],
-            [ConsumerName.of("media", Address.work("media", mediaRetryKind)), newest.eventId],
-            [
-              ConsumerName.of("media", Address.work("media", longTranscodeKind)),
-              deriveId("work", newest.eventId, "media", longTranscodeKind, longTranscodeDiscriminator),
-            ],
-          ] as const) {
-            yield* cancel(consumer, id)
-          }
-          yield* pipeline.cancelChunks(media_id, ({ consumer, id }) => cancel(consumer, id))
-        }
-        if (action === "delete") yield* pipeline.remove(media_id)
-        return []
-      })
-
-      /** The same upload under a name of its own: it is ordered behind what was tried before. */
-      const retry = Effect.fnUntraced(function* ({ media_id }: MediaRetryRequest, job: HandlerContext) {
-        const upload = (yield* pipeline.newestUpload(media_id))?.upload
-        if (upload === undefined) return []
-        return yield* processUpload("short")(yield* uploadedEvent(job, upload), job)
-      })
-
-      const longTranscode = ({ upload }: LongTranscodeRequest, job: HandlerContext) =>
-        Effect.flatMap(uploadedEvent(job, upload), (event) => processUpload("long")(event, job))
-
-      const encodeChunk = ({ media_id, chunk, user_id, version }: ChunkMessage, job: HandlerContext) =>
-        Effect.map(
-          pipeline.encodeChunk({
-            mediaId: media_id,
-            version,
-            chunk,
-            fencingToken: job.fencingToken,
-            onProgress: (percent) =>
-              job.broadcast("media.progress", { media_id, user_id, stage: "transcoding", percent }),
-            publishPlayable: (announcement) => job.publishEarly(toPlayableResult(announcement)),
-          }),
-          (outcome) =>
-            outcome._tag === "Done" && outcome.isLast ? [enqueueConcat({ media_id, user_id, version })] : [],
-        )
-
-      const concatChunks = Effect.fnUntraced(function* ({ failed, media_id, user_id, version }: ConcatMessage) {
-        if (failed !== undefined) {
-          yield* pipeline.abortChunks(version)
-          return [emit("media.failed", { media_id, user_id, ...failed })]
-        }
-        return toResults(yield* pipeline.concatChunks({ mediaId: media_id, version }))
-      })
+      const partitioned = <A>(workClass: WorkClass.WorkClass, ids: (message: A) => readonly [string, string]) =>
+        perUser === undefined ? {} : { partitionKey: partitionKeyBy(workClass, perUser, ids) }
 
       yield* Worker.run("media", [
         on("media.uploaded", {
-          ...longRunning,
+          concurrency,
+          timeout,
           ...partitioned("short", ({ event_id, payload }: EventOf<"media.uploaded">) => [payload.user_id, event_id]),
-          handle: processUpload("short"),
-          onFailure: ({ payload }, error, at) => [
-            emit("media.failed", { media_id: payload.media_id, user_id: payload.user_id, error, failed_at: at }),
+          handle: processUpload(pipeline, "short"),
+          onFailure: ({ payload: { media_id, user_id } }, error, failed_at) => [
+            emit("media.failed", { media_id, user_id, error, failed_at }),
           ],
         }),
         onWork(mediaRetryKind, MediaRetryRequest, {
-          ...longRunning,
-          handle: retry,
-          onFailure: ({ media_id, user_id }, error, at) => [
-            emit("media.failed", { media_id, user_id, error, failed_at: at }),
+          concurrency,
+          timeout,
+          handle: retryUpload(pipeline),
+          onFailure: ({ media_id, user_id }, error, failed_at) => [
+            emit("media.failed", { media_id, user_id, error, failed_at }),
           ],
         }),
         onWork(longTranscodeKind, LongTranscodeRequest, {
-          ...longRunning,
+          concurrency,
+          timeout,
           ...partitioned("long", ({ upload }: LongTranscodeRequest) => [upload.user_id, upload.media_id]),
-          handle: longTranscode,
-          onFailure: ({ upload: { media_id, user_id } }, error, at) => [
-            emit("media.failed", { media_id, user_id, error, failed_at: at }),
+          handle: ({ upload }, job) =>
+            Effect.flatMap(uploadedEvent(job, upload), (event) => processUpload(pipeline, "long")(event, job)),
+          onFailure: ({ upload: { media_id, user_id } }, error, failed_at) => [
+            emit("media.failed", { media_id, user_id, error, failed_at }),
           ],
         }),
         onWork(mediaChunkKind, ChunkMessage, {
-          concurrency: options.chunks?.concurrency ?? availableParallelism(),
-          timeout: longRunning.timeout,
-          handle: encodeChunk,
+          concurrency: chunkConcurrency,
+          timeout,
+          handle: encodeChunk(pipeline),
           onFailure: ({ media_id, user_id, version }, error, failed_at) => [
             enqueueConcat({ media_id, user_id, version, failed: { error, failed_at } }),
           ],
         }),
         onWork(mediaConcatKind, ConcatMessage, {
-          timeout: longRunning.timeout,
-          handle: concatChunks,
-          onFailure: ({ media_id, user_id }, error, at) => [
-            emit("media.failed", { media_id, user_id, error, failed_at: at }),
+          timeout,
+          handle: concatChunks(pipeline),
+          onFailure: ({ media_id, user_id }, error, failed_at) => [
+            emit("media.failed", { media_id, user_id, error, failed_at }),
           ],
         }),
-        onWork(mediaCommandKind, MediaCommand, { handle: handleCommand, onFailure: () => [] }),
-        // Its own result, read back: the one place that hears of every final failure, tries used up included.
+        onWork(mediaCommandKind, MediaCommand, {
+          handle: handleCommand(pipeline, cancellation),
+          onFailure: () => [],
+        }),
+        // The service consumes its own result: this is the only place that receives every final failure, also those
+        // after the last retry.
         on("media.failed", {
           handle: (event) => Effect.as(pipeline.recordFailure(event), []),
           onFailure: () => [],
         }),
-        // Captions come after the stream, or the stream is made anew after them: both look at what there is.
+        // Stream and captions are finished in any order, so both events attach the captions that exist.
         on("media.ready", {
-          handle: ({ payload }) => Effect.as(attach(options.bucket, payload.media_id), []),
+          handle: ({ payload }) => Effect.as(attach(bucket, payload.media_id), []),
           onFailure: () => [],
         }),
         on("transcription.complete", {
-          handle: ({ payload }) => Effect.as(attach(options.bucket, payload.media_id), []),
+          handle: ({ payload }) => Effect.as(attach(bucket, payload.media_id), []),
           onFailure: () => [],
         }),
       ])
     }),
   ).pipe(Layer.provide(Cancellation.layer))
 
-/** Of one upload there is one film. */
-const longTranscodeDiscriminator = "film"
+/** Needs the ports, a quota, and the platform's file system, paths and child processes. */
+export const layer = (options: Options) =>
+  layerNoDeps(options).pipe(
+    Layer.provide(UploadPipeline.layer(options)),
+    Layer.provide([
+      FfmpegPrograms.FfmpegPrograms.layer({ encoders: requiredEncoders(options.codecs), ...options }),
+      ScratchDir.layer(options.scratchDir),
+    ]),
+  )
+
+type Pipeline = UploadPipeline["Service"]
+
+const processUpload =
+  (pipeline: Pipeline, workClass: WorkClass.WorkClass) =>
+  (event: EventOf<"media.uploaded">, { attempts, broadcast, fencingToken, publishEarly }: HandlerContext) => {
+    const { media_id, user_id } = event.payload
+    return pipeline
+      .processUpload(
+        event,
+        { fencingToken, priorAttempts: attempts, workClass },
+        (stage, percent) => broadcast("media.progress", { media_id, user_id, stage, percent }),
+        (playableEvent) => publishEarly(emitPlayable(playableEvent)),
+      )
+      .pipe(
+        Effect.map((outcome) => {
+          switch (outcome._tag) {
+            case "Ready":
+            case "Superseded":
+              return toResults(outcome)
+            case "Long":
+              return [
+                enqueue(longTranscodeKind, longTranscodeDiscriminator, {
+                  upload: event.payload,
+                } satisfies LongTranscodeRequest),
+              ]
+            case "Chunked": {
+              const { version } = outcome
+              return outcome.chunks.map((chunk) => enqueueChunk({ media_id, user_id, version, chunk }))
+            }
+          }
+        }),
+      )
+  }
+
+/** Processes the newest upload again, under a new event id, so that it becomes a new generation. */
+const retryUpload = (pipeline: Pipeline) =>
+  Effect.fnUntraced(function* ({ media_id }: MediaRetryRequest, job: HandlerContext) {
+    const upload = (yield* pipeline.newestUpload(media_id))?.upload
+    if (upload === undefined) return []
+    return yield* processUpload(pipeline, "short")(yield* uploadedEvent(job, upload), job)
+  })
+
+const encodeChunk =
+  (pipeline: Pipeline) =>
+  ({ media_id, chunk, user_id, version }: ChunkMessage, { broadcast, fencingToken, publishEarly }: HandlerContext) =>
+    pipeline
+      .encodeChunk({
+        mediaId: media_id,
+        version,
+        chunk,
+        fencingToken,
+        onProgress: (percent) => broadcast("media.progress", { media_id, user_id, stage: "transcoding", percent }),
+        publishPlayable: (playableEvent) => publishEarly(emitPlayable(playableEvent)),
+      })
+      .pipe(
+        Effect.map((outcome) =>
+          outcome._tag === "Done" && outcome.isLast ? [enqueueConcat({ media_id, user_id, version })] : [],
+        ),
+      )
+
+const concatChunks = (pipeline: Pipeline) =>
+  Effect.fnUntraced(function* ({ failed, media_id, user_id, version }: ConcatMessage) {
+    if (failed !== undefined) {
+      yield* pipeline.abortChunks(version)
+      return [emit("media.failed", { media_id, user_id, ...failed })]
+    }
+    return toResults(yield* pipeline.concatChunks({ mediaId: media_id, version }))
+  })
+
+/** Cancels all work for the newest upload, and deletes the media if that is the command. */
+const handleCommand = (pipeline: Pipeline, cancellation: Cancellation["Service"]) =>
+  Effect.fnUntraced(function* ({ action, media_id }: MediaCommand) {
+    const newest = yield* pipeline.newestUpload(media_id)
+    const cancel = (consumer: string, id: string) =>
+      Collection.retryConflicts(cancellation.cancel(consumer, id, `The work on ${media_id} was cancelled by request.`))
+    if (newest !== undefined) {
+      // The upload may be running under the id of its event, of a retry request, or of the long job that either enqueued.
+      for (const [consumer, id] of [
+        [ConsumerName.of("media", Address.event("media.uploaded")), newest.eventId],
+        [ConsumerName.of("media", Address.work("media", mediaRetryKind)), newest.eventId],
+        [
+          ConsumerName.of("media", Address.work("media", longTranscodeKind)),
+          deriveId("work", newest.eventId, "media", longTranscodeKind, longTranscodeDiscriminator),
+        ],
+      ] as const) {
+        yield* cancel(consumer, id)
+      }
+      yield* pipeline.cancelChunks(media_id, ({ consumer, id }) => cancel(consumer, id))
+    }
+    if (action === "delete") yield* pipeline.remove(media_id)
+    return []
+  })
+
+/** An upload leads to at most one long job, so the discriminator is constant. */
+const longTranscodeDiscriminator = "long"
 
 const partitionKeyBy =
-  <A>(workClass: WorkClass.WorkClass, maxJobs: number, of: (message: A) => readonly [userId: string, id: string]) =>
+  <A>(workClass: WorkClass.WorkClass, maxJobs: number, ids: (message: A) => readonly [userId: string, id: string]) =>
   (message: A): string => {
-    const [userId, id] = of(message)
+    const [userId, id] = ids(message)
     return WorkClass.partitionKey(workClass, userId, id, maxJobs)
   }
 
-/** What was uploaded, as the event that a job follows from. */
+/** The upload as an event, for a job that was enqueued with the payload only. */
 const uploadedEvent = (job: HandlerContext, payload: EventOf<"media.uploaded">["payload"]) =>
   Effect.map(Clock.currentTimeMillis, (now): EventOf<"media.uploaded"> => ({
     event_type: "media.uploaded",
@@ -238,21 +261,10 @@ const uploadedEvent = (job: HandlerContext, payload: EventOf<"media.uploaded">["
     payload,
   }))
 
-const toResults = (outcome: Completed) => {
+const toResults = (outcome: PublishOutcome) => {
   if (outcome._tag === "Superseded") return []
-  const announcement = outcome.playableEvent === undefined ? [] : [toPlayableResult(outcome.playableEvent)]
-  return [...announcement, emit("media.ready", outcome.ready)]
+  const playable = outcome.playableEvent === undefined ? [] : [emitPlayable(outcome.playableEvent)]
+  return [...playable, emit("media.ready", outcome.ready)]
 }
 
-/** Each version of a stream has an announcement of its own. */
-const toPlayableResult = ({ payload, discriminator }: PlayableEvent) => emit("media.playable", payload, discriminator)
-
-/** Needs the ports and the platform's file system, paths and child processes. */
-export const layer = (options: Options) =>
-  layerNoDeps(options).pipe(
-    Layer.provide(UploadPipeline.layer(options)),
-    Layer.provide([
-      FfmpegPrograms.FfmpegPrograms.layer({ encoders: requiredEncoders(options.codecs), ...options }),
-      ScratchDir.layer(options.scratchDir),
-    ]),
-  )
+const emitPlayable = ({ payload, discriminator }: PlayableEvent) => emit("media.playable", payload, discriminator)

@@ -1,6 +1,6 @@
-/** From what is encoded to a stream: the last segments, pictures, files for download, playlists, the master last. */
+/** Completes a stream from encoded output: last segments, images, MP4 files, playlists and finally the master playlist. */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
 import * as SegmentDownloader from "../packaging/SegmentDownloader.ts"
 import * as Mp4Files from "../packaging/Mp4Files.ts"
@@ -8,27 +8,30 @@ import * as StillImages from "../packaging/StillImages.ts"
 import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import type { ReusedOutput } from "./ReuseEncodedOutput.ts"
-import { defaultMinFreeDisk, mp4Renditions, type TranscodeOptions } from "./TranscodeOptions.ts"
-import { transcodeTimeout, type CompletedTranscode } from "./SingleNodeTranscode.ts"
+import type { EncodedOutput } from "./SingleNodeTranscode.ts"
+import { mp4Renditions, type ResolvedOptions, transcodeTimeout } from "./TranscodeOptions.ts"
 
-/** `prefix` ends with a slash. A storage that is away is waited for; what fails after all leaves a record for the next try. */
-export const finalize = Effect.fn("Finish.finish")(function* (
-  options: TranscodeOptions,
-  run: CompletedTranscode | ReusedOutput,
+/**
+ * `prefix` ends with a slash. Uploads are retried while the storage is unavailable. If the step fails in the end, the
+ * checkpoint stays in storage for the next attempt.
+ */
+export const finalize = Effect.fn("Packaging.finalize")(function* (
+  options: ResolvedOptions,
+  encoded: EncodedOutput | ReusedOutput,
   prefix: string,
   timings: Readonly<Record<string, number>>,
 ) {
-  const { bucket } = options
-  const { output, plan } = run
-  const target = { bucket, prefix, concurrency: options.uploadConcurrency ?? 4 }
-  const retryWhileUnavailable = SegmentUploader.retryWhileUnavailable(options.publishTimeout ?? Duration.minutes(5))
+  const { audioOnly, bucket, minFreeDisk, publishTimeout, uploadConcurrency } = options
+  const { output, plan } = encoded
+  const target = { bucket, prefix, concurrency: uploadConcurrency }
+  const retryWhileUnavailable = SegmentUploader.retryWhileUnavailable(publishTimeout)
 
-  const stored = run._tag === "Taken" ? run.checkpoint : yield* storeRemaining(options, run, target, timings)
-  const { objects, stillImages, uploadedTracks } = stored
+  const isReused = encoded._tag === "Reused"
+  const checkpoint = isReused ? encoded.checkpoint : yield* storeCheckpoint(options, encoded, target, timings)
+  const { objects, stillImages, uploadedTracks } = checkpoint
   const renditions = mp4Renditions(options, plan)
-  const minFreeDisk = options.minFreeDisk ?? defaultMinFreeDisk
   const packaging = Effect.gen(function* () {
-    if (run._tag === "Taken" && renditions.length > 0) {
+    if (isReused && renditions.length > 0) {
       yield* retryWhileUnavailable(
         SegmentDownloader.download({ bucket, prefix, to: output, uploadedTracks, renditions, minFreeDisk }),
       )
@@ -38,35 +41,31 @@ export const finalize = Effect.fn("Finish.finish")(function* (
       renditions.length === 0
         ? {}
         : yield* Mp4Files.make({ from: output, uploadedTracks, renditions, timeout, minFreeDisk })
-    const keys = new Map([...objects].map(([name, bytes]) => [`${prefix}${name}`, bytes]))
+    const sizes = new Map([...objects].map(([name, bytes]) => [`${prefix}${name}`, bytes]))
     return yield* retryWhileUnavailable(
-      StreamPublisher.publish(
-        plan,
-        { uploadedTracks, objects: keys, stillImages },
-        { ...target, audioOnly: options.audioOnly ?? true, mp4 },
-      ),
+      StreamPublisher.publish(plan, { uploadedTracks, objects: sizes, stillImages }, { ...target, audioOnly, mp4 }),
     )
   })
-  const from = run._tag === "Taken" ? run.sourcePrefix : prefix
+  const checkpointPrefix = isReused ? encoded.checkpointPrefix : prefix
   return yield* packaging.pipe(
     Effect.tapError((error) =>
-      // The next try encodes what was copied from the source here.
+      // ffmpeg may fail because of copied tracks: without the checkpoint, the next attempt encodes them.
       plan.passthrough !== undefined && error instanceof TransientError && error.dependency === "ffmpeg"
-        ? EncodeCheckpoint.discard(options, from)
+        ? EncodeCheckpoint.discard(options, checkpointPrefix)
         : Effect.void,
     ),
   )
 })
 
-/** Stores the rest of what ffmpeg made, and writes down that all of it is there. */
-const storeRemaining = Effect.fnUntraced(function* (
-  options: TranscodeOptions,
-  { output, plan, source, uploader }: CompletedTranscode,
+/** Uploads the last segments and the images, then writes the checkpoint. */
+const storeCheckpoint = Effect.fnUntraced(function* (
+  options: ResolvedOptions,
+  { output, plan, source, uploader }: EncodedOutput,
   target: Omit<StillImages.Target, "from">,
   timings: Readonly<Record<string, number>>,
 ) {
   const { prefix } = target
-  const retryWhileUnavailable = SegmentUploader.retryWhileUnavailable(options.publishTimeout ?? Duration.minutes(5))
+  const retryWhileUnavailable = SegmentUploader.retryWhileUnavailable(options.publishTimeout)
   yield* retryWhileUnavailable(uploader.sync)
   const uploadedTracks = uploader.uploadedTracks()
   yield* StreamPublisher.validateInventory(plan, uploadedTracks)
@@ -75,6 +74,7 @@ const storeRemaining = Effect.fnUntraced(function* (
   const writeCheckpoint = (stillImages: StillImages.StillImages | undefined) =>
     EncodeCheckpoint.write(options, prefix, source, { ...checkpoint, stillImages })
   const stillImages = yield* retryWhileUnavailable(StillImages.upload({ ...target, from: output })).pipe(
+    // Without the images, the segments can still be reused.
     Effect.tapError(() => Effect.ignore(writeCheckpoint(undefined))),
   )
   yield* retryWhileUnavailable(writeCheckpoint(stillImages))

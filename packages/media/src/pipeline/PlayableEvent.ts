@@ -1,26 +1,29 @@
 /**
- * That a version of a stream can be played, told while it is still being made or, where it was over before, with its
- * result. It is decided in the state record first: a try that a newer upload, a newer owner or a cancellation took the
- * place of announces nothing.
+ * Publishes `media.playable` for a version that is still being encoded, or together with the result if the encode was
+ * over first. The state record decides before: an attempt that a newer upload, a newer owner of the lease or a
+ * cancellation has superseded publishes no event.
  */
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { MediaAttempt } from "@armoricore/domain/MediaState"
 import { Effect, Schedule } from "effect"
-import type { MediaRecord } from "../record/MediaRecord.ts"
+import { type MediaRecord, versionFromPrefix } from "../record/MediaRecord.ts"
 
 export interface PlayableEvent {
   readonly payload: PayloadOf<"media.playable">
-  /** Names the version among all that an event leads to: it is announced once. */
+  /** The version. The event id derives from it, so each version is announced once. */
   readonly discriminator: string
 }
 
-/** Publishes the event while the job is still running. Fails with `countsAsAttempt: false` where another worker owns the job now. */
+/**
+ * Publishes the event while the job runs. Fails with `countsAsAttempt: false` if this worker has lost its lease or the job
+ * was cancelled.
+ */
 export type PublishPlayable = (
   playableEvent: PlayableEvent,
 ) => Effect.Effect<void, TransientError | PermanentError | ConfigurationError>
 
-/** Of a version that is finished. */
+/** The event of a finished version. */
 export const fromReady = (ready: PayloadOf<"media.ready">, prefix: string): PlayableEvent => ({
   payload: {
     media_id: ready.media_id,
@@ -30,12 +33,15 @@ export const fromReady = (ready: PayloadOf<"media.ready">, prefix: string): Play
   discriminator: versionFromPrefix(prefix),
 })
 
-/** Of one at work, whose master playlist is there; whether it was told. */
+/**
+ * Publishes the event of a version whose provisional master playlist is in storage, if this attempt is still the current
+ * one. Returns whether the event was published.
+ */
 export const publishIfCurrent = <E extends TransientError | PermanentError | ConfigurationError>(
   record: MediaRecord,
   urlFor: (key: string) => Effect.Effect<string, E>,
 ) =>
-  Effect.fnUntraced(
+  Effect.fn("PlayableEvent.publishIfCurrent")(
     function* (
       event: EventOf<"media.uploaded">,
       attempt: MediaAttempt,
@@ -49,13 +55,10 @@ export const publishIfCurrent = <E extends TransientError | PermanentError | Con
       yield* publishPlayable({ payload, discriminator: versionFromPrefix(attempt.prefix) })
       return true
     },
-    // The bus or the state may be away for a moment; what the end of the job finds untold is told with its result.
+    // Bus and state may be unavailable for a moment. If the job ends first, its result includes the event.
     Effect.retry({
       while: (error) => error._tag === "TransientError" && error.countsAsAttempt !== false,
       schedule: Schedule.spaced("2 seconds"),
     }),
-    Effect.catch((error) => Effect.as(Effect.logDebug("it could be played and that was not told", { error }), false)),
+    Effect.catch((error) => Effect.as(Effect.logDebug("media.playable could not be published", { error }), false)),
   )
-
-/** The version: the last folder of its prefix. */
-const versionFromPrefix = (prefix: string): string => prefix.split("/").at(-2) ?? ""

@@ -1,106 +1,93 @@
-/** An earlier try had encoded all of an upload and could not finish it: what it stored is copied, and no encoder runs. */
-import type { MediaAttempt } from "@armoricore/domain/MediaState"
+/** Reuses the complete encode of an earlier attempt: copies its segments instead of encoding again. */
 import type { ObjectInfo } from "@armoricore/storage/ObjectStorage"
-import { Duration, Effect, Path } from "effect"
+import { Effect, Path } from "effect"
 import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
-import * as WorkClass from "./WorkClass.ts"
 import * as StillImages from "../packaging/StillImages.ts"
-import { defaultInputLimits } from "../probe/Probe.ts"
-import { download, locate } from "../probe/Source.ts"
-import { defaultMinFreeDisk, defaultMemoryLimit, type TranscodeOptions } from "./TranscodeOptions.ts"
-import { transcodeTimeout, type LongUpload, type TranscodeRequest as RunRequest } from "./SingleNodeTranscode.ts"
+import { download } from "../probe/Source.ts"
+import { type ResolvedOptions, transcodeTimeout } from "./TranscodeOptions.ts"
+import type { UploadJob } from "./UploadJob.ts"
 
-export interface ReuseRequest<E> extends Omit<RunRequest<E>, "allowPassthrough" | "onPlayable"> {
-  readonly previousAttempts: ReadonlyArray<MediaAttempt>
-}
-
-/** All of it is in storage below the prefix of this try. */
+/** All segments and images are in storage, below the prefix of this attempt. */
 export interface ReusedOutput {
-  readonly _tag: "Taken"
+  readonly _tag: "Reused"
   readonly plan: EncodingPlan
   readonly source: ObjectInfo
   readonly checkpoint: EncodeCheckpoint.EncodeCheckpoint & { readonly stillImages: StillImages.StillImages }
-  /** Where it was taken from. */
-  readonly sourcePrefix: string
+  /** The prefix of the attempt that wrote the checkpoint. */
+  readonly checkpointPrefix: string
   /** An empty local folder. */
   readonly output: string
   readonly isPlayablePublished: false
 }
 
-/** Undefined where there is nothing that could be taken over. */
-export const reuse = Effect.fn("TakeOver.take")(function* <E>(options: TranscodeOptions, request: ReuseRequest<E>) {
-  if (request.previousAttempts.length === 0) return undefined
+/** Undefined if objects of the checkpoint are gone or the upload was replaced: then it must be encoded again. */
+export const reuse = Effect.fn("ReuseEncodedOutput.reuse")(function* (
+  options: ResolvedOptions,
+  job: UploadJob,
+  source: ObjectInfo,
+  checkpoint: EncodeCheckpoint.StoredCheckpoint,
+  folder: string,
+) {
   const path = yield* Path.Path
-  const { folder, prefix, progress } = request
-  const source = yield* locate({
-    filePath: request.filePath,
-    buckets: options.sourceBuckets,
-    bytes: (options.limits ?? defaultInputLimits).maxBytes,
-  })
-  const found = yield* EncodeCheckpoint.find(options, request.previousAttempts, source)
-  if (found === undefined) return undefined
-  const { plan } = found
-  yield* request.charge({ bytes: source.size, seconds: plan.info.duration })
-  if (
-    request.workClass === "short" &&
-    WorkClass.isLong(plan, options.shortWorkLimit ?? WorkClass.defaultShortWorkLimit)
-  )
-    return { _tag: "Long" } satisfies LongUpload
+  const { attempt, progress } = job
   yield* progress.report("transcoding", 10)
-  const output = path.join(folder, "output")
-  const isThere = yield* progress.timeStage("transcoding", EncodeCheckpoint.copyTo(options, found, prefix))
-  const stillImages = isThere
-    ? (found.stillImages ?? (yield* makeStillImages(options, request, source, plan)))
+  const isCopied = yield* progress.timeStage(
+    "transcoding",
+    EncodeCheckpoint.copyTo(options, checkpoint, attempt.prefix),
+  )
+  const stillImages = isCopied
+    ? (checkpoint.stillImages ?? (yield* makeStillImages(options, job, source, checkpoint.plan, folder)))
     : undefined
   if (stillImages === undefined) return undefined
-  yield* Effect.logInfo("what an earlier try had encoded was taken over", { from: found.prefix })
-  Object.assign(progress.timings, found.timings)
+  yield* Effect.logInfo("The encode of an earlier attempt was reused", { from: checkpoint.prefix })
+  Object.assign(progress.timings, checkpoint.timings)
   yield* progress.report("publishing", 94)
   return {
-    _tag: "Taken",
-    plan,
+    _tag: "Reused",
+    plan: checkpoint.plan,
     source,
-    checkpoint: { ...found, stillImages },
-    sourcePrefix: found.prefix,
-    output,
+    checkpoint: { ...checkpoint, stillImages },
+    checkpointPrefix: checkpoint.prefix,
+    output: path.join(folder, "output"),
     isPlayablePublished: false,
   } satisfies ReusedOutput
 })
 
-/** Undefined where the upload was replaced meanwhile. */
-const makeStillImages = Effect.fnUntraced(function* <E>(
-  options: TranscodeOptions,
-  { filePath, folder, prefix }: ReuseRequest<E>,
+/** Makes only the images, from a new download. Undefined if the upload was replaced. */
+const makeStillImages = Effect.fnUntraced(function* (
+  options: ResolvedOptions,
+  { attempt, event }: UploadJob,
   source: ObjectInfo,
   plan: EncodingPlan,
+  folder: string,
 ) {
   const path = yield* Path.Path
   const input = path.join(folder, "source")
-  const fetched = yield* download({
-    filePath,
+  const downloaded = yield* download({
+    filePath: event.payload.file_path,
     buckets: options.sourceBuckets,
     to: input,
-    bytes: (options.limits ?? defaultInputLimits).maxBytes,
-    minFreeDisk: options.minFreeDisk ?? defaultMinFreeDisk,
+    bytes: options.limits.maxBytes,
+    minFreeDisk: options.minFreeDisk,
     onProgress: () => Effect.void,
   })
-  if (fetched.etag !== source.etag || fetched.size !== source.size) return undefined
-  const output = path.join(folder, "pictures")
-  const memoryLimit = options.memoryLimit ?? defaultMemoryLimit
+  if (downloaded.etag !== source.etag || downloaded.size !== source.size) return undefined
+  const output = path.join(folder, "images")
+  const { memoryLimit } = options
   yield* StillImages.prepare(plan, output)
   yield* StillImages.make(plan, {
     input,
     output,
     memoryLimit,
-    stuckAfter: options.stallTimeout ?? Duration.minutes(1),
+    stuckAfter: options.stallTimeout,
     limit: transcodeTimeout(options, plan.info.duration),
   })
   yield* StillImages.makeCoverPoster(plan, { input, output, memoryLimit })
   return yield* StillImages.upload({
     from: output,
     bucket: options.bucket,
-    prefix,
-    concurrency: options.uploadConcurrency ?? 4,
+    prefix: attempt.prefix,
+    concurrency: options.uploadConcurrency,
   })
 })

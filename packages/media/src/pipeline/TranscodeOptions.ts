@@ -1,76 +1,112 @@
-/** What of the making of a stream can be set, and what is made of a source by these settings. */
-import { EncodingPlan } from "../encode/EncodingPlan.ts"
-import type { Duration } from "effect"
+/** Settings of the pipeline with their defaults, and the encoding plan that follows from them. */
+import { Duration } from "effect"
 import type * as ChunkWindow from "../chunked/ChunkWindow.ts"
-import { frameRate, type Ladder, planRenditions } from "../encode/Ladder.ts"
-import { defaultInputLimits, type InputLimits } from "../probe/Probe.ts"
+import { defaultVideoCodecIds } from "../encode/codecs/Codecs.ts"
+import * as DiskQuota from "../encode/DiskQuota.ts"
+import { EncodingPlan } from "../encode/EncodingPlan.ts"
+import { defaultLadder, frameRate, type Ladder, planRenditions } from "../encode/Ladder.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
+import { defaultInputLimits, type InputLimits } from "../probe/Probe.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
+import { defaultShortWorkLimit } from "./WorkClass.ts"
 
 export interface TranscodeOptions {
-  /** Where streams are written: `OBJECT_STORAGE_BUCKET`. */
+  /** The bucket that streams are written to: `OBJECT_STORAGE_BUCKET`. */
   readonly bucket: string
-  /** Where uploads may lie: `MEDIA_SOURCE_BUCKETS`. */
+  /** The buckets that uploads may come from: `MEDIA_SOURCE_BUCKETS`. */
   readonly sourceBuckets: ReadonlyArray<string>
   readonly ladder?: Ladder
-  /** Ids of the video codecs that every size is encoded with, the one for all players first. Default `h264`. */
+  /** Ids of the video codecs that each size is encoded with; the first one is for all players. Default `h264`. */
   readonly codecs?: ReadonlyArray<string>
   readonly limits?: InputLimits
-  /** Pictures taken at even intervals. Default 5. */
+  /** Thumbnails, at even intervals. Default 5. */
   readonly thumbnails?: number
-  /** ffmpeg without progress is ended after this. Default 1 min. */
+  /** ffmpeg is killed after this time without progress. Default 1 min. */
   readonly stallTimeout?: Duration.Duration
-  /** Seconds that a second of the source may take, besides five minutes. Default 30. */
+  /** Seconds of encoding per second of the source, in addition to five minutes. Default 30. */
   readonly timeoutFactor?: number
-  /** Objects put at once. Default 4. */
+  /** Concurrent uploads of objects. Default 4. */
   readonly uploadConcurrency?: number
-  /** The most work that counts as short, in seconds of 1080p at 30 frames a second. Default 60. */
+  /** The largest encode cost of a short upload, in seconds of 1080p at 30 frames a second. Default 60. */
   readonly shortWorkLimit?: number
-  /** Takes a picture or sound as it is where it is as good as what would be encoded. Default true. */
+  /** Copies a video or audio track that already meets the requirements of a rendition. Default true. */
   readonly passthrough?: boolean
-  /** Pictures for seeking. Default true. */
+  /** Makes sprites for seeking. Default true. */
   readonly storyboard?: boolean
-  /** Offers the sound of a film by itself too. Default true. */
+  /** Adds an audio-only stream to videos. Default true. */
   readonly audioOnly?: boolean
-  /** Renditions that are also made as MP4 files for download: their names, or all. Default none. */
+  /** Renditions that are also published as MP4 files for download: their names, or all. Default none. */
   readonly mp4?: "all" | ReadonlyArray<string>
-  /** The loudness that sound is brought to, in LUFS (-16 is usual, -23 is EBU R 128); absent: left as it is. */
+  /** Target loudness in LUFS (-16 is usual, -23 is EBU R 128). Default: loudness is not changed. */
   readonly loudness?: number
   /** Bytes of memory that ffmpeg may use. Default 8 GB. */
   readonly memoryLimit?: number
-  /** How long what is encoded waits for a storage that is away, before all is done again. Default 5 min. */
+  /** How long an upload of encoded output is retried while the storage is unavailable. Default 5 min. */
   readonly publishTimeout?: Duration.Duration
-  /** Bytes that must be free in the work folder besides the upload itself. Default 200 MB. */
+  /** Bytes that must stay free in the work folder in addition to the source. Default 200 MB. */
   readonly minFreeDisk?: number
-  /** Bytes that the output of one upload may take in the work folder. Default: twice what its rates come to. */
+  /** Bytes that the output of one upload may use in the work folder. Default: an estimate from the plan's bit rates. */
   readonly maxOutputBytes?: number
-  /** Long recordings are cut for many machines. Default: each is made in one run. */
+  /** Splits long videos into chunks that all media workers encode. Default: one worker encodes each upload. */
   readonly chunks?: ChunkWindow.ChunkOptions
 }
 
-export const defaultMemoryLimit = 8e9
-export const defaultMinFreeDisk = 200e6
+/** Every option with its default. `loudness` and `chunks` stay undefined when they are off. */
+export interface ResolvedOptions extends Required<Omit<TranscodeOptions, "loudness" | "chunks" | "maxOutputBytes">> {
+  readonly loudness: number | undefined
+  readonly maxOutputBytes: (plan: EncodingPlan) => number
+  readonly chunks: ChunkWindow.ChunkOptions | undefined
+}
 
-/** Renditions that are files for download too. */
-export const mp4Renditions = (options: TranscodeOptions, { renditions }: EncodingPlan): ReadonlyArray<string> =>
-  renditions
-    .map(({ name }) => name)
-    .filter((name) => options.mp4 !== undefined && (options.mp4 === "all" || options.mp4.includes(name)))
+/** The only place that applies defaults. */
+export const resolve = (options: TranscodeOptions): ResolvedOptions => {
+  const { maxOutputBytes } = options
+  return {
+    bucket: options.bucket,
+    sourceBuckets: options.sourceBuckets,
+    ladder: options.ladder ?? defaultLadder,
+    codecs: options.codecs ?? defaultVideoCodecIds,
+    limits: options.limits ?? defaultInputLimits,
+    thumbnails: options.thumbnails ?? 5,
+    stallTimeout: options.stallTimeout ?? Duration.minutes(1),
+    timeoutFactor: options.timeoutFactor ?? 30,
+    uploadConcurrency: options.uploadConcurrency ?? 4,
+    shortWorkLimit: options.shortWorkLimit ?? defaultShortWorkLimit,
+    passthrough: options.passthrough ?? true,
+    storyboard: options.storyboard ?? true,
+    audioOnly: options.audioOnly ?? true,
+    mp4: options.mp4 ?? [],
+    loudness: options.loudness,
+    memoryLimit: options.memoryLimit ?? 8e9,
+    publishTimeout: options.publishTimeout ?? Duration.minutes(5),
+    minFreeDisk: options.minFreeDisk ?? 200e6,
+    maxOutputBytes: maxOutputBytes === undefined ? DiskQuota.estimate : () => maxOutputBytes,
+    chunks: options.chunks,
+  }
+}
 
-/** What is made of a source. */
-export const planEncoding = (options: TranscodeOptions, info: MediaInfo, toneMapping: boolean): EncodingPlan => {
+/** Names of the plan's renditions that are also published as MP4 files. */
+export const mp4Renditions = ({ mp4 }: ResolvedOptions, { renditions }: EncodingPlan): ReadonlyArray<string> =>
+  renditions.map(({ name }) => name).filter((name) => mp4 === "all" || mp4.includes(name))
+
+/** The time limit of ffmpeg for this many seconds of the source. */
+export const transcodeTimeout = ({ timeoutFactor }: ResolvedOptions, seconds: number): Duration.Duration =>
+  Duration.seconds(300 + seconds * timeoutFactor)
+
+/** Plans the renditions and still images of a source. */
+export const planEncoding = (options: ResolvedOptions, info: MediaInfo, toneMapping: boolean): EncodingPlan => {
   const renditions = info.video === undefined ? [] : planRenditions(info.video, options.ladder, options.codecs)
   const smallest = renditions.at(-1)
-  const wantsStoryboard = (options.storyboard ?? true) && info.video?.still === undefined
+  const hasStoryboard = options.storyboard && info.video?.still === undefined
   return new EncodingPlan({
     info,
     renditions,
     frameRate: frameRate(info.video?.frameRate ?? { num: 30, den: 1 }),
-    thumbnails: info.video === undefined ? 0 : (options.thumbnails ?? 5),
+    thumbnails: info.video === undefined ? 0 : options.thumbnails,
     toneMapping,
-    storyboard: smallest !== undefined && wantsStoryboard ? Storyboard.plan(smallest, info.mainDuration) : undefined,
+    storyboard: smallest !== undefined && hasStoryboard ? Storyboard.plan(smallest, info.mainDuration) : undefined,
     loudness: options.loudness,
     // Decoders count the padding of a frame too.
-    maxPixels: (options.limits ?? defaultInputLimits).maxPixels * 2,
+    maxPixels: options.limits.maxPixels * 2,
   })
 }

@@ -1,11 +1,13 @@
 /**
- * Turns one upload into a stream: download → probe → plan → one ffmpeg, uploading while it runs → playlists → verify →
- * master playlist → state record.
+ * Turns one upload into a stream, in these steps:
  *
- * - Every try writes below a prefix of its own (`media/<media_id>/<version>/`), so no late worker overwrites what its
- *   successor published, and no CDN mixes two versions.
- * - The master playlist is put when everything it names is in storage and was looked at; nobody sees half a stream.
- * - The state record is written last; see `MediaRecord` for what happens when several uploads or workers meet.
+ *     claim → probe → classify → (reuse | passthrough + encode | chunk) → package → publish
+ *
+ * - Every attempt writes below its own prefix (`media/<media_id>/<version>/`), so a late worker cannot overwrite the
+ *   version that its successor published, and a CDN never mixes two versions.
+ * - The master playlist is uploaded after all objects that it names were found in storage, so a player never finds an
+ *   incomplete stream.
+ * - The state record is written last. `MediaRecord` describes the order of concurrent uploads and workers.
  */
 import { resultEventId, sha256 } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
@@ -14,96 +16,94 @@ import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
-import { Context, Effect, type FileSystem, Layer, type Path, Result } from "effect"
+import { Context, Duration, Effect, type FileSystem, Layer, type Path, Result } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import * as PlayableEvent from "./PlayableEvent.ts"
-import * as VersionPublisher from "./VersionPublisher.ts"
-import { planChunks, type ChunkedUpload } from "../chunked/ChunkPlanner.ts"
+import type { ChunkContext, ChunkRequest } from "../chunked/ChunkContext.ts"
 import * as ChunkedEncodes from "../chunked/ChunkedEncodes.ts"
-import * as ChunkCancellation from "../chunked/ChunkCancellation.ts"
-import { concat, type ConcatRequest as JoinRequest } from "../chunked/ConcatChunks.ts"
-import type { ChunkContext } from "../chunked/ChunkContext.ts"
+import { cancelChunks, type CancelMessage } from "../chunked/ChunkMessages.ts"
+import { planChunks, type ChunkedUpload } from "../chunked/ChunkPlanner.ts"
 import * as ChunkWorker from "../chunked/ChunkWorker.ts"
-import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
-import { finalize } from "./Packaging.ts"
-import * as RetainedPrefixes from "./RetainedPrefixes.ts"
-import * as WorkClass from "./WorkClass.ts"
-import * as MediaRecord from "../record/MediaRecord.ts"
-import { defaultInputLimits } from "../probe/Probe.ts"
-import { Quota } from "./Quota.ts"
-import { locate } from "../probe/Source.ts"
-import * as JobProgress from "./JobProgress.ts"
+import { concat, type ConcatRequest } from "../chunked/ConcatChunks.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
-import { reuse } from "./ReuseEncodedOutput.ts"
-import type { TranscodeOptions } from "./TranscodeOptions.ts"
+import * as PassthroughCheck from "../passthrough/PassthroughCheck.ts"
+import { locate } from "../probe/Source.ts"
+import * as MediaRecord from "../record/MediaRecord.ts"
+import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
+import { failureMessages } from "./Failures.ts"
+import { finalize } from "./Packaging.ts"
+import * as PlayableEvent from "./PlayableEvent.ts"
+import { Quota } from "./Quota.ts"
+import { reuse, type ReusedOutput } from "./ReuseEncodedOutput.ts"
 import * as SingleNodeTranscode from "./SingleNodeTranscode.ts"
+import * as TranscodeOptions from "./TranscodeOptions.ts"
+import { makeCharge, makeProgress, type OnProgress, type UploadJob } from "./UploadJob.ts"
+import * as VersionPublisher from "./VersionPublisher.ts"
+import * as WorkClass from "./WorkClass.ts"
 
-export type UploadOutcome =
-  | VersionPublisher.PublishOutcome
-  /** It is no work for the queue of the short ones; nothing was made. */
-  | { readonly _tag: "Long" }
+/** The upload belongs in the queue for long uploads; no output was written. */
+export interface LongUpload {
+  readonly _tag: "Long"
+}
+
+export type UploadOutcome = VersionPublisher.PublishOutcome | LongUpload
 
 export interface UploadAttempt {
+  /** Grows with each owner of the event. */
   readonly fencingToken: number
-  /** Failed tries before this one. */
+  /** Failed attempts before this one. */
   readonly priorAttempts?: number
-  /** The queue it came from; without one it is made whatever its length. */
+  /** The queue that the message came from. Absent: the upload is processed here even if it is long. */
   readonly workClass?: WorkClass.WorkClass
 }
+
+type JobError = TransientError | PermanentError | ConfigurationError
+type RecordError = TransientError | ConfigurationError
 
 export class UploadPipeline extends Context.Service<
   UploadPipeline,
   {
     /**
-     * `token` is the claim's; it grows with each owner of the event. `onProgress` is called a few times a second,
-     * `announce` at most once; without it nothing can be played before the end, and the outcome has the announcement.
+     * Processes an upload, or splits it into chunks. Calls `onProgress` a few times a second and `publishPlayable` at most
+     * once. Without `publishPlayable` the stream is playable only at the end, and the outcome holds the event.
      */
     readonly processUpload: (
       event: EventOf<"media.uploaded">,
       attempt: UploadAttempt,
-      onProgress?: JobProgress.OnProgress,
+      onProgress?: OnProgress,
       publishPlayable?: PlayableEvent.PublishPlayable,
-    ) => Effect.Effect<UploadOutcome | ChunkedUpload, TransientError | PermanentError | ConfigurationError>
-    /** Makes one part of what `transcode` answered `Chunked` for. */
-    readonly encodeChunk: (
-      request: ChunkWorker.ChunkRequest,
-    ) => Effect.Effect<ChunkWorker.ChunkOutcome, TransientError | PermanentError | ConfigurationError>
-    /** Makes a stream of parts that are all done. */
-    readonly concatChunks: (
-      request: JoinRequest,
-    ) => Effect.Effect<VersionPublisher.PublishOutcome, TransientError | PermanentError | ConfigurationError>
-    /** A part failed for good: the others stop. */
-    readonly abortChunks: (version: string) => Effect.Effect<void, TransientError | ConfigurationError>
-    /** Ends the parts of the newest upload; `end` ends one message and says whether it was in time. */
-    readonly cancelChunks: <E>(
-      mediaId: string,
-      cancelMessage: ChunkCancellation.CancelMessage<E>,
-    ) => Effect.Effect<void, E | TransientError | ConfigurationError>
-    /** Notes a final failure, as it was told, and removes what its tries wrote and no retry can use. */
-    readonly recordFailure: (
-      failed: EventOf<"media.failed">,
-    ) => Effect.Effect<void, TransientError | ConfigurationError>
-    /** Removes all that there is of a media: streams, captions, and the upload where it came through `/v1/uploads`. */
-    readonly remove: (mediaId: string) => Effect.Effect<void, TransientError | ConfigurationError>
-    /** The newest upload of a media and its event's id, unless it was deleted. */
+    ) => Effect.Effect<UploadOutcome | ChunkedUpload, JobError>
+    /** Encodes one chunk of an upload that `processUpload` has split. */
+    readonly encodeChunk: (request: ChunkRequest) => Effect.Effect<ChunkWorker.ChunkOutcome, JobError>
+    /** Publishes a stream whose chunks are all done. */
+    readonly concatChunks: (request: ConcatRequest) => Effect.Effect<VersionPublisher.PublishOutcome, JobError>
+    /** Stops all chunks, because one of them has failed finally. */
+    readonly abortChunks: (version: string) => Effect.Effect<void, RecordError>
+    /** Cancels the chunks of the newest upload. `cancelMessage` cancels one message and returns whether it was in time. */
+    readonly cancelChunks: <E>(mediaId: string, cancelMessage: CancelMessage<E>) => Effect.Effect<void, E | RecordError>
+    /** Records a published final failure and removes output that a retry cannot reuse. */
+    readonly recordFailure: (failed: EventOf<"media.failed">) => Effect.Effect<void, RecordError>
+    /** Removes a media: streams, captions, and the upload if it was made through `/v1/uploads`. */
+    readonly remove: (mediaId: string) => Effect.Effect<void, RecordError>
+    /** The newest upload of a media and the id of its event; undefined if the media is unknown or deleted. */
     readonly newestUpload: (
       mediaId: string,
     ) => Effect.Effect<
       { readonly eventId: string; readonly upload: PayloadOf<"media.uploaded"> | undefined } | undefined,
-      TransientError | ConfigurationError
+      RecordError
     >
   }
 >()("@armoricore/media/UploadPipeline") {
-  static readonly layer = (options: TranscodeOptions) => Layer.effect(UploadPipeline, make(options))
+  static readonly layer = (options: TranscodeOptions.TranscodeOptions) =>
+    Layer.effect(UploadPipeline, make(TranscodeOptions.resolve(options)))
 }
 
-const make = Effect.fnUntraced(function* (options: TranscodeOptions) {
+const superseded = { _tag: "Superseded" } as const
+const longUpload: LongUpload = { _tag: "Long" }
+
+const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOptions) {
+  const { bucket } = options
   const storage = yield* ObjectStorage
   const playback = yield* PlaybackUrls
-  const record = yield* MediaRecord.make
-  const publishIfCurrent = PlayableEvent.publishIfCurrent(record, (key) =>
-    playback.urlFor({ bucket: options.bucket, key }),
-  )
   const scratch = yield* ScratchDir
   const quota = yield* Quota
   const services = yield* Effect.context<
@@ -116,151 +116,188 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions) {
     | ChildProcessSpawner.ChildProcessSpawner
   >()
 
-  const publisher = yield* VersionPublisher.make(options.bucket, record)
-  const { removeStale, removePrefix } = publisher
+  const record = yield* MediaRecord.make
+  const publisher = yield* VersionPublisher.make(bucket, record)
   const context: ChunkContext = { options, record, publisher, encodes: yield* ChunkedEncodes.make }
-  const retainedPrefixes = RetainedPrefixes.make(context)
+  const publishIfCurrent = PlayableEvent.publishIfCurrent(record, (key) => playback.urlFor({ bucket, key }))
   const encodeChunk = ChunkWorker.make(context)
   const concatChunks = concat(context)
 
-  const processUpload = Effect.fn("Transcode.transcode")(
+  const processUpload = Effect.fn("UploadPipeline.processUpload")(
     function* (
       event: EventOf<"media.uploaded">,
-      claim: UploadAttempt,
-      onProgress: JobProgress.OnProgress = () => Effect.void,
+      uploadAttempt: UploadAttempt,
+      onProgress: OnProgress = () => Effect.void,
       publishPlayable?: PlayableEvent.PublishPlayable,
     ) {
-      const { payload } = event
-      const version = sha256(`${event.event_id}:${claim.fencingToken}`).slice(0, 16)
-      const prefix = `media/${payload.media_id}/${version}/`
-      const beginResult = yield* beginOrRepublish(event, claim.fencingToken, prefix)
-      if (beginResult._tag === "Superseded") return beginResult
-      if (beginResult._tag === "AlreadyReady") {
-        const { attempt, isPlayablePublished, ready } = beginResult
-        return {
-          _tag: "Ready",
-          ready,
-          playableEvent: isPlayablePublished ? undefined : PlayableEvent.fromReady(ready, attempt.prefix),
-        } as const
+      const claim = yield* claimVersion(event, uploadAttempt.fencingToken)
+      if (claim._tag === "Superseded") return claim
+      if (claim._tag === "AlreadyReady") {
+        const { attempt, isPlayablePublished, ready } = claim
+        const playableEvent = isPlayablePublished ? undefined : PlayableEvent.fromReady(ready, attempt.prefix)
+        return { _tag: "Ready", ready, playableEvent } as const
       }
-
-      const { attempt } = beginResult
-      const progress = JobProgress.make(event, record, onProgress)
-      const charge = Effect.fnUntraced(function* (of: { readonly bytes: number; readonly seconds: number }) {
-        const state = yield* record.find(payload.media_id)
-        // The user uploaded it once, however often it is made.
-        if (state?.source_event_id === event.event_id && state.charged === true) return
-        yield* quota.charge(payload.user_id, { eventId: event.event_id, ...of })
-        yield* record.markCharged(event)
-      })
-      const chunked = yield* planChunks(context, event, attempt, charge)
-      if (chunked !== undefined) {
-        yield* progress.report("transcoding", 10)
-        return chunked
-      }
-
-      if (claim.workClass === "short") {
-        const bytes = (options.limits ?? defaultInputLimits).maxBytes
-        const { size } = yield* locate({ filePath: payload.file_path, buckets: options.sourceBuckets, bytes })
-        if (WorkClass.isLongBySize(size, options.shortWorkLimit ?? WorkClass.defaultShortWorkLimit))
-          return { _tag: "Long" } as const
-      }
-
-      const folder = yield* scratch.make
-      const request = { filePath: payload.file_path, prefix, folder, workClass: claim.workClass, progress, charge }
-      const previousAttempts = ((yield* record.find(payload.media_id))?.attempts ?? []).filter(
-        (one) => one.prefix !== prefix,
-      )
-      const reused = yield* reuse(options, { ...request, previousAttempts })
-      const run =
-        reused ??
-        (yield* SingleNodeTranscode.transcode(options, {
-          ...request,
-          allowPassthrough: allowsPassthrough(options, claim),
-          onPlayable:
-            publishPlayable === undefined
-              ? undefined
-              : (master) => publishIfCurrent(event, attempt, master, publishPlayable),
-        }))
-      if (run._tag === "Long") return run
-
-      const { timings } = progress
-      const stream = yield* progress
-        .timeStage("publishing", finalize(options, run, prefix, timings))
-        .pipe(publisher.unlessSuperseded(payload.media_id, attempt))
-      if (stream === undefined) return { _tag: "Superseded" } as const
-      const { isPlayablePublished, plan, source } = run
-      const outcome = yield* publisher.publish({
+      const { attempt } = claim
+      const job: UploadJob = {
         event,
         attempt,
-        stream,
-        info: plan.info,
-        bytes: source.size,
-        timings,
-        isPlayablePublished,
-      })
-      if (outcome._tag === "Ready") {
-        yield* EncodeCheckpoint.discard(options, prefix)
-        yield* onProgress("publishing", 100)
+        workClass: uploadAttempt.workClass,
+        isFirstAttempt: (uploadAttempt.priorAttempts ?? 0) === 0,
+        progress: makeProgress(event, record, onProgress),
+        charge: makeCharge(event, record, quota),
+        onPlayable:
+          publishPlayable === undefined
+            ? undefined
+            : (master) => publishIfCurrent(event, attempt, master, publishPlayable),
       }
+
+      const chunked = yield* planChunks(context, job)
+      if (chunked !== undefined) {
+        yield* job.progress.report("transcoding", 10)
+        return chunked
+      }
+      const encoded = yield* reuseOrEncode(job)
+      if (encoded._tag === "Long") return encoded
+      const stream = yield* packageStream(job, encoded)
+      if (stream === undefined) return superseded
+      const outcome = yield* publishVersion(job, encoded, stream)
+      if (outcome._tag === "Ready") yield* onProgress("publishing", 100)
       return outcome
     },
     Effect.scoped,
     Effect.provide(services),
   )
 
-  /** An earlier try may have published and died before it could tell; then only the telling is left. */
-  const beginOrRepublish = Effect.fnUntraced(function* (
-    event: EventOf<"media.uploaded">,
-    fencingToken: number,
-    prefix: string,
-  ) {
-    const beginResult = yield* record.begin(event, fencingToken, prefix, false)
-    if (beginResult._tag !== "AlreadyReady") return beginResult
-    const there = yield* Effect.result(
-      storage.head({ bucket: options.bucket, key: `${beginResult.attempt.prefix}${StreamPublisher.masterName}` }),
+  /** Registers the attempt. If an earlier attempt has published and crashed, only its events are left to publish. */
+  const claimVersion = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">, fencingToken: number) {
+    const version = sha256(`${event.event_id}:${fencingToken}`).slice(0, 16)
+    const prefix = MediaRecord.versionPrefix(event.payload.media_id, version)
+    const begun = yield* record.begin(event, fencingToken, prefix, false)
+    if (begun._tag !== "AlreadyReady") return begun
+    const master = yield* Effect.result(
+      storage.head({ bucket, key: `${begun.attempt.prefix}${StreamPublisher.masterName}` }),
     )
-    if (Result.isSuccess(there)) return beginResult
-    if (there.failure._tag !== "NotFound") return yield* there.failure
+    if (Result.isSuccess(master)) return begun
+    if (master.failure._tag !== "NotFound") return yield* master.failure
     return yield* record.begin(event, fencingToken, prefix, true)
+  })
+
+  /** Whether a message of the short queue turned out to be a long upload. */
+  const isMisclassified = ({ workClass }: UploadJob, evidence: WorkClass.Evidence): boolean =>
+    workClass === "short" && WorkClass.classify(evidence, options.shortWorkLimit) === "long"
+
+  /** Probes and classifies the upload, then reuses an earlier encode or encodes on this machine. */
+  const reuseOrEncode = Effect.fnUntraced(function* (job: UploadJob) {
+    const { attempt, event } = job
+    const { file_path: filePath, media_id } = event.payload
+    const { limits, sourceBuckets } = options
+    const source = yield* locate({ filePath, buckets: sourceBuckets, bytes: limits.maxBytes })
+    if (isMisclassified(job, { bytes: source.size })) return longUpload
+
+    const folder = yield* scratch.make
+    const attempts = (yield* record.find(media_id))?.attempts ?? []
+    const earlierAttempts = attempts.filter(({ prefix }) => prefix !== attempt.prefix)
+    const checkpoint = yield* EncodeCheckpoint.find(options, earlierAttempts, source)
+    if (checkpoint !== undefined) {
+      yield* job.charge({ bytes: source.size, seconds: checkpoint.plan.info.duration })
+      if (isMisclassified(job, { plan: checkpoint.plan })) return longUpload
+      const reused = yield* reuse(options, job, source, checkpoint, folder)
+      if (reused !== undefined) return reused
+    }
+
+    const probed = yield* SingleNodeTranscode.downloadAndProbe(options, job, folder)
+    yield* job.charge({ bytes: probed.source.size, seconds: probed.plan.info.duration })
+    if (isMisclassified(job, { plan: probed.plan })) return longUpload
+    const plan = yield* choosePassthrough(job, probed, folder)
+    return yield* SingleNodeTranscode.encode(options, job, { ...probed, plan }, folder)
+  })
+
+  /** Adds the tracks that can be copied to the plan. A retry encodes all tracks, in case copying made the attempt fail. */
+  const choosePassthrough = Effect.fnUntraced(function* (
+    { isFirstAttempt }: UploadJob,
+    { input, plan }: SingleNodeTranscode.ProbedSource,
+    folder: string,
+  ) {
+    if (!options.passthrough || !isFirstAttempt) return plan
+    const timeout = Duration.seconds(60 + plan.info.duration)
+    const decision = yield* PassthroughCheck.decide(plan, { input, folder, ladder: options.ladder, timeout })
+    return decision.plan
+  })
+
+  const packageStream = ({ attempt, event, progress }: UploadJob, encoded: EncodedUpload) =>
+    progress
+      .timeStage("publishing", finalize(options, encoded, attempt.prefix, progress.timings))
+      .pipe(publisher.unlessSuperseded(event.payload.media_id, attempt))
+
+  const publishVersion = Effect.fnUntraced(function* (
+    { attempt, event, progress }: UploadJob,
+    { isPlayablePublished, plan, source }: EncodedUpload,
+    stream: StreamPublisher.PublishedStream,
+  ) {
+    const outcome = yield* publisher.publish({
+      event,
+      attempt,
+      stream,
+      info: plan.info,
+      bytes: source.size,
+      timings: progress.timings,
+      isPlayablePublished,
+    })
+    if (outcome._tag === "Ready") yield* EncodeCheckpoint.discard(options, attempt.prefix)
+    return outcome
+  })
+
+  /** Prefixes with complete chunks or a complete encode, which a retry requested by the user can reuse. */
+  const reusablePrefixes = Effect.fnUntraced(function* (mediaId: string, eventId: string, code: string) {
+    const none: ReadonlySet<string> = new Set<string>()
+    // Output of an invalid file is useless, and a cancelled upload is not retried.
+    if (code === "cancelled" || code in failureMessages) return none
+    const state = yield* record.find(mediaId)
+    const attempts = (state?.attempts ?? []).filter(({ generation }) => generation === state?.generations[eventId])
+    const reusable = yield* Effect.filter(attempts, ({ prefix }) =>
+      Effect.gen(function* () {
+        const chunked = yield* context.encodes.find(MediaRecord.versionFromPrefix(prefix))
+        return chunked === undefined ? yield* EncodeCheckpoint.exists(options, prefix) : chunked.completed.length > 0
+      }),
+    )
+    return new Set(reusable.map(({ prefix }) => prefix))
+  })
+
+  const recordFailure = Effect.fn("UploadPipeline.recordFailure")(function* (failed: EventOf<"media.failed">) {
+    const { error, media_id } = failed.payload
+    for (const eventId of yield* record.uploadEventIds(media_id)) {
+      // The id of a result derives from the id of its cause, so it identifies the upload that failed.
+      if (resultEventId(eventId, "media.failed") !== failed.event_id) continue
+      const retained = yield* reusablePrefixes(media_id, eventId, error.code)
+      yield* publisher.removeStale(yield* record.fail(eventId, failed.payload, retained))
+    }
+  }, Effect.provide(services))
+
+  const remove = Effect.fn("UploadPipeline.remove")(function* (mediaId: string) {
+    const state = yield* record.remove(mediaId)
+    if (state === undefined) return
+    yield* publisher.removePrefix(`media/${mediaId}/`)
+    // A source file in another place belongs to its publisher.
+    yield* publisher.removePrefix(`uploads/${state.user_id}/${mediaId}/`)
+  })
+
+  const newestUpload = Effect.fn("UploadPipeline.newestUpload")(function* (mediaId: string) {
+    const state = yield* record.find(mediaId)
+    return state === undefined || state.deleted_at !== undefined
+      ? undefined
+      : { eventId: state.source_event_id, upload: state.upload }
   })
 
   return {
     processUpload,
-    encodeChunk: (request: ChunkWorker.ChunkRequest) => Effect.provide(encodeChunk(request), services),
-    concatChunks: (request: JoinRequest) => Effect.provide(concatChunks(request), services),
+    encodeChunk: (request: ChunkRequest) => Effect.provide(encodeChunk(request), services),
+    concatChunks: (request: ConcatRequest) => Effect.provide(concatChunks(request), services),
     abortChunks: context.encodes.abort,
-    cancelChunks: ChunkCancellation.cancelChunks(context),
-    recordFailure: Effect.fn("Transcode.giveUp")(function* (failed: EventOf<"media.failed">) {
-      for (const upload of yield* record.uploadEventIds(failed.payload.media_id)) {
-        // A result's id follows from its cause, so it tells which upload failed.
-        if (resultEventId(upload, "media.failed") !== failed.event_id) continue
-        const { error, media_id } = failed.payload
-        yield* removeStale(
-          yield* record.fail(
-            upload,
-            failed.payload,
-            yield* Effect.provide(retainedPrefixes(media_id, upload, error.code), services),
-          ),
-        )
-      }
-    }),
-    remove: Effect.fn("Transcode.remove")(function* (mediaId: string) {
-      const was = yield* record.remove(mediaId)
-      if (was === undefined) return
-      yield* removePrefix(`media/${mediaId}/`)
-      // A file that lies elsewhere belongs to whoever put it there.
-      yield* removePrefix(`uploads/${was.user_id}/${mediaId}/`)
-    }),
-    newestUpload: Effect.fn("Transcode.newest")(function* (mediaId: string) {
-      const found = yield* record.find(mediaId)
-      return found === undefined || found.deleted_at !== undefined
-        ? undefined
-        : { eventId: found.source_event_id, upload: found.upload }
-    }),
+    cancelChunks: cancelChunks(context),
+    recordFailure,
+    remove,
+    newestUpload,
   }
 })
 
-/** What could not be done with the source's own packets is done without them. */
-const allowsPassthrough = (options: TranscodeOptions, claim: UploadAttempt): boolean =>
-  (options.passthrough ?? true) && (claim.priorAttempts ?? 0) === 0
+type EncodedUpload = SingleNodeTranscode.EncodedOutput | ReusedOutput

@@ -1,6 +1,6 @@
 /**
- * What comes behind the last object of a version: the result, the step in the state record that publishes it, and the
- * removal of what nobody needs any more.
+ * After the last object of a version is in storage: builds the result, publishes the version in the state record and
+ * removes superseded versions.
  */
 import { type ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
@@ -18,10 +18,10 @@ export type PublishOutcome =
   | {
       readonly _tag: "Ready"
       readonly ready: PayloadOf<"media.ready">
-      /** What must be told before `ready`, because it was over before it could be. */
+      /** To be published before `ready`; undefined: it was published during the encode. */
       readonly playableEvent: PlayableEvent.PlayableEvent | undefined
     }
-  /** A newer upload of this media is published already; nothing is to be told. */
+  /** A newer upload of this media is published; this one publishes no event. */
   | { readonly _tag: "Superseded" }
 
 /** A version whose objects are all in storage. */
@@ -30,19 +30,19 @@ export interface EncodedVersion {
   readonly attempt: MediaAttempt
   readonly stream: PublishedStream
   readonly info: MediaInfo
-  /** Of the upload. */
+  /** Size of the upload. */
   readonly bytes: number
-  /** Wall milliseconds by stage. */
+  /** Wall-clock milliseconds by stage. */
   readonly timings: Readonly<Record<string, number>>
-  /** Whether `media.playable` was told of it. */
+  /** Whether `media.playable` was published for it. */
   readonly isPlayablePublished: boolean
 }
 
 export interface VersionPublisher {
   readonly publish: (version: EncodedVersion) => Effect.Effect<PublishOutcome, TransientError | ConfigurationError>
   /**
-   * Does the last steps of an attempt; where it fails because a newer upload that was published meanwhile removed what
-   * this one wrote, that is no fault of the storage, and the result is undefined.
+   * Runs the last steps of an attempt. A newer upload that is published meanwhile removes this attempt's objects, which
+   * makes these steps fail: then the result is undefined instead of the error.
    */
   readonly unlessSuperseded: (
     mediaId: string,
@@ -50,7 +50,7 @@ export interface VersionPublisher {
   ) => <A, E, R>(
     effect: Effect.Effect<A, E, R>,
   ) => Effect.Effect<A | undefined, E | TransientError | ConfigurationError, R>
-  /** Removes what lies below these prefixes; never fails. */
+  /** Removes all objects below these prefixes. A failure is logged. */
   readonly removeStale: (prefixes: ReadonlyArray<string>) => Effect.Effect<void>
   readonly removePrefix: (prefix: string) => Effect.Effect<void, StorageError>
 }
@@ -64,8 +64,10 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
 
   const removeStale: VersionPublisher["removeStale"] = (prefixes) =>
     Effect.forEach(prefixes, removePrefix, { discard: true }).pipe(
-      // What stays behind costs space and harms nobody; the work itself is done.
-      Effect.catch((error) => Effect.logWarning("objects of earlier attempts were not removed", { prefixes, error })),
+      // Best effort: leftover objects only cost space.
+      Effect.catch((error) =>
+        Effect.logWarning("Objects of earlier attempts could not be removed; delete them by hand", { prefixes, error }),
+      ),
     )
 
   const urlFor = (key: string) => playback.urlFor({ bucket, key })
@@ -96,18 +98,20 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
     } satisfies PayloadOf<"media.ready">
   })
 
-  const publish: VersionPublisher["publish"] = Effect.fnUntraced(function* (version: EncodedVersion) {
+  const publish: VersionPublisher["publish"] = Effect.fn("VersionPublisher.publish")(function* (
+    version: EncodedVersion,
+  ) {
     const { attempt, event, isPlayablePublished, stream, timings } = version
     const ready = yield* toReadyPayload(version)
     const published = yield* record.publish(event, {
       attempt,
       ready,
-      isPlayablePublished: isPlayablePublished,
-      renditions: stream.renditions.map((variant) => ({
-        name: variant.name,
-        width: variant.width,
-        height: variant.height,
-        bandwidth: MasterPlaylist.bandwidth(variant, stream.audioTracks),
+      isPlayablePublished,
+      renditions: stream.renditions.map((rendition) => ({
+        name: rendition.name,
+        width: rendition.width,
+        height: rendition.height,
+        bandwidth: MasterPlaylist.bandwidth(rendition, stream.audioTracks),
       })),
       timings,
     })

@@ -1,7 +1,6 @@
 /**
- * Two queues, so that a clip never waits for a film: every upload is looked at in the first, where what is short is made
- * at once; what is long goes to the second, which has slots of its own and leaves the processors to the first. Users may
- * be held to so many jobs at once, over all processes.
+ * Decides whether an upload is short or long. Two queues prevent head-of-line blocking: the first one encodes short
+ * uploads at once, and hands long uploads to the second one, which has its own slots and a lower CPU priority.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
 import { videoCodec } from "../encode/codecs/Codecs.ts"
@@ -9,32 +8,38 @@ import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 
 export type WorkClass = "short" | "long"
 
-/** The most work that is still short, in seconds of a 1080p recording at 30 frames a second. */
+/** The largest encode cost of a short upload, in seconds of a 1080p video at 30 frames a second. */
 export const defaultShortWorkLimit = 60
 
-/** Bytes a second of a recording that no camera exceeds by much: what is larger is not even fetched to be looked at. */
+/** Hardly any camera writes more bytes per second: a larger file is long, independent of its content. */
 const maxBytesPerSecond = 2.5e6
 
-export const isLongBySize = (bytes: number, shortWorkLimit: number): boolean =>
-  bytes > shortWorkLimit * maxBytesPerSecond
+/** The size of the file is known before its download, the plan only after the probe. */
+export type Evidence = { readonly bytes: number } | { readonly plan: EncodingPlan }
 
-export const isLong = (plan: EncodingPlan, shortWorkLimit: number): boolean => encodeCost(plan) > shortWorkLimit
+export const classify = (evidence: Evidence, shortWorkLimit: number): WorkClass => {
+  const isLong =
+    "plan" in evidence
+      ? encodeCost(evidence.plan) > shortWorkLimit
+      : evidence.bytes > shortWorkLimit * maxBytesPerSecond
+  return isLong ? "long" : "short"
+}
 
-/** What encoding costs grows with the pixels that are made. */
+/** Grows with the number of encoded pixels, weighted by codec. */
 export const encodeCost = ({ frameRate, info, renditions }: EncodingPlan): number => {
   const pixels = renditions.reduce(
     (sum, { codec, height, width }) => sum + width * height * videoCodec(codec).costFactor,
     0,
   )
-  const share = (pixels * frameRate.num) / frameRate.den / referencePixelRate
-  return info.duration * Math.max(share, audioOnlyCost)
+  const relativePixelRate = (pixels * frameRate.num) / frameRate.den / referencePixelRate
+  return info.duration * Math.max(relativePixelRate, audioOnlyCost)
 }
 
-/** Pixels a second of a 1080p recording's four renditions. */
+/** Pixels per second of the four renditions of a 1080p video. */
 const referencePixelRate = (1920 * 1080 + 1280 * 720 + 852 * 480 + 640 * 360) * 30
-/** Sound alone, against a picture. */
+/** The cost of audio without video, per second. */
 const audioOnlyCost = 0.01
 
-/** Messages of one key are worked on one at a time: as many keys as a user may have jobs. */
+/** Messages with the same key are handled one at a time, so `maxJobs` keys per user allow `maxJobs` concurrent jobs. */
 export const partitionKey = (workClass: WorkClass, userId: string, eventId: string, maxJobs: number): string =>
   `${workClass}-${userId}-${Number.parseInt(sha256(eventId).slice(0, 8), 16) % maxJobs}`

@@ -1,12 +1,12 @@
 /**
- * The state record of a media: which uploads were seen in which order, which attempts wrote where, which one is
- * published. All changes are compare-and-set, so that two workers agree on one order.
+ * The state record of a media: the order of its uploads, the attempts and their prefixes, and the published version. All
+ * changes are compare-and-set, so that all workers agree on one order.
  *
- * - Two uploads of one media: each event gets a generation at first sight. The older may publish while the newer is
- *   still at work, never after it.
- * - Two owners of one event (a lease ran out): the higher token wins; the other is told that it is superseded.
- * - What was published before stays in storage until the next publication, for players that are in the middle of it;
- *   every other earlier attempt is given up for removal.
+ * - Two uploads of one media: each event gets a generation when a worker first sees it. The older upload may publish
+ *   while the newer one is being processed, but not after it.
+ * - Two owners of one event (a lease expired): the higher fencing token wins; the other attempt is superseded.
+ * - The previously published version stays in storage until the next publication, for players that are using it. All
+ *   other earlier attempts are returned for removal.
  */
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -18,15 +18,15 @@ import { Clock, Effect, Option } from "effect"
 
 export type Stage = MediaState["stage"]
 
-/** What was found and set at the start of an attempt. */
+/** Whether an attempt may start. */
 export type BeginResult =
-  | { readonly _tag: "Go"; readonly attempt: MediaAttempt }
-  /** An earlier attempt of the same event got as far as publishing. */
+  | { readonly _tag: "Started"; readonly attempt: MediaAttempt }
+  /** An earlier attempt of the same event has published. */
   | {
       readonly _tag: "AlreadyReady"
       readonly attempt: MediaAttempt
       readonly ready: PayloadOf<"media.ready">
-      /** Whether `media.playable` was told of it. */
+      /** Whether `media.playable` was published for it. */
       readonly isPlayablePublished: boolean
     }
   | { readonly _tag: "Superseded" }
@@ -36,7 +36,7 @@ export interface Publication {
   readonly ready: PayloadOf<"media.ready">
   readonly renditions: MediaState["renditions"]
   readonly timings: MediaState["timings"]
-  /** Whether `media.playable` was told of this attempt. */
+  /** Whether `media.playable` was published for this attempt. */
   readonly isPlayablePublished: boolean
 }
 
@@ -60,37 +60,37 @@ export interface MediaRecord {
     prefix: string,
     isRepublish: boolean,
   ) => Effect.Effect<BeginResult, RecordError>
-  /** Where the newest upload stands; ignored for others. */
+  /** Records the progress of the newest upload; ignored for older uploads. */
   readonly progress: (
     event: EventOf<"media.uploaded">,
     stage: Stage,
     percent: number,
   ) => Effect.Effect<void, RecordError>
-  /** Whether this attempt may tell that it can be played: it is the newest try of the newest upload, and wanted. */
+  /** Records that the stream can be played. Returns false unless this is the newest attempt of the newest upload. */
   readonly markPlayable: (
     event: EventOf<"media.uploaded">,
     attempt: MediaAttempt,
     playable: PayloadOf<"media.playable">,
   ) => Effect.Effect<boolean, RecordError>
-  /** The upload was counted against its user's quota. */
+  /** Records that the upload was charged to its user's quota. */
   readonly markCharged: (event: EventOf<"media.uploaded">) => Effect.Effect<void, RecordError>
   readonly publish: (
     event: EventOf<"media.uploaded">,
     publication: Publication,
   ) => Effect.Effect<PublishResult, RecordError>
   /**
-   * Marks the upload as failed if it is the newest; returns the prefixes that nobody needs any more. Those of `kept` hold
-   * what a retry need not make again.
+   * Marks the upload as failed if it is the newest, and returns the prefixes to remove. A retry can reuse the output below
+   * `retainedPrefixes`, so those stay.
    */
   readonly fail: (
     eventId: string,
     failed: PayloadOf<"media.failed">,
     retainedPrefixes?: ReadonlySet<string>,
   ) => Effect.Effect<ReadonlyArray<string>, RecordError>
-  /** Event ids of the uploads that were seen of a media. */
+  /** Event ids of all known uploads of a media. */
   readonly uploadEventIds: (mediaId: string) => Effect.Effect<ReadonlyArray<string>, RecordError>
   readonly find: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
-  /** From now on the media is not there, and what works on it is superseded. Returns what it was. */
+  /** Marks the media as deleted, which supersedes all its attempts. Returns the state before. */
   readonly remove: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
 }
 
@@ -108,38 +108,38 @@ export const make = Effect.gen(function* () {
       }),
     )
 
-  const begin: MediaRecord["begin"] = Effect.fnUntraced(function* (event, token, prefix, isRepublish) {
+  const begin: MediaRecord["begin"] = Effect.fnUntraced(function* (event, fencingToken, prefix, isRepublish) {
     const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
     return yield* modify(event.payload.media_id, (current, now): readonly [BeginResult, MediaState | undefined] => {
       const newest = current === undefined ? 0 : (current.generations[current.source_event_id] ?? 0)
       const generation = current?.generations[event.event_id] ?? newest + 1
-      const attempt = { prefix, generation, token }
+      const attempt = { prefix, generation, token: fencingToken }
       const version = current?.version
-      // Uploads that were known when it was deleted stay so; a new one begins anew.
+      // Uploads that were known at the deletion stay deleted; a new upload starts a new life of the media.
       if (current?.deleted_at !== undefined && generation <= newest) return [{ _tag: "Superseded" }, undefined]
       if (version !== undefined && version.generation > generation) return [{ _tag: "Superseded" }, undefined]
       if (!isRepublish && version?.generation === generation && current?.ready !== undefined) {
         const isPlayablePublished = current.playable_prefix === version.prefix
         return [{ _tag: "AlreadyReady", attempt: version, ready: current.ready, isPlayablePublished }, undefined]
       }
-      const attempts = [...(current?.attempts ?? []).filter((one) => one.prefix !== prefix), attempt]
+      const attempts = [...(current?.attempts ?? []).filter((earlier) => earlier.prefix !== prefix), attempt]
       if (current !== undefined && generation < newest)
         return [
-          { _tag: "Go", attempt },
+          { _tag: "Started", attempt },
           { ...current, attempts },
         ]
       const {
-        charged: was,
+        charged: wasCharged,
         deleted_at: _,
         failed: __,
         request_id: ___,
         trace_id: ____,
-        ...kept
+        ...unchanged
       } = withoutPlayable(current) ?? { renditions: [], timings: {} }
-      // A retry of ours is about the same upload.
-      const isCharged = was === true && (event.source === "media" || current?.source_event_id === event.event_id)
+      // A retry request of this service refers to the same upload.
+      const isCharged = wasCharged === true && (event.source === "media" || current?.source_event_id === event.event_id)
       const next: MediaState = {
-        ...kept,
+        ...unchanged,
         media_id: event.payload.media_id,
         user_id: event.payload.user_id,
         status: "processing",
@@ -154,7 +154,7 @@ export const make = Effect.gen(function* () {
         ...(isCharged ? { charged: true } : {}),
         updated_at: now,
       }
-      return [{ _tag: "Go", attempt }, next]
+      return [{ _tag: "Started", attempt }, next]
     })
   })
 
@@ -164,7 +164,7 @@ export const make = Effect.gen(function* () {
       current === undefined ||
       current.source_event_id !== event.event_id ||
       current.status !== "processing" ||
-      // Several machines may be at work on it, and each knows of its own part first.
+      // Several workers may encode chunks of it: progress never decreases.
       (current.stage === stage && current.percent >= percent)
         ? undefined
         : { ...current, stage, percent, updated_at: now },
@@ -174,7 +174,7 @@ export const make = Effect.gen(function* () {
     modify(event.payload.media_id, (current, now): readonly [boolean, MediaState | undefined] => {
       if (current === undefined || current.source_event_id !== event.event_id || current.status !== "processing")
         return [false, undefined]
-      if (isSuperseded(current, attempt) || current.attempts.some((one) => isOlder(attempt, one)))
+      if (isSuperseded(current, attempt) || current.attempts.some((other) => isOlder(attempt, other)))
         return [false, undefined]
       return [true, { ...current, playable: payload, playable_prefix: attempt.prefix, updated_at: now }]
     })
@@ -185,21 +185,18 @@ export const make = Effect.gen(function* () {
       current === undefined || current.source_event_id !== event.event_id ? undefined : { ...current, charged: true },
     ])
 
-  const publish: MediaRecord["publish"] = (
-    event,
-    { attempt, isPlayablePublished: isTold, ready, renditions, timings },
-  ) =>
+  const publish: MediaRecord["publish"] = (event, { attempt, isPlayablePublished, ready, renditions, timings }) =>
     modify(event.payload.media_id, (current, now): readonly [PublishResult, MediaState | undefined] => {
       if (current === undefined || isSuperseded(current, attempt)) return [{ _tag: "Superseded" }, undefined]
       const previous = current.version
       const staleAttempts = current.attempts.filter(
-        (one) => isOlder(one, attempt) && one.prefix !== previous?.prefix && one.prefix !== attempt.prefix,
+        (other) => isOlder(other, attempt) && other.prefix !== previous?.prefix && other.prefix !== attempt.prefix,
       )
-      const others = current.playable_prefix !== undefined && current.playable_prefix !== attempt.prefix
+      const isOtherPlayable = current.playable_prefix !== undefined && current.playable_prefix !== attempt.prefix
       const next: MediaState = {
-        ...(isTold || others ? current : withoutPlayable(current)),
+        ...(isPlayablePublished || isOtherPlayable ? current : withoutPlayable(current)),
         ...(current.source_event_id === event.event_id ? { status: "ready", stage: "publishing", percent: 100 } : {}),
-        attempts: current.attempts.filter((one) => !staleAttempts.includes(one)),
+        attempts: current.attempts.filter((other) => !staleAttempts.includes(other)),
         version: attempt,
         ready,
         renditions,
@@ -215,19 +212,19 @@ export const make = Effect.gen(function* () {
       if (current === undefined || generation === undefined) return [[], undefined]
       if (current.deleted_at !== undefined) return [current.attempts.map(({ prefix }) => prefix), undefined]
       const staleAttempts = current.attempts.filter(
-        (one) =>
-          one.generation === generation && one.prefix !== current.version?.prefix && !retainedPrefixes.has(one.prefix),
+        ({ generation: other, prefix }) =>
+          other === generation && prefix !== current.version?.prefix && !retainedPrefixes.has(prefix),
       )
-      const attempts = current.attempts.filter((one) => !staleAttempts.includes(one))
-      // A failure told late must not hide that a replay made it.
-      const mine = current.source_event_id === eventId && current.version?.generation !== generation
+      const attempts = current.attempts.filter((other) => !staleAttempts.includes(other))
+      // A late failure event must not hide that a replay of the event has published.
+      const isCurrent = current.source_event_id === eventId && current.version?.generation !== generation
       return [
         staleAttempts.map(({ prefix }) => prefix),
         {
           ...(staleAttempts.some(({ prefix }) => prefix === current.playable_prefix)
             ? withoutPlayable(current)
             : current),
-          ...(mine ? { status: "failed", failed } : {}),
+          ...(isCurrent ? { status: "failed", failed } : {}),
           attempts,
           updated_at: now,
         },
@@ -235,7 +232,7 @@ export const make = Effect.gen(function* () {
     })
 
   const find: MediaRecord["find"] = (mediaId) =>
-    Effect.map(states.get(mediaId), (found) => Option.getOrUndefined(found)?.value)
+    Effect.map(states.get(mediaId), (document) => Option.getOrUndefined(document)?.value)
 
   const remove: MediaRecord["remove"] = (mediaId) =>
     modify(mediaId, (current, now): readonly [MediaState | undefined, MediaState | undefined] => {
@@ -267,14 +264,19 @@ export const make = Effect.gen(function* () {
 const withoutPlayable = <S extends MediaState | undefined>(state: S): S => {
   if (state === undefined) return state
   const { playable: _, playable_prefix: __, ...rest } = state
-  // The two keys are optional: what is left is a state as before.
+  // Cast: the two keys are optional, so the rest is still a complete state.
   return rest as S
 }
+
+/** The version of an attempt: the last folder of its prefix. */
+export const versionFromPrefix = (prefix: string): string => prefix.split("/").at(-2) ?? ""
+
+export const versionPrefix = (mediaId: string, version: string): string => `media/${mediaId}/${version}/`
 
 const isOlder = (a: MediaAttempt, b: MediaAttempt): boolean =>
   a.generation < b.generation || (a.generation === b.generation && a.token < b.token)
 
-/** The bus forgets after a week; a hundred uploads of one media are more than it can redeliver. */
+/** The bus retains events for a week, in which one media hardly gets a hundred uploads that could be redelivered. */
 const newestGenerations = (generations: MediaState["generations"]): MediaState["generations"] =>
   Object.fromEntries(
     Object.entries(generations)

@@ -112,7 +112,7 @@ describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
         const told = Effect.orDie(Effect.map(film.names, (names) => void seen.push(names)))
         yield* film.make("0", 1, told)
         assert.deepStrictEqual(seen, [])
-        const sound = yield* Effect.forkChild(film.make("sound", 2, told))
+        const sound = yield* Effect.forkChild(film.make("audio", 2, told))
         yield* Fiber.join(sound)
         // Once, with the beginning alone.
         assert.deepStrictEqual(seen, [["00000.m4s", "00001.m4s", "init.mp4", "playable.m3u8"]])
@@ -126,7 +126,7 @@ describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
       Effect.gen(function* () {
         const film = yield* begin("late")
         const by: Array<string> = []
-        for (const part of ["sound", "1", "0", "2"])
+        for (const part of ["audio", "1", "0", "2"])
           yield* film.make(
             part,
             1,
@@ -143,7 +143,7 @@ describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
         const film = yield* begin("crash")
         const told = yield* Deferred.make<void>()
         yield* film.make("0", 1)
-        const first = yield* Effect.forkChild(film.make("sound", 2, Effect.asVoid(Deferred.succeed(told, undefined))))
+        const first = yield* Effect.forkChild(film.make("audio", 2, Effect.asVoid(Deferred.succeed(told, undefined))))
         yield* Deferred.await(told)
         yield* Fiber.interrupt(first)
         const heard = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) => film.read(`audio/${name}`))
@@ -166,7 +166,7 @@ describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
           Layer.provide(layerWithExtraArgs("-b:a:0", "-aac_coder:a:0 fast")),
           Layer.provideMerge(watched),
         )
-        yield* Effect.provide(film.make("sound", 3), Layer.fresh(other))
+        yield* Effect.provide(film.make("audio", 3), Layer.fresh(other))
         const own = written.get("parts/sound-3/audio/00000.m4s")
         assert.isDefined(own)
         assert.isFalse(heard[0]?.equals(own ?? new Uint8Array()), "the other encoder makes the same bytes")

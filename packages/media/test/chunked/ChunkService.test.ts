@@ -141,7 +141,7 @@ describe.skipIf(isFfmpegMissing)("ChunkService", () => {
       )
       assert.isAbove(percents.length, 5)
       const keys = yield* keysBelow("media/film/")
-      assert.isFalse(keys.some((key) => key.includes("/parts/")))
+      assert.isFalse(keys.some((key) => key.includes("/chunks/")))
       const storage = yield* ObjectStorage
       const key = keys.find((one) => one.endsWith("64p/playable.m3u8")) ?? ""
       const { body } = yield* storage.get({ bucket: "media", key })
@@ -198,7 +198,7 @@ describe.skipIf(isFfmpegMissing)("ChunkService", () => {
         const anew = new Set(trouble.puts.flatMap((key) => /\/parts\/([^-]+)-/.exec(key)?.[1] ?? []))
         assert.isTrue(anew.has("2"))
         // Those that were done before are taken over; those that were never begun are made now.
-        for (const part of ["0", "sound", "1"]) assert.isTrue(made.has(part) && !anew.has(part), part)
+        for (const part of ["0", "audio", "1"]) assert.isTrue(made.has(part) && !anew.has(part), part)
         assert.deepStrictEqual(charges, ["u1"])
         // What the failed try wrote is gone.
         const prefixes = new Set((yield* keysBelow("media/again/")).map((key) => key.split("/")[2]))

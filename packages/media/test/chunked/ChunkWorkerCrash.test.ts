@@ -122,7 +122,7 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkCrash", () => {
           assert.strictEqual(own.length, crew.length)
           for (const name of own) assert.deepStrictEqual(yield* fs.readDirectory(path.join(folder, "work", name)), [])
           const keys = yield* Stream.runCollect(storage.list("media", "media/film/"))
-          assert.isFalse(keys.some(({ key }) => key.includes("/parts/")))
+          assert.isFalse(keys.some(({ key }) => key.includes("/chunks/")))
         }).pipe(Effect.provide(layerPorts(shared)))
       }).pipe(Effect.provide(programs), Effect.scoped),
     300_000,

@@ -125,7 +125,7 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
         yield* fetchAll(prefixOf(ready), path.join(folder, "stream"))
         const report = yield* check(path.join(folder, "stream"))
         assert.deepStrictEqual(report.faults, [])
-        assert.deepStrictEqual(parts, ["0", "sound", "1", "2", "3"])
+        assert.deepStrictEqual(parts, ["0", "audio", "1", "2", "3"])
         assert.deepStrictEqual(last, ["0"])
         assert.closeTo(ready.duration, 33, 0.05)
         assert.strictEqual(ready.thumbnail_urls.length, 5)
@@ -237,7 +237,7 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
             publishPlayable: () => Effect.void,
           })
         const staged = Effect.map(
-          Stream.runCollect(storage.list("media", `media/once/${begun.version}/parts/`)),
+          Stream.runCollect(storage.list("media", `media/once/${begun.version}/chunks/`)),
           (found) => new Set(found.map(({ key }) => key.split("/")[4])),
         )
         yield* ask("0", 1)

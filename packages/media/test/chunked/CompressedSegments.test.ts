@@ -8,7 +8,7 @@ import { Effect, Option } from "effect"
 
 /** The sound of so many hours in so many languages. */
 const partOf = (hours: number, tracks: number): ChunkedEncodes.ChunkOutput => ({
-  staging: "media/film/0123456789abcdef/parts/sound-1/",
+  staging: "media/film/0123456789abcdef/chunks/audio-1/",
   images: [],
   tracks: Array.from({ length: tracks }, (_, track) => ({
     folder: track === 0 ? "audio" : `audio-${track + 1}`,

@@ -1,7 +1,7 @@
 /** HDR becomes SDR without `zscale` as it does with it. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { filterGraph } from "@armoricore/media/encode/FfmpegFilters"
-import { planEncoding } from "@armoricore/media/pipeline/TranscodeOptions"
+import { planEncoding, resolve } from "@armoricore/media/pipeline/TranscodeOptions"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
 import * as ToneMap from "@armoricore/media/encode/ToneMap"
 import { assert, describe, it, layer } from "@effect/vitest"
@@ -76,7 +76,7 @@ describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {
           ])
           const info = yield* probe("hdr.mp4", 1000, folder, defaultInputLimits)
           const wanted = { ...options, thumbnails: 0, storyboard: false }
-          const byTable = planEncoding(wanted, info, false).with({ thumbnails: 0 })
+          const byTable = planEncoding(resolve(wanted), info, false).with({ thumbnails: 0 })
           assert.isTrue(ToneMap.isNeeded(byTable))
           yield* ToneMap.prepare(byTable, folder)
           const table = yield* frameOf(file, folder, filterGraph(byTable))

@@ -127,7 +127,7 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("GrowingPlayer", () => {
                 publishPlayable,
               })
             yield* make("0")
-            const sound = yield* Effect.forkChild(make("sound"))
+            const sound = yield* Effect.forkChild(make("audio"))
             const master = yield* Deferred.await(told)
             assert.isUndefined(sound.pollUnsafe())
             yield* Effect.promise(() => page.evaluate(begin(master, 2)))

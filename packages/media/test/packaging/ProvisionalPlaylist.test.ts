@@ -8,6 +8,7 @@ import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import type { PlayableEvent } from "@armoricore/media/pipeline/PlayableEvent"
 import * as MediaPlaylist from "@armoricore/media/packaging/MediaPlaylist"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
@@ -26,7 +27,7 @@ const service = Layer.unwrap(
     const fs = yield* FileSystem.FileSystem
     const workFolder = yield* fs.makeTempDirectoryScoped()
     const transcode = UploadPipeline.layer({ ...options, ladder: [{ shortSide: 64, kilobits: 200 }] }).pipe(
-      Layer.provide(ScratchDir.layer(workFolder)),
+      Layer.provide([ScratchDir.layer(workFolder), Quota.layerNoop]),
       Layer.provide(layerThrottled(4)),
     )
     return Layer.provideMerge(MediaService.layerNoDeps(options), transcode)

@@ -5,7 +5,7 @@ import { fitsBitrate, VideoPacketAnalyzer, packetParser } from "@armoricore/medi
 import type { Ladder } from "@armoricore/media/encode/Ladder"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
-import { type TranscodeOptions, planEncoding } from "@armoricore/media/pipeline/TranscodeOptions"
+import { planEncoding, resolve, type TranscodeOptions } from "@armoricore/media/pipeline/TranscodeOptions"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, FileSystem, Path } from "effect"
 import { ffmpeg } from "../support/Clips.ts"
@@ -86,7 +86,7 @@ const decide = Effect.fnUntraced(function* (
   const info = yield* probe(name, Number((yield* fs.stat(source)).size), folder, defaultInputLimits)
   const listings = path.join(folder, "listings")
   yield* fs.makeDirectory(listings)
-  return yield* PassthroughCheck.decide(planEncoding({ ...options, ladder, ...changes }, info, toneMapping), {
+  return yield* PassthroughCheck.decide(planEncoding(resolve({ ...options, ladder, ...changes }), info, toneMapping), {
     input: source,
     folder: listings,
     ladder,

@@ -5,7 +5,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { deriveId, resultEventId } from "@armoricore/domain/DeterministicId"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import { isLong, isLongBySize, partitionKey, encodeCost } from "@armoricore/media/pipeline/WorkClass"
+import { classify, encodeCost, partitionKey } from "@armoricore/media/pipeline/WorkClass"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
 import { planRenditions as planLadder } from "@armoricore/media/encode/Ladder"
 import { type UploadAttempt, UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -192,15 +192,15 @@ describe("WorkClass", () => {
 
   it("measures what is long by the pixels to be made", () => {
     assert.closeTo(encodeCost(plan(5)), 5, 0.1)
-    assert.isFalse(isLong(plan(5), 60))
-    assert.isTrue(isLong(plan(180), 60))
+    assert.strictEqual(classify({ plan: plan(5) }, 60), "short")
+    assert.strictEqual(classify({ plan: plan(180) }, 60), "long")
     // Two minutes at 360p are less than one at 1080p; half a minute of 2160p60 is far more.
-    assert.isFalse(isLong(plan(120, 640, 360), 60))
-    assert.isTrue(isLong(plan(30, 3840, 2160, 60), 60))
-    // An hour of sound alone is a short job.
-    assert.isFalse(isLong(plan(3600, 0, 0), 60))
-    assert.isTrue(isLongBySize(2e9, 60))
-    assert.isFalse(isLongBySize(20e6, 60))
+    assert.strictEqual(classify({ plan: plan(120, 640, 360) }, 60), "short")
+    assert.strictEqual(classify({ plan: plan(30, 3840, 2160, 60) }, 60), "long")
+    // An hour of audio without video is a short job.
+    assert.strictEqual(classify({ plan: plan(3600, 0, 0) }, 60), "short")
+    assert.strictEqual(classify({ bytes: 2e9 }, 60), "long")
+    assert.strictEqual(classify({ bytes: 20e6 }, 60), "short")
   })
 
   it("has as many keys as a user may have jobs", () => {

@@ -3,6 +3,7 @@
  * in CI, and elsewhere where `ARMORICORE_LARGE=1` asks for it.
  */
 import { truncate } from "node:fs/promises"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
@@ -28,6 +29,7 @@ const onDisk = Layer.unwrap(
       Layer.provide(PublicUrl.layerFixed("http://127.0.0.1:4000")),
     )
     return UploadPipeline.layer(options).pipe(
+      Layer.provide(Quota.layerNoop),
       Layer.provideMerge(ScratchDir.layer(folder)),
       Layer.provideMerge(Layer.mergeAll(storage, MemoryState.layer, playbackUrls)),
     )

@@ -9,6 +9,7 @@ import { mediaStates } from "@armoricore/state/MediaStates"
 import * as Testing from "@armoricore/testing/Testing"
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { Effect, FileSystem, Layer, Option, Schedule, Stream } from "effect"
@@ -19,7 +20,7 @@ const service = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const workFolder = yield* fs.makeTempDirectoryScoped()
-    const transcode = UploadPipeline.layer(options).pipe(Layer.provide(ScratchDir.layer(workFolder)))
+    const transcode = UploadPipeline.layer(options).pipe(Layer.provide([ScratchDir.layer(workFolder), Quota.layerNoop]))
     return Layer.provideMerge(MediaService.layerNoDeps(options), transcode)
   }),
 ).pipe(Layer.provideMerge(Layer.mergeAll(Testing.layer, playbackUrls)), Layer.provideMerge(programs))

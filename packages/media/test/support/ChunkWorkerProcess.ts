@@ -1,6 +1,7 @@
 /** A media worker as a process of its own, on NATS and a folder that all share; ends with SIGTERM, or is killed. */
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import * as NatsState from "@armoricore/state/nats/NatsState"
 import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import * as LocalStorage from "@armoricore/storage/local/LocalStorage"
@@ -40,7 +41,7 @@ export const layerWorker = (shared: WorkerSetup, options: Partial<MediaService.O
     scratchDir: `${shared.folder}/work`,
     ...options,
   }).pipe(
-    Layer.provide(Ledger.layer),
+    Layer.provide([Ledger.layer, Quota.layerNoop]),
     Layer.provideMerge(layerPorts(shared)),
     Layer.provide(
       Layer.mergeAll(

@@ -1,5 +1,6 @@
 /** The media pipeline on ports in memory, with a real ffmpeg. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import type { TranscodeOptions } from "@armoricore/media/pipeline/TranscodeOptions"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
@@ -45,6 +46,7 @@ export const pipeline = (
       const parent = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
       return UploadPipeline.layer({ ...options, ...changes }).pipe(
         Layer.provide(programsLayer),
+        Layer.provideMerge(Quota.layerNoop),
         Layer.provideMerge(ScratchDir.layer(parent)),
         Layer.provideMerge(
           Layer.mergeAll(
