@@ -19,7 +19,7 @@ const partOf = (hours: number, tracks: number): ChunkedEncodes.ChunkOutput => ({
       name: `${String(at).padStart(5, "0")}.m4s`,
       seconds: at % 3 === 0 ? 3.989333333333333 : 4.010666666666666,
       bytes: 64_000 + ((at * 7919 + track * 104_729) % 1999),
-      keyFrames: [],
+      iFrameSegments: [],
     })),
   })),
 })
