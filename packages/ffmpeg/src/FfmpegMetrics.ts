@@ -1,20 +1,20 @@
-/** What is counted of children. */
+/** The gauge of running child processes. */
 import { Effect, Metric, type Scope } from "effect"
 
 export const childProcesses = Metric.gauge("armoricore_child_processes", {
-  description: "Child processes that run now: ffmpeg, ffprobe, speech programs",
+  description: "Running child processes: ffmpeg, ffprobe, speech programs",
 })
 
 const running = new Map<string, number>()
 
-/** A child of this program lives as long as the scope. */
+/** Counts a child process of this program for as long as the scope is open. */
 export const trackProcess = (program: string): Effect.Effect<void, never, Scope.Scope> => {
   const name = program.split(/[/\\]/).at(-1) ?? program
   const add = (step: 1 | -1) =>
     Effect.suspend(() => {
-      const now = (running.get(name) ?? 0) + step
-      running.set(name, now)
-      return Metric.update(Metric.withAttributes(childProcesses, { program: name }), now)
+      const count = (running.get(name) ?? 0) + step
+      running.set(name, count)
+      return Metric.update(Metric.withAttributes(childProcesses, { program: name }), count)
     })
   return Effect.acquireRelease(add(1), () => add(-1))
 }

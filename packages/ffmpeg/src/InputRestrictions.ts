@@ -1,8 +1,8 @@
 /**
- * What ffmpeg may read. The file comes from a stranger: a playlist or manifest renamed `.mp4` would make ffmpeg read
- * other local files, so only demuxers of real containers are allowed and only the `file` protocol. None of these
- * follows a reference to another file by itself. Images come through the demuxers of one picture each, never `image2`,
- * which takes a file's name for a pattern.
+ * Restricts the inputs of ffmpeg, because uploads are untrusted: a playlist or manifest renamed to `.mp4` would make ffmpeg
+ * read other local files. Only the `file` protocol and the demuxers of self-contained formats are allowed; none of them
+ * follows a reference to another file. Images use the demuxers for a single image, never `image2`, which interprets a
+ * file name as a pattern.
  */
 
 const containers =
@@ -10,7 +10,7 @@ const containers =
   "mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,au,amr,wv,tta,ape"
 const images = "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,gif,apng"
 
-/** The options that every input of ffmpeg or ffprobe gets. */
+/** Options for every local input of ffmpeg and ffprobe. */
 export const inputRestrictions: ReadonlyArray<string> = [
   "-protocol_whitelist",
   "file",
@@ -19,9 +19,9 @@ export const inputRestrictions: ReadonlyArray<string> = [
 ]
 
 /**
- * For a source that lies elsewhere and is read by ranges through this process, at an address of 127.0.0.1 that no one
- * else knows: then no file can be read at all. Both kinds of container have an index and follow no reference; a proxy
- * of the environment is not asked.
+ * Options for a source in remote storage, which ffmpeg reads through a range proxy of this process at a secret address on
+ * 127.0.0.1. ffmpeg can then open no local file, and it ignores HTTP proxies of the environment. The allowed containers
+ * have an index and follow no references.
  */
 export const loopbackRestrictions: ReadonlyArray<string> = [
   "-protocol_whitelist",

@@ -1,6 +1,6 @@
 /**
- * Folders for running jobs. Each is removed when its scope closes; those of a process that was killed are removed at
- * the next start. The parent folder may be shared by processes of one machine, not by machines.
+ * Working folders for jobs. The scope of a job removes its folder. The next start of any process removes the folders of
+ * processes that were killed. Processes of one machine may share the parent folder, machines may not.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Effect, FileSystem, Layer, Path, PlatformError, Result, type Scope } from "effect"
@@ -9,11 +9,11 @@ import { hostname, tmpdir } from "node:os"
 export class ScratchDir extends Context.Service<
   ScratchDir,
   {
-    /** An empty folder of one's own. */
+    /** A new empty folder, removed with the scope. */
     readonly make: Effect.Effect<string, TransientError, Scope.Scope>
   }
 >()("@armoricore/ffmpeg/ScratchDir") {
-  /** `parent` defaults to the system's folder for temporary files; it is created where it is missing. */
+  /** `parent` defaults to the system's folder for temporary files. The layer creates it if it is missing. */
   static readonly layer = (parent: string = tmpdir()) =>
     Layer.effect(
       ScratchDir,
@@ -32,7 +32,7 @@ export class ScratchDir extends Context.Service<
         for (const name of yield* fs.readDirectory(parent).pipe(Effect.mapError(unusableError(parent)))) {
           const folder = path.join(parent, name)
           if (!name.startsWith(dirPrefix) || !isOrphaned(name, folder)) continue
-          yield* Effect.logInfo("removing what a killed process left", { folder })
+          yield* Effect.logInfo("removing the work folder of a killed process", { folder })
           yield* Effect.ignore(fs.remove(folder, { recursive: true, force: true }))
         }
         return {
@@ -42,7 +42,7 @@ export class ScratchDir extends Context.Service<
                 new TransientError({
                   dependency: "disk",
                   code: "unavailable",
-                  message: `no work folder can be made below ${parent}`,
+                  message: `cannot create a work folder below ${parent}`,
                   cause,
                 }),
             ),
@@ -52,29 +52,29 @@ export class ScratchDir extends Context.Service<
     )
 }
 
-/** Process ids mean nothing on another machine. */
+/** With the host name, because a process id is only valid on its machine. */
 const dirPrefix = `armoricore-work-${hostname().replaceAll(/[^A-Za-z0-9]/g, "")}-`
 
-/** Folders of this process. In a container the next process often has the same id, so the id alone says nothing. */
+/** The folders of this process. In a container the next process often gets the same id, so the id is not enough. */
 const liveDirs = new Set<string>()
 
 const isOrphaned = (name: string, folder: string): boolean => {
   const pid = Number.parseInt(name.slice(dirPrefix.length), 10)
   if (!Number.isInteger(pid)) return false
   if (pid === process.pid) return !liveDirs.has(folder)
-  const alive = Result.try({ try: () => process.kill(pid, 0), catch: (cause) => cause })
-  // EPERM: it lives and belongs to somebody else.
-  return Result.isFailure(alive) && alive.failure instanceof Error && !alive.failure.message.includes("EPERM")
+  const signal = Result.try({ try: () => process.kill(pid, 0), catch: (cause) => cause })
+  // EPERM: the process exists and belongs to another user.
+  return Result.isFailure(signal) && signal.failure instanceof Error && !signal.failure.message.includes("EPERM")
 }
 
 const unusableError = (parent: string) => (cause: unknown) =>
   new ConfigurationError({
     setting: "work folder",
-    message: `The work folder ${parent} cannot be used: give the process the right to write there.`,
+    message: `The work folder ${parent} is not writable: give the process the right to write there, or name another folder.`,
     cause,
   })
 
-/** A disk that is full or gone is worth another try, perhaps on another machine. Other errors pass. */
+/** Turns errors of the file system into transient ones: another attempt, perhaps on another machine, may succeed. */
 export const mapDiskErrors = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.mapError(effect, (error) =>
     error instanceof PlatformError.PlatformError
@@ -84,6 +84,6 @@ export const mapDiskErrors = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
           message: `the work folder failed: ${error.message}`,
           cause: error,
         })
-      : // TypeScript does not take the class out of a type parameter; the line above just did.
+      : // TypeScript does not narrow a type parameter; the test above excludes the class.
         (error as Exclude<E, PlatformError.PlatformError>),
   )

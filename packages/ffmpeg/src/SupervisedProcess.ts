@@ -1,14 +1,14 @@
 /**
- * A child process that ends with us: the scope ends it with SIGTERM to its own process group (SIGKILL after three
- * seconds), and where this process is killed with SIGKILL the leash does.
+ * A child process that never outlives this process. The scope ends it with SIGTERM to its process group and SIGKILL three
+ * seconds later. If this process is killed with SIGKILL, the `ParentDeathSignal` ends the child.
  */
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { trackProcess } from "./FfmpegMetrics.ts"
 import type { ParentDeathSignal } from "./FfmpegPrograms.ts"
 
-/** Runs a program to its end; what it prints is kept, at most `limit` bytes of it (default 8 MB). */
-export const collect = Effect.fn("LeashedChild.collect")(function* (
+/** Runs a program to its end and returns the first `maxOutputBytes` of its output (default 8 MB). */
+export const collect = Effect.fn("SupervisedProcess.collect")(function* (
   parentDeathSignal: ParentDeathSignal,
   program: string,
   args: ReadonlyArray<string>,
@@ -28,8 +28,8 @@ export const collect = Effect.fn("LeashedChild.collect")(function* (
   return { code: Number(code), stderr, stdout }
 }, Effect.scoped)
 
-/** Runs a program to its end, and gives away each line that it prints, however many they are. */
-export const lines = Effect.fn("LeashedChild.lines")(function* (
+/** Runs a program to its end and calls `onLine` with each line of its output. The output may be of any size. */
+export const lines = Effect.fn("SupervisedProcess.lines")(function* (
   parentDeathSignal: ParentDeathSignal,
   program: string,
   args: ReadonlyArray<string>,
@@ -38,23 +38,25 @@ export const lines = Effect.fn("LeashedChild.lines")(function* (
 ) {
   yield* trackProcess(program)
   const child = yield* spawn(parentDeathSignal, program, args, cwd)
-  const taken = child.stdout.pipe(
+  const reading = child.stdout.pipe(
     Stream.decodeText(),
     Stream.splitLines,
-    Stream.runForEachArray((some) => Effect.sync(() => some.forEach(onLine))),
+    Stream.runForEachArray((batch) => Effect.sync(() => batch.forEach(onLine))),
   )
-  const [code, stderr] = yield* Effect.all([child.exitCode, tailOf(child.stderr), taken], { concurrency: "unbounded" })
+  const [code, stderr] = yield* Effect.all([child.exitCode, tailOf(child.stderr), reading], {
+    concurrency: "unbounded",
+  })
   return { code: Number(code), stderr }
 }, Effect.scoped)
 
 export interface ProcessLimits {
-  /** The address space that it may use, in bytes; where the system cannot limit it, nothing is limited. */
+  /** Limits the address space, in bytes; ignored if the system has no `ulimit -v`. */
   readonly memoryLimit?: number | undefined
-  /** Others go first where the processors do not suffice for all; where the system knows no such thing, none does. */
+  /** Runs at a lower CPU priority; ignored if the system has no `nice`. */
   readonly background?: boolean | undefined
 }
 
-/** The child, in the scope; both of its pipes must be drained. */
+/** Starts a child in the scope. The caller must read stdout and stderr to their end. */
 export const spawn = (
   parentDeathSignal: ParentDeathSignal,
   name: string,
@@ -88,20 +90,20 @@ export const spawn = (
         stdin: "ignore",
       })
     case "watcher":
-      // Our end of stdin stays open as long as we live; `read` returns when it closes, however we ended.
+      // stdin stays open for as long as this process lives. `read` in the script returns when it closes.
       return ChildProcess.make("sh", ["-c", watchdogScript, "sh", program, ...args], { ...options, stdin: "pipe" })
     case "none":
       return ChildProcess.make(program, args, { ...options, stdin: "ignore" })
   }
 }
 
-/** Linux weighs sessions against each other before processes, where it groups them by themselves. */
+/** With autogroup, Linux applies niceness to whole sessions first, so `nice` for the process is not enough. */
 const lowPriorityScript =
   '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; command -v nice >/dev/null && set -- nice -n 10 "$@"'
 
 /**
- * A statically linked ffprobe crashes when it loads the system's character sets, as it does for the channel names in a
- * broadcast's transport stream; where it finds none it leaves the names as they are.
+ * A statically linked ffprobe crashes when it loads the system's character sets to convert the channel names of a broadcast
+ * transport stream. Without character sets it leaves the names unconverted.
  */
 const env = { GCONV_PATH: "/nonexistent" }
 
@@ -114,7 +116,7 @@ exit $code`
 
 const tailBytes = 4_000
 
-/** The last 4 kB of text; drains the pipe. */
+/** Reads the pipe to its end and returns the last 4 kB of text. */
 export const tailOf = <E>(stderr: Stream.Stream<Uint8Array, E>) =>
   Stream.runFold(
     Stream.decodeText(stderr),

@@ -1,4 +1,4 @@
-/** ffmpeg and ffprobe as scoped children, and the folders they work in. */
+/** ffmpeg and ffprobe as scoped child processes, and their working folders. */
 export * as Ffmpeg from "./Ffmpeg.ts"
 export * as FfmpegPrograms from "./FfmpegPrograms.ts"
 export * as InputRestrictions from "./InputRestrictions.ts"

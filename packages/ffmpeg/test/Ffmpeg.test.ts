@@ -1,4 +1,4 @@
-/** What must be true of the child process whatever becomes of us. */
+/** Results, limits and the end of ffmpeg child processes. */
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeServices } from "@effect/platform-node"
@@ -27,18 +27,18 @@ describe.skipIf(missing)("Ffmpeg", () => {
         `reports seconds, the exit code and the end of stderr (${parentDeathSignal})`,
         () =>
           Effect.gen(function* () {
-            const seen: Array<number> = []
+            const progress: Array<number> = []
             const found = yield* FfmpegPrograms
             const run = (args: string) =>
               Ffmpeg.run({
                 args: args.split(" "),
                 cwd: process.cwd(),
-                onProgress: (seconds) => Effect.sync(() => void seen.push(seconds)),
+                onProgress: (seconds) => Effect.sync(() => void progress.push(seconds)),
                 stallTimeout: Duration.minutes(1),
                 timeout: Duration.minutes(1),
               }).pipe(Effect.provideService(FfmpegPrograms, { ...found, parentDeathSignal }))
             assert.strictEqual((yield* run("-v error -f lavfi -i testsrc2=s=64x64:d=2 -f null -")).code, 0)
-            assert.closeTo(seen.at(-1) ?? 0, 2, 0.1)
+            assert.closeTo(progress.at(-1) ?? 0, 2, 0.1)
             const bad = yield* run("-v error -i nowhere.mp4 -f null -")
             assert.isAbove(bad.code, 0)
             assert.include(bad.stderr, "nowhere.mp4")
@@ -46,16 +46,16 @@ describe.skipIf(missing)("Ffmpeg", () => {
       )
     }
 
-    it.effect.skipIf(process.platform !== "linux")("lets others go first where it is told to", () =>
+    it.effect.skipIf(process.platform !== "linux")("runs at a lower priority in the background", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const folder = yield* fs.makeTempDirectoryScoped()
         const found = yield* FfmpegPrograms
-        // Field 19 of the stat of whoever runs it.
-        const teller = path.join(folder, "ffmpeg")
-        yield* fs.writeFileString(teller, "#!/bin/sh\ncut -d' ' -f19 /proc/$$/stat >&2\n")
-        yield* fs.chmod(teller, 0o755)
+        // A fake ffmpeg that prints its niceness, field 19 of its stat.
+        const niceProgram = path.join(folder, "ffmpeg")
+        yield* fs.writeFileString(niceProgram, "#!/bin/sh\ncut -d' ' -f19 /proc/$$/stat >&2\n")
+        yield* fs.chmod(niceProgram, 0o755)
         const niceness = (background: boolean, parentDeathSignal: "setpriv" | "watcher", memoryLimit?: number) =>
           Ffmpeg.run({
             args: [],
@@ -66,20 +66,21 @@ describe.skipIf(missing)("Ffmpeg", () => {
             background,
             memoryLimit,
           }).pipe(
-            Effect.provideService(FfmpegPrograms, { ...found, ffmpeg: teller, parentDeathSignal }),
+            Effect.provideService(FfmpegPrograms, { ...found, ffmpeg: niceProgram, parentDeathSignal }),
             Effect.map(({ stderr }) => Number(stderr.trim())),
           )
-        const usual = yield* niceness(false, "setpriv")
-        for (const leash of ["setpriv", "watcher"] as const) {
-          assert.strictEqual(yield* niceness(true, leash), Math.min(19, usual + 10))
-          assert.strictEqual(yield* niceness(true, leash, 1e9), Math.min(19, usual + 10))
-          assert.strictEqual(yield* niceness(false, leash, 1e9), usual)
+        const defaultNiceness = yield* niceness(false, "setpriv")
+        for (const parentDeathSignal of ["setpriv", "watcher"] as const) {
+          assert.strictEqual(yield* niceness(true, parentDeathSignal), Math.min(19, defaultNiceness + 10))
+          assert.strictEqual(yield* niceness(true, parentDeathSignal, 1e9), Math.min(19, defaultNiceness + 10))
+          assert.strictEqual(yield* niceness(false, parentDeathSignal, 1e9), defaultNiceness)
         }
       }),
     )
 
-    it.effect("reads the channel names of a broadcast: a static ffprobe crashed on them", () =>
+    it.effect("reads a broadcast transport stream with channel names", () =>
       Effect.gen(function* () {
+        // regression: a static ffprobe crashed on the names
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const folder = yield* fs.makeTempDirectoryScoped()
@@ -100,7 +101,7 @@ describe.skipIf(missing)("Ffmpeg", () => {
       }).pipe(Effect.scoped),
     )
 
-    it.effect.skipIf(process.platform !== "linux")("ends ffmpeg where it wants more memory than it may use", () =>
+    it.effect.skipIf(process.platform !== "linux")("ffmpeg fails when it needs more memory than its limit", () =>
       Effect.gen(function* () {
         const run = (memoryLimit: number) =>
           Ffmpeg.run({
@@ -117,21 +118,21 @@ describe.skipIf(missing)("Ffmpeg", () => {
       }),
     )
 
-    it.effect("does not block on what ffmpeg writes to stderr", () =>
+    it.effect("a verbose stderr does not block ffmpeg, and only its tail is returned", () =>
       Effect.gen(function* () {
-        const ended = yield* Ffmpeg.run({
+        const result = yield* Ffmpeg.run({
           args: "-v debug -f lavfi -i testsrc2=s=64x64:d=20 -f null -".split(" "),
           cwd: process.cwd(),
           onProgress: () => Effect.void,
           stallTimeout: Duration.seconds(20),
           timeout: Duration.seconds(30),
         })
-        assert.strictEqual(ended.code, 0)
-        assert.isAtMost(ended.stderr.length, 4_000)
+        assert.strictEqual(result.code, 0)
+        assert.isAtMost(result.stderr.length, 4_000)
       }),
     )
 
-    it.effect.skipIf(process.platform !== "linux")("interruption ends the child", () =>
+    it.effect.skipIf(process.platform !== "linux")("interruption ends the child process", () =>
       Effect.gen(function* () {
         const marker = `interrupted-${process.pid}`
         const fiber = yield* Effect.forkChild(endless(marker))
@@ -141,22 +142,24 @@ describe.skipIf(missing)("Ffmpeg", () => {
       }),
     )
 
-    for (const leash of ["setpriv", "watcher"] as const) {
-      it.effect.skipIf(process.platform !== "linux")(`kill -9 of the parent ends the child (${leash})`, () =>
-        Effect.gen(function* () {
-          const path = yield* Path.Path
-          const marker = `orphan-${leash}-${process.pid}`
-          const script = path.join(import.meta.dirname, "support", "orphan.ts")
-          const parent = yield* ChildProcess.make(process.execPath, [script, leash, marker], {
-            stdout: "ignore",
-            stderr: "inherit",
-            forceKillAfter: "1 second",
-          })
-          yield* waitForProcesses(marker, "ffmpeg", (count) => count > 0)
-          // Not the group: only the parent dies, as by the kernel's out-of-memory killer.
-          process.kill(parent.pid, "SIGKILL")
-          yield* waitForProcesses(marker, "ffmpeg", (count) => count === 0)
-        }),
+    for (const parentDeathSignal of ["setpriv", "watcher"] as const) {
+      it.effect.skipIf(process.platform !== "linux")(
+        `SIGKILL of the parent ends the child process (${parentDeathSignal})`,
+        () =>
+          Effect.gen(function* () {
+            const path = yield* Path.Path
+            const marker = `orphan-${parentDeathSignal}-${process.pid}`
+            const script = path.join(import.meta.dirname, "support", "OrphanedFfmpeg.ts")
+            const parent = yield* ChildProcess.make(process.execPath, [script, parentDeathSignal, marker], {
+              stdout: "ignore",
+              stderr: "inherit",
+              forceKillAfter: "1 second",
+            })
+            yield* waitForProcesses(marker, "ffmpeg", (count) => count > 0)
+            // Only the parent, not its group, like the kernel's out-of-memory killer.
+            process.kill(parent.pid, "SIGKILL")
+            yield* waitForProcesses(marker, "ffmpeg", (count) => count === 0)
+          }),
       )
     }
   })
@@ -178,7 +181,7 @@ describe.skipIf(missing)("Ffmpeg", () => {
   )
   it.live("ends an ffmpeg that makes no progress", () =>
     Effect.gen(function* () {
-      const marker = `stuck-${process.pid}`
+      const marker = `stalled-${process.pid}`
       const error = yield* Effect.flip(
         Ffmpeg.run({
           args: [marker],
@@ -188,7 +191,7 @@ describe.skipIf(missing)("Ffmpeg", () => {
           timeout: Duration.minutes(1),
         }),
       )
-      assert.deepStrictEqual([error._tag, error.code], ["TransientError", "stuck"])
+      assert.deepStrictEqual([error._tag, error.code], ["TransientError", "stalled"])
       yield* waitForProcesses(marker, "sh", (count) => count === 0)
     }).pipe(Effect.provide(hanging), Effect.provide(NodeServices.layer)),
   )

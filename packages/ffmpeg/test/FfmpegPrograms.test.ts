@@ -40,14 +40,14 @@ describe("FfmpegPrograms", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.live("does not take another where the named one is missing", () =>
+  it.live("a missing FFMPEG_PATH is an error even if another ffmpeg is on PATH", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(build({ ffmpegPath: "/nowhere/ffmpeg" }))
       assert.strictEqual(error._tag, "ConfigurationError")
     }),
   )
 
-  it("says in one sentence how to get one", () => {
+  it("the install hint is one sentence", () => {
     assert.strictEqual(installHint().split(". ").length, 1)
     assert.include(installHint(), "H.264 and AAC")
     assert.include(installHint(), "FFMPEG_PATH")

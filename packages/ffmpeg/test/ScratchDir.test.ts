@@ -3,8 +3,8 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Path } from "effect"
 
-describe("WorkFolder", () => {
-  it.live("removes what a killed process left, and nothing of a living one", () =>
+describe("ScratchDir", () => {
+  it.live("removes the folders of killed processes only", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path

@@ -1,18 +1,18 @@
-/** A process that runs an endless ffmpeg, for tests that kill it. Arguments: the leash, a marker. */
+/** A process that runs an endless ffmpeg until a test kills it. Arguments: the `ParentDeathSignal`, a marker. */
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms, type ParentDeathSignal } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
 
-const [leash, marker] = process.argv.slice(2)
-const isLeash = (text: string | undefined): text is ParentDeathSignal =>
+const [signal, marker] = process.argv.slice(2)
+const isParentDeathSignal = (text: string | undefined): text is ParentDeathSignal =>
   text === "setpriv" || text === "watcher" || text === "none"
 
 const programsLayer = Layer.effect(
   FfmpegPrograms,
   Effect.map(FfmpegPrograms, (found) => ({
     ...found,
-    parentDeathSignal: isLeash(leash) ? leash : found.parentDeathSignal,
+    parentDeathSignal: isParentDeathSignal(signal) ? signal : found.parentDeathSignal,
   })),
 ).pipe(Layer.provide(FfmpegPrograms.layer()))
 

@@ -1,6 +1,6 @@
 /**
- * Ends a job whose output outgrows the machine: a storage that takes segments slower than ffmpeg makes them, or an
- * encoder that keeps to no rate, must not fill the disk that other jobs and services live on.
+ * Fails a job whose output takes too much disk space. If the storage accepts segments more slowly than ffmpeg writes them,
+ * or if an encoder exceeds its bit rate, the job must not fill a disk that other jobs and services need.
  */
 import { statfs } from "node:fs/promises"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -10,23 +10,26 @@ import type { EncodingPlan } from "./EncodingPlan.ts"
 import { audioCodec } from "./codecs/Codecs.ts"
 
 export interface DiskQuota {
-  /** What ffmpeg writes below. */
+  /** The folder that ffmpeg writes to. */
   readonly folder: string
-  /** The most that may lie there, in bytes. */
+  /** The most bytes that the folder may contain. */
   readonly maxBytes: number
-  /** Bytes that must stay free on its disk. */
+  /** Bytes that must stay free on the disk of the folder. */
   readonly minFreeBytes: number
 }
 
-/** Twice what the declared rates come to over the whole length, where nothing of it could be stored meanwhile. */
+/** Bytes for an output that is not uploaded before its end: twice the declared bit rates over the whole duration. */
 export const estimate = ({ info, renditions }: EncodingPlan): number => {
-  const kilobits = renditions.reduce((sum, one) => sum + one.kilobits, info.audioTracks.length * audioCodec.kilobits)
+  const kilobits = renditions.reduce(
+    (sum, rendition) => sum + rendition.kilobits,
+    info.audioTracks.length * audioCodec.kilobits,
+  )
   return 500e6 + ((kilobits * 1000) / 8) * info.duration * 2
 }
 
 const checkInterval = Duration.seconds(2)
 
-/** Looks as long as it is let; ends only with a failure. */
+/** Checks the folder until it is interrupted. It never succeeds. */
 export const enforce = Effect.fnUntraced(function* (request: DiskQuota) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -34,19 +37,19 @@ export const enforce = Effect.fnUntraced(function* (request: DiskQuota) {
     const names = yield* mapDiskErrors(fs.readDirectory(request.folder, { recursive: true }))
     let sum = 0
     for (const name of names) {
-      // Uploaded segments are removed meanwhile.
-      const found = yield* Effect.option(fs.stat(path.join(request.folder, name)))
-      if (found._tag === "Some" && found.value.type === "File") sum += Number(found.value.size)
+      // The uploader may remove a segment at any time.
+      const info = yield* Effect.option(fs.stat(path.join(request.folder, name)))
+      if (info._tag === "Some" && info.value.type === "File") sum += Number(info.value.size)
     }
     return sum
   })
   const check = Effect.gen(function* () {
-    const taken = yield* size
-    if (taken > request.maxBytes) {
+    const used = yield* size
+    if (used > request.maxBytes) {
       return yield* new TransientError({
         dependency: "disk",
         code: "quota",
-        message: `the output takes ${taken} bytes of the work folder, at most ${request.maxBytes}`,
+        message: `the output takes ${used} bytes of the work folder, more than the limit of ${request.maxBytes}`,
       })
     }
     const free = yield* freeBytes(request.folder)
@@ -54,39 +57,44 @@ export const enforce = Effect.fnUntraced(function* (request: DiskQuota) {
       return yield* new TransientError({
         dependency: "disk",
         code: "full",
-        message: `the work folder's disk has ${free} bytes free while encoding, and ${request.minFreeBytes} must stay free`,
+        message: `the disk of the work folder has ${free} bytes free, less than the minimum of ${request.minFreeBytes}`,
       })
     }
   })
   return yield* Effect.forever(Effect.andThen(check, Effect.sleep(checkInterval)))
 })
 
-/** Fails where so many more bytes would leave less free than `free`. */
+/** Fails if less than `minFreeBytes` would stay free after writing `bytes`. */
 export const ensureFree = Effect.fnUntraced(function* (
   folder: string,
   bytes: number,
   minFreeBytes: number,
   purpose: string,
 ) {
-  const now = yield* freeBytes(folder)
-  if (now >= bytes + minFreeBytes) return
+  const free = yield* freeBytes(folder)
+  if (free >= bytes + minFreeBytes) return
   return yield* new TransientError({
     dependency: "disk",
     code: "full",
-    message: `the work folder has ${now} bytes free and ${purpose} needs ${bytes + minFreeBytes}`,
+    message: `the work folder has ${free} bytes free, but ${purpose} needs ${bytes + minFreeBytes}`,
   })
 })
 
-/** Ends it where others fill the disk meanwhile; it may itself take what it likes. */
+/** Fails the effect if free disk space falls below half of the minimum. The effect itself has no limit. */
 export const withMinFree =
   (folder: string, minFreeBytes: number) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.raceFirst(effect, enforce({ folder, maxBytes: Number.POSITIVE_INFINITY, minFreeBytes: minFreeBytes / 2 }))
 
-/** What the platform's file system does not tell. */
+/** Effect's `FileSystem` has no `statfs`. */
 export const freeBytes = (folder: string) =>
   Effect.tryPromise({
     try: () => statfs(folder),
     catch: (cause) =>
-      new TransientError({ dependency: "disk", code: "unavailable", message: "the work folder is gone", cause }),
+      new TransientError({
+        dependency: "disk",
+        code: "unavailable",
+        message: "the work folder is not accessible",
+        cause,
+      }),
   }).pipe(Effect.map(({ bavail, bsize }) => bavail * bsize))

@@ -1,4 +1,4 @@
-/** What it means that ffmpeg ended with an error: what the machine lacks is worth another try, what the file lacks is not. */
+/** Classifies a failed ffmpeg: a fault of the machine is transient, a fault of the file is permanent. */
 import type * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { failure } from "../pipeline/Failures.ts"
@@ -9,9 +9,9 @@ const hostErrorPattern = /No space left|Permission denied|Read-only file system|
 const memoryErrorPattern = /Cannot allocate memory|out of memory|malloc of size/i
 
 export interface ExitContext {
-  /** ffmpeg ran with a limit of memory, so that its want of more says something of the file. */
+  /** ffmpeg ran with a memory limit, so an allocation failure is caused by the file. */
   readonly hasMemoryLimit: boolean
-  /** Some of the source was copied: the next try encodes all of it, and tells what is wrong with it. */
+  /** ffmpeg copied some of the source. The next attempt encodes all of it, so every error is transient. */
   readonly hasPassthrough?: boolean
 }
 
@@ -19,18 +19,18 @@ export const classify = (
   { code, stderr }: Ffmpeg.ProcessResult,
   { hasPassthrough = false, hasMemoryLimit }: ExitContext,
 ): TransientError | PermanentError => {
-  const last = stderr.trim().split("\n").slice(-3).join(" | ")
+  const lastLines = stderr.trim().split("\n").slice(-3).join(" | ")
   if (!hasPassthrough && !hostErrorPattern.test(stderr)) {
     if (memoryErrorPattern.test(stderr)) {
       if (hasMemoryLimit) return failure("memory_limit_exceeded")
     } else if (code === 69 || mediaErrorPattern.test(stderr)) {
-      // 69: more than two thirds of the frames could not be decoded.
+      // 69: ffmpeg failed to decode more than two thirds of the frames.
       return failure("corrupt_media")
     }
   }
   return new TransientError({
     dependency: "ffmpeg",
     code: "failed",
-    message: `ffmpeg ended with code ${code}: ${last}`,
+    message: `ffmpeg exited with code ${code}: ${lastLines}`,
   })
 }

@@ -1,7 +1,7 @@
 /**
- * The filter graph of a transcode: one decoded picture becomes every rendition, upright, progressive, with square
- * pixels, at a steady rate, in the colours of BT.709, which each rendition also says of itself. Players guess the
- * colours of what says nothing by its size, and would show the renditions of one film unlike each other.
+ * The filter graph of a transcode: it turns the decoded frames into all renditions. Every rendition is upright and
+ * progressive, with square pixels, a constant frame rate and the colours of BT.709, and declares these colours. Without a
+ * declaration players choose the colours by the size of the video, so the renditions would look different.
  */
 import * as ChunkImages from "../chunked/ChunkImages.ts"
 import { type ChunkWindow, frameTime } from "../chunked/ChunkWindow.ts"
@@ -10,11 +10,11 @@ import * as ToneMap from "./ToneMap.ts"
 import { stillVideoSeconds } from "../probe/Probe.ts"
 import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 
-/** Thumbnails are taken from the smallest rendition that is at least this high, the poster from the largest that is no higher. */
+/** Thumbnails come from the smallest rendition with at least this short side, the poster from the largest with at most this one. */
 const minThumbnailSide = 360
 const maxPosterSide = 720
 
-/** Needs at least one rendition. Its outputs: `[v0]…`, `[thumbnails]`, `[poster]`, `[storyboard]`, for a photo `[i0]…`. */
+/** The plan must have a rendition. Outputs: `[v0]…`, `[thumbnails]`, `[poster]`, `[storyboard]`, and for a photo `[i0]…`. */
 export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string => {
   const { info, renditions, frameRate } = plan
   const sides = renditions.map(({ width, height }) => Math.min(width, height))
@@ -107,11 +107,11 @@ export const photoOutputs = ({ info, renditions }: EncodingPlan): ReadonlyArray<
 interface ImageOutput {
   readonly name: string
   readonly isEnabled: boolean
-  /** Of the rendition that it is taken from. */
+  /** The index of the rendition that it is taken from. */
   readonly renditionIndex: number
 }
 
-/** JPEG knows one matrix and the full range. */
+/** JPEG always has the BT.601 matrix and the full range. */
 const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=yuvj420p"
 
 const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | undefined): ReadonlyArray<string> => {
@@ -148,14 +148,14 @@ const toneMapFilters = (source: VideoInfo): ReadonlyArray<string> => [
   "zscale=t=bt709:m=bt709:r=limited",
 ]
 
-/** Without `zscale`; see `ToneMap`. */
+/** For an ffmpeg without `zscale`; see `ToneMap`. */
 const lutFilters: ReadonlyArray<string> = [
   "format=gbrp16le",
   `lut3d=file=${ToneMap.fileName}:interp=tetrahedral`,
   "scale=in_range=full:out_color_matrix=bt709:out_range=limited:flags=bicubic+accurate_rnd",
 ]
 
-/** EXIF's eight ways of holding a camera. */
+/** Filters for the eight orientations of EXIF. */
 const orientationFilters = (orientation: number): ReadonlyArray<string> =>
   [
     [],
@@ -170,15 +170,15 @@ const orientationFilters = (orientation: number): ReadonlyArray<string> =>
   ][orientation] ?? []
 
 /**
- * The first frame, and the middle of each of as many equal parts. The first is there for recordings that end before
- * their header says: ffmpeg fails where nothing is taken at all.
+ * Selects the first frame and the middle of each of `maxCount` equal parts. ffmpeg fails if it selects no frame, so the
+ * first one covers recordings that are shorter than their header states.
  */
-const thumbnailExpression = (seconds: number, frameRate: Rational, wanted: number): string => {
+const thumbnailExpression = (seconds: number, frameRate: Rational, maxCount: number): string => {
   const frames = Math.floor((seconds * frameRate.num) / frameRate.den)
-  const count = Math.max(1, Math.min(wanted, Math.floor(frames / 2)))
+  const count = Math.max(1, Math.min(maxCount, Math.floor(frames / 2)))
   return `eq(n\\,0)+gt(n\\,0)*lt(selected_n\\,${count + 1})*gte(t\\,(selected_n-0.5)*${(seconds / count).toFixed(3)})`
 }
 
-/** The first frame, and a later one that takes its place: films begin in black. */
+/** Selects the first frame and a later one that replaces it, because many videos begin with black. */
 const posterExpression = (seconds: number): string =>
   `eq(n\\,0)+eq(selected_n\\,1)*gte(t\\,${(seconds / 10).toFixed(3)})`

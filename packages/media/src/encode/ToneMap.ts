@@ -1,7 +1,7 @@
 /**
- * HDR to SDR for an ffmpeg without `zscale`: the whole way from coded colour to coded colour as a table that `lut3d`,
- * which every ffmpeg has, looks colours up in. It is the arithmetic of the filters that are used where they exist:
- * BT.2100's curves to light, BT.2020's primaries to BT.709's, Hable's curve over a peak of 1000 nits, BT.1886's gamma.
+ * HDR to SDR for an ffmpeg without `zscale`: a lookup table from coded HDR to coded SDR colours for `lut3d`, which every
+ * ffmpeg has. It computes the same as the `zscale` and `tonemap` filters: the BT.2100 curves to linear light, BT.2020 to
+ * BT.709 primaries, Hable's curve with a peak of 1000 nits, and the gamma of BT.1886.
  */
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Effect, FileSystem, Path } from "effect"
@@ -10,11 +10,11 @@ import type { VideoInfo } from "../probe/MediaInfo.ts"
 
 export const fileName = "hdr.cube"
 
-/** Whether the filters of this plan read the table from ffmpeg's working folder. */
+/** Whether the filters of this plan read the lookup table from ffmpeg's working folder. */
 export const isNeeded = (plan: Pick<EncodingPlan, "info" | "toneMapping">): boolean =>
   plan.info.video?.hdr !== undefined && !plan.toneMapping
 
-/** Writes the table to where ffmpeg will look for it, if it will. */
+/** Writes the lookup table to the working folder if the plan needs it. */
 export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, folder: string) {
   const hdr = plan.info.video?.hdr
   if (hdr === undefined || !isNeeded(plan)) return
@@ -26,10 +26,10 @@ export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, folder: 
 type Transfer = NonNullable<VideoInfo["hdr"]>
 type Rgb = readonly [red: number, green: number, blue: number]
 
-/** Steps along each axis; colours between are interpolated. */
+/** Steps along each axis. `lut3d` interpolates between them. */
 const lutSize = 41
 
-/** As `.cube` files are written: red changes fastest. */
+/** The text of a `.cube` file, where red changes fastest. */
 export const cube = (transfer: Transfer): string => {
   const lines = [`LUT_3D_SIZE ${lutSize}`]
   const at = Array.from({ length: lutSize }, (_, index) => index / (lutSize - 1))
@@ -42,7 +42,7 @@ export const cube = (transfer: Transfer): string => {
   return `${lines.join("\n")}\n`
 }
 
-/** A colour as it is coded in HDR, 0 to 1, as it is coded in SDR. */
+/** Maps a coded HDR colour to a coded SDR colour; components from 0 to 1. */
 export const map = (transfer: Transfer, coded: Rgb): Rgb => {
   const light = toBt709(transfer === "smpte2084" ? pq(coded) : hlg(coded))
   const brightest = Math.max(...light, 1e-6)
@@ -51,7 +51,7 @@ export const map = (transfer: Transfer, coded: Rgb): Rgb => {
   return [encodeGamma(red * scale), encodeGamma(green * scale), encodeGamma(blue * scale)]
 }
 
-/** 1 stands for 100 nits. */
+/** In units of 100 nits. */
 const peakLuminance = 10
 
 const mapChannels = (of: (value: number) => number, [red, green, blue]: Rgb): Rgb => [of(red), of(green), of(blue)]
@@ -67,7 +67,7 @@ const hlg = (coded: Rgb): Rgb => {
     (value) => (value <= 0.5 ? value ** 2 / 3 : (Math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12),
     coded,
   )
-  // The system's gamma by channel, as those filters have it: a film must not change its colours with the machine.
+  // The system gamma per channel, like `zscale`: the colours must not depend on the machine that encodes.
   return mapChannels((value) => peakLuminance * value ** 1.2, scene)
 }
 
@@ -80,5 +80,5 @@ const toBt709 = ([red, green, blue]: Rgb): Rgb => [
 const hable = (light: number): number =>
   (light * (light * 0.15 + 0.05) + 0.004) / (light * (light * 0.15 + 0.5) + 0.06) - 0.02 / 0.3
 
-/** For a display with the usual gamma (BT.1886), as those filters do. */
+/** The gamma of BT.1886, like `zscale`. */
 const encodeGamma = (light: number): number => Math.min(1, Math.max(0, light)) ** (1 / 2.4)

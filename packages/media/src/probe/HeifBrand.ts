@@ -1,34 +1,34 @@
 /**
- * Photos in the box structure of MP4 (HEIF): the first box tells which kind. What ffmpeg makes of them depends on its
- * age: nothing, a stream of a second, or a stream for each of the tiles that a phone cuts its photos into.
+ * Detects HEIF photos, which use the box structure of MP4, by the brands in their first box. ffprobe's output for them
+ * depends on its version: an error, a video of one second, or one stream for each tile of a phone's photo.
  */
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Effect, FileSystem, Stream } from "effect"
 
 export type HeifBrand =
-  /** One picture in AV1, which ffmpeg shows as a film of one frame. */
+  /** A single AV1 image. ffmpeg reads it as a video of one frame. */
   | "avif"
-  /** One in HEVC, mostly of tiles. */
+  /** A HEVC image, usually in tiles. */
   | "heif"
 
 const heifBrands = new Set(["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"])
 
-/** Undefined: it is no such photo. */
-export const read = Effect.fn("PictureBrand.read")(function* (file: string) {
+/** Undefined if the file is not a HEIF photo. */
+export const read = Effect.fn("HeifBrand.read")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  const pieces = yield* mapDiskErrors(Stream.runCollect(fs.stream(file, { bytesToRead: 64 })))
-  return parse(Buffer.concat(pieces))
+  const chunks = yield* mapDiskErrors(Stream.runCollect(fs.stream(file, { bytesToRead: 64 })))
+  return parse(Buffer.concat(chunks))
 })
 
 export const parse = (head: Buffer): HeifBrand | undefined => {
   if (head.toString("latin1", 4, 8) !== "ftyp") return undefined
   const end = Math.min(head.byteLength, head.readUInt32BE(0))
   const brands: Array<string> = []
-  // Between the first and the others lies a version.
+  // The major brand is followed by four bytes of version, then by the compatible brands.
   for (const at of [8, ...Array.from({ length: 12 }, (_, index) => 16 + index * 4)]) {
     if (at + 4 <= end) brands.push(head.toString("latin1", at, at + 4))
   }
-  const [first = ""] = brands
-  if (first === "avif" || (first === "mif1" && brands.includes("avif"))) return "avif"
-  return heifBrands.has(first) ? "heif" : undefined
+  const [major = ""] = brands
+  if (major === "avif" || (major === "mif1" && brands.includes("avif"))) return "avif"
+  return heifBrands.has(major) ? "heif" : undefined
 }

@@ -1,15 +1,18 @@
 /**
- * How long a track is by its packets: lines of `pts,dts,duration` in seconds, in the order of the file. They are taken one
- * by one, for half a day has millions of them.
+ * Measures the duration of a track by its packets. The input is ffprobe's lines of `pts,dts,duration` in seconds, in file
+ * order. They are processed one at a time, because twelve hours have millions of packets.
  */
 
 export interface PacketTimes {
   readonly add: (line: string) => void
-  /** Seconds; undefined where there was no packet with a time. */
+  /** Seconds; undefined if no packet had a timestamp. */
   readonly seconds: () => number | undefined
 }
 
-/** To the end of the packet that ends last; a single packet of unknown length counts a frame. `start`: of the file. */
+/**
+ * Measures to the end of the packet that ends last, from the start time of the file. A single packet of unknown duration
+ * counts as one frame.
+ */
 export const lastPacketEnd = (start: number): PacketTimes => {
   let first = Number.POSITIVE_INFINITY
   let end = Number.NEGATIVE_INFINITY
@@ -25,29 +28,29 @@ export const lastPacketEnd = (start: number): PacketTimes => {
   }
 }
 
-/** Where the clock is set in the middle, as the decoder takes it: the jump itself is no time. */
+/** Sums the time between packets without the jumps of a clock that was reset during the recording, like the decoder. */
 export const decodedDuration = (): PacketTimes => {
-  let before: number | undefined
+  let previous: number | undefined
   let seconds = 0
   return {
     add: (line) => {
       const packet = parsePacket(line, "dts")
       if (packet === undefined) return
-      const gap = before === undefined ? 0 : packet.at - before
+      const gap = previous === undefined ? 0 : packet.at - previous
       seconds += gap < 0 || gap > maxTimestampGap ? packet.length : gap
-      before = packet.at
+      previous = packet.at
     },
-    seconds: () => (before === undefined ? undefined : Math.max(seconds, defaultFrameSeconds)),
+    seconds: () => (previous === undefined ? undefined : Math.max(seconds, defaultFrameSeconds)),
   }
 }
 
-/** Seconds: ffmpeg's own `dts_delta_threshold`. */
+/** Seconds; the default of ffmpeg's `dts_delta_threshold`. */
 const maxTimestampGap = 10
 const defaultFrameSeconds = 0.04
 
 const parsePacket = (line: string, preferred: "pts" | "dts") => {
   const [pts = "", dts = "", length = ""] = line.split(",")
-  const [one, other] = preferred === "pts" ? [pts, dts] : [dts, pts]
-  const at = Number.parseFloat(one === "" || one === "N/A" ? other : one)
+  const [time, fallback] = preferred === "pts" ? [pts, dts] : [dts, pts]
+  const at = Number.parseFloat(time === "" || time === "N/A" ? fallback : time)
   return Number.isFinite(at) ? { at, length: Number.parseFloat(length) || 0 } : undefined
 }

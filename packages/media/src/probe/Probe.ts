@@ -1,9 +1,8 @@
 /**
- * What an upload is: ffprobe's answer held to limits.
+ * Probes an upload with ffprobe and checks the result against limits.
  *
- * The file comes from a stranger. A playlist or manifest renamed `.mp4` would make ffmpeg read other local files, so
- * only demuxers of real containers are allowed and only the `file` protocol; and no number that the file claims is
- * believed before it is checked here (`-max_pixels` only prints).
+ * Uploads are untrusted. `InputRestrictions` prevents that ffprobe reads other files, and every number that the file
+ * states is checked here: `-max_pixels` only prints an error.
  */
 import { Effect, Option, Path } from "effect"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
@@ -15,13 +14,13 @@ import * as Report from "./ProbeReport.ts"
 import type { MediaInfo } from "./MediaInfo.ts"
 
 export interface InputLimits {
-  /** Bytes of the file. */
+  /** The largest file, in bytes. */
   readonly maxBytes: number
-  /** Length of the recording in seconds. */
+  /** The longest recording, in seconds. */
   readonly maxSeconds: number
-  /** Width × height of the picture. */
+  /** The largest width × height. */
   readonly maxPixels: number
-  /** Tracks of all kinds. */
+  /** The most tracks of all kinds. */
   readonly maxStreams: number
 }
 
@@ -32,36 +31,36 @@ export const defaultInputLimits: InputLimits = {
   maxStreams: 64,
 }
 
-/** How long the stream of a photo is. */
+/** The duration of the stream of a photo. */
 export const stillVideoSeconds = 4
 
-/** What takes less is hardly a recording of this length. */
+/** A file with fewer bytes per second is shorter than it states. */
 const minBytesPerSecond = 4_000
 
 /**
- * Whether the length that is stated need not be one: bare frames of sound state none, and ffmpeg guesses by the rate of
- * the first; Matroska may state when it ends instead of how long it is, which shows where it begins late.
+ * Whether ffprobe's duration is only an estimate. Raw audio frames have no duration, so ffprobe estimates it from the bit
+ * rate of the first frame. Matroska may state the end time instead of the duration, which matters if it starts late.
  */
 const isEstimatedDuration = (format: string, start: number): boolean =>
   /^(aac|mp3|e?ac3|amr.*)$/.test(format) || (start > 0.5 && /^(matroska|nut)/.test(format))
 
-/** More languages than any film has; the rest of them is left out. */
+/** Further audio tracks are left out. */
 const maxAudioTracks = 12
 
-/** A path below the working folder, or an address of this machine that a `SourceReader` answers at. */
+/** A path below the working folder, or the loopback address of a `RangeProxy`. */
 export type ProbeInput = string | { readonly url: string }
 
-/** Fails with a `PermanentError` of the catalogue when it cannot become a stream. */
+/** Fails with a `PermanentError` of `Failures` if the file cannot become a stream. */
 export const probe = Effect.fn("Probe.probe")(function* (
-  address: ProbeInput,
+  source: ProbeInput,
   bytes: number,
   cwd: string,
   limits: InputLimits,
 ) {
   const input =
-    typeof address === "string"
-      ? [...inputRestrictions, "-i", `file:${address}`]
-      : [...loopbackRestrictions, "-i", address.url]
+    typeof source === "string"
+      ? [...inputRestrictions, "-i", `file:${source}`]
+      : [...loopbackRestrictions, "-i", source.url]
   const inspect = (args: ReadonlyArray<string>) => Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd)
   /** Reads the whole file. */
   const byPackets = Effect.fnUntraced(function* (stream: number, hasJumps: boolean, start: number) {
@@ -73,16 +72,16 @@ export const probe = Effect.fn("Probe.probe")(function* (
   })
 
   const path = yield* Path.Path
-  const brand = typeof address === "string" ? yield* HeifBrand.read(path.join(cwd, address)) : undefined
+  const brand = typeof source === "string" ? yield* HeifBrand.read(path.join(cwd, source)) : undefined
   if (brand === "heif") return yield* failure("unsupported_format", "a HEIC photo")
 
-  const answer = yield* inspect(["-print_format", "json", "-show_format", "-show_streams"])
-  if (answer.code !== 0) {
-    return yield* /moov atom not found|truncat|partial file|end of file/i.test(answer.stderr)
+  const result = yield* inspect(["-print_format", "json", "-show_format", "-show_streams"])
+  if (result.code !== 0) {
+    return yield* /moov atom not found|truncat|partial file|end of file/i.test(result.stderr)
       ? failure("corrupt_media")
       : failure("unsupported_format")
   }
-  const report = yield* Effect.mapError(Report.decode(answer.stdout), () => failure("unsupported_format"))
+  const report = yield* Effect.mapError(Report.decode(result.stdout), () => failure("unsupported_format"))
 
   if (report.streams.length > limits.maxStreams) {
     return yield* failure("too_many_streams", `${report.streams.length}, at most ${limits.maxStreams}`)
@@ -92,7 +91,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
   const audioStreams = report.streams.filter(Report.isAudio)
   const audioStream = Report.preferred(audioStreams)
   const isImage = report.format.format_name.endsWith("_pipe") || brand === "avif"
-  // A cover picture alone is a picture: some tools write a photo so.
+  // A file with only a cover image is a photo: some tools write photos this way.
   const videoStream = Report.preferred(videoStreams) ?? (audioStream === undefined ? cover : undefined)
   if (videoStream === undefined && audioStream === undefined) {
     const tracks = report.streams.filter(({ codec_type }) => codec_type === "video" || codec_type === "audio")
@@ -101,11 +100,11 @@ export const probe = Effect.fn("Probe.probe")(function* (
 
   if (videoStream !== undefined) {
     const { width = 0, height = 0 } = videoStream
-    // ffmpeg knows the container and cannot decode it.
+    // ffmpeg detects an animated WebP but cannot decode it.
     if (width <= 0 && report.format.format_name === "webp_pipe") {
       return yield* failure("unsupported_format", "an animated WebP")
     }
-    if (width <= 0 || height <= 0) return yield* failure("corrupt_media", "the picture has no size")
+    if (width <= 0 || height <= 0) return yield* failure("corrupt_media", "the video has no size")
     if (width * height > limits.maxPixels) {
       return yield* failure("too_many_pixels", `${width}×${height}, at most ${limits.maxPixels} pixels`)
     }
@@ -122,22 +121,24 @@ export const probe = Effect.fn("Probe.probe")(function* (
       }
     : undefined
   const statedDuration = Report.seconds(report.format.duration)
-  // Their length is the difference of two clock readings, and recorders set the clock: then it means nothing.
+  // An MPEG stream has no duration, only timestamps, and recorders may reset the clock during a recording.
   const isDoubtful =
     /^mpeg(ts)?$/.test(report.format.format_name) &&
     statedDuration !== undefined &&
     (statedDuration > limits.maxSeconds || bytes / statedDuration < minBytesPerSecond)
   const start = Number(report.format.start_time ?? 0) || 0
   const isMeasured = isDoubtful || isEstimatedDuration(report.format.format_name, start)
-  const whole = isMeasured ? undefined : statedDuration
-  const own = isMeasured
+  const fileDuration = isMeasured ? undefined : statedDuration
+  const trackDuration = isMeasured
     ? undefined
     : Option.fromNullishOr(videoStream ?? audioStream).pipe(Option.map(Report.trackSeconds), Option.getOrUndefined)
-  // Browsers' MediaRecorder writes no length; then the packets tell.
+  // The MediaRecorder of browsers writes no duration, so the packets are measured.
   const mainDuration =
-    still === undefined ? (own ?? whole ?? (yield* byPackets(index, isDoubtful, start))) : stillVideoSeconds
-  if (mainDuration === undefined) return yield* failure("corrupt_media", "it has no length")
-  const duration = still === undefined ? Math.max(mainDuration, whole ?? 0) : stillVideoSeconds
+    still === undefined
+      ? (trackDuration ?? fileDuration ?? (yield* byPackets(index, isDoubtful, start)))
+      : stillVideoSeconds
+  if (mainDuration === undefined) return yield* failure("corrupt_media", "it has no duration")
+  const duration = still === undefined ? Math.max(mainDuration, fileDuration ?? 0) : stillVideoSeconds
   if (duration > limits.maxSeconds) {
     return yield* failure("too_long", `${Math.round(duration)} s, at most ${limits.maxSeconds} s`)
   }
@@ -159,7 +160,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
   } satisfies MediaInfo
 })
 
-/** Phones write photos as the sensor saw them, and EXIF says how they were held. */
+/** Phones store photos in the orientation of the sensor, with the rotation in EXIF. */
 const orientationOf = ({ stdout }: { readonly stdout: string }): number => {
   const tags = Option.getOrUndefined(Report.decodeFrame(stdout))?.frames[0]?.tags ?? {}
   const value = Number(tags["Orientation"])

@@ -1,4 +1,4 @@
-/** What ffprobe says of a file, read through Schemas, and what it means for a picture and for sound. */
+/** Decodes ffprobe's JSON and derives the video and audio properties of a file from it. */
 import { Option, Schema } from "effect"
 import type { AudioInfo, CodedVideo, Matrix, Rational, VideoInfo } from "./MediaInfo.ts"
 
@@ -53,10 +53,10 @@ export const decodeFrame = Schema.decodeUnknownOption(
 export const isCover = (stream: StreamReport): boolean =>
   stream.codec_type === "video" && stream.disposition?.["attached_pic"] === 1
 
-/** The cover picture of a sound file comes as a video stream and is none. */
+/** ffprobe lists the cover image of an audio file as a video stream. */
 export const isVideo = (stream: StreamReport): boolean => stream.codec_type === "video" && !isCover(stream)
 
-/** Sound that can be decoded; a track that no decoder knows has no channels or no codec. */
+/** An audio track that ffmpeg can decode. Without a decoder, ffprobe reports no channels or no codec. */
 export const isAudio = (stream: StreamReport): boolean =>
   stream.codec_type === "audio" &&
   (stream.channels ?? 0) > 0 &&
@@ -66,21 +66,21 @@ export const isAudio = (stream: StreamReport): boolean =>
 export const preferred = (streams: ReadonlyArray<StreamReport>): StreamReport | undefined =>
   streams.find(({ disposition }) => disposition?.["default"] === 1) ?? streams[0]
 
-/** A length above zero. */
+/** A number above zero. */
 export const seconds = (text: string | undefined): number | undefined => {
   const value = Number(text)
   return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined
 }
 
-/** Matroska hangs a track's length on as a tag: `00:01:02.345000000`. */
+/** Matroska stores the duration of a track as a tag: `00:01:02.345000000`. */
 export const trackSeconds = (stream: StreamReport): number | undefined => {
   const [, hours, minutes, rest] = /^([0-9]+):([0-9]{2}):([0-9.]+)$/.exec(tagOf(stream, "DURATION") ?? "") ?? []
   return seconds(stream.duration) ?? seconds(String(Number(hours) * 3600 + Number(minutes) * 60 + Number(rest)))
 }
 
 export const tagOf = (stream: StreamReport, name: string): string | undefined => {
-  const found = Object.entries(stream.tags ?? {}).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
-  return typeof found === "string" && found !== "" ? found : undefined
+  const value = Object.entries(stream.tags ?? {}).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+  return typeof value === "string" && value !== "" ? value : undefined
 }
 
 const ratio = (text: string | undefined, separator: string): Option.Option<Rational> => {
@@ -88,28 +88,28 @@ const ratio = (text: string | undefined, separator: string): Option.Option<Ratio
   return num > 0 && den > 0 ? Option.some({ num, den }) : Option.none()
 }
 
-/** `wholeRate`: bits per second of the file, for where the track says nothing. */
+/** `fileBitrate` is used if the track has no bit rate. */
 export const describeVideo = (stream: StreamReport, fileBitrate: number, still: VideoInfo["still"]): VideoInfo => {
   const { width = 0, height = 0 } = stream
-  const turned = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0
-  const rotation = (((Math.round(turned / 90) * 90) % 360) + 360) % 360
-  const lies = rotation % 180 !== 0 || (still?.orientation ?? 1) > 4
+  const degrees = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0
+  const rotation = (((Math.round(degrees / 90) * 90) % 360) + 360) % 360
+  const isSideways = rotation % 180 !== 0 || (still?.orientation ?? 1) > 4
   const aspect = Option.match(ratio(stream.sample_aspect_ratio, ":"), {
     onNone: () => 1,
-    // A ratio that no camera has is a fault of the header.
+    // No camera has a more extreme ratio, so the header is wrong.
     onSome: ({ num, den }) => (num / den > 0.1 && num / den < 10 ? num / den : 1),
   })
-  const shown = Math.round(width * aspect)
+  const squareWidth = Math.round(width * aspect)
   const rate = Option.orElse(ratio(stream.avg_frame_rate, "/"), () => ratio(stream.r_frame_rate, "/"))
   const transfer = stream.color_transfer
   return {
     index: stream.index,
     codec: stream.codec_name ?? "unknown",
-    width: lies ? height : shown,
-    height: lies ? shown : height,
+    width: isSideways ? height : squareWidth,
+    height: isSideways ? squareWidth : height,
     rotation,
     frameRate: still === undefined ? Option.getOrElse(rate, () => ({ num: 30, den: 1 })) : { num: 10, den: 1 },
-    // A photo's bits say nothing about a second of it.
+    // The size of a photo says nothing about the bit rate of its stream.
     bitrate: still === undefined ? (seconds(stream.bit_rate) ?? fileBitrate) : undefined,
     interlaced: ["tt", "bb", "tb", "bt"].includes(stream.field_order ?? ""),
     matrix: matrixOf(stream.color_space, Math.min(width, height)),
@@ -165,15 +165,15 @@ export const describeAudio = (stream: StreamReport): AudioInfo => {
   }
 }
 
-/** Files say `fra` or `fre`, players want `fr`; whatever is no language is none. */
+/** The canonical BCP 47 tag: files use `fra` or `fre`, players expect `fr`. Undefined if the text is not a language. */
 const languageOf = (text: string | undefined): string | undefined => {
   if (text === undefined || !/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(text)) return undefined
   const bibliographic = bibliographicCodes[text.toLowerCase()] ?? text
-  const found = Option.liftThrowable(() => Intl.getCanonicalLocales(bibliographic)[0])()
-  return Option.getOrUndefined(Option.filter(found, (one) => one !== "und" && one !== "mis" && one !== "zxx"))
+  const canonical = Option.liftThrowable(() => Intl.getCanonicalLocales(bibliographic)[0])()
+  return Option.getOrUndefined(Option.filter(canonical, (tag) => tag !== "und" && tag !== "mis" && tag !== "zxx"))
 }
 
-/** The codes of ISO 639-2/B that differ from those of 639-2/T, which canonicalisation knows. */
+/** ISO 639-2/B codes with a different 639-2/T code. `Intl` canonicalises only the latter. */
 const bibliographicCodes: Readonly<Record<string, string>> = {
   alb: "sqi",
   arm: "hye",

@@ -1,4 +1,4 @@
-/** Fetches an upload from object storage to the work folder. */
+/** Locates uploads in object storage and downloads them to the work folder. */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { dirname } from "node:path"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -10,19 +10,19 @@ import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 export interface SourceRequest {
   /** `s3://bucket/key` */
   readonly filePath: string
-  /** Buckets that uploads may lie in. */
+  /** The buckets that may contain uploads. */
   readonly buckets: ReadonlyArray<string>
   /** The local file to write. */
   readonly to: string
-  /** The most that is fetched. */
+  /** The largest allowed upload, in bytes. */
   readonly bytes: number
-  /** Bytes that must be left on the disk afterwards. */
+  /** Bytes that must stay free on the disk after the download. */
   readonly minFreeDisk: number
-  /** Called with the part that is there, 0 to 1, at most once a second. */
+  /** Called with the downloaded fraction, 0 to 1, at most once per second. */
   readonly onProgress: (fraction: number) => Effect.Effect<void>
 }
 
-/** What an upload is in storage, held to the same limits. */
+/** Reads the size and etag of an upload and checks the same conditions as `download`. */
 export const locate = Effect.fn("Source.locate")(function* (
   request: Pick<SourceRequest, "filePath" | "buckets" | "bytes">,
 ) {
@@ -47,27 +47,27 @@ const checkSize = (size: number, maxBytes: number) => {
   return size > maxBytes ? Effect.fail(failure("too_large", `${size} bytes, at most ${maxBytes}`)) : Effect.void
 }
 
-/** Returns what was fetched. Fails with a `PermanentError` of the catalogue where there is nothing to fetch. */
+/** Downloads an upload. Fails with a `PermanentError` if it is missing, empty, too large or in a foreign bucket. */
 export const download = Effect.fn("Source.download")(function* (request: SourceRequest) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
   const source = yield* allowedSource(request)
-  const found = yield* storage
+  const object = yield* storage
     .get(source)
     .pipe(Effect.catchTag("NotFound", () => Effect.fail(failure("source_missing"))))
-  const { size } = found.info
+  const { size } = object.info
   yield* checkSize(size, request.bytes)
   yield* ensureFree(dirname(request.to), size, request.minFreeDisk, "the upload")
   let received = 0
-  let told = yield* Clock.currentTimeMillis
-  const counted = Stream.tap(found.body, (chunk) =>
+  let reportedAt = yield* Clock.currentTimeMillis
+  const counted = Stream.tap(object.body, (chunk) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       received += chunk.byteLength
-      if (now - told < 1000) return Effect.void
-      told = now
+      if (now - reportedAt < 1000) return Effect.void
+      reportedAt = now
       return request.onProgress(received / size)
     }),
   )
   yield* mapDiskErrors(Stream.run(counted, fs.sink(request.to)))
-  return found.info
+  return object.info
 })
