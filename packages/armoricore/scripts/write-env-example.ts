@@ -1,5 +1,5 @@
 /** Writes `.env.example` at the root of the checkout from the table of settings. */
 import { writeFileSync } from "node:fs"
-import { envExample } from "../src/settings/EnvExample.ts"
+import { envExample } from "../src/settings/ConfigurationReference.ts"
 
 writeFileSync(new URL("../../../.env.example", import.meta.url), envExample())

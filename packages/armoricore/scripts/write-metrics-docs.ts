@@ -1,4 +1,4 @@
-/** Writes `docs/metrics.md` at the root of the checkout from the list of metrics. */
+/** Writes `docs/metrics.md` at the root of the checkout from the metric catalog. */
 import { writeFileSync } from "node:fs"
 import { metricsReference } from "../src/telemetry/MetricCatalog.ts"
 

@@ -16,13 +16,11 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
 import type { IpNetwork } from "effect/net"
-import * as TokensLayer from "../wiring/TokensLayer.ts"
 import * as Adapters from "../wiring/Adapters.ts"
 import { CommandFailed } from "./CommandErrors.ts"
-import * as HealthRoutes from "./HealthRoutes.ts"
 import * as Notify from "../wiring/Notify.ts"
 import * as Operator from "../wiring/Operator.ts"
-import { type ReadinessCheck, Readiness } from "./Readiness.ts"
+import { healthRoutes, type ReadinessCheck, Readiness } from "./Readiness.ts"
 import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
 import { Settings } from "../settings/Settings.ts"
@@ -38,7 +36,7 @@ import * as WorkerPool from "../workers/WorkerPool.ts"
 const traced = Layer.merge(TracedBus.layer, TracedStorage.layer)
 
 const portsFor = (role: Adapters.ProcessRole) =>
-  TokensLayer.layer.pipe(Layer.provideMerge(traced), Layer.provideMerge(Adapters.layer(role)))
+  Adapters.tokens.pipe(Layer.provideMerge(traced), Layer.provideMerge(Adapters.layer(role)))
 /** What pages beside the API may stand on. */
 export type Ports = Layer.Success<ReturnType<typeof portsFor>>
 
@@ -54,7 +52,7 @@ export const serve = Effect.fnUntraced(function* <E, R>(
   realtimeWorkers = 1,
 ) {
   const settings = yield* Settings
-  const link = yield* ClusterWorker
+  const { primary } = yield* ClusterWorker
   if (realtimeWorkers > 1 && !services.has("realtime")) {
     return yield* new CommandFailed({
       message: "--realtime-workers is for a process that runs realtime; add it to --services",
@@ -67,14 +65,14 @@ export const serve = Effect.fnUntraced(function* <E, R>(
     })
   }
   yield* Layer.build(ProcessMetrics.layer)
-  const ports = portsFor(link === undefined ? "owner" : "worker")
+  const ports = portsFor(primary === undefined ? "owner" : "worker")
   const readiness = yield* Layer.build(Readiness.layer(readinessChecks(services)).pipe(Layer.provideMerge(ports)))
   const running = Effect.gen(function* () {
-    if (link === undefined)
+    if (primary === undefined)
       return yield* realtimeWorkers > 1 ? runPrimary(services, realtimeWorkers) : run(services, pages)
     const listening = yield* run(new Set(["realtime"]), pages)
-    yield* link.reportListening(listening.port, listening.url, listening.node)
-    const stopping = Effect.andThen(link.stopAccepting, (yield* Readiness).setPhase("draining"))
+    yield* primary.reportListening(listening.port, listening.url, listening.node)
+    const stopping = Effect.andThen(primary.stopAccepting, (yield* Readiness).setPhase("draining"))
     yield* Effect.forkScoped(stopping)
     return listening
   })
@@ -144,7 +142,7 @@ const startupRetrySchedule = Backoff.capped("250 millis", "5 seconds")
 const commonRoutes = Layer.unwrap(
   Effect.map(Settings, ({ TRUSTED_PROXIES }) =>
     Layer.mergeAll(
-      HealthRoutes.layer,
+      healthRoutes,
       Adapters.routes,
       NotFoundRoute.layer,
       TRUSTED_PROXIES === undefined ? Layer.empty : trustForwardedHeaders(TRUSTED_PROXIES),

@@ -1,21 +1,26 @@
 /**
- * Whether this process should get traffic. Each part that can fail gives a check; a part that workers cannot do without
- * makes the process not ready, one that realtime can serve without makes it degraded.
+ * Whether this process should receive traffic, and the routes for probes and Prometheus. Each dependency has a check: if
+ * a required one fails, the process is not ready; if another one fails, it is ready but degraded.
  */
 import { Clock, Context, Effect, Layer, Ref } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import * as Exposition from "../telemetry/Exposition.ts"
+import { Redactor } from "../telemetry/Redactor.ts"
+import { version } from "../Version.ts"
+import { ClusterWorker } from "../workers/ClusterWorker.ts"
 
 export interface ReadinessCheck {
   readonly name: string
-  /** Whether the process can go on serving without it, for a while. */
+  /** A failure makes the process not ready instead of degraded. */
   readonly required: boolean
-  /** Fails with a sentence that says what is wrong. */
+  /** Fails with a sentence for the operator. */
   readonly run: Effect.Effect<void, string>
 }
 
 export interface ReadinessReport {
   readonly ready: boolean
   readonly degraded: boolean
-  /** One sentence each, where something is wrong. */
+  /** One sentence for each failed check. */
   readonly reasons: ReadonlyArray<string>
 }
 
@@ -25,7 +30,7 @@ export class Readiness extends Context.Service<
   Readiness,
   {
     readonly report: Effect.Effect<ReadinessReport>
-    /** `draining` is for ever. */
+    /** `draining` is final: later calls are ignored. */
     readonly setPhase: (phase: LifecyclePhase) => Effect.Effect<void>
   }
 >()("@armoricore/armoricore/Readiness") {
@@ -35,21 +40,21 @@ export class Readiness extends Context.Service<
       Effect.gen(function* () {
         const checks = yield* makeChecks
         const phase = yield* Ref.make<LifecyclePhase>("starting")
-        const last = yield* Ref.make<{ readonly at: number; readonly report: ReadinessReport } | undefined>(undefined)
+        const cached = yield* Ref.make<{ readonly at: number; readonly report: ReadinessReport } | undefined>(undefined)
         return Readiness.of({
           setPhase: (next) => Ref.update(phase, (current) => (current === "draining" ? current : next)),
           report: Effect.gen(function* () {
-            const now = yield* Ref.get(phase)
-            if (now !== "serving") {
-              const reasons = [now === "starting" ? "the program is starting" : "the program is stopping"]
+            const current = yield* Ref.get(phase)
+            if (current !== "serving") {
+              const reasons = [current === "starting" ? "the program is starting" : "the program is stopping"]
               return { ready: false, degraded: false, reasons }
             }
-            // Probes may come from many sides at once: the answer of the last second is good enough.
-            const time = yield* Clock.currentTimeMillis
-            const kept = yield* Ref.get(last)
-            if (kept !== undefined && time - kept.at < reportCacheMillis) return kept.report
+            // Several load balancers may probe at the same time; one report per second is enough.
+            const now = yield* Clock.currentTimeMillis
+            const previous = yield* Ref.get(cached)
+            if (previous !== undefined && now - previous.at < reportCacheMillis) return previous.report
             const report = yield* runChecks(checks)
-            yield* Ref.set(last, { at: time, report })
+            yield* Ref.set(cached, { at: now, report })
             return report
           }),
         })
@@ -64,17 +69,42 @@ const runChecks = (checks: ReadonlyArray<ReadinessCheck>): Effect.Effect<Readine
     checks,
     (check) =>
       check.run.pipe(
-        Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => Effect.fail("does not answer within 2 s") }),
+        Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => Effect.fail("no response within 2 s") }),
         Effect.match({
-          onFailure: (reason) => ({ needed: check.required, reason: `${check.name}: ${reason}` }),
+          onFailure: (reason) => ({ required: check.required, reason: `${check.name}: ${reason}` }),
           onSuccess: () => undefined,
         }),
       ),
     { concurrency: "unbounded" },
   ).pipe(
     Effect.map((results) => {
-      const faults = results.filter((result) => result !== undefined)
-      const ready = !faults.some(({ needed }) => needed)
-      return { ready, degraded: ready && faults.length > 0, reasons: faults.map(({ reason }) => reason) }
+      const failures = results.filter((result) => result !== undefined)
+      const ready = !failures.some(({ required }) => required)
+      return { ready, degraded: ready && failures.length > 0, reasons: failures.map(({ reason }) => reason) }
     }),
   )
+
+const noStore = { "cache-control": "no-store" }
+
+/** `/healthz` (the process runs), `/readyz` (503 with the reasons while it is not ready) and `/metrics`. */
+export const healthRoutes = Layer.mergeAll(
+  HttpRouter.add("GET", "/healthz", HttpServerResponse.jsonUnsafe({ status: "ok", version }, { headers: noStore })),
+  HttpRouter.add(
+    "GET",
+    "/readyz",
+    Effect.gen(function* () {
+      const report = yield* (yield* Readiness).report
+      return HttpServerResponse.jsonUnsafe(report, { status: report.ready ? 200 : 503, headers: noStore })
+    }),
+  ),
+  HttpRouter.add(
+    "GET",
+    "/metrics",
+    Effect.gen(function* () {
+      const { primary } = yield* ClusterWorker
+      const { redact } = yield* Redactor
+      const text = yield* Exposition.render(primary?.metrics ?? Exposition.localMetrics, redact)
+      return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+    }),
+  ),
+)

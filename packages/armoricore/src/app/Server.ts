@@ -14,8 +14,7 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { readSettingFile } from "../settings/SettingFile.ts"
-import { Settings } from "../settings/Settings.ts"
+import { readSettingFile, Settings } from "../settings/Settings.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 
 /** Takes over the connection of a request that asks for an upgrade; false: another path, nothing was touched. */
@@ -63,8 +62,8 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
       socket.on("error", () => socket.destroy())
       socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
     })
-    const link = yield* ClusterWorker
-    const port = yield* bind(server, link?.port ?? settings.PORT, settings.HOST)
+    const { primary } = yield* ClusterWorker
+    const port = yield* bind(server, primary?.port ?? settings.PORT, settings.HOST)
     const scheme = settings.TLS_CERT === undefined ? "http" : "https"
     const url = settings.PUBLIC_URL ?? `${scheme}://${urlHost(settings.HOST)}:${port}`
     yield* publicUrl.set(url)

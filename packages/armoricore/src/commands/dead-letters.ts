@@ -3,9 +3,8 @@ import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Console, Effect, FileSystem, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
-import { withAdapters } from "./support/WithAdapters.ts"
-import { operatorApiFlags, remoteDeadLetters, type OperatorApiTarget } from "./support/OperatorApi.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { remoteDeadLetters } from "./remote-dead-letters.ts"
+import { type OperatorApiTarget, operatorApiFlags, withAdapters, withSettings } from "./support.ts"
 
 /** With `--url` the letters of that installation, else those on the bus, with a program that runs or without one. */
 const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, where: OperatorApiTarget) =>

@@ -18,10 +18,9 @@ import * as Program from "../app/Program.ts"
 import { serviceNames } from "../app/Services.ts"
 import { Settings } from "../settings/Settings.ts"
 import { selectedEngine } from "../wiring/Ai.ts"
-import * as TokensLayer from "../wiring/TokensLayer.ts"
-import * as ConsoleLink from "./support/ConsoleLink.ts"
-import { withGracefulExit } from "./support/GracefulExit.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { ClusterWorker } from "../workers/ClusterWorker.ts"
+import * as Adapters from "../wiring/Adapters.ts"
+import { printConsoleLink, withGracefulExit, withSettings } from "./support.ts"
 
 const once = Flag.Boolean("once").pipe(
   Flag.withDescription("exit after one file; 0 only if its stream was announced and fetched"),
@@ -76,7 +75,7 @@ const run = Effect.fnUntraced(
     )
     yield* Console.log(result.playback_urls.hls)
     if (options.once) return
-    yield* ConsoleLink.print(url)
+    yield* printConsoleLink(url)
     yield* Console.log(`Open ${url}/ in a browser. Ctrl-C ends the demo.`)
     return yield* Effect.never
   },
@@ -119,5 +118,9 @@ const demoDefaults = Layer.unwrap(
 )
 
 export const demo = Command.make("demo", { once, input }, (options) =>
-  run(options).pipe(Effect.provide(TokensLayer.layer), withSettings, Effect.provide(demoDefaults)),
+  run(options).pipe(
+    Effect.provide([Adapters.tokens, ClusterWorker.layerNoop]),
+    withSettings,
+    Effect.provide(demoDefaults),
+  ),
 ).pipe(Command.withDescription("Follows a video from upload to playback on embedded defaults"))

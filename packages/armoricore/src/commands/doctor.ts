@@ -7,12 +7,11 @@ import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import * as TokensLayer from "../wiring/TokensLayer.ts"
 import * as Ai from "../wiring/Ai.ts"
 import * as Adapters from "../wiring/Adapters.ts"
 import { ExitCode } from "../app/CommandErrors.ts"
 import { Settings } from "../settings/Settings.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { withSettings } from "./support.ts"
 
 interface Finding {
   readonly name: string
@@ -64,7 +63,7 @@ const tokens = Effect.gen(function* () {
   const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
   if (JWT_JWKS_URL !== undefined) return `verified by ${JWT_JWKS_URL}`
   return JWT_SECRET === undefined ? "a secret of its own; set JWT_SECRET in production" : "signed with JWT_SECRET"
-}).pipe(Effect.provide(TokensLayer.layer))
+}).pipe(Effect.provide(Adapters.tokens))
 
 const run = Effect.fn("doctor")(function* () {
   const { FFMPEG_PATH, FFPROBE_PATH, MESSAGE_BUS_URL } = yield* Settings

@@ -5,8 +5,7 @@ import { LogLevel } from "@armoricore/operator/OperatorApi"
 import { OperatorClient } from "@armoricore/operator/OperatorClient"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { operatorApiFlags, withOperatorApi, type OperatorApiTarget } from "./support/OperatorApi.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { type OperatorApiTarget, operatorApiFlags, withOperatorApi, withSettings } from "./support.ts"
 
 const mediaId = Argument.String("media_id")
 const userId = Argument.String("user_id")

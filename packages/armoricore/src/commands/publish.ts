@@ -12,8 +12,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
 import { Settings } from "../settings/Settings.ts"
 import { workerSettings, eventSources } from "../app/Services.ts"
-import { withAdapters } from "./support/WithAdapters.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { withAdapters, withSettings } from "./support.ts"
 
 const type = Flag.String("type").pipe(
   Flag.withDescription("the file holds a payload of this type; an envelope is put around it"),

@@ -2,8 +2,7 @@
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { setupAll as prepare } from "../app/Setup.ts"
-import { withAdapters } from "./support/WithAdapters.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { withAdapters, withSettings } from "./support.ts"
 
 export const setup = Command.make(
   "setup",

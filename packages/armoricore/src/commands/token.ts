@@ -3,9 +3,9 @@ import { Tokens } from "@armoricore/auth/Tokens"
 import { Id } from "@armoricore/domain/JsonCodecs"
 import { Console, Duration, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as TokensLayer from "../wiring/TokensLayer.ts"
+import * as Adapters from "../wiring/Adapters.ts"
 import { parseDuration } from "../settings/Setting.ts"
-import { withSettings } from "./support/WithSettings.ts"
+import { withSettings } from "./support.ts"
 
 const user = Flag.String("user").pipe(
   Flag.withDescription("the user the token speaks for"),
@@ -35,7 +35,7 @@ export const token = Command.make(
       const tokens = yield* Tokens
       yield* Console.log(yield* tokens.sign({ userId, roles: given, ttl: lifetime }))
     },
-    Effect.provide(TokensLayer.layer),
+    Effect.provide(Adapters.tokens),
     withSettings,
   ),
 ).pipe(Command.withDescription("Prints a token signed with JWT_SECRET"))

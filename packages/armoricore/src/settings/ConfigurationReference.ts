@@ -1,20 +1,14 @@
-/** `docs/configuration.md`: every variable in a table a group, made from the same entries that read them. */
+/** Renders the settings table as `docs/configuration.md` and as `.env.example`. */
+import type { Setting } from "./Setting.ts"
 import { settingGroups } from "./Table.ts"
 
-const introduction = `# Configuration
+const groups: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> = settingGroups
 
-Every variable that armoricore reads. All are optional: without any, the program runs on its embedded defaults. They are
-read once, at the start; every fault is named at once, and \`armoricore check-config\` prints what holds, without secrets.
-This page is written by \`node packages/armoricore/scripts/write-configuration-docs.ts\`; a test holds it to the code.
-
-\`NAME_FILE=/path\` reads the value of \`NAME\` from a file, for mounted secrets. An unset provider is off and says so at the
-start; a half-set one is a fault.
-`
-
+/** `docs/configuration.md`: a table for each group. */
 export const configurationReference = (): string =>
   [
-    introduction,
-    ...Object.entries(settingGroups).map(([title, settings]) =>
+    documentIntroduction,
+    ...Object.entries(groups).map(([title, settings]) =>
       [
         `## ${title}\n`,
         "| variable | meaning | default | example |",
@@ -29,3 +23,30 @@ export const configurationReference = (): string =>
   ].join("\n")
 
 const escapeCell = (text: string): string => text.replaceAll("|", "\\|")
+
+/** `.env.example`: every variable with its description and default, commented out. */
+export const envExample = (): string =>
+  [
+    envIntroduction,
+    ...Object.entries(groups).map(([title, settings]) => {
+      const lines = Object.entries(settings).map(
+        ([name, { defaultText, description, example }]) =>
+          `# ${description} (default: ${defaultText})\n#${name}=${example}\n`,
+      )
+      return `## ${title}\n\n${lines.join("\n")}`
+    }),
+  ].join("\n")
+
+const documentIntroduction = `# Configuration
+
+Every environment variable that armoricore reads. All are optional: without any, the program runs on its embedded
+defaults. It reads them once at startup and reports all errors together; \`armoricore check-config\` prints the effective
+configuration without secrets. This page is generated: run \`npm run docs:configuration\` after a change.
+
+\`NAME_FILE=/path\` reads the value of \`NAME\` from a file, for mounted secrets. A provider without settings is off, and the
+log says so at startup. A provider with only some of its required settings is an error.
+`
+
+const envIntroduction = `# Every environment variable that armoricore reads. All are optional: without any, it runs on its embedded defaults.
+# NAME_FILE=/path reads the value of NAME from a file, for mounted secrets.
+`

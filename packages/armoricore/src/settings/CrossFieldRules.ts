@@ -1,6 +1,6 @@
 /**
- * What several variables mean together: a provider is off, or set whole. Each check names every fault it sees, as a
- * sentence that begins with the variable to change.
+ * Rules for combinations of settings, such as: a provider has all of its settings or none. Each error is a sentence that
+ * begins with the variable to change.
  */
 import { findEngine, localEngineNames, speechEngines } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { providers } from "@armoricore/notify/providers/Providers"
@@ -9,9 +9,9 @@ import { Duration, Redacted } from "effect"
 import { emailProviders } from "./Providers.ts"
 import type { SettingName, SettingValues } from "./Table.ts"
 
-/** Variables that only make sense together: the first is the one whose presence switches the provider on. */
+/** Settings of a provider: if any of `required` or `optional` is set, all of `required` must be. */
 const requiredTogether: ReadonlyArray<
-  readonly [provider: string, needed: ReadonlyArray<SettingName>, more: ReadonlyArray<SettingName>]
+  readonly [provider: string, required: ReadonlyArray<SettingName>, optional: ReadonlyArray<SettingName>]
 > = [
   ["S3 object storage", ["OBJECT_STORAGE_ENDPOINT", "OBJECT_STORAGE_ACCESS_KEY", "OBJECT_STORAGE_SECRET_KEY"], []],
   ["TLS", ["TLS_CERT", "TLS_KEY"], []],
@@ -44,12 +44,12 @@ const emailProviderNames: ReadonlyArray<string> = emailProviders.map(({ name }) 
 export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> => {
   const errors: Array<string> = []
   const isSet = (name: SettingName) => values[name] !== undefined
-  for (const [provider, needed, more] of requiredTogether) {
-    if (![...needed, ...more].some(isSet)) continue
-    for (const name of needed) {
+  for (const [provider, required, optional] of requiredTogether) {
+    if (![...required, ...optional].some(isSet)) continue
+    for (const name of required) {
       if (!isSet(name))
         errors.push(
-          `${name} is missing: ${provider} is half set; set it, or unset ${[...needed, ...more].filter(isSet).join(", ")}`,
+          `${name} is missing: ${provider} is only partly configured; set it, or unset ${[...required, ...optional].filter(isSet).join(", ")}`,
         )
     }
   }
@@ -58,11 +58,11 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     if (typeof path === "string" && !existsSync(path)) errors.push(`${name} names ${path}, which does not exist`)
   }
   if (isSet("JWT_SECRET") && isSet("JWT_JWKS_URL"))
-    errors.push("JWT_JWKS_URL and JWT_SECRET are both set; keep one of them")
+    errors.push("JWT_JWKS_URL and JWT_SECRET are both set; unset one of them")
   if (isSet("VAULT_ADDR") && isSet("VAULT_TOKEN") === isSet("VAULT_ROLE"))
-    errors.push("VAULT_TOKEN or VAULT_ROLE must be set with VAULT_ADDR, one of them and not both")
+    errors.push("VAULT_ADDR needs either VAULT_TOKEN or VAULT_ROLE, not both")
   if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))
-    errors.push("AWS_SECRET_ID and VAULT_ADDR are both set; keep one of them")
+    errors.push("AWS_SECRET_ID and VAULT_ADDR are both set; unset one of them")
   errors.push(...busErrors(values))
   if (emailProviders.some(({ isEnabled }) => isEnabled(values)) && !isSet("MAIL_FROM")) {
     errors.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
@@ -71,29 +71,29 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     errors.push("CDN_BASE_URL is missing: AKAMAI_EDGEAUTH_KEY signs URLs of a CDN; set its address, or unset the key")
   }
   if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
-    errors.push("RETRY_BASE is longer than RETRY_CAP; the first wait cannot be above the longest")
+    errors.push("RETRY_BASE is longer than RETRY_CAP; set a base of at most the cap")
   }
   for (const [service, policy] of Object.entries(values.RETRY_SERVICES ?? {})) {
-    // The webhook has a patience of its own.
+    // The webhook has defaults of its own, so only its explicit values are compared.
     const { base, cap } = service === "webhook" ? policy : { base: values.RETRY_BASE, cap: values.RETRY_CAP, ...policy }
     if (base === undefined || cap === undefined) continue
     if (Duration.toMillis(base) > Duration.toMillis(cap))
-      errors.push(`RETRY_SERVICES has a base above the cap of ${service}; the first wait cannot be above the longest`)
+      errors.push(`RETRY_SERVICES has a base longer than the cap for ${service}; set a base of at most the cap`)
   }
-  if (values.REALTIME_MAX_FRAME_BYTES < values.REALTIME_MAX_MESSAGE_LENGTH) {
-    errors.push("REALTIME_MAX_FRAME_BYTES is smaller than REALTIME_MAX_MESSAGE_LENGTH; a message travels in one frame")
+  if (values.REALTIME_MAX_FRAME_BYTES < values.REALTIME_MAX_MESSAGE_BYTES) {
+    errors.push("REALTIME_MAX_FRAME_BYTES is smaller than REALTIME_MAX_MESSAGE_BYTES; a message travels in one frame")
   }
   for (const bucket of [values.OBJECT_STORAGE_BUCKET, ...(values.MEDIA_SOURCE_BUCKETS ?? [])]) {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket))
       errors.push(
-        `${bucket === values.OBJECT_STORAGE_BUCKET ? "OBJECT_STORAGE_BUCKET" : "MEDIA_SOURCE_BUCKETS"} names ${bucket}, which is no bucket: 2 to 63 letters, digits, dots, dashes and underscores`,
+        `${bucket === values.OBJECT_STORAGE_BUCKET ? "OBJECT_STORAGE_BUCKET" : "MEDIA_SOURCE_BUCKETS"} names ${bucket}, which is not a bucket name: use 2 to 63 letters, digits, dots, dashes and underscores`,
       )
   }
   if (
     values.AKAMAI_EDGEAUTH_KEY !== undefined &&
     !/^([0-9a-fA-F]{2})+$/.test(Redacted.value(values.AKAMAI_EDGEAUTH_KEY))
   ) {
-    errors.push("AKAMAI_EDGEAUTH_KEY must be hexadecimal, two digits a byte, as the CDN's console shows it")
+    errors.push("AKAMAI_EDGEAUTH_KEY must be hexadecimal with two digits per byte, as in the CDN's console")
   }
   for (const name of values.MAIL_PROVIDERS ?? []) {
     if (!emailProviderNames.includes(name))
@@ -103,12 +103,14 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   if (engine !== undefined) errors.push(...engine.missingSettings(values, `SPEECH_ENGINE is ${engine.name}`))
   const speechOnly = (["SPEECH_BASE_URL", "SPEECH_API_KEY", "SPEECH_MODEL"] as const).filter(isSet)
   if (values.SPEECH_ENGINE === undefined && speechOnly.length > 0) {
-    errors.push(`SPEECH_ENGINE is missing: ${speechOnly.join(", ")} would do nothing; set it to openai, or unset them`)
+    errors.push(
+      `SPEECH_ENGINE is missing: ${speechOnly.join(", ")} have no effect without it; set it to openai, or unset them`,
+    )
   }
   for (const name of values.SPEECH_FALLBACK ?? []) {
     const fallback = findEngine(name)
     if (fallback === undefined || !fallback.isLocal)
-      errors.push(`SPEECH_FALLBACK names ${name}; there are ${localEngineNames.join(", ")}`)
+      errors.push(`SPEECH_FALLBACK names ${name}; use some of ${localEngineNames.join(", ")}`)
     else errors.push(...fallback.missingSettings(values, `SPEECH_FALLBACK names ${name}`))
   }
   if (values.MODERATION_API === "chat" && isSet("MODERATION_BASE_URL") && !isSet("MODERATION_MODEL")) {
@@ -126,24 +128,22 @@ const busErrors = (values: SettingValues): ReadonlyArray<string> => {
     (name) => values[name] !== undefined,
   )
   if (values.AMQP_CA !== undefined && servers?.every((address) => address.startsWith("amqps:")) !== true)
-    errors.push("AMQP_CA is set, but MESSAGE_BUS_URL is no amqps:// address; unset it, or name a server with TLS")
+    errors.push("AMQP_CA is set, but MESSAGE_BUS_URL is not an amqps:// URL; unset it, or name a server with TLS")
   if (servers === undefined) {
     if (natsOnly.length > 0)
       errors.push(`MESSAGE_BUS_URL is missing: ${natsOnly.join(", ")} is set; set a nats:// URL, or unset it`)
     return errors
   }
   if (servers.some(isNats) && !servers.every(isNats))
-    errors.push("MESSAGE_BUS_URL mixes NATS and RabbitMQ; name servers of one kind")
+    errors.push("MESSAGE_BUS_URL mixes NATS and RabbitMQ; use servers of one kind")
   if (!servers.every(isNats)) {
     if (values.STATE_URL === undefined)
-      errors.push(
-        "STATE_URL is missing: MESSAGE_BUS_URL names RabbitMQ, which keeps no state; set a postgres:// address",
-      )
+      errors.push("STATE_URL is missing: RabbitMQ cannot store state; set a postgres:// URL")
     if (natsOnly.length > 0)
-      errors.push(`${natsOnly.join(", ")} is set, but MESSAGE_BUS_URL is no NATS server; unset it`)
+      errors.push(`${natsOnly.join(", ")} is set, but MESSAGE_BUS_URL is not a NATS server; unset it`)
   }
   if (values.NATS_CREDS !== undefined && values.NATS_NKEY_SEED !== undefined) {
-    errors.push("NATS_NKEY_SEED and NATS_CREDS are both set; keep one of them")
+    errors.push("NATS_NKEY_SEED and NATS_CREDS are both set; unset one of them")
   }
   return errors
 }

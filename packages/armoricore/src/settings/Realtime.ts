@@ -1,76 +1,72 @@
-/** What the sockets take and give: who may open how many, say how much and how fast, and what is kept of it. */
+/** Settings of realtime: limits of connections, rates and frame sizes, timeouts, and retention of history. */
 import { defaults, type Rate } from "@armoricore/realtime/socket/Limits"
 import { Duration, Result } from "effect"
-import { choice, duration, int, optional, parseDuration, size, withDefault } from "./Setting.ts"
+import { choice, duration, durationRange, int, optional, size, withDefault } from "./Setting.ts"
 
-/** `100` or `100:1000`: so many a second, and so many at once; without the second number ten times the first. */
+/** `100:1000` is a rate per second and a burst. With `100` the burst is ten times the rate. */
 const rate = optional<Rate>((value) => {
   const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(?::\s*([0-9]+)\s*)?$/.exec(value)
   const perSecond = Number(match?.[1])
   const burst = Number(match?.[2] ?? Math.ceil(perSecond * 10))
   return perSecond > 0 && burst >= 1 && perSecond <= 1e6 && burst <= 1e7
     ? Result.succeed({ perSecond, burst })
-    : Result.fail("must be a rate such as 100 or 100:1000: so many a second, and so many at once")
+    : Result.fail("must be a rate such as 100 (per second) or 100:1000 (per second and burst)")
 })
-
-const durationRange = (min: number, max: number) =>
-  optional<Duration.Duration>((value) =>
-    Result.flatMap(parseDuration(value), (found) =>
-      Duration.toSeconds(found) >= min && Duration.toSeconds(found) <= max
-        ? Result.succeed(found)
-        : Result.fail(`must be a duration from ${min} s to ${max} s`),
-    ),
-  )
 
 export const isRate = (value: unknown): value is Rate =>
   typeof value === "object" && value !== null && "perSecond" in value && "burst" in value
 
-/** As it may be set. */
+/** In the form that the setting accepts. */
 export const formatRate = ({ perSecond, burst }: Rate): string => `${perSecond}:${burst}`
 
 export const realtime = {
   REALTIME_MAX_USER_SOCKETS: withDefault(
-    int(1, 1_000_000)({ description: "connections of one user over all nodes; one more is refused with 429" }),
+    int(
+      1,
+      1_000_000,
+    )({ description: "maximum connections per user over all nodes; further ones are rejected with 429" }),
     defaults.maxSocketsPerUser,
     String(defaults.maxSocketsPerUser),
   ),
   REALTIME_MAX_ADDRESS_SOCKETS: withDefault(
-    int(1, 1_000_000)({ description: "connections from one address (IPv6: one /64) to one node" }),
+    int(1, 1_000_000)({ description: "maximum connections per address (IPv6: per /64) and node" }),
     defaults.maxSocketsPerAddress,
     String(defaults.maxSocketsPerAddress),
   ),
   REALTIME_MAX_SOCKET_TOPICS: withDefault(
-    int(1, 10_000)({ description: "topics that a connection may have joined at once" }),
+    int(1, 10_000)({ description: "maximum topics that one connection may join" }),
     defaults.maxTopics,
     String(defaults.maxTopics),
   ),
   REALTIME_USER_MESSAGE_RATE: withDefault(
-    rate({ description: "messages of one user a second, and at once; more are answered with rate_limit" }),
+    rate({ description: "message rate and burst per user; further messages get an error reply rate_limit" }),
     defaults.userMessages,
     formatRate(defaults.userMessages),
   ),
   REALTIME_USER_JOIN_RATE: withDefault(
-    rate({ description: "joins of one user a second, and at once: who reconnects joins all topics anew" }),
+    rate({ description: "join rate and burst per user; a reconnect joins every topic again" }),
     defaults.userJoins,
     formatRate(defaults.userJoins),
   ),
   REALTIME_ADDRESS_JOIN_RATE: withDefault(
-    rate({ description: "joins from one address a second, and at once" }),
+    rate({ description: "join rate and burst per address" }),
     defaults.addressJoins,
     formatRate(defaults.addressJoins),
   ),
-  REALTIME_MAX_MESSAGE_LENGTH: withDefault(
-    size(1024)({ description: "the largest message; a larger one is answered with too_large" }),
+  REALTIME_MAX_MESSAGE_BYTES: withDefault(
+    size(1024)({ description: "maximum size of a message; a larger one gets an error reply too_large" }),
     defaults.maxMessageBytes,
     "64 KiB",
   ),
   REALTIME_MAX_FRAME_BYTES: withDefault(
-    size(1024)({ description: "the largest frame; a larger one closes the connection (1009)" }),
+    size(1024)({ description: "maximum size of a WebSocket frame; a larger one closes the connection (1009)" }),
     defaults.maxFrameBytes,
     "1 MiB",
   ),
   REALTIME_MAX_QUEUE_BYTES: withDefault(
-    size(16_384)({ description: "what may wait for a slow reader before its connection is closed (4008)" }),
+    size(16_384)({
+      description: "maximum size of the outgoing queue of a slow client; beyond it the connection is closed (4008)",
+    }),
     defaults.maxQueuedBytes,
     "1 MiB",
   ),
@@ -78,43 +74,49 @@ export const realtime = {
     durationRange(
       1,
       86_400,
-    )({ description: "a connection that is silent for so long is closed; clients beat every 30 s" }),
+    )({
+      description:
+        "a connection is closed after this time without a frame from the client; clients send heartbeats every 30 s",
+    }),
     defaults.idleTimeout,
     "60 s",
   ),
-  // The official client gives a poll up after 20 s.
+  // Below 20 s, because the official client gives up a poll after that time.
   REALTIME_LONGPOLL_TIMEOUT: withDefault(
-    durationRange(1, 19)({ description: "a long poll without messages is answered after this" }),
+    durationRange(1, 19)({ description: "a long poll without messages returns after this time" }),
     defaults.pollWindow,
     "10 s",
   ),
   REALTIME_DRAIN_TIMEOUT: withDefault(
-    durationRange(0, 600)({ description: "over how long connections are closed at SIGTERM, a few at a time" }),
+    durationRange(0, 600)({ description: "time over which connections are closed after SIGTERM, a few at a time" }),
     defaults.drainDuration,
     "5 s",
   ),
   REALTIME_PRESENCE_LIST_LIMIT: withDefault(
-    int(1, 100_000)({ description: "users of a room whose presence is listed; a larger room is told counts only" }),
+    int(1, 100_000)({ description: "above this number of users in a room, presence carries counts only" }),
     1000,
     "1000",
   ),
   COMMENT_MIN_INTERVAL: withDefault(
-    duration({ description: "how often a user may comment, over all streams" }),
+    duration({ description: "minimum time between two comments of a user, over all streams" }),
     Duration.seconds(1),
     "1s",
   ),
   HISTORY_MAX_AGE: withDefault(
-    duration({ description: "how long chat, comments and a user's events are kept" }),
+    duration({ description: "retention of chat messages, comments and user events" }),
     Duration.days(7),
     "7d",
   ),
   HISTORY_MAX_ITEMS: withDefault(
-    int(1, 100_000)({ description: "how many of them a room, a stream and a user keep" }),
+    int(1, 100_000)({ description: "maximum stored entries per room, stream and user" }),
     1000,
     "1000",
   ),
   MEDIA_TOPIC_POLICY: withDefault(
-    choice("public", "owner")({ description: "public: any user may watch media:{id}; owner: its owner and operators" }),
+    choice(
+      "public",
+      "owner",
+    )({ description: "public: any user may watch media:{id}; owner: only its owner and operators" }),
     "public",
     "public",
   ),

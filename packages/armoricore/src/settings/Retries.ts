@@ -1,9 +1,9 @@
-/** How often and how soon what failed for a passing reason is tried again; for all services, and where one differs. */
+/** Retry policy for transient errors: defaults, and overrides per service. */
 import type { RetryPolicy } from "@armoricore/worker/RetryPolicy"
 import { Duration, Result } from "effect"
 import { duration, int, parseJson, optional, parseDuration, withDefault } from "./Setting.ts"
 
-/** Who retries; `webhook` is the receiver of results. */
+/** Services with a retry policy. `webhook` posts result events to `WEBHOOK_URL`. */
 export const retryingServices = ["media", "notify", "ai", "realtime", "webhook"] as const
 export type RetryingService = (typeof retryingServices)[number]
 
@@ -22,7 +22,9 @@ const parseOverride = (service: string, value: object): Result.Result<RetryOverr
   for (const [field, part] of Object.entries(value)) {
     if (field === "max_attempts") {
       if (!Number.isInteger(part) || part < 1 || part > maxAttemptsLimit)
-        return Result.fail(`must have whole numbers from 1 to ${maxAttemptsLimit} as max_attempts; ${service} has not`)
+        return Result.fail(
+          `must have a whole number from 1 to ${maxAttemptsLimit} as max_attempts; ${service} has ${JSON.stringify(part)}`,
+        )
       policy.max_attempts = part
     } else if (field === "base" || field === "cap") {
       const time = parseDuration(String(part))
@@ -30,7 +32,7 @@ const parseOverride = (service: string, value: object): Result.Result<RetryOverr
         return Result.fail(`must have durations such as "2 s" as base and cap; ${service} has ${JSON.stringify(part)}`)
       policy[field] = time.success
     } else {
-      return Result.fail(`must be made of max_attempts, base and cap; ${service} has ${JSON.stringify(field)}`)
+      return Result.fail(`must have only max_attempts, base and cap; ${service} also has ${JSON.stringify(field)}`)
     }
   }
   return Result.succeed(policy)
@@ -40,36 +42,36 @@ const overridesByService = optional<RetryOverrides>((text) =>
   Result.flatMap(parseJson(text), (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value))
       return Result.fail('must be a JSON object such as {"notify":{"max_attempts":8}}')
-    const found: { [S in RetryingService]?: RetryOverride } = {}
+    const overrides: { [S in RetryingService]?: RetryOverride } = {}
     for (const [name, part] of Object.entries(value)) {
       const service = retryingServices.find((known) => known === name)
       if (service === undefined || typeof part !== "object" || part === null)
         return Result.fail(
-          `must be objects by service (${retryingServices.join(", ")}); ${JSON.stringify(name)} is none`,
+          `must map services (${retryingServices.join(", ")}) to objects; ${JSON.stringify(name)} does not`,
         )
       const policy = parseOverride(service, part)
       if (Result.isFailure(policy)) return Result.fail(policy.failure)
-      found[service] = policy.success
+      overrides[service] = policy.success
     }
-    return Result.succeed(found)
+    return Result.succeed(overrides)
   }),
 )
 
 export const retries = {
   RETRY_MAX_ATTEMPTS: withDefault(
-    int(1, maxAttemptsLimit)({ description: "tries of a message whose handling fails for a passing reason" }),
+    int(1, maxAttemptsLimit)({ description: "attempts at a message that fails with a transient error" }),
     5,
     "5",
   ),
   RETRY_BASE: withDefault(
-    duration({ description: "the wait before the second try; it doubles" }),
+    duration({ description: "delay before the second attempt; it doubles with each attempt" }),
     Duration.seconds(1),
     "1 s",
   ),
-  RETRY_CAP: withDefault(duration({ description: "the longest wait between tries" }), Duration.seconds(60), "60 s"),
+  RETRY_CAP: withDefault(duration({ description: "maximum delay between two attempts" }), Duration.seconds(60), "60 s"),
   RETRY_SERVICES: overridesByService({
-    description: `where a service differs, as JSON by ${retryingServices.join(", ")}; what is left out is as above`,
-    defaultText: "none; the webhook has 16 tries over some three hours",
+    description: `overrides per service (${retryingServices.join(", ")}), as JSON; missing fields use the values above`,
+    defaultText: "none; the webhook has 16 attempts over about three hours",
     example: '{"notify":{"max_attempts":8,"base":"2 s","cap":"5 min"}}',
   }),
 }
@@ -79,6 +81,6 @@ export const toRetryPolicy = ({ max_attempts: maxAttempts, ...times }: RetryOver
   ...(maxAttempts === undefined ? {} : { maxAttempts }),
 })
 
-/** What holds for each service that differs. */
+/** Overrides by service. */
 export const retryPolicies = (policies: RetryOverrides = {}): ReadonlyMap<string, Partial<RetryPolicy>> =>
   new Map(Object.entries(policies).map(([service, policy]) => [service, toRetryPolicy(policy)]))

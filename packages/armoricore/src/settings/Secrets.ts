@@ -1,4 +1,4 @@
-/** Where settings may be kept beside the environment, and what becomes of one that changes while the program runs. */
+/** Settings of secret stores, and the reaction to settings that change while the program runs. */
 import { Duration } from "effect"
 import { choice, duration, secret, text, url, withDefault } from "./Setting.ts"
 
@@ -8,21 +8,21 @@ export const secrets = {
     "https:",
   )({
     description:
-      "a HashiCorp Vault or OpenBao; the fields of VAULT_SECRET count as settings, the environment goes first",
+      "URL of HashiCorp Vault or OpenBao; the fields of VAULT_SECRET become settings, and the environment overrides them",
     defaultText: "off",
     example: "https://vault.example.com:8200",
   }),
   VAULT_SECRET: text({
-    description: "the secret's path as Vault's HTTP API has it: version 2 of its engine has /data/ in it",
+    description: "path of the secret in Vault's HTTP API; version 2 of the key-value engine needs /data/ in it",
     example: "secret/data/armoricore",
   }),
-  VAULT_TOKEN: secret({ description: "a token that may read it", example: "hvs.…" }),
+  VAULT_TOKEN: secret({ description: "token that may read the secret", example: "hvs.…" }),
   VAULT_ROLE: text({
-    description: "instead of a token: the role that the pod's service account logs in with",
+    description: "role for the login with the pod's service account; instead of VAULT_TOKEN",
     example: "armoricore",
   }),
   VAULT_AUTH_MOUNT: withDefault(
-    text({ description: "where the Kubernetes login is mounted" }),
+    text({ description: "mount path of Vault's Kubernetes auth method" }),
     "kubernetes",
     "kubernetes",
   ),
@@ -31,20 +31,24 @@ export const secrets = {
     "/var/run/secrets/kubernetes.io/serviceaccount/token",
     "/var/run/secrets/kubernetes.io/serviceaccount/token",
   ),
-  VAULT_NAMESPACE: text({ description: "the namespace, where Vault has several", example: "team-a" }),
+  VAULT_NAMESPACE: text({ description: "Vault namespace", example: "team-a" }),
   AWS_SECRET_ID: text({
     description:
-      "name or ARN of a secret in AWS Secrets Manager, a JSON object; its fields count as settings, the environment goes first",
+      "name or ARN of a secret in AWS Secrets Manager, a JSON object; its fields become settings, and the environment overrides them",
     defaultText: "off",
     example: "prod/armoricore",
   }),
-  AWS_REGION: text({ description: "its region", defaultText: "as the AWS SDK finds it", example: "eu-west-1" }),
+  AWS_REGION: text({
+    description: "AWS region of the secret",
+    defaultText: "from the AWS SDK's configuration",
+    example: "eu-west-1",
+  }),
   AWS_SECRETS_ENDPOINT: url(
     "http:",
     "https:",
-  )({ description: "another address of it", example: "http://localhost:4566" }),
+  )({ description: "another endpoint of AWS Secrets Manager, for tests", example: "http://localhost:4566" }),
   SETTINGS_REFRESH_INTERVAL: withDefault(
-    duration({ description: "how often mounted files and secrets are read again to see a change; 0 for never" }),
+    duration({ description: "how often mounted files and secrets are read again to detect changes; 0 disables it" }),
     Duration.seconds(60),
     "60 s",
   ),
@@ -54,7 +58,7 @@ export const secrets = {
       "drain",
     )({
       description:
-        "a setting changed: log says so and goes on; drain ends the program in order, for a supervisor that starts it again",
+        "after a setting changed: log writes a warning; drain ends the program gracefully, so that its supervisor restarts it",
     }),
     "log",
     "log",

@@ -1,28 +1,30 @@
 /**
- * One variable of the environment: its name, what it means, its default and how its text is read. The table in
- * `Table.ts` is made of these; `.env.example`, `check-config` and the reading itself all come from it.
+ * One environment variable: description, default, example and parser. `Table.ts` lists all of them. The parsing itself,
+ * `check-config`, `.env.example` and `docs/configuration.md` are derived from that table. `Config` of Effect stops at the
+ * first error and has no descriptions, so the program needs this type of its own.
  */
 import { isEventType, type EventType, internalSources } from "@armoricore/domain/EventRegistry"
 import { Duration, Option, Redacted, Result } from "effect"
 import { IpNetwork } from "effect/net"
 
 export interface Setting<A> {
-  /** One line for `.env.example`, without the name. */
+  /** One line for `.env.example` and the documentation, without the name. */
   readonly description: string
-  /** What holds when it is unset, in words or as a value; `.env.example` shows it. */
+  /** The default as text: a value, or what happens without the variable. */
   readonly defaultText: string
-  /** Never printed. */
+  /** Never printed or logged. */
   readonly secret: boolean
-  /** An example of a good value, for `.env.example`. */
+  /** A valid value, for the documentation. */
   readonly example: string
-  /** The text to a value, or a clause that goes after the name: `must be …`. */
+  /** Parses the text. The failure is a clause that follows the variable's name: `must be …`. */
   readonly parse: (text: string) => Result.Result<A, string>
+  /** The value of an unset variable. */
   readonly fallback: A
 }
 
 export type Optional<A> = A | undefined
 
-const mustBe = (what: string) => Result.fail(`must be ${what}`)
+const mustBe = (expectation: string) => Result.fail(`must be ${expectation}`)
 
 interface SettingText {
   readonly description: string
@@ -30,29 +32,29 @@ interface SettingText {
   readonly example?: string
 }
 
-/** A setting of any kind: how its text is read, then its words. */
+/** A setting that is undefined by default: first its parser, then its texts. */
 export const optional =
   <A>(parse: (text: string) => Result.Result<A, string>, secret = false) =>
-  (words: SettingText): Setting<Optional<A>> => ({
-    description: words.description,
-    defaultText: words.defaultText ?? "unset",
-    example: words.example ?? "",
+  (texts: SettingText): Setting<Optional<A>> => ({
+    description: texts.description,
+    defaultText: texts.defaultText ?? "unset",
+    example: texts.example ?? "",
     secret,
     parse,
     fallback: undefined,
   })
 
-/** The same setting with a value of its own where the variable is unset. */
+/** The same setting with a default value. */
 export const withDefault = <A>(
   setting: Setting<Optional<A>>,
   value: NonNullable<A>,
   defaultText: string,
 ): Setting<NonNullable<A>> => ({
   ...setting,
-  defaultText: defaultText,
+  defaultText,
   example: setting.example === "" ? defaultText : setting.example,
   fallback: value,
-  // A setting's parser answers a value or a fault; undefined stands for the unset variable alone.
+  // Parsers never return undefined: it means an unset variable.
   parse: (text) => Result.map(setting.parse(text), (parsed) => parsed ?? value),
 })
 
@@ -60,7 +62,7 @@ export const text = optional<string>((value) => Result.succeed(value))
 
 export const secret = optional<Redacted.Redacted<string>>((value) => Result.succeed(Redacted.make(value)), true)
 
-/** A secret with a least length, for keys that are guessed when they are short. */
+/** A secret with a minimum length, because short keys can be guessed. */
 export const longSecret = (minLength: number) =>
   optional<Redacted.Redacted<string>>(
     (value) =>
@@ -109,10 +111,28 @@ export const parseDuration = (value: string): Result.Result<Duration.Duration, s
 }
 export const duration = optional<Duration.Duration>(parseDuration)
 
+/** A duration within limits, in seconds. */
+export const durationRange = (min: number, max: number) =>
+  optional<Duration.Duration>((value) =>
+    Result.filterOrFail(
+      parseDuration(value),
+      (parsed) => Duration.toSeconds(parsed) >= min && Duration.toSeconds(parsed) <= max,
+      () => `must be a duration from ${min} s to ${max} s`,
+    ),
+  )
+
+export const positiveDuration = optional<Duration.Duration>((value) =>
+  Result.filterOrFail(
+    parseDuration(value),
+    (parsed) => Duration.toMillis(parsed) > 0,
+    () => "must be longer than 0 s",
+  ),
+)
+
 export const choice = <const Choices extends ReadonlyArray<string>>(...choices: Choices) =>
   optional<Choices[number]>((value) => {
-    const found = choices.find((option): option is Choices[number] => option === value)
-    return found === undefined ? mustBe(`one of ${choices.join(", ")}`) : Result.succeed(found)
+    const choice = choices.find((option): option is Choices[number] => option === value)
+    return choice === undefined ? mustBe(`one of ${choices.join(", ")}`) : Result.succeed(choice)
   })
 
 const commaSeparated = (value: string): ReadonlyArray<string> =>
@@ -123,15 +143,15 @@ const commaSeparated = (value: string): ReadonlyArray<string> =>
 
 export const list = optional<ReadonlyArray<string>>((value) => Result.succeed(commaSeparated(value)))
 
-/** Addresses and networks: `10.0.0.0/8,192.168.1.4`. */
+/** IP addresses and networks: `10.0.0.0/8,192.168.1.4`. */
 export const ipNetworks = optional<ReadonlyArray<IpNetwork.IpNetwork>>((value) => {
-  const found: Array<IpNetwork.IpNetwork> = []
+  const networks: Array<IpNetwork.IpNetwork> = []
   for (const part of commaSeparated(value)) {
     const network = IpNetwork.fromString(part.includes("/") ? part : `${part}/${part.includes(":") ? 128 : 32}`)
-    if (Result.isFailure(network)) return mustBe(`addresses or networks such as 10.0.0.0/8; ${part} is none`)
-    found.push(network.success)
+    if (Result.isFailure(network)) return mustBe(`IP addresses or networks such as 10.0.0.0/8, but has ${part}`)
+    networks.push(network.success)
   }
-  return Result.succeed(found)
+  return Result.succeed(networks)
 })
 
 const parseUrl = (value: string): Option.Option<URL> =>
@@ -145,10 +165,10 @@ const isValidUrl = (value: string, protocols: ReadonlyArray<string>) =>
 
 const formatProtocols = (protocols: ReadonlyArray<string>) => protocols.map((protocol) => `${protocol}//`).join(" or ")
 
-/** For `url`. */
+/** Protocols for `url`. */
 export const httpProtocols = ["http:", "https:"] as const
 
-/** A URL without a trailing slash. It may hold a password: printed with it left out. */
+/** A URL; a trailing slash is removed. It may contain a password, which `check-config` redacts. */
 export const url = (...protocols: ReadonlyArray<string>) =>
   optional<string>((value) =>
     isValidUrl(value, protocols)
@@ -181,12 +201,13 @@ export const eventSources = optional<EventSources>((value) =>
     const sources: Record<string, ReadonlyArray<EventType>> = {}
     for (const [source, types] of Object.entries(parsed)) {
       if (!/^[A-Za-z0-9._-]{1,64}$/.test(source))
-        return mustBe(`an object whose keys are source names; "${source}" is none`)
+        return mustBe(`an object whose keys are source names; "${source}" is not a source name`)
       if (internalSources.some((own) => own === source))
-        return mustBe(`free of "${source}", which is Armoricore's own source`)
-      if (!Array.isArray(types)) return mustBe(`an object of lists; "${source}" has none`)
+        return Result.fail(`must not contain "${source}", which is reserved for Armoricore`)
+      if (!Array.isArray(types)) return mustBe(`an object of lists; the value of "${source}" is not a list`)
       const unknown = types.find((type) => typeof type !== "string" || !isEventType(type))
-      if (unknown !== undefined) return mustBe(`made of known event types; ${JSON.stringify(unknown)} is none`)
+      if (unknown !== undefined)
+        return Result.fail(`must list known event types; ${JSON.stringify(unknown)} is unknown`)
       sources[source] = types.filter((type): type is EventType => typeof type === "string" && isEventType(type))
     }
     return Result.succeed(sources)
@@ -201,7 +222,7 @@ export const signingKeys = optional<ReadonlyMap<string, Redacted.Redacted<string
     const id = part.slice(0, at)
     if (at < 1 || at === part.length - 1 || !/^[A-Za-z0-9._-]+$/.test(id))
       return mustBe("id:secret pairs separated by commas")
-    if (keys.has(id)) return mustBe(`made of different key ids; ${id} is there twice`)
+    if (keys.has(id)) return Result.fail(`must have different key ids; ${id} occurs twice`)
     keys.set(id, Redacted.make(part.slice(at + 1)))
   }
   return keys.size === 0 ? mustBe("id:secret pairs separated by commas") : Result.succeed(keys)

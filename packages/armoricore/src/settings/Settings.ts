@@ -1,9 +1,8 @@
 /**
- * The program's configuration: every variable of the environment, read once at the start. All faults are named at
- * once, so that nobody mends them one start at a time.
- *
+ * The program's configuration: reads every environment variable once at startup and reports all errors together.
  * `NAME_FILE` reads the value of `NAME` from a file, for mounted secrets.
  */
+import { ConfigurationError } from "@armoricore/domain/Errors"
 import {
   Config,
   ConfigProvider,
@@ -23,10 +22,10 @@ import { crossFieldErrors } from "./CrossFieldRules.ts"
 import { secrets } from "./Secrets.ts"
 import type { Setting } from "./Setting.ts"
 import { type SettingName, settingsTable, type SettingValues } from "./Table.ts"
-import { makeRedact as makeScrub } from "../telemetry/Redaction.ts"
+import { makeRedact } from "../telemetry/Redaction.ts"
 import { isRate, formatRate } from "./Realtime.ts"
 
-/** The environment cannot be used as it is; each fault is one sentence that begins with the variable to change. */
+/** Invalid settings; each error is one sentence that begins with the variable to change. */
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", {
   errors: Schema.Array(Schema.String),
 }) {
@@ -38,31 +37,31 @@ export class SettingsError extends Schema.TaggedError<SettingsError>()("Settings
 }
 
 export class Settings extends Context.Service<Settings, SettingValues>()("@armoricore/armoricore/Settings") {
-  /** Reads the environment through the current `ConfigProvider`, and the secret store that it names. */
+  /** Reads the current `ConfigProvider`, and the secret store that it configures. */
   static readonly layer = Layer.unwrap(
     Effect.gen(function* () {
-      const found = yield* loadRawSettings
-      return Layer.mergeAll(Layer.effect(Settings, decodeValues(found)), Layer.succeed(RawSettings, found))
+      const raw = yield* loadRawSettings
+      return Layer.mergeAll(Layer.effect(Settings, decodeValues(raw)), Layer.succeed(RawSettings, raw))
     }),
   )
 }
 
-/** What the settings were read from, so that a later change can be seen. */
+/** The unparsed settings of this start, to detect changes later. */
 export class RawSettings extends Context.Service<RawSettings, RawValues>()("@armoricore/armoricore/RawSettings") {}
 
 // The table is a constant of this package; Object.keys cannot know that it has no other keys.
 export const settingNames = Object.keys(settingsTable).filter((name): name is SettingName => name in settingsTable)
 
-/** What each variable is set to, or why that cannot be said. Unset ones are absent. */
+/** The text of each variable that is set, or why it cannot be read. */
 export type RawValues = ReadonlyMap<SettingName, Result.Result<string, string>>
 
-/** A variable's raw text, where it is set by itself or by `NAME_FILE`. */
+/** The text of `NAME`, or of the file that `NAME_FILE` names. */
 const readRawSetting = Effect.fnUntraced(function* (name: SettingName) {
   const fs = yield* FileSystem.FileSystem
   const direct = yield* Effect.option(Config.String(name))
   const file = yield* Effect.option(Config.String(`${name}_FILE`))
   if (Option.isNone(file)) return Option.map(direct, Result.succeed)
-  if (Option.isSome(direct)) return Option.some(Result.fail(`${name}_FILE and ${name} are both set; keep one of them`))
+  if (Option.isSome(direct)) return Option.some(Result.fail(`${name}_FILE and ${name} are both set; unset one of them`))
   const content = yield* Effect.option(fs.readFileString(file.value))
   return Option.some(
     Result.fromOption(
@@ -72,60 +71,62 @@ const readRawSetting = Effect.fnUntraced(function* (name: SettingName) {
   )
 })
 
-const readRawSettings = Effect.fnUntraced(function* (wanted: ReadonlyArray<SettingName>) {
-  const found = new Map<SettingName, Result.Result<string, string>>()
-  for (const name of wanted) {
+const readRawSettings = Effect.fnUntraced(function* (names: ReadonlyArray<SettingName>) {
+  const texts = new Map<SettingName, Result.Result<string, string>>()
+  for (const name of names) {
     const text = yield* readRawSetting(name)
-    if (Option.isSome(text)) found.set(name, text.value)
+    if (Option.isSome(text)) texts.set(name, text.value)
   }
-  return found
+  return texts
 })
 
-// As above: the group's own keys.
+// As above, for the keys of this group.
 const secretStoreSettingNames = Object.keys(secrets).filter((name): name is keyof typeof secrets => name in secrets)
 
-/** Every variable as it is set now, read anew: environment, files, secret store. */
+/** Reads every variable again: environment, files and secret store. */
 export const loadRawSettings = Effect.gen(function* () {
-  const place = yield* decodeValues(yield* readRawSettings(secretStoreSettingNames), ["VAULT_", "AWS_"])
+  const storeSettings = yield* decodeValues(yield* readRawSettings(secretStoreSettingNames), ["VAULT_", "AWS_"])
   return yield* Effect.provideService(
     readRawSettings(settingNames),
     ConfigProvider.ConfigProvider,
-    yield* configProviderFor(place),
+    yield* configProviderFor(storeSettings),
   )
 })
 
-/** Only faults that begin with one of `about` count, where it is given. */
-const decodeValues = Effect.fnUntraced(function* (found: RawValues, about: ReadonlyArray<string> = [""]) {
-  const faults: Array<string> = []
+/** Parses the texts. Reports only errors that begin with one of `prefixes`. */
+const decodeValues = Effect.fnUntraced(function* (raw: RawValues, prefixes: ReadonlyArray<string> = [""]) {
+  const parseErrors: Array<string> = []
   const values: Record<string, unknown> = {}
   for (const name of settingNames) {
     const setting: Setting<unknown> = settingsTable[name]
-    const value = Result.flatMap(found.get(name) ?? Result.succeed(undefined), (text) =>
+    const value = Result.flatMap(raw.get(name) ?? Result.succeed(undefined), (text) =>
       text === undefined
         ? Result.succeed(setting.fallback)
-        : Result.mapError(setting.parse(text), (fault) => `${name} ${fault}`),
+        : Result.mapError(setting.parse(text), (error) => `${name} ${error}`),
     )
     if (Result.isSuccess(value)) values[name] = value.success
     else {
       values[name] = setting.fallback
-      faults.push(value.failure)
+      parseErrors.push(value.failure)
     }
   }
-  // Each entry was filled from the parser or the fallback of that same entry: exactly what Values says.
-  const all = values as SettingValues
-  const told = [...faults, ...crossFieldErrors(all)].filter((fault) => about.some((start) => fault.startsWith(start)))
-  if (told.length > 0) return yield* new SettingsError({ errors: told })
-  return all
+  // Each value comes from the parser or the fallback of its own entry, which is the type of SettingValues.
+  const decoded = values as SettingValues
+  const errors = [...parseErrors, ...crossFieldErrors(decoded)].filter((error) =>
+    prefixes.some((prefix) => error.startsWith(prefix)),
+  )
+  if (errors.length > 0) return yield* new SettingsError({ errors })
+  return decoded
 })
 
-/** Durations within an object would be printed by their insides. */
+/** Formats durations inside an object; JSON.stringify would print their internal fields. */
 const toPlain = (value: unknown): unknown => {
   if (Duration.isDuration(value)) return formatValue(value)
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, toPlain(part)]))
 }
 
-const redactByPattern = makeScrub([])
+const redactByPattern = makeRedact([])
 
 const formatValue = (value: unknown): string => {
   if (Redacted.isRedacted(value)) return "<redacted>"
@@ -135,14 +136,27 @@ const formatValue = (value: unknown): string => {
   if (IpNetwork.isIpNetwork(value)) return IpNetwork.format(value)
   if (Array.isArray(value)) return value.map(formatValue).join(",")
   if (isRate(value)) return formatRate(value)
-  // A URL may hold a password.
+  // A URL may contain a password.
   if (typeof value === "string") return redactByPattern(value)
   return typeof value === "object" ? JSON.stringify(toPlain(value)) : String(value)
 }
 
-/** `NAME=value` lines, secrets left out; what is unset is said in words. */
+/** `NAME=value` lines with secrets redacted, and a comment with the default for each unset variable. */
 export const describe = (values: SettingValues): ReadonlyArray<string> =>
   settingNames.map((name) => {
     const value: unknown = values[name]
     return value === undefined ? `# ${name}: ${settingsTable[name].defaultText}` : `${name}=${formatValue(value)}`
   })
+
+/** Reads the file that a setting names, such as a CA certificate. */
+export const readSettingFile = Effect.fnUntraced(function* (setting: SettingName, file: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(
+    fs.readFileString(file),
+    (cause) => new ConfigurationError({ setting, message: `${setting} names ${file}, which cannot be read`, cause }),
+  )
+})
+
+/** Undefined where the setting is unset. */
+export const readOptionalSettingFile = (setting: SettingName, file: string | undefined) =>
+  file === undefined ? Effect.undefined : readSettingFile(setting, file)

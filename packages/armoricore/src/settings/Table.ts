@@ -1,6 +1,6 @@
 /**
- * Every variable that the program reads, in the order of `.env.example`. A new setting is one entry here; what several
- * of them mean together is checked in `Groups.ts`.
+ * Every environment variable that the program reads, in the order of `.env.example`. A new setting is one entry here.
+ * `CrossFieldRules.ts` checks combinations of settings.
  */
 import { defaultEventSources } from "@armoricore/domain/EventRegistry"
 import { Duration } from "effect"
@@ -20,6 +20,7 @@ import {
   longSecret,
   ipNetworks,
   secret,
+  type Setting,
   signingKeys,
   size,
   text,
@@ -32,78 +33,88 @@ import {
 export const settingGroups = {
   "The program": {
     ARMORICORE_DATA_DIR: withDefault(
-      text({ description: "where the embedded bus, state and objects are kept" }),
+      text({ description: "data folder of the embedded bus, state and object storage" }),
       ".armoricore",
       ".armoricore",
     ),
     PORT: withDefault(
-      int(0, 65_535)({ description: "the HTTP and WebSocket listener; 0 takes any free port and prints it" }),
+      int(0, 65_535)({ description: "port of the HTTP and WebSocket listener; 0 takes any free port and prints it" }),
       4000,
       "4000",
     ),
-    HOST: withDefault(text({ description: "the address it listens on" }), "127.0.0.1", "127.0.0.1"),
+    HOST: withDefault(text({ description: "address that the listener binds to" }), "127.0.0.1", "127.0.0.1"),
     PUBLIC_URL: url(...httpProtocols)({
-      description: "how clients reach this program from outside, for signed URLs of the local folder",
+      description: "URL under which clients reach this program; used in signed URLs of the local object folder",
       defaultText: "http://HOST:PORT",
       example: "https://media.example.com",
     }),
     ALLOWED_ORIGINS: list({
-      description: "origins whose pages may connect, separated by commas; * for any",
+      description: "origins of pages that may connect, separated by commas; * allows any",
       defaultText: "the same origin",
       example: "https://www.example.com",
     }),
     TLS_CERT: text({
-      description: "path of the certificate chain (PEM)",
+      description: "path of the TLS certificate chain (PEM)",
       defaultText: "plain HTTP",
       example: "/run/secrets/tls.crt",
     }),
     TLS_KEY: text({
-      description: "path of the private key (PEM)",
+      description: "path of the TLS private key (PEM)",
       defaultText: "plain HTTP",
       example: "/run/secrets/tls.key",
     }),
     TRUSTED_PROXIES: ipNetworks({
-      description: "addresses of proxies whose X-Forwarded-For counts, separated by commas",
+      description: "addresses or networks of proxies whose X-Forwarded-For header is trusted, separated by commas",
       example: "10.0.0.0/8",
     }),
     DRAIN_TIMEOUT: withDefault(
-      duration({ description: "how long work that runs at SIGTERM may take to finish" }),
+      duration({ description: "how long running work may take to finish after SIGTERM" }),
       Duration.seconds(25),
       "25 s",
     ),
     LOG_LEVEL: withDefault(
-      choice("trace", "debug", "info", "warn", "error", "fatal", "none")({ description: "what is logged" }),
+      choice("trace", "debug", "info", "warn", "error", "fatal", "none")({ description: "lowest level of log lines" }),
       "info",
       "info",
     ),
     LOG_FORMAT: choice(
       "json",
       "pretty",
-    )({ description: "how it is logged: json or pretty", defaultText: "json; pretty on a terminal", example: "json" }),
+    )({
+      description: "format of log lines: json or pretty",
+      defaultText: "json; pretty on a terminal",
+      example: "json",
+    }),
     OTEL_EXPORTER_OTLP_ENDPOINT: url(...httpProtocols)({
-      description: "where traces and metrics are sent",
+      description: "URL of an OpenTelemetry collector for traces, metrics and logs",
       defaultText: "off",
       example: "http://localhost:4318",
     }),
     OTEL_EXPORTER_OTLP_HEADERS: secret({
-      description: "headers for it, name=value separated by commas",
+      description: "HTTP headers for the collector, name=value separated by commas",
       example: "authorization=Bearer …",
     }),
-    OTEL_SERVICE_NAME: withDefault(text({ description: "the service's name in traces" }), "armoricore", "armoricore"),
+    OTEL_SERVICE_NAME: withDefault(
+      text({ description: "service name in traces, metrics and logs" }),
+      "armoricore",
+      "armoricore",
+    ),
     OTEL_RESOURCE_ATTRIBUTES: text({
-      description: "more attributes, name=value separated by commas",
+      description: "additional resource attributes, name=value separated by commas",
       example: "deployment.environment=staging",
     }),
     TRACE_SAMPLE_RATE: withDefault(
       int(
         0,
         1_000_000,
-      )({ description: "how many traces a second a process records; of more, a share is recorded whole" }),
+      )({
+        description: "traces per second that a process records; above it, a process samples whole traces by trace id",
+      }),
       50,
       "50",
     ),
   },
-  "Secrets and their rotation": secrets,
+  "Secret stores": secrets,
   "The message bus": {
     MESSAGE_BUS_URL: urls(
       "nats:",
@@ -111,19 +122,19 @@ export const settingGroups = {
       "amqp:",
       "amqps:",
     )({
-      description: "nats:// or tls:// (several for a cluster, separated by commas), amqp:// or amqps://",
+      description: "nats:// or tls:// (several servers of a cluster separated by commas), amqp:// or amqps://",
       defaultText: "embedded, in the data folder",
       example: "nats://localhost:4222",
     }),
     NATS_CREDS: text({ description: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
-    NATS_NKEY_SEED: secret({ description: "a NATS nkey seed", example: "SU…" }),
+    NATS_NKEY_SEED: secret({ description: "NATS nkey seed", example: "SU…" }),
     NATS_CA: text({
       description: "path of the CA certificate of the NATS servers (PEM)",
       example: "/etc/ssl/nats-ca.pem",
     }),
     AMQP_CA: text({
       description: "path of the CA certificate of the RabbitMQ servers (PEM), for amqps://",
-      defaultText: "the public authorities",
+      defaultText: "the public CAs",
       example: "/etc/ssl/rabbitmq-ca.pem",
     }),
     NATS_SETUP: withDefault(
@@ -132,21 +143,25 @@ export const settingGroups = {
         "verify",
       )({
         description:
-          "apply: streams and buckets are made at the start; verify: only looked at, for users without the right",
+          "apply: create and update streams and buckets at startup; verify: only check them, for restricted credentials",
       }),
       "apply",
       "apply",
     ),
     NATS_INBOX_PREFIX: text({
-      description: "what answers to this process are addressed to, where its permissions ask for one",
+      description: "subject prefix of replies to this process, for credentials that may subscribe to that prefix only",
       defaultText: "_INBOX",
       example: "_INBOX_media",
     }),
-    NATS_REPLICAS: withDefault(int(1, 5)({ description: "copies of everything in a NATS cluster" }), 1, "1"),
+    NATS_REPLICAS: withDefault(
+      int(1, 5)({ description: "number of replicas of each stream and bucket in a NATS cluster" }),
+      1,
+      "1",
+    ),
     NATS_EVENTS_MAX_BYTES: withDefault(
       size(1e6)({
         description:
-          "what the stream of events may hold, over its 7 days; work and dead letters a quarter each. A full one refuses",
+          "maximum size of the events stream (7-day retention); when it is full, publishes fail; the work and dead-letter streams get a quarter each",
       }),
       4 * 1024 ** 3,
       "4 GiB",
@@ -158,30 +173,29 @@ export const settingGroups = {
       "postgres:",
       "postgresql:",
     )({
-      description:
-        "postgres://user:password@host/database; with ?sslmode=require behind it, TLS and a verified certificate",
-      defaultText: "NATS key-value on NATS, else embedded; needed with amqp://",
+      description: "postgres://user:password@host/database; ?sslmode=require enables TLS and verifies the certificate",
+      defaultText: "NATS key-value with NATS, else embedded; required with amqp://",
       example: "postgres://armoricore:…@localhost/armoricore",
     }),
     STATE_CA: text({
-      description: "path of the CA certificate of the PostgreSQL server (PEM); TLS is then asked for",
+      description: "path of the CA certificate of the PostgreSQL server (PEM); enables TLS",
       example: "/etc/ssl/postgres-ca.pem",
     }),
   },
   "Object storage": {
     OBJECT_STORAGE_ENDPOINT: url(...httpProtocols)({
-      description: "an S3-compatible endpoint (S3, MinIO, …)",
-      defaultText: "a local folder, served with signed URLs",
+      description: "URL of an S3-compatible service (S3, MinIO, …)",
+      defaultText: "a local folder with signed URLs",
       example: "http://localhost:9000",
     }),
-    OBJECT_STORAGE_REGION: withDefault(text({ description: "its region" }), "us-east-1", "us-east-1"),
+    OBJECT_STORAGE_REGION: withDefault(text({ description: "S3 region" }), "us-east-1", "us-east-1"),
     OBJECT_STORAGE_BUCKET: withDefault(
-      text({ description: "the bucket of uploads and of what is made of them" }),
+      text({ description: "bucket of uploads and of the files that are made from them" }),
       "media",
       "media",
     ),
-    OBJECT_STORAGE_ACCESS_KEY: text({ description: "the access key's id", example: "minioadmin" }),
-    OBJECT_STORAGE_SECRET_KEY: secret({ description: "the access key's secret", example: "…" }),
+    OBJECT_STORAGE_ACCESS_KEY: text({ description: "S3 access key id", example: "minioadmin" }),
+    OBJECT_STORAGE_SECRET_KEY: secret({ description: "S3 secret access key", example: "…" }),
     MEDIA_SOURCE_BUCKETS: list({
       description: "buckets that s3://bucket/key in events may name, separated by commas",
       defaultText: "OBJECT_STORAGE_BUCKET",
@@ -191,52 +205,56 @@ export const settingGroups = {
   "Media processing": media,
   Playback: {
     CDN_BASE_URL: url(...httpProtocols)({
-      description: "where playback URLs point",
+      description: "base URL of playback URLs",
       defaultText: "this program, or the object storage",
       example: "https://cdn.example.com",
     }),
     URL_SECRET: longSecret(16)({
       description:
-        "the secret of URLs that this program answers itself (playback without a CDN, the local folder), the same in every process; at least 16 characters",
-      defaultText: "made of JWT_SECRET, else a random one, kept in the data folder",
+        "secret of the URLs that this program signs (playback without a CDN, the local object folder), the same in every process; at least 16 characters",
+      defaultText: "derived from JWT_SECRET, else a generated secret in the data folder",
       example: "…",
     }),
     AKAMAI_EDGEAUTH_KEY: secret({
-      description: "key of Akamai EdgeAuth tokens, hex",
+      description: "key of Akamai EdgeAuth tokens, hexadecimal",
       defaultText: "no tokens",
       example: "52a152…",
     }),
     AKAMAI_EDGEAUTH_TTL: withDefault(
-      duration({ description: "how long such a token is valid" }),
+      duration({ description: "lifetime of an EdgeAuth token" }),
       Duration.hours(4),
       "4 h",
     ),
-    AKAMAI_EDGEAUTH_NAME: withDefault(text({ description: "the token's parameter or cookie" }), "hdnts", "hdnts"),
+    AKAMAI_EDGEAUTH_NAME: withDefault(
+      text({ description: "name of the parameter or cookie that carries an EdgeAuth token" }),
+      "hdnts",
+      "hdnts",
+    ),
   },
-  "Who may do what": {
+  "Authentication and authorization": {
     JWT_SECRET: longSecret(16)({
-      description: "the secret of HS256 tokens, at least 16 characters",
-      defaultText: "a random one, kept in the data folder (for development)",
+      description: "secret of HS256 tokens, at least 16 characters",
+      defaultText: "a generated secret in the data folder (for development)",
       example: "…",
     }),
     JWT_JWKS_URL: url(...httpProtocols)({
-      description: "or where the public keys of tokens are",
+      description: "URL of the public keys (JWKS) of RS256 and ES256 tokens; instead of JWT_SECRET",
       example: "https://id.example.com/.well-known/jwks.json",
     }),
     JWT_ISSUER: text({
-      description: "the iss that tokens must have",
+      description: "required iss claim of tokens",
       defaultText: "any",
       example: "https://id.example.com",
     }),
-    JWT_AUDIENCE: text({ description: "the aud that tokens must have", defaultText: "any", example: "armoricore" }),
+    JWT_AUDIENCE: text({ description: "required aud claim of tokens", defaultText: "any", example: "armoricore" }),
     EVENT_SOURCES: withDefault(
-      eventSources({ description: "which outside source may publish which events, as JSON" }),
+      eventSources({ description: "event types that each external source may publish, as JSON" }),
       defaultEventSources,
       JSON.stringify(defaultEventSources),
     ),
     EVENT_SIGNING_KEYS: signingKeys({
-      description: "id:secret,id:secret; when set, outside events must be signed",
-      defaultText: "signatures are not asked for",
+      description: "id:secret,id:secret; if set, events of external sources must be signed",
+      defaultText: "signatures are not required",
       example: "2026-01:…",
     }),
   },
@@ -253,45 +271,49 @@ export const settingGroups = {
   },
   Notifications: notify,
   "Captions and moderation": captions,
-  "Webhook of results": {
+  "Result webhook": {
     WEBHOOK_URL: url(...httpProtocols)({
-      description: "result events are also POSTed there",
+      description: "URL that result events are also POSTed to",
       defaultText: "off",
       example: "https://www.example.com/armoricore",
     }),
-    WEBHOOK_SECRET: secret({ description: "the secret they are signed with", example: "…" }),
+    WEBHOOK_SECRET: secret({ description: "secret that signs these requests", example: "…" }),
   },
-  "Outside programs": {
+  "External programs": {
     FFMPEG_PATH: text({
-      description: "ffmpeg",
+      description: "path of ffmpeg",
       defaultText: "the one on PATH, else the one that npm installed",
       example: "/usr/bin/ffmpeg",
     }),
     FFPROBE_PATH: text({
-      description: "ffprobe",
+      description: "path of ffprobe",
       defaultText: "the one on PATH, else the one that npm installed",
       example: "/usr/bin/ffprobe",
     }),
   },
 } as const
 
+type GroupedName = { [G in keyof typeof settingGroups]: keyof (typeof settingGroups)[G] }[keyof typeof settingGroups]
+
+// Spread by hand, because TypeScript infers the name and type of each setting from literal spreads only. `satisfies`
+// makes a forgotten group a type error.
 export const settingsTable = {
   ...settingGroups["The program"],
-  ...settingGroups["Secrets and their rotation"],
+  ...settingGroups["Secret stores"],
   ...settingGroups["The message bus"],
   ...settingGroups.State,
   ...settingGroups["Object storage"],
   ...settingGroups["Media processing"],
   ...settingGroups.Playback,
-  ...settingGroups["Who may do what"],
+  ...settingGroups["Authentication and authorization"],
   ...settingGroups["Chat, comments and presence"],
   ...settingGroups["Push notifications"],
   ...settingGroups["E-mail"],
   ...settingGroups.Notifications,
   ...settingGroups["Captions and moderation"],
-  ...settingGroups["Webhook of results"],
-  ...settingGroups["Outside programs"],
-}
+  ...settingGroups["Result webhook"],
+  ...settingGroups["External programs"],
+} satisfies Record<GroupedName, Setting<unknown>>
 
 export type SettingName = keyof typeof settingsTable
 export type SettingValues = { readonly [N in SettingName]: (typeof settingsTable)[N]["fallback"] }

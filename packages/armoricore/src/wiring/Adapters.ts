@@ -2,6 +2,7 @@
  * The one place that chooses adapters: what the settings say becomes the Layers of the ports. An adapter's libraries
  * are loaded only where it is chosen.
  */
+import * as Tokens from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { History } from "@armoricore/history/History"
@@ -14,8 +15,7 @@ import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Duration, Effect, type FileSystem, Layer, Path, Redacted } from "effect"
 import { createHmac } from "node:crypto"
 import { generatedSecret } from "../security/GeneratedSecret.ts"
-import { readOptionalSettingFile } from "../settings/SettingFile.ts"
-import { Settings } from "../settings/Settings.ts"
+import { readOptionalSettingFile, Settings } from "../settings/Settings.ts"
 
 type AdapterError = TransientError | ConfigurationError
 
@@ -198,6 +198,25 @@ export const layer = (role: ProcessRole) =>
   Layer.mergeAll(busAndState(role), storage, playback, role === "owner" ? urlSecretWarning : Layer.empty).pipe(
     Layer.provideMerge(PublicUrl.layer),
   )
+
+/** Verifies tokens with the keys of JWT_JWKS_URL or with JWT_SECRET; without either, with a generated secret. */
+export const tokens = Layer.unwrap(
+  Effect.gen(function* () {
+    const { JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SECRET } = yield* Settings
+    const keys: Tokens.TokensOptions["keys"] =
+      JWT_JWKS_URL !== undefined
+        ? { _tag: "Jwks", url: new URL(JWT_JWKS_URL) }
+        : {
+            _tag: "Secret",
+            secret: JWT_SECRET ?? (yield* generatedSecret("jwt", "a JWT secret (JWT_SECRET is not set)")),
+          }
+    return Tokens.layer({
+      keys,
+      ...(JWT_ISSUER === undefined ? {} : { issuer: JWT_ISSUER }),
+      ...(JWT_AUDIENCE === undefined ? {} : { audience: JWT_AUDIENCE }),
+    })
+  }),
+)
 
 /** Routes that answer the URLs signed above; they belong to whoever listens. */
 export const routes = Layer.unwrap(

@@ -16,9 +16,8 @@ import * as UnsubscribeLinks from "@armoricore/notify/unsubscribe/UnsubscribeLin
 import * as UnsubscribeKey from "@armoricore/notify/unsubscribe/UnsubscribeKey"
 import { Effect, Layer, Redacted } from "effect"
 import { createHmac } from "node:crypto"
-import { readSettingFile } from "../settings/SettingFile.ts"
-import { Settings } from "../settings/Settings.ts"
 import { emailProviders, pushProviders } from "../settings/Providers.ts"
+import { readSettingFile, Settings } from "../settings/Settings.ts"
 
 type SettingValues = Settings["Service"]
 

@@ -1,17 +1,17 @@
-/** The realtime service as the settings want it. */
+/** Builds the realtime service from the settings. */
 import * as Realtime from "@armoricore/realtime/Realtime"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "../settings/Settings.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 
-/** `isShared`: other processes have sockets too. */
-export const realtimeOptions = (settings: Settings["Service"], isShared: boolean): Realtime.RealtimeOptions => {
+/** `isClustered`: other processes may have sockets too. */
+export const realtimeOptions = (settings: Settings["Service"], isClustered: boolean): Realtime.RealtimeOptions => {
   const { ALLOWED_ORIGINS: origins, COMMENT_MIN_INTERVAL, TRUSTED_PROXIES: trustedProxies } = settings
   return {
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
     allowedOrigins: origins === undefined ? "same" : origins.includes("*") ? "any" : origins,
     mediaTopicPolicy: settings.MEDIA_TOPIC_POLICY,
-    ...(isShared ? { cluster: {} } : {}),
+    ...(isClustered ? { cluster: {} } : {}),
     commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_MIN_INTERVAL)), burst: 1 },
     presence: { maxListed: settings.REALTIME_PRESENCE_LIST_LIMIT },
     limits: {
@@ -21,7 +21,7 @@ export const realtimeOptions = (settings: Settings["Service"], isShared: boolean
       userMessages: settings.REALTIME_USER_MESSAGE_RATE,
       userJoins: settings.REALTIME_USER_JOIN_RATE,
       addressJoins: settings.REALTIME_ADDRESS_JOIN_RATE,
-      maxMessageBytes: settings.REALTIME_MAX_MESSAGE_LENGTH,
+      maxMessageBytes: settings.REALTIME_MAX_MESSAGE_BYTES,
       maxFrameBytes: settings.REALTIME_MAX_FRAME_BYTES,
       maxQueuedBytes: settings.REALTIME_MAX_QUEUE_BYTES,
       idleTimeout: settings.REALTIME_IDLE_TIMEOUT,
@@ -34,8 +34,9 @@ export const realtimeOptions = (settings: Settings["Service"], isShared: boolean
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
-    // Whoever shares a bus may have been started twice; the embedded one is shared with workers alone.
-    const isShared = settings.MESSAGE_BUS_URL !== undefined || (yield* ClusterWorker) !== undefined
-    return Realtime.layer(realtimeOptions(settings, isShared))
+    const { primary } = yield* ClusterWorker
+    // Any process may connect to an external bus. The embedded bus is shared only with the workers of one program.
+    const isClustered = settings.MESSAGE_BUS_URL !== undefined || primary !== undefined
+    return Realtime.layer(realtimeOptions(settings, isClustered))
   }),
 )

@@ -1,57 +1,68 @@
-/** A realtime worker's side: what it says to the first process, and what that asks of it. */
-import { Context, Deferred, Effect, Option } from "effect"
+/** The worker's side of `--realtime-workers`: its link to the primary process. */
+import { Context, Deferred, Effect, Layer, Option } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import cluster from "node:cluster"
+import { decodeToWorker, type FromWorker } from "./IpcMessages.ts"
 import { merge, type MetricsPage } from "./MergedMetrics.ts"
-import { type FromWorker, decodeToWorker } from "./IpcMessages.ts"
 
-/** The port that all workers share. */
+/** Environment variable with the port that all workers share. */
 export const sharedPortVariable = "ARMORICORE_SHARED_PORT"
 
-export interface ClusterWorker {
+export interface PrimaryLink {
+  /** The port that all workers share. */
   readonly port: number
-  /** `node`: its name among the nodes of realtime. */
+  /** Reports that this worker serves. `node` is its name in the realtime cluster. */
   readonly reportListening: (port: number, url: string, node: string) => Effect.Effect<void>
-  /** Returns when the program stops: no load balancer should send anybody here, though those who come are served. */
+  /** Completes when the program stops: report "not ready", but serve until `drainRequested`. */
   readonly stopAccepting: Effect.Effect<void>
-  /** Returns when the first process wants this one to end in order. */
+  /** Completes when the primary tells this worker to drain and exit. */
   readonly drainRequested: Effect.Effect<void>
   /** The metrics of all processes as one page. */
   readonly metrics: Effect.Effect<string>
 }
 
-/** The link of a worker of `--realtime-workers`; `undefined` in any other process. */
-export const ClusterWorker = Context.Reference<ClusterWorker | undefined>("@armoricore/armoricore/ClusterWorker", {
-  defaultValue: () => undefined,
-})
+/** Whether this process is a realtime worker: `primary` is undefined in every other process. */
+export class ClusterWorker extends Context.Service<ClusterWorker, { readonly primary: PrimaryLink | undefined }>()(
+  "@armoricore/armoricore/ClusterWorker",
+) {
+  /** Connects to the primary if `node:cluster` started this process. */
+  static readonly layer: Layer.Layer<ClusterWorker> = Layer.effect(
+    ClusterWorker,
+    Effect.suspend(() => Effect.map(connectToPrimary, (primary) => ({ primary }))),
+  )
+  /** A process that is never a realtime worker. */
+  static readonly layerNoop: Layer.Layer<ClusterWorker> = Layer.succeed(ClusterWorker, { primary: undefined })
+}
 
-/** Another process may be busy; what it has is then left out. */
+/** The page leaves out processes that do not respond in time. Longer than the primary's own timeout. */
 const metricsTimeout = "3 seconds"
 
-/** For as long as the process lives: the channel ends with it, and a worker ends with the channel. */
-export const connectToPrimary: Effect.Effect<ClusterWorker | undefined> = Effect.gen(function* () {
+/** The listeners stay for the life of the process: Node ends a worker together with its channel. */
+const connectToPrimary: Effect.Effect<PrimaryLink | undefined> = Effect.gen(function* () {
   const { worker } = cluster
   if (!cluster.isWorker || worker === undefined) return undefined
-  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const stop = yield* Deferred.make<void>()
   const drain = yield* Deferred.make<void>()
   const pendingRequests = new Map<number, (pages: ReadonlyArray<MetricsPage>) => void>()
-  const own = PrometheusMetrics.format()
+  const localMetrics = PrometheusMetrics.format()
   const send = (message: FromWorker) => void (worker.isConnected() && worker.send(message))
-  let count = 0
-  // Node ends a worker whose first process is gone.
-  worker.once(
-    "disconnect",
-    () => void run(Effect.logError("the first process is gone, and this realtime worker with it")),
-  )
-  process.on("message", (message) => {
-    const read = decodeToWorker(message)
-    if (Option.isNone(read)) return
-    const { value } = read
-    if (value.type === "take nobody new") Deferred.doneUnsafe(stop, Effect.void)
-    else if (value.type === "drain") Deferred.doneUnsafe(drain, Effect.void)
-    else if (value.type === "take metrics") pendingRequests.get(value.id)?.(value.metrics)
-    else run(Effect.map(own, (text) => send({ type: "metrics", id: value.id, text })))
+  let lastRequestId = 0
+  worker.once("disconnect", () => void fork(Effect.logError("primary process exited; shutting down")))
+  process.on("message", (received) => {
+    const decoded = decodeToWorker(received)
+    if (Option.isNone(decoded)) return
+    const message = decoded.value
+    switch (message.type) {
+      case "stop_accepting":
+        return Deferred.doneUnsafe(stop, Effect.void)
+      case "drain":
+        return Deferred.doneUnsafe(drain, Effect.void)
+      case "metrics_response":
+        return pendingRequests.get(message.id)?.(message.metrics)
+      case "metrics_request":
+        return fork(Effect.map(localMetrics, (text) => send({ type: "metrics_response", id: message.id, text })))
+    }
   })
   return {
     port: Number(process.env[sharedPortVariable]),
@@ -59,15 +70,15 @@ export const connectToPrimary: Effect.Effect<ClusterWorker | undefined> = Effect
     stopAccepting: Deferred.await(stop),
     drainRequested: Deferred.await(drain),
     metrics: Effect.gen(function* () {
-      const id = ++count
+      const id = ++lastRequestId
       const others = yield* Effect.callback<ReadonlyArray<MetricsPage>>((resume) => {
         pendingRequests.set(id, (pages) => resume(Effect.succeed(pages)))
-        send({ type: "metrics wanted", id })
+        send({ type: "metrics_request", id })
       }).pipe(
         Effect.timeoutOrElse({ duration: metricsTimeout, orElse: () => Effect.succeed([]) }),
         Effect.ensuring(Effect.sync(() => pendingRequests.delete(id))),
       )
-      return merge([...others, { process: `worker-${worker.id}`, text: yield* own }])
+      return merge([...others, { process: `worker-${worker.id}`, text: yield* localMetrics }])
     }),
   }
 })

@@ -1,23 +1,27 @@
-/** What the first process and its realtime workers say to each other over their channel. */
+/**
+ * Messages between the primary process and its realtime workers, over the channel of `node:cluster`. Either side may send
+ * a `metrics_request`; the `metrics_response` has the same `id`.
+ */
 import { Schema } from "effect"
 
+const MetricsRequest = Schema.Struct({ type: Schema.Literal("metrics_request"), id: Schema.Int })
+
 export const FromWorker = Schema.Union([
-  /** `node`: its name among the nodes of realtime. */
+  /** The worker serves. `node` is its name in the realtime cluster. */
   Schema.Struct({ type: Schema.Literal("listening"), port: Schema.Int, url: Schema.String, node: Schema.String }),
-  /** `id` comes back with the answer. */
-  Schema.Struct({ type: Schema.Literal("metrics wanted"), id: Schema.Int }),
-  Schema.Struct({ type: Schema.Literal("metrics"), id: Schema.Int, text: Schema.String }),
+  MetricsRequest,
+  Schema.Struct({ type: Schema.Literal("metrics_response"), id: Schema.Int, text: Schema.String }),
 ])
 export type FromWorker = typeof FromWorker.Type
 
 export const ToWorker = Schema.Union([
-  /** The program stops; its turn to drain has not come. */
-  Schema.Struct({ type: Schema.Literal("take nobody new") }),
+  /** The program stops. The worker reports that it is not ready and serves until `drain`. */
+  Schema.Struct({ type: Schema.Literal("stop_accepting") }),
   Schema.Struct({ type: Schema.Literal("drain") }),
-  Schema.Struct({ type: Schema.Literal("metrics"), id: Schema.Int }),
-  /** Of all other processes, with what tells them apart. */
+  MetricsRequest,
+  /** The metrics of all other processes. */
   Schema.Struct({
-    type: Schema.Literal("take metrics"),
+    type: Schema.Literal("metrics_response"),
     id: Schema.Int,
     metrics: Schema.Array(Schema.Struct({ process: Schema.String, text: Schema.String })),
   }),

@@ -1,6 +1,6 @@
 /**
- * The metrics of several processes as one page: every sample gets the label `process`, and a metric's samples stand
- * together below one HELP and TYPE, as Prometheus wants it.
+ * Merges the metrics pages of several processes: every sample gets the label `process`, and all samples of a metric follow
+ * one HELP and TYPE, as the Prometheus text format requires.
  */
 export interface MetricsPage {
   readonly process: string

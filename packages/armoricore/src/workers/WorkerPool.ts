@@ -1,8 +1,8 @@
 /**
- * Realtime on all cores: the first process starts workers that share its port, and ends them in order. Connections are
- * dealt out in turn (`node:cluster`). A worker that dies is replaced; its sockets come back to the others meanwhile, which
- * hear of it, so that its users are gone at once. One that cannot even start ends the program, for the next one would not do
- * better.
+ * Runs realtime on several cores: the primary process forks workers that share its port (`node:cluster`, round robin) and
+ * drains them at shutdown. A worker that dies is replaced; until then its clients reconnect to the other workers, and the
+ * cluster learns at once that its sockets are gone. A worker that cannot start ends the program, because its replacement
+ * would fail for the same reason.
  */
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { announceDown } from "@armoricore/realtime/cluster/Cluster"
@@ -12,9 +12,9 @@ import cluster, { type Worker } from "node:cluster"
 import { createServer } from "node:net"
 import { CommandFailed } from "../app/CommandErrors.ts"
 import { Settings } from "../settings/Settings.ts"
-import type { MetricsPage } from "./MergedMetrics.ts"
-import { decodeFromWorker, type ToWorker } from "./IpcMessages.ts"
 import { sharedPortVariable } from "./ClusterWorker.ts"
+import { decodeFromWorker, type FromWorker, type ToWorker } from "./IpcMessages.ts"
+import type { MetricsPage } from "./MergedMetrics.ts"
 
 export interface PoolAddress {
   readonly port: number
@@ -22,98 +22,112 @@ export interface PoolAddress {
 }
 
 export interface WorkerPool extends PoolAddress {
-  /** The program stops, and the workers' turn comes last: until then they serve, and say that they are not ready. */
+  /** Workers report that they are not ready, but serve until the scope closes: they drain last. */
   readonly stopAccepting: Effect.Effect<void>
 }
 
 interface WorkerExit {
-  /** Its name among the nodes of realtime; `undefined`: it never served. */
+  /** Its name in the realtime cluster; undefined if it never served. */
   readonly node: string | undefined
   readonly description: string
 }
 
-/** After a worker died. */
 const restartDelay = Duration.seconds(1)
-/** How long others may take to give their metrics. */
 const metricsTimeout = "2 seconds"
 
-/**
- * Returns once all workers serve. When the scope closes they are asked to end, have `drainTime`, and are killed then.
- */
-export const start = Effect.fnUntraced(function* (size: number, drainTime: Duration.Duration) {
-  const settings = yield* Settings
-  const port = settings.PORT === 0 ? yield* freePort(settings.HOST) : settings.PORT
-  const workers = new Set<Worker>()
-  /** By the names of their nodes. */
-  const serving = new Map<Worker, string>()
-  let isStopping = false
-  const isEnding = yield* Ref.make(false)
-  const fibers = yield* FiberSet.make<void, CommandFailed>()
-  const fork = yield* FiberSet.runtime(fibers)<EventBus>()
-  const run = Effect.runForkWith(yield* Effect.context<never>())
-  cluster.setupPrimary({ exec: process.argv[1] ?? "", args: process.argv.slice(2), execArgv: process.execArgv })
+type Ready = Deferred.Deferred<PoolAddress, CommandFailed>
 
-  const send = (worker: Worker, message: ToWorker) => void (worker.isConnected() && worker.send(message))
+const send = (worker: Worker, message: ToWorker) => void (worker.isConnected() && worker.send(message))
 
-  /** Whatever the other processes have to say, this one too. */
-  const collectMetrics = (asking: Worker) =>
-    Effect.gen(function* () {
-      const others = [...workers].filter((worker) => worker !== asking)
-      const pages = yield* Effect.forEach(others, metricsOf, { concurrency: "unbounded" })
-      const own: MetricsPage = { process: "main", text: yield* PrometheusMetrics.format() }
-      return [own, ...pages.filter((page) => page !== undefined)]
-    })
-
-  let count = 0
+/** Requests metrics over the channels of workers. */
+const makeMetricsCollector = (workers: ReadonlySet<Worker>) => {
   const pendingRequests = new Map<number, (text: string) => void>()
+  let lastRequestId = 0
   const metricsOf = (worker: Worker) =>
     Effect.suspend(() => {
-      const id = ++count
+      const id = ++lastRequestId
       return Effect.callback<MetricsPage | undefined>((resume) => {
         pendingRequests.set(id, (text) => resume(Effect.succeed({ process: `worker-${worker.id}`, text })))
-        send(worker, { type: "metrics", id })
+        send(worker, { type: "metrics_request", id })
       }).pipe(
         Effect.timeoutOrElse({ duration: metricsTimeout, orElse: () => Effect.succeed(undefined) }),
         Effect.ensuring(Effect.sync(() => pendingRequests.delete(id))),
       )
     })
+  return {
+    onResponse: (id: number, text: string) => pendingRequests.get(id)?.(text),
+    /** Pages of the primary and of all workers but the requester. */
+    collectFor: (requester: Worker) =>
+      Effect.gen(function* () {
+        const others = [...workers].filter((worker) => worker !== requester)
+        const pages = yield* Effect.forEach(others, metricsOf, { concurrency: "unbounded" })
+        const primary: MetricsPage = { process: "main", text: yield* PrometheusMetrics.format() }
+        return [primary, ...pages.filter((page) => page !== undefined)]
+      }),
+  }
+}
 
-  const launch = (ready: Deferred.Deferred<PoolAddress, CommandFailed>) =>
+/**
+ * Starts `size` workers and returns once all of them serve. When the scope closes they drain; those that run longer than
+ * `drainTimeout` are killed.
+ */
+export const start = Effect.fnUntraced(function* (size: number, drainTimeout: Duration.Duration) {
+  const settings = yield* Settings
+  const port = settings.PORT === 0 ? yield* freePort(settings.HOST) : settings.PORT
+  const workers = new Set<Worker>()
+  /** Workers that serve, with their names in the realtime cluster. */
+  const serving = new Map<Worker, string>()
+  let isStopping = false
+  const isEnding = yield* Ref.make(false)
+  const fibers = yield* FiberSet.make<void, CommandFailed>()
+  const forkSupervisor = yield* FiberSet.runtime(fibers)<EventBus>()
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const metrics = makeMetricsCollector(workers)
+  cluster.setupPrimary({ exec: process.argv[1] ?? "", args: process.argv.slice(2), execArgv: process.execArgv })
+
+  const onMessage = (worker: Worker, ready: Ready, message: FromWorker) => {
+    switch (message.type) {
+      case "listening":
+        serving.set(worker, message.node)
+        if (isStopping) send(worker, { type: "stop_accepting" })
+        return Deferred.doneUnsafe(ready, Effect.succeed(message))
+      case "metrics_response":
+        return metrics.onResponse(message.id, message.text)
+      case "metrics_request":
+        return fork(
+          Effect.map(metrics.collectFor(worker), (pages) =>
+            send(worker, { type: "metrics_response", id: message.id, metrics: pages }),
+          ),
+        )
+    }
+  }
+
+  /** Forks one worker and completes when it exits. */
+  const runWorker = (ready: Ready) =>
     Effect.callback<WorkerExit>((resume) => {
       const worker = cluster.fork({ [sharedPortVariable]: port })
       workers.add(worker)
-      worker.on("message", (message) => {
-        const read = decodeFromWorker(message)
-        if (Option.isNone(read)) return
-        const { value } = read
-        if (value.type === "listening") {
-          serving.set(worker, value.node)
-          if (isStopping) send(worker, { type: "take nobody new" })
-          Deferred.doneUnsafe(ready, Effect.succeed(value))
-        }
-        if (value.type === "metrics") pendingRequests.get(value.id)?.(value.text)
-        if (value.type !== "metrics wanted") return
-        const { id } = value
-        run(Effect.map(collectMetrics(worker), (metrics) => send(worker, { type: "take metrics", id, metrics })))
+      worker.on("message", (received) => {
+        const message = decodeFromWorker(received)
+        if (Option.isSome(message)) onMessage(worker, ready, message.value)
       })
       worker.on("exit", (code: number | null, signal: string | null) => {
         const node = serving.get(worker)
         workers.delete(worker)
         serving.delete(worker)
-        resume(
-          Effect.succeed({ node, description: signal === null ? `ended with ${code}` : `was killed with ${signal}` }),
-        )
+        const description = signal === null ? `exited with code ${code}` : `was killed with ${signal}`
+        resume(Effect.succeed({ node, description }))
       })
     })
 
-  const superviseWorker = (ready: Deferred.Deferred<PoolAddress, CommandFailed>) =>
+  const superviseWorker = (ready: Ready) =>
     Effect.gen(function* () {
       for (;;) {
-        const { node, description } = yield* launch(ready)
+        const { node, description } = yield* runWorker(ready)
         if (yield* Ref.get(isEnding)) return
         if (!Deferred.isDoneUnsafe(ready)) return yield* Deferred.fail(ready, startFailed)
-        yield* Effect.logError(`a realtime worker ${description}; another one takes its place`)
-        if (node !== undefined) yield* Effect.catch(announceDown(node), logUnannounced)
+        yield* Effect.logError(`a realtime worker ${description}; starting another one`, { node })
+        if (node !== undefined) yield* Effect.catch(announceDown(node), logNotAnnounced)
         yield* Effect.sleep(restartDelay)
       }
     }).pipe(Effect.asVoid)
@@ -122,30 +136,32 @@ export const start = Effect.fnUntraced(function* (size: number, drainTime: Durat
     Effect.gen(function* () {
       yield* Ref.set(isEnding, true)
       for (const worker of workers) {
-        // One that only just starts has nothing to hand over.
+        // A worker that does not serve yet has no sockets to drain.
         if (serving.has(worker)) send(worker, { type: "drain" })
         else worker.kill("SIGKILL")
       }
-      yield* Effect.timeoutOption(Effect.forEach(kept, Fiber.await, { discard: true }), drainTime)
+      yield* Effect.timeoutOption(Effect.forEach(supervisors, Fiber.await, { discard: true }), drainTimeout)
       for (const worker of workers) worker.kill("SIGKILL")
     }),
   )
   const readies = Array.from({ length: size }, () => Deferred.makeUnsafe<PoolAddress, CommandFailed>())
-  const kept = readies.map((ready) => fork(superviseWorker(ready)))
+  const supervisors = readies.map((ready) => forkSupervisor(superviseWorker(ready)))
   const [first] = yield* Effect.forEach(readies, Deferred.await, { concurrency: "unbounded" })
   const { port: shared, url } = first ?? (yield* startFailed)
   const stopAccepting = Effect.sync(() => {
     isStopping = true
-    for (const worker of workers) send(worker, { type: "take nobody new" })
+    for (const worker of workers) send(worker, { type: "stop_accepting" })
   })
   return { port: shared, url, stopAccepting } satisfies WorkerPool
 })
 
-/** Node shares a port among workers by its number, so that one that comes later must know it. */
+/** `node:cluster` shares a port by its number, so a replacement worker must know the number. */
 const freePort = (host: string) =>
   Effect.callback<number, CommandFailed>((resume) => {
     const server = createServer()
-    server.once("error", ({ message }) => resume(Effect.fail(new CommandFailed({ message }))))
+    server.once("error", ({ message }) =>
+      resume(Effect.fail(new CommandFailed({ message: `cannot listen on ${host}: ${message}` }))),
+    )
     server.listen({ port: 0, host }, () => {
       const address = server.address()
       const port = typeof address === "object" && address !== null ? address.port : 0
@@ -153,7 +169,7 @@ const freePort = (host: string) =>
     })
   })
 
-/** Its users go when the other nodes miss it. */
-const logUnannounced = (error: Error) => Effect.logDebug("nobody was told that a realtime worker is gone", error)
+/** The other nodes then remove its users when they miss its heartbeats. */
+const logNotAnnounced = (error: Error) => Effect.logDebug("cannot announce that a realtime worker is down", error)
 
-const startFailed = new CommandFailed({ message: "a realtime worker could not start; its own message says why" })
+const startFailed = new CommandFailed({ message: "a realtime worker failed to start; its own log has the reason" })

@@ -25,7 +25,7 @@ const all = {
   REALTIME_USER_MESSAGE_RATE: "20",
   REALTIME_USER_JOIN_RATE: "5:60",
   REALTIME_ADDRESS_JOIN_RATE: "0.5:8",
-  REALTIME_MAX_MESSAGE_LENGTH: "32 KiB",
+  REALTIME_MAX_MESSAGE_BYTES: "32 KiB",
   REALTIME_MAX_FRAME_BYTES: "200 kB",
   REALTIME_MAX_QUEUE_BYTES: "2 MiB",
   REALTIME_IDLE_TIMEOUT: "90 s",
@@ -76,7 +76,7 @@ describe("Settings of realtime", () => {
     ["REALTIME_USER_MESSAGE_RATE", "0"],
     ["REALTIME_USER_JOIN_RATE", "50:0"],
     ["REALTIME_ADDRESS_JOIN_RATE", "50:"],
-    ["REALTIME_MAX_MESSAGE_LENGTH", "1"],
+    ["REALTIME_MAX_MESSAGE_BYTES", "1"],
     ["REALTIME_MAX_QUEUE_BYTES", "64 PiB"],
     ["REALTIME_IDLE_TIMEOUT", "0"],
     ["REALTIME_LONGPOLL_TIMEOUT", "30 s"],
@@ -95,7 +95,7 @@ describe("Settings of realtime", () => {
     Effect.gen(function* () {
       const faults = yield* faultsOf({ REALTIME_MAX_FRAME_BYTES: "10 kB" })
       assert.lengthOf(faults, 1)
-      assert.match(faults[0] ?? "", /^REALTIME_MAX_FRAME_BYTES is smaller than REALTIME_MAX_MESSAGE_LENGTH/)
+      assert.match(faults[0] ?? "", /^REALTIME_MAX_FRAME_BYTES is smaller than REALTIME_MAX_MESSAGE_BYTES/)
     }),
   )
 
@@ -111,7 +111,7 @@ describe("Settings of realtime", () => {
         const limits = {
           REALTIME_MAX_USER_SOCKETS: "1",
           REALTIME_MAX_SOCKET_TOPICS: "1",
-          REALTIME_MAX_MESSAGE_LENGTH: "2000",
+          REALTIME_MAX_MESSAGE_BYTES: "2000",
         }
         const running = yield* ProgramProcess.launch(["start"], { ...env, ...limits })
         const [, url = ""] = yield* running.waitForOutput(/on (http:\S+?)[" ]/)

@@ -46,7 +46,7 @@ describe("RETRY_SERVICES", () => {
     ['{"notify":{"max_attempts":0}}', "max_attempts"],
     ['{"notify":{"tries":3}}', '"tries"'],
     ['{"notify":{"base":"soon"}}', '"soon"'],
-    ['{"notify":{"base":"2 min"}}', "above the cap of notify"],
+    ['{"notify":{"base":"2 min"}}', "longer than the cap for notify"],
   ] as const) {
     it.effect(`${value} is refused by its name and fault`, () =>
       Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { ConfigProvider, Duration, Effect, FileSystem, Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Settings from "../../src/settings/Settings.ts"
-import { envExample } from "../../src/settings/EnvExample.ts"
+import { envExample } from "../../src/settings/ConfigurationReference.ts"
 
 const read = (env: Record<string, string>) =>
   Settings.Settings.pipe(
@@ -111,7 +111,10 @@ describe("Settings", () => {
 
   it.effect("own sources cannot be given away, unknown types are named", () =>
     Effect.gen(function* () {
-      assert.match((yield* faultsOf({ EVENT_SOURCES: '{"media":["media.uploaded"]}' })).join(), /own source/)
+      assert.match(
+        (yield* faultsOf({ EVENT_SOURCES: '{"media":["media.uploaded"]}' })).join(),
+        /reserved for Armoricore/,
+      )
       assert.match((yield* faultsOf({ EVENT_SOURCES: '{"php":["media.upload"]}' })).join(), /"media.upload"/)
     }),
   )

@@ -1,0 +1,116 @@
+/** Combinators that commands share: settings and telemetry, adapters, the operator API, and a clean exit on a signal. */
+import { Tokens } from "@armoricore/auth/Tokens"
+import { OperatorClient } from "@armoricore/operator/OperatorClient"
+import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { Console, Duration, Effect, Layer, Option, Redacted, SchemaIssue } from "effect"
+import { Flag } from "effect/cli"
+import { RpcClientError } from "effect/rpc"
+import { CommandFailed } from "../app/CommandErrors.ts"
+import { Settings } from "../settings/Settings.ts"
+import * as Logs from "../telemetry/Logs.ts"
+import * as ProcessMetrics from "../telemetry/ProcessMetrics.ts"
+import * as Telemetry from "../telemetry/Telemetry.ts"
+import * as Adapters from "../wiring/Adapters.ts"
+
+const settingsAndTelemetry = Logs.withDynamicLevel.pipe(
+  Layer.provideMerge(Layer.merge(Telemetry.layer, ProcessMetrics.countFibers)),
+  Layer.provideMerge(Logs.layer),
+  Layer.provideMerge(Settings.layer),
+)
+
+/** Provides the settings of the environment, and logs, traces and metrics as they configure them. */
+export const withSettings = Effect.provide(settingsAndTelemetry)
+
+const adapters = DeadLetters.layer.pipe(Layer.provide(Ledger.layer), Layer.provideMerge(Adapters.layer("shared")))
+
+/** Provides the ports. On the embedded engine the command shares the data folder of a running program. */
+export const withAdapters = Effect.provide(adapters)
+
+/** Sets exit code 0 for a command that a signal interrupts: it exits only after it drained. */
+export const withGracefulExit = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.onInterrupt(self, () =>
+    Effect.sync(() => {
+      process.exitCode = 0
+    }),
+  )
+
+const consoleTokenTtl = Duration.hours(12)
+
+/**
+ * Prints a link to the operator console that includes a token, but only while the program signs with a generated secret
+ * (development). The token is in the URL fragment, which browsers never send to a server or proxy.
+ */
+export const printConsoleLink = Effect.fnUntraced(function* (url: string) {
+  const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
+  if (JWT_SECRET !== undefined || JWT_JWKS_URL !== undefined) return
+  const token = yield* Effect.flatMap(Tokens, (tokens) =>
+    tokens.sign({ userId: "operator", roles: ["operator"], ttl: consoleTokenTtl }),
+  ).pipe(Effect.provide(Adapters.tokens))
+  yield* Console.log(`The console: ${url}/console#token=${token}`)
+})
+
+export const operatorApiFlags = {
+  url: Flag.String("url").pipe(
+    Flag.withDescription("URL of the running installation (default: the one on HOST and PORT)"),
+    Flag.withMetavar("URL"),
+    Flag.optional,
+  ),
+  token: Flag.String("token").pipe(
+    Flag.withDescription("a token with the role operator (default: one signed with JWT_SECRET)"),
+    Flag.withMetavar("JWT"),
+    Flag.optional,
+  ),
+}
+
+export interface OperatorApiTarget {
+  readonly url: Option.Option<string>
+  readonly token: Option.Option<string>
+}
+
+const operatorTokenTtl = Duration.minutes(10)
+
+const signOperatorToken = Effect.gen(function* () {
+  const tokens = yield* Tokens
+  return yield* tokens.sign({ userId: "armoricore-cli", roles: ["operator"], ttl: operatorTokenTtl })
+}).pipe(Effect.provide(Adapters.tokens))
+
+const resolveUrl = ({ url }: OperatorApiTarget) =>
+  Effect.map(Settings, ({ HOST, PORT, PUBLIC_URL }) => {
+    const host = HOST === "0.0.0.0" || HOST === "::" ? "127.0.0.1" : HOST
+    return Option.getOrElse(url, () => PUBLIC_URL ?? `http://${host}:${PORT}`)
+  })
+
+/** A client of the operator API at `target`. */
+export const operatorClient = (target: OperatorApiTarget) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      return OperatorClient.layer({
+        url: yield* resolveUrl(target),
+        token: Redacted.make(Option.isSome(target.token) ? target.token.value : yield* signOperatorToken),
+      })
+    }),
+  )
+
+/** Provides the operator API, and turns usage errors and connection failures into one-line messages. */
+export const withOperatorApi = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>
+  effect.pipe(
+    Effect.catchDefect((defect) => usageError(defect) ?? Effect.die(defect)),
+    Effect.catchIf(isConnectionError, () =>
+      Effect.flatMap(resolveUrl(target), (url) => new CommandFailed({ message: noOperatorApi(`at ${url}`) })),
+    ),
+    Effect.provide(operatorClient(target)),
+  )
+
+/** The client validates arguments before it sends them, and dies with the schema error. */
+const usageError = (defect: unknown): CommandFailed | undefined =>
+  defect instanceof Error && SchemaIssue.isIssue(defect.cause)
+    ? new CommandFailed({ message: formatIssue(defect.cause) })
+    : undefined
+const formatIssue = SchemaIssue.makeFormatterDefault()
+
+export const isConnectionError = (error: unknown): error is RpcClientError.RpcClientError =>
+  error instanceof RpcClientError.RpcClientError
+
+export const noOperatorApi = (location: string): string =>
+  `No operator API ${location}. Point --url at a process that runs the realtime service.`
