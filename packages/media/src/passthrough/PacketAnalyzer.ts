@@ -1,6 +1,6 @@
 /**
- * What the packets of a track say about copying it: ffmpeg's `framecrc` listing, read line by line, so that a film of
- * many hours takes no more memory than a bit a frame.
+ * Checks the packets of a track for passthrough. Reads ffmpeg's `framecrc` listing line by line, so that a video of many
+ * hours needs no more memory than one bit per frame.
  */
 import { type KeyFramePlacement, keyFrameSeconds, segmentSeconds } from "../encode/EncodingPlan.ts"
 import { peakRate, averageRate, type Segment } from "../packaging/MediaPlaylist.ts"
@@ -13,47 +13,49 @@ export interface Packet {
   readonly bytes: number
   readonly checksum: string
   readonly isKey: boolean
-  /** Damaged, cut off by an edit list, or with new parameters. */
+  /** Corrupt, discarded by an edit list, or with side data such as new parameters. */
   readonly isIrregular: boolean
 }
 
-/** Reads a listing of one stream, a line a call; what is no packet answers undefined. */
+/** Parses the listing of one stream, one line per call. Returns undefined for lines that are not packets. */
 export const packetParser = (): ((line: string) => Packet | undefined) => {
   let tick = Number.NaN
   return (line) => {
     const base = /^#tb 0: ([0-9]+)\/([0-9]+)$/.exec(line)
     if (base !== null) tick = Number(base[1]) / Number(base[2])
     if (line === "" || line.startsWith("#")) return undefined
-    const [, , pts = "", duration = "", bytes = "", checksum = "", ...more] = line.split(",").map((part) => part.trim())
-    // The flags of a key frame and nothing else are not printed.
-    const flags = Number(more.find((part) => part.startsWith("F="))?.slice(2) ?? 1)
-    const sides = more.some((part) => part.startsWith("S="))
+    const [, , pts = "", duration = "", bytes = "", checksum = "", ...more] = line
+      .split(",")
+      .map((field) => field.trim())
+    // ffmpeg does not print the flags if only the key frame flag is set.
+    const flags = Number(more.find((field) => field.startsWith("F="))?.slice(2) ?? 1)
+    const hasSideData = more.some((field) => field.startsWith("S="))
     return {
       time: Number(pts) * tick,
       duration: Number(duration) * tick,
       bytes: Number(bytes),
       checksum,
       isKey: (flags & 1) !== 0,
-      isIrregular: (flags & 0b110) !== 0 || sides || !Number.isFinite(Number(pts)),
+      isIrregular: (flags & 0b110) !== 0 || hasSideData || !Number.isFinite(Number(pts)),
     }
   }
 }
 
 export interface VideoPacketSummary {
   readonly rejectReason: string | undefined
-  /** Seconds at which key frames are shown, in their order. */
+  /** Display times of the key frames in seconds, in order. */
   readonly keys: ReadonlyArray<number>
   readonly keyFrames: KeyFramePlacement
-  /** As the packager would cut it. */
+  /** The segments that the packager would write. */
   readonly segments: ReadonlyArray<Segment>
 }
 
-/** Seconds that a frame may be off its place. */
+/** Seconds by which a timestamp may differ from the frame grid. */
 const maxJitter = 0.001
-/** Longer segments would not keep to the target duration that was announced. */
+/** Longer segments would exceed the target duration of the playlist. */
 const maxSegmentSeconds = segmentSeconds + 0.49
 
-/** Takes the packets of a picture in the order of the file. */
+/** Analyses the packets of a video track, in file order. */
 export class VideoPacketAnalyzer {
   readonly #rate: number
   readonly #keys: Array<number> = []
@@ -61,7 +63,7 @@ export class VideoPacketAnalyzer {
   #seen = new Uint8Array(1 << 12)
   #count = 0
   #last = -1
-  #refusal: string | undefined
+  #rejectReason: string | undefined
 
   constructor(frameRate: Rational) {
     this.#rate = frameRate.num / frameRate.den
@@ -69,18 +71,18 @@ export class VideoPacketAnalyzer {
 
   add(packet: Packet): void {
     const frame = Math.round(packet.time * this.#rate)
-    if (packet.isIrregular) this.#refusal ??= "edit list or damage"
-    else if (frame < 0 || Math.abs(packet.time - frame / this.#rate) > maxJitter) this.#refusal ??= "uneven frames"
-    // Frames that are shown early or late lie near: a jump that far is a gap, and no reason for a large table.
-    else if (frame > this.#count * 2 + 4096) this.#refusal ??= "uneven frames"
-    if (this.#refusal !== undefined) return
+    if (packet.isIrregular) this.#rejectReason ??= "edit list or damage"
+    else if (frame < 0 || Math.abs(packet.time - frame / this.#rate) > maxJitter) this.#rejectReason ??= "uneven frames"
+    // Reordered frames are near each other. A jump this far is a gap, and must not enlarge the table.
+    else if (frame > this.#count * 2 + 4096) this.#rejectReason ??= "uneven frames"
+    if (this.#rejectReason !== undefined) return
     if (frame >= this.#seen.length * 8) {
       const larger = new Uint8Array(Math.max(this.#seen.length * 2, Math.ceil((frame + 1) / 8)))
       larger.set(this.#seen)
       this.#seen = larger
     }
     const bit = 1 << (frame & 7)
-    if (((this.#seen[frame >> 3] ?? 0) & bit) !== 0) this.#refusal = "uneven frames"
+    if (((this.#seen[frame >> 3] ?? 0) & bit) !== 0) this.#rejectReason = "uneven frames"
     this.#seen[frame >> 3] = (this.#seen[frame >> 3] ?? 0) | bit
     this.#count++
     this.#last = Math.max(this.#last, frame)
@@ -89,7 +91,7 @@ export class VideoPacketAnalyzer {
       if (startsSegment(packet.time, this.#segments.length)) this.#segments.push({ start: packet.time, bytes: 0 })
     }
     const segment = this.#segments.at(-1)
-    if (segment === undefined) this.#refusal = "no key frame first"
+    if (segment === undefined) this.#rejectReason = "no key frame first"
     else segment.bytes += packet.bytes
   }
 
@@ -101,23 +103,23 @@ export class VideoPacketAnalyzer {
       bytes,
     }))
     const keyFrames = keyFramePlacement(this.#keys, this.#rate, end)
-    const mine = this.#segments.map(({ start }) => Math.round(start * this.#rate))
+    const sourceStarts = this.#segments.map(({ start }) => Math.round(start * this.#rate))
     const isGood =
       keyFrames !== undefined &&
       segments.every(({ seconds }) => seconds <= maxSegmentSeconds) &&
-      mine.join() === segmentStarts(keyFrames, this.#rate, this.#last).join()
+      sourceStarts.join() === segmentStarts(keyFrames, this.#rate, this.#last).join()
     const rejectReason =
-      this.#refusal ??
+      this.#rejectReason ??
       (this.#count === 0 || this.#count !== this.#last + 1 ? "uneven frames" : undefined) ??
       (isGood ? undefined : "key frames")
     return { rejectReason, keys: this.#keys, keyFrames: keyFrames ?? "grid", segments }
   }
 }
 
-/** As the packager decides it of a key frame, when it has cut so many segments; whole ticks are not exact in binary. */
+/** Whether the packager starts a new segment at this key frame. The tolerance covers rounded timestamps. */
 const startsSegment = (time: number, segments: number): boolean => time >= segments * segmentSeconds - 1e-6
 
-/** The frames that segments of the encoded renditions begin with. */
+/** The first frames of the segments in the encoded renditions. */
 const segmentStarts = (keyFrames: KeyFramePlacement, rate: number, last: number): ReadonlyArray<number> => {
   const cuts: Array<number> = []
   for (let n = 0; ; n++) {
@@ -127,46 +129,46 @@ const segmentStarts = (keyFrames: KeyFramePlacement, rate: number, last: number)
   }
 }
 
-/** The frame of the encoder's own key frame of that number. */
+/** The frame of the n-th key frame that the encoder sets on its own. */
 const gridFrame = (n: number, rate: number): number => Math.ceil(n * keyFrameSeconds * rate - 1e-6)
 
-/** How other renditions get key frames wherever segments of this one begin; undefined where they cannot. */
+/** The key frame placement that gives the other renditions the same segment boundaries; undefined if none does. */
 const keyFramePlacement = (keys: ReadonlyArray<number>, rate: number, end: number): KeyFramePlacement | undefined => {
   const frames = keys.map((time) => Math.round(time * rate))
-  const has = new Set(frames)
+  const keyFrameSet = new Set(frames)
   const grid: Array<number> = []
   for (let n = 0; gridFrame(n, rate) / rate < end - 1e-6; n++) grid.push(gridFrame(n, rate))
-  if (frames[0] === 0 && grid.every((frame) => has.has(frame))) return "grid"
+  if (frames[0] === 0 && grid.every((frame) => keyFrameSet.has(frame))) return "grid"
   const group = frames[1]
   if (group === undefined || group / rate < 0.5 || group / rate > keyFrameSeconds + 0.05) return undefined
   if (!frames.every((frame, index) => frame === index * group)) return undefined
   return (end * rate) / group > frames.length + 0.001 ? undefined : { frames: group }
 }
 
-/** Whether a rendition of so many kilobits may hold it. The encoder's own buffer lets a segment be half as much again. */
+/** Whether the segments fit the bit rate of a rendition. As with the encoder's buffer, a peak may be 1.5 times higher. */
 export const fitsBitrate = (segments: ReadonlyArray<Segment>, kilobits: number): boolean =>
   averageRate(segments) <= kilobits * 1000 && peakRate(segments) <= kilobits * 1500
 
-/** Takes the packets of a sound track: without gaps, from nought on. */
+/** Analyses the packets of an audio track: they must start at zero and have no gaps. */
 export class AudioPacketAnalyzer {
   #end: number | undefined
   #frame: number | undefined
-  #wasUnlike = false
-  #refusal: string | undefined
+  #hadOtherDuration = false
+  #rejectReason: string | undefined
 
   add({ bytes, duration, isIrregular, time }: Packet): void {
-    // What lies before nought is the encoder's priming, which edit lists hide: it is left out.
+    // Packets before zero are the encoder's priming, which an edit list hides. They are left out.
     if (time < -1e-6) return
-    if (isIrregular || bytes === 0) this.#refusal ??= "edit list or damage"
-    if (Math.abs(time - (this.#end ?? 0)) > (this.#end === undefined ? 0.024 : maxJitter)) this.#refusal ??= "gaps"
-    // Some files stretch the sample before a gap; only the last may be cut short.
-    if (this.#wasUnlike) this.#refusal ??= "gaps"
+    if (isIrregular || bytes === 0) this.#rejectReason ??= "edit list or damage"
+    if (Math.abs(time - (this.#end ?? 0)) > (this.#end === undefined ? 0.024 : maxJitter)) this.#rejectReason ??= "gaps"
+    // Some files have a longer packet before a gap. Only the last packet may be shorter.
+    if (this.#hadOtherDuration) this.#rejectReason ??= "gaps"
     this.#frame ??= duration
-    this.#wasUnlike = Math.abs(duration - this.#frame) > maxJitter
+    this.#hadOtherDuration = Math.abs(duration - this.#frame) > maxJitter
     this.#end = time + duration
   }
 
   finish(): string | undefined {
-    return this.#refusal ?? (this.#end === undefined ? "nothing to hear" : undefined)
+    return this.#rejectReason ?? (this.#end === undefined ? "no audio" : undefined)
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Decides what of a source is copied instead of encoded: its picture as the largest rendition, its sound tracks. Only
- * where nothing speaks against it, neither in the headers (`CopyConditions`) nor in a single packet: one pass over the
- * file, without decoding. A picture's key frames must all be IDR (closed groups), its parameter sets constant, and the
- * segments that follow from them no larger than the rung allows.
+ * Decides which tracks of a source are copied instead of encoded: its video as the largest rendition, and its audio
+ * tracks. The headers (`PassthroughConditions`) and every packet must meet the requirements; one pass over the file, without
+ * decoding, lists the packets. All key frames of the video must be IDR frames (closed GOPs), its parameter sets constant,
+ * and its segments no larger than the rendition's bit rate allows.
  */
 import type { TransientError } from "@armoricore/domain/Errors"
 import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
@@ -29,16 +29,16 @@ export interface PassthroughRequest {
 }
 
 export interface PassthroughDecision {
-  /** With what is copied. */
+  /** Includes the tracks to copy. */
   readonly plan: EncodingPlan
-  /** What speaks against copying the picture. */
+  /** The reason why the video is not copied. */
   readonly videoRejectReason: string | undefined
-  /** What speaks against copying each sound track. */
+  /** The reason for each audio track that is not copied. */
   readonly audioRejectReasons: ReadonlyArray<string | undefined>
 }
 
-/** Never fails because of the file: what is not understood is encoded. */
-export const decide = Effect.fn("CopyCheck.decide")(function* (
+/** Never fails because of the file: tracks that cannot be analysed are encoded. */
+export const decide = Effect.fn("PassthroughCheck.decide")(function* (
   plan: EncodingPlan,
   request: PassthroughRequest,
 ): Effect.fn.Return<
@@ -50,24 +50,24 @@ export const decide = Effect.fn("CopyCheck.decide")(function* (
   const [top] = plan.renditions
   const headerRejectReason = videoRejectReason(info, top, plan.frameRate)
   const rules = headerRejectReason === undefined && top !== undefined ? videoCodec(top.codec).passthrough : undefined
-  const audioHeaderRejectReasons = info.audioTracks.map((sound) => audioRejectReason(info, sound, plan.loudness))
-  const tracks = audioHeaderRejectReasons.flatMap((refusal, track) => (refusal === undefined ? [track] : []))
+  const audioHeaderRejectReasons = info.audioTracks.map((audio) => audioRejectReason(info, audio, plan.loudness))
+  const tracks = audioHeaderRejectReasons.flatMap((reason, track) => (reason === undefined ? [track] : []))
   if (headerRejectReason !== undefined && tracks.length === 0)
     return { plan, videoRejectReason: headerRejectReason, audioRejectReasons: audioHeaderRejectReasons }
   if (!(yield* listPackets(plan, rules, tracks, request))) {
     return {
       plan,
       videoRejectReason: headerRejectReason ?? unlistedReason,
-      audioRejectReasons: audioHeaderRejectReasons.map((refusal) => refusal ?? unlistedReason),
+      audioRejectReasons: audioHeaderRejectReasons.map((reason) => reason ?? unlistedReason),
     }
   }
   const video = headerRejectReason === undefined ? yield* checkVideo(plan, request) : undefined
-  const audioRejectReasons = yield* Effect.forEach(audioHeaderRejectReasons, (refusal, track) =>
-    refusal === undefined ? checkAudio(track, request) : Effect.succeed(refusal),
+  const audioRejectReasons = yield* Effect.forEach(audioHeaderRejectReasons, (reason, track) =>
+    reason === undefined ? checkAudio(track, request) : Effect.succeed(reason),
   )
   const passthroughTracks = tracks.filter((track) => audioRejectReasons[track] === undefined)
   const rejectReason = headerRejectReason ?? video?.rejectReason
-  yield* Effect.logDebug("what speaks against copying", { picture: rejectReason, audioRejectReasons })
+  yield* Effect.logDebug("Checked the source for passthrough", { videoRejectReason: rejectReason, audioRejectReasons })
   if (rejectReason !== undefined || video === undefined) {
     return {
       plan: passthroughTracks.length === 0 ? plan : plan.with({ passthrough: { audioTracks: passthroughTracks } }),
@@ -77,7 +77,7 @@ export const decide = Effect.fn("CopyCheck.decide")(function* (
   }
   const { keyFrames, segments } = video
   const kilobits = Math.ceil(averageRate(segments) / 1000)
-  const renditions = plan.renditions.map((one) => (one === top ? { ...one, kilobits } : one))
+  const renditions = plan.renditions.map((rendition) => (rendition === top ? { ...rendition, kilobits } : rendition))
   return {
     plan: plan.with({ renditions, passthrough: { audioTracks: passthroughTracks, video: { keyFrames } } }),
     videoRejectReason: undefined,
@@ -93,9 +93,9 @@ const checkAudio = Effect.fnUntraced(function* (track: number, { folder }: Passt
   return analyzer.finish()
 })
 
-const audioListing = (track: number): string => `sound-${track}`
+const audioListing = (track: number): string => `audio-${track}`
 
-/** Writes a listing a track, and for the picture which of its packets hold an IDR, and the parameter sets in them. */
+/** Writes one packet listing per track, and for the video also listings of its IDR frames and its parameter sets. */
 const listPackets = Effect.fnUntraced(function* (
   { info }: EncodingPlan,
   rules: VideoPassthroughRules | undefined,
@@ -119,7 +119,7 @@ const listPackets = Effect.fnUntraced(function* (
       `file:${input}`,
       ...(rules !== undefined
         ? [
-            ...listing("picture", video),
+            ...listing("video", video),
             ...listing("idr", video, "-bsf:v", `filter_units=pass_types=${rules.idrUnits}`),
             ...listing("sets", video, "-bsf:v", `filter_units=pass_types=${rules.parameterSetUnits}`),
           ]
@@ -132,13 +132,13 @@ const listPackets = Effect.fnUntraced(function* (
     timeout,
   })
   if (result.code === 0 && result.stderr.trim() === "") return true
-  yield* Effect.logDebug("the packets could not be listed: nothing is copied", { result })
+  yield* Effect.logDebug("ffmpeg could not list the packets; all tracks are encoded", { result })
   return false
 })
 
 const checkVideo = Effect.fnUntraced(function* (plan: EncodingPlan, { folder, ladder }: PassthroughRequest) {
   const analyzer = new VideoPacketAnalyzer(plan.frameRate)
-  yield* forEachPacket(folder, "picture", (packet) => analyzer.add(packet))
+  yield* forEachPacket(folder, "video", (packet) => analyzer.add(packet))
   const summary = analyzer.finish()
   if (summary.rejectReason !== undefined) return summary
   const idrTimes: Array<number> = []
@@ -149,16 +149,16 @@ const checkVideo = Effect.fnUntraced(function* (plan: EncodingPlan, { folder, la
   const parameterSets: Array<string> = []
   let carriers = 0
   yield* forEachPacket(folder, "sets", ({ bytes, checksum }) => {
-    const one = `${bytes} ${checksum}`
-    if (!parameterSets.includes(one) && parameterSets.length < 2) parameterSets.push(one)
+    const parameterSet = `${bytes} ${checksum}`
+    if (!parameterSets.includes(parameterSet) && parameterSets.length < 2) parameterSets.push(parameterSet)
     carriers++
   })
-  // Either only the header has them, or every key frame has the same.
+  // Either only the header has parameter sets, or every key frame has the same ones.
   if (parameterSets.length > 1 || (parameterSets.length === 1 && carriers < summary.keys.length))
     return { ...summary, rejectReason: "parameters" }
   const side = Math.min(plan.info.video?.width ?? 0, plan.info.video?.height ?? 0)
   const specs = [...ladder].sort((a, b) => a.shortSide - b.shortSide)
-  const spec = specs.findLast((one) => one.shortSide <= side) ?? specs[0]
+  const spec = specs.findLast(({ shortSide }) => shortSide <= side) ?? specs[0]
   if (!fitsBitrate(summary.segments, spec?.kilobits ?? 0)) return { ...summary, rejectReason: "bit rate" }
   return summary
 })
@@ -166,21 +166,21 @@ const checkVideo = Effect.fnUntraced(function* (plan: EncodingPlan, { folder, la
 const forEachPacket = Effect.fnUntraced(function* (folder: string, name: string, onPacket: (packet: Packet) => void) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const read = packetParser()
+  const parse = packetParser()
   let rest = ""
-  const lines = (text: string) => {
-    const all = (rest + text).split("\n")
-    rest = all.pop() ?? ""
-    for (const line of all) {
-      const packet = read(line)
+  const parseLines = (text: string) => {
+    const lines = (rest + text).split("\n")
+    rest = lines.pop() ?? ""
+    for (const line of lines) {
+      const packet = parse(line)
       if (packet !== undefined) onPacket(packet)
     }
   }
   const file = path.join(folder, name)
   yield* mapDiskErrors(
-    Stream.runForEach(Stream.decodeText(fs.stream(file)), (text) => Effect.sync(() => lines(text))).pipe(
+    Stream.runForEach(Stream.decodeText(fs.stream(file)), (text) => Effect.sync(() => parseLines(text))).pipe(
       Effect.andThen(fs.remove(file)),
     ),
   )
-  lines("\n")
+  parseLines("\n")
 })

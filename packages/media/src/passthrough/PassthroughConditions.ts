@@ -1,7 +1,7 @@
 /**
- * When a source's own picture or sound is as good a rendition as one that would be encoded from it, by what its headers
- * say. What only its packets say is looked at by `CopyCheck`, where all of this holds. Each function answers with what
- * speaks against it; nobody is harmed where a source is encoded that could have been copied.
+ * Decides from the headers whether a video or audio track of the source can be copied instead of encoded. If it can,
+ * `PassthroughCheck` inspects its packets. Each function returns the first reason against copying; in doubt, a track is
+ * encoded.
  */
 import { audioCodec, videoCodec } from "../encode/codecs/Codecs.ts"
 import type { Rendition } from "../encode/Ladder.ts"
@@ -14,8 +14,8 @@ export const videoRejectReason = (
 ): string | undefined => {
   const { video } = info
   const coded = video?.coded
-  if (video === undefined || coded === undefined || top === undefined) return "no picture"
-  // Others have times that are rounded, or no edit lists that a look at the packets would show.
+  if (video === undefined || coded === undefined || top === undefined) return "no video"
+  // Other containers have rounded timestamps, or none of the edit lists that the packet check would find.
   if (!isMp4(info.format)) return "container"
   if (video.still !== undefined) return "photo"
   const { id, passthrough: rules } = videoCodec(top.codec)
@@ -48,5 +48,5 @@ export const audioRejectReason = (
   return undefined
 }
 
-/** ffmpeg names the whole family. */
+/** ffmpeg's format name lists the whole family: `mov,mp4,m4a,…`. */
 const isMp4 = (format: string): boolean => format.split(",").includes("mp4")
