@@ -124,8 +124,7 @@ const nats = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyAr
     ),
   )
   const postgresLayer = yield* postgres
-  // Of the commands only `setup` sets up.
-  const historyOptions = { replicas, manage, remake: role === "shared", ...inbox, ...(yield* retention) }
+  const historyOptions = { replicas, manage, ...inbox, ...(yield* retention) }
   return Layer.mergeAll(
     bus({ maxBytes, replicas, manage, ...inbox }),
     postgresLayer ?? Layer.merge(state({ replicas, manage, ...inbox }), history(historyOptions)),

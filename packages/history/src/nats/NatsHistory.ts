@@ -1,10 +1,10 @@
 /**
- * The history in a JetStream stream, a subject per room: `ARMORICORE_HISTORY` over `armoricore-history.<room>`. A number
- * is the stream's own sequence, so a room's numbers grow and have gaps.
+ * The history in a JetStream stream with a subject per room: `ARMORICORE_HISTORY` over `armoricore-history.<room>`. `seq`
+ * is the stream's own sequence, so a room's `seq` increases and has gaps.
  *
- * Whether something is gone is told from what is still there: the server drops a room's oldest items first, so where one
- * at or before `since` is left, everything behind it is too. Where none is left, nothing was dropped if the whole
- * stream still begins at or before `since`. Otherwise nobody knows, and the answer is `complete: false`.
+ * Completeness follows from the items that are left: the server deletes a room's oldest items first, so if an item at or
+ * before `since` is left, no item after it was deleted. If none is left, nothing was deleted if the whole stream still
+ * begins at or before `since`. Otherwise it is unknown, and the result is `complete: false`.
  */
 import { NatsConnection } from "@armoricore/nats/NatsConnection"
 import { natsRequest, streamRequest, errorFrom } from "@armoricore/nats/NatsErrors"
@@ -13,17 +13,8 @@ import { headers, type Msg, type JetStreamClient, type JetStreamManager, type Na
 import { Subscribers } from "../Subscribers.ts"
 import { type AppendNotification, check, History, type HistoryItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
-import * as NatsHistoryConsumer from "./NatsHistoryConsumer.ts"
-import { remake } from "./NatsHistoryRemake.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
-import {
-  republishSubjectOf,
-  ensureStream,
-  isMessageNotFound,
-  streamName,
-  subjectOf,
-  republishes,
-} from "./NatsHistoryStream.ts"
+import { republishSubjectOf, ensureStream, isMessageNotFound, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 export interface NatsHistoryOptions extends Partial<Retention> {
   /** Maximum size on disk; the oldest items are deleted first. Default 1 GiB. */
@@ -32,8 +23,6 @@ export interface NatsHistoryOptions extends Partial<Retention> {
   readonly replicas?: number
   /** `verify`: `setup` creates and changes nothing, for services without that permission. Default `apply`. */
   readonly manage?: "apply" | "verify"
-  /** Whether `setup` may make a stream anew that the server refuses to change; one process at a time. Default false. */
-  readonly remake?: boolean
   /** As in `NatsOptions`. */
   readonly inboxPrefix?: string
 }
@@ -60,13 +49,6 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             ? undefined
             : { seq, id: found.header.get("Nats-Msg-Id").slice(room.length + 1), body: found.data },
         )
-
-      // A stream that tells what is added never stops to.
-      let isRepublishing = false
-      const checkRepublishing = Effect.fnUntraced(function* () {
-        if (!isRepublishing) isRepublishing = yield* republishes((yield* connection.jetstream).manager)
-        return isRepublishing
-      })
 
       const subscribers = new Subscribers()
       // Ends with the layer.
@@ -109,10 +91,6 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           yield* check(room)
           const client = yield* connection.connected
           yield* subscribers.add(room, () => {}, onGap)
-          if (!(yield* checkRepublishing())) {
-            const { manager } = yield* connection.jetstream
-            return yield* NatsHistoryConsumer.subscribe({ client, manager }, room, options.inboxPrefix, onAppend)
-          }
           yield* Effect.acquireRelease(
             Effect.sync(() =>
               client.subscribe(republishSubjectOf(room), {
@@ -140,15 +118,13 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             Effect.mapError(errorFrom(resource)),
           )
         }),
-        setup: Effect.flatMap(Effect.all([connection.jetstream, connection.connected]), ([{ manager }, client]) =>
+        setup: Effect.flatMap(connection.jetstream, ({ manager }) =>
           ensureStream(manager, {
             maxAge: Duration.toMillis(retention.maxAge),
             maxPerRoom: retention.maxPerRoom,
             maxBytes: options.maxBytes ?? 1024 ** 3,
             replicas: options.replicas ?? 1,
             manage: options.manage ?? "apply",
-            remake:
-              options.remake === true ? (wanted) => remake(client, streamName, wanted, options.inboxPrefix) : undefined,
           }),
         ),
       }

@@ -1,4 +1,4 @@
-/** The stream of the history, and how an existing one is brought to its settings. Only features of NATS 2.9 are used. */
+/** The stream of the history, and how an existing one is reconciled with the expected settings. Uses only features of NATS 2.9. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { jetStreamErrorCode, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
@@ -12,18 +12,18 @@ const prefix = "armoricore-history."
 
 export const subjectOf = (room: string): string => `${prefix}${room}`
 
-/** Of the layout of subjects and headers in the stream; see `SchemaNumber`. */
+/** The version of the layout of subjects and headers in the stream; see `StoreVersion` in domain. */
 const schemaVersion = 1
 
 const republishPrefix = "armoricore-live.history."
 
-/** What the server stored is told here, with its number and that of the subject's message before it. */
+/** The subject on which the server republishes each stored item, with its sequence and the subject's previous one. */
 export const republishSubjectOf = (room: string): string => `${republishPrefix}${room}`
 
-/** The server refuses what a change of the stream asks for. */
+/** Servers before NATS 2.10 cannot add republishing to an existing stream. */
 const updateNotAllowed = 10052
 
-/** No message of this number. */
+/** No message has this sequence. */
 export const isMessageNotFound = (cause: unknown): boolean =>
   [10037, 10043, 10057].includes(jetStreamErrorCode(cause) ?? 0)
 
@@ -33,8 +33,6 @@ export interface StreamOptions {
   readonly maxBytes: number
   readonly replicas: number
   readonly manage: ManageMode
-  /** How a stream gets settings that the server refuses to change; absent where nobody may make it anew. */
-  readonly remake: ((wanted: object) => Effect.Effect<void, NatsRequestError>) | undefined
 }
 
 const resource = `stream ${streamName}`
@@ -48,7 +46,7 @@ export const ensureStream = Effect.fnUntraced(function* (
     subjects: [`${prefix}>`],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
-    // Unlike events a history may forget: what is old makes room.
+    // Unlike events, a full history deletes its oldest items.
     discard: DiscardPolicy.Old,
     max_age: nanos(limits.maxAge),
     max_bytes: limits.maxBytes,
@@ -73,46 +71,22 @@ export const ensureStream = Effect.fnUntraced(function* (
   for (const field of ["retention", "storage"] as const) {
     if (config[field] !== wanted[field]) return yield* immutable(resource, field, config[field], wanted[field])
   }
-  // A number that is only not written yet is nothing to warn of.
+  // A version that is merely not written yet is no reason to warn.
   const changed = diff(config, limits.manage === "verify" && found === schemaVersion ? settings : wanted)
   if (changed.length === 0) return [`${resource}: ready`]
   if (limits.manage === "verify") return [yield* reportDrift(resource, changed)]
-  const { remake } = limits
-  const update = (to: object) =>
-    Effect.tryPromise({
-      try: () => manager.streams.update(streamName, { ...config, ...to }),
-      catch: (cause) => cause,
-    })
-  const isTold = yield* update(wanted).pipe(
-    Effect.as(true),
-    Effect.catchIf(
-      (cause) => changed.includes("republish") && jetStreamErrorCode(cause) === updateNotAllowed,
-      () => Effect.succeed(false),
+  yield* Effect.tryPromise({
+    try: () => manager.streams.update(streamName, { ...config, ...wanted }),
+    catch: (cause) => cause,
+  }).pipe(
+    Effect.mapError((cause) =>
+      changed.includes("republish") && jetStreamErrorCode(cause) === updateNotAllowed
+        ? new ConfigurationError({
+            setting: resource,
+            message: `The ${resource} does not republish, and this NATS server cannot change that; upgrade it to NATS 2.10 or newer, or delete the stream and run "armoricore setup"`,
+          })
+        : errorFrom(resource)(cause),
     ),
-    Effect.mapError(errorFrom(resource)),
   )
-  if (!isTold && remake === undefined) {
-    if (changed.includes("subjects")) {
-      return yield* new ConfigurationError({
-        setting: resource,
-        message: `The ${resource} is just being made anew by "armoricore setup"; start again when that is done, and run it again if it was stopped`,
-      })
-    }
-    // Nodes hear what is added all the same, by asking for it.
-    const { republish: _, ...rest } = wanted
-    yield* Effect.mapError(update(rest), errorFrom(resource))
-    yield* Effect.logInfo(
-      `The ${resource} was made by an older version, which costs NATS a consumer for each room and node; "armoricore setup" brings it up to date and keeps what it holds`,
-    )
-    return [`${resource}: of an older version, and good enough`]
-  }
-  if (!isTold) yield* remake?.(wanted) ?? Effect.void
   return [`${resource}: updated ${changed.join(", ")}`]
 })
-
-/** Whether the stream tells by itself what is added. One that is not there yet will. */
-export const republishes = (manager: JetStreamManager) =>
-  Effect.map(
-    get(resource, () => manager.streams.info(streamName)),
-    (found) => found === undefined || found.config.republish !== undefined,
-  )
