@@ -1,4 +1,4 @@
-/** The channel behind a real listener, with the official `phoenix` client; everything else is in memory. */
+/** Tests the channel with the official `phoenix` client over a real HTTP server; all adapters are in memory. */
 import * as Revocations from "@armoricore/auth/Revocations"
 import { Tokens } from "@armoricore/auth/Tokens"
 import { Endpoint, Realtime } from "@armoricore/realtime"
@@ -10,7 +10,7 @@ import { type Channel, Socket } from "phoenix"
 import { WebSocket } from "ws"
 import * as PollChannel from "./PollChannel.ts"
 
-/** Your channel beside those of Armoricore. */
+/** The custom channel in addition to the built-in ones. */
 const service = PollChannel.layer.pipe(
   Layer.provideMerge(Realtime.layer()),
   Layer.provideMerge(Revocations.layer),
@@ -54,27 +54,29 @@ const push = (channel: Channel, event: string, payload: object) =>
     channel
       .push(event, payload)
       .receive("ok", (reply) => resume(Effect.succeed(reply)))
-      .receive("error", (refusal) => resume(Effect.fail(refusal)))
+      .receive("error", (error) => resume(Effect.fail(error)))
   })
 
 describe("PollChannel", () => {
-  it.live("everybody sees the tally, and each has one vote", () =>
+  it.live("all members receive the tally, and each user has one vote", () =>
     Effect.gen(function* () {
       const url = yield* listen
       const [ada, grace] = [yield* connect(url, "ada"), yield* connect(url, "grace")]
-      const [hers, other] = [ada.channel("poll:lunch", {}), grace.channel("poll:lunch", {})]
-      assert.deepStrictEqual(yield* join(hers), { yes: 0, no: 0 })
-      yield* join(other)
-      const seen = Effect.callback<unknown>((resume) => {
-        other.on("tally", (tally) => resume(Effect.succeed(tally)))
+      const [adaChannel, graceChannel] = [ada.channel("poll:lunch", {}), grace.channel("poll:lunch", {})]
+      assert.deepStrictEqual(yield* join(adaChannel), { yes: 0, no: 0 })
+      yield* join(graceChannel)
+      const nextTally = Effect.callback<unknown>((resume) => {
+        graceChannel.on("tally", (tally) => resume(Effect.succeed(tally)))
       })
-      const [tally, reply] = yield* Effect.all([seen, push(hers, "vote", { answer: "yes" })], { concurrency: 2 })
+      const [tally, reply] = yield* Effect.all([nextTally, push(adaChannel, "vote", { answer: "yes" })], {
+        concurrency: 2,
+      })
       assert.deepStrictEqual(tally, { yes: 1, no: 0 })
       assert.deepStrictEqual(reply, tally)
-      const refused = yield* Effect.flip(push(hers, "vote", { answer: "no" }))
-      assert.deepStrictEqual(refused, { reason: "unauthorized", message: "one vote each" })
-      const unclear = yield* Effect.flip(push(other, "vote", { answer: "maybe" }))
-      assert.deepInclude(unclear, { reason: "invalid_payload", path: "answer" })
+      const secondVote = yield* Effect.flip(push(adaChannel, "vote", { answer: "no" }))
+      assert.deepStrictEqual(secondVote, { reason: "unauthorized", message: "one vote each" })
+      const invalidVote = yield* Effect.flip(push(graceChannel, "vote", { answer: "maybe" }))
+      assert.deepInclude(invalidVote, { reason: "invalid_payload", path: "answer" })
     }).pipe(Effect.provide(service)),
   )
 })
