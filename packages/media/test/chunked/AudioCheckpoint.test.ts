@@ -1,4 +1,4 @@
-/** The sound of a film in chunks: it is known, and kept, a step at a time while it is made. */
+/** The audio of a chunked encode is published, and survives a crash, one step at a time. */
 import type { ChunkOutput } from "@armoricore/media/chunked/ChunkedEncodes"
 import * as AudioCheckpoint from "@armoricore/media/chunked/AudioCheckpoint"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -15,15 +15,15 @@ const folder = (name: string, length: number): ChunkOutput["tracks"][number] => 
   track: { codec: "mp4a.40.2", timescale: 48000, sampleDuration: 1024 },
   init_hash: "x",
   init_bytes: 1,
-  segments: Array.from({ length }, (_, at) => ({ name: `${at}`, seconds: 4, bytes: 1 })),
+  segments: Array.from({ length }, (_, index) => ({ name: `${index}`, seconds: 4, bytes: 1 })),
 })
 
-/** Of a film whose first window has two segments. */
+/** The next step of a video whose first window has two segments. */
 const stepOf = (lengths: ReadonlyArray<number>, earlier: ReadonlyArray<AudioCheckpoint.AudioTracks> = []) => {
   const names = ["audio", "audio-2"].slice(0, lengths.length)
-  const sound = { index: 0, hasLayout: true, channels: 2, codec: "aac", language: undefined, title: undefined }
-  // Nothing else of a plan is looked at.
-  const plan = { info: { audioTracks: names.map(() => sound) } } as unknown as Parameters<
+  const audioTrack = { index: 0, hasLayout: true, channels: 2, codec: "aac", language: undefined, title: undefined }
+  // Cast: `nextCheckpoint` reads no other field of the plan.
+  const plan = { info: { audioTracks: names.map(() => audioTrack) } } as unknown as Parameters<
     typeof AudioCheckpoint.nextCheckpoint
   >[0]["plan"]
   const windows = [
@@ -36,26 +36,26 @@ const stepOf = (lengths: ReadonlyArray<number>, earlier: ReadonlyArray<AudioChec
     earlier,
   )
 }
-const told = (step: AudioCheckpoint.AudioTracks | undefined) =>
-  step?.map((one) => [one.folder, one.segments.map(({ name }) => name).join(" ")])
+const segmentNames = (step: AudioCheckpoint.AudioTracks | undefined) =>
+  step?.map(({ folder, segments }) => [folder, segments.map(({ name }) => name).join(" ")])
 
-describe("SoundSteps", () => {
-  it("begins with the first window and doubles, whatever more is there", () => {
+describe("AudioCheckpoint", () => {
+  it("starts with the length of the first window and doubles, also when more segments exist", () => {
     assert.isUndefined(stepOf([1]))
     const first = stepOf([9]) ?? []
-    assert.deepStrictEqual(told(first), [["audio", "0 1"]])
+    assert.deepStrictEqual(segmentNames(first), [["audio", "0 1"]])
     assert.isUndefined(stepOf([5], [first]))
     const second = stepOf([9], [first]) ?? []
-    assert.deepStrictEqual(told(second), [["audio", "2 3 4 5"]])
-    assert.deepStrictEqual(told(stepOf([14], [first, second])), [["audio", "6 7 8 9 10 11 12 13"]])
+    assert.deepStrictEqual(segmentNames(second), [["audio", "2 3 4 5"]])
+    assert.deepStrictEqual(segmentNames(stepOf([14], [first, second])), [["audio", "6 7 8 9 10 11 12 13"]])
   })
 
-  it("waits for every track, but not for one that ended or has not begun, and makes no hole in that one later", () => {
+  it("waits for all tracks except one that has ended or not started, which never gets a gap", () => {
     assert.isUndefined(stepOf([5, 0]))
     const first = stepOf([10, 0]) ?? []
-    assert.deepStrictEqual(told(first), [["audio", "0 1"]])
-    assert.deepStrictEqual(told(stepOf([10, 10], [first])), [["audio", "2 3 4 5"]])
-    assert.deepStrictEqual(told(stepOf([2, 2])), [
+    assert.deepStrictEqual(segmentNames(first), [["audio", "0 1"]])
+    assert.deepStrictEqual(segmentNames(stepOf([10, 10], [first])), [["audio", "2 3 4 5"]])
+    assert.deepStrictEqual(segmentNames(stepOf([2, 2])), [
       ["audio", "0 1"],
       ["audio-2", "0 1"],
     ])
@@ -64,9 +64,9 @@ describe("SoundSteps", () => {
 
 const seconds = 60
 
-describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
+describe.skipIf(isFfmpegMissing)("IncrementalAudio", () => {
   const chunks = { minDuration: 10, chunkSeconds: 24 }
-  // A second for eight segments.
+  // ffmpeg encodes eight segments a second.
   const paced = pipeline({ chunks }, undefined, layerThrottled(16))
   layer(paced, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
     const begin = Effect.fnUntraced(function* (name: string) {
@@ -105,49 +105,53 @@ describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
       return { ...begun, make, names, read, temporary }
     })
 
-    it.effect("lets a film be played before all of its sound is made, which takes the longer the film is", () =>
+    it.effect("makes a long video playable before all its audio is encoded", () =>
       Effect.gen(function* () {
-        const film = yield* begin("soon")
+        const encode = yield* begin("soon")
         const seen: Array<ReadonlyArray<string>> = []
-        const told = Effect.orDie(Effect.map(film.names, (names) => void seen.push(names)))
-        yield* film.make("0", 1, told)
+        const onPlayable = Effect.orDie(Effect.map(encode.names, (names) => void seen.push(names)))
+        yield* encode.make("0", 1, onPlayable)
         assert.deepStrictEqual(seen, [])
-        const sound = yield* Effect.forkChild(film.make("audio", 2, told))
-        yield* Fiber.join(sound)
-        // Once, with the beginning alone.
+        const audio = yield* Effect.forkChild(encode.make("audio", 2, onPlayable))
+        yield* Fiber.join(audio)
+        // Published once, when only the first step was there.
         assert.deepStrictEqual(seen, [["00000.m4s", "00001.m4s", "init.mp4", "playable.m3u8"]])
-        const playlist = (yield* film.read("audio/playable.m3u8")).toString()
+        const playlist = (yield* encode.read("audio/playable.m3u8")).toString()
         assert.include(playlist, "00014.m4s")
         assert.notInclude(playlist, "#EXT-X-ENDLIST")
       }),
     )
 
-    it.effect("is told by the picture where the sound was there first", () =>
+    it.effect("publishes media.playable with the first video chunk if the audio was encoded before", () =>
       Effect.gen(function* () {
-        const film = yield* begin("late")
-        const by: Array<string> = []
-        for (const part of ["audio", "1", "0", "2"])
-          yield* film.make(
-            part,
+        const encode = yield* begin("late")
+        const publishers: Array<string> = []
+        for (const chunk of ["audio", "1", "0", "2"])
+          yield* encode.make(
+            chunk,
             1,
-            Effect.sync(() => void by.push(part)),
+            Effect.sync(() => void publishers.push(chunk)),
           )
-        assert.deepStrictEqual(by, ["0"])
+        assert.deepStrictEqual(publishers, ["0"])
       }),
     )
 
-    it.effect("goes on behind what players have, though another machine encodes the rest to other bytes", () =>
+    it.effect("continues after the published steps when another worker's ffmpeg encodes to other bytes", () =>
       Effect.gen(function* () {
         const path = yield* Path.Path
         const media = yield* UploadPipeline
-        const film = yield* begin("crash")
-        const told = yield* Deferred.make<void>()
-        yield* film.make("0", 1)
-        const first = yield* Effect.forkChild(film.make("audio", 2, Effect.asVoid(Deferred.succeed(told, undefined))))
-        yield* Deferred.await(told)
+        const encode = yield* begin("crash")
+        const playable = yield* Deferred.make<void>()
+        yield* encode.make("0", 1)
+        const first = yield* Effect.forkChild(
+          encode.make("audio", 2, Effect.asVoid(Deferred.succeed(playable, undefined))),
+        )
+        yield* Deferred.await(playable)
         yield* Fiber.interrupt(first)
-        const heard = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) => film.read(`audio/${name}`))
-        assert.isFalse((yield* film.names).includes("00014.m4s"))
+        const publishedSegments = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) =>
+          encode.read(`audio/${name}`),
+        )
+        assert.isFalse((yield* encode.names).includes("00014.m4s"))
 
         const written = new Map<string, Uint8Array>()
         const watched = Layer.effect(
@@ -166,19 +170,22 @@ describe.skipIf(isFfmpegMissing)("GrowingSound", () => {
           Layer.provide(layerWithExtraArgs("-b:a:0", "-aac_coder:a:0 fast")),
           Layer.provideMerge(watched),
         )
-        yield* Effect.provide(film.make("audio", 3), Layer.fresh(other))
-        const own = written.get("parts/sound-3/audio/00000.m4s")
+        yield* Effect.provide(encode.make("audio", 3), Layer.fresh(other))
+        const own = written.get("chunks/audio-3/audio/00000.m4s")
         assert.isDefined(own)
-        assert.isFalse(heard[0]?.equals(own ?? new Uint8Array()), "the other encoder makes the same bytes")
-        const rest = written.get("parts/sound-3/audio/00009.m4s")
-        assert.isTrue((yield* film.read("audio/00009.m4s")).equals(rest ?? new Uint8Array()))
+        assert.isFalse(
+          publishedSegments[0]?.equals(own ?? new Uint8Array()),
+          "the other encoder should write other bytes",
+        )
+        const rest = written.get("chunks/audio-3/audio/00009.m4s")
+        assert.isTrue((yield* encode.read("audio/00009.m4s")).equals(rest ?? new Uint8Array()))
 
-        for (const part of ["1", "2"]) yield* film.make(part, 4)
-        const outcome = yield* media.concatChunks({ mediaId: "crash", version: film.version })
+        for (const chunk of ["1", "2"]) yield* encode.make(chunk, 4)
+        const outcome = yield* media.concatChunks({ mediaId: "crash", version: encode.version })
         if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
-        const now = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) => film.read(`audio/${name}`))
-        assert.isTrue(now.every((bytes, at) => heard[at]?.equals(bytes)))
-        const stream = path.join(film.temporary, "stream")
+        const finalSegments = yield* Effect.forEach(["00000.m4s", "00001.m4s"], (name) => encode.read(`audio/${name}`))
+        assert.isTrue(finalSegments.every((bytes, index) => publishedSegments[index]?.equals(bytes)))
+        const stream = path.join(encode.temporary, "stream")
         yield* fetchAll(prefixOf(outcome.ready), stream)
         const report = yield* check(stream)
         assert.deepStrictEqual(report.faults, [])

@@ -1,4 +1,4 @@
-/** In Chromium a film in chunks plays over their borders without a stall or a gap. */
+/** In Chromium, a chunked stream plays across chunk boundaries without a stall or gap. */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, layer } from "@effect/vitest"
@@ -9,7 +9,7 @@ import { launchBrowser, servePlayer } from "../support/Player.ts"
 
 const chromium = Programs.requireProgram("chromium")
 
-/** Runs in the page: plays from just before the border of the first chunk to behind it. */
+/** Runs in the page: plays across the boundary of the first chunk. */
 const across = `
 const until = (is, what) => new Promise((resolve, reject) => {
   const began = Date.now()
@@ -27,13 +27,13 @@ await until(() => video.currentTime > 9, "across")
 const gaps = Array.from({ length: Math.max(0, video.buffered.length - 1) }, (_, at) => video.buffered.start(at + 1) - video.buffered.end(at))
 return { stalls, gaps, duration: Math.round(video.duration), error: video.error?.message ?? null }`
 
-describe.skipIf(isFfmpegMissing || chromium.missing)("ChunkPlayers", () => {
+describe.skipIf(isFfmpegMissing || chromium.missing)("Chunk playback", () => {
   layer(pipeline({ chunks: { minDuration: 10, chunkSeconds: 8 } }), {
     excludeTestServices: true,
     timeout: "60 seconds",
   })((it) => {
     it.effect(
-      "hls.js and dash.js play across the border of two chunks",
+      "hls.js and dash.js play across a chunk boundary",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem

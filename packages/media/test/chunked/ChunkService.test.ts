@@ -1,4 +1,4 @@
-/** Films in parts on the worker loop: what a publisher and a listener see, also where something goes wrong. */
+/** Chunked encodes in the media service: the events and objects of success, cancellation and failure. */
 import { event, ephemeral, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -11,14 +11,15 @@ import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import * as Testing from "@armoricore/testing/Testing"
 import { RetryPolicy } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, FileSystem, Layer, Logger, Option, Schedule, Stream } from "effect"
+import { Duration, Effect, FileSystem, Layer, Logger, Option, Stream } from "effect"
 import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
 import { isFfmpegMissing, options, programs, storeUpload, uploaded, playbackUrls } from "../support/Pipeline.ts"
 
-/** What happened to the storage, and what is to happen. */
+/** Records writes to the storage, and makes some of them fail. */
 class Faults {
   readonly puts: Array<string> = []
   refuse: (key: string) => boolean = () => false
@@ -27,18 +28,22 @@ class Faults {
 const chargesOf = (charges: Array<string>) =>
   Layer.succeed(Quota, { charge: (userId) => Effect.sync(() => void charges.push(userId)) })
 
-/** One process that takes a part at a time. */
-const service = (trouble: Faults, charges: Array<string> = []) => {
+/** One process that encodes one chunk at a time. */
+const service = (faults: Faults, charges: Array<string> = []) => {
   const storage = Layer.effect(
     ObjectStorage,
     Effect.map(ObjectStorage, (real) =>
       ObjectStorage.of({
         ...real,
         put: (ref, body, how) => {
-          trouble.puts.push(ref.key)
-          return trouble.refuse(ref.key)
+          faults.puts.push(ref.key)
+          return faults.refuse(ref.key)
             ? Effect.fail(
-                new TransientError({ dependency: "storage", code: "unavailable", message: "the storage is away" }),
+                new TransientError({
+                  dependency: "storage",
+                  code: "unavailable",
+                  message: "the storage is unavailable",
+                }),
               )
             : real.put(ref, body, how)
         },
@@ -77,37 +82,30 @@ const publish = Effect.fnUntraced(function* (message: EventOf<"media.uploaded">)
   yield* bus.publish({ address: event("media.uploaded"), id: message.event_id, body })
 })
 
-/** Asks as the API does. */
-const ask = Effect.fnUntraced(function* (kind: string, id: string, payload: object) {
+/** Sends a command as the API does. */
+const sendCommand = Effect.fnUntraced(function* (kind: string, id: string, payload: object) {
   const bus = yield* EventBus
   const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
   yield* bus.publish({ address: work("media", kind), id, body })
 })
 
-/** Everything told about media from now on. */
-const listen = Effect.gen(function* () {
+/** All events that are published from now on. */
+const recordEvents = Effect.gen(function* () {
   const bus = yield* EventBus
   const bodies: Array<Uint8Array> = []
   yield* bus.subscribe("all-events", ({ body }) => void bodies.push(body))
   yield* bus.subscribe(ephemeral("media.>"), ({ body }) => void bodies.push(body))
   return Effect.map(
     Effect.forEach(bodies, (body) => Effect.option(EventCodec.decode(body))),
-    (found): ReadonlyArray<AnyEvent> => found.flatMap((one) => (Option.isSome(one) ? [one.value.event] : [])),
-  ).pipe((heard) => Effect.suspend(() => heard))
+    (decoded): ReadonlyArray<AnyEvent> => decoded.flatMap((one) => (Option.isSome(one) ? [one.value.event] : [])),
+  ).pipe((events) => Effect.suspend(() => events))
 })
 
-const until = <E, R>(is: Effect.Effect<boolean, E, R>) =>
-  Effect.retry(
-    Effect.filterOrFail(
-      is,
-      (yes) => yes,
-      () => new Error("not yet"),
-    ),
-    { schedule: Schedule.spaced("50 millis"), times: 1200 },
-  )
+const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
+  eventually(condition, { interval: "50 millis", timeout: "1 minute" })
 
-const eventsOf = (heard: Effect.Effect<ReadonlyArray<AnyEvent>>, type: string) =>
-  Effect.map(heard, (all) => all.filter((one) => one.event_type === type))
+const eventsOf = (events: Effect.Effect<ReadonlyArray<AnyEvent>>, type: string) =>
+  Effect.map(events, (all) => all.filter(({ event_type }) => event_type === type))
 
 const keysBelow = Effect.fnUntraced(function* (prefix: string) {
   const storage = yield* ObjectStorage
@@ -122,17 +120,17 @@ const uploadLongVideo = Effect.fnUntraced(function* (id: string, seconds: number
 })
 
 describe.skipIf(isFfmpegMissing)("ChunkService", () => {
-  it.live("plays before it is ready, counts up, and leaves nothing but the stream", () =>
+  it.live("publishes playable before ready with rising progress, and leaves no objects besides the stream", () =>
     Effect.gen(function* () {
-      const heard = yield* listen
+      const events = yield* recordEvents
       yield* publish(yield* uploadLongVideo("film", 22))
-      yield* until(Effect.map(eventsOf(heard, "media.ready"), ({ length }) => length > 0))
-      const told = (yield* heard).filter(({ event_type }) => event_type !== "media.progress")
+      yield* until(Effect.map(eventsOf(events, "media.ready"), ({ length }) => length > 0))
+      const results = (yield* events).filter(({ event_type }) => event_type !== "media.progress")
       assert.deepStrictEqual(
-        told.map(({ event_type }) => event_type),
+        results.map(({ event_type }) => event_type),
         ["media.uploaded", "media.playable", "media.ready"],
       )
-      const percents = (yield* heard).flatMap((one) =>
+      const percents = (yield* events).flatMap((one) =>
         one.event_type === "media.progress" ? [one.payload.percent] : [],
       )
       assert.deepStrictEqual(
@@ -146,64 +144,61 @@ describe.skipIf(isFfmpegMissing)("ChunkService", () => {
       const key = keys.find((one) => one.endsWith("64p/playable.m3u8")) ?? ""
       const { body } = yield* storage.get({ bucket: "media", key })
       const text = Buffer.concat(yield* Stream.runCollect(body)).toString()
-      // Whoever began to watch early finds the end of the film too.
+      // Players that have started with the provisional playlist find the end of the video too.
       assert.include(text, "00005.m4s")
       assert.include(text, "#EXT-X-ENDLIST")
     }).pipe(Effect.provide(service(new Faults())), Effect.scoped),
   )
 
-  it.live("cancels every part, and tells so once", () =>
+  it.live("cancels all chunks and publishes one media.failed", () =>
     Effect.gen(function* () {
-      const heard = yield* listen
+      const events = yield* recordEvents
       yield* publish(yield* uploadLongVideo("long", 160))
-      yield* until(Effect.map(eventsOf(heard, "media.playable"), ({ length }) => length > 0))
-      yield* ask("control", "00000000-0000-4000-9000-000000000001", { action: "cancel", media_id: "long" })
-      yield* until(Effect.map(eventsOf(heard, "media.failed"), ({ length }) => length > 0))
-      assert.include(JSON.stringify(yield* eventsOf(heard, "media.failed")), '"cancelled"')
+      yield* until(Effect.map(eventsOf(events, "media.playable"), ({ length }) => length > 0))
+      yield* sendCommand("control", "00000000-0000-4000-9000-000000000001", { action: "cancel", media_id: "long" })
+      yield* until(Effect.map(eventsOf(events, "media.failed"), ({ length }) => length > 0))
+      assert.include(JSON.stringify(yield* eventsOf(events, "media.failed")), '"cancelled"')
       yield* until(Effect.map(keysBelow("media/long/"), ({ length }) => length === 0))
       const states = yield* Collection.make(mediaStates)
       yield* until(Effect.map(states.get("long"), (found) => Option.getOrUndefined(found)?.value.status === "failed"))
-      const before = (yield* eventsOf(heard, "media.progress")).length
-      // What was handed out is taken and dropped; none of it begins to encode.
-      yield* Effect.sleep("1 second")
-      assert.isAtMost((yield* eventsOf(heard, "media.progress")).length - before, 0)
+      const before = (yield* eventsOf(events, "media.progress")).length
+      // The queued chunk messages are consumed, but no chunk is encoded.
+      yield* expectNothingFor(
+        "1 second",
+        Effect.map(eventsOf(events, "media.progress"), ({ length }) => Math.max(0, length - before)),
+      )
       assert.deepStrictEqual(yield* keysBelow("media/long/"), [])
-      assert.strictEqual((yield* eventsOf(heard, "media.failed")).length, 1)
+      assert.strictEqual((yield* eventsOf(events, "media.failed")).length, 1)
     }).pipe(Effect.provide(service(new Faults())), Effect.scoped),
   )
 
-  it.live(
-    "fails once where a part cannot be made, and makes only what is missing when asked again, free of charge",
-    () => {
-      const trouble = new Faults()
-      const charges: Array<string> = []
-      return Effect.gen(function* () {
-        const bus = yield* EventBus
-        const heard = yield* listen
-        trouble.refuse = (key) => /\/parts\/2-/.test(key)
-        yield* publish(yield* uploadLongVideo("again", 22))
-        yield* until(Effect.map(eventsOf(heard, "media.failed"), ({ length }) => length > 0))
-        assert.include(JSON.stringify(yield* eventsOf(heard, "media.failed")), '"unavailable"')
-        const states = yield* Collection.make(mediaStates)
-        yield* until(
-          Effect.map(states.get("again"), (found) => Option.getOrUndefined(found)?.value.status === "failed"),
-        )
-        assert.strictEqual((yield* bus.deadLetters.list({ limit: 10 })).length, 1)
+  it.live("fails once if a chunk cannot be stored; a retry encodes only the missing chunks and is not charged", () => {
+    const faults = new Faults()
+    const charges: Array<string> = []
+    return Effect.gen(function* () {
+      const bus = yield* EventBus
+      const events = yield* recordEvents
+      faults.refuse = (key) => /\/chunks\/2-/.test(key)
+      yield* publish(yield* uploadLongVideo("again", 22))
+      yield* until(Effect.map(eventsOf(events, "media.failed"), ({ length }) => length > 0))
+      assert.include(JSON.stringify(yield* eventsOf(events, "media.failed")), '"unavailable"')
+      const states = yield* Collection.make(mediaStates)
+      yield* until(Effect.map(states.get("again"), (found) => Option.getOrUndefined(found)?.value.status === "failed"))
+      assert.strictEqual((yield* bus.deadLetters.list({ limit: 10 })).length, 1)
 
-        const made = new Set(trouble.puts.flatMap((key) => /\/parts\/([^-]+)-/.exec(key)?.[1] ?? []))
-        trouble.refuse = () => false
-        trouble.puts.length = 0
-        yield* ask("retry", "00000000-0000-4000-9000-000000000002", { media_id: "again", user_id: "u1" })
-        yield* until(Effect.map(eventsOf(heard, "media.ready"), ({ length }) => length > 0))
-        const anew = new Set(trouble.puts.flatMap((key) => /\/parts\/([^-]+)-/.exec(key)?.[1] ?? []))
-        assert.isTrue(anew.has("2"))
-        // Those that were done before are taken over; those that were never begun are made now.
-        for (const part of ["0", "audio", "1"]) assert.isTrue(made.has(part) && !anew.has(part), part)
-        assert.deepStrictEqual(charges, ["u1"])
-        // What the failed try wrote is gone.
-        const prefixes = new Set((yield* keysBelow("media/again/")).map((key) => key.split("/")[2]))
-        assert.strictEqual(prefixes.size, 1)
-      }).pipe(Effect.provide(service(trouble, charges)), Effect.scoped)
-    },
-  )
+      const encoded = new Set(faults.puts.flatMap((key) => /\/chunks\/([^-]+)-/.exec(key)?.[1] ?? []))
+      faults.refuse = () => false
+      faults.puts.length = 0
+      yield* sendCommand("retry", "00000000-0000-4000-9000-000000000002", { media_id: "again", user_id: "u1" })
+      yield* until(Effect.map(eventsOf(events, "media.ready"), ({ length }) => length > 0))
+      const encodedByRetry = new Set(faults.puts.flatMap((key) => /\/chunks\/([^-]+)-/.exec(key)?.[1] ?? []))
+      assert.isTrue(encodedByRetry.has("2"))
+      // Completed chunks are reused; the others are encoded now.
+      for (const chunk of ["0", "audio", "1"]) assert.isTrue(encoded.has(chunk) && !encodedByRetry.has(chunk), chunk)
+      assert.deepStrictEqual(charges, ["u1"])
+      // The output of the failed attempt is removed.
+      const prefixes = new Set((yield* keysBelow("media/again/")).map((key) => key.split("/")[2]))
+      assert.strictEqual(prefixes.size, 1)
+    }).pipe(Effect.provide(service(faults, charges)), Effect.scoped)
+  })
 })

@@ -1,4 +1,4 @@
-/** Films that are awkward to cut: what their chunks come to is still what one run makes of them. */
+/** Sources that are hard to split: the output of a chunked encode still equals that of a single encode. */
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
@@ -13,7 +13,7 @@ const aac = words("-c:a aac")
 type FileOf = (name: string) => string
 
 const sources: Readonly<Record<string, (file: FileOf) => ReadonlyArray<ReadonlyArray<string>>>> = {
-  "sound that begins late": (file) => [
+  "audio that starts late": (file) => [
     [...small, ...tone(9), ...h264, ...aac, file("b.mkv")],
     [
       "-i",
@@ -24,15 +24,15 @@ const sources: Readonly<Record<string, (file: FileOf) => ReadonlyArray<ReadonlyA
       file("a.mkv"),
     ],
   ],
-  "sound that ends early": (file) => [[...small, ...tone(5), ...h264, ...aac, file("a.mp4")]],
-  "a second language of a few words": (file) => [
+  "audio that ends early": (file) => [[...small, ...tone(5), ...h264, ...aac, file("a.mp4")]],
+  "a short second audio track": (file) => [
     [...small, ...tone(18), ...tone(3), ...words("-map 0 -map 1 -map 2"), ...h264, ...aac, file("a.mkv")],
   ],
-  "a beginning that is cut off, turned": (file) => [
+  "an edit list that skips the start, rotated": (file) => [
     [...small, ...tone(18), ...h264, ...words("-bf 2 -g 250"), ...aac, file("b.mov")],
     [...words("-ss 2.5 -i"), file("b.mov"), ...words("-c copy -metadata:s:v:0 rotate=90"), file("a.mov")],
   ],
-  "fragments that begin after ten hours": (file) => [
+  "fragments that start after ten hours": (file) => [
     [
       ...small,
       ...tone(18),
@@ -42,7 +42,7 @@ const sources: Readonly<Record<string, (file: FileOf) => ReadonlyArray<ReadonlyA
       file("a.mp4"),
     ],
   ],
-  "longer sound than picture": (file) => [
+  "audio longer than video": (file) => [
     [...testVideo({ size: "64x48", rate: "25", seconds: 12 }), ...tone(18), ...h264, ...aac, file("a.mp4")],
   ],
   "interlaced and anamorphic": (file) => [
@@ -76,7 +76,7 @@ const publish = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">, t
   return { isChunked: begun._tag === "Chunked", seconds: outcome.ready.duration, folders }
 })
 
-/** When what a playlist names is shown or heard. */
+/** The timestamps of all packets of a playlist. */
 const timesOf = Effect.fnUntraced(function* (playlist: string) {
   const fs = yield* FileSystem.FileSystem
   if (!(yield* fs.exists(playlist))) return undefined
@@ -87,7 +87,7 @@ const timesOf = Effect.fnUntraced(function* (playlist: string) {
   return stdout.split("\n").sort()
 })
 
-describe.skipIf(isFfmpegMissing)("Chunk sources", () => {
+describe.skipIf(isFfmpegMissing)("Chunked sources", () => {
   layer(pipeline({ chunks: { minDuration: 10, chunkSeconds: 4 } }), {
     excludeTestServices: true,
     timeout: "60 seconds",
@@ -102,16 +102,16 @@ describe.skipIf(isFfmpegMissing)("Chunk sources", () => {
         const file = commands.at(-1)?.at(-1) ?? ""
         const id = name.replaceAll(/[^a-z]/g, "-")
         const filePath = yield* storeUpload(`uploads/${id}`, file)
-        const [parts, whole] = [path.join(folder, "parts"), path.join(folder, "whole")]
-        const chunked = yield* publish(uploaded(`${id}-c`, filePath), parts)
-        const inOneRun = Layer.fresh(UploadPipeline.layer({ ...options, passthrough: false }))
-        const single = yield* Effect.provide(publish(uploaded(`${id}-w`, filePath), whole), inOneRun)
+        const [chunks, whole] = [path.join(folder, "chunks"), path.join(folder, "whole")]
+        const chunked = yield* publish(uploaded(`${id}-c`, filePath), chunks)
+        const singlePipeline = Layer.fresh(UploadPipeline.layer({ ...options, passthrough: false }))
+        const single = yield* Effect.provide(publish(uploaded(`${id}-w`, filePath), whole), singlePipeline)
         assert.deepStrictEqual({ ...single, isChunked: true }, chunked)
         assert.isFalse(single.isChunked)
         for (const one of chunked.folders) {
           const [a, b] = [
             yield* timesOf(path.join(whole, one, "stream.m3u8")),
-            yield* timesOf(path.join(parts, one, "stream.m3u8")),
+            yield* timesOf(path.join(chunks, one, "stream.m3u8")),
           ]
           assert.deepStrictEqual(b, a, one)
         }

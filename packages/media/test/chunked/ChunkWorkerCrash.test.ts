@@ -1,4 +1,4 @@
-/** Workers in processes of their own, killed while they encode parts of one film: others go on where they were. */
+/** Worker processes are killed while they encode chunks; other workers continue their chunks. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -10,10 +10,11 @@ import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { pauses } from "@armoricore/worker/control/CircuitRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { eventually } from "@armoricore/testing/Eventually"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Option, Path, Schedule, Stream } from "effect"
+import { Effect, FileSystem, Option, Path, Stream } from "effect"
 import { type WorkerSetup, layerPorts } from "../support/ChunkWorkerProcess.ts"
 import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, prefixOf, programs, storeUpload, uploaded } from "../support/Pipeline.ts"
@@ -22,7 +23,7 @@ import { check } from "../support/StreamChecker.ts"
 
 const nats = Programs.requireProgram("nats-server")
 
-/** Ready to work; gone with the scope. */
+/** A worker process that has started; the scope kills it. */
 const worker = ({ folder, nats: url }: WorkerSetup) =>
   Effect.acquireRelease(
     Effect.callback<ChildProcess>((resume) => {
@@ -30,15 +31,15 @@ const worker = ({ folder, nats: url }: WorkerSetup) =>
         env: { ...process.env, CHUNK_WORKER: `${url} ${folder} 8` },
         stdio: ["ignore", "pipe", "inherit"],
       })
-      child.once("exit", (code) => resume(Effect.die(new Error(`a worker ended with ${code}`))))
+      child.once("exit", (code) => resume(Effect.die(new Error(`a worker exited with code ${code}`))))
       child.stdout.once("data", () => resume(Effect.succeed(child)))
     }),
     (child) => Effect.sync(() => void child.kill("SIGKILL")),
   )
 
-describe.skipIf(isFfmpegMissing || nats.missing)("ChunkCrash", () => {
+describe.skipIf(isFfmpegMissing || nats.missing)("ChunkWorker", () => {
   it.live(
-    "joins a film without a seam though workers are killed in the middle of its parts",
+    "publishes a stream without gaps although workers are killed during their chunks",
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -58,54 +59,47 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkCrash", () => {
             chunkOutputs.bucket,
             pauses.bucket,
           ])
-          const told: Array<AnyEvent> = []
+          const received: Array<AnyEvent> = []
           const bodies: Array<Uint8Array> = []
           yield* bus.setup([{ name: "media-media-uploaded", from: event("media.uploaded") }])
           yield* bus.subscribe("all-events", ({ body }) => void bodies.push(body))
-          const heard = Effect.gen(function* () {
+          const events = Effect.gen(function* () {
             for (const body of bodies.splice(0)) {
               const decoded = yield* Effect.option(EventCodec.decode(body))
-              if (Option.isSome(decoded)) told.push(decoded.value.event)
+              if (Option.isSome(decoded)) received.push(decoded.value.event)
             }
-            return told
+            return received
           })
           const file = path.join(folder, "film.mp4")
           const sizes = testVideo({ size: "320x180", rate: "25", seconds: 36 })
           yield* ffmpeg([...sizes, ...tone(36), ...h264, "-c:a", "aac", file])
           const message = uploaded("film", yield* storeUpload("uploads/film.mp4", file))
-          const crew = [yield* worker(shared), yield* worker(shared)]
+          const workers = [yield* worker(shared), yield* worker(shared)]
           const body = new TextEncoder().encode(JSON.stringify(message))
           yield* bus.publish({ address: event("media.uploaded"), id: message.event_id, body })
-          const parts = Effect.map(
+          const stagingFolders = Effect.map(
             Stream.runCollect(storage.list("media", "media/film/")),
-            (found) => new Set(found.flatMap(({ key }) => /\/parts\/([^/]+)\//.exec(key)?.[1] ?? [])),
+            (found) => new Set(found.flatMap(({ key }) => /\/chunks\/([^/]+)\//.exec(key)?.[1] ?? [])),
           )
           let seen = 0
           for (let killed = 0; killed < 2; killed++) {
-            // Somebody has begun another part: the elder of the crew goes, with what it had in hand.
-            const now = yield* Effect.retry(
-              Effect.filterOrFail(
-                parts,
-                ({ size }) => size > seen,
-                () => new Error("not yet"),
-              ),
-              { schedule: Schedule.spaced("50 millis"), times: 1200 },
-            )
-            seen = now.size
-            crew.shift()?.kill("SIGKILL")
-            crew.push(yield* worker(shared))
+            // A worker has started another chunk: kill the older worker in the middle of its chunk.
+            const folders = yield* eventually(stagingFolders, ({ size }) => size > seen, {
+              interval: "50 millis",
+              timeout: "1 minute",
+            })
+            seen = folders.size
+            workers.shift()?.kill("SIGKILL")
+            workers.push(yield* worker(shared))
           }
-          yield* Effect.retry(
-            Effect.filterOrFail(
-              heard,
-              (all) => all.some(({ event_type }) => event_type === "media.ready" || event_type === "media.failed"),
-              () => new Error("not yet"),
-            ),
-            { schedule: Schedule.spaced("200 millis"), times: 600 },
+          yield* eventually(
+            events,
+            (all) => all.some(({ event_type }) => event_type === "media.ready" || event_type === "media.failed"),
+            { interval: "200 millis", timeout: "2 minutes" },
           )
-          const types = new Set((yield* heard).map(({ event_type }) => event_type))
+          const types = new Set((yield* events).map(({ event_type }) => event_type))
           assert.deepStrictEqual([...types].sort(), ["media.playable", "media.ready", "media.uploaded"])
-          const ready = (yield* heard).find((one) => one.event_type === "media.ready")
+          const ready = (yield* events).find((one) => one.event_type === "media.ready")
           if (ready?.event_type !== "media.ready") return yield* Effect.die(new Error("not ready"))
           const stream = path.join(folder, "stream")
           yield* fetchAll(prefixOf(ready.payload), stream)
@@ -117,9 +111,9 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkCrash", () => {
             path.join(stream, "180p/stream.m3u8"),
           ])
           assert.strictEqual(frames.stdout.trim().split("\n")[0], String(36 * 25))
-          // Nothing of those who were killed is left on the disk, nor in storage.
+          // The killed workers leave no files on the disk and no objects in storage.
           const own = yield* fs.readDirectory(path.join(folder, "work"))
-          assert.strictEqual(own.length, crew.length)
+          assert.strictEqual(own.length, workers.length)
           for (const name of own) assert.deepStrictEqual(yield* fs.readDirectory(path.join(folder, "work", name)), [])
           const keys = yield* Stream.runCollect(storage.list("media", "media/film/"))
           assert.isFalse(keys.some(({ key }) => key.includes("/chunks/")))

@@ -1,4 +1,4 @@
-/** Films that are made in parts by many workers: what comes out is what one run would have made. */
+/** The output of a chunked encode equals that of a single encode. */
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
@@ -18,7 +18,7 @@ const sourceOf = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<
   return { folder, event: uploaded(name, yield* storeUpload(`uploads/${name}.${extension}`, source)) }
 })
 
-/** Makes the parts by hand, the last first; no worker is faster than another's order. */
+/** Encodes the chunks in reverse order. */
 const encodeInChunks = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">) {
   const media = yield* UploadPipeline
   const mediaId = event.payload.media_id
@@ -39,12 +39,12 @@ const encodeInChunks = Effect.fnUntraced(function* (event: EventOf<"media.upload
   }
   const outcome = yield* media.concatChunks({ mediaId, version: begun.version })
   if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
-  return { parts: begun.chunks, ready: outcome.ready, percents, last }
+  return { chunks: begun.chunks, ready: outcome.ready, percents, last }
 })
 
-const inOneRun = pipeline()
+const singlePipeline = pipeline()
 
-/** The same upload in one run and in parts, and what lies in the two folders. */
+/** Encodes an upload once as a whole and once in chunks, and downloads both streams. */
 const both = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string>, extension?: string) {
   const path = yield* Path.Path
   const { event, folder } = yield* sourceOf(name, args, extension)
@@ -60,11 +60,11 @@ const both = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<stri
     if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
     yield* fetchAll(prefixOf(outcome.ready), whole)
     return outcome.ready
-  }).pipe(Effect.provide(inOneRun))
+  }).pipe(Effect.provide(singlePipeline))
   return { folder, parts, whole, chunked, ready }
 })
 
-/** The segments of a rendition or sound behind each other, as one file. */
+/** Joins the segments of a rendition or audio track to one file. */
 const joined = Effect.fnUntraced(function* (stream: string, folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -76,7 +76,7 @@ const joined = Effect.fnUntraced(function* (stream: string, folder: string) {
   return { file, names }
 })
 
-/** When frames are shown and which are key frames, in that order; and when they are decoded. The encoder is free to order them. */
+/** Display times and key frames in display order, and decode times. Encoders may choose another decode order. */
 const timesOf = Effect.fnUntraced(function* (file: string) {
   const { stdout } = yield* run("ffprobe", [
     ..."-v error -show_entries packet=pts_time,dts_time,duration_time,flags -of csv=p=0".split(" "),
@@ -92,27 +92,27 @@ const timesOf = Effect.fnUntraced(function* (file: string) {
   }
 })
 
-/** Seconds at which something begins: brightness or loudness that was not there a moment ago. */
+/** The seconds at which a flash or beep begins: a value above the threshold after a second below it. */
 const onsets = (values: Iterable<number>, perSecond: number, quiet: number): ReadonlyArray<number> => {
-  const found: Array<number> = []
+  const begins: Array<number> = []
   let last = Number.NEGATIVE_INFINITY
-  let at = 0
+  let index = 0
   for (const value of values) {
     if (value > quiet) {
-      if (at - last > perSecond) found.push(at / perSecond)
-      last = at
+      if (index - last > perSecond) begins.push(index / perSecond)
+      last = index
     }
-    at++
+    index++
   }
-  return found
+  return begins
 }
 
-describe.skipIf(isFfmpegMissing)("Chunks", () => {
+describe.skipIf(isFfmpegMissing)("Chunked encode", () => {
   layer(pipeline({ chunks: { minDuration: 10, chunkSeconds: 8 } }), {
     excludeTestServices: true,
     timeout: "180 seconds",
   })((it) => {
-    it.effect("makes a stream of parts that passes the checker", () =>
+    it.effect("publishes a stream that passes the checker", () =>
       Effect.gen(function* () {
         const path = yield* Path.Path
         const { event, folder } = yield* sourceOf("film", [
@@ -121,11 +121,11 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
           ...h264,
           ..."-g 75 -c:a aac".split(" "),
         ])
-        const { last, parts, percents, ready } = yield* encodeInChunks(event)
+        const { last, chunks, percents, ready } = yield* encodeInChunks(event)
         yield* fetchAll(prefixOf(ready), path.join(folder, "stream"))
         const report = yield* check(path.join(folder, "stream"))
         assert.deepStrictEqual(report.faults, [])
-        assert.deepStrictEqual(parts, ["0", "audio", "1", "2", "3"])
+        assert.deepStrictEqual(chunks, ["0", "audio", "1", "2", "3"])
         assert.deepStrictEqual(last, ["0"])
         assert.closeTo(ready.duration, 33, 0.05)
         assert.strictEqual(ready.thumbnail_urls.length, 5)
@@ -156,7 +156,7 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
       ["late", "testsrc2=s=96x64:r=25:d=27 -output_ts_offset 3.21"],
     ]
     it.effect(
-      "has the very frames and times of one run, at any rate and however frames come",
+      "has the same frames and timestamps as a single encode, at constant and variable frame rates",
       () =>
         Effect.gen(function* () {
           for (const [name, args, extension] of sources) {
@@ -177,7 +177,7 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
     )
 
     it.effect(
-      "keeps sound and picture within 20 ms over three minutes, and makes the pictures that one run makes",
+      "keeps audio and video within 20 ms over three minutes, and makes the same images as a single encode",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
@@ -196,16 +196,16 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
           ])
           assert.strictEqual(chunked.ready.duration, ready.duration)
           assert.deepStrictEqual((yield* check(parts)).faults, [])
-          const picture = yield* joined(parts, "90p")
-          const sound = yield* joined(parts, "audio")
-          assert.strictEqual((yield* timesOf(picture.file)).decoded.length, 4500)
-          assert.deepStrictEqual(yield* timesOf(picture.file), yield* timesOf((yield* joined(whole, "90p")).file))
+          const video = yield* joined(parts, "90p")
+          const audio = yield* joined(parts, "audio")
+          assert.strictEqual((yield* timesOf(video.file)).decoded.length, 4500)
+          assert.deepStrictEqual(yield* timesOf(video.file), yield* timesOf((yield* joined(whole, "90p")).file))
           const bright = yield* ffmpegOutput([
             "-i",
-            picture.file,
+            video.file,
             ..."-vf scale=1:1,format=gray -f rawvideo -".split(" "),
           ])
-          const loud = yield* ffmpegOutput(["-i", sound.file, ..."-ac 1 -ar 8000 -f s16le -".split(" ")])
+          const loud = yield* ffmpegOutput(["-i", audio.file, ..."-ac 1 -ar 8000 -f s16le -".split(" ")])
           const samples = new Int16Array(loud.buffer, loud.byteOffset, loud.byteLength >> 1)
           const flashes = onsets(bright, 25, 128)
           const beeps = onsets(samples.map(Math.abs), 8000, 3000)
@@ -220,14 +220,14 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
       120_000,
     )
 
-    it.effect("makes a part once, however often it is asked for, and none that nobody wants", () =>
+    it.effect("encodes a chunk once for repeated messages, and not at all after a newer upload is published", () =>
       Effect.gen(function* () {
         const storage = yield* ObjectStorage
         const media = yield* UploadPipeline
         const { event } = yield* sourceOf("once", [...testVideo({ size: "96x64", rate: "25", seconds: 14 }), ...h264])
         const begun = yield* media.processUpload(event, { fencingToken: 1 })
         if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
-        const ask = (chunk: string, fencingToken: number) =>
+        const encodeChunk = (chunk: string, fencingToken: number) =>
           media.encodeChunk({
             mediaId: "once",
             version: begun.version,
@@ -240,19 +240,19 @@ describe.skipIf(isFfmpegMissing)("Chunks", () => {
           Stream.runCollect(storage.list("media", `media/once/${begun.version}/chunks/`)),
           (found) => new Set(found.map(({ key }) => key.split("/")[4])),
         )
-        yield* ask("0", 1)
-        yield* ask("0", 2)
+        yield* encodeChunk("0", 1)
+        yield* encodeChunk("0", 2)
         assert.deepStrictEqual([...(yield* staged)], ["0-1"])
-        // A newer upload of the same media is published meanwhile.
+        // Meanwhile, a newer upload of the same media is published.
         const short = yield* sourceOf("once", [...testVideo({ size: "96x64", rate: "25", seconds: 1 }), ...h264])
         assert.strictEqual((yield* media.processUpload(short.event, { fencingToken: 1 }))._tag, "Ready")
-        assert.deepStrictEqual(yield* ask("1", 3), { _tag: "Stopped" })
+        assert.deepStrictEqual(yield* encodeChunk("1", 3), { _tag: "Stopped" })
         assert.strictEqual((yield* media.concatChunks({ mediaId: "once", version: begun.version }))._tag, "Superseded")
         assert.deepStrictEqual([...(yield* staged)], [])
       }),
     )
 
-    it.effect("says so where the upload was replaced while it was worked on", () =>
+    it.effect("fails with source_changed if the upload was replaced during the encode", () =>
       Effect.gen(function* () {
         const media = yield* UploadPipeline
         const { event } = yield* sourceOf("swapped", [

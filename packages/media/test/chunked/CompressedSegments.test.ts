@@ -1,4 +1,3 @@
-/** What of a film is written down as short text. */
 import * as ChunkedEncodes from "@armoricore/media/chunked/ChunkedEncodes"
 import * as Limits from "@armoricore/bus/Limits"
 import { KeyValue } from "@armoricore/state/KeyValue"
@@ -6,8 +5,8 @@ import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 
-/** The sound of so many hours in so many languages. */
-const partOf = (hours: number, tracks: number): ChunkedEncodes.ChunkOutput => ({
+/** The output of the audio chunk of a video with this length and number of tracks. */
+const audioOutput = (hours: number, tracks: number): ChunkedEncodes.ChunkOutput => ({
   staging: "media/film/0123456789abcdef/chunks/audio-1/",
   images: [],
   tracks: Array.from({ length: tracks }, (_, track) => ({
@@ -24,26 +23,31 @@ const partOf = (hours: number, tracks: number): ChunkedEncodes.ChunkOutput => ({
   })),
 })
 
-describe("PackedSegments", () => {
-  it.effect("keeps the sound of the longest film in all its languages below what NATS takes, and gives it back", () =>
-    Effect.gen(function* () {
-      const jobs = yield* ChunkedEncodes.make
-      const state = yield* KeyValue
-      for (const [hours, tracks] of [
-        [0, 1],
-        [1, 1],
-        [3, 6],
-        [12, 12],
-      ] as const) {
-        const version = `v${hours}`
-        const part = partOf(hours, tracks)
-        assert.deepStrictEqual(yield* jobs.recordOutput(version, ChunkedEncodes.audioChunk, part), part)
-        const found = yield* state.get(ChunkedEncodes.chunkOutputs.bucket, `${version}.${ChunkedEncodes.audioChunk}`)
-        assert.isBelow(Buffer.byteLength(Option.getOrThrow(found).value), Limits.maxMessageBytes * 0.95)
-        assert.deepStrictEqual(yield* jobs.findOutput(version, ChunkedEncodes.audioChunk), part)
-        // Whoever is slower gets what was recorded.
-        assert.deepStrictEqual(yield* jobs.recordOutput(version, ChunkedEncodes.audioChunk, partOf(hours, 1)), part)
-      }
-    }).pipe(Effect.provide(MemoryState.layer)),
+describe("CompressedSegments", () => {
+  it.effect(
+    "stores the audio of the longest video with many tracks below the message limit of NATS, without loss",
+    () =>
+      Effect.gen(function* () {
+        const encodes = yield* ChunkedEncodes.make
+        const state = yield* KeyValue
+        for (const [hours, tracks] of [
+          [0, 1],
+          [1, 1],
+          [3, 6],
+          [12, 12],
+        ] as const) {
+          const version = `v${hours}`
+          const output = audioOutput(hours, tracks)
+          assert.deepStrictEqual(yield* encodes.recordOutput(version, ChunkedEncodes.audioChunk, output), output)
+          const found = yield* state.get(ChunkedEncodes.chunkOutputs.bucket, `${version}.${ChunkedEncodes.audioChunk}`)
+          assert.isBelow(Buffer.byteLength(Option.getOrThrow(found).value), Limits.maxMessageBytes * 0.95)
+          assert.deepStrictEqual(yield* encodes.findOutput(version, ChunkedEncodes.audioChunk), output)
+          // A slower worker gets the recorded output.
+          assert.deepStrictEqual(
+            yield* encodes.recordOutput(version, ChunkedEncodes.audioChunk, audioOutput(hours, 1)),
+            output,
+          )
+        }
+      }).pipe(Effect.provide(MemoryState.layer)),
   )
 })
