@@ -1,16 +1,16 @@
 /**
- * Captions as the manifests name them. The texts are those that this package wrote, so they are changed line by line;
- * doing it again gives the same text.
+ * Adds captions to the master playlist and the DASH manifest. Both were written by this package, so they can be edited line
+ * by line. Repeating an edit gives the same text.
  */
 
 export interface CaptionRendition {
   /** BCP 47. */
   readonly language: string
-  /** As a viewer chooses it. */
+  /** The name in the menu of a player. */
   readonly title: string
-  /** The folder below the stream's prefix, without a slash at its end. */
+  /** The folder below the stream's prefix, without a trailing slash. */
   readonly folder: string
-  /** Players choose it by themselves where the viewer's language is this one. */
+  /** Players may select it automatically if it matches the viewer's language. */
   readonly autoselect: boolean
 }
 
@@ -19,7 +19,7 @@ export const fileName = "captions.vtt"
 
 const subtitlesAttribute = ',SUBTITLES="subs"'
 
-/** The master playlist with exactly these renditions. */
+/** Replaces the captions of a master playlist. */
 export const addToMaster = (master: string, renditions: ReadonlyArray<CaptionRendition>): string => {
   const lines = master
     .split("\n")
@@ -33,14 +33,14 @@ export const addToMaster = (master: string, renditions: ReadonlyArray<CaptionRen
       ({ autoselect, folder, language, title }) =>
         `#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="${title.replaceAll('"', "'")}",LANGUAGE="${language}",AUTOSELECT=${autoselect ? "YES" : "NO"},DEFAULT=NO,FORCED=NO,URI="${folder}/${playlistName}"`,
     ),
-    // Every variant names the group, or players drop captions when they change the rate.
+    // Every variant must name the group, or players drop the captions when they switch variants.
     ...lines
       .slice(first)
       .map((line) => (line.startsWith("#EXT-X-STREAM-INF:") ? `${line}${subtitlesAttribute}` : line)),
   ].join("\n")
 }
 
-/** The DASH manifest with exactly these renditions. */
+/** Replaces the captions of a DASH manifest. */
 export const addToManifest = (manifest: string, renditions: ReadonlyArray<CaptionRendition>): string =>
   manifest
     .split("\n")
@@ -54,7 +54,7 @@ const adaptationSet = ({ folder, language, title }: CaptionRendition): string =>
 const escapeXml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
-/** One segment over the whole length: captions are small, and no cue is cut. */
+/** One segment for the whole duration: captions are small, and no cue is split. */
 export const playlist = (seconds: number): string =>
   [
     "#EXTM3U",
@@ -68,7 +68,7 @@ export const playlist = (seconds: number): string =>
     "",
   ].join("\n")
 
-/** Ties the captions' clock to the stream's: their zero is when the first picture is shown. */
+/** Aligns the captions with the stream: their time 0 is the presentation time of the first frame. */
 export const withTimestampMap = (vtt: string, startSeconds: number): string =>
   vtt.replace(
     /^WEBVTT[^\n]*\n(X-TIMESTAMP-MAP=[^\n]*\n)?/,

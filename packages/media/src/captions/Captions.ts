@@ -1,11 +1,10 @@
 /**
- * Puts captions into a published stream: copies of the caption files below the stream's own prefix (so that one
- * permission covers them), and the manifests that name them.
+ * Adds captions to a published stream: it copies the caption files below the stream's prefix, so that one playback
+ * permission covers them, and edits the manifests.
  *
- * It is told of every transcript and of every new version of a stream, in any order, perhaps twice and perhaps by two
- * workers at once. So it never adds: it makes the manifests say what the two state records say (which version is
- * published, which transcripts there are), looks whether they still say so, and begins again where they do not. Whoever
- * is last leaves the truth.
+ * It runs after every transcript and every new version of a stream, in any order, possibly twice or in two workers at once.
+ * Each run therefore sets the captions of the manifests to the current state records (the published version and its
+ * transcripts), reads the records again, and repeats if they changed. The last run leaves the correct manifests.
  */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -24,7 +23,7 @@ const masterName = "master.m3u8"
 const manifestName = "manifest.mpd"
 const maxRounds = 8
 
-/** Brings the manifests of a media's published version in line with its transcripts. */
+/** Sets the captions of the published version to the current transcripts. */
 export const attach = Effect.fn("Captions.attach")(function* (bucket: string, mediaId: string) {
   const media = yield* Collection.make(mediaStates)
   const transcripts = yield* Collection.make(transcriptStates)
@@ -34,18 +33,18 @@ export const attach = Effect.fn("Captions.attach")(function* (bucket: string, me
     const languages = Object.entries(transcript?.languages ?? {}).filter(([, { word_count }]) => word_count > 0)
     return { state, languages, fingerprint: JSON.stringify([state?.version?.prefix, languages]) }
   })
-  let seen = yield* readStates
+  let current = yield* readStates
   for (let roundsLeft = maxRounds; roundsLeft > 0; roundsLeft--) {
-    if (seen.state?.version === undefined) return
-    yield* writeCaptions(bucket, seen.state.version.prefix, seen.state, seen.languages)
-    const now = yield* readStates
-    if (now.fingerprint === seen.fingerprint) return
-    seen = now
+    if (current.state?.version === undefined) return
+    yield* writeCaptions(bucket, current.state.version.prefix, current.state, current.languages)
+    const latest = yield* readStates
+    if (latest.fingerprint === current.fingerprint) return
+    current = latest
   }
   return yield* new TransientError({
     dependency: "state",
     code: "write_conflict",
-    message: `the captions of ${mediaId} changed while they were put into the player`,
+    message: `the transcripts of ${mediaId} changed ${maxRounds} times while their captions were added to the stream`,
   })
 })
 
@@ -56,7 +55,7 @@ const writeCaptions = Effect.fnUntraced(function* (
   languages: ReadonlyArray<readonly [language: string, entry: TranscriptEntry]>,
 ) {
   const master = yield* readText(bucket, `${prefix}${masterName}`)
-  // A newer version took its place, or somebody removed it; then there is nothing to show captions in.
+  // The version was superseded or deleted.
   if (master === undefined) return
   const start = yield* readPresentationStart(bucket, prefix, master.text)
   const renditions = yield* Effect.forEach(
@@ -64,8 +63,8 @@ const writeCaptions = Effect.fnUntraced(function* (
     Effect.fnUntraced(function* ([language, entry]) {
       const vtt = yield* readCaptions(entry)
       if (vtt === undefined) return []
-      const draft = entry.quality === "draft"
-      // A new transcript has a new folder, so that no cache mixes two.
+      const isDraft = entry.quality === "draft"
+      // Each transcript has its own folder, so caches never mix two.
       const folder = `captions/${language}-${entry.transcription_id.slice(0, 8)}`
       const seconds = state.ready?.duration ?? 0
       yield* put(
@@ -80,7 +79,7 @@ const writeCaptions = Effect.fnUntraced(function* (
         CaptionRenditions.playlist(seconds),
         "application/vnd.apple.mpegurl",
       )
-      return [{ language, title: titleOf(language, draft), folder, autoselect: !draft }]
+      return [{ language, title: titleOf(language, isDraft), folder, autoselect: !isDraft }]
     }),
     { concurrency: 4 },
   )
@@ -92,31 +91,31 @@ const writeCaptions = Effect.fnUntraced(function* (
   )
   const manifest = yield* readText(bucket, `${prefix}${manifestName}`)
   if (manifest === undefined) return
-  const after = CaptionRenditions.addToManifest(manifest.text, renditions.flat())
-  yield* replaceIfChanged(bucket, `${prefix}${manifestName}`, manifest, after)
+  const edited = CaptionRenditions.addToManifest(manifest.text, renditions.flat())
+  yield* replaceIfChanged(bucket, `${prefix}${manifestName}`, manifest, edited)
 })
 
-const titleOf = (language: string, draft: boolean): string => {
+const titleOf = (language: string, isDraft: boolean): string => {
   const name = new Intl.DisplayNames([language, "en"], { type: "language", fallback: "code" }).of(language) ?? language
-  return draft ? `${name} (draft)` : name
+  return isDraft ? `${name} (draft)` : name
 }
 
-/** The caption file stands beside the transcript. */
+/** The caption file is in the folder of the transcript. */
 const readCaptions = Effect.fnUntraced(function* (entry: TranscriptEntry) {
   const { bucket, key } = ObjectRef.fromUrl(entry.transcript_file_path)
   return (yield* readText(bucket, `${key.slice(0, key.lastIndexOf("/") + 1)}captions.vtt`))?.text
 })
 
-/** By the first variant's own first segment. */
+/** Reads it from the first segment of the first variant. */
 const readPresentationStart = Effect.fnUntraced(function* (bucket: string, prefix: string, master: string) {
   const variant = MediaPlaylist.parse(master).segments[0]
   if (variant === undefined) return 0
-  const list = yield* readText(bucket, `${prefix}${variant}`)
-  const { init, segments } = MediaPlaylist.parse(list?.text ?? "")
+  const playlist = yield* readText(bucket, `${prefix}${variant}`)
+  const { init, segments } = MediaPlaylist.parse(playlist?.text ?? "")
   const folder = `${prefix}${variant.slice(0, variant.lastIndexOf("/") + 1)}`
   const [first] = segments
   if (init === undefined || first === undefined) return 0
-  // The boxes that say it stand at the beginning.
+  // The boxes are at the beginning of both files.
   const initBytes = yield* readHead(bucket, `${folder}${init}`)
   const segmentBytes = yield* readHead(bucket, `${folder}${first}`)
   if (initBytes === undefined || segmentBytes === undefined) return 0

@@ -1,9 +1,9 @@
 /**
- * When the first picture (or sound) of a stream is shown: the decode time of its first segment plus the first sample's
- * composition offset, less what the edit list cuts off (players heed it). Captions count from there.
+ * The presentation time of the first frame (or audio sample) of a stream: the decode time of its first segment, plus the
+ * composition offset of the first sample, minus the offset of the edit list, which players apply. Captions count from it.
  */
 
-/** Seconds; `init` and `segment` are the first rendition's. Undefined where the bytes hold no such boxes. */
+/** Seconds, from the initialisation segment and the first segment. Undefined if a box is missing. */
 export const presentationStart = (init: Uint8Array, segment: Uint8Array): number | undefined => {
   const mdhd = box(init, "mdhd")
   const tfdt = box(segment, "tfdt")
@@ -13,7 +13,7 @@ export const presentationStart = (init: Uint8Array, segment: Uint8Array): number
   return Math.max(0, decode + compositionOffset(box(segment, "trun")) - editListOffset(box(init, "elst"))) / timescale
 }
 
-/** Of the first sample, which is a key frame and the first that is shown. */
+/** The composition offset of the first sample, a key frame, which is also the first in presentation order. */
 const compositionOffset = (trun: DataView | undefined): number => {
   if (trun === undefined) return 0
   const flags = trun.getUint32(0) & 0xffffff
@@ -22,13 +22,13 @@ const compositionOffset = (trun: DataView | undefined): number => {
   return trun.getUint8(0) === 0 ? trun.getUint32(8 + optional * 4) : trun.getInt32(8 + optional * 4)
 }
 
-/** Ticks before the first that is shown, by an edit list of one entry. */
+/** The ticks that an edit list of one entry removes from the start. */
 const editListOffset = (elst: DataView | undefined): number => {
   if (elst === undefined || elst.getUint32(4) !== 1) return 0
   return elst.getUint8(0) === 1 ? Number(elst.getBigInt64(16)) : elst.getInt32(12)
 }
 
-/** The body of the first box of that name; ffmpeg's own headers hold no such letters by chance before it. */
+/** The body of the first box of this type. In ffmpeg's headers the letters occur nowhere before the box. */
 const box = (bytes: Uint8Array, name: string): DataView | undefined => {
   const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(name, 4, "latin1")
   if (at < 4) return undefined

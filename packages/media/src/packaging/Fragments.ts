@@ -1,10 +1,10 @@
 /**
- * Gives every key frame of a media segment a fragment (`moof` and `mdat`) of its own, so that I-frame playlists can name
- * all of them by byte range: ffmpeg's packager makes one fragment a segment. Samples, times and order stay as they are.
- * The `sidx` is left out: it would describe one fragment, and playlists and manifests do without.
+ * Splits a media segment into one fragment (`moof` and `mdat`) for each key frame, so that I-frame playlists can refer to
+ * each key frame by byte range. ffmpeg's packager writes one fragment per segment. Samples, times and order do not change.
+ * The `sidx` box is dropped: it describes a single fragment, and playlists and manifests do not need it.
  */
 
-/** A fragment's first sample with the boxes that describe it, and how long the fragment lasts. */
+/** The byte range of a fragment's boxes and first sample, and the duration of the fragment. */
 export interface KeyFrame {
   /** Bytes from the start of the segment. */
   readonly offset: number
@@ -12,7 +12,7 @@ export interface KeyFrame {
   readonly ticks: number
 }
 
-/** The segment with a fragment a key frame; as it was where it is built in a way that is not known here. */
+/** Returns the segment unchanged if its structure is not the one of ffmpeg's packager. */
 export const split = (segment: Uint8Array): Uint8Array => {
   const parsed = parse(segment)
   if (parsed === undefined) return segment
@@ -45,13 +45,13 @@ export const split = (segment: Uint8Array): Uint8Array => {
   return Buffer.concat(out)
 }
 
-/** The first sample of every fragment, in the order of the segment; `ticks` where the sample tables say them. */
+/** The key frames of a split segment, in order. `defaultTicks` is for samples without a duration. */
 export const keyFrames = (segment: Uint8Array, defaultTicks: number): ReadonlyArray<KeyFrame> =>
   fragments(segment).flatMap(({ moof, traf }) => {
     const table = traf === undefined ? undefined : samplesOf(traf, defaultTicks)
     const [first] = table?.samples ?? []
     if (table === undefined || first === undefined) return []
-    const ticks = table.samples.reduce((sum, one) => sum + one.ticks, 0)
+    const ticks = table.samples.reduce((sum, sample) => sum + sample.ticks, 0)
     return [{ offset: moof, length: table.dataOffset + first.size, ticks }]
   })
 
@@ -59,12 +59,12 @@ interface Sample {
   readonly size: number
   readonly ticks: number
   readonly isKey: boolean
-  /** Its line of the sample table. */
+  /** Its record in the sample table. */
   readonly record: Uint8Array
   readonly data: Uint8Array
 }
 
-/** Only what ffmpeg's packager writes: one fragment with one run, whose samples say everything of themselves. */
+/** Parses the structure of ffmpeg's packager: one fragment with one run, and a duration, size and flags for each sample. */
 const parse = (segment: Uint8Array) => {
   const [fragment, ...others] = fragments(segment)
   if (fragment?.traf === undefined || others.length > 0) return undefined
@@ -72,11 +72,12 @@ const parse = (segment: Uint8Array) => {
   const mfhd = children(fragment.body).find(({ type }) => type === "mfhd")?.body
   const tfdt = children(fragment.traf).find(({ type }) => type === "tfdt")?.body
   const tfhd = children(fragment.traf).find(({ type }) => type === "tfhd")
-  const known = children(fragment.traf).every(({ type }) => ["tfhd", "tfdt", "trun"].includes(type))
-  if (table === undefined || mfhd === undefined || tfdt === undefined || tfhd === undefined || !known) return undefined
-  // The flags of each sample stand in the table; places are counted from the fragment's start.
-  const wanted = 0x1 | 0x200 | 0x400
-  if ((table.flags & wanted) !== wanted || (table.flags & 0x4) !== 0 || (flagsOf(tfhd.body) & 0x1) !== 0)
+  const isKnown = children(fragment.traf).every(({ type }) => ["tfhd", "tfdt", "trun"].includes(type))
+  if (table === undefined || mfhd === undefined || tfdt === undefined || tfhd === undefined || !isKnown)
+    return undefined
+  // The table must have a data offset, and a size and flags for each sample; offsets count from the start of the fragment.
+  const requiredFlags = 0x1 | 0x200 | 0x400
+  if ((table.flags & requiredFlags) !== requiredFlags || (table.flags & 0x4) !== 0 || (flagsOf(tfhd.body) & 0x1) !== 0)
     return undefined
   if ((table.flags & 0x100) === 0 && table.defaults === 0) return undefined
   let at = fragment.moof + table.dataOffset
@@ -104,7 +105,7 @@ const samplesOf = (traf: Uint8Array, defaultTicks: number) => {
   const run = runs[0]?.body
   const tfhd = boxes.find(({ type }) => type === "tfhd")?.body
   if (run === undefined || tfhd === undefined || runs.length > 1) return undefined
-  const own = defaultsOf(tfhd)
+  const defaults = defaultsOf(tfhd)
   const flags = flagsOf(run)
   const view = viewOf(run)
   const count = view.getUint32(4)
@@ -116,14 +117,14 @@ const samplesOf = (traf: Uint8Array, defaultTicks: number) => {
     const field = (flag: number): number | undefined =>
       (flags & flag) === 0 ? undefined : view.getUint32(from + fields.indexOf(flag) * 4)
     return {
-      ticks: field(0x100) ?? own.ticks ?? defaultTicks,
-      size: field(0x200) ?? own.size ?? 0,
+      ticks: field(0x100) ?? defaults.ticks ?? defaultTicks,
+      size: field(0x200) ?? defaults.size ?? 0,
       // "sample_is_non_sync_sample"
       isKey: ((field(0x400) ?? 0) & 0x10000) === 0,
       record: run.subarray(from, from + fields.length * 4),
     }
   })
-  return { samples, flags, version: run[0] ?? 0, dataOffset: view.getInt32(8), defaults: own.ticks ?? 0 }
+  return { samples, flags, version: run[0] ?? 0, dataOffset: view.getInt32(8), defaults: defaults.ticks ?? 0 }
 }
 
 const defaultsOf = (tfhd: Uint8Array) => {
@@ -147,7 +148,7 @@ const fragments = (segment: Uint8Array) =>
 
 const children = (bytes: Uint8Array) => {
   const view = viewOf(bytes)
-  const found: Array<{
+  const boxes: Array<{
     readonly type: string
     readonly start: number
     readonly end: number
@@ -157,10 +158,10 @@ const children = (bytes: Uint8Array) => {
     const size = view.getUint32(start)
     if (size < 8 || start + size > bytes.byteLength) break
     const type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
-    found.push({ type, start, end: start + size, body: bytes.subarray(start + 8, start + size) })
+    boxes.push({ type, start, end: start + size, body: bytes.subarray(start + 8, start + size) })
     start += size
   }
-  return found
+  return boxes
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,6 +1,6 @@
 /**
- * The master playlist: every rendition with its measured rates and what its segments hold. ffmpeg's own lacks
- * AVERAGE-BANDWIDTH, FRAME-RATE, VIDEO-RANGE and INDEPENDENT-SEGMENTS and states a nominal BANDWIDTH below the real one.
+ * The HLS master playlist: every rendition with its measured bit rates and its codecs. The one that ffmpeg writes lacks
+ * AVERAGE-BANDWIDTH, FRAME-RATE, VIDEO-RANGE and INDEPENDENT-SEGMENTS, and its nominal BANDWIDTH is too low.
  */
 import { playlistName } from "../encode/FfmpegCommand.ts"
 import { averageRate, startTag, keyFrames, peakRate, type Segment } from "./MediaPlaylist.ts"
@@ -12,7 +12,7 @@ export interface VideoRendition {
   readonly width: number
   readonly height: number
   readonly frameRate: Rational
-  /** RFC 6381. */
+  /** The RFC 6381 codec string. */
   readonly codec: string
   readonly timescale: number
   readonly segments: ReadonlyArray<Segment>
@@ -22,30 +22,30 @@ export interface AudioTrack {
   /** The folder of its playlist. */
   readonly name: string
   readonly codec: string
-  /** Of sound that is its samples a second. */
+  /** The sample rate. */
   readonly timescale: number
-  /** Default 2. */
+  /** Default: 2. */
   readonly channels?: number
   readonly segments: ReadonlyArray<Segment>
   /** BCP 47. */
   readonly language?: string | undefined
-  /** What a listener chooses by. */
+  /** The name in the menu of a player. */
   readonly title: string
 }
 
 export interface RenderOptions {
-  /** Offers the sound by itself beside the pictures. */
+  /** Adds a variant with audio only. */
   readonly audioOnly: boolean
   /**
-   * The stream still grows: bits per second of a rendition or sound by its name, where what was measured so far is
-   * less. Key frames are left out, and players begin at the start.
+   * For a stream that is not complete: the declared bits per second of a rendition or audio track by its name. The playlist
+   * states the higher of the declared and the measured rate, has no I-frame playlists, and makes players begin at the start.
    */
   readonly declaredBandwidth?: ((name: string) => number) | undefined
 }
 
 export const iFramePlaylistName = "iframes.m3u8"
 
-/** Variants largest first; without any, the sound is the one variant. The first sound is the default. */
+/** The renditions must be ordered largest first. Without renditions the audio is the only variant. The first audio track is the default. */
 export const render = (
   renditions: ReadonlyArray<VideoRendition>,
   audioTracks: ReadonlyArray<AudioTrack>,
@@ -77,21 +77,21 @@ export const render = (
     ]
     lines.push(`#EXT-X-STREAM-INF:${attributes.join(",")}`, `${main.name}/${playlistName}`)
   }
-  for (const variant of declaredBandwidth === undefined ? renditions : []) {
+  for (const rendition of declaredBandwidth === undefined ? renditions : []) {
     lines.push(
       `#EXT-X-I-FRAME-STREAM-INF:${[
-        bandwidthAttributes([{ ...variant, segments: keyFrames(variant.segments) }]),
-        `CODECS="${variant.codec}"`,
-        `RESOLUTION=${variant.width}x${variant.height}`,
+        bandwidthAttributes([{ ...rendition, segments: keyFrames(rendition.segments) }]),
+        `CODECS="${rendition.codec}"`,
+        `RESOLUTION=${rendition.width}x${rendition.height}`,
         "VIDEO-RANGE=SDR",
-        `URI="${variant.name}/${iFramePlaylistName}"`,
+        `URI="${rendition.name}/${iFramePlaylistName}"`,
       ].join(",")}`,
     )
   }
   return `${lines.join("\n")}\n`
 }
 
-/** Bits per second of a variant at worst, with the sound that plays along. */
+/** The peak bits per second of a variant, including its audio. */
 export const bandwidth = (rendition: VideoRendition, audioTracks: ReadonlyArray<AudioTrack>): number =>
   totalBandwidth([rendition, ...highestBitrate(audioTracks)], peakRate)
 
@@ -113,10 +113,10 @@ const videoAttributes = (rendition: VideoRendition): ReadonlyArray<string> => [
   "VIDEO-RANGE=SDR",
 ]
 
-/** A quoted string of a playlist has no escape: what cannot stand in it is left out. */
+/** Quoted strings in playlists have no escapes, so characters that cannot be in one are replaced. */
 const quotedString = (text: string): string => text.replaceAll('"', "”").replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
 
-/** Of the tracks of a group the one that needs the most counts. */
+/** The bandwidth of a variant includes the audio track of the group with the highest rate. */
 const highestBitrate = (audioTracks: ReadonlyArray<AudioTrack>): ReadonlyArray<AudioTrack> =>
   [...audioTracks].sort((a, b) => peakRate(b.segments) - peakRate(a.segments)).slice(0, 1)
 
@@ -127,7 +127,7 @@ interface MeasuredTrack {
 
 const totalBandwidth = (
   tracks: ReadonlyArray<MeasuredTrack>,
-  rate: (one: ReadonlyArray<Segment>) => number,
+  rate: (segments: ReadonlyArray<Segment>) => number,
   declaredBandwidth: RenderOptions["declaredBandwidth"] = () => 0,
 ): number =>
   Math.ceil(tracks.reduce((total, { name, segments }) => total + Math.max(rate(segments), declaredBandwidth(name)), 0))

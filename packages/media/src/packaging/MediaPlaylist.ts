@@ -13,7 +13,7 @@ export const Segment = Schema.Struct({
 })
 export type Segment = typeof Segment.Type
 
-/** A finished (VOD) HLS media playlist. */
+/** The playlist of a complete track (VOD). */
 export const render = (init: string, segments: ReadonlyArray<Segment>): string =>
   [
     "#EXTM3U",
@@ -28,10 +28,10 @@ export const render = (init: string, segments: ReadonlyArray<Segment>): string =
     "",
   ].join("\n")
 
-/** Players of a growing playlist would begin at its end. */
+/** Without it players begin at the end of an event playlist. */
 export const startTag = "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"
 
-/** The playlist of a stream that still grows: segments are only added, until the finished one takes its place. */
+/** The playlist of an incomplete track (EVENT): segments are only added, until the complete playlist replaces it. */
 export const renderEvent = (init: string, segments: ReadonlyArray<Segment>, maxSegmentSeconds: number): string =>
   [
     "#EXTM3U",
@@ -46,7 +46,7 @@ export const renderEvent = (init: string, segments: ReadonlyArray<Segment>, maxS
     "",
   ].join("\n")
 
-/** For scrubbing: every key frame, by byte range, so that nothing is encoded or stored twice. */
+/** The I-frame playlist for scrubbing: every key frame as a byte range of its segment. */
 export const renderIFrames = (init: string, segments: ReadonlyArray<Segment>): string =>
   [
     "#EXTM3U",
@@ -67,13 +67,13 @@ export const renderIFrames = (init: string, segments: ReadonlyArray<Segment>): s
     "",
   ].join("\n")
 
-/** The segments as their key frames alone, for rates. */
+/** The key frames as segments, for bit rates. */
 export const keyFrames = (segments: ReadonlyArray<Segment>): ReadonlyArray<Segment> =>
   segments.flatMap(({ iFrameSegments = [], name }) =>
     iFrameSegments.map(({ length, seconds }) => ({ name, seconds, bytes: length })),
   )
 
-/** What a playlist names, in its order. */
+/** The initialisation segment and the segments of a playlist, or the playlists of a master, in order. */
 export const parse = (
   text: string,
 ): { readonly init: string | undefined; readonly segments: ReadonlyArray<string> } => ({
@@ -85,8 +85,8 @@ export const targetDuration = (segments: ReadonlyArray<Segment>): number =>
   Math.max(1, ...segments.map(({ seconds }) => Math.round(seconds)))
 
 /**
- * Bits per second at worst, as HLS defines it (RFC 8216, 4.1): the largest rate of any run of segments that lasts
- * between half and one and a half target durations. So a last segment of a few frames counts with its neighbour.
+ * The peak segment bit rate of RFC 8216, 4.1: the highest rate of any run of segments that lasts between half and one and a
+ * half target durations. A last segment of a few frames therefore counts only together with the one before it.
  */
 export const peakRate = (segments: ReadonlyArray<Segment>): number => {
   const target = targetDuration(segments)
@@ -104,7 +104,7 @@ export const peakRate = (segments: ReadonlyArray<Segment>): number => {
   return peak === 0 ? averageRate(segments) : peak
 }
 
-/** Bits per second over the whole. */
+/** Bits per second over all segments. */
 export const averageRate = (segments: ReadonlyArray<Segment>): number => {
   const seconds = totalSeconds(segments)
   return seconds === 0 ? 0 : (segments.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / seconds

@@ -1,4 +1,4 @@
-/** One MP4 file a rendition for download: its segments and those of the first sound track, put together, not encoded. */
+/** MP4 files for download, one for each rendition: ffmpeg remuxes its segments with those of the first audio track. */
 import { audioFolder } from "../encode/EncodingPlan.ts"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
@@ -8,35 +8,35 @@ import * as DiskQuota from "../encode/DiskQuota.ts"
 import type { UploadedTrack } from "./SegmentUploader.ts"
 
 export interface RemuxRequest {
-  /** The folder whose folders hold the segments. */
+  /** The folder with the folders of the tracks. */
   readonly from: string
   readonly uploadedTracks: ReadonlyArray<UploadedTrack>
-  /** Renditions; empty for the sound alone, which comes out as `audio`. */
+  /** Names of renditions; empty for an audio recording, whose file is named `audio`. */
   readonly renditions: ReadonlyArray<string>
   readonly timeout: Duration.Duration
   /** Bytes that must stay free on the disk. */
   readonly minFreeDisk: number
 }
 
-/** Bytes of the segments that the files are made of, and how many more the making takes at most beside them. */
+/** The bytes of the segments, and the most additional bytes that remuxing needs. */
 export const requiredBytes = (uploaded: ReadonlyArray<UploadedTrack>, renditions: ReadonlyArray<string>) => {
   const of = (name: string) =>
     (uploaded.find(({ folder }) => folder === name)?.segments ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
   const audioBytes = of(audioFolder(0))
   const videoBytes = renditions.map(of)
   const segments = videoBytes.reduce((sum, bytes) => sum + bytes, audioBytes)
-  // A picture goes when its file is there; the sound is in every file.
+  // The joined video is removed once its file is complete. Every file contains the audio.
   return { segments, scratchBytes: Math.max(0, ...videoBytes) + audioBytes * Math.max(1, renditions.length) }
 }
 
-/** Local files by rendition. The segments must still be in their folders. */
+/** Returns the local files by rendition. Removes the segments, which must be in their folders. */
 export const make = Effect.fn("Mp4Files.make")(function* (request: RemuxRequest) {
   const { minFreeDisk, from, renditions, uploadedTracks } = request
   yield* DiskQuota.ensureFree(
     from,
     requiredBytes(uploadedTracks, renditions).scratchBytes,
     minFreeDisk,
-    "making files for download",
+    "the remux of files for download",
   )
   return yield* DiskQuota.withMinFree(from, minFreeDisk)(remux(request))
 })
@@ -47,13 +47,12 @@ const remux = Effect.fnUntraced(function* (request: RemuxRequest) {
   const out = path.join(request.from, "mp4")
   yield* mapDiskErrors(fs.makeDirectory(out, { recursive: true }))
 
-  /** A part as one file. Its segments are removed as they go, so that it does not lie on the disk twice. */
+  /** Joins the segments of a track into one file and removes each joined segment, so that the disk does not hold it twice. */
   const concatSegments = Effect.fnUntraced(function* (folder: string) {
-    const part = request.uploadedTracks.find((one) => one.folder === folder)
-    if (part === undefined || part.segments.length === 0) return undefined
+    const track = request.uploadedTracks.find((uploaded) => uploaded.folder === folder)
+    if (track === undefined || track.segments.length === 0) return undefined
     const file = path.join(request.from, folder, "joined.mp4")
-    const pieces = [part.init, ...part.segments.map(({ name }) => name)]
-    for (const name of pieces) {
+    for (const name of [track.init, ...track.segments.map((segment) => segment.name)]) {
       const piece = path.join(request.from, folder, name)
       yield* mapDiskErrors(Stream.run(fs.stream(piece), fs.sink(file, { flag: "a" })))
       yield* mapDiskErrors(fs.remove(piece))
@@ -84,7 +83,7 @@ const remux = Effect.fnUntraced(function* (request: RemuxRequest) {
       return yield* new TransientError({
         dependency: "ffmpeg",
         code: "failed",
-        message: `the segments of ${name} could not be put into one file: ${result.stderr.trim()}`,
+        message: `ffmpeg could not remux the segments of ${name}: ${result.stderr.trim()}`,
       })
     }
     if (videoFile !== undefined) yield* mapDiskErrors(fs.remove(videoFile))

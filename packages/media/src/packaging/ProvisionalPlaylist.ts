@@ -1,10 +1,10 @@
 /**
- * Makes a stream playable while it is still being made: as soon as every rendition and sound track has its first segment,
- * provisional playlists are put, and that is announced; then they grow with the segments. The final ones take their
- * places under the same names, an object at a time, the master playlist last.
+ * Makes a stream playable during its encode. Once every rendition and audio track has a segment, provisional playlists are
+ * stored and `media.playable` is published. The playlists grow with the segments. The final playlists replace them under
+ * the same names, one object at a time, the master playlist last.
  *
- * Nothing here may cost the job: what cannot be put or told is tried at the next look, and left out at the end. Rates
- * are those that were declared to the encoder; the final master has the measured ones.
+ * A failure here never fails the job: the next update tries again. Bandwidths are those declared to the encoder; the final
+ * master playlist has the measured ones.
  */
 import { audioCodec } from "../encode/codecs/Codecs.ts"
 import { type EncodingPlan, segmentSeconds, trackFolders } from "../encode/EncodingPlan.ts"
@@ -21,19 +21,19 @@ export interface Target {
   readonly bucket: string
   /** Ends with a slash. */
   readonly prefix: string
-  /** Offers the sound by itself too. */
+  /** Adds a variant with audio only. */
   readonly audioOnly: boolean
   /**
-   * Called once, in a fiber of its own, when the master playlist is there: ends with whether it was told. It is given up
-   * when the stream is complete. Without it nothing is put.
+   * Called once, in its own fiber, when the master playlist is stored. It returns whether it published the event, and it is
+   * interrupted when the stream is complete. If it is absent, no provisional playlist is stored.
    */
   readonly onPlayable: ((master: string) => Effect.Effect<boolean>) | undefined
 }
 
 export interface ProvisionalPlaylist {
-  /** To be called whenever there may be more, with all that is in storage so far; by one fiber at a time. */
+  /** Call it after uploads with all tracks stored so far, from one fiber at a time. */
   readonly update: (uploaded: ReadonlyArray<UploadedTrack>) => Effect.Effect<void>
-  /** Ends the announcing: whether it was told. From then on `update` must not be called. */
+  /** Ends `onPlayable` and returns whether it published the event. Do not call `update` afterwards. */
   readonly close: Effect.Effect<boolean>
 }
 
@@ -43,11 +43,11 @@ export const declaredBandwidth =
   (name: string): number =>
     (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? audioCodec.kilobits) * 1000
 
-/** They are read again and again. */
+/** Players reload the playlists. */
 const putOptions = { contentType: playlistType, cacheControl: "public, max-age=1" }
-/** A film has thousands of segments, and each change writes the whole playlist. */
+/** Milliseconds. A long video has thousands of segments, and each update writes the whole playlist. */
 const updateInterval = 2000
-/** Segments end at a key frame behind the grid. */
+/** A segment may end slightly after this, at the next key frame. */
 const maxSegmentSeconds = segmentSeconds
 
 export const make = Effect.fnUntraced(function* (
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     update: (uploaded) =>
       Effect.catch(writePlaylists(uploaded), (error) =>
-        Effect.logDebug("provisional playlists were not put", { error }),
+        Effect.logDebug("provisional playlists were not stored", { error }),
       ),
     close: Effect.suspend(() => {
       const fiber = publishing

@@ -1,4 +1,4 @@
-/** Segments that are in storage, brought back to the work folder for whoever makes files of them. */
+/** Downloads stored segments to the work folder, for the MP4 files that are made from them. */
 import { audioFolder } from "../encode/EncodingPlan.ts"
 import { TransientError } from "@armoricore/domain/Errors"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
@@ -21,7 +21,7 @@ export interface DownloadRequest {
   readonly bucket: string
   /** Ends with a slash. */
   readonly prefix: string
-  /** The local folder, to get a folder for each part. */
+  /** The local folder, which gets a folder for each track. */
   readonly to: string
   readonly uploadedTracks: ReadonlyArray<UploadedTrack>
   readonly renditions: ReadonlyArray<string>
@@ -29,12 +29,17 @@ export interface DownloadRequest {
   readonly minFreeDisk: number
 }
 
-/** These renditions and the first sound track, named as in storage; there must be room for files of them too. */
-export const download = Effect.fn("LocalParts.fetch")(function* (request: DownloadRequest) {
+/** Downloads the renditions and the first audio track, with the names that they have in storage. The disk must also have room for the MP4 files. */
+export const download = Effect.fn("SegmentDownloader.download")(function* (request: DownloadRequest) {
   const fs = yield* FileSystem.FileSystem
   yield* mapDiskErrors(fs.makeDirectory(request.to, { recursive: true }))
   const { scratchBytes, segments } = Mp4Files.requiredBytes(request.uploadedTracks, request.renditions)
-  yield* DiskQuota.ensureFree(request.to, segments + scratchBytes, request.minFreeDisk, "making files for download")
+  yield* DiskQuota.ensureFree(
+    request.to,
+    segments + scratchBytes,
+    request.minFreeDisk,
+    "the remux of files for download",
+  )
   yield* DiskQuota.withMinFree(request.to, request.minFreeDisk)(downloadTracks(request))
 })
 

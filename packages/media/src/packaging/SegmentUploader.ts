@@ -1,9 +1,9 @@
 /**
- * Uploads segments while ffmpeg still makes more.
+ * Uploads segments while ffmpeg runs.
  *
- * ffmpeg renames a segment into place when it is whole and then replaces the playlist, so what a playlist names can be
- * uploaded. An uploaded segment's local file is removed: the folder never holds much more than what is under way.
- * `sync` is called by one fiber at a time; what it has done survives its interruption.
+ * ffmpeg renames a segment when it is complete and then replaces the playlist, so every listed segment can be uploaded.
+ * The local file of an uploaded segment is removed, which keeps the folder small. Only one fiber at a time may call `sync`;
+ * after an interruption it continues where it stopped.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -15,11 +15,11 @@ import { parse, type Segment } from "./MediaPlaylist.ts"
 import { isAudio, readInit, segmentSeconds, type Track } from "./Mp4.ts"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 
-/** A rendition's part that is in storage. */
+/** A rendition or audio track with its stored segments. */
 export interface UploadedTrack {
   readonly folder: string
   readonly track: Track
-  /** What ffmpeg named the initialisation segment. */
+  /** The local name of the initialisation segment. */
   readonly init: string
   readonly segments: ReadonlyArray<Segment>
 }
@@ -30,17 +30,17 @@ export interface Target {
   readonly bucket: string
   /** Ends with a slash. */
   readonly prefix: string
-  /** Renditions: folders below both. */
+  /** The folders of the tracks, below `from` and `prefix`. */
   readonly folders: ReadonlyArray<string>
   readonly concurrency: number
-  /** Segments stay in the local folder when they are uploaded, for whoever makes something else of them. */
+  /** Retains the local files, which a later step needs (MP4 files for download). */
   readonly keepLocalFiles?: boolean
 }
 
-/** Never changes under its name: players and CDNs may keep it for good. */
+/** For objects that never change: players and CDNs may cache them forever. */
 export const immutableCacheControl = "public, max-age=31536000, immutable"
 export const initName = "init.mp4"
-/** How segments are named, for DASH. */
+/** The name of segments as a DASH template. */
 export const segmentPattern = "$Number%05d$.m4s"
 
 /** A storage that stumbles once must not cost a film's encoding; one that is away ends the try within a second. */
@@ -52,14 +52,14 @@ export const retryTransient = <A>(put: Effect.Effect<A, StorageError>): Effect.E
   })
 
 /**
- * What is encoded is the dear part, and it is still in the work folder: only the putting is done again, under the same
- * names and with the same bytes. An object that was put and is gone cannot be put again: its file left the disk.
+ * Encoding is expensive and its output is on disk, so only the upload is retried, with the same names and bytes. A missing
+ * object is not retried: its local file was removed after the upload.
  */
 export const retryWhileUnavailable =
   (timeout: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E | TransientError, R>) =>
     effect.pipe(
-      Effect.tapError((error) => Effect.logInfo("what was encoded could not be stored yet", { error })),
+      Effect.tapError((error) => Effect.logInfo("the encoded output could not be stored; retrying", { error })),
       Effect.retry({
         while: (error) =>
           error instanceof TransientError && error.dependency === "storage" && error.code !== "object_missing",
@@ -68,18 +68,18 @@ export const retryWhileUnavailable =
     )
 
 const keyFramesOf = (bytes: Uint8Array, { sampleDuration, timescale }: Track): NonNullable<Segment["iFrameSegments"]> =>
-  Fragments.keyFrames(bytes, sampleDuration).map(({ ticks, ...place }) => ({ ...place, seconds: ticks / timescale }))
+  Fragments.keyFrames(bytes, sampleDuration).map(({ ticks, ...range }) => ({ ...range, seconds: ticks / timescale }))
 
 export interface SegmentUploader {
-  /** Uploads what is new. */
+  /** Uploads the new segments. */
   readonly sync: Effect.Effect<void, StorageError>
-  /** Uploads what is new at short intervals, and says each time what is there; ends only with a failure. */
+  /** Uploads new segments at short intervals and reports all stored tracks each time. Never succeeds. */
   readonly uploadContinuously: (
     onUploaded: (uploaded: ReadonlyArray<UploadedTrack>) => Effect.Effect<void>,
   ) => Effect.Effect<never, StorageError>
-  /** What is uploaded so far, in the order of `folders`. */
+  /** The tracks stored so far, in the order of `folders`. */
   readonly uploadedTracks: () => ReadonlyArray<UploadedTrack>
-  /** Keys and sizes of all objects put so far. */
+  /** Keys and sizes of all objects stored so far. */
   readonly objects: () => ReadonlyMap<string, number>
 }
 
@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
   const storage = yield* ObjectStorage
   const tracks = new Map<string, Track>()
   const inits = new Map<string, string>()
-  const done = new Map<string, Map<string, Segment>>(target.folders.map((folder) => [folder, new Map()]))
+  const uploadedSegments = new Map<string, Map<string, Segment>>(target.folders.map((folder) => [folder, new Map()]))
   const order = new Map<string, ReadonlyArray<string>>()
   const objects = new Map<string, number>()
 
@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
       return yield* new TransientError({
         dependency: "ffmpeg",
         code: "invalid_encoder_output",
-        message: `ffmpeg wrote an initialisation segment for ${folder} that cannot be read`,
+        message: `ffmpeg wrote an unreadable initialisation segment for ${folder}`,
       })
     }
     yield* put(`${target.prefix}${folder}/${initName}`, bytes, track)
@@ -129,9 +129,9 @@ export const make = Effect.fnUntraced(function* (target: Target) {
     if (init === undefined || segments.length === 0) return []
     order.set(folder, segments)
     const track = yield* putInit(folder, init)
-    const have = done.get(folder)
+    const uploaded = uploadedSegments.get(folder)
     return segments
-      .filter((name) => have?.has(name) !== true)
+      .filter((name) => uploaded?.has(name) !== true)
       .map((name) =>
         Effect.gen(function* () {
           const local = path.join(target.from, folder, name)
@@ -139,7 +139,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
           const isVideo = !isAudio(track)
           const bytes = isVideo ? Fragments.split(written) : written
           yield* put(`${target.prefix}${folder}/${name}`, bytes, track)
-          have?.set(name, {
+          uploaded?.set(name, {
             name,
             bytes: bytes.byteLength,
             seconds: segmentSeconds(bytes, track),
@@ -160,9 +160,9 @@ export const make = Effect.fnUntraced(function* (target: Target) {
   const uploadedTracks: SegmentUploader["uploadedTracks"] = () =>
     target.folders.flatMap((folder) => {
       const track = tracks.get(folder)
-      const have = done.get(folder)
-      if (track === undefined || have === undefined) return []
-      const segments = (order.get(folder) ?? []).flatMap((name) => have.get(name) ?? [])
+      const uploaded = uploadedSegments.get(folder)
+      if (track === undefined || uploaded === undefined) return []
+      const segments = (order.get(folder) ?? []).flatMap((name) => uploaded.get(name) ?? [])
       return [{ folder, track, init: inits.get(folder) ?? initName, segments }]
     })
 

@@ -1,6 +1,6 @@
 /**
- * Thumbnails, the poster, sprites for seeking and a photo's sizes: local files of one folder, put under the same names.
- * They come out of the run that encodes; where only they are missing, a run of their own makes them, without encoding.
+ * Thumbnails, poster, storyboard sprites and the sizes of a photo: local files that are stored under the same names. The
+ * encode writes them. If an encode is reused and only they are missing, a separate ffmpeg makes them.
  */
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
@@ -12,14 +12,14 @@ import * as FfmpegExit from "../encode/FfmpegExit.ts"
 import { retryTransient, immutableCacheControl } from "./SegmentUploader.ts"
 import * as ToneMap from "../encode/ToneMap.ts"
 
-/** Bytes by name, such as `thumbnails/01.jpg`; ascending. */
+/** Bytes by name, like `thumbnails/01.jpg`, in ascending order. */
 export type StillImages = ReadonlyMap<string, number>
 
 export const contentType = "image/jpeg"
 
-/** Names of the pictures in one of `FfmpegCommand.pictureFolders`. */
-export const namesIn = (pictures: StillImages, folder: string): ReadonlyArray<string> =>
-  [...pictures.keys()].filter((name) => name.startsWith(`${folder}/`))
+/** The images in one of `FfmpegCommand.stillImageFolders`. */
+export const namesIn = (images: StillImages, folder: string): ReadonlyArray<string> =>
+  [...images.keys()].filter((name) => name.startsWith(`${folder}/`))
 
 export interface Target {
   /** The local folder that ffmpeg wrote to. */
@@ -30,14 +30,14 @@ export interface Target {
   readonly concurrency: number
 }
 
-export const upload = Effect.fn("Pictures.put")(function* (target: Target) {
+export const upload = Effect.fn("StillImages.upload")(function* (target: Target) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const storage = yield* ObjectStorage
   const names: Array<string> = []
   for (const folder of FfmpegCommand.stillImageFolders) {
-    const found = yield* mapDiskErrors(fs.readDirectory(path.join(target.from, folder)))
-    names.push(...[...found].sort().map((name) => `${folder}/${name}`))
+    const files = yield* mapDiskErrors(fs.readDirectory(path.join(target.from, folder)))
+    names.push(...[...files].sort().map((name) => `${folder}/${name}`))
   }
   const { posterName } = FfmpegCommand
   if (yield* mapDiskErrors(fs.exists(path.join(target.from, posterName)))) names.push(posterName)
@@ -56,21 +56,21 @@ export const upload = Effect.fn("Pictures.put")(function* (target: Target) {
   return new Map(sizes) satisfies StillImages
 })
 
-/** The first thumbnail is the first frame, which few want to see: it counts only where it is the only one. */
+/** The first thumbnail shows the first frame, often black, so it is published only if it is the only one. */
 const isPublished = (name: string, names: ReadonlyArray<string>): boolean => {
-  const thumbnails = names.filter((one) => one.startsWith("thumbnails/"))
+  const thumbnails = names.filter((other) => other.startsWith("thumbnails/"))
   return thumbnails.length < 2 || name !== thumbnails[0]
 }
 
 export interface Request {
   /** The source's local file. */
   readonly input: string
-  /** Where they are written. */
+  /** The folder for the images. */
   readonly output: string
   readonly memoryLimit: number
 }
 
-/** The folders that pictures are written to, and what colours are mapped by. */
+/** Creates the folders for images, and the lookup table for HDR if the plan needs it. */
 export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, output: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -80,24 +80,24 @@ export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, output: 
   yield* ToneMap.prepare(plan, output)
 })
 
-/** Makes those of a moving picture or a photo; needs what `prepare` makes. */
-export const make = Effect.fn("Pictures.make")(function* (
+/** Makes the images of a video or photo in a folder that `prepare` set up. */
+export const make = Effect.fn("StillImages.make")(function* (
   plan: EncodingPlan,
-  request: Request & { readonly stuckAfter: Duration.Duration; readonly limit: Duration.Duration },
+  request: Request & { readonly stallTimeout: Duration.Duration; readonly timeout: Duration.Duration },
 ) {
   if (plan.renditions.length === 0) return
-  const ended = yield* Ffmpeg.run({
+  const result = yield* Ffmpeg.run({
     args: FfmpegCommand.imagesOnlyArgs(plan, request.input),
     cwd: request.output,
     onProgress: () => Effect.void,
-    stallTimeout: request.stuckAfter,
-    timeout: request.limit,
+    stallTimeout: request.stallTimeout,
+    timeout: request.timeout,
     memoryLimit: request.memoryLimit,
   })
-  if (ended.code !== 0) return yield* FfmpegExit.classify(ended, { hasMemoryLimit: true })
+  if (result.code !== 0) return yield* FfmpegExit.classify(result, { hasMemoryLimit: true })
 })
 
-/** The picture on a sound file, as its poster; a broken one is no reason to refuse the sound. */
+/** Makes the poster of an audio file from its cover image. A broken cover image does not fail the upload. */
 export const makeCoverPoster = Effect.fnUntraced(function* (plan: EncodingPlan, request: Request) {
   const { cover, video } = plan.info
   if (video !== undefined || cover === undefined) return
@@ -109,7 +109,9 @@ export const makeCoverPoster = Effect.fnUntraced(function* (plan: EncodingPlan, 
     timeout: Duration.minutes(1),
     memoryLimit: request.memoryLimit,
   }).pipe(
-    Effect.tap((ended) => (ended.code === 0 ? Effect.void : Effect.logInfo("the cover picture is broken"))),
-    Effect.catch((error) => Effect.logInfo("the cover picture was not made", { error })),
+    Effect.tap((result) =>
+      result.code === 0 ? Effect.void : Effect.logInfo("the cover image is not decodable; the upload gets no poster"),
+    ),
+    Effect.catch((error) => Effect.logInfo("the poster could not be made from the cover image", { error })),
   )
 })

@@ -25,7 +25,7 @@ export const spriteName = (index: number): string => `${folder}/${String(index).
 const tileLongSide = 160
 const maxTilesPerSide = 10
 
-/** About a hundred pictures, none closer than a second to the next and none further than ten. */
+/** About a hundred tiles, one to ten seconds apart. */
 export const plan = (rendition: Pick<Rendition, "width" | "height">, seconds: number): Storyboard => {
   const interval = Math.min(10, Math.max(1, Math.ceil(seconds / 100)))
   const count = Math.max(1, Math.ceil(seconds / interval))
@@ -40,20 +40,20 @@ export const plan = (rendition: Pick<Rendition, "width" | "height">, seconds: nu
   }
 }
 
-/** How many pictures a stream of this length has: one for every interval that a frame begins in. */
+/** The number of tiles: one for each interval in which a frame begins. */
 export const tileCount = (board: Storyboard, lastFrameAt: number): number =>
   Math.floor(Math.max(0, lastFrameAt) / board.interval + 1e-6) + 1
 
 export const spriteCount = (board: Storyboard, lastFrameAt: number): number =>
   Math.ceil(tileCount(board, lastFrameAt) / (board.columns * board.rows))
 
-/** `seconds`: where the last cue ends. */
+/** The WebVTT file. The last cue ends at `seconds`. */
 export const render = (board: Storyboard, lastFrameAt: number, seconds: number): string => {
   const perSprite = board.columns * board.rows
   const cues = Array.from({ length: tileCount(board, lastFrameAt) }, (_, index) => {
-    const place = index % perSprite
-    const x = (place % board.columns) * board.width
-    const y = Math.floor(place / board.columns) * board.height
+    const position = index % perSprite
+    const x = (position % board.columns) * board.width
+    const y = Math.floor(position / board.columns) * board.height
     const from = index * board.interval
     const to = Math.max(from + 0.001, Math.min(from + board.interval, seconds))
     const sprite = spriteName(Math.floor(index / perSprite))

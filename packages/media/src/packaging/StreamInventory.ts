@@ -1,10 +1,10 @@
-/** What of a plan is in storage: its renditions and sound tracks as the manifests name them. */
+/** The stored renditions and audio tracks of a plan, as playlists and manifests describe them. */
 import { type EncodingPlan, audioFolder } from "../encode/EncodingPlan.ts"
 import type * as MasterPlaylist from "./MasterPlaylist.ts"
 import type { UploadedTrack } from "./SegmentUploader.ts"
 
 export interface StreamInventory {
-  /** Those that have a segment. */
+  /** The tracks with at least one segment. */
   readonly tracks: ReadonlyArray<UploadedTrack>
   /** Largest first. */
   readonly renditions: ReadonlyArray<MasterPlaylist.VideoRendition>
@@ -15,35 +15,36 @@ export const fromUploaded = (plan: EncodingPlan, uploadedTracks: ReadonlyArray<U
   const tracks = uploadedTracks.filter(({ segments }) => segments.length > 0)
   const renditions = plan.renditions.flatMap(
     ({ name, width, height }): ReadonlyArray<MasterPlaylist.VideoRendition> => {
-      const part = tracks.find(({ folder }) => folder === name)
-      if (part === undefined) return []
-      const { codec, timescale } = part.track
-      return [{ name, width, height, frameRate: plan.frameRate, codec, timescale, segments: part.segments }]
+      const stored = tracks.find(({ folder }) => folder === name)
+      if (stored === undefined) return []
+      const { codec, timescale } = stored.track
+      return [{ name, width, height, frameRate: plan.frameRate, codec, timescale, segments: stored.segments }]
     },
   )
   const titles = audioTitles(plan)
   const audioTracks = plan.info.audioTracks.flatMap(
-    ({ channels: own, language }, track): ReadonlyArray<MasterPlaylist.AudioTrack> => {
+    ({ channels: sourceChannels, language }, track): ReadonlyArray<MasterPlaylist.AudioTrack> => {
       const name = audioFolder(track)
-      const part = tracks.find(({ folder }) => folder === name)
-      if (part === undefined) return []
-      const { codec, timescale } = part.track
-      const channels = plan.isCopiedAudio(track) ? own : 2
-      return [{ name, codec, timescale, channels, segments: part.segments, language, title: titles[track] ?? name }]
+      const stored = tracks.find(({ folder }) => folder === name)
+      if (stored === undefined) return []
+      const { codec, timescale } = stored.track
+      const channels = plan.isCopiedAudio(track) ? sourceChannels : 2
+      return [{ name, codec, timescale, channels, segments: stored.segments, language, title: titles[track] ?? name }]
     },
   )
   return { tracks, renditions, audioTracks }
 }
 
-/** What listeners choose by: the file's own title, else the language; no two alike. */
+/** The names for the menu of a player: the title from the file, else the language. Each is unique. */
 const audioTitles = (plan: EncodingPlan): ReadonlyArray<string> => {
   const { audioTracks } = plan.info
   if (audioTracks.length < 2) return ["audio"]
   const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" })
-  const given = audioTracks.map(({ language, title }, track) => {
-    // What muxers write by themselves says nothing.
-    const own = title === undefined || /^(sound|audio|stereo|core media).*|handler$/i.test(title) ? undefined : title
-    return (own ?? (language === undefined ? undefined : names.of(language)) ?? `Track ${track + 1}`).slice(0, 80)
+  const candidates = audioTracks.map(({ language, title }, track) => {
+    // Muxers write meaningless default titles.
+    const ownTitle =
+      title === undefined || /^(sound|audio|stereo|core media).*|handler$/i.test(title) ? undefined : title
+    return (ownTitle ?? (language === undefined ? undefined : names.of(language)) ?? `Track ${track + 1}`).slice(0, 80)
   })
-  return given.map((one, track) => (given.indexOf(one) === track ? one : `${one} ${track + 1}`))
+  return candidates.map((title, track) => (candidates.indexOf(title) === track ? title : `${title} ${track + 1}`))
 }

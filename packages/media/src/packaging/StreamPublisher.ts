@@ -1,6 +1,6 @@
 /**
- * Completes a stream whose segments and pictures are uploaded: the renditions' playlists, then a look at everything in
- * storage, and last the manifests, so that nobody who finds one finds anything missing behind it.
+ * Completes a stream whose segments and images are stored: it writes the media playlists, verifies every object of the
+ * stream, and writes the manifests last. A player that finds a manifest therefore finds everything that it refers to.
  */
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import { basename } from "node:path/posix"
@@ -19,21 +19,21 @@ import { retryTransient, immutableCacheControl, initName, type UploadedTrack } f
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamInventory from "./StreamInventory.ts"
 
-/** A stream that can be played. What are no figures are keys of objects. */
+/** A complete stream. Strings are keys of objects. */
 export interface PublishedStream {
   readonly master: string
   readonly dash: string
   readonly thumbnails: ReadonlyArray<string>
   readonly poster: string | undefined
   readonly storyboard: string | undefined
-  /** Of a photo: a picture for each rendition. */
+  /** The images of a photo by rendition. */
   readonly images: Readonly<Record<string, string>>
-  /** Files for download by rendition. */
+  /** MP4 files for download by rendition. */
   readonly mp4: Readonly<Record<string, string>>
   /** Largest first. */
   readonly renditions: ReadonlyArray<MasterPlaylist.VideoRendition>
   readonly audioTracks: ReadonlyArray<MasterPlaylist.AudioTrack>
-  /** Its length. */
+  /** The duration. */
   readonly seconds: number
 }
 
@@ -41,25 +41,25 @@ export interface Target {
   readonly bucket: string
   /** Ends with a slash. */
   readonly prefix: string
-  /** Objects put at once. */
+  /** Concurrent uploads. */
   readonly concurrency: number
-  /** Offers the sound by itself too. */
+  /** Adds a variant with audio only. */
   readonly audioOnly: boolean
   /** Local files for download by rendition. */
   readonly mp4: Readonly<Record<string, string>>
 }
 
-/** What of a stream is in storage already. */
+/** The stored objects of a stream that has no playlists yet. */
 export interface StoredStream {
   readonly uploadedTracks: ReadonlyArray<UploadedTrack>
-  /** Keys and sizes of its segments. */
+  /** Sizes of the segments by key. */
   readonly objects: ReadonlyMap<string, number>
   readonly stillImages: StillImages.StillImages
 }
 
 export const masterName = "master.m3u8"
 
-/** Playlists of one version never change either, but a minute lets an operator withdraw one. */
+/** The playlists of a version never change. The short lifetime lets an operator withdraw one. */
 const playlistCacheControl = "public, max-age=60"
 export const playlistType = "application/vnd.apple.mpegurl"
 
@@ -127,12 +127,12 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
     { ...concurrency, discard: true },
   )
 
-  // One listing tells of a thousand segments; asking for each would cost a request a segment.
-  const found = new Map<string, number>()
+  // One listing covers a thousand segments; a HEAD request for each would be slow.
+  const storedSizes = new Map<string, number>()
   yield* Stream.runForEach(storage.list(target.bucket, target.prefix), ({ key, size }) =>
-    Effect.sync(() => found.set(key, size)),
+    Effect.sync(() => storedSizes.set(key, size)),
   )
-  const missing = [...sizes].find(([key, size]) => found.get(key) !== size)?.[0]
+  const missing = [...sizes].find(([key, size]) => storedSizes.get(key) !== size)?.[0]
   if (missing !== undefined) return yield* missingObject(missing)
 
   const dash = yield* put(
@@ -153,7 +153,7 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
   return { ...inventory, master, dash, thumbnails, poster, storyboard, images, mp4 } satisfies PublishedStream
 })
 
-/** What ffmpeg really made of the plan, whole or not at all; less than the source promised means that the source is damaged. */
+/** Checks the output of ffmpeg against the plan. A missing rendition or a shorter duration means that the source is damaged. */
 export const validateInventory = Effect.fnUntraced(function* (
   plan: EncodingPlan,
   uploadedTracks: ReadonlyArray<UploadedTrack>,
@@ -161,17 +161,19 @@ export const validateInventory = Effect.fnUntraced(function* (
   const { tracks, audioTracks, renditions } = StreamInventory.fromUploaded(plan, uploadedTracks)
   const main = renditions[0] ?? audioTracks[0]
   if (main === undefined || renditions.length < plan.renditions.length) {
-    return yield* failure("corrupt_media", "nothing in it could be decoded")
+    return yield* failure("corrupt_media", "no frame of a track could be decoded")
   }
   const seconds = MediaPlaylist.totalSeconds(main.segments)
-  // Where a file states one length for all its tracks, the picture may end before the sound.
-  const longest = Math.max(...[...renditions, ...audioTracks].map((part) => MediaPlaylist.totalSeconds(part.segments)))
-  // Nothing promises how long these are.
-  const promised = /^mpeg(ts)?$/.test(plan.info.format) ? 0 : plan.info.mainDuration
-  if (longest < promised * 0.9 - 0.5) {
-    return yield* failure("corrupt_media", `it ends after ${longest.toFixed(1)} of ${promised.toFixed(1)} s`)
+  // A file may state one duration for all tracks, so the video may end before the audio.
+  const longest = Math.max(
+    ...[...renditions, ...audioTracks].map((track) => MediaPlaylist.totalSeconds(track.segments)),
+  )
+  // MPEG streams state no duration.
+  const statedSeconds = /^mpeg(ts)?$/.test(plan.info.format) ? 0 : plan.info.mainDuration
+  if (longest < statedSeconds * 0.9 - 0.5) {
+    return yield* failure("corrupt_media", `it ends after ${longest.toFixed(1)} of ${statedSeconds.toFixed(1)} s`)
   }
-  // Players change renditions between segments; the next try encodes what was copied here.
+  // Players switch renditions at segment boundaries. The next attempt encodes the copied video.
   if (
     plan.passthrough?.video !== undefined &&
     !renditions.every(({ segments }) => haveSameDurations(segments, main.segments))
@@ -179,27 +181,32 @@ export const validateInventory = Effect.fnUntraced(function* (
     return yield* new TransientError({
       dependency: "ffmpeg",
       code: "misaligned",
-      message: "the segments of the copied picture are not those of the encoded ones",
+      message: "the segments of the copied video have other durations than those of the encoded renditions",
     })
   }
   return { tracks, renditions, audioTracks, seconds }
 })
 
-const haveSameDurations = (some: ReadonlyArray<Segment>, others: ReadonlyArray<Segment>): boolean =>
-  some.length === others.length &&
-  // The last may be a frame longer.
-  some.slice(0, -1).every(({ seconds }, index) => Math.abs(seconds - (others[index]?.seconds ?? 0)) < 0.02)
+const haveSameDurations = (segments: ReadonlyArray<Segment>, others: ReadonlyArray<Segment>): boolean =>
+  segments.length === others.length &&
+  // The last segment may be a frame longer.
+  segments.slice(0, -1).every(({ seconds }, index) => Math.abs(seconds - (others[index]?.seconds ?? 0)) < 0.02)
 
 const diskStream = <E>(stream: Stream.Stream<Uint8Array, E>) =>
   Stream.mapError(
     stream,
     (cause) =>
-      new TransientError({ dependency: "disk", code: "unavailable", message: "the work folder failed", cause }),
+      new TransientError({
+        dependency: "disk",
+        code: "unavailable",
+        message: "a file of the work folder could not be read",
+        cause,
+      }),
   )
 
 const missingObject = (key: string) =>
   new TransientError({
     dependency: "storage",
     code: "object_missing",
-    message: `${key} was put and is not there in full`,
+    message: `${key} is missing or incomplete in storage after its upload`,
   })

@@ -80,8 +80,8 @@ const makeStillImages = Effect.fnUntraced(function* (
     input,
     output,
     memoryLimit,
-    stuckAfter: options.stallTimeout,
-    limit: transcodeTimeout(options, plan.info.duration),
+    stallTimeout: options.stallTimeout,
+    timeout: transcodeTimeout(options, plan.info.duration),
   })
   yield* StillImages.makeCoverPoster(plan, { input, output, memoryLimit })
   return yield* StillImages.upload({
