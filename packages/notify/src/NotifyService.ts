@@ -1,11 +1,11 @@
 /**
- * The notify service: turns `notification.requested` into one delivery a target, and tells what became of them with
- * `notification.sent` or `.failed`, `device.token_invalid`, and later `notification.delivered` or `.bounced`. Whoever
- * builds the Layer runs the service; closing the Layer drains it.
+ * The notify service: turns `notification.requested` into one delivery per target. It publishes `notification.sent` or
+ * `.failed`, `device.token_invalid`, and later `notification.delivered` or `.bounced`. The Layer runs the service until
+ * it is closed, and drains it then.
  *
- * - `notification.requested` makes the state document and fans out;
- * - each channel has a work queue of its own, so that a slow provider holds up nobody else's deliveries;
- * - `settle` notes deliveries that the worker loop gave up; `report` notes what webhooks brought.
+ * - The handler of `notification.requested` creates the state document and enqueues the deliveries.
+ * - Each channel has its own work queue, so that a slow provider delays only its own deliveries.
+ * - The handler of `settle` records deliveries that the worker loop gave up; that of `report` records webhook reports.
  */
 import { NotificationChannel } from "@armoricore/domain/NotificationState"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
@@ -25,15 +25,15 @@ import { ProviderCircuits } from "./provider/ProviderCircuits.ts"
 import * as PushBatches from "./batch/PushBatches.ts"
 import * as WorkKinds from "./WorkKinds.ts"
 
-/** Deliveries that one message enqueues; what a decision holds must fit into one document of the state. */
+/** Deliveries that one message enqueues. All of them must fit into one ledger document. */
 const fanOutBatchSize = 100
-/** They share the channel's calls at once; the next is planned while one waits for its last answers. */
+/** Batches of a channel share its concurrent calls. While one waits for its last responses, the next starts. */
 const maxConcurrentBatches = 4
 
 const DeliveryRequest = Schema.Struct({
   notification_id: Schema.String,
   index: Schema.Int,
-  /** Failed tries that were made before this message. */
+  /** Failed attempts before this message. */
   prior_attempts: Schema.optionalKey(Schema.Int),
 })
 const FanOutRequest = Schema.Struct({ notification_id: Schema.String, from: Schema.Int })
@@ -45,13 +45,14 @@ export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.reque
 /** Every kind of internal work, so that `armoricore setup` can create its queues. */
 export const workKinds = WorkKinds.all
 
-/** Requests at once: those that plan, and those that are tried or wait for it. */
+/** Concurrent requests: planning, attempting a delivery inline, or waiting for that. */
 const maxConcurrentRequests = 128
-/** Of lone deliveries of a channel at most so many are tried before they get a message of their own. */
+/** Concurrent inline attempts per channel; more deliveries get their own work message. */
 export const maxInlineAttempts = 48
+/** With a slower provider, deliveries over the limit do not wait but get their own work message. */
 const queueBelowMeanMillis = 30
 
-/** Handlers only; needs the services that they use. */
+/** The handlers without the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {
     const deliveries = yield* Deliveries
@@ -64,7 +65,7 @@ export const layerNoDeps = Layer.effectDiscard(
     const limiters = new Map(
       NotificationChannel.literals.map((channel) => {
         const [first] = circuits.forChannel(channel)
-        // Twice what the provider takes at once: while one is called, the next is made ready.
+        // Twice the concurrency of the provider: during a call, the next delivery is prepared.
         return [
           channel,
           InlineAttemptLimiter.make({
@@ -75,7 +76,7 @@ export const layerNoDeps = Layer.effectDiscard(
       }),
     )
 
-    /** A lone delivery is tried in place, which spares its message; where that does not end it, it gets one after all. */
+    /** Attempts a single delivery without a work message; enqueues one if the delivery is not final after that. */
     const attemptInline = (delivery: PlannedDelivery.PlannedDelivery): Effect.Effect<ReadonlyArray<ResultMessage>> => {
       const attempt =
         limiters.get(delivery.channel)?.run(deliveries.deliverInline(delivery)) ?? Effect.succeed(undefined)
@@ -84,13 +85,13 @@ export const layerNoDeps = Layer.effectDiscard(
       )
     }
 
-    /** Pushes go in volleys, e-mails one by one: nobody can replace an e-mail that was sent twice. */
+    /** Pushes are sent in batches; e-mails one by one, because an e-mail that was sent twice cannot be replaced. */
     const messagesOf = (pending: ReadonlyArray<PlannedDelivery.PlannedDelivery>): ReadonlyArray<ResultMessage> => {
-      const messages = [...Map.groupBy(pending, ({ channel }) => channel)].flatMap(([channel, mine]) => {
-        if (!WorkKinds.batchedChannels.includes(channel)) return mine.map((delivery) => WorkKinds.delivery(delivery))
-        return chunksOf(mine, PushBatches.maxBatchSize).map((batch) => WorkKinds.pushBatch(channel, batch))
+      return [...Map.groupBy(pending, ({ channel }) => channel)].flatMap(([channel, ofChannel]) => {
+        if (!WorkKinds.batchedChannels.includes(channel))
+          return ofChannel.map((delivery) => WorkKinds.delivery(delivery))
+        return chunksOf(ofChannel, PushBatches.maxBatchSize).map((batch) => WorkKinds.pushBatch(channel, batch))
       })
-      return messages
     }
 
     const requestHandler = on("notification.requested", {
@@ -100,7 +101,7 @@ export const layerNoDeps = Layer.effectDiscard(
         const state = yield* notifications.create(planned)
         yield* notifications.alias(event.event_id, state.notification_id)
         if (state.source_event_id !== event.event_id) {
-          yield* Effect.logInfo("a notification was asked for again under its idempotency key", {
+          yield* Effect.logInfo("a notification was requested again with the same idempotency key", {
             notification_id: state.notification_id,
           })
           return []
@@ -137,13 +138,13 @@ export const layerNoDeps = Layer.effectDiscard(
     const fanOutHandler = onWork(WorkKinds.fanOut, FanOutRequest, {
       concurrency: 4,
       handle: ({ from, notification_id }) =>
-        Effect.map(notifications.get(notification_id), (found) => {
-          if (Option.isNone(found)) return []
-          const { value } = found
+        Effect.map(notifications.get(notification_id), (stored) => {
+          if (Option.isNone(stored)) return []
+          const notification = stored.value
           return messagesOf(
-            value.deliveries
+            notification.deliveries
               .slice(from, from + fanOutBatchSize)
-              .flatMap((_, at) => PlannedDelivery.of(value, from + at) ?? [])
+              .flatMap((_, offset) => PlannedDelivery.of(notification, from + offset) ?? [])
               .filter(isPending),
           )
         }),
@@ -169,7 +170,7 @@ export const layerNoDeps = Layer.effectDiscard(
       onWork(WorkKinds.pushBatches(channel), PushBatches.BatchRequest, {
         concurrency: maxConcurrentBatches,
         handle: pushBatches.send,
-        // What could not be done for all of them is tried for each.
+        // A batch that failed as a whole continues as single deliveries.
         onFailure: ({ indexes, notification_id }) =>
           indexes.map((index) =>
             enqueue(WorkKinds.deliveries(channel), `${notification_id}.${index}`, {
@@ -192,7 +193,7 @@ export const layerNoDeps = Layer.effectDiscard(
       onFailure: () => [],
     })
 
-    // A message of a worker that died comes again when its claim has run out, and not before.
+    // After a crash the bus redelivers a message no earlier than its lease expires.
     const { leaseDuration: ackWait } = yield* Worker.WorkerTimeouts
     const handlers = [
       requestHandler,
@@ -215,7 +216,8 @@ const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<Readonl
   Array.from({ length: Math.ceil(all.length / size) }, (_, at) => all.slice(at * size, (at + 1) * size))
 
 /**
- * Needs the ports, `Routes`, `Suppressions`, `Templates` and `Unsubscribe`. `Reports` stays visible for the webhooks.
+ * Needs the ports, `ProviderRegistry` with its providers, `Suppressions`, `Templates`, `UnsubscribeLinks` and
+ * `Attachments`. Provides `DeliveryReports` for the webhooks.
  */
 export const layer = layerNoDeps.pipe(
   Layer.provide([Deliveries.layer, PushBatches.PushBatches.layer]),

@@ -1,4 +1,4 @@
-/** The kinds of notify's internal work, each a queue of its own, and the messages that others put on them. */
+/** The kinds of notify's internal work. Each has its own queue. */
 import { NotificationChannel } from "@armoricore/domain/NotificationState"
 import { enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import type { PlannedDelivery } from "./delivery/PlannedDelivery.ts"
@@ -7,17 +7,17 @@ export const fanOut = "fan-out"
 export const recordFailure = "settle"
 export const report = "report"
 
-/** Consumer names know no underscore. */
+/** Consumer names may not contain underscores. */
 const kebabCase = (channel: NotificationChannel): string => channel.replaceAll("_", "-")
 
 /** Single deliveries of a channel. */
 export const deliveries = (channel: NotificationChannel): string => `deliver-${kebabCase(channel)}`
 
-/** First tries for many targets; e-mails have none. */
+/** First attempts for many targets; e-mail has no batches. */
 export const pushBatches = (channel: NotificationChannel): string => `volley-${kebabCase(channel)}`
 export const batchedChannels: ReadonlyArray<NotificationChannel> = ["fcm", "apns", "web_push"]
 
-/** So that `armoricore setup` can make the queues. */
+/** For `armoricore setup`, which creates the queues. */
 export const all: ReadonlyArray<string> = [
   ...NotificationChannel.literals.map(deliveries),
   ...batchedChannels.map(pushBatches),
@@ -26,7 +26,7 @@ export const all: ReadonlyArray<string> = [
   report,
 ]
 
-/** The work message of one delivery; `tried`: failed tries before it. */
+/** The work message of one delivery; `prior_attempts` are the failed attempts before it. */
 export const delivery = (
   { channel, index, notification, planned }: PlannedDelivery,
   prior_attempts = 0,
@@ -37,7 +37,7 @@ export const delivery = (
     ...(prior_attempts === 0 ? {} : { prior_attempts }),
   })
 
-/** The work message of first tries for targets of one channel. */
+/** The work message of first attempts for targets of one channel. */
 export const pushBatch = (channel: NotificationChannel, batch: ReadonlyArray<PlannedDelivery>): ResultMessage => {
   const [first] = batch
   return enqueue(pushBatches(channel), `${first?.index}`, {

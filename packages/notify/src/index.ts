@@ -1,7 +1,8 @@
-/** Delivers push notifications and e-mail. A route's Layer is imported by its own path, with the libraries it needs. */
+/** Delivers push notifications and e-mail. A provider's Layer is imported by its own path, `providers/…`. */
 export { Deliveries } from "./delivery/Deliveries.ts"
 export { DeliveryPolicy } from "./delivery/DeliveryPolicy.ts"
 export { html } from "./request/Html.ts"
+export * as ProviderDescriptor from "./provider/ProviderDescriptor.ts"
 export * as DevMailboxPage from "./providers/dev/DevMailboxPage.ts"
 export { Notifications } from "./request/Notifications.ts"
 export * as NotifyService from "./NotifyService.ts"

@@ -1,56 +1,55 @@
 /**
- * The route port: one way to reach a channel's targets through one provider. A new provider is one file that makes a
- * `Route` and a Layer that registers it; nothing else knows it.
+ * The port of a delivery provider: it sends a message to a target of its channel. A new provider is one file with a
+ * `Provider` and its descriptor (see `ProviderDescriptor`).
  *
- * A route calls once and says what came of it in classes that decide the recovery:
+ * A provider makes one call and reports the result in classes that decide the recovery:
  *
- * | failure | what happens |
+ * | failure | recovery |
  * |---|---|
- * | `TargetDead` | the delivery failed; the backend is told to drop the token, an address is suppressed |
- * | `PermanentError` | the delivery failed |
- * | `ConfigurationError` | the route pauses with an alarm; messages wait, or take the next route |
- * | `TargetForeign` | the delivery failed if the route works for others; else as `ConfigurationError` |
- * | `KindUnreachable` | messages to such targets wait, with an alarm; the route goes on for the others |
- * | `TransientError` | tried again with backoff, no earlier than asked; or by the next route |
- * | `OutcomeUnknown` | the provider may have taken it: the channel's policy decides whether to send again |
+ * | `InvalidTarget` | the delivery fails; an event asks the backend to drop the token; an address is suppressed |
+ * | `PermanentError` | the delivery fails |
+ * | `ConfigurationError` | the provider is paused with an alarm; messages wait, or go to the next provider |
+ * | `SenderMismatch` | the delivery fails if the provider accepts other messages; else as `ConfigurationError` |
+ * | `TargetKindMisconfigured` | messages to targets of this kind wait, with an alarm; the others are sent |
+ * | `TransientError` | retried with backoff, no earlier than `retryAfterMillis`; or sent by the next provider |
+ * | `UnknownOutcome` | the provider may have accepted it: the policy of the channel decides whether to send again |
  */
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { Attachment, NotificationChannel, Target } from "@armoricore/domain/NotificationState"
 import { Context, Effect, Layer, Schema } from "effect"
 import { hash } from "node:crypto"
 
-/** The token or address will never be good again. */
+/** The token or address is invalid for ever. */
 export class InvalidTarget extends Schema.TaggedError<InvalidTarget>()("InvalidTarget", {
   /** Lower case with underscores, for example `unregistered`. */
   reason: Schema.String,
   message: Schema.String,
-  /** Since when, epoch milliseconds: a token that was registered later is another one. */
+  /** Epoch milliseconds. A token that was registered later is a different one. */
   invalidSince: Schema.optionalKey(Schema.Finite),
 }) {}
 
 /**
- * The provider knows the target, but not as one of ours: it was registered with another project or app, or our settings
- * name the wrong one. Who else is reached decides which: a single token must not hold up everybody's pushes.
+ * The target belongs to another project or app, or the settings name the wrong one. If other targets accept messages,
+ * it is the target's fault: a single token must not pause the provider for all users.
  */
 export class SenderMismatch extends Schema.TaggedError<SenderMismatch>()("SenderMismatch", {
   /** Lower case with underscores, for example `sender_id_mismatch`. */
   reason: Schema.String,
-  /** The one to look at where nobody is reached. */
+  /** The setting at fault if no target is reached. */
   setting: Schema.String,
   message: Schema.String,
 }) {}
 
 /**
- * What an operator set at the provider keeps it from targets of one kind; which those are only its answer tells. It
- * reaches the others.
+ * The configuration at the provider excludes targets of one kind. Only the response to a call tells the kind of a target.
  */
 export class TargetKindMisconfigured extends Schema.TaggedError<TargetKindMisconfigured>()("TargetKindMisconfigured", {
-  /** As a metric's label names it, lower case with underscores. */
+  /** The label of a metric, lower case with underscores. */
   kind: Schema.String,
   message: Schema.String,
 }) {}
 
-/** The request left, and no answer came. */
+/** The request may have reached the provider, and no response arrived. */
 export class UnknownOutcome extends Schema.TaggedError<UnknownOutcome>()("UnknownOutcome", {
   message: Schema.String,
 }) {}
@@ -64,7 +63,7 @@ export type ProviderError =
   | TransientError
   | UnknownOutcome
 
-/** One delivery, ready to be sent. Sending it again uses the same ids, so that devices and mailboxes see one. */
+/** One delivery, ready to be sent. Sending it again uses the same ids, so that devices and mailboxes show it once. */
 export interface Message {
   readonly deliveryId: string
   readonly notificationId: string
@@ -74,9 +73,9 @@ export interface Message {
   readonly text: string
   readonly html?: string
   readonly data: Readonly<Record<string, Schema.Json>>
-  /** What the publisher wants replaced by this; at most 64 bytes. */
+  /** Replaces an earlier notification with the same key on the device; at most 64 bytes. */
   readonly collapseKey?: string
-  /** A UUID that stays with the delivery. */
+  /** A UUID that stays the same for every attempt. */
   readonly uuid: string
   /** Epoch milliseconds. */
   readonly expiresAt?: number
@@ -86,8 +85,8 @@ export interface Message {
 }
 
 /**
- * What replaces what, as a header can carry it: the publisher's key where it is printable ASCII, else a digest of it, so
- * that the same key still is the same; without a key the delivery's own id.
+ * The collapse key as a header value: the publisher's key if it is printable ASCII, else its digest; without a key the
+ * UUID of the delivery.
  */
 export const collapseIdOf = ({ collapseKey, uuid }: Pick<Message, "collapseKey" | "uuid">): string => {
   if (collapseKey === undefined) return uuid
@@ -101,21 +100,21 @@ export interface Accepted {
 }
 
 export interface Provider {
-  /** As events name it: `fcm`, `apns`, `web_push`, `smtp`, … */
+  /** The name in events: `fcm`, `apns`, `web_push`, `smtp`, … */
   readonly name: string
   readonly channels: ReadonlyArray<NotificationChannel>
-  /** Calls a second; absent: no limit of our own. */
+  /** Calls per second; absent: unlimited. */
   readonly maxPerSecond?: number
-  /** Calls at once in this process, for a provider that takes few: what waits for its turn is not begun yet. */
+  /** Concurrent calls in this process. A delivery that waits for its turn has not started its attempt. */
   readonly maxConcurrent?: number
-  /** Whether webhooks report deliveries later. */
+  /** Whether a webhook reports deliveries later. */
   readonly reports: boolean
-  /** Names what fails together, where a route reaches several servers: each has a circuit of its own. */
+  /** For a provider that reaches several servers: the name of the server. Each has its own circuit. */
   readonly circuitKey?: (message: Message) => string
   readonly send: (message: Message) => Effect.Effect<Accepted, ProviderError>
   /**
-   * Whether the interrupted call of a delivery ended before the provider could have its message; asked once. Absent:
-   * nobody knows.
+   * Whether the interrupted call of a delivery ended before the provider received the whole message. Called once per
+   * interruption. Absent: unknown.
    */
   readonly wasAbortedBeforeSend?: (deliveryId: string) => boolean
 }
@@ -124,11 +123,11 @@ export class ProviderRegistry extends Context.Service<
   ProviderRegistry,
   {
     readonly register: (provider: Provider) => Effect.Effect<void>
-    /** In the order in which they are to be tried. */
+    /** In the order in which they are tried. */
     readonly forChannel: (channel: NotificationChannel) => ReadonlyArray<Provider>
   }
 >()("@armoricore/notify/ProviderRegistry") {
-  /** Routes named in `order` come first, in that order; the others as they were registered. */
+  /** Providers named in `order` come first, in that order; the others in the order of registration. */
   static readonly layer = (order: ReadonlyArray<string> = []): Layer.Layer<ProviderRegistry> =>
     Layer.sync(ProviderRegistry, () => {
       const providers: Array<Provider> = []
@@ -144,7 +143,7 @@ export class ProviderRegistry extends Context.Service<
     })
 }
 
-/** The Layer of a route: made once, with what it needs, and known to the deliveries. */
+/** The Layer of a provider: creates and registers it. */
 export const layer = <E, R>(make: Effect.Effect<Provider, E, R>) =>
   Layer.effectDiscard(
     Effect.flatMap(make, (provider) => Effect.flatMap(ProviderRegistry, (registry) => registry.register(provider))),

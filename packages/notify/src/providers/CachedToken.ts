@@ -1,9 +1,9 @@
-/** A token that is made once, shared by all callers, and made anew before it ends or when it is refused. */
+/** A token that all callers share. It is renewed before it expires and after the provider rejected it. */
 import { Clock, Effect, Semaphore } from "effect"
 
 export interface CachedToken<E> {
   readonly get: Effect.Effect<string, E>
-  /** The provider refused this one; the next `get` makes another, once for all who were refused with it. */
+  /** The provider rejected this token: the next `get` creates another. Later calls with the old token do nothing. */
   readonly invalidate: (token: string) => Effect.Effect<void>
 }
 
@@ -12,19 +12,20 @@ export interface IssuedToken {
   readonly ttlMillis: number
 }
 
-/** Providers throttle those who sign too often: `refused` counts at most once in `restMillis`. */
+/** Providers throttle clients that sign too often: a token younger than `minRenewalMillis` stays in use. */
 export const make = <E>(create: Effect.Effect<IssuedToken, E>, minRenewalMillis = 0): CachedToken<E> => {
   const mutex = Semaphore.makeUnsafe(1)
   let current: { readonly value: string; readonly until: number; readonly from: number } | undefined
   const currentAt = (now: number) => (current !== undefined && current.until > now ? current.value : undefined)
   return {
     get: Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const known = currentAt(now)
-      if (known !== undefined) return Effect.succeed(known)
+      const cached = currentAt(now)
+      if (cached !== undefined) return Effect.succeed(cached)
       return mutex.withPermits(1)(
         Effect.suspend(() => {
-          const made = currentAt(now)
-          if (made !== undefined) return Effect.succeed(made)
+          // Another caller may have created it while this one waited.
+          const renewed = currentAt(now)
+          if (renewed !== undefined) return Effect.succeed(renewed)
           return Effect.map(create, ({ ttlMillis, value }) => {
             current = { value, from: now, until: now + ttlMillis }
             return value

@@ -1,6 +1,6 @@
 /**
- * One HTTP call of a provider, with the distinction that matters for sending: a request that never left may be sent
- * again; one that left and got no answer has an unknown outcome.
+ * One HTTP call of a provider. A request that never left this machine is a `TransientError` and may be sent again; one
+ * without a response has an `UnknownOutcome`.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect } from "effect"
@@ -18,7 +18,7 @@ export interface HttpRequest {
   readonly body: string
 }
 
-/** `dependency` names the provider in errors. Redirects are not followed: credentials stay with the host they are for. */
+/** `dependency` names the provider in errors. Redirects are not followed, so credentials never reach another host. */
 export const call = (
   dependency: string,
   url: string,
@@ -41,34 +41,34 @@ const notSentCodes: ReadonlySet<string> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ])
 
-/** Node's words for a certificate that does not verify: its chain, its dates or its names. */
+/** Node's error codes for a certificate that does not verify: its chain, its dates or its names. */
 export const isCertificateError = (code: string): boolean =>
   /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code)
 
-/** Whether a call that ended with such a code of the system never left this machine. */
+/** Whether the request of a call that failed with this error code never left this machine. */
 export const wasNotSent = (code: string): boolean => notSentCodes.has(code) || isCertificateError(code)
 
 const toError = (dependency: string, cause: unknown): TransientError | UnknownOutcome => {
   const code = errorCodeOf(cause)
-  const message = `${dependency} did not answer: ${code}`
+  const message = `${dependency} did not respond: ${code}`
   return wasNotSent(code)
     ? new TransientError({ dependency, code: "unavailable", message, cause })
     : new UnknownOutcome({ message })
 }
 
-/** fetch hides the system's code one level down, and behind an AggregateError where it tried several addresses. */
+/** fetch nests the system's error code in `cause`, and in an AggregateError if it tried several addresses. */
 export const errorCodeOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
   if ("code" in error && typeof error.code === "string") return error.code
   if ("cause" in error && error.cause !== undefined) return errorCodeOf(error.cause)
   if ("errors" in error && Array.isArray(error.errors)) return errorCodeOf(error.errors[0])
-  return error instanceof Error ? error.message : "an unknown fault"
+  return error instanceof Error ? error.message : "an unknown error"
 }
 
-/** A year. Longer waits are a provider's mistake, and so many digits are no finite number. */
+/** A year. Longer waits are a provider's mistake, and enough digits parse to Infinity. */
 const maxRetryAfterMillis = 365 * 86_400_000
 
-/** `Retry-After` as seconds or as an HTTP date; undefined where there is none. */
+/** The milliseconds of `Retry-After`, which is seconds or an HTTP date; undefined without a valid header. */
 export const parseRetryAfter = (headers: Headers, name = "retry-after"): Effect.Effect<number | undefined> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const text = headers.get(name)?.trim()
@@ -77,7 +77,7 @@ export const parseRetryAfter = (headers: Headers, name = "retry-after"): Effect.
     return Number.isNaN(wait) ? undefined : Math.min(maxRetryAfterMillis, Math.max(0, wait))
   })
 
-/** A provider's answer as JSON, `undefined` where it is none. */
+/** The body of a response; `undefined` if it is not JSON. */
 export const parseJson = (text: string): Effect.Effect<unknown> =>
   Effect.orElseSucceed(
     Effect.try((): unknown => JSON.parse(text)),

@@ -1,6 +1,6 @@
 /**
- * The route of an installation without a provider: e-mail lands in a local mailbox (page `/mailbox`), push on the demo
- * page. Nothing leaves the machine. What arrived is kept for a week in the state.
+ * The provider of an installation without any other: e-mail appears on the page `/mailbox`, push on the demo page. No
+ * message leaves this machine. The state stores them for a week.
  */
 import type { NotificationChannel, InboxMessage } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
@@ -9,7 +9,7 @@ import { Clock, Effect } from "effect"
 import { layer as providerLayer, type Message, type Provider } from "../../provider/Provider.ts"
 import { hashOf } from "../../request/Target.ts"
 
-/** Of both forms together; of a longer mail the text alone is kept, which fits into a document of the state. */
+/** Text and HTML together. The HTML of a longer mail is dropped, so that the rest fits into a state document. */
 const maxBodyCharacters = 400_000
 
 export const layer = (channels: ReadonlyArray<NotificationChannel>) => providerLayer(make(channels))
@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<Notific
       ...(message.unsubscribeUrl === undefined ? {} : { unsubscribe_url: message.unsubscribeUrl }),
       received_at: new Date(now).toISOString(),
     }
-    // The same delivery twice is the same document.
+    // A repeated delivery replaces its document.
     yield* messages.put(message.deliveryId, received)
     return { providerId: message.deliveryId }
   })

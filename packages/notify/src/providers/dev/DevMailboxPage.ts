@@ -1,7 +1,7 @@
 /**
- * The page `/mailbox` of an installation without an e-mail provider. The page itself holds no mail: it asks
- * `GET /v1/inbox` with a token: that of the visitor whom the demo page knows, or one that is pasted. Mail is hostile: its HTML is shown in a frame
- * without scripts, forms, navigation or network.
+ * The page `/mailbox` of an installation without an e-mail provider. It reads `GET /v1/inbox` with the token of the demo
+ * page's visitor or with a pasted one. Mail is untrusted: its HTML is shown in a frame without scripts, forms,
+ * navigation or network.
  */
 import { Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
@@ -33,7 +33,7 @@ let token = new URLSearchParams(location.hash.slice(1)).get("token"), shown = ""
 const element = (name, text, more = {}) => Object.assign(document.createElement(name), { textContent: text }, more)
 const session = async () => {
   if (token) return
-  // The visitor that the demo page is; without one there is nobody whose mail this would be.
+  // The demo page stores the visitor. Without one, the user pastes a token.
   const visitor = localStorage.getItem("armoricore-demo-user")
   if (!visitor) return
   const answer = await fetch("/demo/session", { method: "POST", body: JSON.stringify({ user_id: visitor }) }).catch(() => undefined)
@@ -64,10 +64,10 @@ const refresh = async () => {
   const answer = await fetch("/v1/inbox", { headers: { authorization: "Bearer " + token } })
   if (!answer.ok) {
     token = ""
-    return void (note.textContent = "The token is not accepted any more")
+    return void (note.textContent = "The token is no longer accepted; paste a new one")
   }
   const { messages } = await answer.json()
-  note.textContent = messages.length === 0 ? "Nothing has arrived yet" : messages.length + " in the last seven days"
+  note.textContent = messages.length === 0 ? "No message yet" : messages.length + " in the last seven days"
   const now = messages.map((one) => one.message_id + one.received_at).join()
   if (now === known) return
   known = now
@@ -83,7 +83,7 @@ const refresh = async () => {
 }
 form.onsubmit = (event) => { event.preventDefault(); token = form.token.value.trim(); void refresh() }
 void refresh()
-setInterval(() => void refresh().catch(() => { note.textContent = "The server does not answer" }), 2000)
+setInterval(() => void refresh().catch(() => { note.textContent = "The server does not respond" }), 2000)
 `
 
 const document = `<!doctype html>
@@ -96,7 +96,7 @@ const document = `<!doctype html>
 </html>
 `
 
-// A frame made from text inherits this policy, so inline styles must pass for the mail's sake; scripts never do.
+// A srcdoc frame inherits this policy. Mail needs inline styles; scripts stay forbidden.
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
