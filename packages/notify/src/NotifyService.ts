@@ -42,7 +42,7 @@ const FailedDelivery = Schema.Struct({ ...DeliveryRequest.fields, code: Schema.S
 /** The event types that the service reads. */
 export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.requested"]
 
-/** Every kind of internal work, so that `armoricore setup` can create its queues. */
+/** Every kind of internal work; `armoricore setup` creates a queue for each. */
 export const workKinds = WorkKinds.all
 
 /** Concurrent requests: planning, attempting a delivery inline, or waiting for that. */

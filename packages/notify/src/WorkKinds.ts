@@ -4,6 +4,7 @@ import { enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import type { PlannedDelivery } from "./delivery/PlannedDelivery.ts"
 
 export const fanOut = "fan-out"
+/** Stored queues have this name; nodes of two versions share them during an upgrade. */
 export const recordFailure = "settle"
 export const report = "report"
 
@@ -14,7 +15,7 @@ const kebabCase = (channel: NotificationChannel): string => channel.replaceAll("
 export const deliveries = (channel: NotificationChannel): string => `deliver-${kebabCase(channel)}`
 
 /** First attempts for many targets; e-mail has no batches. */
-export const pushBatches = (channel: NotificationChannel): string => `volley-${kebabCase(channel)}`
+export const pushBatches = (channel: NotificationChannel): string => `push-batch-${kebabCase(channel)}`
 export const batchedChannels: ReadonlyArray<NotificationChannel> = ["fcm", "apns", "web_push"]
 
 /** For `armoricore setup`, which creates the queues. */

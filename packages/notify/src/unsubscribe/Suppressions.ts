@@ -1,6 +1,6 @@
 /**
- * Who must not get e-mail: addresses that bounced or complained, and readers who unsubscribed from a category. A policy
- * Layer: `layer` keeps the list in the state, `layerNone` suppresses nobody.
+ * The suppression list of e-mail: addresses that bounced or complained, and readers who unsubscribed from a category.
+ * `layer` stores the list in the state; with `layerNone` no address is suppressed.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { Target } from "@armoricore/domain/NotificationState"
@@ -17,9 +17,9 @@ type StateError = TransientError | ConfigurationError
 export class Suppressions extends Context.Service<
   Suppressions,
   {
-    /** Why this target must not get it; undefined: it may. */
+    /** The reason of a suppression; undefined: the message may be sent. */
     readonly reasonFor: (target: Target, category?: string) => Effect.Effect<string | undefined, StateError>
-    /** With a category only that is suppressed. `address` may be a hash already, as an unsubscribe token carries it. */
+    /** Suppresses an address by its hash; with a category, only e-mail of that category. */
     readonly add: (hash: string, reason: Reason, category?: string) => Effect.Effect<void, StateError>
     readonly remove: (hash: string, category?: string) => Effect.Effect<void, StateError>
   }
@@ -31,7 +31,7 @@ export class Suppressions extends Context.Service<
         if (target.channel !== "email") return Effect.succeed(undefined)
         const hash = hashOf(target)
         const reasonAt = (key: string) =>
-          Effect.map(list.get(key), (found) => (Option.isSome(found) ? found.value.value.reason : undefined))
+          Effect.map(list.get(key), (entry) => (Option.isSome(entry) ? entry.value.value.reason : undefined))
         const addressReason = reasonAt(keyOf(hash))
         return category === undefined
           ? addressReason

@@ -1,6 +1,6 @@
 /**
- * The key of links to unsubscribe, where no setting gives one: random, made by whoever needs it first, and kept in the
- * state, so that the process that signs links and the one that answers them have the same, and go on having it.
+ * The signing key of unsubscribe links without a setting: random and stored in the state by the first process that needs
+ * it, so that every process signs and verifies with the same key after any restart.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"
@@ -15,13 +15,13 @@ export const sharedKey: Effect.Effect<
   TransientError | ConfigurationError,
   KeyValue
 > = Effect.gen(function* () {
-  // Routes are built with the key before the program sets up what it stores in.
+  // The routes need the key before the program creates its buckets.
   yield* (yield* KeyValue).setup([unsubscribeKeys.bucket])
   const keys = yield* Collection.make(unsubscribeKeys)
   const key = yield* keys
-    .modify(name, (found) =>
+    .modify(name, (stored) =>
       Effect.sync(() => {
-        if (Option.isSome(found)) return [found.value.value.key, Option.none()] as const
+        if (Option.isSome(stored)) return [stored.value.value.key, Option.none()] as const
         const fresh = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url")
         return [fresh, Option.some({ key: fresh })] as const
       }),

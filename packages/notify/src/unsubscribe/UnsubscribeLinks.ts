@@ -1,6 +1,6 @@
 /**
- * One-click unsubscribing (RFC 8058). The link carries the hash of an address and a category under a signature, so it
- * names nobody and cannot be made up. GET shows a page with a button: mail scanners open links. POST unsubscribes.
+ * One-click unsubscribe (RFC 8058). The link contains the hash of an address and a category with a signature: it reveals
+ * no address and cannot be forged. GET shows a page with a button, because mail scanners open links. POST unsubscribes.
  */
 import type { Target } from "@armoricore/domain/NotificationState"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
@@ -22,11 +22,11 @@ export class UnsubscribeLinks extends Context.Service<
   UnsubscribeLinks,
   {
     readonly urlFor: (target: Target, category: string) => Effect.Effect<string | undefined>
-    /** Undefined: nobody here signed this. */
+    /** Undefined: the signature is not valid. */
     readonly verify: (token: string) => UnsubscribeClaim | undefined
   }
 >()("@armoricore/notify/UnsubscribeLinks") {
-  /** `key` is the secret of the HMAC: who has it can unsubscribe everybody. */
+  /** `key` is the secret of the HMAC. Anyone with it can unsubscribe any address. */
   static readonly layer = (options: {
     readonly key: Redacted.Redacted<string>
   }): Layer.Layer<UnsubscribeLinks, never, PublicUrl> =>
@@ -39,7 +39,7 @@ export class UnsubscribeLinks extends Context.Service<
       })),
     )
 
-  /** No links: for installations that nobody reaches by HTTP. */
+  /** No links: for installations without a public URL. */
   static readonly layerNone: Layer.Layer<UnsubscribeLinks> = Layer.succeed(UnsubscribeLinks, {
     urlFor: () => Effect.succeed(undefined),
     verify: () => undefined,
@@ -73,13 +73,13 @@ export const routes = HttpRouter.use(
     yield* router.add(
       "GET",
       `${path}/:token`,
-      Effect.map(token, (found) =>
-        found === undefined
+      Effect.map(token, (claim) =>
+        claim === undefined
           ? unknownLink
           : htmlResponse(
               200,
               html`<h1>Unsubscribe</h1>
-                <p>Do you want no more mail of the kind “${found.category}”?</p>
+                <p>Stop receiving mail of the kind “${claim.category}”?</p>
                 <form method="post"><button>Unsubscribe</button></form>`.text,
             ),
       ),
@@ -88,22 +88,22 @@ export const routes = HttpRouter.use(
       "POST",
       `${path}/:token`,
       Effect.gen(function* () {
-        const found = yield* token
-        if (found === undefined) return unknownLink
-        const added = yield* Effect.result(suppressions.add(found.hash, "unsubscribed", found.category))
+        const claim = yield* token
+        if (claim === undefined) return unknownLink
+        const added = yield* Effect.result(suppressions.add(claim.hash, "unsubscribed", claim.category))
         if (added._tag === "Failure") {
-          yield* Effect.logError(`an unsubscription was not kept: ${added.failure.message}`)
+          yield* Effect.logError(`an unsubscription could not be stored: ${added.failure.message}`)
           return htmlResponse(
             503,
-            html`<h1>Not now</h1>
-              <p>This did not work; please try again in a minute.</p>`.text,
+            html`<h1>Try again</h1>
+              <p>The request could not be stored. Please try again in a minute.</p>`.text,
           )
         }
-        yield* Effect.logInfo("somebody unsubscribed", { category: found.category })
+        yield* Effect.logInfo("a reader unsubscribed", { category: claim.category })
         return htmlResponse(
           200,
           html`<h1>Unsubscribed</h1>
-            <p>You will get no more mail of the kind “${found.category}”.</p>`.text,
+            <p>You will receive no more mail of the kind “${claim.category}”.</p>`.text,
         )
       }),
     )
@@ -125,5 +125,5 @@ const htmlResponse = (status: number, body: string) =>
 const unknownLink = htmlResponse(
   404,
   html`<h1>Unknown link</h1>
-    <p>This link is not complete; copy it again from the mail.</p>`.text,
+    <p>This link is incomplete. Copy it again from the mail.</p>`.text,
 )

@@ -1,6 +1,6 @@
 /**
- * `POST /v1/webhooks/sendgrid`: SendGrid's signed event webhook. The signature is ECDSA over timestamp and raw body; a
- * call that is repeated, even by a stranger who recorded it, changes nothing a second time.
+ * `POST /v1/webhooks/sendgrid`: SendGrid's signed event webhook. The signature is ECDSA over timestamp and raw body.
+ * Reports are deduplicated, so a replayed call has no effect.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect, Layer, Schema } from "effect"
@@ -13,7 +13,7 @@ import { respond, readBody, reject } from "./WebhookResponse.ts"
 export const path = "/v1/webhooks/sendgrid"
 
 export interface Options {
-  /** `SENDGRID_WEBHOOK_KEY`: base64 of the public key's SPKI, as SendGrid shows it. */
+  /** `SENDGRID_WEBHOOK_KEY`: the public key as SendGrid shows it, SPKI in base64. */
   readonly key: string
 }
 
@@ -24,7 +24,7 @@ const Event = Schema.Struct({
   sg_message_id: Schema.optionalKey(Schema.String),
   delivery_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
-  /** Of a bounce: `bounce` or, for a refusal of this mail alone, `blocked`. */
+  /** Of a bounce: `bounce`, or `blocked` if only this mail was rejected. */
   type: Schema.optionalKey(Schema.String),
 })
 type Event = typeof Event.Type
@@ -43,15 +43,20 @@ export const routes = (options: Options) =>
             const timestamp = request.headers["x-twilio-email-event-webhook-timestamp"] ?? ""
             const signed = Buffer.concat([Buffer.from(timestamp), raw])
             if (!verify("sha256", signed, key, Buffer.from(signature, "base64"))) {
-              return yield* reject(401, "bad_signature", "the signature is not SendGrid's")
+              return yield* reject(
+                401,
+                "bad_signature",
+                "the signature is not from SendGrid; check SENDGRID_WEBHOOK_KEY",
+              )
             }
             const events = decode(yield* parseJson(raw.toString()))
-            if (events._tag === "None") return yield* reject(400, "undecodable", "the body is a JSON array of events")
-            const found = events.value.flatMap((value) => {
+            if (events._tag === "None")
+              return yield* reject(400, "undecodable", "the body must be a JSON array of events")
+            const reported = events.value.flatMap((value) => {
               const event = decodeEvent(value)
               return event._tag === "None" ? [] : reportOf(event.value)
             })
-            yield* reports.enqueue(found)
+            yield* reports.enqueue(reported)
           })
           yield* router.add("POST", path, (request) => respond("sendgrid", handle(request)))
         }),
@@ -65,7 +70,7 @@ const keyOf = (key: string) =>
     catch: () =>
       new ConfigurationError({
         setting: "SENDGRID_WEBHOOK_KEY",
-        message: "SENDGRID_WEBHOOK_KEY is no public key; copy it from SendGrid's event webhook settings",
+        message: "SENDGRID_WEBHOOK_KEY is not a public key; copy it from SendGrid's event webhook settings",
       }),
   })
 
@@ -78,7 +83,7 @@ const statuses: Readonly<Record<string, DeliveryReport["status"]>> = {
   group_unsubscribe: "unsubscribed",
 }
 
-/** `processed`, `deferred`, `open` and `click` say nothing about a final state. */
+/** `processed`, `deferred`, `open` and `click` are not final states. */
 const reportOf = (event: Event): ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }> => {
   const status = statuses[event.event]
   if (status === undefined || event.delivery_id === undefined) return []
@@ -90,7 +95,7 @@ const reportOf = (event: Event): ReadonlyArray<{ readonly key: string; readonly 
         delivery_id: event.delivery_id,
         status,
         provider: "sendgrid",
-        // SendGrid appends its routing to the id that it gave at first.
+        // SendGrid appends routing information to the id of its first response.
         ...(sg_message_id === "" ? {} : { provider_id: sg_message_id.split(".")[0] ?? sg_message_id }),
         ...(status === "delivered" ? {} : { reason: (event.reason ?? event.event).slice(0, 500) }),
         ...(event.event === "bounce" && event.type !== "blocked" ? { permanent: true } : {}),

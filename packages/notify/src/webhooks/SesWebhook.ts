@@ -1,7 +1,6 @@
 /**
- * `POST /v1/webhooks/ses`: what Amazon SES reports through SNS, as a configuration set's events or as an identity's
- * notifications. A subscription is confirmed by itself once its message proves to be from SNS and from a topic that is
- * allowed.
+ * `POST /v1/webhooks/ses`: reports of Amazon SES through SNS, from the events of a configuration set or the notifications
+ * of an identity. A subscription is confirmed automatically if SNS signed its message and its topic is allowed.
  */
 import { Effect, Schema } from "effect"
 import { HttpRouter, type HttpServerRequest } from "effect/http"
@@ -14,9 +13,9 @@ import * as Sns from "./Sns.ts"
 export const path = "/v1/webhooks/ses"
 
 export interface Options {
-  /** ARNs of the topics that may report; absent: any topic of SNS, as only we know the ids of our deliveries. */
+  /** ARNs of the topics that may report. Absent: any topic; a report must still name a known delivery id. */
   readonly topics?: ReadonlyArray<string>
-  /** Stands for SNS in tests. */
+  /** Replaces SNS in tests. */
   readonly fetchText?: Sns.Fetch
 }
 
@@ -53,12 +52,12 @@ export const routes = (options: Options = {}) =>
       const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
         const message = yield* sns.read(yield* readBody(request))
         if (options.topics !== undefined && !options.topics.includes(message.TopicArn)) {
-          return yield* reject(403, "foreign_topic", `the topic ${message.TopicArn} may not report here`)
+          return yield* reject(403, "foreign_topic", `the topic ${message.TopicArn} is not in SES_TOPICS`)
         }
         if (message.Type === "SubscriptionConfirmation") return yield* sns.confirm(message)
         if (message.Type !== "Notification") return
         const event = decode(yield* parseJson(message.Message))
-        // SNS sends a plain sentence when a subscription is set up; that is no report.
+        // When a subscription is set up, SNS sends a plain sentence instead of a report.
         if (event._tag === "None") return
         yield* reports.enqueue(reportOf(message.MessageId, event.value))
       })

@@ -1,4 +1,4 @@
-/** Messages of Amazon SNS: proves that SNS signed them. Certificates and confirmations are fetched from SNS alone. */
+/** Verifies the signatures of Amazon SNS messages. Certificates and confirmations are fetched only from SNS hosts. */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, Schema } from "effect"
 import { verify, X509Certificate } from "node:crypto"
@@ -21,55 +21,55 @@ const Message = Schema.Struct({
 export type Message = typeof Message.Type
 const decode = Schema.decodeUnknownOption(Message)
 
-/** Reads the text behind a URL of SNS. */
+/** Fetches the text at a URL of SNS. */
 export type Fetch = (url: URL) => Effect.Effect<string, TransientError>
 
 const maxCertificates = 20
 
-/** A reader of messages; keeps the certificates that it saw. */
+/** Creates a reader of messages with a certificate cache. */
 export const make = (fetchText: Fetch = fetchFromSns) => {
   const certificates = new Map<string, X509Certificate>()
 
   const certificateAt = Effect.fnUntraced(function* (url: URL) {
-    const known = certificates.get(url.href)
-    if (known !== undefined) return known
+    const cached = certificates.get(url.href)
+    if (cached !== undefined) return cached
     const text = yield* fetchText(url)
     const certificate = yield* Effect.orElseSucceed(
       Effect.try(() => new X509Certificate(text)),
       () => undefined,
     )
-    if (certificate === undefined) return yield* reject(401, "bad_certificate", "SNS's certificate cannot be read")
+    if (certificate === undefined) return yield* reject(401, "bad_certificate", "the certificate of SNS is not valid")
     if (certificates.size >= maxCertificates) certificates.clear()
     certificates.set(url.href, certificate)
     return certificate
   })
 
   const read = Effect.fnUntraced(function* (raw: Buffer): Effect.fn.Return<Message, WebhookRejection | TransientError> {
-    const found = decode(yield* parseJson(raw.toString()))
-    if (found._tag === "None") return yield* reject(400, "undecodable", "the body is no message of SNS")
-    const message = found.value
+    const decoded = decode(yield* parseJson(raw.toString()))
+    if (decoded._tag === "None") return yield* reject(400, "undecodable", "the body is not an SNS message")
+    const message = decoded.value
     const url = yield* snsUrl(message.SigningCertURL)
     if (!url.pathname.endsWith(".pem"))
-      return yield* reject(401, "bad_certificate", "SigningCertURL names no .pem file")
+      return yield* reject(401, "bad_certificate", "SigningCertURL must name a .pem file")
     const algorithm = { "1": "sha1", "2": "sha256" }[message.SignatureVersion]
-    if (algorithm === undefined) return yield* reject(401, "bad_signature", "this version of signatures is not known")
+    if (algorithm === undefined) return yield* reject(401, "bad_signature", "the signature version is unknown")
     const certificate = yield* certificateAt(url)
     const signature = Buffer.from(message.Signature, "base64")
     if (!verify(algorithm, Buffer.from(signedText(message)), certificate.publicKey, signature)) {
-      return yield* reject(401, "bad_signature", "the signature is not that of SNS")
+      return yield* reject(401, "bad_signature", "the signature is not from SNS")
     }
     return message
   })
 
   const confirm = Effect.fnUntraced(function* (message: Message) {
     yield* fetchText(yield* snsUrl(message.SubscribeURL ?? ""))
-    yield* Effect.logInfo("a subscription of SNS was confirmed", { topic: message.TopicArn })
+    yield* Effect.logInfo("SNS subscription confirmed", { topic: message.TopicArn })
   })
 
   return { read, confirm }
 }
 
-/** Only hosts of SNS itself: a message must not choose who vouches for it, nor whom we call. */
+/** Only SNS hosts: a message must not choose its own certificate authority, or make this server call other hosts. */
 const snsUrl = (text: string): Effect.Effect<URL, WebhookRejection> => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined &&
@@ -78,7 +78,7 @@ const snsUrl = (text: string): Effect.Effect<URL, WebhookRejection> => {
     url.username === "" &&
     /^sns\.[a-z0-9-]{1,40}\.amazonaws\.com(\.cn)?$/.test(url.hostname)
     ? Effect.succeed(url)
-    : reject(401, "foreign_host", "the certificate's or the confirmation's address is not one of SNS")
+    : reject(401, "foreign_host", "SigningCertURL and SubscribeURL must be https URLs of an SNS host")
 }
 
 const signedText = (message: Message): string => {
@@ -96,15 +96,21 @@ const fetchFromSns: Fetch = (url) =>
   Effect.tryPromise({
     try: async (signal) => {
       const response = await fetch(url, { signal, redirect: "error" })
-      if (!response.ok) throw new Error(`SNS answered ${response.status}`)
+      if (!response.ok) throw new Error(`SNS responded with ${response.status}`)
       return response.text()
     },
     catch: (cause) =>
-      new TransientError({ dependency: "ses", code: "unavailable", message: `${url.host} cannot be read`, cause }),
+      new TransientError({ dependency: "ses", code: "unavailable", message: `${url.host} could not be read`, cause }),
   }).pipe(
     Effect.timeoutOrElse({
       duration: "10 seconds",
       orElse: () =>
-        Effect.fail(new TransientError({ dependency: "ses", code: "timeout", message: `${url.host} is silent` })),
+        Effect.fail(
+          new TransientError({
+            dependency: "ses",
+            code: "timeout",
+            message: `${url.host} did not respond within 10 seconds`,
+          }),
+        ),
     }),
   )

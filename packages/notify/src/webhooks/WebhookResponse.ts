@@ -1,10 +1,10 @@
-/** How webhooks answer: a provider repeats what did not get a 2xx, so only what it should repeat gets a 5xx. */
+/** The responses of webhooks. Providers repeat a call after a 5xx, so only failures that a repetition can fix get one. */
 import type { PortError } from "@armoricore/domain/Errors"
 import { ByteSize, Effect, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import * as Metrics from "../NotifyMetrics.ts"
 
-/** The call is not what the provider would send. */
+/** The call is not from the provider, or not in its format. */
 export class WebhookRejection extends Schema.TaggedError<WebhookRejection>()("WebhookRejection", {
   status: Schema.Int,
   code: Schema.String,
@@ -16,14 +16,18 @@ export const reject = (status: number, code: string, detail: string) =>
 
 const maxBytes = 1_000_000
 
-/** The raw body: signatures are over its bytes. */
+/** The raw body; signatures cover its bytes. */
 export const readBody = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Buffer, WebhookRejection> =>
   request.arrayBuffer.pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBytes)),
     Effect.mapBoth({
       onSuccess: (bytes) => Buffer.from(bytes),
       onFailure: () =>
-        new WebhookRejection({ status: 413, code: "unreadable", detail: `the body has at most ${maxBytes} bytes` }),
+        new WebhookRejection({
+          status: 413,
+          code: "unreadable",
+          detail: `the body may have at most ${maxBytes} bytes`,
+        }),
     }),
   )
 
@@ -36,12 +40,12 @@ export const respond = <R>(
     Effect.catch((error) => {
       if (error._tag === "WebhookRejection") {
         return Metrics.increment(Metrics.webhooksRejected, { provider }).pipe(
-          Effect.andThen(Effect.logWarning(`a webhook call was refused: ${error.detail}`, { provider })),
+          Effect.andThen(Effect.logWarning(`webhook call rejected: ${error.detail}`, { provider })),
           Effect.as(problem(error.status, error.code, error.detail)),
         )
       }
       return Effect.as(
-        Effect.logWarning(`a webhook call waits for its repetition: ${error.message}`, { provider }),
+        Effect.logWarning(`webhook call failed, the provider will repeat it: ${error.message}`, { provider }),
         HttpServerResponse.setHeader(problem(503, "unavailable", "try again later"), "retry-after", "30"),
       )
     }),
@@ -50,7 +54,7 @@ export const respond = <R>(
 const problem = (status: number, code: string, detail: string) =>
   ProblemDetails.toResponse({
     type: ProblemDetails.blankType,
-    title: status === 503 ? "Service unavailable" : "Refused",
+    title: status === 503 ? "Service unavailable" : "Webhook call rejected",
     status,
     detail,
     code,

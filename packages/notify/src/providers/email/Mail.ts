@@ -1,4 +1,4 @@
-/** A message as the e-mail that every provider of e-mail sends: the same headers and ids whoever carries it. */
+/** An e-mail, independent of the provider: every provider sends the same headers and ids. */
 import { ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
 import { type Attachments, type LoadedAttachment } from "../../request/Attachments.ts"
@@ -16,24 +16,24 @@ export interface Mail {
   readonly subject: string
   readonly text: string
   readonly html: string | undefined
-  /** Stays the same when the mail is sent again, so that mailboxes and people see one. */
+  /** The same for every attempt, so that mailboxes show the mail once. */
   readonly messageId: string
   readonly headers: Readonly<Record<string, string>>
   readonly attachments: ReadonlyArray<LoadedAttachment>
 }
 
-/** `MAIL_FROM`, or what is wrong with it. */
+/** Parses `MAIL_FROM`. */
 export const parseSender = (text: string): Effect.Effect<Sender, ConfigurationError> => {
-  const found = /^(?:([^<>\p{Cc}]*?)\s*<([^\s<>@]+@[^\s<>@]+)>|([^\s<>@]+@[^\s<>@]+))$/u.exec(text.trim())
-  const address = found?.[2] ?? found?.[3]
+  const match = /^(?:([^<>\p{Cc}]*?)\s*<([^\s<>@]+@[^\s<>@]+)>|([^\s<>@]+@[^\s<>@]+))$/u.exec(text.trim())
+  const address = match?.[2] ?? match?.[3]
   return address === undefined
     ? Effect.fail(
         new ConfigurationError({
           setting: "MAIL_FROM",
-          message: "MAIL_FROM is no sender; it has the form name@example.com or Name <name@example.com>",
+          message: "MAIL_FROM is not a sender; it must have the form name@example.com or Name <name@example.com>",
         }),
       )
-    : Effect.succeed({ name: (found?.[1] ?? "").replace(/^"|"$/g, ""), address })
+    : Effect.succeed({ name: (match?.[1] ?? "").replace(/^"|"$/g, ""), address })
 }
 
 export const make = (
@@ -43,7 +43,7 @@ export const make = (
 ): Effect.Effect<Mail, PermanentError | TransientError | ConfigurationError> => {
   const { deliveryId, html, target, text, title, unsubscribeUrl } = message
   if (target.channel !== "email") {
-    return Effect.fail(new PermanentError({ code: "wrong_recipient", message: "this is no e-mail address" }))
+    return Effect.fail(new PermanentError({ code: "wrong_recipient", message: "the target is not an e-mail address" }))
   }
   const mail: Mail = {
     from,
@@ -63,7 +63,7 @@ export const make = (
     : Effect.map(attachments.load(message.attachments), (loaded) => ({ ...mail, attachments: loaded }))
 }
 
-/** For nodemailer, which builds the MIME message and keeps line breaks out of headers. */
+/** The options of nodemailer, which builds the MIME message and removes line breaks from headers. */
 export const toNodemailer = ({ attachments, from, headers, html, messageId, subject, text, to }: Mail) => ({
   from,
   to: { name: "", address: to },

@@ -1,7 +1,7 @@
 /**
- * A mail as SMTP wants it: its bytes and its envelope. nodemailer composes every mail as a tree of parts, which costs more
- * than all else that is done for a mail. Those of plain headers and short texts, as nearly all are, are written here in
- * one go; what comes out is the same, byte for byte. Every other mail is left to nodemailer.
+ * The bytes and the envelope of a mail for SMTP. Nearly all mails have plain headers and short texts. They are written
+ * here directly, because composing with nodemailer's tree of parts costs more CPU than the rest of the delivery. The
+ * bytes are the same as nodemailer's (see the tests). Every other mail is composed by nodemailer.
  */
 import { PermanentError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
@@ -15,16 +15,16 @@ export interface MimeMessage {
   readonly content: Buffer
 }
 
-/** From here on a header's line is folded. */
+/** Longer header lines are folded. */
 const maxLineLength = 76
 
-/** A writer of mails of one sender. */
+/** Creates a writer of mails from one sender. */
 export const makeWriter = (from: Sender) => {
   const sample = new MailComposer({ from, to: "a@example.org", subject: "a", text: "a" }).compile()
   const [fromHeader] = /^From: .*(?:\r\n[ \t].*)*/m.exec(sample.buildHeaders()) ?? []
   const envelopeFrom = sample.getEnvelope().from
 
-  /** Undefined where nodemailer would do more than write down what is there. */
+  /** Undefined if the mail needs nodemailer: attachments, encoded headers, long or empty texts. */
   const writeSimple = (mail: Mail, date: Date, boundary: string): MimeMessage | undefined => {
     const { attachments, headers, html, messageId, subject, text, to } = mail
     if (fromHeader === undefined || typeof envelopeFrom !== "string") return undefined
@@ -62,7 +62,12 @@ const composeWithNodemailer = (mail: Mail): Effect.Effect<MimeMessage, Permanent
         content: MimeText.serialize(node) ?? (await node.build()),
       }
     },
-    catch: (cause) => new PermanentError({ code: "refused", message: "the mail cannot be composed", cause }),
+    catch: (cause) =>
+      new PermanentError({
+        code: "refused",
+        message: "the mail cannot be composed; check its addresses, headers and attachments",
+        cause,
+      }),
   })
 
 /** One that nodemailer neither quotes nor converts, on a line of its own. */
@@ -86,7 +91,7 @@ const encodingOf = (text: string): string => {
   return isMostlyLatin(text) ? "quoted-printable" : "base64"
 }
 
-/** More letters than characters that quoting would make longer. */
+/** Whether it has more letters than characters that quoted-printable would lengthen. */
 const isMostlyLatin = (text: string): boolean => {
   const letters = text.match(/[a-z]/gi)?.length ?? 0
   // oxlint-disable-next-line no-control-regex

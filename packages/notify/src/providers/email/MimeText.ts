@@ -1,15 +1,15 @@
 /**
- * A mail of texts alone, written in one go. nodemailer builds every mail through a dozen streams, as an attachment may be
- * one; most mails have none, and then the streams cost more than the mail. What comes out is the same, byte for byte.
+ * Serializes a mail without attachments synchronously. nodemailer pipes every mail through a dozen streams because an
+ * attachment may be a stream; without attachments they cost more than the mail. The bytes are the same.
  */
 import * as Base64 from "nodemailer/lib/base64"
 import type MimeNode from "nodemailer/lib/mime-node"
 import * as Qp from "nodemailer/lib/qp"
 
-/** Longer texts nodemailer encodes piece by piece, and few mails have them. */
+/** nodemailer encodes longer texts in chunks; few mails have them. */
 export const maxTextLength = 20_000
 
-/** Undefined where a part is no text, or a long one. */
+/** Undefined if a part is not text or is too long. */
 export const serialize = (root: MimeNode): Buffer | undefined => {
   const parts: Array<string> = []
   if (!write(root, parts)) return undefined
@@ -21,7 +21,7 @@ const write = (node: MimeNode, parts: Array<string>): boolean => {
   const { childNodes, content = "" } = node
   if (typeof content !== "string" || content.length > maxTextLength) return false
   parts.push(node.buildHeaders(), "\r\n\r\n")
-  // Known once the headers are made.
+  // Set by `buildHeaders`.
   const { boundary, multipart } = node
   if (content !== "") parts.push(encodeText(content, node.getTransferEncoding()))
   if (!multipart) return true
@@ -33,7 +33,7 @@ const write = (node: MimeNode, parts: Array<string>): boolean => {
   return true
 }
 
-/** Any other encoding leaves a text as it is. */
+/** Other encodings leave the text unchanged. */
 export const encodeText = (text: string, encoding: string | false): string => {
   if (encoding === "quoted-printable") return Qp.wrap(Qp.encode(text))
   return encoding === "base64" ? Base64.wrap(Base64.encode(text)) : text

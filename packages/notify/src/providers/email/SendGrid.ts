@@ -1,15 +1,15 @@
 /**
- * E-mail by SendGrid. Set up: an API key with the permission Mail Send, `MAIL_FROM` as a verified sender, and for
+ * E-mail by SendGrid. Setup: an API key with the permission Mail Send, `MAIL_FROM` as a verified sender, and for
  * delivery reports the event webhook with its public key.
  *
- * | answer | class |
+ * | response | result |
  * |---|---|
  * | 202 | accepted |
  * | 429 | throttled until `X-RateLimit-Reset` |
- * | 401, 403 | configuration |
+ * | 401, 403 | configuration error |
  * | 400, 413, other 4xx | permanent |
  * | 5xx | transient |
- * | no answer | unknown |
+ * | no response | unknown outcome |
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Redacted, Schema } from "effect"
@@ -77,12 +77,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const send: Provider["send"] = Effect.fnUntraced(function* (message) {
     const mail = yield* Mail.make(message, from, attachments)
-    const answer = yield* HttpCall.call(name, url, {
+    const response = yield* HttpCall.call(name, url, {
       method: "POST",
       headers: { authorization: `Bearer ${Redacted.value(options.apiKey)}`, "content-type": "application/json" },
       body: JSON.stringify(bodyOf(mail, message.deliveryId)),
     })
-    return yield* classify(answer)
+    return yield* classify(response)
   })
 
   return {
@@ -97,7 +97,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 const bodyOf = (mail: Mail.Mail, deliveryId: string) => ({
   personalizations: [{ to: [{ email: mail.to }], custom_args: { delivery_id: deliveryId } }],
   from: { email: mail.from.address, ...(mail.from.name === "" ? {} : { name: mail.from.name }) },
-  // SendGrid takes no empty subject and no empty body.
+  // SendGrid rejects an empty subject and an empty body.
   subject: mail.subject === "" ? " " : mail.subject,
   content: [
     { type: "text/plain", value: mail.text === "" ? " " : mail.text },
@@ -121,7 +121,7 @@ const classify = Effect.fnUntraced(function* ({ headers, status, text }: HttpCal
     const id = headers.get("x-message-id")
     return id === null ? {} : { providerId: id }
   }
-  const message = `SendGrid answered ${status} ${yield* messageOf(text)}`.trim()
+  const message = `SendGrid responded with ${status} ${yield* messageOf(text)}`.trim()
   if (status === 401 || status === 403) {
     return yield* new ConfigurationError({ setting: "SENDGRID_API_KEY", message: `SENDGRID_API_KEY: ${message}` })
   }
@@ -153,6 +153,6 @@ const decodeErrors = Schema.decodeUnknownOption(
 
 const messageOf = (text: string): Effect.Effect<string> =>
   Effect.map(HttpCall.parseJson(text), (value) => {
-    const found = decodeErrors(value)
-    return found._tag === "Some" ? found.value.errors.map(({ message }) => message).join("; ") : ""
+    const decoded = decodeErrors(value)
+    return decoded._tag === "Some" ? decoded.value.errors.map(({ message }) => message).join("; ") : ""
   })

@@ -1,16 +1,16 @@
 /**
- * E-mail by Amazon SES v2. Set up: `SES_REGION`, credentials as every AWS program finds them, `MAIL_FROM` as a verified
+ * E-mail by Amazon SES v2. Setup: `SES_REGION`, credentials of the AWS SDK's default chain, `MAIL_FROM` as a verified
  * identity, and for delivery reports a configuration set that publishes to SNS with our webhook as subscriber.
  *
- * | exception | class |
+ * | exception | result |
  * |---|---|
- * | TooManyRequests, Throttling, LimitExceeded | throttled: 1 s, or an hour where the daily quota is used up |
- * | AccountSuspended, SendingPaused, MailFromDomainNotVerified, NotFound, refused credentials | configuration |
- * | MessageRejected as the sender is not verified | configuration |
- * | MessageRejected as the address is not verified (sandbox) | foreign: its own failure where other mail is taken |
+ * | TooManyRequests, Throttling, LimitExceeded | throttled: 1 s, or one hour if the daily quota is used up |
+ * | AccountSuspended, SendingPaused, MailFromDomainNotVerified, NotFound, rejected credentials | configuration error |
+ * | MessageRejected: the sender is not verified | configuration error |
+ * | MessageRejected: the address is not verified (sandbox) | sender mismatch |
  * | MessageRejected, BadRequest, other 4xx | permanent |
  * | 5xx | transient |
- * | no answer | unknown |
+ * | no response | unknown outcome |
  */
 import type * as SesSdk from "@aws-sdk/client-sesv2"
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
@@ -34,7 +34,7 @@ export interface Options {
   readonly from: string
   readonly endpoint?: string
   readonly configurationSet?: string
-  /** Absent: found as every AWS program does. */
+  /** Absent: the AWS SDK's default chain. */
   readonly credentials?: NonNullable<SesSdk.SESv2ClientConfig["credentials"]>
   readonly maxPerSecond?: number
   readonly reports: boolean
@@ -97,7 +97,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const mail = yield* Mail.make(message, from, attachments)
     const raw = yield* Effect.tryPromise({
       try: () => composer.sendMail(Mail.toNodemailer(mail)),
-      catch: (cause) => new PermanentError({ code: "refused", message: "the mail cannot be composed", cause }),
+      catch: (cause) =>
+        new PermanentError({
+          code: "refused",
+          message: "the mail cannot be composed; check its addresses, headers and attachments",
+          cause,
+        }),
     })
     const sent = yield* Effect.tryPromise({
       try: (abortSignal) =>
@@ -156,16 +161,16 @@ const toProviderError = (
   if (configurationErrors.has(error.name)) return new ConfigurationError({ setting: "SES_REGION", message, cause })
   if (/not verified/i.test(error.message)) {
     if (error.message.includes(sender)) return new ConfigurationError({ setting: "MAIL_FROM", message, cause })
-    // In the sandbox SES sends to verified addresses alone.
+    // In its sandbox SES sends only to verified addresses.
     return new SenderMismatch({ reason: "refused", setting: "SES_REGION", message })
   }
   if (throttlingErrors.has(error.name)) {
-    const daily = /daily message quota/i.test(error.message)
+    const isDailyQuota = /daily message quota/i.test(error.message)
     return new TransientError({
       dependency: name,
       code: "throttled",
       message,
-      retryAfterMillis: daily ? quotaRetryMillis : 1_000,
+      retryAfterMillis: isDailyQuota ? quotaRetryMillis : 1_000,
     })
   }
   if (!isServiceError(error)) {

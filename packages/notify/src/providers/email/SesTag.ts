@@ -1,7 +1,7 @@
-/** How a delivery's id travels through SES: as a message tag, whose values know no dots. */
+/** The delivery id as an SES message tag. Tag values may not contain dots. */
 export const tagName = "armoricore_delivery"
 
-/** Ids of e-mail deliveries have no underscore of their own. */
+/** The ids of e-mail deliveries contain no underscores. */
 export const tagOf = (deliveryId: string): string => deliveryId.replaceAll(".", "_")
 
 export const deliveryIdOfTag = (tag: string): string => tag.replaceAll("_", ".")

@@ -1,21 +1,21 @@
 /**
- * E-mail by SMTP. Set up: `SMTP_URL` (`smtp://user:password@host:587`, `smtps://…:465`) and `MAIL_FROM`; `SMTP_CA` for a
- * server whose certificate is of an authority of one's own.
+ * E-mail by SMTP. Setup: `SMTP_URL` (`smtp://user:password@host:587`, `smtps://…:465`) and `MAIL_FROM`; `SMTP_CA` for a
+ * server whose certificate is from a private authority.
  *
- * | end | class |
+ * | end of the conversation | result |
  * |---|---|
  * | 250 after the message | accepted |
- * | 4yz, connection lost or silent before the message was complete | transient |
- * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | target dead: the address is suppressed |
- * | 530, 534, 535, 538 or any failure to log in; 5.7.x of the sender before RCPT | configuration |
- * | 5yz at the greeting or EHLO | configuration |
- * | "relay denied" at RCPT | foreign: its own failure where other mail is taken, else configuration |
- * | a certificate that nobody trusts; no TLS where it is asked for | configuration |
+ * | 4yz, connection lost or stalled before the message was complete | transient |
+ * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | invalid target: the address is suppressed |
+ * | 530, 534, 535, 538 or any failed login; 5.7.x of the sender before RCPT | configuration error |
+ * | 5yz at the greeting or EHLO | configuration error |
+ * | "relay denied" at RCPT | sender mismatch |
+ * | an untrusted certificate; no TLS although it is required | configuration error |
  * | other 5yz | permanent |
- * | no answer in time, or connection lost, after the message was complete | unknown: the server may have taken it |
+ * | timeout or connection lost after the message was complete | unknown outcome: the server may have accepted it |
  *
- * A password is sent over TLS alone, except to this machine: whoever strips STARTTLS from the conversation must not get
- * it. `?tls=optional` allows it for a server that has no TLS.
+ * A password is sent only over TLS, except to this machine: an attacker who strips STARTTLS from the conversation must
+ * not receive it. `?tls=optional` allows it for a server without TLS.
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, Redacted } from "effect"
@@ -40,10 +40,10 @@ import * as Mail from "./Mail.ts"
 export interface Options {
   readonly url: Redacted.Redacted<string>
   readonly from: string
-  /** The authority of the server's certificate (PEM), where the system does not know it. Nothing is then sent without TLS. */
+  /** The authority of the server's certificate (PEM) if the system does not trust it. TLS is then required. */
   readonly ca?: string
   readonly maxPerSecond?: number
-  /** Connections at once. Default 5. */
+  /** Concurrent connections. Default 5. */
   readonly connections?: number
 }
 
@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const attachments = yield* Attachments
   const server = yield* Effect.try({
     try: () => serverOptions(new URL(Redacted.value(options.url))),
-    catch: () => misconfigured("SMTP_URL", "this is no URL of the form smtp://user:password@host:587"),
+    catch: () => misconfigured("SMTP_URL", "must have the form smtp://user:password@host:587"),
   })
   const { connections = 5 } = options
   const { default: Pool } = yield* Effect.promise(() => import("nodemailer/lib/smtp-pool"))
@@ -98,34 +98,34 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => pool.close({ force: true })))
   const { write } = makeWriter(from)
-  // The guard's limit would leave it unknown whatever was reached: a server that hangs is told of before.
+  // At `callTimeout` every outcome is unknown. A server that stalls is reported earlier, with the stage it reached.
   const stallMillis = 0.9 * Duration.toMillis((yield* DeliveryPolicy).callTimeout)
-  /** Deliveries whose call was ended before the server could have their message. */
+  /** Deliveries that were interrupted before the server received the whole message. */
   const abortedDeliveries = new Set<string>()
 
   const exchange = (deliveryId: string, messageId: string, { content, envelope }: MimeMessage.MimeMessage) =>
     Effect.callback<Accepted, ProviderError>((resume) => {
       const controller = new AbortController()
-      // Whether the server can have the whole message is known by how far it was read. In one piece it takes a third of
-      // the writes.
+      // nodemailer reads the stream as it sends, so its end tells whether the server can have the whole message. Pushed
+      // as one chunk the message needs a third of the socket writes.
       const stream = new Readable({ read: () => {} })
       stream.push(content)
       stream.push(null)
       const stallTimer = setTimeout(() => {
-        const complete = stream.readableEnded
+        const isComplete = stream.readableEnded
         controller.abort()
-        resume(Effect.fail(complete ? unknownOutcome : stalled))
+        resume(Effect.fail(isComplete ? unknownOutcome : stalled))
       }, stallMillis)
       pool.send(poolMessage(messageId, envelope, stream, controller.signal), (error, sent) => {
         clearTimeout(stallTimer)
         if (error !== null && error !== undefined)
           return resume(Effect.fail(toProviderError(error, stream.readableEnded)))
-        // With one recipient a refusal is an error already; should a server accept nobody all the same, say so.
-        const refused = sent?.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
+        // With one recipient, a rejection is an error already. This covers a server that accepts none without an error.
+        const rejected = sent?.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
         resume(
-          refused === undefined
+          rejected === undefined
             ? Effect.succeed({ providerId: messageId })
-            : Effect.fail(toProviderError(refused, false)),
+            : Effect.fail(toProviderError(rejected, false)),
         )
       })
       return Effect.sync(() => {
@@ -137,14 +137,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const send: Provider["send"] = (message) =>
     Effect.flatMap(Mail.make(message, from, attachments), (mail) =>
-      Effect.flatMap(write(mail), (letter) => exchange(message.deliveryId, mail.messageId, letter)),
+      Effect.flatMap(write(mail), (mime) => exchange(message.deliveryId, mail.messageId, mime)),
     )
 
   return {
     name,
     channels: ["email"],
     reports: false,
-    // What nodemailer would keep waiting is not begun.
+    // More calls would only wait in nodemailer.
     maxConcurrent: connections,
     ...(options.maxPerSecond === undefined ? {} : { maxPerSecond: options.maxPerSecond }),
     wasAbortedBeforeSend: (deliveryId) => abortedDeliveries.delete(deliveryId),
@@ -154,14 +154,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
 type PoolMessage = Parameters<SMTPPool["send"]>[0]
 
-/** A mail as the pool takes it, which asks of its parts no more than this. */
+/** A message for nodemailer's pool, with the methods that the pool calls. */
 const poolMessage = (
   messageId: string,
   envelope: MimeMessage.MimeMessage["envelope"],
   stream: Readable,
   signal: AbortSignal,
 ) =>
-  // Its type is that of nodemailer's composer, which is not used.
+  // The declared type is that of nodemailer's composer, which is bypassed here.
   ({
     data: { signal },
     message: {
@@ -172,10 +172,10 @@ const poolMessage = (
     },
   }) as unknown as PoolMessage
 
-/** What nodemailer adds to an error. */
+/** The properties that nodemailer adds to an error. */
 interface NodemailerError extends Error {
   readonly code?: string | undefined
-  /** Node's own, where nodemailer has another word for it. */
+  /** Node's error code, if nodemailer replaced it. */
   readonly originalCode?: string | undefined
   readonly command?: string | undefined
   readonly response?: string | undefined
@@ -199,19 +199,21 @@ const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\]
 
 const authenticationCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
 const preMailCommands: ReadonlySet<string> = new Set(["CONN", "EHLO", "HELO"])
-/** No such mailbox or domain, a bad address, moved away, disabled. */
+/** No such mailbox or domain, a bad address, a moved or a disabled mailbox. */
 const invalidAddressPattern = /\b5\.(1\.[1236]|2\.1)\b/
 
-/** The reply's code and its enhanced code decide; nodemailer's own code cannot tell 451 from 550. */
-const toProviderError = (error: NodemailerError, complete: boolean): ProviderError => {
+/** Classifies by the reply code and the enhanced code; nodemailer's own code is the same for 451 and 550. */
+const toProviderError = (error: NodemailerError, isComplete: boolean): ProviderError => {
   const { code, command = "", originalCode = "", response, responseCode } = error
-  const message = `the SMTP server said: ${response ?? error.message}`
+  const message = `the SMTP server replied: ${response ?? error.message}`
   if (responseCode === undefined) {
-    if (complete)
-      return new UnknownOutcome({ message: "the SMTP server went away after the message and before its answer" })
+    if (isComplete)
+      return new UnknownOutcome({
+        message: "the SMTP server closed the connection after the message and before its reply",
+      })
     if (isCertificateError(originalCode)) {
-      const cure = "name its authority there, and the server in SMTP_URL as its certificate does"
-      return misconfigured("SMTP_CA", `the certificate of the mail server is not trusted (${error.message}); ${cure}`)
+      const advice = "set it to the certificate of its authority, and use the host name of the certificate in SMTP_URL"
+      return misconfigured("SMTP_CA", `the certificate of the mail server is not trusted (${error.message}); ${advice}`)
     }
     if (code === "EAUTH") return misconfigured("SMTP_URL", `the login failed: ${error.message}`)
     if (code === "EENVELOPE" || code === "EMESSAGE")
@@ -220,38 +222,38 @@ const toProviderError = (error: NodemailerError, complete: boolean): ProviderErr
   }
   if (authenticationCodes.has(responseCode) || command.startsWith("AUTH")) {
     return responseCode >= 500
-      ? misconfigured("SMTP_URL", `the login is refused: ${response}`)
+      ? misconfigured("SMTP_URL", `the login was rejected: ${response}`)
       : new TransientError({ dependency: name, code: "unavailable", message })
   }
   if (command === "STARTTLS" && responseCode >= 500) {
-    const cure = "let it offer STARTTLS, or allow it with ?tls=optional where the network is your own"
-    return misconfigured("SMTP_URL", `the mail server has no TLS, and nothing is sent without it; ${cure}: ${response}`)
+    const advice = "enable STARTTLS on it, or add ?tls=optional in a trusted network"
+    return misconfigured("SMTP_URL", `the mail server offers no TLS, which is required; ${advice}: ${response}`)
   }
   if (responseCode >= 500 && preMailCommands.has(command)) {
-    return misconfigured("SMTP_URL", `the mail server turns us away before any mail: ${response}`)
+    return misconfigured("SMTP_URL", `the mail server rejects connections from this machine: ${response}`)
   }
   if (responseCode < 500) {
-    const throttled = responseCode === 450 || responseCode === 451 || responseCode === 452
-    return new TransientError({ dependency: name, code: throttled ? "throttled" : "unavailable", message })
+    const isThrottled = responseCode === 450 || responseCode === 451 || responseCode === 452
+    return new TransientError({ dependency: name, code: isThrottled ? "throttled" : "unavailable", message })
   }
   if (invalidAddressPattern.test(response ?? "")) return new InvalidTarget({ reason: "unknown_address", message })
   if (command === "RCPT TO" && /\brelay/i.test(response ?? "")) {
-    const cure = "log in there, or let it relay for this machine"
+    const advice = "set a login in SMTP_URL, or allow this machine to relay"
     return new SenderMismatch({
       reason: "refused",
       setting: "SMTP_URL",
-      message: `the mail server does not pass mail on; ${cure}: ${response}`,
+      message: `the mail server does not relay mail; ${advice}: ${response}`,
     })
   }
-  if (command === "MAIL FROM") return misconfigured("MAIL_FROM", `the sender is refused: ${response}`)
+  if (command === "MAIL FROM") return misconfigured("MAIL_FROM", `the server rejects the sender: ${response}`)
   return new PermanentError({ code: "refused", message })
 }
 
-const unknownOutcome = new UnknownOutcome({ message: "the SMTP server has the message and does not answer" })
+const unknownOutcome = new UnknownOutcome({ message: "the SMTP server received the message and does not reply" })
 const stalled = new TransientError({
   dependency: name,
   code: "unavailable",
-  message: "the SMTP server does not go on; the message was not sent",
+  message: "the SMTP server stalled; the message was not sent",
 })
 
 const misconfigured = (setting: "SMTP_URL" | "SMTP_CA" | "MAIL_FROM", message: string) =>

@@ -1,18 +1,18 @@
 /**
- * Push by Apple. Set up: a `.p8` key with its id, the team's id and the app's bundle id as topic.
+ * Push by Apple. Setup: a `.p8` key with its id, the team's id and the app's bundle id as topic.
  *
- * | answer | class |
+ * | response | result |
  * |---|---|
- * | 410 Unregistered, ExpiredToken; 400 BadDeviceToken | target dead; with 410 since when |
- * | 403 ExpiredProviderToken | signed anew once, then configuration |
- * | 400 DeviceTokenNotForTopic | foreign: a token of another app |
- * | 403 others; 400 TopicDisallowed, BadTopic, MissingTopic | configuration |
+ * | 410 Unregistered, ExpiredToken; 400 BadDeviceToken | invalid target; 410 has the time |
+ * | 403 ExpiredProviderToken | signed again once, then configuration error |
+ * | 400 DeviceTokenNotForTopic | sender mismatch: a token of another app |
+ * | 403 others; 400 TopicDisallowed, BadTopic, MissingTopic | configuration error |
  * | 429 | throttled |
  * | 500, 503, 400 IdleTimeout | transient |
  * | everything else | permanent |
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
-import { Clock, Duration, Effect, Redacted, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Redacted, Schema } from "effect"
 import {
   type Accepted,
   collapseIdOf,
@@ -35,9 +35,9 @@ export interface Options {
   readonly topic: string
   readonly baseUrl?: string
   readonly maxPerSecond?: number
-  /** A certificate to trust beside the system's, for tests. */
+  /** A certificate to trust in addition to the system's, for tests. */
   readonly ca?: string
-  /** Apple refuses keys that sign more often than every 20 minutes. */
+  /** Apple rejects keys that sign more often than every 20 minutes. */
   readonly minSigningInterval?: Duration.Duration
 }
 
@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const { importPKCS8, SignJWT } = yield* Effect.promise(() => import("jose"))
   const key = yield* Effect.tryPromise({
     try: () => importPKCS8(Redacted.value(options.key).replaceAll("\\n", "\n"), "ES256"),
-    catch: () => misconfigured("APNS_KEY", "is no EC key in PKCS #8; give the content of the .p8 file"),
+    catch: () => misconfigured("APNS_KEY", "is not an EC key in PKCS #8; set it to the content of the .p8 file"),
   })
   const sessions = yield* ApnsSessions.make(
     options.baseUrl ?? "https://api.push.apple.com",
@@ -125,12 +125,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const body = bodyOf(message)
     if (typeof body !== "string") return Effect.fail(body)
     return Effect.flatMap(token.get, (access) =>
-      Effect.flatMap(post(message, access, body), (answer) => {
-        const reason = reasonOf(answer.body)
-        // Of a time that this machine's clock does not show any more: a later try signs anew.
+      Effect.flatMap(post(message, access, body), (response) => {
+        const reason = reasonOf(response.body)
+        // The clock of this machine may have been wrong when the token was signed: the next attempt signs again.
         if (reason.reason === "InvalidProviderToken")
-          return Effect.andThen(token.invalidate(access), classify(answer, reason))
-        if (reason.reason !== "ExpiredProviderToken") return classify(answer, reason)
+          return Effect.andThen(token.invalidate(access), classify(response, reason))
+        if (reason.reason !== "ExpiredProviderToken") return classify(response, reason)
         return token.invalidate(access).pipe(
           Effect.andThen(token.get),
           Effect.flatMap((renewed) => post(message, renewed, body)),
@@ -140,10 +140,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
-  const classify = (answer: ApnsSessions.ApnsResponse, reason: Reason): Effect.Effect<Accepted, ProviderError> => {
+  const classify = (response: ApnsSessions.ApnsResponse, reason: Reason): Effect.Effect<Accepted, ProviderError> => {
     if (!providerTokenReasons.has(reason.reason)) sessions.acceptToken()
-    if (answer.status !== 200) return Effect.fail(toError(answer.status, reason))
-    const id = answer.headers["apns-id"]
+    if (response.status !== 200) return Effect.fail(toError(response.status, reason))
+    const id = response.headers["apns-id"]
     return Effect.succeed(typeof id === "string" ? { providerId: id } : {})
   }
 
@@ -156,7 +156,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
 })
 
-/** The reasons that say that the token was not accepted. */
+/** Reasons that concern the signed token. */
 const providerTokenReasons: ReadonlySet<string> = new Set([
   "ExpiredProviderToken",
   "InvalidProviderToken",
@@ -176,12 +176,12 @@ const invalidTokenReasons: ReadonlySet<string> = new Set(["Unregistered", "Expir
 
 interface Reason {
   readonly reason: string
-  /** Since when the token is dead, epoch milliseconds. */
+  /** When the device token became invalid, epoch milliseconds. */
   readonly timestamp?: number
 }
 
 const toError = (status: number, { reason, timestamp }: Reason): ProviderError => {
-  const message = `APNs answered ${status} ${reason}`
+  const message = `APNs responded with ${status} ${reason}`
   if (status === 410 || invalidTokenReasons.has(reason)) {
     return new InvalidTarget({
       reason: snakeCase(reason === "" ? "Unregistered" : reason),
@@ -198,9 +198,9 @@ const toError = (status: number, { reason, timestamp }: Reason): ProviderError =
   }
   if (configurationReasons.has(reason)) {
     const setting = providerTokenReasons.has(reason) ? "APNS_KEY" : "APNS_TOPIC"
-    // Apple compares when the token was signed with its own time, which says nothing of a clock.
-    const clock = providerTokenReasons.has(reason) ? "; is the clock of this machine right?" : ""
-    return misconfigured(setting, `is refused: ${message}${clock}`)
+    // Apple compares the signing time with its own clock; the response does not mention the clock.
+    const clock = providerTokenReasons.has(reason) ? "; check that the clock of this machine is right" : ""
+    return misconfigured(setting, `was rejected: ${message}${clock}`)
   }
   if (status === 429) {
     return new TransientError({ dependency: name, code: "throttled", message, retryAfterMillis: throttledRetryMillis })
@@ -211,20 +211,20 @@ const toError = (status: number, { reason, timestamp }: Reason): ProviderError =
   return new PermanentError({ code: snakeCase(reason === "" ? "refused" : reason), message })
 }
 
-/** All targets of a notification get one body: it is made for the first, and found by the data that they share. */
+/** All targets of a notification share one `data` object, so its body is encoded once and found by that object. */
 const bodyByData = new WeakMap<Message["data"], Pick<Message, "title" | "text"> & { readonly body: string }>()
 
 const bodyOf = ({ data, text, title }: Message): string | PermanentError => {
-  const known = bodyByData.get(data)
-  if (known !== undefined && known.title === title && known.text === text) return known.body
-  // `aps` is Apple's: a publisher's data must not take its place.
+  const cached = bodyByData.get(data)
+  if (cached !== undefined && cached.title === title && cached.text === text) return cached.body
+  // `aps` is reserved for Apple; the publisher's data must not replace it.
   const { aps: _aps, ...rest } = data
   const body = JSON.stringify({ ...rest, aps: { alert: { title, body: text }, sound: "default" } })
   const bytes = Buffer.byteLength(body)
   if (bytes > maxBytes) {
     return new PermanentError({
       code: "payload_too_large",
-      message: `the push has ${bytes} bytes, APNs takes ${maxBytes}; shorten title, body or data`,
+      message: `the push has ${bytes} bytes, APNs accepts ${maxBytes}; shorten title, body or data`,
     })
   }
   bodyByData.set(data, { title, text, body })
@@ -236,12 +236,11 @@ const decodeReason = Schema.decodeUnknownOption(
 )
 
 const reasonOf = (body: string): Reason => {
-  if (body === "") return none
-  const found = decodeReason(body)
-  return found._tag === "Some" ? found.value : none
+  const reason = body === "" ? Option.none() : decodeReason(body)
+  return Option.getOrElse(reason, () => noReason)
 }
 
-const none: Reason = { reason: "" }
+const noReason: Reason = { reason: "" }
 
 const snakeCase = (reason: string): string => reason.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()
 

@@ -1,11 +1,11 @@
 /**
- * HTTP/2 to Apple over one live session, with what Apple asks for:
- * - one stream only, until a request with a valid token was answered; then as many as the server's settings allow;
- * - GOAWAY: a new session takes over at once, streams that the server will not see are sent again there;
- * - a silent session is pinged, and dropped when it does not answer.
+ * HTTP/2 to Apple over one session, by Apple's rules:
+ * - One stream until a request with a valid token got a response; then as many as the server's settings allow.
+ * - After GOAWAY new requests use a new session. Streams that the server did not process are sent again there.
+ * - An idle session is pinged, and dropped without a response.
  *
- * One instance belongs to one team's key: two keys never share a connection. Sessions end with the scope. Between a
- * request and its answer there are callbacks only: thousands of them a second are usual.
+ * An instance belongs to one team's key: two keys never share a connection. The scope closes the sessions. Requests use
+ * callbacks instead of fibers, because thousands per second are usual.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, type Scope } from "effect"
@@ -24,30 +24,31 @@ export interface ApnsSessions {
     headers: Readonly<Record<string, string>>,
     body: string,
   ) => Effect.Effect<ApnsResponse, TransientError | UnknownOutcome>
-  /** A request was answered as one with a valid token is: more streams may be opened. */
+  /** The server accepted the token: more streams may be opened. */
   readonly acceptToken: () => void
 }
 
-/** Never more, whatever the server allows. */
+/** The limit even if the server allows more. */
 const maxStreams = 1_000
 const pingIntervalMillis = 60_000
-const resends = 3
+/** How often a request is sent again after the server closed its session unprocessed. */
+const maxResends = 3
 
 interface Session {
   readonly client: Http2.ClientHttp2Session
   streams: number
   tokenAccepted: boolean
-  /** No new stream may be opened on it. */
+  /** Opens no new streams. */
   isClosing: boolean
 }
 
-/** A request that waits for a free stream, or for its answer. */
+/** A request that waits for a free stream or for its response. */
 interface Request {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   readonly resume: (result: Effect.Effect<ApnsResponse, TransientError | UnknownOutcome>) => void
-  resends: number
+  resendsLeft: number
   cancelled: boolean
   stream: Http2.ClientHttp2Stream | undefined
 }
@@ -60,7 +61,6 @@ export const make = (
     let current: Session | undefined
     let isConnecting = false
     const clients = new Set<Http2.ClientHttp2Session>()
-    // In order.
     let queue: Array<Request> = []
 
     const connect = () => {
@@ -68,15 +68,15 @@ export const make = (
       const session: Session = { client, streams: 0, tokenAccepted: false, isClosing: false }
       let connected = false
       clients.add(client)
-      const onEnd = (why: string) => {
+      const onEnd = (reason: string) => {
         session.isClosing = true
         if (current === session) current = undefined
         if (connected) return pump()
         connected = true
         isConnecting = false
-        const failed = queue
+        const unsent = queue
         queue = []
-        for (const request of failed) request.resume(Effect.fail(unavailable(`APNs cannot be reached: ${why}`)))
+        for (const request of unsent) request.resume(Effect.fail(unavailable(`cannot connect to APNs: ${reason}`)))
       }
       client.once("connect", () => {
         connected = true
@@ -85,7 +85,7 @@ export const make = (
         pump()
       })
       client.on("error", ({ message }) => onEnd(message))
-      client.on("goaway", () => onEnd("it is going away"))
+      client.on("goaway", () => onEnd("the server sent GOAWAY"))
       client.on("close", () => {
         clients.delete(client)
         onEnd("the connection was closed")
@@ -96,7 +96,7 @@ export const make = (
     const streamLimit = ({ client, tokenAccepted }: Session) =>
       tokenAccepted ? Math.min(maxStreams, client.remoteSettings?.maxConcurrentStreams ?? maxStreams) : 1
 
-    /** Opens as many streams as may be. */
+    /** Sends queued requests while streams are free. */
     const pump = () => {
       while (queue.length > 0) {
         const session = current
@@ -115,8 +115,8 @@ export const make = (
 
     const requeue = (request: Request) => {
       if (request.cancelled) return
-      if (request.resends-- <= 0) {
-        return request.resume(Effect.fail(unavailable("APNs closed its connections before it took the push")))
+      if (request.resendsLeft-- <= 0) {
+        return request.resume(Effect.fail(unavailable("APNs closed several sessions before it processed the push")))
       }
       queue.push(request)
       pump()
@@ -129,15 +129,15 @@ export const make = (
       let headers: (Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader) | undefined
       const chunks: Array<Buffer> = []
       let isOver = false
-      /** The stream is free for the next. */
+      /** Returns false if the stream was released before. */
       const releaseStream = () => {
         if (isOver) return false
         isOver = true
         session.streams--
         return true
       }
-      stream.on("response", (got) => {
-        headers = got
+      stream.on("response", (responseHeaders) => {
+        headers = responseHeaders
       })
       stream.on("data", (chunk: Buffer) => {
         chunks.push(chunk)
@@ -150,13 +150,15 @@ export const make = (
         )
         pump()
       })
-      // The reason comes with `close`, which always follows.
+      // `close` always follows, with the reset code.
       stream.on("error", () => {})
       stream.on("close", () => {
         if (!releaseStream()) return
         if (stream.rstCode === Http2.constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined) requeue(request)
         else
-          request.resume(Effect.fail(new UnknownOutcome({ message: "the connection to APNs ended before the answer" })))
+          request.resume(
+            Effect.fail(new UnknownOutcome({ message: "the connection to APNs closed before the response" })),
+          )
         pump()
       })
       stream.end(request.body)
@@ -165,10 +167,10 @@ export const make = (
     const ping = Effect.sync(() => {
       const session = current
       if (session === undefined || session.streams > 0 || session.client.destroyed) return
-      const answered = setTimeout(() => session.client.destroy(), 10_000)
-      answered.unref()
+      const pingTimer = setTimeout(() => session.client.destroy(), 10_000)
+      pingTimer.unref()
       session.client.ping((error) => {
-        clearTimeout(answered)
+        clearTimeout(pingTimer)
         if (error !== null) session.client.destroy()
       })
     })
@@ -182,7 +184,15 @@ export const make = (
     return {
       post: (path, headers, body) =>
         Effect.callback((resume) => {
-          const request: Request = { path, headers, body, resume, resends, cancelled: false, stream: undefined }
+          const request: Request = {
+            path,
+            headers,
+            body,
+            resume,
+            resendsLeft: maxResends,
+            cancelled: false,
+            stream: undefined,
+          }
           queue.push(request)
           pump()
           return Effect.sync(() => {

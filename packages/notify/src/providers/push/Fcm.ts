@@ -1,16 +1,16 @@
 /**
- * Push by Firebase Cloud Messaging, HTTP v1. Set up: a service account's JSON with the role
+ * Push by Firebase Cloud Messaging, HTTP v1. Setup: the JSON of a service account with the role
  * `Firebase Cloud Messaging API Admin`.
  *
- * | answer | class |
+ * | response | result |
  * |---|---|
- * | 404 UNREGISTERED | target dead |
- * | 400 with FcmError INVALID_ARGUMENT | permanent, reason `invalid_argument`: the token is suspect |
+ * | 404 UNREGISTERED | invalid target |
+ * | 400 with FcmError INVALID_ARGUMENT | permanent, reason `invalid_argument`: the token may be at fault |
  * | 400 otherwise | permanent, reason `bad_request` |
- * | 401 | the access token is made anew once, then configuration |
- * | 403 SENDER_ID_MISMATCH | foreign: a token of another project |
- * | 401 THIRD_PARTY_AUTH_ERROR | Apple devices and browsers are not reached: those messages wait, others go on |
- * | other 403, 404 | configuration |
+ * | 401 | the access token is renewed once, then configuration error |
+ * | 403 SENDER_ID_MISMATCH | sender mismatch: a token of another project |
+ * | 401 THIRD_PARTY_AUTH_ERROR | misconfigured kind: messages to Apple devices and browsers wait, others are sent |
+ * | other 403, 404 | configuration error |
  * | 429 QUOTA_EXCEEDED | throttled: `Retry-After`, else 60 s |
  * | 500, 503, others | transient: `Retry-After` where given |
  */
@@ -82,14 +82,14 @@ export const fcm = ProviderDescriptor.define({
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Provider, ConfigurationError> {
   const account = yield* Effect.mapError(
     Schema.decodeUnknownEffect(Account)(Redacted.value(options.serviceAccount)),
-    // The message of the decoder could hold a part of the key.
-    () => misconfigured("is no service account: it needs project_id, client_email, private_key and token_uri"),
+    // The decoder's message could contain a part of the key.
+    () => misconfigured("is not a service account: it needs project_id, client_email, private_key and token_uri"),
   )
   const { importPKCS8, SignJWT } = yield* Effect.promise(() => import("jose"))
   const key = yield* Effect.tryPromise({
-    // A JSON that went through a shell or an env file has its line breaks escaped twice.
+    // JSON from a shell or an env file has its line breaks escaped twice.
     try: () => importPKCS8(account.private_key.replaceAll("\\n", "\n"), "RS256"),
-    catch: () => misconfigured("has a private_key that is no RSA key in PKCS #8"),
+    catch: () => misconfigured("has a private_key that is not an RSA key in PKCS #8"),
   })
 
   const token = CachedToken.make<ProviderError>(
@@ -104,7 +104,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
           .setExpirationTime(now + 3_600)
           .sign(key),
       )
-      const answer = yield* HttpCall.call(name, account.token_uri, {
+      const response = yield* HttpCall.call(name, account.token_uri, {
         method: "POST",
         headers: { "content-type": "application/x-www-form-urlencoded" },
         body: new URLSearchParams({
@@ -112,22 +112,22 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
           assertion,
         }).toString(),
       }).pipe(
-        // No message was sent yet: a lost answer costs nothing.
+        // No message was sent yet, so a lost response is harmless.
         Effect.catchTag("UnknownOutcome", ({ message }) => Effect.fail(unavailable(message))),
       )
-      const found = decodeAccess(yield* HttpCall.parseJson(answer.text))
-      if (answer.status === 200 && found._tag === "Some") {
-        const { access_token: value, expires_in } = found.value
+      const access = decodeAccess(yield* HttpCall.parseJson(response.text))
+      if (response.status === 200 && access._tag === "Some") {
+        const { access_token: value, expires_in } = access.value
         return { value, ttlMillis: Math.max(30, expires_in - 300) * 1000 }
       }
-      if (answer.status >= 500 || answer.status === 429) {
-        return yield* unavailable(`the token endpoint answered ${answer.status}`)
+      if (response.status >= 500 || response.status === 429) {
+        return yield* unavailable(`the token endpoint responded with ${response.status}`)
       }
-      const why = decodeTokenError(yield* HttpCall.parseJson(answer.text))
-      const { error = "", error_description = "" } = why._tag === "Some" ? why.value : {}
+      const reason = decodeTokenError(yield* HttpCall.parseJson(response.text))
+      const { error = "", error_description = "" } = reason._tag === "Some" ? reason.value : {}
       return yield* misconfigured(
-        `was refused by its token endpoint with ${answer.status} ${error} ${error_description}`.trimEnd() +
-          "; is the key still there, and is the clock of this machine right?",
+        `was rejected by its token endpoint with ${response.status} ${error} ${error_description}`.trimEnd() +
+          "; check that the key still exists and that the clock of this machine is right",
       )
     }),
   )
@@ -161,19 +161,19 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
 })
 
 const classify = Effect.fnUntraced(function* (
-  answer: HttpCall.HttpResponse,
+  response: HttpCall.HttpResponse,
 ): Effect.fn.Return<{ readonly providerId?: string }, Exclude<ProviderError, UnknownOutcome>> {
-  const { status } = answer
+  const { status } = response
   if (status === 200) {
-    const found = decodeAccepted(yield* HttpCall.parseJson(answer.text))
-    return found._tag === "Some" ? { providerId: found.value.name } : {}
+    const accepted = decodeAccepted(yield* HttpCall.parseJson(response.text))
+    return accepted._tag === "Some" ? { providerId: accepted.value.name } : {}
   }
-  const { code, fcm, message } = yield* errorOf(answer.text)
-  const retryAfterMillis = yield* HttpCall.parseRetryAfter(answer.headers)
+  const { code, fcm, message } = yield* errorOf(response.text)
+  const retryAfterMillis = yield* HttpCall.parseRetryAfter(response.headers)
   if (status === 404 && code === "UNREGISTERED") return yield* new InvalidTarget({ reason: "unregistered", message })
   if (status === 400) {
-    const suspect = fcm && code === "INVALID_ARGUMENT"
-    return yield* new PermanentError({ code: suspect ? "invalid_argument" : "bad_request", message })
+    const isTokenSuspect = fcm && code === "INVALID_ARGUMENT"
+    return yield* new PermanentError({ code: isTokenSuspect ? "invalid_argument" : "bad_request", message })
   }
   if (status === 403 && code === "SENDER_ID_MISMATCH") {
     return yield* new SenderMismatch({
@@ -185,22 +185,22 @@ const classify = Effect.fnUntraced(function* (
   if (status === 401 && code === "THIRD_PARTY_AUTH_ERROR") {
     return yield* new TargetKindMisconfigured({
       kind: "apple_and_browsers",
-      message: `the APNs key or the Web Push certificate in the Firebase project is missing or refused; upload it there, under Cloud Messaging: ${message}`,
+      message: `the APNs key or the Web Push certificate in the Firebase project is missing or rejected; upload it there, under Cloud Messaging: ${message}`,
     })
   }
   if (status === 401 || status === 403 || status === 404) {
-    return yield* misconfigured(`does not allow this: ${status} ${code} ${message}`)
+    return yield* misconfigured(`does not permit this call: ${status} ${code} ${message}`)
   }
   if (status === 429) {
     return yield* new TransientError({
       dependency: name,
       code: "throttled",
-      message: `FCM throttles: ${message}`,
+      message: `FCM throttled the call: ${message}`,
       retryAfterMillis: retryAfterMillis ?? defaultRetryAfterMillis,
     })
   }
-  if (status >= 500) return yield* unavailable(`FCM answered ${status} ${code}`, retryAfterMillis)
-  return yield* new PermanentError({ code: "refused", message: `FCM answered ${status} ${code} ${message}` })
+  if (status >= 500) return yield* unavailable(`FCM responded with ${status} ${code}`, retryAfterMillis)
+  return yield* new PermanentError({ code: "refused", message: `FCM responded with ${status} ${code} ${message}` })
 })
 
 const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
@@ -211,8 +211,8 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
       notification: { title, body: text },
       data: stringValues(data),
       android: {
-        // The device shows one notification a tag: a repetition replaces it. A collapse key is the publisher's alone,
-        // as FCM keeps no more than four of them for a device that is away.
+        // The device shows one notification per tag, so a repetition replaces it. Only the publisher sets a collapse
+        // key, as FCM stores at most four of them for an offline device.
         notification: { tag: collapseKey ?? uuid },
         ...(collapseKey === undefined ? {} : { collapse_key: collapseKey }),
         ...(ttl === undefined ? {} : { ttl: `${ttl}s` }),
@@ -231,7 +231,7 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
       return Effect.fail(
         new PermanentError({
           code: "payload_too_large",
-          message: `the push has ${payload} bytes, FCM takes ${maxBytes}; shorten title, body or data`,
+          message: `the push has ${payload} bytes, FCM accepts ${maxBytes}; shorten title, body or data`,
         }),
       )
     }
@@ -240,7 +240,7 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
     )
   })
 
-/** FCM knows only text in `data`. */
+/** FCM accepts only strings in `data`. */
 const stringValues = (data: Message["data"]): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
@@ -267,9 +267,9 @@ const decodeError = Schema.decodeUnknownOption(
 
 const errorOf = (text: string) =>
   Effect.map(HttpCall.parseJson(text), (value) => {
-    const found = decodeError(value)
-    if (found._tag === "None") return { code: "", fcm: false, message: text.slice(0, 200) }
-    const { details = [], message = "", status = "" } = found.value.error
+    const error = decodeError(value)
+    if (error._tag === "None") return { code: "", fcm: false, message: text.slice(0, 200) }
+    const { details = [], message = "", status = "" } = error.value.error
     const detail = details.find((one) => one["@type"].endsWith("google.firebase.fcm.v1.FcmError"))
     return { code: detail?.errorCode ?? status, fcm: detail !== undefined, message }
   })

@@ -1,12 +1,12 @@
 /**
- * Addresses that a user supplied may only lead to the public internet: never to this machine, its network, or a cloud's
- * metadata service. The check is made on the address that is really connected to, so a name that changes its answer
- * between check and connection gains nothing.
+ * Protection against server-side request forgery: URLs that users supply may only lead to the public internet, never to
+ * this machine, its network or a cloud's metadata service. The address of the connection itself is checked, so DNS
+ * rebinding between check and connection has no effect.
  */
 import { lookup } from "node:dns"
 import { BlockList, isIP, type LookupFunction } from "node:net"
 
-// IPv4 addresses in IPv6 notation (::ffff:…) are judged by the IPv4 networks.
+// BlockList checks IPv4-mapped IPv6 addresses (::ffff:…) against the IPv4 networks.
 const blockList = new BlockList()
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
@@ -47,21 +47,21 @@ export const isPublic = (address: string): boolean => {
   return family !== 0 && !blockList.check(address, family === 4 ? "ipv4" : "ipv6")
 }
 
-/** Why a URL must not be called; undefined where the name has yet to be resolved. */
+/** Why a URL must not be called; undefined: allowed so far, the host name is checked when it is resolved. */
 export const blockedReason = (url: URL): string | undefined => {
-  if (url.protocol !== "https:") return "it is not https"
-  if (url.username !== "" || url.password !== "") return "it holds credentials"
+  if (url.protocol !== "https:") return "its scheme is not https"
+  if (url.username !== "" || url.password !== "") return "it contains credentials"
   const host = url.hostname.replace(/^\[|\]$/g, "")
-  if (isIP(host) !== 0 && !isPublic(host)) return "it leads into a private network"
+  if (isIP(host) !== 0 && !isPublic(host)) return "it leads to a private network"
   return host === "localhost" || host.endsWith(".localhost") || host.endsWith(".internal") || host.endsWith(".local")
-    ? "it leads into a private network"
+    ? "it leads to a private network"
     : undefined
 }
 
-/** Code of the error where a name leads into a private network. */
+/** The error code for a name that resolves to a private network. */
 export const privateAddressCode = "EPRIVATE"
 
-/** Resolves like the system does and refuses private addresses; for `net.connect`. */
+/** Resolves as the system does, without private addresses; for `net.connect`. */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error !== null) return callback(error, [])
@@ -69,7 +69,7 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
     const [first] = allowed
     if (first === undefined) {
       return callback(
-        Object.assign(new Error(`${hostname} leads into a private network`), { code: privateAddressCode }),
+        Object.assign(new Error(`${hostname} leads to a private network`), { code: privateAddressCode }),
         [],
       )
     }

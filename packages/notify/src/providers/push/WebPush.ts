@@ -1,14 +1,14 @@
 /**
- * Push to browsers: RFC 8030, encrypted by RFC 8291, signed by VAPID (RFC 8292). Set up: a VAPID key pair and a contact.
+ * Push to browsers: RFC 8030, encrypted by RFC 8291, signed by VAPID (RFC 8292). Setup: a VAPID key pair and a contact.
  *
- * Endpoints are URLs that users supply. They are called only on the public internet, and what one of them answers
- * concerns it alone: its failures open the circuit of its own host, and its refusals never pause the route.
+ * Endpoints are URLs that users supply. They are called only on the public internet. The responses of an endpoint
+ * affect only its host: failures open the circuit of that host, and rejections never pause the provider.
  *
- * | answer | class |
+ * | response | result |
  * |---|---|
  * | 201, 200, 202, 204 | accepted |
- * | 404, 410 | target dead |
- * | 401, 403 | permanent `vapid_refused`: subscribed with another key |
+ * | 404, 410 | invalid target |
+ * | 401, 403 | permanent `vapid_refused`: the subscription used another key |
  * | 413 | permanent `payload_too_large` |
  * | 429 | throttled: `Retry-After`, else 60 s |
  * | 5xx | transient |
@@ -38,16 +38,16 @@ export interface Options {
   /** `mailto:` or `https:` */
   readonly subject: string
   readonly maxPerSecond?: number
-  /** For tests alone: endpoints on this machine, behind a certificate of this authority. */
+  /** Only for tests: endpoints on this machine with a certificate of this authority. */
   readonly privateEndpoints?: { readonly ca: string }
 }
 
 const name = "web_push"
-/** What every push service takes after encryption. */
+/** The payload that every push service accepts after encryption. */
 const maxBytes = 3_993
 const defaultTtl = Duration.toSeconds(Duration.days(28))
 const defaultRetryAfterMillis = 60_000
-/** RFC 8292 allows 24 h. */
+/** RFC 8292 allows at most 24 h. */
 const tokenLifetime = Duration.hours(12)
 const maxOrigins = 500
 
@@ -87,7 +87,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const { default: webpush } = yield* Effect.promise(() => import("web-push"))
   const key = yield* keyOf(options, importJWK)
   if (!/^(mailto:\S+@\S+|https:\/\/\S+)$/.test(options.subject)) {
-    return yield* misconfigured("VAPID_SUBJECT", "starts with mailto: or https:// and says who to write to")
+    return yield* misconfigured("VAPID_SUBJECT", "must be a contact that starts with mailto: or https://")
   }
   const agent = new Https.Agent({
     keepAlive: true,
@@ -100,8 +100,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const tokens = new Map<string, CachedToken.CachedToken<never>>()
 
   const tokenFor = (origin: string) => {
-    const known = tokens.get(origin)
-    if (known !== undefined) return known.get
+    const cached = tokens.get(origin)
+    if (cached !== undefined) return cached.get
     const token = CachedToken.make<never>(
       Effect.gen(function* () {
         const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
@@ -125,13 +125,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const { target } = message
     if (target.channel !== "web_push") return yield* wrongTarget
     const url = new URL(target.subscription.endpoint)
-    const fault = blockedReason(url)
-    if (fault !== undefined && options.privateEndpoints === undefined) return yield* endpointRejected(fault)
+    const blocked = blockedReason(url)
+    if (blocked !== undefined && options.privateEndpoints === undefined) return yield* endpointRejected(blocked)
     const payload = payloadOf(message)
     if (Buffer.byteLength(payload) > maxBytes) {
       return yield* new PermanentError({
         code: "payload_too_large",
-        message: `the push has ${Buffer.byteLength(payload)} bytes, browsers take ${maxBytes}; shorten title, body or data`,
+        message: `the push has ${Buffer.byteLength(payload)} bytes, browsers accept ${maxBytes}; shorten title, body or data`,
       })
     }
     const now = yield* Clock.currentTimeMillis
@@ -144,12 +144,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           topic: topicOf(message.collapseKey ?? message.uuid),
         }),
       catch: (cause) =>
-        new PermanentError({ code: "malformed_token", message: "the subscription's keys cannot be used", cause }),
+        new PermanentError({ code: "malformed_token", message: "the subscription's keys are invalid", cause }),
     })
     const token = yield* tokenFor(url.origin)
     const headers = { ...details.headers, Authorization: `vapid t=${token}, k=${options.publicKey}` }
-    const answer = yield* post(url, headers, details.body, agent)
-    return yield* classify(answer)
+    return yield* classify(yield* post(url, headers, details.body, agent))
   })
 
   return {
@@ -175,28 +174,28 @@ const post = (url: URL, headers: Https.RequestOptions["headers"], body: Buffer |
     const request = Https.request(url, { method: "POST", agent, headers: { ...headers } })
     let connected = false
     request.on("socket", (socket) => {
-      // A socket from the pool is connected already.
+      // A pooled socket is connected already.
       if (!socket.connecting) connected = true
       else socket.once("secureConnect", () => (connected = true))
     })
     request.on("response", (response) => {
-      // What such a server says at length is of no interest; the connection may be used again.
+      // Discards the body, so that the connection can be used again.
       response.resume()
-      const found = new Headers()
+      const headers = new Headers()
       for (const [header, value] of Object.entries(response.headers)) {
-        if (typeof value === "string") found.set(header, value)
+        if (typeof value === "string") headers.set(header, value)
       }
-      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, headers: found })))
+      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, headers })))
       response.on("error", (cause) => resume(Effect.fail(new UnknownOutcome({ message: cause.message }))))
     })
     request.on("error", (cause: NodeJS.ErrnoException) => {
       if (cause.code === privateAddressCode)
-        return resume(Effect.fail(endpointRejected("it leads into a private network")))
+        return resume(Effect.fail(endpointRejected("it leads to a private network")))
       return resume(
         Effect.fail(
           connected
-            ? new UnknownOutcome({ message: `the push service ended the connection: ${cause.message}` })
-            : unavailable(`the push service cannot be reached: ${cause.message}`),
+            ? new UnknownOutcome({ message: `the push service closed the connection: ${cause.message}` })
+            : unavailable(`cannot connect to the push service: ${cause.message}`),
         ),
       )
     })
@@ -212,7 +211,7 @@ const classify = Effect.fnUntraced(function* ({
     const location = headers.get("location")
     return location === null ? {} : { providerId: location }
   }
-  const message = `the push service answered ${status}`
+  const message = `the push service responded with ${status}`
   if (status === 404 || status === 410) return yield* new InvalidTarget({ reason: "unsubscribed", message })
   if (status === 429) {
     const retryAfterMillis = (yield* parseRetryAfter(headers)) ?? defaultRetryAfterMillis
@@ -227,7 +226,7 @@ const classify = Effect.fnUntraced(function* ({
   return yield* new PermanentError({ code: codes[status] ?? "refused", message })
 })
 
-/** RFC 8030 takes 32 characters of base64url. A longer key is not cut: those that begin alike would replace each other. */
+/** RFC 8030 allows 32 base64url characters. Longer keys are hashed: cut, keys with the same start would collide. */
 const topicOf = (key: string): string =>
   Buffer.byteLength(key) <= 24 ? Buffer.from(key).toString("base64url") : hash("sha256", key, "base64url").slice(0, 32)
 
@@ -237,7 +236,7 @@ const payloadOf = ({ collapseKey, data, text, title, uuid }: Message): string =>
 const keyOf = ({ privateKey, publicKey }: Options, importJWK: typeof Jose.importJWK) => {
   const point = Buffer.from(publicKey, "base64url")
   if (point.length !== 65 || point[0] !== 4) {
-    return Effect.fail(misconfigured("VAPID_PUBLIC_KEY", "is an uncompressed P-256 point in base64url, 65 bytes"))
+    return Effect.fail(misconfigured("VAPID_PUBLIC_KEY", "must be an uncompressed P-256 point in base64url, 65 bytes"))
   }
   return Effect.tryPromise({
     try: () =>
@@ -251,14 +250,17 @@ const keyOf = ({ privateKey, publicKey }: Options, importJWK: typeof Jose.import
         },
         "ES256",
       ),
-    catch: () => misconfigured("VAPID_PRIVATE_KEY", "does not belong to VAPID_PUBLIC_KEY, or is no key in base64url"),
+    catch: () => misconfigured("VAPID_PRIVATE_KEY", "must be the key of VAPID_PUBLIC_KEY, in base64url"),
   })
 }
 
-const endpointRejected = (why: string) =>
-  new PermanentError({ code: "endpoint_refused", message: `the subscription's endpoint is not called: ${why}` })
+const endpointRejected = (reason: string) =>
+  new PermanentError({ code: "endpoint_refused", message: `the subscription's endpoint must not be called: ${reason}` })
 
-const wrongTarget = new PermanentError({ code: "wrong_recipient", message: "this is no web push subscription" })
+const wrongTarget = new PermanentError({
+  code: "wrong_recipient",
+  message: "the target is not a Web Push subscription",
+})
 
 const misconfigured = (setting: string, message: string) =>
   new ConfigurationError({ setting, message: `${setting} ${message}` })
