@@ -1,7 +1,7 @@
 /**
- * The ai service: turns `transcription.requested` into `transcription.complete` or `.failed`, and looks at what people
- * write (`chat.message`, `comment.created`): what must go or be looked at becomes `moderation.flagged`.
- * Whoever builds the Layer runs the service; closing the Layer drains it.
+ * The ai service. It transcribes media (`transcription.requested` → `transcription.complete` or `.failed`) and moderates
+ * messages (`chat.message`, `comment.created` → `moderation.flagged`). Building the Layer starts the service; closing it
+ * drains the service.
  */
 import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
@@ -14,9 +14,9 @@ import { Moderator } from "./moderation/Moderator.ts"
 import { Transcriber } from "./Transcriber.ts"
 
 export interface Options {
-  /** Recordings at once. Default 1: their pieces run side by side. */
+  /** Concurrent recordings. Default 1: the chunks of one recording run in parallel. */
   readonly transcriptionConcurrency?: number
-  /** Messages looked at at once. Default 16. */
+  /** Concurrent messages. Default 16. */
   readonly moderationConcurrency?: number
 }
 
@@ -28,10 +28,10 @@ export const consumedEventTypes: ReadonlyArray<EventType> = [
   "comment.created",
 ]
 
-/** A day of sound at a slow engine; every call has a limit of its own. */
-const transcriptionTimeLimit = Duration.days(2)
+/** Enough for a day of audio at a slow engine. Each engine call has its own, shorter timeout. */
+const transcriptionTimeout = Duration.days(2)
 
-/** Without `Transcribe` every request is answered with what to configure; without `Moderator` nothing is flagged. */
+/** Without a `Transcriber` every request fails as not configured; without a `Moderator` no message is flagged. */
 export const layer = (options: Options = {}) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
@@ -43,12 +43,12 @@ export const layer = (options: Options = {}) =>
       yield* Worker.run("ai", [
         on("transcription.requested", {
           concurrency: options.transcriptionConcurrency ?? 1,
-          timeout: transcriptionTimeLimit,
-          handle: (event, job) =>
+          timeout: transcriptionTimeout,
+          handle: (event, context) =>
             Option.match(transcriber, {
               onNone: () => Effect.fail(failure("speech_engine_not_configured")),
               onSome: ({ transcribe }) =>
-                Effect.map(transcribe(event, job), (complete) => [emit("transcription.complete", complete)]),
+                Effect.map(transcribe(event, context), (complete) => [emit("transcription.complete", complete)]),
             }),
           onFailure: ({ payload }, error, at) => [
             emit("transcription.failed", {
@@ -60,22 +60,24 @@ export const layer = (options: Options = {}) =>
           ],
         }),
         onWork(transcriptRetryKind, TranscriptRetryRequest, {
-          timeout: transcriptionTimeLimit,
-          handle: ({ media_id }, job) =>
+          timeout: transcriptionTimeout,
+          handle: ({ media_id }, context) =>
             Option.match(transcriber, {
               onNone: () => Effect.fail(failure("speech_engine_not_configured")),
               onSome: ({ latestRequest, transcribe }) =>
                 Effect.gen(function* () {
                   const request = yield* latestRequest(media_id)
                   if (request === undefined) return []
-                  return [emit("transcription.complete", yield* transcribe(yield* retryRequest(job, request), job))]
+                  return [
+                    emit("transcription.complete", yield* transcribe(yield* retryRequest(context, request), context)),
+                  ]
                 }),
             }),
           onFailure: ({ media_id, user_id }, error, at) => [
             emit("transcription.failed", { media_id, user_id, error, failed_at: at }),
           ],
         }),
-        // Its own result, read back: the one place that hears of every final failure, tries used up included.
+        // The service consumes its own failures: the worker also emits them after the last attempt, outside of `handle`.
         on("transcription.failed", {
           handle: (event) =>
             Option.match(transcriber, {
@@ -105,7 +107,7 @@ export const layer = (options: Options = {}) =>
         on("comment.created", {
           ...moderationOptions,
           handle: ({ timestamp, payload: { comment_id: id, content, stream_id, user_id } }) =>
-            // A comment's own time is its writer's word; the event's is ours.
+            // The time in the payload comes from the client; the time of the event is from the server.
             Effect.map(
               checkMessage({
                 kind: "comment",
@@ -125,13 +127,13 @@ export const layer = (options: Options = {}) =>
     }),
   )
 
-/** The same request under a name of its own: it is newer than what was tried before. */
-const retryRequest = (job: HandlerContext, payload: EventOf<"transcription.requested">["payload"]) =>
+/** The request under the id of the retry, so that it counts as newer than the failed one. */
+const retryRequest = (context: HandlerContext, payload: EventOf<"transcription.requested">["payload"]) =>
   Effect.map(Clock.currentTimeMillis, (now): EventOf<"transcription.requested"> => ({
     event_type: "transcription.requested",
-    event_id: job.cause.eventId,
+    event_id: context.cause.eventId,
     timestamp: new Date(now).toISOString(),
     source: "ai",
-    ...(job.cause.requestId === undefined ? {} : { request_id: job.cause.requestId }),
+    ...(context.cause.requestId === undefined ? {} : { request_id: context.cause.requestId }),
     payload,
   }))

@@ -1,27 +1,27 @@
 /**
- * Cuts a recording into pieces that engines take: at a pause near the wanted length, else at the quietest 100 ms with
- * an overlap that `Stitch` resolves. All positions are counted samples, so that nothing drifts over hours.
+ * Splits a recording into chunks of a length that engines accept. A cut is at a pause if there is one, otherwise at the
+ * quietest 100 ms, with an overlap that `OverlapMerge` resolves. Positions are sample counts, so they do not drift.
  *
- * Silence at the ends of a piece is left out (engines invent text for it), and so are pieces of silence alone.
+ * Engines hallucinate text for silence, so chunks have no silence at their ends, and silent chunks are dropped.
  */
 import { samplesPerFrame, type Measurement, sampleRate } from "./Pcm.ts"
 import type { SpeechInterval } from "./VoiceActivity.ts"
 
-/** A piece of the recording: samples from, and up to but without. */
+/** `startSample` is inclusive, `endSample` exclusive. */
 export interface AudioChunk {
   readonly index: number
   readonly startSample: number
   readonly endSample: number
-  /** The cut before it fell into sound: its first second and a half is also the end of the piece before. */
+  /** The cut before this chunk is within speech: the first 1.5 s are also the end of the previous chunk. */
   readonly overlapsPrevious: boolean
 }
 
-/** Seconds of sound that stand on both sides of a forced cut. */
+/** Seconds of audio that are in both chunks of a forced cut. */
 export const overlapSeconds = 1.5
-/** Seconds of silence kept before and after what is said. */
+/** Seconds of silence before and after the speech of a chunk. */
 const paddingSeconds = 0.5
 
-/** `longest` in seconds, at least ten times the overlap. */
+/** `maxSeconds` is at least ten times the overlap. */
 export const planChunks = (
   measurement: Measurement,
   speech: ReadonlyArray<SpeechInterval>,
@@ -33,7 +33,7 @@ export const planChunks = (
   let start = 0
   let isForced = false
   while (start < frames) {
-    // The overlap belongs to the piece, so a forced cut comes earlier by it.
+    // The overlap counts towards the length of the chunk, so a forced cut is earlier by it.
     const cut =
       frames - start <= maxFrames ? { at: frames, forced: false } : findCut(measurement, speech, start, maxFrames)
     const intervals = speech.filter(({ startFrame, endFrame }) => endFrame > start && startFrame < cut.at)
@@ -57,7 +57,7 @@ export const planChunks = (
 
 export const toSeconds = (samples: number): number => samples / sampleRate
 
-/** The middle of the longest pause in the last two fifths of what fits, else the quietest frame there. */
+/** The middle of the longest pause in the last two fifths of the maximal length, otherwise the quietest frame there. */
 const findCut = (
   { loudness }: Measurement,
   speech: ReadonlyArray<SpeechInterval>,

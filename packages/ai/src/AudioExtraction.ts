@@ -1,8 +1,8 @@
 /**
- * The sound of a recording in object storage, as raw samples in a local file: download, find the sound track, one
- * ffmpeg. The source is a stranger's file and gets the same guards as an upload.
+ * Extracts the audio of a recording in object storage to raw samples in a local file: download, probe, one ffmpeg run.
+ * The source is untrusted and gets the same input restrictions as an upload.
  *
- * Times are those of the stream that players see: gaps and a late start become silence, as in the transcoder.
+ * Times match the transcoded stream: gaps and a late start become silence, as in the transcoder.
  */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -17,20 +17,18 @@ import { sampleRate } from "./Pcm.ts"
 export interface ExtractionRequest {
   /** `s3://bucket/key` */
   readonly filePath: string
-  /** Buckets that recordings may lie in. */
+  /** The buckets that a recording may come from. */
   readonly allowedBuckets: ReadonlyArray<string>
   /** An empty folder to work in. */
   readonly folder: string
-  /** The most that is fetched. */
   readonly maxBytes: number
-  /** The longest recording. */
   readonly maxSeconds: number
-  /** Called with the part of the sound that is extracted, in seconds. */
+  /** Called with the extracted seconds. */
   readonly onProgress: (seconds: number) => Effect.Effect<void>
 }
 
-/** The file with the samples (16 kHz, mono, s16le), or undefined where the recording has no sound track. */
-export const extract = Effect.fn("SoundTrack.extract")(function* (request: ExtractionRequest) {
+/** The path of the samples (16 kHz, mono, s16le); undefined if the recording has no audio stream. */
+export const extract = Effect.fn("AudioExtraction.extract")(function* (request: ExtractionRequest) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const source = path.join(request.folder, "source")
@@ -42,7 +40,7 @@ export const extract = Effect.fn("SoundTrack.extract")(function* (request: Extra
     args: [
       ...splitArguments("-hide_banner -nostdin -loglevel error"),
       ...inputRestrictions,
-      // One second more than may be, so that too much is noticed and not cut off.
+      // One second more than allowed, so that a longer recording is rejected and not truncated.
       ...splitArguments(`-t ${request.maxSeconds + 1} -i file:source -map 0:${audioStream.index} -vn -sn -dn`),
       ...splitArguments(`-af aresample=async=1:first_pts=0 -ac 1 -ar ${sampleRate} -f s16le file:samples`),
     ],
@@ -56,7 +54,7 @@ export const extract = Effect.fn("SoundTrack.extract")(function* (request: Extra
     Effect.map(({ size }) => Number(size)),
     Effect.orElseSucceed(() => 0),
   )
-  // Damage behind the sound does no harm; sound that cannot be decoded at all does.
+  // A damaged end is acceptable; a file without any decodable audio is not.
   if (result.code !== 0 && bytes === 0) {
     return yield* /No space left|Cannot allocate|Permission denied/i.test(result.stderr)
       ? new TransientError({ dependency: "ffmpeg", code: "failed", message: result.stderr.trim().slice(-300) })

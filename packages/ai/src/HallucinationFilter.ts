@@ -1,6 +1,6 @@
 /**
- * Takes out what an engine invented: text over silence, text that Whisper itself doubts, loops, and more letters than a
- * mouth can say. What was taken out is noted, so that nobody wonders.
+ * Removes hallucinated text: words in silence, segments with a low Whisper confidence, loops, and impossibly fast
+ * speech. A note in the transcript names each removed text.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import { deflateRawSync } from "node:zlib"
@@ -9,18 +9,18 @@ import type { Recognition } from "./SpeechEngine.ts"
 
 export interface FilteredWords {
   readonly words: ReadonlyArray<TranscriptWord>
-  /** What was left out, and why. */
+  /** The removed texts with the reasons. */
   readonly notes: ReadonlyArray<string>
 }
 
-/** Text whose deflated form is this much smaller repeats itself. */
+/** Text with a higher deflate ratio repeats itself. */
 const maxCompressionRatio = 2.4
-/** Characters a second; the fastest speakers reach 25. */
+/** The fastest speakers reach 25 characters per second. */
 const maxCharactersPerSecond = 35
-/** A word this far from any sound, in seconds, was not heard. */
+/** A word this far from all detected speech is in silence. */
 const silenceToleranceSeconds = 0.3
 
-/** Seconds count from the start of the piece, intervals in frames of 100 ms from there too. */
+/** Seconds and frames (100 ms) count from the start of the chunk. */
 export const filterHallucinations = (
   words: ReadonlyArray<TranscriptWord>,
   recognition: Recognition,
@@ -76,10 +76,10 @@ const textCompressionRatio = (text: string): number => {
   return bytes.byteLength / deflateRawSync(bytes).byteLength
 }
 
-/** Any long text repeats itself; a phrase of natural speech this long does not. */
+/** Long texts always compress well, so the ratio is measured on phrases. */
 const maxPhraseWords = 40
 
-/** Words between pauses of more than 0.6 s, at most so many. */
+/** Splits at pauses of more than 0.6 s, and after `maxPhraseWords`. */
 const splitPhrases = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<ReadonlyArray<TranscriptWord>> => {
   const phrases: Array<Array<TranscriptWord>> = []
   for (const word of words) {
@@ -93,13 +93,13 @@ const splitPhrases = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Reado
 }
 
 const maxLoopWords = 8
-/** "No, no, no, no!" is speech; once more is a loop. */
+/** "No, no, no, no!" is speech, so the limit for one word is higher. */
 const minLoopRepeats = (length: number): number => (length === 1 ? 6 : 4)
 
-/** All but the first of phrases that follow one another unchanged. */
+/** All repetitions of a phrase that directly follows itself, without the first occurrence. */
 const findLoops = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<TranscriptWord> => {
   const texts = words.map(({ text }) => normalizeWord(text))
-  const repeated: Array<TranscriptWord> = []
+  const repetitions: Array<TranscriptWord> = []
   let at = 0
   while (at < texts.length) {
     let skipped = 0
@@ -108,16 +108,16 @@ const findLoops = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Transcri
       while (same < texts.length && texts[same] === texts[same - length]) same++
       const times = Math.floor((same - at) / length)
       if (times >= minLoopRepeats(length)) {
-        repeated.push(...words.slice(at + length, at + times * length))
+        repetitions.push(...words.slice(at + length, at + times * length))
         skipped = times * length
       }
     }
     at += Math.max(1, skipped)
   }
-  return repeated
+  return repetitions
 }
 
-/** For comparing words: case and punctuation do not count. */
+/** For comparisons: without case and punctuation. */
 export const normalizeWord = (text: string): string =>
   text
     .toLowerCase()

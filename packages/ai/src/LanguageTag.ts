@@ -1,9 +1,9 @@
-/** Names of languages as engines write them, and the vote over several places of a recording. */
+/** Language names of engines as BCP 47 tags, and the vote between several parts of a recording. */
 
 /** `en-GB` → `en`. */
 export const primaryTag = (language: string): string => language.toLowerCase().split(/[-_]/)[0] ?? ""
 
-/** Unknown to everybody: the tag of BCP 47 for "undetermined". */
+/** The BCP 47 tag of an unknown language. */
 export const undetermined = "und"
 
 const codesByName: ReadonlyMap<string, string> = new Map(
@@ -19,7 +19,7 @@ const codesByName: ReadonlyMap<string, string> = new Map(
     }),
 )
 
-/** What an engine said (`english`, `EN`, `en-US`, `auto`) as a BCP 47 tag; undefined where it said nothing usable. */
+/** The BCP 47 tag of an engine's answer such as `english`, `EN` or `en-US`; undefined for `auto` and other texts. */
 export const parseTag = (reported: string | undefined): string | undefined => {
   const text = reported?.trim().toLowerCase()
   if (text === undefined || text === "" || text === "auto" || text === "unknown") return undefined
@@ -28,11 +28,11 @@ export const parseTag = (reported: string | undefined): string | undefined => {
   )
 }
 
-/** The tag as the outside asked for it, in the canonical form of BCP 47 (`en-gb` → `en-GB`), or undefined. */
+/** The canonical form of a requested tag (`en-gb` → `en-GB`); undefined if it is not a valid tag. */
 export const canonicalTag = (requested: string | undefined): string | undefined => {
   const tag = parseTag(requested)
   if (tag === undefined) return undefined
-  // Looks like a tag and is none (`en-us-us`): Intl throws.
+  // Intl throws for an invalid tag such as `en-us-us`.
   try {
     return Intl.getCanonicalLocales(tag)[0] ?? tag
   } catch {
@@ -40,14 +40,14 @@ export const canonicalTag = (requested: string | undefined): string | undefined 
   }
 }
 
-/** Most votes win; with equal votes the one named first. Undefined without any vote. */
+/** The most frequent tag; of equally frequent ones the first. */
 export const majorityTag = (tags: ReadonlyArray<string | undefined>): string | undefined => {
   const counts = new Map<string, number>()
   for (const language of tags) {
     if (language !== undefined) counts.set(language, (counts.get(language) ?? 0) + 1)
   }
   return [...counts].reduce<readonly [string, number] | undefined>(
-    (best, one) => (best === undefined || one[1] > best[1] ? one : best),
+    (best, entry) => (best === undefined || entry[1] > best[1] ? entry : best),
     undefined,
   )?.[0]
 }

@@ -1,25 +1,25 @@
 /**
- * Puts the pieces' words together. After a cut in a pause they simply follow; over a forced cut both pieces heard the
- * overlap, so the words are laid over one another and each is taken once: up to a word that both heard at the same time
- * from the first, behind it from the second. Neither a word that one of them heard only half is kept.
+ * Merges the words of all chunks. After a cut in a pause the words are appended. After a forced cut both chunks have the
+ * words of the overlap: the merge takes the words of the first chunk up to a word that both have at the same time, and the
+ * words of the second chunk after it. So a word that a cut has split is taken from the chunk that has all of it.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import { normalizeWord } from "./HallucinationFilter.ts"
 import { overlapSeconds, type AudioChunk, toSeconds } from "./AudioChunks.ts"
 import { roundToMillis } from "./WordTiming.ts"
 
-/** Seconds by which the two may differ on the same word. */
+/** Seconds. The start of the same word may differ by this much between two chunks. */
 const maxTimeDifference = 0.3
 
 export interface ChunkWords {
   readonly chunk: AudioChunk
-  /** Seconds from the start of the piece. */
+  /** Seconds from the start of the chunk. */
   readonly words: ReadonlyArray<TranscriptWord>
 }
 
-/** In the order of the pieces; seconds from the start of the recording. */
+/** `chunks` are in order. The result has seconds from the start of the recording. */
 export const mergeOverlaps = (chunks: ReadonlyArray<ChunkWords>): ReadonlyArray<TranscriptWord> => {
-  const all: Array<TranscriptWord> = []
+  const merged: Array<TranscriptWord> = []
   for (const { chunk, words } of chunks) {
     const offset = toSeconds(chunk.startSample)
     const current = words.map((word) => ({
@@ -28,23 +28,23 @@ export const mergeOverlaps = (chunks: ReadonlyArray<ChunkWords>): ReadonlyArray<
       end: roundToMillis(word.end + offset),
     }))
     if (!chunk.overlapsPrevious) {
-      all.push(...current)
+      merged.push(...current)
       continue
     }
-    const overlap = all.findIndex(({ end }) => end > offset)
-    const previous = overlap < 0 ? [] : all.slice(overlap)
+    const overlap = merged.findIndex(({ end }) => end > offset)
+    const previous = overlap < 0 ? [] : merged.slice(overlap)
     const seam = findSeam(previous, current, offset)
-    all.splice(
-      all.length - previous.length,
+    merged.splice(
+      merged.length - previous.length,
       previous.length,
       ...previous.slice(0, seam.before),
       ...current.slice(seam.after),
     )
   }
-  return all
+  return merged
 }
 
-/** How many words of the first piece's end count, and how many of the second's beginning do not. */
+/** `before`: words of the first chunk's end to keep. `after`: words of the second chunk's beginning to drop. */
 const findSeam = (
   before: ReadonlyArray<TranscriptWord>,
   after: ReadonlyArray<TranscriptWord>,

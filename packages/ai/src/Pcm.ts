@@ -1,16 +1,15 @@
 /**
- * Sound as the pipeline has it: raw samples in a file, 16 kHz, mono, signed 16 bits little-endian. Read in pieces, so
- * that an hour costs no more memory than a minute.
+ * Raw audio samples in a file: 16 kHz, mono, signed 16 bits little-endian. Files are streamed, so memory does not grow
+ * with the length of the recording.
  */
 import { Effect, FileSystem, Stream } from "effect"
 import { createHash } from "node:crypto"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 
 export const sampleRate = 16_000
-/** Samples of one frame of the loudness curve: 100 ms. */
+/** One frame of the loudness curve is 100 ms. */
 export const samplesPerFrame = sampleRate / 10
 
-/** What was measured in one pass over the samples. */
 export interface Measurement {
   /** Of the file's bytes, lower-case hex. */
   readonly sha256: string
@@ -26,7 +25,7 @@ export const measure = Effect.fn("Pcm.measure")(function* (file: string) {
   let bytes = 0
   let sum = 0
   let count = 0
-  // A piece may end in the middle of a sample.
+  // A buffer may end in the middle of a sample.
   let pendingByte: number | undefined
   const finishFrame = () => {
     frames.push(Math.max(-100, 10 * Math.log10(sum / count / 32_768 ** 2 + 1e-12)))
@@ -38,19 +37,19 @@ export const measure = Effect.fn("Pcm.measure")(function* (file: string) {
     if (++count === samplesPerFrame) finishFrame()
   }
   yield* mapDiskErrors(
-    Stream.runForEach(fs.stream(file, { chunkSize: 256 * 1024 }), (piece) =>
+    Stream.runForEach(fs.stream(file, { chunkSize: 256 * 1024 }), (buffer) =>
       Effect.sync(() => {
-        hash.update(piece)
-        bytes += piece.byteLength
-        const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
+        hash.update(buffer)
+        bytes += buffer.byteLength
+        const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
         let offset = 0
-        if (pendingByte !== undefined && piece.byteLength > 0) {
+        if (pendingByte !== undefined && buffer.byteLength > 0) {
           addSample(((view.getUint8(0) << 24) >> 16) | pendingByte)
           pendingByte = undefined
           offset = 1
         }
-        for (; offset + 1 < piece.byteLength; offset += 2) addSample(view.getInt16(offset, true))
-        if (offset < piece.byteLength) pendingByte = view.getUint8(offset)
+        for (; offset + 1 < buffer.byteLength; offset += 2) addSample(view.getInt16(offset, true))
+        if (offset < buffer.byteLength) pendingByte = view.getUint8(offset)
       }),
     ),
   )
@@ -62,7 +61,7 @@ export const measure = Effect.fn("Pcm.measure")(function* (file: string) {
   } satisfies Measurement
 })
 
-/** Writes the samples from `from` up to `to` as a WAV file. */
+/** Writes the samples from `startSample` up to `endSample` (exclusive) as a WAV file. */
 export const writeWav = Effect.fn("Pcm.writeWav")(function* (
   file: string,
   startSample: number,
@@ -80,7 +79,7 @@ export const writeWav = Effect.fn("Pcm.writeWav")(function* (
   )
 })
 
-/** The 44 bytes before the samples. */
+/** The 44-byte header. */
 export const wavHeader = (sampleCount: number): Uint8Array => {
   const header = Buffer.alloc(44)
   header.write("RIFF", 0)

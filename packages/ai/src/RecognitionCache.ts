@@ -1,9 +1,9 @@
 /**
- * What engines answered, kept in object storage under everything that it depends on. A try that died goes on where it
- * was, a repeated event costs nothing, and the same sound asked for again neither. Keeping is a saving, not a duty:
- * where the storage fails the work goes on without it.
+ * A cache of engine results in object storage; the key has all inputs of the recognition. After a crash the next attempt
+ * continues with the first missing chunk, and a repeated request costs no engine calls. Storage errors are logged and
+ * bypass the cache.
  *
- * Objects lie below `work/transcription/`; a lifecycle rule of the bucket may remove them after some days.
+ * The prefix is `work/transcription/`; a lifecycle rule of the bucket may expire the objects after some days.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -15,16 +15,16 @@ const decode = Schema.decodeUnknownEffect(json)
 const encode = Schema.encodeEffect(json)
 
 export interface CacheKey {
-  /** Of the samples of the whole recording. */
+  /** Hash of the samples of the whole recording. */
   readonly audioSha256: string
-  /** Samples from, and up to but without. */
+  /** Inclusive; `endSample` is exclusive. */
   readonly startSample: number
   readonly endSample: number
   readonly language: string | undefined
 }
 
-/** Takes what is kept, else asks and keeps the answer. */
-export const getOrElse = Effect.fn("KeptPieces.orAsk")(function* <R>(
+/** Returns the cached result, or runs `recognize` and stores its result. */
+export const getOrElse = Effect.fn("RecognitionCache.getOrElse")(function* <R>(
   bucket: string,
   engine: Engine,
   cacheKey: CacheKey,
@@ -37,9 +37,11 @@ export const getOrElse = Effect.fn("KeptPieces.orAsk")(function* <R>(
   const cached = yield* storage.get(ref).pipe(
     Effect.flatMap(({ body }) => Stream.mkString(Stream.decodeText(body))),
     Effect.flatMap(decode),
-    // Nobody wrote it yet, or another version did.
+    // Not cached yet, or written by another version.
     Effect.catchTag(["NotFound", "SchemaError"], () => Effect.succeed(undefined)),
-    Effect.catch((error) => Effect.as(Effect.logWarning(`a kept piece was not read: ${error.message}`), undefined)),
+    Effect.catch((error) =>
+      Effect.as(Effect.logWarning("a cached recognition could not be read", { key: ref.key, error }), undefined),
+    ),
   )
   if (cached !== undefined) return cached
   const recognition = yield* recognize
@@ -47,7 +49,7 @@ export const getOrElse = Effect.fn("KeptPieces.orAsk")(function* <R>(
     Effect.flatMap((text) =>
       storage.put<never, never>(ref, new TextEncoder().encode(text), { contentType: "application/json" }),
     ),
-    Effect.catch((error) => Effect.logWarning(`a piece was not kept: ${error.message}`)),
+    Effect.catch((error) => Effect.logWarning("a recognition could not be cached", { key: ref.key, error })),
   )
   return recognition
 })

@@ -1,35 +1,33 @@
 /**
- * Engines behind one another: the first that can, does. Which one did a piece, and why those before it did not, is kept
- * beside the result; a plan of one engine simply fails as that engine does.
+ * An ordered list of engines: a chunk goes to the first engine, and to the next one if an engine fails. The result has the
+ * engine that succeeded and the errors of the engines before it.
  *
- * A piece whose fallback is a draft makes the whole transcript a draft: readers are told what they get.
+ * If a fallback that produces drafts recognises one chunk, the whole transcript has the quality `draft`.
  */
 import { PermanentError } from "@armoricore/domain/Errors"
 import { Context, Effect, ExecutionPlan, Layer } from "effect"
 import { primaryTag } from "./LanguageTag.ts"
 import { type Engine, type EngineError, SpeechEngine } from "./SpeechEngine.ts"
 
-/** Something that an engine did, with the reasons why those before it did not. */
 export interface EngineResult<A> {
   readonly value: A
   readonly engine: Engine
-  /** One sentence each. */
+  /** Why the engines before it failed, one sentence each. */
   readonly fallbackReasons: ReadonlyArray<string>
 }
 
 export class SpeechEngines extends Context.Service<
   SpeechEngines,
   {
-    /** In the order in which they are tried; never empty. */
+    /** In the order of preference. */
     readonly all: readonly [Engine, ...ReadonlyArray<Engine>]
-    /** Runs `work` with the first engine that knows the language, then with the next where it fails. */
+    /** Runs `work` with the first engine that supports the language; after a failure with the next one. */
     readonly withEngine: <A, R>(
       language: string | undefined,
       work: (engine: Engine) => Effect.Effect<A, EngineError, R>,
     ) => Effect.Effect<EngineResult<A>, EngineError, R>
   }
 >()("@armoricore/ai/SpeechEngines") {
-  /** The engines of these Layers, in this order. */
   static readonly layer = <E, R>(
     first: Layer.Layer<SpeechEngine, E, R>,
     ...others: ReadonlyArray<Layer.Layer<SpeechEngine, E, R>>
@@ -45,7 +43,6 @@ export class SpeechEngines extends Context.Service<
     )
 }
 
-/** Over engines that are there already. */
 export const make = (all: readonly [Engine, ...ReadonlyArray<Engine>]): SpeechEngines["Service"] => {
   const executionStep = (engine: Engine) => ({ provide: SpeechEngine.context(engine) })
   const [head, ...others] = all
@@ -69,7 +66,7 @@ export const make = (all: readonly [Engine, ...ReadonlyArray<Engine>]): SpeechEn
   }
 }
 
-/** Another try may cure what is transient, an operator what is configuration; only then is it for good. */
+/** A retry may cure a transient error, an operator a configuration error: these win over permanent errors. */
 const mostRecoverableError = (
   failures: ReadonlyArray<{ readonly error: EngineError }>,
   lastError: EngineError,

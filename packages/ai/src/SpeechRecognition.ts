@@ -1,4 +1,4 @@
-/** From samples in a file to words: where sound is, in which language, piece by piece through the engines. */
+/** Recognises the words of a recording: detects speech and language, then sends each chunk to the engines. */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import { Effect, Path } from "effect"
 import { filterHallucinations } from "./HallucinationFilter.ts"
@@ -15,24 +15,24 @@ import { toTimedWords } from "./WordTiming.ts"
 export interface RecognitionRequest {
   /** 16 kHz, mono, s16le. */
   readonly samplesFile: string
-  /** Where answers are kept. */
+  /** The bucket of `RecognitionCache`. */
   readonly cacheBucket: string
-  /** BCP 47; absent: found by listening. */
+  /** BCP 47. Absent: it is detected. */
   readonly language: string | undefined
   /** An empty folder to work in. */
   readonly folder: string
-  /** Called with the part that is done, 0 to 1. */
+  /** Called with the completed fraction, 0 to 1. */
   readonly onProgress: (fraction: number) => Effect.Effect<void>
 }
 
 export interface RecognitionResult {
   readonly words: ReadonlyArray<TranscriptWord>
   readonly sampleCount: number
-  /** BCP 47, where anybody could tell. */
+  /** BCP 47, if it is known. */
   readonly language: string | undefined
-  /** Names of the engines that did pieces, joined by `+`; `none` where there was nothing to do. */
+  /** The engines that recognised chunks, joined by `+`; `none` for a recording without speech. */
   readonly engine: string
-  /** `standard`, `draft`; `no_audio`, `no_speech` where there was nothing to do. */
+  /** `standard`, `draft`, `no_audio` or `no_speech`. */
   readonly quality: string
   readonly notes: ReadonlyArray<string>
 }
@@ -46,11 +46,12 @@ export const emptyResult: RecognitionResult = {
   notes: [],
 }
 
-/** Seconds of each place that votes on the language, and the length from which on there is a vote. */
+/** Seconds of each sample that votes on the language. */
 const languageSampleSeconds = 30
+/** A shorter recording has no vote: its chunks are few. */
 const minLanguageVoteSeconds = 120
 
-export const recognize = Effect.fn("Listening.listen")(function* (
+export const recognize = Effect.fn("SpeechRecognition.recognize")(function* (
   engines: SpeechEngines["Service"],
   request: RecognitionRequest,
 ) {
@@ -60,7 +61,7 @@ export const recognize = Effect.fn("Listening.listen")(function* (
   const chunks = planChunks(measurement, speech, engines.all[0].capabilities.maxChunkSeconds)
   if (chunks.length === 0) return { ...emptyResult, sampleCount: measurement.sampleCount } satisfies RecognitionResult
 
-  /** What the engine says to a stretch of samples; the answer of an earlier try where there is one. */
+  /** Recognises a range of samples, or reads the cached result of an earlier attempt. */
   const recognizeRange = (engine: Engine, startSample: number, endSample: number, language: string | undefined) =>
     RecognitionCache.getOrElse(
       request.cacheBucket,
@@ -76,7 +77,7 @@ export const recognize = Effect.fn("Listening.listen")(function* (
       ),
     )
 
-  /** One piece by one engine, held to the sound: what is missing is asked for again, what is too much goes. */
+  /** Recognises one chunk with one engine. Repeats the call where the engine stopped early; removes hallucinations. */
   const recognizeChunk = Effect.fnUntraced(function* (engine: Engine, chunk: AudioChunk, language: string | undefined) {
     const words: Array<TranscriptWord> = []
     const notes: Array<string> = []
@@ -92,7 +93,7 @@ export const recognize = Effect.fn("Listening.listen")(function* (
         localSpeech,
       )
       notes.push(...filtered.notes.map((note) => `${formatPosition(startSample)} ${note}`))
-      // Once it was caught at it, the last second counts too.
+      // After one truncation even half a second of missing speech is suspicious.
       const minMissedSeconds = startSample === chunk.startSample ? minMissedSpeechSeconds : 0.5
       const resumeSeconds = findTruncation(
         filtered.words,
@@ -108,7 +109,7 @@ export const recognize = Effect.fn("Listening.listen")(function* (
       words.push(...accepted.map((word) => ({ ...word, start: word.start + offset, end: word.end + offset })))
       if (resumeSeconds === undefined) break
       const resumeSample = startSample + Math.floor(resumeSeconds * Pcm.sampleRate)
-      notes.push(`${formatPosition(resumeSample)} the engine ${engine.name} stopped here and was asked again`)
+      notes.push(`${formatPosition(resumeSample)} the engine ${engine.name} stopped here; the rest was requested again`)
       if (resumeSample - startSample < Pcm.sampleRate) break
       startSample = resumeSample
     }
@@ -140,7 +141,7 @@ export const recognize = Effect.fn("Listening.listen")(function* (
   } satisfies RecognitionResult
 })
 
-/** Three places vote, since the first half minute is often music or a greeting in another language. */
+/** Three samples vote, because the first half minute is often music or a greeting in another language. */
 const detectLanguage = Effect.fnUntraced(function* <E, R>(
   engines: SpeechEngines["Service"],
   chunks: ReadonlyArray<AudioChunk>,
@@ -174,7 +175,7 @@ const detectLanguage = Effect.fnUntraced(function* <E, R>(
     },
     { concurrency: capabilities.concurrency },
   ).pipe(
-    // The pieces themselves go through the whole plan; that tells then what is wrong.
+    // The same engine error will occur with the chunks, and there the fallbacks apply.
     Effect.catch(() => Effect.succeed([])),
   )
   return majorityTag(languages)
@@ -199,10 +200,10 @@ const clipIntervals = (
   )
 }
 
-/** Some servers silently drop what comes after half a minute: so much sound behind the last word is not silence. */
+/** Some servers silently truncate after 30 s. This many seconds of speech after the last word mean a truncation. */
 const minMissedSpeechSeconds = 8
 
-/** Where to ask again, in seconds: the last word may be cut off too. Undefined where all was heard. */
+/** The second at which to continue, which is the start of the last word: it may be cut off too. */
 const findTruncation = (
   words: ReadonlyArray<TranscriptWord>,
   speech: ReadonlyArray<VoiceActivity.SpeechInterval>,

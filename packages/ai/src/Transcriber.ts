@@ -1,11 +1,11 @@
 /**
- * Turns one recording into captions: sound → pieces cut at pauses → engines, several at once → stitched words → cues →
- * files.
+ * Transcribes one recording: extract the audio, split it at pauses, recognise the chunks in parallel, merge the words,
+ * build the cues, write the files.
  *
- * - Every piece's answer is kept (`KeptPieces`), so a try that died goes on where it was.
- * - Files are written below a prefix with the claim's token, so that no late worker overwrites what its successor
- *   published; what earlier tries of the same request wrote is removed.
- * - Memory does not grow with the length of the sound: samples stay on the disk.
+ * - The result of each chunk is cached (`RecognitionCache`), so the next attempt continues after a crash.
+ * - The prefix of the files has the fencing token of the lease, so a worker that lost its lease cannot overwrite the files
+ *   of its successor. The files of earlier attempts are deleted.
+ * - Samples stay on the disk, so memory does not grow with the length of the recording.
  */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { deriveId } from "@armoricore/domain/DeterministicId"
@@ -31,30 +31,30 @@ import { SpeechEngines } from "./SpeechEngines.ts"
 import * as TranscriptRecord from "./TranscriptRecord.ts"
 
 export interface Options {
-  /** Where transcripts are written: `OBJECT_STORAGE_BUCKET`. */
+  /** The bucket of the transcripts, `OBJECT_STORAGE_BUCKET`. */
   readonly bucket: string
-  /** Where recordings may lie: `MEDIA_SOURCE_BUCKETS`. */
+  /** The allowed buckets of recordings, `MEDIA_SOURCE_BUCKETS`. */
   readonly sourceBuckets: ReadonlyArray<string>
-  /** Bytes of the file. Default 50 GB. */
+  /** Size of the recording. Default 50 GB. */
   readonly maxBytes?: number
-  /** Length of the recording. Default 12 h. */
+  /** Duration of the recording. Default 12 h. */
   readonly maxSeconds?: number
 }
 
 export class Transcriber extends Context.Service<
   Transcriber,
   {
-    /** `token` is the claim's; it grows with each owner of the event. `onProgress` is called a few times a minute. */
+    /** The fencing token grows with each owner of the lease. `onProgress` is called a few times per minute. */
     readonly transcribe: (
       event: EventOf<"transcription.requested">,
       lease: { readonly fencingToken: number },
       onProgress?: (percent: number) => Effect.Effect<void>,
     ) => Effect.Effect<PayloadOf<"transcription.complete">, TransientError | PermanentError | ConfigurationError>
-    /** What the newest request of a media asked for. */
+    /** The payload of the newest request for a media. */
     readonly latestRequest: (
       mediaId: string,
     ) => Effect.Effect<PayloadOf<"transcription.requested"> | undefined, TransientError | ConfigurationError>
-    /** Notes a final failure, as it was told. */
+    /** Records a final failure. */
     readonly recordFailure: (
       failed: EventOf<"transcription.failed">,
     ) => Effect.Effect<void, TransientError | ConfigurationError>
@@ -76,12 +76,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const putText = Effect.fnUntraced(function* (key: string, text: string, contentType: string) {
     const ref = { bucket: options.bucket, key }
     const body = new TextEncoder().encode(text)
-    // A second request of the same media has another prefix, so these never change.
+    // Each request and attempt has its own prefix, so these objects never change.
     yield* storage.put<never, never>(ref, body, { contentType, cacheControl: "public, max-age=31536000, immutable" })
     return ref
   })
 
-  const transcribe = Effect.fn("Transcribe.transcribe")(
+  const transcribe = Effect.fn("Transcriber.transcribe")(
     function* (
       event: EventOf<"transcription.requested">,
       lease: { readonly fencingToken: number },
@@ -100,7 +100,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           recordedPercent = percent
           yield* record.progress(event, Math.floor(percent))
         }).pipe(
-          // What a callback reports must not end the job.
+          // Progress is informative: a failure to report it must not fail the transcription.
           Effect.catch((error) => Effect.logDebug("progress was not recorded", { error })),
         )
 
@@ -141,7 +141,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       }
       const folder = `transcripts/${payload.media_id}/${transcriptionId}/`
       const prefix = `${folder}${lease.fencingToken}/`
-      // The document was made by this Schema's own type.
+      // The document has the type of the schema, so encoding cannot fail.
       const json = yield* Effect.orDie(encode(document))
       const transcriptRef = yield* putText(`${prefix}transcript.json`, json, "application/json")
       yield* putText(`${prefix}transcript.txt`, plainText.render(recognition.words), plainText.contentType)
@@ -168,13 +168,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Effect.provide(services),
   )
 
-  /** What earlier tries of the same request left. */
+  /** Deletes the files of earlier attempts of the same request. */
   const removeOtherAttempts = (folder: string, prefix: string) =>
     storage.list(options.bucket, folder).pipe(
       Stream.filter(({ key }) => !key.startsWith(prefix)),
       Stream.runForEach(({ key }) => storage.remove({ bucket: options.bucket, key })),
-      // What stays behind costs a little space and harms nobody.
-      Effect.catch((error) => Effect.logWarning("files of earlier tries were not removed", { folder, error })),
+      // Best effort: a leftover file costs only storage.
+      Effect.catch((error) => Effect.logWarning("files of earlier attempts could not be deleted", { folder, error })),
     )
 
   return {

@@ -1,6 +1,6 @@
 /**
- * The state record of a media's transcripts, changed by compare-and-set. `status` and `percent` are about the newest
- * request; each language has the transcript that was asked for last, whichever finished later.
+ * The stored state of a media's transcripts, updated by compare-and-set. `status` and `percent` belong to the newest
+ * request. Each language has the transcript of its newest request, even if an older request finishes later.
  */
 import { resultEventId } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError } from "@armoricore/domain/Errors"
@@ -17,7 +17,7 @@ type TranscriptionRequested = EventOf<"transcription.requested">
 export interface TranscriptRecord {
   readonly find: (mediaId: string) => Effect.Effect<TranscriptState | undefined, RecordError>
   readonly begin: (event: TranscriptionRequested) => Effect.Effect<void, RecordError>
-  /** Ignored for all but the newest request. */
+  /** Ignored unless the event is the newest request. */
   readonly progress: (event: TranscriptionRequested, percent: number) => Effect.Effect<void, RecordError>
   readonly complete: (
     event: TranscriptionRequested,
@@ -41,7 +41,7 @@ export const make = Effect.gen(function* () {
     )
 
   return {
-    find: (mediaId) => Effect.map(states.get(mediaId), (found) => Option.getOrUndefined(found)?.value),
+    find: (mediaId) => Effect.map(states.get(mediaId), (entry) => Option.getOrUndefined(entry)?.value),
     begin: Effect.fnUntraced(function* (event) {
       const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
       yield* update(event.payload.media_id, (current, now) => {
@@ -94,7 +94,7 @@ export const make = Effect.gen(function* () {
       }),
     fail: (failed) =>
       update(failed.payload.media_id, (current, now) =>
-        // A result's id follows from its cause, so it tells which request failed.
+        // The id of a result derives from its cause, so it identifies the failed request.
         current === undefined || resultEventId(current.source_event_id, "transcription.failed") !== failed.event_id
           ? undefined
           : { ...current, status: "failed", failed: failed.payload.error, updated_at: now },

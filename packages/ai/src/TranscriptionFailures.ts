@@ -1,25 +1,25 @@
-/** Why a recording cannot be transcribed: a stable code for programs and one sentence for the person who asked. */
+/** The failures of transcriptions: a stable code for programs and one sentence for the user. */
 import { PermanentError } from "@armoricore/domain/Errors"
 
-const messages = {
+/** Every code of `transcription.failed`, except those of the engines. */
+export const failureMessages = {
   unknown_bucket:
-    "The file lies in a bucket that recordings may not come from; upload it to one of MEDIA_SOURCE_BUCKETS.",
-  source_missing: "The recording is not there; upload it before asking for its transcript.",
+    "The file is in a bucket that is not allowed for recordings; upload it to one of MEDIA_SOURCE_BUCKETS.",
+  source_missing: "The recording does not exist; upload it before you request its transcript.",
   empty_file: "The file is empty; choose another and upload it again.",
-  too_large: "The file is larger than recordings may be.",
-  unsupported_format: "The file is not a video or sound format that can be read; upload an MP4, MOV, WebM, MKV or MP3.",
-  corrupt_media: "The sound is damaged or cut off; export the file again and upload the new one.",
-  too_long: "The recording is longer than transcripts may be.",
-  invalid_language: "The language is not a BCP 47 tag such as en or pt-BR; leave it out to have it recognised.",
+  too_large: "The file exceeds the maximal size of recordings.",
+  unsupported_format: "The file has no readable video or audio format; upload an MP4, MOV, WebM, MKV or MP3.",
+  corrupt_media: "The audio is damaged or truncated; export the file again and upload the new one.",
+  too_long: "The recording exceeds the maximal duration of transcripts.",
+  invalid_language: "The language is not a BCP 47 tag such as en or pt-BR; omit it to have the language detected.",
   speech_engine_not_configured:
     "No speech engine is configured; set SPEECH_ENGINE, or install pocketsphinx with its English model for drafts.",
 } as const
 
-export type FailureCode = keyof typeof messages
+export type FailureCode = keyof typeof failureMessages
 
-/** Every code that `transcription.failed` can carry besides the engines' own, with its sentence. */
-export const failureMessages: Readonly<Record<FailureCode, string>> = messages
-
-/** `detail` is put behind the sentence. */
 export const failure = (code: FailureCode, detail?: string): PermanentError =>
-  new PermanentError({ code, message: detail === undefined ? messages[code] : `${messages[code]} (${detail})` })
+  new PermanentError({
+    code,
+    message: detail === undefined ? failureMessages[code] : `${failureMessages[code]} (${detail})`,
+  })

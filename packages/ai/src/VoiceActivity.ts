@@ -1,19 +1,18 @@
 /**
- * Where in a recording somebody may be speaking, by loudness. It is conservative: what is called silence is silence,
- * what is called speech may be music. Used to cut at pauses, to skip what holds nothing, and to catch text that an
- * engine invented for silence.
+ * Voice activity detection by loudness. It is conservative: detected silence is silence, detected speech may be music.
+ * The chunker cuts at pauses, and the hallucination filter removes words in silence.
  */
 
-/** Frames of 100 ms: from, and up to but without. */
+/** Frames of 100 ms; `endFrame` is exclusive. */
 export interface SpeechInterval {
   readonly startFrame: number
   readonly endFrame: number
 }
 
-/** Below this everything is silence, whatever the contrast: hum of a microphone that nobody speaks into. */
+/** Lower levels are always silence, such as the hum of an unused microphone. */
 const minSpeechDbfs = -58
 
-/** Stretches of sound; pauses shorter than 0.3 s do not divide them. Ascending. */
+/** Ascending intervals. A pause shorter than 0.3 s does not end an interval. */
 export const detectSpeech = (loudness: Float32Array): ReadonlyArray<SpeechInterval> => {
   const threshold = speechThreshold(loudness)
   const intervals: Array<{ startFrame: number; endFrame: number }> = []
@@ -27,17 +26,17 @@ export const detectSpeech = (loudness: Float32Array): ReadonlyArray<SpeechInterv
 }
 
 /**
- * 30 dB below the loudest, but at most 10 dB above the floor: over a steady noise only what stands out counts, and where
- * nothing is quiet nothing is called silence.
+ * 30 dB below the maximum, but at most 10 dB above the noise floor: over steady noise only louder frames are speech, and a
+ * recording without quiet frames has no silence.
  */
 export const speechThreshold = (loudness: Float32Array): number => {
   if (loudness.length === 0) return minSpeechDbfs
   const sorted = Float32Array.from(loudness).sort()
-  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? -100
-  return Math.max(minSpeechDbfs, Math.min(at(1) - 30, at(0.1) + 10))
+  const quantile = (fraction: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? -100
+  return Math.max(minSpeechDbfs, Math.min(quantile(1) - 30, quantile(0.1) + 10))
 }
 
-/** Frames of sound between two frames. */
 export const countSpeechFrames = (
   speech: ReadonlyArray<SpeechInterval>,
   startFrame: number,

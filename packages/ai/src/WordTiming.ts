@@ -1,12 +1,12 @@
 /**
- * What an engine said, as words in their places: whatever form it came in (words, segments without words, text without
- * any times), and whatever is wrong with its times. Seconds count from the start of the piece.
+ * Converts the result of an engine to words with times, from all three forms: words, segments without words, and text
+ * without times. Corrects wrong times. Seconds count from the start of the chunk.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import type { Recognition, RecognitionSegment } from "./SpeechEngine.ts"
 import type { SpeechInterval } from "./VoiceActivity.ts"
 
-/** Ascending, none longer than the piece, each at least a hundredth of a second. */
+/** Ascending, within the chunk, each at least 10 ms long. */
 export const toTimedWords = (
   recognition: Recognition,
   seconds: number,
@@ -20,7 +20,7 @@ export const toTimedWords = (
     .map((word) => ({ ...word, start: Math.max(0, word.start) }))
     .sort((a, b) => a.start - b.start)
   const lastEnd = Math.max(0, ...words.map(({ end }) => end))
-  // Past the end of the sound nothing was said: the engine's clock runs fast, evenly as far as anybody can tell.
+  // A word after the end of the audio means that the engine's clock runs fast. The drift is assumed to be constant.
   const speechEnd = Math.min(seconds, (speech.at(-1)?.endFrame ?? seconds * 10) / 10)
   const timeScale = lastEnd > seconds + 0.3 ? speechEnd / lastEnd : 1
   return words.map((word, index) => {
@@ -37,14 +37,14 @@ export const toTimedWords = (
 
 export const roundToMillis = (seconds: number): number => Math.round(seconds * 1000) / 1000
 
-/** A word that begins in silence begins when the sound does: captions must not come before the voice. */
+/** Moves the start of a word in silence to the start of the speech: a caption must not precede the voice. */
 const speechOnset = (start: number, end: number, speech: ReadonlyArray<SpeechInterval>): number => {
   if (speech.some(({ startFrame, endFrame }) => startFrame / 10 <= start && start < endFrame / 10)) return start
   const next = speech.find(({ startFrame }) => startFrame / 10 > start)
   return next !== undefined && next.startFrame / 10 < end - 0.05 ? next.startFrame / 10 : start
 }
 
-/** Words of a segment by their share of its letters; where it has no times of its own, over the sound of the piece. */
+/** Distributes the words of a segment by their letters: over its time, or over the speech of the chunk. */
 const distributeWords =
   (seconds: number, speech: ReadonlyArray<SpeechInterval>) =>
   (segment: RecognitionSegment): ReadonlyArray<TranscriptWord> => {
@@ -57,7 +57,7 @@ const distributeWords =
         ? speech
         : [{ startFrame: 0, endFrame: seconds * 10 }]
     const total = intervals.reduce((sum, { startFrame, endFrame }) => sum + endFrame - startFrame, 0)
-    /** The moment at which a part (0 to 1) of the sound has passed; at a pause its end, or its beginning. */
+    /** The time after a fraction (0 to 1) of the speech; at a pause its end (`after`) or its start (`before`). */
     const timeAt = (fraction: number, atPause: "after" | "before"): number => {
       let remaining = fraction * total
       for (const { startFrame, endFrame } of intervals) {

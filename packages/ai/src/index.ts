@@ -1,4 +1,4 @@
-/** Captions and moderation. */
+/** Captions and moderation: the service, its ports and engines. */
 export * as AiService from "./AiService.ts"
 export * as TranscriptionFailures from "./TranscriptionFailures.ts"
 export * as Moderator from "./moderation/Moderator.ts"

@@ -64,10 +64,10 @@ export const layer = HttpApiBuilder.group(
 
     const get = Effect.fn("NotificationApi.get")(function* (id: string) {
       const identity = yield* CurrentIdentity
-      // UUIDs are stored in lower case, in whatever case the publisher wrote them.
+      // UUIDs are stored in lower case; publishers may send upper case.
       const entry = isNotificationId(id) ? yield* findByIdOrAlias(id.toLowerCase()) : Option.none()
       if (Option.isNone(entry)) {
-        return yield* problem(404, "not_found", "no notification with this id is known; ids are kept for 30 days")
+        return yield* problem(404, "not_found", "no notification with this id is known; ids expire after 30 days")
       }
       const state = entry.value.value
       if (state.user_id !== identity.userId && !hasRole(identity, "operator")) {

@@ -46,7 +46,7 @@ export class ProblemError extends Schema.TaggedError<ProblemError>()("ProblemErr
 export const problem = (status: ProblemStatus, code: string, detail: string, path?: string): ProblemError =>
   new ProblemError({ status, code, detail, ...(path === undefined ? {} : { path }) })
 
-/** What a handler may fail with. */
+/** The failures of handlers. */
 export type ApiError = ProblemError | InvalidEvent | Unauthorized | TransientError | PermanentError | ConfigurationError
 
 const invalidEventStatus: Readonly<Record<InvalidEvent["reason"], ProblemStatus>> = {
@@ -102,8 +102,8 @@ const toHeaders = ({ retryAfterSeconds, status }: ProblemError) => ({
 })
 
 export const toResponse = (error: ApiError): HttpServerResponse.HttpServerResponse => {
-  const found = toProblem(error)
-  return HttpServerResponse.setHeaders(ProblemDetails.toResponse(toBody(found)), toHeaders(found))
+  const details = toProblem(error)
+  return HttpServerResponse.setHeaders(ProblemDetails.toResponse(toBody(details)), toHeaders(details))
 }
 
 /** Maps each failure to the problem that the caller receives, and logs the failures that an operator must see. */

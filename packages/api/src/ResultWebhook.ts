@@ -1,13 +1,13 @@
 /**
- * The way back to a backend without a bus client: every result event is POSTed to `WEBHOOK_URL`, byte for byte as it
- * stands on the bus, signed like an event (`Armoricore-Signature`, key id `webhook`), with its id and type in headers.
+ * The webhook for result events, for a backend without a bus client: every result is POSTed to `WEBHOOK_URL`, byte for
+ * byte as on the bus, signed like an event (`Armoricore-Signature`, key id `webhook`), with its id and type in headers.
  *
- * Only a 2xx answer counts as received. Everything else is tried again with backoff, no earlier than `Retry-After` says,
- * and ends as a dead letter of the service `webhook`, never as a loss. A receiver sees an event at least once and knows
- * a repetition by its id.
+ * Only a 2xx response acknowledges an event. Every other outcome is retried with backoff, and not before `Retry-After`;
+ * after the last attempt the event is a dead letter of the service `webhook`. The receiver gets each event at least once
+ * and recognises duplicates by the event id.
  *
- * The address is the operator's, never an event's, and redirects are not followed: whoever can make the receiver answer
- * cannot make this program call somewhere else. Of the answer only the status and `Retry-After` are read.
+ * The URL comes from the operator, never from an event, and redirects are not followed, so a response cannot make this
+ * process call another host. Only the status and `Retry-After` of the response are read.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { type EventOf, type EventType, eventTypesWhere } from "@armoricore/domain/EventRegistry"
@@ -22,30 +22,30 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 export interface WebhookOptions {
   readonly url: string
   readonly secret: Redacted.Redacted<string>
-  /** POSTs at once in this process. Default 8. */
+  /** Concurrent requests of this process. Default 8. */
   readonly concurrency?: number
-  /** How long the receiver may take. Default 10 s. */
+  /** Timeout of one request. Default 10 s. */
   readonly timeout?: Duration.Duration
-  /** Default: 16 tries over some three hours, so that a deployment of the receiver costs no event. */
+  /** Default: 16 attempts over about three hours, so that a deployment of the receiver loses no event. */
   readonly retry?: Partial<RetryPolicy>
 }
 
 /** Events that are posted: results, not what users write to each other. */
 export const webhookEventTypes = eventTypesWhere({ webhook: true })
 
-/** The key id in the signature's header. */
+/** The key id in the signature header. */
 export const keyId = "webhook"
 
 const defaultRetryPolicy: RetryPolicy = { maxAttempts: 16, base: Duration.seconds(1), cap: Duration.minutes(20) }
 
 /** Runs until the scope closes. */
-export const run = Effect.fn("Webhook.run")(function* (options: WebhookOptions) {
+export const run = Effect.fn("ResultWebhook.run")(function* (options: WebhookOptions) {
   const handler = <T extends EventType>(type: T): Handler<CircuitBreakers | HttpClient.HttpClient> =>
     on(type, {
       concurrency: options.concurrency ?? 8,
       timeout: Duration.minutes(1),
       retry: { ...defaultRetryPolicy, ...options.retry },
-      handle: (event, job) => Effect.as(withCircuitBreaker("webhook")(post(options, event, job)), []),
+      handle: (event, context) => Effect.as(withCircuitBreaker("webhook")(post(options, event, context)), []),
       onFailure: () => [],
     })
   yield* Worker.run("webhook", webhookEventTypes.map(handler))
@@ -77,38 +77,38 @@ const post = Effect.fnUntraced(function* (
   )
   const timeout = options.timeout ?? Duration.seconds(10)
   const response = yield* client.execute(request).pipe(
-    Effect.mapError((cause) => deliveryError("unavailable", `it cannot be reached: ${cause.message}`)),
+    Effect.mapError((cause) => deliveryError("unavailable", `it is not reachable: ${cause.message}`)),
     Effect.timeoutOrElse({
       duration: timeout,
-      orElse: () => Effect.fail(deliveryError("timeout", `it did not answer within ${Duration.format(timeout)}`)),
+      orElse: () => Effect.fail(deliveryError("timeout", `it did not respond within ${Duration.format(timeout)}`)),
     }),
     Effect.scoped,
   )
   const { headers, status } = response
   if (status >= 200 && status < 300) return
-  const why =
+  const outcome =
     status >= 300 && status < 400
       ? `a redirect (${status}), which is not followed: set its final address`
       : `status ${status}`
   const now = yield* Clock.currentTimeMillis
   return yield* deliveryError(
     status === 429 ? "throttled" : `status_${status}`,
-    `it answered with ${why}`,
+    `it responded with ${outcome}`,
     parseRetryAfter(headers["retry-after"], now),
   )
 })
 
-const deliveryError = (code: string, why: string, retryAfterMillis?: number): TransientError =>
+const deliveryError = (code: string, reason: string, retryAfterMillis?: number): TransientError =>
   new TransientError({
     dependency: "webhook",
     code,
-    message: `the receiver behind WEBHOOK_URL did not take the event: ${why}`,
+    message: `the receiver at WEBHOOK_URL did not accept the event: ${reason}`,
     ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
   })
 
 const maxRetryAfter = Duration.toMillis(Duration.hours(1))
 
-/** Seconds or a date; an hour at most, whatever the receiver says. */
+/** Seconds or a date, capped at one hour. */
 const parseRetryAfter = (header: string | undefined, now: number): number | undefined => {
   if (header === undefined) return undefined
   const millis = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now

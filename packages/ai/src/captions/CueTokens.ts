@@ -1,16 +1,15 @@
-/** Words made fit for cues: plain text without blanks inside, none longer than a line, times in whole milliseconds. */
+/** Tokens for cues: text without spaces, at most a line long, times in whole milliseconds. */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
 import { characterCount, captionRules } from "./CaptionRules.ts"
 
 export interface CueToken {
   readonly text: string
-  /** Milliseconds; never before the token before it. */
+  /** Milliseconds; tokens are in ascending order. */
   readonly start: number
   readonly end: number
   readonly speaker: string | undefined
-  /** A blank stands before it. */
   readonly spaceBefore: boolean
-  /** Characters from the beginning of all text to its first and behind its last. */
+  /** Character positions in the text of all tokens; `endOffset` is exclusive. */
   readonly startOffset: number
   readonly endOffset: number
 }
@@ -26,7 +25,7 @@ export const toCueTokens = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray
     const length = Math.max(1, Math.round(word.end * 1000) - begin)
     parts.forEach(({ text, begins }, index) => {
       const previous = tokens.at(-1)
-      // Pieces of one long word stand close together; `New York`, told as one word, does not.
+      // The parts of a split long word have no space between them; `New York`, returned as one word, has.
       const spaceBefore =
         previous !== undefined && begins && !(isUnspacedScript(previous.text.at(-1)) && isUnspacedScript(text.at(0)))
       const startOffset = (previous?.endOffset ?? 0) + (spaceBefore ? 1 : 0)
@@ -44,13 +43,13 @@ export const toCueTokens = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray
   return tokens
 }
 
-// Control characters and what turns the direction of text mean nothing in a caption and may break a file.
+// Control characters and direction marks have no meaning in a caption and may break a file.
 const invisibleCharacters = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu
 
 const splitWord = (text: string): ReadonlyArray<{ readonly text: string; readonly begins: boolean }> =>
   text
     .replace(/\s+/gu, " ")
-    .replace(invisibleCharacters, (found) => (found === "\u200d" || found === "\u200c" ? found : ""))
+    .replace(invisibleCharacters, (character) => (character === "\u200d" || character === "\u200c" ? character : ""))
     .split(" ")
     .filter((part) => part !== "")
     .flatMap((part) => {
@@ -61,7 +60,7 @@ const splitWord = (text: string): ReadonlyArray<{ readonly text: string; readonl
       return pieces
     })
 
-/** Scripts that are written without blanks. */
+/** Scripts without spaces between words. */
 const isUnspacedScript = (character: string | undefined): boolean =>
   character !== undefined &&
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}。、，！？]/u.test(character)

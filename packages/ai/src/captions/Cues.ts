@@ -1,20 +1,20 @@
 /**
- * Words to cues: which words stand together, where a cue is broken into two lines, when it comes and goes.
+ * Builds cues from words: groups the words, breaks a cue into two lines, and sets its times.
  *
- * Cuts between cues are chosen for a whole run of speech at once (the cheapest way through all possible cuts), so that
- * a good cut early never forces a bad one later. Always kept: line length and count, order, no overlap, at most seven
- * seconds. Kept where the speech allows: reading speed, least duration, gaps; `Lint` says where it did not.
+ * Dynamic programming chooses all cuts of a run of speech together, so a good cut early never forces a bad one later.
+ * Line length, line count, order, no overlap and at most seven seconds always hold. Reading speed, minimal duration and
+ * gaps hold if the speech allows it; `lintCues` reports the exceptions.
  */
 import type { TranscriptCue, TranscriptWord } from "@armoricore/domain/Transcript"
 import { lineBreakCost } from "./LineBreaks.ts"
 import { captionRules } from "./CaptionRules.ts"
 import { type CueToken, toCueTokens } from "./CueTokens.ts"
 
-/** A pause after which a cue never goes on, in milliseconds. */
+/** A longer pause ends the cue. */
 const maxPauseMillis = 1500
-/** How long a cue stays after the last word where nothing follows at once. */
+/** How long a cue stays visible after its last word, if no other cue follows. */
 const trailingMillis = 500
-/** Room that a cue gets at least, even if the words behind it have to come late. */
+/** A cue is visible for at least this time, even if the next cue then starts late. */
 const minVisibleMillis = 250
 
 export const buildCues = (words: ReadonlyArray<TranscriptWord>, language: string): ReadonlyArray<TranscriptCue> => {
@@ -36,14 +36,14 @@ export const buildCues = (words: ReadonlyArray<TranscriptWord>, language: string
 
 type BreakCost = (word: string, next: string) => number
 
-/** Characters of the tokens from `from` up to but without `to`, in one line. */
+/** Characters of the tokens from `from` up to `to` (exclusive) in one line. */
 const lineWidth = (tokens: ReadonlyArray<CueToken>, from: number, to: number): number => {
   const first = tokens[from]
   const last = tokens[to - 1]
   return first === undefined || last === undefined ? 0 : last.endOffset - first.startOffset
 }
 
-/** Where the cues of one run end: positions behind their last tokens. */
+/** The ends of the cues of one run: positions after their last tokens. */
 const chooseCueEnds = (
   tokens: ReadonlyArray<CueToken>,
   from: number,
@@ -76,7 +76,7 @@ const chooseCueEnds = (
         (characters / captionRules.maxCharactersPerSecond) * 1000,
       )
       const missingSeconds = Math.max(0, requiredMillis - availableMillis) / 1000
-      // A few letters alone are a flash, unless they are all that is said.
+      // A very short cue is hard to read, unless it is the whole run.
       const orphanPenalty = characters < 12 && (start > from || end < to) ? 2 : 0
       const total = (best[start - from] ?? 0) + 3 + breakPenalty + orphanPenalty + missingSeconds * 30
       if (total < (best[end - from] ?? 0)) {
@@ -90,10 +90,9 @@ const chooseCueEnds = (
   return ends.reverse()
 }
 
-/** Whether they fit into two lines. */
 const fitsInTwoLines = (tokens: ReadonlyArray<CueToken>, from: number, to: number): boolean => {
   if (lineWidth(tokens, from, to) <= captionRules.maxLineLength) return true
-  // Filling the first line as far as it goes leaves the least for the second.
+  // A full first line leaves the shortest second line.
   let second = from
   while (second < to && lineWidth(tokens, from, second + 1) <= captionRules.maxLineLength) second++
   return lineWidth(tokens, second, to) <= captionRules.maxLineLength
@@ -132,7 +131,7 @@ const joinText = (tokens: ReadonlyArray<CueToken>, from: number, to: number): st
   return text
 }
 
-/** In whole milliseconds, rounded once, so that every format says the same. */
+/** Whole milliseconds, so that all formats have the same times. */
 const assignTimes = (
   tokens: ReadonlyArray<CueToken>,
   ends: ReadonlyArray<number>,
@@ -154,7 +153,7 @@ const assignTimes = (
       ),
     )
     const preferredEnd = Math.max(last.end + trailingMillis, start + requiredMillis)
-    // A blink between two cues disturbs more than none.
+    // A short gap between two cues flickers, so the cue is extended over it.
     const extendedEnd = latestEnd - preferredEnd < 500 ? latestEnd : preferredEnd
     const end = Math.max(
       start + minVisibleMillis,

@@ -1,14 +1,13 @@
 /**
- * Where a line of captions may end without hurting the reader: behind punctuation best, before a conjunction or a
- * preposition well, behind an article or before the verb's particle never. For languages that are not listed only
- * punctuation counts.
+ * The readability cost of a line break: best after punctuation, good before a conjunction or a preposition, worst after
+ * an article. For other languages than those below only punctuation counts.
  */
 import { primaryTag } from "../LanguageTag.ts"
 
 interface LineBreakWords {
-  /** A line may well begin with one of these. */
+  /** Good first words of a line. */
   readonly mayStartLine: ReadonlySet<string>
-  /** A line must not end with one of these. */
+  /** Bad last words of a line. */
   readonly mustNotEndLine: ReadonlySet<string>
 }
 
@@ -64,7 +63,7 @@ const wordsByLanguage: ReadonlyMap<string, LineBreakWords> = new Map(
   }),
 )
 
-/** How bad a break behind `word` and before `next` is: 0 (the end of a sentence) to 10 (behind an article). */
+/** The cost of a break between `word` and `next`: 0 (end of a sentence) to 10 (after an article). */
 export const lineBreakCost = (language: string) => {
   const words = wordsByLanguage.get(primaryTag(language))
   return (word: string, next: string): number => {
@@ -73,7 +72,7 @@ export const lineBreakCost = (language: string) => {
     if (words === undefined) return 4
     const last = stripPunctuation(word)
     if (words.mustNotEndLine.has(last)) return 10
-    // A preposition at the end of a line is torn from what it leads.
+    // A preposition must stay with the word after it.
     if (words.mayStartLine.has(last)) return 8
     return words.mayStartLine.has(stripPunctuation(next)) ? 2 : 4
   }

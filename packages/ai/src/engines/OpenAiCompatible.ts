@@ -213,19 +213,17 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(TranscriptionRes
 const encodeFlac = Effect.fnUntraced(function* (audio: AudioFile) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const folder = yield* fs
-    .makeTempDirectoryScoped({ prefix: "armoricore-flac-" })
-    .pipe(
-      Effect.mapError(
-        (cause) =>
-          new TransientError({
-            dependency: "disk",
-            code: "unavailable",
-            message: "a temporary folder for FLAC could not be created",
-            cause,
-          }),
-      ),
-    )
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-flac-" }).pipe(
+    Effect.mapError(
+      (cause) =>
+        new TransientError({
+          dependency: "disk",
+          code: "unavailable",
+          message: "a temporary folder for FLAC could not be created",
+          cause,
+        }),
+    ),
+  )
   const result = yield* Ffmpeg.run({
     args: ["-v", "error", "-nostdin", "-i", `file:${audio.file}`, "-c:a", "flac", "-y", "file:sound.flac"],
     cwd: folder,

@@ -1,12 +1,12 @@
 /**
- * Text as a reader sees it, whatever letters it was written with: `ｂａｄ`, `bаd` with a Cyrillic а, `b4d`, `b\u200Bad`
- * and `bààd` all fold to plain letters. For comparing only; nobody is shown the result.
+ * Folds text to plain Latin letters: `ｂａｄ`, `bаd` with a Cyrillic а, `b4d`, `b\u200Bad` and `bààd` all become `bad`. The
+ * result is only for comparisons and is never shown.
  */
 
 const characterPairs = (from: string, to: string): ReadonlyArray<readonly [string, string]> =>
   [...from].map((character, index) => [character, [...to][index] ?? ""] as const)
 
-/** Letters of other scripts that look like Latin ones (after lower-casing and NFKC). */
+/** Letters of other scripts that look like Latin letters. The keys are in lower case and NFKC. */
 const homoglyphs: ReadonlyMap<string, string> = new Map([
   ...characterPairs("аеорсухіјѕԁһӏԛԝвкмнтбпг", "aeopcyxijsdhlqwbkmht6nr"),
   ...characterPairs("αβγδεζηθικλμνξοπρστυφχψω", "abydezn0iklmvxonpstufxyw"),
@@ -14,10 +14,10 @@ const homoglyphs: ReadonlyMap<string, string> = new Map([
   ...characterPairs("օսհոցքզե", "oshngqqe"),
 ])
 
-/** Digits and signs that stand for letters. */
+/** Digits and symbols that replace letters. */
 const leetSubstitutions: ReadonlyMap<string, string> = new Map(characterPairs("0134578@$!|€£¡", "oieastbasiieli"))
 
-/** Lower case, no marks, no invisible characters, lookalikes as Latin letters. */
+/** Lower case, without marks and invisible characters, homoglyphs replaced. */
 export const foldConfusables = (text: string): string => {
   const plain = text
     .normalize("NFKD")
@@ -28,7 +28,7 @@ export const foldConfusables = (text: string): string => {
   return folded
 }
 
-/** Also digits and signs as the letters they stand for; only inside what has letters, so that numbers stay numbers. */
+/** Replaces digits and symbols by letters. A word without letters is a number and stays unchanged. */
 export const foldLeetspeak = (word: string): string => {
   if (!/\p{L}/u.test(word)) return word
   let folded = ""

@@ -1,6 +1,6 @@
 /**
- * Moderation by a model behind OpenAI's API: its moderation endpoint, or any chat model that is asked for a verdict. A
- * model that is away must not stop the chat: answers have seconds, and after several failures nobody asks for a while.
+ * Moderation by a model with OpenAI's API: the moderations endpoint, or a chat model that returns a verdict. An
+ * unavailable model must not delay the chat: calls have a short timeout and a circuit breaker.
  */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Duration, Effect, Redacted, Schema } from "effect"
@@ -8,26 +8,27 @@ import { HttpClient, HttpClientRequest } from "effect/http"
 import type { ModeratedMessage, Verdict } from "./Verdict.ts"
 
 export interface Options {
-  /** `MODERATION_BASE_URL`: up to and with `/v1`. */
+  /** `MODERATION_BASE_URL`, including `/v1`. */
   readonly baseUrl: string
   readonly apiKey?: Redacted.Redacted<string>
   /** Default `omni-moderation-latest`; the name of a chat model with `api: "chat"`. */
   readonly model?: string
   /** Which of the two APIs. Default `moderations`. */
   readonly api?: "moderations" | "chat"
-  /** A category counts from this score on (moderations). Default: what the endpoint itself flags. */
+  /** Minimal score of a category (moderations). Default: the flags of the endpoint. */
   readonly threshold?: number
-  /** Time for an answer. Default 5 s. */
+  /** Default 5 s. */
   readonly timeout?: Duration.Duration
 }
 
 export interface ModelModerator {
-  /** Undefined: nothing against it. Fails where the model gives no answer. */
+  /** Undefined: the message is acceptable. Fails if the model does not respond. */
   readonly check: (message: ModeratedMessage) => Effect.Effect<Verdict | undefined, TransientError>
 }
 
-/** So many failures in a row, and the model is left alone for so long. */
+/** The circuit opens after this many consecutive failures. */
 const failureThreshold = 5
+/** How long the circuit stays open. */
 const openDuration = Duration.seconds(30)
 
 export const make = (options: Options): Effect.Effect<ModelModerator, never, HttpClient.HttpClient> =>
@@ -46,10 +47,10 @@ export const make = (options: Options): Effect.Effect<ModelModerator, never, Htt
       return yield* modelUnavailable(`it answered ${response.status}: ${text.slice(0, 200)}`)
     })
     const checkWithModerationsApi = Effect.fnUntraced(function* ({ content }: ModeratedMessage) {
-      const answer = yield* decodeModerationResponse(
+      const response = yield* decodeModerationResponse(
         yield* post("/moderations", { model: options.model ?? "omni-moderation-latest", input: content }),
       )
-      const [result] = answer.results
+      const [result] = response.results
       if (result === undefined) return undefined
       const categories = Object.entries(result.category_scores ?? {}).filter(([name, score]) =>
         options.threshold === undefined ? result.categories?.[name] === true : score >= options.threshold,
@@ -59,19 +60,19 @@ export const make = (options: Options): Effect.Effect<ModelModerator, never, Htt
       return { action: "remove", reasons: reasons.length === 0 ? ["model_flagged"] : reasons } satisfies Verdict
     })
     const checkWithChatApi = Effect.fnUntraced(function* ({ content }: ModeratedMessage) {
-      const answer = yield* decodeChatResponse(
+      const response = yield* decodeChatResponse(
         yield* post("/chat/completions", {
           model: options.model,
           temperature: 0,
           response_format: { type: "json_object" },
           messages: [
             { role: "system", content: systemPrompt },
-            // As data: what a message says to the model is part of the message.
+            // JSON marks the message as data, so instructions in it are less likely to be followed.
             { role: "user", content: JSON.stringify({ message: content }) },
           ],
         }),
       )
-      const { action, reason } = yield* decodeChatVerdict(answer.choices[0]?.message.content ?? "")
+      const { action, reason } = yield* decodeChatVerdict(response.choices[0]?.message.content ?? "")
       return action === "allow"
         ? undefined
         : ({ action, reasons: [`model_${reasonCode(reason ?? action)}`] } satisfies Verdict)
@@ -80,7 +81,7 @@ export const make = (options: Options): Effect.Effect<ModelModerator, never, Htt
     return {
       check: Effect.fn("ModelModerator.check")(function* (message) {
         const now = yield* Clock.currentTimeMillis
-        if (now < openUntil) return yield* modelUnavailable("it failed several times and is left alone for a while")
+        if (now < openUntil) return yield* modelUnavailable("the circuit is open after repeated failures")
         return yield* requestVerdict(message).pipe(
           Effect.timeout(options.timeout ?? Duration.seconds(5)),
           Effect.mapError((error) =>
@@ -140,6 +141,6 @@ const modelUnavailable = (why: string, cause?: unknown) =>
   new TransientError({
     dependency: "moderation",
     code: "unavailable",
-    message: `the moderation model gave no answer: ${why}`,
+    message: `the moderation model did not respond: ${why}`,
     ...(cause === undefined ? {} : { cause }),
   })

@@ -1,37 +1,36 @@
 /**
- * Moderation by rules, on the spot and without a network: words, links, floods. There is no list of words by default;
- * what hurts depends on who talks.
+ * Moderation by local rules: words, links, floods. The default word list is empty, because it depends on the community.
  *
- * Floods are counted in this process: with several workers each sees its share, so the limits then are looser.
+ * Each process counts floods on its own: several workers see only a part of the messages, so the limits are looser.
  */
 import { Clock, Duration, Effect } from "effect"
 import { foldConfusables, foldLeetspeak } from "./Confusables.ts"
 import type { ModeratedMessage, Verdict } from "./Verdict.ts"
 
 export interface Options {
-  /** Words and phrases that are removed; `*` at the end stands for any ending. */
+  /** Messages with these words and phrases are removed. A `*` at the end matches any ending. */
   readonly blockedWords?: ReadonlyArray<string>
-  /** Those that a person should look at. */
+  /** Messages with these words and phrases need a review. */
   readonly reviewWords?: ReadonlyArray<string>
-  /** What becomes of messages with links. Default `allow`. */
+  /** The action for messages with links. Default `allow`. */
   readonly linkAction?: "allow" | "review" | "remove"
-  /** Sites that may be linked to anyway, with all their subdomains. */
+  /** Links to these domains and their subdomains are always allowed. */
   readonly allowedDomains?: ReadonlyArray<string>
-  /** So many messages of one user in one place within `floodWindow` are a flood. Default 10 in 5 s. */
+  /** This many messages of one user in one room within `floodWindow` are a flood. Default 10 in 5 s. */
   readonly floodThreshold?: number
   readonly floodWindow?: Duration.Duration
-  /** What becomes of a flood. Default `review`: what a quick writer wrote is not taken away unseen. */
+  /** Default `review`: a fast writer does not lose messages without a review. */
   readonly floodAction?: "review" | "remove"
-  /** So many times the same text within six windows. Default 4. */
+  /** The same text this many times within six windows is `repeated`. Default 4. */
   readonly repeatThreshold?: number
 }
 
 export interface ModerationRules {
-  /** Undefined: nothing against it. Looking at the same message again changes nothing. */
+  /** Undefined: the message is acceptable. Idempotent for one message id. */
   readonly check: (message: ModeratedMessage) => Effect.Effect<Verdict | undefined>
 }
 
-/** Users who are remembered for floods; the ones silent for longest are forgotten first. */
+/** Flood detection remembers this many users, least recently active ones are dropped first. */
 const maxTrackedUsers = 10_000
 
 interface RecentMessage {
@@ -46,7 +45,7 @@ export const make = (options: Options = {}): ModerationRules => {
   const window = Duration.toMillis(options.floodWindow ?? Duration.seconds(5))
   const floodThreshold = options.floodThreshold ?? 10
   const repeatThreshold = options.repeatThreshold ?? 4
-  const allowedDomains = (options.allowedDomains ?? []).map((site) => site.toLowerCase())
+  const allowedDomains = (options.allowedDomains ?? []).map((domain) => domain.toLowerCase())
   const recentByUser = new Map<string, ReadonlyArray<RecentMessage>>()
 
   const detectFlood = (message: ModeratedMessage, text: string, now: number): ReadonlyArray<string> => {
@@ -61,20 +60,22 @@ export const make = (options: Options = {}): ModerationRules => {
     if (recentByUser.size > maxTrackedUsers && oldest.done !== true) recentByUser.delete(oldest.value)
     return [
       ...(sent.filter(({ at }) => Math.abs(now - at) < window).length >= floodThreshold ? ["flood"] : []),
-      // Short answers are the same as everybody's.
-      ...(text.length > 3 && sent.filter((one) => one.text === text).length >= repeatThreshold ? ["repeated"] : []),
+      // Short replies such as `yes` repeat in normal conversations.
+      ...(text.length > 3 && sent.filter((recent) => recent.text === text).length >= repeatThreshold
+        ? ["repeated"]
+        : []),
     ]
   }
 
   return {
     check: (message) =>
       Effect.map(Clock.currentTimeMillis, (clock) => {
-        // A backlog comes at once and is no flood: what counts is when it was written.
+        // A backlog arrives at once and is no flood, so the time of writing counts.
         const now = message.writtenAtMillis ?? clock
         const tokens = tokenize(message.content)
         const tokenizations = [tokens, tokenize(message.content, true)]
         const linkedDomains = findLinkedDomains(message.content).filter(
-          (site) => !allowedDomains.some((one) => site === one || site.endsWith(`.${one}`)),
+          (domain) => !allowedDomains.some((allowed) => domain === allowed || domain.endsWith(`.${allowed}`)),
         )
         const floodReasons = detectFlood(message, tokens.join(" "), now)
         const removeReasons = [
@@ -94,8 +95,8 @@ export const make = (options: Options = {}): ModerationRules => {
 }
 
 /**
- * Folded words; letters written apart (`b a d`, `b.a.d`) are one word. A `plain` reading takes signs around a word as
- * signs (`¡bad!`, `$bad`), and `a` and `I` as words of their own (`a b a d`).
+ * Folded words. Separated letters (`b a d`, `b.a.d`) are one word. With `plain`, symbols around a word are not letters
+ * (`¡bad!`, `$bad`), and `a` and `I` are words (`a b a d`).
  */
 const tokenize = (content: string, plain = false): ReadonlyArray<string> => {
   const parts = foldConfusables(content)
@@ -113,13 +114,13 @@ const tokenize = (content: string, plain = false): ReadonlyArray<string> => {
     }
     if (letters !== "") tokens.push(foldLeetspeak(letters))
     letters = ""
-    // A sign at the end ends a sentence.
+    // A symbol at the end is punctuation.
     if (part !== "") tokens.push(foldLeetspeak(part.replace(/[!|¡]+$/u, "") || part))
   }
   return tokens
 }
 
-/** `baaad` is `bad`, but `god` is not `good`: a letter may stand more often than on the list, never less. */
+/** `baaad` matches `bad`, but `god` does not match `good`: a letter may repeat more often than in the list, not less. */
 const stretchedPattern = (word: string, isPrefix: boolean): RegExp => {
   const runs = [...word.matchAll(/(.)\1*/gu)].map(
     ([run, letter = ""]) => `${escapeRegExp(letter)}{${[...run].length},}`,
@@ -148,7 +149,7 @@ const wordMatcher = (entries: ReadonlyArray<string>): ((tokens: ReadonlyArray<st
     )
 }
 
-/** Hosts of what a client would make a link of, with or without `https://`. */
+/** The hosts of all texts that a client would render as a link, with or without `https://`. */
 const findLinkedDomains = (content: string): ReadonlyArray<string> =>
   [
     ...content

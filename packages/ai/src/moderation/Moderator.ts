@@ -1,6 +1,6 @@
 /**
- * What to do about a message: the rules first, then a model where one is configured. It always answers; what a dead
- * model means (`open`: the message stays, `closed`: it goes) is the operator's choice.
+ * Decides what happens to a message: first by the rules, then by a model if one is configured. `check` never fails: while
+ * the model is unavailable, `failMode` decides (`open`: messages pass, `closed`: messages are removed).
  */
 import { Context, Effect, Layer } from "effect"
 import type { HttpClient } from "effect/http"
@@ -13,14 +13,14 @@ export interface Options {
   readonly rules?: ModerationRules.Options
   /** Absent: no model. */
   readonly model?: ModelModerator.Options
-  /** What happens to messages while the model is away. Default `open`. */
+  /** Default `open`. */
   readonly failMode?: "open" | "closed"
 }
 
 export class Moderator extends Context.Service<
   Moderator,
   {
-    /** Undefined: nothing against it. */
+    /** Undefined: the message is acceptable. */
     readonly check: (message: ModeratedMessage) => Effect.Effect<Verdict | undefined>
   }
 >()("@armoricore/ai/Moderator") {
@@ -46,7 +46,7 @@ export class Moderator extends Context.Service<
         return {
           check: Effect.fn("Moderator.check")(function* (message) {
             const ruleVerdict = rules === undefined ? undefined : yield* rules.check(message)
-            // What is removed anyway needs no second opinion.
+            // The model cannot change a removal, so it is not called.
             return ruleVerdict?.action === "remove" ? ruleVerdict : combine(ruleVerdict, yield* modelVerdict(message))
           }),
         }

@@ -1,4 +1,4 @@
-/** What moderation looks at, and what it says. */
+/** The input and the result of moderation. */
 export interface ModeratedMessage {
   readonly kind: "chat" | "comment"
   readonly id: string
@@ -6,18 +6,18 @@ export interface ModeratedMessage {
   readonly conversationId: string
   readonly userId: string
   readonly content: string
-  /** When it was written, in ms since 1970. Absent: now. */
+  /** Epoch milliseconds. Absent: now. */
   readonly writtenAtMillis?: number
 }
 
-/** `remove` takes it away from everybody, `review` asks a person. */
+/** `remove` deletes the message for all users, `review` asks a moderator. */
 export interface Verdict {
   readonly action: "remove" | "review"
   /** Stable codes: `word`, `link`, `flood`, `repeated`, `model_<category>`, `moderation_unavailable`. */
   readonly reasons: ReadonlyArray<string>
 }
 
-/** The stricter action, all reasons. */
+/** The stricter action with the reasons of both. */
 export const combine = (a: Verdict | undefined, b: Verdict | undefined): Verdict | undefined => {
   if (a === undefined || b === undefined) return a ?? b
   return {

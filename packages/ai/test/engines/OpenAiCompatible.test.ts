@@ -117,7 +117,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
         const { document, fake } = yield* transcribeRecording({ dropAfter: 30 }, long, {}, "en")
         assertSameWords(document.words, long.words)
         assert.isAtLeast(fake.transcriptions.length, 4)
-        assert.isTrue(document.notes.some((note) => note.includes("asked again")))
+        assert.isTrue(document.notes.some((note) => note.includes("requested again")))
       }),
     )
 
