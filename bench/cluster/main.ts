@@ -119,7 +119,7 @@ const measureLatency = Effect.fnUntraced(function* (nats: NatsConnection, node: 
 const natsMeasurements = Effect.gen(function* () {
   const server = yield* NatsServer.make()
   const nats = yield* Effect.promise(() => connectNats({ servers: server.url }))
-  const options = { nats: server.url, secret, heartbeatMillis: 5_000, lostMillis: 15_000 }
+  const options = { nats: server.url, secret, heartbeatMillis: 5_000, nodeTimeoutMillis: 15_000 }
   const cpu: Record<1 | 2, Array<number>> = { 1: [], 2: [] }
   const late = { ours: [] as Array<{ p50: number; p99: number }>, relay: [] as Array<{ p50: number; p99: number }> }
   for (let round = 0; round < rounds; round++) {

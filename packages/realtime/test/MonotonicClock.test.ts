@@ -1,4 +1,4 @@
-/** Somebody sets the date of a machine while it has sockets: nothing that lasts may last longer or shorter for it. */
+/** A change of the machine's date affects no timeout, limit or liveness check. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
@@ -7,7 +7,7 @@ import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { connect, start } from "./support/TestServer.ts"
 
-/** The clock that is there, with a date that can be set. */
+/** The current clock, with a date that can be set. */
 const movable = Effect.map(Clock.Clock, (clock) => {
   let offset = 0
   const date = () => clock.currentTimeMillisUnsafe() + offset
@@ -20,8 +20,8 @@ const movable = Effect.map(Clock.Clock, (clock) => {
 
 const topic = "comments:stream:s"
 
-describe("a date that is set", () => {
-  it.live("forward closes no socket as idle, and backward holds nobody to a limit for as long", () =>
+describe("a change of the date", () => {
+  it.live("forward closes no socket as idle, and backward extends no rate limit", () =>
     Effect.gen(function* () {
       const { clock, move } = yield* movable
       const server = yield* start({
@@ -48,7 +48,7 @@ describe("a date that is set", () => {
     }),
   )
 
-  it.effect("backward keeps no dead node alive, and forward buries no live one", () =>
+  it.effect("backward keeps no crashed node in the cluster, and forward removes no live one", () =>
     Effect.gen(function* () {
       const { clock, move } = yield* movable
       const bus = Context.get(yield* Layer.build(MemoryBus.layer), EventBus)

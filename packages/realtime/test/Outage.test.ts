@@ -1,4 +1,4 @@
-/** The bus and the history go away and come back, and rooms do not notice. */
+/** Rooms stay usable during an outage of the bus or the history. */
 import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import { EventBus, type OutgoingMessage } from "@armoricore/bus/EventBus"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -9,13 +9,13 @@ import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import * as PublishBuffer from "@armoricore/realtime/pubsub/PublishBuffer"
-import * as TimelineModule from "@armoricore/realtime/rooms/RoomLog"
+import * as RoomLogModule from "@armoricore/realtime/rooms/RoomLog"
 import { Topics } from "@armoricore/realtime/pubsub/Topics"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
-const { RoomLog } = TimelineModule
+const { RoomLog } = RoomLogModule
 
 class Outage extends Context.Service<Outage, { away: boolean }>()("test/Outage") {
   static readonly layer = Layer.sync(Outage, () => ({ away: false }))
@@ -23,25 +23,25 @@ class Outage extends Context.Service<Outage, { away: boolean }>()("test/Outage")
 
 const away = new TransientError({ dependency: "history", code: "unavailable", message: "away" })
 
-const failing = <A, E>(weather: { readonly away: boolean }, effect: Effect.Effect<A, E>) =>
-  Effect.suspend((): Effect.Effect<A, E | TransientError> => (weather.away ? Effect.fail(away) : effect))
+const failing = <A, E>(outage: { readonly away: boolean }, effect: Effect.Effect<A, E>) =>
+  Effect.suspend((): Effect.Effect<A, E | TransientError> => (outage.away ? Effect.fail(away) : effect))
 
 const history = Layer.effect(
   History,
   Effect.gen(function* () {
-    const weather = yield* Outage
+    const outage = yield* Outage
     const memory = yield* History
     return {
-      append: (room, id, body) => failing(weather, memory.append(room, id, body)),
-      read: (room, page) => failing(weather, memory.read(room, page)),
-      remove: (room, id) => failing(weather, memory.remove(room, id)),
+      append: (room, id, body) => failing(outage, memory.append(room, id, body)),
+      read: (room, page) => failing(outage, memory.read(room, page)),
+      remove: (room, id) => failing(outage, memory.remove(room, id)),
       subscribe: memory.subscribe,
       setup: memory.setup,
     }
   }),
 ).pipe(Layer.provide(MemoryHistory.layer()))
 
-const roomLog = TimelineModule.layer.pipe(
+const roomLog = RoomLogModule.layer.pipe(
   Layer.provideMerge([Topics.layer, Cluster.layerSingleNode]),
   Layer.provideMerge(history),
   Layer.provideMerge(Outage.layer),
@@ -53,11 +53,12 @@ const say = Effect.fnUntraced(function* (id: string) {
   return yield* (yield* RoomLog).append(topic, { event: "new_message", id, payload: { id } })
 })
 
-const ids = (entries: ReadonlyArray<TimelineModule.LogEntry>) => entries.map(({ payload }) => payload["id"])
+const ids = (entries: ReadonlyArray<RoomLogModule.LogEntry>) => entries.map(({ payload }) => payload["id"])
 
-describe("without the history", () => {
-  it.effect("an item that nobody can read left a room without answers for ever", () =>
+describe("during an outage of the history", () => {
+  it.effect("an undecodable stored entry fails its own append, and the room still responds", () =>
     Effect.gen(function* () {
+      // regression: the room's later appends got no reply
       const { append } = yield* History
       yield* append(topic, "odd", Buffer.from("no JSON"))
       const odd = yield* Effect.exit(say("odd"))
@@ -66,15 +67,15 @@ describe("without the history", () => {
     }).pipe(Effect.provide(roomLog)),
   )
 
-  it.effect("a room goes on, and what was said is kept in order when it is back", () =>
+  it.effect("a room buffers entries, and the history has them in order afterwards", () =>
     Effect.gen(function* () {
       const { replay, remove } = yield* RoomLog
-      const weather = yield* Outage
-      const heard: Array<unknown> = []
+      const outage = yield* Outage
+      const received: Array<unknown> = []
       const topics = yield* Topics
-      topics.subscribe(topic, { receive: ({ payload, seq }) => heard.push([Object(payload).id, seq]) })
+      topics.subscribe(topic, { receive: ({ payload, seq }) => received.push([Object(payload).id, seq]) })
       const before = yield* say("a")
-      weather.away = true
+      outage.away = true
       const first = yield* say("b")
       const second = yield* say("c")
       const bad = yield* say("bad")
@@ -84,33 +85,33 @@ describe("without the history", () => {
       const meanwhile = yield* replay(topic, { since: before.seq })
       assert.deepStrictEqual([ids(meanwhile.entries), meanwhile.recovered], [["b", "c"], false])
 
-      weather.away = false
+      outage.away = false
       yield* TestClock.adjust("2 seconds")
       const after = yield* say("d")
       assert.isAbove(after.seq, second.seq)
       const whole = yield* replay(topic, { since: before.seq })
       assert.deepStrictEqual([ids(whole.entries), whole.recovered], [["b", "c", "d"], true])
       assert.deepStrictEqual(
-        heard.map((one) => (Array.isArray(one) ? one[0] : one)),
+        received.map((one) => (Array.isArray(one) ? one[0] : one)),
         ["a", "b", "c", "bad", "d"],
       )
     }).pipe(Effect.provide(roomLog)),
   )
 
-  it.effect("a number given meanwhile never hides what was said", () =>
+  it.effect("a provisional number hides no entry from a later replay", () =>
     Effect.gen(function* () {
       const { replay } = yield* RoomLog
-      const weather = yield* Outage
-      weather.away = true
+      const outage = yield* Outage
+      outage.away = true
       const first = yield* say("b")
       yield* say("c")
-      weather.away = false
+      outage.away = false
       yield* TestClock.adjust("2 seconds")
       assert.includeMembers(ids((yield* replay(topic, { since: first.seq })).entries), ["c"])
     }).pipe(Effect.provide(roomLog)),
   )
 
-  it.effect("only so much is kept", () =>
+  it.effect("the buffer is bounded", () =>
     Effect.gen(function* () {
       ;(yield* Outage).away = true
       yield* Effect.forEach(
@@ -118,19 +119,19 @@ describe("without the history", () => {
         say,
         { concurrency: 100, discard: true },
       )
-      const refused = yield* Effect.flip(say("one too many"))
-      assert.strictEqual(refused._tag, "TransientError")
+      const rejected = yield* Effect.flip(say("one too many"))
+      assert.strictEqual(rejected._tag, "TransientError")
     }).pipe(Effect.provide(roomLog)),
   )
 })
 
-describe.skipIf(Programs.requireProgram("nats-server").missing)("without NATS", () => {
+describe.skipIf(Programs.requireProgram("nats-server").missing)("during an outage of NATS", () => {
   it.live(
-    "a room goes on through a crash of the server, and its history has everything afterwards",
+    "a room stays usable through a crash of the server, and its history is complete afterwards",
     () =>
       Effect.gen(function* () {
         const server = yield* NatsServer.make()
-        const nats = TimelineModule.layer.pipe(
+        const nats = RoomLogModule.layer.pipe(
           Layer.provideMerge([Topics.layer, Cluster.layerSingleNode]),
           Layer.provideMerge(NatsHistory.layer()),
           Layer.provideMerge(NatsConnection.layer({ servers: [server.url] })),
@@ -156,7 +157,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("without NATS", 
   )
 })
 
-describe("without the bus", () => {
+describe("during an outage of the bus", () => {
   const published: Array<string> = []
   let isAway = false
   const unused = () => Effect.die(new Error("not used here"))
@@ -172,7 +173,7 @@ describe("without the bus", () => {
   })
   const payload = { message_id: "m", room_id: "r", user_id: "u", content: "hi", timestamp: "2026-01-31T12:00:00Z" }
 
-  it.effect("events wait, oldest given up first, and go out in order when it is back", () =>
+  it.effect("buffers events, drops the oldest, and publishes the rest after the outage", () =>
     Effect.gen(function* () {
       const { offer, pendingCount } = yield* PublishBuffer.PublishBuffer
       yield* offer("chat.message", "0", payload)

@@ -1,4 +1,4 @@
-/** What operators see and do, over real sockets. */
+/** Queries and actions of operators, over real sockets. */
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
@@ -9,7 +9,7 @@ const one = Effect.gen(function* () {
   return { server, operator: Context.get(server.services, RealtimeAdmin) }
 })
 
-describe("Operator", () => {
+describe("RealtimeAdmin", () => {
   it.live("lists sockets and rooms", () =>
     Effect.gen(function* () {
       const { server, operator } = yield* one
@@ -40,7 +40,7 @@ describe("Operator", () => {
     }),
   )
 
-  it.live("closes a user's sockets with the operator's words", () =>
+  it.live("kick closes a user's sockets with the operator's reason", () =>
     Effect.gen(function* () {
       const { server, operator } = yield* one
       const alice = yield* connect(server, { user: "alice" })
@@ -52,7 +52,7 @@ describe("Operator", () => {
     }),
   )
 
-  it.live("takes a socket from one topic and leaves it the others", () =>
+  it.live("kick from one topic leaves the socket's other topics open", () =>
     Effect.gen(function* () {
       const { server, operator } = yield* one
       const alice = yield* joined(server, "room:a", { user: "alice" })
@@ -68,7 +68,7 @@ describe("Operator", () => {
     }),
   )
 
-  it.live("closes the sockets of a banned user", () =>
+  it.live("ban closes the user's sockets", () =>
     Effect.gen(function* () {
       const { server, operator } = yield* one
       const alice = yield* connect(server, { user: "alice" })

@@ -1,4 +1,4 @@
-/** What travels between nodes, and how much of it. */
+/** Messages between nodes: formats, number and size. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Cluster, allNodes } from "@armoricore/realtime/cluster/Cluster"
@@ -24,8 +24,8 @@ const message = (payload: BroadcastMessage["payload"], more: Partial<BroadcastMe
   ...more,
 })
 
-describe("between nodes", () => {
-  it("a broadcast arrives as the frame that its own node would have made", () => {
+describe("messages between nodes", () => {
+  it("a received broadcast encodes to the same frame as on its sender", () => {
     for (const payload of [{}, { text: 'é日🎬 \n "quoted"' }, { deep: [{ a: null }] }, Uint8Array.of(0, 10, 255)]) {
       const got = decode(encode(message(payload, { seq: 3, subtopic: "presence", droppable: true })))
       assert.deepInclude(got, {
@@ -47,7 +47,7 @@ describe("between nodes", () => {
     for (const body of ["", "\n", "{}\n{}", "[1]\n", "not json"]) assert.isUndefined(decode(Buffer.from(body)))
   })
 
-  it("an entry of the history arrives as the frame that it would have been, with its number", () => {
+  it("a raw history entry encodes to the same frame as the decoded one, with its number", () => {
     for (const payload of [{}, { content: 'é "}" ' }, { a: { seq: 1 } }]) {
       for (const droppable of [false, true]) {
         const item = { seq: 42, id: "x", body: RoomEntry.encode({ event: "new_message", payload, droppable }) }
@@ -63,21 +63,21 @@ describe("between nodes", () => {
     assert.deepStrictEqual(JSON.parse(JSON.stringify(RoomEntry.decodeRaw(odd).payload)), { a: 1, seq: 1 })
   })
 
-  it("what is larger than the bus takes goes in parts; a part that is lost loses that message alone", () => {
+  it("a message above the bus limit is sent in fragments; a lost fragment loses only its message", () => {
     const text = "é".repeat(700_000)
     const parts = fragment("n1.1", text)
     assert.isAbove(parts.length, 2)
     for (const part of parts) assert.isBelow(part.byteLength, 1_000_000)
-    const unpacker = new Reassembler()
+    const reassembler = new Reassembler()
     assert.deepStrictEqual(
-      parts.map((part) => unpacker.add(part)),
+      parts.map((part) => reassembler.add(part)),
       parts.map((_, index) => (index === parts.length - 1 ? text : undefined)),
     )
-    for (const part of fragment("n1.2", text).slice(1)) assert.isUndefined(unpacker.add(part))
-    assert.strictEqual(unpacker.add(Buffer.from("{}")), "{}")
+    for (const part of fragment("n1.2", text).slice(1)) assert.isUndefined(reassembler.add(part))
+    assert.strictEqual(reassembler.add(Buffer.from("{}")), "{}")
   })
 
-  it("owners are spread evenly, and a node that goes moves only its own", () => {
+  it("owners are spread evenly, and a node that leaves moves only its own keys", () => {
     const nodes = Array.from({ length: 5 }, (_, index) => `node${index}`)
     const users = Array.from({ length: 5000 }, (_, index) => `user-${index}`)
     const before = users.map((user) => ownerOf(user, nodes))
@@ -97,14 +97,14 @@ describe("Cluster", () => {
   const nodesOf = Effect.fnUntraced(function* (count: number) {
     const bus = yield* Layer.build(MemoryBus.layer)
     const times = { heartbeatInterval: Duration.seconds(5), nodeTimeout: Duration.seconds(15) }
-    const heard = { messages: 0 }
+    const received = { messages: 0 }
     const counted = Context.add(bus, EventBus, {
       ...Context.get(bus, EventBus),
       subscribe: (address, onMessage, onGap) =>
         Context.get(bus, EventBus).subscribe(
           address,
           (one) => {
-            heard.messages++
+            received.messages++
             onMessage(one)
           },
           onGap,
@@ -118,10 +118,10 @@ describe("Cluster", () => {
         return { ...Context.get(services, Cluster), end: Scope.close(scope, Exit.void) }
       }),
     )
-    return { nodes, heard }
+    return { nodes, received }
   })
 
-  it.effect("nodes find each other, ask each other, and notice who left", () =>
+  it.effect("nodes discover each other, exchange requests, and notice a leave", () =>
     Effect.gen(function* () {
       const { nodes } = yield* nodesOf(3)
       const [a, b, c] = nodes
@@ -131,10 +131,10 @@ describe("Cluster", () => {
       assert.strictEqual(yield* a.request(b.node, "twice", 21, Schema.Finite), 42)
       const { replies, unresponsive } = yield* a.requestAll("twice", 2, Schema.Finite)
       assert.deepStrictEqual([replies.map(({ value }) => value), unresponsive], [[4, 4], []])
-      const told = yield* Queue.unbounded<string>()
-      yield* b.on("note", Schema.String, ({ from, value }) => Queue.offerUnsafe(told, `${from} ${value}`))
+      const notes = yield* Queue.unbounded<string>()
+      yield* b.on("note", Schema.String, ({ from, value }) => Queue.offerUnsafe(notes, `${from} ${value}`))
       yield* a.send(allNodes, "note", "hello")
-      assert.strictEqual(yield* Queue.take(told), `${a.node} hello`)
+      assert.strictEqual(yield* Queue.take(notes), `${a.node} hello`)
       const changes: Array<string> = []
       yield* a.onNodeChange((change, node) => changes.push(`${change} ${node}`))
       yield* c.end
@@ -144,7 +144,7 @@ describe("Cluster", () => {
     }),
   )
 
-  it.effect("whoever waits for an answer of a node that goes does not wait any longer", () =>
+  it.effect("a request to a node that leaves ends at once", () =>
     Effect.gen(function* () {
       const { nodes } = yield* nodesOf(3)
       const [a, b, c] = nodes
@@ -161,13 +161,13 @@ describe("Cluster", () => {
     }),
   )
 
-  it.effect("at rest each node hears every other once a heartbeat, however many there are", () =>
+  it.effect("an idle node receives one message per node and heartbeat interval", () =>
     Effect.gen(function* () {
       for (const count of [2, 10, 50]) {
-        const { heard } = yield* nodesOf(count)
-        heard.messages = 0
+        const { received } = yield* nodesOf(count)
+        received.messages = 0
         yield* TestClock.adjust("10 seconds")
-        assert.strictEqual(heard.messages, 2 * count * count)
+        assert.strictEqual(received.messages, 2 * count * count)
       }
     }),
   )

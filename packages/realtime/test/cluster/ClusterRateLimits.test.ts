@@ -1,7 +1,8 @@
 /** Limits of a user who has sockets on several nodes. */
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit } from "effect"
-import { make, until } from "../support/TestCluster.ts"
+import { make } from "../support/TestCluster.ts"
 import { connect, type RawClient } from "../support/TestServer.ts"
 
 const sweepInterval = Duration.millis(50)
@@ -10,7 +11,7 @@ const accepted = (client: RawClient) =>
   client.received.filter((message) => message.toString().includes('"status":"ok"')).length
 
 describe("a user on several nodes", () => {
-  it.live("has the messages of one in the long run, and all of them again when the others are cut off", () =>
+  it.live("has one message allowance in the long run, and the whole of it on one node when the others are gone", () =>
     Effect.gen(function* () {
       const { node } = yield* make({ limits: { sweepInterval, userMessages: { perSecond: 20, burst: 20 } } })
       const nodes = [yield* node(), yield* node(), yield* node()]
@@ -29,7 +30,7 @@ describe("a user on several nodes", () => {
       const begun = performance.now()
       yield* speak(clients, 150)
       const seconds = (performance.now() - begun) / 1000
-      // Each node alone would give 20 at once and 20 a second.
+      // Three independent nodes would allow 3 × 20 at once and 3 × 20 a second.
       assert.isBelow(count(), 3 * 20 + 20 * seconds + 30)
       assert.isAbove(count(), 20 + 15 * seconds)
 
@@ -43,7 +44,7 @@ describe("a user on several nodes", () => {
     }),
   )
 
-  it.live("has no more sockets than one may have, and a place again when those elsewhere are gone", () =>
+  it.live("has one socket limit over all nodes, and may connect again when sockets on other nodes are gone", () =>
     Effect.gen(function* () {
       const { node } = yield* make({ limits: { sweepInterval, maxSocketsPerUser: 12 } })
       const [a, b] = [yield* node(), yield* node(), yield* node()]
@@ -51,14 +52,14 @@ describe("a user on several nodes", () => {
       const open = Effect.andThen(Effect.exit(connect(b, { user: "many" })), (exit) =>
         Effect.as(Effect.sleep("150 millis"), exit),
       )
-      const tried = yield* Effect.forEach(Array.from({ length: 8 }), () => open)
-      const opened = tried.filter(Exit.isSuccess).length
-      // Eight are on the other node. A node says so of those alone who have many.
+      const exits = yield* Effect.forEach(Array.from({ length: 8 }), () => open)
+      const opened = exits.filter(Exit.isSuccess).length
+      // Eight sockets are on the other node. Nodes report only users with a significant number, so the count is approximate.
       assert.isAtLeast(opened, 3)
       assert.isAtMost(opened, 5)
-      assert.deepStrictEqual(tried.at(-1), Exit.fail(429))
+      assert.deepStrictEqual(exits.at(-1), Exit.fail(429))
       yield* a.drain
-      yield* until(() => a.endpoint.size() === 0)
+      yield* eventually(() => a.endpoint.size() === 0)
       yield* Effect.sleep("500 millis")
       assert.isTrue(Exit.isSuccess(yield* open))
     }),

@@ -1,16 +1,16 @@
 /**
- * Three nodes as processes of their own over a real NATS, and people spread over them: what they hear, and whom they see,
- * through a kill -9, a cut between one node and NATS, and a rolling restart under load.
+ * Three node processes over a real NATS server, with clients on all of them: messages and presence through a kill -9, a
+ * partition between one node and NATS, and a rolling restart under load.
  */
 import * as Tokens from "@armoricore/auth/Tokens"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
+import { eventually } from "@armoricore/testing/Eventually"
 import * as TcpProxy from "@armoricore/testing/TcpProxy"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
 import { type NodeProcess, start } from "../support/NodeProcess.ts"
 import { RoomClient } from "../support/RoomClient.ts"
-import { until } from "../support/TestCluster.ts"
 
 const secret = "a-test-secret-that-is-long-enough-for-hs256"
 const room = "chat:room:square"
@@ -25,8 +25,8 @@ const city = Effect.gen(function* () {
   const nats = yield* NatsServer.make()
   const proxy = yield* TcpProxy.make(nats.port)
   const launch = (port = nats.port) =>
-    start({ nats: `nats://127.0.0.1:${port}`, secret, heartbeatMillis: 500, lostMillis: 2_500 })
-  /** Where a load balancer would send people. */
+    start({ nats: `nats://127.0.0.1:${port}`, secret, heartbeatMillis: 500, nodeTimeoutMillis: 2_500 })
+  /** The nodes to which the load balancer sends new connections. */
   const nodes: Array<NodeProcess> = []
   for (const port of [nats.port, nats.port, proxy.port]) nodes.push(yield* launch(port))
   let turn = 0
@@ -44,15 +44,17 @@ const city = Effect.gen(function* () {
   return { proxy, launch, nodes, person }
 })
 
-const heardAll = (people: ReadonlyArray<RoomClient>, count: number) =>
-  until(() => people.every(({ received, isIdle }) => isIdle && received.length >= count)).pipe(
-    Effect.mapError(() => new Error(`not all heard ${count}: ${shown(people)}`)),
+const allReceived = (people: ReadonlyArray<RoomClient>, count: number) =>
+  eventually(
+    () => `expected ${count} messages each: ${shown(people)}`,
+    () => people.every(({ received, isIdle }) => isIdle && received.length >= count),
   )
 
 const shown = (people: ReadonlyArray<RoomClient>) =>
   people
     .map(
-      ({ name, received, present, isIdle }) => `${name}: ${received.length} heard, ${isIdle}, sees ${present.join()}`,
+      ({ name, received, present, isIdle }) =>
+        `${name}: ${received.length} received, ${isIdle}, sees ${present.join()}`,
     )
     .join("; ")
 
@@ -61,48 +63,49 @@ const agree = (people: ReadonlyArray<RoomClient>) => {
     .map(({ name }) => name)
     .sort()
     .join()
-  return until(() => people.every(({ present }) => present.join() === expected)).pipe(
-    Effect.mapError(() => new Error(`not all see ${expected}: ${shown(people)}`)),
+  return eventually(
+    () => `expected the presence of ${expected}: ${shown(people)}`,
+    () => people.every(({ present }) => present.join() === expected),
   )
 }
 
 const contents = ({ received }: RoomClient) => received.map(({ content }) => content)
 
 const assertOnce = (people: ReadonlyArray<RoomClient>) => {
-  const said = people.flatMap((person) => person.acknowledged).sort()
+  const acknowledged = people.flatMap((person) => person.acknowledged).sort()
   for (const person of people) {
-    assert.deepStrictEqual(person.duplicates, [], `${person.name} heard something twice`)
-    assert.deepStrictEqual([...contents(person)].sort(), said, `${person.name} heard`)
+    assert.deepStrictEqual(person.duplicates, [], `${person.name} received a message twice`)
+    assert.deepStrictEqual([...contents(person)].sort(), acknowledged, `${person.name} received`)
     assert.strictEqual(person.incompleteRecoveries, 0)
   }
 }
 
 describe.skipIf(Programs.requireProgram("nats-server").missing)("three nodes on NATS", () => {
   it.live(
-    "what is said comes once and in one order; presence agrees after a kill -9, and after a cut that healed",
+    "messages arrive once and in one order; presence agrees after a kill -9, and after a partition that healed",
     () =>
       Effect.gen(function* () {
         const { proxy, nodes, person } = yield* city
         const people = yield* Effect.forEach([0, 1, 2, 0, 1, 2], (home, index) => person(`u${index}`, home))
         yield* agree(people)
         for (let n = 0; n < 20; n++) for (const one of people) one.say(`${one.name}-${n}`)
-        yield* heardAll(people, 120)
+        yield* allReceived(people, 120)
         assertOnce(people)
         const [first] = people
         for (const one of people) assert.deepStrictEqual(contents(one), first === undefined ? [] : contents(first))
 
         yield* proxy.goDown
-        // Those on the cut node see only each other, and are seen by nobody.
+        // The members of the partitioned node see only each other.
         const onCutNode = people.filter((_, index) => index % 3 === 2)
         const others = people.filter((_, index) => index % 3 !== 2)
         for (const one of people) one.say(`${one.name}-cut`)
-        yield* until(() =>
+        yield* eventually(() =>
           onCutNode.every((one) => contents(one).includes("u2-cut") && contents(one).includes("u5-cut")),
         )
         yield* agree(others)
         yield* agree(onCutNode)
         yield* proxy.restore
-        yield* heardAll(people, 126)
+        yield* allReceived(people, 126)
         yield* agree(people)
         assertOnce(people)
 
@@ -117,7 +120,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("three nodes on 
   )
 
   it.live(
-    "a rolling restart under load loses nothing, doubles nothing, and leaves nobody behind in the room",
+    "a rolling restart under load neither loses nor duplicates messages, and leaves no stale presence",
     () =>
       Effect.gen(function* () {
         const { launch, nodes, person } = yield* city
@@ -140,10 +143,10 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("three nodes on 
           const next = yield* launch()
           nodes.push(next)
           yield* old?.end("SIGTERM") ?? Effect.void
-          yield* until(() => people.every(({ isJoined }) => isJoined))
+          yield* eventually(() => people.every(({ isJoined }) => isJoined))
         }
         load.interruptUnsafe()
-        yield* heardAll(people, count)
+        yield* allReceived(people, count)
         assertOnce(people)
         yield* agree(people)
       }),
@@ -151,7 +154,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("three nodes on 
   )
 
   it.live(
-    "blue-green: a canary is one of them, then all move to the new nodes under load; nothing is lost or doubled",
+    "a blue-green deployment with a canary neither loses nor duplicates messages under load",
     () =>
       Effect.gen(function* () {
         const { launch, nodes, person } = yield* city
@@ -171,17 +174,17 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("three nodes on 
         )
         const blue = [...nodes]
         const green = [yield* launch()]
-        // The canary alone is one of four; whoever comes to it talks with the others.
+        // The canary is one of four nodes; its members share the room with those of the old nodes.
         nodes.unshift(...green)
         const people = [...moved, yield* person("canary", 0)]
         yield* agree(people)
         green.push(yield* launch())
-        // The load balancer sends everybody to the new ones; who is connected stays until the old ones end.
+        // New connections go to the new nodes; open ones stay until the old nodes end.
         nodes.splice(0, nodes.length, ...green)
         yield* Effect.forEach(blue, (old) => old.end("SIGTERM"), { concurrency: "unbounded", discard: true })
-        yield* until(() => people.every(({ isJoined }) => isJoined))
+        yield* eventually(() => people.every(({ isJoined }) => isJoined))
         load.interruptUnsafe()
-        yield* heardAll(moved, count)
+        yield* allReceived(moved, count)
         assertOnce(moved)
         assert.deepStrictEqual(
           people.map(({ closeCodes }) => closeCodes),

@@ -1,4 +1,4 @@
-/** How a node catches up with the presence of another one that does not stand still meanwhile. */
+/** How a node catches up with the presence of another node that changes all the time. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
@@ -14,7 +14,7 @@ const make = Effect.gen(function* () {
   const bus = Context.get(yield* Layer.build(MemoryBus.layer), EventBus)
   const counts = { snapshots: 0 }
   const node = Effect.gen(function* () {
-    /** What is said to all is lost; what is said to this node alone is late. */
+    /** `isDeaf`: messages to all nodes are lost. `late`: delay of messages to this node. */
     const line = { isDeaf: false, late: Duration.zero }
     const run = Effect.runForkWith(yield* Effect.context<never>())
     const own: EventBus["Service"] = {
@@ -39,7 +39,7 @@ const make = Effect.gen(function* () {
     }
     const cluster = yield* Layer.build(Layer.fresh(Cluster.layer())).pipe(Effect.provideService(EventBus, own))
     const set = new PresenceSet(Context.get(cluster, Cluster).node)
-    const exchange = yield* Effect.provideContext(
+    const replication = yield* Effect.provideContext(
       PresenceReplication.make(set, {
         batchWindow: Duration.millis(50),
         onChange: Effect.void,
@@ -47,24 +47,24 @@ const make = Effect.gen(function* () {
       }),
       cluster,
     )
-    return { line, set, exchange }
+    return { line, set, replication }
   })
-  /** Somebody comes every 10 ms, and the one before goes. */
-  const busy = ({ set, exchange }: Effect.Success<typeof node>, millis: number) =>
+  /** Every 10 ms one user joins and the previous one leaves. */
+  const busy = ({ set, replication }: Effect.Success<typeof node>, millis: number) =>
     Effect.gen(function* () {
-      let before: Entry | undefined = undefined
+      let previous: Entry | undefined = undefined
       for (let passed = 0; passed < millis; passed += 10) {
         const { entry, delta } = set.add("t", `u${passed}`, { status: "online", online_at })
-        yield* exchange.publish(delta)
-        if (before !== undefined) yield* exchange.publish(set.remove(before))
-        before = entry
+        yield* replication.publish(delta)
+        if (previous !== undefined) yield* replication.publish(set.remove(previous))
+        previous = entry
         yield* TestClock.adjust("10 millis")
       }
     })
   return { node, busy, counts }
 })
 
-/** `b` has missed what passed at `a` for 100 ms. */
+/** `b` missed the deltas of `a` for 100 ms. */
 const missing = Effect.gen(function* () {
   const { node, busy, counts } = yield* make
   const [a, b] = [yield* node, yield* node]
@@ -77,11 +77,11 @@ const missing = Effect.gen(function* () {
 
 const users = (set: PresenceSet) => [...set.users("t").keys()]
 
-describe("presence of a node that never stands still", () => {
-  it.effect("one snapshot mends what another node missed, though more is gathered while it is made", () =>
+describe("presence of a node that changes all the time", () => {
+  it.effect("one snapshot closes the gap of another node, although changes are batched while it is made", () =>
     Effect.gen(function* () {
       const { a, b, busy, counts } = yield* missing
-      // The question comes in the middle of what is gathered.
+      // The request arrives in the middle of a batch window.
       a.line.late = Duration.millis(20)
       counts.snapshots = 0
       yield* busy(a, 1_000)
@@ -91,7 +91,7 @@ describe("presence of a node that never stands still", () => {
     }),
   )
 
-  it.effect("a snapshot that takes its time is not given up for the changes that come meanwhile", () =>
+  it.effect("a slow snapshot is applied although deltas arrive before it", () =>
     Effect.gen(function* () {
       const { a, b, busy, counts } = yield* missing
       a.line.late = Duration.millis(20)

@@ -1,4 +1,4 @@
-/** Replicas of presence against a model: whatever is lost, late or repeated on the way, snapshots bring them together. */
+/** Presence replicas against a model: they converge although deltas are lost, late or repeated. */
 import { combine, type Delta, type Entry, PresenceSet } from "@armoricore/realtime/presence/PresenceSet"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
@@ -17,25 +17,25 @@ const Step = Schema.Struct({
     "lose",
     "shuffle",
     "crash",
-    "mend",
+    "restore",
     "flush",
   ]),
   pick: small,
 })
 
-/** A node that may die; its successor has another name. */
+/** A node that may crash; its successor has another name. */
 interface Node {
   readonly set: PresenceSet
-  /** What the model says is present here. */
+  /** The node's entries according to the model. */
   entries: Array<Entry>
-  /** Gathered, and not told yet. */
+  /** Batched, and not published yet. */
   outgoing: Array<Delta>
-  /** Deltas on their way to this node. */
+  /** Deltas in flight to this node. */
   inbox: Array<Delta>
 }
 
-/** What a client would have made of joins and leaves alone. */
-const watched = () => {
+/** The refs that a client would compute from joins and leaves. */
+const watch = () => {
   const refs = new Set<string>()
   const seen = { refs, faults: 0 }
   return {
@@ -65,21 +65,21 @@ const modelOf = (all: ReadonlyArray<Node>): ReadonlyArray<string> =>
 const online_at = "2026-01-31T12:00:00Z"
 
 const run = (steps: ReadonlyArray<typeof Step.Type>) => {
-  let born = 0
-  const watchers = new Map<PresenceSet, ReturnType<typeof watched>["seen"]>()
-  const bear = (): Node => {
-    const { seen, onChange } = watched()
-    const set = new PresenceSet(`n${born++}`, onChange)
+  let created = 0
+  const watchers = new Map<PresenceSet, ReturnType<typeof watch>["seen"]>()
+  const createNode = (): Node => {
+    const { seen, onChange } = watch()
+    const set = new PresenceSet(`n${created++}`, onChange)
     watchers.set(set, seen)
     return { set, entries: [], outgoing: [], inbox: [] }
   }
-  const all = Array.from({ length: nodes }, bear)
+  const all = Array.from({ length: nodes }, createNode)
   const at = <A>(list: ReadonlyArray<A>, index: number): A | undefined => list[index % Math.max(1, list.length)]
   const flush = (from: Node) => {
     const delta = combine(from.outgoing.splice(0))
     if (delta !== undefined) for (const other of all) if (other !== from) other.inbox.push(delta)
   }
-  /** Every third change goes out at once with what was gathered before it. */
+  /** Every third change is published at once, with the batched ones before it. */
   const send = (from: Node, delta: Delta) => {
     from.outgoing.push(delta)
     if (delta.to % 3 === 0) flush(from)
@@ -125,13 +125,13 @@ const run = (steps: ReadonlyArray<typeof Step.Type>) => {
         node.inbox.sort((a, b) => ((a.to * 7919 + pick) % 13) - ((b.to * 7919 + pick) % 13))
         break
       case "crash":
-        all.splice(all.indexOf(node), 1, bear())
+        all.splice(all.indexOf(node), 1, createNode())
         for (const other of all) other.set.drop(node.set.node)
         break
       case "flush":
         flush(node)
         break
-      case "mend": {
+      case "restore": {
         const other = at(all, pick)
         if (other !== undefined) node.set.restore(other.set.snapshot())
         break
@@ -142,12 +142,12 @@ const run = (steps: ReadonlyArray<typeof Step.Type>) => {
   const alive = new Set(all.map(({ set }) => set.node))
   for (const node of all) {
     for (const delta of node.inbox) node.set.merge(delta)
-    for (let gone = 0; gone < born; gone++) if (!alive.has(`n${gone}`)) node.set.drop(`n${gone}`)
+    for (let gone = 0; gone < created; gone++) if (!alive.has(`n${gone}`)) node.set.drop(`n${gone}`)
     for (const other of all) node.set.restore(other.set.snapshot())
   }
   for (const { set } of all) {
     assert.deepStrictEqual(view(set), modelOf(all))
-    // What was told as joins and leaves, each once, is what is there.
+    // The reported joins and leaves, each once, add up to the state.
     assert.deepStrictEqual(
       [watchers.get(set)?.faults, [...(watchers.get(set)?.refs ?? [])].sort()],
       [
@@ -168,26 +168,26 @@ describe("PresenceSet", () => {
   )
 
   it.effect.prop(
-    "deltas that were gathered say what they said one by one, and nothing of who came and went in between",
+    "a combined delta has the effect of its parts, without entries that were added and removed in between",
     [Schema.Array(Step).check(Schema.isMaxLength(60))],
     ([steps]) =>
       Effect.sync(() => {
         const source = new PresenceSet("a")
-        const { seen, onChange } = watched()
-        const [single, gathered] = [new PresenceSet("b"), new PresenceSet("c", onChange)]
+        const { seen, onChange } = watch()
+        const [single, combined] = [new PresenceSet("b"), new PresenceSet("c", onChange)]
         let entries: Array<Entry> = []
-        let waiting: Array<Delta> = []
+        let batch: Array<Delta> = []
         const flush = () => {
-          const delta = combine(waiting)
-          waiting = []
+          const delta = combine(batch)
+          batch = []
           if (delta === undefined) return
           const refs = new Set(delta.joins.map(({ meta }) => meta.phx_ref))
           assert.isFalse(delta.leaves.some(({ meta }) => refs.has(meta.phx_ref)))
-          assert.strictEqual(gathered.merge(delta), "merged")
-          assert.deepStrictEqual(view(gathered), view(source))
+          assert.strictEqual(combined.merge(delta), "merged")
+          assert.deepStrictEqual(view(combined), view(source))
         }
-        const note = (delta: Delta) => {
-          waiting.push(delta)
+        const apply = (delta: Delta) => {
+          batch.push(delta)
           assert.strictEqual(single.merge(delta), "merged")
         }
         for (const { action, pick } of steps) {
@@ -195,14 +195,14 @@ describe("PresenceSet", () => {
           if (action === "join" || entry === undefined) {
             const added = source.add(pick % 2 === 0 ? "a" : "b", `u${pick % 3}`, { status: "online", online_at })
             entries.push(added.entry)
-            note(added.delta)
+            apply(added.delta)
           } else if (action === "leave") {
             entries = entries.filter((other) => other !== entry)
-            note(source.remove(entry))
+            apply(source.remove(entry))
           } else if (action === "update") {
             const replaced = source.replace(entry, pick % 2 === 0 ? "away" : "online")
             entries = [...entries.filter((other) => other !== entry), replaced.entry]
-            note(replaced.delta)
+            apply(replaced.delta)
           } else if (action === "flush") flush()
         }
         flush()
@@ -211,7 +211,7 @@ describe("PresenceSet", () => {
       }),
   )
 
-  it("says when it missed something, and takes nothing twice", () => {
+  it("reports a gap, and applies no delta twice", () => {
     const a = new PresenceSet("a")
     const b = new PresenceSet("b")
     const first = a.add("t", "u", { status: "online", online_at })

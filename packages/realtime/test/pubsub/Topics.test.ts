@@ -12,7 +12,7 @@ const listener = (serializer: Serializer) => {
 }
 
 layer(Topics.layer)("Topics", (it) => {
-  it.effect("encodes once for each serializer, reaches its topic alone, and honours `except`", () =>
+  it.effect("encodes once per serializer, reaches only its topic, and honours `except`", () =>
     Effect.gen(function* () {
       const topics = yield* Topics
       const [a, b, old, other] = [listener(v2), listener(v2), listener(v1), listener(v2)]

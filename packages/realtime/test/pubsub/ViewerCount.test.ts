@@ -1,4 +1,4 @@
-/** The number of viewers over several nodes, where messages between them are lost. */
+/** The viewer count over several nodes that lose messages. */
 import { type BusStatus, EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
@@ -13,7 +13,7 @@ const topic = "comments:stream:s"
 
 const make = Effect.gen(function* () {
   const bus = Context.get(yield* Layer.build(MemoryBus.layer), EventBus)
-  /** A node, whose messages may be lost on their way to the others. */
+  /** A node that may lose its outgoing messages. */
   const node = Effect.gen(function* () {
     const line = { isLossy: false }
     const status: BusStatus = "connected"
@@ -53,7 +53,7 @@ const make = Effect.gen(function* () {
 })
 
 describe("viewers over nodes", () => {
-  it.effect("the last viewer of a node whose going was lost on the way is not counted for ever", () =>
+  it.effect("a node's count expires if the message about its last viewer leaving was lost", () =>
     Effect.gen(function* () {
       const { node } = yield* make
       const [a, b] = [yield* node, yield* node]
@@ -68,7 +68,7 @@ describe("viewers over nodes", () => {
       assert.strictEqual(a.shown.at(-1), 2)
       yield* TestClock.adjust("61 seconds")
       assert.strictEqual(a.shown.at(-1), 1)
-      // And who stays is never forgotten.
+      // A viewer that stays does not expire.
       yield* b.come
       yield* TestClock.adjust("10 minutes")
       assert.deepStrictEqual([a.shown.at(-1), b.shown.at(-1)], [2, 2])

@@ -1,4 +1,4 @@
-/** A client that loses its connection again and again, and no message. */
+/** A client that loses its connection many times, but no message. */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,6 +6,7 @@ import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedHistory from "@armoricore/history/embedded/EmbeddedHistory"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { type Channel, Socket } from "phoenix"
@@ -24,10 +25,7 @@ interface Message {
   readonly content: string
 }
 
-const until = (condition: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() => (condition() ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), until(condition))))
-
-/** The official client as an application would use it: it joins with the last `seq` it saw. */
+/** The official client, as an application uses it: it joins with its last received `seq`. */
 const reader = Effect.fnUntraced(function* (server: TestServer) {
   const token = yield* server.token("reader")
   const got: Array<Message> = []
@@ -55,21 +53,21 @@ const reader = Effect.fnUntraced(function* (server: TestServer) {
   return { got, socket, joins: () => joins, gaps: () => gaps }
 })
 
-/** A reply holds the latest 1,000: writers do not run further ahead than that of a reader who is away. */
+/** A reply has at most 1,000 entries, so writers stay less far ahead of a disconnected reader. */
 const maxAhead = 800
 
-/** Says its share, one after the other; what clients of the room would do, without their sockets in the way. */
+/** Appends its share in sequence, as a client of the room would, without a socket. */
 const write = Effect.fnUntraced(function* (server: TestServer, name: number, read: () => number) {
-  const timeline = Context.get(server.services, RoomLog)
-  for (let said = 0; said < messages / writers; said++) {
-    const id = `${name}-${said}`
-    const payload = { id, content: `${name} ${said}`, user_id: `w${name}`, room_id: "busy", timestamp }
-    yield* until(() => said * writers - read() < maxAhead)
-    yield* timeline.append(topic, { event: "new_message", id, payload })
+  const roomLog = Context.get(server.services, RoomLog)
+  for (let index = 0; index < messages / writers; index++) {
+    const id = `${name}-${index}`
+    const payload = { id, content: `${name} ${index}`, user_id: `w${name}`, room_id: "busy", timestamp }
+    yield* eventually(() => index * writers - read() < maxAhead, { timeout: "1 minute" })
+    yield* roomLog.append(topic, { event: "new_message", id, payload })
   }
 })
 
-/** In memory an item is added at once; in the engine many are on their way at the same time. */
+/** The memory history appends at once; the embedded engine has many appends in flight. */
 const embedded = Layer.unwrap(
   Effect.map(
     Effect.acquireRelease(
@@ -91,11 +89,14 @@ describe.each([
       Effect.gen(function* () {
         const server = yield* start({}, 0, history)
         const client = yield* reader(server)
-        yield* until(() => client.joins() === 1)
+        yield* eventually(() => client.joins() === 1, { timeout: "1 minute" })
         const cut = Effect.gen(function* () {
           for (let time = 1; time <= reconnects; time++) {
-            yield* until(() => client.joins() === time && client.got.length >= (messages / (reconnects + 1)) * time)
-            // Cut, not closed: whatever is on its way is lost.
+            yield* eventually(
+              () => client.joins() === time && client.got.length >= (messages / (reconnects + 1)) * time,
+              { timeout: "1 minute" },
+            )
+            // Terminated, not closed: frames in flight are lost.
             const { conn } = client.socket as unknown as { readonly conn: WebSocket }
             conn.terminate()
           }
@@ -106,7 +107,9 @@ describe.each([
             concurrency: "unbounded",
           },
         )
-        yield* until(() => client.joins() === reconnects + 1 && client.got.length >= messages)
+        yield* eventually(() => client.joins() === reconnects + 1 && client.got.length >= messages, {
+          timeout: "1 minute",
+        })
         assert.strictEqual(client.gaps(), 0)
         assert.strictEqual(client.got.length, messages)
         const seqs = client.got.map(({ seq }) => seq)

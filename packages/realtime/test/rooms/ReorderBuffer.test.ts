@@ -1,4 +1,4 @@
-/** A room's items in order, each once, whatever is lost, late or repeated on the way to a node. */
+/** A room's items come out in order, each once, although notifications are lost, late or repeated. */
 import type { AppendNotification, HistoryItem } from "@armoricore/history/History"
 import { ReorderBuffer } from "@armoricore/realtime/rooms/ReorderBuffer"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,24 +12,24 @@ const Step = Schema.Struct({
 })
 
 const run = (steps: ReadonlyArray<typeof Step.Type>) => {
-  const sequence = new ReorderBuffer()
+  const buffer = new ReorderBuffer()
   const history: Array<HistoryItem> = []
   /** On their way to this node. */
   const inbox: Array<AppendNotification> = []
-  const told: Array<number> = []
+  const delivered: Array<number> = []
   const removed = new Set<number>()
   let last = 0
-  const tell = (items: ReadonlyArray<HistoryItem>) => told.push(...items.map(({ seq }) => seq))
+  const deliver = (items: ReadonlyArray<HistoryItem>) => delivered.push(...items.map(({ seq }) => seq))
   const read = () => {
-    const upTo = sequence.highestBuffered
-    tell(
-      sequence.backfill(
-        history.filter(({ seq }) => seq > (sequence.lastSeq ?? 0)),
+    const upTo = buffer.highestBuffered
+    deliver(
+      buffer.backfill(
+        history.filter(({ seq }) => seq > (buffer.lastSeq ?? 0)),
         upTo,
       ),
     )
   }
-  tell(sequence.start(0))
+  deliver(buffer.start(0))
   for (const { action, pick } of steps) {
     const index = pick % Math.max(1, inbox.length)
     const added = inbox[index]
@@ -43,7 +43,7 @@ const run = (steps: ReadonlyArray<typeof Step.Type>) => {
         break
       }
       case "deliver":
-        if (added !== undefined) tell(sequence.push(added))
+        if (added !== undefined) deliver(buffer.push(added))
         inbox.splice(index, 1)
         break
       case "repeat":
@@ -65,33 +65,33 @@ const run = (steps: ReadonlyArray<typeof Step.Type>) => {
         break
     }
   }
-  for (const added of inbox) tell(sequence.push(added))
+  for (const added of inbox) deliver(buffer.push(added))
   read()
-  assert.isFalse(sequence.hasGap)
+  assert.isFalse(buffer.hasGap)
   assert.deepStrictEqual(
-    told,
-    [...new Set(told)].sort((a, b) => a - b),
+    delivered,
+    [...new Set(delivered)].sort((a, b) => a - b),
   )
-  for (const { seq } of history) assert.include(told, seq)
-  for (const seq of told) assert.isTrue(removed.has(seq) || history.some((item) => item.seq === seq))
+  for (const { seq } of history) assert.include(delivered, seq)
+  for (const seq of delivered) assert.isTrue(removed.has(seq) || history.some((item) => item.seq === seq))
 }
 
-describe("Sequence", () => {
+describe("ReorderBuffer", () => {
   it.effect.prop(
-    "lets everything through once and in order, after any history",
+    "releases every item once and in order, after any sequence of steps",
     [Schema.Array(Step).check(Schema.isMaxLength(80))],
     ([steps]) => Effect.sync(() => run(steps)),
   )
 
-  it("holds what came early until what was before it is there, and before it knows where to begin", () => {
-    const sequence = new ReorderBuffer()
+  it("buffers an early item until its predecessor arrives, and every item until `start`", () => {
+    const buffer = new ReorderBuffer()
     const item = (seq: number): HistoryItem => ({ seq, id: `i${seq}`, body })
-    assert.deepStrictEqual(sequence.push({ item: item(7), previousSeq: 5 }), [])
-    assert.deepStrictEqual(sequence.start(5), [item(7)])
-    assert.deepStrictEqual(sequence.push({ item: item(12), previousSeq: 9 }), [])
-    assert.isTrue(sequence.hasGap)
-    assert.deepStrictEqual(sequence.push({ item: item(9), previousSeq: 7 }), [item(9), item(12)])
-    assert.isFalse(sequence.hasGap)
-    assert.deepStrictEqual(sequence.push({ item: item(9), previousSeq: 7 }), [])
+    assert.deepStrictEqual(buffer.push({ item: item(7), previousSeq: 5 }), [])
+    assert.deepStrictEqual(buffer.start(5), [item(7)])
+    assert.deepStrictEqual(buffer.push({ item: item(12), previousSeq: 9 }), [])
+    assert.isTrue(buffer.hasGap)
+    assert.deepStrictEqual(buffer.push({ item: item(9), previousSeq: 7 }), [item(9), item(12)])
+    assert.isFalse(buffer.hasGap)
+    assert.deepStrictEqual(buffer.push({ item: item(9), previousSeq: 7 }), [])
   })
 })

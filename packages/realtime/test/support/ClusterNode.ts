@@ -1,6 +1,6 @@
 /**
- * One realtime node as a process of its own, for tests and the bench: everything over NATS, an HTTP server on a free port,
- * which it tells its parent. SIGTERM drains it.
+ * One realtime node as a process, for tests and the benchmark: bus, state and history over NATS, and an HTTP server on a free
+ * port, which it reports to its parent process. SIGTERM drains it.
  */
 import * as Revocations from "@armoricore/auth/Revocations"
 import * as Tokens from "@armoricore/auth/Tokens"
@@ -19,13 +19,13 @@ export interface NodeOptions {
   readonly nats: string
   readonly secret: string
   readonly heartbeatMillis: number
-  readonly lostMillis: number
+  readonly nodeTimeoutMillis: number
 }
 
 const plenty = { perSecond: 1e6, burst: 1e6 }
 
 const program = Effect.gen(function* () {
-  // Given by whoever started this process.
+  // `NodeProcess.start` writes it.
   const options = JSON.parse(process.argv[2] ?? "{}") as NodeOptions
   const nats = NatsConnection.layer({ servers: [options.nats] })
   const ports = Layer.mergeAll(
@@ -45,7 +45,7 @@ const program = Effect.gen(function* () {
     },
     cluster: {
       heartbeatInterval: Duration.millis(options.heartbeatMillis),
-      nodeTimeout: Duration.millis(options.lostMillis),
+      nodeTimeout: Duration.millis(options.nodeTimeoutMillis),
     },
   }).pipe(Layer.provide(Revocations.layer), Layer.provideMerge(ports))
   const services = yield* Layer.build(layer)
@@ -61,8 +61,8 @@ const program = Effect.gen(function* () {
     const address = server.address()
     process.send?.({ port: typeof address === "object" && address !== null ? address.port : 0 })
   })
-  process.on("message", (asked) => {
-    if (asked !== "cpu") return
+  process.on("message", (request) => {
+    if (request !== "cpu") return
     const { user, system } = process.cpuUsage()
     process.send?.({ cpuMicros: user + system })
   })

@@ -1,9 +1,9 @@
-/** A history in memory that says when it is asked, and lets nothing through before its gate is open. */
+/** A memory history that signals the first request, and blocks requests until its gate opens. */
 import { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { Deferred, Effect, Layer } from "effect"
 
-/** Appending waits, and reading `since` something; reading the latest does not. */
+/** Appends and reads with `since` wait for the gate; other reads do not. */
 export const make = Effect.gen(function* () {
   const requested = yield* Deferred.make<void>()
   const gate = yield* Deferred.make<void>()

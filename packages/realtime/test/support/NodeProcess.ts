@@ -1,4 +1,4 @@
-/** Starts `clusterNode.ts`, or another program that says the same, and knows its port. */
+/** Starts `ClusterNode.ts`, or another program with the same protocol, as a child process. */
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -10,7 +10,7 @@ export interface NodeProcess {
   readonly port: number
   /** Since its start, in microseconds. */
   readonly cpuMicros: Effect.Effect<number>
-  /** Returns when the process is gone. */
+  /** Waits until the process has exited. */
   readonly end: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
 }
 
@@ -21,7 +21,7 @@ const end = (child: ChildProcess, signal: "SIGTERM" | "SIGKILL") =>
     child.kill(signal)
   })
 
-/** Killed with the scope. */
+/** The end of the scope kills the process. */
 export const start = (options: NodeOptions, program = file): Effect.Effect<NodeProcess, never, Scope.Scope> =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(

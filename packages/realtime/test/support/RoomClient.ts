@@ -1,6 +1,6 @@
 /**
- * Somebody with a phone: connects to one of the nodes, comes back to another one when the connection ends, asks for what
- * was missed, says each thing until it is acknowledged, and remembers everything that was heard.
+ * A chat client on a phone: connects to one of the nodes, reconnects to another one when the connection ends, recovers the
+ * messages that it missed, resends each message until it is acknowledged, and records everything that it received.
  */
 import { WebSocket } from "ws"
 
@@ -23,7 +23,7 @@ export class RoomClient {
   readonly acknowledged: Array<string> = []
   /** Close codes, in the order in which they came. */
   readonly closeCodes: Array<number> = []
-  /** Joins that could not give all that was missed. */
+  /** Joins whose reply had `recovered: false`. */
   incompleteRecoveries = 0
   readonly #room: string
   readonly #address: () => string
@@ -47,7 +47,7 @@ export class RoomClient {
     if (this.#isJoined) this.#send(content)
   }
 
-  /** Nothing waits to be said. */
+  /** All messages are acknowledged. */
   get isIdle(): boolean {
     return this.#isJoined && this.#unacknowledged.length === 0
   }
@@ -119,12 +119,12 @@ export class RoomClient {
   }
 
   #onMessage(message: unknown): void {
-    // What our own server says has this shape.
-    const said = message as ReceivedMessage
-    this.#last = Math.max(this.#last, said.seq)
-    if (this.#ids.has(said.id)) this.duplicates.push(said.content)
-    this.#ids.add(said.id)
-    this.received.push(said)
+    // Its only senders are this project's own servers.
+    const received = message as ReceivedMessage
+    this.#last = Math.max(this.#last, received.seq)
+    if (this.#ids.has(received.id)) this.duplicates.push(received.content)
+    this.#ids.add(received.id)
+    this.received.push(received)
   }
 
   #add(users: unknown): void {
@@ -133,5 +133,5 @@ export class RoomClient {
   }
 }
 
-/** As the server sends them. */
+/** The payload format of presence events. */
 const usersOf = (users: unknown): Users => users as Users

@@ -1,6 +1,6 @@
 /**
- * Several nodes in one process: each is a whole realtime service with its HTTP server, over one bus, state and history in
- * memory. A node can be cut from them, and killed without a word.
+ * Several nodes in one process: each is a complete realtime service with its HTTP server, over one bus, state and history in
+ * memory. A test can partition a node, drain it, or kill it without a `bye`.
  */
 import { Tokens } from "@armoricore/auth/Tokens"
 import { type BusStatus, EventBus } from "@armoricore/bus/EventBus"
@@ -11,20 +11,20 @@ import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import type { RealtimeOptions } from "@armoricore/realtime/Realtime"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
-import { type Cause, Context, Duration, Effect, Exit, Layer, Scope, SubscriptionRef } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Scope, SubscriptionRef } from "effect"
 import { CallLog } from "./RoomChannel.ts"
 import { listen, serviceOf, tokens } from "./TestServer.ts"
 
 const cutOff = new TransientError({ dependency: "bus", code: "unavailable", message: "cut off" })
 
-/** The line between one node and what it shares with the others. */
+/** The connection between one node and the shared bus and history. */
 const networkLink = Effect.gen(function* () {
   const status = yield* SubscriptionRef.make<BusStatus>("connected")
   const gaps = new Set<() => void>()
   const isCut = () => SubscriptionRef.getUnsafe(status) === "disconnected"
   const through = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | TransientError, R> => (isCut() ? Effect.fail(cutOff) : effect))
-  const hears =
+  const deliverUnlessCut =
     <A>(onMessage: (message: A) => void) =>
     (message: A) => {
       if (!isCut()) onMessage(message)
@@ -47,7 +47,7 @@ const networkLink = Effect.gen(function* () {
       publish: (message) => through(bus.publish(message)),
       broadcast: (address, body, headers) => through(bus.broadcast(address, body, headers)),
       subscribe: (address, onMessage, onGap) =>
-        Effect.andThen(withGap(onGap), bus.subscribe(address, hears(onMessage))),
+        Effect.andThen(withGap(onGap), bus.subscribe(address, deliverUnlessCut(onMessage))),
       status: SubscriptionRef.get(status),
       statusChanges: SubscriptionRef.changes(status),
     }),
@@ -59,7 +59,7 @@ const networkLink = Effect.gen(function* () {
       subscribe: (room, onAdded, onGap) =>
         Effect.andThen(
           withGap(onGap),
-          history.subscribe(room, hears(onAdded), () => {}),
+          history.subscribe(room, deliverUnlessCut(onAdded), () => {}),
         ),
     }),
   }
@@ -67,12 +67,12 @@ const networkLink = Effect.gen(function* () {
 
 const ports = Layer.mergeAll(MemoryBus.layer, MemoryHistory.layer(), MemoryState.layer, tokens, CallLog.layer)
 
-/** Quick enough for a test, slow enough for two busy cores. */
+/** Short enough for a test, long enough for a busy machine. */
 const fastTimings = { heartbeatInterval: Duration.millis(200), nodeTimeout: Duration.millis(1_500) }
 
 export const make = Effect.fnUntraced(function* (options: RealtimeOptions = {}) {
   const shared = yield* Layer.build(ports)
-  /** One more node. */
+  /** Starts another node. */
   const node = Effect.fnUntraced(function* () {
     const own = yield* networkLink
     const seen = shared.pipe(
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (options: RealtimeOptions = {}) 
       heal: own.heal,
       /** As SIGTERM does. */
       drain: Scope.close(scope, Exit.void),
-      /** Nobody hears of it. Its sockets are cut with it. */
+      /** Without a `bye` and without a close frame on its sockets. */
       kill: Effect.andThen(own.cut, Scope.close(scope, Exit.void)),
     }
   })
@@ -107,12 +107,3 @@ export const make = Effect.fnUntraced(function* (options: RealtimeOptions = {}) 
 })
 
 export type TestNode = Effect.Success<ReturnType<Effect.Success<ReturnType<typeof make>>["node"]>>
-
-/** Waits until it holds. */
-export const until = (condition: () => boolean): Effect.Effect<void, Cause.TimeoutError> =>
-  Effect.sync(condition).pipe(
-    Effect.tap((holds) => (holds ? Effect.void : Effect.sleep("10 millis"))),
-    Effect.repeat({ until: (holds) => holds }),
-    Effect.timeout("15 seconds"),
-    Effect.asVoid,
-  )

@@ -94,12 +94,12 @@ export type Frame = readonly [unknown, unknown, string, string, Record<string, u
 
 const idle = () => {}
 
-/** A raw connection: what comes is kept in order until somebody asks. */
+/** A raw connection that queues received messages until the test reads them. */
 export class RawClient {
   readonly ws: WebSocket
   readonly received: Array<string | Buffer> = []
   closed: { readonly code: number; readonly reason: string } | undefined
-  /** Whoever waits; once answered it must not be woken again, or it would take the next one's message. */
+  /** Wakes the waiting read, once: a second call would give it the message of the next read. */
   #wake: () => void = idle
 
   constructor(ws: WebSocket) {
