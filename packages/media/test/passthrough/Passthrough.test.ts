@@ -1,4 +1,4 @@
-/** What is copied instead of encoded: each condition by itself, and streams that hold what was copied. */
+/** Passthrough: each condition separately, and streams with copied tracks. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as PassthroughCheck from "@armoricore/media/passthrough/PassthroughCheck"
 import { fitsBitrate, VideoPacketAnalyzer, packetParser } from "@armoricore/media/passthrough/PacketAnalyzer"
@@ -32,7 +32,7 @@ interface Source {
   readonly size?: string
   readonly rate?: string
   readonly seconds?: number
-  /** Options of the encoder, before what is changed of them. */
+  /** Encoder options that come before the changed ones. */
   readonly video?: string
   readonly gop?: number
   readonly rates?: string
@@ -44,7 +44,7 @@ interface Source {
 
 const bt709 = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv"
 
-/** A source that is copied, unless something of it is changed. Its own profile tells it from what is encoded. */
+/** A source that can be copied unless a test changes it. Its H.264 profile differs from that of encoded renditions. */
 const made = ({
   size = "320x180",
   rate = "30",
@@ -98,54 +98,58 @@ const one =
   (source: Source): Steps =>
   () => [made(source)]
 
-/** What is changed, and what is found to speak against copying the picture. */
-const pictures: ReadonlyArray<readonly [name: string, refusal: string, steps: Steps, file?: string]> = [
+/** A change of the source, and the expected reason against copying the video. */
+const rejectedVideos: ReadonlyArray<readonly [name: string, reason: string, steps: Steps, file?: string]> = [
   ["another container", "container", one({}), "source.mkv"],
   ["another codec", "codec", one({ video: "-c:v mpeg4 -bf 0" })],
-  ["a profile above", "profile", one({ video: "-c:v libx264 -preset ultrafast -profile:v high444 -pix_fmt yuv444p" })],
-  ["ten bits", "profile", one({ video: "-c:v libx264 -preset ultrafast -profile:v high10 -pix_fmt yuv420p10le" })],
-  ["a level above", "level", one({ more: "-level 5.1" })],
-  ["colours that it does not name", "colours", one({ tags: "" })],
+  ["a higher profile", "profile", one({ video: "-c:v libx264 -preset ultrafast -profile:v high444 -pix_fmt yuv444p" })],
+  ["10 bits", "profile", one({ video: "-c:v libx264 -preset ultrafast -profile:v high10 -pix_fmt yuv420p10le" })],
+  ["a higher level", "level", one({ more: "-level 5.1" })],
+  ["unspecified colours", "colours", one({ tags: "" })],
   ["HDR", "colours", one({ tags: bt709.replace("-color_trc bt709", "-color_trc smpte2084") })],
-  ["the full range", "pixel format", one({ tags: bt709.replace("tv", "pc") })],
+  ["full range colours", "pixel format", one({ tags: bt709.replace("tv", "pc") })],
   [
-    "a turned picture",
+    "a rotation",
     "rotation",
     (file) => [
       [...made({ size: "180x320" }), file("plain.mp4")],
       ["-i", file("plain.mp4"), "-c", "copy", "-metadata:s:v:0", "rotate=90"],
     ],
   ],
-  ["oblong pixels", "pixel aspect", one({ filter: "setsar=4/3" })],
-  ["fields", "interlaced", one({ filter: "setfield=tff", more: "-flags +ildct+ilme" })],
-  ["a size between two rungs", "size", one({ size: "336x190" })],
+  ["non-square pixels", "pixel aspect", one({ filter: "setsar=4/3" })],
+  ["interlaced fields", "interlaced", one({ filter: "setfield=tff", more: "-flags +ildct+ilme" })],
+  ["a size between two renditions", "size", one({ size: "336x190" })],
   ["more than 60 frames a second", "frame rate", one({ rate: "120", gop: 240, seconds: 3 })],
   [
-    "a varying frame rate",
+    "a variable frame rate",
     "frame rate",
     one({ filter: "select='if(lt(t,2),1,not(mod(n,3)))'", more: "-fps_mode vfr", seconds: 4 }),
   ],
   [
-    "one frame that came late",
+    "one late frame",
     "uneven frames",
     (file) => [
       [...made({ seconds: 4 }), file("whole.mp4")],
       ["-i", file("whole.mp4"), ...words("-c copy -bsf:v setts=pts=if(eq(N\\,70)\\,PTS+100\\,PTS)")],
     ],
   ],
-  ["more bits than the rung has", "bit rate", one({ rates: "-b:v 900k -minrate 900k -maxrate 900k -bufsize 450k" })],
+  [
+    "a higher bit rate than the rendition",
+    "bit rate",
+    one({ rates: "-b:v 900k -minrate 900k -maxrate 900k -bufsize 450k" }),
+  ],
   ["key frames far apart", "key frames", one({ gop: 250 })],
   ["key frames every three seconds", "key frames", one({ gop: 90, seconds: 8 })],
-  ["key frames where the scene changes", "key frames", one({ more: "-force_key_frames 0,1.3,2.9,4.1", gop: 250 })],
+  ["key frames at scene changes", "key frames", one({ more: "-force_key_frames 0,1.3,2.9,4.1", gop: 250 })],
   [
-    "open groups",
+    "open GOPs",
     "open groups",
     one({
       video: "-c:v libx264 -preset ultrafast -bf 3 -x264-params open-gop=1:b-adapt=0 -profile:v main -pix_fmt yuv420p",
     }),
   ],
   [
-    "a cut behind a key frame",
+    "a cut after a key frame",
     "edit list or damage",
     (file) => [
       [...made({ seconds: 8 }), file("whole.mp4")],
@@ -153,7 +157,7 @@ const pictures: ReadonlyArray<readonly [name: string, refusal: string, steps: St
     ],
   ],
   [
-    "a picture that begins late",
+    "video that starts late",
     "uneven frames",
     (file) => [
       [...made({ seconds: 4 }), file("whole.mp4")],
@@ -167,7 +171,7 @@ const pictures: ReadonlyArray<readonly [name: string, refusal: string, steps: St
     ],
   ],
   [
-    "parameters that change on the way",
+    "parameter sets that change",
     "parameters",
     (file) => [
       [...made({ seconds: 2, more: "-an -bf 0" }), ...words("-f h264"), file("a.h264")],
@@ -177,18 +181,18 @@ const pictures: ReadonlyArray<readonly [name: string, refusal: string, steps: St
   ],
 ]
 
-const soundTracks: ReadonlyArray<
-  readonly [name: string, refusal: string, steps: Steps, changes?: Partial<TranscodeOptions>]
+const rejectedAudio: ReadonlyArray<
+  readonly [name: string, reason: string, steps: Steps, changes?: Partial<TranscodeOptions>]
 > = [
   ["another codec", "codec", one({ audio: "-c:a libmp3lame" })],
-  ["many channels", "channels", one({ audio: "-c:a aac -ac 6" })],
+  ["six channels", "channels", one({ audio: "-c:a aac -ac 6" })],
   ["another sample rate", "sample rate", one({ audio: "-c:a aac -ar 32000 -b:a 48k" })],
   [
-    "many bits",
+    "a high bit rate",
     "bit rate",
     one({ filter: "null", audio: "-c:a aac -b:a 256k -af aeval=random(0)|random(1),aformat=cl=stereo" }),
   ],
-  ["a loudness that is wanted", "loudness", one({}), { loudness: -16 }],
+  ["a target loudness", "loudness", one({}), { loudness: -16 }],
   [
     "a gap",
     "gaps",
@@ -199,9 +203,9 @@ const soundTracks: ReadonlyArray<
   ],
 ]
 
-describe.skipIf(isFfmpegMissing)("what is copied", () => {
+describe.skipIf(isFfmpegMissing)("Passthrough", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("is the picture and the sound of a source that meets every condition", () =>
+    it.effect("copies video and audio of a source that meets every condition", () =>
       Effect.gen(function* () {
         const { videoRejectReason, plan, audioRejectReasons } = yield* decide(one({}))
         assert.deepStrictEqual([videoRejectReason, audioRejectReasons], [undefined, [undefined]])
@@ -209,20 +213,20 @@ describe.skipIf(isFfmpegMissing)("what is copied", () => {
       }),
     )
 
-    for (const [name, refusal, steps, file] of pictures) {
-      it.effect(`is no picture with ${name}`, () =>
+    for (const [name, reason, steps, file] of rejectedVideos) {
+      it.effect(`encodes video with ${name}`, () =>
         Effect.gen(function* () {
           const { videoRejectReason, plan } = yield* decide(steps, {}, file)
-          assert.strictEqual(videoRejectReason, refusal)
+          assert.strictEqual(videoRejectReason, reason)
           assert.isUndefined(plan.passthrough?.video)
         }),
       )
     }
-    for (const [name, refusal, steps, changes] of soundTracks) {
-      it.effect(`is no sound with ${name}`, () =>
+    for (const [name, reason, steps, changes] of rejectedAudio) {
+      it.effect(`encodes audio with ${name}`, () =>
         Effect.gen(function* () {
           const { plan, audioRejectReasons } = yield* decide(steps, changes)
-          assert.deepStrictEqual(audioRejectReasons, [refusal])
+          assert.deepStrictEqual(audioRejectReasons, [reason])
           assert.strictEqual(plan.passthrough?.audioTracks.includes(0) ?? false, false)
         }),
       )
@@ -230,25 +234,29 @@ describe.skipIf(isFfmpegMissing)("what is copied", () => {
   })
 
   layer(pipeline({ ladder }), { excludeTestServices: true })((it) => {
-    const send = Effect.fnUntraced(function* (name: string, source: Source, claim = { token: 1, attempts: 0 }) {
+    const send = Effect.fnUntraced(function* (
+      name: string,
+      source: Source,
+      attempt = { fencingToken: 1, priorAttempts: 0 },
+    ) {
       const { folder, source: file } = yield* make(one(source), "source.mp4")
       const { processUpload } = yield* UploadPipeline
-      const outcome = yield* processUpload(uploaded(name, yield* storeUpload(`uploads/${name}.mp4`, file)), claim)
+      const outcome = yield* processUpload(uploaded(name, yield* storeUpload(`uploads/${name}.mp4`, file)), attempt)
       if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
       yield* fetchAll(prefixOf(outcome.ready), `${folder}/stream`)
       const report = yield* check(`${folder}/stream`)
       assert.deepStrictEqual(report.faults, [])
       return report
     })
-    /** Main is the source's profile, High what is encoded here. */
+    /** The source has the Main profile; encoded renditions have High. */
     const isMain = (codecs: string | undefined) => codecs?.startsWith("avc1.4D") === true
     const cases: ReadonlyArray<readonly [name: string, source: Source]> = [
       ["with key frames on the grid", { seconds: 9 }],
-      ["with a key frame a second", { seconds: 9, gop: 30 }],
+      ["with a key frame every second", { seconds: 9, gop: 30 }],
       ["at 29.97 frames a second", { seconds: 9, rate: "30000/1001", gop: 30 }],
-      ["with groups of its own", { seconds: 9, gop: 21 }],
-      ["in portrait, without sound, at 25", { seconds: 5, size: "180x320", rate: "25", gop: 50, more: "-an" }],
-      ["with mono sound", { seconds: 5, audio: "-c:a aac -b:a 64k -ac 1" }],
+      ["with an unusual GOP length", { seconds: 9, gop: 21 }],
+      ["in portrait, without audio, at 25", { seconds: 5, size: "180x320", rate: "25", gop: 50, more: "-an" }],
+      ["with mono audio", { seconds: 5, audio: "-c:a aac -b:a 64k -ac 1" }],
     ]
     for (const [name, source] of cases) {
       it.effect(`makes a stream that passes the checker ${name}`, () =>
@@ -262,16 +270,16 @@ describe.skipIf(isFfmpegMissing)("what is copied", () => {
       )
     }
 
-    it.effect("is encoded at the second try", () =>
+    it.effect("encodes all tracks at the second attempt", () =>
       Effect.gen(function* () {
-        const { variants } = yield* send("second", { seconds: 2 }, { token: 2, attempts: 1 })
+        const { variants } = yield* send("second", { seconds: 2 }, { fencingToken: 2, priorAttempts: 1 })
         assert.isFalse(isMain(variants[0]?.codecs))
       }),
     )
   })
 
   layer(pipeline({ ladder, passthrough: false }), { excludeTestServices: true })((it) => {
-    it.effect("is nothing where the setting is off", () =>
+    it.effect("encodes all tracks if the setting is off", () =>
       Effect.gen(function* () {
         const { folder, source } = yield* make(one({ seconds: 2 }), "source.mp4")
         const { processUpload } = yield* UploadPipeline
@@ -287,8 +295,8 @@ describe.skipIf(isFfmpegMissing)("what is copied", () => {
   })
 })
 
-describe("PacketList", () => {
-  it("a rung holds what the encoder's own limits would let through, and no more", () => {
+describe("PacketAnalyzer", () => {
+  it("a rendition accepts the peaks that the encoder's buffer allows, and no higher ones", () => {
     const segments = (...kilobits: ReadonlyArray<number>) =>
       kilobits.map((rate) => ({ name: "", seconds: 4, bytes: rate * 500 }))
     assert.isTrue(fitsBitrate(segments(100, 100, 100), 100))
@@ -297,13 +305,13 @@ describe("PacketList", () => {
     assert.isFalse(fitsBitrate(segments(50, 160, 50), 100))
   })
 
-  it("a gap of years in a stranger's file takes no memory", () => {
-    const picture = new VideoPacketAnalyzer({ num: 30, den: 1 })
+  it("a gap of years in the timestamps allocates no memory", () => {
+    const analyzer = new VideoPacketAnalyzer({ num: 30, den: 1 })
     const read = packetParser()
     for (const line of ["#tb 0: 1/30", "0, 0, 0, 1, 100, 0xab", "0, 1, 99999999999, 1, 100, 0xab, F=0x0"]) {
       const packet = read(line)
-      if (packet !== undefined) picture.add(packet)
+      if (packet !== undefined) analyzer.add(packet)
     }
-    assert.strictEqual(picture.finish().rejectReason, "uneven frames")
+    assert.strictEqual(analyzer.finish().rejectReason, "uneven frames")
   })
 })

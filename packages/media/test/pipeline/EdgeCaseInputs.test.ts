@@ -1,4 +1,4 @@
-/** Files that are no fault of anybody, or all too much: rare formats, half files, traps. */
+/** Rare formats, truncated files and malicious files. */
 import { gzipSync } from "node:zlib"
 import { describe, layer } from "@effect/vitest"
 import { h264, testVideo, tone } from "../support/Clips.ts"
@@ -12,7 +12,7 @@ const one = (args: ReadonlyArray<string>) => () => [args]
 const quiet = words("-v fatal")
 const text = (content: string) => () => new TextEncoder().encode(content)
 
-/** The first so many parts of a thousand. */
+/** The first per mille of a file. */
 const cut = (file: string, share: number) => (read: (name: string) => Uint8Array) => {
   const bytes = read(file)
   return bytes.subarray(0, Math.floor((bytes.byteLength * share) / 1000))
@@ -26,7 +26,7 @@ const box = (type: string, body: Uint8Array = new Uint8Array()) => {
   return bytes
 }
 
-/** An MP4 whose header shows its picture through this matrix. */
+/** Replaces the display matrix of an MP4. */
 const shown =
   (file: string, [a, b, c, d]: readonly [number, number, number, number]) =>
   (read: (name: string) => Uint8Array) => {
@@ -37,7 +37,7 @@ const shown =
     return mp4
   }
 
-/** A PNG that claims a size and has next to nothing in it. */
+/** A PNG whose header states a size, with hardly any data. */
 const claimed = (side: number) => () => {
   const png = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -49,7 +49,7 @@ const claimed = (side: number) => () => {
 }
 
 const sources: Readonly<Record<string, InputCase>> = {
-  "one picture with three seconds of sound": {
+  "a single frame with three seconds of audio": {
     file: "a.mp4",
     steps: one([...testVideo({ size: "64x48", rate: "25", seconds: 0.04 }), ...tone(3), ...h264, ...words("-c:a aac")]),
     expected: "64x48",
@@ -63,7 +63,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
   },
   SRT: { file: "a.srt", bytes: text("1\n00:00:00,000 --> 00:00:02,000\nDemat\n"), expected: "unsupported_format" },
-  "eight languages": {
+  "eight audio tracks": {
     file: "a.mkv",
     steps: one([
       ...small,
@@ -79,7 +79,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     tracks: 8,
   },
-  "edit list that begins in the middle": {
+  "edit list that starts in the middle": {
     file: "a.mp4",
     steps: (file) => [
       [
@@ -94,7 +94,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     tracks: 1,
   },
-  "transport stream with a jump of its clock": {
+  "transport stream with a timestamp jump": {
     file: "a.ts",
     steps: (file) => [
       [...av, ...words("-f mpegts"), file("b.ts")],
@@ -103,7 +103,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     from: ["b.ts", "c.ts"],
     expected: "64x48",
   },
-  "transport stream whose clock goes back": {
+  "transport stream with decreasing timestamps": {
     file: "a.ts",
     steps: (file) => [
       [...av, ...words("-output_ts_offset 5000 -f mpegts"), file("b.ts")],
@@ -127,7 +127,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     from: ["b.ts", "c.ts"],
     expected: "64x48",
   },
-  "transport stream cut off": {
+  "truncated transport stream": {
     file: "a.ts",
     steps: (file) => [[...av, ...words("-f mpegts"), file("b.ts")]],
     bytes: cut("b.ts", 611),
@@ -144,7 +144,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     tracks: 1,
   },
-  "HEVC of ten bits": {
+  "10-bit HEVC": {
     file: "a.mp4",
     steps: one([
       ...small,
@@ -176,7 +176,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     steps: one([...testVideo({ size: "176x144", rate: "15", seconds: 2 }), ...words("-c:v h263")]),
     expected: "176x144",
   },
-  "one by one": {
+  "1×1 pixels": {
     file: "a.gif",
     steps: one([...small, ...words("-vf format=rgb24,scale=1:1")]),
     expected: "too_small",
@@ -186,7 +186,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     steps: one([...small, ...words("-vf format=rgb24,scale=200:1 -c:v ffv1")]),
     expected: "too_small",
   },
-  "GIF of one picture": {
+  "GIF with one frame": {
     file: "a.gif",
     steps: one([...testVideo({ size: "64x48", seconds: 1 }), ...words("-frames:v 1")]),
     expected: "64x48",
@@ -197,7 +197,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     steps: one([...small, ...words("-c:v libwebp_anim")]),
     expected: "unsupported_format",
   },
-  "JPEG cut off": {
+  "truncated JPEG": {
     file: "a.jpg",
     steps: (file) => [
       [...testVideo({ size: "320x240", seconds: 1 }), ...words("-frames:v 1 -update 1"), file("b.jpg")],
@@ -205,8 +205,8 @@ const sources: Readonly<Record<string, InputCase>> = {
     bytes: cut("b.jpg", 500),
     expected: "320x240",
   },
-  "PNG that claims to be huge": { file: "a.png", bytes: claimed(60_000), expected: "corrupt_media" },
-  "PNG that claims to be larger than it is": { file: "a.png", bytes: claimed(2_000), expected: "corrupt_media" },
+  "PNG that states a huge size": { file: "a.png", bytes: claimed(60_000), expected: "corrupt_media" },
+  "PNG that states a larger size than its data": { file: "a.png", bytes: claimed(2_000), expected: "corrupt_media" },
   TIFF: {
     file: "a.tiff",
     steps: one([...testVideo({ size: "64x48", seconds: 1 }), ...words("-frames:v 1 -update 1")]),
@@ -230,13 +230,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "0x0",
   },
   ALAC: { file: "a.m4a", steps: one([...tone(2), ...words("-c:a alac")]), expected: "0x0", seconds: 2 },
-  "MP3 that does not begin at once": {
+  "MP3 with data before the first frame": {
     file: "a.mp3",
     steps: (file) => [[...tone(2), file("b.mp3")]],
     bytes: (read) => Buffer.concat([Buffer.alloc(4000), read("b.mp3"), Buffer.alloc(500, 0xff)]),
     expected: "0x0",
   },
-  "WAV that claims four gigabytes": {
+  "WAV that states four gigabytes": {
     file: "a.wav",
     steps: (file) => [[...tone(2), file("b.wav")]],
     bytes: (read) => {
@@ -246,23 +246,23 @@ const sources: Readonly<Record<string, InputCase>> = {
     },
     expected: "0x0",
   },
-  "WAV of eight bits and 8 kHz": {
+  "WAV with 8 bits at 8 kHz": {
     file: "a.wav",
     steps: one([...tone(2), ...words("-c:a pcm_u8 -ar 8000")]),
     expected: "0x0",
     seconds: 2,
   },
-  "WAV without a sample": {
+  "WAV without samples": {
     file: "a.wav",
     steps: one([...quiet, ...tone(2), ...words("-t 0")]),
     expected: "corrupt_media",
   },
-  "picture track without a picture": {
+  "video track without frames": {
     file: "a.mp4",
     steps: one([...quiet, ...small, ...tone(2), ...h264, ...words("-c:a aac -frames:v 0")]),
     expected: "no_media",
   },
-  "turned and anamorphic": {
+  "rotated and anamorphic": {
     file: "a.mp4",
     steps: (file) => [[...small, ...words("-vf setsar=3/2"), ...h264, file("b.mp4")]],
     bytes: shown("b.mp4", [0, 1, -1, 0]),
@@ -274,13 +274,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     bytes: shown("b.mp4", [-1, 0, 0, 1]),
     expected: "64x48",
   },
-  "turned by 45 degrees": {
+  "rotated by 45 degrees": {
     file: "a.mp4",
     steps: (file) => [[...small, ...h264, file("b.mp4")]],
     bytes: shown("b.mp4", [Math.SQRT1_2, Math.SQRT1_2, -Math.SQRT1_2, Math.SQRT1_2]),
     expected: "64x48",
   },
-  "two pictures half a minute apart": {
+  "two frames half a minute apart": {
     file: "a.mkv",
     steps: one([
       ...testVideo({ size: "64x48", rate: "1", seconds: 2 }),
@@ -294,13 +294,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     steps: one([...testVideo({ size: "64x48", rate: "1000", seconds: 1 }), ...h264]),
     expected: "64x48",
   },
-  "fragmented MP4 cut off": {
+  "truncated fragmented MP4": {
     file: "a.mp4",
     steps: (file) => [[...av, ...words("-g 10 -movflags +frag_keyframe+empty_moov"), file("b.mp4")]],
     bytes: cut("b.mp4", 700),
     expected: "64x48",
   },
-  "Matroska cut off": {
+  "truncated Matroska": {
     file: "a.mkv",
     steps: (file) => [[...av, file("b.mkv")]],
     bytes: cut("b.mkv", 600),
@@ -312,7 +312,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     bytes: cut("b.avi", 900),
     expected: "64x48",
   },
-  "MP4 whose samples are noughts": {
+  "MP4 whose samples are zeros": {
     file: "a.mp4",
     steps: (file) => [[...av, file("b.mp4")]],
     bytes: (read) => {
@@ -322,7 +322,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     },
     expected: "corrupt_media",
   },
-  "boxes in boxes without end": {
+  "deeply nested boxes": {
     file: "a.mp4",
     bytes: () => {
       let inner = box("free")
@@ -331,13 +331,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     },
     expected: "unsupported_format",
   },
-  "index that is elsewhere: a data reference": {
+  "data reference to another file": {
     file: "a.mov",
     steps: (file) => [[...small, ...h264, file("b.mov")]],
     bytes: (read) => {
       const mov = Buffer.from(read("b.mov"))
       const at = mov.indexOf("url ", mov.indexOf("dref"))
-      // Its flag says that the samples lie in this file.
+      // The flag means that the samples are in this file.
       mov.writeUInt32BE(0, at + 4)
       return mov
     },
@@ -355,7 +355,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     bytes: text('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'),
     expected: "unsupported_format",
   },
-  "a megabyte of nothing, packed": {
+  "compressed zeros": {
     file: "a.mp4",
     bytes: () => gzipSync(Buffer.alloc(20_000_000)),
     expected: "unsupported_format",
@@ -373,7 +373,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     ),
     expected: "unsupported_format",
   },
-  "a name of quotes and signs": {
+  "file name with quotes and special characters": {
     file: `a "b' & c?%d#;$(id) -i.mp4`,
     steps: one(av),
     expected: "64x48",

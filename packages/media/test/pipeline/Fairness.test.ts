@@ -1,4 +1,4 @@
-/** Clips do not wait for films, nor one user for the many uploads of another; in virtual time, without ffmpeg. */
+/** Short uploads do not wait for long ones, nor users for the uploads of other users. Virtual time, no ffmpeg. */
 import { EncodingPlan } from "@armoricore/media/encode/EncodingPlan"
 import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -16,7 +16,7 @@ import { TestClock } from "effect/testing"
 
 const longVideoSeconds = 180
 const clipSeconds = 5
-const isLongVideo = (id: string) => id.startsWith("film")
+const isLongVideo = (id: string) => id.startsWith("long")
 
 const readyOf = ({ media_id, user_id }: PayloadOf<"media.uploaded">): PayloadOf<"media.ready"> => ({
   media_id,
@@ -28,8 +28,10 @@ const readyOf = ({ media_id, user_id }: PayloadOf<"media.uploaded">): PayloadOf<
   metadata: {},
 })
 
-/** Takes as long as ffmpeg would on a machine that it cannot fill: an encoding a second of its source. */
-const fakes = (seen: Array<{ readonly id: string; readonly lane: UploadAttempt["workClass"]; readonly at: number }>) =>
+/** A pipeline that takes fixed times instead of encoding. */
+const fakes = (
+  seen: Array<{ readonly id: string; readonly workClass: UploadAttempt["workClass"]; readonly at: number }>,
+) =>
   Layer.mock(UploadPipeline, {
     newestUpload: (mediaId) =>
       Effect.succeed({
@@ -38,12 +40,12 @@ const fakes = (seen: Array<{ readonly id: string; readonly lane: UploadAttempt["
       }),
     recordFailure: () => Effect.void,
     cancelChunks: () => Effect.void,
-    processUpload: ({ payload }, claim) =>
+    processUpload: ({ payload }, attempt) =>
       Effect.gen(function* () {
-        seen.push({ id: payload.media_id, lane: claim.workClass, at: yield* Clock.currentTimeMillis })
-        // It was looked at.
+        seen.push({ id: payload.media_id, workClass: attempt.workClass, at: yield* Clock.currentTimeMillis })
+        // The probe.
         yield* Effect.sleep("100 millis")
-        if (claim.workClass === "short" && isLongVideo(payload.media_id)) return { _tag: "Long" } as const
+        if (attempt.workClass === "short" && isLongVideo(payload.media_id)) return { _tag: "Long" } as const
         yield* Effect.sleep(`${isLongVideo(payload.media_id) ? longVideoSeconds : clipSeconds} seconds`)
         return { _tag: "Ready", ready: readyOf(payload), playableEvent: undefined } as const
       }),
@@ -69,53 +71,53 @@ const publish = Effect.fnUntraced(function* (message: EventOf<"media.uploaded">)
   yield* bus.publish({ address: event("media.uploaded"), id: message.event_id, body })
 })
 
-/** Lets virtual seconds pass one by one, as results lead to new work. */
-const pass = (seconds: number) => Effect.repeat(TestClock.adjust("1 second"), { times: seconds - 1 })
+/** Advances the clock second by second, because results lead to new work. */
+const advance = (seconds: number) => Effect.repeat(TestClock.adjust("1 second"), { times: seconds - 1 })
 
 /** Seconds until each result, by media. */
 const results = Effect.gen(function* () {
   const bus = yield* EventBus
   const clock = yield* Clock.Clock
-  const told = new Map<string, { readonly type: string; readonly id: string; readonly seconds: number }>()
+  const received = new Map<string, { readonly type: string; readonly id: string; readonly seconds: number }>()
   yield* bus.subscribe("all-events", ({ body }) => {
     const decoded = EventCodec.decodeResult(body)
     if (Result.isFailure(decoded)) return
     const { event: given } = decoded.success
     if (given.event_type !== "media.ready" && given.event_type !== "media.failed") return
-    told.set(given.payload.media_id, {
+    received.set(given.payload.media_id, {
       type: given.event_type,
       id: given.event_id,
       seconds: clock.currentTimeMillisUnsafe() / 1000,
     })
   })
-  return told
+  return received
 })
 
-/** Sends all at once and tells how long each waited. */
-const waits = (
+/** Publishes all uploads at once, and measures when each is done. */
+const measure = (
   names: ReadonlyArray<readonly [mediaId: string, userId: string]>,
   slots: Pick<MediaService.Options, "concurrency" | "perUser"> = {},
 ) =>
   Effect.gen(function* () {
-    const seen: Array<{ readonly id: string; readonly lane: UploadAttempt["workClass"]; readonly at: number }> = []
+    const seen: Array<{ readonly id: string; readonly workClass: UploadAttempt["workClass"]; readonly at: number }> = []
     const service = MediaService.layerNoDeps({ bucket: "media", ...slots })
     yield* Layer.build(Layer.provide(service, fakes(seen)))
-    const told = yield* results
+    const received = yield* results
     for (const [mediaId, userId] of names) yield* publish(uploaded(mediaId, userId))
-    yield* pass(400)
-    return { seen, seconds: new Map([...told].map(([id, one]) => [id, one.seconds])), told }
+    yield* advance(400)
+    return { seen, seconds: new Map([...received].map(([id, one]) => [id, one.seconds])), received }
   }).pipe(Effect.provide(Layer.fresh(Testing.layer)), Effect.scoped)
 
 const clips = Array.from({ length: 20 }, (_, index) => [`clip-${index}`, `u${index % 4}`] as const)
 
-describe("fairness", () => {
-  it.effect("every clip's wait beside a film is under twice what it is without", () =>
+describe("Fairness", () => {
+  it.effect("a short upload beside a long one takes less than twice as long", () =>
     Effect.gen(function* () {
-      const alone = yield* waits(clips)
-      const beside = yield* waits([["film", "u0"], ...clips])
+      const alone = yield* measure(clips)
+      const beside = yield* measure([["long", "u0"], ...clips])
       assert.strictEqual(alone.seconds.size, 20)
       assert.strictEqual(beside.seconds.size, 21)
-      // Each has a clock of its own, that begins where the other's ended.
+      // Each run starts at another time of the virtual clock.
       const ratios = clips.map(([id]) => {
         const [before = 0, after = 0] = [alone, beside].map(({ seconds, seen }) => {
           return (seconds.get(id) ?? 0) - (seen[0]?.at ?? 0) / 1000
@@ -123,44 +125,50 @@ describe("fairness", () => {
         return after / before
       })
       assert.isBelow(Math.max(...ratios), 2)
-      // And the film is not put off for them.
-      assert.closeTo((beside.seconds.get("film") ?? 0) - (beside.seen[0]?.at ?? 0) / 1000, longVideoSeconds, 5)
+      // The long upload is not delayed by the short ones.
+      assert.closeTo((beside.seconds.get("long") ?? 0) - (beside.seen[0]?.at ?? 0) / 1000, longVideoSeconds, 5)
     }),
   )
 
-  it.effect("a film that was handed on can be cancelled, and fails under the id that its upload leads to", () =>
-    Effect.gen(function* () {
-      const seen: Array<{ readonly id: string; readonly lane: UploadAttempt["workClass"]; readonly at: number }> = []
-      yield* Layer.build(Layer.provide(MediaService.layerNoDeps({ bucket: "media" }), fakes(seen)))
-      const told = yield* results
-      const bus = yield* EventBus
-      const film = uploaded("film-unwanted", "u")
-      yield* publish(film)
-      yield* pass(10)
-      assert.deepStrictEqual(
-        seen.map(({ lane }) => lane),
-        ["short", "long"],
-      )
-      const body = new TextEncoder().encode(
-        JSON.stringify({ cause_id: "c", payload: { action: "cancel", media_id: "film-unwanted" } }),
-      )
-      yield* bus.publish({ address: work("media", "control"), id: "cancel-1", body })
-      yield* pass(60)
-      assert.strictEqual(told.get("film-unwanted")?.type, "media.failed")
-      assert.strictEqual(told.get("film-unwanted")?.id, resultEventId(film.event_id, "media.failed"))
-    }).pipe(Effect.provide(Layer.fresh(Testing.layer)), Effect.scoped),
+  it.effect(
+    "a long upload can be cancelled in its queue, and fails with the event id that derives from the upload",
+    () =>
+      Effect.gen(function* () {
+        const seen: Array<{
+          readonly id: string
+          readonly workClass: UploadAttempt["workClass"]
+          readonly at: number
+        }> = []
+        yield* Layer.build(Layer.provide(MediaService.layerNoDeps({ bucket: "media" }), fakes(seen)))
+        const received = yield* results
+        const bus = yield* EventBus
+        const longUpload = uploaded("long-unwanted", "u")
+        yield* publish(longUpload)
+        yield* advance(10)
+        assert.deepStrictEqual(
+          seen.map(({ workClass }) => workClass),
+          ["short", "long"],
+        )
+        const body = new TextEncoder().encode(
+          JSON.stringify({ cause_id: "c", payload: { action: "cancel", media_id: "long-unwanted" } }),
+        )
+        yield* bus.publish({ address: work("media", "control"), id: "cancel-1", body })
+        yield* advance(60)
+        assert.strictEqual(received.get("long-unwanted")?.type, "media.failed")
+        assert.strictEqual(received.get("long-unwanted")?.id, resultEventId(longUpload.event_id, "media.failed"))
+      }).pipe(Effect.provide(Layer.fresh(Testing.layer)), Effect.scoped),
   )
 
-  it.effect("a limit per user lets another user's clip overtake", () =>
+  it.effect("with a limit per user, the upload of another user overtakes", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 12 }, (_, index) => [`many-${index}`, "greedy"] as const)
       const names = [...many, ["one", "modest"]] as const
       const place = (seconds: ReadonlyMap<string, number>) =>
         [...seconds].sort(([, a], [, b]) => a - b).findIndex(([id]) => id === "one")
-      const limited = yield* waits(names, { concurrency: 2, perUser: 1 })
+      const limited = yield* measure(names, { concurrency: 2, perUser: 1 })
       assert.strictEqual(limited.seconds.size, 13)
       assert.isBelow(place(limited.seconds), 3)
-      const unlimited = yield* waits(names, { concurrency: 2 })
+      const unlimited = yield* measure(names, { concurrency: 2 })
       assert.isAtLeast(place(unlimited.seconds), 11)
     }),
   )
@@ -190,7 +198,7 @@ describe("WorkClass", () => {
     })
   }
 
-  it("measures what is long by the pixels to be made", () => {
+  it("classifies by size and by the number of encoded pixels", () => {
     assert.closeTo(encodeCost(plan(5)), 5, 0.1)
     assert.strictEqual(classify({ plan: plan(5) }, 60), "short")
     assert.strictEqual(classify({ plan: plan(180) }, 60), "long")
@@ -203,7 +211,7 @@ describe("WorkClass", () => {
     assert.strictEqual(classify({ bytes: 20e6 }, 60), "short")
   })
 
-  it("has as many keys as a user may have jobs", () => {
+  it("has as many partition keys as concurrent jobs of a user", () => {
     const keys = new Set(Array.from({ length: 100 }, (_, index) => partitionKey("short", "u", String(index), 3)))
     assert.strictEqual(keys.size, 3)
   })

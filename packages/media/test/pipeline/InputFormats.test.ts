@@ -72,13 +72,13 @@ const sources: Readonly<Record<string, InputCase>> = {
   gray: { file: "a.avi", steps: one([...small, ...words("-c:v rawvideo -pix_fmt gray")]), expected: "128x72" },
   transparency: { file: "a.mov", steps: one([...small, ...words("-c:v qtrle -pix_fmt argb")]), expected: "128x72" },
   "0.2 s": { file: "a.mkv", steps: one([...av, "-t", "0.2"]), expected: "128x72", tracks: 1 },
-  "one picture a second": {
+  "one frame a second": {
     file: "a.mp4",
     steps: one([...testVideo({ size: "64x64", rate: "1", seconds: 9 }), ...h264]),
     expected: "64x64",
     seconds: 9,
   },
-  "no key frame for long": {
+  "distant key frames": {
     file: "a.mp4",
     steps: one([
       ...testVideo({ size: "128x72", rate: "25", seconds: 9 }),
@@ -88,22 +88,22 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     seconds: 9,
   },
-  "wide as a ribbon": {
+  "very wide": {
     file: "a.mp4",
     steps: one([...testVideo({ size: "1000x16", seconds: 1 }), ...h264]),
     expected: "1000x16",
   },
-  "tall as a tower": {
+  "very tall": {
     file: "a.mp4",
     steps: one([...testVideo({ size: "16x1000", seconds: 1 }), ...h264]),
     expected: "16x1000",
   },
-  "two by two": {
+  "2×2 pixels": {
     file: "a.mp4",
     steps: one([...testVideo({ size: "2x2", seconds: 1 }), ...h264]),
     expected: "too_small",
   },
-  "picture late": {
+  "late video": {
     file: "a.mkv",
     steps: (file) => [
       [...av, file("a.mp4")],
@@ -112,7 +112,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "sound late": {
+  "late audio": {
     file: "a.ts",
     steps: (file) => [
       [...av, file("a.mp4")],
@@ -121,7 +121,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "negative times": {
+  "negative timestamps": {
     file: "a.mkv",
     steps: (file) => [
       [...av, file("a.mp4")],
@@ -130,7 +130,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "a clock about to wrap": {
+  "a timestamp wrap-around": {
     file: "a.ts",
     steps: (file) => [
       [...av, file("a.mp4")],
@@ -139,13 +139,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "sound longer than the picture": {
+  "audio longer than video": {
     file: "a.mkv",
     steps: one([...small, ...tone(5), ...h264]),
     expected: "128x72",
     tracks: 1,
   },
-  "no length, as browsers record": {
+  "no duration, as in browser recordings": {
     file: "a.webm",
     steps: one([
       ...small,
@@ -155,7 +155,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "a picture that changes its size": {
+  "changing frame size": {
     file: "a.ts",
     steps: (file) => [
       [...small, ...h264, file("1.ts")],
@@ -169,7 +169,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     from: ["1.ts", "2.ts"],
     expected: "128x72",
   },
-  "sound that changes its channels": {
+  "changing channel layout": {
     file: "a.ts",
     steps: (file) => [
       [...av, ...words("-ac 2"), file("1.ts")],
@@ -180,7 +180,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     tracks: 1,
     seconds: 4,
   },
-  "subtitles, attachment and data beside": {
+  "subtitle, attachment and data tracks": {
     file: "a.mkv",
     steps: (file) => [
       [...av, file("a.mp4")],
@@ -196,13 +196,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "a hostile name and hostile tags": {
+  "malicious file name and tags": {
     file: `a '&?"; rm -rf é%00 $(x).mp4`,
     steps: one([...av, "-metadata", 'title="><script>alert(1)</script>', "-metadata:s:a:0", 'title=",URI="x"']),
     expected: "128x72",
     tracks: 1,
   },
-  "rubbish behind the end": {
+  "garbage after the end": {
     file: "a.mp4",
     steps: (file) => [[...av, file("1.mp4")]],
     from: ["1.mp4"],
@@ -210,7 +210,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "128x72",
     tracks: 1,
   },
-  "bits that fell over": {
+  "flipped bits": {
     file: "a.mp4",
     steps: (file) => [[...av, file("1.mp4")]],
     bytes: (read) => rotten(read("1.mp4")),
@@ -244,7 +244,7 @@ const sources: Readonly<Record<string, InputCase>> = {
   M4A: { file: "a.m4a", steps: one(tone(3)), expected: "0x0", seconds: 3 },
   Opus: { file: "a.opus", steps: one(tone(3)), expected: "0x0", seconds: 3 },
   "raw AAC": { file: "a.aac", steps: one(tone(3)), expected: "0x0" },
-  "three channels without names": {
+  "three channels without a layout": {
     file: "a.wav",
     steps: one([...words("-f lavfi -i aevalsrc=sin(440*t)|sin(440*t)|0:d=2"), ...words("-c:a pcm_s16le")]),
     expected: "0x0",
@@ -262,10 +262,10 @@ const sources: Readonly<Record<string, InputCase>> = {
     steps: one([...words("-f lavfi -i sine=440:d=2:r=192000 -c:a pcm_s24le")]),
     expected: "0x0",
   },
-  "ten milliseconds of sound": { file: "a.wav", steps: one(tone(0.01)), expected: "0x0" },
+  "ten milliseconds of audio": { file: "a.wav", steps: one(tone(0.01)), expected: "0x0" },
 }
 
-/** A few bytes in the middle of the samples are others. */
+/** Changes a few bytes in the middle of the samples. */
 const rotten = (bytes: Uint8Array): Uint8Array => {
   const copy = Buffer.from(bytes)
   const from = copy.indexOf("mdat") + 400

@@ -1,4 +1,4 @@
-/** Files that strangers send: each ends with a code and a sentence, and none makes ffmpeg read another file. */
+/** Invalid uploads: each fails with a code and a sentence, and none makes ffmpeg read another file. */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { failureMessages } from "@armoricore/media/pipeline/Failures"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
@@ -8,7 +8,7 @@ import { Effect, FileSystem, Path, Stream } from "effect"
 import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
 import { isFfmpegMissing, ScratchParent, pipeline, storeUpload, uploaded } from "../support/Pipeline.ts"
 
-/** The error of an upload that must fail, whose prefix must be empty and whose work folder must be gone. */
+/** Expects a failure that leaves no objects and no work folder, and returns the error. */
 const expectFailure = Effect.fnUntraced(function* (name: string, filePath: string) {
   const { processUpload } = yield* UploadPipeline
   const error = yield* Effect.flip(processUpload(uploaded(name, filePath), { fencingToken: 1 }))
@@ -37,7 +37,7 @@ describe.skipIf(isFfmpegMissing)("Bad input", () => {
       }),
     )
 
-    it.effect("an object that is not there", () =>
+    it.effect("a missing object", () =>
       Effect.gen(function* () {
         assert.strictEqual((yield* expectFailure("b2", "s3://media/uploads/none.mp4")).code, "source_missing")
       }),
@@ -57,7 +57,7 @@ describe.skipIf(isFfmpegMissing)("Bad input", () => {
       }),
     )
 
-    it.effect("a file without its index: cut off at the end", () =>
+    it.effect("a truncated file with its index at the end", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
@@ -68,7 +68,7 @@ describe.skipIf(isFfmpegMissing)("Bad input", () => {
       }),
     )
 
-    it.effect("a file with its index in front: cut off at the end", () =>
+    it.effect("a truncated file with its index at the start", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
@@ -96,7 +96,7 @@ describe.skipIf(isFfmpegMissing)("Bad input", () => {
       }),
     )
 
-    it.effect("a sound track without a picture or sound in it: subtitles alone", () =>
+    it.effect("a file with only subtitles", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
@@ -118,7 +118,7 @@ describe.skipIf(isFfmpegMissing)("Bad input", () => {
       return yield* storeUpload(`uploads/${name}.${extension}`, file)
     })
 
-    it.effect("a small file that claims a hundred hours", () =>
+    it.effect("a small file that states a duration of a hundred hours", () =>
       Effect.gen(function* () {
         const hours = ["-vf", "settb=1,setpts=N*180000", "-fps_mode", "passthrough"]
         const path = yield* make(
@@ -152,7 +152,7 @@ describe.skipIf(isFfmpegMissing)("Bad input", () => {
       }),
     )
 
-    it.effect("a picture too small to be seen", () =>
+    it.effect("a video that is too small", () =>
       Effect.gen(function* () {
         const path = yield* make("tiny", [...testVideo({ size: "64x8", seconds: 1 }), ...h264])
         assert.strictEqual((yield* expectFailure("l5", path)).code, "too_small")

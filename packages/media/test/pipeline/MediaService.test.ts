@@ -1,4 +1,4 @@
-/** The service on the worker loop and a bus in memory, as a publisher and a listener see it. */
+/** The media service on an in-memory bus, observed through its events. */
 import { event, ephemeral, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { type AnyEvent, type EventOf } from "@armoricore/domain/EventRegistry"
@@ -6,13 +6,14 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { eventually } from "@armoricore/testing/Eventually"
 import * as Testing from "@armoricore/testing/Testing"
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
-import { Effect, FileSystem, Layer, Option, Schedule, Stream } from "effect"
+import { Effect, FileSystem, Layer, Option, Stream } from "effect"
 import { ffmpeg, h264, testVideo } from "../support/Clips.ts"
 import { isFfmpegMissing, options, programs, storeUpload, uploaded, playbackUrls } from "../support/Pipeline.ts"
 
@@ -31,10 +32,10 @@ const publish = Effect.fnUntraced(function* (message: EventOf<"media.uploaded">)
   yield* bus.publish({ address: event("media.uploaded"), id: message.event_id, body })
 })
 
-/** Everything told about media from now on. */
-const listen = Effect.gen(function* () {
+/** All events that are published from now on. */
+const recordEvents = Effect.gen(function* () {
   const bus = yield* EventBus
-  const heard: Array<AnyEvent> = []
+  const events: Array<AnyEvent> = []
   const bodies: Array<Uint8Array> = []
   yield* bus.subscribe("all-events", ({ body }) => void bodies.push(body))
   yield* bus.subscribe(ephemeral("media.>"), ({ body }) => void bodies.push(body))
@@ -43,26 +44,23 @@ const listen = Effect.gen(function* () {
       Effect.gen(function* () {
         for (const body of bodies.splice(0)) {
           const decoded = yield* Effect.result(EventCodec.decode(body))
-          if (decoded._tag === "Success") heard.push(decoded.success.event)
+          if (decoded._tag === "Success") events.push(decoded.success.event)
         }
         yield* Effect.sleep("20 millis")
       }),
     ),
   )
-  return heard
+  return events
 })
 
-const until = (is: () => boolean) =>
-  Effect.suspend(() => (is() ? Effect.void : Effect.fail(new Error("not yet")))).pipe(
-    Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 1200 }),
-  )
+const until = (condition: () => boolean) => eventually(condition, { timeout: "1 minute" })
 
 describe.skipIf(isFfmpegMissing)("MediaService", () => {
-  it.live("answers each upload once, the bad ones too, and goes on", () =>
+  it.live("publishes one result for each upload, also for invalid ones", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const bus = yield* EventBus
-      const heard = yield* listen
+      const events = yield* recordEvents
       const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
       yield* ffmpeg([...testVideo({ seconds: 2 }), ...h264, file])
 
@@ -78,9 +76,9 @@ describe.skipIf(isFfmpegMissing)("MediaService", () => {
       yield* publish(text)
       yield* publish(good)
       yield* publish(good)
-      yield* until(() => heard.some(({ event_type }) => event_type === "media.ready"))
+      yield* until(() => events.some(({ event_type }) => event_type === "media.ready"))
 
-      const results = heard.filter(({ event_type }) => event_type === "media.ready" || event_type === "media.failed")
+      const results = events.filter(({ event_type }) => event_type === "media.ready" || event_type === "media.failed")
       assert.deepStrictEqual(
         results.map(({ event_type, payload }) => [event_type, "media_id" in payload ? payload.media_id : ""]),
         [
@@ -88,68 +86,54 @@ describe.skipIf(isFfmpegMissing)("MediaService", () => {
           ["media.ready", "good"],
         ],
       )
-      const percents = heard.flatMap((one) =>
+      const percents = events.flatMap((one) =>
         one.event_type === "media.progress" && one.payload.media_id === "good" ? [one.payload.percent] : [],
       )
       assert.strictEqual(percents.at(-1), 100)
-      const letters = yield* bus.deadLetters.list({ limit: 10 })
+      const deadLetters = yield* bus.deadLetters.list({ limit: 10 })
       assert.deepStrictEqual(
-        letters.map(({ id }) => id.length > 0),
+        deadLetters.map(({ id }) => id.length > 0),
         [true],
       )
-      // The failure's own event brings it into the state record.
+      // The state record gets the failure from the media.failed event.
       const states = yield* Collection.make(mediaStates)
       const status = Effect.map(states.get("text"), (found) => Option.getOrUndefined(found)?.value.status)
-      yield* Effect.retry(
-        Effect.filterOrFail(
-          status,
-          (is) => is === "failed",
-          () => new Error("not yet"),
-        ),
-        { schedule: Schedule.spaced("50 millis"), times: 100 },
-      )
+      yield* eventually(status, (current) => current === "failed")
     }).pipe(Effect.provide(service)),
   )
 
-  /** Asks as the API does. */
-  const ask = Effect.fnUntraced(function* (kind: string, id: string, payload: object) {
+  /** Sends a command as the API does. */
+  const sendCommand = Effect.fnUntraced(function* (kind: string, id: string, payload: object) {
     const bus = yield* EventBus
     const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
     yield* bus.publish({ address: work("media", kind), id, body })
   })
-  const named = (heard: ReadonlyArray<AnyEvent>, type: string) => heard.filter((one) => one.event_type === type)
+  const named = (events: ReadonlyArray<AnyEvent>, type: string) => events.filter((one) => one.event_type === type)
 
-  it.live("cancels what is at work, makes it again when asked, and deletes all there is of it", () =>
+  it.live("cancels a running upload, retries it and deletes the media with all its objects", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const storage = yield* ObjectStorage
       const states = yield* Collection.make(mediaStates)
-      const heard = yield* listen
+      const events = yield* recordEvents
       const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
       yield* ffmpeg([...testVideo({ size: "320x180", seconds: 60 }), ...h264, file])
       const upload = uploaded("long", yield* storeUpload("uploads/u1/long/a.mp4", file))
       yield* publish(upload)
       yield* until(() =>
-        heard.some((one) => one.event_type === "media.progress" && one.payload.stage === "transcoding"),
+        events.some((one) => one.event_type === "media.progress" && one.payload.stage === "transcoding"),
       )
-      yield* ask("control", "00000000-0000-4000-9000-000000000001", { action: "cancel", media_id: "long" })
-      yield* until(() => named(heard, "media.failed").length === 1)
-      assert.include(JSON.stringify(named(heard, "media.failed")), '"cancelled"')
+      yield* sendCommand("control", "00000000-0000-4000-9000-000000000001", { action: "cancel", media_id: "long" })
+      yield* until(() => named(events, "media.failed").length === 1)
+      assert.include(JSON.stringify(named(events, "media.failed")), '"cancelled"')
       const status = Effect.map(states.get("long"), (found) => Option.getOrUndefined(found)?.value.status)
-      yield* Effect.retry(
-        Effect.filterOrFail(
-          status,
-          (is) => is === "failed",
-          () => new Error("not yet"),
-        ),
-        { schedule: Schedule.spaced("50 millis"), times: 100 },
-      )
+      yield* eventually(status, (current) => current === "failed")
 
-      // A short file in its place, so that the second time is quick.
+      // Replaced by a short file, so that the retry is fast.
       yield* ffmpeg([...testVideo({ size: "64x64", seconds: 1 }), ...h264, file])
       yield* storeUpload("uploads/u1/long/a.mp4", file)
-      yield* ask("retry", "00000000-0000-4000-9000-000000000002", { media_id: "long", user_id: "u1" })
-      yield* until(() => named(heard, "media.ready").length === 1)
+      yield* sendCommand("retry", "00000000-0000-4000-9000-000000000002", { media_id: "long", user_id: "u1" })
+      yield* until(() => named(events, "media.ready").length === 1)
 
       const left = Effect.map(
         Effect.all([
@@ -159,16 +143,9 @@ describe.skipIf(isFfmpegMissing)("MediaService", () => {
         (found) => found.flat().length,
       )
       assert.isAbove(yield* left, 1)
-      yield* ask("control", "00000000-0000-4000-9000-000000000003", { action: "delete", media_id: "long" })
-      yield* Effect.retry(
-        Effect.filterOrFail(
-          left,
-          (count) => count === 0,
-          () => new Error("not yet"),
-        ),
-        { schedule: Schedule.spaced("50 millis"), times: 100 },
-      )
-      // The bus may bring an upload again; what was deleted stays so.
+      yield* sendCommand("control", "00000000-0000-4000-9000-000000000003", { action: "delete", media_id: "long" })
+      yield* eventually(left, (count) => count === 0)
+      // A redelivered upload does not restore a deleted media.
       const { processUpload } = yield* UploadPipeline
       assert.strictEqual((yield* processUpload(upload, { fencingToken: 9 }))._tag, "Superseded")
     }).pipe(Effect.provide(service)),

@@ -16,7 +16,7 @@ const charge = Effect.fnUntraced(function* (userId: string, eventId: string, byt
 })
 
 describe("Quota", () => {
-  it.effect("limits a user's uploads, bytes and seconds a day, and charges a repeated event once", () =>
+  it.effect("limits uploads, bytes and seconds per user and day, and charges a repeated event once", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* charge("u1", "a"), "charged")
       assert.strictEqual(yield* charge("u1", "a"), "charged")

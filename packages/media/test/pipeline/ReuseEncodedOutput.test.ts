@@ -1,4 +1,4 @@
-/** A try that had encoded all and failed behind that: the next one encodes nothing, and what comes out is whole. */
+/** If an attempt fails after its encode, the next one reuses the encode and publishes a complete stream. */
 import { writeFileSync } from "node:fs"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -38,9 +38,9 @@ const clip = Effect.fnUntraced(function* (name: string, seconds = 5) {
   return yield* storeUpload(`uploads/${name}.mp4`, file)
 })
 
-/** What goes wrong, until it is set right. */
+/** Injected faults, which a test can change. */
 interface Faults {
-  /** Puts that fail. */
+  /** Whether an upload to this key fails. */
   put: (key: string) => boolean
 }
 
@@ -74,9 +74,9 @@ const trial = Effect.fnUntraced(function* (changes: Partial<TranscodeOptions> = 
     }),
   )
   const ports = pipeline({ publishTimeout: Duration.millis(50), ...changes }, storage, tools)
-  /** Encoders started since the last look. */
+  /** The number of encoders that were started since the last call. */
   const encoders = Effect.gen(function* () {
-    // Nothing was started since.
+    // ffmpeg was not started.
     if (!(yield* fs.exists(log))) return 0
     const text = yield* fs.readFileString(log)
     yield* fs.remove(log)
@@ -86,8 +86,8 @@ const trial = Effect.fnUntraced(function* (changes: Partial<TranscodeOptions> = 
   return { ports, faults, encoders, breaks }
 })
 
-/** What was published, by the checker and with all that goes with it. */
-const isWhole = Effect.fnUntraced(function* (ready: { readonly playback_urls: { readonly hls: string } }) {
+/** Checks the published stream and its images. */
+const checkPublished = Effect.fnUntraced(function* (ready: { readonly playback_urls: { readonly hls: string } }) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped()
   yield* fetchAll(prefixOf(ready), folder)
@@ -108,14 +108,14 @@ const attempt = Effect.fnUntraced(function* (event: ReturnType<typeof uploaded>,
 
 const steps: Readonly<Record<string, (key: string) => boolean>> = {
   "the playlists": (key) => key.endsWith("stream.m3u8"),
-  "the pictures for seeking": (key) => key.includes("/storyboard/"),
+  "the storyboard": (key) => key.includes("/storyboard/"),
   "the master playlist": (key) => key.endsWith("master.m3u8"),
 }
 
 describe.skipIf(isFfmpegMissing)("A retry", () => {
   layer(programs, { excludeTestServices: true })((it) => {
     for (const [step, fails] of Object.entries(steps)) {
-      it.effect(`encodes nothing again when ${step} could not be stored`, () =>
+      it.effect(`does not encode again when ${step} could not be stored`, () =>
         Effect.gen(function* () {
           const { encoders, faults, ports } = yield* trial()
           yield* Effect.gen(function* () {
@@ -125,15 +125,15 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
             assert.strictEqual(yield* encoders, 1)
             faults.put = () => false
             const ready = yield* attempt(event, 2)
-            yield* isWhole(ready)
-            // Pictures that are missing are made without an encoder.
+            yield* checkPublished(ready)
+            // Missing images are made without an encoder.
             assert.strictEqual(yield* encoders, 0)
           }).pipe(Effect.provide(ports))
         }),
       )
     }
 
-    it.effect("makes the files for download again, and nothing else", () =>
+    it.effect("makes only the MP4 files again", () =>
       Effect.gen(function* () {
         const { breaks, encoders, ports } = yield* trial({ mp4: "all", passthrough: false })
         yield* Effect.gen(function* () {
@@ -143,14 +143,14 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
           assert.strictEqual(error._tag === "TransientError" ? error.dependency : error._tag, "ffmpeg")
           assert.strictEqual(yield* encoders, 1)
           yield* breaks("")
-          const names = yield* isWhole(yield* attempt(event, 2))
+          const names = yield* checkPublished(yield* attempt(event, 2))
           assert.include(names, "mp4/96p.mp4")
           assert.strictEqual(yield* encoders, 0)
         }).pipe(Effect.provide(ports))
       }),
     )
 
-    it.effect("encodes what was copied from the source where the files for download failed", () =>
+    it.effect("encodes the copied tracks if the MP4 files failed", () =>
       Effect.gen(function* () {
         const { breaks, encoders, ports } = yield* trial({ mp4: "all" })
         yield* Effect.gen(function* () {
@@ -159,13 +159,13 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
           yield* Effect.flip(attempt(event, 1))
           assert.strictEqual(yield* encoders, 1)
           yield* breaks("")
-          yield* isWhole(yield* attempt(event, 2))
+          yield* checkPublished(yield* attempt(event, 2))
           assert.strictEqual(yield* encoders, 1)
         }).pipe(Effect.provide(ports))
       }),
     )
 
-    it.effect("asked for after a final failure takes over what the last try had encoded", () =>
+    it.effect("requested after a final failure reuses the encode of the last attempt", () =>
       Effect.gen(function* () {
         const { breaks, encoders, ports } = yield* trial({ mp4: "all", passthrough: false })
         yield* Effect.gen(function* () {
@@ -176,15 +176,14 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
           const { recordFailure } = yield* UploadPipeline
           yield* recordFailure(failedEvent(event, "failed"))
           const states = yield* Collection.make(mediaStates)
-          const kept = Option.getOrThrow(yield* states.get("later")).value.attempts
-          // One copy of it is enough.
-          assert.lengthOf(kept, 1)
+          const retained = Option.getOrThrow(yield* states.get("later")).value.attempts
+          assert.lengthOf(retained, 1)
           assert.strictEqual(yield* encoders, 1)
           yield* breaks("")
-          yield* isWhole(yield* attempt(uploaded("later", event.payload.file_path), 1))
+          yield* checkPublished(yield* attempt(uploaded("later", event.payload.file_path), 1))
           assert.strictEqual(yield* encoders, 0)
           const storage = yield* ObjectStorage
-          const left = yield* Stream.runCollect(storage.list("media", kept[0]?.prefix ?? ""))
+          const left = yield* Stream.runCollect(storage.list("media", retained[0]?.prefix ?? ""))
           assert.deepStrictEqual(left, [])
         }).pipe(Effect.provide(ports))
       }),
@@ -198,7 +197,7 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
       return event
     })
 
-    it.effect("encodes anew an upload that was replaced", () =>
+    it.effect("encodes again if the upload was replaced", () =>
       Effect.gen(function* () {
         const { encoders, faults, ports } = yield* trial()
         yield* Effect.gen(function* () {
@@ -211,7 +210,7 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
       }),
     )
 
-    it.effect("encodes anew what other settings would make otherwise", () =>
+    it.effect("encodes again if the settings have changed", () =>
       Effect.gen(function* () {
         const { encoders, faults, ports } = yield* trial()
         yield* Effect.gen(function* () {
@@ -224,7 +223,7 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
       }),
     )
 
-    it.effect("encodes anew what an earlier try had encoded and is gone", () =>
+    it.effect("encodes again if a segment of the earlier attempt is missing", () =>
       Effect.gen(function* () {
         const { encoders, faults, ports } = yield* trial()
         yield* Effect.gen(function* () {
@@ -234,7 +233,7 @@ describe.skipIf(isFfmpegMissing)("A retry", () => {
           const last = segments.filter(({ key }) => key.endsWith(".m4s")).at(-1)
           if (last !== undefined) yield* storage.remove(last)
           assert.strictEqual(yield* encoders, 1)
-          yield* isWhole(yield* attempt(event, 2))
+          yield* checkPublished(yield* attempt(event, 2))
           assert.strictEqual(yield* encoders, 1)
         }).pipe(Effect.provide(ports))
       }),

@@ -1,4 +1,4 @@
-/** Files of kinds that few upload, and that are sound nevertheless; or whose sense cannot be had. */
+/** Uncommon but valid files, and files without a usable stream. */
 import { describe, layer } from "@effect/vitest"
 import { h264, testVideo, tone } from "../support/Clips.ts"
 import { isFfmpegMissing, pipeline } from "../support/Pipeline.ts"
@@ -10,12 +10,12 @@ const aac = words("-c:a aac")
 const av = [...small, ...tone(2), ...h264, ...aac]
 const one = (args: ReadonlyArray<string>) => () => [args]
 
-/** A minute, of which the first seconds need many bits. */
+/** A minute of audio whose first seconds need a high bit rate. */
 const fading = words(
   "-f lavfi -i anoisesrc=d=4:a=0.9:r=44100 -f lavfi -t 56 -i anullsrc -filter_complex [0][1]concat=v=0:a=1",
 )
 
-/** Each packet of a transport stream behind four bytes of a clock, as camcorders and discs have it. */
+/** Adds a 4-byte timestamp to each packet of a transport stream, as camcorders and Blu-ray discs do. */
 const stamped = (read: (name: string) => Uint8Array) => {
   const ts = Buffer.from(read("b.ts"))
   const packets = Array.from({ length: ts.byteLength / 188 }, (_, index) => {
@@ -46,25 +46,25 @@ const sources: Readonly<Record<string, InputCase>> = {
     steps: one([...testVideo({ size: "64x48", rate: "10", seconds: 1 }), ...words("-c:v libaom-av1 -cpu-used 8")]),
     expected: "64x48",
   },
-  "subtitles alone": {
+  "only subtitles": {
     file: "a.mp4",
     steps: one(["-f", "srt", "-i", "data:text/plain,1%0A00:00:00,000 --> 00:00:02,000%0ADemat%0A", "-c:s", "mov_text"]),
     expected: "no_media",
   },
-  "one picture and nothing else": {
+  "a single frame": {
     file: "a.mp4",
     steps: one([...small, ...h264, ...words("-frames:v 1")]),
     expected: "64x48",
     seconds: 0.04,
   },
   "eight channels": { file: "a.wav", steps: one([...tone(2), ...words("-ac 8")]), expected: "0x0", seconds: 2 },
-  "Opus of six channels": {
+  "six-channel Opus": {
     file: "a.opus",
     steps: one([...tone(2), ...words("-ac 6 -c:a libopus -mapping_family 1")]),
     expected: "0x0",
     seconds: 2,
   },
-  "film with a cover": {
+  "video with a cover image": {
     file: "a.mp4",
     steps: (file) => [
       [...testVideo({ size: "320x240", seconds: 1 }), ...words("-frames:v 1 -update 1"), file("c.jpg")],
@@ -75,7 +75,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     seconds: 2,
     tracks: 1,
   },
-  "cover of one pixel": {
+  "one-pixel cover image": {
     file: "a.mp3",
     steps: (file) => [
       [
@@ -90,7 +90,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "0x0",
     seconds: 2,
   },
-  "two pictures of unlike sizes": {
+  "two frames of different sizes": {
     file: "a.mkv",
     steps: one([
       ...small,
@@ -113,20 +113,20 @@ const sources: Readonly<Record<string, InputCase>> = {
     ]),
     expected: "corrupt_media",
   },
-  "fragments that begin after ten hours": {
+  "fragments that start after ten hours": {
     file: "a.mp4",
     steps: one([...av, ...words("-output_ts_offset 36000 -movflags +frag_keyframe+empty_moov+default_base_moof")]),
     expected: "64x48",
     seconds: 2,
   },
-  "a clock of a gigahertz": {
+  "a time base of one nanosecond": {
     file: "a.mp4",
     steps: one([...av, ...words("-video_track_timescale 1000000000")]),
     expected: "64x48",
     seconds: 2,
     tracks: 1,
   },
-  "Matroska that begins after a hundred seconds": {
+  "Matroska that starts after a hundred seconds": {
     file: "a.mkv",
     steps: one([...av, ...words("-output_ts_offset 100")]),
     expected: "64x48",
@@ -139,13 +139,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "0x0",
     seconds: 60,
   },
-  "MP3 that does not say how long it is": {
+  "MP3 without a duration": {
     file: "a.mp3",
     steps: one([...fading, ...words("-c:a libmp3lame -q:a 0 -write_xing 0")]),
     expected: "0x0",
     seconds: 60,
   },
-  "MP3s of unlike rates in a row": {
+  "concatenated MP3s with different sample rates": {
     file: "a.mp3",
     steps: (file) => [
       [...tone(2), ...words("-ar 44100"), file("b.mp3")],
@@ -155,7 +155,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "0x0",
     seconds: 5,
   },
-  "Ogg behind Ogg": {
+  "chained Ogg": {
     file: "a.ogg",
     steps: (file) => [
       [...tone(2), ...words("-c:a libvorbis"), file("b.ogg")],
@@ -164,7 +164,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     from: ["b.ogg", "c.ogg"],
     expected: "0x0",
   },
-  "frames at the same time": {
+  "frames with equal timestamps": {
     file: "a.mkv",
     steps: (file) => [
       [...small, ...words("-c:v mjpeg -q:v 3"), file("b.mkv")],
@@ -173,7 +173,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     seconds: 2,
   },
-  "pixels that change their form": {
+  "changing pixel aspect ratio": {
     file: "a.ts",
     steps: (file) => [
       [...small, ...tone(2), ...words("-c:v libx264 -pix_fmt yuv420p"), ...aac, ...words("-f mpegts"), file("b.ts")],
@@ -190,7 +190,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     seconds: 4,
   },
-  "sound that changes its rate": {
+  "changing sample rate": {
     file: "a.ts",
     steps: (file) => [
       [...small, ...tone(2), ...h264, ...words("-c:a mp2 -ar 32000 -f mpegts"), file("b.ts")],
@@ -201,14 +201,14 @@ const sources: Readonly<Record<string, InputCase>> = {
     seconds: 4,
     tracks: 1,
   },
-  "stream of a camcorder": {
+  "camcorder stream": {
     file: "a.m2ts",
     steps: (file) => [[...av, ...words("-f mpegts"), file("b.ts")]],
     bytes: stamped,
     expected: "64x48",
     seconds: 2,
   },
-  "two programmes in one transport stream": {
+  "transport stream with two programs": {
     file: "a.ts",
     steps: one([
       ...small,
@@ -222,7 +222,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     seconds: 2,
   },
-  "VP9 of ten bits": {
+  "10-bit VP9": {
     file: "a.webm",
     steps: one([...small, ...words("-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -pix_fmt yuv444p10le")]),
     expected: "64x48",
@@ -238,7 +238,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
   },
   "gray H.264": { file: "a.mp4", steps: one([...small, ...words("-c:v libx264 -pix_fmt gray")]), expected: "64x48" },
-  "fields, not frames": {
+  "separate fields": {
     file: "a.mp4",
     steps: one([
       ...testVideo({ size: "720x576", rate: "50", seconds: 1 }),
@@ -253,13 +253,13 @@ const sources: Readonly<Record<string, InputCase>> = {
     tracks: 1,
   },
   ADPCM: { file: "a.wav", steps: one([...tone(2), ...words("-c:a adpcm_ms")]), expected: "0x0", seconds: 2 },
-  "RF64 of doubles": {
+  "RF64 with 64-bit floats": {
     file: "a.wav",
     steps: one([...tone(2), ...words("-c:a pcm_f64le -rf64 always")]),
     expected: "0x0",
     seconds: 2,
   },
-  "AAC of 8 kHz in 3GP": {
+  "8 kHz AAC in 3GP": {
     file: "a.3gp",
     steps: one([...tone(2), ...words("-c:a aac -ar 8000 -ac 1")]),
     expected: "0x0",
@@ -282,7 +282,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "64x48",
     tracks: 1,
   },
-  "eight mono tracks of a broadcaster": {
+  "eight mono tracks": {
     file: "a.mxf",
     steps: one([
       ...testVideo({ size: "720x576", rate: "25", seconds: 1 }),
@@ -293,7 +293,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     expected: "600x480,450x360",
     tracks: 8,
   },
-  "GIF that waits": {
+  "GIF with a long delay": {
     file: "a.gif",
     steps: one([...testVideo({ size: "64x48", rate: "1", seconds: 3 }), ...words("-final_delay 500")]),
     expected: "64x48",
@@ -322,7 +322,7 @@ const sources: Readonly<Record<string, InputCase>> = {
     seconds: 2,
   },
   WMA: { file: "a.wma", steps: one([...tone(2), ...words("-c:a wmav2")]), expected: "0x0" },
-  "a beginning that is cut by B frames": {
+  "a start cut at B-frames": {
     file: "a.mp4",
     steps: (file) => [
       [

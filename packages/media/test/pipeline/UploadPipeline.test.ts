@@ -1,4 +1,4 @@
-/** Uploads of all shapes through the whole pipeline, with a real ffmpeg; the result is checked as a player would. */
+/** Uploads of all kinds through the whole pipeline with a real ffmpeg; a checker reads the stream as a player would. */
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -9,7 +9,7 @@ import { ffmpeg, h264, testVideo, silence, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
 import { check } from "../support/StreamChecker.ts"
 
-/** Makes a source, sends it through and checks the stream. `steps` are ffmpeg commands; the last makes the upload. */
+/** Makes a source with the ffmpeg commands of `steps`, processes it and checks the stream. The last step makes the upload. */
 const send = Effect.fnUntraced(function* (
   name: string,
   steps: (file: (name: string) => string) => ReadonlyArray<ReadonlyArray<string>>,
@@ -32,7 +32,7 @@ const send = Effect.fnUntraced(function* (
   return { ready: outcome.ready, report, stream }
 })
 
-/** How the first segment says its brightness is coded. */
+/** The transfer function of the first segment. */
 const transferOf = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -49,9 +49,9 @@ const transferOf = Effect.fnUntraced(function* (folder: string) {
 const sizes = (report: { readonly variants: ReadonlyArray<{ readonly width: number; readonly height: number }> }) =>
   report.variants.map(({ width, height }) => `${width}x${height}`)
 
-describe.skipIf(isFfmpegMissing)("Transcode", () => {
+describe.skipIf(isFfmpegMissing)("UploadPipeline", () => {
   layer(pipeline(), { excludeTestServices: true })((it) => {
-    it.effect("makes every rung of a landscape recording with sound", () =>
+    it.effect("encodes all renditions of a landscape video with audio", () =>
       Effect.gen(function* () {
         const { ready, report } = yield* send("landscape", () => [
           [...testVideo({ size: "854x480", seconds: 7 }), ...tone(7), ...h264, "-c:a", "aac"],
@@ -70,7 +70,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("sizes a portrait recording by its short side, and a recording without sound gets no audio group", () =>
+    it.effect("sizes a portrait video by its short side, and adds no audio group without audio", () =>
       Effect.gen(function* () {
         const { ready, report } = yield* send("portrait", () => [
           [...testVideo({ size: "480x854", seconds: 3 }), ...h264],
@@ -82,13 +82,13 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("turns a rotated phone recording upright", () =>
+    it.effect("applies the rotation of a phone video", () =>
       Effect.gen(function* () {
         const { report } = yield* send("rotated", (file) => [
           [...testVideo({ seconds: 3 }), ...h264, file("plain.mp4")],
           ["-display_rotation", "90", "-i", file("plain.mp4"), "-c", "copy"],
         ]).pipe(
-          // ffmpeg before 6 has no such option; there the muxer writes the matrix from the tag.
+          // ffmpeg before 6 has no such option; its muxer writes the matrix from the tag.
           Effect.catchDefect(() =>
             send("rotated", (file) => [
               [...testVideo({ seconds: 3 }), ...h264, file("plain.mp4")],
@@ -100,7 +100,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("keeps a silent sound track", () =>
+    it.effect("keeps a silent audio track", () =>
       Effect.gen(function* () {
         const { report } = yield* send("silent", () => [
           [...testVideo({ seconds: 3 }), ...silence(3), ...h264, "-c:a", "aac"],
@@ -109,7 +109,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("never upscales, and makes odd sizes even", () =>
+    it.effect("does not upscale, and rounds odd sizes to even ones", () =>
       Effect.gen(function* () {
         const { ready, report } = yield* send(
           "odd",
@@ -121,7 +121,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("shows anamorphic pictures with square pixels", () =>
+    it.effect("scales anamorphic video to square pixels", () =>
       Effect.gen(function* () {
         const { report } = yield* send("anamorphic", () => [
           [...testVideo({ size: "480x360", seconds: 3 }), "-vf", "setsar=4/3", ...h264],
@@ -130,7 +130,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("gives a recording of varying frame rate a steady one", () =>
+    it.effect("converts a variable frame rate to a constant one", () =>
       Effect.gen(function* () {
         const { report } = yield* send("vfr", () => [
           [
@@ -150,7 +150,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("plays no more than 60 frames a second", () =>
+    it.effect("limits the frame rate to 60 frames a second", () =>
       Effect.gen(function* () {
         const { report } = yield* send("fast", () => [[...testVideo({ rate: "120", seconds: 3 }), ...h264]])
         assert.strictEqual(report.variants[0]?.frameRate, 60)
@@ -170,7 +170,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("takes a single frame, and an interlaced recording", () =>
+    it.effect("processes a single frame and an interlaced video", () =>
       Effect.gen(function* () {
         const single = yield* send("frame", () => [[...testVideo({ seconds: 1 }), "-frames:v", "1", ...h264]])
         assert.deepStrictEqual(single.ready.resolutions, ["360p"])
@@ -180,7 +180,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("takes a recording whose header states no length", () =>
+    it.effect("processes a recording without a duration in its header", () =>
       Effect.gen(function* () {
         const { ready } = yield* send(
           "live",
@@ -191,7 +191,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("makes a stream of sound alone, and a cover picture is no video", () =>
+    it.effect("encodes audio with a cover image as audio only", () =>
       Effect.gen(function* () {
         const { ready, report } = yield* send(
           "sound",
@@ -215,7 +215,7 @@ describe.skipIf(isFfmpegMissing)("Transcode", () => {
       }),
     )
 
-    it.effect("says what the source was, beside what the publisher hung on", () =>
+    it.effect("adds metadata of the source to that of the publisher", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const source = yield* fs.makeTempFileScoped({ suffix: ".mp4" })

@@ -1,11 +1,11 @@
-/** Who sees what and when: order of objects, several uploads and owners of one media, what is removed. */
+/** The order of objects, concurrent uploads and owners of one media, and the removal of old versions. */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Duration, Effect, Fiber, FileSystem, Layer, Option, Path, Result, Schedule, Stream } from "effect"
+import { Duration, Effect, Fiber, FileSystem, Layer, Option, Path, Result, Stream } from "effect"
 import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
 import {
   failedEvent,
@@ -16,6 +16,7 @@ import {
   storeUpload,
   uploaded,
 } from "../support/Pipeline.ts"
+import { eventually } from "@armoricore/testing/Eventually"
 import { waitForProcesses } from "@armoricore/testing/Processes"
 
 const clip = Effect.fnUntraced(function* (name: string, seconds = 1) {
@@ -41,9 +42,9 @@ const ready = Effect.fnUntraced(function* (event: ReturnType<typeof uploaded>, f
   return outcome._tag === "Ready" ? outcome.ready : yield* Effect.die(new Error("superseded"))
 })
 
-describe.skipIf(isFfmpegMissing)("Publication", () => {
+describe.skipIf(isFfmpegMissing)("VersionPublisher", () => {
   layer(pipeline(), { excludeTestServices: true })((it) => {
-    it.effect("keeps the state record and tells rising progress", () =>
+    it.effect("updates the state record and reports rising progress", () =>
       Effect.gen(function* () {
         const { processUpload } = yield* UploadPipeline
         const event = uploaded("progress", yield* clip("progress", 4))
@@ -71,7 +72,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
       }),
     )
 
-    it.effect("a new upload gets new URLs; the version before stays for one more publication", () =>
+    it.effect("a new upload gets new URLs, and the previous version stays until the next publication", () =>
       Effect.gen(function* () {
         const path = yield* clip("again")
         const versions: Array<string> = []
@@ -85,17 +86,16 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
       }),
     )
 
-    it.effect("the older of two uploads publishes nothing over the newer", () =>
+    it.effect("the older of two uploads does not replace the newer one", () =>
       Effect.gen(function* () {
         const path = yield* clip("order")
         const older = uploaded("order", yield* clip("order-long", 60))
         const newer = uploaded("order", path)
         const { processUpload } = yield* UploadPipeline
-        // The older is seen first and still at work when the newer is done.
+        // The older upload starts first and is still running when the newer one is published.
         const running = yield* Effect.forkChild(processUpload(older, { fencingToken: 1 }))
-        yield* Effect.sandbox(state("order")).pipe(
-          Effect.retry({ schedule: Schedule.spaced("5 millis"), times: 1_000 }),
-        )
+        const states = yield* Collection.make(mediaStates)
+        yield* eventually(Effect.map(states.get("order"), Option.isSome))
         const published = yield* ready(newer, 1)
         const late = yield* Fiber.join(running)
         const again = yield* processUpload(older, { fencingToken: 2 })
@@ -107,19 +107,19 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
       }),
     )
 
-    it.effect("a try that published and died before telling is told as it was", () =>
+    it.effect("a replay of a published upload returns the same result", () =>
       Effect.gen(function* () {
-        const event = uploaded("told", yield* clip("told"))
+        const event = uploaded("replayed", yield* clip("replayed"))
         const first = yield* ready(event, 1)
         assert.deepStrictEqual(yield* ready(event, 2), first)
-        // Unless what it published is gone.
+        // If the published stream is missing, it is encoded again.
         const storage = yield* ObjectStorage
         yield* storage.remove({ bucket: "media", key: `${prefixOf(first)}master.m3u8` })
         assert.notStrictEqual((yield* ready(event, 3)).playback_urls.hls, first.playback_urls.hls)
       }),
     )
 
-    it.effect("a failure is noted, and what its tries wrote is removed", () =>
+    it.effect("records a failure and removes the output of its attempts", () =>
       Effect.gen(function* () {
         const { recordFailure, processUpload } = yield* UploadPipeline
         const event = uploaded("lost", "s3://media/uploads/none.mp4")
@@ -135,7 +135,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
       }),
     )
 
-    it.effect("the failure of an older upload leaves the newer as it is", () =>
+    it.effect("the failure of an older upload does not change the newer one", () =>
       Effect.gen(function* () {
         const { recordFailure, processUpload } = yield* UploadPipeline
         const older = uploaded("mixed", "s3://media/uploads/none.mp4")
@@ -147,7 +147,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
     )
 
     it.effect.skipIf(process.platform !== "linux")(
-      "interruption ends ffmpeg, publishes nothing, removes the folder",
+      "an interruption kills ffmpeg, publishes no playlist and removes the work folder",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
@@ -168,7 +168,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
     )
   })
 
-  /** Writes down every put, and can fail those that a test names. */
+  /** Records every upload, and fails those that a test selects. */
   const observed = (puts: Array<string>, fails: (ref: ObjectRef) => boolean) =>
     Layer.effect(
       ObjectStorage,
@@ -183,7 +183,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
       ),
     )
 
-  it.live("puts the master playlist after everything it names, and segments while ffmpeg runs", () =>
+  it.live("uploads segments while ffmpeg runs, and the master playlist after all objects that it names", () =>
     Effect.gen(function* () {
       const puts: Array<string> = []
       const whenFirst: Array<string> = []
@@ -214,7 +214,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
     }),
   )
 
-  it.live("a storage that fails in the middle ends the try at once, without a playlist", () =>
+  it.live("a storage failure during the encode fails the attempt without a playlist", () =>
     Effect.gen(function* () {
       const puts: Array<string> = []
       yield* Effect.gen(function* () {
@@ -226,7 +226,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
       }).pipe(
         Effect.provide(
           pipeline(
-            // A quick machine may have encoded everything before the storage refuses.
+            // On a fast machine, the encode may be over before the storage fails.
             { publishTimeout: Duration.seconds(1) },
             observed(puts, ({ key }) => key.endsWith("00001.m4s")),
           ),
@@ -253,7 +253,7 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
     )
   })
 
-  it.live("a storage that goes away after the encoding costs no second encoding", () =>
+  it.live("a storage outage after the encode does not cause a second encode", () =>
     Effect.gen(function* () {
       const { left, puts, result } = yield* outage("waiting", 5, {})
       assert.isTrue(Result.isSuccess(result), String(result))
@@ -265,9 +265,9 @@ describe.skipIf(isFfmpegMissing)("Publication", () => {
     }),
   )
 
-  it.live("a storage that stays away ends the try after the patience, without a manifest", () =>
+  it.live("a storage outage fails the attempt after the publish timeout, without a manifest", () =>
     Effect.gen(function* () {
-      const { result, there } = yield* outage("given-up", Number.POSITIVE_INFINITY, {
+      const { result, there } = yield* outage("timed-out", Number.POSITIVE_INFINITY, {
         publishTimeout: Duration.seconds(1),
       })
       assert.isTrue(Result.isFailure(result) && result.failure._tag === "TransientError", String(result))

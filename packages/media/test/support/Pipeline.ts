@@ -1,4 +1,4 @@
-/** The media pipeline on ports in memory, with a real ffmpeg. */
+/** The media pipeline on in-memory ports, with a real ffmpeg. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Quota } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -30,7 +30,7 @@ export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServi
 
 export const options: TranscodeOptions = { bucket: "media", sourceBuckets: ["media"] }
 
-/** Fresh ports and a work folder of its own for each build. */
+/** Each build has new ports and its own work folder. */
 export const pipeline = (
   changes: Partial<TranscodeOptions> = {},
   storageLayer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
@@ -75,7 +75,7 @@ export const uploaded = (
   payload: { media_id: mediaId, user_id: "u1", file_path: filePath },
 })
 
-/** Puts a local file or bytes into the bucket of uploads. */
+/** Uploads a local file or bytes to the bucket. */
 export const storeUpload = Effect.fnUntraced(function* (key: string, content: string | Uint8Array) {
   const fs = yield* FileSystem.FileSystem
   const storage = yield* ObjectStorage
@@ -84,7 +84,7 @@ export const storeUpload = Effect.fnUntraced(function* (key: string, content: st
   return `s3://media/${key}`
 })
 
-/** Writes everything below a prefix to a folder. */
+/** Downloads all objects below a prefix to a folder. */
 export const fetchAll = Effect.fnUntraced(function* (prefix: string, folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -99,7 +99,7 @@ export const fetchAll = Effect.fnUntraced(function* (prefix: string, folder: str
   )
 })
 
-/** What the worker tells when an upload fails for good. */
+/** The event that the worker publishes after the final failure of an upload. */
 export const failedEvent = (cause: EventOf<"media.uploaded">, code: string): EventOf<"media.failed"> => ({
   event_type: "media.failed",
   event_id: resultEventId(cause.event_id, "media.failed"),
