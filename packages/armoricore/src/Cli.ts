@@ -1,4 +1,4 @@
-/** The command line: the root command, its subcommands, and how usage errors are told. */
+/** The command line: the root command, its subcommands, and the format of usage errors. */
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
 import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
@@ -16,7 +16,7 @@ import { version } from "./Version.ts"
 
 const Debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
-    Flag.withDescription("show the stack of an error, also with LOG_LEVEL=debug"),
+    Flag.withDescription("print stack traces; LOG_LEVEL=debug does the same"),
     Flag.withDefault(false),
   ),
 })
@@ -27,7 +27,7 @@ const root = Command.make("armoricore").pipe(
   Command.withSubcommands([start, setup, demo, checkConfig, doctor, token, publish, deadLetters, operator]),
 )
 
-/** Usage errors are one line; the whole help comes only when it is asked for. */
+/** Prints a usage error as one line. Only `--help` prints the whole help. */
 const presenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"
@@ -39,7 +39,7 @@ const presenter = CliOutput.layerPresenter({
 
 const cliConfig = CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
 
-/** `--ttl -1h` means a value, not the short flags `-1` and `-h`. */
+/** Turns `--ttl -1h` into `--ttl=-1h`; otherwise `-1h` would be parsed as the short flags `-1` and `-h`. */
 const joinNegativeValues = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
   args.reduce<ReadonlyArray<string>>((joined, arg) => {
     const flag = joined.at(-1)
@@ -48,7 +48,7 @@ const joinNegativeValues = (args: ReadonlyArray<string>): ReadonlyArray<string> 
       : [...joined, arg]
   }, [])
 
-/** Runs one command line; fails with `Ended` and its exit code. */
+/** Runs one command line. A failure is an `ExitCode`. */
 export const runCommandLine = (args: ReadonlyArray<string>) =>
   Command.runWith(root, { version })(joinNegativeValues(args)).pipe(
     Effect.catchCause(

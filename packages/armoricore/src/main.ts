@@ -1,22 +1,22 @@
-/** The program: parses the command line, runs one command, ends with its exit code. */
+/** The entry point: runs one command, and exits with its exit code. */
 import { Cause, Exit, Runtime } from "effect"
 import cluster from "node:cluster"
 import { runCommandLine } from "./Cli.ts"
 
-/** A command that a signal ended: one that drained has set the exit code itself. */
+/** After a signal, a command that drained has set `process.exitCode` to 0; any other exits with 130. */
 const teardown: Runtime.Teardown = (exit, onExit) => {
   if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) onExit(Number(process.exitCode ?? 130))
   else Runtime.defaultTeardown(exit, onExit)
 }
 
-/** Ctrl-C reaches every process of the terminal, and npm and our launcher pass on what they got: that is one signal. */
+/** One Ctrl-C may arrive several times: from the terminal, and forwarded by npm and by `bin/armoricore.js`. */
 const signalDebounceMillis = 1_000
 
-/** The first signal asks to drain, a second one ends the process at once. */
+/** The first signal drains, a second one exits at once. */
 const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   let signalledAt: number | undefined
   const onSignal = () => {
-    // The first process gets it too, and asks its workers when their turn has come.
+    // The terminal signals the primary process too, which tells its workers when to drain.
     if (cluster.isWorker) return
     const now = performance.now()
     if (signalledAt === undefined) {
@@ -27,9 +27,9 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal)
   fiber.addObserver((exit) =>
     teardown(exit, (code) => {
-      // The channel to the first process would keep a worker alive.
+      // A worker would stay alive because of its open channel to the primary process.
       if (signalledAt !== undefined || cluster.isWorker || code !== 0) process.exit(code)
-      // Whatever is open yet ends by itself, unless somebody has no patience.
+      // Open handles may still finish. From here on a signal ends the process at once.
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal)
     }),
   )

@@ -1,16 +1,16 @@
 /**
- * How a command ends. Errors are one clear line on stderr; the exit code is 1 for what failed and 2 for a wrong use of
- * the program. The stack is shown with `--debug` or `LOG_LEVEL=debug`.
+ * Errors of commands. An error is one line on stderr, with exit code 1 for a failure and 2 for a usage error. `--debug`
+ * and `LOG_LEVEL=debug` print the stack trace as well.
  */
 import { Cause, Console, Effect, Option, Runtime, Schema } from "effect"
 import type { CliError } from "effect/cli"
 
-/** A command could not do what was asked; `message` is one sentence that says what to do. */
+/** A command failed. `message` is one sentence with the problem and its solution. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
   message: Schema.String,
 }) {}
 
-/** The program ends with this code; whatever there was to say has been said. */
+/** Ends the program with this code. The command has printed its messages already. */
 export class ExitCode extends Schema.TaggedError<ExitCode>()("ExitCode", { code: Schema.Int }) {
   override readonly [Runtime.errorExitCode] = this.code
 }
@@ -23,7 +23,7 @@ const singleLineMessage = (error: unknown): string => {
 const isUsageError = (error: unknown): error is CliError.CliError =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "ShowHelp"
 
-/** Says on stderr why the command failed and turns the failure into the exit code. */
+/** Prints why the command failed on stderr, and converts the failure to an exit code. */
 export const reportFailure =
   (debug: boolean) =>
   <E>(cause: Cause.Cause<E>): Effect.Effect<never, ExitCode> =>
@@ -31,7 +31,7 @@ export const reportFailure =
       if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt
       const error = Option.getOrUndefined(Cause.findErrorOption(cause))
       if (error instanceof ExitCode) return yield* error
-      // The presenter has told already what is wrong with the command line.
+      // The presenter has already printed the usage error.
       if (isUsageError(error)) return yield* new ExitCode({ code: 2 })
       yield* Console.error(
         debug ? Cause.pretty(cause) : `armoricore: ${singleLineMessage(error ?? Cause.squash(cause))}`,

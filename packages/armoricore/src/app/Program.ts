@@ -1,6 +1,7 @@
 /**
- * The running program: ports, listener, services, in this order. Stopping goes the other way round: not ready any more,
- * workers drained (their last results still reach the sockets), sockets closed, listener closed, ports closed.
+ * The running program. It starts ports, listener and services, in this order, and stops in reverse: it reports "not
+ * ready", drains the workers (clients still receive their last results), and closes the sockets, the listener and the
+ * ports.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
 import { ApiRoutes, NotFoundRoute, UploadHandlers } from "@armoricore/api"
@@ -32,19 +33,19 @@ import * as TracedStorage from "../telemetry/TracedStorage.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
 
-/** Where spans are collected, every message and every object has its own. */
+/** Adds spans for messages and object storage, if a collector is configured. */
 const traced = Layer.merge(TracedBus.layer, TracedStorage.layer)
 
 const portsFor = (role: Adapters.ProcessRole) =>
   Adapters.tokens.pipe(Layer.provideMerge(traced), Layer.provideMerge(Adapters.layer(role)))
-/** What pages beside the API may stand on. */
+/** The services that additional pages may use. */
 export type Ports = Layer.Success<ReturnType<typeof portsFor>>
 
 /**
- * Runs these services until the scope closes. Returns once everything serves. With several `realtimeWorkers` this process
- * runs all but realtime, and each of that many others realtime alone, on one port.
+ * Runs these services until the scope closes; returns once all of them serve. If `realtimeWorkers` is above 1, that many
+ * child processes run realtime on one port, and this process runs the other services.
  *
- * Not traced: what is built here lives on, and would hang every job below a span of the start.
+ * Untraced: the services outlive this function, and a span would become the parent of every job.
  */
 export const serve = Effect.fnUntraced(function* <E, R>(
   services: ReadonlySet<Services.ServiceName>,
@@ -55,13 +56,13 @@ export const serve = Effect.fnUntraced(function* <E, R>(
   const { primary } = yield* ClusterWorker
   if (realtimeWorkers > 1 && !services.has("realtime")) {
     return yield* new CommandFailed({
-      message: "--realtime-workers is for a process that runs realtime; add it to --services",
+      message: "--realtime-workers needs the realtime service; add it to --services",
     })
   }
   if (services.size < Services.serviceNames.length && settings.MESSAGE_BUS_URL === undefined) {
     return yield* new CommandFailed({
       message:
-        "--services names only some: the embedded bus belongs to one process; set MESSAGE_BUS_URL to split services, or run all of them",
+        "--services with the embedded bus must list all services, because the bus belongs to one process; set MESSAGE_BUS_URL to split services over processes",
     })
   }
   yield* Layer.build(ProcessMetrics.layer)
@@ -84,7 +85,7 @@ const run = Effect.fnUntraced(function* <E, R>(
   pages: Layer.Layer<never, E, R>,
 ) {
   const readiness = yield* Readiness
-  // The HTTP API and the sockets heed the same ones.
+  // The HTTP API and the sockets share one list of revoked tokens.
   const revocations = services.has("realtime") ? yield* Layer.build(Revocations.layer) : undefined
   const server = yield* revocations === undefined
     ? Server.make(commonRoutes)
@@ -111,7 +112,7 @@ const run = Effect.fnUntraced(function* <E, R>(
   return { ...listening, node: realtime === undefined ? "" : Context.get(realtime, Cluster).node }
 })
 
-/** The first process of several: the workers have the sockets and the port. */
+/** The primary process: its workers own the sockets and the port. */
 const runPrimary = Effect.fnUntraced(function* (services: ReadonlySet<Services.ServiceName>, size: number) {
   const { DRAIN_TIMEOUT, REALTIME_DRAIN_TIMEOUT } = yield* Settings
   yield* setUpWithRetry(services)
@@ -131,14 +132,16 @@ const runPrimary = Effect.fnUntraced(function* (services: ReadonlySet<Services.S
 
 const setUpWithRetry = (services: ReadonlySet<Services.ServiceName>) =>
   setupFor(services).pipe(
-    Effect.tapError((error) => Effect.logWarning(`not set up yet: ${error.message}`)),
+    Effect.tapError((error) =>
+      Effect.logWarning(`cannot set up streams, buckets and tables yet; retrying: ${error.message}`),
+    ),
     Effect.retry({ while: (error) => error._tag === "TransientError", schedule: startupRetrySchedule }),
   )
 
-/** Bus, state or storage may come up after us. */
+/** Bus, state or storage may start after this program. */
 const startupRetrySchedule = Backoff.capped("250 millis", "5 seconds")
 
-/** What every process answers. */
+/** Routes of every process. */
 const commonRoutes = Layer.unwrap(
   Effect.map(Settings, ({ TRUSTED_PROXIES }) =>
     Layer.mergeAll(
@@ -150,7 +153,7 @@ const commonRoutes = Layer.unwrap(
   ),
 )
 
-/** What trusted proxies say of the client counts, what others say does not. */
+/** Applies forwarded headers, but only from trusted proxies. */
 const trustForwardedHeaders = (trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>) =>
   HttpRouter.use((router) => router.addGlobalMiddleware(HttpMiddleware.xForwardedHeaders({ trustedProxies })))
 
@@ -174,19 +177,19 @@ const api = Effect.gen(function* () {
   )
 })
 
-/** Pages of `ALLOWED_ORIGINS` may call the API; signed URLs have rules of their own. */
+/** CORS of the API for `ALLOWED_ORIGINS`. The routes of signed URLs set their own headers. */
 const cors = (origins: ReadonlyArray<string>) => {
   if (origins.length === 0) return Layer.empty
-  const answer = HttpMiddleware.cors({
+  const withCors = HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
     allowedMethods: ["GET", "POST", "DELETE"],
     allowedHeaders: ["authorization", "content-type", "traceparent"],
     maxAge: 86_400,
   })
   return HttpRouter.use((router) =>
-    router.addGlobalMiddleware((others) =>
+    router.addGlobalMiddleware((routes) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        request.url.startsWith("/v1/") ? answer(others) : others,
+        request.url.startsWith("/v1/") ? withCors(routes) : routes,
       ),
     ),
   )
@@ -198,9 +201,9 @@ const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
     const bus = yield* EventBus
     const state = yield* KeyValue
     const storage = yield* ObjectStorage
-    // Realtime that lost the bus still has its sockets and serves what it can; a worker can do nothing.
+    // Without the bus, realtime can still serve its sockets; workers cannot do anything.
     const required = [...services].some((service) => service !== "realtime")
-    const found: ReadonlyArray<ReadinessCheck> = [
+    const checks: ReadonlyArray<ReadinessCheck> = [
       {
         name: "bus",
         required,
@@ -208,7 +211,7 @@ const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
           status === "connected" ? Effect.void : Effect.fail("not connected"),
         ),
       },
-      // Every service may read the ledger.
+      // Every service has the permission to read the ledger bucket.
       { name: "state", required, run: failWithMessage(state.get(ledgerBucket, "readiness")) },
       {
         name: "storage",
@@ -218,7 +221,7 @@ const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
         ),
       },
     ]
-    return found
+    return checks
   })
 
 const failWithMessage = <A>(effect: Effect.Effect<A, { readonly message: string }>) =>

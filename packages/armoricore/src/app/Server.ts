@@ -1,8 +1,8 @@
 /**
- * The one listener of the process: HTTP routes, and connections that upgrade to WebSockets.
+ * The HTTP and WebSocket listener of the process.
  *
- * Upgrades are dispatched here by path. Effect's own HTTP server would answer every upgrade itself with a 404 on the
- * socket that another has taken over, so only its request handler is used.
+ * It dispatches upgrades by path. Only the request handler of Effect's HTTP server is used, because that server would
+ * also respond to each upgrade with a 404, on a socket that an endpoint has already taken over.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
@@ -17,31 +17,31 @@ import type { Duplex } from "node:stream"
 import { readSettingFile, Settings } from "../settings/Settings.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 
-/** Takes over the connection of a request that asks for an upgrade; false: another path, nothing was touched. */
+/** Takes over the connection of an upgrade request. Returns false, without side effects, for another path. */
 export type UpgradeHandler = (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
-/** Answers a request itself; false: another path, nothing was touched, and the routes answer. */
+/** Handles a request in place of the routes. Returns false, without side effects, for another path. */
 export type RequestHandler = (request: Http.IncomingMessage, response: Http.ServerResponse) => boolean
 
 export interface ServerAddress {
   readonly port: number
-  /** How clients reach it, without a slash at its end. */
+  /** The URL for clients, without a trailing slash. */
   readonly url: string
 }
 
-/** A large upload over a slow line takes hours; a line that is silent for two minutes is dropped. */
+/** A large upload over a slow connection takes hours; a connection without data for two minutes is closed. */
 const requestTimeoutMillis = 6 * 3_600_000
 const idleSocketTimeoutMillis = 120_000
 
 /**
- * A server that answers these routes once `listen` is called. When the scope closes it takes no new connection and gives
- * running requests `closingMillis`; whoever takes over upgraded connections must have closed them by then.
+ * A server that serves these routes once `listen` is called. When the scope closes, it accepts no new connections and
+ * waits for running requests for up to `closeTimeout`. Endpoints must close upgraded connections before that.
  */
 export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A, E, R>) {
   const settings = yield* Settings
   const publicUrl = yield* PublicUrl
   const app = yield* HttpRouter.toHttpEffect(routes)
-  // Not the server's scope: that ends what was added last at first, which would be the requests of this moment.
+  // A separate scope: the server's scope would close running requests first, because they were added last.
   const requests = yield* Scope.make()
   const handler = yield* NodeHttpServer.makeHandler(app, { scope: requests })
   const server = yield* createServer
@@ -79,11 +79,11 @@ const createServer = Effect.gen(function* () {
     Effect.all({ cert: readSettingFile("TLS_CERT", TLS_CERT), key: readSettingFile("TLS_KEY", TLS_KEY) }),
     verifyKeyPair,
   )
-  const first = yield* read
-  const taken = yield* Effect.try({ try: () => Https.createServer(first), catch: invalidKeyPair })
+  const keyPair = yield* read
+  const server = yield* Effect.try({ try: () => Https.createServer(keyPair), catch: invalidKeyPair })
   if (Duration.toMillis(SETTINGS_REFRESH_INTERVAL) > 0)
-    yield* Effect.forkScoped(reloadCertificate(taken, first, read, SETTINGS_REFRESH_INTERVAL))
-  return taken
+    yield* Effect.forkScoped(reloadCertificate(server, keyPair, read, SETTINGS_REFRESH_INTERVAL))
+  return server
 })
 
 interface CertificateKeyPair {
@@ -94,49 +94,51 @@ interface CertificateKeyPair {
 const invalidKeyPair = (cause: unknown) =>
   new ConfigurationError({
     setting: "TLS_CERT",
-    message: "TLS_CERT and TLS_KEY are no certificate and key in PEM that belong together",
+    message: "TLS_CERT and TLS_KEY are not a PEM certificate and its private key",
     ...(cause === undefined ? {} : { cause }),
   })
 
-/** OpenSSL takes a certificate and a key of different kinds without a word, and then has neither. */
+/** OpenSSL silently accepts a certificate and a key of different types, and then fails every handshake. */
 const verifyKeyPair = (pair: CertificateKeyPair): Effect.Effect<CertificateKeyPair, ConfigurationError> =>
   Effect.flatMap(
     Effect.try({
       try: () => new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key)),
       catch: invalidKeyPair,
     }),
-    (belong) => (belong ? Effect.succeed(pair) : Effect.fail(invalidKeyPair(undefined))),
+    (isPair) => (isPair ? Effect.succeed(pair) : Effect.fail(invalidKeyPair(undefined))),
   )
 
-/** Takes over a certificate that was replaced; connections that are open keep theirs. */
+/** Reloads the certificate when its files change. Open connections stay on the old one. */
 const reloadCertificate = Effect.fnUntraced(function* <R>(
   server: Https.Server,
-  first: CertificateKeyPair,
+  initial: CertificateKeyPair,
   read: Effect.Effect<CertificateKeyPair, ConfigurationError, R>,
-  every: Duration.Duration,
+  interval: Duration.Duration,
 ) {
-  let current = first
+  let current = initial
   for (;;) {
-    yield* Effect.sleep(every)
+    yield* Effect.sleep(interval)
     yield* Effect.gen(function* () {
-      const now = yield* read
-      if (now.cert === current.cert && now.key === current.key) return
-      yield* Effect.try({ try: () => server.setSecureContext(now), catch: invalidKeyPair })
-      current = now
-      yield* Effect.logInfo("the TLS certificate was replaced; new connections get the new one")
+      const latest = yield* read
+      if (latest.cert === current.cert && latest.key === current.key) return
+      yield* Effect.try({ try: () => server.setSecureContext(latest), catch: invalidKeyPair })
+      current = latest
+      yield* Effect.logInfo("reloaded the TLS certificate; new connections use it")
     }).pipe(
-      // Files are replaced one after the other: between the two they are no pair.
-      Effect.catch((error) => Effect.logWarning(`the TLS certificate stays as it is: ${error.message}`)),
+      // The two files are replaced one after the other; in between they do not match.
+      Effect.catch((error) =>
+        Effect.logWarning(`cannot reload the TLS certificate; the old one stays in use: ${error.message}`),
+      ),
     )
   }
 })
 
 const bind = (server: Http.Server, port: number, host: string): Effect.Effect<number, ConfigurationError> =>
   Effect.callback((resume) => {
-    const failed = (cause: NodeJS.ErrnoException) => resume(Effect.fail(bindError(cause, port, host)))
-    server.once("error", failed)
+    const onError = (cause: NodeJS.ErrnoException) => resume(Effect.fail(bindError(cause, port, host)))
+    server.once("error", onError)
     server.listen({ port, host }, () => {
-      server.off("error", failed)
+      server.off("error", onError)
       const address: AddressInfo | string | null = server.address()
       resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : port))
     })
@@ -146,11 +148,14 @@ const bindError = (cause: NodeJS.ErrnoException, port: number, host: string): Co
   const knownErrors: Readonly<Record<string, readonly [setting: string, message: string]>> = {
     EADDRINUSE: [
       "PORT",
-      `port ${port} of ${host} is taken; stop what listens there, or set PORT to another one (0 takes any free one)`,
+      `port ${port} on ${host} is already in use; stop the program that uses it, or set PORT to another port (0 takes any free port)`,
     ],
-    EACCES: ["PORT", `port ${port} may not be used by this user; set PORT to one from 1024`],
-    EADDRNOTAVAIL: ["HOST", `${host} is no address of this machine; set HOST to one that is, or to 0.0.0.0 for all`],
-    ENOTFOUND: ["HOST", `${host} is not known; set HOST to an address of this machine`],
+    EACCES: ["PORT", `this user may not listen on port ${port}; set PORT to 1024 or higher`],
+    EADDRNOTAVAIL: [
+      "HOST",
+      `${host} is not an address of this machine; set HOST to one of its addresses, or to 0.0.0.0 for all`,
+    ],
+    ENOTFOUND: ["HOST", `the host name ${host} cannot be resolved; set HOST to an address of this machine`],
   }
   const [setting, message] = knownErrors[cause.code ?? ""] ?? [
     "PORT",
@@ -159,50 +164,47 @@ const bindError = (cause: NodeJS.ErrnoException, port: number, host: string): Co
   return new ConfigurationError({ setting, message, cause })
 }
 
-/** Connections that never asked for anything, and since when: browsers and load balancers open some in advance. */
+/** Connections without a request yet, and when each was opened: browsers and load balancers open some in advance. */
 type UnusedConnections = ReadonlyMap<Socket, number>
 
 const trackUnusedConnections = (server: Http.Server): UnusedConnections => {
-  const silent = new Map<Socket, number>()
+  const unused = new Map<Socket, number>()
   server.on(server instanceof Https.Server ? "secureConnection" : "connection", (socket: Socket) => {
-    silent.set(socket, performance.now())
-    socket.once("close", () => silent.delete(socket))
+    unused.set(socket, performance.now())
+    socket.once("close", () => unused.delete(socket))
   })
-  const heard = ({ socket }: Http.IncomingMessage) => void silent.delete(socket)
-  server.on("request", heard)
-  server.on("upgrade", heard)
-  return silent
+  const onRequest = ({ socket }: Http.IncomingMessage) => void unused.delete(socket)
+  server.on("request", onRequest)
+  server.on("upgrade", onRequest)
+  return unused
 }
 
-const closeTimeoutMillis = 5_000
-const sweepIntervalMillis = 50
-/** Who was accepted just now may have a request under way. */
+const closeTimeout = Duration.seconds(5)
+const sweepInterval = Duration.millis(50)
+/** The first request of a new connection may still be on its way. */
 const newConnectionGraceMillis = 1_000
 
 const close = (server: Http.Server, unusedConnections: UnusedConnections): Effect.Effect<void> =>
   server.listening ? closeListening(server, unusedConnections) : Effect.void
 
-const closeListening = (server: Http.Server, unusedConnections: UnusedConnections): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    // Whose request ends meanwhile would be kept for the next one.
-    const sweep = setInterval(() => {
-      server.closeIdleConnections()
-      // Node counts them as busy.
-      for (const [socket, since] of unusedConnections)
-        if (performance.now() - since > newConnectionGraceMillis) socket.destroy()
-    }, sweepIntervalMillis)
-    server.close(() => {
-      clearInterval(sweep)
-      resume(Effect.void)
-    })
-    return Effect.sync(() => clearInterval(sweep))
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: closeTimeoutMillis,
-      orElse: () => Effect.sync(() => server.closeAllConnections()),
-    }),
+const closeListening = (server: Http.Server, unusedConnections: UnusedConnections): Effect.Effect<void> => {
+  const closed = Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+  })
+  // A keep-alive connection stays open after its request, and Node counts an unused connection as busy.
+  const sweep = Effect.sync(() => {
+    server.closeIdleConnections()
+    for (const [socket, openedAt] of unusedConnections)
+      if (performance.now() - openedAt > newConnectionGraceMillis) socket.destroy()
+  })
+  return closed.pipe(
+    Effect.raceFirst(Effect.forever(Effect.delay(sweep, sweepInterval))),
+    Effect.timeoutOrElse({ duration: closeTimeout, orElse: () => Effect.sync(() => server.closeAllConnections()) }),
+    // Finalizers are uninterruptible, but the sweep and the timeout end by interruption.
+    Effect.interruptible,
   )
+}
 
-/** An address that stands for all of them is no address to call. */
+/** Clients cannot connect to the wildcard address. */
 const urlHost = (host: string): string =>
   host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host

@@ -1,4 +1,4 @@
-/** Which services there are, what each needs, and what they have in common. A new service is one entry here. */
+/** The services: consumers, worker settings and Layers. A new service is one entry here. */
 import * as ResultWebhook from "@armoricore/api/ResultWebhook"
 import * as AiService from "@armoricore/ai/AiService"
 import { event, work } from "@armoricore/bus/Address"
@@ -41,7 +41,7 @@ import { retryPolicies, toRetryPolicy } from "../settings/Retries.ts"
 export const serviceNames = ["media", "notify", "ai", "realtime"] as const
 export type ServiceName = (typeof serviceNames)[number]
 
-/** Event types that each worker reads. */
+/** Event types that each service consumes. */
 const consumedTypesByService: Readonly<Record<ServiceName, ReadonlyArray<EventType>>> = {
   media: MediaService.consumedEventTypes,
   notify: NotifyService.consumedEventTypes,
@@ -49,7 +49,7 @@ const consumedTypesByService: Readonly<Record<ServiceName, ReadonlyArray<EventTy
   realtime: RealtimeWorker.consumedTypes,
 }
 
-/** Those that workers of this installation read; the guard judges all others. */
+/** Event types with a consumer. The consumer `guard` validates all others. */
 export const consumedEventTypes: ReadonlyArray<EventType> = [...new Set(Object.values(consumedTypesByService).flat())]
 
 type DurableConsumer = Pick<ConsumerOptions, "name" | "from">
@@ -60,7 +60,7 @@ const eventConsumers = (service: string, types: ReadonlyArray<EventType>): Reado
 const workConsumers = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<DurableConsumer> =>
   kinds.map((kind) => ({ name: ConsumerName.of(service, work(service, kind)), from: work(service, kind) }))
 
-/** The durable consumers of each service; the guard runs beside media. */
+/** The durable consumers of each service. `guard` runs in the media service. */
 const consumersByService: Readonly<Record<ServiceName, ReadonlyArray<DurableConsumer>>> = {
   media: [
     ...eventConsumers("media", consumedTypesByService.media),
@@ -72,24 +72,24 @@ const consumersByService: Readonly<Record<ServiceName, ReadonlyArray<DurableCons
   realtime: [...eventConsumers("realtime", consumedTypesByService.realtime), Reviews.consumer],
 }
 
-/** Those that tell the backend where `WEBHOOK_URL` is set; every process has a part in them. */
+/** Consumers of the result webhook (`WEBHOOK_URL`), which every process runs. */
 export const webhookConsumers: ReadonlyArray<DurableConsumer> = eventConsumers(
   "webhook",
   ResultWebhook.webhookEventTypes,
 )
 
-/** What these services read, so that it can be made or looked at before a worker runs. */
+/** The consumers of these services, for setup and permissions. */
 export const consumersFor = (services: Iterable<ServiceName>): ReadonlyArray<DurableConsumer> =>
   [...services].flatMap((service) => consumersByService[service])
 
-/** Every durable consumer, so that `armoricore setup` can make it before a worker ran. */
+/** Every durable consumer; `armoricore setup` creates them before any worker runs. */
 export const allConsumers: ReadonlyArray<DurableConsumer> = consumersFor(serviceNames)
 
-/** `EVENT_SOURCES` as the API and the workers read it. */
+/** `EVENT_SOURCES` in the form of the API and the workers. */
 export const eventSources = (settings: Settings["Service"]): ReadonlyMap<string, ReadonlySet<string>> =>
   new Map(Object.entries(settings.EVENT_SOURCES).map(([source, types]) => [source, new Set<string>(types)]))
 
-/** What the settings say to every worker. */
+/** The settings that all workers share. */
 export const workerSettings = Layer.unwrap(
   Effect.map(Settings, (settings) =>
     Layer.mergeAll(
@@ -110,7 +110,7 @@ export const workerSettings = Layer.unwrap(
   ),
 )
 
-/** What the settings say of media. */
+/** Media options from the settings. */
 export const mediaOptions = (settings: Settings["Service"]): MediaService.Options => ({
   bucket: settings.OBJECT_STORAGE_BUCKET,
   sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
@@ -145,7 +145,7 @@ export const mediaOptions = (settings: Settings["Service"]): MediaService.Option
   ...(settings.FFPROBE_PATH === undefined ? {} : { ffprobePath: settings.FFPROBE_PATH }),
 })
 
-/** The daily quota where one is set; nobody is limited otherwise. */
+/** The daily quota per user, if one is configured. */
 export const mediaQuota = Layer.unwrap(
   Effect.map(Settings, ({ MEDIA_QUOTA_BYTES: bytes, MEDIA_QUOTA_DURATION: duration, MEDIA_QUOTA_UPLOADS: uploads }) =>
     bytes === undefined && duration === undefined && uploads === undefined
@@ -162,7 +162,7 @@ const media = Layer.unwrap(Effect.map(Settings, (settings) => MediaService.layer
   Layer.provide(mediaQuota),
 )
 
-/** Every process tells the backend; they share the work. */
+/** Every process runs the result webhook; they share its consumers. */
 const webhook = Layer.unwrap(
   Effect.map(Settings, ({ RETRY_SERVICES, WEBHOOK_SECRET: secret, WEBHOOK_URL: url }) =>
     url === undefined || secret === undefined
@@ -181,7 +181,7 @@ const unhandledEventValidator = Layer.effectDiscard(
   ),
 )
 
-/** A folder of our own is never away. */
+/** A local folder needs no circuit breaker. */
 const guardedStorage = Layer.unwrap(
   Effect.map(Settings, ({ OBJECT_STORAGE_ENDPOINT }) =>
     OBJECT_STORAGE_ENDPOINT === undefined
@@ -192,7 +192,7 @@ const guardedStorage = Layer.unwrap(
 
 type RealtimeServices = Context.Context<Endpoint | RoomLog | Topics>
 
-/** The workers among these services; closing the Layer drains them. Realtime's stands on what its sockets share. */
+/** The workers of these services; closing the Layer drains them. Those of realtime use the services of its sockets. */
 export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeServices | undefined) =>
   Layer.mergeAll(
     services.has("media") ? Layer.merge(media, unhandledEventValidator) : Layer.empty,

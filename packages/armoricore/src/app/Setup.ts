@@ -1,4 +1,4 @@
-/** Creates or checks what the program stores in: streams, queues, buckets. Doing it again changes nothing. */
+/** Creates or checks streams, queues and buckets. Idempotent. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import { History } from "@armoricore/history/History"
 import { KeyValue } from "@armoricore/state/KeyValue"
@@ -8,7 +8,7 @@ import { bucketsFor } from "../security/NatsPermissions.ts"
 import { consumersFor, serviceNames, type ServiceName, webhookConsumers } from "./Services.ts"
 import { Settings } from "../settings/Settings.ts"
 
-/** One line per resource. */
+/** Returns one line per resource. */
 const setupResources = Effect.fnUntraced(function* (services: ReadonlySet<ServiceName>) {
   const settings = yield* Settings
   const bus = yield* EventBus
@@ -24,9 +24,9 @@ const setupResources = Effect.fnUntraced(function* (services: ReadonlySet<Servic
   return [...lines, yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
 })
 
-/** All of it, for every service. */
+/** Sets up the resources of every service. */
 export const setupAll = setupResources(new Set(serviceNames))
 
-/** At the start of some services: all of it where they may make it, else a look at what they use themselves. */
+/** Setup at startup. With NATS_SETUP=verify the process may only check, and only the resources of its own services. */
 export const setupFor = (services: ReadonlySet<ServiceName>) =>
   Effect.flatMap(Settings, ({ NATS_SETUP }) => (NATS_SETUP === "verify" ? setupResources(services) : setupAll))

@@ -1,4 +1,4 @@
-/** `armoricore check-config`: the configuration as the program would use it, or every fault in it. */
+/** `armoricore check-config`: prints the effective configuration, or every error in it. */
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { ExitCode } from "../app/CommandErrors.ts"
@@ -12,4 +12,4 @@ export const checkConfig = Command.make("check-config", {}, () =>
       Effect.andThen(Console.error(errors.join("\n")), Effect.fail(new ExitCode({ code: 1 }))),
     ),
   ),
-).pipe(Command.withDescription("Prints the configuration, secrets left out; names every fault in it"))
+).pipe(Command.withDescription("Prints the effective configuration without secrets, or every error in it"))

@@ -1,4 +1,4 @@
-/** `armoricore doctor`: one line for each thing the program stands on, with what to do where it does not hold. */
+/** `armoricore doctor`: checks each dependency and prints one line for it, with the fix if the check fails. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import { requiredEncoders } from "@armoricore/media/encode/codecs/Codecs"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
@@ -19,27 +19,26 @@ interface Finding {
   readonly detail: string
 }
 
-/** Longer than a command waits for its bus: then that one says what is wrong. */
+/** Longer than a command's connection timeout, whose message is more specific. */
 const checkTimeout = "12 seconds"
 
-/** A failure is a finding, whatever it is. */
+/** Turns every failure of a check into a finding. */
 const runCheck = <E extends { readonly message: string }, R>(name: string, check: Effect.Effect<string, E, R>) =>
   check.pipe(
     Effect.map((detail): Finding => ({ name, ok: true, detail })),
     Effect.catch((error) => Effect.succeed<Finding>({ name, ok: false, detail: error.message })),
     Effect.timeoutOrElse({
       duration: checkTimeout,
-      orElse: () =>
-        Effect.succeed<Finding>({ name, ok: false, detail: "does not answer within 12 s; check its address" }),
+      orElse: () => Effect.succeed<Finding>({ name, ok: false, detail: "no response within 12 s; check its address" }),
     }),
   )
 
 const bus = Effect.gen(function* () {
   const { MESSAGE_BUS_URL } = yield* Settings
-  // Asks the bus itself: the first letter, if there is one.
+  // Reads from the bus: the first dead letter, if any.
   yield* (yield* EventBus).deadLetters.list({ limit: 1 })
   if (MESSAGE_BUS_URL === undefined) return "embedded"
-  return MESSAGE_BUS_URL.some((address) => address.startsWith("amqp")) ? "RabbitMQ answers" : "NATS answers"
+  return MESSAGE_BUS_URL.some((address) => address.startsWith("amqp")) ? "RabbitMQ responds" : "NATS responds"
 }).pipe(Effect.provide(Adapters.busAndState("shared")))
 
 const state = Effect.gen(function* () {
@@ -62,7 +61,9 @@ const storage = Effect.gen(function* () {
 const tokens = Effect.gen(function* () {
   const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
   if (JWT_JWKS_URL !== undefined) return `verified by ${JWT_JWKS_URL}`
-  return JWT_SECRET === undefined ? "a secret of its own; set JWT_SECRET in production" : "signed with JWT_SECRET"
+  return JWT_SECRET === undefined
+    ? "signed with a generated secret; set JWT_SECRET in production"
+    : "signed with JWT_SECRET"
 }).pipe(Effect.provide(Adapters.tokens))
 
 const run = Effect.fn("doctor")(function* () {
@@ -72,25 +73,27 @@ const run = Effect.fn("doctor")(function* () {
     ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
     ...(FFPROBE_PATH === undefined ? {} : { ffprobePath: FFPROBE_PATH }),
   })
-  // An embedded folder has one engine of this process at a time.
-  const both = { concurrency: MESSAGE_BUS_URL === undefined ? 1 : 2 }
-  const found = yield* Effect.all(
+  // One process can open the embedded data folder only once at a time.
+  const concurrency = { concurrency: MESSAGE_BUS_URL === undefined ? 1 : 2 }
+  const checked = yield* Effect.all(
     [
-      Effect.all([runCheck("bus", bus), runCheck("state", state)], both),
+      Effect.all([runCheck("bus", bus), runCheck("state", state)], concurrency),
       Effect.all([runCheck("storage", storage), runCheck("tokens", tokens), runCheck("speech", Ai.describeEngine)]),
     ],
     { concurrency: 2 },
   )
-  const findings: ReadonlyArray<Finding> = [...programs, ...found.flat()]
+  const findings: ReadonlyArray<Finding> = [...programs, ...checked.flat()]
   yield* Effect.forEach(findings, ({ detail, name, ok }) =>
-    Console.log(`${ok ? "ok   " : "FAULT"}  ${name.padEnd(8)} ${detail}`),
+    Console.log(`${ok ? "ok   " : "FAIL "}  ${name.padEnd(8)} ${detail}`),
   )
   if (findings.some(({ name, ok }) => !ok && name !== optionalCheck)) return yield* new ExitCode({ code: 1 })
 })
 
-/** Without tone mapping all but HDR uploads come out right. */
+/** Without tone mapping only HDR uploads look wrong, so this check does not fail the command. */
 const optionalCheck = "HDR"
 
 export const doctor = Command.make("doctor", {}, () => run().pipe(withSettings)).pipe(
-  Command.withDescription("Checks ffmpeg, bus, state, storage, tokens and the speech engine; says what to do"),
+  Command.withDescription(
+    "Checks ffmpeg, bus, state, storage, tokens and the speech engine, and prints how to fix problems",
+  ),
 )

@@ -1,6 +1,6 @@
 /**
  * `armoricore publish`: validates an envelope, or with `--type` a payload, and publishes it. Prints the event's id once
- * the bus has it.
+ * the bus has acknowledged it.
  */
 import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -15,7 +15,7 @@ import { workerSettings, eventSources } from "../app/Services.ts"
 import { withAdapters, withSettings } from "./support.ts"
 
 const type = Flag.String("type").pipe(
-  Flag.withDescription("the file holds a payload of this type; an envelope is put around it"),
+  Flag.withDescription("treat the file as a payload of this type and wrap it in an envelope"),
   Flag.withMetavar("T"),
   Flag.optional,
 )
@@ -27,17 +27,17 @@ const read = Effect.fnUntraced(function* (path: string) {
   const bytes = path === "-" ? Stream.mkUint8Array(stdio.stdin) : fs.readFile(path)
   return yield* Effect.mapError(
     bytes,
-    () => new CommandFailed({ message: `${path === "-" ? "standard input" : path} cannot be read` }),
+    () => new CommandFailed({ message: `cannot read ${path === "-" ? "standard input" : path}` }),
   )
 })
 
-/** The first source that may publish the type. */
+/** Uses the first source of EVENT_SOURCES that may publish the type. */
 const wrapPayload = Effect.fnUntraced(function* (eventType: string, payload: unknown) {
   const sources = eventSources(yield* Settings)
   const source = [...sources].find(([, types]) => types.has(eventType))?.[0]
   if (source === undefined) {
     return yield* new CommandFailed({
-      message: `no source of EVENT_SOURCES may publish ${eventType}; there ${describeSources(sources)}`,
+      message: `no source of EVENT_SOURCES may publish ${eventType}; ${describeAllowedTypes(sources)}`,
     })
   }
   return {
@@ -49,9 +49,9 @@ const wrapPayload = Effect.fnUntraced(function* (eventType: string, payload: unk
   }
 })
 
-const describeSources = (sources: ReadonlyMap<string, ReadonlySet<string>>): string => {
+const describeAllowedTypes = (sources: ReadonlyMap<string, ReadonlySet<string>>): string => {
   const types = [...sources.values()].flatMap((set) => [...set])
-  return types.length === 0 ? "is none" : `are ${types.join(", ")}`
+  return types.length === 0 ? "it allows no type" : `it allows ${types.join(", ")}`
 }
 
 const encoder = new TextEncoder()
@@ -71,19 +71,19 @@ export const publish = Command.make(
         ),
       )
       const now = yield* Clock.currentTimeMillis
-      const first = [...((yield* Settings).EVENT_SIGNING_KEYS ?? [])][0]
+      const firstKey = [...((yield* Settings).EVENT_SIGNING_KEYS ?? [])][0]
       const headers: Record<string, string> =
-        first === undefined
+        firstKey === undefined
           ? {}
-          : { [Signature.signatureHeader]: Signature.sign(first[0], first[1], Math.floor(now / 1000), body) }
+          : { [Signature.signatureHeader]: Signature.sign(firstKey[0], firstKey[1], Math.floor(now / 1000), body) }
       const address = eventAddress(event.event_type)
-      // The workers' own judgement, before anything is on the bus.
+      // The same check as in the workers, which would dead-letter the event.
       yield* authorize(event, { subject: "", id: event.event_id, headers, body, arrivedAt: now }).pipe(
         Effect.mapError(({ message }) => new CommandFailed({ message })),
       )
       const bus = yield* EventBus
       const { duplicate } = yield* bus.publish({ address, id: event.event_id, body, headers })
-      if (duplicate) yield* Console.error("the bus had this event already; nothing was published again")
+      if (duplicate) yield* Console.error("duplicate: the bus already has this event")
       yield* Console.log(event.event_id)
     },
     Effect.provide(workerSettings),

@@ -1,7 +1,7 @@
-/** `armoricore setup`: makes or checks streams, queues and buckets, so that a publisher can publish before any worker ran. */
+/** `armoricore setup`: creates or checks streams, queues and buckets, so that publishers can publish before any worker runs. */
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { setupAll as prepare } from "../app/Setup.ts"
+import { setupAll } from "../app/Setup.ts"
 import { withAdapters, withSettings } from "./support.ts"
 
 export const setup = Command.make(
@@ -9,7 +9,7 @@ export const setup = Command.make(
   {},
   Effect.fn("setup")(
     function* () {
-      yield* Console.log((yield* prepare).join("\n"))
+      yield* Console.log((yield* setupAll).join("\n"))
     },
     withAdapters,
     withSettings,
