@@ -84,7 +84,7 @@ const run = Effect.fn("doctor")(function* () {
   )
   const findings: ReadonlyArray<Finding> = [...programs, ...checked.flat()]
   yield* Effect.forEach(findings, ({ detail, name, ok }) =>
-    Console.log(`${ok ? "ok   " : "FAIL "}  ${name.padEnd(8)} ${detail}`),
+    Console.log(`${ok ? "ok   " : "FAULT"}  ${name.padEnd(8)} ${detail}`),
   )
   if (findings.some(({ name, ok }) => !ok && name !== optionalCheck)) return yield* new ExitCode({ code: 1 })
 })
