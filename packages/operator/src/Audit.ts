@@ -1,10 +1,9 @@
 /**
- * The audit log: who did what, when, and how it ended. An act is written down before it is done and completed after it,
- * so that one which ended with the process shows too; each is also a line of the log, which is all that is left of it
- * while the state is away.
+ * The audit log: who did what, when, and with which outcome. An action is recorded before it runs and completed
+ * afterwards, so an action interrupted by a crash is visible. Each entry is also a log line, which is the only record
+ * while the state is unavailable.
  *
- * Tries that were refused are kept as well, of each user (or of nobody) so many a minute, and of all together: the rest
- * is counted.
+ * Denied attempts are recorded too, up to a limit per user and minute and an overall limit; further ones are counted.
  */
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue, StateError } from "@armoricore/state/KeyValue"
@@ -24,7 +23,7 @@ type AuditRequest = Pick<AuditEntry, "action" | "payload"> & { readonly user_id?
 export class Audit extends Context.Service<
   Audit,
   {
-    /** Does it, and writes down that it was asked for and how it ended. */
+    /** Runs the action and records the request and its outcome. */
     readonly record: <A, E extends { readonly message: string }, R>(
       asked: AuditRequest,
       act: Effect.Effect<A, E, R>,
@@ -45,11 +44,11 @@ export const auditEntries: Collection.Descriptor<AuditEntry, typeof AuditEntry.E
   schema: AuditEntry,
 }
 
-/** Refusals a minute and user that are written down. */
+/** Maximum recorded denials per minute and user. */
 const maxDeniedPerUserPerMinute = 20
-/** The same of all users together, who may be many. */
+/** Maximum recorded denials per minute for all users together. */
 const maxDeniedPerMinute = 200
-/** Users whose refusals are counted. */
+/** Maximum users whose denials are tracked. */
 const maxTrackedUsers = 1_000
 const pageSize = 500
 const maxTextLength = 2_000
@@ -62,7 +61,7 @@ const make = Effect.gen(function* () {
 
   const write = (entry: AuditEntry) =>
     entries.put(entry.id, entry).pipe(
-      // The line of the log is there all the same.
+      // The log line exists all the same.
       Effect.catch((error) => Effect.logError(`the audit log cannot be written: ${error.message}`, { entry })),
       Effect.asVoid,
     )
@@ -79,7 +78,7 @@ const make = Effect.gen(function* () {
     return entry
   })
 
-  /** How many went unwritten before this one; undefined: this one, too. */
+  /** The number of unrecorded denials before this one; undefined: this one is not recorded either. */
   const countDenied = (user: string, now: number): number | undefined => {
     if (now - totalDenied.since > 60_000) totalDenied = { ...totalDenied, since: now, written: 0 }
     const window = deniedByUser.get(user)
@@ -114,12 +113,12 @@ const make = Effect.gen(function* () {
         const logFields = { audit: started.id, action: asked.action, user_id: asked.user_id, payload: started.payload }
         return yield* act.pipe(
           Effect.tap(() =>
-            Effect.andThen(write({ ...started, outcome: "done" }), Effect.logInfo("an operator acted", logFields)),
+            Effect.andThen(write({ ...started, outcome: "done" }), Effect.logInfo("operator action done", logFields)),
           ),
           Effect.tapError((error) =>
             Effect.andThen(
               write({ ...started, outcome: "failed", detail: error.message }),
-              Effect.logWarning(`an operator's act failed: ${error.message}`, logFields),
+              Effect.logWarning(`operator action failed: ${error.message}`, logFields),
             ),
           ),
         )
@@ -149,7 +148,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** Keys are listed in their order, so the newest has the smallest. */
+/** Keys are listed in ascending order, so the newest entry has the smallest key. */
 const maxTimestamp = 1e14
 const entryKey = (now: number, count: number): string =>
   [

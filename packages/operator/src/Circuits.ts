@@ -1,4 +1,4 @@
-/** The circuits of all processes put together: each is shown as its worst process has it. */
+/** The circuits of all processes, merged: each circuit is shown in the worst state that any process reports. */
 import { NodeRpc, type Replies } from "@armoricore/worker/control/NodeRpc"
 import { CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Effect } from "effect"
@@ -7,7 +7,7 @@ import * as NodeRequests from "./NodeRequests.ts"
 
 type NodeCircuitState = typeof NodeCircuit.Type
 
-/** From harmless to worst. */
+/** From best to worst. */
 const severities = ["closed", "probing", "open", "waiting"] as const
 
 export const mergeCircuits = (
@@ -27,7 +27,7 @@ export const mergeCircuits = (
   return circuits
 }
 
-/** Also what is paused and not known to any process that runs. */
+/** Includes paused circuits that no running process reports. */
 export const list = Effect.gen(function* () {
   const nodeRpc = yield* NodeRpc
   const registry = yield* CircuitRegistry

@@ -1,4 +1,4 @@
-/** Every procedure of the operators' API, put together. */
+/** The handlers of every procedure of the operator API. */
 import type { Tokens } from "@armoricore/auth/Tokens"
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { EventBus } from "@armoricore/bus/EventBus"
@@ -55,7 +55,7 @@ const layerNoDeps = ({ version }: Options) =>
     }),
   )
 
-/** Handlers and the guard before them. */
+/** The handlers behind the authorization middleware. */
 export const layer = (options: Options) =>
   Layer.merge(layerNoDeps(options), OperatorMiddleware.layer).pipe(
     Layer.provide(Monitor.layer),

@@ -1,4 +1,4 @@
-/** What needs a person, in sentences, worst first: the part of the overview that somebody reads at three in the morning. */
+/** The conditions that need an operator, as sentences, worst first. */
 import type { BusStatus } from "@armoricore/bus/EventBus"
 import type { DepartedNode, NodeDescriptor } from "@armoricore/worker/control/NodeRpc"
 import type { Pause } from "@armoricore/worker/control/CircuitRegistry"
@@ -7,11 +7,11 @@ import type { Overview } from "./api/Overview.ts"
 
 type HealthWarning = Overview["warnings"][number]
 
-/** A message that nobody has handled for so long is stuck, or its workers are too few. */
+/** A message that has waited this long is stuck, or its consumer has too few workers. */
 const maxQueueAgeMillis = 5 * 60_000
-/** So long a crash is news where others do the work. */
+/** How long a crashed process is reported if other processes do its work. */
 const crashReportMillis = 15 * 60_000
-/** A process that is busier than this answers late. */
+/** A process with a higher event loop utilization responds late. */
 const maxEventLoopUtilization = 0.9
 
 export const healthWarnings = (
@@ -28,9 +28,9 @@ export const healthWarnings = (
   const warn = (view: string, message: string) => void warnings.push({ level: "warning", view, message })
 
   if (busStatus === "disconnected")
-    fault("overview", "The bus is not connected: nothing is published or handled until it is back.")
-  for (const node of unresponsive) fault("overview", `The process ${node} does not answer.`)
-  // Without the bus nobody is heard, and that is the fault.
+    fault("overview", "The bus is disconnected: no event is published or handled until it reconnects.")
+  for (const node of unresponsive) fault("overview", `The process ${node} does not respond.`)
+  // While the bus is down no process responds, and the bus is the cause.
   const departedNodes = busStatus === "disconnected" ? [] : departed
   const runningServices = new Set(running.flatMap(({ services }) => services))
   for (const service of new Set(
@@ -40,7 +40,7 @@ export const healthWarnings = (
     if (last === undefined) continue
     const since = formatDuration(sample.at - last.lastSeenAt)
     if (last.graceful) warn("overview", `No process runs ${service}: ${last.descriptor.node} ended ${since} ago.`)
-    else fault("overview", `No process runs ${service}: ${last.descriptor.node} has not been heard of for ${since}.`)
+    else fault("overview", `No process runs ${service}: ${last.descriptor.node} sent its last heartbeat ${since} ago.`)
   }
   for (const { lastSeenAt, descriptor, graceful } of departedNodes) {
     const elapsedMillis = sample.at - lastSeenAt
@@ -52,18 +52,22 @@ export const healthWarnings = (
       continue
     warn(
       "overview",
-      `The process ${descriptor.node} has not been heard of for ${formatDuration(elapsedMillis)}; others do its work.`,
+      `The process ${descriptor.node} sent its last heartbeat ${formatDuration(elapsedMillis)} ago; other processes do its work.`,
     )
   }
   for (const { name, status } of openCircuits) {
     if (status === "waiting")
-      fault("providers", `${name} has a fault of configuration: its messages wait until it is mended.`)
-    else warn("providers", `${name} is out of order and is ${status === "probing" ? "being tried" : "not called"}.`)
+      fault("providers", `${name} is misconfigured: its messages wait until the configuration is fixed.`)
+    else warn("providers", `${name} is failing; its circuit is ${status === "probing" ? "half open" : "open"}.`)
   }
-  for (const { by, name } of pauses) warn("providers", `${name} is paused by ${by}: its messages wait.`)
+  for (const { by, name } of pauses)
+    warn("providers", `${name} was paused by ${by}: its messages wait until it is resumed.`)
   for (const { name, oldest_age_millis, pending } of queues) {
     if (oldest_age_millis > maxQueueAgeMillis && pending > 0) {
-      warn("overview", `${pending} messages wait before ${name}, the oldest for ${formatDuration(oldest_age_millis)}.`)
+      warn(
+        "overview",
+        `${pending} messages are pending for ${name}, the oldest for ${formatDuration(oldest_age_millis)}.`,
+      )
     }
   }
   for (const { event_loop_utilization, node } of nodes) {

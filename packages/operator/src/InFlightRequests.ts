@@ -1,18 +1,18 @@
 /**
- * The calls that were begun and have one answer, so that whoever stops the server lets them end: an act that is done
- * already must not look as if it failed. Streams have no end of their own and do not count.
+ * Tracks unary calls in flight, so that a stopping server can finish them: an action that is already done must not
+ * appear to have failed. Streams have no natural end and do not count.
  */
 import { Context, Effect, Layer } from "effect"
 
-/** What a call is answered leaves through other fibers. */
+/** The responses are sent by other fibers. */
 const responseFlushMillis = 50
 
 export class InFlightRequests extends Context.Service<
   InFlightRequests,
   {
-    /** Counts for as long as it runs, and until its answer is gone. */
+    /** Counts as long as the effect runs and until its response is sent. */
     readonly track: <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    /** Calls back once, when no call is under way. */
+    /** Calls back once, when no call is in flight. */
     readonly onDrained: (done: () => void) => void
   }
 >()("@armoricore/operator/InFlightRequests") {

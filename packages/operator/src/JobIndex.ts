@@ -1,9 +1,10 @@
 /**
- * The jobs of the installation, media and transcriptions, newest first: read from the state once somebody looks, and
- * from then on kept by the events that pass, so that a thousand progress messages cost no reading. Transcriptions tell no
- * progress on the bus: of those at work the state is read again while somebody looks.
+ * The jobs of the installation (media and transcriptions), newest first. They are read from the state at the first
+ * request and then updated from the events on the bus, so a thousand progress events cost no reads. Transcriptions
+ * publish no progress: running ones are read again while a client watches.
  *
- * Where events may have been missed (the bus was away) all is read again. Of what has ended, the latest are remembered.
+ * After a bus disconnect, when events may have been missed, everything is read again. Of finished jobs only the latest
+ * are retained.
  */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -49,24 +50,24 @@ export interface JobCounts {
   readonly failed: number
 }
 
-/** A job and what the state has of it. */
+/** A job and its state document. */
 export type JobWithState =
   | { readonly _tag: "Media"; readonly job: Job; readonly state: MediaState }
   | { readonly _tag: "Transcript"; readonly job: Job; readonly state: TranscriptState }
-  /** Its event was heard; no worker has begun with it. */
+  /** Its event was received; no worker has started it. */
   | { readonly _tag: "Queued"; readonly job: Job }
 
 export class JobIndex extends Context.Service<
   JobIndex,
   {
     readonly list: (filter: JobQuery) => Effect.Effect<ReadonlyArray<Job>, PortError>
-    /** As the state has it now; undefined where there is none. */
+    /** The job from its current state document; undefined if there is no such document. */
     readonly get: (kind: JobKind, mediaId: string) => Effect.Effect<JobWithState | undefined, PortError>
-    /** A transcription was sent to be made again under this id; no event tells of it. */
+    /** A retry of a transcription was published under this id; no event announces it. */
     readonly markRetried: (job: Job, eventId: string) => Effect.Effect<void>
-    /** Of those that are read so far. */
+    /** Counts of the jobs read so far. */
     readonly counts: Effect.Effect<JobCounts, PortError>
-    /** Something, whatever, may have changed. */
+    /** Emits when any job may have changed. */
     readonly changes: Stream.Stream<void>
   }
 >()("@armoricore/operator/JobIndex") {
@@ -76,12 +77,12 @@ export class JobIndex extends Context.Service<
   )
 }
 
-/** Jobs that are remembered after their end. */
+/** Maximum retained finished jobs. */
 const maxRetainedJobs = 2_000
 const pageSize = 500
-/** How long whoever counts waits for the first reading. */
+/** How long `counts` waits for the first read. */
 const initialLoadTimeout = "1 second"
-/** How often transcriptions at work are looked at, and how many of them. */
+/** The interval at which running transcriptions are read, and how many of them. */
 const refreshIntervalMillis = 2_000
 const maxRefreshedJobs = 100
 
@@ -90,7 +91,7 @@ const make = Effect.gen(function* () {
   const media = yield* Collection.make(mediaStates)
   const transcripts = yield* Collection.make(transcriptStates)
   const scope = yield* Effect.scope
-  /** The latest change last. */
+  /** The latest change is last. */
   const jobs = new Map<string, Job>()
   const changes = yield* PubSub.sliding<void>(1)
   const gapDetected = Latch.makeUnsafe(false)
@@ -124,7 +125,7 @@ const make = Effect.gen(function* () {
         const job = toJob(value)
         if (job !== undefined) found.push(job)
       }
-      // What ended long ago is not needed to sort the rest.
+      // Jobs that ended long ago need not be sorted.
       if (found.length > maxRetainedJobs * 4) found.sort(byUpdatedAt).splice(0, found.length - maxRetainedJobs * 2)
       after = documents.at(-1)?.key
       if (documents.length < pageSize) return found
@@ -175,8 +176,8 @@ const make = Effect.gen(function* () {
     yield* Effect.onError(Scope.provide(subscribe, subscriptionScope), () => Scope.close(subscriptionScope, Exit.void))
   })
   /**
-   * The first look pays for it; one that fails leaves nothing behind. A million jobs take a while to read: whoever does
-   * not want to wait may go, the reading goes on for the next one.
+   * The first request pays for the read; a failed read leaves nothing behind. Reading a million jobs takes a while: if
+   * the caller is interrupted, the read continues for the next one.
    */
   const loaded: Effect.Effect<void, PortError> = startLock
     .withPermits(1)(
@@ -209,7 +210,7 @@ const make = Effect.gen(function* () {
       Effect.fnUntraced(function* (job) {
         const state = Option.getOrUndefined(yield* transcripts.get(job.media_id))?.value
         const known = jobs.get(JobProjection.jobKey(job))
-        // Of another request, or as it is known.
+        // An event of another request, or one that is already applied.
         if (state === undefined || known !== job || state.source_event_id !== job.event_id || isUnchanged(job, state))
           return
         upsert({ ...JobProjection.traceFields(job), ...JobProjection.fromTranscriptState(state) })
@@ -246,7 +247,7 @@ const make = Effect.gen(function* () {
         }
       }
       const state = Option.getOrUndefined(yield* media.get(mediaId))?.value
-      // An upload that the state does not know yet.
+      // An upload that has no state document yet.
       if (state === undefined || (queued !== undefined && !(queued.job.event_id in state.generations))) return queued
       if (state.deleted_at !== undefined) return undefined
       const job = { ...JobProjection.traceFields(known), ...JobProjection.fromMediaState(state) }
@@ -285,7 +286,7 @@ const byUpdatedAt = (a: Job, b: Job): number => Date.parse(a.updated_at) - Date.
 const isUnchanged = (job: Job, { percent, status }: TranscriptState): boolean =>
   job.stage === "transcribing" && job.percent === percent && status === "processing"
 
-/** Progress is written down now and then only; what was heard of the same work is newer. */
+/** Progress is stored only now and then; a progress event of the same work is newer. */
 const isBehind = (job: Job, known: Job | undefined): known is Job =>
   known !== undefined &&
   job.status === "processing" &&

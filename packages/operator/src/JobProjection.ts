@@ -1,11 +1,11 @@
-/** Jobs as the state has them, and as they are after an event: what the board knows, put into one form. */
+/** Maps state documents to jobs, and applies events to jobs. */
 import { type AnyEvent, eventRegistry } from "@armoricore/domain/EventRegistry"
 import { traceIdOf } from "@armoricore/worker/TraceContext"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import type { Job, JobKind } from "./api/Job.ts"
 
-/** One media has a job of each kind. */
+/** A media has one job of each kind. */
 export const jobKey = ({ kind, media_id }: Pick<Job, "kind" | "media_id">): string => `${kind} ${media_id}`
 
 export const fromMediaState = (state: MediaState): Job => ({
@@ -40,7 +40,7 @@ export const fromTranscriptState = (state: TranscriptState): Job => ({
   ...(state.status === "failed" && state.failed !== undefined ? { error: state.failed } : {}),
 })
 
-/** What only some states keep. */
+/** Fields that only some states have. */
 export const traceFields = (source: Partial<Pick<Job, "trace_id" | "request_id">> | undefined): Partial<Job> => ({
   ...(source?.trace_id === undefined ? {} : { trace_id: source.trace_id }),
   ...(source?.request_id === undefined ? {} : { request_id: source.request_id }),
@@ -58,7 +58,7 @@ const outputFields = (ready: MediaState["ready"]) =>
         playback: ready.playback_urls.hls,
       }
 
-/** A job that waits for its turn. */
+/** A queued job. */
 export const queuedJob = (kind: JobKind, mediaId: string, userId: string, eventId: string, at: string): Job => ({
   kind,
   media_id: mediaId,
@@ -72,7 +72,7 @@ export const queuedJob = (kind: JobKind, mediaId: string, userId: string, eventI
   ...noOutput,
 })
 
-/** The job as it is after an event; undefined: nothing that is shown. */
+/** The job after an event; undefined if the event changes nothing that is shown. */
 export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job | undefined => {
   const trace = traceIdOf(event.traceparent)
   const eventFields = {
@@ -87,7 +87,7 @@ export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job
     case "transcription.requested": {
       const { kind } = eventRegistry[event.event_type].job
       const { media_id, user_id } = event.payload
-      // The same event again, as from a publisher that was not sure.
+      // A redelivered or republished event.
       if (jobs.get(jobKey({ kind, media_id }))?.event_id === event.event_id) return undefined
       return { ...queuedJob(kind, media_id, user_id, event.event_id, event.timestamp), ...eventFields }
     }

@@ -1,4 +1,4 @@
-/** How much this process logs, and the way to change it while it runs. The program supplies it. */
+/** Reads and changes the log level of this process while it runs. The program provides it. */
 import { Context } from "effect"
 import type { LogLevel } from "./OperatorApi.ts"
 

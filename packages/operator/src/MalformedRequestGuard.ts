@@ -1,7 +1,7 @@
 /**
- * The guard before what cannot be read: the server of procedures decodes a call before it asks the middleware, so a
- * payload that is none, or a procedure that there is not, would tell anybody what is wrong with it and leave no trace.
- * Here whoever makes such a call is asked for the role first; operators are told what is wrong.
+ * Authorizes malformed requests. The RPC server decodes a request before it runs the middleware, so a malformed payload
+ * or an unknown procedure would reveal details to an unauthorized caller and leave no audit entry. Here the caller's
+ * role is checked first; only operators receive the details.
  */
 import { Effect, Exit, Schema } from "effect"
 import { Headers } from "effect/http"
@@ -12,7 +12,7 @@ import { OperatorApi } from "./OperatorApi.ts"
 
 type Protocol = RpcServer.Protocol["Service"]
 
-/** What was sent may be of any size and depth: the audit log has this in its place. */
+/** The payload may have any size and depth: the audit log has this placeholder instead. */
 const malformedPayload = "(not readable)"
 
 export const guardProtocol = (protocol: Protocol, { authorize }: OperatorAuth["Service"]): Protocol => {
@@ -47,7 +47,7 @@ export const guardProtocol = (protocol: Protocol, { authorize }: OperatorAuth["S
         const action = OperatorApi.requests.has(tag) ? tag : "(unknown)"
         return Effect.matchEffect(authorize({ action, headers: toHeaders(headers), payload: malformedPayload }), {
           onSuccess: () => receive(clientId, message),
-          // Without an id nobody can be answered; the server says so.
+          // A request without an id cannot be answered; the server reports it.
           onFailure: (denied) =>
             isNotification === true ? Effect.void : isId(id) ? deny(clientId, id, denied) : receive(clientId, message),
         })
@@ -57,7 +57,7 @@ export const guardProtocol = (protocol: Protocol, { authorize }: OperatorAuth["S
 
 const isId = (id: unknown): id is string | number => typeof id === "string" || typeof id === "number"
 
-/** Those of the message came as JSON of anybody's making. */
+/** Headers in the message are untrusted JSON. */
 const toHeaders = (input: unknown): Headers.Headers =>
   Headers.fromInput(
     Array.isArray(input)

@@ -1,7 +1,7 @@
 /**
- * The whole installation at a glance: every process is asked how it fares, and what they say is put together into one
- * sample. While somebody watches, and for a while after that, a sample is made every two seconds and kept, so that
- * whoever comes finds the charts filled; nobody watching costs nothing.
+ * The state of the whole installation: every process reports its statistics, which are merged into one sample. While a
+ * client watches, and for some time afterwards, a sample is taken every two seconds and retained, so that the charts
+ * are filled at once. Without a client it costs nothing.
  */
 import { EventBus } from "@armoricore/bus/EventBus"
 import { NodeRpc, type NodeDescriptor } from "@armoricore/worker/control/NodeRpc"
@@ -16,9 +16,9 @@ import * as NodeRequests from "./NodeRequests.ts"
 export class Monitor extends Context.Service<
   Monitor,
   {
-    /** As it is now, with what is known of the last minutes. */
+    /** The current sample with the history of the last minutes. */
     readonly overview: Effect.Effect<Overview>
-    /** The same, then one without history every two seconds. */
+    /** The same, then a sample without history every two seconds. */
     readonly watch: Stream.Stream<Overview>
   }
 >()("@armoricore/operator/Monitor") {
@@ -31,9 +31,9 @@ export class Monitor extends Context.Service<
 const sampleInterval = Duration.seconds(2)
 /** Ten minutes. */
 const maxSamples = 300
-/** How long sampling goes on after the last one looked. */
+/** How long sampling continues after the last client. */
 const samplingIdleTimeout = Duration.minutes(10)
-/** Dead letters are counted up to here, this often. */
+/** Dead letters are counted up to this number, at this interval. */
 const maxCountedDeadLetters = 500
 const deadLetterCountIntervalMillis = 10_000
 
@@ -64,13 +64,13 @@ const make = Effect.gen(function* () {
   const collect = Effect.gen(function* () {
     const at = yield* Clock.currentTimeMillis
     const infos = yield* nodeRpc.nodes
-    // At once: who is silent is waited for only once.
+    // Concurrently: unresponsive processes cost only one timeout.
     const [stats, circuits] = yield* Effect.all(
       [nodeRpc.call(NodeRequests.nodeStats, undefined), nodeRpc.call(NodeRequests.circuits, undefined)],
       { concurrency: 2 },
     )
     const { replies } = stats
-    // What cannot be read, as from another version, is no better than silence.
+    // A response that does not decode, for example from another version, counts as no response.
     const unresponsive = [...stats.unresponsive, ...stats.failures.map(({ node }) => node)]
     const counted = yield* Effect.catch(countDeadLetters(at), () => Effect.succeed(deadLetterCount))
     const noJobs = { stages: {}, ready: 0, failed: 0 }
@@ -111,7 +111,7 @@ const make = Effect.gen(function* () {
     return completed
   })
 
-  /** Askers at the same moment share a sample. */
+  /** Concurrent requests share a sample. */
   const latest = sampleLock.withPermits(1)(
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
@@ -127,7 +127,7 @@ const make = Effect.gen(function* () {
         Effect.andThen(
           sampleLock
             .withPermits(1)(collect)
-            .pipe(Effect.catchCause((cause) => Effect.logError("the installation could not be looked at", cause))),
+            .pipe(Effect.catchCause((cause) => Effect.logError("sampling the installation failed", cause))),
           Effect.sleep(sampleInterval),
         ),
       ),
@@ -154,7 +154,7 @@ const toNode = (info: NodeDescriptor, stats: NodeStats | undefined): ReadonlyArr
   return [{ ...info, cpu, log_level, event_loop_utilization, memory }]
 }
 
-/** Processes that share a durable see the same queue; those of one that saw it later see more. */
+/** Processes that share a durable consumer report the same queue; one that has the newer state reports more. */
 const mergeQueues = (all: ReadonlyArray<NodeStats>): ReadonlyArray<Queue> => {
   const queues = new Map<string, Queue>()
   for (const queue of all.flatMap((vitals) => vitals.queues)) {
@@ -186,7 +186,7 @@ export const zeroCounters: Counters = {
   deliveries: 0,
 }
 
-/** A process that is new, or restarted, counts from its next sample on. */
+/** A new or restarted process counts from its second sample on. */
 const counterRates = (before: ReadonlyMap<string, NodeSample>, now: ReadonlyMap<string, NodeSample>): Counters => {
   const rates = { ...zeroCounters }
   for (const [node, { at, stats }] of now) {

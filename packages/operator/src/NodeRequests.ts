@@ -1,6 +1,6 @@
 /**
- * What each process answers to operators, whatever services it runs: how it fares, which circuits it has, and what it
- * logs from now on. Built in every process; closing the Layer ends it.
+ * The requests that every process answers for operators, independent of its services: statistics, circuits and log level.
+ * Closing the Layer ends it.
  */
 import { type Procedure, NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { type RunningConsumer, ConsumerRegistry } from "@armoricore/worker/control/ConsumerRegistry"
@@ -12,7 +12,7 @@ import { LogControl } from "./LogControl.ts"
 import { LogLevel } from "./OperatorApi.ts"
 import { performance } from "node:perf_hooks"
 
-/** Live numbers of the sockets in this process. */
+/** Current numbers of the sockets in this process. */
 export interface SocketCounts {
   readonly sockets: number
   readonly broadcasts: number
@@ -27,7 +27,7 @@ export const circuits: Procedure<void, ReadonlyArray<typeof NodeCircuit.Type>> =
   reply: Schema.Array(NodeCircuit),
 }
 
-/** Forgets the failures of a circuit. */
+/** Resets the failures of a circuit. */
 export const resetCircuit: Procedure<string, boolean> = {
   kind: "reset-circuit",
   request: Schema.String,
@@ -59,7 +59,7 @@ export const layer = (socketCounts: () => SocketCounts = () => zeroSockets): Lay
           const { cpu, loop, at: since } = previousUsage
           const used = process.cpuUsage(cpu)
           const busy = performance.eventLoopUtilization(loop)
-          // Askers that follow each other closely get the same measure.
+          // Requests in quick succession get the same measurement.
           if (at - since >= 1_000) {
             previousUsage = { at, cpu: process.cpuUsage(), loop: performance.eventLoopUtilization() }
           }
@@ -93,7 +93,7 @@ export const layer = (socketCounts: () => SocketCounts = () => zeroSockets): Lay
         Effect.gen(function* () {
           const previous = log.get()
           log.set(level)
-          yield* Effect.logWarning(`the log level was ${previous} and is ${level} now`)
+          yield* Effect.logWarning(`log level changed from ${previous} to ${level}`)
           return previous
         }),
       )
@@ -106,7 +106,7 @@ const queueDepth = ({ depth, name, service }: RunningConsumer): Effect.Effect<Re
       { name, service, pending, in_flight: inFlight, oldest_age_millis: oldestAgeMillis },
     ]),
     Effect.timeout("1 second"),
-    // The bus is away: that shows elsewhere.
+    // The bus is disconnected: that is reported elsewhere.
     Effect.catch(() => Effect.succeed<ReadonlyArray<Queue>>([])),
   )
 

@@ -1,7 +1,6 @@
 /**
- * The operators' API: every procedure with what goes in, what comes out and how it fails. Server, program, console and
- * tests share this table. Each asks for the role `operator`; those marked as an act change something and are written
- * into the audit log.
+ * The operator API: every procedure with its payload, success and error types. Server, program, console and tests share
+ * this table. Each procedure requires the role `operator`; actions that change something are recorded in the audit log.
  */
 import { Context, Schema } from "effect"
 import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
@@ -14,12 +13,12 @@ import { Overview } from "./api/Overview.ts"
 import { Review, ReviewFilter } from "./api/Review.ts"
 import { Ban, Kick, Kicked, RoomFilter, Rooms, SocketFilter, Sockets } from "./api/Room.ts"
 
-/** Who calls, for handlers; made by {@link OperatorMiddleware}. */
+/** The caller of a procedure; provided by {@link OperatorMiddleware}. */
 export class Caller extends Context.Service<Caller, { readonly userId: string; readonly expiresAt: number }>()(
   "@armoricore/operator/Caller",
 ) {}
 
-/** Lets operators through: the token comes as the header `authorization: Bearer …` of each request. */
+/** Authorizes the caller: the token is the header `authorization: Bearer …` of each request. */
 export class OperatorMiddleware extends RpcMiddleware.Service<OperatorMiddleware, { provides: Caller }>()(
   "@armoricore/operator/OperatorMiddleware",
   {
@@ -27,7 +26,7 @@ export class OperatorMiddleware extends RpcMiddleware.Service<OperatorMiddleware
   },
 ) {}
 
-/** Set on what changes something. */
+/** Set on procedures that change something. */
 export const Audited = Context.Reference<boolean>("@armoricore/operator/Audited", { defaultValue: () => false })
 
 export const LogLevel = Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal", "none"])
@@ -45,17 +44,20 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("WatchOverview", { success: Overview, stream: true }),
 
   Rpc.make("ListJobs", { payload: JobFilter, success: Schema.Array(Job), error }),
-  /** All jobs first, then again whenever one has changed, at most twice a second. */
+  /** All jobs, then again after a change, at most twice a second. */
   Rpc.make("WatchJobs", { payload: JobFilter, success: Schema.Array(Job), error, stream: true }),
   Rpc.make("GetJob", { payload: JobTarget, success: Job, error }),
-  /** Accepted: the worker ends it, `media.failed` or `transcription.failed` tells with the code `cancelled`. */
+  /**
+   * Accepted: the worker ends the job, and `media.failed` or `transcription.failed` is published with the code
+   * `cancelled`.
+   */
   Rpc.make("CancelJob", { payload: JobTarget, error }).annotate(Audited, true),
   Rpc.make("RetryJob", { payload: JobTarget, error }).annotate(Audited, true),
 
   /** Oldest first. */
   Rpc.make("ListDeadLetters", { payload: DeadLetterFilter, success: Schema.Array(DeadLetter), error }),
   Rpc.make("GetDeadLetter", { payload: deadLetterRef, success: DeadLetterWithBody, error }),
-  /** As it was, or with another body; an edited body must be a valid event. */
+  /** Unchanged, or with an edited body, which must be a valid event. */
   Rpc.make("ReplayDeadLetter", {
     payload: { ...deadLetterRef, body: Schema.optionalKey(Schema.String) },
     error,
@@ -72,7 +74,7 @@ export class OperatorApi extends RpcGroup.make(
     error,
   }),
   Rpc.make("PauseCircuit", { payload: { name: CircuitName, reason }, error }).annotate(Audited, true),
-  /** Ends a pause, and forgets failures: the next call is made at once. */
+  /** Ends a pause and closes the circuit: the next call is made at once. */
   Rpc.make("ResumeCircuit", { payload: { name: CircuitName }, error }).annotate(Audited, true),
 
   /** Newest first. */
@@ -80,7 +82,7 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("ApproveReview", { payload: { review_id: Schema.String }, error }).annotate(Audited, true),
   Rpc.make("RemoveReview", { payload: { review_id: Schema.String }, error }).annotate(Audited, true),
 
-  /** Of one process, or of all. What it was changed to ends with the process. */
+  /** Of one process, or of all. The level lasts until the process ends. */
   Rpc.make("SetLogLevel", {
     payload: { level: LogLevel, node: Schema.optionalKey(Schema.String) },
     success: Schema.Struct({ nodes: Schema.Array(Schema.String), unresponsive: Schema.Array(Schema.String) }),

@@ -1,6 +1,6 @@
 /**
- * Who gets through to the operators' API: the token must be good, not revoked, and have the role `operator`. Every
- * refusal is written into the audit log.
+ * Authorizes callers of the operator API: the token must be valid, not revoked, and have the role `operator`. Every
+ * denial is recorded in the audit log.
  */
 import * as Bearer from "@armoricore/auth/Bearer"
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
@@ -15,7 +15,7 @@ export interface AuthRequest {
   /** The procedure's name. */
   readonly action: string
   readonly headers: Headers.Headers
-  /** Decoded or as it came. */
+  /** Decoded, or raw. */
   readonly payload: unknown
 }
 
@@ -23,7 +23,7 @@ export class OperatorAuth extends Context.Service<
   OperatorAuth,
   {
     readonly authorize: (call: AuthRequest) => Effect.Effect<Identity, AccessDenied>
-    /** Fails when the token no longer counts. */
+    /** Fails when the token is no longer valid. */
     readonly untilInvalidated: (identity: Identity) => Effect.Effect<never, AccessDenied>
   }
 >()("@armoricore/operator/OperatorAuth") {
@@ -72,7 +72,7 @@ const make = Effect.gen(function* () {
           for (;;) {
             const remainingMillis = identity.expiresAt - (yield* Clock.currentTimeMillis)
             if (remainingMillis <= 0) return yield* expired
-            // Timers know no more than 24 days.
+            // Node's timers are limited to 24 days.
             yield* Effect.sleep(Math.min(remainingMillis, 86_400_000))
           }
         }),
@@ -86,16 +86,16 @@ const make = Effect.gen(function* () {
   })
 })
 
-const revoked = new AccessDenied({ reason: "revoked", message: "the token was revoked: get a new one" })
-const expired = new AccessDenied({ reason: "expired", message: "the token has expired: get a new one" })
+const revoked = new AccessDenied({ reason: "revoked", message: "the token was revoked; sign in with a new one" })
+const expired = new AccessDenied({ reason: "expired", message: "the token has expired; sign in with a new one" })
 const roleMissing = new AccessDenied({
   reason: "role_missing",
-  message: "the token lacks the role operator: `armoricore token --user ID --role operator` makes one",
+  message: "the token lacks the role operator; create one with `armoricore token --user ID --role operator`",
 })
 
 const isJson = Schema.is(Schema.Json)
 
-/** Payloads came as JSON; what of one is not is left out. */
+/** Payloads are JSON; values that are not are omitted. */
 export const toJson = (payload: unknown): Schema.Json => {
   const json: unknown = JSON.parse(JSON.stringify(payload ?? null))
   return isJson(json) ? json : null

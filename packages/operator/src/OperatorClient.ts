@@ -1,4 +1,4 @@
-/** The operators' API of a running installation, for programs: over HTTP, with a token. */
+/** A client of the operator API of a running installation, over HTTP with a token. */
 import { Context, Layer, type Redacted } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { RpcClient, type RpcClientError, RpcSerialization } from "effect/rpc"
@@ -11,7 +11,7 @@ export class OperatorClient extends Context.Service<
   OperatorClient,
   RpcClient.RpcClient<Procedures, RpcClientError.RpcClientError>
 >()("@armoricore/operator/OperatorClient") {
-  /** `url` is the installation's address, for example `http://127.0.0.1:4000`. */
+  /** `url` is the installation's URL, for example `http://127.0.0.1:4000`. */
   static readonly layer = (options: {
     readonly url: string
     readonly token: Redacted.Redacted

@@ -1,6 +1,6 @@
 /**
- * Stands before every procedure: lets operators through, writes acts into the audit log, and ends a stream when its
- * token does.
+ * Runs before every procedure: authorizes the caller, records actions in the audit log, and ends a stream when its
+ * token becomes invalid.
  */
 import { Context, Effect, Exit, Layer, Option } from "effect"
 import { RpcSchema } from "effect/rpc"
@@ -24,7 +24,7 @@ export const layer: Layer.Layer<OperatorMiddleware, never, OperatorAuth | Audit 
           (running) => Effect.raceFirst(running, auth.untilInvalidated(identity)),
         )
         if (!Context.get(rpc.annotations, Audited)) return yield* handled
-        // What fails is an error of the API, each with its sentence; the middleware does not see which.
+        // A failure is an error of the API with a message; the middleware does not know its type.
         const exit = yield* audit
           .record(
             { action: rpc._tag, payload: toJson(payload), user_id: identity.userId },
@@ -42,5 +42,5 @@ export const layer: Layer.Layer<OperatorMiddleware, never, OperatorAuth | Audit 
 
 const errorMessage = (exit: Exit.Failure<unknown, unknown>): string => {
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-  return error instanceof Error ? error.message : "it died or was interrupted; the log says more"
+  return error instanceof Error ? error.message : "the procedure died or was interrupted; see the server's log"
 }

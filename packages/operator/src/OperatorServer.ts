@@ -1,9 +1,9 @@
 /**
- * The operators' API on the wire, at one path: over a WebSocket, and as `POST` with a body of JSON lines, whose answer
- * streams. The composition root owns the HTTP server and passes its events here.
+ * Serves the operator API at one path: over a WebSocket, and as `POST` with a body of JSON lines and a streamed
+ * response. The composition root owns the HTTP server and passes its events here.
  *
- * The token is in the messages, not in the handshake, so that a browser needs no cookie and another site can do nothing
- * with the connection; whoever connects without one gets refusals.
+ * The token is part of the messages, not of the handshake, so a browser needs no cookie and a foreign page can do
+ * nothing with the connection. Without a token every request is denied.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { ByteSize, Effect, Exit, Scope } from "effect"
@@ -19,14 +19,14 @@ import * as MalformedRequestGuard from "./MalformedRequestGuard.ts"
 
 export const path = "/rpc"
 
-/** A dead letter's body goes both ways. */
+/** The body of a dead letter is transferred in both directions. */
 const maxMessageBytes = 4 * 1024 * 1024
 
 const ndjson = RpcSerialization.makeNdjson({ maxBufferSize: maxMessageBytes })
 
 /**
- * On a socket each message holds whole lines. Where a rest could be kept for the next one, whoever connects could send a
- * large line in crumbs, and each would cost a search of all that came before.
+ * Each socket message must hold whole lines. Buffering partial lines would let a client send a large line in tiny
+ * pieces, each of which would cost a search of all earlier ones.
  */
 const wholeLineNdjson = RpcSerialization.RpcSerialization.of({
   ...ndjson,
@@ -49,14 +49,15 @@ class IncompleteLine extends Error {
 }
 
 /**
- * The two listeners; false: another path, nothing was touched. Both end with the scope, which first lets the calls that
- * are under way be answered.
+ * The two listeners; they return false for another path. Both end with the scope, which first lets unary calls in
+ * flight finish.
  */
 export const make = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
   const inFlight = yield* InFlightRequests
-  // The server of procedures waits for its clients, so they go first; who hangs then does not hold up the program.
+  // The RPC server waits for its clients, so they are disconnected first; a hanging client then does not delay the
+  // shutdown.
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       yield* withDeadline(drainTimeoutMillis, inFlight.onDrained)
@@ -91,7 +92,7 @@ export const make = Effect.gen(function* () {
       if (request.method === "POST") handleHttp(request, response)
       else {
         response.writeHead(405, { allow: "POST", "content-type": "text/plain; charset=utf-8" })
-        response.end("The operators' API: connect a WebSocket here, or POST to it. docs/operator.md says how.\n")
+        response.end("This is the operator API: connect a WebSocket or send a POST request. See docs/operator.md.\n")
       }
       return true
     },
@@ -103,12 +104,12 @@ export const make = Effect.gen(function* () {
   }
 }).pipe(Effect.provideService(RpcSerialization.RpcSerialization, ndjson))
 
-/** How long calls that were begun may go on. */
+/** How long calls in flight may continue. */
 const drainTimeoutMillis = 5_000
 const closeTimeoutMillis = 1_000
 const serviceRestartCode = 1012
 
-/** Tells everybody that the server goes, and returns once they are gone. */
+/** Tells the clients that the server stops, and returns once they are disconnected. */
 const closeClients = (server: WebSocketServer): Effect.Effect<void> =>
   withDeadline(closeTimeoutMillis, (done) => {
     const openClients = new Set(server.clients)
@@ -128,7 +129,7 @@ const closeClients = (server: WebSocketServer): Effect.Effect<void> =>
     ),
   )
 
-/** A finalizer may run in a fiber that is interrupted already, so Effect's own time limits would end at once. */
+/** A finalizer may run in an interrupted fiber, in which Effect's own timeouts end at once. */
 const withDeadline = (millis: number, wait: (done: () => void) => void): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const timer = setTimeout(() => resume(Effect.void), millis)
@@ -138,5 +139,5 @@ const withDeadline = (millis: number, wait: (done: () => void) => void): Effect.
     })
   })
 
-/** Clients that join addresses end theirs in a slash. */
+/** Clients that join URLs append a slash. */
 const isRpcPath = ({ url = "/" }: IncomingMessage): boolean => [path, `${path}/`].includes(url.split("?", 1)[0] ?? "/")

@@ -1,7 +1,7 @@
 /**
- * What moderation flagged, kept for the people who decide: a durable consumer writes each flagged message down, with
- * what was said where the history has it still. An operator approves it, or has it removed: then the same event is told
- * that moderation itself would tell, so that the history, the screens and the backend all learn of it.
+ * Messages that moderation flagged for review: a durable consumer stores each of them, with its text if the history
+ * still has it. An operator approves it or removes it: a removal publishes the event that moderation itself would
+ * publish, so that history, sockets and the backend learn of it.
  */
 import * as Topic from "@armoricore/realtime/channel/Topic"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
@@ -53,22 +53,22 @@ export const reviews: Collection.Descriptor<StoredReview, typeof StoredReview.En
   schema: StoredReview,
 }
 
-/** One message is one review, however often it is flagged. */
+/** A message has one review, however often it is flagged. */
 const reviewKey = ({ kind, id, room_id, stream_id }: FlaggedTarget): string =>
   `${kind}.${room_id ?? stream_id ?? ""}.${id}`
 type FlaggedTarget = EventOf<"moderation.flagged">["payload"]["target"]
 
 const pageSize = 500
-/** Looked through for the newest. */
+/** Maximum reviews read to find the newest. */
 const maxScanned = 5_000
-/** How far back a flagged message is looked for. */
+/** How far back in the history a flagged message is searched. */
 const historySearchLimit = 200
 
 const make = Effect.gen(function* () {
   const bus = yield* EventBus
   const stored = yield* Collection.make(reviews)
 
-  /** From pending only: who comes second is told so. Of our own removal the consumer may have heard before us. */
+  /** Only from `pending`: a second decision fails. Our consumer may have received our own removal first. */
   const decide = (reviewId: string, status: "approved" | "removed", by: string) =>
     Effect.gen(function* () {
       const at = new Date(yield* Clock.currentTimeMillis).toISOString()
@@ -116,7 +116,7 @@ const make = Effect.gen(function* () {
         ...(kind === "chat" ? { room_id: conversation_id } : { stream_id: conversation_id }),
       }
       const flagged = emit("moderation.flagged", { target, reasons, action: "remove" }, "operator")
-      // Told first: whoever crashes here tells the same again under the same id.
+      // Published first: after a crash the same event is published again under the same id.
       const outbound = yield* toOutboundMessage("ai", { eventId, requestId }, flagged)
       yield* bus.publish({
         address: eventAddress("moderation.flagged"),
@@ -134,7 +134,7 @@ const requirePending = (
 ): Effect.Effect<StoredReview, ActionRejected> => {
   const review = Option.getOrUndefined(found)?.value
   if (review === undefined) {
-    return Effect.fail(new ActionRejected({ code: "not_found", message: `there is no flagged message ${reviewId}` }))
+    return Effect.fail(new ActionRejected({ code: "not_found", message: `no flagged message has the id ${reviewId}` }))
   }
   return review.status === "pending"
     ? Effect.succeed(review)
@@ -146,7 +146,7 @@ const requirePending = (
       )
 }
 
-/** The durable consumer that writes flagged messages down. */
+/** The durable consumer that stores flagged messages. */
 export const consumer = {
   name: ConsumerName.of("operator", eventAddress("moderation.flagged")),
   from: eventAddress("moderation.flagged"),
@@ -188,7 +188,7 @@ export const layerWorker: Layer.Layer<
       yield* stored.modifyOrRetry(newReview.review_id, (found) => {
         const known = Option.getOrUndefined(found)?.value
         if (known === undefined) return Effect.succeed([undefined, Option.some(newReview)] as const)
-        // A person's word stays; what waits for one is settled when the rules remove it.
+        // An operator's decision stands; a pending review is settled when the rules remove the message.
         const isSettled = known.status === "pending" && newReview.status === "removed"
         const { decided_at, decided_by, status } = newReview
         const settledReview: StoredReview = {
@@ -214,7 +214,7 @@ export const layerWorker: Layer.Layer<
 const HistoryMessage = Schema.fromJsonString(Schema.Struct({ payload: Schema.Struct({ content: Schema.String }) }))
 const decodeHistoryMessage = Schema.decodeUnknownResult(HistoryMessage)
 
-/** What somebody said, as the history has it. Without it the review shows no text, and that is all. */
+/** The text of the message from the history. Without it the review shows no text. */
 const findContent = (history: History["Service"], room: string, id: string): Effect.Effect<string | undefined> =>
   history.read(room, { limit: historySearchLimit }).pipe(
     Effect.map(({ items }) => {
@@ -223,5 +223,7 @@ const findContent = (history: History["Service"], room: string, id: string): Eff
       const message = decodeHistoryMessage(new TextDecoder().decode(item.body))
       return Result.isSuccess(message) ? message.success.payload.content : undefined
     }),
-    Effect.catch((error) => Effect.as(Effect.logDebug(`a flagged message was not found: ${error.message}`), undefined)),
+    Effect.catch((error) =>
+      Effect.as(Effect.logDebug(`the text of a flagged message could not be read: ${error.message}`), undefined),
+    ),
   )

@@ -41,12 +41,12 @@ describe("processes that are gone", () => {
   it("a service that nobody ran any more after a crash was said to be well", () => {
     const crashed = { descriptor: node("w1", "media", "ai"), lastSeenAt: now - 180_000, graceful: false }
     assert.deepStrictEqual(warnings([node("r", "realtime")], [crashed]), [
-      "fault No process runs media: w1 has not been heard of for 3 min.",
-      "fault No process runs ai: w1 has not been heard of for 3 min.",
+      "fault No process runs media: w1 sent its last heartbeat 3 min ago.",
+      "fault No process runs ai: w1 sent its last heartbeat 3 min ago.",
     ])
     const other = node("w2", "media", "ai")
     assert.deepStrictEqual(warnings([other], [crashed]), [
-      "warning The process w1 has not been heard of for 3 min; others do its work.",
+      "warning The process w1 sent its last heartbeat 3 min ago; other processes do its work.",
     ])
     assert.deepStrictEqual(warnings([other], [{ ...crashed, lastSeenAt: now - 3_600_000 }]), [])
   })

@@ -197,11 +197,11 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
         yield* works.program.exited
         yield* saying(/^fault The process \S+ does not answer\.$/)
         for (const service of ["media", "ai", "notify"]) {
-          yield* saying(new RegExp(`^fault No process runs ${service}: \\S+ has not been heard of for \\d+ s\\.$`))
+          yield* saying(new RegExp(`^fault No process runs ${service}: \\S+ sent its last heartbeat \\d+ s ago\\.$`))
         }
         said.length = 0
         yield* ProgramFixture.start(env, "--services", "media,ai,notify")
-        yield* saying(/^warning The process \S+ has not been heard of for .*; others do its work\.$/)
+        yield* saying(/^warning The process \S+ sent its last heartbeat .* ago; other processes do its work\.$/)
 
         // Both nodes wrote into one audit log, which the restart of a node does not touch.
         const acts = (yield* other.ListAudit({})).map(({ action, outcome }) => `${action} ${outcome}`)

@@ -1,9 +1,9 @@
-/** What is called outside: notification routes and the dependencies of handlers, each with its circuit breaker. */
+/** The circuit breakers of external calls: notification providers and the dependencies of handlers. */
 import { Schema } from "effect"
 
 export const CircuitStatus = Schema.Literals(["closed", "open", "probing", "waiting"])
 
-/** A circuit as one process has it. */
+/** A circuit as one process reports it. */
 export const NodeCircuit = Schema.Struct({
   name: Schema.String,
   status: CircuitStatus,
@@ -15,13 +15,16 @@ export const NodeCircuit = Schema.Struct({
 export const Circuit = Schema.Struct({
   /** `provider:fcm`, `dependency:webhook`, … */
   name: Schema.String,
-  /** The worst of all processes: `open` calls nobody, `probing` tries once, `waiting` has a fault of configuration. */
+  /**
+   * The worst state of all processes: `open` rejects calls, `probing` (half open) allows one, `waiting` is
+   * misconfigured.
+   */
   status: CircuitStatus,
   failures: Schema.Finite,
   until: Schema.optionalKey(Schema.Finite),
-  /** Processes that have it. */
+  /** The processes that have it. */
   nodes: Schema.Array(Schema.String),
-  /** An operator's pause: nothing is called until it is resumed. */
+  /** An operator's pause: no calls until it is resumed. */
   paused: Schema.optionalKey(Schema.Struct({ by: Schema.String, reason: Schema.String, since: Schema.Finite })),
 })
 export type Circuit = typeof Circuit.Type

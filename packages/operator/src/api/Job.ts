@@ -1,4 +1,4 @@
-/** A media on its way from upload to stream, or its sound on the way to captions, as operators see it. */
+/** A media from upload to stream, or its audio from request to captions, as shown to operators. */
 import { Id } from "@armoricore/domain/JsonCodecs"
 import { Schema } from "effect"
 
@@ -10,7 +10,7 @@ export type JobStatus = typeof JobStatus.Type
 
 export const Job = Schema.Struct({
   kind: JobKind,
-  /** Of one media there is a job of each kind, about the newest upload and the newest request. */
+  /** A media has one job of each kind, for the newest upload and the newest request. */
   media_id: Schema.String,
   user_id: Schema.String,
   status: JobStatus,
@@ -18,21 +18,21 @@ export const Job = Schema.Struct({
   stage: Schema.String,
   /** 0 to 100 over the whole job. */
   percent: Schema.Finite,
-  /** The `media.uploaded` or `transcription.requested` event, or the wish to make it again. */
+  /** The event `media.uploaded` or `transcription.requested`, or the retry request. */
   event_id: Schema.String,
   /** RFC 3339. */
   updated_at: Schema.String,
   trace_id: Schema.optionalKey(Schema.String),
   request_id: Schema.optionalKey(Schema.String),
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
-  /** What was asked for is known still, so that it can be made again. */
+  /** The request is still stored, so the job can be retried. */
   retryable: Schema.Boolean,
   /** Seconds. */
   duration: Schema.optionalKey(Schema.Finite),
   resolutions: Schema.Array(Schema.String),
   thumbnails: Schema.Array(Schema.String),
   playback: Schema.optionalKey(Schema.String),
-  /** Of the transcripts that there are (BCP 47). */
+  /** The languages of its transcripts (BCP 47). */
   languages: Schema.optionalKey(Schema.Array(Schema.String)),
   /** Milliseconds by stage. */
   timings: Schema.Record(Schema.String, Schema.Finite),
@@ -44,9 +44,9 @@ export const JobFilter = {
   status: Schema.optionalKey(JobStatus),
   /** Part of a media id or user id. */
   query: Schema.optionalKey(Schema.String),
-  /** The latest so many; default 100, at most 500. */
+  /** Maximum jobs; default 100, at most 500. */
   limit: Schema.optionalKey(Schema.Int),
 }
 
-/** Without a kind it is the media's own job. */
+/** Default: the media's own job. */
 export const JobTarget = { media_id: Id, kind: Schema.optionalKey(JobKind) }

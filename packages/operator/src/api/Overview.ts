@@ -1,7 +1,7 @@
-/** What an operator sees at a glance: one sample of the whole installation, made every few seconds. */
+/** One sample of the whole installation, taken every few seconds. */
 import { Schema } from "effect"
 
-/** Numbers since the start of one process; rates are made of two samples. */
+/** Counters since the start of one process; rates come from two samples. */
 export const Counters = Schema.Struct({
   events_in: Schema.Finite,
   events_out: Schema.Finite,
@@ -15,24 +15,24 @@ export const Counters = Schema.Struct({
 })
 export type Counters = typeof Counters.Type
 
-/** Times from claim to decision since the start of one process, by event type. */
+/** Durations from lease to decision since the start of one process, by event type. */
 export const JobDurations = Schema.Struct({
   type: Schema.String,
   count: Schema.Finite,
-  /** Seconds, all together. */
+  /** Sum in seconds. */
   sum: Schema.Finite,
-  /** Upper bound in seconds → how many took no longer; `null` is no bound. */
+  /** Upper bound in seconds → number of jobs at or below it; `null` is the last bucket. */
   buckets: Schema.Array(Schema.Struct({ le: Schema.NullOr(Schema.Finite), count: Schema.Finite })),
 })
 export type JobDurations = typeof JobDurations.Type
 
-/** What waits before one durable consumer; all its processes together. */
+/** The queue of one durable consumer, over all its processes. */
 export const Queue = Schema.Struct({
   name: Schema.String,
   service: Schema.String,
   pending: Schema.Finite,
   in_flight: Schema.Finite,
-  /** Age of the oldest message that is not handled, milliseconds; 0: there is none. */
+  /** Age of the oldest message that is not handled, milliseconds; 0 if there is no such message. */
   oldest_age_millis: Schema.Finite,
 })
 export type Queue = typeof Queue.Type
@@ -48,13 +48,13 @@ export const Node = Schema.Struct({
   memory: Schema.Finite,
   /** Of one core, since the last sample. */
   cpu: Schema.Finite,
-  /** Share of the time that the event loop was busy since the last sample, 0 to 1. */
+  /** Fraction of the time since the last sample in which the event loop was busy, 0 to 1. */
   event_loop_utilization: Schema.Finite,
   log_level: Schema.String,
 })
 export type Node = typeof Node.Type
 
-/** A process's own account. */
+/** The statistics that a process reports. */
 export const NodeStats = Schema.Struct({
   memory: Schema.Finite,
   cpu: Schema.Finite,
@@ -67,7 +67,7 @@ export const NodeStats = Schema.Struct({
 })
 export type NodeStats = typeof NodeStats.Type
 
-/** A second's worth of each counter, over all processes. */
+/** The rate per second of each counter, over all processes. */
 export const Rates = Counters
 export type Rates = Counters
 
@@ -76,31 +76,31 @@ export const Sample = Schema.Struct({
   at: Schema.Finite,
   rates: Rates,
   sockets: Schema.Finite,
-  /** Messages that wait, over all queues. */
+  /** Pending messages, over all queues. */
   pending: Schema.Finite,
-  /** Seconds a job took, of the jobs that ended since the last sample: mean, and the bound that 95 % kept. */
+  /** Job durations in seconds since the last sample: mean and 95th percentile bound. */
   job_seconds: Schema.NullOr(Schema.Struct({ mean: Schema.Finite, p95: Schema.Finite })),
 })
 export type Sample = typeof Sample.Type
 
 export const Overview = Schema.Struct({
   sample: Sample,
-  /** Earlier ones, oldest first; only in the first answer of a stream. */
+  /** Earlier samples, oldest first; only in the first response of a stream. */
   history: Schema.Array(Sample),
   nodes: Schema.Array(Node),
-  /** Processes that are known and did not answer. */
+  /** Known processes that did not respond. */
   unresponsive: Schema.Array(Schema.String),
   queues: Schema.Array(Queue),
-  /** Media and transcriptions at work, by stage, and how many ended well or failed, of those that are remembered. */
+  /** Running media and transcriptions by stage, and retained finished ones by result. */
   jobs: Schema.Struct({
     stages: Schema.Record(Schema.String, Schema.Finite),
     ready: Schema.Finite,
     failed: Schema.Finite,
   }),
   dead_letters: Schema.Struct({ count: Schema.Finite, more: Schema.Boolean }),
-  /** Circuits that are not closed, or paused. */
+  /** Circuits that are open, half open or paused. */
   unhealthy_circuits: Schema.Array(Schema.String),
-  /** What needs a person, in sentences, worst first. */
+  /** The conditions that need an operator, worst first. */
   warnings: Schema.Array(
     Schema.Struct({ level: Schema.Literals(["fault", "warning"]), message: Schema.String, view: Schema.String }),
   ),

@@ -1,4 +1,4 @@
-/** Messages that moderation flagged: what a person has to look at, and what became of it. */
+/** Messages that moderation flagged, and the decisions on them. */
 import { Schema } from "effect"
 
 export const ReviewStatus = Schema.Literals(["pending", "approved", "removed"])
@@ -9,17 +9,17 @@ export const Review = Schema.Struct({
   review_id: Schema.String,
   status: ReviewStatus,
   kind: Schema.Literals(["chat", "comment"]),
-  /** Of the message or comment. */
+  /** The id of the message or comment. */
   message_id: Schema.String,
   /** The room or stream. */
   conversation_id: Schema.String,
   user_id: Schema.String,
   reasons: Schema.Array(Schema.String),
-  /** What was said, where the history had it still. */
+  /** The text, if the history still has it. */
   content: Schema.optionalKey(Schema.String),
   /** RFC 3339. */
   flagged_at: Schema.String,
-  /** Who decided: an operator, or `rules` where moderation removed it by itself. */
+  /** The operator who decided, or `rules` if moderation removed it. */
   decided_by: Schema.optionalKey(Schema.String),
   decided_at: Schema.optionalKey(Schema.String),
   trace_id: Schema.optionalKey(Schema.String),
@@ -28,6 +28,6 @@ export type Review = typeof Review.Type
 
 export const ReviewFilter = {
   status: Schema.optionalKey(ReviewStatus),
-  /** Only behind this key. */
+  /** Only reviews after this key. */
   limit: Schema.optionalKey(Schema.Int),
 }

@@ -21,9 +21,9 @@ export const OpenSocket = Schema.Struct({
 export type OpenSocket = typeof OpenSocket.Type
 
 const partialResult = {
-  /** There are more than asked for. */
+  /** More exist than were requested. */
   truncated: Schema.Boolean,
-  /** Nodes that did not answer in time: what they have is missing. */
+  /** Nodes that did not respond in time: their sockets are missing. */
   unresponsive: Schema.Array(Schema.String),
 }
 export const Rooms = Schema.Struct({ rooms: Schema.Array(Room), ...partialResult })
@@ -33,7 +33,7 @@ export type Sockets = typeof Sockets.Type
 
 export const RoomFilter = {
   prefix: Schema.optionalKey(Schema.String),
-  /** The largest so many; default 100, at most 1,000. */
+  /** Maximum topics, largest first; default 100, at most 1,000. */
   limit: Schema.optionalKey(Schema.Int),
 }
 
@@ -46,12 +46,12 @@ export const SocketFilter = {
 
 const reason = Schema.String.check(Schema.isMaxLength(200))
 
-/** A user, or one socket; with a topic only from there, else the sockets are closed. */
+/** A user or one socket. With a topic only from that topic, otherwise the sockets are closed. */
 export const Kick = {
   user_id: Schema.optionalKey(Id),
   socket_id: Schema.optionalKey(Schema.String),
   topic: Schema.optionalKey(Schema.String),
-  /** Told to the client. */
+  /** Sent to the client. */
   reason,
 }
 
@@ -60,5 +60,5 @@ export const Kicked = Schema.Struct({
   unresponsive: Schema.Array(Schema.String),
 })
 
-/** Every token of this user made until now counts no more. */
+/** Invalidates every token of this user issued until now. */
 export const Ban = { user_id: Id, reason }
