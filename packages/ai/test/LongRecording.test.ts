@@ -1,4 +1,4 @@
-/** An hour of sound: killed in the middle, gone on, nothing doubled or lost at the seams, memory flat. */
+/** A long recording: a killed attempt continues, no word is lost or duplicated at a cut, and memory stays flat. */
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
 import { NodeServices } from "@effect/platform-node"
@@ -16,7 +16,7 @@ const Report = Schema.fromJsonString(
   Schema.Struct({ transcript: Schema.String, calls: Schema.Int, megabytes: Schema.Finite }),
 )
 
-/** Runs the process; killed at once when it says `until`. */
+/** Runs the process, and kills it when it prints the line `until`. */
 const run = Effect.fnUntraced(function* (folder: string, key: string, event: string, until?: string) {
   const child = yield* ChildProcess.make(process.execPath, [script, folder, key, event], {
     stdin: "ignore",
@@ -33,15 +33,15 @@ const run = Effect.fnUntraced(function* (folder: string, key: string, event: str
   return yield* Schema.decodeUnknownEffect(Report)([...lines].at(-1))
 }, Effect.scoped)
 
-describe.skipIf(isFfmpegMissing)("an hour", () => {
+describe.skipIf(isFfmpegMissing)("a recording of an hour", () => {
   it.live(
-    "goes on where it was killed, with every word once, in the memory of a short recording",
+    "continues after a kill, has every word once, and needs the memory of a short recording",
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const folder = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" }), "objects")
-        // Pauses too short to cut at: every cut is forced, and overlaps.
+        // The pauses are too short for a cut, so every cut is forced and has an overlap.
         const hour = ToneSpeech.synthesize(9000)
         yield* store(folder, "hour.wav", hour.samples)
         yield* store(folder, "short.wav", ToneSpeech.synthesize(1400).samples)
@@ -49,11 +49,11 @@ describe.skipIf(isFfmpegMissing)("an hour", () => {
 
         const short = yield* run(folder, "short.wav", `${event}1`)
         yield* run(folder, "hour.wav", `${event}2`, "piece 5")
-        const kept = yield* countCached(folder)
+        const cachedBefore = yield* countCached(folder)
         const second = yield* run(folder, "hour.wav", `${event}2`)
-        const all = yield* countCached(folder)
-        assert.isAtLeast(kept, 3)
-        assert.strictEqual(second?.calls, all - kept)
+        const cachedAfter = yield* countCached(folder)
+        assert.isAtLeast(cachedBefore, 3)
+        assert.strictEqual(second?.calls, cachedAfter - cachedBefore)
         const third = yield* run(folder, "hour.wav", `${event}3`)
         assert.strictEqual(third?.calls, 0)
 
@@ -64,7 +64,7 @@ describe.skipIf(isFfmpegMissing)("an hour", () => {
         )
         const drift = document.words.map(({ start }, index) => Math.abs(start - (hour.words[index]?.start ?? 0)))
         assert.isAtMost(Math.max(...drift), 0.1)
-        // Six times the length; what grows is the words, not the sound (100 MB more).
+        // Six times the duration: only the words grow. The samples would add 100 MB.
         assert.isAtMost((second?.megabytes ?? 0) - (short?.megabytes ?? 0), 60)
       }).pipe(Effect.provide(NodeServices.layer)),
     240_000,
@@ -78,7 +78,7 @@ const store = (folder: string, key: string, samples: Int16Array) =>
     yield* storage.put<never, never>({ bucket: "media", key }, wav(samples), { contentType: "audio/wav" })
   }).pipe(Effect.provide(localObjects(folder)))
 
-/** Answers that are kept, of both recordings. */
+/** The number of cached recognitions of both recordings. */
 const countCached = (folder: string) =>
   Effect.flatMap(ObjectStorage, (storage) => Stream.runCount(storage.list("media", "work/transcription/"))).pipe(
     Effect.provide(localObjects(folder)),

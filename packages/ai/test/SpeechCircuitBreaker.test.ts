@@ -17,10 +17,10 @@ const capabilities: Engine["capabilities"] = {
 }
 const audio = { file: "a.wav", seconds: 1 }
 
-it.effect("a speech server that is away is not called for a while, and the next engine takes over at once", () =>
+it.effect("the open circuit of a speech server rejects calls at once, and the next engine takes over", () =>
   Effect.gen(function* () {
     let calls = 0
-    let isAway = true
+    let isDown = true
     const remote = Layer.succeed(SpeechEngine, {
       name: "remote",
       model: "m",
@@ -28,16 +28,17 @@ it.effect("a speech server that is away is not called for a while, and the next 
       transcribe: () =>
         Effect.suspend(() => {
           calls++
-          return isAway
-            ? Effect.fail(new TransientError({ dependency: "speech", code: "unavailable", message: "away" }))
+          return isDown
+            ? Effect.fail(new TransientError({ dependency: "speech", code: "unavailable", message: "down" }))
             : Effect.succeed({ words: [], segments: [] })
         }),
     })
     const engine = yield* Effect.provide(SpeechEngine, withCircuitBreaker(remote))
-    const ask = engine.transcribe(audio, {})
-    for (let tries = 0; tries < 5; tries++) assert.strictEqual((yield* Effect.flip(ask))._tag, "TransientError")
-    const refused = yield* Effect.flip(ask)
-    assert.deepInclude(refused, { code: "circuit_open", dependency: "speech", countsAsAttempt: false })
+    const transcribe = engine.transcribe(audio, {})
+    for (let attempt = 0; attempt < 5; attempt++)
+      assert.strictEqual((yield* Effect.flip(transcribe))._tag, "TransientError")
+    const rejection = yield* Effect.flip(transcribe)
+    assert.deepInclude(rejection, { code: "circuit_open", dependency: "speech", countsAsAttempt: false })
     assert.strictEqual(calls, 5)
 
     const local: Engine = {
@@ -47,13 +48,13 @@ it.effect("a speech server that is away is not called for a while, and the next 
       transcribe: () => Effect.succeed({ words: [], segments: [] }),
     }
     const plan = SpeechEngines.make([engine, local])
-    const done = yield* plan.withEngine(undefined, (chosen) => chosen.transcribe(audio, {}))
-    assert.strictEqual(done.engine.name, "local")
+    const result = yield* plan.withEngine(undefined, (chosen) => chosen.transcribe(audio, {}))
+    assert.strictEqual(result.engine.name, "local")
     assert.strictEqual(calls, 5)
 
-    isAway = false
+    isDown = false
     yield* TestClock.adjust("2 seconds")
-    yield* ask
+    yield* transcribe
     assert.strictEqual(calls, 6)
   }).pipe(Effect.provide(CircuitBreakers.layer), Effect.provide(Logger.layer([]))),
 )

@@ -1,4 +1,4 @@
-/** Engines behind one another, whisper.cpp's command, and recordings that have no sound. */
+/** Fallback engines, whisper-cli, and recordings without audio. */
 import * as WhisperCli from "@armoricore/ai/engines/WhisperCli"
 import { type Engine, SpeechEngine } from "@armoricore/ai/SpeechEngine"
 import * as SpeechEngines from "@armoricore/ai/SpeechEngines"
@@ -33,11 +33,11 @@ const engine = (name: string, quality: "standard" | "draft", languages: "any" | 
 })
 const unavailable = new TransientError({ dependency: "speech", code: "unavailable", message: "it is away" })
 
-describe("engines behind one another", () => {
+describe("fallback engines", () => {
   const engines = SpeechEngines.make([engine("first", "standard", "any"), engine("second", "draft", ["en"])])
   const work = ({ name }: Engine) => (name === "first" ? Effect.fail(unavailable) : Effect.succeed(name))
 
-  it.effect("take over with the reason kept", () =>
+  it.effect("take over, and the result has the reason", () =>
     Effect.gen(function* () {
       const done = yield* engines.withEngine("en-GB", work)
       assert.strictEqual(done.value, "second")
@@ -46,14 +46,14 @@ describe("engines behind one another", () => {
     }),
   )
 
-  it.effect("are worth another try where one of them was only away", () =>
+  it.effect("fail with the transient error if one of them is only unavailable", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* Effect.flip(engines.withEngine("fr", work)), unavailable)
     }),
   )
 })
 
-/** What `whisper-cli --output-json-full` writes, by a program that stands in for it. */
+/** A fake program that writes the output of `whisper-cli --output-json-full`. */
 const fakeWhisperCli = `#!/bin/sh
 while [ $# -gt 0 ]; do [ "$1" = --output-file ] && out=$2; [ "$1" = --language ] && lang=$2; shift; done
 cat > "$out.json" <<END
@@ -65,7 +65,7 @@ END
 
 describe.skipIf(isFfmpegMissing)("recordings", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("are heard by whisper-cli in whole words", () =>
+    it.effect("whisper-cli returns whole words", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = `${yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" })}/whisper-cli`
@@ -86,7 +86,7 @@ describe.skipIf(isFfmpegMissing)("recordings", () => {
       }),
     )
 
-    it.effect("without a sound track are a result that says so, with valid empty files", () =>
+    it.effect("without an audio stream have the quality no_audio and valid empty files", () =>
       Effect.gen(function* () {
         const { transcribe } = yield* Transcriber
         const path = yield* storeUpload("mute.mp4", yield* video(undefined, 2))
@@ -97,7 +97,7 @@ describe.skipIf(isFfmpegMissing)("recordings", () => {
       }).pipe(Effect.provide(pipeline(Layer.succeed(SpeechEngine, engine("none", "standard", "any"))))),
     )
 
-    it.effect("that are no media, lie elsewhere or are not there fail for good", () =>
+    it.effect("that are no media, in a foreign bucket or missing fail permanently", () =>
       Effect.gen(function* () {
         const { transcribe } = yield* Transcriber
         const code = (path: string, language?: string) =>

@@ -5,7 +5,7 @@ import { apiServer, sendRequest, signToken, uploadedEvent } from "./support/ApiS
 
 const upload = JSON.stringify({ filename: "a.mp4", content_type: "video/mp4", size: 10 })
 
-const doors = [
+const endpoints = [
   ["POST", "/v1/uploads", upload],
   ["POST", "/v1/events", JSON.stringify(uploadedEvent())],
   ["GET", "/v1/media/m1", undefined],
@@ -16,18 +16,17 @@ const doors = [
 ] as const
 
 describe("a revoked token", () => {
-  it.live("is refused at every door of the HTTP API, and says so", () =>
+  it.live("is rejected by every endpoint with the code token_revoked", () =>
     Effect.gen(function* () {
       const token = yield* signToken("u1", "publisher", "operator")
-      const asked = (door: (typeof doors)[number]) => {
-        const [method, path, body] = door
+      const send = ([method, path, body]: (typeof endpoints)[number]) => {
         return sendRequest(method, path, { token, ...(body === undefined ? {} : { body }) })
       }
-      for (const door of doors) assert.notStrictEqual((yield* asked(door)).status, 401, door[1])
+      for (const endpoint of endpoints) assert.notStrictEqual((yield* send(endpoint)).status, 401, endpoint[1])
       yield* (yield* Revocations.Revocations).revoke({ userId: "u1" })
-      for (const door of doors) {
-        const { status, body } = yield* asked(door)
-        assert.strictEqual(status, 401, door[1])
+      for (const endpoint of endpoints) {
+        const { status, body } = yield* send(endpoint)
+        assert.strictEqual(status, 401, endpoint[1])
         assert.deepInclude(body, { code: "token_revoked", detail: "the token was revoked: log in again" })
       }
       assert.strictEqual(

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted } from "effect"
 import { apiServer, busUnavailable, sendRequest, signToken, uploadedEvent } from "./support/ApiServer.ts"
 
-const heard = Effect.gen(function* () {
+const publishedMessages = Effect.gen(function* () {
   const messages: Array<ReceivedMessage> = []
   yield* (yield* EventBus).subscribe("all-events", (message) => messages.push(message))
   return messages
@@ -19,41 +19,41 @@ const keys = new Map([
 describe("POST /v1/events", () => {
   it.live("passes one envelope to the bus byte for byte", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
-      const body = `${JSON.stringify(uploadedEvent({ extra: "kept" }), null, 3)}\n`
+      const messages = yield* publishedMessages
+      const body = `${JSON.stringify(uploadedEvent({ extra: "unchanged" }), null, 3)}\n`
       const response = yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
       assert.strictEqual(response.status, 202)
       assert.deepStrictEqual(response.body, { event_id: uploadedEvent().event_id, duplicate: false })
       assert.strictEqual(text(messages[0]?.body), body)
       assert.strictEqual(messages[0]?.subject, "armoricore.media.uploaded")
-      const again = yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
-      assert.deepStrictEqual(again.body, { event_id: uploadedEvent().event_id, duplicate: true })
+      const repeated = yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
+      assert.deepStrictEqual(repeated.body, { event_id: uploadedEvent().event_id, duplicate: true })
       assert.strictEqual(messages.length, 1)
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.live("takes an array, and publishes nothing of one with a fault in it", () =>
+  it.live("publishes an array, or nothing of it if one event is invalid", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
+      const messages = yield* publishedMessages
       const token = yield* signToken("php", "publisher")
-      const two = [uploadedEvent(), uploadedEvent({ event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e70" })]
+      const events = [uploadedEvent(), uploadedEvent({ event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e70" })]
       const bad = yield* sendRequest("POST", "/v1/events", {
         token,
-        body: JSON.stringify([...two, uploadedEvent({ payload: {} })]),
+        body: JSON.stringify([...events, uploadedEvent({ payload: {} })]),
       })
       assert.strictEqual(bad.status, 422)
       assert.propertyVal(bad.body, "path", "2.payload.media_id")
       assert.strictEqual(messages.length, 0)
-      const good = yield* sendRequest("POST", "/v1/events", { token, body: JSON.stringify(two) })
+      const good = yield* sendRequest("POST", "/v1/events", { token, body: JSON.stringify(events) })
       assert.strictEqual(good.status, 202)
       assert.deepStrictEqual(
         good.body,
-        two.map(({ event_id }) => ({ event_id, duplicate: false })),
+        events.map(({ event_id }) => ({ event_id, duplicate: false })),
       )
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.live("refuses with the status and the path of the field", () =>
+  it.live("rejects invalid requests with a status and a code", () =>
     Effect.gen(function* () {
       const token = yield* signToken("php", "publisher")
       const body = JSON.stringify(uploadedEvent())
@@ -96,9 +96,9 @@ describe("POST /v1/events", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.live("a signature is proof enough, and goes along to the bus", () =>
+  it.live("accepts a signature without a token and forwards it to the bus", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
+      const messages = yield* publishedMessages
       const body = JSON.stringify(uploadedEvent())
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
       const signature = Signature.sign("k2", Redacted.make("secret-2"), now, new TextEncoder().encode(body))
@@ -117,9 +117,9 @@ describe("POST /v1/events", () => {
     }).pipe(Effect.provide(apiServer({ signingKeys: keys }))),
   )
 
-  it.live("signs with the first key for a publisher who came with a token", () =>
+  it.live("signs with the first key for a publisher with a token", () =>
     Effect.gen(function* () {
-      const messages = yield* heard
+      const messages = yield* publishedMessages
       const body = JSON.stringify(uploadedEvent())
       yield* sendRequest("POST", "/v1/events", { token: yield* signToken("php", "publisher"), body })
       const message = messages[0]
@@ -134,7 +134,7 @@ describe("POST /v1/events", () => {
     }).pipe(Effect.provide(apiServer({ signingKeys: keys }))),
   )
 
-  it.live("a signature is no proof where no keys are configured", () =>
+  it.live("rejects a signature if no keys are configured", () =>
     Effect.gen(function* () {
       const response = yield* sendRequest("POST", "/v1/events", {
         body: JSON.stringify(uploadedEvent()),
@@ -144,7 +144,7 @@ describe("POST /v1/events", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.live("answers 503 with Retry-After while the bus is away", () =>
+  it.live("responds with 503 and Retry-After while the bus is unavailable", () =>
     Effect.gen(function* () {
       const response = yield* sendRequest("POST", "/v1/events", {
         token: yield* signToken("php", "publisher"),

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { apiServer, sendRequest } from "./support/ApiServer.ts"
 
-describe("what has no route", () => {
-  it.live("is a problem document, whatever the method", () =>
+describe("an unknown route", () => {
+  it.live("responds with a problem document for every method", () =>
     Effect.gen(function* () {
       for (const [method, path] of [
         ["GET", "/"],

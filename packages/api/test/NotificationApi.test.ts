@@ -42,7 +42,7 @@ const message: InboxMessage = {
   received_at: at,
 }
 
-const kept = Effect.gen(function* () {
+const storeFixtures = Effect.gen(function* () {
   yield* (yield* Collection.make(notificationStates)).put("n1", state)
   yield* (yield* Collection.make(deliveryStates)).put("n1.fcm.b", {
     delivery_id: "n1.fcm.b",
@@ -57,9 +57,9 @@ const kept = Effect.gen(function* () {
 })
 
 describe("GET /v1/notifications/{id}", () => {
-  it.effect("shows its user and operators what became of each delivery, and no token", () =>
+  it.effect("shows the state of each delivery to the user and to operators, without tokens", () =>
     Effect.gen(function* () {
-      yield* kept
+      yield* storeFixtures
       for (const token of [yield* signToken("7"), yield* signToken("ops", "operator")]) {
         const { body, status } = yield* sendRequest("GET", "/v1/notifications/n1", { token })
         assert.strictEqual(status, 200)
@@ -75,13 +75,14 @@ describe("GET /v1/notifications/{id}", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.effect("regression: whoever gave an idempotency key could not ask by the event_id", () =>
+  // regression: with an idempotency key, the event_id was not found
+  it.effect("finds a notification with an idempotency key by the event_id of its request", () =>
     Effect.gen(function* () {
-      yield* kept
+      yield* storeFixtures
       const id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
       yield* (yield* Collection.make(notificationAliases)).put(aliasKeyOf(id), { notification_id: "n1" })
-      for (const asked of [id, id.toUpperCase()]) {
-        const { body } = yield* sendRequest("GET", `/v1/notifications/${asked}`, { token: yield* signToken("7") })
+      for (const requestedId of [id, id.toUpperCase()]) {
+        const { body } = yield* sendRequest("GET", `/v1/notifications/${requestedId}`, { token: yield* signToken("7") })
         assert.deepInclude(body, { notification_id: "n1", status: "pending" })
       }
       const { status } = yield* sendRequest("GET", `/v1/notifications/${id}`, { token: yield* signToken("8") })
@@ -89,9 +90,9 @@ describe("GET /v1/notifications/{id}", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.effect("refuses strangers, and says what is not known", () =>
+  it.effect("rejects other users, and responds with 404 for an unknown id", () =>
     Effect.gen(function* () {
-      yield* kept
+      yield* storeFixtures
       assert.strictEqual((yield* sendRequest("GET", "/v1/notifications/n1")).status, 401)
       const token = yield* signToken("8")
       assert.deepInclude((yield* sendRequest("GET", "/v1/notifications/n1", { token })).body, {
@@ -104,16 +105,16 @@ describe("GET /v1/notifications/{id}", () => {
 })
 
 describe("GET /v1/inbox", () => {
-  it.effect("shows everybody their own messages, and operators all", () =>
+  it.effect("shows users their own messages, and operators all messages", () =>
     Effect.gen(function* () {
-      yield* kept
-      const seen = Effect.fnUntraced(function* (user: string, ...roles: ReadonlyArray<string>) {
+      yield* storeFixtures
+      const getInbox = Effect.fnUntraced(function* (user: string, ...roles: ReadonlyArray<string>) {
         return yield* sendRequest("GET", "/v1/inbox", { token: yield* signToken(user, ...roles) })
       })
-      assert.deepStrictEqual((yield* seen("7")).body, { messages: [message] })
-      assert.deepStrictEqual((yield* seen("8")).body, { messages: [] })
-      assert.deepStrictEqual((yield* seen("ops", "operator")).body, { messages: [message] })
-      assert.strictEqual((yield* seen("g", "guest")).status, 403)
+      assert.deepStrictEqual((yield* getInbox("7")).body, { messages: [message] })
+      assert.deepStrictEqual((yield* getInbox("8")).body, { messages: [] })
+      assert.deepStrictEqual((yield* getInbox("ops", "operator")).body, { messages: [message] })
+      assert.strictEqual((yield* getInbox("g", "guest")).status, 403)
     }).pipe(Effect.provide(apiServer())),
   )
 })

@@ -4,20 +4,21 @@ import * as Signature from "@armoricore/domain/Signature"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import * as Testing from "@armoricore/testing/Testing"
 import { DeadLetters, CircuitBreakers } from "@armoricore/worker"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Layer, Logger, Redacted, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
 import * as ResultWebhook from "../src/ResultWebhook.ts"
 
 const secret = Redacted.make("a secret of this test")
 
-/** Answers with what `answer` says to the n-th call. */
+/** An HTTP server whose `respond` returns the response to the n-th call. */
 const receiver = Effect.fnUntraced(function* (
-  answer: (call: number) => { readonly status: number; readonly headers?: Record<string, string> },
+  respond: (call: number) => { readonly status: number; readonly headers?: Record<string, string> },
 ) {
   const calls: Array<FakeHttpServer.RecordedRequest> = []
-  const url = yield* FakeHttpServer.listenHttp((asked) => {
-    calls.push(asked)
-    return answer(calls.length)
+  const url = yield* FakeHttpServer.listenHttp((request) => {
+    calls.push(request)
+    return respond(calls.length)
   })
   return { calls, url: `${url}/hook` }
 })
@@ -35,7 +36,7 @@ const body = (event_id: string, more: object = {}) =>
         error: { code: "broken", message: "broken" },
         failed_at: "2026-01-31T12:00:00Z",
       },
-      kept: { unknown: true },
+      extra: { unknown: true },
       ...more,
     })}`,
   )
@@ -43,23 +44,17 @@ const body = (event_id: string, more: object = {}) =>
 const publish = (bytes: Uint8Array, id: string) =>
   Effect.flatMap(EventBus, (bus) => bus.publish({ address: event("media.failed"), id, body: bytes }))
 
-const until = (condition: () => Effect.Effect<boolean> | boolean) =>
-  Effect.suspend(() => {
-    const met = condition()
-    return typeof met === "boolean" ? Effect.succeed(met) : met
-  }).pipe(Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("10 millis") }), Effect.timeout("20 seconds"))
-
 const fast = { base: Duration.millis(5), cap: Duration.millis(5), maxAttempts: 3 }
 const ports = Layer.merge(Testing.layer, Logger.layer([]))
 
-describe("the webhook of results", () => {
+describe("ResultWebhook", () => {
   it.live("POSTs the event byte for byte, signed, with its id and type", () =>
     Effect.gen(function* () {
       const { calls, url } = yield* receiver(() => ({ status: 204 }))
       yield* ResultWebhook.run({ url, secret }).pipe(Effect.provide(ResultWebhook.dependencies))
       const id = crypto.randomUUID()
       yield* publish(body(id), id)
-      yield* until(() => calls.length === 1)
+      yield* eventually(() => calls.length === 1)
       const [call] = calls
       assert.deepStrictEqual(new Uint8Array(call?.body ?? []), body(id))
       assert.strictEqual(call?.headers["armoricore-event-id"], id)
@@ -74,7 +69,7 @@ describe("the webhook of results", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.live("tries again until the receiver takes it, no earlier than it asks", () =>
+  it.live("retries until the receiver accepts the event, and not before Retry-After", () =>
     Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
       const { calls, url } = yield* receiver((call) =>
@@ -83,36 +78,38 @@ describe("the webhook of results", () => {
       yield* ResultWebhook.run({ url, secret, retry: fast }).pipe(Effect.provide(ResultWebhook.dependencies))
       const id = crypto.randomUUID()
       yield* publish(body(id), id)
-      yield* until(() => calls.length === 3)
+      yield* eventually(() => calls.length === 3)
       assert.isAtLeast((yield* Clock.currentTimeMillis) - started, 1_000)
       assert.strictEqual(new Set(calls.map(({ headers }) => headers["armoricore-event-id"])).size, 1)
       assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
     }).pipe(Effect.provide(ports)),
   )
 
-  it.live("what is never taken becomes a dead letter; a redirect is not followed; a replay reaches it alone", () =>
-    Effect.gen(function* () {
-      let healthy = false
-      const { calls, url } = yield* receiver(() =>
-        healthy ? { status: 200 } : { status: 302, headers: { location: "/elsewhere" } },
-      )
-      yield* ResultWebhook.run({ url, secret, retry: fast }).pipe(Effect.provide(ResultWebhook.dependencies))
-      const id = crypto.randomUUID()
-      yield* publish(body(id), id)
-      const dead = yield* DeadLetters
-      yield* until(() => Effect.orDie(Effect.map(dead.list({ limit: 10 }), ({ length }) => length === 1)))
-      assert.isTrue(calls.every((call) => call.path === "/hook"))
-      const [letter] = yield* dead.list({ service: "webhook", reason: "status_302", limit: 10 })
-      assert.strictEqual(letter?.record.attempts, 3)
-      assert.include(letter?.record.message, "redirect")
-      healthy = true
-      yield* dead.replay(letter?.id ?? "")
-      yield* until(() => calls.length === 4)
-      assert.isEmpty(yield* dead.list({ limit: 10 }))
-    }).pipe(Effect.provide(ports)),
+  it.live(
+    "an event that is never accepted becomes a dead letter; redirects are not followed; a replay sends it again",
+    () =>
+      Effect.gen(function* () {
+        let healthy = false
+        const { calls, url } = yield* receiver(() =>
+          healthy ? { status: 200 } : { status: 302, headers: { location: "/elsewhere" } },
+        )
+        yield* ResultWebhook.run({ url, secret, retry: fast }).pipe(Effect.provide(ResultWebhook.dependencies))
+        const id = crypto.randomUUID()
+        yield* publish(body(id), id)
+        const deadLetters = yield* DeadLetters
+        yield* eventually(Effect.orDie(deadLetters.list({ limit: 10 })), ({ length }) => length === 1)
+        assert.isTrue(calls.every((call) => call.path === "/hook"))
+        const [deadLetter] = yield* deadLetters.list({ service: "webhook", reason: "status_302", limit: 10 })
+        assert.strictEqual(deadLetter?.record.attempts, 3)
+        assert.include(deadLetter?.record.message, "redirect")
+        healthy = true
+        yield* deadLetters.replay(deadLetter?.id ?? "")
+        yield* eventually(() => calls.length === 4)
+        assert.isEmpty(yield* deadLetters.list({ limit: 10 }))
+      }).pipe(Effect.provide(ports)),
   )
 
-  it.live("a receiver that is away opens the circuit: events wait without using up their tries", () =>
+  it.live("an unreachable receiver opens the circuit, and events wait without using attempts", () =>
     Effect.gen(function* () {
       const dependencies = yield* Layer.build(ResultWebhook.dependencies)
       yield* ResultWebhook.run({ url: "http://127.0.0.1:9/hook", secret, retry: { ...fast, maxAttempts: 3 } }).pipe(
@@ -123,7 +120,7 @@ describe("the webhook of results", () => {
         yield* publish(body(id), id)
       }
       const { state } = Context.get(dependencies, CircuitBreakers)
-      yield* until(() => Effect.map(state("webhook"), (now) => now === "open"))
+      yield* eventually(state("webhook"), (circuit) => circuit === "open")
       assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
     }).pipe(Effect.provide(ports)),
   )

@@ -47,43 +47,49 @@ const state: TranscriptState = {
 }
 
 describe("GET /v1/media/{id}/transcript", () => {
-  it.live("shows it to its owner and to an operator, searches it, and says what is missing", () =>
-    Effect.gen(function* () {
-      const storage = yield* ObjectStorage
-      yield* storage.setup("media")
-      const states = yield* Collection.make(transcriptStates)
-      yield* states.put("m1", state)
-      yield* states.put("m2", { ...state, media_id: "m2", status: "processing", percent: 40, languages: {} })
-      const text = new TextEncoder().encode(JSON.stringify(document))
-      yield* storage.put<never, never>({ bucket: "media", key: "transcripts/m1/t1/1/transcript.json" }, text, {
-        contentType: "application/json",
-      })
-      const asked = (token: string, path: string) => sendRequest("GET", `/v1/media/${path}`, { token })
-      const mine = yield* signToken("u1")
-      const whole = yield* asked(mine, "m1/transcript")
-      assert.strictEqual(whole.status, 200)
-      assert.deepInclude(whole.body, { language: "en", languages: ["en"], cues: document.cues })
-      const found = yield* asked(mine, "m1/transcript?q=CAFE%20again&language=en")
-      assert.deepInclude(found.body, {
-        matches: [{ start: 1, end: 3, text: "The captain found the café again. The end." }],
-      })
-      assert.deepInclude((yield* asked(mine, "m2/transcript")).body, { status: "processing", percent: 40 })
-      assert.strictEqual((yield* asked(mine, "m1/transcript?language=fr")).status, 404)
-      assert.strictEqual((yield* asked(mine, "m3/transcript")).status, 404)
-      assert.strictEqual((yield* asked(yield* signToken("op", "operator"), "m1/transcript")).status, 200)
-      assert.strictEqual((yield* asked(yield* signToken("u2"), "m1/transcript")).status, 403)
-      assert.strictEqual((yield* sendRequest("GET", "/v1/media/m1/transcript")).status, 401)
-    }).pipe(Effect.provide(apiServer())),
+  it.live(
+    "shows the transcript to the owner and to operators, searches it, and responds with 404 for a missing one",
+    () =>
+      Effect.gen(function* () {
+        const storage = yield* ObjectStorage
+        yield* storage.setup("media")
+        const states = yield* Collection.make(transcriptStates)
+        yield* states.put("m1", state)
+        yield* states.put("m2", { ...state, media_id: "m2", status: "processing", percent: 40, languages: {} })
+        const text = new TextEncoder().encode(JSON.stringify(document))
+        yield* storage.put<never, never>({ bucket: "media", key: "transcripts/m1/t1/1/transcript.json" }, text, {
+          contentType: "application/json",
+        })
+        const getTranscript = (token: string, path: string) => sendRequest("GET", `/v1/media/${path}`, { token })
+        const ownerToken = yield* signToken("u1")
+        const whole = yield* getTranscript(ownerToken, "m1/transcript")
+        assert.strictEqual(whole.status, 200)
+        assert.deepInclude(whole.body, { language: "en", languages: ["en"], cues: document.cues })
+        const found = yield* getTranscript(ownerToken, "m1/transcript?q=CAFE%20again&language=en")
+        assert.deepInclude(found.body, {
+          matches: [{ start: 1, end: 3, text: "The captain found the café again. The end." }],
+        })
+        assert.deepInclude((yield* getTranscript(ownerToken, "m2/transcript")).body, {
+          status: "processing",
+          percent: 40,
+        })
+        assert.strictEqual((yield* getTranscript(ownerToken, "m1/transcript?language=fr")).status, 404)
+        assert.strictEqual((yield* getTranscript(ownerToken, "m3/transcript")).status, 404)
+        assert.strictEqual((yield* getTranscript(yield* signToken("op", "operator"), "m1/transcript")).status, 200)
+        assert.strictEqual((yield* getTranscript(yield* signToken("u2"), "m1/transcript")).status, 403)
+        assert.strictEqual((yield* sendRequest("GET", "/v1/media/m1/transcript")).status, 401)
+      }).pipe(Effect.provide(apiServer())),
   )
 
-  it("regression: in scripts without blanks only the beginning of a cue was found", () => {
+  // regression: only the start of a cue was found
+  it("finds a phrase within a cue in scripts without spaces", () => {
     assert.deepStrictEqual(
       search([{ start: 0, end: 1, lines: ["我們在東京都"] }], "東京").map(({ start }) => start),
       [0],
     )
   })
 
-  it("finds the beginnings of words, once a cue", () => {
+  it("finds word prefixes, once per cue", () => {
     const at = (q: string) => search(document.cues, q).map(({ start }) => start)
     assert.deepStrictEqual(at("the"), [1, 4])
     assert.deepStrictEqual(at("capt"), [1])

@@ -2,14 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
 
-const wanted = { filename: "../My holiday?.mp4", content_type: "video/mp4", size: 1000 }
+const uploadRequest = { filename: "../My holiday?.mp4", content_type: "video/mp4", size: 1000 }
 
 describe("POST /v1/uploads", () => {
-  it.live("gives a media id and a presigned PUT for exactly this file", () =>
+  it.live("returns a media id and a presigned PUT for this file", () =>
     Effect.gen(function* () {
       const response = yield* sendRequest("POST", "/v1/uploads", {
         token: yield* signToken("u1"),
-        body: JSON.stringify(wanted),
+        body: JSON.stringify(uploadRequest),
       })
       assert.strictEqual(response.status, 201)
       const { body } = response
@@ -21,7 +21,7 @@ describe("POST /v1/uploads", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
-  it.live("refuses what cannot become media, and says why", () =>
+  it.live("rejects invalid uploads with a status and a code", () =>
     Effect.gen(function* () {
       const token = yield* signToken("u1")
       const cases: ReadonlyArray<readonly [number, string, object, string?]> = [
@@ -37,7 +37,7 @@ describe("POST /v1/uploads", () => {
       for (const [status, code, change, other] of cases) {
         const response = yield* sendRequest("POST", "/v1/uploads", {
           ...(other === "" ? {} : { token: other ?? token }),
-          body: JSON.stringify({ ...wanted, ...change }),
+          body: JSON.stringify({ ...uploadRequest, ...change }),
         })
         assert.strictEqual(response.status, status, JSON.stringify(response.body))
         assert.propertyVal(response.body, "code", code)
@@ -45,7 +45,7 @@ describe("POST /v1/uploads", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
-  const Granted = Schema.Struct({
+  const MultipartUpload = Schema.Struct({
     media_id: Schema.String,
     file_path: Schema.String,
     upload_id: Schema.String,
@@ -53,32 +53,32 @@ describe("POST /v1/uploads", () => {
     parts: Schema.Array(Schema.Struct({ number: Schema.Int, size: Schema.Int, upload_url: Schema.String })),
   })
 
-  it.live("gives a URL for each part of a file over 5 GB, and makes the file of them for its owner alone", () =>
+  it.live("returns a URL for each part of a file over 5 GB, and completes the upload only for its owner", () =>
     Effect.gen(function* () {
       const token = yield* signToken("u1")
       const size = 5_000_000_001
-      const body = JSON.stringify({ ...wanted, size })
+      const body = JSON.stringify({ ...uploadRequest, size })
       const response = yield* sendRequest("POST", "/v1/uploads", { token, body })
       assert.strictEqual(response.status, 201)
-      const granted = yield* Schema.decodeUnknownEffect(Granted)(response.body)
+      const upload = yield* Schema.decodeUnknownEffect(MultipartUpload)(response.body)
       assert.strictEqual(
-        granted.parts.reduce((sum, part) => sum + part.size, 0),
+        upload.parts.reduce((sum, part) => sum + part.size, 0),
         size,
       )
-      assert.strictEqual(new Set(granted.parts.map(({ upload_url }) => upload_url)).size, granted.parts.length)
+      assert.strictEqual(new Set(upload.parts.map(({ upload_url }) => upload_url)).size, upload.parts.length)
 
-      const { file_path, media_id, upload_id } = granted
-      const ask = (end: string, parts: unknown, by: string, id = media_id) =>
-        sendRequest("POST", `/v1/uploads/${id}/${end}`, {
+      const { file_path, media_id, upload_id } = upload
+      const post = (action: string, parts: unknown, by: string, id = media_id) =>
+        sendRequest("POST", `/v1/uploads/${id}/${action}`, {
           token: by,
           body: JSON.stringify({ upload_id, file_path, ...(parts === undefined ? {} : { parts }) }),
         })
-      const some = [{ number: 1, etag: "x" }]
-      assert.strictEqual((yield* ask("complete", some, yield* signToken("u2"))).status, 404)
-      assert.strictEqual((yield* ask("complete", some, token, "other")).status, 404)
-      assert.strictEqual((yield* ask("complete", [], token)).status, 422)
-      assert.propertyVal((yield* ask("complete", some, token)).body, "code", "parts_missing")
-      assert.strictEqual((yield* ask("abort", undefined, token)).status, 204)
+      const firstPart = [{ number: 1, etag: "x" }]
+      assert.strictEqual((yield* post("complete", firstPart, yield* signToken("u2"))).status, 404)
+      assert.strictEqual((yield* post("complete", firstPart, token, "other")).status, 404)
+      assert.strictEqual((yield* post("complete", [], token)).status, 422)
+      assert.propertyVal((yield* post("complete", firstPart, token)).body, "code", "parts_missing")
+      assert.strictEqual((yield* post("abort", undefined, token)).status, 204)
     }).pipe(Effect.provide(apiServer())),
   )
 })

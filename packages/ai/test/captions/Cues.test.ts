@@ -1,4 +1,4 @@
-/** Cues and the files made of them: the rules of readability, and files that other people's parsers read. */
+/** Cues and caption files: the rules of readability, and files that independent parsers read. */
 import { buildCues } from "@armoricore/ai/captions/Cues"
 import { canonicalTag } from "@armoricore/ai/LanguageTag"
 import { plainText, subRip, webVtt } from "@armoricore/ai/captions/CaptionFiles"
@@ -22,35 +22,35 @@ const spoken = (text: string, secondsPerLetter = 0.06): ReadonlyArray<Transcript
   })
 }
 
-const text = `When the first settlers arrived on the coast, they found a land that nobody had described to them.
- They had been told of forests and of rivers, but not of the wind. | It blew from the sea day and night, and it took
- the roofs off the houses that they had built. "We shall not stay", said the oldest of them, & <nobody> disagreed.`
+const text = `When the first settlers arrived on the coast, they found a land that no one had described to them.
+ They had been warned of forests and of rivers, but not of the wind. | It blew from the sea day and night, and it took
+ the roofs off the houses that they had built. "We shall not stay", said the oldest of them, & <no one> disagreed.`
 
 describe("cues", () => {
-  it("break where the sentence lets them", () => {
+  it("break between phrases", () => {
     const cues = buildCues(spoken(text), "en")
     assert.deepStrictEqual(lintCues(cues), [])
     assert.deepStrictEqual(
       cues.map(({ lines }) => lines),
       [
         ["When the first settlers arrived", "on the coast,"],
-        ["they found a land", "that nobody had described to them."],
-        ["They had been told of forests", "and of rivers, but not of the wind."],
+        ["they found a land", "that no one had described to them."],
+        ["They had been warned of forests", "and of rivers, but not of the wind."],
         ["It blew from the sea day and night,"],
         ["and it took the roofs off the houses", "that they had built."],
-        ['"We shall not stay", said the oldest', "of them, & <nobody> disagreed."],
+        ['"We shall not stay", said the oldest', "of them, & <no one> disagreed."],
       ],
     )
   })
 
-  it("stay a little after the voice, but never until the next", () => {
+  it("stay visible after the last word, but not until the next cue", () => {
     const [first, second] = buildCues(spoken("Go on. | Then stop."), "en")
     assert.closeTo(first?.start ?? 0, 1, 0.001)
     assert.isAtLeast((first?.end ?? 0) - (first?.start ?? 0), captionRules.minDurationMillis / 1000)
     assert.isAtMost(first?.end ?? 0, (second?.start ?? 0) - captionRules.minGapMillis / 1000)
   })
 
-  it("are never shared by two speakers", () => {
+  it("never have two speakers", () => {
     const words = spoken("Where are you? Here I am.").map((word, index) => ({
       ...word,
       speaker: index < 3 ? "A" : "B",
@@ -64,7 +64,7 @@ describe("cues", () => {
     )
   })
 
-  it("of writing without blanks have none", () => {
+  it("in scripts without spaces have no spaces", () => {
     const words = ["今日", "は", "とても", "いい", "天気", "です", "。"].map((text, index) => ({
       text,
       start: index * 0.4,
@@ -73,29 +73,31 @@ describe("cues", () => {
     assert.deepStrictEqual(buildCues(words, "ja")[0]?.lines, ["今日はとてもいい天気です。"])
   })
 
-  it("that cannot be read in time are named by the linter", () => {
+  it("that are too fast to read are reported by lintCues", () => {
     const faults = lintCues(buildCues(spoken(text, 0.02), "en"))
     assert.isTrue(faults.some(({ rule }) => rule === "reading_speed"))
   })
 })
 
-it("regression: a blank inside one word of an engine was lost", () => {
+// regression: the space was lost
+it("a space inside a word of an engine stays in the cue", () => {
   const cues = buildCues([{ text: "New York", start: 1, end: 2 }], "en")
   assert.deepStrictEqual(cues[0]?.lines, ["New York"])
 })
 
-it("regression: a language like a tag that is none was an internal error", () => {
+// regression: an internal error
+it("canonicalTag returns undefined for an invalid tag", () => {
   assert.isUndefined(canonicalTag("en-us-us"))
   assert.strictEqual(canonicalTag("en-gb"), "en-GB")
 })
 
-describe("files", () => {
+describe("caption files", () => {
   const cues: ReadonlyArray<TranscriptCue> = [
     { start: 0.0004, end: 1.9996, lines: ["Fish & chips <b>", "--> here"] },
     { start: 3599.9996, end: 3601.5, lines: ["An hour later"], speaker: "Ann <1>" },
   ]
 
-  it("are WebVTT to the letter", () => {
+  it("are valid WebVTT", () => {
     assert.strictEqual(
       webVtt.render(cues),
       `WEBVTT
@@ -111,7 +113,7 @@ Fish &amp; chips &lt;b&gt;
     assert.strictEqual(webVtt.render([]), "WEBVTT\n")
   })
 
-  it("are SRT to the letter", () => {
+  it("are valid SRT", () => {
     assert.strictEqual(
       subRip.render(cues),
       "1\r\n00:00:00,000 --> 00:00:02,000\r\nFish & chips <b>\r\n→ here\r\n\r\n" +
@@ -119,13 +121,13 @@ Fish &amp; chips &lt;b&gt;
     )
   })
 
-  it("are text with paragraphs", () => {
+  it("are plain text with paragraphs", () => {
     assert.strictEqual(plainText.render(spoken("One two | three")), "One two\n\nthree\n")
     assert.strictEqual(plainText.render([]), "")
   })
 })
 
-/** Any text and any times that an engine could come up with. */
+/** Arbitrary text and times of an engine. */
 const AnyWord = Schema.Struct({
   start: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 40 })),
   seconds: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 12 })),
@@ -148,7 +150,7 @@ const assertReadable = (cues: ReadonlyArray<TranscriptCue>) => {
   })
 }
 
-/** What the parser of others finds. */
+/** The times that an independent parser reads. */
 const times = (file: string) => {
   const entries: ReadonlyArray<{ readonly from: number; readonly to: number }> = parse(file).entries
   return entries.map(({ from, to }) => [from, to])
@@ -156,9 +158,9 @@ const times = (file: string) => {
 const millis = (cues: ReadonlyArray<TranscriptCue>) =>
   cues.map(({ end, start }) => [Math.round(start * 1000), Math.round(end * 1000)])
 
-describe("whatever an engine says", () => {
+describe("arbitrary engine output", () => {
   it.effect.prop(
-    "becomes cues in order that never overlap, in files that others read",
+    "becomes ordered cues without overlap, in files that independent parsers read",
     [Schema.Array(AnyWord)],
     ([any]) =>
       Effect.sync(() => {
@@ -175,14 +177,14 @@ describe("whatever an engine says", () => {
     words: Schema.Array(Schema.String.check(Schema.isPattern(/^[a-z]{1,9}[.,?!]?$/))),
     pauses: Schema.Array(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 3 }))),
   })
-  it.effect.prop("at a speaker's pace keeps all rules", [Pace], ([{ pauses, words: texts }]) =>
+  it.effect.prop("at a natural pace satisfies all rules", [Pace], ([{ pauses, words: texts }]) =>
     Effect.sync(() => {
       let at = 0
       const words = texts.map((text, index) => {
         const start = at
         at += Math.max(0.25, (text.length + 1) * 0.07)
         const end = at - 0.03
-        // Pauses between sentences, as long as speakers make them.
+        // Natural pauses between sentences.
         if (index % 9 === 8) at += 1.2 + (pauses[index % Math.max(1, pauses.length)] ?? 0)
         return { text, start, end }
       })

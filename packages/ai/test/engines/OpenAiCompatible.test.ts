@@ -1,4 +1,4 @@
-/** The pipeline over a server that decodes what it is sent and has the habits of real ones. */
+/** The pipeline with a fake server that decodes the audio and has the quirks of real servers. */
 import * as OpenAiCompatible from "@armoricore/ai/engines/OpenAiCompatible"
 import { Transcriber } from "@armoricore/ai/Transcriber"
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
@@ -28,7 +28,7 @@ const engine = (options: Partial<OpenAiCompatible.Options>) =>
     ),
   ).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** Sends a recording through; `habits` are those of the server. */
+/** Transcribes a recording with the given quirks of the server. */
 const transcribeRecording = (
   habits: Partial<SpeechBehavior>,
   recording: { readonly samples: Int16Array },
@@ -62,7 +62,7 @@ const assertSameWords = (
 describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
   const short = ToneSpeech.synthesize(40, { before: 2 })
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("gives words with times", () =>
+    it.effect("returns words with times", () =>
       Effect.gen(function* () {
         const { complete, document, fake } = yield* transcribeRecording({}, short)
         assertSameWords(document.words, short.words)
@@ -74,14 +74,14 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that has no words gets them from its segments", () =>
+    it.effect("without words: the words come from the segments", () =>
       Effect.gen(function* () {
         const { document } = yield* transcribeRecording({ timestampFormat: "segments" }, short, { dialect: "vllm" })
         assertSameWords(document.words, short.words, 0.4)
       }),
     )
 
-    it.effect("that gives tokens inside segments (whisper.cpp) gets whole words", () =>
+    it.effect("with tokens inside segments (whisper.cpp): the result has whole words", () =>
       Effect.gen(function* () {
         const { document, fake } = yield* transcribeRecording({ timestampFormat: "nested" }, short, {
           dialect: "whisper.cpp",
@@ -92,7 +92,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that gives text alone gets times from the sound, in short pieces", () =>
+    it.effect("with only text: the times come from the audio, in short chunks", () =>
       Effect.gen(function* () {
         const long = ToneSpeech.synthesize(150, { gap: 0.5 })
         const { document, fake } = yield* transcribeRecording({}, long, { model: "gpt-4o-transcribe" }, "en")
@@ -102,7 +102,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that counts nanoseconds (LocalAI) is understood", () =>
+    it.effect("with times in nanoseconds (LocalAI)", () =>
       Effect.gen(function* () {
         const { document } = yield* transcribeRecording({ timestampFormat: "segments", nanoseconds: true }, short, {
           dialect: "localai",
@@ -111,7 +111,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that silently stops after 30 s is asked again for the rest", () =>
+    it.effect("that silently stops after 30 s gets a second request for the rest", () =>
       Effect.gen(function* () {
         const long = ToneSpeech.synthesize(300)
         const { document, fake } = yield* transcribeRecording({ dropAfter: 30 }, long, {}, "en")
@@ -121,7 +121,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("whose clock runs fast is set right", () =>
+    it.effect("with a fast clock: the times are corrected", () =>
       Effect.gen(function* () {
         const long = ToneSpeech.synthesize(150)
         const { document } = yield* transcribeRecording({ clockRate: 1.08 }, long, {}, "en")
@@ -129,7 +129,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that is busy is waited for, as long as it asks", () =>
+    it.effect("that responds with 429 gets the request again after Retry-After", () =>
       Effect.gen(function* () {
         const { document, fake } = yield* transcribeRecording({ rateLimitedRequests: 2 }, short)
         assertSameWords(document.words, short.words)
@@ -137,7 +137,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that has an error is worth another try of the whole, which asks only for what is missing", () =>
+    it.effect("that fails: the next attempt requests only the missing chunks", () =>
       Effect.gen(function* () {
         const fake = yield* FakeSpeech
         const { transcribe } = yield* Transcriber
@@ -158,7 +158,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       ),
     )
 
-    it.effect("that invents a farewell in silence and repeats itself is not believed", () =>
+    it.effect("with hallucinations in silence and loops: the words are removed", () =>
       Effect.gen(function* () {
         const { document } = yield* transcribeRecording(
           { hallucination: "Thanks for watching!", repeatedWords: 12 },
@@ -170,7 +170,7 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("whose first half minute misleads about the language is outvoted", () =>
+    it.effect("that detects a wrong language in the first half minute is outvoted", () =>
       Effect.gen(function* () {
         let asked = 0
         const { complete, fake } = yield* transcribeRecording(
@@ -183,14 +183,14 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }),
     )
 
-    it.effect("that refuses the key is an operator's matter", () =>
+    it.effect("that rejects the key is a configuration error", () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(transcribeRecording({}, short, { apiKey: Redacted.make("sk-wrong") }))
         assert.strictEqual(error._tag === "ConfigurationError" ? error.setting : error._tag, "SPEECH_API_KEY")
       }),
     )
 
-    it.effect("is not bothered with silence, nor with a film without sound", () =>
+    it.effect("gets no request for silence or for a video without audio", () =>
       Effect.gen(function* () {
         const { complete, document, fake } = yield* transcribeRecording({}, { samples: new Int16Array(16_000 * 20) })
         assert.strictEqual(complete.word_count, 0)

@@ -1,4 +1,4 @@
-/** The whole pipeline over the real offline engine, with speech that flite makes. */
+/** The whole pipeline with the real offline engine and synthesized speech (flite). */
 import * as Pocketsphinx from "@armoricore/ai/engines/Pocketsphinx"
 import { Transcriber } from "@armoricore/ai/Transcriber"
 import * as Programs from "@armoricore/testing/Programs"
@@ -30,7 +30,7 @@ describe.skipIf(isFfmpegMissing || isProgramMissing)("Pocketsphinx", () => {
   layer(pipeline(Pocketsphinx.layer({ concurrency: 2 })).pipe(Layer.provideMerge(programs)), {
     excludeTestServices: true,
   })((it) => {
-    it.effect("makes captions of a film with speech: few wrong words, at the right time, marked as a draft", () =>
+    it.effect("captions a video with speech: few wrong words, right times, quality draft", () =>
       Effect.gen(function* () {
         const sound = yield* speech(sentences, { before: 2, between: 1.5 })
         const { transcribe } = yield* Transcriber
@@ -56,7 +56,7 @@ describe.skipIf(isFfmpegMissing || isProgramMissing)("Pocketsphinx", () => {
       }),
     )
 
-    it.effect("answers for a language that it does not know with what to do", () =>
+    it.effect("fails for an unsupported language with the next step", () =>
       Effect.gen(function* () {
         const { transcribe } = yield* Transcriber
         const path = yield* storeUpload("a.wav", yield* speech(["Hello"]))
@@ -66,7 +66,7 @@ describe.skipIf(isFfmpegMissing || isProgramMissing)("Pocketsphinx", () => {
     )
   })
 
-  it("reads what the program prints", () => {
+  it("parses the output of the program", () => {
     assert.deepStrictEqual(
       Pocketsphinx.parseOutput(
         "hello there\n<s> 0.000 0.100 0.9\nhello(2) 0.110 0.570 0.5\n[NOISE] 0.6 0.7 1.0\n</s> 1 2 1\n",

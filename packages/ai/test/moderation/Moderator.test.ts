@@ -1,4 +1,4 @@
-/** Moderation: what the rules see through, what a model says, and what a dead model means. */
+/** Moderation by rules, by a model, and with an unavailable model. */
 import * as AiService from "@armoricore/ai/AiService"
 import { foldConfusables } from "@armoricore/ai/moderation/Confusables"
 import { Moderator, type Options } from "@armoricore/ai/moderation/Moderator"
@@ -38,7 +38,7 @@ describe("rules", () => {
     "a Very  bad, thing",
     "scammers",
   ]) {
-    it.effect(`see through ${JSON.stringify(content)}`, () =>
+    it.effect(`detect ${JSON.stringify(content)}`, () =>
       Effect.map(check(message(content, content)), (verdict) =>
         assert.deepStrictEqual(verdict, { action: "remove", reasons: ["word"] }),
       ),
@@ -46,18 +46,18 @@ describe("rules", () => {
   }
 
   for (const content of ["badwords are many", "a bad thing", "4 a 0", "not bad, word!", "wordbad", "boss", ""]) {
-    it.effect(`leave ${JSON.stringify(content)} alone`, () =>
+    it.effect(`accept ${JSON.stringify(content)}`, () =>
       Effect.map(check(message(content, content)), (verdict) => assert.isUndefined(verdict)),
     )
   }
 
-  it.effect("ask a person about other words", () =>
+  it.effect("flag other words for review", () =>
     Effect.map(check(message("Hmm...", "u9")), (verdict) =>
       assert.deepStrictEqual(verdict, { action: "review", reasons: ["word"] }),
     ),
   )
 
-  it.effect("know links, also without https, and let those of one's own site pass", () =>
+  it.effect("detect links, also without https, and accept allowed domains", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ linkAction: "review", allowedDomains: ["example.org"] })
       const reasons = (content: string) => Effect.map(check(message(content, content)), (verdict) => verdict?.reasons)
@@ -69,7 +69,7 @@ describe("rules", () => {
     }),
   )
 
-  it.effect("stop a flood, and count a repeated delivery once", () =>
+  it.effect("detect a flood, and count a redelivery once", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ floodThreshold: 3, repeatThreshold: 9 })
       assert.isUndefined(yield* check(message("one", "u2", "a")))
@@ -83,7 +83,7 @@ describe("rules", () => {
     }),
   )
 
-  it.effect("stop the same text again and again", () =>
+  it.effect("detect repeated text", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ repeatThreshold: 3 })
       for (const text of ["Buy now", "buy NOW!"]) {
@@ -94,7 +94,8 @@ describe("rules", () => {
     }),
   )
 
-  it.effect("regression: a word spelled behind `a` or `I`, or among signs, was not seen", () =>
+  // regression: these words were not detected
+  it.effect("detect a word with separated letters after `a` or `I`, or among symbols", () =>
     Effect.gen(function* () {
       for (const content of ["a b a d w o r d", "I b.a.d.w.o.r.d", "¡badword!", "@badword", "$badword", "badword$"]) {
         assert.deepStrictEqual((yield* check(message(content, content)))?.reasons, ["word"], content)
@@ -102,7 +103,8 @@ describe("rules", () => {
     }),
   )
 
-  it.effect("regression: an allowed site before an @ let any link pass, and one before a full stop did not", () =>
+  // regression: an allowed domain as user info let any link pass, and a full stop after it did not
+  it.effect("take the host of a link without user info and punctuation", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ linkAction: "remove", allowedDomains: ["example.org"] })
       const reasons = (content: string) => Effect.map(check(message(content, content)), (verdict) => verdict?.reasons)
@@ -113,7 +115,7 @@ describe("rules", () => {
     }),
   )
 
-  it.effect("leave a flood to a person unless told to remove it", () =>
+  it.effect("flag a flood for review, or remove it with floodAction remove", () =>
     Effect.gen(function* () {
       const lenient = ModerationRules.make({ floodThreshold: 2, repeatThreshold: 9 })
       const strict = ModerationRules.make({ floodThreshold: 2, repeatThreshold: 9, floodAction: "remove" })
@@ -127,7 +129,8 @@ describe("rules", () => {
     }),
   )
 
-  it.effect("regression: a backlog read at once was taken for a flood", () =>
+  // regression: a backlog was taken for a flood
+  it.effect("accept a backlog that arrives at once", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ floodThreshold: 3 })
       for (let index = 0; index < 9; index++) {
@@ -140,7 +143,7 @@ describe("rules", () => {
     }),
   )
 
-  it("fold lookalikes", () => {
+  it("fold homoglyphs", () => {
     assert.strictEqual(foldConfusables("раураl"), "paypal")
     assert.strictEqual(foldConfusables("ΑΒ"), "ab")
   })
@@ -153,7 +156,7 @@ describe("a model", () => {
   const verdict = (options: Options) =>
     Effect.flatMap(Moderator, ({ check }) => check(message("something"))).pipe(Effect.provide(moderated(options)))
 
-  it.live("of the moderation endpoint removes what it flags", () =>
+  it.live("with the moderations API removes flagged messages", () =>
     Effect.gen(function* () {
       const result = { flagged: true, categories: { "harassment/threatening": true, hate: false } }
       const baseUrl = yield* answering({
@@ -167,7 +170,7 @@ describe("a model", () => {
     }),
   )
 
-  it.live("for chat gives its opinion", () =>
+  it.live("with the chat API returns a verdict", () =>
     Effect.gen(function* () {
       const content = JSON.stringify({ action: "review", reason: "Unsure" })
       const baseUrl = yield* answering({ choices: [{ message: { content } }] })
@@ -176,11 +179,11 @@ describe("a model", () => {
     }),
   )
 
-  it.live("that is dead or talks nonsense lets messages pass, or not, as configured", () =>
+  it.live("that is unavailable or returns garbage: failMode decides", () =>
     Effect.gen(function* () {
-      const dead = { baseUrl: "http://127.0.0.1:1" }
-      assert.isUndefined(yield* verdict({ model: dead }))
-      assert.deepStrictEqual(yield* verdict({ model: dead, failMode: "closed" }), {
+      const unreachable = { baseUrl: "http://127.0.0.1:1" }
+      assert.isUndefined(yield* verdict({ model: unreachable }))
+      assert.deepStrictEqual(yield* verdict({ model: unreachable, failMode: "closed" }), {
         action: "remove",
         reasons: ["moderation_unavailable"],
       })
@@ -189,7 +192,7 @@ describe("a model", () => {
     }),
   )
 
-  it.live("that hangs is given up soon, and left alone after some failures", () =>
+  it.live("that hangs times out, and the circuit opens after repeated failures", () =>
     Effect.gen(function* () {
       let asked = 0
       const baseUrl = yield* FakeHttpServer.listenHttp(() => {

@@ -1,4 +1,4 @@
-/** The captions pipeline on ports in memory, with a real ffmpeg and whatever engine a test brings. */
+/** The captions pipeline over memory ports, with a real ffmpeg and the engine of the test. */
 import type { SpeechEngine } from "@armoricore/ai/SpeechEngine"
 import * as SpeechEngines from "@armoricore/ai/SpeechEngines"
 import { type Options, Transcriber } from "@armoricore/ai/Transcriber"
@@ -19,7 +19,7 @@ export const isFfmpegMissing = [Programs.requireProgram("ffmpeg"), Programs.requ
   (need) => need.missing,
 )
 
-/** Looked for once a file of tests. */
+/** Resolved once for each test file. */
 export const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
 
 export const pipeline = <E, R>(engine: Layer.Layer<SpeechEngine, E, R>, changes: Partial<Options> = {}) =>
@@ -39,7 +39,7 @@ export const pipeline = <E, R>(engine: Layer.Layer<SpeechEngine, E, R>, changes:
 
 let requestCount = 0
 
-/** An event as a backend would send it. */
+/** An event as a backend sends it. */
 export const transcriptionRequest = (
   mediaId: string,
   filePath: string,
@@ -74,9 +74,9 @@ export const readObject = Effect.fnUntraced(function* (key: string) {
   return { text: yield* Stream.mkString(Stream.decodeText(body)), contentType: info.contentType }
 })
 
-/** What a result's address names, as the key of the object. */
-export const objectKey = (address: string): string =>
-  address.replace("http://cdn.invalid/media/", "").replace("s3://media/", "")
+/** The object key in the URL of a result. */
+export const objectKey = (url: string): string =>
+  url.replace("http://cdn.invalid/media/", "").replace("s3://media/", "")
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Transcript))
 

@@ -1,4 +1,4 @@
-/** Short recordings made by generators, so that none has to be kept. */
+/** Generated recordings, so that the repository needs no media files. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { wavHeader } from "@armoricore/ai/Pcm"
 import { Effect, FileSystem, Path, Stream } from "effect"
@@ -26,7 +26,7 @@ export const ffmpeg = Effect.fnUntraced(function* (name: string, ...args: Readon
   return file
 })
 
-/** Speech of flite's voice that pocketsphinx understands best; seconds of silence stand before and between sentences. */
+/** Speech of the flite voice that pocketsphinx recognises best; `before` and `between` are seconds of silence. */
 export const speech = Effect.fnUntraced(function* (
   sentences: ReadonlyArray<string>,
   options: { readonly before?: number; readonly between?: number } = {},
@@ -54,10 +54,10 @@ export const speech = Effect.fnUntraced(function* (
   )
 })
 
-/** A film of that sound, or of none. */
+/** A video with this audio, or without audio. */
 export const video = (audio: string | undefined, seconds: number) =>
   ffmpeg(
-    "film.mp4",
+    "video.mp4",
     "-f",
     "lavfi",
     "-i",

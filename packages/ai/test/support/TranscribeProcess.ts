@@ -1,6 +1,6 @@
 /**
- * A process that transcribes a long recording with an engine that costs nothing, for the test that kills it. Arguments:
- * the folder of the objects, the key of the recording. Prints a line a piece, and at its end a line of JSON.
+ * A process that transcribes a long recording with a fast fake engine; a test kills it. Arguments: the folder of the
+ * objects, the key of the recording, the event id. Prints a line for each chunk, and a line of JSON at the end.
  */
 import { SpeechEngine } from "@armoricore/ai/SpeechEngine"
 import * as SpeechEngines from "@armoricore/ai/SpeechEngines"
@@ -31,9 +31,9 @@ const engine = Layer.effect(
       maxChunkSeconds: 480,
       concurrency: 2,
     },
-    transcribe: (sound: { readonly file: string }) =>
+    transcribe: (audio: { readonly file: string }) =>
       Effect.gen(function* () {
-        const bytes = yield* fs.readFile(sound.file)
+        const bytes = yield* fs.readFile(audio.file)
         const samples = new Int16Array(bytes.buffer, bytes.byteOffset + 44, (bytes.byteLength - 44) / 2)
         yield* Console.log(`piece ${++calls}`)
         return { words: ToneSpeech.recognize(samples), segments: [] }
