@@ -9,29 +9,29 @@ import type * as Client from "phoenix"
 import * as BrowserPage from "./support/BrowserPage.ts"
 import { start } from "./support/TestServer.ts"
 
-/** In the page. */
+/** Defined in the page. */
 declare const Phoenix: typeof Client & { readonly LongPoll: new (endpoint: string) => object }
 
 const browser = Programs.requireProgram("chromium")
-const patience = { timeout: 60_000 }
+const browserTimeout = { timeout: 60_000 }
 
-type Way = "websocket" | "longpoll"
-const ways: ReadonlyArray<Way> = ["websocket", "longpoll"]
+type TransportName = "websocket" | "longpoll"
+const transports: ReadonlyArray<TransportName> = ["websocket", "longpoll"]
 
-interface Given {
+interface PageInput {
   readonly token: string
-  readonly way: Way
+  readonly transport: TransportName
 }
 
-/** Runs in the page: every row of the lifecycle table, each with what the client saw. */
-const lifecycle = async ({ token, way }: Given) => {
+/** Runs in the page: exercises every row of the lifecycle table and returns what the client received. */
+const lifecycle = async ({ token, transport }: PageInput) => {
   const socket = new Phoenix.Socket("/socket", {
     params: { token },
-    transport: way === "longpoll" ? Phoenix.LongPoll : WebSocket,
+    transport: transport === "longpoll" ? Phoenix.LongPoll : WebSocket,
     reconnectAfterMs: () => 20,
     rejoinAfterMs: () => 20,
   })
-  const saw: Record<string, unknown> = {}
+  const results: Record<string, unknown> = {}
   const answer = (push: Client.Push) =>
     new Promise<readonly [string, unknown]>((resolve) => {
       for (const status of ["ok", "error", "timeout"]) push.receive(status, (reply) => resolve([status, reply]))
@@ -41,44 +41,44 @@ const lifecycle = async ({ token, way }: Given) => {
   }
   socket.connect()
   const room = socket.channel("room:a", { nick: "ann" })
-  const heard: Array<unknown> = []
-  room.on("said", ({ text }) => heard.push(text))
-  room.on("shouted", (bytes) => heard.push(bytes instanceof ArrayBuffer ? [...new Uint8Array(bytes)] : bytes))
-  saw["join"] = await answer(room.join())
-  saw["push"] = await answer(room.push("echo", { text: "hi" }))
+  const received: Array<unknown> = []
+  room.on("said", ({ text }) => received.push(text))
+  room.on("shouted", (bytes) => received.push(bytes instanceof ArrayBuffer ? [...new Uint8Array(bytes)] : bytes))
+  results["join"] = await answer(room.join())
+  results["push"] = await answer(room.push("echo", { text: "hi" }))
   room.push("say", { text: "all" })
-  await until(() => heard.length === 1)
+  await until(() => received.length === 1)
   const [status, bytes] = await answer(room.push("bytes", Uint8Array.of(1, 2, 255).buffer))
-  saw["bytes"] = [status, bytes instanceof ArrayBuffer ? [...new Uint8Array(bytes)] : bytes]
+  results["bytes"] = [status, bytes instanceof ArrayBuffer ? [...new Uint8Array(bytes)] : bytes]
   room.push("shout", Uint8Array.of(3).buffer)
-  await until(() => heard.length === 2)
-  saw["heard"] = heard
-  saw["refused"] = await answer(room.push("limited", {}))
-  saw["unknown event"] = await answer(room.push("nothing", {}))
-  saw["unmatched"] = await answer(socket.channel("nowhere:a").join())
-  saw["refused join"] = await answer(socket.channel("room:b", { how: "refused" }).join())
-  saw["crashed join"] = await answer(socket.channel("room:c", { how: "crash" }).join())
+  await until(() => received.length === 2)
+  results["received"] = received
+  results["refused"] = await answer(room.push("limited", {}))
+  results["unknown event"] = await answer(room.push("nothing", {}))
+  results["unmatched"] = await answer(socket.channel("nowhere:a").join())
+  results["refused join"] = await answer(socket.channel("room:b", { how: "refused" }).join())
+  results["crashed join"] = await answer(socket.channel("room:c", { how: "crash" }).join())
   const second = socket.channel("room:a", { nick: "second" })
   await answer(second.join())
   await until(() => room.state === "closed")
-  saw["nick of the second join"] = await answer(second.push("nick", {}))
+  results["nick of the second join"] = await answer(second.push("nick", {}))
   let crashes = 0
   second.onError(() => crashes++)
   second.push("crash", {})
   await until(() => crashes === 1 && second.state === "joined")
-  saw["after a crash"] = await answer(second.push("nick", {}))
-  // Over long poll the client beats by polling.
-  if (way === "websocket") await new Promise<void>((resolve) => socket.ping(() => resolve()))
-  saw["leave"] = await answer(second.leave())
+  results["after a crash"] = await answer(second.push("nick", {}))
+  // Over long poll, polls replace heartbeats.
+  if (transport === "websocket") await new Promise<void>((resolve) => socket.ping(() => resolve()))
+  results["leave"] = await answer(second.leave())
   socket.disconnect()
-  return saw
+  return results
 }
 
-/** Runs in the page: joins a room for good, and notes what it sees on `window`. */
-const stay = async ({ token, way, topic }: Given & { readonly topic: string }) => {
+/** Runs in the page: joins a room and records everything it receives on `window`. */
+const stay = async ({ token, transport, topic }: PageInput & { readonly topic: string }) => {
   const socket = new Phoenix.Socket("/socket", {
     params: { token },
-    transport: way === "longpoll" ? Phoenix.LongPoll : WebSocket,
+    transport: transport === "longpoll" ? Phoenix.LongPoll : WebSocket,
     reconnectAfterMs: () => 10,
     rejoinAfterMs: () => 10,
   })
@@ -113,20 +113,20 @@ const stay = async ({ token, way, topic }: Given & { readonly topic: string }) =
 }
 
 describe.skipIf(browser.missing)("the official client in Chromium", () => {
-  it.live.each(ways)(
-    "meets every row of the lifecycle table over %s",
-    (way) =>
+  it.live.each(transports)(
+    "follows every row of the lifecycle table over %s",
+    (transport) =>
       Effect.gen(function* () {
         const server = yield* start()
         const page = yield* (yield* BrowserPage.open(browser.path))(server.port)
         const token = yield* server.token("u1")
-        const saw = yield* Effect.promise(() => page.evaluate(lifecycle, { token, way }))
-        const [bytes, shouted] = way === "websocket" ? [[1, 2, 255], [3]] : [{ data: "AQL/" }, { data: "Aw==" }]
-        assert.deepStrictEqual(saw, {
+        const results = yield* Effect.promise(() => page.evaluate(lifecycle, { token, transport }))
+        const [bytes, shouted] = transport === "websocket" ? [[1, 2, 255], [3]] : [{ data: "AQL/" }, { data: "Aw==" }]
+        assert.deepStrictEqual(results, {
           join: ["ok", { room: "a" }],
           push: ["ok", { text: "hi" }],
           bytes: ["ok", bytes],
-          heard: ["all", shouted],
+          received: ["all", shouted],
           refused: ["error", { reason: "rate_limit", retry_after_ms: 1000 }],
           "unknown event": ["error", { reason: "unknown_event", event: "nothing" }],
           unmatched: ["error", { reason: "unmatched topic" }],
@@ -137,11 +137,11 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
           leave: ["ok", {}],
         })
       }),
-    patience,
+    browserTimeout,
   )
 
   it.live(
-    "over long poll and over WebSocket people hear each other and see each other come and go",
+    "clients over long poll and over WebSocket receive each other's messages and presence",
     () =>
       Effect.gen(function* () {
         const server = yield* start()
@@ -150,8 +150,8 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
         const topic = "chat:room:r1"
         const [annToken, bobToken] = [yield* server.token("ann"), yield* server.token("bob")]
         yield* Effect.promise(async () => {
-          await ann.evaluate(stay, { token: annToken, way: "longpoll" as const, topic })
-          await bob.evaluate(stay, { token: bobToken, way: "websocket" as const, topic })
+          await ann.evaluate(stay, { token: annToken, transport: "longpoll" as const, topic })
+          await bob.evaluate(stay, { token: bobToken, transport: "websocket" as const, topic })
           for (const page of [ann, bob]) await page.waitForFunction("seen.users === 'ann bob'")
           await ann.evaluate("say('from ann') && 0")
           await bob.waitForFunction("seen.contents.includes('from ann')")
@@ -161,38 +161,38 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
           await ann.waitForFunction("seen.users === 'ann'")
         })
       }),
-    patience,
+    browserTimeout,
   )
 
-  it.live.each(ways)(
-    "misses nothing and gets nothing twice over reconnects of %s",
-    (way) =>
+  it.live.each(transports)(
+    "receives every message once over reconnects of %s",
+    (transport) =>
       Effect.gen(function* () {
         const server = yield* start()
         const page = yield* (yield* BrowserPage.open(browser.path))(server.port)
         const token = yield* server.token("ann")
         const topic = "chat:room:r1"
-        yield* Effect.promise(() => page.evaluate(stay, { token, way, topic }))
-        const timeline = Context.get(server.services, RoomLog)
-        const said: Array<string> = []
+        yield* Effect.promise(() => page.evaluate(stay, { token, transport, topic }))
+        const roomLog = Context.get(server.services, RoomLog)
+        const sent: Array<string> = []
         for (let cut = 1; cut <= 10; cut++) {
           for (let n = 0; n < 50; n++) {
             const id = `${cut}-${n}`
-            said.push(id)
+            sent.push(id)
             const payload = { id, content: id, user_id: "bob", room_id: "r1", timestamp: "2026-01-31T12:00:00Z" }
-            yield* timeline.append(topic, { event: "new_message", id, payload })
+            yield* roomLog.append(topic, { event: "new_message", id, payload })
             if (n === 25) for (const socket of server.endpoint.sockets()) socket.kick("reconnect")
           }
           yield* Effect.promise(() => page.waitForFunction(`seen.joins === ${cut + 1}`))
         }
-        yield* Effect.promise(() => page.waitForFunction(`seen.contents.length >= ${said.length}`))
+        yield* Effect.promise(() => page.waitForFunction(`seen.contents.length >= ${sent.length}`))
         const { contents, gaps } = yield* Effect.promise(() =>
           page.evaluate<{ contents: ReadonlyArray<string>; gaps: number }>("seen"),
         )
-        assert.deepStrictEqual(contents, said)
+        assert.deepStrictEqual(contents, sent)
         assert.strictEqual(gaps, 0)
       }),
-    patience,
+    browserTimeout,
   )
 
   it.live(
@@ -227,6 +227,6 @@ describe.skipIf(browser.missing)("the official client in Chromium", () => {
         )
         assert.deepStrictEqual(reply, { room: "a" })
       }),
-    patience,
+    browserTimeout,
   )
 })

@@ -22,7 +22,7 @@ const rows = read("clients.md")
 const has = (...cells: ReadonlyArray<string>) => rows.some((row) => cells.every((cell, index) => row[index] === cell))
 
 describe("docs/clients.md", () => {
-  it("has every reason of the catalogue, of replies and of refused connections", () => {
+  it("lists every reason of error replies and rejected connections", () => {
     for (const [reason, meaning] of Object.entries({ ...reasons })) {
       assert.isTrue(has(`\`${reason}\``, meaning), reason)
     }
@@ -31,7 +31,7 @@ describe("docs/clients.md", () => {
     }
   })
 
-  it("has every close code", () => {
+  it("lists every close code", () => {
     for (const [code, reason, meaning] of meanings) {
       assert.isTrue(has(String(code), reason === "" ? "" : `\`${reason}\``, meaning), `${code} ${reason}`)
     }
@@ -51,7 +51,7 @@ describe("docs/asyncapi.json", () => {
     assert.strictEqual(read("asyncapi.json"), AsyncApi.text())
   })
 
-  it("points nowhere that is not there, and its Schemas are understood by an independent validator", () => {
+  it("has only valid references, and an independent validator accepts its schemas", () => {
     const document: unknown = JSON.parse(AsyncApi.text())
     const at = (path: string): unknown =>
       path

@@ -1,4 +1,5 @@
-/** The official client, unmodified. */
+/** The unmodified official client against this server. */
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { type Channel, type Push, Socket } from "phoenix"
@@ -24,7 +25,7 @@ const connected = Effect.fnUntraced(function* (server: TestServer, user = "u1") 
   return yield* open(server, { params: { token: yield* server.token(user) } })
 })
 
-/** The answer to a push, with its status. */
+/** The reply to a push. */
 const answer = (push: Push) =>
   Effect.callback<{ readonly status: string; readonly response: Record<string, unknown> }>((resume) => {
     for (const status of ["ok", "error", "timeout"]) {
@@ -32,15 +33,13 @@ const answer = (push: Push) =>
     }
   })
 
-const heard = (channel: Channel, event: string) =>
+const nextEvent = (channel: Channel, event: string) =>
   Effect.callback<Record<string, unknown>>((resume) => {
     channel.on(event, (payload) => resume(Effect.succeed(payload)))
   })
 
-const until = (condition: () => boolean) => Effect.repeat(Effect.yieldNow, { while: () => !condition() })
-
 describe("the official client", () => {
-  it.live("connects, joins, pushes, hears, beats, leaves", () =>
+  it.live("connects, joins, pushes, receives, sends heartbeats and leaves", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const socket = yield* connected(server)
@@ -50,18 +49,18 @@ describe("the official client", () => {
         status: "ok",
         response: { text: "hi" },
       })
-      const said = heard(channel, "said")
+      const said = nextEvent(channel, "said")
       channel.push("say", { text: "all" })
       assert.deepStrictEqual(yield* said, { text: "all" })
       yield* Effect.callback<void>((resume) => void socket.ping(() => resume(Effect.void)))
       assert.strictEqual((yield* answer(channel.leave())).status, "ok")
-      // The client calls that left at once; the server follows.
-      yield* until(() => server.callLog.includes("leave a"))
+      // The client considers the channel left before the server handles the leave.
+      yield* eventually(() => server.callLog.includes("leave a"))
       assert.strictEqual(channel.state, "closed")
     }),
   )
 
-  it.live("gets error replies, and its channel stays joined", () =>
+  it.live("receives error replies, and its channel stays joined", () =>
     Effect.gen(function* () {
       const socket = yield* connected(yield* start())
       const channel = socket.channel("room:a")
@@ -85,12 +84,12 @@ describe("the official client", () => {
       let errors = 0
       channel.onError(() => errors++)
       channel.push("crash", {})
-      yield* until(() => errors === 1 && channel.state === "joined")
+      yield* eventually(() => errors === 1 && channel.state === "joined")
       assert.deepStrictEqual(server.callLog, ["join a", "leave a", "join a"])
     }),
   )
 
-  it.live("a second channel on a topic takes the first one's place", () =>
+  it.live("replaces the first channel of a topic with the second", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const socket = yield* connected(server)
@@ -99,11 +98,11 @@ describe("the official client", () => {
       const second = socket.channel("room:a", { nick: "second" })
       assert.strictEqual((yield* answer(second.join())).status, "ok")
       assert.deepStrictEqual((yield* answer(second.push("nick", {}))).response, { text: "second" })
-      yield* until(() => first.state === "closed")
+      yield* eventually(() => first.state === "closed")
     }),
   )
 
-  it.live("sends bytes and gets bytes", () =>
+  it.live("sends and receives bytes", () =>
     Effect.gen(function* () {
       const socket = yield* connected(yield* start())
       const channel = socket.channel("room:a")
@@ -114,7 +113,7 @@ describe("the official client", () => {
     }),
   )
 
-  it.live("brings its token as a subprotocol", () =>
+  it.live("sends its token as a subprotocol", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("u1")
@@ -123,7 +122,7 @@ describe("the official client", () => {
     }),
   )
 
-  it.live("comes back after the server restarts, and its channels with it", () =>
+  it.live("reconnects and rejoins its channels after a restart of the server", () =>
     Effect.gen(function* () {
       const life = yield* Scope.make()
       const server = yield* Scope.provide(start(), life)
@@ -136,8 +135,8 @@ describe("the official client", () => {
       assert.deepStrictEqual(closes, [1012])
       assert.deepStrictEqual(server.callLog, ["join a", "leave a"])
       const successor = yield* start({}, server.port)
-      yield* until(() => channel.state === "joined")
-      const said = heard(channel, "said")
+      yield* eventually(() => channel.state === "joined")
+      const said = nextEvent(channel, "said")
       successor.topics.deliver("room:a", "said", { text: "again" })
       assert.deepStrictEqual(yield* said, { text: "again" })
     }),

@@ -1,5 +1,6 @@
-/** The example of the documents, compiled and run with the official client. */
+/** The typed client, compiled against the declarations and run with the official client. */
 import { channel, isErrorReply } from "@armoricore/realtime/client"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Socket } from "phoenix"
@@ -19,84 +20,83 @@ const connected = Effect.fnUntraced(function* (server: TestServer, user: string)
   return socket
 })
 
-const until = (condition: () => boolean) => Effect.repeat(Effect.sleep(5), { while: () => !condition() })
-
 describe("the typed client", () => {
-  it.live("joins, pushes, hears, is refused, leaves", () =>
+  it.live("joins, pushes, receives, gets an error reply and leaves", () =>
     Effect.gen(function* () {
       const socket = yield* connected(yield* start(), "u1")
       const room = channel(socket, "chat:room:42", { last: 20 })
-      const heard: Array<string> = []
-      room.on("new_message", ({ content, seq }) => heard.push(`${seq} ${content}`))
+      const received: Array<string> = []
+      room.on("new_message", ({ content, seq }) => received.push(`${seq} ${content}`))
       const { messages, recovered } = yield* Effect.promise(() => room.join())
       assert.deepStrictEqual([messages, recovered], [[], true])
       const sent = yield* Effect.promise(() => room.push("new_message", { content: "hello", client_id: "c1" }))
       assert.strictEqual(sent.room_id, "42")
-      const again = yield* Effect.promise(() => room.push("new_message", { content: "hello", client_id: "c1" }))
-      assert.strictEqual(again.id, sent.id)
-      assert.deepStrictEqual(heard, [`${sent.seq} hello`])
-      const refused = yield* Effect.promise(() =>
+      const repeated = yield* Effect.promise(() => room.push("new_message", { content: "hello", client_id: "c1" }))
+      assert.strictEqual(repeated.id, sent.id)
+      assert.deepStrictEqual(received, [`${sent.seq} hello`])
+      const failure = yield* Effect.promise(() =>
         room.push("new_message", { content: "" }).then(
           () => undefined,
           (error: unknown) => error,
         ),
       )
-      assert.isTrue(isErrorReply(refused) && refused.reason === "invalid_payload")
-      // @ts-expect-error the channel has no such event
+      assert.isTrue(isErrorReply(failure) && failure.reason === "invalid_payload")
+      // @ts-expect-error the channel does not declare this event
       const unknown = room.push("new_massage", { content: "x" })
       yield* Effect.promise(() => unknown.catch(() => undefined))
-      // @ts-expect-error there is no such topic
+      // @ts-expect-error no channel has this topic
       channel(socket, "chats:42", {})
       yield* Effect.promise(() => room.leave())
     }),
   )
 
-  it.live("after a reconnect it is told what came meanwhile, in order and once", () =>
+  it.live("receives missed messages after a reconnect, in order and once", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const socket = yield* connected(server, "u1")
       const room = channel(socket, "chat:room:7", {})
-      const seen: Array<string> = []
-      room.onJoin((reply) => reply.messages.forEach(({ content }) => seen.push(content)))
-      room.on("new_message", ({ content }) => seen.push(content))
+      const contents: Array<string> = []
+      room.onJoin((reply) => reply.messages.forEach(({ content }) => contents.push(content)))
+      room.on("new_message", ({ content }) => contents.push(content))
       yield* Effect.promise(() => room.join())
       yield* Effect.promise(() => room.push("new_message", { content: "1" }))
       const other = channel(yield* connected(server, "u2"), "chat:room:7", { last: 1 })
       yield* Effect.promise(() => other.join())
       socket.disconnect()
-      yield* until(() => server.endpoint.size() === 1)
+      yield* eventually(() => server.endpoint.size() === 1)
       for (const content of ["2", "3"]) yield* Effect.promise(() => other.push("new_message", { content }))
       socket.connect()
-      yield* until(() => seen.length >= 3)
+      yield* eventually(() => contents.length >= 3)
       yield* Effect.promise(() => other.push("new_message", { content: "4" }))
-      yield* until(() => seen.length >= 4)
-      assert.deepStrictEqual(seen, ["1", "2", "3", "4"])
+      yield* eventually(() => contents.length >= 4)
+      assert.deepStrictEqual(contents, ["1", "2", "3", "4"])
     }),
   )
 
-  it.live("who began with the last one got only the last one of those missed", () =>
+  it.live("receives all missed messages after a reconnect, also if the first join had a `last`", () =>
     Effect.gen(function* () {
+      // regression: the rejoin repeated `last: 1` and replayed one message only.
       const server = yield* start()
       const socket = yield* connected(server, "u1")
       const room = channel(socket, "chat:room:7", { last: 1 })
-      const seen: Array<string> = []
+      const contents: Array<string> = []
       const recovered: Array<boolean> = []
       room.onJoin((reply) => {
         recovered.push(reply.recovered)
-        reply.messages.forEach(({ content }) => seen.push(content))
+        reply.messages.forEach(({ content }) => contents.push(content))
       })
-      room.on("new_message", ({ content }) => seen.push(content))
+      room.on("new_message", ({ content }) => contents.push(content))
       yield* Effect.promise(() => room.join())
       yield* Effect.promise(() => room.push("new_message", { content: "1" }))
       const other = channel(yield* connected(server, "u2"), "chat:room:7", {})
       yield* Effect.promise(() => other.join())
       socket.disconnect()
-      yield* until(() => server.endpoint.size() === 1)
+      yield* eventually(() => server.endpoint.size() === 1)
       for (const content of ["2", "3", "4"]) yield* Effect.promise(() => other.push("new_message", { content }))
       socket.connect()
-      yield* until(() => recovered.length === 2)
+      yield* eventually(() => recovered.length === 2)
       assert.deepStrictEqual(
-        [seen, recovered],
+        [contents, recovered],
         [
           ["1", "2", "3", "4"],
           [true, true],
@@ -105,9 +105,10 @@ describe("the typed client", () => {
     }),
   )
 
-  it.live("after a history began anew it went on asking from where the old one had ended", () =>
+  it.live("joins again with the latest `seq`, also after a reset of the history", () =>
     Effect.gen(function* () {
-      const asked: Array<unknown> = []
+      // regression: it used the highest `seq`, which a history that was reset never reaches again.
+      const joinPayloads: Array<unknown> = []
       const listeners: Array<(payload: Record<string, unknown>) => void> = []
       const push = { receive: () => push }
       const fake = {
@@ -130,9 +131,9 @@ describe("the typed client", () => {
       room.on("new_message", () => {})
       for (const seq of [5000, 1]) {
         for (const listener of listeners) listener({ seq })
-        asked.push(params())
+        joinPayloads.push(params())
       }
-      assert.deepStrictEqual(JSON.stringify(asked), '[{"since":5000},{"since":1}]')
+      assert.deepStrictEqual(JSON.stringify(joinPayloads), '[{"since":5000},{"since":1}]')
     }),
   )
 })

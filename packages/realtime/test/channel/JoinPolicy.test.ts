@@ -20,19 +20,19 @@ const identity = (userId: string, more: Partial<Identity> = {}): Identity => ({
 })
 
 describe("JoinPolicy", () => {
-  it.effect("admits by claim and ownership, guests too", () =>
+  it.effect("allows joins by claim and ownership, also for guests", () =>
     Effect.gen(function* () {
-      const admits = (policy: JoinPolicy, who: Identity, topic: string) =>
-        Effect.map(Effect.exit(policy(who, topic)), Exit.isSuccess)
+      const isAllowed = (policy: JoinPolicy, identity: Identity, topic: string) =>
+        Effect.map(Effect.exit(policy(identity, topic)), Exit.isSuccess)
       const limited = identity("u1", { channels: ["chat:room:a*"] })
-      assert.isTrue(yield* admits(withinTokenChannels, limited, "chat:room:abc"))
-      assert.isFalse(yield* admits(withinTokenChannels, limited, "chat:room:b"))
-      assert.isTrue(yield* admits(ownUserTopic, identity("u1"), "user:u1"))
-      assert.isFalse(yield* admits(ownUserTopic, identity("u1", { roles: ["operator"] }), "user:u2"))
-      assert.isTrue(yield* admits(defaultPolicy, identity("g", { roles: ["guest"] }), "chat:room:a"))
-      assert.isFalse(yield* admits(defaultPolicy, limited, "user:u1"))
+      assert.isTrue(yield* isAllowed(withinTokenChannels, limited, "chat:room:abc"))
+      assert.isFalse(yield* isAllowed(withinTokenChannels, limited, "chat:room:b"))
+      assert.isTrue(yield* isAllowed(ownUserTopic, identity("u1"), "user:u1"))
+      assert.isFalse(yield* isAllowed(ownUserTopic, identity("u1", { roles: ["operator"] }), "user:u2"))
+      assert.isTrue(yield* isAllowed(defaultPolicy, identity("g", { roles: ["guest"] }), "chat:room:a"))
+      assert.isFalse(yield* isAllowed(defaultPolicy, limited, "user:u1"))
       assert.isFalse(
-        yield* admits(
+        yield* isAllowed(
           all(defaultPolicy, () => Effect.fail(unauthorized("no"))),
           identity("u"),
           "chat:room:a",
@@ -41,7 +41,7 @@ describe("JoinPolicy", () => {
     }),
   )
 
-  it.live("an installation's own rules hold for every channel", () =>
+  it.live("a custom policy applies to every channel", () =>
     Effect.gen(function* () {
       const banned: JoinPolicy = ({ userId }) => (userId === "troll" ? Effect.fail(unauthorized("banned")) : allow)
       const server = yield* start().pipe(Effect.provide(Layer.succeed(JoinPolicy, all(defaultPolicy, banned))))

@@ -18,10 +18,10 @@ const member = Effect.fnUntraced(function* (server: TestServer, user: string, pa
   return client
 })
 
-const say = (client: RawClient, content: unknown, clientId?: string) =>
+const sendMessage = (client: RawClient, content: unknown, clientId?: string) =>
   client.send("1", "2", topic, "new_message", clientId === undefined ? { content } : { content, client_id: clientId })
 
-/** The answer to the last push, whatever comes before it; and what came before it. */
+/** The reply to the last push, with the frames that arrived before it. */
 const answer = Effect.fnUntraced(function* (client: RawClient) {
   const before: Array<Frame> = []
   for (;;) {
@@ -36,7 +36,7 @@ const statusOf = ([, , , , { status, response }]: Frame) => ({
   response: Object(response) as Readonly<Record<string, unknown>>,
 })
 
-const heard = Effect.fnUntraced(function* (client: RawClient, event: string) {
+const next = Effect.fnUntraced(function* (client: RawClient, event: string) {
   for (;;) {
     const frame = yield* client.next
     if (frame[3] === event) return frame[4]
@@ -44,51 +44,51 @@ const heard = Effect.fnUntraced(function* (client: RawClient, event: string) {
 })
 
 describe("chat", () => {
-  it.live("gives a message to everybody, its sender too, and keeps it", () =>
+  it.live("broadcasts a message to all members including the sender, and stores it", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* member(server, "ann")
       const bob = yield* member(server, "bob")
-      say(ann, "hello 🎬")
+      sendMessage(ann, "hello 🎬")
       const { status, response, before } = yield* answer(ann)
       assert.strictEqual(status, "ok")
       assert.deepStrictEqual(
         { ...response, id: "", seq: 0, timestamp: "" },
         { id: "", seq: 0, content: "hello 🎬", user_id: "ann", room_id: "r1", timestamp: "" },
       )
-      const mine = before.length > 0 ? before[0]?.[4] : yield* heard(ann, "new_message")
+      const mine = before.length > 0 ? before[0]?.[4] : yield* next(ann, "new_message")
       assert.deepStrictEqual(mine, response)
-      assert.deepStrictEqual(yield* heard(bob, "new_message"), response)
+      assert.deepStrictEqual(yield* next(bob, "new_message"), response)
       const late = yield* connect(server, { user: "late" })
       const [, , , , reply] = yield* join(late)
       assert.deepStrictEqual(reply["response"], { messages: [response], recovered: true })
     }),
   )
 
-  it.live("takes the same client_id for the same message", () =>
+  it.live("treats a repeated client_id of a user as the same message", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* member(server, "ann")
-      say(ann, "once", "c1")
+      sendMessage(ann, "once", "c1")
       const first = yield* answer(ann)
-      if (first.before.length === 0) yield* heard(ann, "new_message")
-      say(ann, "once more", "c1")
+      if (first.before.length === 0) yield* next(ann, "new_message")
+      sendMessage(ann, "once more", "c1")
       const again = yield* answer(ann)
       assert.deepStrictEqual(again.response, first.response)
       assert.deepStrictEqual(again.before, [])
       yield* ann.nothing
       const bob = yield* member(server, "bob")
-      say(bob, "mine", "c1")
+      sendMessage(bob, "mine", "c1")
       assert.notStrictEqual((yield* answer(bob)).response["id"], first.response["id"])
     }),
   )
 
-  it.live("refuses what is no message, and goes on", () =>
+  it.live("rejects invalid content with `invalid_payload` and continues", () =>
     Effect.gen(function* () {
       const ann = yield* member(yield* start(), "ann")
-      // The last one is half of an emoji: whoever reads the bus with PHP could not read the event.
+      // The last one is a lone surrogate, which PHP consumers of the bus cannot decode.
       for (const content of ["", "x".repeat(4001), 7, null, undefined, "cut \ud83c"]) {
-        say(ann, content)
+        sendMessage(ann, content)
         const { status, response } = yield* answer(ann)
         assert.strictEqual(status, "error")
         assert.deepStrictEqual(
@@ -96,18 +96,18 @@ describe("chat", () => {
           { reason: "invalid_payload", path: "content", message: "" },
         )
       }
-      say(ann, "🎬".repeat(4000))
+      sendMessage(ann, "🎬".repeat(4000))
       assert.strictEqual((yield* answer(ann)).status, "ok")
     }),
   )
 
-  it.live("recovers what came since, in order, and says when something is gone", () =>
+  it.live("replays entries after `since` in order, and reports `recovered: false` if entries are missing", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* member(server, "ann")
       const seqs: Array<unknown> = []
       for (let n = 0; n < 60; n++) {
-        say(ann, `m${n}`)
+        sendMessage(ann, `m${n}`)
         seqs.push((yield* answer(ann)).response["seq"])
       }
       const replyTo = Effect.fnUntraced(function* (payload: object) {
@@ -124,67 +124,67 @@ describe("chat", () => {
     }),
   )
 
-  it.live("tells the others who types; it ends with a message, a stop, and the membership", () =>
+  it.live("broadcasts typing to the others until a message, a stop, or the end of the membership", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* member(server, "ann")
       const bob = yield* member(server, "bob")
       const typing = (is_typing: boolean) => ({ user_id: "ann", room_id: "r1", is_typing })
       ann.send("1", "3", topic, "typing_start", {})
-      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(true))
+      assert.deepStrictEqual(yield* next(bob, "user_typing"), typing(true))
       ann.send("1", "4", topic, "typing_stop", {})
-      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(false))
+      assert.deepStrictEqual(yield* next(bob, "user_typing"), typing(false))
       ann.send("1", "5", topic, "typing_start", {})
-      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(true))
-      say(ann, "done")
-      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(false))
-      yield* heard(bob, "new_message")
+      assert.deepStrictEqual(yield* next(bob, "user_typing"), typing(true))
+      sendMessage(ann, "done")
+      assert.deepStrictEqual(yield* next(bob, "user_typing"), typing(false))
+      yield* next(bob, "new_message")
       ann.send("1", "6", topic, "typing_start", {})
-      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(true))
+      assert.deepStrictEqual(yield* next(bob, "user_typing"), typing(true))
       ann.ws.terminate()
-      assert.deepStrictEqual(yield* heard(bob, "user_typing"), typing(false))
+      assert.deepStrictEqual(yield* next(bob, "user_typing"), typing(false))
       yield* bob.nothing
       const events = ann.received.map((frame): unknown => JSON.parse(frame.toString())[3])
       assert.isFalse(events.includes("user_typing"))
     }),
   )
 
-  it.live("ends typing after three seconds by itself", () =>
+  it.live("ends typing three seconds after the last start", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* member(server, "ann")
       const bob = yield* member(server, "bob")
       const started = performance.now()
       ann.send("1", "3", topic, "typing_start", {})
-      yield* heard(bob, "user_typing")
-      assert.strictEqual((yield* heard(bob, "user_typing"))["is_typing"], false)
+      yield* next(bob, "user_typing")
+      assert.strictEqual((yield* next(bob, "user_typing"))["is_typing"], false)
       assert.isAtLeast(performance.now() - started, 2_950)
     }),
   )
 
-  it.live("lets guests read and ping, and nothing else", () =>
+  it.live("allows guests only to read and ping", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const guest = yield* connect(server, { token: yield* server.token("g", { roles: ["guest"] }) })
       assert.strictEqual((yield* join(guest))[4]["status"], "ok")
-      say(guest, "hi")
+      sendMessage(guest, "hi")
       assert.strictEqual((yield* answer(guest)).response["reason"], "unauthorized")
       guest.send("1", "3", topic, "ping", {})
       assert.strictEqual((yield* answer(guest)).status, "ok")
     }),
   )
 
-  it.live("puts chat.message on the bus, once", () =>
+  it.live("publishes chat.message on the bus", () =>
     Effect.gen(function* () {
       const server = yield* start()
-      const told = yield* Deferred.make<Record<string, unknown>>()
+      const published = yield* Deferred.make<Record<string, unknown>>()
       yield* Context.get(server.services, EventBus).subscribe(Address.event("chat.message"), ({ body }) => {
-        Deferred.doneUnsafe(told, Effect.succeed(JSON.parse(new TextDecoder().decode(body))))
+        Deferred.doneUnsafe(published, Effect.succeed(JSON.parse(new TextDecoder().decode(body))))
       })
       const ann = yield* member(server, "ann")
-      say(ann, "hi", "c1")
+      sendMessage(ann, "hi", "c1")
       const { response } = yield* answer(ann)
-      const event = yield* Deferred.await(told)
+      const event = yield* Deferred.await(published)
       assert.strictEqual(event["source"], "realtime")
       assert.deepStrictEqual(event["payload"], {
         message_id: response["id"],

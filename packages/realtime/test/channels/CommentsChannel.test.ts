@@ -28,7 +28,7 @@ const comment = Effect.fnUntraced(function* (client: RawClient, payload: object)
 })
 
 describe("comments", () => {
-  it.live("reach everybody and are kept", () =>
+  it.live("reach all subscribers and are stored", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const { client: ann } = yield* join(server, "ann")
@@ -46,16 +46,16 @@ describe("comments", () => {
     }),
   )
 
-  it.live("come from a user once a second, over all sockets and streams", () =>
+  it.live("are limited to one a second per user over all sockets", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const { client: one } = yield* join(server, "ann")
       const { client: two } = yield* join(server, "ann")
       const { client: bob } = yield* join(server, "bob")
       assert.strictEqual((yield* comment(one, { content: "1" })).status, "ok")
-      const refused = yield* comment(two, { content: "2" })
-      assert.strictEqual(refused.response["reason"], "rate_limit")
-      const wait = Number(refused.response["retry_after_ms"])
+      const limited = yield* comment(two, { content: "2" })
+      assert.strictEqual(limited.response["reason"], "rate_limit")
+      const wait = Number(limited.response["retry_after_ms"])
       assert.isTrue(wait > 0 && wait <= 1000)
       assert.strictEqual((yield* comment(bob, { content: "3" })).status, "ok")
       yield* Effect.sleep(wait)
@@ -63,7 +63,7 @@ describe("comments", () => {
     }),
   )
 
-  it.live("say how many watch, at most once a second", () =>
+  it.live("come with the number of viewers at most once a second", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const { client } = yield* join(server, "ann")
@@ -77,13 +77,14 @@ describe("comments", () => {
     }),
   )
 
-  it.live("a reader too slow for a number of viewers kept one that was over", () =>
+  it.live("a slow client receives the current number of viewers once it reads again", () =>
     Effect.gen(function* () {
+      // regression: it stayed at an outdated number.
       const server = yield* start({ limits: { maxQueuedBytes: 300_000 } })
       const { client: slow } = yield* join(server, "slow")
       assert.deepStrictEqual(yield* next(slow, "viewer_count"), { count: 1 })
       slow.ws.pause()
-      // Far more than the kernel takes, so that the number finds the queue full.
+      // Far more than the kernel buffers, so that the queue is full when the number changes.
       const flood = Effect.forEach(
         Array.from({ length: 200 }),
         () =>
@@ -102,7 +103,7 @@ describe("comments", () => {
     }),
   )
 
-  it.live("go when moderation takes them away, from the history too", () =>
+  it.live("disappear from clients and history when moderation removes them", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const { client: ann } = yield* join(server, "ann")

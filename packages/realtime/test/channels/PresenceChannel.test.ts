@@ -1,13 +1,12 @@
-/** Presence as the official client's own class sees it. */
+/** Presence as the `Presence` class of the official client computes it. */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect } from "effect"
 import { type Channel, Presence, Socket } from "phoenix"
 import { WebSocket } from "ws"
 import { connect, joined, type RawClient, start, type TestServer } from "../support/TestServer.ts"
-
-const until = (condition: () => boolean) => Effect.repeat(Effect.sleep("5 millis"), { while: () => !condition() })
 
 const answered = (push: ReturnType<Channel["join"]>) =>
   Effect.callback<void>((resume) => {
@@ -46,18 +45,18 @@ const present = Effect.fnUntraced(function* (
 const room = "presence:room:r1"
 
 describe("presence", () => {
-  it.live("a reader too slow for every change is told the latest state once it reads again", () =>
+  it.live("a slow client receives the current state in place of dropped changes", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { maxQueuedBytes: 300_000 } })
       const slow = yield* present(server, "slow", room)
       const quick = yield* present(server, "quick", room)
       yield* answered(slow.socket.channel("room:noise").join())
-      let [few, many] = [0, 0]
-      slow.channel.on("presence_diff", () => few++)
-      quick.channel.on("presence_diff", () => many++)
+      let [slowDiffs, quickDiffs] = [0, 0]
+      slow.channel.on("presence_diff", () => slowDiffs++)
+      quick.channel.on("presence_diff", () => quickDiffs++)
       const { conn } = slow.socket as unknown as { readonly conn: WebSocket }
       conn.pause()
-      // Far more than the kernel takes, so that each change finds the queue full.
+      // Far more than the kernel buffers, so that the queue is full at each change.
       const noise = { text: "x".repeat(100_000) }
       const flood = Effect.forEach(
         Array.from({ length: 200 }),
@@ -70,40 +69,40 @@ describe("presence", () => {
       )
       yield* flood
       for (let n = 0; n < 10; n++) {
-        const before = many
+        const before = quickDiffs
         const guest = yield* joined(server, room, { user: `guest-${n}` })
-        yield* until(() => many > before)
+        yield* eventually(() => quickDiffs > before)
         if (n % 2 === 0) guest.ws.terminate()
-        yield* until(() => server.endpoint.size() === 2 + Math.floor((n + 1) / 2))
+        yield* eventually(() => server.endpoint.size() === 2 + Math.floor((n + 1) / 2))
         yield* flood
       }
-      yield* until(() => quick.presence.list((key) => key).length === 7)
+      yield* eventually(() => quick.presence.list((key) => key).length === 7)
       conn.resume()
-      yield* until(() => slow.users() === quick.users())
-      assert.isBelow(few, many)
+      yield* eventually(() => slow.users() === quick.users())
+      assert.isBelow(slowDiffs, quickDiffs)
       const last = yield* joined(server, room, { user: "last" })
-      yield* until(() => slow.users().includes("last:online"))
+      yield* eventually(() => slow.users().includes("last:online"))
       last.ws.terminate()
-      yield* until(() => !slow.users().includes("last"))
+      yield* eventually(() => !slow.users().includes("last"))
     }),
   )
 
-  it.live("shows who comes, changes and goes, several times each", () =>
+  it.live("tracks joins, status changes and leaves of several sockets per user", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* present(server, "ann", room)
-      yield* until(() => ann.users() === "ann:online")
+      yield* eventually(() => ann.users() === "ann:online")
       const bob = yield* present(server, "bob", room, { status: "away" })
-      yield* until(() => ann.users() === "ann:online bob:away" && bob.users() === ann.users())
+      yield* eventually(() => ann.users() === "ann:online bob:away" && bob.users() === ann.users())
       const again = yield* present(server, "ann", room)
-      yield* until(() => bob.users() === "ann:online+online bob:away")
+      yield* eventually(() => bob.users() === "ann:online+online bob:away")
       bob.channel.push("update_status", { status: "online" })
-      yield* until(() => ann.users() === "ann:online+online bob:online" && again.users() === ann.users())
+      yield* eventually(() => ann.users() === "ann:online+online bob:online" && again.users() === ann.users())
       again.socket.disconnect()
-      yield* until(() => bob.users() === "ann:online bob:online")
+      yield* eventually(() => bob.users() === "ann:online bob:online")
       bob.channel.leave()
-      yield* until(() => ann.users() === "ann:online")
-      // The first diff repeats what the state said of the member itself; the client takes it for the same.
+      yield* eventually(() => ann.users() === "ann:online")
+      // The first diff repeats the member's own entry of the state; the client merges the two.
       assert.deepStrictEqual(ann.seen, [
         "+ann",
         "+again ann",
@@ -117,9 +116,9 @@ describe("presence", () => {
     }),
   )
 
-  it.live("a user whose id is a name of JavaScript's was in no list", () =>
+  it.live("lists a user whose id is a property name of JavaScript objects", () =>
     Effect.gen(function* () {
-      // All three come within this time.
+      // regression: no list included such a user. All three joins fall into one batch.
       const server = yield* start({ presence: { batchWindow: Duration.seconds(1) } })
       const users = ["__proto__", "constructor"]
       for (const user of users) yield* joined(server, room, { user })
@@ -132,17 +131,17 @@ describe("presence", () => {
     }),
   )
 
-  it.live("is on chat for those who ask, and for nobody else", () =>
+  it.live("is sent on chat only to members that request it", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const quiet = yield* joined(server, "chat:room:r1", { user: "quiet" })
       const ann = yield* present(server, "ann", "chat:room:r1", { presence: true })
-      yield* until(() => ann.users() === "ann:online")
+      yield* eventually(() => ann.users() === "ann:online")
       yield* quiet.nothing
     }),
   )
 
-  it.live("a join gets its reply first, then the state, and then changes", () =>
+  it.live("sends the reply to a join first, then the state, then changes", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const client: RawClient = yield* joined(server, room, { user: "ann" })
@@ -154,21 +153,21 @@ describe("presence", () => {
     }),
   )
 
-  it.live("gives numbers where a room is too large to be listed, and the list again when it is smaller", () =>
+  it.live("sends counts for a room over the list limit, and the list again once it is smaller", () =>
     Effect.gen(function* () {
       const server = yield* start({ presence: { maxListed: 5 } })
       const first = yield* present(server, "first", room)
       let count = 0
       first.channel.on("presence_count", ({ count: now }) => (count = Number(now)))
       const others = yield* Effect.forEach(["a", "b", "c", "d", "e", "f"], (user) => present(server, user, room))
-      yield* until(() => count === 7 && first.users() === "")
+      yield* eventually(() => count === 7 && first.users() === "")
       assert.strictEqual(others[5]?.users(), "")
       for (const other of others.slice(1)) other.socket.disconnect()
-      yield* until(() => first.users() === "a:online first:online")
+      yield* eventually(() => first.users() === "a:online first:online")
     }),
   )
 
-  it.live("a socket that goes while it joins leaves nobody behind", () =>
+  it.live("a socket that closes during its join leaves no entry", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const ann = yield* present(server, "ann", room)
@@ -183,25 +182,25 @@ describe("presence", () => {
             Effect.sync(() => client.ws.terminate()),
           )
       }
-      yield* until(() => server.endpoint.size() === 1)
-      yield* until(() => ann.users() === "ann:online")
+      yield* eventually(() => server.endpoint.size() === 1)
+      yield* eventually(() => ann.users() === "ann:online")
       const late = yield* present(server, "late", "chat:room:r1", { presence: true })
-      yield* until(() => late.users() === "late:online")
+      yield* eventually(() => late.users() === "late:online")
     }),
   )
 
-  it.live("a room that empties and fills again within a moment has nobody who is gone", () =>
+  it.live("a room that empties and fills again at once lists no departed user", () =>
     Effect.gen(function* () {
       const server = yield* start()
       for (let n = 0; n < 5; n++) {
         const topic = `presence:room:quick-${n}`
         const passer = yield* joined(server, topic, { user: "passer" })
         passer.ws.terminate()
-        yield* until(() => server.endpoint.sockets().every(({ identity }) => identity.userId !== "passer"))
+        yield* eventually(() => server.endpoint.sockets().every(({ identity }) => identity.userId !== "passer"))
         const late = yield* present(server, "late", topic)
         const last = yield* present(server, "last", topic)
-        // Changes are told in their order: what came of the passer came before this.
-        yield* until(() => late.users().includes("last:online"))
+        // Changes arrive in order, so changes about the passer would have arrived before this one.
+        yield* eventually(() => late.users().includes("last:online"))
         assert.strictEqual(late.users(), "last:online late:online")
         late.socket.disconnect()
         last.socket.disconnect()
@@ -209,23 +208,23 @@ describe("presence", () => {
     }),
   )
 
-  it.live("tells the bus of a user's first join, changes and last leave", () =>
+  it.live("publishes a user's first join, status changes and last leave on the bus", () =>
     Effect.gen(function* () {
       const server = yield* start()
-      const told: Array<string> = []
+      const published: Array<string> = []
       yield* Context.get(server.services, EventBus).subscribe(Address.event("presence.update"), ({ body }) => {
         const { payload } = JSON.parse(new TextDecoder().decode(body))
-        told.push(`${payload.user_id} ${payload.room_id} ${payload.status}`)
+        published.push(`${payload.user_id} ${payload.room_id} ${payload.status}`)
       })
       const one = yield* present(server, "ann", room)
       const two = yield* present(server, "ann", "chat:room:r1", { presence: true })
       one.channel.push("update_status", { status: "away" })
-      yield* until(() => told.length === 2)
+      yield* eventually(() => published.length === 2)
       one.socket.disconnect()
-      yield* until(() => server.endpoint.size() === 1)
+      yield* eventually(() => server.endpoint.size() === 1)
       two.socket.disconnect()
-      yield* until(() => told.length === 3)
-      assert.deepStrictEqual(told, ["ann r1 online", "ann r1 away", "ann r1 offline"])
+      yield* eventually(() => published.length === 3)
+      assert.deepStrictEqual(published, ["ann r1 online", "ann r1 away", "ann r1 offline"])
     }),
   )
 })

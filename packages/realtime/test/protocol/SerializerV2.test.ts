@@ -10,11 +10,11 @@ const Ref = Schema.NullOr(Schema.String.check(Schema.makeFilter(isRef)))
 const JsonObject = Schema.Record(Schema.String, Schema.Json)
 const Bytes = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
 
-/** Whole bytes of its own: the official client wants the buffer behind the view. */
+/** A copy as an ArrayBuffer, which the official client expects. */
 const arrayBuffer = (bytes: Uint8Array): ArrayBuffer => Uint8Array.from(bytes).buffer
 
-/** What the official client reads. */
-const clientReads = (body: string | Uint8Array): Record<string, unknown> => {
+/** Decodes with the official client. */
+const clientDecode = (body: string | Uint8Array): Record<string, unknown> => {
   let seen: Record<string, unknown> = {}
   Serializer.decode(typeof body === "string" ? body : arrayBuffer(body), (message) => {
     seen = message
@@ -23,7 +23,7 @@ const clientReads = (body: string | Uint8Array): Record<string, unknown> => {
 }
 
 describe("the V2 serializer", () => {
-  it.effect.prop("reads the addresses of a frame without its payload", [Ref, Ref, Name, Name, JsonObject], (parts) =>
+  it.effect.prop("decodes the header of a frame without its payload", [Ref, Ref, Name, Name, JsonObject], (parts) =>
     Effect.sync(() => {
       const [joinRef, ref, topic, event] = parts
       for (const json of [JSON.stringify(parts), JSON.stringify(parts, null, 2)]) {
@@ -32,7 +32,7 @@ describe("the V2 serializer", () => {
     }),
   )
 
-  it("finds no addresses where there are none", () => {
+  it("decodes no header from an invalid frame", () => {
     for (const text of [
       "",
       "[",
@@ -46,7 +46,7 @@ describe("the V2 serializer", () => {
     }
   })
 
-  it.effect.prop("reads what the official client sends as text", [Ref, Ref, Name, Name, JsonObject], (parts) =>
+  it.effect.prop("decodes the text frames of the official client", [Ref, Ref, Name, Name, JsonObject], (parts) =>
     Effect.sync(() => {
       const [joinRef, ref, topic, event, payload] = parts
       const json = JSON.stringify([joinRef, ref, topic, event, payload])
@@ -60,7 +60,7 @@ describe("the V2 serializer", () => {
     }),
   )
 
-  it.effect.prop("reads what the official client sends as bytes", [Name, Name, Name, Name, Bytes], (parts) =>
+  it.effect.prop("decodes the binary frames of the official client", [Name, Name, Name, Name, Bytes], (parts) =>
     Effect.sync(() => {
       const [joinRef, ref, topic, event, payload] = parts
       Serializer.encode(
@@ -79,24 +79,24 @@ describe("the V2 serializer", () => {
     }),
   )
 
-  it.effect.prop("binary frames are read by the official client", [Name, Name, Name, Bytes], (parts) =>
+  it.effect.prop("encodes binary frames that the official client decodes", [Name, Name, Name, Bytes], (parts) =>
     Effect.sync(() => {
       const [ref, topic, event, data] = parts
       const bytes = Uint8Array.from(data)
-      const reply = clientReads(serializer.reply({ joinRef: ref, ref, topic }, "ok", bytes))
-      const told = { topic: wellFormed(topic), join_ref: wellFormed(ref), ref: wellFormed(ref), event: "phx_reply" }
-      assert.deepStrictEqual(reply, { ...told, payload: { status: "ok", response: arrayBuffer(bytes) } })
-      const push = clientReads(serializer.push(ref, topic, event, bytes))
+      const reply = clientDecode(serializer.reply({ joinRef: ref, ref, topic }, "ok", bytes))
+      const header = { topic: wellFormed(topic), join_ref: wellFormed(ref), ref: wellFormed(ref), event: "phx_reply" }
+      assert.deepStrictEqual(reply, { ...header, payload: { status: "ok", response: arrayBuffer(bytes) } })
+      const push = clientDecode(serializer.push(ref, topic, event, bytes))
       assert.strictEqual(push["topic"], wellFormed(topic))
       assert.strictEqual(push["event"], wellFormed(event))
       assert.deepStrictEqual(push["payload"], arrayBuffer(bytes))
-      const broadcast = clientReads(serializer.broadcast(topic, event, bytes))
+      const broadcast = clientDecode(serializer.broadcast(topic, event, bytes))
       assert.strictEqual(broadcast["event"], wellFormed(event))
       assert.deepStrictEqual(broadcast["payload"], arrayBuffer(bytes))
     }),
   )
 
-  it("text frames have the layout of the protocol, and refs keep their type", () => {
+  it("encodes text frames in the layout of the protocol, and refs keep their type", () => {
     const at = { joinRef: 4, ref: "7", topic: "a:b" }
     assert.strictEqual(
       serializer.reply(at, "error", { reason: "x" }),
@@ -107,7 +107,7 @@ describe("the V2 serializer", () => {
     assert.strictEqual(serializer.broadcast("a:b", "e", { n: 1 }), '[null,null,"a:b","e",{"n":1}]')
   })
 
-  it.effect.prop("no bytes make it throw", [Bytes], ([data]) =>
+  it.effect.prop("decoding never throws on arbitrary bytes", [Bytes], ([data]) =>
     Effect.sync(() => {
       const bytes = Uint8Array.from(data)
       for (const { decodeText, decodeBinary } of [serializer, serializerV1]) {
@@ -119,7 +119,7 @@ describe("the V2 serializer", () => {
     }),
   )
 
-  it.effect.prop("no JSON makes it throw, and only the right shape is a message", [Schema.Json], ([json]) =>
+  it.effect.prop("decoding never throws on arbitrary JSON, and rejects other shapes", [Schema.Json], ([json]) =>
     Effect.sync(() => {
       assert.isUndefined(serializer.decodeText(JSON.stringify({ json })))
       assert.isUndefined(serializer.decodeText(JSON.stringify([json])))
@@ -129,7 +129,7 @@ describe("the V2 serializer", () => {
   )
 })
 
-it("the V1 serializer speaks objects", () => {
+it("the V1 serializer encodes and decodes objects", () => {
   const message = { joinRef: null, ref: "1", topic: "a:b", event: "e", payload: { n: 1 } }
   assert.deepStrictEqual(serializerV1.decodeText('{"topic":"a:b","event":"e","payload":{"n":1},"ref":"1"}'), message)
   assert.strictEqual(
@@ -142,5 +142,5 @@ it("the V1 serializer speaks objects", () => {
   )
 })
 
-/** A lone surrogate has no UTF-8: both sides replace it. */
+/** UTF-8 cannot express a lone surrogate, so both sides replace it. */
 const wellFormed = (text: string): string => Buffer.from(text).toString()

@@ -6,7 +6,7 @@ import { connect, joined, RawClient, start, type TestServer } from "../support/T
 const status = (server: TestServer, options: Parameters<typeof connect>[1]) => Effect.flip(connect(server, options))
 
 describe("the upgrade", () => {
-  it.live("refuses with the status that says why", () =>
+  it.live("rejects an invalid token with 401, an unknown vsn or a foreign origin with 403", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("u1")
@@ -20,7 +20,7 @@ describe("the upgrade", () => {
     }),
   )
 
-  it.live("another origin may be allowed by name, or all", () =>
+  it.live("allows configured origins, or any origin", () =>
     Effect.gen(function* () {
       const named = yield* start({ allowedOrigins: ["https://app.example"] })
       yield* connect(named, { headers: { origin: "https://app.example" } })
@@ -29,7 +29,7 @@ describe("the upgrade", () => {
     }),
   )
 
-  it.live("another method is a bad request, another path is not touched", () =>
+  it.live("rejects another method with 400 and leaves another path to its caller", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const answer = (head: string) =>
@@ -47,7 +47,7 @@ describe("the upgrade", () => {
     }),
   )
 
-  it.live("takes the token as a query, a subprotocol in either alphabet, or a header", () =>
+  it.live("reads the token from the query, a subprotocol in either base64 alphabet, or a header", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("u1", { roles: ["ü~~~>>>???"] })
@@ -64,7 +64,7 @@ describe("the upgrade", () => {
     }),
   )
 
-  it.live("an empty token in the URL hides none of the other places", () =>
+  it.live("ignores an empty token and reads the next place", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("u1")
@@ -78,7 +78,7 @@ describe("the upgrade", () => {
     }),
   )
 
-  it.live("no vsn means the V1 serializer", () =>
+  it.live("uses the V1 serializer if the request has no vsn", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const client = yield* connect(server, { query: `token=${yield* server.token("u1")}` })
@@ -104,7 +104,7 @@ describe("the upgrade", () => {
   )
 })
 
-describe("a token's end", () => {
+describe("the expiry of a token", () => {
   const limits = { sweepInterval: Duration.millis(20) }
 
   it.live("closes the socket with 4001", () =>
@@ -115,7 +115,7 @@ describe("a token's end", () => {
     }),
   )
 
-  it.live("is put off by access_token with a new one of the same user", () =>
+  it.live("moves with access_token and a new token of the same user", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits })
       const short = yield* server.token("u1", { ttl: Duration.seconds(2) })
@@ -135,8 +135,9 @@ describe("a token's end", () => {
     }),
   )
 
-  it.live("a new token that is limited to fewer topics kept the others open", () =>
+  it.live("a new token with fewer `channels` ends the memberships of the other topics", () =>
     Effect.gen(function* () {
+      // regression: the memberships of the other topics stayed open.
       const server = yield* start()
       const client = yield* joined(server, "room:a")
       client.send("2", "2", "room:b", "phx_join", {})
@@ -154,7 +155,7 @@ describe("a token's end", () => {
 })
 
 describe("a drain", () => {
-  it.live("closes every socket with 1012, bit by bit, runs each `leave`, and takes no new ones", () =>
+  it.live("closes every socket with 1012 in batches and runs each `leave`", () =>
     Effect.gen(function* () {
       const life = yield* Scope.make()
       const server = yield* Scope.provide(start({ limits: { drainDuration: Duration.millis(200) } }), life)

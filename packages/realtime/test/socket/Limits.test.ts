@@ -1,12 +1,13 @@
 import { request } from "node:http"
 import { Revocations } from "@armoricore/auth/Revocations"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect } from "effect"
 import { IpNetwork } from "effect/net"
 import { connect, joined, start, type TestServer } from "../support/TestServer.ts"
 
-/** The answer to an upgrade that is refused. */
-const refusal = Effect.fnUntraced(function* (
+/** The response to a rejected upgrade. */
+const rejectionOf = Effect.fnUntraced(function* (
   server: TestServer,
   options: { readonly user?: string; readonly token?: string; readonly headers?: Record<string, string> },
 ) {
@@ -38,27 +39,26 @@ const refusal = Effect.fnUntraced(function* (
   })
 })
 
-const settled = (server: TestServer, size: number) =>
-  Effect.repeat(Effect.yieldNow, { while: () => server.endpoint.size() !== size })
+const hasSockets = (server: TestServer, size: number) => eventually(() => server.endpoint.size() === size)
 
 describe("connections", () => {
-  it.live("one user has so many; the next is told 429 and why, and gets in when one has gone", () =>
+  it.live("a socket over the limit of its user is rejected with 429, and accepted once another one closed", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { maxSocketsPerUser: 2 } })
       const first = yield* connect(server)
       yield* connect(server)
-      const { status, body } = yield* refusal(server, {})
+      const { status, body } = yield* rejectionOf(server, {})
       assert.strictEqual(status, 429)
       assert.strictEqual(body["reason"], "too_many_connections")
       assert.include(String(body["detail"]), "this user")
       yield* connect(server, { user: "u2" })
       first.ws.terminate()
-      yield* settled(server, 2)
+      yield* hasSockets(server, 2)
       yield* connect(server)
     }),
   )
 
-  it.live("one address has so many; a trusted proxy says whose it is, anybody else does not", () =>
+  it.live("a socket over the limit of its address is rejected; only trusted proxies may forward the address", () =>
     Effect.gen(function* () {
       const from = (address: string) => ({ headers: { "x-forwarded-for": address } })
       const proxied = yield* start({
@@ -69,31 +69,31 @@ describe("connections", () => {
       yield* connect(proxied, from("203.0.113.1, 203.0.113.2"))
       yield* connect(proxied, from("2001:db8:0:1::1"))
       for (const address of ["203.0.113.1", "9.9.9.9, 203.0.113.2:4444", "[2001:db8:0:1::2]:80"]) {
-        assert.strictEqual((yield* refusal(proxied, from(address))).status, 429, address)
+        assert.strictEqual((yield* rejectionOf(proxied, from(address))).status, 429, address)
       }
       const plain = yield* start({ limits: { maxSocketsPerAddress: 1 } })
       yield* connect(plain, from("203.0.113.1"))
-      assert.strictEqual((yield* refusal(plain, from("203.0.113.2"))).status, 429)
+      assert.strictEqual((yield* rejectionOf(plain, from("203.0.113.2"))).status, 429)
     }),
   )
 
-  it.live("the origin of a page is compared with the host that a trusted proxy was asked for", () =>
+  it.live("the origin of a page must match the host that a trusted proxy forwards", () =>
     Effect.gen(function* () {
       const headers = { origin: "https://app.example", "x-forwarded-host": "app.example" }
       const trustedProxies = [IpNetwork.fromStringUnsafe("127.0.0.1/32")]
       yield* connect(yield* start({ trustedProxies }), { headers })
-      assert.strictEqual((yield* refusal(yield* start(), { headers })).body["reason"], "forbidden_origin")
+      assert.strictEqual((yield* rejectionOf(yield* start(), { headers })).body["reason"], "forbidden_origin")
     }),
   )
 
-  it.live("expired, forged and missing tokens are told apart", () =>
+  it.live("missing, forged and unsigned tokens are rejected with 401", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const none = [`{"alg":"none"}`, `{"sub":"u1","exp":99999999999}`]
         .map((part) => Buffer.from(part).toString("base64url"))
         .join(".")
       for (const token of ["", "forged", `${none}.`]) {
-        const { status, body } = yield* refusal(server, { token })
+        const { status, body } = yield* rejectionOf(server, { token })
         assert.deepStrictEqual([status, body["reason"]], [401, "unauthorized"])
       }
     }),
@@ -101,24 +101,28 @@ describe("connections", () => {
 })
 
 describe("rates", () => {
-  it.live("messages of one user over all sockets: the rest is told when to come again, others are not held up", () =>
-    Effect.gen(function* () {
-      const server = yield* start({ limits: { userMessages: { perSecond: 10, burst: 5 }, maxRateLimitReplies: 1000 } })
-      const [one, two] = [yield* joined(server, "room:a"), yield* joined(server, "room:b")]
-      for (let n = 0; n < 10; n++) one.send("1", `${n}`, "room:a", "echo", { text: "x" })
-      const answers: Array<Record<string, unknown>> = []
-      for (let n = 0; n < 10; n++) answers.push((yield* one.next)[4])
-      const limited = answers.filter(({ status }) => status === "error")
-      assert.isAtLeast(limited.length, 6)
-      assert.include(JSON.stringify(limited[0]), '"reason":"rate_limit","retry_after_ms":')
-      two.send("1", "2", "room:b", "echo", { text: "x" })
-      assert.strictEqual((yield* two.next)[4]["status"], "error")
-      const other = yield* joined(server, "room:a", { user: "u2" })
-      yield* other.nothing
-    }),
+  it.live(
+    "messages over the rate of a user get `rate_limit` on all sockets of the user; other users are not affected",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start({
+          limits: { userMessages: { perSecond: 10, burst: 5 }, maxRateLimitReplies: 1000 },
+        })
+        const [one, two] = [yield* joined(server, "room:a"), yield* joined(server, "room:b")]
+        for (let n = 0; n < 10; n++) one.send("1", `${n}`, "room:a", "echo", { text: "x" })
+        const answers: Array<Record<string, unknown>> = []
+        for (let n = 0; n < 10; n++) answers.push((yield* one.next)[4])
+        const limited = answers.filter(({ status }) => status === "error")
+        assert.isAtLeast(limited.length, 6)
+        assert.include(JSON.stringify(limited[0]), '"reason":"rate_limit","retry_after_ms":')
+        two.send("1", "2", "room:b", "echo", { text: "x" })
+        assert.strictEqual((yield* two.next)[4]["status"], "error")
+        const other = yield* joined(server, "room:a", { user: "u2" })
+        yield* other.nothing
+      }),
   )
 
-  it.live("a flood is answered for a while, then no longer read, and the socket goes on afterwards", () =>
+  it.live("a flood gets a limited number of replies, then the socket is not read until the next sweep", () =>
     Effect.gen(function* () {
       const server = yield* start({
         limits: {
@@ -136,14 +140,15 @@ describe("rates", () => {
       let ok = 0
       for (let n = 0; n < 2000; n++) if ((yield* client.next)[4]["status"] === "ok") ok++
       assert.isBelow(ok, 2000)
-      // Read without pause, the flood is over before the allowance grew, and nearly all of it is refused.
+      // Without the pause, the flood ends before the allowance grows, and nearly all messages are rejected.
       assert.isAbove(ok, 800)
       yield* client.nothing
     }),
   )
 
-  it.live("frames far over the limit were parsed whole, one after the other, while others waited", () =>
+  it.live("a message far over the size limit gets `too_large` and counts as many messages", () =>
     Effect.gen(function* () {
+      // regression: such frames were parsed completely, one after the other, which delayed other sockets.
       const userMessages = { perSecond: 0.1, burst: 161 }
       const server = yield* start({ limits: { userMessages } })
       const client = yield* joined(server, "room:a")
@@ -152,12 +157,12 @@ describe("rates", () => {
       for (let ref = 0; ref < 20; ref++) send(ref)
       const reasons = new Map<unknown, number>()
       for (let ref = 0; ref < 20; ref++) {
-        const [joinRef, answered, topic, , { response }] = yield* client.next
-        assert.deepStrictEqual([joinRef, answered, topic], ["1", `${ref}`, "room:a"])
+        const [joinRef, replyRef, topic, , { response }] = yield* client.next
+        assert.deepStrictEqual([joinRef, replyRef, topic], ["1", `${ref}`, "room:a"])
         const reason = /"reason":"([^"]*)"/.exec(JSON.stringify(response))?.[1]
         reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
       }
-      // Each is as large as 16 messages may be, and counts so.
+      // Each frame counts as 16 messages, because 16 messages of maximum size would fit into it.
       assert.deepStrictEqual(
         [...reasons],
         [
@@ -170,7 +175,7 @@ describe("rates", () => {
   )
 
   it.live(
-    "100,000 joins, of topics granted and denied, cost little and end nothing",
+    "100,000 joins of valid and unknown topics use little memory and close no socket",
     () =>
       Effect.gen(function* () {
         const server = yield* start({
@@ -201,7 +206,7 @@ describe("rates", () => {
 })
 
 describe("revocation", () => {
-  it.live("of a user closes all its sockets with 4001 and keeps the token out; later tokens are good", () =>
+  it.live("of a user closes all sockets of the user with 4001 and rejects the token; later tokens are valid", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("u1")
@@ -209,18 +214,19 @@ describe("revocation", () => {
       const other = yield* joined(server, "room:a", { user: "u2" })
       yield* server.revocations.revoke({ userId: "u1" })
       for (const client of [one, two]) assert.deepStrictEqual(yield* client.close, { code: 4001, reason: "revoked" })
-      const { status, body } = yield* refusal(server, { token })
+      const { status, body } = yield* rejectionOf(server, { token })
       assert.strictEqual(status, 401)
       assert.include(String(body["detail"]), "revoked")
       other.send("1", "2", "room:a", "access_token", { token })
       assert.include(JSON.stringify(yield* other.next), '"reason":"unauthorized"')
       yield* other.nothing
-      yield* Effect.repeat(Effect.yieldNow, { while: () => Date.now() % 1000 > 20 })
+      // Revocations have a resolution of one second.
+      yield* eventually(() => Date.now() % 1000 <= 20)
       yield* connect(server, { user: "u1" })
     }),
   )
 
-  it.live("of one token leaves the user's others alone", () =>
+  it.live("of one token does not affect the other tokens of the user", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const client = yield* connect(server)

@@ -1,5 +1,6 @@
 import { once } from "node:events"
 import { createServer, request } from "node:http"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
 import { Socket } from "phoenix"
@@ -12,7 +13,7 @@ interface Polled {
   readonly reason?: string
 }
 
-const ask = (
+const send = (
   server: TestServer,
   query: string,
   options: { readonly method?: string; readonly body?: string; readonly headers?: Record<string, string> } = {},
@@ -36,18 +37,18 @@ const ask = (
     },
   )
 
-/** A session by hand. */
+/** Opens a session with raw requests. */
 const session = Effect.fnUntraced(function* (server: TestServer, user = "u1") {
   const jwt = yield* server.token(user)
-  const { http, body } = yield* ask(server, `&token=${jwt}`)
+  const { http, body } = yield* send(server, `&token=${jwt}`)
   assert.strictEqual(http, 200)
   assert.deepStrictEqual({ ...body, token: "" }, { status: 410, token: "", messages: [] })
   const query = `&token=${jwt}&token=${body.token ?? ""}`
   return {
     query,
-    poll: Effect.map(ask(server, query), (answer) => answer.body),
+    poll: Effect.map(send(server, query), (answer) => answer.body),
     post: (...lines: ReadonlyArray<string>) =>
-      Effect.map(ask(server, query, { method: "POST", body: lines.join("\n") }), (answer) => answer.body.status),
+      Effect.map(send(server, query, { method: "POST", body: lines.join("\n") }), (answer) => answer.body.status),
   }
 })
 
@@ -55,7 +56,7 @@ const frame = (...parts: ReadonlyArray<unknown>) => JSON.stringify(parts)
 const quick = { sweepInterval: Duration.millis(20), pollWindow: Duration.millis(80), pollTimeout: Duration.millis(150) }
 
 describe("the long-poll fallback", () => {
-  it.live("opens with 410, takes lines, answers with messages, ends a silent poll with 204", () =>
+  it.live("opens a session with 410, accepts lines, responds with messages, and ends an idle poll with 204", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { ...quick, pollTimeout: Duration.seconds(15) } })
       const { poll, post } = yield* session(server)
@@ -77,25 +78,25 @@ describe("the long-poll fallback", () => {
     }),
   )
 
-  it.live("a parked poll is answered when something comes, several messages of a turn in one answer", () =>
+  it.live("a pending poll ends when a message arrives, with all messages of the turn in one response", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const { poll, post } = yield* session(server)
       yield* post(frame("1", "1", "room:a", "phx_join", {}))
       yield* poll
-      const waiting = yield* Effect.forkChild(poll)
+      const pendingPoll = yield* Effect.forkChild(poll)
       const other = yield* joined(server, "room:b")
       yield* other.nothing
       server.topics.deliver("room:a", "said", { text: "1" })
       server.topics.deliver("room:a", "said", { text: "2" })
-      assert.deepStrictEqual((yield* Fiber.join(waiting)).messages, [
+      assert.deepStrictEqual((yield* Fiber.join(pendingPoll)).messages, [
         frame(null, null, "room:a", "said", { text: "1" }),
         frame(null, null, "room:a", "said", { text: "2" }),
       ])
     }),
   )
 
-  it.live("binary lines are base64; bytes for the client come as text with base64 in it", () =>
+  it.live("accepts binary messages in base64, and sends binary messages as text with base64 data", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const { poll, post } = yield* session(server)
@@ -116,42 +117,42 @@ describe("the long-poll fallback", () => {
     }),
   )
 
-  it.live("a session nobody polls ends, its memberships too; a poll that comes later gets a new one", () =>
+  it.live("a session without polls ends with its memberships; a later poll opens a new session", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: quick })
       const { post, query } = yield* session(server)
       yield* post(frame("1", "1", "room:a", "phx_join", {}))
-      yield* Effect.repeat(Effect.yieldNow, { while: () => server.endpoint.size() > 0 })
+      yield* eventually(() => server.endpoint.size() === 0)
       assert.deepStrictEqual(server.callLog, ["join a", "leave a"])
       assert.strictEqual(yield* post(frame(null, "1", "phoenix", "heartbeat", {})), 410)
-      const { body } = yield* ask(server, query)
+      const { body } = yield* send(server, query)
       assert.strictEqual(body.status, 410)
       assert.notInclude(query, body.token ?? "")
     }),
   )
 
-  it.live("refuses in the body: token, origin, vsn, method, too many lines, too large, undecodable", () =>
+  it.live("rejects in the body: token, origin, method, too many lines, too large, undecodable", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { maxFrameBytes: 100_000 } })
       const token = yield* server.token("u1")
       const status = (query: string, headers = {}) =>
-        Effect.map(ask(server, query, { headers }), ({ body }) => body.status)
+        Effect.map(send(server, query, { headers }), ({ body }) => body.status)
       assert.strictEqual(yield* status(""), 403)
       assert.strictEqual(yield* status("&token=forged"), 403)
       assert.strictEqual(yield* status(`&token=${token}`, { origin: "https://evil.example" }), 403)
       assert.strictEqual(yield* status("", { "x-phoenix-authtoken": token }), 410)
-      assert.strictEqual((yield* ask(server, "", { method: "PUT" })).http, 400)
-      assert.strictEqual((yield* ask(server, "&token=x", { method: "POST", body: "[]" })).body.status, 410)
+      assert.strictEqual((yield* send(server, "", { method: "PUT" })).http, 400)
+      assert.strictEqual((yield* send(server, "&token=x", { method: "POST", body: "[]" })).body.status, 410)
       const one = yield* session(server)
-      const beat = frame(null, "1", "phoenix", "heartbeat", {})
-      assert.strictEqual(yield* one.post(...Array.from({ length: 101 }, () => beat)), 413)
-      assert.strictEqual(yield* one.post(...Array.from({ length: 100 }, () => beat)), 200)
+      const heartbeat = frame(null, "1", "phoenix", "heartbeat", {})
+      assert.strictEqual(yield* one.post(...Array.from({ length: 101 }, () => heartbeat)), 413)
+      assert.strictEqual(yield* one.post(...Array.from({ length: 100 }, () => heartbeat)), 200)
       assert.strictEqual(yield* one.post("x".repeat(200_000)), 413)
       assert.strictEqual(yield* one.post("[1]"), 410)
     }),
   )
 
-  it.live("no body makes it fall: each is answered, and the server goes on", () =>
+  it.live("every malformed body gets a response, and the server stays available", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const bodies = ["", "\n\n\n", "====", "[", "[[[[", "{}", "null", "\u0000\u0001", "AAAA", "[1,2]\n[3]", "%%%"]
@@ -160,22 +161,22 @@ describe("the long-poll fallback", () => {
         assert.include([200, 410], yield* one.post(body), body)
       }
       const query = "&token=&token=poll.x&token=__proto__&token=constructor"
-      assert.strictEqual((yield* ask(server, query)).body.status, 403)
+      assert.strictEqual((yield* send(server, query)).body.status, 403)
       const alive = yield* session(server)
       assert.strictEqual(yield* alive.post(frame(null, "1", "phoenix", "heartbeat", {})), 200)
       assert.strictEqual((yield* alive.poll).status, 200)
     }),
   )
 
-  it.live("CORS: any allowed page may ask; nothing is stored", () =>
+  it.live("allows cross-origin requests of allowed origins, and forbids caching", () =>
     Effect.gen(function* () {
       const server = yield* start({ allowedOrigins: ["https://app.example"] })
-      const preflight = yield* ask(server, "", { method: "OPTIONS", headers: { origin: "https://app.example" } })
+      const preflight = yield* send(server, "", { method: "OPTIONS", headers: { origin: "https://app.example" } })
       assert.strictEqual(preflight.http, 200)
       assert.strictEqual(preflight.headers["access-control-allow-origin"], "*")
       assert.include(preflight.headers["access-control-allow-headers"], "x-phoenix-authtoken")
       const token = yield* server.token("u1")
-      const answer = yield* ask(server, `&token=${token}`, { headers: { origin: "https://app.example" } })
+      const answer = yield* send(server, `&token=${token}`, { headers: { origin: "https://app.example" } })
       assert.strictEqual(answer.body.status, 410)
       assert.strictEqual(answer.headers["cache-control"], "no-store")
     }),
@@ -206,16 +207,17 @@ describe("the long-poll fallback", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => socket.disconnect()))
       socket.connect()
       const channel = socket.channel("room:a")
-      const heard: Array<unknown> = []
-      channel.on("said", ({ text }) => heard.push(text))
+      const received: Array<unknown> = []
+      channel.on("said", ({ text }) => received.push(text))
       channel.join()
-      const until = (condition: () => boolean) => Effect.repeat(Effect.sleep(5), { while: () => !condition() })
-      yield* until(() => channel.state === "joined")
+      yield* eventually(() => channel.state === "joined")
       for (const text of ["1", "2", "3"]) channel.push("say", { text })
-      yield* until(() => heard.length === 3)
-      assert.deepStrictEqual(heard, ["1", "2", "3"])
+      yield* eventually(() => received.length === 3)
+      assert.deepStrictEqual(received, ["1", "2", "3"])
       channel.push("crash", {})
-      yield* until(() => server.callLog.filter((line) => line === "join a").length === 2 && channel.state === "joined")
+      yield* eventually(
+        () => server.callLog.filter((line) => line === "join a").length === 2 && channel.state === "joined",
+      )
     }),
   )
 })

@@ -1,93 +1,101 @@
-/** What was said before the sender hung up: told to the room, it must be told to the bus too, where moderation reads. */
+/**
+ * Messages that a client sent before it disconnected. A message that the room received must also reach the bus, where
+ * moderation reads it.
+ */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect } from "effect"
 import * as GatedHistory from "../support/GatedHistory.ts"
 import { joined, start } from "../support/TestServer.ts"
 
-describe("a sender who hangs up at once", () => {
+describe("a sender that disconnects at once", () => {
   it.live.each([
     { type: "chat.message", topic: "chat:room:r1", event: "new_message" },
     { type: "comment.created", topic: "comments:stream:s1", event: "new_comment" },
-  ] as const)("kept $type from the bus, and so from moderation", ({ type, topic, event }) =>
+  ] as const)("still publishes $type on the bus", ({ type, topic, event }) =>
     Effect.gen(function* () {
+      // regression: the event did not reach the bus, and so not moderation.
       const history = yield* GatedHistory.make
       const server = yield* start({}, 0, history.layer)
-      const told = yield* Deferred.make<Record<string, unknown>>()
+      const published = yield* Deferred.make<Record<string, unknown>>()
       yield* Context.get(server.services, EventBus).subscribe(Address.event(type), ({ body }) => {
-        Deferred.doneUnsafe(told, Effect.succeed(JSON.parse(new TextDecoder().decode(body)).payload))
+        Deferred.doneUnsafe(published, Effect.succeed(JSON.parse(new TextDecoder().decode(body)).payload))
       })
       const ann = yield* joined(server, topic, { user: "ann" })
-      ann.send("1", "2", topic, event, { content: "said and gone" })
+      ann.send("1", "2", topic, event, { content: "last words" })
       yield* history.asked
       ann.ws.terminate()
-      yield* Effect.repeat(Effect.yieldNow, { while: () => server.topics.subscriberCount(topic) > 0 })
+      yield* eventually(() => server.topics.subscriberCount(topic) <= 0)
       yield* history.open
-      assert.strictEqual((yield* Deferred.await(told))["content"], "said and gone")
-      yield* Effect.repeat(Effect.yieldNow, { while: () => server.endpoint.size() > 0 })
+      assert.strictEqual((yield* Deferred.await(published))["content"], "last words")
+      yield* eventually(() => server.endpoint.size() <= 0)
     }),
   )
 
-  it.live("lost the messages that waited behind one another", () =>
+  it.live("still delivers the messages that wait in its inbox", () =>
     Effect.gen(function* () {
+      // regression: the messages behind the first one were lost.
       const history = yield* GatedHistory.make
       const server = yield* start({}, 0, history.layer)
       const bob = yield* joined(server, room, { user: "bob" })
       const ann = yield* joined(server, room, { user: "ann" })
-      for (const content of said) ann.send("1", null, room, "new_message", { content })
+      for (const content of contents) ann.send("1", null, room, "new_message", { content })
       yield* history.asked
       ann.ws.close()
-      yield* Effect.repeat(Effect.yieldNow, { while: () => server.topics.subscriberCount(room) > 1 })
+      yield* eventually(() => server.topics.subscriberCount(room) <= 1)
       yield* history.open
-      for (const content of said) assert.strictEqual((yield* bob.next)[4]["content"], content)
+      for (const content of contents) assert.strictEqual((yield* bob.next)[4]["content"], content)
     }),
   )
 
-  it.live("was heard on although an operator had ended the socket", () =>
+  it.live("does not deliver waiting messages if an operator kicked the socket", () =>
     Effect.gen(function* () {
+      // regression: the waiting messages were delivered after the kick.
       const history = yield* GatedHistory.make
       const server = yield* start({}, 0, history.layer)
       const bob = yield* joined(server, room, { user: "bob" })
       const ann = yield* joined(server, room, { user: "ann" })
-      for (const content of said) ann.send("1", null, room, "new_message", { content })
+      for (const content of contents) ann.send("1", null, room, "new_message", { content })
       yield* history.asked
-      for (const socket of server.endpoint.sockets()) if (socket.identity.userId === "ann") socket.kick("enough")
+      for (const socket of server.endpoint.sockets()) if (socket.identity.userId === "ann") socket.kick("kicked")
       yield* ann.close
       yield* history.open
-      assert.strictEqual((yield* bob.next)[4]["content"], said[0])
-      yield* Effect.repeat(Effect.yieldNow, { while: () => server.endpoint.size() > 1 })
+      assert.strictEqual((yield* bob.next)[4]["content"], contents[0])
+      yield* eventually(() => server.endpoint.size() <= 1)
       yield* bob.nothing
     }),
   )
 })
 
-describe("a page that sends, leaves and shows the room again at once", () => {
-  it.live.each([true, false])("lost what it had sent (it left first: %s)", (leaves) =>
+describe("a client that sends, leaves and joins again at once", () => {
+  it.live.each([true, false])("still delivers its messages (leaves first: %s)", (leaves) =>
     Effect.gen(function* () {
+      // regression: the messages before the leave or the second join were lost.
       const history = yield* GatedHistory.make
       const server = yield* start({}, 0, history.layer)
       const bob = yield* joined(server, room, { user: "bob" })
       const ann = yield* joined(server, room, { user: "ann" })
-      for (const content of said) ann.send("1", content, room, "new_message", { content })
+      for (const content of contents) ann.send("1", content, room, "new_message", { content })
       if (leaves) ann.send("1", "leave", room, "phx_leave", {})
       ann.send("9", "9", room, "phx_join", { last: 0 })
       yield* ann.nothing
       yield* history.open
-      for (const content of said) assert.strictEqual((yield* bob.next)[4]["content"], content)
-      const refs = leaves ? [...said, "leave", "1", "9"] : [...said, "9", "1"]
+      for (const content of contents) assert.strictEqual((yield* bob.next)[4]["content"], content)
+      const refs = leaves ? [...contents, "leave", "1", "9"] : [...contents, "9", "1"]
       const answers: Array<unknown> = []
-      const heard: Array<unknown> = []
-      while (answers.length < refs.length || heard.length < said.length) {
+      const received: Array<unknown> = []
+      while (answers.length < refs.length || received.length < contents.length) {
         const [, ref, , event, payload] = yield* ann.next
-        if (event === "new_message") heard.push(payload["content"])
+        if (event === "new_message") received.push(payload["content"])
         else answers.push(ref)
       }
-      assert.deepStrictEqual([answers, heard], [refs, said])
+      assert.deepStrictEqual([answers, received], [refs, contents])
       yield* ann.nothing
     }),
   )
 })
 
 const room = "chat:room:r1"
-const said = ["one", "two", "three"]
+const contents = ["one", "two", "three"]

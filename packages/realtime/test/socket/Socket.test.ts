@@ -19,7 +19,7 @@ const ok = (joinRef: unknown, ref: unknown, topic: string, response: object = {}
 ]
 
 describe("the lifecycle on the wire", () => {
-  it.live("a heartbeat is answered", () =>
+  it.live("a heartbeat gets a reply", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* start())
       client.send(null, "9", "phoenix", "heartbeat", {})
@@ -27,7 +27,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("join, push, leave", () =>
+  it.live("a client joins, pushes and leaves", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* start())
       client.send("1", "1", "room:a", "phx_join", {})
@@ -46,7 +46,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("refs that are numbers come back as numbers, and no ref means no reply", () =>
+  it.live("a reply echoes a numeric ref as a number, and a message without a ref gets no reply", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* start())
       client.send(1, 2, "room:a", "phx_join", {})
@@ -56,7 +56,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("topics that no channel has", () =>
+  it.live("a join of a topic that no channel matches gets `unmatched topic`", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* start())
       for (const topic of [
@@ -75,8 +75,9 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("a topic or an event over 255 bytes ended the socket, and with it every other channel", () =>
+  it.live("a topic or an event over 255 bytes gets an error reply", () =>
     Effect.gen(function* () {
+      // regression: it closed the socket, and with it every other channel.
       const long = "x".repeat(300)
       for (const query of ["vsn=2.0.0", "vsn=1.0.0"]) {
         const server = yield* start()
@@ -93,60 +94,65 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("joined twice: the new reply first, then the old one's close; the old join_ref is dropped", () =>
-    Effect.gen(function* () {
-      const server = yield* start()
-      const client = yield* joined(server, "room:a")
-      client.send("2", "2", "room:a", "phx_join", { nick: "second" })
-      assert.deepStrictEqual(yield* client.next, ok("2", "2", "room:a", { room: "a" }))
-      assert.deepStrictEqual(yield* client.next, ["1", "1", "room:a", "phx_close", {}])
-      client.send("1", "3", "room:a", "echo", { text: "stale" })
-      client.send("1", "4", "room:a", "phx_leave", {})
-      yield* client.nothing
-      client.send("2", "5", "room:a", "nick", {})
-      assert.deepStrictEqual(yield* client.next, ok("2", "5", "room:a", { text: "second" }))
-      assert.deepStrictEqual(server.callLog, ["join a", "leave a", "join a"])
-      server.topics.deliver("room:a", "said", { text: "once" })
-      assert.deepStrictEqual(yield* client.next, [null, null, "room:a", "said", { text: "once" }])
-      yield* client.nothing
-    }),
+  it.live(
+    "a second join of a topic gets its reply before the first one's phx_close, and the first join_ref is stale",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const client = yield* joined(server, "room:a")
+        client.send("2", "2", "room:a", "phx_join", { nick: "second" })
+        assert.deepStrictEqual(yield* client.next, ok("2", "2", "room:a", { room: "a" }))
+        assert.deepStrictEqual(yield* client.next, ["1", "1", "room:a", "phx_close", {}])
+        client.send("1", "3", "room:a", "echo", { text: "stale" })
+        client.send("1", "4", "room:a", "phx_leave", {})
+        yield* client.nothing
+        client.send("2", "5", "room:a", "nick", {})
+        assert.deepStrictEqual(yield* client.next, ok("2", "5", "room:a", { text: "second" }))
+        assert.deepStrictEqual(server.callLog, ["join a", "leave a", "join a"])
+        server.topics.deliver("room:a", "said", { text: "once" })
+        assert.deepStrictEqual(yield* client.next, [null, null, "room:a", "said", { text: "once" }])
+        yield* client.nothing
+      }),
   )
 
-  it.live("a text, a list or bytes for a payload were taken where the channel wants no fields", () =>
+  it.live("a payload that is not an object gets `invalid_payload`, also where the channel declares no fields", () =>
     Effect.gen(function* () {
+      // regression: a Schema without fields accepted a string, an array and bytes.
       const client = yield* connect(yield* start())
-      const refused = { reason: "invalid_payload", path: "", message: "Expected object" }
+      const response = { reason: "invalid_payload", path: "", message: "Expected object" }
       const media = "media:m1"
       for (const payload of ["str", [], 5, true, null]) {
         client.send("1", "1", media, "phx_join", payload)
-        assert.deepStrictEqual(yield* client.next, error("1", "1", media, refused))
+        assert.deepStrictEqual(yield* client.next, error("1", "1", media, response))
       }
       client.ws.send(Buffer.concat([Buffer.from([0, 1, 1, 8, 8]), Buffer.from("11media:m1phx_join")]))
-      assert.deepStrictEqual(yield* client.next, error("1", "1", media, refused))
+      assert.deepStrictEqual(yield* client.next, error("1", "1", media, response))
       client.send("1", "1", "room:a", "phx_join", {})
       yield* client.next
       client.send("1", "2", "room:a", "nick", "str")
-      assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", refused))
+      assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", response))
     }),
   )
 
-  it.live("a heartbeat and a leave over the limit were answered ok", () =>
+  it.live("a heartbeat, a leave and a join over the size limit get `too_large`", () =>
     Effect.gen(function* () {
+      // regression: a heartbeat and a leave got the reply ok.
       const client = yield* connect(yield* start())
       const large = { x: "y".repeat(70_000) }
-      const refused = { reason: "too_large", limit: 65_536 }
+      const response = { reason: "too_large", limit: 65_536 }
       client.send(null, "1", "phoenix", "heartbeat", large)
-      assert.deepStrictEqual(yield* client.next, error(null, "1", "phoenix", refused))
+      assert.deepStrictEqual(yield* client.next, error(null, "1", "phoenix", response))
       for (const event of ["phx_leave", "phx_join", "nick"]) {
         client.send("1", "2", "room:a", event, large)
-        assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", refused))
+        assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", response))
       }
       yield* client.nothing
     }),
   )
 
-  it.live("a token that ends behind the last date left its refresh without an answer", () =>
+  it.live("a refresh with a token that expires after the last date gets a reply", () =>
     Effect.gen(function* () {
+      // regression: the expiry was no valid Date, and the refresh got no reply.
       const server = yield* start()
       const client = yield* joined(server, "room:a")
       const token = yield* server.token("u1", { ttl: Duration.days(365 * 300_000) })
@@ -156,8 +162,9 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("joined again while it was still joining: the first one's close and a leave's answer were lost", () =>
+  it.live("a join that replaces a pending join: every join gets its phx_close, and the leave gets its reply", () =>
     Effect.gen(function* () {
+      // regression: the phx_close of the first join and the reply to the leave were lost.
       const history = yield* GatedHistory.make
       const topic = "chat:room:a"
       const client = yield* joined(yield* start({}, 0, history.layer), topic)
@@ -174,7 +181,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("more topics than a socket may have", () =>
+  it.live("a join over the limit of topics gets `too many channels joined`; a rejoin does not count", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* start({ limits: { maxTopics: 3 } }))
       for (const index of [1, 2, 3]) {
@@ -188,14 +195,14 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("a crash ends that membership alone, and the client may join again", () =>
+  it.live("a crash ends only its own membership, and the client can join again", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const client = yield* joined(server, "room:a")
       client.send("2", "2", "room:b", "phx_join", {})
       yield* client.next
       client.send("1", "3", "room:a", "crash", {})
-      client.send("1", "4", "room:a", "echo", { text: "lost with it" })
+      client.send("1", "4", "room:a", "echo", { text: "behind the crash" })
       assert.deepStrictEqual(yield* client.next, ["1", "1", "room:a", "phx_error", { reason: "channel_crash" }])
       assert.deepStrictEqual(yield* client.next, error(null, "4", "room:a", { reason: "unmatched topic" }))
       client.send("2", "5", "room:b", "echo", { text: "alive" })
@@ -206,7 +213,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("a join that is refused, crashes, or meets a dependency that is away", () =>
+  it.live("a join that fails, crashes or meets an unavailable dependency gets an error reply", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const client = yield* connect(server)
@@ -227,14 +234,14 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("what a handler refuses is an error reply, and the channel lives on", () =>
+  it.live("a handler's error becomes an error reply, and the membership continues", () =>
     Effect.gen(function* () {
       const client = yield* joined(yield* start(), "room:a")
-      const asked = ["limited", "away", "no_such_event", "echo", "echo"]
+      const events = ["limited", "away", "no_such_event", "echo", "echo"]
       const payloads = [{}, {}, {}, { text: "" }, [1]]
-      for (const [index, event] of asked.entries()) client.send("1", event, "room:a", event, payloads[index])
+      for (const [index, event] of events.entries()) client.send("1", event, "room:a", event, payloads[index])
       const reasons: Array<unknown> = []
-      for (const _ of asked) {
+      for (const _ of events) {
         const response: unknown = (yield* client.next)[4]["response"]
         reasons.push(typeof response === "object" && response !== null && "reason" in response && response.reason)
       }
@@ -250,7 +257,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("a guest reads and joins, and sends only what guests may", () =>
+  it.live("a guest joins, and sends only events with `allowGuests`", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("g", { roles: ["guest"] })
@@ -262,7 +269,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("a token limited to some topics", () =>
+  it.live("a token with a `channels` claim joins only the topics of the claim", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const token = yield* server.token("u", { channels: ["room:a*"] })
@@ -274,7 +281,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("broadcasts reach everybody, or everybody else", () =>
+  it.live("a broadcast reaches all subscribers, with `excludeSelf` all others", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const first = yield* joined(server, "room:a")
@@ -290,7 +297,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("what is broadcast during a join follows the reply, without what the reply covers", () =>
+  it.live("broadcasts during a join follow its reply, except those up to `upToSeq`", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* start())
       client.send("1", "1", "room:a", "phx_join", { how: "history" })
@@ -300,7 +307,7 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("bytes travel both ways", () =>
+  it.live("binary payloads travel in both directions", () =>
     Effect.gen(function* () {
       const client = yield* joined(yield* start(), "room:a")
       const push = (ref: string, event: string, data: Buffer) =>
@@ -361,7 +368,7 @@ describe("a socket's end", () => {
     }),
   )
 
-  it.live("no payload at all ends a socket", () =>
+  it.live("an invalid payload gets an error reply and does not close the socket", () =>
     Effect.gen(function* () {
       const client = yield* joined(yield* start(), "room:a")
       const deep = "[".repeat(10_000) + "]".repeat(10_000)
@@ -372,21 +379,23 @@ describe("a socket's end", () => {
     }),
   )
 
-  it.live("large messages are refused, huge frames close with 1009, text that is no UTF-8 with 1007", () =>
-    Effect.gen(function* () {
-      const server = yield* start()
-      const client = yield* joined(server, "room:a")
-      client.send("1", "2", "room:a", "echo", { text: "x".repeat(70_000) })
-      assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", { reason: "too_large", limit: 65_536 }))
-      client.send("1", "3", "room:a", "echo", { text: "x".repeat(1_100_000) })
-      assert.strictEqual((yield* client.close).code, 1009)
-      const other = yield* connect(server)
-      other.ws.send(Buffer.of(0xff, 0xfe), { binary: false })
-      assert.strictEqual((yield* other.close).code, 1007)
-    }),
+  it.live(
+    "a message over the limit gets `too_large`; a frame over 1 MiB closes with 1009, invalid UTF-8 with 1007",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const client = yield* joined(server, "room:a")
+        client.send("1", "2", "room:a", "echo", { text: "x".repeat(70_000) })
+        assert.deepStrictEqual(yield* client.next, error("1", "2", "room:a", { reason: "too_large", limit: 65_536 }))
+        client.send("1", "3", "room:a", "echo", { text: "x".repeat(1_100_000) })
+        assert.strictEqual((yield* client.close).code, 1009)
+        const other = yield* connect(server)
+        other.ws.send(Buffer.of(0xff, 0xfe), { binary: false })
+        assert.strictEqual((yield* other.close).code, 1007)
+      }),
   )
 
-  it.live("many messages at once are all answered, in order, with reading paused meanwhile", () =>
+  it.live("2,000 messages at once all get replies in order, although reading pauses", () =>
     Effect.gen(function* () {
       const client = yield* joined(yield* start({ limits: { maxPendingMessages: 8 } }), "room:a")
       for (let index = 0; index < 2000; index++) client.send("1", `${index}`, "room:a", "echo", { text: `${index}` })
@@ -394,7 +403,7 @@ describe("a socket's end", () => {
     }),
   )
 
-  it.live("joins and tokens in a flood wait for each other, and the socket goes on afterwards", () =>
+  it.live("a flood of joins and token refreshes leaves one membership, and the socket stays usable", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { maxPendingMessages: 8 } })
       const client = yield* joined(server, "room:a")
@@ -411,32 +420,30 @@ describe("a socket's end", () => {
     }),
   )
 
-  it.live("one that is silent is closed with 1002, one that speaks is not", () =>
+  it.live("a silent socket is closed with 1002, an active one stays open", () =>
     Effect.gen(function* () {
       const limits = { idleTimeout: Duration.millis(150), sweepInterval: Duration.millis(10) }
       const client = yield* connect(yield* start({ limits }))
-      const from = Date.now()
-      while (Date.now() - from < 300) yield* client.nothing
+      const startedAt = Date.now()
+      while (Date.now() - startedAt < 300) yield* client.nothing
       assert.deepStrictEqual(yield* client.close, { code: 1002, reason: "idle_timeout" })
-      assert.isAtLeast(Date.now() - from, 300)
+      assert.isAtLeast(Date.now() - startedAt, 300)
     }),
   )
 
-  it.live(
-    "a client that answers nothing and reads nothing is closed when its queue is full; others are not delayed",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* start({ limits: { maxQueuedBytes: 100_000, closeTimeout: Duration.millis(100) } })
-        const slow = yield* joined(server, "room:a", { user: "slow" })
-        const quick = yield* joined(server, "room:a", { user: "quick" })
-        slow.ws.pause()
-        const text = "x".repeat(10_000)
-        for (let sent = 0; server.endpoint.size() > 1; sent++) {
-          server.topics.deliver("room:a", "said", { text })
-          assert.deepStrictEqual(yield* quick.next, [null, null, "room:a", "said", { text }])
-          assert.isBelow(sent, 5000)
-        }
-        yield* quick.nothing
-      }),
+  it.live("a client that stops reading is closed when its queue is full, and others are not delayed", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { maxQueuedBytes: 100_000, closeTimeout: Duration.millis(100) } })
+      const slow = yield* joined(server, "room:a", { user: "slow" })
+      const quick = yield* joined(server, "room:a", { user: "quick" })
+      slow.ws.pause()
+      const text = "x".repeat(10_000)
+      for (let sent = 0; server.endpoint.size() > 1; sent++) {
+        server.topics.deliver("room:a", "said", { text })
+        assert.deepStrictEqual(yield* quick.next, [null, null, "room:a", "said", { text }])
+        assert.isBelow(sent, 5000)
+      }
+      yield* quick.nothing
+    }),
   )
 })

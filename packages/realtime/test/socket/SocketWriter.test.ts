@@ -46,14 +46,14 @@ const setUp = (limit = 1000) => {
   return { flusher, wire, writer, overflows: () => overflows }
 }
 
-const must = (text: string) => new OutgoingFrame(text, false)
-const may = (text: string) => new OutgoingFrame(text, true)
+const required = (text: string) => new OutgoingFrame(text, false)
+const droppable = (text: string) => new OutgoingFrame(text, true)
 
-describe("Outbound", () => {
-  it.effect("what is queued within a turn goes out as one write, in order", () =>
+describe("SocketWriter", () => {
+  it.effect("frames queued within a turn are sent with one write, in order", () =>
     Effect.gen(function* () {
       const { wire, writer } = setUp()
-      for (const text of ["a", "b", "c"]) writer.send(must(text))
+      for (const text of ["a", "b", "c"]) writer.send(required(text))
       assert.strictEqual(wire.writes.length, 0)
       yield* turn
       assert.strictEqual(wire.writes.length, 1)
@@ -66,8 +66,8 @@ describe("Outbound", () => {
       const flusher = new Flusher()
       const wires = [new FakeWire(), new FakeWire(), new FakeWire()]
       const writers = wires.map((wire) => new SocketWriter(wire, flusher, 1000))
-      for (const frame of [must("a"), must("b")]) for (const writer of writers) writer.send(frame)
-      writers[2]?.send(must("c"))
+      for (const frame of [required("a"), required("b")]) for (const writer of writers) writer.send(frame)
+      writers[2]?.send(required("c"))
       yield* turn
       const [first, second, third] = wires.map(({ writes }) => writes[0])
       assert.strictEqual(first, second)
@@ -76,13 +76,13 @@ describe("Outbound", () => {
     }),
   )
 
-  it.effect("a full socket is left alone until it drains", () =>
+  it.effect("a full socket receives no writes until it drains", () =>
     Effect.gen(function* () {
       const { wire, writer } = setUp()
       wire.full = true
-      writer.send(must("a"))
+      writer.send(required("a"))
       yield* turn
-      writer.send(must("b"))
+      writer.send(required("b"))
       yield* turn
       assert.strictEqual(wire.text, "\x81\x01a")
       wire.drain()
@@ -90,53 +90,54 @@ describe("Outbound", () => {
     }),
   )
 
-  it.effect("a slow reader loses droppable frames first, and the order of the others stays", () =>
+  it.effect("droppable frames are dropped first, and the others stay in order", () =>
     Effect.gen(function* () {
       const { flusher, wire, writer, overflows } = setUp(13)
       wire.full = true
-      writer.send(must("0"))
+      writer.send(required("0"))
       yield* turn
-      for (const frame of [must("a"), may("x"), must("b"), may("y"), must("c")]) writer.send(frame)
+      for (const frame of [required("a"), droppable("x"), required("b"), droppable("y"), required("c")])
+        writer.send(frame)
       assert.strictEqual(flusher.counts.dropped, 2)
-      writer.send(may("z"))
+      writer.send(droppable("z"))
       assert.strictEqual(overflows(), 0)
       wire.drain()
       assert.strictEqual(wire.text, "\x81\x010\x81\x01a\x81\x01b\x81\x01c\x81\x01z")
     }),
   )
 
-  it.effect("changes that were dropped are told as the latest state, once half of the queue is free", () =>
+  it.effect("a snapshot replaces dropped changes, once half of the queue is free", () =>
     Effect.gen(function* () {
       const { wire, writer, overflows } = setUp(40)
       let users = 0
       const snapshot = { topic: "t", event: "state", payload: () => [users] }
       const change = () => writer.send(new OutgoingFrame(`+${++users}`, true, snapshot))
       wire.full = true
-      writer.send(must("0"))
+      writer.send(required("0"))
       yield* turn
       for (let n = 0; n < 9; n++) change()
-      writer.send(must("a".repeat(10)))
-      assert.isBelow(writer.queuedBytes, 40, "the changes made room")
+      writer.send(required("a".repeat(10)))
+      assert.isBelow(writer.queuedBytes, 40, "dropping the changes made room")
       for (let n = 0; n < 100; n++) change()
-      assert.strictEqual(writer.queuedBytes, 12, "what is owed takes no room")
-      writer.send(must("b".repeat(10)))
+      assert.strictEqual(writer.queuedBytes, 12, "a pending snapshot takes no room")
+      writer.send(required("b".repeat(10)))
       wire.drain()
       const [a, b] = ["a", "b"].map((letter) => `\x81\x0a${letter.repeat(10)}`)
       assert.strictEqual(wire.text, `\x81\x010${a}${b}\x81\x0astate[109]`)
       change()
       yield* turn
-      assert.isTrue(wire.text.endsWith("\x81\x04+110"), "then changes are told again")
+      assert.isTrue(wire.text.endsWith("\x81\x04+110"), "later changes are sent as frames again")
       assert.strictEqual(overflows(), 0)
     }),
   )
 
-  it.effect("when there is nothing left to drop it gives up once", () =>
+  it.effect("a queue with nothing to drop overflows once", () =>
     Effect.gen(function* () {
       const { flusher, wire, writer, overflows } = setUp(7)
       wire.full = true
-      writer.send(must("0"))
+      writer.send(required("0"))
       yield* turn
-      for (const text of ["a", "b", "c", "d"]) writer.send(must(text))
+      for (const text of ["a", "b", "c", "d"]) writer.send(required(text))
       assert.strictEqual(overflows(), 1)
       assert.strictEqual(writer.queuedBytes, 0)
       assert.deepStrictEqual(flusher.counts, { dropped: 0, overflowed: 1 })
@@ -145,10 +146,15 @@ describe("Outbound", () => {
     }),
   )
 
-  it.effect("much goes out in batches, and a frame larger than a batch alone", () =>
+  it.effect("a large queue is sent in batches, and a frame larger than a batch is sent alone", () =>
     Effect.gen(function* () {
       const { wire, writer } = setUp(10_000_000)
-      const frames = [must("a".repeat(40_000)), must("b".repeat(40_000)), must("c".repeat(200_000)), must("d")]
+      const frames = [
+        required("a".repeat(40_000)),
+        required("b".repeat(40_000)),
+        required("c".repeat(200_000)),
+        required("d"),
+      ]
       for (const frame of frames) writer.send(frame)
       yield* turn
       assert.isAbove(wire.writes.length, 2)
@@ -156,13 +162,13 @@ describe("Outbound", () => {
     }),
   )
 
-  it.effect("a socket that is no longer writable is given up", () =>
+  it.effect("the queue of a socket that is no longer writable is discarded", () =>
     Effect.gen(function* () {
       const { wire, writer } = setUp()
       wire.writable = false
-      writer.send(must("a"))
+      writer.send(required("a"))
       yield* turn
-      writer.send(must("b"))
+      writer.send(required("b"))
       assert.strictEqual(writer.queuedBytes, 0)
       assert.strictEqual(wire.writes.length, 0)
     }),

@@ -1,4 +1,4 @@
-/** The same over TLS: what is written past `ws` goes through the TLS socket, whole and in order. */
+/** A WebSocket over TLS: the frames that bypass `ws` pass through the TLS socket, whole and in order. */
 import { execFileSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -13,7 +13,7 @@ import { RawClient, start } from "../support/TestServer.ts"
 
 const openssl = Programs.requireProgram("openssl")
 
-/** A certificate for this test alone. */
+/** A self-signed certificate. */
 const certificate = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "armoricore-tls-"))
@@ -26,7 +26,7 @@ const certificate = Effect.acquireRelease(
 )
 
 describe.skipIf(openssl.missing)("over TLS", () => {
-  it.live("joins, hears many large broadcasts in order, and is closed with its code", () =>
+  it.live("a client joins, receives many large broadcasts in order, and receives the close code", () =>
     Effect.gen(function* () {
       const { key, cert } = yield* certificate
       const server = yield* start()
@@ -38,7 +38,7 @@ describe.skipIf(openssl.missing)("over TLS", () => {
       const address = secure.address()
       const port = typeof address === "object" && address !== null ? address.port : 0
       const token = yield* server.token("u1")
-      // A constant of its own: the types of `ws` know only some of the options that it passes on to TLS.
+      // A variable of its own, because the types of `ws` lack some of the TLS options that it passes on.
       const options = { ca: cert, servername: "localhost" }
       const ws = new WebSocket(`wss://127.0.0.1:${port}/socket/websocket?vsn=2.0.0&token=${token}`, [], options)
       yield* Effect.addFinalizer(() => Effect.sync(() => ws.terminate()))

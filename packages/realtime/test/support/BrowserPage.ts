@@ -1,5 +1,4 @@
-/** A page in a real Chromium, from the test server's own origin, with the official client as its package ships
- * it. */
+/** A page in a real Chromium from the origin of the test server, with the official client as its package ships it. */
 import { readFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -27,7 +26,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true, maxRetries: 5 })),
 )
 
-/** Answers `/page`, with the client in it. False: another path. */
+/** Serves `/page` with the official client. Returns false for another path. */
 export const answer = (request: IncomingMessage, response: ServerResponse): boolean => {
   if (request.url !== "/page") return false
   const script = readFileSync(client, "utf8").replaceAll("</script", "<\\/script")
@@ -37,7 +36,7 @@ export const answer = (request: IncomingMessage, response: ServerResponse): bool
   return true
 }
 
-/** Pages of one browser; `Phoenix` is there. */
+/** Opens pages of one browser; each has the global `Phoenix`. */
 export const open = Effect.fnUntraced(function* (executablePath: string) {
   const profile = yield* folder
   const browser = yield* Effect.acquireRelease(

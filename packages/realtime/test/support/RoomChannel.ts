@@ -1,4 +1,4 @@
-/** A channel for the tests: every way a handler can behave, on `room:{room_id}`. What happens is written to `Diary`. */
+/** A test channel on `room:{room_id}` with an event for every behaviour of a handler. It writes to `CallLog`. */
 import * as Channel from "@armoricore/realtime/channel/Channel"
 import { rateLimit } from "@armoricore/realtime/channel/ChannelError"
 import { TransientError } from "@armoricore/domain/Errors"

@@ -1,4 +1,4 @@
-/** A real HTTP server on a free port with the realtime service over memory, and a raw client that waits for messages. */
+/** A real HTTP server on a free port with the realtime service over in-memory adapters, and a raw client. */
 import { once } from "node:events"
 import { createServer } from "node:http"
 import * as TokensModule from "@armoricore/auth/Tokens"
@@ -22,7 +22,7 @@ const { Tokens } = TokensModule
 
 const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
 
-/** The service and a channel for tests. */
+/** The service with the test channel. */
 export const serviceOf = (options: Realtime.RealtimeOptions) =>
   Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
     Layer.provideMerge(Realtime.layer(withTestLimits(options))),
@@ -36,11 +36,11 @@ const layerOf = (options: Realtime.RealtimeOptions, history: Layer.Layer<History
     Layer.provideMerge(Layer.mergeAll(MemoryBus.layer, history, MemoryState.layer, tokens, CallLog.layer)),
   )
 
-/** Tests that are not about rates are not held up by them. */
+/** For tests that are not about rates. */
 const unlimited = { perSecond: 1e6, burst: 1e6 }
 const unlimitedRates = { userMessages: unlimited, userJoins: unlimited, addressJoins: unlimited }
 
-/** Lives as long as the scope. `port` 0: a free one. */
+/** Runs until the scope closes. `port` 0 means a free port. */
 export const start = Effect.fnUntraced(function* (
   options: Realtime.RealtimeOptions = {},
   port = 0,
@@ -57,7 +57,7 @@ const withTestLimits = (options: Realtime.RealtimeOptions): Realtime.RealtimeOpt
 
 type Services = Layer.Success<ReturnType<typeof layerOf>>
 
-/** An HTTP server before these services. */
+/** Starts an HTTP server for these services. */
 export const listen = Effect.fnUntraced(function* (services: Context.Context<Services>, port = 0) {
   const endpoint = Context.get(services, Endpoint)
   const server = createServer((request, response) => {
@@ -69,7 +69,7 @@ export const listen = Effect.fnUntraced(function* (services: Context.Context<Ser
   })
   server.listen(port, "127.0.0.1")
   yield* Effect.promise(() => once(server, "listening"))
-  // Upgraded connections are the endpoint's to end, after this.
+  // Does not close upgraded connections; the endpoint closes them later.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
   const address = server.address()
   const bound = typeof address === "object" && address !== null ? address.port : 0
@@ -144,11 +144,13 @@ export class RawClient {
     look()
   })
 
-  /** Nothing else was sent: a heartbeat's answer is the next thing to come. */
+  /** Checks that no other message was sent: the reply to a heartbeat is the next message. */
   get nothing(): Effect.Effect<void> {
     this.send(null, "probe", "phoenix", "heartbeat", {})
     return Effect.flatMap(this.next, (frame) =>
-      frame[1] === "probe" ? Effect.void : Effect.die(new Error(`something came: ${JSON.stringify(frame)}`)),
+      frame[1] === "probe"
+        ? Effect.void
+        : Effect.die(new Error(`expected no message, received ${JSON.stringify(frame)}`)),
     )
   }
 }
@@ -161,7 +163,7 @@ export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Fails with the HTTP status where the upgrade is refused. */
+/** Fails with the HTTP status of a rejected upgrade. */
 export const connect = Effect.fnUntraced(function* (server: TestServer, options: ConnectOptions = {}) {
   const token = options.token ?? (yield* server.token(options.user ?? "u1"))
   const query = options.query ?? `vsn=2.0.0&token=${token}`
@@ -178,7 +180,7 @@ export const connect = Effect.fnUntraced(function* (server: TestServer, options:
   return client
 })
 
-/** Joined with the ref `1`; the reply is taken. */
+/** A client that joined with the ref `1` and consumed the reply. */
 export const joined = Effect.fnUntraced(function* (server: TestServer, topic: string, options?: ConnectOptions) {
   const client = yield* connect(server, options)
   client.send("1", "1", topic, "phx_join", {})
