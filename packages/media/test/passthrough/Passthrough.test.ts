@@ -4,7 +4,7 @@ import * as PassthroughCheck from "@armoricore/media/passthrough/PassthroughChec
 import { fitsBitrate, VideoPacketAnalyzer, packetParser } from "@armoricore/media/passthrough/PacketAnalyzer"
 import type { Ladder } from "@armoricore/media/encode/Ladder"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
-import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import { type UploadAttempt, UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { planEncoding, resolve, type TranscodeOptions } from "@armoricore/media/pipeline/TranscodeOptions"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, FileSystem, Path } from "effect"
@@ -237,7 +237,7 @@ describe.skipIf(isFfmpegMissing)("Passthrough", () => {
     const send = Effect.fnUntraced(function* (
       name: string,
       source: Source,
-      attempt = { fencingToken: 1, priorAttempts: 0 },
+      attempt: UploadAttempt = { fencingToken: 1, priorAttempts: 0 },
     ) {
       const { folder, source: file } = yield* make(one(source), "source.mp4")
       const { processUpload } = yield* UploadPipeline

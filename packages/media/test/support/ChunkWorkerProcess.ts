@@ -1,4 +1,4 @@
-/** A media worker as a process of its own, on NATS and a folder that all share; ends with SIGTERM, or is killed. */
+/** A media worker in its own process, on NATS and a shared folder; stops on SIGTERM. */
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
 import { Quota } from "@armoricore/media/pipeline/Quota"
@@ -16,7 +16,7 @@ export interface WorkerSetup {
   readonly folder: string
 }
 
-/** What publisher and workers share. */
+/** The ports of the publisher and the workers. */
 export const layerPorts = ({ folder, nats }: WorkerSetup) =>
   Layer.mergeAll(
     NatsState.layer({}).pipe(

@@ -1,4 +1,4 @@
-/** Makes an upload by a recipe and holds what becomes of it to what should. */
+/** Makes an upload from a recipe, processes it and compares the result with the expected one. */
 import { failureMessages } from "@armoricore/media/pipeline/Failures"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert } from "@effect/vitest"
@@ -12,17 +12,17 @@ export type FileOf = (name: string) => string
 export interface InputCase {
   /** The upload's file name. */
   readonly file: string
-  /** ffmpeg commands, each with its output; the last makes the upload unless `bytes` does. */
+  /** ffmpeg commands with their output files; the last one makes the upload, unless `bytes` is given. */
   readonly steps?: (file: FileOf) => ReadonlyArray<ReadonlyArray<string>>
   readonly bytes?: (read: (name: string) => Uint8Array) => Uint8Array
   readonly from?: ReadonlyArray<string>
-  /** Sizes of the variants, or the code it fails with. */
+  /** The sizes of the renditions, or the error code. */
   readonly expected: string
   readonly tracks?: number
   readonly seconds?: number
 }
 
-/** The stream that it becomes must pass the checker, or the code be the one it is to fail with. */
+/** The stream must pass the checker, or the upload must fail with the expected code. */
 export const verify = Effect.fnUntraced(function* (name: string, source: InputCase) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -1,11 +1,11 @@
-/** An ffmpeg that reads its source at a steady pace, so that a test sees a stream while it is being made. */
+/** An ffmpeg that reads its source at a limited rate, so that a test can observe a stream during the encode. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, FileSystem, Layer, Path } from "effect"
 
-/** `pace`: seconds of the source a second. */
+/** `pace`: seconds of the source per second. */
 export const layerThrottled = (pace: number) => layerWithExtraArgs("-t", `-readrate ${pace}`)
 
-/** One that is given more words before each `word`. */
+/** An ffmpeg that gets extra arguments before each `word`. */
 export const layerWithExtraArgs = (word: string, words: string) =>
   Layer.effect(
     FfmpegPrograms,
