@@ -71,11 +71,11 @@ describe.skipIf(isFfmpegMissing)("recordings", () => {
         const path = `${yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" })}/whisper-cli`
         yield* fs.writeFileString(path, fakeWhisperCli)
         yield* fs.chmod(path, 0o755)
-        const heard = yield* Effect.flatMap(SpeechEngine, ({ transcribe }) =>
+        const recognition = yield* Effect.flatMap(SpeechEngine, ({ transcribe }) =>
           transcribe({ file: "any.wav", seconds: 1 }, { language: "en-GB" }),
         ).pipe(Effect.provide(WhisperCli.layer({ path, model: "/models/ggml-base.bin" })))
-        assert.strictEqual(heard.language, "en")
-        assert.deepStrictEqual(heard.words, [
+        assert.strictEqual(recognition.language, "en")
+        assert.deepStrictEqual(recognition.words, [
           { text: "Hello", start: 0.1, end: 0.5, confidence: 0.7 },
           { text: "there", start: 0.5, end: 0.9, confidence: 0.8 },
         ])

@@ -22,7 +22,7 @@ const isProgramMissing = [Programs.requireProgram(Pocketsphinx.defaultProgram), 
 
 const sentences = [
   "The ship left the harbor early in the morning.",
-  "Nobody on the shore could see where it was going, because the water was covered with white fog.",
+  "No one on the shore could see where it was going, because the water was covered with white fog.",
   "After three days the captain found the island again.",
 ]
 
@@ -32,17 +32,17 @@ describe.skipIf(isFfmpegMissing || isProgramMissing)("Pocketsphinx", () => {
   })((it) => {
     it.effect("captions a video with speech: few wrong words, right times, quality draft", () =>
       Effect.gen(function* () {
-        const sound = yield* speech(sentences, { before: 2, between: 1.5 })
+        const audio = yield* speech(sentences, { before: 2, between: 1.5 })
         const { transcribe } = yield* Transcriber
         const complete = yield* transcribe(
-          transcriptionRequest("film", yield* storeUpload("film.mp4", yield* video(sound, 17))),
+          transcriptionRequest("video", yield* storeUpload("video.mp4", yield* video(audio, 17))),
           {
             fencingToken: 1,
           },
         )
         const document = yield* readTranscript(complete.transcript_file_path)
-        const heard = document.words.map(({ text }) => text).join(" ")
-        assert.isAtMost(wordErrorRate(sentences.join(" "), heard), 0.3, heard)
+        const recognized = document.words.map(({ text }) => text).join(" ")
+        assert.isAtMost(wordErrorRate(sentences.join(" "), recognized), 0.3, recognized)
         assert.strictEqual(complete.quality, "draft")
         assert.strictEqual(complete.engine, "pocketsphinx")
         assert.strictEqual(complete.language, "en")
