@@ -1,4 +1,4 @@
-/** Captions in the published stream: what the manifests say, whatever comes in whichever order. */
+/** Captions in the manifests of a published stream, with versions and transcripts in any order. */
 import { attach } from "@armoricore/media/captions/Captions"
 import * as CaptionRenditions from "@armoricore/media/captions/CaptionRenditions"
 import { presentationStart } from "@armoricore/media/captions/PresentationStart"
@@ -37,7 +37,7 @@ const words = (...values: ReadonlyArray<number>): Buffer => {
   values.forEach((value, index) => bytes.writeUInt32BE(value, index * 4))
   return bytes
 }
-/** 15360 ticks a second; decode time 7680, first sample shown 1024 later. */
+/** 15360 ticks per second; decode time 7680 and a composition offset of 1024. */
 const init = box("moov", box("trak", box("mdia", box("mdhd", words(0, 0, 0, 15_360, 0)))))
 const segment = box("moof", box("traf", box("tfdt", words(0, 7_680)), box("trun", words(0x801, 1, 0, 1_024))))
 
@@ -108,30 +108,30 @@ const publish = Effect.fnUntraced(function* (prefix: string) {
   yield* put(`${prefix}720p/00000.m4s`, segment)
   yield* (yield* Collection.make(mediaStates)).put("m1", version(prefix))
 })
-const say = Effect.fnUntraced(function* (languages: Parameters<typeof transcripts>[0]) {
+const setTranscripts = Effect.fnUntraced(function* (languages: Parameters<typeof transcripts>[0]) {
   for (const language of Object.keys(languages)) {
     yield* put(`transcripts/${language}/captions.vtt`, `WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n${language}\n`)
   }
   yield* (yield* Collection.make(transcriptStates)).put("m1", transcripts(languages))
 })
-/** Languages of the subtitle group that every variant names. */
-const offered = Effect.fnUntraced(function* (prefix: string) {
+/** The languages of the subtitle group, which every variant must name. */
+const captionLanguages = Effect.fnUntraced(function* (prefix: string) {
   const parsed = HLS.parse(yield* read(`${prefix}master.m3u8`))
   if (!(parsed instanceof HLS.types.MasterPlaylist)) return yield* Effect.die("not a master playlist")
-  const played = parsed.variants.filter(({ isIFrameOnly }) => !isIFrameOnly)
-  const all = played.map(({ subtitles }) => subtitles.map(({ language }) => language).join())
-  assert.strictEqual(new Set(all).size, 1)
-  return all[0]
+  const variants = parsed.variants.filter(({ isIFrameOnly }) => !isIFrameOnly)
+  const languages = variants.map(({ subtitles }) => subtitles.map(({ language }) => language).join())
+  assert.strictEqual(new Set(languages).size, 1)
+  return languages[0]
 })
 
-describe("captions in the player", () => {
-  it.effect("stand in both manifests, tied to the first picture, in every language that has words", () =>
+describe("Captions", () => {
+  it.effect("both manifests list the captions of every language with words, aligned with the first frame", () =>
     Effect.gen(function* () {
       yield* (yield* ObjectStorage).setup("media")
       yield* publish("media/m1/v1/")
-      yield* say({ en: {}, fr: { quality: "draft" }, de: { words: 0 } })
+      yield* setTranscripts({ en: {}, fr: { quality: "draft" }, de: { words: 0 } })
       yield* attach("media", "m1")
-      assert.strictEqual(yield* offered("media/m1/v1/"), "en,fr")
+      assert.strictEqual(yield* captionLanguages("media/m1/v1/"), "en,fr")
       const text = yield* read("media/m1/v1/master.m3u8")
       assert.include(text, 'NAME="English",LANGUAGE="en",AUTOSELECT=YES')
       assert.include(text, 'NAME="français (draft)",LANGUAGE="fr",AUTOSELECT=NO')
@@ -152,34 +152,34 @@ describe("captions in the player", () => {
     }).pipe(Effect.provide(Testing.layer)),
   )
 
-  it.effect("are there again after the media was made anew, and follow their transcripts", () =>
+  it.effect("a new version gets the captions, and they follow the transcripts", () =>
     Effect.gen(function* () {
       yield* (yield* ObjectStorage).setup("media")
-      yield* say({ en: {} })
+      yield* setTranscripts({ en: {} })
       yield* attach("media", "m1")
       yield* publish("media/m1/v1/")
       yield* attach("media", "m1")
       yield* publish("media/m1/v2/")
       yield* attach("media", "m1")
-      assert.strictEqual(yield* offered("media/m1/v2/"), "en")
-      yield* say({ en: {}, es: {} })
+      assert.strictEqual(yield* captionLanguages("media/m1/v2/"), "en")
+      yield* setTranscripts({ en: {}, es: {} })
       yield* Effect.all([attach("media", "m1"), attach("media", "m1")], { concurrency: 2 })
-      assert.strictEqual(yield* offered("media/m1/v2/"), "en,es")
-      yield* say({ en: { words: 0 } })
+      assert.strictEqual(yield* captionLanguages("media/m1/v2/"), "en,es")
+      yield* setTranscripts({ en: { words: 0 } })
       yield* attach("media", "m1")
       assert.strictEqual(yield* read("media/m1/v2/master.m3u8"), master)
       assert.strictEqual(yield* read("media/m1/v2/manifest.mpd"), manifest)
     }).pipe(Effect.provide(Testing.layer)),
   )
 
-  it("know when the first picture is shown", () => {
+  it("the presentation start includes the composition offset and the edit list", () => {
     assert.strictEqual(presentationStart(init, segment), 8_704 / 15_360)
     const edited = Buffer.concat([init, box("elst", words(0, 1, 0, 1_024, 65_536))])
     assert.strictEqual(presentationStart(edited, segment), 0.5)
     assert.isUndefined(presentationStart(init, new Uint8Array(100)))
   })
 
-  it("keep a clock that was set before out of the file", () => {
+  it("a new timestamp map replaces the earlier one", () => {
     const once = CaptionRenditions.withTimestampMap("WEBVTT\n\n", 1)
     assert.strictEqual(
       CaptionRenditions.withTimestampMap(once, 2),

@@ -38,9 +38,9 @@ const plan = (changes: Parameters<EncodingPlan["with"]>[0] = {}, of: Partial<Vid
 const after = (option: string, list: ReadonlyArray<string>): string => list[list.indexOf(option) + 1] ?? ""
 
 describe("FfmpegCommand", () => {
-  it("decodes once and scales each rendition from the one above", () => {
+  it("decodes the source once and scales each rendition from the next larger one", () => {
     const list = args(plan(), "source")
-    assert.strictEqual(list.filter((one) => one === "-i").length, 1)
+    assert.strictEqual(list.filter((option) => option === "-i").length, 1)
     const graph = after("-filter_complex", list)
     assert.match(
       graph,
@@ -53,7 +53,7 @@ describe("FfmpegCommand", () => {
     )
   })
 
-  it("guards the input and bounds what is read of it", () => {
+  it("restricts the protocols, formats and duration of the input", () => {
     const list = args(plan(), "source")
     for (const option of ["-protocol_whitelist", "-format_whitelist", "-t"]) {
       assert.isBelow(list.indexOf(option), list.indexOf("-i"))
@@ -63,22 +63,22 @@ describe("FfmpegCommand", () => {
     assert.strictEqual(after("-t", list), "65")
   })
 
-  it("has an audio group only where there is sound", () => {
-    const mute = plan({ info: { ...plan().info, audioTracks: [] } })
-    assert.notInclude(args(mute, "source").join(" "), "audio")
-    assert.deepStrictEqual(trackFolders(mute), ["720p", "480p", "360p"])
+  it("has an audio group only if the source has audio", () => {
+    const silent = plan({ info: { ...plan().info, audioTracks: [] } })
+    assert.notInclude(args(silent, "source").join(" "), "audio")
+    assert.deepStrictEqual(trackFolders(silent), ["720p", "480p", "360p"])
     assert.deepStrictEqual(trackFolders(plan()), ["720p", "480p", "360p", "audio"])
   })
 
-  it("has no picture options for sound alone", () => {
-    const sound = plan({ info: { ...plan().info, video: undefined }, renditions: [], thumbnails: 0 })
-    const list = args(sound, "source")
+  it("has no video options for an audio recording", () => {
+    const recording = plan({ info: { ...plan().info, video: undefined }, renditions: [], thumbnails: 0 })
+    const list = args(recording, "source")
     assert.notInclude(list, "-filter_complex")
     assert.notInclude(list, "libx264")
     assert.strictEqual(after("-var_stream_map", list), "a:0,agroup:audio,name:audio")
   })
 
-  it("deinterlaces and maps HDR only where the source needs it", () => {
+  it("deinterlaces and maps HDR only if the source needs it", () => {
     const graph = (of: Partial<VideoInfo>, changes: Parameters<EncodingPlan["with"]>[0] = {}) =>
       after("-filter_complex", args(plan(changes, of), "source"))
     assert.notMatch(graph({}), /bwdif|tonemap/)
@@ -87,7 +87,8 @@ describe("FfmpegCommand", () => {
     assert.notMatch(graph({ hdr: "smpte2084" }, { toneMapping: false }), /tonemap/)
   })
 
-  it("takes the first frame of a recording that has one: newer ffmpeg fails on an empty output", () => {
+  it("thumbnails of a recording of one frame include that frame", () => {
+    // regression: newer versions of ffmpeg fail on an output without frames
     const info = { ...plan().info, duration: 0.04, mainDuration: 0.04 }
     assert.include(after("-filter_complex", args(plan({ info }), "source")), "eq(n\\,0)+")
   })

@@ -1,3 +1,4 @@
+import { defaultVideoCodecIds } from "@armoricore/media/encode/codecs/Codecs"
 import { defaultLadder, frameRate, planRenditions } from "@armoricore/media/encode/Ladder"
 import type { VideoInfo } from "@armoricore/media/probe/MediaInfo"
 import { assert, describe, it } from "@effect/vitest"
@@ -23,22 +24,22 @@ const sizes = (changes: Partial<VideoInfo>) =>
   planRenditions(source(changes)).map(({ width, height }) => `${width}x${height}`)
 
 describe("Ladder", () => {
-  it("gives the rungs that fit, largest first", () => {
+  it("a source gets the renditions that are not larger, largest first", () => {
     assert.deepStrictEqual(names({}), ["1080p", "720p", "480p", "360p"])
     assert.deepStrictEqual(names({ width: 3840, height: 2160 }), ["2160p", "1440p", "1080p", "720p", "480p", "360p"])
     assert.deepStrictEqual(names({ width: 1279, height: 719 }), ["480p", "360p"])
   })
 
-  it("sizes portrait pictures by their width", () => {
+  it("the short side of a portrait video is its width", () => {
     assert.deepStrictEqual(sizes({ width: 1080, height: 1920 }), ["1080x1920", "720x1280", "480x852", "360x640"])
   })
 
-  it("gives a picture below every rung its own size", () => {
+  it("a source below the ladder gets one rendition of its own size", () => {
     assert.deepStrictEqual(sizes({ width: 321, height: 241 }), ["320x240"])
     assert.deepStrictEqual(names({ width: 321, height: 241 }), ["240p"])
   })
 
-  it("spends no more bits than the source had", () => {
+  it("no rendition has a higher bit rate than the source", () => {
     const [top, next] = planRenditions(source({ bitrate: 1_000_000 }))
     assert.strictEqual(top?.kilobits, 1100)
     assert.isBelow(next?.kilobits ?? 0, 700)
@@ -46,28 +47,40 @@ describe("Ladder", () => {
     assert.strictEqual(planRenditions(source({ bitrate: 1_000_000, codec: "hevc" }))[0]?.kilobits, 1800)
   })
 
+  it("encodes every size with every codec, and only additional codecs change the names", () => {
+    const [codec = ""] = defaultVideoCodecIds
+    const renditions = planRenditions(source({}), defaultLadder, [codec, codec])
+    assert.deepStrictEqual(
+      renditions.slice(0, 4).map(({ name }) => name),
+      ["1080p", `1080p-${codec}`, "720p", `720p-${codec}`],
+    )
+  })
+
   const side = Schema.Int.check(Schema.isBetween({ minimum: 16, maximum: 8192 }))
   const rate = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000_000 }))
-  it.effect.prop("never upscales, keeps the shape, is even and falls", [side, side, rate], ([width, height, bitrate]) =>
-    Effect.sync(() => {
-      const renditions = planRenditions(source({ width, height, bitrate }), defaultLadder)
-      assert.isAtLeast(renditions.length, 1)
-      for (const [index, one] of renditions.entries()) {
-        assert.strictEqual(one.width % 2, 0)
-        assert.strictEqual(one.height % 2, 0)
-        assert.isAtMost(one.width, width)
-        assert.isAtMost(one.height, height)
-        assert.isAtLeast(one.kilobits, 1)
-        const above = renditions[index - 1]
-        if (above !== undefined) assert.isTrue(one.width <= above.width && one.height <= above.height)
-        // Two pixels of rounding on either side.
-        assert.closeTo(one.width * height, one.height * width, 2 * Math.max(width, height) + 2)
-      }
-      assert.strictEqual(new Set(renditions.map(({ name }) => name)).size, renditions.length)
-    }),
+  it.effect.prop(
+    "never upscales, keeps the aspect ratio, has even sizes and is ordered",
+    [side, side, rate],
+    ([width, height, bitrate]) =>
+      Effect.sync(() => {
+        const renditions = planRenditions(source({ width, height, bitrate }), defaultLadder)
+        assert.isAtLeast(renditions.length, 1)
+        for (const [index, one] of renditions.entries()) {
+          assert.strictEqual(one.width % 2, 0)
+          assert.strictEqual(one.height % 2, 0)
+          assert.isAtMost(one.width, width)
+          assert.isAtMost(one.height, height)
+          assert.isAtLeast(one.kilobits, 1)
+          const above = renditions[index - 1]
+          if (above !== undefined) assert.isTrue(one.width <= above.width && one.height <= above.height)
+          // Rounding to even sizes changes each side by up to two pixels.
+          assert.closeTo(one.width * height, one.height * width, 2 * Math.max(width, height) + 2)
+        }
+        assert.strictEqual(new Set(renditions.map(({ name }) => name)).size, renditions.length)
+      }),
   )
 
-  it("keeps steady rates and tames odd ones", () => {
+  it("keeps common frame rates and replaces others", () => {
     const of = (num: number, den: number) => {
       const { num: n, den: d } = frameRate({ num, den })
       return `${n}/${d}`

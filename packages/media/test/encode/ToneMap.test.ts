@@ -1,4 +1,4 @@
-/** HDR becomes SDR without `zscale` as it does with it. */
+/** The lookup table maps HDR to SDR like `zscale` does. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { filterGraph } from "@armoricore/media/encode/FfmpegFilters"
 import { planEncoding, resolve } from "@armoricore/media/pipeline/TranscodeOptions"
@@ -30,12 +30,12 @@ const frameOf = Effect.fnUntraced(function* (file: string, folder: string, graph
   return Buffer.concat([...(yield* Stream.runCollect(child.stdout))])
 }, Effect.scoped)
 
-/** The mean difference of two pictures' values. */
-const apart = (some: Uint8Array, others: Uint8Array) =>
-  some.reduce((sum, value, index) => sum + Math.abs(value - (others[index] ?? 0)), 0) / some.byteLength
+/** The mean difference of the values of two images. */
+const meanDifference = (values: Uint8Array, others: Uint8Array) =>
+  values.reduce((sum, value, index) => sum + Math.abs(value - (others[index] ?? 0)), 0) / values.byteLength
 
 describe("ToneMap", () => {
-  it("maps greys to greys, black to black, and the peak to white", () => {
+  it("maps gray to gray, black to black, and the peak to white", () => {
     for (const transfer of ["smpte2084", "arib-std-b67"] as const) {
       const [red, green, blue] = ToneMap.map(transfer, [0.5, 0.5, 0.5])
       assert.closeTo(red, green, 0.002)
@@ -45,7 +45,7 @@ describe("ToneMap", () => {
         [0, 0, 0],
       )
     }
-    // 1000 nits are 0.7518 of PQ's range.
+    // 0.7518 is the PQ value of 1000 nits.
     assert.closeTo(ToneMap.map("smpte2084", [0.7518, 0.7518, 0.7518])[1], 1, 0.01)
     assert.closeTo(ToneMap.map("arib-std-b67", [1, 1, 1])[1], 1, 0.01)
   })
@@ -53,14 +53,14 @@ describe("ToneMap", () => {
 
 describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    // Colours that BT.709 cannot hold are cut off in other places: they may differ more than greys.
-    for (const [transfer, saturation, most] of [
+    // Colours outside of BT.709 are clipped differently, so they may differ more than grays.
+    for (const [transfer, saturation, maxDifference] of [
       ["smpte2084", 0, 1.5],
       ["smpte2084", 0.25, 6.5],
       ["arib-std-b67", 0, 1.5],
       ["arib-std-b67", 0.25, 4],
     ] as const) {
-      it.effect(`looks as it does with it (${transfer}, saturation ${saturation})`, () =>
+      it.effect(`looks like the result of zscale (${transfer}, saturation ${saturation})`, () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
@@ -75,23 +75,23 @@ describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {
             file,
           ])
           const info = yield* probe("hdr.mp4", 1000, folder, defaultInputLimits)
-          const wanted = { ...options, thumbnails: 0, storyboard: false }
-          const byTable = planEncoding(resolve(wanted), info, false).with({ thumbnails: 0 })
+          const request = { ...options, thumbnails: 0, storyboard: false }
+          const byTable = planEncoding(resolve(request), info, false).with({ thumbnails: 0 })
           assert.isTrue(ToneMap.isNeeded(byTable))
           yield* ToneMap.prepare(byTable, folder)
           const table = yield* frameOf(file, folder, filterGraph(byTable))
           assert.strictEqual(table.byteLength, 160 * 90 * 3)
           if (!toneMapping) return
           const exact = yield* frameOf(file, folder, filterGraph(byTable.with({ toneMapping: true })))
-          const mean = apart(table, exact)
-          assert.isBelow(mean, most)
-          // What is not mapped is far from it.
-          const plain =
+          const mean = meanDifference(table, exact)
+          assert.isBelow(mean, maxDifference)
+          // An unmapped frame differs much more.
+          const sdrInfo =
             byTable.info.video === undefined
               ? byTable.info
               : { ...byTable.info, video: { ...byTable.info.video, hdr: undefined } }
-          const pale = yield* frameOf(file, folder, filterGraph(byTable.with({ info: plain })))
-          assert.isAbove(apart(pale, exact), mean * 2)
+          const unmapped = yield* frameOf(file, folder, filterGraph(byTable.with({ info: sdrInfo })))
+          assert.isAbove(meanDifference(unmapped, exact), mean * 2)
         }),
       )
     }

@@ -22,7 +22,7 @@ const contentOf = Effect.fnUntraced(function* (file: string) {
 
 describe.skipIf(isFfmpegMissing)("Fragments", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("give every key frame a place of its own, and change nothing of what is played", () =>
+    it.effect("a split segment has a fragment for each key frame and the same samples", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
@@ -61,7 +61,7 @@ describe.skipIf(isFfmpegMissing)("Fragments", () => {
       }),
     )
 
-    it.effect("are left as they are where they are built in another way", () =>
+    it.effect("a segment of another structure is returned unchanged", () =>
       Effect.sync(() => {
         for (const bytes of [
           new Uint8Array(0),

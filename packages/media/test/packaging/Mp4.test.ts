@@ -25,7 +25,7 @@ describe.skipIf(isFfmpegMissing)("Mp4", () => {
       return { track, second }
     })
 
-    it.effect("reads the profile, the level and a segment's time of a picture", () =>
+    it.effect("reads the profile, the level and the segment times of a video", () =>
       Effect.gen(function* () {
         const args = [...testVideo({ seconds: 5 }), ...h264, "-profile:v", "main", "-level", "4.0", "-g", "60"]
         const { track, second } = yield* fragments([...args, "-preset", "veryfast"])
@@ -36,7 +36,7 @@ describe.skipIf(isFfmpegMissing)("Mp4", () => {
       }),
     )
 
-    it.effect("reads the object type and a segment's time of sound", () =>
+    it.effect("reads the object type and the segment times of an audio track", () =>
       Effect.gen(function* () {
         const { track, second } = yield* fragments([...tone(5), "-c:a", "aac"])
         assert.strictEqual(track?.codec, "mp4a.40.2")
@@ -44,7 +44,7 @@ describe.skipIf(isFfmpegMissing)("Mp4", () => {
       }),
     )
 
-    it.effect("finds no track in other bytes", () =>
+    it.effect("other bytes have no track", () =>
       Effect.sync(() => {
         assert.isUndefined(Mp4.readInit(new Uint8Array()))
         assert.isUndefined(Mp4.readInit(new Uint8Array(100).fill(255)))

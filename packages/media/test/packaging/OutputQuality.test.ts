@@ -1,4 +1,4 @@
-/** What a viewer sees and hears: colours, sound and picture in step, storyboard pictures that show what plays then. */
+/** The quality for a viewer: colours, audio and video in sync, and matching storyboard tiles. */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
@@ -41,7 +41,7 @@ const temporary = Effect.fnUntraced(function* (name: string) {
   return path.join(yield* fs.makeTempDirectoryScoped(), name)
 })
 
-describe.skipIf(isFfmpegMissing)("Quality", () => {
+describe.skipIf(isFfmpegMissing)("Output quality", () => {
   layer(pipeline({ mp4: "all", loudness: -16 }), { excludeTestServices: true })((it) => {
     // Each as RGB; a wrong matrix moves some of them by 20 to 60.
     const card = [
@@ -64,7 +64,7 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
       "ten bits of BT.2020": [coded("bt2020"), [...words("-pix_fmt yuv420p10le"), ...tags("bt2020nc")]],
     } as const
     it.effect.each(Object.entries(cards).map(([name, [filter, options]]) => ({ name, filter, options })))(
-      "keeps the colours of $name",
+      "the output has the colours of $name",
       ({ filter, name, options }) =>
         Effect.gen(function* () {
           const upload = yield* temporary("card.mp4")
@@ -119,10 +119,10 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
         [...flash, ...beep, ...h264, ...words("-c:a mp3 -ar 44100"), file("a.mkv")],
       ],
       "a transport stream": (file) => [[...flash, ...beep, ...h264, ...words("-c:a mp2"), file("a.ts")]],
-      "a picture that begins late": (file) => [
+      "a video that starts late": (file) => [
         [...flash, ...beep, "-vf", "trim=start=1", ...h264, ...words("-c:a aac"), file("a.mkv")],
       ],
-      "varying gaps between pictures": (file) => [
+      "a variable frame rate": (file) => [
         [
           ...flash,
           ...beep,
@@ -135,7 +135,7 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
         ],
       ],
     }
-    it.effect.each(Object.keys(clips))("keeps sound and picture within 20 ms: %s", (name) =>
+    it.effect.each(Object.keys(clips))("audio and video are in sync within 20 ms: %s", (name) =>
       Effect.gen(function* () {
         const path = yield* Path.Path
         const folder = path.dirname(yield* temporary("x"))
@@ -148,24 +148,24 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
           yield* joined(stream, ready.resolutions[0] ?? ""),
           ...words("-vf scale=1:1 -f rawvideo -pix_fmt gray -"),
         ])
-        const sound = yield* ffmpegOutput([
+        const audio = yield* ffmpegOutput([
           "-i",
           yield* joined(stream, "audio"),
           ...words("-f f32le -ac 1 -ar 48000 -"),
         ])
-        const samples = new Float32Array(sound.buffer.slice(sound.byteOffset, sound.byteOffset + sound.byteLength))
+        const samples = new Float32Array(audio.buffer.slice(audio.byteOffset, audio.byteOffset + audio.byteLength))
         for (const second of [2, 4, 6]) {
-          const seen = gray.findIndex((one, at) => at / rate > second - 0.5 && one > 128) / rate
-          const heard = samples.findIndex((one, at) => at / 48_000 > second - 0.5 && Math.abs(one) > 0.05) / 48_000
-          assert.closeTo(heard, second, 0.05)
-          // The picture can only be told to half a frame.
-          const most = Math.max(0.02, 0.51 / rate)
-          assert.isAtMost(Math.abs(heard - seen), most, `at ${second} s: heard ${heard}, seen ${seen}`)
+          const flashAt = gray.findIndex((one, at) => at / rate > second - 0.5 && one > 128) / rate
+          const beepAt = samples.findIndex((one, at) => at / 48_000 > second - 0.5 && Math.abs(one) > 0.05) / 48_000
+          assert.closeTo(beepAt, second, 0.05)
+          // The time of the flash is only exact to half a frame.
+          const maxOffset = Math.max(0.02, 0.51 / rate)
+          assert.isAtMost(Math.abs(beepAt - flashAt), maxOffset, `at ${second} s: beep ${beepAt}, flash ${flashAt}`)
         }
       }).pipe(Effect.scoped),
     )
 
-    it.effect("shows in each cue of the storyboard what plays then", () =>
+    it.effect("each storyboard cue shows the frame of its time", () =>
       Effect.gen(function* () {
         const upload = yield* temporary("slides.mp4")
         // A shade of gray for each second.
@@ -190,7 +190,7 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
       }).pipe(Effect.scoped),
     )
 
-    it.effect("keeps every sound track with its language and a name to choose by", () =>
+    it.effect("every audio track has its language and a name", () =>
       Effect.gen(function* () {
         const upload = yield* temporary("tracks.mkv")
         yield* ffmpeg([
@@ -219,7 +219,7 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
       }).pipe(Effect.scoped),
     )
 
-    it.effect("makes an MP4 of each rung, and brings the sound to the loudness that is wanted", () =>
+    it.effect("makes an MP4 of each rendition with the requested loudness", () =>
       Effect.gen(function* () {
         const path = yield* Path.Path
         const upload = yield* temporary("quiet.mp4")
@@ -247,7 +247,7 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
       }).pipe(Effect.scoped),
     )
 
-    it.effect("turns photos upright as their EXIF says", () =>
+    it.effect("rotates photos by their EXIF orientation", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const upload = yield* temporary("photo.jpg")
@@ -264,7 +264,7 @@ describe.skipIf(isFfmpegMissing)("Quality", () => {
         assert.deepStrictEqual([report.variants[0]?.width, report.variants[0]?.height], [160, 320])
         assert.include(JSON.stringify(ready.metadata), "images/160p.jpg")
         const pixels = yield* ffmpegOutput(["-i", `${stream}/images/160p.jpg`, ...words("-f rawvideo -pix_fmt gray -")])
-        // What was on the left is on top.
+        // The left side of the coded image is on top.
         assert.isBelow(pixels[80 * 160 + 80] ?? 255, 40)
         assert.isAbove(pixels[240 * 160 + 80] ?? 0, 200)
       }).pipe(Effect.scoped),

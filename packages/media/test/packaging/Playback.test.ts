@@ -1,4 +1,4 @@
-/** What Chromium makes of the streams: both players play, change the quality without a gap, seek, and play sound alone. */
+/** hls.js and dash.js in Chromium play the streams, switch the quality without a gap, seek, and play the audio only. */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, layer } from "@effect/vitest"
@@ -59,7 +59,7 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Players", () => {
     { excludeTestServices: true, timeout: "60 seconds" },
   )((it) => {
     it.effect(
-      "hls.js and dash.js play, change the quality without a gap, seek with previews, and play sound alone",
+      "hls.js and dash.js play, switch the quality without a gap, seek with previews, and play audio only",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem

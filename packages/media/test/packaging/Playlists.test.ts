@@ -7,72 +7,72 @@ import * as HLS from "hls-parser"
 import { parse, childrenNamed } from "../support/Xml.ts"
 
 const segment = (name: string, seconds: number, bytes: number): MediaPlaylist.Segment => ({ name, seconds, bytes })
-const picture = [segment("0.m4s", 4, 500_000), segment("1.m4s", 4, 1_000_000), segment("2.m4s", 0.1, 100_000)]
-const sound = [segment("0.m4s", 4, 64_000), segment("1.m4s", 4.1, 64_000)]
+const videoSegments = [segment("0.m4s", 4, 500_000), segment("1.m4s", 4, 1_000_000), segment("2.m4s", 0.1, 100_000)]
+const audioSegments = [segment("0.m4s", 4, 64_000), segment("1.m4s", 4.1, 64_000)]
 
-const variant = (name: string, height: number): MasterPlaylist.VideoRendition => ({
+const rendition = (name: string, height: number, codec = "avc1.64001F"): MasterPlaylist.VideoRendition => ({
   name,
   width: (height * 16) / 9,
   height,
   frameRate: { num: 30_000, den: 1001 },
-  codec: "avc1.64001F",
+  codec,
   timescale: 90_000,
-  segments: picture,
+  segments: videoSegments,
 })
 
 const track = (name: string, changes: Partial<MasterPlaylist.AudioTrack> = {}): MasterPlaylist.AudioTrack => ({
   name,
   codec: "mp4a.40.2",
   timescale: 48_000,
-  segments: sound,
+  segments: audioSegments,
   title: name,
   ...changes,
 })
 
 describe("MediaPlaylist", () => {
-  it("is read back by a player's parser", () => {
-    const parsed = HLS.parse(MediaPlaylist.render("init.mp4", picture))
+  it("a player's parser reads the playlist", () => {
+    const parsed = HLS.parse(MediaPlaylist.render("init.mp4", videoSegments))
     assert.isTrue(parsed instanceof HLS.types.MediaPlaylist && parsed.endlist && parsed.segments.length === 3)
-    assert.deepStrictEqual(MediaPlaylist.parse(MediaPlaylist.render("init.mp4", picture)), {
+    assert.deepStrictEqual(MediaPlaylist.parse(MediaPlaylist.render("init.mp4", videoSegments)), {
       init: "init.mp4",
       segments: ["0.m4s", "1.m4s", "2.m4s"],
     })
   })
 
-  it("takes the worst run of segments as the peak, a tiny last one with its neighbour", () => {
-    assert.closeTo(MediaPlaylist.peakRate(picture), (1_100_000 * 8) / 4.1, 1)
+  it("the peak rate is that of the worst run, and a tiny last segment counts with the one before it", () => {
+    assert.closeTo(MediaPlaylist.peakRate(videoSegments), (1_100_000 * 8) / 4.1, 1)
     assert.closeTo(MediaPlaylist.peakRate([segment("0.m4s", 0.2, 1000)]), 40_000, 1)
     assert.strictEqual(MediaPlaylist.peakRate([]), 0)
-    assert.closeTo(MediaPlaylist.averageRate(picture), (1_600_000 * 8) / 8.1, 1)
+    assert.closeTo(MediaPlaylist.averageRate(videoSegments), (1_600_000 * 8) / 8.1, 1)
   })
 })
 
 describe("MasterPlaylist", () => {
-  it("names every rendition with what a player wants to know", () => {
-    const text = MasterPlaylist.render([variant("720p", 720), variant("360p", 360)], [track("audio")])
+  it("lists every rendition with its codecs, bandwidth, frame rate and audio", () => {
+    const text = MasterPlaylist.render([rendition("720p", 720), rendition("360p", 360)], [track("audio")])
     const parsed = HLS.parse(text)
     assert.isTrue(parsed instanceof HLS.types.MasterPlaylist)
     if (!(parsed instanceof HLS.types.MasterPlaylist)) return
     const [first] = parsed.variants
     assert.strictEqual(first?.codecs, "avc1.64001F,mp4a.40.2")
-    assert.strictEqual(first?.bandwidth, MasterPlaylist.bandwidth(variant("720p", 720), [track("audio")]))
+    assert.strictEqual(first?.bandwidth, MasterPlaylist.bandwidth(rendition("720p", 720), [track("audio")]))
     assert.closeTo(first?.frameRate ?? 0, 29.97, 0.001)
     assert.strictEqual(first?.audio[0]?.uri, "audio/stream.m3u8")
     assert.match(text, /VIDEO-RANGE=SDR/)
   })
 
-  it("has no audio group without sound, and one variant for sound alone", () => {
-    assert.notInclude(MasterPlaylist.render([variant("360p", 360)], []), "AUDIO")
-    const alone = MasterPlaylist.render([], [track("audio")])
-    assert.notInclude(alone, "RESOLUTION")
-    assert.match(alone, /CODECS="mp4a.40.2"\naudio\/stream.m3u8/)
+  it("has no audio group without audio, and one variant for an audio recording", () => {
+    assert.notInclude(MasterPlaylist.render([rendition("360p", 360)], []), "AUDIO")
+    const audioOnly = MasterPlaylist.render([], [track("audio")])
+    assert.notInclude(audioOnly, "RESOLUTION")
+    assert.match(audioOnly, /CODECS="mp4a.40.2"\naudio\/stream.m3u8/)
   })
 })
 
 describe("DashManifest", () => {
-  it("names the same segments, writes runs of equal lengths once and hostile titles harmlessly", () => {
+  it("merges runs of equal durations and escapes titles", () => {
     const text = DashManifest.render({
-      renditions: [variant("720p", 720)],
+      renditions: [rendition("720p", 720)],
       audioTracks: [track("audio", { title: '</Label><a b="&">', language: "br" })],
       seconds: 8.1,
     })
@@ -84,12 +84,37 @@ describe("DashManifest", () => {
     const runs = childrenNamed(childrenNamed(template, "SegmentTimeline")[0], "S").map(({ attributes }) => attributes)
     assert.deepStrictEqual(runs, [{ t: "0", d: "360000", r: "1" }, { d: "9000" }])
   })
+
+  it("has an adaptation set for each video codec", () => {
+    const text = DashManifest.render({
+      renditions: [
+        rendition("720p", 720),
+        rendition("720p-av1", 720, "av01.0.05M.08"),
+        rendition("360p", 360),
+        rendition("360p-av1", 360, "av01.0.01M.08"),
+      ],
+      audioTracks: [track("audio")],
+      seconds: 8.1,
+    })
+    const sets = childrenNamed(childrenNamed(parse(text), "Period")[0], "AdaptationSet")
+    assert.deepStrictEqual(
+      sets.map((set) => [
+        set.attributes["id"],
+        ...childrenNamed(set, "Representation").map(({ attributes }) => attributes["id"]),
+      ]),
+      [
+        ["0", "720p", "360p"],
+        ["201", "720p-av1", "360p-av1"],
+        ["1", "audio"],
+      ],
+    )
+  })
 })
 
 describe("Storyboard", () => {
-  const rendition = { name: "360p", width: 640, height: 360, kilobits: 800 }
+  const size = { width: 640, height: 360 }
 
-  it("has about a hundred pictures, none closer than a second", () => {
+  it("has about a hundred tiles, at least a second apart", () => {
     for (const [seconds, interval] of [
       [0.04, 1],
       [12, 1],
@@ -97,12 +122,12 @@ describe("Storyboard", () => {
       [3600, 10],
       [43_200, 10],
     ] as const) {
-      assert.strictEqual(Storyboard.plan(rendition, seconds).interval, interval)
+      assert.strictEqual(Storyboard.plan(size, seconds).interval, interval)
     }
   })
 
-  it("gives every cue its place, on to the next sprite", () => {
-    const board = Storyboard.plan(rendition, 1200)
+  it("every cue has its tile, continued on the next sprite", () => {
+    const board = Storyboard.plan(size, 1200)
     const cues = Storyboard.render(board, 1199.9, 1200).split("\n\n").slice(1)
     assert.strictEqual(cues.length, 120)
     assert.include(cues[0], "00:00:00.000 --> 00:00:10.000\nstoryboard/000.jpg#xywh=0,0,160,90")
@@ -111,8 +136,8 @@ describe("Storyboard", () => {
     assert.strictEqual(Storyboard.spriteCount(board, 1199.9), 2)
   })
 
-  it("keeps portrait pictures upright and ribbons visible", () => {
-    assert.deepInclude(Storyboard.plan({ ...rendition, width: 360, height: 640 }, 9), { width: 90, height: 160 })
-    assert.deepInclude(Storyboard.plan({ ...rendition, width: 4000, height: 16 }, 9), { width: 160, height: 2 })
+  it("the tiles of portrait videos are upright and those of extreme ratios visible", () => {
+    assert.deepInclude(Storyboard.plan({ ...size, width: 360, height: 640 }, 9), { width: 90, height: 160 })
+    assert.deepInclude(Storyboard.plan({ ...size, width: 4000, height: 16 }, 9), { width: 160, height: 2 })
   })
 })

@@ -15,7 +15,7 @@ import { layerThrottled } from "../support/ThrottledFfmpeg.ts"
 const chromium = Programs.requireProgram("chromium")
 const seconds = 20
 
-/** What is put or copied can be fetched from a folder at once, as from a bucket. */
+/** Writes each stored object to a folder too, which a web server serves like a bucket. */
 const mirrored = (folder: string) =>
   Layer.effect(
     ObjectStorage,
@@ -62,10 +62,10 @@ const opened = Effect.fnUntraced(function* (folder: string, name: string) {
   return { page, path }
 })
 
-describe.skipIf(isFfmpegMissing || chromium.missing)("GrowingPlayer", () => {
+describe.skipIf(isFfmpegMissing || chromium.missing)("Playback during the encode", () => {
   layer(programs, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
     it.effect(
-      "hls.js plays from the beginning while encoding goes on, and to the end of the finished stream",
+      "hls.js plays from the start during the encode and to the end of the complete stream",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
@@ -101,7 +101,7 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("GrowingPlayer", () => {
     )
 
     it.effect(
-      "hls.js plays a film in chunks while its sound is still being made, to its end",
+      "hls.js plays a chunked encode during its audio encode and to its end",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem

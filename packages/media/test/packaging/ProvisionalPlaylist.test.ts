@@ -1,4 +1,4 @@
-/** A stream that can be played while it is still being made. */
+/** A stream that is playable during its encode. */
 import { event, ephemeral, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { resultEventId } from "@armoricore/domain/DeterministicId"
@@ -14,6 +14,7 @@ import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { eventually } from "@armoricore/testing/Eventually"
 import * as Testing from "@armoricore/testing/Testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FileSystem, Layer, Option, Result, Schedule, Stream } from "effect"
@@ -34,11 +35,6 @@ const service = Layer.unwrap(
   }),
 ).pipe(Layer.provideMerge(Layer.mergeAll(Testing.layer, playbackUrls)), Layer.provideMerge(programs))
 
-const until = (is: () => boolean) =>
-  Effect.suspend(() => (is() ? Effect.void : Effect.fail(new Error("not yet")))).pipe(
-    Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 1500 }),
-  )
-
 const textOf = Effect.fnUntraced(function* (url: string) {
   const storage = yield* ObjectStorage
   const { body, info } = yield* storage.get({ bucket: "media", key: url.slice("http://cdn.invalid/media/".length) })
@@ -52,23 +48,23 @@ const clip = Effect.fnUntraced(function* (name: string, seconds: number) {
   return uploaded(name, yield* storeUpload(`uploads/u1/${name}/a.mp4`, file))
 })
 
-/** What was told of media, live events left out, in its order; with what a look at each found. */
-const listen = Effect.fnUntraced(function* <A>(
-  look: (event: AnyEvent) => Effect.Effect<A, unknown, ObjectStorage | KeyValue>,
+/** Records the stored events in order, each with the result of `inspect` when it arrives. */
+const recordEvents = Effect.fnUntraced(function* <A>(
+  inspect: (event: AnyEvent) => Effect.Effect<A, unknown, ObjectStorage | KeyValue>,
 ) {
   const bus = yield* EventBus
-  const heard: Array<{ readonly event: AnyEvent; readonly seen: A | undefined }> = []
+  const events: Array<{ readonly event: AnyEvent; readonly result: A | undefined }> = []
   const bodies: Array<Uint8Array> = []
   yield* bus.subscribe("all-events", ({ body }) => void bodies.push(body))
   const next = Effect.gen(function* () {
     for (const body of bodies.splice(0)) {
       const { event } = yield* EventCodec.decode(body)
-      heard.push({ event, seen: Option.getOrUndefined(yield* Effect.option(look(event))) })
+      events.push({ event, result: Option.getOrUndefined(yield* Effect.option(inspect(event))) })
     }
     yield* Effect.sleep("10 millis")
   })
   yield* Effect.forkScoped(Effect.forever(next))
-  return heard
+  return events
 })
 
 const publish = Effect.fnUntraced(function* (message: EventOf<"media.uploaded">) {
@@ -85,13 +81,13 @@ const stateOf = Effect.fnUntraced(function* (id: string) {
 const nothing = () => Effect.void
 
 describe.skipIf(isFfmpegMissing)("media.playable", () => {
-  it.live("comes once, before media.ready, and what it names can be played at that moment and afterwards", () =>
+  it.live("is published once, before media.ready, and its URL is playable from then on", () =>
     Effect.gen(function* () {
       const upload = yield* clip("film", 13)
-      const heard = yield* listen((told) =>
+      const events = yield* recordEvents((published) =>
         Effect.gen(function* () {
-          if (told.event_type !== "media.playable") return undefined
-          const { hls } = told.payload.playback_urls
+          if (published.event_type !== "media.playable") return undefined
+          const { hls } = published.payload.playback_urls
           const master = yield* textOf(hls)
           const names = MediaPlaylist.parse(master.text).segments
           const folder = hls.slice(0, hls.lastIndexOf("/") + 1)
@@ -101,102 +97,102 @@ describe.skipIf(isFfmpegMissing)("media.playable", () => {
         }),
       )
       yield* publish(upload)
-      yield* until(() => heard.some((one) => one.event.event_type === "media.ready"))
-      const types = heard.map((one) => one.event.event_type)
+      yield* eventually(() => events.some(({ event }) => event.event_type === "media.ready"))
+      const types = events.map(({ event }) => event.event_type)
       assert.deepStrictEqual(types, ["media.uploaded", "media.playable", "media.ready"])
-      const [, told, ready] = heard
-      assert.isDefined(told?.seen)
-      if (told?.seen === undefined || told.event.event_type !== "media.playable") return
-      const { lists, master, state } = told.seen
+      const [, playable, ready] = events
+      assert.isDefined(playable?.result)
+      if (playable?.result === undefined || playable.event.event_type !== "media.playable") return
+      const { lists, master, state } = playable.result
       assert.match(master.info.cacheControl ?? "", /max-age=1$/)
       const parsed = HLS.parse(master.text)
       assert.isTrue(parsed instanceof HLS.types.MasterPlaylist && parsed.variants.length === 2)
       for (const { text } of lists) {
-        // Not finished yet: no length, no end.
+        // An incomplete stream has no end tag.
         assert.include(text, "#EXT-X-PLAYLIST-TYPE:EVENT")
         assert.notInclude(text, "#EXT-X-ENDLIST")
         assert.include(text, "#EXT-X-TARGETDURATION:4\n")
         assert.isAtLeast(MediaPlaylist.parse(text).segments.length, 1)
         assert.isBelow(MediaPlaylist.parse(text).segments.length, 4)
       }
-      assert.deepStrictEqual(state?.playable, told.event.payload)
+      assert.deepStrictEqual(state?.playable, playable.event.payload)
       assert.strictEqual(state?.status, "processing")
 
-      // The same addresses, and now the whole film.
+      // The same URL now has the complete stream.
       assert.isTrue(ready?.event.event_type === "media.ready")
       if (ready?.event.event_type !== "media.ready") return
-      assert.strictEqual(ready.event.payload.playback_urls.hls, told.event.payload.playback_urls.hls)
-      const after = yield* textOf(told.event.payload.playback_urls.hls)
+      assert.strictEqual(ready.event.payload.playback_urls.hls, playable.event.payload.playback_urls.hls)
+      const after = yield* textOf(playable.event.payload.playback_urls.hls)
       assert.include(after.text, "EXT-X-I-FRAME-STREAM-INF")
-      const list = yield* textOf(told.event.payload.playback_urls.hls.replace("master", "64p/stream"))
+      const list = yield* textOf(playable.event.payload.playback_urls.hls.replace("master", "64p/stream"))
       assert.include(list.text, "#EXT-X-ENDLIST")
       assert.lengthOf(MediaPlaylist.parse(list.text).segments, 4)
-      const version = told.event.payload.playback_urls.hls.split("/").at(-2) ?? ""
-      assert.strictEqual(told.event.event_id, resultEventId(upload.event_id, "media.playable", version))
+      const version = playable.event.payload.playback_urls.hls.split("/").at(-2) ?? ""
+      assert.strictEqual(playable.event.event_id, resultEventId(upload.event_id, "media.playable", version))
     }).pipe(Effect.provide(service), Effect.scoped),
   )
 
-  it.live("comes before media.ready of a clip too that is over at once, and never for one that is broken", () =>
+  it.live("precedes media.ready of a short clip too, and is never published for a corrupt file", () =>
     Effect.gen(function* () {
-      const heard = yield* listen(nothing)
+      const events = yield* recordEvents(nothing)
       yield* publish(yield* clip("short", 1))
       yield* publish(
         uploaded("broken", yield* storeUpload("uploads/u1/broken/a.mp4", new TextEncoder().encode("no film"))),
       )
-      yield* until(() => heard.some((one) => one.event.event_type === "media.failed"))
+      yield* eventually(() => events.some(({ event }) => event.event_type === "media.failed"))
       assert.deepStrictEqual(
-        heard.map((one) => one.event.event_type).filter((type) => type !== "media.uploaded"),
+        events.map(({ event }) => event.event_type).filter((type) => type !== "media.uploaded"),
         ["media.playable", "media.ready", "media.failed"],
       )
     }).pipe(Effect.provide(service), Effect.scoped),
   )
 
-  it.live("is forgotten when the upload is cancelled, with all that it named", () =>
+  it.live("a cancelled upload loses its playable URL and its objects", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       const storage = yield* ObjectStorage
-      const heard = yield* listen(nothing)
+      const events = yield* recordEvents(nothing)
       yield* bus.subscribe(ephemeral("media.>"), () => undefined)
       yield* publish(yield* clip("unwanted", 40))
-      yield* until(() => heard.some((one) => one.event.event_type === "media.playable"))
+      yield* eventually(() => events.some(({ event }) => event.event_type === "media.playable"))
       const payload = { action: "cancel", media_id: "unwanted" }
       const id = "00000000-0000-4000-9000-000000000011"
       const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
       yield* bus.publish({ address: work("media", "control"), id, body })
-      yield* until(() => heard.some((one) => one.event.event_type === "media.failed"))
-      const gone = Effect.gen(function* () {
+      yield* eventually(() => events.some(({ event }) => event.event_type === "media.failed"))
+      const cancelled = Effect.gen(function* () {
         const state = yield* stateOf("unwanted")
-        const left = yield* Stream.runCollect(storage.list("media", "media/unwanted/"))
-        if (state?.status !== "failed" || left.length > 0) return yield* Effect.fail(new Error("not yet"))
+        const remaining = yield* Stream.runCollect(storage.list("media", "media/unwanted/"))
+        if (state?.status !== "failed" || remaining.length > 0) return yield* Effect.fail(new Error("not yet"))
         return state
       })
-      const state = yield* Effect.retry(gone, { schedule: Schedule.spaced("50 millis"), times: 100 })
+      const state = yield* Effect.retry(cancelled, { schedule: Schedule.spaced("50 millis"), times: 100 })
       assert.isUndefined(state.playable)
       assert.deepStrictEqual(
-        heard.map((one) => one.event.event_type),
+        events.map(({ event }) => event.event_type),
         ["media.uploaded", "media.playable", "media.failed"],
       )
     }).pipe(Effect.provide(service), Effect.scoped),
   )
 
-  it.live("is not told by an upload that a newer one took the place of, nor by a try that has a successor", () =>
+  it.live("is published neither by a superseded upload nor by a superseded attempt", () =>
     Effect.gen(function* () {
       const { processUpload } = yield* UploadPipeline
-      const said: Array<string> = []
+      const published: Array<string> = []
       const gate = yield* Deferred.make<void>()
-      const announce = (name: string) => (announcement: PlayableEvent) =>
-        Effect.sync(() => void said.push(`${name} ${announcement.discriminator}`))
-      /** Reaches the encoding only when the gate opens. */
-      const held = (name: string, upload: EventOf<"media.uploaded">, fencingToken: number) =>
+      const onPlayable = (name: string) => (event: PlayableEvent) =>
+        Effect.sync(() => void published.push(`${name} ${event.discriminator}`))
+      /** Starts an upload that waits for the gate before it encodes. */
+      const startGated = (name: string, upload: EventOf<"media.uploaded">, fencingToken: number) =>
         processUpload(
           upload,
           { fencingToken },
           (stage) => (stage === "probing" ? Deferred.await(gate) : Effect.void),
-          announce(name),
+          onPlayable(name),
         )
       const older = yield* clip("same", 9)
       const newer = { ...older, event_id: "00000000-0000-4000-8000-00000000ffff" }
-      const first = yield* Effect.forkChild(held("older", older, 1))
+      const first = yield* Effect.forkChild(startGated("older", older, 1))
       yield* Effect.retry(
         Effect.filterOrFail(stateOf("same"), (state) => state?.source_event_id === older.event_id),
         {
@@ -204,7 +200,7 @@ describe.skipIf(isFfmpegMissing)("media.playable", () => {
           times: 200,
         },
       )
-      const again = yield* Effect.forkChild(held("older's successor", older, 2))
+      const second = yield* Effect.forkChild(startGated("second attempt", older, 2))
       yield* Effect.retry(
         Effect.filterOrFail(stateOf("same"), (state) => state?.attempts.length === 2),
         {
@@ -213,24 +209,24 @@ describe.skipIf(isFfmpegMissing)("media.playable", () => {
         },
       )
       yield* Deferred.succeed(gate, undefined)
-      yield* Effect.all([Fiber.join(first), Fiber.join(again)], { concurrency: 2 })
-      assert.lengthOf(said, 1)
-      assert.match(said[0] ?? "", /^older's successor /)
-      said.length = 0
-      // Ready already: an older event that comes again says nothing new, a newer upload does.
-      yield* processUpload(older, { fencingToken: 3 }, undefined, announce("again"))
-      yield* processUpload(newer, { fencingToken: 4 }, undefined, announce("newer"))
+      yield* Effect.all([Fiber.join(first), Fiber.join(second)], { concurrency: 2 })
+      assert.lengthOf(published, 1)
+      assert.match(published[0] ?? "", /^second attempt /)
+      published.length = 0
+      // The media is ready: the redelivered event publishes nothing, a newer upload does.
+      yield* processUpload(older, { fencingToken: 3 }, undefined, onPlayable("again"))
+      yield* processUpload(newer, { fencingToken: 4 }, undefined, onPlayable("newer"))
       assert.deepStrictEqual(
-        said.map((one) => one.split(" ")[0]),
+        published.map((entry) => entry.split(" ")[0]),
         ["newer"],
       )
-      const outcome = yield* processUpload(older, { fencingToken: 5 }, undefined, announce("older"))
+      const outcome = yield* processUpload(older, { fencingToken: 5 }, undefined, onPlayable("older"))
       assert.strictEqual(outcome._tag, "Superseded")
-      assert.lengthOf(said, 1)
+      assert.lengthOf(published, 1)
     }).pipe(Effect.provide(service), Effect.scoped),
   )
 
-  it.live("is told with the result where the bus was away until then", () =>
+  it.live("is returned with the result if the bus was unavailable before", () =>
     Effect.gen(function* () {
       const { processUpload } = yield* UploadPipeline
       const outcome = yield* Effect.result(

@@ -11,7 +11,7 @@ const of = (times: PacketTimes.PacketTimes, lines: ReadonlyArray<string>) => {
 }
 
 describe("PacketTimes", () => {
-  it("counts from where the file begins to where its last packet ends", () => {
+  it("measures from the start of the file to the end of its last packet", () => {
     const lines = ["100.04,100.00,0.04", "100.08,100.04,0.04", "100.00,100.08,0.04", "101.96,100.12,0.04", ""]
     assert.closeTo(of(PacketTimes.lastPacketEnd(100), lines) ?? 0, 2, 1e-9)
     assert.closeTo(of(PacketTimes.lastPacketEnd(0), lines) ?? 0, 102, 1e-9)
@@ -19,7 +19,7 @@ describe("PacketTimes", () => {
     assert.isUndefined(of(PacketTimes.lastPacketEnd(0), ["N/A,N/A,N/A"]))
   })
 
-  it("leaves out the jumps of a clock", () => {
+  it("excludes the jumps of a clock that was reset", () => {
     const lines = ["0,0,0.5", "0.5,0.5,0.5", "5000,5000,0.5", "5000.5,5000.5,0.5", "3,3,0.5"]
     assert.closeTo(of(PacketTimes.decodedDuration(), lines) ?? 0, 2, 1e-9)
   })
@@ -27,15 +27,15 @@ describe("PacketTimes", () => {
 
 describe.skipIf(isFfmpegMissing)("Probe", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("does not take the first hours of a recording without a stated length for all of it", () =>
+    it.effect("measures all packets of a recording without a stated duration", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const folder = yield* fs.makeTempDirectoryScoped()
         const file = path.join(folder, "memo.mkv")
-        // As many packets as a browser's recorder makes in two hours.
-        const sound = "-f lavfi -i anullsrc=r=8000:cl=mono -t 600 -c:a flac -frame_size 16 -live 1"
-        yield* ffmpeg([...sound.split(" "), file])
+        // regression: only the first packets were measured. This has as many as two hours of a browser's recorder.
+        const audio = "-f lavfi -i anullsrc=r=8000:cl=mono -t 600 -c:a flac -frame_size 16 -live 1"
+        yield* ffmpeg([...audio.split(" "), file])
         const { size } = yield* fs.stat(file)
         const info = yield* probe("memo.mkv", Number(size), folder, defaultInputLimits)
         assert.closeTo(info.mainDuration, 600, 0.1)

@@ -1,9 +1,9 @@
-/** Short sources made by ffmpeg's own generators, so that no recording has to be kept. */
+/** Arguments for short clips from ffmpeg's generators, so that tests need no recordings. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 
-/** Runs ffmpeg to its end; a failure is a fault of the test. */
+/** Runs ffmpeg to its end; dies on any error output. */
 export const ffmpeg = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const programs = yield* FfmpegPrograms
   const child = yield* ChildProcess.make(programs.ffmpeg, ["-v", "error", "-nostdin", "-y", ...args], {

@@ -1,4 +1,4 @@
-/** Runs ffmpeg or ffprobe to its end, for checks of what the pipeline made. */
+/** Runs ffmpeg or ffprobe to its end, to check the output of the pipeline. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
@@ -17,7 +17,7 @@ export const run = Effect.fnUntraced(function* (program: "ffmpeg" | "ffprobe", a
   return { code, stdout, stderr }
 }, Effect.scoped)
 
-/** The same, with what it prints as bytes. */
+/** Runs ffmpeg and returns its output as bytes. */
 export const ffmpegOutput = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const programs = yield* FfmpegPrograms
   const child = yield* ChildProcess.make(programs.ffmpeg, ["-v", "error", "-nostdin", ...args], {

@@ -1,8 +1,8 @@
-/** The storyboard: cues without a gap from nought to the stream's end, each inside the sprite that it names. */
+/** Checks a storyboard: its cues cover the stream without a gap, and each tile is inside its sprite. */
 import { Effect, FileSystem, Path } from "effect"
 import { run } from "./RunFfmpeg.ts"
 
-interface Part {
+interface Track {
   readonly segments: ReadonlyArray<{ readonly seconds: number }>
 }
 
@@ -16,7 +16,7 @@ export interface Cue {
   readonly height: number
 }
 
-/** The cues of a folder's storyboard; empty where there is none. */
+/** The cues of a folder's storyboard; empty if it has no storyboard. */
 export const cuesOf = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -32,12 +32,12 @@ export const cuesOf = Effect.fnUntraced(function* (folder: string) {
   )
 })
 
-export const checkStoryboard = Effect.fnUntraced(function* (folder: string, part: Part | undefined) {
+export const checkStoryboard = Effect.fnUntraced(function* (folder: string, track: Track | undefined) {
   const path = yield* Path.Path
   const cues = yield* cuesOf(folder)
   if (cues.length === 0) return []
   const faults: Array<string> = []
-  const length = part?.segments.reduce((sum, one) => sum + one.seconds, 0) ?? 0
+  const length = track?.segments.reduce((sum, segment) => sum + segment.seconds, 0) ?? 0
   if (cues[0]?.from !== 0 || Math.abs((cues.at(-1)?.to ?? 0) - length) > 0.1) {
     faults.push(`the storyboard covers ${cues[0]?.from} to ${cues.at(-1)?.to} of ${length} s`)
   }
@@ -51,7 +51,7 @@ export const checkStoryboard = Effect.fnUntraced(function* (folder: string, part
   for (const [index, cue] of cues.entries()) {
     const [width, height] = sizes.get(cue.sprite) ?? [0, 0]
     if (cue.x + cue.width > width || cue.y + cue.height > height || cue.width < 2 || cue.height < 2) {
-      faults.push(`cue ${index} lies outside ${cue.sprite}`)
+      faults.push(`cue ${index} is outside ${cue.sprite}`)
     }
     const next = cues[index + 1]
     if (next !== undefined && Math.abs(next.from - cue.to) > 0.001) faults.push(`cue ${index} leaves a gap`)

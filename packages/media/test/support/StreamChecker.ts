@@ -1,6 +1,6 @@
 /**
- * Checks a produced stream as a strict player would, without trusting what made it: playlists are read by hls-parser,
- * segments by ffprobe and by a reader of its own. Returns what is wrong, a line each; an empty list is a good stream.
+ * Checks a stream like a strict player, independently of the code under test: hls-parser reads the playlists, ffprobe and a
+ * separate box reader the segments. Returns one line for each fault.
  */
 import { Effect, FileSystem, Path, Schema } from "effect"
 import * as HLS from "hls-parser"
@@ -29,7 +29,7 @@ export interface Report {
   }>
 }
 
-/** `folder` holds the stream as it lies in storage, `master.m3u8` at its top. */
+/** `folder` contains the objects of the stream, with `master.m3u8` at the top. */
 export const check = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -43,7 +43,8 @@ export const check = Effect.fnUntraced(function* (folder: string) {
 
   const rendition = Effect.fnUntraced(function* (uri: string) {
     const media = HLS.parse(yield* fs.readFileString(path.join(folder, uri)))
-    if (!(media instanceof HLS.types.MediaPlaylist)) return yield* Effect.die(new Error(`${uri} is no media playlist`))
+    if (!(media instanceof HLS.types.MediaPlaylist))
+      return yield* Effect.die(new Error(`${uri} is not a media playlist`))
     if (!media.endlist || media.playlistType !== "VOD") faults.push(`${uri} is not a finished VOD playlist`)
     const base = path.join(folder, path.dirname(uri))
     const init = media.segments[0]?.map?.uri
@@ -201,7 +202,7 @@ const packetsOf = Effect.fnUntraced(function* (file: string) {
   return packets.map(({ pts_time, flags }): Packet => ({ time: Number(pts_time), key: flags.includes("K") }))
 })
 
-/** The same definition as the specification's, written anew: every run of 0.5 to 1.5 target durations. */
+/** An independent implementation of RFC 8216's peak rate: every run of 0.5 to 1.5 target durations. */
 const peakOf = (
   segments: ReadonlyArray<{ readonly bytes: number; readonly seconds: number }>,
   target: number,
