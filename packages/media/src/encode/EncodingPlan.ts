@@ -48,7 +48,7 @@ export class EncodingPlan extends Schema.Class<EncodingPlan>("@armoricore/media/
     return this.passthrough?.audioTracks.includes(track) === true
   }
 
-  /** Compares what is stored of both: an optional field that is absent equals one that is undefined. */
+  /** Compares the stored forms, in which an absent and an undefined field are the same. */
   isSameAs(other: EncodingPlan): boolean {
     return JSON.stringify(encode(this)) === JSON.stringify(encode(other))
   }

@@ -78,7 +78,7 @@ export const frameRate = ({ num, den }: Rational): Rational => {
   if (common !== undefined) return common
   if (rate > 60) return nearestCommonRate(rate / 2) ?? { num: 60, den: 1 }
   if (Number.isInteger(rate)) return { num: rate, den: 1 }
-  return commonFrameRates.find((one) => one.num / one.den >= rate) ?? { num: 60, den: 1 }
+  return commonFrameRates.find((common) => common.num / common.den >= rate) ?? { num: 60, den: 1 }
 }
 
 /** The common rate that differs least, by less than 0.4 %. */

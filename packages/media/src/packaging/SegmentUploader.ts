@@ -43,7 +43,7 @@ export const initName = "init.mp4"
 /** The name of segments as a DASH template. */
 export const segmentPattern = "$Number%05d$.m4s"
 
-/** A storage that stumbles once must not cost a film's encoding; one that is away ends the try within a second. */
+/** Retries transient errors twice, within a second. A longer outage fails the upload. */
 export const retryTransient = <A>(put: Effect.Effect<A, StorageError>): Effect.Effect<A, StorageError> =>
   Effect.retry(put, {
     while: (error) => error._tag === "TransientError",

@@ -65,16 +65,16 @@ describe("Ladder", () => {
       Effect.sync(() => {
         const renditions = planRenditions(source({ width, height, bitrate }), defaultLadder)
         assert.isAtLeast(renditions.length, 1)
-        for (const [index, one] of renditions.entries()) {
-          assert.strictEqual(one.width % 2, 0)
-          assert.strictEqual(one.height % 2, 0)
-          assert.isAtMost(one.width, width)
-          assert.isAtMost(one.height, height)
-          assert.isAtLeast(one.kilobits, 1)
+        for (const [index, rendition] of renditions.entries()) {
+          assert.strictEqual(rendition.width % 2, 0)
+          assert.strictEqual(rendition.height % 2, 0)
+          assert.isAtMost(rendition.width, width)
+          assert.isAtMost(rendition.height, height)
+          assert.isAtLeast(rendition.kilobits, 1)
           const above = renditions[index - 1]
-          if (above !== undefined) assert.isTrue(one.width <= above.width && one.height <= above.height)
+          if (above !== undefined) assert.isTrue(rendition.width <= above.width && rendition.height <= above.height)
           // Rounding to even sizes changes each side by up to two pixels.
-          assert.closeTo(one.width * height, one.height * width, 2 * Math.max(width, height) + 2)
+          assert.closeTo(rendition.width * height, rendition.height * width, 2 * Math.max(width, height) + 2)
         }
         assert.strictEqual(new Set(renditions.map(({ name }) => name)).size, renditions.length)
       }),
