@@ -13,7 +13,7 @@ import { join } from "node:path"
 import { document, documents, DocumentNode, readRepoFile, root, filesUnder } from "./support/RepoFiles.ts"
 
 const port = String(settingsTable.PORT.fallback)
-const routes = readRepoFile("packages/armoricore/src/Health.ts")
+const routes = readRepoFile("packages/armoricore/src/app/Readiness.ts")
 const dockerfile = readRepoFile("deploy/Dockerfile")
 const imageSettings = Object.fromEntries(
   [...dockerfile.matchAll(/^(?:ENV| ) +([A-Z_]+)=(\S+)/gm)]
