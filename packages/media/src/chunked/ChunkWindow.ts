@@ -47,7 +47,8 @@ export const shouldChunk = (info: MediaInfo, options: ChunkOptions | undefined):
 export const planWindows = (info: MediaInfo, rate: Rational, chunkSeconds: number): ReadonlyArray<ChunkWindow> => {
   const length = Math.min(120, Math.max(segmentSeconds, Math.ceil(chunkSeconds / segmentSeconds) * segmentSeconds))
   const boundaries = [0]
-  for (let boundary = Math.min(firstChunkSeconds, length); info.mainDuration - boundary >= length / 2;) {
+  let boundary = Math.min(firstChunkSeconds, length)
+  while (info.mainDuration - boundary >= length / 2) {
     boundaries.push(boundary)
     boundary += length
   }

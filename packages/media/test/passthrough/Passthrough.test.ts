@@ -157,7 +157,7 @@ const rejectedVideos: ReadonlyArray<readonly [name: string, reason: string, step
     ],
   ],
   [
-    "video that starts late",
+    "a late start",
     "uneven frames",
     (file) => [
       [...made({ seconds: 4 }), file("whole.mp4")],
