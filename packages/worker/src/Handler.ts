@@ -1,4 +1,4 @@
-/** How a service says what it handles: `on(type, …)` for an event, `onWork(kind, …)` for an internal job. */
+/** Declares the handlers of a service: `on(type, …)` for an event, `onWork(kind, …)` for internal work. */
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import type { ConsumerOptions } from "@armoricore/bus/EventBus"
 import { event, work } from "@armoricore/bus/Address"
@@ -18,46 +18,45 @@ import type { CausingEvent, ResultMessage } from "./ResultMessage.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 import * as TraceContext from "./TraceContext.ts"
 
-/** What a handler is told about the try it makes. */
+/** The context of one attempt. */
 export interface HandlerContext {
   readonly cause: CausingEvent
-  /** Grows with each owner of this message; put it into whatever must not be overwritten by a late worker. */
+  /** Grows with each owner of the message. Store it with data that a stale worker must not overwrite. */
   readonly fencingToken: number
-  /** Failed tries before this one. */
+  /** Failed attempts before this one. */
   readonly attempts: number
-  /** The message exactly as it came, unknown fields included, for those who pass it on. */
+  /** The message as received, including unknown fields, for handlers that forward it. */
   readonly message: StoredMessage
-  /** Sends a live-only event (`media.progress`) to whoever listens now. */
+  /** Sends an ephemeral event (`media.progress`) to the current subscribers. */
   readonly broadcast: <T extends EventType>(type: T, payload: PayloadOf<T>) => Effect.Effect<void>
   /**
-   * Tells a result before the job ends, once the bus has it. Its id is the one that it would have at the end, so an
-   * outcome that a handler cannot know to be told may be returned too. Whoever lost the claim or was cancelled tells
-   * nothing: that is a `TransientError` with code `lease_lost`.
+   * Publishes a result while the job is running; completes once the bus has it. The id is the same as at the end of the
+   * job, so a handler may also return the result if it is unsure. A worker that lost its lease, or whose job was
+   * cancelled, publishes nothing and gets a `TransientError` with the code `lease_lost`.
    */
   readonly publishEarly: (outcome: ResultMessage) => Effect.Effect<void, HandlerError>
 }
 
 export type HandlerError = TransientError | PermanentError | ConfigurationError
 
-/** How a handler wants to be run. */
 export interface HandlerOptions extends Pick<ConsumerOptions, "sharedPermits" | "ackWait" | "maxDeliveries"> {
-  /** Handlers at once in this process. Default 1. */
+  /** Concurrent messages in this process. Default 1. */
   readonly concurrency?: number
-  /** One try's limit; over it the try counts as a transient failure `timeout`. Default 1 h. */
+  /** Limit of one attempt, which then fails with the transient error `timeout`. Default 1 h. */
   readonly timeout?: Duration.Duration
-  /** Where it differs from the service's policy. */
+  /** Overrides of the service's policy. */
   readonly retry?: Partial<RetryPolicy>
   /**
-   * Doing the work again harms nobody, at the same time or later: no ledger record is made, which spares two writes an
-   * event. Results still have their derived ids. Every delivery counts as a try, and the job cannot be cancelled.
+   * The work may be repeated, even concurrently. The loop then writes no ledger record, which saves two writes per
+   * event. Results still have derived ids. Every delivery counts as an attempt, and the job cannot be cancelled.
    */
   readonly idempotent?: boolean
 }
 
-/** Messages of one key are never worked on at once, over all processes, and in the order of their arrival. */
-type PartitionKey<A> = (of: A) => string
+/** Messages with the same key are handled one at a time over all processes, in the order of their arrival. */
+type PartitionKey<A> = (message: A) => string
 
-/** A message made ready to be handled. */
+/** A message that is ready to be handled. */
 export interface DecodedMessage<R> {
   readonly type: string
   /** Names the message in the ledger. */
@@ -65,20 +64,20 @@ export interface DecodedMessage<R> {
   readonly cause: CausingEvent
   /** Its ids, for logs and spans. */
   readonly logAttributes: () => TraceContext.LogAttributes
-  /** The lane of its service that it queues in; see `Lanes`. */
+  /** The partition of the service that it queues in; see `KeyedQueue`. */
   readonly partition: string | undefined
-  /** Failed tries of this work that were made before the message was sent. */
+  /** Failed attempts at this work before the message was published. */
   readonly priorAttempts?: number
   readonly handle: (job: HandlerContext) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError, R>
-  /** What is told when it fails for good; `at` is RFC 3339. */
+  /** The results of a permanent failure; `at` is RFC 3339. */
   readonly onFailure: (failure: Failure, at: string) => ReadonlyArray<ResultMessage>
 }
 
 export interface Handler<R> extends HandlerOptions {
   readonly name: string
   readonly from: (service: string) => ConsumerOptions["from"]
-  /** With `rights`, what is sound and needs no more than a look is an Exit: nothing has to be run. */
-  readonly decode: (message: StoredMessage, rights?: PublishPolicy) => Effect.Effect<DecodedMessage<R>, InvalidEvent>
+  /** With `policy`, a valid event without a signature check decodes to an `Exit`, so no effect has to run. */
+  readonly decode: (message: StoredMessage, policy?: PublishPolicy) => Effect.Effect<DecodedMessage<R>, InvalidEvent>
 }
 
 /** Handles an event from outside or from another service. */
@@ -96,10 +95,10 @@ export const on = <T extends EventType, R>(
   ...options,
   name: ConsumerName.suffix(event(type)),
   from: () => event(type),
-  decode: (message, rights) =>
-    rights === undefined
+  decode: (message, policy) =>
+    policy === undefined
       ? Effect.withFiber((fiber) => decodeEvent(type, options, message, publishPolicyOf(fiber)))
-      : decodeEvent(type, options, message, rights),
+      : decodeEvent(type, options, message, policy),
 })
 
 type EventOptions<T extends EventType, R> = Parameters<typeof on<T, R>>[1]
@@ -123,27 +122,27 @@ const decodeEvent = <T extends EventType, R>(
 const toDecodedMessage = <T extends EventType, R>(
   type: T,
   options: EventOptions<T, R>,
-  given: AnyEvent,
+  decoded: AnyEvent,
 ): Effect.Effect<DecodedMessage<R>, InvalidEvent> => {
-  if (given.event_type !== type) {
+  if (decoded.event_type !== type) {
     return Effect.fail(
       new InvalidEvent({
         reason: "invalid",
         path: "event_type",
-        message: `an event of type ${given.event_type} came on the subject of ${type}`,
+        message: `an event of type ${decoded.event_type} arrived on the subject of ${type}`,
       }),
     )
   }
   // The check above narrows AnyEvent to the member T; TypeScript does not carry that into the generic.
-  const mine = given as unknown as EventOf<T>
+  const ownEvent = decoded as unknown as EventOf<T>
   return Effect.succeed({
     type,
-    messageKey: mine.event_id,
-    cause: { eventId: mine.event_id, requestId: mine.request_id, traceparent: mine.traceparent },
-    logAttributes: () => TraceContext.eventAttributes(given),
-    partition: options.partitionKey?.(mine),
-    handle: (job) => options.handle(mine, job),
-    onFailure: (failure, at) => options.onFailure(mine, failure, at),
+    messageKey: ownEvent.event_id,
+    cause: { eventId: ownEvent.event_id, requestId: ownEvent.request_id, traceparent: ownEvent.traceparent },
+    logAttributes: () => TraceContext.eventAttributes(decoded),
+    partition: options.partitionKey?.(ownEvent),
+    handle: (job) => options.handle(ownEvent, job),
+    onFailure: (failure, at) => options.onFailure(ownEvent, failure, at),
   })
 }
 
@@ -153,13 +152,13 @@ const workEnvelopeFields = {
   traceparent: Schema.optionalKey(Schema.String),
 }
 
-/** Handles work that the same service enqueued (see `Outcome.enqueue`). */
+/** Handles work that the same service enqueued with `ResultMessage.enqueue`. */
 export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
   kind: string,
   payload: S,
   options: HandlerOptions & {
     readonly partitionKey?: PartitionKey<S["Type"]>
-    /** Failed tries of this work that were made before its message was sent; they count. */
+    /** Failed attempts at this work before its message was published; they count. */
     readonly priorAttempts?: (payload: S["Type"]) => number
     readonly handle: (
       payload: S["Type"],

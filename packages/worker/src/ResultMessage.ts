@@ -1,4 +1,4 @@
-/** What a handler wants told once its work is done: events for everybody, work for the workers of its own service. */
+/** The results of a handler: events for all subscribers, and follow-up work for the workers of its own service. */
 import { event, work } from "@armoricore/bus/Address"
 import { deriveId, resultEventId } from "@armoricore/domain/DeterministicId"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
@@ -9,14 +9,14 @@ export interface ResultEvent {
   readonly _tag: "Event"
   readonly type: EventType
   readonly payload: unknown
-  /** Tells several results of one type apart. */
+  /** Distinguishes several results of one type. */
   readonly discriminator: string
 }
 
 export interface FollowUpWork {
   readonly _tag: "Work"
   readonly kind: string
-  /** Unique among the work that follows from one cause. */
+  /** Unique among the work of one cause. */
   readonly discriminator: string
   readonly payload: unknown
 }
@@ -37,7 +37,7 @@ export const enqueue = (kind: string, discriminator: string, payload: unknown): 
   payload,
 })
 
-/** What results carry on from their cause. */
+/** The fields that results inherit from the event that caused them. */
 export interface CausingEvent {
   readonly eventId: string
   readonly requestId?: string | undefined
@@ -57,11 +57,11 @@ export interface WorkEnvelope {
   readonly payload: unknown
 }
 
-/** The id of work that follows from a cause, for those who look for it before it comes. */
+/** The message id of follow-up work; known in advance, so that the work can be cancelled before it arrives. */
 export const workMessageId = (causeId: string, service: string, kind: string, discriminator: string): string =>
   deriveId("work", causeId, service, kind, discriminator)
 
-/** The exact message that will be published for an outcome: same cause, same id. */
+/** The message that will be published for a result. The same cause always gives the same id. */
 export const toOutboundMessage = (
   service: string,
   cause: CausingEvent,

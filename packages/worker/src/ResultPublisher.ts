@@ -1,4 +1,4 @@
-/** How a service tells what its handlers made: what is decided, what is told early, and what is heard only now. */
+/** Publishes the results of handlers: decided ones, early ones, and ephemeral broadcasts. */
 import { ephemeral } from "@armoricore/bus/Address"
 import type { Delivery, Disposition, EventBus } from "@armoricore/bus/EventBus"
 import { type Conflict, TransientError } from "@armoricore/domain/Errors"
@@ -11,7 +11,7 @@ import { type CausingEvent, type ResultMessage, toOutboundMessage } from "./Resu
 import * as TraceContext from "./TraceContext.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
-/** `service`: whose events they are. */
+/** `service` becomes the source of the events. Hot path: `publish` and `toDecision` run once per message, without spans. */
 export const make = (service: string, bus: EventBus["Service"]) => {
   const publishMessage = (outbound: OutboundMessage) =>
     Effect.flatMap(TraceContext.currentTraceparent, (traceparent) =>
@@ -23,7 +23,7 @@ export const make = (service: string, bus: EventBus["Service"]) => {
       }),
     ).pipe(Effect.tap(() => Metrics.increment(Metrics.published, service, { type: typeLabelOf(outbound) })))
 
-  /** Publishes what was decided; everything in it is repeatable. */
+  /** Publishes a decision. Ids are stored with it, so publishing it again is harmless. */
   const publish = (consumer: string, delivery: Delivery, decision: Decision, attempts: number, firstAt: number) =>
     Effect.flatMap(
       decision.outbound.length === 0
@@ -42,53 +42,49 @@ export const make = (service: string, bus: EventBus["Service"]) => {
 
   const broadcast = <T extends EventType>(cause: CausingEvent, type: T, payload: PayloadOf<T>): Effect.Effect<void> =>
     Effect.gen(function* () {
-      // Every live event is a new one: its id follows from nothing that could repeat.
+      // An ephemeral event is never published twice, so its id is random.
       const discriminator = crypto.randomUUID()
       const outbound = yield* toOutboundMessage(service, cause, { _tag: "Event", type, payload, discriminator })
       yield* bus.broadcast(ephemeral(type), encoder.encode(outbound.body))
     }).pipe(
-      // Live events are worth nothing later: a bus that is away just now must not fail the job.
-      Effect.catch((error) => Effect.logDebug("a live event was not sent", { type, error: error.message })),
+      // An ephemeral event is useless later, so an unavailable bus must not fail the job.
+      Effect.catch((error) => Effect.logDebug("An ephemeral event was not published", { type, error: error.message })),
     )
 
-  const toDecision = (
-    cause: CausingEvent,
-    outcomes: ReadonlyArray<ResultMessage>,
-    deadLetter: Decision["deadLetter"],
-  ) =>
-    outcomes.length === 0 && deadLetter === undefined
+  const toDecision = (cause: CausingEvent, results: ReadonlyArray<ResultMessage>, deadLetter: Decision["deadLetter"]) =>
+    results.length === 0 && deadLetter === undefined
       ? Effect.succeed(emptyDecision)
-      : buildDecision(cause, outcomes, deadLetter)
+      : buildDecision(cause, results, deadLetter)
 
   const buildDecision = Effect.fnUntraced(function* (
     cause: CausingEvent,
-    outcomes: ReadonlyArray<ResultMessage>,
+    results: ReadonlyArray<ResultMessage>,
     deadLetter: Decision["deadLetter"],
   ) {
     const origin = { ...cause, traceparent: yield* TraceContext.currentTraceparent }
-    const outbound = yield* Effect.forEach(outcomes, (outcome) => toOutboundMessage(service, origin, outcome))
+    const outbound = yield* Effect.forEach(results, (result) => toOutboundMessage(service, origin, result))
     const decision: Decision = { outbound, ...(deadLetter === undefined ? {} : { deadLetter: deadLetter }) }
     return decision
   })
 
-  /** A result before the end of its job. `hold` fails with `Conflict` where the claim is not ours any more. */
+  /** Publishes a result while the job is still running, if this worker still has the lease. */
   const publishEarly = Effect.fnUntraced(function* (
     cause: CausingEvent,
     renewLease: Effect.Effect<void, Conflict | StateError>,
-    outcome: ResultMessage,
+    result: ResultMessage,
   ) {
     yield* Effect.catchTag(renewLease, "Conflict", ({ key }) =>
       Effect.fail(
         new TransientError({
           dependency: service,
           code: "lease_lost",
-          message: `${key} has another owner`,
+          message: `another worker has the lease of ${key}, or the job was cancelled`,
           countsAsAttempt: false,
         }),
       ),
     )
     yield* publishMessage(
-      yield* toOutboundMessage(service, { ...cause, traceparent: yield* TraceContext.currentTraceparent }, outcome),
+      yield* toOutboundMessage(service, { ...cause, traceparent: yield* TraceContext.currentTraceparent }, result),
     )
   })
 

@@ -1,8 +1,8 @@
-/** When a failed message is tried again: exponential with full jitter, capped, never earlier than a provider asked for. */
+/** The delay before the next attempt: exponential with jitter, capped, and never shorter than a provider's Retry-After. */
 import { Context, Duration, Effect, Random } from "effect"
 
 export interface RetryPolicy {
-  /** Tries in all, the first included. */
+  /** Attempts in total, including the first. */
   readonly maxAttempts: number
   readonly base: Duration.Duration
   readonly cap: Duration.Duration
@@ -13,20 +13,20 @@ export const RetryPolicy = Context.Reference<RetryPolicy>("@armoricore/worker/Re
   defaultValue: () => ({ maxAttempts: 5, base: Duration.seconds(1), cap: Duration.seconds(60) }),
 })
 
-/** Services whose policy differs from {@link RetryPolicy}, by name. */
+/** Overrides of {@link RetryPolicy}, by service name. */
 export const RetryPolicies = Context.Reference<ReadonlyMap<string, Partial<RetryPolicy>>>(
   "@armoricore/worker/RetryPolicies",
   { defaultValue: () => new Map() },
 )
 
-/** What holds for a service. */
+/** The policy of a service, with its overrides. */
 export const retryPolicyOf = (service: string): Effect.Effect<RetryPolicy> =>
   Effect.gen(function* () {
     return { ...(yield* RetryPolicy), ...(yield* RetryPolicies).get(service) }
   })
 
 /**
- * The wait after the `failures`-th failed try (1 for the first): uniform between half and the whole of
+ * The delay after the `failures`-th failed attempt (1 for the first): uniform between half and the whole of
  * `min(cap, base × 2^(failures−1))`, and at least `retryAfterMillis`.
  */
 export const retryDelay = (

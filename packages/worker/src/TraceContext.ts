@@ -1,4 +1,9 @@
-/** The trace that a message carries, and the one that its results carry on. */
+/**
+ * W3C trace context of messages: the parent span of a handler, and the header of its results.
+ *
+ * The codec is our own: effect's `HttpTraceContext.w3c` rejects every version but 00, while the specification asks to
+ * read later ones, and `toHeaders` builds a B3 header for each message too.
+ */
 import type { StoredMessage } from "@armoricore/bus/EventBus"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
 import type { AnyEvent } from "@armoricore/domain/EventRegistry"
@@ -7,15 +12,15 @@ import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 
 type WithHeaders = Pick<StoredMessage, "headers">
 
-/** The header wins over the body's field: a bus client may know the trace better than what was written earlier. */
-const parentOf = (message: WithHeaders, inBody: string | undefined): Tracer.ExternalSpan | undefined => {
-  const text = DeadLetterRecord.headerOf(message, "traceparent") ?? inBody
+/** The header wins over the body's field, because a bus client may have started a newer span. */
+const parentOf = (message: WithHeaders, bodyTraceparent: string | undefined): Tracer.ExternalSpan | undefined => {
+  const text = DeadLetterRecord.headerOf(message, "traceparent") ?? bodyTraceparent
   return text === undefined ? undefined : fromTraceparent(text)
 }
 
 const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/
 
-/** The span that a W3C header names. */
+/** Parses a W3C header. */
 export const fromTraceparent = (traceparent: string): Tracer.ExternalSpan | undefined => {
   const [, traceId, spanId, flags = "0"] = traceparentPattern.exec(traceparent) ?? []
   if (traceId === undefined || spanId === undefined) return undefined
@@ -27,23 +32,28 @@ export const traceIdOf = (traceparent: string | undefined): string | undefined =
   traceparent === undefined ? undefined : fromTraceparent(traceparent)?.traceId
 
 /**
- * Whether what begins here is recorded, asked once for each message and its publisher's span, where spans are collected
- * at all. Whoever says no to one of a trace should say no to the others.
+ * Decides whether the span of a message is recorded; called only where a tracer collects spans. It should decide the same
+ * for all messages of a trace.
  */
 export const Sampler = Context.Reference<(parent: Tracer.AnySpan | undefined) => boolean>(
   "@armoricore/worker/Sampler",
   { defaultValue: () => (parent) => parent?.sampled !== false },
 )
 
-/** What a message is about: its ids, under the names that logs and spans have for them. */
+/** The ids of a message, under their names in logs and spans. */
 export type LogAttributes = Readonly<Record<string, string>>
 
-/** Runs the work on a message in a span of its own. `about` is asked only where somebody reads it. */
+/** Runs the work on a message in its own consumer span. `attributes` is called only if a span or a log line needs it. */
 export const withConsumerSpan =
-  (name: string, message: WithHeaders, inBody: string | undefined, attributes: () => LogAttributes = noAttributes) =>
+  (
+    name: string,
+    message: WithHeaders,
+    bodyTraceparent: string | undefined,
+    attributes: () => LogAttributes = noAttributes,
+  ) =>
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
     Effect.withFiber((fiber) => {
-      const parent = parentOf(message, inBody)
+      const parent = parentOf(message, bodyTraceparent)
       if (fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer) {
         return Effect.provideService(work, Tracer.ParentSpan, new NonRecordingSpan(parent, attributes))
       }
@@ -56,13 +66,13 @@ export const withConsumerSpan =
         attributes: attributes(),
         ...(parent === undefined ? { root: true } : { parent }),
       }
-      // `withSpan` would note a stack frame for each event too.
+      // Hot path: `withSpan` would also capture a stack frame per message.
       return Effect.useSpan(name, options, (span) => Effect.provideService(work, Tracer.ParentSpan, span))
     })
 
 /**
- * Where nobody collects spans the trace still goes on, with names that are made when somebody asks: timing and keeping
- * a span for each event would be for nothing.
+ * A span that is not recorded (OpenTelemetry's NonRecordingSpan). It propagates the trace and creates its ids lazily, so a
+ * message costs almost nothing while no tracer collects spans.
  */
 class NonRecordingSpan implements Tracer.ExternalSpan {
   readonly _tag = "ExternalSpan"
@@ -73,9 +83,13 @@ class NonRecordingSpan implements Tracer.ExternalSpan {
   private trace: string | undefined
   private span: string | undefined
 
-  constructor(parent: Tracer.ExternalSpan | undefined, about: () => LogAttributes, sampled = parent?.sampled ?? true) {
+  constructor(
+    parent: Tracer.ExternalSpan | undefined,
+    attributes: () => LogAttributes,
+    sampled = parent?.sampled ?? true,
+  ) {
     this.parent = parent
-    this.attributes = about
+    this.attributes = attributes
     this.sampled = sampled
   }
 
@@ -90,23 +104,23 @@ class NonRecordingSpan implements Tracer.ExternalSpan {
 
 const noAttributes = () => ({})
 
-/** Ids in payloads that people look for. */
+/** Payload fields that become log and span attributes. */
 const idFields = ["media_id", "notification_id", "transcription_id", "room_id", "stream_id", "message_id", "user_id"]
 
-/** What a payload is about; `eventId` is that of the event it came with, or follows from. */
+/** Attributes of a payload. `eventId` is the id of its event, or of the event that caused the work. */
 export const payloadAttributes = (
   type: string,
   eventId: string,
   requestId: string | undefined,
   payload: unknown,
 ): LogAttributes => {
-  const about: Record<string, string> = { event_type: type, event_id: eventId }
-  if (requestId !== undefined) about["request_id"] = requestId
-  if (typeof payload !== "object" || payload === null) return about
+  const attributes: Record<string, string> = { event_type: type, event_id: eventId }
+  if (requestId !== undefined) attributes["request_id"] = requestId
+  if (typeof payload !== "object" || payload === null) return attributes
   for (const [name, value] of Object.entries(payload)) {
-    if (typeof value === "string" && idFields.includes(name)) about[name] = value
+    if (typeof value === "string" && idFields.includes(name)) attributes[name] = value
   }
-  return about
+  return attributes
 }
 
 export const eventAttributes = (event: AnyEvent): LogAttributes => ({
@@ -114,30 +128,33 @@ export const eventAttributes = (event: AnyEvent): LogAttributes => ({
   ...(event.event_type === "notification.requested" ? { notification_id: notificationIdOf(event) } : {}),
 })
 
-/** What the message that is worked on is about, seen from any span below it. */
+/** The attributes of the message that is being handled, found from any span below its consumer span. */
 export const attributesOf = (span: Tracer.AnySpan | undefined): LogAttributes => {
-  for (let at = span; at !== undefined; at = at._tag === "Span" ? Option.getOrUndefined(at.parent) : undefined) {
-    if (at instanceof NonRecordingSpan) return at.attributes()
-    if (at._tag === "Span" && at.kind === "consumer") return stringAttributes(at.attributes)
+  for (let current = span; current !== undefined; current = parentSpan(current)) {
+    if (current instanceof NonRecordingSpan) return current.attributes()
+    if (current._tag === "Span" && current.kind === "consumer") return stringAttributes(current.attributes)
   }
   return {}
 }
 
+const parentSpan = (span: Tracer.AnySpan): Tracer.AnySpan | undefined =>
+  span._tag === "Span" ? Option.getOrUndefined(span.parent) : undefined
+
 const stringAttributes = (attributes: ReadonlyMap<string, unknown>): LogAttributes =>
   Object.fromEntries([...attributes].flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])))
 
-/** Of a UUID, which the platform makes of random bytes that it draws for many at once. */
+/** Taken from a UUID, because the platform draws the random bytes of many UUIDs at once. */
 const randomHex = (bytes: number): string =>
   crypto
     .randomUUID()
     .replaceAll("-", "")
     .slice(0, 2 * bytes)
 
-/** As a W3C header. */
+/** Formats a W3C header. */
 export const toTraceparent = ({ sampled, spanId, traceId }: Tracer.AnySpan): string =>
   `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`
 
-/** As a W3C header of the span that runs now. */
+/** The W3C header of the current span. */
 export const currentTraceparent: Effect.Effect<string | undefined> = Effect.withFiber(({ cache }) =>
   Effect.succeed(cache.span === undefined ? undefined : toTraceparent(cache.span)),
 )

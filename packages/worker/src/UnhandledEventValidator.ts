@@ -1,7 +1,7 @@
 /**
- * Looks at every event, so that nothing on the bus goes unjudged: a type nobody knows, and a type no worker reads
- * (`media.ready`, `chat.message`, …) under a forged source or with a broken payload, become dead letters of `guard`.
- * Types that a worker reads are that worker's to judge, or each fault would be two letters.
+ * Validates the events that no worker of this installation handles. An event of an unknown type, from a forged source or
+ * with an invalid payload becomes a dead letter of the service `guard`. Handled types are left to their own workers,
+ * because each invalid event would give two dead letters otherwise.
  */
 import { prefixes } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
@@ -31,25 +31,25 @@ const validate = (handledTypes: ReadonlySet<string>) => (delivery: Delivery) =>
           message: validated.failure.message,
           attempts: 1,
           firstAt: delivery.arrivedAt,
-          // Whoever comes to read the type gets a replay too.
+          // A replay must reach consumers that are added later.
           shared: true,
         })
   })
 
-/** A sound event on a subject that nobody reads would be heard by nobody. */
-const requireMatchingSubject = (given: string, type: string) =>
-  given === type
+/** A valid event on the subject of another type would reach no consumer of its own type. */
+const requireMatchingSubject = (eventType: string, subjectType: string) =>
+  eventType === subjectType
     ? Effect.void
     : Effect.fail(
         new InvalidEvent({
           reason: "invalid",
           path: "event_type",
-          message: `an event of type ${given} came on the subject of ${type}`,
+          message: `an event of type ${eventType} arrived on the subject of ${subjectType}`,
         }),
       )
 
-/** Runs until the scope closes. `read`: the types that workers of this installation have consumers for. */
-export const run = Effect.fn("Guard.run")(function* (handledTypes: ReadonlySet<EventType>) {
+/** Runs until the scope closes. */
+export const run = Effect.fn("UnhandledEventValidator.run")(function* (handledTypes: ReadonlySet<EventType>) {
   const bus = yield* EventBus
   yield* bus.consume(
     {

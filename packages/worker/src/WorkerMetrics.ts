@@ -1,4 +1,4 @@
-/** What the worker loop counts; labels: `service`, `type`, and where it says so `result` or `reason`. */
+/** Metrics of the worker loop, with the labels `service`, `type`, and `result` or `reason` where the description names them. */
 import { type Context, Effect, Metric } from "effect"
 
 export const consumed = Metric.counter("armoricore_events_consumed_total", {
@@ -6,15 +6,15 @@ export const consumed = Metric.counter("armoricore_events_consumed_total", {
   incremental: true,
 })
 export const published = Metric.counter("armoricore_events_published_total", {
-  description: "Messages that the bus acknowledged: results of workers, and what came over HTTP or from sockets",
+  description: "Messages that the bus acknowledged: results of workers, and events from HTTP and sockets",
   incremental: true,
 })
 export const finished = Metric.counter("armoricore_jobs_total", {
-  description: "Messages that came to an end, by result: succeeded, failed, exhausted, cancelled, repeated",
+  description: "Messages whose handling ended, by result: succeeded, failed, exhausted, cancelled, duplicate",
   incremental: true,
 })
 export const retried = Metric.counter("armoricore_retries_total", {
-  description: "Messages handed back to be tried again, by reason",
+  description: "Messages returned to the bus for another attempt, by reason",
   incremental: true,
 })
 export const deadLettered = Metric.counter("armoricore_dead_letters_total", {
@@ -22,18 +22,18 @@ export const deadLettered = Metric.counter("armoricore_dead_letters_total", {
   incremental: true,
 })
 export const duration = Metric.histogram("armoricore_job_duration_seconds", {
-  description: "Seconds from claim to decision",
+  description: "Seconds from the lease to the decision",
   boundaries: [0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1800],
 })
 
-/** One more of a counter for a service. */
+/** Adds one to a counter. */
 export const increment = (
   metric: Metric.Counter<number>,
   service: string,
   attributes: Readonly<Record<string, string>>,
 ): Effect.Effect<void> => observe(metric, service, attributes, 1)
 
-/** A measurement for a service. */
+/** Records one measurement. */
 export const observe = (
   metric: Measured,
   service: string,
@@ -45,7 +45,7 @@ export const observe = (
     return Effect.void
   })
 
-/** {@link observe} at once. */
+/** {@link observe} without an effect, for the hot path. */
 export const record = (
   context: Context.Context<never>,
   metric: Measured,
@@ -62,33 +62,34 @@ interface LabelledMetric {
   readonly metric: Measured
 }
 
+const maxCachedVariants = 1_000
 const lastUsed = new Map<Measured, LabelledMetric>()
 const cache = new Map<Measured, Map<string, Measured>>()
 
-/** Making a metric with attributes costs more than counting; there are few combinations, and mostly it is the last again. */
+/** Hot path: `Metric.withAttributes` costs more than counting, and most updates repeat the labels of the one before. */
 const withLabels = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
   const before = lastUsed.get(metric)
   if (before !== undefined && before.service === service && isSame(before.attributes, attributes)) return before.metric
-  const found = lookUp(metric, service, attributes)
-  lastUsed.set(metric, { service, attributes, metric: found })
-  return found
+  const labelled = lookUp(metric, service, attributes)
+  lastUsed.set(metric, { service, attributes, metric: labelled })
+  return labelled
 }
 
-/** Of one metric, which always has the same names. */
+/** Compares values only: one metric always has the same label names. */
 const isSame = (before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): boolean => {
   for (const name in now) if (before[name] !== now[name]) return false
   return true
 }
 
 const lookUp = (metric: Measured, service: string, attributes: Readonly<Record<string, string>>): Measured => {
-  let name = service
-  for (const key in attributes) name += `\n${attributes[key]}`
-  let all = cache.get(metric)
-  if (all === undefined) cache.set(metric, (all = new Map()))
-  const found = all.get(name)
-  if (found !== undefined) return found
-  const made = Metric.withAttributes(metric, { service, ...attributes })
-  // Types and reasons of dead letters come from outside: they must not fill the memory.
-  if (all.size < 1_000) all.set(name, made)
-  return made
+  let cacheKey = service
+  for (const key in attributes) cacheKey += `\n${attributes[key]}`
+  let variants = cache.get(metric)
+  if (variants === undefined) cache.set(metric, (variants = new Map()))
+  const cached = variants.get(cacheKey)
+  if (cached !== undefined) return cached
+  const labelled = Metric.withAttributes(metric, { service, ...attributes })
+  // The event types of dead letters come from outside, so the cache is bounded.
+  if (variants.size < maxCachedVariants) variants.set(cacheKey, labelled)
+  return labelled
 }

@@ -1,19 +1,20 @@
 /**
- * Who works on what, and what was decided: one record per consumer and message, moved by compare-and-set.
+ * The ledger: one record per consumer and message, changed by compare-and-set. It says which worker has the lease on a
+ * message, and which decision was made.
  *
- *     (nothing) ──claim──▶ claimed ──decide──▶ decided
- *                            │  ▲                 ▲
- *                    release ▼  │ claim           │ decide
- *                           waiting ──cancel──▶ cancelled
+ *     (no record) ──acquire──▶ leased ──decide──▶ decided
+ *                              │  ▲                 ▲
+ *                      release ▼  │ acquire         │ decide
+ *                             waiting ──cancel──▶ cancelled
  *
- * - A claim carries a lease that its owner renews; when it runs out, another may claim. Claiming is fencing: the token
- *   is the record's revision and only grows, and deciding needs the record to be the owner's own still.
- * - `decided` holds the exact bytes of what is to be told. Whoever finds it tells the same again and acknowledges.
- * - Failures are counted here, not deliveries: a drain, a crash or a wait uses up no attempt. Leases that ran out in a
- *   row are counted apart, so that a message which kills every process it meets comes to an end too.
- * - Where one process at a time owns the state (the embedded default), claims of a former owner are over at once.
- * - Cancelling takes the record from under whoever works: its next renewal, or its decision, fails with `Conflict`, and
- *   whoever claims next is told.
+ * - The owner of a lease renews it. After it expires, another worker may acquire the message. The fencing token is the
+ *   revision of the record, so it only grows, and `decide` needs the record to be unchanged since.
+ * - A `decided` record holds the exact bytes of the results. A later delivery publishes the same bytes and acks.
+ * - The ledger counts failures, not deliveries: a drain, a crash or a snooze uses up no attempt. Expired leases in a row
+ *   are counted separately, so that a message which crashes every worker ends as a dead letter.
+ * - Where the store has one owner process (the embedded engine), leases of a former owner expire at once.
+ * - `cancel` overwrites the record of a running job. The next renewal or decision of its owner fails with `Conflict`, and
+ *   the next worker that acquires the message publishes the cancellation.
  */
 import { ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
 import { type Bucket, KeyValue, type StateError } from "@armoricore/state/KeyValue"
@@ -21,10 +22,10 @@ import { Clock, Context, Duration, Effect, Layer, Option, Result, Schema, Semaph
 import * as KeyedQueue from "./KeyedQueue.ts"
 import * as Replays from "./Replays.ts"
 
-/** Longer than a message can wait on the bus plus the horizon in which a dead letter may be replayed. */
+/** Longer than the retention of the bus plus the time within which operators replay dead letters. */
 export const ledgerBucket: Bucket = { name: "ledger", maxAge: Duration.days(30) }
 
-/** A message that follows from a decision, exactly as it will be published. */
+/** A result message, exactly as it will be published. */
 export const OutboundMessage = Schema.Struct({
   address: Schema.Union([
     Schema.Struct({ channel: Schema.Literal("event"), type: Schema.String }),
@@ -37,15 +38,15 @@ export type OutboundMessage = typeof OutboundMessage.Type
 
 export const Decision = Schema.Struct({
   outbound: Schema.Array(OutboundMessage),
-  /** Set when the message also becomes a dead letter. */
+  /** Present if the message becomes a dead letter as well. */
   deadLetter: Schema.optionalKey(Schema.Struct({ reason: Schema.String, message: Schema.String })),
 })
 export type Decision = typeof Decision.Type
 
 const attemptFields = {
-  /** Failed tries so far. */
+  /** Failed attempts so far. */
   attempts: Schema.Int,
-  /** Epoch milliseconds of the first claim. */
+  /** When the message was first acquired, epoch milliseconds. */
   firstAt: Schema.Finite,
 }
 
@@ -53,7 +54,7 @@ const LedgerRecord = Schema.Union([
   Schema.Struct({
     status: Schema.Literal("leased"),
     owner: Schema.String,
-    /** Of the store, where one process at a time owns it. */
+    /** Id of the process that owned the store, where the store has one owner. */
     ownership: Schema.optionalKey(Schema.String),
     until: Schema.Finite,
     expiredLeases: Schema.optionalKey(Schema.Int),
@@ -69,26 +70,25 @@ const LedgerRecordJson = Schema.fromJsonString(LedgerRecord)
 const decodeRecord = Schema.decodeUnknownEffect(LedgerRecordJson)
 
 export interface Lease {
-  /** Grows with each owner of this message. */
+  /** Grows with each owner of the message. */
   readonly fencingToken: number
-  /** Failed tries before this one. */
+  /** Failed attempts before this one. */
   readonly attempts: number
   readonly firstAt: number
-  /** Owners before this one, in a row, whose lease ran out: they crashed, or were cut off. */
+  /** Previous owners in a row whose lease expired, because they crashed or lost the store. */
   readonly expiredLeases: number
-  /** Why the job was cancelled: it must not be run, only be decided. */
+  /** Present if the job was cancelled: the worker must decide the cancellation and not run the handler. */
   readonly cancelReason?: string
-  /** Fails with `Conflict` when the lease was lost: the work of this claim must then be dropped. */
+  /** Fails with `Conflict` if the lease was lost. The worker must then drop its work. */
   readonly renew: Effect.Effect<void, Conflict | StateError>
   readonly decide: (decision: Decision, attempts: number) => Effect.Effect<void, Conflict | StateError>
-  /** Gives the message back; `failed` counts the try. */
   readonly release: (options: { readonly countsAsAttempt: boolean }) => Effect.Effect<void, Conflict | StateError>
 }
 
 export type AcquireResult =
   | { readonly _tag: "Acquired"; readonly lease: Lease }
   | { readonly _tag: "Decided"; readonly decision: Decision; readonly attempts: number; readonly firstAt: number }
-  /** Somebody else's lease is alive; look again after this time. */
+  /** Another worker has the lease, for this time unless it renews. */
   | { readonly _tag: "Leased"; readonly remaining: Duration.Duration }
 
 export class Ledger extends Context.Service<
@@ -99,13 +99,13 @@ export class Ledger extends Context.Service<
       owner: string,
       leaseDuration: Duration.Duration,
     ) => Effect.Effect<AcquireResult, TransientError | ConfigurationError>
-    /** Forgets the record, so that a replay really runs again. */
+    /** Deletes the record, so that a replay runs the handler again. */
     readonly remove: (key: string) => Effect.Effect<void, StateError>
-    /** Whoever works on it loses it. False: too late, it is decided. Also what has not come yet can be cancelled. */
+    /** Takes the lease from its owner. False if the message is decided already. A message may be cancelled before it arrives. */
     readonly cancel: (key: string, reason: string) => Effect.Effect<boolean, Conflict | StateError>
-    /** The order of messages with one key. */
+    /** Orders messages with the same partition key. */
     readonly keyedQueue: KeyedQueue.KeyedQueue
-    /** What is sent again for one consumer alone. */
+    /** Messages that were replayed for one consumer only. */
     readonly replays: Replays.Replays
   }
 >()("@armoricore/worker/Ledger") {
@@ -114,7 +114,7 @@ export class Ledger extends Context.Service<
     Ledger,
     Effect.gen(function* () {
       const kv = yield* KeyValue
-      /** A claim under a former ownership of the store is of a process that has ended, whatever its lease says. */
+      /** A lease from before a change of the store's owner belongs to a process that has ended. */
       const isExpired = (record: Extract<LedgerRecord, { readonly status: "leased" }>, now: number) =>
         record.until <= now ||
         (kv.ownerId !== undefined && record.ownership !== undefined && record.ownership !== kv.ownerId)
@@ -131,7 +131,7 @@ export class Ledger extends Context.Service<
           (error) =>
             new ConfigurationError({
               setting: `ledger record ${key}`,
-              message: `the ledger record ${key} cannot be read: ${error.message}`,
+              message: `the ledger record ${key} does not decode: ${error.message}`,
             }),
         )
         return { record, revision: entry.value.revision }
@@ -146,8 +146,8 @@ export class Ledger extends Context.Service<
       ): Lease => {
         let current = fencingToken
         const writeLock = Semaphore.makeUnsafe(1)
-        const { expiredLeases, cancelReason, ...kept } = before
-        // One writer at a time: a renewal that overlaps the decision would take the revision from under it.
+        const { expiredLeases, cancelReason, ...history } = before
+        // A renewal during a decision would change the revision and fail the decision, so writes take turns.
         const updateRecord = (record: (now: number) => LedgerRecord) =>
           writeLock.withPermits(1)(
             Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -157,16 +157,20 @@ export class Ledger extends Context.Service<
         return {
           fencingToken,
           expiredLeases,
-          ...kept,
+          ...history,
           ...(cancelReason === undefined ? {} : { cancelReason }),
           renew: updateRecord((now) => ({
             ...leasedRecord(owner, now + Duration.toMillis(leaseDuration), before),
             ...ownership,
           })),
           decide: (decision, attempts) =>
-            updateRecord((now) => ({ status: "decided", at: now, ...kept, attempts, decision })),
+            updateRecord((now) => ({ status: "decided", at: now, ...history, attempts, decision })),
           release: ({ countsAsAttempt }) =>
-            updateRecord(() => ({ status: "waiting", ...kept, attempts: before.attempts + (countsAsAttempt ? 1 : 0) })),
+            updateRecord(() => ({
+              status: "waiting",
+              ...history,
+              attempts: before.attempts + (countsAsAttempt ? 1 : 0),
+            })),
         }
       }
 
@@ -178,19 +182,19 @@ export class Ledger extends Context.Service<
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
           const until = now + Duration.toMillis(leaseDuration)
           const fresh: AttemptHistory = { attempts: 0, firstAt: now, expiredLeases: 0 }
-          // Nearly every message is new: try that first, one round trip instead of two.
+          // Nearly every message is new, so creating first saves a round trip.
           return Effect.matchEffect(
             kv.create(ledgerBucket, key, JSON.stringify({ ...leasedRecord(owner, until, fresh), ...ownership })),
             {
-              onSuccess: (token): Effect.Effect<AcquireResult, StateError> =>
-                Effect.succeed({ _tag: "Acquired", lease: leaseOf(key, owner, leaseDuration, fresh, token) }),
+              onSuccess: (fencingToken): Effect.Effect<AcquireResult, StateError> =>
+                Effect.succeed({ _tag: "Acquired", lease: leaseOf(key, owner, leaseDuration, fresh, fencingToken) }),
               onFailure: (error) =>
                 error._tag === "Conflict" ? acquireExisting(key, owner, leaseDuration, now) : Effect.fail(error),
             },
           )
         })
 
-      /** There is a record already: whose, and does it still count? */
+      /** Acquires a message that has a record already. */
       const acquireExisting = Effect.fnUntraced(function* (
         key: string,
         owner: string,
@@ -199,15 +203,15 @@ export class Ledger extends Context.Service<
       ): Effect.fn.Return<AcquireResult, StateError> {
         const until = now + Duration.toMillis(leaseDuration)
         const found = yield* read(key)
-        // It expired between the two calls: somebody will create it anew, perhaps we.
-        if (found === undefined) return { _tag: "Leased", remaining: Duration.millis(50) }
+        // The record expired between the two calls; the next delivery creates it again.
+        if (found === undefined) return { _tag: "Leased", remaining: recreateDelay }
         const { record, revision } = found
         const { attempts, firstAt } = record
         switch (record.status) {
           case "decided":
             return { _tag: "Decided", decision: record.decision, attempts, firstAt }
           case "cancelled": {
-            // Not written over: were this owner to crash, the cancellation would be gone. The first to decide wins.
+            // The record stays, because a crash of this owner must not lose the cancellation. The first decision wins.
             const before = { attempts, firstAt, expiredLeases: 0, cancelReason: record.reason }
             return { _tag: "Acquired", lease: leaseOf(key, owner, leaseDuration, before, revision) }
           }
@@ -232,8 +236,8 @@ export class Ledger extends Context.Service<
         key: string,
         reason: string,
       ): Effect.fn.Return<boolean, Conflict | StateError> {
-        // A running owner renews a few times a minute: another round finds the record at rest.
-        for (let left = 16; ; left--) {
+        // Only a renewal, a few times per minute, can conflict.
+        for (let attemptsLeft = maxCancelAttempts; ; attemptsLeft--) {
           const found = yield* read(key)
           if (found !== undefined && found.record.status === "decided") return false
           if (found !== undefined && found.record.status === "cancelled") return true
@@ -245,7 +249,7 @@ export class Ledger extends Context.Service<
               : write(key, record, found.revision),
           )
           if (Result.isSuccess(written)) return true
-          if (written.failure._tag !== "Conflict" || left <= 1) return yield* written.failure
+          if (written.failure._tag !== "Conflict" || attemptsLeft <= 1) return yield* written.failure
         }
       })
 
@@ -295,3 +299,7 @@ const noneOnConflict = <A, E>(effect: Effect.Effect<A, E | Conflict>) =>
   )
 
 const isConflict = Schema.is(Conflict)
+
+const maxCancelAttempts = 16
+/** When another worker may have created a record that expired here. */
+const recreateDelay = Duration.millis(50)

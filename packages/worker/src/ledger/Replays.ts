@@ -1,7 +1,7 @@
 /**
- * Which messages an operator sent again for one consumer alone, because every other one has handled them. The message
- * says so in a header, and a header may be written by whoever publishes: it counts only with a record here, which takes
- * the right to write the ledger.
+ * Records of messages that an operator replayed for one consumer only, because the other consumers had handled them. Such
+ * a message carries the header `Armoricore-Replay-For`. Any publisher can write that header, so consumers skip the message
+ * only if a record exists here, which needs write access to the ledger.
  */
 import type { StoredMessage } from "@armoricore/bus/EventBus"
 import { sha256 } from "@armoricore/domain/DeterministicId"
@@ -11,7 +11,7 @@ import { Effect, Option } from "effect"
 type Message = Pick<StoredMessage, "id" | "body">
 
 export interface Replays {
-  /** Before the message is sent. */
+  /** Must run before the message is published. */
   readonly record: (message: Message, consumer: string) => Effect.Effect<void, StateError>
   readonly isRecorded: (message: Message, consumer: string) => Effect.Effect<boolean, StateError>
 }
@@ -21,6 +21,6 @@ export const make = (bucket: Bucket, kv: KeyValue["Service"]): Replays => ({
   isRecorded: (message, consumer) => Effect.map(kv.get(bucket, keyOf(message, consumer)), Option.isSome),
 })
 
-/** Of all that it is, or the record of one message would vouch for another. */
+/** Hashes the whole message, so that a record cannot be reused for another one. */
 const keyOf = ({ body, id }: Message, consumer: string): string =>
   `replay:${sha256(`${consumer}\n${id.length}:${id}\n${Buffer.from(body).toString("latin1")}`)}`
