@@ -141,10 +141,12 @@ export const run = Effect.fn("Worker.run")(function* <R>(
       Effect.flatMap((drained) =>
         Option.isSome(drained)
           ? Effect.void
-          : Effect.logWarning("Handlers did not finish within the drain timeout; their messages are redelivered", {
-              service,
-              drainTimeout: Duration.format(timeouts.drainTimeout),
-            }),
+          : Effect.logWarning(
+              `Handlers of ${service} did not finish within the drain timeout; their messages are redelivered`,
+              {
+                drainTimeout: Duration.format(timeouts.drainTimeout),
+              },
+            ),
       ),
     ),
   )
