@@ -5,16 +5,17 @@ import * as HttpCall from "../../src/providers/HttpCall.ts"
 
 const post = { method: "POST", headers: {}, body: "" } as const
 
-describe("a call of a provider", () => {
-  it.live("regression: mail was given up as unknown where the provider's certificate did not verify", () =>
+describe("HttpCall", () => {
+  it.live("a certificate that does not verify is a transient error", () =>
     Effect.gen(function* () {
+      // regression: it was an unknown outcome
       const { subscribe } = yield* FakePushService
       const error = yield* Effect.flip(HttpCall.call("sendgrid", subscribe().endpoint, post))
       assert.strictEqual(error._tag, "TransientError")
     }).pipe(Effect.provide(FakePushService.layer)),
   )
 
-  it.effect("knows what never left this machine", () =>
+  it.effect("recognises requests that never left this machine", () =>
     Effect.gen(function* () {
       for (const code of ["ECONNREFUSED", "SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"]) {
         assert.isTrue(HttpCall.wasNotSent(code), code)

@@ -16,38 +16,36 @@ const inProcess = Layer.build(
   ),
 ).pipe(Effect.map((context) => Context.get(context, UnsubscribeLinks)))
 
-it.effect(
-  "regression: without JWT_SECRET, the process that signs a link and the one that answers had different keys",
-  () =>
-    Effect.gen(function* () {
-      const [notify, realtime] = yield* Effect.all([inProcess, inProcess], { concurrency: "unbounded" })
-      const url = yield* notify.urlFor({ channel: "email", address: "anna@example.org" }, "newsletter")
-      const token = url?.slice(url.lastIndexOf("/") + 1) ?? ""
-      assert.strictEqual(realtime.verify(token)?.category, "newsletter")
-      // And a process that starts later.
-      assert.deepStrictEqual((yield* inProcess).verify(token), notify.verify(token))
-      assert.isUndefined(realtime.verify(`${token}x`))
-    }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
+it.effect("without JWT_SECRET every process signs and verifies links with the same key", () =>
+  Effect.gen(function* () {
+    // regression: the processes had different keys
+    const [notify, realtime] = yield* Effect.all([inProcess, inProcess], { concurrency: "unbounded" })
+    const url = yield* notify.urlFor({ channel: "email", address: "anna@example.org" }, "newsletter")
+    const token = url?.slice(url.lastIndexOf("/") + 1) ?? ""
+    assert.strictEqual(realtime.verify(token)?.category, "newsletter")
+    // And a process that starts later.
+    assert.deepStrictEqual((yield* inProcess).verify(token), notify.verify(token))
+    assert.isUndefined(realtime.verify(`${token}x`))
+  }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
 )
 
-it.effect(
-  "regression: the first start with JWT_JWKS_URL on an empty NATS ended: the key's bucket was not there yet",
-  () =>
-    Effect.gen(function* () {
-      const memory = yield* KeyValue
-      const made = new Set<string>()
-      const missing = new ConfigurationError({ setting: "MESSAGE_BUS_URL", message: "the bucket does not exist" })
-      const asked = <A, E>(bucket: { readonly name: string }, effect: Effect.Effect<A, E>) =>
-        made.has(bucket.name) ? effect : Effect.fail(missing)
-      const fresh: KeyValue["Service"] = {
-        ...memory,
-        get: (bucket, key) => asked(bucket, memory.get(bucket, key)),
-        create: (bucket, key, value, options) => asked(bucket, memory.create(bucket, key, value, options)),
-        setup: (buckets) => {
-          for (const { name } of buckets) made.add(name)
-          return memory.setup(buckets)
-        },
-      }
-      assert.isDefined(yield* UnsubscribeKey.sharedKey.pipe(Effect.provideService(KeyValue, fresh)))
-    }).pipe(Effect.provide(MemoryState.layer)),
+it.effect("the shared key creates its bucket on the first start", () =>
+  Effect.gen(function* () {
+    // regression: with JWT_JWKS_URL the first start on an empty NATS failed
+    const memory = yield* KeyValue
+    const made = new Set<string>()
+    const missing = new ConfigurationError({ setting: "MESSAGE_BUS_URL", message: "the bucket does not exist" })
+    const asked = <A, E>(bucket: { readonly name: string }, effect: Effect.Effect<A, E>) =>
+      made.has(bucket.name) ? effect : Effect.fail(missing)
+    const fresh: KeyValue["Service"] = {
+      ...memory,
+      get: (bucket, key) => asked(bucket, memory.get(bucket, key)),
+      create: (bucket, key, value, options) => asked(bucket, memory.create(bucket, key, value, options)),
+      setup: (buckets) => {
+        for (const { name } of buckets) made.add(name)
+        return memory.setup(buckets)
+      },
+    }
+    assert.isDefined(yield* UnsubscribeKey.sharedKey.pipe(Effect.provideService(KeyValue, fresh)))
+  }).pipe(Effect.provide(MemoryState.layer)),
 )

@@ -1,3 +1,4 @@
+import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { NodeHttpServer } from "@effect/platform-node"
 import { FakeSendGrid, type WebhookCall } from "@armoricore/testing/fakes/FakeSendGrid"
 import { FakeSes } from "@armoricore/testing/fakes/FakeSes"
@@ -21,7 +22,6 @@ import {
   publishRequest,
   service,
   type ReceivedEvent,
-  until,
 } from "../support/NotifyHarness.ts"
 
 const from = "no-reply@example.com"
@@ -82,7 +82,7 @@ describe("SendGrid's webhook", () => {
     ...more,
   })
 
-  it.live("a delivery is told once however often it is reported, and the state knows it", () =>
+  it.live("a repeated delivery report is published once and changes the state", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSendGrid
@@ -102,7 +102,7 @@ describe("SendGrid's webhook", () => {
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("reports out of order end alike: the bounce stays, the address is suppressed", () =>
+  it.live("a bounce is final when reports arrive out of order, and suppresses the address", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSendGrid
@@ -112,15 +112,14 @@ describe("SendGrid's webhook", () => {
       const bounced = yield* awaitEvent(events, "notification.bounced")
       assert.deepNestedInclude(bounced.payload, { "deliveries[0].reason": "500 unknown" })
       yield* call(path, fake.webhook([event(deliveryId, "delivered")]))
-      yield* Effect.sleep("100 millis")
-      assert.isEmpty(of(events, "notification.delivered"))
+      yield* expectNothingFor("100 millis", () => of(events, "notification.delivered"))
       assert.strictEqual((yield* deliveryState(deliveryId))?.status, "bounced")
       const again = yield* awaitFinal(yield* mail("Anna@example.org"))
       assert.deepNestedInclude(again?.deliveries[0]?.summary, { status: "suppressed", reason: "bounced" })
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("a report resolves an e-mail whose outcome was unknown", () =>
+  it.live("a report resolves an e-mail with an unknown outcome", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSendGrid
@@ -131,12 +130,12 @@ describe("SendGrid's webhook", () => {
       yield* awaitEvent(events, "notification.sent")
       const state = yield* notificationState(id)
       assert.strictEqual(state?.status, "sent")
-      // Delivered for the reason that nobody answered: nobody should read that.
+      // The reason of the unknown outcome is removed.
       assert.isUndefined(state?.deliveries[0]?.summary?.reason)
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("a report from a time that no calendar knows is told all the same", () =>
+  it.live("a report with a timestamp outside the calendar is published", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSendGrid
@@ -147,7 +146,7 @@ describe("SendGrid's webhook", () => {
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("refuses what SendGrid did not sign, and drops reports of strangers' mail", () =>
+  it.live("rejects calls without SendGrid's signature and drops reports of unknown mail", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSendGrid
       const report = fake.webhook([event("b0a1b2c3-0000-4000-8000-000000000000.email.0123456789abcdef", "delivered")])
@@ -193,8 +192,8 @@ describe("SES's webhook", () => {
       for (const _ of [1, 2]) yield* call(path, { headers, body: sns.notification(bounce) })
       yield* awaitEvent(events, "notification.bounced")
       yield* call(path, { headers, body: sns.notification(report(tag, "Complaint", { complaint: {} })) })
-      yield* until(
-        Effect.sync(() => of(events, "notification.bounced").length),
+      yield* eventually(
+        () => of(events, "notification.bounced").length,
         (count) => count === 2,
       )
       const again = yield* awaitFinal(yield* mail("anna@example.org"))
@@ -202,7 +201,7 @@ describe("SES's webhook", () => {
     }).pipe(Effect.provide(installed(ses))),
   )
 
-  it.live("confirms a subscription of an allowed topic, and calls nobody but SNS", () =>
+  it.live("confirms a subscription of an allowed topic, and calls only SNS", () =>
     Effect.gen(function* () {
       const sns = yield* FakeSns
       assert.strictEqual(yield* call(path, { headers, body: sns.confirmation() }), 204)
@@ -215,7 +214,7 @@ describe("SES's webhook", () => {
     }).pipe(Effect.provide(installed(ses))),
   )
 
-  it.live("refuses foreign certificates, foreign topics and changed messages", () =>
+  it.live("rejects foreign certificates, foreign topics and changed messages", () =>
     Effect.gen(function* () {
       const sns = yield* FakeSns
       const message = report("x", "Delivery")

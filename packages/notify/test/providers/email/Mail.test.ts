@@ -1,3 +1,4 @@
+import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { FakeSendGrid } from "@armoricore/testing/fakes/FakeSendGrid"
 import { FakeSes } from "@armoricore/testing/fakes/FakeSes"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
@@ -27,7 +28,6 @@ import {
   requestEvent,
   publish,
   service,
-  until,
 } from "../../support/NotifyHarness.ts"
 
 const from = "Example <no-reply@example.com>"
@@ -88,7 +88,7 @@ describe("SMTP", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("every class of answer ends as the notes say", () =>
+  it.live("every class of response has its documented result", () =>
     Effect.gen(function* () {
       const provider = "smtp"
       assert.deepStrictEqual(yield* outcome("busy@example.org"), {
@@ -131,42 +131,43 @@ describe("SMTP", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("strict: a connection lost after the message leaves it unknown, and it is never sent twice", () =>
-    Effect.gen(function* () {
-      const events = yield* recordEvents
-      const fake = yield* FakeSmtp
-      assert.deepStrictEqual(yield* outcome("drop@example.org"), {
-        status: "unknown",
-        reason: "outcome_unknown",
-        attempts: 1,
-        provider: "smtp",
-      })
-      const failed = yield* awaitEvent(events, "notification.failed")
-      assert.deepNestedInclude(failed.payload, { "error.code": "outcome_unknown", "deliveries[0].status": "unknown" })
-      assert.lengthOf(fake.received, 1)
-    }).pipe(Effect.provide(installed(smtp))),
+  it.live(
+    "MAIL_RESEND_UNKNOWN=stop: a connection lost after the message leaves the delivery unknown; it is not sent again",
+    () =>
+      Effect.gen(function* () {
+        const events = yield* recordEvents
+        const fake = yield* FakeSmtp
+        assert.deepStrictEqual(yield* outcome("drop@example.org"), {
+          status: "unknown",
+          reason: "outcome_unknown",
+          attempts: 1,
+          provider: "smtp",
+        })
+        const failed = yield* awaitEvent(events, "notification.failed")
+        assert.deepNestedInclude(failed.payload, { "error.code": "outcome_unknown", "deliveries[0].status": "unknown" })
+        assert.lengthOf(fake.received, 1)
+      }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("not strict: it is sent again under the same Message-ID", () =>
+  it.live("MAIL_RESEND_UNKNOWN=resend: the mail is sent again under the same Message-ID", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSmtp
       yield* mail("drop@example.org")
-      const received = yield* until(
-        Effect.sync(() => fake.received),
+      const received = yield* eventually(
+        () => fake.received,
         (mails) => mails.length >= 2,
       )
       assert.strictEqual(received[0]?.messageId, received[1]?.messageId)
     }).pipe(Effect.provide(installed(smtp, { strictMail: false }))),
   )
 
-  it.live("a refused login pauses the route; the mail waits and is sent once it is mended", () =>
+  it.live("a rejected login pauses the provider; the mail is sent once the login works", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSmtp
       fake.acceptLogins = false
       const id = yield* mail("anna@example.org")
-      yield* Effect.sleep("1500 millis")
-      assert.isEmpty(events)
+      yield* expectNothingFor("1500 millis", () => events)
       fake.acceptLogins = true
       assert.strictEqual((yield* awaitFinal(id))?.status, "sent")
       assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
@@ -175,7 +176,7 @@ describe("SMTP", () => {
 })
 
 describe("SendGrid", () => {
-  it.live("every class of answer ends as the notes say", () =>
+  it.live("every class of response has its documented result", () =>
     Effect.gen(function* () {
       const provider = "sendgrid"
       const sent = { status: "sent", reason: undefined, provider } as const
@@ -196,14 +197,14 @@ describe("SendGrid", () => {
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("a refused key pauses the route", () =>
+  it.live("a rejected key pauses the provider", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSendGrid
       yield* mail("unauthorized@example.org")
-      yield* until(
-        Effect.sync(() => fake.attemptedRecipients.length),
-        (asked) => asked >= 6,
+      yield* eventually(
+        () => fake.attemptedRecipients.length,
+        (count) => count >= 6,
       )
       assert.isEmpty(events)
     }).pipe(Effect.provide(installed(sendgrid))),
@@ -211,7 +212,7 @@ describe("SendGrid", () => {
 })
 
 describe("SES", () => {
-  it.live("every class of answer ends as the notes say", () =>
+  it.live("every class of response has its documented result", () =>
     Effect.gen(function* () {
       const provider = "ses"
       const sent = { status: "sent", reason: undefined, provider } as const
@@ -235,15 +236,16 @@ describe("SES", () => {
     }).pipe(Effect.provide(installed(ses))),
   )
 
-  it.live("regression: every mail was given up while SES had not verified the sender", () =>
+  it.live("mail waits while SES has not verified the sender", () =>
     Effect.gen(function* () {
+      // regression: all such mail failed
       const events = yield* recordEvents
       const fake = yield* FakeSes
       fake.senderVerified = false
       const id = yield* mail("anna@example.org")
-      yield* until(
-        Effect.sync(() => fake.attemptedRecipients.length),
-        (asked) => asked >= 6,
+      yield* eventually(
+        () => fake.attemptedRecipients.length,
+        (count) => count >= 6,
       )
       assert.isEmpty(events)
       fake.senderVerified = true
@@ -253,33 +255,36 @@ describe("SES", () => {
     }).pipe(Effect.provide(installed(ses))),
   )
 
-  it.live("a used up quota waits for hours, a paused account pauses the route: neither burns tries", () =>
-    Effect.gen(function* () {
-      const events = yield* recordEvents
-      const fake = yield* FakeSes
-      yield* mail("quota@example.org")
-      yield* mail("paused@example.org")
-      yield* until(
-        Effect.sync(() => fake.attemptedRecipients.filter((address) => address.startsWith("paused")).length),
-        (asked) => asked >= 6,
-      )
-      assert.isEmpty(events)
-      assert.lengthOf(
-        fake.attemptedRecipients.filter((address) => address.startsWith("quota")),
-        1,
-      )
-    }).pipe(Effect.provide(installed(ses))),
+  it.live(
+    "an exhausted quota waits for an hour and a paused account pauses the provider; neither uses up attempts",
+    () =>
+      Effect.gen(function* () {
+        const events = yield* recordEvents
+        const fake = yield* FakeSes
+        yield* mail("quota@example.org")
+        yield* mail("paused@example.org")
+        yield* eventually(
+          () => fake.attemptedRecipients.filter((address) => address.startsWith("paused")).length,
+          (count) => count >= 6,
+        )
+        assert.isEmpty(events)
+        assert.lengthOf(
+          fake.attemptedRecipients.filter((address) => address.startsWith("quota")),
+          1,
+        )
+      }).pipe(Effect.provide(installed(ses))),
   )
 })
 
 describe("the order of e-mail providers", () => {
-  it.live("the next provider takes over while the first is out of order, and never after an unknown outcome", () =>
+  it.live("the next provider takes over during an outage of the first, and never after an unknown outcome", () =>
     Effect.gen(function* () {
       const first = yield* FakeSendGrid
       const second = yield* FakeSes
       first.unavailable = true
       assert.deepInclude(yield* outcome("anna@example.org"), { status: "sent", provider: "ses" })
       first.unavailable = false
+      // Longer than the circuit of the first provider can be open.
       yield* Effect.sleep("300 millis")
       assert.deepInclude(yield* outcome("bert@example.org"), { status: "sent", provider: "sendgrid" })
       assert.deepInclude(yield* outcome("cut@example.org"), { status: "unknown", provider: "sendgrid" })
@@ -299,7 +304,7 @@ describe("the order of e-mail providers", () => {
 })
 
 describe("content", () => {
-  it.live("a template is filled, escaped, and carries one-click unsubscribe headers", () =>
+  it.live("a template is filled and escaped, and the mail has one-click unsubscribe headers", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSendGrid
       yield* awaitFinal(
@@ -323,31 +328,33 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("attachments come from the object storage; what is missing or foreign is a clear failure", () =>
-    Effect.gen(function* () {
-      const fake = yield* FakeSmtp
-      const storage = yield* ObjectStorage
-      yield* storage.put({ bucket: "media", key: "a/report.txt" }, Buffer.from("figures"), {
-        contentType: "text/plain",
-      })
-      const attach = (file_path: string) =>
-        mail("anna@example.org", { attachments: [{ file_path, filename: "re\r\nport.txt" }] })
-      yield* awaitFinal(yield* attach("s3://media/a/report.txt"))
-      assert.include(fake.received[0]?.raw, "filename=re_port.txt")
-      assert.include(fake.received[0]?.raw, Buffer.from("figures").toString("base64"))
-      yield* storage.put({ bucket: "media", key: "large" }, Buffer.alloc(10_000_001), { contentType: "text/plain" })
-      for (const [path, reason] of [
-        ["s3://media/large", "attachments_too_large"],
-        ["s3://media/none", "attachment_missing"],
-        ["s3://secrets/a", "attachment_bucket"],
-      ] as const) {
-        const state = yield* awaitFinal(yield* attach(path))
-        assert.strictEqual(state?.deliveries[0]?.summary?.reason, reason)
-      }
-    }).pipe(Effect.provide(installed(smtp))),
+  it.live(
+    "attachments come from the object storage; a missing or foreign object fails the delivery with a reason",
+    () =>
+      Effect.gen(function* () {
+        const fake = yield* FakeSmtp
+        const storage = yield* ObjectStorage
+        yield* storage.put({ bucket: "media", key: "a/report.txt" }, Buffer.from("figures"), {
+          contentType: "text/plain",
+        })
+        const attach = (file_path: string) =>
+          mail("anna@example.org", { attachments: [{ file_path, filename: "re\r\nport.txt" }] })
+        yield* awaitFinal(yield* attach("s3://media/a/report.txt"))
+        assert.include(fake.received[0]?.raw, "filename=re_port.txt")
+        assert.include(fake.received[0]?.raw, Buffer.from("figures").toString("base64"))
+        yield* storage.put({ bucket: "media", key: "large" }, Buffer.alloc(10_000_001), { contentType: "text/plain" })
+        for (const [path, reason] of [
+          ["s3://media/large", "attachments_too_large"],
+          ["s3://media/none", "attachment_missing"],
+          ["s3://secrets/a", "attachment_bucket"],
+        ] as const) {
+          const state = yield* awaitFinal(yield* attach(path))
+          assert.strictEqual(state?.deliveries[0]?.summary?.reason, reason)
+        }
+      }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("an attachment's type that is none neither adds a header nor costs the mail", () =>
+  it.live("an invalid attachment type adds no header, and the mail is sent", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSendGrid
       const storage = yield* ObjectStorage
@@ -367,7 +374,7 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
-  it.live("bad input ends in a clear failed state", () =>
+  it.live("invalid input ends in a failed state with a reason", () =>
     Effect.gen(function* () {
       const failure = Effect.fnUntraced(function* (payload: object) {
         const events = yield* recordEvents
@@ -409,8 +416,9 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("regression: a long mail was too large for a NATS bucket, and waited for ever", () =>
+  it.live("a mail up to the size limit is sent, and a longer one fails as too_large", () =>
     Effect.gen(function* () {
+      // regression: a long mail exceeded the value limit of NATS and waited for ever
       const fake = yield* FakeSmtp
       const longest = yield* awaitFinal(yield* mail("anna@example.org", { body: "&".repeat(690_000) }))
       assert.strictEqual(longest?.status, "sent")
@@ -418,14 +426,14 @@ describe("content", () => {
       assert.isAbove(fake.received[0]?.raw.length ?? 0, 5 * 690_000)
       const more = yield* awaitFinal(yield* mail("anna@example.org", { body: "&".repeat(710_000) }))
       assert.strictEqual(more?.error?.code, "too_large")
-      // What a template makes of a name is not known before.
+      // The size of a filled template is only known afterwards.
       const filled = { template: "welcome", context: { name: "&".repeat(300_000), count: 1 } }
       assert.strictEqual((yield* awaitFinal(yield* mail("anna@example.org", filled)))?.error?.code, "too_large")
       assert.lengthOf(fake.received, 1)
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("letters of every script in names, titles and addresses arrive", () =>
+  it.live("characters of every script arrive in names, titles and addresses", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSmtp
       for (const address of ["grüße@example.org", "anna@exämple.org", "用户@例子.广告"]) {
@@ -440,15 +448,16 @@ describe("content", () => {
   it.live("a title cannot add a header", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSmtp
-      yield* awaitFinal(yield* mail("anna@example.org", { title: "Hello\r\nBcc: everybody@example.org\r\n\r\nBody" }))
+      yield* awaitFinal(yield* mail("anna@example.org", { title: "Hello\r\nBcc: other@example.org\r\n\r\nBody" }))
       const [head = ""] = (fake.received[0]?.raw ?? "").split("\r\n\r\n")
-      assert.include(head, "Subject: Hello Bcc: everybody@example.org Body")
+      assert.include(head, "Subject: Hello Bcc: other@example.org Body")
       assert.notMatch(head, /^bcc:/im)
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("regression: an empty idempotency key made one notification of all that followed", () =>
+  it.live("an empty idempotency key is ignored", () =>
     Effect.gen(function* () {
+      // regression: all later notifications counted as repetitions
       const fake = yield* FakeSmtp
       for (const address of ["anna@example.org", "bert@example.org"]) {
         const id = yield* mail(address, { idempotency_key: "", collapse_key: "" })
@@ -459,7 +468,7 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.live("the same idempotency key is one notification", () =>
+  it.live("requests with the same idempotency key are one notification", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSmtp
       const events = yield* recordEvents
@@ -472,17 +481,17 @@ describe("content", () => {
       yield* awaitEvent(events, "notification.sent")
       ids.push(yield* publishRequest(order))
       yield* publishRequest({ ...order, idempotency_key: "order-8" })
-      yield* until(
-        Effect.sync(() => fake.received.length),
+      yield* eventually(
+        () => fake.received.length,
         (count) => count >= 2,
       )
-      yield* Effect.sleep("200 millis")
+      yield* expectNothingFor("200 millis", () => fake.received.length > 2)
       assert.lengthOf(fake.received, 2)
       assert.lengthOf(
         events.filter(({ event_type }) => event_type === "notification.sent"),
         2,
       )
-      // Whoever published either request finds the one notification.
+      // Both request ids lead to the one notification.
       const aliases = yield* Collection.make(notificationAliases)
       for (const id of ids) {
         const found = Option.getOrUndefined(yield* aliases.get(aliasKeyOf(id)))
@@ -491,7 +500,7 @@ describe("content", () => {
     }).pipe(Effect.provide(installed(smtp))),
   )
 
-  it.effect("a sender or a URL that does not parse is a fault at start", () =>
+  it.effect("a sender or a URL that does not parse is a configuration error at start", () =>
     Effect.gen(function* () {
       for (const [url, sender, setting] of [
         ["smtp://localhost", "nobody", "MAIL_FROM"],

@@ -33,15 +33,15 @@ const mail = (text: string, more: object = {}) => ({
   ...more,
 })
 
-/** What nodemailer makes of it, and what we do. */
+/** The bytes of nodemailer and of MimeText. */
 const both = Effect.fnUntraced(function* (options: ReturnType<typeof mail>) {
   const theirs = yield* Effect.promise(() => new MailComposer(options).compile().build())
   return { theirs: theirs.toString("latin1"), ours: MimeText.serialize(new MailComposer(options).compile()) }
 })
 
-describe("a mail of texts", () => {
+describe("MimeText", () => {
   for (const [name, text] of Object.entries(texts)) {
-    it.effect(`is what nodemailer would make of it: ${name}`, () =>
+    it.effect(`serializes the same bytes as nodemailer: ${name}`, () =>
       Effect.gen(function* () {
         for (const options of [mail(text), mail(text, { html: fromText("Grüße", text) })]) {
           const { ours, theirs } = yield* both(options)
@@ -51,7 +51,7 @@ describe("a mail of texts", () => {
     )
   }
 
-  it.effect("is left to nodemailer where something is attached, or where it is long", () =>
+  it.effect("leaves mails with attachments or long texts to nodemailer", () =>
     Effect.gen(function* () {
       assert.isUndefined((yield* both(mail("Zeile\n".repeat(4_000)))).ours)
       const { ours } = yield* both(mail("Hello", { attachments: [{ filename: "a", content: Buffer.from("b") }] }))
@@ -60,7 +60,7 @@ describe("a mail of texts", () => {
   )
 })
 
-describe("a letter", () => {
+describe("MimeMessage", () => {
   const sender = { name: "Shöp, Ltd.", address: "shop@example.com" }
   const { writeSimple, write } = MimeMessage.makeWriter(sender)
   const of = (more: Partial<Mail.Mail>): Mail.Mail => ({
@@ -93,7 +93,7 @@ describe("a letter", () => {
     return true
   })
 
-  it.effect("is what nodemailer would write: every text, with a way to unsubscribe and without", () =>
+  it.effect("writes the same bytes as nodemailer, with and without unsubscribe headers", () =>
     Effect.gen(function* () {
       for (const [name, text] of Object.entries(texts)) {
         for (const headers of [{}, unsubscribe]) {
@@ -110,7 +110,7 @@ describe("a letter", () => {
     }),
   )
 
-  it.effect("is left to nodemailer where a header must be encoded, folded or quoted", () =>
+  it.effect("leaves headers that must be encoded, folded or quoted to nodemailer", () =>
     Effect.gen(function* () {
       for (const more of [
         { subject: "" },
@@ -136,7 +136,7 @@ describe("a letter", () => {
   )
 
   it.effect.prop(
-    "whatever is written quickly is what nodemailer would write",
+    "writes the same bytes as nodemailer for any text",
     [Schema.String, Schema.String, Schema.String],
     ([subject, text, html]) => Effect.asVoid(agrees(of({ subject, text, html }))),
     { arbitrary: { runs: 200 } },

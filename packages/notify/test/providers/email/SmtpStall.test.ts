@@ -1,4 +1,5 @@
 /** Mail servers that hang, and what becomes of the mail: sent later where they cannot have it, unknown where they can. */
+import { eventually } from "@armoricore/testing/Eventually"
 import { WorkerTimeouts } from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted } from "effect"
@@ -13,7 +14,6 @@ import {
   ports,
   publishRequest,
   service,
-  until,
 } from "../../support/NotifyHarness.ts"
 import * as StallingSmtpServer from "../../support/StallingSmtpServer.ts"
 
@@ -29,18 +29,19 @@ const times = Layer.effect(
   Effect.map(WorkerTimeouts, (usual) => ({ ...usual, drainTimeout: Duration.millis(50) })),
 )
 
-describe("an SMTP server that hangs", () => {
+describe("an SMTP server that stalls", () => {
   for (const stage of StallingSmtpServer.stages.filter((one) => one !== ".")) {
-    it.live(`regression: a mail was given up as unknown though the server hung at ${stage}`, () =>
+    it.live(`a mail is sent after the server stalled at ${stage}`, () =>
       Effect.gen(function* () {
+        // regression: such mail ended with an unknown outcome
         const events = yield* recordEvents
         const { state, url } = yield* StallingSmtpServer.make
         state.stallAt = stage
         yield* Effect.gen(function* () {
           const id = yield* mail()
-          yield* until(
-            Effect.sync(() => state.reached),
-            (met) => met >= 2,
+          yield* eventually(
+            () => state.reached,
+            (count) => count >= 2,
           )
           assert.isEmpty(events)
           state.stallAt = undefined
@@ -51,7 +52,7 @@ describe("an SMTP server that hangs", () => {
     )
   }
 
-  it.live("after the whole message the outcome is unknown, and nothing is sent again", () =>
+  it.live("a stall after the whole message is an unknown outcome, and the mail is not sent again", () =>
     Effect.gen(function* () {
       const { state, url } = yield* StallingSmtpServer.make
       state.stallAt = "."
@@ -66,15 +67,16 @@ describe("an SMTP server that hangs", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("regression: a mail was given up as unknown when the program stopped before the server had it", () =>
+  it.live("a stop before the server received the message leaves the delivery requested", () =>
     Effect.gen(function* () {
+      // regression: the outcome of such mail was recorded as unknown
       const { state, url } = yield* StallingSmtpServer.make
       state.stallAt = "RCPT"
       const id = yield* Effect.gen(function* () {
         const id = yield* mail()
-        yield* until(
-          Effect.sync(() => state.reached),
-          (met) => met >= 1,
+        yield* eventually(
+          () => state.reached,
+          (count) => count >= 1,
         )
         return id
       }).pipe(Effect.provide(installed(url, Duration.minutes(1))))
@@ -89,22 +91,23 @@ describe("an SMTP server that hangs", () => {
   )
 })
 
-describe("an SMTP server that refuses everybody", () => {
+describe("an SMTP server that rejects every mail", () => {
   for (const [stage, answer] of [
     ["CONNECT", "554 5.7.1 your address is not welcome"],
     ["RCPT", "554 5.7.1 <anna@example.org>: Relay access denied"],
   ] as const) {
-    it.live(`regression: every mail was given up while the server refused us at ${stage}`, () =>
+    it.live(`mail waits while the server rejects this machine at ${stage}`, () =>
       Effect.gen(function* () {
+        // regression: all such mail failed
         const events = yield* recordEvents
         const { state, url } = yield* StallingSmtpServer.make
         state.refusals = { [stage]: answer }
         yield* Effect.gen(function* () {
           const id = yield* mail()
-          // More than there are tries.
-          yield* until(
-            Effect.sync(() => state.reached),
-            (met) => met >= 6,
+          // More calls than the retry policy has attempts.
+          yield* eventually(
+            () => state.reached,
+            (count) => count >= 6,
           )
           assert.isEmpty(events)
           state.refusals = {}
@@ -115,7 +118,7 @@ describe("an SMTP server that refuses everybody", () => {
     )
   }
 
-  it.live("a single address that is not relayed fails alone", () =>
+  it.live("a single address that is not relayed fails without a pause of the provider", () =>
     Effect.gen(function* () {
       const { state, url } = yield* StallingSmtpServer.make
       yield* Effect.gen(function* () {

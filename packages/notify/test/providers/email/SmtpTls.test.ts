@@ -1,4 +1,5 @@
 /** E-mail over real TLS, with a certificate that no public authority signed. */
+import { eventually } from "@armoricore/testing/Eventually"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
 import * as TestCertificate from "@armoricore/testing/fakes/TestCertificate"
 import { DeadLetters } from "@armoricore/worker"
@@ -6,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted } from "effect"
 import { Attachments } from "../../../src/request/Attachments.ts"
 import * as Smtp from "../../../src/providers/email/Smtp.ts"
-import { awaitFinal, recordEvents, ports, publishRequest, service, until } from "../../support/NotifyHarness.ts"
+import { awaitFinal, recordEvents, ports, publishRequest, service } from "../../support/NotifyHarness.ts"
 
 const from = "Example <no-reply@example.com>"
 const attachments = Attachments.layer({ buckets: ["media"] })
@@ -34,8 +35,8 @@ const paused = (why: RegExp, fake: Layer.Layer<FakeSmtp>, ca?: string, query?: s
     const events = yield* recordEvents
     const { received } = yield* FakeSmtp
     yield* mail
-    const seen = yield* until(
-      Effect.sync(() => said),
+    const seen = yield* eventually(
+      () => said,
       (lines) => lines.some((line) => line.includes("ALARM")),
     )
     assert.match(seen.join("\n"), why)
@@ -49,7 +50,7 @@ const authority = TestCertificate.certificate
 
 describe("SMTP over TLS", () => {
   for (const way of ["smtps", "starttls"] as const) {
-    it.live(`${way}: a server of an authority of one's own is trusted by SMTP_CA`, () =>
+    it.live(`${way}: SMTP_CA makes a server with a private authority trusted`, () =>
       Effect.gen(function* () {
         const { received, usedTls } = yield* FakeSmtp
         assert.strictEqual((yield* awaitFinal(yield* mail))?.status, "sent")
@@ -58,12 +59,12 @@ describe("SMTP over TLS", () => {
       }).pipe(Effect.provide(installed(FakeSmtp.layerTls(way), authority))),
     )
 
-    it.live(`${way}: any other is not; the route pauses, and no mail is given up`, () =>
+    it.live(`${way}: an untrusted server pauses the provider and mail waits`, () =>
       paused(/SMTP_CA: the certificate of the mail server is not trusted/, FakeSmtp.layerTls(way)),
     )
   }
 
-  /** Another name for this machine, which nobody takes for it. */
+  /** Another address of this machine that is not recognised as loopback. */
   const elsewhere = Layer.effect(
     FakeSmtp,
     Effect.map(FakeSmtp, (fake) => ({
@@ -72,11 +73,12 @@ describe("SMTP over TLS", () => {
     })),
   ).pipe(Layer.provide(FakeSmtp.layer))
 
-  it.live("regression: a password went out in clear where somebody took STARTTLS out of the conversation", () =>
+  // regression: the password was sent in clear text
+  it.live("a password is not sent when STARTTLS is stripped from the conversation", () =>
     paused(/SMTP_URL: the mail server has no TLS.*\?tls=optional/, elsewhere),
   )
 
-  it.live("tls=optional lets a login without TLS pass", () =>
+  it.live("tls=optional permits a login without TLS", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* awaitFinal(yield* mail))?.status, "sent")
     }).pipe(Effect.provide(installed(elsewhere, undefined, "?tls=optional"))),
@@ -86,7 +88,7 @@ describe("SMTP over TLS", () => {
     ["SMTP_CA", authority, ""],
     ["tls=require", undefined, "?tls=require"],
   ] as const) {
-    it.live(`a server without TLS gets nothing where ${name} asks for it; no mail is given up`, () =>
+    it.live(`a server without TLS receives no mail when ${name} requires TLS; mail waits`, () =>
       paused(/SMTP_URL: the mail server has no TLS/, FakeSmtp.layer, ca, query),
     )
   }

@@ -1,3 +1,4 @@
+import { eventually } from "@armoricore/testing/Eventually"
 import { FakeApns, reasons } from "@armoricore/testing/fakes/FakeApns"
 import { DeadLetters } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,7 +13,6 @@ import {
   ports,
   publishRequest,
   service,
-  until,
 } from "../../support/NotifyHarness.ts"
 
 const routes = Layer.unwrap(
@@ -49,7 +49,7 @@ const snake = (name: string) => name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowe
 const all = Object.keys(reasons) as ReadonlyArray<keyof typeof reasons>
 
 describe("APNs", () => {
-  it.live("a push arrives with its headers, over a connection that is verified", () =>
+  it.live("a push arrives with its headers over a verified connection", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeApns
@@ -80,7 +80,7 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("every reason ends as the notes say", () =>
+  it.live("every reason has its documented result", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       for (const reason of all.filter((one) => !configuration.has(one) && reasons[one].status !== 429)) {
@@ -93,7 +93,7 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("a throttled push waits and is sent", () =>
+  it.live("a throttled push is sent after a wait", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       const start = Date.now()
@@ -102,7 +102,7 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("tells the backend of dead tokens, and since when where Apple says it", () =>
+  it.live("publishes device.token_invalid for dead tokens, with Apple's timestamp", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeApns
@@ -120,15 +120,15 @@ describe("APNs", () => {
   )
 
   for (const reason of ["DeviceTokenNotForTopic", "InvalidProviderToken"] as const) {
-    it.live(`${reason} pauses the route and burns nothing`, () =>
+    it.live(`${reason} pauses the provider and uses up no attempt`, () =>
       Effect.gen(function* () {
         const events = yield* recordEvents
         const fake = yield* FakeApns
         yield* publishRequest({ recipients: [{ apns_token: fake.tokenFor(reason) }] })
         // More probes than there are tries.
-        yield* until(
-          Effect.sync(() => fake.requestedTokens.length),
-          (asked) => asked >= 6,
+        yield* eventually(
+          () => fake.requestedTokens.length,
+          (count) => count >= 6,
         )
         assert.isEmpty(events)
         assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
@@ -136,7 +136,7 @@ describe("APNs", () => {
     )
   }
 
-  it.live("a token of another app does not pause the route for everybody, nor hold up its notification", () =>
+  it.live("a token of another app pauses neither the provider nor its own notification", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       yield* outcome(token(1))
@@ -155,7 +155,7 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("opens one stream until Apple trusts the token, then many on one connection", () =>
+  it.live("opens one stream until Apple accepts the token, then many on one connection", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       const recipients = Array.from({ length: 200 }, (_, index) => ({ apns_token: token(index) }))
@@ -167,10 +167,11 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("signs anew, once, when the provider token has expired", () =>
+  it.live("signs again once after the provider token expired", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       assert.deepInclude(yield* outcome(token(1)), { status: "sent", attempts: 1 })
+      // The signing time in the token has a resolution of one second.
       yield* Effect.sleep("1100 millis")
       fake.expireTokens()
       assert.deepInclude(yield* outcome(token(2)), { status: "sent", attempts: 1 })
@@ -178,14 +179,14 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("survives GOAWAY in the middle: every push arrives, none twice", () =>
+  it.live("delivers every push exactly once after GOAWAY", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       const recipients = Array.from({ length: 600 }, (_, index) => ({ apns_token: token(index) }))
       const id = yield* publishRequest({ recipients })
       for (const share of [100, 300]) {
-        yield* until(
-          Effect.sync(() => fake.sent.length),
+        yield* eventually(
+          () => fake.sent.length,
           (sent) => sent >= share,
         )
         fake.goAway()
@@ -198,7 +199,7 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("sends again after a lost answer with the same apns-id and collapse id", () =>
+  it.live("sends again after a lost response with the same apns-id and collapse id", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       const lost = "cc".padEnd(64, "0")
@@ -210,8 +211,9 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("regression: a collapse key that no header can carry lost its push, or replaced another's", () =>
+  it.live("a collapse key that no header can contain is replaced by its digest", () =>
     Effect.gen(function* () {
+      // regression: the push was lost or replaced another key's
       const fake = yield* FakeApns
       const keys = ["Größe", "✓ seen", "✗ seen", " padded", "plain key"]
       for (const [index, collapse_key] of keys.entries()) {
@@ -244,7 +246,7 @@ describe("APNs", () => {
     ),
   )
 
-  it.effect("a key that does not parse is a fault at start", () =>
+  it.effect("a key that does not parse is a configuration error at start", () =>
     Effect.gen(function* () {
       const layer = Apns.layer({ key: Redacted.make("no key"), keyId: "k", teamId: "t", topic: "a" })
       const fault = yield* Effect.flip(Effect.scoped(Layer.build(layer.pipe(Layer.provide(ProviderRegistry.layer())))))

@@ -1,3 +1,4 @@
+import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { FakeFcm } from "@armoricore/testing/fakes/FakeFcm"
 import { DeadLetters } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
@@ -15,7 +16,6 @@ import {
   ports,
   publishRequest,
   service,
-  until,
 } from "../../support/NotifyHarness.ts"
 
 const routes = Layer.unwrap(
@@ -23,7 +23,7 @@ const routes = Layer.unwrap(
 )
 const installed = service(routes).pipe(Layer.provideMerge(Layer.merge(ports, FakeFcm.layer)))
 
-/** What becomes of a push to this token. */
+/** The final status of a push to this token. */
 const outcome = Effect.fnUntraced(function* (token: string) {
   const id = yield* publishRequest({ recipients: [{ fcm_token: token }] })
   const state = yield* awaitFinal(id)
@@ -33,7 +33,7 @@ const outcome = Effect.fnUntraced(function* (token: string) {
 })
 
 describe("FCM", () => {
-  it.live("a push arrives once, is told, and its state can be asked for", () =>
+  it.live("a push arrives once, its result is published, and its state can be read", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeFcm
@@ -60,7 +60,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("every class of answer ends as the notes say", () =>
+  it.live("every class of response has its documented result", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* outcome("dead-token"), { status: "failed", reason: "unregistered", attempts: 1 })
       assert.deepStrictEqual(yield* outcome("invalid-token"), {
@@ -74,7 +74,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("waits as long as the provider asks", () =>
+  it.live("waits for Retry-After", () =>
     Effect.gen(function* () {
       for (const [token, seconds] of [
         ["throttled-token", 1],
@@ -87,8 +87,9 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("regression: a Retry-After beyond all time kept a push for ever, and its state could not be read", () =>
+  it.live("a Retry-After beyond any date is capped", () =>
     Effect.gen(function* () {
+      // regression: the push waited for ever and its state did not decode
       const fake = yield* FakeFcm
       for (const [index, after] of ["9".repeat(400), "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"].entries()) {
         fake.override = (token) =>
@@ -112,7 +113,7 @@ describe("FCM", () => {
     ),
   )
 
-  it.live("a push that expires while its provider asks to wait is told as expired then, not after the wait", () =>
+  it.live("a push that expires during Retry-After is published as expired at its expiry", () =>
     Effect.gen(function* () {
       for (const recipients of [
         [{ fcm_token: "quota-token" }],
@@ -126,7 +127,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("tells the backend of a dead token, without the token", () =>
+  it.live("publishes device.token_invalid without the token itself", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       yield* publishRequest({ recipients: [{ fcm_token: "dead-token" }, { fcm_token: "good-token" }] })
@@ -144,7 +145,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("tells one failure and keeps a dead letter when the tries are used up; a replay adds the good result", () =>
+  it.live("exhausted retries publish one failure and a dead letter; a replay adds the good result", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeFcm
@@ -156,7 +157,7 @@ describe("FCM", () => {
       const failed = yield* awaitEvent(events, "notification.failed")
       assert.deepInclude(failed.payload["error"], { code: "throttled" })
       const dead = yield* DeadLetters
-      const [letter] = yield* until(dead.list({ limit: 10 }), (letters) => letters.length === 1)
+      const [letter] = yield* eventually(dead.list({ limit: 10 }), (letters) => letters.length === 1)
       assert.lengthOf(fake.requestedTokens, 5)
       fake.override = () => undefined
       yield* dead.replay(letter?.id ?? "")
@@ -166,7 +167,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("signs in once for many, and again when the access token is refused", () =>
+  it.live("shares one access token, and renews it when FCM rejects it", () =>
     Effect.gen(function* () {
       const fake = yield* FakeFcm
       const recipients = Array.from({ length: 20 }, (_, index) => ({ fcm_token: `good-token-${index}` }))
@@ -181,7 +182,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("SENDER_ID_MISMATCH pauses the route: nothing is burned, nothing is lost", () =>
+  it.live("SENDER_ID_MISMATCH pauses the provider; no attempt is used up and no push is lost", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeFcm
@@ -190,9 +191,9 @@ describe("FCM", () => {
       const ids = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (index) =>
         publishRequest({ recipients: [{ fcm_token: `ok-token-${index}` }] }),
       )
-      yield* until(
-        Effect.sync(() => fake.requestedTokens.length),
-        (asked) => asked >= 10,
+      yield* eventually(
+        () => fake.requestedTokens.length,
+        (count) => count >= 10,
       )
       assert.isEmpty(events)
       wrong = false
@@ -204,16 +205,17 @@ describe("FCM", () => {
   const appleIsRefused = (token: string) =>
     token.startsWith("apple-") ? { status: 401, code: "THIRD_PARTY_AUTH_ERROR", fcm: true } : undefined
 
-  it.live("regression: a wrong APNs key inside Firebase paused the pushes to Android too", () =>
+  it.live("a wrong APNs key inside Firebase does not pause pushes to Android", () =>
     Effect.gen(function* () {
+      // regression: it paused the whole provider
       const fake = yield* FakeFcm
       fake.override = appleIsRefused
       const apple = yield* publishRequest({
         recipients: [{ fcm_token: "apple-token" }, { fcm_token: "android-token-0" }],
       })
-      yield* until(
-        Effect.sync(() => fake.requestedTokens.length),
-        (asked) => asked === 2,
+      yield* eventually(
+        () => fake.requestedTokens.length,
+        (count) => count === 2,
       )
       for (const index of [1, 2, 3]) {
         assert.deepInclude(yield* outcome(`android-token-${index}`), { status: "sent", attempts: 1 })
@@ -224,7 +226,7 @@ describe("FCM", () => {
         service(routes, {
           rules: Layer.effect(
             CircuitOptions,
-            // Nobody would wait for its end here.
+            // Longer than the test waits.
             Effect.map(CircuitOptions, (usual) => ({ ...usual, misconfigurationDelay: Duration.minutes(5) })),
           ),
         }).pipe(Layer.provideMerge(Layer.merge(ports, FakeFcm.layer))),
@@ -232,16 +234,16 @@ describe("FCM", () => {
     ),
   )
 
-  it.live("pushes to Apple devices wait for the APNs key inside Firebase, and are not given up", () =>
+  it.live("pushes to Apple devices wait until the APNs key inside Firebase works", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeFcm
       fake.override = appleIsRefused
       const id = yield* publishRequest({ recipients: [{ fcm_token: "apple-token" }] })
-      // More probes than there are tries.
-      yield* until(
-        Effect.sync(() => fake.requestedTokens.length),
-        (asked) => asked >= 7,
+      // More calls than the retry policy has attempts.
+      yield* eventually(
+        () => fake.requestedTokens.length,
+        (count) => count >= 7,
       )
       assert.isEmpty(events)
       fake.override = () => undefined
@@ -250,7 +252,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("a token of another project does not pause the route for everybody", () =>
+  it.live("a token of another project does not pause the provider", () =>
     Effect.gen(function* () {
       const fake = yield* FakeFcm
       assert.deepInclude(yield* outcome("good-token-1"), { status: "sent", attempts: 1 })
@@ -274,16 +276,16 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("tokens of another project one after the other mean our settings, and pause the route", () =>
+  it.live("many tokens of another project in a row pause the provider", () =>
     Effect.gen(function* () {
       const fake = yield* FakeFcm
       yield* outcome("good-token-1")
       fake.override = () => ({ status: 403, code: "SENDER_ID_MISMATCH", fcm: true })
       const recipients = Array.from({ length: 60 }, (_, index) => ({ fcm_token: `token-number-${index}` }))
       const id = yield* publishRequest({ recipients })
-      yield* until(
-        Effect.sync(() => fake.requestedTokens.length),
-        (asked) => asked >= 63,
+      yield* eventually(
+        () => fake.requestedTokens.length,
+        (count) => count >= 63,
       )
       fake.override = () => undefined
       const state = yield* awaitFinal(id)
@@ -293,15 +295,15 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("an outage opens the circuit: it uses up no tries, and everything is sent afterwards", () =>
+  it.live("an outage opens the circuit: it uses up no attempts, and every push is sent afterwards", () =>
     Effect.gen(function* () {
       const fake = yield* FakeFcm
       fake.unavailable = true
       const ids = yield* Effect.forEach(Array.from({ length: 20 }), (_, index) =>
         publishRequest({ recipients: [{ fcm_token: `good-token-${index}` }] }),
       )
-      // Far longer than five tries would last.
-      yield* Effect.sleep("2 seconds")
+      // Far longer than five attempts take.
+      yield* expectNothingFor("2 seconds", () => fake.sent)
       const during = fake.requestedTokens.length
       fake.unavailable = false
       for (const id of ids) assert.strictEqual((yield* awaitFinal(id))?.status, "sent")
@@ -311,7 +313,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("sends again after a lost answer under the same tag", () =>
+  it.live("sends again after a lost response with the same tag", () =>
     Effect.gen(function* () {
       const fake = yield* FakeFcm
       yield* awaitFinal(yield* publishRequest({ recipients: [{ fcm_token: "cut-token" }] }))
@@ -322,8 +324,9 @@ describe("FCM", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("regression: a service account whose line breaks were escaped twice was no key", () =>
+  it.live("accepts a service account with line breaks that are escaped twice", () =>
     Effect.gen(function* () {
+      // regression: its private key was rejected
       const { serviceAccount } = yield* FakeFcm
       const escaped = Redacted.make(Redacted.value(serviceAccount).replaceAll("\\n", "\\\\n"))
       assert.notStrictEqual(Redacted.value(escaped), Redacted.value(serviceAccount))
@@ -333,7 +336,7 @@ describe("FCM", () => {
     }).pipe(Effect.provide(FakeFcm.layer)),
   )
 
-  it.effect("a service account that does not parse is a fault at start, and does not show the key", () =>
+  it.effect("a service account that does not parse is a configuration error at start that does not show the key", () =>
     Effect.gen(function* () {
       for (const text of [
         "no json",

@@ -40,7 +40,7 @@ const outcome = Effect.fnUntraced(function* (kind: SubscriptionKind) {
 })
 
 describe("Web Push", () => {
-  it.live("the browser decrypts the push and sees what was sent", () =>
+  it.live("the browser decrypts the push that was sent", () =>
     Effect.gen(function* () {
       const fake = yield* FakePushService
       yield* awaitFinal(
@@ -53,8 +53,9 @@ describe("Web Push", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("regression: collapse keys that only begin alike replaced each other's push", () =>
+  it.live("collapse keys with the same start do not replace each other", () =>
     Effect.gen(function* () {
+      // regression: keys were cut to the topic's length
       const fake = yield* FakePushService
       const web_push = fake.subscribe()
       const topicOf = Effect.fnUntraced(function* (collapse_key: string) {
@@ -68,7 +69,7 @@ describe("Web Push", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("every class of answer ends as the notes say", () =>
+  it.live("every class of response has its documented result", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       assert.deepStrictEqual(yield* outcome("gone"), { status: "failed", reason: "unsubscribed", attempts: 1 })
@@ -86,7 +87,7 @@ describe("Web Push", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("never calls an endpoint that leads into a private network", () =>
+  it.live("never calls an endpoint that leads to a private network", () =>
     Effect.gen(function* () {
       const fake = yield* FakePushService
       const { keys } = fake.subscribe()
@@ -112,7 +113,7 @@ describe("Web Push", () => {
     }).pipe(Effect.provide(installedWith(true))),
   )
 
-  it("knows private addresses in every notation", () => {
+  it("recognises private addresses in every notation", () => {
     for (const address of [
       "127.0.0.1",
       "10.1.2.3",
@@ -135,7 +136,7 @@ describe("Web Push", () => {
     assert.isUndefined(blockedReason(new URL("https://fcm.googleapis.com/fcm/send/abc")))
   })
 
-  it.effect("keys that do not belong together are a fault at start", () =>
+  it.effect("keys that do not belong together are a configuration error at start", () =>
     Effect.gen(function* () {
       for (const [publicKey, setting] of [
         ["short", "VAPID_PUBLIC_KEY"],
