@@ -10,86 +10,86 @@ import { advanceClock, flushFibers } from "../support/WorkerFixtures.ts"
 const doubled = { kind: "double", request: Schema.Int, reply: Schema.Int }
 const named = { kind: "named", request: Schema.Void, reply: Schema.String }
 
-/** One more process on the bus of the test; its scope ends it. */
+/** Another process on the bus of the test; closing its scope ends it. */
 const start = (services: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const built = yield* Layer.build(NodeRpc.layer({ services, version: "1" })).pipe(Scope.provide(scope))
-    return { scope, plane: Context.get(built, NodeRpc) }
+    return { scope, rpc: Context.get(built, NodeRpc) }
   })
 
-describe("ControlPlane", () => {
-  it.effect("processes that start know each other at once, and forget who left", () =>
+describe("NodeRpc", () => {
+  it.effect("processes discover each other at their start, and record a process that left as departed", () =>
     Effect.gen(function* () {
       const a = yield* start(["media"])
       const b = yield* start(["realtime"])
       yield* flushFibers
-      const seen = yield* a.plane.nodes
+      const seen = yield* a.rpc.nodes
       assert.deepStrictEqual(
         seen.map(({ services }) => services),
         [["media"], ["realtime"]],
       )
-      assert.strictEqual((yield* b.plane.nodes).length, 2)
+      assert.strictEqual((yield* b.rpc.nodes).length, 2)
       yield* Scope.close(b.scope, Exit.void)
       yield* flushFibers
-      assert.strictEqual((yield* a.plane.nodes).length, 1)
-      const gone = yield* a.plane.departed
+      assert.strictEqual((yield* a.rpc.nodes).length, 1)
+      const departed = yield* a.rpc.departed
       assert.deepStrictEqual(
-        gone.map(({ descriptor, graceful }) => [descriptor.node, graceful]),
-        [[b.plane.self.node, true]],
+        departed.map(({ descriptor, graceful }) => [descriptor.node, graceful]),
+        [[b.rpc.self.node, true]],
       )
     }).pipe(Effect.provide(MemoryBus.layer)),
   )
 
-  it.effect("an asker gets the answers of all, its own too, without waiting", () =>
+  it.effect("a call returns the replies of all processes, its own included, without a timeout", () =>
     Effect.gen(function* () {
       const [a, b, c] = [yield* start([]), yield* start([]), yield* start([])]
-      for (const { plane } of [a, b]) yield* plane.respond(doubled, (n) => Effect.succeed(n * 2))
+      for (const { rpc } of [a, b]) yield* rpc.respond(doubled, (n) => Effect.succeed(n * 2))
       yield* flushFibers
-      const asking = yield* Effect.forkChild(a.plane.call(doubled, 21))
+      const call = yield* Effect.forkChild(a.rpc.call(doubled, 21))
       yield* flushFibers
       // No time has passed.
-      assert.isDefined(asking.pollUnsafe())
-      const { replies, failures, unresponsive } = yield* Fiber.join(asking)
+      assert.isDefined(call.pollUnsafe())
+      const { replies, failures, unresponsive } = yield* Fiber.join(call)
       assert.deepStrictEqual(
         replies.map(({ node, value }) => [node, value]).sort(),
         [
-          [a.plane.self.node, 42],
-          [b.plane.self.node, 42],
+          [a.rpc.self.node, 42],
+          [b.rpc.self.node, 42],
         ].sort(),
       )
       assert.deepStrictEqual([failures, unresponsive], [[], []])
-      const one = yield* Effect.forkChild(c.plane.call(doubled, 1, b.plane.self.node))
+      const one = yield* Effect.forkChild(c.rpc.call(doubled, 1, b.rpc.self.node))
       yield* flushFibers
       assert.deepStrictEqual(
         (yield* Fiber.join(one)).replies.map(({ node }) => node),
-        [b.plane.self.node],
+        [b.rpc.self.node],
       )
     }).pipe(Effect.provide(MemoryBus.layer)),
   )
 
-  it.effect("who is silent is named after a while, who fails with its sentence", () =>
+  it.effect("a call names unresponsive processes after the timeout, and failed ones with their message", () =>
     Effect.gen(function* () {
       const [a, b, c] = [yield* start([]), yield* start([]), yield* start([])]
-      yield* a.plane.respond(named, () => Effect.succeed("a"))
-      yield* b.plane.respond(named, () => Effect.never)
-      yield* c.plane.respond(named, () => Effect.fail({ message: "out of order" }))
+      yield* a.rpc.respond(named, () => Effect.succeed("a"))
+      yield* b.rpc.respond(named, () => Effect.never)
+      yield* c.rpc.respond(named, () => Effect.fail({ message: "out of order" }))
       yield* flushFibers
-      const asking = yield* Effect.forkChild(a.plane.call(named, undefined))
+      const call = yield* Effect.forkChild(a.rpc.call(named, undefined))
       yield* advanceClock("1900 millis")
-      assert.isUndefined(asking.pollUnsafe())
+      assert.isUndefined(call.pollUnsafe())
       yield* advanceClock("100 millis")
-      const { replies, failures, unresponsive } = yield* Fiber.join(asking)
+      const { replies, failures, unresponsive } = yield* Fiber.join(call)
       assert.deepStrictEqual(
         replies.map(({ value }) => value),
         ["a"],
       )
-      assert.deepStrictEqual(failures, [{ node: c.plane.self.node, message: "out of order" }])
-      assert.deepStrictEqual(unresponsive, [b.plane.self.node])
+      assert.deepStrictEqual(failures, [{ node: c.rpc.self.node, message: "out of order" }])
+      assert.deepStrictEqual(unresponsive, [b.rpc.self.node])
     }).pipe(Effect.provide(MemoryBus.layer)),
   )
 
-  it.effect("a process that crashed is not waited for once its beats are missed", () =>
+  it.effect("a crashed process departs once its heartbeats are missing", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       let cut = false
@@ -101,22 +101,22 @@ describe("ControlPlane", () => {
       const a = yield* start([])
       const b = yield* start([]).pipe(Effect.provide(mortal))
       yield* flushFibers
-      assert.strictEqual((yield* a.plane.nodes).length, 2)
+      assert.strictEqual((yield* a.rpc.nodes).length, 2)
       cut = true
       yield* TestClock.adjust("20 seconds")
       yield* flushFibers
-      assert.strictEqual((yield* a.plane.nodes).length, 1)
-      assert.deepInclude((yield* a.plane.departed)[0], { descriptor: b.plane.self, graceful: false })
-      // Cut off, it still answers itself.
-      yield* b.plane.respond(named, () => Effect.succeed("b"))
-      const asking = yield* Effect.forkChild(b.plane.call(named, undefined))
+      assert.strictEqual((yield* a.rpc.nodes).length, 1)
+      assert.deepInclude((yield* a.rpc.departed)[0], { descriptor: b.rpc.self, graceful: false })
+      // A partitioned process still calls itself.
+      yield* b.rpc.respond(named, () => Effect.succeed("b"))
+      const call = yield* Effect.forkChild(b.rpc.call(named, undefined))
       yield* advanceClock("2 seconds")
-      const { replies, unresponsive } = yield* Fiber.join(asking)
+      const { replies, unresponsive } = yield* Fiber.join(call)
       assert.deepStrictEqual(
         replies.map(({ value }) => value),
         ["b"],
       )
-      assert.deepStrictEqual(unresponsive, [a.plane.self.node])
+      assert.deepStrictEqual(unresponsive, [a.rpc.self.node])
     }).pipe(Effect.provide(MemoryBus.layer)),
   )
 })
