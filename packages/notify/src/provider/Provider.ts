@@ -111,6 +111,7 @@ export interface Provider {
   readonly reports: boolean
   /** For a provider that reaches several servers: the name of the server. Each has its own circuit. */
   readonly circuitKey?: (message: Message) => string
+  /** One call. It has no span of its own, as pushes are a hot path. */
   readonly send: (message: Message) => Effect.Effect<Accepted, ProviderError>
   /**
    * Whether the interrupted call of a delivery ended before the provider received the whole message. Called once per

@@ -17,7 +17,7 @@ type StateError = TransientError | ConfigurationError
 export class Suppressions extends Context.Service<
   Suppressions,
   {
-    /** The reason of a suppression; undefined: the message may be sent. */
+    /** The reason of a suppression; undefined: the message may be sent. Called for every delivery, so it has no span. */
     readonly reasonFor: (target: Target, category?: string) => Effect.Effect<string | undefined, StateError>
     /** Suppresses an address by its hash; with a category, only e-mail of that category. */
     readonly add: (hash: string, reason: Reason, category?: string) => Effect.Effect<void, StateError>
@@ -39,7 +39,7 @@ export class Suppressions extends Context.Service<
               reason === undefined ? reasonAt(keyOf(hash, category)) : Effect.succeed(reason),
             )
       },
-      add: Effect.fnUntraced(function* (hash: string, reason: Reason, category?: string) {
+      add: Effect.fn("Suppressions.add")(function* (hash: string, reason: Reason, category?: string) {
         yield* list.put(keyOf(hash, category), { reason, since: yield* Clock.currentTimeMillis })
       }),
       remove: (hash: string, category?: string) =>

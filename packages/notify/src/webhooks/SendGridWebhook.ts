@@ -37,7 +37,7 @@ export const routes = (options: Options) =>
       HttpRouter.use(
         Effect.fnUntraced(function* (router) {
           const reports = yield* DeliveryReports
-          const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+          const handle = Effect.fn("SendGridWebhook.handle")(function* (request: HttpServerRequest.HttpServerRequest) {
             const raw = yield* readBody(request)
             const signature = request.headers["x-twilio-email-event-webhook-signature"] ?? ""
             const timestamp = request.headers["x-twilio-email-event-webhook-timestamp"] ?? ""

@@ -49,7 +49,7 @@ export const routes = (options: Options = {}) =>
     Effect.fnUntraced(function* (router) {
       const reports = yield* DeliveryReports
       const sns = Sns.make(options.fetchText)
-      const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const handle = Effect.fn("SesWebhook.handle")(function* (request: HttpServerRequest.HttpServerRequest) {
         const message = yield* sns.read(yield* readBody(request))
         if (options.topics !== undefined && !options.topics.includes(message.TopicArn)) {
           return yield* reject(403, "foreign_topic", `the topic ${message.TopicArn} is not in SES_TOPICS`)

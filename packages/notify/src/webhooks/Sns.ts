@@ -44,7 +44,9 @@ export const make = (fetchText: Fetch = fetchFromSns) => {
     return certificate
   })
 
-  const read = Effect.fnUntraced(function* (raw: Buffer): Effect.fn.Return<Message, WebhookRejection | TransientError> {
+  const read = Effect.fn("Sns.read")(function* (
+    raw: Buffer,
+  ): Effect.fn.Return<Message, WebhookRejection | TransientError> {
     const decoded = decode(yield* parseJson(raw.toString()))
     if (decoded._tag === "None") return yield* reject(400, "undecodable", "the body is not an SNS message")
     const message = decoded.value
@@ -61,7 +63,7 @@ export const make = (fetchText: Fetch = fetchFromSns) => {
     return message
   })
 
-  const confirm = Effect.fnUntraced(function* (message: Message) {
+  const confirm = Effect.fn("Sns.confirm")(function* (message: Message) {
     yield* fetchText(yield* snsUrl(message.SubscribeURL ?? ""))
     yield* Effect.logInfo("SNS subscription confirmed", { topic: message.TopicArn })
   })

@@ -1,9 +1,9 @@
-/** A mail server that falls silent at a stage of the conversation until it is told to go on, or refuses there. */
+/** A mail server that stalls or rejects at a chosen stage of the conversation. */
 import { listen } from "@armoricore/testing/LocalPort"
 import { Effect, Redacted } from "effect"
 import { createServer, type Socket } from "node:net"
 
-/** What the client said last, or `CONNECT`; `.` is the end of the message. */
+/** The last command of the client, or `CONNECT`; `.` is the end of the message. */
 export const stages = ["CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."] as const
 export type Stage = (typeof stages)[number]
 
@@ -19,11 +19,11 @@ const replies: Readonly<Record<Stage, string>> = {
 
 interface State {
   stallAt: Stage | undefined
-  /** What is answered at a stage instead. */
+  /** Replies that replace the usual one of a stage. */
   refusals: Partial<Record<Stage, string>>
-  /** Whole messages that were not refused. */
+  /** Whole messages that were not rejected. */
   accepted: number
-  /** How often the silence, or a refusal, was met. */
+  /** How often a client reached a stall or a rejection. */
   reached: number
 }
 

@@ -27,19 +27,19 @@ const installed = (fake: Layer.Layer<FakeSmtp>, ca?: string, query = "") =>
 
 const mail = publishRequest({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
 
-/** The route says what is wrong and keeps the mail. */
-const paused = (why: RegExp, fake: Layer.Layer<FakeSmtp>, ca?: string, query?: string) => {
-  const said: Array<string> = []
-  const log = Logger.make(({ message }) => void said.push(String(message)))
+/** The provider is paused with an alarm, and the mail waits. */
+const expectPaused = (alarm: RegExp, fake: Layer.Layer<FakeSmtp>, ca?: string, query?: string) => {
+  const lines: Array<string> = []
+  const log = Logger.make(({ message }) => void lines.push(String(message)))
   return Effect.gen(function* () {
     const events = yield* recordEvents
     const { received } = yield* FakeSmtp
     yield* mail
-    const seen = yield* eventually(
-      () => said,
-      (lines) => lines.some((line) => line.includes("ALARM")),
+    yield* eventually(
+      () => lines,
+      (logged) => logged.some((line) => line.includes("ALARM")),
     )
-    assert.match(seen.join("\n"), why)
+    assert.match(lines.join("\n"), alarm)
     assert.isEmpty(events)
     assert.isEmpty(received)
     assert.isEmpty(yield* (yield* DeadLetters).list({ limit: 10 }))
@@ -60,7 +60,7 @@ describe("SMTP over TLS", () => {
     )
 
     it.live(`${way}: an untrusted server pauses the provider and mail waits`, () =>
-      paused(/SMTP_CA: the certificate of the mail server is not trusted/, FakeSmtp.layerTls(way)),
+      expectPaused(/SMTP_CA: the certificate of the mail server is not trusted/, FakeSmtp.layerTls(way)),
     )
   }
 
@@ -75,7 +75,7 @@ describe("SMTP over TLS", () => {
 
   // regression: the password was sent in clear text
   it.live("a password is not sent when STARTTLS is stripped from the conversation", () =>
-    paused(/SMTP_URL: the mail server has no TLS.*\?tls=optional/, elsewhere),
+    expectPaused(/SMTP_URL: the mail server has no TLS.*\?tls=optional/, elsewhere),
   )
 
   it.live("tls=optional permits a login without TLS", () =>
@@ -89,7 +89,7 @@ describe("SMTP over TLS", () => {
     ["tls=require", undefined, "?tls=require"],
   ] as const) {
     it.live(`a server without TLS receives no mail when ${name} requires TLS; mail waits`, () =>
-      paused(/SMTP_URL: the mail server has no TLS/, FakeSmtp.layer, ca, query),
+      expectPaused(/SMTP_URL: the mail server has no TLS/, FakeSmtp.layer, ca, query),
     )
   }
 })
