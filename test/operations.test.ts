@@ -119,7 +119,7 @@ describe("docs/operations.md", () => {
     it(`says what to do about ${name}`, () => {
       const section = named(name)
       assert.isDefined(section, `add a section "### ${name}"`)
-      for (const part of ["**Means.**", "**Look.**", "**Do.**"]) assert.include(section, part)
+      for (const part of ["**Meaning.**", "**Diagnose.**", "**Mitigate.**"]) assert.include(section, part)
       assert.strictEqual(alert.get("annotations", "runbook").text(), `docs/operations.md#${name.toLowerCase()}`)
       assert.include(["page", "ticket"], alert.get("labels", "severity").text())
     })
