@@ -49,7 +49,7 @@ describe("the command line", () => {
         LOG_FORMAT: "json",
       })
       assert.match(ended.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
-      assert.include(ended.stderr, "made a JWT secret")
+      assert.include(ended.stderr, "generated a JWT secret")
     }),
   )
 

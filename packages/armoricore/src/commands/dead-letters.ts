@@ -1,4 +1,4 @@
-/** `armoricore dead-letters`: what could not be handled, of every service: look at it, replay it, discard it. */
+/** `armoricore dead-letters`: lists, shows, replays and discards the dead letters of every service. */
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Console, Effect, FileSystem, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -6,24 +6,24 @@ import { CommandFailed } from "../app/CommandErrors.ts"
 import { remoteDeadLetters } from "./remote-dead-letters.ts"
 import { type OperatorApiTarget, operatorApiFlags, withAdapters, withSettings } from "./support.ts"
 
-/** With `--url` the letters of that installation, else those on the bus, with a program that runs or without one. */
-const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, where: OperatorApiTarget) =>
-  Option.isSome(where.url) ? Effect.provide(effect, remoteDeadLetters(where)) : withAdapters(effect)
+/** With `--url` over the operator API, otherwise directly on the bus, even when no program runs. */
+const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>
+  Option.isSome(target.url) ? Effect.provide(effect, remoteDeadLetters(target)) : withAdapters(effect)
 
-const ids = Argument.String("id").pipe(Argument.withDescription("as list prints it"), Argument.variadic())
-const id = Argument.String("id").pipe(Argument.withDescription("as list prints it"))
+const ids = Argument.String("id").pipe(Argument.withDescription("id as printed by list"), Argument.variadic())
+const id = Argument.String("id").pipe(Argument.withDescription("id as printed by list"))
 
 const filterFlags = {
-  service: Flag.String("service").pipe(Flag.withDescription("only of this service"), Flag.optional),
-  type: Flag.String("type").pipe(Flag.withDescription("only of this event type"), Flag.optional),
-  reason: Flag.String("reason").pipe(Flag.withDescription("only with this reason"), Flag.optional),
+  service: Flag.String("service").pipe(Flag.withDescription("only this service"), Flag.optional),
+  type: Flag.String("type").pipe(Flag.withDescription("only this event type"), Flag.optional),
+  reason: Flag.String("reason").pipe(Flag.withDescription("only this reason"), Flag.optional),
 }
 const listFlags = {
   ...filterFlags,
-  limit: Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100)),
+  limit: Flag.Int("limit").pipe(Flag.withDescription("maximum number of lines"), Flag.withDefault(100)),
 }
 const all = Flag.Boolean("all").pipe(
-  Flag.withDescription("every letter that the filters let through"),
+  Flag.withDescription("every dead letter that matches the filters"),
   Flag.withDefault(false),
 )
 
@@ -39,35 +39,39 @@ const toListFilter = ({ reason, service, type }: DeadLetterFilter) => ({
   ...optional("reason", reason),
 })
 
-/** Letters are named, or chosen by `--all` and the filters; both at once, or neither, is a slip of the hand. */
-const selectIds = Effect.fnUntraced(function* (given: ReadonlyArray<string>, isAll: boolean, filter: DeadLetterFilter) {
+/** The ids of the arguments, or with `--all` those that match the filters. Anything else is a usage error. */
+const selectIds = Effect.fnUntraced(function* (
+  explicitIds: ReadonlyArray<string>,
+  isAll: boolean,
+  filter: DeadLetterFilter,
+) {
   const isFiltered = Option.isSome(filter.service) || Option.isSome(filter.type) || Option.isSome(filter.reason)
-  if (given.length > 0 && (isAll || isFiltered)) {
+  if (explicitIds.length > 0 && (isAll || isFiltered)) {
     return yield* new CommandFailed({
-      message: "name letters by their ids, or choose them by --all and filters; not both",
+      message: "use either ids, or --all with filters, not both",
     })
   }
-  if (given.length > 0) return given
+  if (explicitIds.length > 0) return explicitIds
   if (!isAll) {
     return yield* new CommandFailed({
-      message: "name the ids of letters, or choose them by --all with --service, --type, --reason",
+      message: "no dead letter selected: pass ids, or --all with --service, --type or --reason",
     })
   }
-  // All of them at this moment: what a replay brings back is not replayed again.
-  const found = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER, ...toListFilter(filter) })
-  return found.map(({ id: letterId }) => letterId)
+  // A snapshot: a dead letter that a replay creates is not replayed again.
+  const matching = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER, ...toListFilter(filter) })
+  return matching.map(({ id: letterId }) => letterId)
 })
 
-/** What fails for one letter is said, and the others are worked on all the same. */
+/** Handles every dead letter, and fails at the end with the messages of those that failed. */
 const forEachDeadLetter = <E extends { readonly message: string }, R>(
   ids: ReadonlyArray<string>,
-  word: string,
+  verb: string,
   work: (letterId: string) => Effect.Effect<void, E, R>,
 ) =>
   Effect.gen(function* () {
     const failures = yield* Effect.forEach(ids, (letterId) =>
       work(letterId).pipe(
-        Effect.andThen(Console.log(`${word} ${letterId}`)),
+        Effect.andThen(Console.log(`${verb} ${letterId}`)),
         Effect.as([]),
         Effect.catch((error) => Effect.succeed([`${letterId}: ${error.message}`])),
       ),
@@ -76,7 +80,7 @@ const forEachDeadLetter = <E extends { readonly message: string }, R>(
     if (first !== undefined) {
       return yield* new CommandFailed({ message: [first, ...others].join("; ") })
     }
-    if (ids.length === 0) yield* Console.error("there are no such dead letters")
+    if (ids.length === 0) yield* Console.error("no dead letters match")
   })
 
 const list = Command.make(
@@ -88,7 +92,7 @@ const list = Command.make(
         limit,
         ...toListFilter({ service, type, reason }),
       })
-      if (letters.length === 0) return yield* Console.error("there are no dead letters")
+      if (letters.length === 0) return yield* Console.error("no dead letters")
       yield* Effect.forEach(letters, ({ id: letterId, record }) =>
         Console.log(
           [
@@ -106,7 +110,7 @@ const list = Command.make(
     withDeadLetters,
     withSettings,
   ),
-).pipe(Command.withDescription("One line each: id, time, service, type, reason, field, sentence"))
+).pipe(Command.withDescription("Prints one line per dead letter: id, time, service, type, reason, field, message"))
 
 const show = Command.make(
   "show",
@@ -119,10 +123,10 @@ const show = Command.make(
     withDeadLetters,
     withSettings,
   ),
-).pipe(Command.withDescription("The whole letter as JSON, with the message as it came"))
+).pipe(Command.withDescription("Prints a dead letter as JSON, with the body of its message"))
 
 const body = Flag.String("body").pipe(
-  Flag.withDescription("a file with the mended event to send in its place"),
+  Flag.withDescription("a file with a corrected event to send instead"),
   Flag.withMetavar("FILE"),
   Flag.optional,
 )
@@ -131,39 +135,39 @@ const replay = Command.make(
   "replay",
   { ...operatorApiFlags, ids, body, all, ...filterFlags },
   Effect.fn("dead-letters.replay")(
-    function* ({ all: isAll, body: edited, ids: given, ...filter }) {
+    function* ({ all: isAll, body: edited, ids: explicitIds, ...filter }) {
       const letters = yield* DeadLetters
       const fs = yield* FileSystem.FileSystem
-      if (Option.isSome(edited) && (given.length !== 1 || isAll)) {
-        return yield* new CommandFailed({ message: "--body mends one letter; name one id" })
+      if (Option.isSome(edited) && (explicitIds.length !== 1 || isAll)) {
+        return yield* new CommandFailed({ message: "--body replaces the body of one dead letter; pass exactly one id" })
       }
       const bytes = Option.isNone(edited)
         ? undefined
         : yield* Effect.mapError(
             fs.readFile(edited.value),
-            () => new CommandFailed({ message: `--body ${edited.value} cannot be read` }),
+            () => new CommandFailed({ message: `cannot read --body ${edited.value}` }),
           )
-      const letterIds = yield* selectIds(given, isAll, filter)
+      const letterIds = yield* selectIds(explicitIds, isAll, filter)
       yield* forEachDeadLetter(letterIds, "replayed", (letterId) => letters.replay(letterId, bytes))
     },
     withDeadLetters,
     withSettings,
   ),
-).pipe(Command.withDescription("Sends them again, to be handled anew"))
+).pipe(Command.withDescription("Publishes dead letters again"))
 
 const discard = Command.make(
   "discard",
   { ...operatorApiFlags, ids, all, ...filterFlags },
   Effect.fn("dead-letters.discard")(
-    function* ({ all: isAll, ids: given, ...filter }) {
+    function* ({ all: isAll, ids: explicitIds, ...filter }) {
       const letters = yield* DeadLetters
-      const letterIds = yield* selectIds(given, isAll, filter)
+      const letterIds = yield* selectIds(explicitIds, isAll, filter)
       yield* forEachDeadLetter(letterIds, "discarded", (letterId) => letters.discard(letterId))
     },
     withDeadLetters,
     withSettings,
   ),
-).pipe(Command.withDescription("Removes them for good"))
+).pipe(Command.withDescription("Deletes dead letters"))
 
 const optional = <const Name extends string>(
   name: Name,
@@ -173,6 +177,6 @@ const optional = <const Name extends string>(
   (Option.isNone(value) ? {} : { [name]: value.value }) as { readonly [N in Name]?: string }
 
 export const deadLetters = Command.make("dead-letters").pipe(
-  Command.withDescription("Works on the dead letters of every service"),
+  Command.withDescription("Manages the dead letters of every service"),
   Command.withSubcommands([list, show, replay, discard]),
 )

@@ -1,4 +1,4 @@
-/** `armoricore operator`: the operators' API of a running installation, in a terminal. */
+/** `armoricore operator`: calls the operator API of a running installation. */
 import type { AuditEntry } from "@armoricore/operator/api/AuditEntry"
 import { JobKind } from "@armoricore/operator/api/Job"
 import { LogLevel } from "@armoricore/operator/OperatorApi"
@@ -10,28 +10,31 @@ import { type OperatorApiTarget, operatorApiFlags, withOperatorApi, withSettings
 const mediaId = Argument.String("media_id")
 const userId = Argument.String("user_id")
 const name = Argument.String("name").pipe(Argument.withDescription("as `circuits` prints it, for example provider:fcm"))
-const reason = Flag.String("reason").pipe(Flag.withDescription("why; it is shown and audited"), Flag.withDefault(""))
-const limit = Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100))
+const reason = Flag.String("reason").pipe(
+  Flag.withDescription("reason, for the user and the audit log"),
+  Flag.withDefault(""),
+)
+const limit = Flag.Int("limit").pipe(Flag.withDescription("maximum number of lines"), Flag.withDefault(100))
 
 const printRow = (...parts: ReadonlyArray<string | number>) => Console.log(parts.join("\t"))
 
-/** One procedure, or a few, as a command. */
+/** A command that calls the operator API. */
 const operatorCommand = <const Name extends string, const Config extends Command.Command.Config, E, R>(
   commandName: Name,
   config: Config,
-  about: string,
+  description: string,
   work: (api: OperatorClient["Service"], given: Command.Command.Config.Infer<Config>) => Effect.Effect<unknown, E, R>,
 ) =>
   Command.make(commandName, { ...operatorApiFlags, ...config }, (given) => {
-    // The two parts were put together in the line above; the type of the whole is not taken apart again.
+    // TypeScript cannot infer that the config above consists of these two parts.
     const all = given as OperatorApiTarget & Command.Command.Config.Infer<Config>
     return Effect.flatMap(OperatorClient, (api) => work(api, all)).pipe(
-      (asked) => withOperatorApi(asked, all),
+      (call) => withOperatorApi(call, all),
       withSettings,
     )
-  }).pipe(Command.withDescription(about))
+  }).pipe(Command.withDescription(description))
 
-const overview = operatorCommand("overview", {}, "What runs, what waits, what needs a person", (api) =>
+const overview = operatorCommand("overview", {}, "Prints warnings, sockets, jobs, queues and processes", (api) =>
   Effect.gen(function* () {
     const { warnings, dead_letters, jobs, nodes, queues, sample } = yield* api.GetOverview()
     for (const { level, message } of warnings) yield* printRow(level.toUpperCase(), message)
@@ -59,7 +62,7 @@ const overview = operatorCommand("overview", {}, "What runs, what waits, what ne
 const jobs = operatorCommand(
   "jobs",
   { limit },
-  "One line each: id, user, status, stage, percent, when, error, kind",
+  "Prints jobs: id, user, status, stage, percent, time, error, kind",
   (api, given) =>
     Effect.flatMap(
       api.ListJobs({ limit: given.limit }),
@@ -78,37 +81,37 @@ const jobs = operatorCommand(
     ),
 )
 const kind = Flag.Literals("kind", JobKind.literals).pipe(
-  Flag.withDescription("the media itself, or its captions"),
+  Flag.withDescription("the media job or the captions job"),
   Flag.withDefault("media" as const),
 )
-const cancel = operatorCommand("cancel", { mediaId, kind }, "Ends the work on a media or its captions", (api, given) =>
+const cancel = operatorCommand("cancel", { mediaId, kind }, "Cancels a media or captions job", (api, given) =>
   Effect.andThen(api.CancelJob({ kind: given.kind, media_id: given.mediaId }), printRow("cancelling", given.mediaId)),
 )
-const retry = operatorCommand(
-  "retry",
-  { mediaId, kind },
-  "Makes what failed again, a media or its captions",
-  (api, given) =>
-    Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), printRow("made again", given.mediaId)),
+const retry = operatorCommand("retry", { mediaId, kind }, "Retries a failed media or captions job", (api, given) =>
+  Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), printRow("made again", given.mediaId)),
 )
 
-const rooms = operatorCommand("rooms", { limit }, "One line each: topic, members, nodes", (api, given) =>
-  Effect.flatMap(api.ListRooms({ limit: given.limit }), ({ rooms: found }) =>
-    Effect.forEach(found, ({ members, nodes, topic }) => printRow(topic, members, nodes.join(","))),
+const rooms = operatorCommand("rooms", { limit }, "Prints rooms: topic, members, nodes", (api, given) =>
+  Effect.flatMap(api.ListRooms({ limit: given.limit }), ({ rooms: page }) =>
+    Effect.forEach(page, ({ members, nodes, topic }) => printRow(topic, members, nodes.join(","))),
   ),
 )
-const sockets = operatorCommand("sockets", { limit }, "One line each: id, user, address, since, topics", (api, given) =>
-  Effect.flatMap(api.ListSockets({ limit: given.limit }), ({ sockets: found }) =>
-    Effect.forEach(found, (one) =>
-      printRow(one.socket_id, one.user_id, one.address, one.connected_at, one.topics.join(",")),
+const sockets = operatorCommand(
+  "sockets",
+  { limit },
+  "Prints sockets: id, user, address, connection time, topics",
+  (api, given) =>
+    Effect.flatMap(api.ListSockets({ limit: given.limit }), ({ sockets: page }) =>
+      Effect.forEach(page, (one) =>
+        printRow(one.socket_id, one.user_id, one.address, one.connected_at, one.topics.join(",")),
+      ),
     ),
-  ),
 )
-const topic = Flag.String("topic").pipe(Flag.withDescription("only from this room"), Flag.optional)
+const topic = Flag.String("topic").pipe(Flag.withDescription("only this room"), Flag.optional)
 const kick = operatorCommand(
   "kick",
   { userId, reason, topic },
-  "Closes the sockets of a user, or takes them from a room",
+  "Closes the sockets of a user, or removes the user from a room",
   (api, given) =>
     Effect.flatMap(
       api.Kick({
@@ -119,60 +122,61 @@ const kick = operatorCommand(
       ({ kicked }) => printRow("kicked", kicked),
     ),
 )
-const ban = operatorCommand("ban", { userId, reason }, "Makes every token of a user worthless", (api, given) =>
+const ban = operatorCommand("ban", { userId, reason }, "Revokes every token of a user", (api, given) =>
   Effect.flatMap(api.Ban({ user_id: given.userId, reason: given.reason }), ({ kicked }) =>
     printRow("banned", given.userId, kicked),
   ),
 )
 
-const circuits = operatorCommand("circuits", {}, "One line each: name, status, failures, who paused it", (api) =>
-  Effect.flatMap(api.ListCircuits(), ({ circuits: found }) =>
-    Effect.forEach(found, (one) =>
+const circuits = operatorCommand("circuits", {}, "Prints circuits: name, status, failures, user who paused it", (api) =>
+  Effect.flatMap(api.ListCircuits(), ({ circuits: page }) =>
+    Effect.forEach(page, (one) =>
       printRow(one.name, one.paused === undefined ? one.status : "paused", one.failures, one.paused?.by ?? ""),
     ),
   ),
 )
-const pause = operatorCommand("pause", { name, reason }, "Sends nothing through a route or dependency", (api, given) =>
+const pause = operatorCommand("pause", { name, reason }, "Stops calls to a provider or dependency", (api, given) =>
   Effect.andThen(api.PauseCircuit({ name: given.name, reason: given.reason }), printRow("paused", given.name)),
 )
-const resume = operatorCommand(
-  "resume",
-  { name },
-  "Ends a pause, and tries at once what is out of order",
-  (api, given) => Effect.andThen(api.ResumeCircuit({ name: given.name }), printRow("resumed", given.name)),
+const resume = operatorCommand("resume", { name }, "Ends a pause, and probes an open circuit at once", (api, given) =>
+  Effect.andThen(api.ResumeCircuit({ name: given.name }), printRow("resumed", given.name)),
 )
 
 const reviewId = Argument.String("review_id")
-const reviews = operatorCommand("reviews", { limit }, "Flagged messages that wait for a decision", (api, given) =>
+const reviews = operatorCommand("reviews", { limit }, "Prints flagged messages that await a decision", (api, given) =>
   Effect.flatMap(
     api.ListReviews({ status: "pending", limit: given.limit }),
     Effect.forEach((one) => printRow(one.review_id, one.user_id, one.reasons.join(","), one.content ?? "")),
   ),
 )
-const approve = operatorCommand("approve", { reviewId }, "Keeps a flagged message", (api, given) =>
+const approve = operatorCommand("approve", { reviewId }, "Approves a flagged message", (api, given) =>
   Effect.andThen(api.ApproveReview({ review_id: given.reviewId }), printRow("kept", given.reviewId)),
 )
-const remove = operatorCommand("remove", { reviewId }, "Removes a flagged message from every screen", (api, given) =>
+const remove = operatorCommand("remove", { reviewId }, "Removes a flagged message for all clients", (api, given) =>
   Effect.andThen(api.RemoveReview({ review_id: given.reviewId }), printRow("removed", given.reviewId)),
 )
 
 const level = Argument.Literals("level", LogLevel.literals)
-const node = Flag.String("node").pipe(Flag.withDescription("only this process"), Flag.optional)
-const logLevel = operatorCommand("log-level", { level, node }, "What processes log from now on", (api, given) =>
-  Effect.flatMap(
-    api.SetLogLevel({ level: given.level, ...(Option.isNone(given.node) ? {} : { node: given.node.value }) }),
-    ({ nodes }) => printRow(given.level, nodes.join(",")),
-  ),
+const node = Flag.String("node").pipe(Flag.withDescription("only this node"), Flag.optional)
+const logLevel = operatorCommand(
+  "log-level",
+  { level, node },
+  "Changes the log level of running processes",
+  (api, given) =>
+    Effect.flatMap(
+      api.SetLogLevel({ level: given.level, ...(Option.isNone(given.node) ? {} : { node: given.node.value }) }),
+      ({ nodes }) => printRow(given.level, nodes.join(",")),
+    ),
 )
 
 const printAuditEntry = ({ payload, action, at, detail, outcome, user_id }: AuditEntry) =>
   printRow(at, user_id ?? "-", action, outcome, JSON.stringify(payload), detail ?? "")
-const audit = operatorCommand("audit", { limit }, "Who did what, newest first", (api, given) =>
+const audit = operatorCommand("audit", { limit }, "Prints the audit log, newest first", (api, given) =>
   Effect.flatMap(api.ListAudit({ limit: given.limit }), Effect.forEach(printAuditEntry)),
 )
 
 export const operator = Command.make("operator").pipe(
-  Command.withDescription("Looks at a running installation and acts on it; the console at /console does the same"),
+  Command.withDescription("Inspects and controls a running installation, like the console at /console"),
   Command.withSubcommands([
     overview,
     jobs,

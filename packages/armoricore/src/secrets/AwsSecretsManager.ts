@@ -1,6 +1,6 @@
 /**
- * AWS Secrets Manager: one secret whose text is a JSON object. Credentials and region come the way of every AWS SDK:
- * environment, shared files, the role of a pod or machine.
+ * AWS Secrets Manager: reads one secret, a JSON object. The AWS SDK finds credentials and region as usual: environment,
+ * shared files, or the role of the pod or machine.
  *
  * Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
  */
@@ -12,9 +12,9 @@ import { type SecretStore, parseSecrets } from "./SecretStore.ts"
 export interface AwsOptions {
   /** Name or ARN. */
   readonly secretId: string
-  /** Default: as the SDK finds it. */
+  /** Default: the region of the SDK. */
   readonly region?: string
-  /** For a private endpoint. */
+  /** A private endpoint, or a fake for tests. */
   readonly endpoint?: string
 }
 
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* (options: AwsOptions) {
             new TransientError({
               dependency: "secrets_manager",
               code: "timeout",
-              message: "AWS Secrets Manager does not answer within 10 s",
+              message: "AWS Secrets Manager did not respond within 10 s",
             }),
         }),
       )
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (options: AwsOptions) {
           Effect.fail(
             new ConfigurationError({
               setting: "AWS_SECRET_ID",
-              message: `${name} is no JSON object of names and values, such as {"JWT_SECRET":"…"}`,
+              message: `${name} is not a JSON object of names and values, such as {"JWT_SECRET":"…"}`,
             }),
           ),
         onSome: (secrets) => Effect.succeed(secrets),
@@ -65,23 +65,23 @@ export const make = Effect.fnUntraced(function* (options: AwsOptions) {
   return store
 })
 
-/** Those that only an operator cures; every other fault may pass. */
+/** Errors that need a change of configuration. All others are transient. */
 const configurationErrors: Readonly<Record<string, string>> = {
-  ResourceNotFoundException: "is not there; check AWS_SECRET_ID and AWS_REGION",
-  AccessDeniedException: "may not be read; grant secretsmanager:GetSecretValue on it",
-  UnrecognizedClientException: "may not be read: the AWS credentials are not known",
-  InvalidSignatureException: "may not be read: the AWS credentials do not sign rightly",
-  ExpiredTokenException: "may not be read: the AWS credentials have ended",
+  ResourceNotFoundException: "does not exist; check AWS_SECRET_ID and AWS_REGION",
+  AccessDeniedException: "cannot be read: access denied; grant secretsmanager:GetSecretValue on it",
+  UnrecognizedClientException: "cannot be read: AWS does not know the credentials",
+  InvalidSignatureException: "cannot be read: the AWS secret access key is wrong",
+  ExpiredTokenException: "cannot be read: the AWS credentials have expired",
   DecryptionFailure: "cannot be decrypted; grant kms:Decrypt on its key",
   InvalidRequestException: "cannot be read; it may be scheduled for deletion",
-  CredentialsProviderError: "cannot be asked for: no AWS credentials were found",
+  CredentialsProviderError: "cannot be read: no AWS credentials were found",
 }
 
 const errorFrom = (cause: unknown, { secretId }: AwsOptions): ConfigurationError | TransientError => {
   const code = cause instanceof Error ? cause.name : ""
-  const told = configurationErrors[code]
-  if (told !== undefined)
-    return new ConfigurationError({ setting: "AWS_SECRET_ID", message: `the AWS secret ${secretId} ${told}`, cause })
+  const problem = configurationErrors[code]
+  if (problem !== undefined)
+    return new ConfigurationError({ setting: "AWS_SECRET_ID", message: `the AWS secret ${secretId} ${problem}`, cause })
   if (cause instanceof Error && cause.message.includes("Region is missing"))
     return new ConfigurationError({
       setting: "AWS_REGION",
@@ -91,7 +91,7 @@ const errorFrom = (cause: unknown, { secretId }: AwsOptions): ConfigurationError
   return new TransientError({
     dependency: "secrets_manager",
     code: "unavailable",
-    message: `AWS Secrets Manager cannot be asked: ${cause instanceof Error ? cause.message : String(cause)}`,
+    message: `AWS Secrets Manager request failed: ${cause instanceof Error ? cause.message : String(cause)}`,
     cause,
   })
 }

@@ -1,6 +1,6 @@
 /**
- * Settings from a secret store behind those of the environment. The store's own settings come from the environment, or
- * from files that `NAME_FILE` names.
+ * Adds settings of a secret store to those of the environment, which take precedence. The settings of the store itself
+ * come from the environment, or from `NAME_FILE` files.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
 import { FetchHttpClient } from "effect/http"
@@ -10,7 +10,7 @@ import * as AwsSecretsManager from "./AwsSecretsManager.ts"
 import type { SecretStore } from "./SecretStore.ts"
 import * as Vault from "./Vault.ts"
 
-/** Those that say where the store is. */
+/** Settings of the secret store itself. */
 export type SecretStoreSettings = Pick<
   SettingValues,
   | "VAULT_ADDR"
@@ -25,8 +25,8 @@ export type SecretStoreSettings = Pick<
   | "AWS_SECRETS_ENDPOINT"
 >
 
-const openStore = Effect.fnUntraced(function* (place: SecretStoreSettings) {
-  const { AWS_REGION: region, AWS_SECRET_ID: secretId, AWS_SECRETS_ENDPOINT: endpoint } = place
+const openStore = Effect.fnUntraced(function* (settings: SecretStoreSettings) {
+  const { AWS_REGION: region, AWS_SECRET_ID: secretId, AWS_SECRETS_ENDPOINT: endpoint } = settings
   if (secretId !== undefined)
     return Option.some<SecretStore>(
       yield* AwsSecretsManager.make({
@@ -35,12 +35,18 @@ const openStore = Effect.fnUntraced(function* (place: SecretStoreSettings) {
         ...(endpoint === undefined ? {} : { endpoint }),
       }),
     )
-  const { VAULT_ADDR: address, VAULT_NAMESPACE: namespace, VAULT_ROLE: role, VAULT_SECRET: path, VAULT_TOKEN } = place
+  const {
+    VAULT_ADDR: address,
+    VAULT_NAMESPACE: namespace,
+    VAULT_ROLE: role,
+    VAULT_SECRET: path,
+    VAULT_TOKEN,
+  } = settings
   const login =
     VAULT_TOKEN !== undefined
       ? { token: VAULT_TOKEN }
       : role !== undefined
-        ? { role, mount: place.VAULT_AUTH_MOUNT, jwtFile: place.VAULT_JWT_PATH }
+        ? { role, mount: settings.VAULT_AUTH_MOUNT, jwtFile: settings.VAULT_JWT_PATH }
         : undefined
   if (address === undefined || path === undefined || login === undefined) return Option.none<SecretStore>()
   return Option.some<SecretStore>(
@@ -48,14 +54,14 @@ const openStore = Effect.fnUntraced(function* (place: SecretStoreSettings) {
   )
 })
 
-/** At the start a store that is away is waited for, as the bus is; half a minute is what a probe grants. */
+/** Retries an unavailable store at startup for 30 s, which startup probes usually allow. */
 const startupRetrySchedule = Schedule.max([Backoff.capped("250 millis", "5 seconds"), Schedule.during("30 seconds")])
 
-/** The environment with the store's secrets behind it; the environment alone where no store is set. */
+/** The environment, then the secrets of the store, if one is configured. */
 export const configProviderFor = Effect.fnUntraced(
-  function* (place: SecretStoreSettings) {
+  function* (settings: SecretStoreSettings) {
     const environment = yield* ConfigProvider.ConfigProvider
-    const store = yield* openStore(place)
+    const store = yield* openStore(settings)
     if (Option.isNone(store)) return environment
     const secrets = yield* store.value.read.pipe(
       Effect.tapError((error) => Effect.logWarning(`${store.value.name}: ${error.message}`)),

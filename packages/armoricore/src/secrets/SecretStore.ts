@@ -1,22 +1,22 @@
 /**
- * Where settings may be kept instead of the environment: a secret whose keys are names of settings. The environment
- * goes first, so that one process can be tried with another value.
+ * A secret store: one secret whose fields are settings. Variables of the environment take precedence, so a single process
+ * can be run with another value.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Option, Schema, type Effect } from "effect"
 
-/** Names of settings and their texts. */
+/** Texts by setting name. */
 export type Secrets = Readonly<Record<string, string>>
 
 export interface SecretStore {
-  /** How it is called in messages: the store and the secret, never a value. */
+  /** Name for messages: the store and the secret, never a value. */
   readonly name: string
   readonly read: Effect.Effect<Secrets, TransientError | ConfigurationError>
 }
 
 const Fields = Schema.Record(Schema.String, Schema.Unknown)
 
-/** A secret as stores keep it, a JSON object. What is no text (a number, an object) becomes the JSON that says it. */
+/** Parses the JSON object of a secret. A value that is not a string becomes its JSON text. */
 export const parseSecrets = (value: unknown): Option.Option<Secrets> =>
   Option.map(Schema.decodeUnknownOption(Fields)(value), (fields) =>
     Object.fromEntries(

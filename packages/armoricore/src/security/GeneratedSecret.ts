@@ -1,6 +1,6 @@
 /**
- * Secrets that the program makes for itself where none is configured: random, kept in the data folder, readable by
- * its owner alone. There is no default secret anywhere.
+ * Generates a random secret where none is configured, and stores it in the data folder, readable only by its owner. The
+ * program has no default secrets.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect, FileSystem, Path, type PlatformError, Redacted } from "effect"
@@ -9,7 +9,7 @@ import { Settings } from "../settings/Settings.ts"
 const randomSecret = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url")
 
 /**
- * Part by part, because Node's own recursive mkdir never returns below file systems that refuse new folders with
+ * Creates parent folders one by one: Node's recursive mkdir never returns on file systems that reject a new folder with
  * "no such file" (`/proc`).
  */
 const makePrivateDirectory = (
@@ -18,16 +18,16 @@ const makePrivateDirectory = (
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     if (yield* fs.exists(folder)) return
-    const above = (yield* Path.Path).dirname(folder)
-    if (above !== folder) yield* makePrivateDirectory(above)
+    const parent = (yield* Path.Path).dirname(folder)
+    if (parent !== folder) yield* makePrivateDirectory(parent)
     yield* fs.makeDirectory(folder, { mode: 0o700 }).pipe(
-      // Another process that starts at the same time may have been first.
+      // Another process may create it at the same time.
       Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void),
     )
   })
 
-/** The secret of this name; made and logged (without its value) where there is none yet. */
-export const generatedSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-urls", what: string) {
+/** Reads the secret of this name. Generates it first if it does not exist, and logs that without its value. */
+export const generatedSecret = Effect.fnUntraced(function* (name: "jwt" | "storage-urls", description: string) {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
   const folder = join((yield* Settings).ARMORICORE_DATA_DIR, "secrets")
@@ -38,13 +38,13 @@ export const generatedSecret = Effect.fnUntraced(function* (name: "jwt" | "stora
       yield* makePrivateDirectory(folder)
       const draft = `${file}.${crypto.randomUUID()}`
       yield* fs.writeFileString(draft, randomSecret(), { mode: 0o600 })
-      // A link fails where the name is taken: of two that start at once, both go on with the first one's secret.
-      const won = yield* fs.link(draft, file).pipe(
+      // A link fails if the file exists, so two processes that start together use the same secret.
+      const isCreated = yield* fs.link(draft, file).pipe(
         Effect.as(true),
         Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.succeed(false)),
       )
       yield* fs.remove(draft)
-      if (won) yield* Effect.logInfo(`made ${what} of its own and keeps it in ${file}`)
+      if (isCreated) yield* Effect.logInfo(`generated ${description} and stored it in ${file}`)
     }
     return Redacted.make(yield* read)
   }).pipe(
@@ -52,7 +52,7 @@ export const generatedSecret = Effect.fnUntraced(function* (name: "jwt" | "stora
       (cause) =>
         new ConfigurationError({
           setting: "ARMORICORE_DATA_DIR",
-          message: `ARMORICORE_DATA_DIR: ${folder} cannot be made or written; name a folder this user may write (${cause.message})`,
+          message: `ARMORICORE_DATA_DIR: cannot create or write ${folder}; name a folder that this user may write (${cause.message})`,
           cause,
         }),
     ),

@@ -1,12 +1,12 @@
-/** The text of `deploy/nats.conf`: a user for each service, with the rights of `Rights.ts` and no more. */
+/** The text of `deploy/nats.conf`: a user for each service, with exactly the permissions of `NatsPermissions.ts`. */
 import { publishPermissions, subscribePermissions } from "./NatsPermissions.ts"
 import { serviceNames, type ServiceName } from "../app/Services.ts"
 
 const serviceDescriptions: Readonly<Record<ServiceName, string>> = {
-  media: "media, with the guard that looks at every event",
+  media: "media, with the consumer guard that validates events",
   notify: "notify",
   ai: "ai",
-  realtime: "realtime, which also serves the HTTP API and passes on what outside sources publish there",
+  realtime: "realtime, which also serves the HTTP API and publishes the events of external sources",
 }
 
 const quoted = (subjects: ReadonlyArray<string>) => subjects.map((subject) => `"${subject}"`)
@@ -27,16 +27,16 @@ ${publishPermissions(service)
 `
 
 export const natsConf =
-  (): string => `# nats-server with one user per service, each with the rights that it needs and no more.
+  (): string => `# nats-server with one user per service, each with the permissions that it needs and no more.
 #
-#   armoricore setup            as user \`setup\`: makes and updates streams, consumers and buckets
+#   armoricore setup            as user \`setup\`: creates and updates streams, consumers and buckets
 #   armoricore start            as a service's user, with NATS_SETUP=verify and NATS_INBOX_PREFIX=_INBOX_<user>
 #   armoricore dead-letters     as user \`setup\`
 #   a PHP backend               as user \`publisher\`, with the inbox prefix _INBOX_publisher
 #
-# Start it with \`nats-server -c nats.conf -js -sd /var/lib/nats\`. Passwords are read from the environment of nats-server;
-# \`nats server passwd\` makes hashed ones. Instead of a password a user may have \`nkey: U…\` (NATS_NKEY_SEED of the
-# service). docs/bus.md says what each right is for. The users of the services are written from the code:
+# Start it with \`nats-server -c nats.conf -js -sd /var/lib/nats\`. nats-server reads passwords from its environment;
+# \`nats server passwd\` hashes them. Instead of a password a user may have \`nkey: U…\` (NATS_NKEY_SEED of the
+# service). docs/bus.md explains each permission. The users of the services are generated from the code:
 # \`node packages/armoricore/scripts/write-nats-conf.ts\`.
 
 # tls {

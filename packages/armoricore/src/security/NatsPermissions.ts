@@ -1,6 +1,6 @@
 /**
- * What each service needs of bus and state, as one table: `Setup` looks at a service's own part of it, and
- * `deploy/nats.conf` is written from it, so that neither can fall behind the code.
+ * The NATS subjects and state buckets that each service needs. `Setup` and the generated `deploy/nats.conf` both use this
+ * table, so neither can get out of date.
  */
 import { revocations } from "@armoricore/auth/Revocations"
 import { eventRegistry, type EventType, eventTypes, type Publisher } from "@armoricore/domain/EventRegistry"
@@ -32,7 +32,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
     reads: [],
   },
   ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket] },
-  // It serves the HTTP API: states are looked at there, and unsubscribing suppresses.
+  // Realtime serves the HTTP API, which reads states, and writes suppressions when a user unsubscribes.
   realtime: {
     writes: [
       revocations.bucket,
@@ -54,15 +54,15 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
 }
 
 /** The buckets that these services use, each once. */
-export const bucketsFor = (chosen: Iterable<ServiceName>): ReadonlyArray<Bucket> => [
+export const bucketsFor = (services: Iterable<ServiceName>): ReadonlyArray<Bucket> => [
   ...new Set([
     ledgerBucket,
     pauses.bucket,
-    ...[...chosen].flatMap((service) => [...bucketAccess[service].writes, ...bucketAccess[service].reads]),
+    ...[...services].flatMap((service) => [...bucketAccess[service].writes, ...bucketAccess[service].reads]),
   ]),
 ]
 
-/** Live topics that a service tells or hears, as NATS patterns. */
+/** Ephemeral topics that a service publishes or subscribes to, as NATS patterns. */
 const ephemeralTopics: Readonly<Record<ServiceName, ReadonlyArray<string>>> = {
   media: ["job.cancelled", "media.progress", "control.>", "pauses"],
   notify: ["job.cancelled", "control.>", "pauses"],
@@ -70,7 +70,7 @@ const ephemeralTopics: Readonly<Record<ServiceName, ReadonlyArray<string>>> = {
   realtime: [">"],
 }
 
-/** What outside sources send over HTTP, realtime puts on the bus; and what an operator has moderation remove. */
+/** Realtime publishes the events of external sources from the HTTP API, and removals by an operator. */
 const isPublishedOnBehalf = (type: EventType, publisher: Publisher): boolean =>
   publisher === "outside" || type === "moderation.flagged"
 
@@ -83,7 +83,7 @@ const publishedTypes = (service: ServiceName): ReadonlyArray<EventType> =>
 const streamNameOf = ({ from }: ReturnType<typeof consumersFor>[number]): string =>
   from !== "all-events" && from.channel === "work" ? "ARMORICORE_WORK" : "ARMORICORE"
 
-/** Groups of NATS subjects that a service's user may publish to, each with a word about them. */
+/** Groups of NATS subjects that the user of a service may publish to, each with a comment for `nats.conf`. */
 export const publishPermissions = (
   service: ServiceName,
 ): ReadonlyArray<readonly [why: string, ReadonlyArray<string>]> => {
@@ -98,7 +98,7 @@ export const publishPermissions = (
   const consumesWork = consumers.some((consumer) => streamNameOf(consumer) === "ARMORICORE_WORK")
   return [
     [
-      "what it tells",
+      "events, work, ephemeral topics and dead letters",
       [
         ...publishedTypes(service).map((type) => `armoricore.${type}`),
         ...workers.map((worker) => `armoricore-work.${worker}.>`),
@@ -107,14 +107,14 @@ export const publishPermissions = (
       ],
     ],
     [
-      "its consumers; those of the webhook are everyone's",
+      "consumers of this service and of the result webhook",
       consumers.flatMap((consumer) => {
         const name = `${streamNameOf(consumer)}.${consumer.name}`
         return [`$JS.API.CONSUMER.INFO.${name}`, `$JS.API.CONSUMER.MSG.NEXT.${name}`, `$JS.ACK.${name}.>`]
       }),
     ],
     [
-      "checks at the start; the age of the oldest event; what the server gave up",
+      "startup checks, the age of the oldest event, and MAX_DELIVERIES advisories",
       [
         "$JS.API.INFO",
         "$JS.API.STREAM.INFO.*",
@@ -126,7 +126,7 @@ export const publishPermissions = (
       ],
     ],
     [
-      "its state, and what it reads of others",
+      "buckets that it writes, and buckets of other services that it reads",
       // A Set, because a channel and the HTTP API may use the same bucket.
       [
         ...new Set([
@@ -141,7 +141,7 @@ export const publishPermissions = (
       ],
     ],
     [
-      "bodies of dead letters that are larger than a message",
+      "bodies of dead letters that exceed the message size",
       [
         "$O.ARMORICORE_DEAD.>",
         "$JS.API.STREAM.MSG.GET.OBJ_ARMORICORE_DEAD",
@@ -153,7 +153,7 @@ export const publishPermissions = (
 }
 
 const historyPermissions = [
-  "the history of rooms",
+  "history of rooms",
   [
     "armoricore-history.>",
     "$JS.API.DIRECT.GET.ARMORICORE_HISTORY",
@@ -167,17 +167,17 @@ const historyPermissions = [
   ],
 ] as const
 
-/** The operators' API stands where the sockets are, and a letter goes back to whichever service could not handle it. */
+/** Realtime serves the operator API, which replays the dead letters of every service. */
 const deadLetterPermissions = (service: ServiceName) => {
   const own = publishedTypes(service)
   const others = eventTypes.filter((type) => eventRegistry[type].stored && !own.includes(type))
   return [
-    "what operators do with the dead letters of every service: read, send again, discard",
+    "operators read, replay and discard dead letters of every service",
     [
       ...others.map((type) => `armoricore.${type}`),
       "$JS.API.DIRECT.GET.ARMORICORE_DEAD",
       "$JS.API.STREAM.MSG.DELETE.ARMORICORE_DEAD",
-      // A large body is read through a consumer that the client looks up and makes.
+      // The client reads a large body through an ephemeral consumer.
       "$JS.API.STREAM.NAMES",
       "$JS.API.CONSUMER.CREATE.OBJ_ARMORICORE_DEAD",
       "$JS.API.CONSUMER.CREATE.OBJ_ARMORICORE_DEAD.>",
@@ -187,10 +187,10 @@ const deadLetterPermissions = (service: ServiceName) => {
   ] as const
 }
 
-/** What a service's user hears. */
+/** Subjects that the user of a service may subscribe to. */
 export const subscribePermissions = (service: ServiceName): ReadonlyArray<string> => [
   `_INBOX_${service}.>`,
   ...ephemeralTopics[service].map((topic) => `armoricore-live.${topic}`),
-  // Whoever looks at a topic is told what passes now.
+  // The operator console shows live events.
   ...(service === "realtime" ? ["armoricore.>"] : []),
 ]

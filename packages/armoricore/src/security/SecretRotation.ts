@@ -1,9 +1,9 @@
 /**
- * Settings that change while the program runs: a mounted secret was replaced, or the secret store has another value.
- * They are read again now and then; what changed is told by name, never by value.
+ * Detects settings that change while the program runs, in a mounted file or in the secret store. It reads them again at an
+ * interval, and logs the names of changed settings, never their values.
  *
- * A certificate is taken over in place (`Server`), keys of a JWKS too. All else holds from the next start, so with
- * `SETTINGS_ON_CHANGE=drain` the program ends in order and its supervisor starts it with the new values.
+ * TLS certificates (`Server`) and JWKS keys are reloaded in place. Every other change takes effect at the next start: with
+ * `SETTINGS_ON_CHANGE=drain` the program drains and exits, and its supervisor restarts it.
  */
 import { Duration, Effect, Result, Schedule } from "effect"
 import { Settings, type RawValues, loadRawSettings, RawSettings } from "../settings/Settings.ts"
@@ -19,30 +19,30 @@ const changedNames = (before: RawValues, after: RawValues): ReadonlyArray<Settin
   )
 }
 
-/** Returns when the program should end for the sake of changed settings; never, where it should not. */
+/** Completes when the program should exit because settings changed. */
 export const awaitChange = Effect.gen(function* () {
-  const { SETTINGS_ON_CHANGE: onChange, SETTINGS_REFRESH_INTERVAL: every } = yield* Settings
-  if (Duration.toMillis(every) <= 0) return yield* Effect.never
+  const { SETTINGS_ON_CHANGE: onChange, SETTINGS_REFRESH_INTERVAL: interval } = yield* Settings
+  if (Duration.toMillis(interval) <= 0) return yield* Effect.never
   let known = yield* RawSettings
   for (;;) {
-    yield* Effect.sleep(every)
-    const now = yield* readWithRetry
-    const changedSettings = changedNames(known, now)
-    known = now
+    yield* Effect.sleep(interval)
+    const latest = yield* readWithRetry
+    const changedSettings = changedNames(known, latest)
+    known = latest
     if (changedSettings.length === 0) continue
     const settings = changedSettings.join(", ")
     if (onChange === "drain") {
-      yield* Effect.logInfo(`${settings} changed: ending in order, to be started again with the new values`)
+      yield* Effect.logInfo(`${settings} changed; draining, so that a restart applies the new values`)
       return
     }
     yield* Effect.logWarning(
-      `${settings} changed; it holds from the next start (SETTINGS_ON_CHANGE=drain ends the program by itself)`,
+      `${settings} changed; restart the program to apply the new values (SETTINGS_ON_CHANGE=drain exits automatically)`,
     )
   }
 })
 
-/** A store that is away for a while changes nothing. */
+/** While the store is unavailable, the settings count as unchanged. */
 const readWithRetry = loadRawSettings.pipe(
-  Effect.tapError((error) => Effect.logWarning(`settings cannot be read again: ${error.message}`)),
+  Effect.tapError((error) => Effect.logWarning(`cannot read the settings again; retrying: ${error.message}`)),
   Effect.retry(Schedule.spaced("1 minute")),
 )

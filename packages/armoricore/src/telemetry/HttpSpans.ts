@@ -1,13 +1,13 @@
-/** How requests are called in traces: by their route, so that those of one kind stand together. */
+/** Span names of HTTP requests: by route, so that traces of one kind have one name. */
 import { Layer } from "effect"
 import { HttpMiddleware, type HttpServerRequest } from "effect/http"
 
-/** Asked by machines every few seconds. */
+/** Probes request these every few seconds. */
 const untracedPaths = new Set(["/healthz", "/readyz", "/metrics"])
 
 const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.split(/[?#]/, 1)[0] ?? ""
 
-/** Whatever stands behind these is one object, one token or one id. */
+/** The path after these prefixes is an object key, a token or an id. */
 const parameterizedRoutes = [
   /^\/(objects|play)\//,
   /^\/v1\/(media|notifications|transcripts|uploads)\/[^/]+(?=\/|$)/,
@@ -22,7 +22,7 @@ export const spanName = (request: HttpServerRequest.HttpServerRequest): string =
     const fixed = start.endsWith("/") ? start : start.slice(0, start.lastIndexOf("/") + 1)
     return `${request.method} ${fixed}:id${start.endsWith("/") ? "" : path.slice(start.length)}`
   }
-  // Anybody may ask for anything.
+  // An unknown path may be anything, so only short and simple ones become a name.
   return path.length <= 40 && /^\/[a-z0-9/_-]*$/.test(path) ? `${request.method} ${path}` : request.method
 }
 

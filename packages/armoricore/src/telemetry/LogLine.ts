@@ -1,13 +1,13 @@
-/** One line of the log as an object: flat, with the same names everywhere, so that `grep` and `jq` find what they look for. */
+/** A log line as a flat object with the same field names everywhere, for `grep` and `jq`. */
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Cause, type Logger, Redacted, References } from "effect"
 
 export type LogLine = Record<string, string | number | boolean | null>
 
-/** Whatever a line has to say, these are the program's. */
+/** Names that annotations cannot overwrite; such an annotation gets a trailing underscore. */
 const reservedFields = ["timestamp", "level", "message"]
 
-/** A field that is longer is cut: a line is to be read. */
+/** Longer fields are truncated. */
 const maxFieldLength = 8_000
 const maxDepth = 4
 
@@ -43,7 +43,7 @@ export const toLogLine = ({ cause, date, fiber, logLevel, message }: Logger.Opti
   return line
 }
 
-/** What is one value by itself; undefined for what has parts. */
+/** A primitive value as it is logged; undefined for an object with fields. */
 const toPrimitive = (value: unknown): string | number | boolean | null | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value)

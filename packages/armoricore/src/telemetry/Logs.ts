@@ -1,11 +1,11 @@
 /**
- * Logs go to stderr, so that what a command prints on stdout stays clean: JSON, or pretty on a terminal.
+ * Logs on stderr, as JSON or in a readable format on a terminal; stdout is for the output of commands.
  *
- * A JSON line is flat (`docs/operations.md` describes it): `timestamp`, `level`, `message`, then what belongs to the
- * work that logs (`service`, `event_type`, `media_id`, …), `trace_id` and `span_id`, and the fields of the line itself.
+ * A JSON line is flat (see `docs/operations.md`): `timestamp`, `level`, `message`, annotations of the current work
+ * (`service`, `event_type`, `media_id`, …), `trace_id`, `span_id`, and the fields of the log call.
  *
- * How much is logged can be changed while the program runs: Effect asks its own minimum when a fiber starts, so that
- * lets all pass, and {@link withDynamicLevel} asks ours for each line.
+ * The level can change at run time. Effect reads its own minimum level only when a fiber starts, so that level is "Trace",
+ * and {@link withDynamicLevel} checks the current level for each line.
  */
 import { LogControl } from "@armoricore/operator/LogControl"
 import type { LogLevel as Name } from "@armoricore/operator/OperatorApi"
@@ -34,8 +34,8 @@ const pretty = Effect.map(Redactor, ({ redact }) =>
   Logger.make((options) => {
     const { level, message, timestamp, ...fields } = toLogLine(options)
     const time = String(timestamp).slice(11, 23)
-    const more = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`)
-    const text = `${time} ${String(level).toUpperCase().padEnd(5)} ${String(message)}${dim(more.join(""))}`
+    const details = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`)
+    const text = `${time} ${String(level).toUpperCase().padEnd(5)} ${String(message)}${dim(details.join(""))}`
     process.stderr.write(`${redact(text)}\n`)
   }),
 )
@@ -48,8 +48,8 @@ const logControl = Layer.effect(
     let level: Name = LOG_LEVEL
     return {
       get: () => level,
-      set: (wanted: Name) => {
-        level = wanted
+      set: (next: Name) => {
+        level = next
       },
     }
   }),
@@ -65,7 +65,7 @@ export const layer = Layer.unwrap(
   Layer.provideMerge(Layer.merge(logControl, Redactor.layer)),
 )
 
-/** Holds every logger there is, those of the telemetry too, to the level of the moment. */
+/** Applies the current level to every logger, including the one of OpenTelemetry. */
 export const withDynamicLevel = Layer.merge(
   Layer.effect(
     Logger.CurrentLoggers,

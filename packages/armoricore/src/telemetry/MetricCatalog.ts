@@ -1,6 +1,6 @@
 /**
- * Every metric of the program with its labels. `docs/metrics.md` is written from this list, `/metrics` has each of them
- * from the start, and tests hold the code to it.
+ * Every metric of the program with its labels: the source of `docs/metrics.md`, and of the families that `/metrics` lists
+ * before they have samples. Tests compare it with the code.
  */
 import { childProcesses } from "@armoricore/ffmpeg/FfmpegMetrics"
 import * as Notify from "@armoricore/notify/NotifyMetrics"
@@ -73,7 +73,7 @@ export const metricGroups: Readonly<Record<string, ReadonlyArray<MetricDescripti
 
 export const allMetrics: ReadonlyArray<MetricDescription> = Object.values(metricGroups).flat()
 
-/** `docs/metrics.md`. */
+/** The text of `docs/metrics.md`. */
 export const metricsReference = (): string =>
   [
     introduction,
@@ -93,16 +93,16 @@ export const metricsReference = (): string =>
 
 const introduction = `# Metrics
 
-What \`GET /metrics\` has, in the text format of Prometheus, and what goes to \`OTEL_EXPORTER_OTLP_ENDPOINT\` under the same
-names. Every process has every metric from its start; those of services that it does not run have no samples. Below
-\`--realtime-workers\` one page has all processes, told apart by the label \`process\`. Counters start at 0 with the process:
-use \`rate()\` and \`increase()\`. A histogram has \`_bucket\`, \`_sum\` and \`_count\`.
-This page is written by \`npm run docs:metrics\`; a test holds it to the code.
+The metrics of \`GET /metrics\`, in the text format of Prometheus. \`OTEL_EXPORTER_OTLP_ENDPOINT\` receives the same ones.
+Every process lists every metric from its start; a service that it does not run has no samples. With
+\`--realtime-workers\` one page has the metrics of all processes, with a label \`process\`. Counters start at 0 with the
+process: use \`rate()\` and \`increase()\`. A histogram has \`_bucket\`, \`_sum\` and \`_count\`.
+This page is generated: run \`npm run docs:metrics\` after a change.
 
 | label | values |
 |---|---|
-| \`service\` | \`media\`, \`notify\`, \`ai\`, \`realtime\`; \`webhook\` tells the backend, \`api\` takes events over HTTP, \`guard\` looks at all events, \`operator\` keeps what moderation flagged |
+| \`service\` | \`media\`, \`notify\`, \`ai\`, \`realtime\`; \`webhook\` posts result events to the backend, \`api\` accepts events over HTTP, \`guard\` validates events without another consumer, \`operator\` stores flagged messages |
 | \`type\` | an event type such as \`media.uploaded\`, or \`work.<kind>\` for a service's internal jobs |
-| \`result\` | \`succeeded\`, \`failed\` (for good), \`exhausted\` (tries used up), \`cancelled\`, \`repeated\` (was decided before, told again) |
+| \`result\` | \`succeeded\`, \`failed\` (permanent error), \`exhausted\` (all attempts failed), \`cancelled\`, \`repeated\` (decided earlier; the result was published again) |
 | \`consumer\` | the durable name of a queue, such as \`media-media-uploaded\` |
 `

@@ -1,39 +1,39 @@
 /**
- * How the process itself fares: processor, memory, event loop, fibers. Looked at every few seconds; the names without
- * `armoricore_` are those of the usual Node.js dashboards.
+ * Metrics of the process: CPU, memory, event loop and fibers, sampled every 5 s. The names without `armoricore_` are those
+ * of prom-client, which Node.js dashboards expect.
  */
 import { Effect, Layer, Metric } from "effect"
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from "node:perf_hooks"
 
 export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
-  description: "Processor time of this process, children left out, by mode: user, system",
+  description: "CPU time of this process without its children, by mode: user, system",
   incremental: true,
 })
 export const startTime = Metric.gauge("process_start_time_seconds", {
-  description: "When the process started, seconds since 1970",
+  description: "Start time of the process, in seconds since 1970",
 })
 export const residentMemory = Metric.gauge("process_resident_memory_bytes", {
-  description: "Memory that the process holds, children left out",
+  description: "Resident memory of the process without its children",
 })
-export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", { description: "JavaScript's heap in use" })
+export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", { description: "Used JavaScript heap" })
 export const externalMemory = Metric.gauge("nodejs_external_memory_bytes", {
-  description: "Buffers outside of the heap",
+  description: "Memory of buffers outside the JavaScript heap",
 })
 export const eventLoopDelay = Metric.gauge("nodejs_eventloop_delay_seconds", {
-  description: "How late the event loop came to what was due in the last 5 s, by quantile: 0.5, 0.99, 1",
+  description: "Delay of timers in the event loop over the last 5 s, by quantile: 0.5, 0.99, 1",
 })
 export const eventLoopUtilization = Metric.gauge("nodejs_eventloop_utilization", {
-  description: "Part of the last 5 s in which the event loop had work, 0 to 1",
+  description: "Fraction of the last 5 s in which the event loop was busy, 0 to 1",
 })
-export const activeFibers = Metric.gauge("armoricore_fibers", { description: "Fibers that run or wait" })
+export const activeFibers = Metric.gauge("armoricore_fibers", { description: "Fibers that run or are suspended" })
 export const fibersStarted = Metric.counter("armoricore_fibers_started_total", {
-  description: "Fibers started",
+  description: "Fibers started since the process started",
   incremental: true,
 })
 
 const fiberCounts = { active: 0, started: 0 }
 
-/** Counts the fibers of whatever runs below. Nothing but a number is touched for each. */
+/** Counts fibers. Hot path: it only changes two numbers per fiber. */
 export const countFibers: Layer.Layer<never> = Layer.succeed(Metric.FiberRuntimeMetrics, {
   recordFiberStart: () => {
     fiberCounts.active++
@@ -46,7 +46,7 @@ export const countFibers: Layer.Layer<never> = Layer.succeed(Metric.FiberRuntime
 
 const sampleInterval = "5 seconds"
 
-/** Looks as long as the Layer lives. */
+/** Samples until the scope closes. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.gen(function* () {
     const loop = yield* Effect.acquireRelease(
@@ -57,30 +57,30 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
       }),
       (histogram) => Effect.sync(() => histogram.disable()),
     )
-    let before = { user: 0, system: 0, fibers: 0 }
-    let busy: EventLoopUtilization = performance.eventLoopUtilization()
+    let previous = { user: 0, system: 0, fibers: 0 }
+    let previousUtilization: EventLoopUtilization = performance.eventLoopUtilization()
     const sample = Effect.suspend(() => {
       const { user, system } = process.cpuUsage()
-      const used = process.memoryUsage()
-      const now = performance.eventLoopUtilization()
-      const part = performance.eventLoopUtilization(now, busy).utilization
+      const memory = process.memoryUsage()
+      const utilization = performance.eventLoopUtilization()
+      const busy = performance.eventLoopUtilization(utilization, previousUtilization).utilization
       const toDelaySeconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - resolution / 1000)
       const updates = [
-        Metric.update(Metric.withAttributes(cpuSeconds, { mode: "user" }), (user - before.user) / 1e6),
-        Metric.update(Metric.withAttributes(cpuSeconds, { mode: "system" }), (system - before.system) / 1e6),
+        Metric.update(Metric.withAttributes(cpuSeconds, { mode: "user" }), (user - previous.user) / 1e6),
+        Metric.update(Metric.withAttributes(cpuSeconds, { mode: "system" }), (system - previous.system) / 1e6),
         Metric.update(startTime, Math.round(performance.timeOrigin) / 1000),
-        Metric.update(residentMemory, used.rss),
-        Metric.update(heapUsed, used.heapUsed),
-        Metric.update(externalMemory, used.external),
+        Metric.update(residentMemory, memory.rss),
+        Metric.update(heapUsed, memory.heapUsed),
+        Metric.update(externalMemory, memory.external),
         Metric.update(Metric.withAttributes(eventLoopDelay, { quantile: "0.5" }), toDelaySeconds(loop.percentile(50))),
         Metric.update(Metric.withAttributes(eventLoopDelay, { quantile: "0.99" }), toDelaySeconds(loop.percentile(99))),
         Metric.update(Metric.withAttributes(eventLoopDelay, { quantile: "1" }), toDelaySeconds(loop.max)),
-        Metric.update(eventLoopUtilization, Number.isFinite(part) ? part : 0),
+        Metric.update(eventLoopUtilization, Number.isFinite(busy) ? busy : 0),
         Metric.update(activeFibers, fiberCounts.active),
-        Metric.update(fibersStarted, fiberCounts.started - before.fibers),
+        Metric.update(fibersStarted, fiberCounts.started - previous.fibers),
       ]
-      before = { user, system, fibers: fiberCounts.started }
-      busy = now
+      previous = { user, system, fibers: fiberCounts.started }
+      previousUtilization = utilization
       loop.reset()
       return Effect.all(updates, { discard: true })
     })
@@ -88,5 +88,5 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
   }),
 )
 
-/** Milliseconds; a late timer is one that came later than this. */
+/** Timer interval of the event loop monitor, in milliseconds. */
 const resolution = 20

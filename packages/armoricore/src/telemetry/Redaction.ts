@@ -1,51 +1,49 @@
-/**
- * Takes secrets out of texts: those it is given, however they are quoted, and what gives itself away by its form.
- */
+/** Removes secrets from text: known values in any encoding, and everything that has the form of a secret. */
 export type Redact = (text: string) => string
 
-/** What stands in the place of a secret. */
+/** The replacement of a secret. */
 export const placeholder = "<redacted>"
 
-/** A query that is a key: of presigned addresses, sockets and callbacks. */
+/** Query parameters with a secret: of presigned URLs, sockets and callbacks. */
 export const secretQueryParameter =
   /([?&](?:token|access_token|auth|key|api_key|secret|password|signature|sig|hdnts|hdnea|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature)=)([^\s&#"'\\]+)/gi
 
-/** What gives itself away by its form. In each, the first group stays. */
+/** Patterns of secrets. The first group of each stays in the text. */
 const secretPatterns = [
   // A JWT.
   /()\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*/g,
-  // A header's value, also where a header is quoted with its name.
+  // The value of an authorization header.
   /(\b(?:bearer|basic|vapid)[ =]+)[A-Za-z0-9._~+/=-]{8,}/gi,
-  // A password in an address.
+  // A password in a URL.
   /([a-z][a-z0-9+.-]*:\/\/[^\s:/@"'\\]*:)[^\s/@"'\\]+(?=@)/gi,
   secretQueryParameter,
-  // The seed of a NATS nkey, as a file of credentials has it.
+  // The seed of a NATS nkey, as in a credentials file.
   /()\bS[ACNOUX][A-Z2-7]{56}\b/g,
-  // A signature over an event or a webhook.
+  // The signature of an event or a webhook.
   /(\bv1=)[0-9a-f]{32,}/gi,
-  // A token in a path: of playback, of Apple's devices, of a browser's push service.
+  // A token in a URL path: of playback, of an APNs device, of a browser's push service.
   /(\/(?:play|3\/device|wpush\/v\d|fcm\/send|wp)\/)[^\s/?#"'\\]{8,}/g,
 ] as const
 
-/** Too short to be told from ordinary words. */
+/** Shorter secrets would match ordinary words. */
 const minSecretLength = 6
 
 export const makeRedact = (secrets: ReadonlyArray<string>): Redact => {
   const known = [...new Set(secrets.flatMap(encodedForms))]
     .filter((text) => text.length >= minSecretLength)
-    // One that contains another goes first.
+    // Longer first, because one secret may contain another.
     .sort((a, b) => b.length - a.length)
   const values = known.length === 0 ? undefined : new RegExp(known.map(escapeRegExp).join("|"), "g")
   return (text) => {
     let clean = values === undefined ? text : text.replace(values, placeholder)
-    for (const form of secretPatterns) clean = clean.replace(form, `$1${placeholder}`)
+    for (const pattern of secretPatterns) clean = clean.replace(pattern, `$1${placeholder}`)
     return clean
   }
 }
 
 const escapeRegExp = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
 
-/** The same secret as it is quoted elsewhere: in JSON, in an address, a line of it. */
+/** A secret as it appears in JSON, in a URL, and line by line. */
 const encodedForms = (secret: string): ReadonlyArray<string> => [
   secret,
   JSON.stringify(secret).slice(1, -1),

@@ -1,6 +1,6 @@
 /**
- * The last look at what leaves the process as log, metric or span: no secret of the settings, no token and no signature
- * is in it. Code does not put them there in the first place; but a library may quote the address that it could not reach.
+ * Redacts secrets of the settings, tokens and signatures in all logs, metrics and spans. The program does not log secrets,
+ * but an error of a library may quote, for example, a URL with a password.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { RawSettings } from "../settings/Settings.ts"
@@ -21,7 +21,7 @@ export class Redactor extends Context.Service<Redactor, { readonly redact: Redac
   )
 }
 
-/** What of a setting's text is secret. */
+/** The secret parts of a setting's text. */
 const secretsIn = (name: SettingName, text: string): ReadonlyArray<string> => {
   if (!settingsTable[name].secret) return text.split(",").flatMap(secretsInUrl)
   switch (name) {
@@ -30,7 +30,7 @@ const secretsIn = (name: SettingName, text: string): ReadonlyArray<string> => {
     case "OTEL_EXPORTER_OTLP_HEADERS":
       return text.split(",").flatMap((pair) => {
         const value = pair.slice(pair.indexOf("=") + 1).trim()
-        // The scheme alone is none.
+        // With and without a scheme such as `Bearer`.
         return [value, value.replace(/^\S+ /, "")]
       })
     case "FCM_SERVICE_ACCOUNT":
@@ -40,14 +40,14 @@ const secretsIn = (name: SettingName, text: string): ReadonlyArray<string> => {
   }
 }
 
-/** A password in an address, or a query of it that is one; as it is written, and as it is meant. */
+/** A password or a secret query parameter of a URL, both encoded and decoded. */
 const secretsInUrl = (text: string): ReadonlyArray<string> => {
   const password = /^\s*[a-z][a-z0-9+.-]*:\/\/[^\s/@]*?:([^\s@]+)@/i.exec(text)?.[1]
-  const found = [
+  const encoded = [
     ...(password === undefined ? [] : [password]),
     ...Array.from(text.matchAll(secretQueryParameter), ([, , value = ""]) => value),
   ]
-  return found.flatMap((each) => {
+  return encoded.flatMap((each) => {
     const decoded = Result.try(() => decodeURIComponent(each))
     return Result.isSuccess(decoded) ? [each, decoded.success] : [each]
   })

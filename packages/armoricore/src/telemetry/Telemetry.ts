@@ -1,6 +1,6 @@
 /**
- * Traces, metrics and logs to an OpenTelemetry collector, where `OTEL_EXPORTER_OTLP_ENDPOINT` names one. Without it no
- * span is made, and the log and `/metrics` are all there is.
+ * Exports traces, metrics and logs to the OpenTelemetry collector of `OTEL_EXPORTER_OTLP_ENDPOINT`. Without it, the
+ * program creates no spans; logs on stderr and `/metrics` still work.
  */
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Effect, Layer, Logger, Redacted, Tracer } from "effect"
@@ -12,7 +12,7 @@ import * as TraceSampler from "./TraceSampler.ts"
 import { Redactor } from "./Redactor.ts"
 import { version } from "../Version.ts"
 
-/** `name=value,name=value`, values percent-encoded, as the standard has it. */
+/** `name=value,name=value` with percent-encoded values, as OpenTelemetry specifies. */
 const parseKeyValuePairs = (text: string): Record<string, string> =>
   Object.fromEntries(
     text
@@ -24,7 +24,7 @@ const parseKeyValuePairs = (text: string): Record<string, string> =>
       }),
   )
 
-/** Nothing secret goes to the collector either. */
+/** Redacts secrets in everything that is sent to the collector. */
 const redactingHttpClient = Layer.effect(
   HttpClient.HttpClient,
   Effect.gen(function* () {
@@ -45,7 +45,7 @@ export const layer = Layer.unwrap(
     const sampler = TraceSampler.make(settings.TRACE_SAMPLE_RATE)
     const optionsFor = (path: string) => ({
       url: HttpClientRequest.appendUrl(HttpClientRequest.get(baseUrl), path).url,
-      // OTEL_RESOURCE_ATTRIBUTES is read where the resource is made.
+      // Effect itself adds OTEL_RESOURCE_ATTRIBUTES.
       resource: { serviceName: settings.OTEL_SERVICE_NAME, serviceVersion: version },
       ...(headers === undefined ? {} : { headers: parseKeyValuePairs(Redacted.value(headers)) }),
     })

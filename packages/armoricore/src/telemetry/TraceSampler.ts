@@ -1,39 +1,39 @@
 /**
- * Which traces are recorded: all of them up to a number a second, so that telemetry never costs more than a little of a
- * busy process. Above it, a share of them that is drawn by the trace's id: processes that are equally busy keep the same
- * ones, and what one process does for a trace is recorded whole or not at all.
+ * Samples traces: all of them up to a number per second, and above it a fraction by trace id. The limit bounds the cost of
+ * telemetry in a busy process. Sampling by id records a trace completely or not at all in one process, and equally busy
+ * processes choose the same traces.
  */
 import { Option, Tracer } from "effect"
 
 export type Sampler = (parent: Tracer.AnySpan | undefined) => boolean
 
-/** `limit` traces a second, counted over this process. `now` in milliseconds. */
+/** `limit` is traces per second in this process. `now` is in milliseconds. */
 export const make = (limit: number, now: () => number = () => performance.now()): Sampler => {
-  let since = now()
+  let windowStart = now()
   let seen = 0
-  let share = 1
+  let fraction = 1
   return (parent) => {
     if (parent?.sampled === false) return false
     const at = now()
-    if (at - since >= 1000) {
-      share = Math.min(1, (limit * (at - since)) / 1000 / Math.max(1, seen))
-      since = at
+    if (at - windowStart >= 1000) {
+      fraction = Math.min(1, (limit * (at - windowStart)) / 1000 / Math.max(1, seen))
+      windowStart = at
       seen = 0
     }
     seen++
-    if (share < 1) return traceIdFraction(parent) < share
-    // A flood that only begins.
+    if (fraction < 1) return traceIdFraction(parent) < fraction
+    // The first second of a burst, before a fraction is known.
     return seen <= limit
   }
 }
 
-/** From 0 up to 1; the same for the same trace. The last digits of an id are random in every tracer. */
+/** From 0 to 1, constant per trace. Every tracer generates the last digits of a trace id at random. */
 const traceIdFraction = (parent: Tracer.AnySpan | undefined): number =>
   parent === undefined ? Math.random() : Number.parseInt(parent.traceId.slice(-12), 16) / 2 ** 48
 
 /**
- * A tracer that asks the sampler wherever a trace begins in this process. Spans for messages and calls are made by those
- * who have asked already.
+ * A tracer that applies the sampler where a trace begins in this process. Producer and client spans are children of spans
+ * that were sampled already.
  */
 export const withSampling = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tracer =>
   Tracer.make({
@@ -41,13 +41,13 @@ export const withSampling = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tr
     span: (options) => {
       const parent = Option.getOrUndefined(options.parent)
       if (parent?.sampled === false) return tracer.span(options)
-      const begins = parent?._tag !== "Span" && (options.kind === "server" || options.kind === "internal")
-      const span = tracer.span(begins ? { ...options, sampled: options.sampled && sampler(parent) } : options)
+      const isLocalRoot = parent?._tag !== "Span" && (options.kind === "server" || options.kind === "internal")
+      const span = tracer.span(isLocalRoot ? { ...options, sampled: options.sampled && sampler(parent) } : options)
       return options.kind === "client" && span.sampled ? withoutUrlAttributes(span) : span
     },
   })
 
-/** Addresses of outside services hold device tokens and keys in their path: the server is enough. */
+/** URLs of external services may contain device tokens and keys, so only the server name is recorded. */
 const withoutUrlAttributes = (span: Tracer.Span): Tracer.Span => {
   const attribute = span.attribute.bind(span)
   span.attribute = (key, value) => {

@@ -1,6 +1,6 @@
 /**
- * The bus with a span for every message that is published, whose name the message carries on in `traceparent`. Stands in
- * the place of the bus only where spans are collected.
+ * Adds a producer span to each published message and sets its `traceparent` header. Without a trace collector the bus
+ * stays unchanged.
  */
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { StoredAddress } from "@armoricore/bus/Address"
@@ -17,13 +17,16 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
       ...bus,
       publish: (message) =>
         Effect.withFiber(({ cache }) => {
-          const given = message.headers?.["traceparent"]
-          // Mostly: what is not recorded tells its results.
-          if (cache.span?.sampled === false && (given === undefined || given.includes(cache.span.traceId))) {
+          const traceparent = message.headers?.["traceparent"]
+          // The common case: an unsampled handler publishes its results.
+          if (
+            cache.span?.sampled === false &&
+            (traceparent === undefined || traceparent.includes(cache.span.traceId))
+          ) {
             return bus.publish(message)
           }
-          const { current, parent } = resolveParent(cache.span, given)
-          // Below a span of this process the question is answered.
+          const { current, parent } = resolveParent(cache.span, traceparent)
+          // A local parent span has its sampling decision already.
           if (parent?._tag === "Span" ? !parent.sampled : !isRecorded(parent)) return bus.publish(message)
           const options: Tracer.SpanOptions = {
             kind: "producer",
@@ -40,12 +43,12 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
   }),
 )
 
-/** What a message belongs to, and the span of this process where that is of another trace: a request may hand on a third's. */
-const resolveParent = (current: Tracer.AnySpan | undefined, given: string | undefined) => {
-  const named = given === undefined ? undefined : TraceContext.fromTraceparent(given)
-  return named === undefined || current?.traceId === named.traceId
+/** The parent of a message, and the current span if it is of another trace: a request may publish an event of a third party. */
+const resolveParent = (current: Tracer.AnySpan | undefined, traceparent: string | undefined) => {
+  const remote = traceparent === undefined ? undefined : TraceContext.fromTraceparent(traceparent)
+  return remote === undefined || current?.traceId === remote.traceId
     ? { parent: current, current: undefined }
-    : { parent: named, current }
+    : { parent: remote, current }
 }
 
 const destinationName = (address: StoredAddress): string => {

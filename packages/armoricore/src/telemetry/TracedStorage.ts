@@ -1,4 +1,4 @@
-/** The object storage with a span for every call that reads or writes. Stands in its place only where spans are collected. */
+/** Adds a client span to each storage call. Without a trace collector the storage stays unchanged. */
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, Layer, Tracer } from "effect"
 
@@ -15,14 +15,14 @@ export const layer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.eff
       copy: (from, to) => withClientSpan("copy", to, storage.copy(from, to)),
       remove: (ref) => withClientSpan("remove", ref, storage.remove(ref)),
       createMultipartUpload: (ref, options) =>
-        withClientSpan("begin parts", ref, storage.createMultipartUpload(ref, options)),
+        withClientSpan("create multipart upload", ref, storage.createMultipartUpload(ref, options)),
       completeMultipartUpload: (ref, id, parts) =>
-        withClientSpan("complete parts", ref, storage.completeMultipartUpload(ref, id, parts)),
+        withClientSpan("complete multipart upload", ref, storage.completeMultipartUpload(ref, id, parts)),
     })
   }),
 )
 
-/** Part of what asked for it; a call that belongs to nothing is not told. */
+/** Only within a sampled span; a call without one is not traced. */
 const withClientSpan = <A, E, R>(name: string, { bucket, key }: ObjectRef, call: Effect.Effect<A, E, R>) =>
   Effect.withFiber(({ cache }) =>
     cache.span?.sampled !== true

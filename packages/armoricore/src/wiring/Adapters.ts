@@ -1,6 +1,6 @@
 /**
- * The one place that chooses adapters: what the settings say becomes the Layers of the ports. An adapter's libraries
- * are loaded only where it is chosen.
+ * Chooses the adapter of each port from the settings; nothing else does. Dynamic imports load the libraries of the chosen
+ * adapters only.
  */
 import * as Tokens from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
@@ -20,12 +20,12 @@ import { readOptionalSettingFile, Settings } from "../settings/Settings.ts"
 type AdapterError = TransientError | ConfigurationError
 
 /**
- * `owner` claims the embedded data folder for a running program; `worker` is one of its own other processes; `shared` is
- * for commands, which go through a running owner where there is one.
+ * Access to the embedded data folder. `owner`: a running program. `worker`: its child process, a client of the owner.
+ * `shared`: a command, a client of a running owner or, without one, the owner for a short time.
  */
 export type ProcessRole = "owner" | "shared" | "worker"
 
-/** The bus, the state and the history; on NATS all over one connection, embedded all over one engine. */
+/** Bus, state and history. They share one NATS connection, or one embedded engine. */
 export const busAndState = (
   role: ProcessRole,
 ): Layer.Layer<EventBus | KeyValue | History, AdapterError, Settings | FileSystem.FileSystem | Path.Path> =>
@@ -54,7 +54,7 @@ const engineLayers = {
 
 const isRabbit = (address: string) => address.startsWith("amqp")
 
-/** What STATE_URL chooses: the state and the history in PostgreSQL, or undefined. */
+/** State and history in PostgreSQL; undefined without STATE_URL. */
 const postgres = Effect.gen(function* () {
   const { STATE_CA, STATE_URL } = yield* Settings
   if (STATE_URL === undefined) return undefined
@@ -73,10 +73,10 @@ const rabbit = Effect.fnUntraced(function* (role: ProcessRole, servers: Readonly
   if (postgresLayer === undefined) {
     return yield* new ConfigurationError({
       setting: "STATE_URL",
-      message: "STATE_URL is missing: RabbitMQ keeps no state; set a postgres:// address",
+      message: "STATE_URL is missing: RabbitMQ cannot store state; set a postgres:// URL",
     })
   }
-  // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
+  // A program waits for its bus without limit, a command only for 10 s. Rejected credentials fail both at once.
   const awaitConnection = Layer.effectDiscard(
     Effect.flatMap(EventBus, ({ setup }) =>
       Effect.timeoutOrElse(setup([]), {
@@ -95,7 +95,7 @@ const busUnavailable = (servers: ReadonlyArray<string>) =>
   new TransientError({
     dependency: "bus",
     code: "unavailable",
-    message: `No RabbitMQ server answers at ${servers.map((server) => new URL(server).host).join(", ")}`,
+    message: `cannot connect to RabbitMQ at ${servers.map((server) => new URL(server).host).join(", ")}`,
   })
 
 const nats = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyArray<string>) {
@@ -115,7 +115,7 @@ const nats = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyAr
     ...(ca === undefined ? {} : { ca }),
     ...inbox,
   })
-  // A program waits for its bus as long as it takes, a command does not; refused credentials end both.
+  // A program waits for its bus without limit, a command only for 10 s. Rejected credentials fail both at once.
   const awaitConnection = Layer.effectDiscard(
     Effect.flatMap(NatsConnection, (link) =>
       role === "shared"
@@ -132,13 +132,13 @@ const nats = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyAr
   ).pipe(Layer.provide(connectionLayer))
 })
 
-/** What the history keeps. */
+/** Retention of the history. */
 const retention = Effect.map(Settings, ({ HISTORY_MAX_AGE: maxAge, HISTORY_MAX_ITEMS: maxPerRoom }) => ({
   maxAge,
   maxPerRoom,
 }))
 
-/** Where objects lie, and the signatures of the URLs that this program answers itself. */
+/** Object storage, and the signer of URLs that this program serves itself. */
 const storage: Layer.Layer<
   ObjectStorage | ObjectSigner,
   ConfigurationError,
@@ -158,7 +158,7 @@ const storage: Layer.Layer<
   }),
 )
 
-/** Where players find what was made: at the CDN, or through this program. */
+/** Playback URLs: of the CDN, or of this program. */
 const playback: Layer.Layer<
   PlaybackUrls,
   ConfigurationError,
@@ -186,13 +186,13 @@ const playback: Layer.Layer<
   }),
 )
 
-/** The state alone, where it needs no bus; for `doctor`, which blames each for itself. */
-export const state = Layer.unwrap(Effect.map(postgres, (kept) => kept ?? busAndState("shared")))
+/** Only the state, without the bus where possible: `doctor` reports each dependency separately. */
+export const state = Layer.unwrap(Effect.map(postgres, (postgresLayer) => postgresLayer ?? busAndState("shared")))
 
-/** Where objects lie, alone. */
+/** Only the object storage. */
 export const objectStorage = Layer.provide(storage, PublicUrl.layer)
 
-/** Every port. `PublicUrl` is known once the listener is. */
+/** Every port. The listener sets `PublicUrl` when it starts. */
 export const layer = (role: ProcessRole) =>
   Layer.mergeAll(busAndState(role), storage, playback, role === "owner" ? urlSecretWarning : Layer.empty).pipe(
     Layer.provideMerge(PublicUrl.layer),
@@ -217,7 +217,7 @@ export const tokens = Layer.unwrap(
   }),
 )
 
-/** Routes that answer the URLs signed above; they belong to whoever listens. */
+/** Routes for the URLs that this program signs; the process with the listener serves them. */
 export const routes = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
@@ -228,21 +228,18 @@ export const routes = Layer.unwrap(
   }),
 )
 
-/** What media signs, realtime must honour; with a folder each they have nothing in common. */
+/** Media signs URLs and realtime verifies them, so processes with different data folders need a common secret. */
 const urlSecretWarning = Layer.effectDiscard(
   Effect.gen(function* () {
     const { CDN_BASE_URL, JWT_SECRET, MESSAGE_BUS_URL, URL_SECRET } = yield* Settings
     if (MESSAGE_BUS_URL === undefined || CDN_BASE_URL !== undefined || (URL_SECRET ?? JWT_SECRET) !== undefined) return
     yield* Effect.logWarning(
-      "URL_SECRET is not set: playback URLs are signed with a key of this data folder, and a process with another folder refuses them; set the same URL_SECRET in media, ai and realtime",
+      "URL_SECRET is not set: playback URLs are signed with a generated key of this data folder, and a process with another data folder rejects them; set the same URL_SECRET in media, ai and realtime",
     )
   }),
 )
 
-/**
- * The key of signed URLs. Processes that share URL_SECRET or JWT_SECRET share it too, so that a URL which one of them
- * signed is honoured by the others.
- */
+/** The key of signed URLs: the same in all processes that share URL_SECRET or JWT_SECRET. */
 const urlSigningKey = Effect.gen(function* () {
   const { JWT_SECRET, URL_SECRET } = yield* Settings
   if (URL_SECRET !== undefined) return URL_SECRET

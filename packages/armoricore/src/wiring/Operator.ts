@@ -1,4 +1,4 @@
-/** The operators' part of a process: what every one answers, and the API and the console where the sockets are. */
+/** The operator part of a process: node requests everywhere, and the API and console in the process with the sockets. */
 import { ConsoleServer, Handlers, NodeRequests, OperatorServer } from "@armoricore/operator"
 import { Endpoint } from "@armoricore/realtime/socket/Endpoint"
 import type { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
@@ -10,11 +10,11 @@ import { Context, Effect, Layer } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { version } from "../Version.ts"
 
-/** What the processes of an installation share: the questions to each other, and the switches. */
+/** RPC between the nodes of an installation, and their circuits. */
 export const nodeControl = (services: Iterable<string>) =>
   Layer.merge(NodeRpc.layer({ services: [...services], version }), CircuitRegistry.layer)
 
-/** What this process tells; `realtime` where it has sockets. Stands inside the workers, whose queues it shows. */
+/** Responds to node requests. `realtime` is set if this process has sockets. */
 export const nodeStats = (realtime: Context.Context<Endpoint | Topics> | undefined) => {
   if (realtime === undefined) return NodeRequests.layer()
   const endpoint = Context.get(realtime, Endpoint)
@@ -26,7 +26,7 @@ export const nodeStats = (realtime: Context.Context<Endpoint | Topics> | undefin
   }))
 }
 
-/** The listeners of `/rpc` and `/console`; they end with the scope. */
+/** The listeners of `/rpc` and `/console`, until the scope closes. */
 export const listeners = (realtime: Context.Context<RealtimeAdmin>) =>
   Effect.gen(function* () {
     const handlers = yield* Layer.build(Handlers.layer({ version }).pipe(Layer.provide(Ledger.layer)))

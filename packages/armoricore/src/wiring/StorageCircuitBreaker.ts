@@ -1,14 +1,13 @@
 /**
- * Object storage as workers see it where it is somebody else's server: a circuit breaker stands before every read. A job
- * begins with reading, so while the storage is away jobs go back to the bus untried, and use up no try.
- *
- * Writes are not held back: whoever has encoded something waits for the storage rather than throw the work away.
+ * A circuit breaker for reads of remote object storage. Jobs begin with a read, so during an outage they return to the
+ * bus without an attempt. Writes are not guarded: after an expensive encode a worker waits for the storage instead of
+ * losing its output.
  */
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import { Effect, Layer } from "effect"
 
-/** As operators see it. */
+/** The name in the operator API and in metrics. */
 export const circuitName = "storage"
 
 export const layer: Layer.Layer<ObjectStorage, never, ObjectStorage | CircuitBreakers> = Layer.effect(

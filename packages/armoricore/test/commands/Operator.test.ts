@@ -52,7 +52,10 @@ it.live(
       assert.include(misnamed.stderr, "the name of a circuit as it is listed")
       const nobody = yield* ProgramProcess.run(["operator", "overview", "--url", "http://127.0.0.1:1"], away)
       assert.strictEqual(nobody.code, 1)
-      assert.include(nobody.stderr, "answers at http://127.0.0.1:1: name a process that runs realtime with --url")
+      assert.include(
+        nobody.stderr,
+        "No operator API at http://127.0.0.1:1. Point --url at a process that runs the realtime service.",
+      )
 
       const plain = yield* ProgramFixture.tokenFor(env, "--user", "eve")
       const refused = yield* run("operator", "overview", "--token", plain)

@@ -63,7 +63,7 @@ describe("settings in Vault", () => {
       const place = { VAULT_ADDR: vault.address, VAULT_SECRET: "secret/data/armoricore", VAULT_JWT_PATH: jwt }
       assert.strictEqual(secretText(yield* read({ ...place, VAULT_ROLE: "armoricore" })), fields.JWT_SECRET)
       const refused = yield* Effect.flip(read({ ...place, VAULT_ROLE: "other" }))
-      assert.match(refused.message, /^Vault refuses the role other to this pod's service account; bind/)
+      assert.match(refused.message, /^Vault denied the role other to this pod's service account; bind/)
     }),
   )
 
@@ -81,15 +81,15 @@ describe("settings in Vault", () => {
   )
 
   for (const [fault, env, message] of [
-    ["a token that may not read it", { VAULT_TOKEN: "bad-token" }, /^Vault refuses to show secret\/data\/armoricore/],
+    ["a token that may not read it", { VAULT_TOKEN: "bad-token" }, /^Vault denied access to secret\/data\/armoricore/],
     [
       "a path that is not there",
       { VAULT_SECRET: "secret/armoricore" },
       /^VAULT_SECRET names secret\/armoricore, which/,
     ],
-    ["neither token nor role", { VAULT_TOKEN: undefined }, /^VAULT_TOKEN or VAULT_ROLE must be set/],
-    ["both token and role", { VAULT_ROLE: "armoricore" }, /^VAULT_TOKEN or VAULT_ROLE must be set/],
-    ["no path", { VAULT_SECRET: undefined }, /^VAULT_SECRET is missing: Vault is half set/],
+    ["neither token nor role", { VAULT_TOKEN: undefined }, /^VAULT_ADDR needs either VAULT_TOKEN or VAULT_ROLE/],
+    ["both token and role", { VAULT_ROLE: "armoricore" }, /^VAULT_ADDR needs either VAULT_TOKEN or VAULT_ROLE/],
+    ["no path", { VAULT_SECRET: undefined }, /^VAULT_SECRET is missing: Vault is only partly configured/],
     ["AWS beside it", { AWS_SECRET_ID: "prod/armoricore" }, /^AWS_SECRET_ID and VAULT_ADDR are both set/],
   ] as const) {
     it.live(`${fault} is told at the start`, () =>
@@ -133,9 +133,9 @@ describe("settings in AWS Secrets Manager", () => {
   )
 
   for (const [fault, text, env, message] of [
-    ["a secret that is not there", "{}", { AWS_SECRET_ID: "other" }, /secret other is not there; check AWS_SECRET_ID/],
-    ["keys that do not sign", "{}", { AWS_SECRET_ACCESS_KEY: "wrong" }, /credentials do not sign rightly/],
-    ["a secret that is no object", "just-a-password", {}, /is no JSON object of names and values/],
+    ["a secret that is not there", "{}", { AWS_SECRET_ID: "other" }, /secret other does not exist; check AWS_SECRET_ID/],
+    ["keys that do not sign", "{}", { AWS_SECRET_ACCESS_KEY: "wrong" }, /the AWS secret access key is wrong/],
+    ["a secret that is no object", "just-a-password", {}, /is not a JSON object of names and values/],
   ] as const) {
     it.live(`${fault} is told at the start`, () =>
       Effect.gen(function* () {
@@ -179,7 +179,7 @@ describe("rotation", () => {
       )
       assert.strictEqual(yield* commonName(Number(port)), "localhost")
       writeFileSync(key, Renewed.privateKey)
-      yield* program.waitForOutput(/the TLS certificate was replaced/)
+      yield* program.waitForOutput(/reloaded the TLS certificate/)
       assert.strictEqual(yield* commonName(Number(port)), "renewed")
     }),
   )
@@ -201,7 +201,7 @@ describe("rotation", () => {
       yield* vault.write({ ...fields, JWT_SECRET: "another-secret-0123456789" })
       const { code, stderr, stdout } = yield* program.exited
       assert.strictEqual(code, 0)
-      assert.include(stdout + stderr, "JWT_SECRET changed: ending in order")
+      assert.include(stdout + stderr, "JWT_SECRET changed; draining")
       assert.notInclude(stdout + stderr, "another-secret")
     }),
   )
@@ -219,7 +219,7 @@ describe("rotation", () => {
       })
       const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (\S+)/)
       writeFileSync(file, "second-secret-0123456789")
-      yield* program.waitForOutput(/JWT_SECRET changed; it holds from the next start/)
+      yield* program.waitForOutput(/JWT_SECRET changed; restart the program/)
       const ready = yield* until(
         Effect.tryPromise(() => fetch(`${url}/readyz`)),
         ({ status }) => status === 200,
