@@ -133,7 +133,12 @@ describe("settings in AWS Secrets Manager", () => {
   )
 
   for (const [fault, text, env, message] of [
-    ["a secret that is not there", "{}", { AWS_SECRET_ID: "other" }, /secret other does not exist; check AWS_SECRET_ID/],
+    [
+      "a secret that is not there",
+      "{}",
+      { AWS_SECRET_ID: "other" },
+      /secret other does not exist; check AWS_SECRET_ID/,
+    ],
     ["keys that do not sign", "{}", { AWS_SECRET_ACCESS_KEY: "wrong" }, /the AWS secret access key is wrong/],
     ["a secret that is no object", "just-a-password", {}, /is not a JSON object of names and values/],
   ] as const) {
@@ -175,7 +180,7 @@ describe("rotation", () => {
       writeFileSync(join(folder, "new"), Renewed.certificate)
       renameSync(join(folder, "new"), cert)
       yield* program.waitForOutput(
-        /the TLS certificate stays as it is: TLS_CERT and TLS_KEY are no certificate and key/,
+        /cannot reload the TLS certificate; the old one stays in use: TLS_CERT and TLS_KEY are not/,
       )
       assert.strictEqual(yield* commonName(Number(port)), "localhost")
       writeFileSync(key, Renewed.privateKey)
