@@ -1,9 +1,9 @@
 /**
- * HS256 tokens, verified where they are read. A server that takes thousands of connections a second verifies as many
- * tokens; a library built on Web Crypto hands each to a thread and back, which costs many times the HMAC itself.
+ * Synchronous verification of HS256 tokens. A server accepts thousands of connections per second; a library on Web Crypto
+ * sends each token to a thread pool, which costs many times the HMAC.
  *
- * As RFC 7515 and 7519 ask: three parts of canonical base64url, `alg` exactly HS256, no `crit`; the signature is
- * compared in constant time before any claim is looked at.
+ * Follows RFC 7515 and RFC 7519: three parts of canonical base64url, `alg` exactly HS256, no `crit`. The signature is
+ * compared in constant time before any claim is read.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
 import { Result } from "effect"
@@ -13,7 +13,6 @@ export interface ExpectedClaims {
   readonly audience?: string | undefined
 }
 
-/** Why a token does not count. */
 export type VerificationFailure =
   | { readonly _tag: "Malformed" }
   | { readonly _tag: "Algorithm" }
@@ -22,10 +21,10 @@ export type VerificationFailure =
 
 export type Claims = Readonly<Record<string, unknown>>
 
-/** Checks against one secret. `now` is in epoch milliseconds. Pure but for the key; no input makes it throw. */
+/** A verifier for one secret. `now` is in epoch milliseconds. No input makes it throw. */
 export const verifier = (secret: Uint8Array, expectedClaims: ExpectedClaims) => {
   const key = createSecretKey(secret)
-  /** One signer writes the same header on all its tokens: it is read once. */
+  /** A signer writes the same header on all its tokens, so a trusted header is parsed once. */
   let trustedHeader: string | undefined
   return (token: string, now: number): Result.Result<Claims, VerificationFailure> => {
     const bodyEnd = token.lastIndexOf(".")
@@ -37,11 +36,11 @@ export const verifier = (secret: Uint8Array, expectedClaims: ExpectedClaims) => 
       if (header === undefined || "crit" in header) return malformed
       if (header["alg"] !== "HS256") return algorithm
     }
-    // Compared as text, so that no second spelling of the same bytes passes.
+    // Compared as text, so that only the canonical base64url of the signature passes.
     const expected = Buffer.from(createHmac("sha256", key).update(token.slice(0, bodyEnd)).digest("base64url"))
-    const given = Buffer.from(token.slice(bodyEnd + 1))
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return malformed
-    // Only of a token that we know to be good: what others send is not kept.
+    const actual = Buffer.from(token.slice(bodyEnd + 1))
+    if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return malformed
+    // Only the header of a verified token is cached.
     if (head !== trustedHeader) trustedHeader = Buffer.from(head).toString()
     const claims = jsonObject(token.slice(headerEnd + 1, bodyEnd))
     return claims === undefined ? malformed : validateClaims(claims, Math.floor(now / 1000), expectedClaims)
@@ -64,14 +63,15 @@ const validateClaims = (
   if (typeof exp !== "number") return claimFailure("exp", "it must be a number")
   if (iat !== undefined && typeof iat !== "number") return claimFailure("iat", "it must be a number")
   if (nbf !== undefined && typeof nbf !== "number") return claimFailure("nbf", "it must be a number")
-  if (expected.issuer !== undefined && iss !== expected.issuer) return claimFailure("iss", "it is another one")
+  if (expected.issuer !== undefined && iss !== expected.issuer)
+    return claimFailure("iss", "it is not the expected issuer")
   if (
     expected.audience !== undefined &&
     aud !== expected.audience &&
     !(Array.isArray(aud) && aud.includes(expected.audience))
   )
-    return claimFailure("aud", "it is another one")
-  if (nbf !== undefined && nbf > seconds) return claimFailure("nbf", "its time has not come")
+    return claimFailure("aud", "it does not contain the expected audience")
+  if (nbf !== undefined && nbf > seconds) return claimFailure("nbf", "the token is not valid yet")
   return exp <= seconds ? expired : Result.succeed(claims)
 }
 
@@ -80,7 +80,7 @@ const isBase64Url = /^[A-Za-z0-9_-]+$/
 const jsonObject = (part: string): Claims | undefined => {
   if (!isBase64Url.test(part)) return undefined
   const value = parse(Buffer.from(part, "base64url").toString("utf8"))
-  // Checked to be a plain JSON object: `JSON.parse` makes no other kind.
+  // `JSON.parse` creates plain objects only.
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Claims) : undefined
 }
 

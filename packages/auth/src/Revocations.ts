@@ -1,9 +1,9 @@
 /**
- * Tokens that no longer count although they have not ended: all of a user that were made before a moment, or a single
- * one by its `jti`. Kept in the state, so that it outlives a restart, and said on the bus, so that every node heeds it
- * at once and closes the sockets; what a node may have missed while the bus was away it reads again from the state.
+ * Revoked tokens that have not expired: all tokens of a user that were issued before a moment, or a single one by its
+ * `jti`. Revocations are stored, so that they survive restarts, and broadcast, so that every node applies them at once and
+ * closes the sockets. After a gap on the bus a node reads them again from the state.
  *
- * A token without `iat` counts as made before every revocation of its user.
+ * A token without `iat` counts as issued before every revocation of its user.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
 import * as Address from "@armoricore/bus/Address"
@@ -15,27 +15,26 @@ import { Clock, Context, Duration, Effect, Layer, Option, Queue, Schedule, Schem
 import type { Identity } from "./Identity.ts"
 import { Tokens, Unauthorized } from "./Tokens.ts"
 
-/** What an operator names. */
 export type RevocationTarget = { readonly userId: string } | { readonly tokenId: string }
 
 export class Revocations extends Context.Service<
   Revocations,
   {
     /**
-     * From now on: tokens of the user made until now, or this one token. Succeeds once it is stored; other nodes hear
-     * of it at once while the bus is up, and else when it is back. `TransientError`: it may or may not be stored, ask again.
+     * Revokes the tokens of a user that were issued until now, or one token. Succeeds once the revocation is stored; other
+     * nodes receive it at once, or after an outage of the bus. After a `TransientError` the revocation may or may not be
+     * stored: repeat the call.
      */
     readonly revoke: (target: RevocationTarget) => Effect.Effect<void, TransientError | ConfigurationError>
     readonly isRevoked: (identity: Identity) => boolean
-    /** Calls back after every change, until the scope closes. */
+    /** Calls the listener after every change; returns the function that removes it. */
     readonly onChange: (listener: () => void) => () => void
   }
 >()("@armoricore/auth/Revocations") {}
 
-/** What a token that was revoked is answered with. */
 export const tokenRevoked = new Unauthorized({ reason: "revoked", message: "the token was revoked: log in again" })
 
-/** The identity that a token proves, unless it was revoked: what every door of the server asks. */
+/** Verifies a token and checks that it is not revoked. Every entry point of the server uses this. */
 export const verify = (
   token: string | undefined,
 ): Effect.Effect<Identity, Unauthorized | TransientError, Tokens | Revocations> =>
@@ -54,7 +53,7 @@ const Revocation = Schema.Struct({
 })
 type Revocation = typeof Revocation.Type
 
-/** A token that lasts longer than this must be revoked again. */
+/** A token with a longer lifetime must be revoked again. */
 const retention = Duration.days(90)
 
 export const revocations: Collection.Descriptor<Revocation, typeof Revocation.Encoded> = {
@@ -77,13 +76,13 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
     const users = new Map<string, number>()
     const tokens = new Map<string, number>()
     const listeners = new Set<() => void>()
-    /** Stored, and not told to the others yet: the bus was away. */
+    /** Stored but not broadcast yet, because the bus was unavailable. */
     const unpublished = new Map<string, Revocation>()
 
     const apply = ({ kind, id, at }: Revocation): void => {
-      const known = kind === "user" ? users : tokens
-      if ((known.get(id) ?? -1) >= at) return
-      known.set(id, at)
+      const revoked = kind === "user" ? users : tokens
+      if ((revoked.get(id) ?? -1) >= at) return
+      revoked.set(id, at)
       for (const listener of listeners) listener()
     }
 
@@ -96,10 +95,10 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
         after = documents.at(-1)?.key
       }
     })
-    // Without an end, whatever the fault: at a first start the state may not be set up yet, and a revoked token that
-    // counts is worse than a log that repeats itself.
+    // Retries without limit: at the first start the state may not be set up yet, and accepting a revoked token is worse
+    // than a repeated log line.
     const loadWithRetry = load.pipe(
-      Effect.tapError((error) => Effect.logWarning("revoked tokens cannot be read; trying again", error)),
+      Effect.tapError((error) => Effect.logWarning("Revoked tokens could not be read; retrying", error)),
       Effect.retry(Backoff.capped("250 millis", "5 seconds")),
       Effect.orDie,
     )
@@ -126,17 +125,17 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
         Queue.offerUnsafe(resyncs, true)
       },
     )
-    // Listening first: what is revoked while the state is read is heard.
+    // The subscription comes before the first load, so that no revocation is missed.
     Queue.offerUnsafe(resyncs, true)
     yield* Effect.forkScoped(
       Effect.forever(Queue.take(resyncs).pipe(Effect.andThen(loadWithRetry), Effect.andThen(publishPending))),
     )
 
     return {
-      revoke: Effect.fnUntraced(function* (target) {
+      revoke: Effect.fn("Revocations.revoke")(function* (target) {
         const isUser = "userId" in target
         const [kind, id] = isUser ? (["user", target.userId] as const) : (["token", target.tokenId] as const)
-        // A node whose date is behind takes nothing back of what another one revoked.
+        // A node with a slow clock must not shorten a revocation of another node.
         const at = Math.max(yield* Clock.currentTimeMillis, (isUser ? users : tokens).get(id) ?? 0)
         const revocation: Revocation = { kind, id, at }
         const key = `${kind}/${id}`

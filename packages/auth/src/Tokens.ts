@@ -1,10 +1,10 @@
 /**
- * Tokens: who is at the other end of a request or a socket. A JWT is verified against one secret (HS256) or against
- * the keys of a JWKS URL (RS256, ES256), never by what the token says of itself: the algorithm belongs to the key, so
- * `alg: none` and the RS256-read-as-HS256 trick are refused before any claim is looked at.
+ * Verifies and signs JWTs. A token is verified against one secret (HS256) or against the keys of a JWKS URL (RS256, ES256).
+ * The algorithm belongs to the key, never to the token's header, so `alg: none` and RS256 read as HS256 are rejected before
+ * any claim is read.
  *
- * Claims: `user_id` or `sub`; `exp` required; `roles`; optional `channels` (see {@link Identity}); `iat` and `jti`, by
- * which tokens are revoked; `nbf`, and issuer and audience where they are configured.
+ * Claims: `user_id` or `sub`; `exp` (required); `roles`; optional `channels` (see {@link Identity}); `iat` and `jti`, by
+ * which tokens are revoked; `nbf`; and issuer and audience if they are configured.
  */
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { describeSchemaError } from "@armoricore/domain/EventCodec"
@@ -15,7 +15,7 @@ import * as Jose from "jose"
 import * as Hs256 from "./Hs256.ts"
 import type { Identity } from "./Identity.ts"
 
-/** The caller is not (or no longer) who they say; `message` is one sentence for the person who sent the token. */
+/** The token does not prove an identity; `message` is one sentence for the person who sent the token. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
   reason: Schema.Literals(["missing", "invalid", "expired", "revoked"]),
   message: Schema.String,
@@ -25,7 +25,7 @@ export interface SignOptions {
   readonly userId: string
   readonly roles?: ReadonlyArray<string>
   readonly channels?: ReadonlyArray<string>
-  /** How long the token lasts, at least a second; it ends with the whole second in which that time is over. */
+  /** Lifetime, at least one second, rounded up to whole seconds. */
   readonly ttl: Duration.Duration
 }
 
@@ -34,8 +34,8 @@ export interface TokensOptions {
     /** HS256, `JWT_SECRET`: verifies and signs. */
     | { readonly _tag: "Secret"; readonly secret: Redacted.Redacted }
     /**
-     * RS256 and ES256, `JWT_JWKS_URL`: verifies only. Keys are cached for 10 minutes; an unknown `kid`, as after a
-     * rotation, asks the URL again, at most once in `cooldown` (5 s), so that forged ones cannot flood the key server.
+     * RS256 and ES256, `JWT_JWKS_URL`: verifies only. Keys are cached for 10 minutes. An unknown `kid`, as after a rotation,
+     * fetches the URL again, at most once per `cooldown` (5 s), so that forged tokens cannot flood the key server.
      */
     | { readonly _tag: "Jwks"; readonly url: URL; readonly cooldown?: Duration.Duration }
   /** `JWT_ISSUER`: must equal `iss`. */
@@ -48,11 +48,11 @@ export class Tokens extends Context.Service<
   Tokens,
   {
     /**
-     * The identity a token proves. An absent or empty token is `Unauthorized` with the reason `missing`. Fails with
-     * `TransientError` (dependency `jwks`) when the key server cannot be asked: nothing is known of the token then.
+     * The identity that a token proves. An absent or empty token is `Unauthorized` with the reason `missing`. Fails with
+     * `TransientError` (dependency `jwks`) if the key server is unavailable; the token may be valid.
      */
     readonly verify: (token: string | undefined) => Effect.Effect<Identity, Unauthorized | TransientError>
-    /** A token of our own for `armoricore token`; with a JWKS URL only the owner of its keys can sign. */
+    /** Signs a token for `armoricore token`. With a JWKS URL only the owner of its keys can sign. */
     readonly sign: (options: SignOptions) => Effect.Effect<string, ConfigurationError>
   }
 >()("@armoricore/auth/Tokens") {}
@@ -88,7 +88,7 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
           user_id: request.userId,
           roles: [...(request.roles ?? [])],
           ...(request.channels === undefined ? {} : { channels: [...request.channels] }),
-          // Whole seconds, rounded so that nobody gets less time than was asked for.
+          // Rounded up to whole seconds.
           iat: Math.floor(now / 1000),
           exp: Math.ceil((now + Math.max(1_000, Duration.toMillis(request.ttl))) / 1000),
           ...(options.issuer === undefined ? {} : { iss: options.issuer }),
@@ -108,7 +108,7 @@ interface KeySet {
   readonly signingKey?: Uint8Array
 }
 
-/** RFC 7518 asks for a secret as long as the hash; a shorter one can be guessed offline from a single token. */
+/** RFC 7518 requires a secret as long as the hash; a shorter one can be guessed offline from a single token. */
 const minSecretBytes = 32
 
 const makeVerifier: (options: TokensOptions) => Effect.Effect<KeySet, ConfigurationError> = Effect.fnUntraced(
@@ -141,7 +141,7 @@ const makeVerifier: (options: TokensOptions) => Effect.Effect<KeySet, Configurat
     }
     if (bytes.byteLength < minSecretBytes) {
       yield* Effect.logWarning(
-        `JWT_SECRET has ${bytes.byteLength} bytes; with fewer than ${minSecretBytes} it can be guessed from one token`,
+        `JWT_SECRET has ${bytes.byteLength} bytes; use at least ${minSecretBytes}, or it can be guessed from one token`,
       )
     }
     const verify = Hs256.verifier(bytes, { issuer, audience })
@@ -155,8 +155,8 @@ const makeVerifier: (options: TokensOptions) => Effect.Effect<KeySet, Configurat
 const invalid = (message: string) => new Unauthorized({ reason: "invalid", message })
 
 const expired = new Unauthorized({ reason: "expired", message: "the token has expired: get a new one" })
-const wrongAlgorithm = invalid("the token is signed with an algorithm not allowed here")
-const malformed = invalid("the token is no JWT with a good signature")
+const wrongAlgorithm = invalid("the token is signed with an algorithm that this server does not accept")
+const malformed = invalid("the token is not a JWT with a valid signature")
 
 const toUnauthorized = (fault: Hs256.VerificationFailure): Unauthorized => {
   switch (fault._tag) {
@@ -167,14 +167,14 @@ const toUnauthorized = (fault: Hs256.VerificationFailure): Unauthorized => {
     case "Expired":
       return expired
     case "Claim":
-      return invalid(`the token's claim ${fault.claim} does not hold: ${fault.message}`)
+      return invalid(`the claim ${fault.claim} of the token is invalid: ${fault.message}`)
   }
 }
 
 const joseErrorToUnauthorized = (cause: unknown): Unauthorized | TransientError => {
   if (cause instanceof Jose.errors.JWTExpired) return expired
   if (cause instanceof Jose.errors.JWTClaimValidationFailed) {
-    return invalid(`the token's claim ${cause.claim} does not hold: ${cause.message}`)
+    return invalid(`the claim ${cause.claim} of the token is invalid: ${cause.message}`)
   }
   if (cause instanceof Jose.errors.JOSEAlgNotAllowed) return wrongAlgorithm
   if (cause instanceof Jose.errors.JWKSNoMatchingKey) return invalid("no key of the key set matches the token's kid")
@@ -182,14 +182,14 @@ const joseErrorToUnauthorized = (cause: unknown): Unauthorized | TransientError 
     return new TransientError({
       dependency: "jwks",
       code: "unavailable",
-      message: "the key set of JWT_JWKS_URL cannot be read at the moment",
+      message: "the key set of JWT_JWKS_URL could not be fetched; try again later",
       cause,
     })
   }
   return malformed
 }
 
-/** What `jose` raises while it fetches keys is its plain base class or no error of `jose` at all. */
+/** While it fetches keys, `jose` throws its plain base class, or errors of other classes. */
 const isKeyServerError = (cause: unknown): boolean =>
   !(cause instanceof Jose.errors.JOSEError) ||
   cause instanceof Jose.errors.JWKSTimeout ||
@@ -207,7 +207,7 @@ const Claims = Schema.Struct({
 })
 const decodeClaims = Schema.decodeUnknownResult(Claims)
 
-/** What nearly every token says, checked by hand: for thousands of connections a second the Schema is the larger part. */
+/** Hot path: checks the usual claims by hand, because Schema would dominate the cost of thousands of connections per second. */
 const decodePlainClaims = (payload: Hs256.Claims): typeof Claims.Type | undefined => {
   const { user_id, sub, exp, iat, jti, roles, channels } = payload
   const fits =
@@ -218,7 +218,7 @@ const decodePlainClaims = (payload: Hs256.Claims): typeof Claims.Type | undefine
     (jti === undefined || typeof jti === "string") &&
     (roles === undefined || isStringArray(roles)) &&
     (channels === undefined || isStringArray(channels))
-  // Every field was checked in the lines above, which TypeScript cannot follow through a record of unknowns.
+  // The checks above prove the type; TypeScript does not narrow a record of unknowns.
   return fits ? (payload as unknown as typeof Claims.Type) : undefined
 }
 
@@ -227,7 +227,7 @@ const isPlainId = (value: unknown): boolean => typeof value === "string" && plai
 const isStringArray = (value: unknown): boolean =>
   Array.isArray(value) && value.every((text) => typeof text === "string")
 
-/** The last moment that has a date, in the year 275760: some mean "never" by an `exp` behind it, or write milliseconds. */
+/** The largest valid date, in the year 275760. Some signers write a larger `exp` for "never", or milliseconds. */
 const maxDateMillis = 8.64e15
 
 const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized> => {
@@ -235,11 +235,11 @@ const identityOf = (payload: Hs256.Claims): Result.Result<Identity, Unauthorized
   const claims = plain === undefined ? decodeClaims(payload) : Result.succeed(plain)
   if (Result.isFailure(claims)) {
     const { path, message } = describeSchemaError(claims.failure)
-    return Result.fail(invalid(`the token's claim ${path} is not valid: ${message}`))
+    return Result.fail(invalid(`the claim ${path} of the token is invalid: ${message}`))
   }
   const { user_id, sub, exp, iat, jti, roles, channels } = claims.success
   const userId = user_id ?? sub
-  if (userId === undefined) return Result.fail(invalid("the token names nobody: it needs the claim user_id or sub"))
+  if (userId === undefined) return Result.fail(invalid("the token names no user: it needs the claim user_id or sub"))
   return Result.succeed({
     userId,
     roles: roles ?? [],

@@ -1,11 +1,11 @@
 /**
- * Ids that follow from their cause: doing the same work twice gives the same ids, so every reader can recognise a
- * repetition. A UUID of version 8 (RFC 9562) over SHA-256.
+ * Deterministic ids. Repeated work produces the same ids, so every reader can recognise a duplicate. A UUID of version 8
+ * (RFC 9562) over SHA-256.
  */
 import { sha256 as digestOf } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 
-/** Where there is Node its own digest is several times as quick; a browser gets the same from JavaScript. */
+/** Node's native digest is several times faster; a browser uses the JavaScript one. */
 const native: ((algorithm: string, text: string) => string) | undefined =
   globalThis.process?.getBuiltinModule?.("node:crypto")?.hash
 
@@ -13,7 +13,7 @@ const native: ((algorithm: string, text: string) => string) | undefined =
 export const sha256 = (text: string): string =>
   native === undefined ? bytesToHex(digestOf(utf8ToBytes(text))) : native("sha256", text)
 
-/** The UUID that belongs to these parts, in this order. */
+/** The UUID of these parts, in this order. */
 export const deriveId = (...parts: ReadonlyArray<string>): string => {
   // The length before each part keeps ("ab", "c") and ("a", "bc") apart.
   const digest = sha256(parts.map((part) => `${part.length}:${part}`).join("|"))
@@ -27,6 +27,6 @@ export const deriveId = (...parts: ReadonlyArray<string>): string => {
   ].join("-")
 }
 
-/** The `event_id` of the result of one type that follows from an event; `which` tells several of one type apart. */
+/** The `event_id` of the result of one type that follows from an event; `discriminator` distinguishes several of one type. */
 export const resultEventId = (causeEventId: string, resultType: string, discriminator = ""): string =>
   deriveId("result", causeEventId, resultType, discriminator)

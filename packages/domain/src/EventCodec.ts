@@ -1,6 +1,6 @@
 /**
- * Bytes to events and back. Decoding names the field at fault, so that a publisher knows what to mend; unknown fields
- * are ignored, and what is passed on is passed on as it came (`Received.json`).
+ * Decodes and encodes events. A decode error names the invalid field. Unknown fields are ignored, and `raw` retains them
+ * for code that forwards an event.
  */
 import { Effect, Result, Schema, SchemaIssue } from "effect"
 import * as SchemaFastPath from "./SchemaFastPath.ts"
@@ -19,12 +19,12 @@ import {
 /** The largest event in bytes; NATS refuses larger messages by default. */
 export const maxEventBytes = 1_000_000
 
-/** Nesting deeper than this is refused: no publisher needs it, and it costs stack wherever JSON is walked. */
+/** Deeper JSON is rejected, because recursive code would need too much stack for it. */
 export const maxDepth = 64
 
 export interface DecodedEvent {
   readonly event: AnyEvent
-  /** The envelope as it came, unknown fields included. */
+  /** The parsed envelope, including unknown fields. */
   readonly raw: Readonly<Record<string, unknown>>
 }
 
@@ -39,18 +39,18 @@ const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
 const missingKey = "Missing key"
 
 /**
- * The fault's path, dotted, and its sentence. Of a choice that is the fault of the alternative that was meant, as far as
- * one can tell: that which fits furthest. Where none begins to fit, what each of them begins with is named.
+ * The dotted path and the message of a schema error. For a union, the error of the member that matches deepest is
+ * reported. If no member matches at its first key, the message lists these keys.
  */
 export const describeSchemaError = (error: Schema.SchemaError): { readonly path: string; readonly message: string } => {
   const issues = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
   const depth = Math.max(0, ...issues.map(({ path }) => path.length))
-  // More than one come of a choice alone.
+  // Only a union reports several issues at one depth.
   const [first, ...others] = issues.filter(({ path }) => path.length === depth)
   if (first === undefined) return { path: "", message: error.message }
-  const told = first.message === missingKey ? others.find(({ message }) => message !== missingKey) : first
-  if (told !== undefined || others.length === 0) {
-    const { message, path } = told ?? first
+  const reported = first.message === missingKey ? others.find(({ message }) => message !== missingKey) : first
+  if (reported !== undefined || others.length === 0) {
+    const { message, path } = reported ?? first
     return { path: formatPath(path), message }
   }
   const keys = new Set([first, ...others].map(({ path }) => formatPath(path.slice(-1))))
@@ -61,14 +61,14 @@ export const describeSchemaError = (error: Schema.SchemaError): { readonly path:
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })
 
-const isTooDeep = (value: unknown, left: number): boolean => {
+const isTooDeep = (value: unknown, levelsLeft: number): boolean => {
   if (typeof value !== "object" || value === null) return false
-  if (left === 0) return true
-  for (const child of Object.values(value)) if (isTooDeep(child, left - 1)) return true
+  if (levelsLeft === 0) return true
+  for (const child of Object.values(value)) if (isTooDeep(child, levelsLeft - 1)) return true
   return false
 }
 
-/** Whether there are more brackets than levels allowed; counted by the engine's own search, for nearly no text has them. */
+/** A cheap check that most texts pass: fewer brackets than allowed levels. */
 const mayBeTooDeep = (text: string): boolean => {
   let opened = 0
   for (const bracket of ["{", "["]) {
@@ -79,7 +79,7 @@ const mayBeTooDeep = (text: string): boolean => {
   return false
 }
 
-/** JSON text is walked without recursion first: `JSON.parse` itself is safe, what comes after it may recurse. */
+/** Checks the depth without recursion. `JSON.parse` is safe for deep JSON, but code after it may recurse. */
 const isTextTooDeep = (text: string): boolean => {
   if (!mayBeTooDeep(text)) return false
   let depth = 0
@@ -133,11 +133,11 @@ const fastDecoders = new Map(eventTypes.map((type) => [type, SchemaFastPath.comp
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** A value that is known not to be too deep, to an event. */
+/** Decodes a value whose depth was checked. */
 const decodeObject = (raw: Readonly<Record<string, unknown>>): Result.Result<DecodedEvent, InvalidEvent> => {
-  const given = raw["event_type"]
-  const whole = typeof given === "string" && isEventType(given) ? decoders.get(given)?.(raw) : undefined
-  // Nearly every event is sound: the envelope is looked at apart only to name a fault.
+  const rawType = raw["event_type"]
+  const whole = typeof rawType === "string" && isEventType(rawType) ? decoders.get(rawType)?.(raw) : undefined
+  // Most events are valid, so the envelope is decoded separately only to describe an error.
   if (whole !== undefined && Result.isSuccess(whole)) return Result.succeed({ event: whole.success, raw })
   const envelope = decodeEnvelope(raw)
   if (Result.isFailure(envelope)) {
@@ -150,7 +150,7 @@ const decodeObject = (raw: Readonly<Record<string, unknown>>): Result.Result<Dec
     return failInvalid(
       "unknown_type",
       "event_type",
-      `no event has the type ${type}; there are ${eventTypes.join(", ")}`,
+      `unknown event type ${type}; the known types are ${eventTypes.join(", ")}`,
     )
   }
   const event = decode(raw)
@@ -161,19 +161,19 @@ const decodeObject = (raw: Readonly<Record<string, unknown>>): Result.Result<Dec
   return Result.succeed({ event: event.success, raw })
 }
 
-/** The same for what was parsed here, mostly without the Schema. */
+/** Hot path: decodes JSON that was parsed here, mostly without the Schema decoder. */
 const decodeParsed = (raw: Readonly<Record<string, unknown>>): Result.Result<DecodedEvent, InvalidEvent> => {
-  const given = raw["event_type"]
-  const event = typeof given === "string" && isEventType(given) ? fastDecoders.get(given)?.(raw) : undefined
+  const rawType = raw["event_type"]
+  const event = typeof rawType === "string" && isEventType(rawType) ? fastDecoders.get(rawType)?.(raw) : undefined
   return event === undefined || event === SchemaFastPath.fallback
     ? decodeObject(raw)
-    : // Accepted by the checks of this very type's schema.
+    : // The fast decoder was compiled from the schema of this type.
       Result.succeed({ event: event as AnyEvent, raw })
 }
 
 const failNotAnObject = () => failInvalid("invalid", "", "an event is a JSON object")
 
-/** A parsed value to an event. */
+/** Decodes a parsed value. */
 export const decodeJson = (json: unknown): Effect.Effect<DecodedEvent, InvalidEvent> =>
   Effect.suspend(() =>
     Effect.fromResult(
@@ -181,9 +181,9 @@ export const decodeJson = (json: unknown): Effect.Effect<DecodedEvent, InvalidEv
     ),
   )
 
-/** {@link decode} at once, for those who decode many. */
+/** {@link decode} without an effect, for hot paths. */
 export const decodeResult = (body: Uint8Array): Result.Result<DecodedEvent, InvalidEvent> => {
-  // The text's depth was judged before it was parsed: the value is not walked again.
+  // `parse` has checked the depth.
   const json = parse(body)
   if (Result.isFailure(json)) return Result.fail(json.failure)
   return isRecord(json.success) ? decodeParsed(json.success) : failNotAnObject()
@@ -194,9 +194,9 @@ export const decode = (body: Uint8Array): Effect.Effect<DecodedEvent, InvalidEve
 
 const encoder = new TextEncoder()
 
-/** The wire form of an event that Armoricore made itself. */
+/** Encodes an event of one of Armoricore's own services. */
 export const encode = <T extends EventType>(event: EventOf<T>): Uint8Array => encoder.encode(JSON.stringify(event))
 
-/** The payload schema of a type, for those who show or document it. */
+/** The payload schema of a type, for documentation. */
 export const payloadSchema = <T extends EventType>(type: T): (typeof eventRegistry)[T]["payload"] =>
   eventRegistry[type].payload

@@ -1,4 +1,4 @@
-/** The JSON Schema of each event, for publishers in other languages. `docs/events/*.json` is written from this. */
+/** The JSON Schema of each event, for publishers in other languages. Generates `docs/events/*.json`. */
 import { Schema } from "effect"
 import { eventRegistry, type EventType, schemaOf } from "./EventRegistry.ts"
 

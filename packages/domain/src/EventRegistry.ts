@@ -192,7 +192,7 @@ export const defaultEventSources: Readonly<Record<string, ReadonlyArray<EventTyp
   "php-backend": eventTypesWhere({ publisher: "outside" }),
 }
 
-/** What every event has around its payload. */
+/** The fields of every event beside its payload. */
 export const envelopeFields = {
   event_id: EventId,
   timestamp: Timestamp,

@@ -1,4 +1,4 @@
-/** Ids as they travel: publishers choose users' and media's ids, Armoricore makes those of events and messages. */
+/** Schemas of ids. Publishers choose the ids of users and media; Armoricore creates the ids of messages. */
 import { Id, Uuid } from "./JsonCodecs.ts"
 
 export const UserId = Id

@@ -1,6 +1,6 @@
 /**
- * Building blocks for what arrives as JSON from other languages, PHP's `json_encode` above all: an empty object comes
- * as `[]`, an id may be an integer, an absent value may be `null`, a number from a database may be text.
+ * Schemas for JSON from other languages, mainly from PHP's `json_encode`: an empty object arrives as `[]`, an id may be an
+ * integer, an absent value may be `null`, and a number from a database may be a string.
  */
 import { Option, Schema, SchemaGetter, SchemaTransformation } from "effect"
 
@@ -37,11 +37,11 @@ const rfc3339 =
 
 const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
 
-/** RFC 3339 with any offset (PHP: `DATE_ATOM`, or `DATE_RFC3339_EXTENDED`). Kept as the text that came. */
+/** RFC 3339 with any offset (PHP: `DATE_ATOM`, or `DATE_RFC3339_EXTENDED`). Decodes to the same text. */
 export const Timestamp = Schema.String.check(
   Schema.isPattern(rfc3339, { expected: "an RFC 3339 time such as 2026-01-31T12:00:00+01:00" }),
   Schema.makeFilter((text: string) =>
-    // Every month has 28.
+    // Every month has 28 days.
     Number(text.slice(8, 10)) <= 28 ||
     Number(text.slice(8, 10)) <= daysIn(Number(text.slice(0, 4)), Number(text.slice(5, 7)))
       ? undefined
@@ -49,12 +49,12 @@ export const Timestamp = Schema.String.check(
   ),
 )
 
-/** A part that is empty, `.` or `..`, or a control character. */
+/** An empty, `.` or `..` segment, or a control character. */
 const unsafeSegment = /\/\.{0,2}(?:\/|$)|\p{Cc}/u
 
 const hasSafeSegments = (path: string): boolean => !unsafeSegment.test(path.slice("s3:/".length))
 
-/** `s3://bucket/key`, also where the objects lie in a local folder; no part of the key is empty, `.` or `..`. */
+/** `s3://bucket/key`, for local storage too; no segment of the key is empty, `.` or `..`. */
 export const ObjectPath = Schema.String.check(
   Schema.isPattern(/^s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]{1,62}\/.{1,1024}$/u, {
     expected: "an object path such as s3://bucket/key",
@@ -89,7 +89,7 @@ export const PhpObject = <S extends Schema.Constraint>(schema: S) =>
     ),
   )
 
-/** Any JSON object: what publishers may hang on to an event. */
+/** Any JSON object: the free metadata of a publisher. */
 export const Metadata = PhpObject(Schema.Record(Schema.String, Schema.Json))
 
 /** A whole number ≥ 0; digits as text are read as the number. */

@@ -1,18 +1,18 @@
 /**
- * What is known of one media: written by `media` alone, read by `api` (`GET /v1/media/{id}`) and `realtime` (the reply
- * to a join of `media:{id}`).
+ * The state of one media. Only `media` writes it; `api` (`GET /v1/media/{id}`) and `realtime` (the reply to a join of
+ * `media:{id}`) read it.
  */
 import { Schema } from "effect"
 import { MediaFailed, MediaPlayable, MediaReady, MediaStage, MediaUploaded } from "./events/media.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./JsonCodecs.ts"
 
-/** One try of one upload, and the object prefix that it writes below. */
+/** One attempt at an upload, and the object prefix that it writes to. */
 export const MediaAttempt = Schema.Struct({
   prefix: Schema.String,
-  /** Orders the uploads of one media: the one seen later is the newer. */
+  /** Orders the uploads of one media by when they were first received. */
   generation: Schema.Int,
-  /** Orders the tries of one upload. */
+  /** Orders the attempts at one upload. */
   token: Schema.Int,
 })
 export type MediaAttempt = typeof MediaAttempt.Type
@@ -25,31 +25,31 @@ export const MediaState = Schema.Struct({
   percent: Schema.Finite,
   /** The newest `media.uploaded` event; `status`, `stage` and `percent` are about it. */
   source_event_id: EventId,
-  /** `media.uploaded` events by id, with the generation each got when it was first seen. */
+  /** `media.uploaded` events by id, with their generation. */
   generations: Schema.Record(Schema.String, Schema.Int),
   /** Attempts whose objects may still be in storage. */
   attempts: Schema.Array(MediaAttempt),
-  /** The attempt that is published; `ready` and `rungs` are about it. */
+  /** The published attempt, which `ready` and `renditions` describe. */
   version: Schema.optionalKey(MediaAttempt),
   renditions: Schema.Array(
     Schema.Struct({ name: Schema.String, width: Schema.Int, height: Schema.Int, bandwidth: Schema.Int }),
   ),
-  /** Wall milliseconds by stage. */
+  /** Wall-clock milliseconds by stage. */
   timings: Schema.Record(Schema.String, Schema.Finite),
   ready: Schema.optionalKey(MediaReady),
-  /** What was told of the attempt at work, or of the published one, as soon as it could be played. */
+  /** The `media.playable` payload of the running or published attempt. */
   playable: Schema.optionalKey(MediaPlayable),
-  /** The prefix of that attempt. */
+  /** The prefix of the attempt in `playable`. */
   playable_prefix: Schema.optionalKey(Schema.String),
   failed: Schema.optionalKey(MediaFailed),
-  /** The newest upload, for making it again. */
+  /** The newest upload, for a retry. */
   upload: Schema.optionalKey(MediaUploaded),
-  /** Of the newest upload, where they are known. */
+  /** Trace and request of the newest upload, if known. */
   trace_id: Schema.optionalKey(Schema.String),
   request_id: Schema.optionalKey(Schema.String),
-  /** The newest upload was counted against its user's quota: making it again is not counted. */
+  /** The newest upload was charged to the user's quota, so a retry is free. */
   charged: Schema.optionalKey(Schema.Boolean),
-  /** Set where it was deleted: what is left only keeps late workers from bringing it back. */
+  /** Set on deletion. The document stays as a tombstone, so that a late worker cannot restore the media. */
   deleted_at: Schema.optionalKey(Timestamp),
   updated_at: Timestamp,
 })

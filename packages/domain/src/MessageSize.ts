@@ -1,7 +1,7 @@
 /** The size of a message on the bus and its limit, the same on every adapter. */
 import { PermanentError } from "./Errors.ts"
 
-/** NATS accepts 1 MiB for headers and body together; the other adapters hold to it, so that a test finds what a server refuses. */
+/** NATS accepts 1 MiB for headers and body together. The other adapters use the same limit, so that tests find large messages. */
 export const maxMessageBytes = 1_048_576
 
 /** Bytes of the body and of the headers as NATS encodes them (`name: value\r\n`). */

@@ -1,17 +1,17 @@
 /**
- * What is known of one notification and of each of its deliveries: written by `notify` alone, read by `api`
- * (`GET /v1/notifications/{id}`).
+ * The state of one notification and of its deliveries. Only `notify` writes it; `api` (`GET /v1/notifications/{id}`) reads
+ * it.
  *
- * A delivery goes one way:
+ * The states of a delivery:
  *
  *     requested → suppressed | expired | sending → sent → delivered | bounced | complained
- *                                           ↘ failed      ↘ unknown (the provider may have taken it)
+ *                                           ↘ failed      ↘ unknown (the provider may have accepted it)
  *
- * A provider's report may come before our own note of the sending, and reports come in any order, so states are merged
- * by rank: whatever says more stays.
+ * A provider's report may arrive before `sent` is stored, and reports arrive in any order. States are merged by rank: the
+ * higher rank wins.
  *
- * These documents are written several times a delivery and only by ourselves, from what was checked at the door: their
- * texts are plain, ids and times are not checked again.
+ * These documents are written several times per delivery and only from validated events. Their schemas use plain strings,
+ * so that ids and times are not validated again.
  */
 import { Schema } from "effect"
 import { DeliveryStatus, NotificationType, WebPushSubscription } from "./events/notification.ts"
@@ -19,7 +19,7 @@ import { DeliveryStatus, NotificationType, WebPushSubscription } from "./events/
 export const NotificationChannel = Schema.Literals(["fcm", "apns", "web_push", "email"])
 export type NotificationChannel = typeof NotificationChannel.Type
 
-/** Where a delivery goes; exactly what the channel's providers need. */
+/** The target of a delivery, with what the channel's providers need. */
 export const Target = Schema.Union([
   Schema.Struct({ channel: Schema.Literals(["fcm", "apns"]), token: Schema.String }),
   Schema.Struct({ channel: Schema.Literal("web_push"), subscription: WebPushSubscription }),
@@ -42,7 +42,7 @@ export const deliveryStatuses = [
 export const Status = Schema.Literals(deliveryStatuses)
 export type Status = typeof Status.Type
 
-/** Orders states by how much they say. */
+/** Orders states; see the module comment. */
 export const statusRank = (status: Status): number => deliveryStatuses.indexOf(status)
 
 /** One delivery, under the key `{notification id}.{channel}.{first 16 hex digits of SHA-256 of the target}`. */
@@ -51,21 +51,21 @@ export const DeliveryState = Schema.Struct({
   notification_id: Schema.String,
   channel: NotificationChannel,
   status: Status,
-  /** Calls to a provider so far. */
+  /** Provider calls so far. */
   attempt: Schema.Int,
-  /** While `sending`: the provider's answer is in by then, or will never be known. Epoch milliseconds. */
+  /** While `sending`: when the call counts as lost, epoch milliseconds. */
   lease_until: Schema.optionalKey(Schema.Finite),
-  /** While `unknown` and not final: when it is sent again unless a report comes first. Epoch milliseconds. */
+  /** While `unknown` and not final: when it is resent unless a report arrives, epoch milliseconds. */
   resend_at: Schema.optionalKey(Schema.Finite),
-  /** It is not to be sent before, as a provider or a backoff asked. Epoch milliseconds. */
+  /** Earliest time of the next call, from Retry-After or backoff, epoch milliseconds. */
   not_before: Schema.optionalKey(Schema.Finite),
   provider: Schema.optionalKey(Schema.String),
   provider_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
   message: Schema.optionalKey(Schema.String),
-  /** A failure that another try may mend: a replay of its dead letter sends again. */
+  /** A retry may succeed, so a replay of the dead letter sends again. */
   retryable: Schema.optionalKey(Schema.Boolean),
-  /** The target will never be good again; the backend is told. */
+  /** The target is permanently invalid; `device.token_invalid` is published. */
   target_invalid: Schema.optionalKey(Schema.Boolean),
   invalid_since: Schema.optionalKey(Schema.Finite),
   updated_at: Schema.String,
@@ -74,15 +74,15 @@ export type DeliveryState = typeof DeliveryState.Type
 
 /**
  * The first calls for many targets of one notification, under `{notification id}.volley.{index of its first target}`. It is
- * made before the first call: a target of it without an outcome may have been sent to.
+ * stored before the first call, so a target without an outcome may have received the push.
  */
 export const PushBatchState = Schema.Struct({
   batch_id: Schema.String,
   outcomes: Schema.Array(
     Schema.Struct({
-      /** Of the target in the notification. */
+      /** Index of the target in the notification. */
       index: Schema.Int,
-      /** `requested`: another try follows with a message of its own. */
+      /** `requested`: a separate work message retries the target. */
       status: Status,
       provider: Schema.String,
       provider_id: Schema.optionalKey(Schema.String),
@@ -90,7 +90,7 @@ export const PushBatchState = Schema.Struct({
       target_invalid: Schema.optionalKey(Schema.Boolean),
       invalid_since: Schema.optionalKey(Schema.Finite),
       not_before: Schema.optionalKey(Schema.Finite),
-      /** The call failed, and counts as a try. */
+      /** The call failed, and counts as an attempt. */
       counts_as_attempt: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
@@ -104,11 +104,11 @@ export const Attachment = Schema.Struct({
 })
 export type Attachment = typeof Attachment.Type
 
-/** What is to be said, made ready for every channel when the notification came in. */
+/** The content for every channel, rendered when the request was received. */
 export const NotificationContent = Schema.Struct({
   title: Schema.String,
   text: Schema.String,
-  /** E-mail with a template only: other pages are made from the text. */
+  /** Only for e-mail with a template; without it the HTML part is generated from the text. */
   html: Schema.optionalKey(Schema.String),
   data: Schema.Record(Schema.String, Schema.Json),
   collapse_key: Schema.optionalKey(Schema.String),
@@ -119,7 +119,7 @@ export const NotificationContent = Schema.Struct({
 })
 export type NotificationContent = typeof NotificationContent.Type
 
-/** As events tell it. */
+/** The form in events. */
 export const StoredDeliverySummary = Schema.Struct({
   channel: Schema.String,
   provider: Schema.String,
@@ -128,7 +128,7 @@ export const StoredDeliverySummary = Schema.Struct({
   reason: Schema.optionalKey(Schema.String),
 })
 
-/** A target with what became of it so far; `summary` is set once the delivery is final. */
+/** A target; `summary` is set once its delivery is final. */
 export const DeliveryEntry = Schema.Struct({
   delivery_id: Schema.String,
   target: Target,
@@ -147,10 +147,10 @@ export const NotificationState = Schema.Struct({
   request_id: Schema.optionalKey(Schema.String),
   content: NotificationContent,
   deliveries: Schema.Array(DeliveryEntry),
-  /** Why there is no delivery at all. */
+  /** Why the notification has no delivery. */
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
   requested_at: Schema.Finite,
-  /** When it became `sent` or `failed`, so that a repetition tells the same. */
+  /** When it became `sent` or `failed`, so that a repeated event is identical. */
   ended_at: Schema.optionalKey(Schema.String),
   updated_at: Schema.String,
 })

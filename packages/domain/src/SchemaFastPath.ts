@@ -4,19 +4,19 @@
  * plainly accept it leaves to the Schema's own decoder, which alone converts and names faults.
  *
  * It holds for schemas whose conversions leave alone what has the decoded form already, as those of `Wire` do; the test
- * compares both ways over the whole catalogue. A Schema with a part that is not known here has no quick way.
+ * compares both paths over the whole catalogue. A Schema with a part that is not known here has no quick way.
  */
 import { Schema, SchemaAST } from "effect"
 
-/** Not accepted as it stands. */
-export const fallback: unique symbol = Symbol.for("@armoricore/domain/leave")
+/** The fast decoder does not accept the value; use the Schema decoder. */
+export const fallback: unique symbol = Symbol.for("@armoricore/domain/fallback")
 
-/** The accepted value, or `leave`. Only for what `JSON.parse` made. */
+/** Returns the decoded value or {@link fallback}. Only for values from `JSON.parse`. */
 export type FastDecoder = (value: unknown) => unknown
 
 interface FastPath {
   readonly accept: FastDecoder
-  /** Nothing in it converts: what is left is no value of this Schema either. */
+  /** The schema converts nothing, so a value that `accept` rejects is invalid. */
   readonly exact: boolean
 }
 
@@ -43,7 +43,7 @@ const filters = (checks: ReadonlyArray<SchemaAST.Check<never>>): ReadonlyArray<S
   checks.flatMap((check) =>
     check._tag === "FilterGroup"
       ? filters(check.checks)
-      : // Its input is what the node accepts, which is known only where the Schema was written.
+      : // A filter runs on values that its node has accepted; the AST does not carry their type.
         [check as unknown as SchemaAST.Filter<unknown>],
   )
 
@@ -78,11 +78,11 @@ const uncheckedFastPathOf = (ast: SchemaAST.AST): FastPath | undefined => {
   }
 }
 
-/** The first member that accepts it; behind one that might have converted it nothing is certain. */
+/** The first member that accepts the value. After a member that may convert it, the result is uncertain. */
 const union = ({ options, types }: SchemaAST.Union): FastPath | undefined => {
-  const ways = allOrNone(types)
-  if (ways === undefined || options?.mode === "oneOf") return undefined
-  const certain = ways.slice(0, ways.findIndex(({ exact }) => !exact) + 1 || ways.length)
+  const paths = allOrNone(types)
+  if (paths === undefined || options?.mode === "oneOf") return undefined
+  const certain = paths.slice(0, paths.findIndex(({ exact }) => !exact) + 1 || paths.length)
   return {
     accept: (value) => {
       for (const { accept } of certain) {
@@ -91,33 +91,33 @@ const union = ({ options, types }: SchemaAST.Union): FastPath | undefined => {
       }
       return fallback
     },
-    exact: ways.every(({ exact }) => exact),
+    exact: paths.every(({ exact }) => exact),
   }
 }
 
 const array = ({ elements, rest }: SchemaAST.Arrays): FastPath | undefined => {
-  const [of, ...more] = allOrNone(rest) ?? []
-  if (of === undefined || more.length > 0 || elements.length > 0) return undefined
+  const [element, ...others] = allOrNone(rest) ?? []
+  if (element === undefined || others.length > 0 || elements.length > 0) return undefined
   return {
     accept: (value) => {
       if (!Array.isArray(value)) return fallback
       const accepted: Array<unknown> = []
-      for (const given of value) {
-        const one = of.accept(given)
-        if (one === fallback) return fallback
-        accepted.push(one)
+      for (const item of value) {
+        const decoded = element.accept(item)
+        if (decoded === fallback) return fallback
+        accepted.push(decoded)
       }
       return accepted
     },
-    exact: of.exact,
+    exact: element.exact,
   }
 }
 
 const struct = ({ propertySignatures }: SchemaAST.Objects): FastPath | undefined => {
-  const ways = allOrNone(propertySignatures.map(({ type }) => type))
-  if (ways === undefined) return undefined
+  const paths = allOrNone(propertySignatures.map(({ type }) => type))
+  if (paths === undefined) return undefined
   const fields = propertySignatures.flatMap(({ name, type }, index) => {
-    const field = ways[index]
+    const field = paths[index]
     return typeof name !== "string" || name in Object.prototype || field === undefined
       ? []
       : [{ name, accept: field.accept, optional: SchemaAST.isOptional(type) }]
@@ -128,52 +128,52 @@ const struct = ({ propertySignatures }: SchemaAST.Objects): FastPath | undefined
       if (!isObject(value)) return fallback
       const accepted: Record<string, unknown> = {}
       for (const { accept, name, optional } of fields) {
-        const given = value[name]
-        if (given === undefined) {
+        const field = value[name]
+        if (field === undefined) {
           if (optional && !(name in value)) continue
           return fallback
         }
-        const one = accept(given)
-        if (one === fallback) return fallback
-        accepted[name] = one
+        const decoded = accept(field)
+        if (decoded === fallback) return fallback
+        accepted[name] = decoded
       }
       return accepted
     },
-    exact: ways.every(({ exact }) => exact),
+    exact: paths.every(({ exact }) => exact),
   }
 }
 
-/** Of texts to one kind of value. */
+/** A record with string keys and one kind of value. */
 const record = ({ indexSignatures, propertySignatures }: SchemaAST.Objects): FastPath | undefined => {
-  const [signature, ...more] = indexSignatures
-  if (signature === undefined || more.length > 0 || propertySignatures.length > 0) return undefined
+  const [signature, ...others] = indexSignatures
+  if (signature === undefined || others.length > 0 || propertySignatures.length > 0) return undefined
   const { parameter, type } = signature
-  const of = fastPathOf(type)
-  if (of === undefined || parameter._tag !== "String" || parameter.checks !== undefined) return undefined
+  const values = fastPathOf(type)
+  if (values === undefined || parameter._tag !== "String" || parameter.checks !== undefined) return undefined
   return {
     accept: (value) => {
-      // Own and enumerable is all that it has, and it is not shared with anybody who writes.
+      // `JSON.parse` creates only own enumerable properties, and no other code changes the object.
       if (!isObject(value)) return fallback
       for (const name in value) {
-        const given = value[name]
-        // Where a part would be changed the whole is left.
-        if (of.accept(given) !== given) return fallback
+        const field = value[name]
+        // A converted field would need a copy of the record.
+        if (values.accept(field) !== field) return fallback
       }
       return value
     },
-    exact: of.exact && type === Schema.Json.ast,
+    exact: values.exact && type === Schema.Json.ast,
   }
 }
 
 const allOrNone = (types: ReadonlyArray<SchemaAST.AST>): ReadonlyArray<FastPath> | undefined => {
-  const ways = types.map(fastPathOf).filter((one) => one !== undefined)
-  return ways.length === types.length ? ways : undefined
+  const paths = types.map(fastPathOf).filter((one) => one !== undefined)
+  return paths.length === types.length ? paths : undefined
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Only a number can be none: `1e999` is read as infinite. */
+/** After `JSON.parse` only a number can be invalid: `1e999` becomes Infinity. */
 const isJson = (value: unknown): boolean => {
   if (typeof value === "number") return Number.isFinite(value)
   if (typeof value !== "object" || value === null) return true

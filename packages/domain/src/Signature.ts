@@ -20,7 +20,7 @@ const mac = (secret: Redacted.Redacted<string>, timestamp: number, body: Uint8Ar
 export const sign = (keyId: string, secret: Redacted.Redacted<string>, timestamp: number, body: Uint8Array): string =>
   `keyid=${keyId},t=${timestamp},v1=${bytesToHex(mac(secret, timestamp, body))}`
 
-/** Takes the same time whatever differs. */
+/** Runs in constant time. */
 const constantTimeEqual = (a: Uint8Array, b: Uint8Array): boolean => {
   let difference = a.byteLength ^ b.byteLength
   for (const [index, byte] of a.entries()) difference |= byte ^ (b[index] ?? 0)
@@ -51,7 +51,7 @@ const parse = (header: string): Option.Option<ParsedSignature> => {
 const badSignature = (message: string) =>
   Effect.fail(new InvalidEvent({ reason: "bad_signature", path: signatureHeader, message }))
 
-/** Succeeds with the key's id. `arrivedAt` (epoch milliseconds) is when the bus or the server received it, so that a backlog stays valid. */
+/** Returns the key id. `arrivedAt` (epoch milliseconds) is when the bus or the server received the event, so a backlog stays valid. */
 export const verify = (
   keys: SigningKeys,
   header: string | undefined,
@@ -61,12 +61,14 @@ export const verify = (
   Effect.suspend(() => {
     if (header === undefined) return badSignature("the event is not signed; sign it with a key of EVENT_SIGNING_KEYS")
     const parts = parse(header)
-    if (Option.isNone(parts)) return badSignature("the signature is not of the form keyid=ID,t=UNIXSECONDS,v1=HEX")
+    if (Option.isNone(parts)) return badSignature("the signature does not have the form keyid=ID,t=UNIXSECONDS,v1=HEX")
     const { keyId, timestamp } = parts.value
     const secret = keys.get(keyId)
     if (secret === undefined) return badSignature(`no signing key has the id ${keyId}`)
     if (Math.abs(arrivedAt / 1000 - timestamp) > toleranceSeconds) {
-      return badSignature(`the signature is more than ${toleranceSeconds} s away from its arrival; sign when you send`)
+      return badSignature(
+        `the signature is more than ${toleranceSeconds} s older or newer than the arrival of the event; sign when you send it`,
+      )
     }
     return constantTimeEqual(parts.value.mac, mac(secret, timestamp, body))
       ? Effect.succeed(keyId)

@@ -1,10 +1,9 @@
 /**
- * Which layout a store has, said in the store's own words about itself: the description of a NATS stream, the comment of
- * a PostgreSQL table. Whoever may look at the store may read it, so it needs no right of its own; it goes along with a
- * backup; and no operation pays for it. A store without a number was made before there were numbers, and has the first.
+ * The schema version of a store, written into the store's own description: that of a NATS stream, or the comment of a
+ * PostgreSQL table. Reading it needs no additional permission, and backups include it. A store without a version has
+ * version 1.
  *
- * A program looks once, at its start. Whoever changes a layout raises that store's number and takes older ones over
- * there, before the number is written.
+ * A program checks the version once, at start. A migration raises the version after it has converted the store.
  */
 import { ConfigurationError } from "./Errors.ts"
 
@@ -12,23 +11,23 @@ const versionPattern = /\barmoricore schema (\d{1,9})\b/
 
 const initialVersion = 1
 
-export const versionOf = (words: string | null | undefined): number => {
-  const found = versionPattern.exec(words ?? "")?.[1]
-  return found === undefined ? initialVersion : Number(found)
+export const versionOf = (description: string | null | undefined): number => {
+  const version = versionPattern.exec(description ?? "")?.[1]
+  return version === undefined ? initialVersion : Number(version)
 }
 
-/** The words with this number in them; what an operator wrote there stays. */
-export const withVersion = (words: string | null | undefined, number: number): string => {
-  const said = `armoricore schema ${number}`
-  if (words === undefined || words === null || words === "") return said
-  return versionPattern.test(words) ? words.replace(versionPattern, said) : `${words} (${said})`
+/** The description with this version; the text of an operator stays. */
+export const withVersion = (description: string | null | undefined, version: number): string => {
+  const marker = `armoricore schema ${version}`
+  if (description === undefined || description === null || description === "") return marker
+  return versionPattern.test(description) ? description.replace(versionPattern, marker) : `${description} (${marker})`
 }
 
-/** Why a program that reads layouts up to `reads` must not touch this store; undefined where it may. */
-export const newerVersionError = (store: string, found: number, reads: number): ConfigurationError | undefined =>
-  found <= reads
+/** The error of a program that supports versions up to `supported`; undefined if it may use the store. */
+export const newerVersionError = (store: string, version: number, supported: number): ConfigurationError | undefined =>
+  version <= supported
     ? undefined
     : new ConfigurationError({
         setting: store,
-        message: `The ${store} was written by a newer Armoricore (schema ${found}; this one reads ${reads}): start that version, or restore a backup from before it`,
+        message: `The ${store} was written by a newer Armoricore (schema ${version}; this one reads ${supported}): start that version, or restore a backup from before it`,
       })

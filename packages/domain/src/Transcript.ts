@@ -1,6 +1,6 @@
 /**
- * What was said in a media, and what is known of its transcripts: written by `ai` alone, read by `api`
- * (`GET /v1/media/{id}/transcript`) and by `media`, which puts captions into its playlists.
+ * The transcript of a media and its state. Only `ai` writes them; `api` (`GET /v1/media/{id}/transcript`) and `media`, which
+ * adds captions to its playlists, read them.
  */
 import { Schema } from "effect"
 import { Failure } from "./events/failure.ts"
@@ -15,9 +15,9 @@ export const TranscriptWord = Schema.Struct({
   start: Seconds,
   end: Seconds,
   text: Schema.String,
-  /** 0 to 1, where the engine says it. */
+  /** 0 to 1, if the engine reports it. */
   confidence: Schema.optionalKey(Schema.Finite),
-  /** As the engine names them: `A`, `SPEAKER_00`, … */
+  /** The name from the engine: `A`, `SPEAKER_00`, … */
   speaker: Schema.optionalKey(Schema.String),
 })
 export type TranscriptWord = typeof TranscriptWord.Type
@@ -31,17 +31,17 @@ export const TranscriptCue = Schema.Struct({
 })
 export type TranscriptCue = typeof TranscriptCue.Type
 
-/** A rule of readable captions that a cue does not keep. */
+/** A rule of readable captions that a cue violates. */
 export const CueViolation = Schema.Struct({
   /** Position of the cue, from 0. */
   cue: Schema.Int,
   rule: Schema.Literals(["line_length", "lines", "reading_speed", "too_short", "too_long", "gap"]),
-  /** What was measured, in the rule's unit: characters, lines, characters per second, seconds. */
+  /** The measured value in the rule's unit: characters, lines, characters per second, seconds. */
   measured: Schema.Finite,
 })
 export type CueViolation = typeof CueViolation.Type
 
-/** The transcript's document, `transcript.json` beside the caption files. */
+/** The document `transcript.json`, beside the caption files. */
 export const Transcript = Schema.Struct({
   version: Schema.Literal(1),
   transcription_id: Schema.String,
@@ -49,12 +49,12 @@ export const Transcript = Schema.Struct({
   language: Schema.String,
   engine: Schema.String,
   quality: Schema.String,
-  /** Of the sound. */
+  /** Duration of the audio. */
   duration: Seconds,
   words: Schema.Array(TranscriptWord),
   cues: Schema.Array(TranscriptCue),
   faults: Schema.Array(CueViolation),
-  /** Why an engine did not do its part, or what was left out as invented; one sentence each. */
+  /** One sentence per skipped engine step, or per passage that was removed as a hallucination. */
   notes: Schema.Array(Schema.String),
 })
 export type Transcript = typeof Transcript.Type
@@ -68,7 +68,7 @@ export const TranscriptEntry = Schema.Struct({
   quality: Schema.String,
   engine: Schema.String,
   word_count: Schema.Int,
-  /** Of the request; a transcript that was asked for later replaces an earlier one. */
+  /** Time of the request. The transcript of a later request replaces that of an earlier one. */
   requested_at: Timestamp,
   completed_at: Timestamp,
 })
@@ -77,16 +77,16 @@ export type TranscriptEntry = typeof TranscriptEntry.Type
 export const TranscriptState = Schema.Struct({
   media_id: MediaId,
   user_id: UserId,
-  /** About the newest request. */
+  /** Status of the newest request. */
   status: Schema.Literals(["processing", "complete", "failed"]),
   /** 0 to 100 over the whole job. */
   percent: Schema.Finite,
-  /** The newest request's event. */
+  /** The event of the newest request. */
   source_event_id: EventId,
   requested_at: Timestamp,
-  /** What the newest request asked for, so that it can be made again. */
+  /** The newest request, for a retry. */
   request: Schema.optionalKey(TranscriptionRequested),
-  /** Of the newest request, where they are known. */
+  /** Trace and request of the newest request, if known. */
   trace_id: Schema.optionalKey(Schema.String),
   request_id: Schema.optionalKey(Schema.String),
   /** By language (BCP 47). */

@@ -1,4 +1,4 @@
-/** What a `*.failed` event says: a stable code for programs, a sentence for people. */
+/** The error of a `*.failed` event: a stable code for programs, a sentence for people. */
 import { Schema } from "effect"
 
 export const Failure = Schema.Struct({

@@ -29,7 +29,7 @@ export const PlaybackUrls = Schema.Struct({
   hls: Schema.String,
   /** The DASH manifest. */
   dash: optionalNullable(Schema.String),
-  /** One file per rung, where configured: `{"720p": url}`. */
+  /** One file per rendition, if configured: `{"720p": url}`. */
   mp4: PhpObject(Schema.Record(Schema.String, Schema.String)),
 })
 
@@ -44,16 +44,16 @@ export const MediaReady = Schema.Struct({
   user_id: UserId,
   playback_urls: PlaybackUrls,
   thumbnail_urls: Schema.Array(Schema.String),
-  /** A picture to show before playback. */
+  /** An image to show before playback. */
   poster_url: optionalNullable(Schema.String),
   /** WebVTT whose cues name regions of sprites. */
   storyboard_url: optionalNullable(Schema.String),
   /** Seconds. */
   duration: Schema.Finite,
-  /** Of the largest rung, in pixels. */
+  /** Of the largest rendition, in pixels. */
   width: optionalNullable(Schema.Int),
   height: optionalNullable(Schema.Int),
-  /** Those really made, largest first: `["1080p", "720p"]`. */
+  /** The published renditions, largest first: `["1080p", "720p"]`. */
   resolutions: Schema.Array(Schema.String),
   metadata: Metadata,
 })

@@ -42,11 +42,11 @@ export const NotificationRequested = Schema.Struct({
   context: optionalNullable(PhpObject(Schema.Record(Schema.String, Schema.Json))),
   /** E-mail only. */
   attachments: optionalNullable(Schema.Array(AttachmentRequest)),
-  /** E-mail only: what a reader can unsubscribe from, for example `newsletter`; without it no unsubscribe link. */
+  /** E-mail only: the category of the unsubscribe link, for example `newsletter`; without it the mail has no such link. */
   category: optionalNullable(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
 })
 
-/** An empty key is what a form or a database has where none was given: it must not make all requests one. */
+/** Forms and databases send an empty key for a missing one; it must not make all requests duplicates. */
 export const isNonEmptyKey = (key: string | undefined): key is string => key !== undefined && key !== ""
 
 interface NotificationRequest {
@@ -55,7 +55,7 @@ interface NotificationRequest {
   readonly payload: { readonly idempotency_key?: string | undefined }
 }
 
-/** The publisher's key names the notification where there is one, so that a second request finds the first. */
+/** The id derives from the publisher's idempotency key if given, so a second request finds the first. */
 export const notificationIdOf = ({ event_id, payload, source }: NotificationRequest): string =>
   isNonEmptyKey(payload.idempotency_key) ? deriveId("notification", source, payload.idempotency_key) : event_id
 
@@ -110,9 +110,9 @@ export const NotificationBounced = Schema.Struct({
 export const DeviceTokenInvalid = Schema.Struct({
   user_id: UserId,
   platform: Schema.String,
-  /** SHA-256 of the token, lower-case hex: the token itself stays out of the bus. */
+  /** SHA-256 of the token, lower-case hex; the token itself is not published. */
   token_hash: Schema.String,
   reason: Schema.String,
-  /** Where the provider says it: a token that was registered later is a new one. */
+  /** If the provider reports it; a token that was registered later is valid. */
   invalid_since: optionalNullable(Timestamp),
 })

@@ -1,4 +1,4 @@
-/** Payloads of what the realtime server publishes, and of moderation's answer to it. */
+/** Payloads of `chat.*`, `comment.*`, `presence.*` and `moderation.*`. */
 import { Schema } from "effect"
 import { RoomId, StreamId, UserId } from "../Ids.ts"
 import { optionalNullable, Timestamp } from "../JsonCodecs.ts"
@@ -33,7 +33,7 @@ export const ModerationFlagged = Schema.Struct({
 
 export const PresenceStatus = Schema.Literals(["online", "offline", "away"])
 
-/** First join, last leave, change of status. */
+/** The first join, the last leave, or a change of status. */
 export const PresenceUpdate = Schema.Struct({
   user_id: UserId,
   room_id: RoomId,

@@ -8,7 +8,7 @@ export const TranscriptionRequested = Schema.Struct({
   media_id: MediaId,
   user_id: UserId,
   source_file_path: ObjectPath,
-  /** BCP 47; absent: found by listening. */
+  /** BCP 47; absent: detected from the audio. */
   language: optionalNullable(Schema.String),
 })
 
@@ -20,7 +20,7 @@ export const TranscriptionComplete = Schema.Struct({
   language: Schema.String,
   completed_at: Timestamp,
   caption_urls: Schema.Struct({ vtt: Schema.String, srt: Schema.String }),
-  /** `draft`: made by an engine that proves the pipeline but is not fit to be shown unedited. */
+  /** `draft`: from a test engine, not fit for publication without editing. */
   quality: Schema.String,
   engine: Schema.String,
   word_count: NonNegativeIntFromJson,

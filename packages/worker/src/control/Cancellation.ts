@@ -1,7 +1,7 @@
 /**
- * Ends a job before its time: the ledger's record is the truth, a live message makes it prompt. The job ends as one that
- * failed for good: its handler is interrupted, and `failed` tells with the code `cancelled`. A job that has not come yet
- * is cancelled when it does.
+ * Cancels jobs. The ledger record decides; an ephemeral message makes the cancellation prompt. A cancelled job ends like a
+ * permanent failure: its handler is interrupted, and `onFailure` gets the code `cancelled`. A job may be cancelled before
+ * its message arrives.
  */
 import { ephemeral } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -14,8 +14,8 @@ export class Cancellation extends Context.Service<
   Cancellation,
   {
     /**
-     * `consumer` is the durable's name, for example `media-media-uploaded`; `reason` a sentence that the failure tells.
-     * False: too late, the job's result is decided.
+     * `consumer` is the name of the durable, for example `media-media-uploaded`; `reason` is the message of the failure.
+     * False if the job is decided already.
      */
     readonly cancel: (
       consumer: string,
@@ -33,7 +33,7 @@ export class Cancellation extends Context.Service<
         cancel: Effect.fnUntraced(function* (consumer, eventId, reason) {
           const key = `${consumer}.${eventId}`
           const isCancelled = yield* ledger.cancel(key, reason)
-          // Unheard, the worker learns of it when it next renews its lease.
+          // A worker that misses this message finds the cancellation when it renews its lease.
           if (isCancelled) yield* Effect.ignore(bus.broadcast(address, new TextEncoder().encode(key)))
           return isCancelled
         }),
@@ -46,7 +46,7 @@ const address = ephemeral("job.cancelled")
 
 /** The jobs of this process that can be cancelled. */
 export interface RunningJobs {
-  /** Runs an effect that is interrupted, and ends with `onCancelled`, when the job of this key is cancelled. */
+  /** When the job is cancelled, interrupts `effect` and continues with `onCancelled`. */
   readonly cancellable: (
     key: string,
   ) => <A, E, R, E2>(
@@ -55,7 +55,7 @@ export interface RunningJobs {
   ) => Effect.Effect<A, E | E2, R>
 }
 
-/** Listens until the scope closes. */
+/** Subscribes until the scope closes. */
 export const listen: Effect.Effect<
   RunningJobs,
   Effect.Error<ReturnType<EventBus["Service"]["subscribe"]>>,

@@ -1,18 +1,19 @@
 /**
- * Circuit breakers for what a handler calls outside: one per dependency and process. A handler wraps its call:
+ * Circuit breakers for the outside dependencies of handlers: one circuit per dependency and process. This is the breaker
+ * to use in a handler; the circuit of a notification provider (notify/src/provider) also follows Retry-After and limits
+ * concurrency, and registers with the same `CircuitRegistry`. A handler wraps its call:
  *
  * ```ts
- * const text = yield* Dependencies.guard("speech")(engine.transcribe(audio))
+ * const text = yield* withCircuitBreaker("speech")(engine.transcribe(audio))
  * ```
  *
- * After `trip` failures in a row the circuit opens, and for a while that doubles with every failed probe nothing is
- * called. An open circuit is a `TransientError` `circuit_open` with `retryAfterMillis` and `waiting`: nothing was
- * tried, so the message goes back to the bus, holds no slot and uses up no try.
+ * After `failureThreshold` failures in a row the circuit opens, and calls fail at once with the `TransientError`
+ * `circuit_open`. The open time doubles with each failed probe, up to `maxOpenDuration`. The error has
+ * `countsAsAttempt: false` and `retryAfterMillis`: the message returns to the bus and occupies no concurrency slot.
+ * An operator's pause rejects calls in the same way until an operator resumes the circuit.
  *
- * An operator's pause holds calls back in the same way, until it is resumed.
- *
- * Only what tells of an outage counts: a `TransientError`, a time-out, a crash of the call. A dependency that throttles,
- * refuses for good or is wrongly configured does answer.
+ * Only signs of an outage count as failures: a `TransientError`, a timeout, a defect of the call. A dependency that
+ * throttles, rejects permanently or is misconfigured is reachable.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -23,7 +24,7 @@ import { type CircuitState, CircuitRegistry } from "./CircuitRegistry.ts"
 export interface CircuitOptions {
   /** Failures in a row that open a circuit. */
   readonly failureThreshold: number
-  /** How long it is open at first; doubles up to `openAtMost`. */
+  /** First open time; doubles up to `maxOpenDuration`. */
   readonly openDuration: Duration.Duration
   readonly maxOpenDuration: Duration.Duration
 }
@@ -41,7 +42,6 @@ export class CircuitBreakers extends Context.Service<
     readonly withCircuitBreaker: (
       dependency: string,
     ) => <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TransientError, R>
-    /** Whether calls are let through, for those who show it. */
     readonly state: (dependency: string) => Effect.Effect<"closed" | "open" | "probing">
   }
 >()("@armoricore/worker/CircuitBreakers") {
@@ -54,11 +54,11 @@ export class CircuitBreakers extends Context.Service<
         openDuration: Backoff.capped(openDuration, maxOpenDuration),
         maxOpenDuration: maxOpenDuration,
       })
-      // Ends with the layer. It listens before the first call, or that call's transition would be missed.
+      // Starts before the first call, so that its transition is reported.
       yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, reportTransition), { startImmediately: true })
       const registry = yield* CircuitRegistry
       const scope = yield* Effect.scope
-      /** Dependencies that were called, each with how often it was reset: a new key is a new circuit. */
+      /** The number of resets by dependency. A reset starts a new circuit, because the number is part of the key. */
       const resets = new Map<string, number>()
       const keyOf = (dependency: string) => `${dependency}${keySeparator}${resets.get(dependency) ?? 0}`
       const stateOf = (dependency: string) => Effect.orDie(breaker.state(keyOf(dependency)))
@@ -84,8 +84,8 @@ export class CircuitBreakers extends Context.Service<
                 ? breaker
                     .execute(call, { key: keyOf(dependency), classify })
                     .pipe(
-                      Effect.catchIf(isCircuitBreakerError, (refusal) =>
-                        Effect.fail(circuitOpenError(dependency, refusal)),
+                      Effect.catchIf(isCircuitBreakerError, (rejection) =>
+                        Effect.fail(circuitOpenError(dependency, rejection)),
                       ),
                     )
                 : Effect.fail(pausedError(dependency)),
@@ -97,22 +97,22 @@ export class CircuitBreakers extends Context.Service<
   ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 }
 
-/** Wraps a call to an outside dependency; see the module. */
+/** Wraps a call to an outside dependency. */
 export const withCircuitBreaker =
   (dependency: string) =>
   <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E | TransientError, R | CircuitBreakers> =>
     Effect.flatMap(CircuitBreakers, (breakers) => breakers.withCircuitBreaker(dependency)(call))
 
 export const circuitOpen = Metric.gauge("armoricore_circuit_open", {
-  description: "1 while a dependency is not called, 0.5 while one call probes it, by dependency",
+  description: "1 while the circuit of a dependency is open, 0.5 while a call probes it, by dependency",
 })
 
 const statusOf = { Closed: "closed", Open: "open", HalfOpen: "probing" } as const
 
-/** No dependency's name has it. */
+/** Occurs in no name of a dependency. */
 const keySeparator = "\n"
 
-/** As an operator names it. */
+/** The name for operators. */
 const nameOf = (dependency: string): string => `dependency:${dependency}`
 
 const toCircuitState = (state: CircuitBreaker.State): Effect.Effect<CircuitState> =>
@@ -129,9 +129,11 @@ const reportTransition = (transition: CircuitBreaker.Transition): Effect.Effect<
   const [dependency = key] = key.split(keySeparator)
   const log =
     transition.to === "Open"
-      ? Effect.logWarning(`${dependency} is not called for ${Duration.format(transition.retryAfter)}`, { dependency })
+      ? Effect.logWarning(`The circuit of ${dependency} is open for ${Duration.format(transition.retryAfter)}`, {
+          dependency,
+        })
       : transition.to === "Closed"
-        ? Effect.logInfo(`${dependency} works again`, { dependency })
+        ? Effect.logInfo(`The circuit of ${dependency} is closed again`, { dependency })
         : Effect.void
   return Effect.andThen(Metric.update(Metric.withAttributes(circuitOpen, { dependency }), gaugeValue[to]), log)
 }
@@ -149,20 +151,20 @@ const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => 
   return error.code === "throttled" ? CircuitBreaker.success : CircuitBreaker.failure()
 }
 
-/** While another call probes, its end is soon. */
+/** Retry delay while another call probes. */
 const probeRetryMillis = 1_000
 
 const circuitOpenError = (dependency: string, { reason }: CircuitBreaker.CircuitBreakerError): TransientError =>
   new TransientError({
     dependency,
     code: "circuit_open",
-    message: `${dependency} failed several times in a row and is not called just now`,
+    message: `the circuit of ${dependency} is open after several failures in a row`,
     retryAfterMillis:
       reason._tag === "CircuitOpen" ? Math.max(1, Duration.toMillis(reason.retryAfter)) : probeRetryMillis,
     countsAsAttempt: false,
   })
 
-/** How soon a paused dependency is asked for again. */
+/** Retry delay while an operator has paused the dependency. */
 const pausedRetryMillis = 15_000
 
 const pausedError = (dependency: string): TransientError =>

@@ -1,10 +1,9 @@
 /**
- * What this process calls outside, and the switches before it: notification routes and the dependencies of handlers
- * tell here whether they are called, and ask here whether an operator has paused them. Without the Layer nothing is
- * kept and nothing is paused.
+ * The circuits of this process (notification providers and dependencies of handlers), and the operators' pauses. Without
+ * the Layer, circuits are not listed and cannot be paused.
  *
- * A pause is kept in the state until somebody resumes, so that it outlives restarts and holds for processes that start
- * later; it is said on the bus, so that the others hold at once, and read again whenever something may have been missed.
+ * A pause is stored until an operator resumes the circuit, so it survives restarts and applies to processes that start
+ * later. An ephemeral message makes the other processes reload; they also reload after a gap on the bus.
  */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -14,23 +13,23 @@ import type { KeyValue, StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Effect, Layer, Option, Queue, Schedule, Schema, type Scope } from "effect"
 
 export interface CircuitState {
-  /** `waiting`: closed by itself after a fault of configuration, until the next try. */
+  /** `waiting`: suspended after a configuration error until the next attempt. */
   readonly status: "closed" | "open" | "probing" | "waiting"
   /** Failures in a row. */
   readonly failures: number
-  /** When it is tried again, epoch milliseconds; absent while it is closed. */
+  /** When calls resume, epoch milliseconds; absent while the circuit is closed. */
   readonly until?: number
 }
 
 export interface Circuit {
-  /** As a pause names it: `provider:fcm`, `dependency:speech`. */
+  /** For example `provider:fcm`, `dependency:speech`. */
   readonly name: string
   readonly state: Effect.Effect<CircuitState>
-  /** Forgets what was learned of failures: the next call is made at once. */
+  /** Closes the circuit at once. */
   readonly reset: Effect.Effect<void>
 }
 
-/** Why something is not called although nothing is wrong with it. */
+/** An operator has suspended calls through a circuit. */
 export const Pause = Schema.Struct({
   name: Schema.String,
   /** The operator. */
@@ -42,14 +41,14 @@ export const Pause = Schema.Struct({
 export type Pause = typeof Pause.Type
 
 export interface CircuitRegistry {
-  /** Known until the scope closes. */
+  /** Registered until the scope closes. */
   readonly register: (circuit: Circuit) => Effect.Effect<void, never, Scope.Scope>
   readonly circuits: () => ReadonlyArray<Circuit>
   readonly pauseOf: (name: string) => Pause | undefined
   readonly pauses: () => ReadonlyArray<Pause>
-  /** Held from when it returns here, and everywhere else as soon as it is heard. */
+  /** Effective here when it returns, and in the other processes once they reload. */
   readonly pause: (pause: Omit<Pause, "since">) => Effect.Effect<void, StateError>
-  /** False: it was not paused. */
+  /** False if the circuit was not paused. */
   readonly resume: (name: string) => Effect.Effect<boolean, StateError | Conflict>
 }
 
@@ -69,7 +68,7 @@ export const pauses: Collection.Descriptor<Pause, typeof Pause.Encoded> = {
   schema: Pause,
 }
 
-/** While the bus is away, pauses are looked at this often. */
+/** Reload interval, also while the bus is unavailable. */
 const refreshInterval = "30 seconds"
 const pageSize = 1_000
 
@@ -89,7 +88,7 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
     const changes = yield* Effect.acquireRelease(Queue.sliding<true>(1), Queue.shutdown)
     const changed = () => void Queue.offerUnsafe(changes, true)
     yield* bus.subscribe(address, changed, changed)
-    // Listening first: what is paused while the state is read is heard. The bucket may not be made yet.
+    // The subscription comes before the first load, so that no pause is missed. The bucket may not exist yet.
     changed()
     const next = Effect.timeoutOption(Queue.take(changes), refreshInterval)
     yield* Effect.forkScoped(
@@ -97,9 +96,11 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
         Effect.andThen(
           next,
           load.pipe(
-            Effect.tapError((error) => Effect.logDebug(`pauses cannot be read: ${error.message}`)),
+            Effect.tapError((error) => Effect.logDebug(`Pauses could not be read: ${error.message}`)),
             Effect.retry({ times: 5, schedule: Schedule.exponential("100 millis") }),
-            Effect.catch((error) => Effect.logWarning(`pauses cannot be read; the last known hold: ${error.message}`)),
+            Effect.catch((error) =>
+              Effect.logWarning(`Pauses could not be read; the last known ones stay in effect: ${error.message}`),
+            ),
           ),
         ),
       ),
@@ -118,20 +119,20 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       circuits: () => [...circuits],
       pauseOf: (name) => paused.get(name),
       pauses: () => [...paused.values()],
-      pause: Effect.fnUntraced(function* (given) {
-        const pause: Pause = { ...given, since: yield* Clock.currentTimeMillis }
+      pause: Effect.fnUntraced(function* (request) {
+        const pause: Pause = { ...request, since: yield* Clock.currentTimeMillis }
         yield* stored.put(pause.name, pause)
         paused = new Map(paused).set(pause.name, pause)
         yield* notifyPeers
       }),
       resume: Effect.fnUntraced(function* (name) {
-        const was = yield* stored.get(name)
+        const previous = yield* stored.get(name)
         yield* stored.remove(name)
-        const left = new Map(paused)
-        left.delete(name)
-        paused = left
+        const remaining = new Map(paused)
+        remaining.delete(name)
+        paused = remaining
         yield* notifyPeers
-        return Option.isSome(was)
+        return Option.isSome(previous)
       }),
     }
   }),

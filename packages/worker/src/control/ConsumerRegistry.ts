@@ -1,7 +1,4 @@
-/**
- * The durable consumers that run in this process, for those who show how much waits before each. Nobody is obliged to
- * look: without the Layer nothing is kept.
- */
+/** The durable consumers of this process, for queue metrics and the operator API. Without the Layer the list is empty. */
 import type { Consumer } from "@armoricore/bus/EventBus"
 import { Context, Effect, Layer, type Scope } from "effect"
 
@@ -12,7 +9,7 @@ export interface RunningConsumer extends Pick<Consumer, "depth"> {
 }
 
 export interface ConsumerRegistry {
-  /** Known until the scope closes. */
+  /** Registered until the scope closes. */
   readonly register: (consumer: RunningConsumer) => Effect.Effect<void, never, Scope.Scope>
   readonly list: () => ReadonlyArray<RunningConsumer>
 }

@@ -1,4 +1,4 @@
-/** What an operator does with dead letters: list, look, replay (as it was, or mended), discard. */
+/** The operator's actions on dead letters: list, get, replay (unchanged or edited) and discard. */
 import { event, work } from "@armoricore/bus/Address"
 import { type DeadLetterFilter, EventBus, type StoredDeadLetter } from "@armoricore/bus/EventBus"
 import {
@@ -22,7 +22,7 @@ import {
 export interface DeadLetter {
   readonly id: string
   readonly record: DeadLetterRecord
-  /** As it was received. */
+  /** As received. */
   readonly body: Uint8Array
 }
 
@@ -39,8 +39,8 @@ export class DeadLetters extends Context.Service<
     readonly list: (filter: DeadLetterQuery) => Effect.Effect<ReadonlyArray<DeadLetter>, PortFailure>
     readonly get: (id: string) => Effect.Effect<DeadLetter, NotFound | PortFailure>
     /**
-     * Sends the message again, with `body` in place of its own where given, and removes the letter once the bus has
-     * it. The consumer's record is forgotten first, so that it really runs again. An edited body must be a valid event.
+     * Publishes the message again, with `body` instead of its own if given, and removes the dead letter once the bus has
+     * the message. The ledger record is deleted first, so that the handler runs again. `body` must be a valid event.
      */
     readonly replay: (
       id: string,
@@ -71,17 +71,17 @@ export class DeadLetters extends Context.Service<
 
       return DeadLetters.of({
         list: Effect.fnUntraced(function* ({ reason, limit, ...filter }) {
-          const found: Array<DeadLetter> = []
+          const matching: Array<DeadLetter> = []
           let after = filter.after
-          // The bus knows no reasons: pages are read until enough letters fit.
-          while (found.length < limit) {
+          // The bus cannot filter by reason, so pages are read until enough dead letters match.
+          while (matching.length < limit) {
             const stored = yield* bus.deadLetters.list({
               ...filter,
               ...(after === undefined ? {} : { after }),
               limit: pageSize,
             })
             const records = yield* Effect.forEach(stored, read)
-            found.push(
+            matching.push(
               ...records
                 .flatMap(Option.toArray)
                 .filter((deadLetter) => reason === undefined || deadLetter.record.reason === reason),
@@ -89,7 +89,7 @@ export class DeadLetters extends Context.Service<
             after = stored.at(-1)?.deadLetterId
             if (stored.length < pageSize) break
           }
-          return found.slice(0, limit)
+          return matching.slice(0, limit)
         }),
         get: (id) => Effect.map(get(id), ({ deadLetter }) => deadLetter),
         replay: Effect.fnUntraced(function* (id, edited) {
@@ -97,22 +97,22 @@ export class DeadLetters extends Context.Service<
           const { record } = deadLetter
           const address = yield* addressOf(record, edited)
           const body = edited ?? deadLetter.body
-          // Work is known by its message id, events by their own.
+          // The ledger key of work is its message id, that of an event its event id.
           const key = address.channel === "work" ? record.message_id : record.event_id
           const isForAll = edited !== undefined || record.shared === true
-          // What nobody could read has no record; one under its id is of another message.
+          // A shared fault was never handled, so a ledger record with its id belongs to another message.
           if (key !== undefined && record.shared !== true) yield* ledger.remove(`${record.consumer}.${key}`)
           const { [deadLetterHeader]: _dropped, [replayForHeader]: _former, ...headers } = stored.headers
-          // The bus would drop its own id as a duplicate.
-          const again = { id: `${key ?? record.message_id}.replay.${id}`, body }
-          if (!isForAll) yield* ledger.replays.record(again, record.consumer)
+          // The bus would drop the original id as a duplicate.
+          const replayed = { id: `${key ?? record.message_id}.replay.${id}`, body }
+          if (!isForAll) yield* ledger.replays.record(replayed, record.consumer)
           yield* bus.publish({
-            ...again,
+            ...replayed,
             address,
             headers: {
               ...headers,
               [replayOfHeader]: id,
-              // As it was, the others handled it; mended, or read by nobody, it is news to everyone.
+              // Unchanged, only its own consumer handles it again; edited or never handled, all consumers do.
               ...(isForAll ? {} : { [replayForHeader]: record.consumer }),
             },
           })
@@ -124,12 +124,12 @@ export class DeadLetters extends Context.Service<
   )
 }
 
-/** Letters read at once. */
+/** Dead letters per page. */
 const pageSize = 100
 
 const workPrefix = "armoricore-work."
 
-/** Back to where it came from; an edited event goes to the subject of the type that it has now. */
+/** The original address; an edited event goes to the subject of its new type. */
 const addressOf = Effect.fnUntraced(function* (info: DeadLetterRecord, edited: Uint8Array | undefined) {
   if (info.subject.startsWith(workPrefix)) {
     const [service = "", ...kind] = info.subject.slice(workPrefix.length).split(".")
