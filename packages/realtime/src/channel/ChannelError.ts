@@ -20,7 +20,7 @@ const phoenixReasons = {
   "unmatched topic": "Phoenix's reason: no channel matches the topic, or the topic is not joined",
   "too many channels joined": "Phoenix's reason: the socket has joined its maximum number of topics",
   "join crashed":
-    "Phoenix's reason: the join failed because of a fault of the server; the client joins again by itself",
+    "Phoenix's reason: the join failed because of a fault of the server; the client joins again automatically",
 } as const
 
 /** Every reason with its meaning for a client. */

@@ -53,7 +53,7 @@ export interface SocketHandle {
   readonly removePending: (count: number) => void
 }
 
-type JoinExit = Exit.Exit<Effect.Success<ReturnType<ChannelDefinition["join"]>>, ChannelErrors.ChannelError>
+type JoinResult = Effect.Success<ReturnType<ChannelDefinition["join"]>>
 
 export class ChannelMembership implements MembershipHandle {
   readonly topic: string
@@ -202,7 +202,9 @@ export class ChannelMembership implements MembershipHandle {
     replaced.#endReplaced()
   }
 
-  #joinErrorOf(exit: JoinExit): Effect.Effect<ChannelErrors.ChannelError | undefined> {
+  #joinErrorOf(
+    exit: Exit.Exit<JoinResult, ChannelErrors.ChannelError>,
+  ): Effect.Effect<ChannelErrors.ChannelError | undefined> {
     if (Exit.isSuccess(exit)) {
       return Effect.succeed((this.#buffered?.length ?? 0) > maxBuffered ? ChannelErrors.unavailable : undefined)
     }
@@ -211,7 +213,7 @@ export class ChannelMembership implements MembershipHandle {
     return Effect.as(this.#logFailure("the join of a channel crashed", exit.cause), ChannelErrors.joinCrashed)
   }
 
-  #completeJoin(message: Message, result: Effect.Success<ReturnType<ChannelDefinition["join"]>>): void {
+  #completeJoin(message: Message, result: JoinResult): void {
     this.#joined = true
     this.#socket.context.counts.joins++
     this.state = result.state

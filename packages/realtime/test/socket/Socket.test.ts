@@ -82,14 +82,14 @@ describe("the lifecycle on the wire", () => {
       for (const query of ["vsn=2.0.0", "vsn=1.0.0"]) {
         const server = yield* start()
         const client = yield* connect(server, { query: `${query}&token=${yield* server.token("u1")}` })
-        const ask = (topic: string, event: string) => {
+        const send = (topic: string, event: string) => {
           const frame = query === "vsn=2.0.0" ? ["1", "1", topic, event, {}] : { topic, event, payload: {}, ref: "1" }
           client.ws.send(JSON.stringify(frame))
           return Effect.map(client.raw, String)
         }
-        assert.include(yield* ask(`room:${long}`, "phx_join"), '"reason":"unmatched topic"')
-        yield* ask("room:a", "phx_join")
-        assert.include(yield* ask("room:a", long), '"reason":"unknown_event"')
+        assert.include(yield* send(`room:${long}`, "phx_join"), '"reason":"unmatched topic"')
+        yield* send("room:a", "phx_join")
+        assert.include(yield* send("room:a", long), '"reason":"unknown_event"')
       }
     }),
   )

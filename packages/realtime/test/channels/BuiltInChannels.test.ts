@@ -1,0 +1,24 @@
+import { buckets, declarations } from "@armoricore/realtime/channels/BuiltInChannels"
+import { mediaStates } from "@armoricore/state/MediaStates"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { start } from "../support/TestServer.ts"
+
+describe("the built-in channels", () => {
+  it.live("are all registered, and each topic matches its own channel", () =>
+    Effect.gen(function* () {
+      const { channels } = yield* start()
+      assert.includeMembers(
+        [...channels.patterns()],
+        declarations.map(([, { topic }]) => topic),
+      )
+      for (const [, { topic }] of declarations) {
+        assert.strictEqual(channels.find(topic.replace(/\{.*\}/, "x"))?.channel.pattern, topic)
+      }
+    }),
+  )
+
+  it("declare the buckets that they use", () => {
+    assert.deepStrictEqual(buckets, { reads: [mediaStates.bucket], writes: [] })
+  })
+})
