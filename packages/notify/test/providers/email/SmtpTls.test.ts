@@ -75,7 +75,7 @@ describe("SMTP over TLS", () => {
 
   // regression: the password was sent in clear text
   it.live("a password is not sent when STARTTLS is stripped from the conversation", () =>
-    expectPaused(/SMTP_URL: the mail server has no TLS.*\?tls=optional/, elsewhere),
+    expectPaused(/SMTP_URL: the mail server offers no TLS.*\?tls=optional/, elsewhere),
   )
 
   it.live("tls=optional permits a login without TLS", () =>
@@ -89,7 +89,7 @@ describe("SMTP over TLS", () => {
     ["tls=require", undefined, "?tls=require"],
   ] as const) {
     it.live(`a server without TLS receives no mail when ${name} requires TLS; mail waits`, () =>
-      expectPaused(/SMTP_URL: the mail server has no TLS/, FakeSmtp.layer, ca, query),
+      expectPaused(/SMTP_URL: the mail server offers no TLS/, FakeSmtp.layer, ca, query),
     )
   }
 })
