@@ -40,13 +40,13 @@ import { Deferred, Effect } from "effect"
 
 const main = Effect.gen(function* () {
   const bus = yield* EventBus
-  const heard = yield* Deferred.make()
-  yield* bus.listen(event("media.playable"), (message) => Deferred.doneUnsafe(heard, Effect.succeed(message)))
+  const received = yield* Deferred.make()
+  yield* bus.subscribe(event("media.playable"), (message) => Deferred.doneUnsafe(received, Effect.succeed(message)))
   yield* Worker.run("media", [
     on("media.uploaded", {
       handle: ({ payload }) =>
         Effect.succeed([emit("media.playable", { ...payload, playback_urls: { hls: "h", mp4: {} } })]),
-      failed: () => [],
+      onFailure: () => [],
     }),
   ])
   const body = new TextEncoder().encode(JSON.stringify({
@@ -54,7 +54,7 @@ const main = Effect.gen(function* () {
     source: "php-backend", payload: { media_id: 7, user_id: "u", file_path: "s3://media/a.mp4" },
   }))
   yield* bus.publish({ address: event("media.uploaded"), id: "1", body })
-  const message = yield* Deferred.await(heard)
+  const message = yield* Deferred.await(received)
   console.log(JSON.parse(new TextDecoder().decode(message.body)).payload.media_id)
 })
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(Testing.layer)))

@@ -152,7 +152,7 @@ export const layer = (options: Options) =>
     }),
   )
 
-interface Settings {
+export interface Settings {
   readonly SPEECH_DIALECT: DialectName
   readonly SPEECH_BASE_URL?: string | undefined
   readonly SPEECH_API_KEY?: Redacted.Redacted<string> | undefined

@@ -76,7 +76,7 @@ export const layer = (options: Options) =>
     }),
   )
 
-interface Settings {
+export interface Settings {
   readonly WHISPER_CLI_PATH?: string | undefined
   readonly WHISPER_MODEL_PATH?: string | undefined
 }
