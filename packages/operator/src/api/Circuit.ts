@@ -30,7 +30,7 @@ export const Circuit = Schema.Struct({
 export type Circuit = typeof Circuit.Type
 
 export const CircuitName = Schema.String.check(
-  Schema.isPattern(/^(route|dependency):[A-Za-z0-9_.-]{1,100}$/u, {
+  Schema.isPattern(/^(provider|dependency):[A-Za-z0-9_.-]{1,100}$/u, {
     expected: "the name of a circuit as it is listed, for example provider:fcm",
   }),
 )
