@@ -46,8 +46,8 @@ export const metricGroups: Readonly<Record<string, ReadonlyArray<MetricDescripti
     describe(Notify.deliveries, "channel", "provider", "status"),
     describe(Notify.unknownOutcomes, "channel"),
     describe(Notify.resends, "channel"),
-    describe(Notify.providerPaused, "route"),
-    describe(Notify.circuitOpen, "route"),
+    describe(Notify.providerPaused, "provider"),
+    describe(Notify.circuitOpen, "provider"),
     describe(Notify.webhooksRejected, "provider"),
   ],
   "Sockets and rooms": [
