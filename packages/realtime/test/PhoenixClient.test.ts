@@ -49,9 +49,9 @@ describe("the official client", () => {
         status: "ok",
         response: { text: "hi" },
       })
-      const said = nextEvent(channel, "said")
+      const broadcast = nextEvent(channel, "said")
       channel.push("say", { text: "all" })
-      assert.deepStrictEqual(yield* said, { text: "all" })
+      assert.deepStrictEqual(yield* broadcast, { text: "all" })
       yield* Effect.callback<void>((resume) => void socket.ping(() => resume(Effect.void)))
       assert.strictEqual((yield* answer(channel.leave())).status, "ok")
       // The client considers the channel left before the server handles the leave.
@@ -70,8 +70,8 @@ describe("the official client", () => {
         response: { reason: "rate_limit", retry_after_ms: 1000 },
       })
       assert.strictEqual(channel.state, "joined")
-      const refused = yield* answer(socket.channel("nothing:1").join())
-      assert.deepStrictEqual(refused, { status: "error", response: { reason: "unmatched topic" } })
+      const failedJoin = yield* answer(socket.channel("nothing:1").join())
+      assert.deepStrictEqual(failedJoin, { status: "error", response: { reason: "unmatched topic" } })
     }),
   )
 
@@ -136,9 +136,9 @@ describe("the official client", () => {
       assert.deepStrictEqual(server.callLog, ["join a", "leave a"])
       const successor = yield* start({}, server.port)
       yield* eventually(() => channel.state === "joined")
-      const said = nextEvent(channel, "said")
+      const broadcast = nextEvent(channel, "said")
       successor.topics.deliver("room:a", "said", { text: "again" })
-      assert.deepStrictEqual(yield* said, { text: "again" })
+      assert.deepStrictEqual(yield* broadcast, { text: "again" })
     }),
   )
 })

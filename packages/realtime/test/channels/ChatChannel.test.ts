@@ -73,9 +73,9 @@ describe("chat", () => {
       const first = yield* answer(ann)
       if (first.before.length === 0) yield* next(ann, "new_message")
       sendMessage(ann, "once more", "c1")
-      const again = yield* answer(ann)
-      assert.deepStrictEqual(again.response, first.response)
-      assert.deepStrictEqual(again.before, [])
+      const repeated = yield* answer(ann)
+      assert.deepStrictEqual(repeated.response, first.response)
+      assert.deepStrictEqual(repeated.before, [])
       yield* ann.nothing
       const bob = yield* member(server, "bob")
       sendMessage(bob, "mine", "c1")
