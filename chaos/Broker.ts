@@ -20,11 +20,11 @@ export interface Broker {
   readonly replicas: number
   readonly folder: string
   readonly faults: ReadonlyArray<Fault>
-  /** What the broker itself says of its stream and consumers, a line each; for a run that misses something. */
+  /** The broker's own description of its stream and consumers, one line each; for a run with missing events. */
   readonly diagnostics: Effect.Effect<ReadonlyArray<string>>
 }
 
-/** `disk`: what is stored lies on a disk that can be filled. Fails with the reason where there can be none. */
+/** `disk`: the store is on a disk that can be filled. Fails with the reason where no such disk can be made. */
 export const make = Effect.fnUntraced(function* (kind: BrokerKind, disk: boolean) {
   const own = disk ? yield* TmpfsDisk.make : undefined
   switch (kind) {
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (kind: BrokerKind, disk: boolean
           { name: "kill -9 the broker", run: Effect.andThen(server.kill, Effect.delay(server.restart, "1 second")) },
           ...connectionFaults([proxy]),
           { name: "fill the stream for 2 s", run: streamFull(server.url) },
-          // This server stops storing for good once its disk was full: whoever makes room starts it anew.
+          // NATS 2.9 stops storing for good after its disk was full: free space, then restart it.
           ...(own === undefined ? [] : [diskFullFault(own, again)]),
         ],
       } satisfies Broker
@@ -133,7 +133,7 @@ const streamFull = (url: string) =>
     Effect.ignoreCause,
   )
 
-/** Nobody reads it. */
+/** No consumer reads it. */
 const fillerSubject = "armoricore.chaos.filler"
 
 const natsDiagnostics = (servers: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>

@@ -17,7 +17,7 @@ import type { SinkState } from "./sink.ts"
 export interface ChaosPlan {
   readonly seed: number
   readonly bus: Broker.BrokerKind
-  /** What is stored lies on a disk that is filled now and then. */
+  /** The store is on a disk that is filled now and then. */
   readonly disk?: boolean
   readonly workers: number
   readonly publishers: number
@@ -35,7 +35,7 @@ export interface ChaosPlan {
 const workerConcurrency = 4
 /** As the workers have it, or each would change the other's consumer. */
 const workerConsumerOptions = { ackWait: lease, onMaxDeliveries: () => Effect.die("not within a run") } as const
-/** Whoever only asks for the depth takes nothing. */
+/** Reading the depth takes no messages. */
 const noPermits = Semaphore.makeUnsafe(0)
 const consumer = { name: "media-media-uploaded", from: event("media.uploaded") }
 
@@ -77,7 +77,7 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
     ...(plan.mutant === undefined ? {} : { CHAOS_MUTANT: plan.mutant }),
   }
 
-  // Whoever dies is started again, as a supervisor would; until the end without crash points.
+  // A worker that dies is restarted, as a supervisor would do, until the end without crash points.
   let chance = plan.crash
   const workers: Array<ManagedProcess.ManagedProcess> = []
   const everyone: Array<ManagedProcess.ManagedProcess> = []
@@ -203,7 +203,7 @@ const workerFaults = (workers: ReadonlyArray<ManagedProcess.ManagedProcess>): Re
     const worker = yield* someone
     if (worker === undefined) return
     yield* worker.signal("SIGSTOP")
-    // Longer than the lease: its work is somebody else's when it wakes up.
+    // Longer than the lease: another worker owns its message when it resumes.
     yield* Effect.sleep("3 seconds")
     yield* worker.signal("SIGCONT")
   })

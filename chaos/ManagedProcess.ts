@@ -1,4 +1,4 @@
-/** Children of a chaos run: started with an environment of their own, their lines heard, gone with the scope. */
+/** Child processes of a chaos run: started with their own environment, their output read, ended with the scope. */
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"

@@ -6,7 +6,7 @@ export interface Fault {
   readonly run: Effect.Effect<void>
 }
 
-/** So many faults, one after the other, a moment of rest between them. What was broken is whole again after each. */
+/** This many faults, one after the other, with a short pause between them. Each fault is undone before the next. */
 export const injectFaults = (faults: ReadonlyArray<Fault>, count: number) =>
   Effect.gen(function* () {
     const done: Array<string> = []

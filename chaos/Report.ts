@@ -1,4 +1,4 @@
-/** What a chaos run is judged by. */
+/** The criteria of a chaos run. */
 import type { SinkState } from "./sink.ts"
 
 export interface ChaosReport {
@@ -6,9 +6,9 @@ export interface ChaosReport {
   readonly acknowledged: number
   /** Acknowledged to a publisher, and without effect or result. Must be 0. */
   readonly lost: number
-  /** Effects of events that nobody sent. Must be 0. */
+  /** Effects of events that were never published. Must be 0. */
   readonly unexpected: number
-  /** Effects of an event whose result had been told already. Must be 0. */
+  /** Effects of an event whose result was already published. Must be 0. */
   readonly duplicateEffects: number
   /** Events with more than one result id. Must be 0. */
   readonly ambiguousResults: number
@@ -16,7 +16,7 @@ export interface ChaosReport {
   readonly prefetched: number
   /** Dead letters of sound events. Must be 0. */
   readonly deadLetters: number
-  /** Deliveries of an event beyond its first, whatever became of them. Allowed. */
+  /** Deliveries of an event after its first. Allowed. */
   readonly duplicateDeliveries: number
   /** The most result ids of one event; 1 in a sound run. */
   readonly resultIds: number
@@ -27,7 +27,7 @@ export interface ChaosReport {
   readonly faults: ReadonlyArray<string>
   /** From the end of the faults until everything was done, or nothing more happened. */
   readonly drainSeconds: number
-  /** What is known of each lost event, and of the consumers that should have had it. */
+  /** Everything known about each lost event, and about the consumers that should have received it. */
   readonly missingEvents: ReadonlyArray<string>
 }
 
@@ -59,7 +59,7 @@ export const summarize = ({ acknowledged, results, seen, sent }: Observations) =
   }
 }
 
-/** What is wrong, by name; empty for a sound run. */
+/** The violated criteria by name; empty for a sound run. */
 export const violations = (report: ChaosReport): ReadonlyArray<string> =>
   (["lost", "unexpected", "duplicateEffects", "ambiguousResults", "prefetched", "deadLetters"] as const)
     .filter((name) => report[name] > 0)

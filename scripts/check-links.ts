@@ -22,7 +22,7 @@ export const findLinks = (documents: ReadonlyMap<string, string>): ReadonlyMap<s
   return found
 }
 
-/** What is wrong with an address, or undefined. Some servers answer no HEAD, and some refuse whoever is no browser. */
+/** The fault of a URL, or undefined. Some servers do not support HEAD, and some reject clients that are not browsers. */
 export const checkLink = async (address: string, ask: typeof fetch = fetch): Promise<string | undefined> => {
   try {
     for (const method of ["HEAD", "GET"]) {

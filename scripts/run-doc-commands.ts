@@ -3,7 +3,7 @@
  * which did not do what it should. A block marked `sh` is run; one that cannot be run here is marked `console`, and the
  * text around it says what it needs.
  *
- * What serves until it is stopped (`npm start`, the demo, PHP's server) runs on in the background until the document's
+ * A command that serves until it is stopped (`npm start`, the demo, PHP's server) runs in the background until the document's
  * end. Ports are replaced by free ones. `npm test` is left out: it is what calls this, or was run before.
  */
 import { execFileSync, spawn } from "node:child_process"

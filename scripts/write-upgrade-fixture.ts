@@ -81,7 +81,7 @@ const waitForState = Effect.fnUntraced(function* (path: string, token: string, w
   return json as Readonly<Record<string, unknown>>
 })
 
-/** Lets the release work, talk, mail and fail, and leaves an upload that nobody took. */
+/** Lets the release process, chat, mail and fail, and leaves an upload unprocessed. */
 const runScenario = Effect.fnUntraced(function* (env: Env) {
   const folder = yield* ProgramProcess.temporaryDirectory
   const clip = join(folder, "clip.mp4")

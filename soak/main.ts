@@ -97,10 +97,10 @@ const findViolations = ({ counts, faults, handles, on, used }: SoakResult): Read
   says(`memory in use grew by ${(used.growth * 100).toFixed(1)} % of its mean`, grew(used, maxGrowth.memory))
   says(`only ${used.count} full collections: too few to judge memory by`, !isJudged || used.count >= 5)
   says(`open handles grew by ${(handles.growth * 100).toFixed(1)} %`, grew(handles, maxGrowth.handles))
-  // What is under way at the end is not lost.
+  // Messages in flight at the end are not lost.
   says(`${counts.uploads} uploads, only ${counts.streams} streams`, counts.streams >= counts.uploads * 0.9 - 2)
   says(
-    `${counts.notifications} notifications, only ${counts.notificationsReported} told`,
+    `${counts.notifications} notifications, only ${counts.notificationsReported} reported`,
     counts.notificationsReported >= counts.notifications * 0.8 - 5,
   )
   says("nothing was delivered", counts.deliveries > counts.chats)

@@ -9,7 +9,7 @@ const answers = read("docs/vulnerabilities.md")
 const findings = parseReport(JSON.parse(read("test/fixtures/audit/report.json")))
 
 describe("npm run audit", () => {
-  it("finds each advisory once, whatever leads to it", () => {
+  it("finds each advisory once, over every dependency path", () => {
     assert.deepStrictEqual(
       findings.map(({ id, package: name }) => [id, name]),
       [
@@ -19,12 +19,12 @@ describe("npm run audit", () => {
     )
   })
 
-  it("fails on the one that nobody answered, and names it", () => {
+  it("fails on an advisory without an answer, and names it", () => {
     const { lines, passed } = summarize(findings, answeredAdvisories(answers))
     assert.isFalse(passed)
     assert.deepStrictEqual(
       lines.filter((line) => line.startsWith("unanswered")),
-      ["unanswered: GHSA-0000-0000-0000 made-up <2.0.0 (critical): Nobody has looked at this yet"],
+      ["unanswered: GHSA-0000-0000-0000 made-up <2.0.0 (critical): Not assessed yet"],
     )
   })
 

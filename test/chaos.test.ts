@@ -27,7 +27,7 @@ const seed = Number(process.env["CHAOS_SEED"] ?? 20_261)
 describe.skipIf(nats.missing)("under crashes of everything", () => {
   for (const plan of shortPlans(seed)) {
     it.live(
-      `nothing is lost, done twice or told twice: ${plan.bus}`,
+      `loses nothing and has no effect or result twice: ${plan.bus}`,
       () =>
         Effect.gen(function* () {
           const report = yield* run(plan)

@@ -1,5 +1,5 @@
 /**
- * What lies in deploy/ fits the code: every variable, port, route, metric, service and consumer that these files name
+ * The files of deploy/ match the code: every variable, port, route, metric, service and consumer that these files name
  * exists, and the settings that each process would start with are read by the program's own reader without a fault.
  */
 import { allConsumers, serviceNames as services } from "@armoricore/armoricore/app/Services"
@@ -103,7 +103,7 @@ describe("compose.yaml", () => {
             return [key, value.text().replaceAll(/\$\{[^}]*\}/g, "0123456789abcdef0123456789abcdef")] as const
           })
         const settings = yield* settingsOf(Object.fromEntries(env))
-        const user = new URL(settings.MESSAGE_BUS_URL?.[0] ?? "nats://nobody@x").username
+        const user = new URL(settings.MESSAGE_BUS_URL?.[0] ?? "nats://unknown@x").username
         assert.strictEqual(user, name)
         assert.include(readRepoFile("deploy/nats.conf"), `user: ${user}, password:`)
         assert.strictEqual(settings.NATS_INBOX_PREFIX, name === "setup" ? undefined : `_INBOX_${name}`)
@@ -200,7 +200,7 @@ describe("kubernetes", () => {
     pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
   )
 
-  /** What docs/deploy.md puts into a Secret. */
+  /** The Secret of docs/deploy.md. */
   const secrets = new Map(
     [...readRepoFile("docs/deploy.md").matchAll(/create secret generic (\S+)((?:.*\\\n)*.*)/g)].map(
       ([, name = "", rest = ""]) => [
@@ -233,7 +233,7 @@ describe("kubernetes", () => {
         const secret = secrets.get(from[1]?.get("secretRef", "name").text() ?? "")
         assert.isDefined(secret, "docs/deploy.md does not make its Secret")
         const settings = yield* settingsOf({ ...config, ...secret, ...Object.fromEntries(own) })
-        assert.strictEqual(new URL(settings.MESSAGE_BUS_URL?.[0] ?? "nats://nobody@x").username, nameOf(node))
+        assert.strictEqual(new URL(settings.MESSAGE_BUS_URL?.[0] ?? "nats://unknown@x").username, nameOf(node))
         if (nameOf(node) === "setup") return
         assert.strictEqual(settings.NATS_INBOX_PREFIX, `_INBOX_${nameOf(node)}`)
         assert.isAbove(

@@ -1,4 +1,4 @@
-/** What the documents point at exists. */
+/** The links and code samples of the documents. */
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { Result } from "effect"
 import { execFileSync } from "node:child_process"

@@ -129,7 +129,7 @@ describe("npm pack", () => {
         cwd: join(modules, "@armoricore", name),
       })
     }
-    // Who installs packages has nothing to build the console with.
+    // An installed package has no tool to build the console with.
     linkLibraries(modules, ["vite"])
     writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
     writeFileSync(join(outside, "pipeline.js"), program)

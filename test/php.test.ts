@@ -26,7 +26,7 @@ if (!php.missing && !hasSqlite) {
   Programs.recordSkip("PHP's pdo_sqlite is not installed")
 }
 
-/** What a script prints; its error output fails the test. */
+/** The output of a script; anything on its error output fails the test. */
 const run = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
   Effect.callback<string, Error>((resume) => {
     const child = execFile(
@@ -112,11 +112,11 @@ describe.skipIf(php.missing)("PHP", () => {
         const { event: result } = yield* EventCodec.decode(readFileSync(join(inbox, file)))
         assert.strictEqual(result.event_type, "media.failed")
         assert.propertyVal(result.payload, "media_id", media)
-        // What the backend's own request was called is there at the end of the way.
+        // The request id of the backend's own request arrives at the end.
         assert.strictEqual(result.request_id, "request-7")
         assert.strictEqual(result.traceparent?.split("-")[1], traceId)
 
-        // Nobody else can write into it.
+        // No other user can write to it.
         const forged = yield* Effect.promise(() =>
           fetch(`http://127.0.0.1:${port}/`, {
             method: "POST",

@@ -40,7 +40,7 @@ const rabbit = Programs.requireProgram("rabbitmq-server")
 const read = <A, I>(name: string, schema: Schema.Codec<A, I>) =>
   Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(schema))(readFileSync(join(kept, name), "utf8")))
 
-/** The data folder as the release left it, what it told, and how long ago. */
+/** The data folder as the release left it, its results, and its age. */
 const unpacked = Effect.fnUntraced(function* (name: string) {
   const data = yield* ProgramProcess.temporaryDirectory
   execFileSync("tar", ["-xzmf", join(kept, `${name}.tar.gz`), "-C", data])
@@ -65,7 +65,7 @@ const story = Effect.fnUntraced(function* (env: ProgramFixture.Env, told: Record
   const mediaIs = (id: string, status: string) =>
     until(ask(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
 
-  // What waited is worked on, and the letter by replaying it, now that its publisher is known.
+  // Pending messages are handled, and the dead letter after a replay, now that its publisher is known.
   yield* mediaIs(told.waiting, "ready")
   const letters = (...args: ReadonlyArray<string>) => ProgramProcess.run(["dead-letters", ...args], env)
   assert.include((yield* letters("show", told.letter)).stdout, `"media_id\\":\\"${told.refused}`)
@@ -74,10 +74,10 @@ const story = Effect.fnUntraced(function* (env: ProgramFixture.Env, told: Record
   yield* mediaIs(told.refused, "ready")
   assert.strictEqual((yield* letters("list")).stdout, "")
 
-  // What was done is there as it was, and was not done again.
+  // Finished work is still there and is not repeated.
   const ready = (yield* ask(`/v1/media/${String(told.ready["media_id"])}`)).json
   assert.deepStrictEqual(portless(ready), portless(told.ready))
-  // The API shows it as it was told, with the address of the program of then.
+  // The API shows it as published, with the URL of the former program.
   const master = String(at(ready, "ready", "playback_urls", "hls")).replace(/http:\/\/127\.0\.0\.1:\d+/, url)
   const playlist = (yield* request(master)).json
   const rung = /^[^#\n].*$/m.exec(String(playlist))?.[0] ?? ""
@@ -113,7 +113,7 @@ const setUp = Effect.fnUntraced(function* (env: ProgramFixture.Env) {
   return stdout
 })
 
-/** A database with what the release kept in its own. */
+/** A database with the data of the release. */
 const tables = Effect.fnUntraced(function* (dump: string, later: number) {
   const { url } = yield* PostgresServer.make()
   execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", url, "-f", join(kept, dump)])
@@ -136,7 +136,7 @@ describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
       const server = yield* NatsServer.make()
       yield* NatsSnapshot.restore(server.url, yield* read("nats-streams.json", NatsSnapshot.NatsSnapshot), later)
       const onNats = { ...env, MESSAGE_BUS_URL: server.url }
-      // What NATS 2.9 cannot change is made anew, under the same numbers; then all is left alone.
+      // Settings that NATS 2.9 cannot change lead to a new stream with the same sequences; afterwards nothing changes.
       assert.match(yield* setUp(onNats), /stream ARMORICORE_HISTORY: updated .*republish/)
       assert.notMatch(yield* setUp(onNats), /: (updated|created)|changed/)
       yield* story(onNats, told, true)

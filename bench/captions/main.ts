@@ -180,7 +180,7 @@ const bench = Effect.gen(function* () {
     ),
   )
 
-  /** Parts of what an engine at 0.1 × real time takes for it. */
+  /** Fractions of the time that an engine at 0.1 × real time needs. */
   const share = (cpu: number) => `${((cpu / (minutes * 60 * 0.1)) * 100).toFixed(1)} %`
   const body = [
     `Recording: ${minutes} min of sound, AAC. ${version.split(" Copyright")[0]}. ${cues.value.cues} cues, ${cues.value.faults} faults by the linter.`,

@@ -66,7 +66,7 @@ const countingSubscriber = (): Subscriber & { readonly frames: () => number } =>
   }
 }
 
-/** Someone comes to a node's room, and is told who is there. Closing the scope is leaving. */
+/** A user joins a room on a node and receives its state. Closing the scope leaves. */
 export const join = Effect.fnUntraced(function* (node: Node, user: string) {
   const scope = yield* Scope.make()
   const topics = Context.get(node, Topics)

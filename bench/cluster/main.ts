@@ -43,7 +43,7 @@ const waitUntil = (condition: () => boolean) =>
 const median = (values: ReadonlyArray<number>): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
-/** `count` sockets, dealt out to the nodes; on a relay nobody joins. */
+/** `count` sockets, distributed over the nodes; on a relay no socket joins. */
 const connectAudience = Effect.fnUntraced(function* (nodes: ReadonlyArray<NodeProcess>, count: number, joins: boolean) {
   const token = yield* Effect.flatMap(Tokens.Tokens, (tokens) =>
     tokens.sign({ userId: "bench", ttl: Duration.hours(1) }),
@@ -164,7 +164,7 @@ const cpuMicros = Effect.sync(() => {
   return user + system
 })
 
-/** One after the other, each told at once, in a room of `size` people on three nodes. */
+/** One join after the other, each announced at once, in a room of `size` users on three nodes. */
 const measureJoins = Effect.fnUntraced(function* (size: number) {
   const joins = 200
   const { nodes, counts } = yield* SimulatedCluster.make(3, Duration.millis(1))
@@ -187,7 +187,7 @@ const measureJoins = Effect.fnUntraced(function* (size: number) {
   return { micros: used / joins, messages: (counts.sent - sent) / joins }
 }, Effect.scoped)
 
-/** Everybody comes within a moment, then all rest. */
+/** All users join within a moment, then stay idle. */
 const countMessages = Effect.fnUntraced(function* (size: number) {
   const users = 500
   const { nodes, counts } = yield* SimulatedCluster.make(size, Duration.millis(50))
@@ -225,7 +225,7 @@ const program = Effect.gen(function* () {
     Results.markdownTable(cpuTable),
     `${listeners} sockets, ${paceMillis} messages, 50 a second.`,
     Results.markdownTable(lateTable),
-    "Presence on three nodes, each join told at once; CPU of all three nodes.",
+    "Presence on three nodes, each join announced at once; CPU of all three nodes.",
     Results.markdownTable(rooms),
     "500 people come within a second or two; changes are gathered for 50 ms, heartbeats go every 5 s.",
     Results.markdownTable(nodes),

@@ -6,7 +6,7 @@ import { connect } from "nats"
 import { createServer } from "node:http"
 import { type WebSocket, WebSocketServer } from "ws"
 
-// Given by whoever started this process.
+// Passed by the parent process.
 const { nats } = JSON.parse(process.argv[2] ?? "{}") as { readonly nats: string }
 const client = await connect({ servers: nats })
 const sockets = new Set<WebSocket>()

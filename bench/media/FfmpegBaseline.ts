@@ -29,7 +29,7 @@ export const minCost = (of: ReadonlyArray<CpuCost>, figure: keyof CpuCost): numb
 
 let uploads = 0
 
-/** A new upload of what lies under this key. */
+/** A new upload of the object with this key. */
 export const uploadedEvent = (key = "source.mp4", mediaId = "bench"): EventOf<"media.uploaded"> => {
   const id = String(++uploads).padStart(12, "0")
   return {

@@ -124,7 +124,7 @@ const bench = Effect.gen(function* () {
     "",
     "Aim: CPU at most 1.03 and wall at most 1.05 of (a), and clearly below (b), about 0.72.",
     "",
-    `First playable (every rung's first segment, told): ${soon.map((one) => `${one.playable.toFixed(1)} of ${one.ready.toFixed(1)} s`).join(", ")}; the least is ${early.toFixed(2)} of the time to ready. Aim: at most 0.45 on a source of 12 s.`,
+    `First playable (every rung's first segment, published): ${soon.map((one) => `${one.playable.toFixed(1)} of ${one.ready.toFixed(1)} s`).join(", ")}; the least is ${early.toFixed(2)} of the time to ready. Aim: at most 0.45 on a source of 12 s.`,
     "",
     "### First playable of a film",
     "",

@@ -1,11 +1,11 @@
-/** What the bench and its servers say to each other, and what they send to the sockets. */
+/** The messages between the bench and its servers, and the frames that they broadcast. */
 
 export const serverKinds = ["armoricore", "ws", "socket.io"] as const
 export type ServerKind = (typeof serverKinds)[number]
 
 export const secret = "a-secret-for-the-bench-that-is-long-enough"
 
-/** Everybody in the broadcast measurements listens here. */
+/** The topic of the broadcast measurements. */
 export const topic = "chat:room:bench"
 export const event = "new_message"
 
@@ -14,7 +14,7 @@ export type ServerCommand =
   | { readonly order: "saturate"; readonly messages: number; readonly window: number; readonly batch: number }
   /** Broadcasts so many, one every `everyMillis`. */
   | { readonly order: "pace"; readonly messages: number; readonly everyMillis: number }
-  /** Broadcasts so many a second, whatever becomes of them. */
+  /** Broadcasts at this rate per second, even if receivers fall behind. */
   | { readonly order: "flood"; readonly perSecond: number; readonly seconds: number }
   /** So many messages of a saturation have arrived. */
   | { readonly order: "arrived"; readonly messages: number }

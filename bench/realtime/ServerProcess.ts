@@ -64,7 +64,7 @@ const isReport = <R extends Report["report"]>(report: Report, wanted: R): report
 const exited = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
     child.on("exit", () => resolve())
-    // It ends by itself when nobody speaks to it, and writes a profile first where one was asked for.
+    // It ends after a time without messages, and writes a profile first if one was requested.
     child.disconnect()
   })
 

@@ -142,7 +142,7 @@ const program = Effect.gen(function* () {
   const many = yield* fresh((server) => joins(server, tokens))
   yield* Console.log("joins", JSON.stringify(many))
   const alone = yield* fresh((server) => flood(server, tokens, 0))
-  yield* Console.log("flood, everybody reads", JSON.stringify(alone))
+  yield* Console.log("flood, all clients read", JSON.stringify(alone))
   const beside = yield* fresh((server) => flood(server, tokens, pausedReaders))
   yield* Console.log("flood beside paused readers", JSON.stringify(beside))
   const delay = (result: typeof alone) => `${result.p50.toFixed(1)} / ${result.p99.toFixed(1)}`
@@ -157,14 +157,14 @@ const program = Effect.gen(function* () {
       [
         "besides them",
         "messages/s",
-        "messages heard",
+        "messages received",
         "p50 / p99 ms",
         "memory grew by at most, MiB",
         "ended with 4008",
         "cut",
         "left",
       ],
-      ["nobody", alone.perSecond.toFixed(0), `${alone.heard}`, delay(alone), alone.growth.toFixed(0), "", "", ""],
+      ["none", alone.perSecond.toFixed(0), `${alone.heard}`, delay(alone), alone.growth.toFixed(0), "", "", ""],
       [
         `${pausedReaders} who do not read`,
         beside.perSecond.toFixed(0),

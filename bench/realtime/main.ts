@@ -8,7 +8,7 @@
  *   presence room of 100 besides; the peers do nothing but connect.
  *
  * CPU is the server process's own. Usage: `npm run bench:realtime [-- rounds [idle sockets [idle | connect]]]`;
- * with `idle` at the end only that part runs, with `connect` nobody joins anything, and nothing is written.
+ * with `idle` at the end only that part runs, with `connect` no socket joins a topic, and nothing is written.
  */
 import * as Tokens from "@armoricore/auth/Tokens"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
@@ -94,7 +94,7 @@ const paced = Effect.fnUntraced(function* (server: ServerProcess, tokens: Readon
 
 const idle = Effect.fnUntraced(function* (server: ServerProcess, tokens: ReadonlyArray<string>) {
   const measure = Effect.promise(() => server.request({ order: "measure" }, "measured"))
-  // What the first connections make the process load and compile belongs to nobody's socket.
+  // Code that the first connections load and compile does not count as memory of a socket.
   yield* Effect.scoped(connectClients(server, 200, (index) => tokens[index] ?? ""))
   yield* Effect.sleep(Duration.millis(500))
   const before = yield* measure

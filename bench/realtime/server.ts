@@ -1,6 +1,6 @@
 /**
  * One server under test, in a process of its own: ours, raw `ws` that encodes once, or socket.io. The bench says what to
- * do over the process's channel. All three do the same: whoever connected hears every broadcast.
+ * do over the process's channel. All three do the same: every connected client receives every broadcast.
  */
 import { createServer, type Server } from "node:http"
 import * as Revocations from "@armoricore/auth/Revocations"
@@ -117,7 +117,7 @@ const handleCommands = (broadcast: Broadcast) => {
     let sent = 0
     const timer = setInterval(() => {
       const due = Math.min(perSecond * seconds, (perSecond * (performance.now() - from)) / 1000)
-      // What a busy server could not send in time does not come in one burst that no queue holds.
+      // A busy server must not send late broadcasts as one burst that exceeds every queue.
       for (let n = 0; n < 200 && sent < due; n++) broadcast(payload(sent++))
       if (sent < perSecond * seconds) return
       clearInterval(timer)

@@ -1,4 +1,4 @@
-/** What the bench and the process under test say to each other. */
+/** The messages between the bench and the process under test. */
 export type Sides = Readonly<Record<"on" | "off", number>>
 
 export type FromSubject =

@@ -79,7 +79,7 @@ export const restore = (url: string, snapshot: NatsSnapshot, later: number): Eff
           for (const message of messages) {
             const kept = headers()
             for (const [name, value] of message.headers) {
-              // What was expected then is not so here, where sequences are new.
+              // Expected sequences of the original stream do not apply to a new one.
               if (!name.startsWith("Nats-Expected-")) kept.set(name, value)
             }
             const body = Buffer.from(message.body, "base64")

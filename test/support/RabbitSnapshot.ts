@@ -1,6 +1,6 @@
 /**
  * What a RabbitMQ server holds of the program, as text: exchanges, queues and bindings with their arguments, as the
- * server exports them, and every message that waits. Declared and published anew in an empty virtual host all is as it
+ * server exports them, and every message that waits. Declared and published again in an empty virtual host, all is as it
  * was, since the broker refuses any other arguments than those.
  */
 import { Effect, Schema } from "effect"
@@ -45,7 +45,7 @@ const withChannel = <A>(url: string, use: (channel: Channel) => Promise<A>) =>
     return done
   })
 
-/** `definitions`: what `rabbitmqctl export_definitions` says. What waits is handed back. */
+/** `definitions`: the output of `rabbitmqctl export_definitions`. Pending messages are requeued. */
 export const take = Effect.fnUntraced(function* (url: string, definitions: string) {
   const all = yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(Definitions))(definitions))
   const host = decodeURIComponent(new URL(url).pathname.slice(1))

@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 
-/** Everything that is kept of one release, in `test/fixtures/upgrade/`. */
+/** The recorded data of one release, in `test/fixtures/upgrade/`. */
 export const fixturesPath = "test/fixtures/upgrade"
 
 export const room = "harbour"
@@ -25,7 +25,7 @@ export const env = {
 
 const Document = Schema.Record(Schema.String, Schema.Unknown)
 
-/** What the released version answered at its end. */
+/** The responses of the released version at its end. */
 export const RecordedState = Schema.Struct({
   /** Of the release. */
   commit: Schema.String,

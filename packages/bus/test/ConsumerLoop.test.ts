@@ -45,7 +45,7 @@ describe("a consumer on a source", () => {
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
   )
 
-  it.live("has its slot again whatever became of a message", () =>
+  it.live("frees its slot for every outcome of a message", () =>
     Effect.gen(function* () {
       const settled = yield* Queue.unbounded<string>()
       const idle = yield* Latch.make(false)

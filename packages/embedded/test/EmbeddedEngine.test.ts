@@ -116,7 +116,7 @@ it.live("an operation that throws is undone alone, with its notices", () =>
   }),
 )
 
-it.live("a second owner is told who owns the folder and what to do", () =>
+it.live("names the current owner and the remedy to a second owner", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
     const error = yield* Effect.provide(
@@ -164,7 +164,7 @@ it.live("shared: owns a free folder, joins an owned one, and large values pass t
   }),
 )
 
-it.live("a client says so when nobody owns the folder, and finds a new owner by itself", () =>
+it.live("a client reports that no process owns the folder, and connects to a new owner", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
     const error = yield* Effect.flip(Effect.provide(tally, layerClient({ folder })))
@@ -193,7 +193,7 @@ it.live("an owner that is slow to end takes nothing of the next one along", () =
     const folder = yield* newFolder
     const owner = yield* Scope.make()
     yield* Layer.buildWithScope(layerOwner({ folder }), owner)
-    // Somebody who shares the folder and does not hear that its owner ends.
+    // A process that shares the folder and does not notice that its owner ends.
     const socket = DataFolder.readOwnerFile(folder)?.socket ?? ""
     const slow = connect({ path: socket, allowHalfOpen: true })
     slow.write(encode([[1, "", "listen", { name: "tally/", exact: false }]]))

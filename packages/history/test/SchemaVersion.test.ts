@@ -1,4 +1,4 @@
-/** The number of the layout: written at the first setup, taken over where there is none, refused where it is newer. */
+/** The schema version: written at the first setup, adopted where it is missing, refused where it is newer. */
 import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import { History } from "@armoricore/history/History"
 import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
@@ -95,7 +95,7 @@ describe.skipIf(Programs.requireProgram("postgres").missing)("with a PostgreSQL 
       assert.strictEqual(yield* words, "armoricore schema 1")
       assert.lengthOf((yield* Effect.provide(read, layer)).items, 1)
 
-      // Who owns the tables may number them, also without the right to make others.
+      // The owner of the tables may write the version without the permission to create tables.
       yield* say("")
       for (const table of ["room", "item"]) {
         yield* ask((sql) => sql.unsafe(`ALTER TABLE armoricore_history_${table} OWNER TO worker`))

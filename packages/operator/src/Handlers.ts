@@ -27,7 +27,7 @@ export interface Options {
   readonly version: string
 }
 
-/** What the API stands on; `Switchboard` and `LogControl` are References and have defaults. */
+/** Services that the API requires. `CircuitRegistry` and `LogControl` are References with defaults. */
 export type Requirements = EventBus | KeyValue | Ledger | Tokens | Revocations | NodeRpc | RealtimeAdmin
 
 const layerNoDeps = ({ version }: Options) =>

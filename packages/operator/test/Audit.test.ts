@@ -1,4 +1,4 @@
-/** What is kept of acts and of refusals, beyond the process that wrote it. */
+/** The audit log of actions and denials, across processes. */
 import { Audit } from "@armoricore/operator"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { assert, describe, it } from "@effect/vitest"
@@ -48,7 +48,7 @@ describe("the audit log", () => {
         }),
       )
       assert.lengthOf(found, 201)
-      // Nobody is forgotten without a word.
+      // Every evicted user is reported.
       assert.deepInclude(found[0], { user_id: "one more", suppressed: 100 })
     }).pipe(sharedState),
   )

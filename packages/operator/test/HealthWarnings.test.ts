@@ -1,4 +1,4 @@
-/** What is said of processes that are gone. */
+/** The warnings about processes that ended. */
 import { healthWarnings } from "@armoricore/operator/HealthWarnings"
 import { zeroCounters } from "@armoricore/operator/Monitor"
 import type { NodeDescriptor } from "@armoricore/worker/control/NodeRpc"
@@ -38,7 +38,7 @@ const warnings = (
 ) => healthWarnings(healthyOverview, [], [], bus, running, departed).map(({ level, message }) => `${level} ${message}`)
 
 describe("processes that are gone", () => {
-  it("a service that nobody ran any more after a crash was said to be well", () => {
+  it("reports a service that no process runs after a crash", () => {
     const crashed = { descriptor: node("w1", "media", "ai"), lastSeenAt: now - 180_000, graceful: false }
     assert.deepStrictEqual(warnings([node("r", "realtime")], [crashed]), [
       "fault No process runs media: w1 sent its last heartbeat 3 min ago.",
@@ -51,7 +51,7 @@ describe("processes that are gone", () => {
     assert.deepStrictEqual(warnings([other], [{ ...crashed, lastSeenAt: now - 3_600_000 }]), [])
   })
 
-  it("who ended in order is missed where nobody took over; a deploy is no news", () => {
+  it("reports a service that ended without a successor, and ignores a deployment", () => {
     const ended = { descriptor: node("w1", "media"), lastSeenAt: now - 30_000, graceful: true }
     assert.deepStrictEqual(warnings([node("w2", "media")], [ended]), [])
     assert.deepStrictEqual(warnings([node("r", "realtime")], [ended]), [
@@ -59,7 +59,7 @@ describe("processes that are gone", () => {
     ])
   })
 
-  it("nobody is missed while the bus is away, for then nobody can be heard", () => {
+  it("reports no missing process while the bus is down", () => {
     const crashed = { descriptor: node("w1", "media"), lastSeenAt: now - 180_000, graceful: false }
     assert.lengthOf(warnings([], [crashed], "disconnected"), 1)
   })

@@ -1,4 +1,4 @@
-/** The operators' API when the program is told to stop. */
+/** The operator API during a shutdown. */
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import { Handlers } from "@armoricore/operator"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,7 +12,7 @@ import {
   tokenFor,
 } from "./support/OperatorHarness.ts"
 
-/** An act that lasts until it is told to be done. */
+/** An action that runs until the test ends it. */
 class PendingKick {
   readonly started = Deferred.makeUnsafe<void>()
   readonly done = Deferred.makeUnsafe<void>()
@@ -40,7 +40,7 @@ describe("the operators' API when the program stops", () => {
     ["HTTP", clientOverHttp],
     ["a WebSocket", clientOverWebSocket],
   ] as const) {
-    it.live(`an act that was under way over ${wire} was interrupted, and nobody was told`, () => {
+    it.live(`finishes an action in flight over ${wire} before the server stops`, () => {
       const act = new PendingKick()
       return Effect.gen(function* () {
         const scope = yield* Scope.make()
@@ -49,7 +49,7 @@ describe("the operators' API when the program stops", () => {
         const kick = yield* Effect.forkChild(withToken(token)(client.Kick({ user_id: "ada", reason: "noise" })))
         yield* Deferred.await(act.started)
         const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
-        // Whoever interrupts does so before the next turn.
+        // The interruption comes before the next turn of the event loop.
         yield* Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
         yield* Deferred.succeed(act.done, undefined)
         assert.deepStrictEqual(yield* Fiber.join(kick), { kicked: 1, unresponsive: [] })

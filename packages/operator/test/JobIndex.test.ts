@@ -1,4 +1,4 @@
-/** What is read of a state that takes its time, or is away. */
+/** The job index on a slow or unavailable state. */
 import { JobIndex } from "@armoricore/operator/JobIndex"
 import { TransientError } from "@armoricore/domain/Errors"
 import { KeyValue } from "@armoricore/state/KeyValue"
@@ -25,7 +25,7 @@ const slowState = Effect.gen(function* () {
 })
 
 describe("the first reading of the jobs", () => {
-  it.effect("began anew for each who lost patience, and never came to its end", () =>
+  it.effect("continues one read for callers that are interrupted, until it ends", () =>
     Effect.gen(function* () {
       const { board, read, seen } = yield* slowState
       for (let asker = 0; asker < 3; asker++) {

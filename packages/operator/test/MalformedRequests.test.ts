@@ -38,7 +38,7 @@ const malformedRequests: Readonly<Record<string, string>> = {
   "a name that every object has": request("__proto__", {}),
   "an id that is no id": request("WhoAmI", null, { id: {} }),
   "headers that are none": request("WhoAmI", null, { headers: [[1, {}]] }),
-  "the end of what never began": `${JSON.stringify({ _tag: "Interrupt", requestId: "9" })}\n`,
+  "the end of a request that never began": `${JSON.stringify({ _tag: "Interrupt", requestId: "9" })}\n`,
 }
 
 describe("hostile input", () => {
@@ -56,7 +56,7 @@ describe("hostile input", () => {
     assert.include(audit.text, '"value":[]')
   })
 
-  testServer("without the role, what cannot be read was answered before anybody asked for it", async (port, token) => {
+  testServer("denies a malformed request without the role before it reveals details", async (port, token) => {
     const calls = { ...malformedPayloads, "an unknown procedure": request("DropTables", {}) }
     const socket = new WebSocket(`ws://127.0.0.1:${port}/rpc`)
     await once(socket, "open")
@@ -102,7 +102,7 @@ describe("hostile input", () => {
     for (let crumb = 0; crumb < 100; crumb++) socket.send("x")
     socket.send(request("WhoAmI", null, { headers: [["authorization", `Bearer ${token}`]] }))
     while (!answers.some((answer) => answer.includes('"user_id":"op"'))) await once(socket, "message")
-    // Each crumb was refused by itself, nothing of it was kept.
+    // Each piece was rejected, and none was buffered.
     assert.lengthOf(
       answers.filter((answer) => answer.includes("must end in a line feed")),
       101,

@@ -90,7 +90,7 @@ describe("Collection", () => {
     }).pipe(Effect.provide(MemoryState.layer)),
   )
 
-  it.effect("gives up after a bounded number of tries against somebody who is always faster", () =>
+  it.effect("fails after a bounded number of attempts against a writer that is always faster", () =>
     Effect.gen(function* () {
       const collection = yield* Collection.make(counters)
       let decisions = 0

@@ -1,4 +1,4 @@
-/** The number of the layout: written at the first setup, taken over where there is none, refused where it is newer. */
+/** The schema version: written at the first setup, adopted where it is missing, refused where it is newer. */
 import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import { type Bucket, KeyValue, type StateError } from "@armoricore/state/KeyValue"
 import * as NatsState from "@armoricore/state/nats/NatsState"
@@ -40,7 +40,7 @@ const behaviour = (name: string, make: Effect.Effect<Store, never, Scope.Scope>)
       const { layer, reader, say, words } = yield* make
       yield* Effect.provide(Effect.andThen(setup, put), layer)
       yield* say("")
-      // Whoever may not write does its work all the same.
+      // A process without the permission to write the version works all the same.
       yield* Effect.provide(Effect.andThen(setup, get), reader)
       assert.strictEqual(yield* words, "")
       const one = Effect.provide(Effect.andThen(setup, get), Layer.fresh(layer))

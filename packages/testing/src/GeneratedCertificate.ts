@@ -1,4 +1,4 @@
-/** A certificate for `localhost` that nobody trusts by itself, in a folder of its own, gone with the scope. */
+/** A self-signed certificate for `localhost` in its own folder, deleted with the scope. */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -18,5 +18,5 @@ export const listen = (server: Server & { closeAllConnections?: () => void }) =>
       }),
   )
 
-/** A port that nobody listens on just now, for a program that wants to be told one. */
+/** A free port, for a program that requires one as an argument. */
 export const freePort: Effect.Effect<number> = Effect.scoped(Effect.suspend(() => listen(createServer())))

@@ -18,7 +18,7 @@ export class RabbitServer extends Context.Service<
     readonly port: number
     /** Where it speaks TLS; 0 without `tls`. */
     readonly tlsPort: number
-    /** `amqp://guest:guest@127.0.0.1:<port>/<host>` of a virtual host that nobody used; dies when there are no more. */
+    /** `amqp://guest:guest@127.0.0.1:<port>/<host>` of an unused virtual host; dies when none is left. */
     readonly newUrl: Effect.Effect<string>
     /** Every virtual host's exchanges, queues and bindings, as `rabbitmqctl export_definitions` says them (JSON). */
     readonly definitions: Effect.Effect<string>
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = 
 export const layer = (options: RabbitServerOptions = {}): Layer.Layer<RabbitServer> =>
   Layer.effect(RabbitServer, make(options))
 
-/** Debian's program is a wrapper; the server's own script lies in the folder that its neighbours link to. */
+/** Debian's program is a wrapper; the server's own script is in the folder that the wrapper's neighbours link to. */
 const serverScript = (program: string): string => {
   const linked = "/usr/lib/rabbitmq/bin/rabbitmq-server"
   try {

@@ -11,7 +11,7 @@ export interface TcpProxy {
   readonly goDown: Effect.Effect<void>
   /** Connections stay open, and nothing passes any more. */
   readonly blackhole: Effect.Effect<void>
-  /** Everything passes again. What was swallowed is lost, so every connection that was silent is broken. */
+  /** Forwards again. Swallowed bytes are lost, so every connection that was silent is closed. */
   readonly restore: Effect.Effect<void>
 }
 

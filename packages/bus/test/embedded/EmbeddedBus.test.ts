@@ -94,7 +94,7 @@ it.live("messages of a consumer killed with kill -9 come back when its wait is o
   }),
 )
 
-it.live("regression: after kill -9 of the owner, the next one waited out the lease of what it had in hand", () =>
+it.live("delivers the leased messages of an owner that was killed at once to the next owner", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
     const publish = Effect.flatMap(EventBus, (bus) =>

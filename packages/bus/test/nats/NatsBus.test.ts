@@ -51,7 +51,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
     shared: true,
   })
 
-  it.live("a header that the client cannot read stops nobody: its message comes, and those behind it", () =>
+  it.live("delivers a message with a header that the client cannot decode, and the messages after it", () =>
     Effect.gen(function* () {
       const server = yield* NatsServer.make()
       yield* Effect.gen(function* () {
@@ -93,7 +93,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
     }).pipe(Effect.provide(Logger.layer([]))),
   )
 
-  it.live("a consumer that somebody deleted is made again and goes on", () =>
+  it.live("creates a consumer again that was deleted, and continues", () =>
     Effect.gen(function* () {
       const server = yield* NatsServer.make()
       yield* Effect.gen(function* () {
@@ -110,7 +110,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
     }).pipe(Effect.provide(Logger.layer([]))),
   )
 
-  it.live("a message whose every worker died unheard becomes a dead letter all the same", () =>
+  it.live("dead-letters a message whose workers all died", () =>
     Effect.gen(function* () {
       const server = yield* NatsServer.make()
       yield* Effect.gen(function* () {
@@ -132,7 +132,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         )
         yield* consume
         yield* send(bus, "deadly")
-        // Workers that take it and are never heard of again.
+        // Workers that lease it and never respond.
         const take = Effect.promise(() =>
           client.request("$JS.API.CONSUMER.MSG.NEXT.ARMORICORE.worker", JSON.stringify({ batch: 1, expires: 8e8 }), {
             timeout: 1_500,
@@ -143,7 +143,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         const bodies: Array<string> = []
         for (let deliveries = 0; deliveries < 3; deliveries++) bodies.push((yield* take).string())
         assert.deepStrictEqual(bodies, ["deadly", "deadly", "deadly"])
-        // The server gives it up, and says so, when somebody asks again.
+        // The server stops delivering and publishes the advisory at the next pull.
         yield* take
         const info = yield* Effect.promise(() => manager.streams.info("ARMORICORE_ADVISORY"))
         assert.strictEqual(info.state.messages, 1)

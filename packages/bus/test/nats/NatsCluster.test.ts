@@ -1,4 +1,4 @@
-/** What NATS_REPLICAS promises, on three servers that are one cluster. */
+/** The guarantees of NATS_REPLICAS on a cluster of three servers. */
 import * as NatsCluster from "@armoricore/testing/NatsCluster"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -57,7 +57,7 @@ describe.skipIf(program.missing)("a NATS cluster of three", () => {
           Effect.retry({ while: (error) => error._tag === "TransientError" }),
           Effect.timeout("40 seconds"),
         )
-        // What was made with one copy is brought to three.
+        // Streams created with one replica are changed to three.
         assert.deepStrictEqual(yield* Effect.andThen(setup, copies).pipe(Effect.provide(on(1))), [1, 1, 1, 1, 1])
         yield* Effect.gen(function* () {
           const bus = yield* EventBus
@@ -70,13 +70,13 @@ describe.skipIf(program.missing)("a NATS cluster of three", () => {
           for (const [index, member] of members.slice(0, 2).entries()) {
             yield* member.kill
             yield* send(bus, `without ${index}`)
-            // What was acknowledged to the member that died may come again.
+            // A message acknowledged to the killed member may be redelivered.
             yield* Queue.take(got).pipe(
               Effect.repeat({ until: (id) => id === `without ${index}` }),
               Effect.timeout("30 seconds"),
             )
             yield* member.restart
-            // Two of three must be whole before the next one dies, or nobody could go on.
+            // Two of three replicas must be current before the next member dies; otherwise the stream has no quorum.
             yield* whole
           }
         }).pipe(Effect.scoped, Effect.provide(on(3)))

@@ -1,4 +1,4 @@
-/** The number of the layout: written at the first setup, taken over where there is none, refused where it is newer. */
+/** The schema version: written at the first setup, adopted where it is missing, refused where it is newer. */
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -50,7 +50,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("streams on NATS
       )
       assert.deepStrictEqual(yield* words, numbered)
       for (const name of streams) yield* say(name, "")
-      // Whoever only looks is content, and warns of nothing.
+      // A process that only verifies reports no drift.
       const looked = yield* as("verify")
       assert.deepStrictEqual(
         looked,
@@ -63,7 +63,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("streams on NATS
     }).pipe(Effect.provide(Logger.layer([]))),
   )
 
-  it.live("of a newer version are refused with what to do, also by whoever sets nothing up", () =>
+  it.live("refuses a newer version with instructions, also without setup", () =>
     Effect.gen(function* () {
       const { as, say, url, words } = yield* opened
       yield* as("apply")

@@ -27,7 +27,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("adding a stream
     Effect.gen(function* () {
       const manager = yield* opened
       const add = manager.streams.add.bind(manager.streams)
-      // What the server answers now and then where the other's request is half done.
+      // The server's response while another process's request is half done.
       manager.streams.add = async (config) => {
         await add(config)
         return add({ ...config, name: "HALF" })
@@ -36,7 +36,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("adding a stream
     }),
   )
 
-  it.live("says what to do where somebody else's stream takes the subjects", () =>
+  it.live("names the remedy when a foreign stream uses the subjects", () =>
     Effect.gen(function* () {
       const manager = yield* opened
       yield* Effect.promise(() => manager.streams.add({ name: "THEIRS", subjects: ["mine.*"] }))
@@ -48,7 +48,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("adding a stream
   )
 })
 
-it("what somebody else is just storing under the same id is tried again, not refused", () => {
+it("retries a message that another publisher is storing under the same id", () => {
   const error = errorFrom("stream MINE")(said(409, 10158, "duplicate message id is in process"))
   assert.strictEqual(error._tag, "TransientError")
 })
@@ -59,7 +59,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("adding a consum
       const manager = yield* opened
       yield* ensureStreams(manager, {})
       const add = manager.consumers.add.bind(manager.consumers)
-      // What servers since NATS 2.10 answer where another process was quicker.
+      // The response of servers since NATS 2.10 when another process was first.
       manager.consumers.add = async (stream, config) => {
         manager.consumers.add = add
         await add(stream, { ...config, ack_wait: 1_000_000_000 })

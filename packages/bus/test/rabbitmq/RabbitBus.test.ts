@@ -17,7 +17,7 @@ const from = Address.event("media.ready")
 const ack: Disposition = { _tag: "Ack" }
 const quiet = Effect.provide(Logger.layer([]))
 
-/** What a PHP process with plain amqp does; nothing of ours is between it and the broker. */
+/** The operations of a PHP process with plain AMQP; none of our code is between it and the broker. */
 const plainAmqp = (url: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -87,7 +87,7 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     lacks: {
       dedup: "RabbitMQ recognises no duplicates, the ledger does",
       history: {
-        reason: "RabbitMQ keeps no past for a new name; it lies in armoricore.parked",
+        reason: "RabbitMQ has no history for a new consumer name; the message is in armoricore.parked",
         // Tests of one file run one after the other.
         readParked: Effect.suspend(() => parked(opened)),
       },
@@ -95,7 +95,7 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     },
   })
 
-  it.live("plain amqp publishes to the exchange and is read byte by byte, whatever its content type", () =>
+  it.live("reads a plain AMQP message byte by byte, with any content type", () =>
     Effect.gen(function* () {
       const url = yield* newUrl
       yield* Effect.gen(function* () {
@@ -278,7 +278,7 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     }).pipe(quiet),
   )
 
-  it.live("a queue that somebody deleted is made again and goes on", () =>
+  it.live("declares a queue again that was deleted, and continues", () =>
     Effect.gen(function* () {
       const url = yield* newUrl
       yield* Effect.gen(function* () {
@@ -326,31 +326,29 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     }).pipe(quiet),
   )
 
-  it.live(
-    "what waits for several consumers goes to all that one setup makes, whoever reads all events among them",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* newUrl
-        yield* Effect.gen(function* () {
-          const bus = yield* EventBus
-          yield* send(bus, "early")
-          const reads = [
-            { name: "guard", from: "all-events" },
-            { name: "worker", from },
-            { name: "webhook", from },
-          ] as const
-          const lines = yield* bus.setup(reads)
-          assert.lengthOf(
-            lines.filter((line) => line.includes("took 1 that waited for it")),
-            3,
-          )
-          for (const read of reads) {
-            const got = yield* Queue.unbounded<string>()
-            yield* bus.consume({ ...read, concurrency: 1 }, ({ id }) => Effect.as(Queue.offer(got, id), ack))
-            assert.strictEqual(yield* Effect.timeout(Queue.take(got), "20 seconds"), "early")
-          }
-        }).pipe(Effect.scoped, Effect.provide(on(url)))
-      }).pipe(quiet),
+  it.live("delivers unrouted messages to all consumers that one setup creates, including those of all events", () =>
+    Effect.gen(function* () {
+      const url = yield* newUrl
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        yield* send(bus, "early")
+        const reads = [
+          { name: "guard", from: "all-events" },
+          { name: "worker", from },
+          { name: "webhook", from },
+        ] as const
+        const lines = yield* bus.setup(reads)
+        assert.lengthOf(
+          lines.filter((line) => line.includes("took 1 that waited for it")),
+          3,
+        )
+        for (const read of reads) {
+          const got = yield* Queue.unbounded<string>()
+          yield* bus.consume({ ...read, concurrency: 1 }, ({ id }) => Effect.as(Queue.offer(got, id), ack))
+          assert.strictEqual(yield* Effect.timeout(Queue.take(got), "20 seconds"), "early")
+        }
+      }).pipe(Effect.scoped, Effect.provide(on(url)))
+    }).pipe(quiet),
   )
 
   it.live("refused credentials and a missing virtual host are configuration errors without the password", () =>

@@ -1,4 +1,4 @@
-/** The number of the layout: written at the first setup, taken over where there is none, refused where it is newer. */
+/** The schema version: written at the first setup, adopted where it is missing, refused where it is newer. */
 import * as Programs from "@armoricore/testing/Programs"
 import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import { assert, it } from "@effect/vitest"

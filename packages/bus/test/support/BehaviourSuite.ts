@@ -1,5 +1,5 @@
 /**
- * What every adapter of the bus does, as one suite. An adapter's test file is one call of {@link behaviourSuite}: each test gets
+ * The behaviour of every adapter of the bus, as one suite. An adapter's test file is one call of {@link behaviourSuite}: each test gets
  * a bus of its own, empty, and two layers of it stand for two processes where `second` is given.
  */
 import { assert, it } from "@effect/vitest"
@@ -57,11 +57,11 @@ export interface SuiteOptions<E> {
   readonly open: Effect.Effect<Effect.Effect<Layer.Layer<EventBus, E>>, never, Scope.Scope>
   /** Two layers can share one bus. */
   readonly shared: boolean
-  /** What the broker behind the adapter cannot do, each with the reason; the tests then say so in their names. */
+  /** Features that the broker lacks, each with the reason, which appears in the names of the tests. */
   readonly lacks?: {
     /** It stores a second message with the same id. */
     readonly dedup?: string
-    /** A new consumer name reads from its making on, not from the beginning; `aside` takes the body of what lies elsewhere. */
+    /** A new consumer name reads from its creation on, not from the beginning; `aside` reads a message stored elsewhere. */
     readonly history?: { readonly reason: string; readonly readParked: Effect.Effect<string, unknown, Scope.Scope> }
     /** Messages that are with handlers of other processes are not counted. */
     readonly inFlightElsewhere?: string
@@ -343,7 +343,7 @@ export const behaviourSuite = <E>(suite: SuiteOptions<E>): void => {
       yield* Scope.close(scope, Exit.void)
       const closedAt = Date.now()
       const delivery = yield* (yield* collect(bus, { ackWait: Duration.seconds(30) })).next
-      // NATS takes the first delivery back when nobody pulls at the moment of the hand-back.
+      // NATS takes the first delivery back if no consumer pulls at the moment of the nack.
       assert.include([1, 2], delivery.deliveryCount)
       // Far below the wait that a lost message takes, far above what a busy machine needs.
       assert.isBelow(Date.now() - closedAt, 15_000)
@@ -463,7 +463,7 @@ export const behaviourSuite = <E>(suite: SuiteOptions<E>): void => {
       )
     }))
 
-  test("thousands of live topics are listened to, each heard by its listeners alone", (bus) =>
+  test("delivers thousands of live topics only to their own subscribers", (bus) =>
     Effect.gen(function* () {
       const heard: Array<string> = []
       const topics = Array.from({ length: 2_100 }, (_, index) => `room.many:${index}`)
@@ -481,7 +481,7 @@ export const behaviourSuite = <E>(suite: SuiteOptions<E>): void => {
       assert.lengthOf(heard, 6)
     }))
 
-  test("listening to events hears each once, with its id, and a listener that throws hurts nobody", (bus) =>
+  test("delivers each event once to a subscriber, with its id, and survives a subscriber that throws", (bus) =>
     Effect.gen(function* () {
       const heard: Array<string> = []
       yield* bus.subscribe("all-events", () => {
@@ -629,7 +629,7 @@ export const behaviourSuite = <E>(suite: SuiteOptions<E>): void => {
     }),
   )
 
-  testShared("events and live messages are heard in the other process", (first, second) =>
+  testShared("events and live messages reach the other process", (first, second) =>
     Effect.gen(function* () {
       const heard: Array<string> = []
       yield* second.bus.subscribe(Address.ephemeral("room.>"), ({ body }) => void heard.push(text(body)))

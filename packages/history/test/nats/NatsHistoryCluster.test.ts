@@ -11,7 +11,7 @@ const rounds = Array.from({ length: 60 }, (_, index) => index)
 
 describe.skipIf(Programs.requireProgram("nats-server").missing)("on a cluster of NATS", () => {
   it.live(
-    "an item is there for everybody as soon as it was added: nobody misses it, nobody takes it for removed",
+    "an appended item is visible on every node at once, and is never reported as removed",
     () =>
       Effect.gen(function* () {
         const { urls } = yield* NatsCluster.make()

@@ -1,4 +1,4 @@
-/** What every adapter of the history port does. Each test works in rooms of its own. */
+/** The behaviour of every adapter of the history port. Each test uses its own rooms. */
 import { randomUUID } from "node:crypto"
 import { type AppendNotification, type AppendResult, History, maxBodyBytes } from "@armoricore/history/History"
 import { assert, layer } from "@effect/vitest"
@@ -10,7 +10,7 @@ export interface AdapterTraits {
   readonly clock: "virtual" | "real"
 }
 
-/** What the adapters under test keep. */
+/** The retention of the adapters under test. */
 export const retention = { maxAge: Duration.seconds(3), maxPerRoom: 20 }
 
 const fresh = Effect.sync(() => `chat:room:${randomUUID()}`)

@@ -1,4 +1,4 @@
-/** Who did what, when, and with which outcome; includes denied attempts. */
+/** An entry of the audit log: the user, the action, the time and the outcome. Denied attempts have entries too. */
 import { Schema } from "effect"
 
 export const AuditEntry = Schema.Struct({

@@ -39,7 +39,7 @@ export interface View {
   readonly dispose: () => void
 }
 
-/** Loads now and every few seconds, until stopped; what fails is kept to be shown, with the last good value. */
+/** Loads now and every few seconds until stopped. After a failure the last good value stays visible, with the error. */
 export class Polled<A> {
   value: A | undefined
   failure: string | undefined

@@ -1,6 +1,6 @@
 /**
  * The operators' API from the browser: one WebSocket, the same typed procedures as everywhere. Where the line is lost it
- * is made again by itself, watchers begin anew, and the page shows what it knew meanwhile.
+ * is opened again, watchers restart, and the page meanwhile shows the last known values.
  */
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Schedule, Stream } from "effect"
 import { RpcClient, type RpcClientError, type RpcGroup, RpcSerialization } from "effect/rpc"

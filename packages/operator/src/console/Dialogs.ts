@@ -9,7 +9,7 @@ const showModal = (element: unknown): void => {
   const opener = document.activeElement
   queueMicrotask(() => element.isConnected && element.showModal())
   element.addEventListener("gone", () => {
-    // What was asked about may be gone with the answer; then the view has the focus, not the page's beginning.
+    // The row that opened the dialog may be gone; then the view gets the focus, not the top of the page.
     const back = opener instanceof HTMLElement && opener.isConnected && opener !== document.body ? opener : undefined
     const target = back ?? document.querySelector("#view")
     if (target instanceof HTMLElement) target.focus()

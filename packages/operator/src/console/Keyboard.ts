@@ -1,9 +1,9 @@
 /** The keys of the console; fields and dialogs keep theirs. */
 
 export interface Bindings {
-  /** Somebody is signed in, and no dialog is open. */
+  /** The user is signed in, and no dialog is open. */
   readonly isEnabled: () => boolean
-  /** The view at this place, from 1 on; false: there is none. */
+  /** Opens the view at this position, from 1 on; returns false if there is no such view. */
   readonly selectView: (place: number) => boolean
   readonly toggleTheme: () => void
   readonly help: () => void

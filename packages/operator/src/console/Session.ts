@@ -1,5 +1,5 @@
 /**
- * The operator's token, kept for this tab alone. A link may bring it behind the `#`, which no server ever sees; it is
+ * The operator's token, stored for this tab only. A link may bring it behind the `#`, which no server ever sees; it is
  * taken out of the address at once.
  */
 const key = "armoricore.console.token"

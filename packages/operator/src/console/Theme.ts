@@ -1,4 +1,4 @@
-/** Light, dark, or as the system; kept for this browser. */
+/** The theme: light, dark or the system's; stored in this browser. */
 const key = "armoricore.console.theme"
 const themes = ["auto", "light", "dark"] as const
 export type Theme = (typeof themes)[number]

@@ -1,5 +1,5 @@
 /**
- * The page as a function of what is known: `h` describes elements, `patch` brings the document to that description
+ * The page as a function of its state: `h` describes elements, `patch` brings the document to that description
  * and touches nothing that is as it should be, so that focus, selection and scrolling stay where they are.
  */
 
@@ -17,7 +17,7 @@ export interface VNode {
 
 /**
  * What is not there keeps its place, as an empty text: a button that is left out must not make its neighbour turn into
- * another one while somebody presses it.
+ * another one while the user presses it.
  */
 const flatten = (children: ReadonlyArray<VChild>): ReadonlyArray<VNode | string> =>
   children.flatMap((child): ReadonlyArray<VNode | string> => {
@@ -50,7 +50,7 @@ const setProp = (element: Element, name: string, now: unknown, before: unknown):
   if (name === "ref") return
   if (name.startsWith("on")) return listen(element, name, now, before)
   if (domProperties.has(name)) {
-    // What somebody has typed is newer than what was described, unless the description changed.
+    // The user's input is newer than the description, unless the description changed.
     if (now !== before && Reflect.get(element, name) !== now) Reflect.set(element, name, now)
     return
   }

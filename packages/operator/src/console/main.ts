@@ -96,7 +96,7 @@ const signOut = (why: string | undefined): void => {
   connection?.close()
   connection = undefined
   operator = undefined
-  // Nobody is there to answer.
+  // Not signed in.
   confirmation?.answer(undefined)
   isHelping = false
   errorMessage = why

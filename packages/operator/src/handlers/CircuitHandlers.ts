@@ -1,4 +1,4 @@
-/** Circuits and log levels: what every process is asked to heed. */
+/** Circuits and log levels, changed in every process. */
 import { NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Effect } from "effect"

@@ -1,4 +1,4 @@
-/** Dead letters: list, inspect, replay as they were or mended, discard. */
+/** Dead letters: list, show, replay unchanged or edited, discard. */
 import { DeadLetters, type DeadLetter as Letter } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Effect } from "effect"
 import type { DeadLetter } from "../api/DeadLetter.ts"

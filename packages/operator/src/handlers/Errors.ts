@@ -1,4 +1,4 @@
-/** What went wrong inside, as the operator is told it. */
+/** Maps internal errors to errors of the operator API. */
 import {
   type ConfigurationError,
   type Conflict,
@@ -25,7 +25,10 @@ const toOperatorError = (error: PortError): OperatorError => {
     case "Unavailable":
       return error
     case "NotFound":
-      return new ActionRejected({ code: "not_found", message: `${error.message}; somebody may have been faster` })
+      return new ActionRejected({
+        code: "not_found",
+        message: `${error.message}; another operator may have acted on it first`,
+      })
     case "InvalidEvent":
       return new ActionRejected({ code: error.reason, message: error.message, path: error.path })
     case "PermanentError":
@@ -44,6 +47,6 @@ export const mapErrors = <A, R>(effect: Effect.Effect<A, PortError, R>): Effect.
 
 export const notFound = (resource: string, id: string): NotFound => new NotFound({ resource, id })
 
-/** What somebody asked for, within reason. */
+/** The requested limit, clamped to its maximum. */
 export const clampLimit = (limit: number | undefined, defaultLimit: number, maxLimit: number): number =>
   Math.max(1, Math.min(maxLimit, limit ?? defaultLimit))

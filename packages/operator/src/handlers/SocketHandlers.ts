@@ -56,13 +56,13 @@ export const make = Effect.gen(function* () {
           )
         : realtime.kick(target, { reason, ...(topic === undefined ? {} : { topic }) })
     },
-    /** The sockets of the user end with the tokens; those are told the reason first. */
+    /** Revoking the tokens closes the user's sockets; they receive the reason first. */
     Ban: ({ reason, user_id }: { user_id: string; reason: string }) =>
       mapErrors(
         Effect.gen(function* () {
           const open = yield* realtime.sockets({ userId: user_id })
           yield* realtime.ban({ userId: user_id })
-          // What revocation closed is gone; this is for who came in between.
+          // The revocation closed the existing sockets; this closes those opened in between.
           const remaining = yield* realtime.kick({ userId: user_id }, { reason })
           return { kicked: open.items.length, unresponsive: remaining.unresponsive }
         }),

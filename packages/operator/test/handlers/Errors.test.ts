@@ -25,14 +25,18 @@ const cases: ReadonlyArray<readonly [PortError, object]> = [
   ],
   [
     notFound("media", "m1"),
-    { _tag: "ActionRejected", code: "not_found", message: "media m1 does not exist; somebody may have been faster" },
+    {
+      _tag: "ActionRejected",
+      code: "not_found",
+      message: "media m1 does not exist; another operator may have acted on it first",
+    },
   ],
   [
     new NotFound({ resource: "dead letter", id: "7" }),
     {
       _tag: "ActionRejected",
       code: "not_found",
-      message: "dead letter 7 does not exist; somebody may have been faster",
+      message: "dead letter 7 does not exist; another operator may have acted on it first",
     },
   ],
   [
@@ -56,7 +60,7 @@ const cases: ReadonlyArray<readonly [PortError, object]> = [
 
 describe("what went wrong inside", () => {
   for (const [given, told] of cases) {
-    it.effect(`${given._tag} is told as a failure of the API`, () =>
+    it.effect(`${given._tag} becomes an error of the API`, () =>
       Effect.map(Effect.flip(mapErrors(Effect.fail(given))), (failure) => assert.deepInclude(failure, told)),
     )
   }

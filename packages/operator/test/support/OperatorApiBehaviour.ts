@@ -1,4 +1,4 @@
-/** What the operators' API does, whichever way it is reached. */
+/** The behaviour of the operator API over every transport. */
 import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { History } from "@armoricore/history/History"
@@ -149,7 +149,7 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
         }
       }))
 
-    test("a dead letter is read, mended and replayed to success; discarding another removes it", (client) =>
+    test("shows a dead letter, replays it edited, and discards another one", (client) =>
       Effect.gen(function* () {
         const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
         const handled: Array<string> = []
@@ -303,7 +303,7 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
           (all) => all.includes(65),
         )
 
-        // Nobody has begun with this one; the worker that it comes to is told.
+        // No worker has started this one; the worker that receives it ends it.
         const waiting = { ...uploadedEvent("m2"), event_type: "transcription.requested" }
         yield* publish({ ...waiting, payload: { ...requested, media_id: "m2" } } as never)
         yield* until(op(client.ListJobs({ query: "m2" })), ([one]) => one?.stage === "queued")
@@ -416,7 +416,7 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
         )
         yield* op(client.ResumeCircuit({ name: "provider:fcm" }))
         assert.deepStrictEqual((yield* op(client.ListCircuits())).circuits, [])
-        const unknown = yield* Effect.flip(op(client.ResumeCircuit({ name: "provider:nobody" })))
+        const unknown = yield* Effect.flip(op(client.ResumeCircuit({ name: "provider:unknown" })))
         assert.deepInclude(unknown, { code: "not_found" })
         const [first, second] = yield* op(Stream.runCollect(Stream.take(client.WatchOverview(), 2)))
         assert.isAbove(first?.history.length ?? 0, 0)

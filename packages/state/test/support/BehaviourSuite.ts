@@ -1,4 +1,4 @@
-/** What every adapter of the key-value port does. Each test works below a key of its own, so that they share a bucket. */
+/** The behaviour of every adapter of the key-value port. Each test uses its own key prefix, so that they share a bucket. */
 import { randomUUID } from "node:crypto"
 import { assert, layer } from "@effect/vitest"
 import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
@@ -206,7 +206,7 @@ export const behaviourSuite = (name: string, state: Layer.Layer<KeyValue, unknow
       }),
     )
 
-    it.effect("ends an entry after the bucket's maximum age, whatever its own expiry says", () =>
+    it.effect("ends an entry after the bucket's maximum age, even if its own expiry is later", () =>
       Effect.gen(function* () {
         const { put } = yield* KeyValue
         const key = yield* fresh

@@ -1,4 +1,4 @@
-/** Uploads in parts that nobody completes: S3 has lifecycle rules for them, the local folder looks by itself. */
+/** Incomplete multipart uploads: on S3 lifecycle rules delete them, in the local folder the adapter does. */
 import { mkdtemp, readdir, rm, utimes } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -4,7 +4,7 @@ import * as S3Storage from "@armoricore/storage/s3/S3Storage"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import { Effect, Redacted, Stream } from "effect"
 
-/** A storage whose server answers as told. */
+/** A storage whose server gives scripted responses. */
 const answering = (answer: (url: URL, method: string) => FakeHttpServer.FakeResponse) =>
   Effect.map(
     FakeHttpServer.listenHttp(({ method, path }) => answer(new URL(path, "http://s3"), method)),
@@ -70,7 +70,7 @@ describe("S3Storage", () => {
     }),
   )
 
-  it.live("names a bucket that is somebody else's", () =>
+  it.live("names a bucket that belongs to another account", () =>
     Effect.gen(function* () {
       const layer = yield* answering((_, method) =>
         method === "HEAD" ? { status: 404 } : { status: 409, body: xml("BucketAlreadyExists") },

@@ -1,4 +1,4 @@
-/** What every adapter of the object storage port does. Bucket `media` is there from the start, `absent` is not. */
+/** The behaviour of every adapter of the object storage port. The bucket `media` exists from the start, `absent` does not. */
 import { createHash, randomUUID } from "node:crypto"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -8,7 +8,7 @@ import { Deferred, Duration, Effect, Fiber, type Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 export interface AdapterTraits {
-  /** Whether the bytes of an upload are held by somebody else than this process's memory. */
+  /** Whether an upload's bytes are stored outside this process's memory. */
   readonly bounded: boolean
   /** Where the server behind the adapter cannot keep a very long part of a key, though the adapter could. */
   readonly shortParts?: boolean
@@ -20,7 +20,7 @@ export interface AdapterTraits {
   readonly trusting?: boolean
 }
 
-// What nobody holds any more is no measure of what an adapter needs.
+// Unreachable buffers do not count as the adapter's memory.
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
 

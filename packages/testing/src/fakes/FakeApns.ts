@@ -42,7 +42,7 @@ export class FakeApns extends Context.Service<
     readonly maxStreamsBeforeTrust: () => number
     /** Provider tokens seen so far are answered as expired from now on. */
     readonly expireTokens: () => void
-    /** Ends all sessions as Apple does, in the middle of what is going on. */
+    /** Ends all sessions as Apple does, in the middle of requests. */
     readonly goAway: () => void
     /** A device token that is answered with this reason. */
     readonly tokenFor: (reason: keyof typeof reasons) => string

@@ -1,6 +1,6 @@
 /**
  * Firebase Cloud Messaging with its OAuth token endpoint, for tests. The assertion's RS256 signature and claims are
- * verified; access tokens are checked on every message. What a device token is called decides the answer, see
+ * verified; access tokens are checked on every message. The name of a device token selects the response, see
  * {@link scenarios}; every accepted message is in `sent`.
  */
 import { Context, Effect, Layer, Redacted } from "effect"

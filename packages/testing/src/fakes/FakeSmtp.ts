@@ -7,8 +7,8 @@
  * | `shutdown` | 421 at RCPT for the first mail, then accepted |
  * | `nobody` | 550 5.1.1 at RCPT |
  * | `refused` | 550 5.7.1 after DATA |
- * | `drop` | the connection is cut after the message was complete, before the answer; the mail is kept |
- * | `silent` | the mail is kept, and the first one gets no answer |
+ * | `drop` | the connection is cut after the message was complete, before the answer; the mail is stored |
+ * | `silent` | the mail is stored, and the first one gets no answer |
  * | `early` | the connection is cut at DATA, before the message, for the first mail |
  */
 import { Context, Effect, Layer, Redacted } from "effect"

@@ -13,7 +13,7 @@ export const apiKey = "sk-of-the-fake"
 export interface SpeechBehavior {
   /** Where the words are: at the top, as tokens inside segments, nowhere (segments), nowhere at all (text). */
   timestampFormat: "words" | "nested" | "segments" | "text"
-  /** What comes later in the sound is silently not there. */
+  /** Later audio is silently ignored. */
   dropAfter: number
   /** Its clock: 1.05 is five percent fast. */
   clockRate: number
@@ -23,7 +23,7 @@ export interface SpeechBehavior {
   rateLimitedRequests: number
   /** So many requests are answered with 500. */
   failingRequests: number
-  /** A sentence that nobody said, at the end of what it was sent. */
+  /** An invented sentence at the end of the audio. */
   hallucination: string | undefined
   /** The same word again and again, at the end. */
   repeatedWords: number

@@ -1,6 +1,6 @@
 /**
  * A certificate for `localhost` and 127.0.0.1 that signed itself, and its key, for servers of tests alone. It protects
- * nothing: everybody knows the key. Trust it in one client by its `ca` option, never in a system.
+ * nothing: its key is public. Trust it in one client by its `ca` option, never in a system.
  */
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIDJzCCAg+gAwIBAgIUM/mFXolKRJ7vj2abKvUQavq8UU8wDQYJKoZIhvcNAQEL

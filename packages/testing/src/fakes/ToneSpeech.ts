@@ -1,9 +1,9 @@
 /**
  * "Speech" that a test can make without a voice and a fake can understand without a model: each word is a short tone
- * whose pitch is its number, 0 to 49. A tone that is cut in half is a word half heard.
+ * whose pitch is its number, 0 to 49. A tone that is cut in half is half a word.
  */
 export const sampleRate = 16_000
-/** Words that can be told apart; then the numbers begin anew. */
+/** Distinguishable words; after the last one the numbers start again. */
 export const vocabularySize = 50
 
 export interface SpokenWord {
@@ -38,7 +38,7 @@ export const synthesize = (
   return { samples, words }
 }
 
-/** What is said in these samples. */
+/** The words in these samples. */
 export const recognize = (samples: Int16Array): ReadonlyArray<SpokenWord> => {
   const frame = sampleRate / 100
   const words: Array<SpokenWord> = []

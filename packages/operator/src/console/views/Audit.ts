@@ -1,4 +1,4 @@
-/** Who did what, and how it ended; tries that were refused too. */
+/** The audit log: actions of operators and denied attempts, with their outcomes. */
 import type { AuditEntry } from "../../api/AuditEntry.ts"
 import {
   type App,
@@ -37,7 +37,7 @@ export const view = (app: App): View => {
         h(
           "p",
           {},
-          h("b", {}, user_id ?? "Nobody known"),
+          h("b", {}, user_id ?? "Unknown user"),
           ` · ${Format.words(action)} `,
           badge(badgeKinds[outcome], outcome),
         ),

@@ -1,5 +1,5 @@
 /**
- * What could not be handled: why, the message itself, and the ways out: replay it, mend and replay it, discard it. A
+ * Dead letters: the reason, the message, and the actions: replay it, edit and replay it, discard it. A
  * page at a time, as there may be thousands; what the filters let through can be replayed or discarded as a whole.
  */
 import type { DeadLetter, DeadLetterWithBody } from "../../api/DeadLetter.ts"
@@ -101,7 +101,7 @@ export const view = (app: App): View => {
       title: `${verb} ${which}?`,
       text:
         verb === "Replay"
-          ? `Each is sent again as it is${selectedFilters.describe()}. What fails again comes back as a new letter.`
+          ? `Each is published again unchanged${selectedFilters.describe()}. A message that fails again becomes a new dead letter.`
           : `They are removed for good and never handled${selectedFilters.describe()}.`,
       confirm: `${verb} them`,
       dangerous: verb === "Discard",

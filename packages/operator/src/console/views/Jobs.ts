@@ -54,7 +54,7 @@ export const view = (app: App): View => {
     const { kind, media_id } = job
     const question = {
       title: "Cancel this job?",
-      text: `The work on ${nameOf(job)} ends, its owner is told, and what was made so far is removed.`,
+      text: `The job of ${nameOf(job)} stops, its owner is notified, and its output is deleted.`,
       confirm: "Cancel the job",
       dangerous: true,
     }

@@ -44,7 +44,7 @@ export const view = (app: App): View => {
         "div",
         {},
         review.content === undefined
-          ? h("p", { class: "soft" }, "The text is not kept any more.")
+          ? h("p", { class: "soft" }, "The text is no longer stored.")
           : h("blockquote", {}, review.content),
         h(
           "p",
@@ -80,7 +80,7 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Moderation",
-        "What the rules or the model want a person to look at.",
+        "Messages that the rules or the model flagged for review.",
         segmentedControl<ReviewStatus>("Which messages", options, status, (value) => {
           status = value
           reviews.value = undefined

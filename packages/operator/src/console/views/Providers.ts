@@ -1,4 +1,4 @@
-/** What is called outside, and how it fares: pause what does harm, resume what was mended. */
+/** Providers and dependencies with their circuits: pause a harmful one, resume a repaired one. */
 import type { Circuit } from "../../api/Circuit.ts"
 import {
   type App,
@@ -27,7 +27,7 @@ export const view = (app: App): View => {
   const pause = async ({ name }: Circuit) => {
     const reason = await app.confirm({
       title: `Pause ${name}?`,
-      text: "Nothing is sent through it on any process until somebody resumes it; its messages wait and are not lost.",
+      text: "No process sends through it until an operator resumes it. Its messages wait and are not lost.",
       confirm: "Pause",
       dangerous: true,
       reasonLabel: "Reason, for the others",

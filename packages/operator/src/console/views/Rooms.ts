@@ -38,7 +38,7 @@ export const view = (app: App): View => {
           : "This user leaves the room and does not come back by itself.",
       confirm: "Kick",
       dangerous: true,
-      reasonLabel: "Reason, told to the user",
+      reasonLabel: "Reason, sent to the user",
     })
     if (reason === undefined) return
     await app.perform(from === undefined ? `${user_id} was kicked` : `${user_id} was kicked from ${from}`, () =>
@@ -113,7 +113,7 @@ export const view = (app: App): View => {
       found === undefined
         ? loading
         : found.sockets.length === 0
-          ? h("p", { class: "soft" }, "Nobody is connected here.")
+          ? h("p", { class: "soft" }, "No user is connected.")
           : h("ul", { class: "plain" }, found.sockets.map(socket)),
       found?.truncated === true ? h("p", { class: "soft" }, `Only the first ${found.sockets.length} are shown.`) : null,
     )
@@ -127,7 +127,7 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Rooms",
-        "Who is connected, over all nodes.",
+        "Connected users, over all nodes.",
         h("input", {
           type: "search",
           class: "search",
@@ -148,7 +148,7 @@ export const view = (app: App): View => {
             "div",
             { class: "split" },
             rooms.value.rooms.length === 0
-              ? emptyState("No rooms", "Nobody has joined a topic.")
+              ? emptyState("No rooms", "No user has joined a topic.")
               : h("ul", { class: "list rooms", "aria-label": "Rooms" }, rooms.value.rooms.map(room)),
             socketList(),
           ),
