@@ -15,7 +15,7 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { request, until } from "../packages/armoricore/test/support/ApiClient.ts"
+import { request, retryUntil } from "../packages/armoricore/test/support/ApiClient.ts"
 import * as ProgramProcess from "../packages/armoricore/test/support/ProgramProcess.ts"
 import * as ChatRoom from "../test/support/ChatRoom.ts"
 import * as NatsSnapshot from "../test/support/NatsSnapshot.ts"
@@ -73,7 +73,7 @@ const publish = Effect.fnUntraced(function* (env: Env, folder: string, event: ob
 
 const waitForState = Effect.fnUntraced(function* (path: string, token: string, wanted: (json: object) => boolean) {
   const ask = request(path, { headers: { authorization: `Bearer ${token}` } })
-  const { json } = yield* until(
+  const { json } = yield* retryUntil(
     ask,
     (answer) => typeof answer.json === "object" && answer.json !== null && wanted(answer.json),
   )
@@ -108,7 +108,7 @@ const runScenario = Effect.fnUntraced(function* (env: Env) {
       const waiting = yield* uploadClip(url, token, clip)
       yield* publish({ ...env, ...futureSource }, folder, envelope("shop", "media.uploaded", refused))
       const letters = ProgramProcess.run(["dead-letters", "list"], env, bin)
-      const { stdout } = yield* until(letters, (found) => found.stdout !== "")
+      const { stdout } = yield* retryUntil(letters, (found) => found.stdout !== "")
       const inbox = yield* waitForState(`${url}/v1/inbox`, token, (json) => JSON.stringify(json).includes("Seaworthy"))
       const messages = inbox["messages"] as RecordedState["inbox"]
       const id = String(messages[0]?.["notification_id"])

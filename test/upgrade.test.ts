@@ -13,7 +13,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
-import { request, until } from "../packages/armoricore/test/support/ApiClient.ts"
+import { request, retryUntil } from "../packages/armoricore/test/support/ApiClient.ts"
 import * as ProgramFixture from "../packages/armoricore/test/support/ProgramFixture.ts"
 import * as ProgramProcess from "../packages/armoricore/test/support/ProgramProcess.ts"
 import * as ChatRoom from "./support/ChatRoom.ts"
@@ -63,7 +63,7 @@ const story = Effect.fnUntraced(function* (env: ProgramFixture.Env, told: Record
   const token = yield* ProgramFixture.tokenFor(env, "--user", user)
   const ask = (path: string) => request(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
   const mediaIs = (id: string, status: string) =>
-    until(ask(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
+    retryUntil(ask(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
 
   // Pending messages are handled, and the dead letter after a replay, now that its publisher is known.
   yield* mediaIs(told.waiting, "ready")

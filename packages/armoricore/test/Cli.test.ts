@@ -4,13 +4,13 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { execFile } from "node:child_process"
-import { request, until } from "./support/ApiClient.ts"
+import { request, retryUntil } from "./support/ApiClient.ts"
 import * as ProgramProcess from "./support/ProgramProcess.ts"
 
 const oneLine = /^armoricore: [^\n]+\n$/
 
 describe("the command line", () => {
-  it.live("exit codes: 0 done, 1 failed, 2 wrong use, each failure one line on stderr", () =>
+  it.live("exits with 0 on success, 1 on failure, 2 on a usage error, with one line on stderr per failure", () =>
     Effect.gen(function* () {
       const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, LOG_LEVEL: "error" }
@@ -41,7 +41,7 @@ describe("the command line", () => {
     }),
   )
 
-  it.live("prints nothing but the token on stdout, also where it has to make the secret first", () =>
+  it.live("prints only the token on stdout, also when it generates the secret first", () =>
     Effect.gen(function* () {
       const data = yield* ProgramProcess.temporaryDirectory
       const ended = yield* ProgramProcess.run(["token", "--user", "u1"], {
@@ -53,7 +53,7 @@ describe("the command line", () => {
     }),
   )
 
-  it.live("check-config names every fault on a line of its own", () =>
+  it.live("check-config prints each error on its own line", () =>
     Effect.gen(function* () {
       const { code, stderr } = yield* ProgramProcess.run(["check-config"], {
         PORT: "http",
@@ -66,13 +66,13 @@ describe("the command line", () => {
     }),
   )
 
-  it.live("one owner of a data folder; commands share it while it runs", () =>
+  it.live("a data folder has one owner; commands share it while it runs", () =>
     Effect.gen(function* () {
       const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "error" }
       const owner = yield* ProgramProcess.launch(["start"], env)
       const [, url = ""] = yield* owner.waitForOutput(/armoricore listens on (http:\S+)/)
-      yield* until(request(`${url}/readyz`), ({ status }) => status === 200)
+      yield* retryUntil(request(`${url}/readyz`), ({ status }) => status === 200)
 
       const second = yield* ProgramProcess.run(["start"], env)
       assert.strictEqual(second.code, 1)
@@ -85,7 +85,7 @@ describe("the command line", () => {
       const published = yield* ProgramProcess.run(["publish", "--type", "media.uploaded", file], env)
       assert.match(published.stdout, /^[0-9a-f-]{36}\n$/, published.stderr)
       const token = (yield* ProgramProcess.run(["token", "--user", "7"], env)).stdout.trim()
-      const answer = yield* until(
+      const answer = yield* retryUntil(
         request(`${url}/v1/media/m-1`, { headers: { authorization: `Bearer ${token}` } }),
         ({ json }) => JSON.stringify(json).includes('"status":"failed"'),
       )
@@ -96,7 +96,7 @@ describe("the command line", () => {
     }),
   )
 
-  it.live("a published event waits for the first worker; what nobody may publish becomes a dead letter", () =>
+  it.live("a published event waits for the first worker; an unauthorised one becomes a dead letter", () =>
     Effect.gen(function* () {
       const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "error" }
@@ -117,7 +117,7 @@ describe("the command line", () => {
 
       const worker = yield* ProgramProcess.launch(["start"], env)
       yield* worker.waitForOutput(/armoricore listens on/)
-      const listed = yield* until(ProgramProcess.run(["dead-letters", "list"], env), ({ stdout }) => stdout !== "")
+      const listed = yield* retryUntil(ProgramProcess.run(["dead-letters", "list"], env), ({ stdout }) => stdout !== "")
       assert.match(listed.stdout, /\tmedia\tmedia\.uploaded\tunauthorized\tsource\t/)
       const [letter = ""] = listed.stdout.split("\t")
       const shown = yield* ProgramProcess.run(["dead-letters", "show", letter], env)
@@ -127,7 +127,7 @@ describe("the command line", () => {
     }),
   )
 
-  it.live("an old Node goes on with the one that the installation brought, or says so in one sentence", () =>
+  it.live("an old Node runs the newer Node of the installation, or fails with one sentence", () =>
     Effect.gen(function* () {
       const bin = fileURLToPath(new URL("../bin/armoricore.js", import.meta.url))
       const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.1.0" } })`

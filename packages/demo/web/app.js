@@ -1,4 +1,4 @@
-/** The demo page: upload, progress, video. Each panel has its own module; this one joins them. */
+/** The demo page: upload, progress, video. Each panel has its own module; this module connects them. */
 import { createChat } from "./chat.js"
 import { createComments } from "./comments.js"
 import { createLog } from "./log.js"
@@ -20,8 +20,8 @@ const words = {
   uploading: "Uploading to object storage",
   queued: "Waiting for a worker",
   downloading: "Fetching the file",
-  probing: "Looking at what it holds",
-  transcoding: "Transcoding every rung at once",
+  probing: "Probing the file",
+  transcoding: "Transcoding all renditions",
   publishing: "Publishing playlists",
   ready: "Ready",
 }
@@ -141,7 +141,7 @@ const handlers = {
   transcription_failed: () => undefined,
 }
 
-/** Joins `media:{id}`; resolves once joined, with what is known of it then. */
+/** Joins `media:{id}`; resolves with the current state of the media. */
 const createWatcher = (socket) => {
   let channel
   return (mediaId) =>
@@ -159,10 +159,10 @@ const createWatcher = (socket) => {
       channel
         .join()
         .receive("ok", (state) => {
-          // Also after a reconnect: what passed meanwhile is in the state.
+          // After a reconnect the reply has the state that the page missed.
           log(
             `joined media:${mediaId.slice(0, 8)}…`,
-            { hint: state.status === "unknown" ? "nothing is known of it yet" : state.status, ...state },
+            { hint: state.status === "unknown" ? "no state yet" : state.status, ...state },
             "sent",
           )
           if (state.status === "ready") showReady(state.ready ?? state)
@@ -170,7 +170,7 @@ const createWatcher = (socket) => {
           else if (state.status === "processing") showProgress(state)
           resolve()
         })
-        .receive("error", ({ reason }) => reject(new Error(`joining was refused: ${reason}`)))
+        .receive("error", ({ reason }) => reject(new Error(`join rejected: ${reason}`)))
     })
 }
 
@@ -215,7 +215,7 @@ const start = async () => {
   })
   byId("sample").addEventListener("click", async () => {
     const response = await fetch("/demo/sample.mp4")
-    if (!response.ok) return fail("the sample is not there; choose a file instead")
+    if (!response.ok) return fail("the sample is missing; choose a file instead")
     return send(new File([await response.blob()], "sample.mp4", { type: "video/mp4" }))
   })
   byId("another").addEventListener("click", reset)
@@ -236,7 +236,7 @@ const start = async () => {
   })
 
   if (session.latestMedia) {
-    byId("file-name").textContent = "The sample that the demo uploaded at its start"
+    byId("file-name").textContent = "The sample that the demo command uploaded"
     await watch(session.latestMedia)
   }
 }

@@ -1,11 +1,11 @@
-/** The chat beside the video: messages, who types, who is here. */
+/** The chat beside the video: messages, typing notices and presence. */
 import { Presence } from "phoenix"
 import { createEntries, onSubmit } from "./entries.js"
 
 const room = "lobby"
 const typingEvery = 2000
 
-/** Joins the room; after a reconnect it asks for what came since the last message it has. */
+/** Joins the room; after a reconnect it requests the messages after the last one it has. */
 export const createChat = (socket, userId, byId, log) => {
   const entries = createEntries(byId("chat"), userId)
   const channel = socket.channel(`chat:room:${room}`, () => ({ presence: true, ...entries.since() }))
@@ -54,7 +54,7 @@ export const createChat = (socket, userId, byId, log) => {
   })
   onSubmit(byId("chat-form"), byId("chat-text"), byId("chat-fault"), (content) => {
     toldTyping = 0
-    // The same client_id on a second try makes it the same message.
+    // With the same client_id a retry is the same message.
     return channel.push("new_message", { content, client_id: crypto.randomUUID() })
   })
 

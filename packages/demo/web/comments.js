@@ -1,4 +1,4 @@
-/** Live comments below the video: fast, one a second each, with the number of those who watch. */
+/** Live comments below the video, at most one per second and user, and the number of viewers. */
 import { createEntries, onSubmit } from "./entries.js"
 
 const stream = "demo"

@@ -1,4 +1,4 @@
-/** A list of what people said, oldest first, and the form that adds to it. */
+/** A list of messages, oldest first, and the form that adds one. */
 
 const shown = 200
 
@@ -6,7 +6,7 @@ const words = {
   rate_limit: ({ retry_after_ms: wait }) => `One a second, please: again in ${Math.ceil(wait / 100) / 10} s.`,
   invalid_payload: ({ message }) => `This text ${message}.`,
   unauthorized: () => "You may read here, but not write.",
-  unavailable: () => "The server cannot keep this just now. Try again in a moment.",
+  unavailable: () => "The server cannot store this at the moment. Try again.",
 }
 
 export const createEntries = (list, userId) => {
@@ -21,7 +21,7 @@ export const createEntries = (list, userId) => {
   }
 
   return {
-    /** What a join asks for: nothing the first time, then what came since. */
+    /** Join parameters: empty at first, later the last seen `seq`. */
     since: () => (last === 0 ? {} : { since: last }),
     add: ({ id, seq, user_id: author, content, timestamp }) => {
       last = Math.max(last, seq)
@@ -43,7 +43,7 @@ export const createEntries = (list, userId) => {
       seen.get(id)?.remove()
       seen.delete(id)
     },
-    /** Something is missing before what follows. */
+    /** Marks a gap in the history. */
     gap: () => {
       const item = document.createElement("li")
       item.className = "gap"
@@ -53,7 +53,7 @@ export const createEntries = (list, userId) => {
   }
 }
 
-/** Sends what was typed; it stays in the field, with the reason, where it was refused. */
+/** Sends the text of the form. A rejected text stays in the field, with the reason. */
 export const onSubmit = (form, field, fault, send) => {
   form.addEventListener("submit", (event) => {
     event.preventDefault()
@@ -68,7 +68,7 @@ export const onSubmit = (form, field, fault, send) => {
         fault.textContent = words[refusal.reason]?.(refusal) ?? `Refused: ${refusal.reason}`
       })
       .receive("timeout", () => {
-        fault.textContent = "No answer yet; it is sent when the connection is back."
+        fault.textContent = "No reply yet; it will be sent after the reconnect."
       })
   })
 }

@@ -1,8 +1,8 @@
-/** The event log: newest first, each with its payload to unfold. */
+/** The event log: newest first, each entry with an expandable payload. */
 
 const kept = 200
 
-/** Told many times a second: a run of them is one row that counts. */
+/** Frequent events: a run of them is one row with a counter. */
 const collapsed = new Set(["media_progress"])
 const tones = { media_ready: "good", media_playable: "good", media_failed: "bad" }
 
@@ -16,7 +16,7 @@ const hintOf = (payload) => {
 
 export const createLog = (list, count, empty) => {
   let total = 0
-  /** `tone` is "sent" for what the page itself did. */
+  /** `tone` is "sent" for actions of the page itself. */
   return (name, payload, tone = tones[name] ?? "") => {
     total += 1
     count.textContent = String(total)

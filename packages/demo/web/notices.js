@@ -1,9 +1,9 @@
 /**
- * Notifications: the demo's backend is asked for one, and it arrives here over the user's own topic. What it says lies in
- * the local inbox, where an installation without providers delivers.
+ * Notifications: requests one from the demo's backend and shows it when the event arrives on the user's topic. The text
+ * comes from the local inbox, to which an installation without providers delivers.
  */
 
-/** Shared with the page `/mailbox`, which shows the same visitor's mail. */
+/** Shared with the page `/mailbox`, which shows the mail of the same visitor. */
 const visitor = "armoricore-demo-user"
 const words = { email: "e-mail", fcm: "push", apns: "push", web_push: "push" }
 

@@ -1,4 +1,4 @@
-/** The video: HLS through hls.js (or the browser's own), and the quality menu. */
+/** The video: HLS with hls.js (or native HLS), and the quality menu. */
 import { Events, Hls } from "hls.js"
 
 const nameOf = (level) => `${Math.min(level.width, level.height)}p`
@@ -18,7 +18,7 @@ export const createPlayer = (video, menu) => {
     if (hls) hls.nextLevel = Number(menu.value)
   })
 
-  // The page is there to show captions; elsewhere viewers choose.
+  // Captions are on by default, because the page demonstrates them.
   video.addEventListener("loadeddata", () => {
     const [first] = video.textTracks
     if (first) first.mode = "showing"
@@ -33,7 +33,7 @@ export const createPlayer = (video, menu) => {
     menu.replaceChildren(new Option("Auto", "-1"))
   }
 
-  /** Plays a master playlist; the same one again is left alone, another one goes on where the last one was. */
+  /** Plays a master playlist. Ignores the current one; another one continues at the same position. */
   const play = (url, { onFault, again = false } = {}) => {
     if (url === playing && !again) return
     const position = playing === undefined ? 0 : video.currentTime
@@ -51,11 +51,11 @@ export const createPlayer = (video, menu) => {
       hls.loadSource(url)
       hls.attachMedia(video)
     }
-    // Browsers may refuse to start by themselves; the controls are there.
+    // Browsers may block autoplay; the viewer can use the controls.
     video.play().catch(() => undefined)
   }
 
-  /** Reads the playlist anew, where it was: captions come after the stream. */
+  /** Reloads the playlist at the same position, because captions are added after the stream. */
   const reload = () => {
     if (playing !== undefined) setTimeout(() => playing !== undefined && play(playing, { again: true }), 1500)
   }

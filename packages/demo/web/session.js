@@ -1,7 +1,7 @@
-/** Who the page is, and its one WebSocket. */
+/** The user of this page, and its WebSocket. */
 import { Socket } from "phoenix"
 
-/** Asks the demo's own route for a user and a token; the socket asks again at each reconnect, so it never goes stale. */
+/** Requests a user and a token from the demo's route. The socket requests again before a reconnect, so the token is fresh. */
 const askForSession = async (userId) => {
   const response = await fetch("/demo/session", {
     method: "POST",
@@ -12,7 +12,7 @@ const askForSession = async (userId) => {
   return response.json()
 }
 
-/** Opens the session; `onState` hears "connecting", "open" or "closed". */
+/** Opens the session; `onState` receives "connecting", "open" or "closed". */
 export const openSession = async (onState) => {
   let current = await askForSession()
   const socket = new Socket("/socket", { params: () => ({ token: current.token }) })
@@ -23,7 +23,7 @@ export const openSession = async (onState) => {
     try {
       current = await askForSession(current.user_id)
     } catch {
-      // The server is away; the socket tries on, and the next close asks again.
+      // The server is unavailable. The socket retries, and its next close requests a session again.
       onState("closed")
     }
   })

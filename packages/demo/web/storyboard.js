@@ -1,10 +1,10 @@
-/** The seek bar below the video: under the pointer it shows the picture of that moment, from the stream's storyboard. */
+/** The seek bar below the video. It shows a preview image at the pointer, from the stream's storyboard. */
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`
 
 const secondsOf = (text) => text.split(":").reduce((total, part) => total * 60 + Number(part), 0)
 
-/** The cues of a WebVTT whose texts are `sprite.jpg#xywh=x,y,width,height`, relative to it. */
+/** Parses the cues of a WebVTT file whose texts are `sprite.jpg#xywh=x,y,width,height`, relative to it. */
 const read = (text, base) =>
   [...text.matchAll(/^(\S+) --> (\S+).*\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)$/gm)].map(([, from, to, file, ...box]) => {
     const [x, y, width, height] = box.map(Number)
@@ -25,7 +25,7 @@ export const createStoryboard = (video, byId, log) => {
 
   const look = ({ clientX }) => {
     const { left, width } = range.getBoundingClientRect()
-    // The thumb's middle goes from half its width to half its width before the end.
+    // The centre of the thumb moves between half its width from either end.
     const thumb = 14
     const part = Math.min(1, Math.max(0, (clientX - left - thumb / 2) / (width - thumb)))
     const at = part * Number(range.max)
@@ -56,12 +56,12 @@ export const createStoryboard = (video, byId, log) => {
     const response = await fetch(url)
     if (!response.ok) throw new Error(`the storyboard answered ${response.status}`)
     const found = read(await response.text(), response.url)
-    // Another media may have come in between.
+    // The page may show another media by now.
     if (url === shown) cues = found
   }
 
   return {
-    /** What `media.ready` says; a stream of sound alone has a bar without pictures. */
+    /** Takes the payload of `media.ready`. An audio-only stream has a bar without previews. */
     open: ({ duration, storyboard_url: url }) => {
       range.max = String(duration)
       bar.hidden = false

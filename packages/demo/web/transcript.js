@@ -1,4 +1,4 @@
-/** The transcript beside the video: every cue is a button that seeks, a search narrows them, the spoken one is marked. */
+/** The transcript beside the video: each cue is a button that seeks, a search filters them, the current one is marked. */
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`
 
@@ -38,7 +38,7 @@ export const createTranscript = (video, byId, token, log) => {
     const q = search.value.trim()
     const of = mediaId
     const found = await ask(q === "" ? "" : `?q=${encodeURIComponent(q)}`)
-    // Another media, or another search, may have come in between.
+    // The page may show another media or search by now.
     if (found === undefined || of !== mediaId || q !== search.value.trim()) return
     const cues = found.matches ?? (found.cues ?? []).map(({ lines, ...cue }) => ({ ...cue, text: lines.join(" ") }))
     if (found.quality !== undefined) {
@@ -57,13 +57,13 @@ export const createTranscript = (video, byId, token, log) => {
     }
   })
   search.addEventListener("input", quietly)
-  // A stream that has captions has a transcript.
+  // A stream with captions has a transcript.
   video.addEventListener("loadeddata", () => {
     if (mediaId !== undefined && video.textTracks.length > 0) quietly()
   })
 
   return {
-    /** A media is shown; its transcript comes with its captions. */
+    /** Shows a media; its transcript arrives with its captions. */
     open: (id) => {
       mediaId = id
       search.value = ""

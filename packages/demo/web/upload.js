@@ -1,4 +1,4 @@
-/** A file's way into object storage: ask for a presigned URL, PUT the bytes there, tell the backend. */
+/** Uploads a file: requests a presigned URL, PUTs the bytes there, notifies the backend. */
 
 const askFor = async (path, token, body) => {
   const response = await fetch(path, {
@@ -11,7 +11,7 @@ const askFor = async (path, token, body) => {
   return answer
 }
 
-/** `fetch` tells nothing of a body on its way; XMLHttpRequest does. */
+/** XMLHttpRequest, because `fetch` does not report upload progress. */
 const put = (grant, file, onProgress) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
@@ -26,8 +26,8 @@ const put = (grant, file, onProgress) =>
   })
 
 /**
- * Uploads a file. `onGrant` hears the media id before the first byte leaves, so that the page can join its topic;
- * it is waited for, and no event is missed.
+ * Uploads a file. Awaits `onGrant` with the media id before it sends the first byte, so that the page can join the topic
+ * of the media and misses no event.
  */
 export const upload = async (file, token, { onGrant, onProgress }) => {
   const grant = await askFor("/v1/uploads", token, {

@@ -6,7 +6,7 @@ import { type ReadinessCheck, Readiness } from "../../src/app/Readiness.ts"
 const withChecks = (...checks: ReadonlyArray<ReadinessCheck>) => Effect.provide(Readiness.layer(Effect.succeed(checks)))
 
 describe("Readiness", () => {
-  it.effect("is not ready before it serves, nor ever again once it drains", () =>
+  it.effect("is not ready before it serves, and never again after it starts to drain", () =>
     Effect.gen(function* () {
       const readiness = yield* Readiness
       assert.deepInclude(yield* readiness.report, { ready: false, reasons: ["the program is starting"] })
@@ -18,7 +18,7 @@ describe("Readiness", () => {
     }).pipe(withChecks()),
   )
 
-  it.effect("what is needed makes it not ready, anything else degraded; both say why", () =>
+  it.effect("a failed required check makes it not ready, any other degraded; both report the reason", () =>
     Effect.gen(function* () {
       const broken = yield* Ref.make<ReadonlyArray<string>>(["bus"])
       const check = (name: string, required: boolean): ReadinessCheck => ({
@@ -37,7 +37,7 @@ describe("Readiness", () => {
           reasons: ["bus: not connected"],
         })
         yield* Ref.set(broken, ["state"])
-        // Within a second the last answer stands.
+        // The report is cached for a second.
         assert.isTrue((yield* readiness.report).degraded)
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(yield* readiness.report, {

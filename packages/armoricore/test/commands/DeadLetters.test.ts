@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { until } from "../support/ApiClient.ts"
+import { retryUntil } from "../support/ApiClient.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const nats = Programs.requireProgram("nats-server")
@@ -37,24 +37,24 @@ const story = (bus: Readonly<Record<string, string>>): Effect.Effect<void, Error
         const { code, stderr } = yield* ProgramProcess.run(["publish", file], { ...env, EVENT_SOURCES: sources })
         assert.strictEqual(code, 0, stderr)
       })
-    // Two that the running program does not accept, though this publisher's own rules do.
+    // Two events that the running program rejects, although the rules of this publisher accept them.
     const mended = envelope()
     yield* send({ ...mended, source: "shop" }, '{"shop":["media.uploaded"]}')
     yield* send(envelope({ source: "shop" }), '{"shop":["media.uploaded"]}')
-    const [first = "", second = ""] = yield* until(ids(), (found) => found.length === 2)
+    const [first = "", second = ""] = yield* retryUntil(ids(), (found) => found.length === 2)
 
     assert.deepStrictEqual(yield* ids("--reason", "unauthorized", "--service", "media"), [first, second])
     assert.deepStrictEqual(yield* ids("--reason", "timeout"), [])
     assert.strictEqual((yield* letters("replay", first, "--all")).code, 1)
 
-    // Mended, it is accepted; its file is not there, which is a failure for good and no letter.
+    // The edited event is accepted. Its file does not exist: a permanent failure, which makes no dead letter.
     writeFileSync(file, JSON.stringify(mended))
     assert.strictEqual((yield* letters("replay", first, "--body", file)).code, 0)
-    yield* until(ids(), (found) => found.length === 1 && found[0] === second)
+    yield* retryUntil(ids(), (found) => found.length === 1 && found[0] === second)
 
-    // As it was, it really runs again: a new letter, traced to the old one.
+    // Unchanged, it fails again: a new dead letter that refers to the old one.
     assert.include((yield* letters("replay", "--all", "--reason", "unauthorized")).stdout, `replayed ${second}`)
-    const [third = ""] = yield* until(ids(), (found) => found.length === 1 && found[0] !== second)
+    const [third = ""] = yield* retryUntil(ids(), (found) => found.length === 1 && found[0] !== second)
     const shown = JSON.parse((yield* letters("show", third)).stdout)
     assert.strictEqual(shown.replay_of, second)
     assert.strictEqual(shown.path, "source")
@@ -65,7 +65,7 @@ const story = (bus: Readonly<Record<string, string>>): Effect.Effect<void, Error
   })
 
 describe("dead letters from the command line", () => {
-  it.live("beside the owner of the embedded default", () => story({}), 120_000)
+  it.live("while a program owns the embedded data folder", () => story({}), 120_000)
 
   it.live.skipIf(nats.missing)(
     "on NATS",

@@ -14,7 +14,7 @@ const ready = /Ready: 720p, 480p, 360p \(3 renditions, [0-9]+ segments, 5 thumbn
 
 describe("armoricore demo --once", () => {
   it.live(
-    "follows its clip to a stream on the embedded defaults",
+    "makes a stream of its clip on the embedded defaults",
     () =>
       Effect.gen(function* () {
         const { code, stderr, stdout } = yield* ProgramProcess.run(["demo", "--once"], {})
@@ -24,7 +24,7 @@ describe("armoricore demo --once", () => {
     120_000,
   )
 
-  it.live("ends with 1 and a sentence for a file that is no media", () =>
+  it.live("exits with 1 and one sentence for a file that is not media", () =>
     Effect.gen(function* () {
       const file = join(yield* ProgramProcess.temporaryDirectory, "letter.mp4")
       writeFileSync(file, "Dear reader, this is not a video.\n".repeat(50))
@@ -60,7 +60,7 @@ const postgres = Programs.requireProgram("postgres")
 
 describe.skipIf(rabbit.missing || postgres.missing)("armoricore demo --once with RabbitMQ and PostgreSQL", () => {
   it.live(
-    "follows its clip over amqp and keeps its state in the database",
+    "makes a stream over AMQP with its state in the database",
     () =>
       Effect.gen(function* () {
         const bus = yield* RabbitServer.make({ virtualHosts: 1 })

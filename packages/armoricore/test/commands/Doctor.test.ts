@@ -4,20 +4,22 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 describe("doctor", () => {
   it.live(
-    "blames a bus and a state that do not answer, and nothing else",
+    "reports an unreachable bus and state, and no other failure",
     () =>
       Effect.gen(function* () {
         const { code, stdout } = yield* ProgramProcess.run(["doctor"], {
           ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
           MESSAGE_BUS_URL: "amqp://127.0.0.1:1",
-          STATE_URL: "postgres://somebody:secret@127.0.0.1:1/x",
+          STATE_URL: "postgres://user:secret@127.0.0.1:1/x",
         })
         assert.strictEqual(code, 1)
-        const faults = [...stdout.matchAll(/^FAULT {2}(\w+) +(.*)$/gm)].map(([, name, detail]) => `${name}: ${detail}`)
+        const failures = [...stdout.matchAll(/^FAULT {2}(\w+) +(.*)$/gm)].map(
+          ([, name, detail]) => `${name}: ${detail}`,
+        )
         assert.deepStrictEqual(
-          faults.filter((line) => !/^(ffmpeg|ffprobe|speech)/.test(line)),
+          failures.filter((line) => !/^(ffmpeg|ffprobe|speech)/.test(line)),
           [
-            "bus: No RabbitMQ server answers at 127.0.0.1:1",
+            "bus: cannot connect to RabbitMQ at 127.0.0.1:1",
             "state: the state in PostgreSQL cannot be used: connect ECONNREFUSED 127.0.0.1:1",
           ],
         )

@@ -1,9 +1,9 @@
-/** `armoricore operator` and `dead-letters --url` against a running program, over its API alone. */
+/** `armoricore operator` and `dead-letters --url` against a running program, over its API only. */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { until } from "../support/ApiClient.ts"
+import { retryUntil } from "../support/ApiClient.ts"
 import * as ProgramFixture from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
@@ -22,7 +22,7 @@ it.live(
       const data = yield* ProgramProcess.temporaryDirectory
       const env = { ARMORICORE_DATA_DIR: data, JWT_SECRET: "a secret of this test, long enough for it" }
       const { url } = yield* ProgramFixture.start(env)
-      // Elsewhere there is no data folder to share: the address and the secret are all.
+      // As on another machine: only the URL and the secret, no shared data folder.
       const away = { JWT_SECRET: env.JWT_SECRET, ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory }
       const run = (...args: ReadonlyArray<string>) => ProgramProcess.run([...args, "--url", url], away)
 
@@ -32,7 +32,7 @@ it.live(
       writeFileSync(file, JSON.stringify(letter))
       yield* ProgramProcess.run(["publish", file], { ...env, EVENT_SOURCES: '{"shop":["notification.requested"]}' })
       const letters = Effect.map(run("dead-letters", "list"), ({ stdout }) => stdout)
-      const [id = ""] = (yield* until(letters, (text) => text.includes("unauthorized"))).split("\t")
+      const [id = ""] = (yield* retryUntil(letters, (text) => text.includes("unauthorized"))).split("\t")
       writeFileSync(file, JSON.stringify({ ...letter, source: "php-backend" }))
       assert.include((yield* run("dead-letters", "replay", id, "--body", file)).stdout, `replayed ${id}`)
 
@@ -46,7 +46,7 @@ it.live(
       const audit = (yield* run("operator", "audit")).stdout
       for (const act of ["ReplayDeadLetter", "PauseCircuit", "ResumeCircuit", "SetLogLevel"]) assert.include(audit, act)
 
-      // A wrong name, and an address where nobody is, were told as "Schema validation failed" and "HttpError".
+      // regression: a wrong name and an unreachable URL failed with "Schema validation failed" and "HttpError"
       const misnamed = yield* run("operator", "pause", "fcm")
       assert.deepStrictEqual([misnamed.code, misnamed.stdout], [1, ""])
       assert.include(misnamed.stderr, "the name of a circuit as it is listed")

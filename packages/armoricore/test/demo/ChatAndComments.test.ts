@@ -17,7 +17,7 @@ const write = async (page: Page, form: string, text: string) => {
 
 describe.skipIf(browser.missing)("two people on the demo page in Chromium", () => {
   it.live(
-    "chat, comment, and see each other come and go",
+    "chat, comment, and see each other join and leave",
     () =>
       Effect.gen(function* () {
         const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
@@ -47,8 +47,8 @@ describe.skipIf(browser.missing)("two people on the demo page in Chromium", () =
           await write(ann.page, "chat", "Hello Bob")
           await shows(bob.page, "#chat", "Hello Bob")
 
-          await write(ann.page, "comment", "What a sea")
-          await shows(bob.page, "#comments", "What a sea")
+          await write(ann.page, "comment", "Nice video")
+          await shows(bob.page, "#comments", "Nice video")
           await write(ann.page, "comment", "Too soon")
           await shows(ann.page, "#comment-fault", "One a second")
 
@@ -59,7 +59,7 @@ describe.skipIf(browser.missing)("two people on the demo page in Chromium", () =
           await shows(ann.page, "#chat", "Still there?")
           const back = await open(two)
           await shows(back.page, "#chat", "Still there?")
-          await shows(back.page, "#comments", "What a sea")
+          await shows(back.page, "#comments", "Nice video")
         })
         assert.deepStrictEqual(faults, [])
       }),

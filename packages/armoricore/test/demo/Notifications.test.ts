@@ -6,7 +6,7 @@ import * as Browser from "../support/Browser.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const browser = Programs.requireProgram("chromium")
-/** Set it to keep what the pages look like. */
+/** A folder for screenshots; unset takes none. */
 const pictures = process.env["ARMORICORE_PICTURES"]
 
 describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => {
@@ -20,13 +20,13 @@ describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => 
         const stranger = yield* Browser.open({ executablePath: browser.path })
         const faults: Array<string> = []
         yield* Effect.promise(async () => {
-          const keep = async (page: Awaited<ReturnType<typeof visitor.newPage>>, name: string) => {
+          const screenshot = async (page: Awaited<ReturnType<typeof visitor.newPage>>, name: string) => {
             if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
           }
           const other = await stranger.newPage()
           await other.goto(url)
           const page = await visitor.newPage()
-          const heard = new Promise<void>((resolve) =>
+          const received = new Promise<void>((resolve) =>
             page.on("websocket", (socket) =>
               socket.on("framereceived", ({ payload }) => {
                 const frame = String(payload)
@@ -38,12 +38,12 @@ describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => 
           await page.goto(url)
           await page.click("#send-push")
           await page.waitForFunction("document.querySelector('#notices').innerText.includes('seaworthy')")
-          // What the page shows may be told to us before the frame that made it.
-          await heard
+          // Playwright may report the page before the frame that changed it.
+          await received
           await page.click("#send-mail")
           await page.waitForFunction("document.querySelector('#notices').innerText.includes('tide table')")
           await page.locator("#notices").scrollIntoViewIfNeeded()
-          await keep(page, "demo-notifications")
+          await screenshot(page, "demo-notifications")
 
           const [mailbox] = await Promise.all([visitor.waitForEvent("page"), page.click("#mailbox")])
           mailbox.on("pageerror", (error) => faults.push(String(error)))
@@ -53,9 +53,9 @@ describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => 
           await html.locator("p", { hasText: "Fair winds" }).waitFor()
           assert.include(await html.locator("body").innerText(), "<b>nothing in it</b>")
           assert.strictEqual(await html.locator("body b").count(), 0)
-          await keep(mailbox, "mailbox")
+          await screenshot(mailbox, "mailbox")
 
-          // Nobody else saw any of it.
+          // The page of another visitor shows none of it.
           assert.notInclude(await other.innerText("#notices"), "seaworthy")
         })
         assert.deepStrictEqual(faults, [])

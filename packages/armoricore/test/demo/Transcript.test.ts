@@ -3,7 +3,7 @@ import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Browser from "../support/Browser.ts"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 import * as SpeechVideo from "../support/SpeechVideo.ts"
 
@@ -12,7 +12,7 @@ const ffmpeg = Programs.requireProgram("ffmpeg")
 
 describe.skipIf(browser.missing || ffmpeg.missing)("the transcript on the demo page in Chromium", () => {
   it.live(
-    "jumps to what is said and marks it",
+    "seeks to a clicked cue and marks it",
     () =>
       Effect.gen(function* () {
         const speech = yield* FakeSpeech
@@ -23,9 +23,9 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the transcript on the demo p
           SPEECH_API_KEY: apiKey,
         })
         const [, url = ""] = yield* demo.waitForOutput(/Open (http:\S+) in a browser/)
-        // Captions come after the stream; once they are there, the page opens with them and reloads nothing.
+        // Captions follow the stream. The page opens after they exist, so that it reloads nothing.
         const [hls] = yield* demo.waitForOutput(/http:\S+\.m3u8/)
-        yield* until(request(hls), ({ json }) => String(json).includes("TYPE=SUBTITLES"))
+        yield* retryUntil(request(hls), ({ json }) => String(json).includes("TYPE=SUBTITLES"))
 
         const context = yield* Browser.open({ executablePath: browser.path })
         const faults: Array<string> = []
@@ -36,7 +36,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the transcript on the demo p
           await page.goto(url)
           await page.waitForFunction("document.querySelectorAll('#transcript-cues button').length >= 2")
           await page.waitForFunction("document.querySelector('#video').readyState >= 2")
-          // Only a jump moves it from here on.
+          // From here on only a seek changes the position.
           await page.evaluate("document.querySelector('#video').pause()")
           return page.$$eval("#transcript-cues button", (all) => all.map(({ textContent }) => textContent ?? ""))
         })
@@ -48,7 +48,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the transcript on the demo p
             assert.deepStrictEqual(await marked(), [cues[index] ?? ""])
             return page.evaluate<number>("document.querySelector('#video').currentTime")
           })
-        // Each sentence begins anew with the first word.
+        // Each sentence starts with the words w0 w1.
         const [early = -1, late = -1] = cues.flatMap((cue, index) => (/ w0 w1/.test(cue) ? [index] : []))
         const { first, second } = SpeechVideo.sentenceStarts
         assert.approximately(yield* jump(late), second, 0.3)

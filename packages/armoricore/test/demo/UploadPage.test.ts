@@ -8,7 +8,7 @@ const browser = Programs.requireProgram("chromium")
 
 describe.skipIf(browser.missing)("the demo page in Chromium", () => {
   it.live(
-    "uploads the sample, shows its progress and plays what was made of it",
+    "uploads the sample, shows its progress and plays the stream",
     () =>
       Effect.gen(function* () {
         const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
@@ -24,7 +24,7 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           })
           await page.exposeFunction("noteBar", (value: number) => bars.push(value))
           await page.goto(url)
-          // Opened first, it shows what the demo itself has uploaded.
+          // At first the page shows the upload of the demo command.
           await page.waitForFunction("document.querySelector('#video').currentTime > 0.5")
           const first = await page.textContent("#media")
           await page.click("#another")
@@ -39,7 +39,7 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           const lookAt = async (part: number) => {
             const bar = await page.locator("#seek-range").boundingBox()
             if (bar === null) throw new Error("there is no seek bar")
-            // The pictures come a moment after the bar.
+            // The storyboard images load after the bar appears.
             for (let tries = 0; tries === 0 || !(await page.isVisible("#seek-preview")); tries++) {
               if (tries > 300) throw new Error("no picture is shown below the pointer")
               await page.mouse.move(bar.x + bar.width * part + (tries % 2), bar.y + bar.height / 2)

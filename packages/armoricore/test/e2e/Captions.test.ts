@@ -1,4 +1,4 @@
-/** Captions from the request to the screen: the running program, a speech server that hears tones, a real Chromium. */
+/** Captions from the request to the screen: the running program, a fake speech server that recognises tones, and Chromium. */
 import { FakeSpeech, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,7 +7,7 @@ import { Effect, Layer } from "effect"
 import { createRequire } from "node:module"
 import * as UploadClient from "@armoricore/demo/UploadClient"
 import * as Browser from "../support/Browser.ts"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import { publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
 import { temporaryDirectory } from "../support/ProgramProcess.ts"
 import * as SpeechVideo from "../support/SpeechVideo.ts"
@@ -17,7 +17,7 @@ const ffmpeg = Programs.requireProgram("ffmpeg")
 
 describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () => {
   it.live(
-    "are there when the word is said, in sync to 0.2 s",
+    "appear with the spoken word, in sync to 0.2 s",
     () =>
       Effect.gen(function* () {
         const speech = yield* FakeSpeech
@@ -46,11 +46,11 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
         })
         assert.strictEqual(asked.status, 202)
         const authorized = { headers: { authorization: `Bearer ${token}` } }
-        const about = yield* until(request(`${url}/v1/media/${grant.media_id}`, authorized), ({ json }) =>
+        const about = yield* retryUntil(request(`${url}/v1/media/${grant.media_id}`, authorized), ({ json }) =>
           JSON.stringify(json).includes('"status":"ready"'),
         )
         const [, hls = ""] = /"hls":"([^"]+)"/.exec(JSON.stringify(about.json)) ?? []
-        yield* until(request(hls), ({ json }) => String(json).includes("TYPE=SUBTITLES"))
+        yield* retryUntil(request(hls), ({ json }) => String(json).includes("TYPE=SUBTITLES"))
         const found = yield* request(`${url}/v1/media/${grant.media_id}/transcript?q=w3`, authorized)
         assert.include(JSON.stringify(found.json), '"matches":[{"start":1.5')
 
@@ -72,7 +72,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
             hls.attachMedia(video)
             window.video = video`)
           await page.waitForFunction("video.readyState >= 2 && video.textTracks.length > 0")
-          // As a viewer who switches captions on.
+          // Switches captions on, as a viewer would.
           await page.evaluate("video.textTracks[0].mode = 'showing'")
           await page.waitForFunction("video.textTracks[0].cues?.length >= 2").catch(async (error) => {
             const [faults, tracks] = [
@@ -81,7 +81,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
             ]
             throw new Error(`no cues: ${faults} ${tracks}`, { cause: error })
           })
-          /** What is on the screen once the video stands at this moment. */
+          /** The visible caption after a seek to this time. */
           const at = async (seconds: number) => {
             await page.evaluate(`video.currentTime = ${seconds}`)
             await page.waitForFunction(`!video.seeking && Math.abs(video.currentTime - ${seconds}) < 0.05`)

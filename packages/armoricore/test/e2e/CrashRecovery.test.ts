@@ -7,14 +7,14 @@ import * as UploadClient from "@armoricore/demo/UploadClient"
 import { watchMedia } from "@armoricore/demo/MediaWatcher"
 import { verifyStream } from "@armoricore/demo/StreamVerifier"
 import { NodeServices } from "@effect/platform-node"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as TestClip from "../support/TestClip.ts"
 import { publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const ffmpeg = Programs.requireProgram("ffmpeg")
 
-/** Processes of this machine whose command line names the text; zombies have none. */
+/** Processes of this machine whose command line contains the text; zombies have no command line. */
 const processesThatName = (text: string): ReadonlyArray<string> =>
   readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name))
@@ -23,14 +23,14 @@ const processesThatName = (text: string): ReadonlyArray<string> =>
         const command = readFileSync(join("/proc", pid, "cmdline"), "utf8").replaceAll("\0", " ")
         return command.includes("ffmpeg") && command.includes(text) ? [`${pid} ${command}`] : []
       } catch {
-        // It ended between the listing and the look.
+        // The process exited after it was listed.
         return []
       }
     })
 
 describe.skipIf(ffmpeg.missing)("the program as a process", () => {
   it.live(
-    "kill -9 in the middle of a transcode: the next start finishes it, one media.ready, no ffmpeg left over",
+    "after kill -9 during a transcode the next start finishes it with one media.ready and no leftover ffmpeg",
     () =>
       Effect.gen(function* () {
         const data = yield* ProgramProcess.temporaryDirectory
@@ -42,17 +42,17 @@ describe.skipIf(ffmpeg.missing)("the program as a process", () => {
         const grant = yield* UploadClient.requestUpload(first.url, token, clip)
         yield* UploadClient.uploadFile(grant, clip)
         yield* publishUploaded(env, first.url, grant)
-        yield* until(
+        yield* retryUntil(
           request(`${first.url}/v1/media/${grant.media_id}`, { headers: { authorization: `Bearer ${token}` } }),
           ({ json }) => JSON.stringify(json).includes('"stage":"transcoding"'),
         )
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => processesThatName(temporary)),
           (found) => found.length > 0,
         )
         yield* first.program.signal("SIGKILL")
         yield* first.program.exited
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => processesThatName(temporary)),
           (found) => found.length === 0,
         )
@@ -62,7 +62,7 @@ describe.skipIf(ffmpeg.missing)("the program as a process", () => {
         const made = yield* ready
         assert.strictEqual((yield* verifyStream(made)).renditions, made.resolutions.length)
 
-        // Announced once, whatever the number of tries.
+        // Published once, for any number of attempts.
         yield* second.program.signal("SIGTERM")
         assert.strictEqual((yield* second.program.exited).code, 0)
         assert.strictEqual(new Set(yield* TestClip.readyEventIds(data, grant.media_id)).size, 1)
@@ -85,13 +85,13 @@ describe.skipIf(ffmpeg.missing)("the program as a process", () => {
         yield* UploadClient.uploadFile(grant, clip)
         const ready = yield* watchMedia(url, token, grant.media_id, () => {})
         yield* publishUploaded(env, url, grant)
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => processesThatName(temporary)),
           (found) => found.length > 0,
         )
         yield* program.signal("SIGTERM")
         const [made, report] = yield* Effect.all(
-          [ready, until(request(`${url}/readyz`), ({ status }) => status === 503)],
+          [ready, retryUntil(request(`${url}/readyz`), ({ status }) => status === 503)],
           {
             concurrency: 2,
           },

@@ -8,7 +8,7 @@ import { request as open } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
 import * as UploadClient from "@armoricore/demo/UploadClient"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as TestClip from "../support/TestClip.ts"
 import { publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
 import * as StalledFfmpeg from "../support/StalledFfmpeg.ts"
@@ -16,7 +16,7 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const ffmpeg = Programs.requireProgram("ffmpeg")
 
-/** An upload whose first half is sent; `finish` sends the rest and tells how it was answered. */
+/** An upload whose first half is sent; `finish` sends the rest and returns the response. */
 const half = Effect.fnUntraced(function* (grant: UploadClient.UploadGrant, bytes: Buffer) {
   const answered = yield* Deferred.make<number, Error>()
   const upload = open(grant.upload_url, {
@@ -49,15 +49,16 @@ const silence = (url: string) =>
     (socket) => Effect.sync(() => socket.destroy()),
   )
 
-/** The program has heard that it shall stop, or has stopped listening already. */
+/** Waits until the program drains, or no longer listens. */
 const noLongerReady = (url: string) =>
-  until(
+  retryUntil(
     Effect.match(request(`${url}/readyz`), { onFailure: () => 0, onSuccess: ({ status }) => status }),
     (status) => status !== 200,
   )
 
 describe("SIGTERM", () => {
-  it.live("requests that were under way were answered 503 without a word", () =>
+  // regression: running requests got an empty 503
+  it.live("running requests finish with their normal response", () =>
     Effect.gen(function* () {
       const env = { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory }
       const file = join(yield* ProgramProcess.temporaryDirectory, "clip.mp4")
@@ -74,7 +75,8 @@ describe("SIGTERM", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.live("a connection that never asked for anything held up the end for five seconds", () =>
+  // regression: such a connection delayed the exit by five seconds
+  it.live("a connection without a request does not delay the exit", () =>
     Effect.gen(function* () {
       const { program, url } = yield* start({ ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory })
       yield* silence(url)
@@ -86,19 +88,21 @@ describe("SIGTERM", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.live("one Ctrl-C, of which the process heard twice, counted as two and nothing was drained", () =>
+  // regression: the second signal ended the process at once
+  it.live("a Ctrl-C that arrives twice still drains", () =>
     Effect.gen(function* () {
       const { program, url } = yield* start({ ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory })
       yield* silence(url)
       yield* program.signal("SIGINT")
-      // The terminal's, and the one that npm passes on; two that are pending at once would be one anyway.
+      // One from the terminal and one that npm forwards; the system would merge two pending ones.
       yield* noLongerReady(url)
       yield* program.signal("SIGINT")
       assert.strictEqual((yield* program.exited).code, 0)
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.live("workers of realtime that heard Ctrl-C themselves ended before their turn, and others took their place", () =>
+  // regression: they exited at once and were replaced
+  it.live("realtime workers that receive Ctrl-C wait for the primary process to drain them", () =>
     Effect.gen(function* () {
       const { program, url } = yield* start(
         { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory },
@@ -116,7 +120,8 @@ describe("SIGTERM", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.live("the launcher on an old Node ended with 128, whatever signal had ended the program", () =>
+  // regression: it exited with 128 for every signal
+  it.live("the launcher on an old Node exits with the code of the signal that ended the program", () =>
     Effect.gen(function* () {
       const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.1.0" } })`
       const program = yield* ProgramProcess.launch(["start"], {
@@ -124,7 +129,7 @@ describe("SIGTERM", () => {
         PORT: "0",
         NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(`if (process.env.ARMORICORE_IN_OWN_NODE === undefined) ${old}`)}`,
       })
-      const [child] = yield* until(
+      const [child] = yield* retryUntil(
         Effect.sync(() => childPids(program.child.pid ?? 0)),
         (children) => children.length === 1,
       )
@@ -134,7 +139,8 @@ describe("SIGTERM", () => {
   )
 
   it.live.skipIf(ffmpeg.missing)(
-    "workers of realtime said that they were ready while the first process drained its jobs",
+    // regression: the workers reported that they were ready
+    "realtime workers report that they are not ready while the primary process drains its jobs",
     () =>
       Effect.gen(function* () {
         const temporary = yield* ProgramProcess.temporaryDirectory
@@ -152,11 +158,11 @@ describe("SIGTERM", () => {
         yield* UploadClient.uploadFile(grant, file)
         held.stall()
         yield* publishUploaded(env, url, grant)
-        yield* until(request(`${url}/v1/media/${grant.media_id}`, { headers: { authorization } }), ({ json }) =>
+        yield* retryUntil(request(`${url}/v1/media/${grant.media_id}`, { headers: { authorization } }), ({ json }) =>
           JSON.stringify(json).includes('"processing"'),
         )
         yield* program.signal("SIGTERM")
-        const answer = yield* until(request(`${url}/readyz`), ({ status }) => status !== 200)
+        const answer = yield* retryUntil(request(`${url}/readyz`), ({ status }) => status !== 200)
         assert.strictEqual(answer.status, 503)
         assert.include(JSON.stringify(answer.json), "stopping")
         const { code, stderr } = yield* program.exited

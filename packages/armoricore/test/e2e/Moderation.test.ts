@@ -1,9 +1,9 @@
-/** What moderation takes away is gone for everybody: the running program, and clients as they are in people's hands. */
+/** Moderation in the running program: removed messages disappear for all clients, which use the official `phoenix` client. */
 import { channel } from "@armoricore/realtime/client"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { Socket } from "phoenix"
-import { until } from "../support/ApiClient.ts"
+import { retryUntil } from "../support/ApiClient.ts"
 import { type Env, start, tokenFor } from "../support/ProgramFixture.ts"
 import { temporaryDirectory } from "../support/ProgramProcess.ts"
 
@@ -25,7 +25,7 @@ const connect = Effect.fnUntraced(function* (
   )
 })
 
-/** The program with a forbidden word, and a socket of each user. */
+/** Runs the program with a blocked word, and connects one socket per user. */
 const gathering = Effect.gen(function* () {
   const env = { ARMORICORE_DATA_DIR: yield* temporaryDirectory, MODERATION_WORDS: "badword" }
   const { url } = yield* start(env)
@@ -33,24 +33,24 @@ const gathering = Effect.gen(function* () {
   return { sockets, late: connect(env, url, "dan") }
 })
 
-/** Every one of them has heard this. */
-const allHear = (heard: ReadonlyArray<ReadonlyArray<string>>, line: string) =>
-  until(
-    Effect.sync(() => heard),
+/** Waits until every client has received the event. */
+const allReceived = (received: ReadonlyArray<ReadonlyArray<string>>, line: string) =>
+  retryUntil(
+    Effect.sync(() => received),
     (all) => all.length === users.length && all.every((lines) => lines.includes(line)),
   )
 
-describe("a forbidden word", () => {
+describe("a blocked word", () => {
   it.live(
-    "in chat vanishes on three sockets and from the history",
+    "in chat is removed on three sockets and from the history",
     () =>
       Effect.gen(function* () {
         const { late, sockets } = yield* gathering
-        const heard: Array<Array<string>> = []
+        const received: Array<Array<string>> = []
         const rooms = yield* Effect.forEach(sockets, (socket) =>
           Effect.promise(async () => {
             const lines: Array<string> = []
-            heard.push(lines)
+            received.push(lines)
             const room = channel(socket, "chat:room:x", {})
             room.on("new_message", ({ id }) => lines.push(`new ${id}`))
             room.on("message_removed", ({ id, reason }) => lines.push(`removed ${id} ${reason}`))
@@ -60,33 +60,33 @@ describe("a forbidden word", () => {
         )
         const post = (who: number, content: string) =>
           Effect.promise(async () => rooms[who]?.push("new_message", { content }))
-        const bad = yield* post(0, "such a badword, you all")
-        const kept = yield* post(1, "good morning")
-        yield* allHear(heard, `removed ${bad?.id} word`)
-        yield* allHear(heard, `new ${kept?.id}`)
-        for (const lines of heard) {
-          assert.sameMembers(lines, [`new ${bad?.id}`, `removed ${bad?.id} word`, `new ${kept?.id}`])
+        const blocked = yield* post(0, "such a badword, you all")
+        const allowed = yield* post(1, "good morning")
+        yield* allReceived(received, `removed ${blocked?.id} word`)
+        yield* allReceived(received, `new ${allowed?.id}`)
+        for (const lines of received) {
+          assert.sameMembers(lines, [`new ${blocked?.id}`, `removed ${blocked?.id} word`, `new ${allowed?.id}`])
         }
         const latecomer = yield* late
         const { messages } = yield* Effect.promise(() => channel(latecomer, "chat:room:x", { last: 50 }).join())
         assert.deepStrictEqual(
           messages.map(({ id }) => id),
-          [kept?.id],
+          [allowed?.id],
         )
       }),
     90_000,
   )
 
   it.live(
-    "in a comment vanishes on three sockets and from the history",
+    "in a comment is removed on three sockets and from the history",
     () =>
       Effect.gen(function* () {
         const { late, sockets } = yield* gathering
-        const heard: Array<Array<string>> = []
+        const received: Array<Array<string>> = []
         const streams = yield* Effect.forEach(sockets, (socket) =>
           Effect.promise(async () => {
             const lines: Array<string> = []
-            heard.push(lines)
+            received.push(lines)
             const stream = channel(socket, "comments:stream:x", {})
             stream.on("new_comment", ({ id }) => lines.push(`new ${id}`))
             stream.on("comment_removed", ({ id, reason }) => lines.push(`removed ${id} ${reason}`))
@@ -94,21 +94,21 @@ describe("a forbidden word", () => {
             return stream
           }),
         )
-        // Two people, since one may comment once a second.
+        // Two users, because of the limit of one comment per second and user.
         const post = (who: number, content: string) =>
           Effect.promise(async () => streams[who]?.push("new_comment", { content }))
-        const bad = yield* post(0, "what a B4DWORD")
-        const kept = yield* post(1, "what a sea")
-        yield* allHear(heard, `removed ${bad?.id} word`)
-        yield* allHear(heard, `new ${kept?.id}`)
-        for (const lines of heard) {
-          assert.sameMembers(lines, [`new ${bad?.id}`, `removed ${bad?.id} word`, `new ${kept?.id}`])
+        const blocked = yield* post(0, "what a B4DWORD")
+        const allowed = yield* post(1, "what a sea")
+        yield* allReceived(received, `removed ${blocked?.id} word`)
+        yield* allReceived(received, `new ${allowed?.id}`)
+        for (const lines of received) {
+          assert.sameMembers(lines, [`new ${blocked?.id}`, `removed ${blocked?.id} word`, `new ${allowed?.id}`])
         }
         const latecomer = yield* late
         const { comments } = yield* Effect.promise(() => channel(latecomer, "comments:stream:x", { last: 50 }).join())
         assert.deepStrictEqual(
           comments.map(({ id }) => id),
-          [kept?.id],
+          [allowed?.id],
         )
       }),
     90_000,

@@ -1,6 +1,6 @@
 /**
- * The operators' API where services are processes of their own on one NATS: who asks one realtime node acts on the work
- * of another process and on the sockets of another node, and learns of a process that dies.
+ * The operator API with one process per service on one NATS server. A request to one realtime node acts on the jobs of
+ * another process and on the sockets of another node, and reports a process that dies.
  */
 import { OperatorClient } from "@armoricore/operator"
 import { FakeSpeech, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
@@ -10,7 +10,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import * as UploadClient from "@armoricore/demo/UploadClient"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as ChatClient from "../support/ChatClient.ts"
 import * as ProgramFixture from "../support/ProgramFixture.ts"
 import * as StalledFfmpeg from "../support/StalledFfmpeg.ts"
@@ -39,9 +39,9 @@ const send = Effect.fnUntraced(function* (url: string, publisher: string, type: 
   return event_id
 })
 
-describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several processes", () => {
+describe.skipIf(ffmpeg.missing || nats.missing)("the operator API over several processes", () => {
   it.live(
-    "cancels, makes again, pauses, kicks, bans and sets log levels elsewhere, and names who died",
+    "cancels, retries, pauses, kicks, bans and sets log levels on other nodes, and names a dead process",
     () =>
       Effect.gen(function* () {
         const server = yield* NatsServer.make()
@@ -72,27 +72,27 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           )
         const [api, other] = [yield* through(here.url), yield* through(there.url)]
 
-        const all = yield* until(api.GetOverview(), ({ nodes }) => nodes.length === 3)
+        const all = yield* retryUntil(api.GetOverview(), ({ nodes }) => nodes.length === 3)
         assert.deepStrictEqual(all.unresponsive, [])
 
-        // A film of the other process is cancelled, then made again.
+        // A job of the media process is cancelled, then retried.
         const film = yield* SpeechVideo.make(ffmpeg.path)
         held.stall()
         const grant = yield* UploadClient.requestUpload(here.url, ada, film)
         yield* UploadClient.uploadFile(grant, film)
         yield* ProgramFixture.publishUploaded(env, there.url, grant)
         const about = { media_id: grant.media_id }
-        yield* until(api.GetJob(about), ({ stage, status }) => status === "processing" && stage !== "queued")
+        yield* retryUntil(api.GetJob(about), ({ stage, status }) => status === "processing" && stage !== "queued")
         yield* api.CancelJob(about)
-        const cancelled = yield* until(other.GetJob(about), ({ status }) => status === "failed")
+        const cancelled = yield* retryUntil(other.GetJob(about), ({ status }) => status === "failed")
         assert.strictEqual(cancelled.error?.code, "cancelled")
-        // Also for who has looked only now.
+        // A node that reads the job for the first time sees the same state.
         assert.match(cancelled.trace_id ?? "", /^[0-9a-f]{32}$/)
         held.resume()
         yield* api.RetryJob(about)
-        yield* until(other.GetJob(about), ({ status }) => status === "ready")
+        yield* retryUntil(other.GetJob(about), ({ status }) => status === "ready")
 
-        // Captions of what is not there yet fail; once it is there they are made again.
+        // Captions of a missing file fail; after its upload they are retried.
         const late = yield* UploadClient.requestUpload(here.url, ada, film)
         const captions = { kind: "transcription", media_id: late.media_id } as const
         yield* send(there.url, publisher, "transcription.requested", {
@@ -101,11 +101,11 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           source_file_path: late.file_path,
           language: "en",
         })
-        const failed = yield* until(api.GetJob(captions), ({ status }) => status === "failed")
+        const failed = yield* retryUntil(api.GetJob(captions), ({ status }) => status === "failed")
         assert.deepInclude(failed, { kind: "transcription", retryable: true })
         yield* UploadClient.uploadFile(late, film)
         yield* api.RetryJob(captions)
-        const done = yield* until(other.GetJob(captions), ({ status }) => status === "ready")
+        const done = yield* retryUntil(other.GetJob(captions), ({ status }) => status === "ready")
         assert.deepStrictEqual(done.languages, ["en"])
         const listed = yield* api.ListJobs({ kind: "transcription" })
         assert.deepStrictEqual(
@@ -113,7 +113,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           [["ready", ["en"]]],
         )
 
-        // Captions that wait for an engine which takes nobody are cancelled there.
+        // Captions that wait for an unresponsive speech engine are cancelled in their process.
         speech.behavior.rateLimitedRequests = 1_000
         const unheard = { ...captions, media_id: grant.media_id }
         yield* send(here.url, publisher, "transcription.requested", {
@@ -122,19 +122,22 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           source_file_path: grant.file_path,
           language: "en",
         })
-        yield* until(other.GetJob(unheard), ({ stage }) => stage === "transcribing")
+        yield* retryUntil(other.GetJob(unheard), ({ stage }) => stage === "transcribing")
         yield* api.CancelJob(unheard)
-        const ended = yield* until(other.GetJob(unheard), ({ status }) => status === "failed")
+        const ended = yield* retryUntil(other.GetJob(unheard), ({ status }) => status === "failed")
         assert.strictEqual(ended.error?.code, "cancelled")
         speech.behavior.rateLimitedRequests = 0
 
-        // A pause holds in the process that sends, and every node shows it.
+        // A pause applies in the notify process, and every node shows it.
         yield* api.PauseCircuit({ name: "provider:inbox", reason: "trying" })
         const pauseOf = Effect.map(
           other.ListCircuits(),
           ({ circuits }) => circuits.find(({ name }) => name === "provider:inbox")?.paused,
         )
-        assert.deepInclude(yield* until(pauseOf, (paused) => paused !== undefined), { by: "ida", reason: "trying" })
+        assert.deepInclude(yield* retryUntil(pauseOf, (paused) => paused !== undefined), {
+          by: "ida",
+          reason: "trying",
+        })
         const note = yield* send(there.url, publisher, "notification.requested", {
           user_id: "ada",
           notification_type: "email",
@@ -145,8 +148,8 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
         const statusOf = request(`${here.url}/v1/notifications/${note}`, {
           headers: { authorization: `Bearer ${operator}` },
         })
-        yield* until(statusOf, ({ status }) => status === 200)
-        const waiting = yield* until(api.GetOverview(), ({ queues }) =>
+        yield* retryUntil(statusOf, ({ status }) => status === 200)
+        const waiting = yield* retryUntil(api.GetOverview(), ({ queues }) =>
           queues.some(
             ({ in_flight, name, pending }) => name === "notify-work-deliver-email" && in_flight + pending > 0,
           ),
@@ -154,34 +157,34 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
         assert.deepStrictEqual(waiting.unhealthy_circuits, ["provider:inbox"])
         assert.notInclude(JSON.stringify((yield* statusOf).json), '"sent"')
         yield* other.ResumeCircuit({ name: "provider:inbox" })
-        yield* until(statusOf, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
+        yield* retryUntil(statusOf, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
 
-        // Everybody logs as asked.
+        // Every process changes its log level.
         const level = yield* api.SetLogLevel({ level: "warn" })
         assert.strictEqual(level.nodes.length, 3)
-        yield* until(other.GetOverview(), ({ nodes }) => nodes.every(({ log_level }) => log_level === "warn"))
-        yield* until(
+        yield* retryUntil(other.GetOverview(), ({ nodes }) => nodes.every(({ log_level }) => log_level === "warn"))
+        yield* retryUntil(
           Effect.sync(() => [works, here, there].map(({ program }) => program.output())),
           (said) => said.every((text) => text.includes("the log level was error and is warn now")),
         )
 
-        // People of the other node are kicked and banned.
+        // Users of the other node are kicked and banned.
         const [adaThere, bobThere] = [
           yield* ChatClient.join(there.url, ada, room),
           yield* ChatClient.join(there.url, bob, room),
         ]
         yield* ChatClient.join(here.url, bob, room)
-        const { rooms } = yield* until(api.ListRooms({}), ({ rooms: [one] }) => one?.members === 3)
+        const { rooms } = yield* retryUntil(api.ListRooms({}), ({ rooms: [one] }) => one?.members === 3)
         assert.strictEqual(rooms[0]?.nodes.length, 2)
         const kicked = yield* api.Kick({ user_id: "bob", reason: "no krakens" })
         assert.deepStrictEqual(kicked, { kicked: 2, unresponsive: [] })
         yield* api.Ban({ user_id: "ada", reason: "spam" })
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => [bobThere.closeCodes[0], adaThere.closeCodes[0]]),
           ([kick, ban]) => kick === 4002 && ban === 4001,
         )
 
-        // The worker dies while somebody watches: it is named, and then what nobody does any more.
+        // The worker dies while a client watches: the overview names it, and then the services without a process.
         const said: Array<string> = []
         yield* Effect.forkScoped(
           Stream.runForEach(other.WatchOverview(), ({ warnings }) =>
@@ -189,7 +192,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
           ),
         )
         const saying = (pattern: RegExp) =>
-          until(
+          retryUntil(
             Effect.sync(() => said),
             (lines) => lines.some((line) => pattern.test(line)),
           )
@@ -203,7 +206,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operators' API over several
         yield* ProgramFixture.start(env, "--services", "media,ai,notify")
         yield* saying(/^warning The process \S+ sent its last heartbeat .* ago; other processes do its work\.$/)
 
-        // Both nodes wrote into one audit log, which the restart of a node does not touch.
+        // Both nodes write one audit log, which survives the restart of a node.
         const acts = (yield* other.ListAudit({})).map(({ action, outcome }) => `${action} ${outcome}`)
         assert.deepStrictEqual(acts.reverse(), [
           "CancelJob done",

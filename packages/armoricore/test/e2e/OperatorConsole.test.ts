@@ -1,4 +1,4 @@
-/** The operators' console in a real browser, against a running program with something to see and something to mend. */
+/** The operator console in a real browser, against a running program with jobs, sockets and a dead letter. */
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Page } from "playwright-core"
 import * as UploadClient from "@armoricore/demo/UploadClient"
-import { until, request } from "../support/ApiClient.ts"
+import { retryUntil, request } from "../support/ApiClient.ts"
 import * as Browser from "../support/Browser.ts"
 import * as TestClip from "../support/TestClip.ts"
 import * as ChatClient from "../support/ChatClient.ts"
@@ -19,7 +19,7 @@ import { NodeServices } from "@effect/platform-node"
 const browser = Programs.requireProgram("chromium")
 const ffmpeg = Programs.requireProgram("ffmpeg")
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8")
-/** A folder for pictures, for those who want to look at them. */
+/** A folder for screenshots; unset takes none. */
 const pictures = process.env["ARMORICORE_CONSOLE_PICTURES"]
 
 const views = ["overview", "jobs", "dead-letters", "rooms", "providers", "moderation", "audit"] as const
@@ -50,7 +50,7 @@ interface Violation {
   readonly nodes: ReadonlyArray<{ readonly html: string }>
 }
 
-/** What axe finds serious or worse. */
+/** Serious and critical findings of axe. */
 const faultsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
   await page.evaluate(axe)
   const found = await page.evaluate<ReadonlyArray<Violation>>("axe.run().then(({ violations }) => violations)")
@@ -59,7 +59,7 @@ const faultsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
     .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
 }
 
-/** Waits until an expression is true. The page's policy forbids the evaluation that Playwright itself would wait with. */
+/** Waits until an expression is true. The page's content security policy forbids Playwright's own waitForFunction. */
 const holds = async (page: Page, expression: string): Promise<void> => {
   for (let tries = 0; !(await page.evaluate<boolean>(expression)); tries++) {
     if (tries > 600) throw new Error(`this does not come true: ${expression}`)
@@ -73,9 +73,9 @@ const show = async (page: Page, view: string) => {
   await holds(page, "document.querySelector('#view .loading') === null")
 }
 
-describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Chromium", () => {
+describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chromium", () => {
   it.live(
-    "shows every view, mends and replays a dead letter, cancels a job, kicks a user; axe finds nothing serious",
+    "shows every view, edits and replays a dead letter, cancels a job, kicks a user; axe finds nothing serious",
     () =>
       Effect.gen(function* () {
         const data = yield* ProgramProcess.temporaryDirectory
@@ -90,7 +90,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
         const operator = yield* ProgramFixture.tokenFor(env, "--user", "ida", "--role", "operator")
         const ada = yield* ProgramFixture.tokenFor(env, "--user", "ada")
 
-        // A film that is done, one that hangs in its encoding.
+        // One finished upload, and one whose encoding hangs.
         const clip = yield* TestClip.make(ffmpeg.path, 2)
         const upload = Effect.gen(function* () {
           const grant = yield* UploadClient.requestUpload(url, ada, clip)
@@ -104,12 +104,12 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
             ({ json }) => (typeof json === "object" && json !== null ? Reflect.get(json, "status") : undefined),
           )
         const done = yield* upload
-        yield* until(statusOf(done), (status) => status === "ready")
+        yield* retryUntil(statusOf(done), (status) => status === "ready")
         held.stall()
         const stuck = yield* upload
-        yield* until(statusOf(stuck), (status) => status === "processing")
+        yield* retryUntil(statusOf(stuck), (status) => status === "processing")
 
-        // A letter: this publisher's own rules accept what the running program does not.
+        // A dead letter: the rules of this publisher accept an event that the running program rejects.
         const file = join(data, "event.json")
         writeFileSync(file, JSON.stringify(notification))
         const sent = yield* ProgramProcess.run(["publish", file], {
@@ -123,10 +123,10 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
             ChatClient.join(url, token, "chat:room:harbour"),
           ),
         )
-        const [adaThere, bobThere] = guests
-        if (adaThere === undefined || bobThere === undefined) return assert.fail("nobody came")
-        yield* adaThere.send("good morning")
-        yield* bobThere.send("release the kraken")
+        const [adaClient, bobClient] = guests
+        if (adaClient === undefined || bobClient === undefined) return assert.fail("the guests did not join")
+        yield* adaClient.send("good morning")
+        yield* bobClient.send("release the kraken")
 
         const faults: Array<string> = []
         const open = Effect.fnUntraced(function* (options: Omit<Browser.BrowserOptions, "executablePath">) {
@@ -159,9 +159,9 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
           await show(light, "jobs")
           await holds(light, "document.querySelector('.picture img')?.naturalWidth > 0")
         })
-        // Charts have something to draw after a while.
+        // Generates activity for the charts.
         if (pictures !== undefined) {
-          // Slowly, and by turns: it is no flood.
+          // Slowly and by different users, so that moderation sees no flood.
           yield* Effect.forEach(Array.from({ length: 60 }), (_, at) =>
             Effect.delay(guests[at % guests.length]?.send(`the tide turns ${at}`) ?? Effect.void, 350),
           )
@@ -182,7 +182,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
           })
         }
 
-        // By keyboard alone: the letter is opened, mended and replayed.
+        // Only with the keyboard: opens, edits and replays the dead letter.
         yield* Effect.promise(async () => {
           await light.keyboard.press("3")
           await light.waitForSelector(".letter")
@@ -202,7 +202,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
         const delivered = request(`${url}/v1/notifications/${notification.event_id}`, {
           headers: { authorization: `Bearer ${operator}` },
         })
-        yield* until(delivered, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
+        yield* retryUntil(delivered, ({ json }) => JSON.stringify(json).includes('"status":"sent"'))
 
         yield* Effect.promise(async () => {
           await show(light, "jobs")
@@ -213,7 +213,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
           await job.locator(".pill.bad", { hasText: "cancelled" }).waitFor()
         })
         held.resume()
-        yield* until(statusOf(stuck), (status) => status === "failed")
+        yield* retryUntil(statusOf(stuck), (status) => status === "failed")
 
         yield* Effect.promise(async () => {
           await show(light, "rooms")
@@ -227,8 +227,8 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
           await light.keyboard.press("Enter")
           await light.waitForSelector("text=/bob was kicked$/")
         })
-        yield* until(
-          Effect.sync(() => bobThere.closeCodes),
+        yield* retryUntil(
+          Effect.sync(() => bobClient.closeCodes),
           (codes) => codes.includes(4002),
         )
 
@@ -255,7 +255,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operators' console in Ch
     180_000,
   )
 
-  it.live("a token without the role is told what it lacks", () =>
+  it.live("a token without the role operator gets a message that names the role", () =>
     Effect.gen(function* () {
       const env = {
         ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,

@@ -1,6 +1,6 @@
 /**
- * The console with much to show, names that would be code, services in processes of their own, a server that goes away
- * and comes back, and a token that ends.
+ * The console with hundreds of dead letters, names that contain HTML, services in separate processes, a server that
+ * restarts, and a token that expires.
  */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -20,7 +20,7 @@ const nats = Programs.requireProgram("nats-server")
 const hostile = `<img src=x onerror="alert(1)">`
 const letters = 230
 
-/** Nobody can handle them, and each brings what a careless page would run. */
+/** Events that no worker accepts; each contains markup that an unsafe page would execute. */
 const publishLetters = (url: string) =>
   Effect.gen(function* () {
     const bus = yield* EventBus
@@ -43,9 +43,9 @@ const publishLetters = (url: string) =>
 
 const countOf = (page: Page, selector: string): Promise<number> => page.locator(selector).count()
 
-describe.skipIf(browser.missing || nats.missing)("the operators' console over a long day", () => {
+describe.skipIf(browser.missing || nats.missing)("the operator console under load", () => {
   it.live(
-    "pages through hundreds of letters and replays and discards all of them; it comes back by itself after a restart",
+    "pages through hundreds of dead letters, replays and discards all of them, and reconnects after a restart",
     () =>
       Effect.gen(function* () {
         const server = yield* NatsServer.make()
@@ -70,12 +70,12 @@ describe.skipIf(browser.missing || nats.missing)("the operators' console over a 
 
         yield* Effect.promise(async () => {
           await page.goto(`${first.url}/console#token=${token}`)
-          // Both processes are there, and the letters that the other one could not handle.
+          // The page shows both processes, and the dead letters of the other one.
           await page.waitForSelector("tbody tr:has-text('notify')")
           await page.waitForSelector("tbody tr:has-text('realtime')")
           await page.waitForSelector(`text=${letters} dead letters wait`, { timeout: 60_000 })
 
-          // A page of them, whatever there is; by keys alone to the next page and back into the list.
+          // One page of them; the keyboard moves to the next page and back into the list.
           await page.keyboard.press("3")
           await page.waitForSelector(".letter")
           assert.strictEqual(await countOf(page, ".letter"), 50)
@@ -89,7 +89,7 @@ describe.skipIf(browser.missing || nats.missing)("the operators' console over a 
           assert.include(await page.inputValue("#letter-body"), "onerror")
           assert.strictEqual(await countOf(page, "img:not(.mark)"), 0)
 
-          // One is discarded: the focus is where the next one is, not lost.
+          // After a discard the focus moves to the next dead letter.
           await page.click("#letter >> text=Discard")
           await page.waitForSelector("dialog[open]")
           await page.keyboard.press("Enter")
@@ -97,7 +97,7 @@ describe.skipIf(browser.missing || nats.missing)("the operators' console over a 
           await page.waitForSelector(".letter:focus")
         })
 
-        // What is replayed as it was fails again.
+        // A replay without a change fails again.
         yield* Effect.promise(async () => {
           await page.selectOption("select[aria-label='Only of this reason']", "invalid")
           await page.waitForSelector("text=1 – 50")
@@ -106,7 +106,7 @@ describe.skipIf(browser.missing || nats.missing)("the operators' console over a 
           await page.waitForSelector(`text=Replayed ${letters - 1} of ${letters - 1}`, { timeout: 60_000 })
         })
 
-        // The server goes and comes back on its port; what the page shows goes on by itself.
+        // The server restarts on its port; the page reconnects without a reload.
         const port = new URL(first.url).port
         yield* first.program.signal("SIGTERM")
         yield* first.program.exited
@@ -124,7 +124,7 @@ describe.skipIf(browser.missing || nats.missing)("the operators' console over a 
           await page.waitForSelector(".empty")
         })
 
-        // A token ends: the page says so, and forgets it.
+        // A token expires: the page reports that, and deletes it.
         const short = yield* ProgramFixture.tokenFor(env, "--user", "ida", "--role", "operator", "--ttl", "20s")
         yield* Effect.promise(async () => {
           await page.goto(`${first.url}/console#token=${short}`)

@@ -1,4 +1,4 @@
-/** RabbitMQ and PostgreSQL whose certificates no public authority signed: the settings name the authority, and all is well. */
+/** RabbitMQ and PostgreSQL with certificates of a private CA, which the settings name. */
 import * as GeneratedCertificate from "@armoricore/testing/GeneratedCertificate"
 import * as TestCertificate from "@armoricore/testing/fakes/TestCertificate"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
@@ -13,7 +13,7 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 const needs = ["rabbitmq-server", "postgres", "openssl"].map((program) => Programs.requireProgram(program))
 const openssl = Programs.requireProgram("openssl")
 
-describe.skipIf(needs.some(({ missing }) => missing))("authorities of one's own", () => {
+describe.skipIf(needs.some(({ missing }) => missing))("private certificate authorities", () => {
   it.live(
     "AMQP_CA and STATE_CA let the program reach its servers over TLS; without them it does not trust them",
     () =>

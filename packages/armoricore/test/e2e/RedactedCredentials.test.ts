@@ -1,6 +1,6 @@
 /**
- * The credentials of bus and state, which stand in addresses, seeds and files: a program at its most talkative whose
- * servers go away, or refuse it, says none of them in a log, a metric, a span or the line it ends with.
+ * Credentials of bus and state in URLs, seeds and files. A program at the most verbose log level, whose servers disappear
+ * or reject it, reveals none of them in logs, metrics, spans or its final error.
  */
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { nkeys } from "nats"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as OtlpCollector from "../support/OtlpCollector.ts"
 import * as ProgramFixture from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
@@ -18,7 +18,7 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 const nats = Programs.requireProgram("nats-server")
 const postgres = Programs.requireProgram("postgres")
 
-/** What must be written otherwise in an address. */
+/** Characters that a URL must encode. */
 const password = "pass/word:of@the#bus"
 const ofState = "pass?word&of/the=state"
 
@@ -31,7 +31,7 @@ const hides = (texts: Readonly<Record<string, string>>, secrets: ReadonlyArray<s
   }
 }
 
-/** All that it tells from its start over the loss of its servers to its end. */
+/** All output of the program, from its start over the loss of its servers to its exit. */
 const life = Effect.fnUntraced(function* (own: ProgramFixture.Env, lose: Effect.Effect<void>) {
   const collector = yield* OtlpCollector.start
   const env = {
@@ -57,7 +57,9 @@ const life = Effect.fnUntraced(function* (own: ProgramFixture.Env, lose: Effect.
   })
   assert.strictEqual((yield* publish).status, 202)
   yield* lose
-  const ready = yield* until(request(`${url}/readyz`), ({ json }) => JSON.stringify(json).includes("not connected"))
+  const ready = yield* retryUntil(request(`${url}/readyz`), ({ json }) =>
+    JSON.stringify(json).includes("not connected"),
+  )
   const refused = yield* publish
   assert.strictEqual(refused.status, 503)
   const page = yield* request(`${url}/metrics`)
@@ -75,7 +77,7 @@ const life = Effect.fnUntraced(function* (own: ProgramFixture.Env, lose: Effect.
   }
 })
 
-describe.skipIf(nats.missing)("credentials of the bus and the state are told nowhere", () => {
+describe.skipIf(nats.missing)("credentials of the bus and the state stay secret", () => {
   it.live.skipIf(postgres.missing)(
     "passwords in MESSAGE_BUS_URL and STATE_URL",
     () =>
@@ -110,7 +112,7 @@ describe.skipIf(nats.missing)("credentials of the bus and the state are told now
   )
 
   it.live(
-    "what is refused or cannot be reached, by any command",
+    "with rejected credentials and unreachable servers, for every command",
     () =>
       Effect.gen(function* () {
         const folder = yield* ProgramProcess.temporaryDirectory
@@ -136,10 +138,10 @@ describe.skipIf(nats.missing)("credentials of the bus and the state are told now
             MESSAGE_BUS_URL: server.url.replace("//", "//armo:another%20one@"),
             STATE_URL: `postgres://127.0.0.1:9/db?user=armo&password=${state}`,
           },
-          // A fault of writing: the address is quoted by nobody.
+          // A syntax error: no message quotes the URL.
           { MESSAGE_BUS_URL: `nats//armo:${bus}@127.0.0.1:9`, STATE_URL: `postgre://armo:${state}@127.0.0.1:9/db` },
         ]
-        // Unreachable servers are waited for. With `debug` the line that a command ends with has its causes.
+        // Commands wait for unreachable servers. With `debug` their final error includes its causes.
         const asked = environments.flatMap((own, index) =>
           ["check-config", index < 6 ? "setup" : "doctor"].map((command) => ({ command, index, own })),
         )

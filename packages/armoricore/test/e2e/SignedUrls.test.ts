@@ -14,10 +14,10 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 const ffmpeg = Programs.requireProgram("ffmpeg")
 const nats = Programs.requireProgram("nats-server")
 
-describe.skipIf(ffmpeg.missing || nats.missing)("services on machines of their own, without a CDN", () => {
-  // Regression: media signed them with a key of its own folder, and realtime knew none but that of its JWT_SECRET.
+describe.skipIf(ffmpeg.missing || nats.missing)("services on separate machines, without a CDN", () => {
+  // regression: media signed URLs with a key of its own data folder, and realtime verified them with its JWT_SECRET
   it.live(
-    "realtime plays what media signed with the same URL_SECRET, and media needs no JWT_SECRET for it",
+    "realtime serves URLs that media signed with the same URL_SECRET; media needs no JWT_SECRET",
     () =>
       Effect.gen(function* () {
         const bus = yield* NatsServer.make()

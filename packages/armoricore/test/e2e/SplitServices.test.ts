@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import * as UploadClient from "@armoricore/demo/UploadClient"
 import { verifyStream } from "@armoricore/demo/StreamVerifier"
 import { watchMedia } from "@armoricore/demo/MediaWatcher"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as TestClip from "../support/TestClip.ts"
 import { publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
@@ -14,7 +14,7 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 const ffmpeg = Programs.requireProgram("ffmpeg")
 const nats = Programs.requireProgram("nats-server")
 
-describe.skipIf(ffmpeg.missing || nats.missing)("services in processes of their own", () => {
+describe.skipIf(ffmpeg.missing || nats.missing)("services in separate processes", () => {
   it.live(
     "media and realtime share the work over NATS; realtime without the bus stays ready, media does not",
     () =>
@@ -41,13 +41,13 @@ describe.skipIf(ffmpeg.missing || nats.missing)("services in processes of their 
 
         yield* server.kill
         const withoutBus = (url: string) =>
-          until(request(`${url}/readyz`), ({ json }) => JSON.stringify(json).includes("bus: not connected"))
+          retryUntil(request(`${url}/readyz`), ({ json }) => JSON.stringify(json).includes("bus: not connected"))
         assert.strictEqual((yield* withoutBus(media.url)).status, 503)
         const degraded = yield* withoutBus(realtime.url)
         assert.strictEqual(degraded.status, 200)
         assert.deepInclude(degraded.json, { ready: true, degraded: true })
         yield* server.restart
-        yield* until(request(`${media.url}/readyz`), ({ status }) => status === 200)
+        yield* retryUntil(request(`${media.url}/readyz`), ({ status }) => status === 200)
       }).pipe(Effect.provide(NodeServices.layer)),
     120_000,
   )

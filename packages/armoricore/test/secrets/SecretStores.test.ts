@@ -6,7 +6,7 @@ import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { connect } from "node:tls"
 import { Settings } from "../../src/settings/Settings.ts"
-import { until } from "../support/ApiClient.ts"
+import { retryUntil } from "../support/ApiClient.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 import * as Renewed from "../support/RenewedCertificate.ts"
 import * as FakeSecretStores from "../support/FakeSecretStores.ts"
@@ -28,7 +28,7 @@ describe("settings in Vault", () => {
     ["version 2", "secret/data/armoricore"],
     ["version 1", "kv/armoricore"],
   ] as const) {
-    it.live(`a secret of the engine's ${version}, read with a token`, () =>
+    it.live(`reads a secret of ${version} of the engine with a token`, () =>
       Effect.gen(function* () {
         const vault = yield* FakeSecretStores.vault()
         yield* vault.write(fields)
@@ -39,7 +39,7 @@ describe("settings in Vault", () => {
     )
   }
 
-  it.live("the environment goes before the store", () =>
+  it.live("the environment overrides the store", () =>
     Effect.gen(function* () {
       const vault = yield* FakeSecretStores.vault()
       yield* vault.write(fields)
@@ -67,7 +67,7 @@ describe("settings in Vault", () => {
     }),
   )
 
-  it.live("a sealed Vault is waited for", () =>
+  it.live("the start waits for a sealed Vault", () =>
     Effect.gen(function* () {
       const vault = yield* FakeSecretStores.vault({ busy: 2 })
       yield* vault.write(fields)
@@ -83,7 +83,7 @@ describe("settings in Vault", () => {
   for (const [fault, env, message] of [
     ["a token that may not read it", { VAULT_TOKEN: "bad-token" }, /^Vault denied access to secret\/data\/armoricore/],
     [
-      "a path that is not there",
+      "a path that does not exist",
       { VAULT_SECRET: "secret/armoricore" },
       /^VAULT_SECRET names secret\/armoricore, which/,
     ],
@@ -92,7 +92,7 @@ describe("settings in Vault", () => {
     ["no path", { VAULT_SECRET: undefined }, /^VAULT_SECRET is missing: Vault is only partly configured/],
     ["AWS beside it", { AWS_SECRET_ID: "prod/armoricore" }, /^AWS_SECRET_ID and VAULT_ADDR are both set/],
   ] as const) {
-    it.live(`${fault} is told at the start`, () =>
+    it.live(`${fault} is an error at startup`, () =>
       Effect.gen(function* () {
         const vault = yield* FakeSecretStores.vault()
         const all: Readonly<Record<string, string | undefined>> = {
@@ -122,7 +122,7 @@ describe("settings in AWS Secrets Manager", () => {
       })
     })
 
-  it.live("a secret's fields count as settings, and are not printed", () =>
+  it.live("the fields of a secret become settings, and are not printed", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* said(JSON.stringify(fields))
       assert.strictEqual(code, 0)
@@ -134,7 +134,7 @@ describe("settings in AWS Secrets Manager", () => {
 
   for (const [fault, text, env, message] of [
     [
-      "a secret that is not there",
+      "a secret that does not exist",
       "{}",
       { AWS_SECRET_ID: "other" },
       /secret other does not exist; check AWS_SECRET_ID/,
@@ -142,7 +142,7 @@ describe("settings in AWS Secrets Manager", () => {
     ["keys that do not sign", "{}", { AWS_SECRET_ACCESS_KEY: "wrong" }, /the AWS secret access key is wrong/],
     ["a secret that is no object", "just-a-password", {}, /is not a JSON object of names and values/],
   ] as const) {
-    it.live(`${fault} is told at the start`, () =>
+    it.live(`${fault} is an error at startup`, () =>
       Effect.gen(function* () {
         const { code, stderr } = yield* said(text, env)
         assert.strictEqual(code, 1)
@@ -162,7 +162,7 @@ describe("rotation", () => {
       socket.on("error", (error) => resume(Effect.fail(error)))
     })
 
-  it.live("a certificate that is replaced is taken over without a restart, also when its key comes later", () =>
+  it.live("reloads a replaced certificate without a restart, also when its key is replaced later", () =>
     Effect.gen(function* () {
       const folder = yield* ProgramProcess.temporaryDirectory
       const [cert, key] = [join(folder, "tls.crt"), join(folder, "tls.key")]
@@ -189,7 +189,7 @@ describe("rotation", () => {
     }),
   )
 
-  it.live("a secret that changes in the store ends the program in order where SETTINGS_ON_CHANGE says so", () =>
+  it.live("with SETTINGS_ON_CHANGE=drain a change in the store drains and ends the program", () =>
     Effect.gen(function* () {
       const vault = yield* FakeSecretStores.vault()
       yield* vault.write(fields)
@@ -211,7 +211,7 @@ describe("rotation", () => {
     }),
   )
 
-  it.live("a mounted file that changes is told by its setting's name, and the program goes on", () =>
+  it.live("by default a changed mounted file logs the name of its setting, and the program continues", () =>
     Effect.gen(function* () {
       const folder = yield* ProgramProcess.temporaryDirectory
       const file = join(folder, "jwt")
@@ -225,7 +225,7 @@ describe("rotation", () => {
       const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (\S+)/)
       writeFileSync(file, "second-secret-0123456789")
       yield* program.waitForOutput(/JWT_SECRET changed; restart the program/)
-      const ready = yield* until(
+      const ready = yield* retryUntil(
         Effect.tryPromise(() => fetch(`${url}/readyz`)),
         ({ status }) => status === 200,
       )

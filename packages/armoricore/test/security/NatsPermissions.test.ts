@@ -1,6 +1,6 @@
 /**
- * The whole program as it runs in production: `armoricore setup` as one NATS user, then each service as its own user with
- * the rights of deploy/nats.conf alone. Everything it does must be allowed there; the server names what is not.
+ * The whole program as in production: `armoricore setup` as one NATS user, then each service as its own user with only the
+ * permissions of deploy/nats.conf. The log of the server names every violation; there must be none.
  */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -18,7 +18,7 @@ import { Socket } from "phoenix"
 import * as UploadClient from "@armoricore/demo/UploadClient"
 import { watchMedia } from "@armoricore/demo/MediaWatcher"
 import { serviceNames } from "../../src/app/Services.ts"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as TestClip from "../support/TestClip.ts"
 import { type Env, publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
@@ -29,7 +29,7 @@ const conf = fileURLToPath(new URL("../../../../deploy/nats.conf", import.meta.u
 const users = ["setup", "publisher", ...serviceNames] as const
 const secretOf = (user: string) => `${user}-secret`
 
-/** The backend behind WEBHOOK_URL: which types it was told. */
+/** The backend behind WEBHOOK_URL, with the event types that it received. */
 const backend = Effect.gen(function* () {
   const told = new Set<string>()
   const url = yield* FakeHttpServer.listenHttp(({ headers }) => {
@@ -56,7 +56,7 @@ const send = Effect.fnUntraced(function* (env: Env, url: string, type: string, p
 
 describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS user", () => {
   it.live(
-    "does all its work, and asks for nothing that deploy/nats.conf forbids",
+    "does all its work within the permissions of deploy/nats.conf",
     () =>
       Effect.gen(function* () {
         const passwords = users.map((user) => [`ARMORICORE_${user.toUpperCase()}_PASSWORD`, secretOf(user)])
@@ -77,7 +77,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           ...(user === "setup" ? {} : { NATS_SETUP: "verify", NATS_INBOX_PREFIX: `_INBOX_${user}` }),
         })
 
-        // Before anything is there, a service says what to do and ends.
+        // Before the setup, a service exits with a message that names `armoricore setup`.
         const early = yield* ProgramProcess.run(["start", "--services", "media"], { ...envOf("media"), PORT: "0" })
         assert.strictEqual(early.code, 1)
         assert.include(early.stderr, "armoricore setup")
@@ -91,7 +91,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
         )
         const running = new Map(processes)
         const url = running.get("realtime")?.url ?? ""
-        for (const [, one] of processes) yield* until(request(`${one.url}/readyz`), ({ status }) => status === 200)
+        for (const [, one] of processes) yield* retryUntil(request(`${one.url}/readyz`), ({ status }) => status === 200)
 
         // media
         const env = envOf("realtime")
@@ -105,7 +105,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
         const bearer = { headers: { authorization: `Bearer ${token}` } }
         yield* request(`${url}/v1/media/${grant.media_id}`, { ...bearer, method: "DELETE" })
 
-        // notify, ai: their results come back to the backend
+        // notify, ai: the backend receives their results
         yield* send(env, url, "notification.requested", {
           user_id: "u1",
           notification_type: "email",
@@ -119,7 +119,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           source_file_path: "s3://media/none.mp4",
         })
 
-        // realtime and ai: a message is kept, judged and removed
+        // realtime and ai: a message is stored, moderated and removed
         const socket = yield* Effect.acquireRelease(
           Effect.sync(() => {
             const made = new Socket(`${url.replace(/^http/, "ws")}/socket`, { params: { token }, transport: WebSocket })
@@ -133,12 +133,12 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
         room.on("message_removed", ({ id }) => removed.push(id))
         yield* Effect.promise(() => room.join())
         const said = yield* Effect.promise(() => room.push("new_message", { content: "such a badword" }))
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => removed),
           (ids) => ids.includes(said.id),
         )
 
-        // What nobody may publish over HTTP comes over the bus all the same: letters of media and of the guard.
+        // Events that the HTTP API would reject arrive over the bus: dead letters of media and of the guard.
         yield* Effect.gen(function* () {
           const bus = yield* EventBus
           for (const type of ["media.uploaded", "no.such"]) {
@@ -158,7 +158,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           ),
           Effect.provide(Logger.layer([])),
         )
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => [...told]),
           (types) =>
             ["media.ready", "notification.sent", "transcription.failed", "moderation.flagged"].every((type) =>
@@ -166,14 +166,14 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
             ),
         )
 
-        // operators: what failed is made again by the service that it is of, and every node is asked
+        // operators: a retry reaches the service of the job, and node requests reach every node
         const operator = yield* tokenFor(env, "--user", "ida", "--role", "operator")
         const built = yield* Layer.build(OperatorClient.layer({ url, token: Redacted.make(operator) }))
         const api = Context.get(built, OperatorClient)
         const captions = { kind: "transcription", media_id: "m2" } as const
-        const before = yield* until(api.GetJob(captions), ({ status }) => status === "failed")
+        const before = yield* retryUntil(api.GetJob(captions), ({ status }) => status === "failed")
         yield* api.RetryJob(captions)
-        yield* until(
+        yield* retryUntil(
           api.GetJob(captions),
           ({ event_id, status }) => status === "failed" && event_id !== before.event_id,
         )
@@ -187,7 +187,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
         )
         const id = letters.find(({ consumer }) => consumer !== "guard")?.id ?? ""
         yield* api.ReplayDeadLetter({ id })
-        const again = yield* until(api.ListDeadLetters({ service: "media" }), (found) =>
+        const again = yield* retryUntil(api.ListDeadLetters({ service: "media" }), (found) =>
           found.some((one) => one.id !== id && one.consumer !== "guard"),
         )
         yield* api.DiscardDeadLetter({ id: again.find(({ consumer }) => consumer !== "guard")?.id ?? "" })

@@ -32,7 +32,7 @@ const charged = (env: Record<string, string>, uploads: ReadonlyArray<readonly [b
   )
 
 describe("Settings of media", () => {
-  it.effect("reach the pipeline, each in its unit", () =>
+  it.effect("reach the pipeline in its units", () =>
     Effect.gen(function* () {
       const options = yield* optionsOf({
         MEDIA_LADDER: "1080:5000, 360p:800",
@@ -99,7 +99,7 @@ describe("Settings of media", () => {
     ["MEDIA_MAX_DURATION", "0"],
     ["MEDIA_QUOTA_DURATION", "0 s"],
   ] as const) {
-    it.effect(`${name}=${value} is a fault`, () =>
+    it.effect(`${name}=${value} is an error`, () =>
       Effect.gen(function* () {
         const faults = yield* settingsErrors(optionsOf({ [name]: value }))
         assert.lengthOf(faults, 1)
@@ -108,7 +108,7 @@ describe("Settings of media", () => {
     )
   }
 
-  it.effect("the daily quota limits only what is set, and nobody without a setting", () =>
+  it.effect("the daily quota applies only the configured limits, and none by default", () =>
     Effect.gen(function* () {
       const large = [1e12, 1e6] as const
       assert.deepStrictEqual(yield* charged({}, [large, large]), ["charged", "charged"])

@@ -37,7 +37,7 @@ const all = {
 }
 
 describe("Settings of realtime", () => {
-  it.effect("reach the service, each in its unit", () =>
+  it.effect("reach the service in its units", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(Realtime.realtimeOptions(yield* settings(all), false), {
         allowedOrigins: "same",
@@ -62,7 +62,7 @@ describe("Settings of realtime", () => {
     }),
   )
 
-  it.effect("are printed as they may be set", () =>
+  it.effect("are printed in the form that the setting accepts", () =>
     Effect.gen(function* () {
       const printed = lines(yield* settings({ REALTIME_USER_JOIN_RATE: "5:60" }))
       assert.include(printed, "REALTIME_USER_JOIN_RATE=5:60")
@@ -82,7 +82,7 @@ describe("Settings of realtime", () => {
     ["REALTIME_LONGPOLL_TIMEOUT", "30 s"],
     ["REALTIME_DRAIN_TIMEOUT", "1 h"],
   ] as const) {
-    it.effect(`${name}=${value} is a fault`, () =>
+    it.effect(`${name}=${value} is an error`, () =>
       Effect.gen(function* () {
         const faults = yield* faultsOf({ [name]: value })
         assert.lengthOf(faults, 1)
@@ -91,7 +91,7 @@ describe("Settings of realtime", () => {
     )
   }
 
-  it.effect("a message that no frame holds is a fault", () =>
+  it.effect("a message limit above the frame limit is an error", () =>
     Effect.gen(function* () {
       const faults = yield* faultsOf({ REALTIME_MAX_FRAME_BYTES: "10 kB" })
       assert.lengthOf(faults, 1)
@@ -100,7 +100,7 @@ describe("Settings of realtime", () => {
   )
 
   it.live(
-    "hold in the running program: the second connection of a user, and the second topic, are refused",
+    "apply in the running program: the second connection of a user and the second topic are rejected",
     () =>
       Effect.gen(function* () {
         const data = yield* ProgramProcess.temporaryDirectory

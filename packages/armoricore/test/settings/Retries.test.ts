@@ -1,4 +1,4 @@
-/** RETRY_SERVICES: what holds for one service and not for the others, from the environment to the worker. */
+/** RETRY_SERVICES: overrides of the retry policy for one service, from the environment to the worker. */
 import { retryPolicyOf } from "@armoricore/worker/RetryPolicy"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
@@ -14,7 +14,7 @@ const settings = (env: Record<string, string>) =>
 const policies = { notify: { max_attempts: 8, base: "2 s" }, media: { cap: "5 min" } }
 
 describe("RETRY_SERVICES", () => {
-  it.effect("changes what it names for that service alone", () =>
+  it.effect("overrides only the listed fields of that service", () =>
     Effect.gen(function* () {
       const millis = Effect.fnUntraced(function* (service: string) {
         const { base, cap, maxAttempts } = yield* retryPolicyOf(service)
@@ -32,7 +32,7 @@ describe("RETRY_SERVICES", () => {
     ),
   )
 
-  it.effect("check-config prints it as it can be read", () =>
+  it.effect("check-config prints it as JSON that the setting accepts", () =>
     Effect.gen(function* () {
       const lines = Settings.describe(yield* Settings.Settings)
       assert.include(lines, 'RETRY_SERVICES={"notify":{"max_attempts":8,"base":"2 s"},"media":{"cap":"300 s"}}')
@@ -48,7 +48,7 @@ describe("RETRY_SERVICES", () => {
     ['{"notify":{"base":"soon"}}', '"soon"'],
     ['{"notify":{"base":"2 min"}}', "longer than the cap for notify"],
   ] as const) {
-    it.effect(`${value} is refused by its name and fault`, () =>
+    it.effect(`${value} is rejected with the name and the reason`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(Effect.provide(Settings.Settings, settings({ RETRY_SERVICES: value })))
         assert.include(error.message, "RETRY_SERVICES")

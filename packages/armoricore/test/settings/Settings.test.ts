@@ -35,7 +35,7 @@ describe("Settings", () => {
     }),
   )
 
-  it.effect("names every fault at once", () =>
+  it.effect("reports all errors together", () =>
     Effect.gen(function* () {
       const faults = yield* faultsOf({ PORT: "http", RETRY_BASE: "soon", APNS_KEY: "k", JWT_SECRET: "short" })
       for (const name of ["PORT", "RETRY_BASE", "JWT_SECRET", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"]) {
@@ -56,12 +56,12 @@ describe("Settings", () => {
     [{ SENDGRID_BASE_URL: "https://example.com" }, "SENDGRID_API_KEY"],
     [{ SMTP_URL: "smtp://localhost" }, "MAIL_FROM"],
     [{ SMTP_CA: fileURLToPath(import.meta.url) }, "SMTP_URL"],
-    // Regression: a speech server without SPEECH_ENGINE was passed over in silence.
+    // regression: a speech server without SPEECH_ENGINE was ignored without a message
     [{ SPEECH_BASE_URL: "http://localhost:8080", SPEECH_API_KEY: "k" }, "SPEECH_ENGINE"],
     [{ NATS_NKEY_SEED: "SU" }, "MESSAGE_BUS_URL"],
     [{ MESSAGE_BUS_URL: "amqp://localhost" }, "STATE_URL"],
   ] as const) {
-    it.effect(`half-set: ${Object.keys(half).join(", ")} alone asks for ${missing}`, () =>
+    it.effect(`${Object.keys(half).join(", ")} without ${missing} is an error`, () =>
       Effect.gen(function* () {
         const faults = yield* faultsOf(half)
         assert.isTrue(
@@ -88,7 +88,7 @@ describe("Settings", () => {
     ],
     [{ AMQP_CA: fileURLToPath(import.meta.url) }, "AMQP_CA"],
   ] as const) {
-    it.effect(`a value that could not work is a fault of ${name}`, () =>
+    it.effect(`an invalid value of ${name} is an error`, () =>
       Effect.gen(function* () {
         const faults = yield* faultsOf(env)
         assert.lengthOf(faults, 1)
@@ -97,7 +97,7 @@ describe("Settings", () => {
     )
   }
 
-  it.effect("NAME_FILE gives the value from a file; both at once are a fault", () =>
+  it.effect("NAME_FILE reads the value from a file; NAME and NAME_FILE together are an error", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const file = yield* fs.makeTempFileScoped()
@@ -109,7 +109,7 @@ describe("Settings", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.effect("own sources cannot be given away, unknown types are named", () =>
+  it.effect("EVENT_SOURCES rejects reserved sources and unknown event types", () =>
     Effect.gen(function* () {
       assert.match(
         (yield* faultsOf({ EVENT_SOURCES: '{"media":["media.uploaded"]}' })).join(),
@@ -119,7 +119,7 @@ describe("Settings", () => {
     }),
   )
 
-  it.effect("durations are read with and without a unit", () =>
+  it.effect("durations are parsed with and without a unit", () =>
     Effect.gen(function* () {
       const settings = yield* read({ RETRY_BASE: "250 ms", RETRY_CAP: "2", DRAIN_TIMEOUT: "1m" })
       assert.deepStrictEqual(
@@ -129,7 +129,7 @@ describe("Settings", () => {
     }),
   )
 
-  it.effect("no secret is ever printed", () =>
+  it.effect("check-config prints no secret", () =>
     Effect.gen(function* () {
       const printed = Settings.describe(
         yield* read({

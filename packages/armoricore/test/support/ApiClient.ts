@@ -1,5 +1,6 @@
-/** A client of the running program, over HTTP alone. */
-import { Effect, Schedule } from "effect"
+/** An HTTP client of the running program. */
+import { eventually } from "@armoricore/testing/Eventually"
+import { Effect, Result } from "effect"
 
 export interface ApiResponse {
   readonly status: number
@@ -16,10 +17,12 @@ export const request = (url: string, init: RequestInit = {}): Effect.Effect<ApiR
     catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause))),
   })
 
-/** Asks again until the answer is as wanted. */
-export const until = <A, E>(ask: Effect.Effect<A, E>, wanted: (answer: A) => boolean): Effect.Effect<A, Error> =>
-  ask.pipe(
+/** Like `eventually`, but retries failures too, such as a refused connection while the program starts. */
+export const retryUntil = <A, E>(effect: Effect.Effect<A, E>, isMet: (value: A) => boolean): Effect.Effect<A, Error> =>
+  eventually(Effect.result(effect), (result) => Result.isSuccess(result) && isMet(result.success), {
+    timeout: "60 seconds",
+    interval: "100 millis",
+  }).pipe(
+    Effect.flatMap(Effect.fromResult),
     Effect.mapError((error) => new Error(String(error))),
-    Effect.filterOrFail(wanted, (answer) => new Error(`not yet: ${JSON.stringify(answer)}`)),
-    Effect.retry(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "60 seconds" }))),
   )

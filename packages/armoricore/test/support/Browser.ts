@@ -1,4 +1,4 @@
-/** A real Chromium with a profile of its own that goes with the scope. */
+/** Chromium with a temporary profile, until the scope closes. */
 import { Effect, type Scope } from "effect"
 import { chromium, type BrowserContext } from "playwright-core"
 import { temporaryDirectory } from "./ProgramProcess.ts"

@@ -1,10 +1,10 @@
-/** People in a chat room of a running program, through the official `phoenix` client. */
+/** Clients in a chat room of a running program, with the official `phoenix` client. */
 import { Effect, type Scope } from "effect"
 import { type Channel, Socket } from "phoenix"
 
 export interface ChatClient {
   readonly send: (content: string) => Effect.Effect<void>
-  /** The codes with which its connection was closed so far. */
+  /** Close codes of its connections so far. */
   readonly closeCodes: ReadonlyArray<number>
 }
 

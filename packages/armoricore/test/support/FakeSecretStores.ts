@@ -1,4 +1,4 @@
-/** Vault and AWS Secrets Manager as their HTTP APIs are documented, on a free port until the scope closes. */
+/** Fakes of the HTTP APIs of Vault and AWS Secrets Manager, on a free port until the scope closes. */
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import { listen } from "@armoricore/testing/LocalPort"
 import * as SignatureV4 from "@armoricore/testing/SignatureV4"
@@ -9,7 +9,7 @@ const json = (status: number, body: unknown): FakeHttpServer.FakeResponse => ({ 
 
 /**
  * A Vault with the token `good-token`, the role `armoricore` for the service account `pod-jwt`, and a secret in both
- * versions of the engine: `secret/data/armoricore` and `kv/armoricore`. `busy` many requests are refused as sealed.
+ * versions of the engine: `secret/data/armoricore` and `kv/armoricore`. The first `busy` requests fail because it is sealed.
  */
 export const vault = Effect.fnUntraced(function* (options: { readonly busy?: number } = {}) {
   let fields: Readonly<Record<string, unknown>> = {}

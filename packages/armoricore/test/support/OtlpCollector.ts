@@ -1,4 +1,4 @@
-/** An OpenTelemetry collector that keeps what came, over real HTTP. */
+/** An OpenTelemetry collector over HTTP that records all requests. */
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import { Effect, Schema } from "effect"
 
@@ -29,7 +29,7 @@ const readTraces = Schema.decodeUnknownSync(
   ),
 )
 
-/** Lives as long as the scope. */
+/** Listens until the scope closes. */
 export const start = Effect.gen(function* () {
   const received: Array<FakeHttpServer.RecordedRequest> = []
   const url = yield* FakeHttpServer.listenHttp((asked) => {

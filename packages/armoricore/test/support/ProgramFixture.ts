@@ -1,4 +1,4 @@
-/** What backend and client do with a running program: tokens, uploads, the event that starts the work. */
+/** A running program with the calls of its backend and clients: tokens, uploads, `media.uploaded`. */
 import { Effect } from "effect"
 import type * as UploadClient from "@armoricore/demo/UploadClient"
 import { request } from "./ApiClient.ts"
@@ -6,7 +6,7 @@ import * as ProgramProcess from "./ProgramProcess.ts"
 
 export type Env = Readonly<Record<string, string>>
 
-/** `armoricore start` that serves; `url` is where. */
+/** Starts `armoricore start` and waits until it listens on `url`. */
 export const start = Effect.fnUntraced(function* (env: Env, ...args: ReadonlyArray<string>) {
   const program = yield* ProgramProcess.launch(["start", ...args], {
     PORT: "0",
@@ -18,7 +18,7 @@ export const start = Effect.fnUntraced(function* (env: Env, ...args: ReadonlyArr
   return { program, url }
 })
 
-/** A token as the program of this environment would accept it. */
+/** A token that a program with this environment accepts. */
 export const tokenFor = Effect.fnUntraced(function* (env: Env, ...args: ReadonlyArray<string>) {
   const { stdout } = yield* ProgramProcess.run(["token", ...args], env)
   return stdout.trim()

@@ -1,4 +1,4 @@
-/** The program as a child process, on a free port and a folder of its own. */
+/** The program as a child process. */
 import { Deferred, Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -8,17 +8,19 @@ import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../../bin/armoricore.js", import.meta.url))
 
-/** A folder that is gone with the scope. */
+/** A folder that is removed when the scope closes. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "armoricore-test-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 })),
 )
 
-/** Nothing of the developer's own environment may reach the program. */
+/** Only these variables of the developer's environment reach the program. */
 const environment = (own: Readonly<Record<string, string>>): NodeJS.ProcessEnv => {
-  const kept = ["PATH", "HOME", "TMPDIR", "CI"] as const
+  const inherited = ["PATH", "HOME", "TMPDIR", "CI"] as const
   return {
-    ...Object.fromEntries(kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+    ...Object.fromEntries(
+      inherited.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ),
     ...own,
   }
 }
@@ -31,15 +33,15 @@ export interface ExitResult {
 
 export interface ProgramProcess {
   readonly child: ChildProcess
-  /** What stdout and stderr said so far. */
+  /** stdout and stderr so far. */
   readonly output: () => string
-  /** The first match of the pattern in the output; fails when the program ends before. */
+  /** The first match of the pattern in the output; fails if the program exits before. */
   readonly waitForOutput: (pattern: RegExp) => Effect.Effect<RegExpExecArray, Error>
   readonly exited: Effect.Effect<ExitResult>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
-/** Starts a command, of another checkout where `program` names its; whatever still runs when the scope closes is ended. */
+/** Starts a command, by default of this checkout (`program`). Ends it when the scope closes. */
 export const launch = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
@@ -48,7 +50,7 @@ export const launch = (
   Effect.acquireRelease(
     Effect.sync(() => start(args, env, program)),
     ({ child, exited, signal }) =>
-      // Asked first, so that it removes what it made.
+      // SIGTERM first, so that the program removes its temporary files.
       child.exitCode === null && child.signalCode === null
         ? signal("SIGTERM").pipe(
             Effect.andThen(exited),
@@ -64,46 +66,46 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
   })
   let stdout = ""
   let stderr = ""
-  const waiting = new Set<() => void>()
-  const heard = () => {
-    for (const look of waiting) look()
+  const matchers = new Set<() => void>()
+  const onOutput = () => {
+    for (const match of matchers) match()
   }
   child.stdout.on("data", (chunk) => {
     stdout += String(chunk)
-    heard()
+    onOutput()
   })
   child.stderr.on("data", (chunk) => {
     stderr += String(chunk)
-    heard()
+    onOutput()
   })
   const end = Deferred.makeUnsafe<ExitResult>()
   child.on("close", (code) => {
     Deferred.doneUnsafe(end, Effect.succeed({ code, stdout, stderr }))
-    heard()
+    onOutput()
   })
   return {
     child,
     output: () => `${stdout}\n${stderr}`,
     waitForOutput: (pattern) =>
       Effect.callback<RegExpExecArray, Error>((resume) => {
-        const look = () => {
+        const tryMatch = () => {
           const match = pattern.exec(`${stdout}\n${stderr}`)
           if (match !== null) resume(Effect.succeed(match))
           else if (Deferred.isDoneUnsafe(end))
-            resume(Effect.fail(new Error(`ended without saying ${String(pattern)}: ${stdout}\n${stderr}`)))
+            resume(Effect.fail(new Error(`exited without printing ${String(pattern)}: ${stdout}\n${stderr}`)))
           else return
-          waiting.delete(look)
+          matchers.delete(tryMatch)
         }
-        waiting.add(look)
-        look()
-        return Effect.sync(() => waiting.delete(look))
+        matchers.add(tryMatch)
+        tryMatch()
+        return Effect.sync(() => matchers.delete(tryMatch))
       }),
     exited: Deferred.await(end),
     signal: (signal) => Effect.sync(() => void child.kill(signal)),
   }
 }
 
-/** Runs a command to its end. */
+/** Runs a command and waits for its exit. */
 export const run = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,

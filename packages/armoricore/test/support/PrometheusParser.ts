@@ -1,4 +1,4 @@
-/** The text format of Prometheus, read as strictly as it is documented: any line that is not as it must be fails. */
+/** A strict parser of the Prometheus text format: throws for any line that the format does not allow. */
 export interface MetricFamily {
   readonly help: string
   readonly type: string
@@ -16,42 +16,43 @@ export const parse = (text: string): ReadonlyMap<string, MetricFamily> => {
   const families = new Map<string, { help: string; type: string; samples: Array<MetricFamily["samples"][number]> }>()
   const seen = new Set<string>()
   let current = ""
-  if (!text.endsWith("\n")) throw new Error("the last line has no end")
+  if (!text.endsWith("\n")) throw new Error("the last line has no newline")
   for (const line of text.slice(0, -1).split("\n")) {
     const comment = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$/.exec(line)
     if (comment !== null) {
-      const [, what = "", name = "", said = ""] = comment
-      if (what === "HELP") {
-        if (families.has(name)) throw new Error(`${name} is there twice`)
-        families.set(name, { help: said, type: "", samples: [] })
+      const [, keyword = "", name = "", value = ""] = comment
+      if (keyword === "HELP") {
+        if (families.has(name)) throw new Error(`${name} occurs twice`)
+        families.set(name, { help: value, type: "", samples: [] })
         current = name
       } else {
         const family = families.get(name)
         if (family === undefined || name !== current || family.type !== "")
           throw new Error(`TYPE out of place: ${line}`)
-        if (!["counter", "gauge", "histogram"].includes(said)) throw new Error(`no type: ${line}`)
-        family.type = said
+        if (!["counter", "gauge", "histogram"].includes(value)) throw new Error(`unknown type: ${line}`)
+        family.type = value
       }
       continue
     }
     const [, name = "", inner, value = ""] = sampleLine.exec(line) ?? []
     const family = families.get(current)
-    if (family === undefined || family.type === "") throw new Error(`not a sample of a family: ${line}`)
+    if (family === undefined || family.type === "") throw new Error(`sample without a family: ${line}`)
     const ends = family.type === "histogram" ? ["_bucket", "_sum", "_count"] : [""]
-    if (!ends.some((end) => name === current + end)) throw new Error(`not of ${current}: ${line}`)
+    if (!ends.some((end) => name === current + end))
+      throw new Error(`sample of another family than ${current}: ${line}`)
     const labels = new Map<string, string>()
     label.lastIndex = 0
     const pairs = inner ?? ""
     while (label.lastIndex < pairs.length) {
-      const [, key, said = ""] = label.exec(pairs) ?? []
-      if (key === undefined || labels.has(key)) throw new Error(`labels: ${line}`)
-      labels.set(key, said)
+      const [, key, labelValue = ""] = label.exec(pairs) ?? []
+      if (key === undefined || labels.has(key)) throw new Error(`invalid labels: ${line}`)
+      labels.set(key, labelValue)
     }
     const series = `${name}{${inner ?? ""}}`
-    if (seen.has(series)) throw new Error(`twice: ${series}`)
+    if (seen.has(series)) throw new Error(`duplicate series: ${series}`)
     seen.add(series)
     const number = value.endsWith("Inf") ? Number(value.replace("Inf", "Infinity")) : Number(value)
-    if (family.type !== "gauge" && number < 0) throw new Error(`below nothing: ${line}`)
+    if (family.type !== "gauge" && number < 0) throw new Error(`negative value: ${line}`)
     family.samples.push({ name, labels, value: number })
   }
   return families

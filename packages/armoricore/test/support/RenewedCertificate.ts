@@ -1,4 +1,4 @@
-/** A second certificate for `localhost` and 127.0.0.1, with the common name `renewed`, for tests of its replacement. */
+/** A second certificate for `localhost` and 127.0.0.1, with the common name `renewed`, for tests of certificate reloading. */
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBmDCCAT2gAwIBAgIUDnidMtQ/9Q5rbEYtPn62mNwQqT8wCgYIKoZIzj0EAwIw
 EjEQMA4GA1UEAwwHcmVuZXdlZDAgFw0yNjExMjMxOTAyMDdaGA8yMTI2MTAzMDE5

@@ -1,4 +1,4 @@
-/** What is wrong with settings, sentence by sentence. */
+/** The errors of invalid settings, one sentence each. */
 import { Effect } from "effect"
 import { SettingsError } from "../../src/settings/Settings.ts"
 

@@ -1,8 +1,8 @@
-/** An ffmpeg that makes no progress while a file is there. */
+/** An ffmpeg that makes no progress while a marker file exists. */
 import { chmodSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** `script` is for FFMPEG_PATH. */
+/** Set FFMPEG_PATH to `script`. */
 export const make = (folder: string, ffmpeg: string) => {
   const [script, markerFile] = [join(folder, "ffmpeg.sh"), join(folder, "hold")]
   writeFileSync(

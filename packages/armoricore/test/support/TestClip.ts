@@ -1,4 +1,4 @@
-/** A clip with picture and sound that takes a transcoder a while, and what the bus of a data folder holds of it. */
+/** A clip with video and audio that takes some seconds to transcode, and its events in the bus of a data folder. */
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus"
 import { event } from "@armoricore/bus/Address"
@@ -19,7 +19,7 @@ export const make = Effect.fnUntraced(function* (ffmpeg: string, seconds: number
   return file
 })
 
-/** Ids of the `media.ready` events of one media, read by a consumer of its own once the program has ended. */
+/** Ids of the `media.ready` events of one media, read from the data folder after the program has exited. */
 export const readyEventIds = (data: string, mediaId: string) =>
   Effect.gen(function* () {
     const bus = yield* EventBus
@@ -36,7 +36,7 @@ export const readyEventIds = (data: string, mediaId: string) =>
       ),
     )
     const first = yield* Queue.take(found)
-    // Whatever else lies there follows at once.
+    // A second event would follow at once.
     const second = yield* Effect.timeoutOption(Queue.take(found), "2 seconds")
     return [first, ...Option.toArray(second)]
   }).pipe(

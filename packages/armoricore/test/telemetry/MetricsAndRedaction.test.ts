@@ -1,7 +1,7 @@
 /**
- * The whole program with a recognisable secret in every secret setting, before outside services that refuse it and
- * quote what they were asked: after a round of everything no log line, metric or span has a secret, and `/metrics`
- * parses and has every documented metric.
+ * Runs the whole program with a recognisable value in every secret setting, against external services that reject each
+ * request and quote it. No log line, metric or span may then contain a secret, and `/metrics` must parse and have every
+ * documented metric.
  */
 import { S3Server } from "@armoricore/testing/S3Server"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
@@ -15,7 +15,7 @@ import * as UploadClient from "@armoricore/demo/UploadClient"
 import { settingsTable } from "../../src/settings/Table.ts"
 import * as MetricCatalog from "../../src/telemetry/MetricCatalog.ts"
 import { makeRedact } from "../../src/telemetry/Redaction.ts"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import * as OtlpCollector from "../support/OtlpCollector.ts"
 import * as PrometheusParser from "../support/PrometheusParser.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
@@ -34,7 +34,7 @@ const vapid = () => {
   return { privateKey: d, publicKey: publicKey.toString("base64url") }
 }
 
-/** Answers every request with a refusal that quotes it. */
+/** Rejects every request with a response that quotes it. */
 const quoting = FakeHttpServer.listenHttp(({ body, headers, path }) => ({
   status: 403,
   headers: { "content-type": "application/json" },
@@ -71,7 +71,7 @@ const settingsOf = Effect.gen(function* () {
     WEBHOOK_SECRET: "webhook-secret-0123",
     UNSUBSCRIBE_SECRET: "unsubscribe-secret-0123456789",
   }
-  // Not all of them stand in the environment.
+  // Not all of them are in the environment.
   const { SPEECH_API_KEY, UNSUBSCRIBE_SECRET, ...environment } = secrets
   yield* vault.write({ RETRY_MAX_ATTEMPTS: 2, UNSUBSCRIBE_SECRET })
   const file = join(yield* ProgramProcess.temporaryDirectory, "speech-key")
@@ -115,7 +115,7 @@ const settingsOf = Effect.gen(function* () {
   return { secrets, others, hidden, outside }
 })
 
-/** Whatever the socket says within its first moments. */
+/** All frames of the first seconds of a socket. */
 const connect = (url: string, frames: ReadonlyArray<string>) =>
   Effect.callback<string>((resume) => {
     const socket = new WebSocket(url)
@@ -133,9 +133,9 @@ const connect = (url: string, frames: ReadonlyArray<string>) =>
     return Effect.sync(() => socket.terminate())
   }).pipe(Effect.timeout("20 seconds"))
 
-describe("what is told of the program", () => {
+describe("logs, metrics and spans of the program", () => {
   it.live(
-    "holds no secret after a round of everything, and every documented metric",
+    "contain no secret, and /metrics has every documented metric",
     () =>
       Effect.gen(function* () {
         const { hidden, others, outside, secrets } = yield* settingsOf
@@ -204,7 +204,7 @@ describe("what is told of the program", () => {
           notification_type: "email",
           recipients: [{ email: "a@example.com" }],
         })
-        // Refusals of every kind.
+        // Errors of every kind.
         for (const bad of tokens.slice(2)) yield* post("/v1/uploads", bad, {})
         yield* request(`${url}/v1/media/${media_id}?token=${token}`)
         yield* request(`${url}/play/play-token-secret/master.m3u8`)
@@ -233,7 +233,7 @@ describe("what is told of the program", () => {
           /armoricore_realtime_joins_total 1/,
           /armoricore_queue_oldest_age_seconds\{/,
         ]
-        yield* until(scrape, (text) => wanted.every((pattern) => pattern.test(text)))
+        yield* retryUntil(scrape, (text) => wanted.every((pattern) => pattern.test(text)))
         const page = yield* scrape
         yield* program.signal("SIGTERM")
         const { stderr, stdout } = yield* program.exited
@@ -296,7 +296,7 @@ describe("what is told of the program", () => {
     120_000,
   )
 
-  it("hides what gives itself away by its form, and leaves the rest", () => {
+  it("redacts text that has the form of a secret, and only that", () => {
     const scrub = makeRedact(["s3cret/+value", "line one of a long key\nline two of a long key"])
     for (const [text, clean] of [
       ["a s3cret/+value b", "a <redacted> b"],

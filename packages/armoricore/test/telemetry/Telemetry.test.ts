@@ -1,4 +1,4 @@
-/** What a collector gets of the running program: one upload is one trace, from the request to the socket. */
+/** The data that a collector receives from the running program: one upload is one trace, from the request to the socket. */
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
@@ -37,7 +37,7 @@ describe("telemetry", () => {
   )
 })
 
-/** One upload through the whole program. `known`: what the backend's own trace is told by. */
+/** One upload through the whole program. `known`: how the backend sends its trace. */
 const uploaded = Effect.fnUntraced(function* (known: "headers" | "the event") {
   const collector = yield* OtlpCollector.start
   const env = {
@@ -80,7 +80,7 @@ const uploaded = Effect.fnUntraced(function* (known: "headers" | "the event") {
   return { spans: collector.spans(), mediaId: grant.media_id }
 })
 
-/** Name and kind of every hop, and the hop it follows from. */
+/** Name and kind of each span, and its parent. */
 const hops = [
   ["publish media.uploaded", 4, undefined],
   ["media media-uploaded", 5, "publish media.uploaded"],
@@ -94,7 +94,7 @@ const hops = [
 
 describe.skipIf(ffmpeg.missing)("one upload is one trace", () => {
   for (const known of ["headers", "the event"] as const) {
-    it.live(`that ${known} of the backend began, from the request to the socket`, () =>
+    it.live(`that starts with the ${known} of the backend and reaches the socket`, () =>
       Effect.gen(function* () {
         const { mediaId, spans } = yield* uploaded(known)
         const mine = spans.filter(({ traceId }) => traceId === trace)
@@ -114,7 +114,7 @@ describe.skipIf(ffmpeg.missing)("one upload is one trace", () => {
           requests,
           known === "headers" ? ["POST /v1/uploads", "PUT /objects/:id", "POST /v1/events"] : [],
         )
-        // All of it hangs on the caller's span.
+        // Every span descends from the caller's span.
         const roots = mine.filter(({ parentSpanId }) => !byId.has(parentSpanId ?? ""))
         for (const root of roots) assert.strictEqual(root.parentSpanId, caller, root.name)
         for (const name of ["media media-uploaded", "socket media_ready"]) {
@@ -122,7 +122,7 @@ describe.skipIf(ffmpeg.missing)("one upload is one trace", () => {
           assert.strictEqual(span === undefined ? "" : OtlpCollector.attribute(span, "media_id"), mediaId)
           assert.strictEqual(span === undefined ? "" : OtlpCollector.attribute(span, "request_id"), "request-7")
         }
-        // Nothing of this upload is told elsewhere, but for requests that named no trace.
+        // No other trace has spans of this upload, except requests without a trace of their own.
         const named = new Set(spans.filter(({ kind }) => kind === 2).map(({ traceId }) => traceId))
         const others = spans.filter(({ traceId }) => traceId !== trace && !named.has(traceId))
         assert.notInclude(JSON.stringify(others), mediaId)

@@ -6,7 +6,7 @@ const ids = Array.from({ length: 4_000 }, () => crypto.randomUUID().replaceAll("
 const parentOf = (traceId: string, sampled = true) =>
   Tracer.externalSpan({ traceId, spanId: "b7ad6b7169203331", sampled })
 
-/** So many a second, for some seconds; the traces that were kept in the last one. */
+/** Starts traces at a constant rate for some seconds; returns those that were recorded in the last second. */
 const kept = (limit: number, perSecond: number) => {
   let now = 0
   const sampler = TraceSampler.make(limit, () => now)
@@ -18,21 +18,21 @@ const kept = (limit: number, perSecond: number) => {
   return last
 }
 
-describe("which traces are recorded", () => {
-  it("all of them, as long as they are few", () => {
+describe("the trace sampler", () => {
+  it("records every trace below the limit", () => {
     assert.lengthOf(kept(50, 50), 50)
   })
 
-  it("of many about as many as the limit, and the same ones in a process that is as busy", () => {
+  it("above the limit records about that many, and the same traces in an equally busy process", () => {
     const mine = kept(100, 4_000)
     assert.isAbove(mine.length, 60)
     assert.isBelow(mine.length, 150)
     assert.deepStrictEqual(kept(100, 4_000), mine)
-    // Who keeps fewer keeps some of these.
+    // A busier process records a subset.
     assert.includeMembers([...mine], [...kept(50, 4_000)])
   })
 
-  it("a flood that only begins is cut at the limit", () => {
+  it("stops at the limit in the first second of a burst", () => {
     const sampler = TraceSampler.make(10, () => 0)
     assert.lengthOf(
       ids.filter(() => sampler(undefined)),
@@ -40,12 +40,12 @@ describe("which traces are recorded", () => {
     )
   })
 
-  it("none whose publisher does not want it, and none at 0", () => {
+  it("records no trace that its publisher did not sample, and none with the limit 0", () => {
     assert.isFalse(TraceSampler.make(50)(parentOf(ids[0] ?? "", false)))
     assert.lengthOf(kept(0, 20), 0)
   })
 
-  it.effect("below a span that is not recorded none is, and an outside service's address is not told", () =>
+  it.effect("records no child of an unsampled span, and no URL path of an external service", () =>
     Effect.gen(function* () {
       const spans: Array<Tracer.Span> = []
       const tracer = Tracer.make({

@@ -9,7 +9,7 @@ import * as StorageCircuitBreaker from "../../src/wiring/StorageCircuitBreaker.t
 
 const ref = { bucket: "media", key: "a" }
 
-it.effect("a storage that is away is not read for a while; what is missing is an answer; writes are let through", () =>
+it.effect("an outage opens the circuit for reads; a missing object is not a failure; writes still pass", () =>
   Effect.gen(function* () {
     let reads = 0
     let isAway = false

@@ -5,13 +5,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { WebSocket } from "ws"
 import { merge } from "../../src/workers/MergedMetrics.ts"
-import { request, until } from "../support/ApiClient.ts"
+import { request, retryUntil } from "../support/ApiClient.ts"
 import { start, tokenFor } from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const room = "chat:room:r"
 
-/** Joined; what comes afterwards is kept. */
+/** Joins the room and records every message after that. */
 const enter = (url: string, token: string, joining: object = {}) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly ws: WebSocket; readonly heard: Array<string> }>((resume) => {
@@ -34,7 +34,7 @@ const socketsOf = (metrics: string) =>
 
 describe("--realtime-workers on the embedded default", () => {
   it.live(
-    "spreads sockets over processes, carries what is said between them, replaces one that dies, and drains",
+    "distributes sockets over processes, delivers messages between them, replaces a dead process, and drains",
     () =>
       Effect.gen(function* () {
         const env = { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory, LOG_LEVEL: "error" }
@@ -42,21 +42,24 @@ describe("--realtime-workers on the embedded default", () => {
         const metrics = Effect.map(request(`${url}/metrics`), ({ json }) => socketsOf(String(json)))
         const token = yield* tokenFor(env, "--user", "alice")
         const people = yield* Effect.forEach([1, 2, 3, 4], () => enter(url, token))
-        const counts = yield* until(metrics, (found) => found.reduce((sum, [, count]) => sum + Number(count), 0) === 4)
+        const counts = yield* retryUntil(
+          metrics,
+          (found) => found.reduce((sum, [, count]) => sum + Number(count), 0) === 4,
+        )
         assert.deepStrictEqual(
           counts.map(([, count]) => count),
           [2, 2],
         )
         people[0]?.ws.send(JSON.stringify(["1", "2", room, "new_message", { content: "hello" }]))
         const heard = () => people.filter(({ heard: all }) => all.some((frame) => frame.includes('"new_message"')))
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => heard().length),
           (count) => count === 4,
         )
 
         const [victim] = childPids(program.child.pid ?? 0)
         process.kill(victim ?? 0, "SIGKILL")
-        const after = yield* until(metrics, (found) => found.some(([worker]) => worker === "worker-3"))
+        const after = yield* retryUntil(metrics, (found) => found.some(([worker]) => worker === "worker-3"))
         assert.strictEqual(after.length, 2)
         assert.strictEqual((yield* request(`${url}/readyz`)).status, 200)
         yield* program.signal("SIGTERM")
@@ -66,7 +69,7 @@ describe("--realtime-workers on the embedded default", () => {
   )
 
   it.live(
-    "the users of a worker that was killed are gone at once, and not after a time of silence",
+    "the users of a killed worker are removed at once, not after the node timeout",
     () =>
       Effect.gen(function* () {
         const env = { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory, LOG_LEVEL: "none" }
@@ -78,32 +81,32 @@ describe("--realtime-workers on the embedded default", () => {
         const stream = "comments:stream:s"
         for (const { ws } of people) ws.send(JSON.stringify(["2", "2", stream, "phx_join", {}]))
         const viewers = () => people.map(({ heard }) => heard.findLast((frame) => frame.includes('"viewer_count"')))
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => viewers().filter((frame) => frame?.includes('"count":2') === true).length),
           (count) => count === 2,
         )
-        yield* until(
+        yield* retryUntil(
           Effect.sync(() => people.map(({ heard }) => heard.join(" "))),
           (all) => all.every((heard) => names.every((name) => heard.includes(`"${name}":{"metas"`))),
         )
         const [victim] = childPids(program.child.pid ?? 0)
         process.kill(victim ?? 0, "SIGKILL")
         const killedAt = performance.now()
-        const left = yield* until(
+        const left = yield* retryUntil(
           Effect.sync(() => people.find(({ ws }) => ws.readyState === WebSocket.OPEN)),
           (found) => found !== undefined && people.some(({ ws }) => ws.readyState !== WebSocket.OPEN),
         )
         const isGone = () =>
           left?.heard.some((frame) => frame.includes('"leaves":{"')) === true &&
           left.heard.findLast((frame) => frame.includes('"viewer_count"'))?.includes('"count":1') === true
-        yield* until(Effect.sync(isGone), (gone) => gone)
-        // A node that says nothing is missed after 15 seconds.
+        yield* retryUntil(Effect.sync(isGone), (gone) => gone)
+        // Without an announcement the other nodes detect a dead node only after 15 s.
         assert.isBelow(performance.now() - killedAt, 8_000)
       }).pipe(Effect.provide(NodeServices.layer)),
     120_000,
   )
 
-  it.live("is refused to a process without realtime, and for numbers that make no sense", () =>
+  it.live("is an error without realtime, and outside 1 to 256", () =>
     Effect.gen(function* () {
       const env = {
         ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
