@@ -1,4 +1,4 @@
-/** Our own verification beside the library's: whatever either refuses, the other refuses too. */
+/** Compares our verification with the library's: both reject the same tokens. */
 import { createHmac } from "node:crypto"
 import { verifier } from "@armoricore/auth/Hs256"
 import { assert, describe, it } from "@effect/vitest"
@@ -40,7 +40,7 @@ const good = { iss: "shop", aud: "app", exp: 1001, sub: "x" }
 const head = { alg: "HS256", typ: "JWT" }
 
 describe("Hs256", () => {
-  it.effect("takes what is good, as the library does", () =>
+  it.effect("accepts valid tokens, as the library does", () =>
     Effect.gen(function* () {
       for (const claims of [good, { ...good, aud: ["other", "app"] }, { ...good, nbf: 1000, iat: 5000 }]) {
         assert.isTrue(yield* agree(signed(head, claims)))
@@ -48,7 +48,7 @@ describe("Hs256", () => {
     }),
   )
 
-  it.effect("refuses headers, claims, spellings and signatures that are not", () =>
+  it.effect("rejects invalid headers, claims, encodings and signatures", () =>
     Effect.gen(function* () {
       const token = signed(head, good)
       const [header = "", claims = "", signature = ""] = token.split(".")
@@ -74,14 +74,14 @@ describe("Hs256", () => {
         "..",
         ".",
       ]
-      // The library takes padded parts too; a JWT has none.
+      // The library also accepts padded parts, which RFC 7515 forbids.
       const padded = [`${header}.${claims}.${signature}=`, `${header}=.${claims}.${signature}`]
       for (const other of bad) assert.isFalse(yield* agree(other))
       for (const other of padded) assert.isTrue(Result.isFailure(verify(other, now)), other)
     }),
   )
 
-  it.effect.prop("no text makes it throw", [Schema.String, Schema.String, Schema.String], ([a, b, c]) =>
+  it.effect.prop("does not throw for any text", [Schema.String, Schema.String, Schema.String], ([a, b, c]) =>
     Effect.sync(() => {
       assert.isTrue(Result.isFailure(verify(`${a}.${b}.${c}`, now)))
       assert.isTrue(Result.isFailure(verify(signed(a, b), now)))

@@ -3,12 +3,12 @@ import { assert, it } from "@effect/vitest"
 
 const limitedTo = (...channels: ReadonlyArray<string>) => ({ userId: "u", roles: [], channels, expiresAt: 0 })
 
-it("a token without channels admits every topic, one with an empty list none", () => {
+it("a token without channels allows every topic, one with an empty list allows none", () => {
   assert.isTrue(allowsTopic({ userId: "u", roles: [], expiresAt: 0 }, "chat:room:1"))
   assert.isFalse(allowsTopic(limitedTo(), "chat:room:1"))
 })
 
-it("a star stands for any text, at the end or between", () => {
+it("a star matches any text, at the end or in the middle", () => {
   assert.isTrue(allowsTopic(limitedTo("chat:room:*"), "chat:room:1"))
   assert.isFalse(allowsTopic(limitedTo("chat:room:*"), "chat:other:1"))
   assert.isTrue(allowsTopic(limitedTo("*:room:7"), "chat:room:7"))

@@ -1,7 +1,6 @@
 /**
- * The registry of events: one entry per type. Whatever treats event types differently (the decoder, the publish policy,
- * realtime topics, the webhook, the job index, the default of `EVENT_SOURCES`) reads the attributes of this table, so a new
- * event type is one entry here.
+ * The registry of events: one entry per type. The decoder, the publish policy, realtime topics, the webhook, the job index
+ * and the default of `EVENT_SOURCES` read the attributes of this table, so a new event type is one entry here.
  */
 import { Schema } from "effect"
 import * as Media from "./events/media.ts"

@@ -14,14 +14,14 @@ it.effect("the same cause and type give the same id, and it is a UUID of version
   }),
 )
 
-it.effect.prop("where parts end matters", [Schema.NonEmptyString, Schema.NonEmptyString], ([a, b]) =>
+it.effect.prop("the boundaries of the parts change the id", [Schema.NonEmptyString, Schema.NonEmptyString], ([a, b]) =>
   Effect.gen(function* () {
     assert.notStrictEqual(DeterministicId.deriveId(a, b), DeterministicId.deriveId(a + b))
     assert.notStrictEqual(DeterministicId.deriveId(a, b, ""), DeterministicId.deriveId(a, b))
   }),
 )
 
-it.effect("a browser, which has no digest of Node, makes the same ids", () =>
+it.effect("a browser, without Node's digest, creates the same ids", () =>
   Effect.gen(function* () {
     for (const text of ["", "abc", "Grüße, 世界", "half a pair \ud800"]) {
       assert.strictEqual(DeterministicId.sha256(text), bytesToHex(sha256(utf8ToBytes(text))))

@@ -27,16 +27,16 @@ describe("every event", () => {
     )
   }
 
-  it("is published by somebody", () => {
+  it("has a publisher", () => {
     for (const type of eventTypes)
       assert.include(["outside", "media", "notify", "ai", "realtime"], eventRegistry[type].publisher)
   })
 })
 
-describe("what PHP's json_encode makes", () => {
+describe("JSON from PHP's json_encode", () => {
   const decoded = (value: unknown) => Effect.map(EventCodec.decode(bytes(value)), ({ event }) => event)
 
-  it.effect("an empty array where an object is meant is an empty object", () =>
+  it.effect("an empty array in place of an object decodes to an empty object", () =>
     Effect.gen(function* () {
       const event = yield* decoded(
         envelope("media.uploaded", { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4", metadata: [] }),
@@ -59,7 +59,7 @@ describe("what PHP's json_encode makes", () => {
     }),
   )
 
-  it.effect("integers are ids, also 0 and the largest PHP_INT that JSON keeps whole", () =>
+  it.effect("integers are ids, including 0 and the largest integer that JSON represents exactly", () =>
     Effect.gen(function* () {
       const event = yield* decoded(
         envelope("media.uploaded", { media_id: 42, user_id: 9007199254740991, file_path: "s3://media/a.mp4" }),
@@ -70,7 +70,7 @@ describe("what PHP's json_encode makes", () => {
     }),
   )
 
-  it.effect("null is absent, digits are a number", () =>
+  it.effect("null decodes to an absent field, digits to a number", () =>
     Effect.gen(function* () {
       const event = yield* decoded(
         envelope(
@@ -93,7 +93,7 @@ describe("what PHP's json_encode makes", () => {
     "2026-01-31t12:00:00.123456z",
     "2024-02-29T23:59:60Z",
   ]) {
-    it.effect(`the time ${timestamp} is read`, () =>
+    it.effect(`the time ${timestamp} is valid`, () =>
       Effect.gen(function* () {
         const event = yield* decoded(
           envelope("media.uploaded", { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" }, { timestamp }),
@@ -103,7 +103,7 @@ describe("what PHP's json_encode makes", () => {
     )
   }
 
-  it.effect("a UUID in capitals is the same id", () =>
+  it.effect("an upper-case UUID decodes to lower case", () =>
     Effect.gen(function* () {
       const event = yield* decoded(
         envelope(
@@ -116,7 +116,7 @@ describe("what PHP's json_encode makes", () => {
     }),
   )
 
-  it.effect("unknown fields are ignored and kept as they came", () =>
+  it.effect("unknown fields are ignored, and unchanged in the raw event", () =>
     Effect.gen(function* () {
       const sent = envelope(
         "media.uploaded",
@@ -129,19 +129,19 @@ describe("what PHP's json_encode makes", () => {
   )
 })
 
-describe("a fault is named by its field", () => {
+describe("an error names its field", () => {
   const uploaded = { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" }
   const cases: ReadonlyArray<readonly [string, unknown, string, string]> = [
     ["no media_id", envelope("media.uploaded", { ...uploaded, media_id: undefined }), "invalid", "payload.media_id"],
     ["a float as id", envelope("media.uploaded", { ...uploaded, user_id: 1.5 }), "invalid", "payload.user_id"],
     [
-      "a path that is none",
+      "a path that is not a URL",
       envelope("media.uploaded", { ...uploaded, file_path: "/etc/passwd" }),
       "invalid",
       "payload.file_path",
     ],
     [
-      "a path out of its bucket",
+      "a path that leaves its bucket",
       envelope("media.uploaded", { ...uploaded, file_path: "s3://media/../x" }),
       "invalid",
       "payload.file_path",
@@ -187,7 +187,8 @@ describe("a fault is named by its field", () => {
     )
   }
 
-  it.effect("regression: a recipient of a kind that there is not was told to be a wrong fcm_token", () =>
+  it.effect("an unknown kind of recipient is reported with the known kinds", () =>
+    // regression: it was reported as an invalid fcm_token
     Effect.gen(function* () {
       const told = Effect.fnUntraced(function* (recipient: unknown) {
         const payload = { user_id: "u", notification_type: "push", title: "", body: "", recipients: [recipient] }
@@ -205,7 +206,7 @@ describe("a fault is named by its field", () => {
     }),
   )
 
-  it.effect("invalid UTF-8, broken JSON, too deep, too large", () =>
+  it.effect("invalid UTF-8, invalid JSON, too deep and too large bodies are rejected", () =>
     Effect.gen(function* () {
       const reasonOf = (body: Uint8Array) => Effect.map(Effect.flip(EventCodec.decode(body)), ({ reason }) => reason)
       assert.strictEqual(yield* reasonOf(Uint8Array.of(0x22, 0xff, 0x22)), "undecodable")
@@ -215,13 +216,16 @@ describe("a fault is named by its field", () => {
     }),
   )
 
-  it.effect.prop("arbitrary bytes are an event or a Rejected, never a crash", [Schema.Uint8Array], ([body]) =>
-    Effect.gen(function* () {
-      const result = yield* Effect.exit(EventCodec.decode(body))
-      if (result._tag === "Failure") assert.strictEqual(result.cause.reasons[0]?._tag, "Fail")
-    }),
+  it.effect.prop(
+    "arbitrary bytes decode to an event or an InvalidEvent, never to a defect",
+    [Schema.Uint8Array],
+    ([body]) =>
+      Effect.gen(function* () {
+        const result = yield* Effect.exit(EventCodec.decode(body))
+        if (result._tag === "Failure") assert.strictEqual(result.cause.reasons[0]?._tag, "Fail")
+      }),
   )
-  it.effect.prop("arbitrary JSON likewise", [Schema.Json], ([json]) =>
+  it.effect.prop("arbitrary JSON decodes to an event or an InvalidEvent, never to a defect", [Schema.Json], ([json]) =>
     Effect.gen(function* () {
       const result = yield* Effect.exit(EventCodec.decode(bytes(json)))
       if (result._tag === "Failure") assert.strictEqual(result.cause.reasons[0]?._tag, "Fail")

@@ -7,7 +7,7 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 const folder = new URL("../../../docs/events/", import.meta.url)
 
 describe("docs/events", () => {
-  it("holds one file an event and no other", () => {
+  it("contains one file per event and no other", () => {
     assert.deepStrictEqual(readdirSync(folder).sort(), eventTypes.map(schemaFileName).sort())
   })
   for (const type of eventTypes) {
@@ -16,7 +16,7 @@ describe("docs/events", () => {
     })
   }
 
-  it("is understood by an independent validator", () => {
+  it("is accepted by an independent validator", () => {
     const validate = new Ajv2020({ strict: false }).compile(jsonSchemaOf("media.uploaded"))
     const event = {
       event_type: "media.uploaded",

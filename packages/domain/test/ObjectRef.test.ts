@@ -13,7 +13,7 @@ describe("object references", () => {
     assert.deepStrictEqual(fromUrl("s3://b"), { bucket: "b", key: "" })
   })
 
-  it("text that is no object URL names no bucket", () => {
+  it("text that is not an object URL has no bucket", () => {
     assert.deepStrictEqual(fromUrl("https://example.com/a"), { bucket: "", key: "" })
   })
 })

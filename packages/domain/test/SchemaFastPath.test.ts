@@ -7,7 +7,7 @@ import { Effect, Schema } from "effect"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** The quick way is for bytes only: the parsed value goes through the Schema alone. */
+/** The fast decoder runs for bytes only; a parsed value uses the Schema decoder. */
 const agree = (text: string) =>
   Effect.gen(function* () {
     const quick = yield* Effect.result(EventCodec.decode(bytes(text)))
@@ -15,7 +15,7 @@ const agree = (text: string) =>
     assert.deepStrictEqual(quick, slow, text)
   })
 
-/** Every place in a value, as the way to it. */
+/** The paths to all places in a value. */
 const places = (value: unknown): ReadonlyArray<ReadonlyArray<string>> =>
   typeof value !== "object" || value === null
     ? [[]]
@@ -29,16 +29,16 @@ const changed = (value: unknown, [name, ...rest]: ReadonlyArray<string>, by: unk
   return copy
 }
 
-/** What PHP and mistakes make of a value. */
+/** Values that PHP or a mistake puts in place of another. */
 const instead: ReadonlyArray<unknown> = [null, undefined, [], {}, "", "7", 7, -1, 1.5, true, { unknown: 1 }, [null]]
 
-describe("events that are taken as they stand", () => {
+describe("the fast decoders of events", () => {
   for (const type of eventTypes) {
     const schema = schemaOf(type)
-    it(`${type} has a quick way`, () => assert.isDefined(SchemaFastPath.compile(schema)))
+    it(`${type} has a fast decoder`, () => assert.isDefined(SchemaFastPath.compile(schema)))
 
     it.effect.prop(
-      `${type} is the same by either way, whatever stands in any place of it`,
+      `both decoders agree on ${type} with any value in any place`,
       [Schema.toType(schema), Schema.Json],
       ([value, other]) =>
         Effect.gen(function* () {
@@ -55,7 +55,7 @@ describe("events that are taken as they stand", () => {
     )
   }
 
-  it.effect("names that objects have anyway, and numbers that are none", () =>
+  it.effect("both decoders agree on names of Object.prototype and on infinite numbers", () =>
     Effect.forEach(
       [
         `"metadata": {"__proto__": {"a": 1}}`,
@@ -76,17 +76,17 @@ describe("events that are taken as they stand", () => {
   )
 })
 
-describe("a quick way", () => {
+describe("a fast decoder", () => {
   const accept = (schema: Schema.Constraint, value: unknown) => SchemaFastPath.compile(schema)?.(value)
 
-  it("behind a member that converts leaves it to the Schema", () => {
+  it("falls back for union members after one that converts", () => {
     const first = Schema.Struct({ a: JsonCodecs.Metadata })
     const second = Schema.Struct({ a: Schema.Array(Schema.String) })
     assert.strictEqual(accept(Schema.Union([first, second]), { a: [] }), SchemaFastPath.fallback)
     assert.deepStrictEqual(accept(Schema.Union([second, first]), { a: {} }), { a: {} })
   })
 
-  it("is not there for a Schema with parts that it does not know", () => {
+  it("does not exist for a schema with an unsupported node", () => {
     assert.isUndefined(SchemaFastPath.compile(Schema.Struct({ at: Schema.DateTimeUtc })))
     assert.isUndefined(SchemaFastPath.compile(Schema.Union([Schema.String, Schema.Number], { mode: "oneOf" })))
   })

@@ -9,7 +9,7 @@ const sentAt = 1_700_000_000
 const vector = "f594161759d38134938897a86dbf16fc38341e5e5aa1fba48f8691c9d9212106"
 
 describe("Armoricore-Signature", () => {
-  it.effect("gives the published vector", () =>
+  it.effect("matches the published test vector", () =>
     Effect.gen(function* () {
       const header = Signature.sign("k1", secret, sentAt, body)
       assert.strictEqual(header, `keyid=k1,t=${sentAt},v1=${vector}`)
@@ -28,7 +28,7 @@ describe("Armoricore-Signature", () => {
     ["301 s early", header, body, sentAt - 301],
   ]
   for (const [name, value, content, at] of refused) {
-    it.effect(`is refused ${name}`, () =>
+    it.effect(`is rejected ${name}`, () =>
       Effect.gen(function* () {
         const fault = yield* Effect.flip(Signature.verify(keys, value, content, at * 1000))
         assert.strictEqual(fault.reason, "bad_signature")
@@ -36,7 +36,7 @@ describe("Armoricore-Signature", () => {
     )
   }
 
-  it.effect("is accepted up to 300 s from its arrival", () =>
+  it.effect("is accepted up to 300 s before or after its arrival", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* Signature.verify(keys, header, body, (sentAt + 300) * 1000), "k1")
     }),

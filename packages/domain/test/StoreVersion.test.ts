@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as StoreVersion from "../src/StoreVersion.ts"
 
-describe("the number of a store's layout", () => {
-  it("is 1 where none was written, else what is written among other words", () => {
+describe("the schema version of a store", () => {
+  it("is 1 by default, or the one in the description", () => {
     for (const [words, number] of [
       [undefined, 1],
       [null, 1],
@@ -15,7 +15,7 @@ describe("the number of a store's layout", () => {
     }
   })
 
-  it("is written beside what an operator wrote, and in the place of an older one", () => {
+  it("is appended to an operator's text, and replaces an older version", () => {
     assert.strictEqual(StoreVersion.withVersion(undefined, 1), "armoricore schema 1")
     assert.strictEqual(StoreVersion.withVersion("ours", 1), "ours (armoricore schema 1)")
     assert.strictEqual(StoreVersion.withVersion("ours (armoricore schema 1)", 2), "ours (armoricore schema 2)")
@@ -23,7 +23,7 @@ describe("the number of a store's layout", () => {
     assert.strictEqual(StoreVersion.withVersion(words, 3), words)
   })
 
-  it("is refused where it is newer, with what to do", () => {
+  it("a newer version is rejected with advice", () => {
     assert.isUndefined(StoreVersion.newerVersionError("stream X", 1, 1))
     assert.isUndefined(StoreVersion.newerVersionError("stream X", 1, 2))
     assert.strictEqual(

@@ -67,7 +67,7 @@ const redeliverAfter = (after: Duration.Duration): Disposition => ({ _tag: "Retr
 /** A service of this program; `webhook` and `operator` publish no events under their own name. */
 export type ServiceName = InternalSource | "webhook" | "operator"
 
-/** What all consumers of one service share. */
+/** Shared by all consumers of one service. */
 interface WorkerRuntime {
   readonly service: ServiceName
   readonly ledger: Ledger["Service"]
@@ -82,7 +82,7 @@ interface WorkerRuntime {
   readonly owner: string
 }
 
-/** What all messages of one consumer share. */
+/** Shared by all messages of one consumer. */
 interface ConsumerRuntime<R> extends WorkerRuntime {
   /** The durable's name, for example `media-media-uploaded`. */
   readonly consumer: string

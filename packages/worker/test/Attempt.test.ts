@@ -1,4 +1,4 @@
-/** Work that starts in place is limited, watched and interrupted like any other. */
+/** Work that starts inline has the same timeout, lease renewal and interruption as any other work. */
 import { PermanentError } from "@armoricore/domain/Errors"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber } from "effect"
@@ -7,12 +7,12 @@ import * as Attempt from "../src/Attempt.ts"
 
 const limit = Attempt.withTimeout("media", Duration.minutes(1))
 
-/** Never ends by itself; tells in `seen` that it was interrupted. */
+/** Never completes; records its interruption in `seen`. */
 const endless = (seen: Array<string>) =>
   Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => void seen.push("interrupted"))))
 
-describe("work that starts in place", () => {
-  it.effect("is not watched where it is done at once, be it well or not", () =>
+describe("inline work", () => {
+  it.effect("synchronous work runs without a watcher, whether it succeeds or fails", () =>
     Effect.gen(function* () {
       const watched = () => Effect.die("nothing is left to watch")
       assert.strictEqual(yield* Attempt.runInline(Effect.succeed(1), watched), 1)
@@ -21,7 +21,7 @@ describe("work that starts in place", () => {
     }),
   )
 
-  it.effect("gives its result where it ends within its limit", () =>
+  it.effect("suspended work returns its result within the timeout", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(Attempt.runInline(Effect.as(Effect.sleep("59 seconds"), "done"), limit))
       yield* TestClock.adjust("59 seconds")
@@ -29,7 +29,7 @@ describe("work that starts in place", () => {
     }),
   )
 
-  it.effect("is interrupted over its limit, and has ended when that is told", () =>
+  it.effect("work over its timeout is interrupted, and has ended when the timeout is reported", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       const told = Effect.tapError(Attempt.runInline(endless(seen), limit), ({ code }) =>
@@ -42,13 +42,13 @@ describe("work that starts in place", () => {
     }),
   )
 
-  it.effect("is interrupted with whoever waits for it, and where its watch fails", () =>
+  it.effect("work is interrupted with its waiting fiber, and if its watcher fails", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       const fiber = yield* Effect.forkChild(Attempt.runInline(endless(seen), limit), { startImmediately: true })
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(seen, ["interrupted"])
-      const lost = new PermanentError({ code: "lost", message: "the lease is somebody else's" })
+      const lost = new PermanentError({ code: "lost", message: "another worker has the lease" })
       const watched = Attempt.runInline(endless(seen), (rest) => Effect.raceFirst(rest, Effect.fail(lost)))
       assert.strictEqual(yield* Effect.flip(watched), lost)
       assert.deepStrictEqual(seen, ["interrupted", "interrupted"])

@@ -1,4 +1,4 @@
-/** Handlers that ask for more than the plain loop: order by key, cancellation, no ledger, a policy of their own. */
+/** Options of handlers: partition keys, cancellation, idempotent handlers and retry policies. */
 import { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Cancellation, emit, Ledger, MaxExpiredLeases, on, RetryPolicies, Worker } from "@armoricore/worker"
 import { KeyValue } from "@armoricore/state/KeyValue"
@@ -31,9 +31,9 @@ const upload = (index: number, media_id: string) =>
     id(index),
   )
 
-describe("order by key", () => {
+describe("partition keys", () => {
   it.effect(
-    "two of one key never run at once, and run in the order of arrival, over all processes; others run beside them",
+    "messages with one key run one at a time in the order of arrival over all processes; other keys run concurrently",
     () =>
       Effect.gen(function* () {
         const order: Array<string> = []
@@ -48,7 +48,7 @@ describe("order by key", () => {
               together = Math.max(together, ++running)
               yield* Effect.sleep("200 millis")
               running--
-              // A retry keeps its place: what follows waits behind it.
+              // A retry stays at the head; later messages wait behind it.
               if (event_id === id(1) && attempts === 0) {
                 return yield* new TransientError({ dependency: "x", code: "away", message: "away" })
               }
@@ -78,7 +78,7 @@ describe("order by key", () => {
     60_000,
   )
 
-  it.effect("one that fails for good makes room for the next", () =>
+  it.effect("a permanent failure starts the next message with the key", () =>
     Effect.gen(function* () {
       const done: Array<string> = []
       yield* Worker.run("media", [
@@ -101,7 +101,7 @@ describe("order by key", () => {
 })
 
 describe("cancellation", () => {
-  it.effect("interrupts a running job at once and tells that it was cancelled; it does not run again", () =>
+  it.effect("a running job is interrupted at once, its cancellation is published, and it does not run again", () =>
     Effect.gen(function* () {
       let runs = 0
       let interrupted = 0
@@ -131,33 +131,35 @@ describe("cancellation", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("a worker that did not hear of it learns it from the ledger; a job may be cancelled before it comes", () =>
-    Effect.gen(function* () {
-      let runs = 0
-      const messages = yield* recordMessages
-      const handle = () =>
-        Effect.andThen(
-          Effect.sync(() => void runs++),
-          Effect.never,
+  it.effect(
+    "a worker that missed the message finds the cancellation in the ledger; a job may be cancelled before it arrives",
+    () =>
+      Effect.gen(function* () {
+        let runs = 0
+        const messages = yield* recordMessages
+        const handle = () =>
+          Effect.andThen(
+            Effect.sync(() => void runs++),
+            Effect.never,
+          )
+        yield* Worker.run("media", [on("media.uploaded", { handle, onFailure })])
+        yield* publish(uploadedEvent())
+        yield* flushFibers
+        yield* (yield* Ledger).cancel(`media-media-uploaded.${uploadEventId}`, "silently")
+        yield* (yield* Ledger).cancel(`media-media-uploaded.${id(2)}`, "early")
+        yield* upload(2, "b")
+        for (let steps = 0; steps < 30; steps++) yield* advanceClock("1 second")
+        assert.strictEqual(runs, 1)
+        assert.deepStrictEqual(
+          messages.map(({ body }) => json(body).payload.error.message),
+          ["early", "silently"],
         )
-      yield* Worker.run("media", [on("media.uploaded", { handle, onFailure })])
-      yield* publish(uploadedEvent())
-      yield* flushFibers
-      yield* (yield* Ledger).cancel(`media-media-uploaded.${uploadEventId}`, "silently")
-      yield* (yield* Ledger).cancel(`media-media-uploaded.${id(2)}`, "early")
-      yield* upload(2, "b")
-      for (let steps = 0; steps < 30; steps++) yield* advanceClock("1 second")
-      assert.strictEqual(runs, 1)
-      assert.deepStrictEqual(
-        messages.map(({ body }) => json(body).payload.error.message),
-        ["early", "silently"],
-      )
-    }).pipe(Effect.provide(ports)),
+      }).pipe(Effect.provide(ports)),
   )
 })
 
-describe("a repeatable handler", () => {
-  it.effect("leaves no record; its tries and results are as everywhere", () =>
+describe("an idempotent handler", () => {
+  it.effect("writes no ledger record; its attempts and results are the usual ones", () =>
     Effect.gen(function* () {
       let runs = 0
       const messages = yield* recordMessages
@@ -188,36 +190,36 @@ describe("the retry policy", () => {
     handle: () => Effect.fail(new TransientError({ dependency: "x", code: "away", message: "away" })),
     onFailure,
   })
-  const triesOf = Effect.map(deadLetters, ([letter]) => letter?.record.attempts)
+  const attempts = Effect.map(deadLetters, ([deadLetter]) => deadLetter?.record.attempts)
 
-  it.effect("is the service's own where it has one", () =>
+  it.effect("comes from the service if it has one", () =>
     Effect.gen(function* () {
       yield* Worker.run("media", [busy])
       yield* publish(uploadedEvent())
       for (let steps = 0; steps < 5; steps++) yield* advanceClock("1 second")
-      assert.strictEqual(yield* triesOf, 2)
+      assert.strictEqual(yield* attempts, 2)
     }).pipe(
       Effect.provide(Layer.succeed(RetryPolicies, new Map([["media", { maxAttempts: 2 }]]))),
       Effect.provide(ports),
     ),
   )
 
-  it.effect("is the handler's own where it has one", () =>
+  it.effect("comes from the handler if it has one", () =>
     Effect.gen(function* () {
       yield* Worker.run("media", [{ ...busy, retry: { maxAttempts: 3, base: Duration.millis(10) } }])
       yield* publish(uploadedEvent())
       for (let steps = 0; steps < 5; steps++) yield* advanceClock("100 millis")
-      assert.strictEqual(yield* triesOf, 3)
+      assert.strictEqual(yield* attempts, 3)
     }).pipe(Effect.provide(ports)),
   )
 })
 
-describe("a message that kills its workers", () => {
-  it.effect("ends as a dead letter and one failure, not for ever", () =>
+describe("a message that crashes its workers", () => {
+  it.effect("becomes a dead letter and one failure after a limited number of crashes", () =>
     Effect.gen(function* () {
       const ledger = yield* Ledger
       const key = `media-media-uploaded.${uploadEventId}`
-      // Three owners that were never heard of again.
+      // Three owners crash one after the other.
       for (let crashes = 0; crashes < 3; crashes++) {
         yield* ledger.acquire(key, `owner-${crashes}`, Duration.seconds(1))
         yield* advanceClock("2 seconds")
@@ -241,7 +243,7 @@ describe("a message that kills its workers", () => {
     }).pipe(Effect.provideService(MaxExpiredLeases, 3), Effect.provide(ports)),
   )
 
-  it.effect("what waits in a lane is not lost when its head never comes back", () =>
+  it.effect("messages of a partition are handled when its head never returns", () =>
     Effect.gen(function* () {
       const { keyedQueue } = yield* Ledger
       yield* keyedQueue.enqueue("media.a", "media-media-uploaded.gone", 0)

@@ -6,7 +6,7 @@ import { Deferred, Effect, Layer, Metric } from "effect"
 import { advanceClock, ports, publish, flushFibers, uploadedEvent } from "./support/WorkerFixtures.ts"
 
 describe("QueueMetrics", () => {
-  it.effect("tells how much waits before a consumer, and for how long", () =>
+  it.effect("reports the depth and the age of each consumer's queue", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const handle = () => Effect.as(Deferred.await(gate), [])

@@ -1,4 +1,4 @@
-/** Results that a handler tells while its job still runs. */
+/** Results that a handler publishes while its job is running. */
 import { resultEventId } from "@armoricore/domain/DeterministicId"
 import { emit, Ledger, on, Worker } from "@armoricore/worker"
 import type { HandlerError, HandlerContext } from "@armoricore/worker/Handler"
@@ -23,8 +23,8 @@ const handler = (handle: (job: HandlerContext) => Effect.Effect<ReadonlyArray<ty
     ],
   })
 
-describe("a result before the end of its job", () => {
-  it.effect("is told at once under the id that it would have at the end, and once where it is returned too", () =>
+describe("an early result", () => {
+  it.effect("is published at once under its final id, and only once if the handler also returns it", () =>
     Effect.gen(function* () {
       const messages = yield* recordMessages
       const gate = yield* Deferred.make<void>()
@@ -46,7 +46,7 @@ describe("a result before the end of its job", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("is not told by whoever lost the claim: another owner or a cancellation took it", () =>
+  it.effect("is not published by a worker that lost its lease to another owner or a cancellation", () =>
     Effect.gen(function* () {
       const messages = yield* recordMessages
       const ledger = yield* Ledger

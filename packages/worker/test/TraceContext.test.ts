@@ -26,8 +26,8 @@ const currentIn = (headers: Readonly<Record<string, string>>, inBody?: string) =
     },
   )
 
-describe("the trace of a message where nobody collects spans", () => {
-  it.effect("goes on under the same id, from another span", () =>
+describe("the trace of a message without a tracer", () => {
+  it.effect("continues with the same trace id and a new span id", () =>
     Effect.gen(function* () {
       const { flags, spanId, traceId } = yield* currentIn({ traceparent: `00-${trace}-${caller}-01` })
       assert.strictEqual(traceId, trace)
@@ -36,7 +36,7 @@ describe("the trace of a message where nobody collects spans", () => {
     }),
   )
 
-  it.effect("is taken from the header before the body, whatever the header's case", () =>
+  it.effect("comes from the header before the body; the header name is case-insensitive", () =>
     Effect.gen(function* () {
       const other = `00-${trace.replace("0af", "fff")}-${caller}-01`
       assert.strictEqual((yield* currentIn({ TraceParent: `00-${trace}-${caller}-01` }, other)).traceId, trace)
@@ -45,7 +45,7 @@ describe("the trace of a message where nobody collects spans", () => {
     }),
   )
 
-  it.effect("begins with a message that has none, and is one for all that follows from it", () =>
+  it.effect("starts at a message without one, and is the same for all its results", () =>
     Effect.gen(function* () {
       const twice = yield* TraceContext.withConsumerSpan(
         "work",
@@ -71,7 +71,7 @@ describe("the trace of a message where nobody collects spans", () => {
   )
 })
 
-it.effect("where spans are collected, a message has one of its own below its publisher's", () =>
+it.effect("with a tracer, a message has its own span below its publisher's", () =>
   Effect.gen(function* () {
     const spans: Array<Tracer.Span> = []
     const tracer = Tracer.make({
@@ -95,7 +95,7 @@ it.effect("where spans are collected, a message has one of its own below its pub
   }),
 )
 
-describe("what a log says of a notification's request", () => {
+describe("the log attributes of a notification request", () => {
   const about = (key: { readonly idempotency_key?: string }) =>
     Effect.map(
       EventCodec.decodeJson({
@@ -108,7 +108,7 @@ describe("what a log says of a notification's request", () => {
       ({ event }) => TraceContext.eventAttributes(event)["notification_id"],
     )
 
-  it.effect("names the notification by its key where there is one, as its state does", () =>
+  it.effect("name the notification by its idempotency key if it has one, as its state does", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* about({}), "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
       assert.strictEqual(yield* about({ idempotency_key: "order 7" }), deriveId("notification", "shop", "order 7"))

@@ -31,7 +31,8 @@ const publish = (subject: string, more: object) =>
     }),
   )
 
-it.effect("regression: a sound event on a subject that nobody reads vanished", () =>
+it.effect("a valid event on an unknown subject becomes a dead letter", () =>
+  // regression: the event was acknowledged and lost
   Effect.gen(function* () {
     yield* UnhandledEventValidator.run(new Set(["media.uploaded"]))
     yield* publish("media.upload", {
@@ -39,21 +40,21 @@ it.effect("regression: a sound event on a subject that nobody reads vanished", (
       payload: { media_id: "m", user_id: "u", file_path: "s3://media/a.mp4" },
     })
     yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
-    const [letter, ...others] = yield* Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 10 }))
+    const [deadLetter, ...others] = yield* Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 10 }))
     assert.deepStrictEqual(
-      [letter?.record.service, letter?.record.reason, letter?.record.path],
+      [deadLetter?.record.service, deadLetter?.record.reason, deadLetter?.record.path],
       ["guard", "invalid", "event_type"],
     )
     assert.isEmpty(others)
   }).pipe(Effect.provide(ports)),
 )
 
-it.effect("a type that came to be read since its letter is replayed to its reader", () =>
+it.effect("a replay reaches a consumer that was added after the dead letter", () =>
   Effect.gen(function* () {
     const before = yield* Scope.make()
     yield* UnhandledEventValidator.run(new Set()).pipe(Scope.provide(before))
     const bus = yield* EventBus
-    // Or the reader would get the first one as well, from the beginning of the stream.
+    // Otherwise the new consumer would also receive the original event, from the start of the stream.
     yield* bus
       .consume({ name: "media-media-uploaded", from: event("media.uploaded"), concurrency: 1 }, () =>
         Effect.succeed({ _tag: "Ack" }),
@@ -78,14 +79,14 @@ it.effect("a type that came to be read since its letter is replayed to its reade
       }),
     ]).pipe(Effect.provideService(EventSources, new Map([["nobody", new Set(["media.uploaded"])]])))
     const dead = yield* DeadLetters
-    const [letter] = yield* dead.list({ limit: 10 })
-    yield* dead.replay(letter?.id ?? "")
+    const [deadLetter] = yield* dead.list({ limit: 10 })
+    yield* dead.replay(deadLetter?.id ?? "")
     yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
     assert.deepStrictEqual(seen, ["nobody"])
   }).pipe(Effect.provide(ports)),
 )
 
-it.effect("unknown and forged types become dead letters, those that a worker reads are left to it", () =>
+it.effect("unknown and forged events become dead letters; handled types are left to their workers", () =>
   Effect.gen(function* () {
     yield* UnhandledEventValidator.run(new Set(["media.uploaded"]))
     yield* publish("media.eaten", {})
@@ -96,9 +97,9 @@ it.effect("unknown and forged types become dead letters, those that a worker rea
     })
     yield* publish("media.uploaded", {})
     yield* TestClock.adjust(0).pipe(Effect.andThen(Effect.yieldNow), Effect.repeat({ times: 50 }))
-    const letters = yield* Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 10 }))
+    const deadLetters = yield* Effect.flatMap(DeadLetters, (dead) => dead.list({ limit: 10 }))
     assert.deepStrictEqual(
-      letters.map(({ record }) => [record.service, record.event_type, record.reason, record.path]),
+      deadLetters.map(({ record }) => [record.service, record.event_type, record.reason, record.path]),
       [
         ["guard", "media.eaten", "unknown_type", "event_type"],
         ["guard", "media.playable", "unauthorized", "source"],

@@ -47,7 +47,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("does the work of one event once, however often it comes", () =>
+  it.effect("handles an event once, however often it is delivered", () =>
     Effect.gen(function* () {
       let runs = 0
       const messages = yield* recordMessages
@@ -61,7 +61,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("makes a dead letter of what cannot be read, and goes on", () =>
+  it.effect("an undecodable message becomes a dead letter, and the next message is handled", () =>
     Effect.gen(function* () {
       const messages = yield* recordMessages
       yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
@@ -82,7 +82,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("tells a permanent failure once, without retry or dead letter", () =>
+  it.effect("publishes a permanent failure once, without retry or dead letter", () =>
     Effect.gen(function* () {
       let runs = 0
       const messages = yield* recordMessages
@@ -106,7 +106,7 @@ describe("the worker loop", () => {
   )
 
   it.effect(
-    "tries a transient fault with backoff, then tells it and makes a dead letter",
+    "retries a transient error with backoff, then publishes the failure and a dead letter",
     () =>
       Effect.gen(function* () {
         const starts: Array<number> = []
@@ -128,7 +128,7 @@ describe("the worker loop", () => {
         const gaps = starts.slice(1).map((at, index) => at - (starts[index] ?? 0))
         gaps.forEach((gap, index) => {
           assert.isAtLeast(gap, 500 * 2 ** index)
-          // The next whole second of the test's steps.
+          // The test moves the clock in whole seconds.
           assert.isAtMost(gap, 1000 * 2 ** index + 1000)
         })
         assert.deepStrictEqual(
@@ -143,7 +143,7 @@ describe("the worker loop", () => {
     60_000,
   )
 
-  it.effect("waits as long as the other side asked", () =>
+  it.effect("waits at least as long as Retry-After", () =>
     Effect.gen(function* () {
       let runs = 0
       yield* Worker.run("media", [
@@ -171,7 +171,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("burns no tries on a configuration fault", () =>
+  it.effect("a configuration error uses up no attempt", () =>
     Effect.gen(function* () {
       let runs = 0
       const messages = yield* recordMessages
@@ -194,7 +194,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("counts a crash and a time-out of the handler as transient faults", () =>
+  it.effect("a defect and a timeout of the handler count as transient errors", () =>
     Effect.gen(function* () {
       let runs = 0
       const messages = yield* recordMessages
@@ -216,7 +216,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("a worker that lost its lease tells nothing: the successor's result stands", () =>
+  it.effect("a worker that lost its lease publishes nothing; the result of the next owner counts", () =>
     Effect.gen(function* () {
       const messages = yield* recordMessages
       const ledger = yield* Ledger
@@ -232,7 +232,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("keeps the lease of long work, so that nobody else starts it", () =>
+  it.effect("renews the lease of long work, so that no other worker starts it", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const messages = yield* recordMessages
@@ -248,26 +248,28 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("hands back what does not end within the grace, without counting a try", () =>
-    Effect.gen(function* () {
-      const first = yield* Scope.make()
-      yield* Worker.run("media", [handler(() => Effect.never)]).pipe(Scope.provide(first))
-      yield* publish(uploadedEvent())
-      yield* flushFibers
-      const closing = yield* Effect.forkChild(Scope.close(first, Exit.void))
-      yield* advanceClock("21 seconds")
-      assert.isDefined(closing.pollUnsafe())
-      const messages = yield* recordMessages
-      yield* Worker.run("media", [
-        handler((job) => Effect.sync(() => (assert.strictEqual(job.attempts, 0), [playableMessage]))),
-      ])
-      yield* advanceClock("1 second")
-      assert.lengthOf(messages, 1)
-    }).pipe(Effect.provide(ports)),
+  it.effect(
+    "a handler over the drain timeout is interrupted and its message redelivered, without counting an attempt",
+    () =>
+      Effect.gen(function* () {
+        const first = yield* Scope.make()
+        yield* Worker.run("media", [handler(() => Effect.never)]).pipe(Scope.provide(first))
+        yield* publish(uploadedEvent())
+        yield* flushFibers
+        const closing = yield* Effect.forkChild(Scope.close(first, Exit.void))
+        yield* advanceClock("21 seconds")
+        assert.isDefined(closing.pollUnsafe())
+        const messages = yield* recordMessages
+        yield* Worker.run("media", [
+          handler((job) => Effect.sync(() => (assert.strictEqual(job.attempts, 0), [playableMessage]))),
+        ])
+        yield* advanceClock("1 second")
+        assert.lengthOf(messages, 1)
+      }).pipe(Effect.provide(ports)),
   )
 
   it.effect(
-    "a replayed letter really runs again and is traced to its origin",
+    "a replayed dead letter runs again and names its origin",
     () =>
       Effect.gen(function* () {
         let healthy = false
@@ -298,7 +300,7 @@ describe("the worker loop", () => {
     60_000,
   )
 
-  it.effect("an edited letter is judged before it is sent", () =>
+  it.effect("an edited dead letter is validated before it is published", () =>
     Effect.gen(function* () {
       const messages = yield* recordMessages
       yield* Worker.run("media", [handler(() => Effect.succeed([playableMessage]))])
@@ -318,7 +320,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  /** A second reader of the same type. */
+  /** A second consumer of the same type. */
   const both = (work: Effect.Effect<ReadonlyArray<typeof playableMessage>, TransientError>, ran: Array<string>) =>
     Effect.forEach(["media", "ai"] as const, (service) =>
       Worker.run(service, [
@@ -331,7 +333,8 @@ describe("the worker loop", () => {
       ]),
     )
 
-  it.effect("regression: one fault made a dead letter for each reader of its type", () =>
+  it.effect("an invalid event becomes one dead letter for all consumers of its type", () =>
+    // regression: each consumer wrote its own dead letter
     Effect.gen(function* () {
       const ran: Array<string> = []
       yield* both(Effect.succeed([]), ran)
@@ -342,7 +345,7 @@ describe("the worker loop", () => {
         (yield* deadLetters).map(({ record }) => record.path),
         ["payload.media_id", "source"],
       )
-      // Nobody could read it, so all of them get it again.
+      // No consumer has handled the event, so all of them receive the replay.
       const dead = yield* DeadLetters
       const [, letter] = yield* deadLetters
       assert.isDefined(letter)
@@ -357,7 +360,8 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("regression: a message full of headers became no letter on NATS, whose limit they share", () =>
+  it.effect("a message with very large headers becomes a dead letter", () =>
+    // regression: NATS rejected the dead letter, because headers count towards its message limit
     Effect.gen(function* () {
       yield* Worker.run("media", [handler(() => Effect.succeed([]))])
       const bus = yield* EventBus
@@ -375,7 +379,8 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("regression: an event with a forged header of a replay was acknowledged unheard", () =>
+  it.effect("an event with a forged replay header is handled", () =>
+    // regression: the event was acknowledged without being handled
     Effect.gen(function* () {
       const ran: Array<string> = []
       yield* both(Effect.succeed([]), ran)
@@ -397,7 +402,7 @@ describe("the worker loop", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("a letter of one reader alone is replayed for it alone", () =>
+  it.effect("a dead letter of one consumer is replayed for that consumer only", () =>
     Effect.gen(function* () {
       const ran: Array<string> = []
       let healthy = false
@@ -413,7 +418,7 @@ describe("the worker loop", () => {
       assert.deepStrictEqual(ran, ["ai"])
       healthy = true
       const ledger = yield* Ledger
-      // Had it come to the other, it would have run there again.
+      // The other consumer would have handled it again.
       yield* ledger.remove(`ai-media-uploaded.${uploadEventId}`)
       assert.isDefined(letter)
       yield* (yield* DeadLetters).replay(letter.id)

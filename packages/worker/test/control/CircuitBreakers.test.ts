@@ -12,7 +12,7 @@ const level = Effect.map(
 )
 
 describe("a dependency's circuit", () => {
-  it.effect("opens after failures in a row, waits without a try, and lets one call probe", () =>
+  it.effect("opens after failures in a row, rejects calls without counting an attempt, and lets one call probe", () =>
     Effect.gen(function* () {
       let calls = 0
       let healthy = false
@@ -34,7 +34,7 @@ describe("a dependency's circuit", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Effect.flip(call), away)
       assert.strictEqual(calls, 6)
-      // A failed probe: twice as long.
+      // After a failed probe the open time doubles.
       assert.strictEqual((yield* Effect.flip(call)).retryAfterMillis, 2_000)
       healthy = true
       yield* TestClock.adjust("2 seconds")
@@ -45,7 +45,7 @@ describe("a dependency's circuit", () => {
     }).pipe(Effect.provide(CircuitBreakers.layer)),
   )
 
-  it.effect("stays closed for a dependency that answers: throttled, refused, wrongly configured", () =>
+  it.effect("stays closed for a reachable dependency that throttles, rejects or is misconfigured", () =>
     Effect.gen(function* () {
       const answers = [
         new TransientError({ dependency: "mail", code: "throttled", message: "slow down" }),
@@ -61,7 +61,7 @@ describe("a dependency's circuit", () => {
     }).pipe(Effect.provide(CircuitBreakers.layer)),
   )
 
-  it.effect("one dependency's outage is not another's; a crash of the call counts", () =>
+  it.effect("each dependency has its own circuit; a defect of the call counts as a failure", () =>
     Effect.gen(function* () {
       for (let failures = 0; failures < 5; failures++) {
         yield* Effect.exit(withCircuitBreaker("a")(Effect.die(new Error("bug"))))

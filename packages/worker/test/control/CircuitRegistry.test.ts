@@ -13,8 +13,8 @@ const ports = Layer.merge(MemoryBus.layer, MemoryState.layer)
 /** Another process on the same ports. */
 const board = Effect.map(Layer.build(Layer.fresh(Switches.layer)), (built) => Context.get(built, CircuitRegistry))
 
-describe("Switchboard", () => {
-  it.effect("a pause holds in every process, also in those that start later, until it is resumed", () =>
+describe("CircuitRegistry", () => {
+  it.effect("a pause applies to every process, also to later ones, until it is resumed", () =>
     Effect.gen(function* () {
       const [a, b] = [yield* board, yield* board]
       yield* flushFibers
@@ -33,7 +33,7 @@ describe("Switchboard", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.effect("a paused dependency is not called and its messages wait; a reset closes its circuit", () =>
+  it.effect("a paused dependency is not called and its messages are snoozed; a reset closes its circuit", () =>
     Effect.gen(function* () {
       const switches = yield* CircuitRegistry
       const { withCircuitBreaker } = yield* CircuitBreakers

@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 const lease = Duration.seconds(30)
 const ledger = Ledger.layer.pipe(Layer.provide(MemoryState.layer))
 
-const claimed = Effect.fnUntraced(function* (owner: string) {
+const acquire = Effect.fnUntraced(function* (owner: string) {
   const result = yield* (yield* Ledger).acquire("c.1", owner, lease)
   assert(result._tag === "Acquired", result._tag)
   return result.lease
@@ -20,7 +20,7 @@ const held = Effect.fnUntraced(function* (owner: string) {
 })
 
 describe("the ledger", () => {
-  it.effect("of many who claim at once, one gets it", () =>
+  it.effect("only one of many concurrent workers acquires the lease", () =>
     Effect.gen(function* () {
       const results = yield* Effect.forEach(
         Array.from({ length: 32 }, (_, index) => `owner-${index}`),
@@ -34,59 +34,61 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(ledger)),
   )
 
-  it.effect("a renewed lease is held; one that ran out is another's, and its owner decides nothing any more", () =>
-    Effect.gen(function* () {
-      const first = yield* claimed("first")
-      yield* TestClock.adjust("20 seconds")
-      yield* first.renew
-      yield* TestClock.adjust("20 seconds")
-      assert.strictEqual(yield* held("second"), 10_000)
-      yield* TestClock.adjust("11 seconds")
-      const second = yield* claimed("second")
-      assert.isAbove(second.fencingToken, first.fencingToken)
-      assert.strictEqual(second.expiredLeases, 1)
-      assert.strictEqual((yield* Effect.flip(first.renew))._tag, "Conflict")
-      assert.strictEqual((yield* Effect.flip(first.decide({ outbound: [] }, 1)))._tag, "Conflict")
-      assert.strictEqual((yield* Effect.flip(first.release({ countsAsAttempt: true })))._tag, "Conflict")
-      yield* second.decide({ outbound: [] }, 1)
-      const repeated = yield* (yield* Ledger).acquire("c.1", "third", lease)
-      assert.strictEqual(repeated._tag, "Decided")
-    }).pipe(Effect.provide(ledger)),
+  it.effect(
+    "a renewed lease is exclusive; after it expires another worker acquires it, and the former owner cannot decide",
+    () =>
+      Effect.gen(function* () {
+        const first = yield* acquire("first")
+        yield* TestClock.adjust("20 seconds")
+        yield* first.renew
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* held("second"), 10_000)
+        yield* TestClock.adjust("11 seconds")
+        const second = yield* acquire("second")
+        assert.isAbove(second.fencingToken, first.fencingToken)
+        assert.strictEqual(second.expiredLeases, 1)
+        assert.strictEqual((yield* Effect.flip(first.renew))._tag, "Conflict")
+        assert.strictEqual((yield* Effect.flip(first.decide({ outbound: [] }, 1)))._tag, "Conflict")
+        assert.strictEqual((yield* Effect.flip(first.release({ countsAsAttempt: true })))._tag, "Conflict")
+        yield* second.decide({ outbound: [] }, 1)
+        const repeated = yield* (yield* Ledger).acquire("c.1", "third", lease)
+        assert.strictEqual(repeated._tag, "Decided")
+      }).pipe(Effect.provide(ledger)),
   )
 
-  it.effect("a renewal that overlaps the decision does not take the record from under it", () =>
+  it.effect("a renewal during the decision does not make the decision fail", () =>
     Effect.gen(function* () {
-      const claim = yield* claimed("first")
+      const claim = yield* acquire("first")
       yield* Effect.all([claim.renew, claim.decide({ outbound: [] }, 1)], { concurrency: "unbounded" })
     }).pipe(Effect.provide(ledger)),
   )
 
-  it.effect("counts failures, not crashes or hand-backs; crashes in a row are counted apart", () =>
+  it.effect("counts failures, not crashes or releases; crashes in a row have their own count", () =>
     Effect.gen(function* () {
-      const first = yield* claimed("a")
+      const first = yield* acquire("a")
       yield* first.release({ countsAsAttempt: true })
-      const second = yield* claimed("b")
+      const second = yield* acquire("b")
       assert.deepStrictEqual([second.attempts, second.expiredLeases], [1, 0])
       yield* TestClock.adjust("31 seconds")
-      const third = yield* claimed("c")
+      const third = yield* acquire("c")
       assert.deepStrictEqual([third.attempts, third.expiredLeases], [1, 1])
       yield* TestClock.adjust("31 seconds")
-      const fourth = yield* claimed("d")
+      const fourth = yield* acquire("d")
       assert.deepStrictEqual([fourth.attempts, fourth.expiredLeases], [1, 2])
       yield* fourth.release({ countsAsAttempt: false })
-      const fifth = yield* claimed("e")
+      const fifth = yield* acquire("e")
       assert.deepStrictEqual([fifth.attempts, fifth.expiredLeases], [1, 0])
     }).pipe(Effect.provide(ledger)),
   )
 
-  it.effect("cancels what runs and what has not come yet, never what is decided", () =>
+  it.effect("cancels a running job and one that has not arrived yet, but never a decided one", () =>
     Effect.gen(function* () {
       const all = yield* Ledger
-      const running = yield* claimed("a")
+      const running = yield* acquire("a")
       assert.isTrue(yield* all.cancel("c.1", "the user left"))
       assert.isTrue(yield* all.cancel("c.1", "twice is once"))
       assert.strictEqual((yield* Effect.flip(running.decide({ outbound: [] }, 1)))._tag, "Conflict")
-      const next = yield* claimed("b")
+      const next = yield* acquire("b")
       assert.strictEqual(next.cancelReason, "the user left")
       yield* next.decide({ outbound: [] }, 0)
       assert.isFalse(yield* all.cancel("c.1", "too late"))
@@ -97,19 +99,19 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(ledger)),
   )
 
-  it.effect("a forgotten record is claimed anew, with a token that only grew", () =>
+  it.effect("a deleted record can be acquired again, with a larger fencing token", () =>
     Effect.gen(function* () {
-      const first = yield* claimed("a")
+      const first = yield* acquire("a")
       yield* first.decide({ outbound: [] }, 1)
       yield* (yield* Ledger).remove("c.1")
-      const again = yield* claimed("b")
+      const again = yield* acquire("b")
       assert.isAbove(again.fencingToken, first.fencingToken)
       assert.strictEqual(again.attempts, 0)
     }).pipe(Effect.provide(ledger)),
   )
 })
 
-/** As processes see it that own the store one after the other. */
+/** The store as seen by processes that own it one after the other. */
 const ownedBy = (ownerId: string | undefined) =>
   Ledger.layer.pipe(
     Layer.provide(
@@ -120,40 +122,43 @@ const ownedBy = (ownerId: string | undefined) =>
     ),
   )
 
-describe("a store that one process owns at a time", () => {
-  it.effect("regression: after kill -9 the next owner waited out the lease of the dead one", () =>
+describe("a store with one owner process at a time", () => {
+  it.effect("after kill -9 the next owner acquires the lease of the dead one at once", () =>
+    // regression: it waited until the lease expired
     Effect.gen(function* () {
-      const dead = yield* Effect.provide(claimed("dead"), ownedBy("first"))
+      const dead = yield* Effect.provide(acquire("dead"), ownedBy("first"))
       assert.strictEqual(yield* Effect.provide(held("a colleague"), ownedBy("first")), 30_000)
-      const heir = yield* Effect.provide(claimed("heir"), ownedBy("second"))
-      assert.isAbove(heir.fencingToken, dead.fencingToken)
-      assert.strictEqual(heir.expiredLeases, 1)
+      const successor = yield* Effect.provide(acquire("successor"), ownedBy("second"))
+      assert.isAbove(successor.fencingToken, dead.fencingToken)
+      assert.strictEqual(successor.expiredLeases, 1)
       assert.strictEqual((yield* Effect.flip(dead.decide({ outbound: [] }, 1)))._tag, "Conflict")
-      yield* heir.renew
+      yield* successor.renew
       assert.strictEqual(yield* Effect.provide(held("a colleague"), ownedBy("second")), 30_000)
     }).pipe(Effect.provide(MemoryState.layer)),
   )
 
-  it.effect("claims of those who share it live on under a new owner, and they take nothing before its time", () =>
-    Effect.gen(function* () {
-      yield* Effect.provide(claimed("sharer"), ownedBy(undefined))
-      assert.strictEqual(yield* Effect.provide(held("owner"), ownedBy("second")), 30_000)
-      yield* TestClock.adjust("31 seconds")
-      yield* Effect.provide(claimed("owner"), ownedBy("second"))
-      assert.strictEqual(yield* Effect.provide(held("sharer"), ownedBy(undefined)), 30_000)
-    }).pipe(Effect.provide(MemoryState.layer)),
+  it.effect(
+    "leases of processes without ownership stay valid under a new owner, and they wait for leases to expire",
+    () =>
+      Effect.gen(function* () {
+        yield* Effect.provide(acquire("sharer"), ownedBy(undefined))
+        assert.strictEqual(yield* Effect.provide(held("owner"), ownedBy("second")), 30_000)
+        yield* TestClock.adjust("31 seconds")
+        yield* Effect.provide(acquire("owner"), ownedBy("second"))
+        assert.strictEqual(yield* Effect.provide(held("sharer"), ownedBy(undefined)), 30_000)
+      }).pipe(Effect.provide(MemoryState.layer)),
   )
 })
 
-describe("a lane", () => {
-  it.effect("lets one in, the others in the order of their arrival", () =>
+describe("a keyed queue", () => {
+  it.effect("has one member at its head, the others in the order of their arrival", () =>
     Effect.gen(function* () {
       const { keyedQueue } = yield* Ledger
       const position = (member: string, at: number) =>
         Effect.map(keyedQueue.enqueue("l", member, at), (place) => place.position)
       assert.strictEqual(yield* position("second", 20), 0)
       assert.strictEqual(yield* position("third", 30), 1)
-      // Arrived before the head, but the head may be running.
+      // It arrived before the head, but the head may be running.
       assert.strictEqual(yield* position("first", 10), 1)
       assert.strictEqual(yield* position("third", 30), 2)
       yield* keyedQueue.dequeue("l", "second")
@@ -163,7 +168,7 @@ describe("a lane", () => {
     }).pipe(Effect.provide(ledger)),
   )
 
-  it.effect("drops a head that is gone, not one that is worked on or waits as announced", () =>
+  it.effect("drops a head that is gone, but not one with a lease or an announced delay", () =>
     Effect.gen(function* () {
       const { acquire, keyedQueue } = yield* Ledger
       const position = (member: string) => Effect.map(keyedQueue.enqueue("l", member, 0), (place) => place.position)

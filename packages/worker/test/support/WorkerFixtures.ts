@@ -1,4 +1,4 @@
-/** What the tests of the worker loop share: ports in memory, an upload, and time that only a test moves. */
+/** Fixtures of the worker tests: ports in memory, an upload event, and a clock that only the test moves. */
 import { event } from "@armoricore/bus/Address"
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
@@ -35,7 +35,7 @@ export const playableMessage = emit("media.playable", {
   playback_urls: { hls: "h", mp4: {} },
 })
 
-/** Everything that is told from now on. */
+/** All events that are published from now on. */
 export const recordMessages = Effect.gen(function* () {
   const bus = yield* EventBus
   const messages: Array<ReceivedMessage> = []
