@@ -81,7 +81,7 @@ export const layerNoDeps = Layer.effectDiscard(
       const attempt =
         limiters.get(delivery.channel)?.run(deliveries.deliverInline(delivery)) ?? Effect.succeed(undefined)
       return Effect.map(attempt, (end) =>
-        end?._tag === "ExitCode" ? end.outcomes : [WorkKinds.delivery(delivery, end?.failedAttempts ?? 0)],
+        end?._tag === "Completed" ? end.outcomes : [WorkKinds.delivery(delivery, end?.failedAttempts ?? 0)],
       )
     }
 

@@ -1,8 +1,8 @@
-/** How many calls may be under way at once; whoever finds none free is told when one is. */
+/** Limits the number of concurrent calls without a fiber per waiter: a waiter registers a callback. */
 export interface CallbackSemaphore {
   readonly tryAcquire: () => boolean
   readonly release: () => void
-  /** `then` runs once, when a slot is free: it takes it, or does not. */
+  /** Runs `then` once, when a permit is free. `then` acquires the permit itself, or leaves it. */
   readonly onAvailable: (then: () => void) => void
   readonly cancelWait: (then: () => void) => void
 }

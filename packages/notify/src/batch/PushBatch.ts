@@ -1,6 +1,6 @@
 /**
- * The calls of one volley: as many at once as there are slots, each by a fiber of its own and nothing else. What they end
- * with is gathered, so that one write keeps many ends.
+ * The provider calls of one push batch. Each call uses one fiber, and a semaphore limits their number. Results are
+ * gathered so that one write stores many of them.
  */
 import { Deferred, Duration, Effect, Exit } from "effect"
 import type { PlannedDelivery } from "../delivery/PlannedDelivery.ts"
@@ -18,10 +18,13 @@ export interface BatchItem {
   readonly message: Message
 }
 
-/** Ends that come within this time are kept by one write. */
+/** Results that arrive within this interval share one write. */
 const flushInterval = Duration.millis(10)
 
-/** Calls for every shot; `keep` is run with what ended since the last time, and once more for the rest. */
+/**
+ * Calls the provider for every item. `flush` receives the calls that completed since the previous flush, and at the end
+ * the remaining ones.
+ */
 export const send = <E>(
   circuit: ProviderCircuit,
   semaphore: CallbackSemaphore,
@@ -56,7 +59,7 @@ export const send = <E>(
         start(item)
       }
     }
-    /** What ended by itself is kept; an interrupted call's end is not known, and not noted. */
+    /** Completed calls are flushed. An interrupted call has an unknown outcome and is not recorded. */
     const stop = Effect.suspend(() => {
       progress.isStopped = true
       semaphore.cancelWait(pump)
@@ -74,7 +77,7 @@ export const send = <E>(
         yield* Effect.timeoutOption(Deferred.await(allDone), flushInterval)
         if (progress.completed.length > 0) yield* Effect.uninterruptible(flush(takeCompleted()))
       }
-      // Of calls that ended at once.
+      // The calls that completed immediately, before the loop.
       if (progress.completed.length > 0) yield* Effect.uninterruptible(flush(takeCompleted()))
     })
     yield* Effect.onInterrupt(run, () => stop)

@@ -1,15 +1,16 @@
 /**
- * The first tries of a push to many targets, in one piece of work: what is true of all of them (the message, the claim,
- * the record that says that calls were begun, the telling) is done once for up to a hundred.
+ * The first attempts of a push to many targets, as one work message. The message, the lease, the record that the calls
+ * began, and the update of the notification are shared by up to a hundred targets.
  *
- *     write that it begins → call the provider for each target, noting what ends → tell the notification
+ *     write the batch record → call the provider for each target and record the results → update the notification
  *
- * - A target is on its own from its first failure on: what may be tried again gets a message of its own, and nothing
- *   that becomes of it touches the others.
- * - A worker dies in the middle: targets whose end is noted are not sent to again; of the others nobody knows, so each is
- *   sent again under its own ids, and the device shows one. That is why no e-mail goes this way.
- * - Two workers hold one volley (a lease ran out while its owner was stopped): the second sends again what it finds
- *   without an end, under the same ids; the ledger lets one of them tell.
+ * - After its first failure a target is independent. A target that may be retried gets its own work message, and its
+ *   later results do not affect the others.
+ * - A worker dies during the batch: targets with a recorded result are not sent to again. The outcome of the others is
+ *   unknown, so each is sent again with its own ids, and the device shows it once. E-mails have no such protection
+ *   against duplicates and are never sent in batches.
+ * - Two workers hold one batch (a lease expired while its owner was paused): the second sends again to targets without
+ *   a recorded result, with the same ids. The ledger lets only one of them publish the results.
  */
 import type { Conflict } from "@armoricore/domain/Errors"
 import type { NotificationChannel, NotificationState, PushBatchState } from "@armoricore/domain/NotificationState"
@@ -33,11 +34,11 @@ import * as DeliveryResults from "../delivery/DeliveryResults.ts"
 import * as PushBatch from "./PushBatch.ts"
 import * as WorkKinds from "../WorkKinds.ts"
 
-/** The body of a volley's work message: targets of one channel of one notification. */
+/** The body of a batch's work message: targets of one channel of one notification. */
 export const BatchRequest = Schema.Struct({ notification_id: Schema.String, indexes: Schema.Array(Schema.Int) })
 export type BatchRequest = typeof BatchRequest.Type
 
-/** Targets of one volley; what it decides must fit into one document of the state. */
+/** The maximum number of targets in one batch. Its results must fit into one state document. */
 export const maxBatchSize = 100
 
 type ItemOutcomes = PushBatchState["outcomes"]
@@ -73,7 +74,7 @@ const make = Effect.gen(function* () {
     return fresh
   }
 
-  /** What a call's end says of its target. */
+  /** Turns the result of a call into the outcome of its target. */
   const classify = Effect.fnUntraced(function* (
     { exit, delivery }: PushBatch.CompletedCall,
     provider: string,
@@ -90,7 +91,7 @@ const make = Effect.gen(function* () {
       provider,
       not_before: now + afterMillis,
     })
-    /** A failed try, and when the next may be. */
+    /** A failed attempt, with the earliest time of the next one. */
     const failedAttempt = (retryAfterMillis?: number) =>
       Effect.map(retryDelay(retry, 1, retryAfterMillis), (delay) => ({
         ...later(Duration.toMillis(delay)),
@@ -116,13 +117,13 @@ const make = Effect.gen(function* () {
           ? later(error.retryAfterMillis ?? 0)
           : yield* failedAttempt(error.retryAfterMillis)
       default:
-        // A fault of ours, which its own message meets again and counts.
-        yield* Effect.logError("a call ended with a defect", exit.cause)
+        // A defect in this code. The delivery's own work message repeats the call and counts the attempt.
+        yield* Effect.logError("A provider call ended with a defect", exit.cause)
         return yield* failedAttempt()
     }
   })
 
-  /** Calls for each; every end is noted before anything is told. */
+  /** Calls the provider for each item. Every result is written before any is published. */
   const sendItems = Effect.fnUntraced(function* (
     { id, ...batch }: { readonly id: string; readonly revision: number; readonly outcomes: ItemOutcomes },
     circuit: ProviderCircuit,
@@ -140,7 +141,7 @@ const make = Effect.gen(function* () {
     return outcomes
   })
 
-  /** Tries hard: calls cannot be undone. */
+  /** Retries, because the calls cannot be undone. */
   const write = (
     id: string,
     outcomes: ItemOutcomes,
@@ -151,13 +152,14 @@ const make = Effect.gen(function* () {
       schedule: Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 6 })),
     })
 
-  /** The message of its own for a target that may be tried again, and when. */
+  /** The work message for a target that may be retried, and the earliest time of its next attempt. */
   const enqueueDelivery = Effect.fnUntraced(function* (
     delivery: PlannedDelivery.PlannedDelivery,
     { not_before, counts_as_attempt }: Partial<ItemOutcome> = {},
   ) {
     if (not_before !== undefined) {
-      // Where one is there already: a repetition, or a report that says more.
+      // A conflict means that the state exists already: the batch is repeated, or a report with a higher status came
+      // first.
       const write = records.write(PlannedDelivery.identifiersOf(delivery), undefined, {
         status: "requested",
         not_before,
@@ -189,7 +191,7 @@ const make = Effect.gen(function* () {
     return [...events, ...messages]
   })
 
-  /** Nothing needs to be called for these. */
+  /** Outcomes of targets that need no call of the provider. */
   const unsent = (
     deliveries: ReadonlyArray<PlannedDelivery.PlannedDelivery>,
     status: ItemOutcome["status"],
@@ -200,7 +202,7 @@ const make = Effect.gen(function* () {
     send: Effect.fnUntraced(function* ({ indexes, notification_id }) {
       const found = yield* notifications.get(notification_id)
       if (Option.isNone(found)) {
-        yield* Effect.logWarning(`a volley of ${notification_id} is dropped: the notification is not known any more`)
+        yield* Effect.logWarning(`Dropped a push batch of ${notification_id}: the notification no longer exists`)
         return []
       }
       const notification = found.value
@@ -209,7 +211,7 @@ const make = Effect.gen(function* () {
       if (first === undefined) return []
       const { channel } = first
       const id = `${notification_id}.volley.${first.index}`
-      // A worker before this one began it: its word stands, and what it did not say is not known.
+      // An earlier worker began this batch. Its recorded outcomes apply; the other outcomes are unknown.
       const existing = yield* batches.get(id)
       if (Option.isSome(existing)) return yield* recordOutcomes(notification, deliveries, existing.value.value.outcomes)
       const now = yield* Clock.currentTimeMillis
@@ -219,16 +221,16 @@ const make = Effect.gen(function* () {
       const [circuit, ...others] = circuits.forChannel(channel)
       if (circuit === undefined)
         return yield* recordOutcomes(notification, deliveries, unsent(deliveries, "failed", "no_provider"))
-      // Which route takes over for which target is for each to find out.
+      // With several providers, each delivery finds its own fallback.
       if (others.length > 0) return deliveries.map((delivery) => WorkKinds.delivery(delivery))
       const unavailability = circuit.unavailability(now)
       if (unavailability !== undefined) {
-        // Whoever waited too long counts tries, each on its own.
+        // After the maximum wait, each delivery counts its own attempts.
         if (now > notification.requested_at + Duration.toMillis(maxProviderWait))
           return deliveries.map((delivery) => WorkKinds.delivery(delivery))
         return yield* snooze(
           unavailability.reason,
-          `${circuit.provider.name} is not called now`,
+          `${circuit.provider.name} is not available now`,
           unavailability.waitMillis,
         )
       }

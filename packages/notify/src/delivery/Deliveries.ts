@@ -1,13 +1,14 @@
 /**
- * One delivery from its work message, or in place of one, to a final state. Where a worker may stop, and what the next
- * one does:
- * - before `sending`: as if nothing had been;
- * - `sending` and its lease lives: somebody may be calling just now, so it waits;
- * - `sending` and the lease is over: a call may have been made and its end is not known. A push is sent again under the
- *   same ids, so that the device shows one; an e-mail follows `DeliveryPolicy.strictMail`;
- * - after `sent`, or any other final state: the notification is told again and the same event comes of it.
+ * Brings one delivery from its work message, or from a first attempt without one, to a final state. This is where a
+ * worker may stop, and how the next worker continues:
+ * - before `sending`: it starts from the beginning;
+ * - in `sending`, while the lease is valid: another worker may be calling the provider, so it waits;
+ * - in `sending`, after the lease expired: the provider may have accepted the message, so the outcome is unknown. A
+ *   push is sent again with the same ids, so that the device shows it once; an e-mail follows
+ *   `DeliveryPolicy.strictMail`. The same applies when a provider ends a call with `UnknownOutcome`;
+ * - after `sent` or another final state: it repeats the update of the notification, which returns the same event.
  *
- * Failures of one target never touch another: each has its own state and tries.
+ * The failure of one target never affects another: each has its own state and attempts.
  */
 import type { Conflict } from "@armoricore/domain/Errors"
 import type { HandlerError } from "@armoricore/worker/Handler"
@@ -28,9 +29,9 @@ export interface DeliveryRequest {
 }
 
 export type FirstAttempt =
-  | { readonly _tag: "ExitCode"; readonly outcomes: ReadonlyArray<ResultMessage> }
-  /** `tried`: failed tries, 0 where it only has to wait. */
-  | { readonly _tag: "Open"; readonly failedAttempts: number }
+  | { readonly _tag: "Completed"; readonly outcomes: ReadonlyArray<ResultMessage> }
+  /** `failedAttempts` is 0 if the delivery only has to wait. */
+  | { readonly _tag: "Incomplete"; readonly failedAttempts: number }
 
 type Document = DeliveryRecord.Document
 
@@ -39,11 +40,11 @@ export class Deliveries extends Context.Service<
   {
     readonly deliver: (request: DeliveryRequest) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
     /**
-     * A first try in place of a work message, for a delivery that was planned just now. Where it did not end it wants
-     * the message after all.
+     * Makes the first attempt without a work message, for a delivery that was just planned. If the result is not final,
+     * the caller must publish the work message.
      */
     readonly deliverInline: (delivery: PlannedDelivery.PlannedDelivery) => Effect.Effect<FirstAttempt>
-    /** The worker loop gave it up: notes the failure and tells the notification. */
+    /** Called when the worker loop gives up: stores the failure and updates the notification. */
     readonly recordFailure: (
       request: DeliveryRequest,
       failure: { readonly code: string; readonly message: string },
@@ -69,7 +70,7 @@ const make = Effect.gen(function* () {
       return delivery !== undefined
         ? Effect.succeed(delivery)
         : Effect.as(
-            Effect.logWarning(`a delivery of ${notification_id} is dropped: the notification is not known any more`),
+            Effect.logWarning(`Dropped a delivery of ${notification_id}: the notification no longer exists`),
             undefined,
           )
     })
@@ -77,7 +78,7 @@ const make = Effect.gen(function* () {
   const reportsDelivery = (delivery: PlannedDelivery.PlannedDelivery, providerName: string | undefined) =>
     circuits.forChannel(delivery.channel).some(({ provider }) => provider.name === providerName && provider.reports)
 
-  /** What is stored decides whether to go on. */
+  /** Continues from the stored state. */
   const resume = Effect.fnUntraced(function* (
     delivery: PlannedDelivery.PlannedDelivery,
     current: Document,
@@ -88,15 +89,17 @@ const make = Effect.gen(function* () {
       DeliveryAttempts.snooze(code, message, until - now)
     if (status === "requested" || (status === "failed" && retryable === true)) {
       const next = Math.min(not_before, PlannedDelivery.expiresAt(delivery.notification))
-      return yield* next > now ? snoozeUntil(next, "postponed", "its next try is later") : attempt(delivery, current)
+      return yield* next > now
+        ? snoozeUntil(next, "postponed", "its next attempt is scheduled for later")
+        : attempt(delivery, current)
     }
     if (status === "sending") {
       if (lease_until > now)
-        return yield* snoozeUntil(lease_until, "being_sent", "somebody may be sending this just now")
+        return yield* snoozeUntil(lease_until, "being_sent", "another worker may be sending this now")
       return yield* recordUnknownOutcome(
         delivery,
         current,
-        "the sender stopped before the provider's answer",
+        "the worker stopped before the provider replied",
         reportsDelivery(delivery, provider),
       )
     }
@@ -106,7 +109,7 @@ const make = Effect.gen(function* () {
     return yield* attempt(delivery, current)
   })
 
-  /** The work message comes at once: what the failed try asks for is kept with the state. */
+  /** The work message follows at once, so the delivery's state stores the delay before its next attempt. */
   const postpone = Effect.fnUntraced(function* (delivery: PlannedDelivery.PlannedDelivery, error: HandlerError) {
     if (error._tag !== "TransientError") return
     const current = yield* records.get(delivery.planned.delivery_id)
@@ -126,7 +129,7 @@ const make = Effect.gen(function* () {
     deliver: (request) =>
       Effect.flatMap(findDelivery(request), (delivery) => {
         if (delivery === undefined) return Effect.succeed([])
-        // Nearly every delivery is new: its first write finds out, which saves a read.
+        // Nearly every delivery is new. Its first write detects the exceptions and saves a read.
         return attempt(delivery, undefined).pipe(
           Effect.catchTag("Conflict", () =>
             Effect.flatMap(records.get(delivery.planned.delivery_id), (found) =>
@@ -138,12 +141,15 @@ const make = Effect.gen(function* () {
       }),
     deliverInline: (delivery) =>
       Effect.matchEffect(attempt(delivery, undefined), {
-        onSuccess: (outcomes): Effect.Effect<FirstAttempt> => Effect.succeed({ _tag: "ExitCode", outcomes }),
+        onSuccess: (outcomes): Effect.Effect<FirstAttempt> => Effect.succeed({ _tag: "Completed", outcomes }),
         onFailure: (error) =>
           (error._tag === "Conflict" ? Effect.void : postpone(delivery, error)).pipe(
-            // Then it is tried again sooner; a state that is away is met there again.
-            Effect.catch((fault) => Effect.logDebug(`a try was not postponed: ${fault.message}`)),
-            Effect.as({ _tag: "Open", failedAttempts: isCounted(error) ? 1 : 0 }),
+            // Without the stored delay the next attempt comes sooner. It also reports a state store that is
+            // unavailable.
+            Effect.catch((fault) =>
+              Effect.logDebug(`The delay before the next attempt was not stored: ${fault.message}`),
+            ),
+            Effect.as({ _tag: "Incomplete", failedAttempts: isCounted(error) ? 1 : 0 }),
           ),
       }),
     recordFailure: Effect.fnUntraced(function* (request, failure) {

@@ -1,10 +1,10 @@
 /**
- * One try to deliver: the channel's routes are asked in their order until one takes the message or says something
- * final of it.
+ * One attempt to deliver. It calls the channel's providers in their order until one accepts the message or reports a
+ * final failure.
  *
- *     write `sending` → call the provider → write `sent`, or what else came of it → tell the notification
+ *     write `sending` → call the provider → write `sent` or another result → update the notification
  *
- * What the next worker finds where this one stopped is `Deliveries`' affair.
+ * `Deliveries` decides how the next worker continues after a crash.
  */
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { DeliveryState } from "@armoricore/domain/NotificationState"
@@ -27,10 +27,10 @@ type Document = DeliveryRecord.Document
 type StateError = TransientError | ConfigurationError
 type DeliveryAttempt = Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError | Conflict>
 
-/** The lease outlives the call by so much, for the write after it. */
+/** The lease outlives the call by this margin, which covers the write of the result. */
 const leaseMarginMillis = 2_000
 
-/** Needs the services of a delivery; `records` are where it writes. */
+/** Requires the services of a delivery. `records` is the store of delivery states. */
 export const make = (records: DeliveryRecord.DeliveryRecord) =>
   Effect.gen(function* () {
     const circuits = yield* ProviderCircuits
@@ -43,7 +43,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     const recordResult = (delivery: PlannedDelivery.PlannedDelivery, final: DeliveryState) =>
       DeliveryResults.record(notifications, delivery.notification.notification_id, [{ delivery, final }])
 
-    /** Writes a final state, and tells it. */
+    /** Writes a final state, then updates the notification. */
     const finish = (
       delivery: PlannedDelivery.PlannedDelivery,
       current: Document | undefined,
@@ -56,7 +56,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         ({ value }) => recordResult(delivery, value),
       )
 
-    /** Nobody knows whether the provider took it. `reports`: it may tell later. */
+    /** The provider may or may not have accepted the message. `reports` means that the provider may report it later. */
     const recordUnknownOutcome = Effect.fnUntraced(function* (
       delivery: PlannedDelivery.PlannedDelivery,
       current: Document,
@@ -79,7 +79,10 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
           })
     })
 
-    /** An interrupted call leaves its outcome unknown at once, or is as if it had not been: nobody needs to wait. */
+    /**
+     * An interrupted call releases its lease, so that no worker has to wait for the lease to expire. The outcome is
+     * unknown, unless the provider aborted before it sent anything.
+     */
     const releaseLease = (current: Document | undefined, { provider }: ProviderCircuit.ProviderCircuit) => {
       if (current?.value.status !== "sending") return Effect.void
       const { attempt, delivery_id } = current.value
@@ -89,7 +92,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
           : { status: "sending", attempt, lease_until: 0 }
       return records
         .write(current.value, current, after)
-        .pipe(Effect.catch((error) => Effect.logDebug(`a lease was not given back: ${error.message}`)))
+        .pipe(Effect.catch((error) => Effect.logDebug(`The lease of a delivery was not released: ${error.message}`)))
     }
 
     const callProviders = Effect.fnUntraced(function* (
@@ -125,21 +128,22 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         const end = yield* Effect.uninterruptibleMask((restore) =>
           restore(Effect.result(circuit.attempt(message, begin))).pipe(
             Effect.flatMap((result): Effect.Effect<CallResult, StateError> => {
-              if (Result.isFailure(result)) return Effect.succeed({ _tag: "Refused", error: result.failure })
+              if (Result.isFailure(result)) return Effect.succeed({ _tag: "Failed", error: result.failure })
               const answer = result.success
               if ("_tag" in answer) return Effect.succeed(answer)
-              if (current === undefined) return Effect.die(new Error("a call without a state before it"))
-              // What the provider took is written down before anything may interrupt.
+              if (current === undefined)
+                return Effect.die(new Error("a provider was called before the state `sending` was written"))
+              // Uninterruptible until the acceptance is stored; otherwise the outcome would be unknown.
               const { providerId: provider_id } = answer
               return Effect.map(
                 records.writeResult(current, { status: "sent", ...(provider_id === undefined ? {} : { provider_id }) }),
-                ({ value }): CallResult => ({ _tag: "Taken", state: value }),
+                ({ value }): CallResult => ({ _tag: "Accepted", state: value }),
               )
             }),
             Effect.onInterrupt(() => releaseLease(current, circuit)),
           ),
         )
-        if (end._tag === "Taken") return yield* recordResult(delivery, end.state)
+        if (end._tag === "Accepted") return yield* recordResult(delivery, end.state)
         if (end._tag === "Unavailable") {
           if (earliest === undefined || end.waitMillis < earliest.waitMillis) earliest = end
           continue
@@ -158,17 +162,19 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
             return yield* finish(delivery, current, { status: "failed", reason: error.code, message: error.message })
           case "UnknownOutcome":
             return yield* recordUnknownOutcome(delivery, current, error.message, circuit.provider.reports)
-          // Of the state, not of the route: that one pauses.
+          // The configuration of the state store is at fault, not that of the provider: a misconfigured provider is
+          // paused instead.
           case "ConfigurationError":
             return yield* error
           case "TransientError":
             failure = failure === undefined || isSooner(error, failure) ? error : failure
         }
       }
-      // Nobody took it, and everybody said so: the next try begins as if this one had not been.
+      // No provider accepted the message, and every call had a definite result. The next attempt starts from the
+      // beginning.
       if (current?.value.status === "sending") yield* records.writeResult(current, { status: "requested" })
       const isPastMaxWait = now > notification.requested_at + Duration.toMillis(policy.maxProviderWait)
-      // Whoever waits for a provider hears of the end when it comes, not when the provider would be ready.
+      // The delivery ends when it expires, even if the provider would be available only later.
       const remainingMillis = PlannedDelivery.expiresAt(notification) - now
       if (failure !== undefined)
         return yield* isPastMaxWait ? asAttempt(failure) : ProviderCircuit.capRetryAfter(failure, remainingMillis)
@@ -199,22 +205,22 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     return { attempt, finish, recordResult, recordUnknownOutcome }
   })
 
-/** It waits, without using up a try. */
+/** Waits without counting an attempt. */
 export const snooze = (code: string, message: string, retryAfterMillis: number) =>
   Effect.fail(new TransientError({ dependency: "notify", code, message, retryAfterMillis, countsAsAttempt: false }))
 
-/** The same failure, using up a try. */
+/** The same failure, counted as an attempt. */
 const asAttempt = ({ code, dependency, message }: TransientError) => new TransientError({ dependency, code, message })
 
 const isSooner = (a: TransientError, b: TransientError) => (a.retryAfterMillis ?? 0) < (b.retryAfterMillis ?? 0)
 
-/** How a call of one route ended. */
+/** The result of calling one provider. */
 type CallResult =
-  | { readonly _tag: "Taken"; readonly state: DeliveryState }
+  | { readonly _tag: "Accepted"; readonly state: DeliveryState }
   | ProviderCircuit.Unavailable
-  | { readonly _tag: "Refused"; readonly error: ProviderCircuit.CallError | ConfigurationError | Conflict }
+  | { readonly _tag: "Failed"; readonly error: ProviderCircuit.CallError | ConfigurationError | Conflict }
 
-/** A failure before anything was written. */
+/** The error of a call that failed before any state was written. */
 const failedBeforeWrite = (error: ProviderCircuit.CallError | ConfigurationError): Effect.Effect<never, HandlerError> =>
   error._tag === "TransientError" || error._tag === "ConfigurationError"
     ? Effect.fail(error)

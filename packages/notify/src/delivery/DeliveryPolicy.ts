@@ -1,16 +1,21 @@
-/** What an operator may decide about deliveries. */
+/** The settings for deliveries. */
 import { Context, Duration } from "effect"
 
 export interface DeliveryPolicy {
-  /** Deliveries at once, per channel and process; and as many first tries of pushes to many. */
+  /**
+   * The maximum number of concurrent deliveries per channel and process, and also of first attempts in push batches.
+   */
   readonly concurrency: number
-  /** A provider that has not answered by then leaves the outcome unknown. */
+  /** If the provider has not replied within this time, the outcome is unknown. */
   readonly callTimeout: Duration.Duration
-  /** How long a delivery waits for its provider in all before waiting counts as failing. */
+  /**
+   * The total time that a delivery may wait for an available provider. After it, each further wait counts as a failed
+   * attempt.
+   */
   readonly maxProviderWait: Duration.Duration
   /**
-   * Strict: an e-mail that a provider may have taken is never sent again; it ends as `unknown`. Otherwise it is sent
-   * again under the same Message-ID, after `reportWait` where its provider reports deliveries.
+   * If true, an e-mail that a provider may have accepted is never sent again; it ends as `unknown`. If false, it is
+   * sent again with the same Message-ID, after `reportTimeout` if its provider reports deliveries.
    */
   readonly strictMail: boolean
   readonly reportTimeout: Duration.Duration

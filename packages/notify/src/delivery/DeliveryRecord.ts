@@ -1,6 +1,7 @@
 /**
- * The state document of a delivery. `sending` is written before every call of a provider and carries a lease; whoever
- * finds it after the lease knows that a call may have been made and that nobody knows its end.
+ * The state document of a delivery. `sending` is written before every call of a provider and holds a lease. A worker
+ * that finds `sending` with an expired lease knows that the provider may have received the call, and that its outcome
+ * is unknown.
  */
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
 import { type DeliveryState, statusRank } from "@armoricore/domain/NotificationState"
@@ -17,15 +18,18 @@ export type DeliveryChange = Partial<
 
 export interface DeliveryRecord {
   readonly get: (id: string) => Effect.Effect<Document | undefined, StateError>
-  /** Fails with `Conflict` where somebody else wrote since `current` was read. */
+  /** Fails with `Conflict` if the document was written after `current` was read. */
   readonly write: (
     about: Pick<DeliveryState, "delivery_id" | "notification_id" | "channel">,
     current: Document | undefined,
     change: DeliveryChange,
   ) => Effect.Effect<Document, Conflict | StateError>
-  /** Writes what came of a call, unless a report that says more was faster. Tries hard: the call cannot be undone. */
+  /**
+   * Writes the result of a call, unless a report with a higher status was stored first. It retries, because the call
+   * cannot be undone.
+   */
   readonly writeResult: (current: Document, change: DeliveryChange) => Effect.Effect<Document, StateError>
-  /** What a provider reports, whatever is there. */
+  /** Merges a provider's report into the current document, or creates the document. A lower status is ignored. */
   readonly applyReport: (
     about: Pick<DeliveryState, "delivery_id" | "notification_id" | "channel">,
     change: DeliveryChange,
@@ -58,12 +62,12 @@ export const make = Effect.gen(function* () {
         Effect.map(Clock.currentTimeMillis, (now) => {
           const current = Option.getOrUndefined(found)?.value
           const before: DeliveryState = current ?? { ...about, status: "requested", attempt: 0, updated_at: "" }
-          const more = statusRank(change.status) > statusRank(before.status)
+          const isHigher = statusRank(change.status) > statusRank(before.status)
           const next: DeliveryState = {
-            ...(more ? { ...before, ...change } : { ...change, ...before }),
+            ...(isHigher ? { ...before, ...change } : { ...change, ...before }),
             updated_at: new Date(now).toISOString(),
           }
-          return [next, more ? Option.some(next) : Option.none()] as const
+          return [next, isHigher ? Option.some(next) : Option.none()] as const
         }),
       )
       .pipe(Effect.catchTag("Conflict", ({ key }) => Effect.fail(writeConflict(key))))
@@ -85,7 +89,7 @@ export const make = Effect.gen(function* () {
   } satisfies DeliveryRecord
 })
 
-/** What outlives a change of state. */
+/** The fields that remain across a change of status. */
 const carriedOver = (before: DeliveryState | undefined): Partial<DeliveryState> => ({
   ...(before?.provider === undefined ? {} : { provider: before.provider }),
   ...(before?.provider_id === undefined ? {} : { provider_id: before.provider_id }),
@@ -95,6 +99,6 @@ export const writeConflict = (id: string) =>
   new TransientError({
     dependency: "state",
     code: "write_conflict",
-    message: `${id} was changed by somebody else`,
+    message: `${id} was changed by another worker`,
     countsAsAttempt: false,
   })

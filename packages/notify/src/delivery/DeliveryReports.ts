@@ -1,7 +1,8 @@
 /**
- * What providers report later: delivered, bounced, complained. A webhook only checks its sender and puts each report on
- * the work queue; here it is merged into the delivery's state, whatever order reports come in, and told as
- * `notification.delivered` or `.bounced`. The same report twice is the same message, the same event and no change.
+ * Later reports of providers: delivered, bounced, complained. A webhook only verifies its sender and enqueues each
+ * report. This module merges the report into the delivery's state, in any order of arrival, and publishes
+ * `notification.delivered` or `notification.bounced`. A repeated report has the same message id and event id and
+ * changes nothing.
  */
 import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -22,9 +23,9 @@ export const DeliveryReport = Schema.Struct({
   provider: Schema.String,
   provider_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
-  /** The address will bounce again: it is suppressed. */
+  /** The address will bounce again, so it is suppressed. */
   permanent: Schema.optionalKey(Schema.Boolean),
-  /** When it happened, epoch milliseconds. */
+  /** When the reported event happened, in epoch milliseconds. */
   at: Schema.Finite,
 })
 export type DeliveryReport = typeof DeliveryReport.Type
@@ -32,7 +33,10 @@ export type DeliveryReport = typeof DeliveryReport.Type
 export class DeliveryReports extends Context.Service<
   DeliveryReports,
   {
-    /** Returns once the bus has them. `key` names a report with its provider; reports of strangers' mail are dropped. */
+    /**
+     * Returns once the bus has stored the reports. `key` identifies a report within its provider. Reports about unknown
+     * deliveries are dropped.
+     */
     readonly enqueue: (
       reports: ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }>,
     ) => Effect.Effect<void, PortError>
@@ -101,7 +105,7 @@ const make = Effect.gen(function* () {
         ...(report.reason === undefined ? {} : { reason: report.reason }),
       },
     )
-    // Something that says more was faster.
+    // A report with a higher status was stored first.
     if (state.status !== status) return []
     const summary = {
       channel: target.channel,
@@ -130,5 +134,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** Between 1970 and 9999: what RFC 3339 can say. */
+/** Between 1970 and 9999, the range of RFC 3339. */
 const isRepresentableTime = (millis: number): boolean => millis >= 0 && millis < 253_402_300_800_000

@@ -1,4 +1,7 @@
-/** Tells what became of deliveries: to the metrics, to their notification, and of dead tokens to the backend. */
+/**
+ * Records the results of deliveries: counts them, updates their notification, and emits an event for each invalid
+ * token.
+ */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import { Effect } from "effect"
@@ -12,7 +15,7 @@ export interface DeliveryResult {
   readonly final: FinalState
 }
 
-/** All of one notification. The same verdicts told again bring the same events. */
+/** All results belong to one notification. Repeated results return the same events. */
 export const record = (
   notifications: Notifications["Service"],
   notificationId: string,

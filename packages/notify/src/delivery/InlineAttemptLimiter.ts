@@ -1,26 +1,26 @@
 /**
- * Room for first tries in place of a work message, of one channel. Where it is full, a try waits for room if the provider
- * answers quickly, as then a message of its own would cost more than the call; otherwise it must go another way, so that a
- * slow provider holds up no other's requests.
+ * Limits the concurrent first attempts of one channel that run without a work message. At the limit, an attempt waits
+ * for a slot while the provider is fast, because a work message would cost more than the call. If the provider is slow,
+ * the attempt is rejected and needs a work message, so that the provider does not delay requests of other channels.
  */
 import { Effect } from "effect"
 
 export interface InlineAttemptLimiter {
-  /** Runs the work; `undefined` where it found no room. */
+  /** Runs the work, or returns `undefined` without running it if no slot is free. */
   readonly run: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, E, R>
 }
 
 export interface Options {
   readonly maxConcurrent: number
-  /** Up to so long a try, on average, those who find no room wait for it. */
+  /** An attempt waits for a slot only while the mean duration of attempts is at most this. */
   readonly queueBelowMeanMillis: number
 }
 
-/** How much the last work counts for how long the next will take. */
+/** The weight of the latest attempt in the moving average. */
 const meanWeight = 0.1
 
 export const make = ({ queueBelowMeanMillis, maxConcurrent }: Options): InlineAttemptLimiter => {
-  const waiting: Array<(isIn: Effect.Effect<void>) => void> = []
+  const waiting: Array<(resumption: Effect.Effect<void>) => void> = []
   let running = 0
   let meanMillis = 0
 
@@ -31,7 +31,7 @@ export const make = ({ queueBelowMeanMillis, maxConcurrent }: Options): InlineAt
     }
     if (meanMillis > queueBelowMeanMillis) return full
     return Effect.as(
-      // The place is handed over with the call.
+      // The releasing attempt hands its slot over by this call, so `running` stays the same.
       Effect.callback<void>((resume) => {
         waiting.push(resume)
         return Effect.sync(() => {
@@ -54,11 +54,11 @@ export const make = ({ queueBelowMeanMillis, maxConcurrent }: Options): InlineAt
     run: (work) =>
       Effect.clockWith((clock) =>
         Effect.uninterruptibleMask((restore) =>
-          Effect.flatMap(restore(acquire), (isIn) => {
-            if (!isIn) return Effect.succeed(undefined)
-            const began = clock.currentTimeMillisUnsafe()
+          Effect.flatMap(restore(acquire), (isAcquired) => {
+            if (!isAcquired) return Effect.succeed(undefined)
+            const startedAt = clock.currentTimeMillisUnsafe()
             return Effect.onExit(restore(work), () => {
-              meanMillis += (clock.currentTimeMillisUnsafe() - began - meanMillis) * meanWeight
+              meanMillis += (clock.currentTimeMillisUnsafe() - startedAt - meanMillis) * meanWeight
               release()
               return Effect.void
             })

@@ -1,4 +1,4 @@
-/** A delivery with everything one needs to know to make it, and what it looks like to a route and in events. */
+/** A delivery with all the data that it needs, and its form for a provider and for events. */
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
 import type {
   NotificationChannel,
@@ -15,24 +15,24 @@ export interface PlannedDelivery {
   readonly notification: NotificationState
   readonly planned: DeliveryEntry
   readonly channel: NotificationChannel
-  /** Of its target in the notification. */
+  /** The index of its target in the notification. */
   readonly index: number
 }
 
-/** Undefined where the notification has no such target. */
+/** Undefined if the notification has no target at this index. */
 export const of = (notification: NotificationState, index: number): PlannedDelivery | undefined => {
   const planned = notification.deliveries[index]
   return planned === undefined ? undefined : { notification, planned, index, channel: planned.target.channel }
 }
 
-/** What its state document says of it in every state. */
+/** The fields of the state document that are the same in every status. */
 export const identifiersOf = ({ channel, notification, planned }: PlannedDelivery) => ({
   delivery_id: planned.delivery_id,
   notification_id: notification.notification_id,
   channel,
 })
 
-/** Epoch milliseconds; never: infinite. */
+/** Epoch milliseconds; infinite if the notification never expires. */
 export const expiresAt = ({ content }: NotificationState): number => content.expires_at ?? Infinity
 
 export const isExpired = (notification: NotificationState, now: number): boolean => expiresAt(notification) <= now
@@ -59,18 +59,18 @@ export const messageOf = ({ notification, planned }: PlannedDelivery, unsubscrib
 
 const none: Message["attachments"] = []
 
-/** Of contents without a template: made once for all targets. */
+/** HTML of contents without a template, rendered once for all targets. */
 const renderedHtml = new WeakMap<NotificationContent, string>()
 
 const htmlOf = (content: NotificationContent): string => {
   const known = content.html ?? renderedHtml.get(content)
   if (known !== undefined) return known
-  const made = fromText(content.title, content.text)
-  renderedHtml.set(content, made)
-  return made
+  const page = fromText(content.title, content.text)
+  renderedHtml.set(content, page)
+  return page
 }
 
-/** What is final, as `Verdicts` tell it. */
+/** The fields of a final state that `DeliveryResults` records. */
 export type FinalState = Pick<
   DeliveryState,
   "status" | "provider" | "provider_id" | "reason" | "target_invalid" | "invalid_since"
@@ -79,7 +79,7 @@ export type FinalState = Pick<
 export const summaryOf = (channel: NotificationChannel, final: FinalState): DeliverySummary => ({
   channel,
   provider: final.provider ?? "none",
-  // Whoever tells has a final state: requested and sending never come here.
+  // `requested` and `sending` are not final and do not occur here; the type cannot express that.
   status: final.status === "requested" || final.status === "sending" ? "failed" : final.status,
   ...(final.provider_id === undefined ? {} : { provider_id: final.provider_id }),
   ...(final.reason === undefined ? {} : { reason: final.reason }),

@@ -1,4 +1,4 @@
-/** Attachments of e-mail: objects of the object storage, read when the mail is sent. */
+/** Attachments of e-mails. They are objects in the object storage, and are read when the e-mail is sent. */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import type { Attachment } from "@armoricore/domain/NotificationState"
@@ -12,9 +12,9 @@ export interface LoadedAttachment {
 }
 
 export interface Options {
-  /** Which buckets `s3://bucket/key` may name. */
+  /** The buckets that `s3://bucket/key` may name. */
   readonly buckets: ReadonlyArray<string>
-  /** Bytes of all attachments of a mail; what every provider takes is 10 MB. */
+  /** The limit for all attachments of one e-mail together. Every provider accepts 10 MB. */
   readonly maxBytes?: number
 }
 
@@ -34,19 +34,29 @@ export class Attachments extends Context.Service<
         const load = Effect.fnUntraced(function* (attachment: Attachment, remainingBytes: number) {
           const { bucket, key } = ObjectRef.fromUrl(attachment.file_path)
           if (!buckets.includes(bucket)) {
-            return yield* reject("attachment_bucket", `${attachment.file_path} lies in a bucket that mail may not read`)
+            return yield* reject(
+              "attachment_bucket",
+              `${attachment.file_path} is in a bucket that e-mails may not read; add the bucket to the allowed buckets`,
+            )
           }
           const { body, info } = yield* storage
             .get({ bucket, key })
             .pipe(
               Effect.catchTag("NotFound", () =>
-                reject("attachment_missing", `${attachment.file_path} is not there; upload it before it is announced`),
+                reject(
+                  "attachment_missing",
+                  `${attachment.file_path} does not exist; upload it before you publish the notification`,
+                ),
               ),
             )
           if (info.size > remainingBytes) {
-            // Nobody reads the rest: the connection that it may hold ends with the first piece.
+            // The rest of the body is not needed. Reading the first chunk releases the connection that the stream may
+            // hold.
             yield* Stream.runHead(body)
-            return yield* reject("attachments_too_large", `the attachments have more than ${maxBytes} bytes together`)
+            return yield* reject(
+              "attachments_too_large",
+              `the attachments together exceed ${maxBytes} bytes; send links to the files instead`,
+            )
           }
           const content = Buffer.concat(yield* Stream.runCollect(body))
           return {
@@ -58,7 +68,7 @@ export class Attachments extends Context.Service<
         return {
           load: Effect.fnUntraced(function* (attachments) {
             if (attachments.length > maxAttachments)
-              return yield* reject("attachments_too_large", `a mail has at most ${maxAttachments} attachments`)
+              return yield* reject("attachments_too_large", `an e-mail may have at most ${maxAttachments} attachments`)
             let remainingBytes = maxBytes
             const loaded: Array<LoadedAttachment> = []
             for (const attachment of attachments) {
@@ -73,13 +83,13 @@ export class Attachments extends Context.Service<
     )
 }
 
-/** Each is a read of the object storage. */
+/** Each attachment costs a read of the object storage. */
 const maxAttachments = 100
 
-/** A name becomes a header's parameter: no control characters, no path. */
+/** The name becomes a header parameter, so it may contain no control characters and no path. */
 const safeName = (name: string): string => name.replace(/[\p{Cc}/\\"]+/gu, "_").slice(0, 200) || "attachment"
 
-/** A type becomes a header: what is none would end the mail as `refused`, or the header. */
+/** The type becomes a header. An invalid one would damage the header, or the provider would refuse the e-mail. */
 const safeType = (type: string): string =>
   /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:; ?[\w!#$&^.+-]{1,64}=[\w!#$&^.+-]{1,64})*$/.test(type)
     ? type

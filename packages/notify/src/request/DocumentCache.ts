@@ -1,6 +1,6 @@
 /**
- * The documents of notifications that this process wrote last: a fresh revision saves a read, a stale one costs a
- * conflict. Bounded by number and by size, as a few thousand newsletters would fill the memory.
+ * A cache of the notification documents that this process wrote last. A hit saves a read; a stale revision costs a
+ * write conflict. The cache is limited by number and by size, because a few thousand newsletters would fill the memory.
  */
 import type { NotificationContent, NotificationState } from "@armoricore/domain/NotificationState"
 import type * as Collection from "@armoricore/state/Collection"
@@ -15,15 +15,15 @@ export interface DocumentCache {
 
 export interface Options {
   readonly maxEntries: number
-  /** Characters, about. */
+  /** An estimate in characters, summed over all entries. */
   readonly maxCharacters: number
 }
 
-/** What a target takes, with what became of it. */
+/** The estimated size of one target with its summary. */
 const charactersPerTarget = 500
 
 export const make = ({ maxEntries, maxCharacters }: Options): DocumentCache => {
-  // The oldest first.
+  // In order of insertion: the oldest entry comes first.
   const documents = new Map<string, Document>()
   let characters = 0
 
@@ -47,7 +47,7 @@ export const make = ({ maxEntries, maxCharacters }: Options): DocumentCache => {
   }
 }
 
-/** Contents never change: each is measured once. */
+/** Contents are immutable, so each is measured once. */
 const contentSizes = new WeakMap<NotificationContent, number>()
 
 const contentSize = (content: NotificationContent): number => {

@@ -1,6 +1,6 @@
-/** Text that becomes HTML: everything is escaped unless it is HTML already. */
+/** Building HTML from text: every interpolated value is escaped, unless it is `Html` already. */
 
-/** A piece of HTML; only {@link html} makes one. */
+/** A piece of HTML. Create it only with {@link html}, which escapes its values. */
 export class Html {
   readonly text: string
   constructor(text: string) {
@@ -30,7 +30,7 @@ const interpolate = (piece: Piece): string => {
   return typeof piece === "object" ? piece.map(({ text }) => text).join("") : escape(String(piece))
 }
 
-/** Plain text as a page of its own: paragraphs at empty lines, line breaks kept. */
+/** Plain text as a complete HTML page: an empty line starts a new paragraph, and line breaks are preserved. */
 export const fromText = (title: string, text: string): string => {
   const paragraphs = text
     .trim()

@@ -1,4 +1,4 @@
-/** A request made into a notification: its content for every channel, and one planned delivery a target. */
+/** Turns a request into a notification: one content for every channel, and one planned delivery for each target. */
 import { PermanentError } from "@armoricore/domain/Errors"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import type {
@@ -14,15 +14,18 @@ import { Templates } from "./Templates.ts"
 
 type Requested = EventOf<"notification.requested">
 
-/** More would not fit into one document of the state, of which a bus takes a megabyte. */
+/** The document of a notification must fit into one message of the bus, which is limited to a megabyte. */
 export const maxTargets = 1_000
 const maxRequestBytes = 700_000
-/** What becomes of a thousand targets takes the rest. */
+/** The remaining space is for the summaries of a thousand targets. */
 const maxStateBytes = 800_000
-/** A request so small cannot make a document too large, unless a template does. */
+/** A request below this size needs no check of its document, unless it uses a template. */
 const smallRequestBytes = 100_000
 
-/** Never fails for what the publisher sent: a request that cannot be served becomes a failed notification. `bytes`: of the message. */
+/**
+ * `bytes` is the size of the request message. The effect never fails because of the request's content: an invalid
+ * request becomes a failed notification.
+ */
 export const make = Effect.fnUntraced(function* (event: Requested, bytes: number) {
   const now = yield* Clock.currentTimeMillis
   const { payload } = event
@@ -64,12 +67,12 @@ const planDeliveries = (
 ): Effect.Effect<ReadonlyArray<DeliveryEntry>, PermanentError> => {
   const targets = targetsOf(event.payload)
   if (targets.length === 0) {
-    return reject("no_recipient", "nobody is named; give recipients, data.email, or data.device_token")
+    return reject("no_recipient", "the request names no recipient; set recipients, data.email or data.device_token")
   }
   if (targets.length > maxTargets) {
     return reject("too_many_recipients", `${targets.length} recipients; send at most ${maxTargets} in one notification`)
   }
-  // A target that is named twice gets one delivery.
+  // A target that occurs twice gets one delivery.
   const planned = new Map<string, DeliveryEntry>()
   for (const target of targets) {
     const delivery_id = deliveryIdOf(notificationId, target)
@@ -98,12 +101,12 @@ const renderContent = Effect.fnUntraced(function* (
   const title = oneLine(rendered.title)
   const mail = payload.notification_type === "email"
   if (collapse_key !== undefined && (Buffer.byteLength(collapse_key) > 64 || /\p{Cc}/u.test(collapse_key))) {
-    return yield* reject("invalid_collapse_key", "collapse_key has at most 64 bytes and no control characters")
+    return yield* reject("invalid_collapse_key", "collapse_key may have at most 64 bytes and no control characters")
   }
   return {
     title,
     text: rendered.text,
-    // What is made from the text is made when it is sent.
+    // HTML that derives from plain text is created when the e-mail is sent, which keeps the document small.
     ...(mail && "html" in rendered && rendered.html !== undefined ? { html: rendered.html } : {}),
     data,
     ...(isNonEmptyKey(collapse_key) ? { collapse_key } : {}),
@@ -113,12 +116,12 @@ const renderContent = Effect.fnUntraced(function* (
   }
 })
 
-/** A title becomes a header: nothing in it may end one. */
+/** The title becomes a header. A line break would end the header. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim()
 
 const tooLarge = new PermanentError({
   code: "too_large",
-  message: `the notification has more than ${maxRequestBytes} bytes; put large parts into attachments`,
+  message: `the notification exceeds ${maxRequestBytes} bytes; move large parts into attachments`,
 })
 
 const reject = (code: string, message: string) => Effect.fail(new PermanentError({ code, message }))

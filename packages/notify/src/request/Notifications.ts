@@ -1,12 +1,13 @@
 /**
- * The state documents of notifications: made once by the request, then told what became of each delivery. When all
- * deliveries are final the notification is `sent` or `failed`, once, and whoever told the last one gets the event.
+ * The state documents of notifications. The request creates the document; each delivery then adds its summary. When
+ * every delivery is final, the notification becomes `sent` or `failed` exactly once, and the update that made it final
+ * returns the event.
  *
- * - Two deliveries end at the same time: changes are compare-and-set; within one process they are gathered, so that a
- *   thousand deliveries of one notification do not write its document a thousand times.
- * - A crash after the last delivery was told and before the event was decided: the same telling comes again, changes
- *   nothing, and gets the same event under the same id.
- * - A delivery that failed for the time being is replayed and sent: `failed` turns into `sent`, never back.
+ * - Two deliveries end at the same time: every write is a compare-and-set. Updates within one process are batched, so
+ *   that a thousand deliveries of one notification do not write its document a thousand times.
+ * - The process crashes after the last update was written and before the ledger stored the event: the redelivered
+ *   message repeats the update. The update changes nothing and returns the same event with the same id.
+ * - A delivery that failed temporarily is replayed and sent: `failed` becomes `sent`, never the reverse.
  */
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
@@ -20,29 +21,33 @@ import * as DocumentCache from "./DocumentCache.ts"
 
 type StateError = TransientError | ConfigurationError
 
-/** What became of the delivery at `index`. */
+/** The new summary of the delivery at `index`. */
 export interface DeliveryUpdate {
   readonly index: number
   readonly summary: DeliverySummary
-  /** A provider's later word: it brings the final event only where it makes the notification final itself. */
+  /**
+   * Set for a later report of the provider. A report returns the final event only if it makes the notification final.
+   */
   readonly report?: true
 }
 
 export class Notifications extends Context.Service<
   Notifications,
   {
-    /** Keeps a new notification; returns the one that is there where its id is taken. */
+    /** Stores a new notification. If the id exists, returns the stored notification. */
     readonly create: (state: NotificationState) => Effect.Effect<NotificationState, StateError>
-    /** Lets the notification be found by the request's `event_id` too, where an idempotency key gave it another id. */
+    /**
+     * Makes the notification available under the request's `event_id` too, if an idempotency key gave it another id.
+     */
     readonly alias: (eventId: string, id: string) => Effect.Effect<void, StateError>
-    /** Content and targets never change, the rest may be older than what is stored. */
+    /** Content and targets never change. The other fields may be older than the stored document. */
     readonly get: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateError>
-    /** Notes what became of deliveries; the final event where that makes, or has made, the notification final. */
+    /** Stores the summaries of deliveries. Returns the final event if the notification becomes final, or already is. */
     readonly applyUpdates: (
       id: string,
       updates: ReadonlyArray<DeliveryUpdate>,
     ) => Effect.Effect<ReadonlyArray<ResultMessage>, StateError>
-    /** The final event of a notification that has no delivery to wait for. */
+    /** The final event of a notification that waits for no delivery. */
     readonly finalize: (id: string) => Effect.Effect<ReadonlyArray<ResultMessage>, StateError>
   }
 >()("@armoricore/notify/Notifications") {
@@ -79,7 +84,7 @@ const make = Effect.gen(function* () {
       cache.put({ key: document.key, value: next, revision }),
     )
 
-  /** Applies everything that waits; the last of those it makes final gets the event. */
+  /** Applies all waiting updates in one write. The last one gets the final event. */
   const apply = (
     id: string,
     batch: ReadonlyArray<PendingUpdate>,
@@ -88,7 +93,7 @@ const make = Effect.gen(function* () {
       for (let attemptsLeft = 64; ; attemptsLeft--) {
         const document = cache.get(id) ?? Option.getOrUndefined(yield* load(id))
         if (document === undefined) {
-          yield* Effect.logWarning(`the notification ${id} is not known any more`)
+          yield* Effect.logWarning(`Dropped updates of the notification ${id}: it no longer exists`)
           return []
         }
         const now = new Date(yield* Clock.currentTimeMillis).toISOString()
@@ -122,7 +127,7 @@ const make = Effect.gen(function* () {
           return flush(id, [entry, ...more])
         })
         const open = openCount(cache.get(id)?.value) - updates.length
-        // Others of the same notification end in these milliseconds too: one write serves them all.
+        // Other deliveries of this notification probably end within these milliseconds: one write serves them all.
         return Effect.andThen(open > 0 ? Effect.delay(first, flushDelay) : first, Deferred.await(entry.done))
       }),
     )
@@ -178,7 +183,7 @@ const writeConflict = (id: string) =>
   new TransientError({
     dependency: "state",
     code: "write_conflict",
-    message: `the notification ${id} changes too often`,
+    message: `the notification ${id} changed during every attempt to update it`,
   })
 
 const openCount = (state: NotificationState | undefined): number => {
@@ -187,7 +192,7 @@ const openCount = (state: NotificationState | undefined): number => {
   return open
 }
 
-/** The same object where nothing changes. */
+/** Returns the same object if nothing changes. */
 const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, now: string): NotificationState => {
   const deliveries = [...state.deliveries]
   let changed = false
@@ -196,7 +201,7 @@ const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, no
     if (planned === undefined) continue
     const before = planned.summary
     if (before !== undefined && statusRank(summary.status) <= statusRank(before.status)) continue
-    // Why it was not known, or failed at first, is no reason of what it is now.
+    // The reason of the earlier status does not explain the new one.
     const { reason: _reason, ...rest } = before ?? {}
     deliveries[index] = { ...planned, summary: { ...rest, ...summary } }
     changed = true
@@ -222,14 +227,14 @@ const statusOf = (
   return deliveries.some(({ summary }) => sentStatuses.has(summary?.status ?? "")) ? "sent" : "failed"
 }
 
-/** A late report of a final notification brings nothing here; a repetition of what made it final does. */
+/** A late report of a final notification returns no event. A repetition of the update that made it final does. */
 const repeatedFinalEvent = (
   state: NotificationState,
   batch: ReadonlyArray<PendingUpdate>,
 ): ReadonlyArray<ResultMessage> =>
   batch.some(({ updates }) => updates.every(({ report }) => report === undefined)) ? finalEvent(state) : []
 
-/** `notification.sent` or `.failed`, the same however often it is made. */
+/** `notification.sent` or `notification.failed`. The event is the same each time it is created. */
 const finalEvent = (state: NotificationState): ReadonlyArray<ResultMessage> => {
   if (state.status === "pending") return []
   const about = {

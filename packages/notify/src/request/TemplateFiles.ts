@@ -1,7 +1,7 @@
 /**
- * Templates that are files: `NAME.json` in a folder, with the texts of a notification. `{{field}}` stands for a field of
- * the context, `{{user.name}}` for one within another; in `html` it is escaped. Every field that is named must be there,
- * as text, a number, true or false.
+ * Templates in files: `NAME.json` in a folder holds the texts of a notification. `{{field}}` inserts a field of the
+ * context and `{{user.name}}` a nested one; in `html` the value is escaped. The context must contain every field that
+ * the template uses, as a string, a number or a boolean.
  *
  * @example
  * ```json
@@ -18,22 +18,22 @@ const File = Schema.fromJsonString(
 )
 const decode = Schema.decodeUnknownEffect(File)
 
-/** Loads all of a folder; a file that cannot be used is a fault at start that names it. */
+/** Loads every template of a folder. An invalid file fails the start with an error that names the file. */
 export const load = Effect.fnUntraced(function* (
   folder: string,
 ): Effect.fn.Return<ReadonlyArray<Template>, ConfigurationError, FileSystem.FileSystem | Path.Path> {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
-  const invalidTemplates = (what: string) =>
-    new ConfigurationError({ setting: "NOTIFY_TEMPLATES", message: `NOTIFY_TEMPLATES: ${what}` })
+  const invalidTemplates = (problem: string) =>
+    new ConfigurationError({ setting: "NOTIFY_TEMPLATES", message: `NOTIFY_TEMPLATES: ${problem}` })
   const names = yield* Effect.mapError(fs.readDirectory(folder), () =>
-    invalidTemplates(`${folder} cannot be read; name a folder of templates`),
+    invalidTemplates(`${folder} cannot be read; set it to a folder of templates`),
   )
   return yield* Effect.forEach(
     names.filter((name) => name.endsWith(".json")).toSorted(),
     Effect.fnUntraced(function* (name) {
       const content = yield* Effect.mapError(fs.readFileString(join(folder, name)), () =>
-        invalidTemplates(`${name} cannot be read; make it readable for this user`),
+        invalidTemplates(`${name} cannot be read; allow this user to read it`),
       )
       return yield* Effect.mapError(make(name.slice(0, -".json".length), content), (why) =>
         invalidTemplates(`${name} ${why}`),
@@ -42,12 +42,12 @@ export const load = Effect.fnUntraced(function* (
   )
 })
 
-/** Fails with a clause that goes after the file's name. */
+/** The error is a clause that follows the file's name in a sentence. */
 export const make = (name: string, content: string): Effect.Effect<Template, string> =>
   Effect.gen(function* () {
     const { html, text, title } = yield* Effect.mapError(
       decode(content),
-      () => "is no template: it is a JSON object with the texts title, text and, if wanted, html",
+      () => "is not a template; write a JSON object with the strings title, text and, optionally, html",
     )
     const renderers = {
       title: yield* compileText("title", title),
@@ -74,13 +74,13 @@ type Renderer = (
 
 const fieldPattern = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}/
 
-/** The text as what stands between its fields, and the fields. */
+/** Splits the text into literal parts and fields. */
 const compileText = (which: string, text: string): Effect.Effect<Renderer, string> => {
-  // Splitting by an expression with one group gives text and field by turns.
+  // A split by an expression with one group returns literal text and field names alternately.
   const parts = text.split(fieldPattern)
   const broken = parts.find((part, index) => index % 2 === 0 && /\{\{|\}\}/.test(part))
   if (broken !== undefined)
-    return Effect.fail(`has in its ${which} a {{ or }} that belongs to no field such as {{name}}`)
+    return Effect.fail(`has a {{ or }} in its ${which} that encloses no field; write fields like {{name}}`)
   return Effect.succeed((valueOf, shown) =>
     Effect.map(
       Effect.forEach(parts, (part, index) =>

@@ -1,6 +1,6 @@
 /**
- * Templates by name. Each says with a Schema what its context must hold; a request whose context does not fit fails
- * clearly and is never sent half filled.
+ * Templates by name. The Schema of a template describes its context. A request with an invalid context fails with an
+ * error that names the field, and is never sent partly filled.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ export interface Template {
   readonly render: (context: unknown) => Effect.Effect<Rendered, PermanentError>
 }
 
-/** `write` gets the decoded context; its `html` is put into a page with `title`. */
+/** `write` receives the decoded context. Its `html` is placed into a page with `title`. */
 export const make = <S extends Schema.ConstraintDecoder<unknown>>(
   name: string,
   context: S,
@@ -74,7 +74,7 @@ export class Templates extends Context.Service<
             ? Effect.fail(
                 new PermanentError({
                   code: "unknown_template",
-                  message: `there is no template ${JSON.stringify(name)}; known are: ${[...known.keys()].join(", ") || "none"}`,
+                  message: `the template ${JSON.stringify(name)} does not exist; the templates are: ${[...known.keys()].join(", ") || "none"}`,
                 }),
               )
             : template.render(context)

@@ -50,8 +50,8 @@ describe("templates in files", () => {
   it.live("a file that is no template is a fault at start that names it", () =>
     Effect.gen(function* () {
       for (const [content, what] of [
-        ["{", "is no template"],
-        ['{"title":"x"}', "is no template"],
+        ["{", "is not a template"],
+        ['{"title":"x"}', "is not a template"],
         ['{"title":"Dear {{name}","text":"x"}', "title"],
         ['{"title":"x","text":"{{ first name }}"}', "text"],
         ['{"title":"x","text":"x","html":"{{}}"}', "html"],
