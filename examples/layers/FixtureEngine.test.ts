@@ -4,20 +4,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
 import * as FixtureEngine from "./FixtureEngine.ts"
 
-const heard = Effect.fnUntraced(function* (text: string | undefined, seconds: number) {
+const transcribe = Effect.fnUntraced(function* (text: string | undefined, seconds: number) {
   const fs = yield* FileSystem.FileSystem
   const path = `${yield* fs.makeTempDirectoryScoped()}/text.txt`
   if (text !== undefined) yield* fs.writeFileString(path, text)
-  return yield* Effect.flatMap(SpeechEngine.SpeechEngine, ({ transcribe }) =>
-    transcribe({ file: "unused.wav", seconds }, {}),
+  return yield* Effect.flatMap(SpeechEngine.SpeechEngine, (engine) =>
+    engine.transcribe({ file: "unused.wav", seconds }, {}),
   ).pipe(Effect.provide(FixtureEngine.layer(path)))
 })
 
 describe("FixtureEngine", () => {
   it.layer(NodeServices.layer)((it) => {
-    it.effect("hears as many words as the sound has room for", () =>
+    it.effect("returns the words that fit into the audio", () =>
       Effect.gen(function* () {
-        const { words } = yield* heard("one two three four", 1.5)
+        const { words } = yield* transcribe("one two three four", 1.5)
         assert.deepStrictEqual(words, [
           { text: "one", start: 0, end: 0.5 },
           { text: "two", start: 0.5, end: 1 },
@@ -26,9 +26,9 @@ describe("FixtureEngine", () => {
       }),
     )
 
-    it.effect("a text that is not there is an operator's to mend", () =>
+    it.effect("a missing text file is a configuration error", () =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(heard(undefined, 1))
+        const error = yield* Effect.flip(transcribe(undefined, 1))
         assert.strictEqual(error._tag, "ConfigurationError")
       }),
     )

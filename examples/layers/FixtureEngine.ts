@@ -1,4 +1,4 @@
-/** A speech engine of one's own: it "hears" what a text file beside it says, one word every half second. */
+/** A custom speech engine: it returns the words of a text file, one every half second; it ignores the audio. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { SpeechEngine } from "@armoricore/ai"
 import { Effect, FileSystem, Layer } from "effect"
@@ -10,16 +10,17 @@ export const layer = (path: string) =>
     SpeechEngine.SpeechEngine,
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const transcribe = Effect.fnUntraced(function* (sound: SpeechEngine.AudioFile) {
+      const transcribe = Effect.fnUntraced(function* (audio: SpeechEngine.AudioFile) {
         const text = yield* Effect.mapError(
           fs.readFileString(path),
-          (cause) => new ConfigurationError({ setting: "the engine's text", message: `${path} cannot be read`, cause }),
+          (cause) =>
+            new ConfigurationError({ setting: "the engine's text file", message: `cannot read ${path}`, cause }),
         )
         const words = text
           .split(/\s+/)
           .filter((word) => word !== "")
           .map((word, index) => ({ text: word, start: index * secondsPerWord, end: (index + 1) * secondsPerWord }))
-          .filter(({ end }) => end <= sound.seconds)
+          .filter(({ end }) => end <= audio.seconds)
         return { language: "en", words, segments: [] }
       })
       return {

@@ -1,4 +1,4 @@
-/** The provider behind the whole notify service in memory, and a mail service that knows one address. */
+/** Tests the provider in the whole notify service, with ports in memory and a fake mail service that has one mailbox. */
 import { event } from "@armoricore/bus/Address"
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -11,7 +11,7 @@ import { Deferred, Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as MailApiProvider from "./MailApiProvider.ts"
 
-/** Notify with it as its only provider. */
+/** The notify service with this provider only. */
 const notify = (url: string) =>
   NotifyService.layer.pipe(
     Layer.provide(MailApiProvider.layer({ url, key: Redacted.make("k") })),
@@ -37,8 +37,8 @@ const request = EventCodec.encode({
   },
 })
 
-describe("MailApiRoute", () => {
-  it.live("a known address gets its mail, a dead one is told of, each once", () =>
+describe("MailApiProvider", () => {
+  it.live("sends one mail per recipient and reports the missing mailbox", () =>
     Effect.gen(function* () {
       const sent: Array<unknown> = []
       const url = yield* FakeHttpServer.listenHttp(({ body }) => {
@@ -47,17 +47,22 @@ describe("MailApiRoute", () => {
         return { status: mail.to === "known@example.com" ? 200 : 404 }
       })
       const bus = yield* EventBus
-      const done = yield* Deferred.make<ReceivedMessage>()
-      yield* bus.subscribe(event("notification.sent"), (message) => Deferred.doneUnsafe(done, Effect.succeed(message)))
+      const result = yield* Deferred.make<ReceivedMessage>()
+      yield* bus.subscribe(event("notification.sent"), (message) =>
+        Deferred.doneUnsafe(result, Effect.succeed(message)),
+      )
       yield* Layer.build(notify(url))
       yield* bus.publish({ address: event("notification.requested"), id: crypto.randomUUID(), body: request })
-      const told = yield* EventCodec.decode((yield* Deferred.await(done)).body)
-      const rest = { subject: "Lunch", text: "in five minutes" }
+      const sentEvent = yield* EventCodec.decode((yield* Deferred.await(result)).body)
+      const content = { subject: "Lunch", text: "in five minutes" }
       assert.sameDeepMembers(sent, [
-        { to: "known@example.com", ...rest },
-        { to: "gone@example.com", ...rest },
+        { to: "known@example.com", ...content },
+        { to: "gone@example.com", ...content },
       ])
-      assert.match(JSON.stringify(told.event.payload), /"status":"sent".*"status":"failed","reason":"mailbox_unknown"/)
+      assert.match(
+        JSON.stringify(sentEvent.event.payload),
+        /"status":"sent".*"status":"failed","reason":"mailbox_unknown"/,
+      )
     }).pipe(Effect.provide(Testing.layer)),
   )
 })

@@ -1,4 +1,4 @@
-/** A notification provider of one's own: e-mail goes to a mail service that speaks JSON over HTTP. */
+/** A custom notification provider: it sends e-mail through a mail service with a JSON API over HTTP. */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Provider } from "@armoricore/notify"
 import { Effect, Redacted } from "effect"
@@ -15,11 +15,11 @@ const make = Effect.fnUntraced(function* (options: MailApiOptions) {
   const send = Effect.fnUntraced(
     function* (message: Provider.Message) {
       if (message.target.channel !== "email")
-        return yield* new PermanentError({ code: "wrong_channel", message: "the mail service takes e-mail alone" })
+        return yield* new PermanentError({ code: "wrong_channel", message: "the mail service delivers only e-mail" })
       const response = yield* http.execute(
         HttpClientRequest.post(`${options.url}/send`).pipe(
           HttpClientRequest.bearerToken(options.key),
-          // The same id at every try, so that the mail service can recognise a repetition.
+          // Each attempt has the same id, so the mail service can recognise a duplicate.
           HttpClientRequest.setHeader("idempotency-key", message.uuid),
           HttpClientRequest.bodyJsonUnsafe({ to: message.target.address, subject: message.title, text: message.text }),
         ),
@@ -27,30 +27,30 @@ const make = Effect.fnUntraced(function* (options: MailApiOptions) {
       switch (response.status) {
         case 200:
           return { providerId: message.uuid }
-        // The class decides what happens next: the table is at the top of notify's Route.ts.
+        // The error class decides what follows: see the table in packages/notify/src/provider/Provider.ts.
         case 401:
           return yield* new ConfigurationError({
             setting: "MAIL_API_KEY",
-            message: "the mail service refuses MAIL_API_KEY",
+            message: "the mail service rejects MAIL_API_KEY; set a valid key",
           })
         case 404:
-          return yield* new Provider.InvalidTarget({ reason: "mailbox_unknown", message: "nobody has this address" })
+          return yield* new Provider.InvalidTarget({ reason: "mailbox_unknown", message: "the mailbox does not exist" })
         case 429:
           return yield* new TransientError({
             dependency: "mail_api",
             code: "throttled",
-            message: "the mail service is busy",
+            message: "the mail service throttles requests",
             retryAfterMillis: Number(response.headers["retry-after"] ?? 1) * 1000,
           })
         default:
           return yield* new TransientError({
             dependency: "mail_api",
             code: "unavailable",
-            message: `${response.status}`,
+            message: `the mail service answered ${response.status}`,
           })
       }
     },
-    // The request left, and nobody knows what became of it: notify's policy decides.
+    // The mail service may have received the request: DeliveryPolicy decides whether to send it again.
     Effect.catchTag("HttpClientError", ({ message }) => Effect.fail(new Provider.UnknownOutcome({ message }))),
   )
 

@@ -1,4 +1,4 @@
-/** Events on a bus in memory become rows, once each, and the query over them says how many were there. */
+/** Tests the consumer on a bus in memory: each event becomes one row, and the query returns the peaks. */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -10,7 +10,7 @@ import * as PresenceTable from "./PresenceTable.ts"
 
 const noon = Date.parse("2026-01-31T12:00:00Z")
 
-/** Who came, changed and went, by seconds after noon. The last is ann's arrival, delivered again under another key. */
+/** Changes of status with their seconds after noon. The last one repeats ann's arrival with another message id. */
 const changes = [
   ["01", 0, "ann", "online"],
   ["02", 10, "bob", "online"],
@@ -21,7 +21,7 @@ const changes = [
   ["01", 0, "ann", "online"],
 ] as const
 
-it.live("counts who was there at once, by minute", () =>
+it.live("counts concurrent users by minute", () =>
   Effect.gen(function* () {
     const database = yield* Effect.acquireRelease(
       Effect.sync(() => new DatabaseSync(":memory:")),

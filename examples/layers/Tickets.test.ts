@@ -1,4 +1,4 @@
-/** The worker loop with every port in memory, on virtual time: backoff takes no time at all. */
+/** Tests the handler on the worker loop with all ports in memory. The test clock skips the backoff. */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { TransientError } from "@armoricore/domain/Errors"
@@ -18,21 +18,23 @@ const failed = EventCodec.encode({
   payload: {
     media_id: "m-1",
     user_id: "ada",
-    error: { code: "unreadable", message: "no film in it" },
+    error: { code: "unreadable", message: "the file has no video" },
     failed_at: "2026-01-31T12:00:00Z",
   },
 })
 
-/** A ticket system that is away for the first `away` calls. */
-const fakeTicketSystem = (away: number) => {
+/** A ticket system whose first `failures` calls fail. */
+const fakeTicketSystem = (failures: number) => {
   const calls: Array<string> = []
   const layer = Layer.succeed(Tickets.TicketSystem, {
     open: (id, text) =>
       Effect.suspend(() => {
         calls.push(`${id} ${text}`)
-        return calls.length > away
+        return calls.length > failures
           ? Effect.void
-          : Effect.fail(new TransientError({ dependency: "tickets", code: "unavailable", message: "away" }))
+          : Effect.fail(
+              new TransientError({ dependency: "tickets", code: "unavailable", message: "ticket system down" }),
+            )
       }),
   })
   return { calls, layer }
@@ -43,12 +45,12 @@ const publishFailedUpload = Effect.flatMap(EventBus, (bus) =>
 )
 const listDeadLetters = Effect.flatMap(DeadLetters, ({ list }) => list({ limit: 10 }))
 
-/** Minutes pass until the condition holds. */
+/** Advances the clock by minutes until the condition holds. */
 const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
   TestClock.adjust("1 minute").pipe(Effect.andThen(condition), Effect.repeat({ until: (holds) => holds }))
 
 describe("Tickets", () => {
-  it.effect("a ticket system that comes back gets the ticket, and nothing becomes a dead letter", () => {
+  it.effect("opens the ticket after an outage, without a dead letter", () => {
     const { calls, layer } = fakeTicketSystem(2)
     return Effect.gen(function* () {
       yield* Layer.build(Tickets.layer.pipe(Layer.provide(layer)))
@@ -59,14 +61,14 @@ describe("Tickets", () => {
     }).pipe(Effect.provide(Testing.layer))
   })
 
-  it.effect("one that stays away leaves a dead letter that says so", () => {
+  it.effect("a permanent outage leaves a dead letter with the reason", () => {
     const { layer } = fakeTicketSystem(Infinity)
     return Effect.gen(function* () {
       yield* Layer.build(Tickets.layer.pipe(Layer.provide(layer)))
       yield* publishFailedUpload
       yield* until(Effect.map(listDeadLetters, (all) => all.length === 1))
-      const [letter] = yield* listDeadLetters
-      assert.include(JSON.stringify(letter), "away")
+      const [deadLetter] = yield* listDeadLetters
+      assert.include(JSON.stringify(deadLetter), "ticket system down")
     }).pipe(Effect.provide(Testing.layer))
   })
 })

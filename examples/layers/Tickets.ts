@@ -1,9 +1,9 @@
-/** A handler of one's own on the worker loop: every failed upload becomes a ticket in somebody's ticket system. */
+/** A custom handler on the worker loop: it opens a ticket for every failed upload. */
 import type { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { on, Worker } from "@armoricore/worker"
 import { Context, Effect, Layer } from "effect"
 
-/** What the handler needs of the world, as a port: the real one is a Layer, the test's another. */
+/** The port of the handler. Production and tests provide different Layers for it. */
 export class TicketSystem extends Context.Service<
   TicketSystem,
   {
@@ -15,12 +15,12 @@ export class TicketSystem extends Context.Service<
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const tickets = yield* TicketSystem
-    // The service's name is part of its consumers' names: give yours a queue of its own.
+    // The service's name is part of its consumer's name, so this handler has its own queue.
     yield* Worker.run("operator", [
       on("media.failed", {
         concurrency: 4,
-        // The event's id, so that a repetition after a crash opens no second ticket. A TransientError is tried again
-        // with backoff; nothing here knows of retries, leases or acknowledgements.
+        // With the event id, a redelivery after a crash does not open a second ticket. The worker retries a
+        // TransientError with backoff; it also manages leases and acknowledgements.
         handle: (event) =>
           Effect.as(tickets.open(event.event_id, `${event.payload.media_id}: ${event.payload.error.message}`), []),
         onFailure: () => [],

@@ -1,6 +1,6 @@
 <?php
 
-// DSN=sqlite:app.db NATS_URL=nats://127.0.0.1:4222 php outbox.php   the relay: publishes what lies in the outbox, then ends
+// DSN=sqlite:app.db NATS_URL=nats://127.0.0.1:4222 php outbox.php   the relay: publishes the events in the outbox, then ends
 
 declare(strict_types=1);
 

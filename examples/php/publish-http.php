@@ -1,8 +1,8 @@
 <?php
 
 // ARMORICORE_URL=http://127.0.0.1:4000 TOKEN=… php publish-http.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
-// REQUEST_ID and TRACEPARENT stand for those of the request that a backend answers: $_SERVER['HTTP_TRACEPARENT'].
-// With SIGNING_KEY_ID and SIGNING_SECRET in place of TOKEN the event itself is the proof.
+// REQUEST_ID and TRACEPARENT: a backend takes them from its own request, for example $_SERVER['HTTP_TRACEPARENT'].
+// With SIGNING_KEY_ID and SIGNING_SECRET instead of TOKEN, the signature of the event proves its origin.
 
 declare(strict_types=1);
 

@@ -1,7 +1,7 @@
 <?php
 
 // NATS_URL=nats://127.0.0.1:4222 php publish-nats.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
-// REQUEST_ID and TRACEPARENT stand for those of the request that a backend answers: $_SERVER['HTTP_TRACEPARENT'].
+// REQUEST_ID and TRACEPARENT: a backend takes them from its own request, for example $_SERVER['HTTP_TRACEPARENT'].
 
 declare(strict_types=1);
 

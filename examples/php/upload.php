@@ -1,6 +1,6 @@
 <?php
 
-// ARMORICORE_URL=… JWT_SECRET=… php upload.php USER_ID FILE CONTENT_TYPE   prints what to publish: MEDIA_ID FILE_PATH
+// ARMORICORE_URL=… JWT_SECRET=… php upload.php USER_ID FILE CONTENT_TYPE   prints MEDIA_ID FILE_PATH for the event
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// WEBHOOK_SECRET=… INBOX=/tmp/inbox php -S 127.0.0.1:8080 webhook.php   keeps each event once, as a file named by its id
+// WEBHOOK_SECRET=… INBOX=/tmp/inbox php -S 127.0.0.1:8080 webhook.php   stores each event once, in a file named after its id
 
 declare(strict_types=1);
 
@@ -12,6 +12,6 @@ if ($event === null) {
     http_response_code(401);
     return;
 }
-// A database with a unique key on the id does the same.
+// A database table with a unique key on the id works too.
 file_put_contents(getenv('INBOX') . '/' . $event['event_id'] . '.json', $body);
 http_response_code(204);

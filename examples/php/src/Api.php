@@ -9,29 +9,29 @@ use RuntimeException;
 /** Armoricore's HTTP API: publishing without a NATS connection, and presigned uploads. */
 final class Api
 {
-    /** $token: a JWT; for publishing it needs the role `publisher`, or give a key of EVENT_SIGNING_KEYS instead. */
+    /** $token: a JWT. Publishing requires the role `publisher`, or a key of EVENT_SIGNING_KEYS instead of the token. */
     public function __construct(
         private readonly string $url,
         private readonly ?string $token = null,
         private readonly ?string $keyId = null,
         private readonly ?string $secret = null,
-        private readonly int $tries = 4,
+        private readonly int $maxAttempts = 4,
     ) {
     }
 
-    /** True: the bus had this event already. Returns only once the bus has it. */
+    /** Returns when the bus has stored the event; true if the event was a duplicate. */
     public function publish(Event $event): bool
     {
         $headers = [];
         if ($this->token === null && $this->keyId !== null && $this->secret !== null) {
             $headers[] = 'Armoricore-Signature: ' . $event->signature($this->keyId, $this->secret);
         }
-        $answer = $this->call('POST', "{$this->url}/v1/events", $event->body, $headers);
-        return $answer['duplicate'] === true;
+        $response = $this->call('POST', "{$this->url}/v1/events", $event->body, $headers);
+        return $response['duplicate'] === true;
     }
 
     /**
-     * Where a browser, or `put` below, sends the file itself.
+     * Returns the URL to which a browser, or `put` below, sends the file.
      *
      * @return array{media_id: string, upload_url: string, method: string, headers: array<string, string>, file_path: string, expires_at: string}
      */
@@ -41,7 +41,7 @@ final class Api
         return $this->call('POST', "{$this->url}/v1/uploads", $body);
     }
 
-    /** @param array<string, mixed> $grant what `upload` answered */
+    /** @param array<string, mixed> $grant the result of `upload` */
     public function put(array $grant, string $file): void
     {
         $headers = array_map(fn ($name, $value) => "$name: $value", array_keys($grant['headers']), $grant['headers']);
@@ -58,14 +58,14 @@ final class Api
         if ($this->token !== null) {
             $headers[] = "Authorization: Bearer {$this->token}";
         }
-        for ($try = 1; ; $try++) {
+        for ($attempt = 1; ; $attempt++) {
             try {
                 return json_decode($this->send($method, $url, $body, $headers), true, 64, JSON_THROW_ON_ERROR);
-            } catch (ApiUnavailable $fault) {
-                if ($try >= $this->tries) {
-                    throw $fault;
+            } catch (ApiUnavailable $error) {
+                if ($attempt >= $this->maxAttempts) {
+                    throw $error;
                 }
-                usleep((int) (max(0.2 * 2 ** $try, $fault->retryAfter) * 1e6));
+                usleep((int) (max(0.2 * 2 ** $attempt, $error->retryAfter) * 1e6));
             }
         }
     }
@@ -81,16 +81,16 @@ final class Api
             'ignore_errors' => true,
             'follow_location' => 0,
         ]]);
-        $answer = @file_get_contents($url, false, $context);
+        $response = @file_get_contents($url, false, $context);
         $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
-        if ($answer === false || $status === 0 || $status === 429 || $status >= 500) {
-            $wait = preg_grep('/\Aretry-after: *\d+\z/i', $http_response_header ?? []);
-            throw new ApiUnavailable("Armoricore answers $status", $wait ? (float) trim(explode(':', reset($wait))[1]) : 0);
+        if ($response === false || $status === 0 || $status === 429 || $status >= 500) {
+            $retryAfter = preg_grep('/\Aretry-after: *\d+\z/i', $http_response_header ?? []);
+            throw new ApiUnavailable("Armoricore answered $status", $retryAfter ? (float) trim(explode(':', reset($retryAfter))[1]) : 0);
         }
         if ($status >= 300) {
-            // application/problem+json: `detail` says what to do, `path` names the field.
-            throw new RuntimeException("Armoricore refuses ($status): $answer");
+            // application/problem+json: `detail` explains the problem, `path` names the field.
+            throw new RuntimeException("Armoricore rejected the request ($status): $response");
         }
-        return $answer;
+        return $response;
     }
 }

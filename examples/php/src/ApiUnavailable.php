@@ -6,7 +6,7 @@ namespace Armoricore;
 
 use RuntimeException;
 
-/** Worth another try with the same event id. */
+/** A transient failure: retry with the same event id. */
 final class ApiUnavailable extends RuntimeException
 {
     public function __construct(string $message, public readonly float $retryAfter = 0)

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Armoricore;
 
-/** An event for Armoricore, as JSON that arrives the way it was meant. */
+/** An event for Armoricore, encoded as JSON without PHP's pitfalls. */
 final class Event
 {
     private function __construct(
@@ -15,9 +15,9 @@ final class Event
     }
 
     /**
-     * $payload: associative arrays become objects. An id made once and kept with your own record makes every repetition
-     * of this event recognisable; without one a new id is made here. $requestId and $traceparent (W3C), those of the
-     * request that you answer, go on to every event that follows from this one and to the browser.
+     * $payload: associative arrays become objects. $id: create it once and store it with your own record, so that
+     * Armoricore recognises repetitions of this event; the default is a new id. $requestId and $traceparent (W3C) of the
+     * request that you are handling are passed on to every resulting event and to the browser.
      *
      * @param array<string, mixed> $payload
      */
@@ -40,7 +40,7 @@ final class Event
         return new self($type, $id, self::json($envelope));
     }
 
-    /** As it lies in an outbox: the very bytes that were written there. */
+    /** An event from an outbox, with exactly the stored bytes. */
     public static function stored(string $type, string $id, string $body): self
     {
         return new self($type, $id, $body);
@@ -48,7 +48,7 @@ final class Event
 
     /**
      * Without these flags PHP writes `\/` and `\u00e9`, and turns text that is not UTF-8 into `false`, an empty body.
-     * 1.0 stays a number with a fraction, and a fault is an exception that names it.
+     * 1.0 keeps its fraction, and an encoding error throws an exception.
      */
     public static function json(mixed $value): string
     {
@@ -58,7 +58,7 @@ final class Event
         );
     }
 
-    /** The value of the `Armoricore-Signature` header, for EVENT_SIGNING_KEYS `id:secret`. Sign when you send: it is valid for 300 s. */
+    /** The value of the `Armoricore-Signature` header, for EVENT_SIGNING_KEYS `id:secret`. Sign when you send: a signature is valid for 300 s. */
     public function signature(string $keyId, string $secret, ?int $at = null): string
     {
         return Signature::of($keyId, $secret, $this->body, $at);

@@ -7,9 +7,9 @@ namespace Armoricore;
 use RuntimeException;
 
 /**
- * Publishes to NATS JetStream and waits for its acknowledgement, with nothing but a socket. One connection a request:
- * under FPM a kept one is stale before you know it. A lost acknowledgement is asked for again under the same id, and
- * the stream stores the event once.
+ * Publishes to NATS JetStream over a plain socket and waits for the acknowledgement. Use one connection per request: under
+ * FPM a persistent connection is often stale. If an acknowledgement is lost, the event is published again with the same
+ * id, and the stream stores it once.
  */
 final class NatsPublisher
 {
@@ -21,24 +21,24 @@ final class NatsPublisher
     public function __construct(
         private readonly string $url,
         private readonly float $timeout = 3.0,
-        private readonly int $tries = 4,
+        private readonly int $maxAttempts = 4,
         private readonly ?string $keyId = null,
         private readonly ?string $secret = null,
     ) {
     }
 
-    /** True: the bus had this event already. Returns only once the bus has it; throws when it does not. */
+    /** Returns when the bus has stored the event; true if it was a duplicate. Throws if the bus does not store it. */
     public function publish(Event $event): bool
     {
-        for ($try = 1; ; $try++) {
+        for ($attempt = 1; ; $attempt++) {
             try {
                 return $this->once($event);
-            } catch (NatsUnavailable $fault) {
+            } catch (NatsUnavailable $error) {
                 $this->close();
-                if ($try >= $this->tries) {
-                    throw $fault;
+                if ($attempt >= $this->maxAttempts) {
+                    throw $error;
                 }
-                usleep(100_000 * 2 ** $try + random_int(0, 100_000));
+                usleep(100_000 * 2 ** $attempt + random_int(0, 100_000));
             }
         }
     }
@@ -56,7 +56,7 @@ final class NatsPublisher
         $this->write("HPUB armoricore.{$event->type} $reply " . strlen($headers) . " $total\r\n$headers{$event->body}\r\n");
         while (true) {
             $line = $this->line();
-            // JetStream puts two spaces where a reply subject could stand.
+            // JetStream sends two spaces in place of the optional reply subject.
             if (preg_match('/\AMSG +(\S+) +\S+ +(\d+)\z/', $line, $message) === 1) {
                 $body = $this->read((int) $message[2] + 2);
                 if ($message[1] === $reply) {
@@ -65,7 +65,7 @@ final class NatsPublisher
             } elseif (preg_match('/\AHMSG +(\S+) +\S+ +\d+ +(\d+)\z/', $line, $message) === 1) {
                 $status = $this->read((int) $message[2] + 2);
                 if ($message[1] === $reply) {
-                    // 503: no stream takes this subject.
+                    // 503: no stream has this subject.
                     throw new NatsUnavailable('NATS has no stream for this event: run `armoricore setup` (' . strtok($status, "\r\n") . ')');
                 }
             } else {
@@ -90,12 +90,12 @@ final class NatsPublisher
         }
         $url = parse_url($this->url);
         if ($url === false || !isset($url['host'])) {
-            throw new RuntimeException('the address of NATS must look like nats://host:4222');
+            throw new RuntimeException('the address of NATS must have the form nats://host:4222');
         }
         $address = 'tcp://' . $url['host'] . ':' . ($url['port'] ?? 4222);
         $socket = @stream_socket_client($address, $code, $message, $this->timeout);
         if ($socket === false) {
-            throw new NatsUnavailable("NATS cannot be reached: $message");
+            throw new NatsUnavailable("cannot connect to NATS: $message");
         }
         $this->socket = $socket;
         stream_set_timeout($socket, (int) $this->timeout, (int) (fmod($this->timeout, 1) * 1e6));
@@ -123,7 +123,7 @@ final class NatsPublisher
             $this->write("PONG\r\n");
         } elseif (str_starts_with($line, '-ERR')) {
             throw str_contains($line, 'Authorization') || str_contains($line, 'Permissions')
-                ? new RuntimeException("NATS refuses: $line")
+                ? new RuntimeException("NATS rejected the connection or the subject: $line")
                 : new NatsUnavailable("NATS: $line");
         }
     }
@@ -155,7 +155,7 @@ final class NatsPublisher
         while ($data !== '') {
             $written = @fwrite($this->socket(), $data);
             if ($written === false || $written === 0) {
-                throw new NatsUnavailable('the connection to NATS is lost');
+                throw new NatsUnavailable('lost the connection to NATS');
             }
             $data = substr($data, $written);
         }

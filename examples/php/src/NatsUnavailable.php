@@ -6,7 +6,7 @@ namespace Armoricore;
 
 use RuntimeException;
 
-/** Worth another try with the same event id: it may be stored already, and is then recognised. */
+/** A transient failure: retry with the same event id. If the event was stored already, the retry is recognised. */
 final class NatsUnavailable extends RuntimeException
 {
 }

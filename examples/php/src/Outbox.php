@@ -7,9 +7,9 @@ namespace Armoricore;
 use PDO;
 
 /**
- * A commit in your database and a message on the bus are not one step: a crash between them loses one of the two. So the
- * event is written into a table in the same transaction as your own change, and a relay (cron, or a small loop) publishes
- * what lies there. A crash after publishing publishes again under the same id, which Armoricore recognises.
+ * A database commit and a publish are two steps, and a crash between them loses one of the two. Therefore the event is
+ * written into a table in the same transaction as your own change, and a relay (cron, or a small loop) publishes the
+ * rows. After a crash the relay may publish an event again, with the same id, and Armoricore recognises the duplicate.
  *
  * Works on SQLite, PostgreSQL and MySQL 8.
  */
@@ -23,7 +23,7 @@ final class Outbox
     {
     }
 
-    /** Call it inside the transaction of your own change. */
+    /** Call this in the transaction of your own change. */
     public function add(Event $event): void
     {
         $this->db->prepare('INSERT INTO armoricore_outbox (event_id, event_type, body, created_at) VALUES (?, ?, ?, ?)')
@@ -31,8 +31,8 @@ final class Outbox
     }
 
     /**
-     * Publishes what lies there, oldest first; each row goes once the bus has its event. One relay at a time keeps the
-     * order; two do no harm otherwise.
+     * Publishes the rows, oldest first, and deletes each row when the bus has stored its event. One relay at a time
+     * preserves the order; several relays are otherwise harmless.
      *
      * @param callable(Event): mixed $publish
      */

@@ -13,7 +13,7 @@ final class Signature
         return "keyid=$keyId,t=$at,v1=" . hash_hmac('sha256', "$at.$body", $secret);
     }
 
-    /** $body must be the raw bytes of the request (`php://input`), not decoded and encoded again. */
+    /** $body: the raw bytes of the request (`php://input`), not decoded and encoded again. */
     public static function isValid(string $header, string $secret, string $body, int $tolerance = 300): bool
     {
         if (preg_match('/\Akeyid=([^,]+),t=(\d{1,12}),v1=([0-9a-f]{64})\z/', $header, $parts) !== 1) {

@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Armoricore;
 
 /**
- * Receives the results that Armoricore POSTs to WEBHOOK_URL. Answer 2xx once you have stored the event, anything else and
- * it comes again; an event can come twice, so remember its id.
+ * Receives the results that Armoricore POSTs to WEBHOOK_URL. Answer 2xx when you have stored the event; after any other
+ * response Armoricore sends it again. An event may arrive twice, so store its id.
  */
 final class Webhook
 {
     /**
-     * The event, or null for a request that Armoricore did not send.
+     * Returns the event, or null if the signature is invalid.
      *
      * @param array<string, mixed> $server `$_SERVER`
      * @return array<string, mixed>|null
