@@ -144,8 +144,8 @@ const make = Effect.gen(function* () {
         onSuccess: (outcomes): Effect.Effect<FirstAttempt> => Effect.succeed({ _tag: "Completed", outcomes }),
         onFailure: (error) =>
           (error._tag === "Conflict" ? Effect.void : postpone(delivery, error)).pipe(
-            // Without the stored delay the next attempt comes sooner. It also reports a state store that is
-            // unavailable.
+            // Without the stored delay the next attempt comes sooner. If the state store is unavailable, that attempt
+            // fails too.
             Effect.catch((fault) =>
               Effect.logDebug(`The delay before the next attempt was not stored: ${fault.message}`),
             ),

@@ -1,4 +1,4 @@
-/** Pushes to many targets at once: every class of answer ends as it does for one. */
+/** Pushes to many targets at once: each kind of response has the same effect as in a push to one target. */
 import { FakeApns, reasons } from "@armoricore/testing/fakes/FakeApns"
 import { DeadLetters } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
@@ -51,8 +51,8 @@ const withScript = (calls: Array<string>, at?: Array<number>, change: Partial<ty
 
 const recipients = (tokens: ReadonlyArray<string>) => tokens.map((token) => ({ fcm_token: token.padEnd(12, "_") }))
 
-describe("a push to many", () => {
-  it.live("every reason of Apple ends as it does for one, whatever becomes of the others", () =>
+describe("a push batch", () => {
+  it.live("gives each rejected token the same result as a single push, independently of the other targets", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       // Object.keys cannot know that the table has no other keys.
@@ -76,7 +76,7 @@ describe("a push to many", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  it.live("each failure has its end, its event and its tries; nobody else is called again", () => {
+  it.live("retries only the failed targets, and gives each failure its own result, event and attempts", () => {
     const calls: Array<string> = []
     return Effect.gen(function* () {
       const events = yield* recordEvents
@@ -101,9 +101,9 @@ describe("a push to many", () => {
         [1, 1, 1, 2, 2, 5, 1],
       )
       assert.strictEqual(new Set(times("unknown-1")).size, 1)
-      const letters = yield* (yield* DeadLetters).list({ limit: 10 })
+      const deadLetters = yield* (yield* DeadLetters).list({ limit: 10 })
       assert.deepStrictEqual(
-        letters.map(({ record }) => record.reason),
+        deadLetters.map(({ record }) => record.reason),
         ["throttled"],
       )
       yield* until(
@@ -113,7 +113,7 @@ describe("a push to many", () => {
     }).pipe(Effect.provide(withScript(calls)))
   })
 
-  it.live("nobody is called before the provider allows it", () => {
+  it.live("waits for the delay that the provider requests before it retries a target", () => {
     const calls: Array<string> = []
     const at: Array<number> = []
     return Effect.gen(function* () {
@@ -123,7 +123,7 @@ describe("a push to many", () => {
     }).pipe(Effect.provide(withScript(calls, at)))
   })
 
-  it.live("a provider that is silent leaves that one unknown, and it is sent again", () => {
+  it.live("sends again to a target for which the provider did not reply", () => {
     const calls: Array<string> = []
     return Effect.gen(function* () {
       const state = yield* awaitFinal(yield* publishRequest({ recipients: recipients(["silent-1", "good-1"]) }))
@@ -133,7 +133,7 @@ describe("a push to many", () => {
     }).pipe(Effect.provide(withScript(calls, [], { callTimeout: Duration.millis(200) })))
   })
 
-  it.live("expires as a whole, and says so where no provider is set", () =>
+  it.live("expires as a whole, and fails every target if its channel has no provider", () =>
     Effect.gen(function* () {
       const many = { recipients: recipients(["good-1", "good-2"]) }
       const expired = yield* awaitFinal(yield* publishRequest({ ...many, expires_at: "2020-01-01T00:00:00Z" }))
@@ -142,15 +142,15 @@ describe("a push to many", () => {
         ["expired", "expired"],
       )
       const tokens = ["a1", "a2"].map((start) => ({ apns_token: start.padEnd(64, "0") }))
-      const nobody = yield* awaitFinal(yield* publishRequest({ recipients: tokens }))
+      const unroutable = yield* awaitFinal(yield* publishRequest({ recipients: tokens }))
       assert.deepStrictEqual(
-        nobody?.deliveries.map(({ summary }) => summary?.reason),
+        unroutable?.deliveries.map(({ summary }) => summary?.reason),
         ["no_provider", "no_provider"],
       )
     }).pipe(Effect.provide(withScript([]))),
   )
 
-  it.live("goes over the channels that it names, a thousand targets and a refused one among them", () => {
+  it.live("reaches a thousand targets on several channels, with a malformed one among them", () => {
     const calls: Array<string> = []
     return Effect.gen(function* () {
       const tokens = Array.from({ length: 998 }, (_, index) => `good-${index}`)
@@ -165,40 +165,42 @@ describe("a push to many", () => {
     }).pipe(Effect.provide(withScript(calls)))
   })
 
-  it.live("calls no more at once than there are slots, over all volleys", () =>
+  it.live("shares one limit of concurrent calls between all push batches", () =>
     Effect.gen(function* () {
-      const slots = CallbackSemaphore.make(3)
+      const semaphore = CallbackSemaphore.make(3)
       const open: Array<() => void> = []
-      let most = 0
-      const guard = {
-        start: (_context: unknown, _message: unknown, settled: (end: Exit.Exit<{ providerId: string }>) => void) => {
-          open.push(() => settled(Exit.succeed({ providerId: "p" })))
-          most = Math.max(most, open.length)
+      let maxOpen = 0
+      const circuit = {
+        start: (_context: unknown, _message: unknown, onExit: (end: Exit.Exit<{ providerId: string }>) => void) => {
+          open.push(() => onExit(Exit.succeed({ providerId: "p" })))
+          maxOpen = Math.max(maxOpen, open.length)
           return Effect.void
         },
       }
-      const kept: Array<number> = []
-      const fire = (count: number) =>
+      const flushedCounts: Array<number> = []
+      const sendBatch = (count: number) =>
         PushBatch.send(
-          // Only `start` is asked for here, and of a shot only who it is.
-          guard as never,
-          slots,
+          // `send` uses only `start` of the circuit, and only the identity of each item.
+          circuit as never,
+          semaphore,
           Array.from({ length: count }, () => ({}) as never),
-          (ended_) => Effect.sync(() => void kept.push(ended_.length)),
+          (completed) => Effect.sync(() => void flushedCounts.push(completed.length)),
         )
-      const answering = Effect.forever(
+      const replies = Effect.forever(
         Effect.andThen(
           Effect.sleep("1 millis"),
           Effect.sync(() => open.shift()?.()),
         ),
       )
-      yield* Effect.raceFirst(Effect.all([fire(7), fire(5)], { concurrency: "unbounded" }), answering)
-      assert.strictEqual(most, 3)
+      yield* Effect.raceFirst(Effect.all([sendBatch(7), sendBatch(5)], { concurrency: "unbounded" }), replies)
+      assert.strictEqual(maxOpen, 3)
       assert.strictEqual(
-        kept.reduce((sum, one) => sum + one, 0),
+        flushedCounts.reduce((sum, one) => sum + one, 0),
         12,
       )
-      assert.isTrue(slots.tryAcquire() && slots.tryAcquire() && slots.tryAcquire() && !slots.tryAcquire())
+      assert.isTrue(
+        semaphore.tryAcquire() && semaphore.tryAcquire() && semaphore.tryAcquire() && !semaphore.tryAcquire(),
+      )
     }),
   )
 })

@@ -1,6 +1,7 @@
 /**
- * A worker that dies at each point around the provider's call, and another one on the same bus and state. Dying is
- * simulated by closing the worker's scope while a call hangs, or by a write that ends its fiber: nothing of it is told.
+ * A worker dies at each point around the provider's call, and another worker continues on the same bus and state. The
+ * death is simulated: the worker's scope closes during a hanging call, or a state write interrupts its fiber. In both
+ * cases the worker publishes no result.
  */
 import type { Message, Provider } from "../../src/provider/Provider.ts"
 import { UnknownOutcome } from "../../src/provider/Provider.ts"
@@ -23,12 +24,12 @@ import {
   service,
 } from "../support/NotifyHarness.ts"
 
-type Point = "before the call" | "in the call" | "after the call"
+type Point = "before the call" | "during the call" | "after the call"
 
-/** A provider's own log, and a hold at the point where the first worker dies. */
+/** A provider that records its messages and hangs at the point where the first worker dies. */
 const provider = Effect.gen(function* () {
   const reached = yield* Deferred.make<void>()
-  const taken: Array<Message> = []
+  const accepted: Array<Message> = []
   let first = true
   const route = (channel: "fcm" | "email", point: Point): Provider => ({
     name: channel === "fcm" ? "fake-push" : "fake-mail",
@@ -36,21 +37,24 @@ const provider = Effect.gen(function* () {
     reports: false,
     send: (message) =>
       Effect.suspend(() => {
-        if (!first) return Effect.sync(() => (taken.push(message), { providerId: "p" }))
+        if (!first) return Effect.sync(() => (accepted.push(message), { providerId: "p" }))
         first = false
         const hang = Effect.andThen(Deferred.succeed(reached, undefined), Effect.never)
         if (point === "before the call") return hang
-        taken.push(message)
+        accepted.push(message)
         return hang
       }),
   })
-  return { reached, taken, route }
+  return { reached, accepted, route }
 })
 
 const register = (route: Provider) =>
   Layer.effectDiscard(Effect.flatMap(ProviderRegistry, (routes) => routes.register(route)))
 
-/** The first write of `sent` ends its worker: the provider answered, and nothing of it is written down. */
+/**
+ * The first write of `sent` interrupts its worker: the provider has accepted the message, but the state does not show
+ * it.
+ */
 const fatalState = (bucket: string, reached: Deferred.Deferred<void>) => {
   let first = true
   return Layer.effect(
@@ -88,7 +92,7 @@ const run = Effect.fnUntraced(function* (
   change: Partial<typeof DeliveryPolicy.Service> = {},
 ) {
   const events = yield* recordEvents
-  const { reached, route, taken } = yield* provider
+  const { reached, route, accepted } = yield* provider
   const dying = yield* worker(route(channel, point), change)
   const id = yield* channel === "fcm"
     ? publishRequest({ recipients: [{ fcm_token: "good-token" }] })
@@ -97,41 +101,41 @@ const run = Effect.fnUntraced(function* (
   yield* Scope.close(dying, Exit.void)
   const next = yield* worker(route(channel, point), change)
   const state = yield* awaitFinal(id)
-  const told = yield* awaitEvent(events, state?.status === "sent" ? "notification.sent" : "notification.failed")
+  const finalEvent = yield* awaitEvent(events, state?.status === "sent" ? "notification.sent" : "notification.failed")
   yield* Effect.sleep("100 millis")
   yield* Scope.close(next, Exit.void)
   const finals = events.filter(
     ({ event_type }) => event_type === "notification.sent" || event_type === "notification.failed",
   )
   assert.strictEqual(new Set(finals.map(({ event_id }) => event_id)).size, 1)
-  return { taken, told, state }
+  return { accepted, finalEvent, state }
 })
 
-describe("a worker dies", () => {
-  for (const point of ["before the call", "in the call"] as const) {
-    it.live(`${point} of a push: it is sent again under the same ids`, () =>
+describe("when a worker dies", () => {
+  for (const point of ["before the call", "during the call"] as const) {
+    it.live(`${point}, a push is sent again with the same ids`, () =>
       Effect.gen(function* () {
-        const { state, taken } = yield* run("fcm", point)
+        const { state, accepted } = yield* run("fcm", point)
         assert.strictEqual(state?.status, "sent")
-        assert.lengthOf(taken, point === "in the call" ? 2 : 1)
-        assert.strictEqual(new Set(taken.map(({ uuid }) => uuid)).size, 1)
+        assert.lengthOf(accepted, point === "during the call" ? 2 : 1)
+        assert.strictEqual(new Set(accepted.map(({ uuid }) => uuid)).size, 1)
       }).pipe(Effect.provide(ports)),
     )
 
-    it.live(`${point} of an e-mail, strict: it stops at unknown and is never sent twice`, () =>
+    it.live(`${point}, an e-mail in strict mode ends as unknown and is never sent twice`, () =>
       Effect.gen(function* () {
-        const { state, taken, told } = yield* run("email", point)
+        const { state, accepted, finalEvent } = yield* run("email", point)
         assert.strictEqual(state?.deliveries[0]?.summary?.status, "unknown")
-        assert.deepNestedInclude(told.payload, { "error.code": "outcome_unknown" })
-        assert.isAtMost(taken.length, 1)
+        assert.deepNestedInclude(finalEvent.payload, { "error.code": "outcome_unknown" })
+        assert.isAtMost(accepted.length, 1)
       }).pipe(Effect.provide(ports)),
     )
 
-    it.live(`${point} of an e-mail, not strict: it is sent again for the same delivery`, () =>
+    it.live(`${point}, an e-mail without strict mode is sent again for the same delivery`, () =>
       Effect.gen(function* () {
-        const { state, taken } = yield* run("email", point, { strictMail: false })
+        const { state, accepted } = yield* run("email", point, { strictMail: false })
         assert.strictEqual(state?.status, "sent")
-        assert.strictEqual(new Set(taken.map(({ deliveryId }) => deliveryId)).size, 1)
+        assert.strictEqual(new Set(accepted.map(({ deliveryId }) => deliveryId)).size, 1)
       }).pipe(Effect.provide(ports)),
     )
   }
@@ -142,17 +146,17 @@ describe("a worker dies", () => {
     ["ledger", 1],
   ] as const) {
     it.live(
-      `after the call, before ${bucket} was written: an e-mail is not sent twice`,
+      `after the call and before the write of the ${bucket}, an e-mail is not sent twice`,
       () =>
         Effect.gen(function* () {
           const events = yield* recordEvents
           const reached = yield* Deferred.make<void>()
-          const taken: Array<Message> = []
+          const accepted: Array<Message> = []
           const route: Provider = {
             name: "fake-mail",
             channels: ["email"],
             reports: false,
-            send: (message) => Effect.sync(() => (taken.push(message), { providerId: "p" })),
+            send: (message) => Effect.sync(() => (accepted.push(message), { providerId: "p" })),
           }
           const state = yield* Layer.build(
             Layer.fresh(Ledger.layer).pipe(Layer.provideMerge(fatalState(bucket, reached))),
@@ -160,12 +164,12 @@ describe("a worker dies", () => {
           const dying = yield* Effect.provideContext(worker(route), state)
           const id = yield* publishRequest({ notification_type: "email", recipients: [{ email: "anna@example.org" }] })
           yield* Deferred.await(reached)
-          // The hanging write cannot be interrupted: as with a kill, the first worker is simply never heard of again.
+          // The hanging write cannot be interrupted. As after a kill, the first worker publishes no more results.
           yield* Effect.forkDetach(Scope.close(dying, Exit.void))
           yield* worker(route)
           const final = yield* awaitFinal(id)
           yield* awaitEvent(events, final?.status === "sent" ? "notification.sent" : "notification.failed", 40)
-          assert.lengthOf(taken, mails)
+          assert.lengthOf(accepted, mails)
           const known = yield* deliveryState(final?.deliveries[0]?.delivery_id ?? "")
           assert.strictEqual(known?.status, bucket === "delivery" ? "unknown" : "sent")
         }).pipe(Effect.provide(ports)),
@@ -173,7 +177,7 @@ describe("a worker dies", () => {
     )
   }
 
-  it.live("counts every outcome that is not known", () =>
+  it.live("every unknown outcome is counted", () =>
     Effect.gen(function* () {
       const counter = Metric.withAttributes(Metrics.unknownOutcomes, { channel: "email" })
       const before = (yield* Metric.value(counter)).count

@@ -5,10 +5,10 @@ import * as InlineAttemptLimiter from "../../src/delivery/InlineAttemptLimiter.t
 
 const options = { maxConcurrent: 2, queueBelowMeanMillis: 30 }
 
-it.effect("who finds no room waits behind quick work, and goes another way behind slow work", () =>
+it.effect("an attempt without a free slot waits behind fast attempts and is rejected behind slow ones", () =>
   Effect.gen(function* () {
-    const places = InlineAttemptLimiter.make(options)
-    const use = (millis: number) => Effect.forkChild(places.run(Effect.as(Effect.sleep(millis), "done")))
+    const limiter = InlineAttemptLimiter.make(options)
+    const use = (millis: number) => Effect.forkChild(limiter.run(Effect.as(Effect.sleep(millis), "done")))
     const quick = yield* Effect.forEach([10, 10, 10, 10, 10], use)
     yield* TestClock.adjust("30 millis")
     for (const fiber of quick) assert.strictEqual(yield* Fiber.join(fiber), "done")
@@ -21,17 +21,17 @@ it.effect("who finds no room waits behind quick work, and goes another way behin
   }),
 )
 
-it.effect("a try that is interrupted, at work or waiting, leaves its place", () =>
+it.effect("an interrupted attempt frees its slot, whether it runs or waits", () =>
   Effect.gen(function* () {
-    const places = InlineAttemptLimiter.make({ ...options, maxConcurrent: 1 })
+    const limiter = InlineAttemptLimiter.make({ ...options, maxConcurrent: 1 })
     const open = yield* Deferred.make<string>()
-    const stuck = yield* Effect.forkChild(places.run(Effect.never), { startImmediately: true })
-    const waiting = yield* Effect.forkChild(places.run(Effect.succeed("never")), { startImmediately: true })
-    const last = yield* Effect.forkChild(places.run(Deferred.await(open)), { startImmediately: true })
+    const stuck = yield* Effect.forkChild(limiter.run(Effect.never), { startImmediately: true })
+    const waiting = yield* Effect.forkChild(limiter.run(Effect.succeed("never")), { startImmediately: true })
+    const last = yield* Effect.forkChild(limiter.run(Deferred.await(open)), { startImmediately: true })
     yield* Fiber.interrupt(waiting)
     yield* Fiber.interrupt(stuck)
     yield* Deferred.succeed(open, "done")
     assert.strictEqual(yield* Fiber.join(last), "done")
-    assert.strictEqual(yield* places.run(Effect.succeed("free")), "free")
+    assert.strictEqual(yield* limiter.run(Effect.succeed("free")), "free")
   }),
 )

@@ -1,6 +1,6 @@
 /**
- * A real worker process is killed (SIGKILL) at each point around the provider's call, and a new one takes over its data
- * folder. What counts is the provider's own log.
+ * A real worker process is killed (SIGKILL) at each point around the provider's call, and a new process takes over its
+ * data folder. The fake provider's own log shows the number of sent messages.
  */
 import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
@@ -13,9 +13,9 @@ import { requestEvent, until } from "../support/NotifyHarness.ts"
 
 interface WorkerReport {
   readonly at?: string
-  readonly kept?: number
+  readonly recordedCount?: number
   readonly unknown?: { readonly email: number; readonly apns: number }
-  readonly told?: {
+  readonly result?: {
     readonly event_type: string
     readonly payload: { readonly deliveries: ReadonlyArray<{ readonly status: string; readonly reason?: string }> }
   }
@@ -24,13 +24,13 @@ interface WorkerReport {
 const start = (order: object) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const said: Array<WorkerReport> = []
+      const reports: Array<WorkerReport> = []
       const child = fork(fileURLToPath(new URL("../support/KilledWorker.ts", import.meta.url)), {
         env: { ...process.env, ORDER: JSON.stringify(order) },
       })
-      // The child beside this file says exactly this.
-      child.on("message", (message) => void said.push(message as WorkerReport))
-      return { child, said }
+      // KilledWorker.ts sends exactly this type.
+      child.on("message", (message) => void reports.push(message as WorkerReport))
+      return { child, reports }
     }),
     ({ child }) => kill(child),
   )
@@ -42,18 +42,18 @@ const kill = (child: ChildProcess) =>
     child.kill("SIGKILL")
   })
 
-const awaitReport = (said: ReadonlyArray<WorkerReport>, good: (one: WorkerReport) => boolean) =>
+const awaitReport = (reports: ReadonlyArray<WorkerReport>, matches: (report: WorkerReport) => boolean) =>
   until(
-    Effect.sync(() => said.find(good)),
+    Effect.sync(() => reports.find(matches)),
     (found) => found !== undefined,
     30,
   )
 
-/** Kills the first worker where `stopped` says so, and gives what the second one told. */
+/** Kills the first worker once `stopped` succeeds, and returns the result that the second one publishes. */
 const killAndRestart = Effect.fnUntraced(function* (
   point: string,
   payload: object,
-  stopped: (said: ReadonlyArray<WorkerReport>) => Effect.Effect<unknown>,
+  stopped: (reports: ReadonlyArray<WorkerReport>) => Effect.Effect<unknown>,
   options: { readonly strictMail?: boolean } = {},
 ) {
   const fs = yield* FileSystem.FileSystem
@@ -67,19 +67,19 @@ const killAndRestart = Effect.fnUntraced(function* (
     apns: { baseUrl, ca, keyId, teamId, topic, key: Redacted.value(apns.key) },
   }
   const first = yield* start({ ...order, point, publish: JSON.stringify(requestEvent(payload)) })
-  yield* stopped(first.said)
+  yield* stopped(first.reports)
   yield* kill(first.child)
   const second = yield* start({ ...order, point: "none" })
-  const last = yield* awaitReport(second.said, ({ told }) => told !== undefined)
-  return { deliveries: last?.told?.payload.deliveries ?? [], unknown: last?.unknown }
+  const last = yield* awaitReport(second.reports, ({ result }) => result !== undefined)
+  return { deliveries: last?.result?.payload.deliveries ?? [], unknown: last?.unknown }
 })
 
-const awaitStop = (said: ReadonlyArray<WorkerReport>) => awaitReport(said, (one) => one.at !== undefined)
+const awaitStop = (reports: ReadonlyArray<WorkerReport>) => awaitReport(reports, (one) => one.at !== undefined)
 const servers = Layer.mergeAll(FakeApns.layer, FakeSmtp.layer, NodeServices.layer)
 
-describe("a worker process is killed", () => {
+describe("when a worker process is killed", () => {
   it.live(
-    "around an e-mail's call, strict: it is never sent twice, and what nobody knows is unknown and counted",
+    "around the call of an e-mail in strict mode, it is never sent twice, and an unknown outcome is reported and counted",
     () =>
       Effect.gen(function* () {
         const smtp = yield* FakeSmtp
@@ -114,7 +114,7 @@ describe("a worker process is killed", () => {
   )
 
   it.live(
-    "in an e-mail's call, not strict: it is sent again under the same Message-ID",
+    "during the call of an e-mail without strict mode, it is sent again with the same Message-ID",
     () =>
       Effect.gen(function* () {
         const smtp = yield* FakeSmtp
@@ -138,7 +138,7 @@ describe("a worker process is killed", () => {
   )
 
   it.live(
-    "around a push's call: it is sent again only under the same apns-id and collapse id",
+    "around the call of a push, it is sent again only with the same apns-id and collapse id",
     () =>
       Effect.gen(function* () {
         const apns = yield* FakeApns
@@ -174,15 +174,15 @@ describe("a worker process is killed", () => {
   )
 
   it.live(
-    "in the middle of a push to many: those with an answer are not sent again, the others under the same ids",
+    "during a push batch, only targets without a recorded result are sent to again, with the same ids",
     () =>
       Effect.gen(function* () {
         const apns = yield* FakeApns
-        const tokens = ["e1", "e2", "dd", "de", "e3"].map((start_) => start_.padEnd(64, "1"))
+        const tokens = ["e1", "e2", "dd", "de", "e3"].map((prefix) => prefix.padEnd(64, "1"))
         const { deliveries, unknown } = yield* killAndRestart(
           "during",
           { recipients: tokens.map((apns_token) => ({ apns_token })) },
-          (said) => awaitReport(said, ({ kept }) => kept === 4),
+          (reports) => awaitReport(reports, ({ recordedCount }) => recordedCount === 4),
         )
         assert.deepStrictEqual(
           deliveries.map((one) => one.status),

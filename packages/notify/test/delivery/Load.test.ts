@@ -1,8 +1,9 @@
 /**
- * Ten thousand notifications through an outage and the death of a worker: one final state each, and the fake agrees.
+ * Ten thousand notifications during an outage and the death of a worker. Each gets exactly one final state, which
+ * agrees with the log of the fake provider.
  *
- * The outage lasts 3 s against a circuit that opens for 200 ms at most, which keeps the suite quick. For one of 30 s
- * against the circuit that a program has: `ARMORICORE_OUTAGE_SECONDS=30 npx vitest run --project notify Load`.
+ * The outage lasts 3 s, and the circuit opens for 200 ms at most, which keeps the suite short. To test 30 s with the
+ * default circuit: `ARMORICORE_OUTAGE_SECONDS=30 npx vitest run --project notify Load`.
  */
 import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { WorkerTimeouts } from "@armoricore/worker/Worker"
@@ -22,14 +23,14 @@ import {
 } from "../support/NotifyHarness.ts"
 
 const total = 10_000
-const asked = process.env["ARMORICORE_OUTAGE_SECONDS"]
-const outage = Duration.seconds(Number(asked ?? 3))
-/** Seconds that the slower circuit adds to everything. */
-const more = asked === undefined ? 0 : 60 + Number(asked)
-const rules = asked === undefined ? fastTimings : Layer.empty
+const requestedOutage = process.env["ARMORICORE_OUTAGE_SECONDS"]
+const outage = Duration.seconds(Number(requestedOutage ?? 3))
+/** The seconds that the default circuit adds to each step. */
+const extraSeconds = requestedOutage === undefined ? 0 : 60 + Number(requestedOutage)
+const rules = requestedOutage === undefined ? fastTimings : Layer.empty
 const concurrency = 100
-/** Seconds for each step. An idle machine needs about five for most; one that does ten other things needs minutes. */
-const patience = 300
+/** The timeout of each step in seconds. An idle machine needs about five; a busy one needs minutes. */
+const stepTimeout = 300
 
 const times = Layer.succeed(WorkerTimeouts, {
   leaseDuration: Duration.seconds(2),
@@ -57,7 +58,7 @@ const worker = Effect.gen(function* () {
 })
 
 it.live(
-  "10,000 notifications, 5 % dead, 5 % throttled, an outage and a killed worker: each target ends once",
+  "each of 10,000 notifications ends once despite dead and throttled tokens, an outage and a dying worker",
   () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
@@ -74,12 +75,12 @@ it.live(
       for (const token of tokens) ids.set(yield* publishRequest({ recipients: [{ apns_token: token }] }), token)
 
       const sentSoFar = Effect.sync(() => fake.sent.length)
-      yield* until(sentSoFar, (sent) => sent >= 2_000, patience)
+      yield* until(sentSoFar, (sent) => sent >= 2_000, stepTimeout)
       fake.unavailable = true
       yield* Effect.sleep(outage)
       const beforeKill = fake.sent.length
       fake.unavailable = false
-      yield* until(sentSoFar, (sent) => sent >= beforeKill + 1_000, patience + more)
+      yield* until(sentSoFar, (sent) => sent >= beforeKill + 1_000, stepTimeout + extraSeconds)
       yield* Scope.close(first, Exit.void)
       const second = yield* worker
 
@@ -92,7 +93,7 @@ it.live(
       yield* until(
         Effect.sync(() => finals("notification.sent").size + finals("notification.failed").size),
         (count) => count === total,
-        patience + more,
+        stepTimeout + extraSeconds,
       )
       yield* Scope.close(second, Exit.void)
 
@@ -109,22 +110,23 @@ it.live(
       )
       assert.strictEqual(invalid.size, deadTokens.size)
 
-      // The provider's own log: every living token was served, no dead one, and twice only under one id.
+      // The provider's own log: every valid token got its push, no dead token did, and repetitions have the same id.
       const idsOf = new Map<string, Set<string>>()
       for (const { id, token } of fake.sent) idsOf.set(token, (idsOf.get(token) ?? new Set()).add(id))
       assert.deepStrictEqual([...idsOf.keys()].toSorted(), tokens.filter((token) => !deadTokens.has(token)).toSorted())
       assert.isTrue([...idsOf.values()].every((one) => one.size === 1))
-      // So many messages' calls, and so many first tries without a message, were under way when the worker died.
+      // The maximum number of calls in progress when the worker died: those of work messages, and first attempts
+      // without one.
       assert.isAtMost(fake.sent.length - idsOf.size, concurrency + maxInlineAttempts)
     }).pipe(
       Effect.provide(Layer.merge(ports, FakeApns.layer)),
       Effect.provideService(References.MinimumLogLevel, "Error"),
     ),
-  4_000 * (patience + more),
+  4_000 * (stepTimeout + extraSeconds),
 )
 
 it.live(
-  "pushes to many, 5 % dead, 5 % throttled, an outage and a killed worker: each target ends once",
+  "each target of a push batch ends once despite dead and throttled tokens, an outage and a dying worker",
   () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
@@ -137,31 +139,31 @@ it.live(
       })
       const each = 160
       const first = yield* worker
-      const wanted = new Set<string>()
+      const expectedIds = new Set<string>()
       for (let from = 0; from < tokens.length; from += each) {
         const recipients = tokens.slice(from, from + each).map((apns_token) => ({ apns_token }))
-        wanted.add(yield* publishRequest({ recipients }))
+        expectedIds.add(yield* publishRequest({ recipients }))
       }
       const sentSoFar = Effect.sync(() => fake.sent.length)
-      yield* until(sentSoFar, (sent) => sent >= 500, patience)
+      yield* until(sentSoFar, (sent) => sent >= 500, stepTimeout)
       fake.unavailable = true
       yield* Effect.sleep("1 second")
       const beforeKill = fake.sent.length
       fake.unavailable = false
-      yield* until(sentSoFar, (sent) => sent >= beforeKill + 200, patience)
+      yield* until(sentSoFar, (sent) => sent >= beforeKill + 200, stepTimeout)
       yield* Scope.close(first, Exit.void)
       const second = yield* worker
       const finals = () => events.filter(({ event_type }) => event_type === "notification.sent")
       const ended = () => new Set(finals().map(({ payload }) => String(payload["notification_id"])))
       yield* until(
         Effect.sync(() => ended().size),
-        (count) => count === wanted.size,
-        patience,
+        (count) => count === expectedIds.size,
+        stepTimeout,
       )
       yield* Scope.close(second, Exit.void)
 
-      assert.deepStrictEqual(ended(), wanted)
-      assert.strictEqual(new Set(finals().map(({ event_id }) => event_id)).size, wanted.size)
+      assert.deepStrictEqual(ended(), expectedIds)
+      assert.strictEqual(new Set(finals().map(({ event_id }) => event_id)).size, expectedIds.size)
       for (const { payload } of finals()) {
         const counts = { sent: 0, failed: 0 }
         for (const { status } of Schema.decodeUnknownSync(Deliveries)(payload["deliveries"])) counts[status]++
@@ -177,11 +179,12 @@ it.live(
       for (const { id, token } of fake.sent) idsOf.set(token, (idsOf.get(token) ?? new Set()).add(id))
       assert.deepStrictEqual([...idsOf.keys()].toSorted(), tokens.filter((token) => !token.startsWith(dead)).toSorted())
       assert.isTrue([...idsOf.values()].every((one) => one.size === 1))
-      // So many calls in volleys, and as many of single deliveries, were under way when the worker died.
+      // The maximum number of calls in progress when the worker died: those of push batches, and those of single
+      // deliveries.
       assert.isAtMost(fake.sent.length - idsOf.size, 2 * concurrency)
     }).pipe(
       Effect.provide(Layer.merge(ports, FakeApns.layer)),
       Effect.provideService(References.MinimumLogLevel, "Error"),
     ),
-  4_000 * patience,
+  4_000 * stepTimeout,
 )

@@ -18,30 +18,31 @@ const document = (key: string, revision: number, text: string): DocumentCache.Do
   } satisfies NotificationState,
 })
 
-describe("documents that were written last", () => {
-  it("are as many as may be, the oldest go", () => {
-    const recent = DocumentCache.make({ maxEntries: 2, maxCharacters: 1_000 })
-    for (const [revision, key] of ["a", "b", "a", "c"].entries()) recent.put(document(key, revision, ""))
-    assert.isUndefined(recent.get("b"))
-    assert.strictEqual(recent.get("a")?.revision, 2)
-    assert.strictEqual(recent.get("c")?.revision, 3)
-    recent.remove("a")
-    assert.isUndefined(recent.get("a"))
+describe("DocumentCache", () => {
+  it("evicts the oldest document when it exceeds the maximum number", () => {
+    const cache = DocumentCache.make({ maxEntries: 2, maxCharacters: 1_000 })
+    for (const [revision, key] of ["a", "b", "a", "c"].entries()) cache.put(document(key, revision, ""))
+    assert.isUndefined(cache.get("b"))
+    assert.strictEqual(cache.get("a")?.revision, 2)
+    assert.strictEqual(cache.get("c")?.revision, 3)
+    cache.remove("a")
+    assert.isUndefined(cache.get("a"))
   })
 
-  it("regression: two thousand newsletters filled the memory", () => {
-    const recent = DocumentCache.make({ maxEntries: 2_000, maxCharacters: 1_000_000 })
+  it("limits the total size of the documents", () => {
+    // regression: two thousand newsletters filled the memory
+    const cache = DocumentCache.make({ maxEntries: 2_000, maxCharacters: 1_000_000 })
     const keys = Array.from({ length: 100 }, (_, index) => `n${index}`)
-    const kept = () => keys.filter((key) => recent.get(key) !== undefined).length
-    for (const [revision, key] of keys.entries()) recent.put(document(key, revision, "x".repeat(100_000)))
-    assert.isAtMost(kept(), 10)
-    assert.isAtLeast(kept(), 9)
-    // Written again and again it counts once, and makes room when it goes.
-    for (let revision = 0; revision < 50; revision++) recent.put(document("n99", revision, "x".repeat(100_000)))
-    assert.isAtLeast(kept(), 9)
-    recent.put(document("huge", 1, "x".repeat(2_000_000)))
-    assert.isUndefined(recent.get("huge"))
-    recent.put(document("n1", 1, "small"))
-    assert.strictEqual(recent.get("n1")?.revision, 1)
+    const cachedCount = () => keys.filter((key) => cache.get(key) !== undefined).length
+    for (const [revision, key] of keys.entries()) cache.put(document(key, revision, "x".repeat(100_000)))
+    assert.isAtMost(cachedCount(), 10)
+    assert.isAtLeast(cachedCount(), 9)
+    // Repeated writes of one document count once, and eviction frees its size.
+    for (let revision = 0; revision < 50; revision++) cache.put(document("n99", revision, "x".repeat(100_000)))
+    assert.isAtLeast(cachedCount(), 9)
+    cache.put(document("huge", 1, "x".repeat(2_000_000)))
+    assert.isUndefined(cache.get("huge"))
+    cache.put(document("n1", 1, "small"))
+    assert.strictEqual(cache.get("n1")?.revision, 1)
   })
 })

@@ -16,19 +16,21 @@ const welcome = JSON.stringify({
   html: "<p>Dear <b>{{name}}</b></p>",
 })
 
-describe("templates in files", () => {
-  it.live("are filled; html is escaped, text is not", () =>
+describe("template files", () => {
+  it.live("insert the context's fields and escape them only in html", () =>
     Effect.gen(function* () {
       const [template] = yield* TemplateFiles.load(yield* folderOf({ "welcome.json": welcome, "readme.md": "no" }))
-      const made = yield* template?.render({ name: "<Anna & Bert>", user: { count: 3, paid: false } }) ?? Effect.void
+      const rendered = yield* (
+        template?.render({ name: "<Anna & Bert>", user: { count: 3, paid: false } }) ?? Effect.void
+      )
       assert.strictEqual(template?.name, "welcome")
-      assert.strictEqual(made?.title, "Welcome, <Anna & Bert>")
-      assert.strictEqual(made?.text, "<Anna & Bert>, 3 new, paid: false. 100 % {sure}.")
-      assert.include(made?.html, "<p>Dear <b>&lt;Anna &amp; Bert&gt;</b></p>")
+      assert.strictEqual(rendered?.title, "Welcome, <Anna & Bert>")
+      assert.strictEqual(rendered?.text, "<Anna & Bert>, 3 new, paid: false. 100 % {sure}.")
+      assert.include(rendered?.html, "<p>Dear <b>&lt;Anna &amp; Bert&gt;</b></p>")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
   )
 
-  it.live("a context that does not fit fails with the field's path", () =>
+  it.live("fail for an invalid context with the path of the field", () =>
     Effect.gen(function* () {
       const [template] = yield* TemplateFiles.load(yield* folderOf({ "welcome.json": welcome }))
       for (const [context, path] of [
@@ -37,7 +39,7 @@ describe("templates in files", () => {
         [{ name: "A", user: 3 }, "context.user.count is missing"],
         [{ name: "A", user: { count: {}, paid: true } }, "context.user.count must be text"],
         [{ name: Object.create({ length: 1 }) }, "context.name must be text"],
-        // What every object inherits is no field of the context.
+        // Inherited properties are not fields of the context.
         [{ name: "A", user: Object.create({ count: 1 }) }, "context.user.count is missing"],
       ] as const) {
         const error = yield* Effect.flip(template?.render(context) ?? Effect.die("no template"))
@@ -47,9 +49,9 @@ describe("templates in files", () => {
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
   )
 
-  it.live("a file that is no template is a fault at start that names it", () =>
+  it.live("fail the load with the name of an invalid file", () =>
     Effect.gen(function* () {
-      for (const [content, what] of [
+      for (const [content, problem] of [
         ["{", "is not a template"],
         ['{"title":"x"}', "is not a template"],
         ['{"title":"Dear {{name}","text":"x"}', "title"],
@@ -57,10 +59,10 @@ describe("templates in files", () => {
         ['{"title":"x","text":"x","html":"{{}}"}', "html"],
       ]) {
         const error = yield* Effect.flip(TemplateFiles.load(yield* folderOf({ "broken.json": content ?? "" })))
-        assert.match(error.message, new RegExp(`^NOTIFY_TEMPLATES: broken.json .*${what}`))
+        assert.match(error.message, new RegExp(`^NOTIFY_TEMPLATES: broken.json .*${problem}`))
       }
       const missing = yield* Effect.flip(TemplateFiles.load("/nowhere/at/all"))
-      assert.include(missing.message, "name a folder of templates")
+      assert.include(missing.message, "set it to a folder of templates")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
   )
 })

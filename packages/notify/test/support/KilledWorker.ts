@@ -1,6 +1,6 @@
 /**
- * A notify worker in a process of its own, to be killed: it owns the data folder, publishes what it is given, stops at the
- * point it is told to, and says so to its parent. Nothing in it is simulated: the engine, the ledger, the routes.
+ * A notify worker in its own process, to be killed by a test. It owns the data folder, publishes the given request,
+ * hangs at the given point and reports to its parent process. The engine, the ledger and the providers are real.
  */
 import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -31,10 +31,10 @@ interface Order {
   readonly apns: Omit<Apns.Options, "key"> & { readonly key: string }
 }
 
-// The parent is the test beside this file, which writes exactly this.
+// The parent process is KillRecovery.test.ts, which writes exactly this type.
 const order: Order = JSON.parse(process.env["ORDER"] ?? "")
-const say = (what: object) => Effect.sync(() => void process.send?.(what))
-const hang = Effect.andThen(say({ at: order.point }), Effect.never)
+const report = (message: object) => Effect.sync(() => void process.send?.(message))
+const hang = Effect.andThen(report({ at: order.point }), Effect.never)
 
 const holdAtPoint = (route: Provider): Provider => ({
   ...route,
@@ -53,15 +53,20 @@ const routes = Layer.effect(
 
 const isSent = (value: string) => value.includes('"status":"sent"')
 
-/** Says what is written of a volley, and stays where a delivery's end is written and its notification is not. */
+/**
+ * Reports the number of recorded outcomes of a push batch. At the point `recorded`, it hangs after the write of a
+ * delivery's result and before that of its notification.
+ */
 const watchedState = Layer.effect(
   KeyValue,
   Effect.map(KeyValue, (state) => ({
     ...state,
     update: (where: Bucket, key: string, value: string, ...more: [number]) => {
       if (order.point === "recorded" && where.name === "notification" && isSent(value)) return hang
-      const kept = key.includes(".volley.") ? value.split('"index"').length - 1 : 0
-      return Effect.tap(state.update(where, key, value, ...more), () => (kept > 0 ? say({ kept }) : Effect.void))
+      const recordedCount = key.includes(".volley.") ? value.split('"index"').length - 1 : 0
+      return Effect.tap(state.update(where, key, value, ...more), () =>
+        recordedCount > 0 ? report({ recordedCount }) : Effect.void,
+      )
     },
   })),
 )
@@ -100,15 +105,15 @@ const counterValue = (metric: Metric.Counter<number>, channel: string) =>
 const program = Effect.gen(function* () {
   const bus = yield* EventBus
   yield* bus.subscribe("all-events", ({ body }) => {
-    const told: { readonly event_type: string; readonly payload: object } = JSON.parse(new TextDecoder().decode(body))
-    if (!/^notification\.(sent|failed)$/.test(told.event_type)) return
+    const result: { readonly event_type: string; readonly payload: object } = JSON.parse(new TextDecoder().decode(body))
+    if (!/^notification\.(sent|failed)$/.test(result.event_type)) return
     void Effect.runPromise(
       Effect.gen(function* () {
         const unknown = {
           email: yield* counterValue(Metrics.unknownOutcomes, "email"),
           apns: yield* counterValue(Metrics.unknownOutcomes, "apns"),
         }
-        yield* say({ told, unknown })
+        yield* report({ result, unknown })
       }),
     )
   })

@@ -1,4 +1,4 @@
-/** A notify service over memory ports and fakes, and what a test asks it. */
+/** A notify service over in-memory ports and fakes, and helpers to observe it. */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/EventRegistry"
@@ -16,7 +16,7 @@ import { Suppressions } from "../../src/unsubscribe/Suppressions.ts"
 import * as Templates from "../../src/request/Templates.ts"
 import { UnsubscribeLinks } from "../../src/unsubscribe/UnsubscribeLinks.ts"
 
-/** Everything is quick: real sockets answer at once, so nothing needs to wait long. */
+/** Short delays: local sockets reply at once, so no test needs a long wait. */
 export const fastTimings = Layer.mergeAll(
   Layer.succeed(RetryPolicy, { maxAttempts: 5, base: Duration.millis(20), cap: Duration.millis(100) }),
   Layer.succeed(CircuitOptions, {
@@ -42,7 +42,7 @@ export const common = Layer.mergeAll(
 
 export const ports = Testing.layer
 
-/** The service; needs the ports. `routes` registers what a test needs. */
+/** The notify service without its ports. `routes` registers the providers of the test. */
 export const service = <E, R>(
   routes: Layer.Layer<never, E, R>,
   options: {
@@ -63,17 +63,17 @@ export interface ReceivedEvent {
   readonly event_type: EventType
   readonly event_id: string
   readonly request_id?: string
-  // Tests look into payloads of every type.
+  // Tests read payloads of every event type.
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** Every event that is told from now on, requests left out. */
+/** Collects every event from now on, except requests. */
 export const recordEvents = Effect.gen(function* () {
   const bus = yield* EventBus
   const events: Array<ReceivedEvent> = []
   yield* bus.subscribe("all-events", ({ body }) => {
-    const told: ReceivedEvent = JSON.parse(new TextDecoder().decode(body))
-    if (told.event_type !== "notification.requested") events.push(told)
+    const received: ReceivedEvent = JSON.parse(new TextDecoder().decode(body))
+    if (received.event_type !== "notification.requested") events.push(received)
   })
   return events
 })
@@ -97,18 +97,18 @@ export const publish = Effect.fnUntraced(function* (request: ReturnType<typeof r
 
 export const publishRequest = (payload: object, more: object = {}) => publish(requestEvent(payload, more))
 
-/** Waits for a condition on real time; fails with what was there after `seconds`. */
+/** Waits for a condition in real time. After `seconds` it fails with the last value. */
 export const until = <A, E, R>(
-  look: Effect.Effect<A, E, R>,
+  read: Effect.Effect<A, E, R>,
   good: (value: A) => boolean,
   seconds = 15,
 ): Effect.Effect<A, E, R> =>
-  look.pipe(
+  read.pipe(
     Effect.delay("5 millis"),
     Effect.repeat({ until: good }),
     Effect.timeoutOrElse({
       duration: Duration.seconds(seconds),
-      orElse: () => Effect.flatMap(look, (value) => Effect.die(new Error(`still ${JSON.stringify(value)}`))),
+      orElse: () => Effect.flatMap(read, (value) => Effect.die(new Error(`still ${JSON.stringify(value)}`))),
     }),
   )
 
@@ -122,11 +122,11 @@ export const deliveryState = (id: string) =>
     Effect.map(states.get(id), (found) => Option.getOrUndefined(found)?.value),
   )
 
-/** The notification once it is final. */
+/** Waits until the notification is final, and returns it. */
 export const awaitFinal = (id: string, seconds?: number) =>
   until(notificationState(id), (state) => state !== undefined && state.status !== "pending", seconds)
 
-/** The first event of a type, as soon as it is told. */
+/** Waits for the first event of a type, and returns it. */
 export const awaitEvent = (events: ReadonlyArray<ReceivedEvent>, type: EventType, seconds?: number) =>
   Effect.map(
     until(
