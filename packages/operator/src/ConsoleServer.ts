@@ -74,7 +74,7 @@ export const make = Effect.gen(function* () {
       if (bytes === undefined || bytes._tag === "None")
         return { status: 404, type: "text/plain", body: "There is no such file.\n" }
       const type = contentTypes[at.slice(at.lastIndexOf(".") + 1)] ?? "application/octet-stream"
-      return { status: 200, type, body: bytes.value, lasting: parts.length > 1 }
+      return { status: 200, type, body: bytes.value, isImmutable: parts.length > 1 }
     }).pipe(
       Effect.catchTag("BuildFailed", ({ message }) =>
         Effect.as(Effect.logError(message), { status: 503, type: "text/plain; charset=utf-8", body: `${message}\n` }),

@@ -82,8 +82,8 @@ export const layer = (socketCounts: () => SocketCounts = () => zeroSockets): Lay
           Effect.map(state, (state) => ({ name, ...state })),
         ),
       )
-      yield* nodeRpc.respond(resetCircuit, (name) => {
-        const matching = circuitRegistry.circuits().filter(({ name }) => name === name)
+      yield* nodeRpc.respond(resetCircuit, (requestedName) => {
+        const matching = circuitRegistry.circuits().filter(({ name }) => name === requestedName)
         return Effect.as(
           Effect.forEach(matching, ({ reset }) => reset),
           matching.length > 0,

@@ -44,7 +44,7 @@ const wholeLineNdjson = RpcSerialization.RpcSerialization.of({
 const lineFeed = 10
 
 class IncompleteLine extends Error {
-  override readonly name = "NotWhole"
+  override readonly name = "IncompleteLine"
   override readonly message = "each message must end in a line feed"
 }
 

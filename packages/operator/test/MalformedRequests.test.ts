@@ -68,7 +68,7 @@ describe("hostile input", () => {
         [text, "invalid"],
         [String(heard), "missing"],
       ] as const) {
-        assert.include(answer, `"_tag":"Refused","reason":"${reason}"`, name)
+        assert.include(answer, `"_tag":"AccessDenied","reason":"${reason}"`, name)
         assert.notInclude(answer, '"Die"', name)
         assert.include(answer, '"requestId":"1"', name)
       }
@@ -78,7 +78,7 @@ describe("hostile input", () => {
     assert.strictEqual((await post(port, quiet)).text, "")
     socket.terminate()
     const { text } = await post(port, request("ListAudit", {}), { authorization: `Bearer ${token}` })
-    const acts = Array.from(text.matchAll(/"act":"([^"]+)"/g), ([, act]) => act)
+    const acts = Array.from(text.matchAll(/"action":"([^"]+)"/g), ([, act]) => act)
     assert.sameMembers(acts, ["Kick", "Kick", "Kick", "Kick", "ListJobs", "ListJobs", "(unknown)", "(unknown)", "Kick"])
     assert.notInclude(text, "xxx")
   })

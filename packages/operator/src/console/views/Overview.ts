@@ -20,10 +20,10 @@ export const view = (app: App): View => {
 
   const dispose = app.connection.watch(
     (client) => client.WatchOverview(),
-    (overview) => {
+    (latest) => {
       failure = undefined
-      overview = overview
-      samples = overview.history.length > 0 ? overview.history : [...samples, overview.sample].slice(-maxSamples)
+      overview = latest
+      samples = latest.history.length > 0 ? latest.history : [...samples, latest.sample].slice(-maxSamples)
       app.render()
     },
     (failed) => {
