@@ -27,7 +27,7 @@ export interface Options {
   readonly version: string
 }
 
-/** Services that the API requires. `CircuitRegistry` and `LogControl` are References with defaults. */
+/** Services that the API requires. `CircuitRegistry` is a Reference with a default. */
 export type Requirements = EventBus | KeyValue | Ledger | Tokens | Revocations | NodeRpc | RealtimeAdmin
 
 const layerNoDeps = ({ version }: Options) =>

@@ -1,5 +1,5 @@
 /** Reads and changes the log level of this process while it runs. The program provides it. */
-import { Context } from "effect"
+import { Context, Layer } from "effect"
 import type { LogLevel } from "./OperatorApi.ts"
 
 export interface LogLevelControl {
@@ -7,6 +7,7 @@ export interface LogLevelControl {
   readonly set: (level: LogLevel) => void
 }
 
-export const LogControl = Context.Reference<LogLevelControl>("@armoricore/operator/LogControl", {
-  defaultValue: () => ({ get: () => "info", set: () => {} }),
-})
+export class LogControl extends Context.Service<LogControl, LogLevelControl>()("@armoricore/operator/LogControl") {
+  /** The level is always `info`, and changes are ignored. */
+  static readonly layerNoop = Layer.succeed(LogControl, { get: () => "info", set: () => {} })
+}

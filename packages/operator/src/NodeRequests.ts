@@ -38,7 +38,9 @@ export const setLogLevel: Procedure<LogLevel, LogLevel> = { kind: "log-level", r
 
 const zeroSockets: SocketCounts = { sockets: 0, broadcasts: 0, deliveries: 0 }
 
-export const layer = (socketCounts: () => SocketCounts = () => zeroSockets): Layer.Layer<never, never, NodeRpc> =>
+export const layer = (
+  socketCounts: () => SocketCounts = () => zeroSockets,
+): Layer.Layer<never, never, NodeRpc | LogControl> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const nodeRpc = yield* NodeRpc

@@ -2,7 +2,7 @@
 import { createServer } from "node:http"
 import * as Revocations from "@armoricore/auth/Revocations"
 import { type SignOptions, Tokens } from "@armoricore/auth/Tokens"
-import { Handlers, NodeRequests, OperatorApi, OperatorServer, Reviews } from "@armoricore/operator"
+import { Handlers, LogControl, NodeRequests, OperatorApi, OperatorServer, Reviews } from "@armoricore/operator"
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import { Testing } from "@armoricore/testing"
 import { listen } from "@armoricore/testing/LocalPort"
@@ -70,7 +70,13 @@ const ports = Testing.layer
 export const services = Layer.mergeAll(NodeRequests.layer(), Reviews.layerWorker, operator).pipe(
   Layer.provideMerge(NodeRpc.layer({ services: ["media", "realtime"], version: "test" })),
   Layer.provideMerge(
-    Layer.mergeAll(CircuitRegistry.layer, ConsumerRegistry.layer, Revocations.layer, RecordedActions.layer),
+    Layer.mergeAll(
+      CircuitRegistry.layer,
+      ConsumerRegistry.layer,
+      Revocations.layer,
+      RecordedActions.layer,
+      LogControl.layerNoop,
+    ),
   ),
   Layer.provideMerge(ports),
 )
