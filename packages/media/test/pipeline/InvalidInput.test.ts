@@ -29,7 +29,7 @@ const expectFailure = Effect.fnUntraced(function* (name: string, filePath: strin
 
 const text = (content: string) => new TextEncoder().encode(content)
 
-describe.skipIf(isFfmpegMissing)("Bad input", () => {
+describe.skipIf(isFfmpegMissing)("Invalid input", () => {
   layer(pipeline(), { excludeTestServices: true })((it) => {
     it.effect("a bucket that is not a source", () =>
       Effect.gen(function* () {
