@@ -1,5 +1,5 @@
 /**
- * What the media pipeline costs beside ffmpeg itself. Three ways of making the same stream with the same pictures,
+ * The overhead of the media pipeline over ffmpeg itself. Three ways of making the same stream with the same images,
  * by turns in one run:
  *
  * - pipeline: download, probe, ffmpeg, uploads, playlists, state record;

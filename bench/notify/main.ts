@@ -1,5 +1,5 @@
 /**
- * What a delivery costs beside the provider's protocol itself. By turns in one run, against one sink in a process of
+ * The overhead of a delivery over the provider's protocol. By turns in one run, against one sink in a process of
  * its own:
  *
  * - pushes: the raw node:http2 loop, 100 in flight, which looks at each answer, against the whole worker (bus, ledger, state, in memory);

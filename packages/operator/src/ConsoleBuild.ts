@@ -1,6 +1,6 @@
 /**
- * The console's files. In a checkout they are built from the sources the first time somebody asks for the page, and
- * again after the sources have changed; whoever installed the package got them built.
+ * The files of the console. In a checkout they are built from the sources at the first request of the page, and
+ * again after the sources have changed; an installed package contains them.
  *
  * The build runs in a process of its own, so that its memory goes with it.
  */
@@ -14,7 +14,7 @@ export class BuildFailed extends Data.TaggedError("BuildFailed")<{ readonly mess
 
 const sourceFolder = fileURLToPath(new URL(".", import.meta.url))
 const outputFolder = fileURLToPath(new URL("../console", import.meta.url))
-/** What the page is made of, below the sources of this package. */
+/** The sources of the page, relative to this package. */
 const sourcePaths = ["console", "api", "OperatorApi.ts"]
 const fingerprintFile = "built-from.txt"
 const buildTimeout = "2 minutes"
