@@ -21,7 +21,7 @@ export interface HistoryItem {
 
 export type AppendResult =
   /** `fresh: false`: this id was appended before, and `item` is the original. */
-  | { readonly _tag: "Kept"; readonly item: HistoryItem; readonly fresh: boolean }
+  | { readonly _tag: "Appended"; readonly item: HistoryItem; readonly fresh: boolean }
   /** This id was removed; it cannot be appended again. */
   | { readonly _tag: "Removed" }
 

@@ -28,9 +28,9 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
         append: Effect.fnUntraced(function* (room, id, body) {
           yield* check(room, id, body)
           const now = yield* Clock.currentTimeMillis
-          const kept = yield* history.call("append", { room, id, body, now })
-          if (kept.body === null) return { _tag: "Removed" } as const
-          return { _tag: "Kept", item: { seq: kept.seq, id, body: kept.body }, fresh: kept.fresh } as const
+          const stored = yield* history.call("append", { room, id, body, now })
+          if (stored.body === null) return { _tag: "Removed" } as const
+          return { _tag: "Appended", item: { seq: stored.seq, id, body: stored.body }, fresh: stored.fresh } as const
         }),
         read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
           yield* check(room)

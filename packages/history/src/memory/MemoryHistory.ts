@@ -50,11 +50,11 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
               const previousSeq = room.lastSeq
               const item = room.add(id, body, now)
               subscribers.publish(name, { item, previousSeq })
-              return { _tag: "Kept", item, fresh: true } as const
+              return { _tag: "Appended", item, fresh: true } as const
             }
             const { seq } = known
             if (known.body === undefined) return { _tag: "Removed" } as const
-            return { _tag: "Kept", item: { seq, id, body: known.body }, fresh: false } as const
+            return { _tag: "Appended", item: { seq, id, body: known.body }, fresh: false } as const
           }),
         read: (name, { since = 0, limit }) =>
           Effect.gen(function* () {
@@ -69,9 +69,9 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
           Effect.andThen(
             check(name, id),
             Effect.sync(() => {
-              const kept = rooms.get(name)?.find(id)
-              if (kept?.body === undefined) return false
-              kept.body = undefined
+              const item = rooms.get(name)?.find(id)
+              if (item?.body === undefined) return false
+              item.body = undefined
               return true
             }),
           ),
@@ -112,21 +112,21 @@ class Room {
   }
 
   add(id: string, body: Uint8Array, at: number): HistoryItem {
-    const kept = { seq: ++this.#last, id, body, at }
-    this.#items.push(kept)
-    this.#ids.set(id, kept)
+    const item = { seq: ++this.#last, id, body, at }
+    this.#items.push(item)
+    this.#ids.set(id, item)
     this.trim(at)
-    return kept
+    return item
   }
 
   trim(now: number): void {
     const oldest = now - Duration.toMillis(this.#retention.maxAge)
     const surplus = this.#items.length - this.#retention.maxPerRoom
     let count = 0
-    for (const kept of this.#items) {
-      if (count >= surplus && kept.at > oldest) break
-      if (kept.body !== undefined) this.#trimmed = kept.seq
-      this.#ids.delete(kept.id)
+    for (const item of this.#items) {
+      if (count >= surplus && item.at > oldest) break
+      if (item.body !== undefined) this.#trimmed = item.seq
+      this.#ids.delete(item.id)
       count++
     }
     if (count > 0) this.#items.splice(0, count)

@@ -67,9 +67,9 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           const stored = yield* streamRequest(resource, () =>
             nats.js.publish(subjectOf(room), body, { headers: marks }),
           )
-          if (!stored.duplicate) return { _tag: "Kept", item: { seq: stored.seq, id, body }, fresh: true } as const
+          if (!stored.duplicate) return { _tag: "Appended", item: { seq: stored.seq, id, body }, fresh: true } as const
           const item = yield* findDuplicate(nats, room, stored.seq)
-          return item === undefined ? ({ _tag: "Removed" } as const) : ({ _tag: "Kept", item, fresh: false } as const)
+          return item === undefined ? ({ _tag: "Removed" } as const) : ({ _tag: "Appended", item, fresh: false } as const)
         }),
         read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
           yield* check(room)

@@ -96,12 +96,12 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     append: Effect.fnUntraced(function* (room, id, body) {
       yield* check(room, id, body)
       const [before] = yield* query(findById(room, id))
-      const kept =
+      const stored =
         before === undefined ? yield* query(sql.withTransaction(append(room, id, body))) : { ...before, fresh: false }
-      if (kept.body === null) return { _tag: "Removed" } as const
-      const item = { seq: Number(kept.seq), id, body: kept.body }
-      if (kept.fresh) yield* notifications.notify(room, item)
-      return { _tag: "Kept", item, fresh: kept.fresh } as const
+      if (stored.body === null) return { _tag: "Removed" } as const
+      const item = { seq: Number(stored.seq), id, body: stored.body }
+      if (stored.fresh) yield* notifications.notify(room, item)
+      return { _tag: "Appended", item, fresh: stored.fresh } as const
     }),
     subscribe: (room, onAppend, onGap) => Effect.andThen(check(room), notifications.subscribe(room, onAppend, onGap)),
     read: Effect.fnUntraced(function* (room, { since = 0, limit }) {

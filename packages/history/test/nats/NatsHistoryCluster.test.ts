@@ -36,7 +36,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("on a cluster of
           const added = yield* everywhere((node) => node.append(room, "one", new Uint8Array([1])))
           assert.deepStrictEqual(
             added.map((one) => one._tag),
-            added.map(() => "Kept"),
+            added.map(() => "Appended"),
           )
           yield* first.append(`${room}:other`, "two", new Uint8Array([2]))
           for (const { complete, items } of yield* everywhere((node) => node.read(`${room}:other`, { limit: 10 }))) {

@@ -73,7 +73,7 @@ export const make = (
               Effect.as(Effect.logError(`the history rejected an entry of ${topic}: ${error.message}`), undefined),
             ),
           )
-        if (result?._tag === "Kept") noteSequence(topic, result.item.seq)
+        if (result?._tag === "Appended") noteSequence(topic, result.item.seq)
         const index = queue.indexOf(first)
         // Moderation removed it while the append was running.
         if (index === -1) yield* history.remove(topic, first.id)

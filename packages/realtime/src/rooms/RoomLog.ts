@@ -210,9 +210,9 @@ const appendOrBuffer = (
 ): Effect.Effect<AppendOutcome, PortError> => {
   const buffer = Effect.suspend((): Effect.Effect<AppendOutcome, PortError> => {
     const item = inFlight.receivedItem(topic, id)
-    if (item !== undefined) return Effect.succeed(storedOutcome({ _tag: "Kept", item, fresh: true }))
+    if (item !== undefined) return Effect.succeed(storedOutcome({ _tag: "Appended", item, fresh: true }))
     return Effect.map(outageBuffer.buffer(topic, id, body), ({ entry, fresh }) => ({
-      result: { _tag: "Kept", item: entry, fresh },
+      result: { _tag: "Appended", item: entry, fresh },
       isBuffered: true,
     }))
   })
@@ -222,7 +222,7 @@ const appendOrBuffer = (
 
 const storedOutcome = (result: AppendResult): AppendOutcome => ({ result, isBuffered: false })
 
-const seqOf = (result: AppendResult): number => (result._tag === "Kept" ? result.item.seq : 0)
+const seqOf = (result: AppendResult): number => (result._tag === "Appended" ? result.item.seq : 0)
 
 const removedError = new ChannelError({ reason: "removed" })
 
