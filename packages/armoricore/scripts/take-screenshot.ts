@@ -1,6 +1,6 @@
 /**
- * Takes the README's picture of the demo page: `node packages/armoricore/scripts/take-screenshot.ts [FILE] [dark] [WIDTH]`.
- * It runs the demo, waits until the video plays, and looks at the page as a visitor would.
+ * Takes the screenshot of the demo page for the README: `node packages/armoricore/scripts/take-screenshot.ts [FILE] [dark] [WIDTH]`.
+ * It runs the demo and waits until the video plays.
  */
 import * as Programs from "@armoricore/testing/Programs"
 import { NodeRuntime } from "@effect/platform-node"

@@ -195,14 +195,14 @@ const start = async () => {
     show("working")
     showStep("uploading")
     try {
-      const told = await upload(file, session.token(), {
+      const published = await upload(file, session.token(), {
         onGrant: (grant) => {
           log("POST /v1/uploads", { hint: "presigned PUT granted", ...grant }, "sent")
           return watch(grant.media_id)
         },
         onProgress: (percent) => showBar("upload", percent),
       })
-      log("media.uploaded", { hint: "published on the bus", ...told }, "sent")
+      log("media.uploaded", { hint: "published on the bus", ...published }, "sent")
       if (byId("process-bar").value === 0) showStep("queued")
     } catch (error) {
       fail(error.message)

@@ -1,6 +1,6 @@
 /** The event log: newest first, each entry with an expandable payload. */
 
-const kept = 200
+const maxRows = 200
 
 /** Frequent events: a run of them is one row with a counter. */
 const collapsed = new Set(["media_progress"])
@@ -34,17 +34,17 @@ export const createLog = (list, count, empty) => {
     const time = document.createElement("time")
     time.dateTime = now.toISOString()
     time.textContent = now.toLocaleTimeString("en-GB")
-    const what = document.createElement("span")
+    const label = document.createElement("span")
     const title = document.createElement("b")
     title.textContent = name
     const hint = document.createElement("span")
     hint.className = "hint"
     hint.textContent = hintOf(payload)
-    what.append(title, hint)
+    label.append(title, hint)
     const times = document.createElement("span")
     times.className = "times"
     const summary = document.createElement("summary")
-    summary.append(time, what, times)
+    summary.append(time, label, times)
     const body = document.createElement("pre")
     body.textContent = JSON.stringify(payload, null, 2)
     const details = document.createElement("details")
@@ -53,6 +53,6 @@ export const createLog = (list, count, empty) => {
     Object.assign(item.dataset, { name, tone, times: "1" })
     item.append(details)
     list.prepend(item)
-    while (list.children.length > kept) list.lastChild.remove()
+    while (list.children.length > maxRows) list.lastChild.remove()
   }
 }

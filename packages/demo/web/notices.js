@@ -44,10 +44,10 @@ export const createNotices = (socket, session, byId, log) => {
     for (const message of messages.toReversed()) if (!shown.has(message.message_id)) show(message)
   }
 
-  const hear = (event, payload) => {
+  const onNotification = (event, payload) => {
     last = Math.max(last, payload.seq ?? 0)
-    const what = payload.deliveries.map(({ channel, status }) => `${words[channel] ?? channel} ${status}`).join(", ")
-    log(event, { hint: what, ...payload }, event === "notification_failed" ? "bad" : "good")
+    const outcome = payload.deliveries.map(({ channel, status }) => `${words[channel] ?? channel} ${status}`).join(", ")
+    log(event, { hint: outcome, ...payload }, event === "notification_failed" ? "bad" : "good")
     if (event === "notification_failed") fault.textContent = `Not sent: ${payload.error.message}`
     refresh().catch((error) => {
       fault.textContent = `What arrived cannot be shown: ${error.message}`
@@ -55,10 +55,11 @@ export const createNotices = (socket, session, byId, log) => {
   }
 
   const channel = socket.channel(`user:${session.userId}`, () => (last === 0 ? {} : { since: last }))
-  for (const event of ["notification_sent", "notification_failed"]) channel.on(event, (payload) => hear(event, payload))
+  for (const event of ["notification_sent", "notification_failed"])
+    channel.on(event, (payload) => onNotification(event, payload))
   channel.join().receive("ok", ({ events }) => {
     for (const { event, payload, seq } of events)
-      if (event.startsWith("notification_")) hear(event, { ...payload, seq })
+      if (event.startsWith("notification_")) onNotification(event, { ...payload, seq })
   })
 
   for (const [id, type] of [
@@ -69,7 +70,7 @@ export const createNotices = (socket, session, byId, log) => {
       fault.textContent = ""
       log("notification.requested", { hint: type }, "sent")
       ask(session.token(), type).catch((error) => {
-        fault.textContent = `It could not be asked for: ${error.message}`
+        fault.textContent = `Cannot request it: ${error.message}`
       })
     })
   }

@@ -34,8 +34,8 @@ export const createPlayer = (video, menu) => {
   }
 
   /** Plays a master playlist. Ignores the current one; another one continues at the same position. */
-  const play = (url, { onFault, again = false } = {}) => {
-    if (url === playing && !again) return
+  const play = (url, { onFault, force = false } = {}) => {
+    if (url === playing && !force) return
     const position = playing === undefined ? 0 : video.currentTime
     hls?.destroy()
     playing = url
@@ -57,7 +57,7 @@ export const createPlayer = (video, menu) => {
 
   /** Reloads the playlist at the same position, because captions are added after the stream. */
   const reload = () => {
-    if (playing !== undefined) setTimeout(() => playing !== undefined && play(playing, { again: true }), 1500)
+    if (playing !== undefined) setTimeout(() => playing !== undefined && play(playing, { force: true }), 1500)
   }
 
   return { play, stop, reload, seek: (seconds) => void (video.currentTime = seconds) }

@@ -55,9 +55,9 @@ export const createStoryboard = (video, byId, log) => {
   const load = async (url) => {
     const response = await fetch(url)
     if (!response.ok) throw new Error(`the storyboard answered ${response.status}`)
-    const found = read(await response.text(), response.url)
+    const loaded = read(await response.text(), response.url)
     // The page may show another media by now.
-    if (url === shown) cues = found
+    if (url === shown) cues = loaded
   }
 
   return {

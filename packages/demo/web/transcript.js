@@ -37,17 +37,17 @@ export const createTranscript = (video, byId, token, log) => {
   const load = async () => {
     const q = search.value.trim()
     const of = mediaId
-    const found = await ask(q === "" ? "" : `?q=${encodeURIComponent(q)}`)
+    const loaded = await ask(q === "" ? "" : `?q=${encodeURIComponent(q)}`)
     // The page may show another media or search by now.
-    if (found === undefined || of !== mediaId || q !== search.value.trim()) return
-    const cues = found.matches ?? (found.cues ?? []).map(({ lines, ...cue }) => ({ ...cue, text: lines.join(" ") }))
-    if (found.quality !== undefined) {
-      byId("transcript-about").textContent = `${found.language} · ${found.engine} · ${found.quality}`
+    if (loaded === undefined || of !== mediaId || q !== search.value.trim()) return
+    const cues = loaded.matches ?? (loaded.cues ?? []).map(({ lines, ...cue }) => ({ ...cue, text: lines.join(" ") }))
+    if (loaded.quality !== undefined) {
+      byId("transcript-about").textContent = `${loaded.language} · ${loaded.engine} · ${loaded.quality}`
     }
-    panel.hidden = found.languages.length === 0
+    panel.hidden = loaded.languages.length === 0
     show(cues)
   }
-  const quietly = () => load().catch((error) => log("transcript", { hint: error.message }, "bad"))
+  const loadOrLog = () => load().catch((error) => log("transcript", { hint: error.message }, "bad"))
 
   video.addEventListener("timeupdate", () => {
     for (const { button, end, start } of rows) {
@@ -56,10 +56,10 @@ export const createTranscript = (video, byId, token, log) => {
       else button.removeAttribute("aria-current")
     }
   })
-  search.addEventListener("input", quietly)
+  search.addEventListener("input", loadOrLog)
   // A stream with captions has a transcript.
   video.addEventListener("loadeddata", () => {
-    if (mediaId !== undefined && video.textTracks.length > 0) quietly()
+    if (mediaId !== undefined && video.textTracks.length > 0) loadOrLog()
   })
 
   return {
@@ -70,7 +70,7 @@ export const createTranscript = (video, byId, token, log) => {
       panel.hidden = true
       show([])
     },
-    refresh: quietly,
+    refresh: loadOrLog,
     close: () => {
       mediaId = undefined
       panel.hidden = true
