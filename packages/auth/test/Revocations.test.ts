@@ -65,31 +65,29 @@ it.effect("revocations are loaded once the state is set up after the start", () 
   }).pipe(Effect.provide(ports)),
 )
 
-it.effect(
-  "a revocation during an outage of the bus reaches the other nodes afterwards",
-  () =>
-    // regression: nodes without a gap on the bus never received it
-    Effect.gen(function* () {
-      const bus = yield* EventBus
-      let isAway = false
-      const cut = Layer.succeed(EventBus, {
-        ...bus,
-        broadcast: (...message) =>
-          isAway
-            ? Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "away" }))
-            : bus.broadcast(...message),
-      })
-      const [one, two] = [yield* Effect.provide(node, cut), yield* node]
-      yield* TestClock.adjust("1 second")
-      isAway = true
-      yield* one.revoke({ userId: "u1" })
-      assert.isTrue(one.isRevoked(of("u1")))
-      yield* TestClock.adjust("10 seconds")
-      assert.isFalse(two.isRevoked(of("u1")))
-      isAway = false
-      yield* TestClock.adjust("2 seconds")
-      assert.isTrue(two.isRevoked(of("u1")))
-    }).pipe(Effect.provide(ports)),
+it.effect("a revocation during an outage of the bus reaches the other nodes afterwards", () =>
+  // regression: nodes without a gap on the bus never received it
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    let isAway = false
+    const cut = Layer.succeed(EventBus, {
+      ...bus,
+      broadcast: (...message) =>
+        isAway
+          ? Effect.fail(new TransientError({ dependency: "bus", code: "unavailable", message: "away" }))
+          : bus.broadcast(...message),
+    })
+    const [one, two] = [yield* Effect.provide(node, cut), yield* node]
+    yield* TestClock.adjust("1 second")
+    isAway = true
+    yield* one.revoke({ userId: "u1" })
+    assert.isTrue(one.isRevoked(of("u1")))
+    yield* TestClock.adjust("10 seconds")
+    assert.isFalse(two.isRevoked(of("u1")))
+    isAway = false
+    yield* TestClock.adjust("2 seconds")
+    assert.isTrue(two.isRevoked(of("u1")))
+  }).pipe(Effect.provide(ports)),
 )
 
 it.effect("a node with a slow clock does not shorten a revocation of another node", () =>

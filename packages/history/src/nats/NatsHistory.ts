@@ -69,7 +69,9 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           )
           if (!stored.duplicate) return { _tag: "Appended", item: { seq: stored.seq, id, body }, fresh: true } as const
           const item = yield* findDuplicate(nats, room, stored.seq)
-          return item === undefined ? ({ _tag: "Removed" } as const) : ({ _tag: "Appended", item, fresh: false } as const)
+          return item === undefined
+            ? ({ _tag: "Removed" } as const)
+            : ({ _tag: "Appended", item, fresh: false } as const)
         }),
         read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
           yield* check(room)
