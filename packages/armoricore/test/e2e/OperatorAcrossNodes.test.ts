@@ -165,7 +165,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operator API over several p
         yield* retryUntil(other.GetOverview(), ({ nodes }) => nodes.every(({ log_level }) => log_level === "warn"))
         yield* retryUntil(
           Effect.sync(() => [works, here, there].map(({ program }) => program.output())),
-          (said) => said.every((text) => text.includes("the log level was error and is warn now")),
+          (said) => said.every((text) => text.includes("log level changed from error to warn")),
         )
 
         // Users of the other node are kicked and banned.
