@@ -175,8 +175,8 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
 })
 
 /**
- * Waits until nothing is left of what `left` counts. Late is not lost: only when for `patience` milliseconds none of the
- * counts got lower than ever before is that the end.
+ * Waits until every count of `left` is zero. A late result is not a lost one: the wait ends early only when no count
+ * reached a new minimum for `stallMillis` milliseconds.
  */
 const waitForDrain = Effect.fnUntraced(function* (
   left: Effect.Effect<ReadonlyArray<number>, unknown>,

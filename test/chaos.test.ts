@@ -1,4 +1,4 @@
-/** The short form of `npm run chaos`, with every mutant: what the check cannot catch, it does not prove. */
+/** The short form of `npm run chaos`, and a run of every mutant: each deliberate fault must lead to a violation. */
 import { KeyValue } from "@armoricore/state/KeyValue"
 import * as Programs from "@armoricore/testing/Programs"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
@@ -13,7 +13,7 @@ import { run } from "../chaos/ChaosRun.ts"
 import { adaptersFor } from "../chaos/Adapters.ts"
 import type { SinkState } from "../chaos/sink.ts"
 
-/** Waits for what has no event of its own. */
+/** Polls a condition that emits no event. */
 const waitUntil = (condition: () => boolean) =>
   Effect.sync(condition).pipe(
     Effect.tap((met) => (met ? Effect.void : Effect.sleep("5 millis"))),
@@ -24,10 +24,10 @@ const waitUntil = (condition: () => boolean) =>
 const nats = Programs.requireProgram("nats-server")
 const seed = Number(process.env["CHAOS_SEED"] ?? 20_261)
 
-describe.skipIf(nats.missing)("under crashes of everything", () => {
+describe.skipIf(nats.missing)("crashes of workers and brokers", () => {
   for (const plan of shortPlans(seed)) {
     it.live(
-      `loses nothing and has no effect or result twice: ${plan.bus}`,
+      `lose no event and duplicate no effect or result: ${plan.bus}`,
       () =>
         Effect.gen(function* () {
           const report = yield* run(plan)
@@ -38,7 +38,7 @@ describe.skipIf(nats.missing)("under crashes of everything", () => {
     )
   }
   it.live(
-    "three processes share the work: undisturbed, each event is handled once",
+    "three processes share the work and, without faults, handle each event once",
     () =>
       Effect.gen(function* () {
         const calm = { seed, bus: "nats", workers: 3, publishers: 1, events: 60, faults: 0, crash: 0 } as const
@@ -49,7 +49,7 @@ describe.skipIf(nats.missing)("under crashes of everything", () => {
     120_000,
   )
   it.live(
-    "three processes share the work; what a killed one had in hand comes back within the lease, once each",
+    "the messages of a killed process reach another process once, within the lease",
     () =>
       Effect.gen(function* () {
         const broker = yield* Broker.make("nats", false)
@@ -65,17 +65,18 @@ describe.skipIf(nats.missing)("under crashes of everything", () => {
         const workers = yield* Effect.forEach([1, 2, 3], () => ManagedProcess.start("worker.ts", environment))
         yield* Effect.forEach(workers, (worker) => worker.waitForLine("ready"), { concurrency: "unbounded" })
         yield* ManagedProcess.start("publisher.ts", { ...environment, CHAOS_NAME: "p", CHAOS_EVENTS: "24" })
-        const taken = (worker: ManagedProcess.ManagedProcess) => worker.lines.filter((line) => line.startsWith("got "))
+        const deliveriesOf = (worker: ManagedProcess.ManagedProcess) =>
+          worker.lines.filter((line) => line.startsWith("got "))
         const [victim, ...others] = workers
         assert.isDefined(victim)
-        yield* waitUntil(() => workers.every((worker) => taken(worker).length >= 4))
+        yield* waitUntil(() => workers.every((worker) => deliveriesOf(worker).length >= 4))
         yield* victim.signal("SIGKILL")
         yield* victim.exited
         const killedAt = Date.now()
-        const orphans = taken(victim).map((line) => line.slice("got ".length))
+        const orphans = deliveriesOf(victim).map((line) => line.slice("got ".length))
 
         const { effects } = yield* Effect.tryPromise(() =>
-          fetch(environment.CHAOS_SINK).then((answer) => answer.json() as Promise<SinkState>),
+          fetch(environment.CHAOS_SINK).then((response) => response.json() as Promise<SinkState>),
         ).pipe(
           Effect.tap((seen) => (seen.effects.length < 24 ? Effect.sleep("50 millis") : Effect.void)),
           Effect.repeat({ until: (seen) => seen.effects.length >= 24 }),
@@ -84,16 +85,16 @@ describe.skipIf(nats.missing)("under crashes of everything", () => {
         assert.strictEqual(new Set(effects.map(({ id }) => id)).size, 24)
         assert.strictEqual(effects.length, 24)
         for (const { at, id } of effects.filter(({ id }) => orphans.includes(id))) {
-          // The bus waits for a lease, the claim may be a renewal younger, the work takes a second.
+          // The bus redelivers after one lease; the ledger lease may have been renewed later; the work takes a second.
           assert.isBelow(at - killedAt, 2 * Duration.toMillis(lease) + 1_000 + 2_000, id)
         }
-        assert.isTrue(others.every((worker) => taken(worker).length > 4))
+        assert.isTrue(others.every((worker) => deliveriesOf(worker).length > 4))
       }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
     60_000,
   )
   for (const plan of mutantPlans(seed)) {
     it.live(
-      `a worker that does it wrong is caught: ${plan.mutant}`,
+      `a faulty worker causes a violation: ${plan.mutant}`,
       () =>
         Effect.gen(function* () {
           const report = yield* run(plan)

@@ -1,4 +1,4 @@
-/** What is packed for others is JavaScript with declarations: installed outside, it composes a pipeline in memory. */
+/** Packed packages are JavaScript with declarations. Installed outside the checkout, they run a pipeline in memory. */
 import { execFileSync } from "node:child_process"
 import {
   cpSync,
@@ -80,7 +80,7 @@ const main = Effect.gen(function* () {
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(NodeServices.layer)))
 `
 
-/** The libraries are the checkout's own: this test is about our packages, not about the registry. */
+/** Links the checkout's libraries: this test covers our packages, not the registry. */
 const linkLibraries = (modules: string, without: ReadonlyArray<string> = []): void => {
   mkdirSync(modules, { recursive: true })
   for (const name of readdirSync(join(root, "node_modules"))) {
@@ -95,7 +95,7 @@ describe("npm pack", () => {
   const outside = join(folder, "outside")
 
   beforeAll(() => {
-    // A copy, so that the checkout's manifests are not touched while other tests read them.
+    // The build changes manifests, and other tests read those of the checkout.
     mkdirSync(copy)
     for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts", "types"]) {
       cpSync(join(root, name), join(copy, name), { recursive: true })
@@ -129,7 +129,7 @@ describe("npm pack", () => {
         cwd: join(modules, "@armoricore", name),
       })
     }
-    // An installed package has no tool to build the console with.
+    // An installed package has no tool that builds the console.
     linkLibraries(modules, ["vite"])
     writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
     writeFileSync(join(outside, "pipeline.js"), program)
@@ -151,7 +151,7 @@ describe("npm pack", () => {
       )
     })
 
-    it(`${name} leaves its manifest as it was`, () => {
+    it(`${name} restores its manifest`, () => {
       const manifest = join(copy, "packages", name, "package.json")
       assert.strictEqual(
         readFileSync(manifest, "utf8"),
@@ -161,12 +161,12 @@ describe("npm pack", () => {
     })
   }
 
-  it("composes a pipeline in memory outside the checkout", () => {
+  it("a pipeline runs in memory outside the checkout", () => {
     const printed = execFileSync(process.execPath, ["pipeline.js"], { cwd: outside, encoding: "utf8" })
     assert.strictEqual(printed.trim(), "7")
   })
 
-  it("serves the console outside the checkout, where nothing could build it", () => {
+  it("the console server works outside the checkout, without a build tool", () => {
     const printed = execFileSync(process.execPath, ["pages.js"], { cwd: outside, encoding: "utf8" })
     assert.strictEqual(printed.trim(), "200 200")
   })

@@ -19,7 +19,7 @@ const php = Programs.requireProgram("php")
 const nats = Programs.requireProgram("nats-server")
 const examples = fileURLToPath(new URL("../examples/php", import.meta.url))
 
-/** Debian has it in a package of its own. */
+/** Debian ships this extension in a separate package. */
 const hasSqlite = !php.missing && execFileSync(php.path, ["-m"], { encoding: "utf8" }).includes("pdo_sqlite")
 if (!php.missing && !hasSqlite) {
   if (process.env["CI"] === "true") throw new Error("PHP's pdo_sqlite is not installed; CI leaves no test out")
@@ -49,7 +49,7 @@ const traceId = "0af7651916cd43dd8448eb211c80319c"
 const uuid = "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f"
 
 describe.skipIf(php.missing)("PHP", () => {
-  it.live("signs as the contract's vector says", () =>
+  it.live("a signature equals the test vector of the contract", () =>
     Effect.gen(function* () {
       const code = `require "autoload.php"; echo Armoricore\\Signature::of("k", "secret-1", '{"event_type":"media.uploaded"}', 1700000000);`
       assert.strictEqual(
@@ -60,7 +60,7 @@ describe.skipIf(php.missing)("PHP", () => {
   )
 
   it.live(
-    "uploads, publishes over HTTP and hears of the result by a signed webhook",
+    "a backend uploads, publishes over HTTP and receives the result by a signed webhook",
     () =>
       Effect.gen(function* () {
         const folder = yield* ProgramProcess.temporaryDirectory
@@ -83,13 +83,13 @@ describe.skipIf(php.missing)("PHP", () => {
           WEBHOOK_SECRET: "the webhook's secret",
         })
         const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (http:\S+)/)
-        const film = join(folder, "no film.mp4")
-        writeFileSync(film, "this is no film")
-        const uploaded = yield* run("upload.php", ["42", film, "video/mp4"], { ARMORICORE_URL: url, JWT_SECRET })
+        const file = join(folder, "not-a-video.mp4")
+        writeFileSync(file, "this is not a video")
+        const uploaded = yield* run("upload.php", ["42", file, "video/mp4"], { ARMORICORE_URL: url, JWT_SECRET })
         const [media = "", path = ""] = uploaded.split(" ")
         assert.match(path, /^s3:\/\/media\/uploads\/42\//)
 
-        // Once with a token, again with a signature: one event.
+        // Published twice, with a token and with a signature: one event.
         const TOKEN = yield* run("token.php", ["php", "publisher"], { JWT_SECRET })
         const first = yield* run("publish-http.php", [media, "42", path, uuid], {
           ARMORICORE_URL: url,
@@ -98,25 +98,25 @@ describe.skipIf(php.missing)("PHP", () => {
           TRACEPARENT: `00-${traceId}-b7ad6b7169203331-01`,
         })
         assert.strictEqual(first, `${uuid} published`)
-        const again = yield* run("publish-http.php", [media, "42", path, uuid], {
+        const repeated = yield* run("publish-http.php", [media, "42", path, uuid], {
           ARMORICORE_URL: url,
           SIGNING_KEY_ID: "php",
           SIGNING_SECRET: "secret-1",
         })
-        assert.strictEqual(again, `${uuid} was there already`)
-        const refused = yield* Effect.flip(run("publish-http.php", ["", "42", path], { ARMORICORE_URL: url, TOKEN }))
-        assert.include(refused.message, "payload.media_id")
+        assert.strictEqual(repeated, `${uuid} was there already`)
+        const invalid = yield* Effect.flip(run("publish-http.php", ["", "42", path], { ARMORICORE_URL: url, TOKEN }))
+        assert.include(invalid.message, "payload.media_id")
 
         yield* until(Effect.sync(() => readdirSync(inbox).length > 0))
-        const [file = ""] = readdirSync(inbox)
-        const { event: result } = yield* EventCodec.decode(readFileSync(join(inbox, file)))
+        const [received = ""] = readdirSync(inbox)
+        const { event: result } = yield* EventCodec.decode(readFileSync(join(inbox, received)))
         assert.strictEqual(result.event_type, "media.failed")
         assert.propertyVal(result.payload, "media_id", media)
         // The request id of the backend's own request arrives at the end.
         assert.strictEqual(result.request_id, "request-7")
         assert.strictEqual(result.traceparent?.split("-")[1], traceId)
 
-        // No other user can write to it.
+        // The webhook rejects a request with a wrong signature.
         const forged = yield* Effect.promise(() =>
           fetch(`http://127.0.0.1:${port}/`, {
             method: "POST",
@@ -132,7 +132,7 @@ describe.skipIf(php.missing)("PHP", () => {
   )
 
   describe.skipIf(nats.missing)("over NATS", () => {
-    const received = Effect.gen(function* () {
+    const subscribed = Effect.gen(function* () {
       const got = yield* Queue.unbounded<Delivery>()
       const bus = yield* EventBus
       yield* bus.setup([])
@@ -152,10 +152,10 @@ describe.skipIf(php.missing)("PHP", () => {
         )
       }).pipe(Effect.provide(Logger.layer([])))
 
-    it.live("publishes with acknowledgement, signed; the same id is stored once", () =>
+    it.live("a signed event is acknowledged; the same id is stored once", () =>
       withBus((server) =>
         Effect.gen(function* () {
-          const { got } = yield* received
+          const { got } = yield* subscribed
           const environment = { NATS_URL: server.url, SIGNING_KEY_ID: "k1", SIGNING_SECRET: "secret-1" }
           const args = ["m é/ü", "7", "s3://media/a.mp4", uuid]
           assert.strictEqual(yield* run("publish-nats.php", args, environment), `${uuid} published`)
@@ -173,26 +173,26 @@ describe.skipIf(php.missing)("PHP", () => {
       ),
     )
 
-    it.live("an acknowledgement that got lost is asked for again under the same id", () =>
+    it.live("after a lost acknowledgement, the client publishes again under the same id", () =>
       withBus((server) =>
         Effect.gen(function* () {
-          const { got } = yield* received
-          const proxy = yield* dropFirstAnswer(server.port)
-          const said = yield* run("publish-nats.php", ["m", "7", "s3://media/a.mp4", uuid], {
+          const { got } = yield* subscribed
+          const proxy = yield* dropFirstAcknowledgement(server.port)
+          const output = yield* run("publish-nats.php", ["m", "7", "s3://media/a.mp4", uuid], {
             NATS_URL: `nats://127.0.0.1:${proxy}`,
           })
-          assert.strictEqual(said, `${uuid} was there already`)
+          assert.strictEqual(output, `${uuid} was there already`)
           assert.strictEqual((yield* Effect.timeout(Queue.take(got), "10 seconds")).id, uuid)
           assert.strictEqual(yield* Queue.size(got), 0)
         }),
       ),
     )
 
-    it.live.skipIf(!hasSqlite)("relays its outbox, and what a crash left in it once more", () =>
+    it.live.skipIf(!hasSqlite)("the outbox relays its events, and again those that a crash left in it", () =>
       withBus((server) =>
         Effect.gen(function* () {
           const folder = yield* ProgramProcess.temporaryDirectory
-          const { got } = yield* received
+          const { got } = yield* subscribed
           const environment = { DSN: `sqlite:${join(folder, "app.db")}`, NATS_URL: server.url }
           const code = `require "autoload.php"; $db = new PDO(getenv("DSN")); $db->exec(Armoricore\\Outbox::TABLE);
             $db->beginTransaction(); (new Armoricore\\Outbox($db))->add(Armoricore\\Event::of("media.uploaded",
@@ -212,14 +212,14 @@ describe.skipIf(php.missing)("PHP", () => {
 const freePort = Effect.callback<number>((resume) => {
   const server = createServer()
   server.listen(0, "127.0.0.1", () => {
-    // It listens on a port, so its address is one.
+    // A server that listens on a TCP port has an `AddressInfo`.
     const { port } = server.address() as AddressInfo
     server.close(() => resume(Effect.succeed(port)))
   })
 })
 
-/** A proxy to NATS whose first connection ends when the acknowledgement comes. */
-const dropFirstAnswer = (target: number) =>
+/** A proxy to NATS that closes the first connection when the acknowledgement arrives. */
+const dropFirstAcknowledgement = (target: number) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
       let dropped = false
@@ -236,7 +236,7 @@ const dropFirstAnswer = (target: number) =>
         for (const socket of [near, far]) socket.on("error", () => socket.destroy())
       })
       server.listen(0, "127.0.0.1", () => {
-        // It listens on a port, so its address is one.
+        // A server that listens on a TCP port has an `AddressInfo`.
         resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close: () => void server.close() }))
       })
     }),

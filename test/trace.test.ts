@@ -12,12 +12,12 @@ import { joined, start } from "../packages/realtime/test/support/TestServer.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 
-it.live("request_id and trace go from HTTP through events and work to the WebSocket frame", () =>
+it.live("request_id and trace pass from HTTP through events and work to the WebSocket frame", () =>
   Effect.gen(function* () {
     const server = yield* start()
     const bus = Context.get(server.services, EventBus)
-    const told: Array<Record<string, unknown>> = []
-    yield* bus.subscribe("all-events", ({ body }) => told.push(JSON.parse(new TextDecoder().decode(body))))
+    const events: Array<Record<string, unknown>> = []
+    yield* bus.subscribe("all-events", ({ body }) => events.push(JSON.parse(new TextDecoder().decode(body))))
     const Step = Schema.Struct({ media_id: Schema.String })
     yield* Worker.run("media", [
       on("media.uploaded", {
@@ -68,7 +68,7 @@ it.live("request_id and trace go from HTTP through events and work to the WebSoc
     assert.strictEqual(frame[3], "media_playable")
     assert.strictEqual(frame[4]["request_id"], "request-7")
     assert.strictEqual(String(frame[4]["traceparent"]).split("-")[1], traceId)
-    const result = told.find((event) => event["event_type"] === "media.playable")
+    const result = events.find((event) => event["event_type"] === "media.playable")
     assert.strictEqual(result?.["request_id"], "request-7")
     const [version, trace, span] = String(result?.["traceparent"]).split("-")
     assert.deepStrictEqual([version, trace], ["00", traceId])
