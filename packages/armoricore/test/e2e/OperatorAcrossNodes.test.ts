@@ -198,7 +198,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operator API over several p
           )
         yield* works.program.signal("SIGKILL")
         yield* works.program.exited
-        yield* saying(/^fault The process \S+ does not answer\.$/)
+        yield* saying(/^fault The process \S+ does not respond\.$/)
         for (const service of ["media", "ai", "notify"]) {
           yield* saying(new RegExp(`^fault No process runs ${service}: \\S+ sent its last heartbeat \\d+ s ago\\.$`))
         }
