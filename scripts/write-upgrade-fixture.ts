@@ -1,8 +1,8 @@
 /**
- * `npm run upgrade:fixture -- CHECKOUT`: runs the program of another checkout (a release, with its own `npm ci`) and keeps
- * what it left behind in `test/fixtures/upgrade/`, for `test/upgrade.test.ts` to start this version on. Run it once for
- * each release. It is done four times: on the embedded default, on NATS, with the state in PostgreSQL, and on RabbitMQ.
- * Names behind CHECKOUT choose some of them: `embedded`, `nats`, `postgres`, `rabbitmq`.
+ * `npm run upgrade:fixture -- CHECKOUT [NAME…]`: runs the program of another checkout (a release, with its own `npm ci`)
+ * and stores its data in `test/fixtures/upgrade/`. `test/upgrade.test.ts` starts this version on that data. Run the script
+ * once for each release. It runs four configurations: `embedded`, `nats`, `postgres` (embedded bus, state in PostgreSQL)
+ * and `rabbitmq`. Each NAME selects one of them.
  */
 import * as UploadClient from "@armoricore/demo/UploadClient"
 import * as NatsServer from "@armoricore/testing/NatsServer"
@@ -63,7 +63,7 @@ const envelope = (source: string, type: string, payload: object) => ({
   payload: { user_id: user, ...payload },
 })
 
-/** With the command, which publishes beside a running program and without one. */
+/** Uses the command, which publishes whether the program runs or not. */
 const publish = Effect.fnUntraced(function* (env: Env, folder: string, event: object) {
   const file = join(folder, "event.json")
   writeFileSync(file, JSON.stringify(event))
@@ -71,78 +71,77 @@ const publish = Effect.fnUntraced(function* (env: Env, folder: string, event: ob
   if (code !== 0) return yield* Effect.die(new Error(stderr))
 })
 
-const waitForState = Effect.fnUntraced(function* (path: string, token: string, wanted: (json: object) => boolean) {
-  const ask = request(path, { headers: { authorization: `Bearer ${token}` } })
+const waitForState = Effect.fnUntraced(function* (path: string, token: string, isReached: (json: object) => boolean) {
+  const readState = request(path, { headers: { authorization: `Bearer ${token}` } })
   const { json } = yield* retryUntil(
-    ask,
-    (answer) => typeof answer.json === "object" && answer.json !== null && wanted(answer.json),
+    readState,
+    (response) => typeof response.json === "object" && response.json !== null && isReached(response.json),
   )
-  // An object, as was just seen.
+  // `retryUntil` accepts only an object.
   return json as Readonly<Record<string, unknown>>
 })
 
-/** Lets the release process, chat, mail and fail, and leaves an upload unprocessed. */
+/** Processes an upload, sends a mail, chats and produces a dead letter; leaves another upload unprocessed. */
 const runScenario = Effect.fnUntraced(function* (env: Env) {
   const folder = yield* ProgramProcess.temporaryDirectory
   const clip = join(folder, "clip.mp4")
-  const picture = "-v error -f lavfi -i testsrc2=s=160x90:r=10 -f lavfi -i sine=f=330 -t 1"
+  const sources = "-v error -f lavfi -i testsrc2=s=160x90:r=10 -f lavfi -i sine=f=330 -t 1"
   const encoded = "-c:v libx264 -preset veryfast -crf 35 -pix_fmt yuv420p -c:a aac -b:a 32k"
-  execFileSync(Programs.find("ffmpeg") ?? "ffmpeg", [...`${picture} ${encoded}`.split(" "), clip])
+  execFileSync(Programs.find("ffmpeg") ?? "ffmpeg", [...`${sources} ${encoded}`.split(" "), clip])
   const token = yield* tokenFor(env, "--user", user)
-  const told = yield* Effect.scoped(
+  const recorded = yield* Effect.scoped(
     Effect.gen(function* () {
       const url = yield* startProgram(env)
-      const first = yield* uploadClip(url, token, clip)
-      yield* publish(env, folder, envelope("php-backend", "media.uploaded", first))
+      const finished = yield* uploadClip(url, token, clip)
+      yield* publish(env, folder, envelope("php-backend", "media.uploaded", finished))
       const mail = {
         notification_type: "email",
         title: "Seaworthy",
         body: "It floats.",
         data: { email: "u1@demo.invalid" },
       }
-      const asked = envelope("php-backend", "notification.requested", mail)
-      yield* publish(env, folder, asked)
+      yield* publish(env, folder, envelope("php-backend", "notification.requested", mail))
       const chat = yield* ChatRoom.join(url, token, room)
-      const said = yield* Effect.forEach(chatMessages, chat.say)
-      const refused = yield* uploadClip(url, token, clip)
+      const sent = yield* Effect.forEach(chatMessages, chat.say)
+      const rejected = yield* uploadClip(url, token, clip)
       const waiting = yield* uploadClip(url, token, clip)
-      yield* publish({ ...env, ...futureSource }, folder, envelope("shop", "media.uploaded", refused))
-      const letters = ProgramProcess.run(["dead-letters", "list"], env, bin)
-      const { stdout } = yield* retryUntil(letters, (found) => found.stdout !== "")
+      yield* publish({ ...env, ...futureSource }, folder, envelope("shop", "media.uploaded", rejected))
+      const listDeadLetters = ProgramProcess.run(["dead-letters", "list"], env, bin)
+      const { stdout } = yield* retryUntil(listDeadLetters, (listed) => listed.stdout !== "")
       const inbox = yield* waitForState(`${url}/v1/inbox`, token, (json) => JSON.stringify(json).includes("Seaworthy"))
       const messages = inbox["messages"] as RecordedState["inbox"]
       const id = String(messages[0]?.["notification_id"])
       return {
         ready: yield* waitForState(
-          `${url}/v1/media/${first.media_id}`,
+          `${url}/v1/media/${finished.media_id}`,
           token,
           (json) => Reflect.get(json, "status") === "ready",
         ),
         waiting,
-        refused: refused.media_id,
-        letter: stdout.split("\t")[0] ?? "",
+        rejected: rejected.media_id,
+        deadLetter: stdout.split("\t")[0] ?? "",
         notification: yield* waitForState(
           `${url}/v1/notifications/${id}`,
           token,
           (json) => Reflect.get(json, "status") === "sent",
         ),
         inbox: messages,
-        chat: said,
+        chat: sent,
       }
     }),
   )
-  // The program has ended.
-  yield* publish(env, folder, envelope("php-backend", "media.uploaded", told.waiting))
-  return { commit: commit(), at: Date.now(), ...told, waiting: told.waiting.media_id } satisfies RecordedState
+  // The program has stopped: this event stays on the bus.
+  yield* publish(env, folder, envelope("php-backend", "media.uploaded", recorded.waiting))
+  return { commit: commit(), at: Date.now(), ...recorded, waiting: recorded.waiting.media_id } satisfies RecordedState
 })
 
-const saveFixture = (name: string, data: string, told: RecordedState) => {
-  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(told, null, 2)}\n`)
+const saveFixture = (name: string, data: string, recorded: RecordedState) => {
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(recorded, null, 2)}\n`)
   execFileSync("tar", ["--owner=0", "--group=0", "-czf", join(out, `${name}.tar.gz`), "-C", data, "."])
   reportSize(`${name}.tar.gz`)
 }
 
-const write = (name: string, text: string) => {
+const writeText = (name: string, text: string) => {
   writeFileSync(join(out, name), text)
   reportSize(name)
 }
@@ -161,13 +160,13 @@ const fixture = {
     const { url } = yield* NatsServer.make()
     const data = yield* ProgramProcess.temporaryDirectory
     saveFixture("nats", data, yield* runScenario({ ...common, ARMORICORE_DATA_DIR: data, MESSAGE_BUS_URL: url }))
-    write("nats-streams.json", JSON.stringify(yield* NatsSnapshot.take(url), null, 1))
+    writeText("nats-streams.json", JSON.stringify(yield* NatsSnapshot.take(url), null, 1))
   }),
   postgres: Effect.gen(function* () {
     const { url } = yield* PostgresServer.make()
     const data = yield* ProgramProcess.temporaryDirectory
     saveFixture("postgres", data, yield* runScenario({ ...common, ARMORICORE_DATA_DIR: data, STATE_URL: url }))
-    write("postgres.sql", dumpDatabase(url))
+    writeText("postgres.sql", dumpDatabase(url))
   }),
   rabbitmq: Effect.gen(function* () {
     const { url: state } = yield* PostgresServer.make()
@@ -176,17 +175,20 @@ const fixture = {
     const data = yield* ProgramProcess.temporaryDirectory
     const env = { ...common, ARMORICORE_DATA_DIR: data, MESSAGE_BUS_URL: url, STATE_URL: state }
     saveFixture("rabbitmq", data, yield* runScenario(env))
-    write("rabbitmq.sql", dumpDatabase(state))
-    write("rabbitmq-queues.json", JSON.stringify(yield* RabbitSnapshot.take(url, yield* server.definitions), null, 1))
+    writeText("rabbitmq.sql", dumpDatabase(state))
+    writeText(
+      "rabbitmq-queues.json",
+      JSON.stringify(yield* RabbitSnapshot.take(url, yield* server.definitions), null, 1),
+    )
   }),
 }
 
-const chosen = process.argv.slice(3)
+const selected = process.argv.slice(3)
 
 const main = Effect.gen(function* () {
   mkdirSync(out, { recursive: true })
   for (const [name, make] of Object.entries(fixture)) {
-    if (chosen.length === 0 || chosen.includes(name)) yield* Effect.scoped(make)
+    if (selected.length === 0 || selected.includes(name)) yield* Effect.scoped(make)
   }
 })
 

@@ -1,6 +1,6 @@
 /**
- * This version starts on what the release before it left behind: a data folder, NATS streams, PostgreSQL tables, the
- * queues of RabbitMQ. They are kept in `fixtures/upgrade/`, made by `npm run upgrade:fixture` from that release's own program.
+ * Starts this version on the data of an earlier one: a data folder, NATS streams, PostgreSQL tables, RabbitMQ queues.
+ * `npm run upgrade:fixture` writes that data to `fixtures/upgrade/` with the program of the earlier version.
  */
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
@@ -30,7 +30,7 @@ import {
 } from "./support/UpgradeScenario.ts"
 import * as TimeShift from "./support/TimeShift.ts"
 
-const kept = fileURLToPath(new URL(`../${fixturesPath}/`, import.meta.url))
+const fixtures = fileURLToPath(new URL(`../${fixturesPath}/`, import.meta.url))
 const ffmpeg = Programs.requireProgram("ffmpeg")
 const nats = Programs.requireProgram("nats-server")
 const postgres = Programs.requireProgram("postgres")
@@ -38,14 +38,19 @@ const psql = Programs.requireProgram("psql")
 const rabbit = Programs.requireProgram("rabbitmq-server")
 
 const read = <A, I>(name: string, schema: Schema.Codec<A, I>) =>
-  Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(schema))(readFileSync(join(kept, name), "utf8")))
+  Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(schema))(readFileSync(join(fixtures, name), "utf8")))
 
-/** The data folder as the release left it, its results, and its age. */
-const unpacked = Effect.fnUntraced(function* (name: string) {
+/** A copy of the stored data folder, the recorded responses, and the age of both in milliseconds. */
+const unpack = Effect.fnUntraced(function* (name: string) {
   const data = yield* ProgramProcess.temporaryDirectory
-  execFileSync("tar", ["-xzmf", join(kept, `${name}.tar.gz`), "-C", data])
-  const told = yield* read(`${name}.json`, RecordedState)
-  return { data, told, later: Date.now() - told.at, env: { ...common, ...futureSource, ARMORICORE_DATA_DIR: data } }
+  execFileSync("tar", ["-xzmf", join(fixtures, `${name}.tar.gz`), "-C", data])
+  const recorded = yield* read(`${name}.json`, RecordedState)
+  return {
+    data,
+    recorded,
+    later: Date.now() - recorded.at,
+    env: { ...common, ...futureSource, ARMORICORE_DATA_DIR: data },
+  }
 })
 
 const at = (document: unknown, ...path: ReadonlyArray<string>): unknown =>
@@ -54,55 +59,59 @@ const at = (document: unknown, ...path: ReadonlyArray<string>): unknown =>
     document,
   )
 
-/** URLs name the port of the program that answered. */
+/** URLs contain the port of the program that created them. */
 const portless = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(/127\.0\.0\.1:\d+/g, "host"))
 
-/** `again`: the bus delivers everything once more, so what was refused is accepted before its letter is replayed. */
-const story = Effect.fnUntraced(function* (env: ProgramFixture.Env, told: RecordedState, again: boolean = false) {
+/** `redelivers`: the bus delivers every event a second time, so the rejected one is accepted before the replay. */
+const checkStoredData = Effect.fnUntraced(function* (
+  env: ProgramFixture.Env,
+  recorded: RecordedState,
+  redelivers: boolean = false,
+) {
   const { url } = yield* ProgramFixture.start(env)
   const token = yield* ProgramFixture.tokenFor(env, "--user", user)
-  const ask = (path: string) => request(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
+  const get = (path: string) => request(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
   const mediaIs = (id: string, status: string) =>
-    retryUntil(ask(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
+    retryUntil(get(`/v1/media/${id}`), ({ json }) => at(json, "status") === status)
 
-  // Pending messages are handled, and the dead letter after a replay, now that its publisher is known.
-  yield* mediaIs(told.waiting, "ready")
-  const letters = (...args: ReadonlyArray<string>) => ProgramProcess.run(["dead-letters", ...args], env)
-  assert.include((yield* letters("show", told.letter)).stdout, `"media_id\\":\\"${told.refused}`)
-  if (!again) assert.strictEqual((yield* ask(`/v1/media/${told.refused}`)).status, 404)
-  assert.include((yield* letters("replay", told.letter)).stdout, `replayed ${told.letter}`)
-  yield* mediaIs(told.refused, "ready")
-  assert.strictEqual((yield* letters("list")).stdout, "")
+  // The program handles the pending event, and after a replay also the dead letter: this version knows its source.
+  yield* mediaIs(recorded.waiting, "ready")
+  const deadLetters = (...args: ReadonlyArray<string>) => ProgramProcess.run(["dead-letters", ...args], env)
+  assert.include((yield* deadLetters("show", recorded.deadLetter)).stdout, `"media_id\\":\\"${recorded.rejected}`)
+  if (!redelivers) assert.strictEqual((yield* get(`/v1/media/${recorded.rejected}`)).status, 404)
+  assert.include((yield* deadLetters("replay", recorded.deadLetter)).stdout, `replayed ${recorded.deadLetter}`)
+  yield* mediaIs(recorded.rejected, "ready")
+  assert.strictEqual((yield* deadLetters("list")).stdout, "")
 
-  // Finished work is still there and is not repeated.
-  const ready = (yield* ask(`/v1/media/${String(told.ready["media_id"])}`)).json
-  assert.deepStrictEqual(portless(ready), portless(told.ready))
-  // The API shows it as published, with the URL of the former program.
+  // Results of finished work are unchanged, and the program does not repeat the work.
+  const ready = (yield* get(`/v1/media/${String(recorded.ready["media_id"])}`)).json
+  assert.deepStrictEqual(portless(ready), portless(recorded.ready))
+  // The stored URLs name the address of the earlier program.
   const master = String(at(ready, "ready", "playback_urls", "hls")).replace(/http:\/\/127\.0\.0\.1:\d+/, url)
   const playlist = (yield* request(master)).json
-  const rung = /^[^#\n].*$/m.exec(String(playlist))?.[0] ?? ""
-  const segments = String((yield* request(new URL(rung, master).href)).json)
+  const rendition = /^[^#\n].*$/m.exec(String(playlist))?.[0] ?? ""
+  const segments = String((yield* request(new URL(rendition, master).href)).json)
   assert.include(segments, "#EXT-X-ENDLIST")
   const segment = /^[^#\n].*$/m.exec(segments)?.[0] ?? ""
-  assert.strictEqual((yield* request(new URL(segment, new URL(rung, master)).href)).status, 200)
-  const id = String(told.notification["notification_id"])
-  assert.deepStrictEqual((yield* ask(`/v1/notifications/${id}`)).json, told.notification)
-  assert.deepStrictEqual(at((yield* ask("/v1/inbox")).json, "messages"), told.inbox)
+  assert.strictEqual((yield* request(new URL(segment, new URL(rendition, master)).href)).status, 200)
+  const id = String(recorded.notification["notification_id"])
+  assert.deepStrictEqual((yield* get(`/v1/notifications/${id}`)).json, recorded.notification)
+  assert.deepStrictEqual(at((yield* get("/v1/inbox")).json, "messages"), recorded.inbox)
 
-  // The room has its words under their numbers, and goes on.
+  // The room still has its messages with their sequence numbers, and accepts new ones.
   const chat = yield* ChatRoom.join(url, token, room)
   assert.deepStrictEqual(
     chat.messages.map(({ content }) => content),
     chatMessages,
   )
-  assert.deepStrictEqual(chat.messages, told.chat)
-  const last = Number(told.chat.at(-1)?.["seq"])
-  const said = yield* chat.say("the tide is in")
-  assert.isAbove(Number(said["seq"]), last)
+  assert.deepStrictEqual(chat.messages, recorded.chat)
+  const last = Number(recorded.chat.at(-1)?.["seq"])
+  const sent = yield* chat.say("the tide is in")
+  assert.isAbove(Number(sent["seq"]), last)
   const later = yield* ChatRoom.join(url, token, room, { since: last })
   assert.deepStrictEqual(
-    later.messages.map(({ id: one, seq }) => ({ id: one, seq })),
-    [{ id: said["id"], seq: said["seq"] }],
+    later.messages.map(({ id: messageId, seq }) => ({ id: messageId, seq })),
+    [{ id: sent["id"], seq: sent["seq"] }],
   )
   assert.isTrue(later.recovered)
 })
@@ -113,82 +122,86 @@ const setUp = Effect.fnUntraced(function* (env: ProgramFixture.Env) {
   return stdout
 })
 
-/** A database with the data of the release. */
-const tables = Effect.fnUntraced(function* (dump: string, later: number) {
+/** A new database with the stored tables. */
+const restoreTables = Effect.fnUntraced(function* (dump: string, later: number) {
   const { url } = yield* PostgresServer.make()
-  execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", url, "-f", join(kept, dump)])
+  execFileSync(psql.path, ["-v", "ON_ERROR_STOP=1", "-q", "-d", url, "-f", join(fixtures, dump)])
   TimeShift.shiftPostgres(psql.path, url, later)
   return url
 })
 
-describe.skipIf(ffmpeg.missing)("what the release before left behind", () => {
-  it.live("the embedded data folder", () =>
+describe.skipIf(ffmpeg.missing)("stored data of an earlier version", () => {
+  it.live("an embedded data folder is usable", () =>
     Effect.gen(function* () {
-      const { data, env, later, told } = yield* unpacked("embedded")
+      const { data, env, later, recorded } = yield* unpack("embedded")
       TimeShift.shiftEmbedded(data, later)
-      yield* story(env, told)
+      yield* checkStoredData(env, recorded)
     }),
   )
 
-  it.live.skipIf(nats.missing)("streams, consumers and buckets of NATS", () =>
+  it.live.skipIf(nats.missing)("streams, consumers and buckets of NATS are usable", () =>
     Effect.gen(function* () {
-      const { env, later, told } = yield* unpacked("nats")
+      const { env, later, recorded } = yield* unpack("nats")
       const server = yield* NatsServer.make()
-      yield* NatsSnapshot.restore(server.url, yield* read("nats-streams.json", NatsSnapshot.NatsSnapshot), later)
+      const snapshot = yield* read("nats-streams.json", NatsSnapshot.NatsSnapshot)
+      yield* NatsSnapshot.restore(server.url, NatsSnapshot.withoutRepublish(snapshot), later)
       const onNats = { ...env, MESSAGE_BUS_URL: server.url }
-      // Settings that NATS 2.9 cannot change lead to a new stream with the same sequences; afterwards nothing changes.
+      // NATS 2.9 cannot change `republish`: setup writes a new stream with the same sequences. A second run changes nothing.
       assert.match(yield* setUp(onNats), /stream ARMORICORE_HISTORY: updated .*republish/)
       assert.notMatch(yield* setUp(onNats), /: (updated|created)|changed/)
-      yield* story(onNats, told, true)
+      yield* checkStoredData(onNats, recorded, true)
     }),
   )
 
-  it.live.skipIf(postgres.missing || psql.missing)("tables of PostgreSQL", () =>
+  it.live.skipIf(postgres.missing || psql.missing)("tables of PostgreSQL are usable", () =>
     Effect.gen(function* () {
-      const { data, env, later, told } = yield* unpacked("postgres")
-      const url = yield* tables("postgres.sql", later)
+      const { data, env, later, recorded } = yield* unpack("postgres")
+      const url = yield* restoreTables("postgres.sql", later)
       TimeShift.shiftEmbedded(data, later)
       const onPostgres = { ...env, STATE_URL: url }
       yield* setUp(onPostgres)
-      yield* story(onPostgres, told)
+      yield* checkStoredData(onPostgres, recorded)
     }),
   )
 
-  it.live.skipIf(rabbit.missing || postgres.missing || psql.missing)("queues of RabbitMQ", () =>
+  it.live.skipIf(rabbit.missing || postgres.missing || psql.missing)("queues of RabbitMQ are usable", () =>
     Effect.gen(function* () {
-      const { env, later, told } = yield* unpacked("rabbitmq")
+      const { env, later, recorded } = yield* unpack("rabbitmq")
       const server = yield* RabbitServer.make({ virtualHosts: 1 })
       const bus = yield* server.newUrl
       yield* RabbitSnapshot.restore(bus, yield* read("rabbitmq-queues.json", RabbitSnapshot.RabbitSnapshot))
-      const onRabbit = { ...env, MESSAGE_BUS_URL: bus, STATE_URL: yield* tables("rabbitmq.sql", later) }
+      const onRabbit = { ...env, MESSAGE_BUS_URL: bus, STATE_URL: yield* restoreTables("rabbitmq.sql", later) }
       yield* setUp(onRabbit)
-      yield* story(onRabbit, told)
+      yield* checkStoredData(onRabbit, recorded)
     }),
   )
 })
 
-describe("what a newer version left behind", () => {
-  it.live("a data folder is refused with a sentence, and stays as it is", () =>
+describe("stored data of a newer version", () => {
+  it.live("a data folder is rejected with a message and stays unchanged", () =>
     Effect.gen(function* () {
-      const { data, env } = yield* unpacked("embedded")
+      const { data, env } = yield* unpack("embedded")
       const file = join(data, "engine", "engine.sqlite")
       const database = new DatabaseSync(file)
       database.exec("UPDATE armoricore_schema SET version = 99 WHERE module = 'bus'")
       database.close()
       const { code, stderr } = yield* ProgramProcess.run(["start"], { PORT: "0", ...env })
       assert.strictEqual(code, 1)
-      assert.match(stderr, /written by a newer version of armoricore \(bus 99, known are \d+\); update armoricore, or/)
+      assert.match(
+        stderr,
+        /written by a newer version of armoricore \(module bus has schema 99, this version knows \d+\); update armoricore, or/,
+      )
       assert.notInclude(stderr, "    at ")
-      const left = new DatabaseSync(file)
+      const unchanged = new DatabaseSync(file)
       assert.deepStrictEqual(
-        { ...left.prepare("SELECT version FROM armoricore_schema WHERE module = 'bus'").get() },
+        { ...unchanged.prepare("SELECT version FROM armoricore_schema WHERE module = 'bus'").get() },
         { version: 99 },
       )
-      left.close()
+      unchanged.close()
     }),
   )
 
-  it.live.skipIf(nats.missing)("streams and buckets of NATS are refused with a sentence", () =>
+  it.live.skipIf(nats.missing)("streams and buckets of NATS are rejected with a message", () =>
     Effect.gen(function* () {
       const server = yield* NatsServer.make()
       const env = {

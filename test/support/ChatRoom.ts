@@ -1,13 +1,14 @@
-/** A user in a chat room, through the official `phoenix` client: what the room showed at the join, and saying more. */
+/** A user in a chat room, through the official `phoenix` client. */
 import { Effect, type Scope } from "effect"
 import { type Channel, Socket } from "phoenix"
 
 export type Message = Readonly<Record<string, unknown>>
 
 export interface ChatRoom {
+  /** The messages in the response to the join. */
   readonly messages: ReadonlyArray<Message>
   readonly recovered: unknown
-  /** The message as it was stored. */
+  /** Sends a message; returns it as the server stored it. */
   readonly say: (content: string) => Effect.Effect<Message>
 }
 
@@ -24,7 +25,7 @@ export const join = (
       ),
       (opened) => Effect.sync(() => opened.disconnect()),
     )
-    const asked = (push: ReturnType<Channel["join"]>) =>
+    const reply = (push: ReturnType<Channel["join"]>) =>
       Effect.callback<Message, Error>((resume) => {
         push
           .receive("ok", (response) => resume(Effect.succeed(response)))
@@ -32,11 +33,11 @@ export const join = (
       })
     socket.connect()
     const channel = socket.channel(`chat:room:${room}`, params)
-    const joined = yield* asked(channel.join())
+    const joined = yield* reply(channel.join())
     const { messages, recovered } = joined
     return {
       messages: Array.isArray(messages) ? messages : [],
       recovered,
-      say: (content) => Effect.orDie(asked(channel.push("new_message", { content }))),
+      say: (content) => Effect.orDie(reply(channel.push("new_message", { content }))),
     }
   })

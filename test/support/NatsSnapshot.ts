@@ -1,7 +1,7 @@
 /**
- * What a NATS server holds of the program, as text: the configuration of every stream and durable consumer as the server
- * tells it, and every message. Restored into an empty server the streams are as they were; the consumers begin at the
- * first message again, as after `nats stream restore` of the messages alone, so that everything is delivered once more.
+ * The data of the program on a NATS server, as text: the configuration of every stream and durable consumer, and every
+ * message. `restore` writes it to an empty server. The restored consumers start at the first message, as after
+ * `nats stream restore` without the consumers, so the bus delivers every message a second time.
  */
 import { Effect, Schema } from "effect"
 import { connect, headers, type NatsConnection, type StreamConfig } from "nats"
@@ -31,18 +31,18 @@ const connection = (url: string) =>
 
 const messagesOf = async (client: NatsConnection, stream: string, first: number, last: number) => {
   const manager = await client.jetstreamManager()
-  const found: Array<typeof Message.Type> = []
+  const messages: Array<typeof Message.Type> = []
   for (let sequence = first; sequence <= last; sequence++) {
     const stored = await manager.streams.getMessage(stream, { seq: sequence }).catch(() => undefined)
     if (stored === undefined) continue
-    found.push({
+    messages.push({
       sequence,
       subject: stored.subject,
       headers: stored.header.keys().map((name) => [name, stored.header.get(name)] as const),
       body: Buffer.from(stored.data).toString("base64"),
     })
   }
-  return found
+  return messages
 }
 
 export const take = Effect.fnUntraced(function* (url: string): Effect.fn.Return<NatsSnapshot, never, never> {
@@ -65,7 +65,7 @@ export const take = Effect.fnUntraced(function* (url: string): Effect.fn.Return<
   )
 })
 
-/** `later`: milliseconds between then and now, by which the ends of state entries are moved, so that none has expired. */
+/** `later`: milliseconds since the snapshot. Expiry times of state entries move by it, so that no entry has expired. */
 export const restore = (url: string, snapshot: NatsSnapshot, later: number): Effect.Effect<void> =>
   Effect.scoped(
     Effect.flatMap(connection(url), (client) =>
@@ -73,25 +73,30 @@ export const restore = (url: string, snapshot: NatsSnapshot, later: number): Eff
         const manager = await client.jetstreamManager()
         const js = client.jetstream()
         for (const { config, consumers, messages } of snapshot.streams) {
-          // As the server gave it; only the server could say more of its shape.
+          // The server returned this configuration, so it accepts it.
           await manager.streams.add(config as Partial<StreamConfig>)
           for (const consumer of consumers) await manager.consumers.add(String(config["name"]), consumer)
           for (const message of messages) {
-            const kept = headers()
+            const restored = headers()
             for (const [name, value] of message.headers) {
               // Expected sequences of the original stream do not apply to a new one.
-              if (!name.startsWith("Nats-Expected-")) kept.set(name, value)
+              if (!name.startsWith("Nats-Expected-")) restored.set(name, value)
             }
             const body = Buffer.from(message.body, "base64")
             const data = message.subject.startsWith("$KV.") ? shiftExpiry(body, later) : body
-            await js.publish(message.subject, data, { headers: kept })
+            await js.publish(message.subject, data, { headers: restored })
           }
         }
       }),
     ),
   )
 
-/** Has the server say something else about a stream. */
+/** The snapshot of a version whose streams did not republish: NATS 2.9 can set this only for a new stream. */
+export const withoutRepublish = ({ streams }: NatsSnapshot): NatsSnapshot => ({
+  streams: streams.map(({ config: { republish: _, ...config }, ...stream }) => ({ ...stream, config })),
+})
+
+/** Replaces the description of a stream, which holds the schema version. */
 export const setDescription = (url: string, stream: string, description: string): Effect.Effect<void> =>
   Effect.scoped(
     Effect.flatMap(connection(url), (client) =>
@@ -103,7 +108,7 @@ export const setDescription = (url: string, stream: string, description: string)
     ),
   )
 
-/** An entry is its end in epoch milliseconds, if it has one, a line's end, and the document. */
+/** The format of an entry: an optional expiry time in epoch milliseconds, a line feed, the document. */
 const shiftExpiry = (body: Buffer, later: number): Buffer => {
   const at = body.indexOf(10)
   const end = body.subarray(0, at).toString()

@@ -1,7 +1,7 @@
 /**
- * What a RabbitMQ server holds of the program, as text: exchanges, queues and bindings with their arguments, as the
- * server exports them, and every message that waits. Declared and published again in an empty virtual host, all is as it
- * was, since the broker refuses any other arguments than those.
+ * The data of the program on a RabbitMQ server, as text: exchanges, queues and bindings with their arguments, as the
+ * server exports them, and every pending message. `restore` writes it to an empty virtual host. The broker rejects a
+ * later declaration with different arguments, so the arguments must be those of the snapshot.
  */
 import { Effect, Schema } from "effect"
 import { type Channel, Connection } from "rabbitmq-client"
@@ -39,29 +39,29 @@ const withChannel = <A>(url: string, use: (channel: Channel) => Promise<A>) =>
   Effect.promise(async () => {
     const connection = new Connection(url)
     const channel = await connection.acquire()
-    const done = await use(channel)
+    const result = await use(channel)
     await channel.close()
     await connection.close()
-    return done
+    return result
   })
 
 /** `definitions`: the output of `rabbitmqctl export_definitions`. Pending messages are requeued. */
 export const take = Effect.fnUntraced(function* (url: string, definitions: string) {
   const all = yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(Definitions))(definitions))
   const host = decodeURIComponent(new URL(url).pathname.slice(1))
-  const own = <A extends { readonly vhost: string }>(things: ReadonlyArray<A>) =>
-    things.filter(({ vhost }) => vhost === host).map((thing) => ({ ...thing, vhost: "" }))
-  const queues = own(all.queues)
+  const ofHost = <A extends { readonly vhost: string }>(entries: ReadonlyArray<A>) =>
+    entries.filter(({ vhost }) => vhost === host).map((entry) => ({ ...entry, vhost: "" }))
+  const queues = ofHost(all.queues)
   const messages = yield* withChannel(url, async (channel) => {
-    const found = new Map<string, typeof Message.Type>()
+    const pending = new Map<string, typeof Message.Type>()
     for (const { name } of queues) {
       for (;;) {
-        const got = await channel.basicGet({ queue: name })
-        if (got === undefined) break
-        const { body, deliveryTag: _, exchange, messageCount: __, redelivered: ___, ...rest } = got
+        const message = await channel.basicGet({ queue: name })
+        if (message === undefined) break
+        const { body, deliveryTag: _, exchange, messageCount: __, redelivered: ___, ...rest } = message
         const { routingKey, ...properties } = rest
         // One message may wait in several queues.
-        found.set(`${String(got.messageId)} ${exchange} ${routingKey}`, {
+        pending.set(`${String(message.messageId)} ${exchange} ${routingKey}`, {
           exchange,
           routingKey,
           properties,
@@ -69,9 +69,9 @@ export const take = Effect.fnUntraced(function* (url: string, definitions: strin
         })
       }
     }
-    return [...found.values()]
+    return [...pending.values()]
   })
-  return { exchanges: own(all.exchanges), queues, bindings: own(all.bindings), messages } satisfies RabbitSnapshot
+  return { exchanges: ofHost(all.exchanges), queues, bindings: ofHost(all.bindings), messages } satisfies RabbitSnapshot
 })
 
 export const restore = (url: string, snapshot: RabbitSnapshot): Effect.Effect<void> =>
@@ -83,7 +83,7 @@ export const restore = (url: string, snapshot: RabbitSnapshot): Effect.Effect<vo
       await channel.queueDeclare({ queue: name, durable: true, arguments: args })
     }
     for (const { destination, routing_key: routingKey, source } of snapshot.bindings) {
-      // Each queue is bound to the nameless exchange by itself.
+      // The broker binds each queue to the default exchange (empty name).
       if (source !== "") await channel.queueBind({ queue: destination, exchange: source, routingKey })
     }
     await channel.confirmSelect()

@@ -1,19 +1,19 @@
 /**
- * Makes what a fixture holds as young as if it had been kept a moment ago: entries that end and rooms that forget would
- * otherwise be gone some weeks after the fixture was made. The tables are those of the release that it is of.
+ * Moves the stored times of a fixture to the present. Otherwise state entries and chat messages would expire some weeks
+ * after the fixture was written. The table names are those of the version that wrote it.
  */
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
-/** The embedded engine's tables. `later`: milliseconds. */
+/** Shifts the tables of the embedded engine by `later` milliseconds. */
 export const shiftEmbedded = (data: string, later: number): void => {
   const database = new DatabaseSync(join(data, "engine", "engine.sqlite"))
   try {
     const move = (table: string, column: string) =>
       database.prepare(`UPDATE ${table} SET ${column} = ${column} + ?`).run(later)
     for (const table of ["bus_event", "bus_work", "bus_dead", "bus_seen"]) move(table, "at")
-    // With the state in PostgreSQL these are there.
+    // With the state in PostgreSQL, the embedded engine has no tables for state and history.
     if (database.prepare("SELECT 1 FROM armoricore_schema WHERE module = 'state'").get() === undefined) return
     move("history_item", "at")
     move("state_entry", "ends")
@@ -22,7 +22,7 @@ export const shiftEmbedded = (data: string, later: number): void => {
   }
 }
 
-/** PostgreSQL's tables. */
+/** Shifts the tables in PostgreSQL by `later` milliseconds. */
 export const shiftPostgres = (psql: string, url: string, later: number): void => {
   const interval = `interval '${later} milliseconds'`
   const statements = [
