@@ -91,11 +91,6 @@ export const restore = (url: string, snapshot: NatsSnapshot, later: number): Eff
     ),
   )
 
-/** The snapshot of a version whose streams did not republish: NATS 2.9 can set this only for a new stream. */
-export const withoutRepublish = ({ streams }: NatsSnapshot): NatsSnapshot => ({
-  streams: streams.map(({ config: { republish: _, ...config }, ...stream }) => ({ ...stream, config })),
-})
-
 /** Replaces the description of a stream, which holds the schema version. */
 export const setDescription = (url: string, stream: string, description: string): Effect.Effect<void> =>
   Effect.scoped(
