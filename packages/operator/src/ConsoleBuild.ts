@@ -1,8 +1,8 @@
 /**
- * The files of the console. In a checkout they are built from the sources at the first request of the page, and
- * again after the sources have changed; an installed package contains them.
+ * The files of the console. In a checkout they are built from source at the first request of the page, and again after
+ * a change of the sources. An installed package contains the built files.
  *
- * The build runs in a process of its own, so that its memory goes with it.
+ * The build runs in a child process, which frees its memory when it ends.
  */
 import { Data, Effect, FileSystem, Path } from "effect"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"

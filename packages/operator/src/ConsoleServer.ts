@@ -1,6 +1,6 @@
 /**
- * The console's page and files below `/console`. They hold nothing secret: what they show comes from the operators' API,
- * which asks for a token.
+ * Serves the page and the files of the console below `/console`. They contain no secrets: their data comes from the
+ * operator API, which requires a token.
  */
 import { Effect, FiberSet, FileSystem, Path, Semaphore } from "effect"
 import type { ChildProcessSpawner } from "effect/process"

@@ -93,13 +93,13 @@ describe.skipIf(browser.missing || nats.missing)("the operator console under loa
           await page.click("#letter >> text=Discard")
           await page.waitForSelector("dialog[open]")
           await page.keyboard.press("Enter")
-          await page.waitForSelector("text=Discarded letter")
+          await page.waitForSelector("text=Discarded dead letter")
           await page.waitForSelector(".letter:focus")
         })
 
         // A replay without a change fails again.
         yield* Effect.promise(async () => {
-          await page.selectOption("select[aria-label='Only of this reason']", "invalid")
+          await page.selectOption("select[aria-label='Filter by reason']", "invalid")
           await page.waitForSelector("text=1 – 50")
           await page.click("text=Replay all")
           await page.click("dialog >> text=Replay them")

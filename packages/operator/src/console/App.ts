@@ -1,6 +1,6 @@
 /**
- * What every view of the console stands on: the connection, one drawing a frame, toasts, dialogs, and acts that say how
- * they ended.
+ * The shared parts of every view: the connection, scheduled rendering, toasts, dialogs, actions that report their
+ * result, and small components.
  */
 import { type VChild, h } from "./VirtualDom.ts"
 import { CallError, type Connection } from "./Connection.ts"
@@ -16,20 +16,20 @@ export interface Confirmation {
   readonly text: string
   readonly confirm: string
   readonly dangerous: boolean
-  /** Asks for a sentence too, with this label. */
+  /** Adds a field for a reason, with this label. */
   readonly reasonLabel?: string
 }
 
 export interface App {
   readonly connection: Connection
-  /** Draws soon. */
+  /** Schedules a rendering for the next animation frame. */
   readonly render: () => void
-  /** Does it, says how it went; true where it was done. */
+  /** Runs the action and shows a toast with its result. Resolves to true on success. */
   readonly perform: (done: string, work: () => Promise<unknown>) => Promise<boolean>
-  /** The reason given, or `""`; undefined where the person thought better of it. */
+  /** Resolves to the reason (`""` if empty), or to undefined if the user closed the dialog. */
   readonly confirm: (question: Confirmation) => Promise<string | undefined>
   readonly showToast: (kind: Toast["kind"], text: string) => void
-  /** The token does not count any more. */
+  /** Signs out, for example after the token expired. */
   readonly signOut: (why: string) => void
   readonly navigate: (view: string) => void
 }
@@ -39,14 +39,17 @@ export interface View {
   readonly dispose: () => void
 }
 
-/** Loads now and every few seconds until stopped. After a failure the last good value stays visible, with the error. */
+/**
+ * Loads a value now and then at an interval, until `stop`. After a failure the last good value stays visible, together
+ * with the error.
+ */
 export class Polled<A> {
   value: A | undefined
   failure: string | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
-  /** Loads may overtake each other: what was asked last counts. */
-  #asked = 0
+  /** Number of the newest load. Loads may overtake each other; only the newest one counts. */
+  #latestLoad = 0
   readonly #app: App
   readonly #load: () => Promise<A>
   readonly #everyMillis: number
@@ -60,14 +63,14 @@ export class Polled<A> {
 
   readonly refresh = async (): Promise<void> => {
     clearTimeout(this.#timer)
-    const turn = ++this.#asked
+    const load = ++this.#latestLoad
     try {
       const loaded = await this.#load()
-      if (turn !== this.#asked) return
+      if (load !== this.#latestLoad) return
       this.value = loaded
       this.failure = undefined
     } catch (error) {
-      if (this.#stopped || turn !== this.#asked) return
+      if (this.#stopped || load !== this.#latestLoad) return
       if (error instanceof CallError && error.isAccessDenied) return this.#app.signOut(error.message)
       this.failure = error instanceof Error ? error.message : String(error)
     }
@@ -83,7 +86,7 @@ export class Polled<A> {
   }
 }
 
-/** The first lines of a view: its name, what it is for, and its tools. */
+/** The header of a view: title, purpose and tools. */
 export const viewHeader = (title: string, about: string, ...tools: ReadonlyArray<VChild>): VChild =>
   h(
     "header",
@@ -100,7 +103,7 @@ export const emptyState = (title: string, text: string): VChild =>
 
 export const loading: VChild = h("p", { class: "loading", role: "status" }, "Loading …")
 
-/** Copies a text on click; trace ids are made for that. */
+/** Copies a text on click, for example a trace id. */
 export const copyButton = (app: App, label: string, text: string | undefined): VChild =>
   text === undefined
     ? null
@@ -113,7 +116,7 @@ export const copyButton = (app: App, label: string, text: string | undefined): V
           onClick: () => {
             navigator.clipboard.writeText(text).then(
               () => app.showToast("good", `Copied ${label} ${text}`),
-              () => app.showToast("bad", `This browser does not let pages copy: ${text}`),
+              () => app.showToast("bad", `The browser denied access to the clipboard. Copy it by hand: ${text}`),
             )
           },
         },
@@ -121,11 +124,11 @@ export const copyButton = (app: App, label: string, text: string | undefined): V
         h("code", {}, text.length > 12 ? `${text.slice(0, 8)}…` : text),
       )
 
-/** Buttons of which one is chosen. */
+/** A group of buttons; exactly one is selected. */
 export const segmentedControl = <A extends string>(
   label: string,
   options: ReadonlyArray<readonly [value: A, text: string]>,
-  chosen: A,
+  selected: A,
   onChoose: (value: A) => void,
 ): VChild =>
   h(
@@ -137,7 +140,7 @@ export const segmentedControl = <A extends string>(
         {
           type: "button",
           key: value,
-          "aria-pressed": value === chosen ? "true" : "false",
+          "aria-pressed": value === selected ? "true" : "false",
           onClick: () => onChoose(value),
         },
         text,
@@ -148,7 +151,7 @@ export const segmentedControl = <A extends string>(
 export const badge = (kind: "good" | "bad" | "warn" | "calm", text: string): VChild =>
   h("span", { class: `pill ${kind}` }, text)
 
-export const unresponsiveNotice = (silent: ReadonlyArray<string>): VChild =>
-  silent.length === 0
+export const unresponsiveNotice = (unresponsive: ReadonlyArray<string>): VChild =>
+  unresponsive.length === 0
     ? null
-    : h("p", { class: "notice bad" }, `No answer from ${silent.join(", ")}: what they have is missing here.`)
+    : h("p", { class: "notice bad" }, `No response from ${unresponsive.join(", ")}. This list lacks their entries.`)

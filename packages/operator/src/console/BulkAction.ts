@@ -1,6 +1,6 @@
 /**
- * The same act on many things, a few at a time, with how far it is and a way to stop. Each is an act of its own for the
- * audit log; what fails is counted, and the rest goes on.
+ * Applies one action to many items with limited concurrency, shows the progress, and can be stopped. The audit log gets
+ * one entry per item. A failure is counted and does not stop the rest.
  */
 import { type App } from "./App.ts"
 import { CallError } from "./Connection.ts"
@@ -10,7 +10,7 @@ import * as Format from "./Format.ts"
 const concurrency = 4
 
 export interface BulkAction {
-  /** What it does to how many; undefined while nothing runs. */
+  /** The progress bar; null while no action runs. */
   readonly render: () => VChild
   readonly isRunning: () => boolean
   readonly run: (label: string, ids: ReadonlyArray<string>, act: (id: string) => Promise<unknown>) => Promise<void>

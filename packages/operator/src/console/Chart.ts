@@ -1,15 +1,15 @@
-/** A small chart of the last minutes: one or two lines over the same time, with what the pointer is at. */
+/** A small time-series chart with one or two lines. A tooltip shows the values under the pointer. */
 import { h, type VNode } from "./VirtualDom.ts"
 
 export interface Line {
   readonly name: string
-  /** `null`: nothing was measured. */
+  /** `null` is a gap: no measurement at that time. */
   readonly values: ReadonlyArray<number | null>
 }
 
 export interface ChartOptions {
   readonly title: string
-  /** Epoch milliseconds, ascending, one for each value. */
+  /** Epoch milliseconds, ascending; one for each value. */
   readonly times: ReadonlyArray<number>
   readonly lines: readonly [Line, ...ReadonlyArray<Line>]
   readonly formatValue: (value: number) => string
@@ -18,14 +18,14 @@ export interface ChartOptions {
 const [width, height] = [600, 150]
 const [top, bottom] = [8, 4]
 
-/** The largest value, rounded up to one that can be read. */
+/** The largest value, rounded up to 1, 2, 2.5 or 5 times a power of ten. */
 const axisMaximum = (largest: number): number => {
   if (largest <= 0) return 1
   const power = 10 ** Math.floor(Math.log10(largest))
   return ([1, 2, 2.5, 5, 10].find((step) => step * power >= largest) ?? 10) * power
 }
 
-/** Pieces of line, divided where nothing was measured. */
+/** The path of a line. Gaps in the values are skipped. */
 const linePath = (
   values: ReadonlyArray<number | null>,
   x: (at: number) => number,
@@ -36,7 +36,7 @@ const linePath = (
   values.forEach((value, at) => {
     if (value === null) return
     path += `${isDown ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`
-    // A lone point shows as a dot.
+    // A single point appears as a dot.
     if (!isDown) path += "h0"
     isDown = true
   })
@@ -49,7 +49,7 @@ export const chart = ({ lines, formatValue, times, title }: ChartOptions): VNode
   const largest = Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)))
   const ceiling = axisMaximum(largest)
   const [from, to] = [times[0] ?? 0, times.at(-1) ?? 1]
-  // Half a minute at least, so that the first points do not jump about.
+  // The axis covers at least 30 s, so that the first points do not jump.
   const spanMillis = Math.max(30_000, to - from)
   const x = (at: number) => width - ((to - (times[at] ?? to)) / spanMillis) * width
   const y = (value: number) => top + (1 - value / ceiling) * (height - top - bottom)
@@ -68,10 +68,10 @@ export const chart = ({ lines, formatValue, times, title }: ChartOptions): VNode
     const box = event.currentTarget
     if (!(box instanceof HTMLElement) || !(event instanceof PointerEvent)) return
     const frame = box.getBoundingClientRect()
-    const wanted = ((event.clientX - frame.left) / frame.width) * width
+    const pointerX = ((event.clientX - frame.left) / frame.width) * width
     let nearest = 0
     times.forEach((_, at) => {
-      if (Math.abs(x(at) - wanted) < Math.abs(x(nearest) - wanted)) nearest = at
+      if (Math.abs(x(at) - pointerX) < Math.abs(x(nearest) - pointerX)) nearest = at
     })
     const text = lines.map(
       ({ name, values }) => `${name} ${values[nearest] == null ? "–" : formatValue(values[nearest] ?? 0)}`,
@@ -114,7 +114,7 @@ export const chart = ({ lines, formatValue, times, title }: ChartOptions): VNode
           viewBox: `0 0 ${width} ${height}`,
           preserveAspectRatio: "none",
           role: "img",
-          "aria-label": `${title}: ${description}; the most was ${formatValue(largest)}`,
+          "aria-label": `${title}: ${description}; maximum ${formatValue(largest)}`,
         },
         h("line", { class: "grid", x1: 0, x2: width, y1: y(ceiling), y2: y(ceiling) }),
         h("line", { class: "grid", x1: 0, x2: width, y1: y(ceiling / 2), y2: y(ceiling / 2) }),

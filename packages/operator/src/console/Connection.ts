@@ -1,6 +1,6 @@
 /**
- * The operators' API from the browser: one WebSocket, the same typed procedures as everywhere. Where the line is lost it
- * is opened again, watchers restart, and the page meanwhile shows the last known values.
+ * The operator API in the browser: typed RPC over one WebSocket. After a connection loss the client reconnects and the
+ * subscriptions restart; meanwhile the page shows the last known values.
  */
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Schedule, Stream } from "effect"
 import { RpcClient, type RpcClientError, type RpcGroup, RpcSerialization } from "effect/rpc"
@@ -11,20 +11,20 @@ type Client = RpcClient.RpcClient<RpcGroup.Rpcs<typeof OperatorApi>, RpcClientEr
 
 class Api extends Context.Service<Api, Client>()("@armoricore/operator/console/Api") {}
 
-/** Why a call failed, for a person. */
+/** Why a call failed, as a message for the operator. */
 export interface CallFailure {
-  /** The token does not count (any more): sign in again. */
+  /** The server rejected the token. The operator must sign in again. */
   readonly isAccessDenied: boolean
   readonly message: string
 }
 
 export interface Connection {
-  readonly call: <A, E>(ask: (client: Client) => Effect.Effect<A, E>) => Promise<A>
-  /** Until the returned function is called; begins again where the line was lost. */
+  readonly call: <A, E>(procedure: (client: Client) => Effect.Effect<A, E>) => Promise<A>
+  /** Subscribes until the returned function is called. Subscribes again after a connection loss. */
   readonly watch: <A, E>(
-    ask: (client: Client) => Stream.Stream<A, E>,
+    procedure: (client: Client) => Stream.Stream<A, E>,
     onValue: (value: A) => void,
-    onError: (failed: CallFailure) => void,
+    onError: (failure: CallFailure) => void,
   ) => () => void
   readonly close: () => void
 }
@@ -46,27 +46,27 @@ export const connect = (token: string): Connection => {
   const withToken = RpcClient.withHeaders({ authorization: `Bearer ${token}` })
 
   return {
-    call: async (ask) => {
+    call: async (procedure) => {
       const exit = await runtime.runPromiseExit(
-        withToken(Effect.flatMap(Api, ask)).pipe(
+        withToken(Effect.flatMap(Api, procedure)).pipe(
           Effect.timeoutOrElse({
             duration: "20 seconds",
-            orElse: () => Effect.fail({ message: "no answer within 20 s; the line may be down" }),
+            orElse: () => Effect.fail({ message: "No response within 20 s. Check the connection and try again." }),
           }),
         ),
       )
       if (Exit.isSuccess(exit)) return exit.value
       throw new CallError(toCallFailure(exit.cause))
     },
-    watch: (ask, onValue, onError) => {
-      const watching = Effect.flatMap(Api, (client) =>
-        Stream.runForEach(ask(client), (value) => Effect.sync(() => onValue(value))),
+    watch: (procedure, onValue, onError) => {
+      const subscription = Effect.flatMap(Api, (client) =>
+        Stream.runForEach(procedure(client), (value) => Effect.sync(() => onValue(value))),
       ).pipe(
         withToken,
         Effect.tapCause((cause) => Effect.sync(() => onError(toCallFailure(cause)))),
         Effect.retry({ schedule: Schedule.spaced("1 second") }),
       )
-      const fiber = runtime.runFork(watching)
+      const fiber = runtime.runFork(subscription)
       return () => void runtime.runFork(Fiber.interrupt(fiber))
     },
     close: () => void runtime.dispose(),
@@ -85,9 +85,9 @@ const toCallFailure = (cause: Cause.Cause<unknown>): CallFailure => {
   const error = Cause.squash(cause)
   const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
   const message = typeof error === "object" && error !== null && "message" in error ? String(error.message) : ""
-  if (tag === "RpcClientError") return { isAccessDenied: false, message: "the server cannot be reached; trying again" }
+  if (tag === "RpcClientError") return { isAccessDenied: false, message: "The server is unreachable. Reconnecting …" }
   return {
     isAccessDenied: tag === "AccessDenied",
-    message: message === "" ? "it failed; the server's log says more" : message,
+    message: message === "" ? "The call failed. See the log of the server for the cause." : message,
   }
 }

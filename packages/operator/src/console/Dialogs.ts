@@ -1,4 +1,6 @@
-/** Questions before an act that cannot be undone, and the list of keys. The focus goes back to where it came from. */
+/**
+ * The confirmation dialog and the list of keyboard shortcuts. When a dialog closes, the focus returns to its opener.
+ */
 import type { Confirmation } from "./App.ts"
 import { type VChild, h } from "./VirtualDom.ts"
 
@@ -9,14 +11,14 @@ const showModal = (element: unknown): void => {
   const opener = document.activeElement
   queueMicrotask(() => element.isConnected && element.showModal())
   element.addEventListener("gone", () => {
-    // The row that opened the dialog may be gone; then the view gets the focus, not the top of the page.
+    // The row that opened the dialog may have been removed. Then the view gets the focus, not the top of the page.
     const back = opener instanceof HTMLElement && opener.isConnected && opener !== document.body ? opener : undefined
     const target = back ?? document.querySelector("#view")
     if (target instanceof HTMLElement) target.focus()
   })
 }
 
-/** To be called once the page is drawn without the dialog. */
+/** Call it after the rendering that removed the dialog. */
 export const restoreFocus = (dialog: Element | null): void => {
   dialog?.dispatchEvent(new Event("gone"))
 }
@@ -54,19 +56,19 @@ export const confirmDialog = (
         "div",
         { class: "acts" },
         h("button", { type: "submit", class: dangerous ? "danger" : "primary" }, confirm),
-        h("button", { type: "button", onClick: () => onResult(undefined) }, "Leave it"),
+        h("button", { type: "button", onClick: () => onResult(undefined) }, "Go back"),
       ),
     ),
   )
 
 const shortcuts = [
-  ["1 – 7", "the views, in order"],
-  ["j, k", "next and previous in a list"],
-  ["Enter", "open what has the focus"],
+  ["1 – 7", "go to a view"],
+  ["j, k", "next or previous row"],
+  ["Enter", "open the focused row"],
   ["/", "search"],
-  ["t", "light, dark or as the system"],
-  ["?", "this help"],
-  ["Esc", "close"],
+  ["t", "change the theme: light, dark or system"],
+  ["?", "show the keyboard shortcuts"],
+  ["Esc", "close the dialog or leave the field"],
 ] as const
 
 export const helpDialog = (close: () => void): VChild =>

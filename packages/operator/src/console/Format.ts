@@ -1,4 +1,4 @@
-/** Numbers, times and names as people read them. */
+/** Formats numbers, times and names for display. */
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
 const oneDecimal = new Intl.NumberFormat("en", { maximumFractionDigits: 1 })
@@ -20,7 +20,7 @@ export const bytes = (value: number): string =>
 
 export const percent = (part: number): string => `${Math.round(part * 100)} %`
 
-/** A length of time, in milliseconds. */
+/** A duration in milliseconds, for example `4.2 s`. */
 export const duration = (millis: number): string => {
   if (millis > 0 && millis < 1) return "< 1 ms"
   if (millis < 1_000) return `${Math.round(millis)} ms`
@@ -32,7 +32,7 @@ export const duration = (millis: number): string => {
   return minutes < 60 * 48 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`
 }
 
-/** How long ago, of an RFC 3339 time or epoch milliseconds. */
+/** The time since an RFC 3339 time or epoch milliseconds, for example `3 min ago`. */
 export const ago = (time: string | number, now = Date.now()): string => {
   const past = now - (typeof time === "number" ? time : Date.parse(time))
   return past < 2_000 ? "just now" : `${duration(past)} ago`
@@ -55,7 +55,7 @@ export const words = (name: string): string => {
   return [first, ...rest.map((word) => (word === "I" ? word : word.toLowerCase()))].join(" ")
 }
 
-/** JSON with room to read; anything else as it is. */
+/** Indents JSON. Other text is returned unchanged. */
 export const prettyJson = (text: string): string => {
   try {
     return JSON.stringify(JSON.parse(text), null, 2)

@@ -1,9 +1,9 @@
-/** The keys of the console; fields and dialogs keep theirs. */
+/** The keyboard shortcuts of the console. Text fields and open dialogs receive their keys unchanged. */
 
 export interface Bindings {
   /** The user is signed in, and no dialog is open. */
   readonly isEnabled: () => boolean
-  /** Opens the view at this position, from 1 on; returns false if there is no such view. */
+  /** Opens the view at this position, counted from 1. Returns false if there is no view at it. */
   readonly selectView: (place: number) => boolean
   readonly toggleTheme: () => void
   readonly help: () => void
@@ -29,7 +29,7 @@ export const bindKeys = ({ selectView, toggleTheme, help, isEnabled }: Bindings)
   document.addEventListener("keydown", (event) => {
     const { target } = event
     if (!isEnabled() || event.ctrlKey || event.metaKey || event.altKey) return
-    // A tick box takes no text.
+    // Checkboxes take no text, so shortcuts work there.
     if (isField(target) && !(target instanceof HTMLInputElement && target.type === "checkbox")) {
       if (event.key === "Escape") target.blur()
       return

@@ -1,4 +1,4 @@
-/** What stands around every view: the way to the others, who is signed in and until when, what happened lately. */
+/** The frame around every view: navigation, session state and toasts. */
 import type { Toast } from "./App.ts"
 import { type VChild, h } from "./VirtualDom.ts"
 import * as Format from "./Format.ts"
@@ -25,7 +25,7 @@ export interface LayoutProps {
   readonly signOut: () => void
 }
 
-/** Before the end of a session there is time to save what one writes. */
+/** How long before its expiry the session shows a warning. */
 const expiryWarningMillis = 5 * 60_000
 
 const navigation = ({ current, views }: LayoutProps): VChild =>
@@ -87,7 +87,7 @@ export const layout = (props: LayoutProps): VChild =>
         h("button", { type: "button", class: "quiet", onClick: props.signOut }, "Sign out"),
       ),
     ),
-    // Before the view, which comes and goes, so that screen readers keep listening to the same element.
+    // The toasts come before the view: screen readers must keep the same live region when the view changes.
     h(
       "div",
       { class: "toasts", role: "status", "aria-live": "polite" },

@@ -1,13 +1,13 @@
 /**
- * The operator's token, stored for this tab only. A link may bring it behind the `#`, which no server ever sees; it is
- * taken out of the address at once.
+ * The operator's token, stored for this tab only. A link may carry the token in the URL fragment, which browsers do not
+ * send to servers. `readToken` removes the token from the address bar at once.
  */
 const key = "armoricore.console.token"
 
 export const readToken = (): string | undefined => {
-  const given = /[#&]token=([^&]+)/.exec(location.hash)?.[1]
-  if (given !== undefined) {
-    sessionStorage.setItem(key, decodeURIComponent(given))
+  const linkToken = /[#&]token=([^&]+)/.exec(location.hash)?.[1]
+  if (linkToken !== undefined) {
+    sessionStorage.setItem(key, decodeURIComponent(linkToken))
     history.replaceState(null, "", `${location.pathname}#overview`)
   }
   return sessionStorage.getItem(key) ?? undefined

@@ -1,4 +1,4 @@
-/** The first page: asks for the token, and says why one does not count. */
+/** The sign-in page: a field for the token, and the reason why a token was rejected. */
 import { type VChild, h } from "./VirtualDom.ts"
 
 export interface SignInProps {
@@ -40,7 +40,7 @@ export const signIn = ({ onSubmit, isBusy, errorMessage }: SignInProps): VChild 
       h(
         "p",
         { class: "soft", id: "token-hint" },
-        "To make one: ",
+        "Create a token with ",
         h("code", {}, "armoricore token --user you --role operator"),
       ),
     ),

@@ -1,4 +1,4 @@
-/** The theme: light, dark or the system's; stored in this browser. */
+/** The theme (light, dark or system), stored in this browser. */
 const key = "armoricore.console.theme"
 const themes = ["auto", "light", "dark"] as const
 export type Theme = (typeof themes)[number]

@@ -1,6 +1,6 @@
 /**
- * The page as a function of its state: `h` describes elements, `patch` brings the document to that description
- * and touches nothing that is as it should be, so that focus, selection and scrolling stay where they are.
+ * A minimal virtual DOM. `h` describes elements; `patch` changes only the parts of the document that differ, so that
+ * focus, selection and scroll positions survive.
  */
 
 export type VChild = VNode | string | number | false | null | undefined | ReadonlyArray<VChild>
@@ -11,13 +11,13 @@ export interface VNode {
   readonly tag: string
   readonly props: Props
   readonly children: ReadonlyArray<VNode | string>
-  /** Tells siblings apart; children of one element have keys all or none. */
+  /** Identifies an element among its siblings. Either all children of an element have a key, or none. */
   readonly key: string | undefined
 }
 
 /**
- * What is not there keeps its place, as an empty text: a button that is left out must not make its neighbour turn into
- * another one while the user presses it.
+ * An absent child becomes an empty text node, so that its siblings keep their positions. Otherwise a removed button
+ * could make its neighbour become another button while the user presses it.
  */
 const flatten = (children: ReadonlyArray<VChild>): ReadonlyArray<VNode | string> =>
   children.flatMap((child): ReadonlyArray<VNode | string> => {
@@ -27,7 +27,10 @@ const flatten = (children: ReadonlyArray<VChild>): ReadonlyArray<VNode | string>
   })
 const isList = (child: VChild): child is ReadonlyArray<VChild> => Array.isArray(child)
 
-/** `on…` listens, `ref` is called with the new element, `value` and `checked` are set as properties. */
+/**
+ * `on…` props add event listeners, `ref` is called with the new element, and `value`, `checked`, `selected` and `open`
+ * are set as DOM properties.
+ */
 export const h = (tag: string, props: Props = {}, ...children: ReadonlyArray<VChild>): VNode => {
   const { key, ...rest } = props
   return { tag, props: rest, children: flatten(children), key: key === undefined ? undefined : String(key) }
@@ -35,7 +38,7 @@ export const h = (tag: string, props: Props = {}, ...children: ReadonlyArray<VCh
 
 const svgTags = new Set(["svg", "path", "line", "circle", "g", "use", "title", "rect"])
 const domProperties = new Set(["value", "checked", "selected", "open"])
-/** Names of children, which tell on the next patch whom to keep. */
+/** The description from which each node was rendered, for the next patch. */
 const vnodes = new WeakMap<Node, VNode>()
 
 const listen = (element: Element, name: string, now: unknown, before: unknown): void => {
@@ -50,7 +53,7 @@ const setProp = (element: Element, name: string, now: unknown, before: unknown):
   if (name === "ref") return
   if (name.startsWith("on")) return listen(element, name, now, before)
   if (domProperties.has(name)) {
-    // The user's input is newer than the description, unless the description changed.
+    // Input of the user wins over the description, unless the description changed.
     if (now !== before && Reflect.get(element, name) !== now) Reflect.set(element, name, now)
     return
   }
@@ -66,7 +69,7 @@ const createNode = (wanted: VNode | string, inSvg: boolean): Node => {
     ? document.createElementNS("http://www.w3.org/2000/svg", wanted.tag)
     : document.createElement(wanted.tag)
   for (const child of wanted.children) element.append(createNode(child, isSvg))
-  // After the children: a select knows its options only then.
+  // Props come after the children: a select can only take a value once its options exist.
   for (const [name, value] of Object.entries(wanted.props)) setProp(element, name, value, undefined)
   vnodes.set(element, wanted)
   const { ref } = wanted.props
@@ -112,7 +115,7 @@ const patchChildren = (parent: Element, wanted: ReadonlyArray<VNode | string>): 
       patchNode(known, child)
     } else {
       parent.insertBefore(createNode(child, parent instanceof SVGElement), at)
-      // Without keys the same place is the same thing: what stood there goes.
+      // Without keys the position identifies a child: remove the old node at this position.
       if (key === undefined && at !== null && vnodes.get(at)?.key === undefined) {
         const next: ChildNode | null = at.nextSibling
         at.remove()

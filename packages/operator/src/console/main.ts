@@ -1,4 +1,4 @@
-/** The operators' console: signs in, shows one view at a time, and is at home on a keyboard. */
+/** The operator console: sign-in, one view at a time, keyboard shortcuts. */
 import type { App, Confirmation, Toast, View } from "./App.ts"
 import { CallError, type Connection, connect } from "./Connection.ts"
 import * as Dialogs from "./Dialogs.ts"
@@ -27,7 +27,7 @@ const views = [
 ] as const
 
 const root = document.querySelector("#app")
-if (root === null) throw new Error("the page has no place for the console")
+if (root === null) throw new Error("index.html has no element #app")
 
 let connection: Connection | undefined
 let operator: SignedInOperator | undefined
@@ -75,8 +75,8 @@ const toggleTheme = (): void => {
   render()
 }
 
-const setHelpOpen = (on: boolean): void => {
-  isHelping = on
+const setHelpOpen = (isOpen: boolean): void => {
+  isHelping = isOpen
   render()
 }
 
@@ -90,16 +90,16 @@ const showToast = (kind: Toast["kind"], text: string): void => {
   render()
 }
 
-const signOut = (why: string | undefined): void => {
+const signOut = (reason: string | undefined): void => {
   view?.dispose()
   view = undefined
   connection?.close()
   connection = undefined
   operator = undefined
-  // Not signed in.
+  // An open dialog must not outlive the session.
   confirmation?.answer(undefined)
   isHelping = false
-  errorMessage = why
+  errorMessage = reason
   document.title = "Armoricore console"
   Session.clearToken()
   render()
@@ -113,7 +113,7 @@ const showView = (name: string): void => {
   document.title = `${title} · Armoricore console`
   view = make(makeApp(connection))
   render()
-  // On a phone the names of the views are wider than the screen.
+  // On a phone the navigation is wider than the screen: scroll to the current view.
   requestAnimationFrame(() =>
     document.querySelector("nav a[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }),
   )
@@ -130,10 +130,10 @@ const makeApp = (live: Connection): App => ({
   showToast,
   signOut,
   navigate,
-  perform: async (done, work) => {
+  perform: async (successMessage, work) => {
     try {
       await work()
-      if (done !== "") showToast("good", done)
+      if (successMessage !== "") showToast("good", successMessage)
       return true
     } catch (error) {
       if (error instanceof CallError && error.isAccessDenied) signOut(error.message)
@@ -179,17 +179,17 @@ const signInWith = async (token: string): Promise<void> => {
 Keyboard.bindKeys({
   isEnabled: () => operator !== undefined && confirmation === undefined && !isHelping,
   selectView: (place) => {
-    const chosen = views[place - 1]
-    if (chosen !== undefined) navigate(chosen[0])
-    return chosen !== undefined
+    const selectedView = views[place - 1]
+    if (selectedView !== undefined) navigate(selectedView[0])
+    return selectedView !== undefined
   },
   toggleTheme,
   help: () => setHelpOpen(true),
 })
 
 addEventListener("hashchange", () => {
-  const given = /[#&]token=/.test(location.hash) ? Session.readToken() : undefined
-  if (given !== undefined) void signInWith(given)
+  const linkToken = /[#&]token=/.test(location.hash) ? Session.readToken() : undefined
+  if (linkToken !== undefined) void signInWith(linkToken)
   else showView(location.hash.slice(1))
 })
 

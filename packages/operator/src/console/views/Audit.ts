@@ -45,7 +45,7 @@ export const view = (app: App): View => {
           ? null
           : h("code", { class: "about-act" }, JSON.stringify(payload)),
         detail === undefined ? null : h("p", { class: "soft" }, detail),
-        suppressed === undefined ? null : h("p", { class: "soft" }, `and ${suppressed} more like it`),
+        suppressed === undefined ? null : h("p", { class: "soft" }, `and ${suppressed} similar entries`),
       ),
     )
 
@@ -61,7 +61,7 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Audit",
-        "Every act of an operator, newest first.",
+        "Actions of operators and denied attempts, newest first.",
         segmentedControl<OutcomeFilter>("Which entries", options, outcomeFilter, (value) => {
           outcomeFilter = value
           entries.value = undefined
@@ -73,7 +73,7 @@ export const view = (app: App): View => {
       entries.value === undefined
         ? loading
         : entries.value.length === 0
-          ? emptyState("Nothing here", "No operator has done anything of this kind.")
+          ? emptyState("No entries", "No audit entry has this outcome.")
           : h("ul", { class: "list" }, entries.value.map(row)),
     ],
   }

@@ -1,20 +1,23 @@
-/** Which dead letters are shown: by reason, event type and service, of those that were seen. */
+/**
+ * Filters of the dead letters by reason, event type and service. The options are the values of the dead letters loaded
+ * so far.
+ */
 import type { DeadLetter } from "../../api/DeadLetter.ts"
 import { type VChild, h } from "../VirtualDom.ts"
 
 const fields = [
-  ["reason", "All reasons", (letter: DeadLetter) => letter.reason],
-  ["type", "All types", (letter: DeadLetter) => letter.event_type],
-  ["service", "All services", (letter: DeadLetter) => letter.service],
+  ["reason", "All reasons", (deadLetter: DeadLetter) => deadLetter.reason],
+  ["type", "All types", (deadLetter: DeadLetter) => deadLetter.event_type],
+  ["service", "All services", (deadLetter: DeadLetter) => deadLetter.service],
 ] as const
 type Field = (typeof fields)[number][0]
 
 export interface DeadLetterFilters {
   readonly selected: () => Partial<Record<Field, string>>
   readonly isActive: () => boolean
-  /** Of a sentence: `, of those with the type media.uploaded`. */
+  /** For a sentence, for example ` (only type media.uploaded)`; empty without a filter. */
   readonly describe: () => string
-  readonly addOptions: (letters: ReadonlyArray<DeadLetter>) => void
+  readonly addOptions: (deadLetters: ReadonlyArray<DeadLetter>) => void
   readonly render: () => VChild
 }
 
@@ -23,7 +26,7 @@ export const makeFilters = (onChange: () => void): DeadLetterFilters => {
   const options = new Map<Field, Set<string>>(fields.map(([field]) => [field, new Set()]))
 
   const choose = (field: Field, value: string): void => {
-    const { [field]: _before, ...others } = selected
+    const { [field]: _previous, ...others } = selected
     selected = value === "" ? others : { ...others, [field]: value }
     onChange()
   }
@@ -35,8 +38,9 @@ export const makeFilters = (onChange: () => void): DeadLetterFilters => {
       const parts = fields.flatMap(([field]) => (selected[field] === undefined ? [] : [`${field} ${selected[field]}`]))
       return parts.length === 0 ? "" : ` (only ${parts.join(", ")})`
     },
-    addOptions: (letters) => {
-      for (const letter of letters) for (const [field, , of] of fields) options.get(field)?.add(of(letter))
+    addOptions: (deadLetters) => {
+      for (const deadLetter of deadLetters)
+        for (const [field, , read] of fields) options.get(field)?.add(read(deadLetter))
     },
     render: () =>
       h(
@@ -47,7 +51,7 @@ export const makeFilters = (onChange: () => void): DeadLetterFilters => {
             "select",
             {
               key: field,
-              "aria-label": `Only of this ${field}`,
+              "aria-label": `Filter by ${field}`,
               value: selected[field] ?? "",
               onChange: (event: Event) =>
                 event.target instanceof HTMLSelectElement && choose(field, event.target.value),

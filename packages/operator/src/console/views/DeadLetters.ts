@@ -1,6 +1,6 @@
 /**
- * Dead letters: the reason, the message, and the actions: replay it, edit and replay it, discard it. A
- * page at a time, as there may be thousands; what the filters let through can be replayed or discarded as a whole.
+ * Dead letters: list, filter, inspect, edit, replay and discard, one by one or all that match the filters. The list is
+ * paged, because there may be thousands.
  */
 import type { DeadLetter, DeadLetterWithBody } from "../../api/DeadLetter.ts"
 import { type App, copyButton, emptyState, viewHeader, loading, badge, Polled, errorNotice, type View } from "../App.ts"
@@ -10,7 +10,7 @@ import * as Format from "../Format.ts"
 import { makeFilters } from "./DeadLetterFilters.ts"
 
 const pageSize = 50
-/** Ids that are read at once when all are meant. */
+/** Page size when a bulk action collects the ids. */
 const bulkPageSize = 1_000
 
 export const view = (app: App): View => {
@@ -19,28 +19,28 @@ export const view = (app: App): View => {
     pages = []
     void deadLetters.refresh()
   })
-  /** The letter before each page but the first, down to the one that is shown. */
+  /** The id of the last dead letter before each opened page, except the first page. */
   let pages: ReadonlyArray<string> = []
   const deadLetters = new Polled(app, async () => {
     const after = pages.at(-1)
-    const found = await app.connection.call((client) =>
-      // One more tells whether there is a next page.
+    const page = await app.connection.call((client) =>
+      // One more than a page, to know whether a next page exists.
       client.ListDeadLetters({
         ...selectedFilters.selected(),
         limit: pageSize + 1,
         ...(after === undefined ? {} : { after }),
       }),
     )
-    selectedFilters.addOptions(found)
-    // What stood here was replayed or discarded: there are earlier ones.
-    if (found.length === 0 && pages.length > 0) {
+    selectedFilters.addOptions(page)
+    // Every dead letter of this page was replayed or discarded: go back to the previous page.
+    if (page.length === 0 && pages.length > 0) {
       pages = pages.slice(0, -1)
       queueMicrotask(() => void deadLetters.refresh())
     }
-    return found
+    return page
   })
   let open: DeadLetterWithBody | undefined
-  /** The body as it is edited. */
+  /** The body in the editor. */
   let text = ""
   let fault: string | undefined
 
@@ -51,11 +51,11 @@ export const view = (app: App): View => {
       fault = undefined
     })
     app.render()
-    // Once it is drawn; on a phone it stands above the list, which may be long.
+    // After the rendering. On a phone the detail is above the list, which may be long.
     requestAnimationFrame(() => document.querySelector("#letter")?.scrollIntoView({ block: "nearest" }))
   }
 
-  /** The next in the list has the focus then, so that one goes on from there. */
+  /** Moves the focus to the next dead letter, so that the operator can continue there. */
   const close = () => {
     const at = deadLetters.value?.findIndex(({ id }) => id === open?.id) ?? -1
     deadLetters.value = deadLetters.value?.filter(({ id }) => id !== open?.id)
@@ -69,7 +69,7 @@ export const view = (app: App): View => {
     void deadLetters.refresh()
   }
 
-  /** Back to where one was in the list. */
+  /** Returns the focus to the row in the list. */
   const closeDetail = () => {
     open = undefined
     const row = document.querySelector(".letter[aria-current]")
@@ -81,28 +81,28 @@ export const view = (app: App): View => {
     const ids: Array<string> = []
     for (;;) {
       const after = ids.at(-1)
-      const found = await app.connection.call((client) =>
+      const page = await app.connection.call((client) =>
         client.ListDeadLetters({
           ...selectedFilters.selected(),
           limit: bulkPageSize,
           ...(after === undefined ? {} : { after }),
         }),
       )
-      ids.push(...found.map(({ id }) => id))
-      if (found.length < bulkPageSize) return ids
+      ids.push(...page.map(({ id }) => id))
+      if (page.length < bulkPageSize) return ids
     }
   }
 
   const applyToAll = async (verb: "Replay" | "Discard") => {
     let ids: ReadonlyArray<string> = []
     if (!(await app.perform("", async () => void (ids = await allIds())))) return
-    const which = `${Format.number(ids.length)} ${ids.length === 1 ? "letter" : "letters"}`
+    const which = `${Format.number(ids.length)} ${ids.length === 1 ? "dead letter" : "dead letters"}`
     const question = {
       title: `${verb} ${which}?`,
       text:
         verb === "Replay"
-          ? `Each is published again unchanged${selectedFilters.describe()}. A message that fails again becomes a new dead letter.`
-          : `They are removed for good and never handled${selectedFilters.describe()}.`,
+          ? `Each message is published again unchanged${selectedFilters.describe()}. A message that fails again becomes a new dead deadLetter.`
+          : `They are deleted permanently and no worker handles them${selectedFilters.describe()}.`,
       confirm: `${verb} them`,
       dangerous: verb === "Discard",
     }
@@ -117,89 +117,89 @@ export const view = (app: App): View => {
     void deadLetters.refresh()
   }
 
-  const replay = async (letter: DeadLetterWithBody) => {
-    const isEdited = text !== Format.prettyJson(letter.body)
+  const replay = async (deadLetter: DeadLetterWithBody) => {
+    const isEdited = text !== Format.prettyJson(deadLetter.body)
     if (isEdited) {
       try {
         JSON.parse(text)
       } catch (error) {
-        fault = `This is no JSON: ${error instanceof Error ? error.message : String(error)}`
+        fault = `Invalid JSON: ${error instanceof Error ? error.message : String(error)}`
         return app.render()
       }
     }
     fault = undefined
     const body = isEdited ? { body: text } : {}
-    const done = await app.perform(`Replayed ${letter.event_type} ${letter.id}`, () =>
-      app.connection.call((client) => client.ReplayDeadLetter({ id: letter.id, ...body })),
+    const done = await app.perform(`Replayed ${deadLetter.event_type} ${deadLetter.id}`, () =>
+      app.connection.call((client) => client.ReplayDeadLetter({ id: deadLetter.id, ...body })),
     )
     if (done) close()
   }
 
   const discard = async ({ event_type, id }: DeadLetter) => {
     const question = {
-      title: "Discard this letter?",
-      text: `The ${event_type} of letter ${id} is removed for good and never handled.`,
+      title: "Discard this dead letter?",
+      text: `Dead letter ${id} (${event_type}) is deleted permanently and no worker handles it.`,
       confirm: "Discard",
       dangerous: true,
     }
     if ((await app.confirm(question)) === undefined) return
     if (
-      await app.perform(`Discarded letter ${id}`, () =>
+      await app.perform(`Discarded dead letter ${id}`, () =>
         app.connection.call((client) => client.DiscardDeadLetter({ id })),
       )
     )
       close()
   }
 
-  const row = (letter: DeadLetter): VChild =>
+  const row = (deadLetter: DeadLetter): VChild =>
     h(
       "li",
-      { key: letter.id },
+      { key: deadLetter.id },
       h(
         "button",
         {
           type: "button",
           class: "letter",
           "data-row": "",
-          "aria-current": letter.id === open?.id ? "true" : undefined,
-          onClick: () => void openDeadLetter(letter),
+          "aria-current": deadLetter.id === open?.id ? "true" : undefined,
+          onClick: () => void openDeadLetter(deadLetter),
         },
-        h("span", { class: "letter-title" }, h("b", {}, letter.event_type), badge("bad", letter.reason)),
-        h("span", { class: "letter-message" }, letter.message),
+        h("span", { class: "letter-title" }, h("b", {}, deadLetter.event_type), badge("bad", deadLetter.reason)),
+        h("span", { class: "letter-message" }, deadLetter.message),
         h(
           "span",
           { class: "soft" },
-          `${letter.service} · ${Format.ago(letter.last_at)}${letter.path === "" ? "" : ` · ${letter.path}`}`,
+          `${deadLetter.service} · ${Format.ago(deadLetter.last_at)}${deadLetter.path === "" ? "" : ` · ${deadLetter.path}`}`,
         ),
       ),
     )
 
   const fact = (name: string, value: VChild): VChild => [h("dt", {}, name), h("dd", {}, value)]
 
-  const detail = (letter: DeadLetterWithBody): VChild =>
+  const detail = (deadLetter: DeadLetterWithBody): VChild =>
     h(
       "section",
-      { class: "card letter-detail", id: "letter", key: letter.id, "aria-labelledby": "letter-title" },
-      h("h2", { id: "letter-title" }, letter.event_type),
-      h("p", { class: "wrong" }, letter.message),
+      { class: "card letter-detail", id: "letter", key: deadLetter.id, "aria-labelledby": "letter-title" },
+      h("h2", { id: "letter-title" }, deadLetter.event_type),
+      h("p", { class: "wrong" }, deadLetter.message),
       h(
         "dl",
         { class: "facts" },
-        fact("Reason", letter.reason),
-        letter.path === "" ? null : fact("Field", h("code", {}, letter.path)),
-        fact("Consumer", letter.consumer),
-        fact("Tries", String(letter.attempts)),
-        fact("First", Format.moment(letter.first_at)),
-        fact("Last", Format.moment(letter.last_at)),
+        fact("Reason", deadLetter.reason),
+        deadLetter.path === "" ? null : fact("Field", h("code", {}, deadLetter.path)),
+        fact("Consumer", deadLetter.consumer),
+        fact("Attempts", String(deadLetter.attempts)),
+        fact("First", Format.moment(deadLetter.first_at)),
+        fact("Last", Format.moment(deadLetter.last_at)),
       ),
       h(
         "div",
         { class: "copies" },
-        copyButton(app, "trace", letter.trace_id),
-        copyButton(app, "event", letter.event_id),
-        copyButton(app, "letter", letter.id),
+        copyButton(app, "trace", deadLetter.trace_id),
+        copyButton(app, "event", deadLetter.event_id),
+        copyButton(app, "dead letter", deadLetter.id),
       ),
-      h("label", { for: "letter-body" }, "The message; what is changed here is sent in its place"),
+      h("label", { for: "letter-body" }, "Message. An edited message replaces the original in the replay."),
       h("textarea", {
         id: "letter-body",
         spellcheck: "false",
@@ -218,24 +218,24 @@ export const view = (app: App): View => {
         { class: "acts" },
         h(
           "button",
-          { type: "button", class: "primary", onClick: () => void replay(letter) },
-          text === Format.prettyJson(letter.body) ? "Replay as it is" : "Replay with changes",
+          { type: "button", class: "primary", onClick: () => void replay(deadLetter) },
+          text === Format.prettyJson(deadLetter.body) ? "Replay unchanged" : "Replay with changes",
         ),
-        text === Format.prettyJson(letter.body)
+        text === Format.prettyJson(deadLetter.body)
           ? null
           : h(
               "button",
               {
                 type: "button",
                 onClick: () => {
-                  text = Format.prettyJson(letter.body)
+                  text = Format.prettyJson(deadLetter.body)
                   fault = undefined
                   app.render()
                 },
               },
               "Undo changes",
             ),
-        h("button", { type: "button", class: "quiet bad", onClick: () => void discard(letter) }, "Discard"),
+        h("button", { type: "button", class: "quiet bad", onClick: () => void discard(deadLetter) }, "Discard"),
         h("button", { type: "button", class: "quiet", onClick: closeDetail }, "Close"),
       ),
     )
@@ -247,9 +247,9 @@ export const view = (app: App): View => {
     app.render()
   }
 
-  const pager = (found: ReadonlyArray<DeadLetter>): VChild => {
-    const last = found[pageSize - 1]
-    if (pages.length === 0 && found.length <= pageSize) return null
+  const pager = (page: ReadonlyArray<DeadLetter>): VChild => {
+    const last = page[pageSize - 1]
+    if (pages.length === 0 && page.length <= pageSize) return null
     const first = pages.length * pageSize + 1
     return h(
       "div",
@@ -259,12 +259,12 @@ export const view = (app: App): View => {
         { type: "button", disabled: pages.length === 0, onClick: () => goToPage(pages.slice(0, -1)) },
         "Older",
       ),
-      h("span", { class: "soft num" }, `${first} – ${first + Math.min(found.length, pageSize) - 1}`),
+      h("span", { class: "soft num" }, `${first} – ${first + Math.min(page.length, pageSize) - 1}`),
       h(
         "button",
         {
           type: "button",
-          disabled: found.length <= pageSize,
+          disabled: page.length <= pageSize,
           onClick: () => last !== undefined && goToPage([...pages, last.id]),
         },
         "Newer",
@@ -272,21 +272,21 @@ export const view = (app: App): View => {
     )
   }
 
-  const body = (found: ReadonlyArray<DeadLetter>): VChild =>
-    found.length === 0 && open === undefined
+  const body = (page: ReadonlyArray<DeadLetter>): VChild =>
+    page.length === 0 && open === undefined
       ? selectedFilters.isActive()
-        ? emptyState("No such letter", "None of the dead letters passes these filters.")
-        : emptyState("No dead letters", "Every message was handled, or is still being tried.")
+        ? emptyState("No matching dead letters", "No dead letter matches these filters.")
+        : emptyState("No dead letters", "Workers handled every message, or still retry it.")
       : h(
           "div",
           { class: "split" },
           h(
             "div",
             { class: "side" },
-            h("ul", { class: "list letters", "aria-label": "Dead letters" }, found.slice(0, pageSize).map(row)),
-            pager(found),
+            h("ul", { class: "list letters", "aria-label": "Dead letters" }, page.slice(0, pageSize).map(row)),
+            pager(page),
           ),
-          open === undefined ? h("p", { class: "card hint" }, "Choose a letter to read it.") : detail(open),
+          open === undefined ? h("p", { class: "card hint" }, "Select a dead letter to read it.") : detail(open),
         )
 
   const isIdle = () => (deadLetters.value?.length ?? 0) > 0 && !bulk.isRunning()
@@ -299,7 +299,7 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Dead letters",
-        "Messages that could not be handled, oldest first. Nothing is lost until you discard it.",
+        "Messages that workers could not handle, oldest first. They are stored until you replay or discard them.",
         selectedFilters.render(),
         h("button", { type: "button", disabled: !isIdle(), onClick: () => void applyToAll("Replay") }, "Replay all"),
         h(

@@ -1,4 +1,4 @@
-/** Media and captions on their way: progress as it goes, the pictures that were made, cancel and make again. */
+/** Media and captions jobs: progress, thumbnails, cancel and retry. */
 import type { Job, JobKind, JobStatus } from "../../api/Job.ts"
 import {
   type App,
@@ -36,14 +36,14 @@ export const view = (app: App): View => {
     }
     stop = app.connection.watch(
       (client) => client.WatchJobs(filter),
-      (found) => {
-        jobs = found
+      (latest) => {
+        jobs = latest
         failure = undefined
         app.render()
       },
-      (failed) => {
-        if (failed.isAccessDenied) return app.signOut(failed.message)
-        failure = failed.message
+      (callFailure) => {
+        if (callFailure.isAccessDenied) return app.signOut(callFailure.message)
+        failure = callFailure.message
         app.render()
       },
     )
@@ -59,13 +59,13 @@ export const view = (app: App): View => {
       dangerous: true,
     }
     if ((await app.confirm(question)) === undefined) return
-    await app.perform(`${nameOf(job)}: being cancelled`, () =>
+    await app.perform(`${nameOf(job)}: cancellation requested`, () =>
       app.connection.call((client) => client.CancelJob({ kind, media_id })),
     )
   }
   const retry = (job: Job) => {
     const { kind, media_id } = job
-    return app.perform(`${nameOf(job)}: made again`, () =>
+    return app.perform(`${nameOf(job)}: retry requested`, () =>
       app.connection.call((client) => client.RetryJob({ kind, media_id })),
     )
   }
@@ -96,7 +96,7 @@ export const view = (app: App): View => {
       { class: "picture" },
       first === undefined
         ? h("span", { class: "picture-none", "aria-hidden": "true" }, job.status === "processing" ? "…" : "–")
-        : h("img", { src: first, alt: `A picture of ${job.media_id}`, loading: "lazy" }),
+        : h("img", { src: first, alt: `Thumbnail of ${job.media_id}`, loading: "lazy" }),
     )
   }
 
@@ -154,14 +154,14 @@ export const view = (app: App): View => {
           ? h("button", { type: "button", class: "quiet bad", onClick: () => void cancel(job) }, "Cancel")
           : null,
         job.status === "failed" && job.retryable
-          ? h("button", { type: "button", onClick: () => void retry(job) }, "Make again")
+          ? h("button", { type: "button", onClick: () => void retry(job) }, "Retry")
           : null,
       ),
     )
 
   const options = [
-    ["all", "Any"],
-    ["processing", "At work"],
+    ["all", "All"],
+    ["processing", "Running"],
     ["ready", "Ready"],
     ["failed", "Failed"],
   ] as const
@@ -177,13 +177,13 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Jobs",
-        "Uploads on their way to a stream, and their captions; the latest change first.",
-        segmentedControl("Which kind", kindOptions, kindFilter, (value) => {
+        "Transcoding of uploads and their captions, latest change first.",
+        segmentedControl("Kind", kindOptions, kindFilter, (value) => {
           kindFilter = value
           watch()
           app.render()
         }),
-        segmentedControl("Which jobs", options, statusFilter, (value) => {
+        segmentedControl("Status", options, statusFilter, (value) => {
           statusFilter = value
           watch()
           app.render()
@@ -191,8 +191,8 @@ export const view = (app: App): View => {
         h("input", {
           type: "search",
           class: "search",
-          placeholder: "Media or user",
-          "aria-label": "Find a media or user",
+          placeholder: "Media id or user",
+          "aria-label": "Search for a media id or user",
           onInput: (event: Event) => {
             if (!(event.target instanceof HTMLInputElement)) return
             query = event.target.value.trim()
@@ -204,7 +204,7 @@ export const view = (app: App): View => {
       jobs === undefined
         ? loading
         : jobs.length === 0
-          ? emptyState("No jobs here", "They appear as soon as media.uploaded or transcription.requested is published.")
+          ? emptyState("No jobs", "A job appears when media.uploaded or transcription.requested is published.")
           : h("ul", { class: "list" }, jobs.map(row)),
     ],
   }

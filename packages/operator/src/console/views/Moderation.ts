@@ -1,4 +1,4 @@
-/** Messages that were flagged: keep them, or have them removed from every screen. */
+/** Flagged messages: approve them, or remove them for all clients. */
 import type { Review, ReviewStatus } from "../../api/Review.ts"
 import {
   type App,
@@ -21,7 +21,7 @@ export const view = (app: App): View => {
 
   const decide = async ({ review_id, user_id }: Review, verdict: "approve" | "remove") => {
     await app.perform(
-      verdict === "approve" ? `The message of ${user_id} stays` : `The message of ${user_id} is removed`,
+      verdict === "approve" ? `The message of ${user_id} is approved` : `The message of ${user_id} is removed`,
       () =>
         app.connection.call((client) =>
           verdict === "approve" ? client.ApproveReview({ review_id }) : client.RemoveReview({ review_id }),
@@ -63,15 +63,15 @@ export const view = (app: App): View => {
         ? h(
             "div",
             { class: "row-acts" },
-            h("button", { type: "button", onClick: () => void decide(review, "approve") }, "Keep"),
+            h("button", { type: "button", onClick: () => void decide(review, "approve") }, "Approve"),
             h("button", { type: "button", class: "quiet bad", onClick: () => void decide(review, "remove") }, "Remove"),
           )
         : null,
     )
 
   const options = [
-    ["pending", "To decide"],
-    ["approved", "Kept"],
+    ["pending", "Pending"],
+    ["approved", "Approved"],
     ["removed", "Removed"],
   ] as const
 
@@ -80,8 +80,8 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Moderation",
-        "Messages that the rules or the model flagged for review.",
-        segmentedControl<ReviewStatus>("Which messages", options, status, (value) => {
+        "Messages that a rule or the model flagged for review.",
+        segmentedControl<ReviewStatus>("Status", options, status, (value) => {
           status = value
           reviews.value = undefined
           void reviews.refresh()
@@ -93,8 +93,8 @@ export const view = (app: App): View => {
         ? loading
         : reviews.value.length === 0
           ? emptyState(
-              "Nothing here",
-              status === "pending" ? "No message waits for a decision." : "No message was decided so.",
+              "No messages",
+              status === "pending" ? "No message waits for a decision." : "No message has this decision.",
             )
           : h("ul", { class: "list" }, reviews.value.map(row)),
     ],

@@ -1,4 +1,4 @@
-/** At a glance: what needs a person, the numbers that matter, their last ten minutes, processes and queues. */
+/** The overview: warnings, key figures, charts of the last ten minutes, processes and queues. */
 import type { Overview, Sample } from "../../api/Overview.ts"
 import type { LogLevel } from "../../OperatorApi.ts"
 import { type App, viewHeader, loading, errorNotice, type View } from "../App.ts"
@@ -9,7 +9,7 @@ import * as Format from "../Format.ts"
 const maxSamples = 300
 const logLevels: ReadonlyArray<LogLevel> = ["trace", "debug", "info", "warn", "error", "fatal", "none"]
 const isLogLevel = (text: string): text is LogLevel => logLevels.some((level) => level === text)
-/** Idle queues beyond these are folded away. */
+/** Idle queues after this position are hidden at first. */
 const minShownQueues = 6
 
 export const view = (app: App): View => {
@@ -26,16 +26,16 @@ export const view = (app: App): View => {
       samples = latest.history.length > 0 ? latest.history : [...samples, latest.sample].slice(-maxSamples)
       app.render()
     },
-    (failed) => {
-      if (failed.isAccessDenied) return app.signOut(failed.message)
-      failure = failed.message
+    (callFailure) => {
+      if (callFailure.isAccessDenied) return app.signOut(callFailure.message)
+      failure = callFailure.message
       app.render()
     },
   )
 
   const setLevel = (node: string, level: string) =>
     isLogLevel(level) &&
-    void app.perform(`${node} logs from ${level} on`, () =>
+    void app.perform(`${node}: log level is ${level}`, () =>
       app.connection.call((client) => client.SetLogLevel({ level, node })),
     )
 
@@ -58,7 +58,7 @@ export const view = (app: App): View => {
       tile("rooms", "Sockets", Format.number(sample.sockets), `${Format.number(rates.deliveries)} deliveries/s`),
       tile(
         "jobs",
-        "Jobs at work",
+        "Running jobs",
         Format.number(running),
         stages.length === 0 ? `${Format.number(jobs.ready)} ready` : stages.join(", "),
       ),
@@ -75,12 +75,12 @@ export const view = (app: App): View => {
         "messages in all queues",
         sample.pending > 1_000 ? "warn" : "",
       ),
-      tile("jobs", "Failed jobs", Format.number(jobs.failed), "of those remembered", jobs.failed > 0 ? "warn" : ""),
+      tile("jobs", "Failed jobs", Format.number(jobs.failed), "of the stored jobs", jobs.failed > 0 ? "warn" : ""),
       tile(
         "dead-letters",
         "Dead letters",
         `${dead_letters.count}${dead_letters.more ? "+" : ""}`,
-        dead_letters.count === 0 ? "nothing waits for you" : "wait for a decision",
+        dead_letters.count === 0 ? "none wait for a decision" : "wait for a decision",
         dead_letters.count > 0 ? "bad" : "",
       ),
     )
@@ -117,7 +117,7 @@ export const view = (app: App): View => {
         formatValue: seconds,
         lines: [
           { name: "mean", values: samples.map(({ job_seconds }) => job_seconds?.mean ?? null) },
-          { name: "95 % within", values: samples.map(({ job_seconds }) => job_seconds?.p95 ?? null) },
+          { name: "p95", values: samples.map(({ job_seconds }) => job_seconds?.p95 ?? null) },
         ],
       }),
       chart({
@@ -147,7 +147,7 @@ export const view = (app: App): View => {
       { class: "card attention", "aria-labelledby": "attention" },
       h("h2", { id: "attention" }, "Needs attention"),
       warnings.length === 0
-        ? h("p", { class: "calm-line" }, h("span", { class: "dot good" }), "Nothing. Everything that is known is well.")
+        ? h("p", { class: "calm-line" }, h("span", { class: "dot good" }), "No problems.")
         : h(
             "ul",
             { class: "faults" },
@@ -159,7 +159,7 @@ export const view = (app: App): View => {
                 h("span", {}, message),
                 view === "overview"
                   ? null
-                  : h("button", { type: "button", class: "link", onClick: () => app.navigate(view) }, "Look"),
+                  : h("button", { type: "button", class: "link", onClick: () => app.navigate(view) }, "Open"),
               ),
             ),
           ),
@@ -196,7 +196,7 @@ export const view = (app: App): View => {
                   "tr",
                   { key: node },
                   h("td", {}, h("b", {}, host), h("span", { class: "soft" }, ` pid ${pid}, ${version}`)),
-                  h("td", { class: "wide" }, services.length === 0 ? "starts the workers" : services.join(", ")),
+                  h("td", { class: "wide" }, services.length === 0 ? "supervisor of the workers" : services.join(", ")),
                   h("td", { class: "num", "data-label": "Up" }, Format.duration(sample.at - started_at)),
                   h("td", { class: "num", "data-label": "CPU" }, Format.percent(cpu)),
                   h("td", { class: "num", "data-label": "Loop" }, Format.percent(event_loop_utilization)),
@@ -242,7 +242,7 @@ export const view = (app: App): View => {
             h(
               "tr",
               {},
-              ["Consumer", "Waiting", "In work", "Oldest"].map((name, at) =>
+              ["Consumer", "Waiting", "In flight", "Oldest"].map((name, at) =>
                 h("th", { scope: "col", class: at > 0 ? "num" : "" }, name),
               ),
             ),
@@ -274,7 +274,7 @@ export const view = (app: App): View => {
                 app.render()
               },
             },
-            areAllQueuesShown ? "Only those with work" : `All ${queues.length} queues`,
+            areAllQueuesShown ? "Hide idle queues" : `Show all ${queues.length} queues`,
           )
         : null,
     )
@@ -283,7 +283,7 @@ export const view = (app: App): View => {
   return {
     dispose,
     render: () => [
-      viewHeader("Overview", "Every process, every two seconds."),
+      viewHeader("Overview", "State of all processes, updated every two seconds."),
       errorNotice(failure),
       overview === undefined
         ? loading

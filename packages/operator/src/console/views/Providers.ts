@@ -1,4 +1,4 @@
-/** Providers and dependencies with their circuits: pause a harmful one, resume a repaired one. */
+/** Circuits of providers and dependencies: pause a harmful one, resume a repaired one. */
 import type { Circuit } from "../../api/Circuit.ts"
 import {
   type App,
@@ -15,10 +15,14 @@ import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
 const statusLabels: Readonly<Record<Circuit["status"], readonly ["good" | "bad" | "warn", string, string]>> = {
-  closed: ["good", "works", "Calls go through."],
-  open: ["bad", "out of order", "It failed several times in a row and is not called for a while."],
-  probing: ["warn", "being tried", "One call finds out whether it works again."],
-  waiting: ["bad", "misconfigured", "Its configuration is refused; the log says what. It is tried again by itself."],
+  closed: ["good", "closed", "Calls are sent."],
+  open: ["bad", "open", "Several calls in a row failed. No calls are sent until the next probe."],
+  probing: ["warn", "probing", "One call probes whether it has recovered."],
+  waiting: [
+    "bad",
+    "misconfigured",
+    "Its configuration is invalid; see the log for the setting. It is retried automatically.",
+  ],
 }
 
 export const view = (app: App): View => {
@@ -27,17 +31,17 @@ export const view = (app: App): View => {
   const pause = async ({ name }: Circuit) => {
     const reason = await app.confirm({
       title: `Pause ${name}?`,
-      text: "No process sends through it until an operator resumes it. Its messages wait and are not lost.",
+      text: "No process calls it until an operator resumes it. Its messages wait in the queue.",
       confirm: "Pause",
       dangerous: true,
-      reasonLabel: "Reason, for the others",
+      reasonLabel: "Reason, for other operators",
     })
     if (reason === undefined) return
     await app.perform(`${name} is paused`, () => app.connection.call((client) => client.PauseCircuit({ name, reason })))
     void circuits.refresh()
   }
   const resume = async ({ name }: Circuit) => {
-    await app.perform(`${name} is called again`, () => app.connection.call((client) => client.ResumeCircuit({ name })))
+    await app.perform(`${name} is resumed`, () => app.connection.call((client) => client.ResumeCircuit({ name })))
     void circuits.refresh()
   }
 
@@ -72,10 +76,8 @@ export const view = (app: App): View => {
         { class: "soft" },
         [
           failures > 0 ? `${failures} failures in a row` : "",
-          until === undefined || until < Date.now() ? "" : `next try in ${Format.duration(until - Date.now())}`,
-          nodes.length === 0
-            ? "no process runs it now"
-            : `${nodes.length} ${nodes.length === 1 ? "process" : "processes"}`,
+          until === undefined || until < Date.now() ? "" : `next probe in ${Format.duration(until - Date.now())}`,
+          nodes.length === 0 ? "no process uses it" : `${nodes.length} ${nodes.length === 1 ? "process" : "processes"}`,
         ]
           .filter((part) => part !== "")
           .join(" · "),
@@ -88,7 +90,7 @@ export const view = (app: App): View => {
           ? h(
               "button",
               { type: "button", class: "primary", onClick: () => void resume(circuit) },
-              paused === undefined ? "Try now" : "Resume",
+              paused === undefined ? "Probe now" : "Resume",
             )
           : null,
       ),
@@ -98,15 +100,15 @@ export const view = (app: App): View => {
   return {
     dispose: () => circuits.stop(),
     render: () => [
-      viewHeader("Providers", "Notification routes and other services that are called."),
+      viewHeader("Providers", "Circuits of notification providers and other dependencies."),
       errorNotice(circuits.failure),
       unresponsiveNotice(circuits.value?.unresponsive ?? []),
       circuits.value === undefined
         ? loading
         : circuits.value.circuits.length === 0
           ? emptyState(
-              "Nothing is called yet",
-              "Routes appear when the notify service runs, other dependencies with their first call.",
+              "No circuits",
+              "Providers appear when the notify service runs, other dependencies after their first call.",
             )
           : h("ul", { class: "providers" }, circuits.value.circuits.map(card)),
     ],

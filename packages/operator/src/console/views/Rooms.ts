@@ -1,4 +1,4 @@
-/** Rooms and who is in them: kick from a room or from the server, ban. */
+/** Rooms and connected users: kick a user from a room or from the server, or ban a user. */
 import type { OpenSocket, Room } from "../../api/Room.ts"
 import {
   type App,
@@ -23,8 +23,8 @@ export const view = (app: App): View => {
     app.connection.call((client) => client.ListSockets({ limit: 200, ...(topic === undefined ? {} : { topic }) })),
   )
 
-  const choose = (wanted: string | undefined) => {
-    topic = wanted
+  const choose = (selected: string | undefined) => {
+    topic = selected
     void sockets.refresh()
     app.render()
   }
@@ -34,8 +34,8 @@ export const view = (app: App): View => {
       title: from === undefined ? `Kick ${user_id}?` : `Kick ${user_id} from ${from}?`,
       text:
         from === undefined
-          ? "All sockets of this user are closed. The user may connect again."
-          : "This user leaves the room and does not come back by itself.",
+          ? "This closes all sockets of the user. The user may connect again."
+          : "The user is removed from the room. The client does not rejoin automatically.",
       confirm: "Kick",
       dangerous: true,
       reasonLabel: "Reason, sent to the user",
@@ -51,7 +51,7 @@ export const view = (app: App): View => {
   const ban = async ({ user_id }: OpenSocket) => {
     const reason = await app.confirm({
       title: `Ban ${user_id}?`,
-      text: "Every token of this user made until now counts no more, and the sockets are closed. The backend must make no new one.",
+      text: "This revokes all current tokens of the user and closes the user's sockets. Your backend must not issue new tokens to this user.",
       confirm: "Ban",
       dangerous: true,
       reasonLabel: "Reason, for the audit log",
@@ -105,17 +105,17 @@ export const view = (app: App): View => {
     )
 
   const socketList = (): VChild => {
-    const found = sockets.value
+    const page = sockets.value
     return h(
       "section",
       { class: "card", "aria-labelledby": "people" },
       h("h2", { id: "people" }, topic === undefined ? "All sockets" : `In ${topic}`),
-      found === undefined
+      page === undefined
         ? loading
-        : found.sockets.length === 0
+        : page.sockets.length === 0
           ? h("p", { class: "soft" }, "No user is connected.")
-          : h("ul", { class: "plain" }, found.sockets.map(socket)),
-      found?.truncated === true ? h("p", { class: "soft" }, `Only the first ${found.sockets.length} are shown.`) : null,
+          : h("ul", { class: "plain" }, page.sockets.map(socket)),
+      page?.truncated === true ? h("p", { class: "soft" }, `Only the first ${page.sockets.length} are shown.`) : null,
     )
   }
 
@@ -127,12 +127,12 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Rooms",
-        "Connected users, over all nodes.",
+        "Connected users on all nodes.",
         h("input", {
           type: "search",
           class: "search",
           placeholder: "chat:room:",
-          "aria-label": "Rooms that begin with",
+          "aria-label": "Filter rooms by prefix",
           onInput: (event: Event) => {
             if (!(event.target instanceof HTMLInputElement)) return
             prefix = event.target.value.trim()
