@@ -197,11 +197,11 @@ const closeListening = (server: Http.Server, unusedConnections: UnusedConnection
     for (const [socket, openedAt] of unusedConnections)
       if (performance.now() - openedAt > newConnectionGraceMillis) socket.destroy()
   })
+  // No `Effect.interruptible`: SIGTERM has already interrupted this fiber, so that would end the wait at once. The races
+  // run their sides in interruptible fibers even in a finalizer.
   return closed.pipe(
     Effect.raceFirst(Effect.forever(Effect.delay(sweep, sweepInterval))),
     Effect.timeoutOrElse({ duration: closeTimeout, orElse: () => Effect.sync(() => server.closeAllConnections()) }),
-    // Finalizers are uninterruptible, but the sweep and the timeout end by interruption.
-    Effect.interruptible,
   )
 }
 
