@@ -229,9 +229,9 @@ it.live("a folder of an earlier version is migrated, one of a later version is r
         Effect.flatMap(({ call }) => Effect.andThen(call("add", { text: file }), call("texts", undefined))),
         Effect.provide(layerOwner({ folder })),
       )
-    yield* open("./support/tally.ts")
-    assert.lengthOf(yield* open("./support/tallyLater.ts"), 2)
-    const error = yield* Effect.flip(open("./support/tally.ts"))
+    yield* open("./support/TallyOperations.ts")
+    assert.lengthOf(yield* open("./support/NewerTallyOperations.ts"), 2)
+    const error = yield* Effect.flip(open("./support/TallyOperations.ts"))
     assert.include(error.message, "newer version")
   }),
 )

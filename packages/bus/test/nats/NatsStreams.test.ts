@@ -42,7 +42,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("adding a stream
       yield* Effect.promise(() => manager.streams.add({ name: "THEIRS", subjects: ["mine.*"] }))
       const error = yield* Effect.flip(addStream("stream MINE", manager, wanted))
       assert.strictEqual(error._tag, "ConfigurationError")
-      assert.include(error.message, "Another stream on the NATS server takes subjects of stream MINE")
+      assert.include(error.message, "Another stream on the NATS server uses subjects of stream MINE")
       assert.include(error.message, "nats stream ls --subjects")
     }),
   )
