@@ -1,6 +1,6 @@
 /** Holds the code to the table of ARCHITECTURE.md: who may import whom. */
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 
@@ -16,6 +16,18 @@ const imported = (file: string): ReadonlyArray<string> =>
   [...readFileSync(join(root, file), "utf8").matchAll(/(?:^|[\s}*])(?:from|import\(?) ?"([\w@./-]+)"/g)].map(
     (match) => match[1] ?? "",
   )
+
+/** The modules of the project that are loaded with this one; an import of types alone loads nothing. */
+const importedModules = (file: string): ReadonlyArray<string> =>
+  [
+    ...readFileSync(join(root, file), "utf8").matchAll(
+      /^(?:import|export) (?!type )(?:[^"]*? from )?"(\.{1,2}\/[^"]+|@armoricore\/[^"]+)"/gm,
+    ),
+  ].flatMap(([, specifier = ""]) => {
+    const [, name, module = "index"] = /^@armoricore\/([^/]+)(?:\/(.+))?$/.exec(specifier) ?? []
+    const target = name === undefined ? join(dirname(file), specifier) : join("packages", name, "src", `${module}.ts`)
+    return existsSync(join(root, target)) ? [target] : []
+  })
 
 /** The second column of the table, by package; "every package but X" is spelled out. */
 const allowed: ReadonlyMap<string, ReadonlySet<string>> = (() => {
@@ -82,6 +94,20 @@ describe("imports", () => {
       assert.deepStrictEqual([...missing], [])
     })
   }
+
+  it("no module imports itself through others", () => {
+    const cycles: Array<string> = []
+    const done = new Set<string>()
+    const visit = (file: string, path: ReadonlyArray<string>): void => {
+      const at = path.indexOf(file)
+      if (at !== -1) cycles.push([...path.slice(at), file].join(" -> "))
+      if (at !== -1 || done.has(file)) return
+      for (const next of importedModules(file)) visit(next, [...path, file])
+      done.add(file)
+    }
+    for (const file of packages.flatMap(sources)) visit(file, [])
+    assert.deepStrictEqual(cycles, [])
+  })
 
   it("domain does no I/O", () => {
     const node = sources("domain").flatMap((file) =>

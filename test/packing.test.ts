@@ -67,7 +67,7 @@ import { Effect } from "effect"
 import { createServer } from "node:http"
 
 const main = Effect.gen(function* () {
-  const { handleRequest } = yield* ConsoleServer.make
+  const { handleRequest } = yield* ConsoleServer.make()
   const server = createServer(handleRequest).listen(0, "127.0.0.1")
   yield* Effect.promise(() => new Promise((resolve) => server.on("listening", resolve)))
   const at = "http://127.0.0.1:" + server.address().port

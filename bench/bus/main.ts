@@ -19,8 +19,8 @@ import * as NatsState from "@armoricore/state/nats/NatsState"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import { Ledger, on, Worker } from "@armoricore/worker"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Deferred, Effect, FileSystem, Layer, Logger } from "effect"
+import { runBenchmark } from "../cli.ts"
+import { Console, Deferred, Effect, FileSystem, Layer } from "effect"
 import { AckPolicy, createInbox, headers, StorageType } from "nats"
 import { DatabaseSync } from "node:sqlite"
 import * as Results from "../Results.ts"
@@ -291,9 +291,4 @@ const Nats = Layer.unwrap(
   ),
 ).pipe(Layer.provide(NatsServer.layer))
 
-bench.pipe(
-  Effect.provide(Nats),
-  Effect.provide(NodeServices.layer),
-  Effect.provide(Logger.layer([])),
-  NodeRuntime.runMain,
-)
+runBenchmark(Effect.provide(bench, Nats))

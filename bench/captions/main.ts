@@ -20,7 +20,7 @@ import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { runBenchmark } from "../cli.ts"
 import { Console, Effect, FileSystem, Layer, Path } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { ChildProcess } from "effect/process"
@@ -217,4 +217,4 @@ const bench = Effect.gen(function* () {
   yield* Results.writeSection("captions", "npm run bench:captions", body)
 }).pipe(Effect.scoped)
 
-bench.pipe(Effect.provide(FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))), NodeRuntime.runMain)
+runBenchmark(Effect.provide(bench, FfmpegPrograms.layer()))

@@ -11,7 +11,7 @@
  */
 import * as Tokens from "@armoricore/auth/Tokens"
 import * as NatsServer from "@armoricore/testing/NatsServer"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { runBenchmark } from "../cli.ts"
 import { encode } from "@armoricore/realtime/cluster/BroadcastMessage"
 import { Console, Duration, Effect, Redacted, Schedule } from "effect"
 import { connect as connectNats, type NatsConnection } from "nats"
@@ -235,10 +235,4 @@ const program = Effect.gen(function* () {
   yield* Console.log(body)
 })
 
-NodeRuntime.runMain(
-  program.pipe(
-    Effect.scoped,
-    Effect.provide(NodeServices.layer),
-    Effect.provide(Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })),
-  ),
-)
+runBenchmark(Effect.provide(program, Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })))

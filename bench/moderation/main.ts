@@ -10,7 +10,7 @@ import { Moderator } from "@armoricore/ai/moderation/Moderator"
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
-import { NodeRuntime } from "@effect/platform-node"
+import { runBenchmark } from "../cli.ts"
 import { Console, Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { WebSocket } from "ws"
@@ -44,7 +44,7 @@ const line = (name: string, times: ReadonlyArray<number>) => {
   return Console.log(`${name}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${sorted.length} messages)`)
 }
 
-Effect.gen(function* () {
+const bench = Effect.gen(function* () {
   const server = yield* TestServer.start()
   yield* Effect.gen(function* () {
     yield* Layer.build(moderation)
@@ -82,4 +82,6 @@ Effect.gen(function* () {
     writer.close()
     reader.close()
   }).pipe(Effect.provide(server.services))
-}).pipe(Effect.scoped, NodeRuntime.runMain)
+})
+
+runBenchmark(bench)

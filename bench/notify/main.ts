@@ -22,8 +22,8 @@ import { Templates } from "@armoricore/notify/request/Templates"
 import { UnsubscribeLinks } from "@armoricore/notify/unsubscribe/UnsubscribeLinks"
 import { Testing } from "@armoricore/testing"
 import { certificate } from "@armoricore/testing/fakes/TestCertificate"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Deferred, Duration, Effect, Layer, Redacted, References, Schema } from "effect"
+import { runBenchmark } from "../cli.ts"
+import { Console, Deferred, Duration, Effect, Layer, Redacted, Schema } from "effect"
 import { fork } from "node:child_process"
 import { generateKeyPairSync } from "node:crypto"
 import * as Http2 from "node:http2"
@@ -259,10 +259,4 @@ const program = Effect.gen(function* () {
   yield* Results.writeSection("notify", "npm run bench:notify", `${about}\n\n${table}`)
 })
 
-NodeRuntime.runMain(
-  program.pipe(
-    Effect.scoped,
-    Effect.provide(NodeServices.layer),
-    Effect.provideService(References.MinimumLogLevel, "Warn"),
-  ),
-)
+runBenchmark(program)

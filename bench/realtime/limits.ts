@@ -8,7 +8,7 @@
  * Usage: `node bench/realtime/limits.ts [sockets [paused readers]]`.
  */
 import * as Tokens from "@armoricore/auth/Tokens"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { runBenchmark } from "../cli.ts"
 import { Console, Duration, Effect, Redacted } from "effect"
 import * as Results from "../Results.ts"
 import type { RawClient } from "./RawClient.ts"
@@ -182,10 +182,4 @@ const program = Effect.gen(function* () {
   yield* Console.log(body)
 })
 
-NodeRuntime.runMain(
-  program.pipe(
-    Effect.scoped,
-    Effect.provide(NodeServices.layer),
-    Effect.provide(Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })),
-  ),
-)
+runBenchmark(Effect.provide(program, Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })))

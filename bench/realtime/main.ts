@@ -11,7 +11,7 @@
  * with `idle` at the end only that part runs, with `connect` no socket joins a topic, and nothing is written.
  */
 import * as Tokens from "@armoricore/auth/Tokens"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { runBenchmark } from "../cli.ts"
 import { Console, Duration, Effect, Redacted } from "effect"
 import { type ServerKind, type ServerCommand, secret, topic } from "./Protocol.ts"
 import {
@@ -212,10 +212,4 @@ const program = Effect.gen(function* () {
   yield* Console.log(body)
 })
 
-NodeRuntime.runMain(
-  program.pipe(
-    Effect.scoped,
-    Effect.provide(NodeServices.layer),
-    Effect.provide(Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })),
-  ),
-)
+runBenchmark(Effect.provide(program, Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })))

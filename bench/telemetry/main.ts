@@ -4,13 +4,13 @@
  * itself, and `/metrics` is read every second. CPU is the process's own; collector and clients are in this one.
  *
  * Bus, state and history are in memory, so that nothing hides the cost. Usage:
- * `npm run bench:observe [-- rounds [events [broadcasts [sockets]]]]`.
+ * `npm run bench:telemetry [-- rounds [events [broadcasts [sockets]]]]`.
  */
 import { fork } from "node:child_process"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import * as Tokens from "@armoricore/auth/Tokens"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { runBenchmark } from "../cli.ts"
 import { Console, Duration, Effect, Queue, Redacted } from "effect"
 import type { FromSubject, Sides, ToSubject } from "./IpcMessages.ts"
 import { secret } from "../realtime/Protocol.ts"
@@ -124,9 +124,9 @@ const program = Effect.gen(function* () {
   yield* Console.log(table)
   yield* Results.writeSection(
     "telemetry",
-    "npm run bench:observe",
+    "npm run bench:telemetry",
     `CPU of the process, the median of ${rounds} rounds of ${events} events and ${broadcasts} broadcasts, on and off by turns; the collector got ${requests()} requests. More CPU is the median of the rounds' ratios.\n\n${table}\n\nAim: at most 5 %.`,
   )
 })
 
-NodeRuntime.runMain(Effect.scoped(program).pipe(Effect.provide(NodeServices.layer)))
+runBenchmark(program)

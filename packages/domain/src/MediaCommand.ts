@@ -3,14 +3,14 @@ import { Schema } from "effect"
 import { MediaUploaded } from "./events/media.ts"
 import { MediaId, UserId } from "./Ids.ts"
 
-/** Kinds of internal work of the service `media`. The values are part of queue names, so they stay. */
+/** Kinds of internal work of the service `media`; they are part of queue names. */
 export const mediaCommandKind = "control"
 export const mediaRetryKind = "retry"
 /** Transcodes an upload that would block the queue of short ones. */
-export const longTranscodeKind = "film"
+export const longTranscodeKind = "long-transcode"
 /** Encodes one chunk of a long video, and concatenates all chunks. */
 export const mediaChunkKind = "chunk"
-export const mediaConcatKind = "join"
+export const mediaConcatKind = "concat"
 
 export const MediaCommand = Schema.Struct({
   /** `cancel` ends the work on the newest upload; `delete` also removes the media and its objects. */

@@ -73,7 +73,7 @@ export const DeliveryState = Schema.Struct({
 export type DeliveryState = typeof DeliveryState.Type
 
 /**
- * The first calls for many targets of one notification, under `{notification id}.volley.{index of its first target}`. It is
+ * The first calls for many targets of one notification, under `{notification id}.batch.{index of its first target}`. It is
  * stored before the first call, so a target without an outcome may have received the push.
  */
 export const PushBatchState = Schema.Struct({

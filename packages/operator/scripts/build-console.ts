@@ -1,10 +1,18 @@
-/** Builds the console ahead of its first visitor: for packing, and for images whose files cannot be written. */
-import { consoleFolder } from "@armoricore/operator/ConsoleBuild"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect } from "effect"
+/**
+ * Builds the pages of the console from `src/console` into `console/`. `npm ci` runs it in a checkout; `npm pack` runs it
+ * for the package, so that an installed package contains the built files.
+ */
+import { fileURLToPath } from "node:url"
 
-consoleFolder.pipe(
-  Effect.flatMap((built) => Console.log(`the console is in ${built}`)),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain,
-)
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+// An installation without development packages has no bundler. It gets the built files from the image or the package.
+const vite = await import("vite").catch(() => undefined)
+if (vite === undefined) console.error("The console is not built: vite is a development package and is not installed.")
+else
+  await vite.build({
+    root: folder("../src/console"),
+    base: "/console/",
+    build: { outDir: folder("../console"), emptyOutDir: true },
+    logLevel: "warn",
+  })

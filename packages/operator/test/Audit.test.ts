@@ -12,7 +12,7 @@ const withAuditLog = <A, E>(work: (audit: Audit["Service"]) => Effect.Effect<A, 
 const sharedState = Effect.provide([MemoryState.layer, Logger.layer([])])
 
 describe("the audit log", () => {
-  it.effect("outlives the process, and shows an act that ended with it as started", () =>
+  it.effect("survives the process; an action that ended with the process stays `started`", () =>
     Effect.gen(function* () {
       yield* withAuditLog((audit) =>
         Effect.gen(function* () {
@@ -35,7 +35,7 @@ describe("the audit log", () => {
     }).pipe(sharedState),
   )
 
-  it.effect("many users together filled it with their refusals", () =>
+  it.effect("stays bounded while many users are refused", () =>
     Effect.gen(function* () {
       const found = yield* withAuditLog((audit) =>
         Effect.gen(function* () {

@@ -6,8 +6,8 @@ import { Effect, Logger } from "effect"
 import { createServer } from "node:http"
 import { ConsoleServer } from "@armoricore/operator"
 
-const startServer = Effect.gen(function* () {
-  const { handleRequest } = yield* ConsoleServer.make
+const startServer = Effect.fnUntraced(function* (folder?: string) {
+  const { handleRequest } = yield* ConsoleServer.make(folder)
   const server = createServer((request, response) => {
     if (!handleRequest(request, response)) response.writeHead(418).end()
   })
@@ -15,20 +15,16 @@ const startServer = Effect.gen(function* () {
 })
 
 const testServer = (title: string, run: (url: string) => Promise<void>) =>
-  it.live(
-    title,
-    () =>
-      Effect.flatMap(startServer, (url) => Effect.promise(() => run(url))).pipe(
-        Effect.scoped,
-        Effect.provide(NodeServices.layer),
-        Effect.provide(Logger.layer([])),
-      ),
-    // The first one may have to build it.
-    130_000,
+  it.live(title, () =>
+    Effect.flatMap(startServer(), (url) => Effect.promise(() => run(url))).pipe(
+      Effect.scoped,
+      Effect.provide(NodeServices.layer),
+      Effect.provide(Logger.layer([])),
+    ),
   )
 
-describe("the console's files", () => {
-  testServer("the page and all it names are there, under a policy that lets no foreign script run", async (url) => {
+describe("files of the console", () => {
+  testServer("serves the page and each file it names, under a policy that allows own scripts only", async (url) => {
     const page = await fetch(`${url}/console`)
     assert.strictEqual(page.status, 200)
     assert.strictEqual(page.headers.get("content-type"), "text/html; charset=utf-8")
@@ -47,7 +43,7 @@ describe("the console's files", () => {
     }
   })
 
-  testServer("nothing else of the disk is there, and nothing but reading", async (url) => {
+  testServer("serves no file outside its folder, and no method but GET and HEAD", async (url) => {
     for (const path of [
       "/console/../package.json",
       "/console/%2e%2e/package.json",
@@ -55,7 +51,6 @@ describe("the console's files", () => {
       "/console/assets",
       "/console/a/b/c.js",
       "/console/nothing.js",
-      "/console/built-from.txt/x",
     ]) {
       const { status } = await fetch(url + path)
       assert.include([404, 418], status, path)
@@ -64,8 +59,17 @@ describe("the console's files", () => {
     assert.strictEqual((await fetch(`${url}/consoles`)).status, 418)
   })
 
-  testServer("a request for the headers alone gets no body", async (url) => {
+  testServer("answers HEAD without a body", async (url) => {
     const head = await fetch(`${url}/console`, { method: "HEAD" })
     assert.deepStrictEqual([head.status, await head.text()], [200, ""])
   })
+
+  it.live("a checkout without a built console answers with the command that builds it", () =>
+    Effect.gen(function* () {
+      const url = yield* startServer("/nonexistent")
+      const page = yield* Effect.promise(() => fetch(`${url}/console`))
+      assert.strictEqual(page.status, 503)
+      assert.include(yield* Effect.promise(() => page.text()), "npm run build:console")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+  )
 })

@@ -37,7 +37,7 @@ const warnings = (
   bus: "connected" | "disconnected" = "connected",
 ) => healthWarnings(healthyOverview, [], [], bus, running, departed).map(({ level, message }) => `${level} ${message}`)
 
-describe("processes that are gone", () => {
+describe("missing processes", () => {
   it("reports a service that no process runs after a crash", () => {
     const crashed = { descriptor: node("w1", "media", "ai"), lastSeenAt: now - 180_000, graceful: false }
     assert.deepStrictEqual(warnings([node("r", "realtime")], [crashed]), [

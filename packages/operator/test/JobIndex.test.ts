@@ -45,7 +45,7 @@ describe("the first reading of the jobs", () => {
     }).pipe(Effect.scoped, Effect.provide([Testing.layer, Logger.layer([])])),
   )
 
-  it.effect("is made again by the next one where it failed", () =>
+  it.effect("reads again for the next caller after a failure", () =>
     Effect.gen(function* () {
       const kv = yield* KeyValue
       let away = true

@@ -88,7 +88,7 @@ const cancel = operatorCommand("cancel", { mediaId, kind }, "Cancels a media or 
   Effect.andThen(api.CancelJob({ kind: given.kind, media_id: given.mediaId }), printRow("cancelling", given.mediaId)),
 )
 const retry = operatorCommand("retry", { mediaId, kind }, "Retries a failed media or captions job", (api, given) =>
-  Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), printRow("made again", given.mediaId)),
+  Effect.andThen(api.RetryJob({ kind: given.kind, media_id: given.mediaId }), printRow("retrying", given.mediaId)),
 )
 
 const rooms = operatorCommand("rooms", { limit }, "Prints rooms: topic, members, nodes", (api, given) =>
@@ -150,7 +150,7 @@ const reviews = operatorCommand("reviews", { limit }, "Prints flagged messages t
   ),
 )
 const approve = operatorCommand("approve", { reviewId }, "Approves a flagged message", (api, given) =>
-  Effect.andThen(api.ApproveReview({ review_id: given.reviewId }), printRow("kept", given.reviewId)),
+  Effect.andThen(api.ApproveReview({ review_id: given.reviewId }), printRow("approved", given.reviewId)),
 )
 const remove = operatorCommand("remove", { reviewId }, "Removes a flagged message for all clients", (api, given) =>
   Effect.andThen(api.RemoveReview({ review_id: given.reviewId }), printRow("removed", given.reviewId)),

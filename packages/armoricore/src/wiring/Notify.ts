@@ -84,7 +84,7 @@ const deliveryPolicy = Layer.effect(
   DeliveryPolicy,
   Effect.gen(function* () {
     const { MAIL_RESEND_UNKNOWN } = yield* Settings
-    return { ...(yield* DeliveryPolicy), strictMail: MAIL_RESEND_UNKNOWN === "stop" }
+    return { ...(yield* DeliveryPolicy), resendUnknownMail: MAIL_RESEND_UNKNOWN === "resend" }
   }),
 )
 

@@ -31,7 +31,7 @@ export const listeners = (realtime: Context.Context<RealtimeAdmin>) =>
   Effect.gen(function* () {
     const handlers = yield* Layer.build(Handlers.layer({ version }).pipe(Layer.provide(Ledger.layer)))
     const api = yield* Effect.provideContext(OperatorServer.make, handlers)
-    const pages = yield* ConsoleServer.make
+    const pages = yield* ConsoleServer.make()
     return {
       handleUpgrade: api.handleUpgrade,
       handleRequest: (request: IncomingMessage, response: ServerResponse) =>

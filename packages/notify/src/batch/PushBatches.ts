@@ -210,7 +210,7 @@ const make = Effect.gen(function* () {
       const [first] = deliveries
       if (first === undefined) return []
       const { channel } = first
-      const id = `${notification_id}.volley.${first.index}`
+      const id = `${notification_id}.batch.${first.index}`
       // An earlier worker began this batch. Its recorded outcomes apply; the other outcomes are unknown.
       const existing = yield* batches.get(id)
       if (Option.isSome(existing)) return yield* recordOutcomes(notification, deliveries, existing.value.value.outcomes)

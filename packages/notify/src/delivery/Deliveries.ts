@@ -5,7 +5,7 @@
  * - in `sending`, while the lease is valid: another worker may be calling the provider, so it waits;
  * - in `sending`, after the lease expired: the provider may have accepted the message, so the outcome is unknown. A
  *   push is sent again with the same ids, so that the device shows it once; an e-mail follows
- *   `DeliveryPolicy.strictMail`. The same applies when a provider ends a call with `UnknownOutcome`;
+ *   `DeliveryPolicy.resendUnknownMail`. The same applies when a provider ends a call with `UnknownOutcome`;
  * - after `sent` or another final state: it repeats the update of the notification, which returns the same event.
  *
  * The failure of one target never affects another: each has its own state and attempts.

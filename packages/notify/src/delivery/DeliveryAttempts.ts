@@ -65,7 +65,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     ) {
       yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel })
       const reason = { reason: "outcome_unknown", message }
-      if (delivery.channel === "email" && policy.strictMail)
+      if (delivery.channel === "email" && !policy.resendUnknownMail)
         return yield* finish(delivery, current, { status: "unknown", ...reason })
       const now = yield* Clock.currentTimeMillis
       const wait = delivery.channel === "email" && reports ? Duration.toMillis(policy.reportTimeout) : 0

@@ -14,10 +14,10 @@ export interface DeliveryPolicy {
    */
   readonly maxProviderWait: Duration.Duration
   /**
-   * If true, an e-mail that a provider may have accepted is never sent again; it ends as `unknown`. If false, it is
-   * sent again with the same Message-ID, after `reportTimeout` if its provider reports deliveries.
+   * If true, an e-mail that a provider may have accepted is sent again with the same Message-ID, after `reportTimeout` if
+   * its provider reports deliveries. If false, it is never sent again; it ends as `unknown`.
    */
-  readonly strictMail: boolean
+  readonly resendUnknownMail: boolean
   readonly reportTimeout: Duration.Duration
 }
 
@@ -26,7 +26,7 @@ export const DeliveryPolicy = Context.Reference<DeliveryPolicy>("@armoricore/not
     concurrency: 100,
     callTimeout: Duration.seconds(20),
     maxProviderWait: Duration.hours(24),
-    strictMail: true,
+    resendUnknownMail: false,
     reportTimeout: Duration.minutes(5),
   }),
 })

@@ -133,7 +133,7 @@ describe("when a worker dies", () => {
 
     it.live(`${point}, an e-mail without strict mode is sent again for the same delivery`, () =>
       Effect.gen(function* () {
-        const { state, accepted } = yield* run("email", point, { strictMail: false })
+        const { state, accepted } = yield* run("email", point, { resendUnknownMail: true })
         assert.strictEqual(state?.status, "sent")
         assert.strictEqual(new Set(accepted.map(({ deliveryId }) => deliveryId)).size, 1)
       }).pipe(Effect.provide(ports)),

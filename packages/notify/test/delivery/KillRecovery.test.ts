@@ -54,7 +54,7 @@ const killAndRestart = Effect.fnUntraced(function* (
   point: string,
   payload: object,
   stopped: (reports: ReadonlyArray<WorkerReport>) => Effect.Effect<unknown>,
-  options: { readonly strictMail?: boolean } = {},
+  options: { readonly resendUnknownMail?: boolean } = {},
 ) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "notify-kill-" })
@@ -62,7 +62,7 @@ const killAndRestart = Effect.fnUntraced(function* (
   const { baseUrl, ca, keyId, teamId, topic } = apns
   const order = {
     folder,
-    strictMail: options.strictMail ?? true,
+    resendUnknownMail: options.resendUnknownMail ?? false,
     smtp: Redacted.value((yield* FakeSmtp).url),
     apns: { baseUrl, ca, keyId, teamId, topic, key: Redacted.value(apns.key) },
   }
@@ -124,7 +124,7 @@ describe("when a worker process is killed", () => {
           "during",
           { notification_type: "email", recipients: [{ email }] },
           () => until(received, ({ length }) => length === 1, 30),
-          { strictMail: false },
+          { resendUnknownMail: true },
         )
         assert.deepStrictEqual(
           deliveries.map((one) => one.status),

@@ -25,7 +25,7 @@ import { common, policy, fastTimings } from "./NotifyHarness.ts"
 interface Order {
   readonly folder: string
   readonly point: string
-  readonly strictMail: boolean
+  readonly resendUnknownMail: boolean
   readonly publish?: string
   readonly smtp: string
   readonly apns: Omit<Apns.Options, "key"> & { readonly key: string }
@@ -63,7 +63,7 @@ const watchedState = Layer.effect(
     ...state,
     update: (where: Bucket, key: string, value: string, ...more: [number]) => {
       if (order.point === "recorded" && where.name === "notification" && isSent(value)) return hang
-      const recordedCount = key.includes(".volley.") ? value.split('"index"').length - 1 : 0
+      const recordedCount = key.includes(".batch.") ? value.split('"index"').length - 1 : 0
       return Effect.tap(state.update(where, key, value, ...more), () =>
         recordedCount > 0 ? report({ recordedCount }) : Effect.void,
       )
@@ -90,7 +90,7 @@ const service = NotifyService.layer.pipe(
     Attachments.layer({ buckets: [] }).pipe(Layer.provide(Testing.layer)),
     common,
     fastTimings,
-    policy({ callTimeout: Duration.seconds(4), strictMail: order.strictMail }),
+    policy({ callTimeout: Duration.seconds(4), resendUnknownMail: order.resendUnknownMail }),
     Layer.succeed(WorkerTimeouts, {
       leaseDuration: Duration.seconds(1),
       drainTimeout: Duration.millis(10),

@@ -89,7 +89,7 @@ export const make = Effect.gen(function* () {
     if (found._tag === "Queued" || job.status !== "failed") {
       return yield* new ActionRejected({
         code: "not_failed",
-        message: `this ${job.kind} is ${job.status}; only what failed is made again`,
+        message: `this ${job.kind} is ${job.status}; only a failed one can be retried`,
       })
     }
     if (!job.retryable) {

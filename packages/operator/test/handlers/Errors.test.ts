@@ -58,14 +58,14 @@ const cases: ReadonlyArray<readonly [PortError, object]> = [
   ],
 ]
 
-describe("what went wrong inside", () => {
+describe("failures inside the server", () => {
   for (const [given, told] of cases) {
     it.effect(`${given._tag} becomes an error of the API`, () =>
       Effect.map(Effect.flip(mapErrors(Effect.fail(given))), (failure) => assert.deepInclude(failure, told)),
     )
   }
 
-  it("a limit stays within reason", () => {
+  it("limits each page", () => {
     assert.deepStrictEqual(
       [undefined, -5, 0, 7, 9_999].map((limit) => clampLimit(limit, 100, 1_000)),
       [100, 1, 1, 7, 1_000],

@@ -158,7 +158,7 @@ describe("SMTP", () => {
         (mails) => mails.length >= 2,
       )
       assert.strictEqual(received[0]?.messageId, received[1]?.messageId)
-    }).pipe(Effect.provide(installed(smtp, { strictMail: false }))),
+    }).pipe(Effect.provide(installed(smtp, { resendUnknownMail: true }))),
   )
 
   it.live("a rejected login pauses the provider; the mail is sent once the login works", () =>

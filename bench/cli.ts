@@ -1,0 +1,12 @@
+/** How each benchmark runs: on the services of Node, in a scope of its own, with warnings and errors alone in its log. */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Effect, References, type Scope } from "effect"
+
+export const runBenchmark = <E>(benchmark: Effect.Effect<unknown, E, NodeServices.NodeServices | Scope.Scope>): void =>
+  NodeRuntime.runMain(
+    benchmark.pipe(
+      Effect.scoped,
+      Effect.provide(NodeServices.layer),
+      Effect.provideService(References.MinimumLogLevel, "Warn"),
+    ),
+  )
