@@ -2,5 +2,6 @@
 export * as Ffmpeg from "./Ffmpeg.ts"
 export * as FfmpegPrograms from "./FfmpegPrograms.ts"
 export * as InputRestrictions from "./InputRestrictions.ts"
+export * as RareFrames from "./RareFrames.ts"
 export * as SupervisedProcess from "./SupervisedProcess.ts"
 export * as ScratchDir from "./ScratchDir.ts"

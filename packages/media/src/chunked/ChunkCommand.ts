@@ -7,7 +7,16 @@
 import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { videoCodec } from "../encode/codecs/Codecs.ts"
 import { audioFolder, type EncodingPlan, segmentSeconds } from "../encode/EncodingPlan.ts"
-import { audioArgs, mayChangeSize, packagingArgs, splitArgs, videoArgs } from "../encode/FfmpegCommand.ts"
+import {
+  audioArgs,
+  imageOutput,
+  mayChangeSize,
+  packagingArgs,
+  posterName,
+  splitArgs,
+  videoArgs,
+} from "../encode/FfmpegCommand.ts"
+import * as Storyboard from "../packaging/Storyboard.ts"
 import * as ChunkImages from "./ChunkImages.ts"
 import { firstSegment, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
@@ -41,18 +50,9 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
       plan.renditions.map(({ name }, index) => `v:${index},name:${name}`).join(" "),
       segmentDuration(plan),
     ),
-    ...(imageFrames.thumbnails.length === 0
-      ? []
-      : splitArgs("-map [thumbnails] -fps_mode passthrough -q:v 4 -start_number 0 -f image2 thumbnails/%02d.jpg")),
-    ...(imageFrames.poster.length === 0
-      ? []
-      : splitArgs("-map [poster] -fps_mode passthrough -q:v 3 -update 1 -f image2 poster.jpg")),
-    ...(imageFrames.tiles.length === 0
-      ? []
-      : splitArgs(
-          "-map [storyboard] -fps_mode passthrough -c:v pgmyuv -start_number 0 -f image2 " +
-            `${ChunkImages.tileFolder}/t%05d.pgmyuv`,
-        )),
+    ...(imageFrames.thumbnails.length === 0 ? [] : imageOutput("thumbnails", "thumbnails/%02d.jpg")),
+    ...(imageFrames.poster.length === 0 ? [] : imageOutput("poster", posterName)),
+    ...(imageFrames.tiles.length === 0 ? [] : imageOutput("storyboard", Storyboard.tilePattern)),
   ]
 }
 
@@ -69,15 +69,3 @@ export const audioCommand = ({ info, loudness }: EncodingPlan, url: string): Rea
   "-vn",
   ...packagingArgs(info.audioTracks.map((_, track) => `a:${track},agroup:audio,name:${audioFolder(track)}`).join(" ")),
 ]
-
-/** Draws the storyboard tiles on sprites. Needs the folder `storyboard`. */
-export const spriteCommand = ({ storyboard }: EncodingPlan): ReadonlyArray<string> =>
-  storyboard === undefined
-    ? []
-    : [
-        ...splitArgs("-hide_banner -nostdin -loglevel error -threads 1 -f image2 -framerate 1 -start_number 0"),
-        ...splitArgs(`-i ${ChunkImages.tileFolder}/%05d.pgmyuv -vf`),
-        "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709," +
-          `tile=${storyboard.columns}x${storyboard.rows},scale=out_range=full:out_color_matrix=bt601,format=yuvj420p`,
-        ...splitArgs("-fps_mode passthrough -q:v 5 -start_number 0 -f image2 storyboard/%03d.jpg"),
-      ]

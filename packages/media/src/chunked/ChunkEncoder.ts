@@ -13,6 +13,7 @@ import { audioFolder, type EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as FfmpegExit from "../encode/FfmpegExit.ts"
 import * as DiskQuota from "../encode/DiskQuota.ts"
 import * as SegmentUploader from "../packaging/SegmentUploader.ts"
+import * as Storyboard from "../packaging/Storyboard.ts"
 import * as ToneMap from "../encode/ToneMap.ts"
 import * as ChunkCommand from "./ChunkCommand.ts"
 import type { ChunkOutput } from "./ChunkedEncodes.ts"
@@ -63,7 +64,7 @@ export const encode = Effect.fn("ChunkEncoder.encode")(function* <R>(request: En
     })
   }
   const folder = yield* Effect.flatMap(ScratchDir, ({ make }) => make)
-  for (const name of ["thumbnails", ChunkImages.tileFolder])
+  for (const name of ["thumbnails", Storyboard.tileFolder])
     yield* mapDiskErrors(fs.makeDirectory(path.join(folder, name)))
   yield* ToneMap.prepare(plan, folder)
   const proxy = yield* RangeProxy.open(request.source)
@@ -154,7 +155,7 @@ const uploadImages = Effect.fnUntraced(function* (
     })),
     ...(imageFrames.poster.length === 0 ? [] : [{ file: "poster.jpg", name: "poster.jpg" }]),
     ...ChunkImages.outputFiles(imageFrames.tiles).map(({ file, name }) => ({
-      file: `${ChunkImages.tileFolder}/t${digits(file, 5)}.pgmyuv`,
+      file: Storyboard.tileName(file),
       name,
     })),
   ]

@@ -1,8 +1,9 @@
 /**
  * Thumbnails, poster and storyboard tiles of a chunk. Each chunk extracts the frames that a single encode of the whole
- * video would extract from its window. Tiles stay lossless files until the concatenation draws them on sprites.
+ * video would extract from its window.
  */
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
+import * as Storyboard from "../packaging/Storyboard.ts"
 import { frameAt, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
 /** The name of an image, and its frame in the window. */
@@ -20,10 +21,6 @@ export interface ImageFrames {
 
 /** The name of the first frame of a window if no image shows it. */
 const placeholderName = ""
-
-/** The folder of storyboard tiles: one lossless image per file. */
-export const tileFolder = "tiles"
-export const tileName = (index: number): string => `${tileFolder}/${String(index).padStart(5, "0")}.pgmyuv`
 
 export const imageFrames = (plan: EncodingPlan, window: ChunkWindow): ImageFrames => {
   const { frameRate, info, storyboard, thumbnails } = plan
@@ -49,15 +46,15 @@ export const imageFrames = (plan: EncodingPlan, window: ChunkWindow): ImageFrame
     for (let index = from; ; index++) {
       const frame = frameAt(index * storyboard.interval, frameRate)
       if (frame >= window.firstFrame + frames) break
-      tiles.push({ name: tileName(index), frame })
+      tiles.push({ name: Storyboard.tileName(index), frame })
     }
   }
   return { thumbnails: framesInWindow(middles), poster: framesInWindow(posters), tiles: framesInWindow(tiles) }
 }
 
-/** An expression for ffmpeg's `select` filter. */
+/** An expression for `rareFrames`. */
 export const selectExpression = (frames: ReadonlyArray<ImageFrame>): string =>
-  frames.map(({ frame }) => `eq(n\\,${frame})`).join("+")
+  frames.map(({ frame }) => `eq(N\\,${frame})`).join("+")
 
 /** Maps the files that ffmpeg numbers from 0 to image names. */
 export const outputFiles = (

@@ -3,7 +3,6 @@
  * if configured, MP4 files. Repeating it writes the same bytes under the same names.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { mapDiskErrors, ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { Clock, Duration, Effect, FileSystem, Path } from "effect"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
@@ -17,10 +16,8 @@ import { failure } from "../pipeline/Failures.ts"
 import { mp4Renditions, type ResolvedOptions } from "../pipeline/TranscodeOptions.ts"
 import type { PublishOutcome } from "../pipeline/VersionPublisher.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
-import * as ChunkCommand from "./ChunkCommand.ts"
 import type { ChunkContext } from "./ChunkContext.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
-import * as ChunkImages from "./ChunkImages.ts"
 import { assemble, type AssembledStream, listObjects } from "./ChunkOutputs.ts"
 import * as ProvisionalChunkPlaylist from "./ProvisionalChunkPlaylist.ts"
 
@@ -128,7 +125,7 @@ const downloadImages = Effect.fnUntraced(function* (
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  for (const name of [...FfmpegCommand.stillImageFolders, ChunkImages.tileFolder]) {
+  for (const name of FfmpegCommand.outputFolders) {
     yield* mapDiskErrors(fs.makeDirectory(path.join(folder, name), { recursive: true }))
   }
   const images = outputs.flatMap(({ images, staging }) => images.map((name) => ({ name, key: `${staging}${name}` })))
@@ -142,18 +139,7 @@ const downloadImages = Effect.fnUntraced(function* (
   if (firstThumbnail !== undefined) {
     yield* mapDiskErrors(fs.copyFile(path.join(folder, firstThumbnail.name), path.join(folder, "thumbnails/00.jpg")))
   }
-  if (!images.some(({ name }) => name.startsWith(ChunkImages.tileFolder))) return
-  const result = yield* Ffmpeg.run({
-    args: ChunkCommand.spriteCommand(plan),
-    cwd: folder,
-    onProgress: () => Effect.void,
-    stallTimeout: Duration.minutes(1),
-    timeout: Duration.minutes(10),
-  })
-  if (result.code !== 0) {
-    const message = `ffmpeg could not draw the storyboard sprites: ${result.stderr.trim()}`
-    return yield* new TransientError({ dependency: "ffmpeg", code: "failed", message })
-  }
+  yield* StillImages.drawSprites(plan, folder)
 })
 
 const makeMp4Files = Effect.fnUntraced(function* (

@@ -8,6 +8,7 @@
  * can therefore upload every listed segment while ffmpeg runs.
  */
 import { inputRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
+import { rareFramesArgs } from "@armoricore/ffmpeg/RareFrames"
 import { frameTime, type ChunkWindow } from "../chunked/ChunkWindow.ts"
 import type { AudioInfo, MediaInfo } from "../probe/MediaInfo.ts"
 import {
@@ -25,10 +26,12 @@ import * as Storyboard from "../packaging/Storyboard.ts"
 export const playlistName = "stream.m3u8"
 export const posterName = "poster.jpg"
 
-/** Folders below the working folder for still images. They must exist before ffmpeg starts. */
+/** Folders of published still images, below the working folder. */
 export const stillImageFolders = ["thumbnails", Storyboard.folder, "images"]
+/** All folders that must exist before ffmpeg starts. */
+export const outputFolders = [...stillImageFolders, Storyboard.tileFolder]
 
-/** The arguments of ffmpeg. Output names are relative to the working folder, which must contain `stillImageFolders`. */
+/** The arguments of ffmpeg. Output names are relative to the working folder, which must contain `outputFolders`. */
 export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> => {
   const { info, renditions } = plan
   const group = info.audioTracks.length === 0 ? "" : ",agroup:audio"
@@ -189,16 +192,31 @@ export const audioArgs = (audio: AudioInfo, track: number, loudness: number | un
 const stillImageArgs = (plan: EncodingPlan): ReadonlyArray<string> => [
   ...(plan.thumbnails === 0
     ? []
-    : [
-        ...splitArgs("-map [thumbnails] -fps_mode passthrough -q:v 4 -start_number 0 -f image2 thumbnails/%02d.jpg"),
-        ...splitArgs(`-map [poster] -fps_mode passthrough -q:v 3 -update 1 -f image2 ${posterName}`),
-      ]),
-  ...(plan.storyboard === undefined
-    ? []
-    : splitArgs(
-        `-map [storyboard] -fps_mode passthrough -q:v 5 -start_number 0 -f image2 ${Storyboard.folder}/%03d.jpg`,
-      )),
+    : [...imageOutput("thumbnails", "thumbnails/%02d.jpg"), ...imageOutput("poster", posterName)]),
+  ...(plan.storyboard === undefined ? [] : imageOutput("storyboard", Storyboard.tilePattern)),
   ...photoOutputs(plan).flatMap(({ index, name }) =>
     splitArgs(`-map [i${index}] -frames:v 1 -q:v 2 -update 1 -f image2 images/${name}.jpg`),
   ),
+]
+
+const imageEncoders = {
+  thumbnails: "-q:v 4 -start_number 0",
+  poster: "-q:v 3 -update 1",
+  storyboard: "-c:v pgmyuv -start_number 0",
+} as const
+
+/** Writes the images of an output of the filter graph to this file, or to numbered files. */
+export const imageOutput = (name: keyof typeof imageEncoders, file: string): ReadonlyArray<string> =>
+  splitArgs(`-map [${name}] ${rareFramesArgs} ${imageEncoders[name]} -f image2 ${file}`)
+
+/**
+ * Draws the storyboard tiles on sprites. A filter that draws them during the encode would open its output with the first
+ * full sprite, and ffmpeg reports no progress before all outputs are open. Needs the folder `storyboard`.
+ */
+export const spriteArgs = ({ columns, rows }: Storyboard.Storyboard): ReadonlyArray<string> => [
+  ...splitArgs("-hide_banner -nostdin -loglevel error -threads 1 -f image2 -framerate 1 -start_number 0"),
+  ...splitArgs(`-i ${Storyboard.tilePattern} -vf`),
+  "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709," +
+    `tile=${columns}x${rows},setsar=1,scale=out_range=full:out_color_matrix=bt601,format=yuvj420p`,
+  ...splitArgs(`-fps_mode passthrough -q:v 5 -start_number 0 -f image2 ${Storyboard.folder}/%03d.jpg`),
 ]

@@ -7,6 +7,7 @@ import * as ChunkImages from "../chunked/ChunkImages.ts"
 import { type ChunkWindow, frameTime } from "../chunked/ChunkWindow.ts"
 import type { EncodingPlan } from "./EncodingPlan.ts"
 import * as ToneMap from "./ToneMap.ts"
+import { rareFrames } from "@armoricore/ffmpeg/RareFrames"
 import { stillVideoSeconds } from "../probe/Probe.ts"
 import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 
@@ -67,32 +68,30 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
     ...steps,
     ...(thumbnails.isEnabled
       ? [
-          `[thumbnailss]select='${
+          `[thumbnailss]${rareFrames(
             imageFrames === undefined
               ? thumbnailExpression(info.mainDuration, frameRate, plan.thumbnails)
-              : ChunkImages.selectExpression(imageFrames.thumbnails)
-          }',${jpegFilters}[thumbnails]`,
+              : ChunkImages.selectExpression(imageFrames.thumbnails),
+          )},${jpegFilters}[thumbnails]`,
         ]
       : []),
     ...(poster.isEnabled
       ? [
-          `[posters]select='${
+          `[posters]${rareFrames(
             imageFrames === undefined
               ? posterExpression(info.mainDuration)
-              : ChunkImages.selectExpression(imageFrames.poster)
-          }',${jpegFilters}[poster]`,
+              : ChunkImages.selectExpression(imageFrames.poster),
+          )},${jpegFilters}[poster]`,
         ]
       : []),
     ...(board === undefined || !storyboard.isEnabled
       ? []
       : [
-          `[storyboards]select='${
+          `[storyboards]${rareFrames(
             imageFrames === undefined
-              ? `gte(t\\,selected_n*${board.interval})`
-              : ChunkImages.selectExpression(imageFrames.tiles)
-          }',scale=${board.width}:${board.height}:flags=bilinear${
-            imageFrames === undefined ? `,tile=${board.columns}x${board.rows},${jpegFilters}` : ""
-          }[storyboard]`,
+              ? firstOfEach((time) => `floor(${time}/${board.interval}+1e-6)`)
+              : ChunkImages.selectExpression(imageFrames.tiles),
+          )},scale=${board.width}:${board.height}:flags=bilinear[storyboard]`,
         ]),
     ...photos.map(({ index }) => `[s${index}]${jpegFilters}[i${index}]`),
   ].join(";")
@@ -176,9 +175,12 @@ const orientationFilters = (orientation: number): ReadonlyArray<string> =>
 const thumbnailExpression = (seconds: number, frameRate: Rational, maxCount: number): string => {
   const frames = Math.floor((seconds * frameRate.num) / frameRate.den)
   const count = Math.max(1, Math.min(maxCount, Math.floor(frames / 2)))
-  return `eq(n\\,0)+gt(n\\,0)*lt(selected_n\\,${count + 1})*gte(t\\,(selected_n-0.5)*${(seconds / count).toFixed(3)})`
+  return firstOfEach((time) => `min(floor(${time}/${(seconds / count).toFixed(6)}+0.5+1e-6)\\,${count})`)
 }
 
 /** Selects the first frame and a later one that replaces it, because many videos begin with black. */
 const posterExpression = (seconds: number): string =>
-  `eq(n\\,0)+eq(selected_n\\,1)*gte(t\\,${(seconds / 10).toFixed(3)})`
+  firstOfEach((time) => `gte(${time}\\,${(seconds / 10).toFixed(3)})`)
+
+/** Selects the first frame, and each frame for whose time `step` is larger than for the frame before. */
+const firstOfEach = (step: (time: string) => string): string => `eq(N\\,0)+gt(${step("T")}\\,${step("PREV_INT")})`

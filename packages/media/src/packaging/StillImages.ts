@@ -4,12 +4,14 @@
  */
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { TransientError } from "@armoricore/domain/Errors"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Duration, Effect, FileSystem, Path } from "effect"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as FfmpegExit from "../encode/FfmpegExit.ts"
 import { retryTransient, immutableCacheControl } from "./SegmentUploader.ts"
+import * as Storyboard from "./Storyboard.ts"
 import * as ToneMap from "../encode/ToneMap.ts"
 
 /** Bytes by name, like `thumbnails/01.jpg`, in ascending order. */
@@ -74,7 +76,7 @@ export interface Request {
 export const prepare = Effect.fnUntraced(function* (plan: EncodingPlan, output: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  yield* Effect.forEach(FfmpegCommand.stillImageFolders, (name) =>
+  yield* Effect.forEach(FfmpegCommand.outputFolders, (name) =>
     mapDiskErrors(fs.makeDirectory(path.join(output, name), { recursive: true })),
   )
   yield* ToneMap.prepare(plan, output)
@@ -95,6 +97,27 @@ export const make = Effect.fn("StillImages.make")(function* (
     memoryLimit: request.memoryLimit,
   })
   if (result.code !== 0) return yield* FfmpegExit.classify(result, { hasMemoryLimit: true })
+  yield* drawSprites(plan, request.output)
+})
+
+/** Draws the storyboard tiles that ffmpeg wrote to this folder on sprites, in another folder below it. */
+export const drawSprites = Effect.fn("StillImages.drawSprites")(function* (plan: EncodingPlan, folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const board = plan.storyboard
+  if (board === undefined || !(yield* mapDiskErrors(fs.exists(path.join(folder, Storyboard.tileName(0)))))) return
+  const result = yield* Ffmpeg.run({
+    args: FfmpegCommand.spriteArgs(board),
+    cwd: folder,
+    onProgress: () => Effect.void,
+    stallTimeout: Duration.minutes(1),
+    timeout: Duration.minutes(10),
+  })
+  if (result.code !== 0) {
+    const message = `ffmpeg could not draw the storyboard sprites: ${result.stderr.trim()}`
+    return yield* new TransientError({ dependency: "ffmpeg", code: "failed", message })
+  }
+  yield* mapDiskErrors(fs.remove(path.join(folder, Storyboard.tileFolder), { recursive: true }))
 })
 
 /** Makes the poster of an audio file from its cover image. A broken cover image does not fail the upload. */

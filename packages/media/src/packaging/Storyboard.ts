@@ -20,6 +20,11 @@ export type Storyboard = typeof Storyboard.Type
 export const folder = "storyboard"
 export const vttName = "storyboard.vtt"
 
+/** The folder of the tiles, which stay lossless files until all are made and drawn on sprites. */
+export const tileFolder = "tiles"
+export const tilePattern = `${tileFolder}/%05d.pgmyuv`
+export const tileName = (index: number): string => `${tileFolder}/${String(index).padStart(5, "0")}.pgmyuv`
+
 export const spriteName = (index: number): string => `${folder}/${String(index).padStart(3, "0")}.jpg`
 
 const tileLongSide = 160

@@ -115,6 +115,7 @@ export const encode = Effect.fn("SingleNodeTranscode.encode")(function* (
     })
     return yield* error
   }
+  yield* StillImages.drawSprites(plan, output)
   yield* StillImages.makeCoverPoster(plan, { input, output, memoryLimit })
   return { _tag: "Encoded", plan, source, uploader, output, isPlayablePublished } satisfies EncodedOutput
 })
