@@ -3,7 +3,7 @@
  * must be able to say that Node is too old.
  */
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -17,30 +17,57 @@ if (major < 22 || (major === 22 && minor < 19)) {
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url))
+// The temporary files of all tests; the servers of a test may run as another user.
 const folder = mkdtempSync(join(tmpdir(), "armoricore-test-"))
+chmodSync(folder, 0o711)
 const leftOutFile = join(folder, "left-out")
 const reportFile = join(folder, "report.json")
 writeFileSync(leftOutFile, "")
 
+const reaper = spawn(process.execPath, [join(root, "scripts", "reaper.js"), folder], {
+  stdio: ["pipe", "ignore", "inherit"],
+  detached: true,
+})
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
 const child = spawn(
   process.execPath,
   [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`, ...process.argv.slice(2)],
-  { cwd: root, stdio: "inherit", env: { ...process.env, ARMORICORE_LEFT_OUT_FILE: leftOutFile } },
+  {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, TMPDIR: folder, ARMORICORE_LEFT_OUT_FILE: leftOutFile },
+  },
 )
 
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal))
+/** Exits once the servers of the tests have ended and their files are removed. */
+const exit = (code) => {
+  reaper.once("exit", () => process.exit(code))
+  reaper.stdin.end()
+  if (reaper.exitCode !== null) process.exit(code)
+}
+
+let isStopping = false
+const stop = () => {
+  if (isStopping) return
+  isStopping = true
+  child.kill("SIGKILL")
+}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop)
+for (const stream of [process.stdout, process.stderr]) stream.on("error", stop)
+// npm may be killed, and then passes no signal on.
+const parent = process.ppid
+setInterval(() => process.ppid === parent || stop(), 1_000).unref()
 
 child.on("exit", (code) => {
+  if (isStopping) return exit(130)
   const missing = [...new Set(readFileSync(leftOutFile, "utf8").split("\n").filter(Boolean))]
   const report = existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, "utf8")) : undefined
-  rmSync(folder, { recursive: true, force: true })
-  if (report === undefined) process.exit(code ?? 1)
+  if (report === undefined) return exit(code ?? 1)
   const { numPassedTests: passed, numFailedTests: failed, numPendingTests: pending } = report
   const why = missing.length === 0 ? "no reason was given" : missing.join(", ")
   console.log(`${passed} passed, ${failed} failed${pending > 0 ? `, ${pending} skipped` : ""}`)
   console.log(`ran ${passed + failed}, left out ${pending} because ${pending === 0 ? "nothing had to be" : why}`)
   const leftOutUnexplained = pending > 0 && (missing.length === 0 || process.env["CI"] === "true")
   if (leftOutUnexplained) console.error("a test was skipped without a reason")
-  process.exit(code === 0 && !leftOutUnexplained ? 0 : (code ?? 1) || 1)
+  exit(code === 0 && !leftOutUnexplained ? 0 : (code ?? 1) || 1)
 })

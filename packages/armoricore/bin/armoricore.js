@@ -32,7 +32,7 @@ const bundledNode = () => {
 }
 
 const relaunchWith = (node) => {
-  // The IPC channel closes if this process is killed; the program then exits too.
+  // The IPC channel closes if this process is killed; the program then drains and exits too.
   const child = spawn(node, [...flags, ...process.argv.slice(1)], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, [relaunchedVariable]: "1" },
@@ -53,7 +53,7 @@ const failTooOld = () => {
 if (isNewEnough()) {
   if (process.env[relaunchedVariable] === "1" && process.channel) {
     delete process.env[relaunchedVariable]
-    process.on("disconnect", () => process.exit(1))
+    process.on("disconnect", () => process.kill(process.pid, "SIGTERM"))
     process.channel.unref()
   }
   const { main } = await import("@armoricore/armoricore/main")

@@ -1,8 +1,4 @@
-/**
- * The running program. It starts ports, listener and services, in this order, and stops in reverse: it reports "not
- * ready", drains the workers (clients still receive their last results), and closes the sockets, the listener and the
- * ports.
- */
+/** The running program: starts ports, listener and services, in this order. `StopOrder` lists how they stop. */
 import * as Backoff from "@armoricore/domain/Backoff"
 import { ApiRoutes, NotFoundRoute, UploadHandlers } from "@armoricore/api"
 import * as Revocations from "@armoricore/auth/Revocations"
@@ -24,6 +20,7 @@ import * as Operator from "../wiring/Operator.ts"
 import { healthRoutes, type ReadinessCheck, Readiness } from "./Readiness.ts"
 import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
+import * as StopOrder from "./StopOrder.ts"
 import { Settings } from "../settings/Settings.ts"
 import { setupFor } from "./Setup.ts"
 import * as Realtime from "../wiring/Realtime.ts"
@@ -67,11 +64,15 @@ export const serve = Effect.fnUntraced(function* <E, R>(
   }
   yield* Layer.build(ProcessMetrics.layer)
   const ports = portsFor(primary === undefined ? "owner" : "worker")
-  const readiness = yield* Layer.build(Readiness.layer(readinessChecks(services)).pipe(Layer.provideMerge(ports)))
+  const order = yield* StopOrder.make
+  const readiness = yield* order.build(
+    "ports",
+    Readiness.layer(readinessChecks(services)).pipe(Layer.provideMerge(ports)),
+  )
   const running = Effect.gen(function* () {
     if (primary === undefined)
-      return yield* realtimeWorkers > 1 ? runPrimary(services, realtimeWorkers) : run(services, pages)
-    const listening = yield* run(new Set(["realtime"]), pages)
+      return yield* realtimeWorkers > 1 ? runPrimary(order, services, realtimeWorkers) : run(order, services, pages)
+    const listening = yield* run(order, new Set(["realtime"]), pages)
     yield* primary.reportListening(listening.port, listening.url, listening.node)
     const stopping = Effect.andThen(primary.stopAccepting, (yield* Readiness).setPhase("draining"))
     yield* Effect.forkScoped(stopping)
@@ -81,48 +82,62 @@ export const serve = Effect.fnUntraced(function* <E, R>(
 })
 
 const run = Effect.fnUntraced(function* <E, R>(
+  order: StopOrder.StopOrder,
   services: ReadonlySet<Services.ServiceName>,
   pages: Layer.Layer<never, E, R>,
 ) {
   const readiness = yield* Readiness
   // The HTTP API and the sockets share one list of revoked tokens.
-  const revocations = services.has("realtime") ? yield* Layer.build(Revocations.layer) : undefined
-  const server = yield* revocations === undefined
-    ? Server.make(commonRoutes)
-    : Effect.provideContext(Server.make(Layer.mergeAll(commonRoutes, yield* api, pages)), revocations)
+  const revocations = services.has("realtime") ? yield* order.build("ports", Revocations.layer) : undefined
+  const server = yield* order.within("listener")(
+    revocations === undefined
+      ? Server.make(commonRoutes)
+      : Effect.provideContext(Server.make(Layer.mergeAll(commonRoutes, yield* api, pages)), revocations),
+  )
   const realtime =
-    revocations === undefined ? undefined : yield* Effect.provideContext(Layer.build(Realtime.layer), revocations)
-  const control = yield* Layer.build(Operator.nodeControl(services))
+    revocations === undefined
+      ? undefined
+      : yield* Effect.provideContext(order.build("sockets", Realtime.layer), revocations)
+  const control = yield* order.build("control", Operator.nodeControl(services))
   const endpoints =
     realtime === undefined || revocations === undefined
       ? []
       : [
           Context.get(realtime, Endpoint),
-          yield* Effect.provideContext(Operator.listeners(realtime), Context.merge(revocations, control)),
+          yield* Operator.listeners(realtime).pipe(
+            Effect.provideContext(Context.merge(revocations, control)),
+            order.within("operator"),
+          ),
         ]
-  const listening = yield* server.listen(
-    endpoints.map(({ handleUpgrade }) => handleUpgrade),
-    endpoints.map(({ handleRequest }) => handleRequest),
-  )
+  const listening = yield* server
+    .listen(
+      endpoints.map(({ handleUpgrade }) => handleUpgrade),
+      endpoints.map(({ handleRequest }) => handleRequest),
+    )
+    .pipe(order.within("listener"))
   yield* setUpWithRetry(services)
-  yield* Effect.provideContext(Layer.build(Services.workers(services, realtime)), control)
+  yield* Effect.provideContext(order.build("workers", Services.workers(services, realtime)), control)
   yield* readiness.setPhase("serving")
-  yield* Effect.addFinalizer(() => readiness.setPhase("draining"))
+  yield* order.within("readiness")(Effect.addFinalizer(() => readiness.setPhase("draining")))
   yield* Effect.logInfo(`serving ${[...services].join(", ")} on ${listening.url}`, { port: listening.port })
   return { ...listening, node: realtime === undefined ? "" : Context.get(realtime, Cluster).node }
 })
 
 /** The primary process: its workers own the sockets and the port. */
-const runPrimary = Effect.fnUntraced(function* (services: ReadonlySet<Services.ServiceName>, size: number) {
+const runPrimary = Effect.fnUntraced(function* (
+  order: StopOrder.StopOrder,
+  services: ReadonlySet<Services.ServiceName>,
+  size: number,
+) {
   const { DRAIN_TIMEOUT, REALTIME_DRAIN_TIMEOUT } = yield* Settings
   yield* setUpWithRetry(services)
   const drainTime = Duration.sum(Duration.sum(DRAIN_TIMEOUT, REALTIME_DRAIN_TIMEOUT), Duration.seconds(15))
-  const { stopAccepting, ...listening } = yield* WorkerPool.start(size, drainTime)
+  const { stopAccepting, ...listening } = yield* order.within("pool")(WorkerPool.start(size, drainTime))
   yield* (yield* PublicUrl).set(listening.url)
   const others = new Set([...services].filter((name) => name !== "realtime"))
-  const control = yield* Layer.build(Operator.nodeControl(others))
-  yield* Effect.provideContext(Layer.build(Services.workers(others, undefined)), control)
-  yield* Effect.addFinalizer(() => stopAccepting)
+  const control = yield* order.build("control", Operator.nodeControl(others))
+  yield* Effect.provideContext(order.build("workers", Services.workers(others, undefined)), control)
+  yield* order.within("readiness")(Effect.addFinalizer(() => stopAccepting))
   yield* Effect.logInfo(`serving ${[...services].join(", ")} on ${listening.url}`, {
     port: listening.port,
     workers: size,

@@ -106,13 +106,19 @@ const sampleClip = Effect.gen(function* () {
   return file
 })
 
-/** Defaults behind the environment: a temporary data folder and any free port. */
+/** Defaults behind the environment: a temporary data folder, any free port and a short drain. */
 const demoDefaults = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const environment = yield* ConfigProvider.ConfigProvider
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-demo-" })
-    const defaults = ConfigProvider.fromEnvRecord({ ARMORICORE_DATA_DIR: folder, PORT: "0", LOG_LEVEL: "warn" })
+    const defaults = ConfigProvider.fromEnvRecord({
+      ARMORICORE_DATA_DIR: folder,
+      PORT: "0",
+      LOG_LEVEL: "warn",
+      // The data folder is removed, so no encode has to end first.
+      DRAIN_TIMEOUT: "1s",
+    })
     return ConfigProvider.layer(ConfigProvider.orElse(environment, defaults))
   }),
 )
