@@ -115,7 +115,7 @@ const expectNothingLeft = ({ folder, output }: NpmProcess) =>
     rmSync(folder, { recursive: true, force: true })
   })
 
-describe.concurrent.skipIf(!isLinux || terminal.missing)("npm start", () => {
+describe.skipIf(!isLinux || terminal.missing)("npm start", { concurrent: true }, () => {
   for (const { end, isTerminal, title } of ways) {
     it.live(`ends with npm after ${title}`, () =>
       Effect.gen(function* () {

@@ -12,7 +12,7 @@ const run = (started: ReadonlyArray<StopOrder.Stage>, finalizer: (stage: StopOrd
   )
 
 describe("StopOrder", () => {
-  it.effect("stops the stages in the order of the list, whatever their order of start", () =>
+  it.effect("stops the stages in the order of the list, in any order of start", () =>
     Effect.gen(function* () {
       for (const started of [StopOrder.stages, StopOrder.stages.toReversed()]) {
         const stopped: Array<StopOrder.Stage> = []
