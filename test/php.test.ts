@@ -4,6 +4,7 @@ import { EventBus, type Delivery } from "@armoricore/bus/EventBus"
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import * as Signature from "@armoricore/domain/Signature"
+import * as GeneratedCertificate from "@armoricore/testing/GeneratedCertificate"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -11,13 +12,31 @@ import { Effect, Logger, Queue, Redacted, Schedule, type Scope } from "effect"
 import { execFile, execFileSync, spawn } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { connect, createServer, type AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as ProgramProcess from "../packages/armoricore/test/support/ProgramProcess.ts"
 
 const php = Programs.requireProgram("php")
 const nats = Programs.requireProgram("nats-server")
+const phpunit = Programs.requireProgram("phpunit")
+const openssl = Programs.requireProgram("openssl")
 const examples = fileURLToPath(new URL("../examples/php", import.meta.url))
+const client = fileURLToPath(new URL("../clients/php", import.meta.url))
+const autoload = `require "${client}/autoload.php";`
+
+/** Runs the client's own tests; those that need a server find it in the environment. */
+const runPhpunit = (env: Readonly<Record<string, string>>, filter = "") =>
+  Effect.callback<string, Error>((resume) => {
+    const child = execFile(
+      phpunit.path,
+      ["-c", "phpunit.xml.dist", ...(filter === "" ? [] : ["--filter", filter, "--fail-on-skipped"])],
+      { cwd: client, env: { PATH: process.env["PATH"] ?? "", TMPDIR: tmpdir(), ...env }, timeout: 60_000 },
+      (error, stdout) =>
+        resume(error === null ? Effect.succeed(stdout) : Effect.fail(new Error(`${error.message}\n${stdout}`))),
+    )
+    return Effect.sync(() => void child.kill())
+  })
 
 /** Debian ships this extension in a separate package. */
 const hasSqlite = !php.missing && execFileSync(php.path, ["-m"], { encoding: "utf8" }).includes("pdo_sqlite")
@@ -51,7 +70,7 @@ const uuid = "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f"
 describe.skipIf(php.missing)("PHP", () => {
   it.live("a signature equals the test vector of the contract", () =>
     Effect.gen(function* () {
-      const code = `require "autoload.php"; echo Armoricore\\Signature::of("k", "secret-1", '{"event_type":"media.uploaded"}', 1700000000);`
+      const code = `${autoload} echo Armoricore\\Signature::of("k", "secret-1", '{"event_type":"media.uploaded"}', 1700000000);`
       assert.strictEqual(
         yield* run("-r", [code]),
         "keyid=k,t=1700000000,v1=f594161759d38134938897a86dbf16fc38341e5e5aa1fba48f8691c9d9212106",
@@ -116,6 +135,12 @@ describe.skipIf(php.missing)("PHP", () => {
         assert.strictEqual(result.request_id, "request-7")
         assert.strictEqual(result.traceparent?.split("-")[1], traceId)
 
+        const output = yield* runPhpunit(
+          { ARMORICORE_TEST_URL: url, ARMORICORE_TEST_JWT_SECRET: JWT_SECRET },
+          "ApiTest",
+        )
+        assert.include(output, "OK (")
+
         // The webhook rejects a request with a wrong signature.
         const forged = yield* Effect.promise(() =>
           fetch(`http://127.0.0.1:${port}/`, {
@@ -131,7 +156,50 @@ describe.skipIf(php.missing)("PHP", () => {
     120_000,
   )
 
+  it.live.skipIf(phpunit.missing)("the client's own tests pass", () =>
+    Effect.gen(function* () {
+      assert.include(yield* runPhpunit({}), "OK")
+    }),
+  )
+
   describe.skipIf(nats.missing)("over NATS", () => {
+    const authorizations = {
+      user: `authorization { users [{ user: php, password: "p@ss word" }, { user: setup, password: setup }] }`,
+      nkey: `authorization { users [
+        { nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4 }, { user: setup, password: setup }] }`,
+      tls: `authorization { token: token-1 }`,
+    }
+    for (const kind of ["user", "nkey", "tls"] as const) {
+      it.live.skipIf(phpunit.missing || openssl.missing)(`the client's own tests pass on a server with ${kind}`, () =>
+        Effect.gen(function* () {
+          const folder = yield* ProgramProcess.temporaryDirectory
+          const certificate = yield* GeneratedCertificate.make(openssl.path)
+          const tls = `tls { cert_file: "${certificate.cert}", key_file: "${certificate.key}" }`
+          const configuration = join(folder, "nats.conf")
+          writeFileSync(configuration, `${authorizations[kind]}\n${kind === "tls" ? tls : ""}\n`)
+          const server = yield* NatsServer.make(["-c", configuration])
+          // A server with a token accepts a URL in which the token is the user.
+          const login = kind === "tls" ? `tls://token-1@localhost` : "nats://setup:setup@127.0.0.1"
+          const setup = yield* ProgramProcess.run(["setup"], {
+            ARMORICORE_DATA_DIR: join(folder, "data"),
+            MESSAGE_BUS_URL: `${login}:${server.port}`,
+            JWT_SECRET: "a secret that both sides know",
+            ...(kind === "tls" ? { NATS_CA: certificate.cert } : {}),
+          })
+          assert.strictEqual(setup.code, 0, setup.stderr)
+          const output = yield* runPhpunit(
+            {
+              ARMORICORE_TEST_NATS: `localhost:${server.port}`,
+              ARMORICORE_TEST_NATS_KIND: kind,
+              ARMORICORE_TEST_NATS_CA: certificate.cert,
+            },
+            "NatsTest",
+          )
+          assert.include(output, "OK (")
+        }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
+      )
+    }
+
     const subscribed = Effect.gen(function* () {
       const got = yield* Queue.unbounded<Delivery>()
       const bus = yield* EventBus
@@ -194,8 +262,8 @@ describe.skipIf(php.missing)("PHP", () => {
           const folder = yield* ProgramProcess.temporaryDirectory
           const { got } = yield* subscribed
           const environment = { DSN: `sqlite:${join(folder, "app.db")}`, NATS_URL: server.url }
-          const code = `require "autoload.php"; $db = new PDO(getenv("DSN")); $db->exec(Armoricore\\Outbox::TABLE);
-            $db->beginTransaction(); (new Armoricore\\Outbox($db))->add(Armoricore\\Event::of("media.uploaded",
+          const code = `${autoload} $db = new PDO(getenv("DSN")); $outbox = new Armoricore\\Outbox($db); $outbox->createTables();
+            $db->beginTransaction(); $outbox->add(Armoricore\\Event::of("media.uploaded",
             ["media_id" => "m", "user_id" => "7", "file_path" => "s3://media/a.mp4"], "${uuid}")); $db->commit();`
           yield* run("-r", [code], environment)
           assert.strictEqual(yield* run("outbox.php", [], environment), "1 published")
@@ -205,6 +273,56 @@ describe.skipIf(php.missing)("PHP", () => {
           assert.strictEqual(yield* Queue.size(got), 0)
         }),
       ),
+    )
+
+    it.live.skipIf(!hasSqlite)(
+      "three relays publish each event of the outbox once and in order, although one after another is killed",
+      () =>
+        withBus((server) =>
+          Effect.gen(function* () {
+            const events = 300
+            const folder = yield* ProgramProcess.temporaryDirectory
+            const { got } = yield* subscribed
+            const environment = {
+              PATH: process.env["PATH"] ?? "",
+              DSN: `sqlite:${join(folder, "app.db")}`,
+              NATS_URL: server.url,
+              LEASE_SECONDS: "1",
+            }
+            yield* run(
+              "-r",
+              [
+                `${autoload} $db = new PDO(getenv("DSN")); $outbox = new Armoricore\\Outbox($db); $outbox->createTables();
+                $db->beginTransaction(); for ($i = 0; $i < ${events}; $i++) $outbox->add(Armoricore\\Event::of("media.uploaded",
+                ["media_id" => "m$i", "user_id" => "7", "file_path" => "s3://media/a.mp4"])); $db->commit();`,
+              ],
+              environment,
+            )
+            const start = () =>
+              spawn(php.path, ["outbox.php", "--watch"], { cwd: examples, env: environment, stdio: "ignore" })
+            const relays = [start(), start(), start()]
+            yield* Effect.addFinalizer(() => Effect.sync(() => relays.forEach((relay) => relay.kill("SIGKILL"))))
+            const ids: Array<string> = []
+            const order: Array<string> = []
+            while (order.length < events) {
+              const delivery = yield* Effect.timeout(Queue.take(got), "30 seconds")
+              ids.push(delivery.id)
+              const { event: received } = yield* EventCodec.decode(delivery.body)
+              if (received.event_type === "media.uploaded") order.push(received.payload.media_id)
+              // One killed relay may hold the lease, so all are replaced in turn.
+              if (order.length % 75 === 0) {
+                relays.shift()?.kill("SIGKILL")
+                relays.push(start())
+              }
+            }
+            assert.deepStrictEqual(
+              order,
+              Array.from({ length: events }, (_, index) => `m${index}`),
+            )
+            assert.strictEqual(new Set(ids).size, events)
+            assert.strictEqual(yield* Queue.size(got), 0)
+          }),
+        ),
     )
   })
 })

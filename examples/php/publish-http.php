@@ -6,7 +6,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../../clients/php/autoload.php';
 
 use Armoricore\Api;
 use Armoricore\Event;

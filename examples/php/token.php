@@ -4,6 +4,6 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../../clients/php/autoload.php';
 
 echo Armoricore\Jwt::for($argv[1], (string) getenv('JWT_SECRET'), 3600, array_slice($argv, 2)), "\n";

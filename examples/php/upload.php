@@ -4,7 +4,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../../clients/php/autoload.php';
 
 [, $user, $file, $type] = $argv;
 $api = new Armoricore\Api(

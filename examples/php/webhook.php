@@ -4,14 +4,12 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../../clients/php/autoload.php';
 
-$body = (string) file_get_contents('php://input');
-$event = Armoricore\Webhook::receive($_SERVER, $body, (string) getenv('WEBHOOK_SECRET'));
-if ($event === null) {
-    http_response_code(401);
-    return;
-}
+use Armoricore\FileInbox;
+use Armoricore\Webhook;
+
 // A database table with a unique key on the id works too.
-file_put_contents(getenv('INBOX') . '/' . $event['event_id'] . '.json', $body);
-http_response_code(204);
+$inbox = new FileInbox((string) getenv('INBOX'));
+$body = (string) file_get_contents('php://input');
+http_response_code(Webhook::handle($_SERVER, $body, (string) getenv('WEBHOOK_SECRET'), $inbox->store(...)));

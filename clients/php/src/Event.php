@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Armoricore;
 
+use DateTimeImmutable;
+use DateTimeZone;
+
 /** An event for Armoricore, encoded as JSON without PHP's pitfalls. */
 final class Event
 {
@@ -27,7 +30,7 @@ final class Event
         $envelope = [
             'event_type' => $type,
             'event_id' => $id,
-            'timestamp' => gmdate(DATE_RFC3339),
+            'timestamp' => (new DateTimeImmutable('now', new DateTimeZone('UTC')))->format('Y-m-d\TH:i:s.v\Z'),
             'source' => $source,
             'payload' => $payload,
         ];

@@ -1,0 +1,124 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Armoricore;
+
+use InvalidArgumentException;
+use JsonException;
+use Psr\Log\LoggerInterface;
+
+/** Armoricore's HTTP API: publishing without a NATS connection, and presigned uploads. */
+final class Api implements Publisher
+{
+    /** $token: a JWT. Publishing requires the role `publisher`, or a key of EVENT_SIGNING_KEYS instead of the token. */
+    public function __construct(
+        private readonly string $url,
+        private readonly ?string $token = null,
+        private readonly ?string $keyId = null,
+        private readonly ?string $secret = null,
+        private readonly int $maxAttempts = 4,
+        private readonly float $timeout = 10,
+        private readonly ?LoggerInterface $logger = null,
+    ) {
+        if (preg_match('~\Ahttps?://[^/]~', $url) !== 1) {
+            throw new InvalidArgumentException("the address of Armoricore must be http://host:4000 or https://…, but is $url");
+        }
+    }
+
+    public function publish(Event $event): bool
+    {
+        $headers = [];
+        if ($this->token === null && $this->keyId !== null && $this->secret !== null) {
+            $headers[] = 'Armoricore-Signature: ' . $event->signature($this->keyId, $this->secret);
+        }
+        $response = $this->call('POST', '/v1/events', $event->body, $headers);
+        return $response['duplicate'] === true;
+    }
+
+    /**
+     * Returns the URL to which a browser, or `put` below, sends the file.
+     *
+     * @return array{media_id: string, upload_url: string, method: string, headers: array<string, string>, file_path: string, upload_token: string, expires_at: string}
+     */
+    public function upload(string $filename, string $contentType, int $size): array
+    {
+        $body = Event::json(['filename' => $filename, 'content_type' => $contentType, 'size' => $size]);
+        return $this->call('POST', '/v1/uploads', $body);
+    }
+
+    /** @param array<string, mixed> $grant the result of `upload` */
+    public function put(array $grant, string $file): void
+    {
+        $headers = array_map(fn ($name, $value) => "$name: $value", array_keys($grant['headers']), $grant['headers']);
+        $this->send($grant['method'], $grant['upload_url'], (string) file_get_contents($file), $headers);
+    }
+
+    /**
+     * @param list<string> $headers
+     * @return array<string, mixed>
+     */
+    private function call(string $method, string $path, string $body, array $headers = []): array
+    {
+        $headers[] = 'Content-Type: application/json';
+        if ($this->token !== null) {
+            $headers[] = "Authorization: Bearer {$this->token}";
+        }
+        for ($attempt = 1; ; $attempt++) {
+            try {
+                return json_decode($this->send($method, rtrim($this->url, '/') . $path, $body, $headers), true, 64, JSON_THROW_ON_ERROR);
+            } catch (JsonException $error) {
+                throw new Unavailable("the answer of {$this->url} is no JSON; is this the address of Armoricore? " . $error->getMessage());
+            } catch (Unavailable $error) {
+                if ($attempt >= $this->maxAttempts) {
+                    throw $error;
+                }
+                $this->logger?->warning('Armoricore is unavailable; trying again', ['attempt' => $attempt, 'exception' => $error]);
+                usleep((int) (max(0.2 * 2 ** $attempt, $error->retryAfter) * 1e6));
+            }
+        }
+    }
+
+    /** @param list<string> $headers */
+    private function send(string $method, string $url, string $body, array $headers): string
+    {
+        $context = stream_context_create(['http' => [
+            'method' => $method,
+            'header' => $headers,
+            'content' => $body,
+            'timeout' => $this->timeout,
+            'ignore_errors' => true,
+            'follow_location' => 0,
+        ]]);
+        // PHP leaves the variable of an earlier request in place when a connection fails.
+        $http_response_header = [];
+        $response = @file_get_contents($url, false, $context);
+        $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
+        if ($response === false || $status === 0) {
+            throw new Unavailable("no answer from $url: " . (error_get_last()['message'] ?? 'the connection failed'));
+        }
+        if ($status === 429 || $status >= 500) {
+            $retryAfter = preg_grep('/\Aretry-after: *\d+\z/i', $http_response_header) ?: [];
+            throw new Unavailable("Armoricore answered $status", $retryAfter === [] ? 0 : (float) trim(explode(':', reset($retryAfter))[1]));
+        }
+        if ($status >= 300) {
+            throw $this->rejected($status, $response);
+        }
+        return $response;
+    }
+
+    /** The body is application/problem+json: `detail` explains the problem, `path` names the field. */
+    private function rejected(int $status, string $response): Rejected
+    {
+        $problem = json_decode($response, true);
+        $detail = is_array($problem) ? ($problem['detail'] ?? $problem['title'] ?? null) : null;
+        $path = is_array($problem) ? ($problem['path'] ?? null) : null;
+        $detail = is_string($detail) ? $detail : $response;
+        $place = is_string($path) && !str_contains($detail, $path) ? "$path: " : '';
+        return new Rejected(
+            "Armoricore rejected the request ($status): $place$detail",
+            $status,
+            is_string($path) ? $path : null,
+        );
+    }
+}

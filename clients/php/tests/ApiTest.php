@@ -1,0 +1,70 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Armoricore\Tests;
+
+use Armoricore\Api;
+use Armoricore\Event;
+use Armoricore\Jwt;
+use Armoricore\Rejected;
+use Armoricore\Unavailable;
+use PHPUnit\Framework\TestCase;
+
+/** Needs a running Armoricore: ARMORICORE_TEST_URL is its address, ARMORICORE_TEST_JWT_SECRET its JWT_SECRET. */
+final class ApiTest extends TestCase
+{
+    private string $url = '';
+    private string $token = '';
+
+    protected function setUp(): void
+    {
+        $this->url = (string) getenv('ARMORICORE_TEST_URL');
+        if ($this->url === '') {
+            self::markTestSkipped('ARMORICORE_TEST_URL is not set');
+        }
+        $this->token = Jwt::for('php', (string) getenv('ARMORICORE_TEST_JWT_SECRET'), roles: ['publisher']);
+    }
+
+    public function testPublishesAnEventOnce(): void
+    {
+        $api = new Api($this->url, $this->token);
+        $event = Event::of('transcription.requested', ['media_id' => 'm', 'user_id' => '7', 'source_file_path' => 's3://media/none.wav']);
+        self::assertFalse($api->publish($event));
+        self::assertTrue($api->publish($event));
+    }
+
+    public function testNamesTheInvalidField(): void
+    {
+        try {
+            (new Api($this->url, $this->token))->publish(Event::of('media.uploaded', ['media_id' => 'm']));
+            self::fail('the event must be rejected');
+        } catch (Rejected $error) {
+            self::assertSame(422, $error->status);
+            self::assertSame('payload.user_id', $error->path);
+        }
+    }
+
+    public function testRejectsAnEventThatIsTooLarge(): void
+    {
+        $this->expectException(Rejected::class);
+        $payload = ['media_id' => 'm', 'user_id' => '7', 'file_path' => 's3://media/a', 'metadata' => ['x' => str_repeat('x', 1_100_000)]];
+        (new Api($this->url, $this->token))->publish(Event::of('media.uploaded', $payload));
+    }
+
+    public function testRejectsATokenOfAnotherSecret(): void
+    {
+        try {
+            (new Api($this->url, Jwt::for('php', 'another secret of some length', roles: ['publisher'])))->publish(Event::of('media.uploaded', []));
+            self::fail('the event must be rejected');
+        } catch (Rejected $error) {
+            self::assertSame(401, $error->status);
+        }
+    }
+
+    public function testAnUnreachableServerIsWorthAnotherTry(): void
+    {
+        $this->expectException(Unavailable::class);
+        (new Api('http://127.0.0.1:1', $this->token, maxAttempts: 1))->publish(Event::of('media.uploaded', []));
+    }
+}
