@@ -58,9 +58,8 @@ export const createChat = (socket, userId, byId, log) => {
     return channel.push("new_message", { content, client_id: crypto.randomUUID() })
   })
 
-  channel.join().receive("ok", ({ messages, recovered }) => {
-    if (!recovered) entries.gap()
-    for (const message of messages) entries.add(message)
+  channel.join().receive("ok", ({ messages, recovered, more }) => {
+    entries.addReplay(channel, messages, { recovered, more })
     log(`joined chat:room:${room}`, { hint: `${messages.length} messages`, recovered }, "sent")
   })
 }

@@ -17,9 +17,8 @@ export const createComments = (socket, userId, byId, log) => {
   onSubmit(byId("comment-form"), byId("comment-text"), byId("comment-fault"), (content) =>
     channel.push("new_comment", { content }),
   )
-  channel.join().receive("ok", ({ comments, recovered }) => {
-    if (!recovered) entries.gap()
-    for (const comment of comments) entries.add(comment)
+  channel.join().receive("ok", ({ comments, recovered, more }) => {
+    entries.addReplay(channel, comments, { recovered, more })
     log(`joined comments:stream:${stream}`, { hint: `${comments.length} comments`, recovered }, "sent")
   })
 }

@@ -12,19 +12,45 @@ const words = {
 export const createEntries = (list, userId) => {
   const seen = new Map()
   let last = 0
+  // Entries before the latest ones are still missing.
+  let isBehind = false
 
-  const append = (item) => {
+  const append = (item, seq) => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60
-    list.append(item)
+    // While pages are missing, newer entries are in the list already.
+    let next = null
+    while (true) {
+      const before = next === null ? list.lastElementChild : next.previousElementSibling
+      if (before === null || seq === undefined || Number(before.dataset.seq ?? 0) <= seq) break
+      next = before
+    }
+    list.insertBefore(item, next)
     while (list.children.length > shown) list.firstElementChild.remove()
     if (isAtEnd) list.scrollTop = list.scrollHeight
   }
 
-  return {
-    /** Join parameters: empty at first, later the last seen `seq`. */
+  const entries = {
+    /** Join parameters: empty at first, later the `seq` up to which everything arrived. */
     since: () => (last === 0 ? {} : { since: last }),
+    /** Adds the reply to a join, and requests what it had no room for. */
+    addReplay: (channel, items, { recovered, more }) => {
+      const isRejoin = last > 0
+      if (!recovered) {
+        entries.gap()
+        last = 0
+      }
+      entries.addPage(channel, items, isRejoin && more)
+    },
+    addPage: (channel, items, more) => {
+      isBehind = false
+      for (const item of items) entries.add(item)
+      isBehind = more
+      if (!more) return
+      const next = ({ messages, more: isMore }) => entries.addPage(channel, messages, isMore)
+      channel.push("history", { after: last }).receive("ok", next)
+    },
     add: ({ id, seq, user_id: author, content, timestamp }) => {
-      last = Math.max(last, seq)
+      if (!isBehind) last = Math.max(last, seq)
       if (seen.has(id)) return
       const item = document.createElement("li")
       item.classList.toggle("mine", author === userId)
@@ -36,8 +62,9 @@ export const createEntries = (list, userId) => {
       const text = document.createElement("p")
       text.textContent = content
       item.append(name, time, text)
+      item.dataset.seq = String(seq)
       seen.set(id, item)
-      append(item)
+      append(item, seq)
     },
     remove: (id) => {
       seen.get(id)?.remove()
@@ -51,6 +78,7 @@ export const createEntries = (list, userId) => {
       append(item)
     },
   }
+  return entries
 }
 
 /** Sends the text of the form. A rejected text stays in the field, with the reason. */

@@ -92,13 +92,17 @@ export const PhpObject = <S extends Schema.Constraint>(schema: S) =>
 /** Any JSON object: the free metadata of a publisher. */
 export const Metadata = PhpObject(Schema.Record(Schema.String, Schema.Json))
 
+const wholeNumber = { expected: "a whole number of 0 or more" }
+
 /** A whole number ≥ 0; digits as text are read as the number. */
 export const NonNegativeIntFromJson = Schema.Union([
-  Schema.Int,
-  Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u)),
-]).pipe(
-  Schema.decodeTo(
-    Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
-    SchemaTransformation.transform<number, string | number>({ decode: Number, encode: (value) => value }),
-  ),
-)
+  Schema.Number.check(Schema.isInt(wholeNumber)),
+  Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u, wholeNumber)),
+])
+  .annotate(wholeNumber)
+  .pipe(
+    Schema.decodeTo(
+      Schema.Int.check(Schema.isGreaterThanOrEqualTo(0, wholeNumber)),
+      SchemaTransformation.transform<number, string | number>({ decode: Number, encode: (value) => value }),
+    ),
+  )

@@ -5,8 +5,9 @@
  * - `seq` increases within its room, with or without gaps, and is never reused.
  * - An `id` is unique in a room: appending it again returns the item that was appended first. Every adapter recognises
  *   an id for at least {@link dedupWindow}, most as long as the item is stored.
- * - `complete: false` means that an item after `since` was deleted (retention, a lost store) or does not fit the limit.
- *   Items that moderation removed do not count.
+ * - A page continues from a `seq` in either direction. Its cost does not depend on the number of items before or after it.
+ * - `complete: false` means that an item between `after` and the page is no longer stored (retention, a lost store). Items
+ *   that moderation removed do not count.
  *
  * Every adapter passes the behaviour suite in `test/support`.
  */
@@ -35,17 +36,27 @@ export interface AppendNotification {
   readonly previousSeq: number
 }
 
-export interface ReadOptions {
-  /** Only items after this `seq`; default 0, all of them. */
-  readonly since?: number
-  /** The latest `limit` items. */
+interface PageLimits {
+  /** The most items of the page. */
   readonly limit: number
+  /** The most bytes of all bodies together; a page has at least one item. Default: no limit. */
+  readonly maxBytes?: number
 }
+
+/** The oldest items after a `seq`, the latest items before a `seq`, or the latest items of the room. */
+export type PageRequest = PageLimits &
+  (
+    | { readonly after: number; readonly before?: never }
+    | { readonly before: number; readonly after?: never }
+    | { readonly after?: never; readonly before?: never }
+  )
 
 export interface HistoryPage {
   /** Ascending. */
   readonly items: ReadonlyArray<HistoryItem>
-  /** Nothing after `since` is missing. */
+  /** Stored items follow the page: later ones after a request with `after`, otherwise earlier ones. */
+  readonly more: boolean
+  /** False if an item after `after` and before the page is no longer stored. Always true without `after`. */
   readonly complete: boolean
 }
 
@@ -54,7 +65,7 @@ export class History extends Context.Service<
   {
     /** Succeeds once the item is as durable as the adapter allows. Sequential appends stay in order. */
     readonly append: (room: string, id: string, body: Uint8Array) => Effect.Effect<AppendResult, PortError>
-    readonly read: (room: string, page: ReadOptions) => Effect.Effect<HistoryPage, PortError>
+    readonly read: (room: string, page: PageRequest) => Effect.Effect<HistoryPage, PortError>
     /**
      * Receives every item that any process appends to the room, from when the effect returns until the scope closes, at
      * most once and mostly in `seq` order. `onGap` reports that items may have been missed: then read. Both callbacks

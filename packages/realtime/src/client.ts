@@ -15,9 +15,10 @@
  * await room.push("new_message", { content: "hello", client_id: crypto.randomUUID() })
  * ```
  *
- * A channel remembers the last `seq` that it received and sends it as `since` when it joins again. So after a reconnect
- * `onJoin` receives the missed messages, and `recovered: false` if some of them are no longer stored. A message may
- * arrive more than once, for example as a broadcast and as a reply; all copies have the same `id`.
+ * A channel remembers up to which `seq` it received everything, and sends that as `since` when it joins again. `onJoin`
+ * receives the oldest missed messages, with `recovered: false` if some are no longer stored. With `more: true` the client
+ * requests the rest, page by page, and `onCatchUp` receives it; new messages arrive meanwhile. A message may arrive more
+ * than once, for example as a broadcast and in a page; all copies have the same `id`.
  */
 import type { ClientEvent } from "./channel/Channel.ts"
 import type { Declarations } from "./channels/BuiltInChannels.ts"
@@ -56,6 +57,10 @@ export type ClientEvents<D extends AnyDeclaration> = keyof D["client"] & string
 export type ServerEvents<D extends AnyDeclaration> = keyof D["server"] & string
 type EncodedPayload<E> = E extends ClientEvent ? E["payload"]["Encoded"] : never
 type EncodedReply<E> = E extends { readonly reply: { readonly Encoded: infer R } } ? R : Record<string, never>
+/** The reply of the event `history`; `never` on a topic without a history. */
+export type HistoryReply<D extends AnyDeclaration> = D["client"] extends { readonly history: infer E }
+  ? EncodedReply<E>
+  : never
 type EncodedEvent<E> = E extends { readonly payload: { readonly Encoded: infer P } } ? P : never
 
 /** An error reply; `docs/clients.md` lists the values of `reason`. */
@@ -76,6 +81,11 @@ export interface TypedChannel<D extends AnyDeclaration> {
   /** Settles with the reply to the first join. Only `onJoin` receives the replies to later joins after a reconnect. */
   readonly join: () => Promise<JoinReply<D>>
   readonly onJoin: (listener: (reply: JoinReply<D>) => void) => void
+  /**
+   * Receives the further pages of missed entries, oldest first; the last one has `more: false`. The client
+   * requests them by itself after a join with `since` whose reply has `more: true`.
+   */
+  readonly onCatchUp: (listener: (page: HistoryReply<D>) => void) => void
   /** Rejects with {@link ErrorReply} or {@link PushTimeout}. */
   readonly push: <E extends ClientEvents<D>>(
     event: E,
@@ -87,22 +97,71 @@ export interface TypedChannel<D extends AnyDeclaration> {
   readonly leave: () => Promise<void>
 }
 
+/** In milliseconds, before a failed request for a page is repeated. */
+const retryDelay = 1000
+
+/** The running page request of each socket: one at a time, so that none waits behind the pages of other channels. */
+const requests = new WeakMap<SocketLike, Promise<unknown>>()
+
+const inTurn = <A>(socket: SocketLike, request: () => Promise<A>): Promise<A> => {
+  const turn = (requests.get(socket) ?? Promise.resolve()).then(request, request)
+  requests.set(socket, turn)
+  return turn
+}
+
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** Up to which `seq` the channel received everything. */
+class Position {
+  since: number | undefined
+  /** A page is missing before the latest messages, so these do not move the position. */
+  isBehind = false
+  /** The history may have been reset, so a lower `seq` is its first one. */
+  #mayFall = false
+
+  track(value: unknown): void {
+    if (this.isBehind || typeof value !== "object" || value === null) return
+    if (!("seq" in value) || typeof value.seq !== "number") return
+    // After an outage of the history, a message may arrive with a lower `seq` than the one before it.
+    this.since = this.#mayFall ? value.seq : Math.max(this.since ?? 0, value.seq)
+    this.#mayFall = false
+  }
+
+  /** Returns true if pages are missing. */
+  onJoin(reply: Record<string, unknown>, isContinued: boolean): boolean {
+    this.isBehind = false
+    this.#mayFall = reply["recovered"] === false
+    this.trackAll(reply)
+    this.isBehind = isContinued && reply["more"] === true
+    return this.isBehind
+  }
+
+  trackAll(reply: Record<string, unknown>): void {
+    for (const list of Object.values(reply)) if (Array.isArray(list)) for (const item of list) this.track(item)
+  }
+}
+
 export const channel = <T extends Topic>(
   socket: SocketLike,
   topic: T,
   payload: JoinPayload<DeclarationOf<T>> & object,
 ): TypedChannel<DeclarationOf<T>> => {
-  let seq: number | undefined
-  const trackSeq = (value: unknown): void => {
-    if (typeof value !== "object" || value === null || !("seq" in value) || typeof value.seq !== "number") return
-    // Entries arrive in order, so a lower `seq` is the first one of a history that was reset.
-    seq = value.seq
-  }
+  const position = new Position()
+  /** Increases with each join; an earlier join's requests for pages end then. */
+  let joinCount = 0
+  let isContinued = false
   const joinListeners: Array<(reply: never) => void> = []
-  // `last` limits the first join only; a later join with it would not replay all missed messages.
-  const raw = socket.channel(topic, () =>
-    Object.assign({}, payload, seq === undefined ? {} : { since: seq, last: undefined }),
-  )
+  const catchUpListeners: Array<(page: never) => void> = []
+  const raw = socket.channel(topic, () => {
+    // `last` limits the first join only; a later join with it would request smaller pages.
+    const params: Record<string, unknown> = Object.assign(
+      {},
+      payload,
+      position.since === undefined ? {} : { since: position.since, last: undefined },
+    )
+    isContinued = typeof params["since"] === "number"
+    return params
+  })
 
   // The casts below are sound: the server encodes with the same declarations, and a mismatch crashes its membership.
   const settle = <A>(push: PushLike): Promise<A> =>
@@ -113,27 +172,54 @@ export const channel = <T extends Topic>(
         .receive("timeout", () => reject({ reason: "timeout" } satisfies PushTimeout))
     })
 
+  /** Requests pages until everything that the join number `join` missed has arrived. */
+  const catchUp = async (join: number): Promise<void> => {
+    const isCurrent = () => join === joinCount
+    while (isCurrent() && position.isBehind) {
+      try {
+        await inTurn(socket, async () => {
+          if (!isCurrent()) return
+          const page = await settle<Record<string, unknown>>(raw.push("history", { after: position.since }))
+          if (!isCurrent()) return
+          position.isBehind = false
+          position.trackAll(page)
+          position.isBehind = page["more"] === true
+          for (const listener of catchUpListeners) listener(page as never)
+        })
+      } catch (error) {
+        const wait = isErrorReply(error) ? error["retry_after_ms"] : undefined
+        await pause(typeof wait === "number" ? wait : retryDelay)
+      }
+    }
+  }
+
   return {
     join: () => {
       const push = raw.join()
       push.receive("ok", (reply) => {
-        for (const list of Object.values(reply)) if (Array.isArray(list)) list.forEach(trackSeq)
+        const isBehind = position.onJoin(reply, isContinued)
         for (const listener of joinListeners) listener(reply as never)
+        joinCount++
+        if (isBehind) void catchUp(joinCount)
       })
       return settle(push)
     },
     onJoin: (listener) => {
       joinListeners.push(listener)
     },
+    onCatchUp: (listener) => {
+      catchUpListeners.push(listener)
+    },
     push: (event, content) => settle(raw.push(event, Object.assign({}, content))),
     on: (event, listener) => {
       raw.on(event, (message) => {
-        trackSeq(message)
+        position.track(message)
         listener(message as never)
       })
     },
     refreshToken: (token) => settle(raw.push("access_token", { token })),
     leave: async () => {
+      joinCount++
       await settle(raw.leave())
     },
   }

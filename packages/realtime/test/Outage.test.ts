@@ -47,6 +47,7 @@ const roomLog = RoomLogModule.layer.pipe(
   Layer.provideMerge(Outage.layer),
 )
 
+const maxBytes = 100_000
 const topic = "chat:room:r"
 
 const say = Effect.fnUntraced(function* (id: string) {
@@ -82,14 +83,14 @@ describe("during an outage of the history", () => {
       assert.isTrue(yield* remove(topic, "bad"))
       assert.deepStrictEqual([first.seq, second.seq, bad.seq], [before.seq + 1, before.seq + 2, before.seq + 3])
       assert.deepStrictEqual(yield* say("b"), { ...first, fresh: false })
-      const meanwhile = yield* replay(topic, { since: before.seq })
+      const meanwhile = yield* replay(topic, { since: before.seq }, maxBytes)
       assert.deepStrictEqual([ids(meanwhile.entries), meanwhile.recovered], [["b", "c"], false])
 
       outage.away = false
       yield* TestClock.adjust("2 seconds")
       const after = yield* say("d")
       assert.isAbove(after.seq, second.seq)
-      const whole = yield* replay(topic, { since: before.seq })
+      const whole = yield* replay(topic, { since: before.seq }, maxBytes)
       assert.deepStrictEqual([ids(whole.entries), whole.recovered], [["b", "c", "d"], true])
       assert.deepStrictEqual(
         received.map((one) => (Array.isArray(one) ? one[0] : one)),
@@ -107,7 +108,7 @@ describe("during an outage of the history", () => {
       yield* say("c")
       outage.away = false
       yield* TestClock.adjust("2 seconds")
-      assert.includeMembers(ids((yield* replay(topic, { since: first.seq })).entries), ["c"])
+      assert.includeMembers(ids((yield* replay(topic, { since: first.seq }, maxBytes)).entries), ["c"])
     }).pipe(Effect.provide(roomLog)),
   )
 
@@ -144,9 +145,9 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("during an outag
           yield* server.kill
           const second = yield* say("b")
           assert.isAbove(second.seq, first.seq)
-          assert.isFalse((yield* replay(topic, { since: first.seq })).recovered)
+          assert.isFalse((yield* replay(topic, { since: first.seq }, maxBytes)).recovered)
           yield* server.restart
-          const { entries } = yield* Effect.repeat(replay(topic, { since: first.seq }), {
+          const { entries } = yield* Effect.repeat(replay(topic, { since: first.seq }, maxBytes), {
             until: ({ recovered }) => recovered,
             schedule: Schedule.spaced("100 millis"),
           })

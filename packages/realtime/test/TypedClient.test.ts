@@ -105,12 +105,67 @@ describe("the typed client", () => {
     }),
   )
 
-  it.live("joins again with the latest `seq`, also after a reset of the history", () =>
+  it.live("requests what a join reply has no room for, page by page, while new messages arrive", () =>
     Effect.gen(function* () {
-      // regression: it used the highest `seq`, which a history that was reset never reaches again.
+      // regression: a reply had the newest messages only, and the others were lost with `recovered: true`.
+      const server = yield* start({ limits: { maxQueuedBytes: 65_536 } })
+      const socket = yield* connected(server, "u1")
+      const room = channel(socket, "chat:room:7", {})
+      const contents: Array<string> = []
+      let pages = 0
+      let isBehind = false
+      room.onJoin(({ messages, more }) => {
+        isBehind = more
+        for (const { content } of messages) contents.push(content)
+      })
+      room.onCatchUp(({ messages, more }) => {
+        pages++
+        isBehind = more
+        for (const { content } of messages) contents.push(content)
+      })
+      const live: Array<string> = []
+      room.on("new_message", ({ content }) => live.push(content))
+      yield* Effect.promise(() => room.join())
+      yield* Effect.promise(() => room.push("new_message", { content: "first" }))
+      const other = channel(yield* connected(server, "u2"), "chat:room:7", {})
+      yield* Effect.promise(() => other.join())
+      socket.disconnect()
+      yield* eventually(() => server.endpoint.size() === 1)
+      const missed = Array.from({ length: 60 }, (_, index) => `${index} ${"x".repeat(900)}`)
+      for (const content of missed) yield* Effect.promise(() => other.push("new_message", { content }))
+      socket.connect()
+      yield* eventually(() => contents.length > 0)
+      yield* Effect.promise(() => other.push("new_message", { content: "live" }))
+      yield* eventually(() => contents.length >= missed.length && !isBehind)
+      assert.deepStrictEqual(
+        contents.filter((content) => content !== "live"),
+        missed,
+      )
+      assert.isAtLeast(pages, 5)
+      assert.deepStrictEqual(live, ["first", "live"])
+      // The position moved past the pages: nothing is repeated.
+      contents.length = 0
+      socket.disconnect()
+      yield* eventually(() => server.endpoint.size() === 1)
+      yield* Effect.promise(() => other.push("new_message", { content: "last" }))
+      socket.connect()
+      yield* eventually(() => contents.length > 0)
+      assert.deepStrictEqual(contents, ["last"])
+    }),
+  )
+
+  it.live("joins again with the highest `seq`, and with a lower one only after `recovered: false`", () =>
+    Effect.gen(function* () {
+      // regression: after an outage of a node a message with a lower `seq` moved the position back.
       const joinPayloads: Array<unknown> = []
       const listeners: Array<(payload: Record<string, unknown>) => void> = []
-      const push = { receive: () => push }
+      const joinReplies: Array<(reply: Record<string, unknown>) => void> = []
+      const push = {
+        receive: (status: string, listener: (reply: Record<string, unknown>) => void) => {
+          if (status === "ok") joinReplies.push(listener)
+          return push
+        },
+      }
       const fake = {
         join: () => push,
         leave: () => push,
@@ -129,11 +184,26 @@ describe("the typed client", () => {
         {},
       )
       room.on("new_message", () => {})
-      for (const seq of [5000, 1]) {
+      void room.join()
+      const reply = (recovered: boolean) => {
+        for (const listener of joinReplies) listener({ messages: [], recovered, more: false })
+      }
+      const receive = (seq: number) => {
         for (const listener of listeners) listener({ seq })
         joinPayloads.push(params())
       }
-      assert.deepStrictEqual(JSON.stringify(joinPayloads), '[{"since":5000},{"since":1}]')
+      receive(5000)
+      receive(4990)
+      reply(true)
+      receive(4991)
+      // The history was reset.
+      reply(false)
+      receive(1)
+      receive(2)
+      assert.strictEqual(
+        JSON.stringify(joinPayloads),
+        '[{"since":5000},{"since":5000},{"since":5000},{"since":1},{"since":2}]',
+      )
     }),
   )
 })

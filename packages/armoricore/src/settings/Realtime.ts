@@ -65,7 +65,8 @@ export const realtime = {
   ),
   REALTIME_MAX_QUEUE_BYTES: withDefault(
     size(16_384)({
-      description: "maximum size of the outgoing queue of a slow client; beyond it the connection is closed (4008)",
+      description:
+        "maximum size of the outgoing queue of a slow client; beyond it the client misses droppable messages and joins topics with a history again; a client that stopped reading is closed (4008)",
     }),
     defaults.maxQueuedBytes,
     "1 MiB",
@@ -76,10 +77,10 @@ export const realtime = {
       86_400,
     )({
       description:
-        "a connection is closed after this time without a frame from the client; clients send heartbeats every 30 s",
+        "a connection is closed after this time without a frame from the client; clients send heartbeats every 30 s, and one may be lost",
     }),
     defaults.idleTimeout,
-    "60 s",
+    "75 s",
   ),
   // Below 20 s, because the official client gives up a poll after that time.
   REALTIME_LONGPOLL_TIMEOUT: withDefault(

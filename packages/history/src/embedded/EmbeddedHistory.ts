@@ -32,11 +32,11 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
           if (stored.body === null) return { _tag: "Removed" } as const
           return { _tag: "Appended", item: { seq: stored.seq, id, body: stored.body }, fresh: stored.fresh } as const
         }),
-        read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
+        read: Effect.fnUntraced(function* (room, { after, before, limit, maxBytes }) {
           yield* check(room)
           const now = yield* Clock.currentTimeMillis
-          const { rows, complete } = yield* history.call("read", { room, since, limit, now })
-          return { items: rows, complete }
+          const { rows, more, complete } = yield* history.call("read", { room, after, before, limit, maxBytes, now })
+          return { items: rows, more, complete }
         }),
         subscribe: Effect.fnUntraced(function* (room, onAppend, onGap) {
           yield* check(room)

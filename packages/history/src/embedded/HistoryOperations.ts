@@ -44,6 +44,40 @@ const roomOf = (db: EngineDatabase, room: string): Room =>
 
 const cutoff = (context: OperationContext, now: number): number => now - (context.options["maxAge"] ?? 0)
 
+interface PageBounds {
+  readonly after?: number | undefined
+  readonly before?: number | undefined
+  readonly limit: number
+  readonly maxBytes?: number | undefined
+}
+
+interface Size {
+  readonly seq: number
+  readonly bytes: number
+}
+
+/** How many items fit the limits of a page, at least one. */
+const countFitting = (sizes: ReadonlyArray<Size>, limit: number, maxBytes = Number.POSITIVE_INFINITY): number => {
+  let total = 0
+  const excess = sizes.findIndex(({ bytes }, index) => {
+    total += bytes
+    return index > 0 && total > maxBytes
+  })
+  return Math.min(limit, excess === -1 ? sizes.length : excess)
+}
+
+/** Whether every item after `after` is stored. The `seq` of a room has no gaps, and removed items leave their row. */
+const isComplete = (db: EngineDatabase, room: string, after: number, oldest: number): boolean => {
+  const { last, trimmed } = roomOf(db, room)
+  const first = db.get<{ readonly seq: number }>(
+    "SELECT seq FROM history_item WHERE room = ? AND at > ? ORDER BY seq LIMIT 1",
+    room,
+    oldest,
+  )
+  const gone = Math.max(trimmed, first === undefined ? last : first.seq - 1)
+  return after >= gone && after <= last
+}
+
 export const operations = {
   append: (
     db: EngineDatabase,
@@ -76,28 +110,39 @@ export const operations = {
 
   read: (
     db: EngineDatabase,
-    { room, since, limit, now }: RoomKey & { readonly since: number; readonly limit: number },
+    { room, after, before, limit, maxBytes, now }: RoomKey & PageBounds,
     context: OperationContext,
-  ): { readonly rows: ReadonlyArray<Row>; readonly complete: boolean } => {
-    const { last, trimmed } = roomOf(db, room)
-    const oldest = cutoff(context, now)
+  ): { readonly rows: ReadonlyArray<Row>; readonly more: boolean; readonly complete: boolean } => {
     // Items that are too old and not swept yet are hidden.
-    const aged = db.get<{ readonly seq: number | null }>(
-      "SELECT MAX(seq) AS seq FROM history_item WHERE room = ? AND at <= ?",
+    const oldest = cutoff(context, now)
+    const visible = "room = ? AND at > ? AND body IS NOT NULL"
+    // The sizes first: only the bodies of the page are read.
+    const sizes =
+      after === undefined
+        ? db.all<Size>(
+            `SELECT seq, LENGTH(body) AS bytes FROM history_item WHERE ${visible} AND seq < ? ORDER BY seq DESC LIMIT ?`,
+            room,
+            oldest,
+            before ?? Number.MAX_SAFE_INTEGER,
+            limit + 1,
+          )
+        : db.all<Size>(
+            `SELECT seq, LENGTH(body) AS bytes FROM history_item WHERE ${visible} AND seq > ? ORDER BY seq LIMIT ?`,
+            room,
+            oldest,
+            after,
+            limit + 1,
+          )
+    const count = countFitting(sizes, limit, maxBytes)
+    const ends = [sizes[0]?.seq ?? 0, sizes[count - 1]?.seq ?? -1]
+    const rows = db.all<Row>(
+      `SELECT seq, id, body FROM history_item WHERE ${visible} AND seq BETWEEN ? AND ? ORDER BY seq`,
       room,
       oldest,
+      Math.min(...ends),
+      Math.max(...ends),
     )
-    const found = db.all<Row>(
-      `SELECT seq, id, body FROM history_item
-       WHERE room = ? AND seq > ? AND at > ? AND body IS NOT NULL ORDER BY seq DESC LIMIT ?`,
-      room,
-      since,
-      oldest,
-      limit + 1,
-    )
-    const gone = Math.max(trimmed, aged?.seq ?? 0)
-    const rows = found.slice(0, limit).reverse()
-    return { rows, complete: since >= gone && since <= last && found.length <= limit }
+    return { rows, more: sizes.length > count, complete: after === undefined || isComplete(db, room, after, oldest) }
   },
 
   remove: (db: EngineDatabase, { room, id }: { readonly room: string; readonly id: string }): boolean =>

@@ -4,7 +4,7 @@
  */
 import { Clock, Duration, Effect, Layer, Schedule } from "effect"
 import { Subscribers } from "../Subscribers.ts"
-import { check, History, type HistoryItem } from "../History.ts"
+import { check, History, type HistoryItem, type HistoryPage, type PageRequest } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 
 interface StoredItem {
@@ -56,13 +56,14 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
             if (known.body === undefined) return { _tag: "Removed" } as const
             return { _tag: "Appended", item: { seq, id, body: known.body }, fresh: false } as const
           }),
-        read: (name, { since = 0, limit }) =>
+        read: (name, request) =>
           Effect.gen(function* () {
             yield* check(name)
             const now = yield* Clock.currentTimeMillis
             const room = rooms.get(name)
             room?.trim(now)
-            return room === undefined ? { items: [], complete: since === 0 } : room.read(since, limit)
+            if (room !== undefined) return room.read(request)
+            return { items: [], more: false, complete: (request.after ?? 0) === 0 }
           }),
         subscribe: (name, onAppend, onGap) => Effect.andThen(check(name), subscribers.add(name, onAppend, onGap)),
         remove: (name, id) =>
@@ -132,15 +133,41 @@ class Room {
     if (count > 0) this.#items.splice(0, count)
   }
 
-  read(since: number, limit: number) {
-    const found: Array<HistoryItem> = []
-    for (let index = this.#items.length - 1; index >= 0; index--) {
-      const { seq, id, body } = this.#items[index] ?? { seq: 0, id: "", body: undefined }
-      if (seq <= since || found.length > limit) break
-      if (body !== undefined) found.push({ seq, id, body })
+  read(request: PageRequest): HistoryPage {
+    const { after } = request
+    if (after === undefined) {
+      const end = request.before === undefined ? this.#items.length : this.#indexAfter(request.before - 1)
+      const { items, more } = this.#collect(end - 1, -1, request)
+      return { items: items.reverse(), more, complete: true }
     }
-    const items = found.slice(0, limit).reverse()
-    const known = since === 0 || (since >= this.#first && since <= this.#last)
-    return { items, complete: known && since >= this.#trimmed && found.length <= limit }
+    const known = after === 0 || (after >= this.#first && after <= this.#last)
+    const { items, more } = this.#collect(this.#indexAfter(after), 1, request)
+    return { items, more, complete: known && after >= this.#trimmed }
+  }
+
+  /** The index of the first item with a higher `seq`. */
+  #indexAfter(seq: number): number {
+    let low = 0
+    let high = this.#items.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#items[middle]?.seq ?? 0) > seq) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  /** Items from `start` in the direction of `step`, as far as they fit. */
+  #collect(start: number, step: 1 | -1, { limit, maxBytes = Number.POSITIVE_INFINITY }: PageRequest) {
+    const items: Array<HistoryItem> = []
+    let bytes = 0
+    for (let index = start; index >= 0 && index < this.#items.length; index += step) {
+      const { seq, id, body } = this.#items[index] ?? {}
+      if (seq === undefined || id === undefined || body === undefined) continue
+      bytes += body.byteLength
+      if (items.length >= limit || (items.length > 0 && bytes > maxBytes)) return { items, more: true }
+      items.push({ seq, id, body })
+    }
+    return { items, more: false }
   }
 }

@@ -3,16 +3,24 @@
  * is the stream's own sequence, so a room's `seq` increases and has gaps.
  *
  * Completeness follows from the items that are left: the server deletes a room's oldest items first, so if an item at or
- * before `since` is left, no item after it was deleted. If none is left, nothing was deleted if the whole stream still
- * begins at or before `since`. Otherwise it is unknown, and the result is `complete: false`.
+ * before `after` is left, no item after it was deleted. The same holds if the first item that is left carries a
+ * predecessor at or before `after`, or if the whole stream still begins at or before `after`. Otherwise it is unknown (for
+ * example in a room whose items are all too old), and the result is `complete: false`.
  */
 import { NatsConnection } from "@armoricore/nats/NatsConnection"
-import { natsRequest, streamRequest, errorFrom } from "@armoricore/nats/NatsErrors"
+import {
+  errorFrom,
+  jetStreamErrorCode,
+  natsRequest,
+  type NatsRequestError,
+  streamRequest,
+} from "@armoricore/nats/NatsErrors"
 import { Duration, Effect, Layer, Stream } from "effect"
 import { headers, type Msg, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
 import { Subscribers } from "../Subscribers.ts"
 import { type AppendNotification, check, History, type HistoryItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
+import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
 import { republishSubjectOf, ensureStream, isMessageNotFound, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
@@ -50,6 +58,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             : { seq, id: found.header.get("Nats-Msg-Id").slice(room.length + 1), body: found.data },
         )
 
+      const predecessors = new Predecessors()
       const subscribers = new Subscribers()
       // Ends with the layer.
       yield* Effect.forkScoped(
@@ -62,32 +71,29 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         append: Effect.fnUntraced(function* (room, id, body) {
           yield* check(room, id, body)
           const nats = yield* connection.jetstream
-          const marks = headers()
-          marks.set("Nats-Msg-Id", `${room}/${id}`)
-          const stored = yield* streamRequest(resource, () =>
-            nats.js.publish(subjectOf(room), body, { headers: marks }),
-          )
+          const stored = yield* predecessors
+            .use(room, lastSeqOf(nats, room), (previous) =>
+              publish(nats, room, id, body, previous).pipe(
+                Effect.catchIf(isOtherPredecessor, () => publish(nats, room, id, body, undefined)),
+              ),
+            )
+            .pipe(Effect.onError(() => Effect.sync(() => predecessors.forget(room))))
+          predecessors.note(room, stored.seq)
           if (!stored.duplicate) return { _tag: "Appended", item: { seq: stored.seq, id, body }, fresh: true } as const
           const item = yield* findDuplicate(nats, room, stored.seq)
           return item === undefined
             ? ({ _tag: "Removed" } as const)
             : ({ _tag: "Appended", item, fresh: false } as const)
         }),
-        read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
+        read: Effect.fnUntraced(function* (room, { after, before, limit, maxBytes }) {
           yield* check(room)
           const nats = yield* connection.jetstream
-          const from = { seq: 1, next_by_subj: subjectOf(room) }
-          const first = since === 0 ? undefined : yield* NatsHistoryReader.getMessage(nats, from)
-          const items = yield* NatsHistoryReader.readConsistent(
-            nats,
-            room,
-            Math.max(since + 1, first?.seq ?? 1),
-            limit + 1,
-          )
-          const anchored = first !== undefined && first.seq <= since
-          const whole =
-            (anchored && items.length > 0) || (yield* isContiguous(nats, room, since, anchored, retention.maxPerRoom))
-          return { items: items.slice(-limit), complete: whole && items.length <= limit }
+          if (after === undefined) {
+            return { ...(yield* NatsHistoryReader.readBefore(nats, room, { before, limit, maxBytes })), complete: true }
+          }
+          const page = yield* NatsHistoryReader.readAfter(nats, room, { after, limit, maxBytes })
+          // Afterwards: items deleted in between make the result incomplete, never wrong.
+          return { ...page, complete: yield* isComplete(nats, room, after, retention.maxPerRoom) }
         }),
         subscribe: Effect.fnUntraced(function* (room, onAppend, onGap) {
           yield* check(room)
@@ -96,7 +102,12 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           yield* Effect.acquireRelease(
             Effect.sync(() =>
               client.subscribe(republishSubjectOf(room), {
-                callback: (error, message) => (error === null ? onAppend(toNotification(room, message)) : onGap()),
+                callback: (error, message) => {
+                  if (error !== null) return onGap()
+                  const notification = toNotification(room, message)
+                  predecessors.note(room, notification.item.seq)
+                  onAppend(notification)
+                },
               }),
             ),
             (subscription) => Effect.sync(() => subscription.unsubscribe()),
@@ -108,7 +119,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         remove: Effect.fnUntraced(function* (room, id) {
           yield* check(room, id)
           const nats = yield* connection.jetstream
-          const items = yield* NatsHistoryReader.readLatest(nats, room, 1, retention.maxPerRoom)
+          const items = yield* NatsHistoryReader.readIds(nats, room)
           const item = items.find((candidate) => candidate.id === id)
           if (item === undefined) return false
           return yield* Effect.tryPromise({
@@ -133,6 +144,31 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
     }),
   )
 
+/** The `seq` of the room's previous item when this one was appended; 0 if nothing of the room was stored. */
+const previousHeader = "Armoricore-Previous"
+
+/** JetStream's error when a message's expected predecessor is not the subject's last message. */
+const wrongLastSequence = 10071
+
+const isOtherPredecessor = (error: NatsRequestError): boolean => jetStreamErrorCode(error.cause) === wrongLastSequence
+
+const lastSeqOf = (nats: JetStreamHandles, room: string) =>
+  Effect.map(NatsHistoryReader.getMessage(nats, { last_by_subj: subjectOf(room) }), (found) => found?.seq ?? 0)
+
+const publish = (
+  { js }: JetStreamHandles,
+  room: string,
+  id: string,
+  body: Uint8Array,
+  previous: number | undefined,
+) => {
+  const marks = headers()
+  marks.set("Nats-Msg-Id", `${room}/${id}`)
+  if (previous !== undefined) marks.set(previousHeader, String(previous))
+  const expect = previous === undefined ? {} : { expect: { lastSubjectSequence: previous } }
+  return streamRequest(resource, () => js.publish(subjectOf(room), body, { headers: marks, ...expect }))
+}
+
 const toNotification = (room: string, { data, headers: marks }: Msg): AppendNotification => ({
   item: {
     seq: Number(marks?.get("Nats-Sequence")),
@@ -142,12 +178,23 @@ const toNotification = (room: string, { data, headers: marks }: Msg): AppendNoti
   previousSeq: Number(marks?.get("Nats-Last-Sequence")),
 })
 
-/** No item of this room after `since` was deleted, as far as the stream can tell. */
-const isContiguous = (nats: JetStreamHandles, room: string, since: number, anchored: boolean, maxPerRoom: number) =>
-  Effect.map(
-    natsRequest(resource, () => nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) })),
-    ({ state }) =>
-      // A `seq` that the stream never assigned comes from an earlier stream.
-      since <= state.last_seq &&
-      (anchored || (state.first_seq <= since + 1 && (state.subjects?.[subjectOf(room)] ?? 0) < maxPerRoom)),
+/** No item of this room after `after` was deleted, as far as the stream can tell. */
+const isComplete = Effect.fnUntraced(function* (
+  nats: JetStreamHandles,
+  room: string,
+  after: number,
+  maxPerRoom: number,
+) {
+  const first = yield* NatsHistoryReader.getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
+  const { state } = yield* natsRequest(resource, () =>
+    nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) }),
   )
+  // A `seq` that the stream never assigned comes from an earlier stream.
+  if (after > state.last_seq) return false
+  if (first !== undefined && first.seq <= after) return true
+  const previous = first?.header.get(previousHeader) ?? ""
+  if (Number(previous) > 0 && Number(previous) <= after) return true
+  // Retention by age and size deletes from the start of the stream, retention by number only from a full room.
+  const count = state.subjects?.[subjectOf(room)] ?? 0
+  return state.first_seq <= after + 1 && (count < maxPerRoom || (previous !== "" && Number(previous) === 0))
+})

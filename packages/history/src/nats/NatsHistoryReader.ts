@@ -8,6 +8,7 @@ import { natsRequest, errorFrom, type NatsRequestError } from "@armoricore/nats/
 import { Effect, Exit } from "effect"
 import {
   AckPolicy,
+  type ConsumerInfo,
   DeliverPolicy,
   type JetStreamClient,
   type JetStreamManager,
@@ -42,18 +43,88 @@ export const getMessage = (
     Effect.mapError(errorFrom(resource)),
   )
 
-/** The latest `limit` items at or after `from`, ascending, together with the leader's last one. */
-export const readConsistent = Effect.fnUntraced(function* (
+interface Page {
+  readonly items: ReadonlyArray<HistoryItem>
+  readonly more: boolean
+}
+
+/** The oldest items after `after`. */
+export const readAfter = (nats: JetStreamHandles, room: string, { after, limit, maxBytes }: PageLimits & After) =>
+  readConsistent(nats, room, (last) => {
+    if (last <= after) return Effect.succeed(emptyPage)
+    return Effect.map(readForward(nats, room, after + 1, enough(limit, maxBytes)), ({ items, isWhole }) => {
+      if (isWhole && (items.at(-1)?.seq ?? 0) < last) return undefined
+      const count = countFitting(items, limit, maxBytes)
+      return { items: items.slice(0, count), more: items.length > count || !isWhole }
+    })
+  })
+
+/** The latest items before `before`, or the latest of the room. */
+export const readBefore = (nats: JetStreamHandles, room: string, { before, limit, maxBytes }: PageLimits & Before) =>
+  readConsistent(nats, room, (last) =>
+    Effect.gen(function* () {
+      const end = Math.min(before ?? Number.POSITIVE_INFINITY, last + 1)
+      const from = yield* findStart(nats, room, { end, last, wanted: limit + 1 })
+      if (from === undefined) return emptyPage
+      const target = Math.min(end, last)
+      const { items } = yield* readForward(nats, room, from, (found) => (found.at(-1)?.seq ?? 0) >= target)
+      if ((items.at(-1)?.seq ?? 0) < target) return undefined
+      const latest = items.filter(({ seq }) => seq < end).reverse()
+      const count = countFitting(latest, limit, maxBytes)
+      return { items: latest.slice(0, count).reverse(), more: latest.length > count }
+    }),
+  )
+
+/** The ids of the room's items with their `seq`. Bodies are not read. */
+export const readIds = (nats: JetStreamHandles, room: string) =>
+  Effect.map(
+    readForward(nats, room, 1, () => false, true),
+    ({ items }) => items,
+  )
+
+interface PageLimits {
+  readonly limit: number
+  readonly maxBytes?: number | undefined
+}
+interface After {
+  readonly after: number
+}
+interface Before {
+  readonly before?: number | undefined
+}
+
+const emptyPage: Page = { items: [], more: false }
+
+/** How many items fit the limits of a page, at least one. */
+const countFitting = (items: ReadonlyArray<HistoryItem>, limit: number, maxBytes = Number.POSITIVE_INFINITY) => {
+  let bytes = 0
+  const excess = items.findIndex(({ body }, index) => {
+    bytes += body.byteLength
+    return index > 0 && bytes > maxBytes
+  })
+  return Math.min(limit, excess === -1 ? items.length : excess)
+}
+
+const enough = (limit: number, maxBytes = Number.POSITIVE_INFINITY) => {
+  let bytes = 0
+  let counted = 0
+  return (items: ReadonlyArray<HistoryItem>): boolean => {
+    for (; counted < items.length; counted++) bytes += items[counted]?.body.byteLength ?? 0
+    return items.length > limit || bytes > maxBytes
+  }
+}
+
+/** Repeats `read` until it returns a page: `undefined` means that the replica is behind the leader's `last` item. */
+const readConsistent = Effect.fnUntraced(function* <E>(
   nats: JetStreamHandles,
   room: string,
-  from: number,
-  limit: number,
+  read: (last: number) => Effect.Effect<Page | undefined, E>,
 ) {
   for (let attempts = 0; attempts < 20; attempts++) {
     const last = yield* getMessage(nats, { last_by_subj: subjectOf(room) })
-    if (last === undefined || last.seq < from) return []
-    const items = yield* readLatest(nats, room, from, limit)
-    if ((items.at(-1)?.seq ?? 0) >= last.seq) return items
+    if (last === undefined) return emptyPage
+    const page = yield* read(last.seq)
+    if (page !== undefined) return page
     yield* Effect.sleep(25)
   }
   return yield* new TransientError({
@@ -63,37 +134,94 @@ export const readConsistent = Effect.fnUntraced(function* (
   })
 })
 
-/** The latest `limit` items at or after `from`, ascending. */
-export const readLatest = ({ js, manager }: JetStreamHandles, room: string, from: number, limit: number) =>
+/** A range that has at most so many times the wanted items is read. */
+const tolerance = 3
+/** More probes than a bisection of the largest stream needs. */
+const maxProbes = 60
+
+/**
+ * A `seq` from which on the room has at least `wanted` items before `end`, and few more; the room's first item if it has
+ * fewer. JetStream reads only forward, but counts a subject's messages from any `seq` on. So the start is found by
+ * interpolation, and by bisection where the items are distributed unevenly: the number of probes grows with the
+ * logarithm of the stream's length.
+ */
+const findStart = Effect.fnUntraced(function* (
+  nats: JetStreamHandles,
+  room: string,
+  { end, last, wanted }: { readonly end: number; readonly last: number; readonly wanted: number },
+) {
+  const first = yield* getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
+  if (first === undefined || first.seq >= end) return undefined
+  const behind = end > last ? 0 : yield* countFrom(nats, room, end)
+  const countBetween = (from: number) => Effect.map(countFrom(nats, room, from), (count) => Math.max(0, count - behind))
+  let low = { seq: first.seq, count: yield* countBetween(first.seq) }
+  let high = { seq: end, count: 0 }
+  for (let probes = 0; probes < maxProbes; probes++) {
+    if (low.count <= wanted * tolerance || high.seq - low.seq <= 1) break
+    const share = (wanted * 2 - high.count) / (low.count - high.count)
+    const distance = probes % 2 === 0 ? Math.ceil((high.seq - low.seq) * share) : (high.seq - low.seq) >> 1
+    const seq = Math.min(high.seq - 1, Math.max(low.seq + 1, high.seq - distance))
+    const count = yield* countBetween(seq)
+    if (count >= wanted) low = { seq, count }
+    else high = { seq, count }
+  }
+  return low.seq
+})
+
+const countFrom = (nats: JetStreamHandles, room: string, from: number) =>
+  withConsumer(nats, room, from, true, ({ num_pending: count }) => Effect.succeed(count))
+
+const maxFetch = 128
+
+/** Items from `from` on, until `isEnough` or the last one. `isWhole`: the last one was read. */
+const readForward = (
+  nats: JetStreamHandles,
+  room: string,
+  from: number,
+  isEnough: (items: ReadonlyArray<HistoryItem>) => boolean,
+  headersOnly = false,
+) =>
+  withConsumer(nats, room, from, headersOnly, ({ name, num_pending: count }) =>
+    natsRequest(resource, async () => {
+      const items: Array<HistoryItem> = []
+      if (count === 0) return { items, isWhole: true }
+      const consumer = await nats.js.consumers.get(streamName, name)
+      while (items.length < count && !isEnough(items)) {
+        const batch = Math.min(maxFetch, count - items.length)
+        let received = 0
+        for await (const message of await consumer.fetch({ max_messages: batch, expires: 2_000 })) {
+          const id = (message.headers?.get("Nats-Msg-Id") ?? "").slice(room.length + 1)
+          items.push({ seq: message.seq, id, body: message.data })
+          if (++received === batch) break
+        }
+        // Removed or deleted since they were counted.
+        if (received === 0) return { items, isWhole: true }
+      }
+      return { items, isWhole: items.length >= count }
+    }),
+  )
+
+const withConsumer = <A, E>(
+  { manager }: JetStreamHandles,
+  room: string,
+  from: number,
+  headersOnly: boolean,
+  use: (consumer: ConsumerInfo) => Effect.Effect<A, E>,
+) =>
   Effect.acquireUseRelease(
     natsRequest(resource, () =>
       manager.consumers.add(streamName, {
         filter_subject: subjectOf(room),
         deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: from,
+        opt_start_seq: Math.max(1, from),
         ack_policy: AckPolicy.None,
         inactive_threshold: inactiveThreshold,
         mem_storage: true,
         num_replicas: 1,
+        headers_only: headersOnly,
       }),
     ),
-    ({ name, num_pending: count }) =>
-      natsRequest(resource, async () => {
-        const items: Array<HistoryItem> = []
-        if (count === 0) return items
-        const consumer = await js.consumers.get(streamName, name)
-        while (items.length < count) {
-          const before = items.length
-          for await (const message of await consumer.fetch({ max_messages: count - before, expires: 2_000 })) {
-            const id = (message.headers?.get("Nats-Msg-Id") ?? "").slice(room.length + 1)
-            items.push({ seq: message.seq, id, body: message.data })
-            if (items.length === count) break
-          }
-          // Removed or deleted since they were counted.
-          if (items.length === before) break
-        }
-        return items.slice(-limit)
-      }),
+    use,
     ({ name }, exit) =>
       // After an interrupted read the server deletes the consumer.
       Exit.isSuccess(exit)

@@ -8,7 +8,7 @@ import * as PostgresSchema from "@armoricore/postgres/PostgresSchema"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Layer, type Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { check, History, type HistoryItem } from "../History.ts"
+import { check, History, type HistoryItem, type PageRequest } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import * as PostgresNotifications from "./PostgresNotifications.ts"
 
@@ -92,6 +92,46 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     ),
   )
 
+  /** From the start of the page; rows behind its limits have no body. The bodies of other rows are not read. */
+  const pageRows = (
+    room: string,
+    { after, before, limit, maxBytes }: Partial<Record<keyof PageRequest, number | undefined>> & { limit: number },
+  ) => {
+    const direction = sql.literal(after === undefined ? "DESC" : "ASC")
+    const bound =
+      after === undefined
+        ? sql`seq < ${String(before ?? Number.MAX_SAFE_INTEGER)}::text::bigint`
+        : sql`seq > ${String(after)}::text::bigint`
+    return sql<{ readonly seq: string; readonly id: string; readonly body: Uint8Array | null }>`
+      SELECT seq::text, id, CASE WHEN n <= ${String(limit)}::text::bigint
+        AND (n = 1 OR bytes <= ${String(maxBytes ?? Number.MAX_SAFE_INTEGER)}::text::bigint) THEN body END AS body
+      FROM (
+        SELECT seq, id, body, ROW_NUMBER() OVER (ORDER BY seq ${direction}) AS n,
+          SUM(octet_length(body)) OVER (ORDER BY seq ${direction}) AS bytes
+        FROM (
+          SELECT seq, id, body FROM armoricore_history_item
+          WHERE room = ${room}::text AND at > ${cutoff} AND body IS NOT NULL AND ${bound}
+          ORDER BY seq ${direction} LIMIT ${String(limit + 1)}::text::bigint
+        ) AS page
+      ) AS sized ORDER BY sized.seq ${direction}`
+  }
+
+  /** The `seq` of a room has no gaps, and removed items leave their row: the first visible row shows what is gone. */
+  const isComplete = (room: string, after: number) =>
+    Effect.map(
+      sql<Room & { readonly first: string | null }>`
+        SELECT last::text, trimmed::text, (
+          SELECT seq::text FROM armoricore_history_item WHERE room = ${room}::text AND at > ${cutoff}
+          ORDER BY armoricore_history_item.seq LIMIT 1) AS first
+        FROM armoricore_history_room WHERE room = ${room}::text`,
+      ([state]) => {
+        const last = Number(state?.last ?? 0)
+        const first = state?.first ?? null
+        const gone = Math.max(Number(state?.trimmed ?? 0), first === null ? last : Number(first) - 1)
+        return after >= gone && after <= last
+      },
+    )
+
   return History.of({
     append: Effect.fnUntraced(function* (room, id, body) {
       yield* check(room, id, body)
@@ -104,21 +144,16 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
       return { _tag: "Appended", item, fresh: stored.fresh } as const
     }),
     subscribe: (room, onAppend, onGap) => Effect.andThen(check(room), notifications.subscribe(room, onAppend, onGap)),
-    read: Effect.fnUntraced(function* (room, { since = 0, limit }) {
+    read: Effect.fnUntraced(function* (room, { after, before, limit, maxBytes }) {
       yield* check(room)
-      const found = yield* query(sql<Row>`
-        SELECT seq::text, id, body FROM armoricore_history_item
-        WHERE room = ${room}::text AND seq > ${String(since)}::text::bigint AND at > ${cutoff} AND body IS NOT NULL
-        ORDER BY armoricore_history_item.seq DESC LIMIT ${String(limit + 1)}::text::bigint`)
+      const found = yield* query(pageRows(room, { after, before, limit, maxBytes }))
+      const cut = found.findIndex(({ body }) => body === null)
+      const rows = cut === -1 ? found : found.slice(0, cut)
+      const items = rows.map(({ seq, id, body }) => toItem({ seq, id, body: body ?? new Uint8Array() }))
+      if (after === undefined) items.reverse()
       // Read afterwards: items trimmed in between make the result incomplete, never wrong.
-      const [state] = yield* query(sql<Room & { readonly aged: string | null }>`
-        SELECT last::text, trimmed::text, (
-          SELECT MAX(seq)::text FROM armoricore_history_item WHERE room = ${room}::text AND at <= ${cutoff}) AS aged
-        FROM armoricore_history_room WHERE room = ${room}::text`)
-      const gone = Math.max(Number(state?.trimmed ?? 0), Number(state?.aged ?? 0))
-      const items = found.slice(0, limit).reverse().map(toItem)
-      const complete = since >= gone && since <= Number(state?.last ?? 0) && found.length <= limit
-      return { items, complete }
+      const complete = after === undefined || (yield* query(isComplete(room, after)))
+      return { items, more: cut !== -1, complete }
     }),
     remove: (room, id) =>
       Effect.andThen(

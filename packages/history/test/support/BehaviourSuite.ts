@@ -1,6 +1,12 @@
 /** The behaviour of every adapter of the history port. Each test uses its own rooms. */
 import { randomUUID } from "node:crypto"
-import { type AppendNotification, type AppendResult, History, maxBodyBytes } from "@armoricore/history/History"
+import {
+  type AppendNotification,
+  type AppendResult,
+  History,
+  maxBodyBytes,
+  type PageRequest,
+} from "@armoricore/history/History"
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect, type Layer, Queue, Schedule } from "effect"
 import { TestClock } from "effect/testing"
@@ -32,10 +38,13 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         Array.from({ length: to - from }, (_, index) => `m${from + index}`),
         (id) => Effect.map(say(room, id), ({ item }) => item.seq),
       )
-    const read = Effect.fnUntraced(function* (room: string, since?: number, limit = 50) {
-      const page = since === undefined ? { limit } : { since, limit }
-      const { items, complete } = yield* (yield* History).read(room, page)
-      return { ids: items.map(({ id }) => id), complete, seqs: items.map(({ seq }) => seq) }
+    const readPage = Effect.fnUntraced(function* (room: string, page: PageRequest) {
+      const { items, more, complete } = yield* (yield* History).read(room, page)
+      return { ids: items.map(({ id }) => id), more, complete, seqs: items.map(({ seq }) => seq) }
+    })
+    const read = Effect.fnUntraced(function* (room: string, after?: number, limit = 50) {
+      const { ids, complete, seqs } = yield* readPage(room, after === undefined ? { limit } : { after, limit })
+      return { ids, complete, seqs }
     })
 
     it.effect("is set up as often as one likes", () =>
@@ -181,9 +190,50 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         assert.isTrue((yield* read(room, since)).complete)
         assert.deepStrictEqual(yield* read(room, seqs[5]), { ids: [], complete: true, seqs: [] })
         assert.deepStrictEqual((yield* read(room, undefined, 2)).ids, ["m4", "m5"])
-        const cut = yield* read(room, since, 2)
-        assert.deepStrictEqual(cut.ids, ["m4", "m5"])
-        assert.isFalse(cut.complete)
+      }),
+    )
+
+    it.effect("a page after a `seq` has the oldest items, a page before a `seq` the latest ones", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const other = yield* fresh
+        const seqs: Array<number> = []
+        for (let index = 0; index < 8; index++) {
+          seqs.push(...(yield* fill(room, index, index + 1)))
+          yield* fill(other, index, index + 1)
+        }
+        const page = (request: PageRequest) =>
+          Effect.map(readPage(room, request), ({ ids, more, complete }) => [ids.join(" "), more, complete])
+        const at = (index: number) => seqs[index] ?? 0
+        assert.deepStrictEqual(yield* page({ after: at(1), limit: 3 }), ["m2 m3 m4", true, true])
+        assert.deepStrictEqual(yield* page({ after: at(4), limit: 3 }), ["m5 m6 m7", false, true])
+        assert.deepStrictEqual(yield* page({ after: at(5), limit: 3 }), ["m6 m7", false, true])
+        assert.deepStrictEqual(yield* page({ after: 0, limit: 2 }), ["m0 m1", true, true])
+        assert.deepStrictEqual(yield* page({ limit: 3 }), ["m5 m6 m7", true, true])
+        assert.deepStrictEqual(yield* page({ limit: 8 }), ["m0 m1 m2 m3 m4 m5 m6 m7", false, true])
+        assert.deepStrictEqual(yield* page({ before: at(5), limit: 3 }), ["m2 m3 m4", true, true])
+        assert.deepStrictEqual(yield* page({ before: at(3), limit: 3 }), ["m0 m1 m2", false, true])
+        assert.deepStrictEqual(yield* page({ before: at(0), limit: 3 }), ["", false, true])
+        assert.deepStrictEqual(yield* page({ before: at(7) + 1000, limit: 2 }), ["m6 m7", true, true])
+        yield* (yield* History).remove(room, "m4")
+        assert.deepStrictEqual(yield* page({ before: at(5), limit: 3 }), ["m1 m2 m3", true, true])
+        assert.deepStrictEqual(yield* page({ before: at(4), limit: 2 }), ["m2 m3", true, true])
+        assert.deepStrictEqual(yield* page({ after: at(3), limit: 3 }), ["m5 m6 m7", false, true])
+        assert.deepStrictEqual(yield* page({ after: at(4), limit: 1 }), ["m5", true, true])
+      }),
+    )
+
+    it.effect("a page ends where its bodies exceed `maxBytes`, after at least one item", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        for (const id of ["a", "b", "c", "d"]) yield* say(room, id, "x".repeat(1000))
+        const page = (request: PageRequest) =>
+          Effect.map(readPage(room, request), ({ ids, more }) => [ids.join(" "), more])
+        assert.deepStrictEqual(yield* page({ after: 0, limit: 10, maxBytes: 2500 }), ["a b", true])
+        assert.deepStrictEqual(yield* page({ limit: 10, maxBytes: 2500 }), ["c d", true])
+        assert.deepStrictEqual(yield* page({ after: 0, limit: 10, maxBytes: 1 }), ["a", true])
+        assert.deepStrictEqual(yield* page({ limit: 10, maxBytes: 1 }), ["d", true])
+        assert.deepStrictEqual(yield* page({ limit: 10, maxBytes: 4000 }), ["a b c d", false])
       }),
     )
 
@@ -218,6 +268,8 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         assert.strictEqual(all.ids.length, retention.maxPerRoom)
         assert.strictEqual(all.ids[0], "m5")
         assert.isFalse((yield* read(room, seqs[3])).complete)
+        // m4 itself is deleted, and everything after it is stored.
+        assert.isTrue((yield* read(room, seqs[4])).complete)
         assert.isTrue((yield* read(room, seqs[6])).complete)
         assert.strictEqual((yield* read(room, seqs[6])).ids.length, retention.maxPerRoom - 2)
       }),

@@ -119,6 +119,11 @@ export interface Membership<D extends Declaration, State> {
   ) => Effect.Effect<void>
   /** Subscribes the socket to a subtopic as well, until the scope closes. */
   readonly listen: (subtopic: string) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * For a large reply: waits until the client has read most of the earlier messages, and returns the most bytes of the reply.
+   * Read the content afterwards, so that it waits in the store and not in memory.
+   */
+  readonly awaitCapacity: Effect.Effect<number>
 }
 
 export interface JoinResult<D extends Declaration> {
@@ -293,6 +298,7 @@ const typedMembership = <D extends Declaration, State>(
     },
     socketId: member.socketId,
     state: member.state,
+    awaitCapacity: member.awaitCapacity,
     push,
     broadcast,
     listen: (subtopic) =>

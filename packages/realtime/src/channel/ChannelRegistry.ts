@@ -26,6 +26,11 @@ export interface MembershipHandle extends Subscriber {
   /** From now on the socket also receives broadcasts to this subtopic. */
   readonly listen: (subtopic: string) => void
   readonly unlisten: (subtopic: string) => void
+  /**
+   * waits until the client has read most of the earlier messages, and returns the most bytes of the next reply. The capacity is
+   * reserved until the reply is sent.
+   */
+  readonly awaitCapacity: Effect.Effect<number>
 }
 
 /** A channel without its static types: its functions decode payloads and encode replies themselves. */

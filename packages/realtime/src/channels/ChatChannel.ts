@@ -13,7 +13,7 @@ import * as Channel from "../channel/Channel.ts"
 import { PublishBuffer } from "../pubsub/PublishBuffer.ts"
 import { Presence } from "../presence/Presence.ts"
 import * as PresenceEvents from "../presence/PresenceEvents.ts"
-import { RoomLog } from "../rooms/RoomLog.ts"
+import { type LogEntry, RoomLog } from "../rooms/RoomLog.ts"
 import * as MessageFields from "./MessageFields.ts"
 
 export const ChatMessage = Schema.Struct({ ...MessageFields.messageFields, room_id: RoomId })
@@ -23,13 +23,14 @@ export const channel = Channel.make({
   params: { room_id: RoomId },
   join: {
     payload: Schema.Struct({ ...MessageFields.replayFields, presence: optionalNullable(Schema.Boolean) }),
-    reply: Schema.Struct({ messages: Schema.Array(ChatMessage), recovered: Schema.Boolean }),
+    reply: Schema.Struct({ messages: Schema.Array(ChatMessage), ...MessageFields.replayReplyFields }),
   },
   client: {
     new_message: {
       payload: Schema.Struct({ content: MessageFields.Content, client_id: optionalNullable(MessageFields.ClientId) }),
       reply: ChatMessage,
     },
+    history: MessageFields.historyEvent(ChatMessage),
     typing_start: { payload: MessageFields.Empty },
     typing_stop: { payload: MessageFields.Empty },
     ping: { payload: MessageFields.Empty, allowGuests: true },
@@ -48,6 +49,9 @@ export const channel = Channel.make({
 const typingTimeout = "3 seconds"
 
 const decodeMessage = Schema.decodeUnknownEffect(ChatMessage)
+
+const decodeEntries = (entries: ReadonlyArray<LogEntry>) =>
+  Effect.orDie(Effect.forEach(entries, ({ payload }) => decodeMessage(payload)))
 
 export const layer = channel.toLayer(
   Effect.gen(function* () {
@@ -76,10 +80,10 @@ export const layer = channel.toLayer(
 
     return channel.handlers(
       Effect.fnUntraced(function* (room, request) {
-        const replay = yield* roomLog.replay(room.topic, request)
-        const messages = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeMessage(payload)))
+        const replay = yield* roomLog.replay(room.topic, request, yield* room.awaitCapacity)
+        const messages = yield* decodeEntries(replay.entries)
         if (request.presence === true) yield* PresenceEvents.trackMember(presence, room, "online")
-        return { reply: { messages, recovered: replay.recovered }, upToSeq: replay.upToSeq }
+        return { reply: { messages, ...MessageFields.replayReply(replay) }, upToSeq: replay.upToSeq }
       }),
       {
         on: {
@@ -106,6 +110,10 @@ export const layer = channel.toLayer(
             })
             return message
           }, Effect.uninterruptible),
+          history: Effect.fnUntraced(function* (room, request) {
+            const { entries, more } = yield* roomLog.history(room.topic, request, yield* room.awaitCapacity)
+            return { messages: yield* decodeEntries(entries), more }
+          }),
           typing_start: Effect.fnUntraced(function* (room) {
             yield* broadcastTyping(room, true)
             yield* FiberMap.run(

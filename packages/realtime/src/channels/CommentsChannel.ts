@@ -10,7 +10,7 @@ import * as Channel from "../channel/Channel.ts"
 import { CommentRateLimit } from "./CommentRateLimit.ts"
 import { PublishBuffer } from "../pubsub/PublishBuffer.ts"
 import { rateLimit } from "../channel/ChannelError.ts"
-import { RoomLog } from "../rooms/RoomLog.ts"
+import { type LogEntry, RoomLog } from "../rooms/RoomLog.ts"
 import { Topics } from "../pubsub/Topics.ts"
 import * as ViewerCount from "../pubsub/ViewerCount.ts"
 import * as MessageFields from "./MessageFields.ts"
@@ -22,7 +22,7 @@ export const channel = Channel.make({
   params: { stream_id: StreamId },
   join: {
     payload: Schema.Struct(MessageFields.replayFields),
-    reply: Schema.Struct({ comments: Schema.Array(Comment), recovered: Schema.Boolean }),
+    reply: Schema.Struct({ comments: Schema.Array(Comment), ...MessageFields.replayReplyFields }),
   },
   client: {
     new_comment: {
@@ -34,6 +34,7 @@ export const channel = Channel.make({
       }),
       reply: Comment,
     },
+    history: MessageFields.historyEvent(Comment),
   },
   server: {
     new_comment: { payload: Comment, droppable: true },
@@ -43,6 +44,9 @@ export const channel = Channel.make({
 })
 
 const decodeComment = Schema.decodeUnknownEffect(Comment)
+
+const decodeEntries = (entries: ReadonlyArray<LogEntry>) =>
+  Effect.orDie(Effect.forEach(entries, ({ payload }) => decodeComment(payload)))
 
 export const layer = channel.toLayer(
   Effect.gen(function* () {
@@ -60,10 +64,10 @@ export const layer = channel.toLayer(
     )
     return channel.handlers(
       Effect.fnUntraced(function* (stream, request) {
-        const replay = yield* roomLog.replay(stream.topic, request)
-        const comments = yield* Effect.orDie(Effect.forEach(replay.entries, ({ payload }) => decodeComment(payload)))
+        const replay = yield* roomLog.replay(stream.topic, request, yield* stream.awaitCapacity)
+        const comments = yield* decodeEntries(replay.entries)
         yield* viewers.update(stream.topic)
-        return { reply: { comments, recovered: replay.recovered }, upToSeq: replay.upToSeq }
+        return { reply: { comments, ...MessageFields.replayReply(replay) }, upToSeq: replay.upToSeq }
       }),
       {
         on: {
@@ -92,6 +96,10 @@ export const layer = channel.toLayer(
             })
             return comment
           }, Effect.uninterruptible),
+          history: Effect.fnUntraced(function* (stream, request) {
+            const { entries, more } = yield* roomLog.history(stream.topic, request, yield* stream.awaitCapacity)
+            return { messages: yield* decodeEntries(entries), more }
+          }),
         },
         leave: (stream) => viewers.update(stream.topic),
       },

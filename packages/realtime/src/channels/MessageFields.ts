@@ -2,6 +2,7 @@
 import { UserId } from "@armoricore/domain/Ids"
 import { NonNegativeIntFromJson, optionalNullable, Timestamp } from "@armoricore/domain/JsonCodecs"
 import { Schema } from "effect"
+import type { Replay } from "../rooms/RoomLog.ts"
 
 const maxCharacters = 4000
 
@@ -21,11 +22,48 @@ export const Content = Schema.String.check(
 /** An idempotency key that the client chooses: a second message with the same key is the same message. */
 export const ClientId = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(128))
 
-/** A join replays the history after `since`, or the `last` entries. */
+/** A join replays the oldest messages after `since`, or the `last` messages. */
 export const replayFields = {
   since: optionalNullable(NonNegativeIntFromJson),
   last: optionalNullable(NonNegativeIntFromJson),
 }
+
+/** Beside the messages of a join reply. */
+export const replayReplyFields = {
+  /** False: a message after `since` is no longer stored. */
+  recovered: Schema.Boolean,
+  /** Messages follow: later ones after a join with `since`, otherwise earlier ones. */
+  more: Schema.Boolean,
+  /** With `more`: the `after` of the next `history` request after a join with `since`, otherwise its `before`. */
+  next: Schema.optionalKey(Schema.Int),
+}
+
+/** `history {before | after, limit?}`: one page, without either the latest messages. */
+export const historyEvent = <M extends Schema.Codec<unknown, unknown>>(message: M) => ({
+  payload: Schema.Struct({
+    before: optionalNullable(NonNegativeIntFromJson),
+    after: optionalNullable(NonNegativeIntFromJson),
+    /** Default 50, at most 1,000. */
+    limit: optionalNullable(
+      NonNegativeIntFromJson.check(Schema.isGreaterThanOrEqualTo(1, { expected: "a whole number of 1 or more" })),
+    ),
+  }).check(
+    Schema.makeFilter(({ after, before }: { readonly after?: number; readonly before?: number }) =>
+      after === undefined || before === undefined
+        ? undefined
+        : { path: ["after"], issue: "`before` and `after` exclude each other: send one of them" },
+    ),
+  ),
+  reply: Schema.Struct({ messages: Schema.Array(message), more: Schema.Boolean }),
+  allowGuests: true,
+})
+
+/** The reply to a join, without its messages. */
+export const replayReply = ({ recovered, more, next }: Replay) => ({
+  recovered,
+  more,
+  ...(next === undefined ? {} : { next }),
+})
 
 /** The fields of every message except its room. */
 export const messageFields = {

@@ -7,7 +7,7 @@ import { Effect, Schema } from "effect"
 import * as Channel from "../channel/Channel.ts"
 import * as JobEvents from "../pubsub/JobEvents.ts"
 import { RoomLog } from "../rooms/RoomLog.ts"
-import { replayFields } from "./MessageFields.ts"
+import { historyEvent, replayFields, replayReply, replayReplyFields } from "./MessageFields.ts"
 
 /** A stored event, with the payload that connected clients received. */
 export const StoredEvent = Schema.Struct({
@@ -21,9 +21,9 @@ export const channel = Channel.make({
   params: { user_id: UserId },
   join: {
     payload: Schema.Struct(replayFields),
-    reply: Schema.Struct({ events: Schema.Array(StoredEvent), recovered: Schema.Boolean }),
+    reply: Schema.Struct({ events: Schema.Array(StoredEvent), ...replayReplyFields }),
   },
-  client: {},
+  client: { history: historyEvent(StoredEvent) },
   server: JobEvents.userEvents,
 })
 
@@ -32,10 +32,17 @@ export const layer = channel.toLayer(
     const roomLog = yield* RoomLog
     return channel.handlers(
       Effect.fnUntraced(function* (user, request) {
-        const { entries, recovered, upToSeq } = yield* roomLog.replay(user.topic, request)
-        return { reply: { events: entries, recovered }, upToSeq }
+        const replay = yield* roomLog.replay(user.topic, request, yield* user.awaitCapacity)
+        return { reply: { events: replay.entries, ...replayReply(replay) }, upToSeq: replay.upToSeq }
       }),
-      { on: {} },
+      {
+        on: {
+          history: Effect.fnUntraced(function* (user, request) {
+            const { entries, more } = yield* roomLog.history(user.topic, request, yield* user.awaitCapacity)
+            return { messages: entries, more }
+          }),
+        },
+      },
     )
   }),
 )

@@ -28,12 +28,12 @@ export const kicked = (reason: string): CloseCode => ({
       .toString()
       .replace(/\uFFFD$/, "") || "kicked",
 })
-/** The client read too slowly and its queue is full; it reconnects and replays. */
+/** The client stopped reading and its queue is full; it reconnects and replays. */
 export const slowConsumer: CloseCode = { code: 4008, reason: "slow_consumer" }
 
 /** Every close code with its meaning for a client, for `docs/clients.md`. */
 export const meanings: ReadonlyArray<readonly [code: number, reason: string, meaning: string]> = [
-  [idle.code, idle.reason, "the server received no frame for 60 s: send heartbeats; the client connects again"],
+  [idle.code, idle.reason, "the server received no frame for 75 s: send heartbeats; the client connects again"],
   [1002, "", "a frame violates the WebSocket protocol"],
   [1007, "", "a text frame is not UTF-8"],
   [1009, "", "a frame is larger than 1 MiB"],
@@ -42,5 +42,5 @@ export const meanings: ReadonlyArray<readonly [code: number, reason: string, mea
   [tokenExpired.code, tokenExpired.reason, "the token expired: connect with a new one"],
   [revoked.code, revoked.reason, "an operator revoked the token: log in again; this token is rejected from now on"],
   [4002, "kicked", "an operator closed the socket; the reason is the operator's text. The client may connect again"],
-  [slowConsumer.code, slowConsumer.reason, "the client read too slowly: it connects again and replays missed events"],
+  [slowConsumer.code, slowConsumer.reason, "the client stopped reading: it connects again and replays missed events"],
 ]

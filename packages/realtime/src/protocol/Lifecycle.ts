@@ -44,6 +44,7 @@ export const decide = (
     return joined >= maxTopics ? "too many" : "join"
   }
   if (current === undefined) return event === "phx_leave" ? "leave unjoined" : "unmatched"
-  if (joinRef !== null && joinRef !== current.joinRef) return "stale"
+  // A membership that was joined without a ref accepts every ref.
+  if (joinRef !== null && current.joinRef !== null && joinRef !== current.joinRef) return "stale"
   return event === "phx_leave" ? "leave" : "deliver"
 }

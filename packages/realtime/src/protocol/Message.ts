@@ -1,7 +1,10 @@
 /** A decoded Phoenix message, independent of the serializer: join ref, ref, topic, event and payload. */
 
-/** Replies echo a ref with its type: the official client compares with `!==`, and some ports send numbers. */
-export type Ref = string | number | null
+/**
+ * Replies echo a ref with its type: the official client compares with `!==`, and some ports send numbers. A `bigint` is a
+ * number that JavaScript would round.
+ */
+export type Ref = string | number | bigint | null
 
 export interface Message {
   /** The `ref` of the join that this message belongs to; `null` means the current membership. */
@@ -49,7 +52,10 @@ export interface Serializer {
 export const maxNameBytes = 255
 
 export const isRef = (value: unknown): value is Ref =>
-  value === null || typeof value === "number" || (typeof value === "string" && fitsNameLimit(value))
+  value === null ||
+  typeof value === "number" ||
+  typeof value === "bigint" ||
+  (typeof value === "string" && fitsNameLimit(value))
 
 /** Checks the length first, because UTF-8 needs at most three bytes per UTF-16 unit and most names are short. */
 export const fitsNameLimit = (text: string): boolean =>

@@ -38,10 +38,21 @@ export const parseJson = (text: string): unknown => {
 export const decodeText = (text: string): Message | undefined => {
   const json = parseJson(text)
   if (!Array.isArray(json) || json.length !== 5) return undefined
-  const [joinRef, ref, topic, event, payload]: ReadonlyArray<unknown> = json
+  const [first, second, topic, event, payload]: ReadonlyArray<unknown> = json
+  const [joinRef, ref] = [exactRef(text, first), exactRef(text, second)]
   if (!isRef(joinRef) || !isRef(ref) || typeof topic !== "string" || typeof event !== "string") return undefined
   return { joinRef, ref, topic, event, payload }
 }
+
+/** A ref of a message. `JSON.parse` rounds large numbers, so their digits are taken from the text. */
+export const exactRef = (text: string, value: unknown): unknown => {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value
+  const written = text.match(/-?\d{16,}/g)?.find((digits) => Number(digits) === value)
+  return written === undefined ? value : BigInt(written)
+}
+
+/** The JSON text of a ref. */
+export const refText = (ref: Ref): string => (typeof ref === "bigint" ? String(ref) : JSON.stringify(ref))
 
 /** Four names of maximum length with every character escaped as `\uXXXX`. */
 const maxHeaderBytes = 4 * 6 * maxNameBytes
@@ -104,7 +115,9 @@ export const binaryToText = (frame: Uint8Array): string => {
 }
 
 const json = (joinRef: Ref, ref: Ref, topic: string, event: string, payload: object): string =>
-  JSON.stringify([joinRef, ref, topic, event, payload])
+  typeof joinRef === "bigint" || typeof ref === "bigint"
+    ? `[${refText(joinRef)},${refText(ref)},${JSON.stringify([topic, event, payload]).slice(1)}`
+    : JSON.stringify([joinRef, ref, topic, event, payload])
 
 export const serializer: Serializer = {
   version: "2.0.0",

@@ -38,7 +38,9 @@ export class Broadcast {
   }
 
   #encode(serializer: Serializer): OutgoingFrame {
-    return new OutgoingFrame(serializer.broadcast(this.topic, this.event, this.payload), this.droppable, this.snapshot)
+    const body = serializer.broadcast(this.topic, this.event, this.payload)
+    const replayableTopic = this.seq === undefined || this.droppable ? undefined : this.topic
+    return new OutgoingFrame(body, this.droppable, this.snapshot, replayableTopic)
   }
 }
 

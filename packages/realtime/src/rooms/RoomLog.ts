@@ -14,7 +14,7 @@ import {
   History,
   type HistoryItem,
   type HistoryPage,
-  type ReadOptions,
+  type PageRequest,
 } from "@armoricore/history/History"
 import type { PortError } from "@armoricore/domain/Errors"
 import { Context, Deferred, Effect, Exit, FiberSet, Layer } from "effect"
@@ -51,11 +51,28 @@ export interface ReplayRequest {
   readonly last?: number | undefined
 }
 
-export interface Replay {
+export interface HistoryRequest {
+  /** The latest entries before this `seq`. Without `before` and `after`: the latest entries. */
+  readonly before?: number | undefined
+  /** The oldest entries after this `seq`. */
+  readonly after?: number | undefined
+  /** Maximum number of entries; at most {@link maxPageEntries}. */
+  readonly limit?: number | undefined
+}
+
+export interface LogPage {
   /** Ascending. */
   readonly entries: ReadonlyArray<LogEntry>
-  /** False: entries between `since` and the first one are missing. */
+  /** Stored entries follow the page: later ones after a request with `after`, otherwise earlier ones. */
+  readonly more: boolean
+}
+
+/** With `since` the oldest entries after it, otherwise the latest entries. */
+export interface Replay extends LogPage {
+  /** False: an entry after `since` and before the page is no longer stored, or the history is unavailable. */
   readonly recovered: boolean
+  /** With `more`: where the next page begins; `after` of the next request with `since`, otherwise its `before`. */
+  readonly next: number | undefined
   /** For the `upToSeq` of a join. */
   readonly upToSeq: number
 }
@@ -65,7 +82,10 @@ export class RoomLog extends Context.Service<
   {
     /** Appends and broadcasts. Fails with the ChannelError `removed` if moderation removed this id. */
     readonly append: (topic: string, entry: NewEntry) => Effect.Effect<AppendedEntry, ChannelError | PortError>
-    readonly replay: (topic: string, request: ReplayRequest) => Effect.Effect<Replay, PortError>
+    /** For a join. The bodies of the entries have at most `maxBytes` together, or the page has one entry. */
+    readonly replay: (topic: string, request: ReplayRequest, maxBytes: number) => Effect.Effect<Replay, PortError>
+    /** A page of the history. Fails with a TransientError while the history is unavailable. */
+    readonly history: (topic: string, request: HistoryRequest, maxBytes: number) => Effect.Effect<LogPage, PortError>
     /** False if there was no such entry. The caller broadcasts the removal. */
     readonly remove: (topic: string, id: string) => Effect.Effect<boolean, PortError>
   }
@@ -74,9 +94,8 @@ export class RoomLog extends Context.Service<
 /** Entries of a join reply where the client requests no number. */
 export const defaultReplayLimit = 50
 
-/** Limits of one reply: a socket's queue holds 1 MiB. */
-const maxReplayEntries = 1000
-const maxReplyBytes = 600_000
+/** The most entries of one reply. */
+export const maxPageEntries = 1000
 
 const maxBatch = 256
 
@@ -101,16 +120,25 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
 
     const stores: Stores = { history, outageBuffer, inFlight }
     const append = yield* makeBatchedAppend({ ...stores, topics, isClustered: subscriptions !== undefined })
-    const coalesce = yield* CoalescedReads.make<Replay, PortError>()
+    const coalesceReplays = yield* CoalescedReads.make<Replay, PortError>()
+    const coalescePages = yield* CoalescedReads.make<HistoryPage, PortError>()
 
     return {
       append,
-      replay: Effect.fn("RoomLog.replay")(function* (topic, { since, last }) {
+      replay: Effect.fn("RoomLog.replay")(function* (topic, { since, last }, maxBytes) {
         // The subscription precedes the read, so no append between the two is missed.
         if (subscriptions !== undefined) yield* subscriptions.awaitReady(topic)
-        const limit = Math.min(maxReplayEntries, last ?? (since === undefined ? defaultReplayLimit : maxReplayEntries))
-        if (limit === 0) return { entries: [], recovered: since === undefined, upToSeq: since ?? 0 }
-        return yield* coalesce(`${topic} ${since} ${limit}`, readReplay(stores, topic, since, limit))
+        const limit = Math.min(maxPageEntries, last ?? (since === undefined ? defaultReplayLimit : maxPageEntries))
+        if (limit === 0) return yield* emptyReplay(stores, topic, since)
+        const page = pageOf({ after: since }, limit, maxBytes)
+        return yield* coalesceReplays(`${topic} ${since} ${limit} ${maxBytes}`, readReplay(stores, topic, page))
+      }),
+      history: Effect.fn("RoomLog.history")(function* (topic, request, maxBytes) {
+        const limit = Math.min(maxPageEntries, request.limit ?? defaultReplayLimit)
+        const page = pageOf(request, limit, maxBytes)
+        const key = `${topic} ${request.before} ${request.after} ${limit} ${maxBytes}`
+        const { items, more } = yield* coalescePages(key, history.read(topic, page))
+        return { entries: items.map(decode), more }
       }),
       remove: Effect.fn("RoomLog.remove")(function* (topic, id) {
         return outageBuffer.remove(topic, id) || (yield* history.remove(topic, id))
@@ -226,41 +254,51 @@ const seqOf = (result: AppendResult): number => (result._tag === "Appended" ? re
 
 const removedError = new ChannelError({ reason: "removed" })
 
-const readReplay = Effect.fnUntraced(function* (
-  stores: Stores,
-  topic: string,
-  since: number | undefined,
+const pageOf = (
+  { after, before }: Pick<HistoryRequest, "after" | "before">,
   limit: number,
-) {
-  const { items, complete } = yield* readPage(stores, topic, since === undefined ? { limit } : { since, limit })
-  const fitting = latestWithin(items, maxReplyBytes)
-  const upToSeq = items.at(-1)?.seq ?? 0
-  stores.outageBuffer.noteSequence(topic, Math.max(upToSeq, complete ? (since ?? 0) : 0))
+  maxBytes: number,
+): PageRequest => {
+  const limits = { limit, maxBytes }
+  return after !== undefined ? { after, ...limits } : before !== undefined ? { before, ...limits } : limits
+}
+
+const readReplay = Effect.fnUntraced(function* (stores: Stores, topic: string, page: PageRequest) {
+  const { after: since } = page
+  const { items, more, complete } = yield* readPage(stores, topic, page)
+  const last = items.at(-1)?.seq
+  stores.outageBuffer.noteSequence(topic, Math.max(last ?? 0, complete ? (since ?? 0) : 0))
   return {
-    entries: fitting.map(decode),
-    recovered: since === undefined || (complete && fitting.length === items.length),
-    upToSeq,
-  }
+    entries: items.map(decode),
+    recovered: since === undefined || complete,
+    more,
+    next: !more ? undefined : since === undefined ? items[0]?.seq : last,
+    upToSeq: last ?? 0,
+  } satisfies Replay
 })
+
+/** For `last: 0`: reads one entry to know whether there are any. */
+const emptyReplay = (stores: Stores, topic: string, since: number | undefined) =>
+  Effect.map(readReplay(stores, topic, pageOf({ after: since }, 1, 1)), ({ entries, recovered }) => ({
+    entries: [],
+    recovered,
+    more: entries.length > 0,
+    next: entries[0] === undefined ? undefined : (since ?? entries[0].seq + 1),
+    upToSeq: since ?? 0,
+  }))
 
 /** A page of the history; during an outage the topic's buffered entries, or an empty page. */
 const readPage = (
   { history, outageBuffer }: Stores,
   topic: string,
-  page: ReadOptions,
+  page: PageRequest,
 ): Effect.Effect<HistoryPage, PortError> =>
   outageBuffer.has(topic)
-    ? Effect.sync(() => ({ items: outageBuffer.entriesOf(topic).slice(-page.limit), complete: false }))
+    ? Effect.sync(() => ({ items: outageBuffer.entriesOf(topic).slice(-page.limit), more: false, complete: false }))
     : Effect.catchTag(history.read(topic, page), "TransientError", (error) =>
         Effect.as(Effect.logWarning(`joined ${topic} without history: ${error.message}`), {
           items: [],
+          more: false,
           complete: false,
         }),
       )
-
-/** The latest items whose bodies fit into the limit together. */
-const latestWithin = (items: ReadonlyArray<HistoryItem>, limit: number): ReadonlyArray<HistoryItem> => {
-  let bytes = 0
-  const first = items.findLastIndex(({ body }) => (bytes += body.byteLength) > limit)
-  return items.slice(first + 1)
-}

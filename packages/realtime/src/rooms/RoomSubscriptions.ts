@@ -3,7 +3,7 @@
  * them, so a delivery does not depend on the node that appended. Gaps (the bus was disconnected, a message was lost) are
  * read from the history; members that joined while the subscription was missing are made to join again.
  */
-import { type AppendNotification, History, type HistoryItem } from "@armoricore/history/History"
+import { type AppendNotification, History, type HistoryItem, type PageRequest } from "@armoricore/history/History"
 import { Effect, Latch, Schedule, Semaphore } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
 import * as TopicSubscriptions from "../cluster/TopicSubscriptions.ts"
@@ -17,8 +17,8 @@ export interface RoomSubscriptions {
 
 /** How long an early item waits for its predecessors before they are read from the history. */
 const reorderDelay = "100 millis"
-/** A larger gap is not delivered; the members join again. */
-const maxBackfill = 1000
+/** A gap is read in pages of this size. */
+const backfillPage = 1000
 const maxConcurrentReads = 16
 const retryInterval = "1 second"
 
@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* (options: {
     for (const item of items) options.deliver(topic, item)
   }
 
-  const readWithRetry = (topic: string, page: { readonly since?: number; readonly limit: number }) =>
+  const readWithRetry = (topic: string, page: PageRequest) =>
     readPermits.withPermit(history.read(topic, page)).pipe(
       Effect.tapError((error) => Effect.logDebug(`cannot read the history of ${topic}; retrying`, error)),
       Effect.retry({ while: (error) => error._tag === "TransientError", schedule: Schedule.spaced(retryInterval) }),
@@ -77,14 +77,18 @@ export const make = Effect.fnUntraced(function* (options: {
       gapDetected.closeUnsafe()
       if (!isGapCertain && !reorderBuffer.hasGap) return
       isGapCertain = false
-      const upTo = reorderBuffer.highestBuffered
-      const page = yield* readWithRetry(topic, { since: reorderBuffer.lastSeq ?? 0, limit: maxBackfill })
-      // An empty history does not know whether it is complete.
-      if (!page.complete && page.items.length > 0) {
-        yield* Effect.logInfo(`more than ${maxBackfill} entries of ${topic} were missed: its members join again`)
-        topics.reportGap(topic)
+      for (let more = true; more;) {
+        const upTo = reorderBuffer.highestBuffered
+        const page = yield* readWithRetry(topic, { after: reorderBuffer.lastSeq ?? 0, limit: backfillPage })
+        // An empty history does not know whether it is complete.
+        if (!page.complete && page.items.length > 0) {
+          yield* Effect.logInfo(`entries of ${topic} were missed and are no longer stored: its members join again`)
+          topics.reportGap(topic)
+        }
+        more = page.more
+        const readUpTo = more ? (page.items.at(-1)?.seq ?? 0) : upTo
+        deliverAll(topic, reorderBuffer.backfill(page.items, readUpTo))
       }
-      deliverAll(topic, reorderBuffer.backfill(page.items, upTo))
     })
     yield* Effect.forkScoped(
       Effect.forever(

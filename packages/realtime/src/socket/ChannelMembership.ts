@@ -48,6 +48,10 @@ export interface SocketHandle {
   readonly removeMembership: (member: ChannelMembership) => void
   /** Ends a membership so that the client joins again. */
   readonly forceRejoin: (member: ChannelMembership) => void
+  /** As `awaitCapacity` of a membership. */
+  readonly acquireCapacity: (member: ChannelMembership) => Effect.Effect<number>
+  /** The reply was sent, or none will be. Without a reservation it does nothing. */
+  readonly releaseCapacity: (member: ChannelMembership) => void
   /** Counts a message that waits for its reply; a socket with too many is not read. */
   readonly addPending: () => void
   readonly removePending: (count: number) => void
@@ -66,8 +70,8 @@ export class ChannelMembership implements MembershipHandle {
   #joined = false
   /** The earlier membership of the same topic, until the client received its `phx_close`. */
   #replaced: ChannelMembership | undefined = undefined
-  /** The join counts as a pending message of the socket. */
-  #joining = false
+  /** The join that has no reply yet; it counts as a pending message of the socket. */
+  #pendingJoin: Message | undefined = undefined
   /** Broadcasts and pushes that arrived during the join; `undefined` once joined. */
   #buffered: Array<Broadcast | OutgoingFrame> | undefined = []
   /** The reply to the join included all broadcasts up to this `seq`; a later arrival of them is ignored. */
@@ -98,7 +102,7 @@ export class ChannelMembership implements MembershipHandle {
   /** Starts the join. `replaced` is the membership that this join replaces. */
   start(message: Message, replaced: ChannelMembership | undefined): void {
     this.#socket.context.topics.subscribe(this.topic, this)
-    this.#joining = true
+    this.#pendingJoin = message
     this.#replaced = replaced
     this.#socket.addPending()
     this.#run(this.#join(message))
@@ -143,11 +147,17 @@ export class ChannelMembership implements MembershipHandle {
     this.#socket.context.topics.unsubscribe(this.topic, this, subtopic)
   }
 
-  stop(options?: { readonly drain: boolean }): Fiber.Fiber<void> {
+  get awaitCapacity(): Effect.Effect<number> {
+    return Effect.suspend(() => this.#socket.acquireCapacity(this))
+  }
+
+  /** `drain` handles the messages of the inbox first, with `join` also a pending join without messages. */
+  stop(options?: { readonly drain: boolean; readonly join?: boolean }): Fiber.Fiber<void> {
     if (this.#stopping !== undefined) return this.#stopping
+    const drain = options?.drain === true && (this.#hasWorkToDrain || options.join === true)
     this.#socket.context.topics.unsubscribe(this.topic, this)
     const fiber = this.#busy ? this.#fiber : undefined
-    this.#stopping = this.#socket.context.run(this.#shutDown(fiber, options?.drain === true && this.#hasWorkToDrain))
+    this.#stopping = this.#socket.context.run(this.#shutDown(fiber, drain))
     return this.#stopping
   }
 
@@ -168,8 +178,8 @@ export class ChannelMembership implements MembershipHandle {
   }
 
   #settleJoin(): void {
-    if (!this.#joining) return
-    this.#joining = false
+    if (this.#pendingJoin === undefined) return
+    this.#pendingJoin = undefined
     this.#socket.removePending(1)
   }
 
@@ -181,12 +191,14 @@ export class ChannelMembership implements MembershipHandle {
   #join(message: Message): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       // The `leave` of the replaced membership runs first, so a channel never sees a socket twice on a topic.
-      if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop({ drain: true }))
+      // A pending join is completed, because every join gets its reply.
+      if (this.#replaced !== undefined) yield* Fiber.await(this.#replaced.stop({ drain: true, join: true }))
       yield* this.#socket.context.topics.awaitReady(this.topic)
       const exit = yield* Effect.exit(Scope.provide(this.#channel.join(this, message.payload), this.#scope))
       const error = yield* this.#joinErrorOf(exit)
       if (Exit.isSuccess(exit) && error === undefined) this.#completeJoin(message, exit.value)
       else this.#socket.replyError(message, error ?? ChannelErrors.unavailable)
+      this.#socket.releaseCapacity(this)
       this.#endReplaced()
       this.#settleJoin()
       yield* this.#joined ? this.#processInbox() : this.#finish()
@@ -254,10 +266,11 @@ export class ChannelMembership implements MembershipHandle {
         )
       }
       const exit = yield* Effect.exit(Scope.provide(event.handle(this, message.payload), this.#scope))
-      if (Exit.isSuccess(exit)) return void this.#socket.reply(message, "ok", exit.value)
-      const error = Cause.findErrorOption(exit.cause)
-      if (Option.isNone(error)) return exit.cause
-      return void this.#socket.replyError(message, error.value)
+      const error = Exit.isSuccess(exit) ? Option.none() : Cause.findErrorOption(exit.cause)
+      if (Exit.isSuccess(exit)) this.#socket.reply(message, "ok", exit.value)
+      else if (Option.isSome(error)) this.#socket.replyError(message, error.value)
+      this.#socket.releaseCapacity(this)
+      return Exit.isSuccess(exit) || Option.isSome(error) ? undefined : exit.cause
     })
   }
 
@@ -313,6 +326,8 @@ export class ChannelMembership implements MembershipHandle {
           else this.#socket.replyUnmatched(message)
         }
       }
+      this.#socket.releaseCapacity(this)
+      if (this.#pendingJoin !== undefined) this.#socket.replyError(this.#pendingJoin, ChannelErrors.unavailable)
       this.#settleJoin()
       const leave = this.#joined ? this.#channel.leave : undefined
       if (leave !== undefined) {

@@ -54,7 +54,10 @@ export class Endpoint extends Context.Service<
      * be verified) and a problem document.
      */
     readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
-    /** Handles a `request` event: the long-poll fallback. Returns false for another path and leaves it untouched. */
+    /**
+     * Handles a `request` event: the long-poll fallback, and 426 for a WebSocket request without `Upgrade`. Returns false
+     * for another path and leaves the request untouched.
+     */
     readonly handleRequest: (request: IncomingMessage, response: ServerResponse) => boolean
     /** The number of open sockets on this node. */
     readonly size: () => number
@@ -125,8 +128,10 @@ const make = Effect.fnUntraced(function* (options: EndpointOptions) {
   return Endpoint.of({
     handleUpgrade: makeUpgradeHandler(state),
     handleRequest: (request, response) => {
-      if (Handshake.pathOf(request) !== `${state.path}/longpoll`) return false
-      longPoll.handle(request, response)
+      const path = Handshake.pathOf(request)
+      if (path === `${state.path}/longpoll`) longPoll.handle(request, response)
+      else if (path === `${state.path}/websocket`) Handshake.respondUpgradeRequired(response)
+      else return false
       return true
     },
     size: () => sockets.size,
@@ -248,6 +253,8 @@ const makeUpgradeHandler = (state: EndpointState): Endpoint["Service"]["handleUp
   }
   const server = new WebSocketServer(serverOptions)
 
+  const stallMillis = Duration.toMillis(limits.stallTimeout)
+
   const upgrade = (
     request: IncomingMessage,
     wire: Duplex,
@@ -258,7 +265,7 @@ const makeUpgradeHandler = (state: EndpointState): Endpoint["Service"]["handleUp
     let isOpened = false
     server.handleUpgrade(request, wire, head, (ws: WebSocket) => {
       isOpened = true
-      const transport = new WebSocketTransport(ws, wire, state.flusher, limits.maxQueuedBytes)
+      const transport = new WebSocketTransport(ws, wire, state.flusher, limits.maxQueuedBytes, stallMillis)
       openSocket(state, transport, client, serializer)
     })
     // `ws` calls back synchronously, or it rejected an invalid request itself.

@@ -1,6 +1,8 @@
 /**
- * The queue of outgoing frames of one socket, bounded in bytes. At the limit, droppable frames are dropped first. If
- * that does not make room, the queue is discarded and its owner must close the socket.
+ * The queue of outgoing frames of one socket, bounded in bytes. It holds what the connection did not accept yet, so its
+ * limit counts what the client failed to read. At the limit, droppable frames are dropped first, then the frames that a
+ * history can replay: their topics are reported as missed, and the client joins them again at its own speed. If that does
+ * not make room, the queue is discarded and its owner must close the socket.
  *
  * Dropped changes of a state are replaced by one snapshot of that state, sent when there is room for it. Until then,
  * further changes of the same state are not queued, because the snapshot will include them.
@@ -19,7 +21,12 @@ export class FrameQueue {
   protected droppableBytes = 0
   protected closed = false
   protected pendingSnapshots: Map<string, StateSnapshot> | undefined = undefined
+  /** Topics with a history whose frames were dropped. */
+  protected missedTopics: Set<string> | undefined = undefined
+  /** Bytes that left the queue since the connection opened. */
+  takenBytes = 0
   readonly #limit: number
+  #capacityListener: { readonly below: number; readonly listener: () => void } | undefined = undefined
 
   constructor(limit: number) {
     this.#limit = limit
@@ -29,16 +36,29 @@ export class FrameQueue {
     return this.bytes
   }
 
+  /** Calls the listener once, as soon as at most `below` bytes are queued. Replaces an earlier listener. */
+  onceBelow(below: number, listener: () => void): void {
+    this.#capacityListener = { below, listener }
+  }
+
+  /** To be called after frames left the queue. */
+  protected notifyCapacity(): void {
+    const waiting = this.#capacityListener
+    if (waiting === undefined || this.bytes > waiting.below) return
+    this.#capacityListener = undefined
+    waiting.listener()
+  }
+
   /** Returns `overflow` if a frame that is not droppable found no room; the queue is closed then. */
   protected enqueue(frame: OutgoingFrame, counts: QueueCounts): "queued" | "dropped" | "overflow" {
     if (this.closed) return "dropped"
-    if (this.pendingSnapshots !== undefined && this.#isSuperseded(frame)) {
+    if (this.#isSuperseded(frame)) {
       counts.dropped++
       return "dropped"
     }
     const size = frame.wireBytes.length
-    if (this.bytes + size > this.#limit) {
-      const result = this.#evictDroppable(frame, size, counts)
+    if (this.isOverLimit(frame)) {
+      const result = this.#evictDroppable(frame, counts)
       if (result !== undefined) return result
     }
     if (this.frames === undefined) this.frames = [frame]
@@ -48,11 +68,34 @@ export class FrameQueue {
     return "queued"
   }
 
+  protected enqueueFirst(frame: OutgoingFrame): "queued" | "dropped" {
+    if (this.closed) return "dropped"
+    if (this.frames === undefined) this.frames = [frame]
+    else this.frames.unshift(frame)
+    this.bytes += frame.wireBytes.length
+    if (frame.droppable) this.droppableBytes += frame.wireBytes.length
+    return "queued"
+  }
+
+  /** A single frame always fits: the client has read everything before it. */
+  protected isOverLimit(frame: OutgoingFrame): boolean {
+    return this.bytes > 0 && this.bytes + frame.wireBytes.length > this.#limit
+  }
+
   /** Removes and returns all queued frames. */
   protected takeAll(): ReadonlyArray<OutgoingFrame> {
     const frames = this.frames ?? []
+    this.takenBytes += this.bytes
     this.#clear()
     return frames
+  }
+
+  /** Removes and returns the topics whose frames were dropped, once half of the queue is free. */
+  protected takeMissedTopics(): ReadonlyArray<string> {
+    if (this.missedTopics === undefined || this.bytes * 2 > this.#limit) return []
+    const topics = [...this.missedTopics]
+    this.missedTopics = undefined
+    return topics
   }
 
   /** Removes and returns the pending snapshots, once half of the queue is free. */
@@ -67,6 +110,7 @@ export class FrameQueue {
   discard(): void {
     this.closed = true
     this.pendingSnapshots = undefined
+    this.missedTopics = undefined
     this.#clear()
   }
 
@@ -79,18 +123,36 @@ export class FrameQueue {
   /**
    * Drops the droppable frames. Returns `undefined` if that makes room for `frame`, otherwise the result of `enqueue`.
    */
-  #evictDroppable(frame: OutgoingFrame, size: number, counts: QueueCounts): "dropped" | "overflow" | undefined {
+  #evictDroppable(frame: OutgoingFrame, counts: QueueCounts): "dropped" | "overflow" | undefined {
     if (this.droppableBytes > 0 && this.frames !== undefined) {
       const remaining = this.frames.filter((queued) => !queued.droppable || this.#drop(queued, counts))
       this.frames = remaining.length === 0 ? undefined : remaining
       this.bytes -= this.droppableBytes
       this.droppableBytes = 0
-      if (!this.#isSuperseded(frame) && this.bytes + size <= this.#limit) return undefined
+      if (!this.#isSuperseded(frame) && !this.isOverLimit(frame)) return undefined
     }
     if (frame.droppable) {
       this.#drop(frame, counts)
       return "dropped"
     }
+    return this.#evictReplayable(frame, counts)
+  }
+
+  #evictReplayable(frame: OutgoingFrame, counts: QueueCounts): "dropped" | "overflow" | undefined {
+    for (const { replayableTopic } of [frame, ...(this.frames ?? [])])
+      if (replayableTopic !== undefined) (this.missedTopics ??= new Set()).add(replayableTopic)
+    const remaining = this.frames?.filter((queued) => {
+      if (!this.#isSuperseded(queued)) return true
+      this.bytes -= queued.wireBytes.length
+      counts.dropped++
+      return false
+    })
+    this.frames = remaining?.length === 0 ? undefined : remaining
+    if (this.#isSuperseded(frame)) {
+      counts.dropped++
+      return "dropped"
+    }
+    if (!this.isOverLimit(frame)) return undefined
     counts.overflowed++
     this.discard()
     return "overflow"
@@ -102,8 +164,11 @@ export class FrameQueue {
     return false
   }
 
-  #isSuperseded({ snapshot }: OutgoingFrame): boolean {
-    return snapshot !== undefined && this.pendingSnapshots?.has(keyOf(snapshot)) === true
+  #isSuperseded({ replayableTopic, snapshot }: OutgoingFrame): boolean {
+    return (
+      (snapshot !== undefined && this.pendingSnapshots?.has(keyOf(snapshot)) === true) ||
+      (replayableTopic !== undefined && this.missedTopics?.has(replayableTopic) === true)
+    )
   }
 }
 

@@ -7,7 +7,7 @@
  * `Authorization: Bearer`.
  */
 import * as Bearer from "@armoricore/auth/Bearer"
-import { STATUS_CODES, type IncomingMessage } from "node:http"
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { Result } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
@@ -32,7 +32,7 @@ export interface Handshake {
 
 /** A rejected connection as a problem document: `detail` is one sentence for the developer of the client. */
 export interface Rejection {
-  readonly status: 400 | 401 | 403 | 429 | 503
+  readonly status: 400 | 401 | 403 | 426 | 429 | 503
   readonly reason: string
   readonly detail: string
 }
@@ -47,6 +47,12 @@ const unknownVersion: Rejection = {
   status: 403,
   reason: "unknown_vsn",
   detail: "vsn must be 1.0.0 or 2.0.0",
+}
+const upgradeRequired: Rejection = {
+  status: 426,
+  reason: "upgrade_required",
+  detail:
+    "this path accepts only WebSockets, and the request has no `Upgrade: websocket` header: if a proxy is in front of the server, let it pass the headers Upgrade and Connection on with HTTP/1.1",
 }
 export const draining: Rejection = {
   status: 503,
@@ -71,6 +77,8 @@ export const reasons = {
   unauthorized: "401; the token is missing, invalid, expired or revoked: get a new one before connecting again",
   forbidden_origin: "403; pages of this origin may not connect: the operator adds it to `ALLOWED_ORIGINS`",
   unknown_vsn: "403; `vsn` is neither `1.0.0` nor `2.0.0`",
+  upgrade_required:
+    "426; the request has no `Upgrade` header: usually a proxy removes it, and has to pass `Upgrade` and `Connection` on",
   too_many_connections: "429; the user or the address reached its limit of connections",
   service_restart: "503; this node is shutting down: connect again",
   unavailable: "503; the server cannot read the key set for tokens now: connect again",
@@ -114,10 +122,26 @@ export const queryOf = (request: IncomingMessage): URLSearchParams => {
 export const readUpgrade = (request: IncomingMessage, rules: Rules): Handshake | Rejection =>
   request.method === "GET" ? read(request, rules) : badMethod
 
+const problemOf = ({ status, reason, detail }: Rejection): string =>
+  JSON.stringify({ title: STATUS_CODES[status] ?? "", status, detail, reason })
+
+/** Responds to a request for a WebSocket that is not an upgrade request. */
+export const respondUpgradeRequired = (response: ServerResponse): void => {
+  response
+    .writeHead(upgradeRequired.status, {
+      connection: "Upgrade, close",
+      upgrade: "websocket",
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+    })
+    .end(problemOf(upgradeRequired))
+}
+
 /** Responds to an upgrade request with a problem document and closes the connection. */
-export const reject = (socket: Duplex, { status, reason, detail }: Rejection): void => {
+export const reject = (socket: Duplex, rejection: Rejection): void => {
+  const { status } = rejection
   const title = STATUS_CODES[status] ?? ""
-  const body = JSON.stringify({ title, status, detail, reason })
+  const body = problemOf(rejection)
   const retry = status === 503 || status === 429 ? "Retry-After: 1\r\n" : ""
   const type = "Content-Type: application/problem+json\r\n"
   socket.once("finish", () => socket.destroy())

@@ -30,11 +30,19 @@ export interface Limits {
   readonly maxMessageBytes: number
   /** The largest WebSocket frame in bytes; a larger one closes the socket (1009). */
   readonly maxFrameBytes: number
-  /** The most bytes that are queued for a slow client before its socket is closed (4008). */
+  /**
+   * The most bytes that are queued for a client that reads slowly. Beyond it, the client misses droppable messages and
+   * joins topics with a history again; where that is not possible, its socket is closed (4008).
+   */
   readonly maxQueuedBytes: number
+  /** A socket whose queue was full is closed (4008) if the client reads nothing for this long. */
+  readonly stallTimeout: Duration.Duration
   /** Messages of one socket that may wait for a reply; at this number the socket is not read until half are done. */
   readonly maxPendingMessages: number
-  /** A socket that receives no frame for this long is closed (1002). Clients send a heartbeat every 30 s. */
+  /**
+   * A socket that receives no frame for this long, not even a ping, is closed (1002). Clients send a heartbeat every 30 s:
+   * one lost heartbeat and a delay are tolerated.
+   */
   readonly idleTimeout: Duration.Duration
   /** The interval of the sweep, which closes idle sockets and sockets with an expired token. */
   readonly sweepInterval: Duration.Duration
@@ -59,8 +67,9 @@ export const defaults: Limits = {
   maxMessageBytes: 65_536,
   maxFrameBytes: 1_048_576,
   maxQueuedBytes: 1_048_576,
+  stallTimeout: Duration.seconds(10),
   maxPendingMessages: 256,
-  idleTimeout: Duration.seconds(60),
+  idleTimeout: Duration.seconds(75),
   sweepInterval: Duration.seconds(1),
   pollWindow: Duration.seconds(10),
   pollTimeout: Duration.seconds(15),

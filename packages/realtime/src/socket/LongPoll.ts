@@ -41,7 +41,6 @@ export interface LongPollOptions {
 
 /** Distinguishes a session token from a JWT, which never starts with this. */
 const tokenPrefix = "poll."
-const maxLines = 100
 
 const headers = {
   "access-control-allow-origin": "*",
@@ -89,7 +88,7 @@ export const make = (options: LongPollOptions): LongPoll => {
         ?.toString("utf8")
         .split("\n")
         .filter((line) => line.trim() !== "")
-      if (lines === undefined || lines.length > maxLines) return reply(response, { status: 413 })
+      if (lines === undefined) return reply(response, { status: 413 })
       session.push(lines.map(messageFrom), (isAccepted) =>
         reply(response, { status: isAccepted ? 200 : session.isGone ? 410 : 408 }),
       )

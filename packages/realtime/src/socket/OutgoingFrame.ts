@@ -17,12 +17,15 @@ export class OutgoingFrame {
   readonly droppable: boolean
   /** Sent in place of this frame if it was dropped, once the queue has room. */
   readonly snapshot: StateSnapshot | undefined
+  /** The topic whose history has this message. For a slow client it may be dropped; the client joins the topic again. */
+  readonly replayableTopic: string | undefined
   #wireBytes: Buffer | undefined
 
-  constructor(body: EncodedMessage, droppable: boolean, snapshot?: StateSnapshot) {
+  constructor(body: EncodedMessage, droppable: boolean, snapshot?: StateSnapshot, replayableTopic?: string) {
     this.body = body
     this.droppable = droppable
     this.snapshot = snapshot
+    this.replayableTopic = replayableTopic
   }
 
   get wireBytes(): Buffer {

@@ -29,6 +29,7 @@ import type { ConnectionLease } from "./UsageLimits.ts"
 import * as CloseCode from "../protocol/CloseCode.ts"
 import { decide } from "../protocol/Lifecycle.ts"
 import { fitsNameLimit, type Message, type Payload, type Serializer, type Status } from "../protocol/Message.ts"
+import { ReplyGate } from "./ReplyGate.ts"
 import * as TokenRefresh from "./TokenRefresh.ts"
 import * as ChannelErrors from "../channel/ChannelError.ts"
 import type { Topics } from "../pubsub/Topics.ts"
@@ -88,6 +89,10 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   #backlogged = false
   /** Replies `rate_limit` since the last sweep; at the limit the transport is paused until the next sweep. */
   #rateLimitReplies = 0
+  /** The context was notified that the connection closed. */
+  #isEnded = false
+  /** Created for the first large reply, and dropped when none waits. */
+  #replyGate: ReplyGate<ChannelMembership> | undefined
 
   constructor(
     context: SocketContext,
@@ -112,11 +117,18 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
 
   onClosed(): void {
     this.#closing = true
+    if (this.#isEnded) return
+    this.#isEnded = true
     this.context.onClosed(this)
   }
 
+  onMissed(topic: string): void {
+    const member = this.#memberships.get(topic)
+    if (member !== undefined) this.forceRejoin(member)
+  }
+
   onOverflow(): void {
-    this.close(CloseCode.slowConsumer)
+    this.#closeUnresponsive(CloseCode.slowConsumer)
   }
 
   /** Not droppable: a client cannot detect that a snapshot is missing. */
@@ -168,6 +180,17 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     if (this.#memberships.get(member.topic) === member) this.#memberships.delete(member.topic)
   }
 
+  acquireCapacity(member: ChannelMembership): Effect.Effect<number> {
+    const { clock, limits } = this.context
+    this.#replyGate ??= new ReplyGate({ queue: this.#transport, clock, maxQueuedBytes: limits.maxQueuedBytes })
+    return this.#replyGate.acquire(member)
+  }
+
+  releaseCapacity(member: ChannelMembership): void {
+    this.#replyGate?.release(member)
+    if (this.#replyGate?.isIdle === true) this.#replyGate = undefined
+  }
+
   addPending(): void {
     this.#pendingMessages++
   }
@@ -197,7 +220,13 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     if (wasFlooding && !this.#backlogged) this.#transport.resume()
     this.#transport.sweep(now)
     if (this.identity.expiresAt <= this.context.clock.currentTimeMillisUnsafe()) this.close(CloseCode.tokenExpired)
-    else if (now - this.#lastActivityAt >= idleMillis) this.close(CloseCode.idle)
+    else if (now - this.#lastActivityAt >= idleMillis) this.#closeUnresponsive(CloseCode.idle)
+  }
+
+  /** The client will hardly reply to the close frame, so its memberships end at once. */
+  #closeUnresponsive(closeCode: CloseCode.CloseCode): void {
+    this.close(closeCode)
+    this.onClosed()
   }
 
   topics(): ReadonlyArray<string> {
@@ -279,6 +308,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     if (tooLarge) return this.replyError(message, ChannelErrors.tooLarge(limits.maxMessageBytes))
     switch (step) {
       case "heartbeat":
+        return this.#transport.sendFirst(new OutgoingFrame(this.serializer.reply(message, "ok", {}), false))
       case "leave unjoined":
         return this.reply(message, "ok", {})
       case "unmatched":

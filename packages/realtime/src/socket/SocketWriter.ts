@@ -20,10 +20,12 @@ export interface WritableSocket {
   readonly writable: boolean
   readonly write: (bytes: Uint8Array) => boolean
   readonly once: (event: "drain", listener: () => void) => unknown
+  /** Bytes that Node buffers because the kernel did not accept them. */
+  readonly writableLength: number
 }
 
 /** The part of the receiver that the writer calls. */
-export type WriterOwner = Pick<Receiver, "onOverflow" | "snapshotFrame">
+export type WriterOwner = Pick<Receiver, "onMissed" | "onOverflow" | "snapshotFrame">
 
 const maxBatchBytes = 65_536
 
@@ -68,11 +70,18 @@ export class SocketWriter extends FrameQueue {
   #owner: WriterOwner | undefined
   /** A flush is scheduled, or the socket is full and will drain. */
   #waiting = false
+  /** The socket is full. */
+  #isBlocked = false
+  readonly #stallMillis: number
+  #takenAtSweep = 0
+  #progressAt = 0
 
-  constructor(wire: WritableSocket, flusher: Flusher, limit: number) {
+  /** `stallMillis`: a client with a full queue that reads nothing for this long has stopped reading. */
+  constructor(wire: WritableSocket, flusher: Flusher, limit: number, stallMillis: number) {
     super(limit)
     this.#socket = wire
     this.#flusher = flusher
+    this.#stallMillis = stallMillis
   }
 
   attach(owner: WriterOwner): void {
@@ -80,23 +89,58 @@ export class SocketWriter extends FrameQueue {
   }
 
   send(frame: OutgoingFrame): void {
-    const result = this.enqueue(frame, this.#flusher.counts)
+    // The limit is for what the client failed to read: first offer it what is queued.
+    if (!this.#isBlocked && this.isOverLimit(frame)) this.flush()
+    this.#onEnqueued(this.enqueue(frame, this.#flusher.counts))
+  }
+
+  /** For the reply to a heartbeat: a slow client closes the connection if it waits behind other frames. */
+  sendFirst(frame: OutgoingFrame): void {
+    if (!this.#isBlocked || this.isOverLimit(frame)) return this.send(frame)
+    this.#onEnqueued(this.enqueueFirst(frame))
+  }
+
+  #onEnqueued(result: "queued" | "dropped" | "overflow"): void {
     if (result === "overflow") this.#owner?.onOverflow()
     if (this.#waiting || (result !== "queued" && this.pendingSnapshots === undefined)) return
     this.#waiting = true
     this.#flusher.add(this)
   }
 
+  /** A client that reads slowly rejoins the topics that it missed; one that stopped reading is closed. */
+  sweep(now: number): void {
+    if (this.missedTopics === undefined || this.takenBytes !== this.#takenAtSweep) {
+      this.#takenAtSweep = this.takenBytes
+      this.#progressAt = now
+    } else if (now - this.#progressAt >= this.#stallMillis) {
+      this.#flusher.counts.overflowed++
+      this.discard()
+      this.#owner?.onOverflow()
+    }
+  }
+
   flush(): void {
+    if (this.#isBlocked) return
     this.#waiting = false
+    this.#write()
+    this.notifyCapacity()
+  }
+
+  #write(): void {
     for (;;) {
+      if (this.missedTopics !== undefined) for (const topic of this.takeMissedTopics()) this.#owner?.onMissed(topic)
       if (this.pendingSnapshots !== undefined) this.#sendSnapshots()
       if (this.frames === undefined || this.closed) return
       if (!this.#socket.writable) return this.discard()
       const batch = this.#takeBatch(this.frames)
-      if (!this.#socket.write(batch)) {
+      // A large batch makes `write` return false although the kernel accepted all of it.
+      if (!this.#socket.write(batch) && this.#socket.writableLength > 0) {
         this.#waiting = true
-        this.#socket.once("drain", () => this.flush())
+        this.#isBlocked = true
+        this.#socket.once("drain", () => {
+          this.#isBlocked = false
+          this.flush()
+        })
         return
       }
     }
@@ -126,6 +170,7 @@ export class SocketWriter extends FrameQueue {
     const batch = queue.splice(0, count)
     this.frames = queue.length === 0 ? undefined : queue
     this.bytes -= bytes
+    this.takenBytes += bytes
     return this.#flusher.concat(batch, bytes)
   }
 }

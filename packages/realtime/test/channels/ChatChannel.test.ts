@@ -61,7 +61,7 @@ describe("chat", () => {
       assert.deepStrictEqual(yield* next(bob, "new_message"), response)
       const late = yield* connect(server, { user: "late" })
       const [, , , , reply] = yield* join(late)
-      assert.deepStrictEqual(reply["response"], { messages: [response], recovered: true })
+      assert.deepStrictEqual(reply["response"], { messages: [response], recovered: true, more: false })
     }),
   )
 
@@ -112,15 +112,34 @@ describe("chat", () => {
       }
       const replyTo = Effect.fnUntraced(function* (payload: object) {
         const [, , , , { response }] = yield* join(yield* connect(server, { user: "bob" }), payload)
-        const { messages, recovered } = response as { messages: ReadonlyArray<{ content: string }>; recovered: boolean }
-        return { first: messages[0]?.content, count: messages.length, recovered }
+        const { messages, recovered, more } = response as {
+          messages: ReadonlyArray<{ content: string }>
+          recovered: boolean
+          more: boolean
+        }
+        return { first: messages[0]?.content, count: messages.length, recovered, more }
       })
-      assert.deepStrictEqual(yield* replyTo({}), { first: "m10", count: 50, recovered: true })
-      assert.deepStrictEqual(yield* replyTo({ last: 3 }), { first: "m57", count: 3, recovered: true })
-      assert.deepStrictEqual(yield* replyTo({ since: seqs[1] }), { first: "m2", count: 58, recovered: true })
-      assert.deepStrictEqual(yield* replyTo({ since: seqs[59] }), { first: undefined, count: 0, recovered: true })
-      assert.deepStrictEqual(yield* replyTo({ since: seqs[1], last: 5 }), { first: "m55", count: 5, recovered: false })
-      assert.deepStrictEqual(yield* replyTo({ since: 1 }), { first: "m0", count: 60, recovered: false })
+      assert.deepStrictEqual(yield* replyTo({}), { first: "m10", count: 50, recovered: true, more: true })
+      assert.deepStrictEqual(yield* replyTo({ last: 3 }), { first: "m57", count: 3, recovered: true, more: true })
+      assert.deepStrictEqual(yield* replyTo({ since: seqs[1] }), {
+        first: "m2",
+        count: 58,
+        recovered: true,
+        more: false,
+      })
+      assert.deepStrictEqual(yield* replyTo({ since: seqs[59] }), {
+        first: undefined,
+        count: 0,
+        recovered: true,
+        more: false,
+      })
+      assert.deepStrictEqual(yield* replyTo({ since: seqs[1], last: 5 }), {
+        first: "m2",
+        count: 5,
+        recovered: true,
+        more: true,
+      })
+      assert.deepStrictEqual(yield* replyTo({ since: 1 }), { first: "m0", count: 60, recovered: false, more: false })
     }),
   )
 

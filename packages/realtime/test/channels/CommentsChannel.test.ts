@@ -40,9 +40,9 @@ describe("comments", () => {
       )
       assert.deepStrictEqual(yield* next(bob, "new_comment"), response)
       const late = yield* join(server, "late")
-      assert.deepStrictEqual(late.response, { comments: [response], recovered: true })
+      assert.deepStrictEqual(late.response, { comments: [response], recovered: true, more: false })
       const since = yield* join(server, "late", { since: response["seq"] })
-      assert.deepStrictEqual(since.response, { comments: [], recovered: true })
+      assert.deepStrictEqual(since.response, { comments: [], recovered: true, more: false })
     }),
   )
 
@@ -126,7 +126,7 @@ describe("comments", () => {
       yield* flag("00000000-0000-4000-8000-000000000001", "review")
       yield* flag("00000000-0000-4000-8000-000000000002", "remove")
       assert.deepStrictEqual(yield* next(ann, "comment_removed"), { id: response["id"], reason: "spam" })
-      assert.deepStrictEqual((yield* join(server, "late")).response, { comments: [], recovered: true })
+      assert.deepStrictEqual((yield* join(server, "late")).response, { comments: [], recovered: true, more: false })
       yield* Effect.sleep("1 second")
       assert.deepStrictEqual((yield* comment(ann, { content: "bad", client_id: "c1" })).response, { reason: "removed" })
     }),

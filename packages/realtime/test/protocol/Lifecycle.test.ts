@@ -26,7 +26,7 @@ const rows: ReadonlyArray<Row> = [
   [null, "a", "phx_leave", "1", 1, "leave"],
   ["1", "a", "phx_leave", undefined, 0, "leave unjoined"],
   [null, "a", "e", null, 1, "deliver"],
-  ["1", "a", "e", null, 1, "stale"],
+  ["1", "a", "e", null, 1, "deliver"],
 ]
 
 it.each(rows)("%s %s %s, current %s of %s joined: %s", (joinRef, topic, event, current, joined, step) => {

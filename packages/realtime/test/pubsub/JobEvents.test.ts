@@ -119,7 +119,7 @@ describe("user:{user_id}", () => {
       client.send("1", "1", "user:u2", "phx_join", {})
       assert.include(JSON.stringify(yield* client.next), '"reason":"unauthorized"')
       client.send("2", "2", "user:u1", "phx_join", {})
-      assert.deepStrictEqual((yield* client.next)[4]["response"], { events: [], recovered: true })
+      assert.deepStrictEqual((yield* client.next)[4]["response"], { events: [], recovered: true, more: false })
     }),
   )
 
@@ -127,7 +127,7 @@ describe("user:{user_id}", () => {
     Effect.gen(function* () {
       const client = yield* connect(yield* start(), { user: "u1" })
       client.send("1", "1", "user:u1", "phx_join", { since: 4, last: 10 })
-      assert.deepStrictEqual((yield* client.next)[4]["response"], { events: [], recovered: false })
+      assert.deepStrictEqual((yield* client.next)[4]["response"], { events: [], recovered: false, more: false })
     }),
   )
 

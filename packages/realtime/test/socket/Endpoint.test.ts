@@ -47,6 +47,24 @@ describe("the upgrade", () => {
     }),
   )
 
+  it.live("answers a request without `Upgrade` with 426 and the hint to the proxy", () =>
+    Effect.gen(function* () {
+      // regression: it got 404, although a proxy that removes `Upgrade` is the commonest fault of a deployment.
+      const server = yield* start()
+      const response = yield* Effect.promise(() =>
+        fetch(`http://127.0.0.1:${server.port}/socket/websocket?vsn=2.0.0`, {
+          headers: { "sec-websocket-version": "13" },
+        }),
+      )
+      assert.strictEqual(response.status, 426)
+      assert.strictEqual(response.headers.get("upgrade"), "websocket")
+      assert.strictEqual(response.headers.get("content-type"), "application/problem+json")
+      const problem: unknown = yield* Effect.promise(() => response.json())
+      assert.deepInclude(problem, { status: 426, reason: "upgrade_required" })
+      assert.include(JSON.stringify(problem), "proxy")
+    }),
+  )
+
   it.live("reads the token from the query, a subprotocol in either base64 alphabet, or a header", () =>
     Effect.gen(function* () {
       const server = yield* start()

@@ -131,7 +131,7 @@ describe("the long-poll fallback", () => {
     }),
   )
 
-  it.live("rejects in the body: token, origin, method, too many lines, too large, undecodable", () =>
+  it.live("rejects in the body: token, origin, method, too large, undecodable", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { maxFrameBytes: 100_000 } })
       const token = yield* server.token("u1")
@@ -145,8 +145,9 @@ describe("the long-poll fallback", () => {
       assert.strictEqual((yield* send(server, "&token=x", { method: "POST", body: "[]" })).body.status, 410)
       const one = yield* session(server)
       const heartbeat = frame(null, "1", "phoenix", "heartbeat", {})
-      assert.strictEqual(yield* one.post(...Array.from({ length: 101 }, () => heartbeat)), 413)
-      assert.strictEqual(yield* one.post(...Array.from({ length: 100 }, () => heartbeat)), 200)
+      // regression: a body of more than 100 lines was rejected, and none of them was handled.
+      assert.strictEqual(yield* one.post(...Array.from({ length: 101 }, () => heartbeat)), 200)
+      assert.lengthOf((yield* one.poll).messages ?? [], 101)
       assert.strictEqual(yield* one.post("x".repeat(200_000)), 413)
       assert.strictEqual(yield* one.post("[1]"), 410)
     }),

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import * as GatedHistory from "../support/GatedHistory.ts"
+import { defaults } from "@armoricore/realtime/socket/Limits"
+import { eventually } from "@armoricore/testing/Eventually"
 import { connect, type Frame, joined, start } from "../support/TestServer.ts"
 
 const error = (joinRef: unknown, ref: string, topic: string, response: object): Frame => [
@@ -162,9 +164,9 @@ describe("the lifecycle on the wire", () => {
     }),
   )
 
-  it.live("a join that replaces a pending join: every join gets its phx_close, and the leave gets its reply", () =>
+  it.live("a join that replaces a pending join: every join and the leave get their reply and their phx_close", () =>
     Effect.gen(function* () {
-      // regression: the phx_close of the first join and the reply to the leave were lost.
+      // regression: the reply to the pending join, the phx_close of the first join and the reply to the leave were lost.
       const history = yield* GatedHistory.make
       const topic = "chat:room:a"
       const client = yield* joined(yield* start({}, 0, history.layer), topic)
@@ -172,12 +174,98 @@ describe("the lifecycle on the wire", () => {
       yield* history.asked
       client.send("2", "3", topic, "phx_leave", {})
       client.send("4", "4", topic, "phx_join", { since: 0 })
-      assert.deepStrictEqual(yield* client.next, ok("2", "3", topic))
       yield* history.open
-      assert.deepStrictEqual(yield* client.next, ok("4", "4", topic, { messages: [], recovered: true }))
-      assert.deepStrictEqual(yield* client.next, ["2", "2", topic, "phx_close", {}])
+      const whole = { messages: [], recovered: true, more: false }
+      assert.deepStrictEqual(yield* client.next, ok("2", "2", topic, whole))
       assert.deepStrictEqual(yield* client.next, ["1", "1", topic, "phx_close", {}])
+      assert.deepStrictEqual(yield* client.next, ok("2", "3", topic))
+      assert.deepStrictEqual(yield* client.next, ["2", "2", topic, "phx_close", {}])
+      assert.deepStrictEqual(yield* client.next, ok("4", "4", topic, whole))
       yield* client.nothing
+    }),
+  )
+
+  it.live("a join and a leave, and joins of one topic, in one turn all get their replies", () =>
+    Effect.gen(function* () {
+      // regression: a join that a leave or another join followed at once got no reply.
+      const client = yield* connect(yield* start())
+      const topic = "chat:room:a"
+      client.send("1", "1", topic, "phx_join", {})
+      client.send("1", "2", topic, "phx_leave", {})
+      client.send("3", "3", topic, "phx_join", {})
+      client.send("4", "4", topic, "phx_join", {})
+      client.send("5", "5", topic, "phx_join", {})
+      const replied: Array<unknown> = []
+      const ended: Array<unknown> = []
+      while (replied.length < 5 || ended.length < 3) {
+        const [, ref, , event, { status }] = yield* client.next
+        if (event === "phx_close") ended.push(ref)
+        else replied.push([ref, status])
+      }
+      assert.deepStrictEqual(replied, [
+        ["1", "ok"],
+        ["2", "ok"],
+        ["3", "ok"],
+        ["4", "ok"],
+        ["5", "ok"],
+      ])
+      assert.deepStrictEqual(ended, ["1", "3", "4"])
+      yield* client.nothing
+    }),
+  )
+
+  it.live("a membership that was joined without a ref accepts messages with any join ref", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* start())
+      client.send(null, "1", "room:a", "phx_join", {})
+      yield* client.next
+      for (const joinRef of [null, "1", "7", 7]) {
+        client.send(joinRef, "2", "room:a", "echo", { text: "hi" })
+        assert.deepStrictEqual(yield* client.next, ok(joinRef, "2", "room:a", { text: "hi" }))
+      }
+    }),
+  )
+
+  it.live("numeric refs over 2^53 are echoed exactly, with both serializers", () =>
+    Effect.gen(function* () {
+      // regression: they came back rounded, so the client did not recognise the reply.
+      const server = yield* start()
+      const client = yield* connect(server)
+      client.ws.send('[9007199254740993,18446744073709551615,"room:a","phx_join",{}]')
+      assert.include(String(yield* client.raw), '[9007199254740993,18446744073709551615,"room:a","phx_reply",')
+      client.ws.send('[9007199254740993,9007199254740995,"room:a","echo",{"text":"hi"}]')
+      assert.include(String(yield* client.raw), '[9007199254740993,9007199254740995,"room:a","phx_reply",')
+      const old = yield* connect(server, { query: `vsn=1.0.0&token=${yield* server.token("u1")}` })
+      old.ws.send('{"topic":"room:a","event":"phx_join","payload":{},"ref":9007199254740993}')
+      assert.include(String(yield* old.raw), '"ref":9007199254740993}')
+    }),
+  )
+
+  it.live("a wrong parameter gets a message in the words of the field", () =>
+    Effect.gen(function* () {
+      // regression: the message for `last: "x"` named a RegExp.
+      const client = yield* connect(yield* start())
+      for (const [payload, path] of [
+        [{ last: "x" }, "last"],
+        [{ since: -1 }, "since"],
+        [{ last: 1.5 }, "last"],
+      ] as const) {
+        client.send("1", "1", "chat:room:a", "phx_join", payload)
+        const message = "Expected a whole number of 0 or more"
+        assert.deepStrictEqual(
+          yield* client.next,
+          error("1", "1", "chat:room:a", { reason: "invalid_payload", path, message }),
+        )
+      }
+      client.send("1", "1", "chat:room:a", "phx_join", {})
+      yield* client.next
+      client.send("1", "2", "chat:room:a", "history", { limit: 0 })
+      assert.include(
+        JSON.stringify(yield* client.next),
+        '"path":"limit","message":"Expected a whole number of 1 or more"',
+      )
+      client.send("1", "3", "chat:room:a", "history", { before: 5, after: 3 })
+      assert.include(JSON.stringify(yield* client.next), "`before` and `after` exclude each other")
     }),
   )
 
@@ -428,6 +516,40 @@ describe("a socket's end", () => {
       while (Date.now() - startedAt < 300) yield* client.nothing
       assert.deepStrictEqual(yield* client.close, { code: 1002, reason: "idle_timeout" })
       assert.isAtLeast(Date.now() - startedAt, 300)
+    }),
+  )
+
+  it.live("a WebSocket ping counts as life", () =>
+    Effect.gen(function* () {
+      const limits = { idleTimeout: Duration.millis(150), sweepInterval: Duration.millis(10) }
+      const client = yield* connect(yield* start({ limits }))
+      const startedAt = Date.now()
+      while (Date.now() - startedAt < 400) {
+        client.ws.ping()
+        yield* Effect.sleep("20 millis")
+        assert.isUndefined(client.closed)
+      }
+      assert.deepStrictEqual(yield* client.close, { code: 1002, reason: "idle_timeout" })
+    }),
+  )
+
+  it.effect("a heartbeat every 60.5 s keeps a socket open: one lost heartbeat and a delay are tolerated", () =>
+    Effect.sync(() => {
+      assert.isAbove(Duration.toMillis(defaults.idleTimeout), 60_500 + Duration.toMillis(defaults.sweepInterval))
+    }),
+  )
+
+  it.live("a peer that vanished leaves its topics at the idle timeout, before the closing handshake ends", () =>
+    Effect.gen(function* () {
+      // regression: it stayed in presence until the close timeout of 5 s.
+      const limits = { idleTimeout: Duration.millis(150), sweepInterval: Duration.millis(10) }
+      const server = yield* start({ limits })
+      const client = yield* joined(server, "room:a")
+      const startedAt = Date.now()
+      client.ws.pause()
+      yield* eventually(() => server.callLog.includes("leave a"))
+      assert.isBelow(Date.now() - startedAt, 2000)
+      assert.strictEqual(server.endpoint.size(), 0)
     }),
   )
 

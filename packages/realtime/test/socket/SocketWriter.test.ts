@@ -24,6 +24,10 @@ class FakeWire {
     for (const listener of this.#drained.splice(0)) listener()
   }
 
+  get writableLength(): number {
+    return this.full ? 1 : 0
+  }
+
   get text(): string {
     return Buffer.concat(this.writes).toString("latin1")
   }
@@ -37,13 +41,15 @@ const setUp = (limit = 1000) => {
   const flusher = new Flusher()
   const wire = new FakeWire()
   let overflows = 0
+  const missed: Array<string> = []
   const owner: WriterOwner = {
+    onMissed: (topic) => missed.push(topic),
     onOverflow: () => overflows++,
     snapshotFrame: ({ event, payload }) => new OutgoingFrame(`${event}${JSON.stringify(payload())}`, false),
   }
-  const writer = new SocketWriter(wire, flusher, limit)
+  const writer = new SocketWriter(wire, flusher, limit, 10_000)
   writer.attach(owner)
-  return { flusher, wire, writer, overflows: () => overflows }
+  return { flusher, wire, writer, missed, overflows: () => overflows }
 }
 
 const required = (text: string) => new OutgoingFrame(text, false)
@@ -65,7 +71,7 @@ describe("SocketWriter", () => {
     Effect.gen(function* () {
       const flusher = new Flusher()
       const wires = [new FakeWire(), new FakeWire(), new FakeWire()]
-      const writers = wires.map((wire) => new SocketWriter(wire, flusher, 1000))
+      const writers = wires.map((wire) => new SocketWriter(wire, flusher, 1000, 10_000))
       for (const frame of [required("a"), required("b")]) for (const writer of writers) writer.send(frame)
       writers[2]?.send(required("c"))
       yield* turn
@@ -143,6 +149,73 @@ describe("SocketWriter", () => {
       assert.deepStrictEqual(flusher.counts, { dropped: 0, overflowed: 1 })
       wire.drain()
       assert.strictEqual(wire.text, "\x81\x010")
+    }),
+  )
+
+  it.effect(
+    "frames that a history can replay are dropped next, and their topic is reported once half of the queue is free",
+    () =>
+      Effect.gen(function* () {
+        const { flusher, missed, wire, writer, overflows } = setUp(11)
+        const replayable = (text: string, topic: string) => new OutgoingFrame(text, false, undefined, topic)
+        wire.full = true
+        writer.send(required("0"))
+        yield* turn
+        for (const frame of [replayable("a", "t"), required("b"), replayable("c", "t"), droppable("x")])
+          writer.send(frame)
+        writer.send(replayable("d", "t"))
+        assert.deepStrictEqual([overflows(), writer.queuedBytes, flusher.counts.dropped], [0, 3, 4])
+        writer.send(replayable("e", "t"))
+        writer.send(replayable("f", "u"))
+        assert.deepStrictEqual(missed, [])
+        wire.drain()
+        assert.deepStrictEqual(missed, ["t"])
+        writer.send(replayable("g", "t"))
+        yield* turn
+        assert.strictEqual(wire.text, "\x81\x010\x81\x01b\x81\x01f\x81\x01g")
+      }),
+  )
+
+  it.effect("a full queue that is not read for the stall timeout overflows, one that is read slowly does not", () =>
+    Effect.gen(function* () {
+      const { wire, writer, overflows } = setUp(5)
+      const fill = () => {
+        for (const text of ["a", "b"]) writer.send(new OutgoingFrame(text, false, undefined, "t"))
+      }
+      wire.full = true
+      writer.send(required("0"))
+      yield* turn
+      writer.sweep(0)
+      fill()
+      writer.send(required("c"))
+      for (const now of [0, 9999]) writer.sweep(now)
+      assert.strictEqual(overflows(), 0)
+      writer.sweep(10_000)
+      assert.strictEqual(overflows(), 1)
+    }),
+  )
+
+  it.effect("frames of one turn over the limit are offered to the socket before they count", () =>
+    Effect.gen(function* () {
+      // regression: they overflowed the queue before a byte was written.
+      const { wire, writer, overflows } = setUp(100)
+      for (let index = 0; index < 100; index++) writer.send(required("x".repeat(50)))
+      yield* turn
+      assert.strictEqual(overflows(), 0)
+      assert.strictEqual(wire.text.length, 5200)
+    }),
+  )
+
+  it.effect("the reply to a heartbeat precedes the frames that a slow client has not read", () =>
+    Effect.gen(function* () {
+      const { wire, writer } = setUp()
+      wire.full = true
+      writer.send(required("0"))
+      yield* turn
+      for (const text of ["a", "b"]) writer.send(required(text))
+      writer.sendFirst(required("h"))
+      wire.drain()
+      assert.strictEqual(wire.text, "\x81\x010\x81\x01h\x81\x01a\x81\x01b")
     }),
   )
 

@@ -3,7 +3,7 @@ import { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { Deferred, Effect, Layer } from "effect"
 
-/** Appends and reads with `since` wait for the gate; other reads do not. */
+/** Appends and reads with `after` wait for the gate; other reads do not. */
 export const make = Effect.gen(function* () {
   const requested = yield* Deferred.make<void>()
   const gate = yield* Deferred.make<void>()
@@ -12,7 +12,7 @@ export const make = Effect.gen(function* () {
     ...history,
     append: (room, id, body) => Effect.andThen(pass, history.append(room, id, body)),
     read: (room, page) =>
-      page.since === undefined ? history.read(room, page) : Effect.andThen(pass, history.read(room, page)),
+      page.after === undefined ? history.read(room, page) : Effect.andThen(pass, history.read(room, page)),
   }))
   return {
     layer: Layer.effect(History, slow).pipe(Layer.provide(MemoryHistory.layer())),

@@ -32,6 +32,8 @@ export class RoomClient {
   readonly #present = new Map<string, string>()
   #last = 0
   #isJoined = false
+  /** Messages before the latest ones are missing. */
+  #isBehind = false
   #isGone = false
   #ws: WebSocket | undefined
 
@@ -71,6 +73,7 @@ export class RoomClient {
     const ws = new WebSocket(this.#address())
     this.#ws = ws
     ws.on("open", () => {
+      this.#isBehind = false
       const since = this.#last === 0 ? {} : { since: this.#last }
       ws.send(JSON.stringify(["1", "join", this.#room, "phx_join", { presence: true, ...since }]))
     })
@@ -102,11 +105,13 @@ export class RoomClient {
   #reply(ref: string, { status, response }: Record<string, unknown>): void {
     if (ref === "join") {
       if (status !== "ok") return this.#ws?.terminate()
-      const { messages, recovered }: Partial<Record<string, unknown>> = { ...Object(response) }
-      if (recovered !== true) this.incompleteRecoveries++
-      if (Array.isArray(messages)) for (const message of messages) this.#onMessage(message)
+      if (Object(response).recovered !== true) this.incompleteRecoveries++
+      const isRejoin = this.#last > 0
+      this.#onPage(Object(response), isRejoin)
       this.#isJoined = true
       for (const content of this.#unacknowledged) this.#send(content)
+    } else if (ref === "history") {
+      this.#onPage(Object(response), true)
     } else if (ref.startsWith("say ")) {
       const content = ref.slice(4)
       const at = this.#unacknowledged.indexOf(content)
@@ -118,10 +123,17 @@ export class RoomClient {
     }
   }
 
+  #onPage({ messages, more }: { readonly messages?: unknown; readonly more?: unknown }, isContinued: boolean): void {
+    this.#isBehind = false
+    if (Array.isArray(messages)) for (const message of messages) this.#onMessage(message)
+    this.#isBehind = isContinued && more === true
+    if (this.#isBehind) this.#ws?.send(JSON.stringify(["1", "history", this.#room, "history", { after: this.#last }]))
+  }
+
   #onMessage(message: unknown): void {
     // Its only senders are this project's own servers.
     const received = message as ReceivedMessage
-    this.#last = Math.max(this.#last, received.seq)
+    if (!this.#isBehind) this.#last = Math.max(this.#last, received.seq)
     if (this.#ids.has(received.id)) this.duplicates.push(received.content)
     this.#ids.add(received.id)
     this.received.push(received)

@@ -99,6 +99,11 @@ export class LongPollTransport extends FrameQueue implements Transport {
     })
   }
 
+  /** A response carries all queued frames, so none waits behind others. */
+  sendFirst(frame: OutgoingFrame): void {
+    this.send(frame)
+  }
+
   pause(): void {
     this.#paused = true
   }
@@ -128,6 +133,7 @@ export class LongPollTransport extends FrameQueue implements Transport {
   #deliver(): void {
     if (this.#pendingPoll === undefined) return
     const frames = [...this.takeAll()]
+    for (const topic of this.takeMissedTopics()) this.#receiver?.onMissed(topic)
     for (const snapshot of this.takeSnapshots()) {
       const frame = this.#receiver?.snapshotFrame(snapshot)
       if (frame !== undefined) frames.push(frame)
@@ -137,6 +143,7 @@ export class LongPollTransport extends FrameQueue implements Transport {
         200,
         frames.map(({ body }) => (typeof body === "string" ? body : binaryToText(body))),
       )
+    this.notifyCapacity()
   }
 
   #respond(status: PollStatus, messages: ReadonlyArray<string>): void {

@@ -7,6 +7,13 @@ export interface Transport {
   readonly attach: (receiver: Receiver) => void
   /** Queues a frame; the queue is bounded, see `FrameQueue`. */
   readonly send: (frame: OutgoingFrame) => void
+  /** Queues a frame before the others if the client reads slowly. */
+  readonly sendFirst: (frame: OutgoingFrame) => void
+  readonly queuedBytes: number
+  /** Bytes that left the queue since the connection opened. */
+  readonly takenBytes: number
+  /** Calls the listener once, as soon as at most `below` bytes are queued. Replaces an earlier listener. */
+  readonly onceBelow: (below: number, listener: () => void) => void
   /** Stops reading from the client until `resume`. */
   readonly pause: () => void
   readonly resume: () => void
@@ -21,7 +28,9 @@ export interface Receiver {
   readonly receive: (bytes: Buffer, isBinary: boolean) => void
   /** The client is alive but sent no message. */
   readonly onActivity: () => void
-  /** The client reads too slowly and its queue was discarded; the socket must close. */
+  /** Messages of a topic with a history were dropped, because the client reads slowly; it must join the topic again. */
+  readonly onMissed: (topic: string) => void
+  /** The client stopped reading and its queue was discarded; the socket must close. */
   readonly onOverflow: () => void
   /** The snapshot as a frame; `undefined` if its topic is no longer joined. */
   readonly snapshotFrame: (snapshot: StateSnapshot) => OutgoingFrame | undefined

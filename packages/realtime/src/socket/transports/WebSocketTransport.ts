@@ -10,8 +10,8 @@ import type { Receiver, Transport } from "./Transport.ts"
 export class WebSocketTransport extends SocketWriter implements Transport {
   readonly #ws: WebSocket
 
-  constructor(ws: WebSocket, wire: WritableSocket, flusher: Flusher, maxQueuedBytes: number) {
-    super(wire, flusher, maxQueuedBytes)
+  constructor(ws: WebSocket, wire: WritableSocket, flusher: Flusher, maxQueuedBytes: number, stallMillis: number) {
+    super(wire, flusher, maxQueuedBytes, stallMillis)
     this.#ws = ws
   }
 
@@ -19,6 +19,8 @@ export class WebSocketTransport extends SocketWriter implements Transport {
     super.attach(receiver)
     const ws = this.#ws
     ws.on("message", (data, isBinary) => receiver.receive(toBuffer(data), isBinary))
+    ws.on("ping", () => receiver.onActivity())
+    ws.on("pong", () => receiver.onActivity())
     // `ws` closes with the right code (1002, 1007, 1009); without a listener Node would throw the error.
     ws.on("error", () => this.discard())
     ws.on("close", () => receiver.onClosed())
@@ -39,8 +41,6 @@ export class WebSocketTransport extends SocketWriter implements Transport {
     this.discard()
     this.#ws.close(code, reason)
   }
-
-  sweep(): void {}
 }
 
 /** With the default `binaryType` a message is one buffer; the type of `ws` allows other forms too. */
