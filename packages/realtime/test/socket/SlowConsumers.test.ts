@@ -11,7 +11,7 @@ describe("slow consumers", () => {
     "20 paused sockets in a room with 10,000 messages a second are closed with 4008",
     () =>
       Effect.gen(function* () {
-        const server = yield* start({ limits: { maxQueuedBytes: 262_144 } })
+        const server = yield* start({ limits: { maxQueuedBytes: 262_144, closeTimeout: Duration.seconds(60) } })
         const slow = yield* Effect.forEach(
           Array.from({ length: 20 }, (_, index) => `slow-${index}`),
           (user) => joined(server, "room:a", { user }),
