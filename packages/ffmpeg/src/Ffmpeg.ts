@@ -7,12 +7,15 @@
  * - This process is killed with SIGKILL: ffmpeg would continue, because it ignores the end of stdin and SIGPIPE. On Linux
  *   the kernel kills it (`setpriv --pdeathsig`); elsewhere a shell does that waits on a pipe from this process.
  * - A full pipe blocks the child: stdout and stderr are both read to their end. Only the tail of stderr is returned.
- * - ffmpeg hangs: it is ended if its progress stops for `stallTimeout`, or after `timeout` in all.
+ * - ffmpeg hangs: it is ended after `stallTimeout` without output or CPU time, or after `timeout` in all. Lack of CPU is no
+ *   hang; `Liveness` has the rules.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Cause, Clock, Duration, Effect, type PlatformError, Ref, Stream } from "effect"
+import { Clock, Duration, Effect, FileSystem, Option, Path, type PlatformError, Stream } from "effect"
 import { trackProcess } from "./FfmpegMetrics.ts"
 import { FfmpegPrograms } from "./FfmpegPrograms.ts"
+import * as Liveness from "./Liveness.ts"
+import * as ProcessActivity from "./ProcessActivity.ts"
 import { collect, type ProcessLimits, lines, spawn, tailOf } from "./SupervisedProcess.ts"
 
 /** The exit code of a child and the tail of its stderr. */
@@ -27,7 +30,14 @@ export interface RunOptions extends ProcessLimits {
   readonly cwd: string
   /** Called about twice a second with the seconds of output so far. */
   readonly onProgress: (seconds: number) => Effect.Effect<void>
+  /**
+   * Frames per second of the first video output. If it is set, the seconds are those of the frames so far. Otherwise they
+   * are the time that ffmpeg reports, which version 7 holds back until the slowest output.
+   */
+  readonly frameRate?: number | undefined
+  /** ffmpeg is ended after this time without output and CPU time. */
   readonly stallTimeout: Duration.Duration
+  /** The longest total time in which ffmpeg had a CPU. */
   readonly timeout: Duration.Duration
 }
 
@@ -42,55 +52,75 @@ export const run = Effect.fn("Ffmpeg.run")(function* (options: RunOptions) {
     options.cwd,
     options,
   ).pipe(Effect.mapError(processError))
-  const lastProgress = yield* Ref.make({ position: "", at: yield* Clock.currentTimeMillis })
+  const position = { frame: "", out_time_us: "" }
   const progress = child.stdout.pipe(
     Stream.decodeText(),
     Stream.splitLines,
-    Stream.runForEach(
-      Effect.fnUntraced(function* (line) {
-        const [key = "", value = ""] = line.split("=", 2)
-        if (key !== "out_time_us" && key !== "frame") return
-        const at = yield* Clock.currentTimeMillis
-        const position = `${key}=${value}`
-        const last = yield* Ref.get(lastProgress)
-        if (!last.position.includes(position)) {
-          const other = last.position.split(" ").find((part) => part !== "" && !part.startsWith(`${key}=`)) ?? ""
-          yield* Ref.set(lastProgress, { position: `${other} ${position}`, at })
-        }
-        if (key === "out_time_us" && /^[0-9]+$/.test(value)) yield* options.onProgress(Number(value) / 1e6)
-      }),
-    ),
+    Stream.runForEach((line) => {
+      const [key = "", value = ""] = line.split("=", 2)
+      if (key !== "out_time_us" && key !== "frame") return Effect.void
+      position[key] = value
+      const unit = key === "frame" ? options.frameRate : options.frameRate === undefined ? 1e6 : undefined
+      return unit !== undefined && /^[0-9]+$/.test(value) ? options.onProgress(Number(value) / unit) : Effect.void
+    }),
   )
   const result = Effect.all([child.exitCode, tailOf(child.stderr), progress], { concurrency: "unbounded" }).pipe(
     Effect.map(([code, stderr]): ProcessResult => ({ code, stderr })),
     Effect.mapError(processError),
   )
-  const started = yield* Clock.currentTimeMillis
-  const watchdog = Effect.gen(function* () {
-    yield* Effect.sleep("500 millis")
-    const now = yield* Clock.currentTimeMillis
-    if (now - (yield* Ref.get(lastProgress)).at > Duration.toMillis(options.stallTimeout)) {
+  const watching = endIfHanging("ffmpeg", options, () => `${position.frame} ${position.out_time_us}`, options.cwd)
+  return yield* Effect.raceFirst(result, watching(child.pid))
+}, Effect.scoped)
+
+/** Never succeeds; fails when the process hangs or is over its time limit. `position` changes with every output. */
+const endIfHanging = (program: string, limits: Liveness.Limits, position: () => string, cwd?: string) =>
+  Effect.fnUntraced(function* (pid: number) {
+    const observe = Liveness.make(limits, yield* Clock.currentTimeMillis)
+    let lastPosition = position()
+    let lastWrite = 0
+    for (;;) {
+      yield* Effect.sleep(Liveness.interval(limits))
+      const at = yield* Clock.currentTimeMillis
+      const write = cwd === undefined ? 0 : yield* newestWrite(cwd)
+      const hasOutput = position() !== lastPosition || write > lastWrite
+      lastPosition = position()
+      lastWrite = Math.max(lastWrite, write)
+      const verdict = observe({ at, hasOutput, activity: yield* ProcessActivity.read(pid) })
+      if (verdict === "working") continue
       return yield* new TransientError({
-        dependency: "ffmpeg",
-        code: "stalled",
-        message: `ffmpeg made no progress for ${Duration.format(options.stallTimeout)} and was stopped`,
-      })
-    }
-    if (now - started > Duration.toMillis(options.timeout)) {
-      return yield* new TransientError({
-        dependency: "ffmpeg",
-        code: "timeout",
-        message: `ffmpeg did not finish within ${Duration.format(options.timeout)} and was stopped`,
+        dependency: program,
+        code: verdict === "timeout" ? "timeout" : "stalled",
+        message: Liveness.describe(verdict, program, limits),
       })
     }
   })
-  return yield* Effect.raceFirst(result, Effect.forever(watchdog))
-}, Effect.scoped)
+
+/** The time of the last change to a file of this folder or to the list of files in a folder below it. */
+const newestWrite = Effect.fnUntraced(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  let newest = 0
+  for (const name of yield* Effect.orElseSucceed(fs.readDirectory(folder), () => [])) {
+    // The uploader may remove a file at any time.
+    const mtime = yield* Effect.map(
+      Effect.option(fs.stat(path.join(folder, name))),
+      Option.flatMap(({ mtime }) => mtime),
+    )
+    newest = Math.max(newest, Option.match(mtime, { onNone: () => 0, onSome: (date) => date.getTime() }))
+  }
+  return newest
+})
 
 /** Runs ffprobe for one minute at most and returns its output (at most 8 MB). */
 export const inspect = Effect.fn("Ffmpeg.inspect")(function* (args: ReadonlyArray<string>, cwd: string) {
   const programs = yield* FfmpegPrograms
-  return yield* withTimeout(collect(programs.parentDeathSignal, programs.ffprobe, args, cwd), "60 seconds")
+  const limits = { stallTimeout: Duration.minutes(1), timeout: Duration.minutes(1) }
+  return yield* Effect.mapError(
+    collect(programs.parentDeathSignal, programs.ffprobe, args, cwd, {
+      watching: endIfHanging("ffprobe", limits, () => ""),
+    }),
+    probeError,
+  )
 })
 
 /** Runs an ffprobe that reads the whole file, for ten minutes at most, and calls `onLine` with each line of its output. */
@@ -100,25 +130,34 @@ export const inspectLines = Effect.fn("Ffmpeg.inspectLines")(function* (
   onLine: (line: string) => void,
 ) {
   const programs = yield* FfmpegPrograms
-  return yield* withTimeout(lines(programs.parentDeathSignal, programs.ffprobe, args, cwd, onLine), "10 minutes")
+  const limits = { stallTimeout: Duration.minutes(1), timeout: Duration.minutes(10) }
+  let count = 0
+  const countLine = (line: string) => {
+    count++
+    onLine(line)
+  }
+  return yield* Effect.mapError(
+    lines(
+      programs.parentDeathSignal,
+      programs.ffprobe,
+      args,
+      cwd,
+      countLine,
+      endIfHanging("ffprobe", limits, () => String(count)),
+    ),
+    probeError,
+  )
 })
 
-const withTimeout = <A, E extends { readonly message: string }, R>(
-  probing: Effect.Effect<A, E, R>,
-  timeout: Duration.Input,
-): Effect.Effect<A, TransientError, R> =>
-  probing.pipe(
-    Effect.timeout(timeout),
-    Effect.mapError(
-      (cause) =>
-        new TransientError({
-          dependency: "ffprobe",
-          code: Cause.isTimeoutError(cause) ? "timeout" : "unavailable",
-          message: `ffprobe did not finish: ${cause.message}`,
-          cause,
-        }),
-    ),
-  )
+const probeError = (cause: TransientError | PlatformError.PlatformError) =>
+  cause._tag === "TransientError"
+    ? cause
+    : new TransientError({
+        dependency: "ffprobe",
+        code: "unavailable",
+        message: `ffprobe did not finish: ${cause.message}`,
+        cause,
+      })
 
 const processError = (cause: PlatformError.PlatformError) =>
   new TransientError({

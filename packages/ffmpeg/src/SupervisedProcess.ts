@@ -7,34 +7,42 @@ import { ChildProcess } from "effect/process"
 import { trackProcess } from "./FfmpegMetrics.ts"
 import type { ParentDeathSignal } from "./FfmpegPrograms.ts"
 
+/** Gets the process id of a child and never succeeds. If it fails, the child is ended. */
+export type Watching<E, R> = (pid: number) => Effect.Effect<never, E, R>
+
 /** Runs a program to its end and returns the first `maxOutputBytes` of its output (default 8 MB). */
-export const collect = Effect.fn("SupervisedProcess.collect")(function* (
+export const collect = Effect.fn("SupervisedProcess.collect")(function* <E = never, R = never>(
   parentDeathSignal: ParentDeathSignal,
   program: string,
   args: ReadonlyArray<string>,
   cwd: string,
-  maxOutputBytes = 8_000_000,
+  options: { readonly maxOutputBytes?: number; readonly watching?: Watching<E, R> } = {},
 ) {
+  const { maxOutputBytes = 8_000_000, watching = () => Effect.never } = options
   yield* trackProcess(program)
   const child = yield* spawn(parentDeathSignal, program, args, cwd)
-  const [code, stderr, stdout] = yield* Effect.all(
-    [
-      child.exitCode,
-      tailOf(child.stderr),
-      Stream.mkString(Stream.decodeText(Stream.limitBytes(child.stdout, maxOutputBytes, () => Stream.empty))),
-    ],
-    { concurrency: "unbounded" },
+  const [code, stderr, stdout] = yield* Effect.raceFirst(
+    Effect.all(
+      [
+        child.exitCode,
+        tailOf(child.stderr),
+        Stream.mkString(Stream.decodeText(Stream.limitBytes(child.stdout, maxOutputBytes, () => Stream.empty))),
+      ],
+      { concurrency: "unbounded" },
+    ),
+    watching(child.pid),
   )
   return { code: Number(code), stderr, stdout }
 }, Effect.scoped)
 
 /** Runs a program to its end and calls `onLine` with each line of its output. The output may be of any size. */
-export const lines = Effect.fn("SupervisedProcess.lines")(function* (
+export const lines = Effect.fn("SupervisedProcess.lines")(function* <E = never, R = never>(
   parentDeathSignal: ParentDeathSignal,
   program: string,
   args: ReadonlyArray<string>,
   cwd: string,
   onLine: (line: string) => void,
+  watching: Watching<E, R> = () => Effect.never,
 ) {
   yield* trackProcess(program)
   const child = yield* spawn(parentDeathSignal, program, args, cwd)
@@ -43,9 +51,10 @@ export const lines = Effect.fn("SupervisedProcess.lines")(function* (
     Stream.splitLines,
     Stream.runForEachArray((batch) => Effect.sync(() => batch.forEach(onLine))),
   )
-  const [code, stderr] = yield* Effect.all([child.exitCode, tailOf(child.stderr), reading], {
-    concurrency: "unbounded",
-  })
+  const [code, stderr] = yield* Effect.raceFirst(
+    Effect.all([child.exitCode, tailOf(child.stderr), reading], { concurrency: "unbounded" }),
+    watching(child.pid),
+  )
   return { code: Number(code), stderr }
 }, Effect.scoped)
 

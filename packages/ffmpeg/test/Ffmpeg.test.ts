@@ -3,10 +3,10 @@ import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Duration, Effect, Fiber, FileSystem, Layer, Path } from "effect"
+import { Duration, Effect, Fiber, FileSystem, Layer, Path, Schedule } from "effect"
 import { ChildProcess } from "effect/process"
 import * as Programs from "@armoricore/testing/Programs"
-import { waitForProcesses } from "@armoricore/testing/Processes"
+import { findProcesses, waitForProcesses } from "@armoricore/testing/Processes"
 
 const missing = [Programs.requireProgram("ffmpeg"), Programs.requireProgram("ffprobe")].some((need) => need.missing)
 const programs = FfmpegPrograms.layer().pipe(Layer.provideMerge(NodeServices.layer))
@@ -132,6 +132,88 @@ describe.skipIf(missing)("Ffmpeg", () => {
       }),
     )
 
+    const endlessWithin = (marker: string, stallTimeout: Duration.Duration, output: string) =>
+      Ffmpeg.run({
+        args: [
+          ..."-v error -re -f lavfi -i testsrc2=s=64x64 -metadata".split(" "),
+          `title=${marker}`,
+          "-y",
+          "-f",
+          "mpegts",
+          output,
+        ],
+        cwd: process.cwd(),
+        onProgress: () => Effect.void,
+        stallTimeout,
+        timeout: Duration.minutes(1),
+      })
+
+    it.effect.skipIf(process.platform !== "linux")(
+      "an ffmpeg that a signal stopped ends within the stall timeout",
+      () =>
+        Effect.gen(function* () {
+          const marker = `stopped-${process.pid}`
+          const fiber = yield* Effect.forkChild(Effect.flip(endlessWithin(marker, Duration.seconds(2), "/dev/null")))
+          yield* waitForProcesses(marker, "ffmpeg", (count) => count > 0)
+          const [pid = 0] = yield* findProcesses(marker, "ffmpeg")
+          process.kill(pid, "SIGSTOP")
+          const [elapsed, error] = yield* Effect.timed(Fiber.join(fiber))
+          assert.strictEqual(error.code, "stalled")
+          assert.include(error.message, "stopped by a signal for 2s")
+          assert.isBelow(Duration.toSeconds(elapsed), 10)
+          yield* waitForProcesses(marker, "ffmpeg", (count) => count === 0)
+        }),
+    )
+
+    it.effect.skipIf(process.platform !== "linux")(
+      "an ffmpeg that is blocked by its output ends within the stall timeout",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const pipe = path.join(yield* fs.makeTempDirectoryScoped(), "pipe")
+          yield* (yield* ChildProcess.make("mkfifo", [pipe])).exitCode
+          const marker = `blocked-${process.pid}`
+          const error = yield* Effect.flip(endlessWithin(marker, Duration.seconds(2), pipe))
+          assert.strictEqual(error.code, "stalled")
+          assert.include(error.message, "without output or CPU time")
+          yield* waitForProcesses(marker, "ffmpeg", (count) => count === 0)
+        }).pipe(Effect.scoped),
+    )
+
+    it.effect.skipIf(process.platform !== "linux")("an ffmpeg that gets a fifth of a core is slow, not stalled", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        // Nothing is written before the end, like in a segment of a slow encode.
+        const file = path.join(yield* fs.makeTempDirectoryScoped(), "out.h264")
+        const marker = `slow-${process.pid}`
+        const encode = Ffmpeg.run({
+          args: [
+            ..."-v error -f lavfi -i testsrc2=s=640x360:d=4 -c:v libx264 -threads 1 -preset medium".split(" "),
+            ..."-rc-lookahead 250 -metadata".split(" "),
+            `title=${marker}`,
+            ..."-f h264".split(" "),
+            file,
+          ],
+          cwd: path.dirname(file),
+          onProgress: () => Effect.void,
+          stallTimeout: Duration.seconds(2),
+          timeout: Duration.minutes(1),
+        })
+        const fiber = yield* Effect.forkChild(encode)
+        yield* waitForProcesses(marker, "ffmpeg", (count) => count > 0)
+        const [pid = 0] = yield* findProcesses(marker, "ffmpeg")
+        const signal = (name: NodeJS.Signals) => Effect.ignore(Effect.try(() => process.kill(pid, name)))
+        const throttle = Effect.gen(function* () {
+          yield* signal("SIGSTOP")
+          yield* Effect.delay(signal("SIGCONT"), "400 millis")
+        }).pipe(Effect.repeat(Schedule.spaced("100 millis")))
+        const { code } = yield* Effect.raceFirst(Fiber.join(fiber), Effect.andThen(throttle, Effect.never))
+        assert.strictEqual(code, 0)
+      }).pipe(Effect.scoped),
+    )
+
     it.effect.skipIf(process.platform !== "linux")("interruption ends the child process", () =>
       Effect.gen(function* () {
         const marker = `interrupted-${process.pid}`
@@ -171,10 +253,7 @@ describe.skipIf(missing)("Ffmpeg", () => {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const file = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
-      yield* fs.writeFileString(
-        file,
-        "#!/bin/sh\ntrap '' TERM\necho frame=1\nwhile :; do sleep 0.2; echo frame=1; done\n",
-      )
+      yield* fs.writeFileString(file, "#!/bin/sh\ntrap '' TERM\necho frame=1\nwhile :; do sleep 100; done\n")
       yield* fs.chmod(file, 0o755)
       return { ffmpeg: file, ffprobe: file, version: "", toneMapping: false, parentDeathSignal: "none" as const }
     }),

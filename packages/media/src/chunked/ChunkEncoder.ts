@@ -85,7 +85,8 @@ export const encode = Effect.fn("ChunkEncoder.encode")(function* <R>(request: En
         ? ChunkCommand.audioCommand(plan, proxy.url)
         : ChunkCommand.videoCommand(plan, window, proxy.url),
     cwd: folder,
-    onProgress: (seconds) => request.onProgress(Math.max(0, seconds - start)),
+    onProgress: request.onProgress,
+    frameRate: window === undefined ? undefined : plan.frameRate.num / plan.frameRate.den,
     stallTimeout: request.stallTimeout,
     timeout: request.timeout,
     memoryLimit: request.memoryLimit,

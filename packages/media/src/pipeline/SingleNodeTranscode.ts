@@ -90,6 +90,7 @@ export const encode = Effect.fn("SingleNodeTranscode.encode")(function* (
     args: FfmpegCommand.args(plan, input),
     cwd: output,
     onProgress: (seconds) => progress.report("transcoding", 10 + 84 * Math.min(1, seconds / duration)),
+    frameRate: plan.renditions.length === 0 ? undefined : plan.frameRate.num / plan.frameRate.den,
     stallTimeout: options.stallTimeout,
     timeout: transcodeTimeout(options, duration),
     memoryLimit,
