@@ -2,8 +2,8 @@
  * What the operating system reports about a child process and its descendants: from `/proc` on Linux, from `ps` on other
  * Unix systems. Windows has neither, and nothing is known there.
  */
-import { Effect, FileSystem, Stream } from "effect"
-import { ChildProcess } from "effect/process"
+import { Effect, FileSystem, type PlatformError, Stream } from "effect"
+import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 
 export interface ProcessActivity {
   /** CPU seconds used so far, in all threads. */
@@ -13,16 +13,23 @@ export interface ProcessActivity {
 }
 
 /** The activity of this process and its descendants; undefined if it has ended or the system does not tell. */
-export const read = (pid: number) =>
-  Effect.suspend(() =>
-    process.platform === "linux" ? fromProc(pid) : process.platform === "win32" ? Effect.undefined : fromPs(pid),
-  ).pipe(Effect.orElseSucceed(() => undefined))
+export const read = (pid: number) => Effect.orElseSucceed(readSystem(pid), () => undefined)
+
+const readSystem = (
+  pid: number,
+): Effect.Effect<
+  ProcessActivity | undefined,
+  PlatformError.PlatformError,
+  FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner
+> => (process.platform === "linux" ? fromProc(pid) : process.platform === "win32" ? Effect.undefined : fromPs(pid))
 
 /** The kernel counts CPU time in these ticks in all files below `/proc`. */
 const ticksPerSecond = 100
 
-const fromProc: (pid: number) => Effect.Effect<ProcessActivity | undefined, unknown, FileSystem.FileSystem> =
-  Effect.fnUntraced(function* (pid) {
+const fromProc: (
+  pid: number,
+) => Effect.Effect<ProcessActivity | undefined, PlatformError.PlatformError, FileSystem.FileSystem> = Effect.fnUntraced(
+  function* (pid) {
     const fs = yield* FileSystem.FileSystem
     const stat = parseStat(yield* fs.readFileString(`/proc/${pid}/stat`))
     const own: Array<ProcessActivity> = [stat]
@@ -41,7 +48,8 @@ const fromProc: (pid: number) => Effect.Effect<ProcessActivity | undefined, unkn
       }
     }
     return combine(own)
-  })
+  },
+)
 
 /** The name, the second field, may contain spaces and parentheses. */
 const parseStat = (text: string): ProcessActivity => {

@@ -1,4 +1,4 @@
-/** What counts as work, as a lack of CPU and as a hang. */
+/** Work, lack of CPU and hangs of a child process. */
 import * as Liveness from "@armoricore/ffmpeg/Liveness"
 import * as ProcessActivity from "@armoricore/ffmpeg/ProcessActivity"
 import { assert, describe, it } from "@effect/vitest"
@@ -18,7 +18,7 @@ interface Behaviour {
   readonly isUnknown?: boolean
 }
 
-/** The first verdict other than `working`, and its time in seconds; the end if there is none. */
+/** The first verdict other than `working`, and its time in seconds; at the end `working`. */
 const observe = (seconds: number, behave: (second: number) => Behaviour) => {
   const take = Liveness.make(limits, 0)
   let cpuSeconds = 0
