@@ -8,7 +8,8 @@
  * limit at startup, so it cannot be set here. The flag affects memory only.
  */
 import { spawn } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
+import module from "node:module"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -50,12 +51,22 @@ const failTooOld = () => {
   process.exit(1)
 }
 
-if (isNewEnough()) {
+/** For scripts that ask for the version: answered without loading the program. */
+const printVersion = () => {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  process.stdout.write(`armoricore v${version}\n`)
+}
+
+if (process.argv.length === 3 && process.argv[2] === "--version") {
+  printVersion()
+} else if (isNewEnough()) {
   if (process.env[relaunchedVariable] === "1" && process.channel) {
     delete process.env[relaunchedVariable]
     process.on("disconnect", () => process.kill(process.pid, "SIGTERM"))
     process.channel.unref()
   }
+  // Compiled modules are stored in the folder for temporary files, so that a second start needs half the time.
+  module.enableCompileCache()
   const { main } = await import("@armoricore/armoricore/main")
   main()
 } else {

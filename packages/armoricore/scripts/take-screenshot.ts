@@ -3,7 +3,7 @@
  * It runs the demo and waits until the video plays.
  */
 import * as Programs from "@armoricore/testing/Programs"
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Browser from "../test/support/Browser.ts"

@@ -1,17 +1,8 @@
 /** The command line: the root command, its subcommands, and the format of usage errors. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
-import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
-import { checkConfig } from "./commands/check-config.ts"
-import { deadLetters } from "./commands/dead-letters.ts"
-import { demo } from "./commands/demo.ts"
-import { doctor } from "./commands/doctor.ts"
-import { operator } from "./commands/operator.ts"
-import { publish } from "./commands/publish.ts"
-import { setup } from "./commands/setup.ts"
-import { start } from "./commands/start.ts"
-import { token } from "./commands/token.ts"
-import { reportFailure } from "./app/CommandErrors.ts"
+import { CliConfig, CliOutput, Command, Completions, Flag, GlobalFlag } from "effect/cli"
+import { type ExitCode, reportFailure } from "./app/CommandErrors.ts"
 import { version } from "./Version.ts"
 
 const Debug = GlobalFlag.Setting("debug")({
@@ -24,8 +15,75 @@ const Debug = GlobalFlag.Setting("debug")({
 const root = Command.make("armoricore").pipe(
   Command.withDescription("Media, notifications, captions and real-time communication as one program"),
   Command.withGlobalFlags([Debug]),
-  Command.withSubcommands([start, setup, demo, checkConfig, doctor, token, publish, deadLetters, operator]),
 )
+
+/**
+ * One subcommand. Most of them load a whole service, so a module is loaded only for the command that runs, for its own
+ * help, and for shell completions.
+ */
+const subcommand = <Name extends string, Input, ContextInput, E, R extends NodeServices.NodeServices>(
+  description: string,
+  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>,
+): Subcommand => ({
+  description,
+  load,
+  run: (args) =>
+    Effect.flatMap(Effect.promise(load), (command) =>
+      runCommand(Command.withSubcommands(root, [Command.withDescription(command, description)]), args),
+    ),
+})
+
+interface Subcommand {
+  readonly description: string
+  readonly load: () => Promise<Command.Command.SubcommandEntry>
+  readonly run: (args: ReadonlyArray<string>) => Effect.Effect<void, ExitCode, NodeServices.NodeServices>
+}
+
+/** A failure is reported, and becomes the exit code. */
+const runCommand = <Name extends string, Input, ContextInput, E, R>(
+  command: Command.Command<Name, Input, ContextInput, E, R>,
+  args: ReadonlyArray<string>,
+) =>
+  Effect.catchCause(
+    Command.runWith(command, { version })(args),
+    reportFailure(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? "")),
+  )
+
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  start: subcommand(
+    "Runs services until SIGTERM, then drains them",
+    async () => (await import("./commands/start.ts")).start,
+  ),
+  setup: subcommand(
+    "Creates or checks streams, queues and buckets, then exits",
+    async () => (await import("./commands/setup.ts")).setup,
+  ),
+  demo: subcommand(
+    "Follows a video from upload to playback on embedded defaults",
+    async () => (await import("./commands/demo.ts")).demo,
+  ),
+  "check-config": subcommand(
+    "Prints the effective configuration without secrets, or every error in it",
+    async () => (await import("./commands/check-config.ts")).checkConfig,
+  ),
+  doctor: subcommand(
+    "Checks ffmpeg, bus, state, storage, tokens and the speech engine, and prints how to fix problems",
+    async () => (await import("./commands/doctor.ts")).doctor,
+  ),
+  token: subcommand("Prints a token signed with JWT_SECRET", async () => (await import("./commands/token.ts")).token),
+  publish: subcommand(
+    "Validates an event and publishes it; prints its id",
+    async () => (await import("./commands/publish.ts")).publish,
+  ),
+  "dead-letters": subcommand(
+    "Manages the dead letters of every service",
+    async () => (await import("./commands/dead-letters.ts")).deadLetters,
+  ),
+  operator: subcommand(
+    "Inspects and controls a running installation, like the console at /console",
+    async () => (await import("./commands/operator.ts")).operator,
+  ),
+}
 
 /** Prints a usage error as one line. Only `--help` prints the whole help. */
 const presenter = CliOutput.layerPresenter({
@@ -48,11 +106,42 @@ const joinNegativeValues = (args: ReadonlyArray<string>): ReadonlyArray<string> 
       : [...joined, arg]
   }, [])
 
-/** Runs one command line. A failure is an `ExitCode`. */
-export const runCommandLine = (args: ReadonlyArray<string>) =>
-  Command.runWith(root, { version })(joinNegativeValues(args)).pipe(
-    Effect.catchCause(
-      reportFailure(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? "")),
-    ),
-    Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, cliConfig)),
+/** Names and descriptions only: for the help of the program, and for the error about an unknown command. */
+const overview = Command.withSubcommands(
+  root,
+  Object.entries(subcommands).map(([name, { description }]) =>
+    Command.withDescription(Command.make(name), description),
+  ),
+)
+
+/** A completion script names the flags of every command, so all of them are loaded. */
+const completions = (shell: Completions.Shell) =>
+  Effect.flatMap(
+    Effect.promise(() => Promise.all(Object.values(subcommands).map(({ load }) => load()))),
+    (commands) =>
+      Console.log(
+        Completions.generate("armoricore", shell, Completions.fromCommand(Command.withSubcommands(root, commands))),
+      ),
   )
+
+const shells: ReadonlyMap<string, Completions.Shell> = new Map([
+  ["bash", "bash"],
+  ["sh", "bash"],
+  ["zsh", "zsh"],
+  ["fish", "fish"],
+  ["powershell", "powershell"],
+  ["pwsh", "powershell"],
+])
+
+const select = (args: ReadonlyArray<string>): Effect.Effect<void, ExitCode, NodeServices.NodeServices> => {
+  const name = args.find((arg) => !arg.startsWith("-"))
+  if (name !== undefined && Object.hasOwn(subcommands, name)) return subcommands[name]?.run(args) ?? Effect.void
+  const shell = shells.get(/^--completions[= ](.+)$/.exec(args.join(" "))?.[1] ?? "")
+  return shell === undefined ? runCommand(overview, args) : completions(shell)
+}
+
+/** Runs one command line. A failure is an `ExitCode`. */
+export const runCommandLine = (commandLine: ReadonlyArray<string>) => {
+  const args = joinNegativeValues(commandLine)
+  return Effect.provide(select(args), Layer.mergeAll(NodeServices.layer, presenter, cliConfig))
+}

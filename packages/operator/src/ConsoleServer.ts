@@ -2,7 +2,7 @@
  * Serves the page and the files of the console below `/console`. They contain no secrets: their data comes from the
  * operator API, which requires a token. The files are built by `npm ci` in a checkout and come with the package.
  */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, FileSystem, Path } from "effect"
 import { HttpServerRequest, HttpServerResponse, HttpStaticServer } from "effect/http"
 import type { IncomingMessage, ServerResponse } from "node:http"

@@ -5,7 +5,7 @@
  * The token is part of the messages, not of the handshake, so a browser needs no cookie and a foreign page can do
  * nothing with the connection. Without a token every request is denied.
  */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ByteSize, Effect, Exit, Scope } from "effect"
 import { HttpIncomingMessage } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"

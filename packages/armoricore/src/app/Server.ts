@@ -6,7 +6,7 @@
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Duration, Effect, Exit, type Layer, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { createPrivateKey, X509Certificate } from "node:crypto"

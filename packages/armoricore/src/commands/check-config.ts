@@ -12,4 +12,4 @@ export const checkConfig = Command.make("check-config", {}, () =>
       Effect.andThen(Console.error(errors.join("\n")), Effect.fail(new ExitCode({ code: 1 }))),
     ),
   ),
-).pipe(Command.withDescription("Prints the effective configuration without secrets, or every error in it"))
+)

@@ -176,7 +176,4 @@ const optional = <const Name extends string>(
   // A computed name widens to string; it is exactly Name.
   (Option.isNone(value) ? {} : { [name]: value.value }) as { readonly [N in Name]?: string }
 
-export const deadLetters = Command.make("dead-letters").pipe(
-  Command.withDescription("Manages the dead letters of every service"),
-  Command.withSubcommands([list, show, replay, discard]),
-)
+export const deadLetters = Command.make("dead-letters").pipe(Command.withSubcommands([list, show, replay, discard]))

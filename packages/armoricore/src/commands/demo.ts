@@ -129,4 +129,4 @@ export const demo = Command.make("demo", { once, input }, (options) =>
     withSettings,
     Effect.provide(demoDefaults),
   ),
-).pipe(Command.withDescription("Follows a video from upload to playback on embedded defaults"))
+)

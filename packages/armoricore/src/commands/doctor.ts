@@ -92,8 +92,4 @@ const run = Effect.fn("doctor")(function* () {
 /** Without tone mapping only HDR uploads look wrong, so this check does not fail the command. */
 const optionalCheck = "HDR"
 
-export const doctor = Command.make("doctor", {}, () => run().pipe(withSettings)).pipe(
-  Command.withDescription(
-    "Checks ffmpeg, bus, state, storage, tokens and the speech engine, and prints how to fix problems",
-  ),
-)
+export const doctor = Command.make("doctor", {}, () => run().pipe(withSettings))

@@ -176,7 +176,6 @@ const audit = operatorCommand("audit", { limit }, "Prints the audit log, newest 
 )
 
 export const operator = Command.make("operator").pipe(
-  Command.withDescription("Inspects and controls a running installation, like the console at /console"),
   Command.withSubcommands([
     overview,
     jobs,

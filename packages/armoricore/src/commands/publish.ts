@@ -90,4 +90,4 @@ export const publish = Command.make(
     withAdapters,
     withSettings,
   ),
-).pipe(Command.withDescription("Validates an event and publishes it; prints its id"))
+)

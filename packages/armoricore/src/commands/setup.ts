@@ -14,4 +14,4 @@ export const setup = Command.make(
     withAdapters,
     withSettings,
   ),
-).pipe(Command.withDescription("Creates or checks streams, queues and buckets, then exits"))
+)

@@ -50,4 +50,4 @@ export const start = Command.make(
     withGracefulExit,
     withSettings,
   ),
-).pipe(Command.withDescription("Runs services until SIGTERM, then drains them"))
+)

@@ -38,4 +38,4 @@ export const token = Command.make(
     Effect.provide(Adapters.tokens),
     withSettings,
   ),
-).pipe(Command.withDescription("Prints a token signed with JWT_SECRET"))
+)

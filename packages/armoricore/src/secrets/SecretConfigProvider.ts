@@ -6,7 +6,6 @@ import * as Backoff from "@armoricore/domain/Backoff"
 import { FetchHttpClient } from "effect/http"
 import { ConfigProvider, Effect, Option, Schedule } from "effect"
 import type { SettingValues } from "../settings/Table.ts"
-import * as AwsSecretsManager from "./AwsSecretsManager.ts"
 import type { SecretStore } from "./SecretStore.ts"
 import * as Vault from "./Vault.ts"
 
@@ -27,7 +26,9 @@ export type SecretStoreSettings = Pick<
 
 const openStore = Effect.fnUntraced(function* (settings: SecretStoreSettings) {
   const { AWS_REGION: region, AWS_SECRET_ID: secretId, AWS_SECRETS_ENDPOINT: endpoint } = settings
-  if (secretId !== undefined)
+  if (secretId !== undefined) {
+    // The AWS SDK is loaded only where it is used.
+    const AwsSecretsManager = yield* Effect.promise(() => import("./AwsSecretsManager.ts"))
     return Option.some<SecretStore>(
       yield* AwsSecretsManager.make({
         secretId,
@@ -35,6 +36,7 @@ const openStore = Effect.fnUntraced(function* (settings: SecretStoreSettings) {
         ...(endpoint === undefined ? {} : { endpoint }),
       }),
     )
+  }
   const {
     VAULT_ADDR: address,
     VAULT_NAMESPACE: namespace,
