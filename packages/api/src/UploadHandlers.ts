@@ -5,7 +5,7 @@
  * A file that is too large for one PUT is sent in parts (S3 multipart upload): the response has an `upload_id` and a
  * signed request for each part. `complete` takes the ETags of these PUTs, `abort` deletes the parts.
  */
-import { fromUrl, toUrl } from "@armoricore/domain/ObjectRef"
+import { fromUrl, toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Duration, Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
@@ -96,7 +96,7 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
     return yield* problem(422, "content_type", `${type} is not accepted; send video, audio or an image`, "content_type")
   }
   const mediaId = crypto.randomUUID()
-  const ref = { bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/${sanitizeFilename(filename)}` }
+  const ref = { bucket: options.bucket, key: `${uploadPrefix(identity.userId, mediaId)}${sanitizeFilename(filename)}` }
   const upload = { media_id: mediaId, file_path: toUrl(ref) }
   yield* Effect.logDebug("upload created", { media_id: mediaId, size })
   if (size > options.maxSinglePutSize) {
@@ -154,7 +154,7 @@ const readMultipartRequest = Effect.fnUntraced(function* (
   const identity = yield* CurrentIdentity
   yield* rejectGuest(identity)
   const body = yield* RequestBody.json(request, MultipartRequest, maxMultipartRequestBytes)
-  const prefix = toUrl({ bucket: options.bucket, key: `uploads/${identity.userId}/${mediaId}/` })
+  const prefix = toUrl({ bucket: options.bucket, key: uploadPrefix(identity.userId, mediaId) })
   if (!/^[A-Za-z0-9_-]{1,128}$/.test(mediaId) || !body.file_path.startsWith(prefix)) {
     return yield* problem(404, "not_found", "you have no upload with this id; begin one with POST /v1/uploads")
   }

@@ -9,8 +9,11 @@ import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
 import { Result } from "effect"
 
 export interface ExpectedClaims {
-  readonly issuer?: string | undefined
+  /** Empty: any. */
+  readonly issuers?: ReadonlyArray<string>
   readonly audience?: string | undefined
+  /** The tolerated difference of clocks, in seconds. Default 0. */
+  readonly leeway?: number
 }
 
 export type VerificationFailure =
@@ -56,23 +59,19 @@ const claimFailure = (claim: string, message: string) =>
 const validateClaims = (
   claims: Claims,
   seconds: number,
-  expected: ExpectedClaims,
+  { audience, issuers = [], leeway = 0 }: ExpectedClaims,
 ): Result.Result<Claims, VerificationFailure> => {
   const { iss, aud, nbf, exp, iat } = claims
   if (exp === undefined) return claimFailure("exp", "it is missing")
   if (typeof exp !== "number") return claimFailure("exp", "it must be a number")
   if (iat !== undefined && typeof iat !== "number") return claimFailure("iat", "it must be a number")
   if (nbf !== undefined && typeof nbf !== "number") return claimFailure("nbf", "it must be a number")
-  if (expected.issuer !== undefined && iss !== expected.issuer)
+  if (issuers.length > 0 && !issuers.some((issuer) => issuer === iss))
     return claimFailure("iss", "it is not the expected issuer")
-  if (
-    expected.audience !== undefined &&
-    aud !== expected.audience &&
-    !(Array.isArray(aud) && aud.includes(expected.audience))
-  )
+  if (audience !== undefined && aud !== audience && !(Array.isArray(aud) && aud.includes(audience)))
     return claimFailure("aud", "it does not contain the expected audience")
-  if (nbf !== undefined && nbf > seconds) return claimFailure("nbf", "the token is not valid yet")
-  return exp <= seconds ? expired : Result.succeed(claims)
+  if (nbf !== undefined && nbf > seconds + leeway) return claimFailure("nbf", "the token is not valid yet")
+  return exp <= seconds - leeway ? expired : Result.succeed(claims)
 }
 
 const isBase64Url = /^[A-Za-z0-9_-]+$/

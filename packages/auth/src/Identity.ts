@@ -8,7 +8,10 @@ export interface Identity {
   readonly roles: ReadonlyArray<string>
   /** Topic patterns that the token is limited to, such as `chat:room:*`; absent: all topics. */
   readonly channels?: ReadonlyArray<string>
-  /** Expiry, epoch milliseconds. */
+  /**
+   * When the identity ends, epoch milliseconds: `exp`. A token that is accepted after its `exp`, within the leeway, ends with
+   * the leeway.
+   */
   readonly expiresAt: number
   /** Issue time (`iat`), epoch milliseconds. */
   readonly issuedAt?: number

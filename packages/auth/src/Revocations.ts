@@ -6,6 +6,7 @@
  * A token without `iat` counts as issued before every revocation of its user.
  */
 import * as Backoff from "@armoricore/domain/Backoff"
+import { encodeId } from "@armoricore/domain/EncodedId"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
@@ -138,7 +139,7 @@ export const layer: Layer.Layer<Revocations, TransientError | ConfigurationError
         // A node with a slow clock must not shorten a revocation of another node.
         const at = Math.max(yield* Clock.currentTimeMillis, (isUser ? users : tokens).get(id) ?? 0)
         const revocation: Revocation = { kind, id, at }
-        const key = `${kind}/${id}`
+        const key = `${kind}/${encodeId(id)}`
         yield* stored.put(key, revocation, { expiresIn: retention })
         apply(revocation)
         yield* Effect.catchTag(publish(revocation), "TransientError", () =>

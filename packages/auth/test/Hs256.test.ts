@@ -7,7 +7,7 @@ import * as Jose from "jose"
 
 const secret = new TextEncoder().encode("a-secret-that-is-long-enough-for-hs256-to-be-worth-something")
 const now = 1_000_000
-const verify = verifier(secret, { issuer: "shop", audience: "app" })
+const verify = verifier(secret, { issuers: ["shop"], audience: "app" })
 
 const part = (value: unknown) =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url")

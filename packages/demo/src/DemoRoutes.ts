@@ -2,7 +2,7 @@
  * HTTP routes of the demo: the page's files, hls.js and phoenix from their npm packages, the sample clip, a session for
  * each visitor, and the endpoints that stand in for a PHP backend.
  */
-import { toUrl } from "@armoricore/domain/ObjectRef"
+import { toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
 import { authenticate, rejectGuest } from "@armoricore/api/Authentication"
 import * as RequestBody from "@armoricore/api/RequestBody"
 import { catchProblems, problem } from "@armoricore/api/Problem"
@@ -142,7 +142,7 @@ const handleUploaded = Effect.fnUntraced(function* (
   const identity = yield* authenticate(request)
   yield* rejectGuest(identity)
   const { file_path, media_id } = yield* RequestBody.json(request, UploadedRequest, 16_384)
-  if (!file_path.startsWith(toUrl({ bucket, key: `uploads/${identity.userId}/${media_id}/` }))) {
+  if (!file_path.startsWith(toUrl({ bucket, key: uploadPrefix(identity.userId, media_id) }))) {
     return yield* problem(403, "forbidden", "file_path is not an upload of this user", "file_path")
   }
   const url = yield* (yield* PublicUrl).get

@@ -1,7 +1,8 @@
 /** Schemas of ids. Publishers choose the ids of users and media; Armoricore creates the ids of messages. */
-import { Id, Uuid } from "./JsonCodecs.ts"
+import { Id, UserId as UserIdCodec, Uuid } from "./JsonCodecs.ts"
 
-export const UserId = Id
+/** Becomes a part of a key, subject, path or topic only through `encodeId`. */
+export const UserId = UserIdCodec
 export type UserId = typeof UserId.Type
 
 export const MediaId = Id

@@ -16,6 +16,24 @@ export const Id = Schema.Union([idText, Schema.Int]).pipe(
   ),
 )
 
+/** All characters except white space, control characters, bidirectional controls and half surrogate pairs. */
+const userIdText = Schema.String.check(
+  Schema.isPattern(
+    /^[!-~\u00a1-\u061b\u061d-\u167f\u1681-\u1fff\u200b-\u200d\u2010-\u2027\u2030-\u205e\u2060-\u2065\u206a-\u2fff\u3001-\ud7ff\ue000-\ufefe\uff00-\u{10ffff}]{1,128}$/u,
+    {
+      expected: "1 to 128 characters without white space or control characters",
+    },
+  ),
+)
+
+/** The id of a user as identity providers issue it: `auth0|5f…`, an e-mail address, a URN. An integer is its decimal text. */
+export const UserId = Schema.Union([userIdText, Schema.Int]).pipe(
+  Schema.decodeTo(
+    userIdText,
+    SchemaTransformation.transform<string, string | number>({ decode: String, encode: (text) => text }),
+  ),
+)
+
 const uuidText = Schema.String.check(
   Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u, { expected: "a UUID" }),
 )

@@ -1,4 +1,6 @@
 /** The place of an object in object storage, and the `s3://bucket/key` URL that events and documents name it by. */
+import { encodeId } from "./EncodedId.ts"
+
 export interface ObjectRef {
   readonly bucket: string
   /** Slash-separated, no leading slash, no `.` or `..` parts, at most 1,024 bytes of UTF-8. */
@@ -15,3 +17,6 @@ export const fromUrl = (url: string): ObjectRef => {
 }
 
 export const toUrl = ({ bucket, key }: ObjectRef): string => `s3://${bucket}/${key}`
+
+/** The folder of the files that a user uploads for one media. */
+export const uploadPrefix = (userId: string, mediaId: string): string => `uploads/${encodeId(userId)}/${mediaId}/`

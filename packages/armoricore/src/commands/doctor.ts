@@ -59,8 +59,9 @@ const storage = Effect.gen(function* () {
 }).pipe(Effect.provide(Adapters.objectStorage))
 
 const tokens = Effect.gen(function* () {
-  const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
-  if (JWT_JWKS_URL !== undefined) return `verified by ${JWT_JWKS_URL}`
+  const { JWT_JWKS_URL, JWT_PUBLIC_KEY, JWT_SECRET } = yield* Settings
+  if (JWT_JWKS_URL !== undefined) return `verified by ${JWT_JWKS_URL.join(", ")}`
+  if (JWT_PUBLIC_KEY !== undefined) return "verified by JWT_PUBLIC_KEY"
   return JWT_SECRET === undefined
     ? "signed with a generated secret; set JWT_SECRET in production"
     : "signed with JWT_SECRET"

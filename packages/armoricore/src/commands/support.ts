@@ -42,8 +42,8 @@ const consoleTokenTtl = Duration.hours(12)
  * (development). The token is in the URL fragment, which browsers never send to a server or proxy.
  */
 export const printConsoleLink = Effect.fnUntraced(function* (url: string) {
-  const { JWT_JWKS_URL, JWT_SECRET } = yield* Settings
-  if (JWT_SECRET !== undefined || JWT_JWKS_URL !== undefined) return
+  const { JWT_JWKS_URL, JWT_PUBLIC_KEY, JWT_SECRET } = yield* Settings
+  if ([JWT_SECRET, JWT_JWKS_URL, JWT_PUBLIC_KEY].some((keys) => keys !== undefined)) return
   const token = yield* Effect.flatMap(Tokens, (tokens) =>
     tokens.sign({ userId: "operator", roles: ["operator"], ttl: consoleTokenTtl }),
   ).pipe(Effect.provide(Adapters.tokens))

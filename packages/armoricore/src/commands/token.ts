@@ -1,6 +1,6 @@
 /** `armoricore token`: a JWT for tests, signed with the secret of this configuration. */
 import { Tokens } from "@armoricore/auth/Tokens"
-import { Id } from "@armoricore/domain/JsonCodecs"
+import { UserId } from "@armoricore/domain/Ids"
 import { Console, Duration, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Adapters from "../wiring/Adapters.ts"
@@ -10,7 +10,7 @@ import { withSettings } from "./support.ts"
 const user = Flag.String("user").pipe(
   Flag.withDescription("user id of the token"),
   Flag.withMetavar("ID"),
-  Flag.withSchema(Id),
+  Flag.withSchema(UserId),
 )
 const roles = Flag.String("role").pipe(
   Flag.withDescription("a role: publisher, operator or guest; repeatable"),

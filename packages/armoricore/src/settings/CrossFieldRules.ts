@@ -57,8 +57,7 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     const path = values[name]
     if (typeof path === "string" && !existsSync(path)) errors.push(`${name} names ${path}, which does not exist`)
   }
-  if (isSet("JWT_SECRET") && isSet("JWT_JWKS_URL"))
-    errors.push("JWT_JWKS_URL and JWT_SECRET are both set; unset one of them")
+  errors.push(...tokenErrors(values))
   if (isSet("VAULT_ADDR") && isSet("VAULT_TOKEN") === isSet("VAULT_ROLE"))
     errors.push("VAULT_ADDR needs either VAULT_TOKEN or VAULT_ROLE, not both")
   if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))
@@ -115,6 +114,21 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   }
   if (values.MODERATION_API === "chat" && isSet("MODERATION_BASE_URL") && !isSet("MODERATION_MODEL")) {
     errors.push("MODERATION_MODEL is missing: MODERATION_API is chat; name the chat model")
+  }
+  return errors
+}
+
+const tokenErrors = (values: SettingValues): ReadonlyArray<string> => {
+  const errors: Array<string> = []
+  const keys = (["JWT_JWKS_URL", "JWT_PUBLIC_KEY", "JWT_SECRET"] as const).filter((name) => values[name] !== undefined)
+  if (keys.length > 1)
+    errors.push(`${keys.join(" and ")} are ${keys.length === 2 ? "both" : "all"} set; use one of them`)
+  const sets = values.JWT_JWKS_URL?.length ?? 0
+  const issuers = values.JWT_ISSUER?.length ?? 0
+  if (sets > 1 && issuers !== sets) {
+    errors.push(
+      `JWT_ISSUER names ${issuers} issuers and JWT_JWKS_URL ${sets} key sets; name the issuer of each key set, in the same order`,
+    )
   }
   return errors
 }

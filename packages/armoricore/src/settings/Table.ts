@@ -14,6 +14,7 @@ import { secrets } from "./Secrets.ts"
 import {
   choice,
   duration,
+  durationRange,
   eventSources,
   int,
   list,
@@ -237,16 +238,43 @@ export const settingGroups = {
       defaultText: "a generated secret in the data folder (for development)",
       example: "…",
     }),
-    JWT_JWKS_URL: url(...httpProtocols)({
-      description: "URL of the public keys (JWKS) of RS256 and ES256 tokens; instead of JWT_SECRET",
+    JWT_JWKS_URL: urls(...httpProtocols)({
+      description:
+        "URL of the public keys (JWKS) of an identity provider, instead of JWT_SECRET; several separated by commas, with the issuer of each in JWT_ISSUER",
       example: "https://id.example.com/.well-known/jwks.json",
     }),
-    JWT_ISSUER: text({
-      description: "required iss claim of tokens",
+    JWT_PUBLIC_KEY: text({
+      description:
+        "public key or certificate (PEM) that verifies tokens, where there is no JWKS; instead of JWT_SECRET",
+      example: "-----BEGIN PUBLIC KEY-----\\n…",
+    }),
+    JWT_ISSUER: list({
+      description: "required iss claim of tokens; several separated by commas",
       defaultText: "any",
       example: "https://id.example.com",
     }),
     JWT_AUDIENCE: text({ description: "required aud claim of tokens", defaultText: "any", example: "armoricore" }),
+    JWT_USER_CLAIM: text({
+      description: "claim with the user's id; a path such as user.id names a claim within another",
+      defaultText: "user_id, or sub",
+      example: "email",
+    }),
+    JWT_ROLES_CLAIM: withDefault(
+      text({
+        description:
+          "claim with the roles, a list or one text; a path such as realm_access.roles names a claim within another, and a scope is split at spaces",
+      }),
+      "roles",
+      "roles",
+    ),
+    JWT_LEEWAY: withDefault(
+      durationRange(
+        0,
+        600,
+      )({ description: "tolerated difference of clocks for the times in tokens (exp, nbf, iat), at most 10 min" }),
+      Duration.seconds(30),
+      "30 s",
+    ),
     EVENT_SOURCES: withDefault(
       eventSources({ description: "event types that each external source may publish, as JSON" }),
       defaultEventSources,

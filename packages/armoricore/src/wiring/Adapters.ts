@@ -198,20 +198,31 @@ export const layer = (role: ProcessRole) =>
     Layer.provideMerge(PublicUrl.layer),
   )
 
-/** Verifies tokens with the keys of JWT_JWKS_URL or with JWT_SECRET; without either, with a generated secret. */
-export const tokens = Layer.unwrap(
-  Effect.gen(function* () {
-    const { JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SECRET } = yield* Settings
-    const keys: Tokens.TokensOptions["keys"] =
-      JWT_JWKS_URL !== undefined
-        ? { _tag: "Jwks", url: new URL(JWT_JWKS_URL) }
+/** JWT_JWKS_URL, JWT_PUBLIC_KEY or JWT_SECRET; without them a generated secret. */
+const tokenKeys = Effect.gen(function* () {
+  const { JWT_JWKS_URL, JWT_PUBLIC_KEY, JWT_SECRET } = yield* Settings
+  const keys: Tokens.TokensOptions["keys"] =
+    JWT_JWKS_URL !== undefined
+      ? { _tag: "Jwks", urls: JWT_JWKS_URL.map((address) => new URL(address)) }
+      : JWT_PUBLIC_KEY !== undefined
+        ? { _tag: "PublicKey", pem: JWT_PUBLIC_KEY }
         : {
             _tag: "Secret",
             secret: JWT_SECRET ?? (yield* generatedSecret("jwt", "a JWT secret (JWT_SECRET is not set)")),
           }
+  return keys
+})
+
+/** Verifies tokens with the configured keys and claims. */
+export const tokens = Layer.unwrap(
+  Effect.gen(function* () {
+    const { JWT_AUDIENCE, JWT_ISSUER, JWT_LEEWAY, JWT_ROLES_CLAIM, JWT_USER_CLAIM } = yield* Settings
     return Tokens.layer({
-      keys,
-      ...(JWT_ISSUER === undefined ? {} : { issuer: JWT_ISSUER }),
+      keys: yield* tokenKeys,
+      leeway: JWT_LEEWAY,
+      rolesClaim: JWT_ROLES_CLAIM,
+      ...(JWT_USER_CLAIM === undefined ? {} : { userClaim: JWT_USER_CLAIM }),
+      ...(JWT_ISSUER === undefined ? {} : { issuers: JWT_ISSUER }),
       ...(JWT_AUDIENCE === undefined ? {} : { audience: JWT_AUDIENCE }),
     })
   }),

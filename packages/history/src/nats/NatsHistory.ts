@@ -22,7 +22,15 @@ import { type AppendNotification, check, History, type HistoryItem } from "../Hi
 import { defaults, type Retention } from "../Retention.ts"
 import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
-import { republishSubjectOf, ensureStream, isMessageNotFound, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import {
+  republishSubjectOf,
+  ensureStream,
+  isMessageNotFound,
+  itemIdOf,
+  messageIdOf,
+  streamName,
+  subjectOf,
+} from "./NatsHistoryStream.ts"
 
 export interface NatsHistoryOptions extends Partial<Retention> {
   /** Maximum size on disk; the oldest items are deleted first. Default 1 GiB. */
@@ -55,7 +63,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         Effect.map(NatsHistoryReader.getMessage(nats, { seq }), (found): HistoryItem | undefined =>
           found === undefined || found.subject !== subjectOf(room)
             ? undefined
-            : { seq, id: found.header.get("Nats-Msg-Id").slice(room.length + 1), body: found.data },
+            : { seq, id: itemIdOf(found.header.get("Nats-Msg-Id")), body: found.data },
         )
 
       const predecessors = new Predecessors()
@@ -104,7 +112,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
               client.subscribe(republishSubjectOf(room), {
                 callback: (error, message) => {
                   if (error !== null) return onGap()
-                  const notification = toNotification(room, message)
+                  const notification = toNotification(message)
                   predecessors.note(room, notification.item.seq)
                   onAppend(notification)
                 },
@@ -163,16 +171,16 @@ const publish = (
   previous: number | undefined,
 ) => {
   const marks = headers()
-  marks.set("Nats-Msg-Id", `${room}/${id}`)
+  marks.set("Nats-Msg-Id", messageIdOf(room, id))
   if (previous !== undefined) marks.set(previousHeader, String(previous))
   const expect = previous === undefined ? {} : { expect: { lastSubjectSequence: previous } }
   return streamRequest(resource, () => js.publish(subjectOf(room), body, { headers: marks, ...expect }))
 }
 
-const toNotification = (room: string, { data, headers: marks }: Msg): AppendNotification => ({
+const toNotification = ({ data, headers: marks }: Msg): AppendNotification => ({
   item: {
     seq: Number(marks?.get("Nats-Sequence")),
-    id: (marks?.get("Nats-Msg-Id") ?? "").slice(room.length + 1),
+    id: itemIdOf(marks?.get("Nats-Msg-Id")),
     body: data,
   },
   previousSeq: Number(marks?.get("Nats-Last-Sequence")),

@@ -17,7 +17,7 @@ import {
   type StoredMsg,
 } from "nats"
 import type { HistoryItem } from "../History.ts"
-import { isMessageNotFound, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import { isMessageNotFound, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 const resource = `stream ${streamName}`
 
@@ -190,7 +190,7 @@ const readForward = (
         const batch = Math.min(maxFetch, count - items.length)
         let received = 0
         for await (const message of await consumer.fetch({ max_messages: batch, expires: 2_000 })) {
-          const id = (message.headers?.get("Nats-Msg-Id") ?? "").slice(room.length + 1)
+          const id = itemIdOf(message.headers?.get("Nats-Msg-Id"))
           items.push({ seq: message.seq, id, body: message.data })
           if (++received === batch) break
         }

@@ -1,5 +1,6 @@
 /** The stream of the history, and how an existing one is reconciled with the expected settings. Uses only features of NATS 2.9. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
+import { encodeTopic } from "@armoricore/domain/EncodedId"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { jetStreamErrorCode, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
 import { missing, addStream, diff, get, immutable, reportDrift, type ManageMode } from "@armoricore/nats/NatsResource"
@@ -10,7 +11,13 @@ import { dedupWindow } from "../History.ts"
 export const streamName = "ARMORICORE_HISTORY"
 const prefix = "armoricore-history."
 
-export const subjectOf = (room: string): string => `${prefix}${room}`
+export const subjectOf = (room: string): string => `${prefix}${encodeTopic(room)}`
+
+/** `Nats-Msg-Id`, by which the server recognises an id of a room that was appended before. */
+export const messageIdOf = (room: string, id: string): string => `${encodeTopic(room)}/${id}`
+
+export const itemIdOf = (messageId: string | undefined): string =>
+  messageId === undefined ? "" : messageId.slice(messageId.indexOf("/") + 1)
 
 /** The version of the layout of subjects and headers in the stream; see `StoreVersion` in domain. */
 const schemaVersion = 1
@@ -18,7 +25,7 @@ const schemaVersion = 1
 const republishPrefix = "armoricore-live.history."
 
 /** The subject on which the server republishes each stored item, with its sequence and the subject's previous one. */
-export const republishSubjectOf = (room: string): string => `${republishPrefix}${room}`
+export const republishSubjectOf = (room: string): string => `${republishPrefix}${encodeTopic(room)}`
 
 /** Servers before NATS 2.10 cannot add republishing to an existing stream. */
 const updateNotAllowed = 10052

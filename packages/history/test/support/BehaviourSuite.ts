@@ -294,13 +294,37 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
       }),
     )
 
+    it.effect("keeps rooms apart whose names have characters that a subject or a key treats as special", () =>
+      Effect.gen(function* () {
+        const names = ["auth0|7", "auth0=7c7", "ada@example.com", "a.b", "a.*", "a.>", "a/b", "日本".repeat(64), "é"]
+        const rooms = names.map((name) => `user:${randomUUID()}:${name}`)
+        const heard = yield* Queue.unbounded<string>()
+        for (const room of rooms) {
+          const { subscribe } = yield* History
+          yield* subscribe(
+            room,
+            ({ item }) => Queue.offerUnsafe(heard, `${room} ${item.id}`),
+            () => {},
+          )
+          yield* say(room, "m0")
+          yield* say(room, "m0")
+          assert.strictEqual(yield* Queue.take(heard), `${room} m0`)
+        }
+        for (const room of rooms) assert.deepStrictEqual((yield* read(room)).ids, ["m0"])
+        assert.isTrue(yield* (yield* History).remove(rooms[0] ?? "", "m0"))
+        assert.deepStrictEqual((yield* read(rooms[0] ?? "")).ids, [])
+        assert.deepStrictEqual((yield* read(rooms[1] ?? "")).ids, ["m0"])
+      }),
+    )
+
     it.effect("refuses rooms, ids and bodies that no adapter could keep", () =>
       Effect.gen(function* () {
         const { append } = yield* History
         const room = yield* fresh
         const faults = yield* Effect.all([
-          Effect.flip(append("a.b", "a", bytes("x"))),
-          Effect.flip(append("a>", "a", bytes("x"))),
+          Effect.flip(append("a b", "a", bytes("x"))),
+          Effect.flip(append("a\n", "a", bytes("x"))),
+          Effect.flip(append("x".repeat(301), "a", bytes("x"))),
           Effect.flip(append("", "a", bytes("x"))),
           Effect.flip(append(room, "a b", bytes("x"))),
           Effect.flip(append(room, "", bytes("x"))),

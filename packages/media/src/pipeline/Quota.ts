@@ -2,6 +2,7 @@
  * Limits how much each user may upload. The composition root chooses the policy. The pipeline charges an upload after it
  * has measured size and length itself, so clients cannot understate them.
  */
+import { encodeId } from "@armoricore/domain/EncodedId"
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"
 import { KeyValue } from "@armoricore/state/KeyValue"
@@ -46,7 +47,7 @@ const makeDaily = Effect.fnUntraced(function* (limits: DailyLimits) {
   }
   return Quota.of({
     charge: Effect.fn("Quota.charge")(function* (userId, { bytes, eventId, seconds }) {
-      const isExceeded = yield* usages.modifyOrRetry(userId, (current) =>
+      const isExceeded = yield* usages.modifyOrRetry(encodeId(userId), (current) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           const day = new Date(now).toISOString().slice(0, 10)
           const usage = Option.getOrUndefined(current)?.value

@@ -12,6 +12,7 @@
 import { resultEventId, sha256 } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
+import { uploadPrefix } from "@armoricore/domain/ObjectRef"
 import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -278,7 +279,7 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     if (state === undefined) return
     yield* publisher.removePrefix(`media/${mediaId}/`)
     // A source file in another place belongs to its publisher.
-    yield* publisher.removePrefix(`uploads/${state.user_id}/${mediaId}/`)
+    yield* publisher.removePrefix(uploadPrefix(state.user_id, mediaId))
   })
 
   const newestUpload = Effect.fn("UploadPipeline.newestUpload")(function* (mediaId: string) {

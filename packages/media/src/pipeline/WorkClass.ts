@@ -3,6 +3,7 @@
  * uploads at once, and hands long uploads to the second one, which has its own slots and a lower CPU priority.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
+import { encodeId } from "@armoricore/domain/EncodedId"
 import { videoCodec } from "../encode/codecs/Codecs.ts"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
 
@@ -42,4 +43,4 @@ const audioOnlyCost = 0.01
 
 /** Messages with the same key are handled one at a time, so `maxJobs` keys per user allow `maxJobs` concurrent jobs. */
 export const partitionKey = (workClass: WorkClass, userId: string, eventId: string, maxJobs: number): string =>
-  `${workClass}-${userId}-${Number.parseInt(sha256(eventId).slice(0, 8), 16) % maxJobs}`
+  `${workClass}-${encodeId(userId)}-${Number.parseInt(sha256(eventId).slice(0, 8), 16) % maxJobs}`

@@ -1,5 +1,5 @@
 /** Open sockets and the topics they joined, over all nodes. */
-import { Id } from "@armoricore/domain/JsonCodecs"
+import { UserId } from "@armoricore/domain/Ids"
 import { Schema } from "effect"
 
 export const Room = Schema.Struct({
@@ -38,7 +38,7 @@ export const RoomFilter = {
 }
 
 export const SocketFilter = {
-  user_id: Schema.optionalKey(Id),
+  user_id: Schema.optionalKey(UserId),
   topic: Schema.optionalKey(Schema.String),
   /** Default 100, at most 1,000. */
   limit: Schema.optionalKey(Schema.Int),
@@ -48,7 +48,7 @@ const reason = Schema.String.check(Schema.isMaxLength(200))
 
 /** A user or one socket. With a topic only from that topic, otherwise the sockets are closed. */
 export const Kick = {
-  user_id: Schema.optionalKey(Id),
+  user_id: Schema.optionalKey(UserId),
   socket_id: Schema.optionalKey(Schema.String),
   topic: Schema.optionalKey(Schema.String),
   /** Sent to the client. */
@@ -61,4 +61,4 @@ export const Kicked = Schema.Struct({
 })
 
 /** Invalidates every token of this user issued until now. */
-export const Ban = { user_id: Id, reason }
+export const Ban = { user_id: UserId, reason }

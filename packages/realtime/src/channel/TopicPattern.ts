@@ -13,7 +13,7 @@ export const compile = (pattern: string, params: Codecs): TopicPattern => {
   const parts = pattern.split(/\{([A-Za-z_]+)\}/)
   const names = parts.filter((_, index) => index % 2 === 1)
   const expression = new RegExp(
-    `^${parts.map((part, index) => (index % 2 === 1 ? "([^:]+)" : part.replace(/[^A-Za-z0-9:_-]/g, "\\$&"))).join("")}$`,
+    `^${parts.map((part, index) => (index % 2 === 1 ? (index === parts.length - 2 && parts.at(-1) === "" ? "(.+)" : "([^:]+)") : part.replace(/[^A-Za-z0-9:_-]/g, "\\$&"))).join("")}$`,
   )
   const decoders = names.map((name) => {
     const codec = params[name]

@@ -9,8 +9,8 @@
  */
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { encodeTopic } from "@armoricore/domain/EncodedId"
 import { Effect, Layer } from "effect"
-import { createHash } from "node:crypto"
 import { type BroadcastOptions, makeLocal, Topics } from "../pubsub/Topics.ts"
 import type { Payload } from "../protocol/Message.ts"
 import { Cluster } from "./Cluster.ts"
@@ -149,10 +149,4 @@ export const layer: Layer.Layer<Topics, never, Cluster | EventBus> = Layer.effec
   }),
 )
 
-/** A topic that is no valid subject token is addressed by its hash. */
-const addressOf = (topic: string): Address.EphemeralAddress =>
-  Address.ephemeral(
-    /^[A-Za-z0-9_:-]{1,200}$/.test(topic)
-      ? `room.${topic}`
-      : `room-hash.${createHash("sha256").update(topic).digest("base64url")}`,
-  )
+const addressOf = (topic: string): Address.EphemeralAddress => Address.ephemeral(`room.${encodeTopic(topic)}`)

@@ -28,7 +28,7 @@ import { type StateSnapshot, OutgoingFrame } from "./OutgoingFrame.ts"
 import type { ConnectionLease } from "./UsageLimits.ts"
 import * as CloseCode from "../protocol/CloseCode.ts"
 import { decide } from "../protocol/Lifecycle.ts"
-import { fitsNameLimit, type Message, type Payload, type Serializer, type Status } from "../protocol/Message.ts"
+import { fitsTopicLimit, type Message, type Payload, type Serializer, type Status } from "../protocol/Message.ts"
 import { ReplyGate } from "./ReplyGate.ts"
 import * as TokenRefresh from "./TokenRefresh.ts"
 import * as ChannelErrors from "../channel/ChannelError.ts"
@@ -336,7 +336,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     const wait =
       this.lease.user.consumeJoin(limits.userJoins, now) || this.lease.address.consumeJoin(limits.addressJoins, now)
     if (wait > 0) return this.#replyRateLimited(message, wait)
-    const match = fitsNameLimit(message.topic) ? this.context.channels.find(message.topic) : undefined
+    const match = fitsTopicLimit(message.topic) ? this.context.channels.find(message.topic) : undefined
     if (match === undefined) return this.replyUnmatched(message)
     const member = new ChannelMembership(this, match.channel, match.params, message)
     this.#memberships.set(message.topic, member)
