@@ -58,6 +58,8 @@ export class FfmpegPrograms extends Context.Service<
     readonly version: string
     /** Whether ffmpeg has `zscale`, the most exact way to map HDR to SDR. */
     readonly toneMapping: boolean
+    /** ffmpeg's names of the codecs that it can decode. */
+    readonly decodableCodecs: ReadonlySet<string>
     readonly parentDeathSignal: ParentDeathSignal
   }
 >()("@armoricore/ffmpeg/FfmpegPrograms") {
@@ -139,8 +141,13 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
 
   const version = (yield* stdoutOf(ffmpeg, ["-hide_banner", "-version"])).split("\n")[0] ?? ""
   const toneMapping = / zscale /.test(yield* stdoutOf(ffmpeg, ["-hide_banner", "-filters"]))
-  return { ffmpeg, ffprobe, version, toneMapping, parentDeathSignal: yield* detectParentDeathSignal }
+  const decodableCodecs = parseDecodableCodecs(yield* stdoutOf(ffmpeg, ["-hide_banner", "-codecs"]))
+  return { ffmpeg, ffprobe, version, toneMapping, decodableCodecs, parentDeathSignal: yield* detectParentDeathSignal }
 }, Effect.scoped)
+
+/** Lines like ` DEV.LS h264   H.264 / AVC`, in which `D` stands for a decoder. */
+const parseDecodableCodecs = (listing: string): ReadonlySet<string> =>
+  new Set([...listing.matchAll(/^ D[A-Z.]{5} (\S+)/gm)].flatMap(([, name]) => name ?? []))
 
 const trialArgs = (encoders: ReadonlyArray<Encoder>): ReadonlyArray<string> => {
   const streams = (kind: Encoder["kind"]) =>

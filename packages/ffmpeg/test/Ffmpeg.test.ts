@@ -255,7 +255,14 @@ describe.skipIf(missing)("Ffmpeg", () => {
       const file = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
       yield* fs.writeFileString(file, "#!/bin/sh\ntrap '' TERM\necho frame=1\nwhile :; do sleep 100; done\n")
       yield* fs.chmod(file, 0o755)
-      return { ffmpeg: file, ffprobe: file, version: "", toneMapping: false, parentDeathSignal: "none" as const }
+      return {
+        ffmpeg: file,
+        ffprobe: file,
+        version: "",
+        toneMapping: false,
+        decodableCodecs: new Set(),
+        parentDeathSignal: "none" as const,
+      }
     }),
   )
   it.live("ends an ffmpeg that makes no progress", () =>

@@ -60,12 +60,14 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
 const segmentDuration = ({ frameRate }: EncodingPlan): number =>
   frameRate.den === 1 ? segmentSeconds : segmentSeconds - (1.01 * frameRate.den) / frameRate.num
 
-export const audioCommand = ({ info, loudness }: EncodingPlan, url: string): ReadonlyArray<string> => [
+export const audioCommand = (plan: EncodingPlan, url: string): ReadonlyArray<string> => [
   ...splitArgs("-hide_banner -nostdin -loglevel error"),
   ...loopbackRestrictions,
-  ...splitArgs(`-t ${Math.ceil(info.duration) + 5} -i`),
+  ...splitArgs(`-t ${Math.ceil(plan.info.duration) + 5} -i`),
   url,
-  ...info.audioTracks.flatMap((audio, track) => audioArgs(audio, track, loudness)),
+  ...plan.info.audioTracks.flatMap((audio, track) => audioArgs(plan, audio, track)),
   "-vn",
-  ...packagingArgs(info.audioTracks.map((_, track) => `a:${track},agroup:audio,name:${audioFolder(track)}`).join(" ")),
+  ...packagingArgs(
+    plan.info.audioTracks.map((_, track) => `a:${track},agroup:audio,name:${audioFolder(track)}`).join(" "),
+  ),
 ]

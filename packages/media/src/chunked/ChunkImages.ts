@@ -33,12 +33,12 @@ export const imageFrames = (plan: EncodingPlan, window: ChunkWindow): ImageFrame
     if (selected.length === 0) return []
     return selected[0]?.frame === 0 ? selected : [{ name: placeholderName, frame: 0 }, ...selected]
   }
-  const step = info.mainDuration / Math.max(1, thumbnails)
+  const step = info.duration / Math.max(1, thumbnails)
   const middles = Array.from({ length: thumbnails }, (_, index) => ({
     name: `thumbnails/${String(index + 1).padStart(2, "0")}.jpg`,
     frame: frameAt((index + 0.5) * step, frameRate),
   }))
-  const posters = thumbnails === 0 ? [] : [{ name: "poster.jpg", frame: frameAt(info.mainDuration / 10, frameRate) }]
+  const posters = thumbnails === 0 ? [] : [{ name: "poster.jpg", frame: frameAt(info.duration / 10, frameRate) }]
   const tiles: Array<ImageFrame> = []
   if (storyboard !== undefined) {
     const from = Math.floor(frameTime(window.firstFrame, frameRate) / storyboard.interval)

@@ -3,9 +3,7 @@
  * the queue is free again soon; the worker that completes the last chunk enqueues the concatenation.
  */
 import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
-import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { Clock, Effect, Equal, Option } from "effect"
 import { planEncoding } from "../pipeline/TranscodeOptions.ts"
@@ -88,8 +86,8 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
 const maxSequentialBytes = ({ size }: RangeProxy.SourceObject): number => Math.max(32e6, Math.min(100e6, size / 4))
 
 /**
- * Probes the upload in the storage, without a download. Undefined if it cannot be chunked, and also if it is invalid:
- * then the transcode on one worker reports the reason. A recording that was written as a live stream has no index, so
+ * Probes the upload in the storage, without a download. Undefined if it cannot be chunked, or if it is invalid or its last
+ * packets are not where its index says: then the transcode on one worker measures the whole file and reports a reason. A recording that was written as a live stream has no index, so
  * every chunk would read everything before it; such a probe exceeds the read limits.
  */
 const probeRemote = Effect.fnUntraced(function* (
@@ -108,8 +106,7 @@ const probeRemote = Effect.fnUntraced(function* (
   > = probe({ url: proxy.url }, source.size, folder, limits)
   const chunkable = Effect.gen(function* () {
     const info = yield* Effect.catchTag(probed, "PermanentError", () => Effect.undefined)
-    if (info === undefined || !ChunkWindow.shouldChunk(info, chunks)) return undefined
-    return (yield* isSeekable(info, proxy.url, folder)) ? info : undefined
+    return info !== undefined && ChunkWindow.shouldChunk(info, chunks) ? info : undefined
   })
   const limitExceeded = Effect.sleep("50 millis").pipe(Effect.repeat({ until: exceedsLimit }), Effect.as(undefined))
   const info = yield* Effect.raceFirst(chunkable, limitExceeded)
@@ -117,18 +114,3 @@ const probeRemote = Effect.fnUntraced(function* (
   if (fault !== undefined) return yield* Effect.fail(fault)
   return exceedsLimit() ? undefined : info
 }, Effect.scoped)
-
-/** Whether ffprobe can read a packet from the middle. The caller checks how many bytes that needs. */
-const isSeekable = ({ mainDuration, video }: MediaInfo, url: string, folder: string) =>
-  Ffmpeg.inspect(
-    [
-      ...`-v error -select_streams ${video?.index ?? 0} -read_intervals ${(mainDuration / 2).toFixed(3)}%+#1`.split(
-        " ",
-      ),
-      ..."-show_entries packet=pts_time -of csv=p=0".split(" "),
-      ...loopbackRestrictions,
-      "-i",
-      url,
-    ],
-    folder,
-  ).pipe(Effect.map(({ code, stdout }) => code === 0 && stdout.trim() !== ""))

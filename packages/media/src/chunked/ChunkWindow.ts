@@ -35,20 +35,25 @@ const firstChunkSeconds = 8
  */
 const indexedContainers = /^(mov,|matroska)/
 
+/** Seconds by which the audio may be longer than the video. The last window must contain video. */
+const maxHeldSeconds = 2
+
 /** Whether a source is long enough and can be split. */
 export const shouldChunk = (info: MediaInfo, options: ChunkOptions | undefined): boolean =>
   options !== undefined &&
   info.video !== undefined &&
   info.video.still === undefined &&
   indexedContainers.test(info.format) &&
-  info.mainDuration >= Math.max(options.minDuration, firstChunkSeconds + segmentSeconds)
+  // One worker would hold the last frame over many windows.
+  info.duration - (info.video.end ?? info.duration) <= maxHeldSeconds &&
+  info.duration >= Math.max(options.minDuration, firstChunkSeconds + segmentSeconds)
 
 /** At least one window. The last one is at least half as long as the others. */
 export const planWindows = (info: MediaInfo, rate: Rational, chunkSeconds: number): ReadonlyArray<ChunkWindow> => {
   const length = Math.min(120, Math.max(segmentSeconds, Math.ceil(chunkSeconds / segmentSeconds) * segmentSeconds))
   const boundaries = [0]
   let boundary = Math.min(firstChunkSeconds, length)
-  while (info.mainDuration - boundary >= length / 2) {
+  while (info.duration - boundary >= length / 2) {
     boundaries.push(boundary)
     boundary += length
   }

@@ -214,7 +214,7 @@ const chunkSeconds = ({ plan, windows }: ChunkedEncodes.ChunkedEncode, chunk: st
   const window = windows[Number(chunk)]
   if (window === undefined) return 0
   const { den, num } = plan.frameRate
-  return Math.max(1, window.frames === undefined ? plan.info.mainDuration - window.from : (window.frames * den) / num)
+  return Math.max(1, window.frames === undefined ? plan.info.duration - window.from : (window.frames * den) / num)
 }
 
 const totalSeconds = (chunks: ReadonlyArray<string>, job: ChunkedEncodes.ChunkedEncode): number =>

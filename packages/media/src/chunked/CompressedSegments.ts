@@ -12,6 +12,7 @@ const Columns = Schema.fromJsonString(
     names: Schema.Array(Schema.String),
     seconds: Schema.Array(Schema.Finite),
     bytes: Schema.Array(Schema.Int),
+    starts: Schema.optionalKey(Schema.Array(Schema.NullOr(Schema.Finite))),
   }),
 )
 
@@ -26,6 +27,7 @@ export const compress = <S extends ReadonlyArray<Segment>>(segments: S): S | str
     names: segments.map(({ name }) => name),
     seconds: segments.map(({ seconds }) => seconds),
     bytes: segments.map(({ bytes }) => bytes),
+    starts: segments.map(({ start }) => start ?? null),
   }
   return deflateSync(JSON.stringify(columns)).toString("base64")
 }
@@ -34,11 +36,15 @@ export const compress = <S extends ReadonlyArray<Segment>>(segments: S): S | str
 export const decompress = Effect.fnUntraced(function* <S extends ReadonlyArray<Segment>>(compressed: S | string) {
   if (typeof compressed !== "string") return compressed
   const text = yield* Effect.sync(() => inflateSync(Buffer.from(compressed, "base64")).toString())
-  const { bytes, names, seconds } = yield* Effect.orDie(Schema.decodeEffect(Columns)(text))
-  return names.map((name, index) => ({
-    name,
-    seconds: seconds[index] ?? 0,
-    bytes: bytes[index] ?? 0,
-    iFrameSegments: [],
-  }))
+  const { bytes, names, seconds, starts = [] } = yield* Effect.orDie(Schema.decodeEffect(Columns)(text))
+  return names.map((name, index): Segment => {
+    const start = starts[index]
+    return {
+      name,
+      seconds: seconds[index] ?? 0,
+      bytes: bytes[index] ?? 0,
+      ...(start === undefined || start === null ? {} : { start }),
+      iFrameSegments: [],
+    }
+  })
 })

@@ -22,6 +22,7 @@ import { audioCodec, videoCodec } from "./codecs/Codecs.ts"
 import type { VideoCodec } from "./codecs/VideoCodec.ts"
 import { filterGraph, photoOutputs } from "./FfmpegFilters.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
+import * as TrackAlignment from "./TrackAlignment.ts"
 
 export const playlistName = "stream.m3u8"
 export const posterName = "poster.jpg"
@@ -43,7 +44,7 @@ export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> =
     ...inputArgs(plan, input),
     ...(renditions.length === 0 ? [] : videoArgs(plan)),
     ...info.audioTracks.flatMap((audio, track) =>
-      plan.isCopiedAudio(track) ? audioCopyArgs(audio, track) : audioArgs(audio, track, plan.loudness),
+      plan.isCopiedAudio(track) ? audioCopyArgs(audio, track) : audioArgs(plan, audio, track),
     ),
     ...packagingArgs(streamMap),
     ...(renditions.length === 0 ? [] : stillImageArgs(plan)),
@@ -171,23 +172,28 @@ const forceKeyFramesExpression = (
 const audioCopyArgs = (audio: AudioInfo, track: number): ReadonlyArray<string> =>
   splitArgs(`-map 0:${audio.index} -c:a:${track} copy -copypriorss:a:${track} 0`)
 
-export const audioArgs = (audio: AudioInfo, track: number, loudness: number | undefined): ReadonlyArray<string> => [
+export const audioArgs = (plan: EncodingPlan, audio: AudioInfo, track: number): ReadonlyArray<string> => [
   ...splitArgs(`-map 0:${audio.index}`),
   ...audioCodec.encoderArgs(`:a:${track}`),
   `-filter:a:${track}`,
   [
+    ...audioShift(TrackAlignment.shiftSeconds(plan)),
     // Without a layout no channel has a known position, so the first two become left and right.
     ...(audio.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${audio.channels > 1 ? 1 : 0}`]),
-    ...(loudness === undefined ? [] : [`loudnorm=I=${loudness}:TP=-1.5:LRA=11`]),
+    ...(plan.loudness === undefined ? [] : [`loudnorm=I=${plan.loudness}:TP=-1.5:LRA=11`]),
     // Fills gaps and a late start with silence, so that audio and video stay in sync.
     "aresample=48000:async=1:min_hard_comp=0.02:first_pts=0",
     "aformat=channel_layouts=stereo",
-    // The encoder fails on a track of a few samples.
-    "apad=whole_dur=0.2",
+    // All tracks end together. The encoder fails on a track of a few samples.
+    `apad=whole_dur=${Math.max(0.2, TrackAlignment.streamSeconds(plan)).toFixed(6)}`,
     // Makes room for the priming samples: the track starts at 0, and players need no edit list.
     `atrim=start_sample=${audioCodec.primingSamples}`,
   ].join(","),
 ]
+
+/** Audio and video move together. */
+const audioShift = (seconds: number): ReadonlyArray<string> =>
+  seconds === 0 ? [] : [`asetpts=PTS+${seconds.toFixed(6)}/TB`]
 
 const stillImageArgs = (plan: EncodingPlan): ReadonlyArray<string> => [
   ...(plan.thumbnails === 0

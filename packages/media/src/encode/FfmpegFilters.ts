@@ -8,6 +8,7 @@ import { type ChunkWindow, frameTime } from "../chunked/ChunkWindow.ts"
 import type { EncodingPlan } from "./EncodingPlan.ts"
 import * as ToneMap from "./ToneMap.ts"
 import { rareFrames } from "@armoricore/ffmpeg/RareFrames"
+import * as TrackAlignment from "./TrackAlignment.ts"
 import { stillVideoSeconds } from "../probe/Probe.ts"
 import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 
@@ -70,7 +71,7 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
       ? [
           `[thumbnailss]${rareFrames(
             imageFrames === undefined
-              ? thumbnailExpression(info.mainDuration, frameRate, plan.thumbnails)
+              ? thumbnailExpression(info.duration, frameRate, plan.thumbnails)
               : ChunkImages.selectExpression(imageFrames.thumbnails),
           )},${jpegFilters}[thumbnails]`,
         ]
@@ -79,7 +80,7 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
       ? [
           `[posters]${rareFrames(
             imageFrames === undefined
-              ? posterExpression(info.mainDuration)
+              ? posterExpression(info.duration)
               : ChunkImages.selectExpression(imageFrames.poster),
           )},${jpegFilters}[poster]`,
         ]
@@ -119,7 +120,11 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
   const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
   const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${end}`
   const still = source?.still
+  const shift = TrackAlignment.shiftSeconds(plan)
+  // Only the last window of a chunked video has no end.
+  const held = end === "" ? TrackAlignment.heldFrames(plan) : 0
   return [
+    ...(shift === 0 ? [] : [`setpts=PTS+${shift.toFixed(6)}/TB`]),
     ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
     ...(still === undefined ? [rate] : orientationFilters(still.orientation)),
     ...(source?.hdr === undefined
@@ -130,6 +135,7 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
     "setsar=1",
     "format=yuv420p",
     "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+    ...(held === 0 ? [] : [`tpad=stop_mode=clone:stop=${held}`]),
     ...(still === undefined
       ? []
       : [`tpad=stop_mode=clone:stop_duration=${stillVideoSeconds}`, rate, `trim=duration=${stillVideoSeconds}`]),

@@ -4,7 +4,7 @@ import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 import { defaultVideoCodecIds, videoCodec, videoCodecIds } from "./codecs/Codecs.ts"
 
 export const RenditionSpec = Schema.Struct({
-  /** The short side in pixels: the height of a landscape video, the width of a portrait one. */
+  /** The short side of a box of 16:9 in pixels: the height for a landscape video, the width for a portrait one. */
   shortSide: Schema.Int.check(Schema.isBetween({ minimum: 16, maximum: 8640 })),
   /** The ceiling of the bit rate for H.264, in kilobits per second. Other codecs get their share of it. */
   kilobits: Schema.Int.check(Schema.isBetween({ minimum: 50, maximum: 200_000 })),
@@ -25,7 +25,10 @@ export const defaultLadder: Ladder = [
 ]
 
 export const Rendition = Schema.Struct({
-  /** `720p`: the short side; `720p-hevc` for an additional codec. Also the folder of its segments. */
+  /**
+   * `720p`: the entry of the ladder, or the short side of a source between two entries; `720p-hevc` for an additional
+   * codec. Also the folder of its segments.
+   */
   name: Schema.String,
   /** The id of its `VideoCodec`. */
   codec: Schema.Literals(videoCodecIds),
@@ -38,34 +41,85 @@ export const Rendition = Schema.Struct({
 export type Rendition = typeof Rendition.Type
 
 /**
- * Largest first, at least one, none larger than the source. A source below every entry of the ladder gets one rendition
- * of its own size. Each size has one rendition per codec, in the order of `codecs`.
+ * Largest first, at least one, none larger than the source. The first one has the source's own size, whatever its aspect
+ * ratio, unless that exceeds the largest entry of the ladder. Each further one fits in the box of 16:9 of its entry and
+ * has at most three quarters of the pixels of the first. Each size has one rendition per codec, in the order of `codecs`.
  */
 export const planRenditions = (
   source: VideoInfo,
   ladder: Ladder = defaultLadder,
   codecs: ReadonlyArray<string> = defaultVideoCodecIds,
 ): ReadonlyArray<Rendition> => {
-  const sourceSide = Math.min(source.width, source.height)
-  const isLandscape = source.width >= source.height
   const maxSide = Math.min(...codecs.map((id) => videoCodec(id).maxSide))
-  const specs = [...ladder].sort((a, b) => b.shortSide - a.shortSide)
-  const fitting = specs.filter(({ shortSide }) => shortSide <= sourceSide)
-  const sourceSize = { shortSide: even(sourceSide), kilobits: specs.at(-1)?.kilobits ?? 800 }
-  return (fitting.length === 0 ? [sourceSize] : fitting).flatMap(({ kilobits, shortSide }) => {
-    const scale = shortSide / sourceSide
-    const long = even(Math.min(Math.round(Math.max(source.width, source.height) * scale), maxSide))
-    const short = even(shortSide)
+  const own = topEntry(source, ladder)
+  const topScale = Math.min(1, own.scale)
+  const smaller = sorted(ladder).flatMap((spec) => {
+    const scale = boxScale(source, spec)
+    return scale ** 2 <= topScale ** 2 * maxSmallerShare
+      ? [{ name: `${spec.shortSide}p`, kilobits: spec.kilobits, scale }]
+      : []
+  })
+  return [{ ...own, scale: topScale }, ...smaller].flatMap(({ kilobits, name, scale }) => {
+    const width = even(Math.min(Math.round(source.width * scale), maxSide))
+    const height = even(Math.min(Math.round(source.height * scale), maxSide))
     const ceiling = Math.min(kilobits, maxKilobits(source, scale))
     return codecs.map((codec, index): Rendition => ({
-      name: index === 0 ? `${shortSide}p` : `${shortSide}p-${codec}`,
+      name: index === 0 ? name : `${name}-${codec}`,
       codec,
-      width: isLandscape ? long : short,
-      height: isLandscape ? short : long,
+      width,
+      height,
       kilobits: Math.ceil(ceiling * videoCodec(codec).bitrateFactor),
     }))
   })
 }
+
+/** The ceiling of the bit rate of the largest rendition, in kilobits per second, whatever the rate of the source is. */
+export const topKilobits = (source: VideoInfo, ladder: Ladder): number => topEntry(source, ladder).kilobits
+
+/** A smaller rendition with more of the pixels of the largest one is of no use. */
+const maxSmallerShare = 0.75
+
+/** A source has the name of an entry if one of its sides is at most this much smaller or larger than the entry's box. */
+const nameTolerance = { smaller: 1.05, larger: 0.9 }
+
+const sorted = (ladder: Ladder) => [...ladder].sort((a, b) => b.shortSide - a.shortSide)
+
+/** The factor with which the source fits in the 16:9 box of an entry. Above 1 the source is smaller than the box. */
+const boxScale = ({ height, width }: VideoInfo, { shortSide }: RenditionSpec): number => {
+  const byShortSide = shortSide / Math.min(width, height)
+  const byLongSide = (shortSide * 16) / 9 / Math.max(width, height)
+  // Sizes of 16:9 are rounded: 854 × 480.
+  return byLongSide > byShortSide * 0.998 ? byShortSide : byLongSide
+}
+
+/** The name, ceiling and scale of the largest rendition. */
+const topEntry = (source: VideoInfo, ladder: Ladder) => {
+  const specs = sorted(ladder)
+  const [largest = defaultLadder[0]] = specs
+  const scale = boxScale(source, largest)
+  const ofEntry = (spec: RenditionSpec, entryScale: number) => ({
+    name: `${spec.shortSide}p`,
+    kilobits: spec.kilobits,
+    scale: entryScale,
+  })
+  if (scale < nameTolerance.larger) return ofEntry(largest, scale)
+  // Of two entries that both match, the nearer one.
+  const [named] = specs
+    .filter((spec) => isWithin(boxScale(source, spec)))
+    .sort((a, b) => Math.abs(boxScale(source, a) - 1) - Math.abs(boxScale(source, b) - 1))
+  if (named !== undefined) return ofEntry(named, 1)
+  const above = specs.findLast((spec) => boxScale(source, spec) > 1)
+  const smallest = specs.at(-1) ?? largest
+  const [short = 0, long = 0] = [source.width, source.height].sort((a, b) => a - b)
+  // The short side of the 16:9 box around the source: no smaller rendition has the same name.
+  const shortSide = even(Math.max(short, Math.round((long * 9) / 16)))
+  if (above === undefined || above === smallest) return { name: `${shortSide}p`, kilobits: smallest.kilobits, scale: 1 }
+  // The need grows with the pixels to the power of 0.75.
+  const kilobits = Math.ceil(above.kilobits * boxScale(source, above) ** -1.5)
+  return { name: `${shortSide}p`, kilobits: Math.max(kilobits, smallest.kilobits), scale: 1 }
+}
+
+const isWithin = (scale: number): boolean => scale <= nameTolerance.smaller && scale >= nameTolerance.larger
 
 /**
  * The constant frame rate of all renditions: a common rate that is close to the source's, or the source's own if it is a

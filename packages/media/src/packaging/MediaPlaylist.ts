@@ -6,6 +6,8 @@ export const Segment = Schema.Struct({
   name: Schema.String,
   seconds: Schema.Finite,
   bytes: Schema.Int,
+  /** The decode time of the first sample in seconds; absent in outputs of earlier versions. */
+  start: Schema.optionalKey(Schema.Finite),
   /** The byte range of each key frame with its boxes, and the seconds until the next key frame. */
   iFrameSegments: Schema.optionalKey(
     Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),

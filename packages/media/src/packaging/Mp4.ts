@@ -42,7 +42,7 @@ export const segmentSeconds = (bytes: Uint8Array, track: Track): number => {
   return ticks / track.timescale
 }
 
-/** The decode time of a media segment's first sample in seconds; undefined if it has no `tfdt`. */
+/** The decode time of a media segment's first sample in seconds; undefined if it has no `tfdt`. A negative one is huge. */
 export const segmentStart = (bytes: Uint8Array, track: Track): number | undefined => {
   const tfdt = find(viewOf(bytes), ["moof", "traf", "tfdt"])
   if (tfdt === undefined) return undefined

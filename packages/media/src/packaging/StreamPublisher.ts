@@ -12,12 +12,13 @@ import { failure } from "../pipeline/Failures.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
-import type { Segment } from "./MediaPlaylist.ts"
 import { isAudio } from "./Mp4.ts"
 import * as StillImages from "./StillImages.ts"
 import { retryTransient, immutableCacheControl, initName, type UploadedTrack } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
 import * as StreamInventory from "./StreamInventory.ts"
+import * as StreamTimes from "./StreamTimes.ts"
+import * as TrackAlignment from "../encode/TrackAlignment.ts"
 
 /** A complete stream. Strings are keys of objects. */
 export interface PublishedStream {
@@ -153,7 +154,11 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
   return { ...inventory, master, dash, thumbnails, poster, storyboard, images, mp4 } satisfies PublishedStream
 })
 
-/** Checks the output of ffmpeg against the plan. A missing rendition or a shorter duration means that the source is damaged. */
+/**
+ * Checks the output of ffmpeg against the plan, which was measured by the packets of the source: every track exists, has
+ * the length of the source, and continuous decode times from zero. If a track was copied, the next attempt encodes it;
+ * else the upload fails.
+ */
 export const validateInventory = Effect.fnUntraced(function* (
   plan: EncodingPlan,
   uploadedTracks: ReadonlyArray<UploadedTrack>,
@@ -163,34 +168,30 @@ export const validateInventory = Effect.fnUntraced(function* (
   if (main === undefined || renditions.length < plan.renditions.length) {
     return yield* failure("corrupt_media", "no frame of a track could be decoded")
   }
-  const seconds = MediaPlaylist.totalSeconds(main.segments)
-  // A file may state one duration for all tracks, so the video may end before the audio.
-  const longest = Math.max(
-    ...[...renditions, ...audioTracks].map((track) => MediaPlaylist.totalSeconds(track.segments)),
-  )
-  // MPEG streams state no duration.
-  const statedSeconds = /^mpeg(ts)?$/.test(plan.info.format) ? 0 : plan.info.mainDuration
-  if (longest < statedSeconds * 0.9 - 0.5) {
-    return yield* failure("corrupt_media", `it ends after ${longest.toFixed(1)} of ${statedSeconds.toFixed(1)} s`)
+  const fault = StreamTimes.findFault(plan, tracks)
+  if (fault !== undefined) {
+    // Players switch renditions at segment boundaries.
+    if (fault.isMisaligned || plan.passthrough !== undefined) return yield* invalidStream(fault.detail)
+    return yield* failure("length_mismatch", fault.detail)
   }
-  // Players switch renditions at segment boundaries. The next attempt encodes the copied video.
-  if (
-    plan.passthrough?.video !== undefined &&
-    !renditions.every(({ segments }) => haveSameDurations(segments, main.segments))
-  ) {
-    return yield* new TransientError({
-      dependency: "ffmpeg",
-      code: "misaligned",
-      message: "the segments of the copied video have other durations than those of the encoded renditions",
-    })
+  const lengths = [main, ...renditions, ...audioTracks].map(({ segments }) => MediaPlaylist.totalSeconds(segments))
+  const [mainSeconds = 0] = lengths
+  const longest = Math.max(...lengths)
+  return {
+    tracks,
+    renditions,
+    audioTracks,
+    // An audio encoder fills its last frame, which makes the track a little longer.
+    seconds: longest - mainSeconds > TrackAlignment.maxDifference ? longest : mainSeconds,
   }
-  return { tracks, renditions, audioTracks, seconds }
 })
 
-const haveSameDurations = (segments: ReadonlyArray<Segment>, others: ReadonlyArray<Segment>): boolean =>
-  segments.length === others.length &&
-  // The last segment may be a frame longer.
-  segments.slice(0, -1).every(({ seconds }, index) => Math.abs(seconds - (others[index]?.seconds ?? 0)) < 0.02)
+const invalidStream = (detail: string) =>
+  new TransientError({
+    dependency: "ffmpeg",
+    code: "invalid_stream",
+    message: `ffmpeg wrote a faulty stream: ${detail}`,
+  })
 
 const diskStream = <E>(stream: Stream.Stream<Uint8Array, E>) =>
   Stream.mapError(

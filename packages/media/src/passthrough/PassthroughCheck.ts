@@ -14,7 +14,7 @@ import type { ChildProcessSpawner } from "effect/process"
 import { videoCodec } from "../encode/codecs/Codecs.ts"
 import type { VideoPassthroughRules } from "../encode/codecs/VideoCodec.ts"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
-import type { Ladder } from "../encode/Ladder.ts"
+import { type Ladder, topKilobits } from "../encode/Ladder.ts"
 import { averageRate } from "../packaging/MediaPlaylist.ts"
 import { videoRejectReason, audioRejectReason } from "./PassthroughConditions.ts"
 import { fitsBitrate, type Packet, VideoPacketAnalyzer, packetParser, AudioPacketAnalyzer } from "./PacketAnalyzer.ts"
@@ -50,7 +50,7 @@ export const decide = Effect.fn("PassthroughCheck.decide")(function* (
   const [top] = plan.renditions
   const headerRejectReason = videoRejectReason(info, top, plan.frameRate)
   const rules = headerRejectReason === undefined && top !== undefined ? videoCodec(top.codec).passthrough : undefined
-  const audioHeaderRejectReasons = info.audioTracks.map((audio) => audioRejectReason(info, audio, plan.loudness))
+  const audioHeaderRejectReasons = info.audioTracks.map((audio) => audioRejectReason(plan, audio))
   const tracks = audioHeaderRejectReasons.flatMap((reason, track) => (reason === undefined ? [track] : []))
   if (headerRejectReason !== undefined && tracks.length === 0)
     return { plan, videoRejectReason: headerRejectReason, audioRejectReasons: audioHeaderRejectReasons }
@@ -156,10 +156,9 @@ const checkVideo = Effect.fnUntraced(function* (plan: EncodingPlan, { folder, la
   // Either only the header has parameter sets, or every key frame has the same ones.
   if (parameterSets.length > 1 || (parameterSets.length === 1 && carriers < summary.keys.length))
     return { ...summary, rejectReason: "parameters" }
-  const side = Math.min(plan.info.video?.width ?? 0, plan.info.video?.height ?? 0)
-  const specs = [...ladder].sort((a, b) => a.shortSide - b.shortSide)
-  const spec = specs.findLast(({ shortSide }) => shortSide <= side) ?? specs[0]
-  if (!fitsBitrate(summary.segments, spec?.kilobits ?? 0)) return { ...summary, rejectReason: "bit rate" }
+  const { video } = plan.info
+  const kilobits = video === undefined ? 0 : topKilobits(video, ladder)
+  if (!fitsBitrate(summary.segments, kilobits)) return { ...summary, rejectReason: "bit rate" }
   return summary
 })
 

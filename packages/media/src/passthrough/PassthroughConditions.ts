@@ -3,6 +3,8 @@
  * `PassthroughCheck` inspects its packets. Each function returns the first reason against copying; in doubt, a track is
  * encoded.
  */
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
+import * as TrackAlignment from "../encode/TrackAlignment.ts"
 import { audioCodec, videoCodec } from "../encode/codecs/Codecs.ts"
 import type { Rendition } from "../encode/Ladder.ts"
 import type { AudioInfo, MediaInfo, Rational } from "../probe/MediaInfo.ts"
@@ -27,6 +29,7 @@ export const videoRejectReason = (
   if (video.rotation !== 0 || !coded.isUnrotated) return "rotation"
   if (!coded.hasSquarePixels) return "pixel aspect"
   if (!coded.isProgressive || video.interlaced) return "interlaced"
+  if (info.duration - (video.end ?? info.duration) > maxMissingEnd) return "shorter than the audio"
   if (coded.width !== top.width || coded.height !== top.height) return "size"
   const { num, den } = video.frameRate
   if (!coded.isConstantFrameRate || num * frameRate.den !== den * frameRate.num || num > den * 60) return "frame rate"
@@ -34,11 +37,13 @@ export const videoRejectReason = (
 }
 
 export const audioRejectReason = (
-  info: MediaInfo,
-  { channels, codec, coded, hasLayout }: AudioInfo,
-  loudness: number | undefined,
+  plan: Pick<EncodingPlan, "frameRate" | "info" | "loudness">,
+  { channels, codec, coded, end, hasLayout }: AudioInfo,
 ): string | undefined => {
+  const { info, loudness } = plan
   if (!isMp4(info.format)) return "container"
+  if (TrackAlignment.shiftSeconds(plan) !== 0) return "late video"
+  if (info.duration - (end ?? info.duration) > maxMissingEnd) return "shorter than the video"
   if (loudness !== undefined) return "loudness"
   const { id, passthrough: rules } = audioCodec
   if (codec !== id || coded?.profile !== rules.profile) return "codec"
@@ -47,6 +52,9 @@ export const audioRejectReason = (
   if (coded.bitrate === undefined || coded.bitrate > rules.maxKilobits * 1000) return "bit rate"
   return undefined
 }
+
+/** Seconds that a copied track may be shorter than another, because nothing can be appended to it. */
+const maxMissingEnd = 0.25
 
 /** ffmpeg's format name lists the whole family: `mov,mp4,m4a,…`. */
 const isMp4 = (format: string): boolean => format.split(",").includes("mp4")

@@ -12,6 +12,13 @@ const messages = {
   too_large: "The file is larger than the limit for uploads.",
   unsupported_format:
     "The file is not in a supported video, audio or image format; upload an MP4, MOV, WebM, MKV, MP3 or JPEG file.",
+  unsupported_codec:
+    "The file uses a codec that cannot be decoded here; export it with H.264 video and AAC audio and upload the new file.",
+  encrypted: "The file is protected by encryption (DRM); upload a file without copy protection.",
+  unsupported_hdr:
+    "The video has only a Dolby Vision picture, whose colours other devices show wrong; export it as HDR10, HLG or SDR.",
+  length_mismatch:
+    "The converted stream is not as long as the recording; export the recording as MP4 and upload the new file.",
   corrupt_media: "The file is damaged or incomplete; export it again and upload the new file.",
   no_media: "The file contains neither video nor audio.",
   too_long: "The recording is longer than the limit for uploads.",

@@ -104,7 +104,7 @@ export const planEncoding = (options: ResolvedOptions, info: MediaInfo, toneMapp
     frameRate: frameRate(info.video?.frameRate ?? { num: 30, den: 1 }),
     thumbnails: info.video === undefined ? 0 : options.thumbnails,
     toneMapping,
-    storyboard: smallest !== undefined && hasStoryboard ? Storyboard.plan(smallest, info.mainDuration) : undefined,
+    storyboard: smallest !== undefined && hasStoryboard ? Storyboard.plan(smallest, info.duration) : undefined,
     loudness: options.loudness,
     // Decoders count the padding of a frame too.
     maxPixels: options.limits.maxPixels * 2,

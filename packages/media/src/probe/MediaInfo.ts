@@ -36,9 +36,13 @@ export const VideoInfo = Schema.Struct({
   /** The displayed size: after rotation, with square pixels. */
   width: Schema.Int,
   height: Schema.Int,
-  /** Degrees that players rotate the coded frames by: 0, 90, 180 or 270. */
+  /** Degrees that players rotate the coded frames by: 0, 90, 180 or 270. Another angle counts as 0, as in players. */
   rotation: Schema.Int,
+  /** The usual rate of the frames. Pauses of a recording at a variable rate do not count. */
   frameRate: Rational,
+  /** The display time of the first frame and the end of the last one, in seconds from the start of the file. */
+  start: Schema.optional(Schema.Finite),
+  end: Schema.optional(Schema.Finite),
   /** Bits per second; absent if unknown. */
   bitrate: Schema.optional(Schema.Finite),
   interlaced: Schema.Boolean,
@@ -73,15 +77,15 @@ export const AudioInfo = Schema.Struct({
   /** Free text from the file. */
   title: Schema.optional(Schema.String),
   isDefault: Schema.Boolean,
+  /** The end of the track in seconds from the start of the file. */
+  end: Schema.optional(Schema.Finite),
   coded: Schema.optional(CodedAudio),
 })
 export type AudioInfo = typeof AudioInfo.Type
 
 export const MediaInfo = Schema.Struct({
-  /** Seconds of the longest track. */
+  /** Seconds of the longest track, measured by its packets. All tracks of the stream are made this long. */
   duration: Schema.Finite,
-  /** Seconds of the main track: the video, or else the first audio track. */
-  mainDuration: Schema.Finite,
   /** ffprobe's name of the container. */
   format: Schema.String,
   video: Schema.optional(VideoInfo),

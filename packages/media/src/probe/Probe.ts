@@ -5,11 +5,13 @@
  * states is checked here: `-max_pixels` only prints an error.
  */
 import { Effect, Option, Path } from "effect"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputRestrictions, loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { failure } from "../pipeline/Failures.ts"
-import * as PacketTimes from "./PacketTimes.ts"
+import * as PacketScan from "./PacketScan.ts"
 import * as HeifBrand from "./HeifBrand.ts"
+import * as Mp4Protection from "./Mp4Protection.ts"
 import * as Report from "./ProbeReport.ts"
 import type { MediaInfo } from "./MediaInfo.ts"
 
@@ -34,15 +36,11 @@ export const defaultInputLimits: InputLimits = {
 /** The duration of the stream of a photo. */
 export const stillVideoSeconds = 4
 
-/** A file with fewer bytes per second is shorter than it states. */
-const minBytesPerSecond = 4_000
+/** Raw audio frames have no duration, so ffprobe estimates it from the bit rate of the first frame. */
+const isEstimatedDuration = (format: string): boolean => /^(aac|mp3|e?ac3|amr.*)$/.test(format)
 
-/**
- * Whether ffprobe's duration is only an estimate. Raw audio frames have no duration, so ffprobe estimates it from the bit
- * rate of the first frame. Matroska may state the end time instead of the duration, which matters if it starts late.
- */
-const isEstimatedDuration = (format: string, start: number): boolean =>
-  /^(aac|mp3|e?ac3|amr.*)$/.test(format) || (start > 0.5 && /^(matroska|nut)/.test(format))
+/** Containers with a clock instead of a duration. Recorders reset the clock, and joined files repeat it. */
+const hasClockJumps = (format: string): boolean => /^(mpeg(ts)?|ogg)$/.test(format)
 
 /** Further audio tracks are left out. */
 const maxAudioTracks = 12
@@ -62,20 +60,33 @@ export const probe = Effect.fn("Probe.probe")(function* (
       ? [...inputRestrictions, "-i", `file:${source}`]
       : [...loopbackRestrictions, "-i", source.url]
   const inspect = (args: ReadonlyArray<string>) => Ffmpeg.inspect(["-v", "error", ...args, ...input], cwd)
-  /** Reads the whole file. */
-  const byPackets = Effect.fnUntraced(function* (stream: number, hasJumps: boolean, start: number) {
-    const times = hasJumps ? PacketTimes.decodedDuration() : PacketTimes.lastPacketEnd(start)
-    const entries = "-show_entries packet=pts_time,dts_time,duration_time -of csv=p=0".split(" ")
-    const args = ["-v", "error", "-select_streams", String(stream), ...entries, ...input]
-    yield* Ffmpeg.inspectLines(args, cwd, times.add)
-    return times.seconds()
+  /** Reads the whole file, or at a remote source only parts of it. */
+  const scanPackets = Effect.fnUntraced(function* (
+    options: PacketScan.ScanOptions,
+    statedDuration: number | undefined,
+  ) {
+    const scan = PacketScan.make({ ...options, expectedAt: (statedDuration ?? 0) / 2 })
+    const entries = "-show_entries packet=stream_index,pts_time,dts_time,duration_time,flags -of csv=p=0".split(" ")
+    const intervals =
+      typeof source === "string" || statedDuration === undefined
+        ? []
+        : ["-read_intervals", sampledIntervals(options.start, statedDuration)]
+    yield* Ffmpeg.inspectLines(["-v", "error", ...entries, ...intervals, ...input], cwd, scan.add)
+    if (intervals.length === 0 || statedDuration === undefined) return scan
+    // An index that misses the middle or the end cannot be trusted: the whole file has to be read.
+    const times = options.tracks.map((index) => scan.track(index)?.end ?? 0)
+    const isTrusted = scan.distance() < maxSeekError && Math.abs(Math.max(...times) - statedDuration) < maxEndError
+    return isTrusted ? scan : yield* failure("corrupt_media", "its index does not match its content")
   })
 
   const path = yield* Path.Path
   const brand = typeof source === "string" ? yield* HeifBrand.read(path.join(cwd, source)) : undefined
   if (brand === "heif") return yield* failure("unsupported_format", "a HEIC photo")
 
-  const result = yield* inspect(["-print_format", "json", "-show_format", "-show_streams"])
+  const result = yield* inspect(
+    // The first packets show whether they are encrypted.
+    "-print_format json -show_format -show_streams -show_packets -read_intervals %+#8".split(" "),
+  )
   if (result.code !== 0) {
     return yield* /moov atom not found|truncat|partial file|end of file/i.test(result.stderr)
       ? failure("corrupt_media")
@@ -83,12 +94,28 @@ export const probe = Effect.fn("Probe.probe")(function* (
   }
   const report = yield* Effect.mapError(Report.decode(result.stdout), () => failure("unsupported_format"))
 
-  if (report.streams.length > limits.maxStreams) {
-    return yield* failure("too_many_streams", `${report.streams.length}, at most ${limits.maxStreams}`)
+  const { decodableCodecs } = yield* FfmpegPrograms
+  const trackCount = report.streams.filter(Report.isTrack).length
+  if (trackCount > limits.maxStreams) {
+    return yield* failure("too_many_streams", `${trackCount}, at most ${limits.maxStreams}`)
   }
-  const videoStreams = report.streams.filter(Report.isVideo)
   const cover = report.streams.find(Report.isCover)
-  const audioStreams = report.streams.filter(Report.isAudio)
+  const canDecode = (stream: Report.StreamReport) => decodableCodecs.has(stream.codec_name ?? "")
+  const ofKind = (kind: "video" | "audio") =>
+    report.streams.filter((stream) => stream.codec_type === kind && !Report.isCover(stream))
+  const isProtected = typeof source === "string" && (yield* Mp4Protection.isProtected(path.join(cwd, source)))
+  if (isProtected || [...report.streams, ...(report.packets ?? [])].some(Report.isEncrypted)) {
+    return yield* failure("encrypted")
+  }
+  for (const tracks of [ofKind("video"), ofKind("audio")]) {
+    const [first] = tracks
+    // A track that cannot be decoded is left out if another of its kind can.
+    if (first !== undefined && !tracks.some(canDecode)) {
+      return yield* failure("unsupported_codec", Report.codecName(first))
+    }
+  }
+  const videoStreams = report.streams.filter((stream) => Report.isVideo(stream) && canDecode(stream))
+  const audioStreams = report.streams.filter((stream) => Report.isAudio(stream) && canDecode(stream))
   const audioStream = Report.preferred(audioStreams)
   const isImage = report.format.format_name.endsWith("_pipe") || brand === "avif"
   // A file with only a cover image is a photo: some tools write photos this way.
@@ -97,6 +124,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     const tracks = report.streams.filter(({ codec_type }) => codec_type === "video" || codec_type === "audio")
     return yield* failure(tracks.length > 0 ? "corrupt_media" : "no_media")
   }
+  if (videoStream !== undefined && Report.lacksBaseLayer(videoStream)) return yield* failure("unsupported_hdr")
 
   if (videoStream !== undefined) {
     const { width = 0, height = 0 } = videoStream
@@ -111,7 +139,6 @@ export const probe = Effect.fn("Probe.probe")(function* (
     if (Math.min(width, height) < 16) return yield* failure("too_small", `${width}×${height}`)
   }
 
-  const index = (videoStream ?? audioStream)?.index ?? 0
   const still = isImage
     ? {
         orientation: yield* Effect.map(
@@ -120,45 +147,74 @@ export const probe = Effect.fn("Probe.probe")(function* (
         ),
       }
     : undefined
-  const statedDuration = Report.seconds(report.format.duration)
-  // An MPEG stream has no duration, only timestamps, and recorders may reset the clock during a recording.
-  const isDoubtful =
-    /^mpeg(ts)?$/.test(report.format.format_name) &&
-    statedDuration !== undefined &&
-    (statedDuration > limits.maxSeconds || bytes / statedDuration < minBytesPerSecond)
-  const start = Number(report.format.start_time ?? 0) || 0
-  const isMeasured = isDoubtful || isEstimatedDuration(report.format.format_name, start)
-  const fileDuration = isMeasured ? undefined : statedDuration
-  const trackDuration = isMeasured
-    ? undefined
-    : Option.fromNullishOr(videoStream ?? audioStream).pipe(Option.map(Report.trackSeconds), Option.getOrUndefined)
-  // The MediaRecorder of browsers writes no duration, so the packets are measured.
-  const mainDuration =
-    still === undefined
-      ? (trackDuration ?? fileDuration ?? (yield* byPackets(index, isDoubtful, start)))
-      : stillVideoSeconds
-  if (mainDuration === undefined) return yield* failure("corrupt_media", "it has no duration")
-  const duration = still === undefined ? Math.max(mainDuration, fileDuration ?? 0) : stillVideoSeconds
+  const { format_name: format } = report.format
+  const hasJumps = hasClockJumps(format)
+  const fileDuration = Report.seconds(report.format.duration)
+  const trackDuration = Option.fromNullishOr(videoStream ?? audioStream).pipe(
+    Option.map(Report.trackSeconds),
+    Option.getOrUndefined,
+  )
+  const statedDuration = hasJumps || isEstimatedDuration(format) ? undefined : fileDuration
+  if (still === undefined && statedDuration !== undefined && statedDuration > limits.maxSeconds) {
+    return yield* failure("too_long", `${Math.round(statedDuration)} s, at most ${limits.maxSeconds} s`)
+  }
+  const audios = [...audioStreams]
+    .sort((a, b) => Number(b === audioStream) - Number(a === audioStream))
+    .slice(0, maxAudioTracks)
+  const tracks = [...(videoStream === undefined ? [] : [videoStream]), ...audios]
+  const fileStart = Number(report.format.start_time ?? 0) || 0
+  const options: PacketScan.ScanOptions = {
+    tracks: tracks.map(({ index }) => index),
+    // ffmpeg takes the start of the tracks that it reads, if it has a clock.
+    start: hasJumps ? Math.min(...tracks.map(({ start_time }) => Number(start_time ?? fileStart) || 0)) : fileStart,
+    hasClockJumps: hasJumps,
+  }
+  const scan = still === undefined ? yield* scanPackets(options, statedDuration) : PacketScan.make(options)
+  const measured = tracks.map(({ index }) => scan.track(index))
+  const measuredDuration = Math.max(0, ...measured.map((times) => times?.end ?? 0))
+  if (still === undefined && (measuredDuration === 0 || (videoStream !== undefined && measured[0] === undefined))) {
+    return yield* failure("corrupt_media", "it has no frames")
+  }
+  const duration = still === undefined ? measuredDuration : stillVideoSeconds
   if (duration > limits.maxSeconds) {
     return yield* failure("too_long", `${Math.round(duration)} s, at most ${limits.maxSeconds} s`)
   }
+  // A track and the file may state different durations, if an edit list hides a part.
+  const expected = statedDuration === undefined ? 0 : Math.min(trackDuration ?? statedDuration, statedDuration)
+  if (still === undefined && duration < expected * 0.9 - 0.5) {
+    return yield* failure("corrupt_media", `it ends after ${duration.toFixed(1)} of ${expected.toFixed(1)} s`)
+  }
 
-  const video = videoStream === undefined ? undefined : Report.describeVideo(videoStream, (bytes * 8) / duration, still)
+  const video =
+    videoStream === undefined
+      ? undefined
+      : Report.describeVideo(videoStream, (bytes * 8) / duration, still, measured[0], duration)
   if (video !== undefined && Math.min(video.width, video.height) < 16) {
     return yield* failure("too_small", `${video.width}×${video.height}`)
   }
   return {
     duration,
-    mainDuration,
-    format: report.format.format_name,
+    format,
     video,
-    audioTracks: [...audioStreams]
-      .sort((a, b) => Number(b === audioStream) - Number(a === audioStream))
-      .slice(0, maxAudioTracks)
-      .map(Report.describeAudio),
+    audioTracks: audios.flatMap((stream) => {
+      const times = scan.track(stream.index)
+      // A track without packets has no sound.
+      return times === undefined ? [] : [{ ...Report.describeAudio(stream), end: times.end }]
+    }),
     cover: cover === undefined || cover === videoStream ? undefined : cover.index,
   } satisfies MediaInfo
 })
+
+/** Parts of a remote file: the start, for its frame rate; the middle, which must be found by the index; and the end. */
+const sampledIntervals = (start: number, seconds: number): string => {
+  const at = (time: number) => (start + time).toFixed(3)
+  return `%${at(sampleSeconds)},${at(seconds / 2)}%+#1,${at(Math.max(0, seconds - sampleSeconds))}%`
+}
+const sampleSeconds = 3
+/** The longest distance of key frames, in seconds. */
+const maxSeekError = 60
+/** Seconds by which a stated duration may differ from the last packet. */
+const maxEndError = 0.5
 
 /** Phones store photos in the orientation of the sensor, with the rotation in EXIF. */
 const orientationOf = ({ stdout }: { readonly stdout: string }): number => {

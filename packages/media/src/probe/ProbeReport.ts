@@ -1,6 +1,7 @@
 /** Decodes ffprobe's JSON and derives the video and audio properties of a file from it. */
 import { Option, Schema } from "effect"
 import type { AudioInfo, CodedVideo, Matrix, Rational, VideoInfo } from "./MediaInfo.ts"
+import type { TrackTimes } from "./PacketScan.ts"
 
 const Tags = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -8,6 +9,7 @@ const StreamReport = Schema.Struct({
   index: Schema.Int,
   codec_type: Schema.optionalKey(Schema.String),
   codec_name: Schema.optionalKey(Schema.String),
+  codec_tag_string: Schema.optionalKey(Schema.String),
   profile: Schema.optionalKey(Schema.String),
   level: Schema.optionalKey(Schema.Int),
   pix_fmt: Schema.optionalKey(Schema.String),
@@ -16,6 +18,7 @@ const StreamReport = Schema.Struct({
   sample_aspect_ratio: Schema.optionalKey(Schema.String),
   r_frame_rate: Schema.optionalKey(Schema.String),
   avg_frame_rate: Schema.optionalKey(Schema.String),
+  start_time: Schema.optionalKey(Schema.String),
   duration: Schema.optionalKey(Schema.String),
   bit_rate: Schema.optionalKey(Schema.String),
   field_order: Schema.optionalKey(Schema.String),
@@ -28,7 +31,15 @@ const StreamReport = Schema.Struct({
   channel_layout: Schema.optionalKey(Schema.String),
   disposition: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
   tags: Schema.optionalKey(Tags),
-  side_data_list: Schema.optionalKey(Schema.Array(Schema.Struct({ rotation: Schema.optionalKey(Schema.Finite) }))),
+  side_data_list: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        side_data_type: Schema.optionalKey(Schema.String),
+        rotation: Schema.optionalKey(Schema.Finite),
+        dv_bl_signal_compatibility_id: Schema.optionalKey(Schema.Int),
+      }),
+    ),
+  ),
 })
 export type StreamReport = typeof StreamReport.Type
 
@@ -41,6 +52,15 @@ export const decode = Schema.decodeUnknownEffect(
         duration: Schema.optionalKey(Schema.String),
         start_time: Schema.optionalKey(Schema.String),
       }),
+      packets: Schema.optionalKey(
+        Schema.Array(
+          Schema.Struct({
+            side_data_list: Schema.optionalKey(
+              Schema.Array(Schema.Struct({ side_data_type: Schema.optionalKey(Schema.String) })),
+            ),
+          }),
+        ),
+      ),
     }),
   ),
 )
@@ -56,12 +76,24 @@ export const isCover = (stream: StreamReport): boolean =>
 /** ffprobe lists the cover image of an audio file as a video stream. */
 export const isVideo = (stream: StreamReport): boolean => stream.codec_type === "video" && !isCover(stream)
 
-/** An audio track that ffmpeg can decode. Without a decoder, ffprobe reports no channels or no codec. */
-export const isAudio = (stream: StreamReport): boolean =>
-  stream.codec_type === "audio" &&
-  (stream.channels ?? 0) > 0 &&
-  stream.codec_name !== undefined &&
-  stream.codec_name !== "unknown"
+/** An audio track with known channels. A damaged one has none. */
+export const isAudio = (stream: StreamReport): boolean => stream.codec_type === "audio" && (stream.channels ?? 0) > 0
+
+/** Matroska files carry their fonts as attachments, sometimes more than a hundred. They are no tracks. */
+export const isTrack = (stream: StreamReport): boolean => stream.codec_type !== "attachment" && !isCover(stream)
+
+/** Whether a stream or packet is encrypted. A decoder would make grey frames or noise of it. */
+export const isEncrypted = ({ side_data_list = [] }: Pick<StreamReport, "side_data_list">): boolean =>
+  side_data_list.some(({ side_data_type = "" }) => /encrypt/i.test(side_data_type))
+
+/** Dolby Vision whose picture is neither HDR10, HLG nor SDR: profile 5, and profile 10.0 of AV1. */
+export const lacksBaseLayer = ({ side_data_list = [] }: StreamReport): boolean =>
+  side_data_list.some(({ dv_bl_signal_compatibility_id }) => dv_bl_signal_compatibility_id === 0)
+
+/** What a message calls the codec of the track. */
+export const codecName = ({ codec_name, codec_tag_string, codec_type }: StreamReport): string =>
+  [codec_name, codec_tag_string].find((name) => name !== undefined && !/^(unknown|none|\[.*)$/.test(name)) ??
+  `an unknown ${codec_type ?? ""} codec`
 
 export const preferred = (streams: ReadonlyArray<StreamReport>): StreamReport | undefined =>
   streams.find(({ disposition }) => disposition?.["default"] === 1) ?? streams[0]
@@ -88,11 +120,18 @@ const ratio = (text: string | undefined, separator: string): Option.Option<Ratio
   return num > 0 && den > 0 ? Option.some({ num, den }) : Option.none()
 }
 
-/** `fileBitrate` is used if the track has no bit rate. */
-export const describeVideo = (stream: StreamReport, fileBitrate: number, still: VideoInfo["still"]): VideoInfo => {
+/** `fileBitrate` is used if the track has no bit rate. `duration` is the one of the stream. */
+export const describeVideo = (
+  stream: StreamReport,
+  fileBitrate: number,
+  still: VideoInfo["still"],
+  times: TrackTimes | undefined,
+  duration: number,
+): VideoInfo => {
   const { width = 0, height = 0 } = stream
   const degrees = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0
-  const rotation = (((Math.round(degrees / 90) * 90) % 360) + 360) % 360
+  const quarters = Math.round(degrees / 90)
+  const rotation = Math.abs(degrees - quarters * 90) > 1 ? 0 : (((quarters * 90) % 360) + 360) % 360
   const isSideways = rotation % 180 !== 0 || (still?.orientation ?? 1) > 4
   const aspect = Option.match(ratio(stream.sample_aspect_ratio, ":"), {
     onNone: () => 1,
@@ -100,7 +139,6 @@ export const describeVideo = (stream: StreamReport, fileBitrate: number, still: 
     onSome: ({ num, den }) => (num / den > 0.1 && num / den < 10 ? num / den : 1),
   })
   const squareWidth = Math.round(width * aspect)
-  const rate = Option.orElse(ratio(stream.avg_frame_rate, "/"), () => ratio(stream.r_frame_rate, "/"))
   const transfer = stream.color_transfer
   return {
     index: stream.index,
@@ -108,16 +146,38 @@ export const describeVideo = (stream: StreamReport, fileBitrate: number, still: 
     width: isSideways ? height : squareWidth,
     height: isSideways ? squareWidth : height,
     rotation,
-    frameRate: still === undefined ? Option.getOrElse(rate, () => ({ num: 30, den: 1 })) : { num: 10, den: 1 },
+    frameRate: still === undefined ? frameRateOf(stream, times, duration) : { num: 10, den: 1 },
+    start: times?.start,
+    end: times?.end,
     // The size of a photo says nothing about the bit rate of its stream.
     bitrate: still === undefined ? (seconds(stream.bit_rate) ?? fileBitrate) : undefined,
-    interlaced: ["tt", "bb", "tb", "bt"].includes(stream.field_order ?? ""),
+    interlaced: isInterlaced(stream),
     matrix: matrixOf(stream.color_space, Math.min(width, height)),
     hdr: transfer === "smpte2084" || transfer === "arib-std-b67" ? transfer : undefined,
     still,
     coded: codedVideo(stream),
   }
 }
+
+/** The declared rate is an average. If the distances of most frames differ from it, those count. */
+const frameRateOf = (stream: StreamReport, times: TrackTimes | undefined, duration: number): Rational => {
+  const declared = Option.orElse(ratio(stream.avg_frame_rate, "/"), () => ratio(stream.r_frame_rate, "/"))
+  const usual = times?.usualRate
+  if (times !== undefined && times.packets === 1 && duration > 1) return { num: 5, den: 1 }
+  return Option.match(declared, {
+    onNone: () => (usual === undefined ? { num: 30, den: 1 } : toRational(usual)),
+    onSome: (rate) => {
+      const ratioToDeclared = usual === undefined ? 1 : (usual * rate.den) / rate.num
+      // Two packets for each frame are its fields.
+      const isFields = isInterlaced(stream) && Math.abs(ratioToDeclared - 2) < 0.1
+      return usual === undefined || isFields || Math.abs(ratioToDeclared - 1) < 0.02 ? rate : toRational(usual)
+    },
+  })
+}
+
+const toRational = (rate: number): Rational => ({ num: Math.max(1, Math.round(rate * 1000)), den: 1000 })
+
+const isInterlaced = ({ field_order = "" }: StreamReport): boolean => ["tt", "bb", "tb", "bt"].includes(field_order)
 
 const codedVideo = (stream: StreamReport): CodedVideo => ({
   profile: stream.profile,

@@ -24,10 +24,52 @@ const sizes = (changes: Partial<VideoInfo>) =>
   planRenditions(source(changes)).map(({ width, height }) => `${width}x${height}`)
 
 describe("Ladder", () => {
-  it("a source gets the renditions that are not larger, largest first", () => {
+  it("a source gets its own size and the smaller renditions, largest first", () => {
     assert.deepStrictEqual(names({}), ["1080p", "720p", "480p", "360p"])
     assert.deepStrictEqual(names({ width: 3840, height: 2160 }), ["2160p", "1440p", "1080p", "720p", "480p", "360p"])
-    assert.deepStrictEqual(names({ width: 1279, height: 719 }), ["480p", "360p"])
+    assert.deepStrictEqual(sizes({ width: 1279, height: 719 }), ["1278x718", "854x480", "640x360"])
+  })
+
+  it("the largest rendition has the source's own size for every aspect ratio", () => {
+    // regression: a source of two pixels less than an entry, and every wide film, lost up to a third of its size
+    for (const [width, height, name] of [
+      [1918, 1078, "1080p"],
+      [1920, 800, "1080p"],
+      [1280, 718, "720p"],
+      [1280, 536, "720p"],
+      [1440, 1080, "1080p"],
+      [1080, 1080, "1080p"],
+      [1080, 1920, "1080p"],
+      [1078, 1918, "1080p"],
+      [1366, 768, "720p"],
+      [1600, 900, "900p"],
+      [608, 1080, "608p"],
+      [2048, 1080, "1080p"],
+      [1500, 480, "844p"],
+      [320, 240, "240p"],
+    ] as const) {
+      const [top, ...others] = planRenditions(source({ width, height }))
+      assert.deepInclude(top, { width, height, name })
+      for (const other of others)
+        assert.isAtMost(other.width * other.height, width * height * 0.76, `${width} ${other.name}`)
+    }
+    assert.deepStrictEqual(sizes({ width: 1920, height: 800 }), ["1920x800", "1280x532", "852x356", "640x266"])
+    assert.deepStrictEqual(names({ width: 1366, height: 768 }), ["720p", "480p", "360p"])
+  })
+
+  it("no rendition is larger than the largest entry", () => {
+    assert.deepStrictEqual(sizes({ width: 7680, height: 4320 }).slice(0, 2), ["3840x2160", "2560x1440"])
+    const small = planRenditions(source({ width: 3840, height: 1600 }), [{ shortSide: 720, kilobits: 2800 }])
+    assert.deepStrictEqual(
+      small.map(({ height, width }) => `${width}x${height}`),
+      ["1280x532"],
+    )
+  })
+
+  it("the bit rate of a size between two entries is between theirs", () => {
+    const [top] = planRenditions(source({ width: 1600, height: 900 }))
+    assert.isAbove(top?.kilobits ?? 0, 2800)
+    assert.isBelow(top?.kilobits ?? 0, 5000)
   })
 
   it("the short side of a portrait video is its width", () => {

@@ -190,7 +190,7 @@ describe("WorkClass", () => {
       still: undefined,
     } as const
     return new EncodingPlan({
-      info: { duration: seconds, mainDuration: seconds, format: "mp4", video, audioTracks: [], cover: undefined },
+      info: { duration: seconds, format: "mp4", video, audioTracks: [], cover: undefined },
       renditions: width === 0 ? [] : planLadder(video),
       frameRate: { num: frames, den: 1 },
       thumbnails: 5,

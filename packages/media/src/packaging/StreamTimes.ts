@@ -1,0 +1,65 @@
+/** Compares the times of a stream's segments with the measured source, before the stream is published. */
+import type { EncodingPlan } from "../encode/EncodingPlan.ts"
+import * as TrackAlignment from "../encode/TrackAlignment.ts"
+import * as MediaPlaylist from "./MediaPlaylist.ts"
+import type { Segment } from "./MediaPlaylist.ts"
+import type { UploadedTrack } from "./SegmentUploader.ts"
+
+export interface StreamFault {
+  /** What differs, with both values. */
+  readonly detail: string
+  /** The cause is the way in which the stream was made: another attempt makes it in another way. */
+  readonly isMisaligned: boolean
+}
+
+/** Seconds by which a track may be shorter or longer than the source, in addition to one frame: a damaged end is lost. */
+const lengthTolerance = 0.5
+/** Seconds between the end of a segment and the start of the next one, for rounded ticks. */
+const gapTolerance = 0.002
+/** Seconds before the first sample: reordered frames are decoded before they are displayed. */
+const maxFirstStart = 0.1
+
+/** The first fault; undefined if there is none. `tracks` have at least one segment each. */
+export const findFault = (plan: EncodingPlan, tracks: ReadonlyArray<UploadedTrack>): StreamFault | undefined => {
+  const expected = TrackAlignment.streamSeconds(plan)
+  const frame = plan.renditions.length === 0 ? 0 : plan.frameRate.den / plan.frameRate.num
+  for (const { folder, segments } of tracks) {
+    const timeFault = findTimeFault(segments)
+    if (timeFault !== undefined)
+      return { detail: `${folder}: ${timeFault}`, isMisaligned: plan.passthrough !== undefined }
+    const seconds = MediaPlaylist.totalSeconds(segments)
+    if (Math.abs(seconds - expected) > lengthTolerance + frame) {
+      return {
+        detail: `${folder} has ${seconds.toFixed(1)} of ${expected.toFixed(1)} s`,
+        isMisaligned: plan.passthrough !== undefined,
+      }
+    }
+  }
+  const [top, ...others] = plan.renditions.flatMap(({ name }) => tracks.filter(({ folder }) => folder === name))
+  const unequal = others.find(({ segments }) => top !== undefined && !haveSameDurations(segments, top.segments))
+  return unequal === undefined || plan.passthrough?.video === undefined
+    ? undefined
+    : {
+        detail: `the segments of ${unequal.folder} have other durations than those of the copied video`,
+        isMisaligned: true,
+      }
+}
+
+/** Decode times must begin at zero and continue without gaps. A negative one is written as a huge number. */
+const findTimeFault = (segments: ReadonlyArray<Segment>): string | undefined => {
+  let expected: number | undefined
+  for (const { name, seconds, start } of segments) {
+    if (start !== undefined) {
+      const isExpected =
+        expected === undefined ? Math.abs(start) <= maxFirstStart : Math.abs(start - expected) <= gapTolerance
+      if (!isExpected) return `${name} begins at ${start.toFixed(3)} s instead of ${(expected ?? 0).toFixed(3)} s`
+    }
+    expected = (start ?? expected ?? 0) + seconds
+  }
+  return undefined
+}
+
+const haveSameDurations = (segments: ReadonlyArray<Segment>, others: ReadonlyArray<Segment>): boolean =>
+  segments.length === others.length &&
+  // The last segment may be a frame longer.
+  segments.slice(0, -1).every(({ seconds }, index) => Math.abs(seconds - (others[index]?.seconds ?? 0)) < 0.02)

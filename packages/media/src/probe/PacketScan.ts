@@ -1,0 +1,178 @@
+/**
+ * Measures the tracks of a file by their packets: where each begins and ends, and the usual frame rate of the video. The
+ * durations in headers are not trusted. The input is ffprobe's lines of `stream,pts,dts,duration,flags`, in file order.
+ * They are processed one at a time, because twelve hours have millions of packets.
+ */
+
+/** A measured track. Seconds count from the start of the file, as in the encoder. */
+export interface TrackTimes {
+  readonly packets: number
+  /** The display time of the first packet. */
+  readonly start: number
+  /** The end of the packet that ends last. */
+  readonly end: number
+  /** The usual frames per second; undefined for a single packet. */
+  readonly usualRate: number | undefined
+}
+
+export interface ScanOptions {
+  /** The tracks to measure; others have no effect. */
+  readonly tracks: ReadonlyArray<number>
+  /** The first timestamp of the file, in seconds. */
+  readonly start: number
+  /**
+   * The container has no duration, only a clock, which recorders reset and joined files repeat. Jumps are then removed
+   * like ffmpeg does.
+   */
+  readonly hasClockJumps: boolean
+  /** A time at which there should be a packet, if only parts of the file are read. */
+  readonly expectedAt?: number
+}
+
+export interface PacketScan {
+  readonly add: (line: string) => void
+  /** Undefined if no packet of the track had a timestamp. */
+  readonly track: (index: number) => TrackTimes | undefined
+  /** Seconds from `expectedAt` to the nearest packet. */
+  readonly distance: () => number
+}
+
+export const make = ({ expectedAt = 0, hasClockJumps, start, tracks }: ScanOptions): PacketScan => {
+  const measured = new Map(tracks.map((index) => [index, new Track()]))
+  let offset = -start
+  let lastTime: number | undefined
+  let distance = Number.POSITIVE_INFINITY
+  return {
+    add: (line) => {
+      const packet = parsePacket(line)
+      const track = packet === undefined ? undefined : measured.get(packet.track)
+      if (packet === undefined || track === undefined) return
+      if (hasClockJumps) {
+        const time = packet.dts + offset
+        // The first packet of a track is compared with that of any other track.
+        const jump =
+          track.nextTime === undefined
+            ? lastTime === undefined || Math.abs(time - lastTime) <= maxGap
+              ? 0
+              : time - lastTime
+            : isJump(time, track.nextTime, track.lastTime)
+              ? time - track.nextTime
+              : 0
+        offset -= jump
+      }
+      lastTime = packet.dts + offset
+      distance = Math.min(distance, Math.abs(packet.pts + offset - expectedAt))
+      track.add(packet.pts + offset, lastTime, packet)
+    },
+    track: (index) => measured.get(index)?.times(),
+    distance: () => distance,
+  }
+}
+
+/** Seconds; the default of ffmpeg's `dts_delta_threshold`. */
+const maxGap = 10
+/** Seconds that timestamps may go back without a jump. */
+const maxStepBack = 0.1
+/** The length of a packet that states none and has no neighbour. */
+const defaultPacketSeconds = 0.04
+/** Frames are reordered within fewer packets than this. */
+const reorderWindow = 32
+
+const isJump = (time: number, expected: number, previous: number): boolean =>
+  Math.abs(time - expected) > maxGap || time + maxStepBack < previous
+
+interface Packet {
+  readonly track: number
+  readonly pts: number
+  readonly dts: number
+  /** Seconds; 0 if unknown. */
+  readonly length: number
+  /** An edit list hides it. */
+  readonly isHidden: boolean
+}
+
+const parsePacket = (line: string): Packet | undefined => {
+  const [track = "", pts = "", dts = "", length = "", flags = ""] = line.split(",")
+  const decodeTime = Number.parseFloat(dts)
+  const displayTime = Number.parseFloat(pts)
+  const at = Number.isFinite(displayTime) ? displayTime : decodeTime
+  if (!Number.isFinite(at)) return undefined
+  return {
+    track: Number.parseInt(track, 10),
+    pts: at,
+    dts: Number.isFinite(decodeTime) ? decodeTime : at,
+    length: Math.max(0, Number.parseFloat(length) || 0),
+    isHidden: flags.includes("D"),
+  }
+}
+
+class Track {
+  nextTime: number | undefined
+  lastTime = Number.NEGATIVE_INFINITY
+  #packets = 0
+  #start = Number.POSITIVE_INFINITY
+  #last = Number.NEGATIVE_INFINITY
+  #end = Number.NEGATIVE_INFINITY
+  #hasUnknownEnd = false
+  /** Display times in order, while later packets may still come before them. */
+  readonly #pending: Array<number> = []
+  #previous: number | undefined
+  /** How often each distance between frames occurs, by its tenths of a millisecond. */
+  readonly #distances = new Map<number, number>()
+
+  add(pts: number, dts: number, { isHidden, length }: Packet): void {
+    this.lastTime = dts
+    this.nextTime = dts + length
+    if (isHidden) return
+    this.#packets++
+    this.#start = Math.min(this.#start, pts)
+    if (pts > this.#last) {
+      this.#last = pts
+      this.#hasUnknownEnd = length === 0
+    }
+    this.#end = Math.max(this.#end, pts + length)
+    const at = this.#pending.findLastIndex((other) => other <= pts)
+    this.#pending.splice(at + 1, 0, pts)
+    if (this.#pending.length > reorderWindow) this.#count(this.#pending.shift())
+  }
+
+  #count(pts: number | undefined): void {
+    if (pts === undefined) return
+    const distance = Math.round((pts - (this.#previous ?? pts)) * 1e4)
+    if (distance > 0 && (this.#distances.has(distance) || this.#distances.size < maxDistances)) {
+      this.#distances.set(distance, (this.#distances.get(distance) ?? 0) + 1)
+    }
+    this.#previous = pts
+  }
+
+  times(): TrackTimes | undefined {
+    if (this.#packets === 0) return undefined
+    for (const pts of this.#pending.splice(0)) this.#count(pts)
+    const usualRate = usualRateOf(this.#distances)
+    const unknown = this.#hasUnknownEnd ? (usualRate === undefined ? defaultPacketSeconds : 1 / usualRate) : 0
+    return {
+      packets: this.#packets,
+      start: Math.max(0, this.#start),
+      end: Math.max(this.#end, this.#last + unknown, Math.max(0, this.#start) + 0.001),
+      usualRate,
+    }
+  }
+}
+
+/** More different distances than any recording has. */
+const maxDistances = 20_000
+
+/**
+ * The rate of most frames: a recording of a screen or call has pauses, which are not counted. Timestamps may be rounded to
+ * milliseconds, so the distances near the median are averaged.
+ */
+const usualRateOf = (distances: ReadonlyMap<number, number>): number | undefined => {
+  const sorted = [...distances].sort(([a], [b]) => a - b)
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0)
+  let seen = 0
+  const median = sorted.find(([, count]) => (seen += count) * 2 >= total)?.[0]
+  if (median === undefined) return undefined
+  const near = sorted.filter(([distance]) => Math.abs(distance - median) <= Math.max(11, median * 0.1))
+  const frames = near.reduce((sum, [, count]) => sum + count, 0)
+  return (frames * 1e4) / near.reduce((sum, [distance, count]) => sum + distance * count, 0)
+}
