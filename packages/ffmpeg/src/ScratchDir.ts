@@ -42,7 +42,7 @@ export class ScratchDir extends Context.Service<
                 new TransientError({
                   dependency: "disk",
                   code: "unavailable",
-                  message: `cannot create a work folder below ${parent}`,
+                  message: "the server cannot create a work folder",
                   cause,
                 }),
             ),
@@ -76,14 +76,21 @@ const unusableError = (parent: string) => (cause: unknown) =>
 
 /** Turns errors of the file system into transient ones: another attempt, perhaps on another machine, may succeed. */
 export const mapDiskErrors = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.mapError(effect, (error) =>
-    error instanceof PlatformError.PlatformError
-      ? new TransientError({
-          dependency: "disk",
-          code: "unavailable",
-          message: `the work folder failed: ${error.message}`,
-          cause: error,
-        })
-      : // TypeScript does not narrow a type parameter; the test above excludes the class.
-        (error as Exclude<E, PlatformError.PlatformError>),
+  Effect.mapError(
+    Effect.tapError(effect, (error) =>
+      error instanceof PlatformError.PlatformError
+        ? Effect.logWarning(`The work folder failed: ${error.message}`)
+        : Effect.void,
+    ),
+    (error) =>
+      error instanceof PlatformError.PlatformError
+        ? new TransientError({
+            dependency: "disk",
+            code: "unavailable",
+            // The person who uploaded the file gets the message, so it names no path.
+            message: `the work folder of the server failed (${error.reason._tag})`,
+            cause: error,
+          })
+        : // TypeScript does not narrow a type parameter; the test above excludes the class.
+          (error as Exclude<E, PlatformError.PlatformError>),
   )

@@ -12,6 +12,7 @@ import {
   imageOutput,
   mayChangeSize,
   packagingArgs,
+  rotationArgs,
   posterName,
   splitArgs,
   videoArgs,
@@ -37,6 +38,7 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
     // The rate filter also gets the frames before the window: at a variable frame rate, the frame that is displayed at
     // the boundary may be an earlier one.
     ...(seek <= 0 ? [] : splitArgs(`-noaccurate_seek -ss ${seek.toFixed(6)}`)),
+    ...rotationArgs(plan.info),
     "-i",
     url,
     ...splitArgs("-copyts -start_at_zero"),

@@ -46,19 +46,19 @@ export const enforce = Effect.fnUntraced(function* (request: DiskQuota) {
   const check = Effect.gen(function* () {
     const used = yield* size
     if (used > request.maxBytes) {
+      yield* Effect.logWarning("The output of an upload is too large for the work folder", {
+        used,
+        limit: request.maxBytes,
+      })
       return yield* new TransientError({
         dependency: "disk",
         code: "quota",
-        message: `the output takes ${used} bytes of the work folder, more than the limit of ${request.maxBytes}`,
+        message: "the output takes more of the work folder than one upload may use",
       })
     }
     const free = yield* freeBytes(request.folder)
     if (free < request.minFreeBytes) {
-      return yield* new TransientError({
-        dependency: "disk",
-        code: "full",
-        message: `the disk of the work folder has ${free} bytes free, less than the minimum of ${request.minFreeBytes}`,
-      })
+      return yield* full("the work", free, request.minFreeBytes)
     }
   })
   return yield* Effect.forever(Effect.andThen(check, Effect.sleep(checkInterval)))
@@ -72,13 +72,21 @@ export const ensureFree = Effect.fnUntraced(function* (
   purpose: string,
 ) {
   const free = yield* freeBytes(folder)
-  if (free >= bytes + minFreeBytes) return
-  return yield* new TransientError({
-    dependency: "disk",
-    code: "full",
-    message: `the work folder has ${free} bytes free, but ${purpose} needs ${bytes + minFreeBytes}`,
-  })
+  if (free < bytes + minFreeBytes) return yield* full(purpose, free, bytes + minFreeBytes)
 })
+
+/** The person who uploaded the file gets the message. The numbers are for the operator. */
+const full = (purpose: string, free: number, needed: number) =>
+  Effect.andThen(
+    Effect.logWarning("The disk of the work folder is full", { purpose, free, needed }),
+    Effect.fail(
+      new TransientError({
+        dependency: "disk",
+        code: "full",
+        message: `the server has too little free disk space for ${purpose}`,
+      }),
+    ),
+  )
 
 /** Fails the effect if free disk space falls below half of the minimum. The effect itself has no limit. */
 export const withMinFree =

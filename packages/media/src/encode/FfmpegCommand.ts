@@ -56,12 +56,18 @@ const inputArgs = ({ info, maxPixels }: EncodingPlan, input: string): ReadonlyAr
   ...inputRestrictions,
   ...(maxPixels === undefined ? [] : splitArgs(`-max_pixels ${maxPixels}`)),
   ...(mayChangeSize(info) ? splitArgs("-reinit_filter:v 0") : []),
-  // Only some versions of ffmpeg rotate a photo by its EXIF orientation, so the filters do.
-  ...(info.video?.still === undefined ? [] : ["-noautorotate"]),
+  ...rotationArgs(info),
   // A file may be longer than its header states.
   ...splitArgs(`-t ${Math.ceil(info.duration) + 5} -i`),
   `file:${input}`,
 ]
+
+/**
+ * Only some versions of ffmpeg rotate a photo by its EXIF orientation, so the filters do. Players show a video with an angle
+ * between two sides without rotation, and ffmpeg would cut its corners.
+ */
+export const rotationArgs = ({ video }: MediaInfo): ReadonlyArray<string> =>
+  video?.still !== undefined || video?.isTilted === true ? ["-noautorotate"] : []
 
 /** Makes only the still images of a stream and encodes no video. The plan must have renditions. */
 export const imagesOnlyArgs = (plan: EncodingPlan, input: string): ReadonlyArray<string> => {
@@ -131,7 +137,10 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArr
   return [
     ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan, window)] : []),
     ...(isCopied
-      ? splitArgs(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 ${videoCodec(top.codec).sampleEntry}`)
+      ? [
+          ...splitArgs(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 ${videoCodec(top.codec).sampleEntry}`),
+          ...copiedBitstreamArgs(videoCodec(top.codec)),
+        ]
       : []),
     ...encoded.flatMap(({ index }) => ["-map", `[v${index}]`]),
     ...forEachEncoded((stream, codec) => codec.encoderArgs(stream)),
@@ -145,6 +154,9 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArr
     ),
   ]
 }
+
+const copiedBitstreamArgs = ({ passthrough }: VideoCodec): ReadonlyArray<string> =>
+  passthrough === undefined ? [] : splitArgs(`-bsf:v:0 filter_units=remove_types=${passthrough.captionUnits}`)
 
 const needsFilterGraph = (plan: EncodingPlan): boolean =>
   plan.passthrough?.video === undefined ||

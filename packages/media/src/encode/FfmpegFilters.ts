@@ -121,14 +121,17 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
   const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${end}`
   const still = source?.still
   const shift = TrackAlignment.shiftSeconds(plan)
-  // Only the last window of a chunked video has no end.
-  const held = end === "" ? TrackAlignment.heldFrames(plan) : 0
+  const isLast =
+    window?.frames === undefined || frameTime(window.firstFrame + window.frames, plan.frameRate) > plan.info.duration
+  const held = isLast ? TrackAlignment.heldFrames(plan) : 0
   return [
     ...(shift === 0 ? [] : [`setpts=PTS+${shift.toFixed(6)}/TB`]),
     ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
     ...(still === undefined ? [rate] : orientationFilters(still.orientation)),
     ...(source?.hdr === undefined
-      ? [`${size}${sdrScaleOptions(source)}`]
+      ? source?.widePrimaries === undefined
+        ? [`${size}${sdrScaleOptions(source)}`]
+        : [size + widePrimariesOptions(source), ...widePrimariesFilters(source, source.widePrimaries)]
       : plan.toneMapping
         ? [size, ...toneMapFilters(source)]
         : [`${size}+full_chroma_int+full_chroma_inp+accurate_rnd:in_color_matrix=bt2020`, ...lutFilters]),
@@ -145,11 +148,26 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
 const sdrScaleOptions = (source: VideoInfo | undefined): string =>
   `:in_color_matrix=${source?.matrix ?? "bt709"}:out_color_matrix=bt709:out_range=limited`
 
+const ffmpegMatrix = { bt601: "smpte170m", bt709: "bt709", bt2020: "bt2020nc" }
+
+const widePrimariesOptions = ({ matrix }: VideoInfo): string =>
+  `:in_color_matrix=${matrix}:out_color_matrix=${matrix}:out_range=limited`
+
+/** Converts the primaries of cameras and displays with wide colours. Shown as BT.709, they would look pale. */
+const widePrimariesFilters = (
+  { matrix }: VideoInfo,
+  primaries: NonNullable<VideoInfo["widePrimaries"]>,
+): ReadonlyArray<string> => [
+  "format=yuv420p10",
+  `setparams=range=limited:color_primaries=${primaries}:color_trc=bt709:colorspace=${ffmpegMatrix[matrix]}`,
+  "colorspace=all=bt709:range=tv:format=yuv420p",
+]
+
 const toneMapFilters = (source: VideoInfo): ReadonlyArray<string> => [
-  `zscale=tin=${source.hdr ?? "smpte2084"}:min=bt2020nc:pin=bt2020:t=linear:npl=100`,
+  `zscale=tin=${source.hdr ?? "smpte2084"}:min=bt2020nc:pin=bt2020:t=linear:npl=${ToneMap.whiteNits}`,
   "format=gbrpf32le",
   "zscale=p=bt709",
-  "tonemap=hable:desat=0",
+  `tonemap=mobius:param=${ToneMap.knee}:desat=0:peak=${ToneMap.peakLuminance}`,
   "zscale=t=bt709:m=bt709:r=limited",
 ]
 

@@ -1,7 +1,8 @@
 /**
  * HDR to SDR for an ffmpeg without `zscale`: a lookup table from coded HDR to coded SDR colours for `lut3d`, which every
  * ffmpeg has. It computes the same as the `zscale` and `tonemap` filters: the BT.2100 curves to linear light, BT.2020 to
- * BT.709 primaries, Hable's curve with a peak of 1000 nits, and the gamma of BT.1886.
+ * BT.709 primaries, a curve that leaves colours up to the knee unchanged and compresses the rest up to a peak of 1000 nits,
+ * and the gamma of BT.1886. The white of paper (203 nits, BT.2408) becomes almost the white of SDR.
  */
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Effect, FileSystem, Path } from "effect"
@@ -46,20 +47,27 @@ export const cube = (transfer: Transfer): string => {
 export const map = (transfer: Transfer, coded: Rgb): Rgb => {
   const light = toBt709(transfer === "smpte2084" ? pq(coded) : hlg(coded))
   const brightest = Math.max(...light, 1e-6)
-  const scale = hable(brightest) / hable(peakLuminance) / brightest
+  const scale = compress(brightest) / brightest
   const [red, green, blue] = light
   return [encodeGamma(red * scale), encodeGamma(green * scale), encodeGamma(blue * scale)]
 }
 
-/** In units of 100 nits. */
-const peakLuminance = 10
+/** The white of paper and of captions. */
+export const whiteNits = 203
+const peakNits = 1000
+/** In units of the white. */
+export const peakLuminance = peakNits / whiteNits
+/** Darker colours stay as they are. */
+export const knee = 0.7
 
 const mapChannels = (of: (value: number) => number, [red, green, blue]: Rgb): Rgb => [of(red), of(green), of(blue)]
 
 const pq = (coded: Rgb): Rgb =>
   mapChannels((value) => {
     const root = value ** (1 / 78.84375)
-    return 100 * (Math.max(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+    return (
+      (10_000 / whiteNits) * (Math.max(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+    )
   }, coded)
 
 const hlg = (coded: Rgb): Rgb => {
@@ -77,8 +85,13 @@ const toBt709 = ([red, green, blue]: Rgb): Rgb => [
   -0.018151 * red - 0.100579 * green + 1.11873 * blue,
 ]
 
-const hable = (light: number): number =>
-  (light * (light * 0.15 + 0.05) + 0.004) / (light * (light * 0.15 + 0.5) + 0.06) - 0.02 / 0.3
+/** The `mobius` curve of ffmpeg's `tonemap`. */
+const compress = (light: number): number => {
+  if (light <= knee) return light
+  const start = (-(knee ** 2) * (peakLuminance - 1)) / (knee ** 2 - 2 * knee + peakLuminance)
+  const bend = (knee ** 2 - 2 * knee * peakLuminance + peakLuminance) / (peakLuminance - 1)
+  return (((bend ** 2 + 2 * bend * knee + knee ** 2) / (bend - start)) * (light + start)) / (light + bend)
+}
 
 /** The gamma of BT.1886, like `zscale`. */
 const encodeGamma = (light: number): number => Math.min(1, Math.max(0, light)) ** (1 / 2.4)

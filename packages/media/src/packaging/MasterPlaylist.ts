@@ -111,6 +111,8 @@ const videoAttributes = (rendition: VideoRendition): ReadonlyArray<string> => [
   `RESOLUTION=${rendition.width}x${rendition.height}`,
   `FRAME-RATE=${(rendition.frameRate.num / rendition.frameRate.den).toFixed(3)}`,
   "VIDEO-RANGE=SDR",
+  // Without it, some players offer a caption track that does not exist.
+  "CLOSED-CAPTIONS=NONE",
 ]
 
 /** Quoted strings in playlists have no escapes, so characters that cannot be in one are replaced. */

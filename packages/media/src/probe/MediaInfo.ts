@@ -38,6 +38,8 @@ export const VideoInfo = Schema.Struct({
   height: Schema.Int,
   /** Degrees that players rotate the coded frames by: 0, 90, 180 or 270. Another angle counts as 0, as in players. */
   rotation: Schema.Int,
+  /** The file asks for an angle between two sides. */
+  isTilted: Schema.optional(Schema.Boolean),
   /** The usual rate of the frames. Pauses of a recording at a variable rate do not count. */
   frameRate: Rational,
   /** The display time of the first frame and the end of the last one, in seconds from the start of the file. */
@@ -49,6 +51,8 @@ export const VideoInfo = Schema.Struct({
   matrix: Matrix,
   /** The transfer function of an HDR video; absent for SDR. */
   hdr: Schema.optional(Schema.Literals(["smpte2084", "arib-std-b67"])),
+  /** Primaries of an SDR video that are not those of BT.709; their ffmpeg names. */
+  widePrimaries: Schema.optional(Schema.Literals(["bt2020", "smpte431", "smpte432"])),
   /** Present for a photo, with its EXIF orientation (1 is upright, up to 8). */
   still: Schema.optional(Schema.Struct({ orientation: Schema.Int })),
   coded: Schema.optional(CodedVideo),

@@ -131,7 +131,8 @@ export const describeVideo = (
   const { width = 0, height = 0 } = stream
   const degrees = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0
   const quarters = Math.round(degrees / 90)
-  const rotation = Math.abs(degrees - quarters * 90) > 1 ? 0 : (((quarters * 90) % 360) + 360) % 360
+  const isTilted = Math.abs(degrees - quarters * 90) > 1
+  const rotation = isTilted ? 0 : (((quarters * 90) % 360) + 360) % 360
   const isSideways = rotation % 180 !== 0 || (still?.orientation ?? 1) > 4
   const aspect = Option.match(ratio(stream.sample_aspect_ratio, ":"), {
     onNone: () => 1,
@@ -146,6 +147,7 @@ export const describeVideo = (
     width: isSideways ? height : squareWidth,
     height: isSideways ? squareWidth : height,
     rotation,
+    isTilted: isTilted ? true : undefined,
     frameRate: still === undefined ? frameRateOf(stream, times, duration) : { num: 10, den: 1 },
     start: times?.start,
     end: times?.end,
@@ -154,10 +156,14 @@ export const describeVideo = (
     interlaced: isInterlaced(stream),
     matrix: matrixOf(stream.color_space, Math.min(width, height)),
     hdr: transfer === "smpte2084" || transfer === "arib-std-b67" ? transfer : undefined,
+    widePrimaries: transfer === "smpte2084" || transfer === "arib-std-b67" ? undefined : widePrimariesOf(stream),
     still,
     coded: codedVideo(stream),
   }
 }
+
+const widePrimariesOf = ({ color_primaries: primaries }: StreamReport): VideoInfo["widePrimaries"] =>
+  primaries === "bt2020" || primaries === "smpte431" || primaries === "smpte432" ? primaries : undefined
 
 /** The declared rate is an average. If the distances of most frames differ from it, those count. */
 const frameRateOf = (stream: StreamReport, times: TrackTimes | undefined, duration: number): Rational => {

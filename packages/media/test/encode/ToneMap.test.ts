@@ -49,6 +49,17 @@ describe("ToneMap", () => {
     assert.closeTo(ToneMap.map("smpte2084", [0.7518, 0.7518, 0.7518])[1], 1, 0.01)
     assert.closeTo(ToneMap.map("arib-std-b67", [1, 1, 1])[1], 1, 0.01)
   })
+
+  it("the white of paper is almost white", () => {
+    // regression: it was a light gray of 185
+    for (const [transfer, coded] of [
+      ["smpte2084", 0.5807],
+      ["arib-std-b67", 0.75],
+    ] as const) {
+      const [, green] = ToneMap.map(transfer, [coded, coded, coded])
+      assert.closeTo(green * 255, 240, 5, transfer)
+    }
+  })
 })
 
 describe.skipIf(isFfmpegMissing)("HDR without zscale", () => {

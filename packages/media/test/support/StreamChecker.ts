@@ -137,6 +137,14 @@ export const check = Effect.fnUntraced(function* (folder: string) {
       faults.push(`${variant.uri} states another RESOLUTION than ${size}`)
     }
   }
+  const lengths = [...parts, ...sounds].map(({ segments, uri }) => ({
+    uri,
+    seconds: segments.reduce((sum, { seconds }) => sum + seconds, 0),
+  }))
+  const longest = Math.max(...lengths.map(({ seconds }) => seconds))
+  for (const { seconds, uri } of lengths) {
+    if (longest - seconds > 0.3) faults.push(`${uri} lasts ${seconds} s, another part of the stream ${longest} s`)
+  }
   const firstSound = sounds[0]?.segments[0]?.packets
   const firstPicture = parts[0]?.segments[0]?.packets
   if (firstSound !== undefined && firstPicture !== undefined) {

@@ -13,7 +13,10 @@ export const h264: VideoCodec = {
   // Profile, constraint flags and level: the three bytes after the version (ISO/IEC 14496-15).
   codecString: (config) => `avc1.${[1, 2, 3].map((at) => hex(config.getUint8(at))).join("")}`,
   encoderArgs: (stream) =>
-    `-c${stream || ":v"} libx264 -preset${stream} veryfast -crf${stream} 23 -profile${stream || ":v"} high`.split(" "),
+    // The captions of broadcasts would be copied into the pictures, where the playlists do not declare them.
+    `-c${stream || ":v"} libx264 -preset${stream} veryfast -crf${stream} 23 -profile${stream || ":v"} high -a53cc${stream} 0`.split(
+      " ",
+    ),
   fixedGopArgs: (stream) => [`-sc_threshold${stream}`, "0"],
   closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
   chunkArgs: ["-x264-params", "stitchable=1"],
@@ -23,6 +26,7 @@ export const h264: VideoCodec = {
     pixelFormat: "yuv420p",
     idrUnits: "5",
     parameterSetUnits: "7-8",
+    captionUnits: "6",
   },
 }
 

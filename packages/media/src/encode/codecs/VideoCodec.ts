@@ -44,4 +44,6 @@ export interface VideoPassthroughRules {
   /** NAL unit types for ffmpeg's `filter_units`. */
   readonly idrUnits: string
   readonly parameterSetUnits: string
+  /** Units that may hold captions, which the copy leaves out. */
+  readonly captionUnits: string
 }
