@@ -118,7 +118,9 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
   const source = plan.info.video
   const start = window === undefined || window.firstFrame === 0 ? "0" : frameTime(window.firstFrame, plan.frameRate)
   const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
-  const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${end}`
+  // A video that is shorter than a frame would have none.
+  const isShort = (source?.end ?? 1) * plan.frameRate.num < plan.frameRate.den
+  const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${isShort ? ":eof_action=pass" : ""}${end}`
   const still = source?.still
   const shift = TrackAlignment.shiftSeconds(plan)
   const isLast =

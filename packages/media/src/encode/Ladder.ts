@@ -41,7 +41,7 @@ export const Rendition = Schema.Struct({
 export type Rendition = typeof Rendition.Type
 
 /**
- * Largest first, at least one, none larger than the source. The first one has the source's own size, whatever its aspect
+ * Largest first, at least one, none larger than the source. The first one has the source's own size at every aspect
  * ratio, unless that exceeds the largest entry of the ladder. Each further one fits in the box of 16:9 of its entry and
  * has at most three quarters of the pixels of the first. Each size has one rendition per codec, in the order of `codecs`.
  */
@@ -55,7 +55,8 @@ export const planRenditions = (
   const topScale = Math.min(1, own.scale)
   const smaller = sorted(ladder).flatMap((spec) => {
     const scale = boxScale(source, spec)
-    return scale ** 2 <= topScale ** 2 * maxSmallerShare
+    const isVisible = Math.min(source.width, source.height) * scale >= minShortSide
+    return isVisible && scale ** 2 <= topScale ** 2 * maxSmallerShare
       ? [{ name: `${spec.shortSide}p`, kilobits: spec.kilobits, scale }]
       : []
   })
@@ -73,8 +74,11 @@ export const planRenditions = (
   })
 }
 
-/** The ceiling of the bit rate of the largest rendition, in kilobits per second, whatever the rate of the source is. */
+/** The ceiling of the bit rate of the largest rendition, in kilobits per second. The rate of the source does not limit it. */
 export const topKilobits = (source: VideoInfo, ladder: Ladder): number => topEntry(source, ladder).kilobits
+
+/** Of a panorama, which has few lines. */
+const minShortSide = 64
 
 /** A smaller rendition with more of the pixels of the largest one is of no use. */
 const maxSmallerShare = 0.75
@@ -111,12 +115,14 @@ const topEntry = (source: VideoInfo, ladder: Ladder) => {
   const above = specs.findLast((spec) => boxScale(source, spec) > 1)
   const smallest = specs.at(-1) ?? largest
   const [short = 0, long = 0] = [source.width, source.height].sort((a, b) => a - b)
+  if (above === undefined || above === smallest) {
+    return { name: `${even(short)}p`, kilobits: smallest.kilobits, scale: 1 }
+  }
   // The short side of the 16:9 box around the source: no smaller rendition has the same name.
-  const shortSide = even(Math.max(short, Math.round((long * 9) / 16)))
-  if (above === undefined || above === smallest) return { name: `${shortSide}p`, kilobits: smallest.kilobits, scale: 1 }
+  const boxSide = even(Math.max(short, Math.round((long * 9) / 16)))
   // The need grows with the pixels to the power of 0.75.
   const kilobits = Math.ceil(above.kilobits * boxScale(source, above) ** -1.5)
-  return { name: `${shortSide}p`, kilobits: Math.max(kilobits, smallest.kilobits), scale: 1 }
+  return { name: `${boxSide}p`, kilobits: Math.max(kilobits, smallest.kilobits), scale: 1 }
 }
 
 const isWithin = (scale: number): boolean => scale <= nameTolerance.smaller && scale >= nameTolerance.larger

@@ -6,7 +6,7 @@ import type { Segment } from "./MediaPlaylist.ts"
 import type { UploadedTrack } from "./SegmentUploader.ts"
 
 export interface StreamFault {
-  /** What differs, with both values. */
+  /** The measured and the expected value. */
   readonly detail: string
   /** The cause is the way in which the stream was made: another attempt makes it in another way. */
   readonly isMisaligned: boolean
@@ -19,7 +19,7 @@ const gapTolerance = 0.002
 /** Seconds before the first sample: reordered frames are decoded before they are displayed. */
 const maxFirstStart = 0.1
 
-/** The first fault; undefined if there is none. `tracks` have at least one segment each. */
+/** The first fault; undefined if the stream has no fault. `tracks` have at least one segment each. */
 export const findFault = (plan: EncodingPlan, tracks: ReadonlyArray<UploadedTrack>): StreamFault | undefined => {
   const expected = TrackAlignment.streamSeconds(plan)
   const frame = plan.renditions.length === 0 ? 0 : plan.frameRate.den / plan.frameRate.num

@@ -163,16 +163,17 @@ class Track {
 const maxDistances = 20_000
 
 /**
- * The rate of most frames: a recording of a screen or call has pauses, which are not counted. Timestamps may be rounded to
- * milliseconds, so the distances near the median are averaged.
+ * The rate at which frames follow each other while something moves: a recording of a screen or call has pauses, which are
+ * not counted. At least a third of the frames have it. Timestamps may be rounded to milliseconds, so the distances nearby
+ * are averaged.
  */
 const usualRateOf = (distances: ReadonlyMap<number, number>): number | undefined => {
   const sorted = [...distances].sort(([a], [b]) => a - b)
   const total = sorted.reduce((sum, [, count]) => sum + count, 0)
   let seen = 0
-  const median = sorted.find(([, count]) => (seen += count) * 2 >= total)?.[0]
-  if (median === undefined) return undefined
-  const near = sorted.filter(([distance]) => Math.abs(distance - median) <= Math.max(11, median * 0.1))
+  const usual = sorted.find(([, count]) => (seen += count) >= total / 3)?.[0]
+  if (usual === undefined) return undefined
+  const near = sorted.filter(([distance]) => Math.abs(distance - usual) <= Math.max(11, usual * 0.1))
   const frames = near.reduce((sum, [, count]) => sum + count, 0)
   return (frames * 1e4) / near.reduce((sum, [distance, count]) => sum + distance * count, 0)
 }

@@ -180,7 +180,9 @@ export const probe = Effect.fn("Probe.probe")(function* (
     return yield* failure("too_long", `${Math.round(duration)} s, at most ${limits.maxSeconds} s`)
   }
   // A track and the file may state different durations, if an edit list hides a part.
-  const expected = statedDuration === undefined ? 0 : Math.min(trackDuration ?? statedDuration, statedDuration)
+  const stated = statedDuration === undefined ? 0 : Math.min(trackDuration ?? statedDuration, statedDuration)
+  // Matroska may state the end time instead of the duration.
+  const expected = /^(matroska|nut)/.test(format) ? stated - Math.max(0, fileStart) : stated
   if (still === undefined && duration < expected * 0.9 - 0.5) {
     return yield* failure("corrupt_media", `it ends after ${duration.toFixed(1)} of ${expected.toFixed(1)} s`)
   }

@@ -90,7 +90,7 @@ export const isEncrypted = ({ side_data_list = [] }: Pick<StreamReport, "side_da
 export const lacksBaseLayer = ({ side_data_list = [] }: StreamReport): boolean =>
   side_data_list.some(({ dv_bl_signal_compatibility_id }) => dv_bl_signal_compatibility_id === 0)
 
-/** What a message calls the codec of the track. */
+/** The codec of the track in messages. */
 export const codecName = ({ codec_name, codec_tag_string, codec_type }: StreamReport): string =>
   [codec_name, codec_tag_string].find((name) => name !== undefined && !/^(unknown|none|\[.*)$/.test(name)) ??
   `an unknown ${codec_type ?? ""} codec`

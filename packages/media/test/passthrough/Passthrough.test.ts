@@ -118,7 +118,7 @@ const rejectedVideos: ReadonlyArray<readonly [name: string, reason: string, step
   ],
   ["non-square pixels", "pixel aspect", one({ filter: "setsar=4/3" })],
   ["interlaced fields", "interlaced", one({ filter: "setfield=tff", more: "-flags +ildct+ilme" })],
-  ["a size between two renditions", "size", one({ size: "336x190" })],
+  ["a larger size than the ladder", "size", one({ size: "640x360" })],
   ["more than 60 frames a second", "frame rate", one({ rate: "120", gop: 240, seconds: 3 })],
   [
     "a variable frame rate",

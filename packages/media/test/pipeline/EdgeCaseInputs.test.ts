@@ -169,7 +169,7 @@ const sources: Readonly<Record<string, InputCase>> = {
       ...testVideo({ size: "720x576", rate: "25", seconds: 1 }),
       ...words("-c:v dvvideo -pix_fmt yuv420p -aspect 16:9"),
     ]),
-    expected: "852x480,640x360",
+    expected: "1024x576,852x480,640x360",
   },
   "3GP with H.263": {
     file: "a.3gp",

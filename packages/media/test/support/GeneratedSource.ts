@@ -127,7 +127,7 @@ export const generate = (seed: number): GeneratedSource => {
     `color=black:s=${width}x${height}:r=${rate.num}/${rate.den}:d=${(videoSeconds + hiddenSeconds + 1).toFixed(6)}`,
     `trim=end_frame=${frames + hiddenFrames}`,
     "format=yuv420p",
-    `geq=lum=24+28*mod(N-${hiddenFrames}+80\\,8):cb=128-50*gt(${isMarked("T", hiddenSeconds).replaceAll(",", "\\,")}\\,0):cr=128`,
+    `geq=lum=24+28*mod(N-${hiddenFrames}+80\\,8):cb=128-60*gt(${isMarked("T", hiddenSeconds).replaceAll(",", "\\,")}\\,0):cr=128`,
   ].join(",")
   const audio =
     `aevalsrc=0.8*sin(2*PI*880*t)*gt(${isMarked("t", hiddenSeconds).replaceAll(",", "\\,")}\\,0)` +
