@@ -9,7 +9,6 @@ import type { Rational } from "../probe/MediaInfo.ts"
 export interface Packet {
   /** Seconds. */
   readonly time: number
-  readonly decodeTime: number
   readonly duration: number
   readonly bytes: number
   readonly checksum: string
@@ -25,7 +24,7 @@ export const packetParser = (): ((line: string) => Packet | undefined) => {
     const base = /^#tb 0: ([0-9]+)\/([0-9]+)$/.exec(line)
     if (base !== null) tick = Number(base[1]) / Number(base[2])
     if (line === "" || line.startsWith("#")) return undefined
-    const [, dts = "", pts = "", duration = "", bytes = "", checksum = "", ...more] = line
+    const [, , pts = "", duration = "", bytes = "", checksum = "", ...more] = line
       .split(",")
       .map((field) => field.trim())
     // ffmpeg does not print the flags if only the key frame flag is set.
@@ -33,7 +32,6 @@ export const packetParser = (): ((line: string) => Packet | undefined) => {
     const hasSideData = more.some((field) => field.startsWith("S="))
     return {
       time: Number(pts) * tick,
-      decodeTime: Number(dts) * tick,
       duration: Number(duration) * tick,
       bytes: Number(bytes),
       checksum,
@@ -158,11 +156,9 @@ export class AudioPacketAnalyzer {
   #hadOtherDuration = false
   #rejectReason: string | undefined
 
-  add({ bytes, decodeTime, duration, isIrregular, time }: Packet): void {
+  add({ bytes, duration, isIrregular, time }: Packet): void {
     // Packets before zero are the encoder's priming, which an edit list hides. They are left out.
     if (time < -1e-6) return
-    // Old tools wrote a composition offset for the priming. Copied, it would make the first decode time negative.
-    if (Math.abs(decodeTime - time) > maxJitter) this.#rejectReason ??= "composition offset"
     if (isIrregular || bytes === 0) this.#rejectReason ??= "edit list or damage"
     if (Math.abs(time - (this.#end ?? 0)) > maxJitter)
       this.#rejectReason ??= this.#end === undefined ? "late start" : "gaps"

@@ -38,11 +38,13 @@ export const videoRejectReason = (
 
 export const audioRejectReason = (
   plan: Pick<EncodingPlan, "frameRate" | "info" | "loudness">,
-  { channels, codec, coded, end, hasLayout }: AudioInfo,
+  { channels, codec, coded, end, hasCompositionOffset, hasLayout }: AudioInfo,
 ): string | undefined => {
   const { info, loudness } = plan
   if (!isMp4(info.format)) return "container"
   if (TrackAlignment.shiftSeconds(plan) !== 0) return "late video"
+  // Copied, its first decode time would be negative, which MP4 cannot express.
+  if (hasCompositionOffset === true) return "composition offset"
   if (info.duration - (end ?? info.duration) > maxMissingEnd) return "shorter than the video"
   if (loudness !== undefined) return "loudness"
   const { id, passthrough: rules } = audioCodec

@@ -13,6 +13,8 @@ export interface TrackTimes {
   readonly end: number
   /** The usual frames per second; undefined for a single packet. */
   readonly usualRate: number | undefined
+  /** Packets are displayed at other times than decoded, as in video with B-frames. */
+  readonly isReordered: boolean
 }
 
 export interface ScanOptions {
@@ -75,6 +77,8 @@ const maxGap = 10
 const maxStepBack = 0.1
 /** The length of a packet that states none and has no neighbour. */
 const defaultPacketSeconds = 0.04
+/** Seconds, for rounded timestamps. */
+const maxJitter = 0.001
 /** Frames are reordered within fewer packets than this. */
 const reorderWindow = 32
 
@@ -110,6 +114,7 @@ class Track {
   nextTime: number | undefined
   lastTime = Number.NEGATIVE_INFINITY
   #packets = 0
+  #isReordered = false
   #start = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
   #end = Number.NEGATIVE_INFINITY
@@ -117,7 +122,7 @@ class Track {
   /** Display times in order, while later packets may still come before them. */
   readonly #pending: Array<number> = []
   #previous: number | undefined
-  /** How often each distance between frames occurs, by its tenths of a millisecond. */
+  /** How often each distance between frames occurs, in microseconds. */
   readonly #distances = new Map<number, number>()
 
   add(pts: number, dts: number, { isHidden, length }: Packet): void {
@@ -125,6 +130,7 @@ class Track {
     this.nextTime = dts + length
     if (isHidden) return
     this.#packets++
+    if (Math.abs(pts - dts) > maxJitter) this.#isReordered = true
     this.#start = Math.min(this.#start, pts)
     if (pts > this.#last) {
       this.#last = pts
@@ -138,7 +144,7 @@ class Track {
 
   #count(pts: number | undefined): void {
     if (pts === undefined) return
-    const distance = Math.round((pts - (this.#previous ?? pts)) * 1e4)
+    const distance = Math.round((pts - (this.#previous ?? pts)) * 1e6)
     if (distance > 0 && (this.#distances.has(distance) || this.#distances.size < maxDistances)) {
       this.#distances.set(distance, (this.#distances.get(distance) ?? 0) + 1)
     }
@@ -155,6 +161,7 @@ class Track {
       start: Math.max(0, this.#start),
       end: Math.max(this.#end, this.#last + unknown, Math.max(0, this.#start) + 0.001),
       usualRate,
+      isReordered: this.#isReordered,
     }
   }
 }
@@ -173,7 +180,7 @@ const usualRateOf = (distances: ReadonlyMap<number, number>): number | undefined
   let seen = 0
   const usual = sorted.find(([, count]) => (seen += count) >= total / 3)?.[0]
   if (usual === undefined) return undefined
-  const near = sorted.filter(([distance]) => Math.abs(distance - usual) <= Math.max(11, usual * 0.1))
+  const near = sorted.filter(([distance]) => Math.abs(distance - usual) <= Math.max(1100, usual * 0.1))
   const frames = near.reduce((sum, [, count]) => sum + count, 0)
-  return (frames * 1e4) / near.reduce((sum, [distance, count]) => sum + distance * count, 0)
+  return (frames * 1e6) / near.reduce((sum, [distance, count]) => sum + distance * count, 0)
 }

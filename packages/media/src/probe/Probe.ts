@@ -201,7 +201,15 @@ export const probe = Effect.fn("Probe.probe")(function* (
     audioTracks: audios.flatMap((stream) => {
       const times = scan.track(stream.index)
       // A track without packets has no sound.
-      return times === undefined ? [] : [{ ...Report.describeAudio(stream), end: times.end }]
+      return times === undefined
+        ? []
+        : [
+            {
+              ...Report.describeAudio(stream),
+              end: times.end,
+              ...(times.isReordered ? { hasCompositionOffset: true } : {}),
+            },
+          ]
     }),
     cover: cover === undefined || cover === videoStream ? undefined : cover.index,
   } satisfies MediaInfo

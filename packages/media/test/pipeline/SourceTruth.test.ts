@@ -160,13 +160,13 @@ const sources: Readonly<Record<string, InputCase>> = {
   "a video codec without a decoder": {
     file: "a.mp4",
     steps: clipFile,
-    bytes: (read) => renameBox(read("b.mp4"), "avc1", "zzzz"),
+    bytes: (read) => renameBox(renameBox(read("b.mp4"), "avc1", "zzzz"), "avcC", "zzzC"),
     expected: "unsupported_codec",
   },
   "an audio codec without a decoder": {
     file: "a.mp4",
     steps: clipFile,
-    bytes: (read) => renameBox(read("b.mp4"), "mp4a", "mhm1"),
+    bytes: (read) => renameBox(renameBox(read("b.mp4"), "mp4a", "mhm1"), "esds", "free"),
     expected: "unsupported_codec",
   },
 }

@@ -100,7 +100,8 @@ export const generate = (seed: number): GeneratedSource => {
   const audioCodec = pick(audioCodecs)
   const rate = pick(codec === "mpeg2" ? rates.slice(1) : rates)
   const fps = rate.num / rate.den
-  const videoStart = hasOffsets.has(container) ? pick([0, 0, 0.021, 0.5, 1.3]) : 0
+  // The encoder rounds it to whole frames.
+  const videoStart = hasOffsets.has(container) ? Math.round(pick([0, 0, 0.021, 0.5, 1.3]) * fps) / fps : 0
   const audioStart = videoStart === 0 && hasOffsets.has(container) ? pick([0, 0, 0.3]) : 0
   const extraAudio = pick([0, 0, 0, 1.5, -1.5])
   const isTrimmed = hasEditLists.has(container) && videoStart + audioStart === 0 && codec !== "mjpeg" && random() < 0.3
@@ -134,7 +135,7 @@ export const generate = (seed: number): GeneratedSource => {
     `:s=48000:d=${(audioSeconds + hiddenSeconds).toFixed(6)}`
   const name = `${seed}.${container}`
   const encoded = (output: string): ReadonlyArray<string> => [
-    ...words(`-itsoffset ${videoStart} -f lavfi -i ${video}`),
+    ...words(`-itsoffset ${videoStart.toFixed(6)} -f lavfi -i ${video}`),
     ...words(`-itsoffset ${audioStart} -f lavfi -i ${audio}`),
     ...words(videoCodecs[codec]),
     ...words(`-c:a ${audioCodec} -ac 2`),
@@ -144,7 +145,7 @@ export const generate = (seed: number): GeneratedSource => {
   ]
   return {
     name:
-      `${seed}: ${container}, ${codec}, ${audioCodec}, ${fps.toFixed(2)} fps, video at ${videoStart}, audio at ` +
+      `${seed}: ${container}, ${codec}, ${audioCodec}, ${fps.toFixed(2)} fps, video at ${videoStart.toFixed(3)}, audio at ` +
       `${audioStart}, audio ${extraAudio} s longer${isTrimmed ? ", cut" : ""}${quarters === 0 ? "" : `, turned ${quarters * 90}`}`,
     file: name,
     steps: (file) =>
