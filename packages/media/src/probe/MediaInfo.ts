@@ -83,7 +83,7 @@ export const AudioInfo = Schema.Struct({
   isDefault: Schema.Boolean,
   /** The end of the track in seconds from the start of the file. */
   end: Schema.optional(Schema.Finite),
-  /** Old tools wrote a composition offset for the priming: the samples are decoded at other times than heard. */
+  /** Old tools wrote a composition offset for the priming: the samples are decoded and played at different times. */
   hasCompositionOffset: Schema.optional(Schema.Boolean),
   coded: Schema.optional(CodedAudio),
 })
