@@ -18,10 +18,10 @@ const turns = [
 
 export const rotate = (file: Uint8Array, quarters: number): Uint8Array => withMatrix(file, turns[quarters] ?? turns[0])
 
-/** Replaces the type of the first box of this type. */
+/** Replaces the type of the first box of this type in the index. */
 export const renameBox = (file: Uint8Array, from: string, to: string): Uint8Array => {
   const mp4 = Buffer.from(file)
-  mp4.write(to, mp4.indexOf(from, 0, "latin1"), "latin1")
+  mp4.write(to, mp4.indexOf(from, mp4.indexOf("moov", 0, "latin1"), "latin1"), "latin1")
   return mp4
 }
 
