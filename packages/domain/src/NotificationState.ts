@@ -14,7 +14,7 @@
  * so that ids and times are not validated again.
  */
 import { Schema } from "effect"
-import { DeliveryStatus, NotificationType, WebPushSubscription } from "./events/notification.ts"
+import { DeliveryStatus, NotificationType, pushPriorities, WebPushSubscription } from "./events/notification.ts"
 
 export const NotificationChannel = Schema.Literals(["fcm", "apns", "web_push", "email"])
 export type NotificationChannel = typeof NotificationChannel.Type
@@ -45,7 +45,7 @@ export type Status = typeof Status.Type
 /** Orders states; see the module comment. */
 export const statusRank = (status: Status): number => deliveryStatuses.indexOf(status)
 
-/** One delivery, under the key `{notification id}.{channel}.{first 16 hex digits of SHA-256 of the target}`. */
+/** One delivery, under the key `{notification id}.{channel}.{32 hex digits of a MAC of the target}`. */
 export const DeliveryState = Schema.Struct({
   delivery_id: Schema.String,
   notification_id: Schema.String,
@@ -104,6 +104,34 @@ export const Attachment = Schema.Struct({
 })
 export type Attachment = typeof Attachment.Type
 
+/** As in the request; see `events/notification.ts`. */
+export const PushContent = Schema.Struct({
+  sound: Schema.optionalKey(Schema.Union([Schema.String, Schema.Boolean])),
+  badge: Schema.optionalKey(Schema.Finite),
+  image: Schema.optionalKey(Schema.String),
+  category: Schema.optionalKey(Schema.String),
+  thread_id: Schema.optionalKey(Schema.String),
+  priority: Schema.optionalKey(Schema.Literals(pushPriorities)),
+  silent: Schema.optionalKey(Schema.Boolean),
+  actions: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({ action: Schema.String, title: Schema.String, icon: Schema.optionalKey(Schema.String) }),
+    ),
+  ),
+})
+export type PushContent = typeof PushContent.Type
+
+export const EmailContent = Schema.Struct({
+  reply_to: Schema.optionalKey(Schema.Array(Schema.String)),
+  cc: Schema.optionalKey(Schema.Array(Schema.String)),
+  bcc: Schema.optionalKey(Schema.Array(Schema.String)),
+  from_name: Schema.optionalKey(Schema.String),
+  preheader: Schema.optionalKey(Schema.String),
+  /** The index of the delivery with which the copies go out. */
+  copies_at: Schema.optionalKey(Schema.Int),
+})
+export type EmailContent = typeof EmailContent.Type
+
 /** The content for every channel, rendered when the request was received. */
 export const NotificationContent = Schema.Struct({
   title: Schema.String,
@@ -112,6 +140,8 @@ export const NotificationContent = Schema.Struct({
   html: Schema.optionalKey(Schema.String),
   data: Schema.Record(Schema.String, Schema.Json),
   collapse_key: Schema.optionalKey(Schema.String),
+  push: Schema.optionalKey(PushContent),
+  email: Schema.optionalKey(EmailContent),
   category: Schema.optionalKey(Schema.String),
   attachments: Schema.optionalKey(Schema.Array(Attachment)),
   /** Epoch milliseconds. */

@@ -20,6 +20,7 @@ const requiredTogether: ReadonlyArray<
   ...providers.map(
     ({ optionalSettings, requiredSettings, title }) => [title, requiredSettings, optionalSettings] as const,
   ),
+  ["DKIM", ["DKIM_DOMAIN", "DKIM_SELECTOR", "DKIM_KEY"], []],
   ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
   ["the moderation model", ["MODERATION_BASE_URL"], ["MODERATION_API_KEY", "MODERATION_MODEL"]],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],

@@ -27,6 +27,53 @@ export const AttachmentRequest = Schema.Struct({
   content_type: optionalNullable(Schema.String),
 })
 
+/** A button of a push. */
+export const PushAction = Schema.Struct({
+  /** The name that the app receives. */
+  action: Schema.NonEmptyString,
+  title: Schema.NonEmptyString,
+  icon: optionalNullable(Schema.String),
+})
+
+export const pushPriorities = ["high", "normal", "low"] as const
+
+/** How devices present a push. `notify` maps each field to FCM, APNs and Web Push. */
+export const PushOptions = Schema.Struct({
+  /** The name of a sound file in the app; `true`: the default sound, `false`: none. */
+  sound: optionalNullable(Schema.Union([Schema.NonEmptyString, Schema.Boolean])),
+  /** The number on the app's icon; 0 removes it. */
+  badge: optionalNullable(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 }))),
+  /** The URL of a picture. */
+  image: optionalNullable(
+    Schema.String.check(
+      Schema.isPattern(/^https?:\/\/[^\s\p{Cc}]{1,2000}$/u, { expected: "an https URL of at most 2,000 characters" }),
+    ),
+  ),
+  /** The category of APNs, and the channel of Android. */
+  category: optionalNullable(Schema.NonEmptyString.check(Schema.isMaxLength(200))),
+  /** Devices group pushes with the same id. */
+  thread_id: optionalNullable(Schema.NonEmptyString.check(Schema.isMaxLength(200))),
+  priority: optionalNullable(Schema.Literals(pushPriorities)),
+  /** Wakes the app in the background and shows nothing. */
+  silent: optionalNullable(Schema.Boolean),
+  actions: optionalNullable(Schema.Array(PushAction).check(Schema.isMaxLength(10))),
+  /** As `collapse_key` of the request; this one wins. */
+  collapse_key: optionalNullable(Schema.String),
+})
+
+const AddressList = Schema.Union([Schema.String, Schema.Array(Schema.String)])
+
+export const EmailOptions = Schema.Struct({
+  reply_to: optionalNullable(AddressList),
+  /** Copies go out with the mail to the first recipient. */
+  cc: optionalNullable(AddressList),
+  bcc: optionalNullable(AddressList),
+  /** The display name of the sender; its address is always `MAIL_FROM`. */
+  from_name: optionalNullable(Schema.String),
+  /** The preview text that mailboxes show next to the title. */
+  preheader: optionalNullable(Schema.String),
+})
+
 export const NotificationRequested = Schema.Struct({
   user_id: UserId,
   notification_type: NotificationType,
@@ -38,6 +85,10 @@ export const NotificationRequested = Schema.Struct({
   idempotency_key: optionalNullable(Schema.String),
   expires_at: optionalNullable(Timestamp),
   collapse_key: optionalNullable(Schema.String),
+  /** Push only. */
+  push: optionalNullable(PhpObject(PushOptions)),
+  /** E-mail only. */
+  email: optionalNullable(PhpObject(EmailOptions)),
   template: optionalNullable(Schema.String),
   context: optionalNullable(PhpObject(Schema.Record(Schema.String, Schema.Json))),
   /** E-mail only. */

@@ -16,6 +16,7 @@ import type * as DeliveryRecord from "./DeliveryRecord.ts"
 import * as PlannedDelivery from "./PlannedDelivery.ts"
 import { Notifications } from "../request/Notifications.ts"
 import * as Metrics from "../NotifyMetrics.ts"
+import type { Message } from "../provider/Provider.ts"
 import * as ProviderCircuit from "../provider/ProviderCircuit.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
@@ -95,6 +96,17 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         .pipe(Effect.catch((error) => Effect.logDebug(`The lease of a delivery was not released: ${error.message}`)))
     }
 
+    /** A suppressed address gets no copies either. */
+    const withoutSuppressedCopies = Effect.fnUntraced(function* (message: Message, category: string | undefined) {
+      const { email } = message
+      if (email === undefined || (email.cc.length === 0 && email.bcc.length === 0)) return message
+      const isAllowed = (address: string) =>
+        Effect.map(suppressions.reasonFor({ channel: "email", address }, category), (reason) => reason === undefined)
+      const cc = yield* Effect.filter(email.cc, isAllowed)
+      const bcc = yield* Effect.filter(email.bcc, isAllowed)
+      return { ...message, email: { ...email, cc, bcc } }
+    })
+
     const callProviders = Effect.fnUntraced(function* (
       delivery: PlannedDelivery.PlannedDelivery,
       found: Document | undefined,
@@ -107,7 +119,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         planned.target.channel === "email" && category !== undefined
           ? yield* unsubscribe.urlFor(planned.target, category)
           : undefined
-      const message = PlannedDelivery.messageOf(delivery, url)
+      const message = yield* withoutSuppressedCopies(PlannedDelivery.messageOf(delivery, url), category)
       let current = found
       let earliest: ProviderCircuit.Unavailable | undefined
       let failure: TransientError | undefined
@@ -153,7 +165,11 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         if (current === undefined) return yield* failedBeforeWrite(error)
         switch (error._tag) {
           case "InvalidTarget": {
-            if (delivery.channel === "email") yield* suppressions.add(hashOf(planned.target), "bounced")
+            if (delivery.channel === "email") {
+              const { message: evidence } = error
+              const addition = { source: circuit.provider.name, evidence, delivery_id: planned.delivery_id }
+              yield* suppressions.add(hashOf(planned.target), { reason: "bounced", ...addition })
+            }
             const since = error.invalidSince === undefined ? {} : { invalid_since: error.invalidSince }
             const change = { reason: error.reason, message: error.message, target_invalid: true, ...since }
             return yield* finish(delivery, current, { status: "failed", ...change })

@@ -10,10 +10,12 @@ import { deriveId } from "@armoricore/domain/DeterministicId"
 import type { PortError } from "@armoricore/domain/Errors"
 import type { HandlerError } from "@armoricore/worker/Handler"
 import { emit, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
+import { hashOfAddress } from "@armoricore/state/SuppressionList"
 import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
 import * as DeliveryRecord from "./DeliveryRecord.ts"
 import { Notifications } from "../request/Notifications.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
+import { copiesOf } from "../request/EmailOptions.ts"
 import { hashOf } from "../request/Target.ts"
 import * as WorkKinds from "../WorkKinds.ts"
 
@@ -25,21 +27,26 @@ export const DeliveryReport = Schema.Struct({
   reason: Schema.optionalKey(Schema.String),
   /** The address will bounce again, so it is suppressed. */
   permanent: Schema.optionalKey(Schema.Boolean),
+  /** The words of the provider, for the suppression list. */
+  evidence: Schema.optionalKey(Schema.String),
+  /** Hashes of the addresses that the report is about: the recipient, or a copy. Absent: the recipient. */
+  recipients: Schema.optionalKey(Schema.Array(Schema.String)),
   /** When the reported event happened, in epoch milliseconds. */
   at: Schema.Finite,
 })
 export type DeliveryReport = typeof DeliveryReport.Type
 
+/** `key` identifies the report within its provider. */
+export interface KeyedReport {
+  readonly key: string
+  readonly report: DeliveryReport
+}
+
 export class DeliveryReports extends Context.Service<
   DeliveryReports,
   {
-    /**
-     * Returns once the bus has stored the reports. `key` identifies a report within its provider. Reports about unknown
-     * deliveries are dropped.
-     */
-    readonly enqueue: (
-      reports: ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }>,
-    ) => Effect.Effect<void, PortError>
+    /** Returns once the bus has stored the reports. Reports about unknown deliveries are dropped. */
+    readonly enqueue: (reports: ReadonlyArray<KeyedReport>) => Effect.Effect<void, PortError>
     readonly handle: (report: DeliveryReport) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
   }
 >()("@armoricore/notify/DeliveryReports") {
@@ -49,6 +56,9 @@ export class DeliveryReports extends Context.Service<
   )
 }
 
+/** A provider sends thousands of reports in one call and waits for the response. */
+const publishConcurrency = 64
+
 const make = Effect.gen(function* () {
   const bus = yield* EventBus
   const notifications = yield* Notifications
@@ -56,7 +66,7 @@ const make = Effect.gen(function* () {
   const records = yield* DeliveryRecord.make
 
   const findDelivery = Effect.fnUntraced(function* (deliveryId: string) {
-    const [, id] = /^([0-9a-f-]{36})\.email\.[0-9a-f]{16}$/.exec(deliveryId) ?? []
+    const [, id] = /^([0-9a-f-]{36})\.email\.[0-9a-f]{32}$/.exec(deliveryId) ?? []
     if (id === undefined) return undefined
     const notification = Option.getOrUndefined(yield* notifications.get(id))
     const index = notification?.deliveries.findIndex(({ delivery_id }) => delivery_id === deliveryId) ?? -1
@@ -88,13 +98,22 @@ const make = Effect.gen(function* () {
     const { index, notification, planned } = found
     const { target } = planned
     const { status } = report
+    const { evidence = report.reason, provider: source } = report
+    const addition = { source, evidence, delivery_id: planned.delivery_id }
+    const targetHash = hashOf(target)
     if (status === "unsubscribed") {
-      yield* suppressions.add(hashOf(target), "unsubscribed", notification.content.category)
+      yield* suppressions.add(targetHash, { ...addition, reason: status }, notification.content.category)
       return []
     }
+    const { recipients = [targetHash] } = report
     if (status === "complained" || (status === "bounced" && report.permanent === true)) {
-      yield* suppressions.add(hashOf(target), status)
+      const known = [targetHash, ...copiesOf(notification.content).map(hashOfAddress)]
+      for (const hash of recipients) {
+        if (known.includes(hash)) yield* suppressions.add(hash, { ...addition, reason: status })
+      }
     }
+    // The report of a copy says nothing about the recipient.
+    if (!recipients.includes(targetHash)) return []
     const about = { delivery_id: planned.delivery_id, notification_id: notification.notification_id }
     const state = yield* records.applyReport(
       { ...about, channel: target.channel },
@@ -129,7 +148,11 @@ const make = Effect.gen(function* () {
   })
 
   return DeliveryReports.of({
-    enqueue: (reports) => Effect.forEach(reports, ({ key, report }) => enqueue(key, report), { discard: true }),
+    enqueue: (reports) =>
+      Effect.forEach(reports, ({ key, report }) => enqueue(key, report), {
+        concurrency: publishConcurrency,
+        discard: true,
+      }),
     handle,
   })
 })

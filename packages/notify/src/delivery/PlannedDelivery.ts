@@ -4,9 +4,11 @@ import type {
   NotificationChannel,
   NotificationContent,
   DeliveryState,
+  EmailContent,
   NotificationState,
   DeliveryEntry,
 } from "@armoricore/domain/NotificationState"
+import { withPreheader } from "../request/EmailOptions.ts"
 import { fromText } from "../request/Html.ts"
 import type { Message } from "../provider/Provider.ts"
 import { uuidOf } from "../request/Target.ts"
@@ -37,8 +39,11 @@ export const expiresAt = ({ content }: NotificationState): number => content.exp
 
 export const isExpired = (notification: NotificationState, now: number): boolean => expiresAt(notification) <= now
 
-export const messageOf = ({ notification, planned }: PlannedDelivery, unsubscribeUrl: string | undefined): Message => {
-  const { attachments = none, collapse_key, data, expires_at, text, title } = notification.content
+export const messageOf = (
+  { index, notification, planned }: PlannedDelivery,
+  unsubscribeUrl: string | undefined,
+): Message => {
+  const { attachments = none, collapse_key, data, email, expires_at, push, text, title } = notification.content
   const html = planned.target.channel === "email" ? htmlOf(notification.content) : undefined
   return {
     deliveryId: planned.delivery_id,
@@ -53,19 +58,29 @@ export const messageOf = ({ notification, planned }: PlannedDelivery, unsubscrib
     ...(html === undefined ? {} : { html }),
     ...(collapse_key === undefined ? {} : { collapseKey: collapse_key }),
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
+    ...(push === undefined ? {} : { push }),
+    ...(email === undefined ? {} : { email: emailOf(email, index) }),
     ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl }),
   }
 }
 
+const emailOf = (email: EmailContent, index: number): NonNullable<Message["email"]> => {
+  const { bcc = [], cc = [], copies_at, from_name, reply_to = [] } = email
+  const copies = copies_at === index ? { cc, bcc } : { cc: [], bcc: [] }
+  return { replyTo: reply_to, ...copies, ...(from_name === undefined ? {} : { fromName: from_name }) }
+}
+
 const none: Message["attachments"] = []
 
-/** HTML of contents without a template, rendered once for all targets. */
+/** The HTML of a content, made once for all targets. */
 const renderedHtml = new WeakMap<NotificationContent, string>()
 
 const htmlOf = (content: NotificationContent): string => {
-  const known = content.html ?? renderedHtml.get(content)
+  const known = renderedHtml.get(content)
   if (known !== undefined) return known
-  const page = fromText(content.title, content.text)
+  const preheader = content.email?.preheader
+  const body = content.html ?? fromText(content.title, content.text)
+  const page = preheader === undefined ? body : withPreheader(body, preheader)
   renderedHtml.set(content, page)
   return page
 }

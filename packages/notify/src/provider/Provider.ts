@@ -15,7 +15,7 @@
  * | `UnknownOutcome` | the provider may have accepted it: the policy of the channel decides whether to send again |
  */
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
-import type { Attachment, NotificationChannel, Target } from "@armoricore/domain/NotificationState"
+import type { Attachment, NotificationChannel, PushContent, Target } from "@armoricore/domain/NotificationState"
 import { Context, Effect, Layer, Schema } from "effect"
 import { hash } from "node:crypto"
 
@@ -63,6 +63,15 @@ export type ProviderError =
   | TransientError
   | UnknownOutcome
 
+/** Addresses are validated. */
+export interface EmailFields {
+  readonly replyTo: ReadonlyArray<string>
+  readonly cc: ReadonlyArray<string>
+  readonly bcc: ReadonlyArray<string>
+  /** Replaces the name in `MAIL_FROM`. */
+  readonly fromName?: string
+}
+
 /** One delivery, ready to be sent. Sending it again uses the same ids, so that devices and mailboxes show it once. */
 export interface Message {
   readonly deliveryId: string
@@ -80,6 +89,9 @@ export interface Message {
   /** Epoch milliseconds. */
   readonly expiresAt?: number
   readonly attachments: ReadonlyArray<Attachment>
+  /** How devices present a push. */
+  readonly push?: PushContent
+  readonly email?: EmailFields
   /** RFC 8058: a POST there unsubscribes. */
   readonly unsubscribeUrl?: string
 }

@@ -7,9 +7,10 @@ import type {
   DeliveryEntry,
   Target,
 } from "@armoricore/domain/NotificationState"
-import { isNonEmptyKey, notificationIdOf } from "@armoricore/domain/events/notification"
-import { Clock, Effect, Result } from "effect"
-import { deliveryIdOf, validateTarget, targetsOf } from "./Target.ts"
+import { isNonEmptyKey, notificationIdOf, PushOptions } from "@armoricore/domain/events/notification"
+import { Clock, Effect, type Redacted, Result, Schema } from "effect"
+import * as EmailOptions from "./EmailOptions.ts"
+import { DeliveryIdKey, deliveryIdOf, validateTarget, targetsOf } from "./Target.ts"
 import { Templates } from "./Templates.ts"
 
 type Requested = EventOf<"notification.requested">
@@ -41,8 +42,9 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
   }
   const planned = yield* Effect.result(
     Effect.flatMap(
-      Effect.zip(renderContent(event, bytes), planDeliveries(event, notificationId)),
-      ([content, deliveries]) => {
+      Effect.zip(renderContent(event, bytes), planDeliveries(event, notificationId, yield* DeliveryIdKey)),
+      ([rendered, deliveries]) => {
+        const content = withCopies(rendered, deliveries)
         const state = { ...base, status: "pending", content, deliveries } satisfies NotificationState
         const isSmall = bytes < smallRequestBytes && payload.template === undefined
         return isSmall || Buffer.byteLength(JSON.stringify(state)) <= maxStateBytes ? Effect.succeed(state) : tooLarge
@@ -64,6 +66,7 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
 const planDeliveries = (
   event: Requested,
   notificationId: string,
+  idKey: Redacted.Redacted<string>,
 ): Effect.Effect<ReadonlyArray<DeliveryEntry>, PermanentError> => {
   const targets = targetsOf(event.payload)
   if (targets.length === 0) {
@@ -75,7 +78,7 @@ const planDeliveries = (
   // A target that occurs twice gets one delivery.
   const planned = new Map<string, DeliveryEntry>()
   for (const target of targets) {
-    const delivery_id = deliveryIdOf(notificationId, target)
+    const delivery_id = deliveryIdOf(idKey, notificationId, target)
     planned.set(delivery_id, { delivery_id, target, ...rejectedSummary(target, event) })
   }
   return Effect.succeed([...planned.values()])
@@ -92,14 +95,16 @@ const renderContent = Effect.fnUntraced(function* (
   { payload }: Requested,
   bytes: number,
 ): Effect.fn.Return<NotificationContent, PermanentError, Templates> {
-  const { attachments, category, collapse_key, data = {}, expires_at, template } = payload
+  const { attachments, category, email, expires_at, template } = payload
   if (bytes > maxRequestBytes) {
     return yield* tooLarge
   }
   const plain = { title: payload.title, text: payload.body }
   const rendered = template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {})
-  const title = oneLine(rendered.title)
+  const title = EmailOptions.oneLine(rendered.title)
   const mail = payload.notification_type === "email"
+  const { data, push } = pushOf(payload)
+  const { collapse_key = payload.collapse_key, ...presentation } = push ?? {}
   if (collapse_key !== undefined && (Buffer.byteLength(collapse_key) > 64 || /\p{Cc}/u.test(collapse_key))) {
     return yield* reject("invalid_collapse_key", "collapse_key may have at most 64 bytes and no control characters")
   }
@@ -110,14 +115,30 @@ const renderContent = Effect.fnUntraced(function* (
     ...(mail && "html" in rendered && rendered.html !== undefined ? { html: rendered.html } : {}),
     data,
     ...(isNonEmptyKey(collapse_key) ? { collapse_key } : {}),
+    ...(mail || push === undefined ? {} : { push: presentation }),
+    ...(mail && email !== undefined ? { email: yield* EmailOptions.make(email) } : {}),
     ...(category === undefined ? {} : { category }),
     ...(attachments === undefined || !mail ? {} : { attachments }),
     ...(expires_at === undefined ? {} : { expires_at: Date.parse(expires_at) }),
   }
 })
 
-/** The title becomes a header. A line break would end the header. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim()
+/** The fields of `push`; else those of `data.push`, if it has their form. */
+const pushOf = ({ data = {}, notification_type, push }: Requested["payload"]) => {
+  const { push: nested, ...rest } = data
+  if (push !== undefined || nested === undefined || notification_type !== "push") return { data, push }
+  const decoded = decodePush(nested)
+  return decoded._tag === "Some" ? { data: rest, push: decoded.value } : { data, push }
+}
+const decodePush = Schema.decodeUnknownOption(PushOptions)
+
+/** Copies go out once, with the first mail that can be sent. */
+const withCopies = (content: NotificationContent, deliveries: ReadonlyArray<DeliveryEntry>): NotificationContent => {
+  const { email } = content
+  if (email === undefined || (email.cc === undefined && email.bcc === undefined)) return content
+  const copies_at = deliveries.findIndex(({ summary }) => summary === undefined)
+  return copies_at === -1 ? content : { ...content, email: { ...email, copies_at } }
+}
 
 const tooLarge = new PermanentError({
   code: "too_large",

@@ -2,7 +2,9 @@
 import type { PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { Recipient } from "@armoricore/domain/events/notification"
 import type { NotificationChannel, Target } from "@armoricore/domain/NotificationState"
-import { hash } from "node:crypto"
+import { canonicalAddress } from "@armoricore/state/SuppressionList"
+import { Context, Redacted } from "effect"
+import { createHmac, hash, randomBytes } from "node:crypto"
 
 type NotificationRequest = PayloadOf<"notification.requested">
 
@@ -23,14 +25,22 @@ export const targetsOf = ({ data = {}, notification_type, recipients }: Notifica
 const targetOf = (recipient: Recipient): Target => {
   if ("fcm_token" in recipient) return { channel: "fcm", token: recipient.fcm_token.trim() }
   if ("apns_token" in recipient) return { channel: "apns", token: recipient.apns_token.trim() }
-  if ("web_push" in recipient) return { channel: "web_push", subscription: recipient.web_push }
+  if ("web_push" in recipient) {
+    const { endpoint, keys } = recipient.web_push
+    // Browsers return the keys as bytes. Pages encode them with `btoa` or in base64url; providers expect base64url.
+    const subscription = { endpoint, keys: { p256dh: toBase64Url(keys.p256dh), auth: toBase64Url(keys.auth) } }
+    return { channel: "web_push", subscription }
+  }
   return { channel: "email", address: recipient.email.trim() }
 }
+
+/** Of base64 in the standard alphabet or base64url, with or without padding. */
+const toBase64Url = (text: string): string => text.trim().replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
 
 /** Identifies the target within its channel: the address, the endpoint or the token. */
 export const identityOf = (target: Target): string =>
   target.channel === "email"
-    ? target.address.toLowerCase()
+    ? canonicalAddress(target.address)
     : target.channel === "web_push"
       ? target.subscription.endpoint
       : target.token
@@ -38,8 +48,25 @@ export const identityOf = (target: Target): string =>
 /** SHA-256 in lower-case hex. It identifies the target without revealing it. */
 export const hashOf = (target: Target): string => hash("sha256", identityOf(target))
 
-export const deliveryIdOf = (notificationId: string, target: Target): string =>
-  `${notificationId}.${target.channel}.${hashOf(target).slice(0, 16)}`
+/**
+ * The key of the MAC in delivery ids. Every process of an installation should use the same key. The ids of a notification
+ * are stored with it, so a new key affects only later notifications. The default is random for each process.
+ */
+export const DeliveryIdKey = Context.Reference<Redacted.Redacted<string>>("@armoricore/notify/DeliveryIdKey", {
+  defaultValue: () => Redacted.make(randomBytes(32).toString("base64url")),
+})
+
+/**
+ * `{notification id}.{channel}.{32 hex digits}`. Mails contain their delivery id, and a provider's report names it. The
+ * digits are a MAC of the target, so that a recipient cannot compute the id of another recipient and forge its report.
+ */
+export const deliveryIdOf = (key: Redacted.Redacted<string>, notificationId: string, target: Target): string => {
+  const prefix = `${notificationId}.${target.channel}`
+  const mac = createHmac("sha256", Redacted.value(key))
+    .update(`delivery:${prefix}:${identityOf(target)}`)
+    .digest("hex")
+  return `${prefix}.${mac.slice(0, 32)}`
+}
 
 /** A version 8 UUID that is stable for a delivery. Apple requires ids in this form. */
 export const uuidOf = (deliveryId: string): string => {
@@ -85,8 +112,8 @@ export const validateTarget = (
       if (!URL.canParse(endpoint) || endpoint.length > 2_048)
         return malformed("the endpoint of a subscription is a URL of at most 2,048 characters")
       if (decodedLength(keys.p256dh) !== 65)
-        return malformed("keys.p256dh is a P-256 public key of 65 bytes in base64url")
-      return decodedLength(keys.auth) === 16 ? undefined : malformed("keys.auth is 16 bytes in base64url")
+        return malformed("keys.p256dh is a P-256 public key of 65 bytes in base64 or base64url")
+      return decodedLength(keys.auth) === 16 ? undefined : malformed("keys.auth is 16 bytes in base64 or base64url")
     }
   }
 }
@@ -94,10 +121,10 @@ export const validateTarget = (
 const malformed = (message: string): TargetError => ({ reason: "malformed_token", message })
 
 const decodedLength = (base64url: string): number =>
-  /^[A-Za-z0-9_-]+={0,2}$/.test(base64url) ? Buffer.from(base64url, "base64url").length : -1
+  /^[A-Za-z0-9_-]+$/.test(base64url) ? Buffer.from(base64url, "base64url").length : -1
 
 /** A plain `local@domain`: no display name, list, quotes or character that could end a header. */
-const isEmailAddress = (text: string): boolean =>
+export const isEmailAddress = (text: string): boolean =>
   text.length <= 254 &&
   /^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]+$/u.test(text) &&
   /^[^.-].*[^.-]$/u.test(text.slice(text.indexOf("@") + 1)) &&

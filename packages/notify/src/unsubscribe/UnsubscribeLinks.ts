@@ -90,7 +90,9 @@ export const routes = HttpRouter.use(
       Effect.gen(function* () {
         const claim = yield* token
         if (claim === undefined) return unknownLink
-        const added = yield* Effect.result(suppressions.add(claim.hash, "unsubscribed", claim.category))
+        const added = yield* Effect.result(
+          suppressions.add(claim.hash, { reason: "unsubscribed", source: "reader" }, claim.category),
+        )
         if (added._tag === "Failure") {
           yield* Effect.logError(`an unsubscription could not be stored: ${added.failure.message}`)
           return htmlResponse(

@@ -3,11 +3,13 @@
  * Reports are deduplicated, so a replayed call has no effect.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
+import { hashOfAddress } from "@armoricore/state/SuppressionList"
 import { Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
 import { createPublicKey, verify } from "node:crypto"
-import { type DeliveryReport, DeliveryReports } from "../delivery/DeliveryReports.ts"
+import { type DeliveryReport, DeliveryReports, type KeyedReport } from "../delivery/DeliveryReports.ts"
 import { parseJson } from "../providers/HttpCall.ts"
+import { verdictOf } from "./BounceStatus.ts"
 import { respond, readBody, reject } from "./WebhookResponse.ts"
 
 export const path = "/v1/webhooks/sendgrid"
@@ -24,6 +26,8 @@ const Event = Schema.Struct({
   sg_message_id: Schema.optionalKey(Schema.String),
   delivery_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
+  /** The enhanced status code of a bounce. */
+  status: Schema.optionalKey(Schema.String),
   /** Of a bounce: `bounce`, or `blocked` if only this mail was rejected. */
   type: Schema.optionalKey(Schema.String),
 })
@@ -83,8 +87,13 @@ const statuses: Readonly<Record<string, DeliveryReport["status"]>> = {
   group_unsubscribe: "unsubscribed",
 }
 
+const isText = (part: string | undefined): part is string => part !== undefined && part !== ""
+
+const isPermanent = ({ event, status, type }: Event): boolean =>
+  event === "bounce" && type !== "blocked" && verdictOf(status) !== "valid"
+
 /** `processed`, `deferred`, `open` and `click` are not final states. */
-const reportOf = (event: Event): ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }> => {
+const reportOf = (event: Event): ReadonlyArray<KeyedReport> => {
   const status = statuses[event.event]
   if (status === undefined || event.delivery_id === undefined) return []
   const { email = "", sg_message_id = "" } = event
@@ -98,7 +107,11 @@ const reportOf = (event: Event): ReadonlyArray<{ readonly key: string; readonly 
         // SendGrid appends routing information to the id of its first response.
         ...(sg_message_id === "" ? {} : { provider_id: sg_message_id.split(".")[0] ?? sg_message_id }),
         ...(status === "delivered" ? {} : { reason: (event.reason ?? event.event).slice(0, 500) }),
-        ...(event.event === "bounce" && event.type !== "blocked" ? { permanent: true } : {}),
+        ...(status === "delivered"
+          ? {}
+          : { evidence: [event.event, event.type, event.status, event.reason].filter(isText).join(" ") }),
+        ...(email === "" ? {} : { recipients: [hashOfAddress(email)] }),
+        ...(isPermanent(event) ? { permanent: true } : {}),
         at: event.timestamp * 1000,
       },
     },

@@ -1,20 +1,34 @@
 /**
  * `POST /v1/webhooks/ses`: reports of Amazon SES through SNS, from the events of a configuration set or the notifications
- * of an identity. A subscription is confirmed automatically if SNS signed its message and its topic is allowed.
+ * of an identity. A subscription is confirmed automatically if SNS signed its message and its topic is allowed. The
+ * signature alone does not suffice: anyone with an AWS account can let SNS sign messages of an own topic.
+ *
+ * | report | result |
+ * |---|---|
+ * | Delivery | `delivered` |
+ * | Bounce: the address is invalid by its status, or the bounce is permanent and its status does not say otherwise | `bounced`, suppressed |
+ * | other bounces, Reject, Rendering Failure | `bounced` |
+ * | Bounce or Complaint that only names a suppression list of SES | `bounced`: SES did not send the mail |
+ * | Complaint: `abuse`, `fraud`, `other`, without a type | `complained`, suppressed |
+ * | Complaint: `not-spam` (RFC 6430) | ignored: the reader marked the mail as wanted |
+ * | Complaint: `auth-failure` (RFC 6591), `virus` | logged: it is about the message, not a wish of the reader |
+ * | Subscription | `unsubscribed` |
  */
+import { hashOfAddress } from "@armoricore/state/SuppressionList"
 import { Effect, Schema } from "effect"
 import { HttpRouter, type HttpServerRequest } from "effect/http"
-import { type DeliveryReport, DeliveryReports } from "../delivery/DeliveryReports.ts"
+import { type DeliveryReport, DeliveryReports, type KeyedReport } from "../delivery/DeliveryReports.ts"
 import { parseJson } from "../providers/HttpCall.ts"
 import { deliveryIdOfTag, tagName } from "../providers/email/SesTag.ts"
+import { verdictOf } from "./BounceStatus.ts"
 import { respond, readBody, reject } from "./WebhookResponse.ts"
 import * as Sns from "./Sns.ts"
 
 export const path = "/v1/webhooks/ses"
 
 export interface Options {
-  /** ARNs of the topics that may report. Absent: any topic; a report must still name a known delivery id. */
-  readonly topics?: ReadonlyArray<string>
+  /** ARNs of the topics that may report. */
+  readonly topics: ReadonlyArray<string>
   /** Replaces SNS in tests. */
   readonly fetchText?: Sns.Fetch
 }
@@ -30,13 +44,26 @@ const Event = Schema.Struct({
   bounce: Schema.optionalKey(
     Schema.Struct({
       bounceType: Schema.String,
-      bounceSubType: Schema.optionalKey(Schema.String),
+      bounceSubType: Schema.optionalKey(Schema.NullOr(Schema.String)),
+      bouncedRecipients: Schema.optionalKey(
+        Schema.Array(
+          Schema.Struct({
+            emailAddress: Schema.String,
+            action: Schema.optionalKey(Schema.NullOr(Schema.String)),
+            status: Schema.optionalKey(Schema.NullOr(Schema.String)),
+            diagnosticCode: Schema.optionalKey(Schema.NullOr(Schema.String)),
+          }),
+        ),
+      ),
       timestamp: Schema.optionalKey(Schema.String),
     }),
   ),
   complaint: Schema.optionalKey(
     Schema.Struct({
       complaintFeedbackType: Schema.optionalKey(Schema.NullOr(Schema.String)),
+      complaintSubType: Schema.optionalKey(Schema.NullOr(Schema.String)),
+      complainedRecipients: Schema.optionalKey(Schema.Array(Schema.Struct({ emailAddress: Schema.String }))),
+      userAgent: Schema.optionalKey(Schema.NullOr(Schema.String)),
       timestamp: Schema.optionalKey(Schema.String),
     }),
   ),
@@ -44,14 +71,14 @@ const Event = Schema.Struct({
 })
 const decode = Schema.decodeUnknownOption(Event)
 
-export const routes = (options: Options = {}) =>
+export const routes = (options: Options) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const reports = yield* DeliveryReports
       const sns = Sns.make(options.fetchText)
       const handle = Effect.fn("SesWebhook.handle")(function* (request: HttpServerRequest.HttpServerRequest) {
         const message = yield* sns.read(yield* readBody(request))
-        if (options.topics !== undefined && !options.topics.includes(message.TopicArn)) {
+        if (!options.topics.includes(message.TopicArn)) {
           return yield* reject(403, "foreign_topic", `the topic ${message.TopicArn} is not in SES_TOPICS`)
         }
         if (message.Type === "SubscriptionConfirmation") return yield* sns.confirm(message)
@@ -59,46 +86,92 @@ export const routes = (options: Options = {}) =>
         const event = decode(yield* parseJson(message.Message))
         // When a subscription is set up, SNS sends a plain sentence instead of a report.
         if (event._tag === "None") return
-        yield* reports.enqueue(reportOf(message.MessageId, event.value))
+        const { complaint, mail } = event.value
+        if (typeof complaint?.complaintFeedbackType === "string" && isAboutMessage(complaint.complaintFeedbackType)) {
+          const type = complaint.complaintFeedbackType
+          yield* Effect.logWarning(`SES reported ${type} for a mail; check its signature and its content`, {
+            message_id: mail.messageId,
+          })
+        }
+        yield* reports.enqueue(reportsOf(message.MessageId, event.value))
       })
       yield* router.add("POST", path, (request) => respond("ses", handle(request)))
     }),
   )
 
-const reportOf = (
+const isAboutMessage = (feedbackType: string): boolean => feedbackType === "auth-failure" || feedbackType === "virus"
+
+/** The subtypes for mail that SES did not send, because the address is on a suppression list of SES. */
+const suppressedBySes: ReadonlySet<string> = new Set(["OnAccountSuppressionList", "Suppressed"])
+
+type Event = typeof Event.Type
+type Bounce = NonNullable<Event["bounce"]>
+type Complaint = NonNullable<Event["complaint"]>
+type Change = Pick<DeliveryReport, "status"> & Partial<DeliveryReport>
+
+const reportsOf = (
   key: string,
-  { bounce, complaint, delivery, eventType, mail, notificationType }: typeof Event.Type,
-): ReadonlyArray<{ readonly key: string; readonly report: DeliveryReport }> => {
+  { bounce, complaint, delivery, eventType, mail, notificationType }: Event,
+): ReadonlyArray<KeyedReport> => {
   const tag = mail.tags?.[tagName]?.[0]
   if (tag === undefined) return []
-  const report = (status: DeliveryReport["status"], at: string | undefined, more: Partial<DeliveryReport> = {}) => [
-    {
-      key,
+  const keyed = (changes: ReadonlyArray<Change>, at?: string) =>
+    changes.map((change, index) => ({
+      key: index === 0 ? key : `${key}.${index}`,
       report: {
         delivery_id: deliveryIdOfTag(tag),
-        status,
         provider: "ses",
         provider_id: mail.messageId,
         at: Date.parse(at ?? mail.timestamp),
-        ...more,
+        ...change,
       },
-    },
-  ]
+    }))
   switch (eventType ?? notificationType) {
     case "Delivery":
-      return report("delivered", delivery?.timestamp)
-    case "Bounce": {
-      const reason = [bounce?.bounceType, bounce?.bounceSubType].filter((part) => part !== undefined).join(" ")
-      return report("bounced", bounce?.timestamp, { reason, permanent: bounce?.bounceType === "Permanent" })
-    }
+      return keyed([{ status: "delivered" }], delivery?.timestamp)
+    case "Bounce":
+      return bounce === undefined ? [] : keyed(bounceReports(bounce), bounce.timestamp)
     case "Complaint":
-      return report("complained", complaint?.timestamp, { reason: complaint?.complaintFeedbackType ?? "complaint" })
+      return complaint === undefined ? [] : keyed(complaintReports(complaint), complaint.timestamp)
     case "Reject":
     case "Rendering Failure":
-      return report("bounced", undefined, { reason: "rejected by SES" })
+      return keyed([{ status: "bounced", reason: "rejected by SES" }])
     case "Subscription":
-      return report("unsubscribed", undefined)
+      return keyed([{ status: "unsubscribed" }])
     default:
       return []
   }
+}
+
+/** One report for each recipient, as each has its own status. */
+const bounceReports = ({ bounceSubType, bounceType, bouncedRecipients = [] }: Bounce): ReadonlyArray<Change> => {
+  const reason = [bounceType, bounceSubType].filter((part) => typeof part === "string").join(" ")
+  const isSuppressedBySes = suppressedBySes.has(bounceSubType ?? "")
+  const isPermanent = bounceType === "Permanent"
+  if (bouncedRecipients.length === 0)
+    return [{ status: "bounced", reason, permanent: isPermanent && !isSuppressedBySes, evidence: reason }]
+  return bouncedRecipients.flatMap(({ action, diagnosticCode, emailAddress, status }): ReadonlyArray<Change> => {
+    // RFC 3464: the server still tries.
+    if (action === "delayed") return []
+    const verdict = verdictOf(status ?? undefined, action ?? undefined)
+    const permanent = !isSuppressedBySes && (verdict === "invalid" || (verdict === "unclear" && isPermanent))
+    const evidence = [reason, status, diagnosticCode].filter((part) => typeof part === "string").join(" ")
+    return [{ status: "bounced", reason, permanent, evidence, recipients: [hashOfAddress(emailAddress)] }]
+  })
+}
+
+const complaintReports = ({
+  complainedRecipients,
+  complaintFeedbackType,
+  complaintSubType,
+  userAgent,
+}: Complaint): ReadonlyArray<Change> => {
+  const recipients = complainedRecipients?.map(({ emailAddress }) => hashOfAddress(emailAddress))
+  const about = recipients === undefined || recipients.length === 0 ? {} : { recipients }
+  if (suppressedBySes.has(complaintSubType ?? ""))
+    return [{ status: "bounced", reason: `Complaint ${complaintSubType}`, permanent: false, ...about }]
+  const reason = complaintFeedbackType ?? "complaint"
+  if (reason === "not-spam" || isAboutMessage(reason)) return []
+  const evidence = ["complaint", complaintFeedbackType, userAgent].filter((part) => typeof part === "string").join(" ")
+  return [{ status: "complained", reason, evidence, ...about }]
 }

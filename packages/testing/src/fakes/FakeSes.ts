@@ -8,6 +8,8 @@ import * as FakeHttpServer from "./FakeHttpServer.ts"
 
 export interface AcceptedSesMail {
   readonly to: string
+  readonly cc: ReadonlyArray<string>
+  readonly bcc: ReadonlyArray<string>
   readonly tags: Readonly<Record<string, string>>
   /** The MIME message. */
   readonly raw: string
@@ -61,7 +63,8 @@ const make = Effect.gen(function* () {
     const tags = Object.fromEntries(
       (body.EmailTags ?? []).map(({ Name, Value }: { Name: string; Value: string }) => [Name, Value]),
     )
-    accepted.push({ to, tags, raw: Buffer.from(body.Content.Raw.Data, "base64").toString(), messageId })
+    const { BccAddresses: bcc = [], CcAddresses: cc = [] } = body.Destination
+    accepted.push({ to, cc, bcc, tags, raw: Buffer.from(body.Content.Raw.Data, "base64").toString(), messageId })
     if (to.startsWith("cut") && !again) return { status: 0, disconnect: true }
     return { status: 200, body: JSON.stringify({ MessageId: messageId }) }
   }

@@ -18,7 +18,9 @@ import * as TestCertificate from "./TestCertificate.ts"
 
 export interface ReceivedMail {
   readonly from: string
+  /** The first recipient. */
   readonly to: string
+  readonly recipients: ReadonlyArray<string>
   /** The whole message with its headers. */
   readonly raw: string
   readonly messageId: string
@@ -43,10 +45,20 @@ export class FakeSmtp extends Context.Service<
   )
 
   /** With the certificate of `TestCertificate`, whose authority is itself: from the first byte, or by STARTTLS. */
-  static readonly layerTls = (from: "smtps" | "starttls"): Layer.Layer<FakeSmtp> => Layer.effect(FakeSmtp, make(from))
+  static readonly layerTls = (from: "smtps" | "starttls"): Layer.Layer<FakeSmtp> => FakeSmtp.layerWith({ tls: from })
+
+  static readonly layerWith = (options: FakeSmtpOptions): Layer.Layer<FakeSmtp> => Layer.effect(FakeSmtp, make(options))
 }
 
-const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
+export interface FakeSmtpOptions {
+  readonly tls?: "smtps" | "starttls"
+  /** Mail is accepted without a login, and the URL contains none. */
+  readonly withoutLogin?: true
+  /** The server does not announce SMTPUTF8. */
+  readonly withoutUtf8?: true
+}
+
+const make = Effect.fnUntraced(function* ({ tls, withoutLogin, withoutUtf8 }: FakeSmtpOptions = {}) {
   const received: Array<ReceivedMail> = []
   const attemptedRecipients: Array<string> = []
   const usedTls: Array<boolean> = []
@@ -59,7 +71,8 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
   }
 
   const server = new SMTPServer({
-    authOptional: false,
+    authOptional: withoutLogin === true,
+    hideSMTPUTF8: withoutUtf8 === true,
     ...(tls === undefined ? {} : { cert: TestCertificate.certificate, key: TestCertificate.privateKey }),
     secure: tls === "smtps",
     disabledCommands: tls === "starttls" ? [] : ["STARTTLS"],
@@ -94,6 +107,7 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
         received.push({
           from: mailFrom === false ? "" : mailFrom.address,
           to,
+          recipients: session.envelope.rcptTo.map(({ address }) => address),
           raw,
           messageId: /^message-id:\s*(<[^>]+>)/im.exec(raw)?.[1] ?? "",
         })
@@ -125,7 +139,9 @@ const make = Effect.fnUntraced(function* (tls?: "smtps" | "starttls") {
       }),
   )
   const fake: FakeSmtp["Service"] = {
-    url: Redacted.make(`${tls === "smtps" ? "smtps" : "smtp"}://user:secret@127.0.0.1:${port}`),
+    url: Redacted.make(
+      `${tls === "smtps" ? "smtps" : "smtp"}://${withoutLogin === true ? "" : "user:secret@"}127.0.0.1:${port}`,
+    ),
     received,
     usedTls,
     attemptedRecipients,

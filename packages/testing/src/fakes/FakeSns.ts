@@ -22,6 +22,9 @@ export class FakeSns extends Context.Service<
     readonly notification: (message: object, change?: Fields, version?: "1" | "2") => string
     /** A signed `SubscriptionConfirmation`. */
     readonly confirmation: (change?: Fields) => string
+    /** As another customer of SNS sends it: the signature covers the given fields, for example a foreign topic. */
+    readonly foreignNotification: (message: object, fields: Fields) => string
+    readonly foreignConfirmation: (fields: Fields) => string
   }
 >()("@armoricore/testing/FakeSns") {
   static readonly layer: Layer.Layer<FakeSns> = Layer.effect(
@@ -53,30 +56,31 @@ const make = Effect.gen(function* () {
     })
   }
   const common = () => ({ MessageId: crypto.randomUUID(), TopicArn: topicArn, Timestamp: new Date().toISOString() })
+  const notification = (message: object): Fields => ({
+    Type: "Notification",
+    ...common(),
+    Message: JSON.stringify(message),
+  })
+  const confirmation = (): Fields => ({
+    Type: "SubscriptionConfirmation",
+    ...common(),
+    Message: "You have chosen to subscribe",
+    Token: "fake-confirmation",
+    SubscribeURL: "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=fake-confirmation",
+  })
   return {
     topicArn,
     certificate,
     baseUrl,
     confirmed,
     notification: (message: object, change: Fields = {}, version: "1" | "2" = "2") =>
-      signed(
-        { Type: "Notification", ...common(), Message: JSON.stringify(message) },
-        ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
-        version,
-        change,
-      ),
-    confirmation: (change: Fields = {}) =>
-      signed(
-        {
-          Type: "SubscriptionConfirmation",
-          ...common(),
-          Message: "You have chosen to subscribe",
-          Token: "fake-confirmation",
-          SubscribeURL: "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=fake-confirmation",
-        },
-        ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"],
-        "2",
-        change,
-      ),
+      signed(notification(message), notificationNames, version, change),
+    confirmation: (change: Fields = {}) => signed(confirmation(), confirmationNames, "2", change),
+    foreignNotification: (message: object, fields: Fields) =>
+      signed({ ...notification(message), ...fields }, notificationNames, "2", {}),
+    foreignConfirmation: (fields: Fields) => signed({ ...confirmation(), ...fields }, confirmationNames, "2", {}),
   } satisfies FakeSns["Service"]
 })
+
+const notificationNames = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
+const confirmationNames = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]

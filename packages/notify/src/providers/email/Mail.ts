@@ -1,8 +1,10 @@
 /** An e-mail, independent of the provider: every provider sends the same headers and ids. */
 import { ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
+import { domainToASCII } from "node:url"
 import { type Attachments, type LoadedAttachment } from "../../request/Attachments.ts"
 import type { Message } from "../../provider/Provider.ts"
+import * as HeaderText from "./HeaderText.ts"
 
 /** `name@example.com` or `Name <name@example.com>`. */
 export interface Sender {
@@ -13,6 +15,9 @@ export interface Sender {
 export interface Mail {
   readonly from: Sender
   readonly to: string
+  readonly cc: ReadonlyArray<string>
+  readonly bcc: ReadonlyArray<string>
+  readonly replyTo: ReadonlyArray<string>
   readonly subject: string
   readonly text: string
   readonly html: string | undefined
@@ -41,13 +46,16 @@ export const make = (
   from: Sender,
   attachments: Attachments["Service"],
 ): Effect.Effect<Mail, PermanentError | TransientError | ConfigurationError> => {
-  const { deliveryId, html, target, text, title, unsubscribeUrl } = message
+  const { deliveryId, email, html, target, text, title, unsubscribeUrl } = message
   if (target.channel !== "email") {
     return Effect.fail(new PermanentError({ code: "wrong_recipient", message: "the target is not an e-mail address" }))
   }
   const mail: Mail = {
-    from,
-    to: target.address,
+    from: email?.fromName === undefined ? from : { ...from, name: email.fromName },
+    to: asciiDomain(target.address),
+    cc: (email?.cc ?? []).map(asciiDomain),
+    bcc: (email?.bcc ?? []).map(asciiDomain),
+    replyTo: (email?.replyTo ?? []).map(asciiDomain),
     subject: title,
     text,
     html,
@@ -63,20 +71,39 @@ export const make = (
     : Effect.map(attachments.load(message.attachments), (loaded) => ({ ...mail, attachments: loaded }))
 }
 
+/** A domain with other letters has an ASCII form (RFC 5891), which every server accepts. */
+const asciiDomain = (address: string): string => {
+  const at = address.lastIndexOf("@")
+  const domain = domainToASCII(address.slice(at + 1))
+  return domain === "" ? address : `${address.slice(0, at)}@${domain}`
+}
+
+/** Whether a server needs SMTPUTF8 (RFC 6531) for the recipients: the local part has no ASCII form. */
+export const needsSmtpUtf8 = ({ bcc, cc, from, to }: Mail): boolean =>
+  [from.address, to, ...cc, ...bcc].some((address) => /[^\x20-\x7e]/.test(address))
+
 /** The options of nodemailer, which builds the MIME message and removes line breaks from headers. */
-export const toNodemailer = ({ attachments, from, headers, html, messageId, subject, text, to }: Mail) => ({
-  from,
-  to: { name: "", address: to },
-  subject,
-  text,
-  ...(html === undefined ? {} : { html }),
-  messageId,
-  headers: { ...headers },
-  attachments: attachments.map(({ content, contentType, filename }) => ({
-    filename,
-    contentType,
-    content: Buffer.from(content),
-  })),
-  disableFileAccess: true,
-  disableUrlAccess: true,
-})
+export const toNodemailer = (mail: Mail) => {
+  const { attachments, bcc, cc, headers, html, messageId, replyTo, subject, text, to } = mail
+  return {
+    from: { name: HeaderText.breakLookAlikes(mail.from.name), address: mail.from.address },
+    to: plain(to),
+    ...(cc.length === 0 ? {} : { cc: cc.map(plain) }),
+    ...(bcc.length === 0 ? {} : { bcc: bcc.map(plain) }),
+    ...(replyTo.length === 0 ? {} : { replyTo: replyTo.map(plain) }),
+    subject: HeaderText.protect(subject),
+    text,
+    ...(html === undefined ? {} : { html }),
+    messageId,
+    headers: { ...headers },
+    attachments: attachments.map(({ content, contentType, filename }) => ({
+      filename,
+      contentType,
+      content: Buffer.from(content),
+    })),
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  }
+}
+
+const plain = (address: string) => ({ name: "", address })

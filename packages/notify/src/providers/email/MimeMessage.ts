@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import MailComposer from "nodemailer/lib/mail-composer"
 import * as MimeFuncs from "nodemailer/lib/mime-funcs"
 import { type Mail, type Sender, toNodemailer } from "./Mail.ts"
+import * as HeaderText from "./HeaderText.ts"
 import * as MimeText from "./MimeText.ts"
 
 export interface MimeMessage {
@@ -20,7 +21,8 @@ const maxLineLength = 76
 
 /** Creates a writer of mails from one sender. */
 export const makeWriter = (from: Sender) => {
-  const sample = new MailComposer({ from, to: "a@example.org", subject: "a", text: "a" }).compile()
+  const protectedFrom = { name: HeaderText.breakLookAlikes(from.name), address: from.address }
+  const sample = new MailComposer({ from: protectedFrom, to: "a@example.org", subject: "a", text: "a" }).compile()
   const [fromHeader] = /^From: .*(?:\r\n[ \t].*)*/m.exec(sample.buildHeaders()) ?? []
   const envelopeFrom = sample.getEnvelope().from
 
@@ -28,6 +30,7 @@ export const makeWriter = (from: Sender) => {
   const writeSimple = (mail: Mail, date: Date, boundary: string): MimeMessage | undefined => {
     const { attachments, headers, html, messageId, subject, text, to } = mail
     if (fromHeader === undefined || typeof envelopeFrom !== "string") return undefined
+    if (mail.from.name !== from.name || mail.cc.length + mail.bcc.length + mail.replyTo.length > 0) return undefined
     if (attachments.length > 0 || html === undefined || !isPlainAddress(to) || !isPlainSubject(subject))
       return undefined
     if (Math.max(text.length, html.length) > MimeText.maxTextLength || text === "" || html === "") return undefined

@@ -5,6 +5,7 @@
  * | response | result |
  * |---|---|
  * | 202 | accepted |
+ * | other 2xx | unknown outcome: a proxy may have responded |
  * | 429 | throttled until `X-RateLimit-Reset` |
  * | 401, 403 | configuration error |
  * | 400, 413, other 4xx | permanent |
@@ -14,10 +15,11 @@
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Redacted, Schema } from "effect"
 import { Attachments } from "../../request/Attachments.ts"
-import { layer as providerLayer, type Provider } from "../../provider/Provider.ts"
+import { layer as providerLayer, type Provider, UnknownOutcome } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
+import * as HeaderText from "./HeaderText.ts"
 import * as Mail from "./Mail.ts"
 
 export interface Options {
@@ -95,10 +97,21 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 const bodyOf = (mail: Mail.Mail, deliveryId: string) => ({
-  personalizations: [{ to: [{ email: mail.to }], custom_args: { delivery_id: deliveryId } }],
-  from: { email: mail.from.address, ...(mail.from.name === "" ? {} : { name: mail.from.name }) },
+  personalizations: [
+    {
+      to: [{ email: mail.to }],
+      ...copies("cc", mail.cc, [mail.to]),
+      ...copies("bcc", mail.bcc, [mail.to, ...mail.cc]),
+      custom_args: { delivery_id: deliveryId },
+    },
+  ],
+  from: {
+    email: mail.from.address,
+    ...(mail.from.name === "" ? {} : { name: HeaderText.breakLookAlikes(mail.from.name) }),
+  },
+  ...(mail.replyTo.length === 0 ? {} : { reply_to_list: mail.replyTo.map((email) => ({ email })) }),
   // SendGrid rejects an empty subject and an empty body.
-  subject: mail.subject === "" ? " " : mail.subject,
+  subject: mail.subject === "" ? " " : HeaderText.breakLookAlikes(mail.subject),
   content: [
     { type: "text/plain", value: mail.text === "" ? " " : mail.text },
     ...(mail.html === undefined ? [] : [{ type: "text/html", value: mail.html }]),
@@ -116,10 +129,20 @@ const bodyOf = (mail: Mail.Mail, deliveryId: string) => ({
       }),
 })
 
+/** SendGrid rejects a mail that names an address twice. */
+const copies = (field: "cc" | "bcc", addresses: ReadonlyArray<string>, others: ReadonlyArray<string>) => {
+  const known = new Set(others.map((address) => address.toLowerCase()))
+  const added = addresses.filter((address) => !known.has(address.toLowerCase()))
+  return added.length === 0 ? {} : { [field]: added.map((email) => ({ email })) }
+}
+
 const classify = Effect.fnUntraced(function* ({ headers, status, text }: HttpCall.HttpResponse) {
+  const id = headers.get("x-message-id")
+  if (status === 202) return id === null ? {} : { providerId: id }
   if (status >= 200 && status < 300) {
-    const id = headers.get("x-message-id")
-    return id === null ? {} : { providerId: id }
+    return yield* new UnknownOutcome({
+      message: `SendGrid's address responded with ${status}, and SendGrid accepts a mail with 202: a proxy may have responded in its place`,
+    })
   }
   const message = `SendGrid responded with ${status} ${yield* messageOf(text)}`.trim()
   if (status === 401 || status === 403) {

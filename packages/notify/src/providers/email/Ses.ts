@@ -64,16 +64,16 @@ export const ses = ProviderDescriptor.define({
     SES_TOPICS: {
       kind: "list",
       pattern: /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$/,
+      isRequired: true,
       items: "ARNs of SNS topics such as arn:aws:sns:eu-west-1:123456789012:ses-reports",
       description: "ARNs of the SNS topics that may report deliveries of SES, separated by commas",
-      defaultText: "any topic, as only SES receives the delivery ids",
+      defaultText: "off",
       example: "arn:aws:sns:eu-west-1:123456789012:ses-reports",
     },
   },
   layer: ({ SES_ENDPOINT: endpoint, SES_REGION: region }, { from, limits }) =>
     layer({ region, reports: true, ...(endpoint === undefined ? {} : { endpoint }), from, ...limits }),
-  webhook: ({ SES_TOPICS: topics }) =>
-    import("../../webhooks/SesWebhook.ts").then(({ routes }) => routes(topics === undefined ? {} : { topics })),
+  webhook: ({ SES_TOPICS: topics }) => import("../../webhooks/SesWebhook.ts").then(({ routes }) => routes({ topics })),
 })
 
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -95,8 +95,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const send: Provider["send"] = Effect.fnUntraced(function* (message) {
     const mail = yield* Mail.make(message, from, attachments)
+    if (Mail.needsSmtpUtf8(mail)) {
+      return yield* new PermanentError({
+        code: "smtputf8_unsupported",
+        message: "Amazon SES sends only to addresses with ASCII characters before the @; use an ASCII address",
+      })
+    }
     const raw = yield* Effect.tryPromise({
-      try: () => composer.sendMail(Mail.toNodemailer(mail)),
+      // This composer would write the blind copies into the message.
+      try: () => composer.sendMail(Mail.toNodemailer({ ...mail, bcc: [] })),
       catch: (cause) =>
         new PermanentError({
           code: "refused",
@@ -109,7 +116,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         client.send(
           new SendEmailCommand({
             FromEmailAddress: mail.from.address,
-            Destination: { ToAddresses: [mail.to] },
+            Destination: {
+              ToAddresses: [mail.to],
+              // Only these addresses receive the mail; its header fields are for readers.
+              ...(mail.cc.length === 0 ? {} : { CcAddresses: [...mail.cc] }),
+              ...(mail.bcc.length === 0 ? {} : { BccAddresses: [...mail.bcc] }),
+            },
             Content: { Raw: { Data: Buffer.isBuffer(raw.message) ? raw.message : Buffer.from(String(raw.message)) } },
             EmailTags: [{ Name: tagName, Value: tagOf(message.deliveryId) }],
             ...(options.configurationSet === undefined ? {} : { ConfigurationSetName: options.configurationSet }),

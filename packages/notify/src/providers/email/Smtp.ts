@@ -16,9 +16,14 @@
  *
  * A password is sent only over TLS, except to this machine: an attacker who strips STARTTLS from the conversation must
  * not receive it. `?tls=optional` allows it for a server without TLS.
+ *
+ * Without a password, STARTTLS is opportunistic (RFC 7435): a certificate that cannot be verified still protects against
+ * passive readers, and the alternative is plain text. It is verified with a password, for `smtps:`, with `?tls=require`
+ * and with `SMTP_CA`.
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Duration, Effect, Redacted } from "effect"
+import type SmtpConnection from "nodemailer/lib/smtp-connection"
 import type SMTPPool from "nodemailer/lib/smtp-pool"
 import { Readable } from "node:stream"
 import { Attachments } from "../../request/Attachments.ts"
@@ -34,6 +39,7 @@ import {
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { isCertificateError } from "../HttpCall.ts"
+import type * as Dkim from "./Dkim.ts"
 import type * as MimeMessage from "./MimeMessage.ts"
 import * as Mail from "./Mail.ts"
 
@@ -43,6 +49,7 @@ export interface Options {
   /** The authority of the server's certificate (PEM) if the system does not trust it. TLS is then required. */
   readonly ca?: string
   readonly maxPerSecond?: number
+  readonly dkim?: Dkim.Options
   /** Concurrent connections. Default 5. */
   readonly connections?: number
 }
@@ -70,9 +77,36 @@ export const smtp = ProviderDescriptor.define({
       defaultText: "the public authorities",
       example: "/etc/ssl/mail-ca.pem",
     },
+    DKIM_DOMAIN: {
+      kind: "text",
+      description: "domain of the DKIM signature of SMTP mail, usually that of MAIL_FROM",
+      defaultText: "no signature",
+      example: "example.com",
+    },
+    DKIM_SELECTOR: {
+      kind: "text",
+      description: "selector of the DKIM key; the DNS record is SELECTOR._domainkey.DOMAIN",
+      example: "mail",
+    },
+    DKIM_KEY: {
+      kind: "secret",
+      description: "private RSA key of the DKIM signature, PEM",
+      example: "-----BEGIN PRIVATE KEY-----…",
+    },
   },
-  layer: ({ SMTP_CA: ca, SMTP_URL: url }, { from, limits }) =>
-    layer({ url: Redacted.make(url), ...(ca === undefined ? {} : { ca }), from, ...limits }),
+  layer: (settings, { from, limits }) => {
+    const { DKIM_DOMAIN: domain, DKIM_KEY: key, DKIM_SELECTOR: selector, SMTP_CA: ca, SMTP_URL: url } = settings
+    return layer({
+      url: Redacted.make(url),
+      ...(ca === undefined ? {} : { ca }),
+      // The settings are checked at start: all three or none.
+      ...(domain === undefined || selector === undefined || key === undefined
+        ? {}
+        : { dkim: { domain, selector, key } }),
+      from,
+      ...limits,
+    })
+  },
 })
 
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -85,17 +119,22 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const { connections = 5 } = options
   const { default: Pool } = yield* Effect.promise(() => import("nodemailer/lib/smtp-pool"))
   const { makeWriter } = yield* Effect.promise(() => import("./MimeMessage.ts"))
-  const pool = new Pool({
+  const connectionOptions = {
     ...server,
-    ...(options.ca === undefined ? {} : { requireTLS: true, tls: { ca: options.ca } }),
+    ...(options.ca === undefined ? {} : { requireTLS: true, opportunisticTLS: false, tls: { ca: options.ca } }),
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    socketTimeout: 30_000,
+  }
+  const pool = new Pool({
+    ...connectionOptions,
     maxConnections: connections,
     maxMessages: Infinity,
     // The worker loop owns the retries.
     maxRequeues: 0,
-    connectionTimeout: 10_000,
-    greetingTimeout: 10_000,
-    socketTimeout: 30_000,
   })
+  const sign = options.dkim === undefined ? Effect.succeed<Buffer> : yield* signer(options.dkim)
+  const supportsUtf8 = yield* Effect.cachedWithTTL(readUtf8Support(connectionOptions), utf8SupportTtl)
   yield* Effect.addFinalizer(() => Effect.sync(() => pool.close({ force: true })))
   const { write } = makeWriter(from)
   // At `callTimeout` every outcome is unknown. A server that stalls is reported earlier, with the stage it reached.
@@ -118,14 +157,24 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }, stallMillis)
       pool.send(poolMessage(messageId, envelope, stream, controller.signal), (error, sent) => {
         clearTimeout(stallTimer)
+        // The first recipient is the target, the others get copies. Each has its own reply.
+        const [target = ""] = envelope.to
         if (error !== null && error !== undefined)
-          return resume(Effect.fail(toProviderError(error, stream.readableEnded)))
-        // With one recipient, a rejection is an error already. This covers a server that accepts none without an error.
-        const rejected = sent?.accepted.length === 0 ? sent.rejectedErrors?.[0] : undefined
+          return resume(Effect.fail(toProviderError(rejectionOf(target, error) ?? error, stream.readableEnded)))
+        const rejected = rejectionOf(target, sent)
+        if (rejected !== undefined) return resume(Effect.fail(toProviderError(rejected, false)))
+        const accepted = Effect.succeed({ providerId: messageId })
+        const { rejectedErrors = [] } = sent ?? {}
         resume(
-          rejected === undefined
-            ? Effect.succeed({ providerId: messageId })
-            : Effect.fail(toProviderError(rejected, false)),
+          rejectedErrors.length === 0
+            ? accepted
+            : Effect.andThen(
+                Effect.logWarning("the mail server rejected copies of a mail", {
+                  delivery: deliveryId,
+                  replies: rejectedErrors.map(({ message }) => message),
+                }),
+                accepted,
+              ),
         )
       })
       return Effect.sync(() => {
@@ -135,9 +184,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     })
 
+  /** A server without SMTPUTF8 must not receive an address that it cannot read (RFC 6531). */
+  const requireUtf8Support = Effect.flatMap(supportsUtf8, (isSupported) =>
+    isSupported ? Effect.void : Effect.fail(utf8Unsupported),
+  )
+
   const send: Provider["send"] = (message) =>
     Effect.flatMap(Mail.make(message, from, attachments), (mail) =>
-      Effect.flatMap(write(mail), (mime) => exchange(message.deliveryId, mail.messageId, mime)),
+      Effect.flatMap(Mail.needsSmtpUtf8(mail) ? requireUtf8Support : Effect.void, () =>
+        Effect.flatMap(write(mail), ({ content, envelope }) =>
+          Effect.flatMap(sign(content), (signed) =>
+            exchange(message.deliveryId, mail.messageId, { envelope, content: signed }),
+          ),
+        ),
+      ),
     )
 
   return {
@@ -151,6 +211,44 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     send,
   } satisfies Provider
 })
+
+/** The reply that rejected the target; undefined if the server accepted it or sent no reply of its own. */
+const rejectionOf = (
+  target: string,
+  { rejectedErrors = [] }: { readonly rejectedErrors?: ReadonlyArray<NodemailerError> | undefined } = {},
+): NodemailerError | undefined => rejectedErrors.find(({ recipient }) => recipient === target)
+
+const utf8SupportTtl = Duration.minutes(10)
+
+/** Whether the server announces SMTPUTF8. Few mails need it, so an own connection asks. */
+const readUtf8Support = (options: SmtpConnection.Options): Effect.Effect<boolean, ProviderError> =>
+  Effect.flatMap(
+    Effect.promise(() => import("nodemailer/lib/smtp-connection")),
+    ({ default: Connection }) =>
+      Effect.callback<boolean, ProviderError>((resume) => {
+        const connection = new Connection(options)
+        connection.once("error", (error) => resume(Effect.fail(toProviderError(error, false))))
+        connection.connect(() => {
+          // nodemailer has no public field for it.
+          const extensions: unknown = Reflect.get(connection, "_supportedExtensions")
+          resume(Effect.succeed(Array.isArray(extensions) && extensions.includes("SMTPUTF8")))
+          connection.quit()
+        })
+        return Effect.sync(() => connection.close())
+      }),
+  )
+
+const utf8Unsupported = new PermanentError({
+  code: "smtputf8_unsupported",
+  message:
+    "the address has other than ASCII characters before the @, and the mail server does not support SMTPUTF8; use an ASCII address, or a server with SMTPUTF8 in SMTP_URL",
+})
+
+const signer = (options: Dkim.Options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Dkim.ts")),
+    (Dkim) => Dkim.make(options),
+  )
 
 type PoolMessage = Parameters<SMTPPool["send"]>[0]
 
@@ -180,18 +278,23 @@ interface NodemailerError extends Error {
   readonly command?: string | undefined
   readonly response?: string | undefined
   readonly responseCode?: number | undefined
+  /** Of a rejection at RCPT. */
+  readonly recipient?: string | undefined
+  readonly rejectedErrors?: ReadonlyArray<NodemailerError> | undefined
 }
 
 const serverOptions = (url: URL) => {
   const tls = url.searchParams.get("tls")
   const hasLogin = url.username !== ""
   const requireTLS = tls === "require" || (hasLogin && tls !== "optional" && !isLoopback(url.hostname))
+  const isOpportunistic = url.protocol === "smtp:" && tls !== "require" && (!hasLogin || tls === "optional")
   return {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? (url.protocol === "smtps:" ? 465 : 587) : Number(url.port),
     secure: url.protocol === "smtps:",
     ...(hasLogin ? { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } } : {}),
     ...(requireTLS ? { requireTLS } : {}),
+    ...(isOpportunistic ? { opportunisticTLS: true, tls: { rejectUnauthorized: false } } : {}),
   }
 }
 

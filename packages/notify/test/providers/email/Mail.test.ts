@@ -232,7 +232,7 @@ describe("SES", () => {
       })
       const fake = yield* FakeSes
       assert.include(fake.accepted[0]?.raw, "Subject: Hello")
-      assert.match(fake.accepted[0]?.tags["armoricore_delivery"] ?? "", /^[0-9a-f-]{36}_email_[0-9a-f]{16}$/)
+      assert.match(fake.accepted[0]?.tags["armoricore_delivery"] ?? "", /^[0-9a-f-]{36}_email_[0-9a-f]{32}$/)
     }).pipe(Effect.provide(installed(ses))),
   )
 
