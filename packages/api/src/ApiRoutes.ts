@@ -1,4 +1,5 @@
 /** Serves {@link ArmoricoreApi}: adds all its routes and `GET /openapi.json` to the HTTP router. */
+import { SuppressionList } from "@armoricore/state/SuppressionList"
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -9,6 +10,7 @@ import * as EventHandlers from "./EventHandlers.ts"
 import * as MediaHandlers from "./MediaHandlers.ts"
 import * as NotificationHandlers from "./NotificationHandlers.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
+import * as SuppressionHandlers from "./SuppressionHandlers.ts"
 import * as TranscriptHandlers from "./TranscriptHandlers.ts"
 import * as UploadHandlers from "./UploadHandlers.ts"
 
@@ -38,6 +40,7 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         MediaHandlers.layer,
         TranscriptHandlers.layer(transcripts),
         NotificationHandlers.layer,
+        Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),
       ]),
       Layer.provide([Authentication.layer, noStore, publisherCredentials]),
     ),

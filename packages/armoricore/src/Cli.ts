@@ -79,6 +79,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     "Manages the dead letters of every service",
     async () => (await import("./commands/dead-letters.ts")).deadLetters,
   ),
+  suppressions: subcommand(
+    "Manages the suppression list of e-mail",
+    async () => (await import("./commands/suppressions.ts")).suppressions,
+  ),
   operator: subcommand(
     "Inspects and controls a running installation, like the console at /console",
     async () => (await import("./commands/operator.ts")).operator,

@@ -4,6 +4,7 @@ import type { Revocations } from "@armoricore/auth/Revocations"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import type { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import type { KeyValue } from "@armoricore/state/KeyValue"
+import { SuppressionList } from "@armoricore/state/SuppressionList"
 import type { NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
@@ -16,6 +17,7 @@ import * as DeadLetterHandlers from "./handlers/DeadLetterHandlers.ts"
 import { mapErrors, clampLimit } from "./handlers/Errors.ts"
 import * as SocketHandlers from "./handlers/SocketHandlers.ts"
 import * as CircuitHandlers from "./handlers/CircuitHandlers.ts"
+import * as SuppressionHandlers from "./handlers/SuppressionHandlers.ts"
 import { JobIndex } from "./JobIndex.ts"
 import { Monitor } from "./Monitor.ts"
 import { Caller, OperatorApi } from "./OperatorApi.ts"
@@ -45,6 +47,7 @@ const layerNoDeps = ({ version }: Options) =>
         ...(yield* DeadLetterHandlers.make),
         ...(yield* SocketHandlers.make),
         ...(yield* CircuitHandlers.make),
+        ...(yield* SuppressionHandlers.make),
         ListReviews: ({ limit, status }) => mapErrors(reviews.list({ status, limit: clampLimit(limit, 100, 1_000) })),
         ApproveReview: ({ review_id }) =>
           Effect.flatMap(Caller, ({ userId }) => mapErrors(reviews.approve(review_id, userId))),
@@ -60,5 +63,12 @@ export const layer = (options: Options) =>
   Layer.merge(layerNoDeps(options), OperatorMiddleware.layer).pipe(
     Layer.provide(Monitor.layer),
     Layer.provideMerge(Layer.merge(OperatorAuth.layer, InFlightRequests.layer)),
-    Layer.provide([Audit.layer, JobIndex.layer, Reviews.layer, DeadLetters.layer, Cancellation.layer]),
+    Layer.provide([
+      Audit.layer,
+      JobIndex.layer,
+      Reviews.layer,
+      DeadLetters.layer,
+      SuppressionList.layer,
+      Cancellation.layer,
+    ]),
   )

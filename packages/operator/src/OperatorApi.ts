@@ -2,6 +2,7 @@
  * The operator API: every procedure with its payload, success and error types. Server, program, console and tests share
  * this table. Each procedure requires the role `operator`; actions that change something are recorded in the audit log.
  */
+import { Reason } from "@armoricore/domain/Suppression"
 import { Context, Schema } from "effect"
 import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { AuditEntry, AuditFilter } from "./api/AuditEntry.ts"
@@ -11,6 +12,7 @@ import { OperatorError, AccessDenied } from "./api/Errors.ts"
 import { Job, JobFilter, JobTarget } from "./api/Job.ts"
 import { Overview } from "./api/Overview.ts"
 import { Review, ReviewFilter } from "./api/Review.ts"
+import { Suppression, SuppressionFilter, SuppressionSubject } from "./api/Suppression.ts"
 import { Ban, Kick, Kicked, RoomFilter, Rooms, SocketFilter, Sockets } from "./api/Room.ts"
 
 /** The caller of a procedure; provided by {@link OperatorMiddleware}. */
@@ -76,6 +78,19 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("PauseCircuit", { payload: { name: CircuitName, reason }, error }).annotate(Audited, true),
   /** Ends a pause and closes the circuit: the next call is made at once. */
   Rpc.make("ResumeCircuit", { payload: { name: CircuitName }, error }).annotate(Audited, true),
+
+  /** Ascending by hash. */
+  Rpc.make("ListSuppressions", {
+    payload: SuppressionFilter,
+    success: Schema.Struct({ entries: Schema.Array(Suppression), next: Schema.optionalKey(Schema.String) }),
+    error,
+  }),
+  Rpc.make("AddSuppression", {
+    payload: { ...SuppressionSubject, reason: Schema.optionalKey(Reason), note: Schema.optionalKey(reason) },
+    success: Suppression,
+    error,
+  }).annotate(Audited, true),
+  Rpc.make("RemoveSuppression", { payload: SuppressionSubject, error }).annotate(Audited, true),
 
   /** Newest first. */
   Rpc.make("ListReviews", { payload: ReviewFilter, success: Schema.Array(Review), error }),

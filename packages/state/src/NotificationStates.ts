@@ -3,6 +3,7 @@
  * `api`.
  */
 import { DeliveryState, InboxMessage, NotificationState, PushBatchState } from "@armoricore/domain/NotificationState"
+import { Suppression } from "@armoricore/domain/Suppression"
 import { Duration, Schema } from "effect"
 import type { Descriptor } from "./Collection.ts"
 
@@ -41,22 +42,6 @@ export const notificationAliases: Descriptor<typeof NotificationAlias.Type, type
 }
 
 export const aliasKeyOf = (eventId: string): string => `${eventId}.request`
-
-export const Suppression = Schema.Struct({
-  /** `bounced`, `complained`, `unsubscribed`, `manual`. */
-  reason: Schema.String,
-  /** When the entry was added, epoch milliseconds. */
-  since: Schema.Finite,
-  /** When a reason was last reported again, epoch milliseconds. */
-  last_at: Schema.optionalKey(Schema.Finite),
-  /** Where the reason comes from: a provider, `reader`, or the user id of an operator. */
-  source: Schema.optionalKey(Schema.String),
-  /** The reply of the server or the report of the provider. */
-  evidence: Schema.optionalKey(Schema.String),
-  /** The delivery that led to the entry. */
-  delivery_id: Schema.optionalKey(Schema.String),
-})
-export type Suppression = typeof Suppression.Type
 
 /** Keys are hashes, so that the suppression list does not contain addresses. */
 export const suppressions: Descriptor<Suppression, typeof Suppression.Encoded> = {

@@ -5,26 +5,15 @@
  * The list stores the SHA-256 of the address in lower case with its domain in ASCII, so it contains no addresses. An address is found by its hash.
  */
 import { PermanentError } from "@armoricore/domain/Errors"
-import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
+import { Clock, Context, Effect, Layer, Option, Stream } from "effect"
+import { type Entry, type Reason, reasons, type Suppression } from "@armoricore/domain/Suppression"
 import { hash } from "node:crypto"
 import { domainToASCII } from "node:url"
 import * as Collection from "./Collection.ts"
 import type { KeyValue, StateError } from "./KeyValue.ts"
-import { Suppression, suppressions } from "./NotificationStates.ts"
+import { suppressions } from "./NotificationStates.ts"
 
-/** In the order of their weight: a complaint is not replaced by a bounce. */
-export const reasons = ["unsubscribed", "manual", "bounced", "complained"] as const
-export const Reason = Schema.Literals(reasons)
-export type Reason = typeof Reason.Type
-
-export const Entry = Schema.Struct({
-  /** SHA-256 of the address in lower case, 64 hex digits. */
-  hash: Schema.String,
-  /** Only e-mail of this category is suppressed; absent: all e-mail. */
-  category: Schema.optionalKey(Schema.String),
-  ...Suppression.fields,
-})
-export type Entry = typeof Entry.Type
+export { Entry, Reason, reasons } from "@armoricore/domain/Suppression"
 
 /** The address as text or as its hash, and optionally a category. */
 export interface Subject {
@@ -211,6 +200,22 @@ const entryOf = (key: string, value: Suppression): Entry => {
 export const csvHeader = "hash,category,reason,since,last_at,source,delivery_id,evidence"
 export const csvLineOf = ({ category, delivery_id, evidence, hash, last_at, reason, since, source }: Entry): string =>
   [hash, category, reason, timeOf(since), timeOf(last_at), source, delivery_id, evidence].map(cellOf).join(",")
+
+/** The whole list as CSV, one line per element. It is read page by page, so it may have any length. */
+export const exportCsv = (list: SuppressionList["Service"]): Stream.Stream<string, StateError | PermanentError> =>
+  Stream.concat(
+    Stream.succeed(`${csvHeader}\r\n`),
+    Stream.paginate(Option.none<string>(), (after) =>
+      Effect.map(
+        list.list({ limit: pageSize, after: Option.getOrUndefined(after) }),
+        ({ entries, next }) =>
+          [
+            entries.map((entry) => `${csvLineOf(entry)}\r\n`),
+            next === undefined ? Option.none() : Option.some(Option.some(next)),
+          ] as const,
+      ),
+    ),
+  )
 
 const timeOf = (millis: number | undefined): string => (millis === undefined ? "" : new Date(millis).toISOString())
 

@@ -1,3 +1,5 @@
+import type { PermanentError } from "@armoricore/domain/Errors"
+import type { StateError } from "../src/KeyValue.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
@@ -70,15 +72,16 @@ describe("SuppressionList", () => {
     Effect.gen(function* () {
       const list = yield* SuppressionList
       const reason = { reason: "manual" } as const
-      for (const [attempt, code] of [
+      const attempts: ReadonlyArray<readonly [Effect.Effect<unknown, PermanentError | StateError>, string]> = [
         [list.add({ address: "anna" }, reason), "invalid_address"],
         [list.add({ hash: "12" }, reason), "invalid_address"],
         [list.add({}, reason), "invalid_address"],
         [list.add({ address: "a@b.example", category: "A b" }, reason), "invalid_category"],
         [list.remove({ address: "a b@c" }), "invalid_address"],
         [list.list({ limit: 1, after: "../x" }), "invalid_cursor"],
-      ] as const) {
-        const error = yield* Effect.flip(Effect.asVoid(attempt))
+      ]
+      for (const [attempt, code] of attempts) {
+        const error = yield* Effect.flip(attempt)
         assert.strictEqual("code" in error ? error.code : "", code)
       }
     }).pipe(provided),

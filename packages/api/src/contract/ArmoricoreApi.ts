@@ -3,6 +3,7 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { EventApi } from "./EventApi.ts"
 import { MediaApi } from "./MediaApi.ts"
 import { NotificationApi } from "./NotificationApi.ts"
+import { SuppressionApi } from "./SuppressionApi.ts"
 import { TranscriptApi } from "./TranscriptApi.ts"
 import { UploadApi } from "./UploadApi.ts"
 
@@ -12,6 +13,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(MediaApi)
   .add(TranscriptApi)
   .add(NotificationApi)
+  .add(SuppressionApi)
   .annotateMerge(
     OpenApi.annotations({
       title: "Armoricore HTTP API",

@@ -1,25 +1,10 @@
 /** The transcript of a media: whole, or the cues that contain a phrase. */
 import { Transcript, TranscriptEntry, TranscriptState } from "@armoricore/domain/Transcript"
-import { Schema, SchemaTransformation } from "effect"
+import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { problems } from "../Problem.ts"
+import { firstOf } from "./QueryParameter.ts"
 import { Authentication, NoStore } from "./Security.ts"
-
-/** A query parameter. If it is repeated, the first value counts. */
-const firstOf = (description: string) =>
-  Schema.optionalKey(
-    Schema.Union([Schema.String, Schema.Array(Schema.String)])
-      .annotate({ description })
-      .pipe(
-        Schema.decodeTo(
-          Schema.String,
-          SchemaTransformation.transform<string, string | ReadonlyArray<string>>({
-            decode: (value) => (typeof value === "string" ? value : (value[0] ?? "")),
-            encode: (value) => value,
-          }),
-        ),
-      ),
-  )
 
 const statusFields = {
   media_id: TranscriptState.fields.media_id,

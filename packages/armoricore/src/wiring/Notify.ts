@@ -9,6 +9,7 @@ import { DeliveryReports } from "@armoricore/notify/delivery/DeliveryReports"
 import { ProviderRegistry } from "@armoricore/notify/provider/Provider"
 import { providers } from "@armoricore/notify/providers/Providers"
 import * as DevMailbox from "@armoricore/notify/providers/dev/DevMailbox"
+import { DeliveryIdKey } from "@armoricore/notify/request/Target"
 import { Suppressions } from "@armoricore/notify/unsubscribe/Suppressions"
 import * as TemplateFiles from "@armoricore/notify/request/TemplateFiles"
 import * as Templates from "@armoricore/notify/request/Templates"
@@ -67,18 +68,28 @@ const logMissingProviders = Effect.fnUntraced(function* (settings: SettingValues
   if (!hasEmailProvider(settings)) yield* Effect.logInfo("no e-mail provider is set: e-mail goes to the page /mailbox")
 })
 
+/** The key is the same in every process; see `unsubscribe`. */
+const deliveryIdKey = Layer.unwrap(
+  Effect.gen(function* () {
+    const { JWT_SECRET } = yield* Settings
+    const secret = JWT_SECRET ?? (yield* UnsubscribeKey.sharedKey)
+    return Layer.succeed(DeliveryIdKey, deriveKey(secret, "armoricore delivery ids"))
+  }),
+)
+
 /** The key is the same in every process: notify workers sign links, and processes with an HTTP listener verify them. */
 const unsubscribe = Layer.unwrap(
   Effect.gen(function* () {
     const { JWT_SECRET, UNSUBSCRIBE_SECRET } = yield* Settings
     const key =
-      UNSUBSCRIBE_SECRET ?? (JWT_SECRET === undefined ? yield* UnsubscribeKey.sharedKey : deriveKey(JWT_SECRET))
+      UNSUBSCRIBE_SECRET ??
+      (JWT_SECRET === undefined ? yield* UnsubscribeKey.sharedKey : deriveKey(JWT_SECRET, "armoricore unsubscribe"))
     return UnsubscribeLinks.UnsubscribeLinks.layer({ key })
   }),
 )
 
-const deriveKey = (secret: Redacted.Redacted<string>) =>
-  Redacted.make(createHmac("sha256", Redacted.value(secret)).update("armoricore unsubscribe").digest("base64url"))
+const deriveKey = (secret: Redacted.Redacted<string>, purpose: string) =>
+  Redacted.make(createHmac("sha256", Redacted.value(secret)).update(purpose).digest("base64url"))
 
 const deliveryPolicy = Layer.effect(
   DeliveryPolicy,
@@ -106,6 +117,7 @@ export const layer = Layer.unwrap(
       Layer.provide([
         ProviderRegistry.layer(settings.MAIL_PROVIDERS ?? emailProviders.map(({ name }) => name)),
         templates,
+        deliveryIdKey,
         deliveryPolicy,
         Attachments.layer({ buckets }),
         Suppressions.layer,

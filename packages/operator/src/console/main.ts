@@ -15,6 +15,7 @@ import * as Moderation from "./views/Moderation.ts"
 import * as Overview from "./views/Overview.ts"
 import * as Providers from "./views/Providers.ts"
 import * as Rooms from "./views/Rooms.ts"
+import * as Suppressions from "./views/Suppressions.ts"
 
 const views = [
   ["overview", "Overview", Overview.view],
@@ -22,6 +23,7 @@ const views = [
   ["dead-letters", "Dead letters", DeadLetters.view],
   ["rooms", "Rooms", Rooms.view],
   ["providers", "Providers", Providers.view],
+  ["suppressions", "Suppressions", Suppressions.view],
   ["moderation", "Moderation", Moderation.view],
   ["audit", "Audit", Audit.view],
 ] as const
