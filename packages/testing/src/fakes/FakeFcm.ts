@@ -29,6 +29,8 @@ export class FakeFcm extends Context.Service<
     readonly expireTokens: () => void
     /** While true everything is answered with 503. */
     unavailable: boolean
+    /** Replaces the body of the response to an accepted message, as a proxy in front of FCM would. */
+    acceptedBody: string | undefined
     /** Decides before the scenarios do; undefined leaves it to them. */
     override: (token: string) => FcmScenario | undefined
   }
@@ -117,6 +119,7 @@ const make = Effect.gen(function* () {
       if (scenario.disconnect === true) sent.push({ token, message, position: sent.length })
       return errorResponse(scenario)
     }
+    if (fake.acceptedBody !== undefined) return { status: 200, body: fake.acceptedBody }
     sent.push({ token, message, position: sent.length })
     return { status: 200, body: JSON.stringify({ name: `projects/${project}/messages/${crypto.randomUUID()}` }) }
   }
@@ -138,6 +141,7 @@ const make = Effect.gen(function* () {
     accessTokensIssued: () => given,
     expireTokens: () => access.clear(),
     unavailable: false,
+    acceptedBody: undefined,
     override: () => undefined,
   }
   return fake

@@ -26,6 +26,7 @@ import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as ApnsSessions from "./ApnsSessions.ts"
 import * as CachedToken from "../CachedToken.ts"
+import * as PushPayload from "./PushPayload.ts"
 
 export interface Options {
   /** The `.p8` file's content. */
@@ -39,6 +40,8 @@ export interface Options {
   readonly ca?: string
   /** Apple rejects keys that sign more often than every 20 minutes. */
   readonly minSigningInterval?: Duration.Duration
+  /** A call without a response for this time makes the connection be pinged. Default 5 s. */
+  readonly lateAfter?: Duration.Duration
 }
 
 const name = "apns"
@@ -87,10 +90,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     try: () => importPKCS8(Redacted.value(options.key).replaceAll("\\n", "\n"), "ES256"),
     catch: () => misconfigured("APNS_KEY", "is not an EC key in PKCS #8; set it to the content of the .p8 file"),
   })
-  const sessions = yield* ApnsSessions.make(
-    options.baseUrl ?? "https://api.push.apple.com",
-    options.ca === undefined ? {} : { ca: options.ca },
-  )
+  const sessions = yield* ApnsSessions.make(options.baseUrl ?? "https://api.push.apple.com", {
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.lateAfter === undefined ? {} : { lateAfterMillis: Duration.toMillis(options.lateAfter) }),
+  })
   const token = CachedToken.make<never>(
     Effect.gen(function* () {
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
@@ -112,8 +115,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       {
         authorization: `bearer ${access}`,
         "apns-topic": options.topic,
-        "apns-push-type": "alert",
-        "apns-priority": "10",
+        "apns-push-type": PushPayload.isSilent(message) ? "background" : "alert",
+        "apns-priority": PushPayload.apnsPriority(message),
         "apns-id": message.uuid,
         "apns-collapse-id": collapseIdOf(message),
         ...(message.expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(message.expiresAt / 1000)) }),
@@ -212,24 +215,46 @@ const toError = (status: number, { reason, timestamp }: Reason): ProviderError =
 }
 
 /** All targets of a notification share one `data` object, so its body is encoded once and found by that object. */
-const bodyByData = new WeakMap<Message["data"], Pick<Message, "title" | "text"> & { readonly body: string }>()
+const bodyByData = new WeakMap<
+  Message["data"],
+  Pick<Message, "title" | "text"> & { readonly push: Message["push"] | undefined; readonly body: string }
+>()
 
-const bodyOf = ({ data, text, title }: Message): string | PermanentError => {
+const bodyOf = (message: Message): string | PermanentError => {
+  const { data, push, text, title } = message
   const cached = bodyByData.get(data)
-  if (cached !== undefined && cached.title === title && cached.text === text) return cached.body
-  // `aps` is reserved for Apple; the publisher's data must not replace it.
+  if (cached !== undefined && cached.title === title && cached.text === text && cached.push === push) return cached.body
+  const aps = PushPayload.apsOf(message)
+  if (typeof aps === "string") return new PermanentError({ code: "invalid_payload", message: aps })
   const { aps: _aps, ...rest } = data
-  const body = JSON.stringify({ ...rest, aps: { alert: { title, body: text }, sound: "default" } })
+  const { actions, image } = push ?? {}
+  const payload = {
+    // An app reads these two with its extension.
+    ...(image === undefined ? {} : { image }),
+    ...(actions === undefined ? {} : { actions }),
+    ...rest,
+    aps: PushPayload.isSilent(message)
+      ? aps
+      : { sound: "default", ...aps, ...silence(push), alert: alertOf(aps["alert"], title, text) },
+  }
+  const body = JSON.stringify(payload)
   const bytes = Buffer.byteLength(body)
   if (bytes > maxBytes) {
     return new PermanentError({
       code: "payload_too_large",
-      message: `the push has ${bytes} bytes, APNs accepts ${maxBytes}; shorten title, body or data`,
+      message: `the push has ${bytes} bytes, APNs accepts ${maxBytes}; shorten title, body or data${PushPayload.largestField(message)}`,
     })
   }
-  bodyByData.set(data, { title, text, body })
+  bodyByData.set(data, { title, text, push, body })
   return body
 }
+
+/** JSON omits the key. */
+const silence = (push: Message["push"]) => (push?.sound === false ? { sound: undefined } : {})
+
+/** The other keys of the publisher's `alert`, such as `subtitle` and `loc-key`, with the title and body of the request. */
+const alertOf = (given: Schema.Json | undefined, title: string, body: string) =>
+  typeof given === "object" && given !== null && !Array.isArray(given) ? { ...given, title, body } : { title, body }
 
 const decodeReason = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ reason: Schema.String, timestamp: Schema.optionalKey(Schema.Finite) })),

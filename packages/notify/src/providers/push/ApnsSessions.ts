@@ -2,7 +2,8 @@
  * HTTP/2 to Apple over one session, by Apple's rules:
  * - One stream until a request with a valid token got a response; then as many as the server's settings allow.
  * - After GOAWAY new requests use a new session. Streams that the server did not process are sent again there.
- * - An idle session is pinged, and dropped without a response.
+ * - A session is pinged while it is idle, and while a call is late. Without a response it is dropped: a connection that
+ *   died without a word would delay every push until the system gives it up, which takes minutes.
  *
  * An instance belongs to one team's key: two keys never share a connection. The scope closes the sessions. Requests use
  * callbacks instead of fibers, because thousands per second are usual.
@@ -31,11 +32,16 @@ export interface ApnsSessions {
 /** The limit even if the server allows more. */
 const maxStreams = 1_000
 const pingIntervalMillis = 60_000
+const defaultLateAfterMillis = 5_000
+const connectTimeoutMillis = 10_000
 /** How often a request is sent again after the server closed its session unprocessed. */
 const maxResends = 3
 
 interface Session {
   readonly client: Http2.ClientHttp2Session
+  /** When each call without a response began, oldest first. */
+  readonly pending: Set<{ readonly at: number }>
+  lateTimer: ReturnType<typeof setTimeout> | undefined
   streams: number
   tokenAccepted: boolean
   /** Opens no new streams. */
@@ -55,9 +61,10 @@ interface Request {
 
 export const make = (
   url: string,
-  options: { readonly ca?: string } = {},
+  options: { readonly ca?: string; readonly lateAfterMillis?: number } = {},
 ): Effect.Effect<ApnsSessions, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const { lateAfterMillis = defaultLateAfterMillis } = options
     let current: Session | undefined
     let isConnecting = false
     const clients = new Set<Http2.ClientHttp2Session>()
@@ -65,10 +72,22 @@ export const make = (
 
     const connect = () => {
       const client = Http2.connect(url, options.ca === undefined ? {} : { ca: options.ca })
-      const session: Session = { client, streams: 0, tokenAccepted: false, isClosing: false }
+      const session: Session = {
+        client,
+        pending: new Set(),
+        lateTimer: undefined,
+        streams: 0,
+        tokenAccepted: false,
+        isClosing: false,
+      }
+      const connectTimer = setTimeout(
+        () => client.destroy(new Error(`no connection within ${connectTimeoutMillis / 1_000} s`)),
+        connectTimeoutMillis,
+      )
       let connected = false
       clients.add(client)
       const onEnd = (reason: string) => {
+        clearTimeout(connectTimer)
         session.isClosing = true
         if (current === session) current = undefined
         if (connected) return pump()
@@ -79,6 +98,7 @@ export const make = (
         for (const request of unsent) request.resume(Effect.fail(unavailable(`cannot connect to APNs: ${reason}`)))
       }
       client.once("connect", () => {
+        clearTimeout(connectTimer)
         connected = true
         isConnecting = false
         current = session
@@ -88,6 +108,7 @@ export const make = (
       client.on("goaway", () => onEnd("the server sent GOAWAY"))
       client.on("close", () => {
         clients.delete(client)
+        clearTimeout(session.lateTimer)
         onEnd("the connection was closed")
       })
       client.on("remoteSettings", () => pump())
@@ -125,6 +146,9 @@ export const make = (
     const exchange = (session: Session, request: Request) => {
       const stream = session.client.request({ ":method": "POST", ":path": request.path, ...request.headers })
       request.stream = stream
+      const call = { at: Date.now() }
+      session.pending.add(call)
+      session.lateTimer ??= setTimeout(checkLate, lateAfterMillis, session)
       session.streams++
       let headers: (Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader) | undefined
       const chunks: Array<Buffer> = []
@@ -133,6 +157,7 @@ export const make = (
       const releaseStream = () => {
         if (isOver) return false
         isOver = true
+        session.pending.delete(call)
         session.streams--
         return true
       }
@@ -164,15 +189,34 @@ export const make = (
       stream.end(request.body)
     }
 
+    const pingOrDrop = ({ client }: Session, timeoutMillis: number, onPong: () => void) => {
+      const drop = () => client.destroy(new Error("the connection does not respond"))
+      const pingTimer = setTimeout(drop, timeoutMillis)
+      pingTimer.unref()
+      client.ping((error) => {
+        clearTimeout(pingTimer)
+        if (error === null) onPong()
+        else drop()
+      })
+    }
+
+    /** Runs while calls are open. The server may be slow, so only a ping tells whether the connection is dead. */
+    const checkLate = (session: Session) => {
+      session.lateTimer = undefined
+      const [oldest] = session.pending
+      if (oldest === undefined || session.client.destroyed) return
+      const next = () => {
+        session.lateTimer ??= setTimeout(checkLate, lateAfterMillis, session)
+      }
+      const lateIn = oldest.at + lateAfterMillis - Date.now()
+      if (lateIn > 0) session.lateTimer = setTimeout(checkLate, lateIn, session)
+      else pingOrDrop(session, lateAfterMillis, next)
+    }
+
     const ping = Effect.sync(() => {
       const session = current
       if (session === undefined || session.streams > 0 || session.client.destroyed) return
-      const pingTimer = setTimeout(() => session.client.destroy(), 10_000)
-      pingTimer.unref()
-      session.client.ping((error) => {
-        clearTimeout(pingTimer)
-        if (error !== null) session.client.destroy()
-      })
+      pingOrDrop(session, 10_000, () => {})
     })
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(pingIntervalMillis), ping)))
     yield* Effect.addFinalizer(() =>

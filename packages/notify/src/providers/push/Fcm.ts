@@ -13,6 +13,9 @@
  * | other 403, 404 | configuration error |
  * | 429 QUOTA_EXCEEDED | throttled: `Retry-After`, else 60 s |
  * | 500, 503, others | transient: `Retry-After` where given |
+ * | 200 without the name of a message | transient: a proxy may have responded in place of FCM |
+ *
+ * A push that FCM would refuse fails before the first call: a reserved key in `data`, a payload over 4,096 bytes.
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Redacted, Schema } from "effect"
@@ -31,6 +34,7 @@ import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
 import * as CachedToken from "../CachedToken.ts"
+import * as PushPayload from "./PushPayload.ts"
 
 export interface Options {
   /** The service account's JSON. */
@@ -166,7 +170,10 @@ const classify = Effect.fnUntraced(function* (
   const { status } = response
   if (status === 200) {
     const accepted = decodeAccepted(yield* HttpCall.parseJson(response.text))
-    return accepted._tag === "Some" ? { providerId: accepted.value.name } : {}
+    if (accepted._tag === "Some") return { providerId: accepted.value.name }
+    return yield* unavailable(
+      "FCM's address responded with 200 and without the name of a message: a proxy may have responded in its place",
+    )
   }
   const { code, fcm, message } = yield* errorOf(response.text)
   const retryAfterMillis = yield* HttpCall.parseRetryAfter(response.headers)
@@ -205,15 +212,40 @@ const classify = Effect.fnUntraced(function* (
 
 const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const { collapseKey, data, expiresAt, target, text, title, uuid } = message
-    const ttl = expiresAt === undefined ? undefined : Math.max(0, Math.floor((expiresAt - now) / 1000))
+    const { collapseKey, data, expiresAt, push = {}, target, text, title, uuid } = message
+    const reserved = Object.keys(data).find(isReserved)
+    if (reserved !== undefined) {
+      return Effect.fail(
+        new PermanentError({
+          code: "reserved_key",
+          message: `data.${reserved} has a name that FCM reserves; rename it. Reserved are from, message_type, and names that begin with google. or gcm.`,
+        }),
+      )
+    }
+    const aps = PushPayload.apsOf(message)
+    if (typeof aps === "string") return Effect.fail(new PermanentError({ code: "invalid_payload", message: aps }))
+    const ttl = expiresAt === undefined ? undefined : secondsUntil(expiresAt, now)
+    const isSilent = PushPayload.isSilent(message)
+    const { actions, badge, category, image, priority, sound } = push
+    const { aps: _aps, ...rest } = data
+    const tag = collapseKey ?? uuid
     const content = {
-      notification: { title, body: text },
-      data: stringValues(data),
+      ...(isSilent ? {} : { notification: { title, body: text, ...(image === undefined ? {} : { image }) } }),
+      data: stringValues(actions === undefined || "actions" in rest ? rest : { ...rest, actions }),
       android: {
         // The device shows one notification per tag, so a repetition replaces it. Only the publisher sets a collapse
         // key, as FCM stores at most four of them for an offline device.
-        notification: { tag: collapseKey ?? uuid },
+        ...(isSilent
+          ? {}
+          : {
+              notification: {
+                tag,
+                ...(sound === undefined || sound === false ? {} : { sound: sound === true ? "default" : sound }),
+                ...(badge === undefined ? {} : { notification_count: badge }),
+                ...(category === undefined ? {} : { channel_id: category }),
+              },
+            }),
+        ...(priority === undefined ? {} : { priority: priority === "high" ? "HIGH" : "NORMAL" }),
         ...(collapseKey === undefined ? {} : { collapse_key: collapseKey }),
         ...(ttl === undefined ? {} : { ttl: `${ttl}s` }),
       },
@@ -221,17 +253,47 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
         headers: {
           "apns-id": uuid,
           "apns-collapse-id": collapseIdOf(message),
-          ...(expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(expiresAt / 1000)) }),
+          ...(isSilent ? { "apns-push-type": "background" } : {}),
+          ...(isSilent || priority !== undefined ? { "apns-priority": PushPayload.apnsPriority(message) } : {}),
+          ...(ttl === undefined ? {} : { "apns-expiration": String(Math.floor(now / 1000) + ttl) }),
         },
+        // FCM adds the texts.
+        ...(Object.keys(aps).length === 0 ? {} : { payload: { aps } }),
+        ...(image === undefined ? {} : { fcm_options: { image } }),
       },
-      webpush: { notification: { tag: collapseKey ?? uuid } },
+      webpush: {
+        ...(priority === undefined && ttl === undefined
+          ? {}
+          : {
+              headers: {
+                ...(priority === undefined ? {} : { Urgency: priority }),
+                ...(ttl === undefined ? {} : { TTL: String(ttl) }),
+              },
+            }),
+        ...(isSilent
+          ? {}
+          : {
+              notification: {
+                tag,
+                ...(actions === undefined ? {} : { actions }),
+                ...(sound === false ? { silent: true } : {}),
+              },
+            }),
+      },
     }
-    const payload = Buffer.byteLength(JSON.stringify({ notification: content.notification, data: content.data }))
+    // FCM counts the texts, the data and the fields of the device, without the token.
+    const payload = Buffer.byteLength(
+      JSON.stringify({
+        notification: content.notification,
+        data: content.data,
+        ...("payload" in content.apns ? { aps: content.apns.payload.aps } : {}),
+      }),
+    )
     if (payload > maxBytes) {
       return Effect.fail(
         new PermanentError({
           code: "payload_too_large",
-          message: `the push has ${payload} bytes, FCM accepts ${maxBytes}; shorten title, body or data`,
+          message: `the push has ${payload} bytes, FCM accepts ${maxBytes}; shorten title, body or data${PushPayload.largestField(message)}`,
         }),
       )
     }
@@ -239,6 +301,15 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
       JSON.stringify({ message: { token: target.channel === "fcm" ? target.token : "", ...content } }),
     )
   })
+
+/** FCM stores a message for at most 28 days and refuses a longer time. */
+const maxTtlSeconds = 2_419_200
+
+const secondsUntil = (expiresAt: number, now: number): number =>
+  Math.min(maxTtlSeconds, Math.max(0, Math.floor((expiresAt - now) / 1000)))
+
+const isReserved = (key: string): boolean =>
+  key === "from" || key === "message_type" || key.startsWith("google.") || key.startsWith("gcm.")
 
 /** FCM accepts only strings in `data`. */
 const stringValues = (data: Message["data"]): Readonly<Record<string, string>> =>

@@ -37,6 +37,8 @@ for (const [network, prefix] of [
   ["2002::", 16],
   ["fc00::", 7],
   ["fe80::", 10],
+  // Site-local addresses, which RFC 3879 withdrew and systems still route.
+  ["fec0::", 10],
   ["ff00::", 8],
 ] as const) {
   blockList.addSubnet(network, prefix, "ipv6")

@@ -31,6 +31,7 @@ import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { parseRetryAfter } from "../HttpCall.ts"
 import { blockedReason, privateAddressCode, publicLookup } from "./PublicAddress.ts"
 import * as CachedToken from "../CachedToken.ts"
+import * as PushPayload from "./PushPayload.ts"
 
 export interface Options {
   readonly publicKey: string
@@ -45,7 +46,8 @@ export interface Options {
 const name = "web_push"
 /** The payload that every push service accepts after encryption. */
 const maxBytes = 3_993
-const defaultTtl = Duration.toSeconds(Duration.days(28))
+/** 2,419,200 s. Push services refuse a longer time. */
+const maxTtl = Duration.toSeconds(Duration.days(28))
 const defaultRetryAfterMillis = 60_000
 /** RFC 8292 allows at most 24 h. */
 const tokenLifetime = Duration.hours(12)
@@ -86,9 +88,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const { importJWK, SignJWT } = yield* Effect.promise(() => import("jose"))
   const { default: webpush } = yield* Effect.promise(() => import("web-push"))
   const key = yield* keyOf(options, importJWK)
-  if (!/^(mailto:\S+@\S+|https:\/\/\S+)$/.test(options.subject)) {
-    return yield* misconfigured("VAPID_SUBJECT", "must be a contact that starts with mailto: or https://")
-  }
+  const subjectFault = faultOfSubject(options.subject)
+  if (subjectFault !== undefined) return yield* misconfigured("VAPID_SUBJECT", subjectFault)
   const agent = new Https.Agent({
     keepAlive: true,
     maxSockets: 50,
@@ -131,7 +132,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (Buffer.byteLength(payload) > maxBytes) {
       return yield* new PermanentError({
         code: "payload_too_large",
-        message: `the push has ${Buffer.byteLength(payload)} bytes, browsers accept ${maxBytes}; shorten title, body or data`,
+        message: `the push has ${Buffer.byteLength(payload)} bytes, browsers accept ${maxBytes}; shorten title, body or data${PushPayload.largestField(message)}`,
       })
     }
     const now = yield* Clock.currentTimeMillis
@@ -139,8 +140,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const details = yield* Effect.try({
       try: () =>
         webpush.generateRequestDetails(target.subscription, payload, {
-          TTL: expiresAt === undefined ? defaultTtl : Math.max(0, Math.floor((expiresAt - now) / 1000)),
-          urgency: "high",
+          TTL: expiresAt === undefined ? maxTtl : Math.min(maxTtl, Math.max(0, Math.floor((expiresAt - now) / 1000))),
+          urgency: message.push?.priority ?? "high",
           topic: topicOf(message.collapseKey ?? message.uuid),
         }),
       catch: (cause) =>
@@ -163,6 +164,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     send,
   } satisfies Provider
 })
+
+/** Apple refuses every push whose contact has no public domain. */
+const faultOfSubject = (subject: string): string | undefined => {
+  const [, domain] = /^mailto:[^\s@]+@([^\s@]+)$/.exec(subject) ?? []
+  const host =
+    domain ?? (/^https:\/\/\S+$/.test(subject) && URL.canParse(subject) ? new URL(subject).hostname : undefined)
+  if (host === undefined) return "must be a contact that starts with mailto: or https://"
+  const isPublicName = /^[^.]+(\.[^.]+)+$/.test(host) && !/^[0-9.]+$|\.(localhost|local|internal|invalid)$/i.test(host)
+  return isPublicName
+    ? undefined
+    : `must name a public domain: Apple refuses every push with the contact ${JSON.stringify(subject)}`
+}
 
 interface PushResponse {
   readonly status: number
@@ -230,8 +243,25 @@ const classify = Effect.fnUntraced(function* ({
 const topicOf = (key: string): string =>
   Buffer.byteLength(key) <= 24 ? Buffer.from(key).toString("base64url") : hash("sha256", key, "base64url").slice(0, 32)
 
-const payloadOf = ({ collapseKey, data, text, title, uuid }: Message): string =>
-  JSON.stringify({ title, body: text, data, tag: collapseKey ?? uuid })
+/** The object that the page's service worker receives; `showNotification` accepts most fields as they are. */
+const payloadOf = (message: Message): string => {
+  const { collapseKey, data, push = {}, text, title, uuid } = message
+  const { actions, badge, category, image, sound, thread_id } = push
+  return JSON.stringify({
+    title,
+    body: text,
+    data,
+    tag: collapseKey ?? uuid,
+    // Without content for the reader: the page should only update itself.
+    ...(PushPayload.isSilent(message) ? { background: true } : {}),
+    ...(image === undefined ? {} : { image }),
+    ...(actions === undefined ? {} : { actions }),
+    ...(badge === undefined ? {} : { badge_count: badge }),
+    ...(category === undefined ? {} : { category }),
+    ...(thread_id === undefined ? {} : { thread_id }),
+    ...(sound === undefined ? {} : sound === false ? { silent: true } : { sound: sound === true ? "default" : sound }),
+  })
+}
 
 const keyOf = ({ privateKey, publicKey }: Options, importJWK: typeof Jose.importJWK) => {
   const point = Buffer.from(publicKey, "base64url")
