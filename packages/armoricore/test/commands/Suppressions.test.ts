@@ -11,16 +11,17 @@ describe("suppressions from the command line", () => {
         const data = yield* ProgramProcess.temporaryDirectory
         const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "none", JWT_SECRET: "a secret of this test" }
         const program = yield* ProgramProcess.launch(["start", "--services", "notify,realtime"], env)
-        const [, url = ""] = /armoricore listens on (\S+)/.exec(
-          yield* program.waitForOutput(/armoricore listens on \S+/),
-        ) ?? []
+        const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (\S+)/)
         const suppressions = (...args: ReadonlyArray<string>) => ProgramProcess.run(["suppressions", ...args], env)
 
         const added = yield* suppressions("add", "Anna@example.org", "--note", "asked by phone")
         assert.match(added.stdout, /^[0-9a-f]{64}\t\S+\tmanual\t\tarmoricore-cli\tasked by phone\n$/)
         const [hash = ""] = added.stdout.split("\t")
         const remote = ["--url", url]
-        assert.strictEqual((yield* suppressions("list", "--address", "anna@example.org", ...remote)).stdout, added.stdout)
+        assert.strictEqual(
+          (yield* suppressions("list", "--address", "anna@example.org", ...remote)).stdout,
+          added.stdout,
+        )
         const exported = yield* suppressions("export", ...remote)
         assert.match(exported.stdout, new RegExp(`^hash,category,.*\n${hash},,manual,`))
         assert.strictEqual((yield* suppressions("remove", hash, ...remote)).stdout, `removed ${hash}\n`)

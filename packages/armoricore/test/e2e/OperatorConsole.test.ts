@@ -22,7 +22,7 @@ const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js"
 /** A folder for screenshots; unset takes none. */
 const pictures = process.env["ARMORICORE_CONSOLE_PICTURES"]
 
-const views = ["overview", "jobs", "dead-letters", "rooms", "providers", "moderation", "audit"] as const
+const views = ["overview", "jobs", "dead-letters", "rooms", "providers", "suppressions", "moderation", "audit"] as const
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 const notification = {

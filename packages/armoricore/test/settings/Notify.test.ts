@@ -44,7 +44,8 @@ describe("settings of notifications", () => {
   ] as const) {
     it.effect(`${name}=${value} is a fault at start`, () =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(read({ [name]: value, SES_REGION: "eu-west-1", MAIL_FROM: "a@example.com" }))
+        const ses = { SES_REGION: "eu-west-1", SES_TOPICS: "arn:aws:sns:eu-west-1:123456789012:ses-reports" }
+        const error = yield* Effect.flip(read({ ...ses, MAIL_FROM: "a@example.com", [name]: value }))
         const faults = error._tag === "SettingsError" ? error.errors : [error.message]
         assert.lengthOf(faults, 1)
         assert.match(faults[0] ?? "", new RegExp(`^${name} `))

@@ -55,6 +55,9 @@ describe("Settings", () => {
     [{ WEBHOOK_URL: "https://example.com" }, "WEBHOOK_SECRET"],
     [{ SENDGRID_BASE_URL: "https://example.com" }, "SENDGRID_API_KEY"],
     [{ SMTP_URL: "smtp://localhost" }, "MAIL_FROM"],
+    // regression: without topics, anyone with an AWS account could report bounces
+    [{ SES_REGION: "eu-west-1", MAIL_FROM: "a@example.com" }, "SES_TOPICS"],
+    [{ SMTP_URL: "smtp://localhost", MAIL_FROM: "a@b.c", DKIM_DOMAIN: "b.c", DKIM_SELECTOR: "s" }, "DKIM_KEY"],
     [{ SMTP_CA: fileURLToPath(import.meta.url) }, "SMTP_URL"],
     // regression: a speech server without SPEECH_ENGINE was ignored without a message
     [{ SPEECH_BASE_URL: "http://localhost:8080", SPEECH_API_KEY: "k" }, "SPEECH_ENGINE"],

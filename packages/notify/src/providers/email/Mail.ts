@@ -38,7 +38,7 @@ export const parseSender = (text: string): Effect.Effect<Sender, ConfigurationEr
           message: "MAIL_FROM is not a sender; it must have the form name@example.com or Name <name@example.com>",
         }),
       )
-    : Effect.succeed({ name: (match?.[1] ?? "").replace(/^"|"$/g, ""), address })
+    : Effect.succeed({ name: (match?.[1] ?? "").replace(/^"|"$/g, ""), address: asciiDomain(address) })
 }
 
 export const make = (
@@ -78,9 +78,9 @@ const asciiDomain = (address: string): string => {
   return domain === "" ? address : `${address.slice(0, at)}@${domain}`
 }
 
-/** Whether a server needs SMTPUTF8 (RFC 6531) for the recipients: the local part has no ASCII form. */
-export const needsSmtpUtf8 = ({ bcc, cc, from, to }: Mail): boolean =>
-  [from.address, to, ...cc, ...bcc].some((address) => /[^\x20-\x7e]/.test(address))
+/** Whether a server needs SMTPUTF8 (RFC 6531) for the addresses: a local part has no ASCII form. */
+export const needsSmtpUtf8 = ({ bcc, cc, from, replyTo, to }: Mail): boolean =>
+  [from.address, to, ...cc, ...bcc, ...replyTo].some((address) => /[^\x20-\x7e]/.test(address))
 
 /** The options of nodemailer, which builds the MIME message and removes line breaks from headers. */
 export const toNodemailer = (mail: Mail) => {
