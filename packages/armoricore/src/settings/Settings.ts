@@ -112,9 +112,11 @@ const decodeValues = Effect.fnUntraced(function* (raw: RawValues, prefixes: Read
   }
   // Each value comes from the parser or the fallback of its own entry, which is the type of SettingValues.
   const decoded = values as SettingValues
-  const errors = [...parseErrors, ...crossFieldErrors(decoded)].filter((error) =>
-    prefixes.some((prefix) => error.startsWith(prefix)),
+  // A setting with an invalid value is not missing.
+  const crossErrors = crossFieldErrors(decoded).filter(
+    (error) => !parseErrors.some((parseError) => error.startsWith(`${parseError.split(" ", 1)[0]} is missing`)),
   )
+  const errors = [...parseErrors, ...crossErrors].filter((error) => prefixes.some((prefix) => error.startsWith(prefix)))
   if (errors.length > 0) return yield* new SettingsError({ errors })
   return decoded
 })

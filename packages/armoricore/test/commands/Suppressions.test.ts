@@ -10,7 +10,7 @@ describe("suppressions from the command line", () => {
       Effect.gen(function* () {
         const data = yield* ProgramProcess.temporaryDirectory
         const env = { ARMORICORE_DATA_DIR: data, PORT: "0", LOG_LEVEL: "none", JWT_SECRET: "a secret of this test" }
-        const program = yield* ProgramProcess.launch(["start", "--services", "notify,realtime"], env)
+        const program = yield* ProgramProcess.launch(["start"], env)
         const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (\S+)/)
         const suppressions = (...args: ReadonlyArray<string>) => ProgramProcess.run(["suppressions", ...args], env)
 

@@ -62,6 +62,9 @@ const validPayloads: Readonly<Record<string, unknown>> = {
   Ban: { user_id: "ada", reason: "" },
   PauseCircuit: { name: "provider:fcm", reason: "" },
   ResumeCircuit: { name: "provider:fcm" },
+  ListSuppressions: {},
+  AddSuppression: { address: "anna@example.org" },
+  RemoveSuppression: { address: "anna@example.org" },
   ListReviews: {},
   ApproveReview: { review_id: "r" },
   RemoveReview: { review_id: "r" },
@@ -143,10 +146,25 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
         for (const rpc of OperatorApi.requests.values()) {
           assert.strictEqual(
             Context.get(rpc.annotations, Audited),
-            /^(Cancel|Retry|Replay|Discard|Kick|Ban|Pause|Resume|Approve|Remove|Set)/.test(rpc._tag),
+            /^(Cancel|Retry|Replay|Discard|Kick|Ban|Pause|Resume|Add|Approve|Remove|Set)/.test(rpc._tag),
             rpc._tag,
           )
         }
+      }))
+
+    test("adds, finds and removes a suppression", (client) =>
+      Effect.gen(function* () {
+        const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
+        const address = "anna@example.org"
+        const added = yield* op(client.AddSuppression({ address, note: "asked by phone" }))
+        assert.deepInclude(added, { reason: "manual", source: "op", evidence: "asked by phone" })
+        assert.deepStrictEqual((yield* op(client.ListSuppressions({ address }))).entries, [added])
+        yield* op(client.RemoveSuppression({ hash: added.hash }))
+        assert.isEmpty((yield* op(client.ListSuppressions({}))).entries)
+        const missing = yield* Effect.flip(op(client.RemoveSuppression({ address })))
+        assert.deepInclude(missing, { _tag: "ActionRejected", code: "not_found" })
+        const wrong = yield* Effect.flip(op(client.AddSuppression({ address: "anna" })))
+        assert.deepInclude(wrong, { _tag: "ActionRejected", code: "invalid_address" })
       }))
 
     test("shows a dead letter, replays it edited, and discards another one", (client) =>
