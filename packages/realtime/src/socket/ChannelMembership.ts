@@ -50,8 +50,10 @@ export interface SocketHandle {
   readonly forceRejoin: (member: ChannelMembership) => void
   /** As `awaitCapacity` of a membership. */
   readonly acquireCapacity: (member: ChannelMembership) => Effect.Effect<number>
-  /** The reply was sent, or none will be. Without a reservation it does nothing. */
-  readonly releaseCapacity: (member: ChannelMembership) => void
+  /** A reply of so many bytes was sent, or none will be. Without a reservation it does nothing. */
+  readonly releaseCapacity: (member: ChannelMembership, replyBytes: number) => void
+  /** Bytes that were queued since the connection opened. */
+  readonly sentBytes: number
   /** Counts a message that waits for its reply; a socket with too many is not read. */
   readonly addPending: () => void
   readonly removePending: (count: number) => void
@@ -196,9 +198,10 @@ export class ChannelMembership implements MembershipHandle {
       yield* this.#socket.context.topics.awaitReady(this.topic)
       const exit = yield* Effect.exit(Scope.provide(this.#channel.join(this, message.payload), this.#scope))
       const error = yield* this.#joinErrorOf(exit)
+      const sentBefore = this.#socket.sentBytes
       if (Exit.isSuccess(exit) && error === undefined) this.#completeJoin(message, exit.value)
       else this.#socket.replyError(message, error ?? ChannelErrors.unavailable)
-      this.#socket.releaseCapacity(this)
+      this.#socket.releaseCapacity(this, this.#socket.sentBytes - sentBefore)
       this.#endReplaced()
       this.#settleJoin()
       yield* this.#joined ? this.#processInbox() : this.#finish()
@@ -267,9 +270,10 @@ export class ChannelMembership implements MembershipHandle {
       }
       const exit = yield* Effect.exit(Scope.provide(event.handle(this, message.payload), this.#scope))
       const error = Exit.isSuccess(exit) ? Option.none() : Cause.findErrorOption(exit.cause)
+      const sentBefore = this.#socket.sentBytes
       if (Exit.isSuccess(exit)) this.#socket.reply(message, "ok", exit.value)
       else if (Option.isSome(error)) this.#socket.replyError(message, error.value)
-      this.#socket.releaseCapacity(this)
+      this.#socket.releaseCapacity(this, this.#socket.sentBytes - sentBefore)
       return Exit.isSuccess(exit) || Option.isSome(error) ? undefined : exit.cause
     })
   }
@@ -326,7 +330,7 @@ export class ChannelMembership implements MembershipHandle {
           else this.#socket.replyUnmatched(message)
         }
       }
-      this.#socket.releaseCapacity(this)
+      this.#socket.releaseCapacity(this, 0)
       if (this.#pendingJoin !== undefined) this.#socket.replyError(this.#pendingJoin, ChannelErrors.unavailable)
       this.#settleJoin()
       const leave = this.#joined ? this.#channel.leave : undefined

@@ -33,6 +33,18 @@ export class OutgoingFrame {
   }
 }
 
+/** A WebSocket ping, for transports that send `wireBytes`. */
+export class PingFrame extends OutgoingFrame {
+  constructor() {
+    super("", false)
+  }
+
+  override get wireBytes(): Buffer {
+    return pingBytes
+  }
+}
+
+const pingBytes = Buffer.of(0x89, 0)
 const finalText = 0x81
 const finalBinary = 0x82
 

@@ -2,69 +2,114 @@
  * Decides when a socket may produce its next large reply (the replay of a join, a page of history), and how large it may
  * be. Replies are produced only as the client reads: until then their content waits in the store.
  *
+ * The kernel and proxies buffer megabytes, so an accepted write does not mean that the client has read it. Therefore a
+ * WebSocket ping follows the replies: its pong shows what the client has read. Over long poll, the queue shows it.
+ *
  * A client that reads fast gets full replies. If replies wait, the remaining ones share what the client reads in
  * {@link shareTime}, so that every join of a slow client is answered before it times out.
  *
  * Plain callbacks, because the connection reports its progress by callbacks.
  */
-import { type Clock, Effect } from "effect"
 import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
+import { type Clock, Effect } from "effect"
 import type { Transport } from "./transports/Transport.ts"
 
 /** Replies that one socket produces at a time. */
 const maxProducing = 2
-/** Before this time the rate of the client is unknown. */
+/** The most bytes of replies that the client has not read when the next one is produced. */
+const maxUnreadBytes = 98_304
+const maxReplyBytes = 131_072
+const minReplyBytes = 2048
+/** Before this time, in milliseconds, the rate of the client is unknown. */
 const measureTime = 300
 /** In milliseconds; official clients wait 10 s for the reply to a join. */
 const shareTime = 2000
-const maxReplyBytes = 131_072
-const minReplyBytes = 2048
+/** A client that has not sent any pong for this long, in milliseconds, does not support pings. */
+const pongTimeout = 8000
 
 export interface ReplyGateOptions {
-  readonly queue: Pick<Transport, "onceBelow" | "queuedBytes" | "takenBytes">
+  readonly transport: Pick<Transport, "onceBelow" | "ping" | "queuedBytes">
   readonly clock: Clock.Clock
   /** The limit of the queue. */
   readonly maxQueuedBytes: number
 }
 
-/** `Holder`: who produces a reply, one at a time. */
+/** `Holder`: produces a reply, one at a time. */
 export class ReplyGate<Holder extends object> {
   readonly #options: ReplyGateOptions
   readonly #waiting = new Map<Holder, (maxBytes: number) => void>()
   readonly #producing = new Set<Holder>()
-  /** When the first of the waiting replies began to wait, and what the client had read by then. */
-  #measured = { at: 0, takenBytes: 0 }
+  /** Bytes of replies, sent and read. */
+  #sent = 0
+  #read = 0
+  /** The ping without a pong, and what was sent before it. */
+  #ping: { readonly sent: number; readonly at: number } | undefined
+  #canPing: boolean
+  #hasPong = false
+  /** When the first of the waiting replies began to wait, and what had been read by then. */
+  #measured = { at: 0, read: 0 }
 
   constructor(options: ReplyGateOptions) {
     this.#options = options
+    this.#canPing = options.transport.ping !== undefined
   }
 
   /** Waits for the holder's turn. Succeeds with the most bytes of its reply. */
   acquire(holder: Holder): Effect.Effect<number> {
     return Effect.callback((resume) => {
-      if (this.#waiting.size === 0) this.#measured = { at: this.#now(), takenBytes: this.#options.queue.takenBytes }
+      if (this.#waiting.size === 0) this.#measured = { at: this.#now(), read: this.#read }
       this.#waiting.set(holder, (maxBytes) => resume(Effect.succeed(maxBytes)))
       this.#grant()
-      return Effect.sync(() => this.release(holder))
+      return Effect.sync(() => this.release(holder, 0))
     })
   }
 
-  /** The reply is in the queue, or the holder needs none. */
-  release(holder: Holder): void {
+  /** The reply with so many bytes is in the queue, or the holder sends none. */
+  release(holder: Holder, bytes: number): void {
     this.#waiting.delete(holder)
-    if (this.#producing.delete(holder)) this.#grant()
+    if (!this.#producing.delete(holder)) return
+    this.#sent += bytes
+    if (!this.#canPing) this.#read = this.#sent
+    this.#sendPing()
+    this.#grant()
+  }
+
+  onPong(): void {
+    if (this.#ping === undefined) return
+    this.#hasPong = true
+    this.#read = this.#ping.sent
+    this.#ping = undefined
+    this.#sendPing()
+    this.#grant()
+  }
+
+  /** Called periodically, with monotonic time. */
+  sweep(now: number): void {
+    if (this.#ping === undefined || this.#hasPong || now - this.#ping.at < pongTimeout) return
+    this.#canPing = false
+    this.#ping = undefined
+    this.#read = this.#sent
+    this.#grant()
   }
 
   get isIdle(): boolean {
-    return this.#waiting.size === 0 && this.#producing.size === 0
+    return this.#waiting.size === 0 && this.#producing.size === 0 && this.#ping === undefined
+  }
+
+  #sendPing(): void {
+    if (!this.#canPing || this.#ping !== undefined || this.#sent === this.#read) return
+    this.#ping = { sent: this.#sent, at: this.#now() }
+    this.#options.transport.ping?.()
   }
 
   readonly #grant = (): void => {
-    const { maxQueuedBytes, queue } = this.#options
+    const { maxQueuedBytes, transport } = this.#options
     const lowWater = maxQueuedBytes / 16
     for (const [holder, resume] of this.#waiting) {
       if (this.#producing.size >= maxProducing) return
-      if (queue.queuedBytes > lowWater) return queue.onceBelow(lowWater, this.#grant)
+      // The pong calls this again.
+      if (this.#sent - this.#read > Math.min(maxUnreadBytes, maxQueuedBytes / 8)) return
+      if (transport.queuedBytes > lowWater) return transport.onceBelow(lowWater, this.#grant)
       const maxBytes = this.#replyBytes()
       this.#waiting.delete(holder)
       this.#producing.add(holder)
@@ -73,11 +118,10 @@ export class ReplyGate<Holder extends object> {
   }
 
   #replyBytes(): number {
-    const { maxQueuedBytes, queue } = this.#options
-    const max = Math.min(maxReplyBytes, maxQueuedBytes / 8)
+    const max = Math.min(maxReplyBytes, this.#options.maxQueuedBytes / 8)
     const elapsed = this.#now() - this.#measured.at
     if (elapsed < measureTime) return max
-    const readInShareTime = ((queue.takenBytes - this.#measured.takenBytes) / elapsed) * shareTime
+    const readInShareTime = ((this.#read - this.#measured.read) / elapsed) * shareTime
     const share = Math.max(minReplyBytes, Math.min(max, readInShareTime / this.#waiting.size))
     // A power of two, so that equal reads of several sockets can be coalesced.
     return 2 ** Math.floor(Math.log2(share))

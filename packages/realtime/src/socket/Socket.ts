@@ -42,6 +42,8 @@ export interface OpenSocket {
   readonly lease: ConnectionLease
   /** Epoch milliseconds. */
   readonly openedAt: number
+  /** Bytes that the connection did not accept yet, because the client reads slowly. */
+  readonly queuedBytes: number
   /** Topics that are joined or whose join is pending. */
   readonly topics: () => ReadonlyArray<string>
   /** Closes the socket with `reason` in the close frame. */
@@ -182,13 +184,29 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
 
   acquireCapacity(member: ChannelMembership): Effect.Effect<number> {
     const { clock, limits } = this.context
-    this.#replyGate ??= new ReplyGate({ queue: this.#transport, clock, maxQueuedBytes: limits.maxQueuedBytes })
+    const { maxQueuedBytes } = limits
+    this.#replyGate ??= new ReplyGate({ transport: this.#transport, clock, maxQueuedBytes })
     return this.#replyGate.acquire(member)
   }
 
-  releaseCapacity(member: ChannelMembership): void {
-    this.#replyGate?.release(member)
+  releaseCapacity(member: ChannelMembership, replyBytes: number): void {
+    this.#replyGate?.release(member, replyBytes)
+    this.#dropIdleGate()
+  }
+
+  onPong(): void {
+    this.onActivity()
+    this.#replyGate?.onPong()
+    this.#dropIdleGate()
+  }
+
+  #dropIdleGate(): void {
     if (this.#replyGate?.isIdle === true) this.#replyGate = undefined
+  }
+
+  /** Bytes that were queued since the connection opened. */
+  get sentBytes(): number {
+    return this.#transport.takenBytes + this.#transport.queuedBytes
   }
 
   addPending(): void {
@@ -219,6 +237,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     this.#rateLimitReplies = 0
     if (wasFlooding && !this.#backlogged) this.#transport.resume()
     this.#transport.sweep(now)
+    this.#replyGate?.sweep(now)
     if (this.identity.expiresAt <= this.context.clock.currentTimeMillisUnsafe()) this.close(CloseCode.tokenExpired)
     else if (now - this.#lastActivityAt >= idleMillis) this.#closeUnresponsive(CloseCode.idle)
   }
@@ -227,6 +246,10 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   #closeUnresponsive(closeCode: CloseCode.CloseCode): void {
     this.close(closeCode)
     this.onClosed()
+  }
+
+  get queuedBytes(): number {
+    return this.#transport.queuedBytes
   }
 
   topics(): ReadonlyArray<string> {

@@ -9,6 +9,8 @@ export interface Transport {
   readonly send: (frame: OutgoingFrame) => void
   /** Queues a frame before the others if the client reads slowly. */
   readonly sendFirst: (frame: OutgoingFrame) => void
+  /** Sends a ping behind the queued frames; `onPong` follows once the client has read them. Absent for long poll. */
+  readonly ping?: () => void
   readonly queuedBytes: number
   /** Bytes that left the queue since the connection opened. */
   readonly takenBytes: number
@@ -28,6 +30,7 @@ export interface Receiver {
   readonly receive: (bytes: Buffer, isBinary: boolean) => void
   /** The client is alive but sent no message. */
   readonly onActivity: () => void
+  readonly onPong: () => void
   /** Messages of a topic with a history were dropped, because the client reads slowly; it must join the topic again. */
   readonly onMissed: (topic: string) => void
   /** The client stopped reading and its queue was discarded; the socket must close. */

@@ -5,6 +5,7 @@
 import type { RawData, WebSocket } from "ws"
 import type { CloseCode } from "../../protocol/CloseCode.ts"
 import { type Flusher, SocketWriter, type WritableSocket } from "../SocketWriter.ts"
+import { PingFrame } from "../OutgoingFrame.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
 export class WebSocketTransport extends SocketWriter implements Transport {
@@ -20,11 +21,15 @@ export class WebSocketTransport extends SocketWriter implements Transport {
     const ws = this.#ws
     ws.on("message", (data, isBinary) => receiver.receive(toBuffer(data), isBinary))
     ws.on("ping", () => receiver.onActivity())
-    ws.on("pong", () => receiver.onActivity())
+    ws.on("pong", () => receiver.onPong())
     // `ws` closes with the right code (1002, 1007, 1009); without a listener Node would throw the error.
     ws.on("error", () => this.discard())
     ws.on("close", () => receiver.onClosed())
     if (ws.readyState === ws.CLOSED) receiver.onClosed()
+  }
+
+  ping(): void {
+    this.send(new PingFrame())
   }
 
   pause(): void {

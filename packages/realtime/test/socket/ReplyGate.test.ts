@@ -1,0 +1,118 @@
+import { ReplyGate } from "@armoricore/realtime/socket/ReplyGate"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect } from "effect"
+import { TestClock } from "effect/testing"
+
+/** A connection that counts pings, and whose queue the test fills. */
+class FakeTransport {
+  queuedBytes = 0
+  pings = 0
+  #listener: () => void = () => {}
+
+  readonly ping = (): void => {
+    this.pings++
+  }
+
+  onceBelow(_: number, listener: () => void): void {
+    this.#listener = listener
+  }
+
+  drain(): void {
+    this.queuedBytes = 0
+    this.#listener()
+  }
+}
+
+const setUp = Effect.map(Clock.Clock, (clock) => {
+  const transport = new FakeTransport()
+  const gate = new ReplyGate<{ readonly name: string }>({ transport, clock, maxQueuedBytes: 1_048_576 })
+  const granted: Array<readonly [string, number]> = []
+  const ask = (name: string) => {
+    const holder = { name }
+    return Effect.as(
+      Effect.forkChild(
+        Effect.map(gate.acquire(holder), (maxBytes) => granted.push([name, maxBytes])),
+        { startImmediately: true },
+      ),
+      holder,
+    )
+  }
+  return { transport, gate, granted, ask }
+})
+
+describe("ReplyGate", () => {
+  it.effect("produces two replies at a time, and waits until the client has read them", () =>
+    Effect.gen(function* () {
+      const { ask, gate, granted, transport } = yield* setUp
+      const holders = [yield* ask("a"), yield* ask("b"), yield* ask("c")]
+      const [a, b] = holders
+      assert.isDefined(a)
+      assert.isDefined(b)
+      const names = () => granted.map(([name]) => name).join("")
+      assert.strictEqual(names(), "ab")
+      gate.release(a, 100_000)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([names(), transport.pings], ["ab", 1])
+      gate.onPong()
+      yield* Effect.yieldNow
+      assert.strictEqual(names(), "abc")
+      gate.release(b, 0)
+      assert.isFalse(gate.isIdle)
+    }),
+  )
+
+  it.effect("waits while the queue is not read", () =>
+    Effect.gen(function* () {
+      const { ask, granted, transport } = yield* setUp
+      transport.queuedBytes = 100_000
+      yield* ask("a")
+      assert.deepStrictEqual(granted, [])
+      transport.drain()
+      yield* Effect.yieldNow
+      assert.lengthOf(granted, 1)
+    }),
+  )
+
+  it.effect("replies that wait share what a slow client reads", () =>
+    Effect.gen(function* () {
+      const { ask, gate, granted } = yield* setUp
+      const first = yield* ask("first")
+      for (let index = 0; index < 63; index++) yield* ask(`${index}`)
+      assert.deepStrictEqual(
+        granted.map(([, bytes]) => bytes),
+        [131_072, 131_072],
+      )
+      gate.release(first, 100_000)
+      // 64 KB/s.
+      yield* TestClock.adjust("1500 millis")
+      gate.onPong()
+      yield* Effect.yieldNow
+      assert.strictEqual(granted[2]?.[1], 2048)
+    }),
+  )
+
+  it.effect("does not wait for the pong of a client that sends none", () =>
+    Effect.gen(function* () {
+      const { ask, gate, granted } = yield* setUp
+      const a = yield* ask("a")
+      gate.release(a, 100_000)
+      yield* ask("b")
+      assert.lengthOf(granted, 1)
+      gate.sweep(Number.MAX_SAFE_INTEGER)
+      yield* Effect.yieldNow
+      assert.lengthOf(granted, 2)
+    }),
+  )
+
+  it.effect("an interrupted wait leaves the gate", () =>
+    Effect.gen(function* () {
+      const { gate, transport } = yield* setUp
+      transport.queuedBytes = 100_000
+      const holder = { name: "a" }
+      yield* Effect.timeoutOption(gate.acquire(holder), "1 second").pipe((wait) =>
+        Effect.all([wait, TestClock.adjust("2 seconds")], { concurrency: "unbounded" }),
+      )
+      assert.isTrue(gate.isIdle)
+    }),
+  )
+})
