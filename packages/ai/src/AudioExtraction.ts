@@ -6,7 +6,9 @@
  */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { TransientError } from "@armoricore/domain/Errors"
+import { isDecodableAudio, preferredTrack } from "@armoricore/ffmpeg/AudioTracks"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { inputRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -27,15 +29,23 @@ export interface ExtractionRequest {
   readonly onProgress: (seconds: number) => Effect.Effect<void>
 }
 
-/** The path of the samples (16 kHz, mono, s16le); undefined if the recording has no audio stream. */
+/**
+ * The path of the samples (16 kHz, mono, s16le) of the track that the transcoded stream plays; undefined if the recording
+ * has no audio stream.
+ */
 export const extract = Effect.fn("AudioExtraction.extract")(function* (request: ExtractionRequest) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const source = path.join(request.folder, "source")
   yield* download(request, source)
   const audioStreams = yield* probeAudioStreams("source", request.folder)
-  const audioStream = audioStreams.find(({ disposition }) => disposition?.["default"] === 1) ?? audioStreams[0]
-  if (audioStream === undefined) return undefined
+  if (audioStreams.length === 0) return undefined
+  const { decodableCodecs } = yield* FfmpegPrograms
+  const audioStream = preferredTrack(audioStreams.filter((stream) => isDecodableAudio(stream, decodableCodecs)))
+  if (audioStream === undefined) {
+    const codecs = audioStreams.map(({ codec_name, codec_tag_string }) => codec_name ?? codec_tag_string ?? "unknown")
+    return yield* failure("no_audio_decoder", codecs.join(", "))
+  }
   const result = yield* Ffmpeg.run({
     args: [
       ...splitArguments("-hide_banner -nostdin -loglevel error"),
@@ -84,6 +94,9 @@ const ProbeReport = Schema.fromJsonString(
       Schema.Struct({
         index: Schema.Int,
         codec_type: Schema.optionalKey(Schema.String),
+        codec_name: Schema.optionalKey(Schema.String),
+        codec_tag_string: Schema.optionalKey(Schema.String),
+        channels: Schema.optionalKey(Schema.Int),
         disposition: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
       }),
     ),

@@ -3,7 +3,8 @@
  * speech. A note in the transcript names each removed text.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
-import { deflateRawSync } from "node:zlib"
+import { graphemes } from "./captions/DisplayWidth.ts"
+import { joinWords } from "./captions/WordBoundaries.ts"
 import type { SpeechInterval } from "./VoiceActivity.ts"
 import type { Recognition } from "./SpeechEngine.ts"
 
@@ -13,9 +14,9 @@ export interface FilteredWords {
   readonly notes: ReadonlyArray<string>
 }
 
-/** Text with a higher deflate ratio repeats itself. */
+/** Whisper's limit. It measures bytes of UTF-8, which exceed it without any repetition in many scripts. */
 const maxCompressionRatio = 2.4
-/** The fastest speakers reach 25 characters per second. */
+/** The fastest speakers reach 25 graphemes per second. */
 const maxCharactersPerSecond = 35
 /** A word this far from all detected speech is in silence. */
 const silenceToleranceSeconds = 0.3
@@ -31,17 +32,17 @@ export const filterHallucinations = (
     const removed = new Set(dropped)
     if (removed.size === 0) return remaining
     notes.push(
-      `${reason}: “${[...removed]
-        .map(({ text }) => text)
-        .join(" ")
-        .slice(0, 80)}”`,
+      `${reason}: “${graphemes(joinWords([...removed]))
+        .slice(0, 80)
+        .join("")}”`,
     )
     return remaining.filter((word) => !removed.has(word))
   }
   let remaining = remove("left out, said in silence", words, words.filter(isInSilence(speech)))
   const doubtfulSegments = recognition.segments.filter(
-    ({ averageLogProbability = 0, noSpeechProbability = 0, compressionRatio = 0 }) =>
-      compressionRatio > maxCompressionRatio || (averageLogProbability < -1 && noSpeechProbability > 0.6),
+    ({ averageLogProbability = 0, noSpeechProbability = 0, compressionRatio = 0, text }) =>
+      (compressionRatio > maxCompressionRatio && repeatedShare(graphemes(text), minRepeatedGraphemes) > 0.5) ||
+      (averageLogProbability < -1 && noSpeechProbability > 0.6),
   )
   remaining = remove(
     "left out, the engine doubts it",
@@ -52,11 +53,11 @@ export const filterHallucinations = (
   )
   remaining = remove("left out, repeated", remaining, findLoops(remaining))
   for (const phrase of splitPhrases(remaining)) {
-    const text = phrase.map((word) => word.text).join(" ")
+    const characters = graphemes(joinWords(phrase)).length
     const seconds = (phrase.at(-1)?.end ?? 0) - (phrase[0]?.start ?? 0)
-    if (text.length >= 20 && text.length / Math.max(seconds, 0.01) > maxCharactersPerSecond) {
+    if (characters >= 20 && characters / Math.max(seconds, 0.01) > maxCharactersPerSecond) {
       remaining = remove("left out, too fast to be said", remaining, phrase)
-    } else if (text.length >= 100 && textCompressionRatio(text) > maxCompressionRatio) {
+    } else if (repeatsItself(phrase)) {
       remaining = remove("left out, repeats itself", remaining, phrase)
     }
   }
@@ -71,12 +72,49 @@ const isInSilence =
         start < endFrame / 10 + silenceToleranceSeconds && end > startFrame / 10 - silenceToleranceSeconds,
     )
 
-const textCompressionRatio = (text: string): number => {
-  const bytes = Buffer.from(text)
-  return bytes.byteLength / deflateRawSync(bytes).byteLength
+/** Repetitions are counted from this length on; shorter ones are part of every language. */
+const minRepeatedWords = 3
+const minRepeatedGraphemes = 8
+/** A phrase of which more than this is repetition is a loop: its text occurs about three times. */
+const maxRepeatedShare = 0.65
+
+/** Counts words, and letters within a very long word, so that scripts and their encodings make no difference. */
+const repeatsItself = (phrase: ReadonlyArray<TranscriptWord>): boolean =>
+  (phrase.length >= 16 &&
+    repeatedShare(
+      phrase.map(({ text }) => normalizeWord(text)),
+      minRepeatedWords,
+    ) > maxRepeatedShare) ||
+  phrase.some(({ text }) => {
+    const letters = graphemes(text)
+    return letters.length >= 60 && repeatedShare(letters, minRepeatedGraphemes) > maxRepeatedShare
+  })
+
+/**
+ * The share of a sequence (0 to 1) that repeats an earlier part of it; parts shorter than `minLength` do not count. A
+ * part may overlap its repetition, as in `hahaha`.
+ */
+const repeatedShare = (sequence: ReadonlyArray<string>, minLength: number): number => {
+  const positions = new Map<string, number>()
+  let repeated = 0
+  let at = 0
+  while (at < sequence.length) {
+    const key = sequence.slice(at, at + minLength).join("\u0000")
+    const earlier = at + minLength <= sequence.length ? positions.get(key) : undefined
+    if (earlier === undefined) {
+      positions.set(key, at)
+      at++
+      continue
+    }
+    let length = minLength
+    while (at + length < sequence.length && sequence[at + length] === sequence[earlier + length]) length++
+    repeated += length
+    at += length
+  }
+  return sequence.length === 0 ? 0 : repeated / sequence.length
 }
 
-/** Long texts always compress well, so the ratio is measured on phrases. */
+/** Long texts always repeat something, so repetition is measured on phrases. */
 const maxPhraseWords = 40
 
 /** Splits at pauses of more than 0.6 s, and after `maxPhraseWords`. */
@@ -92,7 +130,8 @@ const splitPhrases = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Reado
   return phrases
 }
 
-const maxLoopWords = 8
+/** Words that an engine returns may be single characters. */
+const maxLoopWords = 48
 /** "No, no, no, no!" is speech, so the limit for one word is higher. */
 const minLoopRepeats = (length: number): number => (length === 1 ? 6 : 4)
 
@@ -117,9 +156,9 @@ const findLoops = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Transcri
   return repetitions
 }
 
-/** For comparisons: without case and punctuation. */
+/** For comparisons: without case and punctuation. Vowel signs (marks) distinguish words in many scripts. */
 export const normalizeWord = (text: string): string =>
   text
     .toLowerCase()
     .normalize("NFKC")
-    .replace(/[^\p{L}\p{N}]+/gu, "")
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, "")

@@ -15,8 +15,7 @@ import { toTimedWords } from "./WordTiming.ts"
 export interface RecognitionRequest {
   /** 16 kHz, mono, s16le. */
   readonly samplesFile: string
-  /** The bucket of `RecognitionCache`. */
-  readonly cacheBucket: string
+  readonly cache: RecognitionCache.CacheScope
   /** BCP 47. Absent: it is detected. */
   readonly language: string | undefined
   /** An empty folder to work in. */
@@ -32,7 +31,7 @@ export interface RecognitionResult {
   readonly language: string | undefined
   /** The engines that recognised chunks, joined by `+`; `none` for a recording without speech. */
   readonly engine: string
-  /** `standard`, `draft`, `no_audio` or `no_speech`. */
+  /** `standard`, `draft`, `unrecognized`, `no_audio` or `no_speech`. */
   readonly quality: string
   readonly notes: ReadonlyArray<string>
 }
@@ -64,7 +63,7 @@ export const recognize = Effect.fn("SpeechRecognition.recognize")(function* (
   /** Recognises a range of samples, or reads the cached result of an earlier attempt. */
   const recognizeRange = (engine: Engine, startSample: number, endSample: number, language: string | undefined) =>
     RecognitionCache.getOrElse(
-      request.cacheBucket,
+      request.cache,
       engine,
       { audioSha256: measurement.sha256, startSample, endSample, language },
       Effect.scoped(
@@ -107,6 +106,7 @@ export const recognize = Effect.fn("SpeechRecognition.recognize")(function* (
           ? filtered.words
           : filtered.words.filter(({ start }) => start < resumeSeconds - 0.001)
       words.push(...accepted.map((word) => ({ ...word, start: word.start + offset, end: word.end + offset })))
+      if (filtered.words.length === 0) notes.push(...describeMissedSpeech(startSample, localSpeech, engine))
       if (resumeSeconds === undefined) break
       const resumeSample = startSample + Math.floor(resumeSeconds * Pcm.sampleRate)
       notes.push(`${formatPosition(resumeSample)} the engine ${engine.name} stopped here; the rest was requested again`)
@@ -131,15 +131,19 @@ export const recognize = Effect.fn("SpeechRecognition.recognize")(function* (
     { concurrency },
   )
   const usedEngines = [...new Set(results.map(({ engine }) => engine))]
+  const words = mergeOverlaps(results.map(({ chunk, value }) => ({ chunk, words: value.words })))
   return {
-    words: mergeOverlaps(results.map(({ chunk, value }) => ({ chunk, words: value.words }))),
+    words,
     sampleCount: measurement.sampleCount,
     language: language ?? majorityTag(results.map(({ value }) => value.language)),
     engine: usedEngines.map(({ name }) => name).join("+"),
-    quality: usedEngines.some(({ capabilities }) => capabilities.quality === "draft") ? "draft" : "standard",
+    // There was sound, but the engine returned no text, or nothing that passed the checks.
+    quality: words.length === 0 ? "unrecognized" : usedEngines.some(isDraftEngine) ? "draft" : "standard",
     notes: results.flatMap(({ fallbackReasons, value }) => [...fallbackReasons, ...value.notes]),
   } satisfies RecognitionResult
 })
+
+const isDraftEngine = ({ capabilities }: Engine): boolean => capabilities.quality === "draft"
 
 /** Three samples vote, because the first half minute is often music or a greeting in another language. */
 const detectLanguage = Effect.fnUntraced(function* <E, R>(
@@ -215,6 +219,18 @@ const findTruncation = (
   return VoiceActivity.countSpeechFrames(speech, (last.end + 0.5) * 10, seconds * 10) / 10 >= minMissedSeconds
     ? last.start
     : undefined
+}
+
+/** A note if a piece with a second or more of sound has no words. */
+const describeMissedSpeech = (
+  startSample: number,
+  speech: ReadonlyArray<VoiceActivity.SpeechInterval>,
+  engine: Engine,
+): ReadonlyArray<string> => {
+  const seconds = VoiceActivity.countSpeechFrames(speech, 0, Number.POSITIVE_INFINITY) / 10
+  return seconds < 1
+    ? []
+    : [`${formatPosition(startSample)} no words from the engine ${engine.name} in ${Math.round(seconds)} s of sound`]
 }
 
 const formatPosition = (sample: number): string => {

@@ -118,7 +118,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
           ? { ...SpeechRecognition.emptyResult, quality: "no_audio" }
           : yield* SpeechRecognition.recognize(engines, {
               samplesFile,
-              cacheBucket: options.bucket,
+              cache: {
+                bucket: options.bucket,
+                mediaId: payload.media_id,
+                forcedBy: payload.force === true ? event.event_id : undefined,
+              },
               language: requestedLanguage,
               folder: yield* workFolder.make,
               onProgress: (fraction) => reportProgress(10 + fraction * 85),

@@ -10,6 +10,7 @@ export const failureMessages = {
   too_large: "The file exceeds the maximal size of recordings.",
   unsupported_format: "The file has no readable video or audio format; upload an MP4, MOV, WebM, MKV or MP3.",
   corrupt_media: "The audio is damaged or truncated; export the file again and upload the new one.",
+  no_audio_decoder: "ffmpeg has no decoder for the audio of the file; export it with AAC audio and upload the new one.",
   too_long: "The recording exceeds the maximal duration of transcripts.",
   invalid_language: "The language is not a BCP 47 tag such as en or pt-BR; omit it to have the language detected.",
   speech_engine_not_configured:

@@ -3,6 +3,8 @@
  * without times. Corrects wrong times. Seconds count from the start of the chunk.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
+import { displayWidth } from "./captions/DisplayWidth.ts"
+import { hasSpaceBetween, segmentWords } from "./captions/WordBoundaries.ts"
 import type { Recognition, RecognitionSegment } from "./SpeechEngine.ts"
 import type { SpeechInterval } from "./VoiceActivity.ts"
 
@@ -12,13 +14,16 @@ export const toTimedWords = (
   seconds: number,
   speech: ReadonlyArray<SpeechInterval>,
 ): ReadonlyArray<TranscriptWord> => {
-  const rawWords =
-    recognition.words.length > 0 ? recognition.words : recognition.segments.flatMap(distributeWords(seconds, speech))
-  const words = rawWords
-    .map((word) => ({ ...word, text: word.text.trim() }))
-    .filter(({ start, end, text }) => text !== "" && Number.isFinite(start) && Number.isFinite(end))
-    .map((word) => ({ ...word, start: Math.max(0, word.start) }))
-    .sort((a, b) => a.start - b.start)
+  const rawWords = recognition.words.some(({ text }) => /\S/u.test(text))
+    ? recognition.words
+    : recognition.segments.flatMap(distributeWords(seconds, speech))
+  const words = joinMarks(
+    rawWords
+      .map((word) => ({ ...word, ...(/^\s/u.test(word.text) ? { space_before: true } : {}), text: word.text.trim() }))
+      .filter(({ start, end, text }) => text !== "" && Number.isFinite(start) && Number.isFinite(end))
+      .map((word) => ({ ...word, start: Math.max(0, word.start) }))
+      .sort((a, b) => a.start - b.start),
+  )
   const lastEnd = Math.max(0, ...words.map(({ end }) => end))
   // A word after the end of the audio means that the engine's clock runs fast. The drift is assumed to be constant.
   const speechEnd = Math.min(seconds, (speech.at(-1)?.endFrame ?? seconds * 10) / 10)
@@ -44,12 +49,47 @@ const speechOnset = (start: number, end: number, speech: ReadonlyArray<SpeechInt
   return next !== undefined && next.startFrame / 10 < end - 0.05 ? next.startFrame / 10 : start
 }
 
-/** Distributes the words of a segment by their letters: over its time, or over the speech of the chunk. */
+/**
+ * A token of some models is a part of a letter: a mark without its letter, or half of a surrogate pair. It belongs to the
+ * word before it. Removes `space_before` where the scripts decide the same.
+ */
+const joinMarks = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<TranscriptWord> => {
+  const joined: Array<TranscriptWord> = []
+  for (const word of words) {
+    const previous = joined.at(-1)
+    if (previous !== undefined && /^[\p{M}\u200c\u200d\udc00-\udfff]/u.test(word.text)) {
+      joined[joined.length - 1] = {
+        ...previous,
+        text: previous.text + word.text,
+        end: Math.max(previous.end, word.end),
+      }
+      continue
+    }
+    const { space_before: spaceBefore, ...rest } = word
+    const isDefault =
+      previous === undefined ||
+      spaceBefore === undefined ||
+      hasSpaceBetween(previous.text, word.text, spaceBefore) === hasSpaceBetween(previous.text, word.text)
+    joined.push(isDefault ? rest : word)
+  }
+  return joined
+}
+
+/** Distributes the words of a segment by their width: over its time, or over the speech of the chunk. */
 const distributeWords =
   (seconds: number, speech: ReadonlyArray<SpeechInterval>) =>
   (segment: RecognitionSegment): ReadonlyArray<TranscriptWord> => {
-    const texts = segment.text.split(/\s+/).filter((text) => text !== "")
-    const totalLetters = texts.reduce((sum, text) => sum + text.length + 1, 0)
+    const words = segment.text.split(/\s+/u).flatMap((phrase, phraseIndex) =>
+      phrase === ""
+        ? []
+        : segmentWords(phrase).map((text, index) => ({
+            text,
+            width: displayWidth(text) + 1,
+            // The first word of a segment may begin in the middle of a phrase.
+            ...(phraseIndex === 0 && index === 0 ? {} : { space_before: index === 0 }),
+          })),
+    )
+    const totalWidth = words.reduce((sum, { width }) => sum + width, 0)
     const hasTimes = segment.end > segment.start
     const intervals = hasTimes
       ? [{ startFrame: segment.start * 10, endFrame: segment.end * 10 }]
@@ -67,11 +107,11 @@ const distributeWords =
       }
       return (intervals.at(-1)?.endFrame ?? 0) / 10
     }
-    let passedLetters = 0
-    return texts.map((text) => {
-      const start = timeAt(passedLetters / totalLetters, "after")
-      passedLetters += text.length + 1
-      const end = timeAt(passedLetters / totalLetters, "before")
-      return { start, end, text, ...(segment.speaker === undefined ? {} : { speaker: segment.speaker }) }
+    let passedWidth = 0
+    return words.map(({ width, ...word }) => {
+      const start = timeAt(passedWidth / totalWidth, "after")
+      passedWidth += width
+      const end = timeAt(passedWidth / totalWidth, "before")
+      return { start, end, ...word, ...(segment.speaker === undefined ? {} : { speaker: segment.speaker }) }
     })
   }

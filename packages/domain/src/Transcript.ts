@@ -15,6 +15,11 @@ export const TranscriptWord = Schema.Struct({
   start: Seconds,
   end: Seconds,
   text: Schema.String,
+  /**
+   * Whether a space precedes the word. Absent: its script decides (Chinese and Japanese have none). Thai and similar
+   * scripts separate only phrases, so there the engine's text decides.
+   */
+  space_before: Schema.optionalKey(Schema.Boolean),
   /** 0 to 1, if the engine reports it. */
   confidence: Schema.optionalKey(Schema.Finite),
   /** The name from the engine: `A`, `SPEAKER_00`, … */
@@ -36,7 +41,7 @@ export const CueViolation = Schema.Struct({
   /** Position of the cue, from 0. */
   cue: Schema.Int,
   rule: Schema.Literals(["line_length", "lines", "reading_speed", "too_short", "too_long", "gap"]),
-  /** The measured value in the rule's unit: characters, lines, characters per second, seconds. */
+  /** The measured value in the rule's unit: half-width characters, lines, half-width characters per second, seconds. */
   measured: Schema.Finite,
 })
 export type CueViolation = typeof CueViolation.Type

@@ -1,5 +1,6 @@
 /** The files of a transcript: WebVTT, SubRip and plain text. */
 import type { TranscriptCue, TranscriptWord } from "@armoricore/domain/Transcript"
+import { hasSpaceBetween } from "./WordBoundaries.ts"
 
 /** `00:00:00.000`. Milliseconds are rounded once, so all formats have the same times. */
 const formatTimestamp = (seconds: number, decimalSeparator: "." | ","): string => {
@@ -55,7 +56,8 @@ export const plainText = {
     for (const word of words) {
       if (previous === undefined) text += speakerPrefix(word)
       else if (word.speaker !== previous.speaker) text += `\n\n${speakerPrefix(word)}`
-      else text += word.start - previous.end > paragraphPauseSeconds ? "\n\n" : " "
+      else if (word.start - previous.end > paragraphPauseSeconds) text += "\n\n"
+      else if (hasSpaceBetween(previous.text, word.text, word.space_before)) text += " "
       text += word.text
       previous = word
     }

@@ -1,12 +1,13 @@
 /** The rules of readable captions, after the timed text guides of broadcasters, and a check of cues against them. */
 import type { CueViolation, TranscriptCue } from "@armoricore/domain/Transcript"
+import { displayWidth } from "./DisplayWidth.ts"
 
 /** Times in milliseconds. */
 export const captionRules = {
-  /** Characters. */
-  maxLineLength: 42,
+  /** Half-width characters, see `displayWidth`: 42 of Latin, 16 of Han. */
+  maxLineWidth: 42,
   maxLines: 2,
-  /** Reading speed. */
+  /** Reading speed in half-width characters. */
   maxCharactersPerSecond: 20,
   minDurationMillis: 833,
   maxDurationMillis: 7000,
@@ -14,23 +15,16 @@ export const captionRules = {
   minGapMillis: 83,
 } as const
 
-/** Code points, which are close to the characters that a reader counts. */
-export const characterCount = (text: string): number => {
-  let count = 0
-  for (const _ of text) count++
-  return count
-}
-
 /** Returns the violations. Speech that is faster than the reading speed cannot satisfy every rule. */
 export const lintCues = (cues: ReadonlyArray<TranscriptCue>): ReadonlyArray<CueViolation> =>
   cues.flatMap(({ end: endSeconds, lines, start: startSeconds }, cue) => {
     const violations: Array<CueViolation> = []
     const start = Math.round(startSeconds * 1000)
     const end = Math.round(endSeconds * 1000)
-    const longestLine = Math.max(0, ...lines.map(characterCount))
-    if (longestLine > captionRules.maxLineLength) violations.push({ cue, rule: "line_length", measured: longestLine })
+    const longestLine = Math.max(0, ...lines.map(displayWidth))
+    if (longestLine > captionRules.maxLineWidth) violations.push({ cue, rule: "line_length", measured: longestLine })
     if (lines.length > captionRules.maxLines) violations.push({ cue, rule: "lines", measured: lines.length })
-    const charactersPerSecond = (characterCount(lines.join(" ")) * 1000) / Math.max(1, end - start)
+    const charactersPerSecond = (displayWidth(lines.join(" ")) * 1000) / Math.max(1, end - start)
     if (charactersPerSecond > captionRules.maxCharactersPerSecond + 0.001)
       violations.push({ cue, rule: "reading_speed", measured: Math.round(charactersPerSecond * 10) / 10 })
     if (end - start < captionRules.minDurationMillis)

@@ -34,9 +34,9 @@ export const buildCues = (words: ReadonlyArray<TranscriptWord>, language: string
   return assignTimes(tokens, ends, cost)
 }
 
-type BreakCost = (word: string, next: string) => number
+type BreakCost = (word: CueToken, next: CueToken) => number
 
-/** Characters of the tokens from `from` up to `to` (exclusive) in one line. */
+/** The width of the tokens from `from` up to `to` (exclusive) in one line. */
 const lineWidth = (tokens: ReadonlyArray<CueToken>, from: number, to: number): number => {
   const first = tokens[from]
   const last = tokens[to - 1]
@@ -57,11 +57,11 @@ const chooseCueEnds = (
     const last = tokens[end - 1]
     const next = tokens[end]
     if (last === undefined) break
-    const breakPenalty = end === to || next === undefined ? 0 : cost(last.text, next.text)
+    const breakPenalty = end === to || next === undefined ? 0 : cost(last, next)
     for (let start = end - 1; start >= from; start--) {
       const first = tokens[start]
       if (first === undefined) break
-      const characters = lineWidth(tokens, start, end)
+      const width = lineWidth(tokens, start, end)
       if (
         start < end - 1 &&
         (last.end - first.start > captionRules.maxDurationMillis || !fitsInTwoLines(tokens, start, end))
@@ -73,11 +73,11 @@ const chooseCueEnds = (
       )
       const requiredMillis = Math.max(
         captionRules.minDurationMillis,
-        (characters / captionRules.maxCharactersPerSecond) * 1000,
+        (width / captionRules.maxCharactersPerSecond) * 1000,
       )
       const missingSeconds = Math.max(0, requiredMillis - availableMillis) / 1000
       // A very short cue is hard to read, unless it is the whole run.
-      const orphanPenalty = characters < 12 && (start > from || end < to) ? 2 : 0
+      const orphanPenalty = width < 12 && (start > from || end < to) ? 2 : 0
       const total = (best[start - from] ?? 0) + 3 + breakPenalty + orphanPenalty + missingSeconds * 30
       if (total < (best[end - from] ?? 0)) {
         best[end - from] = total
@@ -91,11 +91,11 @@ const chooseCueEnds = (
 }
 
 const fitsInTwoLines = (tokens: ReadonlyArray<CueToken>, from: number, to: number): boolean => {
-  if (lineWidth(tokens, from, to) <= captionRules.maxLineLength) return true
+  if (lineWidth(tokens, from, to) <= captionRules.maxLineWidth) return true
   // A full first line leaves the shortest second line.
   let second = from
-  while (second < to && lineWidth(tokens, from, second + 1) <= captionRules.maxLineLength) second++
-  return lineWidth(tokens, second, to) <= captionRules.maxLineLength
+  while (second < to && lineWidth(tokens, from, second + 1) <= captionRules.maxLineWidth) second++
+  return lineWidth(tokens, second, to) <= captionRules.maxLineWidth
 }
 
 const breakIntoLines = (
@@ -104,16 +104,17 @@ const breakIntoLines = (
   to: number,
   cost: BreakCost,
 ): ReadonlyArray<string> => {
-  if (lineWidth(tokens, from, to) <= captionRules.maxLineLength) return [joinText(tokens, from, to)]
+  if (lineWidth(tokens, from, to) <= captionRules.maxLineWidth) return [joinText(tokens, from, to)]
   let best = from + 1
   let minCost = Number.POSITIVE_INFINITY
   for (let second = from + 1; second < to; second++) {
     const upper = lineWidth(tokens, from, second)
     const lower = lineWidth(tokens, second, to)
-    if (upper > captionRules.maxLineLength || lower > captionRules.maxLineLength) continue
+    if (upper > captionRules.maxLineWidth || lower > captionRules.maxLineWidth) continue
     const last = tokens[second - 1]
     const next = tokens[second]
-    const total = cost(last?.text ?? "", next?.text ?? "") * 2 + Math.abs(upper - lower) / 5 + (upper > lower ? 1 : 0)
+    if (last === undefined || next === undefined) continue
+    const total = cost(last, next) * 2 + Math.abs(upper - lower) / 5 + (upper > lower ? 1 : 0)
     if (total < minCost) {
       minCost = total
       best = second

@@ -1,8 +1,10 @@
 /**
  * The readability cost of a line break: best after punctuation, good before a conjunction or a preposition, worst after
- * an article. For other languages than those below only punctuation counts.
+ * an article. Japanese breaks before a word with kanji or katakana, because hiragana continues the word before it. For
+ * other languages than those below only punctuation and the spaces between phrases count.
  */
 import { primaryTag } from "../LanguageTag.ts"
+import { spacedByPhrase } from "./WordBoundaries.ts"
 
 interface LineBreakWords {
   /** Good first words of a line. */
@@ -63,12 +65,20 @@ const wordsByLanguage: ReadonlyMap<string, LineBreakWords> = new Map(
   }),
 )
 
+/** A token of a cue, with what separates it from the token before. */
+interface BreakToken {
+  readonly text: string
+  readonly spaceBefore: boolean
+}
+
 /** The cost of a break between `word` and `next`: 0 (end of a sentence) to 10 (after an article). */
 export const lineBreakCost = (language: string) => {
   const words = wordsByLanguage.get(primaryTag(language))
-  return (word: string, next: string): number => {
-    if (/[.!?…。！？]["'»”’)\]]*$/u.test(word)) return 0
-    if (/[,;:—–、，；：]["'»”’)\]]*$/u.test(word)) return 1
+  return ({ text: word }: BreakToken, { spaceBefore, text: next }: BreakToken): number => {
+    if (/[.!?…。！？؟۔।॥။።։༎]["'»”’)\]」』]*$/u.test(word)) return 0
+    if (/[,;:—–、，；：،؛၊፣]["'»”’)\]」』]*$/u.test(word)) return 1
+    if (/^\p{sc=Hiragana}/u.test(next)) return 7
+    if (spaceBefore && spacedByPhrase.test(word)) return 1
     if (words === undefined) return 4
     const last = stripPunctuation(word)
     if (words.mustNotEndLine.has(last)) return 10

@@ -1,6 +1,6 @@
 /**
- * Any server with OpenAI's transcription API or a variant: OpenAI, whisper.cpp's server, speaches, LocalAI, vLLM. Each
- * variant is one row of `dialects`.
+ * Any server with OpenAI's transcription API or a variant: OpenAI, Azure OpenAI, whisper.cpp's server, speaches, LocalAI,
+ * vLLM. Each variant is one row of `dialects`.
  *
  * After a 429 the engine waits as long as the server asks, within limits, so a busy minute does not fail the attempt of
  * the whole transcript. A used-up quota is a configuration error.
@@ -10,7 +10,7 @@ import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import { Clock, Duration, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { FetchHttpClient, Headers, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { ChildProcessSpawner } from "effect/process"
 import { openAsBlob } from "node:fs"
 import { primaryTag } from "../LanguageTag.ts"
@@ -30,11 +30,19 @@ interface Dialect {
   readonly uploadFormat: "flac" | "wav"
   /** The value of `language` that requests detection. Absent: the request has no `language`. */
   readonly autoLanguage?: string
+  /** The header with the key. Absent: `Authorization: Bearer`. */
+  readonly keyHeader?: string
   readonly timestampGranularity: EngineCapabilities["timestampGranularity"]
 }
 
 export const dialects = {
   openai: { path: "/audio/transcriptions", uploadFormat: "flac", timestampGranularity: "words" },
+  azure: {
+    path: "/audio/transcriptions",
+    uploadFormat: "flac",
+    keyHeader: "api-key",
+    timestampGranularity: "words",
+  },
   "whisper.cpp": { path: "/inference", uploadFormat: "wav", autoLanguage: "auto", timestampGranularity: "words" },
   speaches: { path: "/audio/transcriptions", uploadFormat: "flac", timestampGranularity: "words" },
   localai: { path: "/audio/transcriptions", uploadFormat: "wav", timestampGranularity: "segments" },
@@ -46,7 +54,10 @@ export const dialectNames = Object.keys(dialects) as ReadonlyArray<DialectName>
 const defaultBaseUrl = "https://api.openai.com/v1"
 
 export interface Options {
-  /** `SPEECH_BASE_URL`, including `/v1`; for whisper.cpp the root of the server. */
+  /**
+   * `SPEECH_BASE_URL`, including `/v1`; for whisper.cpp the root of the server; for Azure the deployment. A query, such
+   * as `?api-version=2024-06-01`, is part of every request.
+   */
   readonly baseUrl?: string
   /** `SPEECH_API_KEY` */
   readonly apiKey?: Redacted.Redacted<string>
@@ -73,7 +84,9 @@ export const layer = (options: Options) =>
       const model = options.model ?? "whisper-1"
       const dialect: Dialect = dialects[options.dialect ?? "openai"]
       const requestFormat = requestFormatFor(model, dialect)
-      const url = `${options.baseUrl ?? defaultBaseUrl}${dialect.path}`
+      const requestUrl = endpointUrl(options.baseUrl ?? defaultBaseUrl, dialect.path)
+      // Without the query, which may have a secret, for messages.
+      const url = withoutQuery(requestUrl)
 
       const send = Effect.fnUntraced(function* (file: string, language: string | undefined, seconds: number) {
         const blob = yield* Effect.tryPromise({
@@ -87,14 +100,19 @@ export const layer = (options: Options) =>
         for (const [key, value] of requestFormat.fields) body.append(key, value)
         const languageField = language === undefined ? dialect.autoLanguage : primaryTag(language)
         if (languageField !== undefined) body.append("language", languageField)
-        const request = HttpClientRequest.post(url).pipe(
+        const request = HttpClientRequest.post(requestUrl).pipe(
           HttpClientRequest.bodyFormData(body),
-          options.apiKey === undefined ? (self) => self : HttpClientRequest.bearerToken(options.apiKey),
+          authenticate(dialect, options.apiKey),
         )
         return yield* Effect.gen(function* () {
           const response = yield* client.execute(request)
           return { response, text: yield* response.text }
         }).pipe(
+          // Traces record the headers of requests.
+          Effect.updateService(Headers.CurrentRedactedNames, (names) => [
+            ...names,
+            ...(dialect.keyHeader === undefined ? [] : [dialect.keyHeader]),
+          ]),
           Effect.timeout(Duration.seconds(120 + seconds * 2)),
           Effect.mapError(
             (cause) =>
@@ -173,12 +191,29 @@ export const descriptor: EngineDescriptor<Settings, "openai"> = {
         ...(SPEECH_MODEL === undefined ? {} : { model: SPEECH_MODEL }),
       }),
     ).pipe(Layer.provide([FetchHttpClient.layer, CircuitBreakers.layer])),
-  describe: ({ SPEECH_BASE_URL }) => `openai at ${SPEECH_BASE_URL ?? defaultBaseUrl}`,
+  describe: ({ SPEECH_BASE_URL }) => `openai at ${withoutQuery(SPEECH_BASE_URL ?? defaultBaseUrl)}`,
   missingSettings: ({ SPEECH_API_KEY, SPEECH_BASE_URL }, reason) =>
     SPEECH_API_KEY === undefined && SPEECH_BASE_URL === undefined
       ? [`SPEECH_API_KEY is missing: ${reason}; set it, or SPEECH_BASE_URL of a server without keys`]
       : [],
 }
+
+/** The path goes before the query of the base URL. */
+const endpointUrl = (baseUrl: string, path: string): string => {
+  const [base = "", query] = baseUrl.split(/\?(.*)/s)
+  return `${base.replace(/\/+$/, "")}${path}${query === undefined || query === "" ? "" : `?${query}`}`
+}
+
+const withoutQuery = (url: string): string => url.split("?")[0] ?? url
+
+const authenticate =
+  ({ keyHeader }: Dialect, apiKey: Redacted.Redacted<string> | undefined) =>
+  (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
+    if (apiKey === undefined) return request
+    return keyHeader === undefined
+      ? HttpClientRequest.bearerToken(request, apiKey)
+      : HttpClientRequest.setHeader(request, keyHeader, Redacted.value(apiKey))
+  }
 
 interface RequestFormat {
   readonly fields: ReadonlyArray<readonly [string, string]>

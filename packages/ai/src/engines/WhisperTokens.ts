@@ -1,8 +1,10 @@
 /**
  * Joins Whisper's tokens to words. A token is a part of a word; a leading space begins a word. Some servers return tokens
- * as "words", so a list with a leading space anywhere is treated as tokens.
+ * as "words", so a list with a leading space anywhere is treated as tokens. Tokens of scripts without spaces stay apart,
+ * because each has its own time; Thai and others separate phrases by spaces, so there a leading space is recorded.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
+import { hasSpaceBetween } from "../captions/WordBoundaries.ts"
 
 export const joinTokens = (tokens: ReadonlyArray<TranscriptWord>): ReadonlyArray<TranscriptWord> => {
   const textTokens = tokens.filter(({ text }) => !/^\s*(\[_.*\]|<\|.*\|>)\s*$/.test(text))
@@ -10,8 +12,11 @@ export const joinTokens = (tokens: ReadonlyArray<TranscriptWord>): ReadonlyArray
   const words: Array<TranscriptWord> = []
   for (const token of textTokens) {
     const last = words.at(-1)
-    if (last === undefined || /^\s/.test(token.text)) {
-      words.push({ ...token, text: token.text.trimStart() })
+    const text = token.text.trimStart()
+    const hasLeadingSpace = text !== token.text
+    const isSpacedByDefault = last === undefined || hasSpaceBetween(last.text, text)
+    if (last === undefined || hasLeadingSpace || !isSpacedByDefault) {
+      words.push({ ...token, text, ...(hasLeadingSpace && !isSpacedByDefault ? { space_before: true } : {}) })
       continue
     }
     const minConfidence = Math.min(last.confidence ?? 1, token.confidence ?? 1)

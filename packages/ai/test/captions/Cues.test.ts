@@ -2,6 +2,7 @@
 import { buildCues } from "@armoricore/ai/captions/Cues"
 import { canonicalTag } from "@armoricore/ai/LanguageTag"
 import { plainText, subRip, webVtt } from "@armoricore/ai/captions/CaptionFiles"
+import { displayWidth } from "@armoricore/ai/captions/DisplayWidth"
 import { captionRules, lintCues } from "@armoricore/ai/captions/CaptionRules"
 import type { TranscriptCue, TranscriptWord } from "@armoricore/domain/Transcript"
 import { assert, describe, it } from "@effect/vitest"
@@ -141,7 +142,7 @@ const assertReadable = (cues: ReadonlyArray<TranscriptCue>) => {
     assert.isAtLeast(lines.length, 1)
     assert.isAtMost(lines.length, 2)
     for (const line of lines) {
-      assert.isAtMost([...line].length, 42)
+      assert.isAtMost(displayWidth(line), captionRules.maxLineWidth)
       assert.match(line, /\S/)
       assert.notMatch(line, /[\r\n]/)
     }

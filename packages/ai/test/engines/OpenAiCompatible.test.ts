@@ -2,10 +2,10 @@
 import * as OpenAiCompatible from "@armoricore/ai/engines/OpenAiCompatible"
 import { Transcriber } from "@armoricore/ai/Transcriber"
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
-import { FakeSpeech, type SpeechBehavior, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
+import { FakeSpeech, type SpeechBehavior, apiKey, azureBase } from "@armoricore/testing/fakes/FakeSpeech"
 import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, FileSystem, Layer, Path, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import {
   readTranscript,
@@ -15,13 +15,29 @@ import {
   transcriptionRequest,
   storeUpload,
 } from "../support/Pipeline.ts"
-import { wav } from "../support/Recordings.ts"
+import { ffmpeg, wav } from "../support/Recordings.ts"
+
+/** Makes the first AAC track one of Apple Positional Audio, which ffmpeg does not decode. */
+const withoutDecoder = (file: Uint8Array): Buffer => {
+  const bytes = Buffer.from(file)
+  bytes.write("apac", bytes.indexOf("mp4a"), "latin1")
+  bytes.write("free", bytes.indexOf("esds"), "latin1")
+  return bytes
+}
+
+/** The path of a local file with these bytes. */
+const storeFile = Effect.fnUntraced(function* (name: string, bytes: Uint8Array) {
+  const fs = yield* FileSystem.FileSystem
+  const file = (yield* Path.Path).join(yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-ai-test-" }), name)
+  yield* fs.writeFile(file, bytes)
+  return file
+})
 
 const engine = (options: Partial<OpenAiCompatible.Options>) =>
   Layer.unwrap(
     Effect.map(FakeSpeech, ({ url }) =>
       OpenAiCompatible.layer({
-        baseUrl: options.dialect === "whisper.cpp" ? url : `${url}/v1`,
+        baseUrl: `${url}${options.dialect === "azure" ? azureBase : options.dialect === "whisper.cpp" ? "" : "/v1"}`,
         apiKey: Redacted.make(apiKey),
         ...options,
       }),
@@ -188,6 +204,76 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
         const error = yield* Effect.flip(transcribeRecording({}, short, { apiKey: Redacted.make("sk-wrong") }))
         assert.strictEqual(error._tag === "ConfigurationError" ? error.setting : error._tag, "SPEECH_API_KEY")
       }),
+    )
+
+    it.effect("of Azure gets the version in the query and the key in its own header", () =>
+      Effect.gen(function* () {
+        const { complete, document } = yield* transcribeRecording({}, short, { dialect: "azure" })
+        assertSameWords(document.words, short.words)
+        assert.strictEqual(complete.engine, "azure")
+      }),
+    )
+
+    // regression: an empty text for half a minute of speech was a success with the quality "standard"
+    it.effect.each(["words", "segments", "text"] as const)(
+      "that returns no text for speech (%s): the quality is unrecognized, and the answer is not reused",
+      (timestampFormat) =>
+        Effect.gen(function* () {
+          const fake = yield* FakeSpeech
+          const { transcribe } = yield* Transcriber
+          Object.assign(fake.behavior, { wordless: true, timestampFormat })
+          const long = ToneSpeech.synthesize(80)
+          const event = transcriptionRequest("m", yield* storeUpload("a.wav", wav(long.samples)), "en")
+          const complete = yield* transcribe(event, { fencingToken: 1 })
+          assert.strictEqual(complete.quality, "unrecognized")
+          assert.strictEqual(complete.word_count, 0)
+          const { notes, quality } = yield* readTranscript(complete.transcript_file_path)
+          assert.strictEqual(quality, "unrecognized")
+          assert.deepStrictEqual(notes, ["0:00 no words from the engine openai in 32 s of sound"])
+          fake.behavior.wordless = false
+          assert.strictEqual((yield* transcribe(event, { fencingToken: 2 })).quality, "standard")
+        }).pipe(Effect.provide(pipeline(engine({})).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer))))),
+    )
+
+    it.effect("is asked again for known audio only if the request has force", () =>
+      Effect.gen(function* () {
+        const fake = yield* FakeSpeech
+        const { transcribe } = yield* Transcriber
+        const event = transcriptionRequest("m", yield* storeUpload("a.wav", wav(short.samples)), "en")
+        yield* transcribe(event, { fencingToken: 1 })
+        yield* transcribe(transcriptionRequest("m", event.payload.source_file_path, "en"), { fencingToken: 1 })
+        assert.strictEqual(fake.transcriptions.length, 1)
+        const again = transcriptionRequest("m", event.payload.source_file_path, "en")
+        const forced = { ...again, payload: { ...again.payload, force: true } }
+        assert.strictEqual((yield* transcribe(forced, { fencingToken: 1 })).word_count, short.words.length)
+        assert.strictEqual(fake.transcriptions.length, 2)
+        // Another attempt at the same request continues its own work.
+        yield* transcribe(forced, { fencingToken: 2 })
+        assert.strictEqual(fake.transcriptions.length, 2)
+      }).pipe(Effect.provide(pipeline(engine({})).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer))))),
+    )
+
+    // regression: the captions ended as corrupt_media although the stream played
+    it.effect("gets the track that the stream plays: the first one with a decoder", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const spoken = yield* storeFile("spoken.wav", wav(short.samples))
+        const file = yield* ffmpeg(
+          "two.m4a",
+          ...["-f", "lavfi", "-t", "18", "-i", "sine=1000", "-i", spoken],
+          ...["-map", "0", "-map", "1", "-c:a:0", "aac", "-c:a:1", "alac"],
+        )
+        const bytes = withoutDecoder(yield* fs.readFile(file))
+        const { transcribe } = yield* Transcriber
+        const complete = yield* transcribe(transcriptionRequest("m", yield* storeUpload("two.m4a", bytes)), {
+          fencingToken: 1,
+        })
+        assertSameWords((yield* readTranscript(complete.transcript_file_path)).words, short.words)
+        const only = yield* ffmpeg("one.m4a", "-f", "lavfi", "-t", "2", "-i", "sine=1000", "-c:a", "aac")
+        const undecodable = yield* storeUpload("one.m4a", withoutDecoder(yield* fs.readFile(only)))
+        const error = yield* Effect.flip(transcribe(transcriptionRequest("m", undecodable), { fencingToken: 1 }))
+        assert.strictEqual(error._tag === "PermanentError" ? error.code : error._tag, "no_audio_decoder")
+      }).pipe(Effect.provide(pipeline(engine({})).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer))))),
     )
 
     it.effect("gets no request for silence or for a video without audio", () =>

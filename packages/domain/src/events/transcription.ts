@@ -10,6 +10,8 @@ export const TranscriptionRequested = Schema.Struct({
   source_file_path: ObjectPath,
   /** BCP 47; absent: detected from the audio. */
   language: optionalNullable(Schema.String),
+  /** `true` asks the engine again, even for audio that it has transcribed before. */
+  force: optionalNullable(Schema.Boolean),
 })
 
 export const TranscriptionComplete = Schema.Struct({
@@ -20,7 +22,10 @@ export const TranscriptionComplete = Schema.Struct({
   language: Schema.String,
   completed_at: Timestamp,
   caption_urls: Schema.Struct({ vtt: Schema.String, srt: Schema.String }),
-  /** `draft`: from a test engine, not fit for publication without editing. */
+  /**
+   * `standard`; `draft`: from a test engine, not fit for publication without editing; `unrecognized`: sound in which the
+   * engine found no words; `no_speech`: silence; `no_audio`: no audio track.
+   */
   quality: Schema.String,
   engine: Schema.String,
   word_count: NonNegativeIntFromJson,

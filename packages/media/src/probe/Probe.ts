@@ -6,6 +6,7 @@
  */
 import { Effect, Option, Path } from "effect"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { isDecodableAudio } from "@armoricore/ffmpeg/AudioTracks"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { inputRestrictions, loopbackRestrictions } from "@armoricore/ffmpeg/InputRestrictions"
 import { failure } from "../pipeline/Failures.ts"
@@ -115,7 +116,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     }
   }
   const videoStreams = report.streams.filter((stream) => Report.isVideo(stream) && canDecode(stream))
-  const audioStreams = report.streams.filter((stream) => Report.isAudio(stream) && canDecode(stream))
+  const audioStreams = report.streams.filter((stream) => isDecodableAudio(stream, decodableCodecs))
   const audioStream = Report.preferred(audioStreams)
   const isImage = report.format.format_name.endsWith("_pipe") || brand === "avif"
   // A file with only a cover image is a photo: some tools write photos this way.

@@ -1,4 +1,5 @@
 /** Decodes ffprobe's JSON and derives the video and audio properties of a file from it. */
+import { preferredTrack } from "@armoricore/ffmpeg/AudioTracks"
 import { Option, Schema } from "effect"
 import type { AudioInfo, CodedVideo, Matrix, Rational, VideoInfo } from "./MediaInfo.ts"
 import type { TrackTimes } from "./PacketScan.ts"
@@ -76,9 +77,6 @@ export const isCover = (stream: StreamReport): boolean =>
 /** ffprobe lists the cover image of an audio file as a video stream. */
 export const isVideo = (stream: StreamReport): boolean => stream.codec_type === "video" && !isCover(stream)
 
-/** An audio track with known channels. A damaged one has none. */
-export const isAudio = (stream: StreamReport): boolean => stream.codec_type === "audio" && (stream.channels ?? 0) > 0
-
 /** Matroska files carry their fonts as attachments, sometimes more than a hundred. They are no tracks. */
 export const isTrack = (stream: StreamReport): boolean => stream.codec_type !== "attachment" && !isCover(stream)
 
@@ -95,8 +93,7 @@ export const codecName = ({ codec_name, codec_tag_string, codec_type }: StreamRe
   [codec_name, codec_tag_string].find((name) => name !== undefined && !/^(unknown|none|\[.*)$/.test(name)) ??
   `an unknown ${codec_type ?? ""} codec`
 
-export const preferred = (streams: ReadonlyArray<StreamReport>): StreamReport | undefined =>
-  streams.find(({ disposition }) => disposition?.["default"] === 1) ?? streams[0]
+export const preferred = (streams: ReadonlyArray<StreamReport>): StreamReport | undefined => preferredTrack(streams)
 
 /** A number above zero. */
 export const seconds = (text: string | undefined): number | undefined => {

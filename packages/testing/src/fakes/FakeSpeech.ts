@@ -10,6 +10,10 @@ import * as ToneSpeech from "./ToneSpeech.ts"
 
 export const apiKey = "sk-of-the-fake"
 
+/** The base URL of an Azure OpenAI deployment, after the host. */
+export const azureBase = "/openai/deployments/whisper?api-version=2024-06-01"
+const azurePath = "/openai/deployments/whisper/audio/transcriptions?api-version=2024-06-01"
+
 export interface SpeechBehavior {
   /** Where the words are: at the top, as tokens inside segments, nowhere (segments), nowhere at all (text). */
   timestampFormat: "words" | "nested" | "segments" | "text"
@@ -23,6 +27,8 @@ export interface SpeechBehavior {
   rateLimitedRequests: number
   /** So many requests are answered with 500. */
   failingRequests: number
+  /** Answers 200 with an empty text. */
+  wordless: boolean
   /** An invented sentence at the end of the audio. */
   hallucination: string | undefined
   /** The same word again and again, at the end. */
@@ -62,6 +68,7 @@ const make = Effect.gen(function* () {
     nanoseconds: false,
     rateLimitedRequests: 0,
     failingRequests: 0,
+    wordless: false,
     hallucination: undefined,
     repeatedWords: 0,
     language: () => "english",
@@ -75,10 +82,14 @@ const make = Effect.gen(function* () {
   })
 
   const answer = async (request: FakeHttpServer.RecordedRequest): Promise<FakeHttpServer.FakeResponse> => {
-    if (request.path !== "/v1/audio/transcriptions" && request.path !== "/inference") return refuse(404, "no such path")
+    const isAzure = request.path === azurePath
+    if (!isAzure && request.path !== "/v1/audio/transcriptions" && request.path !== "/inference")
+      return refuse(404, "no such path")
     const compatible = request.path === "/inference"
-    if (!compatible && request.headers.authorization !== `Bearer ${apiKey}`)
-      return refuse(401, "Incorrect API key provided")
+    const hasKey = isAzure
+      ? request.headers["api-key"] === apiKey && request.headers.authorization === undefined
+      : request.headers.authorization === `Bearer ${apiKey}`
+    if (!compatible && !hasKey) return refuse(401, "Incorrect API key provided")
     if (request.body.byteLength > 25 * 1024 * 1024) return refuse(413, "Maximum content size limit exceeded")
     if (behavior.rateLimitedRequests > 0) {
       behavior.rateLimitedRequests--
@@ -118,7 +129,7 @@ const make = Effect.gen(function* () {
     granularities: ReadonlyArray<string>,
     compatible: boolean,
   ) => {
-    const spoken = ToneSpeech.recognize(samples).filter(({ end }) => end <= behavior.dropAfter)
+    const spoken = behavior.wordless ? [] : ToneSpeech.recognize(samples).filter(({ end }) => end <= behavior.dropAfter)
     const last = spoken.at(-1)?.end ?? 0
     const loop = Array.from({ length: behavior.repeatedWords }, (_, index) => ({
       text: "so",
