@@ -5,8 +5,8 @@
  */
 import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
-import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
-import { emit } from "@armoricore/worker/ResultMessage"
+import { type HandlerContext, type HandlerError, on, onWork } from "@armoricore/worker/Handler"
+import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { failure } from "./TranscriptionFailures.ts"
@@ -47,8 +47,7 @@ export const layer = (options: Options = {}) =>
           handle: (event, context) =>
             Option.match(transcriber, {
               onNone: () => Effect.fail(failure("speech_engine_not_configured")),
-              onSome: ({ transcribe }) =>
-                Effect.map(transcribe(event, context), (complete) => [emit("transcription.complete", complete)]),
+              onSome: ({ transcribe }) => toResults(transcribe(event, context)),
             }),
           onFailure: ({ payload }, error, at) => [
             emit("transcription.failed", {
@@ -68,9 +67,7 @@ export const layer = (options: Options = {}) =>
                 Effect.gen(function* () {
                   const request = yield* latestRequest(media_id)
                   if (request === undefined) return []
-                  return [
-                    emit("transcription.complete", yield* transcribe(yield* retryRequest(context, request), context)),
-                  ]
+                  return yield* toResults(transcribe(yield* retryRequest(context, request), context))
                 }),
             }),
           onFailure: ({ media_id, user_id }, error, at) => [
@@ -125,6 +122,14 @@ export const layer = (options: Options = {}) =>
         }),
       ])
     }),
+  )
+
+const toResults = (
+  transcription: ReturnType<Transcriber["Service"]["transcribe"]>,
+): Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError> =>
+  transcription.pipe(
+    Effect.map((complete) => [emit("transcription.complete", complete)]),
+    Effect.catchTag("MediaDeleted", () => Effect.succeed([])),
   )
 
 /** The request under the id of the retry, so that it counts as newer than the failed one. */

@@ -17,13 +17,14 @@ import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
-import { Clock, Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
+import { Clock, Context, Data, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Cues from "./captions/Cues.ts"
 import { plainText, subRip, webVtt } from "./captions/CaptionFiles.ts"
 import { lintCues } from "./captions/CaptionRules.ts"
 import { failure } from "./TranscriptionFailures.ts"
 import { canonicalTag, undetermined } from "./LanguageTag.ts"
+import * as RecognitionCache from "./RecognitionCache.ts"
 import * as SpeechRecognition from "./SpeechRecognition.ts"
 import { sampleRate } from "./Pcm.ts"
 import * as AudioExtraction from "./AudioExtraction.ts"
@@ -41,20 +42,29 @@ export interface Options {
   readonly maxSeconds?: number
 }
 
+/** There is no result to publish. */
+export class MediaDeleted extends Data.TaggedError("MediaDeleted") {}
+
 export class Transcriber extends Context.Service<
   Transcriber,
   {
-    /** The fencing token grows with each owner of the lease. `onProgress` is called a few times per minute. */
+    /**
+     * The fencing token grows with each owner of the lease. `onProgress` is called a few times per minute. `MediaDeleted`:
+     * the media was deleted after the request, and nothing of the transcript is left.
+     */
     readonly transcribe: (
       event: EventOf<"transcription.requested">,
       lease: { readonly fencingToken: number },
       onProgress?: (percent: number) => Effect.Effect<void>,
-    ) => Effect.Effect<PayloadOf<"transcription.complete">, TransientError | PermanentError | ConfigurationError>
+    ) => Effect.Effect<
+      PayloadOf<"transcription.complete">,
+      TransientError | PermanentError | ConfigurationError | MediaDeleted
+    >
     /** The payload of the newest request for a media. */
     readonly latestRequest: (
       mediaId: string,
     ) => Effect.Effect<PayloadOf<"transcription.requested"> | undefined, TransientError | ConfigurationError>
-    /** Records a final failure. */
+    /** Records a final failure. After the deletion of the media it removes what the cancelled work has left. */
     readonly recordFailure: (
       failed: EventOf<"transcription.failed">,
     ) => Effect.Effect<void, TransientError | ConfigurationError>
@@ -91,7 +101,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const requestedLanguage = canonicalTag(payload.language)
       if (payload.language !== undefined && requestedLanguage === undefined) return yield* failure("invalid_language")
       const transcriptionId = deriveId("transcription", event.event_id)
-      yield* record.begin(event)
+      if (!(yield* record.begin(event))) return yield* new MediaDeleted()
       let recordedPercent = 0
       const reportProgress = (percent: number) =>
         Effect.gen(function* () {
@@ -164,6 +174,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
         word_count: recognition.words.length,
       }
       yield* record.complete(event, complete)
+      if (yield* record.isDeleted(event)) {
+        yield* removeAll(payload.media_id)
+        return yield* new MediaDeleted()
+      }
       yield* removeOtherAttempts(folder, prefix)
       yield* onProgress(100)
       return complete
@@ -171,6 +185,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Effect.scoped,
     Effect.provide(services),
   )
+
+  /** Deletes everything below the media's prefixes, which the deletion of the media may have done before the last write. */
+  const removeAll = (mediaId: string) =>
+    Effect.forEach(
+      [`transcripts/${mediaId}/`, RecognitionCache.prefixOf(mediaId)],
+      (prefix) =>
+        Stream.runForEach(storage.list(options.bucket, prefix), ({ key }) =>
+          storage.remove({ bucket: options.bucket, key }),
+        ),
+      { discard: true },
+    )
 
   /** Deletes the files of earlier attempts of the same request. */
   const removeOtherAttempts = (folder: string, prefix: string) =>
@@ -184,7 +209,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
   return {
     transcribe,
     latestRequest: (mediaId: string) => Effect.map(record.find(mediaId), (state) => state?.request),
-    recordFailure: (failed: EventOf<"transcription.failed">) => record.fail(failed),
+    recordFailure: (failed: EventOf<"transcription.failed">) =>
+      Effect.gen(function* () {
+        yield* record.fail(failed)
+        const { media_id: mediaId } = failed.payload
+        const isKnown = (yield* record.find(mediaId)) !== undefined
+        if (!isKnown && (yield* record.wasDeleted(mediaId))) yield* removeAll(mediaId)
+      }),
   }
 })
 

@@ -6,8 +6,10 @@ import { resultEventId } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
+import { precedesDeletion } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import * as Collection from "@armoricore/state/Collection"
+import { mediaDeletions } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { Clock, Effect, Option } from "effect"
 
@@ -16,7 +18,14 @@ type TranscriptionRequested = EventOf<"transcription.requested">
 
 export interface TranscriptRecord {
   readonly find: (mediaId: string) => Effect.Effect<TranscriptState | undefined, RecordError>
-  readonly begin: (event: TranscriptionRequested) => Effect.Effect<void, RecordError>
+  /** False if the media was deleted after the request: there is nothing to transcribe. */
+  readonly begin: (event: TranscriptionRequested) => Effect.Effect<boolean, RecordError>
+  /** Whether the media was deleted after the request. */
+  readonly isDeleted: (
+    event: Pick<TranscriptionRequested, "timestamp" | "payload">,
+  ) => Effect.Effect<boolean, RecordError>
+  /** Whether any request to delete the media is known. */
+  readonly wasDeleted: (mediaId: string) => Effect.Effect<boolean, RecordError>
   /** Ignored unless the event is the newest request. */
   readonly progress: (event: TranscriptionRequested, percent: number) => Effect.Effect<void, RecordError>
   readonly complete: (
@@ -28,6 +37,12 @@ export interface TranscriptRecord {
 
 export const make = Effect.gen(function* () {
   const states = yield* Collection.make(transcriptStates)
+  const deletions = yield* Collection.make(mediaDeletions)
+
+  const isDeleted: TranscriptRecord["isDeleted"] = ({ payload, timestamp }) =>
+    Effect.map(deletions.get(payload.media_id), (document) =>
+      precedesDeletion(timestamp, Option.getOrUndefined(document)?.value),
+    )
 
   const update = (
     mediaId: string,
@@ -42,7 +57,10 @@ export const make = Effect.gen(function* () {
 
   return {
     find: (mediaId) => Effect.map(states.get(mediaId), (entry) => Option.getOrUndefined(entry)?.value),
+    isDeleted,
+    wasDeleted: (mediaId) => Effect.map(deletions.get(mediaId), Option.isSome),
     begin: Effect.fnUntraced(function* (event) {
+      if (yield* isDeleted(event)) return false
       const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
       yield* update(event.payload.media_id, (current, now) => {
         if (current !== undefined && isBefore(event.timestamp, current.requested_at)) return undefined
@@ -60,6 +78,7 @@ export const make = Effect.gen(function* () {
           updated_at: now,
         }
       })
+      return true
     }),
     progress: (event, percent) =>
       update(event.payload.media_id, (current, now) =>

@@ -57,7 +57,7 @@ const joinMarks = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Transcri
   const joined: Array<TranscriptWord> = []
   for (const word of words) {
     const previous = joined.at(-1)
-    if (previous !== undefined && /^[\p{M}\u200c\u200d\udc00-\udfff]/u.test(word.text)) {
+    if (previous !== undefined && /^(?:\p{M}|\u200c|\u200d|[\udc00-\udfff])/u.test(word.text)) {
       joined[joined.length - 1] = {
         ...previous,
         text: previous.text + word.text,
@@ -65,11 +65,15 @@ const joinMarks = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Transcri
       }
       continue
     }
-    const { space_before: spaceBefore, ...rest } = word
+    const { space_before: spaceBefore } = word
+    if (spaceBefore === undefined) {
+      joined.push(word)
+      continue
+    }
     const isDefault =
       previous === undefined ||
-      spaceBefore === undefined ||
       hasSpaceBetween(previous.text, word.text, spaceBefore) === hasSpaceBetween(previous.text, word.text)
+    const { space_before: _, ...rest } = word
     joined.push(isDefault ? rest : word)
   }
   return joined

@@ -14,8 +14,8 @@ import {
   mediaRetryKind,
 } from "@armoricore/domain/MediaCommand"
 import * as Collection from "@armoricore/state/Collection"
-import { mediaStates } from "@armoricore/state/MediaStates"
-import { Effect, Option, Schema } from "effect"
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
+import { Clock, Effect, Option, Schema } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { rejectGuest } from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
@@ -30,12 +30,20 @@ export const layer = HttpApiBuilder.group(
   "media",
   Effect.fnUntraced(function* (handlers) {
     const states = yield* Collection.make(mediaStates)
+    const deletions = yield* Collection.make(mediaDeletions)
     const bus = yield* EventBus
 
-    const findAuthorized = Effect.fnUntraced(function* (id: string) {
+    const isDeletionUnfinished = (id: string) =>
+      Effect.map(deletions.get(id), (document) => Option.getOrUndefined(document)?.value.deleted_at === undefined)
+
+    /** A deleted media is found only to delete it, and only while something of it may be left. */
+    const findAuthorized = Effect.fnUntraced(function* (id: string, purpose: "delete" | "use" = "use") {
       const identity = yield* CurrentIdentity
       const entry = isMediaId(id) ? yield* states.get(id) : Option.none()
-      if (Option.isNone(entry) || entry.value.value.deleted_at !== undefined) {
+      const isGone =
+        Option.isNone(entry) ||
+        (entry.value.value.deleted_at !== undefined && (purpose === "use" || !(yield* isDeletionUnfinished(id))))
+      if (Option.isNone(entry) || isGone) {
         return yield* problem(
           404,
           "not_found",
@@ -66,9 +74,13 @@ export const layer = HttpApiBuilder.group(
     })
 
     const remove = Effect.fn("MediaApi.delete")(function* (id: string) {
-      const { identity, revision, state } = yield* findAuthorized(id)
+      const { identity, revision, state } = yield* findAuthorized(id, "delete")
       yield* rejectGuest(identity)
-      return yield* enqueue(mediaCommandKind, { action: "delete", media_id: state.media_id }, ["delete", `${revision}`])
+      const requested_at = new Date(yield* Clock.currentTimeMillis).toISOString()
+      return yield* enqueue(mediaCommandKind, { action: "delete", media_id: state.media_id, requested_at }, [
+        "delete",
+        `${revision}`,
+      ])
     })
 
     const cancel = Effect.fn("MediaApi.cancel")(function* (id: string) {

@@ -2,6 +2,10 @@
  * `/v1/uploads`: the client sends the file to the object storage with signed requests, so no byte of it passes through
  * this process. The file becomes a media once `media.uploaded` is published with the returned `file_path`.
  *
+ * The content type is only a hint: the file is judged by its content after the upload. Types that the media service takes
+ * are stored with the object; every other one becomes `application/octet-stream`, so that the storage never serves an
+ * upload as a web page. Documents that are certainly no recording are refused before the client sends them.
+ *
  * A file that is too large for one PUT is sent in parts (S3 multipart upload): the response has an `upload_id` and a
  * signed request for each part. `complete` takes the ETags of these PUTs, `abort` deletes the parts.
  */
@@ -25,8 +29,10 @@ export interface UploadsOptions {
   readonly maxSinglePutSize: number
   /** Bytes, at least 5 MiB. A file with more than 1000 parts of this size gets larger parts. */
   readonly partSize: number
-  /** Accepted content types; `video/` accepts all of video. */
+  /** Content types that are stored as they are; `video/` stands for all of video. The others become octet streams. */
   readonly contentTypes: ReadonlyArray<string>
+  /** Content types that are refused. */
+  readonly refusedContentTypes: ReadonlyArray<string>
   /** Lifetime of the signed URLs. */
   readonly expiresIn: Duration.Duration
 }
@@ -49,6 +55,30 @@ export const defaults: Omit<UploadsOptions, "bucket"> = {
     "image/webp",
     "image/gif",
     "image/bmp",
+    "image/avif",
+    "image/apng",
+  ],
+  refusedContentTypes: [
+    "text/html",
+    "text/css",
+    "text/csv",
+    "text/plain",
+    "text/javascript",
+    "text/xml",
+    "application/javascript",
+    "application/json",
+    "application/xml",
+    "application/xhtml+xml",
+    "application/pdf",
+    "application/zip",
+    "application/msword",
+    "application/vnd.openxmlformats-officedocument.",
+    "application/vnd.oasis.opendocument.",
+    "image/svg+xml",
+    "image/heic",
+    "image/heif",
+    "image/tiff",
+    "font/",
   ],
   expiresIn: Duration.hours(1),
 }
@@ -88,13 +118,16 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
       "size",
     )
   }
-  const type = contentType.toLowerCase()
-  const isAccepted = options.contentTypes.some((accepted) =>
-    accepted.endsWith("/") ? type.startsWith(accepted) : type === accepted,
-  )
-  if (!isAccepted) {
-    return yield* problem(422, "content_type", `${type} is not accepted; send video, audio or an image`, "content_type")
+  const named = mediaTypeOf(contentType)
+  if (matchesType(options.refusedContentTypes, named)) {
+    return yield* problem(
+      422,
+      "content_type",
+      `${named} is not accepted; send video, audio or an image`,
+      "content_type",
+    )
   }
+  const type = matchesType(options.contentTypes, named) ? named : octetStream
   const mediaId = crypto.randomUUID()
   const ref = { bucket: options.bucket, key: `${uploadPrefix(identity.userId, mediaId)}${sanitizeFilename(filename)}` }
   const upload = { media_id: mediaId, file_path: toUrl(ref) }
@@ -111,6 +144,18 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
     expires_at: new Date(presigned.expiresAt).toISOString(),
   }
 })
+
+const octetStream = "application/octet-stream"
+
+/** `video/webm;codecs=vp9` is `video/webm`; what is no media type (RFC 9110) is unknown. */
+const mediaTypeOf = (contentType: string | null | undefined): string => {
+  const type = (contentType ?? "").split(/[;,]/)[0]?.trim().toLowerCase() ?? ""
+  return /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/.test(type) ? type : octetStream
+}
+
+/** An entry that ends with `/` or `.` stands for all types that begin with it. */
+const matchesType = (list: ReadonlyArray<string>, type: string): boolean =>
+  list.some((entry) => (/[/.]$/.test(entry) ? type.startsWith(entry) : type === entry))
 
 const maxParts = 1000
 

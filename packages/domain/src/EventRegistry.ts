@@ -20,7 +20,7 @@ export type InternalSource = (typeof internalSources)[number]
 export type EventTopic = "media" | "user"
 
 export type EventJobKind = "media" | "transcription"
-export type EventJobStatus = "processing" | "ready" | "failed"
+export type EventJobStatus = "processing" | "ready" | "failed" | "deleted"
 
 interface EventAttributes {
   /** `false`: published on the ephemeral channel only, never stored. Default `true`. */
@@ -86,6 +86,13 @@ export const eventRegistry = {
     userHistory: true,
     webhook: true,
     job: { kind: "media", status: "failed" },
+  }),
+  "media.delete_requested": defineEvent("outside", Media.MediaDeleteRequested),
+  "media.deleted": defineEvent("media", Media.MediaDeleted, {
+    topics: ["media", "user"],
+    userHistory: true,
+    webhook: true,
+    job: { kind: "media", status: "deleted" },
   }),
   "notification.requested": defineEvent("outside", Notification.NotificationRequested),
   "notification.sent": defineEvent("notify", Notification.NotificationSent, {

@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { MediaUploaded } from "./events/media.ts"
 import { MediaId, UserId } from "./Ids.ts"
+import { Timestamp } from "./JsonCodecs.ts"
 
 /** Kinds of internal work of the service `media`; they are part of queue names. */
 export const mediaCommandKind = "control"
@@ -16,6 +17,8 @@ export const MediaCommand = Schema.Struct({
   /** `cancel` ends the work on the newest upload; `delete` also removes the media and its objects. */
   action: Schema.Literals(["cancel", "delete"]),
   media_id: MediaId,
+  /** When the request was received. A queued upload or transcription that is older is dropped after a deletion. */
+  requested_at: Schema.optionalKey(Timestamp),
 })
 export type MediaCommand = typeof MediaCommand.Type
 

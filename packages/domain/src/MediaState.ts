@@ -54,3 +54,26 @@ export const MediaState = Schema.Struct({
   updated_at: Timestamp,
 })
 export type MediaState = typeof MediaState.Type
+
+/**
+ * The newest request to delete a media. It makes the deletion resumable, and tells workers that find a request in their
+ * queue later that its media was deleted meanwhile.
+ */
+export const MediaDeletion = Schema.Struct({
+  media_id: MediaId,
+  /** The event or command. */
+  request_id: Schema.String,
+  /** Requests of this time or earlier are deleted with the media. */
+  requested_at: Timestamp,
+  /** The owner, if anything of the media was known. */
+  user_id: Schema.optionalKey(UserId),
+  /** The newest generation of uploads when the media was marked as deleted; a later upload is a new life of it. */
+  generation: Schema.optionalKey(Schema.Int),
+  /** Set when nothing of the media is left. */
+  deleted_at: Schema.optionalKey(Timestamp),
+})
+export type MediaDeletion = typeof MediaDeletion.Type
+
+/** Whether an event is older than the deletion of its media. */
+export const precedesDeletion = (timestamp: string, deletion: MediaDeletion | undefined): boolean =>
+  deletion !== undefined && Date.parse(timestamp) <= Date.parse(deletion.requested_at)

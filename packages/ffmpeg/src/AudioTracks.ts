@@ -1,6 +1,6 @@
 /**
  * Which audio track of a recording is used, from the streams that ffprobe reports. The stream and its captions follow
- * the same rule, so that captions belong to what is heard.
+ * the same rule, so that the captions belong to the audio that a viewer plays.
  */
 
 /** The fields of an ffprobe stream that decide. */

@@ -152,6 +152,13 @@ const make = Effect.gen(function* () {
   const subscribe = Effect.gen(function* () {
     const onMessage = ({ body }: { readonly body: Uint8Array }) => {
       const decoded = EventCodec.decodeResult(body)
+      if (Result.isSuccess(decoded) && decoded.success.event.event_type === "media.deleted") {
+        for (const kind of ["media", "transcription"] as const) {
+          jobs.delete(JobProjection.jobKey({ kind, media_id: decoded.success.event.payload.media_id }))
+        }
+        PubSub.publishUnsafe(changes, undefined)
+        return
+      }
       const job = Result.isSuccess(decoded) ? JobProjection.applyEvent(jobs, decoded.success.event) : undefined
       if (job !== undefined) upsert(job)
     }

@@ -28,7 +28,8 @@ const maxGapInWordMillis = 600
 
 export const toCueTokens = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<CueToken> => {
   const tokens: Array<CueToken> = []
-  for (const piece of attachPunctuation(joinRuns(toPieces(words)).flatMap(toWords)).flatMap(splitWide)) {
+  // Piece by piece, so that a long recording needs no copies of its words.
+  for (const piece of splitWide(attachPunctuation(divideRuns(joinRuns(toPieces(words)))))) {
     const previous = tokens.at(-1)
     const spaceBefore = previous !== undefined && piece.spaceBefore
     const startOffset = (previous?.endOffset ?? 0) + (spaceBefore ? 1 : 0)
@@ -40,7 +41,7 @@ export const toCueTokens = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray
 // Control characters and direction marks have no meaning in a caption and may break a file.
 const invisibleCharacters = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 // Joiners shape letters and emoji, tags make flags, and the number signs of Arabic and Syriac are visible.
-const visibleFormatCharacters = /[\u200c\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{e0020}-\u{e007f}]/u
+const visibleFormatCharacters = /\u200c|\u200d|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]|[\u{e0020}-\u{e007f}]/u
 
 const cleanText = (text: string): string =>
   text
@@ -48,8 +49,8 @@ const cleanText = (text: string): string =>
     .replace(invisibleCharacters, (character) => (visibleFormatCharacters.test(character) ? character : ""))
     .trim()
 
-const toPieces = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Piece> => {
-  const pieces: Array<Piece> = []
+function* toPieces(words: ReadonlyArray<TranscriptWord>): Iterable<Piece> {
+  let previous: Piece | undefined
   const ordered = words
     .filter(({ end, start }) => Number.isFinite(start) && Number.isFinite(end))
     .sort((a, b) => a.start - b.start)
@@ -59,38 +60,44 @@ const toPieces = (words: ReadonlyArray<TranscriptWord>): ReadonlyArray<Piece> =>
       .filter((part) => part !== "")
     const begin = Math.max(0, Math.round(word.start * 1000))
     const length = Math.max(1, Math.round(word.end * 1000) - begin)
-    parts.forEach((text, index) => {
-      const previous = pieces.at(-1)
-      pieces.push({
+    for (const [index, text] of parts.entries()) {
+      const piece: Piece = {
         text,
         start: begin + Math.round((length * index) / parts.length),
         end: begin + Math.round((length * (index + 1)) / parts.length),
         speaker: word.speaker,
         spaceBefore:
           previous !== undefined && hasSpaceBetween(previous.text, text, index > 0 ? true : word.space_before),
-      })
-    })
+      }
+      yield piece
+      previous = piece
+    }
   }
-  return pieces
 }
 
 /** Pieces without spaces or pauses between them. */
 type Run = ReadonlyArray<Piece>
 
-const joinRuns = (pieces: ReadonlyArray<Piece>): ReadonlyArray<Run> => {
-  const runs: Array<Array<Piece>> = []
+function* joinRuns(pieces: Iterable<Piece>): Iterable<Run> {
+  let run: Array<Piece> = []
   for (const piece of pieces) {
-    const last = runs.at(-1)
-    const previous = last?.at(-1)
+    const previous = run.at(-1)
     const continues =
       previous !== undefined &&
       !piece.spaceBefore &&
       previous.speaker === piece.speaker &&
       piece.start - previous.end <= maxGapInWordMillis
-    if (continues) last?.push(piece)
-    else runs.push([piece])
+    if (!continues && previous !== undefined) {
+      yield run
+      run = []
+    }
+    run.push(piece)
   }
-  return runs
+  if (run.length > 0) yield run
+}
+
+function* divideRuns(runs: Iterable<Run>): Iterable<Piece> {
+  for (const run of runs) yield* toWords(run)
 }
 
 /** Divides a run into words. A position within a piece has a time in proportion to its letters. */
@@ -123,32 +130,38 @@ const toWords = (run: Run): ReadonlyArray<Piece> => {
 }
 
 /** Closing punctuation joins the token before it, opening punctuation the token after it. */
-const attachPunctuation = (pieces: ReadonlyArray<Piece>): ReadonlyArray<Piece> => {
-  const attached: Array<Piece> = []
+function* attachPunctuation(pieces: Iterable<Piece>): Iterable<Piece> {
+  let last: Piece | undefined
   for (const piece of pieces) {
-    const last = attached.at(-1)
-    const joins =
-      last !== undefined &&
-      last.speaker === piece.speaker &&
-      (mustNotStartLine(piece.text) || (mustNotEndLine(last.text) && piece.start - last.end <= maxGapInWordMillis))
-    if (!joins) {
-      attached.push(piece)
+    if (last !== undefined && isAttached(last, piece)) {
+      const isAfterPause: boolean = piece.start - last.end > maxGapInWordMillis
+      last = {
+        ...last,
+        text: `${last.text}${piece.spaceBefore ? " " : ""}${piece.text}`,
+        // Punctuation has no sound, so after a pause it does not extend the word.
+        end: isAfterPause ? last.end : Math.max(last.end, piece.end),
+      }
       continue
     }
-    const isAfterPause = piece.start - last.end > maxGapInWordMillis
-    attached[attached.length - 1] = {
-      ...last,
-      text: `${last.text}${piece.spaceBefore ? " " : ""}${piece.text}`,
-      // Punctuation has no sound, so after a pause it does not extend the word.
-      end: isAfterPause ? last.end : Math.max(last.end, piece.end),
-    }
+    if (last !== undefined) yield last
+    last = piece
   }
-  return attached
+  if (last !== undefined) yield last
+}
+
+const isAttached = (last: Piece, piece: Piece): boolean =>
+  last.speaker === piece.speaker &&
+  (mustNotStartLine(piece.text) || (mustNotEndLine(last.text) && piece.start - last.end <= maxGapInWordMillis))
+
+function* splitWide(pieces: Iterable<Piece>): Iterable<Piece> {
+  for (const piece of pieces) {
+    if (displayWidth(piece.text) <= captionRules.maxLineWidth) yield piece
+    else yield* toLines(piece)
+  }
 }
 
 /** Divides a token that is wider than a line between graphemes, and not before closing punctuation. */
-const splitWide = (piece: Piece): ReadonlyArray<Piece> => {
-  if (displayWidth(piece.text) <= captionRules.maxLineWidth) return [piece]
+const toLines = (piece: Piece): ReadonlyArray<Piece> => {
   const texts: Array<string> = []
   let line: Array<string> = []
   let width = 0

@@ -20,10 +20,14 @@ const spacingOf = (character: string): Spacing =>
 /** Code points, not UTF-16 units: Han characters exist beyond U+FFFF. */
 const firstCharacter = (text: string): string => String.fromCodePoint(text.codePointAt(0) ?? 0x20)
 const lastCharacter = (text: string): string => /.$/su.exec(text)?.[0] ?? " "
-const lastLetter = (text: string): string => lastCharacter(text.replace(/[\p{M}\p{Cf}]+$/u, ""))
+const lastLetter = (text: string): string => lastCharacter(text.replace(/[\p{sc=Inherited}\p{Cf}]+$/u, ""))
+
+const isAscii = (unit: number): boolean => unit > 0x20 && unit < 0x7f
 
 /** Whether a space separates two words; `written` says whether the engine wrote one. */
 export const hasSpaceBetween = (before: string, after: string, written?: boolean): boolean => {
+  // The most frequent case.
+  if (isAscii(before.charCodeAt(before.length - 1)) && isAscii(after.charCodeAt(0))) return written ?? true
   // Some engines return the marks of a letter apart from it.
   if (/^\p{M}/u.test(after)) return false
   const left = spacingOf(lastLetter(before))

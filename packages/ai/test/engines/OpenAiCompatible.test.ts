@@ -260,8 +260,9 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
         const spoken = yield* storeFile("spoken.wav", wav(short.samples))
         const file = yield* ffmpeg(
           "two.m4a",
-          ...["-f", "lavfi", "-t", "18", "-i", "sine=1000", "-i", spoken],
-          ...["-map", "0", "-map", "1", "-c:a:0", "aac", "-c:a:1", "alac"],
+          ..."-f lavfi -t 18 -i sine=1000 -i".split(" "),
+          spoken,
+          ..."-map 0 -map 1 -c:a:0 aac -c:a:1 alac".split(" "),
         )
         const bytes = withoutDecoder(yield* fs.readFile(file))
         const { transcribe } = yield* Transcriber

@@ -6,11 +6,11 @@ import { Authentication, NoStore } from "./Security.ts"
 
 export const UploadRequest = Schema.Struct({
   filename: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(1024)),
-  content_type: Schema.String.check(
-    Schema.isPattern(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/i, {
-      expected: "a content type such as video/mp4",
-    }),
-  ),
+  content_type: Schema.optionalKey(Schema.NullOr(Schema.String.check(Schema.isMaxLength(1024)))).annotate({
+    description:
+      "As the browser reports it; parameters are ignored. Absent, empty or unknown: `application/octet-stream`. The " +
+      "content of the file decides, not this field.",
+  }),
   /** Bytes. */
   size: Schema.Int.check(Schema.isGreaterThan(0)),
 })

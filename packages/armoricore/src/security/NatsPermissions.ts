@@ -10,7 +10,7 @@ import { auditEntries } from "@armoricore/operator/Audit"
 import { reviews } from "@armoricore/operator/Reviews"
 import { buckets as channelBuckets } from "@armoricore/realtime/channels/BuiltInChannels"
 import type { Bucket } from "@armoricore/state/KeyValue"
-import { mediaStates } from "@armoricore/state/MediaStates"
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
@@ -24,14 +24,22 @@ interface BucketAccess {
 
 const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
   media: {
-    writes: [mediaStates.bucket, quotaUsages.bucket, chunkedEncodes.bucket, chunkOutputs.bucket],
-    reads: [transcriptStates.bucket],
+    writes: [
+      mediaStates.bucket,
+      mediaDeletions.bucket,
+      quotaUsages.bucket,
+      chunkedEncodes.bucket,
+      chunkOutputs.bucket,
+      // Only to delete the transcripts of a deleted media.
+      transcriptStates.bucket,
+    ],
+    reads: [],
   },
   notify: {
     writes: [notificationStates.bucket, deliveryStates.bucket, suppressions.bucket, inboxMessages.bucket],
     reads: [],
   },
-  ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket] },
+  ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket, mediaDeletions.bucket] },
   // Realtime serves the HTTP API, which reads states, and writes suppressions when a user unsubscribes.
   realtime: {
     writes: [
@@ -44,6 +52,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
     ],
     reads: [
       mediaStates.bucket,
+      mediaDeletions.bucket,
       transcriptStates.bucket,
       notificationStates.bucket,
       deliveryStates.bucket,

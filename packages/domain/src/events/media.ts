@@ -58,6 +58,16 @@ export const MediaReady = Schema.Struct({
   metadata: Metadata,
 })
 
+/** A backend removes a media with everything that was made from it. */
+export const MediaDeleteRequested = Schema.Struct({ media_id: MediaId })
+
+/** Nothing of the media is left. */
+export const MediaDeleted = Schema.Struct({
+  media_id: MediaId,
+  user_id: UserId,
+  deleted_at: Timestamp,
+})
+
 export const MediaFailed = Schema.Struct({
   media_id: MediaId,
   user_id: UserId,

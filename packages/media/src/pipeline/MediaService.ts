@@ -1,7 +1,7 @@
 /**
  * The media service: turns `media.uploaded` into `media.ready` or `media.failed`, publishes `media.playable` and live
- * `media.progress` meanwhile, and adds the captions of `transcription.complete` to the published stream. The service runs
- * as long as its Layer; closing the Layer drains it.
+ * `media.progress` meanwhile, adds the captions of `transcription.complete` to the published stream, and answers
+ * `media.delete_requested` with `media.deleted`. The service runs as long as its Layer; closing the Layer drains it.
  */
 import { availableParallelism } from "node:os"
 import * as Address from "@armoricore/bus/Address"
@@ -20,10 +20,13 @@ import {
 } from "@armoricore/domain/MediaCommand"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
+import type { StateError } from "@armoricore/state/KeyValue"
 import * as Collection from "@armoricore/state/Collection"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue } from "@armoricore/worker/ResultMessage"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Duration, Effect, Layer } from "effect"
 import { attach } from "../captions/Captions.ts"
@@ -31,6 +34,7 @@ import { requiredEncoders } from "../encode/codecs/Codecs.ts"
 import { ChunkMessage, ConcatMessage, enqueueChunk, enqueueConcat } from "../chunked/ChunkMessages.ts"
 import type { PlayableEvent } from "./PlayableEvent.ts"
 import type { TranscodeOptions } from "./TranscodeOptions.ts"
+import type { DeletionRequest } from "./Deletion.ts"
 import { UploadPipeline } from "./UploadPipeline.ts"
 import type { PublishOutcome } from "./VersionPublisher.ts"
 import * as WorkClass from "./WorkClass.ts"
@@ -47,6 +51,7 @@ export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions
 /** The event types that the service consumes. */
 export const consumedEventTypes: ReadonlyArray<EventType> = [
   "media.uploaded",
+  "media.delete_requested",
   "media.failed",
   "media.ready",
   "transcription.complete",
@@ -66,6 +71,11 @@ export const layerNoDeps = ({
     Effect.gen(function* () {
       const pipeline = yield* UploadPipeline
       const cancellation = yield* Cancellation
+      const ledger = yield* Ledger
+      const jobs: Jobs = {
+        cancel: (consumer, id, reason) => Collection.retryConflicts(cancellation.cancel(consumer, id, reason)),
+        forget: (consumer, id) => ledger.remove(`${consumer}.${id}`),
+      }
       const { concurrency: chunkConcurrency = availableParallelism() } = chunks ?? {}
 
       const partitioned = <A>(workClass: WorkClass.WorkClass, ids: (message: A) => readonly [string, string]) =>
@@ -115,7 +125,12 @@ export const layerNoDeps = ({
           ],
         }),
         onWork(mediaCommandKind, MediaCommand, {
-          handle: handleCommand(pipeline, cancellation),
+          handle: handleCommand(pipeline, jobs),
+          onFailure: () => [],
+        }),
+        on("media.delete_requested", {
+          handle: ({ event_id: requestId, payload, timestamp: requestedAt }) =>
+            deleteMedia(pipeline, jobs, { mediaId: payload.media_id, requestId, requestedAt }),
           onFailure: () => [],
         }),
         // The service consumes its own result: this is the only place that receives every final failure, also those
@@ -216,29 +231,63 @@ const concatChunks = (pipeline: Pipeline) =>
     return toResults(yield* pipeline.concatChunks({ mediaId: media_id, version }))
   })
 
-/** Cancels all work for the newest upload, and deletes the media if that is the command. */
-const handleCommand = (pipeline: Pipeline, cancellation: Cancellation["Service"]) =>
-  Effect.fnUntraced(function* ({ action, media_id }: MediaCommand) {
-    const newest = yield* pipeline.newestUpload(media_id)
-    const cancel = (consumer: string, id: string) =>
-      Collection.retryConflicts(cancellation.cancel(consumer, id, `The work on ${media_id} was cancelled by request.`))
-    if (newest !== undefined) {
-      // The upload may be running under the id of its event, of a retry request, or of the long job that either enqueued.
-      for (const [consumer, id] of [
-        [ConsumerName.of("media", Address.event("media.uploaded")), newest.eventId],
-        [ConsumerName.of("media", Address.work("media", mediaRetryKind)), newest.eventId],
-        [
-          ConsumerName.of("media", Address.work("media", longTranscodeKind)),
-          deriveId("work", newest.eventId, "media", longTranscodeKind, longTranscodeDiscriminator),
-        ],
-      ] as const) {
-        yield* cancel(consumer, id)
-      }
-      yield* pipeline.cancelChunks(media_id, ({ consumer, id }) => cancel(consumer, id))
+interface Jobs {
+  /** False if the job is decided already. */
+  readonly cancel: (consumer: string, id: string, reason: string) => Effect.Effect<boolean, StateError>
+  /** Removes the recorded results of a job. */
+  readonly forget: (consumer: string, id: string) => Effect.Effect<void, StateError>
+}
+
+/** An upload may be running under the id of its event, of a retry request, or of the long job that either enqueued. */
+const uploadJobs = (eventId: string): ReadonlyArray<readonly [consumer: string, id: string]> => [
+  [ConsumerName.of("media", Address.event("media.uploaded")), eventId],
+  [ConsumerName.of("media", Address.work("media", mediaRetryKind)), eventId],
+  [
+    ConsumerName.of("media", Address.work("media", longTranscodeKind)),
+    deriveId("work", eventId, "media", longTranscodeKind, longTranscodeDiscriminator),
+  ],
+]
+
+const transcriptionJobs = (eventId: string): ReadonlyArray<readonly [consumer: string, id: string]> => [
+  [ConsumerName.of("ai", Address.event("transcription.requested")), eventId],
+  [ConsumerName.of("ai", Address.work("ai", transcriptRetryKind)), eventId],
+]
+
+/** Cancels all work for the newest upload. */
+const cancelUpload = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs, mediaId: string) {
+  const newest = yield* pipeline.newestUpload(mediaId)
+  if (newest === undefined) return
+  const reason = `The work on ${mediaId} was cancelled by request.`
+  for (const [consumer, id] of uploadJobs(newest.eventId)) yield* jobs.cancel(consumer, id, reason)
+  yield* pipeline.cancelChunks(mediaId, ({ consumer, id }) => jobs.cancel(consumer, id, reason))
+})
+
+const handleCommand = (pipeline: Pipeline, jobs: Jobs) =>
+  Effect.fnUntraced(function* ({ action, media_id: mediaId, requested_at }: MediaCommand, { cause }: HandlerContext) {
+    if (action === "delete") {
+      const requestedAt = requested_at ?? new Date(yield* Clock.currentTimeMillis).toISOString()
+      return yield* deleteMedia(pipeline, jobs, { mediaId, requestedAt, requestId: cause.eventId })
     }
-    if (action === "delete") yield* pipeline.remove(media_id)
+    yield* cancelUpload(pipeline, jobs, mediaId)
     return []
   })
+
+/** Stops all work on a media, its transcription included, and deletes it. */
+const deleteMedia = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs, request: DeletionRequest) {
+  const { mediaId } = request
+  yield* cancelUpload(pipeline, jobs, mediaId)
+  const causes = yield* pipeline.causes(mediaId)
+  const reason = `The media ${mediaId} was deleted.`
+  for (const [consumer, id] of causes.transcriptions.flatMap(transcriptionJobs)) {
+    yield* jobs.cancel(consumer, id, reason)
+  }
+  const deleted = yield* pipeline.remove(request)
+  // Decided results contain the metadata of the upload. A redelivered message finds that its media is deleted.
+  for (const [consumer, id] of causes.uploads.flatMap(uploadJobs)) {
+    if (!(yield* jobs.cancel(consumer, id, reason))) yield* jobs.forget(consumer, id)
+  }
+  return deleted === undefined ? [] : [emit("media.deleted", deleted)]
+})
 
 /** An upload leads to at most one long job, so the discriminator is constant. */
 const longTranscodeDiscriminator = "long"
@@ -262,7 +311,9 @@ const uploadedEvent = (job: HandlerContext, payload: EventOf<"media.uploaded">["
   }))
 
 const toResults = (outcome: PublishOutcome) => {
-  if (outcome._tag === "Superseded") return []
+  if (outcome._tag === "Superseded") {
+    return outcome.deleted === undefined ? [] : [emit("media.deleted", outcome.deleted)]
+  }
   const playable = outcome.playableEvent === undefined ? [] : [emitPlayable(outcome.playableEvent)]
   return [...playable, emit("media.ready", outcome.ready)]
 }

@@ -12,12 +12,14 @@
 import { resultEventId, sha256 } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
-import { uploadPrefix } from "@armoricore/domain/ObjectRef"
+import { precedesDeletion } from "@armoricore/domain/MediaState"
 import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import * as Collection from "@armoricore/state/Collection"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
-import { Context, Duration, Effect, type FileSystem, Layer, type Path, Result } from "effect"
+import { Context, Duration, Effect, type FileSystem, Layer, Option, type Path, Result } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { ChunkContext, ChunkRequest } from "../chunked/ChunkContext.ts"
 import * as ChunkedEncodes from "../chunked/ChunkedEncodes.ts"
@@ -29,6 +31,7 @@ import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import * as PassthroughCheck from "../passthrough/PassthroughCheck.ts"
 import { locate } from "../probe/Source.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
+import * as Deletion from "./Deletion.ts"
 import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
 import { failureMessages } from "./Failures.ts"
 import { finalize } from "./Packaging.ts"
@@ -83,8 +86,15 @@ export class UploadPipeline extends Context.Service<
     readonly cancelChunks: <E>(mediaId: string, cancelMessage: CancelMessage<E>) => Effect.Effect<void, E | RecordError>
     /** Records a published final failure and removes output that a retry cannot reuse. */
     readonly recordFailure: (failed: EventOf<"media.failed">) => Effect.Effect<void, RecordError>
-    /** Removes a media: streams, captions, and the upload if it was made through `/v1/uploads`. */
-    readonly remove: (mediaId: string) => Effect.Effect<void, RecordError>
+    /** Removes a media with everything that was made from it. Undefined: nothing of it was known. */
+    readonly remove: Deletion.Deletion["remove"]
+    /** The events and retries that the known work on a media belongs to. */
+    readonly causes: (
+      mediaId: string,
+    ) => Effect.Effect<
+      { readonly uploads: ReadonlyArray<string>; readonly transcriptions: ReadonlyArray<string> },
+      RecordError
+    >
     /** The newest upload of a media and the id of its event; undefined if the media is unknown or deleted. */
     readonly newestUpload: (
       mediaId: string,
@@ -121,6 +131,8 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
   const publisher = yield* VersionPublisher.make(bucket, record)
   const context: ChunkContext = { options, record, publisher, encodes: yield* ChunkedEncodes.make }
   const publishIfCurrent = PlayableEvent.publishIfCurrent(record, (key) => playback.urlFor({ bucket, key }))
+  const deletion = yield* Deletion.make(context)
+  const transcripts = yield* Collection.make(transcriptStates)
   const encodeChunk = ChunkWorker.make(context)
   const concatChunks = concat(context)
 
@@ -131,6 +143,8 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
       onProgress: OnProgress = () => Effect.void,
       publishPlayable?: PlayableEvent.PublishPlayable,
     ) {
+      const deleted = yield* dropIfDeleted(event)
+      if (deleted !== undefined) return deleted
       const claim = yield* claimVersion(event, uploadAttempt.fencingToken)
       if (claim._tag === "Superseded") return claim
       if (claim._tag === "AlreadyReady") {
@@ -168,6 +182,16 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     Effect.scoped,
     Effect.provide(services),
   )
+
+  /** An upload that waited in the queue while its media was deleted. A retry has the time at which it started. */
+  const dropIfDeleted = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">) {
+    const mediaId = event.payload.media_id
+    if (!precedesDeletion(event.timestamp, yield* deletion.find(mediaId))) return undefined
+    const state = yield* record.find(mediaId)
+    // A later upload was faster; its file may be in the same folder.
+    if (state !== undefined && state.deleted_at === undefined) return superseded
+    return { _tag: "Superseded", deleted: yield* deletion.removeLateUpload(event.payload) } as const
+  })
 
   /** Registers the attempt. If an earlier attempt has published and crashed, only its events are left to publish. */
   const claimVersion = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">, fencingToken: number) {
@@ -274,14 +298,6 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     }
   }, Effect.provide(services))
 
-  const remove = Effect.fn("UploadPipeline.remove")(function* (mediaId: string) {
-    const state = yield* record.remove(mediaId)
-    if (state === undefined) return
-    yield* publisher.removePrefix(`media/${mediaId}/`)
-    // A source file in another place belongs to its publisher.
-    yield* publisher.removePrefix(uploadPrefix(state.user_id, mediaId))
-  })
-
   const newestUpload = Effect.fn("UploadPipeline.newestUpload")(function* (mediaId: string) {
     const state = yield* record.find(mediaId)
     return state === undefined || state.deleted_at !== undefined
@@ -296,7 +312,14 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     abortChunks: context.encodes.abort,
     cancelChunks: cancelChunks(context),
     recordFailure,
-    remove,
+    remove: deletion.remove,
+    causes: Effect.fn("UploadPipeline.causes")(function* (mediaId: string) {
+      const transcript = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
+      return {
+        uploads: yield* record.uploadEventIds(mediaId),
+        transcriptions: transcript === undefined ? [] : [transcript.source_event_id],
+      }
+    }),
     newestUpload,
   }
 })

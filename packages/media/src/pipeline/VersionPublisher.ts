@@ -21,8 +21,11 @@ export type PublishOutcome =
       /** To be published before `ready`; undefined: it was published during the encode. */
       readonly playableEvent: PlayableEvent.PlayableEvent | undefined
     }
-  /** A newer upload of this media is published; this one publishes no event. */
-  | { readonly _tag: "Superseded" }
+  /**
+   * A newer upload of this media is published, or the media was deleted; this one publishes no event, except for the end
+   * of a deletion that waited for it.
+   */
+  | { readonly _tag: "Superseded"; readonly deleted?: PayloadOf<"media.deleted"> | undefined }
 
 /** A version whose objects are all in storage. */
 export interface EncodedVersion {

@@ -90,8 +90,10 @@ export interface MediaRecord {
   /** Event ids of all known uploads of a media. */
   readonly uploadEventIds: (mediaId: string) => Effect.Effect<ReadonlyArray<string>, RecordError>
   readonly find: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
-  /** Marks the media as deleted, which supersedes all its attempts. Returns the state before. */
-  readonly remove: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
+  /** Marks the media as deleted, which supersedes all its attempts. An upload after `generation` is a new life of it. */
+  readonly markDeleted: (mediaId: string, generation: number) => Effect.Effect<void, RecordError>
+  /** Removes everything from the state of a deleted media that describes its content. */
+  readonly clearDeleted: (mediaId: string) => Effect.Effect<void, RecordError>
 }
 
 export const make = Effect.gen(function* () {
@@ -234,14 +236,19 @@ export const make = Effect.gen(function* () {
   const find: MediaRecord["find"] = (mediaId) =>
     Effect.map(states.get(mediaId), (document) => Option.getOrUndefined(document)?.value)
 
-  const remove: MediaRecord["remove"] = (mediaId) =>
-    modify(mediaId, (current, now): readonly [MediaState | undefined, MediaState | undefined] => {
-      if (current === undefined) return [undefined, undefined]
-      const { ready: _, upload: __, version: ___, ...rest } = withoutPlayable(current)
-      return [
-        current,
-        { ...rest, status: "failed", renditions: [], deleted_at: current.deleted_at ?? now, updated_at: now },
-      ]
+  const markDeleted: MediaRecord["markDeleted"] = (mediaId, generation) =>
+    modify(mediaId, (current, now) => [
+      undefined,
+      current === undefined || current.deleted_at !== undefined || newestGeneration(current) > generation
+        ? undefined
+        : { ...current, status: "failed", deleted_at: now, updated_at: now },
+    ])
+
+  const clearDeleted: MediaRecord["clearDeleted"] = (mediaId) =>
+    modify(mediaId, (current, now) => {
+      if (current?.deleted_at === undefined) return [undefined, undefined]
+      const { failed: _, ready: __, upload: ___, version: ____, ...rest } = withoutPlayable(current)
+      return [undefined, { ...rest, renditions: [], updated_at: now }]
     })
 
   return {
@@ -252,7 +259,8 @@ export const make = Effect.gen(function* () {
     publish,
     fail,
     find,
-    remove,
+    markDeleted,
+    clearDeleted,
     uploadEventIds: (mediaId) =>
       Effect.map(
         states.get(mediaId),
@@ -272,6 +280,9 @@ const withoutPlayable = <S extends MediaState | undefined>(state: S): S => {
 export const versionFromPrefix = (prefix: string): string => prefix.split("/").at(-2) ?? ""
 
 export const versionPrefix = (mediaId: string, version: string): string => `media/${mediaId}/${version}/`
+
+/** The generation of the newest upload. */
+export const newestGeneration = (state: MediaState): number => state.generations[state.source_event_id] ?? 0
 
 const isOlder = (a: MediaAttempt, b: MediaAttempt): boolean =>
   a.generation < b.generation || (a.generation === b.generation && a.token < b.token)

@@ -84,7 +84,8 @@ export const layer = channel.toLayer(
         if (!policy.allows(media.identity, state)) {
           return yield* unauthorized("only the owner may watch this media")
         }
-        return { reply: Option.match(state, { onNone: () => ({ status: "unknown" as const }), onSome: toView }) }
+        const current = Option.filter(state, ({ deleted_at }) => deleted_at === undefined)
+        return { reply: Option.match(current, { onNone: () => ({ status: "unknown" as const }), onSome: toView }) }
       }),
       { on: {} },
     )
