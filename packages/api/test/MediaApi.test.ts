@@ -1,6 +1,6 @@
 import type { MediaState } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
-import { mediaStates } from "@armoricore/state/MediaStates"
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { assert, describe, it } from "@effect/vitest"
 import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -79,6 +79,26 @@ describe("commands on a media", () => {
       ])
       yield* states.put("m1", { ...state, deleted_at: "2026-01-31T12:00:00Z" })
       assert.strictEqual((yield* sendRequest("GET", "/v1/media/m1", { token })).status, 404)
+    }).pipe(Effect.scoped, Effect.provide(apiServer())),
+  )
+
+  it.live("an operator deletes the media of others, and anything that an unfinished deletion has left", () =>
+    Effect.gen(function* () {
+      const commands = yield* consumeCommands
+      const states = yield* Collection.make(mediaStates)
+      const deletions = yield* Collection.make(mediaDeletions)
+      yield* states.put("m1", state)
+      const token = yield* signToken("op", "operator")
+      const remove = Effect.map(sendRequest("DELETE", "/v1/media/m1", { token }), ({ status }) => status)
+      assert.strictEqual(yield* remove, 202)
+      const deletion = { media_id: "m1", request_id: "r1", requested_at: "2026-01-31T12:00:00Z", user_id: "u1" }
+      yield* states.put("m1", { ...state, deleted_at: "2026-01-31T12:00:00Z" })
+      yield* deletions.put("m1", deletion)
+      assert.strictEqual(yield* remove, 202)
+      yield* deletions.put("m1", { ...deletion, deleted_at: "2026-01-31T12:01:00Z" })
+      assert.strictEqual(yield* remove, 404)
+      yield* eventually(() => commands.length === 2)
+      assert.match(commands[0] ?? "", /"requested_at":"2[0-9-]+T/)
     }).pipe(Effect.scoped, Effect.provide(apiServer())),
   )
 })

@@ -1,8 +1,12 @@
 /** The job index on a slow or unavailable state. */
+import * as Address from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import type { EventType } from "@armoricore/domain/EventRegistry"
 import { JobIndex } from "@armoricore/operator/JobIndex"
 import { TransientError } from "@armoricore/domain/Errors"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { Testing } from "@armoricore/testing"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
@@ -55,6 +59,30 @@ describe("the first reading of the jobs", () => {
       assert.strictEqual((yield* Effect.flip(board.list({ limit: 1 })))._tag, "TransientError")
       away = false
       assert.deepStrictEqual(yield* board.list({ limit: 1 }), [])
+    }).pipe(Effect.scoped, Effect.provide([Testing.layer, Logger.layer([])])),
+  )
+
+  it.live("has no jobs of a deleted media", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const board = yield* indexOver(Layer.succeed(KeyValue, yield* KeyValue))
+      const publish = (type: EventType, source: string, payload: object) =>
+        bus.publish({
+          address: Address.event(type),
+          id: crypto.randomUUID(),
+          body: Buffer.from(
+            JSON.stringify({ event_type: type, event_id: crypto.randomUUID(), timestamp, source, payload }),
+          ),
+        })
+      const timestamp = "2026-01-31T12:00:00Z"
+      const upload = { media_id: "m1", user_id: "u1", file_path: "s3://media/a.mp4" }
+      const jobs = Effect.map(board.list({ limit: 10 }), (found) => found.length)
+      yield* jobs
+      yield* publish("media.uploaded", "php-backend", upload)
+      yield* publish("transcription.requested", "php-backend", { ...upload, source_file_path: upload.file_path })
+      yield* eventually(jobs, (count) => count === 2)
+      yield* publish("media.deleted", "media", { media_id: "m1", user_id: "u1", deleted_at: timestamp })
+      yield* eventually(jobs, (count) => count === 0)
     }).pipe(Effect.scoped, Effect.provide([Testing.layer, Logger.layer([])])),
   )
 })

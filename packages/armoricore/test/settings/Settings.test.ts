@@ -29,6 +29,7 @@ describe("Settings", () => {
       assert.strictEqual(settings.JWT_SECRET, undefined)
       assert.deepStrictEqual(settings.EVENT_SOURCES["php-backend"], [
         "media.uploaded",
+        "media.delete_requested",
         "notification.requested",
         "transcription.requested",
       ])

@@ -31,11 +31,11 @@ export const attach = Effect.fn("Captions.attach")(function* (bucket: string, me
     const state = Option.getOrUndefined(yield* media.get(mediaId))?.value
     const transcript = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
     const languages = Object.entries(transcript?.languages ?? {}).filter(([, { word_count }]) => word_count > 0)
-    return { state, languages, fingerprint: JSON.stringify([state?.version?.prefix, languages]) }
+    return { state, languages, fingerprint: JSON.stringify([state?.version?.prefix, state?.deleted_at, languages]) }
   })
   let current = yield* readStates
   for (let roundsLeft = maxRounds; roundsLeft > 0; roundsLeft--) {
-    if (current.state?.version === undefined) return
+    if (current.state?.version === undefined || current.state.deleted_at !== undefined) return
     yield* writeCaptions(bucket, current.state.version.prefix, current.state, current.languages)
     const latest = yield* readStates
     if (latest.fingerprint === current.fingerprint) return

@@ -107,7 +107,16 @@ describe("media:{media_id}", () => {
       const [, , , event, kept] = yield* owner.next
       assert.isAbove(Number(kept["seq"]), 0)
       assert.deepStrictEqual([event, kept], ["media_failed", { ...payload, seq: kept["seq"] }])
+
+      const deleted = { media_id: "m1", user_id: "owner", deleted_at: now }
+      yield* keep(server, { ...state("failed"), deleted_at: now })
+      yield* say(server, "media.deleted", "media", deleted, { event_id: id.replace(/1$/, "3") })
+      assert.deepStrictEqual(yield* watcher.next, [null, null, "media:m1", "media_deleted", deleted])
+      assert.strictEqual((yield* owner.next)[3], "media_deleted")
       yield* watcher.nothing
+      const late = yield* connect(server)
+      late.send("1", "1", "media:m1", "phx_join", {})
+      assert.deepStrictEqual((yield* late.next)[4], { status: "ok", response: { status: "unknown" } })
     }),
   )
 })
