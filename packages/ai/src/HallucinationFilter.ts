@@ -3,7 +3,7 @@
  * speech. A note in the transcript names each removed text.
  */
 import type { TranscriptWord } from "@armoricore/domain/Transcript"
-import { graphemes } from "./captions/DisplayWidth.ts"
+import { graphemeCount, graphemes } from "./captions/DisplayWidth.ts"
 import { joinWords } from "./captions/WordBoundaries.ts"
 import type { SpeechInterval } from "./VoiceActivity.ts"
 import type { Recognition } from "./SpeechEngine.ts"
@@ -53,7 +53,7 @@ export const filterHallucinations = (
   )
   remaining = remove("left out, repeated", remaining, findLoops(remaining))
   for (const phrase of splitPhrases(remaining)) {
-    const characters = graphemes(joinWords(phrase)).length
+    const characters = graphemeCount(joinWords(phrase))
     const seconds = (phrase.at(-1)?.end ?? 0) - (phrase[0]?.start ?? 0)
     if (characters >= 20 && characters / Math.max(seconds, 0.01) > maxCharactersPerSecond) {
       remaining = remove("left out, too fast to be said", remaining, phrase)
@@ -75,6 +75,8 @@ const isInSilence =
 /** Repetitions are counted from this length on; shorter ones are part of every language. */
 const minRepeatedWords = 3
 const minRepeatedGraphemes = 8
+/** Graphemes. No language has a longer word, but engines return whole sentences of scripts without spaces as one. */
+const minLongWord = 60
 /** A phrase of which more than this is repetition is a loop: its text occurs about three times. */
 const maxRepeatedShare = 0.65
 
@@ -86,8 +88,9 @@ const repeatsItself = (phrase: ReadonlyArray<TranscriptWord>): boolean =>
       minRepeatedWords,
     ) > maxRepeatedShare) ||
   phrase.some(({ text }) => {
+    if (text.length < minLongWord) return false
     const letters = graphemes(text)
-    return letters.length >= 60 && repeatedShare(letters, minRepeatedGraphemes) > maxRepeatedShare
+    return letters.length >= minLongWord && repeatedShare(letters, minRepeatedGraphemes) > maxRepeatedShare
   })
 
 /**

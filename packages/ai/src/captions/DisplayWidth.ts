@@ -10,11 +10,15 @@ const graphemeSegmenter = new Intl.Segmenter(undefined, { granularity: "grapheme
 
 /** What a reader sees as one character: a letter with its marks, an emoji with its modifiers. */
 export const graphemes = (text: string): ReadonlyArray<string> =>
-  Array.from(graphemeSegmenter.segment(text), ({ segment }) => segment)
+  isAscii(text) ? text.split("") : Array.from(graphemeSegmenter.segment(text), ({ segment }) => segment)
+
+export const graphemeCount = (text: string): number => (isAscii(text) ? text.length : graphemes(text).length)
+
+/** The most frequent case, which needs no segmenter. */
+const isAscii = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
 
 export const displayWidth = (text: string): number => {
-  // The most frequent case, and much faster.
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length
+  if (isAscii(text)) return text.length
   return graphemes(text).reduce((width, grapheme) => width + graphemeWidth(grapheme), 0)
 }
 
