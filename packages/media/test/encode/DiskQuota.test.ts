@@ -19,6 +19,8 @@ describe("DiskQuota", () => {
       yield* fs.writeFile(path.join(folder, "720p", "00000.m4s"), new Uint8Array(1000))
       const enforce = (maxBytes: number, minFreeBytes: number) =>
         Effect.flip(DiskQuota.enforce({ folder, maxBytes, minFreeBytes })).pipe(
+          // regression: the person who uploaded the file got the byte counts of the server's disk
+          Effect.tap(({ message }) => Effect.sync(() => assert.notMatch(message, /[0-9]|[/]/))),
           Effect.map(({ code }) => code),
           Effect.timeoutOrElse({ duration: Duration.millis(300), orElse: () => Effect.succeed("nothing") }),
         )
@@ -47,6 +49,7 @@ describe("DiskQuota", () => {
       const fromStorage = SegmentDownloader.download({ ...nowhere, uploadedTracks, renditions, minFreeDisk: 0 })
       for (const error of [yield* Effect.flip(fromDisk), yield* Effect.flip(fromStorage)]) {
         assert.deepInclude(error, { _tag: "TransientError", dependency: "disk", code: "full" })
+        assert.notMatch(error.message, /[0-9]|[/]/)
       }
       assert.deepStrictEqual(yield* fs.readDirectory(from), [])
       // The disk is full while the effect runs.

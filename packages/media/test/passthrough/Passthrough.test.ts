@@ -1,7 +1,12 @@
 /** Passthrough: each condition separately, and streams with copied tracks. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as PassthroughCheck from "@armoricore/media/passthrough/PassthroughCheck"
-import { fitsBitrate, VideoPacketAnalyzer, packetParser } from "@armoricore/media/passthrough/PacketAnalyzer"
+import {
+  AudioPacketAnalyzer,
+  fitsBitrate,
+  VideoPacketAnalyzer,
+  packetParser,
+} from "@armoricore/media/passthrough/PacketAnalyzer"
 import type { Ladder } from "@armoricore/media/encode/Ladder"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
 import { type UploadAttempt, UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -303,6 +308,23 @@ describe("PacketAnalyzer", () => {
     assert.isFalse(fitsBitrate(segments(101, 101, 101), 100))
     assert.isTrue(fitsBitrate(segments(50, 140, 50), 100))
     assert.isFalse(fitsBitrate(segments(50, 160, 50), 100))
+  })
+
+  it("audio is copied only if it begins with its first sample", () => {
+    // regression: after a priming of 2112 samples, the first whole packet was copied 22 ms late
+    const reasonOf = (priming: number) => {
+      const analyzer = new AudioPacketAnalyzer()
+      const read = packetParser()
+      const times = Array.from({ length: 20 }, (_, index) => index * 1024 - priming)
+      for (const line of ["#tb 0: 1/44100", ...times.map((time) => `0, ${time}, ${time}, 1024, 100, 0xab`)]) {
+        const packet = read(line)
+        if (packet !== undefined) analyzer.add(packet)
+      }
+      return analyzer.finish()
+    }
+    assert.strictEqual(reasonOf(2112), "late start")
+    assert.isUndefined(reasonOf(1024))
+    assert.isUndefined(reasonOf(0))
   })
 
   it("a gap of years in the timestamps allocates no memory", () => {

@@ -1,0 +1,124 @@
+/** hls.js and dash.js in Chromium play difficult sources to their very end: `ended` fires, without a media error. */
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import * as Programs from "@armoricore/testing/Programs"
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, FileSystem, Path } from "effect"
+import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { launchBrowser, servePlayer } from "../support/Player.ts"
+
+const chromium = Programs.requireProgram("chromium")
+const words = (text: string) => text.split(" ")
+const video = (seconds: number, rate = "25") => testVideo({ size: "96x64", rate, seconds })
+const aac = words("-c:a aac")
+
+/** The upload's name, its length, and ffmpeg's arguments; with `copies` the file is joined with itself. */
+const sources: ReadonlyArray<{
+  readonly file: string
+  readonly seconds: number
+  readonly args: ReadonlyArray<string>
+  readonly copies?: number
+}> = [
+  { file: "joined.ts", seconds: 6, args: [...video(3), ...tone(3), ...h264, ...aac], copies: 2 },
+  { file: "long-audio.mp4", seconds: 6, args: [...video(2), ...tone(6), ...h264, ...aac] },
+  { file: "long-video.mp4", seconds: 6, args: [...video(6), ...tone(2), ...h264, ...aac] },
+  { file: "still.mp4", seconds: 6, args: [...video(0.04), ...tone(6), ...h264, ...aac] },
+  { file: "film-24.mkv", seconds: 6, args: [...video(6, "24000/1001"), ...tone(6), ...h264, ...aac] },
+  { file: "late.mkv", seconds: 6, args: ["-itsoffset", "1", ...video(5), ...tone(6), ...h264, ...aac] },
+  {
+    file: "bursts.mkv",
+    seconds: 6,
+    args: [
+      ...video(6, "60"),
+      ...tone(6),
+      ...words("-vf select=lt(mod(t\\,2)\\,0.4)+eq(n\\,359) -fps_mode vfr"),
+      ...h264,
+      ...aac,
+    ],
+  },
+  { file: "odd-length.mp4", seconds: 5.3, args: [...video(5.32), ...tone(5.1), ...h264, ...aac] },
+  {
+    file: "two-tracks.mkv",
+    seconds: 5,
+    args: [...video(5), ...tone(5), ...tone(3), ...words("-map 0 -map 1 -map 2"), ...h264, ...aac],
+  },
+  { file: "song.m4a", seconds: 5, args: [...tone(5), ...words("-c:a aac -b:a 96k -ac 2")] },
+]
+
+/** Runs in the page: plays to the end, at most three times as fast as real time, and returns what happened. */
+const play = `
+const video = document.querySelector("#video")
+const faults = []
+video.addEventListener("error", () => faults.push(video.error?.message ?? "media error"))
+const playToEnd = (start) => new Promise((resolve) => {
+  const done = (ended) => resolve({ ended, faults, at: video.currentTime, duration: video.duration })
+  video.addEventListener("ended", () => done(true))
+  setTimeout(() => done(false), 25000)
+  start()
+  video.playbackRate = 2
+  video.play().catch((error) => faults.push(String(error)))
+})
+`
+const withHls = (name: string) => `
+const hls = new Hls()
+hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal || /mediaError|bufferAppend|Parsing/i.test(data.details)) faults.push(data.details) })
+return await playToEnd(() => { hls.loadSource("${name}/master.m3u8"); hls.attachMedia(video) })
+`
+const withDash = (name: string) => `
+const player = dashjs.MediaPlayer().create()
+player.on("error", (event) => faults.push(event.error.message))
+return await playToEnd(() => player.initialize(video, "${name}/manifest.mpd", true))
+`
+
+describe.skipIf(isFfmpegMissing || chromium.missing)("Playback to the end", () => {
+  layer(pipeline({ ladder: [{ shortSide: 64, kilobits: 300 }], thumbnails: 1 }), {
+    excludeTestServices: true,
+    timeout: "60 seconds",
+  })((it) => {
+    it.effect(
+      "ends without a media error in hls.js and dash.js",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const folder = yield* fs.makeTempDirectoryScoped()
+          const { processUpload } = yield* UploadPipeline
+          for (const { args, copies = 1, file } of sources) {
+            const local = path.join(folder, file)
+            yield* ffmpeg([...args, local])
+            const bytes = yield* fs.readFile(local)
+            const upload = yield* storeUpload(
+              `uploads/${file}`,
+              Buffer.concat(Array.from({ length: copies }, () => bytes)),
+            )
+            const outcome = yield* processUpload(uploaded(path.parse(file).name, upload), { fencingToken: 1 })
+            if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
+            yield* fetchAll(prefixOf(outcome.ready), path.join(folder, path.parse(file).name))
+          }
+          const address = yield* servePlayer(folder)
+          const context = yield* launchBrowser(chromium.path)
+          const inPage = (script: string) =>
+            Effect.promise(async (): Promise<unknown> => {
+              const page = await context.newPage()
+              await page.goto(address)
+              const result: unknown = await page.evaluate(`(async () => { ${play} ${script} })()`)
+              await page.close()
+              return result
+            })
+          const runs = sources.flatMap(({ file, seconds }) =>
+            [withHls, withDash].map((script) => ({ file, seconds, script: script(path.parse(file).name) })),
+          )
+          const results = yield* Effect.forEach(
+            runs,
+            ({ file, script, seconds }) => Effect.map(inPage(script), (result) => ({ file, result, seconds })),
+            { concurrency: 4 },
+          )
+          for (const { file, result, seconds } of results) {
+            assert.deepInclude(result, { ended: true, faults: [] }, file)
+            assert.closeTo(Number(Object(result).at), seconds, 0.25, file)
+          }
+        }).pipe(Effect.scoped),
+      240_000,
+    )
+  })
+})
