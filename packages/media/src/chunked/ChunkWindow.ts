@@ -35,8 +35,8 @@ const firstChunkSeconds = 8
  */
 const indexedContainers = /^(mov,|matroska)/
 
-/** Seconds by which the audio may be longer than the video. The last window must contain video. */
-const maxHeldSeconds = 2
+/** Seconds by which the audio may be longer than the video: less than the shortest last window, which must contain video. */
+const maxHeldSeconds = 1.5
 
 /** Whether a source is long enough and can be split. */
 export const shouldChunk = (info: MediaInfo, options: ChunkOptions | undefined): boolean =>
