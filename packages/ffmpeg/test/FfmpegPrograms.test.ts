@@ -16,9 +16,10 @@ describe("FfmpegPrograms", () => {
       assert.match(found.version, /^ffmpeg version/)
       const lines = yield* report().pipe(Effect.provide(NodeServices.layer))
       assert.deepStrictEqual(
-        lines.slice(0, 2).map(({ name, ok }) => [name, ok]),
+        lines.slice(0, 3).map(({ name, ok }) => [name, ok]),
         [
           ["ffmpeg", true],
+          ["memory", true],
           ["ffprobe", true],
         ],
       )
@@ -38,6 +39,21 @@ describe("FfmpegPrograms", () => {
       const [line] = yield* report({ ffmpegPath: fake })
       assert.strictEqual(line?.ok, false)
     }).pipe(Effect.provide(NodeServices.layer)),
+  )
+
+  it.live.skipIf(missing)("refuses an ffmpeg whose memory grows with the length of a video", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { ffmpeg } = yield* build({})
+      const growing = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
+      // Prints a peak of 1000 kB per second of the video.
+      const script = 'case "$*" in *d=20*) echo maxrss=20000kB >&2 ;; *benchmark*) echo maxrss=1000kB >&2 ;;'
+      yield* fs.writeFileString(growing, `#!/bin/sh\n${script} *) exec ${ffmpeg} "$@" ;; esac\n`)
+      yield* fs.chmod(growing, 0o755)
+      const error = yield* Effect.flip(build({ ffmpegPath: growing }))
+      assert.include(error.message, "collects decoded frames in memory")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
   )
 
   it.live("a missing FFMPEG_PATH is an error even if another ffmpeg is on PATH", () =>
