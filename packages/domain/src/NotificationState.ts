@@ -163,6 +163,9 @@ export const DeliveryEntry = Schema.Struct({
   delivery_id: Schema.String,
   target: Target,
   summary: Schema.optionalKey(StoredDeliverySummary),
+  /** As in the delivery, so that `device.token_invalid` can be created again from this document alone. */
+  target_invalid: Schema.optionalKey(Schema.Boolean),
+  invalid_since: Schema.optionalKey(Schema.Finite),
 })
 export type DeliveryEntry = typeof DeliveryEntry.Type
 
@@ -182,6 +185,8 @@ export const NotificationState = Schema.Struct({
   requested_at: Schema.Finite,
   /** When it became `sent` or `failed`, so that a repeated event is identical. */
   ended_at: Schema.optionalKey(Schema.String),
+  /** The provider's report that made it `sent` or `failed`, as `{delivery id}.{status}`; absent: a delivery's own end. */
+  ended_by_report: Schema.optionalKey(Schema.String),
   updated_at: Schema.String,
 })
 export type NotificationState = typeof NotificationState.Type

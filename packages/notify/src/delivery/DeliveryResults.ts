@@ -3,12 +3,12 @@
  * token.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
-import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
+import type { ResultMessage } from "@armoricore/worker/ResultMessage"
 import { Effect } from "effect"
 import { type FinalState, type PlannedDelivery, summaryOf } from "./PlannedDelivery.ts"
 import type { Notifications } from "../request/Notifications.ts"
 import * as Metrics from "../NotifyMetrics.ts"
-import { hashOf, platformOf } from "../request/Target.ts"
+import * as InvalidTokens from "../request/InvalidTokens.ts"
 
 export interface DeliveryResult {
   readonly delivery: PlannedDelivery
@@ -24,9 +24,13 @@ export const record = (
   const updates = results.map(({ final, delivery }) => ({
     index: delivery.index,
     summary: summaryOf(delivery.channel, final),
+    targetInvalid: final.target_invalid,
+    invalidSince: final.invalid_since,
   }))
-  const invalidTokens = results.flatMap(({ final, delivery }) =>
-    final.target_invalid === true ? invalidTokenEvents(delivery, final) : [],
+  const invalidTokens = results.flatMap(({ final, delivery: { notification, planned } }) =>
+    final.target_invalid === true
+      ? (InvalidTokens.eventOf(notification, planned, final.reason, final.invalid_since) ?? [])
+      : [],
   )
   return Effect.andThen(
     countResults(results),
@@ -35,26 +39,6 @@ export const record = (
     ),
   )
 }
-
-const invalidTokenEvents = (
-  { channel, notification, planned }: PlannedDelivery,
-  { invalid_since, reason }: FinalState,
-): ReadonlyArray<ResultMessage> =>
-  channel === "email"
-    ? []
-    : [
-        emit(
-          "device.token_invalid",
-          {
-            user_id: notification.user_id,
-            platform: platformOf(channel),
-            token_hash: hashOf(planned.target),
-            reason: reason ?? "dead",
-            ...(invalid_since === undefined ? {} : { invalid_since: new Date(invalid_since).toISOString() }),
-          },
-          planned.delivery_id,
-        ),
-      ]
 
 const labelsOf = ({ final, delivery }: DeliveryResult) => ({
   channel: delivery.channel,

@@ -5,19 +5,21 @@
  *
  * - Two deliveries end at the same time: every write is a compare-and-set. Updates within one process are batched, so
  *   that a thousand deliveries of one notification do not write its document a thousand times.
- * - The process crashes after the last update was written and before the ledger stored the event: the redelivered
- *   message repeats the update. The update changes nothing and returns the same event with the same id.
+ * - The process crashes after the last update was written and before the ledger stored the events: the redelivered
+ *   message repeats the update. The update changes nothing and returns the same events with the same ids, because every
+ *   event of a delivery can be created again from this document.
  * - A delivery that failed temporarily is replayed and sent: `failed` becomes `sent`, never the reverse.
  */
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
-import { type NotificationState, statusRank } from "@armoricore/domain/NotificationState"
+import { type DeliveryEntry, type NotificationState, statusRank } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result } from "effect"
 import * as DocumentCache from "./DocumentCache.ts"
+import * as InvalidTokens from "./InvalidTokens.ts"
 
 type StateError = TransientError | ConfigurationError
 
@@ -25,6 +27,10 @@ type StateError = TransientError | ConfigurationError
 export interface DeliveryUpdate {
   readonly index: number
   readonly summary: DeliverySummary
+  /** The target is permanently invalid. */
+  readonly targetInvalid?: boolean | undefined
+  /** Epoch milliseconds. */
+  readonly invalidSince?: number | undefined
   /**
    * Set for a later report of the provider. A report returns the final event only if it makes the notification final.
    */
@@ -47,7 +53,7 @@ export class Notifications extends Context.Service<
       id: string,
       updates: ReadonlyArray<DeliveryUpdate>,
     ) => Effect.Effect<ReadonlyArray<ResultMessage>, StateError>
-    /** The final event of a notification that waits for no delivery. */
+    /** The events of a notification that waits for no delivery: those of its deliveries and the final one. */
     readonly finalize: (id: string) => Effect.Effect<ReadonlyArray<ResultMessage>, StateError>
   }
 >()("@armoricore/notify/Notifications") {
@@ -175,7 +181,11 @@ const make = Effect.gen(function* () {
         : Effect.succeed(Option.some(known.value))
     },
     applyUpdates,
-    finalize: (id) => applyUpdates(id, []),
+    finalize: (id) =>
+      Effect.map(applyUpdates(id, []), (events) => {
+        const known = cache.get(id)
+        return known === undefined ? events : [...InvalidTokens.eventsOf(known.value), ...events]
+      }),
   })
 })
 
@@ -196,15 +206,22 @@ const openCount = (state: NotificationState | undefined): number => {
 const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, now: string): NotificationState => {
   const deliveries = [...state.deliveries]
   let changed = false
-  for (const { index, summary } of batch.flatMap(({ updates }) => updates)) {
+  let reportKey: string | undefined
+  for (const { index, invalidSince, report, summary, targetInvalid } of batch.flatMap(({ updates }) => updates)) {
     const planned = deliveries[index]
     if (planned === undefined) continue
     const before = planned.summary
     if (before !== undefined && statusRank(summary.status) <= statusRank(before.status)) continue
     // The reason of the earlier status does not explain the new one.
     const { reason: _reason, ...rest } = before ?? {}
-    deliveries[index] = { ...planned, summary: { ...rest, ...summary } }
+    deliveries[index] = {
+      ...planned,
+      summary: { ...rest, ...summary },
+      ...(targetInvalid === true ? { target_invalid: true } : {}),
+      ...(invalidSince === undefined ? {} : { invalid_since: invalidSince }),
+    }
     changed = true
+    if (report === true) reportKey = reportKeyOf(planned, summary)
   }
   const status = statusOf(state, deliveries)
   if (!changed && status === state.status) return state
@@ -213,9 +230,12 @@ const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, no
     deliveries,
     status,
     ...(status === "pending" || status === state.status ? {} : { ended_at: now }),
+    ...(status === state.status || reportKey === undefined ? {} : { ended_by_report: reportKey }),
     updated_at: now,
   }
 }
+
+const reportKeyOf = ({ delivery_id }: DeliveryEntry, { status }: DeliverySummary): string => `${delivery_id}.${status}`
 
 const sentStatuses: ReadonlySet<string> = new Set(["sent", "delivered", "bounced", "complained"])
 
@@ -232,7 +252,14 @@ const repeatedFinalEvent = (
   state: NotificationState,
   batch: ReadonlyArray<PendingUpdate>,
 ): ReadonlyArray<ResultMessage> =>
-  batch.some(({ updates }) => updates.every(({ report }) => report === undefined)) ? finalEvent(state) : []
+  batch.some(({ updates }) => updates.every((update) => update.report !== true || endedNotification(state, update)))
+    ? finalEvent(state)
+    : []
+
+const endedNotification = (state: NotificationState, { index, summary }: DeliveryUpdate): boolean => {
+  const planned = state.deliveries[index]
+  return planned !== undefined && state.ended_by_report === reportKeyOf(planned, summary)
+}
 
 /** `notification.sent` or `notification.failed`. The event is the same each time it is created. */
 const finalEvent = (state: NotificationState): ReadonlyArray<ResultMessage> => {
