@@ -39,8 +39,14 @@ export const layer = HttpApiBuilder.group(
     const deliveryProgress = Effect.fnUntraced(function* (id: string) {
       const state = Option.getOrUndefined(yield* deliveries.get(id))?.value
       if (state === undefined) return { status: "requested" }
-      const { attempt, provider, status, updated_at } = state
-      return { status, provider, attempt, updated_at }
+      const { attempt, not_before, provider, reason, status, updated_at } = state
+      const progress = { status, provider, attempt, updated_at }
+      if (status !== "deferred" || not_before === undefined) return progress
+      return {
+        ...progress,
+        ...(reason === undefined ? {} : { reason }),
+        next_attempt_at: new Date(not_before).toISOString(),
+      }
     })
 
     const toResponse = Effect.fnUntraced(function* (state: NotificationState) {

@@ -116,6 +116,7 @@ export const eventRegistry = {
     webhook: true,
   }),
   "device.token_invalid": defineEvent("notify", Notification.DeviceTokenInvalid, { webhook: true }),
+  "device.token_restored": defineEvent("notify", Notification.DeviceTokenRestored, { webhook: true }),
   "transcription.requested": defineEvent("outside", Transcription.TranscriptionRequested, {
     job: { kind: "transcription", status: "processing" },
   }),

@@ -5,7 +5,8 @@
  * The states of a delivery:
  *
  *     requested → suppressed | expired | sending → sent → delivered | bounced | complained
- *                                           ↘ failed      ↘ unknown (the provider may have accepted it)
+ *                                         ⇅  ↘ failed   ↘ unknown (the provider may have accepted it)
+ *                                      deferred (a mail server asks to try again later)
  *
  * A provider's report may arrive before `sent` is stored, and reports arrive in any order. States are merged by rank: the
  * higher rank wins.
@@ -30,6 +31,7 @@ export type Target = typeof Target.Type
 export const deliveryStatuses = [
   "requested",
   "sending",
+  "deferred",
   "unknown",
   "expired",
   "suppressed",
@@ -57,8 +59,12 @@ export const DeliveryState = Schema.Struct({
   lease_until: Schema.optionalKey(Schema.Finite),
   /** While `unknown` and not final: when it is resent unless a report arrives, epoch milliseconds. */
   resend_at: Schema.optionalKey(Schema.Finite),
-  /** Earliest time of the next call, from Retry-After or backoff, epoch milliseconds. */
+  /** Earliest time of the next call, from Retry-After, backoff or deferral, epoch milliseconds. */
   not_before: Schema.optionalKey(Schema.Finite),
+  /** How often a mail server deferred it. */
+  deferrals: Schema.optionalKey(Schema.Int),
+  /** The id of the run of refusals whose verdict on this delivery was taken back, so that it was opened again. */
+  reopened_by: Schema.optionalKey(Schema.String),
   provider: Schema.optionalKey(Schema.String),
   provider_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),

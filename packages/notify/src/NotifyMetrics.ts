@@ -13,8 +13,21 @@ export const resends = Metric.counter("armoricore_notification_deliveries_resent
   description: "Deliveries sent again after an unknown outcome, by channel",
   incremental: true,
 })
+export const refusalsHeld = Metric.counter("armoricore_notification_refusals_held_total", {
+  description:
+    "Refusals of a recipient without consequence, because the provider had accepted no other, by provider and reason",
+  incremental: true,
+})
+export const verdictsTakenBack = Metric.counter("armoricore_notification_verdicts_taken_back_total", {
+  description: "Failed deliveries that are sent again, because the refusal was not the recipient's fault, by channel",
+  incremental: true,
+})
+export const deferrals = Metric.counter("armoricore_notification_deliveries_deferred_total", {
+  description: "E-mails that a server deferred, once for each deferral, by provider",
+  incremental: true,
+})
 export const providerPaused = Metric.gauge("armoricore_provider_paused", {
-  description: "1 while a provider is paused because of a configuration error, by provider",
+  description: "1 while a provider is paused because of a configuration error or a run of refusals, by provider",
 })
 export const circuitOpen = Metric.gauge("armoricore_provider_circuit_open", {
   description: "1 while the circuit of a provider is open after outages, by provider",

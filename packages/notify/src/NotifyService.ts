@@ -11,6 +11,7 @@ import { NotificationChannel } from "@armoricore/domain/NotificationState"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
+import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import * as Worker from "@armoricore/worker/Worker"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Deliveries } from "./delivery/Deliveries.ts"
@@ -23,6 +24,7 @@ import * as NotificationPlan from "./request/NotificationPlan.ts"
 import { DeliveryReport, DeliveryReports } from "./delivery/DeliveryReports.ts"
 import { ProviderCircuits } from "./provider/ProviderCircuits.ts"
 import * as PushBatches from "./batch/PushBatches.ts"
+import * as TakeBack from "./delivery/TakeBack.ts"
 import * as WorkKinds from "./WorkKinds.ts"
 
 /** Deliveries that one message enqueues. All of them must fit into one ledger document. */
@@ -59,6 +61,8 @@ export const layerNoDeps = Layer.effectDiscard(
     const pushBatches = yield* PushBatches.PushBatches
     const notifications = yield* Notifications
     const reports = yield* DeliveryReports
+    const takeBack = yield* TakeBack.make
+    const scheduled = yield* ScheduledWork.make("notify")
     const { concurrency } = yield* DeliveryPolicy
     const circuits = yield* ProviderCircuits
 
@@ -193,6 +197,12 @@ export const layerNoDeps = Layer.effectDiscard(
       onFailure: () => [],
     })
 
+    const takeBackHandler = onWork(WorkKinds.takeBack, TakeBack.TakeBackRequest, {
+      concurrency: 4,
+      handle: takeBack.handle,
+      onFailure: () => [],
+    })
+
     // After a crash the bus redelivers a message no earlier than its lease expires.
     const { leaseDuration: ackWait } = yield* Worker.WorkerTimeouts
     const handlers = [
@@ -202,11 +212,14 @@ export const layerNoDeps = Layer.effectDiscard(
       ...batchHandlers,
       failureHandler,
       reportHandler,
+      takeBackHandler,
     ]
     yield* Worker.run(
       "notify",
       handlers.map((handler) => ({ ...handler, ackWait })),
     )
+    yield* Effect.forkScoped(takeBack.run)
+    yield* Effect.forkScoped(scheduled.run)
   }),
 )
 

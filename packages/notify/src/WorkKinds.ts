@@ -7,6 +7,8 @@ export const fanOut = "fan-out"
 /** Stored queues have this name; nodes of two versions share them during an upgrade. */
 export const recordFailure = "settle"
 export const report = "report"
+/** Refusals that counted and turned out to be our own fault. */
+export const takeBack = "take-back"
 
 /** Consumer names may not contain underscores. */
 const kebabCase = (channel: NotificationChannel): string => channel.replaceAll("_", "-")
@@ -25,6 +27,7 @@ export const all: ReadonlyArray<string> = [
   fanOut,
   recordFailure,
   report,
+  takeBack,
 ]
 
 /** The work message of one delivery; `prior_attempts` are the failed attempts before it. */

@@ -13,6 +13,8 @@ export const DeliveryResponse = Schema.Struct({
   provider_id: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
   attempt: Schema.optionalKey(Schema.Int),
+  /** While `deferred`: when it is sent again, RFC 3339. */
+  next_attempt_at: Schema.optionalKey(Schema.String),
   updated_at: Schema.optionalKey(Schema.String),
 })
 export type DeliveryResponse = typeof DeliveryResponse.Type

@@ -13,6 +13,7 @@ import type { Bucket } from "@armoricore/state/KeyValue"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
+import { scheduledMessages } from "@armoricore/worker/ScheduledWork"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { pauses } from "@armoricore/worker/control/CircuitRegistry"
 import { consumersFor, type ServiceName, webhookConsumers } from "../app/Services.ts"
@@ -36,7 +37,13 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
     reads: [],
   },
   notify: {
-    writes: [notificationStates.bucket, deliveryStates.bucket, suppressions.bucket, inboxMessages.bucket],
+    writes: [
+      notificationStates.bucket,
+      deliveryStates.bucket,
+      suppressions.bucket,
+      inboxMessages.bucket,
+      scheduledMessages.bucket,
+    ],
     reads: [],
   },
   ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket, mediaDeletions.bucket] },

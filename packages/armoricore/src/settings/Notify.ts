@@ -1,8 +1,8 @@
 /** Notifications, independent of the provider: rate limits, templates, unknown outcomes, links to unsubscribe. */
 import { providers } from "@armoricore/notify/providers/Providers"
-import { Result } from "effect"
+import { Duration, Result } from "effect"
 import type { ProviderName } from "./Providers.ts"
-import { choice, longSecret, optional, text, withDefault } from "./Setting.ts"
+import { choice, duration, longSecret, optional, text, withDefault } from "./Setting.ts"
 
 /** `apns:500,smtp:10`: calls per second of one process. */
 const rateLimits = optional<ReadonlyMap<ProviderName, number>>((value) => {
@@ -40,6 +40,14 @@ export const notify = {
     }),
     "stop",
     "stop",
+  ),
+  MAIL_RETRY_FOR: withDefault(
+    duration({
+      description:
+        "how long an e-mail that its server defers (4yz: greylisting, a full mailbox, a rate limit) is tried again, one minute to one hour apart",
+    }),
+    Duration.hours(24),
+    "24 h",
   ),
   UNSUBSCRIBE_SECRET: longSecret(16)({
     description:

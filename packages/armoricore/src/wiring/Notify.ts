@@ -94,8 +94,12 @@ const deriveKey = (secret: Redacted.Redacted<string>, purpose: string) =>
 const deliveryPolicy = Layer.effect(
   DeliveryPolicy,
   Effect.gen(function* () {
-    const { MAIL_RESEND_UNKNOWN } = yield* Settings
-    return { ...(yield* DeliveryPolicy), resendUnknownMail: MAIL_RESEND_UNKNOWN === "resend" }
+    const { MAIL_RESEND_UNKNOWN, MAIL_RETRY_FOR } = yield* Settings
+    return {
+      ...(yield* DeliveryPolicy),
+      resendUnknownMail: MAIL_RESEND_UNKNOWN === "resend",
+      mailRetryFor: MAIL_RETRY_FOR,
+    } satisfies DeliveryPolicy
   }),
 )
 

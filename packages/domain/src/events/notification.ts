@@ -167,3 +167,11 @@ export const DeviceTokenInvalid = Schema.Struct({
   /** If the provider reports it; a token that was registered later is valid. */
   invalid_since: optionalNullable(Timestamp),
 })
+
+/** An earlier `device.token_invalid` was wrong: the provider refused every token because of our settings. */
+export const DeviceTokenRestored = Schema.Struct({
+  user_id: UserId,
+  platform: Schema.String,
+  /** As in `device.token_invalid`. */
+  token_hash: Schema.String,
+})

@@ -6,6 +6,7 @@
  * - in `sending`, after the lease expired: the provider may have accepted the message, so the outcome is unknown. A
  *   push is sent again with the same ids, so that the device shows it once; an e-mail follows
  *   `DeliveryPolicy.resendUnknownMail`. The same applies when a provider ends a call with `UnknownOutcome`;
+ * - in `deferred`: the next attempt is scheduled (see `MailDeferral`);
  * - after `sent` or another final state: it repeats the update of the notification, which returns the same event.
  *
  * The failure of one target never affects another: each has its own state and attempts.
@@ -62,7 +63,7 @@ const make = Effect.gen(function* () {
   const circuits = yield* ProviderCircuits
   const records = yield* DeliveryRecord.make
   const retry = yield* retryPolicyOf("notify")
-  const { attempt, finish, recordResult, recordUnknownOutcome } = yield* DeliveryAttempts.make(records)
+  const { attempt, finish, recordResult, recordUnknownOutcome, reschedule } = yield* DeliveryAttempts.make(records)
 
   const findDelivery = ({ index, notification_id }: DeliveryRequest) =>
     Effect.flatMap(notifications.get(notification_id), (found) => {
@@ -92,6 +93,12 @@ const make = Effect.gen(function* () {
       return yield* next > now
         ? snoozeUntil(next, "postponed", "its next attempt is scheduled for later")
         : attempt(delivery, current)
+    }
+    if (status === "deferred") {
+      const next = Math.min(not_before, PlannedDelivery.expiresAt(delivery.notification))
+      if (next <= now) return yield* attempt(delivery, current)
+      // The worker that deferred it may have stopped before it scheduled the next attempt.
+      return yield* Effect.as(reschedule(delivery, current.value), [])
     }
     if (status === "sending") {
       if (lease_until > now)
@@ -157,7 +164,7 @@ const make = Effect.gen(function* () {
       if (delivery === undefined) return []
       const current = yield* records.get(delivery.planned.delivery_id)
       const status = current?.value.status
-      if (status !== undefined && status !== "requested" && status !== "sending") {
+      if (status !== undefined && !PlannedDelivery.isOpen(status)) {
         return current === undefined ? [] : yield* recordResult(delivery, current.value)
       }
       const change = { reason: failure.code, message: failure.message, retryable: true }

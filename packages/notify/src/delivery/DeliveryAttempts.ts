@@ -22,6 +22,7 @@ import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
 import { hashOf } from "../request/Target.ts"
 import { UnsubscribeLinks } from "../unsubscribe/UnsubscribeLinks.ts"
+import * as MailDeferral from "./MailDeferral.ts"
 import * as DeliveryResults from "./DeliveryResults.ts"
 
 type Document = DeliveryRecord.Document
@@ -39,6 +40,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     const suppressions = yield* Suppressions
     const unsubscribe = yield* UnsubscribeLinks
     const policy = yield* DeliveryPolicy
+    const deferral = yield* MailDeferral.make(records)
     const leaseMillis = Duration.toMillis(policy.callTimeout) + leaseMarginMillis
 
     const recordResult = (delivery: PlannedDelivery.PlannedDelivery, final: DeliveryState) =>
@@ -186,6 +188,10 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
             failure = failure === undefined || isSooner(error, failure) ? error : failure
         }
       }
+      if (failure !== undefined && current !== undefined) {
+        const deferred = yield* deferral.defer(delivery, current, failure)
+        if (deferred !== undefined) return deferred.status === "deferred" ? [] : yield* recordResult(delivery, deferred)
+      }
       // No provider accepted the message, and every call had a definite result. The next attempt starts from the
       // beginning.
       if (current?.value.status === "sending") yield* records.writeResult(current, { status: "requested" })
@@ -218,7 +224,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
         )
       })
 
-    return { attempt, finish, recordResult, recordUnknownOutcome }
+    return { attempt, finish, recordResult, recordUnknownOutcome, reschedule: deferral.reschedule }
   })
 
 /** Waits without counting an attempt. */

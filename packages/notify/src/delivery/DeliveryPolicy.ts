@@ -19,6 +19,11 @@ export interface DeliveryPolicy {
    */
   readonly resendUnknownMail: boolean
   readonly reportTimeout: Duration.Duration
+  /** How long an e-mail that servers defer is tried again, counted from the request. */
+  readonly mailRetryFor: Duration.Duration
+  /** The delay after the first deferral; it doubles with each further one. */
+  readonly minMailRetryDelay: Duration.Duration
+  readonly maxMailRetryDelay: Duration.Duration
 }
 
 export const DeliveryPolicy = Context.Reference<DeliveryPolicy>("@armoricore/notify/DeliveryPolicy", {
@@ -28,5 +33,8 @@ export const DeliveryPolicy = Context.Reference<DeliveryPolicy>("@armoricore/not
     maxProviderWait: Duration.hours(24),
     resendUnknownMail: false,
     reportTimeout: Duration.minutes(5),
+    mailRetryFor: Duration.hours(24),
+    minMailRetryDelay: Duration.minutes(1),
+    maxMailRetryDelay: Duration.hours(1),
   }),
 })

@@ -93,6 +93,8 @@ export const make = Effect.gen(function* () {
 const carriedOver = (before: DeliveryState | undefined): Partial<DeliveryState> => ({
   ...(before?.provider === undefined ? {} : { provider: before.provider }),
   ...(before?.provider_id === undefined ? {} : { provider_id: before.provider_id }),
+  ...(before?.deferrals === undefined ? {} : { deferrals: before.deferrals }),
+  ...(before?.reopened_by === undefined ? {} : { reopened_by: before.reopened_by }),
 })
 
 export const writeConflict = (id: string) =>

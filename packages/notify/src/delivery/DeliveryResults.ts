@@ -28,9 +28,7 @@ export const record = (
     invalidSince: final.invalid_since,
   }))
   const invalidTokens = results.flatMap(({ final, delivery: { notification, planned } }) =>
-    final.target_invalid === true
-      ? (InvalidTokens.eventOf(notification, planned, final.reason, final.invalid_since) ?? [])
-      : [],
+    final.target_invalid === true ? (InvalidTokens.eventOf(notification, planned, final) ?? []) : [],
   )
   return Effect.andThen(
     countResults(results),

@@ -5,6 +5,7 @@ import type {
   NotificationContent,
   DeliveryState,
   EmailContent,
+  Status,
   NotificationState,
   DeliveryEntry,
 } from "@armoricore/domain/NotificationState"
@@ -88,14 +89,20 @@ const htmlOf = (content: NotificationContent): string => {
 /** The fields of a final state that `DeliveryResults` records. */
 export type FinalState = Pick<
   DeliveryState,
-  "status" | "provider" | "provider_id" | "reason" | "target_invalid" | "invalid_since"
+  "status" | "provider" | "provider_id" | "reason" | "target_invalid" | "invalid_since" | "reopened_by"
 >
+
+type OpenStatus = "requested" | "sending" | "deferred"
+
+/** The delivery is in progress. */
+export const isOpen = (status: Status): status is OpenStatus =>
+  status === "requested" || status === "sending" || status === "deferred"
 
 export const summaryOf = (channel: NotificationChannel, final: FinalState): DeliverySummary => ({
   channel,
   provider: final.provider ?? "none",
-  // `requested` and `sending` are not final and do not occur here; the type cannot express that.
-  status: final.status === "requested" || final.status === "sending" ? "failed" : final.status,
+  // A state that is not final does not occur here; the type cannot express that.
+  status: isOpen(final.status) ? "failed" : final.status,
   ...(final.provider_id === undefined ? {} : { provider_id: final.provider_id }),
   ...(final.reason === undefined ? {} : { reason: final.reason }),
 })

@@ -4,7 +4,7 @@
  *     closed ──`failureThreshold` outages in a row──▶ open ──openMillis over──▶ half-open ──success──▶ closed
  *                                                      ▲ twice as long            │ outage
  *                                                      └──────────────────────────┘
- *     closed ──configuration error──▶ paused ──misconfigurationDelay over──▶ half-open
+ *     closed ──configuration error, run of refusals──▶ paused ──misconfigurationDelay over──▶ half-open
  *
  * A closed circuit lets calls pass. A half-open one lets one call pass at a time.
  *
@@ -16,6 +16,7 @@
  * however long the wait is; here a call that would wait over a second gives its slot back instead.
  */
 import { Duration } from "effect"
+import * as RefusalRun from "./RefusalRun.ts"
 
 export interface CircuitOptions {
   /** Outages in a row that open the circuit. */
@@ -39,8 +40,8 @@ export interface Circuit {
   /** 0 without a pause. */
   pausedUntil: number
   halfOpenCallRunning: boolean
-  /** Sender mismatches since the provider last accepted a message; undefined before the first acceptance. */
-  senderMismatches: number | undefined
+  /** Refusals since the provider last accepted a message. */
+  readonly refusals: RefusalRun.RefusalRun
 }
 
 export type RejectReason = "circuit_open" | "provider_paused"
@@ -56,9 +57,6 @@ const admittedHalfOpen: Admission = { _tag: "Admitted", isHalfOpen: true }
 /** When to check again while another message is the half-open call. */
 const halfOpenRecheckMillis = 1_000
 
-/** Mismatches in a row that point to changed settings, even if the provider accepted messages before. */
-const maxSenderMismatches = 50
-
 export const make = (key: string): Circuit => ({
   key,
   failures: 0,
@@ -66,7 +64,7 @@ export const make = (key: string): Circuit => ({
   openMillis: 0,
   pausedUntil: 0,
   halfOpenCallRunning: false,
-  senderMismatches: undefined,
+  refusals: RefusalRun.make(),
 })
 
 /** The caller of a half-open admission must clear `halfOpenCallRunning` when its call ends, in any way. */
@@ -116,10 +114,7 @@ export const pause = (circuit: Circuit, now: number, options: CircuitOptions): v
   circuit.pausedUntil = now + Duration.toMillis(options.misconfigurationDelay)
 }
 
-/** Returns whether the mismatch is a fault of the settings: no target was reached yet, or none for a long time. */
-export const isMisconfiguredSender = (circuit: Circuit): boolean =>
-  circuit.senderMismatches === undefined || ++circuit.senderMismatches > maxSenderMismatches
-
 export const reset = (circuit: Circuit): void => {
   Object.assign(circuit, { failures: 0, openUntil: 0, openMillis: 0, pausedUntil: 0 })
+  RefusalRun.clear(circuit.refusals)
 }

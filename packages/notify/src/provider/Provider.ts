@@ -8,8 +8,8 @@
  * |---|---|
  * | `InvalidTarget` | the delivery fails; an event asks the backend to drop the token; an address is suppressed |
  * | `PermanentError` | the delivery fails |
+ * | `Refusal` | as `InvalidTarget` or `PermanentError` while others are accepted; else as `ConfigurationError` |
  * | `ConfigurationError` | the provider is paused with an alarm; messages wait, or go to the next provider |
- * | `SenderMismatch` | the delivery fails if the provider accepts other messages; else as `ConfigurationError` |
  * | `TargetKindMisconfigured` | messages to targets of this kind wait, with an alarm; the others are sent |
  * | `TransientError` | retried with backoff, no earlier than `retryAfterMillis`; or sent by the next provider |
  * | `UnknownOutcome` | the provider may have accepted it: the policy of the channel decides whether to send again |
@@ -19,7 +19,7 @@ import type { Attachment, NotificationChannel, PushContent, Target } from "@armo
 import { Context, Effect, Layer, Schema } from "effect"
 import { hash } from "node:crypto"
 
-/** The token or address is invalid for ever. */
+/** The token or address is invalid for ever: the provider says so of this recipient beyond doubt. */
 export class InvalidTarget extends Schema.TaggedError<InvalidTarget>()("InvalidTarget", {
   /** Lower case with underscores, for example `unregistered`. */
   reason: Schema.String,
@@ -29,15 +29,21 @@ export class InvalidTarget extends Schema.TaggedError<InvalidTarget>()("InvalidT
 }) {}
 
 /**
- * The target belongs to another project or app, or the settings name the wrong one. If other targets accept messages,
- * it is the target's fault: a single token must not pause the provider for all users.
+ * The provider refuses this recipient or this message, and wrong settings would get the same response. `RefusalRun`
+ * decides by the responses to others.
  */
-export class SenderMismatch extends Schema.TaggedError<SenderMismatch>()("SenderMismatch", {
+export class Refusal extends Schema.TaggedError<Refusal>()("Refusal", {
+  /** Whose fault it is if others are accepted. */
+  fault: Schema.Literals(["recipient", "message"]),
   /** Lower case with underscores, for example `sender_id_mismatch`. */
   reason: Schema.String,
-  /** The setting at fault if no target is reached. */
+  /** The setting to check if no one is accepted. */
   setting: Schema.String,
   message: Schema.String,
+  /** The token or address is invalid for ever if others are accepted. */
+  isTargetInvalid: Schema.optionalKey(Schema.Boolean),
+  /** The provider asks to try again later, so the message is deferred instead of failed. */
+  isTemporary: Schema.optionalKey(Schema.Boolean),
 }) {}
 
 /**
@@ -56,7 +62,7 @@ export class UnknownOutcome extends Schema.TaggedError<UnknownOutcome>()("Unknow
 
 export type ProviderError =
   | InvalidTarget
-  | SenderMismatch
+  | Refusal
   | TargetKindMisconfigured
   | PermanentError
   | ConfigurationError
@@ -70,6 +76,28 @@ export interface EmailFields {
   readonly bcc: ReadonlyArray<string>
   /** Replaces the name in `MAIL_FROM`. */
   readonly fromName?: string
+}
+
+/** Whose fault an error is. `us`: the settings or the reputation of this installation. */
+export type Fault = "recipient" | "message" | "us" | "provider" | "unknown"
+
+/** What one response says by itself; `RefusalRun` corrects it by the responses to others. */
+export const faultOf = (error: ProviderError): Fault => {
+  switch (error._tag) {
+    case "InvalidTarget":
+      return "recipient"
+    case "PermanentError":
+      return "message"
+    case "Refusal":
+      return error.fault
+    case "ConfigurationError":
+    case "TargetKindMisconfigured":
+      return "us"
+    case "TransientError":
+      return "provider"
+    case "UnknownOutcome":
+      return "unknown"
+  }
 }
 
 /** One delivery, ready to be sent. Sending it again uses the same ids, so that devices and mailboxes show it once. */

@@ -9,6 +9,7 @@ import { ConfigurationError, PermanentError, TransientError } from "@armoricore/
 import { type CircuitState, CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Random, type Scope, Semaphore } from "effect"
 import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
+import { identityOf } from "../request/Target.ts"
 import * as Metrics from "../NotifyMetrics.ts"
 import * as Circuit from "./Circuit.ts"
 import * as MisconfiguredKinds from "./MisconfiguredKinds.ts"
@@ -16,11 +17,14 @@ import {
   type Accepted,
   type Message,
   type Provider,
+  faultOf,
+  InvalidTarget,
   type ProviderError,
-  type SenderMismatch,
+  type Refusal,
   type TargetKindMisconfigured,
   UnknownOutcome,
 } from "./Provider.ts"
+import * as RefusalRun from "./RefusalRun.ts"
 import * as SharedTimeout from "./SharedTimeout.ts"
 
 export const CircuitOptions = Context.Reference<Circuit.CircuitOptions>("@armoricore/notify/CircuitOptions", {
@@ -35,7 +39,7 @@ export const CircuitOptions = Context.Reference<Circuit.CircuitOptions>("@armori
 /** The provider was not called; the message may be sent after this time. */
 export interface Unavailable {
   readonly _tag: "Unavailable"
-  readonly reason: Circuit.RejectReason | "rate_limited"
+  readonly reason: Circuit.RejectReason | "rate_limited" | "refusal_unconfirmed"
   readonly waitMillis: number
 }
 
@@ -60,8 +64,11 @@ export interface ProviderCircuit {
 
 export type OnSettled = (end: Exit.Exit<Accepted | Unavailable, CallError>) => void
 
-/** Configuration errors are no failures of the message: they pause the provider, or one kind of target. */
-export type CallError = Exclude<ProviderError, ConfigurationError | SenderMismatch | TargetKindMisconfigured>
+/**
+ * Configuration errors are no failures of the message: they pause the provider, or one kind of target. A refusal becomes
+ * another error once it counts.
+ */
+export type CallError = Exclude<ProviderError, ConfigurationError | Refusal | TargetKindMisconfigured>
 
 /** How long a rate-limited call keeps its slot; with a longer wait the message goes back to the queue. */
 const maxRateLimitWaitMillis = 1_000
@@ -83,6 +90,7 @@ interface Shared {
   readonly circuits: Map<string, Circuit.Circuit>
   readonly misconfiguredKinds: MisconfiguredKinds.MisconfiguredKinds
   readonly minIntervalMillis: number
+  readonly onTakenBack: (messages: ReadonlyArray<Message>) => void
   /** The next turn under the rate limit, epoch milliseconds. */
   nextCallAt: number
 }
@@ -97,8 +105,10 @@ interface Permit {
 const immediatePermit: Permit = { _tag: "Permit", isHalfOpen: false, delayMillis: 0 }
 const halfOpenPermit: Permit = { _tag: "Permit", isHalfOpen: true, delayMillis: 0 }
 
+/** `onTakenBack` receives the messages of refusals that were counted and then turned out to be our own fault. */
 export const make = Effect.fnUntraced(function* (
   provider: Provider,
+  onTakenBack: (messages: ReadonlyArray<Message>) => void = () => {},
 ): Effect.fn.Return<ProviderCircuit, never, Scope.Scope> {
   const { callTimeout, maxProviderWait } = yield* DeliveryPolicy
   const options = yield* CircuitOptions
@@ -117,6 +127,7 @@ export const make = Effect.fnUntraced(function* (
     misconfiguredKinds: MisconfiguredKinds.make(provider.name, options.misconfigurationDelay, clock),
     minIntervalMillis: provider.maxPerSecond === undefined ? 0 : 1_000 / provider.maxPerSecond,
     nextCallAt: 0,
+    onTakenBack,
   }
   const { circuits, name, registry } = shared
   const state = Effect.map(Clock.currentTimeMillis, (now) => worstState([...circuits.values()], now))
@@ -199,7 +210,7 @@ const startCall = (
   settled: OnSettled,
 ) =>
   shared.callTimer.start(context, shared.provider.send(message), (exit, timedOut) =>
-    settled(settle(shared, context, circuit, isHalfOpen, exit, timedOut)),
+    settled(settle(shared, context, circuit, message, isHalfOpen, exit, timedOut)),
   )
 
 const callProvider = (shared: Shared, circuit: Circuit.Circuit, message: Message, permit: Permit) =>
@@ -252,6 +263,7 @@ const settle = (
   shared: Shared,
   context: Context.Context<never>,
   circuit: Circuit.Circuit,
+  message: Message,
   isHalfOpen: boolean,
   exit: Exit.Exit<Accepted, ProviderError>,
   timedOut: boolean,
@@ -261,7 +273,7 @@ const settle = (
     if (change !== undefined) Effect.runForkWith(context)(change)
   }
   if (Exit.isSuccess(exit)) {
-    circuit.senderMismatches = 0
+    RefusalRun.accept(circuit.refusals, shared.clock.currentTimeMillisUnsafe())
     report(recordSuccess(shared, circuit))
     report(shared.misconfiguredKinds.expire())
     return Exit.succeed(exit.value)
@@ -271,7 +283,7 @@ const settle = (
     : Cause.findErrorOption(exit.cause)
   // A defect of the provider or an interruption says nothing about the circuit.
   if (Option.isNone(failure)) return Exit.failCause(Cause.map(exit.cause, unreachable))
-  const error = failure.value._tag === "SenderMismatch" ? fromSenderMismatch(circuit, failure.value) : failure.value
+  const error = judgeRefusal(shared, circuit, message, failure.value)
   switch (error._tag) {
     case "ConfigurationError":
       report(pause(shared, circuit, error))
@@ -280,6 +292,11 @@ const settle = (
       report(recordSuccess(shared, circuit))
       report(shared.misconfiguredKinds.add(error))
       return Exit.succeed(misconfigured(shared))
+    case "RefusalHeld":
+      report(logHeld(shared, circuit, error.refusal))
+      return Exit.succeed(
+        unavailable(shared, "refusal_unconfirmed", Duration.toMillis(shared.options.misconfigurationDelay)),
+      )
     default:
       report(recordError(shared, circuit, error, isHalfOpen))
       return Exit.fail(afterOpenCircuit(shared, circuit, capRetryAfter(error, shared.maxProviderWaitMillis)))
@@ -289,11 +306,71 @@ const settle = (
 const misconfigured = (shared: Shared): Unavailable =>
   unavailable(shared, "provider_paused", Duration.toMillis(shared.options.misconfigurationDelay))
 
-/** A single mismatch is the fault of its token; without any accepted message it is the fault of the settings. */
-const fromSenderMismatch = (circuit: Circuit.Circuit, { message, reason, setting }: SenderMismatch) =>
-  Circuit.isMisconfiguredSender(circuit)
-    ? new ConfigurationError({ setting, message: `${setting} does not fit: ${message}` })
-    : new PermanentError({ code: reason, message })
+/** The refusal has no consequence yet: the message is sent again later. */
+interface RefusalHeld {
+  readonly _tag: "RefusalHeld"
+  readonly refusal: Refusal | InvalidTarget
+}
+
+/** A lone recipient is held for this many pauses before its refusal counts. */
+const maxHolds = 10
+
+/** See `RefusalRun`. Other errors stay as they are. */
+const judgeRefusal = (
+  { clock, onTakenBack, options }: Shared,
+  { refusals }: Circuit.Circuit,
+  message: Message,
+  error: ProviderError,
+): Exclude<ProviderError, Refusal> | RefusalHeld => {
+  if (error._tag !== "Refusal" && error._tag !== "InvalidTarget") return error
+  const isCertain = error._tag === "InvalidTarget"
+  const { reason } = error
+  const ruling = RefusalRun.judge(
+    refusals,
+    { reason, isCertain, subject: faultOf(error) === "message" ? message.notificationId : identityOf(message.target) },
+    message,
+    clock.currentTimeMillisUnsafe(),
+    maxHolds * Duration.toMillis(options.misconfigurationDelay),
+  )
+  switch (ruling) {
+    case "hold":
+      return { _tag: "RefusalHeld", refusal: error }
+    case "pause": {
+      const takenBack = RefusalRun.takeBack(refusals)
+      if (takenBack.length > 0) onTakenBack(takenBack)
+      const setting = isCertain ? "its settings" : error.setting
+      return new ConfigurationError({
+        setting,
+        message: `${refusals.subjects.size} refusals in a row are the same (${reason}), which points to ${setting} and not to the recipients: ${error.message}`,
+      })
+    }
+    case "count":
+      return isCertain || error.isTargetInvalid !== true
+        ? counted(error)
+        : new InvalidTarget({ reason, message: error.message })
+    case "count_alone":
+      return isCertain
+        ? error
+        : counted(error, "; no other message was accepted meanwhile, so the recipient is not reported as invalid")
+  }
+}
+
+const counted = (error: Refusal | InvalidTarget, note = ""): InvalidTarget | PermanentError | TransientError => {
+  if (error._tag === "InvalidTarget") return error
+  const message = `${error.message}${note}`
+  return error.isTemporary === true
+    ? new TransientError({ dependency: "email", code: deferredCode, message })
+    : new PermanentError({ code: error.reason, message })
+}
+
+const logHeld = ({ provider }: Shared, circuit: Circuit.Circuit, { message, reason }: Refusal | InvalidTarget) =>
+  Effect.andThen(
+    Metrics.increment(Metrics.refusalsHeld, { provider: provider.name, reason }),
+    Effect.logWarning(
+      `${displayName(provider, circuit)} refuses a recipient and has accepted no other lately; the message waits: ${message}`,
+      { provider: provider.name },
+    ),
+  )
 
 const recordError = (
   shared: Shared,
@@ -305,14 +382,19 @@ const recordError = (
     case "UnknownOutcome":
       return recordOutage(shared, circuit, error, isHalfOpen)
     case "TransientError":
-      return error.code === "throttled"
-        ? recordSuccess(shared, circuit)
-        : recordOutage(shared, circuit, error, isHalfOpen)
+      return isResponse(error) ? recordSuccess(shared, circuit) : recordOutage(shared, circuit, error, isHalfOpen)
     case "InvalidTarget":
     case "PermanentError":
-      return recordSuccess(shared, circuit)
+      // During a run of refusals, only an accepted message ends the pause.
+      return RefusalRun.isLong(circuit.refusals) ? undefined : recordSuccess(shared, circuit)
   }
 }
+
+/** The code of a `TransientError` by which a mail server asks to try again later. */
+export const deferredCode = "deferred"
+
+/** The provider works and asks to come back later. */
+const isResponse = ({ code }: TransientError): boolean => code === "throttled" || code === deferredCode
 
 const recordSuccess = ({ provider }: Shared, circuit: Circuit.Circuit): Effect.Effect<void> | undefined =>
   Circuit.recordSuccess(circuit)
@@ -358,7 +440,7 @@ const afterOpenCircuit = (
   { openMillis, openUntil }: Circuit.Circuit,
   error: CallError,
 ): CallError => {
-  if (error._tag !== "TransientError" || error.code === "throttled" || openMillis === 0) return error
+  if (error._tag !== "TransientError" || isResponse(error) || openMillis === 0) return error
   const retryAfterMillis = Math.max(error.retryAfterMillis ?? 0, openUntil - clock.currentTimeMillisUnsafe())
   const { code, dependency, message } = error
   return new TransientError({ dependency, code, message, countsAsAttempt: false, retryAfterMillis })

@@ -1,7 +1,7 @@
 /** The circuits of all providers by channel. Every sender shares them, so an outage is noticed once. */
 import { NotificationChannel } from "@armoricore/domain/NotificationState"
-import { Context, Effect, Layer } from "effect"
-import { ProviderRegistry } from "./Provider.ts"
+import { Context, Effect, Layer, Queue } from "effect"
+import { type Message, ProviderRegistry } from "./Provider.ts"
 import * as ProviderCircuit from "./ProviderCircuit.ts"
 
 export class ProviderCircuits extends Context.Service<ProviderCircuits>()("@armoricore/notify/ProviderCircuits", {
@@ -9,13 +9,15 @@ export class ProviderCircuits extends Context.Service<ProviderCircuits>()("@armo
     const registry = yield* ProviderRegistry
     const circuits = new Map<NotificationChannel, ReadonlyArray<ProviderCircuit.ProviderCircuit>>()
     // A provider of two channels has one circuit.
+    const takenBack = yield* Queue.unbounded<Message>()
     const byProvider = new Map<string, ProviderCircuit.ProviderCircuit>()
     for (const channel of NotificationChannel.literals) {
       const ofChannel = yield* Effect.forEach(registry.forChannel(channel), (provider) => {
         const existing = byProvider.get(provider.name)
         if (existing !== undefined) return Effect.succeed(existing)
-        return Effect.tap(ProviderCircuit.make(provider), (circuit) =>
-          Effect.sync(() => void byProvider.set(provider.name, circuit)),
+        return Effect.tap(
+          ProviderCircuit.make(provider, (messages) => Queue.offerAllUnsafe(takenBack, messages)),
+          (circuit) => Effect.sync(() => void byProvider.set(provider.name, circuit)),
         )
       })
       circuits.set(channel, ofChannel)
@@ -24,6 +26,8 @@ export class ProviderCircuits extends Context.Service<ProviderCircuits>()("@armo
       /** In the order in which they are tried. */
       forChannel: (channel: NotificationChannel): ReadonlyArray<ProviderCircuit.ProviderCircuit> =>
         circuits.get(channel) ?? [],
+      /** Messages whose refusal counted and turned out to be our own fault. */
+      takenBack: Queue.take(takenBack),
     }
   }),
 }) {

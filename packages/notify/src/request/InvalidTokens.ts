@@ -1,14 +1,15 @@
 /** `device.token_invalid`: asks the backend to delete a token that its provider no longer knows. */
-import type { DeliveryEntry, NotificationState } from "@armoricore/domain/NotificationState"
+import type { DeliveryEntry, DeliveryState, NotificationState } from "@armoricore/domain/NotificationState"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import { hashOf, platformOf } from "./Target.ts"
 
-/** Undefined for an e-mail address, which is suppressed instead. `since`: epoch milliseconds. */
+type Finding = Pick<DeliveryState, "reason" | "invalid_since" | "reopened_by">
+
+/** Undefined for an e-mail address, which is suppressed instead. */
 export const eventOf = (
   { user_id }: Pick<NotificationState, "user_id">,
   { delivery_id, target }: DeliveryEntry,
-  reason: string | undefined,
-  since: number | undefined,
+  { invalid_since, reason, reopened_by }: Finding,
 ): ResultMessage | undefined =>
   target.channel === "email"
     ? undefined
@@ -19,15 +20,31 @@ export const eventOf = (
           platform: platformOf(target.channel),
           token_hash: hashOf(target),
           reason: reason ?? "dead",
-          ...(since === undefined ? {} : { invalid_since: new Date(since).toISOString() }),
+          ...(invalid_since === undefined ? {} : { invalid_since: new Date(invalid_since).toISOString() }),
         },
-        delivery_id,
+        // After `device.token_restored` it is a new event.
+        reopened_by === undefined ? delivery_id : `${delivery_id}.${reopened_by}`,
       )
+
+/** `device.token_restored`: takes the event back; `run` distinguishes several such events of one delivery. */
+export const restoredEventOf = (
+  { user_id }: Pick<NotificationState, "user_id">,
+  { delivery_id, target }: DeliveryEntry,
+  run: string,
+): ResultMessage =>
+  emit(
+    "device.token_restored",
+    { user_id, platform: platformOf(target.channel), token_hash: hashOf(target) },
+    `${delivery_id}.${run}`,
+  )
 
 /** The events of every delivery of the notification that found an invalid token, as they were published before. */
 export const eventsOf = (state: NotificationState): ReadonlyArray<ResultMessage> =>
   state.deliveries.flatMap((planned) =>
     planned.target_invalid === true
-      ? (eventOf(state, planned, planned.summary?.reason, planned.invalid_since) ?? [])
+      ? (eventOf(state, planned, {
+          ...(planned.summary?.reason === undefined ? {} : { reason: planned.summary.reason }),
+          ...(planned.invalid_since === undefined ? {} : { invalid_since: planned.invalid_since }),
+        }) ?? [])
       : [],
   )

@@ -214,8 +214,9 @@ const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, no
     if (before !== undefined && statusRank(summary.status) <= statusRank(before.status)) continue
     // The reason of the earlier status does not explain the new one.
     const { reason: _reason, ...rest } = before ?? {}
+    const { invalid_since: _since, target_invalid: _invalid, ...unchanged } = planned
     deliveries[index] = {
-      ...planned,
+      ...unchanged,
       summary: { ...rest, ...summary },
       ...(targetInvalid === true ? { target_invalid: true } : {}),
       ...(invalidSince === undefined ? {} : { invalid_since: invalidSince }),

@@ -4,16 +4,27 @@
  * Virtual time.
  */
 import { EventBus } from "@armoricore/bus/EventBus"
-import { PermanentError } from "@armoricore/domain/Errors"
+import { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { eventually } from "@armoricore/testing/Eventually"
+import { RetryPolicy } from "@armoricore/worker/RetryPolicy"
+import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { deferredCode } from "../../src/provider/ProviderCircuit.ts"
 import { DeliveryReports } from "../../src/delivery/DeliveryReports.ts"
 import { InvalidTarget, type Provider, ProviderRegistry, UnknownOutcome } from "../../src/provider/Provider.ts"
-import { notificationState, ports, publish, recordEvents, requestEvent, service } from "../support/NotifyHarness.ts"
+import {
+  notificationState,
+  policy,
+  ports,
+  publish,
+  recordEvents,
+  requestEvent,
+  service,
+} from "../support/NotifyHarness.ts"
 
 const eventId = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 
@@ -61,10 +72,19 @@ const mortal = Effect.fnUntraced(function* (fatal: number) {
 const startWorker = Effect.fnUntraced(function* (provider: Provider, context: Context.Context<KeyValue | EventBus>) {
   const scope = yield* Scope.make()
   const register = Layer.effectDiscard(Effect.flatMap(ProviderRegistry, (registry) => registry.register(provider)))
-  const layer = Layer.fresh(service(register)).pipe(Layer.provideMerge(Layer.fresh(Ledger.layer)))
+  const layer = Layer.fresh(service(register, { rules })).pipe(
+    Layer.provide(policy({ resendUnknownMail: provider.name === "deferring-mail" })),
+    Layer.provideMerge(Layer.fresh(Ledger.layer)),
+  )
   const built = yield* Effect.provideContext(Layer.buildWithScope(layer, scope), context)
   return { scope, reports: Context.get(built, DeliveryReports) }
 })
+
+/** Virtual minutes pass, so nothing may happen every few milliseconds. */
+const rules = Layer.merge(
+  Layer.succeed(RetryPolicy, { maxAttempts: 5, base: Duration.seconds(1), cap: Duration.seconds(5) }),
+  Layer.succeed(ScheduledWorkInterval, Duration.seconds(20)),
+)
 
 interface Scenario {
   readonly name: string
@@ -98,12 +118,15 @@ const run = Effect.fnUntraced(function* ({ expected, provider, report, request }
   }
   yield* Effect.raceFirst(
     Deferred.await(died),
-    eventually(() => events.length >= expected.length && life.isDead === false).pipe(Effect.andThen(passMinute)),
+    eventually(Effect.as(passMinute, events), ({ length }) => length >= expected.length && !life.isDead),
   )
   const crashed = life.isDead
   if (crashed) {
     yield* Effect.forkDetach(Scope.close(first.scope, Exit.void))
-    const next = yield* startWorker(only, Context.pick(KeyValue, EventBus)(yield* Effect.context<KeyValue | EventBus>()))
+    const next = yield* startWorker(
+      only,
+      Context.pick(KeyValue, EventBus)(yield* Effect.context<KeyValue | EventBus>()),
+    )
     yield* eventually(
       Effect.as(passMinute, events),
       (all) => new Set(all.map(({ event_id }) => event_id)).size >= expected.length,
@@ -129,6 +152,17 @@ const scenarios: ReadonlyArray<Scenario> = [
       recipients: ["dead-token-1", "good-token", "dead-token-2", "refused-token"].map((fcm_token) => ({ fcm_token })),
     },
     expected: ["device.token_invalid", "device.token_invalid", "notification.sent"],
+  },
+  {
+    name: "an e-mail that its server defers twice",
+    provider: () => {
+      let calls = 0
+      const deferred = new TransientError({ dependency: "smtp", code: deferredCode, message: "450 come back later" })
+      const send = () => Effect.suspend(() => (++calls <= 2 ? Effect.fail(deferred) : Effect.succeed({})))
+      return { ...mail(send), name: "deferring-mail", reports: false }
+    },
+    request: { notification_type: "email", recipients: [{ email: "anna@example.org" }] },
+    expected: ["notification.sent"],
   },
   {
     name: "the report of a bounce",

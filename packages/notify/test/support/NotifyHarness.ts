@@ -7,6 +7,7 @@ import { deliveryStates, notificationStates } from "@armoricore/state/Notificati
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Testing } from "@armoricore/testing"
 import { RetryPolicy } from "@armoricore/worker/RetryPolicy"
+import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { DeliveryPolicy } from "../../src/delivery/DeliveryPolicy.ts"
 import * as NotifyService from "../../src/NotifyService.ts"
@@ -25,7 +26,11 @@ export const fastTimings = Layer.mergeAll(
     maxOpenDuration: Duration.millis(200),
     misconfigurationDelay: Duration.millis(200),
   }),
+  Layer.succeed(ScheduledWorkInterval, Duration.millis(20)),
 )
+
+/** As {@link fastTimings}, for deferred e-mail. */
+export const fastMailRetry = { minMailRetryDelay: Duration.millis(50), maxMailRetryDelay: Duration.millis(200) }
 
 export const policy = (change: Partial<typeof DeliveryPolicy.Service>) =>
   Layer.effect(

@@ -48,6 +48,8 @@ export class FakeApns extends Context.Service<
     readonly tokenFor: (reason: keyof typeof reasons) => string
     /** While true everything is answered with 503. */
     unavailable: boolean
+    /** While true every token is of the other environment: 400 BadDeviceToken. */
+    otherEnvironment: boolean
   }
 >()("@armoricore/testing/FakeApns") {
   static readonly layer: Layer.Layer<FakeApns> = Layer.effect(
@@ -190,6 +192,7 @@ const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
     if (headers["apns-topic"] !== topic) return refuse("BadTopic")
     if (Buffer.byteLength(collapseId) > 64) return refuse("BadCollapseId")
     if (body.length > 4_096) return refuse("PayloadTooLarge")
+    if (fake.otherEnvironment) return refuse("BadDeviceToken")
     const reason = reasonFor(device)
     if (reason !== undefined) return refuse(reason)
     sent.push({ token: device, id, collapseId, headers, payload: JSON.parse(body.toString()) })
@@ -250,6 +253,7 @@ const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
     },
     tokenFor: (reason) => `bad0${names.indexOf(reason).toString(16).padStart(2, "0")}`.padEnd(64, "a"),
     unavailable: false,
+    otherEnvironment: false,
   }
   return fake
 })

@@ -34,6 +34,8 @@ export class FakePushService extends Context.Service<
     /** Endpoints of every request. */
     readonly requestedEndpoints: Array<string>
     readonly ca: string
+    /** The answer to every push, where set. */
+    override: FakeHttpServer.FakeResponse | undefined
     /** A VAPID key pair for the sender. */
     readonly vapid: { readonly publicKey: string; readonly privateKey: string }
   }
@@ -74,6 +76,7 @@ const make = Effect.gen(function* () {
     requestedEndpoints.push(request.path)
     const count = (seen.get(request.path) ?? 0) + 1
     seen.set(request.path, count)
+    if (fake.override !== undefined) return fake.override
     if (subscriber === undefined) return { status: 404 }
     if (!(await isValidVapid(request, `https://localhost:${port}`))) return { status: 403 }
     const { kind } = subscriber
@@ -97,7 +100,8 @@ const make = Effect.gen(function* () {
     FakeHttpServer.bufferedServer((listener) => createServer({ key: privateKey, cert: certificate }, listener), answer),
   )
 
-  return {
+  const fake: FakePushService["Service"] = {
+    override: undefined,
     subscribe: (kind: SubscriptionKind = "good") => {
       const ecdh = createECDH("prime256v1")
       const path = `/push/${randomBytes(8).toString("hex")}`
@@ -110,7 +114,8 @@ const make = Effect.gen(function* () {
     requestedEndpoints,
     ca: certificate,
     vapid: { publicKey: vapid.getPublicKey("base64url"), privateKey: vapid.getPrivateKey("base64url") },
-  } satisfies FakePushService["Service"]
+  }
+  return fake
 })
 
 const isValidVapid = async ({ headers }: FakeHttpServer.RecordedRequest, audience: string): Promise<boolean> => {

@@ -6,6 +6,8 @@
  * | `busy` | 451 at RCPT for the first mail, then accepted |
  * | `shutdown` | 421 at RCPT for the first mail, then accepted |
  * | `nobody` | 550 5.1.1 at RCPT |
+ * | `disabled` | 550 5.2.1 at RCPT for the first mail, then accepted |
+ * | `foreign` | 454 4.7.1 at RCPT: relay access denied |
  * | `refused` | 550 5.7.1 after DATA |
  * | `drop` | the connection is cut after the message was complete, before the answer; the mail is stored |
  * | `silent` | the mail is stored, and the first one gets no answer |
@@ -37,6 +39,8 @@ export class FakeSmtp extends Context.Service<
     readonly attemptedRecipients: Array<string>
     /** While false every login is refused with 535. */
     acceptLogins: boolean
+    /** The reply to every RCPT, for example `550 5.7.1 blocked`. */
+    rejectAll: string | undefined
   }
 >()("@armoricore/testing/FakeSmtp") {
   static readonly layer: Layer.Layer<FakeSmtp> = Layer.effect(
@@ -88,6 +92,9 @@ const make = Effect.fnUntraced(function* ({ tls, withoutLogin, withoutUtf8 }: Fa
       attemptedRecipients.push(address)
       const refuse = (responseCode: number, message: string) =>
         callback(Object.assign(new Error(message), { responseCode }))
+      if (fake.rejectAll !== undefined) return refuse(Number(fake.rejectAll.slice(0, 3)), fake.rejectAll.slice(4))
+      if (address.startsWith("disabled") && firstTime(address)) return refuse(550, "5.2.1 Mailbox disabled")
+      if (address.startsWith("foreign")) return refuse(454, "4.7.1 Relay access denied")
       if (address.startsWith("nobody")) return refuse(550, "5.1.1 No such user here")
       if (address.startsWith("busy") && firstTime(address)) return refuse(451, "4.7.1 Greylisted, come again")
       if (address.startsWith("shutdown") && firstTime(address)) return refuse(421, "4.3.2 Shutting down")
@@ -146,6 +153,7 @@ const make = Effect.fnUntraced(function* ({ tls, withoutLogin, withoutUtf8 }: Fa
     usedTls,
     attemptedRecipients,
     acceptLogins: true,
+    rejectAll: undefined,
   }
   return fake
 })

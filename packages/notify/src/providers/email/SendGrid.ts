@@ -8,14 +8,15 @@
  * | other 2xx | unknown outcome: a proxy may have responded |
  * | 429 | throttled until `X-RateLimit-Reset` |
  * | 401, 403 | configuration error |
- * | 400, 413, other 4xx | permanent |
+ * | 413 | permanent |
+ * | 400, other 4xx | refusal of the message |
  * | 5xx | transient |
  * | no response | unknown outcome |
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Clock, Effect, Redacted, Schema } from "effect"
 import { Attachments } from "../../request/Attachments.ts"
-import { layer as providerLayer, type Provider, UnknownOutcome } from "../../provider/Provider.ts"
+import { layer as providerLayer, type Provider, Refusal, UnknownOutcome } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
@@ -167,7 +168,8 @@ const classify = Effect.fnUntraced(function* ({ headers, status, text }: HttpCal
       ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
     })
   }
-  return yield* new PermanentError({ code: status === 413 ? "too_large" : "refused", message })
+  if (status === 413) return yield* new PermanentError({ code: "too_large", message })
+  return yield* new Refusal({ fault: "message", reason: "refused", setting: "SENDGRID_API_KEY", message })
 })
 
 const decodeErrors = Schema.decodeUnknownOption(

@@ -7,8 +7,8 @@
  * | TooManyRequests, Throttling, LimitExceeded | throttled: 1 s, or one hour if the daily quota is used up |
  * | AccountSuspended, SendingPaused, MailFromDomainNotVerified, NotFound, rejected credentials | configuration error |
  * | MessageRejected: the sender is not verified | configuration error |
- * | MessageRejected: the address is not verified (sandbox) | sender mismatch |
- * | MessageRejected, BadRequest, other 4xx | permanent |
+ * | MessageRejected: the address is not verified (sandbox) | refusal |
+ * | MessageRejected, BadRequest, other 4xx | refusal of the message |
  * | 5xx | transient |
  * | no response | unknown outcome |
  */
@@ -21,7 +21,7 @@ import {
   UnknownOutcome,
   type Provider,
   type ProviderError,
-  SenderMismatch,
+  Refusal,
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
@@ -174,7 +174,7 @@ const toProviderError = (
   if (/not verified/i.test(error.message)) {
     if (error.message.includes(sender)) return new ConfigurationError({ setting: "MAIL_FROM", message, cause })
     // In its sandbox SES sends only to verified addresses.
-    return new SenderMismatch({ reason: "refused", setting: "SES_REGION", message })
+    return new Refusal({ fault: "recipient", reason: "refused", setting: "SES_REGION", message })
   }
   if (throttlingErrors.has(error.name)) {
     const isDailyQuota = /daily message quota/i.test(error.message)
@@ -193,5 +193,5 @@ const toProviderError = (
   const status = error.$metadata.httpStatusCode ?? 0
   if (status === 401 || status === 403) return new ConfigurationError({ setting: "SES_REGION", message, cause })
   if (status >= 500) return new TransientError({ dependency: name, code: "unavailable", message })
-  return new PermanentError({ code: "refused", message })
+  return new Refusal({ fault: "message", reason: "refused", setting: "SES_REGION", message })
 }

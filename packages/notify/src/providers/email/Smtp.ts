@@ -2,17 +2,7 @@
  * E-mail by SMTP. Setup: `SMTP_URL` (`smtp://user:password@host:587`, `smtps://…:465`) and `MAIL_FROM`; `SMTP_CA` for a
  * server whose certificate is from a private authority.
  *
- * | end of the conversation | result |
- * |---|---|
- * | 250 after the message | accepted |
- * | 4yz, connection lost or stalled before the message was complete | transient |
- * | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.2.1 | invalid target: the address is suppressed |
- * | 530, 534, 535, 538 or any failed login; 5.7.x of the sender before RCPT | configuration error |
- * | 5yz at the greeting or EHLO | configuration error |
- * | "relay denied" at RCPT | sender mismatch |
- * | an untrusted certificate; no TLS although it is required | configuration error |
- * | other 5yz | permanent |
- * | timeout or connection lost after the message was complete | unknown outcome: the server may have accepted it |
+ * `SmtpReply` classifies the replies of the server.
  *
  * A password is sent only over TLS, except to this machine: an attacker who strips STARTTLS from the conversation must
  * not receive it. `?tls=optional` allows it for a server without TLS.
@@ -34,14 +24,12 @@ import {
   UnknownOutcome,
   type Provider,
   type ProviderError,
-  InvalidTarget,
-  SenderMismatch,
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
-import { isCertificateError } from "../HttpCall.ts"
 import type * as Dkim from "./Dkim.ts"
 import type * as MimeMessage from "./MimeMessage.ts"
 import * as Mail from "./Mail.ts"
+import * as SmtpReply from "./SmtpReply.ts"
 
 export interface Options {
   readonly url: Redacted.Redacted<string>
@@ -160,9 +148,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         // The first recipient is the target, the others get copies. Each has its own reply.
         const [target = ""] = envelope.to
         if (error !== null && error !== undefined)
-          return resume(Effect.fail(toProviderError(rejectionOf(target, error) ?? error, stream.readableEnded)))
+          return resume(Effect.fail(SmtpReply.toProviderError(rejectionOf(target, error) ?? error, stream.readableEnded)))
         const rejected = rejectionOf(target, sent)
-        if (rejected !== undefined) return resume(Effect.fail(toProviderError(rejected, false)))
+        if (rejected !== undefined) return resume(Effect.fail(SmtpReply.toProviderError(rejected, false)))
         const accepted = Effect.succeed({ providerId: messageId })
         const { rejectedErrors = [] } = sent ?? {}
         resume(
@@ -215,8 +203,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 /** The reply that rejected the target; undefined if the server accepted it or sent no reply of its own. */
 const rejectionOf = (
   target: string,
-  { rejectedErrors = [] }: { readonly rejectedErrors?: ReadonlyArray<NodemailerError> | undefined } = {},
-): NodemailerError | undefined => rejectedErrors.find(({ recipient }) => recipient === target)
+  { rejectedErrors = [] }: { readonly rejectedErrors?: ReadonlyArray<SmtpReply.NodemailerError> | undefined } = {},
+): SmtpReply.NodemailerError | undefined => rejectedErrors.find(({ recipient }) => recipient === target)
 
 const utf8SupportTtl = Duration.minutes(10)
 
@@ -227,7 +215,7 @@ const readUtf8Support = (options: SmtpConnection.Options): Effect.Effect<boolean
     ({ default: Connection }) =>
       Effect.callback<boolean, ProviderError>((resume) => {
         const connection = new Connection(options)
-        connection.once("error", (error) => resume(Effect.fail(toProviderError(error, false))))
+        connection.once("error", (error) => resume(Effect.fail(SmtpReply.toProviderError(error, false))))
         connection.connect(() => {
           // nodemailer has no public field for it.
           const extensions: unknown = Reflect.get(connection, "_supportedExtensions")
@@ -270,19 +258,6 @@ const poolMessage = (
     },
   }) as unknown as PoolMessage
 
-/** The properties that nodemailer adds to an error. */
-interface NodemailerError extends Error {
-  readonly code?: string | undefined
-  /** Node's error code, if nodemailer replaced it. */
-  readonly originalCode?: string | undefined
-  readonly command?: string | undefined
-  readonly response?: string | undefined
-  readonly responseCode?: number | undefined
-  /** Of a rejection at RCPT. */
-  readonly recipient?: string | undefined
-  readonly rejectedErrors?: ReadonlyArray<NodemailerError> | undefined
-}
-
 const serverOptions = (url: URL) => {
   const tls = url.searchParams.get("tls")
   const hasLogin = url.username !== ""
@@ -299,58 +274,6 @@ const serverOptions = (url: URL) => {
 }
 
 const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host)
-
-const authenticationCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
-const preMailCommands: ReadonlySet<string> = new Set(["CONN", "EHLO", "HELO"])
-/** No such mailbox or domain, a bad address, a moved or a disabled mailbox. */
-const invalidAddressPattern = /\b5\.(1\.[1236]|2\.1)\b/
-
-/** Classifies by the reply code and the enhanced code; nodemailer's own code is the same for 451 and 550. */
-const toProviderError = (error: NodemailerError, isComplete: boolean): ProviderError => {
-  const { code, command = "", originalCode = "", response, responseCode } = error
-  const message = `the SMTP server replied: ${response ?? error.message}`
-  if (responseCode === undefined) {
-    if (isComplete)
-      return new UnknownOutcome({
-        message: "the SMTP server closed the connection after the message and before its reply",
-      })
-    if (isCertificateError(originalCode)) {
-      const advice = "set it to the certificate of its authority, and use the host name of the certificate in SMTP_URL"
-      return misconfigured("SMTP_CA", `the certificate of the mail server is not trusted (${error.message}); ${advice}`)
-    }
-    if (code === "EAUTH") return misconfigured("SMTP_URL", `the login failed: ${error.message}`)
-    if (code === "EENVELOPE" || code === "EMESSAGE")
-      return new PermanentError({ code: "refused", message: error.message })
-    return new TransientError({ dependency: name, code: "unavailable", message: error.message })
-  }
-  if (authenticationCodes.has(responseCode) || command.startsWith("AUTH")) {
-    return responseCode >= 500
-      ? misconfigured("SMTP_URL", `the login was rejected: ${response}`)
-      : new TransientError({ dependency: name, code: "unavailable", message })
-  }
-  if (command === "STARTTLS" && responseCode >= 500) {
-    const advice = "enable STARTTLS on it, or add ?tls=optional in a trusted network"
-    return misconfigured("SMTP_URL", `the mail server offers no TLS, which is required; ${advice}: ${response}`)
-  }
-  if (responseCode >= 500 && preMailCommands.has(command)) {
-    return misconfigured("SMTP_URL", `the mail server rejects connections from this machine: ${response}`)
-  }
-  if (responseCode < 500) {
-    const isThrottled = responseCode === 450 || responseCode === 451 || responseCode === 452
-    return new TransientError({ dependency: name, code: isThrottled ? "throttled" : "unavailable", message })
-  }
-  if (invalidAddressPattern.test(response ?? "")) return new InvalidTarget({ reason: "unknown_address", message })
-  if (command === "RCPT TO" && /\brelay/i.test(response ?? "")) {
-    const advice = "set a login in SMTP_URL, or allow this machine to relay"
-    return new SenderMismatch({
-      reason: "refused",
-      setting: "SMTP_URL",
-      message: `the mail server does not relay mail; ${advice}: ${response}`,
-    })
-  }
-  if (command === "MAIL FROM") return misconfigured("MAIL_FROM", `the server rejects the sender: ${response}`)
-  return new PermanentError({ code: "refused", message })
-}
 
 const unknownOutcome = new UnknownOutcome({ message: "the SMTP server received the message and does not reply" })
 const stalled = new TransientError({

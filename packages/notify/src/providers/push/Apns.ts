@@ -3,9 +3,10 @@
  *
  * | response | result |
  * |---|---|
- * | 410 Unregistered, ExpiredToken; 400 BadDeviceToken | invalid target; 410 has the time |
+ * | 410 Unregistered, ExpiredToken | invalid target, with the time |
+ * | 400 BadDeviceToken | refusal: an invalid token, or all are of the other environment (`APNS_BASE_URL`) |
  * | 403 ExpiredProviderToken | signed again once, then configuration error |
- * | 400 DeviceTokenNotForTopic | sender mismatch: a token of another app |
+ * | 400 DeviceTokenNotForTopic | refusal: a token of another app, or `APNS_TOPIC` is wrong |
  * | 403 others; 400 TopicDisallowed, BadTopic, MissingTopic | configuration error |
  * | 429 | throttled |
  * | 500, 503, 400 IdleTimeout | transient |
@@ -20,7 +21,7 @@ import {
   type Message,
   type ProviderError,
   InvalidTarget,
-  SenderMismatch,
+  Refusal,
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
@@ -175,7 +176,7 @@ const configurationReasons: ReadonlySet<string> = new Set([
   "BadEnvironmentKeyInToken",
   "Forbidden",
 ])
-const invalidTokenReasons: ReadonlySet<string> = new Set(["Unregistered", "ExpiredToken", "BadDeviceToken"])
+const invalidTokenReasons: ReadonlySet<string> = new Set(["Unregistered", "ExpiredToken"])
 
 interface Reason {
   readonly reason: string
@@ -192,8 +193,18 @@ const toError = (status: number, { reason, timestamp }: Reason): ProviderError =
       ...(timestamp === undefined ? {} : { invalidSince: timestamp }),
     })
   }
+  if (reason === "BadDeviceToken") {
+    return new Refusal({
+      fault: "recipient",
+      isTargetInvalid: true,
+      reason: snakeCase(reason),
+      setting: "APNS_BASE_URL",
+      message: `the token is invalid, or belongs to the other of Apple's two environments: ${message}`,
+    })
+  }
   if (reason === "DeviceTokenNotForTopic") {
-    return new SenderMismatch({
+    return new Refusal({
+      fault: "recipient",
       reason: snakeCase(reason),
       setting: "APNS_TOPIC",
       message: `the token was registered with another app: ${message}`,

@@ -5,10 +5,10 @@
  * | response | result |
  * |---|---|
  * | 404 UNREGISTERED | invalid target |
- * | 400 with FcmError INVALID_ARGUMENT | permanent, reason `invalid_argument`: the token may be at fault |
+ * | 400 with FcmError INVALID_ARGUMENT | refusal `invalid_argument`: the token may be at fault |
  * | 400 otherwise | permanent, reason `bad_request` |
  * | 401 | the access token is renewed once, then configuration error |
- * | 403 SENDER_ID_MISMATCH | sender mismatch: a token of another project |
+ * | 403 SENDER_ID_MISMATCH | refusal: a token of another project, or the service account is of another |
  * | 401 THIRD_PARTY_AUTH_ERROR | misconfigured kind: messages to Apple devices and browsers wait, others are sent |
  * | other 403, 404 | configuration error |
  * | 429 QUOTA_EXCEEDED | throttled: `Retry-After`, else 60 s |
@@ -28,7 +28,7 @@ import {
   type Provider,
   type ProviderError,
   InvalidTarget,
-  SenderMismatch,
+  Refusal,
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
@@ -179,11 +179,13 @@ const classify = Effect.fnUntraced(function* (
   const retryAfterMillis = yield* HttpCall.parseRetryAfter(response.headers)
   if (status === 404 && code === "UNREGISTERED") return yield* new InvalidTarget({ reason: "unregistered", message })
   if (status === 400) {
-    const isTokenSuspect = fcm && code === "INVALID_ARGUMENT"
-    return yield* new PermanentError({ code: isTokenSuspect ? "invalid_argument" : "bad_request", message })
+    if (!fcm || code !== "INVALID_ARGUMENT") return yield* new PermanentError({ code: "bad_request", message })
+    const reason = "invalid_argument"
+    return yield* new Refusal({ fault: "recipient", reason, setting: "FCM_SERVICE_ACCOUNT", message })
   }
   if (status === 403 && code === "SENDER_ID_MISMATCH") {
-    return yield* new SenderMismatch({
+    return yield* new Refusal({
+      fault: "recipient",
       reason: "sender_id_mismatch",
       setting: "FCM_SERVICE_ACCOUNT",
       message: `the token was registered with another Firebase project: ${message}`,

@@ -2,13 +2,14 @@
  * Push to browsers: RFC 8030, encrypted by RFC 8291, signed by VAPID (RFC 8292). Setup: a VAPID key pair and a contact.
  *
  * Endpoints are URLs that users supply. They are called only on the public internet. The responses of an endpoint
- * affect only its host: failures open the circuit of that host, and rejections never pause the provider.
+ * affect only its host: failures open the circuit of that host, and rejections pause no other host.
  *
  * | response | result |
  * |---|---|
  * | 201, 200, 202, 204 | accepted |
  * | 404, 410 | invalid target |
- * | 401, 403 | permanent `vapid_refused`: the subscription used another key |
+ * | 401, 403 | refusal `vapid_refused`: the subscription used another key |
+ * | 403 BadJwtToken by Apple | configuration error: Apple rejects `VAPID_SUBJECT` |
  * | 413 | permanent `payload_too_large` |
  * | 429 | throttled: `Retry-After`, else 60 s |
  * | 5xx | transient |
@@ -26,6 +27,7 @@ import {
   type Provider,
   type ProviderError,
   InvalidTarget,
+  Refusal,
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { parseRetryAfter } from "../HttpCall.ts"
@@ -149,7 +151,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     const token = yield* tokenFor(url.origin)
     const headers = { ...details.headers, Authorization: `vapid t=${token}, k=${options.publicKey}` }
-    return yield* classify(yield* post(url, headers, details.body, agent))
+    return yield* classify(yield* post(url, headers, details.body, agent), isApple(url))
   })
 
   return {
@@ -180,7 +182,13 @@ const faultOfSubject = (subject: string): string | undefined => {
 interface PushResponse {
   readonly status: number
   readonly headers: Headers
+  /** The start of the body of a rejection. */
+  readonly text: string
 }
+
+const maxTextLength = 1_000
+
+const isApple = ({ hostname }: URL): boolean => hostname.endsWith(".push.apple.com")
 
 const post = (url: URL, headers: Https.RequestOptions["headers"], body: Buffer | null, agent: Https.Agent) =>
   Effect.callback<PushResponse, TransientError | PermanentError | UnknownOutcome>((resume) => {
@@ -192,13 +200,17 @@ const post = (url: URL, headers: Https.RequestOptions["headers"], body: Buffer |
       else socket.once("secureConnect", () => (connected = true))
     })
     request.on("response", (response) => {
-      // Discards the body, so that the connection can be used again.
-      response.resume()
+      // The whole body is read, so that the connection can be used again.
+      let text = ""
+      response.setEncoding("utf8")
+      response.on("data", (chunk: string) => {
+        if (text.length < maxTextLength) text = `${text}${chunk}`.slice(0, maxTextLength)
+      })
       const headers = new Headers()
       for (const [header, value] of Object.entries(response.headers)) {
         if (typeof value === "string") headers.set(header, value)
       }
-      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, headers })))
+      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, headers, text })))
       response.on("error", (cause) => resume(Effect.fail(new UnknownOutcome({ message: cause.message }))))
     })
     request.on("error", (cause: NodeJS.ErrnoException) => {
@@ -216,27 +228,29 @@ const post = (url: URL, headers: Https.RequestOptions["headers"], body: Buffer |
     return Effect.sync(() => request.destroy())
   })
 
-const classify = Effect.fnUntraced(function* ({
-  headers,
-  status,
-}: PushResponse): Effect.fn.Return<{ readonly providerId?: string }, ProviderError> {
+const classify = Effect.fnUntraced(function* (
+  { headers, status, text }: PushResponse,
+  isAppleServer: boolean,
+): Effect.fn.Return<{ readonly providerId?: string }, ProviderError> {
   if (status >= 200 && status < 300) {
     const location = headers.get("location")
     return location === null ? {} : { providerId: location }
   }
-  const message = `the push service responded with ${status}`
+  const message = `the push service responded with ${status} ${text.replace(/[\s\p{Cc}]+/gu, " ")}`.trim()
   if (status === 404 || status === 410) return yield* new InvalidTarget({ reason: "unsubscribed", message })
   if (status === 429) {
     const retryAfterMillis = (yield* parseRetryAfter(headers)) ?? defaultRetryAfterMillis
     return yield* new TransientError({ dependency: name, code: "throttled", message, retryAfterMillis })
   }
   if (status >= 500) return yield* unavailable(message, yield* parseRetryAfter(headers))
-  const codes: Readonly<Record<number, string>> = {
-    401: "vapid_refused",
-    403: "vapid_refused",
-    413: "payload_too_large",
+  if (status === 401 || status === 403) {
+    // Apple's name for a token whose contact it does not accept; a wrong key has another name.
+    if (isAppleServer && text.includes('"BadJwtToken"'))
+      return yield* misconfigured("VAPID_SUBJECT", `was rejected; set a contact on the public internet: ${message}`)
+    const setting = "VAPID_PUBLIC_KEY"
+    return yield* new Refusal({ fault: "recipient", reason: "vapid_refused", setting, message })
   }
-  return yield* new PermanentError({ code: codes[status] ?? "refused", message })
+  return yield* new PermanentError({ code: status === 413 ? "payload_too_large" : "refused", message })
 })
 
 /** RFC 8030 allows 32 base64url characters. Longer keys are hashed: cut, keys with the same start would collide. */

@@ -20,6 +20,7 @@ import {
   deliveryState,
   awaitFinal,
   awaitEvent,
+  fastMailRetry,
   recordEvents,
   notificationState,
   policy,
@@ -55,7 +56,7 @@ const welcome = Templates.make(
 
 const installed = <E, R>(routes: Layer.Layer<never, E, R>, change: Partial<typeof DeliveryPolicy.Service> = {}) =>
   service(Layer.provide(routes, attachments), { templates: [welcome] }).pipe(
-    Layer.provide(policy(change)),
+    Layer.provide(policy({ ...fastMailRetry, ...change })),
     Layer.provideMerge(Layer.merge(ports, fakes)),
   )
 

@@ -83,6 +83,7 @@ describe("APNs", () => {
   it.live("every reason has its documented result", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
+      yield* outcome(token(1))
       for (const reason of all.filter((one) => !configuration.has(one) && reasons[one].status !== 429)) {
         const once = "times" in reasons[reason]
         const expected: Effect.Success<ReturnType<typeof outcome>> = !once
@@ -104,8 +105,9 @@ describe("APNs", () => {
 
   it.live("publishes device.token_invalid for dead tokens, with Apple's timestamp", () =>
     Effect.gen(function* () {
-      const events = yield* recordEvents
       const fake = yield* FakeApns
+      yield* outcome(token(1))
+      const events = yield* recordEvents
       for (const reason of dead) yield* outcome(fake.tokenFor(reason as keyof typeof reasons))
       const told = events.filter(({ event_type }) => event_type === "device.token_invalid")
       assert.deepStrictEqual(
@@ -119,8 +121,8 @@ describe("APNs", () => {
     }).pipe(Effect.provide(installed)),
   )
 
-  for (const reason of ["DeviceTokenNotForTopic", "InvalidProviderToken"] as const) {
-    it.live(`${reason} pauses the provider and uses up no attempt`, () =>
+  for (const reason of ["DeviceTokenNotForTopic", "BadDeviceToken", "InvalidProviderToken"] as const) {
+    it.live(`${reason} uses up no attempt while no token is accepted`, () =>
       Effect.gen(function* () {
         const events = yield* recordEvents
         const fake = yield* FakeApns

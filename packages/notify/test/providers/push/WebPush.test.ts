@@ -1,4 +1,5 @@
 import { FakePushService, type SubscriptionKind } from "@armoricore/testing/fakes/FakePushService"
+import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { ProviderRegistry } from "../../../src/provider/Provider.ts"
@@ -51,6 +52,43 @@ describe("Web Push", () => {
       assert.deepInclude(received, { urgency: "high", topic: Buffer.from("chat").toString("base64url") })
       assert.isAbove(Number(received?.ttl), 0)
     }).pipe(Effect.provide(installed)),
+  )
+
+  it.live("pushes wait while the push service rejects the VAPID key of every subscription", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakePushService
+      const events = yield* recordEvents
+      fake.override = { status: 403, body: JSON.stringify({ reason: "BadJwtToken" }) }
+      const recipients = Array.from({ length: 30 }, () => ({ web_push: fake.subscribe() }))
+      const id = yield* publishRequest({ recipients })
+      yield* eventually(() => fake.requestedEndpoints.length >= 10)
+      yield* expectNothingFor("500 millis", () => events)
+      fake.override = undefined
+      const state = yield* awaitFinal(id)
+      assert.isTrue(state?.deliveries.every(({ summary }) => summary?.status === "sent"))
+    }).pipe(Effect.provide(installed)),
+  )
+
+  it.effect("VAPID_SUBJECT must be a contact on the public internet", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakePushService
+      const build = (contact: string) => {
+        const { privateKey, publicKey } = fake.vapid
+        const layer = WebPush.layer({ publicKey, privateKey: Redacted.make(privateKey), subject: contact })
+        return Effect.scoped(Layer.build(Layer.provide(layer, ProviderRegistry.layer())))
+      }
+      for (const contact of [
+        "mailto:x@localhost",
+        "https://localhost/contact",
+        "mailto:ops@printer.local",
+        "ops@example.com",
+      ]) {
+        const fault = yield* Effect.flip(build(contact))
+        assert.strictEqual(fault.setting, "VAPID_SUBJECT")
+        assert.include(fault.message, contact)
+      }
+      for (const contact of ["mailto:ops@example.com", "https://example.co.uk/contact"]) yield* build(contact)
+    }).pipe(Effect.provide(FakePushService.layer)),
   )
 
   it.live("collapse keys with the same start do not replace each other", () =>

@@ -1,0 +1,117 @@
+/**
+ * Takes back verdicts on recipients that turned out to be our own fault. A run of equal refusals pauses its provider;
+ * what counted before the run was long enough to be noticed is undone here: the address is no longer suppressed, the
+ * backend is told to keep the token, and the delivery is sent again once the provider works.
+ */
+import { work } from "@armoricore/bus/Address"
+import { EventBus } from "@armoricore/bus/EventBus"
+import { deriveId } from "@armoricore/domain/DeterministicId"
+import { TransientError } from "@armoricore/domain/Errors"
+import type { HandlerError } from "@armoricore/worker/Handler"
+import { enqueue, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
+import { Clock, Duration, Effect, Option, Schedule, Schema } from "effect"
+import * as Metrics from "../NotifyMetrics.ts"
+import type { Message } from "../provider/Provider.ts"
+import { CircuitOptions } from "../provider/ProviderCircuit.ts"
+import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
+import * as InvalidTokens from "../request/InvalidTokens.ts"
+import { Notifications } from "../request/Notifications.ts"
+import { hashOf } from "../request/Target.ts"
+import { Suppressions } from "../unsubscribe/Suppressions.ts"
+import * as WorkKinds from "../WorkKinds.ts"
+import * as DeliveryRecord from "./DeliveryRecord.ts"
+import * as PlannedDelivery from "./PlannedDelivery.ts"
+
+export const TakeBackRequest = Schema.Struct({
+  notification_id: Schema.String,
+  delivery_id: Schema.String,
+  /** Distinguishes runs of refusals; stored in the delivery, so that a repeated request changes nothing. */
+  run: Schema.String,
+})
+type TakeBackRequest = typeof TakeBackRequest.Type
+
+export const make = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const circuits = yield* ProviderCircuits
+  const notifications = yield* Notifications
+  const suppressions = yield* Suppressions
+  const records = yield* DeliveryRecord.make
+  const { misconfigurationDelay } = yield* CircuitOptions
+
+  /** From here on the request is durable. */
+  const publish = Effect.fnUntraced(function* ({ deliveryId, notificationId }: Message) {
+    const found = Option.getOrUndefined(yield* notifications.get(notificationId))
+    if (found === undefined) return
+    const run = crypto.randomUUID()
+    const body: WorkEnvelope = {
+      cause_id: found.source_event_id,
+      ...(found.request_id === undefined ? {} : { request_id: found.request_id }),
+      payload: { notification_id: notificationId, delivery_id: deliveryId, run } satisfies TakeBackRequest,
+    }
+    yield* bus.publish({
+      address: work("notify", WorkKinds.takeBack),
+      id: deriveId("take-back", deliveryId, run),
+      body: new TextEncoder().encode(JSON.stringify(body)),
+    })
+  })
+
+  const handle = Effect.fnUntraced(function* ({
+    delivery_id,
+    notification_id,
+    run,
+  }: TakeBackRequest): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
+    const notification = Option.getOrUndefined(yield* notifications.get(notification_id))
+    const index = notification?.deliveries.findIndex((one) => one.delivery_id === delivery_id) ?? -1
+    const delivery = notification === undefined ? undefined : PlannedDelivery.of(notification, index)
+    if (delivery === undefined) return []
+    const { planned } = delivery
+    const current = yield* records.get(delivery_id)
+    const status = current?.value.status ?? planned.summary?.status
+    const isReopened = current?.value.reopened_by === run
+    if (!isReopened) {
+      // The worker that counted the refusal has not recorded it yet.
+      if (status === undefined || status === "requested" || status === "sending") return yield* notRecordedYet
+      if (status !== "failed") return []
+      const now = yield* Clock.currentTimeMillis
+      yield* records
+        .write(PlannedDelivery.identifiersOf(delivery), current, {
+          status: "requested",
+          reopened_by: run,
+          not_before: now + Duration.toMillis(misconfigurationDelay),
+        })
+        .pipe(Effect.catchTag("Conflict", ({ key }) => Effect.fail(DeliveryRecord.writeConflict(key))))
+      yield* Metrics.increment(Metrics.verdictsTakenBack, { channel: delivery.channel })
+    }
+    if (delivery.channel === "email") {
+      const reason = yield* suppressions.reasonFor(planned.target)
+      if (reason === "bounced") yield* suppressions.remove(hashOf(planned.target))
+    }
+    const isPushToken = delivery.channel !== "email" && planned.target_invalid === true
+    return [
+      ...(isPushToken ? [InvalidTokens.restoredEventOf(delivery.notification, planned, run)] : []),
+      enqueue(WorkKinds.deliveries(delivery.channel), `${delivery_id}.${run}`, { notification_id, index }),
+    ]
+  })
+
+  /** Publishes a request for each verdict that a circuit takes back, until it is interrupted. */
+  const run = Effect.flatMap(circuits.takenBack, (message) =>
+    publish(message).pipe(
+      Effect.retry({ schedule: Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 8 })) }),
+      Effect.catch((error) =>
+        Effect.logError(`ALARM: the verdict on ${message.deliveryId} could not be taken back: ${error.message}`),
+      ),
+    ),
+  ).pipe(Effect.forever)
+
+  return { handle, run }
+})
+
+const notRecordedYet = Effect.fail(
+  new TransientError({
+    dependency: "notify",
+    code: "not_recorded",
+    message: "the refusal is not recorded yet",
+    countsAsAttempt: false,
+    retryAfterMillis: 1_000,
+  }),
+)
