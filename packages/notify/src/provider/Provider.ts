@@ -33,11 +33,11 @@ export class InvalidTarget extends Schema.TaggedError<InvalidTarget>()("InvalidT
  * decides by the responses to others.
  */
 export class Refusal extends Schema.TaggedError<Refusal>()("Refusal", {
-  /** Whose fault it is if others are accepted. */
+  /** The party at fault if others are accepted. */
   fault: Schema.Literals(["recipient", "message"]),
   /** Lower case with underscores, for example `sender_id_mismatch`. */
   reason: Schema.String,
-  /** The setting to check if no one is accepted. */
+  /** The setting to check if none is accepted. */
   setting: Schema.String,
   message: Schema.String,
   /** The token or address is invalid for ever if others are accepted. */
@@ -78,10 +78,10 @@ export interface EmailFields {
   readonly fromName?: string
 }
 
-/** Whose fault an error is. `us`: the settings or the reputation of this installation. */
+/** The party at fault. `us`: the settings or the reputation of this installation. */
 export type Fault = "recipient" | "message" | "us" | "provider" | "unknown"
 
-/** What one response says by itself; `RefusalRun` corrects it by the responses to others. */
+/** The verdict of one response by itself; `RefusalRun` corrects it by the responses to others. */
 export const faultOf = (error: ProviderError): Fault => {
   switch (error._tag) {
     case "InvalidTarget":

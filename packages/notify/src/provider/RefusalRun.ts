@@ -86,7 +86,7 @@ export const judge = (
   if (run.subjects.size < maxSubjects) run.subjects.set(subject, refusedAt)
   const { size } = run.subjects
   if (size >= (isCertain ? maxCertain : maxUncertain)) {
-    // What was accepted before the run is no evidence for what follows.
+    // An acceptance before the run is no evidence for the time after it.
     run.acceptedAt = undefined
     return "pause"
   }

@@ -292,7 +292,7 @@ describe("FCM", () => {
       fake.override = () => undefined
       const state = yield* awaitFinal(id)
       assert.strictEqual(state?.status, "sent")
-      // What counted before the run was noticed is taken back.
+      // Refusals that counted before the run was noticed are taken back.
       yield* until(notificationState(id), (found) =>
         (found?.deliveries ?? []).every(({ summary }) => summary?.status === "sent"),
       )
