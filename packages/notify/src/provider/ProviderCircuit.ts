@@ -345,20 +345,16 @@ const judgeRefusal = (
       })
     }
     case "count":
-      return isCertain || error.isTargetInvalid !== true
-        ? counted(error)
-        : new InvalidTarget({ reason, message: error.message })
+      if (isCertain) return error
+      return error.isTargetInvalid === true ? new InvalidTarget({ reason, message: error.message }) : counted(error)
     case "count_alone":
-      return isCertain
-        ? error
-        : counted(error, "; no other message was accepted meanwhile, so the recipient is not reported as invalid")
+      return counted(error, "; no other message was accepted meanwhile, so the recipient is not reported as invalid")
   }
 }
 
-const counted = (error: Refusal | InvalidTarget, note = ""): InvalidTarget | PermanentError | TransientError => {
-  if (error._tag === "InvalidTarget") return error
+const counted = (error: Refusal | InvalidTarget, note = ""): PermanentError | TransientError => {
   const message = `${error.message}${note}`
-  return error.isTemporary === true
+  return error._tag === "Refusal" && error.isTemporary === true
     ? new TransientError({ dependency: "email", code: deferredCode, message })
     : new PermanentError({ code: error.reason, message })
 }
