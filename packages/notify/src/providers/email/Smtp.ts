@@ -148,7 +148,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         // The first recipient is the target, the others get copies. Each has its own reply.
         const [target = ""] = envelope.to
         if (error !== null && error !== undefined)
-          return resume(Effect.fail(SmtpReply.toProviderError(rejectionOf(target, error) ?? error, stream.readableEnded)))
+          return resume(
+            Effect.fail(SmtpReply.toProviderError(rejectionOf(target, error) ?? error, stream.readableEnded)),
+          )
         const rejected = rejectionOf(target, sent)
         if (rejected !== undefined) return resume(Effect.fail(SmtpReply.toProviderError(rejected, false)))
         const accepted = Effect.succeed({ providerId: messageId })
