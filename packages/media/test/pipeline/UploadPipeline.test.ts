@@ -144,7 +144,7 @@ describe.skipIf(isFfmpegMissing)("UploadPipeline", () => {
         ])
         assert.deepStrictEqual(
           report.variants.map(({ frameRate }) => frameRate),
-          [23.976],
+          [30],
         )
         assert.closeTo(report.variants[0]?.seconds ?? 0, 6, 0.15)
       }),
