@@ -2,7 +2,7 @@
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import type { MediaAttempt } from "@armoricore/domain/MediaState"
-import { Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import type { MediaRecord, Stage } from "../record/MediaRecord.ts"
 import type { QuotaPolicy } from "./Quota.ts"
 import type { WorkClass } from "./WorkClass.ts"
@@ -31,8 +31,8 @@ export interface JobProgress {
   readonly timings: Record<string, number>
 }
 
-/** Percent between two writes of the state record. */
-const recordInterval = 10
+/** The state record is written after this many percent or, if the progress is slower, after this many milliseconds. */
+const recordInterval = { percent: 10, millis: 5_000 }
 
 /** Reports progress and stage timings. A failure to report is logged and never fails the job. */
 export const makeProgress = (
@@ -42,14 +42,18 @@ export const makeProgress = (
 ): JobProgress => {
   const timings: Record<string, number> = {}
   let lastRecorded = -100
+  let recordedAt = 0
   return {
     timings,
     report: (stage, percent) =>
       Effect.gen(function* () {
-        const rounded = Math.round(Math.min(100, Math.max(0, percent)) * 10) / 10
+        const rounded = Math.round(Math.min(100, Math.max(0, percent)) * 100) / 100
         yield* onProgress(stage, rounded)
-        if (rounded - lastRecorded >= recordInterval) {
+        const now = yield* Clock.currentTimeMillis
+        const isSlow = rounded > lastRecorded && now - recordedAt >= recordInterval.millis
+        if (isSlow || rounded - lastRecorded >= recordInterval.percent) {
           lastRecorded = rounded
+          recordedAt = now
           yield* record.progress(event, stage, rounded)
         }
       }).pipe(Effect.catch((error) => Effect.logDebug("Progress could not be recorded", { stage, percent, error }))),
