@@ -42,18 +42,32 @@ const reader = Effect.fnUntraced(function* (server: TestServer) {
     const last = got.at(-1)
     return last === undefined ? {} : { since: last.seq }
   })
-  channel.on("new_message", (message) => got.push(message as unknown as Message))
+  /** Messages that arrived while pages were missing before them. */
+  let held: Array<Message> | undefined
+  channel.on("new_message", (message) => (held ?? got).push(message as unknown as Message))
+  const addPage = ({ messages: page, more }: { readonly messages: ReadonlyArray<Message>; readonly more: boolean }) => {
+    got.push(...page)
+    const last = got.at(-1)?.seq ?? 0
+    if (more) {
+      held ??= []
+      channel.push("history", { after: last }).receive("ok", (reply) => addPage(reply as Parameters<typeof addPage>[0]))
+    } else {
+      got.push(...(held ?? []).filter(({ seq }) => seq > last))
+      held = undefined
+    }
+  }
   socket.connect()
   channel.join().receive("ok", (reply) => {
-    const { messages: missed, recovered } = reply as { messages: ReadonlyArray<Message>; recovered: boolean }
-    got.push(...missed)
+    const { recovered, ...page } = reply as Parameters<typeof addPage>[0] & { readonly recovered: boolean }
+    held = undefined
+    addPage(page)
     joins++
     if (!recovered) gaps++
   })
   return { got, socket, joins: () => joins, gaps: () => gaps }
 })
 
-/** A reply has at most 1,000 entries, so writers stay less far ahead of a disconnected reader. */
+/** How far the writers are ahead of a disconnected reader at most. */
 const maxAhead = 800
 
 /** Appends its share in sequence, as a client of the room would, without a socket. */
