@@ -76,7 +76,10 @@ export const probe = Effect.fn("Probe.probe")(function* (
     if (intervals.length === 0 || statedDuration === undefined) return scan
     // An index that misses the middle or the end cannot be trusted: the whole file has to be read.
     const times = options.tracks.map((index) => scan.track(index)?.end ?? 0)
-    const isTrusted = scan.distance() < maxSeekError && Math.abs(Math.max(...times) - statedDuration) < maxEndError
+    const end = Math.max(...times)
+    // The header may state the end time instead of the duration.
+    const difference = Math.min(Math.abs(end - statedDuration), Math.abs(end + options.start - statedDuration))
+    const isTrusted = scan.distance() < maxSeekError && difference < maxEndError
     return isTrusted ? scan : yield* failure("corrupt_media", "its index does not match its content")
   })
 
@@ -182,8 +185,8 @@ export const probe = Effect.fn("Probe.probe")(function* (
   }
   // A track and the file may state different durations, if an edit list hides a part.
   const stated = statedDuration === undefined ? 0 : Math.min(trackDuration ?? statedDuration, statedDuration)
-  // Matroska may state the end time instead of the duration.
-  const expected = /^(matroska|nut)/.test(format) ? stated - Math.max(0, fileStart) : stated
+  // MP4 and Matroska may state the end time instead of the duration.
+  const expected = stated - Math.max(0, fileStart)
   if (still === undefined && duration < expected * 0.9 - 0.5) {
     return yield* failure("corrupt_media", `it ends after ${duration.toFixed(1)} of ${expected.toFixed(1)} s`)
   }
