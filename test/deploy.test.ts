@@ -286,12 +286,20 @@ describe("kubernetes", () => {
   it("scales by consumers that exist, each by those of its own service", () => {
     for (const node of named("ScaledObject")) {
       for (const trigger of node.get("spec", "triggers").list()) {
-        const name = trigger.get("metadata", "consumer").text()
-        const found = allConsumers.find((consumer) => consumer.name === name)
-        assert.isDefined(found, name)
-        const onWork = found !== undefined && found.from !== "all-events" && found.from.channel === "work"
-        assert.strictEqual(trigger.get("metadata", "stream").text(), onWork ? "ARMORICORE_WORK" : "ARMORICORE")
-        assert.isTrue(name.startsWith(`${nameOf(node)}-`), name)
+        const query = trigger.get("metadata", "query").text()
+        const names = [...query.matchAll(/(\w+)\{consumer="([^"]+)"\}/g)]
+        // regression: the lag of NATS includes messages that are held back, so a paused provider scaled notify to its limit
+        assert.deepStrictEqual(
+          names.map(([, metric]) => metric),
+          ["armoricore_queue_messages_pending", "armoricore_handlers_running"],
+        )
+        for (const [, , name = ""] of names) {
+          assert.isTrue(
+            allConsumers.some((consumer) => consumer.name === name),
+            name,
+          )
+          assert.isTrue(name.startsWith(`${nameOf(node)}-`), name)
+        }
       }
     }
   })

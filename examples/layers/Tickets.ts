@@ -16,7 +16,7 @@ export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const tickets = yield* TicketSystem
     // The service's name is part of its consumer's name, so this handler has its own queue.
-    yield* Worker.run("operator", [
+    yield* Worker.run("tickets", [
       on("media.failed", {
         concurrency: 4,
         // With the event id, a redelivery after a crash does not open a second ticket. The worker retries a

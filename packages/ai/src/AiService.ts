@@ -5,6 +5,7 @@
  */
 import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
+import * as Timestamp from "@armoricore/domain/Timestamp"
 import { type HandlerContext, type HandlerError, on, onWork } from "@armoricore/worker/Handler"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
@@ -93,7 +94,7 @@ export const layer = (options: Options = {}) =>
                 conversationId: room_id,
                 userId: user_id,
                 content,
-                writtenAtMillis: Date.parse(timestamp),
+                writtenAtMillis: Timestamp.toMillis(timestamp),
               }),
               (verdict) =>
                 verdict === undefined
@@ -112,7 +113,7 @@ export const layer = (options: Options = {}) =>
                 conversationId: stream_id,
                 userId: user_id,
                 content,
-                writtenAtMillis: Date.parse(timestamp),
+                writtenAtMillis: Timestamp.toMillis(timestamp),
               }),
               (verdict) =>
                 verdict === undefined

@@ -8,6 +8,7 @@ import { TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { precedesDeletion } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
+import * as Timestamp from "@armoricore/domain/Timestamp"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaDeletions } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
@@ -121,4 +122,4 @@ export const make = Effect.gen(function* () {
   } satisfies TranscriptRecord
 })
 
-const isBefore = (a: string, b: string): boolean => Date.parse(a) < Date.parse(b)
+const isBefore = (a: string, b: string): boolean => Timestamp.toMillis(a) < Timestamp.toMillis(b)

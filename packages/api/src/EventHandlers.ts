@@ -12,6 +12,8 @@ import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { InvalidEvent } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
+import * as Traceparent from "@armoricore/domain/Traceparent"
+import * as TraceContext from "@armoricore/worker/TraceContext"
 import * as Signature from "@armoricore/domain/Signature"
 import { increment, published } from "@armoricore/worker/WorkerMetrics"
 import { Clock, Effect } from "effect"
@@ -69,12 +71,15 @@ const publish = Effect.fn("EventApi.publish")(function* (
       Effect.mapError((error) => (isBatch ? prependPath(error, index) : error)),
     ),
   )
+  const headerTraceparent = request.headers["traceparent"]
+  const requestTraceparent =
+    Traceparent.parse(headerTraceparent) === undefined ? yield* TraceContext.currentTraceparent : headerTraceparent
   const receipts = yield* Effect.forEach(
     decoded,
     Effect.fnUntraced(function* ({ event, raw }) {
       const bytes = isBatch ? encoder.encode(JSON.stringify(raw)) : body
       const eventSignature = isSigned && !isBatch ? signature : signWithFirstKey(options.signingKeys, bytes, now)
-      const traceparent = event.traceparent ?? request.headers["traceparent"]
+      const traceparent = event.traceparent ?? requestTraceparent
       const { duplicate } = yield* bus.publish({
         address: eventAddress(event.event_type),
         id: event.event_id,

@@ -58,6 +58,8 @@ const invalidEventStatus: Readonly<Record<InvalidEvent["reason"], ProblemStatus>
   too_large: 413,
 }
 
+const permanentErrorStatus: Readonly<Record<string, ProblemStatus>> = { too_large: 413, invalid_header: 400 }
+
 const toProblem = (error: ApiError): ProblemError => {
   switch (error._tag) {
     case "ProblemError":
@@ -67,7 +69,7 @@ const toProblem = (error: ApiError): ProblemError => {
     case "Unauthorized":
       return problem(401, `token_${error.reason}`, error.message)
     case "PermanentError":
-      return problem(error.code === "too_large" ? 413 : 422, error.code, error.message)
+      return problem(permanentErrorStatus[error.code] ?? 422, error.code, error.message)
     case "TransientError":
       return new ProblemError({
         status: 503,
@@ -106,9 +108,20 @@ export const toResponse = (error: ApiError): HttpServerResponse.HttpServerRespon
   return HttpServerResponse.setHeaders(ProblemDetails.toResponse(toBody(details)), toHeaders(details))
 }
 
-/** Maps each failure to the problem that the caller receives, and logs the failures that an operator must see. */
+/**
+ * Maps each failure to the problem that the caller receives, and logs the failures that an operator must see. A defect is
+ * logged too, and its caller receives a problem instead of an empty response.
+ */
 export const asProblem = <A, R>(handler: Effect.Effect<A, ApiError, R>): Effect.Effect<A, ProblemError, R> =>
   handler.pipe(
+    Effect.catchDefect((defect) =>
+      Effect.andThen(
+        Effect.logError("A request failed with an unexpected error", defect),
+        Effect.fail(
+          problem(500, "internal_error", "the server had an unexpected error; its operator finds it in the log"),
+        ),
+      ),
+    ),
     Effect.tapError((error) =>
       error._tag === "ConfigurationError"
         ? Effect.logError(error.message, { setting: error.setting })

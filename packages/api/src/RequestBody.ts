@@ -33,7 +33,7 @@ export const json = <A, I>(
     Effect.flatMap(parseJson),
     Effect.flatMap((value) =>
       Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
-        const { message, path } = describeSchemaError(error)
+        const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
         return problem(422, "invalid", message, path)
       }),
     ),

@@ -220,6 +220,7 @@ export const run = Effect.fnUntraced(function* <R>(
   const consumer: Consumer = {
     drain: Fiber.interrupt(puller).pipe(Effect.andThen(source.stop), Effect.andThen(FiberSet.awaitEmpty(handlers))),
     depth: source.depth,
+    running: () => running.size,
   }
   return consumer
 })

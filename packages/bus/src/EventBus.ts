@@ -118,6 +118,8 @@ export interface Consumer {
   /** Stops pulling and returns once every running handler has settled its message. */
   readonly drain: Effect.Effect<void>
   readonly depth: Effect.Effect<ConsumerDepth, TransientError | ConfigurationError>
+  /** Handlers that run in this process now; messages that wait for a later delivery are not among them. */
+  readonly running: () => number
 }
 
 export interface ReceivedMessage {

@@ -2,7 +2,7 @@
 import { maxMessageBytes } from "@armoricore/domain/MessageSize"
 import { Duration } from "effect"
 
-export { maxMessageBytes, messageBytes, tooLarge } from "@armoricore/domain/MessageSize"
+export { headerFault, maxMessageBytes, messageBytes, tooLarge } from "@armoricore/domain/MessageSize"
 
 /** A dead letter wraps the message that it stands for. */
 export const maxDeadLetterBytes = 4 * maxMessageBytes

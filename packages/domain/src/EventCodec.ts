@@ -2,9 +2,10 @@
  * Decodes and encodes events. A decode error names the invalid field. Unknown fields are ignored, and `raw` retains them
  * for code that forwards an event.
  */
-import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { Effect, Result, Schema } from "effect"
 import * as SchemaFastPath from "./SchemaFastPath.ts"
 import { InvalidEvent } from "./Errors.ts"
+import { describeSchemaError } from "./SchemaErrors.ts"
 import {
   type AnyEvent,
   eventRegistry,
@@ -22,6 +23,8 @@ export const maxEventBytes = 1_000_000
 /** Deeper JSON is rejected, because recursive code would need too much stack for it. */
 export const maxDepth = 64
 
+export { describeSchemaError } from "./SchemaErrors.ts"
+
 export interface DecodedEvent {
   readonly event: AnyEvent
   /** The parsed envelope, including unknown fields. */
@@ -30,34 +33,6 @@ export interface DecodedEvent {
 
 const invalidEvent = (reason: InvalidEvent["reason"], path: string, message: string) =>
   new InvalidEvent({ reason, path, message })
-
-const formatPath = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>): string =>
-  path.map((part) => (typeof part === "object" ? String(part.key) : String(part))).join(".")
-
-const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
-
-const missingKey = "Missing key"
-
-/**
- * The dotted path and the message of a schema error. For a union, the error of the member that matches deepest is
- * reported. If no member matches at its first key, the message lists these keys.
- */
-export const describeSchemaError = (error: Schema.SchemaError): { readonly path: string; readonly message: string } => {
-  const issues = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
-  const depth = Math.max(0, ...issues.map(({ path }) => path.length))
-  // Only a union reports several issues at one depth.
-  const [first, ...others] = issues.filter(({ path }) => path.length === depth)
-  if (first === undefined) return { path: "", message: error.message }
-  const reported = first.message === missingKey ? others.find(({ message }) => message !== missingKey) : first
-  if (reported !== undefined || others.length === 0) {
-    const { message, path } = reported ?? first
-    return { path: formatPath(path), message }
-  }
-  const keys = new Set([first, ...others].map(({ path }) => formatPath(path.slice(-1))))
-  return keys.size === 1
-    ? { path: formatPath(first.path), message: missingKey }
-    : { path: formatPath(first.path.slice(0, -1)), message: `Expected one of the keys ${[...keys].join(", ")}` }
-}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })
 
@@ -141,7 +116,7 @@ const decodeObject = (raw: Readonly<Record<string, unknown>>): Result.Result<Dec
   if (whole !== undefined && Result.isSuccess(whole)) return Result.succeed({ event: whole.success, raw })
   const envelope = decodeEnvelope(raw)
   if (Result.isFailure(envelope)) {
-    const { path, message } = describeSchemaError(envelope.failure)
+    const { path, message } = describeSchemaError(envelope.failure, { input: raw, whole: "the event" })
     return failInvalid("invalid", path, message)
   }
   const type = envelope.success.event_type
@@ -155,7 +130,7 @@ const decodeObject = (raw: Readonly<Record<string, unknown>>): Result.Result<Dec
   }
   const event = decode(raw)
   if (Result.isFailure(event)) {
-    const { path, message } = describeSchemaError(event.failure)
+    const { path, message } = describeSchemaError(event.failure, { input: raw, whole: "the event" })
     return failInvalid("invalid", path, message)
   }
   return Result.succeed({ event: event.success, raw })
@@ -171,7 +146,7 @@ const decodeParsed = (raw: Readonly<Record<string, unknown>>): Result.Result<Dec
       Result.succeed({ event: event as AnyEvent, raw })
 }
 
-const failNotAnObject = () => failInvalid("invalid", "", "an event is a JSON object")
+const failNotAnObject = () => failInvalid("invalid", "", "the event must be a JSON object")
 
 /** Decodes a parsed value. */
 export const decodeJson = (json: unknown): Effect.Effect<DecodedEvent, InvalidEvent> =>

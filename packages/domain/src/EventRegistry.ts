@@ -8,7 +8,7 @@ import * as Notification from "./events/notification.ts"
 import * as Realtime from "./events/realtime.ts"
 import * as Transcription from "./events/transcription.ts"
 import { EventId } from "./Ids.ts"
-import { NonNegativeIntFromJson, optionalNullable, Timestamp } from "./JsonCodecs.ts"
+import { NonNegativeIntFromJson, OptionalTraceparent, optionalNullable, Timestamp } from "./JsonCodecs.ts"
 
 /** The publisher of an event: a backend outside, or one of Armoricore's own services. */
 export type Publisher = "outside" | "media" | "notify" | "ai" | "realtime"
@@ -207,8 +207,7 @@ export const envelopeFields = {
   source: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/u)),
   schema_version: optionalNullable(NonNegativeIntFromJson),
   request_id: optionalNullable(Schema.String.check(Schema.isMaxLength(256))),
-  /** W3C trace context. */
-  traceparent: optionalNullable(Schema.String),
+  traceparent: OptionalTraceparent,
 }
 
 /** An envelope whose payload is not decoded yet. */

@@ -3,6 +3,9 @@
  * integer, an absent value may be `null`, and a number from a database may be a string.
  */
 import { Option, Schema, SchemaGetter, SchemaTransformation } from "effect"
+import { isTraceparent } from "./Traceparent.ts"
+
+export { Timestamp } from "./Timestamp.ts"
 
 const idText = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9_-]{1,128}$/u, { expected: "1 to 128 characters of A-Z a-z 0-9 _ -" }),
@@ -50,23 +53,6 @@ export const Uuid = Schema.String.check(
   ),
 )
 
-const rfc3339 =
-  /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/u
-
-const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
-
-/** RFC 3339 with any offset (PHP: `DATE_ATOM`, or `DATE_RFC3339_EXTENDED`). Decodes to the same text. */
-export const Timestamp = Schema.String.check(
-  Schema.isPattern(rfc3339, { expected: "an RFC 3339 time such as 2026-01-31T12:00:00+01:00" }),
-  Schema.makeFilter((text: string) =>
-    // Every month has 28 days.
-    Number(text.slice(8, 10)) <= 28 ||
-    Number(text.slice(8, 10)) <= daysIn(Number(text.slice(0, 4)), Number(text.slice(5, 7)))
-      ? undefined
-      : "the month has no such day",
-  ),
-)
-
 /** An empty, `.` or `..` segment, or a control character. */
 const unsafeSegment = /\/\.{0,2}(?:\/|$)|\p{Cc}/u
 
@@ -92,6 +78,19 @@ export const optionalNullable = <S extends Schema.Constraint>(schema: S) =>
       encode: SchemaGetter.transformOptional((value: Option.Option<S["Type"]>) => value),
     }),
   )
+
+/** A W3C trace context that may be absent; a value of another form counts as absent. */
+export const OptionalTraceparent = Schema.optionalKey(Schema.NullOr(Schema.String)).pipe(
+  Schema.decodeTo(
+    Schema.optionalKey(Schema.String.check(Schema.makeFilter(isTraceparent, { expected: "a W3C traceparent" }))),
+    {
+      decode: SchemaGetter.transformOptional(
+        Option.filter((value: string | null): value is string => value !== null && isTraceparent(value)),
+      ),
+      encode: SchemaGetter.transformOptional((value: Option.Option<string>) => value),
+    },
+  ),
+)
 
 const EmptyArray = Schema.Tuple([])
 

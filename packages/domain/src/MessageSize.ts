@@ -16,3 +16,33 @@ export const tooLarge = (subject: string, bytes: number, limit: number): Permane
     code: "too_large",
     message: `The message for ${subject} has ${bytes} bytes, the limit is ${limit}. Store the content in object storage and publish its URL`,
   })
+
+/** JetStream stores at most 64 KiB of headers with a message; the rest is for the headers that an adapter adds. */
+export const maxHeaderBytes = 60 * 1024
+
+/** A control character would end the header, or the protocol line of the message. */
+const controlCharacter = /[\x00-\x08\x0a-\x1f\x7f]/
+
+const ascii = /^[\x00-\x7f]*$/
+const encoder = new TextEncoder()
+
+/** A token of RFC 9110. */
+const headerName = /^[!#-'*+.0-9A-Z^-z|~-]+$/
+
+/** Why these headers cannot be sent on every bus; `undefined` if they can. `id` is the deduplication key. */
+export const headerFault = (id: string, headers: Readonly<Record<string, string>> = {}): PermanentError | undefined => {
+  let bytes = 0
+  for (const name in headers) {
+    const value = headers[name] ?? ""
+    bytes += name.length + (ascii.test(value) ? value.length : encoder.encode(value).byteLength) + 4
+    if (!headerName.test(name))
+      return invalidHeader(`the header name ${JSON.stringify(name.slice(0, 80))} is not a token`)
+    if (controlCharacter.test(value)) return invalidHeader(`the header ${name} contains a control character`)
+  }
+  if (controlCharacter.test(id)) return invalidHeader("the id of the message contains a control character")
+  return bytes > maxHeaderBytes
+    ? invalidHeader(`the headers have ${bytes} bytes, the limit is ${maxHeaderBytes}`)
+    : undefined
+}
+
+const invalidHeader = (message: string): PermanentError => new PermanentError({ code: "invalid_header", message })

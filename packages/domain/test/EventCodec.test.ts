@@ -92,6 +92,8 @@ describe("JSON from PHP's json_encode", () => {
     "2026-01-31T12:00:00Z",
     "2026-01-31t12:00:00.123456z",
     "2024-02-29T23:59:60Z",
+    "2016-12-31T23:59:60.5-05:30",
+    "0001-01-01T00:00:00.123456789012345Z",
   ]) {
     it.effect(`the time ${timestamp} is valid`, () =>
       Effect.gen(function* () {
@@ -187,6 +189,73 @@ describe("an error names its field", () => {
     )
   }
 
+  const refusals: ReadonlyArray<readonly [object, string]> = [
+    [{ user_id: undefined }, "payload.user_id is missing"],
+    [{ user_id: 1.5 }, "payload.user_id must be an integer, not 1.5"],
+    [{ media_id: "a b" }, 'payload.media_id must be 1 to 128 characters of A-Z a-z 0-9 _ -, not "a b"'],
+    [{ file_path: "/a" }, 'payload.file_path must be an object path such as s3://bucket/key, not "/a"'],
+    [{ file_path: 5 }, "payload.file_path must be a string, not 5"],
+    [{ metadata: "x" }, 'payload.metadata must be an object or an array or null, not "x"'],
+  ]
+  for (const [fields, message] of refusals) {
+    it.effect(`the refusal says: ${message}`, () =>
+      Effect.gen(function* () {
+        const fault = yield* Effect.flip(
+          EventCodec.decode(bytes(envelope("media.uploaded", { ...uploaded, ...fields }))),
+        )
+        assert.strictEqual(fault.message, message)
+      }),
+    )
+  }
+
+  it.effect("a refusal of a missing payload and of a wrong time names them", () =>
+    Effect.gen(function* () {
+      const messageOf = (more: object) =>
+        Effect.map(
+          Effect.flip(EventCodec.decode(bytes(envelope("media.uploaded", uploaded, more)))),
+          ({ message }) => message,
+        )
+      assert.strictEqual(yield* messageOf({ payload: undefined }), "payload is missing")
+      assert.strictEqual(
+        yield* messageOf({ timestamp: "2026-02-30T00:00:00Z" }),
+        'timestamp is "2026-02-30T00:00:00Z": the month has no such day',
+      )
+      assert.strictEqual(
+        yield* messageOf({ timestamp: "yesterday" }),
+        'timestamp must be an RFC 3339 time such as 2026-01-31T12:00:00+01:00, not "yesterday"',
+      )
+    }),
+  )
+
+  it.effect("a refusal quotes neither tokens nor long values in full", () =>
+    Effect.gen(function* () {
+      const payload = {
+        user_id: "u",
+        notification_type: "push",
+        title: "",
+        body: "",
+        recipients: [{ fcm_token: ["t-1"] }],
+      }
+      const secret = yield* Effect.flip(EventCodec.decode(bytes(envelope("notification.requested", payload))))
+      assert.notInclude(secret.message, "t-1")
+      const long = { ...uploaded, media_id: "x".repeat(10_000) }
+      const fault = yield* Effect.flip(EventCodec.decode(bytes(envelope("media.uploaded", long))))
+      assert.isBelow(fault.message.length, 250)
+    }),
+  )
+
+  it.effect("an invalid traceparent counts as absent", () =>
+    Effect.forEach(
+      ["00-1234-5678-01", "", "x".repeat(70_000), "a\r\nb", null],
+      (traceparent) =>
+        Effect.gen(function* () {
+          const { event } = yield* EventCodec.decode(bytes(envelope("media.uploaded", uploaded, { traceparent })))
+          assert.isFalse("traceparent" in event)
+        }),
+      { discard: true },
+    ),
+  )
+
   it.effect("an unknown kind of recipient is reported with the known kinds", () =>
     // regression: it was reported as an invalid fcm_token
     Effect.gen(function* () {
@@ -197,11 +266,12 @@ describe("an error names its field", () => {
         )
         return `${path}: ${message}`
       })
-      const kinds = "payload.recipients.0: Expected one of the keys fcm_token, apns_token, web_push, email"
+      const kinds =
+        "payload.recipients.0: payload.recipients.0 must have one of the keys fcm_token, apns_token, web_push, email"
       assert.strictEqual(yield* told({ sms: "+49" }), kinds)
       assert.strictEqual(yield* told({}), kinds)
       assert.match(yield* told({ email: "" }), /^payload\.recipients\.0\.email: /)
-      assert.match(yield* told({ fcm_token: 5 }), /^payload\.recipients\.0\.fcm_token: Expected string/)
+      assert.match(yield* told({ fcm_token: 5 }), /fcm_token must be a string$/)
       assert.match(yield* told({ web_push: { endpoint: "https://x" } }), /^payload\.recipients\.0\.web_push\.keys: /)
     }),
   )

@@ -98,7 +98,8 @@ export const publishErrorFrom = (
   subject: string,
   error: { readonly code: number; readonly err_code?: number; readonly description: string },
 ): TransientError | PermanentError => {
-  if (error.err_code === 10054) {
+  // The message or its headers exceed what a stream stores.
+  if (error.err_code === 10054 || error.err_code === 10097) {
     return new PermanentError({
       code: "too_large",
       message: `NATS refuses the message for ${subject}: ${error.description}; store the content in object storage and publish its URL`,

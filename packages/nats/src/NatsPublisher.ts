@@ -112,10 +112,12 @@ export const make = Effect.fnUntraced(function* (
         const limit = client.info?.max_payload ?? MessageSize.maxMessageBytes
         const bytes = MessageSize.messageBytes(body, extra) + (id?.length ?? 0) + 32
         if (bytes > limit) return resume(Effect.fail(MessageSize.tooLarge(subject, bytes, limit)))
+        const fault = MessageSize.headerFault(id ?? "", extra)
+        if (fault !== undefined) return resume(Effect.fail(fault))
         const token = (++lastToken).toString(36)
         pending.set(token, { subject, resume, deadline: Date.now() + ackTimeout })
-        const headers = NatsHeaders.make(id, extra)
         try {
+          const headers = NatsHeaders.make(id, extra)
           client.publish(subject, body, { headers, reply: `${inbox}.${token}` })
         } catch (cause) {
           settle(

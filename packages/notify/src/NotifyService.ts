@@ -13,6 +13,7 @@ import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import * as Worker from "@armoricore/worker/Worker"
+import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Deliveries } from "./delivery/Deliveries.ts"
 import { DeliveryPolicy } from "./delivery/DeliveryPolicy.ts"
@@ -53,6 +54,19 @@ const maxConcurrentRequests = 128
 export const maxInlineAttempts = 48
 /** With a slower provider, deliveries over the limit do not wait but get their own work message. */
 const queueBelowMeanMillis = 30
+
+/** The payloads of {@link workKinds}, for the check of edited dead letters. */
+export const workSchemas: WorkSchemas.KindSchemas = {
+  [WorkKinds.fanOut]: FanOutRequest,
+  [WorkKinds.recordFailure]: FailedDelivery,
+  [WorkKinds.report]: DeliveryReport,
+  ...Object.fromEntries(
+    NotificationChannel.literals.map((channel) => [WorkKinds.deliveries(channel), DeliveryRequest]),
+  ),
+  ...Object.fromEntries(
+    WorkKinds.batchedChannels.map((channel) => [WorkKinds.pushBatches(channel), PushBatches.BatchRequest]),
+  ),
+}
 
 /** The handlers without the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(

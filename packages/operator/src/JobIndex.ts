@@ -13,6 +13,7 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import { eventRegistry, jobEventTypes } from "@armoricore/domain/EventRegistry"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
+import * as Timestamp from "@armoricore/domain/Timestamp"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
@@ -288,7 +289,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-const byUpdatedAt = (a: Job, b: Job): number => Date.parse(a.updated_at) - Date.parse(b.updated_at)
+const byUpdatedAt = (a: Job, b: Job): number => Timestamp.toMillis(a.updated_at) - Timestamp.toMillis(b.updated_at)
 
 const isUnchanged = (job: Job, { percent, status }: TranscriptState): boolean =>
   job.stage === "transcribing" && job.percent === percent && status === "processing"

@@ -1,5 +1,6 @@
 /** Maps state documents to jobs, and applies events to jobs. */
 import { type AnyEvent, eventRegistry } from "@armoricore/domain/EventRegistry"
+import * as Timestamp from "@armoricore/domain/Timestamp"
 import { traceIdOf } from "@armoricore/worker/TraceContext"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
@@ -80,7 +81,8 @@ export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job
       ...(trace === undefined ? {} : { trace_id: trace }),
       ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
     }),
-    updated_at: event.timestamp,
+    // A publisher's time may have a form that browsers do not read.
+    updated_at: new Date(Timestamp.toMillis(event.timestamp)).toISOString(),
   }
   switch (event.event_type) {
     case "media.uploaded":

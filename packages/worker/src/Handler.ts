@@ -17,6 +17,7 @@ import { authorizeWith, type PublishPolicy, publishPolicyOf, rejectionOf, requir
 import type { CausingEvent, ResultMessage } from "./ResultMessage.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 import * as TraceContext from "./TraceContext.ts"
+import * as WorkSchemas from "./WorkSchemas.ts"
 
 /** The context of one attempt. */
 export interface HandlerContext {
@@ -146,12 +147,6 @@ const toDecodedMessage = <T extends EventType, R>(
   })
 }
 
-const workEnvelopeFields = {
-  cause_id: Schema.String,
-  request_id: Schema.optionalKey(Schema.String),
-  traceparent: Schema.optionalKey(Schema.String),
-}
-
 /** Handles work that the same service enqueued with `ResultMessage.enqueue`. */
 export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
   kind: string,
@@ -167,19 +162,12 @@ export const onWork = <S extends Schema.ConstraintDecoder<unknown>, R>(
     readonly onFailure: (payload: S["Type"], failure: Failure, at: string) => ReadonlyArray<ResultMessage>
   },
 ): Handler<R> => {
-  const decode = Schema.decodeUnknownEffect(Schema.Struct({ ...workEnvelopeFields, payload: Schema.Unknown }))
-  const decodePayload = Schema.decodeUnknownEffect(payload)
-  const invalid = (error: Schema.SchemaError) =>
-    new InvalidEvent({ reason: "invalid", ...EventCodec.describeSchemaError(error) })
   return {
     ...options,
     name: ConsumerName.suffix(work("", kind)),
     from: (service) => work(service, kind),
     decode: Effect.fnUntraced(function* (message) {
-      const body = yield* Effect.mapError(Effect.flatMap(EventCodec.parseJson(message.body), decode), (error) =>
-        error._tag === "InvalidEvent" ? error : invalid(error),
-      )
-      const decoded = yield* Effect.mapError(decodePayload(body.payload), invalid)
+      const { payload: decoded, ...body } = yield* WorkSchemas.decode(message.body, payload)
       return {
         type: `work.${kind}`,
         messageKey: message.id,

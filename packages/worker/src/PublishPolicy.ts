@@ -31,6 +31,10 @@ export const publishPolicyOf = (fiber: Pick<Fiber.Fiber<unknown>, "getRef">): Pu
   signingKeys: fiber.getRef(EventSigningKeys),
 })
 
+/** The policy for a message that an operator replayed: the operator answers for it, not an old signature. */
+export const withoutSignature = (policy: PublishPolicy): PublishPolicy => ({ ...policy, signingKeys: noSigningKeys })
+const noSigningKeys: SigningKeys = new Map()
+
 const isInternalSource = (source: string): boolean => internalSources.some((internal) => internal === source)
 
 export const forbiddenSource = (source: string, type: string): InvalidEvent =>

@@ -15,6 +15,14 @@ export const inFlight = Metric.gauge("armoricore_queue_messages_in_flight", {
   description: "Messages that workers of all processes are handling, by consumer",
 })
 
+/**
+ * For autoscaling, with `pending`: neither counts messages that are held back, for example while their provider is paused,
+ * which more workers would not send sooner. Unlike the queue's own counts it is a number of this process: use the sum.
+ */
+export const running = Metric.gauge("armoricore_handlers_running", {
+  description: "Handlers that run in this process, by consumer; messages that are held back are not among them",
+})
+
 const sampleInterval = Duration.seconds(10)
 
 /** Samples until the scope closes. While the bus is unavailable the gauges keep their last values. */
@@ -24,11 +32,12 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
     const measure = Effect.suspend(() =>
       Effect.forEach(
         registry.list(),
-        ({ depth, name, service }) =>
+        ({ depth, name, running: runningNow, service }) =>
           Effect.gen(function* () {
-            const sample = yield* depth
             const labelled = (metric: Metric.Gauge<number>) =>
               Metric.withAttributes(metric, { service, consumer: name })
+            yield* Metric.update(labelled(running), runningNow())
+            const sample = yield* depth
             yield* Metric.update(labelled(oldestAge), sample.oldestAgeMillis / 1000)
             yield* Metric.update(labelled(pending), sample.pending)
             yield* Metric.update(labelled(inFlight), sample.inFlight)

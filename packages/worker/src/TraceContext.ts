@@ -7,29 +7,25 @@
 import type { StoredMessage } from "@armoricore/bus/EventBus"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
 import type { AnyEvent } from "@armoricore/domain/EventRegistry"
+import * as Traceparent from "@armoricore/domain/Traceparent"
 import { Context, Effect, Option, Tracer } from "effect"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 
 type WithHeaders = Pick<StoredMessage, "headers">
 
 /** The header wins over the body's field, because a bus client may have started a newer span. */
-const parentOf = (message: WithHeaders, bodyTraceparent: string | undefined): Tracer.ExternalSpan | undefined => {
-  const text = DeadLetterRecord.headerOf(message, "traceparent") ?? bodyTraceparent
-  return text === undefined ? undefined : fromTraceparent(text)
-}
+const parentOf = (message: WithHeaders, bodyTraceparent: string | undefined): Tracer.ExternalSpan | undefined =>
+  fromTraceparent(DeadLetterRecord.headerOf(message, "traceparent")) ?? fromTraceparent(bodyTraceparent)
 
-const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/
-
-/** Parses a W3C header. */
-export const fromTraceparent = (traceparent: string): Tracer.ExternalSpan | undefined => {
-  const [, traceId, spanId, flags = "0"] = traceparentPattern.exec(traceparent) ?? []
-  if (traceId === undefined || spanId === undefined) return undefined
-  return Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 })
+/** Parses a W3C header; `undefined` for a value of another form. */
+export const fromTraceparent = (traceparent: string | undefined): Tracer.ExternalSpan | undefined => {
+  const fields = Traceparent.parse(traceparent)
+  return fields === undefined ? undefined : Tracer.externalSpan(fields)
 }
 
 /** The trace id of a W3C header. */
 export const traceIdOf = (traceparent: string | undefined): string | undefined =>
-  traceparent === undefined ? undefined : fromTraceparent(traceparent)?.traceId
+  Traceparent.parse(traceparent)?.traceId
 
 /**
  * Decides whether the span of a message is recorded; called only where a tracer collects spans. It should decide the same

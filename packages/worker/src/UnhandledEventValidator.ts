@@ -5,36 +5,51 @@
  */
 import { prefixes } from "@armoricore/bus/Address"
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
-import { InvalidEvent } from "@armoricore/domain/Errors"
+import { type ConfigurationError, InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventType } from "@armoricore/domain/EventRegistry"
-import { Effect, Result } from "effect"
-import { authorize } from "./PublishPolicy.ts"
+import { Duration, Effect, Option, Result } from "effect"
+import { Ledger } from "./ledger/Ledger.ts"
+import { authorizeWith, publishPolicyOf, withoutSignature } from "./PublishPolicy.ts"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 
 export const consumerName = "guard"
 
-const validate = (handledTypes: ReadonlySet<string>) => (delivery: Delivery) =>
-  Effect.gen(function* (): Effect.fn.Return<Disposition> {
+const validate = (handledTypes: ReadonlySet<string>, ledger: Ledger["Service"]) => (delivery: Delivery) =>
+  Effect.gen(function* (): Effect.fn.Return<Disposition, TransientError | ConfigurationError, EventBus> {
     const type = delivery.subject.slice(prefixes.event.length)
     if (handledTypes.has(type)) return { _tag: "Ack" }
+    const isMarkedReplay = DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayOfHeader) !== undefined
+    const replay = isMarkedReplay ? yield* ledger.replays.find(delivery) : Option.none()
+    const publishPolicy = yield* Effect.withFiber((fiber) => Effect.succeed(publishPolicyOf(fiber)))
+    const policy = Option.isSome(replay) ? withoutSignature(publishPolicy) : publishPolicy
     const validated = yield* EventCodec.decode(delivery.body).pipe(
       Effect.flatMap(({ event }) =>
-        Effect.andThen(authorize(event, delivery), requireMatchingSubject(event.event_type, type)),
+        Effect.andThen(authorizeWith(policy, event, delivery), requireMatchingSubject(event.event_type, type)),
       ),
       Effect.result,
     )
-    return Result.isSuccess(validated)
-      ? { _tag: "Ack" }
-      : yield* DeadLetterRecord.disposition("guard", consumerName, delivery, {
-          ...validated.failure,
-          message: validated.failure.message,
-          attempts: 1,
-          firstAt: delivery.arrivedAt,
-          // A replay must reach consumers that are added later.
-          shared: true,
-        })
-  })
+    if (Result.isSuccess(validated)) {
+      const original = Option.isSome(replay) ? replay.value.original : undefined
+      if (original !== undefined) yield* DeadLetterRecord.removeOriginal(original)
+      return { _tag: "Ack" }
+    }
+    return yield* DeadLetterRecord.disposition("guard", consumerName, delivery, {
+      ...validated.failure,
+      message: validated.failure.message,
+      attempts: 1,
+      firstAt: delivery.arrivedAt,
+      // A replay must reach consumers that are added later.
+      shared: true,
+    })
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.as(Effect.logWarning(`The event is redelivered: ${error.message}`), {
+        _tag: "Retry",
+        after: Duration.seconds(1),
+      } as const),
+    ),
+  )
 
 /** A valid event on the subject of another type would reach no consumer of its own type. */
 const requireMatchingSubject = (eventType: string, subjectType: string) =>
@@ -51,6 +66,7 @@ const requireMatchingSubject = (eventType: string, subjectType: string) =>
 /** Runs until the scope closes. */
 export const run = Effect.fn("UnhandledEventValidator.run")(function* (handledTypes: ReadonlySet<EventType>) {
   const bus = yield* EventBus
+  const ledger = yield* Ledger
   yield* bus.consume(
     {
       name: consumerName,
@@ -58,6 +74,6 @@ export const run = Effect.fn("UnhandledEventValidator.run")(function* (handledTy
       concurrency: 8,
       onMaxDeliveries: DeadLetterRecord.onMaxDeliveries("guard", consumerName),
     },
-    validate(handledTypes),
+    validate(handledTypes, ledger),
   )
 })

@@ -21,8 +21,7 @@
  */
 import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/EventBus"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
-import { type ConfigurationError, Conflict, type InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
-import type { InternalSource } from "@armoricore/domain/EventRegistry"
+import { ConfigurationError, Conflict, type InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
@@ -31,7 +30,7 @@ import { ConsumerRegistry } from "./control/ConsumerRegistry.ts"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 import type { DecodedMessage, Handler, HandlerContext, HandlerError } from "./Handler.ts"
 import { type AcquireResult, type Lease, Ledger } from "./ledger/Ledger.ts"
-import { type PublishPolicy, publishPolicyOf } from "./PublishPolicy.ts"
+import { type PublishPolicy, publishPolicyOf, withoutSignature } from "./PublishPolicy.ts"
 import type { ResultMessage } from "./ResultMessage.ts"
 import * as ResultPublisher from "./ResultPublisher.ts"
 import { retryDelay, type RetryPolicy, retryPolicyOf } from "./RetryPolicy.ts"
@@ -64,12 +63,50 @@ const ackEffect = Effect.succeed(ack)
 const defaultTimeout = Duration.hours(1)
 const redeliverAfter = (after: Duration.Duration): Disposition => ({ _tag: "Retry", after })
 
-/** A service of this program; `webhook` and `operator` publish no events under their own name. */
-export type ServiceName = InternalSource | "webhook" | "operator"
+/** The consumers of one process. Tests that stand for several processes give each its own. */
+export class ProcessConsumers {
+  private readonly names = new Set<string>()
+
+  /** Registers the name until the scope closes. */
+  claim(name: string): Effect.Effect<void, ConfigurationError, Scope.Scope> {
+    return Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.suspend(() => {
+          if (this.names.has(name)) return Effect.fail(duplicateConsumer(name))
+          this.names.add(name)
+          return Effect.void
+        }),
+        () => Effect.sync(() => void this.names.delete(name)),
+      ),
+    )
+  }
+}
+
+const duplicateConsumer = (name: string): ConfigurationError =>
+  new ConfigurationError({
+    setting: `consumer ${name}`,
+    message: `Two workers of this process consume as ${name}: each would receive only some of the messages; give one of them another service name in Worker.run`,
+  })
+
+/** `undefined`: the consumers of all workers on the same bus of this process. */
+export const CurrentProcessConsumers = Context.Reference<ProcessConsumers | undefined>(
+  "@armoricore/worker/CurrentProcessConsumers",
+  { defaultValue: () => undefined },
+)
+const consumersByBus = new WeakMap<EventBus["Service"], ProcessConsumers>()
+
+const processConsumers = Effect.fnUntraced(function* () {
+  const provided = yield* CurrentProcessConsumers
+  if (provided !== undefined) return provided
+  const bus = yield* EventBus
+  const known = consumersByBus.get(bus) ?? new ProcessConsumers()
+  consumersByBus.set(bus, known)
+  return known
+})
 
 /** Shared by all consumers of one service. */
 interface WorkerRuntime {
-  readonly service: ServiceName
+  readonly service: string
   readonly ledger: Ledger["Service"]
   readonly publisher: ResultPublisher.ResultPublisher
   readonly runningJobs: Cancellation.RunningJobs
@@ -109,11 +146,13 @@ interface QueueTurn {
 type StepError = HandlerError | Conflict | StateError
 
 /**
- * Runs the handlers of a service until the scope closes, then drains them. `service` is the source of the events that the
- * handlers publish, and the prefix of their consumers' names.
+ * Runs the handlers of a service until the scope closes, then drains them. `service` consists of `a-z`, `0-9` and `-`. It is
+ * the source of the events that the handlers publish, and the prefix of their consumers' names: two processes with one name
+ * share the messages, and two runs with one consumer in one process are a `ConfigurationError`. `media`, `notify`, `ai`,
+ * `realtime`, `webhook`, `operator` and `guard` are Armoricore's own names.
  */
 export const run = Effect.fn("Worker.run")(function* <R>(
-  service: ServiceName,
+  service: string,
   handlers: ReadonlyArray<Handler<R>>,
 ): Effect.fn.Return<void, TransientError | ConfigurationError, R | EventBus | Ledger | Scope.Scope> {
   const bus = yield* EventBus
@@ -159,6 +198,7 @@ const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler:
   const from = handler.from(service)
   const name = typeof from === "string" ? `${service}-${handler.name}` : ConsumerName.of(service, from)
   const { ackWait, maxDeliveries, sharedPermits } = handler
+  yield* (yield* processConsumers()).claim(name)
   const consumer = yield* bus.consume(
     {
       name,
@@ -177,20 +217,32 @@ const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler:
       withTimeout: Attempt.withTimeout(service, handler.timeout ?? defaultTimeout),
     }),
   )
-  yield* registry.register({ name, service, depth: consumer.depth })
+  yield* registry.register({ name, service, depth: consumer.depth, running: consumer.running })
   return consumer
 })
 
-/** The first step: acks a replay that was sent for another consumer, and decodes everything else. */
+/**
+ * The first step. An operator's replay needs no signature, and one that was sent for another consumer is acked; everything
+ * else is decoded as received.
+ */
 const receive = <R>(runtime: ConsumerRuntime<R>) => {
-  const { consumer, ledger } = runtime
+  const { consumer, ledger, publishPolicy } = runtime
   const decode = makeDecode(runtime)
-  return (delivery: Delivery): Effect.Effect<Disposition, never, R> => {
-    const replayTarget = DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayForHeader)
-    if (replayTarget === undefined || replayTarget === consumer) return decode(delivery)
-    // Any publisher can write this header, so it counts only with a record in the ledger.
-    return ledger.replays.isRecorded(delivery, replayTarget).pipe(
-      Effect.flatMap((isRecorded) => (isRecorded ? ackEffect : decode(delivery))),
+  const replayPolicy = withoutSignature(publishPolicy)
+  return (delivery: Delivery): Effect.Effect<Disposition, never, R | EventBus> => {
+    if (DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayOfHeader) === undefined)
+      return decode(delivery, publishPolicy)
+    return ledger.replays.find(delivery).pipe(
+      Effect.flatMap((found): Effect.Effect<Disposition, never, R | EventBus> => {
+        if (Option.isNone(found)) return decode(delivery, publishPolicy)
+        const { consumer: only, original } = found.value
+        if (only !== undefined && only !== consumer) return ackEffect
+        return Effect.tap(decode(delivery, replayPolicy), (disposition) =>
+          disposition._tag === "Ack" && original !== undefined
+            ? DeadLetterRecord.removeOriginal(original)
+            : Effect.void,
+        )
+      }),
       Effect.catch((error) => nack(runtime, error)),
     )
   }
@@ -198,7 +250,7 @@ const receive = <R>(runtime: ConsumerRuntime<R>) => {
 
 /** Decodes and authorizes a message, and processes it in a span. An invalid message becomes a dead letter. */
 const makeDecode = <R>(runtime: ConsumerRuntime<R>) => {
-  const { consumer, handler, publishPolicy, service } = runtime
+  const { consumer, handler, service } = runtime
   const spanName = `${service} ${handler.name}`
   const process = handler.idempotent === true ? processIdempotent<R> : processMessage<R>
   // Every consumer of an event finds the same fault in it; work has only one consumer.
@@ -221,9 +273,9 @@ const makeDecode = <R>(runtime: ConsumerRuntime<R>) => {
       firstAt: delivery.arrivedAt,
       ...(isShared ? { shared: true } : {}),
     })
-  return (delivery: Delivery) =>
+  return (delivery: Delivery, policy: PublishPolicy) =>
     Effect.withFiber(({ context }): Effect.Effect<Disposition, never, R> =>
-      Effect.matchEffect(handler.decode(delivery, publishPolicy), {
+      Effect.matchEffect(handler.decode(delivery, policy), {
         onSuccess: (message) => processDecoded(context, delivery, message),
         onFailure: (error) => reject(delivery, error),
       }),

@@ -106,6 +106,7 @@ const run = Effect.fnUntraced(function* <E, R>(
           Context.get(realtime, Endpoint),
           yield* Operator.listeners(realtime).pipe(
             Effect.provideContext(Context.merge(revocations, control)),
+            Effect.provide(Services.workSchemas),
             order.within("operator"),
           ),
         ]

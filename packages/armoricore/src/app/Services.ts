@@ -12,7 +12,7 @@ import {
   mediaConcatKind,
   mediaRetryKind,
 } from "@armoricore/domain/MediaCommand"
-import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
+import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
 import * as MediaService from "@armoricore/media/pipeline/MediaService"
 import { Quota } from "@armoricore/media/pipeline/Quota"
 import * as NotifyService from "@armoricore/notify/NotifyService"
@@ -24,6 +24,7 @@ import type { Topics } from "@armoricore/realtime/pubsub/Topics"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { EventSigningKeys, EventSources } from "@armoricore/worker/PublishPolicy"
 import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
+import * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import * as UnhandledEventValidator from "@armoricore/worker/UnhandledEventValidator"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
@@ -60,12 +61,21 @@ const eventConsumers = (service: string, types: ReadonlyArray<EventType>): Reado
 const workConsumers = (service: string, kinds: ReadonlyArray<string>): ReadonlyArray<DurableConsumer> =>
   kinds.map((kind) => ({ name: ConsumerName.of(service, work(service, kind)), from: work(service, kind) }))
 
-/** The durable consumers of each service. `guard` runs in the media service. */
+/** The bodies of internal work, against which edited dead letters are checked. */
+export const workSchemas = Layer.succeed(
+  WorkSchemas.WorkSchemas,
+  WorkSchemas.of({
+    media: MediaService.workSchemas,
+    notify: Notify.workSchemas,
+    ai: { [transcriptRetryKind]: TranscriptRetryRequest },
+  }),
+)
+
+/** The durable consumers of each service. */
 const consumersByService: Readonly<Record<ServiceName, ReadonlyArray<DurableConsumer>>> = {
   media: [
     ...eventConsumers("media", consumedTypesByService.media),
     ...workConsumers("media", [mediaCommandKind, mediaRetryKind, longTranscodeKind, mediaChunkKind, mediaConcatKind]),
-    { name: UnhandledEventValidator.consumerName, from: "all-events" },
   ],
   notify: [...eventConsumers("notify", consumedTypesByService.notify), ...workConsumers("notify", Notify.workKinds)],
   ai: [...eventConsumers("ai", consumedTypesByService.ai), ...workConsumers("ai", [transcriptRetryKind])],
@@ -78,9 +88,14 @@ export const webhookConsumers: ReadonlyArray<DurableConsumer> = eventConsumers(
   ResultWebhook.webhookEventTypes,
 )
 
+/** Every process runs the validator of unhandled events, so that an installation without one of the services has it too. */
+const guardConsumer: DurableConsumer = { name: UnhandledEventValidator.consumerName, from: "all-events" }
+
 /** The consumers of these services, for setup and permissions. */
-export const consumersFor = (services: Iterable<ServiceName>): ReadonlyArray<DurableConsumer> =>
-  [...services].flatMap((service) => consumersByService[service])
+export const consumersFor = (services: Iterable<ServiceName>): ReadonlyArray<DurableConsumer> => [
+  ...[...services].flatMap((service) => consumersByService[service]),
+  guardConsumer,
+]
 
 /** Every durable consumer; `armoricore setup` creates them before any worker runs. */
 export const allConsumers: ReadonlyArray<DurableConsumer> = consumersFor(serviceNames)
@@ -195,7 +210,8 @@ type RealtimeServices = Context.Context<Endpoint | RoomLog | Topics>
 /** The workers of these services; closing the Layer drains them. Those of realtime use the services of its sockets. */
 export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeServices | undefined) =>
   Layer.mergeAll(
-    services.has("media") ? Layer.merge(media, unhandledEventValidator) : Layer.empty,
+    unhandledEventValidator,
+    services.has("media") ? media : Layer.empty,
     services.has("notify") ? Notify.layer : Layer.empty,
     services.has("ai") ? Ai.layer : Layer.empty,
     webhook,

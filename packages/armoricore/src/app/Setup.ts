@@ -8,8 +8,8 @@ import { bucketsFor } from "../security/NatsPermissions.ts"
 import { consumersFor, serviceNames, type ServiceName, webhookConsumers } from "./Services.ts"
 import { Settings } from "../settings/Settings.ts"
 
-/** Returns one line per resource. */
-const setupResources = Effect.fnUntraced(function* (services: ReadonlySet<ServiceName>) {
+/** Sets up the resources of these services; returns one line per resource. */
+export const setupResources = Effect.fnUntraced(function* (services: ReadonlySet<ServiceName>) {
   const settings = yield* Settings
   const bus = yield* EventBus
   const state = yield* KeyValue
@@ -24,9 +24,14 @@ const setupResources = Effect.fnUntraced(function* (services: ReadonlySet<Servic
   return [...lines, yield* storage.setup(settings.OBJECT_STORAGE_BUCKET)]
 })
 
-/** Sets up the resources of every service. */
-export const setupAll = setupResources(new Set(serviceNames))
-
-/** Setup at startup. With NATS_SETUP=verify the process may only check, and only the resources of its own services. */
+/**
+ * Setup at startup. With NATS_SETUP=verify the process may only check, and only the resources of its own services. On
+ * RabbitMQ it creates only the queues of its own services: the queue of a service that does not run would fill up.
+ */
 export const setupFor = (services: ReadonlySet<ServiceName>) =>
-  Effect.flatMap(Settings, ({ NATS_SETUP }) => (NATS_SETUP === "verify" ? setupResources(services) : setupAll))
+  Effect.flatMap(Settings, ({ MESSAGE_BUS_URL, NATS_SETUP }) =>
+    setupResources(NATS_SETUP === "verify" || isRabbitMq(MESSAGE_BUS_URL) ? services : new Set(serviceNames)),
+  )
+
+const isRabbitMq = (servers: ReadonlyArray<string> | undefined): boolean =>
+  servers?.some((server) => server.startsWith("amqp")) === true

@@ -1,26 +1,13 @@
 /** `armoricore start`: runs services until SIGTERM, then drains. */
-import { Console, Effect, Layer, Option } from "effect"
+import { Console, Effect, Layer } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Program from "../app/Program.ts"
 import * as SecretRotation from "../security/SecretRotation.ts"
-import { serviceNames, type ServiceName } from "../app/Services.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
+import { servicesFlag } from "./services-flag.ts"
 import { printConsoleLink, withGracefulExit, withSettings } from "./support.ts"
 
-const isServiceName = (text: string): text is ServiceName => serviceNames.some((name) => name === text)
-
-const services = Flag.String("services").pipe(
-  Flag.withDescription(`the services of this process, separated by commas: ${serviceNames.join(",")}`),
-  Flag.withMetavar("LIST"),
-  Flag.withDefault(serviceNames.join(",")),
-  Flag.filterMap(
-    (text) => {
-      const parts = text.split(",").map((part) => part.trim())
-      return parts.every(isServiceName) ? Option.some(new Set(parts)) : Option.none()
-    },
-    () => `some of ${serviceNames.join(",")}, separated by commas`,
-  ),
-)
+const services = servicesFlag("the services of this process")
 
 const realtimeWorkers = Flag.Int("realtime-workers").pipe(
   Flag.withDescription("number of processes for sockets; they share the port, and each uses one core"),

@@ -7,6 +7,7 @@ import { Console, Duration, Effect, Layer, Option, Redacted, SchemaIssue } from 
 import { Flag } from "effect/cli"
 import { RpcClientError } from "effect/rpc"
 import { CommandFailed } from "../app/CommandErrors.ts"
+import { workSchemas } from "../app/Services.ts"
 import { Settings } from "../settings/Settings.ts"
 import * as Logs from "../telemetry/Logs.ts"
 import * as ProcessMetrics from "../telemetry/ProcessMetrics.ts"
@@ -22,7 +23,10 @@ const settingsAndTelemetry = Logs.withDynamicLevel.pipe(
 /** Provides the settings of the environment, and logs, traces and metrics as they configure them. */
 export const withSettings = Effect.provide(settingsAndTelemetry)
 
-const adapters = DeadLetters.layer.pipe(Layer.provide(Ledger.layer), Layer.provideMerge(Adapters.layer("shared")))
+const adapters = DeadLetters.layer.pipe(
+  Layer.provide([Ledger.layer, workSchemas]),
+  Layer.provideMerge(Adapters.layer("shared")),
+)
 
 /** Provides the ports. On the embedded engine the command shares the data folder of a running program. */
 export const withAdapters = Effect.provide(adapters)

@@ -105,12 +105,7 @@ export const publishPermissions = (
 ): ReadonlyArray<readonly [why: string, ReadonlyArray<string>]> => {
   const consumers = [...consumersFor([service]), ...webhookConsumers]
   const workers = service === "realtime" ? (["media", "notify", "ai"] as const) : ([service] as const)
-  const deadLetterServices = [
-    service,
-    ...(service === "media" ? ["guard"] : []),
-    ...(service === "realtime" ? ["operator"] : []),
-    "webhook",
-  ]
+  const deadLetterServices = [service, "guard", ...(service === "realtime" ? ["operator"] : []), "webhook"]
   const consumesWork = consumers.some((consumer) => streamNameOf(consumer) === "ARMORICORE_WORK")
   return [
     [
@@ -123,7 +118,7 @@ export const publishPermissions = (
       ],
     ],
     [
-      "consumers of this service and of the result webhook",
+      "consumers of this service, of the result webhook and of the guard that validates events",
       consumers.flatMap((consumer) => {
         const name = `${streamNameOf(consumer)}.${consumer.name}`
         return [`$JS.API.CONSUMER.INFO.${name}`, `$JS.API.CONSUMER.MSG.NEXT.${name}`, `$JS.ACK.${name}.>`]
@@ -157,8 +152,10 @@ export const publishPermissions = (
       ],
     ],
     [
-      "bodies of dead letters that exceed the message size",
+      "the end of a replay removes its dead letter; bodies of dead letters that exceed the message size",
       [
+        "$JS.API.DIRECT.GET.ARMORICORE_DEAD",
+        "$JS.API.STREAM.MSG.DELETE.ARMORICORE_DEAD",
         "$O.ARMORICORE_DEAD.>",
         "$JS.API.STREAM.MSG.GET.OBJ_ARMORICORE_DEAD",
         "$JS.API.STREAM.PURGE.OBJ_ARMORICORE_DEAD",
@@ -191,8 +188,6 @@ const deadLetterPermissions = (service: ServiceName) => {
     "operators read, replay and discard dead letters of every service",
     [
       ...others.map((type) => `armoricore.${type}`),
-      "$JS.API.DIRECT.GET.ARMORICORE_DEAD",
-      "$JS.API.STREAM.MSG.DELETE.ARMORICORE_DEAD",
       // The client reads a large body through an ephemeral consumer.
       "$JS.API.STREAM.NAMES",
       "$JS.API.CONSUMER.CREATE.OBJ_ARMORICORE_DEAD",

@@ -40,6 +40,7 @@ export const metricGroups: Readonly<Record<string, ReadonlyArray<MetricDescripti
     describe(Queue.pending, "service", "consumer"),
     describe(Queue.inFlight, "service", "consumer"),
     describe(Queue.oldestAge, "service", "consumer"),
+    describe(Queue.running, "service", "consumer"),
   ],
   "Dependencies and children": [describe(circuitOpen, "dependency"), describe(childProcesses, "program")],
   Notifications: [

@@ -23,7 +23,7 @@ import { readSettingFile, Settings } from "../settings/Settings.ts"
 type SettingValues = Settings["Service"]
 
 /** Kinds of internal work; `armoricore setup` creates a queue for each. */
-export const workKinds = NotifyService.workKinds
+export const { workKinds, workSchemas } = NotifyService
 
 const isEnabled = (settings: SettingValues) => (provider: (typeof providers)[number]) => provider.isEnabled(settings)
 const hasPushProvider = (settings: SettingValues) => pushProviders.some(isEnabled(settings))

@@ -54,6 +54,8 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       const bytes = Limits.messageBytes(body, headers)
       const limit = address.channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
       if (bytes > limit) return Effect.fail(Limits.tooLarge(target, bytes, limit))
+      const fault = Limits.headerFault(id, headers)
+      if (fault !== undefined) return Effect.fail(fault)
       const message = {
         table: tables[address.channel],
         subject: target,
@@ -103,6 +105,8 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       const target = subject(address)
       const bytes = Limits.messageBytes(body, headers)
       if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(target, bytes, Limits.maxMessageBytes)
+      const fault = Limits.headerFault("", headers)
+      if (fault !== undefined) return yield* fault
       yield* bus
         .call("broadcast", { subject: target, headers: JSON.stringify(headers ?? {}), body: compact(body) })
         .pipe(

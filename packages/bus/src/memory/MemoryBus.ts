@@ -30,6 +30,8 @@ const make = Effect.gen(function* () {
     const bytes = Limits.messageBytes(message.body, message.headers)
     const limit = channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
     if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
+    const fault = Limits.headerFault(message.id, message.headers)
+    if (fault !== undefined) return yield* fault
     const arrivedAt = yield* Clock.currentTimeMillis
     for (const [id, at] of recentIds[channel]) {
       if (at > arrivedAt - duplicateWindow) break
@@ -94,6 +96,8 @@ const make = Effect.gen(function* () {
     broadcast: Effect.fnUntraced(function* (address, body, headers) {
       const bytes = Limits.messageBytes(body, headers)
       if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(subject(address), bytes, Limits.maxMessageBytes)
+      const fault = Limits.headerFault("", headers)
+      if (fault !== undefined) return yield* fault
       subscribers.publish({ subject: subject(address), headers: { ...headers }, body: body.slice() })
     }),
     subscribe: (address, onMessage, onGap) =>

@@ -69,6 +69,8 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     Effect.flatMap(connection.jetstream, ({ client, js }) =>
       Effect.flatMap(awaitPublisher, (publisher) => {
         const target = subject(address)
+        const fault = Limits.headerFault(id, headers)
+        if (fault !== undefined) return Effect.fail(fault)
         const bytes = Limits.messageBytes(body, headers)
         const fits = bytes + headerOverheadBytes <= (client.info?.max_payload ?? Limits.maxMessageBytes)
         if (fits || address.channel !== "dead")
@@ -112,6 +114,8 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       const limit = client.info?.max_payload ?? Limits.maxMessageBytes
       const bytes = Limits.messageBytes(body, extra)
       if (bytes > limit) return yield* Limits.tooLarge(subject(address), bytes, limit)
+      const fault = Limits.headerFault("", extra)
+      if (fault !== undefined) return yield* fault
       yield* Effect.try({
         try: () => {
           // A message without headers is smaller and cheaper to decode.

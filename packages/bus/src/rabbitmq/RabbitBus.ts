@@ -52,12 +52,15 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   const collectorLock = RabbitLock.make(connection, queues.collectorLock, "2 minutes")
   const connectedAndReady = Effect.andThen(connection.connected, ready)
 
+  const deadLetters = yield* RabbitDeadLetters.make(connection, ready)
   const newDeadLetterId = RabbitDeadLetters.makeIdGenerator()
   const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* ({ address, id, body, headers = {} }) {
     const target = subject(address)
     const bytes = Limits.messageBytes(body, headers)
     const limit = address.channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
     if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
+    const fault = Limits.headerFault(id, headers)
+    if (fault !== undefined) return yield* fault
     yield* connection.available
     yield* ready
     const now = yield* Clock.currentTimeMillis
@@ -88,6 +91,8 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     broadcast: Effect.fnUntraced(function* (address, body, headers = {}) {
       const bytes = Limits.messageBytes(body, headers)
       if (bytes > Limits.maxMessageBytes) return yield* Limits.tooLarge(subject(address), bytes, Limits.maxMessageBytes)
+      const fault = Limits.headerFault("", headers)
+      if (fault !== undefined) return yield* fault
       yield* ready.pipe(
         Effect.andThen(
           publisher.send({ headers: { ...headers }, exchange: exchanges.ephemeral, routingKey: address.topic }, body),
@@ -99,7 +104,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
       address !== "all-events" && address.channel === "live" && !/[*>]/.test(address.topic)
         ? topics(address.topic, onMessage, onGap)
         : RabbitSubscription.subscribe(connection, ready, address, onMessage, onGap),
-    deadLetters: RabbitDeadLetters.make(connection, ready),
+    deadLetters,
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected
       const lines = yield* RabbitTopology.ensure(connection, options)

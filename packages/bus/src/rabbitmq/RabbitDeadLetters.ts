@@ -3,13 +3,17 @@
  * messages unacknowledged and requeues them in order; a crash of the browser has the same effect. One browser at a time
  * (`RabbitLock`).
  *
- * The id of a dead letter begins with its time, so that pages have a stable order: the queue's own order is nearly the
- * same, but two concurrent publishers may store theirs the other way round. Without deduplication, the dead letters of
- * one message (a crash between dead letter and ack) are listed once and removed together.
+ * The browser holds what it took for a second after each action, and then reads only what has arrived since: a command that
+ * acts on hundreds of dead letters one by one reads the queue once.
+ *
+ * Each message of the queue is one dead letter with an id of its own, and every action is on exactly one. The id begins
+ * with the time, so that pages have a stable order: the queue's own order is nearly the same, but two concurrent publishers
+ * may store theirs the other way round. A crash between a dead letter and the ack of its message leaves the dead letter
+ * twice, because RabbitMQ does not recognise duplicates.
  */
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { NotFound } from "@armoricore/domain/Errors"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Exit, Scope, Semaphore } from "effect"
 import type { Channel } from "rabbitmq-client"
 import { deadLetterType, prefixes } from "../Address.ts"
 import type { EventBus, StoredDeadLetter } from "../EventBus.ts"
@@ -33,102 +37,206 @@ export const makeIdGenerator = (): ((now: number) => string) => {
 
 const zeroPadded = (value: number, length: number): string => String(value).padStart(length, "0")
 
-/** Epoch milliseconds; NaN for a foreign message in the queue. */
-const timeOfId = (deadLetterId: string): number => Number(deadLetterId.slice(0, 14))
+/** How long a browser that is not used holds the messages, and how long it holds them at most. */
+const idleTime = "1 second"
+const maxSessionMillis = 10_000
 
-/** The maximum clock difference between publishers that paging tolerates. */
-const maxClockSkewMillis = 60_000
+/** Bodies beyond this size are not held; an action that needs one reads the queue again. */
+const maxHeldBytes = 64 * 1024 ** 2
 
-interface BrowsedDeadLetter {
+interface HeldDeadLetter {
   readonly deadLetter: StoredDeadLetter
+  readonly hasBody: boolean
   readonly deliveryTag: number
 }
 
-export const make = (
+/** A browser that has taken messages. */
+interface Session {
+  readonly scope: Scope.Closeable
+  readonly channel: Channel
+  readonly openedAt: number
+  /** By id. */
+  readonly held: Map<string, HeldDeadLetter>
+  heldBytes: number
+}
+
+export const make = Effect.fnUntraced(function* (
   connection: RabbitConnection,
   ready: Effect.Effect<unknown, RabbitRequestError>,
-): EventBus["Service"]["deadLetters"] => {
-  const withBrowseLock = RabbitLock.make(connection, queues.browseLock, "20 seconds")
+) {
+  const busScope = yield* Effect.scope
+  const mutex = yield* Semaphore.make(1)
+  let session: Session | undefined
+  let lastUse = 0
 
-  /** Takes dead letters until `use` returns true; the unacknowledged ones are requeued. */
-  const browse = <A>(use: (next: () => Promise<BrowsedDeadLetter | undefined>, channel: Channel) => Promise<A>) =>
-    Effect.andThen(
-      ready,
-      Effect.gen(function* () {
-        const channel = yield* connection.channel()
-        const now = yield* Clock.currentTimeMillis
-        const next = async (): Promise<BrowsedDeadLetter | undefined> => {
-          const message = await channel.basicGet({ queue: queues.dead })
-          if (message === undefined) return undefined
-          const deadLetter = {
-            ...RabbitMessage.stored(message, now),
-            deadLetterId: RabbitMessage.deadLetterIdOf(message),
-          }
-          return { deadLetter, deliveryTag: message.deliveryTag }
-        }
-        const requeueAll = Effect.tryPromise(async () => {
-          channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
-          // Requeued before the request below is answered: the next browser finds them.
-          await channel.queueDeclare({ queue: queues.dead, passive: true })
-        })
-        return yield* Effect.tryPromise({ try: () => use(next, channel), catch: errorFrom(resource) }).pipe(
-          Effect.ensuring(Effect.ignore(Effect.timeoutOption(requeueAll, "5 seconds"))),
-        )
-      }).pipe(withBrowseLock),
+  const close = Effect.suspend(() => {
+    const former = session
+    session = undefined
+    return former === undefined ? Effect.void : Scope.close(former.scope, Exit.void)
+  })
+
+  const open = Effect.gen(function* () {
+    yield* close
+    yield* ready
+    const scope = yield* Scope.make()
+    const channel = yield* Effect.andThen(
+      RabbitLock.acquire(connection, queues.browseLock, "20 seconds"),
+      connection.channel(),
+    ).pipe(
+      Effect.provideService(Scope.Scope, scope),
+      Effect.onError(() => Scope.close(scope, Exit.void)),
     )
+    yield* Scope.addFinalizer(scope, requeueAll(channel))
+    session = { scope, channel, openedAt: yield* Clock.currentTimeMillis, held: new Map(), heldBytes: 0 }
+    return session
+  }).pipe(Effect.uninterruptible)
 
-  const find = (deadLetterId: string, remove: boolean) =>
-    browse(async (next, channel) => {
-      const same: Array<BrowsedDeadLetter> = []
-      const all: Array<BrowsedDeadLetter> = []
-      for (let seen = await next(); seen !== undefined; seen = await next()) {
-        all.push(seen)
-        if (seen.deadLetter.deadLetterId === deadLetterId && !remove) return seen.deadLetter
-      }
-      const wanted = all.find(({ deadLetter }) => deadLetter.deadLetterId === deadLetterId)
-      if (wanted === undefined) return undefined
-      same.push(...all.filter((seen) => seen === wanted || isSameDeadLetter(seen.deadLetter, wanted.deadLetter)))
-      for (const { deliveryTag } of same) channel.basicAck({ deliveryTag })
-      return wanted.deadLetter
-    }).pipe(
-      Effect.flatMap((letter) =>
-        letter === undefined
-          ? Effect.fail(new NotFound({ resource: "dead letter", id: deadLetterId }))
-          : Effect.succeed(letter),
+  const current = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    session?.channel.active === true && now - session.openedAt < maxSessionMillis ? Effect.succeed(session) : open,
+  )
+
+  const closeWhenIdle = Effect.suspend(() => {
+    const use = ++lastUse
+    const closing = mutex.withPermits(1)(Effect.suspend(() => (use === lastUse ? close : Effect.void)))
+    // Ends with the bus, which closes the session too.
+    return Effect.forkIn(Effect.andThen(Effect.sleep(idleTime), closing), busScope)
+  })
+  yield* Effect.addFinalizer(() => close)
+
+  /** Uses a session that holds every dead letter that is stored now. `bodyOf`: the dead letter whose body is needed. */
+  const browse = <A>(use: (opened: Session) => Promise<A>, bodyOf?: string) =>
+    mutex.withPermits(1)(
+      Effect.gen(function* () {
+        const read = Effect.tap(current, (opened) => takeAll(opened, bodyOf))
+        const opened = yield* read
+        const isIncomplete = bodyOf !== undefined && opened.held.get(bodyOf)?.hasBody === false
+        if (isIncomplete) yield* close
+        const complete = isIncomplete ? yield* read : opened
+        return yield* Effect.tryPromise({ try: () => use(complete), catch: errorFrom(resource) })
+      }).pipe(
+        Effect.onError(() => close),
+        Effect.ensuring(closeWhenIdle),
       ),
     )
 
-  return {
-    list: (filter) =>
-      browse(async (next) => {
-        const wants = matcher(
-          `${prefixes.dead}${filter.service ?? "*"}.${filter.type === undefined ? ">" : deadLetterType(filter.type)}`,
-        )
-        const found: Array<StoredDeadLetter> = []
-        const known = new Set<string>()
-        for (let seen = await next(); seen !== undefined; seen = await next()) {
-          const { deadLetter } = seen
-          const last = found[filter.limit - 1]
-          if (
-            last !== undefined &&
-            timeOfId(deadLetter.deadLetterId) > timeOfId(last.deadLetterId) + maxClockSkewMillis
-          )
-            break
-          const key = `${deadLetter.subject} ${deadLetter.id}`
-          if (known.has(key)) continue
-          known.add(key)
-          if (!wants(deadLetter.subject) || (filter.after !== undefined && deadLetter.deadLetterId <= filter.after))
-            continue
-          const behind = found.findIndex(({ deadLetterId }) => deadLetterId > deadLetter.deadLetterId)
-          found.splice(behind === -1 ? found.length : behind, 0, deadLetter)
-          found.length = Math.min(found.length, filter.limit)
-        }
-        return found
-      }),
-    get: (deadLetterId) => find(deadLetterId, false),
-    remove: (deadLetterId) => Effect.asVoid(find(deadLetterId, true)),
+  const orNotFound = (deadLetterId: string) => (found: StoredDeadLetter | undefined) =>
+    found === undefined
+      ? Effect.fail(new NotFound({ resource: "dead letter", id: deadLetterId }))
+      : Effect.succeed(found)
+
+  const deadLetters: EventBus["Service"]["deadLetters"] = {
+    list: Effect.fnUntraced(function* (filter) {
+      const wants = matcher(
+        `${prefixes.dead}${filter.service ?? "*"}.${filter.type === undefined ? ">" : deadLetterType(filter.type)}`,
+      )
+      const found = yield* browse((opened) =>
+        Promise.resolve(
+          [...opened.held.values()]
+            .filter(({ deadLetter: { deadLetterId, subject } }) =>
+              filter.after !== undefined && deadLetterId <= filter.after ? false : wants(subject),
+            )
+            .sort((one, other) => (one.deadLetter.deadLetterId < other.deadLetter.deadLetterId ? -1 : 1))
+            .slice(0, filter.limit),
+        ),
+      )
+      return yield* Effect.forEach(found, ({ deadLetter, hasBody }) =>
+        hasBody
+          ? Effect.succeed(deadLetter)
+          : Effect.catchTag(get(deadLetter.deadLetterId), "NotFound", () => Effect.succeed(deadLetter)),
+      )
+    }),
+    get: (deadLetterId) => get(deadLetterId),
+    remove: (deadLetterId) =>
+      browse(async ({ channel, held }) => {
+        const found = held.get(deadLetterId)
+        if (found === undefined) return undefined
+        channel.basicAck({ deliveryTag: found.deliveryTag })
+        held.delete(deadLetterId)
+        // The response proves that the broker has processed the ack.
+        await channel.queueDeclare({ queue: queues.dead, passive: true })
+        return found.deadLetter
+      }).pipe(Effect.flatMap(orNotFound(deadLetterId)), Effect.asVoid),
+  }
+  const get = (deadLetterId: string) =>
+    browse(({ held }) => Promise.resolve(held.get(deadLetterId)?.deadLetter), deadLetterId).pipe(
+      Effect.flatMap(orNotFound(deadLetterId)),
+    )
+  return deadLetters
+})
+
+const requeueAll = (channel: Channel) =>
+  Effect.tryPromise(async () => {
+    channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
+    // Requeued before the request below is answered: the next browser finds them.
+    await channel.queueDeclare({ queue: queues.dead, passive: true })
+  }).pipe(Effect.timeoutOption("5 seconds"), Effect.ignore)
+
+/** A consumer reads thousands per second, a get only one per round trip; only a get says that the queue is empty. */
+const takeAll = Effect.fnUntraced(function* (opened: Session, bodyOf: string | undefined) {
+  const { channel } = opened
+  const now = yield* Clock.currentTimeMillis
+  yield* Effect.tryPromise({
+    try: async () => {
+      const { messageCount } = await channel.queueDeclare({ queue: queues.dead, passive: true })
+      if (messageCount > 1) await consume(channel, messageCount, (message) => hold(opened, message, now, bodyOf))
+      for (;;) {
+        const message = await channel.basicGet({ queue: queues.dead })
+        if (message === undefined) return
+        hold(opened, message, now, bodyOf)
+      }
+    },
+    catch: errorFrom(resource),
+  })
+})
+
+/** Takes about `count` messages; ends early when none arrives for a while. */
+const consume = async (channel: Channel, count: number, onMessage: (message: RabbitMessage.Received) => void) => {
+  let left = count
+  let isQuiet = true
+  let finish = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const watch = setInterval(() => {
+    if (isQuiet) finish()
+    isQuiet = true
+  }, 500)
+  try {
+    const { consumerTag } = await channel.basicConsume({ queue: queues.dead }, (message) => {
+      onMessage(message)
+      isQuiet = false
+      if (--left <= 0) finish()
+    })
+    await finished
+    await channel.basicCancel(consumerTag)
+    // The client passes on one turn later what it received before the cancellation.
+    await new Promise((resolve) => setImmediate(resolve))
+  } finally {
+    clearInterval(watch)
   }
 }
 
-const isSameDeadLetter = (one: StoredDeadLetter, other: StoredDeadLetter): boolean =>
-  one.id !== "" && one.id === other.id && one.subject === other.subject
+const hold = (opened: Session, message: RabbitMessage.Received, now: number, bodyOf: string | undefined): void => {
+  const { held } = opened
+  const id = uniqueId(held, RabbitMessage.deadLetterIdOf(message) ?? foreignId(message))
+  const stored = RabbitMessage.stored(message, now)
+  const hasBody = id === bodyOf || opened.heldBytes + stored.body.byteLength <= maxHeldBytes
+  if (hasBody) opened.heldBytes += stored.body.byteLength
+  const deadLetter = { ...stored, ...(hasBody ? {} : { body: new Uint8Array() }), deadLetterId: id }
+  held.set(id, { deadLetter, hasBody, deliveryTag: message.deliveryTag })
+}
+
+/** The id of a message that another program put into the queue. */
+const foreignId = (message: RabbitMessage.Received): string =>
+  createHash("sha256")
+    .update(`${message.messageId ?? ""}\n`)
+    .update(RabbitMessage.body(message))
+    .digest("hex")
+    .slice(0, 32)
+
+/** Two equal messages of another program are two dead letters; the second in the queue has the suffix `.2`. */
+const uniqueId = (held: ReadonlyMap<string, unknown>, id: string): string => {
+  let unique = id
+  for (let copy = 2; held.has(unique); copy++) unique = `${id}.${copy}`
+  return unique
+}

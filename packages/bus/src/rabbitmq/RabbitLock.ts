@@ -6,11 +6,9 @@ import { type Duration, Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
 import { amqpErrorCode, errorFrom, isRabbitRequestError, type RabbitRequestError } from "./RabbitErrors.ts"
 
-/** Runs an effect while holding the lock; `timeout` is how long to wait for it. */
-export const make = (connection: RabbitConnection, queue: string, timeout: Duration.Input) => {
-  // The broker's lock belongs to the connection, so a semaphore serialises the callers of this process.
-  const mutex = Semaphore.makeUnsafe(1)
-  const acquire = connection.channel().pipe(
+/** Holds the lock until the scope closes; `timeout` is how long to wait for it. One caller per process at a time. */
+export const acquire = (connection: RabbitConnection, queue: string, timeout: Duration.Input) =>
+  connection.channel().pipe(
     Effect.tap((channel) =>
       Effect.acquireRelease(
         Effect.tryPromise({
@@ -26,7 +24,12 @@ export const make = (connection: RabbitConnection, queue: string, timeout: Durat
     }),
     Effect.mapError((cause) => (isRabbitRequestError(cause) ? cause : errorFrom(`queue ${queue}`)(cause))),
   )
+
+/** Runs an effect while holding the lock. */
+export const make = (connection: RabbitConnection, queue: string, timeout: Duration.Input) => {
+  // The broker's lock belongs to the connection, so a semaphore serialises the callers of this process.
+  const mutex = Semaphore.makeUnsafe(1)
   return <A, E, R>(use: Effect.Effect<A, E, R>): Effect.Effect<A, E | RabbitRequestError, Exclude<R, Scope.Scope>> =>
-    mutex.withPermits(1)(Effect.scoped(Effect.andThen(acquire, use)))
+    mutex.withPermits(1)(Effect.scoped(Effect.andThen(acquire(connection, queue, timeout), use)))
 }
 export type Lock = ReturnType<typeof make>

@@ -74,9 +74,14 @@ export const received = (message: Received): ReceivedMessage => ({
   ...(message.messageId === undefined || message.messageId === "" ? {} : { id: message.messageId }),
 })
 
-/** The delivery count of this consumer, over delays and requeues. */
+/**
+ * The delivery count of this consumer, over delays and requeues. The broker sets `x-delivery-count` only on redeliveries;
+ * on a first delivery the header is the publisher's.
+ */
 export const deliveryCount = (message: Received): number =>
-  (isForwarded(message) ? numericHeader(message, deliveriesHeader) : 0) + numericHeader(message, "x-delivery-count") + 1
+  (isForwarded(message) ? numericHeader(message, deliveriesHeader) : 0) +
+  (message.redelivered ? numericHeader(message, "x-delivery-count") : 0) +
+  1
 
 /** Milliseconds that a forwarded message still has to wait. */
 export const remainingDelay = (message: Received): number =>
@@ -85,11 +90,15 @@ export const remainingDelay = (message: Received): number =>
 /** Set by this program, not by an outside publisher that sets our headers. */
 const isForwarded = (message: Received): boolean => subjectOf(message.exchange, message.routingKey) === undefined
 
-/** Identifies the message within its consumer. */
+/** Identifies the message within its consumer. A publisher's id may be too long for the id of a dead letter, or unprintable. */
 export const messageKey = (message: Received): string =>
-  message.messageId === undefined || message.messageId === ""
-    ? createHash("sha256").update(bodyOf(message)).digest("hex").slice(0, 32)
-    : message.messageId
+  message.messageId !== undefined && /^[\x21-\x7e]{1,128}$/.test(message.messageId)
+    ? message.messageId
+    : createHash("sha256")
+        .update(message.messageId ?? "")
+        .update(bodyOf(message))
+        .digest("hex")
+        .slice(0, 32)
 
 export const outgoing = (id: string, headers: Headers, now: number): Envelope => ({
   messageId: id,
@@ -115,9 +124,10 @@ export const withDeadLetterId = (envelope: Envelope, deadLetterId: string): Enve
   headers: { ...envelope.headers, [deadLetterIdHeader]: deadLetterId },
 })
 
-export const deadLetterIdOf = (message: Received): string => {
+/** `undefined`: another program put the message into the queue. */
+export const deadLetterIdOf = (message: Received): string | undefined => {
   const value = rawHeaders(message)[deadLetterIdHeader]
-  return typeof value === "string" ? value : messageKey(message)
+  return typeof value === "string" ? value : undefined
 }
 
 export const body = bodyOf

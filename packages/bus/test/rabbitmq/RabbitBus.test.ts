@@ -189,20 +189,84 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     }),
   )
 
-  it.live("a letter that was written twice is shown once and removed whole; browsers take turns", () =>
+  it.live("dead letters with one message id are separate; browsers take turns", () =>
+    // regression: they were one in the list, and discarding it removed all of them
     Effect.gen(function* () {
       const url = yield* newUrl
       yield* Effect.gen(function* () {
         const bus = yield* EventBus
-        const letter = (id: string) =>
-          bus.publish({ address: Address.deadLetter("media", "x"), id, body: new TextEncoder().encode(id) })
-        for (const id of ["one", "two", "two", "three"]) yield* letter(id)
-        const ids = Effect.map(bus.deadLetters.list({ limit: 10 }), (all) => all.map(({ id }) => id))
-        const all = yield* Effect.all([ids, ids, ids, ids], { concurrency: "unbounded" })
-        for (const seen of all) assert.deepStrictEqual(seen, ["one", "two", "three"])
-        const [, two] = yield* bus.deadLetters.list({ limit: 10 })
-        yield* bus.deadLetters.remove(two?.deadLetterId ?? "")
-        assert.deepStrictEqual(yield* ids, ["one", "three"])
+        const other = yield* Effect.provide(EventBus, yield* Layer.build(Layer.fresh(on(url))))
+        const letter = (id: string, body: string) =>
+          bus.publish({ address: Address.deadLetter("media", "x"), id, body: new TextEncoder().encode(body) })
+        yield* letter("one", "1")
+        yield* letter("two", "2a")
+        yield* letter("two", "2b")
+        const { channel } = yield* plainAmqp(url)
+        yield* Effect.promise(() => channel.confirmSelect())
+        const foreign = { exchange: "armoricore-dead", routingKey: "media.x", messageId: "php", durable: true }
+        for (const body of ["f1", "f2", "f2"])
+          yield* Effect.promise(() => channel.basicPublish(foreign, Buffer.from(body)))
+        const bodies = (from: EventBus["Service"]) =>
+          Effect.map(from.deadLetters.list({ limit: 10 }), (all) =>
+            all.map(({ body, deadLetterId }) => [new TextDecoder().decode(body), deadLetterId] as const),
+          )
+        const expected = ["1", "2a", "2b", "f1", "f2", "f2"]
+        const all = yield* Effect.all([bodies(bus), bodies(other), bodies(bus), bodies(other)], {
+          concurrency: "unbounded",
+        })
+        for (const seen of all) assert.deepStrictEqual(seen.map(([body]) => body).sort(), expected)
+        for (const wanted of ["2a", "f2"]) {
+          const [, id = ""] = (yield* bodies(bus)).find(([body]) => body === wanted) ?? []
+          yield* bus.deadLetters.remove(id)
+          assert.strictEqual((yield* Effect.flip(bus.deadLetters.remove(id)))._tag, "NotFound")
+          if (wanted === "2a") yield* bus.deadLetters.list({ limit: 1 })
+        }
+        assert.deepStrictEqual((yield* bodies(other)).map(([body]) => body).sort(), ["1", "2b", "f1", "f2"])
+      }).pipe(Effect.scoped, Effect.provide(on(url)))
+    }),
+  )
+
+  it.live("acting on 100 of 2,000 dead letters one by one takes seconds", () =>
+    // regression: each action read the whole queue, and 100 took two minutes
+    Effect.gen(function* () {
+      const url = yield* newUrl
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        yield* bus.setup([])
+        const { channel } = yield* plainAmqp(url)
+        yield* Effect.promise(() => channel.confirmSelect())
+        const envelope = { exchange: "armoricore-dead", routingKey: "media.x", durable: true }
+        yield* Effect.promise(() =>
+          Promise.all(
+            Array.from({ length: 2_000 }, (_, index) =>
+              channel.basicPublish({ ...envelope, messageId: `${index}` }, Buffer.from("x".repeat(500))),
+            ),
+          ),
+        )
+        const startedAt = Date.now()
+        const page = yield* bus.deadLetters.list({ limit: 100 })
+        assert.lengthOf(page, 100)
+        yield* Effect.forEach(page, ({ deadLetterId }) =>
+          Effect.andThen(bus.deadLetters.get(deadLetterId), bus.deadLetters.remove(deadLetterId)),
+        )
+        assert.lengthOf(yield* bus.deadLetters.list({ limit: 10_000 }), 1_900)
+        assert.isBelow(Date.now() - startedAt, 15_000)
+      }).pipe(Effect.scoped, Effect.provide(on(url)))
+    }),
+  )
+
+  it.live("a publisher's own x-delivery-count does not count", () =>
+    // regression: the message went to armoricore.parked at once, without a result or a dead letter
+    Effect.gen(function* () {
+      const url = yield* newUrl
+      yield* Effect.gen(function* () {
+        const bus = yield* EventBus
+        const { next } = yield* consume(bus)
+        const { channel } = yield* plainAmqp(url)
+        const headers = { "x-delivery-count": 50_000 }
+        const envelope = { exchange: "armoricore", routingKey: "media.ready", messageId: "php", durable: true, headers }
+        yield* Effect.promise(() => channel.basicPublish(envelope, Buffer.from("{}")))
+        assert.strictEqual((yield* next).deliveryCount, 1)
       }).pipe(Effect.scoped, Effect.provide(on(url)))
     }),
   )

@@ -28,6 +28,7 @@ import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue } from "@armoricore/worker/ResultMessage"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as Worker from "@armoricore/worker/Worker"
+import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import { Clock, Duration, Effect, Layer } from "effect"
 import { attach } from "../captions/Captions.ts"
 import { requiredEncoders } from "../encode/codecs/Codecs.ts"
@@ -59,6 +60,15 @@ export const consumedEventTypes: ReadonlyArray<EventType> = [
 
 /** The pipeline applies its own timeout to each job, from the length of the source; this one only bounds it. */
 const timeout = Duration.days(7)
+
+/** The payloads of its internal work, for the check of edited dead letters. */
+export const workSchemas: WorkSchemas.KindSchemas = {
+  [mediaRetryKind]: MediaRetryRequest,
+  [longTranscodeKind]: LongTranscodeRequest,
+  [mediaChunkKind]: ChunkMessage,
+  [mediaConcatKind]: ConcatMessage,
+  [mediaCommandKind]: MediaCommand,
+}
 
 /** Only the handlers, for a given `UploadPipeline`. */
 export const layerNoDeps = ({

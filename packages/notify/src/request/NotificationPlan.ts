@@ -8,6 +8,7 @@ import type {
   Target,
 } from "@armoricore/domain/NotificationState"
 import { isNonEmptyKey, notificationIdOf, PushOptions } from "@armoricore/domain/events/notification"
+import * as Timestamp from "@armoricore/domain/Timestamp"
 import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
 import { DeliveryIdKey, deliveryIdOf, validateTarget, targetsOf } from "./Target.ts"
@@ -119,7 +120,7 @@ const renderContent = Effect.fnUntraced(function* (
     ...(mail && email !== undefined ? { email: yield* EmailOptions.make(email) } : {}),
     ...(category === undefined ? {} : { category }),
     ...(attachments === undefined || !mail ? {} : { attachments }),
-    ...(expires_at === undefined ? {} : { expires_at: Date.parse(expires_at) }),
+    ...(expires_at === undefined ? {} : { expires_at: Timestamp.toMillis(expires_at) }),
   }
 })
 

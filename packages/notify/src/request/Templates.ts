@@ -40,11 +40,10 @@ export const make = <S extends Schema.ConstraintDecoder<unknown>>(
     render: (value) =>
       decode(value).pipe(
         Effect.mapError((error) => {
-          const { message, path } = EventCodec.describeSchemaError(error)
-          const field = path === "" ? "context" : `context.${path}`
+          const { message } = EventCodec.describeSchemaError(error, { parent: "context" })
           return new PermanentError({
             code: "template_context",
-            message: `the template ${name} cannot be filled: ${field} ${message}`,
+            message: `the template ${name} cannot be filled: ${message}`,
           })
         }),
         Effect.map(write),

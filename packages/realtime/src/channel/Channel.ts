@@ -245,12 +245,12 @@ const decoder = (schema: AnyCodec) => {
     schema !== Binary && !isObject(payload)
       ? Effect.fail(notAnObject)
       : Effect.mapError(decode(payload), (error) => {
-          const { path, message } = describeSchemaError(error)
+          const { path, message } = describeSchemaError(error, { input: payload, whole: "the payload" })
           return invalidPayload(path, message)
         })
 }
 
-const notAnObject = invalidPayload("", "Expected object")
+const notAnObject = invalidPayload("", "the payload must be an object")
 
 const isObject = (payload: unknown): boolean =>
   typeof payload === "object" && payload !== null && !Array.isArray(payload) && !(payload instanceof Uint8Array)

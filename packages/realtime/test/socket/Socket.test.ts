@@ -121,7 +121,7 @@ describe("the lifecycle on the wire", () => {
     Effect.gen(function* () {
       // regression: a Schema without fields accepted a string, an array and bytes.
       const client = yield* connect(yield* start())
-      const response = { reason: "invalid_payload", path: "", message: "Expected object" }
+      const response = { reason: "invalid_payload", path: "", message: "the payload must be an object" }
       const media = "media:m1"
       for (const payload of ["str", [], 5, true, null]) {
         client.send("1", "1", media, "phx_join", payload)

@@ -2,7 +2,7 @@
 import type { Consumer } from "@armoricore/bus/EventBus"
 import { Context, Effect, Layer, type Scope } from "effect"
 
-export interface RunningConsumer extends Pick<Consumer, "depth"> {
+export interface RunningConsumer extends Pick<Consumer, "depth" | "running"> {
   /** The durable's name, for example `media-media-uploaded`. */
   readonly name: string
   readonly service: string

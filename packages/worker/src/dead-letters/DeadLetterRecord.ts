@@ -2,15 +2,17 @@
  * Dead letters. The body is the message exactly as received, and one header holds the record of the failure, so that even
  * the largest event fits into one message.
  */
-import { deadLetter } from "@armoricore/bus/Address"
-import type {
-  Delivery,
-  Disposition,
-  Headers,
-  OutgoingMessage,
-  StoredMessage,
-  StoredDeadLetter,
+import { deadLetter, prefixes } from "@armoricore/bus/Address"
+import {
+  type Delivery,
+  type Disposition,
+  EventBus,
+  type Headers,
+  type OutgoingMessage,
+  type StoredMessage,
+  type StoredDeadLetter,
 } from "@armoricore/bus/EventBus"
+import { headerFault } from "@armoricore/domain/MessageSize"
 import { Clock, Effect, Option, Result, Schema } from "effect"
 import * as Metrics from "../WorkerMetrics.ts"
 
@@ -19,7 +21,7 @@ export const deadLetterHeader = "Armoricore-Letter"
 /** On a replayed message: the id of its dead letter. */
 export const replayOfHeader = "Armoricore-Replay-Of"
 
-/** On a message that was replayed unchanged: the only consumer that handles it (see `Replays`). */
+/** On a message that was replayed unchanged: the only consumer that handles it. For readers; `Replays` decides. */
 export const replayForHeader = "Armoricore-Replay-For"
 
 export const DeadLetterRecord = Schema.Struct({
@@ -27,8 +29,9 @@ export const DeadLetterRecord = Schema.Struct({
   consumer: Schema.String,
   /** The fault is the same for every consumer of the message, so no consumer has handled it. */
   shared: Schema.optionalKey(Schema.Literal(true)),
-  /** `unknown` if the body has no readable type. */
+  /** `work.<kind>` for internal work. The type of the subject if the body has no readable type. */
   event_type: Schema.String,
+  /** For internal work, the event that caused it. */
   event_id: Schema.optionalKey(Schema.String),
   /** The subject of the message. */
   subject: Schema.String,
@@ -58,15 +61,18 @@ const toMessage = (info: DeadLetterRecord, body: Uint8Array, headers: Headers): 
   headers: { ...truncateHeaders(headers), [deadLetterHeader]: ascii(JSON.stringify(info)) },
 })
 
-/** A large body is stored by reference, but headers are copied. Headers beyond this size are dropped. */
-const maxHeaderBytes = 64 * 1024
+/**
+ * A large body is stored by reference, but headers are copied. Headers beyond this size are dropped, so that the record
+ * fits beside them into the 64 KiB that JetStream allows; so are headers that another bus accepted and this one refuses.
+ */
+const maxHeaderBytes = 24 * 1024
 
 const truncateHeaders = (headers: Headers): Headers => {
   let remaining = maxHeaderBytes
   return Object.fromEntries(
     Object.entries(headers).filter(([name, value]) => {
       const size = Buffer.byteLength(name) + Buffer.byteLength(value)
-      const fits = size <= remaining
+      const fits = size <= remaining && headerFault("", { [name]: value }) === undefined
       if (fits) remaining -= size
       return fits
     }),
@@ -94,14 +100,14 @@ const makeRecord = Effect.fnUntraced(function* (
   message: StoredMessage,
   failure: FailureDetails,
 ) {
-  const { eventId, eventType } = peekIds(message.body)
+  const { eventId, eventType } = peekIds(message)
   const traceparent = headerOf(message, "traceparent")
   const replayOf = headerOf(message, replayOfHeader)
   const info: DeadLetterRecord = {
     service,
     consumer,
     ...(failure.shared === true ? { shared: true } : {}),
-    event_type: eventType ?? "unknown",
+    event_type: eventType,
     ...(eventId === undefined ? {} : { event_id: eventId }),
     subject: message.subject,
     message_id: message.id.slice(0, maxFieldLength),
@@ -165,11 +171,34 @@ const textField = (value: object, name: string): string | undefined => {
 }
 
 /** The ids of a message that may not be valid JSON. */
-const peekIds = (
-  body: Uint8Array,
-): { readonly eventId: string | undefined; readonly eventType: string | undefined } => {
-  const json = Result.try((): unknown => JSON.parse(new TextDecoder().decode(body)))
-  return Result.isFailure(json) || typeof json.success !== "object" || json.success === null
-    ? { eventId: undefined, eventType: undefined }
-    : { eventId: textField(json.success, "event_id"), eventType: textField(json.success, "event_type") }
+const peekIds = ({
+  body,
+  subject,
+}: StoredMessage): { readonly eventId: string | undefined; readonly eventType: string } => {
+  const parsed = Result.try((): unknown => JSON.parse(new TextDecoder().decode(body)))
+  const json = Result.isFailure(parsed) || typeof parsed.success !== "object" ? null : parsed.success
+  if (subject.startsWith(prefixes.work)) {
+    const [, ...kind] = subject.slice(prefixes.work.length).split(".")
+    return { eventId: json === null ? undefined : textField(json, "cause_id"), eventType: `work.${kind.join(".")}` }
+  }
+  return {
+    eventId: json === null ? undefined : textField(json, "event_id"),
+    eventType: (json === null ? undefined : textField(json, "event_type")) ?? typeOfSubject(subject),
+  }
 }
+
+const typeOfSubject = (subject: string): string =>
+  subject.startsWith(prefixes.event) ? subject.slice(prefixes.event.length, prefixes.event.length + 128) : "unknown"
+
+/** Ends a replay whose original dead letter was kept: a consumer has handled the edited message. */
+export const removeOriginal = (deadLetterId: string): Effect.Effect<void, never, EventBus> =>
+  Effect.flatMap(EventBus, ({ deadLetters }) => deadLetters.remove(deadLetterId)).pipe(
+    // Another consumer of the message, or an operator, was faster.
+    Effect.catchTag("NotFound", () => Effect.void),
+    Effect.catch((error) =>
+      Effect.logWarning(
+        `The dead letter ${deadLetterId} was replayed and handled, but could not be removed; discard it`,
+        error,
+      ),
+    ),
+  )

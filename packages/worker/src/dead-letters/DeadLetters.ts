@@ -1,6 +1,6 @@
 /** The operator's actions on dead letters: list, get, replay (unchanged or edited) and discard. */
-import { event, work } from "@armoricore/bus/Address"
-import { type DeadLetterFilter, EventBus, type StoredDeadLetter } from "@armoricore/bus/EventBus"
+import { event, prefixes, work } from "@armoricore/bus/Address"
+import { type DeadLetterFilter, EventBus, type Headers, type StoredDeadLetter } from "@armoricore/bus/EventBus"
 import {
   type ConfigurationError,
   NotFound,
@@ -8,9 +8,12 @@ import {
   InvalidEvent,
   type TransientError,
 } from "@armoricore/domain/Errors"
+import { deriveId, sha256 } from "@armoricore/domain/DeterministicId"
 import * as EventCodec from "@armoricore/domain/EventCodec"
+import { signatureHeader } from "@armoricore/domain/Signature"
 import { Context, Effect, Layer, Option } from "effect"
 import { Ledger } from "../ledger/Ledger.ts"
+import * as WorkSchemas from "../WorkSchemas.ts"
 import {
   recordOf,
   deadLetterHeader,
@@ -39,8 +42,12 @@ export class DeadLetters extends Context.Service<
     readonly list: (filter: DeadLetterQuery) => Effect.Effect<ReadonlyArray<DeadLetter>, PortFailure>
     readonly get: (id: string) => Effect.Effect<DeadLetter, NotFound | PortFailure>
     /**
-     * Publishes the message again, with `body` instead of its own if given, and removes the dead letter once the bus has
-     * the message. The ledger record is deleted first, so that the handler runs again. `body` must be a valid event.
+     * Publishes the message again, with `body` instead of its own if given. The ledger record is deleted first, so that
+     * the handler runs again. The operator authorises the message: workers check no signature on it.
+     *
+     * Unchanged, the dead letter is removed once the bus has the message. With `body`, it is removed once a consumer has
+     * handled the message; if that fails too, the original stays beside the new dead letter. `body` must be a valid event,
+     * or for internal work a valid work message.
      */
     readonly replay: (
       id: string,
@@ -54,6 +61,7 @@ export class DeadLetters extends Context.Service<
     Effect.gen(function* () {
       const bus = yield* EventBus
       const ledger = yield* Ledger
+      const workSchemas = yield* WorkSchemas.WorkSchemas
 
       const read = (stored: StoredDeadLetter): Effect.Effect<Option.Option<DeadLetter>> =>
         Effect.map(
@@ -95,28 +103,41 @@ export class DeadLetters extends Context.Service<
         replay: Effect.fnUntraced(function* (id, edited) {
           const { deadLetter, stored } = yield* get(id)
           const { record } = deadLetter
-          const address = yield* addressOf(record, edited)
+          const address = yield* addressOf(workSchemas, record, edited)
           const body = edited ?? deadLetter.body
           // The ledger key of work is its message id, that of an event its event id.
           const key = address.channel === "work" ? record.message_id : record.event_id
-          const isForAll = edited !== undefined || record.shared === true
-          // A shared fault was never handled, so a ledger record with its id belongs to another message.
+          // Work has one consumer; an edited or never handled event is for all consumers of its type.
+          const isForAll = address.channel === "event" && (edited !== undefined || record.shared === true)
           if (key !== undefined && record.shared !== true) yield* ledger.remove(`${record.consumer}.${key}`)
-          const { [deadLetterHeader]: _dropped, [replayForHeader]: _former, ...headers } = stored.headers
-          // The bus would drop the original id as a duplicate.
-          const replayed = { id: `${key ?? record.message_id}.replay.${id}`, body }
-          if (!isForAll) yield* ledger.replays.record(replayed, record.consumer)
+          // A shared fault was never handled, so a ledger record with its id belongs to another message, or to an earlier
+          // replay with another body.
+          if (key !== undefined && record.shared === true) yield* ledger.removeDeadLettered(`${record.consumer}.${key}`)
+          // The bus would drop the original id as a duplicate, and that of an earlier replay with another body.
+          const replayed = {
+            id: deriveId(
+              "replay",
+              key ?? record.message_id,
+              id,
+              edited === undefined ? "" : sha256(Buffer.from(edited).toString("latin1")),
+            ),
+            body,
+          }
+          yield* ledger.replays.record(replayed, {
+            ...(isForAll ? {} : { consumer: record.consumer }),
+            ...(edited === undefined ? {} : { original: id }),
+          })
           yield* bus.publish({
             ...replayed,
             address,
             headers: {
-              ...headers,
+              ...withoutHeaders(stored.headers, [deadLetterHeader, replayOfHeader, replayForHeader, signatureHeader]),
               [replayOfHeader]: id,
-              // Unchanged, only its own consumer handles it again; edited or never handled, all consumers do.
               ...(isForAll ? {} : { [replayForHeader]: record.consumer }),
             },
           })
-          yield* bus.deadLetters.remove(id)
+          // The edited body may fail too; the original then is still there.
+          if (edited === undefined) yield* bus.deadLetters.remove(id)
         }),
         discard: (id) => bus.deadLetters.remove(id),
       })
@@ -127,15 +148,43 @@ export class DeadLetters extends Context.Service<
 /** Dead letters per page. */
 const pageSize = 100
 
-const workPrefix = "armoricore-work."
+/** Names are compared case-insensitively, because buses and proxies change the case. */
+const withoutHeaders = (headers: Headers, dropped: ReadonlyArray<string>): Headers => {
+  const names = new Set(dropped.map((name) => name.toLowerCase()))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.has(name.toLowerCase())))
+}
 
 /** The original address; an edited event goes to the subject of its new type. */
-const addressOf = Effect.fnUntraced(function* (info: DeadLetterRecord, edited: Uint8Array | undefined) {
-  if (info.subject.startsWith(workPrefix)) {
-    const [service = "", ...kind] = info.subject.slice(workPrefix.length).split(".")
-    return work(service, kind.join("."))
+const addressOf = Effect.fnUntraced(function* (
+  schemas: WorkSchemas.SchemasByKey,
+  record: DeadLetterRecord,
+  edited: Uint8Array | undefined,
+) {
+  if (record.subject.startsWith(prefixes.work)) {
+    const [service = "", ...rest] = record.subject.slice(prefixes.work.length).split(".")
+    const kind = rest.join(".")
+    if (edited !== undefined) yield* validateWork(schemas, record, service, kind, edited)
+    return work(service, kind)
   }
-  if (edited === undefined) return event(info.subject.slice("armoricore.".length))
+  if (edited === undefined) return event(record.subject.slice(prefixes.event.length))
   const { event: editedEvent } = yield* EventCodec.decode(edited)
   return event(editedEvent.event_type)
+})
+
+const validateWork = Effect.fnUntraced(function* (
+  schemas: WorkSchemas.SchemasByKey,
+  record: DeadLetterRecord,
+  service: string,
+  kind: string,
+  edited: Uint8Array,
+) {
+  yield* Effect.mapError(
+    WorkSchemas.decode(edited, schemas.get(WorkSchemas.keyOf(service, kind))),
+    ({ message, path, reason }) =>
+      new InvalidEvent({
+        reason,
+        path,
+        message: `${message}; this dead letter is internal work${record.event_id === undefined ? "" : ` of the event ${record.event_id}`}: to change what the event asks for, publish the event again, edited and with a new event_id`,
+      }),
+  )
 })

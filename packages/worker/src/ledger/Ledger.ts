@@ -101,6 +101,8 @@ export class Ledger extends Context.Service<
     ) => Effect.Effect<AcquireResult, TransientError | ConfigurationError>
     /** Deletes the record, so that a replay runs the handler again. */
     readonly remove: (key: string) => Effect.Effect<void, StateError>
+    /** Deletes the record if its decision made a dead letter. */
+    readonly removeDeadLettered: (key: string) => Effect.Effect<void, StateError>
     /** Takes the lease from its owner. False if the message is decided already. A message may be cancelled before it arrives. */
     readonly cancel: (key: string, reason: string) => Effect.Effect<boolean, Conflict | StateError>
     /** Orders messages with the same partition key. */
@@ -256,6 +258,11 @@ export class Ledger extends Context.Service<
       return Ledger.of({
         acquire,
         cancel,
+        removeDeadLettered: Effect.fnUntraced(function* (key) {
+          const found = yield* read(key)
+          if (found?.record.status === "decided" && found.record.decision.deadLetter !== undefined)
+            yield* kv.remove(ledgerBucket, key)
+        }),
         remove: (key) => Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die),
         replays: Replays.make(ledgerBucket, kv),
         keyedQueue: yield* KeyedQueue.make(ledgerBucket, (key) =>

@@ -1,0 +1,20 @@
+/** `--services`: some of the services, separated by commas. */
+import { Option } from "effect"
+import { Flag } from "effect/cli"
+import { serviceNames, type ServiceName } from "../app/Services.ts"
+
+const isServiceName = (text: string): text is ServiceName => serviceNames.some((name) => name === text)
+
+export const servicesFlag = (description: string) =>
+  Flag.String("services").pipe(
+    Flag.withDescription(`${description}, separated by commas: ${serviceNames.join(",")}`),
+    Flag.withMetavar("LIST"),
+    Flag.withDefault(serviceNames.join(",")),
+    Flag.filterMap(
+      (text) => {
+        const parts = text.split(",").map((part) => part.trim())
+        return parts.every(isServiceName) ? Option.some(new Set(parts)) : Option.none()
+      },
+      () => `some of ${serviceNames.join(",")}, separated by commas`,
+    ),
+  )
