@@ -47,13 +47,18 @@ const rejectedDeadLetterDelay = 60_000
 export const brokerMaxDeliver = (options: Pick<ConsumerOptions, "maxDeliveries" | "onMaxDeliveries">): number =>
   (options.maxDeliveries ?? defaults.maxDeliveries) + (options.onMaxDeliveries === undefined ? 0 : 2)
 
-/** The id of a dead letter: the same for every process that writes it, so it is stored once. */
-export const deadLetterIdOf = ({ name }: Pick<ConsumerOptions, "name">, sequence: string | number): string =>
-  `dlq:${name}:${sequence}`
+/**
+ * The id of a dead letter: the same for every process that writes it, so it is stored once. It contains the arrival time,
+ * because a stream that is created again reuses its sequence numbers.
+ */
+export const deadLetterIdOf = (
+  { name }: Pick<ConsumerOptions, "name">,
+  sequence: string | number,
+  arrivedAt: number,
+): string => `dlq:${name}:${sequence}:${arrivedAt}`
 
-/** An id that is the same for every consumer of one stream; no consumer can have this name. */
-const sharedDeadLetterIdOf = ({ delivery, sequence }: LeasedMessage): string =>
-  deadLetterIdOf({ name: "*" }, `${sequence}:${delivery.arrivedAt}`)
+/** The `name` of an id that is the same for every consumer of one stream; no consumer can have this name. */
+const allConsumers = { name: "*" }
 
 export const checkName = (options: Pick<ConsumerOptions, "name">): Effect.Effect<void, ConfigurationError> =>
   isConsumerName(options.name)
@@ -64,6 +69,26 @@ export const checkName = (options: Pick<ConsumerOptions, "name">): Effect.Effect
           message: `A consumer's name consists of a-z, 0-9 and "-"; rename "${options.name}"`,
         }),
       )
+
+/**
+ * Repeats a step of a start until the bus answers: a connection that is cut meanwhile must not end the process. The first
+ * failure is logged.
+ */
+export const waitForBus = (what: string) => {
+  const attempt = <A, R>(
+    step: Effect.Effect<A, PullSourceError, R>,
+    isFirst: boolean,
+  ): Effect.Effect<A, ConfigurationError, R> =>
+    Effect.catchTag(step, "TransientError", (error) =>
+      (isFirst ? Effect.logWarning(`${what} waits for the bus: ${error.message}`) : Effect.void).pipe(
+        Effect.andThen(Effect.sleep(startRetryDelay)),
+        Effect.andThen(Effect.suspend(() => attempt(step, false))),
+      ),
+    )
+  return <A, R>(step: Effect.Effect<A, PullSourceError, R>) => attempt(step, true)
+}
+
+const startRetryDelay = "500 millis"
 
 /** Runs a consumer on a source until the scope closes. */
 export const run = Effect.fnUntraced(function* <R>(
@@ -103,7 +128,11 @@ export const run = Effect.fnUntraced(function* <R>(
       case "DeadLetter":
         return publish({
           ...disposition.deadLetter,
-          id: disposition.shared === true ? sharedDeadLetterIdOf(leased) : deadLetterIdOf(options, leased.sequence),
+          id: deadLetterIdOf(
+            disposition.shared === true ? allConsumers : options,
+            leased.sequence,
+            leased.delivery.arrivedAt,
+          ),
         }).pipe(
           Effect.matchEffect({
             onSuccess: () => leased.ack,

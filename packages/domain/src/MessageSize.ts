@@ -21,9 +21,9 @@ export const tooLarge = (subject: string, bytes: number, limit: number): Permane
 export const maxHeaderBytes = 60 * 1024
 
 /** A control character would end the header, or the protocol line of the message. */
-const controlCharacter = /[\x00-\x08\x0a-\x1f\x7f]/
+const controlCharacter = /(?!\t)\p{Cc}/u
 
-const ascii = /^[\x00-\x7f]*$/
+const ascii = /^\p{ASCII}*$/u
 const encoder = new TextEncoder()
 
 /** A token of RFC 9110. */

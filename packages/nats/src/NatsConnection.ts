@@ -13,6 +13,7 @@ import {
   NatsError,
   connect,
 } from "nats"
+import { describeTlsFault } from "@armoricore/domain/TlsFault"
 import { type NatsOptions, clientOptions, redactedServers } from "./NatsOptions.ts"
 import * as HeaderDecodingPatch from "./HeaderDecodingPatch.ts"
 
@@ -56,9 +57,13 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
       /** The result of `first`. Every publish checks it, and an Exit can be read without waiting. */
       let firstExit: Exit.Exit<JetStreamHandles, ConfigurationError> | undefined
       const status = yield* SubscriptionRef.make<ConnectionStatus>("disconnected")
+      let lastFailure: string | undefined
+      const onFailure = (reason: string) => {
+        lastFailure = reason
+      }
       // Owned by the layer. Ends with it, or when the server refuses the credentials.
       yield* Effect.forkScoped(
-        dial(options).pipe(
+        dial(options, onFailure).pipe(
           Effect.tap((client) => trackStatus(client, status)),
           Effect.andThen((client) =>
             Effect.promise(() => client.jetstreamManager({ checkAPI: false, timeout: requestTimeout })).pipe(
@@ -77,7 +82,7 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
         if (firstExit === undefined) {
           return Effect.timeoutOrElse(Deferred.await(first), {
             duration: firstConnectTimeout,
-            orElse: () => Effect.fail(notConnected(options)),
+            orElse: () => Effect.fail(notConnected(options, lastFailure)),
           })
         }
         if (SubscriptionRef.getUnsafe(status) === "connected") return firstExit
@@ -93,15 +98,26 @@ export const layer = (options: NatsOptions): Layer.Layer<NatsConnection> =>
     }),
   )
 
-const notConnected = (options: NatsOptions): TransientError =>
+const notConnected = (options: NatsOptions, reason?: string): TransientError =>
   new TransientError({
     dependency: "bus",
     code: "unavailable",
-    message: `No NATS server answers at ${redactedServers(options)}; retrying`,
+    message: reason ?? `No NATS server answers at ${redactedServers(options)}; retrying`,
   })
 
+/** A server that answers, and whose TLS fails, is not away: the sentence says what to check. */
+const tlsFault = (options: NatsOptions, cause: unknown): string | undefined => {
+  const fault = describeTlsFault(
+    cause,
+    options.ca === undefined ? "set NATS_CA to the CA" : "check that NATS_CA is the CA",
+  )
+  return fault === undefined
+    ? undefined
+    : `TLS to the NATS server at ${redactedServers(options)} fails: ${fault}; retrying`
+}
+
 /** Retries until a server accepts the connection. Closes the connection with the scope. */
-const dial = Effect.fnUntraced(function* (options: NatsOptions) {
+const dial = Effect.fnUntraced(function* (options: NatsOptions, onFailure: (reason: string) => void) {
   const parameters = yield* clientOptions(options)
   for (let attempts = 0; ; attempts++) {
     const client = yield* Effect.acquireRelease(
@@ -125,7 +141,9 @@ const dial = Effect.fnUntraced(function* (options: NatsOptions) {
         cause,
       })
     }
-    if (attempts === 0) yield* Effect.logWarning(`${notConnected(options).message}: ${String(cause)}`)
+    const fault = tlsFault(options, cause)
+    if (fault !== undefined) onFailure(fault)
+    if (attempts === 0) yield* Effect.logWarning(fault ?? `${notConnected(options).message}: ${String(cause)}`)
     yield* Effect.sleep("1 second")
   }
 })

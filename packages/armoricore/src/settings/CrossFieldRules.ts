@@ -4,8 +4,9 @@
  */
 import { findEngine, localEngineNames, speechEngines } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { providers } from "@armoricore/notify/providers/Providers"
-import { existsSync } from "node:fs"
-import { Duration, Redacted } from "effect"
+import { X509Certificate } from "node:crypto"
+import { existsSync, readFileSync } from "node:fs"
+import { Duration, Redacted, Result } from "effect"
 import { emailProviders } from "./Providers.ts"
 import type { SettingName, SettingValues } from "./Table.ts"
 
@@ -40,11 +41,30 @@ const fileSettings: ReadonlyArray<SettingName> = [
   ...speechEngines.flatMap(({ fileSettings }) => fileSettings),
 ]
 
+const certificateSettings = ["NATS_CA", "AMQP_CA", "STATE_CA", "TLS_CERT"] as const satisfies ReadonlyArray<SettingName>
+
+const read = (path: string): string =>
+  Result.getOrElse(
+    Result.try(() => readFileSync(path, "utf8")),
+    () => "",
+  )
+
+/** Every certificate in the file can be read. */
+const isCertificateFile = (path: string): boolean => {
+  const certificates = read(path).match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  return (
+    certificates.length > 0 && certificates.every((pem) => Result.isSuccess(Result.try(() => new X509Certificate(pem))))
+  )
+}
+
+const isCredsFile = (path: string): boolean => /BEGIN NATS USER JWT[^]*BEGIN USER NKEY SEED/.test(read(path))
+
 const emailProviderNames: ReadonlyArray<string> = emailProviders.map(({ name }) => name)
 
 export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> => {
   const errors: Array<string> = []
   const isSet = (name: SettingName) => values[name] !== undefined
+  const isNamed = (name: SettingName) => errors.some((error) => error.startsWith(`${name} `))
   for (const [provider, required, optional] of requiredTogether) {
     if (![...required, ...optional].some(isSet)) continue
     for (const name of required) {
@@ -64,6 +84,20 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))
     errors.push("AWS_SECRET_ID and VAULT_ADDR are both set; unset one of them")
   errors.push(...busErrors(values))
+  for (const name of certificateSettings) {
+    const path = values[name]
+    if (typeof path === "string" && existsSync(path) && !isCertificateFile(path) && !isNamed(name))
+      errors.push(`${name} names ${path}, which holds no PEM certificate`)
+  }
+  if (
+    values.NATS_CREDS !== undefined &&
+    existsSync(values.NATS_CREDS) &&
+    !isCredsFile(values.NATS_CREDS) &&
+    !isNamed("NATS_CREDS")
+  )
+    errors.push(
+      `NATS_CREDS names ${values.NATS_CREDS}, which is no credentials file: it needs a NATS USER JWT and a USER NKEY SEED`,
+    )
   if (emailProviders.some(({ isEnabled }) => isEnabled(values)) && !isSet("MAIL_FROM")) {
     errors.push("MAIL_FROM is missing: an e-mail provider is set, and it needs a sender")
   }

@@ -6,6 +6,7 @@
 import { isEventType, type EventType, internalSources } from "@armoricore/domain/EventRegistry"
 import { Duration, Option, Redacted, Result } from "effect"
 import { IpNetwork } from "effect/net"
+import { nkeys } from "nats"
 
 export interface Setting<A> {
   /** One line for `.env.example` and the documentation, without the name. */
@@ -69,6 +70,15 @@ export const longSecret = (minLength: number) =>
       value.length < minLength ? mustBe(`at least ${minLength} characters long`) : Result.succeed(Redacted.make(value)),
     true,
   )
+
+/** An nkey seed of a NATS user. */
+export const nkeySeed = optional<Redacted.Redacted<string>>(
+  (value) =>
+    Result.isSuccess(Result.try(() => nkeys.fromSeed(new TextEncoder().encode(value)))) && value.startsWith("SU")
+      ? Result.succeed(Redacted.make(value))
+      : mustBe("the nkey seed of a NATS user, which begins with SU"),
+  true,
+)
 
 export const int = (min: number, max: number) =>
   optional<number>((value) => {
@@ -214,6 +224,9 @@ export const eventSources = optional<EventSources>((value) =>
   }),
 )
 
+/** Shorter ones can be guessed from one signed event. The test vector of the documentation has 8. */
+export const minSigningSecret = 8
+
 /** `id:secret,id:secret`; the first key signs. */
 export const signingKeys = optional<ReadonlyMap<string, Redacted.Redacted<string>>>((value) => {
   const keys = new Map<string, Redacted.Redacted<string>>()
@@ -223,6 +236,10 @@ export const signingKeys = optional<ReadonlyMap<string, Redacted.Redacted<string
     if (at < 1 || at === part.length - 1 || !/^[A-Za-z0-9._-]+$/.test(id))
       return mustBe("id:secret pairs separated by commas")
     if (keys.has(id)) return Result.fail(`must have different key ids; ${id} occurs twice`)
+    if (part.length - at - 1 < minSigningSecret)
+      return mustBe(
+        `id:secret pairs whose secrets have at least ${minSigningSecret} characters; that of ${id} is shorter`,
+      )
     keys.set(id, Redacted.make(part.slice(at + 1)))
   }
   return keys.size === 0 ? mustBe("id:secret pairs separated by commas") : Result.succeed(keys)

@@ -19,6 +19,8 @@ import {
   int,
   list,
   longSecret,
+  minSigningSecret,
+  nkeySeed,
   ipNetworks,
   secret,
   type Setting,
@@ -128,7 +130,7 @@ export const settingGroups = {
       example: "nats://localhost:4222",
     }),
     NATS_CREDS: text({ description: "path of a NATS credentials file", example: "/run/secrets/nats.creds" }),
-    NATS_NKEY_SEED: secret({ description: "NATS nkey seed", example: "SU…" }),
+    NATS_NKEY_SEED: nkeySeed({ description: "NATS nkey seed", example: "SU…" }),
     NATS_CA: text({
       description: "path of the CA certificate of the NATS servers (PEM)",
       example: "/etc/ssl/nats-ca.pem",
@@ -305,7 +307,7 @@ export const settingGroups = {
       defaultText: "off",
       example: "https://www.example.com/armoricore",
     }),
-    WEBHOOK_SECRET: secret({ description: "secret that signs these requests", example: "…" }),
+    WEBHOOK_SECRET: longSecret(minSigningSecret)({ description: "secret that signs these requests", example: "…" }),
   },
   "External programs": {
     FFMPEG_PATH: text({

@@ -68,7 +68,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           JWT_SECRET: "a secret that all processes share, for this test",
           MODERATION_WORDS: "badword",
           WEBHOOK_URL: webhook,
-          WEBHOOK_SECRET: "shared",
+          WEBHOOK_SECRET: "shared-1",
           LOG_FORMAT: "json",
         }
         const envOf = (user: string) => ({

@@ -1,4 +1,5 @@
 import { NodeServices } from "@effect/platform-node"
+import { nkeys } from "nats"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, FileSystem, Redacted } from "effect"
 import { readFileSync } from "node:fs"
@@ -18,6 +19,9 @@ const faultsOf = (env: Record<string, string>) =>
     Effect.flip,
     Effect.map((error) => (error._tag === "SettingsError" ? error.errors : [error.message])),
   )
+
+const seedOf = (pair: ReturnType<typeof nkeys.createUser>) => new TextDecoder().decode(pair.getSeed())
+const [seed, accountSeed] = [seedOf(nkeys.createUser()), seedOf(nkeys.createAccount())]
 
 describe("Settings", () => {
   it.effect("an empty environment gives the embedded defaults", () =>
@@ -62,7 +66,7 @@ describe("Settings", () => {
     [{ SMTP_CA: fileURLToPath(import.meta.url) }, "SMTP_URL"],
     // regression: a speech server without SPEECH_ENGINE was ignored without a message
     [{ SPEECH_BASE_URL: "http://localhost:8080", SPEECH_API_KEY: "k" }, "SPEECH_ENGINE"],
-    [{ NATS_NKEY_SEED: "SU" }, "MESSAGE_BUS_URL"],
+    [{ NATS_NKEY_SEED: seed }, "MESSAGE_BUS_URL"],
     [{ MESSAGE_BUS_URL: "amqp://localhost" }, "STATE_URL"],
   ] as const) {
     it.effect(`${Object.keys(half).join(", ")} without ${missing} is an error`, () =>
@@ -91,6 +95,14 @@ describe("Settings", () => {
       "AMQP_CA",
     ],
     [{ AMQP_CA: fileURLToPath(import.meta.url) }, "AMQP_CA"],
+    // regression: these passed check-config and failed at the first connection, without the name of the setting
+    [{ NATS_CA: fileURLToPath(import.meta.url), MESSAGE_BUS_URL: "tls://localhost" }, "NATS_CA"],
+    [{ NATS_CREDS: fileURLToPath(import.meta.url), MESSAGE_BUS_URL: "nats://localhost" }, "NATS_CREDS"],
+    [{ NATS_NKEY_SEED: "SUgarbage", MESSAGE_BUS_URL: "nats://localhost" }, "NATS_NKEY_SEED"],
+    [{ NATS_NKEY_SEED: accountSeed, MESSAGE_BUS_URL: "nats://localhost" }, "NATS_NKEY_SEED"],
+    [{ EVENT_SIGNING_KEYS: "one:x" }, "EVENT_SIGNING_KEYS"],
+    [{ WEBHOOK_URL: "https://example.com", WEBHOOK_SECRET: "x" }, "WEBHOOK_SECRET"],
+    [{ WEBHOOK_URL: "example", WEBHOOK_SECRET: "shared-secret" }, "WEBHOOK_URL"],
   ] as const) {
     it.effect(`an invalid value of ${name} is an error`, () =>
       Effect.gen(function* () {
@@ -138,7 +150,7 @@ describe("Settings", () => {
       const printed = Settings.describe(
         yield* read({
           JWT_SECRET: "s3cr3t-s3cr3t-s3cr3t",
-          EVENT_SIGNING_KEYS: "one:s3cr3t",
+          EVENT_SIGNING_KEYS: "one:s3cr3t-1",
           MESSAGE_BUS_URL: "nats://user:s3cr3t@localhost,nats://user:s3cr3t@other",
           SMTP_URL: "smtp://user:s3cr3t@localhost",
           MAIL_FROM: "a@example.com",

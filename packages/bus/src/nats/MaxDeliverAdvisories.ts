@@ -76,7 +76,7 @@ const handleAdvisory = Effect.fnUntraced(function* (
     about._tag === "Failure" ? undefined : yield* DirectGet.get(client, source, { seq: about.success.stream_seq })
   if (lost !== undefined) {
     const letter = yield* exhausted(lost.stored)
-    yield* publish({ ...letter, id: ConsumerLoop.deadLetterIdOf(options, lost.sequence) })
+    yield* publish({ ...letter, id: ConsumerLoop.deadLetterIdOf(options, lost.sequence, lost.stored.arrivedAt) })
     // A work queue would store the message for ever; other streams still need it for their other consumers.
     if (options.from !== "all-events" && options.from.channel === "work") {
       yield* Effect.ignore(natsRequest(`stream ${source}`, () => manager.streams.deleteMessage(source, lost.sequence)))

@@ -91,9 +91,11 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
       yield* ConsumerLoop.checkName(wanted)
       const client = yield* connection.connected
       yield* Deferred.await(publisherReady)
-      const { manager } = yield* connection.jetstream
       const manage = options.manage ?? "apply"
-      yield* ensureConsumer(manager, wanted, manage)
+      const { manager } = yield* connection.jetstream.pipe(
+        Effect.tap(({ manager }) => ensureConsumer(manager, wanted, manage)),
+        ConsumerLoop.waitForBus(`Consumer ${wanted.name}`),
+      )
       const source = yield* NatsPullSource.make({
         client,
         manager,
@@ -151,7 +153,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
         (subscription) => Effect.sync(() => subscription.unsubscribe()),
       )
       // A response to a later request proves that the server has processed the subscription.
-      yield* natsRequest("listen", () => client.flush())
+      yield* natsRequest("listen", () => client.flush()).pipe(ConsumerLoop.waitForBus(`The subscription to ${wanted}`))
       if (onGap === undefined) return
       // Ends with the subscriber's scope.
       yield* Effect.forkScoped(

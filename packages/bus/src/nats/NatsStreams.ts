@@ -5,7 +5,7 @@
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Schedule } from "effect"
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -116,7 +116,30 @@ export const ensureStreams = (
   manager: JetStreamManager,
   options: StreamOptions,
 ): Effect.Effect<ReadonlyArray<string>, NatsRequestError> =>
-  Effect.forEach(streamSettings(options), (wanted) => ensureStream(manager, wanted, options.manage ?? "apply"))
+  Effect.forEach(streamSettings(options), (wanted) =>
+    Effect.tap(ensureStream(manager, wanted, options.manage ?? "apply"), () => checkReplicas(manager, wanted)),
+  )
+
+/**
+ * A server without a cluster accepts a larger number of replicas for an existing stream and stores one copy: the copies
+ * that the server reports decide. A cluster may need a moment to choose the servers.
+ */
+const checkReplicas = ({ streams }: JetStreamManager, { name, num_replicas }: StreamSettings) =>
+  num_replicas === 1
+    ? Effect.void
+    : Effect.flatMap(
+        natsRequest(`stream ${name}`, () => streams.info(name)),
+        ({ cluster }) => {
+          const copies = 1 + (cluster?.replicas?.length ?? 0)
+          return copies >= num_replicas ? Effect.void : Effect.fail(tooFewReplicas(name, copies, num_replicas))
+        },
+      ).pipe(Effect.retry({ times: 6, schedule: Schedule.spaced("500 millis") }))
+
+const tooFewReplicas = (name: string, copies: number, wanted: number): ConfigurationError =>
+  new ConfigurationError({
+    setting: "NATS_REPLICAS",
+    message: `NATS stores ${copies} ${copies === 1 ? "copy" : "copies"} of the stream ${name}, not ${wanted}: a server without a cluster accepts NATS_REPLICAS and stores one copy; run a cluster of at least ${wanted} servers, or lower NATS_REPLICAS`,
+  })
 
 const ensureStream = Effect.fnUntraced(function* (
   manager: JetStreamManager,

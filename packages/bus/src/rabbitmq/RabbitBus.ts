@@ -84,7 +84,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
         connectedAndReady,
         RabbitTopology.ensureConsumers(connection, collectorLock, options, [wanted]),
       )
-      yield* ensure
+      yield* ConsumerLoop.waitForBus(`Consumer ${wanted.name}`)(ensure)
       const source = yield* RabbitPullSource.make({ connection, options: wanted, ensure, delay })
       return yield* ConsumerLoop.run(wanted, source, handle, publish)
     }),

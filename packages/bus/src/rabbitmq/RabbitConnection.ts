@@ -3,6 +3,7 @@
  * first connection end it.
  */
 import { ConfigurationError } from "@armoricore/domain/Errors"
+import { describeTlsFault } from "@armoricore/domain/TlsFault"
 import { Deferred, Effect, type Scope, Stream, SubscriptionRef } from "effect"
 import { type Channel, Connection } from "rabbitmq-client"
 import type { BusStatus } from "../EventBus.ts"
@@ -39,13 +40,16 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   let epoch = 0
   let blocked = false
   let wasReached = false
+  let tlsFault: string | undefined
 
   const notConnected = () =>
     transientError(
       blocked ? "full" : "unavailable",
       blocked
         ? `RabbitMQ at ${redactedServers(options)} rejects publishes: a memory or disk alarm is active`
-        : `No RabbitMQ server answers at ${redactedServers(options)}; retrying`,
+        : tlsFault === undefined
+          ? `No RabbitMQ server answers at ${redactedServers(options)}; retrying`
+          : `TLS to the RabbitMQ server at ${redactedServers(options)} fails: ${tlsFault}; retrying`,
     )
 
   const client = yield* Effect.acquireRelease(
@@ -57,6 +61,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
         blocked = false
         if (wasReached) fork(Effect.logInfo("Reconnected to RabbitMQ"))
         wasReached = true
+        tlsFault = undefined
         fork(SubscriptionRef.set(status, "connected"))
       })
       made.on("connection.blocked", (reason) => {
@@ -71,7 +76,15 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
           fork(Deferred.fail(rejected, credentialsRejected(options, cause)))
           return made.unsafeDestroy()
         }
-        fork(Effect.logWarning(`The connection to RabbitMQ is lost or refused; reconnecting: ${String(cause)}`))
+        tlsFault = describeTlsFault(
+          cause,
+          options.ca === undefined ? "set AMQP_CA to the CA" : "check that AMQP_CA is the CA",
+        )
+        fork(
+          Effect.logWarning(
+            `The connection to RabbitMQ is lost or refused; reconnecting: ${tlsFault === undefined ? String(cause) : `TLS fails: ${tlsFault}`}`,
+          ),
+        )
         if (!made.ready) fork(SubscriptionRef.set(status, "disconnected"))
       })
       return made

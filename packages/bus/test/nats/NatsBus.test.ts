@@ -1,7 +1,9 @@
+import * as GeneratedCertificate from "@armoricore/testing/GeneratedCertificate"
+import * as TcpProxy from "@armoricore/testing/TcpProxy"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Logger, Queue, Redacted, Stream } from "effect"
+import { Duration, Effect, Fiber, Logger, Queue, Redacted, Stream } from "effect"
 import { connect } from "node:net"
 import * as Address from "../../src/Address.ts"
 import { type Delivery, EventBus } from "../../src/EventBus.ts"
@@ -10,6 +12,7 @@ import { NatsConnection } from "@armoricore/nats/NatsConnection"
 import { behaviourSuite } from "../support/BehaviourSuite.ts"
 
 const program = Programs.requireProgram("nats-server")
+const openssl = Programs.requireProgram("openssl")
 const maxBytes = 64 * 1024 ** 2
 const from = Address.event("media.ready")
 
@@ -50,6 +53,96 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
     ),
     shared: true,
   })
+
+  it.live("a stream that is created again loses no dead letter to the ids of the former one", () =>
+    // regression: the new dead letter had the id of an old one and was dropped, while its message was acknowledged
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      const letters = Effect.gen(function* () {
+        const bus = yield* EventBus
+        yield* bus.consume({ name: "worker", from, concurrency: 1 }, ({ body }) =>
+          Effect.succeed({
+            _tag: "DeadLetter",
+            deadLetter: { address: Address.deadLetter("media", "media.ready"), body },
+          } as const),
+        )
+        yield* send(bus, crypto.randomUUID())
+        return bus
+      })
+      const count = (bus: EventBus["Service"], wanted: number) =>
+        Effect.map(bus.deadLetters.list({ limit: 10 }), (all) => all.length).pipe(
+          Effect.tap((length) => (length < wanted ? Effect.sleep("20 millis") : Effect.void)),
+          Effect.repeat({ until: (length) => length >= wanted }),
+          Effect.timeout("20 seconds"),
+        )
+      const layer = NatsBus.layerWithConnection({ servers: [server.url], maxBytes })
+      yield* Effect.gen(function* () {
+        const bus = yield* letters
+        assert.strictEqual(yield* count(bus, 1), 1)
+        const { manager } = yield* (yield* NatsConnection).jetstream
+        yield* Effect.promise(() => manager.streams.delete("ARMORICORE"))
+      }).pipe(Effect.scoped, Effect.provide(layer))
+      yield* Effect.gen(function* () {
+        assert.strictEqual(yield* count(yield* letters, 2), 2)
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("consumers and subscribers start while the link is cut again and again", () =>
+    // regression: a cut during the start ended the process with "listen: DISCONNECT"
+    Effect.gen(function* () {
+      const server = yield* NatsServer.make()
+      const proxy = yield* TcpProxy.make(server.port)
+      const cuts = yield* Effect.forkScoped(
+        Effect.forever(Effect.andThen(proxy.resetConnections, Effect.sleep("35 millis"))),
+      )
+      yield* Effect.forkScoped(Effect.andThen(Effect.sleep("4 seconds"), Fiber.interrupt(cuts)))
+      const servers = [`nats://127.0.0.1:${proxy.port}`]
+      yield* Effect.forEach(
+        Array.from({ length: 6 }, (_, index) => index),
+        (index) =>
+          Effect.gen(function* () {
+            const bus = yield* EventBus
+            yield* bus.subscribe("all-events", () => {}).pipe(Effect.timeout("30 seconds"))
+            yield* bus
+              .consume({ name: `worker-${index}`, from, concurrency: 1 }, () =>
+                Effect.succeed({ _tag: "Ack" } as const),
+              )
+              .pipe(Effect.timeout("30 seconds"))
+          }).pipe(Effect.scoped, Effect.provide(NatsBus.layerWithConnection({ servers, maxBytes }))),
+        { concurrency: "unbounded" },
+      )
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
+
+  it.live.skipIf(openssl.missing)("a TLS fault is named, with the setting to check", () =>
+    // regression: it read as "No NATS server answers"
+    Effect.gen(function* () {
+      const tls = yield* GeneratedCertificate.make(openssl.path)
+      const other = yield* GeneratedCertificate.make(openssl.path)
+      const { port } = yield* NatsServer.make(["--tls", "--tlscert", tls.cert, "--tlskey", tls.key])
+      const faultOf = (options: { readonly ca?: string; readonly host?: string }) =>
+        Effect.gen(function* () {
+          const bus = yield* EventBus
+          const error = yield* Effect.flip(bus.publish({ address: from, id: "a", body: new Uint8Array() }))
+          return error.message
+        }).pipe(
+          Effect.provide(
+            NatsBus.layerWithConnection({
+              servers: [`tls://${options.host ?? "localhost"}:${port}`],
+              maxBytes,
+              ...(options.ca === undefined ? {} : { ca: options.ca }),
+            }),
+          ),
+        )
+      assert.match(
+        yield* faultOf({}),
+        /^TLS to the NATS server at localhost:\d+ fails: .*; set NATS_CA to the CA that signed it/,
+      )
+      assert.match(yield* faultOf({ ca: other.ca }), /^TLS to the NATS server .* check that NATS_CA is the CA/)
+      assert.match(yield* faultOf({ ca: tls.ca, host: "127.0.0.1" }), /for another host name/)
+    }).pipe(Effect.provide(Logger.layer([]))),
+  )
 
   it.live("delivers a message with a header that the client cannot decode, and the messages after it", () =>
     Effect.gen(function* () {

@@ -70,3 +70,21 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("adding a consum
     }),
   )
 })
+
+describe.skipIf(Programs.requireProgram("nats-server").missing)("replicas on a server without a cluster", () => {
+  it.live("are refused, for new and for existing streams", () =>
+    // regression: the server accepts the number for an existing stream and stores one copy
+    Effect.gen(function* () {
+      const fresh = yield* opened
+      assert.strictEqual((yield* Effect.flip(ensureStreams(fresh, { replicas: 3 })))._tag, "ConfigurationError")
+      const manager = yield* opened
+      yield* ensureStreams(manager, {})
+      for (const again of ["updated", "unchanged"]) {
+        const error = yield* Effect.flip(ensureStreams(manager, { replicas: 3 }))
+        assert(error._tag === "ConfigurationError", again)
+        assert.strictEqual(error.setting, "NATS_REPLICAS")
+        assert.match(error.message, /stores 1 copy of the stream ARMORICORE, not 3/)
+      }
+    }),
+  )
+})

@@ -261,7 +261,7 @@ export class Ledger extends Context.Service<
         removeDeadLettered: Effect.fnUntraced(function* (key) {
           const found = yield* read(key)
           if (found?.record.status === "decided" && found.record.decision.deadLetter !== undefined)
-            yield* kv.remove(ledgerBucket, key)
+            yield* Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die)
         }),
         remove: (key) => Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die),
         replays: Replays.make(ledgerBucket, kv),
