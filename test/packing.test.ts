@@ -1,5 +1,5 @@
 /** Packed packages are JavaScript with declarations. Installed outside the checkout, they run a pipeline in memory. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import {
   cpSync,
   existsSync,
@@ -31,21 +31,22 @@ const packed = [
   "testing",
 ]
 
+/** The example of the documentation, compiled and run outside. */
 const program = `
 import { event } from "@armoricore/bus/Address"
-import { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import { Testing } from "@armoricore/testing"
 import { emit, on, Worker } from "@armoricore/worker"
 import { Deferred, Effect } from "effect"
 
 const main = Effect.gen(function* () {
   const bus = yield* EventBus
-  const received = yield* Deferred.make()
+  const received = yield* Deferred.make<ReceivedMessage>()
   yield* bus.subscribe(event("media.playable"), (message) => Deferred.doneUnsafe(received, Effect.succeed(message)))
   yield* Worker.run("media", [
     on("media.uploaded", {
-      handle: ({ payload }) =>
-        Effect.succeed([emit("media.playable", { ...payload, playback_urls: { hls: "h", mp4: {} } })]),
+      handle: ({ payload: { media_id, user_id } }) =>
+        Effect.succeed([emit("media.playable", { media_id, user_id, playback_urls: { hls: "h", mp4: {} } })]),
       onFailure: () => [],
     }),
   ])
@@ -95,9 +96,18 @@ describe("npm pack", () => {
   const outside = join(folder, "outside")
 
   beforeAll(() => {
-    // The build changes manifests, and other tests read those of the checkout.
+    // The build writes into the packages, and other tests read those of the checkout.
     mkdirSync(copy)
-    for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts", "types"]) {
+    for (const name of [
+      "package.json",
+      "tsconfig.json",
+      "tsconfig.build.json",
+      "LICENSE",
+      "scripts",
+      "types",
+      "examples",
+      "docs",
+    ]) {
       cpSync(join(root, name), join(copy, name), { recursive: true })
     }
     for (const name of readdirSync(join(root, "packages"))) {
@@ -115,25 +125,43 @@ describe("npm pack", () => {
 
     const modules = join(outside, "node_modules")
     mkdirSync(join(modules, "@armoricore"), { recursive: true })
-    for (const name of packed) {
-      const [tarball] = JSON.parse(
-        execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
-          cwd: join(copy, "packages", name),
-          encoding: "utf8",
-          stdio: ["ignore", "pipe", "pipe"],
-        }),
-      ) as ReadonlyArray<{ readonly filename: string }>
-      assert.isDefined(tarball)
-      mkdirSync(join(modules, "@armoricore", name))
-      execFileSync("tar", ["-xzf", join(folder, tarball.filename), "--strip-components=1"], {
-        cwd: join(modules, "@armoricore", name),
-      })
+    const tarballs = execFileSync(process.execPath, ["scripts/pack.ts", "--destination", folder, ...packed], {
+      cwd: copy,
+      encoding: "utf8",
+    })
+      .trim()
+      .split("\n")
+    for (const [index, tarball] of tarballs.entries()) {
+      const target = join(modules, "@armoricore", packed[index] ?? "")
+      mkdirSync(target)
+      execFileSync("tar", ["-xzf", tarball, "--strip-components=1"], { cwd: target })
     }
-    // An installed package has no tool that builds the console.
-    linkLibraries(modules, ["vite"])
+    // An installed package has no tool that builds the console, and the S3 server of the tests is optional.
+    linkLibraries(modules, ["vite", "s3rver", "effect", "@effect"])
+    // Another 4.x of effect than the checkout's, and the only copy: the packages take it as a peer.
+    for (const name of ["effect", "@effect/platform-node", "@effect/platform-node-shared", "@effect/sql-pg"]) {
+      mkdirSync(join(modules, name), { recursive: true })
+      cpSync(join(root, "node_modules", name), join(modules, name), { recursive: true })
+    }
+    const effect = join(modules, "effect", "package.json")
+    writeFileSync(effect, readFileSync(effect, "utf8").replace(/"version": "[^"]+"/, '"version": "4.99.0"'))
     writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
-    writeFileSync(join(outside, "pipeline.js"), program)
+    writeFileSync(join(outside, "pipeline.ts"), program)
+    writeFileSync(join(outside, "tickets.ts"), readFileSync(join(root, "examples/layers/Tickets.ts"), "utf8"))
     writeFileSync(join(outside, "pages.js"), pages)
+    const compilerOptions = {
+      strict: true,
+      skipLibCheck: false,
+      exactOptionalPropertyTypes: true,
+      module: "nodenext",
+      target: "es2024",
+      lib: ["es2024", "esnext.disposable", "esnext.collection", "dom"],
+      types: ["node"],
+    }
+    writeFileSync(
+      join(outside, "tsconfig.json"),
+      JSON.stringify({ compilerOptions, files: ["pipeline.ts", "tickets.ts"] }),
+    )
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -151,15 +179,46 @@ describe("npm pack", () => {
       )
     })
 
-    it(`${name} restores its manifest`, () => {
-      const manifest = join(copy, "packages", name, "package.json")
+    it(`${name} has a README, the LICENSE, public modules by name, and effect as a peer`, () => {
+      const installed = join(outside, "node_modules", "@armoricore", name)
+      const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))
+      assert.include(readFileSync(join(installed, "README.md"), "utf8"), manifest.name)
+      assert.strictEqual(readFileSync(join(installed, "LICENSE"), "utf8"), readFileSync(join(root, "LICENSE"), "utf8"))
+      for (const [path, target] of Object.entries<{ readonly types: string; readonly default: string } | string>(
+        manifest.exports,
+      )) {
+        assert.notInclude(path, "*")
+        for (const file of typeof target === "string" ? [target] : [target.types, target.default])
+          assert.isTrue(existsSync(join(installed, file)), file)
+      }
+      assert.isFalse(manifest.sideEffects)
+      assert.isUndefined(manifest.scripts)
+      assert.notProperty(manifest.dependencies, "effect")
+      assert.notProperty(manifest.dependencies, "s3rver")
+      assert.strictEqual(manifest.peerDependencies.effect, "^4.1.0")
+    })
+
+    it(`${name} keeps its manifest in the checkout`, () => {
       assert.strictEqual(
-        readFileSync(manifest, "utf8"),
+        readFileSync(join(copy, "packages", name, "package.json"), "utf8"),
         readFileSync(join(root, "packages", name, "package.json"), "utf8"),
       )
-      assert.isFalse(existsSync(join(copy, "packages", name, "package.checkout.json")))
     })
   }
+
+  it("an outside project compiles in strict mode, declarations of libraries included", () => {
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc")
+    const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", "tsconfig.json"], {
+      cwd: outside,
+      encoding: "utf8",
+    })
+    assert.strictEqual(status, 0, stdout)
+  }, 300_000)
+
+  it("the checkout pins the lowest effect that the packages accept", () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+    assert.strictEqual(dependencies.effect, "4.1.0")
+  })
 
   it("a pipeline runs in memory outside the checkout", () => {
     const printed = execFileSync(process.execPath, ["pipeline.js"], { cwd: outside, encoding: "utf8" })
