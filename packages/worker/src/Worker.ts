@@ -23,7 +23,7 @@ import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/Event
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { ConfigurationError, Conflict, type InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Exit, Option, Schedule, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as Cancellation from "./control/Cancellation.ts"
 import { ConsumerRegistry } from "./control/ConsumerRegistry.ts"
@@ -93,6 +93,11 @@ export const CurrentProcessConsumers = Context.Reference<ProcessConsumers | unde
   "@armoricore/worker/CurrentProcessConsumers",
   { defaultValue: () => undefined },
 )
+/** The workers of the layer count as a process of their own, for tests of several nodes in one process. */
+export const layerOwnProcess: Layer.Layer<never> = Layer.fresh(
+  Layer.sync(CurrentProcessConsumers, () => new ProcessConsumers()),
+)
+
 const consumersByBus = new WeakMap<EventBus["Service"], ProcessConsumers>()
 
 const processConsumers = Effect.fnUntraced(function* () {

@@ -57,7 +57,9 @@ describe("partition keys", () => {
           onFailure,
         })
         yield* Worker.run("media", [handler])
-        yield* Worker.run("media", [handler])
+        yield* Worker.run("media", [handler]).pipe(
+          Effect.provideService(Worker.CurrentProcessConsumers, new Worker.ProcessConsumers()),
+        )
         for (let index = 1; index <= 4; index++) {
           yield* upload(index, "a")
           yield* upload(index + 10, "b")

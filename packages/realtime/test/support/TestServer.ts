@@ -13,6 +13,7 @@ import * as Revocations from "@armoricore/auth/Revocations"
 import { Topics } from "@armoricore/realtime/pubsub/Topics"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { layerOwnProcess } from "@armoricore/worker/Worker"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { WebSocket } from "ws"
 import * as BrowserPage from "./BrowserPage.ts"
@@ -24,7 +25,7 @@ const secret = Redacted.make("a-test-secret-that-is-long-enough-for-hs256")
 
 /** The service with the test channel. */
 export const serviceOf = (options: Realtime.RealtimeOptions) =>
-  Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide(Ledger.layer))).pipe(
+  Layer.merge(roomLayer, RealtimeWorker.layer.pipe(Layer.provide([Ledger.layer, layerOwnProcess]))).pipe(
     Layer.provideMerge(Realtime.layer(withTestLimits(options))),
     Layer.provideMerge(Revocations.layer),
   )
