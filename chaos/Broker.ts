@@ -2,6 +2,8 @@
 import { layer as connection, NatsConnection } from "@armoricore/nats/NatsConnection"
 import * as NatsCluster from "@armoricore/testing/NatsCluster"
 import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import * as TcpProxy from "@armoricore/testing/TcpProxy"
 import { Cause, Effect, Random } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -10,13 +12,20 @@ import { join } from "node:path"
 import * as TmpfsDisk from "./TmpfsDisk.ts"
 import type { Fault } from "./Nemesis.ts"
 
-export const brokerKinds = ["nats", "nats-cluster", "embedded"] as const
+export const brokerKinds = ["nats", "nats-cluster", "rabbitmq", "embedded"] as const
 export type BrokerKind = (typeof brokerKinds)[number]
 
+export interface Addresses {
+  /** Separated by commas; empty for the embedded bus. */
+  readonly bus: string
+  /** PostgreSQL, beside RabbitMQ; empty where the bus stores the state too. */
+  readonly state: string
+}
+
 export interface Broker {
-  /** Addresses separated by commas, straight and through the proxies; empty for the embedded bus. */
-  readonly direct: string
-  readonly proxied: string
+  readonly direct: Addresses
+  /** Through the proxies. */
+  readonly proxied: Addresses
   readonly replicas: number
   readonly folder: string
   readonly faults: ReadonlyArray<Fault>
@@ -31,15 +40,22 @@ export const make = Effect.fnUntraced(function* (kind: BrokerKind, disk: boolean
     case "embedded": {
       const folder = own?.path ?? (yield* temporaryDirectory)
       const faults = own === undefined ? [] : [diskFullFault(own, Effect.void)]
-      return { direct: "", proxied: "", replicas: 1, folder, faults, diagnostics: Effect.succeed([]) } satisfies Broker
+      return {
+        direct: none,
+        proxied: none,
+        replicas: 1,
+        folder,
+        faults,
+        diagnostics: Effect.succeed([]),
+      } satisfies Broker
     }
     case "nats": {
       const server = yield* NatsServer.make(own === undefined ? [] : ["-sd", own.path])
       const proxy = yield* TcpProxy.make(server.port)
       const again = Effect.andThen(server.kill, server.restart)
       return {
-        direct: server.url,
-        proxied: `nats://127.0.0.1:${proxy.port}`,
+        direct: { bus: server.url, state: "" },
+        proxied: { bus: `nats://127.0.0.1:${proxy.port}`, state: "" },
         replicas: 1,
         folder: yield* temporaryDirectory,
         diagnostics: natsDiagnostics([server.url]),
@@ -52,13 +68,33 @@ export const make = Effect.fnUntraced(function* (kind: BrokerKind, disk: boolean
         ],
       } satisfies Broker
     }
+    case "rabbitmq": {
+      const rabbit = yield* RabbitServer.make({ virtualHosts: 1 })
+      const postgres = yield* PostgresServer.make()
+      const bus = yield* rabbit.newUrl
+      const proxies = [yield* TcpProxy.make(rabbit.port), yield* TcpProxy.make(postgres.port)] as const
+      const restarted = ({ kill, restart }: Pick<typeof rabbit, "kill" | "restart">) =>
+        Effect.andThen(kill, Effect.delay(restart, "1 second"))
+      return {
+        direct: { bus, state: postgres.url },
+        proxied: { bus: withPort(bus, proxies[0].port), state: withPort(postgres.url, proxies[1].port) },
+        replicas: 1,
+        folder: yield* temporaryDirectory,
+        diagnostics: Effect.succeed([]),
+        faults: [
+          { name: "kill -9 the broker", run: restarted(rabbit) },
+          { name: "kill -9 PostgreSQL", run: restarted(postgres) },
+          ...connectionFaults(proxies),
+        ],
+      } satisfies Broker
+    }
     case "nats-cluster": {
       // Or clients would learn of the servers behind the proxies.
       const { members, urls } = yield* NatsCluster.make(["--no_advertise=true"])
       const proxies = yield* Effect.forEach(members, ({ port }) => TcpProxy.make(port))
       return {
-        direct: urls.join(","),
-        proxied: proxies.map(({ port }) => `nats://127.0.0.1:${port}`).join(","),
+        direct: { bus: urls.join(","), state: "" },
+        proxied: { bus: proxies.map(({ port }) => `nats://127.0.0.1:${port}`).join(","), state: "" },
         replicas: 3,
         folder: yield* temporaryDirectory,
         diagnostics: natsDiagnostics(urls),
@@ -67,6 +103,10 @@ export const make = Effect.fnUntraced(function* (kind: BrokerKind, disk: boolean
     }
   }
 })
+
+const none: Addresses = { bus: "", state: "" }
+
+const withPort = (url: string, port: number): string => Object.assign(new URL(url), { port: String(port) }).href
 
 const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "chaos-"))),

@@ -4,10 +4,11 @@ import type { ChaosPlan } from "./ChaosRun.ts"
 
 const defaults = { workers: 3, publishers: 2, events: 80, crash: 0.02 } as const
 
-/** About a minute and a half. */
+/** About two minutes. */
 export const shortPlans = (seed: number): ReadonlyArray<ChaosPlan> => [
   { ...defaults, seed, bus: "nats", faults: 7 },
   { ...defaults, seed, bus: "nats-cluster", events: 40, faults: 3, brokerFaultsOnly: true },
+  { ...defaults, seed, bus: "rabbitmq", events: 40, faults: 3 },
   { ...defaults, seed, bus: "embedded", events: 40, faults: 3 },
 ]
 
@@ -16,6 +17,7 @@ export const longPlans = (seed: number, rounds: number): ReadonlyArray<ChaosPlan
   Array.from({ length: rounds }, (_, round) => [
     { ...defaults, seed: seed + round, bus: "nats" as const, events: 600, faults: 20 },
     { ...defaults, seed: seed + round, bus: "nats-cluster" as const, events: 300, faults: 12 },
+    { ...defaults, seed: seed + round, bus: "rabbitmq" as const, events: 300, faults: 10 },
     { ...defaults, seed: seed + round, bus: "embedded" as const, events: 300, faults: 8 },
     ...diskPlans(seed + round),
     ...crashPoints.map((crashAt): ChaosPlan => ({

@@ -10,7 +10,7 @@ import * as ManagedProcess from "./ManagedProcess.ts"
 import { type CrashPoint, lease, type Mutant } from "./FaultInjection.ts"
 import { describeMissing } from "./MissingEvents.ts"
 import { type Fault, injectFaults } from "./Nemesis.ts"
-import { adaptersFor } from "./Adapters.ts"
+import { adaptersFor, environmentOf } from "./Adapters.ts"
 import { summarize, type ChaosReport } from "./Report.ts"
 import type { SinkState } from "./sink.ts"
 
@@ -86,7 +86,7 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
       for (;;) {
         const worker = yield* ManagedProcess.start("worker.ts", {
           ...environment,
-          CHAOS_NATS: broker.proxied,
+          ...environmentOf(broker.proxied),
           CHAOS_CRASH: String(chance),
           CHAOS_CRASH_AT: plan.crashAt ?? "",
         })
@@ -99,7 +99,7 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
   const publishers = yield* Effect.forEach(Array.from({ length: plan.publishers }), (_, index) =>
     ManagedProcess.start("publisher.ts", {
       ...environment,
-      CHAOS_NATS: broker.direct,
+      ...environmentOf(broker.direct),
       CHAOS_NAME: `p${index}`,
       CHAOS_EVENTS: String(plan.events),
     }),

@@ -9,13 +9,14 @@ import { Console, Effect, Logger, Result } from "effect"
 import * as Results from "../bench/Results.ts"
 import { longPlans, mutantPlans, shortPlans } from "./ChaosPlans.ts"
 import { type ChaosReport, violations } from "./Report.ts"
+import { brokerKinds } from "./Broker.ts"
 import { type ChaosPlan, run } from "./ChaosRun.ts"
 
-const help = `npm run chaos                        two minutes: NATS, a cluster of three, embedded; then the mutants
+const help = `npm run chaos                        three minutes: NATS, a cluster of three, RabbitMQ with PostgreSQL, embedded; then the mutants
 npm run chaos -- --long              five minutes: more of it, full disks, each crash point by itself; written to bench/RESULTS.md
 npm run chaos -- --long --rounds 12  an hour
 npm run chaos -- --seed 42           the faults of an earlier run again
-npm run chaos -- --only nats         that bus alone, without the mutants`
+npm run chaos -- --only nats         that bus alone, without the mutants: ${brokerKinds.join(", ")}`
 
 const flag = (name: string): string | undefined => {
   const at = process.argv.indexOf(`--${name}`)
@@ -45,6 +46,12 @@ const toRow = (plan: ChaosPlan, report: ChaosReport): ReadonlyArray<string> => [
 
 const chaos = Effect.gen(function* () {
   if (process.argv.includes("--help")) return yield* Console.log(help)
+  const wanted = flag("only")
+  if (wanted !== undefined && !brokerKinds.some((kind) => kind === wanted)) {
+    yield* Console.error(`chaos: there is no plan ${wanted}; the plans are ${brokerKinds.join(", ")}`)
+    process.exitCode = 2
+    return
+  }
   let wrong = 0
   const rows: Array<ReadonlyArray<string>> = [
     ["on", "faults", ...reportColumns.map((name) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`))],

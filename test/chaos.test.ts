@@ -1,4 +1,5 @@
 /** The short form of `npm run chaos`, and a run of every mutant: each deliberate fault must lead to a violation. */
+import { spawnSync } from "node:child_process"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import * as Programs from "@armoricore/testing/Programs"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
@@ -10,7 +11,7 @@ import { lease } from "../chaos/FaultInjection.ts"
 import { mutantPlans, shortPlans } from "../chaos/ChaosPlans.ts"
 import { violations } from "../chaos/Report.ts"
 import { run } from "../chaos/ChaosRun.ts"
-import { adaptersFor } from "../chaos/Adapters.ts"
+import { adaptersFor, environmentOf } from "../chaos/Adapters.ts"
 import type { SinkState } from "../chaos/sink.ts"
 
 /** Polls a condition that emits no event. */
@@ -22,11 +23,19 @@ const waitUntil = (condition: () => boolean) =>
   )
 
 const nats = Programs.requireProgram("nats-server")
+const hasRabbit = ["rabbitmq-server", "postgres"].every((name) => !Programs.requireProgram(name).missing)
 const seed = Number(process.env["CHAOS_SEED"] ?? 20_261)
+
+it("an unknown plan is refused with the list of plans", () => {
+  const args = ["chaos/main.ts", "--only", "kafka"]
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" })
+  assert.strictEqual(status, 2)
+  assert.strictEqual(stderr, "chaos: there is no plan kafka; the plans are nats, nats-cluster, rabbitmq, embedded\n")
+})
 
 describe.skipIf(nats.missing)("crashes of workers and brokers", () => {
   for (const plan of shortPlans(seed)) {
-    it.live(
+    it.live.skipIf(plan.bus === "rabbitmq" && !hasRabbit)(
       `lose no event and duplicate no effect or result: ${plan.bus}`,
       () =>
         Effect.gen(function* () {
@@ -58,7 +67,7 @@ describe.skipIf(nats.missing)("crashes of workers and brokers", () => {
         )
         const sink = yield* ManagedProcess.start("sink.ts", {})
         const environment = {
-          CHAOS_NATS: broker.direct,
+          ...environmentOf(broker.direct),
           CHAOS_SINK: yield* sink.waitForLine("http"),
           CHAOS_WORK_MILLIS: "1000",
         }
