@@ -5,7 +5,7 @@
  * - `owner.json`: the owner's process id and socket, for messages only: the lock decides.
  * - `engine.sock`: the owner's socket, unless the folder's path is too long for one.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
@@ -27,7 +27,10 @@ const ownerFilePath = (folder: string): string => join(folder, "owner.json")
  * ENOENT (`/proc`).
  */
 export const create = (folder: string): void => {
-  if (existsSync(folder)) return
+  if (existsSync(folder)) {
+    if (statSync(folder).isDirectory()) return
+    throw Object.assign(new Error(`${folder} is a file`), { code: "ENOTDIR", path: folder })
+  }
   const above = dirname(folder)
   if (above !== folder) create(above)
   try {

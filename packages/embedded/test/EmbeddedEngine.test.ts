@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -233,5 +233,20 @@ it.live("a folder of an earlier version is migrated, one of a later version is r
     assert.lengthOf(yield* open("./support/NewerTallyOperations.ts"), 2)
     const error = yield* Effect.flip(open("./support/TallyOperations.ts"))
     assert.include(error.message, "newer version")
+  }),
+)
+
+it.live("a folder below a file, or that is a file, is refused in one sentence", () =>
+  // regression: the message was a flattened stack trace
+  Effect.gen(function* () {
+    const folder = yield* newFolder
+    const file = join(folder, "file")
+    writeFileSync(file, "")
+    for (const bad of [file, join(file, "below"), join(file, "below", "more")]) {
+      const error = yield* Effect.flip(Layer.build(layerOwner({ folder: bad })))
+      assert(error._tag === "ConfigurationError", bad)
+      assert.strictEqual(error.setting, "ARMORICORE_DATA_DIR")
+      assert.match(error.message, /^The data folder \S+ cannot be created: a part of its path is a file$/)
+    }
   }),
 )

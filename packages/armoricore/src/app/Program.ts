@@ -17,6 +17,7 @@ import * as Adapters from "../wiring/Adapters.ts"
 import { CommandFailed } from "./CommandErrors.ts"
 import * as Notify from "../wiring/Notify.ts"
 import * as Operator from "../wiring/Operator.ts"
+import * as PublishFailures from "./PublishFailures.ts"
 import { healthRoutes, type ReadinessCheck, Readiness } from "./Readiness.ts"
 import * as Server from "./Server.ts"
 import * as Services from "./Services.ts"
@@ -31,7 +32,7 @@ import { ClusterWorker } from "../workers/ClusterWorker.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
 
 /** Adds spans for messages and object storage, if a collector is configured. */
-const traced = Layer.merge(TracedBus.layer, TracedStorage.layer)
+const traced = Layer.merge(TracedBus.layer.pipe(Layer.provideMerge(PublishFailures.layer)), TracedStorage.layer)
 
 const portsFor = (role: Adapters.ProcessRole) =>
   Adapters.tokens.pipe(Layer.provideMerge(traced), Layer.provideMerge(Adapters.layer(role)))
@@ -215,6 +216,7 @@ const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
   Effect.gen(function* () {
     const { OBJECT_STORAGE_BUCKET: bucket } = yield* Settings
     const bus = yield* EventBus
+    const publishFailures = yield* PublishFailures.PublishFailures
     const state = yield* KeyValue
     const storage = yield* ObjectStorage
     // Without the bus, realtime can still serve its sockets; workers cannot do anything.
@@ -223,9 +225,11 @@ const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
       {
         name: "bus",
         required,
-        run: Effect.flatMap(bus.status, (status) =>
-          status === "connected" ? Effect.void : Effect.fail("not connected"),
-        ),
+        run: Effect.gen(function* () {
+          if ((yield* bus.status) !== "connected") return yield* Effect.fail("not connected")
+          const full = yield* publishFailures.full
+          if (full !== undefined) return yield* Effect.fail(full)
+        }),
       },
       // Every service has the permission to read the ledger bucket.
       { name: "state", required, run: failWithMessage(state.get(ledgerBucket, "readiness")) },

@@ -66,9 +66,35 @@ const primaryCode = (cause: unknown): number | undefined =>
 
 export const isBusy = (cause: unknown): boolean => [5, 6].includes(primaryCode(cause) ?? 0)
 
+/** A folder that cannot be created: the path and the reason in one sentence. */
+const fileSystemFailure = (cause: unknown): EngineFailure | undefined => {
+  if (!(cause instanceof Error) || !("code" in cause) || !("path" in cause)) return undefined
+  const path = String(cause.path)
+  switch (cause.code) {
+    case "ENOTDIR":
+      return {
+        kind: "configuration",
+        message: `The data folder ${path} cannot be created: a part of its path is a file`,
+      }
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return {
+        kind: "configuration",
+        message: `The data folder ${path} cannot be created or written (${cause.code}); name a folder that this user may write`,
+      }
+    case "ENOSPC":
+      return { kind: "full", message: `The disk of the data folder ${path} is full; free some space` }
+    default:
+      return { kind: "configuration", message: `The data folder ${path} cannot be used: ${cause.message}` }
+  }
+}
+
 /** Classifies an exception by SQLite's primary result code. */
 export const engineFailureFrom = (cause: unknown): EngineFailure => {
   const message = cause instanceof Error ? cause.message : String(cause)
+  const fileFault = fileSystemFailure(cause)
+  if (fileFault !== undefined) return fileFault
   switch (primaryCode(cause)) {
     case 13: // SQLITE_FULL
       return { kind: "full", message: `The disk of the data folder is full (${message}); free some space` }
