@@ -190,7 +190,7 @@ const peekIds = ({
 const typeOfSubject = (subject: string): string =>
   subject.startsWith(prefixes.event) ? subject.slice(prefixes.event.length, prefixes.event.length + 128) : "unknown"
 
-/** Ends a replay whose original dead letter was kept: a consumer has handled the edited message. */
+/** Ends a replay with an edited body: a consumer has handled the edited message. */
 export const removeOriginal = (deadLetterId: string): Effect.Effect<void, never, EventBus> =>
   Effect.flatMap(EventBus, ({ deadLetters }) => deadLetters.remove(deadLetterId)).pipe(
     // Another consumer of the message, or an operator, was faster.

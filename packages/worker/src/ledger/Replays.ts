@@ -10,7 +10,7 @@ import { Effect, Option, Schema } from "effect"
 
 type Message = Pick<StoredMessage, "id" | "body">
 
-/** What an operator's replay allows. */
+/** The rights of a replayed message. */
 export const Replay = Schema.Struct({
   /** The only consumer that handles the message; absent: every consumer of its address. */
   consumer: Schema.optionalKey(Schema.String),
