@@ -53,6 +53,22 @@ describe("POST /v1/events", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
+  it.live("an invalid traceparent, in the body or in the request, is replaced and refuses no event", () =>
+    // regression: a line break in it was HTTP 500 with an empty body, and 70 kB of it were 503 for ever
+    Effect.gen(function* () {
+      const messages = yield* publishedMessages
+      const token = yield* signToken("php", "publisher")
+      for (const traceparent of ["00-a\r\nb", "x".repeat(70_000), "00-00000000000000000000000000000000-0-0"]) {
+        const event = uploadedEvent({ traceparent, event_id: crypto.randomUUID() })
+        const { status } = yield* sendRequest("POST", "/v1/events", { token, body: JSON.stringify(event) })
+        assert.strictEqual(status, 202)
+      }
+      assert.lengthOf(messages, 3)
+      for (const { headers } of messages)
+        assert.match(headers["traceparent"] ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)
+    }).pipe(Effect.provide(apiServer())),
+  )
+
   it.live("rejects invalid requests with a status and a code", () =>
     Effect.gen(function* () {
       const token = yield* signToken("php", "publisher")
