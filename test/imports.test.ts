@@ -78,7 +78,8 @@ describe("imports", () => {
 
     it(`${name} declares what it imports`, () => {
       const declared = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"))
-      const names = new Set(Object.keys({ ...declared.dependencies, ...declared.optionalDependencies }))
+      const { dependencies, optionalDependencies, peerDependencies } = declared
+      const names = new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }))
       const missing = new Set(
         sources(name)
           .flatMap(imported)
