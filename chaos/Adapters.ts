@@ -9,7 +9,7 @@ import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
 import * as NatsState from "@armoricore/state/nats/NatsState"
 import * as PostgresState from "@armoricore/state/postgres/PostgresState"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import type { Addresses } from "./Broker.ts"
 
 const maxBytes = 64 * 1024 ** 2
@@ -21,7 +21,7 @@ export const adaptersFor = ({ bus, state }: Addresses, folder: string, replicas:
     )
   const servers = bus.split(",")
   return bus.startsWith("amqp:")
-    ? Layer.mergeAll(RabbitBus.layer({ servers, maxBytes }), PostgresState.layer({ url: state }))
+    ? Layer.mergeAll(RabbitBus.layer({ servers, maxBytes }), PostgresState.layer({ url: Redacted.make(state) }))
     : NatsState.layer({ replicas }).pipe(
         Layer.provideMerge(NatsBus.layerWithConnection({ servers, maxBytes, replicas })),
       )
