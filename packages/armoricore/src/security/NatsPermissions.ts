@@ -152,10 +152,8 @@ export const publishPermissions = (
       ],
     ],
     [
-      "the end of a replay removes its dead letter; bodies of dead letters that exceed the message size",
+      "bodies of dead letters that exceed the message size",
       [
-        "$JS.API.DIRECT.GET.ARMORICORE_DEAD",
-        "$JS.API.STREAM.MSG.DELETE.ARMORICORE_DEAD",
         "$O.ARMORICORE_DEAD.>",
         "$JS.API.STREAM.MSG.GET.OBJ_ARMORICORE_DEAD",
         "$JS.API.STREAM.PURGE.OBJ_ARMORICORE_DEAD",
@@ -188,6 +186,8 @@ const deadLetterPermissions = (service: ServiceName) => {
     "operators read, replay and discard dead letters of every service",
     [
       ...others.map((type) => `armoricore.${type}`),
+      "$JS.API.DIRECT.GET.ARMORICORE_DEAD",
+      "$JS.API.STREAM.MSG.DELETE.ARMORICORE_DEAD",
       // The client reads a large body through an ephemeral consumer.
       "$JS.API.STREAM.NAMES",
       "$JS.API.CONSUMER.CREATE.OBJ_ARMORICORE_DEAD",
