@@ -42,7 +42,8 @@ const loudness = optional<number>((value) => {
 
 export const media = {
   MEDIA_LADDER: ladder({
-    description: "renditions as side:kilobits separated by commas; a side stands for a box of 16:9. The largest rendition has the source's own size, unless that exceeds the largest box",
+    description:
+      "renditions as side:kilobits separated by commas; a side stands for a box of 16:9. The largest rendition has the source's own size, unless that exceeds the largest box",
     defaultText: "2160:14000,1440:9000,1080:5000,720:2800,480:1400,360:800",
     example: "1080:5000,720:2800,360:800",
   }),
