@@ -41,6 +41,8 @@ export const MediaState = Schema.Struct({
   playable: Schema.optionalKey(MediaPlayable),
   /** The prefix of the attempt in `playable`. */
   playable_prefix: Schema.optionalKey(Schema.String),
+  /** As `playable_prefix`, once the bus has stored `media.playable`. */
+  playable_published_prefix: Schema.optionalKey(Schema.String),
   failed: Schema.optionalKey(MediaFailed),
   /** The newest upload, for a retry. */
   upload: Schema.optionalKey(MediaUploaded),

@@ -92,8 +92,9 @@ export const concat = (context: ChunkContext) => {
     const assembled = yield* assembleAll(request, job)
     const stream = yield* publishStream(job, assembled).pipe(publisher.unlessSuperseded(mediaId, attempt))
     if (stream === undefined) return superseded
-    const isPlayablePublished = (yield* record.find(mediaId))?.playable_prefix === attempt.prefix
-    if (isPlayablePublished)
+    const { playable_prefix, playable_published_prefix } = (yield* record.find(mediaId)) ?? {}
+    const isPlayablePublished = playable_published_prefix === attempt.prefix
+    if (playable_prefix === attempt.prefix)
       yield* retryWhileUnavailable(ProvisionalChunkPlaylist.finalize(bucket, attempt.prefix, stream, audioOnly))
     const endedAt = yield* Clock.currentTimeMillis
     const outcome = yield* publisher.publish({

@@ -53,6 +53,8 @@ export const publishIfCurrent = <E extends TransientError | PermanentError | Con
       const payload = { media_id, user_id, playback_urls: { hls, mp4: {} } }
       if (!(yield* record.markPlayable(event, attempt, payload))) return false
       yield* publishPlayable({ payload, discriminator: versionFromPrefix(attempt.prefix) })
+      // A worker that dies before this leaves the event to the result, which has the same id.
+      yield* record.markPlayablePublished(event, attempt)
       return true
     },
     // Bus and state may be unavailable for a moment. If the job ends first, its result includes the event.

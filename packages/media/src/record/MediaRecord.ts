@@ -72,6 +72,11 @@ export interface MediaRecord {
     attempt: MediaAttempt,
     playable: PayloadOf<"media.playable">,
   ) => Effect.Effect<boolean, RecordError>
+  /** Records that the bus has stored `media.playable` of this attempt. */
+  readonly markPlayablePublished: (
+    event: EventOf<"media.uploaded">,
+    attempt: MediaAttempt,
+  ) => Effect.Effect<void, RecordError>
   /** Records that the upload was charged to its user's quota. */
   readonly markCharged: (event: EventOf<"media.uploaded">) => Effect.Effect<void, RecordError>
   readonly publish: (
@@ -181,6 +186,12 @@ export const make = Effect.gen(function* () {
       return [true, { ...current, playable: payload, playable_prefix: attempt.prefix, updated_at: now }]
     })
 
+  const markPlayablePublished: MediaRecord["markPlayablePublished"] = (event, { prefix }) =>
+    modify(event.payload.media_id, (current) => [
+      undefined,
+      current?.playable_prefix === prefix ? { ...current, playable_published_prefix: prefix } : undefined,
+    ])
+
   const markCharged: MediaRecord["markCharged"] = (event) =>
     modify(event.payload.media_id, (current) => [
       undefined,
@@ -255,6 +266,7 @@ export const make = Effect.gen(function* () {
     begin,
     progress,
     markPlayable,
+    markPlayablePublished,
     markCharged,
     publish,
     fail,
@@ -271,7 +283,7 @@ export const make = Effect.gen(function* () {
 
 const withoutPlayable = <S extends MediaState | undefined>(state: S): S => {
   if (state === undefined) return state
-  const { playable: _, playable_prefix: __, ...rest } = state
+  const { playable: _, playable_prefix: __, playable_published_prefix: ___, ...rest } = state
   // Cast: the two keys are optional, so the rest is still a complete state.
   return rest as S
 }
