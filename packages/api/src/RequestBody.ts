@@ -1,16 +1,28 @@
-/** Reads request bodies up to a size limit. */
+/** Reads request bodies up to a size limit and within a time limit. */
 import { describeSchemaError, parseJson } from "@armoricore/domain/EventCodec"
 import type { InvalidEvent } from "@armoricore/domain/Errors"
-import { ByteSize, Effect, Schema } from "effect"
+import { ByteSize, Duration, Effect, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
 import { problem, type ProblemError } from "./Problem.ts"
+
+/**
+ * A body of 1 MB has this time, a smaller one at least half of it. A client that sends more slowly holds a connection and
+ * memory for nothing.
+ */
+const maxReadSeconds = 30
+const bytesPerSecond = 64_000
+
+export const readDeadline = (limit: number): Duration.Duration =>
+  Duration.seconds(Math.min(maxReadSeconds, maxReadSeconds / 2 + limit / bytesPerSecond))
 
 export const bytes = (
   request: HttpServerRequest.HttpServerRequest,
   limit: number,
 ): Effect.Effect<Uint8Array, ProblemError> =>
-  Effect.suspend(() =>
-    Number(request.headers["content-length"] ?? 0) > limit
+  Effect.suspend(() => {
+    const encoding = request.headers["content-encoding"] ?? "identity"
+    if (encoding.toLowerCase() !== "identity") return Effect.fail(unsupportedEncoding(encoding))
+    return Number(request.headers["content-length"] ?? 0) > limit
       ? Effect.fail(tooLarge(limit))
       : request.arrayBuffer.pipe(
           Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limit)),
@@ -19,9 +31,10 @@ export const bytes = (
               ? tooLarge(limit)
               : problem(400, "unreadable", "the body could not be read to its end; send it again"),
           ),
+          Effect.timeoutOrElse({ duration: readDeadline(limit), orElse: () => Effect.fail(tooSlow(limit)) }),
           Effect.map((buffer) => new Uint8Array(buffer)),
-        ),
-  )
+        )
+  })
 
 /** Decodes a JSON body. The problem names the wrong field. */
 export const json = <A, I>(
@@ -37,6 +50,20 @@ export const json = <A, I>(
         return problem(422, "invalid", message, path)
       }),
     ),
+  )
+
+const unsupportedEncoding = (encoding: string) =>
+  problem(
+    415,
+    "unsupported_encoding",
+    `the body has the content-encoding ${encoding.slice(0, 40)}; send it uncompressed`,
+  )
+
+const tooSlow = (limit: number) =>
+  problem(
+    408,
+    "too_slow",
+    `the body did not arrive within ${Duration.toSeconds(readDeadline(limit)).toFixed(0)} s; send it again over a faster connection`,
   )
 
 const tooLarge = (limit: number) =>

@@ -11,6 +11,7 @@ import { Tokens } from "@armoricore/auth/Tokens"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Duration, Effect, FileSystem, Layer, Ref, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import * as Backend from "./Backend.ts"
 
@@ -51,6 +52,24 @@ const contentTypes: Readonly<Record<string, string>> = {
   mp4: "video/mp4",
 }
 
+/** The page's import map is its only inline script; its hash allows exactly this text. */
+const contentSecurityPolicy = (page: Uint8Array): string => {
+  const [, importMap = ""] = /<script type="importmap">([\s\S]*?)<\/script>/.exec(new TextDecoder().decode(page)) ?? []
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'sha256-${createHash("sha256").update(importMap).digest("base64")}'`,
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob: http: https:",
+    "media-src 'self' blob: http: https:",
+    // Object storage and CDN have other origins.
+    "connect-src 'self' ws: wss: http: https:",
+    "worker-src 'self' blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ")
+}
+
 const serveFile = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const contentType = contentTypes[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream"
@@ -58,7 +77,11 @@ const serveFile = Effect.fnUntraced(function* (path: string) {
   if (bytes._tag === "None") return yield* problem(404, "not_found", "this file no longer exists")
   return HttpServerResponse.uint8Array(bytes.value, {
     contentType,
-    headers: { "cache-control": "no-cache", "x-content-type-options": "nosniff" },
+    headers: {
+      "cache-control": "no-cache",
+      "x-content-type-options": "nosniff",
+      ...(path.endsWith(".html") ? { "content-security-policy": contentSecurityPolicy(bytes.value) } : {}),
+    },
   })
 })
 

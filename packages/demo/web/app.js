@@ -218,7 +218,11 @@ const start = async () => {
     if (!response.ok) return fail("the sample is missing; choose a file instead")
     return send(new File([await response.blob()], "sample.mp4", { type: "video/mp4" }))
   })
-  byId("another").addEventListener("click", reset)
+  byId("another").addEventListener("click", () => {
+    reset()
+    stage.scrollIntoView({ block: "center" })
+    byId("file").focus({ preventScroll: true })
+  })
   byId("again").addEventListener("click", reset)
 
   const drop = byId("drop")

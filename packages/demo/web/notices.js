@@ -3,8 +3,6 @@
  * comes from the local inbox, to which an installation without providers delivers.
  */
 
-/** Shared with the page `/mailbox`, which shows the mail of the same visitor. */
-const visitor = "armoricore-demo-user"
 const words = { email: "e-mail", fcm: "push", apns: "push", web_push: "push" }
 
 const ask = async (token, type) => {
@@ -21,8 +19,11 @@ export const createNotices = (socket, session, byId, log) => {
   const fault = byId("notice-fault")
   const shown = new Set()
   let last = 0
-  localStorage.setItem(visitor, session.userId)
-  byId("mailbox").href = "/mailbox"
+  // Each tab has its own visitor, and the mailbox opens for the visitor of this tab. Renewed at the click: tokens expire.
+  const mailbox = byId("mailbox")
+  const link = () => (mailbox.href = `/mailbox#token=${encodeURIComponent(session.token())}`)
+  link()
+  for (const event of ["pointerdown", "focus"]) mailbox.addEventListener(event, link)
 
   const show = (message) => {
     shown.add(message.message_id)

@@ -12,9 +12,13 @@ const askForSession = async (userId) => {
   return response.json()
 }
 
+/** The visitor of this tab, so that a reload continues as the same user. */
+const visitorKey = "armoricore-demo-user"
+
 /** Opens the session; `onState` receives "connecting", "open" or "closed". */
 export const openSession = async (onState) => {
-  let current = await askForSession()
+  let current = await askForSession(sessionStorage.getItem(visitorKey) ?? undefined)
+  sessionStorage.setItem(visitorKey, current.user_id)
   const socket = new Socket("/socket", { params: () => ({ token: current.token }) })
   onState("connecting")
   socket.onOpen(() => onState("open"))

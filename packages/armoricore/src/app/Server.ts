@@ -32,6 +32,10 @@ export interface ServerAddress {
 /** A large upload over a slow connection takes hours; a connection without data for two minutes is closed. */
 const requestTimeoutMillis = 6 * 3_600_000
 const idleSocketTimeoutMillis = 120_000
+/** A handler that reads its body answers earlier. This deadline covers every other route, before any authentication. */
+const bodyTimeoutMillis = 45_000
+/** Uploads to the local object storage. */
+const uploadPath = /^\/(?:objects|v1\/uploads\/tus)(?:\/|$)/
 
 /**
  * A server that serves these routes once `listen` is called. When the scope closes, it accepts no new connections and
@@ -55,6 +59,10 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
     handles: ReadonlyArray<RequestHandler>,
   ) {
     server.on("request", (request: Http.IncomingMessage, response: Http.ServerResponse) => {
+      // Pages have stricter policies of their own, which replace these.
+      response.setHeader("x-content-type-options", "nosniff")
+      response.setHeader("content-security-policy", "frame-ancestors 'none'")
+      if (!uploadPath.test(request.url ?? "")) endSlowBody(request)
       if (!handles.some((handle) => handle(request, response))) handler(request, response)
     })
     server.on("upgrade", (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -71,6 +79,22 @@ export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A,
   })
   return { listen }
 })
+
+/** Closes the connection of a request whose body is not complete in time. */
+const endSlowBody = (request: Http.IncomingMessage): void => {
+  if (
+    request.complete ||
+    ((request.headers["content-length"] ?? "0") === "0" && request.headers["transfer-encoding"] === undefined)
+  )
+    return
+  const timer = setTimeout(() => {
+    if (!request.complete) request.socket.destroy()
+  }, bodyTimeoutMillis)
+  timer.unref()
+  const clear = () => clearTimeout(timer)
+  request.once("end", clear)
+  request.once("close", clear)
+}
 
 const createServer = Effect.gen(function* () {
   const { SETTINGS_REFRESH_INTERVAL, TLS_CERT, TLS_KEY } = yield* Settings

@@ -1,6 +1,6 @@
 /**
- * The page `/mailbox` of an installation without an e-mail provider. It reads `GET /v1/inbox` with the token of the demo
- * page's visitor or with a pasted one. Mail is untrusted: its HTML is shown in a frame without scripts, forms,
+ * The page `/mailbox` of an installation without an e-mail provider. It reads `GET /v1/inbox` with the token of its
+ * URL fragment (the demo page links it so) or with a pasted one. Mail is untrusted: its HTML is shown in a frame without scripts, forms,
  * navigation or network.
  */
 import { Layer } from "effect"
@@ -11,19 +11,21 @@ const style = `
 body { margin: 0; display: grid; grid-template: auto 1fr / minmax(16rem, 24rem) 1fr; min-height: 100vh }
 header { grid-column: 1 / -1; padding: .75rem 1rem; border-bottom: 1px solid #8886; display: flex; gap: 1rem; align-items: baseline; flex-wrap: wrap }
 h1 { font-size: 1.2rem; margin: 0 }
-#note { color: GrayText; margin: 0 }
-ul { list-style: none; margin: 0; padding: 0; border-right: 1px solid #8886; overflow: auto }
+#note, li span { color: light-dark(#4a4a4a, #b8b8b8) }
+#note { margin: 0 }
+nav { border-right: 1px solid #8886; overflow: auto }
+ul { list-style: none; margin: 0; padding: 0 }
 li button { all: unset; box-sizing: border-box; display: block; width: 100%; padding: .6rem 1rem; cursor: pointer; border-bottom: 1px solid #8883 }
 li button:focus-visible { outline: 2px solid Highlight; outline-offset: -2px }
 li button[aria-current=true] { background: #8882 }
 li b, li span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-li span { color: GrayText; font-size: .85rem }
+li span { font-size: .85rem }
 main { padding: 1rem; min-width: 0 }
 h2 { margin: 0; overflow-wrap: anywhere }
 h3 { margin-bottom: .25rem }
 iframe { box-sizing: border-box; width: 100%; height: 40vh; border: 1px solid #8886; background: #fff }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8886; padding: 1rem }
-@media (max-width: 44rem) { body { grid-template: auto auto 1fr / 1fr } ul { border-right: 0 } }
+@media (max-width: 44rem) { body { grid-template: auto auto 1fr / 1fr } nav { border-right: 0 } }
 `
 
 const script = `
@@ -31,14 +33,6 @@ const list = document.querySelector("ul"), main = document.querySelector("main")
 const form = document.querySelector("form")
 let token = new URLSearchParams(location.hash.slice(1)).get("token"), shown = "", known = ""
 const element = (name, text, more = {}) => Object.assign(document.createElement(name), { textContent: text }, more)
-const session = async () => {
-  if (token) return
-  // The demo page stores the visitor. Without one, the user pastes a token.
-  const visitor = localStorage.getItem("armoricore-demo-user")
-  if (!visitor) return
-  const answer = await fetch("/demo/session", { method: "POST", body: JSON.stringify({ user_id: visitor }) }).catch(() => undefined)
-  if (answer?.ok) token = (await answer.json()).token
-}
 const open = (message) => {
   shown = message.message_id
   for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.value === shown))
@@ -58,7 +52,6 @@ const open = (message) => {
   main.replaceChildren(...parts)
 }
 const refresh = async () => {
-  await session()
   form.hidden = Boolean(token)
   if (!token) return void (note.textContent = "Paste a token: armoricore token --user you --role operator")
   const answer = await fetch("/v1/inbox", { headers: { authorization: "Bearer " + token } })
@@ -92,7 +85,7 @@ const document = `<!doctype html>
 <link rel="stylesheet" href="/mailbox/style.css"><script type="module" src="/mailbox/script.js"></script></head>
 <body><header><h1>Mailbox</h1><p id="note" role="status">Opening…</p>
 <form hidden><label>Token <input name="token" autocomplete="off"></label> <button>Open</button></form></header>
-<ul aria-label="Messages"></ul><main><p>Mail that an e-mail provider would send arrives here instead.</p></main></body>
+<nav aria-label="Messages"><ul></ul></nav><main><p>Mail that an e-mail provider would send arrives here instead.</p></main></body>
 </html>
 `
 
