@@ -72,7 +72,7 @@ describe("Dockerfile", () => {
     assert.match(dockerfile, /^USER 1000:1000$/m)
   })
 
-  it("brings the console built, as the image can neither build it nor write it", () => {
+  it("copies the built console into the image", () => {
     const builds = /^FROM \S+ AS console$[^]*?npm ci (?!--omit)[^]*?node (\S+build-console\.ts)$/m.exec(dockerfile)?.[1]
     assert.isTrue(existsSync(join(root, builds ?? "nothing")), builds)
     assert.match(dockerfile, /^COPY --from=console \/app\/packages\/operator\/console packages\/operator\/console$/m)
@@ -244,7 +244,7 @@ describe("kubernetes", () => {
       }),
     )
 
-    it(`${nameOf(node)} may do little`, () => {
+    it(`${nameOf(node)} runs as non-root with a read-only root, a memory limit and two mounts`, () => {
       assert.strictEqual(pod.get("securityContext", "runAsNonRoot").value, true)
       assert.strictEqual(container.get("securityContext", "readOnlyRootFilesystem").value, true)
       assert.notStrictEqual(container.get("resources", "limits", "memory").text(), "")
@@ -258,7 +258,7 @@ describe("kubernetes", () => {
 
   for (const node of deployments) {
     const container = node.get("spec", "template", "spec", "containers").list()[0] ?? new DocumentNode(undefined)
-    it(`${nameOf(node)} is probed and scraped where the program answers`, () => {
+    it(`${nameOf(node)} has probes and scrape annotations with the port and paths of the program`, () => {
       assert.strictEqual(container.get("ports").list()[0]?.get("containerPort").text(), port)
       const expected = { startupProbe: "/healthz", livenessProbe: "/healthz", readinessProbe: "/readyz" }
       for (const [probe, path] of Object.entries(expected)) {
@@ -283,7 +283,7 @@ describe("kubernetes", () => {
     )
   })
 
-  it("scales by consumers that exist, each by those of its own service", () => {
+  it("scales each service by the queues of its own consumers, which all exist", () => {
     for (const node of named("ScaledObject")) {
       for (const trigger of node.get("spec", "triggers").list()) {
         const query = trigger.get("metadata", "query").text()

@@ -56,7 +56,7 @@ describe("documents", () => {
       )
     })
 
-    it(`${document}: every npm script it names is there`, () => {
+    it(`${document}: every npm script that it names exists`, () => {
       const named = [...text.matchAll(/npm run (?:--silent )?([a-z][\w:-]*)/g)].map((match) => match[1] ?? "")
       const lost = named.filter((name) => !Object.hasOwn(scripts, name) && !name.endsWith(":"))
       assert.deepStrictEqual(lost, [])
@@ -89,14 +89,14 @@ describe("code in documents", () => {
   })
 })
 
-describe("addresses outside", () => {
-  it("are found in the text and not in code, and each is asked for once", () => {
+describe("external links", () => {
+  it("are found in text but not in code blocks, and each is listed once", () => {
     const markdown =
       "See [a](https://a.invalid/x) and [again](https://a.invalid/x).\n```sh\n[b](https://b.invalid)\n```\n"
     assert.deepStrictEqual([...findLinks(new Map([["a.md", markdown]]))], [["https://a.invalid/x", "a.md"]])
   })
 
-  it("are broken where no request for them is answered", async () => {
+  it("are broken if no request for them succeeds", async () => {
     const answers =
       (...statuses: Array<number>) =>
       () =>
@@ -113,7 +113,7 @@ describe("npm scripts", () => {
   for (const [name, command] of Object.entries(scripts)) {
     const file = /^node (?:--\S+ )*(\S+)/.exec(command)?.[1]
     if (file === undefined) continue
-    it(`${name} runs a file that is there`, () => {
+    it(`${name} runs a file that exists`, () => {
       assert.isTrue(existsSync(join(root, file)), file)
     })
   }

@@ -25,11 +25,11 @@ describe("the prose check", () => {
     )
   })
 
-  it("leaves code in Markdown alone", () => {
+  it("ignores code in Markdown", () => {
     assert.deepStrictEqual(found("a.md", "`kept` is a field\n```\nnobody\n```\nnobody reads\n"), ["5: nobody"])
   })
 
-  it("lets a question stand", () => {
+  it("accepts a question", () => {
     assert.deepStrictEqual(found("a.md", "What happens to an event?\n"), [])
   })
 })

@@ -37,7 +37,7 @@ describe("fallback engines", () => {
   const engines = SpeechEngines.make([engine("first", "standard", "any"), engine("second", "draft", ["en"])])
   const work = ({ name }: Engine) => (name === "first" ? Effect.fail(unavailable) : Effect.succeed(name))
 
-  it.effect("take over, and the result has the reason", () =>
+  it.effect("take over when the first engine fails, and the result names the reason", () =>
     Effect.gen(function* () {
       const done = yield* engines.withEngine("en-GB", work)
       assert.strictEqual(done.value, "second")

@@ -65,7 +65,11 @@ export const layer = HttpApiBuilder.group(
     }) {
       const { userId } = yield* requireOperator
       if (!(yield* suppressions.remove(subject))) {
-        return yield* problem(404, "not_found", "the list has no such entry; an entry of a category needs its category")
+        return yield* problem(
+          404,
+          "not_found",
+          "the list has no such entry; to delete an entry of one category, also send its `category`",
+        )
       }
       yield* Effect.logInfo("an operator removed a suppression", { hash: subject.hash, user_id: userId })
     })

@@ -52,7 +52,7 @@ describe("Tokens with a secret", () => {
     }).pipe(Effect.provide(bySecret({ leeway: Duration.zero }))),
   )
 
-  it.effect("a token is accepted until its exp and the leeway, and the identity ends then", () =>
+  it.effect("a token is accepted until `exp` plus the leeway, and its identity expires at the same time", () =>
     // regression: clocks that differed by 2 s made every new token invalid
     Effect.gen(function* () {
       const token = yield* (yield* Tokens).sign({ userId: "u1", ttl: Duration.minutes(1) })
@@ -65,7 +65,7 @@ describe("Tokens with a secret", () => {
     }).pipe(Effect.provide(bySecret())),
   )
 
-  it.effect("nbf and iat may be in the future by the leeway and no more", () =>
+  it.effect("a token whose nbf or iat is in the future is accepted within the leeway only", () =>
     Effect.gen(function* () {
       for (const claim of ["nbf", "iat"]) {
         yield* verify(yield* foreign({ sub: "x", exp: 60, [claim]: 30 }))

@@ -33,7 +33,7 @@ export const createPlayer = (video, menu) => {
     menu.replaceChildren(new Option("Auto", "-1"))
   }
 
-  /** Plays a master playlist. Ignores the current one; another one continues at the same position. */
+  /** Plays a master playlist. Ignores the playlist that already plays; another playlist continues at the same position. */
   const play = (url, { onFault, force = false } = {}) => {
     if (url === playing && !force) return
     const position = playing === undefined ? 0 : video.currentTime

@@ -17,7 +17,7 @@ const envelope = (type: EventType, payload: unknown, more: object = {}) => ({
 describe("every event", () => {
   for (const type of eventTypes) {
     const schema = schemaOf(type)
-    it.effect.prop(`${type} survives the wire`, [Schema.toType(schema)], ([value]) =>
+    it.effect.prop(`${type} decodes to the event that was encoded`, [Schema.toType(schema)], ([value]) =>
       Effect.gen(function* () {
         const encoded = yield* Schema.encodeUnknownEffect(schema)(value)
         const received = yield* EventCodec.decode(bytes(encoded))
@@ -198,7 +198,7 @@ describe("an error names its field", () => {
     [{ metadata: "x" }, 'payload.metadata must be an object or an array or null, not "x"'],
   ]
   for (const [fields, message] of refusals) {
-    it.effect(`the refusal says: ${message}`, () =>
+    it.effect(`reports: ${message}`, () =>
       Effect.gen(function* () {
         const fault = yield* Effect.flip(
           EventCodec.decode(bytes(envelope("media.uploaded", { ...uploaded, ...fields }))),

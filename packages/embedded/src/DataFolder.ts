@@ -23,8 +23,8 @@ export const databasePath = (folder: string): string => join(folder, "engine.sql
 const ownerFilePath = (folder: string): string => join(folder, "owner.json")
 
 /**
- * Creates the folders one by one: Node's recursive mkdir never returns below file systems that refuse new folders with
- * ENOENT (`/proc`).
+ * Creates the folders one by one. Node's recursive mkdir hangs on a file system like `/proc`, which answers every new
+ * folder with ENOENT.
  */
 export const create = (folder: string): void => {
   if (existsSync(folder)) {

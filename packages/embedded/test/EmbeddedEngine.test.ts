@@ -145,7 +145,7 @@ it.live("another process shares calls and notices through the socket, open to th
   }),
 )
 
-it.live("shared: owns a free folder, joins an owned one, and large values pass the socket unchanged", () =>
+it.live("layerShared owns a free folder, is a client of an owned one, and large values pass the socket unchanged", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder
     yield* Effect.gen(function* () {

@@ -129,7 +129,7 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
       message:
         options.ffmpegPath === undefined
           ? installHint(encoders)
-          : `FFMPEG_PATH names ${options.ffmpegPath}, which cannot encode a trial frame with ${listWords(encoders.map(({ name }) => name))}: name an ffmpeg that can, or unset it.`,
+          : `FFMPEG_PATH names ${options.ffmpegPath}, which cannot encode a trial frame with ${listWords(encoders.map(({ name }) => name))}: set it to an ffmpeg with these encoders, or unset it.`,
     })
   }
 

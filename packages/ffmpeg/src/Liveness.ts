@@ -37,7 +37,7 @@ export const interval = ({ stallTimeout }: Limits): number =>
 const minCpuSeconds = 0.02
 const minCpuFraction = 0.002
 
-/** A process that uses this many times the stall timeout of CPU time without output is in an endless loop. */
+/** A process without output is in an endless loop once its CPU time exceeds the stall timeout by this factor. */
 const loopFactor = 10
 
 /** Returns a function that takes one observation after another. */

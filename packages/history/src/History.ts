@@ -96,6 +96,6 @@ export const check = (room: string, id = "-", body?: Uint8Array): Effect.Effect<
         ? `a history item has at most ${maxBodyBytes} bytes, this one has ${body.byteLength}`
         : undefined
       : "the id of a history item has 1 to 200 ASCII characters and no spaces"
-    : "a history's room has 1 to 300 characters and no spaces"
+    : "the name of a room has 1 to 300 characters and no spaces"
   return message === undefined ? Effect.void : Effect.fail(new PermanentError({ code: "invalid_item", message }))
 }

@@ -2,9 +2,9 @@
  * The AsyncAPI 3 document of the WebSocket interface, generated from the declarations of the channels. `npm run
  * docs:asyncapi` writes it to `docs/asyncapi.json`.
  *
- * A message of the document has the event of the V2 frame `[join_ref, ref, topic, event, payload]` as its name and the
- * payload of the frame as its payload. A reply arrives as `phx_reply` with `{status, response}`; the document describes
- * `response`.
+ * A message of the document describes one V2 frame `[join_ref, ref, topic, event, payload]`: its name is the frame's
+ * `event`, its payload the frame's `payload`. A reply arrives as `phx_reply` with `{status, response}`; the document
+ * describes `response`.
  */
 import { Schema } from "effect"
 import type { Declaration } from "./channel/Channel.ts"

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 
-/** Ask `Programs.need("openssl")` for the program first. */
+/** Call `Programs.requireProgram("openssl")` first. */
 export const make = Effect.fnUntraced(function* (openssl: string) {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "certificate-"))),

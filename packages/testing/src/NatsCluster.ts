@@ -1,6 +1,6 @@
 /**
- * Three real nats-servers that are one cluster, for tests: what is stored in three copies survives the loss of any one of
- * them. Ask `Programs.need("nats-server")` first.
+ * Three real nats-servers that are one cluster, for tests: data in three copies survives the loss of any one server.
+ * Call `Programs.requireProgram("nats-server")` first.
  */
 import { Effect } from "effect"
 import { freePort } from "./LocalPort.ts"

@@ -1,6 +1,6 @@
 /**
  * A real nats-server with JetStream for tests: on a free port of 127.0.0.1, with a store folder of its own, gone with the
- * scope. Ask `Programs.need("nats-server")` first.
+ * scope. Call `Programs.requireProgram("nats-server")` first.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"

@@ -1,6 +1,7 @@
 /**
  * A real PostgreSQL for tests: on a free port of 127.0.0.1, with a folder of its own, gone with the scope. It refuses to
- * run as root, so root lends it to the user `postgres`. Ask `Programs.need("postgres")` and `Programs.need("initdb")` first.
+ * run as root, so root lends it to the user `postgres`. Call
+ * `Programs.requireProgram("postgres")` and `Programs.requireProgram("initdb")` first.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"

@@ -1,7 +1,7 @@
 /**
  * A real RabbitMQ for tests: on free ports of 127.0.0.1, with folders of its own, gone with the scope. Erlang takes
- * seconds to start, so a suite shares one server and takes an empty virtual host per test. Ask
- * `Programs.need("rabbitmq-server")` first.
+ * seconds to start, so a suite shares one server and takes an empty virtual host per test. Call
+ * `Programs.requireProgram("rabbitmq-server")` first.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"

@@ -1,2 +1,2 @@
-/** For those who compose Armoricore's layers in tests. */
+/** For tests that compose Armoricore's layers. */
 export * as Testing from "./Testing.ts"

@@ -65,7 +65,7 @@ describe("cues", () => {
     )
   })
 
-  it("in scripts without spaces have no spaces", () => {
+  it("have no spaces in a script that writes none", () => {
     const words = ["今日", "は", "とても", "いい", "天気", "です", "。"].map((text, index) => ({
       text,
       start: index * 0.4,

@@ -104,7 +104,7 @@ describe("rules", () => {
   )
 
   // regression: an allowed domain as user info let any link pass, and a full stop after it did not
-  it.effect("take the host of a link without user info and punctuation", () =>
+  it.effect("compare the host of a link, ignoring user info and trailing punctuation", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ linkAction: "remove", allowedDomains: ["example.org"] })
       const reasons = (content: string) => Effect.map(check(message(content, content)), (verdict) => verdict?.reasons)

@@ -22,7 +22,7 @@ export const layer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.eff
   }),
 )
 
-/** Only within a sampled span; a call without one is not traced. */
+/** Traces the call if it runs within a sampled span; other calls get no span. */
 const withClientSpan = <A, E, R>(name: string, { bucket, key }: ObjectRef, call: Effect.Effect<A, E, R>) =>
   Effect.withFiber(({ cache }) =>
     cache.span?.sampled !== true

@@ -19,7 +19,7 @@ import { NodeServices } from "@effect/platform-node"
 const browser = Programs.requireProgram("chromium")
 const ffmpeg = Programs.requireProgram("ffmpeg")
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8")
-/** A folder for screenshots; unset takes none. */
+/** The folder for screenshots; without it none are taken. */
 const pictures = process.env["ARMORICORE_CONSOLE_PICTURES"]
 
 const views = ["overview", "jobs", "dead-letters", "rooms", "providers", "suppressions", "moderation", "audit"] as const

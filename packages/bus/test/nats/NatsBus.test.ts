@@ -228,7 +228,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         const take = Effect.promise(() =>
           client.request("$JS.API.CONSUMER.MSG.NEXT.ARMORICORE.worker", JSON.stringify({ batch: 1, expires: 8e8 }), {
             timeout: 1_500,
-            // Messages keep their own subject, by which the client would not know its answer.
+            // A pulled message keeps its own subject; the client's shared inbox matches replies by subject.
             noMux: true,
           }),
         )
@@ -375,7 +375,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
   )
 })
 
-it("knows the NATS versions that delete old messages from a full stream", () => {
+it("recognises the NATS versions that delete old messages from a full stream", () => {
   const versions = ["2.9.10", "2.9.25", "2.10.4", "2.10.5-beta", "2.10.5", "2.10.29", "2.11.0", "2.12.1", "3.0.0", ""]
   assert.deepStrictEqual(versions.filter(NatsBus.discardsOldWhenFull), ["2.9.10", "2.9.25", "2.10.4"])
 })

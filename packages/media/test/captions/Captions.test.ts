@@ -152,7 +152,7 @@ describe("Captions", () => {
     }).pipe(Effect.provide(Testing.layer)),
   )
 
-  it.effect("a new version gets the captions, and they follow the transcripts", () =>
+  it.effect("a new version gets the captions, and their languages are those of the current transcripts", () =>
     Effect.gen(function* () {
       yield* (yield* ObjectStorage).setup("media")
       yield* setTranscripts({ en: {} })

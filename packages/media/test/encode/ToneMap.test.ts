@@ -50,7 +50,7 @@ describe("ToneMap", () => {
     assert.closeTo(ToneMap.map("arib-std-b67", [1, 1, 1])[1], 1, 0.01)
   })
 
-  it("the white of paper is almost white", () => {
+  it("maps the white of paper in HDR to almost white in SDR", () => {
     // regression: it was a light gray of 185
     for (const [transfer, coded] of [
       ["smpte2084", 0.5807],

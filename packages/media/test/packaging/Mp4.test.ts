@@ -44,7 +44,7 @@ describe.skipIf(isFfmpegMissing)("Mp4", () => {
       }),
     )
 
-    it.effect("other bytes have no track", () =>
+    it.effect("returns no track for bytes that are not MP4", () =>
       Effect.sync(() => {
         assert.isUndefined(Mp4.readInit(new Uint8Array()))
         assert.isUndefined(Mp4.readInit(new Uint8Array(100).fill(255)))

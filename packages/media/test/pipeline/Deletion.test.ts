@@ -171,7 +171,7 @@ describe.skipIf(isFfmpegMissing)("media.delete_requested", () => {
     }).pipe(Effect.provide(service)),
   )
 
-  it.live("of a media whose upload is still queued is answered once the upload arrives", () =>
+  it.live("publishes media.deleted only after the queued upload of the media arrives", () =>
     Effect.gen(function* () {
       const results = yield* recordResults
       const file = yield* storeUpload(`uploads/u1/m2/${canary}.mp4`, new TextEncoder().encode(canary))

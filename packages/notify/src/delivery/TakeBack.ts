@@ -1,7 +1,7 @@
 /**
- * Takes back verdicts on recipients that turned out to be our own fault. A run of equal refusals pauses its provider;
- * what counted before the run was long enough to be noticed is undone here: the address is no longer suppressed, the
- * backend is asked to keep the token, and the delivery is sent again once the provider works.
+ * Takes back refusals that were blamed on recipients although our setup was at fault. Many equal refusals in a row pause
+ * the provider. Refusals that counted before the pause are undone here: the address is no longer suppressed, the backend
+ * is asked to keep the token, and the delivery is sent again once the provider works.
  */
 import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"

@@ -23,10 +23,10 @@ export class ProviderCircuits extends Context.Service<ProviderCircuits>()("@armo
       circuits.set(channel, ofChannel)
     }
     return {
-      /** In the order in which they are tried. */
+      /** The circuits of the channel's providers, in the order in which the providers are tried. */
       forChannel: (channel: NotificationChannel): ReadonlyArray<ProviderCircuit.ProviderCircuit> =>
         circuits.get(channel) ?? [],
-      /** Messages whose refusal counted and turned out to be our own fault. */
+      /** Messages whose refusal was blamed on the recipient, although our setup was at fault. */
       takenBack: Queue.take(takenBack),
     }
   }),

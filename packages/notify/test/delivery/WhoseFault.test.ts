@@ -70,7 +70,7 @@ describe("refusals that are our own fault", () => {
       }).pipe(Effect.provide(withApns)),
   )
 
-  it.live("what counted before the run was noticed is taken back", () =>
+  it.live("each token that is reported as invalid before the provider pauses is reported as restored", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
       yield* awaitFinal(yield* publishRequest({ recipients: [{ apns_token: apnsToken(999) }] }))
@@ -132,7 +132,7 @@ describe("refusals that are our own fault", () => {
       }).pipe(Effect.provide(withSmtp)),
   )
 
-  it.live("addresses that are suppressed before the run is noticed are released", () =>
+  it.live("addresses that are suppressed before the provider pauses are no longer suppressed afterwards", () =>
     Effect.gen(function* () {
       const events = yield* recordEvents
       const fake = yield* FakeSmtp

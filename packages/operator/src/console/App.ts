@@ -40,8 +40,8 @@ export interface View {
 }
 
 /**
- * Loads a value now and then at an interval, until `stop`. After a failure the last good value stays visible, together
- * with the error.
+ * Loads a value immediately, and again after each interval, until `stop`. After a failure the last good value stays
+ * visible, together with the error.
  */
 export class Polled<A> {
   value: A | undefined

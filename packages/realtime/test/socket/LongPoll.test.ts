@@ -131,7 +131,7 @@ describe("the long-poll fallback", () => {
     }),
   )
 
-  it.live("rejects in the body: token, origin, method, too large, undecodable", () =>
+  it.live("rejects a bad token, origin, method, size or body with a status in the response body", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { maxFrameBytes: 100_000 } })
       const token = yield* server.token("u1")

@@ -73,7 +73,7 @@ describe.each([
   ["at full speed", undefined],
   ["at 64 KB/s", slowLink],
 ] as const)("joins %s", (_, rate) => {
-  it.live.each(cases)("$name: all are answered at the first try", ({ rooms, count, size, isContinued }) =>
+  it.live.each(cases)("$name: every join succeeds at the first attempt", ({ rooms, count, size, isContinued }) =>
     Effect.gen(function* () {
       // regression: the replies overflowed the queue before a byte was sent, and the socket was closed with 4008 for ever.
       const server = yield* start()

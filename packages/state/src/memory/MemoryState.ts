@@ -86,7 +86,7 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
       ),
     setup: (wanted) =>
       Effect.forEach(wanted, (bucket) =>
-        Effect.as(checkBucket(bucket), `state bucket ${bucket.name}: in memory, gone at the end`),
+        Effect.as(checkBucket(bucket), `state bucket ${bucket.name}: stored in memory, lost when the process ends`),
       ),
   }
 })

@@ -15,7 +15,7 @@ const passwords = Object.fromEntries(
 )
 
 describe.skipIf(Programs.requireProgram("nats-server").missing)("deploy/nats.conf", () => {
-  it.live("media writes ledger and media, reads transcripts, and nothing else", () =>
+  it.live("the media service writes the buckets ledger and media, reads transcripts, and is refused the others", () =>
     Effect.gen(function* () {
       const { url } = yield* NatsServer.make(["-c", conf], passwords)
       const as = (user: string, manage: "apply" | "verify") =>

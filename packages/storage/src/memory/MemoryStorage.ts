@@ -97,7 +97,7 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
           Effect.gen(function* () {
             yield* checkBucket(bucket)
             if (!buckets.has(bucket)) buckets.set(bucket, new Map())
-            return `bucket ${bucket}: in memory, gone at the end`
+            return `bucket ${bucket}: stored in memory, lost when the process ends`
           }),
       }
       return ObjectStorage.of({ ...objects, ...emulatedMultipart(objects, signer) })

@@ -20,7 +20,7 @@ describe("LocalPath", () => {
     }),
   )
 
-  it("splits what is too long for a file name, and keeps it readable otherwise", () => {
+  it("splits a segment that is too long for a file name, and leaves short ones readable", () => {
     assert.strictEqual(fileOf("media/abc/v1/index.m3u8"), "media+/abc+/v1+/index.m3u8")
     assert.strictEqual(fileOf("a//b"), "a+/%+/b")
     assert.strictEqual(fileOf("../A"), "%2e.+/%41")
@@ -29,7 +29,7 @@ describe("LocalPath", () => {
     assert.isBelow(fileOf("é".repeat(512)).length, 3_200)
   })
 
-  it("knows what it did not make", () => {
+  it("finds no key for a file name that it did not create", () => {
     for (const name of ["README.txt~", "Upper", "a b", "%zz", "%ff"]) assert.isUndefined(keyOf([name]))
   })
 })

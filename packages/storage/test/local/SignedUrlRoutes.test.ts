@@ -76,7 +76,7 @@ layer(objectServer(MemoryStorage.layerNoDeps()), { excludeTestServices: true })(
     }),
   )
 
-  it.effect("keeps nothing of an upload that breaks off", () =>
+  it.effect("stores nothing of an upload whose connection closes early", () =>
     Effect.gen(function* () {
       const store = yield* ObjectStorage
       const ref = { bucket: "media", key: "broken-off" }

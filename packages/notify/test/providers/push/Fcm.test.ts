@@ -292,7 +292,7 @@ describe("FCM", () => {
       fake.override = () => undefined
       const state = yield* awaitFinal(id)
       assert.strictEqual(state?.status, "sent")
-      // Refusals that counted before the run was noticed are taken back.
+      // Deliveries whose refusal counted before the pause are sent again.
       yield* until(notificationState(id), (found) =>
         (found?.deliveries ?? []).every(({ summary }) => summary?.status === "sent"),
       )

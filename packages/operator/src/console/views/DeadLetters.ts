@@ -101,7 +101,7 @@ export const view = (app: App): View => {
       title: `${verb} ${which}?`,
       text:
         verb === "Replay"
-          ? `Each message is published again unchanged${selectedFilters.describe()}. A message that fails again becomes a new dead deadLetter.`
+          ? `Each message is published again unchanged${selectedFilters.describe()}. A message that fails again becomes a new dead letter.`
           : `They are deleted permanently and no worker handles them${selectedFilters.describe()}.`,
       confirm: `${verb} them`,
       dangerous: verb === "Discard",
