@@ -65,6 +65,7 @@ const settingsOf = Effect.gen(function* () {
     FCM_SERVICE_ACCOUNT: JSON.stringify(account),
     APNS_KEY: pem(generateKeyPairSync("ec", { namedCurve: "P-256" })),
     VAPID_PRIVATE_KEY: privateKey,
+    DKIM_KEY: pem(generateKeyPairSync("rsa", { modulusLength: 2048 })),
     SENDGRID_API_KEY: "SG.sendgrid-secret",
     SPEECH_API_KEY: "sk-speech-secret",
     MODERATION_API_KEY: "sk-moderation-secret",
@@ -92,6 +93,8 @@ const settingsOf = Effect.gen(function* () {
     VAPID_PUBLIC_KEY: publicKey,
     VAPID_SUBJECT: "mailto:ops@example.com",
     MAIL_FROM: "a@example.com",
+    DKIM_DOMAIN: "example.com",
+    DKIM_SELECTOR: "mail",
     SENDGRID_BASE_URL: outside,
     SMTP_URL: "smtp://user:smtp-password-secret@127.0.0.1:9",
     SPEECH_ENGINE: "openai",
@@ -105,7 +108,7 @@ const settingsOf = Effect.gen(function* () {
     "signing-secret-2",
     "otel-header-secret",
     "fcm-key-id-secret",
-    ...[account.private_key, secrets.APNS_KEY].flatMap((key) =>
+    ...[account.private_key, secrets.APNS_KEY, secrets.DKIM_KEY].flatMap((key) =>
       key.split("\n").filter((line) => /^[^-]{16,}/.test(line)),
     ),
     "smtp-password-secret",

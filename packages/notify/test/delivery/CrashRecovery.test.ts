@@ -8,7 +8,7 @@ import { UnknownOutcome } from "../../src/provider/Provider.ts"
 import * as Metrics from "../../src/NotifyMetrics.ts"
 import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
-import { WorkerTimeouts } from "@armoricore/worker/Worker"
+import { layerOwnProcess, WorkerTimeouts } from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Layer, Metric, Scope } from "effect"
 import { ProviderRegistry } from "../../src/provider/Provider.ts"
@@ -72,6 +72,7 @@ const fatalState = (bucket: string, reached: Deferred.Deferred<void>) => {
 }
 
 const short = Layer.mergeAll(
+  layerOwnProcess,
   Layer.succeed(WorkerTimeouts, {
     leaseDuration: Duration.seconds(1),
     drainTimeout: Duration.millis(10),
