@@ -20,7 +20,7 @@ import {
 } from "./EncodingPlan.ts"
 import { audioCodec, videoCodec } from "./codecs/Codecs.ts"
 import type { VideoCodec } from "./codecs/VideoCodec.ts"
-import { filterGraph, photoOutputs } from "./FfmpegFilters.ts"
+import { filterGraph, jpegFilters, photoOutputs } from "./FfmpegFilters.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 import * as TrackAlignment from "./TrackAlignment.ts"
 
@@ -103,7 +103,7 @@ export const coverArgs = (stream: number, input: string): ReadonlyArray<string> 
   "-i",
   `file:${input}`,
   ...splitArgs(`-map 0:${stream} -frames:v 1 -vf`),
-  "scale='min(1280,iw)':'min(1280,ih)':force_original_aspect_ratio=decrease:out_range=full:out_color_matrix=bt601,format=yuvj420p",
+  `scale='min(1280,iw)':'min(1280,ih)':force_original_aspect_ratio=decrease,${jpegFilters}`,
   ...splitArgs(`-q:v 3 -update 1 -f image2 ${posterName}`),
 ]
 
@@ -192,9 +192,9 @@ export const audioArgs = (plan: EncodingPlan, audio: AudioInfo, track: number): 
     ...audioShift(TrackAlignment.shiftSeconds(plan)),
     // Without a layout no channel has a known position, so the first two become left and right.
     ...(audio.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${audio.channels > 1 ? 1 : 0}`]),
-    ...(plan.loudness === undefined ? [] : [`loudnorm=I=${plan.loudness}:TP=-1.5:LRA=11`]),
     // Fills gaps and a late start with silence, so that audio and video stay in sync.
     "aresample=48000:async=1:min_hard_comp=0.02:first_pts=0",
+    ...loudnessFilters(plan),
     "aformat=channel_layouts=stereo",
     // All tracks end together. The encoder fails on a track of a few samples.
     `apad=whole_dur=${Math.max(0.2, TrackAlignment.streamSeconds(plan)).toFixed(6)}`,
@@ -202,6 +202,13 @@ export const audioArgs = (plan: EncodingPlan, audio: AudioInfo, track: number): 
     `atrim=start_sample=${audioCodec.primingSamples}`,
   ].join(","),
 ]
+
+/**
+ * `loudnorm` makes as many samples as it takes, at 192 kHz, but ffmpeg 7 gives the last of them a time that is up to 0.1 s
+ * late. So it gets audio without gaps, and the times after it are counted from the samples.
+ */
+const loudnessFilters = ({ loudness }: EncodingPlan): ReadonlyArray<string> =>
+  loudness === undefined ? [] : [`loudnorm=I=${loudness}:TP=-1.5:LRA=11`, "asetpts=N/SR/TB", "aresample=48000"]
 
 /** Audio and video move together. */
 const audioShift = (seconds: number): ReadonlyArray<string> =>
@@ -235,6 +242,6 @@ export const spriteArgs = ({ columns, rows }: Storyboard.Storyboard): ReadonlyAr
   ...splitArgs("-hide_banner -nostdin -loglevel error -threads 1 -f image2 -framerate 1 -start_number 0"),
   ...splitArgs(`-i ${Storyboard.tilePattern} -vf`),
   "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709," +
-    `tile=${columns}x${rows},setsar=1,scale=out_range=full:out_color_matrix=bt601,format=yuvj420p`,
+    `tile=${columns}x${rows},setsar=1,${jpegFilters}`,
   ...splitArgs(`-fps_mode passthrough -q:v 5 -start_number 0 -f image2 ${Storyboard.folder}/%03d.jpg`),
 ]

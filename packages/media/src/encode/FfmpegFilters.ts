@@ -111,8 +111,11 @@ interface ImageOutput {
   readonly renditionIndex: number
 }
 
-/** JPEG always has the BT.601 matrix and the full range. */
-const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=yuvj420p"
+/**
+ * JPEG always has the BT.601 matrix and the full range. ffmpeg 7 ignores the matrix of a `scale` whose output is `yuvj420p`,
+ * so a second conversion, which changes no pixel, follows.
+ */
+export const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=yuv420p,format=yuvj420p"
 
 const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | undefined): ReadonlyArray<string> => {
   const source = plan.info.video
