@@ -48,11 +48,34 @@ const layerNoDeps = ({ version }: Options) =>
         ...(yield* SocketHandlers.make),
         ...(yield* CircuitHandlers.make),
         ...(yield* SuppressionHandlers.make),
-        ListReviews: ({ limit, status }) => mapErrors(reviews.list({ status, limit: clampLimit(limit, 100, 1_000) })),
+        ListReviews: (query) => mapErrors(reviews.list({ ...query, limit: clampLimit(query.limit, 100, 1_000) })),
         ApproveReview: ({ review_id }) =>
           Effect.flatMap(Caller, ({ userId }) => mapErrors(reviews.approve(review_id, userId))),
         RemoveReview: ({ review_id }) =>
           Effect.flatMap(Caller, ({ userId }) => mapErrors(reviews.remove(review_id, userId))),
+        DecideReviews: ({ decision, review_ids }) =>
+          Effect.flatMap(Caller, ({ userId }) =>
+            mapErrors(
+              Effect.map(
+                Effect.forEach(
+                  new Set(review_ids),
+                  (review_id) =>
+                    (decision === "approve"
+                      ? reviews.approve(review_id, userId)
+                      : reviews.remove(review_id, userId)
+                    ).pipe(
+                      Effect.as([]),
+                      Effect.catchTag("ActionRejected", ({ message }) => Effect.succeed([{ review_id, message }])),
+                    ),
+                  { concurrency: 8 },
+                ),
+                (results) => ({
+                  decided: results.filter(({ length }) => length === 0).length,
+                  rejected: results.flat(),
+                }),
+              ),
+            ),
+          ),
         ListAudit: ({ limit, ...filter }) => mapErrors(audit.list({ ...filter, limit: clampLimit(limit, 100, 1_000) })),
       })
     }),

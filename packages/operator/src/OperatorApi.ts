@@ -11,7 +11,7 @@ import { DeadLetter, DeadLetterFilter, DeadLetterWithBody } from "./api/DeadLett
 import { OperatorError, AccessDenied } from "./api/Errors.ts"
 import { Job, JobFilter, JobTarget } from "./api/Job.ts"
 import { Overview } from "./api/Overview.ts"
-import { Review, ReviewFilter } from "./api/Review.ts"
+import { BulkDecided, BulkDecision, Review, ReviewFilter } from "./api/Review.ts"
 import { Suppression, SuppressionFilter, SuppressionSubject } from "./api/Suppression.ts"
 import { Ban, Kick, Kicked, RoomFilter, Rooms, SocketFilter, Sockets } from "./api/Room.ts"
 
@@ -96,6 +96,7 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("ListReviews", { payload: ReviewFilter, success: Schema.Array(Review), error }),
   Rpc.make("ApproveReview", { payload: { review_id: Schema.String }, error }).annotate(Audited, true),
   Rpc.make("RemoveReview", { payload: { review_id: Schema.String }, error }).annotate(Audited, true),
+  Rpc.make("DecideReviews", { payload: BulkDecision, success: BulkDecided, error }).annotate(Audited, true),
 
   /** Of one process, or of all. The level lasts until the process ends. */
   Rpc.make("SetLogLevel", {

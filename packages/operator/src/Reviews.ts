@@ -8,6 +8,7 @@ import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, type Conflict, type PermanentError, TransientError } from "@armoricore/domain/Errors"
+import { encodeId } from "@armoricore/domain/EncodedId"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { History } from "@armoricore/history/History"
 import * as Collection from "@armoricore/state/Collection"
@@ -23,14 +24,27 @@ import { traceIdOf } from "@armoricore/worker/TraceContext"
 
 type PortError = TransientError | PermanentError | ConfigurationError | Conflict
 
+export interface ReviewQuery {
+  readonly status?: ReviewStatus | undefined
+  /** One of the reasons. */
+  readonly reason?: string | undefined
+  readonly user_id?: string | undefined
+  /** The room or stream. */
+  readonly conversation_id?: string | undefined
+  readonly limit: number
+}
+
+const isMatch = ({ conversation_id, reason, status, user_id }: ReviewQuery, review: Review): boolean =>
+  (status === undefined || review.status === status) &&
+  (reason === undefined || review.reasons.includes(reason)) &&
+  (user_id === undefined || review.user_id === user_id) &&
+  (conversation_id === undefined || review.conversation_id === conversation_id)
+
 export class Reviews extends Context.Service<
   Reviews,
   {
     /** Newest first. */
-    readonly list: (filter: {
-      readonly status?: ReviewStatus | undefined
-      readonly limit: number
-    }) => Effect.Effect<ReadonlyArray<Review>, StateError>
+    readonly list: (filter: ReviewQuery) => Effect.Effect<ReadonlyArray<Review>, StateError>
     readonly approve: (reviewId: string, by: string) => Effect.Effect<void, ActionRejected | PortError>
     readonly remove: (reviewId: string, by: string) => Effect.Effect<void, ActionRejected | PortError>
   }
@@ -53,10 +67,15 @@ export const reviews: Collection.Descriptor<StoredReview, typeof StoredReview.En
   schema: StoredReview,
 }
 
-/** A message has one review, however often it is flagged. */
-const reviewKey = ({ kind, id, room_id, stream_id }: FlaggedTarget): string =>
-  `${kind}.${room_id ?? stream_id ?? ""}.${id}`
-type FlaggedTarget = EventOf<"moderation.flagged">["payload"]["target"]
+/** A message has one review, however often it is flagged, and so has a flood of a user in a room. */
+const reviewKey = ({ flood, reasons, target: { kind, id, room_id, stream_id, user_id } }: Flagged): string => {
+  const conversation = room_id ?? stream_id ?? ""
+  if (flood === undefined) return `${kind}.${conversation}.${id}`
+  // The same text may come in many rooms.
+  const place = reasons.includes("flood") ? `${conversation}.flood` : "repeated"
+  return `${kind}.${place}.${encodeId(user_id)}.${Date.parse(flood.since)}`
+}
+type Flagged = EventOf<"moderation.flagged">["payload"]
 
 const pageSize = 500
 /** Maximum reviews read to find the newest. */
@@ -83,18 +102,18 @@ const make = Effect.gen(function* () {
     })
 
   return Reviews.of({
-    list: Effect.fnUntraced(function* ({ limit, status }) {
+    list: Effect.fnUntraced(function* (query) {
       const found: Array<StoredReview> = []
       let after: string | undefined
       while (found.length < maxScanned) {
         const documents = yield* stored.list({ limit: pageSize, ...(after === undefined ? {} : { after }) })
-        for (const { value } of documents) if (status === undefined || value.status === status) found.push(value)
+        for (const { value } of documents) if (isMatch(query, value)) found.push(value)
         after = documents.at(-1)?.key
         if (documents.length < pageSize) break
       }
       return found
         .sort((a, b) => Date.parse(b.flagged_at) - Date.parse(a.flagged_at))
-        .slice(0, limit)
+        .slice(0, query.limit)
         .map(({ event_id: _event, request_id: _request, ...review }) => review)
     }),
     approve: (reviewId, by) => Effect.asVoid(decide(reviewId, "approved", by)),
@@ -163,14 +182,14 @@ export const layerWorker: Layer.Layer<
     const history = yield* History
 
     const storeFlagged = Effect.fnUntraced(function* (event: EventOf<"moderation.flagged">) {
-      const { action, reasons, target } = event.payload
+      const { action, flood, reasons, target } = event.payload
       const conversation_id = target.room_id ?? target.stream_id
       if (conversation_id === undefined) return []
       const topic = target.kind === "chat" ? Topic.chatRoom(conversation_id) : Topic.commentStream(conversation_id)
       const content = action === "review" ? yield* findContent(history, topic, target.id) : undefined
       const trace = traceIdOf(event.traceparent)
       const newReview: StoredReview = {
-        review_id: reviewKey(target),
+        review_id: reviewKey(event.payload),
         event_id: event.event_id,
         kind: target.kind,
         message_id: target.id,
@@ -179,6 +198,7 @@ export const layerWorker: Layer.Layer<
         reasons,
         flagged_at: event.timestamp,
         ...(content === undefined ? {} : { content }),
+        ...(flood === undefined ? {} : { count: flood.count }),
         ...(trace === undefined ? {} : { trace_id: trace }),
         ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
         ...(action === "review"
@@ -188,6 +208,10 @@ export const layerWorker: Layer.Layer<
       yield* stored.modifyOrRetry(newReview.review_id, (found) => {
         const known = Option.getOrUndefined(found)?.value
         if (known === undefined) return Effect.succeed([undefined, Option.some(newReview)] as const)
+        // A later flag of a flood only raises its number of messages.
+        if (newReview.count !== undefined && newReview.count > (known.count ?? 0)) {
+          return Effect.succeed([undefined, Option.some<StoredReview>({ ...known, count: newReview.count })] as const)
+        }
         // An operator's decision stands; a pending review is settled when the rules remove the message.
         const isSettled = known.status === "pending" && newReview.status === "removed"
         const { decided_at, decided_by, status } = newReview

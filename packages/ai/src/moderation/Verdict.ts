@@ -15,6 +15,16 @@ export interface Verdict {
   readonly action: "remove" | "review"
   /** Stable codes: `word`, `link`, `flood`, `repeated`, `model_<category>`, `moderation_unavailable`. */
   readonly reasons: ReadonlyArray<string>
+  /** Present if the only fault is the number of messages. */
+  readonly flood?: Flood
+}
+
+/** Messages of one user that came too fast, or with the same text. */
+export interface Flood {
+  /** Messages so far. */
+  readonly count: number
+  /** The time of the first one, RFC 3339; identifies the flood of this user and room. */
+  readonly since: string
 }
 
 /** The stricter action with the reasons of both. */

@@ -83,6 +83,40 @@ describe("rules", () => {
     }),
   )
 
+  it.effect("flag a flood once, and again at each doubling of its messages", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make({ floodThreshold: 3, repeatThreshold: 99 })
+      const flags: Array<string> = []
+      for (let index = 0; index < 300; index++) {
+        const verdict = yield* check(message(`text ${index}`, "u2"))
+        if (verdict !== undefined) flags.push(`${verdict.action} ${verdict.flood?.count} ${verdict.flood?.since}`)
+        yield* TestClock.adjust("10 millis")
+      }
+      const since = "1970-01-01T00:00:00.000Z"
+      assert.deepStrictEqual(
+        flags,
+        [3, 6, 12, 24, 48, 96, 192].map((count) => `review ${count} ${since}`),
+      )
+    }),
+  )
+
+  it.effect("detect the same text over many rooms", () =>
+    Effect.gen(function* () {
+      const { check } = ModerationRules.make()
+      const verdicts = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, room) => ({ ...message("buy now", "u2"), conversationId: `r${room}` })),
+        check,
+      )
+      assert.deepStrictEqual(
+        verdicts.flatMap((verdict) =>
+          verdict === undefined ? [] : [`${verdict.reasons.join()} ${verdict.flood?.count}`],
+        ),
+        ["repeated 4", "repeated 8", "repeated 16", "repeated 32"],
+      )
+      assert.isUndefined(yield* check({ ...message("buy now", "u3"), conversationId: "r1" }))
+    }),
+  )
+
   it.effect("detect repeated text", () =>
     Effect.gen(function* () {
       const { check } = ModerationRules.make({ repeatThreshold: 3 })

@@ -142,18 +142,71 @@ const resume = operatorCommand("resume", { name }, "Ends a pause, and probes an 
   Effect.andThen(api.ResumeCircuit({ name: given.name }), printRow("resumed", given.name)),
 )
 
-const reviewId = Argument.String("review_id")
-const reviews = operatorCommand("reviews", { limit }, "Prints flagged messages that await a decision", (api, given) =>
-  Effect.flatMap(
-    api.ListReviews({ status: "pending", limit: given.limit }),
-    Effect.forEach((one) => printRow(one.review_id, one.user_id, one.reasons.join(","), one.content ?? "")),
+const reviewFilter = {
+  limit,
+  withReason: Flag.String("with-reason").pipe(
+    Flag.withDescription("only messages with this reason, such as flood, repeated, word or link"),
+    Flag.optional,
   ),
+  user: Flag.String("user").pipe(Flag.withDescription("only messages of this user"), Flag.optional),
+  room: Flag.String("room").pipe(Flag.withDescription("only messages in this room or stream"), Flag.optional),
+}
+const pendingReviews = (
+  api: OperatorClient["Service"],
+  given: {
+    readonly limit: number
+    readonly withReason: Option.Option<string>
+    readonly user: Option.Option<string>
+    readonly room: Option.Option<string>
+  },
+) =>
+  api.ListReviews({
+    status: "pending",
+    limit: given.limit,
+    ...Option.match(given.withReason, { onNone: () => ({}), onSome: (only) => ({ reason: only }) }),
+    ...Option.match(given.user, { onNone: () => ({}), onSome: (user_id) => ({ user_id }) }),
+    ...Option.match(given.room, { onNone: () => ({}), onSome: (conversation_id) => ({ conversation_id }) }),
+  })
+const reviews = operatorCommand(
+  "reviews",
+  reviewFilter,
+  "Prints flagged messages that await a decision",
+  (api, given) =>
+    Effect.flatMap(
+      pendingReviews(api, given),
+      Effect.forEach((one) =>
+        printRow(one.review_id, one.user_id, one.reasons.join(","), one.count ?? 1, one.content ?? ""),
+      ),
+    ),
 )
-const approve = operatorCommand("approve", { reviewId }, "Approves a flagged message", (api, given) =>
-  Effect.andThen(api.ApproveReview({ review_id: given.reviewId }), printRow("approved", given.reviewId)),
-)
-const remove = operatorCommand("remove", { reviewId }, "Removes a flagged message for all clients", (api, given) =>
-  Effect.andThen(api.RemoveReview({ review_id: given.reviewId }), printRow("removed", given.reviewId)),
+
+/** Decides on the named reviews, or on all pending ones that the filter selects. */
+const decisionCommand = (decision: "approve" | "remove", outcome: string, description: string) =>
+  operatorCommand(
+    decision,
+    { reviewIds: Argument.String("review_id").pipe(Argument.variadic({ min: 0 })), ...reviewFilter },
+    description,
+    Effect.fnUntraced(function* (api, given) {
+      const isFiltered = [given.withReason, given.user, given.room].some(Option.isSome)
+      const review_ids =
+        given.reviewIds.length > 0
+          ? given.reviewIds
+          : isFiltered
+            ? (yield* pendingReviews(api, given)).map(({ review_id }) => review_id)
+            : []
+      if (review_ids.length === 0) {
+        return yield* printRow("no message selected: name a review_id, or --with-reason, --user or --room")
+      }
+      const { decided, rejected } = yield* api.DecideReviews({ review_ids, decision })
+      yield* printRow(outcome, decided)
+      yield* Effect.forEach(rejected, ({ message, review_id }) => printRow("rejected", review_id, message))
+    }),
+  )
+const approve = decisionCommand("approve", "approved", "Approves flagged messages: by id, or all that a filter selects")
+const remove = decisionCommand(
+  "remove",
+  "removed",
+  "Removes flagged messages for all clients: by id, or all that a filter selects",
 )
 
 const level = Argument.Literals("level", LogLevel.literals)

@@ -29,6 +29,10 @@ export const ModerationFlagged = Schema.Struct({
   }),
   reasons: Schema.Array(Schema.String),
   action: Schema.Literals(["remove", "review"]),
+  /** One flag for many messages: their number so far, and the time of the first. A later flag of the flood has the same time. */
+  flood: optionalNullable(
+    Schema.Struct({ count: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)), since: Timestamp }),
+  ),
 })
 
 export const PresenceStatus = Schema.Literals(["online", "offline", "away"])

@@ -1,4 +1,5 @@
 /** Messages that moderation flagged, and the decisions on them. */
+import { UserId } from "@armoricore/domain/Ids"
 import { Schema } from "effect"
 
 export const ReviewStatus = Schema.Literals(["pending", "approved", "removed"])
@@ -17,6 +18,8 @@ export const Review = Schema.Struct({
   reasons: Schema.Array(Schema.String),
   /** The text, if the history still has it. */
   content: Schema.optionalKey(Schema.String),
+  /** Of a flood: the number of its messages, of which `message_id` is the first that was flagged. */
+  count: Schema.optionalKey(Schema.Int),
   /** RFC 3339. */
   flagged_at: Schema.String,
   /** The operator who decided, or `rules` if moderation removed it. */
@@ -28,6 +31,23 @@ export type Review = typeof Review.Type
 
 export const ReviewFilter = {
   status: Schema.optionalKey(ReviewStatus),
-  /** Only reviews after this key. */
+  /** Only reviews with this reason, such as `flood`. */
+  reason: Schema.optionalKey(Schema.String),
+  user_id: Schema.optionalKey(UserId),
+  /** A room or stream. */
+  conversation_id: Schema.optionalKey(Schema.String),
+  /** Default 100, at most 1,000. */
   limit: Schema.optionalKey(Schema.Int),
 }
+
+/** Decides on many reviews at once. */
+export const BulkDecision = {
+  review_ids: Schema.Array(Schema.String).check(Schema.isMinLength(1), Schema.isMaxLength(1_000)),
+  decision: Schema.Literals(["approve", "remove"]),
+}
+
+export const BulkDecided = Schema.Struct({
+  decided: Schema.Int,
+  /** Reviews that are not known, or on which someone else has decided. */
+  rejected: Schema.Array(Schema.Struct({ review_id: Schema.String, message: Schema.String })),
+})

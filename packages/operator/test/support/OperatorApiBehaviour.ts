@@ -68,6 +68,7 @@ const validPayloads: Readonly<Record<string, unknown>> = {
   ListReviews: {},
   ApproveReview: { review_id: "r" },
   RemoveReview: { review_id: "r" },
+  DecideReviews: { review_ids: ["r"], decision: "approve" },
   SetLogLevel: { level: "debug" },
   ListAudit: {},
 }
@@ -146,7 +147,7 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
         for (const rpc of OperatorApi.requests.values()) {
           assert.strictEqual(
             Context.get(rpc.annotations, Audited),
-            /^(Cancel|Retry|Replay|Discard|Kick|Ban|Pause|Resume|Add|Approve|Remove|Set)/.test(rpc._tag),
+            /^(Cancel|Retry|Replay|Discard|Kick|Ban|Pause|Resume|Add|Approve|Remove|Decide|Set)/.test(rpc._tag),
             rpc._tag,
           )
         }
@@ -416,6 +417,39 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
             ["c2", "approved", "op"],
           ],
         )
+      }))
+
+    test("holds one review for a flood with its number of messages, filters, and decides on many at once", (client) =>
+      Effect.gen(function* () {
+        const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
+        const since = "2026-01-31T12:00:00.000Z"
+        const flag = (id: string, user_id: string, more: object) => ({
+          event_type: "moderation.flagged",
+          event_id: crypto.randomUUID(),
+          source: "ai",
+          timestamp: new Date().toISOString(),
+          payload: { target: { kind: "chat", id, room_id: "tea", user_id }, action: "review", ...more },
+        })
+        // regression: each message of a flood was a review of its own, and 300 of them hid all others.
+        for (const count of [10, 40, 20])
+          yield* publish(flag(`f${count}`, "auth0|7", { reasons: ["flood"], flood: { count, since } }))
+        for (const id of ["w1", "w2", "w3"]) yield* publish(flag(id, "ada", { reasons: ["word"] }))
+        const floods = yield* until(
+          op(client.ListReviews({ reason: "flood" })),
+          ([one, ...others]) => one?.count === 40 && others.length === 0,
+        )
+        assert.deepInclude(floods[0], { user_id: "auth0|7", status: "pending" })
+        assert.lengthOf(yield* op(client.ListReviews({ user_id: "auth0|7" })), 1)
+        assert.lengthOf(yield* op(client.ListReviews({ conversation_id: "coffee" })), 0)
+        const words = yield* until(op(client.ListReviews({ reason: "word" })), ({ length }) => length === 3)
+        const ids = words.map(({ review_id }) => review_id)
+        const result = yield* op(client.DecideReviews({ review_ids: [...ids, "chat.tea.none"], decision: "remove" }))
+        assert.deepInclude(result, { decided: 3 })
+        assert.deepStrictEqual(
+          result.rejected.map(({ review_id }) => review_id),
+          ["chat.tea.none"],
+        )
+        assert.lengthOf(yield* op(client.ListReviews({ status: "pending" })), 1)
       }))
 
     test("pauses and resumes circuits; the overview lists what needs an operator", (client) =>

@@ -1,6 +1,7 @@
 /** The fields that chat messages and comments share. */
 import { UserId } from "@armoricore/domain/Ids"
 import { NonNegativeIntFromJson, optionalNullable, Timestamp } from "@armoricore/domain/JsonCodecs"
+import { isBlank } from "@armoricore/domain/VisibleText"
 import { Schema } from "effect"
 import type { Replay } from "../rooms/RoomLog.ts"
 
@@ -12,6 +13,7 @@ export const Content = Schema.String.check(
     // Many JSON parsers reject a lone surrogate, and the message is published on the bus too.
     if (!text.isWellFormed()) return "has a lone surrogate: the text was cut within a character"
     if (text.length === 0) return "is empty: send at least 1 character"
+    if (isBlank(text)) return "shows nothing: it has only white space and invisible characters"
     // A text never has more code points than UTF-16 units, so most texts need no counting.
     return text.length <= maxCharacters || [...text].length <= maxCharacters
       ? undefined

@@ -87,7 +87,17 @@ describe("chat", () => {
     Effect.gen(function* () {
       const ann = yield* member(yield* start(), "ann")
       // The last one is a lone surrogate, which PHP consumers of the bus cannot decode.
-      for (const content of ["", "x".repeat(4001), 7, null, undefined, "cut \ud83c"]) {
+      for (const content of [
+        "",
+        "x".repeat(4001),
+        7,
+        null,
+        undefined,
+        "cut \ud83c",
+        "  \n",
+        "\u200b\u2060",
+        "\u2800\u3164\u202e",
+      ]) {
         sendMessage(ann, content)
         const { status, response } = yield* answer(ann)
         assert.strictEqual(status, "error")

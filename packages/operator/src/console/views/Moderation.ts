@@ -15,9 +15,35 @@ import {
 import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
 
+type ReasonFilter = "all" | "word" | "link" | "flood" | "repeated"
+const reasonOptions: ReadonlyArray<readonly [ReasonFilter, string]> = [
+  ["all", "All"],
+  ["word", "Words"],
+  ["link", "Links"],
+  ["flood", "Floods"],
+  ["repeated", "Repeated"],
+]
+
 export const view = (app: App): View => {
   let status: ReviewStatus = "pending"
-  const reviews = new Polled(app, () => app.connection.call((client) => client.ListReviews({ status, limit: 200 })))
+  let reason: ReasonFilter = "all"
+  const reviews = new Polled(app, () =>
+    app.connection.call((client) =>
+      client.ListReviews({ status, limit: 200, ...(reason === "all" ? {} : { reason }) }),
+    ),
+  )
+
+  /** Decides on all listed messages. */
+  const decideAll = async (listed: ReadonlyArray<Review>, decision: "approve" | "remove") => {
+    await app.perform(
+      decision === "approve" ? `${listed.length} messages are approved` : `${listed.length} messages are removed`,
+      () =>
+        app.connection.call((client) =>
+          client.DecideReviews({ review_ids: listed.map(({ review_id }) => review_id), decision }),
+        ),
+    )
+    void reviews.refresh()
+  }
 
   const decide = async ({ review_id, user_id }: Review, verdict: "approve" | "remove") => {
     await app.perform(
@@ -55,7 +81,8 @@ export const view = (app: App): View => {
         h(
           "div",
           { class: "copies" },
-          review.reasons.map((reason) => badge("warn", reason)),
+          review.reasons.map((code) => badge("warn", code)),
+          review.count === undefined ? null : badge("warn", `${review.count} messages`),
           copyButton(app, "trace", review.trace_id),
         ),
       ),
@@ -68,6 +95,24 @@ export const view = (app: App): View => {
           )
         : null,
     )
+
+  const bulkActions = (listed: ReadonlyArray<Review>): VChild =>
+    status !== "pending" || listed.length < 2
+      ? null
+      : h(
+          "div",
+          { class: "row-acts" },
+          h(
+            "button",
+            { type: "button", onClick: () => void decideAll(listed, "approve") },
+            `Approve all ${listed.length}`,
+          ),
+          h(
+            "button",
+            { type: "button", class: "quiet bad", onClick: () => void decideAll(listed, "remove") },
+            `Remove all ${listed.length}`,
+          ),
+        )
 
   const options = [
     ["pending", "Pending"],
@@ -87,6 +132,12 @@ export const view = (app: App): View => {
           void reviews.refresh()
           app.render()
         }),
+        segmentedControl<ReasonFilter>("Reason", reasonOptions, reason, (value) => {
+          reason = value
+          reviews.value = undefined
+          void reviews.refresh()
+          app.render()
+        }),
       ),
       errorNotice(reviews.failure),
       reviews.value === undefined
@@ -96,7 +147,7 @@ export const view = (app: App): View => {
               "No messages",
               status === "pending" ? "No message waits for a decision." : "No message has this decision.",
             )
-          : h("ul", { class: "list" }, reviews.value.map(row)),
+          : [bulkActions(reviews.value), h("ul", { class: "list" }, reviews.value.map(row))],
     ],
   }
 }

@@ -1,0 +1,15 @@
+/** Which characters a reader sees. */
+
+/** Format characters, controls, fillers, variation selectors. */
+export const invisibleCharacter = /^(?:\p{Cf}|\p{Cc}|\p{Variation_Selector}|\p{Default_Ignorable_Code_Point})$/u
+
+/** Braille without dots looks like a space and counts as a symbol. */
+export const blankBraille = "\u2800"
+
+/** Whether a text shows nothing: white space and invisible characters only. Ends at the first visible character. */
+export const isBlank = (text: string): boolean => {
+  for (const character of text) {
+    if (!/\s/u.test(character) && character !== blankBraille && !invisibleCharacter.test(character)) return false
+  }
+  return true
+}
