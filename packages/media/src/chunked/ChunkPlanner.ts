@@ -5,7 +5,7 @@
 import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
-import { Clock, Effect, Equal, Option } from "effect"
+import { Clock, Effect, Equal } from "effect"
 import { planEncoding } from "../pipeline/TranscodeOptions.ts"
 import type { UploadJob } from "../pipeline/UploadJob.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
@@ -42,6 +42,15 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
   const startedAt = yield* Clock.currentTimeMillis
   const source = { bucket, key, size, etag }
   if (size < chunks.minDuration * minBytesPerSecond) return undefined
+  const version = versionFromPrefix(attempt.prefix)
+  const earlierVersions = ((yield* record.find(event.payload.media_id))?.attempts ?? [])
+    .map(({ prefix }) => versionFromPrefix(prefix))
+    .filter((earlier) => earlier !== version)
+    .reverse()
+  const earlierEncodes = yield* Effect.forEach(earlierVersions, (earlier) =>
+    Effect.map(encodes.find(earlier), (job) => ({ job, version: earlier })),
+  )
+  if (earlierEncodes.some(({ job }) => job?.rejected === true && Equal.equals(job.source, source))) return undefined
   const info = yield* probeRemote(source, limits, chunks)
   if (info === undefined) return undefined
   const programs = yield* FfmpegPrograms
@@ -49,21 +58,13 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
   yield* charge({ bytes: size, seconds: info.duration })
 
   const windows = ChunkWindow.planWindows(info, plan.frameRate, chunks.chunkSeconds)
-  const version = versionFromPrefix(attempt.prefix)
-  const earlierVersions = ((yield* record.find(event.payload.media_id))?.attempts ?? [])
-    .map(({ prefix }) => versionFromPrefix(prefix))
-    .filter((earlier) => earlier !== version)
-    .reverse()
-  const reusable = yield* Effect.findFirst(earlierVersions, (earlier) =>
-    Effect.map(
-      encodes.find(earlier),
-      (job) =>
-        job !== undefined &&
-        job.completed.length > 0 &&
-        Equal.equals(job.source, source) &&
-        job.plan.isSameAs(plan) &&
-        Equal.equals(job.windows, windows),
-    ),
+  const reusable = earlierEncodes.find(
+    ({ job }) =>
+      job !== undefined &&
+      job.completed.length > 0 &&
+      Equal.equals(job.source, source) &&
+      job.plan.isSameAs(plan) &&
+      Equal.equals(job.windows, windows),
   )
   const job: ChunkedEncodes.ChunkedEncode = {
     source_event_id: event.event_id,
@@ -76,7 +77,7 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
     init_hashes: {},
     timings: { probing: (yield* Clock.currentTimeMillis) - startedAt },
     started_at: startedAt,
-    ...(Option.isNone(reusable) ? {} : { reuse_version: reusable.value }),
+    ...(reusable === undefined ? {} : { reuse_version: reusable.version }),
   }
   yield* encodes.create(version, job)
   return { _tag: "Chunked", version, chunks: ChunkedEncodes.chunkNames(job) } satisfies ChunkedUpload

@@ -6,6 +6,7 @@
  * - The encode's document lists the completed chunks. The worker that completes the last one enqueues the concatenation;
  *   if two workers do so at once, both enqueue the same message.
  * - An encode that has failed or was cancelled is marked as aborted, and its remaining chunks stop.
+ * - An encode whose stream differs from its source is marked as rejected too: later attempts encode it in one run.
  */
 import type { Conflict } from "@armoricore/domain/Errors"
 import { MediaUploaded } from "@armoricore/domain/events/media"
@@ -45,8 +46,10 @@ export const ChunkedEncode = Schema.Struct({
   started_at: Schema.Finite,
   /** The version of an earlier encode of the same upload, whose chunks can be reused. */
   reuse_version: Schema.optionalKey(Schema.String),
-  /** Failed or cancelled: running chunks stop. */
+  /** Failed, cancelled or rejected: running chunks stop. */
   aborted: Schema.optionalKey(Schema.Boolean),
+  /** Chunks of this source do not make its stream: another attempt encodes it in one run. */
+  rejected: Schema.optionalKey(Schema.Boolean),
 })
 export type ChunkedEncode = typeof ChunkedEncode.Type
 
@@ -194,6 +197,13 @@ export const make = Effect.gen(function* () {
       ),
     abort: (version: string) =>
       modify(version, (job) => [undefined, job.aborted === true ? undefined : { ...job, aborted: true }], undefined),
+    /** Aborts the encode, and lets later attempts at the same source encode it in one run. */
+    reject: (version: string) =>
+      modify(
+        version,
+        (job) => [undefined, job.rejected === true ? undefined : { ...job, aborted: true, rejected: true }],
+        undefined,
+      ),
     /** Removes all documents of an encode, once its stream is published. */
     remove: (version: string, job: ChunkedEncode) =>
       Collection.retryConflicts(

@@ -3,6 +3,7 @@
  * if configured, MP4 files. Repeating it writes the same bytes under the same names.
  */
 import { TransientError } from "@armoricore/domain/Errors"
+import type { PayloadOf } from "@armoricore/domain/EventRegistry"
 import { mapDiskErrors, ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { Clock, Duration, Effect, FileSystem, Path } from "effect"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
@@ -26,11 +27,38 @@ export interface ConcatRequest {
   readonly version: string
 }
 
+/** Chunks do not make a stream that is as long as its source; the whole upload has to be encoded in one run. */
+export interface RejectedChunks {
+  readonly _tag: "Rejected"
+  readonly upload: PayloadOf<"media.uploaded">
+}
+
 const superseded: PublishOutcome = { _tag: "Superseded" }
+
+/**
+ * Each chunk holds or drops frames by itself, and one that lacks frames is short. One run fills such gaps, so these
+ * failures may be those of the chunks instead of the upload.
+ */
+const isRejection = (code: string): boolean => code === "corrupt_media" || code === "length_mismatch"
+
+/** Stops the chunks of an encode and marks it as rejected. Undefined: it has no document, or was aborted before. */
+export const reject = ({ encodes, publisher }: Pick<ChunkContext, "encodes" | "publisher">) =>
+  Effect.fn("UploadPipeline.rejectChunks")(function* (version: string, code: string) {
+    const job = isRejection(code) ? yield* encodes.find(version) : undefined
+    if (job === undefined || (job.aborted === true && job.rejected !== true)) return undefined
+    yield* encodes.reject(version)
+    yield* Effect.logInfo("The chunks do not make the stream of the upload; it is encoded in one run", {
+      version,
+      code,
+    })
+    yield* publisher.removeStale([ChunkedEncodes.stagingPrefix(job.attempt.prefix)])
+    return { _tag: "Rejected", upload: job.upload } satisfies RejectedChunks
+  })
 
 export const concat = (context: ChunkContext) => {
   const { publisher, encodes, options, record } = context
   const { audioOnly, bucket } = options
+  const rejectChunks = reject(context)
   const retryWhileUnavailable = SegmentUploader.retryWhileUnavailable(options.publishTimeout)
 
   /** The result of an earlier attempt that has published and crashed before it could return. */
@@ -82,6 +110,8 @@ export const concat = (context: ChunkContext) => {
     if (published !== undefined)
       return { _tag: "Ready", ready: published, playableEvent: undefined } satisfies PublishOutcome
     const job = yield* encodes.find(version)
+    // The worker that rejected the chunks has crashed before it could return.
+    if (job?.rejected === true) return { _tag: "Rejected", upload: job.upload } satisfies RejectedChunks
     if (job === undefined || job.aborted === true) return superseded
     const startedAt = yield* Clock.currentTimeMillis
     const { attempt } = job
@@ -89,9 +119,17 @@ export const concat = (context: ChunkContext) => {
       yield* publisher.removeStale([attempt.prefix])
       return superseded
     }
-    const assembled = yield* assembleAll(request, job)
-    const stream = yield* publishStream(job, assembled).pipe(publisher.unlessSuperseded(mediaId, attempt))
+    const stream = yield* assembleAll(request, job).pipe(
+      Effect.flatMap((assembled) => publishStream(job, assembled)),
+      publisher.unlessSuperseded(mediaId, attempt),
+      Effect.catchTag("PermanentError", (error) =>
+        Effect.flatMap(rejectChunks(version, error.code), (rejected) =>
+          rejected === undefined ? Effect.fail(error) : Effect.succeed(rejected),
+        ),
+      ),
+    )
     if (stream === undefined) return superseded
+    if ("_tag" in stream) return stream
     const { playable_prefix, playable_published_prefix } = (yield* record.find(mediaId)) ?? {}
     const isPlayablePublished = playable_published_prefix === attempt.prefix
     if (playable_prefix === attempt.prefix)

@@ -235,10 +235,13 @@ const encodeChunk =
 const concatChunks = (pipeline: Pipeline) =>
   Effect.fnUntraced(function* ({ failed, media_id, user_id, version }: ConcatMessage) {
     if (failed !== undefined) {
+      const rejected = yield* pipeline.rejectChunks(version, failed.error.code)
+      if (rejected !== undefined) return [enqueueOneRun(rejected.upload)]
       yield* pipeline.abortChunks(version)
       return [emit("media.failed", { media_id, user_id, ...failed })]
     }
-    return toResults(yield* pipeline.concatChunks({ mediaId: media_id, version }))
+    const outcome = yield* pipeline.concatChunks({ mediaId: media_id, version })
+    return outcome._tag === "Rejected" ? [enqueueOneRun(outcome.upload)] : toResults(outcome)
   })
 
 interface Jobs {
@@ -252,10 +255,13 @@ interface Jobs {
 const uploadJobs = (eventId: string): ReadonlyArray<readonly [consumer: string, id: string]> => [
   [ConsumerName.of("media", Address.event("media.uploaded")), eventId],
   [ConsumerName.of("media", Address.work("media", mediaRetryKind)), eventId],
-  [
-    ConsumerName.of("media", Address.work("media", longTranscodeKind)),
-    deriveId("work", eventId, "media", longTranscodeKind, longTranscodeDiscriminator),
-  ],
+  ...[longTranscodeDiscriminator, oneRunDiscriminator].map(
+    (discriminator) =>
+      [
+        ConsumerName.of("media", Address.work("media", longTranscodeKind)),
+        deriveId("work", eventId, "media", longTranscodeKind, discriminator),
+      ] as const,
+  ),
 ]
 
 const transcriptionJobs = (eventId: string): ReadonlyArray<readonly [consumer: string, id: string]> => [
@@ -299,8 +305,14 @@ const deleteMedia = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs,
   return deleted === undefined ? [] : [emit("media.deleted", deleted)]
 })
 
-/** An upload leads to at most one long job, so the discriminator is constant. */
+/** A short message leads to at most one long job, so the discriminator is constant. */
 const longTranscodeDiscriminator = "long"
+
+/** The long job of an upload whose chunks were rejected. */
+const oneRunDiscriminator = "one-run"
+
+const enqueueOneRun = (upload: EventOf<"media.uploaded">["payload"]) =>
+  enqueue(longTranscodeKind, oneRunDiscriminator, { upload } satisfies LongTranscodeRequest)
 
 const partitionKeyBy =
   <A>(workClass: WorkClass.WorkClass, maxJobs: number, ids: (message: A) => readonly [userId: string, id: string]) =>

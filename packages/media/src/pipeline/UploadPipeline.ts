@@ -26,7 +26,7 @@ import * as ChunkedEncodes from "../chunked/ChunkedEncodes.ts"
 import { cancelChunks, type CancelMessage } from "../chunked/ChunkMessages.ts"
 import { planChunks, type ChunkedUpload } from "../chunked/ChunkPlanner.ts"
 import * as ChunkWorker from "../chunked/ChunkWorker.ts"
-import { concat, type ConcatRequest } from "../chunked/ConcatChunks.ts"
+import { concat, type ConcatRequest, reject, type RejectedChunks } from "../chunked/ConcatChunks.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import * as PassthroughCheck from "../passthrough/PassthroughCheck.ts"
 import { locate } from "../probe/Source.ts"
@@ -78,8 +78,12 @@ export class UploadPipeline extends Context.Service<
     ) => Effect.Effect<UploadOutcome | ChunkedUpload, JobError>
     /** Encodes one chunk of an upload that `processUpload` has split. */
     readonly encodeChunk: (request: ChunkRequest) => Effect.Effect<ChunkWorker.ChunkOutcome, JobError>
-    /** Publishes a stream whose chunks are all done. */
-    readonly concatChunks: (request: ConcatRequest) => Effect.Effect<VersionPublisher.PublishOutcome, JobError>
+    /** Publishes a stream whose chunks are all done, if it is as long as its source. */
+    readonly concatChunks: (
+      request: ConcatRequest,
+    ) => Effect.Effect<VersionPublisher.PublishOutcome | RejectedChunks, JobError>
+    /** Stops all chunks if one of them failed with a code that encoding in one run may avoid; undefined otherwise. */
+    readonly rejectChunks: (version: string, code: string) => Effect.Effect<RejectedChunks | undefined, RecordError>
     /** Stops all chunks, because one of them has failed finally. */
     readonly abortChunks: (version: string) => Effect.Effect<void, RecordError>
     /** Cancels the chunks of the newest upload. `cancelMessage` cancels one message and returns whether it was in time. */
@@ -309,6 +313,7 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     processUpload,
     encodeChunk: (request: ChunkRequest) => Effect.provide(encodeChunk(request), services),
     concatChunks: (request: ConcatRequest) => Effect.provide(concatChunks(request), services),
+    rejectChunks: reject(context),
     abortChunks: context.encodes.abort,
     cancelChunks: cancelChunks(context),
     recordFailure,

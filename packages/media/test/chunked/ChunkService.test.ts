@@ -119,6 +119,18 @@ const uploadLongVideo = Effect.fnUntraced(function* (id: string, seconds: number
   return uploaded(id, yield* storeUpload(`uploads/${id}.mp4`, file))
 })
 
+/** The video between these shares of the file is zeros. */
+const uploadDamagedVideo = Effect.fnUntraced(function* (id: string, from: number, to: number) {
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
+  yield* ffmpeg([...testVideo({ size: "96x64", rate: "25", seconds: 14 }), ...h264, "-g", "25", file])
+  const bytes = yield* fs.readFile(file)
+  // The samples are in order of time, and the index follows them.
+  const samples = Buffer.from(bytes).indexOf("moov", 0, "latin1") - 4
+  bytes.fill(0, Math.round(samples * from), Math.round(samples * to))
+  return uploaded(id, yield* storeUpload(`uploads/${id}.mp4`, bytes))
+})
+
 describe.skipIf(isFfmpegMissing)("ChunkService", () => {
   it.live("publishes playable before ready with rising progress, and leaves no objects besides the stream", () =>
     Effect.gen(function* () {
@@ -147,6 +159,34 @@ describe.skipIf(isFfmpegMissing)("ChunkService", () => {
       // Players that have started with the provisional playlist find the end of the video too.
       assert.include(text, "00005.m4s")
       assert.include(text, "#EXT-X-ENDLIST")
+    }).pipe(Effect.provide(service(new Faults())), Effect.scoped),
+  )
+
+  it.live("encodes an upload in one run if its chunks do not make the whole stream", () =>
+    Effect.gen(function* () {
+      const events = yield* recordEvents
+      const ends = Effect.map(events, (all) =>
+        all.flatMap((one) =>
+          one.event_type === "media.ready"
+            ? [[one.payload.media_id, one.payload.duration]]
+            : one.event_type === "media.failed"
+              ? [[one.payload.media_id, one.payload.error.code]]
+              : [],
+        ),
+      )
+      // regression: the upload failed although one run makes a stream of its length
+      yield* publish(yield* uploadDamagedVideo("hole", 0.3, 0.55))
+      yield* until(Effect.map(ends, ({ length }) => length === 1))
+      // One run lacks the end too.
+      yield* publish(yield* uploadDamagedVideo("cut", 0.8, 1))
+      yield* until(Effect.map(ends, ({ length }) => length === 2))
+      assert.deepStrictEqual(yield* ends, [
+        ["hole", 14],
+        ["cut", "length_mismatch"],
+      ])
+      // The objects of the chunks are removed.
+      const prefixes = new Set((yield* keysBelow("media/hole/")).map((key) => key.split("/")[2]))
+      assert.strictEqual(prefixes.size, 1)
     }).pipe(Effect.provide(service(new Faults())), Effect.scoped),
   )
 
