@@ -98,6 +98,7 @@ describe.skipIf(php.missing)("PHP", () => {
           PORT: "0",
           JWT_SECRET,
           EVENT_SIGNING_KEYS: "php:secret-1",
+          MEDIA_UPLOAD_TOKEN: "required",
           WEBHOOK_URL: `http://127.0.0.1:${port}/`,
           WEBHOOK_SECRET: "the webhook's secret",
         })
@@ -105,7 +106,7 @@ describe.skipIf(php.missing)("PHP", () => {
         const file = join(folder, "not-a-video.mp4")
         writeFileSync(file, "this is not a video")
         const uploaded = yield* run("upload.php", ["42", file, "video/mp4"], { ARMORICORE_URL: url, JWT_SECRET })
-        const [media = "", path = ""] = uploaded.split(" ")
+        const [media = "", path = "", UPLOAD_TOKEN = ""] = uploaded.split(" ")
         assert.match(path, /^s3:\/\/media\/uploads\/42\//)
 
         // Published twice, with a token and with a signature: one event.
@@ -113,18 +114,23 @@ describe.skipIf(php.missing)("PHP", () => {
         const first = yield* run("publish-http.php", [media, "42", path, uuid], {
           ARMORICORE_URL: url,
           TOKEN,
+          UPLOAD_TOKEN,
           REQUEST_ID: "request-7",
           TRACEPARENT: `00-${traceId}-b7ad6b7169203331-01`,
         })
         assert.strictEqual(first, `${uuid} published`)
         const repeated = yield* run("publish-http.php", [media, "42", path, uuid], {
           ARMORICORE_URL: url,
+          UPLOAD_TOKEN,
           SIGNING_KEY_ID: "php",
           SIGNING_SECRET: "secret-1",
         })
         assert.strictEqual(repeated, `${uuid} was there already`)
         const invalid = yield* Effect.flip(run("publish-http.php", ["", "42", path], { ARMORICORE_URL: url, TOKEN }))
         assert.include(invalid.message, "payload.media_id")
+        const mine = { ARMORICORE_URL: url, TOKEN, UPLOAD_TOKEN }
+        const foreign = yield* Effect.flip(run("publish-http.php", [media, "43", path], mine))
+        assert.include(foreign.message, "payload.upload_token was not issued for")
 
         yield* until(Effect.sync(() => readdirSync(inbox).length > 0))
         const [received = ""] = readdirSync(inbox)

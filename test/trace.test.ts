@@ -6,9 +6,11 @@ import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { emit, enqueue, on, onWork, Worker } from "@armoricore/worker"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import { joined, start } from "../packages/realtime/test/support/TestServer.ts"
+
+const tokenKey = Redacted.make("the key of upload tokens of this test")
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 
@@ -35,8 +37,12 @@ it.live("request_id and trace pass from HTTP through events and work to the WebS
     const token = yield* server.token("php", { roles: ["publisher"] })
     const api = HttpRouter.serve(
       ApiRoutes.layer({
-        events: { sources: new Map([["php-backend", new Set(["media.uploaded"])]]), signingKeys: new Map() },
-        uploads: { bucket: "media", ...UploadHandlers.defaults },
+        events: {
+          sources: new Map([["php-backend", new Set(["media.uploaded"])]]),
+          signingKeys: new Map(),
+          uploadTokens: { key: tokenKey, required: false },
+        },
+        uploads: { bucket: "media", tokenKey, ...UploadHandlers.defaults },
         transcripts: { policy: "public" },
       }),
       { disableLogger: true, disableListenLog: true },

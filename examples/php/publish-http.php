@@ -2,6 +2,7 @@
 
 // ARMORICORE_URL=http://127.0.0.1:4000 TOKEN=… php publish-http.php MEDIA_ID USER_ID FILE_PATH [EVENT_ID]
 // REQUEST_ID and TRACEPARENT: a backend takes them from its own request, for example $_SERVER['HTTP_TRACEPARENT'].
+// UPLOAD_TOKEN: the third word that upload.php prints.
 // With SIGNING_KEY_ID and SIGNING_SECRET instead of TOKEN, the signature of the event proves its origin.
 
 declare(strict_types=1);
@@ -12,7 +13,9 @@ use Armoricore\Api;
 use Armoricore\Event;
 
 [, $media, $user, $file] = $argv;
-$event = Event::of('media.uploaded', ['media_id' => $media, 'user_id' => $user, 'file_path' => $file, 'metadata' => []], $argv[4] ?? null, requestId: getenv('REQUEST_ID') ?: null, traceparent: getenv('TRACEPARENT') ?: null);
+$uploadToken = getenv('UPLOAD_TOKEN') ?: null;
+$payload = ['media_id' => $media, 'user_id' => $user, 'file_path' => $file, 'upload_token' => $uploadToken, 'metadata' => []];
+$event = Event::of('media.uploaded', $payload, $argv[4] ?? null, requestId: getenv('REQUEST_ID') ?: null, traceparent: getenv('TRACEPARENT') ?: null);
 $api = new Api(
     getenv('ARMORICORE_URL') ?: 'http://127.0.0.1:4000',
     getenv('TOKEN') ?: null,

@@ -1,6 +1,6 @@
 <?php
 
-// ARMORICORE_URL=… JWT_SECRET=… php upload.php USER_ID FILE CONTENT_TYPE   prints MEDIA_ID FILE_PATH for the event
+// ARMORICORE_URL=… JWT_SECRET=… php upload.php USER_ID FILE CONTENT_TYPE   prints MEDIA_ID FILE_PATH UPLOAD_TOKEN for the event
 
 declare(strict_types=1);
 
@@ -13,4 +13,4 @@ $api = new Armoricore\Api(
 );
 $grant = $api->upload(basename($file), $type, filesize($file));
 $api->put($grant, $file);
-echo $grant['media_id'], ' ', $grant['file_path'], "\n";
+echo $grant['media_id'], ' ', $grant['file_path'], ' ', $grant['upload_token'], "\n";

@@ -37,7 +37,7 @@ final class Api implements Publisher
     }
 
     /**
-     * Returns the URL to which a browser, or `put` below, sends the file.
+     * Returns the URL to which a browser, or `put` below, sends the file. Publish `Event::uploaded` with the result afterwards.
      *
      * @return array{media_id: string, upload_url: string, method: string, headers: array<string, string>, file_path: string, upload_token: string, expires_at: string}
      */

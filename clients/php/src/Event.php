@@ -6,6 +6,7 @@ namespace Armoricore;
 
 use DateTimeImmutable;
 use DateTimeZone;
+use InvalidArgumentException;
 
 /** An event for Armoricore, encoded as JSON without PHP's pitfalls. */
 final class Event
@@ -41,6 +42,32 @@ final class Event
             $envelope['traceparent'] = $traceparent;
         }
         return new self($type, $id, self::json($envelope));
+    }
+
+    /**
+     * `media.uploaded` for a file that a browser has sent to the URL of `POST /v1/uploads`. $grant: media_id, file_path and
+     * upload_token of that response, which the browser returns to you. $userId: the user of your own session, never a value
+     * from the browser. The token proves that Armoricore gave this file to this user: otherwise a user could name the file
+     * or the media of another one, and publishing throws `Rejected` (403).
+     *
+     * @param array<string, mixed> $grant
+     * @param array<string, mixed> $metadata
+     */
+    public static function uploaded(array $grant, string $userId, array $metadata = [], ?string $id = null, string $source = 'php-backend', ?string $requestId = null, ?string $traceparent = null): self
+    {
+        foreach (['media_id', 'file_path', 'upload_token'] as $field) {
+            if (!is_string($grant[$field] ?? null) || $grant[$field] === '') {
+                throw new InvalidArgumentException("the upload has no $field; pass on media_id, file_path and upload_token as POST /v1/uploads returned them");
+            }
+        }
+        $payload = [
+            'media_id' => $grant['media_id'],
+            'user_id' => $userId,
+            'file_path' => $grant['file_path'],
+            'upload_token' => $grant['upload_token'],
+            'metadata' => $metadata,
+        ];
+        return self::of('media.uploaded', $payload, $id, $source, $requestId, $traceparent);
     }
 
     /** An event from an outbox, with exactly the stored bytes. */

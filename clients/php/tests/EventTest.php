@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Armoricore\Tests;
 
 use Armoricore\Event;
+use InvalidArgumentException;
 use JsonException;
 use PHPUnit\Framework\TestCase;
 
@@ -19,6 +20,24 @@ final class EventTest extends TestCase
         self::assertStringContainsString('"é/1"', $event->body);
         self::assertStringContainsString('"ratio":1.0', $event->body);
         self::assertMatchesRegularExpression('/\A[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\z/', $event->id);
+    }
+
+    public function testAnUploadCarriesItsTokenAndTheUserOfTheSession(): void
+    {
+        $grant = ['media_id' => 'm1', 'file_path' => 's3://media/a.mp4', 'upload_token' => 'v1.00', 'user_id' => '8', 'upload_url' => 'https://…'];
+        $event = Event::uploaded($grant, '7');
+        self::assertSame('media.uploaded', $event->type);
+        self::assertSame(
+            ['media_id' => 'm1', 'user_id' => '7', 'file_path' => 's3://media/a.mp4', 'upload_token' => 'v1.00', 'metadata' => []],
+            json_decode($event->body, true)['payload'],
+        );
+    }
+
+    public function testAnUploadWithoutItsTokenIsRefused(): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('the upload has no upload_token');
+        Event::uploaded(['media_id' => 'm1', 'file_path' => 's3://media/a.mp4'], '7');
     }
 
     public function testRefusesTextThatIsNotUtf8(): void

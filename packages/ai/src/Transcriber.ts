@@ -9,7 +9,7 @@
  */
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import { deriveId } from "@armoricore/domain/DeterministicId"
-import type { ConfigurationError, PermanentError } from "@armoricore/domain/Errors"
+import type { ConfigurationError, InvalidEvent, PermanentError } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { Transcript } from "@armoricore/domain/Transcript"
@@ -58,7 +58,7 @@ export class Transcriber extends Context.Service<
       onProgress?: (percent: number) => Effect.Effect<void>,
     ) => Effect.Effect<
       PayloadOf<"transcription.complete">,
-      TransientError | PermanentError | ConfigurationError | MediaDeleted
+      TransientError | PermanentError | ConfigurationError | InvalidEvent | MediaDeleted
     >
     /** The payload of the newest request for a media. */
     readonly latestRequest: (

@@ -3,13 +3,14 @@
  * request. Each language has the transcript of its newest request, even if an older request finishes later.
  */
 import { resultEventId } from "@armoricore/domain/DeterministicId"
-import type { ConfigurationError } from "@armoricore/domain/Errors"
+import type { ConfigurationError, InvalidEvent } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { precedesDeletion } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import * as Timestamp from "@armoricore/domain/Timestamp"
 import * as Collection from "@armoricore/state/Collection"
+import * as MediaOwner from "@armoricore/state/MediaOwner"
 import { mediaDeletions } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { Clock, Effect, Option } from "effect"
@@ -19,8 +20,11 @@ type TranscriptionRequested = EventOf<"transcription.requested">
 
 export interface TranscriptRecord {
   readonly find: (mediaId: string) => Effect.Effect<TranscriptState | undefined, RecordError>
-  /** False if the media was deleted after the request: there is nothing to transcribe. */
-  readonly begin: (event: TranscriptionRequested) => Effect.Effect<boolean, RecordError>
+  /**
+   * False if the media was deleted after the request: there is nothing to transcribe. Fails with `InvalidEvent` if the media
+   * belongs to another user.
+   */
+  readonly begin: (event: TranscriptionRequested) => Effect.Effect<boolean, RecordError | InvalidEvent>
   /** Whether the media was deleted after the request. */
   readonly isDeleted: (
     event: Pick<TranscriptionRequested, "timestamp" | "payload">,
@@ -39,6 +43,7 @@ export interface TranscriptRecord {
 export const make = Effect.gen(function* () {
   const states = yield* Collection.make(transcriptStates)
   const deletions = yield* Collection.make(mediaDeletions)
+  const owner = yield* MediaOwner.make
 
   const isDeleted: TranscriptRecord["isDeleted"] = ({ payload, timestamp }) =>
     Effect.map(deletions.get(payload.media_id), (document) =>
@@ -61,6 +66,7 @@ export const make = Effect.gen(function* () {
     isDeleted,
     wasDeleted: (mediaId) => Effect.map(deletions.get(mediaId), Option.isSome),
     begin: Effect.fnUntraced(function* (event) {
+      yield* owner.requireOwner(event.payload)
       if (yield* isDeleted(event)) return false
       const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
       yield* update(event.payload.media_id, (current, now) => {

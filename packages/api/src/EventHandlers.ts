@@ -7,11 +7,14 @@
  */
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
-import { forbiddenSource } from "@armoricore/worker/PublishPolicy"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import * as MediaOwner from "@armoricore/state/MediaOwner"
+import { forbiddenSource, uploadTokenFault, type UploadTokenPolicy } from "@armoricore/worker/PublishPolicy"
 import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
-import { InvalidEvent } from "@armoricore/domain/Errors"
+import { type ConfigurationError, InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
+import type { AnyEvent } from "@armoricore/domain/EventRegistry"
 import * as Traceparent from "@armoricore/domain/Traceparent"
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import * as Signature from "@armoricore/domain/Signature"
@@ -29,6 +32,7 @@ export interface EventsOptions {
   readonly sources: ReadonlyMap<string, ReadonlySet<string>>
   /** Empty: a signature is neither required nor accepted as proof. */
   readonly signingKeys: Signature.SigningKeys
+  readonly uploadTokens: UploadTokenPolicy
 }
 
 const encoder = new TextEncoder()
@@ -38,15 +42,17 @@ export const layer = (options: EventsOptions) =>
     ArmoricoreApi,
     "events",
     Effect.fnUntraced(function* (handlers) {
-      const context = yield* Effect.context<EventBus | Tokens | Revocations>()
+      const context = yield* Effect.context<EventBus | KeyValue | Tokens | Revocations>()
+      const owner = yield* MediaOwner.make
       return handlers.handleRaw("publish", ({ request }) =>
-        asProblem(Effect.provideContext(publish(options, request), context)),
+        asProblem(Effect.provideContext(publish(options, owner, request), context)),
       )
     }),
   )
 
 const publish = Effect.fn("EventApi.publish")(function* (
   options: EventsOptions,
+  owner: MediaOwner.MediaOwner,
   request: HttpServerRequest.HttpServerRequest,
 ) {
   const bus = yield* EventBus
@@ -67,8 +73,8 @@ const publish = Effect.fn("EventApi.publish")(function* (
   // All items are validated before the first is published, so a rejected request has published nothing.
   const decoded = yield* Effect.forEach(items, (item, index) =>
     EventCodec.decodeJson(item).pipe(
-      Effect.tap(({ event }) => authorizeSource(options, event.source, event.event_type)),
-      Effect.mapError((error) => (isBatch ? prependPath(error, index) : error)),
+      Effect.tap(({ event }) => authorize(options, owner, event)),
+      Effect.mapError((error) => (isBatch && error._tag === "InvalidEvent" ? prependPath(error, index) : error)),
     ),
   )
   const headerTraceparent = request.headers["traceparent"]
@@ -105,8 +111,21 @@ const prependPath = (error: InvalidEvent, index: number): InvalidEvent =>
     message: error.message,
   })
 
-const authorizeSource = ({ sources }: EventsOptions, source: string, type: string) =>
-  sources.get(source)?.has(type) === true ? Effect.void : Effect.fail(forbiddenSource(source, type))
+/** The workers check the same again, since events also reach them from the bus; here the caller gets the reason at once. */
+const authorize = (
+  { sources, uploadTokens }: EventsOptions,
+  owner: MediaOwner.MediaOwner,
+  event: AnyEvent,
+): Effect.Effect<void, InvalidEvent | TransientError | ConfigurationError> => {
+  if (sources.get(event.source)?.has(event.event_type) !== true) {
+    return Effect.fail(forbiddenSource(event.source, event.event_type))
+  }
+  const fault = uploadTokenFault(uploadTokens, event)
+  if (fault !== undefined) return Effect.fail(fault)
+  return event.event_type === "media.uploaded" || event.event_type === "transcription.requested"
+    ? owner.requireOwner(event.payload)
+    : Effect.void
+}
 
 const signWithFirstKey = (keys: Signature.SigningKeys, body: Uint8Array, now: number): string | undefined => {
   const first = [...keys][0]

@@ -10,8 +10,9 @@
  * signed request for each part. `complete` takes the ETags of these PUTs, `abort` deletes the parts.
  */
 import { fromUrl, toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
+import * as UploadToken from "@armoricore/domain/UploadToken"
 import { type ObjectRef, ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, type Redacted } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { rejectGuest } from "./Authentication.ts"
@@ -23,6 +24,8 @@ import * as RequestBody from "./RequestBody.ts"
 
 export interface UploadsOptions {
   readonly bucket: string
+  /** Signs the `upload_token` of each response. */
+  readonly tokenKey: Redacted.Redacted<string>
   /** Bytes. */
   readonly maxSize: number
   /** A larger file is sent in parts. S3 limits one PUT to 5 GB. */
@@ -39,7 +42,7 @@ export interface UploadsOptions {
 
 export const maxPutSize = 5_000_000_000
 
-export const defaults: Omit<UploadsOptions, "bucket"> = {
+export const defaults: Omit<UploadsOptions, "bucket" | "tokenKey"> = {
   maxSize: 50_000_000_000,
   maxSinglePutSize: maxPutSize,
   partSize: 64 * 1024 * 1024,
@@ -130,7 +133,11 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
   const type = matchesType(options.contentTypes, named) ? named : octetStream
   const mediaId = crypto.randomUUID()
   const ref = { bucket: options.bucket, key: `${uploadPrefix(identity.userId, mediaId)}${sanitizeFilename(filename)}` }
-  const upload = { media_id: mediaId, file_path: toUrl(ref) }
+  const file = { media_id: mediaId, file_path: toUrl(ref) }
+  const upload = {
+    ...file,
+    upload_token: UploadToken.issue(options.tokenKey, { ...file, user_id: identity.userId }),
+  }
   yield* Effect.logDebug("upload created", { media_id: mediaId, size })
   if (size > options.maxSinglePutSize) {
     return { ...upload, ...(yield* createMultipartUpload(options, ref, type, size)) }

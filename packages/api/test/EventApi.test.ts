@@ -1,8 +1,11 @@
 import { EventBus, type ReceivedMessage } from "@armoricore/bus/EventBus"
 import * as Signature from "@armoricore/domain/Signature"
+import * as UploadToken from "@armoricore/domain/UploadToken"
+import * as Collection from "@armoricore/state/Collection"
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted } from "effect"
-import { apiServer, busUnavailable, sendRequest, signToken, uploadedEvent } from "./support/ApiServer.ts"
+import { apiServer, busUnavailable, sendRequest, signToken, tokenKey, uploadedEvent } from "./support/ApiServer.ts"
 
 const publishedMessages = Effect.gen(function* () {
   const messages: Array<ReceivedMessage> = []
@@ -169,5 +172,109 @@ describe("POST /v1/events", () => {
       assert.strictEqual(response.status, 503)
       assert.strictEqual(response.headers["retry-after"], "5")
     }).pipe(Effect.provide(apiServer({}, busUnavailable))),
+  )
+})
+
+describe("the upload token in POST /v1/events", () => {
+  const file = { media_id: "m1", file_path: "s3://media/uploads/7/m1/a.mp4" }
+  const sendPayload = Effect.fnUntraced(function* (payload: object) {
+    const event = uploadedEvent({ event_id: crypto.randomUUID(), payload })
+    return yield* sendRequest("POST", "/v1/events", {
+      token: yield* signToken("php", "publisher"),
+      body: JSON.stringify(event),
+    })
+  })
+  const refused = { status: 403, code: "unauthorized", path: "payload.upload_token" }
+  const summary = ({ body, status }: { readonly body: unknown; readonly status: number }) =>
+    typeof body === "object" && body !== null && "code" in body && "path" in body
+      ? { status, code: body.code, path: body.path }
+      : { status }
+
+  it.live("is accepted for the upload that it was issued for, with the user id as a number too", () =>
+    Effect.gen(function* () {
+      const upload_token = UploadToken.issue(tokenKey, { ...file, user_id: "7" })
+      assert.deepStrictEqual(summary(yield* sendPayload({ ...file, user_id: 7, upload_token })), { status: 202 })
+      assert.deepStrictEqual(summary(yield* sendPayload({ ...file, user_id: 8, upload_token })), refused)
+      assert.deepStrictEqual(
+        summary(yield* sendPayload({ ...file, file_path: "s3://media/x", user_id: 7, upload_token })),
+        refused,
+      )
+      assert.deepStrictEqual(summary(yield* sendPayload({ ...file, user_id: 7 })), { status: 202 })
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("is required with MEDIA_UPLOAD_TOKEN=required", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(summary(yield* sendPayload({ ...file, user_id: 7 })), refused)
+      const upload_token = UploadToken.issue(tokenKey, { ...file, user_id: "7" })
+      assert.deepStrictEqual(summary(yield* sendPayload({ ...file, user_id: 7, upload_token })), { status: 202 })
+    }).pipe(Effect.provide(apiServer({ uploadTokens: { key: tokenKey, required: true } }))),
+  )
+})
+
+describe("a media id of another user in POST /v1/events", () => {
+  const send = Effect.fnUntraced(function* (event: object) {
+    const { body, status } = yield* sendRequest("POST", "/v1/events", {
+      token: yield* signToken("php", "publisher"),
+      body: JSON.stringify(event),
+    })
+    const { code, path } = Object.fromEntries(Object.entries(typeof body === "object" && body !== null ? body : {}))
+    return [status, code, path]
+  })
+  const upload = (media_id: string, user_id: string) =>
+    uploadedEvent({ event_id: crypto.randomUUID(), payload: { media_id, user_id, file_path: "s3://media/a.mp4" } })
+  const refused = [403, "unauthorized", "payload.media_id"]
+  const accepted = [202, undefined, undefined]
+  const updated_at = "2026-01-31T12:00:00Z"
+
+  it.live("is refused, for uploads and transcriptions, with its place in an array", () =>
+    Effect.gen(function* () {
+      const states = yield* Collection.make(mediaStates)
+      yield* states.create("m1", {
+        media_id: "m1",
+        user_id: "7",
+        status: "processing",
+        stage: "queued",
+        percent: 0,
+        source_event_id: "3f0c2d6e-6b0f-4d27-9d0c-1a2b3c4d5e6f",
+        generations: {},
+        attempts: [],
+        renditions: [],
+        timings: {},
+        updated_at,
+      })
+      const messages = yield* publishedMessages
+      assert.deepStrictEqual(yield* send(upload("m1", "8")), refused)
+      const transcription = {
+        ...upload("m1", "8"),
+        event_type: "transcription.requested",
+        payload: { media_id: "m1", user_id: "8", source_file_path: "s3://media/a.mp4" },
+      }
+      assert.deepStrictEqual(yield* send(transcription), refused)
+      assert.deepStrictEqual(yield* send([upload("m2", "8"), upload("m1", "8")]), [
+        403,
+        "unauthorized",
+        "1.payload.media_id",
+      ])
+      assert.lengthOf(messages, 0)
+      assert.deepStrictEqual(yield* send(upload("m1", "7")), accepted)
+      assert.deepStrictEqual(yield* send(upload("m2", "8")), accepted)
+    }).pipe(
+      Effect.provide(
+        apiServer({ sources: new Map([["php-backend", new Set(["media.uploaded", "transcription.requested"])]]) }),
+      ),
+    ),
+  )
+
+  it.live("is refused also after the media was deleted", () =>
+    Effect.gen(function* () {
+      const deletions = yield* Collection.make(mediaDeletions)
+      yield* deletions.create("m1", { media_id: "m1", request_id: "r", requested_at: updated_at, user_id: "7" })
+      yield* deletions.create("m2", { media_id: "m2", request_id: "r", requested_at: updated_at })
+      assert.deepStrictEqual(yield* send(upload("m1", "8")), refused)
+      assert.deepStrictEqual(yield* send(upload("m1", "7")), accepted)
+      // Nothing of it was known when it was deleted, so it has no owner.
+      assert.deepStrictEqual(yield* send(upload("m2", "8")), accepted)
+    }).pipe(Effect.provide(apiServer())),
   )
 })

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
+import * as UploadToken from "@armoricore/domain/UploadToken"
+import { apiServer, sendRequest, signToken, tokenKey } from "./support/ApiServer.ts"
 
 const uploadRequest = { filename: "../My holiday?.mp4", content_type: "video/mp4", size: 1000 }
 
@@ -19,6 +20,22 @@ describe("POST /v1/uploads", () => {
       assert.deepPropertyVal(body, "headers", { "content-type": "video/mp4" })
       assert.match(JSON.stringify(body), /"file_path":"s3:\/\/media\/uploads\/u1\/[0-9a-f-]{36}\/My-holiday-.mp4"/)
       assert.match(JSON.stringify(body), /"upload_url":"http:\/\/127.0.0.1:4000\/objects\/media\/uploads\/u1\//)
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("returns a token for this media, user and file, for one PUT and for parts", () =>
+    Effect.gen(function* () {
+      for (const size of [1000, 6_000_000_000]) {
+        const { body } = yield* sendRequest("POST", "/v1/uploads", {
+          token: yield* signToken("u1"),
+          body: JSON.stringify({ ...uploadRequest, size }),
+        })
+        const { upload_token, ...file } = yield* Schema.decodeUnknownEffect(
+          Schema.Struct({ media_id: Schema.String, file_path: Schema.String, upload_token: Schema.String }),
+        )(body)
+        assert.isTrue(UploadToken.isValid(tokenKey, { ...file, user_id: "u1" }, upload_token), String(size))
+        assert.isFalse(UploadToken.isValid(tokenKey, { ...file, user_id: "u2" }, upload_token))
+      }
     }).pipe(Effect.provide(apiServer())),
   )
 

@@ -11,6 +11,8 @@ export interface UploadedMedia {
   readonly media_id: string
   readonly user_id: string
   readonly file_path: string
+  /** From the response of `POST /v1/uploads`. */
+  readonly upload_token: string
 }
 
 export interface PublishUploadedOptions {

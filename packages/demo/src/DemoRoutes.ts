@@ -96,7 +96,11 @@ const newVisitorId = () =>
   `${birdNames[Math.floor(Math.random() * birdNames.length)]}-${crypto.randomUUID().slice(0, 4)}`
 
 const NotifyRequest = Schema.Struct({ notification_type: Schema.Literals(["push", "email"]) })
-const UploadedRequest = Schema.Struct({ media_id: Schema.String, file_path: Schema.String })
+const UploadedRequest = Schema.Struct({
+  media_id: Schema.String,
+  file_path: Schema.String,
+  upload_token: Schema.String,
+})
 
 export interface DemoRoutesOptions {
   /** The file behind "Use the sample". */
@@ -156,7 +160,7 @@ const handleNotify = Effect.fnUntraced(function* (request: HttpServerRequest.Htt
   return HttpServerResponse.jsonUnsafe(envelope, { status: 202 })
 })
 
-/** Publishes `media.uploaded`. Like a real backend it first checks that the file belongs to the user. */
+/** Publishes `media.uploaded`. Like a real backend it passes on the token, which proves that the file belongs to the user. */
 const handleUploaded = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
   bucket: string,
@@ -164,12 +168,12 @@ const handleUploaded = Effect.fnUntraced(function* (
 ) {
   const identity = yield* authenticate(request)
   yield* rejectGuest(identity)
-  const { file_path, media_id } = yield* RequestBody.json(request, UploadedRequest, 16_384)
+  const { file_path, media_id, upload_token } = yield* RequestBody.json(request, UploadedRequest, 16_384)
   if (!file_path.startsWith(toUrl({ bucket, key: uploadPrefix(identity.userId, media_id) }))) {
     return yield* problem(403, "forbidden", "file_path is not an upload of this user", "file_path")
   }
   const url = yield* (yield* PublicUrl).get
-  const uploaded = { media_id, user_id: identity.userId, file_path }
+  const uploaded = { media_id, user_id: identity.userId, file_path, upload_token }
   const envelope = yield* Backend.publishUploaded(url, uploaded, { requestTranscription }).pipe(
     Effect.catchTag("DemoFailed", ({ message }) => Effect.fail(problem(503, "not_published", message))),
   )

@@ -9,6 +9,7 @@ export const UploadGrant = Schema.Struct({
   method: Schema.String,
   headers: Schema.Record(Schema.String, Schema.String),
   file_path: Schema.String,
+  upload_token: Schema.String,
 })
 export type UploadGrant = typeof UploadGrant.Type
 

@@ -38,5 +38,9 @@ export const upload = async (file, token, { onGrant, onProgress }) => {
   await onGrant(grant)
   await put(grant, file, onProgress)
   onProgress(100)
-  return askFor("/demo/uploaded", token, { media_id: grant.media_id, file_path: grant.file_path })
+  return askFor("/demo/uploaded", token, {
+    media_id: grant.media_id,
+    file_path: grant.file_path,
+    upload_token: grant.upload_token,
+  })
 }

@@ -6,6 +6,7 @@ import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
 import { Effect, Option, Redacted } from "effect"
+import { constantTimeEqual } from "./ConstantTimeEqual.ts"
 import { InvalidEvent } from "./Errors.ts"
 
 export const signatureHeader = "Armoricore-Signature"
@@ -19,13 +20,6 @@ const mac = (secret: Redacted.Redacted<string>, timestamp: number, body: Uint8Ar
 /** The header's value; `timestamp` in Unix seconds. */
 export const sign = (keyId: string, secret: Redacted.Redacted<string>, timestamp: number, body: Uint8Array): string =>
   `keyid=${keyId},t=${timestamp},v1=${bytesToHex(mac(secret, timestamp, body))}`
-
-/** Runs in constant time. */
-const constantTimeEqual = (a: Uint8Array, b: Uint8Array): boolean => {
-  let difference = a.byteLength ^ b.byteLength
-  for (const [index, byte] of a.entries()) difference |= byte ^ (b[index] ?? 0)
-  return difference === 0
-}
 
 interface ParsedSignature {
   readonly keyId: string

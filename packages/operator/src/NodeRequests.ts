@@ -128,8 +128,8 @@ const sumCounter = (
 const toCounters = (snapshot: Snapshot, { broadcasts, deliveries }: SocketCounts): Counters => ({
   events_in: sumCounter(snapshot, "armoricore_events_consumed_total"),
   events_out: sumCounter(snapshot, "armoricore_events_published_total"),
-  jobs: sumCounter(snapshot, "armoricore_jobs_total", ["result", ["succeeded", "failed", "exhausted"]]),
-  jobs_failed: sumCounter(snapshot, "armoricore_jobs_total", ["result", ["failed", "exhausted"]]),
+  jobs: sumCounter(snapshot, "armoricore_jobs_total", ["result", ["succeeded", "failed", "exhausted", "rejected"]]),
+  jobs_failed: sumCounter(snapshot, "armoricore_jobs_total", ["result", ["failed", "exhausted", "rejected"]]),
   retries: sumCounter(snapshot, "armoricore_retries_total"),
   dead_letters: sumCounter(snapshot, "armoricore_dead_letters_total"),
   notifications: sumCounter(snapshot, "armoricore_notification_deliveries_total"),

@@ -10,7 +10,7 @@ import * as Metrics from "./WorkerMetrics.ts"
 /** The work is over: `messages` are published, and with `deadLetter` the message becomes a dead letter as well. */
 export interface Done {
   readonly _tag: "Done"
-  readonly result: "succeeded" | "failed" | "exhausted" | "cancelled"
+  readonly result: "succeeded" | "failed" | "exhausted" | "cancelled" | "rejected"
   readonly messages: ReadonlyArray<ResultMessage>
   readonly attempts: number
   readonly deadLetter?: NonNullable<Decision["deadLetter"]>
@@ -91,6 +91,16 @@ const classifyFailure = Effect.fnUntraced(function* (
     case "PermanentError": {
       yield* Effect.logInfo(`The message failed permanently: ${error.message}`, { code: error.code })
       return yield* failureResult("failed", message, error, attempts + 1)
+    }
+    case "InvalidEvent": {
+      const { message: text, path, reason } = error
+      return {
+        _tag: "Done",
+        result: "rejected",
+        messages: [],
+        attempts: attempts + 1,
+        deadLetter: { reason, message: text, path },
+      }
     }
     case "ConfigurationError": {
       yield* Effect.logError(`The configuration is wrong: ${error.message}`, { setting: error.setting })

@@ -5,6 +5,7 @@ import { event, work } from "@armoricore/bus/Address"
 import {
   type ConfigurationError,
   type PermanentError,
+  type PortError,
   InvalidEvent,
   type TransientError,
 } from "@armoricore/domain/Errors"
@@ -35,10 +36,11 @@ export interface HandlerContext {
    * job, so a handler may also return the result if it is unsure. A worker that lost its lease, or whose job was
    * cancelled, publishes nothing and gets a `TransientError` with the code `lease_lost`.
    */
-  readonly publishEarly: (outcome: ResultMessage) => Effect.Effect<void, HandlerError>
+  readonly publishEarly: (outcome: ResultMessage) => Effect.Effect<void, PortError>
 }
 
-export type HandlerError = TransientError | PermanentError | ConfigurationError
+/** `InvalidEvent`: the handler found, in its state, that the message is not permitted. It becomes a dead letter at once. */
+export type HandlerError = TransientError | PermanentError | ConfigurationError | InvalidEvent
 
 export interface HandlerOptions extends Pick<ConsumerOptions, "sharedPermits" | "ackWait" | "maxDeliveries"> {
   /** Concurrent messages in this process. Default 1. */

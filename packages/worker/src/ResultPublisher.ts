@@ -33,8 +33,8 @@ export const make = (service: string, bus: EventBus["Service"]) => {
         decision.deadLetter === undefined
           ? acknowledged
           : DeadLetterRecord.disposition(service, consumer, delivery, {
-              ...decision.deadLetter,
               path: "",
+              ...decision.deadLetter,
               attempts,
               firstAt,
             }),

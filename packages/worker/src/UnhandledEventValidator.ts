@@ -10,7 +10,7 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventType } from "@armoricore/domain/EventRegistry"
 import { Duration, Effect, Option, Result } from "effect"
 import { Ledger } from "./ledger/Ledger.ts"
-import { authorizeWith, publishPolicyOf, withoutSignature } from "./PublishPolicy.ts"
+import { authorizeWith, publishPolicyOf, withoutProofs } from "./PublishPolicy.ts"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 
 export const consumerName = "guard"
@@ -22,7 +22,7 @@ const validate = (handledTypes: ReadonlySet<string>, ledger: Ledger["Service"]) 
     const isMarkedReplay = DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayOfHeader) !== undefined
     const replay = isMarkedReplay ? yield* ledger.replays.find(delivery) : Option.none()
     const publishPolicy = yield* Effect.withFiber((fiber) => Effect.succeed(publishPolicyOf(fiber)))
-    const policy = Option.isSome(replay) ? withoutSignature(publishPolicy) : publishPolicy
+    const policy = Option.isSome(replay) ? withoutProofs(publishPolicy) : publishPolicy
     const validated = yield* EventCodec.decode(delivery.body).pipe(
       Effect.flatMap(({ event }) =>
         Effect.andThen(authorizeWith(policy, event, delivery), requireMatchingSubject(event.event_type, type)),

@@ -30,7 +30,7 @@ import { ConsumerRegistry } from "./control/ConsumerRegistry.ts"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 import type { DecodedMessage, Handler, HandlerContext, HandlerError } from "./Handler.ts"
 import { type AcquireResult, type Lease, Ledger } from "./ledger/Ledger.ts"
-import { type PublishPolicy, publishPolicyOf, withoutSignature } from "./PublishPolicy.ts"
+import { type PublishPolicy, publishPolicyOf, withoutProofs } from "./PublishPolicy.ts"
 import type { ResultMessage } from "./ResultMessage.ts"
 import * as ResultPublisher from "./ResultPublisher.ts"
 import { retryDelay, type RetryPolicy, retryPolicyOf } from "./RetryPolicy.ts"
@@ -227,13 +227,13 @@ const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler:
 })
 
 /**
- * The first step. An operator's replay needs no signature, and one that was sent for another consumer is acked; everything
+ * The first step. An operator's replay needs no signature or upload token, and one that was sent for another consumer is acked; everything
  * else is decoded as received.
  */
 const receive = <R>(runtime: ConsumerRuntime<R>) => {
   const { consumer, ledger, publishPolicy } = runtime
   const decode = makeDecode(runtime)
-  const replayPolicy = withoutSignature(publishPolicy)
+  const replayPolicy = withoutProofs(publishPolicy)
   return (delivery: Delivery): Effect.Effect<Disposition, never, R | EventBus> => {
     if (DeadLetterRecord.headerOf(delivery, DeadLetterRecord.replayOfHeader) === undefined)
       return decode(delivery, publishPolicy)

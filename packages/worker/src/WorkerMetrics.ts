@@ -10,7 +10,7 @@ export const published = Metric.counter("armoricore_events_published_total", {
   incremental: true,
 })
 export const finished = Metric.counter("armoricore_jobs_total", {
-  description: "Messages whose handling ended, by result: succeeded, failed, exhausted, cancelled, duplicate",
+  description: "Messages whose handling ended, by result: succeeded, failed, exhausted, cancelled, rejected, duplicate",
   incremental: true,
 })
 export const retried = Metric.counter("armoricore_retries_total", {

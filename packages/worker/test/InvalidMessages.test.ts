@@ -1,6 +1,7 @@
-import { TransientError } from "@armoricore/domain/Errors"
+import { InvalidEvent, TransientError } from "@armoricore/domain/Errors"
 import { sign, signatureHeader } from "@armoricore/domain/Signature"
-import { EventSigningKeys, on, Worker } from "@armoricore/worker"
+import * as UploadToken from "@armoricore/domain/UploadToken"
+import { DeadLetters, emit, EventSigningKeys, on, UploadTokens, Worker } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted, Schedule } from "effect"
 import {
@@ -133,5 +134,115 @@ describe("invalid input", () => {
       Effect.provideService(EventSigningKeys, new Map([["k1", Redacted.make("secret-1")]])),
       Effect.provide(ports),
     ),
+  )
+})
+
+describe("a message that its handler finds to be unauthorised", () => {
+  const refusal = new InvalidEvent({
+    reason: "unauthorized",
+    path: "payload.media_id",
+    message: "it belongs to another",
+  })
+
+  for (const idempotent of [false, true]) {
+    it.effect(
+      `becomes a dead letter with the field, without a retry or a failure event (idempotent: ${idempotent})`,
+      () =>
+        Effect.gen(function* () {
+          let runs = 0
+          let isPermitted = false
+          const messages = yield* recordMessages
+          yield* Worker.run("media", [
+            on("media.uploaded", {
+              idempotent,
+              handle: () =>
+                Effect.suspend(() => {
+                  runs++
+                  return isPermitted ? Effect.succeed([playableMessage]) : Effect.fail(refusal)
+                }),
+              onFailure: ({ payload: { media_id, user_id } }, error, failed_at) => [
+                emit("media.failed", { media_id, user_id, error, failed_at }),
+              ],
+            }),
+          ])
+          yield* publish(uploadedEvent())
+          yield* advanceClock("10 minutes")
+          assert.strictEqual(runs, 1)
+          assert.isEmpty(messages)
+          const [letter, ...others] = yield* deadLetters
+          assert.isEmpty(others)
+          assert.isDefined(letter)
+          const { attempts, message, path, reason, shared } = letter.record
+          assert.deepStrictEqual(
+            [reason, path, message, attempts, shared],
+            ["unauthorized", "payload.media_id", "it belongs to another", 1, undefined],
+          )
+          // A replay asks the handler again.
+          isPermitted = true
+          yield* (yield* DeadLetters).replay(letter.id)
+          yield* advanceClock("1 second")
+          assert.strictEqual(runs, 2)
+          assert.lengthOf(messages, 1)
+          assert.isEmpty(yield* deadLetters)
+        }).pipe(Effect.provide(ports)),
+    )
+  }
+})
+
+describe("the upload token of media.uploaded", () => {
+  const key = UploadToken.deriveKey(Redacted.make("secret-1"))
+  const upload = uploadedEvent().payload
+  const send = (change: object, envelope: object = {}) =>
+    publish(uploadedEvent({ event_id: crypto.randomUUID(), payload: { ...upload, ...change }, ...envelope }))
+
+  /** Publishes events without a token, with a valid one, and with tokens of others; returns the rejected fields. */
+  const outcome = (required: boolean) =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [
+        on("media.uploaded", { handle: () => Effect.succeed([playableMessage]), onFailure: () => [] }),
+      ]).pipe(Effect.provideService(UploadTokens, { key, required }))
+      yield* send({})
+      yield* send({ upload_token: null })
+      yield* send({ upload_token: UploadToken.issue(key, upload) })
+      yield* send({ user_id: "another", upload_token: UploadToken.issue(key, upload) })
+      yield* send({ upload_token: "v1.00" })
+      yield* flushFibers
+      const letters = yield* deadLetters
+      return {
+        handled: messages.length,
+        rejected: letters.map(({ record }) => [record.reason, record.path, /missing/.test(record.message)]),
+      }
+    }).pipe(Effect.provide(ports))
+
+  const missing = ["unauthorized", "payload.upload_token", true]
+  const invalid = ["unauthorized", "payload.upload_token", false]
+
+  it.effect("may be absent, and must be valid if it is present", () =>
+    Effect.map(outcome(false), (result) =>
+      assert.deepStrictEqual(result, { handled: 3, rejected: [invalid, invalid] }),
+    ),
+  )
+
+  it.effect("must be present where it is required", () =>
+    Effect.map(outcome(true), (result) =>
+      assert.deepStrictEqual(result, { handled: 1, rejected: [missing, missing, invalid, invalid] }),
+    ),
+  )
+
+  it.effect("is not asked for again when an operator replays the event", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [
+        on("media.uploaded", { handle: () => Effect.succeed([playableMessage]), onFailure: () => [] }),
+      ]).pipe(Effect.provideService(UploadTokens, { key, required: true }))
+      yield* send({})
+      yield* flushFibers
+      const [letter] = yield* deadLetters
+      yield* (yield* DeadLetters).replay(letter?.id ?? "")
+      yield* flushFibers
+      assert.lengthOf(messages, 1)
+      assert.isEmpty(yield* deadLetters)
+    }).pipe(Effect.provide(ports)),
   )
 })

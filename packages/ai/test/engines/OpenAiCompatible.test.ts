@@ -253,6 +253,21 @@ describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
       }).pipe(Effect.provide(pipeline(engine({})).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer))))),
     )
 
+    it.effect("is not asked for the media of another user, whose transcript stays", () =>
+      Effect.gen(function* () {
+        const fake = yield* FakeSpeech
+        const { latestRequest, transcribe } = yield* Transcriber
+        const event = transcriptionRequest("m", yield* storeUpload("a.wav", wav(short.samples)), "en")
+        yield* transcribe(event, { fencingToken: 1 })
+        const own = transcriptionRequest("m", event.payload.source_file_path, "en")
+        const foreign = { ...own, payload: { ...own.payload, user_id: "u2", force: true } }
+        const refusal = yield* Effect.flip(transcribe(foreign, { fencingToken: 1 }))
+        assert.include(refusal, { _tag: "InvalidEvent", reason: "unauthorized", path: "payload.media_id" })
+        assert.strictEqual((yield* latestRequest("m"))?.user_id, "u1")
+        assert.strictEqual(fake.transcriptions.length, 1)
+      }).pipe(Effect.provide(pipeline(engine({})).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer))))),
+    )
+
     // regression: the captions ended as corrupt_media although the stream played
     it.effect("gets the track that the stream plays: the first one with a decoder", () =>
       Effect.gen(function* () {

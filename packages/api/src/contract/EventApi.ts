@@ -30,7 +30,8 @@ export class EventApi extends HttpApiGroup.make("events")
           summary: "Publish one event or an array of events",
           description:
             "Responds with 202 once the bus has acknowledged every event. All events of an array are validated " +
-            "before the first is published. The bus receives a single event byte for byte. At most 1 MB.",
+            "before the first is published. The bus receives a single event byte for byte. At most 1 MB. A media id " +
+            "that belongs to another user, and an `upload_token` for another file, media or user, are refused with 403.",
         }),
       ),
   )

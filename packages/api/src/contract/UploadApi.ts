@@ -37,6 +37,11 @@ const SignedRequest = {
 const uploadFields = {
   media_id: Schema.String,
   file_path: Schema.String.annotate({ description: "Publish `media.uploaded` with it after the upload." }),
+  upload_token: Schema.String.annotate({
+    description:
+      "Proves that the media and the file belong to this user. Pass it on in `media.uploaded`; with " +
+      "`MEDIA_UPLOAD_TOKEN=required` an event without it is refused.",
+  }),
   expires_at: Schema.String,
 }
 

@@ -16,6 +16,8 @@ import type { EventsOptions } from "../../src/EventHandlers.ts"
 import * as NotFoundRoute from "../../src/NotFoundRoute.ts"
 import * as UploadHandlers from "../../src/UploadHandlers.ts"
 
+export const tokenKey = Redacted.make("the key of upload tokens of this test")
+
 export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
 
 const ports = Layer.mergeAll(
@@ -31,8 +33,8 @@ export const apiServer = (options: Partial<EventsOptions> = {}, bus: Layer.Layer
   HttpRouter.serve(
     Layer.mergeAll(
       ApiRoutes.layer({
-        events: { sources, signingKeys: new Map(), ...options },
-        uploads: { bucket: "media", ...UploadHandlers.defaults },
+        events: { sources, signingKeys: new Map(), uploadTokens: { key: tokenKey, required: false }, ...options },
+        uploads: { bucket: "media", tokenKey, ...UploadHandlers.defaults },
         transcripts: { policy: "owner" },
       }),
       NotFoundRoute.layer,

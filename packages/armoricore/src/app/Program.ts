@@ -176,14 +176,17 @@ const trustForwardedHeaders = (trustedProxies: ReadonlyArray<IpNetwork.IpNetwork
 
 const api = Effect.gen(function* () {
   const settings = yield* Settings
+  const uploadTokens = yield* Adapters.uploadTokens
   return Layer.mergeAll(
     ApiRoutes.layer({
       events: {
         sources: Services.eventSources(settings),
         signingKeys: settings.EVENT_SIGNING_KEYS ?? new Map(),
+        uploadTokens,
       },
       uploads: {
         ...UploadHandlers.defaults,
+        tokenKey: uploadTokens.key,
         bucket: settings.OBJECT_STORAGE_BUCKET,
         maxSize: settings.MEDIA_MAX_BYTES,
       },

@@ -22,7 +22,7 @@ import type { Endpoint } from "@armoricore/realtime/socket/Endpoint"
 import type { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import type { Topics } from "@armoricore/realtime/pubsub/Topics"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { EventSigningKeys, EventSources } from "@armoricore/worker/PublishPolicy"
+import { EventSigningKeys, EventSources, UploadTokens } from "@armoricore/worker/PublishPolicy"
 import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import * as UnhandledEventValidator from "@armoricore/worker/UnhandledEventValidator"
@@ -32,6 +32,7 @@ import { RetryPolicies, RetryPolicy } from "@armoricore/worker/RetryPolicy"
 import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
 import { WorkerTimeouts } from "@armoricore/worker/Worker"
 import { type Context, Duration, Effect, Layer } from "effect"
+import * as Adapters from "../wiring/Adapters.ts"
 import * as Ai from "../wiring/Ai.ts"
 import * as StorageCircuitBreaker from "../wiring/StorageCircuitBreaker.ts"
 import * as Notify from "../wiring/Notify.ts"
@@ -109,6 +110,7 @@ export const workerSettings = Layer.unwrap(
   Effect.map(Settings, (settings) =>
     Layer.mergeAll(
       Layer.succeed(EventSources, eventSources(settings)),
+      Layer.effect(UploadTokens, Adapters.uploadTokens),
       Layer.succeed(EventSigningKeys, settings.EVENT_SIGNING_KEYS ?? new Map()),
       Layer.succeed(RetryPolicy, {
         maxAttempts: settings.RETRY_MAX_ATTEMPTS,

@@ -54,9 +54,10 @@ const run = Effect.fnUntraced(
     const bar = ProgressBar.make(process.stdout)
     const ready = yield* watchMedia(publicUrl, token, grant.media_id, bar.show)
     yield* UploadClient.uploadFile(grant, file)
+    const { file_path, media_id, upload_token } = grant
     const { event_id } = yield* Backend.publishUploaded(
       publicUrl,
-      { media_id: grant.media_id, user_id: DemoRoutes.demoUserId, file_path: grant.file_path },
+      { media_id, user_id: DemoRoutes.demoUserId, file_path, upload_token },
       { requestTranscription },
     )
     yield* Console.log(`Published media.uploaded ${event_id}`)

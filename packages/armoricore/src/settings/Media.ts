@@ -115,6 +115,17 @@ export const media = {
     defaultText: "no limit",
     example: "2",
   }),
+  MEDIA_UPLOAD_TOKEN: withDefault(
+    choice(
+      "optional",
+      "required",
+    )({
+      description:
+        "required: media.uploaded from outside is refused without the upload_token of POST /v1/uploads; optional: a token that is present must be valid",
+    }),
+    "optional",
+    "optional",
+  ),
   MEDIA_WORK_DIR: text({
     description: "folder for temporary files of running jobs",
     defaultText: "the system's temporary folder",

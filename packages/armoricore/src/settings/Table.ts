@@ -214,7 +214,7 @@ export const settingGroups = {
     }),
     URL_SECRET: longSecret(16)({
       description:
-        "secret of the URLs that this program signs (playback without a CDN, the local object folder), the same in every process; at least 16 characters",
+        "secret of the URLs that this program signs (playback without a CDN, the local object folder) and of upload tokens, the same in every process; at least 16 characters",
       defaultText: "derived from JWT_SECRET, else a generated secret in the data folder",
       example: "…",
     }),

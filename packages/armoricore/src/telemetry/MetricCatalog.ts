@@ -107,6 +107,6 @@ This page is generated: run \`npm run docs:metrics\` after a change.
 |---|---|
 | \`service\` | \`media\`, \`notify\`, \`ai\`, \`realtime\`; \`webhook\` posts result events to the backend, \`api\` accepts events over HTTP, \`guard\` validates events without another consumer, \`operator\` stores flagged messages |
 | \`type\` | an event type such as \`media.uploaded\`, or \`work.<kind>\` for a service's internal jobs |
-| \`result\` | \`succeeded\`, \`failed\` (permanent error), \`exhausted\` (all attempts failed), \`cancelled\`, \`repeated\` (decided earlier; the result was published again) |
+| \`result\` | \`succeeded\`, \`failed\` (permanent error), \`exhausted\` (all attempts failed), \`cancelled\`, \`rejected\` (not permitted: a dead letter), \`duplicate\` (decided earlier; the result was published again) |
 | \`consumer\` | the durable name of a queue, such as \`media-media-uploaded\` |
 `

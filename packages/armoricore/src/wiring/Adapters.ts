@@ -5,6 +5,7 @@
 import * as Tokens from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
+import * as UploadToken from "@armoricore/domain/UploadToken"
 import type { History } from "@armoricore/history/History"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import type { KeyValue } from "@armoricore/state/KeyValue"
@@ -239,13 +240,14 @@ export const routes = Layer.unwrap(
   }),
 )
 
-/** Media signs URLs and realtime verifies them, so processes with different data folders need a common secret. */
+/** Media signs URLs that realtime verifies, and realtime signs upload tokens that media verifies, so processes with different data folders need a common secret. */
 const urlSecretWarning = Layer.effectDiscard(
   Effect.gen(function* () {
     const { CDN_BASE_URL, JWT_SECRET, MESSAGE_BUS_URL, URL_SECRET } = yield* Settings
-    if (MESSAGE_BUS_URL === undefined || CDN_BASE_URL !== undefined || (URL_SECRET ?? JWT_SECRET) !== undefined) return
+    if (MESSAGE_BUS_URL === undefined || (URL_SECRET ?? JWT_SECRET) !== undefined) return
+    const signed = CDN_BASE_URL === undefined ? "playback URLs and upload tokens" : "upload tokens"
     yield* Effect.logWarning(
-      "URL_SECRET is not set: playback URLs are signed with a generated key of this data folder, and a process with another data folder rejects them; set the same URL_SECRET in media, ai and realtime",
+      `URL_SECRET is not set: ${signed} are signed with a generated key of this data folder, and a process with another data folder rejects them; set the same URL_SECRET in media, ai and realtime`,
     )
   }),
 )
@@ -259,6 +261,12 @@ const urlSigningKey = Effect.gen(function* () {
     : Redacted.make(
         createHmac("sha256", Redacted.value(JWT_SECRET)).update("armoricore signed urls").digest("base64url"),
       )
+})
+
+/** `MEDIA_UPLOAD_TOKEN`, with the key of the tokens. */
+export const uploadTokens = Effect.gen(function* () {
+  const { MEDIA_UPLOAD_TOKEN } = yield* Settings
+  return { key: UploadToken.deriveKey(yield* urlSigningKey), required: MEDIA_UPLOAD_TOKEN === "required" }
 })
 
 const dataDirectory = Effect.fnUntraced(function* (name: string) {

@@ -80,7 +80,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("the operator API over several p
         held.stall()
         const grant = yield* UploadClient.requestUpload(here.url, ada, film)
         yield* UploadClient.uploadFile(grant, film)
-        yield* ProgramFixture.publishUploaded(env, there.url, grant)
+        yield* ProgramFixture.publishUploaded(env, there.url, grant, "ada")
         const about = { media_id: grant.media_id }
         yield* retryUntil(api.GetJob(about), ({ stage, status }) => status === "processing" && stage !== "queued")
         yield* api.CancelJob(about)

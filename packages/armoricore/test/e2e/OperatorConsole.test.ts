@@ -95,7 +95,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
         const upload = Effect.gen(function* () {
           const grant = yield* UploadClient.requestUpload(url, ada, clip)
           yield* UploadClient.uploadFile(grant, clip)
-          yield* ProgramFixture.publishUploaded(env, url, grant)
+          yield* ProgramFixture.publishUploaded(env, url, grant, "ada")
           return grant.media_id
         }).pipe(Effect.provide(NodeServices.layer))
         const statusOf = (mediaId: string) =>

@@ -26,7 +26,14 @@ describe("RETRY_SERVICES", () => {
     }).pipe(
       Effect.provide(
         Services.workerSettings.pipe(
-          Layer.provide(settings({ RETRY_MAX_ATTEMPTS: "3", RETRY_SERVICES: JSON.stringify(policies) })),
+          Layer.provide([
+            settings({
+              RETRY_MAX_ATTEMPTS: "3",
+              RETRY_SERVICES: JSON.stringify(policies),
+              URL_SECRET: "a secret of this test",
+            }),
+            NodeServices.layer,
+          ]),
         ),
       ),
     ),

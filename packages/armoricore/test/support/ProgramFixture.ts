@@ -24,8 +24,13 @@ export const tokenFor = Effect.fnUntraced(function* (env: Env, ...args: Readonly
   return stdout.trim()
 })
 
-/** `POST /v1/events` with `media.uploaded` for user `u1`; fails unless it is accepted. */
-export const publishUploaded = Effect.fnUntraced(function* (env: Env, url: string, grant: UploadClient.UploadGrant) {
+/** `POST /v1/events` with `media.uploaded` for the user of the upload; fails unless it is accepted. */
+export const publishUploaded = Effect.fnUntraced(function* (
+  env: Env,
+  url: string,
+  grant: UploadClient.UploadGrant,
+  userId = "u1",
+) {
   const answer = yield* request(`${url}/v1/events`, {
     method: "POST",
     headers: { authorization: `Bearer ${yield* tokenFor(env, "--user", "php", "--role", "publisher")}` },
@@ -34,7 +39,12 @@ export const publishUploaded = Effect.fnUntraced(function* (env: Env, url: strin
       event_id: crypto.randomUUID(),
       timestamp: new Date().toISOString(),
       source: "php-backend",
-      payload: { media_id: grant.media_id, user_id: "u1", file_path: grant.file_path },
+      payload: {
+        media_id: grant.media_id,
+        user_id: userId,
+        file_path: grant.file_path,
+        upload_token: grant.upload_token,
+      },
     }),
   })
   if (answer.status !== 202) return yield* Effect.fail(new Error(`${answer.status} ${JSON.stringify(answer.json)}`))

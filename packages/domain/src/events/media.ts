@@ -12,6 +12,8 @@ export const MediaUploaded = Schema.Struct({
   /** Bytes. */
   file_size: optionalNullable(NonNegativeIntFromJson),
   metadata: optionalNullable(Metadata),
+  /** From the response of `POST /v1/uploads`: proves that the media and the file belong to the user. */
+  upload_token: optionalNullable(Schema.String.check(Schema.isMaxLength(256))),
 })
 
 export const MediaStage = Schema.Literals(["queued", "downloading", "probing", "transcoding", "publishing"])

@@ -96,7 +96,7 @@ export const layerNoDeps = ({
           concurrency,
           timeout,
           ...partitioned("short", ({ event_id, payload }: EventOf<"media.uploaded">) => [payload.user_id, event_id]),
-          handle: processUpload(pipeline, "short"),
+          handle: (event, job) => processUpload(pipeline, "short")(withoutToken(event), job),
           onFailure: ({ payload: { media_id, user_id } }, error, failed_at) => [
             emit("media.failed", { media_id, user_id, error, failed_at }),
           ],
@@ -205,6 +205,12 @@ const processUpload =
         }),
       )
   }
+
+/** The token has served its purpose once the event was authorised; the state and later messages go without it. */
+const withoutToken = (event: EventOf<"media.uploaded">): EventOf<"media.uploaded"> => {
+  const { upload_token: _, ...payload } = event.payload
+  return { ...event, payload }
+}
 
 /** Processes the newest upload again, under a new event id, so that it becomes a new generation. */
 const retryUpload = (pipeline: Pipeline) =>

@@ -10,12 +10,13 @@
  * - The state record is written last. `MediaRecord` describes the order of concurrent uploads and workers.
  */
 import { resultEventId, sha256 } from "@armoricore/domain/DeterministicId"
-import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
+import type { ConfigurationError, InvalidEvent, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { precedesDeletion } from "@armoricore/domain/MediaState"
 import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import * as Collection from "@armoricore/state/Collection"
+import * as MediaOwner from "@armoricore/state/MediaOwner"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
@@ -67,7 +68,7 @@ export class UploadPipeline extends Context.Service<
   UploadPipeline,
   {
     /**
-     * Processes an upload, or splits it into chunks. Calls `onProgress` a few times a second and `publishPlayable` at most
+     * Processes an upload, or splits it into chunks. Fails with `InvalidEvent` if the media belongs to another user. Calls `onProgress` a few times a second and `publishPlayable` at most
      * once. Without `publishPlayable` the stream is playable only at the end, and the outcome holds the event.
      */
     readonly processUpload: (
@@ -75,7 +76,7 @@ export class UploadPipeline extends Context.Service<
       attempt: UploadAttempt,
       onProgress?: OnProgress,
       publishPlayable?: PlayableEvent.PublishPlayable,
-    ) => Effect.Effect<UploadOutcome | ChunkedUpload, JobError>
+    ) => Effect.Effect<UploadOutcome | ChunkedUpload, JobError | InvalidEvent>
     /** Encodes one chunk of an upload that `processUpload` has split. */
     readonly encodeChunk: (request: ChunkRequest) => Effect.Effect<ChunkWorker.ChunkOutcome, JobError>
     /** Publishes a stream whose chunks are all done, if it is as long as its source. */
@@ -132,6 +133,7 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
   >()
 
   const record = yield* MediaRecord.make
+  const owner = yield* MediaOwner.make
   const publisher = yield* VersionPublisher.make(bucket, record)
   const context: ChunkContext = { options, record, publisher, encodes: yield* ChunkedEncodes.make }
   const publishIfCurrent = PlayableEvent.publishIfCurrent(record, (key) => playback.urlFor({ bucket, key }))
@@ -147,9 +149,12 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
       onProgress: OnProgress = () => Effect.void,
       publishPlayable?: PlayableEvent.PublishPlayable,
     ) {
+      // First of all: what an upload of another user leads to, also to the removal of a late file, is not done.
+      yield* owner.requireOwner(event.payload)
       const deleted = yield* dropIfDeleted(event)
       if (deleted !== undefined) return deleted
       const claim = yield* claimVersion(event, uploadAttempt.fencingToken)
+      if (claim._tag === "NotOwner") return yield* MediaOwner.notOwner(event.payload.media_id)
       if (claim._tag === "Superseded") return claim
       if (claim._tag === "AlreadyReady") {
         const { attempt, isPlayablePublished, ready } = claim

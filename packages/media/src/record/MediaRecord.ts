@@ -5,6 +5,8 @@
  * - Two uploads of one media: each event gets a generation when a worker first sees it. The older upload may publish
  *   while the newer one is being processed, but not after it.
  * - Two owners of one event (a lease expired): the higher fencing token wins; the other attempt is superseded.
+ * - The first upload of a media names its owner, and a deletion does not change that. An upload of another user changes
+ *   nothing.
  * - The previously published version stays in storage until the next publication, for players that are using it. All
  *   other earlier attempts are returned for removal.
  */
@@ -30,6 +32,8 @@ export type BeginResult =
       readonly isPlayablePublished: boolean
     }
   | { readonly _tag: "Superseded" }
+  /** The media belongs to another user. */
+  | { readonly _tag: "NotOwner" }
 
 export interface Publication {
   readonly attempt: MediaAttempt
@@ -118,6 +122,7 @@ export const make = Effect.gen(function* () {
   const begin: MediaRecord["begin"] = Effect.fnUntraced(function* (event, fencingToken, prefix, isRepublish) {
     const trace = Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))?.traceId
     return yield* modify(event.payload.media_id, (current, now): readonly [BeginResult, MediaState | undefined] => {
+      if (current !== undefined && current.user_id !== event.payload.user_id) return [{ _tag: "NotOwner" }, undefined]
       const newest = current === undefined ? 0 : (current.generations[current.source_event_id] ?? 0)
       const generation = current?.generations[event.event_id] ?? newest + 1
       const attempt = { prefix, generation, token: fencingToken }

@@ -39,7 +39,14 @@ export type OutboundMessage = typeof OutboundMessage.Type
 export const Decision = Schema.Struct({
   outbound: Schema.Array(OutboundMessage),
   /** Present if the message becomes a dead letter as well. */
-  deadLetter: Schema.optionalKey(Schema.Struct({ reason: Schema.String, message: Schema.String })),
+  deadLetter: Schema.optionalKey(
+    Schema.Struct({
+      reason: Schema.String,
+      message: Schema.String,
+      /** The dotted path of the field at fault, if it is one. */
+      path: Schema.optionalKey(Schema.String),
+    }),
+  ),
 })
 export type Decision = typeof Decision.Type
 
