@@ -251,7 +251,7 @@ describe("the lifecycle on the wire", () => {
         [{ last: 1.5 }, "last"],
       ] as const) {
         client.send("1", "1", "chat:room:a", "phx_join", payload)
-        const message = 'last must be a whole number of 0 or more, not "x"'
+        const message = `${path} must be a whole number of 0 or more, not ${JSON.stringify(Object.values(payload)[0])}`
         assert.deepStrictEqual(
           yield* client.next,
           error("1", "1", "chat:room:a", { reason: "invalid_payload", path, message }),
@@ -262,7 +262,7 @@ describe("the lifecycle on the wire", () => {
       client.send("1", "2", "chat:room:a", "history", { limit: 0 })
       assert.include(
         JSON.stringify(yield* client.next),
-        '"path":"limit","message":"Expected a whole number of 1 or more"',
+        '"path":"limit","message":"limit must be a whole number of 1 or more, not 0"',
       )
       client.send("1", "3", "chat:room:a", "history", { before: 5, after: 3 })
       assert.include(JSON.stringify(yield* client.next), "`before` and `after` exclude each other")
