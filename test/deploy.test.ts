@@ -6,8 +6,10 @@ import { allConsumers, serviceNames as services } from "@armoricore/armoricore/a
 import { Settings } from "@armoricore/armoricore/settings/Settings"
 import { settingsTable } from "@armoricore/armoricore/settings/Table"
 import { NodeServices } from "@effect/platform-node"
+import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect } from "effect"
+import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { document, documents, DocumentNode, readRepoFile, root, filesUnder } from "./support/RepoFiles.ts"
@@ -51,6 +53,21 @@ describe("every file", () => {
   }
 })
 
+const promtool = Programs.requireProgram("promtool")
+
+describe.skipIf(promtool.missing)("prometheus", () => {
+  for (const [check, file] of [
+    ["rules", "alerts.yaml"],
+    ["config", "prometheus.yml"],
+  ] as const) {
+    it(`${file} passes promtool check ${check}`, () => {
+      const path = join(root, "deploy/prometheus", file)
+      const { status, stderr, stdout } = spawnSync(promtool.path, ["check", check, path], { encoding: "utf8" })
+      assert.strictEqual(status, 0, stdout + stderr)
+    })
+  }
+})
+
 describe("Dockerfile", () => {
   it.effect("names settings that exist, and the port they say", () =>
     Effect.gen(function* () {
@@ -73,7 +90,10 @@ describe("Dockerfile", () => {
   })
 
   it("copies the built console into the image", () => {
-    const builds = /^FROM \S+ AS console$[^]*?npm ci (?!--omit)[^]*?node (\S+build-console\.ts)$/m.exec(dockerfile)?.[1]
+    // With all packages, `npm ci` runs the script `prepare`.
+    assert.match(dockerfile, /^FROM \S+ AS console$(?:(?!^FROM )[^])*^RUN npm ci (?!.*--omit)/m)
+    const builds = /^node (\S+)$/.exec(document("package.json").get("scripts", "prepare").text())?.[1]
+    assert.include(builds, "packages/operator/", "the image's selection of files has it")
     assert.isTrue(existsSync(join(root, builds ?? "nothing")), builds)
     assert.match(dockerfile, /^COPY --from=console \/app\/packages\/operator\/console packages\/operator\/console$/m)
   })

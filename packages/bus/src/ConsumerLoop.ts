@@ -10,7 +10,15 @@
  */
 import { ConfigurationError, type PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import { Cause, Context, Duration, Effect, Exit, Fiber, FiberSet, Latch, References } from "effect"
-import type { Consumer, ConsumerDepth, ConsumerOptions, Delivery, Disposition, EventBus } from "./EventBus.ts"
+import type {
+  Consumer,
+  ConsumerDepth,
+  ConsumerOptions,
+  Delivery,
+  Disposition,
+  EventBus,
+  NewDeadLetter,
+} from "./EventBus.ts"
 import { isConsumerName } from "./Subjects.ts"
 
 type PullSourceError = TransientError | ConfigurationError
@@ -90,6 +98,29 @@ export const waitForBus = (what: string) => {
 
 const startRetryDelay = "500 millis"
 
+const maxUnconfirmed = 1_000
+
+/**
+ * Publishes a dead letter and runs its `onStored`. A dead letter whose publish failed may be stored all the same, and the
+ * next attempt then finds a duplicate: `unconfirmed` has the ids of such attempts, and their duplicates count as stored.
+ */
+export const storeDeadLetter = (
+  publish: EventBus["Service"]["publish"],
+  id: string,
+  { deadLetter, onStored = Effect.void }: NewDeadLetter,
+  unconfirmed: Set<string>,
+): ReturnType<EventBus["Service"]["publish"]> =>
+  publish({ ...deadLetter, id }).pipe(
+    Effect.tapError(() =>
+      Effect.sync(() => {
+        if (unconfirmed.size < maxUnconfirmed) unconfirmed.add(id)
+      }),
+    ),
+    Effect.tap(({ duplicate }) =>
+      Effect.suspend(() => (unconfirmed.delete(id) || !duplicate ? onStored : Effect.void)),
+    ),
+  )
+
 /** Runs a consumer on a source until the scope closes. */
 export const run = Effect.fnUntraced(function* <R>(
   options: ConsumerOptions,
@@ -108,6 +139,7 @@ export const run = Effect.fnUntraced(function* <R>(
   const annotations = Context.get(context, References.CurrentLogAnnotations)
   const running = new Set<LeasedMessage>()
   const freeSlots = yield* Latch.make(true)
+  const unconfirmed = new Set<string>()
 
   const settle = (
     leased: LeasedMessage,
@@ -126,14 +158,16 @@ export const run = Effect.fnUntraced(function* <R>(
       case "Retry":
         return leased.nack(Math.max(0, Duration.toMillis(disposition.after)))
       case "DeadLetter":
-        return publish({
-          ...disposition.deadLetter,
-          id: deadLetterIdOf(
+        return storeDeadLetter(
+          publish,
+          deadLetterIdOf(
             disposition.shared === true ? allConsumers : options,
             leased.sequence,
             leased.delivery.arrivedAt,
           ),
-        }).pipe(
+          disposition,
+          unconfirmed,
+        ).pipe(
           Effect.matchEffect({
             onSuccess: () => leased.ack,
             onFailure: (error) =>
@@ -149,7 +183,7 @@ export const run = Effect.fnUntraced(function* <R>(
   const dispatch = (leased: LeasedMessage): Effect.Effect<Disposition, never, R> =>
     onMaxDeliveries === undefined || leased.delivery.deliveryCount <= maxDeliveries
       ? handle({ ...leased.delivery, inProgress: Effect.suspend(() => extendLease(leased)) })
-      : Effect.map(onMaxDeliveries(leased.delivery), (deadLetter) => ({ _tag: "DeadLetter", deadLetter }))
+      : Effect.map(onMaxDeliveries(leased.delivery), (made) => ({ _tag: "DeadLetter", ...made }))
 
   const processMessage = (leased: LeasedMessage): Effect.Effect<void, never, R> =>
     Effect.uninterruptibleMask((restore) =>

@@ -78,7 +78,17 @@ export type Disposition =
    * loses nothing. `shared`: the failure is the same for every consumer of the message, so on a bus with deduplication
    * only the first dead letter is stored.
    */
-  | { readonly _tag: "DeadLetter"; readonly deadLetter: Omit<OutgoingMessage, "id">; readonly shared?: boolean }
+  | ({ readonly _tag: "DeadLetter"; readonly shared?: boolean } & NewDeadLetter)
+
+/** A dead letter before the bus stores it; the consumer chooses its id. */
+export interface NewDeadLetter {
+  readonly deadLetter: Omit<OutgoingMessage, "id">
+  /**
+   * Runs once the bus has stored the dead letter, for counting and logging. It does not run for a duplicate: another
+   * consumer or process stored the same one before.
+   */
+  readonly onStored?: Effect.Effect<void>
+}
 
 export interface ConsumerOptions {
   /** Durable name, `[a-z0-9-]+`. Processes that consume under one name share the messages. */
@@ -102,7 +112,7 @@ export interface ConsumerOptions {
    * Builds the dead letter of a message that was delivered `maxDeliveries` times without being settled. Without it the
    * message stays in its stream.
    */
-  readonly onMaxDeliveries?: (message: StoredMessage) => Effect.Effect<Omit<OutgoingMessage, "id">>
+  readonly onMaxDeliveries?: (message: StoredMessage) => Effect.Effect<NewDeadLetter>
 }
 
 export interface ConsumerDepth {
@@ -143,6 +153,8 @@ export interface DeadLetterFilter {
 export class EventBus extends Context.Service<
   EventBus,
   {
+    /** `messaging.system` of OpenTelemetry, in spans: `nats`, `rabbitmq`, or `armoricore.<adapter>`. */
+    readonly system: string
     /**
      * Succeeds once the bus stored the message. `PermanentError` code `too_large`; `TransientError` codes
      * `unavailable`, `timeout`, `full`.

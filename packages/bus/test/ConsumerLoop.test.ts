@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Latch, Logger, Queue } from "effect"
+import { TransientError } from "@armoricore/domain/Errors"
 import * as Address from "../src/Address.ts"
 import * as ConsumerLoop from "../src/ConsumerLoop.ts"
 
@@ -78,5 +79,38 @@ describe("a consumer on a source", () => {
       assert.strictEqual(most, 1)
       assert.deepStrictEqual(yield* Queue.takeAll(settled), ["retry 1 in 1000", "ack 2", "ack 4", "ack 5"])
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
+  )
+})
+
+describe("onStored of a dead letter", () => {
+  const unconfirmed = new Set<string>()
+  const letter = { address: Address.deadLetter("media", "media.ready"), body: new Uint8Array() }
+  /** How often `onStored` runs for these answers of the bus to the same dead letter. */
+  const runs = (...answers: ReadonlyArray<"stored" | "duplicate" | "lost">) =>
+    Effect.gen(function* () {
+      let count = 0
+      for (const answer of answers) {
+        const published = ConsumerLoop.storeDeadLetter(
+          () =>
+            answer === "lost"
+              ? new TransientError({ dependency: "bus", code: "timeout", message: "no answer" })
+              : Effect.succeed({ duplicate: answer === "duplicate" }),
+          "dlq:worker:1:0",
+          { deadLetter: letter, onStored: Effect.sync(() => void count++) },
+          unconfirmed,
+        )
+        yield* Effect.ignore(published)
+      }
+      return count
+    })
+
+  it.effect("runs once for one stored dead letter", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* runs("stored", "duplicate"), 1)
+      assert.strictEqual(yield* runs("duplicate"), 0, "another consumer stored it")
+      // The bus had stored it, but its answer was lost.
+      assert.strictEqual(yield* runs("lost", "duplicate", "duplicate"), 1)
+      assert.strictEqual(yield* runs("lost", "lost", "stored"), 1)
+    }),
   )
 })

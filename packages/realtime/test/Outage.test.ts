@@ -163,6 +163,7 @@ describe("during an outage of the bus", () => {
   let isAway = false
   const unused = () => Effect.die(new Error("not used here"))
   const bus = Layer.mock(EventBus, {
+    system: "unavailable",
     deadLetters: { list: unused, get: unused, remove: unused },
     publish: (message: OutgoingMessage) =>
       isAway

@@ -4,7 +4,7 @@
  * The codec is our own: effect's `HttpTraceContext.w3c` rejects every version but 00, while the specification asks to
  * read later ones, and `toHeaders` builds a B3 header for each message too.
  */
-import type { StoredMessage } from "@armoricore/bus/EventBus"
+import type { ReceivedMessage, StoredMessage } from "@armoricore/bus/EventBus"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
 import type { AnyEvent } from "@armoricore/domain/EventRegistry"
 import * as Traceparent from "@armoricore/domain/Traceparent"
@@ -12,6 +12,36 @@ import { Context, Effect, Option, Tracer } from "effect"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 
 type WithHeaders = Pick<StoredMessage, "headers">
+
+/** The attributes of OpenTelemetry's messaging conventions that tracing backends group spans by. */
+export interface MessagingOperation {
+  /** `EventBus.system`. */
+  readonly system: string
+  /** `messaging.operation.name`, the first word of the span's name. */
+  readonly name: "publish" | "process" | "deliver"
+  /** `messaging.consumer.group.name`: the durable consumer. */
+  readonly consumer?: string
+}
+
+/** `messaging.*` of a span. `destination` is the subject of the message, or its fixed part. */
+export const messagingAttributes = (
+  { consumer, name, system }: MessagingOperation,
+  destination: string,
+  messageId: string | undefined,
+): LogAttributes => ({
+  "messaging.system": system,
+  "messaging.operation.name": name,
+  "messaging.operation.type": name === "publish" ? "send" : "process",
+  "messaging.destination.name": destination,
+  ...(messageId === undefined ? {} : { "messaging.message.id": messageId }),
+  ...(consumer === undefined ? {} : { "messaging.consumer.group.name": consumer }),
+})
+
+/** Attributes of our own have this prefix in spans, as OpenTelemetry asks; log lines have the bare names. */
+export const attributePrefix = "armoricore."
+
+const prefixed = (attributes: LogAttributes): LogAttributes =>
+  Object.fromEntries(Object.entries(attributes).map(([name, value]) => [attributePrefix + name, value]))
 
 /** The header wins over the body's field, because a bus client may have started a newer span. */
 const parentOf = (message: WithHeaders, bodyTraceparent: string | undefined): Tracer.ExternalSpan | undefined =>
@@ -36,14 +66,17 @@ export const Sampler = Context.Reference<(parent: Tracer.AnySpan | undefined) =>
   { defaultValue: () => (parent) => parent?.sampled !== false },
 )
 
-/** The ids of a message, under their names in logs and spans. */
+/** The ids of a message, under their names in logs. */
 export type LogAttributes = Readonly<Record<string, string>>
 
-/** Runs the work on a message in its own consumer span. `attributes` is called only if a span or a log line needs it. */
+/**
+ * Runs the work on a message in its own consumer span, named by operation and subject: `process armoricore.media.uploaded`.
+ * `attributes` is called only if a span or a log line needs it.
+ */
 export const withConsumerSpan =
   (
-    name: string,
-    message: WithHeaders,
+    operation: MessagingOperation,
+    message: Pick<ReceivedMessage, "headers" | "id" | "subject">,
     bodyTraceparent: string | undefined,
     attributes: () => LogAttributes = noAttributes,
   ) =>
@@ -59,11 +92,16 @@ export const withConsumerSpan =
       const options: Tracer.SpanOptions = {
         kind: "consumer",
         sampled: true,
-        attributes: attributes(),
+        attributes: {
+          ...messagingAttributes(operation, message.subject, message.id),
+          ...prefixed(attributes()),
+        },
         ...(parent === undefined ? { root: true } : { parent }),
       }
       // Hot path: `withSpan` would also capture a stack frame per message.
-      return Effect.useSpan(name, options, (span) => Effect.provideService(work, Tracer.ParentSpan, span))
+      return Effect.useSpan(`${operation.name} ${message.subject}`, options, (span) =>
+        Effect.provideService(work, Tracer.ParentSpan, span),
+      )
     })
 
 /**
@@ -100,7 +138,7 @@ class NonRecordingSpan implements Tracer.ExternalSpan {
 
 const noAttributes = () => ({})
 
-/** Payload fields that become log and span attributes. */
+/** Payload fields that become attributes of log lines and spans. */
 const idFields = ["media_id", "notification_id", "transcription_id", "room_id", "stream_id", "message_id", "user_id"]
 
 /** Attributes of a payload. `eventId` is the id of its event, or of the event that caused the work. */
@@ -128,7 +166,7 @@ export const eventAttributes = (event: AnyEvent): LogAttributes => ({
 export const attributesOf = (span: Tracer.AnySpan | undefined): LogAttributes => {
   for (let current = span; current !== undefined; current = parentSpan(current)) {
     if (current instanceof NonRecordingSpan) return current.attributes()
-    if (current._tag === "Span" && current.kind === "consumer") return stringAttributes(current.attributes)
+    if (current._tag === "Span" && current.kind === "consumer") return ownAttributes(current.attributes)
   }
   return {}
 }
@@ -136,8 +174,12 @@ export const attributesOf = (span: Tracer.AnySpan | undefined): LogAttributes =>
 const parentSpan = (span: Tracer.AnySpan): Tracer.AnySpan | undefined =>
   span._tag === "Span" ? Option.getOrUndefined(span.parent) : undefined
 
-const stringAttributes = (attributes: ReadonlyMap<string, unknown>): LogAttributes =>
-  Object.fromEntries([...attributes].flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])))
+const ownAttributes = (attributes: ReadonlyMap<string, unknown>): LogAttributes =>
+  Object.fromEntries(
+    [...attributes].flatMap(([key, value]) =>
+      typeof value === "string" && key.startsWith(attributePrefix) ? [[key.slice(attributePrefix.length), value]] : [],
+    ),
+  )
 
 /** Taken from a UUID, because the platform draws the random bytes of many UUIDs at once. */
 const randomHex = (bytes: number): string =>

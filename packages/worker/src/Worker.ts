@@ -112,6 +112,8 @@ const processConsumers = Effect.fnUntraced(function* () {
 /** Shared by all consumers of one service. */
 interface WorkerRuntime {
   readonly service: string
+  /** `EventBus.system`. */
+  readonly system: string
   readonly ledger: Ledger["Service"]
   readonly publisher: ResultPublisher.ResultPublisher
   readonly runningJobs: Cancellation.RunningJobs
@@ -164,6 +166,7 @@ export const run = Effect.fn("Worker.run")(function* <R>(
   const timeouts = yield* WorkerTimeouts
   const runtime: WorkerRuntime = {
     service,
+    system: bus.system,
     ledger: yield* Ledger,
     publisher: ResultPublisher.make(service, bus),
     runningJobs: yield* Cancellation.listen,
@@ -256,7 +259,7 @@ const receive = <R>(runtime: ConsumerRuntime<R>) => {
 /** Decodes and authorizes a message, and processes it in a span. An invalid message becomes a dead letter. */
 const makeDecode = <R>(runtime: ConsumerRuntime<R>) => {
   const { consumer, handler, service } = runtime
-  const spanName = `${service} ${handler.name}`
+  const operation = { system: runtime.system, name: "process", consumer } as const
   const process = handler.idempotent === true ? processIdempotent<R> : processMessage<R>
   // Every consumer of an event finds the same fault in it; work has only one consumer.
   const from = handler.from(service)
@@ -266,7 +269,7 @@ const makeDecode = <R>(runtime: ConsumerRuntime<R>) => {
     const messageRun = { runtime, delivery, message, key: `${consumer}.${message.messageKey}` }
     return Effect.suspend(() => process(messageRun)).pipe(
       Effect.catch((error) => nack(runtime, error)),
-      TraceContext.withConsumerSpan(spanName, delivery, message.cause.traceparent, message.logAttributes),
+      TraceContext.withConsumerSpan(operation, delivery, message.cause.traceparent, message.logAttributes),
     )
   }
   const reject = (delivery: Delivery, { message, path, reason }: InvalidEvent) =>

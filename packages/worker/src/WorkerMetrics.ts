@@ -18,7 +18,7 @@ export const retried = Metric.counter("armoricore_retries_total", {
   incremental: true,
 })
 export const deadLettered = Metric.counter("armoricore_dead_letters_total", {
-  description: "Messages that became dead letters, by reason",
+  description: "Dead letters that the bus stored, by reason; a fault that every consumer of an event finds is one",
   incremental: true,
 })
 export const duration = Metric.histogram("armoricore_job_duration_seconds", {

@@ -3,7 +3,8 @@ import { sign, signatureHeader } from "@armoricore/domain/Signature"
 import * as UploadToken from "@armoricore/domain/UploadToken"
 import { DeadLetters, emit, EventSigningKeys, on, UploadTokens, Worker } from "@armoricore/worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Redacted, Schedule } from "effect"
+import { Clock, Effect, Metric, Redacted, Schedule } from "effect"
+import * as Metrics from "../src/WorkerMetrics.ts"
 import {
   advanceClock,
   bytes,
@@ -60,6 +61,43 @@ describe("a poison event", () => {
         )
       }).pipe(Effect.provide(ports)),
     60_000,
+  )
+})
+
+describe("the dead letter metric", () => {
+  /** All counters of the process: tests compare before and after. */
+  const counted = Effect.map(Metric.snapshot, (metrics) =>
+    metrics.reduce(
+      (sum, metric) =>
+        metric.id === Metrics.deadLettered.id && metric.type === "Counter" ? sum + Number(metric.state.count) : sum,
+      0,
+    ),
+  )
+  const upload = (service: string, handle: () => Effect.Effect<[], TransientError>) =>
+    Worker.run(service, [on("media.uploaded", { handle, onFailure: () => [] })])
+
+  // regression: each of an event's consumers counted the fault that they share.
+  it.effect("counts an invalid event once, however many consumers it has", () =>
+    Effect.gen(function* () {
+      const before = yield* counted
+      yield* upload("media", () => Effect.succeed([]))
+      yield* upload("ai", () => Effect.succeed([]))
+      yield* publish(uploadedEvent({ timestamp: 7 }))
+      yield* flushFibers
+      assert.lengthOf(yield* deadLetters, 1)
+      assert.strictEqual((yield* counted) - before, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("counts a fault that only one of two consumers has once", () =>
+    Effect.gen(function* () {
+      const before = yield* counted
+      yield* upload("media", () => new TransientError({ dependency: "x", code: "poison", message: "always" }))
+      yield* upload("ai", () => Effect.succeed([]))
+      yield* publish(uploadedEvent())
+      for (let seconds = 0; seconds < 30; seconds++) yield* advanceClock("1 second")
+      assert.strictEqual((yield* counted) - before, 1)
+    }).pipe(Effect.provide(ports)),
   )
 })
 

@@ -13,11 +13,12 @@ const message = (headers: Readonly<Record<string, string>>) => ({
   body: new Uint8Array(),
   arrivedAt: 0,
 })
+const operation = { system: "nats", name: "process", consumer: "media-media-ready" } as const
 const parts = /^00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])$/
 
 const currentIn = (headers: Readonly<Record<string, string>>, inBody?: string) =>
   Effect.map(
-    TraceContext.withConsumerSpan("work", message(headers), inBody)(TraceContext.currentTraceparent),
+    TraceContext.withConsumerSpan(operation, message(headers), inBody)(TraceContext.currentTraceparent),
     (text) => {
       const found = parts.exec(text ?? "")
       assert.isNotNull(found, text)
@@ -48,7 +49,7 @@ describe("the trace of a message without a tracer", () => {
   it.effect("starts at a message without one, and is the same for all its results", () =>
     Effect.gen(function* () {
       const twice = yield* TraceContext.withConsumerSpan(
-        "work",
+        operation,
         message({}),
         "not a trace",
       )(Effect.all([TraceContext.currentTraceparent, TraceContext.currentTraceparent]))
@@ -62,7 +63,7 @@ describe("the trace of a message without a tracer", () => {
     Effect.gen(function* () {
       const inner = Effect.withSpan(Effect.currentSpan, "inner")
       const span = yield* TraceContext.withConsumerSpan(
-        "work",
+        operation,
         message({ traceparent: `00-${trace}-${caller}-01` }),
         undefined,
       )(inner)
@@ -89,9 +90,36 @@ it.effect("with a tracer, a message has its own span below its publisher's", () 
     assert.strictEqual(traceId, trace)
     assert.deepStrictEqual(
       spans.map((span) => [span.name, span.kind, span.spanId, span.status._tag]),
-      [["work", "consumer", spanId, "Ended"]],
+      [["process armoricore.media.ready", "consumer", spanId, "Ended"]],
     )
     assert.strictEqual(Option.getOrUndefined(spans[0]?.parent ?? Option.none())?.spanId, caller)
+  }),
+)
+
+it.effect("the span of a message has OpenTelemetry's messaging attributes, and its own under a namespace", () =>
+  Effect.gen(function* () {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      },
+    })
+    const logged = yield* Effect.withFiber(({ cache }) => Effect.succeed(TraceContext.attributesOf(cache.span))).pipe(
+      TraceContext.withConsumerSpan(operation, message({}), undefined, () => ({ media_id: "m1" })),
+      Effect.provideService(Tracer.Tracer, tracer),
+    )
+    assert.deepStrictEqual(Object.fromEntries(spans[0]?.attributes ?? []), {
+      "messaging.system": "nats",
+      "messaging.operation.name": "process",
+      "messaging.operation.type": "process",
+      "messaging.destination.name": "armoricore.media.ready",
+      "messaging.message.id": "1",
+      "messaging.consumer.group.name": "media-media-ready",
+      "armoricore.media_id": "m1",
+    })
+    assert.deepStrictEqual(logged, { media_id: "m1" }, "log lines have the bare names")
   }),
 )
 

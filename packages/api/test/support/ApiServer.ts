@@ -51,6 +51,7 @@ const unused = () => Effect.die("not used here")
 
 /** A bus that takes subscriptions (revoked tokens need one) and rejects every publication. */
 export const busUnavailable = Layer.mock(EventBus, {
+  system: "unavailable",
   deadLetters: { list: unused, get: unused, remove: unused },
   subscribe: () => Effect.void,
   publish: () =>

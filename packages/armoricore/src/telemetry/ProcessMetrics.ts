@@ -1,6 +1,6 @@
 /**
  * Metrics of the process: CPU, memory, event loop and fibers, sampled every 5 s. The names without `armoricore_` are those
- * of prom-client, which Node.js dashboards expect.
+ * of prom-client, which Node.js dashboards expect; those of the event loop are OpenTelemetry's (`nodejs.eventloop.*`).
  */
 import { Effect, Layer, Metric } from "effect"
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from "node:perf_hooks"
@@ -19,8 +19,14 @@ export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", { descriptio
 export const externalMemory = Metric.gauge("nodejs_external_memory_bytes", {
   description: "Memory of buffers outside the JavaScript heap",
 })
-export const eventLoopDelay = Metric.gauge("nodejs_eventloop_delay_seconds", {
-  description: "Delay of timers in the event loop over the last 5 s, by quantile: 0.5, 0.99, 1",
+export const eventLoopDelayP50 = Metric.gauge("nodejs_eventloop_delay_p50_seconds", {
+  description: "Median delay of timers in the event loop over the last 5 s",
+})
+export const eventLoopDelayP99 = Metric.gauge("nodejs_eventloop_delay_p99_seconds", {
+  description: "99th percentile of the delay of timers in the event loop over the last 5 s",
+})
+export const eventLoopDelayMax = Metric.gauge("nodejs_eventloop_delay_max_seconds", {
+  description: "Longest delay of a timer in the event loop over the last 5 s",
 })
 export const eventLoopUtilization = Metric.gauge("nodejs_eventloop_utilization", {
   description: "Fraction of the last 5 s in which the event loop was busy, 0 to 1",
@@ -72,9 +78,9 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
         Metric.update(residentMemory, memory.rss),
         Metric.update(heapUsed, memory.heapUsed),
         Metric.update(externalMemory, memory.external),
-        Metric.update(Metric.withAttributes(eventLoopDelay, { quantile: "0.5" }), toDelaySeconds(loop.percentile(50))),
-        Metric.update(Metric.withAttributes(eventLoopDelay, { quantile: "0.99" }), toDelaySeconds(loop.percentile(99))),
-        Metric.update(Metric.withAttributes(eventLoopDelay, { quantile: "1" }), toDelaySeconds(loop.max)),
+        Metric.update(eventLoopDelayP50, toDelaySeconds(loop.percentile(50))),
+        Metric.update(eventLoopDelayP99, toDelaySeconds(loop.percentile(99))),
+        Metric.update(eventLoopDelayMax, toDelaySeconds(loop.max)),
         Metric.update(eventLoopUtilization, Number.isFinite(busy) ? busy : 0),
         Metric.update(activeFibers, fiberCounts.active),
         Metric.update(fibersStarted, fiberCounts.started - previous.fibers),

@@ -5,7 +5,14 @@
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Effect, Layer, Logger, Redacted, Tracer } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
-import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import {
+  OtlpExporter,
+  OtlpLogger,
+  OtlpMetrics,
+  OtlpResource,
+  OtlpSerialization,
+  OtlpTracer,
+} from "effect/observability"
 import { Settings } from "../settings/Settings.ts"
 import * as HttpSpans from "./HttpSpans.ts"
 import * as TraceSampler from "./TraceSampler.ts"
@@ -37,16 +44,26 @@ const redactingHttpClient = Layer.effect(
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
+/** Tells apart the processes of one service; a random id for each start, as the convention recommends. */
+const instanceId = crypto.randomUUID()
+
+/** `OTEL_RESOURCE_ATTRIBUTES` may set the id; explicit attributes would overwrite it. */
+const instanceAttributes = Effect.map(OtlpResource.fromConfig({ serviceName: "-" }), ({ attributes }) =>
+  attributes.some(({ key }) => key === "service.instance.id") ? {} : { "service.instance.id": instanceId },
+)
+
 export const layer = Layer.unwrap(
-  Effect.map(Settings, (settings) => {
+  Effect.gen(function* () {
+    const settings = yield* Settings
     const baseUrl = settings.OTEL_EXPORTER_OTLP_ENDPOINT
     if (baseUrl === undefined) return Layer.empty
+    const attributes = yield* instanceAttributes
     const headers = settings.OTEL_EXPORTER_OTLP_HEADERS
     const sampler = TraceSampler.make(settings.TRACE_SAMPLE_RATE)
     const optionsFor = (path: string) => ({
       url: HttpClientRequest.appendUrl(HttpClientRequest.get(baseUrl), path).url,
       // Effect itself adds OTEL_RESOURCE_ATTRIBUTES.
-      resource: { serviceName: settings.OTEL_SERVICE_NAME, serviceVersion: version },
+      resource: { serviceName: settings.OTEL_SERVICE_NAME, serviceVersion: version, attributes },
       ...(headers === undefined ? {} : { headers: parseKeyValuePairs(Redacted.value(headers)) }),
     })
     return Layer.mergeAll(

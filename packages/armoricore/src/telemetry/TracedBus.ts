@@ -3,6 +3,7 @@
  * stays unchanged.
  */
 import { EventBus } from "@armoricore/bus/EventBus"
+import * as Address from "@armoricore/bus/Address"
 import type { StoredAddress } from "@armoricore/bus/Address"
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import { Effect, Layer, Tracer } from "effect"
@@ -28,15 +29,22 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
           const { current, parent } = resolveParent(cache.span, traceparent)
           // A local parent span has its sampling decision already.
           if (parent?._tag === "Span" ? !parent.sampled : !isRecorded(parent)) return bus.publish(message)
+          const destination = destinationName(message.address)
           const options: Tracer.SpanOptions = {
             kind: "producer",
             sampled: true,
-            attributes: { "messaging.message.id": message.id },
+            attributes: TraceContext.messagingAttributes(
+              { system: bus.system, name: "publish" },
+              destination,
+              message.id,
+            ),
             ...(parent === undefined ? { root: true } : { parent }),
             ...(current === undefined ? {} : { links: [{ span: current, attributes: {} }] }),
           }
-          return Effect.useSpan(`publish ${destinationName(message.address)}`, options, (span) =>
-            bus.publish({ ...message, headers: { ...message.headers, traceparent: TraceContext.toTraceparent(span) } }),
+          return Effect.useSpan(`publish ${destination}`, options, (span) =>
+            bus
+              .publish({ ...message, headers: { ...message.headers, traceparent: TraceContext.toTraceparent(span) } })
+              .pipe(Effect.tapError(({ _tag }) => Effect.sync(() => span.attribute("error.type", _tag)))),
           )
         }),
     })
@@ -51,13 +59,6 @@ const resolveParent = (current: Tracer.AnySpan | undefined, traceparent: string 
     : { parent: remote, current }
 }
 
-const destinationName = (address: StoredAddress): string => {
-  switch (address.channel) {
-    case "event":
-      return address.type
-    case "work":
-      return `work.${address.kind}`
-    case "dead":
-      return "dead letter"
-  }
-}
+/** The type of a dead letter may come from outside, and destinations name spans, so it is left out. */
+const destinationName = (address: StoredAddress): string =>
+  address.channel === "dead" ? `${Address.prefixes.dead}${address.service}` : Address.subject(address)

@@ -27,5 +27,9 @@ const withClientSpan = <A, E, R>(name: string, { bucket, key }: ObjectRef, call:
   Effect.withFiber(({ cache }) =>
     cache.span?.sampled !== true
       ? call
-      : Effect.useSpan(`storage ${name}`, { kind: "client", attributes: { bucket, key } }, () => call),
+      : Effect.useSpan(
+          `storage ${name}`,
+          { kind: "client", attributes: { "armoricore.bucket": bucket, "armoricore.key": key } },
+          () => call,
+        ),
   )

@@ -5,9 +5,11 @@
  */
 import { S3Server } from "@armoricore/testing/S3Server"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
+import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
 import { generateKeyPairSync } from "node:crypto"
+import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { WebSocket } from "ws"
@@ -33,6 +35,8 @@ const vapid = () => {
   const publicKey = Buffer.concat([Buffer.from([4]), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")])
   return { privateKey: d, publicKey: publicKey.toString("base64url") }
 }
+
+const promtool = Programs.requireProgram("promtool")
 
 /** Rejects every request with a response that quotes it. */
 const quoting = FakeHttpServer.listenHttp(({ body, headers, path }) => ({
@@ -241,6 +245,13 @@ describe("logs, metrics and spans of the program", () => {
         yield* program.signal("SIGTERM")
         const { stderr, stdout } = yield* program.exited
 
+        if (!promtool.missing) {
+          const { status, stderr: found } = spawnSync(promtool.path, ["check", "metrics"], {
+            input: page,
+            encoding: "utf8",
+          })
+          assert.deepStrictEqual([status, found], [0, ""], "promtool check metrics")
+        }
         const families = PrometheusParser.parse(page)
         for (const { labels, description, name, type } of MetricCatalog.allMetrics) {
           const family = families.get(name)

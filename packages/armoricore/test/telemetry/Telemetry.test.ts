@@ -33,6 +33,11 @@ describe("telemetry", () => {
       assert.include(textOf("traces"), '"Worker.run"')
       assert.include(textOf("metrics"), '"of-this-test"')
       assert.include(textOf("logs"), "serving media")
+      const ids = ["traces", "metrics", "logs"].map(
+        (signal) => /"service\.instance\.id","value":\{"stringValue":"([^"]+)"/.exec(textOf(signal))?.[1],
+      )
+      assert.match(ids[0] ?? "", /^[0-9a-f-]{36}$/)
+      assert.deepStrictEqual(ids, [ids[0], ids[0], ids[0]])
     }),
   )
 })
@@ -82,14 +87,14 @@ const uploaded = Effect.fnUntraced(function* (known: "headers" | "the event") {
 
 /** Name and kind of each span, and its parent. */
 const hops = [
-  ["publish media.uploaded", 4, undefined],
-  ["media media-uploaded", 5, "publish media.uploaded"],
-  ["Ffmpeg.run", 1, "media media-uploaded"],
-  ["storage get", 3, "media media-uploaded"],
-  ["storage put", 3, "media media-uploaded"],
-  ["publish media.ready", 4, "media media-uploaded"],
-  ["socket media_ready", 5, "publish media.ready"],
-  ["realtime media-ready", 5, "publish media.ready"],
+  ["publish armoricore.media.uploaded", 4, undefined],
+  ["process armoricore.media.uploaded", 5, "publish armoricore.media.uploaded"],
+  ["Ffmpeg.run", 1, "process armoricore.media.uploaded"],
+  ["storage get", 3, "process armoricore.media.uploaded"],
+  ["storage put", 3, "process armoricore.media.uploaded"],
+  ["publish armoricore.media.ready", 4, "process armoricore.media.uploaded"],
+  ["deliver armoricore.media.ready", 5, "publish armoricore.media.ready"],
+  ["process armoricore.media.ready", 5, "publish armoricore.media.ready"],
 ] as const
 
 describe.skipIf(ffmpeg.missing)("one upload is one trace", () => {
@@ -117,10 +122,31 @@ describe.skipIf(ffmpeg.missing)("one upload is one trace", () => {
         // Every span descends from the caller's span.
         const roots = mine.filter(({ parentSpanId }) => !byId.has(parentSpanId ?? ""))
         for (const root of roots) assert.strictEqual(root.parentSpanId, caller, root.name)
-        for (const name of ["media media-uploaded", "socket media_ready"]) {
+        for (const name of ["process armoricore.media.uploaded", "deliver armoricore.media.ready"]) {
           const span = mine.find((one) => one.name === name)
-          assert.strictEqual(span === undefined ? "" : OtlpCollector.attribute(span, "media_id"), mediaId)
-          assert.strictEqual(span === undefined ? "" : OtlpCollector.attribute(span, "request_id"), "request-7")
+          assert.strictEqual(span === undefined ? "" : OtlpCollector.attribute(span, "armoricore.media_id"), mediaId)
+          assert.strictEqual(
+            span === undefined ? "" : OtlpCollector.attribute(span, "armoricore.request_id"),
+            "request-7",
+          )
+        }
+        // Every attribute has a namespace, and spans of messages have those by which backends group them.
+        for (const { attributes, kind, name } of spans) {
+          const names = attributes.map(({ key }) => key)
+          assert.deepStrictEqual(
+            names.filter(
+              (key) => !/^(armoricore|messaging|http|url|server|client|user_agent|error|code|exception)\./.test(key),
+            ),
+            [],
+            name,
+          )
+          if (kind !== 4 && kind !== 5) continue
+          const common = ["system", "destination.name", "operation.name", "operation.type", "message.id"]
+          assert.includeMembers(
+            names,
+            common.map((key) => `messaging.${key}`),
+            name,
+          )
         }
         // No other trace has spans of this upload, except requests without a trace of their own.
         const named = new Set(spans.filter(({ kind }) => kind === 2).map(({ traceId }) => traceId))

@@ -95,6 +95,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
   const deadLetterNotFound = (deadLetterId: string) => new NotFound({ resource: "dead letter", id: deadLetterId })
 
   return EventBus.of({
+    system: "armoricore.embedded",
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* ensure(wanted)

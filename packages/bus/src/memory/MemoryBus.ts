@@ -86,6 +86,7 @@ const make = Effect.gen(function* () {
     })
 
   return EventBus.of({
+    system: "armoricore.memory",
     publish,
     consume: Effect.fnUntraced(function* (options, handle) {
       const consumer = yield* ensure(options)

@@ -46,13 +46,14 @@ export const poll = Effect.fnUntraced(function* (parameters: PollOptions) {
   const { onMaxDeliveries } = options
   if (onMaxDeliveries === undefined) return
   const wanted = `${subjectPrefix}${source}.${options.name}`
+  const unconfirmed = new Set<string>()
   let done = 0
 
   const pollOnce: Effect.Effect<void, NatsRequestError | PermanentError> = Effect.gen(function* () {
     for (;;) {
       const found = yield* DirectGet.get(parameters.client, streamName, { seq: done + 1, next_by_subj: wanted })
       if (found === undefined) return
-      yield* handleAdvisory(parameters, onMaxDeliveries, found)
+      yield* handleAdvisory({ ...parameters, unconfirmed }, onMaxDeliveries, found)
       done = found.sequence
     }
   })
@@ -67,7 +68,7 @@ export const poll = Effect.fnUntraced(function* (parameters: PollOptions) {
 const pollInterval = "10 seconds"
 
 const handleAdvisory = Effect.fnUntraced(function* (
-  { client, manager, options, publish, source }: PollOptions,
+  { client, manager, options, publish, source, unconfirmed }: PollOptions & { readonly unconfirmed: Set<string> },
   exhausted: NonNullable<ConsumerOptions["onMaxDeliveries"]>,
   advisory: DirectGet.DirectMessage,
 ) {
@@ -76,7 +77,8 @@ const handleAdvisory = Effect.fnUntraced(function* (
     about._tag === "Failure" ? undefined : yield* DirectGet.get(client, source, { seq: about.success.stream_seq })
   if (lost !== undefined) {
     const letter = yield* exhausted(lost.stored)
-    yield* publish({ ...letter, id: ConsumerLoop.deadLetterIdOf(options, lost.sequence, lost.stored.arrivedAt) })
+    const id = ConsumerLoop.deadLetterIdOf(options, lost.sequence, lost.stored.arrivedAt)
+    yield* ConsumerLoop.storeDeadLetter(publish, id, letter, unconfirmed)
     // A work queue would store the message for ever; other streams still need it for their other consumers.
     if (options.from !== "all-events" && options.from.channel === "work") {
       yield* Effect.ignore(natsRequest(`stream ${source}`, () => manager.streams.deleteMessage(source, lost.sequence)))

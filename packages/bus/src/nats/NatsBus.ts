@@ -86,6 +86,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     )
 
   return EventBus.of({
+    system: "nats",
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* ConsumerLoop.checkName(wanted)

@@ -77,6 +77,7 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   })
 
   return EventBus.of({
+    system: "rabbitmq",
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* ConsumerLoop.checkName(wanted)

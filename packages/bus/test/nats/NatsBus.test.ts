@@ -217,7 +217,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
               ackWait: Duration.millis(200),
               maxDeliveries: 1,
               onMaxDeliveries: ({ body }) =>
-                Effect.succeed({ address: Address.deadLetter("media", "media.ready"), body }),
+                Effect.succeed({ deadLetter: { address: Address.deadLetter("media", "media.ready"), body } }),
             },
             () => Effect.die("never reached"),
           ),
@@ -247,7 +247,7 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
               concurrency: 1,
               maxDeliveries: 1,
               onMaxDeliveries: ({ body }) =>
-                Effect.succeed({ address: Address.deadLetter("media", "media.ready"), body }),
+                Effect.succeed({ deadLetter: { address: Address.deadLetter("media", "media.ready"), body } }),
             },
             () => Effect.die("never reached"),
           )

@@ -93,7 +93,7 @@ describe.skipIf(program.missing)("deploy/nats.conf", () => {
               from: uploaded,
               concurrency: 2,
               onMaxDeliveries: ({ body }) =>
-                Effect.succeed({ address: Address.deadLetter("media", "media.uploaded"), body }),
+                Effect.succeed({ deadLetter: { address: Address.deadLetter("media", "media.uploaded"), body } }),
             },
             ({ deliveryCount }) =>
               Effect.gen(function* () {

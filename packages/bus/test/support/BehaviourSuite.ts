@@ -596,9 +596,11 @@ export const behaviourSuite = <E>(suite: SuiteOptions<E>): void => {
           maxDeliveries: 3,
           onMaxDeliveries: ({ body }) =>
             Effect.succeed({
-              address: Address.deadLetter("media", "media.ready"),
-              body,
-              headers: { why: "exhausted" },
+              deadLetter: {
+                address: Address.deadLetter("media", "media.ready"),
+                body,
+                headers: { why: "exhausted" },
+              },
             }),
         }),
         () =>

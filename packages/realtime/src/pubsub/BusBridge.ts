@@ -50,9 +50,9 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Even
       if (!eventRegistry[type].stored) return void deliver(type, event, raw)
       yield* Effect.flatMap(
         Effect.sync(() => deliver(type, event, raw)),
-        (frames) => Effect.annotateCurrentSpan({ frames }),
+        (frames) => Effect.annotateCurrentSpan({ [`${TraceContext.attributePrefix}frames`]: frames }),
       ).pipe(
-        TraceContext.withConsumerSpan(`socket ${socketEventName(type)}`, message, event.traceparent, () =>
+        TraceContext.withConsumerSpan({ system: bus.system, name: "deliver" }, message, event.traceparent, () =>
           TraceContext.eventAttributes(event),
         ),
       )

@@ -8,6 +8,7 @@ import {
   type Disposition,
   EventBus,
   type Headers,
+  type NewDeadLetter,
   type OutgoingMessage,
   type StoredMessage,
   type StoredDeadLetter,
@@ -93,7 +94,6 @@ type FailureDetails = Pick<DeadLetterRecord, "reason" | "message" | "path" | "at
 /** Longer values are truncated. */
 const maxFieldLength = 1_000
 
-/** Builds the record, counts it and logs it. */
 const makeRecord = Effect.fnUntraced(function* (
   service: string,
   consumer: string,
@@ -120,12 +120,36 @@ const makeRecord = Effect.fnUntraced(function* (
     ...(traceparent === undefined ? {} : { traceparent: traceparent.slice(0, maxFieldLength) }),
     ...(replayOf === undefined ? {} : { replay_of: replayOf.slice(0, maxFieldLength) }),
   }
-  yield* Metrics.increment(Metrics.deadLettered, service, { type: info.event_type, reason: failure.reason })
-  yield* Effect.logWarning(`The message became a dead letter: ${failure.message}`, {
-    reason: failure.reason,
-    path: failure.path,
-  })
   return info
+})
+
+/**
+ * Counts and logs the dead letter when it is stored, and so once for all consumers of a message with the same fault. The
+ * log line has the ids of the span in which the message failed.
+ */
+const onStored = (info: DeadLetterRecord, failure: FailureDetails): Effect.Effect<Effect.Effect<void>> =>
+  Effect.withFiber(({ context }) =>
+    Effect.succeed(
+      Metrics.increment(Metrics.deadLettered, info.service, { type: info.event_type, reason: info.reason }).pipe(
+        Effect.andThen(
+          Effect.logWarning(`The message became a dead letter: ${failure.message}`, {
+            reason: failure.reason,
+            path: failure.path,
+          }),
+        ),
+        Effect.provideContext(context),
+      ),
+    ),
+  )
+
+const newDeadLetter = Effect.fnUntraced(function* (
+  service: string,
+  consumer: string,
+  message: StoredMessage,
+  failure: FailureDetails,
+) {
+  const info = yield* makeRecord(service, consumer, message, failure)
+  return { deadLetter: toMessage(info, message.body, message.headers), onStored: yield* onStored(info, failure) }
 })
 
 /** The disposition that turns a delivery into a dead letter. */
@@ -135,27 +159,24 @@ export const disposition = (
   delivery: Delivery,
   failure: FailureDetails,
 ): Effect.Effect<Disposition> =>
-  Effect.map(makeRecord(service, consumer, delivery, failure), (info) => ({
+  Effect.map(newDeadLetter(service, consumer, delivery, failure), (made) => ({
     _tag: "DeadLetter",
-    deadLetter: toMessage(info, delivery.body, delivery.headers),
+    ...made,
     ...(failure.shared === true ? { shared: true } : {}),
   }))
 
 /** The dead letter of a message that reached the maximum number of deliveries without an ack. */
 export const onMaxDeliveries =
   (service: string, consumer: string) =>
-  (message: StoredMessage): Effect.Effect<Omit<OutgoingMessage, "id">> =>
-    Effect.map(
-      makeRecord(service, consumer, message, {
-        reason: "max_deliveries",
-        message:
-          "the message reached the maximum number of deliveries without an ack: its workers crash, or their acks are lost",
-        path: "",
-        attempts: 0,
-        firstAt: message.arrivedAt,
-      }),
-      (info) => toMessage(info, message.body, message.headers),
-    )
+  (message: StoredMessage): Effect.Effect<NewDeadLetter> =>
+    newDeadLetter(service, consumer, message, {
+      reason: "max_deliveries",
+      message:
+        "the message reached the maximum number of deliveries without an ack: its workers crash, or their acks are lost",
+      path: "",
+      attempts: 0,
+      firstAt: message.arrivedAt,
+    })
 
 /** Compares names case-insensitively, because buses and proxies change the case. */
 export const headerOf = (message: { readonly headers: Headers }, name: string): string | undefined => {
