@@ -22,6 +22,11 @@ describe("the command line", () => {
         [2, ["token", "--user", "u1", "--ttl", "-1h"]],
         [2, ["token", "--user", "u1", "--ttl", "0"]],
         [2, ["start", "--services", "media,tea"]],
+        [2, ["token", "--user", "u1", "--role", "superuser"]],
+        [2, ["dead-letters", "list", "--reason", "bogus"]],
+        [0, ["dead-letters", "list", "--reason", "timeout", "--json"]],
+        [2, ["dead-letters", "list", "--limit", "0"]],
+        [1, ["operator", "jobs", "--context", "nowhere"], { XDG_CONFIG_HOME: data }],
         [1, ["token", "--user", "u1"], { PORT: "http", RETRY_CAP: "soon" }],
         [1, ["publish", "/there/is/no/such/file"]],
         [1, ["token", "--user", "u1"], { ARMORICORE_DATA_DIR: "/proc/armoricore" }],
@@ -50,6 +55,27 @@ describe("the command line", () => {
       })
       assert.match(ended.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
       assert.include(ended.stderr, "generated a JWT secret")
+    }),
+  )
+
+  it.live("names the valid values of a wrong flag, and shows defaults in the help", () =>
+    Effect.gen(function* () {
+      const env = { ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory, LOG_LEVEL: "error" }
+      const outputs = yield* Effect.forEach(
+        [
+          ["token", "--user", "u1", "--role", "superuser"],
+          ["dead-letters", "list", "--reason", "bogus"],
+          ["token", "--help"],
+          ["dead-letters", "list", "--help"],
+        ],
+        (args) => Effect.map(ProgramProcess.run(args, env), ({ stderr, stdout }) => stdout + stderr),
+        { concurrency: 2 },
+      )
+      const [role = "", reason = "", tokenHelp = "", listHelp = ""] = outputs
+      assert.match(role, /superuser.*publisher.*operator.*guest/)
+      assert.match(reason, /bogus; --reason is one of undecodable, invalid, unknown_type/)
+      assert.include(tokenHelp, "(default: 1h)")
+      assert.include(listHelp, "(default: 100)")
     }),
   )
 
@@ -82,8 +108,12 @@ describe("the command line", () => {
       const file = join(data, "event.json")
       const media = { media_id: "m-1", user_id: 7, file_path: "s3://media/none.mp4", metadata: [] }
       writeFileSync(file, JSON.stringify(media))
-      const published = yield* ProgramProcess.run(["publish", "--type", "media.uploaded", file], env)
-      assert.match(published.stdout, /^[0-9a-f-]{36}\n$/, published.stderr)
+      const published = yield* ProgramProcess.run(["publish", "--wait", "--type", "media.uploaded", file], env)
+      const [id = "", result = ""] = published.stdout.split("\n")
+      assert.match(id, /^[0-9a-f-]{36}$/, published.stderr)
+      assert.deepInclude(JSON.parse(result), { event_type: "media.failed" })
+      assert.strictEqual(published.code, 1)
+      assert.match(published.stderr, /^armoricore: media\.failed: [^\n]+\n$/)
       const token = (yield* ProgramProcess.run(["token", "--user", "7"], env)).stdout.trim()
       const answer = yield* retryUntil(
         request(`${url}/v1/media/m-1`, { headers: { authorization: `Bearer ${token}` } }),
@@ -92,7 +122,11 @@ describe("the command line", () => {
       assert.include(JSON.stringify(answer.json), "source_missing")
 
       yield* owner.signal("SIGTERM")
-      assert.strictEqual((yield* owner.exited).code, 0)
+      const { code, stderr, stdout } = yield* owner.exited
+      assert.strictEqual(code, 0)
+      // regression: without a terminal, a log collector received an operator's token and lines that are not JSON
+      assert.notInclude(stdout + stderr, "token=")
+      for (const line of (stdout + stderr).trim().split("\n")) assert.isObject(JSON.parse(line), line)
     }),
   )
 

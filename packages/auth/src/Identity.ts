@@ -19,6 +19,9 @@ export interface Identity {
   readonly tokenId?: string
 }
 
+/** The roles that Armoricore checks. Tokens of a backend may contain others. */
+export const builtInRoles = ["publisher", "operator", "guest"] as const
+
 export const hasRole = (identity: Identity, role: string): boolean => identity.roles.includes(role)
 
 /** Whether the token's `channels` claim allows this topic. `*` matches any text. */

@@ -12,13 +12,14 @@ export const path = "/console"
 
 const defaultFolder = fileURLToPath(new URL("../console", import.meta.url))
 
-/** Pictures and playlists may come from a CDN. */
+/** Pictures and streams may come from a CDN; hls.js plays its segments from blobs. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' http: https: data:",
-  "connect-src 'self' ws: wss:",
+  "media-src 'self' blob: http: https:",
+  "connect-src 'self' ws: wss: http: https:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",

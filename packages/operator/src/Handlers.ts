@@ -4,21 +4,26 @@ import type { Revocations } from "@armoricore/auth/Revocations"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import type { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import type { KeyValue } from "@armoricore/state/KeyValue"
+import { eventTypes, isEventType } from "@armoricore/domain/EventRegistry"
 import { SuppressionList } from "@armoricore/state/SuppressionList"
 import type { NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { OperatorAuth } from "./OperatorAuth.ts"
 import { Audit } from "./Audit.ts"
 import * as JobHandlers from "./handlers/JobHandlers.ts"
 import * as DeadLetterHandlers from "./handlers/DeadLetterHandlers.ts"
-import { mapErrors, clampLimit } from "./handlers/Errors.ts"
+import { ActionRejected } from "./api/Errors.ts"
+import { mapErrors, clampLimit, toOperatorError } from "./handlers/Errors.ts"
+import * as LibraryHandlers from "./handlers/LibraryHandlers.ts"
 import * as SocketHandlers from "./handlers/SocketHandlers.ts"
 import * as CircuitHandlers from "./handlers/CircuitHandlers.ts"
 import * as SuppressionHandlers from "./handlers/SuppressionHandlers.ts"
+import { DeadLetterIndex } from "./DeadLetterIndex.ts"
 import { JobIndex } from "./JobIndex.ts"
+import * as LiveTail from "./LiveTail.ts"
 import { Monitor } from "./Monitor.ts"
 import { Caller, OperatorApi } from "./OperatorApi.ts"
 import * as OperatorMiddleware from "./OperatorMiddleware.ts"
@@ -45,9 +50,18 @@ const layerNoDeps = ({ version }: Options) =>
         WatchOverview: () => monitor.watch,
         ...(yield* JobHandlers.make),
         ...(yield* DeadLetterHandlers.make),
+        ...(yield* LibraryHandlers.make),
         ...(yield* SocketHandlers.make),
         ...(yield* CircuitHandlers.make),
         ...(yield* SuppressionHandlers.make),
+        WatchLive: (filter) => {
+          const unknown = filter.types?.find((type) => !isEventType(type))
+          return unknown === undefined
+            ? Stream.mapError(LiveTail.watch(filter), toOperatorError)
+            : Stream.fail(
+                new ActionRejected({ code: "invalid", message: `${unknown} is not one of ${eventTypes.join(", ")}` }),
+              )
+        },
         ListReviews: (query) => mapErrors(reviews.list({ ...query, limit: clampLimit(query.limit, 100, 1_000) })),
         ApproveReview: ({ review_id }) =>
           Effect.flatMap(Caller, ({ userId }) => mapErrors(reviews.approve(review_id, userId))),
@@ -90,7 +104,7 @@ export const layer = (options: Options) =>
       Audit.layer,
       JobIndex.layer,
       Reviews.layer,
-      DeadLetters.layer,
+      DeadLetterIndex.layer.pipe(Layer.provideMerge(DeadLetters.layer)),
       SuppressionList.layer,
       Cancellation.layer,
     ]),

@@ -15,6 +15,7 @@ import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
 import * as Timestamp from "@armoricore/domain/Timestamp"
 import * as Collection from "@armoricore/state/Collection"
+import * as Cancellation from "@armoricore/worker/control/Cancellation"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
@@ -64,6 +65,8 @@ export class JobIndex extends Context.Service<
     readonly list: (filter: JobQuery) => Effect.Effect<ReadonlyArray<Job>, PortError>
     /** The job from its current state document; undefined if there is no such document. */
     readonly get: (kind: JobKind, mediaId: string) => Effect.Effect<JobWithState | undefined, PortError>
+    /** The job of this event was cancelled: if it is queued, it is listed as cancelled at once. */
+    readonly markCancelled: (eventId: string) => Effect.Effect<void>
     /** A retry of a transcription was published under this id; no event announces it. */
     readonly markRetried: (job: Job, eventId: string) => Effect.Effect<void>
     /** Counts of the jobs read so far. */
@@ -92,6 +95,7 @@ const make = Effect.gen(function* () {
   const media = yield* Collection.make(mediaStates)
   const transcripts = yield* Collection.make(transcriptStates)
   const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
   /** The latest change is last. */
   const jobs = new Map<string, Job>()
   const changes = yield* PubSub.sliding<void>(1)
@@ -111,6 +115,14 @@ const make = Effect.gen(function* () {
       if (job.status === "processing") continue
       jobs.delete(key)
       surplus--
+    }
+  }
+
+  /** Another process may cancel a job, so the broadcast that ends running jobs is read here too. */
+  const markCancelled = (eventId: string): void => {
+    for (const job of jobs.values()) {
+      if (job.event_id !== eventId || job.stage !== "queued" || job.status !== "processing") continue
+      return upsert(JobProjection.cancelledJob(job, new Date(clock.currentTimeMillisUnsafe()).toISOString()))
     }
   }
 
@@ -168,6 +180,7 @@ const make = Effect.gen(function* () {
       if (eventRegistry[type].stored) yield* bus.subscribe(Address.event(type), onMessage, onGap)
       else yield* bus.subscribe(Address.ephemeral(type), onMessage)
     }
+    yield* bus.subscribe(Cancellation.address, ({ body }) => markCancelled(Cancellation.eventIdOf(body)))
     yield* load
     // Ends with the layer.
     yield* Effect.forkIn(Effect.forever(Effect.andThen(gapDetected.await, reload)), scope)
@@ -262,6 +275,7 @@ const make = Effect.gen(function* () {
       const merged = isBehind(job, known) ? { ...job, stage: known.stage, percent: known.percent } : job
       return { _tag: "Media", state, job: merged }
     }),
+    markCancelled: (eventId) => Effect.sync(() => markCancelled(eventId)),
     markRetried: ({ error: _over, ...job }, eventId) =>
       Effect.map(Clock.currentTimeMillis, (now) =>
         upsert({

@@ -73,6 +73,16 @@ export const queuedJob = (kind: JobKind, mediaId: string, userId: string, eventI
   ...noOutput,
 })
 
+/** A queued job that was cancelled: the worker that receives it publishes the failure, which may take a while. */
+export const cancelledJob = (job: Job, at: string): Job => ({
+  ...job,
+  status: "failed",
+  error: { code: "cancelled", message: "This job was cancelled before a worker started it." },
+  updated_at: at,
+  // A retry is possible once the failure is published.
+  retryable: false,
+})
+
 /** The job after an event; undefined if the event changes nothing that is shown. */
 export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job | undefined => {
   const trace = traceIdOf(event.traceparent)
@@ -112,7 +122,9 @@ export const applyEvent = (jobs: ReadonlyMap<string, Job>, event: AnyEvent): Job
     case "media.failed":
     case "transcription.failed": {
       const { kind } = eventRegistry[event.event_type].job
-      return { ...jobOrPlaceholder(jobs, kind, event), ...eventFields, status: "failed", error: event.payload.error }
+      const before = jobOrPlaceholder(jobs, kind, event)
+      const retryable = before.retryable || before.error?.code === "cancelled"
+      return { ...before, ...eventFields, status: "failed", error: event.payload.error, retryable }
     }
     default:
       return undefined

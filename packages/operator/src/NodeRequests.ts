@@ -1,13 +1,16 @@
 /**
- * The requests that every process answers for operators, independent of its services: statistics, circuits and log level.
+ * The requests that every process answers for operators, independent of its services: statistics, circuits, log level and
+ * log lines.
  * Closing the Layer ends it.
  */
+import type { EventBus } from "@armoricore/bus/EventBus"
 import { type Procedure, NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { type RunningConsumer, ConsumerRegistry } from "@armoricore/worker/control/ConsumerRegistry"
 import { CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Clock, Effect, Layer, Metric, Schema } from "effect"
 import { NodeCircuit } from "./api/Circuit.ts"
 import { type Counters, type JobDurations, type Queue, NodeStats } from "./api/Overview.ts"
+import * as LiveTail from "./LiveTail.ts"
 import { LogControl } from "./LogControl.ts"
 import { LogLevel } from "./OperatorApi.ts"
 import { performance } from "node:perf_hooks"
@@ -40,7 +43,10 @@ const zeroSockets: SocketCounts = { sockets: 0, broadcasts: 0, deliveries: 0 }
 
 export const layer = (
   socketCounts: () => SocketCounts = () => zeroSockets,
-): Layer.Layer<never, never, NodeRpc | LogControl> =>
+): Layer.Layer<never, never, NodeRpc | LogControl | EventBus> =>
+  Layer.merge(responders(socketCounts), LiveTail.layerPublisher)
+
+const responders = (socketCounts: () => SocketCounts) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const nodeRpc = yield* NodeRpc

@@ -2,14 +2,25 @@
  * The operator API: every procedure with its payload, success and error types. Server, program, console and tests share
  * this table. Each procedure requires the role `operator`; actions that change something are recorded in the audit log.
  */
+import { UserId } from "@armoricore/domain/Ids"
+import { Id } from "@armoricore/domain/JsonCodecs"
 import { Reason } from "@armoricore/domain/Suppression"
 import { Context, Schema } from "effect"
 import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { AuditEntry, AuditFilter } from "./api/AuditEntry.ts"
 import { Circuit, CircuitName } from "./api/Circuit.ts"
-import { DeadLetter, DeadLetterFilter, DeadLetterWithBody } from "./api/DeadLetter.ts"
+import {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterPage,
+  DeadLetterPageRequest,
+  DeadLetterSelection,
+  DeadLetterWithBody,
+} from "./api/DeadLetter.ts"
 import { OperatorError, AccessDenied } from "./api/Errors.ts"
 import { Job, JobFilter, JobTarget } from "./api/Job.ts"
+import { MediaDetail, UserDetail } from "./api/Library.ts"
+import { LiveFilter, LiveLine } from "./api/LiveLine.ts"
 import { Overview } from "./api/Overview.ts"
 import { BulkDecided, BulkDecision, Review, ReviewFilter } from "./api/Review.ts"
 import { Suppression, SuppressionFilter, SuppressionSubject } from "./api/Suppression.ts"
@@ -58,6 +69,14 @@ export class OperatorApi extends RpcGroup.make(
 
   /** Oldest first. */
   Rpc.make("ListDeadLetters", { payload: DeadLetterFilter, success: Schema.Array(DeadLetter), error }),
+  /** Newest first, with the number that matches, the total, and the causes. */
+  Rpc.make("SearchDeadLetters", { payload: DeadLetterPageRequest, success: DeadLetterPage, error }),
+  /** The ids that match, oldest first: what a bulk action works on. */
+  Rpc.make("SelectDeadLetters", {
+    payload: DeadLetterSelection,
+    success: Schema.Struct({ ids: Schema.Array(Schema.String) }),
+    error,
+  }),
   Rpc.make("GetDeadLetter", { payload: deadLetterRef, success: DeadLetterWithBody, error }),
   /** Unchanged, or with an edited body, which must be a valid event. */
   Rpc.make("ReplayDeadLetter", {
@@ -65,6 +84,11 @@ export class OperatorApi extends RpcGroup.make(
     error,
   }).annotate(Audited, true),
   Rpc.make("DiscardDeadLetter", { payload: deadLetterRef, error }).annotate(Audited, true),
+
+  /** With captions, and what its user was sent about it. */
+  Rpc.make("GetMedia", { payload: { media_id: Id }, success: MediaDetail, error }),
+  /** Sockets, media, notifications and events. A user without any of them is not an error. */
+  Rpc.make("GetUser", { payload: { user_id: UserId }, success: UserDetail, error }),
 
   Rpc.make("ListRooms", { payload: RoomFilter, success: Rooms, error }),
   Rpc.make("ListSockets", { payload: SocketFilter, success: Sockets, error }),
@@ -104,6 +128,9 @@ export class OperatorApi extends RpcGroup.make(
     success: Schema.Struct({ nodes: Schema.Array(Schema.String), unresponsive: Schema.Array(Schema.String) }),
     error,
   }).annotate(Audited, true),
+
+  /** Events and log lines of all processes from now on. */
+  Rpc.make("WatchLive", { payload: LiveFilter, success: LiveLine, error, stream: true }),
 
   /** Newest first. */
   Rpc.make("ListAudit", { payload: AuditFilter, success: Schema.Array(AuditEntry), error }),

@@ -1,14 +1,23 @@
 /** `armoricore dead-letters`: lists, shows, replays and discards the dead letters of every service. */
+import { deadLetterReasons } from "@armoricore/worker/dead-letters/DeadLetterRecord"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Console, Effect, FileSystem, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
 import { remoteDeadLetters } from "./remote-dead-letters.ts"
-import { type OperatorApiTarget, operatorApiFlags, withAdapters, withSettings } from "./support.ts"
+import { jsonFlag, limitFlag, printItems } from "./output.ts"
+import {
+  isRemote,
+  type OperatorApiTarget,
+  operatorApiFlags,
+  usageFailure,
+  withAdapters,
+  withSettings,
+} from "./support.ts"
 
-/** With `--url` over the operator API, otherwise directly on the bus, even when no program runs. */
+/** With `--url` or `--context` over the operator API, otherwise directly on the bus, even when no program runs. */
 const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>
-  Option.isSome(target.url) ? Effect.provide(effect, remoteDeadLetters(target)) : withAdapters(effect)
+  isRemote(target) ? Effect.provide(effect, remoteDeadLetters(target)) : withAdapters(effect)
 
 const ids = Argument.String("id").pipe(Argument.withDescription("id as printed by list"), Argument.variadic())
 const id = Argument.String("id").pipe(Argument.withDescription("id as printed by list"))
@@ -20,7 +29,8 @@ const filterFlags = {
 }
 const listFlags = {
   ...filterFlags,
-  limit: Flag.Int("limit").pipe(Flag.withDescription("maximum number of lines"), Flag.withDefault(100)),
+  limit: limitFlag,
+  json: jsonFlag,
 }
 const all = Flag.Boolean("all").pipe(
   Flag.withDescription("every dead letter that matches the filters"),
@@ -59,7 +69,21 @@ const selectIds = Effect.fnUntraced(function* (
   }
   // A snapshot: a dead letter that a replay creates is not replayed again.
   const matching = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER, ...toListFilter(filter) })
+  if (matching.length === 0) yield* checkReason(filter.reason)
   return matching.map(({ id: letterId }) => letterId)
+})
+
+/**
+ * A reason that no worker uses is a mistake in typing. Services of others may have reasons of their own, so one that any
+ * dead letter has is accepted too.
+ */
+const checkReason = Effect.fnUntraced(function* (reason: Option.Option<string>) {
+  if (Option.isNone(reason) || deadLetterReasons.some((known) => known === reason.value)) return
+  const all = yield* (yield* DeadLetters).list({ limit: Number.MAX_SAFE_INTEGER })
+  if (all.some(({ record }) => record.reason === reason.value)) return
+  yield* usageFailure(
+    `no reason is called ${reason.value}; --reason is one of ${deadLetterReasons.join(", ")}, or another reason that a dead letter has`,
+  )
 })
 
 /** Handles every dead letter, and fails at the end with the messages of those that failed. */
@@ -87,24 +111,25 @@ const list = Command.make(
   "list",
   { ...operatorApiFlags, ...listFlags },
   Effect.fn("dead-letters.list")(
-    function* ({ limit, reason, service, type }) {
+    function* ({ json, limit, reason, service, type }) {
       const letters = yield* (yield* DeadLetters).list({
         limit,
         ...toListFilter({ service, type, reason }),
       })
-      if (letters.length === 0) return yield* Console.error("no dead letters")
-      yield* Effect.forEach(letters, ({ id: letterId, record }) =>
-        Console.log(
-          [
-            letterId,
-            record.last_at,
-            record.service,
-            record.event_type,
-            record.reason,
-            record.path,
-            record.message,
-          ].join("\t"),
-        ),
+      if (letters.length === 0) yield* checkReason(reason)
+      if (letters.length === 0 && !json) return yield* Console.error("no dead letters")
+      yield* printItems(
+        letters.map(({ id: letterId, record }) => ({ id: letterId, ...record })),
+        json,
+        (letter) => [
+          letter.id,
+          letter.last_at,
+          letter.service,
+          letter.event_type,
+          letter.reason,
+          letter.path,
+          letter.message,
+        ],
       )
     },
     withDeadLetters,

@@ -1,17 +1,21 @@
 /**
  * `armoricore publish`: validates an envelope, or with `--type` a payload, and publishes it. Prints the event's id once
- * the bus has acknowledged it.
+ * the bus has acknowledged it, and with `--wait` the event with its result.
  */
 import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { notificationIdOf } from "@armoricore/domain/events/notification"
+import type { AnyEvent, EventType } from "@armoricore/domain/EventRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import * as Signature from "@armoricore/domain/Signature"
 import { authorize } from "@armoricore/worker/PublishPolicy"
-import { Clock, Console, Effect, FileSystem, Option, Stdio, Stream } from "effect"
+import { Clock, Console, Deferred, Duration, Effect, FileSystem, Option, Result, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
 import { Settings } from "../settings/Settings.ts"
 import { workerSettings, eventSources } from "../app/Services.ts"
+import { parseDuration } from "../settings/Setting.ts"
+import { withShownDefault } from "./output.ts"
 import { withAdapters, withSettings } from "./support.ts"
 
 const type = Flag.String("type").pipe(
@@ -20,6 +24,19 @@ const type = Flag.String("type").pipe(
   Flag.optional,
 )
 const file = Argument.String("file").pipe(Argument.withDescription("a JSON file, or - for standard input"))
+
+const wait = Flag.Boolean("wait").pipe(
+  Flag.withDescription("wait for the result of the event and print it; a failure exits with 1"),
+  Flag.withDefault(false),
+)
+const timeout = Flag.String("timeout").pipe(
+  Flag.withMetavar("DURATION"),
+  withShownDefault("how long --wait waits", "10min"),
+  Flag.filterMap(
+    (text) => Result.getSuccess(parseDuration(text)),
+    () => "a duration, such as 30 s, 10 min or 1 h",
+  ),
+)
 
 const read = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
@@ -54,13 +71,63 @@ const describeAllowedTypes = (sources: ReadonlyMap<string, ReadonlySet<string>>)
   return types.length === 0 ? "it allows no type" : `it allows ${types.join(", ")}`
 }
 
+/** The events that end the work of a request, and the field that both have in common. */
+const results: Partial<Record<EventType, readonly [field: string, ends: ReadonlyArray<EventType>]>> = {
+  "media.uploaded": ["media_id", ["media.ready", "media.failed"]],
+  "media.delete_requested": ["media_id", ["media.deleted"]],
+  "transcription.requested": ["media_id", ["transcription.complete", "transcription.failed"]],
+  "notification.requested": ["notification_id", ["notification.sent", "notification.failed"]],
+}
+
+const fieldOf = (payload: object, name: string): unknown => Reflect.get(payload, name)
+
+/**
+ * Subscribes to the results of an event that is not published yet. The inner effect waits, prints the result, and fails
+ * if the result is a failure.
+ */
+const resultOf = Effect.fnUntraced(function* (requested: AnyEvent) {
+  const bus = yield* EventBus
+  const [field, ends] = results[requested.event_type] ?? ["", []]
+  if (ends.length === 0) {
+    return yield* new CommandFailed({
+      message: `${requested.event_type} has no result; --wait is for ${Object.keys(results).join(", ")}`,
+    })
+  }
+  const id =
+    requested.event_type === "notification.requested" ? notificationIdOf(requested) : fieldOf(requested.payload, field)
+  const received = yield* Deferred.make<AnyEvent>()
+  for (const type of ends) {
+    yield* bus.subscribe(eventAddress(type), ({ body }) => {
+      const decoded = EventCodec.decodeResult(body)
+      if (Result.isFailure(decoded) || fieldOf(decoded.success.event.payload, field) !== id) return
+      Deferred.doneUnsafe(received, Effect.succeed(decoded.success.event))
+    })
+  }
+  return Effect.fnUntraced(function* (limit: Duration.Duration) {
+    const result = yield* Deferred.await(received).pipe(
+      Effect.timeoutOrElse({
+        duration: limit,
+        orElse: () =>
+          new CommandFailed({
+            message: `no ${ends.join(" or ")} within ${Duration.format(limit)}; the event may still be in work, or a dead letter (armoricore dead-letters list)`,
+          }),
+      }),
+    )
+    yield* Console.log(JSON.stringify(result))
+    if (!result.event_type.endsWith(".failed")) return
+    const error = fieldOf(result.payload, "error")
+    const why = typeof error === "object" && error !== null ? fieldOf(error, "message") : undefined
+    return yield* new CommandFailed({ message: `${result.event_type}: ${String(why ?? "no reason given")}` })
+  })
+})
+
 const encoder = new TextEncoder()
 
 export const publish = Command.make(
   "publish",
-  { type, file },
+  { type, file, wait, timeout },
   Effect.fn("publish")(
-    function* ({ file: path, type: eventType }) {
+    function* ({ file: path, timeout: limit, type: eventType, wait: isWaiting }) {
       const raw = yield* read(path)
       const body = Option.isNone(eventType)
         ? raw
@@ -82,10 +149,18 @@ export const publish = Command.make(
         Effect.mapError(({ message }) => new CommandFailed({ message })),
       )
       const bus = yield* EventBus
+      // Subscribed before the event is published, so that the result cannot be missed.
+      const awaitResult = isWaiting ? yield* resultOf(event) : undefined
       const { duplicate } = yield* bus.publish({ address, id: event.event_id, body, headers })
       if (duplicate) yield* Console.error("duplicate: the bus already has this event")
       yield* Console.log(event.event_id)
+      if (awaitResult === undefined) return
+      if (duplicate) {
+        return yield* new CommandFailed({ message: "the event is a duplicate, so its result may be published already" })
+      }
+      yield* awaitResult(limit)
     },
+    Effect.scoped,
     Effect.provide(workerSettings),
     withAdapters,
     withSettings,

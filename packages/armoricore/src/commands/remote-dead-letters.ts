@@ -18,7 +18,7 @@ export const remoteDeadLetters = (
     DeadLetters,
     Effect.gen(function* () {
       const api = yield* OperatorClient
-      const toDeadLetter = ({ id, trace_id: _trace, ...info }: DeadLetter, body: string) => ({
+      const toDeadLetter = ({ id, trace_id: _trace, cause: _cause, ...info }: DeadLetter, body: string) => ({
         id,
         record: { ...info, subject: "", message_id: "" },
         body: new TextEncoder().encode(body),
@@ -63,7 +63,7 @@ interface ApiError {
 }
 
 const notFoundError = (id: string, error: ApiError): NotFound | undefined =>
-  "code" in error && error.code === "not_letters" ? new NotFound({ resource: "dead letter", id }) : undefined
+  "code" in error && error.code === "not_found" ? new NotFound({ resource: "dead letter", id }) : undefined
 
 const transientError = (error: ApiError) =>
   new TransientError({

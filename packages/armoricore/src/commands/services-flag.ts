@@ -1,15 +1,15 @@
 /** `--services`: some of the services, separated by commas. */
 import { Option } from "effect"
 import { Flag } from "effect/cli"
+import { withShownDefault } from "./output.ts"
 import { serviceNames, type ServiceName } from "../app/Services.ts"
 
 const isServiceName = (text: string): text is ServiceName => serviceNames.some((name) => name === text)
 
 export const servicesFlag = (description: string) =>
   Flag.String("services").pipe(
-    Flag.withDescription(`${description}, separated by commas: ${serviceNames.join(",")}`),
     Flag.withMetavar("LIST"),
-    Flag.withDefault(serviceNames.join(",")),
+    withShownDefault(`${description}, separated by commas`, serviceNames.join(",")),
     Flag.filterMap(
       (text) => {
         const parts = text.split(",").map((part) => part.trim())

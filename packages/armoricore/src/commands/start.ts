@@ -1,18 +1,18 @@
 /** `armoricore start`: runs services until SIGTERM, then drains. */
-import { Console, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Program from "../app/Program.ts"
 import * as SecretRotation from "../security/SecretRotation.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 import { servicesFlag } from "./services-flag.ts"
-import { printConsoleLink, withGracefulExit, withSettings } from "./support.ts"
+import { withShownDefault } from "./output.ts"
+import { printConsoleLink, printStartLine, withGracefulExit, withSettings } from "./support.ts"
 
 const services = servicesFlag("the services of this process")
 
 const realtimeWorkers = Flag.Int("realtime-workers").pipe(
-  Flag.withDescription("number of processes for sockets; they share the port, and each uses one core"),
   Flag.withMetavar("N"),
-  Flag.withDefault(1),
+  withShownDefault("number of processes for sockets; they share the port, and each uses one core", 1),
   Flag.filter(
     (count) => count >= 1 && count <= 256,
     (count) => `--realtime-workers must be from 1 to 256, but is ${count}`,
@@ -28,7 +28,7 @@ export const start = Command.make(
       const { port, url } = yield* Program.serve(names, Layer.empty, size)
       // The primary process prints the address, and decides when its workers end.
       if (primary !== undefined) return yield* primary.drainRequested
-      yield* Console.log(`armoricore listens on ${url} (port ${port})`)
+      yield* printStartLine(`armoricore listens on ${url} (port ${port})`)
       if (names.has("realtime")) yield* printConsoleLink(url)
       yield* SecretRotation.awaitChange
     },

@@ -3,10 +3,11 @@ import { Tokens } from "@armoricore/auth/Tokens"
 import { OperatorClient } from "@armoricore/operator/OperatorClient"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
-import { Console, Duration, Effect, Layer, Option, Redacted, SchemaIssue } from "effect"
+import { Clock, Console, Duration, Effect, Layer, Option, Redacted, SchemaIssue } from "effect"
 import { Flag } from "effect/cli"
 import { RpcClientError } from "effect/rpc"
-import { CommandFailed } from "../app/CommandErrors.ts"
+import { CommandFailed, ExitCode } from "../app/CommandErrors.ts"
+import { Contexts } from "../app/Contexts.ts"
 import { workSchemas } from "../app/Services.ts"
 import { Settings } from "../settings/Settings.ts"
 import * as Logs from "../telemetry/Logs.ts"
@@ -42,21 +43,35 @@ export const withGracefulExit = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.
 const consoleTokenTtl = Duration.hours(12)
 
 /**
- * Prints a link to the operator console that includes a token, but only while the program signs with a generated secret
- * (development). The token is in the URL fragment, which browsers never send to a server or proxy.
+ * Prints a link to the operator console that includes a token, but only on a terminal, where no log collector stores it,
+ * and only while the program signs with a generated secret (development). The token is in the URL fragment, which
+ * browsers never send to a server or proxy.
  */
 export const printConsoleLink = Effect.fnUntraced(function* (url: string) {
   const { JWT_JWKS_URL, JWT_PUBLIC_KEY, JWT_SECRET } = yield* Settings
-  if ([JWT_SECRET, JWT_JWKS_URL, JWT_PUBLIC_KEY].some((keys) => keys !== undefined)) return
+  const isDevelopment = [JWT_SECRET, JWT_JWKS_URL, JWT_PUBLIC_KEY].every((keys) => keys === undefined)
+  if (!isDevelopment || !process.stdout.isTTY) return yield* printStartLine(`The console: ${url}/console`)
   const token = yield* Effect.flatMap(Tokens, (tokens) =>
     tokens.sign({ userId: "operator", roles: ["operator"], ttl: consoleTokenTtl }),
   ).pipe(Effect.provide(Adapters.tokens))
   yield* Console.log(`The console: ${url}/console#token=${token}`)
 })
 
+/** One line on stdout, which among JSON logs is JSON as well. It does not depend on the log level. */
+export const printStartLine = Effect.fnUntraced(function* (message: string) {
+  const { LOG_FORMAT } = yield* Settings
+  if ((LOG_FORMAT ?? (process.stdout.isTTY ? "pretty" : "json")) === "pretty") return yield* Console.log(message)
+  const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
+  yield* Console.log(JSON.stringify({ timestamp, level: "info", message }))
+})
+
+/** A wrong argument that only the running command can recognise: one line, and the exit code of usage errors. */
+export const usageFailure = (message: string) =>
+  Effect.andThen(Console.error(`armoricore: ${message}`), new ExitCode({ code: 2 }))
+
 export const operatorApiFlags = {
   url: Flag.String("url").pipe(
-    Flag.withDescription("URL of the running installation (default: the one on HOST and PORT)"),
+    Flag.withDescription("URL of the running installation (default: PUBLIC_URL, or HOST and PORT)"),
     Flag.withMetavar("URL"),
     Flag.optional,
   ),
@@ -65,12 +80,21 @@ export const operatorApiFlags = {
     Flag.withMetavar("JWT"),
     Flag.optional,
   ),
+  context: Flag.String("context").pipe(
+    Flag.withDescription("URL and token of this context; see armoricore operator add-context"),
+    Flag.withMetavar("NAME"),
+    Flag.optional,
+  ),
 }
 
 export interface OperatorApiTarget {
   readonly url: Option.Option<string>
   readonly token: Option.Option<string>
+  readonly context: Option.Option<string>
 }
+
+/** True: the command calls the operator API instead of using the bus and the state directly. */
+export const isRemote = ({ context, url }: OperatorApiTarget): boolean => Option.isSome(url) || Option.isSome(context)
 
 const operatorTokenTtl = Duration.minutes(10)
 
@@ -79,19 +103,27 @@ const signOperatorToken = Effect.gen(function* () {
   return yield* tokens.sign({ userId: "armoricore-cli", roles: ["operator"], ttl: operatorTokenTtl })
 }).pipe(Effect.provide(Adapters.tokens))
 
-const resolveUrl = ({ url }: OperatorApiTarget) =>
-  Effect.map(Settings, ({ HOST, PORT, PUBLIC_URL }) => {
-    const host = HOST === "0.0.0.0" || HOST === "::" ? "127.0.0.1" : HOST
-    return Option.getOrElse(url, () => PUBLIC_URL ?? `http://${host}:${PORT}`)
-  })
+/** `--url` and `--token` win over the context. */
+const resolveTarget = Effect.fnUntraced(function* ({ context, token, url }: OperatorApiTarget) {
+  const { HOST, PORT, PUBLIC_URL } = yield* Settings
+  const host = HOST === "0.0.0.0" || HOST === "::" ? "127.0.0.1" : HOST
+  const named = Option.isNone(context)
+    ? undefined
+    : yield* Effect.flatMap(Contexts, ({ get }) => get(context.value)).pipe(Effect.provide(Contexts.layer))
+  return {
+    url: Option.getOrElse(url, () => named?.url ?? PUBLIC_URL ?? `http://${host}:${PORT}`),
+    token: Option.orElse(token, () => named?.token ?? Option.none()),
+  }
+})
 
 /** A client of the operator API at `target`. */
 export const operatorClient = (target: OperatorApiTarget) =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const { token, url } = yield* resolveTarget(target)
       return OperatorClient.layer({
-        url: yield* resolveUrl(target),
-        token: Redacted.make(Option.isSome(target.token) ? target.token.value : yield* signOperatorToken),
+        url,
+        token: Redacted.make(Option.isSome(token) ? token.value : yield* signOperatorToken),
       })
     }),
   )
@@ -101,7 +133,7 @@ export const withOperatorApi = <A, E, R>(effect: Effect.Effect<A, E, R>, target:
   effect.pipe(
     Effect.catchDefect((defect) => usageError(defect) ?? Effect.die(defect)),
     Effect.catchIf(isConnectionError, () =>
-      Effect.flatMap(resolveUrl(target), (url) => new CommandFailed({ message: noOperatorApi(`at ${url}`) })),
+      Effect.flatMap(resolveTarget(target), ({ url }) => new CommandFailed({ message: noOperatorApi(`at ${url}`) })),
     ),
     Effect.provide(operatorClient(target)),
   )

@@ -5,8 +5,10 @@ import { type Entry, exportCsv, reasons, SuppressionList } from "@armoricore/sta
 import { Console, Effect, Layer, Option, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
+import { jsonFlag, limitFlag, printItems } from "./output.ts"
 import {
   isConnectionError,
+  isRemote,
   noOperatorApi,
   operatorApiFlags,
   type OperatorApiTarget,
@@ -63,7 +65,7 @@ const defined = <A extends object>(fields: A): Defined<A> =>
 
 /** With `--url` over the operator API, otherwise directly in the state, even when no program runs. */
 const withSuppressions = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>
-  Option.isSome(target.url)
+  isRemote(target)
     ? Effect.provide(effect, remoteList(target))
     : effect.pipe(Effect.provide(SuppressionList.layer), withAdapters)
 
@@ -81,8 +83,14 @@ const subjectOf = (text: string, category: Option.Option<string>) => ({
   ...(Option.isSome(category) ? { category: category.value } : {}),
 })
 
-const lineOf = ({ category, evidence, hash, reason, since, source }: Entry): string =>
-  [hash, new Date(since).toISOString(), reason, category ?? "", source ?? "", evidence ?? ""].join("\t")
+const columnsOf = ({ category, evidence, hash, reason, since, source }: Entry): ReadonlyArray<string> => [
+  hash,
+  new Date(since).toISOString(),
+  reason,
+  category ?? "",
+  source ?? "",
+  evidence ?? "",
+]
 
 const list = Command.make(
   "list",
@@ -90,18 +98,19 @@ const list = Command.make(
     ...operatorApiFlags,
     address: Flag.String("address").pipe(Flag.withDescription("only this e-mail address"), Flag.optional),
     reason: Flag.Literals("reason", reasons).pipe(Flag.withDescription("only this reason"), Flag.optional),
-    limit: Flag.Int("limit").pipe(Flag.withDescription("maximum number of lines"), Flag.withDefault(100)),
+    limit: limitFlag,
+    json: jsonFlag,
   },
   Effect.fn("suppressions.list")(
-    function* ({ address, limit, reason }) {
+    function* ({ address, json, limit, reason }) {
       const suppressions = yield* SuppressionList
       const { entries, next } = yield* suppressions.list({
         address: Option.getOrUndefined(address),
         reason: Option.getOrUndefined(reason),
-        limit: Math.max(1, limit),
+        limit,
       })
-      if (entries.length === 0) return yield* Console.error("no suppressions")
-      yield* Effect.forEach(entries, (entry) => Console.log(lineOf(entry)))
+      if (entries.length === 0 && !json) return yield* Console.error("no suppressions")
+      yield* printItems(entries, json, columnsOf)
       if (next !== undefined) yield* Console.error(`the list has more than ${entries.length} entries; raise --limit`)
     },
     withSuppressions,
@@ -125,7 +134,7 @@ const add = Command.make(
         source: "armoricore-cli",
         evidence: Option.getOrUndefined(note),
       })
-      yield* Console.log(lineOf(entry))
+      yield* printItems([entry], false, columnsOf)
     },
     withSuppressions,
     withSettings,

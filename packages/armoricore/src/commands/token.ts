@@ -1,10 +1,12 @@
 /** `armoricore token`: a JWT for tests, signed with the secret of this configuration. */
 import { Tokens } from "@armoricore/auth/Tokens"
+import { builtInRoles } from "@armoricore/auth/Identity"
 import { UserId } from "@armoricore/domain/Ids"
 import { Console, Duration, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Adapters from "../wiring/Adapters.ts"
 import { parseDuration } from "../settings/Setting.ts"
+import { withShownDefault } from "./output.ts"
 import { withSettings } from "./support.ts"
 
 const user = Flag.String("user").pipe(
@@ -12,15 +14,10 @@ const user = Flag.String("user").pipe(
   Flag.withMetavar("ID"),
   Flag.withSchema(UserId),
 )
-const roles = Flag.String("role").pipe(
-  Flag.withDescription("a role: publisher, operator or guest; repeatable"),
-  Flag.withMetavar("R"),
-  Flag.atLeast(0),
-)
+const roles = Flag.Literals("role", builtInRoles).pipe(Flag.withDescription("a role; repeatable"), Flag.atLeast(0))
 const ttl = Flag.String("ttl").pipe(
-  Flag.withDescription("lifetime of the token"),
   Flag.withMetavar("DURATION"),
-  Flag.withDefault("1h"),
+  withShownDefault("lifetime of the token", "1h"),
   Flag.filterMap(
     (text) => Option.filter(Result.getSuccess(parseDuration(text)), (lifetime) => Duration.toMillis(lifetime) >= 1000),
     () => "a duration of at least 1 s, such as 30 s, 10 min or 1 h",

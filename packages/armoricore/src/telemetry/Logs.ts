@@ -9,7 +9,7 @@
  */
 import { LogControl } from "@armoricore/operator/LogControl"
 import type { LogLevel as Name } from "@armoricore/operator/OperatorApi"
-import { Effect, Layer, Logger, LogLevel, References } from "effect"
+import { Context, Effect, Layer, Logger, LogLevel, References, Result, Schema } from "effect"
 import { Settings } from "../settings/Settings.ts"
 import { toLogLine } from "./LogLine.ts"
 import { Redactor } from "./Redactor.ts"
@@ -42,11 +42,36 @@ const pretty = Effect.map(Redactor, ({ redact }) =>
 
 const dim = (text: string): string => (process.stderr.isTTY && text !== "" ? `\u001B[2m${text}\u001B[0m` : text)
 
+/** The listeners of {@link LogControl}. */
+class LineListeners extends Context.Service<LineListeners, Set<(line: Schema.Json) => void>>()(
+  "armoricore/LineListeners",
+) {
+  static readonly layer = Layer.sync(LineListeners, () => new Set())
+}
+
+/** Redaction works on text. */
+const toListeners = Effect.gen(function* () {
+  const { redact } = yield* Redactor
+  const listeners = yield* LineListeners
+  const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Json))
+  return Logger.make((options) => {
+    if (listeners.size === 0) return
+    const line = parse(redact(JSON.stringify(toLogLine(options))))
+    if (Result.isSuccess(line)) for (const listener of listeners) listener(line.success)
+  })
+})
+
 const logControl = Layer.effect(
   LogControl,
-  Effect.map(Settings, ({ LOG_LEVEL }) => {
+  Effect.gen(function* () {
+    const { LOG_LEVEL } = yield* Settings
+    const listeners = yield* LineListeners
     let level: Name = LOG_LEVEL
     return {
+      onLine: (listener: (line: Schema.Json) => void) => {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
       get: () => level,
       set: (next: Name) => {
         level = next
@@ -58,11 +83,12 @@ const logControl = Layer.effect(
 export const layer = Layer.unwrap(
   Effect.map(Settings, ({ LOG_FORMAT }) => {
     const isPretty = (LOG_FORMAT ?? (process.stderr.isTTY ? "pretty" : "json")) === "pretty"
-    return Logger.layer([isPretty ? pretty : json])
+    return Logger.layer([isPretty ? pretty : json, toListeners])
   }),
 ).pipe(
   Layer.merge(Layer.succeed(Logger.LogToStderr, true)),
   Layer.provideMerge(Layer.merge(logControl, Redactor.layer)),
+  Layer.provide(LineListeners.layer),
 )
 
 /** Applies the current level to every logger, including the one of OpenTelemetry. */

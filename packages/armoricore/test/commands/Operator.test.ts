@@ -43,6 +43,19 @@ it.live(
       const cancel = yield* run("operator", "cancel", "nothing")
       assert.deepStrictEqual([cancel.code, cancel.stdout], [1, ""])
       assert.include(cancel.stderr, "media nothing does not exist")
+
+      // A context names the URL and a token; lists print one JSON object per line.
+      const config = { XDG_CONFIG_HOME: away.ARMORICORE_DATA_DIR }
+      const tokenFile = join(away.ARMORICORE_DATA_DIR, "token")
+      writeFileSync(tokenFile, `${yield* ProgramFixture.tokenFor(env, "--user", "ida", "--role", "operator")}\n`)
+      const inContext = (...args: ReadonlyArray<string>) =>
+        ProgramProcess.run(args, { ARMORICORE_DATA_DIR: away.ARMORICORE_DATA_DIR, ...config })
+      const added = yield* inContext("operator", "add-context", "here", "--url", url, "--token-file", tokenFile)
+      assert.strictEqual(added.code, 0, added.stderr)
+      assert.strictEqual((yield* inContext("operator", "contexts")).stdout, `here\t${url}\t${tokenFile}\n`)
+      const entries = yield* inContext("operator", "audit", "--json", "--context", "here")
+      const [newest = ""] = entries.stdout.split("\n")
+      assert.deepInclude(JSON.parse(newest), { action: "CancelJob", outcome: "failed" }, entries.stderr)
       const audit = (yield* run("operator", "audit")).stdout
       for (const act of ["ReplayDeadLetter", "PauseCircuit", "ResumeCircuit", "SetLogLevel"]) assert.include(audit, act)
 

@@ -2,12 +2,12 @@
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { Page } from "playwright-core"
 import * as UploadClient from "@armoricore/demo/UploadClient"
 import { retryUntil, request } from "../support/ApiClient.ts"
+import { faultsOf } from "../support/Axe.ts"
 import * as Browser from "../support/Browser.ts"
 import * as TestClip from "../support/TestClip.ts"
 import * as ChatClient from "../support/ChatClient.ts"
@@ -18,11 +18,21 @@ import { NodeServices } from "@effect/platform-node"
 
 const browser = Programs.requireProgram("chromium")
 const ffmpeg = Programs.requireProgram("ffmpeg")
-const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8")
 /** The folder for screenshots; without it none are taken. */
 const pictures = process.env["ARMORICORE_CONSOLE_PICTURES"]
 
-const views = ["overview", "jobs", "dead-letters", "rooms", "providers", "suppressions", "moderation", "audit"] as const
+const views = [
+  "overview",
+  "jobs",
+  "dead-letters",
+  "rooms",
+  "providers",
+  "suppressions",
+  "moderation",
+  "audit",
+  "media",
+  "users",
+] as const
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 const notification = {
@@ -44,21 +54,6 @@ const look = async (page: Page, name: string): Promise<void> => {
   if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
 }
 
-interface Violation {
-  readonly id: string
-  readonly impact: string
-  readonly nodes: ReadonlyArray<{ readonly html: string }>
-}
-
-/** Serious and critical findings of axe. */
-const faultsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
-  await page.evaluate(axe)
-  const found = await page.evaluate<ReadonlyArray<Violation>>("axe.run().then(({ violations }) => violations)")
-  return found
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
-}
-
 /** Waits until an expression is true. The page's content security policy forbids Playwright's own waitForFunction. */
 const holds = async (page: Page, expression: string): Promise<void> => {
   for (let tries = 0; !(await page.evaluate<boolean>(expression)); tries++) {
@@ -67,9 +62,10 @@ const holds = async (page: Page, expression: string): Promise<void> => {
   }
 }
 
+/** `view` may have parameters. */
 const show = async (page: Page, view: string) => {
   await page.goto(`${page.url().split("#")[0]}#${view}`)
-  await page.waitForSelector(`nav a[href="#${view}"][aria-current]`)
+  await page.waitForSelector(`nav a[href="#${view.split("?")[0]}"][aria-current]`)
   await holds(page, "document.querySelector('#view .loading') === null")
 }
 
@@ -159,6 +155,21 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
           await show(light, "jobs")
           await holds(light, "document.querySelector('.picture img')?.naturalWidth > 0")
         })
+        // A media and its user have links of their own; the stream plays in the page.
+        yield* Effect.promise(async () => {
+          await show(light, `media?id=${done}`)
+          await light.waitForSelector("#media .player")
+          await holds(light, "document.querySelector('.player').readyState >= 2")
+          await light.locator("#media", { hasText: "media ready" }).waitFor()
+          assert.deepStrictEqual(await faultsOf(light), [], "a media")
+          await light.click("#media >> text=u1")
+          await light.waitForSelector(`section[aria-label='Media'] >> text=${done}`)
+          assert.match(light.url(), /#users\?id=u1$/)
+          assert.deepStrictEqual(await faultsOf(light), [], "a user")
+          await light.reload()
+          await light.waitForSelector(`section[aria-label='Media'] >> text=${done}`)
+        })
+
         // Generates activity for the charts.
         if (pictures !== undefined) {
           // Slowly and by different users, so that moderation sees no flood.
@@ -175,6 +186,8 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
                 await show(page, view)
                 if (view === "dead-letters") await page.click(".letter")
                 if (view === "rooms") await page.click(".room")
+                if (view === "media") await page.click(".film >> nth=-1")
+                if (view === "users") await show(page, "users?id=u1")
                 await page.waitForTimeout(600)
                 await look(page, `${name}-${view}`)
               }

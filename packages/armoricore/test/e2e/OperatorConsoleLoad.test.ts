@@ -1,5 +1,5 @@
 /**
- * The console with hundreds of dead letters, names that contain HTML, services in separate processes, a server that
+ * The console with hundreds of dead letters of five causes, links to them, names that contain HTML, services in separate processes, a server that
  * restarts, and a token that expires.
  */
 import { event } from "@armoricore/bus/Address"
@@ -10,6 +10,7 @@ import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
+import * as Axe from "../support/Axe.ts"
 import * as Browser from "../support/Browser.ts"
 import * as ProgramFixture from "../support/ProgramFixture.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
@@ -18,7 +19,19 @@ const browser = Programs.requireProgram("chromium")
 const nats = Programs.requireProgram("nats-server")
 
 const hostile = `<img src=x onerror="alert(1)">`
+/** 5,050 take as long as their publication; the fewer ones here are for the duration of the suite. */
 const letters = 230
+const causes = 5
+const perCause = letters / causes
+
+/** The faults of the events: field, another field, source, type of a field, and a body that is not JSON. */
+const variants: ReadonlyArray<(body: object, payload: object) => unknown> = [
+  (body) => body,
+  (body, payload) => ({ ...body, payload: { ...payload, notification_type: "email", user_id: "" } }),
+  (body, payload) => ({ ...body, source: "shop", payload: { ...payload, notification_type: "email" } }),
+  (body, payload) => ({ ...body, payload: { ...payload, notification_type: "email", title: [] } }),
+  () => undefined,
+]
 
 /** Events that no worker accepts; each contains markup that an unsafe page would execute. */
 const publishLetters = (url: string) =>
@@ -27,15 +40,18 @@ const publishLetters = (url: string) =>
     yield* Effect.forEach(
       Array.from({ length: letters }),
       (_, at) => {
+        const id = crypto.randomUUID()
+        const payload = { user_id: "ada", notification_type: hostile, title: hostile, body: `${at}` }
         const body = {
           event_type: "notification.requested",
-          event_id: crypto.randomUUID(),
+          event_id: id,
           timestamp: new Date().toISOString(),
           source: "php-backend",
-          payload: { user_id: hostile, notification_type: hostile, title: hostile, body: `${at}` },
+          payload,
         }
-        const message = new TextEncoder().encode(JSON.stringify(body))
-        return bus.publish({ address: event("notification.requested"), id: body.event_id, body: message })
+        const value = variants[at % causes]?.(body, payload)
+        const message = new TextEncoder().encode(value === undefined ? `${hostile} ${id}` : JSON.stringify(value))
+        return bus.publish({ address: event("notification.requested"), id, body: message })
       },
       { concurrency: 16, discard: true },
     )
@@ -79,8 +95,8 @@ describe.skipIf(browser.missing || nats.missing)("the operator console under loa
           await page.keyboard.press("3")
           await page.waitForSelector(".letter")
           assert.strictEqual(await countOf(page, ".letter"), 50)
-          assert.strictEqual(await page.textContent(".pager .num"), "1 – 50")
-          await page.focus("text=Newer")
+          assert.strictEqual(await page.textContent(".pager .num"), `1 – 50 of ${letters}`)
+          await page.focus("text=Older")
           await page.keyboard.press("Enter")
           await page.waitForSelector("text=51 – 100")
           await page.keyboard.press("j")
@@ -88,6 +104,19 @@ describe.skipIf(browser.missing || nats.missing)("the operator console under loa
           await page.waitForSelector("#letter-body")
           assert.include(await page.inputValue("#letter-body"), "onerror")
           assert.strictEqual(await countOf(page, "img:not(.mark)"), 0)
+
+          // The URL names page and dead letter: after a refresh and in another tab.
+          const id = new URLSearchParams(page.url().split("?")[1]).get("letter") ?? ""
+          assert.match(page.url(), /#dead-letters\?page=2&letter=\d+$/)
+          await page.reload()
+          await page.waitForSelector("text=51 – 100")
+          await page.waitForSelector("#letter-body")
+          const other = await context.newPage()
+          await other.goto(`${page.url()}&token=${token}`)
+          await other.waitForSelector("#letter-body")
+          await other.waitForSelector(`.copy[title='Copy dead letter ${id}']`)
+          assert.strictEqual(other.url(), page.url())
+          await other.close()
 
           // After a discard the focus moves to the next dead letter.
           await page.click("#letter >> text=Discard")
@@ -97,13 +126,43 @@ describe.skipIf(browser.missing || nats.missing)("the operator console under loa
           await page.waitForSelector(".letter:focus")
         })
 
+        // Groups: five causes; one is discarded, another one shown.
+        yield* Effect.promise(async () => {
+          await page.keyboard.press("Escape")
+          await page.click("text=By cause")
+          await page.waitForSelector(".cause")
+          assert.strictEqual(await countOf(page, ".cause"), causes, await page.innerText("ul[aria-label='Causes']"))
+          assert.deepStrictEqual(await Axe.faultsOf(page), [])
+          const undecodable = page.locator(".cause", { hasText: "undecodable" })
+          // The type of a body that is not JSON is that of the subject.
+          await undecodable.locator("text=notification.requested").waitFor()
+          await undecodable.locator("text=Discard").click()
+          await page.click("dialog >> text=Discard them")
+          await page.waitForSelector("text=/Discarded (45|46) of (45|46)/", { timeout: 60_000 })
+          await undecodable.waitFor({ state: "detached" })
+          await page.locator(".cause", { hasText: "payload.user_id" }).locator("text=Show").click()
+          await page.waitForSelector(".letter")
+          assert.match(page.url(), /#dead-letters\?cause=[0-9a-f]{16}$/)
+          assert.isAtMost(await countOf(page, ".letter"), perCause)
+          await page.goBack()
+          await page.waitForSelector(".cause")
+          assert.strictEqual(await countOf(page, ".cause"), causes - 1)
+          await page.click("button >> text='Newest first'")
+          await page.fill("input[aria-label='Search dead letters']", "SHOP")
+          await page.waitForSelector("text=/^4[56] of 1[0-9]+ dead letters match/")
+          await page.click("text=Remove the filters")
+        })
+
         // A replay without a change fails again.
+        const invalid = /(\d+) of (\d+)$/
+        let count = 0
         yield* Effect.promise(async () => {
           await page.selectOption("select[aria-label='Filter by reason']", "invalid")
-          await page.waitForSelector("text=1 – 50")
+          await page.waitForSelector("text=/1 – 50 of 13[0-9]/")
+          count = Number(invalid.exec((await page.textContent(".pager .num")) ?? "")?.[2])
           await page.click("text=Replay all")
           await page.click("dialog >> text=Replay them")
-          await page.waitForSelector(`text=Replayed ${letters - 1} of ${letters - 1}`, { timeout: 60_000 })
+          await page.waitForSelector(`text=Replayed ${count} of ${count}`, { timeout: 60_000 })
         })
 
         // The server restarts on its port; the page reconnects without a reload.
@@ -118,9 +177,10 @@ describe.skipIf(browser.missing || nats.missing)("the operator console under loa
         yield* Effect.promise(async () => {
           await page.waitForSelector(".notice.bad", { state: "detached", timeout: 40_000 })
           await page.waitForSelector(".letter")
+          await page.waitForSelector(`text=/1 – 50 of ${count}/`, { timeout: 40_000 })
           await page.click("text=Discard all")
           await page.click("dialog >> text=Discard them")
-          await page.waitForSelector(`text=Discarded ${letters - 1} of ${letters - 1}`, { timeout: 60_000 })
+          await page.waitForSelector(`text=Discarded ${count} of ${count}`, { timeout: 60_000 })
           await page.waitForSelector(".empty")
         })
 

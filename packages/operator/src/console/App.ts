@@ -3,6 +3,7 @@
  * result, and small components.
  */
 import { type VChild, h } from "./VirtualDom.ts"
+import type * as Location from "./Location.ts"
 import { CallError, type Connection } from "./Connection.ts"
 
 export interface Toast {
@@ -32,7 +33,21 @@ export interface App {
   /** Signs out, for example after the token expired. */
   readonly signOut: (why: string) => void
   readonly navigate: (view: string) => void
+  /** The parameters of the URL when the view was opened. */
+  readonly params: URLSearchParams
+  /**
+   * Records filters and selections in the URL. `push` adds an entry to the browser's history; the default `replace` is
+   * for filters.
+   */
+  readonly setParams: (changes: Location.Params, mode?: "replace" | "push") => void
 }
+
+/** The parameter, if it is one of the values. */
+export const choiceParam = <A extends string>(app: App, name: string, values: ReadonlyArray<A>): A | undefined =>
+  values.find((value) => value === app.params.get(name))
+
+/** `all` stands for no filter and is left out of the URL. */
+export const unlessAll = (value: string): string | undefined => (value === "all" ? undefined : value)
 
 export interface View {
   readonly render: () => VChild

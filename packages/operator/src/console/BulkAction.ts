@@ -7,7 +7,7 @@ import { CallError } from "./Connection.ts"
 import { type VChild, h } from "./VirtualDom.ts"
 import * as Format from "./Format.ts"
 
-const concurrency = 4
+const concurrency = 16
 
 export interface BulkAction {
   /** The progress bar; null while no action runs. */

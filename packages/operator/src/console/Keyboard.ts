@@ -34,7 +34,8 @@ export const bindKeys = ({ selectView, toggleTheme, help, isEnabled }: Bindings)
       if (event.key === "Escape") target.blur()
       return
     }
-    if (/^[1-9]$/.test(event.key) && selectView(Number(event.key))) return
+    // 0 is the tenth view.
+    if (/^[0-9]$/.test(event.key) && selectView(event.key === "0" ? 10 : Number(event.key))) return
     if (event.key === "j") moveFocus(1)
     else if (event.key === "k") moveFocus(-1)
     else if (event.key === "t") toggleTheme()

@@ -37,7 +37,7 @@ const navigation = ({ current, views }: LayoutProps): VChild =>
         "a",
         { href: `#${id}`, key: id, "aria-current": id === current ? "page" : undefined },
         h("span", {}, title),
-        h("kbd", { "aria-hidden": "true" }, String(at + 1)),
+        h("kbd", { "aria-hidden": "true" }, String((at + 1) % 10)),
       ),
     ),
   )

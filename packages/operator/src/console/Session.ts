@@ -3,12 +3,17 @@
  * send to servers. `readToken` removes the token from the address bar at once.
  */
 const key = "armoricore.console.token"
+/** `#token=…`, or after a place: `#jobs?status=failed&token=…`. */
+const pattern = /([#&?])token=([^&]+)&?/
+
+export const hasLinkToken = (): boolean => pattern.test(location.hash)
 
 export const readToken = (): string | undefined => {
-  const linkToken = /[#&]token=([^&]+)/.exec(location.hash)?.[1]
+  const linkToken = pattern.exec(location.hash)?.[2]
   if (linkToken !== undefined) {
     sessionStorage.setItem(key, decodeURIComponent(linkToken))
-    history.replaceState(null, "", `${location.pathname}#overview`)
+    const place = location.hash.replace(pattern, "$1").replace(/[&?]$/, "")
+    history.replaceState(null, "", `${location.pathname}${place === "#" ? "#overview" : place}`)
   }
   return sessionStorage.getItem(key) ?? undefined
 }

@@ -101,10 +101,16 @@ const patchNode = (node: Node, wanted: VNode | string): void => {
 
 const patchChildren = (parent: Element, wanted: ReadonlyArray<VNode | string>): void => {
   const keyed = new Map<string, Node>()
+  const wantedKeys = new Set(wanted.map((child) => (typeof child === "string" ? undefined : child.key)))
+  const unwanted: Array<ChildNode> = []
   for (const node of parent.childNodes) {
     const key = vnodes.get(node)?.key
-    if (key !== undefined) keyed.set(key, node)
+    if (key === undefined) continue
+    if (wantedKeys.has(key)) keyed.set(key, node)
+    else unwanted.push(node)
   }
+  // First, because otherwise all their later siblings would move, and an element that moves loses the focus.
+  for (const node of unwanted) node.remove()
   let at: ChildNode | null = parent.firstChild
   for (const child of wanted) {
     const key = typeof child === "string" ? undefined : child.key

@@ -5,17 +5,20 @@ import * as Dialogs from "./Dialogs.ts"
 import { patch } from "./VirtualDom.ts"
 import { layout, type SignedInOperator } from "./Layout.ts"
 import * as Keyboard from "./Keyboard.ts"
+import * as Location from "./Location.ts"
 import * as Session from "./Session.ts"
 import { signIn } from "./SignIn.ts"
 import * as Theme from "./Theme.ts"
 import * as Audit from "./views/Audit.ts"
 import * as DeadLetters from "./views/DeadLetters.ts"
 import * as Jobs from "./views/Jobs.ts"
+import * as Media from "./views/Media.ts"
 import * as Moderation from "./views/Moderation.ts"
 import * as Overview from "./views/Overview.ts"
 import * as Providers from "./views/Providers.ts"
 import * as Rooms from "./views/Rooms.ts"
 import * as Suppressions from "./views/Suppressions.ts"
+import * as Users from "./views/Users.ts"
 
 const views = [
   ["overview", "Overview", Overview.view],
@@ -26,6 +29,8 @@ const views = [
   ["suppressions", "Suppressions", Suppressions.view],
   ["moderation", "Moderation", Moderation.view],
   ["audit", "Audit", Audit.view],
+  ["media", "Media", Media.view],
+  ["users", "Users", Users.view],
 ] as const
 
 const root = document.querySelector("#app")
@@ -37,6 +42,8 @@ let errorMessage: string | undefined
 let isSigningIn = false
 let current = "overview"
 let view: View | undefined
+/** Counts the opened views: a view that was left must not change the URL. */
+let opened = 0
 let toasts: ReadonlyArray<Toast> = []
 let confirmation: { readonly question: Confirmation; readonly answer: Dialogs.DialogResult } | undefined
 let isHelping = false
@@ -107,13 +114,15 @@ const signOut = (reason: string | undefined): void => {
   render()
 }
 
-const showView = (name: string): void => {
+/** Shows the view of the URL. */
+const showView = (): void => {
   if (connection === undefined) return
+  const { params, view: name } = Location.current()
   const [id, title, make] = views.find(([each]) => each === name) ?? views[0]
   view?.dispose()
   current = id
   document.title = `${title} · Armoricore console`
-  view = make(makeApp(connection))
+  view = make(makeApp(connection, params))
   render()
   // On a phone the navigation is wider than the screen: scroll to the current view.
   requestAnimationFrame(() =>
@@ -122,16 +131,20 @@ const showView = (name: string): void => {
 }
 
 const navigate = (name: string): void => {
-  if (location.hash === `#${name}`) showView(name)
+  if (location.hash === `#${name}`) showView()
   else location.hash = name
 }
 
-const makeApp = (live: Connection): App => ({
+const makeApp = (live: Connection, params: URLSearchParams, number = ++opened): App => ({
   connection: live,
   render,
   showToast,
   signOut,
   navigate,
+  params,
+  setParams: (changes, mode = "replace") => {
+    if (number === opened) Location.change(changes, mode)
+  },
   perform: async (successMessage, work) => {
     try {
       await work()
@@ -168,7 +181,7 @@ const signInWith = async (token: string): Promise<void> => {
     operator = { userId: user_id, expiresAt: expires_at, version }
     connection = live
     Session.storeToken(token)
-    showView(location.hash.slice(1))
+    showView()
   } catch (error) {
     live.close()
     if (error instanceof CallError && error.isAccessDenied) Session.clearToken()
@@ -190,9 +203,9 @@ Keyboard.bindKeys({
 })
 
 addEventListener("hashchange", () => {
-  const linkToken = /[#&]token=/.test(location.hash) ? Session.readToken() : undefined
+  const linkToken = Session.hasLinkToken() ? Session.readToken() : undefined
   if (linkToken !== undefined) void signInWith(linkToken)
-  else showView(location.hash.slice(1))
+  else showView()
 })
 
 Theme.apply()

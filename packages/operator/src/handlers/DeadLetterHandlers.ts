@@ -1,30 +1,44 @@
-/** Dead letters: list, show, replay unchanged or edited, discard. */
-import { DeadLetters, type DeadLetter as Letter } from "@armoricore/worker/dead-letters/DeadLetters"
+/** Dead letters: list, search, show, replay unchanged or edited, discard. */
+import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
 import { Effect } from "effect"
-import type { DeadLetter } from "../api/DeadLetter.ts"
-import { traceIdOf } from "@armoricore/worker/TraceContext"
+import { DeadLetterIndex, type DeadLetterSelection, toApi } from "../DeadLetterIndex.ts"
 import { mapErrors, clampLimit } from "./Errors.ts"
 
 const [defaultLimit, maxLimit] = [100, 1_000]
+const defaultPageSize = 50
+
+interface ListRequest {
+  readonly service?: string
+  readonly type?: string
+  readonly reason?: string
+  readonly after?: string
+  readonly limit?: number
+}
+interface SearchRequest extends DeadLetterSelection {
+  readonly offset?: number
+  readonly limit?: number
+}
 
 export const make = Effect.gen(function* () {
   const deadLetters = yield* DeadLetters
+  const index = yield* DeadLetterIndex
+  /** Also after `NotFound`: the index then lists what no longer exists. */
+  const forgetting = <E extends { readonly _tag: string }>(id: string, action: Effect.Effect<void, E>) =>
+    action.pipe(
+      Effect.tap(() => Effect.sync(() => index.forget(id))),
+      Effect.tapError(({ _tag }) => Effect.sync(() => void (_tag === "NotFound" && index.forget(id)))),
+    )
   return {
-    ListDeadLetters: ({
-      limit,
-      ...filter
-    }: {
-      service?: string
-      type?: string
-      reason?: string
-      after?: string
-      limit?: number
-    }) =>
+    ListDeadLetters: ({ limit, ...filter }: ListRequest) =>
       mapErrors(
         Effect.map(deadLetters.list({ ...filter, limit: clampLimit(limit, defaultLimit, maxLimit) }), (found) =>
           found.map(toApi),
         ),
       ),
+    SearchDeadLetters: ({ limit, offset = 0, ...selection }: SearchRequest) =>
+      mapErrors(index.page(selection, { offset, limit: clampLimit(limit, defaultPageSize, maxLimit) })),
+    SelectDeadLetters: (selection: DeadLetterSelection) =>
+      mapErrors(Effect.map(index.select(selection), (ids) => ({ ids }))),
     GetDeadLetter: ({ id }: { id: string }) =>
       mapErrors(
         Effect.map(deadLetters.get(id), (deadLetter) => ({
@@ -34,17 +48,12 @@ export const make = Effect.gen(function* () {
         })),
       ),
     ReplayDeadLetter: ({ body, id }: { id: string; body?: string }) =>
-      mapErrors(deadLetters.replay(id, body === undefined ? undefined : new TextEncoder().encode(body))),
-    DiscardDeadLetter: ({ id }: { id: string }) => mapErrors(deadLetters.discard(id)),
+      mapErrors(
+        body === undefined
+          ? forgetting(id, deadLetters.replay(id))
+          : // The original stays until a worker has handled the edited message.
+            deadLetters.replay(id, new TextEncoder().encode(body)),
+      ),
+    DiscardDeadLetter: ({ id }: { id: string }) => mapErrors(forgetting(id, deadLetters.discard(id))),
   }
 })
-
-/** The trace may stand in the envelope alone. */
-const envelopeTraceparent = (body: Uint8Array): string | undefined =>
-  /"traceparent"\s*:\s*"([0-9a-f-]{55})"/.exec(new TextDecoder().decode(body))?.[1]
-
-const toApi = ({ body, id, record }: Letter): DeadLetter => {
-  const { message_id: _message, subject: _subject, traceparent, ...fields } = record
-  const trace = traceIdOf(traceparent ?? envelopeTraceparent(body))
-  return { id, ...fields, ...(trace === undefined ? {} : { trace_id: trace }) }
-}

@@ -19,7 +19,7 @@ type PortError =
   | TransientError
   | ConfigurationError
 
-const toOperatorError = (error: PortError): OperatorError => {
+export const toOperatorError = (error: PortError): OperatorError => {
   switch (error._tag) {
     case "ActionRejected":
     case "Unavailable":

@@ -69,6 +69,7 @@ export const make = Effect.gen(function* () {
       const ended = yield* cancellation.cancel(consumer, event_id, `The ${what} ${media_id} was ended by request.`)
       if (!ended) return yield* new ActionRejected({ code: "too_late", message: "its result is decided already" })
     }
+    yield* jobIndex.markCancelled(event_id)
   })
 
   const cancel = Effect.fnUntraced(function* (found: JobWithState) {
@@ -86,6 +87,12 @@ export const make = Effect.gen(function* () {
 
   const retry = Effect.fnUntraced(function* (found: JobWithState) {
     const { job } = found
+    if (found._tag === "Queued" && job.status === "failed") {
+      return yield* new ActionRejected({
+        code: "not_failed",
+        message: `this ${job.kind} is being cancelled; it can be retried once its worker has confirmed that`,
+      })
+    }
     if (found._tag === "Queued" || job.status !== "failed") {
       return yield* new ActionRejected({
         code: "not_failed",

@@ -1,6 +1,7 @@
 /** Sockets and rooms: list, kick, ban. */
-import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
+import { RealtimeAdmin, type SocketInfo } from "@armoricore/realtime/admin/RealtimeAdmin"
 import { Effect } from "effect"
+import type { OpenSocket } from "../api/Room.ts"
 import { ActionRejected } from "../api/Errors.ts"
 import { mapErrors, clampLimit } from "./Errors.ts"
 
@@ -27,14 +28,7 @@ export const make = Effect.gen(function* () {
         ({ items, unresponsive, truncated }) => ({
           unresponsive,
           truncated,
-          sockets: items.map(({ address, connectedAt, node, socketId, topics, userId }) => ({
-            socket_id: socketId,
-            user_id: userId,
-            address,
-            node,
-            topics,
-            connected_at: connectedAt,
-          })),
+          sockets: items.map(toOpenSocket),
         }),
       ),
     Kick: ({
@@ -68,4 +62,13 @@ export const make = Effect.gen(function* () {
         }),
       ),
   }
+})
+
+export const toOpenSocket = ({ address, connectedAt, node, socketId, topics, userId }: SocketInfo): OpenSocket => ({
+  socket_id: socketId,
+  user_id: userId,
+  address,
+  node,
+  topics,
+  connected_at: connectedAt,
 })

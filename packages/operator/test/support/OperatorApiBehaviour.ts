@@ -3,16 +3,18 @@ import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { History } from "@armoricore/history/History"
 import { OperatorApi } from "@armoricore/operator"
+import type { LiveLine } from "@armoricore/operator/api/LiveLine"
 import { Audited } from "@armoricore/operator/OperatorApi"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { notificationStates } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { on } from "@armoricore/worker/Handler"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as Worker from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, type Layer, Logger, type Scope, Stream } from "effect"
-import { api, withToken, type inMemory, RecordedActions, tokenFor } from "./OperatorHarness.ts"
+import { api, withToken, type inMemory, RecordedActions, RecordedLog, tokenFor } from "./OperatorHarness.ts"
 
 type Client = Effect.Success<typeof inMemory>
 type Provided = Layer.Success<typeof api> | Scope.Scope
@@ -53,9 +55,13 @@ const validPayloads: Readonly<Record<string, unknown>> = {
   CancelJob: { media_id: "m" },
   RetryJob: { media_id: "m" },
   ListDeadLetters: {},
+  SearchDeadLetters: {},
+  SelectDeadLetters: {},
   GetDeadLetter: { id: "1" },
   ReplayDeadLetter: { id: "1" },
   DiscardDeadLetter: { id: "1" },
+  GetMedia: { media_id: "m" },
+  GetUser: { user_id: "ada" },
   ListRooms: {},
   ListSockets: {},
   Kick: { user_id: "ada", reason: "" },
@@ -70,6 +76,7 @@ const validPayloads: Readonly<Record<string, unknown>> = {
   RemoveReview: { review_id: "r" },
   DecideReviews: { review_ids: ["r"], decision: "approve" },
   SetLogLevel: { level: "debug" },
+  WatchLive: {},
   ListAudit: {},
 }
 
@@ -199,6 +206,60 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
         assert.deepStrictEqual(yield* op(client.ListDeadLetters({})), [])
         const gone = yield* Effect.flip(op(client.GetDeadLetter({ id })))
         assert.deepInclude(gone, { _tag: "ActionRejected", code: "not_found" })
+      }))
+
+    test("searches dead letters newest first, counts them, and groups them by cause", (client) =>
+      Effect.gen(function* () {
+        const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
+        yield* Worker.run("media", [on("media.uploaded", { handle: () => Effect.succeed([]), onFailure: () => [] })])
+        for (const at of [1, 2, 3]) {
+          const { payload, ...envelope } = uploadedEvent(`film-${at}`)
+          yield* publish({ ...envelope, payload: { ...payload, user_id: "" } } as never)
+        }
+        const foreign = { ...uploadedEvent("film-4"), source: "shop" }
+        yield* publish(foreign)
+        const bus = yield* EventBus
+        const text = new TextEncoder().encode("no JSON")
+        yield* bus.publish({ address: event("media.uploaded"), id: "raw", body: text })
+        const search = (request: Parameters<typeof client.SearchDeadLetters>[0]) =>
+          op(client.SearchDeadLetters(request))
+        const all = yield* until(search({}), ({ total }) => total === 5)
+        const ids = all.letters.map(({ id }) => Number(id))
+        assert.deepStrictEqual(
+          ids,
+          ids.toSorted((a, b) => b - a),
+        )
+        // The body of the newest is not JSON; its type is that of the subject.
+        assert.deepInclude(all.letters[0], { event_type: "media.uploaded", reason: "undecodable" })
+        assert.deepStrictEqual(
+          all.causes.map(({ count, reason }) => [reason, count]).sort(),
+          [
+            ["invalid", 3],
+            ["unauthorized", 1],
+            ["undecodable", 1],
+          ].sort(),
+        )
+        const [cause] = all.causes
+        assert.deepInclude(cause, { service: "media", reason: "invalid", path: "payload.user_id" })
+        assert.deepStrictEqual(
+          [all.reasons, all.types],
+          [["invalid", "unauthorized", "undecodable"], ["media.uploaded"]],
+        )
+
+        const second = yield* search({ offset: 1, limit: 2 })
+        assert.deepStrictEqual([second.matching, second.letters.length], [5, 2])
+        assert.strictEqual((yield* search({ query: "FILM-2 user_id" })).matching, 1)
+        const ofCause = yield* search({ cause: cause?.cause ?? "" })
+        assert.deepStrictEqual([ofCause.matching, ofCause.total, ofCause.causes.length], [3, 5, 3])
+        const selected = yield* op(client.SelectDeadLetters({ cause: cause?.cause ?? "" }))
+        assert.deepStrictEqual(selected.ids, ofCause.letters.map(({ id }) => id).toReversed())
+
+        yield* op(client.DiscardDeadLetter({ id: selected.ids[0] ?? "" }))
+        assert.strictEqual((yield* search({})).total, 4)
+        // Another process discards one: a page that contains it leaves it out.
+        yield* bus.deadLetters.remove(selected.ids[1] ?? "")
+        assert.strictEqual((yield* search({ query: "film" })).letters.length, 2)
+        assert.strictEqual((yield* search({})).total, 3)
       }))
 
     test("lists, watches, cancels and retries jobs", (client) =>
@@ -337,6 +398,12 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
         yield* publish(film)
         yield* until(op(client.ListJobs({ query: "m3" })), ([one]) => one?.stage === "queued")
         yield* op(client.CancelJob({ media_id: "m3" }))
+        // regression: a cancelled job was listed as queued until a worker received it
+        const [ended] = yield* op(client.ListJobs({ query: "m3" }))
+        assert.deepInclude(ended, { status: "failed", retryable: false })
+        assert.strictEqual(ended?.error?.code, "cancelled")
+        const soon = yield* Effect.flip(op(client.RetryJob({ media_id: "m3" })))
+        assert.include(soon.message, "is being cancelled")
         const upload = yield* ledger.acquire(`media-media-uploaded.${film.event_id}`, "w", Duration.minutes(1))
         assert.include(upload._tag === "Acquired" ? upload.lease.cancelReason : "", "ended by request")
 
@@ -450,6 +517,128 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
           ["chat.tea.none"],
         )
         assert.lengthOf(yield* op(client.ListReviews({ status: "pending" })), 1)
+      }))
+
+    test("shows a media with its captions and deliveries, and a user with sockets, media and notifications", (client) =>
+      Effect.gen(function* () {
+        const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
+        const at = "2026-01-01T00:00:00.000Z"
+        const source_event_id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+        const common = { media_id: "m1", user_id: "ada", percent: 100, source_event_id, updated_at: at }
+        yield* (yield* Collection.make(mediaStates)).put("m1", {
+          ...common,
+          status: "ready",
+          stage: "publishing",
+          generations: {},
+          attempts: [],
+          renditions: [{ name: "720p", width: 1280, height: 720, bandwidth: 2_000_000 }],
+          timings: {},
+        })
+        const captions = { vtt: "https://cdn.example/m1.vtt", srt: "https://cdn.example/m1.srt" }
+        yield* (yield* Collection.make(transcriptStates)).put("m1", {
+          ...common,
+          status: "complete",
+          requested_at: at,
+          languages: {
+            en: {
+              transcription_id: "t1",
+              transcript_file_path: "s3://media/t.json",
+              caption_urls: captions,
+              quality: "good",
+              engine: "whisper",
+              word_count: 7,
+              requested_at: at,
+              completed_at: at,
+            },
+          },
+        })
+        yield* (yield* Collection.make(notificationStates)).put("n1", {
+          notification_id: "n1",
+          user_id: "ada",
+          notification_type: "email",
+          status: "sent",
+          source_event_id,
+          content: { title: "Your film is ready", text: "", data: {} },
+          deliveries: [
+            {
+              delivery_id: "d1",
+              target: { channel: "email", address: "ada@example.com" },
+              summary: { channel: "email", provider: "smtp", status: "sent" },
+            },
+          ],
+          requested_at: 0,
+          updated_at: at,
+        })
+        const history = yield* History
+        const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        yield* history.append(
+          "user:ada",
+          "e1",
+          bytes({ event: "media_ready", payload: { media_id: "m1", traceparent } }),
+        )
+        yield* history.append(
+          "user:ada",
+          "e2",
+          bytes({ event: "notification_sent", payload: { notification_id: "n1" } }),
+        )
+
+        const media = yield* op(client.GetMedia({ media_id: "m1" }))
+        assert.deepStrictEqual(
+          media.jobs.map(({ kind }) => kind),
+          ["media", "transcription"],
+        )
+        assert.deepInclude(media.captions[0], { language: "en", word_count: 7, ...captions })
+        assert.deepStrictEqual(
+          media.deliveries.map(({ event, trace_id }) => [event, trace_id]),
+          [["media_ready", "0af7651916cd43dd8448eb211c80319c"]],
+        )
+        assert.deepInclude(yield* Effect.flip(op(client.GetMedia({ media_id: "none" }))), { code: "not_found" })
+
+        const user = yield* op(client.GetUser({ user_id: "ada" }))
+        assert.deepStrictEqual(
+          user.events.map(({ event }) => event),
+          ["notification_sent", "media_ready"],
+        )
+        assert.deepInclude(user.notifications[0], { title: "Your film is ready", status: "sent" })
+        assert.deepStrictEqual(user.notifications[0]?.deliveries, [
+          { channel: "email", status: "sent", provider: "smtp" },
+        ])
+        assert.strictEqual(user.sockets[0]?.socket_id, "s1")
+        assert.strictEqual(user.jobs.length, 2)
+        const nobody = yield* op(client.GetUser({ user_id: "bob" }))
+        assert.deepStrictEqual([nobody.sockets, nobody.jobs, nobody.events], [[], [], []])
+      }))
+
+    test("streams events of chosen types from now on, and log lines while a client watches", (client) =>
+      Effect.gen(function* () {
+        const op = withToken(yield* tokenFor("op", { roles: ["operator"] }))
+        const refused = yield* Effect.flip(op(Stream.runHead(client.WatchLive({ types: ["media.uploded"] }))))
+        assert.include(refused.message, "media.uploded is not one of media.uploaded")
+        const lines: Array<LiveLine> = []
+        yield* op(
+          Stream.runForEach(client.WatchLive({ types: ["media.uploaded"] }), (line) =>
+            Effect.sync(() => void lines.push(line)),
+          ),
+        ).pipe(Effect.forkScoped)
+        const log = yield* RecordedLog
+        // The subscription starts at some point after the call.
+        yield* until(
+          Effect.tap(
+            Effect.sync(() => lines),
+            () =>
+              Effect.andThen(
+                publish(uploadedEvent("m9")),
+                Effect.sync(() => log.write({ message: "hello" })),
+              ),
+          ),
+          (all) => all.some(({ _tag }) => _tag === "Event") && all.some(({ _tag }) => _tag === "Log"),
+        )
+        const first = lines.find(({ _tag }) => _tag === "Event")
+        assert.include(JSON.stringify(first), '"media_id":"m9"')
+        assert.deepInclude(
+          lines.find(({ _tag }) => _tag === "Log"),
+          { line: { message: "hello" } },
+        )
       }))
 
     test("pauses and resumes circuits; the overview lists what needs an operator", (client) =>

@@ -10,7 +10,7 @@ import { NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
 import * as CircuitRegistry from "@armoricore/worker/control/CircuitRegistry"
 import { NodeHttpServer, NodeSocket } from "@effect/platform-node"
-import { Context, Duration, Effect, Layer, Scope } from "effect"
+import { Context, Duration, Effect, Layer, type Schema, Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { RpcClient, RpcSerialization, RpcTest } from "effect/rpc"
 
@@ -21,6 +21,31 @@ export class RecordedActions extends Context.Service<
 >()("test/RecordedActions") {
   static readonly layer = Layer.sync(RecordedActions, () => ({ kicked: [], banned: [] }))
 }
+
+/** The log of the process: a test writes its lines. */
+export class RecordedLog extends Context.Service<RecordedLog, { readonly write: (line: Schema.Json) => void }>()(
+  "test/RecordedLog",
+) {}
+
+const log = Layer.effectContext(
+  Effect.sync(() => {
+    const listeners = new Set<(line: Schema.Json) => void>()
+    return Context.make(RecordedLog, {
+      write: (line) => {
+        for (const listener of listeners) listener(line)
+      },
+    }).pipe(
+      Context.add(LogControl, {
+        get: () => "info",
+        set: () => {},
+        onLine: (listener) => {
+          listeners.add(listener)
+          return () => void listeners.delete(listener)
+        },
+      }),
+    )
+  }),
+)
 
 const sockets = [
   {
@@ -70,13 +95,7 @@ const ports = Testing.layer
 export const services = Layer.mergeAll(NodeRequests.layer(), Reviews.layerWorker, operator).pipe(
   Layer.provideMerge(NodeRpc.layer({ services: ["media", "realtime"], version: "test" })),
   Layer.provideMerge(
-    Layer.mergeAll(
-      CircuitRegistry.layer,
-      ConsumerRegistry.layer,
-      Revocations.layer,
-      RecordedActions.layer,
-      LogControl.layerNoop,
-    ),
+    Layer.mergeAll(CircuitRegistry.layer, ConsumerRegistry.layer, Revocations.layer, RecordedActions.layer, log),
   ),
   Layer.provideMerge(ports),
 )

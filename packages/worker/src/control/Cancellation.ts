@@ -42,7 +42,11 @@ export class Cancellation extends Context.Service<
   )
 }
 
-const address = ephemeral("job.cancelled")
+/** The message is the ledger key of the cancelled job. */
+export const address = ephemeral("job.cancelled")
+
+/** The event id of a message on {@link address}. */
+export const eventIdOf = (body: Uint8Array): string => new TextDecoder().decode(body).replace(/^[^.]*\./, "")
 
 /** The jobs of this process that can be cancelled. */
 export interface RunningJobs {

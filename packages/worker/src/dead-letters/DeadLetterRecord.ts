@@ -25,6 +25,39 @@ export const replayOfHeader = "Armoricore-Replay-Of"
 /** On a message that was replayed unchanged: the only consumer that handles it. For readers; `Replays` decides. */
 export const replayForHeader = "Armoricore-Replay-For"
 
+/**
+ * The reasons of Armoricore's own workers: an invalid event, the maximum number of deliveries, and the codes of transient
+ * errors, which become dead letters after the last attempt. Services of others may add reasons.
+ */
+export const deadLetterReasons = [
+  "undecodable",
+  "invalid",
+  "unknown_type",
+  "unauthorized",
+  "bad_signature",
+  "too_large",
+  "max_deliveries",
+  "unavailable",
+  "timeout",
+  "throttled",
+  "failed",
+  "full",
+  "internal_error",
+  "crashed",
+  "killed",
+  "circuit_open",
+  "write_conflict",
+  "object_missing",
+  "truncated_read",
+  "unreadable",
+  "invalid_stream",
+  "invalid_encoder_output",
+  "encoder_mismatch",
+  "outcome_unknown",
+  "not_recorded",
+  "quota",
+] as const
+
 export const DeadLetterRecord = Schema.Struct({
   service: Schema.String,
   consumer: Schema.String,
@@ -37,7 +70,7 @@ export const DeadLetterRecord = Schema.Struct({
   /** The subject of the message. */
   subject: Schema.String,
   message_id: Schema.String,
-  /** `undecodable`, `invalid`, `unknown_type`, `unauthorized`, `bad_signature`, `too_large`, or the code of a transient error. */
+  /** One of {@link deadLetterReasons}, or the code of another transient error. */
   reason: Schema.String,
   message: Schema.String,
   /** The dotted path of the invalid field; empty for the whole message. */
@@ -188,7 +221,7 @@ export const headerOf = (message: { readonly headers: Headers }, name: string): 
 
 const textField = (value: object, name: string): string | undefined => {
   const field: unknown = Reflect.get(value, name)
-  return typeof field === "string" ? field.slice(0, 128) : undefined
+  return typeof field === "string" && field !== "" ? field.slice(0, 128) : undefined
 }
 
 /** The ids of a message that may not be valid JSON. */

@@ -2,6 +2,7 @@
 import type { AuditEntry } from "../../api/AuditEntry.ts"
 import {
   type App,
+  choiceParam,
   segmentedControl,
   emptyState,
   viewHeader,
@@ -9,6 +10,7 @@ import {
   badge,
   Polled,
   errorNotice,
+  unlessAll,
   type View,
 } from "../App.ts"
 import { type VChild, h } from "../VirtualDom.ts"
@@ -19,7 +21,7 @@ type OutcomeFilter = "all" | "done" | "failed" | "refused"
 const badgeKinds = { started: "calm", done: "good", failed: "bad", refused: "warn" } as const
 
 export const view = (app: App): View => {
-  let outcomeFilter: OutcomeFilter = "all"
+  let outcomeFilter: OutcomeFilter = choiceParam(app, "outcome", ["done", "failed", "refused"]) ?? "all"
   const entries = new Polled(app, () =>
     app.connection.call((client) =>
       client.ListAudit({ limit: 200, ...(outcomeFilter === "all" ? {} : { outcome: outcomeFilter }) }),
@@ -64,6 +66,7 @@ export const view = (app: App): View => {
         "Actions of operators and denied attempts, newest first.",
         segmentedControl<OutcomeFilter>("Which entries", options, outcomeFilter, (value) => {
           outcomeFilter = value
+          app.setParams({ outcome: unlessAll(value) })
           entries.value = undefined
           void entries.refresh()
           app.render()

@@ -1,41 +1,45 @@
 /**
- * Dead letters: list, filter, inspect, edit, replay and discard, one by one or all that match the filters. The list is
- * paged, because there may be thousands.
+ * Dead letters, newest first or grouped by cause: search, inspect, edit, replay and discard, one by one, all of a cause,
+ * or all that match the filters. The list is paged, because there may be thousands. Filters, page and the opened dead
+ * letter are in the URL.
  */
-import type { DeadLetter, DeadLetterWithBody } from "../../api/DeadLetter.ts"
-import { type App, copyButton, emptyState, viewHeader, loading, badge, Polled, errorNotice, type View } from "../App.ts"
+import type { DeadLetter, DeadLetterCause, DeadLetterPage, DeadLetterWithBody } from "../../api/DeadLetter.ts"
+import {
+  type App,
+  choiceParam,
+  copyButton,
+  emptyState,
+  viewHeader,
+  loading,
+  badge,
+  Polled,
+  errorNotice,
+  segmentedControl,
+  type View,
+} from "../App.ts"
 import * as BulkAction from "../BulkAction.ts"
 import { type VChild, h } from "../VirtualDom.ts"
 import * as Format from "../Format.ts"
-import { makeFilters } from "./DeadLetterFilters.ts"
+import { linkTo } from "../Location.ts"
+import { makeFilters, type Selection } from "./DeadLetterFilters.ts"
 
 const pageSize = 50
-/** Page size when a bulk action collects the ids. */
-const bulkPageSize = 1_000
+
+type Order = "newest" | "cause"
 
 export const view = (app: App): View => {
   const bulk = BulkAction.make(app)
-  const selectedFilters = makeFilters(() => {
-    pages = []
-    void deadLetters.refresh()
-  })
-  /** The id of the last dead letter before each opened page, except the first page. */
-  let pages: ReadonlyArray<string> = []
+  let order: Order = choiceParam(app, "by", ["cause"]) ?? "newest"
+  /** Counted from 1. */
+  let pageNumber = Math.max(1, Math.floor(Number(app.params.get("page")) || 1))
+  const filters = makeFilters(app, () => goToPage(1))
   const deadLetters = new Polled(app, async () => {
-    const after = pages.at(-1)
     const page = await app.connection.call((client) =>
-      // One more than a page, to know whether a next page exists.
-      client.ListDeadLetters({
-        ...selectedFilters.selected(),
-        limit: pageSize + 1,
-        ...(after === undefined ? {} : { after }),
-      }),
+      client.SearchDeadLetters({ ...filters.selected(), limit: pageSize, offset: (pageNumber - 1) * pageSize }),
     )
-    selectedFilters.addOptions(page)
-    // Every dead letter of this page was replayed or discarded: go back to the previous page.
-    if (page.length === 0 && pages.length > 0) {
-      pages = pages.slice(0, -1)
-      queueMicrotask(() => void deadLetters.refresh())
+    // Every dead letter of the last page was replayed or discarded.
+    if (page.letters.length === 0 && pageNumber > 1) {
+      queueMicrotask(() => goToPage(Math.max(1, Math.ceil(page.matching / pageSize))))
     }
     return page
   })
@@ -44,22 +48,42 @@ export const view = (app: App): View => {
   let text = ""
   let fault: string | undefined
 
-  const openDeadLetter = async ({ id }: DeadLetter) => {
-    await app.perform("", async () => {
+  const goToPage = (to: number) => {
+    pageNumber = to
+    app.setParams({ page: to === 1 ? undefined : String(to) })
+    void deadLetters.refresh()
+    app.render()
+  }
+
+  const setOrder = (next: Order) => {
+    order = next
+    app.setParams({ by: next === "cause" ? next : undefined }, "push")
+    app.render()
+  }
+
+  const openById = async (id: string, mode: "replace" | "push") => {
+    const isOpen = await app.perform("", async () => {
       open = await app.connection.call((client) => client.GetDeadLetter({ id }))
       text = Format.prettyJson(open.body)
       fault = undefined
     })
+    app.setParams({ letter: isOpen ? id : undefined }, mode)
     app.render()
     // After the rendering. On a phone the detail is above the list, which may be long.
     requestAnimationFrame(() => document.querySelector("#letter")?.scrollIntoView({ block: "nearest" }))
   }
+  const linked = app.params.get("letter")
+  if (linked !== null) void openById(linked, "replace")
 
   /** Moves the focus to the next dead letter, so that the operator can continue there. */
   const close = () => {
-    const at = deadLetters.value?.findIndex(({ id }) => id === open?.id) ?? -1
-    deadLetters.value = deadLetters.value?.filter(({ id }) => id !== open?.id)
+    const page = deadLetters.value
+    const at = page?.letters.findIndex(({ id }) => id === open?.id) ?? -1
+    if (page !== undefined) {
+      deadLetters.value = { ...page, letters: page.letters.filter(({ id }) => id !== open?.id) }
+    }
     open = undefined
+    app.setParams({ letter: undefined })
     app.render()
     requestAnimationFrame(() => {
       const rows = document.querySelectorAll(".letter")
@@ -72,49 +96,37 @@ export const view = (app: App): View => {
   /** Returns the focus to the row in the list. */
   const closeDetail = () => {
     open = undefined
+    app.setParams({ letter: undefined })
     const row = document.querySelector(".letter[aria-current]")
     app.render()
     if (row instanceof HTMLElement) row.focus()
   }
 
-  const allIds = async (): Promise<ReadonlyArray<string>> => {
-    const ids: Array<string> = []
-    for (;;) {
-      const after = ids.at(-1)
-      const page = await app.connection.call((client) =>
-        client.ListDeadLetters({
-          ...selectedFilters.selected(),
-          limit: bulkPageSize,
-          ...(after === undefined ? {} : { after }),
-        }),
-      )
-      ids.push(...page.map(({ id }) => id))
-      if (page.length < bulkPageSize) return ids
-    }
-  }
-
-  const applyToAll = async (verb: "Replay" | "Discard") => {
+  const applyToAll = async (verb: "Replay" | "Discard", selection: Selection, described: string) => {
     let ids: ReadonlyArray<string> = []
-    if (!(await app.perform("", async () => void (ids = await allIds())))) return
+    const select = async () => {
+      ids = (await app.connection.call((client) => client.SelectDeadLetters(selection))).ids
+    }
+    if (!(await app.perform("", select))) return
     const which = `${Format.number(ids.length)} ${ids.length === 1 ? "dead letter" : "dead letters"}`
     const question = {
       title: `${verb} ${which}?`,
       text:
         verb === "Replay"
-          ? `Each message is published again unchanged${selectedFilters.describe()}. A message that fails again becomes a new dead letter.`
-          : `They are deleted permanently and no worker handles them${selectedFilters.describe()}.`,
+          ? `Each message is published again unchanged${described}. A message that fails again becomes a new dead letter.`
+          : `They are deleted permanently and no worker handles them${described}.`,
       confirm: `${verb} them`,
       dangerous: verb === "Discard",
     }
     if ((await app.confirm(question)) === undefined) return
     open = undefined
+    app.setParams({ letter: undefined })
     await bulk.run(verb === "Replay" ? "Replayed" : "Discarded", ids, (id) =>
       app.connection.call((client) =>
         verb === "Replay" ? client.ReplayDeadLetter({ id }) : client.DiscardDeadLetter({ id }),
       ),
     )
-    pages = []
-    void deadLetters.refresh()
+    goToPage(1)
   }
 
   const replay = async (deadLetter: DeadLetterWithBody) => {
@@ -162,7 +174,7 @@ export const view = (app: App): View => {
           class: "letter",
           "data-row": "",
           "aria-current": deadLetter.id === open?.id ? "true" : undefined,
-          onClick: () => void openDeadLetter(deadLetter),
+          onClick: () => void openById(deadLetter.id, "push"),
         },
         h("span", { class: "letter-title" }, h("b", {}, deadLetter.event_type), badge("bad", deadLetter.reason)),
         h("span", { class: "letter-message" }, deadLetter.message),
@@ -240,56 +252,128 @@ export const view = (app: App): View => {
       ),
     )
 
-  const goToPage = (to: ReadonlyArray<string>) => {
-    pages = to
-    deadLetters.value = undefined
-    void deadLetters.refresh()
-    app.render()
-  }
-
-  const pager = (page: ReadonlyArray<DeadLetter>): VChild => {
-    const last = page[pageSize - 1]
-    if (pages.length === 0 && page.length <= pageSize) return null
-    const first = pages.length * pageSize + 1
+  const pager = ({ letters, matching }: DeadLetterPage): VChild => {
+    if (matching <= pageSize && pageNumber === 1) return null
+    const first = (pageNumber - 1) * pageSize + 1
     return h(
       "div",
       { class: "pager" },
+      h("button", { type: "button", disabled: pageNumber === 1, onClick: () => goToPage(pageNumber - 1) }, "Newer"),
       h(
-        "button",
-        { type: "button", disabled: pages.length === 0, onClick: () => goToPage(pages.slice(0, -1)) },
-        "Older",
+        "span",
+        { class: "soft num" },
+        `${Format.number(first)} – ${Format.number(first + letters.length - 1)} of ${Format.number(matching)}`,
       ),
-      h("span", { class: "soft num" }, `${first} – ${first + Math.min(page.length, pageSize) - 1}`),
       h(
         "button",
         {
           type: "button",
-          disabled: page.length <= pageSize,
-          onClick: () => last !== undefined && goToPage([...pages, last.id]),
+          disabled: pageNumber * pageSize >= matching,
+          onClick: () => goToPage(pageNumber + 1),
         },
-        "Newer",
+        "Older",
       ),
     )
   }
 
-  const body = (page: ReadonlyArray<DeadLetter>): VChild =>
-    page.length === 0 && open === undefined
-      ? selectedFilters.isActive()
-        ? emptyState("No matching dead letters", "No dead letter matches these filters.")
-        : emptyState("No dead letters", "Workers handled every message, or still retry it.")
+  const causeRow = (cause: DeadLetterCause): VChild => {
+    const selection = { ...filters.selected(), cause: cause.cause }
+    const described = `: ${cause.event_type} in ${cause.service}, ${cause.reason}`
+    return h(
+      "li",
+      {
+        class: "cause",
+        key: cause.cause,
+        "data-row": "",
+        tabindex: "0",
+        "aria-label": `${cause.count} dead letters: ${cause.event_type}, ${cause.reason}`,
+      },
+      h("b", { class: "cause-count num" }, Format.number(cause.count)),
+      h(
+        "div",
+        {},
+        h("p", { class: "letter-title" }, h("b", {}, cause.event_type), badge("bad", cause.reason)),
+        h("p", { class: "letter-message" }, cause.message),
+        h(
+          "p",
+          { class: "soft" },
+          [cause.service, cause.path, `last ${Format.ago(cause.last_at)}`, `first ${Format.moment(cause.first_at)}`]
+            .filter((part) => part !== "")
+            .join(" · "),
+        ),
+      ),
+      h(
+        "div",
+        { class: "row-acts" },
+        h("a", { class: "button", href: linkTo("dead-letters", selection) }, "Show"),
+        h(
+          "button",
+          {
+            type: "button",
+            disabled: bulk.isRunning(),
+            "aria-label": `Replay the dead letters of ${cause.event_type}, ${cause.reason}`,
+            onClick: () => void applyToAll("Replay", selection, described),
+          },
+          "Replay",
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet bad",
+            disabled: bulk.isRunning(),
+            "aria-label": `Discard the dead letters of ${cause.event_type}, ${cause.reason}`,
+            onClick: () => void applyToAll("Discard", selection, described),
+          },
+          "Discard",
+        ),
+      ),
+    )
+  }
+
+  const empty = (): VChild =>
+    filters.isActive()
+      ? emptyState("No matching dead letters", "No dead letter matches these filters.")
+      : emptyState("No dead letters", "Workers handled every message, or still retry it.")
+
+  const summary = (page: DeadLetterPage): VChild => {
+    const { causes, matching, more, total } = page
+    const count = `${Format.number(total)}${more ? "+" : ""}`
+    const ofCauses = `${causes.length} ${causes.length === 1 ? "cause" : "causes"}`
+    return h(
+      "p",
+      { class: "soft summary", role: "status" },
+      filters.isActive()
+        ? `${Format.number(matching)} of ${count} dead letters match. `
+        : `${count} ${total === 1 ? "dead letter" : "dead letters"} of ${ofCauses}. `,
+      more ? `Only the newest ${Format.number(total)} are listed. ` : "",
+      filters.isActive()
+        ? h("button", { type: "button", class: "link", onClick: filters.clear }, "Remove the filters")
+        : null,
+    )
+  }
+
+  const list = (page: DeadLetterPage): VChild =>
+    page.letters.length === 0 && open === undefined
+      ? empty()
       : h(
           "div",
           { class: "split" },
           h(
             "div",
             { class: "side" },
-            h("ul", { class: "list letters", "aria-label": "Dead letters" }, page.slice(0, pageSize).map(row)),
+            page.letters.length === 0
+              ? empty()
+              : h("ul", { class: "list letters", "aria-label": "Dead letters" }, page.letters.map(row)),
             pager(page),
           ),
           open === undefined ? h("p", { class: "card hint" }, "Select a dead letter to read it.") : detail(open),
         )
 
-  const isIdle = () => (deadLetters.value?.length ?? 0) > 0 && !bulk.isRunning()
+  const grouped = (page: DeadLetterPage): VChild =>
+    page.causes.length === 0 ? empty() : h("ul", { class: "list", "aria-label": "Causes" }, page.causes.map(causeRow))
+
+  const isIdle = () => (deadLetters.value?.matching ?? 0) > 0 && !bulk.isRunning()
 
   return {
     dispose: () => {
@@ -299,18 +383,45 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Dead letters",
-        "Messages that workers could not handle, oldest first. They are stored until you replay or discard them.",
-        selectedFilters.render(),
-        h("button", { type: "button", disabled: !isIdle(), onClick: () => void applyToAll("Replay") }, "Replay all"),
+        "Messages that workers could not handle, newest first. They are stored until you replay or discard them.",
+        segmentedControl<Order>(
+          "Order",
+          [
+            ["newest", "Newest first"],
+            ["cause", "By cause"],
+          ],
+          order,
+          setOrder,
+        ),
+        filters.render(deadLetters.value),
         h(
           "button",
-          { type: "button", class: "quiet bad", disabled: !isIdle(), onClick: () => void applyToAll("Discard") },
+          {
+            type: "button",
+            disabled: !isIdle(),
+            onClick: () => void applyToAll("Replay", filters.selected(), filters.describe()),
+          },
+          "Replay all",
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet bad",
+            disabled: !isIdle(),
+            onClick: () => void applyToAll("Discard", filters.selected(), filters.describe()),
+          },
           "Discard all",
         ),
       ),
       errorNotice(deadLetters.failure),
       bulk.render(),
-      deadLetters.value === undefined ? loading : body(deadLetters.value),
+      deadLetters.value === undefined
+        ? loading
+        : [
+            deadLetters.value.total === 0 ? null : summary(deadLetters.value),
+            order === "cause" ? grouped(deadLetters.value) : list(deadLetters.value),
+          ],
     ],
   }
 }

@@ -2,6 +2,7 @@
 import type { Job, JobKind, JobStatus } from "../../api/Job.ts"
 import {
   type App,
+  choiceParam,
   segmentedControl,
   copyButton,
   emptyState,
@@ -9,9 +10,11 @@ import {
   loading,
   badge,
   errorNotice,
+  unlessAll,
   type View,
 } from "../App.ts"
 import { type VChild, h } from "../VirtualDom.ts"
+import { linkTo } from "../Location.ts"
 import * as Format from "../Format.ts"
 
 type StatusFilter = JobStatus | "all"
@@ -22,13 +25,14 @@ const nameOf = ({ kind, media_id }: Job): string => (kind === "media" ? media_id
 export const view = (app: App): View => {
   let jobs: ReadonlyArray<Job> | undefined
   let failure: string | undefined
-  let statusFilter: StatusFilter = "all"
-  let kindFilter: KindFilter = "all"
-  let query = ""
+  let statusFilter: StatusFilter = choiceParam(app, "status", ["processing", "ready", "failed"]) ?? "all"
+  let kindFilter: KindFilter = choiceParam(app, "kind", ["media", "transcription"]) ?? "all"
+  let query = app.params.get("query") ?? ""
   let stop = () => {}
 
   const watch = () => {
     stop()
+    app.setParams({ status: unlessAll(statusFilter), kind: unlessAll(kindFilter), query })
     const filter = {
       ...(statusFilter === "all" ? {} : { status: statusFilter }),
       ...(kindFilter === "all" ? {} : { kind: kindFilter }),
@@ -117,21 +121,30 @@ export const view = (app: App): View => {
         h(
           "div",
           { class: "job-title" },
-          h("code", {}, job.media_id),
+          h(
+            "a",
+            {
+              href: linkTo("jobs", { kind: job.kind, query: job.media_id }),
+              title: "Link to this job",
+            },
+            h("code", {}, job.media_id),
+          ),
           job.kind === "media" ? null : badge("calm", "captions"),
           state(job),
         ),
         h(
           "p",
           { class: "soft" },
+          "by ",
+          h("a", { href: linkTo("users", { id: job.user_id }) }, job.user_id),
           [
-            `by ${job.user_id}`,
+            "",
             Format.ago(job.updated_at),
             job.duration === undefined ? "" : Format.duration(job.duration * 1_000),
             job.resolutions.join(", "),
             (job.languages ?? []).join(", "),
           ]
-            .filter((part) => part !== "")
+            .filter((part, at) => at === 0 || part !== "")
             .join(" · "),
         ),
         progress(job),
@@ -145,6 +158,7 @@ export const view = (app: App): View => {
           job.playback === undefined
             ? null
             : h("a", { class: "copy", href: job.playback, target: "_blank", rel: "noreferrer" }, "playlist"),
+          h("a", { class: "copy", href: linkTo("media", { id: job.media_id }) }, "media"),
         ),
       ),
       h(
@@ -192,6 +206,7 @@ export const view = (app: App): View => {
           type: "search",
           class: "search",
           placeholder: "Media id or user",
+          value: query,
           "aria-label": "Search for a media id or user",
           onInput: (event: Event) => {
             if (!(event.target instanceof HTMLInputElement)) return
@@ -204,7 +219,9 @@ export const view = (app: App): View => {
       jobs === undefined
         ? loading
         : jobs.length === 0
-          ? emptyState("No jobs", "A job appears when media.uploaded or transcription.requested is published.")
+          ? statusFilter !== "all" || kindFilter !== "all" || query !== ""
+            ? emptyState("No matching jobs", "No job matches these filters. Older finished jobs are not listed.")
+            : emptyState("No jobs", "A job appears when media.uploaded or transcription.requested is published.")
           : h("ul", { class: "list" }, jobs.map(row)),
     ],
   }

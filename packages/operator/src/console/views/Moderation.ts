@@ -2,6 +2,7 @@
 import type { Review, ReviewStatus } from "../../api/Review.ts"
 import {
   type App,
+  choiceParam,
   segmentedControl,
   copyButton,
   emptyState,
@@ -10,6 +11,7 @@ import {
   badge,
   Polled,
   errorNotice,
+  unlessAll,
   type View,
 } from "../App.ts"
 import { type VChild, h } from "../VirtualDom.ts"
@@ -25,8 +27,8 @@ const reasonOptions: ReadonlyArray<readonly [ReasonFilter, string]> = [
 ]
 
 export const view = (app: App): View => {
-  let status: ReviewStatus = "pending"
-  let reason: ReasonFilter = "all"
+  let status: ReviewStatus = choiceParam(app, "status", ["pending", "approved", "removed"]) ?? "pending"
+  let reason: ReasonFilter = choiceParam(app, "reason", ["word", "link", "flood", "repeated"]) ?? "all"
   const reviews = new Polled(app, () =>
     app.connection.call((client) =>
       client.ListReviews({ status, limit: 200, ...(reason === "all" ? {} : { reason }) }),
@@ -128,12 +130,14 @@ export const view = (app: App): View => {
         "Messages that a rule or the model flagged for review.",
         segmentedControl<ReviewStatus>("Status", options, status, (value) => {
           status = value
+          app.setParams({ status })
           reviews.value = undefined
           void reviews.refresh()
           app.render()
         }),
         segmentedControl<ReasonFilter>("Reason", reasonOptions, reason, (value) => {
           reason = value
+          app.setParams({ reason: unlessAll(value) })
           reviews.value = undefined
           void reviews.refresh()
           app.render()

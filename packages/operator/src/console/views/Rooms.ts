@@ -11,11 +11,12 @@ import {
   type View,
 } from "../App.ts"
 import { type VChild, h } from "../VirtualDom.ts"
+import { linkTo } from "../Location.ts"
 import * as Format from "../Format.ts"
 
 export const view = (app: App): View => {
-  let topic: string | undefined
-  let prefix = ""
+  let topic: string | undefined = app.params.get("topic") ?? undefined
+  let prefix = app.params.get("prefix") ?? ""
   const rooms = new Polled(app, () =>
     app.connection.call((client) => client.ListRooms({ limit: 200, ...(prefix === "" ? {} : { prefix }) })),
   )
@@ -25,6 +26,7 @@ export const view = (app: App): View => {
 
   const choose = (selected: string | undefined) => {
     topic = selected
+    app.setParams({ topic }, "push")
     void sockets.refresh()
     app.render()
   }
@@ -86,7 +88,7 @@ export const view = (app: App): View => {
       h(
         "div",
         {},
-        h("b", {}, one.user_id),
+        h("a", { href: linkTo("users", { id: one.user_id }) }, h("b", {}, one.user_id)),
         h(
           "p",
           { class: "soft" },
@@ -132,10 +134,12 @@ export const view = (app: App): View => {
           type: "search",
           class: "search",
           placeholder: "chat:room:",
+          value: prefix,
           "aria-label": "Filter rooms by prefix",
           onInput: (event: Event) => {
             if (!(event.target instanceof HTMLInputElement)) return
             prefix = event.target.value.trim()
+            app.setParams({ prefix })
             void rooms.refresh()
           },
         }),
