@@ -4,7 +4,7 @@
  */
 import { hasRole } from "@armoricore/auth/Identity"
 import { NotificationId } from "@armoricore/domain/Ids"
-import type { NotificationState } from "@armoricore/domain/NotificationState"
+import type { DeliveryEntry, NotificationState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import {
   aliasKeyOf,
@@ -36,9 +36,12 @@ export const layer = HttpApiBuilder.group(
     const aliases = yield* Collection.make(notificationAliases)
     const inbox = yield* Collection.make(inboxMessages)
 
-    const deliveryProgress = Effect.fnUntraced(function* (id: string) {
-      const state = Option.getOrUndefined(yield* deliveries.get(id))?.value
-      if (state === undefined) return { status: "requested" }
+    const deliveryProgress = Effect.fnUntraced(function* ({ delivery_id, first_call }: DeliveryEntry) {
+      const state = Option.getOrUndefined(yield* deliveries.get(delivery_id))?.value
+      if (state === undefined)
+        return first_call === undefined
+          ? { status: "requested" }
+          : { status: "sending", provider: first_call.provider, attempt: 1 }
       const { attempt, not_before, provider, reason, status, updated_at } = state
       const progress = { status, provider, attempt, updated_at }
       if (status !== "deferred" || not_before === undefined) return progress
@@ -52,11 +55,12 @@ export const layer = HttpApiBuilder.group(
     const toResponse = Effect.fnUntraced(function* (state: NotificationState) {
       let remainingLookups = maxDeliveryLookups
       const responses: Array<DeliveryResponse> = []
-      for (const { delivery_id, summary, target } of state.deliveries) {
+      for (const entry of state.deliveries) {
+        const { delivery_id, summary, target } = entry
         const base = { delivery_id, channel: target.channel }
         if (summary !== undefined) responses.push({ ...base, ...summary })
         else if (remainingLookups-- <= 0) responses.push({ ...base, status: "requested" })
-        else responses.push({ ...base, ...(yield* deliveryProgress(delivery_id)) })
+        else responses.push({ ...base, ...(yield* deliveryProgress(entry)) })
       }
       return { ...state, requested_at: new Date(state.requested_at).toISOString(), deliveries: responses }
     })

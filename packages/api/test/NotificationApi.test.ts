@@ -75,6 +75,22 @@ describe("GET /v1/notifications/{id}", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
+  it.effect("shows a single push during its first call", () =>
+    Effect.gen(function* () {
+      yield* storeFixtures
+      const [, second] = state.deliveries
+      assert(second !== undefined)
+      const calling = { ...second, delivery_id: "n1.fcm.c", first_call: { provider: "fcm", lease_until: 0 } }
+      yield* (yield* Collection.make(notificationStates)).put("n1", { ...state, deliveries: [calling] })
+      const { body } = yield* sendRequest("GET", "/v1/notifications/n1", { token: yield* signToken("7") })
+      assert.deepNestedInclude(body, {
+        "deliveries[0].status": "sending",
+        "deliveries[0].provider": "fcm",
+        "deliveries[0].attempt": 1,
+      })
+    }).pipe(Effect.provide(apiServer())),
+  )
+
   // regression: with an idempotency key, the event_id was not found
   it.effect("finds a notification with an idempotency key by the event_id of its request", () =>
     Effect.gen(function* () {

@@ -164,10 +164,22 @@ export const StoredDeliverySummary = Schema.Struct({
   reason: Schema.optionalKey(Schema.String),
 })
 
+/**
+ * The first call for the only push of a notification, stored when the notification is created. Until `summary` is set,
+ * the provider may have accepted the push. A delivery of its own exists only after a first call without a final result.
+ */
+export const FirstCall = Schema.Struct({
+  provider: Schema.String,
+  /** When the call counts as lost, epoch milliseconds. */
+  lease_until: Schema.Finite,
+})
+export type FirstCall = typeof FirstCall.Type
+
 /** A target; `summary` is set once its delivery is final. */
 export const DeliveryEntry = Schema.Struct({
   delivery_id: Schema.String,
   target: Target,
+  first_call: Schema.optionalKey(FirstCall),
   summary: Schema.optionalKey(StoredDeliverySummary),
   /** As in the delivery, so that `device.token_invalid` can be created again from this document alone. */
   target_invalid: Schema.optionalKey(Schema.Boolean),

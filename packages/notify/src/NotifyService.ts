@@ -7,7 +7,7 @@
  * - Each channel has its own work queue, so that a slow provider delays only its own deliveries.
  * - The handler of `settle` records deliveries that the worker loop gave up; that of `report` records webhook reports.
  */
-import { NotificationChannel } from "@armoricore/domain/NotificationState"
+import { NotificationChannel, type NotificationState } from "@armoricore/domain/NotificationState"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
@@ -49,11 +49,14 @@ export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.reque
 export const workKinds = WorkKinds.all
 
 /** Concurrent requests: planning, attempting a delivery inline, or waiting for that. */
-const maxConcurrentRequests = 128
-/** Concurrent inline attempts per channel; more deliveries get their own work message. */
-export const maxInlineAttempts = 48
-/** With a slower provider, deliveries over the limit do not wait but get their own work message. */
-const queueBelowMeanMillis = 30
+const maxConcurrentRequests = 256
+/**
+ * Concurrent inline attempts per channel at a fast provider; at a slow one up to `DeliveryPolicy.concurrency`. More
+ * deliveries get their own work message.
+ */
+const inlineAttempts = 48
+/** A delivery that would wait longer for its inline attempt gets its own work message. */
+const maxInlineWaitMillis = 250
 
 /** The payloads of {@link workKinds}, for the check of edited dead letters. */
 export const workSchemas: WorkSchemas.KindSchemas = {
@@ -84,21 +87,20 @@ export const layerNoDeps = Layer.effectDiscard(
       NotificationChannel.literals.map((channel) => {
         const [first] = circuits.forChannel(channel)
         // Twice the concurrency of the provider: during a call, the next delivery is prepared.
+        const maxConcurrent = Math.min(concurrency, 2 * (first?.provider.maxConcurrent ?? concurrency))
+        const minConcurrent = Math.min(inlineAttempts, maxConcurrent)
         return [
           channel,
-          InlineAttemptLimiter.make({
-            maxConcurrent: Math.min(maxInlineAttempts, 2 * (first?.provider.maxConcurrent ?? maxInlineAttempts)),
-            queueBelowMeanMillis,
-          }),
-        ]
+          InlineAttemptLimiter.make({ minConcurrent, maxConcurrent, maxWaitMillis: maxInlineWaitMillis }),
+        ] as const
       }),
     )
+    const runInline = <A, E>(channel: NotificationChannel, work: Effect.Effect<A, E>) =>
+      limiters.get(channel)?.run(work) ?? Effect.succeed(undefined)
 
     /** Attempts a single delivery without a work message; enqueues one if the delivery is not final after that. */
     const attemptInline = (delivery: PlannedDelivery.PlannedDelivery): Effect.Effect<ReadonlyArray<ResultMessage>> => {
-      const attempt =
-        limiters.get(delivery.channel)?.run(deliveries.deliverInline(delivery)) ?? Effect.succeed(undefined)
-      return Effect.map(attempt, (end) =>
+      return Effect.map(runInline(delivery.channel, deliveries.deliverInline(delivery)), (end) =>
         end?._tag === "Completed" ? end.outcomes : [WorkKinds.delivery(delivery, end?.failedAttempts ?? 0)],
       )
     }
@@ -114,8 +116,13 @@ export const layerNoDeps = Layer.effectDiscard(
 
     const requestHandler = on("notification.requested", {
       concurrency: maxConcurrentRequests,
+      // The creation of the notification is the claim.
+      claimsItself: true,
       handle: Effect.fnUntraced(function* (event, { message }) {
         const planned = yield* NotificationPlan.make(event, message.body.byteLength)
+        const lone = lonePushOf(planned)
+        const sent = lone === undefined ? undefined : yield* runInline(lone.channel, pushBatches.sendLone(lone))
+        if (sent !== undefined) return sent
         const state = yield* notifications.create(planned)
         yield* notifications.alias(event.event_id, state.notification_id)
         if (state.source_event_id !== event.event_id) {
@@ -128,7 +135,10 @@ export const layerNoDeps = Layer.effectDiscard(
         const pending = open.flatMap((index) => PlannedDelivery.of(state, index) ?? [])
         const [first, ...more] = pending
         if (first === undefined) return yield* notifications.finalize(state.notification_id)
-        if (more.length === 0) return state === planned ? yield* attemptInline(first) : [WorkKinds.delivery(first)]
+        if (more.length === 0)
+          return state === planned && lone === undefined
+            ? yield* attemptInline(first)
+            : yield* pushBatches.resumeLone(first)
         if (state.notification_type === "push" || pending.length <= fanOutBatchSize) return messagesOf(pending)
         const starts = Array.from(
           { length: Math.ceil(state.deliveries.length / fanOutBatchSize) },
@@ -236,6 +246,14 @@ export const layerNoDeps = Layer.effectDiscard(
     yield* Effect.forkScoped(scheduled.run)
   }),
 )
+
+/** The only open delivery, if it is a push. */
+const lonePushOf = (state: NotificationState): PlannedDelivery.PlannedDelivery | undefined => {
+  if (state.notification_type !== "push") return undefined
+  const index = state.deliveries.findIndex(({ summary }) => summary === undefined)
+  if (index === -1 || state.deliveries.some(({ summary }, at) => at > index && summary === undefined)) return undefined
+  return PlannedDelivery.of(state, index)
+}
 
 const isPending = ({ planned }: PlannedDelivery.PlannedDelivery): boolean => planned.summary === undefined
 

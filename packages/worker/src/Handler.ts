@@ -54,6 +54,12 @@ export interface HandlerOptions extends Pick<ConsumerOptions, "sharedPermits" | 
    * event. Results still have derived ids. Every delivery counts as an attempt, and the job cannot be cancelled.
    */
   readonly idempotent?: boolean
+  /**
+   * The handler's own first write excludes a second run, and a repetition finds it. The loop then writes no lease for the
+   * first delivery of a message until the handler returns or has run for a third of the lease, which saves one write per
+   * event. Only one decision is published in any case.
+   */
+  readonly claimsItself?: boolean
 }
 
 /** Messages with the same key are handled one at a time over all processes, in the order of their arrival. */

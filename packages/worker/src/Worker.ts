@@ -313,8 +313,13 @@ const acquireLease = <R>(
   messageRun: MessageRun<R>,
   turn: QueueTurn | undefined,
 ): Effect.Effect<Disposition, StepError, R> => {
-  const { ledger, owner, timeouts } = messageRun.runtime
-  return Effect.flatMap(ledger.acquire(messageRun.key, owner, timeouts.leaseDuration), (acquired) => {
+  const { handler, ledger, owner, timeouts } = messageRun.runtime
+  const { delivery, key } = messageRun
+  if (handler.claimsItself === true && turn === undefined && delivery.deliveryCount === 1) {
+    const lease = ledger.acquireLater(key, owner, timeouts.leaseDuration)
+    return Effect.flatMap(lease, (later) => handleUnderLease(messageRun, later, turn))
+  }
+  return Effect.flatMap(ledger.acquire(key, owner, timeouts.leaseDuration), (acquired) => {
     switch (acquired._tag) {
       case "Leased":
         return Effect.succeed(redeliverAfter(Duration.max(acquired.remaining, minLeaseCheckDelay)))

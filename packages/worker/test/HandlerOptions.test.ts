@@ -187,6 +187,65 @@ describe("an idempotent handler", () => {
   )
 })
 
+describe("a handler that claims its messages itself", () => {
+  const record = Effect.flatMap(KeyValue, (state) =>
+    Effect.map(state.list(ledgerBucket, { limit: 10 }), (all) =>
+      all.map(({ revision, value }) => [revision, JSON.parse(value).status]),
+    ),
+  )
+
+  it.effect("writes no lease for a first delivery, and one for work that takes long", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [
+        on("media.uploaded", {
+          claimsItself: true,
+          handle: () => Effect.as(Effect.sleep("15 seconds"), [playableMessage]),
+          onFailure,
+        }),
+      ])
+      yield* publish(uploadedEvent())
+      yield* advanceClock("9 seconds")
+      assert.deepStrictEqual(yield* record, [])
+      yield* advanceClock("2 seconds")
+      assert.deepStrictEqual(yield* record, [[1, "leased"]])
+      yield* advanceClock("5 seconds")
+      assert.deepStrictEqual(yield* record, [[2, "decided"]])
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+
+  it.effect("has the usual attempts, and a decided message is not decided again", () =>
+    Effect.gen(function* () {
+      const attemptsSeen: Array<number> = []
+      const messages = yield* recordMessages
+      yield* Worker.run("media", [
+        on("media.uploaded", {
+          claimsItself: true,
+          handle: (_, { attempts }) =>
+            Effect.suspend(() => {
+              attemptsSeen.push(attempts)
+              return attempts === 2
+                ? Effect.succeed([playableMessage])
+                : Effect.fail(new TransientError({ dependency: "x", code: "away", message: "away" }))
+            }),
+          onFailure,
+        }),
+      ])
+      yield* publish(uploadedEvent())
+      for (let steps = 0; steps < 10; steps++) yield* advanceClock("1 second")
+      assert.deepStrictEqual(attemptsSeen, [0, 1, 2])
+      const decided = yield* record
+      assert.lengthOf(messages, 1)
+      // The same event in another message: its handler may run, but its decision does not count.
+      yield* publish(uploadedEvent(), "another message")
+      for (let steps = 0; steps < 10; steps++) yield* advanceClock("1 second")
+      assert.deepStrictEqual(yield* record, decided)
+      assert.strictEqual(new Set(messages.map((message) => message.id)).size, 1)
+    }).pipe(Effect.provide(ports)),
+  )
+})
+
 describe("the retry policy", () => {
   const busy = on("media.uploaded", {
     handle: () => Effect.fail(new TransientError({ dependency: "x", code: "away", message: "away" })),

@@ -11,8 +11,11 @@
  *   against duplicates and are never sent in batches.
  * - Two workers hold one batch (a lease expired while its owner was paused): the second sends again to targets without
  *   a recorded result, with the same ids. The ledger lets only one of them publish the results.
+ *
+ * A single push is a batch whose record is the notification itself: `sendLone` creates the notification with the mark
+ * that the call began, and its result is the next write of the notification.
  */
-import type { Conflict } from "@armoricore/domain/Errors"
+import type { ConfigurationError, Conflict } from "@armoricore/domain/Errors"
 import type { NotificationChannel, NotificationState, PushBatchState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import { pushBatchStates } from "@armoricore/state/NotificationStates"
@@ -20,13 +23,14 @@ import type { HandlerError } from "@armoricore/worker/Handler"
 import type { ResultMessage } from "@armoricore/worker/ResultMessage"
 import { retryDelay, retryPolicyOf } from "@armoricore/worker/RetryPolicy"
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
-import { snooze } from "../delivery/DeliveryAttempts.ts"
+import * as DeliveryAttempts from "../delivery/DeliveryAttempts.ts"
 import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
 import * as DeliveryRecord from "../delivery/DeliveryRecord.ts"
 import * as PlannedDelivery from "../delivery/PlannedDelivery.ts"
 import { Notifications } from "../request/Notifications.ts"
 import * as Metrics from "../NotifyMetrics.ts"
-import type { ProviderCircuit } from "../provider/ProviderCircuit.ts"
+import type { Accepted } from "../provider/Provider.ts"
+import type { CallError, ProviderCircuit, Unavailable } from "../provider/ProviderCircuit.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import * as CallbackSemaphore from "./CallbackSemaphore.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
@@ -41,6 +45,12 @@ export type BatchRequest = typeof BatchRequest.Type
 /** The maximum number of targets in one batch. Its results must fit into one state document. */
 export const maxBatchSize = 100
 
+/** A lone push stores its notification within the call. */
+type CompletedCall = {
+  readonly delivery: PlannedDelivery.PlannedDelivery
+  readonly exit: Exit.Exit<Accepted | Unavailable, CallError | ConfigurationError | Conflict>
+}
+
 type ItemOutcomes = PushBatchState["outcomes"]
 type ItemOutcome = ItemOutcomes[number]
 
@@ -48,6 +58,17 @@ export class PushBatches extends Context.Service<
   PushBatches,
   {
     readonly send: (request: BatchRequest) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
+    /**
+     * Stores the new notification of a single push, and sends it. Undefined: nothing was stored and nothing was sent,
+     * because the notification exists, or the provider cannot be called at once.
+     */
+    readonly sendLone: (
+      delivery: PlannedDelivery.PlannedDelivery,
+    ) => Effect.Effect<ReadonlyArray<ResultMessage> | undefined, HandlerError>
+    /** The work message of a single delivery whose notification was stored before. */
+    readonly resumeLone: (
+      delivery: PlannedDelivery.PlannedDelivery,
+    ) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
   }
 >()("@armoricore/notify/PushBatches") {
   static readonly layer = Layer.effect(
@@ -60,7 +81,8 @@ const make = Effect.gen(function* () {
   const notifications = yield* Notifications
   const circuits = yield* ProviderCircuits
   const suppressions = yield* Suppressions
-  const { concurrency, maxProviderWait } = yield* DeliveryPolicy
+  const { callTimeout, concurrency, maxProviderWait } = yield* DeliveryPolicy
+  const leaseMillis = Duration.toMillis(callTimeout) + DeliveryAttempts.leaseMarginMillis
   const retry = yield* retryPolicyOf("notify")
   const batches = yield* Collection.make(pushBatchStates)
   const records = yield* DeliveryRecord.make
@@ -76,7 +98,7 @@ const make = Effect.gen(function* () {
 
   /** Turns the result of a call into the outcome of its target. */
   const classify = Effect.fnUntraced(function* (
-    { exit, delivery }: PushBatch.CompletedCall,
+    { exit, delivery }: CompletedCall,
     provider: string,
   ): Effect.fn.Return<ItemOutcome> {
     const { index } = delivery
@@ -141,16 +163,11 @@ const make = Effect.gen(function* () {
     return outcomes
   })
 
-  /** Retries, because the calls cannot be undone. */
   const write = (
     id: string,
     outcomes: ItemOutcomes,
     revision: number,
-  ): Effect.Effect<number, Conflict | HandlerError> =>
-    Effect.retry(batches.update(id, { batch_id: id, outcomes }, revision), {
-      while: (error) => error._tag === "TransientError",
-      schedule: Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 6 })),
-    })
+  ): Effect.Effect<number, Conflict | HandlerError> => persist(batches.update(id, { batch_id: id, outcomes }, revision))
 
   /** The work message for a target that may be retried, and the earliest time of its next attempt. */
   const enqueueDelivery = Effect.fnUntraced(function* (
@@ -174,6 +191,7 @@ const make = Effect.gen(function* () {
     notification: NotificationState,
     deliveries: ReadonlyArray<PlannedDelivery.PlannedDelivery>,
     outcomes: ItemOutcomes,
+    into: Notifications["Service"] = notifications,
   ) {
     const outcomeOf = new Map(outcomes.map((outcome) => [outcome.index, outcome]))
     const results: Array<DeliveryResults.DeliveryResult> = []
@@ -187,7 +205,7 @@ const make = Effect.gen(function* () {
       if (final === undefined || final.status === "requested") messages.push(yield* enqueueDelivery(delivery, final))
       else results.push({ delivery, final })
     }
-    const events = yield* DeliveryResults.record(notifications, notification.notification_id, results)
+    const events = yield* DeliveryResults.record(into, notification.notification_id, results)
     return [...events, ...messages]
   })
 
@@ -198,7 +216,72 @@ const make = Effect.gen(function* () {
     reason: string,
   ): ItemOutcomes => deliveries.map(({ index }) => ({ index, status, provider: "none", reason }))
 
+  /** The result of a call is stored, even if that needs several tries. */
+  const persisted: Notifications["Service"] = {
+    ...notifications,
+    applyUpdates: (id, updates) => persist(notifications.applyUpdates(id, updates)),
+  }
+
+  /** An interrupted call ends its lease, so that the next worker continues at once. */
+  const releaseLone = ({ index, notification, planned }: PlannedDelivery.PlannedDelivery, circuit: ProviderCircuit) =>
+    Effect.catch(
+      notifications.releaseCall(
+        notification.notification_id,
+        index,
+        circuit.provider.wasAbortedBeforeSend?.(planned.delivery_id) !== true,
+      ),
+      (error) => Effect.logDebug(`The lease of a push was not released: ${error.message}`),
+    )
+
+  const sendLone = Effect.fnUntraced(function* (
+    delivery: PlannedDelivery.PlannedDelivery,
+  ): Effect.fn.Return<ReadonlyArray<ResultMessage> | undefined, HandlerError> {
+    const { channel, index, notification, planned } = delivery
+    const [circuit, ...others] = circuits.forChannel(channel)
+    if (circuit === undefined || others.length > 0) return undefined
+    const now = yield* Clock.currentTimeMillis
+    if (PlannedDelivery.isExpired(notification, now)) return undefined
+    const suppressed = yield* suppressions.reasonFor(planned.target, notification.content.category)
+    if (suppressed !== undefined) return undefined
+    const provider = circuit.provider.name
+    let hasBegun = false
+    const begin = Effect.flatMap(Clock.currentTimeMillis, (at) =>
+      Effect.map(notifications.createCalling(notification, index, { provider, lease_until: at + leaseMillis }), () => {
+        hasBegun = true
+      }),
+    )
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Effect.exit(restore(circuit.attempt(PlannedDelivery.messageOf(delivery, undefined), begin))),
+        (exit): Effect.Effect<ReadonlyArray<ResultMessage> | undefined, HandlerError> => {
+          if (!hasBegun) return Exit.isSuccess(exit) ? notSent : notBegun(exit.cause)
+          if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+            return Effect.andThen(releaseLone(delivery, circuit), Effect.interrupt)
+          return Effect.flatMap(classify({ delivery, exit }, provider), (outcome) =>
+            recordOutcomes(notification, [delivery], [outcome], persisted),
+          )
+        },
+      ),
+    )
+  })
+
+  const resumeLone = Effect.fnUntraced(function* (
+    delivery: PlannedDelivery.PlannedDelivery,
+  ): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
+    const { channel, planned } = delivery
+    const record = planned.first_call === undefined ? undefined : yield* records.get(planned.delivery_id)
+    if (planned.first_call !== undefined && record === undefined) {
+      const wait = planned.first_call.lease_until - (yield* Clock.currentTimeMillis)
+      if (wait > 0) return yield* DeliveryAttempts.snooze("being_sent", "another worker may be sending this now", wait)
+      yield* Metrics.increment(Metrics.unknownOutcomes, { channel })
+      yield* Metrics.increment(Metrics.resends, { channel })
+    }
+    return [WorkKinds.delivery(delivery)]
+  })
+
   return PushBatches.of({
+    sendLone,
+    resumeLone,
     send: Effect.fnUntraced(function* ({ indexes, notification_id }) {
       const found = yield* notifications.get(notification_id)
       if (Option.isNone(found)) {
@@ -228,7 +311,7 @@ const make = Effect.gen(function* () {
         // After the maximum wait, each delivery counts its own attempts.
         if (now > notification.requested_at + Duration.toMillis(maxProviderWait))
           return deliveries.map((delivery) => WorkKinds.delivery(delivery))
-        return yield* snooze(
+        return yield* DeliveryAttempts.snooze(
           unavailability.reason,
           `${circuit.provider.name} is not available now`,
           unavailability.waitMillis,
@@ -249,3 +332,27 @@ const make = Effect.gen(function* () {
     }),
   })
 })
+
+/** Retries, because the calls whose results are written cannot be undone. */
+const persist = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.retry(write, {
+    while: (error) => error._tag === "TransientError",
+    schedule: Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 6 })),
+  })
+
+const notSent = Effect.succeed(undefined)
+
+/** The notification was not stored: it exists, or the state is unavailable. */
+const notBegun = (cause: Cause.Cause<CallError | ConfigurationError | Conflict>) => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  switch (error?._tag) {
+    case "Conflict":
+      return notSent
+    case "TransientError":
+    case "ConfigurationError":
+      return Effect.fail(error)
+    default:
+      // Only the call has other errors, and it did not begin.
+      return Effect.die(Cause.squash(cause))
+  }
+}

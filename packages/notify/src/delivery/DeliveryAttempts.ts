@@ -30,7 +30,7 @@ type StateError = TransientError | ConfigurationError
 type DeliveryAttempt = Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError | Conflict>
 
 /** The lease outlives the call by this margin, which covers the write of the result. */
-const leaseMarginMillis = 2_000
+export const leaseMarginMillis = 2_000
 
 /** Requires the services of a delivery. `records` is the store of delivery states. */
 export const make = (records: DeliveryRecord.DeliveryRecord) =>

@@ -1,37 +1,52 @@
 /**
- * Limits the concurrent first attempts of one channel that run without a work message. At the limit, an attempt waits
- * for a slot while the provider is fast, because a work message would cost more than the call. If the provider is slow,
- * the attempt is rejected and needs a work message, so that the provider does not delay requests of other channels.
+ * Limits the concurrent first attempts of one channel that run without a work message. The limit grows with the latency
+ * that the provider shows: a provider that answers after 80 ms serves as many attempts a second as one that answers after
+ * 20 ms if four times as many run. At the limit, an attempt waits for a slot if its turn comes soon, because a work
+ * message would cost more than the call. Behind a provider so slow that it does not, the attempt is rejected and needs a
+ * work message, so that the provider does not delay requests of other channels.
  */
 import { Effect } from "effect"
 
 export interface InlineAttemptLimiter {
-  /** Runs the work, or returns `undefined` without running it if no slot is free. */
+  /** Runs the work, or returns `undefined` without running it if no slot is free soon. */
   readonly run: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, E, R>
+  /** How many attempts may run now. */
+  readonly limit: () => number
 }
 
 export interface Options {
+  /** The limit while the provider answers within {@link referenceMillis}. */
+  readonly minConcurrent: number
   readonly maxConcurrent: number
-  /** An attempt waits for a slot only while the mean duration of attempts is at most this. */
-  readonly queueBelowMeanMillis: number
+  /** An attempt waits for a slot only if it can be expected within this time. */
+  readonly maxWaitMillis: number
 }
 
+/** The limit stays at its minimum up to this mean duration, and is proportional to the duration above it. */
+export const referenceMillis = 20
 /** The weight of the latest attempt in the moving average. */
 const meanWeight = 0.1
 
-export const make = ({ queueBelowMeanMillis, maxConcurrent }: Options): InlineAttemptLimiter => {
+export const make = ({ maxConcurrent, maxWaitMillis, minConcurrent }: Options): InlineAttemptLimiter => {
   const waiting: Array<(resumption: Effect.Effect<void>) => void> = []
   let running = 0
   let meanMillis = 0
+  let limit = Math.min(minConcurrent, maxConcurrent)
+
+  const observe = (millis: number) => {
+    meanMillis += (millis - meanMillis) * meanWeight
+    limit = Math.min(maxConcurrent, Math.max(minConcurrent, Math.ceil((minConcurrent * meanMillis) / referenceMillis)))
+  }
 
   const acquire: Effect.Effect<boolean> = Effect.suspend(() => {
-    if (running < maxConcurrent) {
+    if (running < limit) {
       running++
       return acquired
     }
-    if (meanMillis > queueBelowMeanMillis) return full
+    // A slot becomes free every `meanMillis / limit`.
+    if (((waiting.length + 1) * meanMillis) / limit > maxWaitMillis) return full
     return Effect.as(
-      // The releasing attempt hands its slot over by this call, so `running` stays the same.
+      // The releasing attempt hands its slot over by this call.
       Effect.callback<void>((resume) => {
         waiting.push(resume)
         return Effect.sync(() => {
@@ -45,12 +60,18 @@ export const make = ({ queueBelowMeanMillis, maxConcurrent }: Options): InlineAt
   })
 
   const release = () => {
-    const next = waiting.shift()
-    if (next === undefined) running--
-    else next(Effect.void)
+    running--
+    // The limit may have changed since the attempt began.
+    while (running < limit) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      running++
+      next(Effect.void)
+    }
   }
 
   return {
+    limit: () => limit,
     run: (work) =>
       Effect.clockWith((clock) =>
         Effect.uninterruptibleMask((restore) =>
@@ -58,7 +79,7 @@ export const make = ({ queueBelowMeanMillis, maxConcurrent }: Options): InlineAt
             if (!isAcquired) return Effect.succeed(undefined)
             const startedAt = clock.currentTimeMillisUnsafe()
             return Effect.onExit(restore(work), () => {
-              meanMillis += (clock.currentTimeMillisUnsafe() - startedAt - meanMillis) * meanWeight
+              observe(clock.currentTimeMillisUnsafe() - startedAt)
               release()
               return Effect.void
             })

@@ -4,6 +4,7 @@
  */
 import type { NotificationContent, NotificationState } from "@armoricore/domain/NotificationState"
 import type * as Collection from "@armoricore/state/Collection"
+import * as JsonSize from "./JsonSize.ts"
 
 export type Document = Collection.Document<NotificationState>
 
@@ -54,7 +55,7 @@ const contentSize = (content: NotificationContent): number => {
   const known = contentSizes.get(content)
   if (known !== undefined) return known
   const { attachments = [], data, html = "", text, title } = content
-  const size = title.length + text.length + html.length + JSON.stringify([data, attachments]).length
+  const size = title.length + text.length + html.length + JsonSize.maxBytes(data) + JsonSize.maxBytes(attachments)
   contentSizes.set(content, size)
   return size
 }

@@ -11,6 +11,7 @@ import { isNonEmptyKey, notificationIdOf, PushOptions } from "@armoricore/domain
 import * as Timestamp from "@armoricore/domain/Timestamp"
 import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
+import * as JsonSize from "./JsonSize.ts"
 import { DeliveryIdKey, deliveryIdOf, validateTarget, targetsOf } from "./Target.ts"
 import { Templates } from "./Templates.ts"
 
@@ -48,7 +49,7 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
         const content = withCopies(rendered, deliveries)
         const state = { ...base, status: "pending", content, deliveries } satisfies NotificationState
         const isSmall = bytes < smallRequestBytes && payload.template === undefined
-        return isSmall || Buffer.byteLength(JSON.stringify(state)) <= maxStateBytes ? Effect.succeed(state) : tooLarge
+        return isSmall || fits(state) ? Effect.succeed(state) : tooLarge
       },
     ),
   )
@@ -140,6 +141,10 @@ const withCopies = (content: NotificationContent, deliveries: ReadonlyArray<Deli
   const copies_at = deliveries.findIndex(({ summary }) => summary === undefined)
   return copies_at === -1 ? content : { ...content, email: { ...email, copies_at } }
 }
+
+/** Only a document near the limit is serialised to measure it. */
+const fits = (state: NotificationState): boolean =>
+  JsonSize.maxBytes(state) <= maxStateBytes || Buffer.byteLength(JSON.stringify(state)) <= maxStateBytes
 
 const tooLarge = new PermanentError({
   code: "too_large",

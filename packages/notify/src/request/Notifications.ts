@@ -1,5 +1,6 @@
 /**
- * The state documents of notifications. The request creates the document; each delivery then adds its summary. When
+ * The state documents of notifications. The request creates the document; each delivery then adds its summary. A single
+ * push has no document of its own while its first call runs: the notification says that it does (`first_call`). When
  * every delivery is final, the notification becomes `sent` or `failed` exactly once, and the update that made it final
  * returns the event.
  *
@@ -12,7 +13,12 @@
  */
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
-import { type DeliveryEntry, type NotificationState, statusRank } from "@armoricore/domain/NotificationState"
+import {
+  type DeliveryEntry,
+  type FirstCall,
+  type NotificationState,
+  statusRank,
+} from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
@@ -42,6 +48,17 @@ export class Notifications extends Context.Service<
   {
     /** Stores a new notification. If the id exists, returns the stored notification. */
     readonly create: (state: NotificationState) => Effect.Effect<NotificationState, StateError>
+    /**
+     * Stores a new notification whose only open delivery, at `index`, is sent now. This write is the claim of the call:
+     * it fails with `Conflict` if the id exists.
+     */
+    readonly createCalling: (
+      state: NotificationState,
+      index: number,
+      call: FirstCall,
+    ) => Effect.Effect<void, Conflict | StateError>
+    /** Ends the lease of an interrupted first call. `wasSent` is false if the provider certainly did not receive it. */
+    readonly releaseCall: (id: string, index: number, wasSent: boolean) => Effect.Effect<void, Conflict | StateError>
     /**
      * Makes the notification available under the request's `event_id` too, if an idempotency key gave it another id.
      */
@@ -152,13 +169,33 @@ const make = Effect.gen(function* () {
       pending.delete(id)
     })
 
+  const createNew = (state: NotificationState): Effect.Effect<NotificationState, Conflict | StateError> =>
+    Effect.map(documents.create(state.notification_id, state), (revision) => {
+      cache.put({ key: state.notification_id, value: state, revision })
+      return state
+    })
+
+  const alias = (eventId: string, id: string) =>
+    eventId === id ? Effect.void : Effect.asVoid(aliases.put(aliasKeyOf(eventId), { notification_id: id }))
+
   return Notifications.of({
+    createCalling: (state, index, call) =>
+      Effect.andThen(
+        createNew(withEntry(state, index, (entry) => ({ ...entry, first_call: call }))),
+        alias(state.source_event_id, state.notification_id),
+      ),
+    releaseCall: (id, index, wasSent) =>
+      Effect.suspend(() => {
+        const document = cache.get(id)
+        const call = document?.value.deliveries[index]?.first_call
+        if (document === undefined || call === undefined) return Effect.void
+        const next = withEntry(document.value, index, ({ first_call: _call, ...entry }) =>
+          wasSent ? { ...entry, first_call: { ...call, lease_until: 0 } } : entry,
+        )
+        return write(document, next)
+      }),
     create: (state) =>
-      documents.create(state.notification_id, state).pipe(
-        Effect.map((revision) => {
-          cache.put({ key: state.notification_id, value: state, revision })
-          return state
-        }),
+      createNew(state).pipe(
         Effect.catchTag("Conflict", () =>
           Effect.flatMap(
             load(state.notification_id),
@@ -169,8 +206,7 @@ const make = Effect.gen(function* () {
           ),
         ),
       ),
-    alias: (eventId, id) =>
-      eventId === id ? Effect.void : Effect.asVoid(aliases.put(aliasKeyOf(eventId), { notification_id: id })),
+    alias,
     get: (id) => {
       const known = cache.get(id)
       return known === undefined
@@ -187,6 +223,15 @@ const make = Effect.gen(function* () {
         return known === undefined ? events : [...InvalidTokens.eventsOf(known.value), ...events]
       }),
   })
+})
+
+const withEntry = (
+  state: NotificationState,
+  index: number,
+  change: (entry: DeliveryEntry) => DeliveryEntry,
+): NotificationState => ({
+  ...state,
+  deliveries: state.deliveries.map((entry, at) => (at === index ? change(entry) : entry)),
 })
 
 const writeConflict = (id: string) =>
@@ -214,7 +259,7 @@ const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, no
     if (before !== undefined && statusRank(summary.status) <= statusRank(before.status)) continue
     // The reason of the earlier status does not explain the new one.
     const { reason: _reason, ...rest } = before ?? {}
-    const { invalid_since: _since, target_invalid: _invalid, ...unchanged } = planned
+    const { first_call: _call, invalid_since: _since, target_invalid: _invalid, ...unchanged } = planned
     deliveries[index] = {
       ...unchanged,
       summary: { ...rest, ...summary },

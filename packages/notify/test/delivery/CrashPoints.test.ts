@@ -140,6 +140,25 @@ const run = Effect.fnUntraced(function* ({ expected, provider, report, request }
 
 const scenarios: ReadonlyArray<Scenario> = [
   {
+    name: "a push to one token",
+    provider: () => push,
+    request: { recipients: [{ fcm_token: "good-token" }], idempotency_key: "order-17" },
+    expected: ["notification.sent"],
+  },
+  {
+    name: "a push that its provider throttles once",
+    provider: () => {
+      let calls = 0
+      const throttled = new TransientError({ dependency: "fcm", code: "throttled", message: "429" })
+      return {
+        ...push,
+        send: () => Effect.suspend(() => (++calls === 1 ? Effect.fail(throttled) : Effect.succeed({}))),
+      }
+    },
+    request: { recipients: [{ fcm_token: "good-token" }] },
+    expected: ["notification.sent"],
+  },
+  {
     name: "a push to an invalid token",
     provider: () => push,
     request: { recipients: [{ fcm_token: "dead-token" }] },

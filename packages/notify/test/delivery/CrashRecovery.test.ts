@@ -57,16 +57,21 @@ const register = (route: Provider) =>
  */
 const fatalState = (bucket: string, reached: Deferred.Deferred<void>) => {
   let first = true
+  const isFatal = (where: Bucket, value: string) => {
+    if (!first || where.name !== bucket || !value.includes(bucket === "ledger" ? "notification.sent" : '"sent"'))
+      return false
+    first = false
+    return true
+  }
+  const die = Effect.andThen(Deferred.succeed(reached, undefined), Effect.interrupt)
   return Layer.effect(
     KeyValue,
     Effect.map(KeyValue, (state) => ({
       ...state,
-      update: (where: Bucket, key: string, value: string, ...more: [number]) => {
-        if (!first || where.name !== bucket || !value.includes(bucket === "ledger" ? "notification.sent" : '"sent"'))
-          return state.update(where, key, value, ...more)
-        first = false
-        return Effect.andThen(Deferred.succeed(reached, undefined), Effect.interrupt)
-      },
+      create: (where: Bucket, key: string, value: string) =>
+        isFatal(where, value) ? die : state.create(where, key, value),
+      update: (where: Bucket, key: string, value: string, ...more: [number]) =>
+        isFatal(where, value) ? die : state.update(where, key, value, ...more),
     })),
   )
 }

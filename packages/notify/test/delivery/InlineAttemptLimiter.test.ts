@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as InlineAttemptLimiter from "../../src/delivery/InlineAttemptLimiter.ts"
 
-const options = { maxConcurrent: 2, queueBelowMeanMillis: 30 }
+const options: InlineAttemptLimiter.Options = { minConcurrent: 2, maxConcurrent: 2, maxWaitMillis: 100 }
 
 it.effect("an attempt without a free slot waits behind fast attempts and is rejected behind slow ones", () =>
   Effect.gen(function* () {
@@ -21,9 +21,48 @@ it.effect("an attempt without a free slot waits behind fast attempts and is reje
   }),
 )
 
+// regression: behind a provider that answered after 80 ms, 71 % of the attempts were rejected.
+it.effect("behind a provider that answers after 80 ms, the limit grows and no attempt is rejected", () =>
+  Effect.gen(function* () {
+    const limiter = InlineAttemptLimiter.make({ ...options, minConcurrent: 48, maxConcurrent: 100 })
+    const results: Array<string | undefined> = []
+    const use = Effect.map(limiter.run(Effect.as(Effect.sleep(80), "done")), (result) => void results.push(result))
+    // 100 requests at a time, as fast as they end.
+    const lane = Effect.repeat(use, { times: 19 })
+    const lanes = yield* Effect.forkChild(Effect.forEach(Array.from({ length: 100 }), () => lane, { concurrency: 100 }))
+    yield* TestClock.adjust("5 seconds")
+    yield* Fiber.join(lanes)
+    assert.deepStrictEqual([...new Set(results)], ["done"])
+    assert.lengthOf(results, 2_000)
+    assert.strictEqual(limiter.limit(), 100)
+  }),
+)
+
+it.effect(
+  "the limit returns to its minimum once the provider is fast, and attempts that wait get the slots of more",
+  () =>
+    Effect.gen(function* () {
+      const limiter = InlineAttemptLimiter.make({ ...options, maxConcurrent: 8 })
+      const use = (millis: number) => Effect.forkChild(limiter.run(Effect.as(Effect.sleep(millis), "done")))
+      for (let round = 0; round < 30; round++) {
+        const fibers = yield* Effect.forEach([60, 60], use)
+        yield* TestClock.adjust("60 millis")
+        yield* Effect.forEach(fibers, Fiber.join)
+      }
+      assert.strictEqual(limiter.limit(), 6)
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 14 }, () => 1),
+        use,
+      )
+      yield* TestClock.adjust("14 millis")
+      for (const fiber of fibers) assert.strictEqual(yield* Fiber.join(fiber), "done")
+      assert.strictEqual(limiter.limit(), 2)
+    }),
+)
+
 it.effect("an interrupted attempt frees its slot, whether it runs or waits", () =>
   Effect.gen(function* () {
-    const limiter = InlineAttemptLimiter.make({ ...options, maxConcurrent: 1 })
+    const limiter = InlineAttemptLimiter.make({ ...options, minConcurrent: 1 })
     const open = yield* Deferred.make<string>()
     const stuck = yield* Effect.forkChild(limiter.run(Effect.never), { startImmediately: true })
     const waiting = yield* Effect.forkChild(limiter.run(Effect.succeed("never")), { startImmediately: true })

@@ -10,7 +10,6 @@ import { WorkerTimeouts } from "@armoricore/worker/Worker"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, References, Schema, Scope } from "effect"
 import { DeliveryPolicy } from "../../src/delivery/DeliveryPolicy.ts"
-import { maxInlineAttempts } from "../../src/NotifyService.ts"
 import * as Apns from "../../src/providers/push/Apns.ts"
 import {
   recordEvents,
@@ -117,7 +116,7 @@ it.live(
       assert.isTrue([...idsOf.values()].every((one) => one.size === 1))
       // The maximum number of calls in progress when the worker died: those of work messages, and first attempts
       // without one.
-      assert.isAtMost(fake.sent.length - idsOf.size, concurrency + maxInlineAttempts)
+      assert.isAtMost(fake.sent.length - idsOf.size, 2 * concurrency)
     }).pipe(
       Effect.provide(Layer.merge(ports, FakeApns.layer)),
       Effect.provideService(References.MinimumLogLevel, "Error"),

@@ -55,14 +55,15 @@ const isSent = (value: string) => value.includes('"status":"sent"')
 
 /**
  * Reports the number of recorded outcomes of a push batch. At the point `recorded`, it hangs after the write of a
- * delivery's result and before that of its notification.
+ * delivery's result: for an e-mail in its own document, before that of its notification.
  */
 const watchedState = Layer.effect(
   KeyValue,
   Effect.map(KeyValue, (state) => ({
     ...state,
     update: (where: Bucket, key: string, value: string, ...more: [number]) => {
-      if (order.point === "recorded" && where.name === "notification" && isSent(value)) return hang
+      if (order.point === "recorded" && isSent(value) && !key.includes(".batch."))
+        return Effect.andThen(state.update(where, key, value, ...more), hang)
       const recordedCount = key.includes(".batch.") ? value.split('"index"').length - 1 : 0
       return Effect.tap(state.update(where, key, value, ...more), () =>
         recordedCount > 0 ? report({ recordedCount }) : Effect.void,

@@ -7,6 +7,7 @@
  *                      release ▼  │ acquire         │ decide
  *                             waiting ──cancel──▶ cancelled
  *
+ * - A handler that claims its message by a write of its own needs no record before it ends: `acquireLater`.
  * - The owner of a lease renews it. After it expires, another worker may acquire the message. The fencing token is the
  *   revision of the record, so it only grows, and `decide` needs the record to be unchanged since.
  * - A `decided` record holds the exact bytes of the results. A later delivery publishes the same bytes and acks.
@@ -106,6 +107,11 @@ export class Ledger extends Context.Service<
       owner: string,
       leaseDuration: Duration.Duration,
     ) => Effect.Effect<AcquireResult, TransientError | ConfigurationError>
+    /**
+     * A lease on a new message whose first write creates the record: a renewal, a release or the decision. That write fails
+     * with `Conflict` if the message has a record by then. The fencing token is 0.
+     */
+    readonly acquireLater: (key: string, owner: string, leaseDuration: Duration.Duration) => Effect.Effect<Lease>
     /** Deletes the record, so that a replay runs the handler again. */
     readonly remove: (key: string) => Effect.Effect<void, StateError>
     /** Deletes the record if its decision made a dead letter. */
@@ -130,7 +136,9 @@ export class Ledger extends Context.Service<
       const ownership = kv.ownerId === undefined ? {} : { ownership: kv.ownerId }
 
       const write = (key: string, record: LedgerRecord, revision: number) =>
-        kv.update(ledgerBucket, key, JSON.stringify(record), revision)
+        revision === noRecord
+          ? kv.create(ledgerBucket, key, JSON.stringify(record))
+          : kv.update(ledgerBucket, key, JSON.stringify(record), revision)
 
       const read = Effect.fnUntraced(function* (key: string) {
         const entry = yield* kv.get(ledgerBucket, key)
@@ -264,6 +272,10 @@ export class Ledger extends Context.Service<
 
       return Ledger.of({
         acquire,
+        acquireLater: (key, owner, leaseDuration) =>
+          Effect.map(Clock.currentTimeMillis, (now) =>
+            leaseOf(key, owner, leaseDuration, { attempts: 0, firstAt: now, expiredLeases: 0 }, noRecord),
+          ),
         cancel,
         removeDeadLettered: Effect.fnUntraced(function* (key) {
           const found = yield* read(key)
@@ -282,6 +294,9 @@ export class Ledger extends Context.Service<
     }),
   )
 }
+
+/** The revision of a record that does not exist. Revisions of stored records are positive. */
+const noRecord = 0
 
 interface AttemptHistory {
   readonly attempts: number

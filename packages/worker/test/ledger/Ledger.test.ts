@@ -63,6 +63,26 @@ describe("the ledger", () => {
     }).pipe(Effect.provide(ledger)),
   )
 
+  it.effect("a later lease creates the record with its first write, and fails if there is one by then", () =>
+    Effect.gen(function* () {
+      const all = yield* Ledger
+      const later = yield* all.acquireLater("c.1", "first", lease)
+      const second = yield* acquire("second")
+      assert.isAbove(second.fencingToken, later.fencingToken)
+      assert.strictEqual((yield* Effect.flip(later.renew))._tag, "Conflict")
+      assert.strictEqual((yield* Effect.flip(later.decide({ outbound: [] }, 1)))._tag, "Conflict")
+      const other = yield* all.acquireLater("c.2", "first", lease)
+      yield* other.release({ countsAsAttempt: true })
+      const retried = yield* all.acquire("c.2", "second", lease)
+      assert.deepNestedInclude(retried, { _tag: "Acquired", "lease.attempts": 1 })
+      const renewed = yield* all.acquireLater("c.3", "first", lease)
+      yield* renewed.renew
+      assert.strictEqual((yield* all.acquire("c.3", "second", lease))._tag, "Leased")
+      yield* renewed.decide({ outbound: [] }, 1)
+      assert.strictEqual((yield* all.acquire("c.3", "second", lease))._tag, "Decided")
+    }).pipe(Effect.provide(ledger)),
+  )
+
   it.effect("counts failures, not crashes or releases; crashes in a row have their own count", () =>
     Effect.gen(function* () {
       const first = yield* acquire("a")
