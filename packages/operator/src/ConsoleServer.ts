@@ -31,6 +31,20 @@ const headers = {
   "referrer-policy": "no-referrer",
 }
 
+/** Settings that the page reads before the sign-in; without secrets. */
+export interface ConsoleConfig {
+  /** Sign-in by OpenID Connect beside the pasted token. */
+  readonly oidc?: {
+    readonly issuer: string
+    readonly client_id: string
+    readonly scope: string
+    /** The token that proves the user and the roles. */
+    readonly token: "access" | "id"
+  }
+}
+
+const configFile = "/config.json"
+
 /** The path of the file below the folder, with its leading slash; the query has no meaning here. */
 const filePath = (url: string): string => {
   const below = url.split("?", 1)[0]?.slice(path.length) ?? ""
@@ -45,7 +59,10 @@ const cacheControl = (file: string): string =>
  * The listener; false: another path, nothing was touched. A checkout whose console is not built answers 503 with the
  * command that builds it.
  */
-export const make = Effect.fn("ConsoleServer.make")(function* (folder: string = defaultFolder) {
+export const make = Effect.fn("ConsoleServer.make")(function* (
+  folder: string = defaultFolder,
+  config: ConsoleConfig = {},
+) {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
   const files = yield* Effect.provide(
@@ -64,12 +81,15 @@ export const make = Effect.fn("ConsoleServer.make")(function* (folder: string = 
   const app = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const file = filePath(request.url)
-    const response = yield* files.pipe(
-      Effect.provideService(HttpServerRequest.HttpServerRequest, request.modify({ url: file })),
-      Effect.catchTag("HttpServerError", (error) =>
-        error.reason._tag === "RouteNotFound" ? missing : Effect.fail(error),
-      ),
-    )
+    const response =
+      file === configFile
+        ? HttpServerResponse.text(JSON.stringify(config), { contentType: "application/json" })
+        : yield* files.pipe(
+            Effect.provideService(HttpServerRequest.HttpServerRequest, request.modify({ url: file })),
+            Effect.catchTag("HttpServerError", (error) =>
+              error.reason._tag === "RouteNotFound" ? missing : Effect.fail(error),
+            ),
+          )
     return HttpServerResponse.setHeaders(response, { ...headers, "cache-control": cacheControl(file) })
   })
   const handle = yield* NodeHttpServer.makeHandler(app, { scope: yield* Effect.scope })

@@ -16,6 +16,7 @@ const requiredTogether: ReadonlyArray<
 > = [
   ["S3 object storage", ["OBJECT_STORAGE_ENDPOINT", "OBJECT_STORAGE_ACCESS_KEY", "OBJECT_STORAGE_SECRET_KEY"], []],
   ["TLS", ["TLS_CERT", "TLS_KEY"], []],
+  ["OpenID Connect at the console", ["OIDC_ISSUER", "OIDC_CLIENT_ID"], []],
   ["Vault", ["VAULT_ADDR", "VAULT_SECRET"], ["VAULT_TOKEN", "VAULT_ROLE", "VAULT_NAMESPACE"]],
   ["AWS Secrets Manager", ["AWS_SECRET_ID"], ["AWS_SECRETS_ENDPOINT"]],
   ...providers.map(
@@ -79,6 +80,8 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     if (typeof path === "string" && !existsSync(path)) errors.push(`${name} names ${path}, which does not exist`)
   }
   errors.push(...tokenErrors(values))
+  if (isSet("OIDC_ISSUER") && !isSet("JWT_JWKS_URL") && !isSet("JWT_PUBLIC_KEY"))
+    errors.push("JWT_JWKS_URL is missing: it verifies the tokens of OIDC_ISSUER; set it, or unset OIDC_ISSUER")
   if (isSet("VAULT_ADDR") && isSet("VAULT_TOKEN") === isSet("VAULT_ROLE"))
     errors.push("VAULT_ADDR needs either VAULT_TOKEN or VAULT_ROLE, not both")
   if (isSet("VAULT_ADDR") && isSet("AWS_SECRET_ID"))

@@ -277,6 +277,26 @@ export const settingGroups = {
       Duration.seconds(30),
       "30 s",
     ),
+    OIDC_ISSUER: url(...httpProtocols)({
+      description:
+        "OpenID Connect provider at which operators sign in to the console; its tokens are verified by JWT_JWKS_URL",
+      defaultText: "operators paste a token",
+      example: "https://id.example.com/realms/shop",
+    }),
+    OIDC_CLIENT_ID: text({
+      description: "the console's id at OIDC_ISSUER: a public client with the redirect URI PUBLIC_URL/console",
+      example: "armoricore-console",
+    }),
+    OIDC_SCOPE: withDefault(
+      text({ description: "scopes that the console requests, separated by spaces" }),
+      "openid profile",
+      "openid profile",
+    ),
+    OIDC_TOKEN: withDefault(
+      choice("access", "id")({ description: "token of OIDC_ISSUER that contains the roles" }),
+      "access",
+      "access",
+    ),
     EVENT_SOURCES: withDefault(
       eventSources({ description: "event types that each external source may publish, as JSON" }),
       defaultEventSources,

@@ -8,6 +8,8 @@ import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as CircuitRegistry from "@armoricore/worker/control/CircuitRegistry"
 import { Context, Effect, Layer } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { Settings } from "../settings/Settings.ts"
+import type { SettingValues } from "../settings/Table.ts"
 import { version } from "../Version.ts"
 
 /** RPC between the nodes of an installation, and their circuits. */
@@ -26,12 +28,17 @@ export const nodeStats = (realtime: Context.Context<Endpoint | Topics> | undefin
   }))
 }
 
+const consoleConfig = ({ OIDC_CLIENT_ID, OIDC_ISSUER, OIDC_SCOPE, OIDC_TOKEN }: SettingValues) =>
+  OIDC_ISSUER === undefined || OIDC_CLIENT_ID === undefined
+    ? {}
+    : { oidc: { issuer: OIDC_ISSUER, client_id: OIDC_CLIENT_ID, scope: OIDC_SCOPE, token: OIDC_TOKEN } }
+
 /** The listeners of `/rpc` and `/console`, until the scope closes. */
 export const listeners = (realtime: Context.Context<RealtimeAdmin>) =>
   Effect.gen(function* () {
     const handlers = yield* Layer.build(Handlers.layer({ version }).pipe(Layer.provide(Ledger.layer)))
     const api = yield* Effect.provideContext(OperatorServer.make, handlers)
-    const pages = yield* ConsoleServer.make()
+    const pages = yield* ConsoleServer.make(undefined, consoleConfig(yield* Settings))
     return {
       handleUpgrade: api.handleUpgrade,
       handleRequest: (request: IncomingMessage, response: ServerResponse) =>

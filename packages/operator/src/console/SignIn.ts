@@ -1,15 +1,18 @@
-/** The sign-in page: a field for the token, and the reason why a token was rejected. */
+/** The sign-in page: a provider if there is one, a field for the token, and the reason why a token was rejected. */
 import { type VChild, h } from "./VirtualDom.ts"
 
 export interface SignInProps {
   readonly errorMessage: string | undefined
   readonly isBusy: boolean
   readonly onSubmit: (token: string) => void
+  /** The host of the identity provider; undefined if the installation has none. */
+  readonly provider: string | undefined
+  readonly onProvider: () => void
 }
 
 export const logo = (): VChild => h("img", { class: "mark", src: "/console/mark.svg", alt: "", width: 28, height: 28 })
 
-export const signIn = ({ onSubmit, isBusy, errorMessage }: SignInProps): VChild =>
+export const signIn = ({ errorMessage, isBusy, onProvider, onSubmit, provider }: SignInProps): VChild =>
   h(
     "main",
     { class: "sign-in" },
@@ -25,7 +28,21 @@ export const signIn = ({ onSubmit, isBusy, errorMessage }: SignInProps): VChild 
       },
       logo(),
       h("h1", {}, "Armoricore console"),
-      h("p", {}, "Sign in with a token that has the role ", h("code", {}, "operator"), "."),
+      provider === undefined
+        ? null
+        : h(
+            "button",
+            { type: "button", class: "primary", id: "provider", disabled: isBusy, onClick: onProvider },
+            `Sign in at ${provider}`,
+          ),
+      h(
+        "p",
+        {},
+        provider === undefined ? "Sign in with a token" : "Or sign in with a token",
+        " that has the role ",
+        h("code", {}, "operator"),
+        ".",
+      ),
       h("label", { for: "token" }, "Token"),
       h("input", {
         id: "token",
@@ -36,7 +53,11 @@ export const signIn = ({ onSubmit, isBusy, errorMessage }: SignInProps): VChild 
         "aria-describedby": errorMessage === undefined ? "token-hint" : "token-refusal token-hint",
       }),
       errorMessage === undefined ? null : h("p", { class: "wrong", id: "token-refusal", role: "alert" }, errorMessage),
-      h("button", { type: "submit", class: "primary", disabled: isBusy }, isBusy ? "Signing in …" : "Sign in"),
+      h(
+        "button",
+        { type: "submit", class: provider === undefined ? "primary" : "", disabled: isBusy },
+        isBusy ? "Signing in …" : "Sign in",
+      ),
       h(
         "p",
         { class: "soft", id: "token-hint" },

@@ -6,6 +6,7 @@ import { patch } from "./VirtualDom.ts"
 import { layout, type SignedInOperator } from "./Layout.ts"
 import * as Keyboard from "./Keyboard.ts"
 import * as Location from "./Location.ts"
+import * as Oidc from "./Oidc.ts"
 import * as Session from "./Session.ts"
 import { signIn } from "./SignIn.ts"
 import * as Theme from "./Theme.ts"
@@ -40,6 +41,8 @@ let connection: Connection | undefined
 let operator: SignedInOperator | undefined
 let errorMessage: string | undefined
 let isSigningIn = false
+/** Undefined until it is loaded, and where the installation has no identity provider. */
+let oidc: Oidc.OidcConfig | undefined
 let current = "overview"
 let view: View | undefined
 /** Counts the opened views: a view that was left must not change the URL. */
@@ -57,7 +60,13 @@ const render = (): void => {
     const dialog = document.querySelector("dialog")
     patch(root, [
       operator === undefined
-        ? signIn({ errorMessage, isBusy: isSigningIn, onSubmit: (token) => void signInWith(token) })
+        ? signIn({
+            errorMessage,
+            isBusy: isSigningIn,
+            onSubmit: (token) => void signInWith(token),
+            provider: oidc === undefined ? undefined : new URL(oidc.issuer).host,
+            onProvider: () => void signInAtProvider(),
+          })
         : layout({
             views: views.map(([id, title]) => [id, title]),
             current,
@@ -191,6 +200,39 @@ const signInWith = async (token: string): Promise<void> => {
   render()
 }
 
+/** Leaves the page; the provider sends the browser back to it. */
+const signInAtProvider = async (): Promise<void> => {
+  if (oidc === undefined) return
+  isSigningIn = true
+  render()
+  try {
+    await Oidc.begin(oidc)
+  } catch (error) {
+    isSigningIn = false
+    errorMessage = Oidc.describeFailure(error, oidc)
+    render()
+  }
+}
+
+const start = async (): Promise<void> => {
+  const storedToken = Session.readToken()
+  if (storedToken !== undefined) void signInWith(storedToken)
+  else render()
+  // The page works with a token while the settings of the server cannot be read.
+  oidc = await Oidc.loadConfig().catch(() => undefined)
+  render()
+  if (oidc === undefined || !Oidc.isReturn()) return
+  isSigningIn = true
+  render()
+  try {
+    await signInWith(await Oidc.finish(oidc))
+  } catch (error) {
+    isSigningIn = false
+    errorMessage = Oidc.describeFailure(error, oidc)
+    render()
+  }
+}
+
 Keyboard.bindKeys({
   isEnabled: () => operator !== undefined && confirmation === undefined && !isHelping,
   selectView: (place) => {
@@ -209,6 +251,4 @@ addEventListener("hashchange", () => {
 })
 
 Theme.apply()
-const storedToken = Session.readToken()
-if (storedToken === undefined) render()
-else void signInWith(storedToken)
+void start()
