@@ -32,7 +32,9 @@ export interface ScanOptions {
 }
 
 export interface PacketScan {
-  readonly add: (line: string) => void
+  /** Adds the next packet in file order. */
+  readonly add: (packet: Packet) => void
+  readonly addLine: (line: string) => void
   /** Undefined if no packet of the track had a timestamp. */
   readonly track: (index: number) => TrackTimes | undefined
   /** Seconds from `expectedAt` to the nearest packet. */
@@ -44,27 +46,31 @@ export const make = ({ expectedAt = 0, hasClockJumps, start, tracks }: ScanOptio
   let offset = -start
   let lastTime: number | undefined
   let distance = Number.POSITIVE_INFINITY
+  const add = (packet: Packet): void => {
+    const track = measured.get(packet.track)
+    if (track === undefined) return
+    if (hasClockJumps) {
+      const time = packet.dts + offset
+      // The first packet of a track is compared with that of any other track.
+      const jump =
+        track.nextTime === undefined
+          ? lastTime === undefined || Math.abs(time - lastTime) <= maxGap
+            ? 0
+            : time - lastTime
+          : isJump(time, track.nextTime, track.lastTime)
+            ? time - track.nextTime
+            : 0
+      offset -= jump
+    }
+    lastTime = packet.dts + offset
+    distance = Math.min(distance, Math.abs(packet.pts + offset - expectedAt))
+    track.add(packet.pts + offset, lastTime, packet)
+  }
   return {
-    add: (line) => {
+    add,
+    addLine: (line) => {
       const packet = parsePacket(line)
-      const track = packet === undefined ? undefined : measured.get(packet.track)
-      if (packet === undefined || track === undefined) return
-      if (hasClockJumps) {
-        const time = packet.dts + offset
-        // The first packet of a track is compared with that of any other track.
-        const jump =
-          track.nextTime === undefined
-            ? lastTime === undefined || Math.abs(time - lastTime) <= maxGap
-              ? 0
-              : time - lastTime
-            : isJump(time, track.nextTime, track.lastTime)
-              ? time - track.nextTime
-              : 0
-        offset -= jump
-      }
-      lastTime = packet.dts + offset
-      distance = Math.min(distance, Math.abs(packet.pts + offset - expectedAt))
-      track.add(packet.pts + offset, lastTime, packet)
+      if (packet !== undefined) add(packet)
     },
     track: (index) => measured.get(index)?.times(),
     distance: () => distance,
@@ -85,8 +91,10 @@ const reorderWindow = 32
 const isJump = (time: number, expected: number, previous: number): boolean =>
   Math.abs(time - expected) > maxGap || time + maxStepBack < previous
 
-interface Packet {
+export interface Packet {
+  /** The index of its stream. */
   readonly track: number
+  /** Seconds, in the time of the file. */
   readonly pts: number
   readonly dts: number
   /** Seconds; 0 if unknown. */

@@ -12,6 +12,7 @@ import { inputRestrictions, loopbackRestrictions } from "@armoricore/ffmpeg/Inpu
 import { failure } from "../pipeline/Failures.ts"
 import * as PacketScan from "./PacketScan.ts"
 import * as HeifBrand from "./HeifBrand.ts"
+import * as Mp4Index from "./Mp4Index.ts"
 import * as Mp4Protection from "./Mp4Protection.ts"
 import * as Report from "./ProbeReport.ts"
 import type { MediaInfo } from "./MediaInfo.ts"
@@ -72,7 +73,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
       typeof source === "string" || statedDuration === undefined
         ? []
         : ["-read_intervals", sampledIntervals(options.start, statedDuration)]
-    yield* Ffmpeg.inspectLines(["-v", "error", ...entries, ...intervals, ...input], cwd, scan.add)
+    yield* Ffmpeg.inspectLines(["-v", "error", ...entries, ...intervals, ...input], cwd, scan.addLine)
     if (intervals.length === 0 || statedDuration === undefined) return scan
     // An index that misses the middle or the end cannot be trusted: the whole file has to be read.
     const times = options.tracks.map((index) => scan.track(index)?.end ?? 0)
@@ -173,7 +174,16 @@ export const probe = Effect.fn("Probe.probe")(function* (
     start: hasJumps ? Math.min(...tracks.map(({ start_time }) => Number(start_time ?? fileStart) || 0)) : fileStart,
     hasClockJumps: hasJumps,
   }
-  const scan = still === undefined ? yield* scanPackets(options, statedDuration) : PacketScan.make(options)
+  const ids = tracks.map(({ id, index }) => ({ id: Number(id), index }))
+  const indexed =
+    still === undefined && typeof source === "string" && /\bmp4\b/.test(format)
+      ? yield* Mp4Index.read(path.join(cwd, source), ids)
+      : undefined
+  const scan =
+    still === undefined && indexed === undefined
+      ? yield* scanPackets(options, statedDuration)
+      : PacketScan.make(options)
+  for (const packet of indexed ?? []) scan.add(packet)
   const measured = tracks.map(({ index }) => scan.track(index))
   const measuredDuration = Math.max(0, ...measured.map((times) => times?.end ?? 0))
   if (still === undefined && (measuredDuration === 0 || (videoStream !== undefined && measured[0] === undefined))) {

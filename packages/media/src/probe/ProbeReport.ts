@@ -8,6 +8,8 @@ const Tags = Schema.Record(Schema.String, Schema.Unknown)
 
 const StreamReport = Schema.Struct({
   index: Schema.Int,
+  /** Hexadecimal; MP4 and transport streams have it. */
+  id: Schema.optionalKey(Schema.String),
   codec_type: Schema.optionalKey(Schema.String),
   codec_name: Schema.optionalKey(Schema.String),
   codec_tag_string: Schema.optionalKey(Schema.String),

@@ -7,7 +7,7 @@ import { isFfmpegMissing, programs } from "../support/Pipeline.ts"
 
 const scan = (options: Partial<PacketScan.ScanOptions>, lines: ReadonlyArray<string>) => {
   const made = PacketScan.make({ tracks: [0, 1], start: 0, hasClockJumps: false, ...options })
-  lines.forEach(made.add)
+  lines.forEach(made.addLine)
   return made
 }
 const ends = (options: Partial<PacketScan.ScanOptions>, lines: ReadonlyArray<string>) => {
