@@ -3,10 +3,11 @@ import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { withCaptions } from "../support/CaptionUnits.ts"
 import { type InputCase, verify } from "../support/InputCase.ts"
 import { appendToEntry, renameBox, withMatrix } from "../support/Mp4Edits.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
-import { ffmpegOutput } from "../support/RunFfmpeg.ts"
+import { ffmpegOutput, run } from "../support/RunFfmpeg.ts"
 import { concatTrack } from "../support/Tracks.ts"
 
 const words = (text: string) => text.split(" ")
@@ -246,15 +247,51 @@ describe.skipIf(isFfmpegMissing)("Source truth", () => {
       }).pipe(Effect.scoped),
     )
 
-    it.effect("declares that there are no captions, and copies no messages into the video", () =>
-      Effect.gen(function* () {
-        const { master } = yield* framesOf("captions.mp4", clip)
-        const variants = master
-          .split("\n")
-          .filter((line) => line.startsWith("#EXT-X-STREAM-INF") && line.includes("RESOLUTION"))
-        assert.isAbove(variants.length, 0)
-        for (const line of variants) assert.include(line, "CLOSED-CAPTIONS=NONE")
-      }).pipe(Effect.scoped),
-    )
+    const captionsOf = Effect.fnUntraced(function* (file: string) {
+      const { stdout } = yield* run("ffprobe", [
+        ...words("-v error -select_streams v -show_entries frame=pts:frame_side_data=side_data_type -of csv=p=0"),
+        file,
+      ])
+      return stdout.split("Closed Captions").length - 1
+    })
+
+    for (const [name, coding, profile] of [
+      ["encoded", h264, "avc1.64"],
+      [
+        "copied",
+        words(
+          "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50 -keyint_min 50 -sc_threshold 0 -b:v 50k " +
+            "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv",
+        ),
+        "avc1.42",
+      ],
+    ] as const) {
+      it.effect(`captions inside the video are removed when it is ${name}`, () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const folder = yield* fs.makeTempDirectoryScoped()
+          const [plain, captioned, source] = ["a.h264", "b.h264", "c.mp4"].map((file) => path.join(folder, file))
+          if (plain === undefined || captioned === undefined || source === undefined) return
+          yield* ffmpeg([...video(2), ...coding, plain])
+          yield* fs.writeFile(captioned, withCaptions(yield* fs.readFile(plain)))
+          yield* ffmpeg([...words("-r 25 -i"), captioned, ...words("-c copy"), source])
+          assert.strictEqual(yield* captionsOf(source), 50)
+
+          const { processUpload } = yield* UploadPipeline
+          const event = uploaded(`captions-${name}`, yield* storeUpload(`uploads/captions-${name}.mp4`, source))
+          const outcome = yield* processUpload(event, { fencingToken: 1 })
+          if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
+          const stream = path.join(folder, "stream")
+          yield* fetchAll(prefixOf(outcome.ready), stream)
+          assert.strictEqual(yield* captionsOf(yield* concatTrack(stream, outcome.ready.resolutions[0] ?? "")), 0)
+          const [variant = ""] = (yield* fs.readFileString(path.join(stream, "master.m3u8")))
+            .split("\n")
+            .filter((line) => line.startsWith("#EXT-X-STREAM-INF") && line.includes("RESOLUTION"))
+          assert.include(variant, profile)
+          assert.include(variant, "CLOSED-CAPTIONS=NONE")
+        }).pipe(Effect.scoped),
+      )
+    }
   })
 })
