@@ -60,7 +60,7 @@ const contentSecurityPolicy = (page: Uint8Array): string => {
     `script-src 'self' 'sha256-${createHash("sha256").update(importMap).digest("base64")}'`,
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob: http: https:",
-    "media-src 'self' blob: http: https:",
+    "media-src 'self' data: blob: http: https:",
     // Object storage and CDN have other origins.
     "connect-src 'self' ws: wss: http: https:",
     "worker-src 'self' blob:",

@@ -8,7 +8,7 @@ import * as ProgramProcess from "../support/ProgramProcess.ts"
 const browser = Programs.requireProgram("chromium")
 
 const shows = (page: Page, selector: string, text: string) =>
-  page.waitForFunction(`document.querySelector("${selector}").innerText.includes(${JSON.stringify(text)})`)
+  Browser.waitFor(page, `document.querySelector("${selector}").innerText.includes(${JSON.stringify(text)})`)
 
 const write = async (page: Page, form: string, text: string) => {
   await page.fill(`#${form}-text`, text)
@@ -29,7 +29,7 @@ describe.skipIf(browser.missing)("two people on the demo page in Chromium", () =
           const page = await context.newPage()
           page.on("pageerror", (error) => faults.push(String(error)))
           await page.goto(url)
-          await page.waitForFunction("document.querySelector('#present-count').textContent > 0")
+          await Browser.waitFor(page, "document.querySelector('#present-count').textContent > 0")
           return { page, name: (await page.textContent("#user")) ?? "" }
         }
         yield* Effect.promise(async () => {
@@ -43,7 +43,7 @@ describe.skipIf(browser.missing)("two people on the demo page in Chromium", () =
           await shows(ann.page, "#typing", `${bob.name} typing`)
           await write(bob.page, "chat", "Hello <b>Ann</b>")
           await shows(ann.page, "#chat", "Hello <b>Ann</b>")
-          await ann.page.waitForFunction("document.querySelector('#typing').textContent === ''")
+          await Browser.waitFor(ann.page, "document.querySelector('#typing').textContent === ''")
           await write(ann.page, "chat", "Hello Bob")
           await shows(bob.page, "#chat", "Hello Bob")
 
@@ -53,7 +53,7 @@ describe.skipIf(browser.missing)("two people on the demo page in Chromium", () =
           await shows(ann.page, "#comment-fault", "One a second")
 
           await bob.page.close()
-          await ann.page.waitForFunction("document.querySelector('#present-count').textContent === '1'")
+          await Browser.waitFor(ann.page, "document.querySelector('#present-count').textContent === '1'")
           await shows(ann.page, "#viewers", "1 viewer")
           await write(ann.page, "chat", "Still there?")
           await shows(ann.page, "#chat", "Still there?")

@@ -37,11 +37,11 @@ describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => 
           page.on("pageerror", (error) => faults.push(String(error)))
           await page.goto(url)
           await page.click("#send-push")
-          await page.waitForFunction("document.querySelector('#notices').innerText.includes('seaworthy')")
+          await Browser.waitFor(page, "document.querySelector('#notices').innerText.includes('seaworthy')")
           // Playwright may report the page before the frame that changed it.
           await received
           await page.click("#send-mail")
-          await page.waitForFunction("document.querySelector('#notices').innerText.includes('tide table')")
+          await Browser.waitFor(page, "document.querySelector('#notices').innerText.includes('tide table')")
           await page.locator("#notices").scrollIntoViewIfNeeded()
           await screenshot(page, "demo-notifications")
 

@@ -34,8 +34,8 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the transcript on the demo p
         const marked = () => page.$$eval("#transcript-cues [aria-current]", (all) => all.map((one) => one.textContent))
         const cues = yield* Effect.promise(async () => {
           await page.goto(url)
-          await page.waitForFunction("document.querySelectorAll('#transcript-cues button').length >= 2")
-          await page.waitForFunction("document.querySelector('#video').readyState >= 2")
+          await Browser.waitFor(page, "document.querySelectorAll('#transcript-cues button').length >= 2")
+          await Browser.waitFor(page, "document.querySelector('#video').readyState >= 2")
           // From here on only a seek changes the position.
           await page.evaluate("document.querySelector('#video').pause()")
           return page.$$eval("#transcript-cues button", (all) => all.map(({ textContent }) => textContent ?? ""))
@@ -43,7 +43,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the transcript on the demo p
         const jump = (index: number) =>
           Effect.promise(async () => {
             await page.click(`#transcript-cues li:nth-child(${index + 1}) button`)
-            await page.waitForFunction("!document.querySelector('#video').seeking")
+            await Browser.waitFor(page, "!document.querySelector('#video').seeking")
             await page.waitForSelector(`#transcript-cues li:nth-child(${index + 1}) button[aria-current=true]`)
             assert.deepStrictEqual(await marked(), [cues[index] ?? ""])
             return page.evaluate<number>("document.querySelector('#video').currentTime")

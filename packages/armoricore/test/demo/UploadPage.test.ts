@@ -25,18 +25,19 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           await page.exposeFunction("noteBar", (value: number) => bars.push(value))
           await page.goto(url)
           // At first the page shows the upload of the demo command.
-          await page.waitForFunction("document.querySelector('#video').currentTime > 0.5")
+          await Browser.waitFor(page, "document.querySelector('#video').currentTime > 0.5")
           const first = await page.textContent("#media")
           await page.click("#another")
           await page.evaluate(`
             const bar = document.querySelector("#process-bar")
             new MutationObserver(() => window.noteBar(bar.value)).observe(bar, { attributes: true })`)
           await page.click("#sample")
-          await page.waitForFunction("document.querySelector('#stage').dataset.state === 'working'")
+          await Browser.waitFor(page, "document.querySelector('#stage').dataset.state === 'working'")
           await page.waitForSelector("#result:not([hidden])", { timeout: 90_000 })
-          await page.waitForFunction("document.querySelector('#video').currentTime > 1")
-          await page.waitForFunction("document.querySelector('#seek-range').max > 1")
+          await Browser.waitFor(page, "document.querySelector('#video').currentTime > 1")
+          await Browser.waitFor(page, "document.querySelector('#seek-range').max > 1")
           const lookAt = async (part: number) => {
+            await page.locator("#seek-range").scrollIntoViewIfNeeded()
             const bar = await page.locator("#seek-range").boundingBox()
             if (bar === null) throw new Error("there is no seek bar")
             // The storyboard images load after the bar appears.
@@ -56,7 +57,8 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           })()`)
           await page.mouse.down()
           await page.mouse.up()
-          await page.waitForFunction(
+          await Browser.waitFor(
+            page,
             "document.querySelector('#video').currentTime > 0.8 * document.querySelector('#seek-range').max",
           )
           return {

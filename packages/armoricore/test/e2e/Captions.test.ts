@@ -71,10 +71,10 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
             hls.loadSource(${JSON.stringify(hls)})
             hls.attachMedia(video)
             window.video = video`)
-          await page.waitForFunction("video.readyState >= 2 && video.textTracks.length > 0")
+          await Browser.waitFor(page, "video.readyState >= 2 && video.textTracks.length > 0")
           // Switches captions on, as a viewer would.
           await page.evaluate("video.textTracks[0].mode = 'showing'")
-          await page.waitForFunction("video.textTracks[0].cues?.length >= 2").catch(async (error) => {
+          await Browser.waitFor(page, "video.textTracks[0].cues?.length >= 2").catch(async (error) => {
             const [faults, tracks] = [
               await page.evaluate<string>("faults.join()"),
               await page.evaluate<string>("[...video.textTracks].map((t) => t.label + t.mode + t.cues?.length).join()"),
@@ -84,7 +84,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
           /** The visible caption after a seek to this time. */
           const at = async (seconds: number) => {
             await page.evaluate(`video.currentTime = ${seconds}`)
-            await page.waitForFunction(`!video.seeking && Math.abs(video.currentTime - ${seconds}) < 0.05`)
+            await Browser.waitFor(page, `!video.seeking && Math.abs(video.currentTime - ${seconds}) < 0.05`)
             await page.waitForTimeout(150)
             return page.evaluate<string>(
               "[...(video.textTracks[0].activeCues ?? [])].map(({ text }) => text).join('|')",

@@ -54,19 +54,11 @@ const look = async (page: Page, name: string): Promise<void> => {
   if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
 }
 
-/** Waits until an expression is true. The page's content security policy forbids Playwright's own waitForFunction. */
-const holds = async (page: Page, expression: string): Promise<void> => {
-  for (let tries = 0; !(await page.evaluate<boolean>(expression)); tries++) {
-    if (tries > 600) throw new Error(`this does not come true: ${expression}`)
-    await page.waitForTimeout(50)
-  }
-}
-
 /** `view` may have parameters. */
 const show = async (page: Page, view: string) => {
   await page.goto(`${page.url().split("#")[0]}#${view}`)
   await page.waitForSelector(`nav a[href="#${view.split("?")[0]}"][aria-current]`)
-  await holds(page, "document.querySelector('#view .loading') === null")
+  await Browser.waitFor(page, "document.querySelector('#view .loading') === null")
 }
 
 describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chromium", () => {
@@ -144,8 +136,8 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
 
         yield* Effect.promise(async () => {
           assert.strictEqual(new URL(light.url()).hash, "#overview")
-          await holds(light, "document.querySelectorAll('.chart .line').length >= 6")
-          await holds(light, "/1 dead letter waits/.test(document.querySelector('.attention').innerText)")
+          await Browser.waitFor(light, "document.querySelectorAll('.chart .line').length >= 6")
+          await Browser.waitFor(light, "/1 dead letter waits/.test(document.querySelector('.attention').innerText)")
           for (const view of views) {
             await show(light, view)
             if (view === "audit") continue
@@ -153,13 +145,13 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
             assert.deepStrictEqual(await faultsOf(light), [], view)
           }
           await show(light, "jobs")
-          await holds(light, "document.querySelector('.picture img')?.naturalWidth > 0")
+          await Browser.waitFor(light, "document.querySelector('.picture img')?.naturalWidth > 0")
         })
         // A media and its user have links of their own; the stream plays in the page.
         yield* Effect.promise(async () => {
           await show(light, `media?id=${done}`)
           await light.waitForSelector("#media .player")
-          await holds(light, "document.querySelector('.player').readyState >= 2")
+          await Browser.waitFor(light, "document.querySelector('.player').readyState >= 2")
           await light.locator("#media", { hasText: "media ready" }).waitFor()
           assert.deepStrictEqual(await faultsOf(light), [], "a media")
           await light.click("#media >> text=u1")
@@ -258,7 +250,10 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
           await show(phone, "overview")
           assert.deepStrictEqual(await faultsOf(phone), [], "phone")
           await show(phone, "moderation")
-          await holds(phone, "document.querySelector('nav a[aria-current]').getBoundingClientRect().right <= 390")
+          await Browser.waitFor(
+            phone,
+            "document.querySelector('nav a[aria-current]').getBoundingClientRect().right <= 390",
+          )
           await show(phone, "overview")
           const wide = await phone.evaluate<number>("document.documentElement.scrollWidth")
           assert.isAtMost(wide, 390)

@@ -1,6 +1,6 @@
 /** Chromium with a temporary profile, until the scope closes. */
 import { Effect, type Scope } from "effect"
-import { chromium, type BrowserContext } from "playwright-core"
+import { chromium, type BrowserContext, type Page } from "playwright-core"
 import { temporaryDirectory } from "./ProgramProcess.ts"
 
 const chromiumFlags = [
@@ -39,3 +39,11 @@ export const open = Effect.fnUntraced(function* (
     (context) => Effect.promise(() => context.close()),
   )
 })
+
+/** Waits until an expression is true. The policies of the pages forbid the `eval` of Playwright's own waitForFunction. */
+export const waitFor = async (page: Page, expression: string): Promise<void> => {
+  for (let tries = 0; !(await page.evaluate<boolean>(expression)); tries++) {
+    if (tries > 600) throw new Error(`this does not come true: ${expression}`)
+    await page.waitForTimeout(50)
+  }
+}
