@@ -11,6 +11,7 @@ import * as MediaHandlers from "./MediaHandlers.ts"
 import * as NotificationHandlers from "./NotificationHandlers.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
 import * as SuppressionHandlers from "./SuppressionHandlers.ts"
+import * as TopicHandlers from "./TopicHandlers.ts"
 import * as TranscriptHandlers from "./TranscriptHandlers.ts"
 import * as UploadHandlers from "./UploadHandlers.ts"
 
@@ -41,6 +42,7 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         TranscriptHandlers.layer(transcripts),
         NotificationHandlers.layer,
         Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),
+        TopicHandlers.layer({ signingKeys: events.signingKeys }),
       ]),
       Layer.provide([Authentication.layer, noStore, publisherCredentials]),
     ),

@@ -22,10 +22,9 @@ import { increment, published } from "@armoricore/worker/WorkerMetrics"
 import { Clock, Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { authenticate, bearerToken, requireRole } from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { asProblem } from "./Problem.ts"
-import * as RequestBody from "./RequestBody.ts"
+import { authenticatedBody } from "./PublisherAuthentication.ts"
 
 export interface EventsOptions {
   /** External sources and the types that each may publish. Armoricore's own sources are never among them. */
@@ -56,13 +55,13 @@ const publish = Effect.fn("EventApi.publish")(function* (
   request: HttpServerRequest.HttpServerRequest,
 ) {
   const bus = yield* EventBus
-  const signature = request.headers[Signature.signatureHeader.toLowerCase()]
-  const isSigned = signature !== undefined && bearerToken(request) === undefined && options.signingKeys.size > 0
-  // A caller without the role gets the error before the body is read.
-  if (!isSigned) yield* requireRole(yield* authenticate(request), "publisher")
-  const body = yield* RequestBody.bytes(request, EventCodec.maxEventBytes)
+  const { signingKeys } = options
+  const { body, signature } = yield* authenticatedBody(request, {
+    signingKeys,
+    roles: ["publisher"],
+    maxBytes: EventCodec.maxEventBytes,
+  })
   const now = yield* Clock.currentTimeMillis
-  if (isSigned) yield* Signature.verify(options.signingKeys, signature, body, now)
 
   const json = yield* EventCodec.parseJson(body)
   const isBatch = Array.isArray(json)
@@ -84,7 +83,7 @@ const publish = Effect.fn("EventApi.publish")(function* (
     decoded,
     Effect.fnUntraced(function* ({ event, raw }) {
       const bytes = isBatch ? encoder.encode(JSON.stringify(raw)) : body
-      const eventSignature = isSigned && !isBatch ? signature : signWithFirstKey(options.signingKeys, bytes, now)
+      const eventSignature = signature !== undefined && !isBatch ? signature : signWithFirstKey(signingKeys, bytes, now)
       const traceparent = event.traceparent ?? requestTraceparent
       const { duplicate } = yield* bus.publish({
         address: eventAddress(event.event_type),

@@ -22,6 +22,7 @@ import * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
 import * as PublishBuffer from "./pubsub/PublishBuffer.ts"
 import * as Presence from "./presence/Presence.ts"
 import * as RoomLog from "./rooms/RoomLog.ts"
+import * as TopicAccess from "./topics/TopicAccess.ts"
 import { Topics } from "./pubsub/Topics.ts"
 
 export interface RealtimeOptions extends EndpointOptions {
@@ -37,11 +38,17 @@ export interface RealtimeOptions extends EndpointOptions {
 export const layer = (
   options: RealtimeOptions = {},
 ): Layer.Layer<
-  Cluster | Endpoint | RealtimeAdmin.RealtimeAdmin | RoomLog.RoomLog | Topics | ChannelRegistry,
+  | Cluster
+  | Endpoint
+  | RealtimeAdmin.RealtimeAdmin
+  | RoomLog.RoomLog
+  | TopicAccess.TopicAccess
+  | Topics
+  | ChannelRegistry,
   TransientError | ConfigurationError,
   EventBus | History | KeyValue | Revocations | Tokens
 > =>
-  RealtimeAdmin.layer.pipe(
+  Layer.merge(RealtimeAdmin.layer, TopicAccess.layer).pipe(
     Layer.provideMerge(Endpoint.layer(options)),
     Layer.provide([BuiltInChannels.layer, BusBridge.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),

@@ -4,6 +4,7 @@ import { EventApi } from "./EventApi.ts"
 import { MediaApi } from "./MediaApi.ts"
 import { NotificationApi } from "./NotificationApi.ts"
 import { SuppressionApi } from "./SuppressionApi.ts"
+import { TopicApi } from "./TopicApi.ts"
 import { TranscriptApi } from "./TranscriptApi.ts"
 import { UploadApi } from "./UploadApi.ts"
 
@@ -14,6 +15,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(TranscriptApi)
   .add(NotificationApi)
   .add(SuppressionApi)
+  .add(TopicApi)
   .annotateMerge(
     OpenApi.annotations({
       title: "Armoricore HTTP API",

@@ -5,6 +5,8 @@ import * as Tokens from "@armoricore/auth/Tokens"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { TransientError } from "@armoricore/domain/Errors"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import * as Realtime from "@armoricore/realtime/Realtime"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
@@ -21,6 +23,7 @@ export const tokenKey = Redacted.make("the key of upload tokens of this test")
 export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
 
 const ports = Layer.mergeAll(
+  MemoryHistory.layer(),
   MemoryState.layer,
   MemoryStorage.layerNoDeps().pipe(
     Layer.provide(ObjectSigner.layer({ key: Redacted.make("a key of this test") })),
@@ -41,6 +44,7 @@ export const apiServer = (options: Partial<EventsOptions> = {}, bus: Layer.Layer
     ),
     { disableLogger: true, disableListenLog: true },
   ).pipe(
+    Layer.provideMerge(Realtime.layer()),
     Layer.provideMerge(Revocations.layer),
     Layer.provideMerge(ports),
     Layer.provideMerge(bus),

@@ -90,15 +90,18 @@ const run = Effect.fnUntraced(function* <E, R>(
   const readiness = yield* Readiness
   // The HTTP API and the sockets share one list of revoked tokens.
   const revocations = services.has("realtime") ? yield* order.build("ports", Revocations.layer) : undefined
-  const server = yield* order.within("listener")(
-    revocations === undefined
-      ? Server.make(commonRoutes)
-      : Effect.provideContext(Server.make(Layer.mergeAll(commonRoutes, yield* api, pages)), revocations),
-  )
   const realtime =
     revocations === undefined
       ? undefined
       : yield* Effect.provideContext(order.build("sockets", Realtime.layer), revocations)
+  const server = yield* order.within("listener")(
+    revocations === undefined || realtime === undefined
+      ? Server.make(commonRoutes)
+      : Effect.provideContext(
+          Server.make(Layer.mergeAll(commonRoutes, yield* api, pages)),
+          Context.merge(revocations, realtime),
+        ),
+  )
   const control = yield* order.build("control", Operator.nodeControl(services))
   const endpoints =
     realtime === undefined || revocations === undefined

@@ -56,6 +56,7 @@ import { ChannelRegistry, type ChannelDefinition, type MembershipHandle } from "
 import type { Payload } from "../protocol/Message.ts"
 import { invalidPayload, ChannelError, unavailable } from "./ChannelError.ts"
 import { Topics } from "../pubsub/Topics.ts"
+import type { LogEntry } from "../rooms/RoomEntry.ts"
 import { compile } from "./TopicPattern.ts"
 
 /** A payload of bytes, sent as a binary frame. */
@@ -69,6 +70,11 @@ export interface ClientEvent {
   readonly reply?: AnyCodec
   /** Whether the role `guest` may send this event; default false. */
   readonly allowGuests?: boolean
+  /**
+   * Whether a backend may send this event for a user who has no socket (`POST /v1/topics/{topic}/events`); default false. The
+   * reply has the `id` of the stored entry, and the handler uses no state of the membership.
+   */
+  readonly allowBackends?: boolean
 }
 
 export interface ServerEvent {
@@ -89,8 +95,17 @@ export interface Declaration {
   readonly join: { readonly payload: AnyCodec; readonly reply: AnyCodec }
   readonly client: Readonly<Record<string, ClientEvent>>
   readonly server: Readonly<Record<string, ServerEvent>>
+  /** Present if the topic has a history that backends may read (`GET /v1/topics/{topic}/messages`). */
+  readonly history?: HistoryDeclaration
   /** The buckets that the handlers use; the NATS user of the service gets the permissions for them. */
   readonly buckets?: UsedBuckets
+}
+
+export interface HistoryDeclaration {
+  /** A message as the replies of the channel have it. */
+  readonly message: AnyCodec
+  /** The message of a stored entry, before `message` decodes it. */
+  readonly fromEntry: (entry: LogEntry) => unknown
 }
 
 export interface UsedBuckets {
@@ -183,6 +198,7 @@ export const make = <
   readonly join: J
   readonly client: C
   readonly server: S
+  readonly history?: HistoryDeclaration
   readonly buckets?: UsedBuckets
 }) => makeChannel<{ topic: Topic; params: P; join: J; client: C; server: S }>(declaration)
 
@@ -309,6 +325,13 @@ const typedMembership = <D extends Declaration, State>(
   } as Membership<D, State>
 }
 
+/** An entry that is no message of the channel is a bug in the channel. */
+const messageEncoder = ({ fromEntry, message }: HistoryDeclaration) => {
+  const decode = Schema.decodeUnknownEffect(message)
+  const encode = encoder(message)
+  return (entry: LogEntry): Effect.Effect<Payload> => Effect.flatMap(Effect.orDie(decode(fromEntry(entry))), encode)
+}
+
 const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
   declaration: D,
   match: ChannelDefinition["match"],
@@ -340,6 +363,7 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
     const encode: Encode = spec.reply === undefined ? () => Effect.succeed({}) : encoder(spec.reply)
     events.set(event, {
       allowGuests: spec.allowGuests === true,
+      allowBackends: spec.allowBackends === true,
       handle: (member, payload) =>
         Effect.flatMap(decode(payload), (decoded) =>
           Effect.flatMap(toReplyError(handle(typedMembership<D, State>(member, outgoing), decoded)), encode),
@@ -350,6 +374,8 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
   return {
     pattern: declaration.topic,
     match,
+    toMessage: declaration.history === undefined ? undefined : messageEncoder(declaration.history),
+    hasPresence: declaration.server["presence_state"] !== undefined,
     join,
     events,
     leave: leave === undefined ? undefined : (member) => leave(typedMembership<D, State>(member, outgoing)),

@@ -7,6 +7,7 @@ import type { Identity } from "@armoricore/auth/Identity"
 import { Context, type Effect, Layer, type Scope } from "effect"
 import type { Payload } from "../protocol/Message.ts"
 import type { BroadcastOptions, Subscriber } from "../pubsub/Topics.ts"
+import type { LogEntry } from "../rooms/RoomEntry.ts"
 import type { ChannelError } from "./ChannelError.ts"
 
 /** The decoded parameters of a topic. */
@@ -51,12 +52,17 @@ export interface ChannelDefinition {
     ChannelError,
     Scope.Scope
   >
+  /** A stored entry as a message of this channel; `undefined` if the topic has no history. */
+  readonly toMessage: ((entry: LogEntry) => Effect.Effect<Payload>) | undefined
+  readonly hasPresence: boolean
   /** The events that clients may send. */
   readonly events: ReadonlyMap<
     string,
     {
       /** Whether the role `guest` may send this event. */
       readonly allowGuests: boolean
+      /** Whether a backend may send this event for a user who has no socket. */
+      readonly allowBackends: boolean
       readonly handle: (member: MembershipHandle, payload: unknown) => Effect.Effect<Payload, ChannelError, Scope.Scope>
     }
   >

@@ -25,10 +25,12 @@ export const channel = Channel.make({
     payload: Schema.Struct({ ...MessageFields.replayFields, presence: optionalNullable(Schema.Boolean) }),
     reply: Schema.Struct({ messages: Schema.Array(ChatMessage), ...MessageFields.replayReplyFields }),
   },
+  history: { message: ChatMessage, fromEntry: ({ payload }) => payload },
   client: {
     new_message: {
       payload: Schema.Struct({ content: MessageFields.Content, client_id: optionalNullable(MessageFields.ClientId) }),
       reply: ChatMessage,
+      allowBackends: true,
     },
     history: MessageFields.historyEvent(ChatMessage),
     typing_start: { payload: MessageFields.Empty },

@@ -24,6 +24,7 @@ export const channel = Channel.make({
     payload: Schema.Struct(MessageFields.replayFields),
     reply: Schema.Struct({ comments: Schema.Array(Comment), ...MessageFields.replayReplyFields }),
   },
+  history: { message: Comment, fromEntry: ({ payload }) => payload },
   client: {
     new_comment: {
       payload: Schema.Struct({
@@ -33,6 +34,7 @@ export const channel = Channel.make({
         client_id: optionalNullable(MessageFields.ClientId),
       }),
       reply: Comment,
+      allowBackends: true,
     },
     history: MessageFields.historyEvent(Comment),
   },

@@ -23,6 +23,7 @@ export const channel = Channel.make({
     payload: Schema.Struct(replayFields),
     reply: Schema.Struct({ events: Schema.Array(StoredEvent), ...replayReplyFields }),
   },
+  history: { message: StoredEvent, fromEntry: (entry) => entry },
   client: { history: historyEvent(StoredEvent) },
   server: JobEvents.userEvents,
 })

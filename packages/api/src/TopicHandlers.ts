@@ -1,0 +1,125 @@
+/**
+ * `/v1/topics/{topic}/…` and `/v1/users/{id}/disconnect`: what a backend or an operator does with topics and sockets. A GET
+ * may be signed as well: its body is empty.
+ */
+import type { Revocations } from "@armoricore/auth/Revocations"
+import type { Tokens } from "@armoricore/auth/Tokens"
+import { describeSchemaError, parseJson } from "@armoricore/domain/EventCodec"
+import type { SigningKeys } from "@armoricore/domain/Signature"
+import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
+import { TopicAccess } from "@armoricore/realtime/topics/TopicAccess"
+import { Effect, Schema } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
+import { DisconnectRequest, KickRequest } from "./contract/TopicApi.ts"
+import { type ApiError, asProblem, problem } from "./Problem.ts"
+import { authenticatedBody } from "./PublisherAuthentication.ts"
+
+export interface TopicsOptions {
+  readonly signingKeys: SigningKeys
+}
+
+const maxRequestBytes = 16_384
+const maxLimit = 1_000
+
+interface PageQuery {
+  readonly before?: string
+  readonly after?: string
+  readonly limit?: string
+}
+
+export const layer = ({ signingKeys }: TopicsOptions) =>
+  HttpApiBuilder.group(
+    ArmoricoreApi,
+    "topics",
+    Effect.fnUntraced(function* (handlers) {
+      const context = yield* Effect.context<Tokens | Revocations>()
+      const topics = yield* TopicAccess
+      const admin = yield* RealtimeAdmin
+      const respond = <A>(handler: Effect.Effect<A, ApiError, Tokens | Revocations>) =>
+        asProblem(Effect.provideContext(handler, context))
+
+      const authenticated = (request: HttpServerRequest.HttpServerRequest) =>
+        Effect.map(
+          authenticatedBody(request, { signingKeys, roles: ["publisher", "operator"], maxBytes: maxRequestBytes }),
+          ({ body }) => body,
+        )
+
+      const findTopic = (topic: string) => {
+        const found = topics.find(topic)
+        return found === undefined
+          ? Effect.fail(problem(404, "unknown_topic", `no channel has the topic ${topic}; check its spelling`, "topic"))
+          : Effect.succeed(found)
+      }
+
+      const messages = Effect.fn("TopicApi.messages")(function* (
+        request: HttpServerRequest.HttpServerRequest,
+        topic: string,
+        query: PageQuery,
+      ) {
+        yield* authenticated(request)
+        const found = yield* findTopic(topic)
+        if (found.messages === undefined) {
+          return yield* problem(422, "no_history", `the messages of ${topic} are not stored`, "topic")
+        }
+        const before = yield* wholeNumber("before", query.before, 0)
+        const after = yield* wholeNumber("after", query.after, 0)
+        const limit = yield* wholeNumber("limit", query.limit, 1, maxLimit)
+        if (before !== undefined && after !== undefined) {
+          return yield* problem(422, "invalid", "before and after exclude each other: send one of them", "after")
+        }
+        return HttpServerResponse.jsonUnsafe(yield* found.messages({ before, after, limit }))
+      })
+
+      const presence = Effect.fn("TopicApi.presence")(function* (
+        request: HttpServerRequest.HttpServerRequest,
+        topic: string,
+      ) {
+        yield* authenticated(request)
+        const found = yield* findTopic(topic)
+        if (found.presence === undefined) {
+          return yield* problem(422, "no_presence", `the topic ${topic} has no presence`, "topic")
+        }
+        return HttpServerResponse.jsonUnsafe(yield* found.presence)
+      })
+
+      const kick = Effect.fn("TopicApi.kick")(function* (request: HttpServerRequest.HttpServerRequest, topic: string) {
+        const body = yield* decode(KickRequest, yield* authenticated(request))
+        yield* findTopic(topic)
+        return yield* admin.kick({ userId: body.user_id }, { reason: body.reason ?? "kicked", topic })
+      })
+
+      const disconnect = Effect.fn("TopicApi.disconnect")(function* (
+        request: HttpServerRequest.HttpServerRequest,
+        userId: string,
+      ) {
+        const bytes = yield* authenticated(request)
+        const { reason } = bytes.byteLength === 0 ? {} : yield* decode(DisconnectRequest, bytes)
+        return yield* admin.kick({ userId }, { reason: reason ?? "disconnected" })
+      })
+
+      return handlers
+        .handleRaw("messages", ({ params, query, request }) => respond(messages(request, params.topic, query)))
+        .handleRaw("presence", ({ params, request }) => respond(presence(request, params.topic)))
+        .handleRaw("kick", ({ params, request }) => respond(kick(request, params.topic)))
+        .handleRaw("disconnect", ({ params, request }) => respond(disconnect(request, params.id)))
+    }),
+  )
+
+/** A query parameter; absent if it was not sent. */
+const wholeNumber = (name: string, text: string | undefined, minimum: number, maximum = Number.MAX_SAFE_INTEGER) => {
+  if (text === undefined) return Effect.succeed(undefined)
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN
+  if (value >= minimum && value <= maximum) return Effect.succeed(value)
+  const range = maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`
+  return Effect.fail(problem(422, "invalid", `${name} must be a whole number, ${range}`, name))
+}
+
+const decode = <A, I>(schema: Schema.Codec<A, I>, body: Uint8Array) =>
+  Effect.flatMap(parseJson(body), (value) =>
+    Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
+      const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
+      return problem(422, "invalid", message, path)
+    }),
+  )

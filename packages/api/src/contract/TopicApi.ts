@@ -1,0 +1,99 @@
+/** Topics for backends and operators: their messages and members, without a socket. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { problems } from "../Problem.ts"
+import { firstOf } from "./QueryParameter.ts"
+import { NoStore, PublisherCredentials } from "./Security.ts"
+
+const topic = {
+  topic: Schema.String.annotate({ description: "For example `chat:room:lobby`, percent-encoded." }),
+}
+
+export const TopicMessages = Schema.Struct({
+  messages: Schema.Array(Schema.Record(Schema.String, Schema.Unknown)).annotate({
+    description: "Ascending by `seq`, each as the channel sends it to its clients.",
+  }),
+  more: Schema.Boolean.annotate({
+    description: "Messages follow the page: later ones after a request with `after`, otherwise earlier ones.",
+  }),
+}).annotate({ identifier: "TopicMessages" })
+
+export const TopicPresence = Schema.Struct({
+  count: Schema.Int.annotate({ description: "Users that are present." }),
+  users: Schema.Record(
+    Schema.String,
+    Schema.Struct({
+      metas: Schema.Array(Schema.Struct({ phx_ref: Schema.String, status: Schema.String, online_at: Schema.String })),
+    }),
+  ).annotate({
+    description: "By user id, one meta for each of the user's joins. Empty in a room with more users than are listed.",
+  }),
+}).annotate({ identifier: "TopicPresence" })
+
+export const KickRequest = Schema.Struct({
+  user_id: Schema.String,
+  reason: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(200)).annotate({ description: "For the client." })),
+})
+
+export const DisconnectRequest = Schema.Struct({ reason: KickRequest.fields.reason })
+
+export const Kicked = Schema.Struct({
+  kicked: Schema.Int.annotate({ description: "Sockets that were closed, or removed from the topic." }),
+  unresponsive: Schema.Array(Schema.String).annotate({ description: "Nodes that did not reply in time." }),
+}).annotate({ identifier: "Kicked" })
+
+export class TopicApi extends HttpApiGroup.make("topics")
+  .add(
+    HttpApiEndpoint.get("messages", "/v1/topics/:topic/messages", {
+      params: topic,
+      query: {
+        before: firstOf("The latest messages before this `seq`. Without `before` and `after`: the latest messages."),
+        after: firstOf("The oldest messages after this `seq`."),
+        limit: firstOf("Messages per page, at most 1,000; default 50. A page has about 1 MB at most."),
+      },
+      success: TopicMessages,
+      error: problems(401, 403, 404, 422, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Read the messages of a topic",
+        description:
+          "Role `publisher` or `operator`, or a signature of the empty body. Of a topic without a history: 422.",
+      }),
+    ),
+    HttpApiEndpoint.get("presence", "/v1/topics/:topic/presence", {
+      params: topic,
+      success: TopicPresence,
+      error: problems(401, 403, 404, 422, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "List the users that are present on a topic",
+        description:
+          "Role `publisher` or `operator`, or a signature of the empty body. Of a topic without presence: 422.",
+      }),
+    ),
+    HttpApiEndpoint.post("kick", "/v1/topics/:topic/kick", {
+      params: topic,
+      payload: KickRequest,
+      success: Kicked,
+      error: problems(400, 401, 403, 404, 413, 422, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Remove a user from a topic",
+        description: "The user's sockets stay open, and the user may join again. Role `publisher` or `operator`.",
+      }),
+    ),
+    HttpApiEndpoint.post("disconnect", "/v1/users/:id/disconnect", {
+      params: { id: Schema.String.annotate({ description: "The user id, percent-encoded." }) },
+      payload: DisconnectRequest,
+      success: Kicked,
+      error: problems(400, 401, 403, 413, 422, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Close the sockets of a user",
+        description: "The user may connect again. Role `publisher` or `operator`.",
+      }),
+    ),
+  )
+  .middleware(PublisherCredentials)
+  .middleware(NoStore)
+  .annotateMerge(OpenApi.annotations({ title: "Topics" })) {}

@@ -1,0 +1,138 @@
+import * as Signature from "@armoricore/domain/Signature"
+import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Redacted, Schema } from "effect"
+import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
+
+const Page = Schema.Struct({
+  messages: Schema.Array(Schema.Struct({ id: Schema.String, seq: Schema.Int, content: Schema.String })),
+  more: Schema.Boolean,
+})
+
+/** Appends `count` messages to a chat room. */
+const appendMessages = Effect.fnUntraced(function* (room: string, count: number) {
+  const roomLog = yield* RoomLog
+  for (let number = 1; number <= count; number++) {
+    yield* roomLog.append(`chat:room:${room}`, {
+      event: "new_message",
+      id: `m${number}`,
+      payload: {
+        id: `m${number}`,
+        content: `text ${number}`,
+        user_id: "u1",
+        room_id: room,
+        timestamp: "2026-01-31T12:00:00Z",
+      },
+    })
+  }
+})
+
+const get = Effect.fnUntraced(function* (path: string, ...roles: ReadonlyArray<string>) {
+  return yield* sendRequest("GET", `/v1/topics/${path}`, { token: yield* signToken("backend", ...roles) })
+})
+
+const page = Effect.fnUntraced(function* (query: string) {
+  const { body, status } = yield* get(`chat:room:lobby/messages${query}`, "publisher")
+  assert.strictEqual(status, 200, JSON.stringify(body))
+  const { messages, more } = yield* Schema.decodeUnknownEffect(Page)(body)
+  return { messages, contents: messages.map(({ content }) => content), more }
+})
+
+describe("GET /v1/topics/{topic}/messages", () => {
+  it.live("pages through the messages in both directions", () =>
+    Effect.gen(function* () {
+      yield* appendMessages("lobby", 5)
+      const latest = yield* page("?limit=2")
+      assert.deepStrictEqual([latest.contents, latest.more], [["text 4", "text 5"], true])
+      const earlier = yield* page(`?limit=2&before=${latest.messages[0]?.seq}`)
+      assert.deepStrictEqual([earlier.contents, earlier.more], [["text 2", "text 3"], true])
+      const first = yield* page(`?limit=2&before=${earlier.messages[0]?.seq}`)
+      assert.deepStrictEqual([first.contents, first.more], [["text 1"], false])
+      const later = yield* page(`?limit=3&after=${first.messages[0]?.seq}`)
+      assert.deepStrictEqual([later.contents, later.more], [["text 2", "text 3", "text 4"], true])
+      const last = yield* page(`?limit=3&after=${later.messages[2]?.seq}`)
+      assert.deepStrictEqual([last.contents, last.more], [["text 5"], false])
+      assert.lengthOf((yield* page("")).messages, 5)
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("returns the events of a user as the channel does, for ids that need encoding too", () =>
+    Effect.gen(function* () {
+      const payload = { media_id: "m1" }
+      const { seq } = yield* (yield* RoomLog).append("user:auth0|a/b", { event: "media_ready", id: "e1", payload })
+      const { body } = yield* get(`${encodeURIComponent("user:auth0|a/b")}/messages`, "operator")
+      assert.deepStrictEqual(body, {
+        messages: [{ event: "media_ready", seq, payload: { media_id: "m1", seq } }],
+        more: false,
+      })
+      const empty = yield* get("chat:room:empty/messages", "operator")
+      assert.deepStrictEqual(empty.body, { messages: [], more: false })
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("refuses unknown topics, topics without a history, and wrong pages", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [path: string, status: number, code: string, field: string]> = [
+        ["nothing:here/messages", 404, "unknown_topic", "topic"],
+        ["chat:room:a b/messages", 404, "unknown_topic", "topic"],
+        ["media:m1/messages", 422, "no_history", "topic"],
+        ["presence:room:lobby/messages", 422, "no_history", "topic"],
+        ["chat:room:lobby/messages?limit=0", 422, "invalid", "limit"],
+        ["chat:room:lobby/messages?limit=1001", 422, "invalid", "limit"],
+        ["chat:room:lobby/messages?before=-1", 422, "invalid", "before"],
+        ["chat:room:lobby/messages?after=x", 422, "invalid", "after"],
+        ["chat:room:lobby/messages?after=1&before=9", 422, "invalid", "after"],
+        ["media:m1/presence", 422, "no_presence", "topic"],
+        ["nothing:here/presence", 404, "unknown_topic", "topic"],
+      ]
+      for (const [path, status, code, field] of cases) {
+        const response = yield* get(path.replace(" ", "%20"), "publisher")
+        assert.strictEqual(response.status, status, path)
+        assert.propertyVal(response.body, "code", code)
+        assert.propertyVal(response.body, "path", field)
+      }
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  const keys = new Map([["k1", Redacted.make("secret-1")]])
+
+  it.live("asks for the role publisher or operator, or for a signature of the empty body", () =>
+    Effect.gen(function* () {
+      const path = "chat:room:lobby/messages"
+      for (const role of ["publisher", "operator"]) assert.strictEqual((yield* get(path, role)).status, 200)
+      for (const roles of [[], ["guest"]]) {
+        const response = yield* get(path, ...roles)
+        assert.strictEqual(response.status, 403)
+        assert.propertyVal(response.body, "code", "role_missing")
+      }
+      assert.strictEqual((yield* sendRequest("GET", `/v1/topics/${path}`)).status, 401)
+      const seconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const signed = (secret: string) => ({
+        headers: {
+          [Signature.signatureHeader]: Signature.sign("k1", Redacted.make(secret), seconds, new Uint8Array()),
+        },
+      })
+      assert.strictEqual((yield* sendRequest("GET", `/v1/topics/${path}`, signed("secret-1"))).status, 200)
+      assert.strictEqual((yield* sendRequest("GET", `/v1/topics/${path}`, signed("a guess"))).status, 401)
+    }).pipe(Effect.provide(apiServer({ signingKeys: keys }))),
+  )
+})
+
+describe("the other routes of topics and users", () => {
+  it.live("answer for a topic and a user without sockets", () =>
+    Effect.gen(function* () {
+      const present = yield* get("chat:room:lobby/presence", "publisher")
+      assert.deepStrictEqual([present.status, present.body], [200, { count: 0, users: {} }])
+      const token = yield* signToken("backend", "publisher")
+      const body = JSON.stringify({ user_id: "u1" })
+      const kicked = yield* sendRequest("POST", "/v1/topics/chat:room:lobby/kick", { token, body })
+      assert.deepStrictEqual([kicked.status, kicked.body], [200, { kicked: 0, unresponsive: [] }])
+      const invalid = yield* sendRequest("POST", "/v1/topics/chat:room:lobby/kick", { token, body: "{}" })
+      assert.deepInclude(invalid.body, { status: 422, path: "user_id" })
+      const disconnected = yield* sendRequest("POST", "/v1/users/u1/disconnect", { token, body: "{}" })
+      assert.deepStrictEqual([disconnected.status, disconnected.body], [200, { kicked: 0, unresponsive: [] }])
+      const user = yield* sendRequest("POST", "/v1/users/u1/disconnect", { token: yield* signToken("u1"), body: "{}" })
+      assert.strictEqual(user.status, 403)
+    }).pipe(Effect.provide(apiServer())),
+  )
+})
