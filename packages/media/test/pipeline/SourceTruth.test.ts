@@ -247,6 +247,27 @@ describe.skipIf(isFfmpegMissing)("Source truth", () => {
       }).pipe(Effect.scoped),
     )
 
+    // White paper has 203 nits (ITU-R BT.2408): 58 % of the PQ signal and 75 % of the HLG signal.
+    for (const [transfer, luma] of [
+      ["smpte2084", 573],
+      ["arib-std-b67", 721],
+    ] as const) {
+      it.effect(`white paper in HDR (${transfer}) is almost white`, () =>
+        Effect.gen(function* () {
+          const { frames } = yield* framesOf(`white-${transfer}.mp4`, [
+            ...words(`-f lavfi -i color=s=64x48:r=25:d=1,format=yuv420p10le,geq=lum=${luma}:cb=512:cr=512`),
+            ...words("-c:v libx264 -preset ultrafast -crf 5 -pix_fmt yuv420p10le"),
+            ...words(`-color_trc ${transfer} -color_primaries bt2020 -colorspace bt2020nc -color_range tv`),
+          ])
+          const [y = 0, u = 0, v = 0] = frames[5] ?? []
+          // Limited range.
+          assert.closeTo(((y - 16) * 255) / 219, 240, 6)
+          assert.closeTo(u, 128, 2)
+          assert.closeTo(v, 128, 2)
+        }).pipe(Effect.scoped),
+      )
+    }
+
     const captionsOf = Effect.fnUntraced(function* (file: string) {
       const { stdout } = yield* run("ffprobe", [
         ...words("-v error -select_streams v -show_entries frame=pts:frame_side_data=side_data_type -of csv=p=0"),
