@@ -8,7 +8,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedEncodes"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { KeyValue } from "@armoricore/state/KeyValue"
-import { mediaStates } from "@armoricore/state/MediaStates"
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
@@ -73,7 +73,14 @@ const withWorkers = Effect.fnUntraced(function* (cores: ReadonlyArray<number>, b
     const state = yield* KeyValue
     const storage = yield* ObjectStorage
     yield* storage.setup("media")
-    yield* state.setup([ledgerBucket, mediaStates.bucket, chunkedEncodes.bucket, chunkOutputs.bucket, pauses.bucket])
+    yield* state.setup([
+      ledgerBucket,
+      mediaStates.bucket,
+      mediaDeletions.bucket,
+      chunkedEncodes.bucket,
+      chunkOutputs.bucket,
+      pauses.bucket,
+    ])
     yield* bus.setup([{ name: "media-media-uploaded", from: event("media.uploaded") }])
     yield* storage.put<never, never>({ bucket: "media", key: "long.mp4" }, bytes, { contentType: "video/mp4" })
     let wall = 0

@@ -1,28 +1,44 @@
 /** What the measurements of media share: uploads, and ffmpeg by hand for comparison. */
 import * as FfmpegCommand from "@armoricore/media/encode/FfmpegCommand"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import type { EncodingPlan } from "@armoricore/media/encode/EncodingPlan"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { Effect, FileSystem, Path } from "effect"
 import { ChildProcess } from "effect/process"
 import type { CpuCost } from "../support/CpuCost.ts"
 
-export const runFfmpeg = Effect.fnUntraced(function* (args: ReadonlyArray<string>, folder: string) {
+/** Runs ffmpeg with these arguments, then with each of `next`, in a new folder that is removed at the end. */
+export const runFfmpeg = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  folder: string,
+  next: ReadonlyArray<ReadonlyArray<string>> = [],
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const programs = yield* FfmpegPrograms
   const output = yield* fs.makeTempDirectory({ directory: folder })
-  for (const name of FfmpegCommand.stillImageFolders) yield* fs.makeDirectory(path.join(output, name))
-  const child = yield* ChildProcess.make(programs.ffmpeg, args, {
-    cwd: output,
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "inherit",
-    forceKillAfter: "1 second",
-  })
-  const code = yield* child.exitCode
-  if (code !== 0) return yield* Effect.die(new Error(`ffmpeg ended with code ${code}`))
+  for (const name of FfmpegCommand.outputFolders) yield* fs.makeDirectory(path.join(output, name))
+  for (const command of [args, ...next]) {
+    const child = yield* ChildProcess.make(programs.ffmpeg, command, {
+      cwd: output,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "inherit",
+      forceKillAfter: "1 second",
+    })
+    const code = yield* child.exitCode
+    if (code !== 0) return yield* Effect.die(new Error(`ffmpeg ended with code ${code}`))
+  }
   yield* fs.remove(output, { recursive: true })
 }, Effect.scoped)
+
+/** What the pipeline runs for this plan: the encode, then the storyboard from its tiles. */
+export const runPlan = (plan: EncodingPlan, source: string, folder: string) =>
+  runFfmpeg(
+    FfmpegCommand.args(plan, source),
+    folder,
+    plan.storyboard === undefined ? [] : [FfmpegCommand.spriteArgs(plan.storyboard)],
+  )
 
 export const minCost = (of: ReadonlyArray<CpuCost>, figure: keyof CpuCost): number =>
   Math.min(...of.map((cost) => cost[figure]))

@@ -7,9 +7,9 @@
  * - (b) one ffmpeg for each rendition, one after the other.
  *
  * CPU seconds are those of this process and of all its children that ended (`/proc/self/stat`), so nothing is left
- * out. Usage: `npm run bench:media [-- rounds [seconds]]`.
+ * out. Usage: `npm run bench:media [-- rounds [seconds]]`. `npm run bench:media -- long` measures only three
+ * minutes.
  */
-import * as FfmpegCommand from "@armoricore/media/encode/FfmpegCommand"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
 import { Quota } from "@armoricore/media/pipeline/Quota"
@@ -24,12 +24,13 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem, Layer, Path } from "effect"
+import * as LongClip from "./LongClip.ts"
 import * as ChunkedEncode from "./ChunkedEncode.ts"
 import * as Passthrough from "./Passthrough.ts"
 import * as Fairness from "./Fairness.ts"
 import * as TimeToPlayable from "./TimeToPlayable.ts"
 import { type CpuCost, measure } from "../support/CpuCost.ts"
-import { runFfmpeg, minCost, uploadedEvent } from "./FfmpegBaseline.ts"
+import { runFfmpeg, runPlan, minCost, uploadedEvent } from "./FfmpegBaseline.ts"
 import * as Results from "../Results.ts"
 
 const numberAt = (at: number, usual: number): number => {
@@ -37,7 +38,8 @@ const numberAt = (at: number, usual: number): number => {
   if (Number.isInteger(given) && given > 0) return given
   throw new Error(`"${process.argv[at]}" is no number; npm run bench:media [-- rounds [seconds]]`)
 }
-const rounds = numberAt(2, 2)
+const isLongOnly = process.argv[2] === "long"
+const rounds = isLongOnly ? 1 : numberAt(2, 2)
 const seconds = numberAt(3, 12)
 
 const bench = Effect.gen(function* () {
@@ -66,15 +68,12 @@ const bench = Effect.gen(function* () {
   const plan = planEncoding(resolve({ bucket: "media", sourceBuckets: [] }), info, programs.toneMapping)
   const last = plan.renditions.length - 1
   const single = plan.renditions.map((rendition, index) =>
-    FfmpegCommand.args(
-      plan.with({
-        renditions: [rendition],
-        info: index === 0 ? info : { ...info, audioTracks: [] },
-        thumbnails: index === last ? plan.thumbnails : 0,
-        storyboard: index === last ? plan.storyboard : undefined,
-      }),
-      source,
-    ),
+    plan.with({
+      renditions: [rendition],
+      info: index === 0 ? info : { ...info, audioTracks: [] },
+      thumbnails: index === last ? plan.thumbnails : 0,
+      storyboard: index === last ? plan.storyboard : undefined,
+    }),
   )
 
   const costs: Record<"pipeline" | "alike" | "apart", Array<CpuCost>> = { pipeline: [], alike: [], apart: [] }
@@ -87,8 +86,8 @@ const bench = Effect.gen(function* () {
     const cost = yield* measure(processUpload(uploadedEvent(), { fencingToken: 1 }, undefined, announce))
     costs.pipeline.push(cost)
     soon.push({ playable, ready: cost.wall })
-    costs.alike.push(yield* measure(runFfmpeg(FfmpegCommand.args(plan, source), folder)))
-    costs.apart.push(yield* measure(Effect.forEach(single, (args) => runFfmpeg(args, folder), { discard: true })))
+    costs.alike.push(yield* measure(runPlan(plan, source, folder)))
+    costs.apart.push(yield* measure(Effect.forEach(single, (one) => runPlan(one, source, folder), { discard: true })))
     yield* Console.log(`round ${round} of ${rounds} done`)
   }
 
@@ -144,6 +143,7 @@ const bench = Effect.gen(function* () {
   ].join("\n")
   yield* Console.log(body)
   yield* Results.writeSection("media", "npm run bench:media", body)
+  yield* LongClip.run
 }).pipe(Effect.scoped)
 
 const Pipeline = UploadPipeline.layer({ bucket: "media", sourceBuckets: ["media"] }).pipe(
@@ -161,4 +161,5 @@ const Pipeline = UploadPipeline.layer({ bucket: "media", sourceBuckets: ["media"
   Layer.provideMerge(NodeServices.layer),
 )
 
-bench.pipe(Effect.provide(Pipeline), NodeRuntime.runMain)
+const program = isLongOnly ? LongClip.run : bench
+program.pipe(Effect.provide(Pipeline), NodeRuntime.runMain)

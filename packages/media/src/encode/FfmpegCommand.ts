@@ -42,14 +42,42 @@ export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> =
   ].join(" ")
   return [
     ...inputArgs(plan, input),
+    ...lateInputs(plan).flatMap(({ seconds }) => [
+      ...inputRestrictions,
+      ...splitArgs(`-ss ${seconds} -t ${Math.ceil(info.duration) + 5} -i`),
+      `file:${input}`,
+    ]),
     ...(renditions.length === 0 ? [] : videoArgs(plan)),
     ...info.audioTracks.flatMap((audio, track) =>
-      plan.isCopiedAudio(track) ? audioCopyArgs(audio, track) : audioArgs(plan, audio, track),
+      plan.isCopiedAudio(track) ? audioCopyArgs(audio, track) : audioArgs(plan, audio, track, lateInput(plan, track)),
     ),
     ...packagingArgs(streamMap),
     ...(renditions.length === 0 ? [] : stillImageArgs(plan)),
   ]
 }
+
+/**
+ * ffmpeg writes no segment and reports no progress before every track has begun. A track that begins late is therefore read
+ * by an input of its own, which starts where the track does.
+ */
+interface LateInput {
+  readonly track: number
+  /** The number of the input. */
+  readonly input: number
+  /** Its times count from this second of the file. */
+  readonly seconds: number
+}
+
+const lateInputs = (plan: EncodingPlan): ReadonlyArray<LateInput> =>
+  plan.info.audioTracks
+    .flatMap(({ lateStart }, track) =>
+      lateStart === undefined || plan.isCopiedAudio(track) || plan.renditions.length === 0
+        ? []
+        : [{ track, seconds: Math.max(0, Math.floor(lateStart) - 2) }],
+    )
+    .map((late, index) => ({ ...late, input: index + 1 }))
+
+const lateInput = (plan: EncodingPlan, track: number) => lateInputs(plan).find((late) => late.track === track)
 
 const inputArgs = ({ info, maxPixels }: EncodingPlan, input: string): ReadonlyArray<string> => [
   ...splitArgs("-hide_banner -nostdin -loglevel error"),
@@ -87,6 +115,8 @@ export const imagesOnlyArgs = (plan: EncodingPlan, input: string): ReadonlyArray
 export const packagingArgs = (streamMap: string, seconds = segmentSeconds): ReadonlyArray<string> => [
   ...splitArgs("-map_metadata -1 -map_chapters -1"),
   ...splitArgs(`-f hls -hls_time ${seconds} -hls_playlist_type event -hls_list_size 0`),
+  // Packets wait for a track that begins late.
+  ...splitArgs("-max_muxing_queue_size 1000000"),
   ...splitArgs("-hls_flags independent_segments+temp_file -hls_segment_type fmp4"),
   // Without these options ffmpeg delays video and audio by different amounts.
   ...splitArgs("-avoid_negative_ts disabled -hls_segment_options movflags=+frag_discont"),
@@ -184,12 +214,17 @@ const forceKeyFramesExpression = (
 const audioCopyArgs = (audio: AudioInfo, track: number): ReadonlyArray<string> =>
   splitArgs(`-map 0:${audio.index} -c:a:${track} copy -copypriorss:a:${track} 0`)
 
-export const audioArgs = (plan: EncodingPlan, audio: AudioInfo, track: number): ReadonlyArray<string> => [
-  ...splitArgs(`-map 0:${audio.index}`),
+export const audioArgs = (
+  plan: EncodingPlan,
+  audio: AudioInfo,
+  track: number,
+  late?: LateInput,
+): ReadonlyArray<string> => [
+  ...splitArgs(`-map ${late?.input ?? 0}:${audio.index}`),
   ...audioCodec.encoderArgs(`:a:${track}`),
   `-filter:a:${track}`,
   [
-    ...audioShift(TrackAlignment.shiftSeconds(plan)),
+    ...audioShift(TrackAlignment.shiftSeconds(plan) + (late?.seconds ?? 0)),
     // Without a layout no channel has a known position, so the first two become left and right.
     ...(audio.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${audio.channels > 1 ? 1 : 0}`]),
     // Fills gaps and a late start with silence, so that audio and video stay in sync.

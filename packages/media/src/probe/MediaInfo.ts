@@ -83,6 +83,8 @@ export const AudioInfo = Schema.Struct({
   isDefault: Schema.Boolean,
   /** The end of the track in seconds from the start of the file. */
   end: Schema.optional(Schema.Finite),
+  /** Where a track begins that is much later than the file, in seconds from its start. */
+  lateStart: Schema.optional(Schema.Finite),
   /** Old tools wrote a composition offset for the priming: the samples are decoded and played at different times. */
   hasCompositionOffset: Schema.optional(Schema.Boolean),
   coded: Schema.optional(CodedAudio),

@@ -39,6 +39,8 @@ export interface PacketScan {
   readonly track: (index: number) => TrackTimes | undefined
   /** Seconds from `expectedAt` to the nearest packet. */
   readonly distance: () => number
+  /** Whether a jump of the clock was removed. */
+  readonly hasJumped: () => boolean
 }
 
 export const make = ({ expectedAt = 0, hasClockJumps, start, tracks }: ScanOptions): PacketScan => {
@@ -46,6 +48,7 @@ export const make = ({ expectedAt = 0, hasClockJumps, start, tracks }: ScanOptio
   let offset = -start
   let lastTime: number | undefined
   let distance = Number.POSITIVE_INFINITY
+  let hasJumped = false
   const add = (packet: Packet): void => {
     const track = measured.get(packet.track)
     if (track === undefined) return
@@ -61,6 +64,7 @@ export const make = ({ expectedAt = 0, hasClockJumps, start, tracks }: ScanOptio
             ? time - track.nextTime
             : 0
       offset -= jump
+      hasJumped ||= jump !== 0
     }
     lastTime = packet.dts + offset
     distance = Math.min(distance, Math.abs(packet.pts + offset - expectedAt))
@@ -74,6 +78,7 @@ export const make = ({ expectedAt = 0, hasClockJumps, start, tracks }: ScanOptio
     },
     track: (index) => measured.get(index)?.times(),
     distance: () => distance,
+    hasJumped: () => hasJumped,
   }
 }
 

@@ -221,6 +221,8 @@ export const probe = Effect.fn("Probe.probe")(function* (
             {
               ...Report.describeAudio(stream),
               end: times.end,
+              // A position in a file whose clock jumps cannot be found by its time.
+              ...(times.start >= minLateStart && !scan.hasJumped() ? { lateStart: times.start } : {}),
               ...(times.isReordered ? { hasCompositionOffset: true } : {}),
             },
           ]
@@ -228,6 +230,9 @@ export const probe = Effect.fn("Probe.probe")(function* (
     cover: cover === undefined || cover === videoStream ? undefined : cover.index,
   } satisfies MediaInfo
 })
+
+/** Seconds. An earlier track hardly delays the others. */
+const minLateStart = 10
 
 /** Parts of a remote file: the start, for its frame rate; the middle, which must be found by the index; and the end. */
 const sampledIntervals = (start: number, seconds: number): string => {

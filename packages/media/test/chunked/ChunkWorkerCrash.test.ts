@@ -5,7 +5,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import type { AnyEvent } from "@armoricore/domain/EventRegistry"
 import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedEncodes"
 import { KeyValue } from "@armoricore/state/KeyValue"
-import { mediaStates } from "@armoricore/state/MediaStates"
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { pauses } from "@armoricore/worker/control/CircuitRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -55,6 +55,7 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkWorker", () => {
           yield* state.setup([
             ledgerBucket,
             mediaStates.bucket,
+            mediaDeletions.bucket,
             chunkedEncodes.bucket,
             chunkOutputs.bucket,
             pauses.bucket,

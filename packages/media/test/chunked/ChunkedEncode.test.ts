@@ -217,7 +217,7 @@ describe.skipIf(isFfmpegMissing)("Chunked encode", () => {
             assert.isBelow(Math.abs((a?.byteLength ?? 0) - (b?.byteLength ?? 0)), 800, name)
           }
         }),
-      120_000,
+      300_000,
     )
 
     it.effect("encodes a chunk once for repeated messages, and not at all after a newer upload is published", () =>

@@ -53,6 +53,15 @@ describe("FfmpegCommand", () => {
     )
   })
 
+  it("reads a track that begins late by an input of its own", () => {
+    // regression: ffmpeg wrote nothing before the track began, and ended with "Too many packets buffered"
+    const info = { ...plan().info, audioTracks: [audio, { ...audio, index: 2, lateStart: 125.4 }] }
+    const list = args(plan({ info }), "source")
+    assert.strictEqual(list.filter((option) => option === "-i").length, 2)
+    assert.strictEqual(after("-ss", list), "123")
+    assert.match(list.join(" "), /-map 0:0 .*-map 1:2 .*-filter:a:1 asetpts=PTS\+123\.000000\/TB,/)
+  })
+
   it("restricts the protocols, formats and duration of the input", () => {
     const list = args(plan(), "source")
     for (const option of ["-protocol_whitelist", "-format_whitelist", "-t"]) {

@@ -174,6 +174,42 @@ describe.skipIf(isFfmpegMissing).each(ffmpegBuilds)("Output quality with the ffm
       }).pipe(Effect.scoped),
     )
 
+    it.effect("audio that begins late is in sync", () =>
+      Effect.gen(function* () {
+        const path = yield* Path.Path
+        const { processUpload } = yield* UploadPipeline
+        const upload = yield* temporary("late.mkv")
+        yield* ffmpeg([
+          ...words("-f lavfi -i color=black:s=64x36:r=10:d=80,drawbox=c=white:t=fill:enable='gte(t,65)'"),
+          ...words("-itsoffset 60 -f lavfi -i aevalsrc=gte(t\\,5)*sin(2*PI*1000*t):s=48000:d=20"),
+          ...h264,
+          ...words("-g 50 -c:a aac"),
+          upload,
+        ])
+        const outcome = yield* processUpload(uploaded("late", yield* storeUpload("uploads/late.mkv", upload)), {
+          fencingToken: 1,
+        })
+        if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
+        const stream = path.join(path.dirname(upload), "stream")
+        yield* fetchAll(prefixOf(outcome.ready), stream)
+        assert.deepStrictEqual((yield* check(stream)).faults, [])
+        assert.closeTo(outcome.ready.duration, 80, 0.1)
+        const gray = yield* ffmpegOutput([
+          "-i",
+          yield* joined(stream, outcome.ready.resolutions[0] ?? ""),
+          ...words("-vf scale=1:1 -f rawvideo -pix_fmt gray -"),
+        ])
+        assert.closeTo(gray.findIndex((one) => one > 128) / 10, 65, 0.05)
+        const audio = yield* ffmpegOutput([
+          "-i",
+          yield* joined(stream, "audio"),
+          ...words("-f f32le -ac 1 -ar 48000 -"),
+        ])
+        const samples = new Float32Array(audio.buffer.slice(audio.byteOffset, audio.byteOffset + audio.byteLength))
+        assert.closeTo(samples.findIndex((one) => Math.abs(one) > 0.05) / 48_000, 65, 0.03)
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("each storyboard cue shows the frame of its time", () =>
       Effect.gen(function* () {
         const upload = yield* temporary("slides.mp4")
