@@ -221,8 +221,10 @@ export const probe = Effect.fn("Probe.probe")(function* (
             {
               ...Report.describeAudio(stream),
               end: times.end,
-              // A position in a file whose clock jumps cannot be found by its time.
-              ...(times.start >= minLateStart && !scan.hasJumped() ? { lateStart: times.start } : {}),
+              // A position in a file whose clock jumps cannot be found by its time, and samples do not show the start.
+              ...(typeof source === "string" && times.start >= minLateStart && !scan.hasJumped()
+                ? { lateStart: times.start }
+                : {}),
               ...(times.isReordered ? { hasCompositionOffset: true } : {}),
             },
           ]
