@@ -88,16 +88,21 @@ export const probe = Effect.fn("Probe.probe")(function* (
   const brand = typeof source === "string" ? yield* HeifBrand.read(path.join(cwd, source)) : undefined
   if (brand === "heif") return yield* failure("unsupported_format", "a HEIC photo")
 
-  const result = yield* inspect(
-    // The first packets show whether they are encrypted.
-    "-print_format json -show_format -show_streams -show_packets -read_intervals %+#8".split(" "),
-  )
-  if (result.code !== 0) {
-    return yield* /moov atom not found|truncat|partial file|end of file/i.test(result.stderr)
-      ? failure("corrupt_media")
-      : failure("unsupported_format")
-  }
-  const report = yield* Effect.mapError(Report.decode(result.stdout), () => failure("unsupported_format"))
+  const describe = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+    const result = yield* inspect([
+      ...args,
+      // The first packets show whether they are encrypted.
+      ..."-print_format json -show_format -show_streams -show_packets -read_intervals %+#8".split(" "),
+    ])
+    if (result.code !== 0) {
+      return yield* /moov atom not found|truncat|partial file|end of file/i.test(result.stderr)
+        ? failure("corrupt_media")
+        : failure("unsupported_format")
+    }
+    return yield* Effect.mapError(Report.decode(result.stdout), () => failure("unsupported_format"))
+  })
+  const firstReport = yield* describe([])
+  const report = firstReport.streams.some(Report.isUndetermined) ? yield* describe(wholeFileProbe) : firstReport
 
   const { decodableCodecs } = yield* FfmpegPrograms
   const trackCount = report.streams.filter(Report.isTrack).length
@@ -232,6 +237,9 @@ export const probe = Effect.fn("Probe.probe")(function* (
     cover: cover === undefined || cover === videoStream ? undefined : cover.index,
   } satisfies MediaInfo
 })
+
+/** ffprobe reads 5 MB or 5 s; a track that begins later has no properties yet. */
+const wholeFileProbe = ["-probesize", "1G", "-analyzeduration", "3600M"]
 
 /** Seconds. An earlier track hardly delays the others. */
 const minLateStart = 10

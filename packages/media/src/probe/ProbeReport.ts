@@ -82,6 +82,10 @@ export const isVideo = (stream: StreamReport): boolean => stream.codec_type === 
 /** Matroska files carry their fonts as attachments, sometimes more than a hundred. They are no tracks. */
 export const isTrack = (stream: StreamReport): boolean => stream.codec_type !== "attachment" && !isCover(stream)
 
+/** Whether the first packets of the file do not show what the track is, because its own packets come later. */
+export const isUndetermined = (stream: StreamReport): boolean =>
+  (stream.codec_type === "audio" && (stream.channels ?? 0) === 0) || (isVideo(stream) && (stream.width ?? 0) === 0)
+
 /** Whether a stream or packet is encrypted. A decoder would make grey frames or noise of it. */
 export const isEncrypted = ({ side_data_list = [] }: Pick<StreamReport, "side_data_list">): boolean =>
   side_data_list.some(({ side_data_type = "" }) => /encrypt/i.test(side_data_type))

@@ -174,26 +174,31 @@ describe.skipIf(isFfmpegMissing).each(ffmpegBuilds)("Output quality with the ffm
       }).pipe(Effect.scoped),
     )
 
-    it.effect("audio that begins late is in sync", () =>
+    // regression: a transport stream lost audio that begins after the part that ffprobe reads
+    it.effect.each([
+      ["late.mkv", []],
+      ["late.ts", words("-muxrate 2M")],
+    ] as const)("audio that begins late is in sync: %s", ([name, muxing]) =>
       Effect.gen(function* () {
         const path = yield* Path.Path
         const { processUpload } = yield* UploadPipeline
-        const upload = yield* temporary("late.mkv")
+        const upload = yield* temporary(name)
         yield* ffmpeg([
           ...words("-f lavfi -i color=black:s=64x36:r=10:d=80,drawbox=c=white:t=fill:enable='gte(t,65)'"),
           ...words("-itsoffset 60 -f lavfi -i aevalsrc=gte(t\\,5)*sin(2*PI*1000*t):s=48000:d=20"),
           ...h264,
           ...words("-g 50 -c:a aac"),
+          ...muxing,
           upload,
         ])
-        const outcome = yield* processUpload(uploaded("late", yield* storeUpload("uploads/late.mkv", upload)), {
+        const outcome = yield* processUpload(uploaded("late", yield* storeUpload(`uploads/${name}`, upload)), {
           fencingToken: 1,
         })
         if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
         const stream = path.join(path.dirname(upload), "stream")
         yield* fetchAll(prefixOf(outcome.ready), stream)
         assert.deepStrictEqual((yield* check(stream)).faults, [])
-        assert.closeTo(outcome.ready.duration, 80, 0.1)
+        assert.closeTo(outcome.ready.duration, 80, 0.35)
         const gray = yield* ffmpegOutput([
           "-i",
           yield* joined(stream, outcome.ready.resolutions[0] ?? ""),
