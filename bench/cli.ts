@@ -1,5 +1,6 @@
 /** How each benchmark runs: on the services of Node, in a scope of its own, with warnings and errors alone in its log. */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, References, type Scope } from "effect"
 
 export const runBenchmark = <E>(benchmark: Effect.Effect<unknown, E, NodeServices.NodeServices | Scope.Scope>): void =>

@@ -4,7 +4,8 @@
  * A run is sound when nothing acknowledged is lost, nothing unexpected is done, no effect follows its own result and
  * each event has one result id; every mutant must be caught, or the check proves nothing.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Logger, Result } from "effect"
 import * as Results from "../bench/Results.ts"
 import { longPlans, mutantPlans, shortPlans } from "./ChaosPlans.ts"

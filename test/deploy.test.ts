@@ -5,7 +5,7 @@
 import { allConsumers, serviceNames as services } from "@armoricore/armoricore/app/Services"
 import { Settings } from "@armoricore/armoricore/settings/Settings"
 import { settingsTable } from "@armoricore/armoricore/settings/Table"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect } from "effect"

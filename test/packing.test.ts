@@ -63,7 +63,7 @@ await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(Testing.layer)))
 
 const pages = `
 import { ConsoleServer } from "@armoricore/operator"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { createServer } from "node:http"
 

@@ -1,5 +1,5 @@
 /** One request of a backend, followed from HTTP through every hop of the bus to the frame in a browser. */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ApiRoutes, UploadHandlers } from "@armoricore/api"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"

@@ -1,5 +1,5 @@
 import { SpeechEngine } from "@armoricore/ai"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
 import * as FixtureEngine from "./FixtureEngine.ts"

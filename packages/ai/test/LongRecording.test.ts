@@ -1,7 +1,7 @@
 /** A long recording: a killed attempt continues, no word is lost or duplicated at a cut, and memory stays flat. */
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"

@@ -1,7 +1,7 @@
 /** Results, limits and the end of ffmpeg child processes. */
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, Fiber, FileSystem, Layer, Path, Schedule } from "effect"
 import { ChildProcess } from "effect/process"

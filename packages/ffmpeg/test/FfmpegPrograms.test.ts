@@ -1,5 +1,5 @@
 import { FfmpegPrograms, installHint, report } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import * as Programs from "@armoricore/testing/Programs"

@@ -1,5 +1,5 @@
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Path } from "effect"
 

@@ -1,6 +1,6 @@
 /** The console's files as a browser gets them. */
 import { listen } from "@armoricore/testing/LocalPort"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { createServer } from "node:http"

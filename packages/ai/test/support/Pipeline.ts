@@ -11,7 +11,7 @@ import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as Programs from "@armoricore/testing/Programs"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer, Schema, Stream } from "effect"
 
 /** Pass to `describe.skipIf`. */

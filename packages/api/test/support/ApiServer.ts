@@ -1,5 +1,5 @@
 /** The API over memory adapters, behind a real HTTP server on a free port. */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Revocations from "@armoricore/auth/Revocations"
 import * as Tokens from "@armoricore/auth/Tokens"
 import { EventBus } from "@armoricore/bus/EventBus"

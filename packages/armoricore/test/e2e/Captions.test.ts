@@ -2,7 +2,7 @@
 import { FakeSpeech, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { createRequire } from "node:module"
 import * as UploadClient from "@armoricore/demo/UploadClient"

@@ -1,6 +1,6 @@
 import { childPids } from "@armoricore/testing/Processes"
 import * as Programs from "@armoricore/testing/Programs"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { readdirSync, writeFileSync } from "node:fs"

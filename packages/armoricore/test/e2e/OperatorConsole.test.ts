@@ -14,7 +14,7 @@ import * as ChatClient from "../support/ChatClient.ts"
 import * as ProgramFixture from "../support/ProgramFixture.ts"
 import * as StalledFfmpeg from "../support/StalledFfmpeg.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 
 const browser = Programs.requireProgram("chromium")
 const ffmpeg = Programs.requireProgram("ffmpeg")

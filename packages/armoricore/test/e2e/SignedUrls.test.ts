@@ -1,7 +1,7 @@
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { S3Server } from "@armoricore/testing/S3Server"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as UploadClient from "@armoricore/demo/UploadClient"

@@ -1,6 +1,6 @@
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as UploadClient from "@armoricore/demo/UploadClient"

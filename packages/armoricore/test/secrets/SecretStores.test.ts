@@ -1,5 +1,5 @@
 import * as TestCertificate from "@armoricore/testing/fakes/TestCertificate"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted } from "effect"
 import { renameSync, writeFileSync } from "node:fs"

@@ -4,7 +4,7 @@
  */
 import { Tokens } from "@armoricore/auth/Tokens"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import * as Jose from "jose"

@@ -1,6 +1,6 @@
 import { Quota } from "@armoricore/media/pipeline/Quota"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import * as Services from "../../src/app/Services.ts"

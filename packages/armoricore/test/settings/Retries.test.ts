@@ -1,6 +1,6 @@
 /** RETRY_SERVICES: overrides of the retry policy for one service, from the environment to the worker. */
 import { retryPolicyOf } from "@armoricore/worker/RetryPolicy"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import * as Services from "../../src/app/Services.ts"

@@ -1,6 +1,6 @@
 /** `start --realtime-workers`: several processes, one port, one room. */
 import { childPids } from "@armoricore/testing/Processes"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { WebSocket } from "ws"

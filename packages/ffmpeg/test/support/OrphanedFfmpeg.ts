@@ -1,7 +1,8 @@
 /** A process that runs an endless ffmpeg until a test kills it. Arguments: the `ParentDeathSignal`, a marker. */
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
 import { FfmpegPrograms, type ParentDeathSignal } from "@armoricore/ffmpeg/FfmpegPrograms"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Duration, Effect, Layer } from "effect"
 
 const [signal, marker] = process.argv.slice(2)

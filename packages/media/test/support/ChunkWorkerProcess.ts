@@ -8,7 +8,7 @@ import * as LocalStorage from "@armoricore/storage/local/LocalStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Ledger, RetryPolicy, Worker } from "@armoricore/worker"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Duration, Effect, Layer, Logger, Redacted } from "effect"
 
 export interface WorkerSetup {

@@ -11,7 +11,7 @@ import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import * as Programs from "@armoricore/testing/Programs"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, type PlatformError, Stream } from "effect"
 
 /** The parent of the work folders of one build. */

@@ -1,7 +1,7 @@
 import { EventBus } from "@armoricore/bus/EventBus"
 import { SuppressionList } from "@armoricore/state/SuppressionList"
 import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { FakeSendGrid, type WebhookCall } from "@armoricore/testing/fakes/FakeSendGrid"
 import { FakeSes } from "@armoricore/testing/fakes/FakeSes"
 import { FakeSns } from "@armoricore/testing/fakes/FakeSns"

@@ -11,7 +11,7 @@ import * as NatsHistory from "@armoricore/history/nats/NatsHistory"
 import { Endpoint } from "@armoricore/realtime/socket/Endpoint"
 import * as Realtime from "@armoricore/realtime/Realtime"
 import * as NatsState from "@armoricore/state/nats/NatsState"
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 

@@ -1,6 +1,6 @@
 /** A listener on a free port that serves a storage's presigned addresses and its playback, as the program does. */
 import { createServer } from "node:http"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as SignedUrlRoutes from "@armoricore/storage/local/SignedUrlRoutes"
 import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
