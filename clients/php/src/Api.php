@@ -47,6 +47,20 @@ final class Api implements Publisher
         return $this->call('POST', '/v1/uploads', $body);
     }
 
+    /**
+     * Sends an event to everyone who has joined the topic. `new_message` and `new_comment` are stored, as messages of the
+     * user $as; with a $clientId a repetition returns the first message. Any other event is live only.
+     *
+     * @param array<string, mixed> $payload
+     * @return array{id: string, seq?: int}
+     */
+    public function publishToTopic(string $topic, string $event, array $payload, ?string $as = null, ?string $clientId = null): array
+    {
+        $body = ['event' => $event, 'payload' => (object) $payload];
+        $body += array_filter(['as' => $as, 'client_id' => $clientId], static fn (?string $value): bool => $value !== null);
+        return $this->call('POST', '/v1/topics/' . rawurlencode($topic) . '/events', Event::json($body));
+    }
+
     /** @param array<string, mixed> $grant the result of `upload` */
     public function put(array $grant, string $file): void
     {

@@ -34,6 +34,14 @@ final class ApiTest extends TestCase
         self::assertTrue($api->publish($event));
     }
 
+    public function testSendsAMessageToARoomOnce(): void
+    {
+        $api = new Api($this->url, $this->token);
+        $message = $api->publishToTopic('chat:room:lobby', 'new_message', ['content' => 'Your order has shipped'], 'ida', 'order-7');
+        self::assertSame($message, $api->publishToTopic('chat:room:lobby', 'new_message', ['content' => 'Your order has shipped'], 'ida', 'order-7'));
+        self::assertArrayNotHasKey('seq', $api->publishToTopic('media:m1', 'highlight', ['at' => 12]));
+    }
+
     public function testNamesTheInvalidField(): void
     {
         try {

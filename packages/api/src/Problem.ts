@@ -18,6 +18,7 @@ const titles = {
   413: "Content too large",
   415: "Unsupported media type",
   422: "Unprocessable content",
+  429: "Too many requests",
   500: "Internal server error",
   503: "Service unavailable",
 } as const satisfies Readonly<Record<number, string>>

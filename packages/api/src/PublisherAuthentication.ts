@@ -7,7 +7,7 @@ import { authenticate, bearerToken } from "./Authentication.ts"
 import { problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 
-/** Returns the body, and the signature if it was the proof. A signature covers the body only: that of a GET is empty. */
+/** Returns the body with its proof: the identity of a token, or the signature. A signature covers the body only: that of a GET is empty. */
 export const authenticatedBody = Effect.fn("PublisherAuthentication.authenticatedBody")(function* (
   request: HttpServerRequest.HttpServerRequest,
   options: {
@@ -20,8 +20,8 @@ export const authenticatedBody = Effect.fn("PublisherAuthentication.authenticate
   const header = request.headers[Signature.signatureHeader.toLowerCase()]
   const signature = bearerToken(request) === undefined && signingKeys.size > 0 ? header : undefined
   // A caller without the role gets the error before the body is read.
-  if (signature === undefined) {
-    const identity = yield* authenticate(request)
+  const identity = signature === undefined ? yield* authenticate(request) : undefined
+  if (identity !== undefined) {
     if (!roles.some((role) => hasRole(identity, role))) {
       const named = roles.join(" or ")
       return yield* problem(403, "role_missing", `the token lacks the role ${named}; ask for one that has it`)
@@ -29,5 +29,5 @@ export const authenticatedBody = Effect.fn("PublisherAuthentication.authenticate
   }
   const body = yield* RequestBody.bytes(request, maxBytes)
   if (signature !== undefined) yield* Signature.verify(signingKeys, signature, body, yield* Clock.currentTimeMillis)
-  return { body, signature }
+  return { body, identity, signature }
 })

@@ -7,13 +7,14 @@ import type { Tokens } from "@armoricore/auth/Tokens"
 import { describeSchemaError, parseJson } from "@armoricore/domain/EventCodec"
 import type { SigningKeys } from "@armoricore/domain/Signature"
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
+import type { ChannelError } from "@armoricore/realtime/channel/ChannelError"
 import { TopicAccess } from "@armoricore/realtime/topics/TopicAccess"
 import { Effect, Schema } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
-import { DisconnectRequest, KickRequest } from "./contract/TopicApi.ts"
-import { type ApiError, asProblem, problem } from "./Problem.ts"
+import { DisconnectRequest, KickRequest, type TopicEvent, TopicEvents, TopicReceipt } from "./contract/TopicApi.ts"
+import { type ApiError, asProblem, problem, ProblemError } from "./Problem.ts"
 import { authenticatedBody } from "./PublisherAuthentication.ts"
 
 export interface TopicsOptions {
@@ -21,6 +22,7 @@ export interface TopicsOptions {
 }
 
 const maxRequestBytes = 16_384
+const maxEventBytes = 1_048_576
 const maxLimit = 1_000
 
 interface PageQuery {
@@ -84,6 +86,43 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
         return HttpServerResponse.jsonUnsafe(yield* found.presence)
       })
 
+      const publish = Effect.fn("TopicApi.publish")(function* (
+        request: HttpServerRequest.HttpServerRequest,
+        topic: string,
+      ) {
+        const { body, identity } = yield* authenticatedBody(request, {
+          signingKeys,
+          roles: ["publisher"],
+          maxBytes: maxEventBytes,
+        })
+        const decoded = yield* decode(TopicEvents, body)
+        const found = yield* findTopic(topic)
+        const publishOne = Effect.fnUntraced(function* (item: typeof TopicEvent.Type, place: string) {
+          if (!found.events.includes(item.event)) {
+            yield* found.broadcast(item.event, item.payload)
+            return { id: item.client_id ?? crypto.randomUUID() }
+          }
+          const userId = item.as ?? identity?.userId
+          if (userId === undefined) {
+            return yield* problem(
+              422,
+              "invalid",
+              "as is missing: it names the user who sends the message",
+              `${place}as`,
+            )
+          }
+          const payload = item.client_id === undefined ? item.payload : { ...item.payload, client_id: item.client_id }
+          const reply = yield* Effect.mapError(found.send(userId, item.event, payload), (error) =>
+            channelProblem(error, place),
+          )
+          return yield* Effect.orDie(Schema.decodeUnknownEffect(TopicReceipt)(reply))
+        })
+        const receipts = isBatch(decoded)
+          ? yield* Effect.forEach(decoded, (item, index) => publishOne(item, `${index}.`))
+          : yield* publishOne(decoded, "")
+        return HttpServerResponse.jsonUnsafe(receipts, { status: 202 })
+      })
+
       const kick = Effect.fn("TopicApi.kick")(function* (request: HttpServerRequest.HttpServerRequest, topic: string) {
         const body = yield* decode(KickRequest, yield* authenticated(request))
         yield* findTopic(topic)
@@ -102,10 +141,41 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
       return handlers
         .handleRaw("messages", ({ params, query, request }) => respond(messages(request, params.topic, query)))
         .handleRaw("presence", ({ params, request }) => respond(presence(request, params.topic)))
+        .handleRaw("publish", ({ params, request }) => respond(publish(request, params.topic)))
         .handleRaw("kick", ({ params, request }) => respond(kick(request, params.topic)))
         .handleRaw("disconnect", ({ params, request }) => respond(disconnect(request, params.id)))
     }),
   )
+
+const isBatch = (body: typeof TopicEvents.Type): body is ReadonlyArray<typeof TopicEvent.Type> => Array.isArray(body)
+
+/** What the channel would reply to a client, as a problem. */
+const channelProblem = (error: ChannelError, place: string): ProblemError => {
+  const { message, path, retry_after_ms: retryAfter } = error.details ?? {}
+  const detail = typeof message === "string" ? message : error.reason
+  switch (error.reason) {
+    case "rate_limit":
+      return new ProblemError({
+        status: 429,
+        code: error.reason,
+        detail: "the user sends too many messages; send this one again later",
+        retryAfterSeconds: Math.max(1, Math.ceil(Number(retryAfter ?? 1000) / 1000)),
+      })
+    case "unauthorized":
+      return problem(403, error.reason, detail)
+    case "too_large":
+      return problem(413, error.reason, detail)
+    case "unavailable":
+      return new ProblemError({
+        status: 503,
+        code: error.reason,
+        detail: "the history does not respond; send the message again with the same client_id",
+        retryAfterSeconds: 5,
+      })
+    default:
+      return problem(422, error.reason, detail, typeof path === "string" ? `${place}payload.${path}` : undefined)
+  }
+}
 
 /** A query parameter; absent if it was not sent. */
 const wholeNumber = (name: string, text: string | undefined, minimum: number, maximum = Number.MAX_SAFE_INTEGER) => {

@@ -136,3 +136,62 @@ describe("the other routes of topics and users", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 })
+
+const post = Effect.fnUntraced(function* (topic: string, body: unknown, ...roles: ReadonlyArray<string>) {
+  return yield* sendRequest("POST", `/v1/topics/${topic}/events`, {
+    token: yield* signToken("backend", ...roles),
+    body: JSON.stringify(body),
+  })
+})
+
+describe("POST /v1/topics/{topic}/events", () => {
+  it.live("stores a message for a user, and returns the first one for a repeated client_id", () =>
+    Effect.gen(function* () {
+      const message = {
+        event: "new_message",
+        payload: { content: "Your order has shipped" },
+        as: "ida",
+        client_id: "c1",
+      }
+      const first = yield* post("chat:room:lobby", message, "publisher")
+      assert.strictEqual(first.status, 202, JSON.stringify(first.body))
+      assert.deepStrictEqual((yield* post("chat:room:lobby", message, "publisher")).body, first.body)
+      const { messages } = yield* page("")
+      const [stored, ...others] = messages
+      if (stored === undefined) return yield* Effect.die(new Error("no message is stored"))
+      assert.lengthOf(others, 0)
+      assert.strictEqual(stored.content, "Your order has shipped")
+      assert.deepStrictEqual(first.body, { id: stored.id, seq: stored.seq })
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("publishes an array in its order, and a live event without storing it", () =>
+    Effect.gen(function* () {
+      const say = (content: string) => ({ event: "new_message", payload: { content }, as: "ida" })
+      const stored = yield* post("chat:room:lobby", [say("one"), say("two")], "publisher")
+      assert.strictEqual(stored.status, 202, JSON.stringify(stored.body))
+      const live = yield* post("media:m1", { event: "highlight", payload: { at: 12 } }, "publisher")
+      assert.strictEqual(live.status, 202, JSON.stringify(live.body))
+      assert.notProperty(live.body, "seq")
+      assert.deepStrictEqual((yield* page("")).contents, ["one", "two"])
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.live("names the wrong field of a refused event", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [topic: string, body: unknown, status: number, path: string | undefined]> = [
+        ["nothing:here", { event: "a", payload: {} }, 404, "topic"],
+        ["chat:room:lobby", { event: "phx_close", payload: {} }, 422, "event"],
+        ["chat:room:lobby", { payload: {} }, 422, "event"],
+        ["chat:room:lobby", { event: "new_message", payload: { content: "" }, as: "ida" }, 422, "payload.content"],
+        ["chat:room:lobby", [], 422, undefined],
+      ]
+      for (const [topic, body, status, path] of cases) {
+        const response = yield* post(topic, body, "publisher")
+        assert.strictEqual(response.status, status, JSON.stringify([body, response.body]))
+        if (path !== undefined) assert.propertyVal(response.body, "path", path)
+      }
+      assert.strictEqual((yield* post("chat:room:lobby", { event: "a", payload: {} })).status, 403)
+    }).pipe(Effect.provide(apiServer())),
+  )
+})

@@ -1,6 +1,6 @@
 /** Topics for backends and operators: their messages and members, without a socket. */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { problems } from "../Problem.ts"
 import { firstOf } from "./QueryParameter.ts"
 import { NoStore, PublisherCredentials } from "./Security.ts"
@@ -29,6 +29,36 @@ export const TopicPresence = Schema.Struct({
     description: "By user id, one meta for each of the user's joins. Empty in a room with more users than are listed.",
   }),
 }).annotate({ identifier: "TopicPresence" })
+
+/** The names of Phoenix and of presence, which only the server sends. */
+const reservedEvent = /^(?:phx_|presence_)/
+
+export const TopicEvent = Schema.Struct({
+  event: Schema.String.check(
+    Schema.isMinLength(1),
+    Schema.isMaxLength(64),
+    Schema.makeFilter((name: string) => !reservedEvent.test(name) || "must not begin with phx_ or presence_"),
+  ).annotate({ description: "An event of the channel, such as `new_message`, or any other name for a live event." }),
+  payload: Schema.Record(Schema.String, Schema.Unknown),
+  as: Schema.optionalKey(
+    Schema.String.annotate({ description: "The user who sends a message that is stored. Default: the token's user." }),
+  ),
+  client_id: Schema.optionalKey(
+    Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(128)).annotate({
+      description: "Of a message that is stored: a repetition with the same id returns the first message.",
+    }),
+  ),
+}).annotate({ identifier: "TopicEvent" })
+
+export const TopicEvents = Schema.Union([
+  TopicEvent,
+  Schema.Array(TopicEvent).check(Schema.isMinLength(1), Schema.isMaxLength(100)),
+])
+
+export const TopicReceipt = Schema.Struct({
+  id: Schema.String,
+  seq: Schema.optionalKey(Schema.Int.annotate({ description: "Only of an event that is stored." })),
+}).annotate({ identifier: "TopicReceipt" })
 
 export const KickRequest = Schema.Struct({
   user_id: Schema.String,
@@ -69,6 +99,20 @@ export class TopicApi extends HttpApiGroup.make("topics")
         summary: "List the users that are present on a topic",
         description:
           "Role `publisher` or `operator`, or a signature of the empty body. Of a topic without presence: 422.",
+      }),
+    ),
+    HttpApiEndpoint.post("publish", "/v1/topics/:topic/events", {
+      params: topic,
+      payload: TopicEvents,
+      success: Schema.Union([TopicReceipt, Schema.Array(TopicReceipt)]).pipe(HttpApiSchema.status(202)),
+      error: problems(400, 401, 403, 404, 413, 422, 429, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Publish events to a topic",
+        description:
+          "A message of a topic with a history (`new_message`, `new_comment`) is stored, checked and announced as if the " +
+          "user of `as` had sent it. Any other event is live only. An array is published in its order, up to its first " +
+          "refusal, whose `path` begins with its index. Role `publisher`, or a signature.",
       }),
     ),
     HttpApiEndpoint.post("kick", "/v1/topics/:topic/kick", {

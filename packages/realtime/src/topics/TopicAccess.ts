@@ -35,6 +35,8 @@ export interface TopicHandle {
   readonly events: ReadonlyArray<string>
   /** Does what the channel does when a member sends this event, and returns the reply. */
   readonly send: (userId: string, event: string, payload: object) => Effect.Effect<Payload, ChannelError>
+  /** Sends a live event to every subscriber, on all nodes; it is not stored. */
+  readonly broadcast: (event: string, payload: object) => Effect.Effect<void>
 }
 
 export class TopicAccess extends Context.Service<
@@ -96,6 +98,7 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
             if (handler?.allowBackends !== true) return yield* unknownEvent(event)
             return yield* Effect.scoped(handler.handle(memberFor(topic, params, userId), payload))
           }),
+          broadcast: (event, payload) => Effect.sync(() => topics.broadcast(topic, event, payload)),
         }
       },
     })
