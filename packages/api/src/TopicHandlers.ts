@@ -149,7 +149,7 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
 
 const isBatch = (body: typeof TopicEvents.Type): body is ReadonlyArray<typeof TopicEvent.Type> => Array.isArray(body)
 
-/** What the channel would reply to a client, as a problem. */
+/** The problem that corresponds to an error reply of the channel. */
 const channelProblem = (error: ChannelError, place: string): ProblemError => {
   const { message, path, retry_after_ms: retryAfter } = error.details ?? {}
   const detail = typeof message === "string" ? message : error.reason
