@@ -63,7 +63,7 @@ export const DeliveryState = Schema.Struct({
   not_before: Schema.optionalKey(Schema.Finite),
   /** How often a mail server deferred it. */
   deferrals: Schema.optionalKey(Schema.Int),
-  /** The id of the run of refusals whose verdict on this delivery was taken back, so that it was opened again. */
+  /** The id of the run of refusals that was reversed for this delivery, so that it was opened again. */
   reopened_by: Schema.optionalKey(Schema.String),
   provider: Schema.optionalKey(Schema.String),
   provider_id: Schema.optionalKey(Schema.String),

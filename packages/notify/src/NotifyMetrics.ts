@@ -18,7 +18,7 @@ export const refusalsHeld = Metric.counter("armoricore_notification_refusals_hel
     "Refusals of a recipient without consequence, because the provider had accepted no other, by provider and reason",
   incremental: true,
 })
-export const verdictsTakenBack = Metric.counter("armoricore_notification_verdicts_taken_back_total", {
+export const refusalsReversed = Metric.counter("armoricore_notification_refusals_reversed_total", {
   description: "Failed deliveries that are sent again, because the refusal was not the recipient's fault, by channel",
   incremental: true,
 })

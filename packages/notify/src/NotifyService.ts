@@ -25,7 +25,7 @@ import * as NotificationPlan from "./request/NotificationPlan.ts"
 import { DeliveryReport, DeliveryReports } from "./delivery/DeliveryReports.ts"
 import { ProviderCircuits } from "./provider/ProviderCircuits.ts"
 import * as PushBatches from "./batch/PushBatches.ts"
-import * as TakeBack from "./delivery/TakeBack.ts"
+import * as RefusalReversal from "./delivery/RefusalReversal.ts"
 import * as WorkKinds from "./WorkKinds.ts"
 
 /** Deliveries that one message enqueues. All of them must fit into one ledger document. */
@@ -78,7 +78,7 @@ export const layerNoDeps = Layer.effectDiscard(
     const pushBatches = yield* PushBatches.PushBatches
     const notifications = yield* Notifications
     const reports = yield* DeliveryReports
-    const takeBack = yield* TakeBack.make
+    const reversal = yield* RefusalReversal.make
     const scheduled = yield* ScheduledWork.make("notify")
     const { concurrency } = yield* DeliveryPolicy
     const circuits = yield* ProviderCircuits
@@ -221,9 +221,9 @@ export const layerNoDeps = Layer.effectDiscard(
       onFailure: () => [],
     })
 
-    const takeBackHandler = onWork(WorkKinds.takeBack, TakeBack.TakeBackRequest, {
+    const reversalHandler = onWork(WorkKinds.reversal, RefusalReversal.ReversalRequest, {
       concurrency: 4,
-      handle: takeBack.handle,
+      handle: reversal.handle,
       onFailure: () => [],
     })
 
@@ -236,13 +236,13 @@ export const layerNoDeps = Layer.effectDiscard(
       ...batchHandlers,
       failureHandler,
       reportHandler,
-      takeBackHandler,
+      reversalHandler,
     ]
     yield* Worker.run(
       "notify",
       handlers.map((handler) => ({ ...handler, ackWait })),
     )
-    yield* Effect.forkScoped(takeBack.run)
+    yield* Effect.forkScoped(reversal.run)
     yield* Effect.forkScoped(scheduled.run)
   }),
 )

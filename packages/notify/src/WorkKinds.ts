@@ -8,7 +8,7 @@ export const fanOut = "fan-out"
 export const recordFailure = "settle"
 export const report = "report"
 /** Refusals that counted and turned out to be our own fault. */
-export const takeBack = "take-back"
+export const reversal = "refusal-reversal"
 
 /** Consumer names may not contain underscores. */
 const kebabCase = (channel: NotificationChannel): string => channel.replaceAll("_", "-")
@@ -27,7 +27,7 @@ export const all: ReadonlyArray<string> = [
   fanOut,
   recordFailure,
   report,
-  takeBack,
+  reversal,
 ]
 
 /** The work message of one delivery; `prior_attempts` are the failed attempts before it. */

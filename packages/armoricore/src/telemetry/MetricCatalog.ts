@@ -48,7 +48,7 @@ export const metricGroups: Readonly<Record<string, ReadonlyArray<MetricDescripti
     describe(Notify.unknownOutcomes, "channel"),
     describe(Notify.resends, "channel"),
     describe(Notify.refusalsHeld, "provider", "reason"),
-    describe(Notify.verdictsTakenBack, "channel"),
+    describe(Notify.refusalsReversed, "channel"),
     describe(Notify.deferrals, "provider"),
     describe(Notify.providerPaused, "provider"),
     describe(Notify.circuitOpen, "provider"),

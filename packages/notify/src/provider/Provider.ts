@@ -81,7 +81,7 @@ export interface EmailFields {
 /** The party at fault. `us`: the settings or the reputation of this installation. */
 export type Fault = "recipient" | "message" | "us" | "provider" | "unknown"
 
-/** The verdict of one response by itself; `RefusalRun` corrects it by the responses to others. */
+/** The cause of one response by itself; `RefusalRun` corrects it by the responses to others. */
 export const faultOf = (error: ProviderError): Fault => {
   switch (error._tag) {
     case "InvalidTarget":

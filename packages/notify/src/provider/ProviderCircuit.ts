@@ -90,7 +90,7 @@ interface Shared {
   readonly circuits: Map<string, Circuit.Circuit>
   readonly misconfiguredKinds: MisconfiguredKinds.MisconfiguredKinds
   readonly minIntervalMillis: number
-  readonly onTakenBack: (messages: ReadonlyArray<Message>) => void
+  readonly onReversed: (messages: ReadonlyArray<Message>) => void
   /** The next turn under the rate limit, epoch milliseconds. */
   nextCallAt: number
 }
@@ -105,10 +105,10 @@ interface Permit {
 const immediatePermit: Permit = { _tag: "Permit", isHalfOpen: false, delayMillis: 0 }
 const halfOpenPermit: Permit = { _tag: "Permit", isHalfOpen: true, delayMillis: 0 }
 
-/** `onTakenBack` receives the messages of refusals that were counted and then turned out to be our own fault. */
+/** `onReversed` receives the messages of refusals that were counted and then turned out to be our own fault. */
 export const make = Effect.fnUntraced(function* (
   provider: Provider,
-  onTakenBack: (messages: ReadonlyArray<Message>) => void = () => {},
+  onReversed: (messages: ReadonlyArray<Message>) => void = () => {},
 ): Effect.fn.Return<ProviderCircuit, never, Scope.Scope> {
   const { callTimeout, maxProviderWait } = yield* DeliveryPolicy
   const options = yield* CircuitOptions
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
     misconfiguredKinds: MisconfiguredKinds.make(provider.name, options.misconfigurationDelay, clock),
     minIntervalMillis: provider.maxPerSecond === undefined ? 0 : 1_000 / provider.maxPerSecond,
     nextCallAt: 0,
-    onTakenBack,
+    onReversed,
   }
   const { circuits, name, registry } = shared
   const state = Effect.map(Clock.currentTimeMillis, (now) => worstState([...circuits.values()], now))
@@ -317,7 +317,7 @@ const maxHolds = 10
 
 /** See `RefusalRun`. Other errors stay as they are. */
 const judgeRefusal = (
-  { clock, onTakenBack, options }: Shared,
+  { clock, onReversed, options }: Shared,
   { refusals }: Circuit.Circuit,
   message: Message,
   error: ProviderError,
@@ -336,8 +336,8 @@ const judgeRefusal = (
     case "hold":
       return { _tag: "RefusalHeld", refusal: error }
     case "pause": {
-      const takenBack = RefusalRun.takeBack(refusals)
-      if (takenBack.length > 0) onTakenBack(takenBack)
+      const reversed = RefusalRun.drainCounted(refusals)
+      if (reversed.length > 0) onReversed(reversed)
       const setting = isCertain ? "its settings" : error.setting
       return new ConfigurationError({
         setting,

@@ -9,14 +9,14 @@ export class ProviderCircuits extends Context.Service<ProviderCircuits>()("@armo
     const registry = yield* ProviderRegistry
     const circuits = new Map<NotificationChannel, ReadonlyArray<ProviderCircuit.ProviderCircuit>>()
     // A provider of two channels has one circuit.
-    const takenBack = yield* Queue.unbounded<Message>()
+    const reversed = yield* Queue.unbounded<Message>()
     const byProvider = new Map<string, ProviderCircuit.ProviderCircuit>()
     for (const channel of NotificationChannel.literals) {
       const ofChannel = yield* Effect.forEach(registry.forChannel(channel), (provider) => {
         const existing = byProvider.get(provider.name)
         if (existing !== undefined) return Effect.succeed(existing)
         return Effect.tap(
-          ProviderCircuit.make(provider, (messages) => Queue.offerAllUnsafe(takenBack, messages)),
+          ProviderCircuit.make(provider, (messages) => Queue.offerAllUnsafe(reversed, messages)),
           (circuit) => Effect.sync(() => void byProvider.set(provider.name, circuit)),
         )
       })
@@ -27,7 +27,7 @@ export class ProviderCircuits extends Context.Service<ProviderCircuits>()("@armo
       forChannel: (channel: NotificationChannel): ReadonlyArray<ProviderCircuit.ProviderCircuit> =>
         circuits.get(channel) ?? [],
       /** Messages whose refusal was blamed on the recipient, although our setup was at fault. */
-      takenBack: Queue.take(takenBack),
+      reversed: Queue.take(reversed),
     }
   }),
 }) {

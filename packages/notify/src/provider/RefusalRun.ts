@@ -3,9 +3,9 @@
  * refuses every token in the same way judges us: a sandbox token at the production server, another project's service
  * account, a blocked IP address. The text is the same, so only the refusals of other recipients tell them apart.
  *
- *     accepted lately, few equal refusals in a row  ──▶ count: the verdict stands
+ *     accepted lately, few equal refusals in a row  ──▶ count: the refusal stands
  *     nothing accepted lately                       ──▶ hold: the message is sent again later
- *     many equal refusals in a row                  ──▶ pause: the provider stops, and counted verdicts are taken back
+ *     many equal refusals in a row                  ──▶ pause: the provider stops, and counted refusals are reversed
  *
  * A held refusal of a lone recipient is counted in the end, so that its message does not wait for ever. It then has no
  * consequence for the recipient.
@@ -100,8 +100,8 @@ export const judge = (
   return now - refusedAt >= maxHoldMillis ? "count_alone" : "hold"
 }
 
-/** The messages whose verdicts are taken back; each is returned once. */
-export const takeBack = ({ counted }: RefusalRun): ReadonlyArray<Message> => {
+/** The messages whose refusals are reversed; each is returned once. */
+export const drainCounted = ({ counted }: RefusalRun): ReadonlyArray<Message> => {
   const messages = [...counted.values()]
   counted.clear()
   return messages

@@ -37,13 +37,13 @@ describe("RefusalRun", () => {
     assert.strictEqual(refuse(run, "t", 86_400_000), "hold")
   })
 
-  it("takes back each counted verdict of a run once, and counts none after the run until a message is accepted", () => {
+  it("reverses each counted refusal of a run once, and counts none after the run until a message is accepted", () => {
     const run = RefusalRun.make()
     RefusalRun.accept(run, 0)
     const rulings = refuseMany(run, 10)
     assert.deepStrictEqual(rulings, [...Array.from({ length: 9 }, () => "count"), "pause"])
-    assert.lengthOf(RefusalRun.takeBack(run), 9)
-    assert.isEmpty(RefusalRun.takeBack(run))
+    assert.lengthOf(RefusalRun.drainCounted(run), 9)
+    assert.isEmpty(RefusalRun.drainCounted(run))
     assert.strictEqual(refuse(run, "other", 0, { reason: "another" }), "hold")
   })
 

@@ -1,5 +1,5 @@
 /**
- * Takes back refusals that were blamed on recipients although our setup was at fault. Many equal refusals in a row pause
+ * Reverses refusals that were blamed on recipients although our setup was at fault. Many equal refusals in a row pause
  * the provider. Refusals that counted before the pause are undone here: the address is no longer suppressed, the backend
  * is asked to keep the token, and the delivery is sent again once the provider works.
  */
@@ -22,13 +22,13 @@ import * as WorkKinds from "../WorkKinds.ts"
 import * as DeliveryRecord from "./DeliveryRecord.ts"
 import * as PlannedDelivery from "./PlannedDelivery.ts"
 
-export const TakeBackRequest = Schema.Struct({
+export const ReversalRequest = Schema.Struct({
   notification_id: Schema.String,
   delivery_id: Schema.String,
   /** Distinguishes runs of refusals; stored in the delivery, so that a repeated request changes nothing. */
   run: Schema.String,
 })
-type TakeBackRequest = typeof TakeBackRequest.Type
+type ReversalRequest = typeof ReversalRequest.Type
 
 export const make = Effect.gen(function* () {
   const bus = yield* EventBus
@@ -46,11 +46,11 @@ export const make = Effect.gen(function* () {
     const body: WorkEnvelope = {
       cause_id: found.source_event_id,
       ...(found.request_id === undefined ? {} : { request_id: found.request_id }),
-      payload: { notification_id: notificationId, delivery_id: deliveryId, run } satisfies TakeBackRequest,
+      payload: { notification_id: notificationId, delivery_id: deliveryId, run } satisfies ReversalRequest,
     }
     yield* bus.publish({
-      address: work("notify", WorkKinds.takeBack),
-      id: deriveId("take-back", deliveryId, run),
+      address: work("notify", WorkKinds.reversal),
+      id: deriveId("refusal-reversal", deliveryId, run),
       body: new TextEncoder().encode(JSON.stringify(body)),
     })
   })
@@ -59,7 +59,7 @@ export const make = Effect.gen(function* () {
     delivery_id,
     notification_id,
     run,
-  }: TakeBackRequest): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
+  }: ReversalRequest): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
     const notification = Option.getOrUndefined(yield* notifications.get(notification_id))
     const index = notification?.deliveries.findIndex((one) => one.delivery_id === delivery_id) ?? -1
     const delivery = notification === undefined ? undefined : PlannedDelivery.of(notification, index)
@@ -80,7 +80,7 @@ export const make = Effect.gen(function* () {
           not_before: now + Duration.toMillis(misconfigurationDelay),
         })
         .pipe(Effect.catchTag("Conflict", ({ key }) => Effect.fail(DeliveryRecord.writeConflict(key))))
-      yield* Metrics.increment(Metrics.verdictsTakenBack, { channel: delivery.channel })
+      yield* Metrics.increment(Metrics.refusalsReversed, { channel: delivery.channel })
     }
     if (delivery.channel === "email") {
       const reason = yield* suppressions.reasonFor(planned.target)
@@ -93,12 +93,12 @@ export const make = Effect.gen(function* () {
     ]
   })
 
-  /** Publishes a request for each verdict that a circuit takes back, until it is interrupted. */
-  const run = Effect.flatMap(circuits.takenBack, (message) =>
+  /** Publishes a request for each refusal that a circuit reverses, until it is interrupted. */
+  const run = Effect.flatMap(circuits.reversed, (message) =>
     publish(message).pipe(
       Effect.retry({ schedule: Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 8 })) }),
       Effect.catch((error) =>
-        Effect.logError(`ALARM: the verdict on ${message.deliveryId} could not be taken back: ${error.message}`),
+        Effect.logError(`ALARM: the refusal of ${message.deliveryId} could not be reversed: ${error.message}`),
       ),
     ),
   ).pipe(Effect.forever)
