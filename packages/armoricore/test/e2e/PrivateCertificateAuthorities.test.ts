@@ -34,7 +34,7 @@ describe.skipIf(needs.some(({ missing }) => missing))("private certificate autho
         assert.include(done.stdout, "queue armoricore.schema: schema 1")
         const refused = yield* ProgramProcess.run(["setup"], { ...env, STATE_CA: authority })
         assert.strictEqual(refused.code, 1)
-        assert.include(refused.stderr, "self-signed certificate")
+        assert.include(refused.stderr, "its certificate is self-signed; set AMQP_CA")
       }),
     60_000,
   )

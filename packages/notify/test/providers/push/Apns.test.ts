@@ -27,7 +27,8 @@ const token = (index: number) => `ee${index.toString(16).padStart(62, "0")}`
 const outcome = Effect.fnUntraced(function* (apns_token: string) {
   const state = yield* awaitFinal(yield* publishRequest({ recipients: [{ apns_token }] }))
   const [planned] = state?.deliveries ?? []
-  const attempts = (yield* deliveryState(planned?.delivery_id ?? ""))?.attempt
+  // A single push that ends with its first call has no document of its own.
+  const attempts = (yield* deliveryState(planned?.delivery_id ?? ""))?.attempt ?? 1
   return { status: state?.status, reason: planned?.summary?.reason, attempts }
 })
 

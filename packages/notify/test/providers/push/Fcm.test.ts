@@ -29,7 +29,8 @@ const outcome = Effect.fnUntraced(function* (token: string) {
   const id = yield* publishRequest({ recipients: [{ fcm_token: token }] })
   const state = yield* awaitFinal(id)
   const [planned] = state?.deliveries ?? []
-  const attempts = (yield* deliveryState(planned?.delivery_id ?? ""))?.attempt
+  // A single push that ends with its first call has no document of its own.
+  const attempts = (yield* deliveryState(planned?.delivery_id ?? ""))?.attempt ?? 1
   return { status: state?.status, reason: planned?.summary?.reason, attempts }
 })
 

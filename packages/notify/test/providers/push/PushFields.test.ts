@@ -333,11 +333,11 @@ describe("a connection to APNs that died without a word", () => {
   it.live("a slow server that responds to pings is not dropped", () =>
     Effect.gen(function* () {
       const fake = yield* FakeApns
-      const provider = yield* apnsOf(undefined, { lateAfter: Duration.millis(50) })
+      const provider = yield* apnsOf(undefined, { lateAfter: Duration.millis(500) })
       yield* provider.send(messageTo(apnsTarget))
       // The fake does not respond to the first push with this token.
       const unanswered = messageTo({ channel: "apns", token: `dd${"0".repeat(62)}` })
-      const result = yield* Effect.timeoutOption(provider.send(unanswered), "500 millis")
+      const result = yield* Effect.timeoutOption(provider.send(unanswered), "1300 millis")
       assert.strictEqual(result._tag, "None")
       yield* provider.send(messageTo(apnsTarget))
       assert.strictEqual(fake.sessionCount(), 1)
