@@ -3,7 +3,8 @@
  * be. Replies are produced only as the client reads: until then their content waits in the store.
  *
  * The kernel and proxies buffer megabytes, so an accepted write does not mean that the client has read it. Therefore a
- * WebSocket ping follows the replies: its pong shows what the client has read. Over long poll, the queue shows it.
+ * WebSocket ping follows the replies: its pong shows what the client has read. Over long poll, and while the socket is
+ * not read, the queue shows it.
  *
  * A client that reads fast gets full replies. If replies wait, the remaining ones share what the client reads in
  * {@link shareTime}, so that every join of a slow client is answered before it times out.
@@ -46,6 +47,8 @@ export class ReplyGate<Holder extends object> {
   #ping: { readonly sent: number; readonly at: number } | undefined
   #canPing: boolean
   #hasPong = false
+  /** The socket is not read, so no pong arrives. */
+  #isPaused = false
   /** When the first of the waiting replies began to wait, and what had been read by then. */
   #measured = { at: 0, read: 0 }
 
@@ -69,15 +72,28 @@ export class ReplyGate<Holder extends object> {
     this.#waiting.delete(holder)
     if (!this.#producing.delete(holder)) return
     this.#sent += bytes
-    if (!this.#canPing) this.#read = this.#sent
+    if (!this.#canPing || this.#isPaused) this.#read = this.#sent
     this.#sendPing()
     this.#grant()
+  }
+
+  /** The socket is paused because its messages wait for replies, so these replies must not wait for a pong. */
+  onPaused(): void {
+    this.#isPaused = true
+    this.#read = this.#sent
+    this.#grant()
+  }
+
+  onResumed(): void {
+    this.#isPaused = false
+    if (this.#ping !== undefined) this.#ping = { ...this.#ping, at: this.#now() }
+    this.#sendPing()
   }
 
   onPong(): void {
     if (this.#ping === undefined) return
     this.#hasPong = true
-    this.#read = this.#ping.sent
+    this.#read = Math.max(this.#read, this.#ping.sent)
     this.#ping = undefined
     this.#sendPing()
     this.#grant()
@@ -85,7 +101,7 @@ export class ReplyGate<Holder extends object> {
 
   /** Called periodically, with monotonic time. */
   sweep(now: number): void {
-    if (this.#ping === undefined || this.#hasPong || now - this.#ping.at < pongTimeout) return
+    if (this.#ping === undefined || this.#hasPong || this.#isPaused || now - this.#ping.at < pongTimeout) return
     this.#canPing = false
     this.#ping = undefined
     this.#read = this.#sent
@@ -97,7 +113,7 @@ export class ReplyGate<Holder extends object> {
   }
 
   #sendPing(): void {
-    if (!this.#canPing || this.#ping !== undefined || this.#sent === this.#read) return
+    if (!this.#canPing || this.#isPaused || this.#ping !== undefined || this.#sent === this.#read) return
     this.#ping = { sent: this.#sent, at: this.#now() }
     this.#options.transport.ping?.()
   }

@@ -91,6 +91,8 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   #backlogged = false
   /** Replies `rate_limit` since the last sweep; at the limit the transport is paused until the next sweep. */
   #rateLimitReplies = 0
+  /** Bytes that had left the queue at the last sweep. */
+  #takenAtSweep = 0
   /** The context was notified that the connection closed. */
   #isEnded = false
   /** Created for the first large reply, and dropped when none waits. */
@@ -185,7 +187,10 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   acquireCapacity(member: ChannelMembership): Effect.Effect<number> {
     const { clock, limits } = this.context
     const { maxQueuedBytes } = limits
-    this.#replyGate ??= new ReplyGate({ transport: this.#transport, clock, maxQueuedBytes })
+    if (this.#replyGate === undefined) {
+      this.#replyGate = new ReplyGate({ transport: this.#transport, clock, maxQueuedBytes })
+      if (this.#isPaused) this.#replyGate.onPaused()
+    }
     return this.#replyGate.acquire(member)
   }
 
@@ -217,7 +222,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     this.#pendingMessages -= count
     if (this.#backlogged && this.#pendingMessages <= this.context.limits.maxPendingMessages / 2) {
       this.#backlogged = false
-      if (!this.#isFlooding) this.#transport.resume()
+      if (!this.#isFlooding) this.#resume()
     }
   }
 
@@ -231,11 +236,13 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
 
   /** Closes the socket if it is idle or its token expired. `now` is monotonic time. */
   sweep(now: number, idleMillis: number): void {
-    // A paused socket is not read, so silence does not mean that it is idle.
-    if (this.#isPaused) this.#lastActivityAt = now
+    // A paused socket is not read, so silence does not mean that it is idle. A queue that the client does not read does.
+    const { queuedBytes, takenBytes } = this.#transport
+    if (this.#isPaused && (queuedBytes === 0 || takenBytes !== this.#takenAtSweep)) this.#lastActivityAt = now
+    this.#takenAtSweep = takenBytes
     const wasFlooding = this.#isFlooding
     this.#rateLimitReplies = 0
-    if (wasFlooding && !this.#backlogged) this.#transport.resume()
+    if (wasFlooding && !this.#backlogged) this.#resume()
     this.#transport.sweep(now)
     this.#replyGate?.sweep(now)
     if (this.identity.expiresAt <= this.context.clock.currentTimeMillisUnsafe()) this.close(CloseCode.tokenExpired)
@@ -320,7 +327,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     this.reply(message, "error", ChannelErrors.rateLimitResponse(wait))
     const wasPaused = this.#isPaused
     this.#rateLimitReplies += count
-    if (this.#isFlooding && !wasPaused) this.#transport.pause()
+    if (this.#isFlooding && !wasPaused) this.#pause()
   }
 
   #onMessage(message: Message, tooLarge: boolean, now: number): void {
@@ -350,8 +357,18 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     else current?.deliver(message)
     if (this.#pendingMessages >= limits.maxPendingMessages && !this.#backlogged) {
       this.#backlogged = true
-      this.#transport.pause()
+      this.#pause()
     }
+  }
+
+  #pause(): void {
+    this.#transport.pause()
+    this.#replyGate?.onPaused()
+  }
+
+  #resume(): void {
+    this.#transport.resume()
+    this.#replyGate?.onResumed()
   }
 
   #join(message: Message, current: ChannelMembership | undefined, now: number): void {

@@ -104,6 +104,29 @@ describe("ReplyGate", () => {
     }),
   )
 
+  it.effect("does not wait for a pong while the socket is not read", () =>
+    Effect.gen(function* () {
+      const { ask, gate, granted, transport } = yield* setUp
+      const a = yield* ask("a")
+      const b = yield* ask("b")
+      yield* ask("c")
+      gate.release(a, 200_000)
+      assert.lengthOf(granted, 2)
+      gate.onPaused()
+      yield* Effect.yieldNow
+      assert.lengthOf(granted, 3)
+      gate.release(b, 200_000)
+      yield* ask("d")
+      assert.deepStrictEqual([granted.length, transport.pings], [4, 1])
+      // The pong of the ping before the pause does not undo what the queue showed.
+      gate.onResumed()
+      gate.onPong()
+      yield* ask("e")
+      assert.lengthOf(granted, 4)
+      assert.isFalse(gate.isIdle)
+    }),
+  )
+
   it.effect("an interrupted wait leaves the gate", () =>
     Effect.gen(function* () {
       const { gate, transport } = yield* setUp

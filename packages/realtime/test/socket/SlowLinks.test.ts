@@ -7,11 +7,11 @@ import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import { defaults } from "@armoricore/realtime/socket/Limits"
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Context, Duration, Effect } from "effect"
 import { Socket } from "phoenix"
 import { WebSocket } from "ws"
 import * as ThrottlingProxy from "../support/ThrottlingProxy.ts"
-import { start, type TestServer } from "../support/TestServer.ts"
+import { connect, start, type TestServer } from "../support/TestServer.ts"
 
 const slowLink = 64 * 1024
 
@@ -149,5 +149,35 @@ describe("a client at 64 KB/s with 100 busy rooms", () => {
         assert.isBelow(most(), 131_072)
       }),
     60_000,
+  )
+})
+
+describe("a client that sends more requests for history than may wait for a reply", () => {
+  const flood = Effect.fnUntraced(function* (server: TestServer, pages: number) {
+    yield* fill(server, ["chat:room:r0"], 20, 4000)
+    const client = yield* connect(server)
+    client.send("1", "1", "chat:room:r0", "phx_join", { last: 0 })
+    yield* client.next
+    for (let index = 0; index < pages; index++) client.send("1", `h${index}`, "chat:room:r0", "history", {})
+    return client
+  })
+
+  it.live("receives all pages, although the socket is not read meanwhile", () =>
+    Effect.gen(function* () {
+      // regression: the replies waited for a pong, and the socket did not read it because the requests waited for replies.
+      const client = yield* flood(yield* start({ limits: { maxPendingMessages: 8 } }), 100)
+      for (let index = 0; index < 100; index++) assert.strictEqual((yield* client.next)[1], `h${index}`)
+    }),
+  )
+
+  it.live("is closed as idle when it reads none of them", () =>
+    Effect.gen(function* () {
+      // regression: a socket with too many requests was never idle, so a client that stopped reading stayed for ever.
+      const timeouts = { idleTimeout: Duration.millis(300), sweepInterval: Duration.millis(20) }
+      const server = yield* start({ limits: { maxPendingMessages: 8, ...timeouts } })
+      const client = yield* flood(server, 1000)
+      client.ws.pause()
+      yield* eventually(() => server.endpoint.sockets().length === 0)
+    }),
   )
 })
