@@ -47,6 +47,7 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
       const identityOf = Claims.identityReader(options)
       const [issuer] = options.issuers ?? []
 
+      // Untraced: it runs for every request and connection, inside the span of the request.
       const verify = Effect.fnUntraced(function* (token: string | undefined) {
         if (token === undefined || token === "") return yield* missingToken
         const now = yield* Clock.currentTimeMillis
@@ -54,7 +55,7 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
         return yield* Effect.fromResult(Result.mapError(identityOf(claims, now), invalidToken))
       })
 
-      const sign = Effect.fnUntraced(function* ({ channels, roles = [], ttl, userId }: SignOptions) {
+      const sign = Effect.fn("Tokens.sign")(function* ({ channels, roles = [], ttl, userId }: SignOptions) {
         const key = keys.signingKey
         if (key === undefined) {
           return yield* new ConfigurationError({

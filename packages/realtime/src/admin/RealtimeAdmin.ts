@@ -159,33 +159,33 @@ export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revoc
         items: replies.map(({ node: name, value }) => ({ node: name, sockets: value })),
         truncated: false,
         unresponsive,
-      })),
-      sockets: ({ limit = defaultLimit, ...filter } = {}) =>
-        Effect.map(sockets({ ...filter, limit }), ({ replies, unresponsive }) => {
-          const items = replies.flatMap(({ value }) => value.items)
-          items.sort((a, b) => (a.connectedAt < b.connectedAt ? -1 : a.connectedAt > b.connectedAt ? 1 : 0))
-          const truncated = items.length > limit || replies.some(({ value }) => value.truncated)
-          return { items: items.slice(0, limit), truncated, unresponsive }
-        }),
-      rooms: ({ prefix = "", limit = defaultLimit } = {}) =>
-        Effect.map(rooms({ prefix }), ({ replies, unresponsive }) => {
-          const all = new Map<string, { topic: string; members: number; nodes: Array<string> }>()
-          for (const { node: name, value } of replies) {
-            for (const { topic, members } of value) {
-              const room = all.get(topic) ?? { topic, members: 0, nodes: [] }
-              all.set(topic, room)
-              room.members += members
-              room.nodes.push(name)
-            }
+      })).pipe(Effect.withSpan("RealtimeAdmin.nodes")),
+      sockets: Effect.fn("RealtimeAdmin.sockets")(function* ({ limit = defaultLimit, ...filter } = {}) {
+        const { replies, unresponsive } = yield* sockets({ ...filter, limit })
+        const items = replies.flatMap(({ value }) => value.items)
+        items.sort((a, b) => (a.connectedAt < b.connectedAt ? -1 : a.connectedAt > b.connectedAt ? 1 : 0))
+        const truncated = items.length > limit || replies.some(({ value }) => value.truncated)
+        return { items: items.slice(0, limit), truncated, unresponsive }
+      }),
+      rooms: Effect.fn("RealtimeAdmin.rooms")(function* ({ prefix = "", limit = defaultLimit } = {}) {
+        const { replies, unresponsive } = yield* rooms({ prefix })
+        const all = new Map<string, { topic: string; members: number; nodes: Array<string> }>()
+        for (const { node: name, value } of replies) {
+          for (const { topic, members } of value) {
+            const room = all.get(topic) ?? { topic, members: 0, nodes: [] }
+            all.set(topic, room)
+            room.members += members
+            room.nodes.push(name)
           }
-          const items = [...all.values()].sort((a, b) => b.members - a.members)
-          return { items: items.slice(0, limit), truncated: items.length > limit, unresponsive }
-        }),
-      kick: (target, options) =>
-        Effect.map(kick({ ...target, ...options }), ({ replies, unresponsive }) => ({
-          kicked: replies.reduce((sum, { value }) => sum + value, 0),
-          unresponsive,
-        })),
+        }
+        const items = [...all.values()].sort((a, b) => b.members - a.members)
+        return { items: items.slice(0, limit), truncated: items.length > limit, unresponsive }
+      }),
+      kick: Effect.fn("RealtimeAdmin.kick")(function* (target, options) {
+        const { replies, unresponsive } = yield* kick({ ...target, ...options })
+        return { kicked: replies.reduce((sum, { value }) => sum + value, 0), unresponsive }
+      }),
+      // Has the span `Revocations.revoke`.
       ban: revocations.revoke,
     }
   }),

@@ -134,18 +134,18 @@ const make = Effect.fnUntraced(function* (options: NodeRpcOptions) {
     departed: Effect.map(Clock.currentTimeMillis, (now) =>
       directory.departed().filter(({ lastSeenAt }) => now - lastSeenAt < departedRetentionMillis),
     ),
-    respond: (procedure, respond) =>
-      Effect.gen(function* () {
-        const context = yield* Effect.context<Effect.Services<ReturnType<typeof respond>>>()
-        const responder = makeResponder(procedure, (request) => Effect.provideContext(respond(request), context))
-        yield* Effect.acquireRelease(
-          Effect.sync(() => void responders.set(procedure.kind, responder)),
-          () =>
-            Effect.sync(() => {
-              if (responders.get(procedure.kind) === responder) responders.delete(procedure.kind)
-            }),
-        )
-      }),
+    // Untraced: a span of the registration would be in the captured context, and so the parent of every later reply.
+    respond: Effect.fnUntraced(function* (procedure, respond) {
+      const context = yield* Effect.context<Effect.Services<ReturnType<typeof respond>>>()
+      const responder = makeResponder(procedure, (request) => Effect.provideContext(respond(request), context))
+      yield* Effect.acquireRelease(
+        Effect.sync(() => void responders.set(procedure.kind, responder)),
+        () =>
+          Effect.sync(() => {
+            if (responders.get(procedure.kind) === responder) responders.delete(procedure.kind)
+          }),
+      )
+    }),
     call: Effect.fn("NodeRpc.call")(function* (procedure, request, only) {
       // The request is this process's own value: if it does not encode, the caller has a bug.
       const value = yield* Effect.orDie(Schema.encodeEffect(procedure.request)(request))

@@ -78,7 +78,7 @@ export class DeadLetters extends Context.Service<
       })
 
       return DeadLetters.of({
-        list: Effect.fnUntraced(function* ({ reason, limit, ...filter }) {
+        list: Effect.fn("DeadLetters.list")(function* ({ reason, limit, ...filter }) {
           const matching: Array<DeadLetter> = []
           let after = filter.after
           // The bus cannot filter by reason, so pages are read until enough dead letters match.
@@ -99,8 +99,10 @@ export class DeadLetters extends Context.Service<
           }
           return matching.slice(0, limit)
         }),
-        get: (id) => Effect.map(get(id), ({ deadLetter }) => deadLetter),
-        replay: Effect.fnUntraced(function* (id, edited) {
+        get: Effect.fn("DeadLetters.get")(function* (id) {
+          return (yield* get(id)).deadLetter
+        }),
+        replay: Effect.fn("DeadLetters.replay")(function* (id, edited) {
           const { deadLetter, stored } = yield* get(id)
           const { record } = deadLetter
           const address = yield* addressOf(workSchemas, record, edited)
@@ -139,7 +141,9 @@ export class DeadLetters extends Context.Service<
           // The edited body may fail too; the original then is still there.
           if (edited === undefined) yield* bus.deadLetters.remove(id)
         }),
-        discard: (id) => bus.deadLetters.remove(id),
+        discard: Effect.fn("DeadLetters.discard")(function* (id) {
+          yield* bus.deadLetters.remove(id)
+        }),
       })
     }),
   )

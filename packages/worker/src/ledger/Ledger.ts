@@ -191,6 +191,8 @@ export class Ledger extends Context.Service<
         }
       }
 
+      // Hot path: each message is acquired and decided, inside the span of its consumer. So `acquire`, `acquireLater` and the
+      // writes of a lease are untraced; the rare actions below have spans.
       const acquire = (
         key: string,
         owner: string,
@@ -249,7 +251,7 @@ export class Ledger extends Context.Service<
         }
       })
 
-      const cancel = Effect.fnUntraced(function* (
+      const cancel = Effect.fn("Ledger.cancel")(function* (
         key: string,
         reason: string,
       ): Effect.fn.Return<boolean, Conflict | StateError> {
@@ -277,12 +279,14 @@ export class Ledger extends Context.Service<
             leaseOf(key, owner, leaseDuration, { attempts: 0, firstAt: now, expiredLeases: 0 }, noRecord),
           ),
         cancel,
-        removeDeadLettered: Effect.fnUntraced(function* (key) {
+        removeDeadLettered: Effect.fn("Ledger.removeDeadLettered")(function* (key) {
           const found = yield* read(key)
           if (found?.record.status === "decided" && found.record.decision.deadLetter !== undefined)
             yield* Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die)
         }),
-        remove: (key) => Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die),
+        remove: Effect.fn("Ledger.remove")(function* (key) {
+          yield* Effect.catchTag(kv.remove(ledgerBucket, key), "Conflict", Effect.die)
+        }),
         replays: Replays.make(ledgerBucket, kv),
         keyedQueue: yield* KeyedQueue.make(ledgerBucket, (key) =>
           Effect.gen(function* () {
