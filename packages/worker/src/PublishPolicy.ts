@@ -10,7 +10,10 @@ import * as UploadToken from "@armoricore/domain/UploadToken"
 import { Context, Effect, type Fiber, type Redacted } from "effect"
 import { headerOf } from "./dead-letters/DeadLetterRecord.ts"
 
-/** `EVENT_SOURCES`: outside sources and the types that each may publish. */
+/**
+ * `EVENT_SOURCES`: outside sources and the types that each may publish. Configuration, so a reference: the default is that
+ * of the setting.
+ */
 export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<string>>>(
   "@armoricore/worker/EventSources",
   {
@@ -19,7 +22,10 @@ export const EventSources = Context.Reference<ReadonlyMap<string, ReadonlySet<st
   },
 )
 
-/** `EVENT_SIGNING_KEYS`. Without keys, unsigned events are accepted. */
+/**
+ * `EVENT_SIGNING_KEYS`. Configuration, so a reference: the default is that of the setting, no keys. Without keys, unsigned
+ * events are accepted.
+ */
 export const EventSigningKeys = Context.Reference<SigningKeys>("@armoricore/worker/EventSigningKeys", {
   defaultValue: () => new Map(),
 })

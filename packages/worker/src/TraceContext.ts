@@ -59,7 +59,8 @@ export const traceIdOf = (traceparent: string | undefined): string | undefined =
 
 /**
  * Decides whether the span of a message is recorded; called only where a tracer collects spans. It should decide the same
- * for all messages of a trace.
+ * for all messages of a trace. A reference and not a service, because the default is OpenTelemetry's own (what the parent
+ * decided, and a root span is recorded), and it is read from the fiber for each message.
  */
 export const Sampler = Context.Reference<(parent: Tracer.AnySpan | undefined) => boolean>(
   "@armoricore/worker/Sampler",

@@ -1,3 +1,4 @@
+import { eventually } from "@armoricore/testing/Eventually"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -67,9 +68,7 @@ it.live("a publisher killed with kill -9 has lost nothing that was acknowledged"
           return { _tag: "Ack" } as const
         }),
       )
-      yield* Effect.repeat(Effect.sleep("20 millis"), { until: () => acknowledged.every((id) => got.has(id)) }).pipe(
-        Effect.timeout("20 seconds"),
-      )
+      yield* eventually(() => acknowledged.every((id) => got.has(id)))
     }).pipe(Effect.scoped, Effect.provide(on(folder)))
   }),
 )

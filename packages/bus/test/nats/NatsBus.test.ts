@@ -1,3 +1,4 @@
+import { eventually } from "@armoricore/testing/Eventually"
 import * as GeneratedCertificate from "@armoricore/testing/GeneratedCertificate"
 import * as TcpProxy from "@armoricore/testing/TcpProxy"
 import * as NatsServer from "@armoricore/testing/NatsServer"
@@ -70,10 +71,9 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         return bus
       })
       const count = (bus: EventBus["Service"], wanted: number) =>
-        Effect.map(bus.deadLetters.list({ limit: 10 }), (all) => all.length).pipe(
-          Effect.tap((length) => (length < wanted ? Effect.sleep("20 millis") : Effect.void)),
-          Effect.repeat({ until: (length) => length >= wanted }),
-          Effect.timeout("20 seconds"),
+        eventually(
+          Effect.map(bus.deadLetters.list({ limit: 10 }), (all) => all.length),
+          (length) => length >= wanted,
         )
       const layer = NatsBus.layerWithConnection({ servers: [server.url], maxBytes })
       yield* Effect.gen(function* () {

@@ -1,4 +1,5 @@
 /** The guarantees of NATS_REPLICAS on a cluster of three servers. */
+import { eventually } from "@armoricore/testing/Eventually"
 import * as NatsCluster from "@armoricore/testing/NatsCluster"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -40,9 +41,7 @@ const whole = Effect.gen(function* () {
   )
 }).pipe(
   Effect.orElseSucceed(() => false),
-  Effect.tap((done) => (done ? Effect.void : Effect.sleep("100 millis"))),
-  Effect.repeat({ until: (done) => done }),
-  Effect.timeout("40 seconds"),
+  (isWhole) => eventually(isWhole, { interval: "100 millis", timeout: "40 seconds" }),
 )
 
 describe.skipIf(program.missing)("a NATS cluster of three", () => {

@@ -1,3 +1,4 @@
+import { eventually } from "@armoricore/testing/Eventually"
 import * as GeneratedCertificate from "@armoricore/testing/GeneratedCertificate"
 import * as Programs from "@armoricore/testing/Programs"
 import * as RabbitServer from "@armoricore/testing/RabbitServer"
@@ -31,9 +32,10 @@ const plainAmqp = (url: string) =>
 /** Waits for what was given up, as an operator would look for it. */
 const parked = Effect.fnUntraced(function* (url: string) {
   const { channel } = yield* plainAmqp(url)
-  const taken = yield* Effect.promise(() => channel.basicGet({ queue: "armoricore.parked", noAck: true })).pipe(
-    Effect.tap((message) => (message === undefined ? Effect.sleep("50 millis") : Effect.void)),
-    Effect.repeat({ until: (message) => message !== undefined }),
+  const taken = yield* eventually(
+    Effect.promise(() => channel.basicGet({ queue: "armoricore.parked", noAck: true })),
+    (message) => message !== undefined,
+    { interval: "50 millis" },
   )
   return typeof taken?.body === "string" ? taken.body : new TextDecoder().decode(taken?.body)
 })

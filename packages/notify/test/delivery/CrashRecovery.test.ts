@@ -3,6 +3,7 @@
  * death is simulated: the worker's scope closes during a hanging call, or a state write interrupts its fiber. In both
  * cases the worker publishes no result.
  */
+import { expectNothingFor } from "@armoricore/testing/Eventually"
 import type { Message, Provider } from "../../src/provider/Provider.ts"
 import { UnknownOutcome } from "../../src/provider/Provider.ts"
 import * as Metrics from "../../src/NotifyMetrics.ts"
@@ -108,12 +109,15 @@ const run = Effect.fnUntraced(function* (
   const next = yield* worker(route(channel, point), change)
   const state = yield* awaitFinal(id)
   const finalEvent = yield* awaitEvent(events, state?.status === "sent" ? "notification.sent" : "notification.failed")
-  yield* Effect.sleep("100 millis")
+  const finalIds = () =>
+    new Set(
+      events
+        .filter(({ event_type }) => event_type === "notification.sent" || event_type === "notification.failed")
+        .map(({ event_id }) => event_id),
+    )
+  yield* expectNothingFor("100 millis", () => finalIds().size > 1)
   yield* Scope.close(next, Exit.void)
-  const finals = events.filter(
-    ({ event_type }) => event_type === "notification.sent" || event_type === "notification.failed",
-  )
-  assert.strictEqual(new Set(finals.map(({ event_id }) => event_id)).size, 1)
+  assert.strictEqual(finalIds().size, 1)
   return { accepted, finalEvent, state }
 })
 

@@ -368,7 +368,7 @@ describe("several nodes", () => {
       yield* poll(b, token, session, JSON.stringify(["1", "1", chat, "phx_join", {}]))
       yield* poll(b, token, session)
       const parked = yield* Effect.forkChild(poll(b, token, session))
-      yield* Effect.sleep("100 millis")
+      yield* expectNothingFor("100 millis", () => parked.pollUnsafe() !== undefined)
       yield* b.cut
       say(carol, "lost")
       yield* eventually(() => contents(carol).length === 1)
@@ -385,7 +385,7 @@ describe("several nodes", () => {
       const token = yield* a.token("alice")
       const { token: session } = yield* poll(a, token, "")
       const parked = yield* Effect.forkChild(poll(b, token, session))
-      yield* Effect.sleep("100 millis")
+      yield* expectNothingFor("100 millis", () => parked.pollUnsafe() !== undefined)
       const begun = performance.now()
       yield* a.kill
       assert.strictEqual((yield* Fiber.join(parked)).status, 410)

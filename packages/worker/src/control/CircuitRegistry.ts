@@ -52,6 +52,11 @@ export interface CircuitRegistry {
   readonly resume: (name: string) => Effect.Effect<boolean, StateError | Conflict>
 }
 
+/**
+ * A reference and not a service, because everything with a circuit would then require the registry: a speech engine, a
+ * notification provider or the object storage on its own, without an operator, has no use for one. Without the layer, circuits open and
+ * close as usual; an operator does not see them and cannot pause them.
+ */
 export const CircuitRegistry = Context.Reference<CircuitRegistry>("@armoricore/worker/CircuitRegistry", {
   defaultValue: () => ({
     register: () => Effect.void,

@@ -14,6 +14,11 @@ export interface ConsumerRegistry {
   readonly list: () => ReadonlyArray<RunningConsumer>
 }
 
+/**
+ * A reference and not a service, because `Worker.run` is what applications call: it would then require a layer from each of
+ * them that only the metrics and the operator API read. Without the layer, messages are handled as usual; the consumers
+ * have no queue metrics and are not listed.
+ */
 export const ConsumerRegistry = Context.Reference<ConsumerRegistry>("@armoricore/worker/ConsumerRegistry", {
   defaultValue: () => ({ register: () => Effect.void, list: () => [] }),
 })
