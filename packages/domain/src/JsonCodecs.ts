@@ -109,17 +109,22 @@ export const PhpObject = <S extends Schema.Constraint>(schema: S) =>
 /** Any JSON object: the free metadata of a publisher. */
 export const Metadata = PhpObject(Schema.Record(Schema.String, Schema.Json))
 
-const wholeNumber = { expected: "a whole number of 0 or more" }
+const intFromJson = (minimum: number) => {
+  const wholeNumber = { expected: `a whole number of ${minimum} or more` }
+  return Schema.Union([
+    Schema.Number.check(Schema.isInt(wholeNumber)),
+    Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u, wholeNumber)),
+  ])
+    .annotate(wholeNumber)
+    .pipe(
+      Schema.decodeTo(
+        Schema.Int.check(Schema.isGreaterThanOrEqualTo(minimum, wholeNumber)),
+        SchemaTransformation.transform<number, string | number>({ decode: Number, encode: (value) => value }),
+      ),
+    )
+}
 
 /** A whole number ≥ 0; digits as text are read as the number. */
-export const NonNegativeIntFromJson = Schema.Union([
-  Schema.Number.check(Schema.isInt(wholeNumber)),
-  Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u, wholeNumber)),
-])
-  .annotate(wholeNumber)
-  .pipe(
-    Schema.decodeTo(
-      Schema.Int.check(Schema.isGreaterThanOrEqualTo(0, wholeNumber)),
-      SchemaTransformation.transform<number, string | number>({ decode: Number, encode: (value) => value }),
-    ),
-  )
+export const NonNegativeIntFromJson = intFromJson(0)
+/** A whole number ≥ 1; digits as text are read as the number. */
+export const PositiveIntFromJson = intFromJson(1)

@@ -12,6 +12,8 @@ import { confusables } from "./ConfusablesTable.ts"
 export const letterSymbols = "@$!|€£¡"
 
 const separator = " "
+/** Control characters too: invisible ones are left out, but the end of a line ends a word. */
+const whiteSpace = /^[\t-\r\u0085\p{Z}]$/u
 
 /** Accents, Arabic vowel marks and Hebrew points, which writers leave out. Vowel signs of other scripts are letters. */
 const optionalMark =
@@ -51,6 +53,7 @@ const lastIndicator = 0x1f1ff
 
 const foldOne = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
+  if (whiteSpace.test(character)) return separator
   if (invisibleCharacter.test(character)) return ""
   if (character === blankBraille) return separator
   for (const [first, last] of enclosedAlphabets) {

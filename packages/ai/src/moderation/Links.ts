@@ -18,6 +18,8 @@ const ignored = /[\p{Cf}\ufe00-\ufe0f]/gu
 const withScheme =
   /(?:(?:https?|ftps?|wss?):[\\/]*|(?<![\p{L}\p{N}:\\/])[\\/]{2}|[a-z][a-z0-9+.-]{1,20}:[\\/]{2})([^\s<>"]+)/giu
 const hostCharacter = String.raw`\p{L}\p{M}\p{N}_Ⓐ-ⓩ-`
+/** The path of a link, such as `/report.zip`, is no host. It ends at `:` and `@`, so that a second link is found. */
+const pathOfLink = /((?:https?|ftps?|wss?):\/\/[^\s<>"\\/?#]+)[/?#][\w.~/?#&=+%$-]*/giu
 const bareHost = new RegExp(`[${hostCharacter}]+(?:\\.[${hostCharacter}]+)+`, "gu")
 
 /** In lower case and ASCII (`xn--…`), without a final dot. Ends early after {@link maxHosts}. */
@@ -32,7 +34,7 @@ export const linkedHosts = (content: string): ReadonlyArray<string> => {
     if (host !== undefined && (!/^[\\/]/.test(whole) || isKnownHost(host))) hosts.push(host)
     if (hosts.length >= maxHosts) return hosts
   }
-  for (const [name] of text.matchAll(bareHost)) {
+  for (const [name] of text.replace(pathOfLink, "$1 ").matchAll(bareHost)) {
     // A parser of URLs reads 3.5 as the address 3.0.0.5.
     if (/^[0-9.]+$/.test(name) && !/^(?:[0-9]{1,3}\.){3}[0-9]{1,3}$/.test(name)) continue
     const host = hostOf(`https://${name.slice(-300)}`)

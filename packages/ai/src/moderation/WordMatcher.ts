@@ -210,7 +210,8 @@ const joinedParts = (tokens: ReadonlyArray<string>, at: number): string | undefi
   return undefined
 }
 
-const isFragment = (token: string): boolean => /^[bcdfghjklmnpqrstvwxz]{1,3}$/.test(token)
+/** `ll` ends words such as `he'll`. */
+const isFragment = (token: string): boolean => token !== "ll" && /^[bcdfghjklmnpqrstvwxz]{1,3}$/.test(token)
 
 // Scripts without spaces ------------------------------------------------------------------------------------------------
 

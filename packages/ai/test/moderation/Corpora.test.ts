@@ -32,6 +32,30 @@ describe("the rules", () => {
       assert.isTrue(isFound(text), text)
   })
 
+  it("find a word on a line of its own, and a phrase over two lines", () => {
+    // regression: ends of lines and tabs were left out like invisible characters, so `hello\\nscam` was one word.
+    const list = WordMatcher.make(["scam", "free money", "together"])
+    const isInList = (text: string) => list.matches(WordMatcher.foldText(text))
+    for (const text of ["hello\nscam\nbye", "hello\tscam", "hello\u2028scam", "free\r\nmoney", "free\u00a0money"])
+      assert.isTrue(isInList(text), JSON.stringify(text))
+    assert.isFalse(isInList("to\ngether"))
+  })
+
+  it("accept the contraction `he'll` where `hell` is listed", () => {
+    const list = WordMatcher.make(["hell"])
+    for (const text of ["he'll go", "He’ll see, and she'll see"])
+      assert.isFalse(list.matches(WordMatcher.foldText(text)))
+    assert.isTrue(list.matches(WordMatcher.foldText("he11")))
+  })
+
+  it("take the path of a link for a path, not for another host", () => {
+    // regression: links to files of an allowed host were removed, since `.zip` and `.py` end host names too.
+    for (const path of ["/report.zip", "/a.b/main.py#l.md", "?q=evil.com", "/x.sh?file=y.rs&z=%20.py"])
+      assert.deepStrictEqual([...new Set(linkedHosts(`see https://allowed.example${path}`))], ["allowed.example"])
+    const others = ["/?to=https://evil.com", "/me@evil.com", "/x，evil.com", "/x evil.com", "/x)evil.com", "\\evil.com"]
+    for (const path of others) assert.include(linkedHosts(`https://allowed.example${path}`).join(" "), "evil.com", path)
+  })
+
   it("find every link", () => {
     assert.isAtLeast(links.length, 80)
     const missed = links.filter((text) => linkedHosts(text).every((host) => host === "allowed.example"))

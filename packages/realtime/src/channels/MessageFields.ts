@@ -1,6 +1,6 @@
 /** The fields that chat messages and comments share. */
 import { UserId } from "@armoricore/domain/Ids"
-import { NonNegativeIntFromJson, optionalNullable, Timestamp } from "@armoricore/domain/JsonCodecs"
+import { NonNegativeIntFromJson, optionalNullable, PositiveIntFromJson, Timestamp } from "@armoricore/domain/JsonCodecs"
 import { isBlank } from "@armoricore/domain/VisibleText"
 import { Schema } from "effect"
 import type { Replay } from "../rooms/RoomLog.ts"
@@ -11,13 +11,13 @@ const maxCharacters = 4000
 export const Content = Schema.String.check(
   Schema.makeFilter((text: string) => {
     // Many JSON parsers reject a lone surrogate, and the message is published on the bus too.
-    if (!text.isWellFormed()) return "has a lone surrogate: the text was cut within a character"
-    if (text.length === 0) return "is empty: send at least 1 character"
-    if (isBlank(text)) return "shows nothing: it has only white space and invisible characters"
+    if (!text.isWellFormed()) return "it has a lone surrogate: the text was cut within a character"
+    if (text.length === 0) return "it is empty: send at least 1 character"
+    if (isBlank(text)) return "it shows nothing, only white space and invisible characters"
     // A text never has more code points than UTF-16 units, so most texts need no counting.
     return text.length <= maxCharacters || [...text].length <= maxCharacters
       ? undefined
-      : `is too long: send at most ${maxCharacters} characters`
+      : `it is too long: send at most ${maxCharacters} characters`
   }),
 )
 
@@ -46,9 +46,7 @@ export const historyEvent = <M extends Schema.Codec<unknown, unknown>>(message: 
     before: optionalNullable(NonNegativeIntFromJson),
     after: optionalNullable(NonNegativeIntFromJson),
     /** Default 50, at most 1,000. */
-    limit: optionalNullable(
-      NonNegativeIntFromJson.check(Schema.isGreaterThanOrEqualTo(1, { expected: "a whole number of 1 or more" })),
-    ),
+    limit: optionalNullable(PositiveIntFromJson),
   }).check(
     Schema.makeFilter(({ after, before }: { readonly after?: number; readonly before?: number }) =>
       after === undefined || before === undefined

@@ -243,11 +243,13 @@ describe("the lifecycle on the wire", () => {
       }
       client.send("1", "1", "chat:room:a", "phx_join", {})
       yield* client.next
-      client.send("1", "2", "chat:room:a", "history", { limit: 0 })
-      assert.include(
-        JSON.stringify(yield* client.next),
-        '"path":"limit","message":"limit must be a whole number of 1 or more, not 0"',
-      )
+      for (const limit of [0, -1]) {
+        client.send("1", "2", "chat:room:a", "history", { limit })
+        assert.include(
+          JSON.stringify(yield* client.next),
+          `"path":"limit","message":"limit must be a whole number of 1 or more, not ${limit}"`,
+        )
+      }
       client.send("1", "3", "chat:room:a", "history", { before: 5, after: 3 })
       assert.include(JSON.stringify(yield* client.next), "`before` and `after` exclude each other")
     }),
