@@ -40,6 +40,7 @@ export class ReplyGate<Holder extends object> {
   readonly #options: ReplyGateOptions
   readonly #waiting = new Map<Holder, (maxBytes: number) => void>()
   readonly #producing = new Set<Holder>()
+  #isClosed = false
   /** Bytes of replies, sent and read. */
   #sent = 0
   #read = 0
@@ -84,6 +85,12 @@ export class ReplyGate<Holder extends object> {
     this.#grant()
   }
 
+  /** The connection closed: no reply waits, so that the messages behind it are handled at once. */
+  onClosed(): void {
+    this.#isClosed = true
+    this.#grant()
+  }
+
   onResumed(): void {
     this.#isPaused = false
     if (this.#ping !== undefined) this.#ping = { ...this.#ping, at: this.#now() }
@@ -122,6 +129,11 @@ export class ReplyGate<Holder extends object> {
     const { maxQueuedBytes, transport } = this.#options
     const lowWater = maxQueuedBytes / 16
     for (const [holder, resume] of this.#waiting) {
+      if (this.#isClosed) {
+        this.#waiting.delete(holder)
+        resume(minReplyBytes)
+        continue
+      }
       if (this.#producing.size >= maxProducing) return
       // The pong calls this again.
       if (this.#sent - this.#read > Math.min(maxUnreadBytes, maxQueuedBytes / 8)) return

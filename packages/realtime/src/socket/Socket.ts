@@ -123,6 +123,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     this.#closing = true
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#replyGate?.onClosed()
     this.context.onClosed(this)
   }
 
@@ -189,7 +190,8 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     const { maxQueuedBytes } = limits
     if (this.#replyGate === undefined) {
       this.#replyGate = new ReplyGate({ transport: this.#transport, clock, maxQueuedBytes })
-      if (this.#isPaused) this.#replyGate.onPaused()
+      if (this.#isEnded) this.#replyGate.onClosed()
+      else if (this.#isPaused) this.#replyGate.onPaused()
     }
     return this.#replyGate.acquire(member)
   }

@@ -127,6 +127,20 @@ describe("ReplyGate", () => {
     }),
   )
 
+  it.effect("lets no reply wait once the connection closed", () =>
+    Effect.gen(function* () {
+      // regression: presence ended five seconds late, because a page of history waited for a client that was gone.
+      const { ask, gate, granted, transport } = yield* setUp
+      transport.queuedBytes = 100_000
+      yield* ask("a")
+      yield* ask("b")
+      gate.onClosed()
+      yield* ask("c")
+      yield* Effect.yieldNow
+      assert.lengthOf(granted, 3)
+    }),
+  )
+
   it.effect("an interrupted wait leaves the gate", () =>
     Effect.gen(function* () {
       const { gate, transport } = yield* setUp
