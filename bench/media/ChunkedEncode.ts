@@ -9,6 +9,7 @@ import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedE
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
@@ -77,6 +78,7 @@ const withWorkers = Effect.fnUntraced(function* (cores: ReadonlyArray<number>, b
       ledgerBucket,
       mediaStates.bucket,
       mediaDeletions.bucket,
+      transcriptStates.bucket,
       chunkedEncodes.bucket,
       chunkOutputs.bucket,
       pauses.bucket,

@@ -6,6 +6,7 @@ import type { AnyEvent } from "@armoricore/domain/EventRegistry"
 import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedEncodes"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { pauses } from "@armoricore/worker/control/CircuitRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -56,6 +57,7 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkWorker", () => {
             ledgerBucket,
             mediaStates.bucket,
             mediaDeletions.bucket,
+            transcriptStates.bucket,
             chunkedEncodes.bucket,
             chunkOutputs.bucket,
             pauses.bucket,
