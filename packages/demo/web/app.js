@@ -113,7 +113,7 @@ const showReady = (payload) => {
   byId("facts").replaceChildren(
     fact("Duration", clock(payload.duration)),
     ...(payload.width ? [fact("Size", `${payload.width} × ${payload.height}`)] : []),
-    fact("Rungs", payload.resolutions.length > 0 ? payload.resolutions.join(" · ") : "audio"),
+    fact("Renditions", payload.resolutions.length > 0 ? payload.resolutions.join(" · ") : "audio"),
     fact("Thumbnails", String(payload.thumbnail_urls.length)),
   )
   showThumbnails(payload)
