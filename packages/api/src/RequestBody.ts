@@ -36,20 +36,24 @@ export const bytes = (
         )
   })
 
-/** Decodes a JSON body. The problem names the wrong field. */
+/** Reads and decodes a JSON body. The problem names the wrong field. */
 export const json = <A, I>(
   request: HttpServerRequest.HttpServerRequest,
   schema: Schema.Codec<A, I>,
   limit: number,
 ): Effect.Effect<A, ProblemError | InvalidEvent> =>
-  bytes(request, limit).pipe(
-    Effect.flatMap(parseJson),
-    Effect.flatMap((value) =>
-      Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
-        const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
-        return problem(422, "invalid", message, path)
-      }),
-    ),
+  Effect.flatMap(bytes(request, limit), (body) => decode(schema, body))
+
+/** Decodes a JSON body that was read. The problem names the wrong field. */
+export const decode = <A, I>(
+  schema: Schema.Codec<A, I>,
+  body: Uint8Array,
+): Effect.Effect<A, ProblemError | InvalidEvent> =>
+  Effect.flatMap(parseJson(body), (value) =>
+    Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
+      const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
+      return problem(422, "invalid", message, path)
+    }),
   )
 
 const unsupportedEncoding = (encoding: string) =>

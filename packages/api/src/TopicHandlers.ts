@@ -4,7 +4,6 @@
  */
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
-import { describeSchemaError, parseJson } from "@armoricore/domain/EventCodec"
 import type { SigningKeys } from "@armoricore/domain/Signature"
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import type { ChannelError } from "@armoricore/realtime/channel/ChannelError"
@@ -16,6 +15,7 @@ import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { DisconnectRequest, KickRequest, type TopicEvent, TopicEvents, TopicReceipt } from "./contract/TopicApi.ts"
 import { type ApiError, asProblem, problem, ProblemError } from "./Problem.ts"
 import { authenticatedBody } from "./PublisherAuthentication.ts"
+import * as RequestBody from "./RequestBody.ts"
 
 export interface TopicsOptions {
   readonly signingKeys: SigningKeys
@@ -95,7 +95,7 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
           roles: ["publisher"],
           maxBytes: maxEventBytes,
         })
-        const decoded = yield* decode(TopicEvents, body)
+        const decoded = yield* RequestBody.decode(TopicEvents, body)
         const found = yield* findTopic(topic)
         const publishOne = Effect.fnUntraced(function* (item: typeof TopicEvent.Type, place: string) {
           if (!found.events.includes(item.event)) {
@@ -124,7 +124,7 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
       })
 
       const kick = Effect.fn("TopicApi.kick")(function* (request: HttpServerRequest.HttpServerRequest, topic: string) {
-        const body = yield* decode(KickRequest, yield* authenticated(request))
+        const body = yield* RequestBody.decode(KickRequest, yield* authenticated(request))
         yield* findTopic(topic)
         return yield* admin.kick({ userId: body.user_id }, { reason: body.reason ?? "kicked", topic })
       })
@@ -134,7 +134,7 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
         userId: string,
       ) {
         const bytes = yield* authenticated(request)
-        const { reason } = bytes.byteLength === 0 ? {} : yield* decode(DisconnectRequest, bytes)
+        const { reason } = bytes.byteLength === 0 ? {} : yield* RequestBody.decode(DisconnectRequest, bytes)
         return yield* admin.kick({ userId }, { reason: reason ?? "disconnected" })
       })
 
@@ -185,11 +185,3 @@ const wholeNumber = (name: string, text: string | undefined, minimum: number, ma
   const range = maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`
   return Effect.fail(problem(422, "invalid", `${name} must be a whole number, ${range}`, name))
 }
-
-const decode = <A, I>(schema: Schema.Codec<A, I>, body: Uint8Array) =>
-  Effect.flatMap(parseJson(body), (value) =>
-    Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
-      const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
-      return problem(422, "invalid", message, path)
-    }),
-  )

@@ -4,11 +4,9 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { TransientError } from "@armoricore/domain/Errors"
-import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import * as ChunkedEncodes from "@armoricore/media/chunked/ChunkedEncodes"
 import * as Deletion from "@armoricore/media/pipeline/Deletion"
-import * as MediaService from "@armoricore/media/pipeline/MediaService"
-import { Quota, quotaUsages } from "@armoricore/media/pipeline/Quota"
+import { quotaUsages } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as MediaRecord from "@armoricore/media/record/MediaRecord"
 import * as Collection from "@armoricore/state/Collection"
@@ -19,12 +17,12 @@ import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually } from "@armoricore/testing/Eventually"
-import * as Testing from "@armoricore/testing/Testing"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Option, Stream } from "effect"
 import { ffmpeg, h264, testVideo } from "../support/Clips.ts"
-import { isFfmpegMissing, options, playbackUrls, programs, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { isFfmpegMissing, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { publish, service } from "../support/RunningMediaService.ts"
 
 /** In the name of the upload, its metadata, its transcript and its captions. */
 const canary = "canary-5e1f"
@@ -93,21 +91,6 @@ const storeTranscript = Effect.fnUntraced(function* (mediaId: string) {
     },
     updated_at: "2026-01-31T12:01:00Z",
   })
-})
-
-const service = Layer.unwrap(
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
-    const transcode = UploadPipeline.layer(options).pipe(Layer.provide([ScratchDir.layer(folder), Quota.layerNoop]))
-    return Layer.provideMerge(MediaService.layerNoDeps(options), transcode)
-  }),
-).pipe(Layer.provideMerge(Layer.mergeAll(Testing.layer, playbackUrls)), Layer.provideMerge(programs))
-
-const publish = Effect.fnUntraced(function* (message: EventOf<"media.uploaded"> | EventOf<"media.delete_requested">) {
-  const bus = yield* EventBus
-  const body = new TextEncoder().encode(JSON.stringify(message))
-  yield* bus.publish({ address: Address.event(message.event_type), id: message.event_id, body })
 })
 
 const deleteRequested = (mediaId: string, timestamp: string, number = 1): EventOf<"media.delete_requested"> => ({

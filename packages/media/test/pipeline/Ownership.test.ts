@@ -1,38 +1,18 @@
 /** A media belongs to the user of its first upload: the uploads of others change nothing. */
-import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import * as UploadToken from "@armoricore/domain/UploadToken"
-import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
-import * as MediaService from "@armoricore/media/pipeline/MediaService"
-import { Quota } from "@armoricore/media/pipeline/Quota"
-import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Collection from "@armoricore/state/Collection"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually } from "@armoricore/testing/Eventually"
-import * as Testing from "@armoricore/testing/Testing"
 import { DeadLetters } from "@armoricore/worker"
 import { UploadTokens } from "@armoricore/worker/PublishPolicy"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Option, Redacted } from "effect"
-import { isFfmpegMissing, options, playbackUrls, programs, storeUpload, uploaded } from "../support/Pipeline.ts"
-
-const service = Layer.unwrap(
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-media-test-" })
-    const transcode = UploadPipeline.layer(options).pipe(Layer.provide([ScratchDir.layer(folder), Quota.layerNoop]))
-    return Layer.provideMerge(MediaService.layerNoDeps(options), transcode)
-  }),
-).pipe(Layer.provideMerge(Layer.mergeAll(Testing.layer, playbackUrls)), Layer.provideMerge(programs))
-
-const publish = Effect.fnUntraced(function* (message: EventOf<"media.uploaded"> | EventOf<"media.delete_requested">) {
-  const bus = yield* EventBus
-  const body = new TextEncoder().encode(JSON.stringify(message))
-  yield* bus.publish({ address: Address.event(message.event_type), id: message.event_id, body })
-})
+import { Effect, Layer, Option, Redacted } from "effect"
+import { isFfmpegMissing, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { publish, service } from "../support/RunningMediaService.ts"
 
 /** Types of the results from now on. */
 const recordResults = Effect.gen(function* () {
